@@ -1,0 +1,85 @@
+//! `api-together demo`: the server on two built-in upstreams, so that it can be tried without an account.
+
+mod upstream;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{CliError, serve};
+use crate::config::{Overrides, Source, load};
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Address to listen on.
+    #[arg(long, default_value = "localhost")]
+    host: String,
+    /// Port to listen on; 0 takes any free one.
+    #[arg(long, default_value_t = 3001)]
+    port: u16,
+}
+
+pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
+    let folder = Folder::create()?;
+    actix_web::rt::System::new().block_on(async {
+        let steady = upstream::start(upstream::Temper::Steady)?;
+        let moody = upstream::start(upstream::Temper::Moody)?;
+        let path = folder.0.join("apis.json");
+        std::fs::write(&path, configuration(steady, moody))?;
+        let overrides = Overrides { host: Some(args.host.clone()), port: Some(args.port) };
+        let source = Source { path, overrides };
+        let config = load(&source)?;
+        serve::run(source, config, &folder.0.join("data"), hint).await
+    })
+}
+
+fn configuration(steady: u16, moody: u16) -> String {
+    let api = |id: &str, name: &str, port: u16, rpm: i64| {
+        json!({
+            "id": id, "name": name, "baseUrl": format!("http://127.0.0.1:{port}"), "apiKey": format!("sk-{id}-account-key"),
+            "rpm": rpm, "rpd": 1000, "models": [upstream::CHAT_MODEL, upstream::EMBEDDING_MODEL],
+            "modelMapping": { "gpt-4": upstream::CHAT_MODEL },
+        })
+    };
+    let document = json!({
+        "server": { "apiKey": "sk-123" },
+        "apis": [
+            api("steady", "Demo API that always answers", steady, -1),
+            api("moody", "Demo API that fails now and then, 5 requests a minute", moody, 5),
+        ],
+    });
+    format!("{document:#}\n")
+}
+
+fn hint(port: u16) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let chat = upstream::CHAT_MODEL;
+    writeln!(out, "  Try it (Ctrl-C ends it; -N and \"stream\": true for a stream):\n")?;
+    writeln!(out, "    curl -N http://localhost:{port}/v1/chat/completions \\")?;
+    writeln!(out, "      -H 'Authorization: Bearer sk-123' -H 'Content-Type: application/json' \\")?;
+    writeln!(
+        out,
+        "      -d '{{\"model\": \"{chat}\", \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello!\"}}]}}'\n"
+    )?;
+    out.flush()
+}
+
+/// A folder for the demo's configuration and data; gone with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create() -> io::Result<Folder> {
+        let path = std::env::temp_dir().join(format!("api-together-demo-{}", std::process::id()));
+        std::fs::create_dir_all::<&Path>(&path)?;
+        Ok(Folder(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What can't be removed is left to the system's own cleaning of its temporary folder.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

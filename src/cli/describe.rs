@@ -1,0 +1,89 @@
+//! A configuration in words, for the start banner and for `check`. Keys are masked.
+
+use std::io::{self, Write};
+
+use crate::config::{ApiConfig, Config, Models};
+
+/// How much is said of each API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// A line each.
+    Brief,
+    /// With its models, its mapping and its waits.
+    Full,
+}
+
+/// What the pool itself is.
+pub(super) fn server(out: &mut impl Write, config: &Config) -> io::Result<()> {
+    let server = &config.server;
+    writeln!(out, "  Address   http://{}:{}/v1", url_host(&server.host), server.port)?;
+    writeln!(out, "  Key       {}", keys(config))?;
+    writeln!(out, "  Body      up to {} MiB", server.body_limit >> 20)?;
+    if !server.cors.is_empty() {
+        writeln!(out, "  CORS      {}", server.cors.join(", "))?;
+    }
+    writeln!(out, "  Retry     up to {} attempts a request, each with another API", config.retry.max_attempts)
+}
+
+/// The keys of clients.
+pub(super) fn keys(config: &Config) -> String {
+    let masked: Vec<String> = config.server.client_keys.iter().map(ToString::to_string).collect();
+    if masked.is_empty() { "none: every client is let in".to_owned() } else { masked.join(", ") }
+}
+
+/// A host as it stands in a URL.
+pub(super) fn url_host(host: &str) -> String {
+    match host {
+        "0.0.0.0" | "::" => "localhost".to_owned(),
+        v6 if v6.contains(':') => format!("[{v6}]"),
+        name => name.to_owned(),
+    }
+}
+
+/// The upstreams.
+pub(super) fn apis(out: &mut impl Write, config: &Config, detail: Detail) -> io::Result<()> {
+    let enabled = config.apis.iter().filter(|api| api.enabled).count();
+    writeln!(out, "\n  {} APIs, {enabled} of them enabled\n", config.apis.len())?;
+    let width = config.apis.iter().map(|api| api.id.as_str().chars().count()).max().unwrap_or(0);
+    for api in &config.apis {
+        let state = if api.enabled { "" } else { "  DISABLED" };
+        let id = api.id.as_str();
+        writeln!(
+            out,
+            "    {id:width$}  {}  {}  rpm {}, rpd {}, {}{state}",
+            api.name,
+            api.base_url,
+            api.rpm,
+            api.rpd,
+            models(api),
+        )?;
+        if detail == Detail::Full {
+            in_full(out, api, width)?;
+        }
+    }
+    writeln!(out)
+}
+
+fn in_full(out: &mut impl Write, api: &ApiConfig, width: usize) -> io::Result<()> {
+    let indent = " ".repeat(width + 6);
+    writeln!(out, "{indent}key {}, weight {}, priority {}", api.key, api.weight, api.priority)?;
+    if let Models::Listed(listed) = &api.models {
+        writeln!(out, "{indent}models {}", listed.join(", "))?;
+    }
+    for (asked, own) in &api.mapping {
+        writeln!(out, "{indent}{asked} → {own}")?;
+    }
+    let t = &api.timeouts;
+    writeln!(
+        out,
+        "{indent}waits: connect {:?}, first token {:?}, idle {:?}, total {:?} (streams {:?})",
+        t.connect, t.first_token, t.idle, t.total, t.stream_total
+    )
+}
+
+fn models(api: &ApiConfig) -> String {
+    match &api.models {
+        Models::Listed(listed) => format!("{} models", listed.len()),
+        Models::Asked => "models as it tells".to_owned(),
+    }
+}

@@ -1,0 +1,107 @@
+//! The command line: one file a command.
+
+mod check;
+mod demo;
+mod describe;
+mod logging;
+mod schema;
+mod serve;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::app::AppError;
+use crate::config::{ConfigError, Overrides, Source};
+
+/// Pools many OpenAI-format API accounts behind one address and one key.
+#[derive(Debug, Parser)]
+#[command(name = "api-together", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the pool (the default).
+    Serve(serve::ServeArgs),
+    /// Check a configuration, and print what it means.
+    Check(ConfigArgs),
+    /// Serve a pool of two built-in demo APIs: no account needed.
+    Demo(demo::DemoArgs),
+    /// Print the JSON Schema of the configuration.
+    Schema,
+}
+
+/// Where the configuration is, and what is said instead of it.
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "config/apis.json")]
+    config: PathBuf,
+    /// Address to listen on, instead of the configuration's.
+    #[arg(long, env = "HOST", hide_env_values = true)]
+    host: Option<String>,
+    /// Port to listen on, instead of the configuration's; 0 takes any free one.
+    #[arg(long, env = "PORT", hide_env_values = true)]
+    port: Option<u16>,
+}
+
+impl ConfigArgs {
+    fn source(self) -> Source {
+        Source { path: self.config, overrides: Overrides { host: self.host, port: self.port } }
+    }
+}
+
+/// Why a command failed, and how the process says so.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error("{0}")]
+    Output(#[from] io::Error),
+}
+
+impl CliError {
+    /// 2: what was given is wrong (as for the command line itself). 1: it could not be done.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            CliError::Config(_) => ExitCode::from(2),
+            CliError::App(_) | CliError::Output(_) => ExitCode::from(1),
+        }
+    }
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    // Before anything is read from the environment, and while there is but one thread.
+    let dotenv = dotenvy::from_path(".env");
+    let cli = Cli::parse();
+    logging::init();
+    if let Err(e) = dotenv.or_else(|e| if e.not_found() { Ok(()) } else { Err(e) }) {
+        log::warn!(".env: {e}");
+    }
+    let done = match cli.command {
+        None => serve::serve(cli.serve),
+        Some(Command::Serve(args)) => serve::serve(args),
+        Some(Command::Check(args)) => check::check(args),
+        Some(Command::Demo(args)) => demo::demo(&args),
+        Some(Command::Schema) => schema::schema(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that has had enough (`| head`) is no error.
+        Err(CliError::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "api-together: {error}");
+            error.exit_code()
+        }
+    }
+}

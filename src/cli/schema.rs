@@ -1,0 +1,11 @@
+//! `api-together schema`: the JSON Schema of the configuration, as `config/apis.schema.json` ships it.
+
+use std::io::Write;
+
+use super::CliError;
+use crate::config::generate_schema;
+
+pub(super) fn schema() -> Result<(), CliError> {
+    writeln!(std::io::stdout(), "{:#}", generate_schema())?;
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! `api-together serve`: the server.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{CliError, ConfigArgs, describe};
+use crate::app::App;
+use crate::config::{Config, Source, load};
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The folder for counts and statistics.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+}
+
+pub(super) fn serve(args: ServeArgs) -> Result<(), CliError> {
+    let source = args.config.source();
+    let config = load(&source)?;
+    actix_web::rt::System::new().block_on(run(source, config, &args.data, |_| Ok(())))
+}
+
+/// Serves until told to stop. `then` is called once it listens, after the banner.
+pub(super) async fn run(
+    source: Source,
+    config: Config,
+    data: &Path,
+    then: impl FnOnce(u16) -> io::Result<()>,
+) -> Result<(), CliError> {
+    let path = source.path.clone();
+    let app = App::build(source, config.clone(), data)?;
+    let addresses = app.addresses();
+    banner(&config, &addresses, &path, data)?;
+    then(addresses.first().map_or(0, SocketAddr::port))?;
+    for warning in &config.warnings {
+        log::warn!("configuration: {warning}");
+    }
+    Ok(app.run().await?)
+}
+
+fn banner(config: &Config, addresses: &[SocketAddr], path: &Path, data: &Path) -> io::Result<()> {
+    let port = addresses.first().map_or(config.server.port, SocketAddr::port);
+    let base = format!("http://{}:{port}", describe::url_host(&config.server.host));
+    let listening: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let mut out = io::stdout().lock();
+    writeln!(out, "\napi-together {} · {}\n", env!("CARGO_PKG_VERSION"), config.server.name)?;
+    writeln!(out, "  Address   {base}/v1   (listening on {})", listening.join(", "))?;
+    writeln!(out, "  Key       {}", describe::keys(config))?;
+    writeln!(out, "  Status    {base}/v1/status")?;
+    writeln!(out, "  Health    {base}/health")?;
+    writeln!(out, "  Config    {} (changes take effect at once)", path.display())?;
+    writeln!(out, "  Data      {}", data.display())?;
+    describe::apis(&mut out, config, describe::Detail::Brief)?;
+    out.flush()
+}

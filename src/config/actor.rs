@@ -1,0 +1,95 @@
+//! The owner of the configuration in force.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::{Config, ConfigChanged, ConfigError, ConfigState, GetConfig, Reload, Source, Subscribe, load};
+use crate::types::Now;
+
+/// Owns the current valid configuration; replaces it when the file's content changes into another valid one.
+pub struct ConfigActor {
+    source: Source,
+    state: ConfigState,
+    subscribers: Vec<Recipient<ConfigChanged>>,
+}
+
+impl ConfigActor {
+    /// Takes the configuration that the process started with, and where it came from.
+    pub fn new(source: Source, config: Arc<Config>) -> Self {
+        let state = ConfigState { config, loaded_at: Now::read().wall, last_error: None };
+        ConfigActor { source, state, subscribers: Vec::new() }
+    }
+
+    fn adopt(&mut self, loaded: Result<Config, ConfigError>, forced: bool) {
+        match loaded {
+            Ok(config) if config.hash == self.state.config.hash => {
+                if self.state.last_error.take().is_some() {
+                    log::info!("configuration: the file is as it was when it was last good");
+                } else if forced {
+                    log::info!("configuration: read again, nothing changed");
+                }
+            }
+            Ok(config) => {
+                self.announce(&config);
+                let config = Arc::new(config);
+                self.state =
+                    ConfigState { config: config.clone(), loaded_at: Now::read().wall, last_error: None };
+                self.subscribers.retain(Recipient::connected);
+                for subscriber in &self.subscribers {
+                    subscriber.do_send(ConfigChanged(config.clone()));
+                }
+            }
+            Err(error) => {
+                let why = error.to_string();
+                // The poll comes every second: say a mistake once.
+                if forced || self.state.last_error.as_ref() != Some(&why) {
+                    log::error!("configuration: the old one stays in force. {why}");
+                }
+                self.state.last_error = Some(why);
+            }
+        }
+    }
+
+    fn announce(&self, config: &Config) {
+        let (old, new) = (&self.state.config.server, &config.server);
+        log::info!("configuration: reloaded, {} APIs (hash {})", config.apis.len(), config.hash);
+        for warning in &config.warnings {
+            log::warn!("configuration: {warning}");
+        }
+        if (&old.host, old.port) != (&new.host, new.port) {
+            log::warn!("configuration: a new server.host or server.port takes effect after a restart");
+        }
+    }
+}
+
+impl Actor for ConfigActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<GetConfig> for ConfigActor {
+    type Result = ConfigState;
+
+    fn handle(&mut self, _: GetConfig, _: &mut Self::Context) -> ConfigState {
+        self.state.clone()
+    }
+}
+
+impl Handler<Subscribe> for ConfigActor {
+    type Result = ();
+
+    fn handle(&mut self, Subscribe(subscriber): Subscribe, _: &mut Self::Context) {
+        subscriber.do_send(ConfigChanged(self.state.config.clone()));
+        self.subscribers.push(subscriber);
+    }
+}
+
+impl Handler<Reload> for ConfigActor {
+    type Result = ();
+
+    // Reads two or three small files: a blocking read of some µs is cheaper than a thread for it.
+    fn handle(&mut self, Reload { forced }: Reload, _: &mut Self::Context) {
+        let loaded = load(&self.source);
+        self.adopt(loaded, forced);
+    }
+}

@@ -1,0 +1,138 @@
+//! What is typed: the shape of `config/apis.json`. `config/apis.schema.json` is generated from these types, and the
+//! same schema checks what is typed, so that the two can't drift apart. What it means is in [`super::Config`].
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Configuration of api-together. In any string `${NAME}` stands for an environment variable,
+/// `${NAME:-default}` for one that may be unset, and `$${` for a literal `${`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "api-together configuration")]
+pub struct ConfigFile {
+    /// Where the JSON Schema of this file is, for editors. Not used by the server.
+    #[serde(rename = "$schema", default)]
+    pub schema: Option<String>,
+    /// The pool's own address and keys.
+    #[serde(default)]
+    pub server: ServerFile,
+    /// The pooled accounts.
+    #[schemars(length(min = 1))]
+    pub apis: Vec<ApiFile>,
+    /// What happens when an upstream fails.
+    #[serde(default)]
+    pub retry: RetryFile,
+}
+
+/// The pool's own address and keys.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ServerFile {
+    /// The name that `/health`, `/v1/status` and `/v1/token/stats` give as `service`. Default: "OpenAI API代理服务".
+    pub name: Option<String>,
+    /// Address to listen on. Default: `localhost`, which is 127.0.0.1 and \[::1\]; `0.0.0.0` for every interface.
+    pub host: Option<String>,
+    /// TCP port. Default: 3001. 0 takes any free one. A change needs a restart.
+    pub port: Option<u16>,
+    /// The key (or a list of keys) that clients must send. Without any, clients need none.
+    pub api_key: Option<OneOrMany>,
+    /// More keys for clients.
+    #[schemars(length(min = 1))]
+    pub api_keys: Option<Vec<String>>,
+    /// The largest request body, in MiB. Default: 64.
+    #[schemars(range(min = 1, max = 4096))]
+    pub body_limit_mb: Option<u32>,
+    /// Origins (`https://app.example.com`) whose pages may call the pool from a browser; `*` for any. Default: none.
+    #[schemars(length(min = 1))]
+    pub cors: Option<Vec<String>>,
+}
+
+/// One string, or a list of them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// A single one.
+    One(String),
+    /// A list.
+    Many(#[schemars(length(min = 1))] Vec<String>),
+}
+
+/// One account of one OpenAI-format API.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApiFile {
+    /// Unique name. Quotas and statistics belong to it, across reloads and restarts.
+    #[schemars(length(min = 1))]
+    pub id: String,
+    /// What people call it. Default: the id.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Where it is, with or without `/v1`: `https://api.openai.com`, `https://host/prefix/v1`.
+    pub base_url: String,
+    /// Its key, sent as `Authorization: Bearer`. Either this or `apiKeyFile`.
+    #[serde(default)]
+    pub api_key: Option<String>,
+    /// A file that holds the key and nothing else, relative to this file's folder.
+    #[serde(default)]
+    pub api_key_file: Option<String>,
+    /// Requests in any 60 seconds; -1 for no limit (the default), 0 disables this API.
+    #[serde(default)]
+    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
+    pub rpm: Option<i64>,
+    /// Requests a day, from midnight to midnight of the server's local time; -1 for no limit (the default), 0 disables.
+    #[serde(default)]
+    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
+    pub rpd: Option<i64>,
+    /// Default: true.
+    #[serde(default)]
+    pub enabled: Option<bool>,
+    /// The models it serves. Left out: the upstream is asked (`GET /v1/models`), at load and every ten minutes.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub models: Option<Vec<String>>,
+    /// Requested name → this upstream's name for it. Requested names are served as if they stood in `models`.
+    #[serde(default)]
+    pub model_mapping: Option<BTreeMap<String, String>>,
+    /// Share of the traffic among the APIs of one priority, relative to theirs. Default: 1.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub weight: Option<u32>,
+    /// APIs of the lowest number are used first; the next only when none of these can serve. Default: 0.
+    #[serde(default)]
+    pub priority: Option<i32>,
+    /// How long to wait for this API.
+    #[serde(default)]
+    pub timeouts: Option<TimeoutsFile>,
+}
+
+/// How long to wait for an upstream. All in milliseconds.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TimeoutsFile {
+    /// DNS, TCP and TLS together. Default: 10000.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub connect_ms: Option<u32>,
+    /// From the request to the first content of a stream; after it another upstream is tried. Default: 120000.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub first_token_timeout_ms: Option<u32>,
+    /// Between two pieces of an answer. Default: 120000.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub idle_ms: Option<u32>,
+    /// The whole exchange. Default: 600000; for a stream 3600000.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub total_ms: Option<u32>,
+}
+
+/// What happens when an upstream fails.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RetryFile {
+    /// How many upstreams are tried for one request, each at most once. Default: 10.
+    #[schemars(range(min = 1, max = 100))]
+    pub max_attempts: Option<u32>,
+    /// `timeouts.firstTokenTimeoutMs` of the APIs that name none of their own.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub first_token_timeout_ms: Option<u32>,
+}

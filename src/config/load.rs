@@ -1,0 +1,226 @@
+//! From a path to a valid [`Config`]: read, substitute the environment, check, validate.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
+
+use serde_json::Value;
+use thiserror::Error;
+
+use super::file::ConfigFile;
+use super::validate::{folder_of, validate};
+use super::{Config, schema};
+
+/// What the command line and the environment say instead of the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--host`, or `HOST`.
+    pub host: Option<String>,
+    /// `--port`, or `PORT`.
+    pub port: Option<u16>,
+}
+
+/// Where the configuration comes from, at start and at each reload.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The file.
+    pub path: PathBuf,
+    /// What is said instead of it.
+    pub overrides: Overrides,
+}
+
+/// One thing that is wrong with a configuration, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    at: String,
+    text: String,
+}
+
+impl Problem {
+    pub(super) fn new(at: &str, text: impl Into<String>) -> Self {
+        Problem { at: at.to_owned(), text: text.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.at, self.text)
+    }
+}
+
+/// Why there is no configuration. Its text never holds a value of the file, so never a key.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("{}: can't be read: {why}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: io::Error,
+    },
+    /// The file is not JSON.
+    #[error("{}:{line}:{column}: not JSON: {why}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What was expected there.
+        why: String,
+    },
+    /// The file says something that can't be.
+    #[error("{}: {}", path.display(), listed(problems))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Everything that is wrong with it.
+        problems: Vec<Problem>,
+    },
+}
+
+/// Reads, checks and validates the configuration.
+///
+/// # Errors
+/// With all problems at once, each with its place; never with a value of the file.
+pub fn load(source: &Source) -> Result<Config, ConfigError> {
+    let path = &source.path;
+    let text = fs::read_to_string(path).map_err(|why| ConfigError::Unreadable { path: path.clone(), why })?;
+    // An editor on Windows may have put a byte-order mark in front.
+    let text = text.trim_start_matches('\u{feff}');
+    let mut document: Value = serde_json::from_str(text).map_err(|e| syntax_error(path, &e))?;
+
+    let invalid = |problems| ConfigError::Invalid { path: path.clone(), problems };
+    let mut problems = Vec::new();
+    substitute(&mut document, "", &mut problems);
+    problems.extend(schema::check(&document));
+    if !problems.is_empty() {
+        return Err(invalid(problems));
+    }
+    // What the schema lets through, the types take: the schema is made of them.
+    let file: ConfigFile = serde_json::from_value(document)
+        .map_err(|e| invalid(vec![Problem::new("the file", format!("line {}: {e}", e.line()))]))?;
+
+    let key_texts = read_key_files(path, &file);
+    let mut config = validate(file, &source.overrides, &key_texts).map_err(invalid)?;
+    config.hash = fingerprint(text, &key_texts);
+    Ok(config)
+}
+
+/// serde_json's texts name tokens that were expected, never what stands in the file.
+fn syntax_error(path: &Path, e: &serde_json::Error) -> ConfigError {
+    let why = e.to_string();
+    let why = why.split(" at line ").next().unwrap_or_default().to_owned();
+    ConfigError::Syntax { path: path.to_owned(), line: e.line(), column: e.column(), why }
+}
+
+fn read_key_files(path: &Path, file: &ConfigFile) -> HashMap<String, Result<String, String>> {
+    let folder = folder_of(path);
+    let read = |name: &String| fs::read_to_string(folder.join(name)).map_err(|e| e.to_string());
+    file.apis
+        .iter()
+        .filter_map(|api| api.api_key_file.as_ref())
+        .map(|name| (name.clone(), read(name)))
+        .collect()
+}
+
+fn fingerprint(text: &str, key_texts: &HashMap<String, Result<String, String>>) -> String {
+    let mut files: Vec<_> = key_texts.iter().collect();
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    (text, files).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// Puts environment variables into every string of `value`.
+fn substitute(value: &mut Value, at: &str, problems: &mut Vec<Problem>) {
+    match value {
+        Value::String(text) if text.contains("${") => match expand(text, |name| std::env::var(name).ok()) {
+            Ok(expanded) => *text = expanded,
+            Err(why) => problems.push(Problem::new(at, why)),
+        },
+        Value::Array(items) => {
+            for (i, item) in items.iter_mut().enumerate() {
+                substitute(item, &format!("{at}[{i}]"), problems);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                let at = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+                substitute(field, &at, problems);
+            }
+        }
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// `${NAME}`, `${NAME:-default}`, and `$${` for a literal `${`.
+fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        if let Some(escaped) = before.strip_suffix('$') {
+            out.push_str(escaped);
+            out.push_str("${");
+            rest = after;
+            continue;
+        }
+        let Some((inner, tail)) = after.split_once('}') else {
+            return Err("has ${ without a closing }; write $${ for a literal ${".to_owned());
+        };
+        let (name, default) = match inner.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (inner, None),
+        };
+        out.push_str(before);
+        match lookup(name).filter(|found| !found.is_empty() || default.is_none()) {
+            Some(found) => out.push_str(&found),
+            None => {
+                out.push_str(default.ok_or_else(|| format!("the environment variable {name} is not set"))?)
+            }
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn listed(problems: &[Problem]) -> String {
+    match problems {
+        [one] => one.to_string(),
+        many => {
+            let lines: String = many.iter().map(|problem| format!("\n  {problem}")).collect();
+            format!("{} problems:{lines}", many.len())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_put_into_text() {
+        let env = |name: &str| match name {
+            "KEY" => Some("k".to_owned()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        };
+        for (text, expanded) in [
+            ("a${KEY}b", Ok("akb")),
+            ("${KEY}${KEY}", Ok("kk")),
+            ("${NONE:-d}", Ok("d")),
+            ("${EMPTY:-d}", Ok("d")),
+            ("${EMPTY}", Ok("")),
+            ("$${KEY}", Ok("${KEY}")),
+            ("plain $5", Ok("plain $5")),
+            ("${NONE}", Err("the environment variable NONE is not set")),
+            ("${KEY", Err("has ${ without a closing }; write $${ for a literal ${")),
+        ] {
+            assert_eq!(expand(text, env).as_deref().map_err(String::as_str), expanded, "{text}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The configuration: what is typed ([`file`]), what is meant ([`Config`]), and the actor that owns it.
+//!
+//! In reading order: `load` (text → `Config`), `file`, `schema`, `validate`, then `actor` and `watch` (hot reload).
+
+mod actor;
+pub mod file;
+mod load;
+mod messages;
+mod schema;
+mod secret;
+mod settings;
+mod validate;
+mod watch;
+
+pub use actor::ConfigActor;
+pub use load::{ConfigError, Overrides, Problem, Source, load};
+pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
+pub use schema::generate as generate_schema;
+pub use secret::ApiKey;
+pub use settings::{ApiConfig, Config, Models, RetryConfig, ServerConfig, Timeouts};
+pub use watch::Watcher;

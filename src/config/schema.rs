@@ -1,0 +1,218 @@
+//! The JSON Schema of the configuration file, and a check of a typed file against it.
+//!
+//! Serde stops at the first mistake and names no place; a person wants all of them at once, each with its path.
+//! The walk knows the part of JSON Schema that `schemars` makes of our types, and no more.
+
+use serde_json::{Map, Value};
+
+use super::file::ConfigFile;
+use super::load::Problem;
+
+/// The schema, as `config/apis.schema.json` ships it.
+pub fn generate() -> Value {
+    schemars::schema_for!(ConfigFile).to_value()
+}
+
+/// Everything in `document` that the schema does not allow.
+pub(super) fn check(document: &Value) -> Vec<Problem> {
+    let root = generate();
+    let mut walk = Walk { definitions: root.get("$defs").cloned().unwrap_or_default(), problems: Vec::new() };
+    walk.value(document, &root, "");
+    walk.problems
+}
+
+struct Walk {
+    definitions: Value,
+    problems: Vec<Problem>,
+}
+
+impl Walk {
+    fn value(&mut self, value: &Value, schema: &Value, at: &str) {
+        if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.rsplit('/').next()) {
+            let target = self.definitions.get(name).cloned().unwrap_or_default();
+            return self.value(value, &target, at);
+        }
+        if let Some(branches) = schema.get("anyOf").and_then(Value::as_array) {
+            // The branch whose type fits speaks; where none does, the types of all are named.
+            let fits = |branch: &&Value| self.types(branch).iter().any(|t| is_of_type(value, t));
+            return match branches.iter().find(fits) {
+                Some(branch) => self.value(value, branch, at),
+                None => {
+                    let wanted = branches.iter().flat_map(|b| self.types(b)).collect::<Vec<_>>();
+                    self.wrong_type(value, &wanted, at);
+                }
+            };
+        }
+        let wanted = self.types(schema);
+        if !wanted.is_empty() && !wanted.iter().any(|t| is_of_type(value, t)) {
+            return self.wrong_type(value, &wanted, at);
+        }
+        match value {
+            Value::Object(fields) => self.object(fields, schema, at),
+            Value::Array(items) => self.array(items, schema, at),
+            Value::String(text) => {
+                if text.is_empty() && bound(schema, "minLength").is_some_and(|min| min >= 1.0) {
+                    self.problem(at, "must not be empty");
+                }
+            }
+            Value::Number(number) => self.number(number.as_f64().unwrap_or(f64::NAN), schema, at),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    fn object(&mut self, fields: &Map<String, Value>, schema: &Value, at: &str) {
+        let none = Map::new();
+        let known = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
+        for (name, value) in fields {
+            let here = join(at, name);
+            match (known.get(name), schema.get("additionalProperties")) {
+                (Some(schema), _) => self.value(value, schema, &here),
+                (None, Some(Value::Bool(false))) => {
+                    let hint = nearest(name, known.keys()).map(|k| format!(", did you mean {k}?"));
+                    self.problem(&here, format!("unknown field{}", hint.unwrap_or_default()));
+                }
+                (None, Some(schema)) => self.value(value, schema, &here),
+                (None, None) => {}
+            }
+        }
+        for name in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
+            if let Some(name) = name.as_str().filter(|name| !fields.contains_key(*name)) {
+                self.problem(&join(at, name), "is missing");
+            }
+        }
+    }
+
+    fn array(&mut self, items: &[Value], schema: &Value, at: &str) {
+        if items.is_empty() && bound(schema, "minItems").is_some_and(|min| min >= 1.0) {
+            self.problem(at, "must not be an empty list; give at least one, or leave the field out");
+        }
+        if let Some(schema) = schema.get("items") {
+            for (i, item) in items.iter().enumerate() {
+                self.value(item, schema, &format!("{at}[{i}]"));
+            }
+        }
+    }
+
+    fn number(&mut self, number: f64, schema: &Value, at: &str) {
+        let (min, max) = (bound(schema, "minimum"), bound(schema, "maximum"));
+        if min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max) {
+            let (min, max) = (min.unwrap_or(f64::NEG_INFINITY), max.unwrap_or(f64::INFINITY));
+            self.problem(at, format!("must be between {min} and {max}, is {number}"));
+        }
+    }
+
+    /// The JSON types that a schema allows; none named means any.
+    fn types(&self, schema: &Value) -> Vec<String> {
+        if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.rsplit('/').next()) {
+            return self.definitions.get(name).map(|target| self.types(target)).unwrap_or_default();
+        }
+        if let Some(branches) = schema.get("anyOf").and_then(Value::as_array) {
+            return branches.iter().flat_map(|b| self.types(b)).collect();
+        }
+        match schema.get("type") {
+            Some(Value::String(one)) => vec![one.clone()],
+            Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn wrong_type(&mut self, value: &Value, wanted: &[String], at: &str) {
+        let mut wanted: Vec<&str> = wanted.iter().map(|t| named(t)).filter(|t| *t != "null").collect();
+        wanted.dedup();
+        self.problem(at, format!("must be {}, is {}", wanted.join(" or "), named(type_of(value))));
+    }
+
+    fn problem(&mut self, at: &str, text: impl Into<String>) {
+        self.problems.push(Problem::new(if at.is_empty() { "the file" } else { at }, text));
+    }
+}
+
+fn is_of_type(value: &Value, wanted: &str) -> bool {
+    match wanted {
+        "integer" => value.as_f64().is_some_and(|n| n.fract() == 0.0) && !value.is_f64(),
+        "number" => value.is_number(),
+        other => type_of(value) == other,
+    }
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn named(json_type: &str) -> &str {
+    match json_type {
+        "integer" => "a whole number",
+        "number" => "a number with a fraction",
+        "string" => "a string",
+        "boolean" => "true or false",
+        "array" => "a list",
+        "object" => "an object",
+        other => other,
+    }
+}
+
+fn bound(schema: &Value, name: &str) -> Option<f64> {
+    schema.get(name).and_then(Value::as_f64)
+}
+
+fn join(at: &str, name: &str) -> String {
+    if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
+}
+
+/// The known name that was probably meant: near in letters, whatever the case and the underscores.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Option<&'a String> {
+    let plain = |s: &str| s.replace(['_', '-'], "").to_lowercase();
+    known
+        .map(|k| (strsim::damerau_levenshtein(&plain(k), &plain(name)), k))
+        .filter(|(distance, k)| *distance <= 1 + k.len() / 5)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, k)| k)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_mistake_is_named_with_its_place() {
+        let found = check(&json!({
+            "server": { "port": "3001", "cors": [] },
+            "apis": [
+                { "id": "a", "baseUrl": "http://x", "apiKey": "k", "rpm": 1.5, "modelMaping": {} },
+                { "id": 7, "base_url": "http://x", "models": ["m", 3], "weight": 0 }
+            ],
+        }));
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        for wanted in [
+            "server.port: must be a whole number, is a string",
+            "server.cors: must not be an empty list; give at least one, or leave the field out",
+            "apis[0].rpm: must be a whole number, is a number with a fraction",
+            "apis[0].modelMaping: unknown field, did you mean modelMapping?",
+            "apis[1].id: must be a string, is a whole number",
+            "apis[1].base_url: unknown field, did you mean baseUrl?",
+            "apis[1].baseUrl: is missing",
+            "apis[1].models[1]: must be a string, is a whole number",
+            "apis[1].weight: must be between 1 and 1000000, is 0",
+        ] {
+            assert!(found.iter().any(|f| f == wanted), "no {wanted:?} in {found:#?}");
+        }
+        assert_eq!(found.len(), 9);
+    }
+
+    #[test]
+    fn one_key_or_a_list_of_them() {
+        for key in [json!("k"), json!(["k"]), json!(null)] {
+            let document = json!({"server": {"apiKey": key}, "apis": [{"id": "a", "baseUrl": "http://x"}]});
+            assert_eq!(check(&document), vec![]);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What is meant: a configuration that is valid by construction. Only `validate` makes one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::ApiKey;
+use crate::types::{ApiId, Limit};
+
+/// A whole valid configuration. Shared by reference; a reload makes a new one.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The pool itself.
+    pub server: ServerConfig,
+    /// The accounts, in the order of the file; ids are unique.
+    pub apis: Vec<Arc<ApiConfig>>,
+    /// What happens when an upstream fails.
+    pub retry: RetryConfig,
+    /// Tells two contents apart (of the file and of the key files it names).
+    pub hash: String,
+    /// What is allowed and yet probably not meant, for the log.
+    pub warnings: Vec<String>,
+}
+
+/// The pool's own address and keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// `service` in the answers of our own endpoints.
+    pub name: String,
+    /// Host name or address to listen on; `localhost` is both loopback addresses.
+    pub host: String,
+    /// Port to listen on; 0 takes any free one.
+    pub port: u16,
+    /// The keys of clients; with none, every client is let in.
+    pub client_keys: Vec<ApiKey>,
+    /// The largest request body, in bytes.
+    pub body_limit: usize,
+    /// Origins that a browser may call from; `*` for any.
+    pub cors: Vec<String>,
+}
+
+/// One upstream, as configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// Unique.
+    pub id: ApiId,
+    /// For people.
+    pub name: String,
+    /// Where the operations are: ends in a slash, and has the version in it (`https://api.openai.com/v1/`).
+    pub base_url: Url,
+    /// The account's key.
+    pub key: ApiKey,
+    /// Requests a minute.
+    pub rpm: Limit,
+    /// Requests a day.
+    pub rpd: Limit,
+    /// `enabled`, and neither limit is 0.
+    pub enabled: bool,
+    /// What it serves under the upstream's own names.
+    pub models: Models,
+    /// Requested name → the upstream's own.
+    pub mapping: BTreeMap<Arc<str>, Arc<str>>,
+    /// Share of the traffic within a priority, at least 1.
+    pub weight: u32,
+    /// Lowest first.
+    pub priority: i32,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+}
+
+/// Which models an upstream serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Models {
+    /// These.
+    Listed(Vec<Arc<str>>),
+    /// Whatever its `GET /v1/models` says.
+    Asked,
+}
+
+/// How long to wait for an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// DNS, TCP and TLS.
+    pub connect: Duration,
+    /// Request to a stream's first content.
+    pub first_token: Duration,
+    /// Between two pieces of an answer.
+    pub idle: Duration,
+    /// The whole exchange, when its answer is not a stream.
+    pub total: Duration,
+    /// The whole exchange of a stream.
+    pub stream_total: Duration,
+}
+
+/// What happens when an upstream fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryConfig {
+    /// Attempts a request, the first included.
+    pub max_attempts: usize,
+}

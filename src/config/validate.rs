@@ -1,0 +1,320 @@
+//! From what is typed to what is meant: every rule that a type can't say. Finds all problems, not the first.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::file::{ApiFile, ConfigFile, OneOrMany, RetryFile, ServerFile, TimeoutsFile};
+use super::load::{Overrides, Problem};
+use super::{ApiConfig, ApiKey, Config, Models, RetryConfig, ServerConfig, Timeouts};
+use crate::types::{ApiId, Limit};
+
+/// Validates a typed file. `key_texts` are the contents of the `apiKeyFile`s by the path typed.
+pub(super) fn validate(
+    file: ConfigFile,
+    overrides: &Overrides,
+    key_texts: &HashMap<String, Result<String, String>>,
+) -> Result<Config, Vec<Problem>> {
+    let mut check = Check { problems: Vec::new(), warnings: Vec::new(), key_texts };
+    let server = check.server(file.server, overrides);
+    let apis: Vec<_> =
+        file.apis.into_iter().enumerate().filter_map(|(i, api)| check.api(i, api, &file.retry)).collect();
+    check.unique_ids(&apis);
+    if !apis.iter().any(|(_, api)| api.enabled) {
+        check.warnings.push("every API is disabled: all requests will be refused".to_owned());
+    }
+    if !check.problems.is_empty() {
+        return Err(check.problems);
+    }
+    Ok(Config {
+        server,
+        apis: apis.into_iter().map(|(_, api)| Arc::new(api)).collect(),
+        retry: RetryConfig { max_attempts: file.retry.max_attempts.unwrap_or(10) as usize },
+        hash: String::new(),
+        warnings: check.warnings,
+    })
+}
+
+struct Check<'a> {
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+    key_texts: &'a HashMap<String, Result<String, String>>,
+}
+
+impl Check<'_> {
+    fn server(&mut self, file: ServerFile, overrides: &Overrides) -> ServerConfig {
+        let host = overrides.host.clone().or(file.host).unwrap_or_else(|| "localhost".to_owned());
+        if host.trim().is_empty() || host.contains(['/', ' ', '[', ']']) {
+            self.problem(
+                "server.host",
+                "must be a host name or an address, such as localhost, 0.0.0.0 or ::1",
+            );
+        }
+        let mut keys = match file.api_key {
+            Some(OneOrMany::One(key)) => vec![("server.apiKey".to_owned(), key)],
+            Some(OneOrMany::Many(keys)) => numbered("server.apiKey", keys),
+            None => Vec::new(),
+        };
+        keys.extend(numbered("server.apiKeys", file.api_keys.unwrap_or_default()));
+        let client_keys: Vec<ApiKey> = keys.iter().filter_map(|(at, key)| self.key(at, key)).collect();
+        if client_keys.is_empty() && keys.is_empty() {
+            self.warnings
+                .push("server.apiKey is not set: anyone who reaches the address may use the pool".to_owned());
+        }
+        for (at, origin) in numbered("server.cors", file.cors.clone().unwrap_or_default()) {
+            let is_origin = Url::parse(&origin)
+                .is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == origin);
+            if origin != "*" && !is_origin {
+                self.problem(
+                    &at,
+                    "must be an origin such as https://app.example.com (no path, no final slash), or *",
+                );
+            }
+        }
+        ServerConfig {
+            name: file.name.unwrap_or_else(|| "OpenAI API代理服务".to_owned()),
+            host,
+            port: overrides.port.or(file.port).unwrap_or(3001),
+            client_keys,
+            body_limit: file.body_limit_mb.unwrap_or(64) as usize * 1024 * 1024,
+            cors: file.cors.unwrap_or_default(),
+        }
+    }
+
+    fn api(&mut self, index: usize, file: ApiFile, retry: &RetryFile) -> Option<(usize, ApiConfig)> {
+        let at = |field: &str| format!("apis[{index}].{field}");
+        if file.id.trim() != file.id || file.id.chars().any(char::is_control) {
+            self.problem(&at("id"), "must not begin or end with a space, nor hold control characters");
+        }
+        let key = self.upstream_key(index, &file);
+        let base_url = self.base_url(&at("baseUrl"), &file.base_url);
+        let models = match &file.models {
+            Some(listed) => Models::Listed(self.models(&at("models"), listed)),
+            None => Models::Asked,
+        };
+        let mapping = file.model_mapping.unwrap_or_default();
+        for (from, to) in &mapping {
+            if from.trim().is_empty() || to.trim().is_empty() {
+                self.problem(
+                    &at("modelMapping"),
+                    "must map a model's name to a model's name; one of them is empty",
+                );
+            }
+        }
+        if let Models::Listed(listed) = &models {
+            for (from, to) in mapping.iter().filter(|(_, to)| !listed.iter().any(|m| **m == ***to)) {
+                self.warnings.push(format!(
+                    "apis[{index}].modelMapping: {from} is mapped to {to}, which is not in its models"
+                ));
+            }
+        }
+        let enabled = file.enabled.unwrap_or(true) && file.rpm != Some(0) && file.rpd != Some(0);
+        let config = ApiConfig {
+            name: file.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| file.id.clone()),
+            id: ApiId::from(file.id.as_str()),
+            base_url: base_url?,
+            key: key?,
+            rpm: limit(file.rpm),
+            rpd: limit(file.rpd),
+            enabled,
+            models,
+            mapping: mapping
+                .iter()
+                .map(|(from, to)| (Arc::from(from.as_str()), Arc::from(to.as_str())))
+                .collect(),
+            weight: file.weight.unwrap_or(1),
+            priority: file.priority.unwrap_or(0),
+            timeouts: timeouts(&file.timeouts.unwrap_or_default(), retry),
+        };
+        Some((index, config))
+    }
+
+    fn upstream_key(&mut self, index: usize, file: &ApiFile) -> Option<ApiKey> {
+        let at = |field: &str| format!("apis[{index}].{field}");
+        match (&file.api_key, &file.api_key_file) {
+            (Some(key), None) => self.key(&at("apiKey"), key),
+            (None, Some(path)) => match self.key_texts.get(path) {
+                Some(Ok(text)) => self.key(&at("apiKeyFile"), text.trim()),
+                Some(Err(why)) => self.refuse(&at("apiKeyFile"), format!("{path} can't be read: {why}")),
+                None => self.refuse(&at("apiKeyFile"), format!("{path} was not read")),
+            },
+            (Some(_), Some(_)) => {
+                self.refuse(&at("apiKeyFile"), "give either apiKey or apiKeyFile, not both")
+            }
+            (None, None) => self.refuse(
+                &at("apiKey"),
+                "is missing; give apiKey or apiKeyFile (any text will do for an upstream that needs none)",
+            ),
+        }
+    }
+
+    /// A key must fit into a header, or every request with it would fail.
+    fn key(&mut self, at: &str, key: &str) -> Option<ApiKey> {
+        if key.is_empty() {
+            return self.refuse(at, "must not be empty");
+        }
+        if !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return self
+                .refuse(at, "must be of visible ASCII characters without spaces, as it is sent in a header");
+        }
+        Some(ApiKey::new(key))
+    }
+
+    fn base_url(&mut self, at: &str, text: &str) -> Option<Url> {
+        let mut url = match Url::parse(text.trim()) {
+            Ok(url) => url,
+            Err(why) => {
+                return self.refuse(at, format!("is not a URL ({why}); write it as https://api.openai.com"));
+            }
+        };
+        if !matches!(url.scheme(), "http" | "https") {
+            return self.refuse(at, "must begin with http:// or https://");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return self.refuse(at, "must not hold a user or a password; the key goes into apiKey");
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return self.refuse(at, "must not hold a query (?) or a fragment (#)");
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        if path.ends_with("/completions") || path.ends_with("/embeddings") || path.ends_with("/models") {
+            return self.refuse(
+                at,
+                "must be the base alone, such as https://api.openai.com/v1, not an endpoint's URL",
+            );
+        }
+        // OpenAI's own base has no version in it, others' do (/v1, /api/paas/v4, /v1beta/openai): add it where it lacks.
+        let path = if path.split('/').any(is_version) { format!("{path}/") } else { format!("{path}/v1/") };
+        url.set_path(&path);
+        let loopback = match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        };
+        if url.scheme() == "http" && !loopback {
+            self.warnings
+                .push(format!("{at}: http:// sends the key and every prompt in clear text; prefer https://"));
+        }
+        Some(url)
+    }
+
+    fn models(&mut self, at: &str, listed: &[String]) -> Vec<Arc<str>> {
+        let mut models: Vec<Arc<str>> = Vec::with_capacity(listed.len());
+        for (i, model) in listed.iter().enumerate() {
+            if model.trim().is_empty() {
+                self.problem(&format!("{at}[{i}]"), "must not be empty");
+            } else if models.iter().any(|known| **known == **model) {
+                self.warnings.push(format!("{at}[{i}]: {model} is listed twice"));
+            } else {
+                models.push(Arc::from(model.as_str()));
+            }
+        }
+        models
+    }
+
+    fn unique_ids(&mut self, apis: &[(usize, ApiConfig)]) {
+        let mut first: HashMap<&ApiId, usize> = HashMap::new();
+        for (index, api) in apis {
+            if let Some(before) = first.insert(&api.id, *index) {
+                let text =
+                    format!("{:?} is the id of apis[{before}] too; ids must be unique", api.id.as_str());
+                self.problem(&format!("apis[{index}].id"), text);
+            }
+        }
+    }
+
+    fn problem(&mut self, at: &str, text: impl Into<String>) {
+        self.problems.push(Problem::new(at, text));
+    }
+
+    fn refuse<T>(&mut self, at: &str, text: impl Into<String>) -> Option<T> {
+        self.problem(at, text);
+        None
+    }
+}
+
+fn numbered(at: &str, texts: Vec<String>) -> Vec<(String, String)> {
+    texts.into_iter().enumerate().map(|(i, text)| (format!("{at}[{i}]"), text)).collect()
+}
+
+/// `v1`, `v4`, `v1beta`: a path segment that names a version of the API.
+fn is_version(segment: &str) -> bool {
+    let mut chars = segment.chars();
+    chars.next() == Some('v')
+        && chars.next().is_some_and(|c| c.is_ascii_digit())
+        && chars.all(|c| c.is_ascii_alphanumeric())
+}
+
+fn limit(typed: Option<i64>) -> Limit {
+    match typed.map(u32::try_from) {
+        // 0 disables the API, which `enabled` tells; no window is ever made of it.
+        None | Some(Err(_) | Ok(0)) => Limit::Unlimited,
+        Some(Ok(bound)) => Limit::AtMost(bound),
+    }
+}
+
+fn timeouts(own: &TimeoutsFile, retry: &RetryFile) -> Timeouts {
+    let or = |typed: Option<u32>, default: u32| Duration::from_millis(u64::from(typed.unwrap_or(default)));
+    Timeouts {
+        connect: or(own.connect_ms, 10_000),
+        first_token: or(own.first_token_timeout_ms.or(retry.first_token_timeout_ms), 120_000),
+        idle: or(own.idle_ms, 120_000),
+        total: or(own.total_ms, 600_000),
+        stream_total: or(own.total_ms, 3_600_000),
+    }
+}
+
+/// The folder that relative paths in the configuration start from.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base(text: &str) -> Result<String, String> {
+        let keys = HashMap::new();
+        let mut check = Check { problems: Vec::new(), warnings: Vec::new(), key_texts: &keys };
+        match check.base_url("baseUrl", text) {
+            Some(url) => Ok(url.to_string()),
+            None => Err(check.problems.first().map(ToString::to_string).unwrap_or_default()),
+        }
+    }
+
+    #[test]
+    fn every_way_to_write_a_base_url_reaches_the_versioned_base() {
+        for (typed, meant) in [
+            ("https://api.openai.com", "https://api.openai.com/v1/"),
+            ("https://api.openai.com/", "https://api.openai.com/v1/"),
+            ("https://api.openai.com/v1", "https://api.openai.com/v1/"),
+            ("https://api.openai.com/v1//", "https://api.openai.com/v1/"),
+            ("https://host/proxy/openai", "https://host/proxy/openai/v1/"),
+            ("https://host/proxy/openai/v1", "https://host/proxy/openai/v1/"),
+            ("https://open.bigmodel.cn/api/paas/v4", "https://open.bigmodel.cn/api/paas/v4/"),
+            ("https://g.example/v1beta/openai/", "https://g.example/v1beta/openai/"),
+            ("http://[::1]:8080", "http://[::1]:8080/v1/"),
+            ("https://voyage.example", "https://voyage.example/v1/"),
+        ] {
+            assert_eq!(base(typed).as_deref(), Ok(meant), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_base_url_is_refused() {
+        for typed in [
+            "",
+            "api.openai.com",
+            "ftp://x",
+            "https://u:p@x",
+            "https://x/?a=1",
+            "https://x/v1/chat/completions",
+        ] {
+            assert!(base(typed).is_err(), "{typed}");
+        }
+    }
+}

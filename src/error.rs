@@ -1,0 +1,247 @@
+//! Every error of our own that a client can see, in one table: status, type, code, text.
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::scheduler::{AdmissionError, UnknownApi};
+use crate::types::{ApiId, FailureClass, Now};
+use crate::upstream::Refusal;
+
+/// From this wait on a client is told not to try again by itself: one SDK would sleep for hours, holding its caller.
+const LONGEST_CLIENT_RETRY_MS: u64 = 120_000;
+
+/// An error of ours.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// No key came with the request.
+    #[error("you didn't provide an API key; send it as `Authorization: Bearer YOUR_KEY`")]
+    MissingKey,
+    /// The key is not one of ours.
+    #[error("incorrect API key provided")]
+    WrongKey,
+    /// The request can't be understood.
+    #[error("{message}")]
+    Invalid {
+        /// What is wrong.
+        message: String,
+        /// With which field.
+        param: Option<&'static str>,
+    },
+    /// The body is larger than `server.bodyLimitMb`.
+    #[error("the request body is larger than {} MiB (server.bodyLimitMb)", .limit >> 20)]
+    TooLarge {
+        /// In bytes.
+        limit: usize,
+    },
+    /// The body did not arrive whole.
+    #[error("the request body could not be read to its end")]
+    BodyCut,
+    /// There is nothing at this path.
+    #[error(
+        "unknown request URL: {method} {path}; this pool serves /v1/chat/completions, /v1/models and others"
+    )]
+    UnknownPath {
+        /// As sent.
+        method: String,
+        /// As sent.
+        path: String,
+    },
+    /// The path takes another method.
+    #[error("not allowed to {method} on {path}; use {allow}")]
+    WrongMethod {
+        /// As sent.
+        method: String,
+        /// As sent.
+        path: String,
+        /// What it takes.
+        allow: &'static str,
+    },
+    /// No upstream serves the model.
+    #[error("the model {model:?} does not exist in this pool; GET /v1/models lists those that do")]
+    ModelNotFound {
+        /// As asked for.
+        model: String,
+    },
+    /// Every upstream that serves the model is at a limit.
+    #[error("every API that serves {model:?} is at its limit: {}", reasons(.refusals))]
+    QuotaExhausted {
+        /// As asked for.
+        model: String,
+        /// What each of them said.
+        refusals: Vec<(ApiId, Refusal)>,
+    },
+    /// Upstreams serve the model, but none is usable.
+    #[error("no API that serves {model:?} is available: {}", reasons(.refusals))]
+    NoAvailableApi {
+        /// As asked for.
+        model: String,
+        /// What each of them said.
+        refusals: Vec<(ApiId, Refusal)>,
+    },
+    /// All upstreams that were asked failed, the last of them thus.
+    #[error("the upstream APIs failed ({}); see the server's log", .0.as_str())]
+    UpstreamFailed(FailureClass),
+    /// There is no upstream of this id.
+    #[error(transparent)]
+    UnknownApi(#[from] UnknownApi),
+    /// The process is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+    /// A defect.
+    #[error("internal error")]
+    Internal,
+}
+
+impl ApiError {
+    /// The table: status, `error.type`, `error.code`.
+    fn row(&self) -> (StatusCode, &'static str, &'static str) {
+        const INVALID: &str = "invalid_request_error";
+        match self {
+            ApiError::MissingKey => (StatusCode::UNAUTHORIZED, "authentication_error", "missing_api_key"),
+            ApiError::WrongKey => (StatusCode::UNAUTHORIZED, "authentication_error", "invalid_api_key"),
+            ApiError::Invalid { .. } => (StatusCode::BAD_REQUEST, INVALID, "invalid_request"),
+            ApiError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
+            ApiError::BodyCut => (StatusCode::BAD_REQUEST, INVALID, "incomplete_body"),
+            ApiError::UnknownPath { .. } => (StatusCode::NOT_FOUND, INVALID, "unknown_url"),
+            ApiError::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
+            ApiError::ModelNotFound { .. } => (StatusCode::NOT_FOUND, INVALID, "model_not_found"),
+            ApiError::QuotaExhausted { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded")
+            }
+            ApiError::NoAvailableApi { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "no_available_api", "no_available_api")
+            }
+            ApiError::UpstreamFailed(FailureClass::Timeout) => {
+                (StatusCode::GATEWAY_TIMEOUT, "upstream_error", "upstream_timeout")
+            }
+            ApiError::UpstreamFailed(_) => (StatusCode::BAD_GATEWAY, "upstream_error", "upstream_failed"),
+            ApiError::UnknownApi(_) => (StatusCode::NOT_FOUND, INVALID, "unknown_api"),
+            ApiError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "server_stopping"),
+            ApiError::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal_error"),
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.row().0
+    }
+
+    /// How long until it is worth trying again, in ms.
+    fn wait_ms(&self) -> Option<u64> {
+        match self {
+            ApiError::QuotaExhausted { refusals, .. } | ApiError::NoAvailableApi { refusals, .. } => {
+                let now = Now::read().mono;
+                refusals
+                    .iter()
+                    .filter_map(|(_, refusal)| refusal.until())
+                    .map(|at| at.saturating_sub(now))
+                    .min()
+            }
+            ApiError::MissingKey
+            | ApiError::WrongKey
+            | ApiError::Invalid { .. }
+            | ApiError::TooLarge { .. }
+            | ApiError::BodyCut
+            | ApiError::UnknownPath { .. }
+            | ApiError::WrongMethod { .. }
+            | ApiError::ModelNotFound { .. }
+            | ApiError::UpstreamFailed(_)
+            | ApiError::UnknownApi(_)
+            | ApiError::Stopping
+            | ApiError::Internal => None,
+        }
+    }
+
+    fn param(&self) -> Option<&'static str> {
+        match self {
+            ApiError::Invalid { param, .. } => *param,
+            ApiError::ModelNotFound { .. } => Some("model"),
+            ApiError::MissingKey
+            | ApiError::WrongKey
+            | ApiError::TooLarge { .. }
+            | ApiError::BodyCut
+            | ApiError::UnknownPath { .. }
+            | ApiError::WrongMethod { .. }
+            | ApiError::QuotaExhausted { .. }
+            | ApiError::NoAvailableApi { .. }
+            | ApiError::UpstreamFailed(_)
+            | ApiError::UnknownApi(_)
+            | ApiError::Stopping
+            | ApiError::Internal => None,
+        }
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let (status, kind, code) = self.row();
+        let mut response = HttpResponse::build(status);
+        if let Some(wait) = self.wait_ms() {
+            response.insert_header((RETRY_AFTER, wait.div_ceil(1_000).max(1)));
+            response.insert_header((HeaderName::from_static("retry-after-ms"), wait.max(1)));
+        }
+        // Our own tries are used up, or the wait is too long: the client's would only come on top.
+        let given_up = matches!(self, ApiError::UpstreamFailed(_));
+        if given_up || self.wait_ms().is_some_and(|wait| wait > LONGEST_CLIENT_RETRY_MS) {
+            response.insert_header((HeaderName::from_static("x-should-retry"), "false"));
+        }
+        if let ApiError::WrongMethod { allow, .. } = self {
+            response.insert_header((ALLOW, HeaderValue::from_static(allow)));
+        }
+        response.json(body(&self.to_string(), kind, self.param(), code))
+    }
+}
+
+impl From<AdmissionError> for ApiError {
+    fn from(error: AdmissionError) -> Self {
+        match error {
+            AdmissionError::ModelNotFound(model) => ApiError::ModelNotFound { model: model.to_string() },
+            AdmissionError::NoneAvailable { model, refusals } => {
+                // A limit, ours or theirs, passes by itself: then 429 is the truth for the pool as a whole.
+                let limited = refusals.iter().any(|(_, refusal)| is_limit(refusal));
+                let model = model.to_string();
+                match limited {
+                    true => ApiError::QuotaExhausted { model, refusals },
+                    false => ApiError::NoAvailableApi { model, refusals },
+                }
+            }
+            AdmissionError::Stopping => ApiError::Stopping,
+        }
+    }
+}
+
+fn is_limit(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::QuotaExhausted { .. } => true,
+        Refusal::CoolingDown { reason, .. } => *reason == FailureClass::RateLimited,
+        Refusal::BreakerOpen { .. } | Refusal::StoreUnavailable | Refusal::Disabled | Refusal::Retiring => {
+            false
+        }
+    }
+}
+
+fn reasons(refusals: &[(ApiId, Refusal)]) -> String {
+    let each: Vec<String> =
+        refusals.iter().map(|(api, refusal)| format!("{api} ({})", refusal.reason())).collect();
+    if each.is_empty() { "all were tried".to_owned() } else { each.join(", ") }
+}
+
+/// The error that ends a stream whose upstream failed in its middle.
+pub fn abort_error(class: FailureClass) -> Value {
+    let code = if class == FailureClass::Timeout { "upstream_timeout" } else { "upstream_failed" };
+    let text = format!("the upstream API failed in the middle of its answer ({})", class.as_str());
+    body(&text, "upstream_error", None, code)
+}
+
+/// An error as OpenAI writes it.
+fn body(message: &str, kind: &str, param: Option<&str>, code: &str) -> Value {
+    json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
+}

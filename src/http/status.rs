@@ -1,0 +1,64 @@
+//! `GET /v1/status`: what each upstream is and does just now, and which configuration is in force.
+
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+
+use super::auth::worker;
+use super::time::iso;
+use crate::config::{ConfigState, GetConfig};
+use crate::error::ApiError;
+use crate::scheduler::{ApiReport, GetReports, ModelNames};
+use crate::types::Now;
+
+pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let worker = worker(&request)?;
+    let stopping = |_| ApiError::Stopping;
+    let state = worker.config_actor.send(GetConfig).await.map_err(stopping)?;
+    let reports = worker.pool.scheduler.send(GetReports).await.map_err(stopping)?;
+    Ok(HttpResponse::Ok().json(json!({
+        "service": state.config.server.name,
+        "timestamp": iso(Now::read().wall),
+        "apis": reports.iter().map(api).collect::<Vec<_>>(),
+        "config": config(&state),
+    })))
+}
+
+fn api(ApiReport { status, models }: &ApiReport) -> Value {
+    let config = &status.config;
+    let untold = models.is_none().then_some("models_unknown");
+    let reason = status.refusal.as_ref().map(|(refusal, _)| refusal.reason()).or(untold);
+    let available_at = status.refusal.as_ref().and_then(|(_, until)| *until);
+    json!({
+        "id": config.id,
+        "name": config.name,
+        "enabled": config.enabled,
+        "available": reason.is_none(),
+        "temporarilyDisabled": status.resting,
+        "unavailableReason": reason,
+        "availableAt": available_at.map(iso),
+        "errorCount": status.error_count,
+        "lastError": status.last_failure.as_ref().map(|(at, class, detail)| {
+            json!({ "at": iso(*at), "class": class.as_str(), "detail": detail })
+        }),
+        "limits": { "rpm": config.rpm.as_configured(), "rpd": config.rpd.as_configured() },
+        "usage": { "rpm": status.usage.0, "rpd": status.usage.1 },
+        "inFlight": status.in_flight,
+        "latency": { "firstTokenMs": status.latency_ms.0, "totalMs": status.latency_ms.1 },
+        "weight": config.weight,
+        "priority": config.priority,
+        "models": match models {
+            Some(ModelNames::These(names)) => json!(names),
+            Some(ModelNames::Any) => json!("any"),
+            None => Value::Null,
+        },
+    })
+}
+
+fn config(state: &ConfigState) -> Value {
+    json!({
+        "hash": state.config.hash,
+        "loadedAt": iso(state.loaded_at),
+        "lastError": state.last_error,
+        "warnings": state.config.warnings,
+    })
+}

@@ -1,0 +1,47 @@
+//! The seam between what is kept and where.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::{QuotaRecord, Saved, TokenChange};
+use crate::types::ApiId;
+
+/// A place that keeps records. Its calls block: the [`super::PersistenceActor`] makes them on a thread for that.
+pub trait Store: Send + Sync + 'static {
+    /// All that is kept of one upstream; nothing kept is not an error.
+    ///
+    /// # Errors
+    /// When the place can't be read, or holds what it should not.
+    fn load(&self, api: &ApiId) -> Result<Saved, StoreError>;
+
+    /// Writes all changes, or none. They are durable when this returns.
+    ///
+    /// # Errors
+    /// When they are not.
+    fn commit(&self, changes: &[Change]) -> Result<(), StoreError>;
+}
+
+/// One change to what is kept.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// New counts of an upstream's quotas.
+    Quota(ApiId, QuotaRecord),
+    /// New statistics of an upstream.
+    Tokens(ApiId, TokenChange),
+}
+
+/// The store failed.
+#[derive(Debug, Clone, Error)]
+#[error("{what}: {why}")]
+pub struct StoreError {
+    what: &'static str,
+    why: String,
+}
+
+impl StoreError {
+    /// `what` was to be done, `why` it wasn't.
+    pub fn new(what: &'static str, why: impl fmt::Display) -> Self {
+        StoreError { what, why: why.to_string() }
+    }
+}

@@ -1,0 +1,179 @@
+//! What an upstream's JSON says: is it an answer at all, and how many tokens did it take? Pure.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::types::{FailureClass, Operation, Usage, UsageSource};
+
+/// Judges a whole 200 whose answer is to be JSON.
+///
+/// # Errors
+/// With the class and the reason, if it is no answer: then another upstream is to be asked.
+pub(super) fn judge(operation: Operation, body: &[u8]) -> Result<Option<Usage>, (FailureClass, String)> {
+    if body.trim_ascii().is_empty() {
+        return Err((FailureClass::Empty, "200 without a body".to_owned()));
+    }
+    let peek: Peek<'_> = serde_json::from_slice(body).map_err(|e| {
+        (FailureClass::Protocol, format!("200 with a body that is no whole JSON object ({e})"))
+    })?;
+    if body.trim_ascii().first() != Some(&b'{') {
+        return Err((FailureClass::Empty, "200 without an object".to_owned()));
+    }
+    if let Some(error) = peek.error.map(|raw| parse(raw.get())).filter(|error| !error.is_null()) {
+        return Err((class_of_error(&error), "an error in a 200".to_owned()));
+    }
+    if body.trim_ascii().strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii() == b"}") {
+        return Err((FailureClass::Empty, "200 with {}".to_owned()));
+    }
+    let usage = peek.usage.and_then(|raw| usage_in(raw.get().as_bytes()));
+    if operation.completes_text() && usage.is_some_and(|usage| usage.completion == 0) {
+        return Err((FailureClass::Empty, "200 with no completion tokens".to_owned()));
+    }
+    Ok(usage)
+}
+
+#[derive(Deserialize)]
+struct Peek<'a> {
+    #[serde(borrow)]
+    error: Option<&'a serde_json::value::RawValue>,
+    #[serde(borrow)]
+    usage: Option<&'a serde_json::value::RawValue>,
+}
+
+fn parse(raw: &str) -> Value {
+    serde_json::from_str(raw).unwrap_or_default()
+}
+
+/// The tokens in a `usage` object: chat and completions, embeddings, responses, images, transcriptions.
+pub(super) fn usage_in(raw: &[u8]) -> Option<Usage> {
+    #[derive(Deserialize)]
+    struct Wire {
+        prompt_tokens: Option<u64>,
+        input_tokens: Option<u64>,
+        completion_tokens: Option<u64>,
+        output_tokens: Option<u64>,
+        total_tokens: Option<u64>,
+    }
+    let wire: Wire = serde_json::from_slice(raw).ok()?;
+    let (prompt, completion) =
+        (wire.prompt_tokens.or(wire.input_tokens), wire.completion_tokens.or(wire.output_tokens));
+    // `{}` and a usage in other units (seconds of sound) tell no tokens.
+    prompt.or(completion).or(wire.total_tokens)?;
+    let (prompt, completion) = (prompt.unwrap_or_default(), completion.unwrap_or_default());
+    let total = wire.total_tokens.unwrap_or_else(|| prompt.saturating_add(completion));
+    Some(Usage { prompt, completion, total, source: UsageSource::Reported })
+}
+
+/// The class of an OpenAI-format error object that came without a telling status: by its `code`, which may be a number.
+pub(super) fn class_of_error(error: &Value) -> FailureClass {
+    let code = error.get("code").or_else(|| error.get("status"));
+    let number = code.and_then(|code| code.as_u64().or_else(|| code.as_str()?.parse().ok()));
+    let words = [code.and_then(Value::as_str), error.get("type").and_then(Value::as_str)];
+    let says = |word: &str| words.iter().flatten().any(|w| w.contains(word));
+    match number.and_then(|n| u16::try_from(n).ok()) {
+        Some(status @ 400..=599) => class_of_status(status),
+        Some(_) | None if says("rate_limit") || says("quota") => FailureClass::RateLimited,
+        Some(_) | None if says("overloaded") => FailureClass::Overloaded,
+        Some(_) | None => FailureClass::ServerError,
+    }
+}
+
+/// The class of a status that is no success.
+pub(super) fn class_of_status(status: u16) -> FailureClass {
+    match status {
+        401 | 403 => FailureClass::Unauthorized,
+        402 => FailureClass::PaymentRequired,
+        408 => FailureClass::Timeout,
+        429 => FailureClass::RateLimited,
+        400..=499 => FailureClass::Rejected,
+        503 | 529 => FailureClass::Overloaded,
+        500..=599 => FailureClass::ServerError,
+        // A redirect is not followed, and anything else is no answer.
+        _ => FailureClass::Protocol,
+    }
+}
+
+/// How long an upstream asks us to stay away: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date.
+pub(super) fn retry_after(millis: Option<&str>, after: Option<&str>, now_ms: i64) -> Option<Duration> {
+    // What is no sensible time is as good as none.
+    const LONGEST_SECS: f64 = 31_536_000.0;
+    let seconds = |text: &str| text.trim().parse::<f64>().ok().filter(|s| (0.0..=LONGEST_SECS).contains(s));
+    if let Some(millis) = millis.and_then(seconds) {
+        return Some(Duration::from_secs_f64(millis / 1_000.0));
+    }
+    let after = after?;
+    if let Some(seconds) = seconds(after) {
+        return Some(Duration::from_secs_f64(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(after.trim()).ok()?.timestamp().as_millisecond();
+    u64::try_from(date - now_ms).ok().map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(operation: Operation, body: &str) -> Result<Option<u64>, FailureClass> {
+        judge(operation, body.as_bytes()).map(|usage| usage.map(|u| u.total)).map_err(|(class, _)| class)
+    }
+
+    #[test]
+    fn an_answer_with_nothing_in_it_is_a_failure() {
+        use Operation::{ChatCompletions as Chat, Embeddings};
+        for (operation, body, wanted) in [
+            (Chat, "", Err(FailureClass::Empty)),
+            (Chat, " \n", Err(FailureClass::Empty)),
+            (Chat, "{ }", Err(FailureClass::Empty)),
+            (Chat, "null", Err(FailureClass::Protocol)),
+            (Chat, "[]", Err(FailureClass::Protocol)),
+            (Chat, r#"{"choices":[{"mess"#, Err(FailureClass::Protocol)),
+            (
+                Chat,
+                r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#,
+                Err(FailureClass::Empty),
+            ),
+            (
+                Chat,
+                r#"{"choices":[{}],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}"#,
+                Ok(Some(7)),
+            ),
+            (Chat, r#"{"choices":[{}],"usage":null}"#, Ok(None)),
+            (Chat, r#"{"choices":[{}],"error":null}"#, Ok(None)),
+            (Embeddings, r#"{"data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}"#, Ok(Some(5))),
+            (
+                Operation::Responses,
+                r#"{"output":[],"usage":{"input_tokens":5,"output_tokens":6}}"#,
+                Ok(Some(11)),
+            ),
+            (Operation::Moderations, r#"{"results":[]}"#, Ok(None)),
+        ] {
+            assert_eq!(judged(operation, body), wanted, "{operation} {body}");
+        }
+    }
+
+    #[test]
+    fn an_error_in_a_200_has_the_class_of_its_code() {
+        for (error, class) in [
+            (r#"{"error":{"code":429,"message":"slow down"}}"#, FailureClass::RateLimited),
+            (r#"{"error":{"code":"502"}}"#, FailureClass::ServerError),
+            (r#"{"error":{"type":"rate_limit_exceeded"}}"#, FailureClass::RateLimited),
+            (r#"{"error":{"type":"overloaded_error"}}"#, FailureClass::Overloaded),
+            (r#"{"error":"broken"}"#, FailureClass::ServerError),
+        ] {
+            assert_eq!(judged(Operation::ChatCompletions, error), Err(class), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_form_of_retry_after_is_read() {
+        let secs = |text| retry_after(None, Some(text), 1_445_412_470_000).map(|d| d.as_millis());
+        assert_eq!(secs("20"), Some(20_000));
+        assert_eq!(secs("0.5"), Some(500));
+        assert_eq!(secs("Wed, 21 Oct 2015 07:28:00 GMT"), Some(10_000));
+        assert_eq!(secs("Wed, 21 Oct 2015 07:27:00 GMT"), None, "it has passed");
+        assert_eq!((secs("soon"), secs("-1"), secs("NaN"), secs("1e300")), (None, None, None, None));
+        assert_eq!(retry_after(Some("1500"), Some("9"), 0).map(|d| d.as_millis()), Some(1_500));
+    }
+}

@@ -1,0 +1,214 @@
+//! The answer on its way to the client. It owns the permit: however it ends, here the account is closed.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::web::Bytes;
+use futures_util::Stream;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::access_log::AccessLog;
+use super::exchange::{Answer, Source, cut, stalled};
+use super::stream::EventStream;
+use crate::error::abort_error;
+use crate::types::{Failure, FailureClass, Outcome, Phase, Usage};
+use crate::upstream::Permit;
+
+/// The response that passes an answer on.
+pub(super) fn relay(
+    answer: Answer,
+    permit: Permit,
+    prompt_bytes: usize,
+    mut log: AccessLog,
+) -> HttpResponse<BoxBody> {
+    if let Some(id) = answer.headers.get("x-request-id").and_then(|id| id.to_str().ok()) {
+        log.upstream_id(id);
+    }
+    log.status(answer.status);
+    let mut response = HttpResponse::new(answer.status);
+    *response.headers_mut() = answer.headers;
+    let timer =
+        answer.rest.as_ref().map(|rest| Box::pin(sleep_until(rest.deadline.min(Instant::now() + rest.idle))));
+    let body = RelayBody {
+        held: answer.held,
+        rest: answer.rest,
+        timer,
+        expected: answer.length,
+        passed: 0,
+        events: answer.events,
+        prompt_bytes,
+        account: Some(Account {
+            permit,
+            log,
+            outcome: answer.outcome,
+            usage: answer.usage,
+            first_token: answer.first_token,
+        }),
+        aborted: None,
+    };
+    response.set_body(BoxBody::new(body))
+}
+
+/// A body that passes bytes, watches for silence, and settles.
+struct RelayBody {
+    held: VecDeque<Bytes>,
+    rest: Option<Source>,
+    /// Ends the wait for the next piece.
+    timer: Option<Pin<Box<Sleep>>>,
+    expected: Option<u64>,
+    passed: u64,
+    events: Option<EventStream>,
+    prompt_bytes: usize,
+    /// Open until the attempt is settled.
+    account: Option<Account>,
+    /// The failure that the client is told by an aborted connection.
+    aborted: Option<Failure>,
+}
+
+struct Account {
+    permit: Permit,
+    log: AccessLog,
+    outcome: Outcome,
+    usage: Option<Usage>,
+    first_token: Duration,
+}
+
+impl Account {
+    fn close(mut self, outcome: Option<Outcome>, usage: Option<Usage>) {
+        let usage = usage.or(self.usage);
+        let outcome = outcome.unwrap_or(self.outcome);
+        let first_token = matches!(outcome, Outcome::Completed).then_some(self.first_token);
+        self.log.answered(Some(self.first_token), usage);
+        match &outcome {
+            Outcome::Failed(failure) if failure.class != FailureClass::Rejected => {
+                self.log.note(failure.to_string())
+            }
+            Outcome::ClientClosed => self.log.note("the client left"),
+            Outcome::Completed | Outcome::Failed(_) | Outcome::Abandoned => {}
+        }
+        self.permit.settle(outcome, usage, first_token);
+    }
+}
+
+impl RelayBody {
+    fn settle(&mut self, outcome: Option<Outcome>) {
+        if let Some(account) = self.account.take() {
+            let usage = self.events.as_ref().and_then(|events| events.meter.usage(self.prompt_bytes));
+            account.close(outcome, usage);
+        }
+    }
+
+    /// Takes in what came from the upstream.
+    fn feed(&mut self, chunk: Bytes) {
+        match &mut self.events {
+            Some(events) => events.feed(&chunk, &mut self.held),
+            None => self.held.push_back(chunk),
+        }
+    }
+
+    /// The upstream's body has ended, or broken off.
+    fn end(&mut self, failure: Option<Failure>) {
+        self.rest = None;
+        let failure = match &mut self.events {
+            Some(events) => {
+                self.held.extend(events.finish());
+                failure.or_else(|| ended_badly(events)).inspect(|failure| {
+                    if events.meter.failed().is_none() {
+                        self.held.push_back(error_event(failure));
+                    }
+                })
+            }
+            None => {
+                let arrived = self.passed + self.held.iter().map(|held| held.len() as u64).sum::<u64>();
+                let short = self.expected.is_some_and(|expected| arrived < expected);
+                let failure = failure.or_else(|| short.then(|| lost("the answer was cut short")));
+                self.aborted.clone_from(&failure);
+                failure
+            }
+        };
+        self.settle(failure.map(Outcome::Failed));
+    }
+
+    /// Waits for the next piece from the upstream; `Ready` when there is something new to do.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(rest) = &mut self.rest else { return Poll::Ready(()) };
+        match Pin::new(&mut rest.payload).poll_next(cx) {
+            Poll::Ready(Some(Ok(chunk))) => {
+                let until = rest.deadline.min(Instant::now() + rest.idle);
+                if let Some(timer) = &mut self.timer {
+                    timer.as_mut().reset(until);
+                }
+                self.feed(chunk);
+            }
+            Poll::Ready(Some(Err(error))) => self.end(Some(cut(&error))),
+            Poll::Ready(None) => self.end(None),
+            Poll::Pending => match self.timer.as_mut().map(|timer| timer.as_mut().poll(cx)) {
+                Some(Poll::Ready(())) => self.end(Some(stalled())),
+                Some(Poll::Pending) | None => return Poll::Pending,
+            },
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Why a stream that ended without an error is no success all the same.
+fn ended_badly(events: &EventStream) -> Option<Failure> {
+    match events.meter.failed() {
+        Some(class) => Some(Failure::new(class, Phase::Body, "an error in the middle of a stream")),
+        None => (!events.meter.is_whole()).then(|| lost("the stream broke off")),
+    }
+}
+
+fn lost(what: &str) -> Failure {
+    Failure::new(FailureClass::Protocol, Phase::Body, what)
+}
+
+/// Tells the client of a stream that it failed: clients take a mere end for a success.
+fn error_event(failure: &Failure) -> Bytes {
+    Bytes::from(format!("data: {}\n\n", abort_error(failure.class)))
+}
+
+impl MessageBody for RelayBody {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        match (self.expected, &self.events) {
+            (Some(length), None) => BodySize::Sized(length),
+            (None, _) | (_, Some(_)) => BodySize::Stream,
+        }
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(bytes) = this.held.pop_front() {
+                this.passed += bytes.len() as u64;
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            if let Some(failure) = this.aborted.take() {
+                // Breaks the connection off: the client must not take a part for the whole.
+                return Poll::Ready(Some(Err(failure.to_string().into())));
+            }
+            if this.rest.is_none() {
+                this.settle(None);
+                return Poll::Ready(None);
+            }
+            match this.poll_rest(cx) {
+                Poll::Ready(()) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl Drop for RelayBody {
+    /// Dropped before its end: the client left. With no rest outstanding the upstream's work was done all the same.
+    fn drop(&mut self) {
+        let outcome = self.rest.is_some().then_some(Outcome::ClientClosed);
+        self.settle(outcome);
+    }
+}

@@ -1,0 +1,193 @@
+//! Asks the upstreams that list no `models` for theirs: at load, every ten minutes, and sooner after a failure.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_web::http::header;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use super::transport::Clients;
+use crate::config::{ApiConfig, ConfigChanged, Models};
+use crate::scheduler::{ModelNames, ModelsFound, SchedulerActor};
+use crate::types::ApiId;
+use crate::upstream::Endpoint;
+
+/// How often a list is asked for again.
+const REFRESH: Duration = Duration::from_secs(600);
+
+/// How soon after a failure.
+const RETRY: Duration = Duration::from_secs(15);
+
+/// How long a list may take, and how large it may be.
+const WITHIN: Duration = Duration::from_secs(20);
+const LARGEST_LIST: usize = 8 << 20;
+
+/// Keeps the lists of models fresh. Not part of any quota: providers don't count these.
+pub struct DiscoveryActor {
+    scheduler: Addr<SchedulerActor>,
+    clients: std::rc::Rc<Clients>,
+    asked: HashMap<ApiId, (Arc<ApiConfig>, Arc<Endpoint>)>,
+    outstanding: usize,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+/// Answered when every list that is being asked for has come or failed. Sent by the app at start, so that the first
+/// client finds the models there; a lost one costs nothing.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct FirstRound;
+
+impl DiscoveryActor {
+    /// Reports to `scheduler`.
+    pub fn new(scheduler: Addr<SchedulerActor>) -> Self {
+        DiscoveryActor {
+            scheduler,
+            clients: std::rc::Rc::default(),
+            asked: HashMap::new(),
+            outstanding: 0,
+            waiting: Vec::new(),
+        }
+    }
+
+    fn ask(&mut self, endpoint: Arc<Endpoint>, ctx: &mut Context<Self>) {
+        self.outstanding += 1;
+        let clients = self.clients.clone();
+        let asking = {
+            let endpoint = endpoint.clone();
+            async move { tokio::time::timeout(WITHIN, fetch(&clients, &endpoint)).await }
+        };
+        asking
+            .into_actor(self)
+            .map(move |told, actor, ctx| {
+                actor.outstanding -= 1;
+                if actor.outstanding == 0 {
+                    // Dropping what they wait for is the word that they wait for.
+                    actor.waiting.clear();
+                }
+                let told = told.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+                let again = actor.report(&endpoint, told);
+                ctx.run_later(again, move |actor, ctx| actor.ask_again(&endpoint, ctx));
+            })
+            .spawn(ctx);
+    }
+
+    fn report(&self, endpoint: &Endpoint, told: Result<ModelNames, String>) -> Duration {
+        let api = endpoint.api.clone();
+        match told {
+            Ok(models) => {
+                match &models {
+                    ModelNames::These(names) => {
+                        log::info!("{api}: it told that it serves {} models", names.len())
+                    }
+                    ModelNames::Any => {
+                        log::warn!(
+                            "{api}: it has no list of models; every model is tried there. List `models` for it"
+                        );
+                    }
+                }
+                self.scheduler.do_send(ModelsFound { api, models });
+                REFRESH
+            }
+            Err(why) => {
+                log::warn!(
+                    "{api}: its models could not be asked for ({why}); again in {} s",
+                    RETRY.as_secs()
+                );
+                RETRY
+            }
+        }
+    }
+
+    /// Unless the configuration has changed since: then another round is under way, or none is wanted.
+    fn ask_again(&mut self, endpoint: &Arc<Endpoint>, ctx: &mut Context<Self>) {
+        if self.asked.get(&endpoint.api).is_some_and(|(_, current)| current.serial == endpoint.serial) {
+            self.ask(endpoint.clone(), ctx);
+        }
+    }
+}
+
+async fn fetch(clients: &Clients, endpoint: &Endpoint) -> Result<ModelNames, String> {
+    let request = clients
+        .get(endpoint)
+        .get(endpoint.models_url())
+        .insert_header((header::AUTHORIZATION, format!("Bearer {}", endpoint.key.expose())))
+        .insert_header((header::ACCEPT, "application/json"))
+        .insert_header((header::ACCEPT_ENCODING, "identity"));
+    let mut response = request.send().await.map_err(|e| e.to_string())?;
+    match response.status().as_u16() {
+        200 => {
+            let body = response.body().limit(LARGEST_LIST).await.map_err(|e| e.to_string())?;
+            names(&body).map(ModelNames::These).ok_or_else(|| "its answer is no list of models".to_owned())
+        }
+        404 | 405 | 501 => Ok(ModelNames::Any),
+        status => Err(format!("status {status}")),
+    }
+}
+
+/// The ids in OpenAI's list, or in a bare one.
+fn names(body: &[u8]) -> Option<BTreeSet<Arc<str>>> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum List {
+        OpenAi { data: Vec<Model> },
+        Bare(Vec<Model>),
+    }
+    #[derive(Deserialize)]
+    struct Model {
+        id: Arc<str>,
+    }
+    let (List::OpenAi { data: models } | List::Bare(models)) = serde_json::from_slice(body).ok()?;
+    Some(models.into_iter().map(|model| model.id).collect())
+}
+
+impl Actor for DiscoveryActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<ConfigChanged> for DiscoveryActor {
+    type Result = ();
+
+    fn handle(&mut self, ConfigChanged(config): ConfigChanged, ctx: &mut Self::Context) {
+        let wanted = |api: &&Arc<ApiConfig>| api.enabled && api.models == Models::Asked;
+        self.asked.retain(|id, _| config.apis.iter().filter(wanted).any(|api| api.id == *id));
+        for api in config.apis.iter().filter(wanted) {
+            if self.asked.get(&api.id).is_none_or(|(known, _)| known != api) {
+                let endpoint = Arc::new(Endpoint::new(api));
+                log::info!("{}: lists no models, it is asked for them", api.id);
+                self.asked.insert(api.id.clone(), (api.clone(), endpoint.clone()));
+                self.ask(endpoint, ctx);
+            }
+        }
+    }
+}
+
+impl Handler<FirstRound> for DiscoveryActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: FirstRound, _: &mut Self::Context) -> Self::Result {
+        let (tell, told) = oneshot::channel();
+        if self.outstanding > 0 {
+            self.waiting.push(tell);
+        }
+        // A sender that is dropped unsent has nothing to wait for.
+        Box::pin(async { told.await.unwrap_or_default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_models_come_in_two_forms() {
+        for body in
+            [r#"{"object":"list","data":[{"id":"a"},{"id":"b","x":1}]}"#, r#"[{"id":"a"},{"id":"b"}]"#]
+        {
+            assert_eq!(names(body.as_bytes()).expect("a list").len(), 2);
+        }
+        assert_eq!(names(b"{}"), None);
+    }
+}

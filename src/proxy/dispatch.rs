@@ -1,0 +1,114 @@
+//! The loop: select an upstream, make an attempt; pass its answer on, or try the next.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_web::HttpResponse;
+use actix_web::http::header::HeaderMap;
+
+use super::access_log::AccessLog;
+use super::body;
+use super::exchange::{Failed, attempt};
+use super::request::ClientRequest;
+use super::transport::Clients;
+use crate::error::ApiError;
+use crate::scheduler::{AdmissionError, SchedulerActor, Select};
+use crate::types::{ApiId, FailureClass, Outcome};
+use crate::upstream::Permit;
+
+/// How long the scheduler may take: it only waits for the disk, and only when a block of units is used up.
+const SELECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// What the data path needs of the process: one for each worker.
+#[derive(Clone)]
+pub struct Pool {
+    /// Who admits.
+    pub scheduler: Addr<SchedulerActor>,
+    /// This worker's connections.
+    pub clients: Rc<Clients>,
+}
+
+/// Serves one request: with the answer of the first upstream that has one, of at most `max_attempts`.
+///
+/// # Errors
+/// When no upstream may be asked, or all that were asked failed.
+///
+/// # Cancel safety
+/// Dropping it (the client left) ends the attempt that is under way, and closes its account.
+pub async fn dispatch(
+    pool: &Pool,
+    request: ClientRequest,
+    max_attempts: usize,
+    mut log: AccessLog,
+) -> Result<HttpResponse, ApiError> {
+    let mut tried: Vec<ApiId> = Vec::new();
+    let mut last: Option<Failed> = None;
+    for _ in 0..max_attempts {
+        let permit = match select(pool, &request, &tried).await {
+            Ok(permit) => permit,
+            Err(refused) => return fail(last, Some(refused), log),
+        };
+        log.attempt(&permit.endpoint, &request.profile.model);
+        match attempt(&pool.clients, &permit, &request).await {
+            Ok(answer) => return Ok(body::relay(answer, permit, request.body_len(), log)),
+            Err(failed) => {
+                log::debug!("{}: attempt failed: {}", permit.endpoint.api, failed.failure);
+                if !failed.failure.class.same_upstream_again() {
+                    tried.push(permit.endpoint.api.clone());
+                }
+                permit.settle(Outcome::Failed(failed.failure.clone()), None, None);
+                last = Some(failed);
+            }
+        }
+    }
+    fail(last, None, log)
+}
+
+async fn select(pool: &Pool, request: &ClientRequest, tried: &[ApiId]) -> Result<Permit, AdmissionError> {
+    let profile = request.profile.clone();
+    let model = profile.model.clone();
+    let asked = pool.scheduler.send(Select { profile, tried: tried.to_vec() }).timeout(SELECT_WITHIN).await;
+    asked.unwrap_or_else(|error| {
+        Err(match error {
+            MailboxError::Closed => AdmissionError::Stopping,
+            MailboxError::Timeout => AdmissionError::NoneAvailable { model, refusals: Vec::new() },
+        })
+    })
+}
+
+/// What the client gets when nobody served it: the last upstream's own error, if it had one; else ours.
+fn fail(
+    last: Option<Failed>,
+    refused: Option<AdmissionError>,
+    mut log: AccessLog,
+) -> Result<HttpResponse, ApiError> {
+    let Some(Failed { failure, response }) = last else {
+        let error = refused.map_or(ApiError::Internal, ApiError::from);
+        log.status(error.status());
+        return Err(error);
+    };
+    log.note(failure.to_string());
+    // Of the pool's own accounts the client knows nothing: their keys and their money are no error of its key.
+    let ours = matches!(failure.class, FailureClass::Unauthorized | FailureClass::PaymentRequired);
+    match response.filter(|(status, ..)| !ours && (status.is_client_error() || status.is_server_error())) {
+        Some((status, headers, body)) => {
+            log.status(status);
+            if let Some(id) = request_id(&headers) {
+                log.upstream_id(id);
+            }
+            let mut response = HttpResponse::with_body(status, body).map_into_boxed_body();
+            *response.headers_mut() = headers;
+            Ok(response)
+        }
+        None => {
+            let error = ApiError::UpstreamFailed(failure.class);
+            log.status(error.status());
+            Err(error)
+        }
+    }
+}
+
+fn request_id(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-request-id")?.to_str().ok()
+}

@@ -1,0 +1,87 @@
+//! Which headers pass, in each direction.
+
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use awc::ClientRequest as Outgoing;
+
+use crate::config::ApiKey;
+
+/// What of a client's headers goes upstream: all else is about its connection to us, its account, or itself.
+const UPWARD: [&str; 4] = ["accept", "openai-beta", "user-agent", "x-client-request-id"];
+
+/// What of an upstream's headers does not come down: it is about the connection, about the account whose key was used,
+/// or meant for a browser that visits the upstream.
+const NOT_DOWNWARD: [&str; 18] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+    "date",
+    "server",
+    "set-cookie",
+    "www-authenticate",
+    "authorization",
+    "openai-organization",
+    "openai-project",
+    "alt-svc",
+    "strict-transport-security",
+];
+
+/// Puts the headers of an attempt onto its request.
+pub(super) fn upward(mut outgoing: Outgoing, client: &HeaderMap, key: &ApiKey) -> Outgoing {
+    for name in UPWARD {
+        if let Some(value) = client.get(name) {
+            outgoing = outgoing.insert_header((HeaderName::from_static(name), value.clone()));
+        }
+    }
+    outgoing
+        // Whatever the client called it (curl: a form), it was read as JSON.
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        // A compressed stream could be neither counted nor passed on event by event.
+        .insert_header((header::ACCEPT_ENCODING, "identity"))
+        .insert_header((header::AUTHORIZATION, format!("Bearer {}", key.expose())))
+}
+
+/// The headers of an upstream's answer that the client may see. `key` is scrubbed: some upstreams echo it.
+pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
+    let connection = upstream.get(header::CONNECTION).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let hop_by_hop = |name: &str| connection.split(',').any(|named| named.trim().eq_ignore_ascii_case(name));
+    let holds_key =
+        |value: &HeaderValue| memchr::memmem::find(value.as_bytes(), key.expose().as_bytes()).is_some();
+    let mut passed = HeaderMap::new();
+    for (name, value) in upstream {
+        let denied = NOT_DOWNWARD.contains(&name.as_str())
+            || name.as_str().starts_with("access-control-")
+            || hop_by_hop(name.as_str());
+        if !denied && !holds_key(value) {
+            passed.append(name.clone(), value.clone());
+        }
+    }
+    passed
+}
+
+/// Says that no proxy on the way may hold a stream back to compress or store it.
+pub(super) fn mark_stream(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+}
+
+/// Is the answer a stream of events?
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
+}
+
+/// Is the answer compressed, against our wish? Then it can only be passed on.
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_ENCODING).is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// The length that the upstream announced.
+pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}

@@ -1,0 +1,263 @@
+//! What the client asked: a peek at the body, and the few bytes of it that may have to change.
+//!
+//! Nothing is re-encoded: a mapped model's name, and the wish for a stream's usage, are spliced into the client's bytes.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use actix_web::http::header::HeaderMap;
+use actix_web::web::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use crate::types::{Operation, Profile};
+
+/// A request of a client, understood as far as routing needs it.
+#[derive(Debug)]
+pub struct ClientRequest {
+    /// What is asked of the pool.
+    pub profile: Profile,
+    /// Does it want its answer as a stream of events?
+    pub stream: bool,
+    /// The headers it came with.
+    pub headers: HeaderMap,
+    body: Bytes,
+    model_at: Range<usize>,
+    usage: UsageWish,
+}
+
+/// Whether the client asked for a stream's usage, and where the proxy would have to put its own wish for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum UsageWish {
+    /// Not a stream, or one whose usage comes unasked.
+    Moot,
+    /// The client asked for it itself.
+    Asked,
+    /// Put this text in place of these bytes to ask.
+    Unasked(Range<usize>, &'static str),
+}
+
+/// What is wrong with a request, and with which of its fields.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct InvalidRequest {
+    /// For the person who wrote the client.
+    pub message: String,
+    /// The field, if it is one.
+    pub param: Option<&'static str>,
+}
+
+/// The fields that are looked at. Borrowed: a body of many MB is scanned once and copied never.
+#[derive(Deserialize)]
+struct Peek<'a> {
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
+    #[serde(default)]
+    stream: Option<bool>,
+    #[serde(borrow, default = "absent")]
+    stream_options: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct PeekOptions<'a> {
+    #[serde(borrow, default = "absent")]
+    include_usage: &'a RawValue,
+}
+
+fn absent() -> &'static RawValue {
+    RawValue::NULL
+}
+
+impl ClientRequest {
+    /// Looks into a body.
+    ///
+    /// # Errors
+    /// When it is not a JSON object, or has no model's name.
+    pub fn parse(operation: Operation, headers: HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
+        let invalid = |message: String, param| InvalidRequest { message, param };
+        let text = std::str::from_utf8(&body).map_err(|_| invalid("the body is not UTF-8".into(), None))?;
+        // A list would be taken for a struct by its order.
+        if !text.trim_start().starts_with('{') {
+            return Err(invalid("the body must be a JSON object".into(), None));
+        }
+        let peek: Peek<'_> =
+            serde_json::from_str(text).map_err(|e| invalid(format!("the body is not valid: {e}"), None))?;
+        let model_text = peek.model.map(RawValue::get);
+        let model: String = model_text
+            .and_then(|raw| serde_json::from_str(raw).ok())
+            .filter(|model: &String| !model.is_empty())
+            .ok_or_else(|| invalid("you must provide a model parameter, a string".into(), Some("model")))?;
+        let model_at = model_text.and_then(|raw| place(text, raw)).unwrap_or_default();
+        let stream = peek.stream.unwrap_or(false);
+        let usage = match stream && operation.usage_must_be_asked() {
+            true => usage_wish(text, peek.stream_options)?,
+            false => UsageWish::Moot,
+        };
+        let profile = Profile { model: Arc::from(model), operation };
+        Ok(ClientRequest { profile, stream, headers, model_at, usage, body })
+    }
+
+    /// Would the proxy have to ask for this stream's usage, as the client did not?
+    pub(super) fn lacks_usage(&self) -> bool {
+        matches!(self.usage, UsageWish::Unasked(..))
+    }
+
+    /// The length of the body, in bytes.
+    pub(super) fn body_len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// The body for an upstream: the client's own bytes, but for its name of the model and, if `ask_usage`, the wish for
+    /// usage.
+    pub(super) fn body_for(&self, own_model: Option<&str>, ask_usage: bool) -> Bytes {
+        let model = own_model.and_then(|own| Some((self.model_at.clone(), serde_json::to_string(own).ok()?)));
+        let usage = match &self.usage {
+            UsageWish::Unasked(at, text) if ask_usage => Some((at.clone(), (*text).to_owned())),
+            UsageWish::Unasked(..) | UsageWish::Moot | UsageWish::Asked => None,
+        };
+        let mut edits: Vec<(Range<usize>, String)> = model.into_iter().chain(usage).collect();
+        if edits.is_empty() {
+            return self.body.clone();
+        }
+        edits.sort_by_key(|(at, _)| at.start);
+        splice(&self.body, &edits)
+    }
+}
+
+/// Where the client's body would have to change for the upstream to tell the usage of its stream.
+fn usage_wish(text: &str, options: &RawValue) -> Result<UsageWish, InvalidRequest> {
+    let Some(at) = place(text, options.get()) else {
+        let brace = text.find('{').map_or(0, |i| i + 1);
+        return Ok(UsageWish::Unasked(brace..brace, r#""stream_options":{"include_usage":true},"#));
+    };
+    if options.get() == "null" {
+        return Ok(UsageWish::Unasked(at, r#"{"include_usage":true}"#));
+    }
+    let wrong = || InvalidRequest {
+        message: "stream_options must be an object".to_owned(),
+        param: Some("stream_options"),
+    };
+    if !options.get().starts_with('{') {
+        return Err(wrong());
+    }
+    let peek: PeekOptions<'_> = serde_json::from_str(options.get()).map_err(|_| wrong())?;
+    Ok(match (place(text, peek.include_usage.get()), peek.include_usage.get()) {
+        (_, "true") => UsageWish::Asked,
+        (Some(at), _) => UsageWish::Unasked(at, "true"),
+        (None, _) => {
+            let empty = options.get().trim_start_matches('{').trim_start() == "}";
+            let text = if empty { r#""include_usage":true"# } else { r#""include_usage":true,"# };
+            UsageWish::Unasked(at.start + 1..at.start + 1, text)
+        }
+    })
+}
+
+/// Where in `text` the part `raw` of it stands; `None` if it is no part of it (a default).
+fn place(text: &str, raw: &str) -> Option<Range<usize>> {
+    let start = (raw.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+    (start + raw.len() <= text.len()).then(|| start..start + raw.len())
+}
+
+fn splice(body: &[u8], edits: &[(Range<usize>, String)]) -> Bytes {
+    let added: usize = edits.iter().map(|(_, text)| text.len()).sum();
+    let mut spliced = Vec::with_capacity(body.len() + added);
+    let mut from = 0;
+    for (at, text) in edits {
+        spliced.extend_from_slice(body.get(from..at.start).unwrap_or_default());
+        spliced.extend_from_slice(text.as_bytes());
+        from = at.end;
+    }
+    spliced.extend_from_slice(body.get(from..).unwrap_or_default());
+    spliced.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(body: &str) -> Result<ClientRequest, InvalidRequest> {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        ClientRequest::parse(Operation::ChatCompletions, HeaderMap::new(), body)
+    }
+
+    fn sent(body: &str, own_model: Option<&str>) -> String {
+        let request = parse(body).expect("valid");
+        String::from_utf8(request.body_for(own_model, true).to_vec()).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_body_that_need_not_change_is_the_clients_own() {
+        let body = Bytes::from_static(br#" {"model" : "m", "stream": false, "x": 1.0e5} "#);
+        let request =
+            ClientRequest::parse(Operation::ChatCompletions, HeaderMap::new(), body.clone()).expect("valid");
+        let same = request.body_for(None, true);
+        assert_eq!((same.as_ptr(), same.len()), (body.as_ptr(), body.len()));
+    }
+
+    #[test]
+    fn a_mapped_model_is_spliced_in() {
+        assert_eq!(
+            sent(r#"{"a":"é","model": "m\u0061p" ,"z":1.50}"#, Some("o\"n")),
+            r#"{"a":"é","model": "o\"n" ,"z":1.50}"#
+        );
+    }
+
+    #[test]
+    fn usage_is_asked_for_wherever_the_client_left_room() {
+        for (body, asked) in [
+            (
+                r#"{"model":"m","stream":true}"#,
+                r#"{"stream_options":{"include_usage":true},"model":"m","stream":true}"#,
+            ),
+            (
+                r#"{"model":"m","stream":true,"stream_options":null}"#,
+                r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#,
+            ),
+            (
+                r#"{"model":"m","stream":true,"stream_options":{ }}"#,
+                r#"{"model":"m","stream":true,"stream_options":{"include_usage":true }}"#,
+            ),
+            (
+                r#"{"stream_options":{"x":1},"model":"m","stream":true}"#,
+                r#"{"stream_options":{"include_usage":true,"x":1},"model":"o","stream":true}"#,
+            ),
+            (
+                r#"{"model":"m","stream_options":{"include_usage":false},"stream":true}"#,
+                r#"{"model":"m","stream_options":{"include_usage":true},"stream":true}"#,
+            ),
+        ] {
+            let own = asked.contains(r#""o""#).then_some("o");
+            assert_eq!(sent(body, own), asked, "{body}");
+            assert!(parse(body).expect("valid").lacks_usage());
+        }
+        for body in [
+            r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#,
+            r#"{"model":"m","stream":false}"#,
+            r#"{"model":"m","stream":null}"#,
+        ] {
+            assert_eq!(sent(body, None), body);
+            assert!(!parse(body).expect("valid").lacks_usage());
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        for (body, param) in [
+            ("", None),
+            ("[\"m\", true]", None),
+            ("null", None),
+            (r#"{"model":"a","model":"b"}"#, None),
+            (r#"{"model":"a""#, None),
+            (r#"{"model":"a"} {}"#, None),
+            (r#"{"model":"a","stream":"yes"}"#, None),
+            (r#"{"messages":[]}"#, Some("model")),
+            (r#"{"model":7}"#, Some("model")),
+            (r#"{"model":null}"#, Some("model")),
+            (r#"{"model":""}"#, Some("model")),
+            (r#"{"model":"a","stream":true,"stream_options":[]}"#, Some("stream_options")),
+        ] {
+            assert_eq!(parse(body).expect_err(body).param, param, "{body}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The byte stream to an upstream, and a witness of what passed through it.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_web::rt::net::{ActixStream, Ready, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::client::TlsStream;
+
+use crate::types::{Now, WriteStamp, Written};
+
+tokio::task_local! {
+    /// The exchange whose task is polling: awc writes and reads in the task that asked it to.
+    static WIRE: Wire;
+}
+
+/// What one exchange saw of its connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    stamp: WriteStamp,
+    facts: Rc<Facts>,
+}
+
+#[derive(Debug, Default)]
+struct Facts {
+    reused: Cell<bool>,
+    answered: Cell<bool>,
+    last_write: Cell<u64>,
+}
+
+impl Wire {
+    /// A witness that sets `stamp` when the request is written.
+    pub(crate) fn new(stamp: WriteStamp) -> Self {
+        Wire { stamp, facts: Rc::default() }
+    }
+
+    /// Runs an exchange under this witness.
+    pub(crate) async fn watch<F: Future>(&self, exchange: F) -> F::Output {
+        WIRE.scope(self.clone(), exchange).await
+    }
+
+    /// Did the request go out on a connection that had served another, and end without a byte of an answer? Then the
+    /// upstream had closed it in the meantime, and most likely has seen nothing.
+    pub(crate) fn was_stale(&self) -> bool {
+        self.facts.reused.get() && !self.facts.answered.get() && self.stamp.read() != Written::Nothing
+    }
+
+    fn writing(&self, reused: bool) {
+        self.stamp.begin();
+        self.facts.reused.set(reused);
+        self.facts.last_write.set(Now::read().mono);
+    }
+
+    /// awc reads the answer only after it has written all of the request: the first read ends the writing.
+    fn reading(&self, bytes: usize) {
+        if self.stamp.read() == Written::Partly {
+            self.stamp.finish(self.facts.last_write.get());
+        }
+        if bytes > 0 {
+            self.facts.answered.set(true);
+        }
+    }
+}
+
+fn witness(f: impl FnOnce(&Wire)) {
+    // Outside of an exchange (the pool's check of an idle connection, a body's later reads) there is nobody to tell.
+    let _ = WIRE.try_with(f);
+}
+
+/// A connection to an upstream.
+#[derive(Debug)]
+pub(super) struct UpstreamIo {
+    stream: Stream,
+    /// Bytes came in: what is written from now on belongs to a later request.
+    served: bool,
+    /// Something was written since the last read.
+    writing: bool,
+    reused: bool,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl UpstreamIo {
+    pub(super) fn plain(socket: TcpStream) -> Self {
+        UpstreamIo { stream: Stream::Plain(socket), served: false, writing: false, reused: false }
+    }
+
+    pub(super) fn tls(session: TlsStream<TcpStream>) -> Self {
+        UpstreamIo { stream: Stream::Tls(Box::new(session)), served: false, writing: false, reused: false }
+    }
+
+    fn before_write(&mut self) {
+        if !std::mem::replace(&mut self.writing, true) {
+            self.reused = self.served;
+        }
+        let reused = self.reused;
+        witness(|wire| wire.writing(reused));
+    }
+
+    fn after_read(&mut self, bytes: usize) {
+        if self.writing || bytes > 0 {
+            witness(|wire| wire.reading(bytes));
+        }
+        if bytes > 0 {
+            self.served = true;
+            self.writing = false;
+        }
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match &self.stream {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(session) => session.get_ref().0,
+        }
+    }
+}
+
+/// Calls the same method of whichever stream it is.
+macro_rules! delegate {
+    ($self:expr, $method:ident, $($argument:expr),*) => {
+        match &mut $self.stream {
+            Stream::Plain(socket) => Pin::new(socket).$method($($argument),*),
+            Stream::Tls(session) => Pin::new(session).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for UpstreamIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = delegate!(self, poll_read, cx, buf);
+        self.after_read(buf.filled().len() - before);
+        read
+    }
+}
+
+impl AsyncWrite for UpstreamIo {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.before_write();
+        delegate!(self, poll_write, cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.before_write();
+        delegate!(self, poll_write_vectored, cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.stream {
+            Stream::Plain(socket) => socket.is_write_vectored(),
+            Stream::Tls(session) => session.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, poll_flush, cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, poll_shutdown, cx)
+    }
+}
+
+impl ActixStream for UpstreamIo {
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_read_ready(self.socket(), cx)
+    }
+
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_write_ready(self.socket(), cx)
+    }
+}

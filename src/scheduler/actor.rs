@@ -1,0 +1,225 @@
+//! Answers selections; starts, reconfigures and retires the upstreams' actors as the configuration changes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use actix::prelude::*;
+use futures_util::future::join_all;
+
+use super::messages::{
+    AdmissionError, ApiReport, GetModels, GetReports, GetTokenReports, ModelNames, ModelsFound,
+    ResetTokenStats, Select, StopUpstreams, UnknownApi,
+};
+use super::routes::{Routes, names};
+use super::strategy::{Candidate, draw};
+use crate::config::{ApiConfig, ConfigChanged};
+use crate::persistence::PersistenceActor;
+use crate::types::{ApiId, Profile};
+use crate::upstream::{
+    Forward, GetStatus, GetTokens, Permit, Reconfigure, Refusal, ResetTokens, Retire, Stop, TokenReport,
+    UpstreamActor,
+};
+
+/// Owns the routing table and the addresses of the upstreams.
+pub struct SchedulerActor {
+    persistence: Addr<PersistenceActor>,
+    /// In the order of the configuration.
+    apis: Vec<Arc<ApiConfig>>,
+    /// One for each id that was ever configured: counts outlive an absence from the file.
+    upstreams: BTreeMap<ApiId, Addr<UpstreamActor>>,
+    found: HashMap<ApiId, ModelNames>,
+    routes: Routes,
+}
+
+/// An upstream's actor ended, which only a defect can cause. Sent by the scheduler to itself; a lost one leaves that
+/// upstream out until the next request for it.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Revive(ApiId);
+
+impl SchedulerActor {
+    /// A scheduler without upstreams: they come with the first [`ConfigChanged`].
+    pub fn new(persistence: Addr<PersistenceActor>) -> Self {
+        SchedulerActor {
+            persistence,
+            apis: Vec::new(),
+            upstreams: BTreeMap::new(),
+            found: HashMap::new(),
+            routes: Routes::default(),
+        }
+    }
+
+    fn adopt(&mut self, apis: &[Arc<ApiConfig>]) {
+        for gone in self.apis.iter().filter(|old| !apis.iter().any(|api| api.id == old.id)) {
+            log::info!("{}: retired, it is no longer in the configuration", gone.id);
+            self.tell(&gone.id, Retire);
+        }
+        for api in apis {
+            match self.upstreams.get(&api.id) {
+                Some(upstream) => upstream.do_send(Reconfigure(api.clone())),
+                None => self.start(api.clone()),
+            }
+        }
+        self.apis = apis.to_vec();
+        self.routes = Routes::new(&self.apis, &self.found);
+    }
+
+    fn start(&mut self, api: Arc<ApiConfig>) {
+        let upstream = UpstreamActor::start(api.clone(), self.persistence.clone());
+        self.upstreams.insert(api.id.clone(), upstream);
+    }
+
+    fn tell<M>(&self, api: &ApiId, message: M)
+    where
+        M: Message<Result = ()> + Send + 'static,
+        UpstreamActor: Handler<M>,
+    {
+        if let Some(upstream) = self.upstreams.get(api) {
+            upstream.do_send(message);
+        }
+    }
+
+    /// The upstreams to ask, in no order yet.
+    fn candidates(&self, model: &str, tried: &[ApiId]) -> Vec<Candidate> {
+        self.routes
+            .serving(model)
+            .filter_map(|slot| self.apis.get(slot).map(|api| (slot, api)))
+            .filter(|(_, api)| !tried.contains(&api.id))
+            .map(|(slot, api)| Candidate { slot, priority: api.priority, weight: api.weight })
+            .collect()
+    }
+
+    fn addresses(&self) -> Vec<Addr<UpstreamActor>> {
+        self.upstreams.values().cloned().collect()
+    }
+}
+
+/// Asks one candidate after the other until one admits.
+async fn select(
+    profile: Profile,
+    order: Vec<(ApiId, Addr<UpstreamActor>)>,
+    scheduler: Addr<SchedulerActor>,
+) -> Result<Permit, AdmissionError> {
+    let mut refusals: Vec<(ApiId, Refusal)> = Vec::new();
+    for (api, upstream) in order {
+        match upstream.send(Forward { profile: profile.clone() }).await {
+            Ok(Ok(permit)) => return Ok(permit),
+            Ok(Err(refusal)) => refusals.push((api, refusal)),
+            Err(_) => scheduler.do_send(Revive(api)),
+        }
+    }
+    Err(AdmissionError::NoneAvailable { model: profile.model, refusals })
+}
+
+impl Actor for SchedulerActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Select> for SchedulerActor {
+    type Result = ResponseFuture<Result<Permit, AdmissionError>>;
+
+    fn handle(&mut self, Select { profile, tried }: Select, ctx: &mut Self::Context) -> Self::Result {
+        if self.routes.serving(&profile.model).next().is_none() {
+            return Box::pin(async { Err(AdmissionError::ModelNotFound(profile.model)) });
+        }
+        let mut candidates = self.candidates(&profile.model, &tried);
+        let mut rng = rand::rng();
+        let drawn = std::iter::from_fn(|| draw(&mut candidates, &mut rng));
+        let order = drawn
+            .filter_map(|slot| self.apis.get(slot))
+            .filter_map(|api| Some((api.id.clone(), self.upstreams.get(&api.id)?.clone())))
+            .collect();
+        Box::pin(select(profile, order, ctx.address()))
+    }
+}
+
+impl Handler<ConfigChanged> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, ConfigChanged(config): ConfigChanged, _: &mut Self::Context) {
+        self.adopt(&config.apis);
+    }
+}
+
+impl Handler<ModelsFound> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, ModelsFound { api, models }: ModelsFound, _: &mut Self::Context) {
+        if self.found.insert(api, models.clone()) != Some(models) {
+            self.routes = Routes::new(&self.apis, &self.found);
+        }
+    }
+}
+
+impl Handler<Revive> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, Revive(id): Revive, _: &mut Self::Context) {
+        let dead = self.upstreams.get(&id).is_some_and(|upstream| !upstream.connected());
+        if let Some(api) = self.apis.iter().find(|api| api.id == id && dead) {
+            log::error!("{id}: its actor ended, which is a defect of this program; it is started anew");
+            self.start(api.clone());
+        }
+    }
+}
+
+impl Handler<GetModels> for SchedulerActor {
+    type Result = MessageResult<GetModels>;
+
+    fn handle(&mut self, _: GetModels, _: &mut Self::Context) -> Self::Result {
+        let enabled = |slot: usize| self.apis.get(slot).is_some_and(|api| api.enabled);
+        MessageResult(self.routes.names(enabled))
+    }
+}
+
+impl Handler<GetReports> for SchedulerActor {
+    type Result = ResponseFuture<Vec<ApiReport>>;
+
+    fn handle(&mut self, _: GetReports, _: &mut Self::Context) -> Self::Result {
+        let asked = self.apis.iter().filter_map(|api| {
+            let (upstream, models) = (self.upstreams.get(&api.id)?.clone(), names(api, &self.found));
+            Some(async move { Some(ApiReport { status: upstream.send(GetStatus).await.ok()?, models }) })
+        });
+        let asked = join_all(asked);
+        Box::pin(async { asked.await.into_iter().flatten().collect() })
+    }
+}
+
+impl Handler<GetTokenReports> for SchedulerActor {
+    type Result = ResponseFuture<Vec<TokenReport>>;
+
+    fn handle(&mut self, _: GetTokenReports, _: &mut Self::Context) -> Self::Result {
+        let asked = join_all(
+            self.addresses().into_iter().map(|upstream| async move { upstream.send(GetTokens).await }),
+        );
+        Box::pin(async { asked.await.into_iter().flatten().collect() })
+    }
+}
+
+impl Handler<ResetTokenStats> for SchedulerActor {
+    type Result = ResponseFuture<Result<(), UnknownApi>>;
+
+    fn handle(&mut self, ResetTokenStats(which): ResetTokenStats, _: &mut Self::Context) -> Self::Result {
+        let told = match which {
+            None => self.addresses(),
+            Some(id) => match self.upstreams.get(&id) {
+                Some(upstream) => vec![upstream.clone()],
+                None => return Box::pin(async { Err(UnknownApi(id)) }),
+            },
+        };
+        Box::pin(async {
+            join_all(told.into_iter().map(|upstream| async move { upstream.send(ResetTokens).await })).await;
+            Ok(())
+        })
+    }
+}
+
+impl Handler<StopUpstreams> for SchedulerActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: StopUpstreams, _: &mut Self::Context) -> Self::Result {
+        let told =
+            join_all(self.addresses().into_iter().map(|upstream| async move { upstream.send(Stop).await }));
+        Box::pin(async { drop(told.await) })
+    }
+}

@@ -1,0 +1,99 @@
+//! What can be asked of the [`super::SchedulerActor`], and what it answers.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use thiserror::Error;
+
+use crate::types::{ApiId, Profile};
+use crate::upstream::{ApiStatus, Permit, Refusal, TokenReport};
+
+/// An admitted upstream for this request, now. Sent by the data path and awaited; the permit in the reply gives itself
+/// back if nobody takes it.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Permit, AdmissionError>")]
+pub struct Select {
+    /// What is to be forwarded.
+    pub profile: Profile,
+    /// Upstreams that failed this request already.
+    pub tried: Vec<ApiId>,
+}
+
+/// Why the pool admits a request nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AdmissionError {
+    /// No upstream serves the model.
+    #[error("no API of this pool serves the model {0:?}")]
+    ModelNotFound(Arc<str>),
+    /// Upstreams serve it, and none can just now: why, for each.
+    #[error("no API can serve the model {model:?} now")]
+    NoneAvailable {
+        /// The model.
+        model: Arc<str>,
+        /// What each of them said. Empty if all were tried already.
+        refusals: Vec<(ApiId, Refusal)>,
+    },
+    /// The scheduler is not there: the process is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+/// An upstream was asked for its models. Sent by the discovery; a lost one leaves the old list until it asks again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ModelsFound {
+    /// Whose.
+    pub api: ApiId,
+    /// What it serves.
+    pub models: ModelNames,
+}
+
+/// What an upstream that was asked for its models serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelNames {
+    /// These.
+    These(BTreeSet<Arc<str>>),
+    /// It has no list (404, 405, …): whatever is asked for is worth a try.
+    Any,
+}
+
+/// The names that clients may ask for, sorted. Sent by the handler of `/v1/models`.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<Arc<str>>")]
+pub struct GetModels;
+
+/// What each configured upstream is and does, in the order of the configuration. Sent by the handler of `/v1/status`.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<ApiReport>")]
+pub struct GetReports;
+
+/// One upstream's status, and the models that are routed to it.
+#[derive(Debug, Clone)]
+pub struct ApiReport {
+    /// Its own account.
+    pub status: ApiStatus,
+    /// Requested names that are routed to it; `None` while it has not told its models.
+    pub models: Option<ModelNames>,
+}
+
+/// The token statistics of every upstream that this process knows, gone ones included. Sent by the handler of
+/// `/v1/token/stats`.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<TokenReport>")]
+pub struct GetTokenReports;
+
+/// Set token statistics to zero, of one upstream or of all. Sent by the handler of `/v1/token/reset`.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), UnknownApi>")]
+pub struct ResetTokenStats(pub Option<ApiId>);
+
+/// No upstream has this id.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no API has the id {:?}", .0.as_str())]
+pub struct UnknownApi(pub ApiId);
+
+/// The process stops: every upstream is to save exact counts. Sent by the app at shutdown and awaited.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StopUpstreams;

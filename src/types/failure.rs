@@ -1,0 +1,97 @@
+//! Why an attempt failed, as data that decisions are made from.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What kind of failure it was: decides what rests, for how long, and whether another upstream is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureClass {
+    /// 429: a limit of the upstream's own.
+    RateLimited,
+    /// 401 or 403: the key is refused.
+    Unauthorized,
+    /// 402: the account has no money left.
+    PaymentRequired,
+    /// 503 or 529: the upstream says that it is too busy.
+    Overloaded,
+    /// Another 5xx.
+    ServerError,
+    /// 408, or a deadline of ours passed.
+    Timeout,
+    /// No connection: DNS, TCP or TLS failed, and nothing was sent.
+    Connect,
+    /// The connection broke, or what came is not a whole answer of the protocol.
+    Protocol,
+    /// 200 with nothing in it.
+    Empty,
+    /// A kept-alive connection turned out to be closed before any answer: says nothing about the upstream.
+    StaleConnection,
+    /// The upstream does not know `stream_options`, which we had added: to be asked again without.
+    StreamOptionsRefused,
+    /// The request itself was refused (400, 404, 422, …): the caller's own mistake.
+    Rejected,
+}
+
+impl FailureClass {
+    /// The name in logs and in `/v1/status`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FailureClass::RateLimited => "rate_limited",
+            FailureClass::Unauthorized => "unauthorized",
+            FailureClass::PaymentRequired => "payment_required",
+            FailureClass::Overloaded => "overloaded",
+            FailureClass::ServerError => "server_error",
+            FailureClass::Timeout => "timeout",
+            FailureClass::Connect => "connect",
+            FailureClass::Protocol => "protocol",
+            FailureClass::Empty => "empty_answer",
+            FailureClass::StaleConnection => "stale_connection",
+            FailureClass::StreamOptionsRefused => "stream_options_refused",
+            FailureClass::Rejected => "rejected",
+        }
+    }
+
+    /// May the same upstream be asked again at once? (It did not fail; we had asked in the wrong way.)
+    pub fn same_upstream_again(self) -> bool {
+        matches!(self, FailureClass::StaleConnection | FailureClass::StreamOptionsRefused)
+    }
+}
+
+/// How far the attempt had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Connecting.
+    Connect,
+    /// Waiting for the response's head (or, for a stream, its first content).
+    Head,
+    /// In the response's body.
+    Body,
+}
+
+/// One failed attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The kind.
+    pub class: FailureClass,
+    /// How far it had come.
+    pub phase: Phase,
+    /// The upstream's status, if it gave one.
+    pub status: Option<u16>,
+    /// How long the upstream asks us to stay away.
+    pub retry_after: Option<Duration>,
+    /// What happened, in words, for the log and the status. Never holds a key or a body.
+    pub detail: String,
+}
+
+impl Failure {
+    /// A failure that the upstream did not put into words.
+    pub fn new(class: FailureClass, phase: Phase, detail: impl Into<String>) -> Self {
+        Failure { class, phase, status: None, retry_after: None, detail: detail.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.class.as_str(), self.detail)
+    }
+}

@@ -1,0 +1,30 @@
+//! The vocabulary that every room shares: no I/O, no actix, nothing of ours imported.
+
+mod clock;
+mod failure;
+mod ids;
+mod limit;
+mod operation;
+mod outcome;
+mod stamp;
+mod tokens;
+mod usage;
+
+pub use clock::Now;
+pub use failure::{Failure, FailureClass, Phase};
+pub use ids::{ApiId, RequestId};
+pub use limit::Limit;
+pub use operation::Operation;
+pub use outcome::{Outcome, Settlement};
+pub use stamp::{WriteStamp, Written};
+pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, TokenStats, TokenTotals};
+pub use usage::{Usage, UsageSource};
+
+/// What a request asks of the pool: all that routing needs to know.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// The model as the client named it.
+    pub model: std::sync::Arc<str>,
+    /// Which of the OpenAI endpoints was called.
+    pub operation: Operation,
+}

@@ -1,0 +1,31 @@
+//! How an attempt's account is closed.
+
+use std::time::Duration;
+
+use super::{Failure, Usage};
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The upstream served it to its end (a caller's own 400 too: the upstream did its work).
+    Completed,
+    /// The upstream failed.
+    Failed(Failure),
+    /// The client left in the middle: no word about the upstream.
+    ClientClosed,
+    /// The attempt was given up before it was begun or judged (shutdown, a dropped task).
+    Abandoned,
+}
+
+/// The closing account of one permit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Tokens, where any are known or guessed.
+    pub usage: Option<Usage>,
+    /// From the start of the attempt to its first content.
+    pub first_token: Option<Duration>,
+    /// The whole attempt.
+    pub duration: Duration,
+}

@@ -1,0 +1,52 @@
+//! The moment at which an attempt's request was written, told by the socket to the quota.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const UNTOUCHED: u64 = 0;
+const WRITING: u64 = u64::MAX;
+
+/// Shared by one attempt's socket, which sets it, and its upstream's quota, which reads it.
+///
+/// A quota entry counts as "now" until its request is fully written, and from then at that time. Reading an atomic
+/// when the quota is next asked is cheaper than a message for each request, and as exact.
+#[derive(Debug, Clone, Default)]
+pub struct WriteStamp(Arc<AtomicU64>);
+
+/// What a [`WriteStamp`] says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// Not a byte has left: the attempt may be refunded.
+    Nothing,
+    /// Some bytes may have left; when the last one does is open.
+    Partly,
+    /// The whole request had been written at this time (ms of the monotonic clock).
+    Whole(u64),
+}
+
+impl WriteStamp {
+    /// The first byte is about to leave.
+    pub fn begin(&self) {
+        // A request that was whole and is written again (a replay) is open again.
+        self.0.store(WRITING, Ordering::Release);
+    }
+
+    /// The last byte left at `mono`.
+    pub fn finish(&self, mono: u64) {
+        self.0.store(mono.clamp(1, WRITING - 1), Ordering::Release);
+    }
+
+    /// How far the writing has come.
+    pub fn read(&self) -> Written {
+        match self.0.load(Ordering::Acquire) {
+            UNTOUCHED => Written::Nothing,
+            WRITING => Written::Partly,
+            mono => Written::Whole(mono),
+        }
+    }
+
+    /// Is this the stamp of the same attempt?
+    pub fn is(&self, other: &WriteStamp) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}

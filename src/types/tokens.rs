@@ -1,0 +1,71 @@
+//! Token statistics of one upstream: totals, the last 48 hours by the hour, and a year by the day.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Usage, UsageSource};
+
+/// Hours that are kept.
+pub const HOURS_KEPT_MS: i64 = 48 * 3_600_000;
+
+/// Days that are kept.
+pub const DAYS_KEPT_MS: i64 = 366 * 86_400_000;
+
+/// Counts since the beginning, or since the last reset.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenTotals {
+    /// Tokens in all.
+    pub total_tokens: u64,
+    /// Of them, in prompts.
+    pub prompt_tokens: u64,
+    /// Of them, generated.
+    pub completion_tokens: u64,
+    /// Of the total, guessed rather than reported.
+    pub estimated_tokens: u64,
+    /// Exchanges that were served.
+    pub requests: u64,
+    /// When the last one ended, in ms since the Unix epoch.
+    pub last_used: Option<i64>,
+}
+
+/// The statistics of one upstream. Hours and days go by the wall time (ms) at which they begin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TokenStats {
+    /// Since the beginning.
+    pub totals: TokenTotals,
+    /// Tokens by the hour.
+    pub hours: BTreeMap<i64, u64>,
+    /// Tokens by the day.
+    pub days: BTreeMap<i64, u64>,
+}
+
+impl TokenStats {
+    /// Counts one served exchange that ended at `wall`, in the hour and the day that begin as said.
+    pub fn record(&mut self, usage: Option<Usage>, wall: i64, hour: i64, day: i64) {
+        self.totals.requests += 1;
+        self.totals.last_used = Some(wall);
+        if let Some(usage) = usage {
+            let totals = &mut self.totals;
+            totals.total_tokens = totals.total_tokens.saturating_add(usage.total);
+            totals.prompt_tokens = totals.prompt_tokens.saturating_add(usage.prompt);
+            totals.completion_tokens = totals.completion_tokens.saturating_add(usage.completion);
+            if usage.source == UsageSource::Estimated {
+                totals.estimated_tokens = totals.estimated_tokens.saturating_add(usage.total);
+            }
+        }
+        let tokens = usage.map_or(0, |usage| usage.total);
+        for (buckets, start) in [(&mut self.hours, hour), (&mut self.days, day)] {
+            let bucket = buckets.entry(start).or_default();
+            *bucket = bucket.saturating_add(tokens);
+        }
+        self.prune(wall);
+    }
+
+    /// Forgets the hours and days that are too old at `wall`.
+    pub fn prune(&mut self, wall: i64) {
+        self.hours = self.hours.split_off(&(wall - HOURS_KEPT_MS));
+        self.days = self.days.split_off(&(wall - DAYS_KEPT_MS));
+    }
+}

@@ -1,0 +1,125 @@
+//! Judges an upstream's health: `Closed` (traffic) → `Open` (rest) → `HalfOpen` (one probe) → `Closed` or `Open`.
+
+use crate::types::Now;
+
+/// Failures in a row that open the breaker; the original's number.
+const TRIP_AFTER: u32 = 3;
+
+/// The first rest. Doubles with each failed probe.
+const FIRST_REST_MS: u64 = 10_000;
+
+/// The longest rest; the original's only one.
+const LONGEST_REST_MS: u64 = 600_000;
+
+/// The health of one upstream.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Breaker {
+    state: State,
+    failures_in_a_row: u32,
+    /// Rests since the last success.
+    rests: u32,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Closed,
+    Open {
+        until: u64,
+    },
+    HalfOpen,
+}
+
+impl Breaker {
+    /// May an attempt go out? `Err` says until when not.
+    pub(super) fn check(&self, now: Now) -> Result<(), u64> {
+        match self.state {
+            State::Closed => Ok(()),
+            State::Open { until } if until <= now.mono => Ok(()),
+            State::Open { until } => Err(until),
+            // The probe's verdict is awaited; ask again soon.
+            State::HalfOpen => Err(now.mono + 1_000),
+        }
+    }
+
+    /// An attempt goes out; after a rest, it is the probe. Returns whether it is.
+    pub(super) fn enter(&mut self) -> bool {
+        let probe = matches!(self.state, State::Open { .. });
+        if probe {
+            self.state = State::HalfOpen;
+        }
+        probe
+    }
+
+    /// An attempt succeeded.
+    pub(super) fn success(&mut self) {
+        *self = Breaker::default();
+    }
+
+    /// An attempt failed. Returns how long the upstream rests, if it does from now.
+    pub(super) fn failure(&mut self, now: Now) -> Option<u64> {
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        let trips = match self.state {
+            State::HalfOpen => true,
+            State::Closed => self.failures_in_a_row >= TRIP_AFTER,
+            // Begun before the rest: tells nothing new.
+            State::Open { .. } => false,
+        };
+        trips.then(|| {
+            let rest = (FIRST_REST_MS << self.rests.min(16)).min(LONGEST_REST_MS);
+            self.rests = self.rests.saturating_add(1);
+            self.state = State::Open { until: now.mono + rest };
+            rest
+        })
+    }
+
+    /// The probe ended without a verdict (its client left): the next attempt is the probe.
+    pub(super) fn probe_lost(&mut self, now: Now) {
+        if self.state == State::HalfOpen {
+            self.state = State::Open { until: now.mono };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(mono: u64) -> Now {
+        Now { mono, wall: 0 }
+    }
+
+    #[test]
+    fn three_failures_in_a_row_rest_it_and_one_probe_decides() {
+        let mut breaker = Breaker::default();
+        assert_eq!((breaker.failure(at(0)), breaker.failure(at(1))), (None, None));
+        breaker.success();
+        assert_eq!((breaker.failure(at(2)), breaker.failure(at(3))), (None, None), "a success begins anew");
+        assert_eq!(breaker.failure(at(4)), Some(10_000));
+        assert_eq!(breaker.check(at(5)), Err(10_004));
+        assert_eq!(breaker.check(at(10_004)), Ok(()));
+        assert!(breaker.enter(), "the probe");
+        assert!(breaker.check(at(10_005)).is_err(), "only one");
+        assert_eq!(breaker.failure(at(10_006)), Some(20_000));
+        assert!(breaker.check(at(30_006)).is_ok() && breaker.enter());
+        breaker.success();
+        assert_eq!(breaker.check(at(30_007)), Ok(()));
+        assert_eq!(breaker.failures_in_a_row, 0);
+    }
+
+    #[test]
+    fn the_rest_is_ten_minutes_at_most_and_a_lost_probe_is_replaced() {
+        let mut breaker = Breaker { failures_in_a_row: 2, ..Breaker::default() };
+        let mut now = 0;
+        let mut longest = 0;
+        for _ in 0..30 {
+            longest = breaker.failure(at(now)).expect("a rest");
+            now += longest;
+            assert!(breaker.enter());
+        }
+        assert_eq!(longest, 600_000);
+        breaker.probe_lost(at(now));
+        assert_eq!(breaker.check(at(now)), Ok(()));
+        assert!(breaker.enter());
+    }
+}

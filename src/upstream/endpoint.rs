@@ -1,0 +1,83 @@
+//! The immutable reach of one upstream: what an attempt needs to know, and nothing that changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use url::{Position, Url};
+
+use crate::config::{ApiConfig, ApiKey, Timeouts};
+use crate::types::{ApiId, Operation};
+
+/// Where an upstream is and how it is spoken to. A changed configuration makes a new one.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Whose.
+    pub api: ApiId,
+    /// What people call it.
+    pub name: String,
+    /// Sent upstream as a bearer token.
+    pub key: ApiKey,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+    /// Is TLS spoken?
+    pub tls: bool,
+    /// Tells endpoints apart, in this process: a new one gets new connections.
+    pub serial: u64,
+    base: String,
+    mapping: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+impl Endpoint {
+    /// The reach of a configured API.
+    pub fn new(config: &ApiConfig) -> Self {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        Endpoint {
+            api: config.id.clone(),
+            name: config.name.clone(),
+            key: config.key.clone(),
+            timeouts: config.timeouts,
+            tls: config.base_url.scheme() == "https",
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            base: plain_http(&config.base_url),
+            mapping: config.mapping.clone(),
+        }
+    }
+
+    /// The URL of an operation, as the transport takes it: always `http://`, as the transport itself speaks TLS.
+    pub fn url(&self, operation: Operation) -> String {
+        format!("{}{}", self.base, operation.path())
+    }
+
+    /// The URL of the model list.
+    pub fn models_url(&self) -> String {
+        format!("{}models", self.base)
+    }
+
+    /// This upstream's own name for a model, where it differs from the requested one.
+    pub fn own_name(&self, requested: &str) -> Option<&str> {
+        self.mapping.get(requested).map(|own| &**own).filter(|own| *own != requested)
+    }
+}
+
+fn plain_http(base: &Url) -> String {
+    let host = base.host_str().unwrap_or_default();
+    let port = base.port_or_known_default().unwrap_or(80);
+    format!("http://{host}:{port}{}", &base[Position::BeforePath..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_http;
+
+    #[test]
+    fn the_transport_is_given_a_plain_url_with_the_real_port() {
+        for (base, plain) in [
+            ("https://api.openai.com/v1/", "http://api.openai.com:443/v1/"),
+            ("https://host:8443/p/v1/", "http://host:8443/p/v1/"),
+            ("http://[::1]/v1/", "http://[::1]:80/v1/"),
+        ] {
+            assert_eq!(plain_http(&base.parse().expect("a URL")), plain);
+        }
+    }
+}

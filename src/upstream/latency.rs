@@ -1,0 +1,34 @@
+//! How long an upstream takes, as a moving average.
+
+use std::time::Duration;
+
+/// The weight of the newest measurement: the last ten or so count.
+const NEWEST: f64 = 0.2;
+
+/// Moving averages, in ms; `None` until the first success.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Latency {
+    first_token_ms: Option<f64>,
+    duration_ms: Option<f64>,
+}
+
+impl Latency {
+    /// Takes in one success.
+    pub(super) fn record(&mut self, first_token: Option<Duration>, duration: Duration) {
+        if let Some(first_token) = first_token {
+            blend(&mut self.first_token_ms, first_token);
+        }
+        blend(&mut self.duration_ms, duration);
+    }
+
+    /// (first token, whole exchange), in whole ms.
+    pub(super) fn averages_ms(self) -> (Option<u64>, Option<u64>) {
+        let whole = |ms: Option<f64>| ms.map(|ms| ms.round() as u64);
+        (whole(self.first_token_ms), whole(self.duration_ms))
+    }
+}
+
+fn blend(average: &mut Option<f64>, newest: Duration) {
+    let newest = newest.as_secs_f64() * 1_000.0;
+    *average = Some(average.map_or(newest, |old| old + NEWEST * (newest - old)));
+}

@@ -1,0 +1,167 @@
+//! What can be asked of an [`super::UpstreamActor`], and what it answers.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::Permit;
+use crate::config::ApiConfig;
+use crate::types::{ApiId, FailureClass, Profile, Settlement, TokenStats, WriteStamp};
+
+/// Admit one attempt. Sent by the scheduler and awaited; the permit in the reply *is* the admission, and gives itself
+/// back if nobody takes it.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Permit, Refusal>")]
+pub struct Forward {
+    /// What is to be forwarded.
+    pub profile: Profile,
+}
+
+/// Why an upstream takes no attempt now. Times are ms of the monotonic clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// One of our windows is full.
+    QuotaExhausted {
+        /// Which.
+        which: QuotaKind,
+        /// When it has room again, at the earliest.
+        until: u64,
+    },
+    /// The upstream told us to wait, or refuses its key.
+    CoolingDown {
+        /// When it is asked again.
+        until: u64,
+        /// What it said.
+        reason: FailureClass,
+    },
+    /// It failed too often.
+    BreakerOpen {
+        /// When it is probed.
+        until: u64,
+    },
+    /// The store can't promise that a crash would not forget this attempt.
+    StoreUnavailable,
+    /// `enabled: false`, or a limit of 0.
+    Disabled,
+    /// It is no longer in the configuration.
+    Retiring,
+}
+
+impl Refusal {
+    /// When to ask again, if that can be told.
+    pub fn until(&self) -> Option<u64> {
+        match self {
+            Refusal::QuotaExhausted { until, .. }
+            | Refusal::CoolingDown { until, .. }
+            | Refusal::BreakerOpen { until } => Some(*until),
+            Refusal::StoreUnavailable | Refusal::Disabled | Refusal::Retiring => None,
+        }
+    }
+
+    /// The word for it in `/v1/status`.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Refusal::QuotaExhausted { which: QuotaKind::Rpm, .. } => "rpm",
+            Refusal::QuotaExhausted { which: QuotaKind::Rpd, .. } => "rpd",
+            Refusal::CoolingDown { reason: FailureClass::Unauthorized, .. } => "unauthorized",
+            Refusal::CoolingDown { reason: FailureClass::PaymentRequired, .. } => "payment_required",
+            Refusal::CoolingDown { .. } => "cooldown",
+            Refusal::BreakerOpen { .. } => "breaker",
+            Refusal::StoreUnavailable => "store",
+            Refusal::Disabled => "disabled",
+            Refusal::Retiring => "retired",
+        }
+    }
+}
+
+/// One of the windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuotaKind {
+    /// Requests in any minute.
+    Rpm,
+    /// Requests in a day.
+    Rpd,
+}
+
+/// Close an attempt's account. Sent by the permit, from its `Drop`; a lost one would leave the attempt in flight for
+/// ever, which is why it is never awaited and never refused.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Settle {
+    /// Which attempt.
+    pub stamp: WriteStamp,
+    /// Was it the probe of a half-open breaker?
+    pub probe: bool,
+    /// How it ended.
+    pub settlement: Settlement,
+}
+
+/// This upstream does not know `stream_options`. Sent by the data path; a lost one costs another refused attempt.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StreamOptionsRefused;
+
+/// The entry of `apis` changed (or came back). Sent by the scheduler; a lost one leaves the old limits.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Reconfigure(pub Arc<ApiConfig>);
+
+/// The entry of `apis` is gone: take no more attempts, but keep the counts, in case it comes back. Sent by the
+/// scheduler; a lost one changes nothing, as nobody is routed here any more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Retire;
+
+/// The process stops: give back what is granted and save exact counts. Sent by the scheduler and awaited.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Stop;
+
+/// Everything `/v1/status` tells of an upstream. Sent by the scheduler for a handler.
+#[derive(Debug, Message)]
+#[rtype(result = "ApiStatus")]
+pub struct GetStatus;
+
+/// What an upstream is and does just now. Times are ms since the Unix epoch, durations ms.
+#[derive(Debug, Clone, MessageResponse)]
+pub struct ApiStatus {
+    /// As configured.
+    pub config: Arc<ApiConfig>,
+    /// Why it takes no attempt now, if it takes none, and until when.
+    pub refusal: Option<(Refusal, Option<i64>)>,
+    /// Does it rest for a failure (breaker, cooldown, refused key)?
+    pub resting: bool,
+    /// Failures in a row.
+    pub error_count: u32,
+    /// Attempts in the last minute and today.
+    pub usage: (u32, u32),
+    /// Attempts that are out.
+    pub in_flight: u32,
+    /// Moving averages of first token and whole exchange.
+    pub latency_ms: (Option<u64>, Option<u64>),
+    /// The last failure: when, its class, and what happened.
+    pub last_failure: Option<(i64, FailureClass, String)>,
+}
+
+/// The token statistics. Sent by the scheduler for a handler.
+#[derive(Debug, Message)]
+#[rtype(result = "TokenReport")]
+pub struct GetTokens;
+
+/// The token statistics of one upstream, and what counts as now.
+#[derive(Debug, Clone, MessageResponse)]
+pub struct TokenReport {
+    /// Whose.
+    pub api: ApiId,
+    /// The counts.
+    pub stats: TokenStats,
+    /// Tokens of the current hour.
+    pub this_hour: u64,
+    /// Tokens of the current day.
+    pub today: u64,
+}
+
+/// Set the token statistics to zero; quotas stay. Sent by the scheduler for a handler, and awaited.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ResetTokens;

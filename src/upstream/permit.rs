@@ -1,0 +1,73 @@
+//! The right to make one attempt, as a value.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+
+use super::{Endpoint, Settle, StreamOptionsRefused, UpstreamActor};
+use crate::types::{Outcome, Settlement, Usage, WriteStamp};
+
+/// One admitted attempt, bound to its endpoint: counted against the quotas before it existed.
+///
+/// # Invariants
+/// Settled exactly once: by [`Permit::settle`], or by its drop, which counts as abandoned. What was never written is
+/// then given back.
+#[derive(Debug)]
+pub struct Permit {
+    /// Where the attempt goes.
+    pub endpoint: Arc<Endpoint>,
+    /// To be set when the request is written.
+    pub stamp: WriteStamp,
+    /// May the proxy ask this upstream for a stream's usage?
+    pub ask_usage: bool,
+    probe: bool,
+    since: Instant,
+    upstream: Addr<UpstreamActor>,
+    settled: bool,
+}
+
+/// What the actor knows of a permit beyond its endpoint.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) stamp: WriteStamp,
+    pub(super) probe: bool,
+    pub(super) ask_usage: bool,
+}
+
+impl Permit {
+    pub(super) fn new(endpoint: Arc<Endpoint>, terms: Terms, upstream: Addr<UpstreamActor>) -> Self {
+        let Terms { stamp, probe, ask_usage } = terms;
+        Permit { endpoint, stamp, ask_usage, probe, since: Instant::now(), upstream, settled: false }
+    }
+
+    /// Since the attempt was admitted.
+    pub fn elapsed(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Closes the account.
+    pub fn settle(mut self, outcome: Outcome, usage: Option<Usage>, first_token: Option<Duration>) {
+        self.close(outcome, usage, first_token);
+    }
+
+    /// The upstream refused the `stream_options` that we had added.
+    pub fn stream_options_refused(&self) {
+        self.upstream.do_send(StreamOptionsRefused);
+    }
+
+    fn close(&mut self, outcome: Outcome, usage: Option<Usage>, first_token: Option<Duration>) {
+        if !std::mem::replace(&mut self.settled, true) {
+            let settlement = Settlement { outcome, usage, first_token, duration: self.elapsed() };
+            let (stamp, probe) = (self.stamp.clone(), self.probe);
+            // do_send: it can't be cancelled, and a full mailbox takes it all the same.
+            self.upstream.do_send(Settle { stamp, probe, settlement });
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.close(Outcome::Abandoned, None, None);
+    }
+}
