@@ -20,9 +20,9 @@ pub(super) fn validate(
 ) -> Result<Config, Vec<Problem>> {
     let mut check = Check { problems: Vec::new(), warnings: Vec::new(), key_texts };
     let server = check.server(file.server, overrides);
+    check.unique_ids(&file.apis);
     let apis: Vec<_> =
         file.apis.into_iter().enumerate().filter_map(|(i, api)| check.api(i, api, &file.retry)).collect();
-    check.unique_ids(&apis);
     if !apis.iter().any(|(_, api)| api.enabled) {
         check.warnings.push("every API is disabled: all requests will be refused".to_owned());
     }
@@ -216,13 +216,15 @@ impl Check<'_> {
         models
     }
 
-    fn unique_ids(&mut self, apis: &[(usize, ApiConfig)]) {
-        let mut first: HashMap<&ApiId, usize> = HashMap::new();
-        for (index, api) in apis {
-            if let Some(before) = first.insert(&api.id, *index) {
-                let text =
-                    format!("{:?} is the id of apis[{before}] too; ids must be unique", api.id.as_str());
-                self.problem(&format!("apis[{index}].id"), text);
+    fn unique_ids(&mut self, apis: &[ApiFile]) {
+        let mut first: HashMap<&str, usize> = HashMap::new();
+        for (index, api) in apis.iter().enumerate() {
+            match first.get(api.id.as_str()) {
+                Some(before) => {
+                    let text = format!("{:?} is the id of apis[{before}] too; ids must be unique", api.id);
+                    self.problem(&format!("apis[{index}].id"), text);
+                }
+                None => drop(first.insert(&api.id, index)),
             }
         }
     }

@@ -16,7 +16,7 @@ use super::permit::Terms;
 use super::state::{Decision, State};
 use super::{Endpoint, Permit};
 use crate::config::ApiConfig;
-use crate::persistence::{PersistenceActor, Reserve, Restore, Save, Saved, TokenChange};
+use crate::persistence::{Flush, PersistenceActor, Reserve, Restore, Save, Saved, TokenChange};
 use crate::types::{Now, WriteStamp};
 
 /// How long changes gather before they are saved: what a `kill -9` may cost the statistics.
@@ -236,11 +236,17 @@ impl Handler<GetTokens> for UpstreamActor {
 }
 
 impl Handler<ResetTokens> for UpstreamActor {
-    type Result = ();
+    type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: ResetTokens, _: &mut Self::Context) {
+    /// Answered when it is durable: what was reset does not come back.
+    fn handle(&mut self, _: ResetTokens, _: &mut Self::Context) -> Self::Result {
         self.state.reset_tokens();
         self.unsaved = vec![TokenChange::Reset];
         self.save();
+        let flushed = self.persistence.send(Flush);
+        Box::pin(async {
+            // A store that can't be written says so in the log, once.
+            let _ = flushed.await;
+        })
     }
 }

@@ -1,0 +1,227 @@
+//! Configurations: the original's load unchanged, and mistakes are told all at once, each with its place.
+
+use std::fs;
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::helpers::{App, Launch, Reply, Upstream, config_of, scratch};
+
+/// `api-together check` on this text.
+fn check(text: &str) -> (Option<i32>, String) {
+    check_with(text, &[])
+}
+
+fn check_with(text: &str, env: &[(&str, &str)]) -> (Option<i32>, String) {
+    let folder = scratch();
+    fs::write(folder.join("apis.json"), text).expect("writes");
+    let mut launch = Launch { folder, args: Vec::new(), env: Vec::new() };
+    launch.env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let Output { status, stdout, stderr } =
+        launch.command().args(["check", "--config", "apis.json"]).output().expect("ran");
+    let told = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    (status.code(), told)
+}
+
+#[test]
+fn the_originals_files_load_unchanged() {
+    let shipped = r#"{
+      "server": { "port": 3001, "apiKey": "sk-123" },
+      "apis": [
+        { "id": "api1", "name": "OpenAI官方API", "baseUrl": "https://api.openai.com", "apiKey": "sk-your-openai-key-here",
+          "rpm": 60, "rpd": 1000, "enabled": true, "models": ["gpt-3.5-turbo", "gpt-4", "gemini-2.5-pro"],
+          "modelMapping": { "gpt-3.5": "gpt-3.5-turbo" } },
+        { "id": "api2", "name": "备用API端点", "baseUrl": "https://your-backup-api.com", "apiKey": "sk-your-backup-key-here",
+          "rpm": -1, "rpd": 500, "enabled": true, "models": ["claude-2", "claude-instant-1"], "modelMapping": {} },
+        { "id": "api3", "name": "第三方API", "baseUrl": "https://api.third-party.com", "apiKey": "sk-third-party-key",
+          "rpm": 100, "rpd": 2000, "enabled": true }
+      ]
+    }"#;
+    let (code, told) = check(shipped);
+    assert_eq!(code, Some(0), "{told}");
+    for wanted in [
+        "api1",
+        "OpenAI官方API",
+        "rpm 60, rpd 1000",
+        "gpt-3.5 → gpt-3.5-turbo",
+        "rpm unlimited, rpd 500",
+        "models as it tells",
+    ] {
+        assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
+    }
+    for key in ["sk-123", "sk-your-openai-key-here", "sk-third-party-key"] {
+        assert!(!told.contains(key), "{key} is told in:\n{told}");
+    }
+}
+
+#[test]
+fn the_shipped_configuration_is_valid_and_its_schema_is_up_to_date() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/config/");
+    let shipped = fs::read_to_string(format!("{root}apis.json")).expect("reads");
+    let (code, told) = check(&shipped);
+    assert_eq!(code, Some(0), "{told}");
+    let named: Value = serde_json::from_str(&shipped).expect("JSON");
+    assert_eq!(named["$schema"], "./apis.schema.json");
+    let schema = fs::read_to_string(format!("{root}apis.schema.json")).expect("reads");
+    let generated =
+        Launch { folder: scratch(), args: Vec::new(), env: Vec::new() }.command().arg("schema").output();
+    let generated = String::from_utf8(generated.expect("ran").stdout).expect("UTF-8");
+    assert!(schema == generated, "write it anew: cargo run -- schema > config/apis.schema.json");
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_each_with_its_place() {
+    let (code, told) = check(
+        r#"{
+          "server": { "port": "3001", "apiKeys": [], "cors": ["example.com"] },
+          "apis": [
+            { "id": "a", "baseUrl": "https://x.example", "apiKey": "sk-secret-1", "modelMaping": {} },
+            { "id": "b", "baseUrl": "https://x.example", "apiKey": 5, "models": [], "rpm": "60" },
+            { "baseUrl": 7 }
+          ],
+          "aips": []
+        }"#,
+    );
+    assert_eq!(code, Some(2), "{told}");
+    for wanted in [
+        "server.port: must be a whole number, is a string",
+        "server.apiKeys: must not be an empty list",
+        "apis[0].modelMaping: unknown field, did you mean modelMapping?",
+        "apis[1].apiKey: must be a string, is a whole number",
+        "apis[1].models: must not be an empty list",
+        "apis[1].rpm: must be a whole number, is a string",
+        "apis[2].id: is missing",
+        "apis[2].baseUrl: must be a string",
+        "aips: unknown field, did you mean apis?",
+    ] {
+        assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
+    }
+    assert!(!told.contains("sk-secret-1"));
+}
+
+#[test]
+fn what_no_type_can_say_is_told_all_at_once_too() {
+    let (code, told) = check(&misconfigured());
+    assert_eq!(code, Some(2));
+    for wanted in [
+        "server.host: must be a host name",
+        "server.cors[0]: must be an origin",
+        "apis[0].baseUrl: is not a URL",
+        "apis[1].baseUrl: must not hold a user or a password",
+        "apis[1].apiKey: must be of visible ASCII characters",
+        "apis[2].baseUrl: must be the base alone",
+        "apis[2].apiKey: must not be empty",
+        "apis[3].apiKey: is missing",
+        "apis[4].apiKeyFile: give either",
+        "apis[5].apiKeyFile: not-there can't be read",
+        "apis[6].id: \"a\" is the id of apis[0] too",
+    ] {
+        assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
+    }
+    for secret in ["sk-secret-1", "sk-secret-2", "sk secret 3"] {
+        assert!(!told.contains(secret), "{secret} is told in:\n{told}");
+    }
+}
+
+fn misconfigured() -> String {
+    json!({
+        "server": { "cors": ["example.com"], "host": "http://x" },
+        "apis": [
+            { "id": "a", "baseUrl": "x.example", "apiKey": "sk-secret-1" },
+            { "id": "b", "baseUrl": "https://u:sk-secret-2@x.example", "apiKey": "sk secret 3" },
+            { "id": "c", "baseUrl": "https://x.example/v1/chat/completions", "apiKey": "" },
+            { "id": "d", "baseUrl": "https://x.example" },
+            { "id": "e", "baseUrl": "https://x.example", "apiKey": "k", "apiKeyFile": "f" },
+            { "id": "f", "baseUrl": "https://x.example", "apiKeyFile": "not-there" },
+            { "id": "a", "baseUrl": "https://x.example", "apiKey": "k" },
+        ],
+    })
+    .to_string()
+}
+
+#[test]
+fn a_slip_of_syntax_is_told_with_line_and_column() {
+    let (code, told) =
+        check("{\n  \"server\": { \"apiKey\": \"sk-secret-1\" },\n  \"apis\": [ { \"id\": \"a\", } ]\n}");
+    assert_eq!(code, Some(2));
+    assert!(told.contains("apis.json:3:26: not JSON: trailing comma"), "{told}");
+    assert!(!told.contains("sk-secret-1"));
+    for (text, wanted) in
+        [("", "apis.json:1:0: not JSON"), ("[]", "the file: must be an object"), ("{}", "apis: is missing")]
+    {
+        let (code, told) = check(text);
+        assert!(code == Some(2) && told.contains(wanted), "{text:?}: {told}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_or_has_a_mark_in_front() {
+    let launch = Launch { folder: scratch(), args: Vec::new(), env: Vec::new() };
+    let output = launch.command().output().expect("ran");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(told.contains("config/apis.json: can't be read"), "{told}");
+    let valid = r#"{ "apis": [{ "id": "a", "baseUrl": "https://x.example", "apiKey": "k" }] }"#;
+    assert_eq!(check(&format!("\u{feff}{valid}")).0, Some(0), "as Windows' Notepad writes it");
+}
+
+#[test]
+fn environment_variables_stand_in_any_string() {
+    let text = r#"{ "server": { "name": "${NAME:-pool}" },
+        "apis": [{ "id": "a", "baseUrl": "https://${HOST_NAME}/v1", "apiKey": "${A_KEY}", "models": ["${MODEL}", "$${x}"] }] }"#;
+    let env = [("HOST_NAME", "x.example"), ("A_KEY", "sk-from-the-environment"), ("MODEL", "m-1")];
+    let (code, told) = check_with(text, &env);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("https://x.example/v1/") && told.contains("m-1, ${x}"), "{told}");
+    assert!(!told.contains("sk-from-the-environment"));
+    let (code, told) = check(text);
+    assert_eq!(code, Some(2));
+    assert!(told.contains("apis[0].apiKey: the environment variable A_KEY is not set"), "{told}");
+}
+
+#[test]
+fn dotenv_is_read_and_port_and_host_override() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream]);
+    config["server"]["port"] = json!(1);
+    config["apis"][0]["apiKey"] = json!("${KEY_IN_DOTENV}");
+    let launch = Launch::new(&config);
+    fs::write(
+        launch.folder.join(".env"),
+        "KEY_IN_DOTENV=sk-from-dotenv-0123456789\nPORT=0\nHOST=127.0.0.1\n",
+    )
+    .expect("writes");
+    let app = launch.start();
+    assert_eq!(app.chat().status, 200);
+    assert_eq!(upstream.received()[0].header("authorization"), Some("Bearer sk-from-dotenv-0123456789"));
+    assert!(!app.banner().contains("[::1]"), "{}", app.banner());
+
+    let told = |env: &[(&str, &str)]| check_with(&config.to_string().replace("${KEY_IN_DOTENV}", "k"), env);
+    assert!(told(&[("PORT", "4567"), ("HOST", "0.0.0.0")]).1.contains("http://localhost:4567/v1"));
+    let (code, text) = told(&[("PORT", "http")]);
+    assert!(code == Some(2) && text.contains("PORT") || text.contains("--port"), "{text}");
+}
+
+#[test]
+fn a_configuration_that_is_wrong_does_not_start() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0]["rmp"] = json!(1);
+    let output = Launch::new(&config).command().args(["--config", "apis.json"]).output().expect("ran");
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("apis[0].rmp: unknown field, did you mean rpm?"), "{told}");
+}
+
+#[test]
+fn what_is_probably_not_meant_is_warned_of() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream, &upstream]);
+    config["apis"][0]["modelMapping"] = json!({ "alias": "not-listed" });
+    config["apis"][1]["baseUrl"] = json!("http://192.0.2.1");
+    let app = App::start(&config);
+    for wanted in ["alias is mapped to not-listed", "apis[1].baseUrl: http:// sends the key"] {
+        assert!(app.log().contains(wanted), "no {wanted:?} in:\n{}", app.log());
+    }
+    assert_eq!(app.client().get("/v1/status").json()["config"]["warnings"].as_array().map(Vec::len), Some(2));
+}

@@ -1,0 +1,25 @@
+//! What every test needs: the program under test, scripted upstreams, and a client that shows what is on the wire.
+
+mod app;
+mod client;
+mod upstream;
+
+pub use app::{App, KEY, Launch, config_of, scratch};
+pub use client::{Client, Response};
+pub use upstream::{Reply, Step, Upstream};
+
+use std::time::{Duration, Instant};
+
+/// Polls until `check` says yes, for at most ten seconds: no test sleeps and hopes.
+pub fn eventually(what: &str, mut check: impl FnMut() -> bool) {
+    within(Duration::from_secs(10), what, &mut check);
+}
+
+/// Polls until `check` says yes, for at most `limit`.
+pub fn within(limit: Duration, what: &str, mut check: impl FnMut() -> bool) {
+    let until = Instant::now() + limit;
+    while !check() {
+        assert!(Instant::now() < until, "within {limit:?} it did not happen: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

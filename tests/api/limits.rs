@@ -1,0 +1,122 @@
+//! Requests a minute and a day: counted before each attempt, exact, refused in time and in form.
+
+use std::sync::Barrier;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::helpers::{App, Reply, Upstream, config_of, eventually};
+
+/// Sends `n` requests at once; returns how many got each status.
+fn burst(app: &App, n: usize) -> (usize, usize) {
+    let barrier = Barrier::new(n);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let ask = || {
+            barrier.wait();
+            app.chat().status
+        };
+        let threads: Vec<_> = (0..n).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("answered")).collect()
+    });
+    let of = |status: u16| statuses.iter().filter(|s| **s == status).count();
+    assert_eq!(of(200) + of(429), n, "{statuses:?}");
+    (of(200), of(429))
+}
+
+#[test]
+fn limits_are_exact_under_concurrency() {
+    let (first, second) = (Upstream::always(Reply::chat("1")), Upstream::always(Reply::chat("2")));
+    let mut config = config_of(&[&first, &second]);
+    config["apis"][0]["rpm"] = json!(60);
+    config["apis"][1]["rpd"] = json!(40);
+    let app = App::start(&config);
+    assert_eq!(burst(&app, 200), (100, 100));
+    assert_eq!((first.calls(), second.calls()), (60, 40));
+}
+
+#[test]
+fn a_spent_minute_is_a_429_that_says_when_it_frees() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0]["rpm"] = json!(2);
+    let app = App::start(&config);
+    assert_eq!((app.chat().status, app.chat().status), (200, 200));
+    let start = Instant::now();
+    let refused = app.chat();
+    assert!(start.elapsed().as_millis() < 500, "at once");
+    let after: u64 = refused.header("retry-after").expect("told").parse().expect("seconds");
+    let after_ms: u64 = refused.header("retry-after-ms").expect("told").parse().expect("ms");
+    assert!((55..=61).contains(&after) && (55_000..=61_000).contains(&after_ms), "{after} s, {after_ms} ms");
+    assert_eq!(refused.header("x-should-retry"), None, "a minute may be waited for");
+    assert_eq!(refused.error(), (429, "rate_limit_exceeded".into()));
+    assert_eq!(upstream.calls(), 2);
+    let api = app.status_of("a");
+    assert_eq!((&api["usage"]["rpm"], &api["unavailableReason"]), (&json!(2), &json!("rpm")));
+}
+
+#[test]
+fn a_spent_day_tells_clients_not_to_wait_for_it() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0]["rpd"] = json!(1);
+    // So that midnight is never near: it is noon somewhere.
+    let hour = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour();
+    let zone = format!("XXX{}", i32::from(hour) - 12);
+    let app = crate::helpers::Launch::new(&config).env("TZ", &zone).start();
+    assert_eq!(app.chat().status, 200);
+    let refused = app.chat();
+    assert_eq!(refused.header("x-should-retry"), Some("false"));
+    let after: u64 = refused.header("retry-after").expect("told").parse().expect("seconds");
+    assert!((10 * 3_600..=13 * 3_600).contains(&after), "until midnight in {zone}: {after} s");
+    assert_eq!(app.status_of("a")["unavailableReason"], "rpd");
+}
+
+#[test]
+fn failed_attempts_count_too() {
+    let upstream = Upstream::always(Reply::error(500, "oops"));
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0]["rpd"] = json!(2);
+    let app = App::start(&config);
+    assert_eq!((app.chat().status, app.chat().status, app.chat().status), (500, 500, 429));
+    assert_eq!(upstream.calls(), 2);
+}
+
+#[test]
+fn minus_one_and_nothing_are_no_limit() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0]["rpm"] = json!(-1);
+    let app = App::start(&config);
+    assert_eq!(burst(&app, 100), (100, 0));
+    let api = app.status_of("a");
+    assert_eq!(
+        (&api["limits"], &api["usage"]),
+        (&json!({ "rpm": -1, "rpd": -1 }), &json!({ "rpm": 100, "rpd": 100 }))
+    );
+}
+
+#[test]
+fn a_client_that_leaves_while_it_is_admitted_strands_no_quota() {
+    let upstream = Upstream::always(Reply::chat("hi").held());
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0]["rpd"] = json!(10);
+    let app = App::start(&config);
+    let body = json!({ "model": "m" }).to_string();
+    let request = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\ncontent-length: {}\r\n\r\n{body}",
+        crate::helpers::KEY,
+        body.len()
+    );
+    for _ in 0..5 {
+        use std::io::Write;
+        let mut socket = std::net::TcpStream::connect(("127.0.0.1", app.port)).expect("connects");
+        let before = upstream.calls();
+        socket.write_all(request.as_bytes()).expect("sends");
+        eventually("it is under way", || upstream.calls() > before);
+        drop(socket);
+    }
+    eventually("all were cancelled", || upstream.hung_up() == 5 && app.status_of("a")["inFlight"] == 0);
+    assert_eq!(app.status_of("a")["usage"]["rpd"], 5, "they were sent, so they count");
+    upstream.release();
+    assert_eq!(burst(&app, 20), (5, 15));
+}

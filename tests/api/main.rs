@@ -1,0 +1,24 @@
+//! The promises of api-together, tested against the running program over real sockets. A file per promise.
+
+#![expect(unreachable_pub, reason = "a test binary exports nothing")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
+mod helpers;
+
+mod auth;
+mod cli;
+mod config;
+mod endpoints;
+mod limits;
+mod persistence;
+mod reload;
+mod retry;
+mod routing;
+mod sdk;
+mod streams;
+mod tokens;

@@ -1,0 +1,112 @@
+//! Holds the import table of `docs/architecture.md`: who may know whom.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A room, and the rooms of ours that it may import. `app`, `cli` and `main` compose: they may know everything.
+const RULES: [(&str, &[&str]); 8] = [
+    ("types", &[]),
+    ("config", &["types"]),
+    ("persistence", &["types"]),
+    ("upstream", &["types", "config", "persistence"]),
+    ("scheduler", &["types", "config", "persistence", "upstream"]),
+    ("error", &["types", "scheduler", "upstream"]),
+    ("proxy", &["types", "error", "config", "scheduler", "upstream"]),
+    ("http", &["types", "error", "config", "scheduler", "upstream", "proxy"]),
+];
+
+/// Rooms that are pure: no actix, no clock, no I/O.
+const PURE: [&str; 16] = [
+    "types/usage.rs",
+    "types/tokens.rs",
+    "types/failure.rs",
+    "types/operation.rs",
+    "upstream/window.rs",
+    "upstream/day.rs",
+    "upstream/quota.rs",
+    "upstream/breaker.rs",
+    "upstream/cooldown.rs",
+    "upstream/latency.rs",
+    "upstream/state.rs",
+    "scheduler/strategy.rs",
+    "scheduler/routes.rs",
+    "proxy/sse.rs",
+    "proxy/stream.rs",
+    "proxy/answer.rs",
+];
+
+fn sources() -> Vec<(PathBuf, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("reads").map_while(Result::ok) {
+            let path = entry.path();
+            if path.is_dir() { walk(&path, found) } else { found.push(path) }
+        }
+    }
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    walk(&src, &mut found);
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).expect("reads");
+        (path.strip_prefix(&src).expect("below").to_owned(), text)
+    };
+    let files: Vec<_> =
+        found.into_iter().filter(|path| path.extension().is_some_and(|e| e == "rs")).map(read).collect();
+    assert!(files.len() > 40, "the walk found {} files", files.len());
+    files
+}
+
+/// The code of a file without its tests and comments.
+fn code(text: &str) -> String {
+    let before_tests = text.split("#[cfg(test)]").next().unwrap_or_default();
+    before_tests.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn room(path: &Path) -> String {
+    let first = path.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+#[test]
+fn nobody_imports_whom_they_may_not_know() {
+    for (path, text) in sources() {
+        let room = room(&path);
+        let Some((_, allowed)) = RULES.iter().find(|(name, _)| *name == room) else {
+            assert!(["app", "cli", "main", "lib"].contains(&room.as_str()), "{room} has no rule");
+            continue;
+        };
+        let code = code(&text);
+        let known: BTreeSet<&str> = code
+            .match_indices("crate::")
+            .filter_map(|(at, _)| code[at + 7..].split(|c: char| !c.is_alphanumeric() && c != '_').next())
+            .filter(|name| *name != room)
+            .collect();
+        for name in known {
+            assert!(allowed.contains(&name), "{}: {room} must not know {name}", path.display());
+        }
+    }
+}
+
+#[test]
+fn only_actors_and_messages_know_actix_where_the_core_is_pure() {
+    for name in PURE {
+        let (_, text) = sources().into_iter().find(|(path, _)| path == Path::new(name)).expect(name);
+        let code = code(&text);
+        for impure in
+            ["actix::", "Now::read", "Instant", "SystemTime", "std::fs", "tokio::", "rand::rng", "async fn"]
+        {
+            assert!(!code.contains(impure), "{name} is pure, and has {impure}");
+        }
+    }
+}
+
+#[test]
+fn a_file_can_be_read_in_one_sitting() {
+    for (path, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= 400, "{} has {lines} lines", path.display());
+        let code = code(&text).lines().count();
+        assert!(code <= 300, "{} has {code} lines of code", path.display());
+        assert!(text.starts_with("//!"), "{} does not say what it is", path.display());
+    }
+}
