@@ -1,5 +1,7 @@
 //! Holds the import table of `docs/architecture.md`: who may know whom.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 //! In reading order: `load` (text → `Config`), `file`, `schema`, `validate`, then `actor` and `watch` (hot reload).
 
 mod actor;
+mod base_url;
 pub mod file;
 mod load;
 mod messages;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::base_url;
 use super::file::{ApiFile, ConfigFile, OneOrMany, RetryFile, ServerFile, TimeoutsFile};
 use super::load::{Overrides, Problem};
 use super::{ApiConfig, ApiKey, Config, Models, RetryConfig, ServerConfig, Timeouts};
@@ -21,9 +22,14 @@ pub(super) fn validate(
     let mut check = Check { problems: Vec::new(), warnings: Vec::new(), key_texts };
     let server = check.server(file.server, overrides);
     check.unique_ids(&file.apis);
-    let apis: Vec<_> =
-        file.apis.into_iter().enumerate().filter_map(|(i, api)| check.api(i, api, &file.retry)).collect();
-    if !apis.iter().any(|(_, api)| api.enabled) {
+    let apis: Vec<_> = file
+        .apis
+        .into_iter()
+        .enumerate()
+        .filter_map(|(i, api)| check.api(i, api, &file.retry))
+        .map(Arc::new)
+        .collect();
+    if !apis.iter().any(|api| api.enabled) {
         check.warnings.push("every API is disabled: all requests will be refused".to_owned());
     }
     if !check.problems.is_empty() {
@@ -31,7 +37,7 @@ pub(super) fn validate(
     }
     Ok(Config {
         server,
-        apis: apis.into_iter().map(|(_, api)| Arc::new(api)).collect(),
+        apis,
         retry: RetryConfig { max_attempts: file.retry.max_attempts.unwrap_or(10) as usize },
         hash: String::new(),
         warnings: check.warnings,
@@ -84,7 +90,7 @@ impl Check<'_> {
         }
     }
 
-    fn api(&mut self, index: usize, file: ApiFile, retry: &RetryFile) -> Option<(usize, ApiConfig)> {
+    fn api(&mut self, index: usize, file: ApiFile, retry: &RetryFile) -> Option<ApiConfig> {
         let at = |field: &str| format!("apis[{index}].{field}");
         if file.id.trim() != file.id || file.id.chars().any(char::is_control) {
             self.problem(&at("id"), "must not begin or end with a space, nor hold control characters");
@@ -112,7 +118,7 @@ impl Check<'_> {
             }
         }
         let enabled = file.enabled.unwrap_or(true) && file.rpm != Some(0) && file.rpd != Some(0);
-        let config = ApiConfig {
+        Some(ApiConfig {
             name: file.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| file.id.clone()),
             id: ApiId::from(file.id.as_str()),
             base_url: base_url?,
@@ -128,8 +134,7 @@ impl Check<'_> {
             weight: file.weight.unwrap_or(1),
             priority: file.priority.unwrap_or(0),
             timeouts: timeouts(&file.timeouts.unwrap_or_default(), retry),
-        };
-        Some((index, config))
+        })
     }
 
     fn upstream_key(&mut self, index: usize, file: &ApiFile) -> Option<ApiKey> {
@@ -163,43 +168,17 @@ impl Check<'_> {
         Some(ApiKey::new(key))
     }
 
-    fn base_url(&mut self, at: &str, text: &str) -> Option<Url> {
-        let mut url = match Url::parse(text.trim()) {
-            Ok(url) => url,
-            Err(why) => {
-                return self.refuse(at, format!("is not a URL ({why}); write it as https://api.openai.com"));
+    fn base_url(&mut self, at: &str, typed: &str) -> Option<Url> {
+        match base_url::parse(typed) {
+            Ok(url) => {
+                if url.scheme() == "http" && !base_url::is_loopback(&url) {
+                    let text = "http:// sends the key and every prompt in clear text; prefer https://";
+                    self.warnings.push(format!("{at}: {text}"));
+                }
+                Some(url)
             }
-        };
-        if !matches!(url.scheme(), "http" | "https") {
-            return self.refuse(at, "must begin with http:// or https://");
+            Err(why) => self.refuse(at, why),
         }
-        if !url.username().is_empty() || url.password().is_some() {
-            return self.refuse(at, "must not hold a user or a password; the key goes into apiKey");
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return self.refuse(at, "must not hold a query (?) or a fragment (#)");
-        }
-        let path = url.path().trim_end_matches('/').to_owned();
-        if path.ends_with("/completions") || path.ends_with("/embeddings") || path.ends_with("/models") {
-            return self.refuse(
-                at,
-                "must be the base alone, such as https://api.openai.com/v1, not an endpoint's URL",
-            );
-        }
-        // OpenAI's own base has no version in it, others' do (/v1, /api/paas/v4, /v1beta/openai): add it where it lacks.
-        let path = if path.split('/').any(is_version) { format!("{path}/") } else { format!("{path}/v1/") };
-        url.set_path(&path);
-        let loopback = match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            None => false,
-        };
-        if url.scheme() == "http" && !loopback {
-            self.warnings
-                .push(format!("{at}: http:// sends the key and every prompt in clear text; prefer https://"));
-        }
-        Some(url)
     }
 
     fn models(&mut self, at: &str, listed: &[String]) -> Vec<Arc<str>> {
@@ -243,14 +222,6 @@ fn numbered(at: &str, texts: Vec<String>) -> Vec<(String, String)> {
     texts.into_iter().enumerate().map(|(i, text)| (format!("{at}[{i}]"), text)).collect()
 }
 
-/// `v1`, `v4`, `v1beta`: a path segment that names a version of the API.
-fn is_version(segment: &str) -> bool {
-    let mut chars = segment.chars();
-    chars.next() == Some('v')
-        && chars.next().is_some_and(|c| c.is_ascii_digit())
-        && chars.all(|c| c.is_ascii_alphanumeric())
-}
-
 fn limit(typed: Option<i64>) -> Limit {
     match typed.map(u32::try_from) {
         // 0 disables the API, which `enabled` tells; no window is ever made of it.
@@ -273,50 +244,4 @@ fn timeouts(own: &TimeoutsFile, retry: &RetryFile) -> Timeouts {
 /// The folder that relative paths in the configuration start from.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn base(text: &str) -> Result<String, String> {
-        let keys = HashMap::new();
-        let mut check = Check { problems: Vec::new(), warnings: Vec::new(), key_texts: &keys };
-        match check.base_url("baseUrl", text) {
-            Some(url) => Ok(url.to_string()),
-            None => Err(check.problems.first().map(ToString::to_string).unwrap_or_default()),
-        }
-    }
-
-    #[test]
-    fn every_way_to_write_a_base_url_reaches_the_versioned_base() {
-        for (typed, meant) in [
-            ("https://api.openai.com", "https://api.openai.com/v1/"),
-            ("https://api.openai.com/", "https://api.openai.com/v1/"),
-            ("https://api.openai.com/v1", "https://api.openai.com/v1/"),
-            ("https://api.openai.com/v1//", "https://api.openai.com/v1/"),
-            ("https://host/proxy/openai", "https://host/proxy/openai/v1/"),
-            ("https://host/proxy/openai/v1", "https://host/proxy/openai/v1/"),
-            ("https://open.bigmodel.cn/api/paas/v4", "https://open.bigmodel.cn/api/paas/v4/"),
-            ("https://g.example/v1beta/openai/", "https://g.example/v1beta/openai/"),
-            ("http://[::1]:8080", "http://[::1]:8080/v1/"),
-            ("https://voyage.example", "https://voyage.example/v1/"),
-        ] {
-            assert_eq!(base(typed).as_deref(), Ok(meant), "{typed}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_base_url_is_refused() {
-        for typed in [
-            "",
-            "api.openai.com",
-            "ftp://x",
-            "https://u:p@x",
-            "https://x/?a=1",
-            "https://x/v1/chat/completions",
-        ] {
-            assert!(base(typed).is_err(), "{typed}");
-        }
-    }
 }

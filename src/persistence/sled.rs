@@ -52,32 +52,25 @@ impl SledStore {
                 batch.insert(key("t", api), encode(totals)?);
                 for ((kind, kept_ms), (start, tokens)) in BUCKETS.into_iter().zip([*hour, *day]) {
                     batch.insert(bucket_key(kind, api, start), encode(&tokens)?);
-                    self.stage_removal(kind, api, start.saturating_sub(kept_ms), batch)?;
+                    self.before(kind, api, start.saturating_sub(kept_ms))?
+                        .into_iter()
+                        .for_each(|key| batch.remove(key));
                 }
             }
             Change::Tokens(api, TokenChange::Reset) => {
                 batch.remove(key("t", api));
                 for (kind, _) in BUCKETS {
-                    self.stage_removal(kind, api, i64::MAX, batch)?;
+                    self.before(kind, api, i64::MAX)?.into_iter().for_each(|key| batch.remove(key));
                 }
             }
         }
         Ok(())
     }
 
-    /// Removes the buckets that begin before `start`.
-    fn stage_removal(
-        &self,
-        kind: &str,
-        api: &ApiId,
-        start: i64,
-        batch: &mut sled::Batch,
-    ) -> Result<(), StoreError> {
-        for found in self.db.range(bucket_key(kind, api, 0)..bucket_key(kind, api, start)) {
-            let (key, _) = found.map_err(|e| StoreError::new("the store can't be read", e))?;
-            batch.remove(key);
-        }
-        Ok(())
+    /// The keys of the buckets that begin before `start`.
+    fn before(&self, kind: &str, api: &ApiId, start: i64) -> Result<Vec<sled::IVec>, StoreError> {
+        let range = self.db.range(bucket_key(kind, api, 0)..bucket_key(kind, api, start));
+        range.keys().collect::<Result<_, _>>().map_err(|e| StoreError::new("the store can't be read", e))
     }
 
     fn buckets(&self, kind: &str, api: &ApiId) -> Result<BTreeMap<i64, u64>, StoreError> {

@@ -4,7 +4,7 @@
 //! 2. [`dispatch`]: the loop. Asks the scheduler for a permit, makes an attempt, and tries the next upstream if it failed.
 //! 3. [`exchange`]: one attempt with one upstream over [`transport`], up to the point from which the client sees it.
 //! 4. [`headers`], [`classify`]: what is sent up and let down; what an upstream's failure means.
-//! 5. [`answer`], [`stream`], [`sse`]: is the answer whole, what did it cost, where does an event end?
+//! 5. [`answer`], [`stream`], [`event`], [`sse`]: is the answer whole, what did it cost, where does an event end?
 //! 6. [`body`]: the answer on its way to the client. It owns the permit, and settles it when it ends, in whatever way.
 //!
 //! Beside the path, [`discovery`] asks upstreams for their models, and [`access_log`] writes the line of each request.
@@ -25,6 +25,7 @@ mod body;
 mod classify;
 mod discovery;
 mod dispatch;
+mod event;
 mod exchange;
 mod headers;
 mod request;

@@ -17,7 +17,7 @@ pub use limit::Limit;
 pub use operation::Operation;
 pub use outcome::{Outcome, Settlement};
 pub use stamp::{WriteStamp, Written};
-pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, TokenStats, TokenTotals};
+pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
 pub use usage::{Usage, UsageSource};
 
 /// What a request asks of the pool: all that routing needs to know.

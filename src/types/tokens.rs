@@ -30,6 +30,17 @@ pub struct TokenTotals {
     pub last_used: Option<i64>,
 }
 
+/// A wall time, and when the hour and the day that it lies in begin; all in ms since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The time itself.
+    pub wall: i64,
+    /// The start of its hour.
+    pub hour: i64,
+    /// Its midnight.
+    pub day: i64,
+}
+
 /// The statistics of one upstream. Hours and days go by the wall time (ms) at which they begin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenStats {
@@ -42,8 +53,8 @@ pub struct TokenStats {
 }
 
 impl TokenStats {
-    /// Counts one served exchange that ended at `wall`, in the hour and the day that begin as said.
-    pub fn record(&mut self, usage: Option<Usage>, wall: i64, hour: i64, day: i64) {
+    /// Counts one served exchange that ended at this moment.
+    pub fn record(&mut self, usage: Option<Usage>, Moment { wall, hour, day }: Moment) {
         self.totals.requests += 1;
         self.totals.last_used = Some(wall);
         if let Some(usage) = usage {
@@ -61,6 +72,12 @@ impl TokenStats {
             *bucket = bucket.saturating_add(tokens);
         }
         self.prune(wall);
+    }
+
+    /// The tokens of the hour and of the day of this moment.
+    pub fn at(&self, Moment { hour, day, .. }: Moment) -> (u64, u64) {
+        let of = |buckets: &BTreeMap<i64, u64>, start| buckets.get(&start).copied().unwrap_or_default();
+        (of(&self.hours, hour), of(&self.days, day))
     }
 
     /// Forgets the hours and days that are too old at `wall`.

@@ -170,8 +170,8 @@ impl Handler<Forward> for UpstreamActor {
 impl Handler<Settle> for UpstreamActor {
     type Result = ();
 
-    fn handle(&mut self, Settle { stamp, probe, settlement }: Settle, ctx: &mut Self::Context) {
-        let change = self.state.settle(&stamp, probe, &settlement, Now::read());
+    fn handle(&mut self, attempt: Settle, ctx: &mut Self::Context) {
+        let change = self.state.settle(&attempt, Now::read());
         self.save_soon(change, ctx);
     }
 }

@@ -9,11 +9,11 @@ use super::breaker::Breaker;
 use super::cooldown::Cooldown;
 use super::day::{Day, hour_start};
 use super::latency::Latency;
-use super::messages::{ApiStatus, Refusal, TokenReport};
+use super::messages::{ApiStatus, Refusal, Settle, TokenReport};
 use super::quota::{Admission, Limits, Quota};
 use crate::config::ApiConfig;
 use crate::persistence::{QuotaRecord, Saved, TokenChange};
-use crate::types::{Failure, FailureClass, Now, Outcome, Settlement, TokenStats, WriteStamp};
+use crate::types::{Failure, FailureClass, Moment, Now, Outcome, Settlement, TokenStats, WriteStamp};
 
 /// All that an upstream's actor owns.
 pub(super) struct State {
@@ -99,13 +99,8 @@ impl State {
     }
 
     /// Takes in how an attempt ended. Returns how the statistics changed, if they did.
-    pub(super) fn settle(
-        &mut self,
-        stamp: &WriteStamp,
-        probe: bool,
-        settlement: &Settlement,
-        now: Now,
-    ) -> Option<TokenChange> {
+    pub(super) fn settle(&mut self, attempt: &Settle, now: Now) -> Option<TokenChange> {
+        let Settle { stamp, probe, settlement } = attempt;
         self.in_flight = self.in_flight.saturating_sub(1);
         self.quota.settle(stamp, now);
         match &settlement.outcome {
@@ -113,8 +108,8 @@ impl State {
                 self.succeed();
                 self.latency.record(settlement.first_token, settlement.duration);
             }
-            Outcome::Failed(failure) => self.fail(failure, probe, now),
-            Outcome::ClientClosed | Outcome::Abandoned if probe => self.breaker.probe_lost(now),
+            Outcome::Failed(failure) => self.fail(failure, *probe, now),
+            Outcome::ClientClosed | Outcome::Abandoned if *probe => self.breaker.probe_lost(now),
             Outcome::ClientClosed | Outcome::Abandoned => {}
         }
         let served = matches!(settlement.outcome, Outcome::Completed) || settlement.usage.is_some();
@@ -172,13 +167,10 @@ impl State {
     }
 
     fn count_tokens(&mut self, settlement: &Settlement, now: Now) -> TokenChange {
-        let (hour, day) = (hour_start(now.wall, &self.zone), Day::containing(now.wall, &self.zone).start);
-        self.tokens.record(settlement.usage, now.wall, hour, day);
-        TokenChange::Grown {
-            totals: self.tokens.totals,
-            hour: (hour, self.tokens.hours.get(&hour).copied().unwrap_or_default()),
-            day: (day, self.tokens.days.get(&day).copied().unwrap_or_default()),
-        }
+        let at = self.moment(now);
+        self.tokens.record(settlement.usage, at);
+        let (hour, day) = self.tokens.at(at);
+        TokenChange::Grown { totals: self.tokens.totals, hour: (at.hour, hour), day: (at.day, day) }
     }
 
     /// The entry changed, or came back: new limits count at once; what it rested for may be mended.
@@ -226,13 +218,13 @@ impl State {
     /// For `/v1/token/stats`.
     pub(super) fn token_report(&mut self, now: Now) -> TokenReport {
         self.tokens.prune(now.wall);
-        let (hour, day) = (hour_start(now.wall, &self.zone), Day::containing(now.wall, &self.zone).start);
-        TokenReport {
-            api: self.config.id.clone(),
-            this_hour: self.tokens.hours.get(&hour).copied().unwrap_or_default(),
-            today: self.tokens.days.get(&day).copied().unwrap_or_default(),
-            stats: self.tokens.clone(),
-        }
+        let (this_hour, today) = self.tokens.at(self.moment(now));
+        TokenReport { api: self.config.id.clone(), this_hour, today, stats: self.tokens.clone() }
+    }
+
+    fn moment(&self, now: Now) -> Moment {
+        let day = Day::containing(now.wall, &self.zone).start;
+        Moment { wall: now.wall, hour: hour_start(now.wall, &self.zone), day }
     }
 
     /// For `/v1/token/reset`.

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, KEY, Launch, Received, Reply, Step, Upstream, scratch};
+use crate::helpers::{App, KEY, Launch, Reply, Step, Upstream, scratch};
 
 /// What every model says, in the pieces that a stream brings it in.
 const SAID: [&str; 4] = ["Grüße, ", "世界 ", "🎉 ", "– done."];
@@ -51,16 +51,34 @@ impl Sdk {
             Sdk::Python => (tools.join("venv/bin/python"), "python_sdk.py", "venv/installed.txt"),
             Sdk::Node => (PathBuf::from("node"), "node_sdk.mjs", "node/installed.json"),
         };
-        assert!(tools.join(stamp).exists(), "no OpenAI SDKs in {}: run tests/run, which installs them", tools.display());
+        assert!(
+            tools.join(stamp).exists(),
+            "no OpenAI SDKs in {}: run tests/run, which installs them",
+            tools.display()
+        );
         // Bounded, as an SDK may sleep for hours before it tries again.
         let mut command = Command::new("timeout");
-        command.arg("120").arg(interpreter).arg(format!("{}/tests/sdk/{program}", env!("CARGO_MANIFEST_DIR"))).arg(against);
+        command
+            .arg("120")
+            .arg(interpreter)
+            .arg(format!("{}/tests/sdk/{program}", env!("CARGO_MANIFEST_DIR")))
+            .arg(against);
         // SDKs read their base URL, key and proxies from the environment.
-        command.env_clear().envs(["PATH", "HOME"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-        command.env("BASE_URL", format!("http://127.0.0.1:{port}/v1")).env("API_KEY", key).env("API_TOGETHER_TOOLS", tools);
+        command
+            .env_clear()
+            .envs(["PATH", "HOME"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command
+            .env("BASE_URL", format!("http://127.0.0.1:{port}/v1"))
+            .env("API_KEY", key)
+            .env("API_TOGETHER_TOOLS", tools);
         let output = command.output().expect("timeout is there");
         let said = [output.stdout, output.stderr].concat();
-        assert!(output.status.success(), "{program} {against}: {}\n{}", output.status, String::from_utf8_lossy(&said));
+        assert!(
+            output.status.success(),
+            "{program} {against}: {}\n{}",
+            output.status,
+            String::from_utf8_lossy(&said)
+        );
     }
 }
 
@@ -75,10 +93,15 @@ struct Pool {
 
 impl Pool {
     fn start() -> Pool {
-        let open = Upstream::start(answer);
-        let breaking = Upstream::always(Reply::stream(vec![Step::event(&delta(json!({ "content": "Half of" })))], false));
-        let failing = [("dropping", Reply::drop()), ("locked", Reply::error(401, "no such key")), ("failing", Reply::error(500, "oops"))]
-            .map(|(model, reply)| (model, [(); 2].map(|()| Upstream::always(reply.clone()))));
+        let open = Upstream::start(|request| answer(&request.path, &request.json()));
+        let beginning = chunk(&json!({ "content": "Half of" }), &Value::Null);
+        let breaking = Upstream::always(Reply::stream(vec![Step::event(&beginning.to_string())], false));
+        let failing = [
+            ("dropping", Reply::drop()),
+            ("locked", Reply::error(401, "no such key")),
+            ("failing", Reply::error(500, "oops")),
+        ]
+        .map(|(model, reply)| (model, std::array::from_fn(|_| Upstream::always(reply.clone()))));
         let open_models = json!(["m", "vendor/m", "strict", "numbers-only"]);
         let mut apis = vec![
             json!({ "id": "open", "models": open_models, "modelMapping": { "friendly-name": "m" }, "baseUrl": open.url() }),
@@ -105,7 +128,8 @@ impl Pool {
 
         let open = self.open.received();
         let pairs = self.failing.iter().flat_map(|(_, pair)| pair);
-        for request in open.iter().cloned().chain(pairs.chain([&self.breaking]).flat_map(Upstream::received)) {
+        for request in open.iter().cloned().chain(pairs.chain([&self.breaking]).flat_map(Upstream::received))
+        {
             assert_eq!(request.header("authorization"), Some("Bearer sk-upstream-0123456789"), "{request:?}");
             for kept in ["openai-organization", "openai-project"] {
                 assert_eq!(request.header(kept), None, "the client's own {kept} went up: {request:?}");
@@ -115,7 +139,11 @@ impl Pool {
         let calls = |model: &str| open.iter().filter(|request| request.json()["model"] == model).count();
         assert_eq!([calls("strict"), calls("scarce-minute"), calls("scarce-day")], [1, 1, 1]);
         for (model, pair) in &self.failing {
-            assert_eq!(pair.each_ref().map(Upstream::calls), [1, 1], "each upstream of {model} is tried once");
+            assert_eq!(
+                pair.each_ref().map(Upstream::calls),
+                [1, 1],
+                "each upstream of {model} is tried once"
+            );
         }
     }
 }
@@ -127,10 +155,9 @@ fn far_from_midnight() -> &'static str {
 }
 
 /// Answers as OpenAI does.
-fn answer(request: &Received) -> Reply {
-    let asked = request.json();
+fn answer(path: &str, asked: &Value) -> Reply {
     let model = asked["model"].as_str().unwrap_or_default();
-    match (request.path.as_str(), asked["stream"] == true) {
+    match (path, asked["stream"] == true) {
         ("/v1/chat/completions", _) if model == "strict" => identified(
             400,
             &json!({ "error": {
@@ -164,12 +191,14 @@ fn answer(request: &Received) -> Reply {
         ),
         ("/v1/responses", false) => Reply::json(200, &response("completed")),
         ("/v1/responses", true) => response_events(),
-        ("/v1/images/generations", _) => Reply::json(200, &json!({ "created": 1, "data": [{ "b64_json": "aW1hZ2U=" }] })),
+        ("/v1/images/generations", _) => {
+            Reply::json(200, &json!({ "created": 1, "data": [{ "b64_json": "aW1hZ2U=" }] }))
+        }
         ("/v1/audio/speech", _) => {
             let head = b"HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ncontent-length: 10240\r\n\r\n";
             Reply::raw([head.as_slice(), &(0..=255).collect::<Vec<u8>>().repeat(40)].concat())
         }
-        (path, _) => Reply::error(404, &format!("nothing at {path}")),
+        _ => Reply::error(404, &format!("nothing at {path}")),
     }
 }
 
@@ -195,23 +224,21 @@ fn embedding(base64: bool) -> Reply {
 }
 
 /// A chunk of a chat's stream.
-fn delta(delta: Value) -> String {
-    chunk(json!([{ "index": 0, "delta": delta, "finish_reason": null }])).to_string()
-}
-
-fn chunk(choices: Value) -> Value {
-    json!({ "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices })
+fn chunk(delta: &Value, finish_reason: &Value) -> Value {
+    json!({
+        "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m",
+        "choices": [{ "index": 0, "delta": delta, "finish_reason": finish_reason }],
+    })
 }
 
 fn chat_events(with_usage: bool) -> Reply {
-    let choice = |delta: Value, reason: Value| chunk(json!([{ "index": 0, "delta": delta, "finish_reason": reason }]));
-    let mut chunks = vec![choice(json!({ "role": "assistant", "content": "" }), Value::Null)];
-    chunks.extend(SAID.map(|piece| choice(json!({ "content": piece }), Value::Null)));
-    chunks.push(choice(json!({}), json!("stop")));
+    let mut chunks = vec![chunk(&json!({ "role": "assistant", "content": "" }), &Value::Null)];
+    chunks.extend(SAID.map(|piece| chunk(&json!({ "content": piece }), &Value::Null)));
+    chunks.push(chunk(&json!({}), &json!("stop")));
     if with_usage {
         chunks.iter_mut().for_each(|chunk| chunk["usage"] = Value::Null);
-        let mut last = chunk(json!([]));
-        last["usage"] = usage();
+        let mut last = chunk(&Value::Null, &Value::Null);
+        (last["choices"], last["usage"]) = (json!([]), usage());
         chunks.push(last);
     }
     let events: String = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
@@ -257,7 +284,7 @@ fn shredded(events: &str) -> Reply {
 struct Demo {
     child: Child,
     port: u16,
-    /// Kept, as the program would fail to write to a closed one.
+    /// Kept open: the program stops when it can't print.
     _stdout: BufReader<ChildStdout>,
 }
 
@@ -265,11 +292,27 @@ impl Demo {
     fn start() -> Demo {
         let folder = scratch();
         let log = File::create(folder.join("demo.log")).expect("a log");
+        // What a killed demo leaves in its temporary folder is to be found there.
         let mut command = Launch::new(&Value::Null).env("TMPDIR", &folder.to_string_lossy()).command();
         command.args(["demo", "--port", "0"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let mut demo = Demo { child, port: 0, _stdout: stdout };
-        demo
+        let address = (&mut stdout).lines().map_while(Result::ok).find_map(|line| {
+            let digits =
+                line.split_once("listening on 127.0.0.1:")?.1.split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse().ok()
+        });
+        let port = address.unwrap_or_else(|| {
+            let _ = child.kill();
+            panic!("the demo did not start, see {}", folder.join("demo.log").display())
+        });
+        Demo { child, port, _stdout: stdout }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

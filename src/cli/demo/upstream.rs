@@ -139,10 +139,8 @@ struct Embed {
 }
 
 async fn embeddings(Json(asked): Json<Embed>) -> HttpResponse {
-    let texts: Vec<String> = match &asked.input {
-        Value::Array(items) => items.iter().map(ToString::to_string).collect(),
-        one => vec![one.to_string()],
-    };
+    let inputs = asked.input.as_array().map_or(std::slice::from_ref(&asked.input), Vec::as_slice);
+    let texts: Vec<String> = inputs.iter().map(ToString::to_string).collect();
     let data: Vec<Value> = texts
         .iter()
         .enumerate()

@@ -6,7 +6,7 @@ mod upstream;
 
 pub use app::{App, KEY, Launch, config_of, scratch};
 pub use client::{Client, Response};
-pub use upstream::{Reply, Step, Upstream};
+pub use upstream::{Received, Reply, Step, Upstream};
 
 use std::time::{Duration, Instant};
 

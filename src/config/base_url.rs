@@ -1,0 +1,85 @@
+//! Base URLs, in all the ways that people write them. Pure.
+
+use url::{Host, Url};
+
+/// The URL that every operation's path is put behind: ends in a slash, and has the version in it.
+///
+/// # Errors
+/// With what is wrong and how to mend it; never with the text itself, which may hold a password.
+pub(super) fn parse(typed: &str) -> Result<Url, String> {
+    let mut url = Url::parse(typed.trim())
+        .map_err(|why| format!("is not a URL ({why}); write it as https://api.openai.com"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("must begin with http:// or https://".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user or a password; the key goes into apiKey".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must not hold a query (?) or a fragment (#)".to_owned());
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    if ["/completions", "/embeddings", "/models", "/responses"].iter().any(|end| path.ends_with(end)) {
+        return Err(
+            "must be the base alone, such as https://api.openai.com/v1, not an endpoint's URL".to_owned()
+        );
+    }
+    // OpenAI's own base has no version in it, others' do (/v1, /api/paas/v4, /v1beta/openai): add it where it lacks.
+    let version = if path.split('/').any(is_version) { "" } else { "/v1" };
+    url.set_path(&format!("{path}{version}/"));
+    Ok(url)
+}
+
+/// Does what is sent there stay on this machine?
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+/// `v1`, `v4`, `v1beta`: a path segment that names a version of the API.
+fn is_version(segment: &str) -> bool {
+    let mut chars = segment.chars();
+    let begins = chars.next() == Some('v') && chars.next().is_some_and(|c| c.is_ascii_digit());
+    begins && chars.all(|c| c.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn every_way_to_write_a_base_url_reaches_the_versioned_base() {
+        for (typed, meant) in [
+            ("https://api.openai.com", "https://api.openai.com/v1/"),
+            ("https://api.openai.com/", "https://api.openai.com/v1/"),
+            ("https://api.openai.com/v1", "https://api.openai.com/v1/"),
+            ("https://api.openai.com/v1//", "https://api.openai.com/v1/"),
+            ("https://host/proxy/openai", "https://host/proxy/openai/v1/"),
+            ("https://host/proxy/openai/v1", "https://host/proxy/openai/v1/"),
+            ("https://open.bigmodel.cn/api/paas/v4", "https://open.bigmodel.cn/api/paas/v4/"),
+            ("https://g.example/v1beta/openai/", "https://g.example/v1beta/openai/"),
+            ("http://[::1]:8080", "http://[::1]:8080/v1/"),
+            ("https://voyage.example", "https://voyage.example/v1/"),
+        ] {
+            assert_eq!(parse(typed).map(|url| url.to_string()).as_deref(), Ok(meant), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_base_url_is_refused() {
+        for typed in [
+            "",
+            "api.openai.com",
+            "ftp://x",
+            "https://u:p@x",
+            "https://x/?a=1",
+            "https://x/v1/chat/completions",
+        ] {
+            assert!(parse(typed).is_err(), "{typed}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What one event of a stream says, by its data: an error, a part of the answer, its end, its usage. Pure.
+
+use std::ops::Range;
+
+use memchr::memmem;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::answer::{class_of_error, usage_in};
+use super::sse;
+use crate::types::{FailureClass, Operation, Usage};
+
+/// What an event is, to one who decides whether the client may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Nothing of the answer yet: a comment, a role, "in progress".
+    Preamble,
+    /// A part of the answer.
+    Content,
+    /// The upstream failed.
+    Error(FailureClass),
+    /// `[DONE]`.
+    Done,
+}
+
+/// What an event means. Once the answer has begun, only what may be an error is looked into.
+pub(super) fn meaning(event: &[u8], begun: bool) -> Meaning {
+    let data = sse::data(event).unwrap_or_default();
+    let data = data.trim_ascii();
+    if data.is_empty() {
+        return Meaning::Preamble;
+    }
+    if data == b"[DONE]" {
+        return Meaning::Done;
+    }
+    if begun && memmem::find(data, b"error").is_none() {
+        return Meaning::Content;
+    }
+    let Ok(value) = serde_json::from_slice::<Value>(data) else { return Meaning::Content };
+    match error_of(&value) {
+        Some(class) => Meaning::Error(class),
+        None if begun || carries_content(&value) => Meaning::Content,
+        None => Meaning::Preamble,
+    }
+}
+
+/// Does an event tell that the answer is complete? Some upstreams send no `[DONE]`.
+pub(super) fn completes(operation: Operation, event: &[u8]) -> bool {
+    const RESPONSE_ENDS: [&[u8]; 3] = [b"response.completed", b"response.incomplete", b"response.failed"];
+    match operation {
+        Operation::Responses => RESPONSE_ENDS.iter().any(|kind| has_type(event, kind)),
+        Operation::ChatCompletions | Operation::Completions => has_finish_reason(event),
+        Operation::Embeddings
+        | Operation::Moderations
+        | Operation::ImagesGenerations
+        | Operation::AudioSpeech => false,
+    }
+}
+
+/// The usage that an event tells, and where that stands in it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct UsageTold {
+    /// The tokens.
+    pub(super) usage: Option<Usage>,
+    /// The event is there for the usage alone: it has no choices.
+    pub(super) is_extra: bool,
+    /// Where the member `"usage": null` and one comma beside it stand, if it has that.
+    pub(super) null_at: Option<Range<usize>>,
+}
+
+/// Reads the usage out of an event.
+pub(super) fn usage(event: &[u8]) -> UsageTold {
+    if memmem::find(event, b"usage").is_none() {
+        return UsageTold::default();
+    }
+    let data = sse::data(event).unwrap_or_default();
+    let Ok(peek) = serde_json::from_slice::<Peek<'_>>(&data) else { return UsageTold::default() };
+    // The Responses API tells it inside.
+    let inner = peek.response.and_then(|response| serde_json::from_str::<Peek<'_>>(response.get()).ok());
+    let told = inner.map_or(peek.usage, |response| response.usage).get();
+    let no_choices =
+        peek.choices.is_some_and(|choices| choices.get().trim_matches(['[', ']']).trim().is_empty());
+    let is_null = peek.usage.get() == "null";
+    UsageTold {
+        usage: usage_in(told.as_bytes()),
+        is_extra: no_choices && !is_null,
+        null_at: if is_null { member_around(event, peek.usage.get()) } else { None },
+    }
+}
+
+#[derive(Deserialize)]
+struct Peek<'a> {
+    #[serde(borrow, default = "absent")]
+    usage: &'a RawValue,
+    #[serde(borrow)]
+    choices: Option<&'a RawValue>,
+    #[serde(borrow)]
+    response: Option<&'a RawValue>,
+}
+
+fn absent() -> &'static RawValue {
+    RawValue::NULL
+}
+
+/// Where the member `"usage": VALUE` and one comma beside it stand in `event`, given the value as a part of it; `None` if
+/// it is no part of it, or its key is written in an unusual way.
+fn member_around(event: &[u8], value: &str) -> Option<std::ops::Range<usize>> {
+    let start = (value.as_ptr() as usize).checked_sub(event.as_ptr() as usize)?;
+    let (before, after) = (event.get(..start)?, event.get(start + value.len()..)?);
+    let key = before.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end().strip_suffix(b"\"usage\"")?;
+    match key.trim_ascii_end().strip_suffix(b",") {
+        Some(kept) => Some(kept.len()..start + value.len()),
+        None => {
+            let comma = after.len() - after.trim_ascii_start().len();
+            let comma = usize::from(after.get(comma) == Some(&b',')) * (comma + 1);
+            Some(key.len()..start + value.len() + comma)
+        }
+    }
+}
+
+/// The class of the error that an event tells, if it is one.
+fn error_of(value: &Value) -> Option<FailureClass> {
+    let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
+    if kind == "response.failed" {
+        return Some(value.pointer("/response/error").map_or(FailureClass::ServerError, class_of_error));
+    }
+    match value.get("error").filter(|error| !error.is_null()) {
+        Some(error) => Some(class_of_error(error)),
+        None => (kind == "error").then(|| class_of_error(value)),
+    }
+}
+
+/// Does an event carry a part of the answer? What is not known is taken for one.
+fn carries_content(value: &Value) -> bool {
+    if let Some(kind) = value.get("type").and_then(Value::as_str) {
+        return !matches!(kind, "response.created" | "response.in_progress" | "response.queued");
+    }
+    let Some(choices) = value.get("choices").and_then(Value::as_array) else { return true };
+    choices.iter().any(|choice| {
+        let parts = choice.get("delta").and_then(Value::as_object);
+        let text = choice.get("text").is_some_and(is_something);
+        // A filter's verdict, a length of 0: an answer of a kind. A mere "stop" after nothing is none.
+        let reason =
+            choice.get("finish_reason").and_then(Value::as_str).is_some_and(|reason| reason != "stop");
+        text || reason || parts.is_some_and(|parts| parts.iter().any(|(k, v)| k != "role" && is_something(v)))
+    })
+}
+
+fn is_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// `"finish_reason": "…"`. Inside a text its quotes would be escaped, so the words alone are proof.
+fn has_finish_reason(data: &[u8]) -> bool {
+    memmem::find_iter(data, br#""finish_reason""#).any(|at| follows(data, at + 15, b"\""))
+}
+
+/// `"type": "KIND"`.
+fn has_type(data: &[u8], kind: &[u8]) -> bool {
+    memmem::find_iter(data, br#""type""#).any(|at| follows(data, at + 6, &[b"\"", kind, b"\""].concat()))
+}
+
+/// After `at`, is there a colon and then `wanted`?
+fn follows(data: &[u8], at: usize, wanted: &[u8]) -> bool {
+    let rest = data.get(at..).unwrap_or_default().trim_ascii_start();
+    rest.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_carries_no_content_may_be_held_back() {
+        for (json, wanted) in [
+            (r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#, Meaning::Preamble),
+            (
+                r#"{"choices":[{"delta":{"role":"assistant","content":null,"tool_calls":[]}}]}"#,
+                Meaning::Preamble,
+            ),
+            (r#"{"choices":[],"prompt_filter_results":[{}]}"#, Meaning::Preamble),
+            (r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, Meaning::Preamble),
+            (r#"{"type":"response.created","response":{"error":null}}"#, Meaning::Preamble),
+            (r#"{"choices":[{"delta":{"content":"a"}}]}"#, Meaning::Content),
+            (r#"{"choices":[{"delta":{"reasoning_content":"a"}}]}"#, Meaning::Content),
+            (r#"{"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}"#, Meaning::Content),
+            (r#"{"choices":[{"delta":{},"finish_reason":"content_filter"}]}"#, Meaning::Content),
+            (r#"{"choices":[{"text":"a"}]}"#, Meaning::Content),
+            (r#"{"type":"response.output_text.delta","delta":"a"}"#, Meaning::Content),
+            (r#"{"unknown":1}"#, Meaning::Content),
+            ("no JSON", Meaning::Content),
+            ("[DONE]", Meaning::Done),
+            (r#"{"error":{"code":429}}"#, Meaning::Error(FailureClass::RateLimited)),
+            (
+                r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#,
+                Meaning::Error(FailureClass::ServerError),
+            ),
+        ] {
+            assert_eq!(meaning(format!("data: {json}\n\n").as_bytes(), false), wanted, "{json}");
+        }
+        assert_eq!(meaning(b": ping\n\n", false), Meaning::Preamble);
+    }
+}
