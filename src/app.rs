@@ -141,7 +141,7 @@ impl App {
                 tokio::select! {
                     ended = &mut server => ended.map_err(AppError::from),
                     () = stop_signal() => {
-                        log::warn!("stopped at once: running answers are cut off");
+                        log::warn!("stopping at once: answers that are cut off are not in the token statistics");
                         Ok(())
                     }
                 }
@@ -150,7 +150,7 @@ impl App {
         };
         let _ = self.core.scheduler.send(StopUpstreams).await;
         match self.persistence.send(Flush).await {
-            Ok(Ok(())) => log::info!("stopped; all counts are saved"),
+            Ok(Ok(())) => log::info!("stopped; the counts are saved"),
             Ok(Err(e)) => log::error!("stopped; the last counts could not be saved: {e}"),
             Err(e) => log::error!("stopped; the last counts could not be saved: {e}"),
         }

@@ -32,7 +32,7 @@ pub enum ApiError {
         param: Option<&'static str>,
     },
     /// The body is larger than `server.bodyLimitMb`.
-    #[error("the request body is larger than {} MiB (server.bodyLimitMb)", .limit >> 20)]
+    #[error("the request body is larger than {limit} bytes (server.bodyLimitMb)")]
     TooLarge {
         /// In bytes.
         limit: usize,
@@ -41,9 +41,7 @@ pub enum ApiError {
     #[error("the request body could not be read to its end")]
     BodyCut,
     /// There is nothing at this path.
-    #[error(
-        "unknown request URL: {method} {path}; this pool serves /v1/chat/completions, /v1/models and others"
-    )]
+    #[error("unknown request URL: {method} {path}; this pool serves /v1/chat/completions, /v1/models and others")]
     UnknownPath {
         /// As sent.
         method: String,
@@ -66,8 +64,8 @@ pub enum ApiError {
         /// As asked for.
         model: String,
     },
-    /// Every upstream that serves the model is at a limit.
-    #[error("every API that serves {model:?} is at its limit: {}", reasons(.refusals))]
+    /// No upstream that serves the model can take a request, and a limit is the reason for at least one of them.
+    #[error("no API that serves {model:?} has room for a request now: {}", reasons(.refusals))]
     QuotaExhausted {
         /// As asked for.
         model: String,
@@ -88,6 +86,9 @@ pub enum ApiError {
     /// There is no upstream of this id.
     #[error(transparent)]
     UnknownApi(#[from] UnknownApi),
+    /// The scheduler did not answer in time.
+    #[error("no API could be admitted in time; the server's disk is slow, or it is overloaded")]
+    AdmissionTimeout,
     /// The process is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -120,6 +121,7 @@ impl ApiError {
             }
             ApiError::UpstreamFailed(_) => (StatusCode::BAD_GATEWAY, "upstream_error", "upstream_failed"),
             ApiError::UnknownApi(_) => (StatusCode::NOT_FOUND, INVALID, "unknown_api"),
+            ApiError::AdmissionTimeout => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "admission_timeout"),
             ApiError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "server_stopping"),
             ApiError::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal_error"),
         }
@@ -135,11 +137,7 @@ impl ApiError {
         match self {
             ApiError::QuotaExhausted { refusals, .. } | ApiError::NoAvailableApi { refusals, .. } => {
                 let now = Now::read().mono;
-                refusals
-                    .iter()
-                    .filter_map(|(_, refusal)| refusal.until())
-                    .map(|at| at.saturating_sub(now))
-                    .min()
+                refusals.iter().filter_map(|(_, refusal)| refusal.until()).map(|at| at.saturating_sub(now)).min()
             }
             ApiError::MissingKey
             | ApiError::WrongKey
@@ -151,6 +149,7 @@ impl ApiError {
             | ApiError::ModelNotFound { .. }
             | ApiError::UpstreamFailed(_)
             | ApiError::UnknownApi(_)
+            | ApiError::AdmissionTimeout
             | ApiError::Stopping
             | ApiError::Internal => None,
         }
@@ -170,6 +169,7 @@ impl ApiError {
             | ApiError::NoAvailableApi { .. }
             | ApiError::UpstreamFailed(_)
             | ApiError::UnknownApi(_)
+            | ApiError::AdmissionTimeout
             | ApiError::Stopping
             | ApiError::Internal => None,
         }
@@ -213,6 +213,7 @@ impl From<AdmissionError> for ApiError {
                     false => ApiError::NoAvailableApi { model, refusals },
                 }
             }
+            AdmissionError::NotInTime => ApiError::AdmissionTimeout,
             AdmissionError::Stopping => ApiError::Stopping,
         }
     }
@@ -222,15 +223,12 @@ fn is_limit(refusal: &Refusal) -> bool {
     match refusal {
         Refusal::QuotaExhausted { .. } => true,
         Refusal::CoolingDown { reason, .. } => *reason == FailureClass::RateLimited,
-        Refusal::BreakerOpen { .. } | Refusal::StoreUnavailable | Refusal::Disabled | Refusal::Retiring => {
-            false
-        }
+        Refusal::BreakerOpen { .. } | Refusal::StoreUnavailable | Refusal::Disabled | Refusal::Retiring => false,
     }
 }
 
 fn reasons(refusals: &[(ApiId, Refusal)]) -> String {
-    let each: Vec<String> =
-        refusals.iter().map(|(api, refusal)| format!("{api} ({})", refusal.reason())).collect();
+    let each: Vec<String> = refusals.iter().map(|(api, refusal)| format!("{api} ({})", refusal.reason())).collect();
     if each.is_empty() { "all were tried".to_owned() } else { each.join(", ") }
 }
 

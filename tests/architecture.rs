@@ -94,9 +94,7 @@ fn only_actors_and_messages_know_actix_where_the_core_is_pure() {
     for name in PURE {
         let (_, text) = sources().into_iter().find(|(path, _)| path == Path::new(name)).expect(name);
         let code = code(&text);
-        for impure in
-            ["actix::", "Now::read", "Instant", "SystemTime", "std::fs", "tokio::", "rand::rng", "async fn"]
-        {
+        for impure in ["actix::", "Now::read", "Instant", "SystemTime", "std::fs", "tokio::", "rand::rng", "async fn"] {
             assert!(!code.contains(impure), "{name} is pure, and has {impure}");
         }
     }

@@ -6,7 +6,7 @@ use super::{CliError, ConfigArgs, describe};
 use crate::config::load;
 
 pub(super) fn check(args: ConfigArgs) -> Result<(), CliError> {
-    let source = args.source();
+    let source = args.source()?;
     let config = load(&source)?;
     let mut out = io::stdout().lock();
     writeln!(out, "{}: valid\n", source.path.display())?;

@@ -33,7 +33,7 @@ fn paint(level: Level) -> &'static str {
     }
 }
 
-/// What a client named its model must forge no line and paint nothing. Our own lists of problems keep their lines.
+/// What a client named its model must forge no line and paint nothing.
 fn one_line(text: &str) -> Cow<'_, str> {
     if !text.contains(|c: char| c.is_control()) {
         return Cow::Borrowed(text);

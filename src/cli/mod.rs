@@ -44,18 +44,29 @@ struct ConfigArgs {
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = "config/apis.json")]
     config: PathBuf,
-    /// Address to listen on, instead of the configuration's.
-    #[arg(long, env = "HOST", hide_env_values = true)]
+    /// Address to listen on, instead of HOST in the environment and the configuration's.
+    #[arg(long)]
     host: Option<String>,
-    /// Port to listen on, instead of the configuration's; 0 takes any free one.
-    #[arg(long, env = "PORT", hide_env_values = true)]
+    /// Port to listen on, instead of PORT in the environment and the configuration's; 0 takes any free one.
+    #[arg(long)]
     port: Option<u16>,
 }
 
 impl ConfigArgs {
-    fn source(self) -> Source {
-        Source { path: self.config, overrides: Overrides { host: self.host, port: self.port } }
+    fn source(self) -> Result<Source, CliError> {
+        let host = self.host.or_else(|| from_environment("HOST"));
+        let port = match (self.port, from_environment("PORT")) {
+            (Some(port), _) => Some(port),
+            (None, Some(text)) => Some(text.trim().parse().map_err(|_| CliError::Port(text))?),
+            (None, None) => None,
+        };
+        Ok(Source { path: self.config, overrides: Overrides { host, port } })
     }
+}
+
+/// A variable that is set to nothing is not set, as compose files have it.
+fn from_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 /// Why a command failed, and how the process says so.
@@ -65,6 +76,8 @@ enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     App(#[from] AppError),
+    #[error("PORT is {0:?} in the environment; it must be a number from 0 to 65535")]
+    Port(String),
     #[error("{0}")]
     Output(#[from] io::Error),
 }
@@ -73,7 +86,7 @@ impl CliError {
     /// 2: what was given is wrong (as for the command line itself). 1: it could not be done.
     fn exit_code(&self) -> ExitCode {
         match self {
-            CliError::Config(_) => ExitCode::from(2),
+            CliError::Config(_) | CliError::Port(_) => ExitCode::from(2),
             CliError::App(_) | CliError::Output(_) => ExitCode::from(1),
         }
     }

@@ -20,7 +20,7 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) fn serve(args: ServeArgs) -> Result<(), CliError> {
-    let source = args.config.source();
+    let source = args.config.source()?;
     let config = load(&source)?;
     actix_web::rt::System::new().block_on(run(source, config, &args.data, |_| Ok(())))
 }

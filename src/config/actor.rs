@@ -33,8 +33,7 @@ impl ConfigActor {
             Ok(config) => {
                 self.announce(&config);
                 let config = Arc::new(config);
-                self.state =
-                    ConfigState { config: config.clone(), loaded_at: Now::read().wall, last_error: None };
+                self.state = ConfigState { config: config.clone(), loaded_at: Now::read().wall, last_error: None };
                 self.subscribers.retain(Recipient::connected);
                 for subscriber in &self.subscribers {
                     subscriber.do_send(ConfigChanged(config.clone()));
@@ -44,7 +43,8 @@ impl ConfigActor {
                 let why = error.to_string();
                 // The poll comes every second: say a mistake once.
                 if forced || self.state.last_error.as_ref() != Some(&why) {
-                    log::error!("configuration: the old one stays in force. {why}");
+                    log::error!("configuration: the old one stays in force");
+                    why.lines().for_each(|line| log::error!("configuration: {line}"));
                 }
                 self.state.last_error = Some(why);
             }

@@ -7,8 +7,8 @@ use url::{Host, Url};
 /// # Errors
 /// With what is wrong and how to mend it; never with the text itself, which may hold a password.
 pub(super) fn parse(typed: &str) -> Result<Url, String> {
-    let mut url = Url::parse(typed.trim())
-        .map_err(|why| format!("is not a URL ({why}); write it as https://api.openai.com"))?;
+    let mut url =
+        Url::parse(typed.trim()).map_err(|why| format!("is not a URL ({why}); write it as https://api.openai.com"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("must begin with http:// or https://".to_owned());
     }
@@ -20,9 +20,7 @@ pub(super) fn parse(typed: &str) -> Result<Url, String> {
     }
     let path = url.path().trim_end_matches('/').to_owned();
     if ["/completions", "/embeddings", "/models", "/responses"].iter().any(|end| path.ends_with(end)) {
-        return Err(
-            "must be the base alone, such as https://api.openai.com/v1, not an endpoint's URL".to_owned()
-        );
+        return Err("must be the base alone, such as https://api.openai.com/v1, not an endpoint's URL".to_owned());
     }
     // OpenAI's own base has no version in it, others' do (/v1, /api/paas/v4, /v1beta/openai): add it where it lacks.
     let version = if path.split('/').any(is_version) { "" } else { "/v1" };
@@ -71,14 +69,9 @@ mod tests {
 
     #[test]
     fn what_is_no_base_url_is_refused() {
-        for typed in [
-            "",
-            "api.openai.com",
-            "ftp://x",
-            "https://u:p@x",
-            "https://x/?a=1",
-            "https://x/v1/chat/completions",
-        ] {
+        for typed in
+            ["", "api.openai.com", "ftp://x", "https://u:p@x", "https://x/?a=1", "https://x/v1/chat/completions"]
+        {
             assert!(parse(typed).is_err(), "{typed}");
         }
     }

@@ -8,7 +8,8 @@ use std::{fmt, fs, io};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::file::ConfigFile;
+use super::json::Unambiguous;
+use super::typed::Typed;
 use super::validate::{folder_of, validate};
 use super::{Config, schema};
 
@@ -41,6 +42,11 @@ impl Problem {
     pub(super) fn new(at: &str, text: impl Into<String>) -> Self {
         Problem { at: at.to_owned(), text: text.into() }
     }
+
+    /// Where it is: `apis[2].rpm`.
+    pub(super) fn at(&self) -> &str {
+        &self.at
+    }
 }
 
 impl fmt::Display for Problem {
@@ -53,15 +59,15 @@ impl fmt::Display for Problem {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file can't be read.
-    #[error("{}: can't be read: {why}", path.display())]
+    #[error("{}: can't be read: {why}; name another with --config, or try `api-together demo`", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
         why: io::Error,
     },
-    /// The file is not JSON.
-    #[error("{}:{line}:{column}: not JSON: {why}", path.display())]
+    /// The file is not JSON, or says a thing twice.
+    #[error("{}:{line}:{column}: not valid JSON: {why}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
@@ -91,40 +97,30 @@ pub fn load(source: &Source) -> Result<Config, ConfigError> {
     let text = fs::read_to_string(path).map_err(|why| ConfigError::Unreadable { path: path.clone(), why })?;
     // An editor on Windows may have put a byte-order mark in front.
     let text = text.trim_start_matches('\u{feff}');
-    let mut document: Value = serde_json::from_str(text).map_err(|e| syntax_error(path, &e))?;
+    let Unambiguous(mut document) = serde_json::from_str(text).map_err(|e| syntax_error(path, &e))?;
 
     let invalid = |problems| ConfigError::Invalid { path: path.clone(), problems };
     let mut problems = Vec::new();
     substitute(&mut document, "", &mut problems);
     problems.extend(schema::check(&document));
-    if !problems.is_empty() {
-        return Err(invalid(problems));
-    }
-    // What the schema lets through, the types take: the schema is made of them.
-    let file: ConfigFile = serde_json::from_value(document)
-        .map_err(|e| invalid(vec![Problem::new("the file", format!("line {}: {e}", e.line()))]))?;
-
-    let key_texts = read_key_files(path, &file);
-    let mut config = validate(file, &source.overrides, &key_texts).map_err(invalid)?;
+    let typed = Typed::salvage(document, &mut problems);
+    let key_texts = read_key_files(path, &typed);
+    let mut config = validate(typed, problems, &source.overrides, &key_texts).map_err(invalid)?;
     config.hash = fingerprint(text, &key_texts);
     Ok(config)
 }
 
-/// serde_json's texts name tokens that were expected, never what stands in the file.
+/// serde_json's texts name tokens that were expected, and ours the name of a field, never a value.
 fn syntax_error(path: &Path, e: &serde_json::Error) -> ConfigError {
     let why = e.to_string();
     let why = why.split(" at line ").next().unwrap_or_default().to_owned();
     ConfigError::Syntax { path: path.to_owned(), line: e.line(), column: e.column(), why }
 }
 
-fn read_key_files(path: &Path, file: &ConfigFile) -> HashMap<String, Result<String, String>> {
+fn read_key_files(path: &Path, typed: &Typed) -> HashMap<String, Result<String, String>> {
     let folder = folder_of(path);
     let read = |name: &String| fs::read_to_string(folder.join(name)).map_err(|e| e.to_string());
-    file.apis
-        .iter()
-        .filter_map(|api| api.api_key_file.as_ref())
-        .map(|name| (name.clone(), read(name)))
-        .collect()
+    typed.apis.iter().filter_map(|(_, api)| api.api_key_file.as_ref()).map(|name| (name.clone(), read(name))).collect()
 }
 
 fn fingerprint(text: &str, key_texts: &HashMap<String, Result<String, String>>) -> String {
@@ -178,9 +174,7 @@ fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String,
         out.push_str(before);
         match lookup(name).filter(|found| !found.is_empty() || default.is_none()) {
             Some(found) => out.push_str(&found),
-            None => {
-                out.push_str(default.ok_or_else(|| format!("the environment variable {name} is not set"))?)
-            }
+            None => out.push_str(default.ok_or_else(|| format!("the environment variable {name} is not set"))?),
         }
         rest = tail;
     }

@@ -5,11 +5,13 @@
 mod actor;
 mod base_url;
 pub mod file;
+mod json;
 mod load;
 mod messages;
 mod schema;
 mod secret;
 mod settings;
+mod typed;
 mod validate;
 mod watch;
 

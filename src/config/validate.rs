@@ -8,27 +8,24 @@ use std::time::Duration;
 use url::Url;
 
 use super::base_url;
-use super::file::{ApiFile, ConfigFile, OneOrMany, RetryFile, ServerFile, TimeoutsFile};
+use super::file::{ApiFile, OneOrMany, RetryFile, ServerFile, TimeoutsFile};
 use super::load::{Overrides, Problem};
+use super::typed::Typed;
 use super::{ApiConfig, ApiKey, Config, Models, RetryConfig, ServerConfig, Timeouts};
 use crate::types::{ApiId, Limit};
 
-/// Validates a typed file. `key_texts` are the contents of the `apiKeyFile`s by the path typed.
+/// Validates what is typed. `problems` are those that were found before; `key_texts` are the contents of the `apiKeyFile`s by the path typed.
 pub(super) fn validate(
-    file: ConfigFile,
+    file: Typed,
+    problems: Vec<Problem>,
     overrides: &Overrides,
     key_texts: &HashMap<String, Result<String, String>>,
 ) -> Result<Config, Vec<Problem>> {
-    let mut check = Check { problems: Vec::new(), warnings: Vec::new(), key_texts };
+    let mut check = Check { problems, warnings: Vec::new(), key_texts };
     let server = check.server(file.server, overrides);
     check.unique_ids(&file.apis);
-    let apis: Vec<_> = file
-        .apis
-        .into_iter()
-        .enumerate()
-        .filter_map(|(i, api)| check.api(i, api, &file.retry))
-        .map(Arc::new)
-        .collect();
+    let apis = file.apis.into_iter().filter_map(|(i, api)| check.api(i, api, &file.retry)).map(Arc::new);
+    let apis: Vec<_> = apis.collect();
     if !apis.iter().any(|api| api.enabled) {
         check.warnings.push("every API is disabled: all requests will be refused".to_owned());
     }
@@ -54,10 +51,7 @@ impl Check<'_> {
     fn server(&mut self, file: ServerFile, overrides: &Overrides) -> ServerConfig {
         let host = overrides.host.clone().or(file.host).unwrap_or_else(|| "localhost".to_owned());
         if host.trim().is_empty() || host.contains(['/', ' ', '[', ']']) {
-            self.problem(
-                "server.host",
-                "must be a host name or an address, such as localhost, 0.0.0.0 or ::1",
-            );
+            self.problem("server.host", "must be a host name or an address, such as localhost, 0.0.0.0 or ::1");
         }
         let mut keys = match file.api_key {
             Some(OneOrMany::One(key)) => vec![("server.apiKey".to_owned(), key)],
@@ -67,17 +61,13 @@ impl Check<'_> {
         keys.extend(numbered("server.apiKeys", file.api_keys.unwrap_or_default()));
         let client_keys: Vec<ApiKey> = keys.iter().filter_map(|(at, key)| self.key(at, key)).collect();
         if client_keys.is_empty() && keys.is_empty() {
-            self.warnings
-                .push("server.apiKey is not set: anyone who reaches the address may use the pool".to_owned());
+            self.warnings.push("server.apiKey is not set: anyone who reaches the address may use the pool".to_owned());
         }
         for (at, origin) in numbered("server.cors", file.cors.clone().unwrap_or_default()) {
             let is_origin = Url::parse(&origin)
                 .is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == origin);
             if origin != "*" && !is_origin {
-                self.problem(
-                    &at,
-                    "must be an origin such as https://app.example.com (no path, no final slash), or *",
-                );
+                self.problem(&at, "must be an origin such as https://app.example.com (no path, no final slash), or *");
             }
         }
         ServerConfig {
@@ -104,17 +94,13 @@ impl Check<'_> {
         let mapping = file.model_mapping.unwrap_or_default();
         for (from, to) in &mapping {
             if from.trim().is_empty() || to.trim().is_empty() {
-                self.problem(
-                    &at("modelMapping"),
-                    "must map a model's name to a model's name; one of them is empty",
-                );
+                self.problem(&at("modelMapping"), "must map a model's name to a model's name; one of them is empty");
             }
         }
         if let Models::Listed(listed) = &models {
             for (from, to) in mapping.iter().filter(|(_, to)| !listed.iter().any(|m| **m == ***to)) {
-                self.warnings.push(format!(
-                    "apis[{index}].modelMapping: {from} is mapped to {to}, which is not in its models"
-                ));
+                self.warnings
+                    .push(format!("apis[{index}].modelMapping: {from} is mapped to {to}, which is not in its models"));
             }
         }
         let enabled = file.enabled.unwrap_or(true) && file.rpm != Some(0) && file.rpd != Some(0);
@@ -127,10 +113,7 @@ impl Check<'_> {
             rpd: limit(file.rpd),
             enabled,
             models,
-            mapping: mapping
-                .iter()
-                .map(|(from, to)| (Arc::from(from.as_str()), Arc::from(to.as_str())))
-                .collect(),
+            mapping: mapping.iter().map(|(from, to)| (Arc::from(from.as_str()), Arc::from(to.as_str()))).collect(),
             weight: file.weight.unwrap_or(1),
             priority: file.priority.unwrap_or(0),
             timeouts: timeouts(&file.timeouts.unwrap_or_default(), retry),
@@ -146,9 +129,9 @@ impl Check<'_> {
                 Some(Err(why)) => self.refuse(&at("apiKeyFile"), format!("{path} can't be read: {why}")),
                 None => self.refuse(&at("apiKeyFile"), format!("{path} was not read")),
             },
-            (Some(_), Some(_)) => {
-                self.refuse(&at("apiKeyFile"), "give either apiKey or apiKeyFile, not both")
-            }
+            (Some(_), Some(_)) => self.refuse(&at("apiKeyFile"), "give either apiKey or apiKeyFile, not both"),
+            // It is there, and wrong.
+            (None, None) if self.problems.iter().any(|problem| problem.at().starts_with(&at("apiKey"))) => None,
             (None, None) => self.refuse(
                 &at("apiKey"),
                 "is missing; give apiKey or apiKeyFile (any text will do for an upstream that needs none)",
@@ -162,8 +145,7 @@ impl Check<'_> {
             return self.refuse(at, "must not be empty");
         }
         if !key.bytes().all(|b| b.is_ascii_graphic()) {
-            return self
-                .refuse(at, "must be of visible ASCII characters without spaces, as it is sent in a header");
+            return self.refuse(at, "must be of visible ASCII characters without spaces, as it is sent in a header");
         }
         Some(ApiKey::new(key))
     }
@@ -195,15 +177,15 @@ impl Check<'_> {
         models
     }
 
-    fn unique_ids(&mut self, apis: &[ApiFile]) {
+    fn unique_ids(&mut self, apis: &[(usize, ApiFile)]) {
         let mut first: HashMap<&str, usize> = HashMap::new();
-        for (index, api) in apis.iter().enumerate() {
+        for (index, api) in apis {
             match first.get(api.id.as_str()) {
                 Some(before) => {
                     let text = format!("{:?} is the id of apis[{before}] too; ids must be unique", api.id);
                     self.problem(&format!("apis[{index}].id"), text);
                 }
-                None => drop(first.insert(&api.id, index)),
+                None => drop(first.insert(&api.id, *index)),
             }
         }
     }

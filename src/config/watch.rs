@@ -51,9 +51,7 @@ fn watch_folder(path: &Path, tell: tokio::sync::mpsc::Sender<()>) -> Option<noti
         Ok(watcher)
     });
     watch
-        .inspect_err(|e| {
-            log::warn!("configuration: no change events ({e}); the file is read every second instead")
-        })
+        .inspect_err(|e| log::warn!("configuration: no change events ({e}); the file is read every second instead"))
         .ok()
 }
 

@@ -16,8 +16,8 @@ pub(super) async fn require_key(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let allowed = worker(request.request())
-        .and_then(|worker| check(request.request(), &worker.config().server.client_keys));
+    let allowed =
+        worker(request.request()).and_then(|worker| check(request.request(), &worker.config().server.client_keys));
     match allowed {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
         // As a response and not as an error, so that it gets its request id like any other.

@@ -10,6 +10,5 @@ use crate::types::Now;
 
 pub(super) async fn health(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let name = &worker(&request)?.config().server.name;
-    Ok(HttpResponse::Ok()
-        .json(json!({ "status": "ok", "timestamp": iso(Now::read().wall), "service": name })))
+    Ok(HttpResponse::Ok().json(json!({ "status": "ok", "timestamp": iso(Now::read().wall), "service": name })))
 }

@@ -1,8 +1,9 @@
 //! The forwarded endpoints: reads the body, looks into it, hands it to the data path.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 
 use super::auth::{Id, worker};
+use super::request_id::LoggedElsewhere;
 use crate::error::ApiError;
 use crate::proxy::{AccessLog, ClientRequest, dispatch};
 use crate::types::Operation;
@@ -14,6 +15,7 @@ pub(super) async fn forward(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let mut log = AccessLog::start(&id, operation);
+    request.extensions_mut().insert(LoggedElsewhere);
     match read(operation, &request, payload).await {
         Ok(asked) => {
             log.model(&asked.profile.model);
@@ -27,17 +29,18 @@ pub(super) async fn forward(
     }
 }
 
-async fn read(
-    operation: Operation,
-    request: &HttpRequest,
-    payload: web::Payload,
-) -> Result<ClientRequest, ApiError> {
+async fn read(operation: Operation, request: &HttpRequest, payload: web::Payload) -> Result<ClientRequest, ApiError> {
     let limit = worker(request)?.config().server.body_limit;
-    let body = match payload.to_bytes_limited(limit).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return Err(ApiError::BodyCut),
-        Err(_) => return Err(ApiError::TooLarge { limit }),
-    };
+    let body = read_body(payload, limit).await?;
     ClientRequest::parse(operation, request.headers().clone(), body)
         .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })
+}
+
+/// The whole body of a request, of at most `limit` bytes.
+pub(super) async fn read_body(payload: web::Payload, limit: usize) -> Result<web::Bytes, ApiError> {
+    match payload.to_bytes_limited(limit).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(ApiError::BodyCut),
+        Err(_) => Err(ApiError::TooLarge { limit }),
+    }
 }

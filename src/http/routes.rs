@@ -22,10 +22,10 @@ pub fn routes(
     >,
 > {
     App::new()
-        .service(resource("/health", "GET", web::get().to(health::health)))
+        .service(resource("/health", "GET, HEAD", web::get().to(health::health)).route(web::head().to(health::health)))
         .service(v1())
         .default_service(web::to(unknown_path))
-        .wrap(cors::cors(&worker))
+        .wrap(from_fn(cors::cors))
         .wrap(from_fn(request_id::name_request))
         .app_data(worker)
 }
@@ -40,8 +40,7 @@ fn v1() -> impl HttpServiceFactory {
         .service(resource("/token/reset", "POST", web::post().to(tokens::reset)))
         .default_service(web::to(unknown_path));
     for operation in Operation::ALL {
-        let forward =
-            web::post().to(move |request, id, payload| openai::forward(operation, request, id, payload));
+        let forward = web::post().to(move |request, id, payload| openai::forward(operation, request, id, payload));
         scope = scope.service(resource(&format!("/{}", operation.path()), "POST", forward));
     }
     // Who has no key learns nothing of what is here.

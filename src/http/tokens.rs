@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::auth::worker;
+use super::openai::read_body;
 use super::time::iso;
 use crate::error::ApiError;
 use crate::scheduler::{GetTokenReports, ResetTokenStats};
@@ -66,7 +67,11 @@ struct Reset {
     api_id: Option<String>,
 }
 
-pub(super) async fn reset(request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, ApiError> {
+/// What is asked here is a few bytes.
+const RESET_LIMIT: usize = 64 << 10;
+
+pub(super) async fn reset(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, ApiError> {
+    let body = read_body(payload, RESET_LIMIT).await?;
     let asked: Reset = match body.trim_ascii() {
         b"" => Reset::default(),
         json => serde_json::from_slice(json).map_err(|e| ApiError::Invalid {

@@ -53,9 +53,7 @@ impl PersistenceActor {
         work.into_actor(self)
             .map(|committed, actor, ctx| {
                 actor.busy = false;
-                actor.report(
-                    committed.unwrap_or_else(|e| Err(StoreError::new("the store's thread ended", e))),
-                );
+                actor.report(committed.unwrap_or_else(|e| Err(StoreError::new("the store's thread ended", e))));
                 actor.work(ctx);
             })
             .spawn(ctx);
@@ -65,9 +63,7 @@ impl PersistenceActor {
         match committed {
             Ok(()) if self.failing => log::info!("persistence: the store can be written again"),
             Err(ref e) if !self.failing => {
-                log::error!(
-                    "persistence: {e}; APIs with limits will be refused until it can be written again"
-                );
+                log::error!("persistence: {e}; APIs with limits will be refused until it can be written again");
             }
             Ok(()) | Err(_) => {}
         }

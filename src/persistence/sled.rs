@@ -79,8 +79,7 @@ impl SledStore {
         let mut buckets = BTreeMap::new();
         for found in self.db.scan_prefix(prefix) {
             let (key, value) = found.map_err(|e| StoreError::new("the store can't be read", e))?;
-            let start =
-                key.get(prefix.len()..).and_then(|start| start.try_into().ok()).map(i64::from_be_bytes);
+            let start = key.get(prefix.len()..).and_then(|start| start.try_into().ok()).map(i64::from_be_bytes);
             if let Some(start) = start {
                 buckets.insert(start, decode(&value)?);
             }
@@ -145,10 +144,7 @@ mod tests {
 
     fn grown(requests: u64, hour: i64) -> Change {
         let totals = TokenTotals { requests, ..TokenTotals::default() };
-        Change::Tokens(
-            ApiId::from("a"),
-            TokenChange::Grown { totals, hour: (hour, requests), day: (0, requests) },
-        )
+        Change::Tokens(ApiId::from("a"), TokenChange::Grown { totals, hour: (hour, requests), day: (0, requests) })
     }
 
     #[test]

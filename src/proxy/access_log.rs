@@ -77,12 +77,11 @@ impl AccessLog {
     fn line(&self) -> String {
         let status = self.status.map_or("499".to_owned(), |s| s.as_u16().to_string());
         let target = self.target.as_deref().unwrap_or("-");
-        let first = self.first_token.map_or("-".to_owned(), |d| d.as_millis().to_string());
-        let tokens =
-            self.usage.map_or("-".to_owned(), |u| format!("{}+{}={}", u.prompt, u.completion, u.total));
+        let first = self.first_token.map_or("-".to_owned(), |d| format!("{}ms", d.as_millis()));
+        let tokens = self.usage.map_or("-".to_owned(), |u| format!("{}+{}={}", u.prompt, u.completion, u.total));
         let note = self.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
         format!(
-            "{} {} {} → {target} attempts={} status={status} first={first}ms total={}ms tokens={tokens}{note}",
+            "{} {} {} → {target} attempts={} status={status} first={first} total={}ms tokens={tokens}{note}",
             self.id,
             self.path,
             self.model,

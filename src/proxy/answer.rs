@@ -5,31 +5,33 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::types::{FailureClass, Operation, Usage, UsageSource};
+use crate::types::{Failure, FailureClass, Operation, Phase, Usage, UsageSource};
 
 /// Judges a whole 200 whose answer is to be JSON.
 ///
 /// # Errors
-/// With the class and the reason, if it is no answer: then another upstream is to be asked.
-pub(super) fn judge(operation: Operation, body: &[u8]) -> Result<Option<Usage>, (FailureClass, String)> {
-    if body.trim_ascii().is_empty() {
-        return Err((FailureClass::Empty, "200 without a body".to_owned()));
+/// With the failure, if it is no answer: then another upstream is to be asked.
+pub(super) fn judge(operation: Operation, body: &[u8]) -> Result<Option<Usage>, Failure> {
+    let failure = |class, why: &str| Failure::new(class, Phase::Body, why);
+    let text = body.trim_ascii();
+    if text.is_empty() || text == b"null" || text == b"[]" {
+        return Err(failure(FailureClass::Empty, "200 with nothing in it"));
     }
-    let peek: Peek<'_> = serde_json::from_slice(body).map_err(|e| {
-        (FailureClass::Protocol, format!("200 with a body that is no whole JSON object ({e})"))
-    })?;
-    if body.trim_ascii().first() != Some(&b'{') {
-        return Err((FailureClass::Empty, "200 without an object".to_owned()));
+    // A list would be taken for an object by its order.
+    let peek: Peek<'_> = match text.starts_with(b"{") {
+        true => serde_json::from_slice(text).map_err(|e| e.to_string()),
+        false => Err("it begins otherwise".to_owned()),
     }
+    .map_err(|why| failure(FailureClass::Protocol, &format!("200 with a body that is no whole JSON object ({why})")))?;
     if let Some(error) = peek.error.map(|raw| parse(raw.get())).filter(|error| !error.is_null()) {
-        return Err((class_of_error(&error), "an error in a 200".to_owned()));
+        return Err(error_in_200(&error));
     }
-    if body.trim_ascii().strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii() == b"}") {
-        return Err((FailureClass::Empty, "200 with {}".to_owned()));
+    if text.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii() == b"}") {
+        return Err(failure(FailureClass::Empty, "200 with {}"));
     }
     let usage = peek.usage.and_then(|raw| usage_in(raw.get().as_bytes()));
     if operation.completes_text() && usage.is_some_and(|usage| usage.completion == 0) {
-        return Err((FailureClass::Empty, "200 with no completion tokens".to_owned()));
+        return Err(failure(FailureClass::Empty, "200 with no completion tokens"));
     }
     Ok(usage)
 }
@@ -66,17 +68,24 @@ pub(super) fn usage_in(raw: &[u8]) -> Option<Usage> {
     Some(Usage { prompt, completion, total, source: UsageSource::Reported })
 }
 
-/// The class of an OpenAI-format error object that came without a telling status: by its `code`, which may be a number.
-pub(super) fn class_of_error(error: &Value) -> FailureClass {
+/// The failure that an OpenAI-format error object tells, which came without a telling status.
+pub(super) fn error_in_200(error: &Value) -> Failure {
+    let (class, status) = class_of_error(error);
+    Failure { status, ..Failure::new(class, Phase::Body, "an error in a 200") }
+}
+
+/// The class and the status of an error object: by its `code`, which may be a number.
+fn class_of_error(error: &Value) -> (FailureClass, Option<u16>) {
     let code = error.get("code").or_else(|| error.get("status"));
     let number = code.and_then(|code| code.as_u64().or_else(|| code.as_str()?.parse().ok()));
     let words = [code.and_then(Value::as_str), error.get("type").and_then(Value::as_str)];
     let says = |word: &str| words.iter().flatten().any(|w| w.contains(word));
     match number.and_then(|n| u16::try_from(n).ok()) {
-        Some(status @ 400..=599) => class_of_status(status),
-        Some(_) | None if says("rate_limit") || says("quota") => FailureClass::RateLimited,
-        Some(_) | None if says("overloaded") => FailureClass::Overloaded,
-        Some(_) | None => FailureClass::ServerError,
+        Some(status @ 400..=599) => (class_of_status(status), Some(status)),
+        Some(_) | None if says("rate_limit") || says("quota") => (FailureClass::RateLimited, None),
+        Some(_) | None if says("overloaded") => (FailureClass::Overloaded, None),
+        Some(_) | None if says("invalid_request") => (FailureClass::Rejected, Some(400)),
+        Some(_) | None => (FailureClass::ServerError, None),
     }
 }
 
@@ -116,7 +125,7 @@ mod tests {
     use super::*;
 
     fn judged(operation: Operation, body: &str) -> Result<Option<u64>, FailureClass> {
-        judge(operation, body.as_bytes()).map(|usage| usage.map(|u| u.total)).map_err(|(class, _)| class)
+        judge(operation, body.as_bytes()).map(|usage| usage.map(|u| u.total)).map_err(|failure| failure.class)
     }
 
     #[test]
@@ -126,14 +135,11 @@ mod tests {
             (Chat, "", Err(FailureClass::Empty)),
             (Chat, " \n", Err(FailureClass::Empty)),
             (Chat, "{ }", Err(FailureClass::Empty)),
-            (Chat, "null", Err(FailureClass::Protocol)),
-            (Chat, "[]", Err(FailureClass::Protocol)),
+            (Chat, "null", Err(FailureClass::Empty)),
+            (Chat, "[]", Err(FailureClass::Empty)),
+            (Chat, r#"[{"error":null,"usage":null}]"#, Err(FailureClass::Protocol)),
             (Chat, r#"{"choices":[{"mess"#, Err(FailureClass::Protocol)),
-            (
-                Chat,
-                r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#,
-                Err(FailureClass::Empty),
-            ),
+            (Chat, r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#, Err(FailureClass::Empty)),
             (
                 Chat,
                 r#"{"choices":[{}],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}"#,
@@ -142,11 +148,7 @@ mod tests {
             (Chat, r#"{"choices":[{}],"usage":null}"#, Ok(None)),
             (Chat, r#"{"choices":[{}],"error":null}"#, Ok(None)),
             (Embeddings, r#"{"data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}"#, Ok(Some(5))),
-            (
-                Operation::Responses,
-                r#"{"output":[],"usage":{"input_tokens":5,"output_tokens":6}}"#,
-                Ok(Some(11)),
-            ),
+            (Operation::Responses, r#"{"output":[],"usage":{"input_tokens":5,"output_tokens":6}}"#, Ok(Some(11))),
             (Operation::Moderations, r#"{"results":[]}"#, Ok(None)),
         ] {
             assert_eq!(judged(operation, body), wanted, "{operation} {body}");
@@ -161,6 +163,8 @@ mod tests {
             (r#"{"error":{"type":"rate_limit_exceeded"}}"#, FailureClass::RateLimited),
             (r#"{"error":{"type":"overloaded_error"}}"#, FailureClass::Overloaded),
             (r#"{"error":"broken"}"#, FailureClass::ServerError),
+            (r#"{"error":{"code":400}}"#, FailureClass::Rejected),
+            (r#"{"error":{"type":"invalid_request_error","code":null}}"#, FailureClass::Rejected),
         ] {
             assert_eq!(judged(Operation::ChatCompletions, error), Err(class), "{error}");
         }

@@ -19,20 +19,14 @@ use crate::types::{Failure, FailureClass, Outcome, Phase, Usage};
 use crate::upstream::Permit;
 
 /// The response that passes an answer on.
-pub(super) fn relay(
-    answer: Answer,
-    permit: Permit,
-    prompt_bytes: usize,
-    mut log: AccessLog,
-) -> HttpResponse<BoxBody> {
+pub(super) fn relay(answer: Answer, permit: Permit, prompt_bytes: usize, mut log: AccessLog) -> HttpResponse<BoxBody> {
     if let Some(id) = answer.headers.get("x-request-id").and_then(|id| id.to_str().ok()) {
         log.upstream_id(id);
     }
     log.status(answer.status);
     let mut response = HttpResponse::new(answer.status);
     *response.headers_mut() = answer.headers;
-    let timer =
-        answer.rest.as_ref().map(|rest| Box::pin(sleep_until(rest.deadline.min(Instant::now() + rest.idle))));
+    let timer = answer.rest.as_ref().map(|rest| Box::pin(sleep_until(rest.deadline.min(Instant::now() + rest.idle))));
     let body = RelayBody {
         held: answer.held,
         rest: answer.rest,
@@ -84,9 +78,7 @@ impl Account {
         let first_token = matches!(outcome, Outcome::Completed).then_some(self.first_token);
         self.log.answered(Some(self.first_token), usage);
         match &outcome {
-            Outcome::Failed(failure) if failure.class != FailureClass::Rejected => {
-                self.log.note(failure.to_string())
-            }
+            Outcome::Failed(failure) if failure.class != FailureClass::Rejected => self.log.note(failure.to_string()),
             Outcome::ClientClosed => self.log.note("the client left"),
             Outcome::Completed | Outcome::Failed(_) | Outcome::Abandoned => {}
         }
@@ -115,12 +107,15 @@ impl RelayBody {
         self.rest = None;
         let failure = match &mut self.events {
             Some(events) => {
-                self.held.extend(events.finish());
-                failure.or_else(|| ended_badly(events)).inspect(|failure| {
-                    if events.meter.failed().is_none() {
-                        self.held.push_back(error_event(failure));
-                    }
-                })
+                let rest = if failure.is_none() { events.finish() } else { None };
+                let failure = failure.or_else(|| ended_badly(events));
+                match &failure {
+                    None => self.held.extend(rest),
+                    // Half an event, and the error behind it, would be one event that no client can read.
+                    Some(failure) if events.meter.failed().is_none() => self.held.push_back(error_event(failure)),
+                    Some(_) => {}
+                }
+                failure
             }
             None => {
                 let arrived = self.passed + self.held.iter().map(|held| held.len() as u64).sum::<u64>();
@@ -158,7 +153,7 @@ impl RelayBody {
 /// Why a stream that ended without an error is no success all the same.
 fn ended_badly(events: &EventStream) -> Option<Failure> {
     match events.meter.failed() {
-        Some(class) => Some(Failure::new(class, Phase::Body, "an error in the middle of a stream")),
+        Some((failure, _)) => Some(failure.clone()),
         None => (!events.meter.is_whole()).then(|| lost("the stream broke off")),
     }
 }

@@ -41,9 +41,7 @@ pub(super) fn send_error(error: &SendRequestError, stale: bool) -> Failure {
         SendRequestError::Connect(ConnectError::Disconnected) => {
             Failure::new(FailureClass::Protocol, Phase::Head, "the connection was closed before an answer")
         }
-        SendRequestError::Connect(error) => {
-            Failure::new(FailureClass::Connect, Phase::Connect, connect_error(error))
-        }
+        SendRequestError::Connect(error) => Failure::new(FailureClass::Connect, Phase::Connect, connect_error(error)),
         SendRequestError::Timeout => Failure::new(FailureClass::Timeout, Phase::Head, "no answer in time"),
         SendRequestError::Send(error) => broken(Phase::Head, error),
         other => Failure::new(FailureClass::Protocol, Phase::Head, format!("no valid answer ({other})")),

@@ -83,19 +83,14 @@ impl DiscoveryActor {
                         log::info!("{api}: it told that it serves {} models", names.len())
                     }
                     ModelNames::Any => {
-                        log::warn!(
-                            "{api}: it has no list of models; every model is tried there. List `models` for it"
-                        );
+                        log::warn!("{api}: it has no list of models; every model is tried there. List `models` for it");
                     }
                 }
                 self.scheduler.do_send(ModelsFound { api, models });
                 REFRESH
             }
             Err(why) => {
-                log::warn!(
-                    "{api}: its models could not be asked for ({why}); again in {} s",
-                    RETRY.as_secs()
-                );
+                log::warn!("{api}: its models could not be asked for ({why}); again in {} s", RETRY.as_secs());
                 RETRY
             }
         }
@@ -183,9 +178,7 @@ mod tests {
 
     #[test]
     fn lists_of_models_come_in_two_forms() {
-        for body in
-            [r#"{"object":"list","data":[{"id":"a"},{"id":"b","x":1}]}"#, r#"[{"id":"a"},{"id":"b"}]"#]
-        {
+        for body in [r#"{"object":"list","data":[{"id":"a"},{"id":"b","x":1}]}"#, r#"[{"id":"a"},{"id":"b"}]"#] {
             assert_eq!(names(body.as_bytes()).expect("a list").len(), 2);
         }
         assert_eq!(names(b"{}"), None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::HttpResponse;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::access_log::AccessLog;
 use super::body;
@@ -19,6 +19,10 @@ use crate::upstream::Permit;
 
 /// How long the scheduler may take: it only waits for the disk, and only when a block of units is used up.
 const SELECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often one request may be sent to the same upstream again that had not failed, but was asked in a wrong way (on a
+/// connection that it had closed, with `stream_options` that it does not know). These don't count as attempts.
+const MAX_REPEATS: usize = 3;
 
 /// What the data path needs of the process: one for each worker.
 #[derive(Clone)]
@@ -44,17 +48,20 @@ pub async fn dispatch(
 ) -> Result<HttpResponse, ApiError> {
     let mut tried: Vec<ApiId> = Vec::new();
     let mut last: Option<Failed> = None;
-    for _ in 0..max_attempts {
+    let mut repeats = 0;
+    while tried.len() < max_attempts {
         let permit = match select(pool, &request, &tried).await {
             Ok(permit) => permit,
-            Err(refused) => return fail(last, Some(refused), log),
+            Err(refused) => return fail(last, Some(refused), tried.len(), log),
         };
         log.attempt(&permit.endpoint, &request.profile.model);
         match attempt(&pool.clients, &permit, &request).await {
             Ok(answer) => return Ok(body::relay(answer, permit, request.body_len(), log)),
             Err(failed) => {
                 log::debug!("{}: attempt failed: {}", permit.endpoint.api, failed.failure);
-                if !failed.failure.class.same_upstream_again() {
+                if failed.failure.class.same_upstream_again() && repeats < MAX_REPEATS {
+                    repeats += 1;
+                } else {
                     tried.push(permit.endpoint.api.clone());
                 }
                 permit.settle(Outcome::Failed(failed.failure.clone()), None, None);
@@ -62,17 +69,16 @@ pub async fn dispatch(
             }
         }
     }
-    fail(last, None, log)
+    fail(last, None, tried.len(), log)
 }
 
 async fn select(pool: &Pool, request: &ClientRequest, tried: &[ApiId]) -> Result<Permit, AdmissionError> {
     let profile = request.profile.clone();
-    let model = profile.model.clone();
     let asked = pool.scheduler.send(Select { profile, tried: tried.to_vec() }).timeout(SELECT_WITHIN).await;
     asked.unwrap_or_else(|error| {
         Err(match error {
             MailboxError::Closed => AdmissionError::Stopping,
-            MailboxError::Timeout => AdmissionError::NoneAvailable { model, refusals: Vec::new() },
+            MailboxError::Timeout => AdmissionError::NotInTime,
         })
     })
 }
@@ -81,8 +87,11 @@ async fn select(pool: &Pool, request: &ClientRequest, tried: &[ApiId]) -> Result
 fn fail(
     last: Option<Failed>,
     refused: Option<AdmissionError>,
+    tries: usize,
     mut log: AccessLog,
 ) -> Result<HttpResponse, ApiError> {
+    // An upstream that is to be asked again has not failed: then the refusal is the reason.
+    let last = last.filter(|last| refused.is_none() || !last.failure.class.same_upstream_again());
     let Some(Failed { failure, response }) = last else {
         let error = refused.map_or(ApiError::Internal, ApiError::from);
         log.status(error.status());
@@ -91,9 +100,16 @@ fn fail(
     log.note(failure.to_string());
     // Of the pool's own accounts the client knows nothing: their keys and their money are no error of its key.
     let ours = matches!(failure.class, FailureClass::Unauthorized | FailureClass::PaymentRequired);
-    match response.filter(|(status, ..)| !ours && (status.is_client_error() || status.is_server_error())) {
-        Some((status, headers, body)) => {
+    match response
+        .map(|told| *told)
+        .filter(|(status, ..)| !ours && (status.is_client_error() || status.is_server_error()))
+    {
+        Some((status, mut headers, body)) => {
             log.status(status);
+            // Others were tried: the client's own tries would come on top, three times over.
+            if tries > 1 && status.is_server_error() {
+                headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
+            }
             if let Some(id) = request_id(&headers) {
                 log.upstream_id(id);
             }

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::answer::{class_of_error, usage_in};
+use super::answer::{error_in_200, usage_in};
 use super::sse;
-use crate::types::{FailureClass, Operation, Usage};
+use crate::types::{Failure, Operation, Usage};
 
 /// What an event is, to one who decides whether the client may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) enum Meaning {
     /// A part of the answer.
     Content,
     /// The upstream failed.
-    Error(FailureClass),
+    Error(Failure),
     /// `[DONE]`.
     Done,
 }
@@ -39,7 +39,7 @@ pub(super) fn meaning(event: &[u8], begun: bool) -> Meaning {
     }
     let Ok(value) = serde_json::from_slice::<Value>(data) else { return Meaning::Content };
     match error_of(&value) {
-        Some(class) => Meaning::Error(class),
+        Some(failure) => Meaning::Error(failure),
         None if begun || carries_content(&value) => Meaning::Content,
         None => Meaning::Preamble,
     }
@@ -51,10 +51,7 @@ pub(super) fn completes(operation: Operation, event: &[u8]) -> bool {
     match operation {
         Operation::Responses => RESPONSE_ENDS.iter().any(|kind| has_type(event, kind)),
         Operation::ChatCompletions | Operation::Completions => has_finish_reason(event),
-        Operation::Embeddings
-        | Operation::Moderations
-        | Operation::ImagesGenerations
-        | Operation::AudioSpeech => false,
+        Operation::Embeddings | Operation::Moderations | Operation::ImagesGenerations | Operation::AudioSpeech => false,
     }
 }
 
@@ -79,8 +76,7 @@ pub(super) fn usage(event: &[u8]) -> UsageTold {
     // The Responses API tells it inside.
     let inner = peek.response.and_then(|response| serde_json::from_str::<Peek<'_>>(response.get()).ok());
     let told = inner.map_or(peek.usage, |response| response.usage).get();
-    let no_choices =
-        peek.choices.is_some_and(|choices| choices.get().trim_matches(['[', ']']).trim().is_empty());
+    let no_choices = peek.choices.is_some_and(|choices| choices.get().trim_matches(['[', ']']).trim().is_empty());
     let is_null = peek.usage.get() == "null";
     UsageTold {
         usage: usage_in(told.as_bytes()),
@@ -119,15 +115,15 @@ fn member_around(event: &[u8], value: &str) -> Option<std::ops::Range<usize>> {
     }
 }
 
-/// The class of the error that an event tells, if it is one.
-fn error_of(value: &Value) -> Option<FailureClass> {
+/// The failure that an event tells, if it is one.
+fn error_of(value: &Value) -> Option<Failure> {
     let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
     if kind == "response.failed" {
-        return Some(value.pointer("/response/error").map_or(FailureClass::ServerError, class_of_error));
+        return Some(error_in_200(value.pointer("/response/error").unwrap_or(&Value::Null)));
     }
     match value.get("error").filter(|error| !error.is_null()) {
-        Some(error) => Some(class_of_error(error)),
-        None => (kind == "error").then(|| class_of_error(value)),
+        Some(error) => Some(error_in_200(error)),
+        None => (kind == "error").then(|| error_in_200(value)),
     }
 }
 
@@ -141,8 +137,7 @@ fn carries_content(value: &Value) -> bool {
         let parts = choice.get("delta").and_then(Value::as_object);
         let text = choice.get("text").is_some_and(is_something);
         // A filter's verdict, a length of 0: an answer of a kind. A mere "stop" after nothing is none.
-        let reason =
-            choice.get("finish_reason").and_then(Value::as_str).is_some_and(|reason| reason != "stop");
+        let reason = choice.get("finish_reason").and_then(Value::as_str).is_some_and(|reason| reason != "stop");
         text || reason || parts.is_some_and(|parts| parts.iter().any(|(k, v)| k != "role" && is_something(v)))
     })
 }
@@ -176,15 +171,17 @@ fn follows(data: &[u8], at: usize, wanted: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{FailureClass, Phase};
+
+    fn error(class: FailureClass, status: Option<u16>) -> Meaning {
+        Meaning::Error(Failure { status, ..Failure::new(class, Phase::Body, "an error in a 200") })
+    }
 
     #[test]
     fn what_carries_no_content_may_be_held_back() {
         for (json, wanted) in [
             (r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#, Meaning::Preamble),
-            (
-                r#"{"choices":[{"delta":{"role":"assistant","content":null,"tool_calls":[]}}]}"#,
-                Meaning::Preamble,
-            ),
+            (r#"{"choices":[{"delta":{"role":"assistant","content":null,"tool_calls":[]}}]}"#, Meaning::Preamble),
             (r#"{"choices":[],"prompt_filter_results":[{}]}"#, Meaning::Preamble),
             (r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, Meaning::Preamble),
             (r#"{"type":"response.created","response":{"error":null}}"#, Meaning::Preamble),
@@ -197,10 +194,10 @@ mod tests {
             (r#"{"unknown":1}"#, Meaning::Content),
             ("no JSON", Meaning::Content),
             ("[DONE]", Meaning::Done),
-            (r#"{"error":{"code":429}}"#, Meaning::Error(FailureClass::RateLimited)),
+            (r#"{"error":{"code":429}}"#, error(FailureClass::RateLimited, Some(429))),
             (
                 r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#,
-                Meaning::Error(FailureClass::ServerError),
+                error(FailureClass::ServerError, None),
             ),
         ] {
             assert_eq!(meaning(format!("data: {json}\n\n").as_bytes(), false), wanted, "{json}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::HttpMessage;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::web::Bytes;
 use awc::error::PayloadError;
 use futures_util::StreamExt;
@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use super::request::ClientRequest;
 use super::stream::EventStream;
 use super::transport::{Clients, Wire};
-use super::{answer, classify, headers};
+use super::{answer, classify, headers, sse};
 use crate::types::{Failure, FailureClass, Now, Outcome, Phase, Usage};
 use crate::upstream::Permit;
 
@@ -51,7 +51,7 @@ pub(super) struct Answer {
 /// A failure, and what the upstream said of it, in case the client is to see that.
 pub(super) struct Failed {
     pub(super) failure: Failure,
-    pub(super) response: Option<(StatusCode, HeaderMap, Bytes)>,
+    pub(super) response: Option<Box<(StatusCode, HeaderMap, Bytes)>>,
 }
 
 impl From<Failure> for Failed {
@@ -109,11 +109,7 @@ pub(super) fn stalled() -> Failure {
 ///
 /// # Cancel safety
 /// Dropping it closes the connection to the upstream; the permit's account is closed by its owner.
-pub(super) async fn attempt(
-    clients: &Clients,
-    permit: &Permit,
-    request: &ClientRequest,
-) -> Result<Answer, Failed> {
+pub(super) async fn attempt(clients: &Clients, permit: &Permit, request: &ClientRequest) -> Result<Answer, Failed> {
     let (endpoint, operation) = (&permit.endpoint, request.profile.operation);
     let timeouts = &endpoint.timeouts;
     let started = Instant::now();
@@ -133,12 +129,9 @@ pub(super) async fn attempt(
     if response.status().is_informational() {
         // awc takes it for the answer, and would give the real one to whoever uses the connection next.
         clients.forget(endpoint);
-        return Err(Failure::new(
-            FailureClass::Protocol,
-            Phase::Head,
-            "an interim answer in place of a final one",
-        )
-        .into());
+        return Err(
+            Failure::new(FailureClass::Protocol, Phase::Head, "an interim answer in place of a final one").into()
+        );
     }
     let source = Source { payload: response.take_payload(), idle: timeouts.idle, deadline: first };
     let arrival = Arrival { status: response.status(), headers: response.headers(), source, permit, request };
@@ -163,13 +156,16 @@ impl Arrival<'_> {
         if !self.status.is_success() {
             return self.refusal().await;
         }
+        if headers::is_encoded(self.headers) {
+            return self.bytes().await;
+        }
         if headers::is_event_stream(self.headers) {
             return self.events().await;
         }
-        if self.request.profile.operation.answers_json() && !headers::is_encoded(self.headers) {
-            return self.json().await;
+        match self.request.profile.operation.answers_json() {
+            true => self.json().await,
+            false => self.bytes().await,
         }
-        self.bytes().await
     }
 
     /// Not a success: the caller's own mistake passes through, anything else is a failure.
@@ -203,7 +199,7 @@ impl Arrival<'_> {
             | FailureClass::StaleConnection
             | FailureClass::StreamOptionsRefused => {
                 let headers = headers::downward(self.headers, &self.permit.endpoint.key);
-                Err(Failed { failure, response: whole.then_some((self.status, headers, body)) })
+                Err(Failed { failure, response: whole.then(|| Box::new((self.status, headers, body))) })
             }
         }
     }
@@ -220,8 +216,9 @@ impl Arrival<'_> {
                     size += chunk.len();
                     events.feed(&chunk, &mut held);
                     match events.meter.failed().filter(|_| !events.meter.began()) {
-                        Some(class) => {
-                            Failure::new(class, Phase::Body, "an error as the first event of a stream")
+                        Some((failure, event)) => {
+                            let error = sse::data(event).unwrap_or_default().into_owned();
+                            return self.told(failure.clone(), error.into());
                         }
                         None => continue,
                     }
@@ -248,11 +245,29 @@ impl Arrival<'_> {
             return Err(Failure::new(FailureClass::Protocol, Phase::Body, "the answer was cut short").into());
         }
         let operation = self.request.profile.operation;
-        let usage =
-            answer::judge(operation, &body).map_err(|(class, why)| Failure::new(class, Phase::Body, why))?;
+        let usage = match answer::judge(operation, &body) {
+            Ok(usage) => usage,
+            Err(failure) => return self.told(failure, body),
+        };
         let guess = || Usage::estimate(self.request.body_len(), body.len().div_ceil(4) as u64);
         let usage = usage.or_else(|| operation.completes_text().then(guess));
         Ok(Answer { usage, length: Some(body.len() as u64), ..answer })
+    }
+
+    /// What came with a 200 and is no answer. The caller's own mistake passes through, with the status that it should
+    /// have had.
+    fn told(&self, failure: Failure, error: Bytes) -> Result<Answer, Failed> {
+        let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
+        match status.filter(|_| failure.class == FailureClass::Rejected) {
+            Some(status) => {
+                let error = scrubbed(error, self.permit.endpoint.key.expose());
+                let length = Some(error.len() as u64);
+                let mut answer = self.permit.answer(status, self.headers, VecDeque::from([error]));
+                answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                Ok(Answer { length, outcome: Outcome::Failed(failure), ..answer })
+            }
+            None => Err(failure.into()),
+        }
     }
 
     /// Sound, or what is compressed: passed on as it comes, once something came.

@@ -50,8 +50,7 @@ pub(super) fn upward(mut outgoing: Outgoing, client: &HeaderMap, key: &ApiKey) -
 pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     let connection = upstream.get(header::CONNECTION).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let hop_by_hop = |name: &str| connection.split(',').any(|named| named.trim().eq_ignore_ascii_case(name));
-    let holds_key =
-        |value: &HeaderValue| memchr::memmem::find(value.as_bytes(), key.expose().as_bytes()).is_some();
+    let holds_key = |value: &HeaderValue| memchr::memmem::find(value.as_bytes(), key.expose().as_bytes()).is_some();
     let mut passed = HeaderMap::new();
     for (name, value) in upstream {
         let denied = NOT_DOWNWARD.contains(&name.as_str())

@@ -134,10 +134,8 @@ fn usage_wish(text: &str, options: &RawValue) -> Result<UsageWish, InvalidReques
     if options.get() == "null" {
         return Ok(UsageWish::Unasked(at, r#"{"include_usage":true}"#));
     }
-    let wrong = || InvalidRequest {
-        message: "stream_options must be an object".to_owned(),
-        param: Some("stream_options"),
-    };
+    let wrong =
+        || InvalidRequest { message: "stream_options must be an object".to_owned(), param: Some("stream_options") };
     if !options.get().starts_with('{') {
         return Err(wrong());
     }
@@ -189,8 +187,7 @@ mod tests {
     #[test]
     fn a_body_that_need_not_change_is_the_clients_own() {
         let body = Bytes::from_static(br#" {"model" : "m", "stream": false, "x": 1.0e5} "#);
-        let request =
-            ClientRequest::parse(Operation::ChatCompletions, HeaderMap::new(), body.clone()).expect("valid");
+        let request = ClientRequest::parse(Operation::ChatCompletions, HeaderMap::new(), body.clone()).expect("valid");
         let same = request.body_for(None, true);
         assert_eq!((same.as_ptr(), same.len()), (body.as_ptr(), body.len()));
     }

@@ -170,11 +170,7 @@ mod tests {
             for i in 0..=stream.len() {
                 assert_eq!(read(&[&stream[..i], &stream[i..]]), whole, "cut at {i}");
                 for j in i..=stream.len() {
-                    assert_eq!(
-                        read(&[&stream[..i], &stream[i..j], &stream[j..]]),
-                        whole,
-                        "cuts at {i} and {j}"
-                    );
+                    assert_eq!(read(&[&stream[..i], &stream[i..j], &stream[j..]]), whole, "cuts at {i} and {j}");
                 }
             }
             let bytes: Vec<&[u8]> = stream.chunks(1).collect();

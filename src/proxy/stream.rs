@@ -4,7 +4,7 @@ use actix_web::web::Bytes;
 
 use super::event::{self, Meaning};
 use super::sse::{Piece, SseReader};
-use crate::types::{FailureClass, Operation, Usage};
+use crate::types::{Failure, Operation, Usage};
 
 /// One stream of events, from its bytes to what the client sees of it.
 #[derive(Debug)]
@@ -54,7 +54,8 @@ pub(super) struct Meter {
     content_events: u64,
     began: bool,
     ended: bool,
-    failed: Option<FailureClass>,
+    /// The failure that the stream itself told, and the event that told it.
+    failed: Option<(Failure, Bytes)>,
     dropped_last: bool,
 }
 
@@ -81,7 +82,7 @@ impl Meter {
                 self.began = true;
                 self.content_events += 1;
             }
-            Meaning::Error(class) => self.failed = Some(class),
+            Meaning::Error(failure) => self.failed = Some((failure, event.clone())),
             Meaning::Done => self.ended = true,
             Meaning::Preamble => {}
         }
@@ -107,8 +108,8 @@ impl Meter {
     }
 
     /// The failure that the stream itself told.
-    pub(super) fn failed(&self) -> Option<FailureClass> {
-        self.failed
+    pub(super) fn failed(&self) -> Option<&(Failure, Bytes)> {
+        self.failed.as_ref()
     }
 
     /// What it cost: as reported, or as guessed from its events and the length of the request.
@@ -120,10 +121,9 @@ impl Meter {
     fn ends_with_mark(&self) -> bool {
         match self.operation {
             Operation::ChatCompletions | Operation::Completions | Operation::Responses => true,
-            Operation::Embeddings
-            | Operation::Moderations
-            | Operation::ImagesGenerations
-            | Operation::AudioSpeech => false,
+            Operation::Embeddings | Operation::Moderations | Operation::ImagesGenerations | Operation::AudioSpeech => {
+                false
+            }
         }
     }
 
@@ -156,10 +156,7 @@ mod tests {
     fn usage_that_only_the_proxy_asked_for_is_taken_out_to_the_byte() {
         let mut meter = Meter::new(Operation::ChatCompletions, true);
         for (sent, seen) in [
-            (
-                r#"{"choices":[{"delta":{"content":"a"}}],"usage":null}"#,
-                r#"{"choices":[{"delta":{"content":"a"}}]}"#,
-            ),
+            (r#"{"choices":[{"delta":{"content":"a"}}],"usage":null}"#, r#"{"choices":[{"delta":{"content":"a"}}]}"#),
             (
                 r#"{ "usage" : null , "choices":[{"delta":{"content":"b"}}]}"#,
                 r#"{  "choices":[{"delta":{"content":"b"}}]}"#,

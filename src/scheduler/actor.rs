@@ -7,8 +7,8 @@ use actix::prelude::*;
 use futures_util::future::join_all;
 
 use super::messages::{
-    AdmissionError, ApiReport, GetModels, GetReports, GetTokenReports, ModelNames, ModelsFound,
-    ResetTokenStats, Select, StopUpstreams, UnknownApi,
+    AdmissionError, ApiReport, GetModels, GetReports, GetTokenReports, ModelNames, ModelsFound, ResetTokenStats,
+    Select, StopUpstreams, UnknownApi,
 };
 use super::routes::{Routes, names};
 use super::strategy::{Candidate, draw};
@@ -16,8 +16,7 @@ use crate::config::{ApiConfig, ConfigChanged};
 use crate::persistence::PersistenceActor;
 use crate::types::{ApiId, Profile};
 use crate::upstream::{
-    Forward, GetStatus, GetTokens, Permit, Reconfigure, Refusal, ResetTokens, Retire, Stop, TokenReport,
-    UpstreamActor,
+    Forward, GetStatus, GetTokens, Permit, Reconfigure, Refusal, ResetTokens, Retire, Stop, TokenReport, UpstreamActor,
 };
 
 /// Owns the routing table and the addresses of the upstreams.
@@ -55,6 +54,10 @@ impl SchedulerActor {
             self.tell(&gone.id, Retire);
         }
         for api in apis {
+            // What another place told says nothing of this one.
+            if self.apis.iter().any(|old| old.id == api.id && old.base_url != api.base_url) {
+                self.found.remove(&api.id);
+            }
             match self.upstreams.get(&api.id) {
                 Some(upstream) => upstream.do_send(Reconfigure(api.clone())),
                 None => self.start(api.clone()),
@@ -189,9 +192,8 @@ impl Handler<GetTokenReports> for SchedulerActor {
     type Result = ResponseFuture<Vec<TokenReport>>;
 
     fn handle(&mut self, _: GetTokenReports, _: &mut Self::Context) -> Self::Result {
-        let asked = join_all(
-            self.addresses().into_iter().map(|upstream| async move { upstream.send(GetTokens).await }),
-        );
+        let asked =
+            join_all(self.addresses().into_iter().map(|upstream| async move { upstream.send(GetTokens).await }));
         Box::pin(async { asked.await.into_iter().flatten().collect() })
     }
 }
@@ -218,8 +220,7 @@ impl Handler<StopUpstreams> for SchedulerActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: StopUpstreams, _: &mut Self::Context) -> Self::Result {
-        let told =
-            join_all(self.addresses().into_iter().map(|upstream| async move { upstream.send(Stop).await }));
+        let told = join_all(self.addresses().into_iter().map(|upstream| async move { upstream.send(Stop).await }));
         Box::pin(async { drop(told.await) })
     }
 }

@@ -34,6 +34,9 @@ pub enum AdmissionError {
         /// What each of them said. Empty if all were tried already.
         refusals: Vec<(ApiId, Refusal)>,
     },
+    /// The scheduler did not answer in time: the disk is slow, or the process overloaded.
+    #[error("no API could be admitted in time")]
+    NotInTime,
     /// The scheduler is not there: the process is stopping.
     #[error("the server is stopping")]
     Stopping,

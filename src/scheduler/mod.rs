@@ -10,6 +10,6 @@ mod strategy;
 
 pub use actor::SchedulerActor;
 pub use messages::{
-    AdmissionError, ApiReport, GetModels, GetReports, GetTokenReports, ModelNames, ModelsFound,
-    ResetTokenStats, Select, StopUpstreams, UnknownApi,
+    AdmissionError, ApiReport, GetModels, GetReports, GetTokenReports, ModelNames, ModelsFound, ResetTokenStats,
+    Select, StopUpstreams, UnknownApi,
 };

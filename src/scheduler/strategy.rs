@@ -36,8 +36,11 @@ mod tests {
     #[test]
     fn lower_priorities_come_first_and_weights_share_within_one() {
         let mut rng = StdRng::seed_from_u64(7);
-        let candidates = [(0, 5, 1), (1, 0, 1), (2, 0, 3), (3, 9, 1)]
-            .map(|(slot, priority, weight)| Candidate { slot, priority, weight });
+        let candidates = [(0, 5, 1), (1, 0, 1), (2, 0, 3), (3, 9, 1)].map(|(slot, priority, weight)| Candidate {
+            slot,
+            priority,
+            weight,
+        });
         let mut first = [0; 4];
         for _ in 0..4_000 {
             let mut left = candidates.to_vec();

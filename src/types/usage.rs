@@ -29,12 +29,7 @@ impl Usage {
     /// thumb for English), and a token for each event that carried content, as upstreams send them.
     pub fn estimate(prompt_bytes: usize, content_events: u64) -> Usage {
         let prompt = (prompt_bytes as u64).div_ceil(4);
-        Usage {
-            prompt,
-            completion: content_events,
-            total: prompt + content_events,
-            source: UsageSource::Estimated,
-        }
+        Usage { prompt, completion: content_events, total: prompt + content_events, source: UsageSource::Estimated }
     }
 }
 

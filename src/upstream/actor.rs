@@ -20,7 +20,7 @@ use crate::persistence::{Flush, PersistenceActor, Reserve, Restore, Save, Saved,
 use crate::types::{Now, WriteStamp};
 
 /// How long changes gather before they are saved: what a `kill -9` may cost the statistics.
-const SAVE_AFTER: Duration = Duration::from_millis(25);
+const SAVE_AFTER: Duration = Duration::from_millis(50);
 
 /// How long after a failed reservation the store is asked again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -181,10 +181,7 @@ impl Handler<StreamOptionsRefused> for UpstreamActor {
 
     fn handle(&mut self, _: StreamOptionsRefused, _: &mut Self::Context) {
         if std::mem::replace(&mut self.ask_usage, false) {
-            log::warn!(
-                "{}: does not take stream_options; usage of its streams is estimated",
-                self.state.config.id
-            );
+            log::warn!("{}: does not take stream_options; usage of its streams is estimated", self.state.config.id);
         }
     }
 }

@@ -39,12 +39,7 @@ impl Cooldown {
     }
 
     /// An attempt failed. Returns how long the upstream is left alone, if the failure asks for that.
-    pub(super) fn failure(
-        &mut self,
-        class: FailureClass,
-        retry_after: Option<Duration>,
-        now: Now,
-    ) -> Option<u64> {
+    pub(super) fn failure(&mut self, class: FailureClass, retry_after: Option<Duration>, now: Now) -> Option<u64> {
         let told = retry_after.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX).min(LONGEST_TOLD_MS));
         let rest = match class {
             FailureClass::RateLimited => {
@@ -81,9 +76,8 @@ mod tests {
     #[test]
     fn a_spike_rests_a_second_and_a_told_time_is_kept() {
         let mut cooldown = Cooldown::default();
-        let mut limited = |told: Option<u64>| {
-            cooldown.failure(FailureClass::RateLimited, told.map(Duration::from_secs), at(0))
-        };
+        let mut limited =
+            |told: Option<u64>| cooldown.failure(FailureClass::RateLimited, told.map(Duration::from_secs), at(0));
         assert_eq!((limited(None), limited(None), limited(None)), (Some(1_000), Some(2_000), Some(4_000)));
         assert_eq!(limited(Some(7)), Some(7_000));
         assert_eq!(limited(Some(86_400)), Some(3_600_000), "a probe an hour");

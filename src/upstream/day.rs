@@ -33,8 +33,7 @@ fn bounds(at: &Zoned) -> Option<Day> {
 /// The hour that `wall` lies in begins here, in `zone` (some zones are off by half an hour).
 pub(super) fn hour_start(wall: i64, zone: &TimeZone) -> i64 {
     const HOUR_MS: i64 = 3_600_000;
-    let offset =
-        Timestamp::from_millisecond(wall).map_or(0, |t| i64::from(zone.to_offset(t).seconds()) * 1_000);
+    let offset = Timestamp::from_millisecond(wall).map_or(0, |t| i64::from(zone.to_offset(t).seconds()) * 1_000);
     (wall + offset).div_euclid(HOUR_MS) * HOUR_MS - offset
 }
 

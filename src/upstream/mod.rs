@@ -18,7 +18,7 @@ mod window;
 pub use actor::UpstreamActor;
 pub use endpoint::Endpoint;
 pub use messages::{
-    ApiStatus, Forward, GetStatus, GetTokens, QuotaKind, Reconfigure, Refusal, ResetTokens, Retire, Settle,
-    Stop, StreamOptionsRefused, TokenReport,
+    ApiStatus, Forward, GetStatus, GetTokens, QuotaKind, Reconfigure, Refusal, ResetTokens, Retire, Settle, Stop,
+    StreamOptionsRefused, TokenReport,
 };
 pub use permit::Permit;

@@ -119,9 +119,7 @@ impl Quota {
     pub(super) fn room(&mut self, now: Now) -> Result<(), Refusal> {
         self.advance(now);
         let pending = self.pending();
-        if let Some(rpd) =
-            self.limits.rpd.bound().filter(|rpd| pending.saturating_add(self.used_today) >= *rpd)
-        {
+        if let Some(rpd) = self.limits.rpd.bound().filter(|rpd| pending.saturating_add(self.used_today) >= *rpd) {
             // Pending attempts may yet be refunded: then there is room again, long before midnight.
             let until = if self.used_today >= rpd { now.mono_at(self.day.end) } else { now.mono + 1_000 };
             return Err(Refusal::QuotaExhausted { which: QuotaKind::Rpd, until });
@@ -171,7 +169,7 @@ impl Quota {
         QuotaRecord {
             day_start: self.day.start,
             used_today: self.used_today,
-            log: self.log.entries().map(|(at, count)| (now.wall_at(at), count)).collect(),
+            log: self.log.coarse_entries().into_iter().map(|(at, count)| (now.wall_at(at), count)).collect(),
             granted: self.granted.saturating_add(self.reserving).saturating_add(self.pending()),
             newest_wall: self.newest_wall,
         }

@@ -63,9 +63,18 @@ impl SlidingLog {
         last.map(|e| e.at + WINDOW_MS)
     }
 
-    /// The dispatches in the window, as (time, count).
-    pub(super) fn entries(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
-        self.entries.iter().map(|e| (e.at, e.count))
+    /// The dispatches in the window as (time, count), at most 611 of them: what is saved many times a second must be
+    /// small. Rounded up, like every shared entry.
+    pub(super) fn coarse_entries(&self) -> Vec<(u64, u32)> {
+        let mut coarse: Vec<(u64, u32)> = Vec::new();
+        for Entry { at, count } in &self.entries {
+            let at = at.next_multiple_of(COARSE_MS);
+            match coarse.last_mut() {
+                Some(last) if last.0 == at => last.1 = last.1.saturating_add(*count),
+                Some(_) | None => coarse.push((at, *count)),
+            }
+        }
+        coarse
     }
 }
 

@@ -63,8 +63,7 @@ fn the_shipped_configuration_is_valid_and_its_schema_is_up_to_date() {
     let named: Value = serde_json::from_str(&shipped).expect("JSON");
     assert_eq!(named["$schema"], "./apis.schema.json");
     let schema = fs::read_to_string(format!("{root}apis.schema.json")).expect("reads");
-    let generated =
-        Launch { folder: scratch(), args: Vec::new(), env: Vec::new() }.command().arg("schema").output();
+    let generated = Launch { folder: scratch(), args: Vec::new(), env: Vec::new() }.command().arg("schema").output();
     let generated = String::from_utf8(generated.expect("ran").stdout).expect("UTF-8");
     assert!(schema == generated, "write it anew: cargo run -- schema > config/apis.schema.json");
 }
@@ -97,6 +96,38 @@ fn all_mistakes_are_told_at_once_each_with_its_place() {
         assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
     }
     assert!(!told.contains("sk-secret-1"));
+}
+
+#[test]
+fn a_mistake_of_one_kind_hides_none_of_another() {
+    let (code, told) = check(
+        r#"{
+          "server": { "prot": 1, "cors": ["x"] },
+          "apis": [
+            { "id": "a", "baseUrl": "nonsense", "apiKey": "k", "rmp": 1 },
+            { "id": "a", "baseUrl": "https://x.example", "apiKey": "${UNSET_VARIABLE}", "rpm": "60" },
+            { "id": "b", "baseUrl": 7 },
+            "c"
+          ],
+          "retry": { "maxAttempts": 0 }
+        }"#,
+    );
+    assert_eq!(code, Some(2));
+    for wanted in [
+        "server.prot: unknown field, did you mean port?",
+        "server.cors[0]: must be an origin",
+        "apis[0].rmp: unknown field, did you mean rpm?",
+        "apis[0].baseUrl: is not a URL",
+        "apis[1].id: \"a\" is the id of apis[0] too",
+        "apis[1].apiKey: the environment variable UNSET_VARIABLE is not set",
+        "apis[1].rpm: must be a whole number, is a string",
+        "apis[2].baseUrl: must be a string, is a whole number",
+        "apis[3]: must be an object, is a string",
+        "retry.maxAttempts: must be between 1 and 100, is 0",
+    ] {
+        assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
+    }
+    assert_eq!(told.lines().count(), 11, "each once:\n{told}");
 }
 
 #[test]
@@ -144,10 +175,13 @@ fn a_slip_of_syntax_is_told_with_line_and_column() {
     let (code, told) =
         check("{\n  \"server\": { \"apiKey\": \"sk-secret-1\" },\n  \"apis\": [ { \"id\": \"a\", } ]\n}");
     assert_eq!(code, Some(2));
-    assert!(told.contains("apis.json:3:26: not JSON: trailing comma"), "{told}");
+    assert!(told.contains("apis.json:3:26: not valid JSON: trailing comma"), "{told}");
     assert!(!told.contains("sk-secret-1"));
+    let (code, told) = check("{\n  \"apis\": [],\n  \"apis\": [{ \"apiKey\": \"sk-secret-1\" }]\n}");
+    assert_eq!(code, Some(2));
+    assert!(told.contains("apis.json:3:") && told.contains("the field \"apis\" stands twice"), "{told}");
     for (text, wanted) in
-        [("", "apis.json:1:0: not JSON"), ("[]", "the file: must be an object"), ("{}", "apis: is missing")]
+        [("", "apis.json:1:0: not valid JSON"), ("[]", "the file: must be an object"), ("{}", "apis: is missing")]
     {
         let (code, told) = check(text);
         assert!(code == Some(2) && told.contains(wanted), "{text:?}: {told}");
@@ -186,11 +220,8 @@ fn dotenv_is_read_and_port_and_host_override() {
     config["server"]["port"] = json!(1);
     config["apis"][0]["apiKey"] = json!("${KEY_IN_DOTENV}");
     let launch = Launch::new(&config);
-    fs::write(
-        launch.folder.join(".env"),
-        "KEY_IN_DOTENV=sk-from-dotenv-0123456789\nPORT=0\nHOST=127.0.0.1\n",
-    )
-    .expect("writes");
+    fs::write(launch.folder.join(".env"), "KEY_IN_DOTENV=sk-from-dotenv-0123456789\nPORT=0\nHOST=127.0.0.1\n")
+        .expect("writes");
     let app = launch.start();
     assert_eq!(app.chat().status, 200);
     assert_eq!(upstream.received()[0].header("authorization"), Some("Bearer sk-from-dotenv-0123456789"));

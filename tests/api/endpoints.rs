@@ -13,9 +13,7 @@ fn health_is_open_and_as_the_original_has_it() {
     let body = answer.json();
     assert_eq!((&body["status"], &body["service"]), (&json!("ok"), &json!("OpenAI API代理服务")));
     let timestamp = body["timestamp"].as_str().expect("a time");
-    assert!(
-        timestamp.len() == 24 && timestamp.ends_with('Z') && timestamp.parse::<jiff::Timestamp>().is_ok()
-    );
+    assert!(timestamp.len() == 24 && timestamp.ends_with('Z') && timestamp.parse::<jiff::Timestamp>().is_ok());
 }
 
 #[test]
@@ -60,9 +58,7 @@ fn every_answer_has_a_request_id_and_the_log_knows_it() {
     let upstream = Upstream::in_turn(vec![named, Reply::chat("hi")]);
     let app = App::on(&[&upstream]);
     assert_eq!(app.chat().header("x-request-id"), Some("req-of-the-upstream"));
-    eventually("it is logged", || {
-        app.log().contains("req-of-the-upstream /v1/chat/completions m → a attempts=1")
-    });
+    eventually("it is logged", || app.log().contains("req-of-the-upstream /v1/chat/completions m → a attempts=1"));
     let answer = app.chat();
     let ours = answer.header("x-request-id").expect("ours").to_owned();
     answer.bytes();
@@ -96,17 +92,15 @@ fn a_line_is_logged_for_each_request() {
 fn unknown_paths_and_methods_are_told_as_openai_does() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::on(&[&upstream]);
-    for path in
-        ["/", "/v1", "/v1/", "/v1/engines", "/v2/chat/completions", "/v1/chat/completions/x", "/v1//models"]
-    {
+    for path in ["/", "/v1", "/v1/", "/v1/engines", "/v2/chat/completions", "/v1/chat/completions/x", "/v1//models"] {
         assert_eq!(app.client().get(path).error(), (404, "unknown_url".into()), "{path}");
     }
     for (method, path, allow) in [
         ("GET", "/v1/chat/completions", "POST"),
         ("DELETE", "/v1/embeddings", "POST"),
         ("POST", "/v1/models", "GET"),
-        ("POST", "/health", "GET"),
-        ("TRACE", "/health", "GET"),
+        ("POST", "/health", "GET, HEAD"),
+        ("TRACE", "/health", "GET, HEAD"),
         ("GET", "/v1/token/reset", "POST"),
     ] {
         let answer = app.client().request(method, path, b"{}");

@@ -41,15 +41,12 @@ fn after_a_kill_no_count_is_lower_and_a_block_at_most_higher() {
             sent += 1;
         }
         eventually("the tokens are counted", || tokens(&app)["a"]["requests"] == sent);
-        // Long enough for the statistics, which are saved every 25 ms.
-        std::thread::sleep(std::time::Duration::from_millis(150));
+        // Long enough for the statistics, which are saved every 50 ms.
+        std::thread::sleep(std::time::Duration::from_millis(250));
         app = app.kill_and_restart();
         let counted = app.status_of("a")["usage"]["rpd"].as_u64().expect("a count");
         // A block is a fiftieth of the limit: 20.
-        assert!(
-            (sent..=sent + lost + 20).contains(&counted),
-            "round {round}: {sent} sent, {counted} counted"
-        );
+        assert!((sent..=sent + lost + 20).contains(&counted), "round {round}: {sent} sent, {counted} counted");
         lost = counted - sent;
         assert_eq!(tokens(&app)["a"]["totalTokens"], sent * 7, "round {round}");
     }

@@ -104,7 +104,7 @@ fn a_bad_file_leaves_the_old_one_serving_and_says_why() {
     let mut misspelt = config.clone();
     misspelt["apis"][0]["modelMaping"] = json!({});
     for (text, what) in [
-        (String::new(), "not JSON"),
+        (String::new(), "not valid JSON"),
         ("{\n  \"apis\": [\n".to_owned(), "apis.json:3"),
         (misspelt.to_string(), "apis[0].modelMaping: unknown field, did you mean modelMapping?"),
     ] {
@@ -118,9 +118,7 @@ fn a_bad_file_leaves_the_old_one_serving_and_says_why() {
     eventually("the file is gone", || gone(&app));
     assert_eq!(app.chat().status, 200);
     write(&app.config_file(), &config);
-    eventually("all is well again", || {
-        app.client().get("/v1/status").json()["config"]["lastError"].is_null()
-    });
+    eventually("all is well again", || app.client().get("/v1/status").json()["config"]["lastError"].is_null());
 }
 
 #[test]
@@ -224,10 +222,6 @@ fn a_key_file_that_changes_is_read_again() {
     fs::write(app.folder.join("secret.txt"), "sk-from-a-file-2\n").expect("writes");
     eventually("it is reloaded", || app.log().contains("configuration: reloaded"));
     assert_eq!(app.chat().status, 200);
-    let keys: Vec<_> =
-        upstream.received().iter().map(|r| r.header("authorization").map(str::to_owned)).collect();
-    assert_eq!(
-        keys,
-        [Some("Bearer sk-from-a-file-1".to_owned()), Some("Bearer sk-from-a-file-2".to_owned())]
-    );
+    let keys: Vec<_> = upstream.received().iter().map(|r| r.header("authorization").map(str::to_owned)).collect();
+    assert_eq!(keys, [Some("Bearer sk-from-a-file-1".to_owned()), Some("Bearer sk-from-a-file-2".to_owned())]);
 }

@@ -35,10 +35,7 @@ fn an_upstreams_failure_is_served_by_another_at_once() {
         ("an empty body", Reply::text(200, &[("content-type", "application/json")], "")),
         ("{}", Reply::json(200, &json!({}))),
         ("null", Reply::json(200, &json!(null))),
-        (
-            "no completion tokens",
-            Reply::json(200, &json!({ "choices": [], "usage": { "completion_tokens": 0 } })),
-        ),
+        ("no completion tokens", Reply::json(200, &json!({ "choices": [], "usage": { "completion_tokens": 0 } }))),
         ("an error in a 200", Reply::json(200, &json!({ "error": { "message": "x", "code": 500 } }))),
         ("half a JSON", Reply::text(200, &[("content-type", "application/json")], r#"{"choices":[{"mess"#)),
         ("a short body", Reply::raw(format!("{head}content-length: 100\r\n\r\n{{\"choices\":[]}}"))),
@@ -59,6 +56,24 @@ fn an_upstreams_failure_is_served_by_another_at_once() {
 }
 
 #[test]
+fn an_answer_that_ends_with_its_connection_is_whole() {
+    let json = r#"{"choices":[{}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
+    let events = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n\n";
+    for version in ["1.0", "1.1"] {
+        for (content_type, body) in [("application/json", json), ("text/event-stream", events)] {
+            let head = format!("HTTP/{version} 200 OK\r\ncontent-type: {content_type}\r\n\r\n");
+            let upstream = Upstream::always(Reply::raw([head.as_str(), body].concat()));
+            let app = App::on(&[&upstream]);
+            for _ in 0..3 {
+                let answer = app.client().post("/v1/chat/completions", &json!({ "model": "m", "stream": true }));
+                assert_eq!((answer.status, answer.text().as_str()), (200, body), "HTTP/{version} {content_type}");
+            }
+            assert_eq!(upstream.calls(), 3);
+        }
+    }
+}
+
+#[test]
 fn an_upstream_that_is_not_there_is_passed_over_and_costs_no_quota() {
     let good = Upstream::always(Reply::chat("good"));
     let mut config = config_of(&[&good, &good]);
@@ -74,8 +89,7 @@ fn an_upstream_that_is_not_there_is_passed_over_and_costs_no_quota() {
 fn the_callers_own_mistake_passes_through_verbatim_after_one_call() {
     for status in [400, 404, 409, 413, 422] {
         let text = r#"{"error": {"message": "temperature \u003e 2", "type":"invalid_request_error","param":"temperature","code":null}}"#;
-        let reply =
-            Reply::text(status, &[("content-type", "application/json"), ("x-request-id", "req-up")], text);
+        let reply = Reply::text(status, &[("content-type", "application/json"), ("x-request-id", "req-up")], text);
         let (bad, good, app) = beside_a_good_one(reply);
         for _ in 0..4 {
             let answer = app.chat();
@@ -86,6 +100,36 @@ fn the_callers_own_mistake_passes_through_verbatim_after_one_call() {
         let api = app.status_of("a");
         assert_eq!((&api["available"], &api["errorCount"]), (&json!(true), &json!(0)), "{status}");
     }
+}
+
+#[test]
+fn the_callers_mistake_that_comes_with_a_200_gets_its_true_status() {
+    let error = r#"{"error":{"message":"too long","code":400}}"#;
+    for reply in [
+        Reply::text(200, &[("content-type", "application/json")], error),
+        Reply::events(&[&format!("data: {error}\n\n")]),
+    ] {
+        let (bad, good, app) = beside_a_good_one(reply);
+        let answer = app.client().post("/v1/chat/completions", &json!({ "model": "m", "stream": true }));
+        assert_eq!((answer.status, answer.header("content-type")), (400, Some("application/json")));
+        assert_eq!(answer.text(), error);
+        assert_eq!((bad.calls(), good.calls()), (1, 0));
+        assert_eq!(app.status_of("a")["errorCount"], 0);
+    }
+}
+
+#[test]
+fn what_we_asked_wrongly_is_no_attempt() {
+    let upstream = Upstream::start(|request| match request.json().get("stream_options") {
+        Some(_) => Reply::error(400, "unknown field stream_options"),
+        None => Reply::events(&["data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n\n"]),
+    });
+    let mut config = config_of(&[&upstream]);
+    config["retry"] = json!({ "maxAttempts": 1 });
+    let app = App::start(&config);
+    let stream = json!({ "model": "m", "stream": true });
+    assert_eq!(app.client().post("/v1/chat/completions", &stream).status, 200);
+    assert_eq!(upstream.calls(), 2);
 }
 
 #[test]
@@ -152,11 +196,7 @@ fn a_told_wait_is_kept_and_no_longer() {
     let upstream = Upstream::in_turn(vec![limited, Reply::chat("ok")]);
     let app = App::on(&[&upstream]);
     let first = app.chat();
-    assert_eq!(
-        (first.status, first.header("retry-after")),
-        (429, Some("1")),
-        "the last upstream's own error"
-    );
+    assert_eq!((first.status, first.header("retry-after")), (429, Some("1")), "the last upstream's own error");
     assert!(first.text().contains("slow down"));
     let second = app.chat();
     assert_eq!((second.status, second.header("retry-after")), (429, Some("1")), "without a call");
@@ -168,13 +208,13 @@ fn a_told_wait_is_kept_and_no_longer() {
 
 #[test]
 fn when_all_fail_the_client_gets_the_last_upstreams_error() {
-    let text =
-        r#"{"error":{"message":"the engine is down","type":"server_error","param":null,"code":"engine"}}"#;
+    let text = r#"{"error":{"message":"the engine is down","type":"server_error","param":null,"code":"engine"}}"#;
     let reply = Reply::text(500, &[("content-type", "application/json"), ("x-request-id", "req-last")], text);
     let (first, second) = (Upstream::always(reply.clone()), Upstream::always(reply));
     let app = App::on(&[&first, &second]);
     let answer = app.chat();
     assert_eq!((answer.status, answer.header("x-request-id")), (500, Some("req-last")));
+    assert_eq!(answer.header("x-should-retry"), Some("false"), "a client need not try them all again");
     assert_eq!(answer.text(), text);
     assert_eq!((first.calls(), second.calls()), (1, 1), "each once");
 }
@@ -183,11 +223,7 @@ fn when_all_fail_the_client_gets_the_last_upstreams_error() {
 fn where_no_upstream_has_a_word_the_error_is_ours() {
     let gone = Upstream::always(Reply::drop());
     let answer = App::on(&[&gone]).chat();
-    assert_eq!(
-        answer.header("x-should-retry"),
-        Some("false"),
-        "our tries are used up: the client's come on top"
-    );
+    assert_eq!(answer.header("x-should-retry"), Some("false"), "our tries are used up: the client's come on top");
     assert_eq!(answer.error(), (502, "upstream_failed".into()));
 
     let silent = Upstream::always(Reply::chat("late").after(Duration::from_secs(5)));
@@ -212,8 +248,7 @@ fn at_most_so_many_upstreams_are_tried_as_configured() {
 #[test]
 fn a_kept_connection_that_the_upstream_has_closed_costs_the_client_nothing() {
     // Says that it keeps the connection, and closes it when a second request comes on it.
-    let upstream =
-        Upstream::start(|request| if request.nth == 0 { Reply::chat("hi") } else { Reply::drop() });
+    let upstream = Upstream::start(|request| if request.nth == 0 { Reply::chat("hi") } else { Reply::drop() });
     let app = App::on(&[&upstream]);
     for _ in 0..10 {
         assert_eq!(app.chat().status, 200);

@@ -62,11 +62,7 @@ fn every_way_to_write_a_base_url_reaches_every_operation() {
             let answer = app.client().post(&format!("/v1{path}"), &json!({ "model": "m" }));
             assert_eq!(answer.status, 200, "{path}");
             let asked = &upstream.received()[before];
-            assert_eq!(
-                (asked.method.as_str(), asked.path.as_str()),
-                ("POST", &*format!("{root}{path}")),
-                "{base}"
-            );
+            assert_eq!((asked.method.as_str(), asked.path.as_str()), ("POST", &*format!("{root}{path}")), "{base}");
             assert_eq!(upstream.calls(), before + 1, "{path}: one call");
         }
     }
@@ -112,14 +108,10 @@ fn the_pools_own_list_of_models_is_the_union_of_what_clients_may_ask_for() {
     let app = App::start(&config);
     let list = app.client().get("/v1/models").json();
     assert_eq!(list["object"], "list");
-    let ids: Vec<&Value> =
-        list["data"].as_array().expect("a list").iter().map(|model| &model["id"]).collect();
+    let ids: Vec<&Value> = list["data"].as_array().expect("a list").iter().map(|model| &model["id"]).collect();
     assert_eq!(ids, ["a/with/slashes", "alias", "b", "shared"]);
     for model in list["data"].as_array().expect("a list") {
-        assert!(
-            model["object"] == "model" && model["created"].is_i64() && model["owned_by"].is_string(),
-            "{model}"
-        );
+        assert!(model["object"] == "model" && model["created"].is_i64() && model["owned_by"].is_string(), "{model}");
     }
     for path in ["/v1/models/alias", "/v1/models/a/with/slashes", "/v1/models/a%2Fwith%2Fslashes"] {
         assert_eq!(app.client().get(path).status, 200, "{path}");
@@ -187,16 +179,8 @@ fn a_disabled_upstream_is_never_asked() {
 fn what_is_no_request_is_a_400_without_a_call() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::on(&[&upstream]);
-    for body in [
-        "",
-        "{",
-        "[]",
-        "null",
-        "\"m\"",
-        r#"{"messages":[]}"#,
-        r#"{"model":1}"#,
-        r#"{"model":"m","model":"n"}"#,
-    ] {
+    for body in ["", "{", "[]", "null", "\"m\"", r#"{"messages":[]}"#, r#"{"model":1}"#, r#"{"model":"m","model":"n"}"#]
+    {
         let answer = app.client().request("POST", "/v1/chat/completions", body.as_bytes());
         assert_eq!(answer.error().0, 400, "{body}");
     }

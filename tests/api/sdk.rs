@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, KEY, Launch, Reply, Step, Upstream, scratch};
+use crate::helpers::{App, KEY, Launch, Received, Reply, Step, Upstream, scratch};
 
 /// What every model says, in the pieces that a stream brings it in.
 const SAID: [&str; 4] = ["Grüße, ", "世界 ", "🎉 ", "– done."];
@@ -51,34 +51,19 @@ impl Sdk {
             Sdk::Python => (tools.join("venv/bin/python"), "python_sdk.py", "venv/installed.txt"),
             Sdk::Node => (PathBuf::from("node"), "node_sdk.mjs", "node/installed.json"),
         };
-        assert!(
-            tools.join(stamp).exists(),
-            "no OpenAI SDKs in {}: run tests/run, which installs them",
-            tools.display()
-        );
+        let missing = format!("no OpenAI SDKs in {}: run tests/run, which installs them", tools.display());
+        assert!(tools.join(stamp).exists(), "{missing}");
         // Bounded, as an SDK may sleep for hours before it tries again.
         let mut command = Command::new("timeout");
-        command
-            .arg("120")
-            .arg(interpreter)
-            .arg(format!("{}/tests/sdk/{program}", env!("CARGO_MANIFEST_DIR")))
-            .arg(against);
+        let file = format!("{}/tests/sdk/{program}", env!("CARGO_MANIFEST_DIR"));
+        command.arg("120").arg(interpreter).args([&file, against]);
         // SDKs read their base URL, key and proxies from the environment.
-        command
-            .env_clear()
-            .envs(["PATH", "HOME"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-        command
-            .env("BASE_URL", format!("http://127.0.0.1:{port}/v1"))
-            .env("API_KEY", key)
-            .env("API_TOGETHER_TOOLS", tools);
+        let kept = ["PATH", "HOME"].iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.env_clear().envs(kept).env("API_TOGETHER_TOOLS", tools);
+        command.env("BASE_URL", format!("http://127.0.0.1:{port}/v1")).env("API_KEY", key);
         let output = command.output().expect("timeout is there");
-        let said = [output.stdout, output.stderr].concat();
-        assert!(
-            output.status.success(),
-            "{program} {against}: {}\n{}",
-            output.status,
-            String::from_utf8_lossy(&said)
-        );
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{program} {against}: {}\n{said}", output.status);
     }
 }
 
@@ -93,7 +78,7 @@ struct Pool {
 
 impl Pool {
     fn start() -> Pool {
-        let open = Upstream::start(|request| answer(&request.path, &request.json()));
+        let open = Upstream::start(answer);
         let beginning = chunk(&json!({ "content": "Half of" }), &Value::Null);
         let breaking = Upstream::always(Reply::stream(vec![Step::event(&beginning.to_string())], false));
         let failing = [
@@ -127,9 +112,8 @@ impl Pool {
         sdk.run("pool", self.app.port, KEY);
 
         let open = self.open.received();
-        let pairs = self.failing.iter().flat_map(|(_, pair)| pair);
-        for request in open.iter().cloned().chain(pairs.chain([&self.breaking]).flat_map(Upstream::received))
-        {
+        let others = self.failing.iter().flat_map(|(_, pair)| pair).chain([&self.breaking]);
+        for request in others.flat_map(Upstream::received).chain(open.clone()) {
             assert_eq!(request.header("authorization"), Some("Bearer sk-upstream-0123456789"), "{request:?}");
             for kept in ["openai-organization", "openai-project"] {
                 assert_eq!(request.header(kept), None, "the client's own {kept} went up: {request:?}");
@@ -139,11 +123,8 @@ impl Pool {
         let calls = |model: &str| open.iter().filter(|request| request.json()["model"] == model).count();
         assert_eq!([calls("strict"), calls("scarce-minute"), calls("scarce-day")], [1, 1, 1]);
         for (model, pair) in &self.failing {
-            assert_eq!(
-                pair.each_ref().map(Upstream::calls),
-                [1, 1],
-                "each upstream of {model} is tried once"
-            );
+            let tries = pair.each_ref().map(Upstream::calls);
+            assert_eq!(tries, [1, 1], "each upstream of {model} is tried once");
         }
     }
 }
@@ -155,9 +136,10 @@ fn far_from_midnight() -> &'static str {
 }
 
 /// Answers as OpenAI does.
-fn answer(path: &str, asked: &Value) -> Reply {
+fn answer(request: &Received) -> Reply {
+    let asked = request.json();
     let model = asked["model"].as_str().unwrap_or_default();
-    match (path, asked["stream"] == true) {
+    match (request.path.as_str(), asked["stream"] == true) {
         ("/v1/chat/completions", _) if model == "strict" => identified(
             400,
             &json!({ "error": {
@@ -198,7 +180,7 @@ fn answer(path: &str, asked: &Value) -> Reply {
             let head = b"HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ncontent-length: 10240\r\n\r\n";
             Reply::raw([head.as_slice(), &(0..=255).collect::<Vec<u8>>().repeat(40)].concat())
         }
-        _ => Reply::error(404, &format!("nothing at {path}")),
+        _ => Reply::error(404, "there is nothing here"),
     }
 }
 
@@ -248,7 +230,8 @@ fn chat_events(with_usage: bool) -> Reply {
 /// The object of the Responses API.
 fn response(status: &str) -> Value {
     let text = json!({ "type": "output_text", "text": SAID.concat(), "annotations": [] });
-    let message = json!({ "type": "message", "id": "msg-1", "role": "assistant", "status": "completed", "content": [text] });
+    let message =
+        json!({ "type": "message", "id": "msg-1", "role": "assistant", "status": "completed", "content": [text] });
     json!({
         "id": "resp-1", "object": "response", "created_at": 1, "model": "m", "status": status, "error": null,
         "output": [message], "parallel_tool_calls": true, "tool_choice": "auto", "tools": [],
@@ -298,8 +281,7 @@ impl Demo {
         let mut child = command.spawn().expect("starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let address = (&mut stdout).lines().map_while(Result::ok).find_map(|line| {
-            let digits =
-                line.split_once("listening on 127.0.0.1:")?.1.split(|c: char| !c.is_ascii_digit()).next()?;
+            let digits = line.split_once("listening on 127.0.0.1:")?.1.split(|c: char| !c.is_ascii_digit()).next()?;
             digits.parse().ok()
         });
         let port = address.unwrap_or_else(|| {

@@ -62,13 +62,8 @@ fn usage_is_asked_for_and_taken_out_again_when_the_client_did_not_ask() {
     let upstream = Upstream::start(move |request| {
         assert_eq!(request.json()["stream_options"], json!({ "include_usage": true }));
         let with_null = |event: &str| Step::event(&event.replacen("}]}", r#"}],"usage":null}"#, 1));
-        let steps = vec![
-            with_null(ROLE),
-            with_null(&content("a")),
-            with_null(STOP),
-            Step::event(usage),
-            Step::event("[DONE]"),
-        ];
+        let steps =
+            vec![with_null(ROLE), with_null(&content("a")), with_null(STOP), Step::event(usage), Step::event("[DONE]")];
         Reply::stream(steps, true)
     });
     let app = App::on(&[&upstream]);
@@ -81,9 +76,7 @@ fn usage_is_asked_for_and_taken_out_again_when_the_client_did_not_ask() {
     let asked = json!({ "model": "m", "stream": true, "stream_options": { "include_usage": true } });
     let text = app.client().post("/v1/chat/completions", &asked).text();
     assert!(text.contains(usage) && text.contains(r#""usage":null"#), "{text}");
-    eventually("it is counted too", || {
-        app.client().get("/v1/token/stats").json()["summary"]["totalTokens"] == 66
-    });
+    eventually("it is counted too", || app.client().get("/v1/token/stats").json()["summary"]["totalTokens"] == 66);
 }
 
 #[test]
@@ -166,8 +159,12 @@ fn a_stream_that_fails_in_its_middle_ends_with_an_error_event_and_no_done() {
     let cut = vec![Step::event(&content("a")), Step::Pause(Duration::from_millis(50))];
     let mut stalled = cut.clone();
     stalled.push(Step::Pause(Duration::from_secs(9)));
+    let mut halved = cut.clone();
+    halved.push(Step::chunk(b"data: {\"choices\":[{\"del"));
     for (what, reply) in [
         ("cut", Reply::stream(cut.clone(), false)),
+        ("cut within an event", Reply::stream(halved.clone(), false)),
+        ("ended within an event", Reply::stream(halved, true)),
         ("ended without a mark", Reply::stream(cut, true)),
         ("stalled", Reply::stream(stalled, true)),
     ] {
@@ -183,6 +180,20 @@ fn a_stream_that_fails_in_its_middle_ends_with_an_error_event_and_no_done() {
         assert!(error["error"]["message"].is_string(), "{what}: {text}");
         assert!(!text.contains("[DONE]"), "{what}");
         eventually("it counts as a failure", || app.status_of("a")["errorCount"] == 1);
+    }
+}
+
+#[test]
+fn what_an_upstream_compresses_against_our_wish_passes_untouched() {
+    // gzip of anything; what matters is that nobody looks for events in it.
+    let zipped: Vec<u8> = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0].iter().copied().cycle().take(4_000).collect();
+    for content_type in ["text/event-stream", "application/json"] {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-encoding: gzip\r\n");
+        let length = format!("content-length: {}\r\n\r\n", zipped.len());
+        let upstream = Upstream::always(Reply::raw([head.as_bytes(), length.as_bytes(), &zipped].concat()));
+        let answer = stream(&App::on(&[&upstream]));
+        assert_eq!((answer.status, answer.header("content-encoding")), (200, Some("gzip")), "{content_type}");
+        assert!(answer.bytes() == zipped, "{content_type}");
     }
 }
 
@@ -206,8 +217,7 @@ fn an_upstream_that_ends_with_a_reason_and_no_done_is_whole() {
 
 #[test]
 fn a_client_that_hangs_up_ends_the_upstreams_call_within_a_second() {
-    let endless =
-        || (0..1_000).flat_map(|_| [Step::event(&content("x")), Step::Pause(Duration::from_millis(20))]);
+    let endless = || (0..1_000).flat_map(|_| [Step::event(&content("x")), Step::Pause(Duration::from_millis(20))]);
     let upstream = Upstream::start(move |request| match request.json()["stream"] == true {
         true => Reply::stream(endless().collect(), true),
         false => Reply::chat("late").held(),
@@ -234,16 +244,9 @@ fn a_client_that_hangs_up_ends_the_upstreams_call_within_a_second() {
         assert!(start.elapsed() < Duration::from_secs(1));
     }
     let api = app.status_of("a");
-    assert_eq!(
-        (&api["errorCount"], &api["usage"]["rpd"]),
-        (&json!(0), &json!(2)),
-        "no fault of the upstream"
-    );
+    assert_eq!((&api["errorCount"], &api["usage"]["rpd"]), (&json!(0), &json!(2)), "no fault of the upstream");
     let stats = app.client().get("/v1/token/stats").json();
-    assert!(
-        stats["detailedStats"]["a"]["estimatedTokens"].as_u64() > Some(0),
-        "what was seen is counted: {stats}"
-    );
+    assert!(stats["detailedStats"]["a"]["estimatedTokens"].as_u64() > Some(0), "what was seen is counted: {stats}");
 }
 
 #[test]
@@ -270,7 +273,8 @@ fn a_client_that_does_not_read_holds_the_upstream_back_and_not_the_memory() {
 
 #[test]
 fn a_responses_stream_tells_its_usage_and_gets_no_stream_options() {
-    let done = r#"{"type":"response.completed","response":{"usage":{"input_tokens":5,"output_tokens":6,"total_tokens":11}}}"#;
+    let done =
+        r#"{"type":"response.completed","response":{"usage":{"input_tokens":5,"output_tokens":6,"total_tokens":11}}}"#;
     let text = format!(
         "event: response.created\ndata: {{\"type\":\"response.created\"}}\n\n\
          event: response.output_text.delta\ndata: {{\"type\":\"response.output_text.delta\",\"delta\":\"a\"}}\n\n\
@@ -281,16 +285,13 @@ fn a_responses_stream_tells_its_usage_and_gets_no_stream_options() {
     let answer = app.client().post("/v1/responses", &json!({ "model": "m", "stream": true, "input": "x" }));
     assert_eq!(answer.text(), text);
     assert_eq!(upstream.received()[0].json().get("stream_options"), None);
-    eventually("it is counted", || {
-        app.client().get("/v1/token/stats").json()["summary"]["totalTokens"] == 11
-    });
+    eventually("it is counted", || app.client().get("/v1/token/stats").json()["summary"]["totalTokens"] == 11);
 }
 
 #[test]
 fn sound_and_large_answers_pass_whole() {
     let sound: Vec<u8> = (0..3_000_000_u32).map(|i| (i % 251) as u8).collect();
-    let head =
-        format!("HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ncontent-length: {}\r\n\r\n", sound.len());
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ncontent-length: {}\r\n\r\n", sound.len());
     let upstream = Upstream::always(Reply::raw([head.as_bytes(), &sound].concat()).kept());
     let app = App::on(&[&upstream]);
     let answer = app.client().post("/v1/audio/speech", &json!({ "model": "m", "input": "x" }));

@@ -61,8 +61,8 @@ fn statistics_are_reset_for_one_or_for_all_and_quotas_stay() {
     assert_eq!((&left["summary"]["totalTokens"], left["detailedStats"].get("a")), (&json!(7), None));
     assert_eq!(app.status_of("a")["usage"]["rpd"], 1, "what was sent was sent");
 
-    // Long enough for the other's statistics, which are saved every 25 ms.
-    std::thread::sleep(std::time::Duration::from_millis(150));
+    // Long enough for the other's statistics, which are saved every 50 ms.
+    std::thread::sleep(std::time::Duration::from_millis(250));
     let app = app.kill_and_restart();
     assert_eq!(stats(&app)["summary"]["totalTokens"], 7, "a reset is for good");
     assert_eq!(app.client().request("POST", "/v1/token/reset", b"").status, 200);

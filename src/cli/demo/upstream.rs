@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_web::web::{Bytes, Data, Json};
 use actix_web::{App, HttpResponse, HttpServer, web};
+use base64::Engine;
 use futures_util::stream::{self, Stream, StreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -68,7 +69,8 @@ struct StreamOptions {
 async fn chat(demo: Data<Demo>, Json(asked): Json<Chat>) -> HttpResponse {
     let nth = demo.requests.fetch_add(1, Ordering::Relaxed) + 1;
     if demo.temper == Temper::Moody && nth.is_multiple_of(3) {
-        let error = json!({ "error": { "message": "the demo is in a bad mood", "type": "server_error", "code": null } });
+        let error =
+            json!({ "error": { "message": "the demo is in a bad mood", "type": "server_error", "code": null } });
         return HttpResponse::ServiceUnavailable().json(error);
     }
     let words = reply(&asked, demo.temper);
@@ -86,8 +88,7 @@ async fn chat(demo: Data<Demo>, Json(asked): Json<Chat>) -> HttpResponse {
 }
 
 fn reply(asked: &Chat, temper: Temper) -> Vec<String> {
-    let said =
-        asked.messages.last().and_then(|m| m.get("content")).and_then(Value::as_str).unwrap_or("nothing");
+    let said = asked.messages.last().and_then(|m| m.get("content")).and_then(Value::as_str).unwrap_or("nothing");
     let text = format!("Hello from the {temper:?} demo API. You said: {said} (No account was harmed.)");
     text.split_inclusive(' ').map(str::to_owned).collect()
 }
@@ -111,13 +112,9 @@ fn events(model: &str, words: Vec<String>, usage: Option<Value>) -> Vec<String> 
     };
     // With usage asked for, every chunk has the field: null, but for the last.
     let none_yet = usage.as_ref().map(|_| Value::Null);
-    let choice =
-        |delta: Value, reason: Value| json!([{ "index": 0, "delta": delta, "finish_reason": reason }]);
-    let mut events =
-        vec![chunk(choice(json!({ "role": "assistant", "content": "" }), Value::Null), none_yet.as_ref())];
-    events.extend(
-        words.iter().map(|word| chunk(choice(json!({ "content": word }), Value::Null), none_yet.as_ref())),
-    );
+    let choice = |delta: Value, reason: Value| json!([{ "index": 0, "delta": delta, "finish_reason": reason }]);
+    let mut events = vec![chunk(choice(json!({ "role": "assistant", "content": "" }), Value::Null), none_yet.as_ref())];
+    events.extend(words.iter().map(|word| chunk(choice(json!({ "content": word }), Value::Null), none_yet.as_ref())));
     events.push(chunk(choice(json!({}), json!("stop")), none_yet.as_ref()));
     events.extend(usage.map(|usage| chunk(json!([]), Some(&usage))));
     events.push("data: [DONE]\n\n".to_owned());
@@ -136,6 +133,8 @@ fn paced(events: Vec<String>) -> impl Stream<Item = Result<Bytes, io::Error>> {
 struct Embed {
     model: String,
     input: Value,
+    #[serde(default)]
+    encoding_format: Option<String>,
 }
 
 async fn embeddings(Json(asked): Json<Embed>) -> HttpResponse {
@@ -144,7 +143,7 @@ async fn embeddings(Json(asked): Json<Embed>) -> HttpResponse {
     let data: Vec<Value> = texts
         .iter()
         .enumerate()
-        .map(|(index, text)| json!({ "object": "embedding", "index": index, "embedding": embed(text) }))
+        .map(|(index, text)| json!({ "object": "embedding", "index": index, "embedding": encoded(&embed(text), &asked) }))
         .collect();
     let tokens: usize = texts.iter().map(|text| text.len().div_ceil(4)).sum();
     HttpResponse::Ok().json(json!({
@@ -153,15 +152,24 @@ async fn embeddings(Json(asked): Json<Embed>) -> HttpResponse {
     }))
 }
 
+/// Numbers, or their little-endian bytes in base64, as clients ask for by default.
+fn encoded(numbers: &[f32], asked: &Embed) -> Value {
+    if asked.encoding_format.as_deref() != Some("base64") {
+        return json!(numbers);
+    }
+    let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+    json!(base64::engine::general_purpose::STANDARD.encode(bytes))
+}
+
 /// Eight numbers of length 1 that depend on the text and mean nothing.
-fn embed(text: &str) -> Vec<f64> {
-    let mut sums = [0.0_f64; 8];
+fn embed(text: &str) -> Vec<f32> {
+    let mut sums = [0.0_f32; 8];
     for (sum, byte) in (0..8).cycle().zip(text.bytes()) {
         if let Some(sum) = sums.get_mut(sum) {
-            *sum += f64::from(byte);
+            *sum += f32::from(byte);
         }
     }
-    let length = sums.iter().map(|x| x * x).sum::<f64>().sqrt().max(1.0);
+    let length = sums.iter().map(|x| x * x).sum::<f32>().sqrt().max(1.0);
     sums.iter().map(|x| x / length).collect()
 }
 

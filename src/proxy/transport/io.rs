@@ -7,9 +7,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use actix_web::rt::net::{ActixStream, Ready, TcpStream};
+use actix_web::web::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
+use super::head;
 use crate::types::{Now, WriteStamp, Written};
 
 tokio::task_local! {
@@ -79,6 +81,10 @@ pub(super) struct UpstreamIo {
     /// Something was written since the last read.
     writing: bool,
     reused: bool,
+    /// What has come of a response's head, while that is not whole.
+    head: Option<Vec<u8>>,
+    /// What has come and awc has not read yet.
+    unread: Bytes,
 }
 
 #[derive(Debug)]
@@ -87,18 +93,33 @@ enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// Calls the same method of whichever stream it is.
+macro_rules! delegate {
+    ($self:expr, $method:ident, $($argument:expr),*) => {
+        match &mut $self.stream {
+            Stream::Plain(socket) => Pin::new(socket).$method($($argument),*),
+            Stream::Tls(session) => Pin::new(session).$method($($argument),*),
+        }
+    };
+}
+
 impl UpstreamIo {
     pub(super) fn plain(socket: TcpStream) -> Self {
-        UpstreamIo { stream: Stream::Plain(socket), served: false, writing: false, reused: false }
+        UpstreamIo::new(Stream::Plain(socket))
     }
 
     pub(super) fn tls(session: TlsStream<TcpStream>) -> Self {
-        UpstreamIo { stream: Stream::Tls(Box::new(session)), served: false, writing: false, reused: false }
+        UpstreamIo::new(Stream::Tls(Box::new(session)))
+    }
+
+    fn new(stream: Stream) -> Self {
+        UpstreamIo { stream, served: false, writing: false, reused: false, head: None, unread: Bytes::new() }
     }
 
     fn before_write(&mut self) {
         if !std::mem::replace(&mut self.writing, true) {
             self.reused = self.served;
+            self.head = Some(Vec::new());
         }
         let reused = self.reused;
         witness(|wire| wire.writing(reused));
@@ -114,6 +135,34 @@ impl UpstreamIo {
         }
     }
 
+    /// Gathers a response's head and makes it ready for awc. `Ready` when there is something for awc to read.
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(mut head) = self.head.take() {
+            let mut space = [0; 4_096];
+            let mut buf = ReadBuf::new(&mut space);
+            let read = delegate!(self, poll_read, cx, &mut buf);
+            head.extend_from_slice(buf.filled());
+            self.after_read(buf.filled().len());
+            match (read, head::end(&head)) {
+                (Poll::Ready(Ok(())), Some(end)) => {
+                    head::mark_close_delimited(head.get_mut(..end).unwrap_or_default());
+                    self.unread = head.into();
+                }
+                // An early end, or no head of HTTP: awc is to judge it.
+                (Poll::Ready(Ok(())), None) if buf.filled().is_empty() || head.len() > head::LARGEST_HEAD => {
+                    self.unread = head.into();
+                }
+                (Poll::Ready(Ok(())), None) => self.head = Some(head),
+                (Poll::Ready(Err(error)), _) => return Poll::Ready(Err(error)),
+                (Poll::Pending, _) => {
+                    self.head = Some(head);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     fn socket(&self) -> &TcpStream {
         match &self.stream {
             Stream::Plain(socket) => socket,
@@ -122,22 +171,14 @@ impl UpstreamIo {
     }
 }
 
-/// Calls the same method of whichever stream it is.
-macro_rules! delegate {
-    ($self:expr, $method:ident, $($argument:expr),*) => {
-        match &mut $self.stream {
-            Stream::Plain(socket) => Pin::new(socket).$method($($argument),*),
-            Stream::Tls(session) => Pin::new(session).$method($($argument),*),
-        }
-    };
-}
-
 impl AsyncRead for UpstreamIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        std::task::ready!(self.poll_head(cx))?;
+        if !self.unread.is_empty() {
+            let n = self.unread.len().min(buf.remaining());
+            buf.put_slice(&self.unread.split_to(n));
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let read = delegate!(self, poll_read, cx, buf);
         self.after_read(buf.filled().len() - before);

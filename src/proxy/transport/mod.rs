@@ -4,6 +4,7 @@
 //! a request was written and a retry whether a reused connection was stale.
 
 mod connector;
+mod head;
 mod io;
 
 use std::cell::RefCell;

@@ -87,12 +87,8 @@ fn a_clean_stop_is_exact() {
     quota.release_grant();
     let record = quota.record(at(10_000));
     // The process begins anew: its monotonic clock does too.
-    let mut after = Quota::restore(
-        quota.limits,
-        TimeZone::UTC,
-        Some(&record),
-        Now { mono: 120_000, wall: at(64_500).wall },
-    );
+    let mut after =
+        Quota::restore(quota.limits, TimeZone::UTC, Some(&record), Now { mono: 120_000, wall: at(64_500).wall });
     assert_eq!(after.usage(Now { mono: 120_000, wall: at(64_500).wall }), (3, 7));
 }
 

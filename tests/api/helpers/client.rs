@@ -90,8 +90,7 @@ impl Response {
     fn read(mut stream: BufReader<TcpStream>) -> io::Result<Response> {
         let mut line = String::new();
         stream.read_line(&mut line)?;
-        let status =
-            line.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let status = line.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or(io::ErrorKind::UnexpectedEof)?;
         let mut headers = Vec::new();
         loop {
             let mut line = String::new();
@@ -190,8 +189,7 @@ impl Body {
             Framing::Chunked => {
                 let mut size = String::new();
                 self.stream.read_line(&mut size)?;
-                let size =
-                    usize::from_str_radix(size.trim(), 16).map_err(|_| io::ErrorKind::UnexpectedEof)?;
+                let size = usize::from_str_radix(size.trim(), 16).map_err(|_| io::ErrorKind::UnexpectedEof)?;
                 let mut piece = vec![0; size + 2];
                 self.stream.read_exact(&mut piece)?;
                 piece.truncate(size);

@@ -79,10 +79,7 @@ impl Reply {
 
     /// An error as OpenAI writes it.
     pub fn error(status: u16, message: &str) -> Reply {
-        Reply::json(
-            status,
-            &json!({ "error": { "message": message, "type": "t", "param": null, "code": null } }),
-        )
+        Reply::json(status, &json!({ "error": { "message": message, "type": "t", "param": null, "code": null } }))
     }
 
     /// A stream of events, each a chunk of its own, whole.
@@ -92,8 +89,7 @@ impl Reply {
 
     /// A chunked event stream made of steps; with its last chunk, or cut off.
     pub fn stream(steps: Vec<Step>, whole: bool) -> Reply {
-        let head =
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
         let mut all = vec![Step::Bytes(head.to_vec())];
         all.extend(steps);
         if whole {
@@ -281,8 +277,7 @@ fn receive(reader: &mut BufReader<TcpStream>, nth: usize) -> Option<Received> {
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let length =
-        headers.iter().find(|(n, _)| n == "content-length").map_or(0, |(_, v)| v.parse().expect("a length"));
+    let length = headers.iter().find(|(n, _)| n == "content-length").map_or(0, |(_, v)| v.parse().expect("a length"));
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some(Received { method, path, headers, body, nth })

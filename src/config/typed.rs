@@ -1,0 +1,61 @@
+//! A document as typed values, part by part: what is wrong in one part hides no problem of another.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::file::{ApiFile, RetryFile, ServerFile};
+use super::load::Problem;
+
+/// The parts of a configuration file that can be understood.
+pub(super) struct Typed {
+    pub(super) server: ServerFile,
+    /// With the place of each in the list.
+    pub(super) apis: Vec<(usize, ApiFile)>,
+    pub(super) retry: RetryFile,
+}
+
+impl Typed {
+    /// Takes a document apart. Fields that `problems` names already are left out; if nothing else is wrong with a part,
+    /// it can still be judged by its other fields.
+    pub(super) fn salvage(mut document: Value, problems: &mut Vec<Problem>) -> Typed {
+        let mut part = |name: &str| document.get_mut(name).map(Value::take).unwrap_or_default();
+        let (server, retry, apis) = (part("server"), part("retry"), part("apis"));
+        let apis = match apis {
+            Value::Array(apis) => apis,
+            // Missing, or no list: `problems` says so.
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Vec::new(),
+        };
+        Typed {
+            server: typed("server", server, problems).unwrap_or_default(),
+            retry: typed("retry", retry, problems).unwrap_or_default(),
+            apis: apis
+                .into_iter()
+                .enumerate()
+                .filter_map(|(i, api)| Some((i, typed(&format!("apis[{i}]"), api, problems)?)))
+                .collect(),
+        }
+    }
+}
+
+fn typed<T: DeserializeOwned>(at: &str, mut part: Value, problems: &mut Vec<Problem>) -> Option<T> {
+    if part.is_null() {
+        return None;
+    }
+    let mut spoiled = false;
+    for problem in problems.iter().filter_map(|problem| problem.at().strip_prefix(at)) {
+        let field = problem.trim_start_matches('.').split(['.', '[']).next().unwrap_or_default();
+        if let Some(fields) = part.as_object_mut() {
+            fields.remove(field);
+        }
+        spoiled = true;
+    }
+    match serde_json::from_value(part) {
+        Ok(typed) => Some(typed),
+        Err(_) if spoiled => None,
+        // What the schema lets through and the types don't: numbers that are too large.
+        Err(e) => {
+            problems.push(Problem::new(at, e.to_string()));
+            None
+        }
+    }
+}
