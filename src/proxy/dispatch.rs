@@ -58,7 +58,7 @@ pub async fn dispatch(
         match attempt(&pool.clients, &permit, &request).await {
             Ok(answer) => return Ok(body::relay(answer, permit, request.body_len(), log)),
             Err(failed) => {
-                log::debug!("{}: attempt failed: {}", permit.endpoint.api, failed.failure);
+                log::warn!("{}: attempt failed: {}", permit.endpoint.api, failed.failure);
                 if failed.failure.class.same_upstream_again() && repeats < MAX_REPEATS {
                     repeats += 1;
                 } else {

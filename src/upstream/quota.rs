@@ -178,6 +178,7 @@ impl Quota {
     /// Gives back what was granted and not used: the record that follows is exact.
     pub(super) fn release_grant(&mut self) {
         self.granted = 0;
+        self.reserving = 0;
     }
 
     /// Attempts in the last minute and today, those on the way included.

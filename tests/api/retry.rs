@@ -192,14 +192,14 @@ fn a_success_begins_the_count_of_failures_anew() {
 
 #[test]
 fn a_told_wait_is_kept_and_no_longer() {
-    let limited = Reply::text(429, &[("retry-after", "1")], r#"{"error":{"message":"slow down"}}"#);
+    let limited = Reply::text(429, &[("retry-after", "2")], r#"{"error":{"message":"slow down"}}"#);
     let upstream = Upstream::in_turn(vec![limited, Reply::chat("ok")]);
     let app = App::on(&[&upstream]);
     let first = app.chat();
-    assert_eq!((first.status, first.header("retry-after")), (429, Some("1")), "the last upstream's own error");
+    assert_eq!((first.status, first.header("retry-after")), (429, Some("2")), "the last upstream's own error");
     assert!(first.text().contains("slow down"));
     let second = app.chat();
-    assert_eq!((second.status, second.header("retry-after")), (429, Some("1")), "without a call");
+    assert_eq!((second.status, second.header("retry-after")), (429, Some("2")), "without a call");
     assert_eq!(upstream.calls(), 1);
     assert_eq!(app.status_of("a")["unavailableReason"], "cooldown");
     eventually("the wait is over", || app.status_of("a")["available"] == true);

@@ -1,5 +1,7 @@
 //! Which upstream is asked for what, and how.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::helpers::{App, Reply, Upstream, config_of, eventually};
@@ -125,6 +127,7 @@ fn an_upstream_without_a_list_of_models_is_asked_for_it() {
     let upstream = Upstream::start(|request| match request.path.as_str() {
         "/v1/models" => {
             Reply::json(200, &json!({ "object": "list", "data": [{ "id": "told-1" }, { "id": "told-2" }] }))
+                .after(Duration::from_millis(400))
         }
         _ => Reply::chat("hi"),
     });
@@ -179,8 +182,17 @@ fn a_disabled_upstream_is_never_asked() {
 fn what_is_no_request_is_a_400_without_a_call() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::on(&[&upstream]);
-    for body in ["", "{", "[]", "null", "\"m\"", r#"{"messages":[]}"#, r#"{"model":1}"#, r#"{"model":"m","model":"n"}"#]
-    {
+    for body in [
+        "",
+        "{",
+        "[]",
+        r#"["m",true,{}]"#,
+        "null",
+        "\"m\"",
+        r#"{"messages":[]}"#,
+        r#"{"model":1}"#,
+        r#"{"model":"m","model":"n"}"#,
+    ] {
         let answer = app.client().request("POST", "/v1/chat/completions", body.as_bytes());
         assert_eq!(answer.error().0, 400, "{body}");
     }

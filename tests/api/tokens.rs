@@ -50,6 +50,8 @@ fn statistics_are_reset_for_one_or_for_all_and_quotas_stay() {
     let app = App::start(&config);
     assert_eq!((app.chat().status, app.chat().status), (200, 200));
     eventually("both are counted", || stats(&app)["summary"]["totalRequests"] == 2);
+    // Long enough for the statistics to be saved, which they are 50 ms after a change: a reset must undo that.
+    std::thread::sleep(std::time::Duration::from_millis(250));
     let reset = |body: &str| app.client().request("POST", "/v1/token/reset", body.as_bytes());
 
     assert_eq!(reset(r#"{"apiId":"none"}"#).error(), (404, "unknown_api".into()));
@@ -61,8 +63,6 @@ fn statistics_are_reset_for_one_or_for_all_and_quotas_stay() {
     assert_eq!((&left["summary"]["totalTokens"], left["detailedStats"].get("a")), (&json!(7), None));
     assert_eq!(app.status_of("a")["usage"]["rpd"], 1, "what was sent was sent");
 
-    // Long enough for the other's statistics, which are saved every 50 ms.
-    std::thread::sleep(std::time::Duration::from_millis(250));
     let app = app.kill_and_restart();
     assert_eq!(stats(&app)["summary"]["totalTokens"], 7, "a reset is for good");
     assert_eq!(app.client().request("POST", "/v1/token/reset", b"").status, 200);
