@@ -1,5 +1,7 @@
 //! Every error of our own that a client can see, in one table: status, type, code, text.
 
+use std::time::Duration;
+
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
@@ -12,7 +14,7 @@ use crate::types::{ApiId, FailureClass, Now};
 use crate::upstream::Refusal;
 
 /// From this wait on a client is told not to try again by itself: one SDK would sleep for hours, holding its caller.
-const LONGEST_CLIENT_RETRY_MS: u64 = 120_000;
+pub const LONGEST_CLIENT_RETRY: Duration = Duration::from_secs(120);
 
 /// An error of ours.
 #[derive(Debug, Error)]
@@ -190,7 +192,7 @@ impl ResponseError for ApiError {
         }
         // Our own tries are used up, or the wait is too long: the client's would only come on top.
         let given_up = matches!(self, ApiError::UpstreamFailed(_));
-        if given_up || self.wait_ms().is_some_and(|wait| wait > LONGEST_CLIENT_RETRY_MS) {
+        if given_up || self.wait_ms().is_some_and(|wait| Duration::from_millis(wait) > LONGEST_CLIENT_RETRY) {
             response.insert_header((HeaderName::from_static("x-should-retry"), "false"));
         }
         if let ApiError::WrongMethod { allow, .. } = self {
@@ -237,6 +239,12 @@ pub fn abort_error(class: FailureClass) -> Value {
     let code = if class == FailureClass::Timeout { "upstream_timeout" } else { "upstream_failed" };
     let text = format!("the upstream API failed in the middle of its answer ({})", class.as_str());
     body(&text, "upstream_error", None, code)
+}
+
+/// The error of a caller's own whose text did not come from the upstream to its end.
+pub fn cut_refusal(status: StatusCode) -> Value {
+    let text = format!("the upstream API refused the request with {status}, and its reason did not arrive");
+    body(&text, "invalid_request_error", None, "upstream_refused")
 }
 
 /// An error as OpenAI writes it.

@@ -38,11 +38,12 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// `v1`, `v4`, `v1beta`: a path segment that names a version of the API.
+/// `v1`, `v4`, `v1beta`, `v1beta2`: a path segment that names a version of the API.
 fn is_version(segment: &str) -> bool {
-    let mut chars = segment.chars();
-    let begins = chars.next() == Some('v') && chars.next().is_some_and(|c| c.is_ascii_digit());
-    begins && chars.all(|c| c.is_ascii_alphanumeric())
+    let Some(version) = segment.strip_prefix(['v', 'V']) else { return false };
+    let digits = version.trim_start_matches(|c: char| c.is_ascii_digit());
+    let stage = digits.trim_end_matches(|c: char| c.is_ascii_digit());
+    digits.len() < version.len() && matches!(stage, "" | "alpha" | "beta")
 }
 
 #[cfg(test)]
@@ -62,6 +63,8 @@ mod tests {
             ("https://g.example/v1beta/openai/", "https://g.example/v1beta/openai/"),
             ("http://[::1]:8080", "http://[::1]:8080/v1/"),
             ("https://voyage.example", "https://voyage.example/v1/"),
+            ("https://host/v2ray", "https://host/v2ray/v1/"),
+            ("https://host/V1", "https://host/V1/"),
         ] {
             assert_eq!(parse(typed).map(|url| url.to_string()).as_deref(), Ok(meant), "{typed}");
         }

@@ -114,7 +114,7 @@ pub fn load(source: &Source) -> Result<Config, ConfigError> {
 fn syntax_error(path: &Path, e: &serde_json::Error) -> ConfigError {
     let why = e.to_string();
     let why = why.split(" at line ").next().unwrap_or_default().to_owned();
-    ConfigError::Syntax { path: path.to_owned(), line: e.line(), column: e.column(), why }
+    ConfigError::Syntax { path: path.to_owned(), line: e.line(), column: e.column().max(1), why }
 }
 
 fn read_key_files(path: &Path, typed: &Typed) -> HashMap<String, Result<String, String>> {
@@ -174,12 +174,20 @@ fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String,
         out.push_str(before);
         match lookup(name).filter(|found| !found.is_empty() || default.is_none()) {
             Some(found) => out.push_str(&found),
-            None => out.push_str(default.ok_or_else(|| format!("the environment variable {name} is not set"))?),
+            None => out.push_str(default.ok_or_else(|| unset(name))?),
         }
         rest = tail;
     }
     out.push_str(rest);
     Ok(out)
+}
+
+/// A key that was put where a name belongs is not to be printed.
+fn unset(name: &str) -> String {
+    match name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        true => format!("the environment variable {name} is not set"),
+        false => "${…} must hold the name of an environment variable: letters, digits and _".to_owned(),
+    }
 }
 
 fn listed(problems: &[Problem]) -> String {

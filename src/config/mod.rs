@@ -1,4 +1,4 @@
-//! The configuration: what is typed ([`file`]), what is meant ([`Config`]), and the actor that owns it.
+//! The configuration: what is typed ([`mod@file`]), what is meant ([`Config`]), and the actor that owns it.
 //!
 //! In reading order: `load` (text → `Config`), `file`, `schema`, `validate`, then `actor` and `watch` (hot reload).
 

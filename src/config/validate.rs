@@ -126,8 +126,10 @@ impl Check<'_> {
             (Some(key), None) => self.key(&at("apiKey"), key),
             (None, Some(path)) => match self.key_texts.get(path) {
                 Some(Ok(text)) => self.key(&at("apiKeyFile"), text.trim()),
-                Some(Err(why)) => self.refuse(&at("apiKeyFile"), format!("{path} can't be read: {why}")),
-                None => self.refuse(&at("apiKeyFile"), format!("{path} was not read")),
+                Some(Err(why)) => {
+                    self.refuse(&at("apiKeyFile"), format!("the file can't be read: {why}; give a path, not the key"))
+                }
+                None => self.refuse(&at("apiKeyFile"), "the file was not read"),
             },
             (Some(_), Some(_)) => self.refuse(&at("apiKeyFile"), "give either apiKey or apiKeyFile, not both"),
             // It is there, and wrong.
@@ -205,11 +207,8 @@ fn numbered(at: &str, texts: Vec<String>) -> Vec<(String, String)> {
 }
 
 fn limit(typed: Option<i64>) -> Limit {
-    match typed.map(u32::try_from) {
-        // 0 disables the API, which `enabled` tells; no window is ever made of it.
-        None | Some(Err(_) | Ok(0)) => Limit::Unlimited,
-        Some(Ok(bound)) => Limit::AtMost(bound),
-    }
+    // What is no u32 is -1: the schema has seen to the rest.
+    typed.and_then(|typed| u32::try_from(typed).ok()).map_or(Limit::Unlimited, Limit::AtMost)
 }
 
 fn timeouts(own: &TimeoutsFile, retry: &RetryFile) -> Timeouts {

@@ -39,7 +39,12 @@ fn log_line(response: &ServiceResponse<impl MessageBody>, id: &RequestId) {
         return;
     }
     let status = response.status();
-    let level = if status.is_client_error() || status.is_server_error() { Level::Warn } else { Level::Debug };
+    let level = match request.path() {
+        _ if status.is_client_error() || status.is_server_error() => Level::Warn,
+        // Asked every few seconds by whatever keeps the process up.
+        "/health" => Level::Debug,
+        _ => Level::Info,
+    };
     let from = request.peer_addr().map_or("-".to_owned(), |peer| peer.ip().to_string());
     let (method, path) = (request.method(), request.path());
     log::log!(target: "request", level, "{id} {method} {path} from {from} status={}", status.as_u16());

@@ -23,14 +23,14 @@ pub(super) fn judge(operation: Operation, body: &[u8]) -> Result<Option<Usage>, 
         false => Err("it begins otherwise".to_owned()),
     }
     .map_err(|why| failure(FailureClass::Protocol, &format!("200 with a body that is no whole JSON object ({why})")))?;
-    if let Some(error) = peek.error.map(|raw| parse(raw.get())).filter(|error| !error.is_null()) {
+    if let Some(error) = peek.error.map(|raw| parse(raw.get())).filter(is_error) {
         return Err(error_in_200(&error));
     }
     if text.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii() == b"}") {
         return Err(failure(FailureClass::Empty, "200 with {}"));
     }
     let usage = peek.usage.and_then(|raw| usage_in(raw.get().as_bytes()));
-    if operation.completes_text() && usage.is_some_and(|usage| usage.completion == 0) {
+    if operation.must_say_something() && peek.usage.is_some_and(|raw| says_nothing(raw.get().as_bytes())) {
         return Err(failure(FailureClass::Empty, "200 with no completion tokens"));
     }
     Ok(usage)
@@ -48,17 +48,32 @@ fn parse(raw: &str) -> Value {
     serde_json::from_str(raw).unwrap_or_default()
 }
 
+/// Does a value of the field `error` tell one? Some APIs always have the field, with nothing in it.
+pub(super) fn is_error(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => !fields.is_empty(),
+        Value::String(text) => !text.is_empty(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => false,
+    }
+}
+
+#[derive(Deserialize)]
+struct WireUsage {
+    prompt_tokens: Option<u64>,
+    input_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    total_tokens: Option<u64>,
+}
+
+/// Does a `usage` object report that nothing was generated? (One that leaves that out does not.)
+fn says_nothing(raw: &[u8]) -> bool {
+    serde_json::from_slice::<WireUsage>(raw).is_ok_and(|wire| wire.completion_tokens == Some(0))
+}
+
 /// The tokens in a `usage` object: chat and completions, embeddings, responses, images, transcriptions.
 pub(super) fn usage_in(raw: &[u8]) -> Option<Usage> {
-    #[derive(Deserialize)]
-    struct Wire {
-        prompt_tokens: Option<u64>,
-        input_tokens: Option<u64>,
-        completion_tokens: Option<u64>,
-        output_tokens: Option<u64>,
-        total_tokens: Option<u64>,
-    }
-    let wire: Wire = serde_json::from_slice(raw).ok()?;
+    let wire: WireUsage = serde_json::from_slice(raw).ok()?;
     let (prompt, completion) =
         (wire.prompt_tokens.or(wire.input_tokens), wire.completion_tokens.or(wire.output_tokens));
     // `{}` and a usage in other units (seconds of sound) tell no tokens.
@@ -147,6 +162,15 @@ mod tests {
             ),
             (Chat, r#"{"choices":[{}],"usage":null}"#, Ok(None)),
             (Chat, r#"{"choices":[{}],"error":null}"#, Ok(None)),
+            (Chat, r#"{"choices":[{}],"error":{}}"#, Ok(None)),
+            (Chat, r#"{"choices":[{}],"error":false}"#, Ok(None)),
+            (Chat, r#"{"choices":[{}],"error":""}"#, Ok(None)),
+            (Chat, r#"{"choices":[{}],"usage":{"prompt_tokens":5,"total_tokens":9}}"#, Ok(Some(9))),
+            (
+                Operation::Completions,
+                r#"{"choices":[{}],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#,
+                Ok(Some(5)),
+            ),
             (Embeddings, r#"{"data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}"#, Ok(Some(5))),
             (Operation::Responses, r#"{"output":[],"usage":{"input_tokens":5,"output_tokens":6}}"#, Ok(Some(11))),
             (Operation::Moderations, r#"{"results":[]}"#, Ok(None)),

@@ -18,6 +18,9 @@ use crate::error::abort_error;
 use crate::types::{Failure, FailureClass, Outcome, Phase, Usage};
 use crate::upstream::Permit;
 
+/// How long a stream's body may take to end when `[DONE]` has come: clients have stopped reading by then.
+const AFTER_DONE: Duration = Duration::from_millis(200);
+
 /// The response that passes an answer on.
 pub(super) fn relay(answer: Answer, permit: Permit, prompt_bytes: usize, mut log: AccessLog) -> HttpResponse<BoxBody> {
     if let Some(id) = answer.headers.get("x-request-id").and_then(|id| id.to_str().ok()) {
@@ -26,7 +29,8 @@ pub(super) fn relay(answer: Answer, permit: Permit, prompt_bytes: usize, mut log
     log.status(answer.status);
     let mut response = HttpResponse::new(answer.status);
     *response.headers_mut() = answer.headers;
-    let timer = answer.rest.as_ref().map(|rest| Box::pin(sleep_until(rest.deadline.min(Instant::now() + rest.idle))));
+    let done = is_done(answer.events.as_ref());
+    let timer = answer.rest.as_ref().map(|rest| Box::pin(sleep_until(rest.patience(done))));
     let body = RelayBody {
         held: answer.held,
         rest: answer.rest,
@@ -106,6 +110,7 @@ impl RelayBody {
     fn end(&mut self, failure: Option<Failure>) {
         self.rest = None;
         let failure = match &mut self.events {
+            Some(events) if events.meter.done() && events.meter.failed().is_none() => None,
             Some(events) => {
                 let rest = if failure.is_none() { events.finish() } else { None };
                 let failure = failure.or_else(|| ended_badly(events));
@@ -133,11 +138,11 @@ impl RelayBody {
         let Some(rest) = &mut self.rest else { return Poll::Ready(()) };
         match Pin::new(&mut rest.payload).poll_next(cx) {
             Poll::Ready(Some(Ok(chunk))) => {
-                let until = rest.deadline.min(Instant::now() + rest.idle);
-                if let Some(timer) = &mut self.timer {
-                    timer.as_mut().reset(until);
-                }
                 self.feed(chunk);
+                let done = is_done(self.events.as_ref());
+                if let (Some(timer), Some(rest)) = (&mut self.timer, &self.rest) {
+                    timer.as_mut().reset(rest.patience(done));
+                }
             }
             Poll::Ready(Some(Err(error))) => self.end(Some(cut(&error))),
             Poll::Ready(None) => self.end(None),
@@ -147,6 +152,19 @@ impl RelayBody {
             },
         }
         Poll::Ready(())
+    }
+}
+
+/// Is the answer complete, though its body has not ended?
+fn is_done(events: Option<&EventStream>) -> bool {
+    events.is_some_and(|events| events.meter.done())
+}
+
+impl Source {
+    /// Until when the next piece may take.
+    fn patience(&self, done: bool) -> Instant {
+        let idle = if done { self.idle.min(AFTER_DONE) } else { self.idle };
+        self.deadline.min(Instant::now() + idle)
     }
 }
 
@@ -201,9 +219,9 @@ impl MessageBody for RelayBody {
 }
 
 impl Drop for RelayBody {
-    /// Dropped before its end: the client left. With no rest outstanding the upstream's work was done all the same.
+    /// Dropped before its end: the client left. If nothing was outstanding, the upstream's work was done all the same.
     fn drop(&mut self) {
-        let outcome = self.rest.is_some().then_some(Outcome::ClientClosed);
+        let outcome = (self.rest.is_some() && !is_done(self.events.as_ref())).then_some(Outcome::ClientClosed);
         self.settle(outcome);
     }
 }

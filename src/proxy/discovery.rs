@@ -68,6 +68,9 @@ impl DiscoveryActor {
                     actor.waiting.clear();
                 }
                 let told = told.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+                if !actor.is_current(&endpoint) {
+                    return;
+                }
                 let again = actor.report(&endpoint, told);
                 ctx.run_later(again, move |actor, ctx| actor.ask_again(&endpoint, ctx));
             })
@@ -96,11 +99,15 @@ impl DiscoveryActor {
         }
     }
 
-    /// Unless the configuration has changed since: then another round is under way, or none is wanted.
     fn ask_again(&mut self, endpoint: &Arc<Endpoint>, ctx: &mut Context<Self>) {
-        if self.asked.get(&endpoint.api).is_some_and(|(_, current)| current.serial == endpoint.serial) {
+        if self.is_current(endpoint) {
             self.ask(endpoint.clone(), ctx);
         }
+    }
+
+    /// Or has the configuration changed since? Then another round is under way, or none is wanted.
+    fn is_current(&self, endpoint: &Endpoint) -> bool {
+        self.asked.get(&endpoint.api).is_some_and(|(_, current)| current.serial == endpoint.serial)
     }
 }
 

@@ -12,7 +12,7 @@ use super::body;
 use super::exchange::{Failed, attempt};
 use super::request::ClientRequest;
 use super::transport::Clients;
-use crate::error::ApiError;
+use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
 use crate::scheduler::{AdmissionError, SchedulerActor, Select};
 use crate::types::{ApiId, FailureClass, Outcome};
 use crate::upstream::Permit;
@@ -106,8 +106,9 @@ fn fail(
     {
         Some((status, mut headers, body)) => {
             log.status(status);
-            // Others were tried: the client's own tries would come on top, three times over.
-            if tries > 1 && status.is_server_error() {
+            // Others were tried, and the client's own tries would come on top; or it would sleep for hours.
+            let too_long = failure.retry_after.is_some_and(|wait| wait > LONGEST_CLIENT_RETRY);
+            if tries > 1 && status.is_server_error() || too_long {
                 headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
             }
             if let Some(id) = request_id(&headers) {

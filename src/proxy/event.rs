@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::answer::{error_in_200, usage_in};
+use super::answer::{error_in_200, is_error, usage_in};
 use super::sse;
 use crate::types::{Failure, Operation, Usage};
 
@@ -76,7 +76,7 @@ pub(super) fn usage(event: &[u8]) -> UsageTold {
     // The Responses API tells it inside.
     let inner = peek.response.and_then(|response| serde_json::from_str::<Peek<'_>>(response.get()).ok());
     let told = inner.map_or(peek.usage, |response| response.usage).get();
-    let no_choices = peek.choices.is_some_and(|choices| choices.get().trim_matches(['[', ']']).trim().is_empty());
+    let no_choices = peek.choices.is_none_or(|choices| choices.get().trim_matches(['[', ']']).trim().is_empty());
     let is_null = peek.usage.get() == "null";
     UsageTold {
         usage: usage_in(told.as_bytes()),
@@ -121,7 +121,7 @@ fn error_of(value: &Value) -> Option<Failure> {
     if kind == "response.failed" {
         return Some(error_in_200(value.pointer("/response/error").unwrap_or(&Value::Null)));
     }
-    match value.get("error").filter(|error| !error.is_null()) {
+    match value.get("error").filter(|error| is_error(error)) {
         Some(error) => Some(error_in_200(error)),
         None => (kind == "error").then(|| error_in_200(value)),
     }

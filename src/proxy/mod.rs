@@ -1,9 +1,10 @@
 //! The data path. The story of one request:
 //!
 //! 1. [`request`]: a peek at the body finds `model` and `stream`; the bytes stay as the client sent them.
-//! 2. [`dispatch`]: the loop. Asks the scheduler for a permit, makes an attempt, and tries the next upstream if it failed.
-//! 3. [`exchange`]: one attempt with one upstream over [`transport`], up to the point from which the client sees it.
-//! 4. [`headers`], [`classify`]: what is sent up and let down; what an upstream's failure means.
+//! 2. [`mod@dispatch`]: the loop. Asks the scheduler for a permit, makes an attempt, and tries the next upstream if it failed.
+//! 3. [`exchange`]: one attempt with one upstream over [`transport`].
+//! 4. [`arrival`]: what came, judged, up to the point from which the client sees it. [`headers`], [`classify`]: what is
+//!    sent up and let down; what an upstream's failure means.
 //! 5. [`answer`], [`stream`], [`event`], [`sse`]: is the answer whole, what did it cost, where does an event end?
 //! 6. [`body`]: the answer on its way to the client. It owns the permit, and settles it when it ends, in whatever way.
 //!
@@ -16,11 +17,12 @@
 //!    error event without `[DONE]`, or by aborting the body.
 //! 3. The request body stays the original `Bytes`. Nothing re-encodes it; a mapped model is spliced in.
 //! 4. Who drops the response (client gone, timeout, shutdown) settles the permit; there is no other place of account.
-//! 5. Every await has a deadline: connect, head, first token, idle gap, total.
+//! 5. Every wait for an upstream has a deadline: connect, head, first token, idle gap, total.
 //! 6. A client that hangs up stops the upstream within a second.
 
 mod access_log;
 mod answer;
+mod arrival;
 mod body;
 mod classify;
 mod discovery;

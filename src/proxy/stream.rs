@@ -54,6 +54,7 @@ pub(super) struct Meter {
     content_events: u64,
     began: bool,
     ended: bool,
+    done: bool,
     /// The failure that the stream itself told, and the event that told it.
     failed: Option<(Failure, Bytes)>,
     dropped_last: bool,
@@ -69,6 +70,7 @@ impl Meter {
             content_events: 0,
             began: false,
             ended: false,
+            done: false,
             failed: None,
             dropped_last: false,
         }
@@ -83,7 +85,7 @@ impl Meter {
                 self.content_events += 1;
             }
             Meaning::Error(failure) => self.failed = Some((failure, event.clone())),
-            Meaning::Done => self.ended = true,
+            Meaning::Done => (self.ended, self.done) = (true, true),
             Meaning::Preamble => {}
         }
         let shown = self.usage_taken_out(event);
@@ -105,6 +107,16 @@ impl Meter {
     /// reason to finish.
     pub(super) fn is_whole(&self) -> bool {
         self.ended || (!self.ends_with_mark() && self.began)
+    }
+
+    /// Has `[DONE]` come? Whatever happens behind it happens to a complete answer.
+    pub(super) fn done(&self) -> bool {
+        self.done
+    }
+
+    /// Did the upstream report that it generated something? Then an answer without a word is an answer.
+    pub(super) fn generated(&self) -> bool {
+        self.usage.is_some_and(|usage| usage.completion > 0)
     }
 
     /// The failure that the stream itself told.

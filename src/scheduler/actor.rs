@@ -52,6 +52,7 @@ impl SchedulerActor {
         for gone in self.apis.iter().filter(|old| !apis.iter().any(|api| api.id == old.id)) {
             log::info!("{}: retired, it is no longer in the configuration", gone.id);
             self.tell(&gone.id, Retire);
+            self.found.remove(&gone.id);
         }
         for api in apis {
             // What another place told says nothing of this one.

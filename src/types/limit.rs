@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Limit {
     /// No bound of ours (`-1`, or left out).
     Unlimited,
-    /// At most so many, at least one (`0` disables the API before a limit is made of it).
+    /// At most so many; an API with a limit of 0 is disabled.
     AtMost(u32),
 }
 

@@ -56,9 +56,15 @@ impl Operation {
         !matches!(self, Operation::AudioSpeech)
     }
 
-    /// Is an answer that reports no completion tokens an empty one? (An embeddings reply never has any.)
+    /// Does it generate text, whose tokens can be guessed from its length where an upstream tells none?
     pub fn completes_text(self) -> bool {
         matches!(self, Operation::ChatCompletions | Operation::Completions)
+    }
+
+    /// Is an answer that reports zero completion tokens an empty one? (An embeddings reply never has any, and a legacy
+    /// completion may be asked to only echo.)
+    pub fn must_say_something(self) -> bool {
+        matches!(self, Operation::ChatCompletions)
     }
 }
 

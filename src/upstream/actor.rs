@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use jiff::tz::TimeZone;
@@ -19,8 +19,11 @@ use crate::config::ApiConfig;
 use crate::persistence::{Flush, PersistenceActor, Reserve, Restore, Save, Saved, TokenChange};
 use crate::types::{Now, WriteStamp};
 
-/// How long changes gather before they are saved: what a `kill -9` may cost the statistics.
-const SAVE_AFTER: Duration = Duration::from_millis(50);
+/// A change is saved at once. Only changes that follow each other more closely than this are gathered …
+const SAVE_GAP: Duration = Duration::from_micros(500);
+
+/// … for so long: what a `kill -9` under load may cost the statistics, so that a load costs 50 commits a second.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// How long after a failed reservation the store is asked again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -36,6 +39,7 @@ pub struct UpstreamActor {
     /// Changes of the statistics that are not yet sent to the store; the newest of each bucket is enough.
     unsaved: Vec<TokenChange>,
     save_planned: bool,
+    last_change: Instant,
 }
 
 impl UpstreamActor {
@@ -50,6 +54,7 @@ impl UpstreamActor {
             waiting: VecDeque::new(),
             unsaved: Vec::new(),
             save_planned: false,
+            last_change: Instant::now(),
         };
         Actor::start(actor)
     }
@@ -57,7 +62,7 @@ impl UpstreamActor {
     /// Admits, refuses, or (`None`) must wait for the store.
     fn decide(&mut self, ctx: &mut Context<Self>) -> Option<Result<Permit, Refusal>> {
         let decision = self.state.admit(Now::read());
-        self.top_up(ctx);
+        self.top_up(matches!(decision, Decision::WaitForGrant), ctx);
         match decision {
             Decision::Go { stamp, probe } => Some(Ok(self.permit(stamp, probe, ctx))),
             Decision::Refuse(refusal) => Some(Err(refusal)),
@@ -70,8 +75,8 @@ impl UpstreamActor {
     }
 
     /// Draws a block of units from the store when it is time to.
-    fn top_up(&mut self, ctx: &mut Context<Self>) {
-        let Some(record) = self.state.quota.reserve(Now::read()) else { return };
+    fn top_up(&mut self, needed: bool, ctx: &mut Context<Self>) {
+        let Some(record) = self.state.quota.reserve(needed, Now::read()) else { return };
         self.persistence
             .send(Reserve(self.state.config.id.clone(), record))
             .into_actor(self)
@@ -79,7 +84,7 @@ impl UpstreamActor {
                 let durable = matches!(reply, Ok(Ok(())));
                 actor.state.reserved(durable);
                 if !durable {
-                    ctx.run_later(STORE_RETRY, |actor, ctx| actor.top_up(ctx));
+                    ctx.run_later(STORE_RETRY, |actor, ctx| actor.top_up(true, ctx));
                 }
                 actor.serve_waiting(ctx);
             })
@@ -114,8 +119,16 @@ impl UpstreamActor {
             self.unsaved.pop_if(|last| same_buckets(last, &change));
             self.unsaved.push(change);
         }
-        if !std::mem::replace(&mut self.save_planned, true) {
-            ctx.run_later(SAVE_AFTER, |actor, _| actor.save());
+        let gap = self.last_change.elapsed();
+        self.last_change = Instant::now();
+        if self.save_planned {
+            return;
+        }
+        if gap > SAVE_GAP {
+            self.save();
+        } else {
+            self.save_planned = true;
+            ctx.run_later(GATHER, |actor, _| actor.save());
         }
     }
 

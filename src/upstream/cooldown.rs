@@ -33,6 +33,13 @@ impl Cooldown {
         }
     }
 
+    /// The configuration changed: a refused key is tried again.
+    pub(super) fn forgive_key(&mut self) {
+        if matches!(self.reason, Some(FailureClass::Unauthorized | FailureClass::PaymentRequired)) {
+            *self = Cooldown::default();
+        }
+    }
+
     /// An attempt succeeded.
     pub(super) fn success(&mut self) {
         self.in_a_row = 0;

@@ -142,11 +142,13 @@ impl Quota {
         self.pending.retain(|pending| !pending.is(stamp));
     }
 
-    /// The record to make durable so that more units can be used, if it is time to ask: at half a block, so that
-    /// requests rarely wait for it. [`Quota::reserved`] is to be called with the outcome.
-    pub(super) fn reserve(&mut self, now: Now) -> Option<QuotaRecord> {
+    /// The record to make durable so that more units can be used, if it is time to ask: when a request needs one, or
+    /// at half a block, so that requests rarely wait for it. (A block of one is not asked for ahead: of a small limit
+    /// every unit counts, and a crash would cost it.) [`Quota::reserved`] is to be called with the outcome.
+    pub(super) fn reserve(&mut self, needed: bool, now: Now) -> Option<QuotaRecord> {
         let block = self.limits.block()?;
-        if self.reserving > 0 || self.granted > block / 2 {
+        let low = if needed { self.granted == 0 } else { block > 1 && self.granted <= block / 2 };
+        if self.reserving > 0 || !low {
             return None;
         }
         self.reserving = block - self.granted;

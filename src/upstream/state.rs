@@ -176,6 +176,8 @@ impl State {
     /// The entry changed, or came back: new limits count at once; what it rested for may be mended.
     pub(super) fn reconfigure(&mut self, config: Arc<ApiConfig>) {
         self.retired = false;
+        // Whatever was changed, it may have been for this.
+        self.cooldown.forgive_key();
         if config != self.config {
             self.quota.reconfigure(limits(&config));
             self.breaker = Breaker::default();

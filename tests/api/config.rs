@@ -144,7 +144,7 @@ fn what_no_type_can_say_is_told_all_at_once_too() {
         "apis[2].apiKey: must not be empty",
         "apis[3].apiKey: is missing",
         "apis[4].apiKeyFile: give either",
-        "apis[5].apiKeyFile: not-there can't be read",
+        "apis[5].apiKeyFile: the file can't be read",
         "apis[6].id: \"a\" is the id of apis[0] too",
     ] {
         assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
@@ -181,7 +181,7 @@ fn a_slip_of_syntax_is_told_with_line_and_column() {
     assert_eq!(code, Some(2));
     assert!(told.contains("apis.json:3:") && told.contains("the field \"apis\" stands twice"), "{told}");
     for (text, wanted) in
-        [("", "apis.json:1:0: not valid JSON"), ("[]", "the file: must be an object"), ("{}", "apis: is missing")]
+        [("", "apis.json:1:1: not valid JSON"), ("[]", "the file: must be an object"), ("{}", "apis: is missing")]
     {
         let (code, told) = check(text);
         assert!(code == Some(2) && told.contains(wanted), "{text:?}: {told}");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::helpers::{App, Reply, Upstream, config_of, eventually};
+use crate::helpers::{App, Reply, Step, Upstream, config_of, eventually};
 
 /// `a` answers as told, `b` well; `a` is asked first.
 fn beside_a_good_one(reply: Reply) -> (Upstream, Upstream, App) {
@@ -258,20 +258,89 @@ fn a_kept_connection_that_the_upstream_has_closed_costs_the_client_nothing() {
 }
 
 #[test]
-fn no_answer_reaches_anothers_request() {
+fn interim_heads_are_dropped_and_no_answer_reaches_anothers_request() {
     // An interim answer, then the final one: a naive client gives the final one to the next request.
     let upstream = Upstream::start(|request| {
-        let model = request.json()["user"].as_str().expect("named").to_owned();
-        let body = format!(r#"{{"choices":[{{"text":"{model}"}}]}}"#);
-        let head = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
-        Reply::raw(format!("{head}content-length: {}\r\n\r\n{body}", body.len())).kept()
+        let user = request.json()["user"].as_str().expect("named").to_owned();
+        let body = format!(r#"{{"choices":[{{"text":"{user}"}}]}}"#);
+        let interim = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        Reply::raw([interim, &head, &body].concat()).kept()
     });
     let app = App::on(&[&upstream]);
     for i in 0..20 {
         let user = format!("user-{i}");
         let answer = app.client().post("/v1/chat/completions", &json!({ "model": "m", "user": user }));
-        let status = answer.status;
+        assert_eq!(answer.status, 200);
         let text = answer.text();
-        assert!(status != 200 || text.contains(&user), "{user} got {text}");
+        assert!(text.contains(&format!(r#""{user}""#)), "{user} got {text}");
+    }
+}
+
+#[test]
+fn a_chunked_answer_that_is_cut_is_not_taken_for_a_whole_one() {
+    let chunked = |content_type: &str, body: &[u8]| {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n");
+        Reply::raw([head.as_bytes(), body].concat())
+    };
+    // Within what is held until it is known to be whole, another upstream serves.
+    let (bad, good, app) = beside_a_good_one(chunked("application/json", b"a\r\n{\"a\":\"bc\"}\r\n"));
+    assert!(app.chat().text().contains("good"));
+    assert_eq!((bad.calls(), good.calls()), (1, 1));
+
+    // What the client has seen a part of is broken off.
+    let large = [b"900000\r\n{\"a\":\"".as_slice(), &vec![b'x'; 0x90_0000 - 6], b"\r\n"].concat();
+    for (path, reply) in [
+        ("/v1/audio/speech", chunked("audio/mpeg", b"5\r\nabcde\r\n")),
+        ("/v1/images/generations", chunked("application/json", &large)),
+    ] {
+        let upstream = Upstream::always(reply);
+        let app = App::on(&[&upstream]);
+        let answer = app.client().try_request("POST", path, br#"{"model":"m"}"#);
+        let whole = answer.and_then(|mut answer| answer.try_bytes());
+        assert!(whole.is_err(), "{path}: a part must not pass for the whole");
+        eventually("it counts as a failure", || app.status_of("a")["errorCount"] == 1);
+    }
+}
+
+#[test]
+fn an_error_whose_text_stalls_is_known_by_its_status() {
+    let stalled = |status: u16| {
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{");
+        Reply::raw(head).then(Step::Pause(Duration::from_secs(20)))
+    };
+    let (bad, good, app) = beside_a_good_one(stalled(503));
+    let start = Instant::now();
+    assert!(app.chat().text().contains("good"));
+    assert!(start.elapsed() < Duration::from_secs(4));
+    assert_eq!((bad.calls(), good.calls()), (1, 1));
+
+    let (_bad, _good, app) = beside_a_good_one(stalled(401));
+    assert_eq!(app.chat().status, 200);
+    assert_eq!(app.status_of("a")["unavailableReason"], "unauthorized");
+
+    let (bad, good, app) = beside_a_good_one(stalled(400));
+    assert_eq!(app.chat().error(), (400, "upstream_refused".into()));
+    assert_eq!((bad.calls(), good.calls()), (1, 0));
+}
+
+#[test]
+fn an_answer_that_only_looks_empty_passes() {
+    for (path, body) in [
+        // Echoes the prompt and generates nothing, as it was asked to.
+        (
+            "/v1/completions",
+            r#"{"choices":[{"text":"x"}],"usage":{"prompt_tokens":5,"completion_tokens":0,"total_tokens":5}}"#,
+        ),
+        ("/v1/chat/completions", r#"{"choices":[{}],"usage":{"prompt_tokens":5,"total_tokens":9}}"#),
+        ("/v1/chat/completions", r#"{"choices":[{}],"error":{}}"#),
+        ("/v1/moderations", r#"{"results":[]}"#),
+    ] {
+        let upstream = Upstream::always(Reply::text(200, &[("content-type", "application/json")], body));
+        let app = App::on(&[&upstream]);
+        let answer = app.client().post(path, &json!({ "model": "m" }));
+        assert_eq!((answer.status, answer.text().as_str()), (200, body), "{path}");
+        assert_eq!(app.status_of("a")["errorCount"], 0);
     }
 }

@@ -174,6 +174,9 @@ fn a_disabled_upstream_is_never_asked() {
         assert_eq!(app.chat().error(), (503, "no_available_api".into()), "{field}");
         assert_eq!(upstream.calls(), 0);
         let status = app.status_of("a");
+        if field != "enabled" {
+            assert_eq!(status["limits"][field], 0, "as it was typed");
+        }
         assert_eq!((&status["enabled"], &status["unavailableReason"]), (&json!(false), &json!("disabled")));
     }
 }

@@ -198,6 +198,36 @@ fn what_an_upstream_compresses_against_our_wish_passes_untouched() {
 }
 
 #[test]
+fn what_comes_behind_done_harms_nobody() {
+    let whole = sse(&[&content("a"), "[DONE]"]);
+    let open = Reply::stream(vec![Step::chunk(whole.as_bytes()), Step::Pause(Duration::from_secs(20))], true);
+    let cut = Reply::stream(vec![Step::chunk(whole.as_bytes())], false);
+    for (what, reply) in [("left open", open), ("cut", cut)] {
+        let upstream = Upstream::always(reply);
+        let app = App::on(&[&upstream]);
+        let start = Instant::now();
+        assert_eq!(stream(&app).text(), whole, "{what}");
+        assert!(start.elapsed() < Duration::from_secs(5), "{what}");
+        eventually("it is settled", || app.status_of("a")["inFlight"] == 0);
+        let api = app.status_of("a");
+        assert_eq!(api["errorCount"], 0, "{what}");
+        assert!(api["latency"]["totalMs"].is_u64(), "{what}: a success like any other");
+    }
+}
+
+#[test]
+fn an_answer_without_a_word_passes_if_its_usage_says_that_there_was_one() {
+    let usage = |tokens| {
+        format!(r#"{{"choices":[],"usage":{{"prompt_tokens":1,"completion_tokens":{tokens},"total_tokens":9}}}}"#)
+    };
+    let reply = |tokens| Reply::events(&[&sse(&[ROLE, STOP, &usage(tokens), "[DONE]"])]);
+    let upstream = Upstream::always(reply(1));
+    assert_eq!(stream(&App::on(&[&upstream])).text(), sse(&[ROLE, STOP, "[DONE]"]));
+    let empty = Upstream::always(reply(0));
+    assert_eq!(stream(&App::on(&[&empty])).error(), (502, "upstream_failed".into()));
+}
+
+#[test]
 fn an_error_in_the_middle_of_a_stream_passes_and_counts() {
     let error = r#"{"error":{"message":"overloaded","type":"server_error","code":"overloaded"}}"#;
     let upstream = Upstream::always(Reply::events(&[&sse(&[&content("a")]), &sse(&[error])]));

@@ -50,7 +50,7 @@ fn statistics_are_reset_for_one_or_for_all_and_quotas_stay() {
     let app = App::start(&config);
     assert_eq!((app.chat().status, app.chat().status), (200, 200));
     eventually("both are counted", || stats(&app)["summary"]["totalRequests"] == 2);
-    // Long enough for the statistics to be saved, which they are 50 ms after a change: a reset must undo that.
+    // Long enough for the statistics to be saved, which they are at once, or 20 ms later: a reset must undo that.
     std::thread::sleep(std::time::Duration::from_millis(250));
     let reset = |body: &str| app.client().request("POST", "/v1/token/reset", body.as_bytes());
 

@@ -11,6 +11,7 @@ use actix_web::web::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
+use super::framing::Framing;
 use super::head;
 use crate::types::{Now, WriteStamp, Written};
 
@@ -85,6 +86,10 @@ pub(super) struct UpstreamIo {
     head: Option<Vec<u8>>,
     /// What has come and awc has not read yet.
     unread: Bytes,
+    /// What is still to come of the response's body.
+    framing: Framing,
+    /// Interim heads that were dropped before the final one.
+    interim: u32,
 }
 
 #[derive(Debug)]
@@ -113,13 +118,24 @@ impl UpstreamIo {
     }
 
     fn new(stream: Stream) -> Self {
-        UpstreamIo { stream, served: false, writing: false, reused: false, head: None, unread: Bytes::new() }
+        UpstreamIo {
+            stream,
+            served: false,
+            writing: false,
+            reused: false,
+            head: None,
+            unread: Bytes::new(),
+            framing: Framing::Complete,
+            interim: 0,
+        }
     }
 
     fn before_write(&mut self) {
         if !std::mem::replace(&mut self.writing, true) {
             self.reused = self.served;
             self.head = Some(Vec::new());
+            self.framing = Framing::Complete;
+            self.interim = 0;
         }
         let reused = self.reused;
         witness(|wire| wire.writing(reused));
@@ -144,10 +160,7 @@ impl UpstreamIo {
             head.extend_from_slice(buf.filled());
             self.after_read(buf.filled().len());
             match (read, head::end(&head)) {
-                (Poll::Ready(Ok(())), Some(end)) => {
-                    head::mark_close_delimited(head.get_mut(..end).unwrap_or_default());
-                    self.unread = head.into();
-                }
+                (Poll::Ready(Ok(())), Some(end)) => self.take_head(head, end),
                 // An early end, or no head of HTTP: awc is to judge it.
                 (Poll::Ready(Ok(())), None) if buf.filled().is_empty() || head.len() > head::LARGEST_HEAD => {
                     self.unread = head.into();
@@ -161,6 +174,25 @@ impl UpstreamIo {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// A head is whole, and `end` bytes long.
+    fn take_head(&mut self, mut head: Vec<u8>, end: usize) {
+        if head::is_interim(&head) && self.interim < head::MOST_INTERIM_HEADS {
+            self.interim += 1;
+            head.drain(..end);
+            return match head::end(&head) {
+                Some(end) => self.take_head(head, end),
+                None => self.head = Some(head),
+            };
+        }
+        let (announced, begun) = head.split_at_mut(end);
+        self.framing = Framing::of(announced);
+        self.framing.advance(begun);
+        if self.framing == Framing::UntilClose {
+            head::mark_close_delimited(announced);
+        }
+        self.unread = head.into();
     }
 
     fn socket(&self) -> &TcpStream {
@@ -180,9 +212,14 @@ impl AsyncRead for UpstreamIo {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        let read = delegate!(self, poll_read, cx, buf);
-        self.after_read(buf.filled().len() - before);
-        read
+        std::task::ready!(delegate!(self, poll_read, cx, buf))?;
+        let bytes = buf.filled().get(before..).unwrap_or_default();
+        self.after_read(bytes.len());
+        self.framing.advance(bytes);
+        if bytes.is_empty() && buf.remaining() > 0 && self.framing.is_open() {
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

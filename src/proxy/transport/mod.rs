@@ -1,9 +1,11 @@
 //! awc, held by the hand: one client per worker and upstream, over a connector of ours.
 //!
-//! The connector lays TLS itself and hands awc an I/O type that sees each write and read, so that the quota learns when
-//! a request was written and a retry whether a reused connection was stale.
+//! The connector lays TLS itself and hands awc an I/O type that sees each write and read. So the quota learns when a
+//! request was written, a retry whether a reused connection was stale, and awc what it would not notice: interim heads
+//! are dropped, a body that ends with its connection is whole, and one that breaks off is an error.
 
 mod connector;
+mod framing;
 mod head;
 mod io;
 

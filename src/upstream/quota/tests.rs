@@ -21,7 +21,7 @@ fn take(quota: &mut Quota, now: Now) -> Result<WriteStamp, Refusal> {
             Admission::Admitted(stamp) => return Ok(stamp),
             Admission::Refused(refusal) => return Err(refusal),
             Admission::NeedsGrant => {
-                quota.reserve(now).expect("a grant that is used up is wanted");
+                quota.reserve(true, now).expect("a grant that is used up is wanted");
                 quota.reserved(true);
             }
         }
@@ -60,7 +60,7 @@ fn a_crash_counts_every_unit_that_was_granted() {
     let mut sent = 0;
     let mut durable = quota.record(at(0));
     for i in 0..57 {
-        if let Some(record) = quota.reserve(at(i)) {
+        if let Some(record) = quota.reserve(true, at(i)) {
             durable = record;
             quota.reserved(true);
         }

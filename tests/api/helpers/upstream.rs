@@ -109,6 +109,12 @@ impl Reply {
         self
     }
 
+    /// The same, and then this.
+    pub fn then(mut self, step: Step) -> Reply {
+        self.steps.push(step);
+        self
+    }
+
     /// The same, after a while.
     pub fn after(mut self, pause: Duration) -> Reply {
         self.steps.insert(0, Step::Pause(pause));

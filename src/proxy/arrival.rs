@@ -1,0 +1,211 @@
+//! What an upstream answered, judged: is it an answer that the client may see, or a failure that it need not?
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::web::Bytes;
+
+use super::exchange::{Answer, Failed, Source};
+use super::request::ClientRequest;
+use super::stream::EventStream;
+use super::{answer, classify, headers, sse};
+use crate::error::cut_refusal;
+use crate::types::{Failure, FailureClass, Now, Outcome, Phase, Usage};
+use crate::upstream::Permit;
+
+/// How much of an error's body is looked at, and kept for the client.
+const ERROR_HELD: usize = 64 << 10;
+
+/// How long a piece of an error's body may take: another upstream is waiting to serve.
+const ERROR_WITHIN: Duration = Duration::from_secs(2);
+
+/// How much of a JSON answer is held until it is known to be whole; a larger one is passed on as it comes.
+const JSON_HELD: usize = 8 << 20;
+
+/// How much of a stream is held while it carries no content.
+const PREAMBLE_HELD: usize = 256 << 10;
+
+/// A response whose head has come.
+pub(super) struct Arrival<'a> {
+    pub(super) status: StatusCode,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) source: Source,
+    pub(super) permit: &'a Permit,
+    pub(super) request: &'a ClientRequest,
+}
+
+impl Arrival<'_> {
+    /// Waits for as much of the body as is needed to know.
+    ///
+    /// # Errors
+    /// When it is a failure of the upstream's.
+    pub(super) async fn judge(self) -> Result<Answer, Failed> {
+        if !self.status.is_success() {
+            return self.refusal().await;
+        }
+        if headers::is_encoded(self.headers) {
+            return self.bytes().await;
+        }
+        if headers::is_event_stream(self.headers) {
+            return self.events().await;
+        }
+        match self.request.profile.operation.answers_json() {
+            true => self.json().await,
+            false => self.bytes().await,
+        }
+    }
+
+    /// Not a success: the caller's own mistake passes through, anything else is a failure.
+    async fn refusal(mut self) -> Result<Answer, Failed> {
+        let status = self.status.as_u16();
+        let mut failure = classify::status(status, self.headers, Now::read());
+        self.source.idle = self.source.idle.min(ERROR_WITHIN);
+        let Ok((body, whole)) = self.source.collect(ERROR_HELD).await else { return self.cut_refusal(failure) };
+        let asked_usage = self.permit.ask_usage && self.request.lacks_usage();
+        if asked_usage && classify::refuses_stream_options(status, &body) {
+            failure.class = FailureClass::StreamOptionsRefused;
+            self.permit.stream_options_refused();
+            return Err(failure.into());
+        }
+        let body = scrubbed(body, self.permit.endpoint.key.expose());
+        match failure.class {
+            FailureClass::Rejected => {
+                let rest = if whole { None } else { Some(self.source) };
+                let length = if whole { Some(body.len() as u64) } else { None };
+                let answer = self.permit.answer(self.status, self.headers, VecDeque::from([body]));
+                Ok(Answer { rest, length, outcome: Outcome::Failed(failure), ..answer })
+            }
+            FailureClass::RateLimited
+            | FailureClass::Unauthorized
+            | FailureClass::PaymentRequired
+            | FailureClass::Overloaded
+            | FailureClass::ServerError
+            | FailureClass::Timeout
+            | FailureClass::Connect
+            | FailureClass::Protocol
+            | FailureClass::Empty
+            | FailureClass::StaleConnection
+            | FailureClass::StreamOptionsRefused => {
+                let headers = headers::downward(self.headers, &self.permit.endpoint.key);
+                Err(Failed { failure, response: whole.then(|| Box::new((self.status, headers, body))) })
+            }
+        }
+    }
+
+    /// An error whose text broke off: the status says enough.
+    fn cut_refusal(&self, failure: Failure) -> Result<Answer, Failed> {
+        if failure.class != FailureClass::Rejected {
+            return Err(failure.into());
+        }
+        self.refused(self.status, cut_refusal(self.status).to_string().into(), failure)
+    }
+
+    /// A stream: held back until it carries content.
+    async fn events(mut self) -> Result<Answer, Failed> {
+        let strip = self.permit.ask_usage && self.request.lacks_usage();
+        let mut events = EventStream::new(self.request.profile.operation, strip);
+        let mut held: VecDeque<Bytes> = VecDeque::new();
+        let mut size = 0;
+        while !events.meter.began() && !events.meter.done() && size <= PREAMBLE_HELD {
+            let failure = match self.source.next().await {
+                Ok(Some(chunk)) => {
+                    size += chunk.len();
+                    events.feed(&chunk, &mut held);
+                    match events.meter.failed().filter(|_| !events.meter.began()) {
+                        Some((failure, event)) => {
+                            let error = sse::data(event).unwrap_or_default().into_owned();
+                            return self.told(failure.clone(), error.into());
+                        }
+                        None => continue,
+                    }
+                }
+                Ok(None) if events.meter.generated() && events.meter.is_whole() => break,
+                Ok(None) => Failure::new(FailureClass::Empty, Phase::Body, "a stream without content"),
+                Err(failure) => failure,
+            };
+            return Err(failure.into());
+        }
+        if events.meter.done() && !events.meter.began() && !events.meter.generated() {
+            return Err(Failure::new(FailureClass::Empty, Phase::Body, "a stream without content").into());
+        }
+        let mut answer = self.permit.answer(self.status, self.headers, held);
+        headers::mark_stream(&mut answer.headers);
+        Ok(Answer { rest: Some(self.source), events: Some(events), ..answer })
+    }
+
+    /// A JSON answer: held back until it is whole.
+    async fn json(mut self) -> Result<Answer, Failed> {
+        let (body, whole) = self.source.collect(JSON_HELD).await?;
+        let answer = self.permit.answer(self.status, self.headers, VecDeque::from([body.clone()]));
+        let announced = headers::content_length(self.headers);
+        if !whole {
+            return Ok(Answer { rest: Some(self.source), length: announced, ..answer });
+        }
+        if announced.is_some_and(|length| length != body.len() as u64) {
+            return Err(Failure::new(FailureClass::Protocol, Phase::Body, "the answer was cut short").into());
+        }
+        let operation = self.request.profile.operation;
+        let usage = match answer::judge(operation, &body) {
+            Ok(usage) => usage,
+            Err(failure) => return self.told(failure, body),
+        };
+        let guess = || Usage::estimate(self.request.body_len(), body.len().div_ceil(4) as u64);
+        let usage = usage.or_else(|| operation.completes_text().then(guess));
+        Ok(Answer { usage, length: Some(body.len() as u64), ..answer })
+    }
+
+    /// What came with a 200 and is no answer. The caller's own mistake passes through, with the status that it should
+    /// have had.
+    fn told(&self, failure: Failure, error: Bytes) -> Result<Answer, Failed> {
+        let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
+        match status.filter(|_| failure.class == FailureClass::Rejected) {
+            Some(status) => self.refused(status, error, failure),
+            None => Err(failure.into()),
+        }
+    }
+
+    /// The caller's own mistake, as the client is to see it.
+    fn refused(&self, status: StatusCode, error: Bytes, failure: Failure) -> Result<Answer, Failed> {
+        let error = scrubbed(error, self.permit.endpoint.key.expose());
+        let length = Some(error.len() as u64);
+        let mut answer = self.permit.answer(status, self.headers, VecDeque::from([error]));
+        answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(Answer { length, outcome: Outcome::Failed(failure), ..answer })
+    }
+
+    /// Sound, or what is compressed: passed on as it comes, once something came.
+    async fn bytes(mut self) -> Result<Answer, Failed> {
+        let Some(first) = self.source.next().await? else {
+            return Err(Failure::new(FailureClass::Empty, Phase::Body, "200 without a body").into());
+        };
+        let answer = self.permit.answer(self.status, self.headers, VecDeque::from([first]));
+        Ok(Answer { rest: Some(self.source), length: headers::content_length(self.headers), ..answer })
+    }
+}
+
+impl Permit {
+    /// An answer of this attempt, complete but for what the caller knows better.
+    fn answer(&self, status: StatusCode, upstream: &HeaderMap, held: VecDeque<Bytes>) -> Answer {
+        Answer {
+            status,
+            headers: headers::downward(upstream, &self.endpoint.key),
+            held,
+            rest: None,
+            length: None,
+            events: None,
+            usage: None,
+            outcome: Outcome::Completed,
+            first_token: self.elapsed(),
+        }
+    }
+}
+
+/// An error's text without the key, which some upstreams quote.
+fn scrubbed(body: Bytes, key: &str) -> Bytes {
+    if memchr::memmem::find(&body, key.as_bytes()).is_none() {
+        return body;
+    }
+    String::from_utf8_lossy(&body).replace(key, "***").into()
+}
