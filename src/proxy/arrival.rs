@@ -70,28 +70,14 @@ impl Arrival<'_> {
             return Err(failure.into());
         }
         let body = scrubbed(body, self.permit.endpoint.key.expose());
-        match failure.class {
-            FailureClass::Rejected => {
-                let rest = if whole { None } else { Some(self.source) };
-                let length = if whole { Some(body.len() as u64) } else { None };
-                let answer = self.permit.answer(self.status, self.headers, VecDeque::from([body]));
-                Ok(Answer { rest, length, outcome: Outcome::Failed(failure), ..answer })
-            }
-            FailureClass::RateLimited
-            | FailureClass::Unauthorized
-            | FailureClass::PaymentRequired
-            | FailureClass::Overloaded
-            | FailureClass::ServerError
-            | FailureClass::Timeout
-            | FailureClass::Connect
-            | FailureClass::Protocol
-            | FailureClass::Empty
-            | FailureClass::StaleConnection
-            | FailureClass::StreamOptionsRefused => {
-                let headers = headers::downward(self.headers, &self.permit.endpoint.key);
-                Err(Failed { failure, response: whole.then(|| Box::new((self.status, headers, body))) })
-            }
+        if failure.class != FailureClass::Rejected {
+            let headers = headers::downward(self.headers, &self.permit.endpoint.key);
+            return Err(Failed { failure, response: whole.then(|| Box::new((self.status, headers, body))) });
         }
+        let rest = if whole { None } else { Some(self.source) };
+        let length = if whole { Some(body.len() as u64) } else { None };
+        let answer = self.permit.answer(self.status, self.headers, VecDeque::from([body]));
+        Ok(Answer { rest, length, outcome: Outcome::Failed(failure), ..answer })
     }
 
     /// An error whose text broke off: the status says enough.

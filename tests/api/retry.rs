@@ -310,7 +310,11 @@ fn an_error_whose_text_stalls_is_known_by_its_status() {
         let head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{");
         Reply::raw(head).then(Step::Pause(Duration::from_secs(20)))
     };
-    let (bad, good, app) = beside_a_good_one(stalled(503));
+    // By default a piece of an answer may take two minutes; of an error, seconds.
+    let (bad, good) = (Upstream::always(stalled(503)), Upstream::always(Reply::chat("good")));
+    let mut config = config_of(&[&bad, &good]);
+    config["apis"][1]["priority"] = json!(1);
+    let app = App::start(&config);
     let start = Instant::now();
     assert!(app.chat().text().contains("good"));
     assert!(start.elapsed() < Duration::from_secs(4));
