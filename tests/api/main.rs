@@ -21,4 +21,5 @@ mod retry;
 mod routing;
 mod sdk;
 mod streams;
+mod tls;
 mod tokens;

@@ -9,7 +9,8 @@ use awc::http::Uri;
 use futures_util::future::LocalBoxFuture;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::io::UpstreamIo;
@@ -58,13 +59,20 @@ fn server_name(host: &str) -> io::Result<ServerName<'static>> {
     ServerName::try_from(bare.to_owned()).map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))
 }
 
-/// One for the process: certificates are always verified, against Mozilla's roots.
+/// One for the process: certificates are always verified, against Mozilla's roots and those in `SSL_CERT_FILE`, where
+/// companies name their own.
 fn tls_config() -> io::Result<Arc<ClientConfig>> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     if let Some(config) = CONFIG.get() {
         return Ok(config.clone());
     }
-    let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
+        let unreadable = |e| io::Error::other(format!("SSL_CERT_FILE can't be used: {e}"));
+        for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+            roots.add(certificate.map_err(unreadable)?).map_err(io::Error::other)?;
+        }
+    }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?

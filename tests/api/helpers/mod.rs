@@ -2,10 +2,12 @@
 
 mod app;
 mod client;
+mod tls;
 mod upstream;
 
 pub use app::{App, KEY, Launch, config_of, scratch};
 pub use client::{Client, Response};
+pub use tls::Tls;
 pub use upstream::{Received, Reply, Step, Upstream};
 
 use std::time::{Duration, Instant};
