@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::config::{ApiConfig, Config, Models};
+use crate::config::{ApiConfig, Config, Models, Reset};
 
 /// How much is said of each API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,13 @@ pub(super) fn apis(out: &mut impl Write, config: &Config, detail: Detail) -> io:
 fn in_full(out: &mut impl Write, api: &ApiConfig, width: usize) -> io::Result<()> {
     let indent = " ".repeat(width + 6);
     writeln!(out, "{indent}key {}, weight {}, priority {}", api.key, api.weight, api.priority)?;
+    writeln!(out, "{indent}the day of rpd {}", reset(&api.reset))?;
+    if let Some(burst) = api.burst {
+        writeln!(out, "{indent}at most {} requests in {} s", burst.requests, burst.span_ms / 1_000)?;
+    }
+    if let Some(most) = api.max_concurrent {
+        writeln!(out, "{indent}at most {most} requests at the same time")?;
+    }
     if let Models::Listed(listed) = &api.models {
         writeln!(out, "{indent}models {}", listed.join(", "))?;
     }
@@ -79,6 +86,14 @@ fn in_full(out: &mut impl Write, api: &ApiConfig, width: usize) -> io::Result<()
         "{indent}waits: connect {:?}, first token {:?}, idle {:?}, total {:?} (streams {:?})",
         t.connect, t.first_token, t.idle, t.total, t.stream_total
     )
+}
+
+fn reset(reset: &Reset) -> String {
+    match reset {
+        Reset::LocalMidnight => "ends at midnight in the server's time zone".to_owned(),
+        Reset::Midnight(zone) => format!("ends at midnight in {}", zone.iana_name().unwrap_or("its time zone")),
+        Reset::Rolling => "is any 24 hours".to_owned(),
+    }
 }
 
 fn models(api: &ApiConfig) -> String {

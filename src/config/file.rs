@@ -85,6 +85,19 @@ pub struct ApiFile {
     #[serde(default)]
     #[schemars(range(min = -1, max = 4_294_967_295_i64))]
     pub rpd: Option<i64>,
+    /// When the day of `rpd` begins anew: at midnight in an IANA time zone (`America/Los_Angeles`, `UTC`), or `rolling`
+    /// for any 24 hours. Default: the zone that the provider is known to count in (Gemini, OpenRouter), else the
+    /// server's own.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub reset: Option<String>,
+    /// A bound on a span shorter than the minute of `rpm`.
+    #[serde(default)]
+    pub burst: Option<BurstFile>,
+    /// Requests at the same time. Default: no limit.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_concurrent: Option<u32>,
     /// Default: true.
     #[serde(default)]
     pub enabled: Option<bool>,
@@ -105,6 +118,18 @@ pub struct ApiFile {
     /// How long to wait for this API.
     #[serde(default)]
     pub timeouts: Option<TimeoutsFile>,
+}
+
+/// At most so many requests in any so many seconds.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BurstFile {
+    /// Requests.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub requests: u32,
+    /// Seconds.
+    #[schemars(range(min = 1, max = 60))]
+    pub seconds: u32,
 }
 
 /// How long to wait for an upstream. All in milliseconds.

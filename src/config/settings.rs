@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use url::Url;
 
 use super::ApiKey;
@@ -56,6 +57,12 @@ pub struct ApiConfig {
     pub rpm: Limit,
     /// Requests a day.
     pub rpd: Limit,
+    /// When the day of `rpd` begins anew.
+    pub reset: Reset,
+    /// Requests in a span shorter than a minute.
+    pub burst: Option<Burst>,
+    /// Requests at the same time.
+    pub max_concurrent: Option<u32>,
     /// `enabled`, and neither limit is 0.
     pub enabled: bool,
     /// What it serves under the upstream's own names.
@@ -68,6 +75,26 @@ pub struct ApiConfig {
     pub priority: i32,
     /// How long to wait.
     pub timeouts: Timeouts,
+}
+
+/// When a day begins anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reset {
+    /// At midnight in the server's own zone.
+    LocalMidnight,
+    /// At midnight in this zone.
+    Midnight(TimeZone),
+    /// Never: a request counts for 24 hours.
+    Rolling,
+}
+
+/// At most so many requests in any span of that length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Burst {
+    /// At least 1.
+    pub requests: u32,
+    /// In ms.
+    pub span_ms: u64,
 }
 
 /// Which models an upstream serves.

@@ -5,14 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use url::Url;
 
 use super::base_url;
 use super::file::{ApiFile, OneOrMany, RetryFile, ServerFile, TimeoutsFile};
 use super::load::{Overrides, Problem};
 use super::typed::Typed;
-use super::{ApiConfig, ApiKey, Config, Models, RetryConfig, ServerConfig, Timeouts};
+use super::{ApiConfig, ApiKey, Burst, Config, Models, Reset, RetryConfig, ServerConfig, Timeouts};
 use crate::types::{ApiId, Limit};
+
+/// Where providers are known to end their days.
+const KNOWN_RESETS: [(&str, &str); 2] =
+    [("generativelanguage.googleapis.com", "America/Los_Angeles"), ("openrouter.ai", "UTC")];
 
 /// Validates what is typed. `problems` are those that were found before; `key_texts` are the contents of the `apiKeyFile`s by the path typed.
 pub(super) fn validate(
@@ -104,6 +109,7 @@ impl Check<'_> {
             }
         }
         let enabled = file.enabled.unwrap_or(true) && file.rpm != Some(0) && file.rpd != Some(0);
+        let reset = self.reset(&at("reset"), file.reset.as_deref(), base_url.as_ref());
         Some(ApiConfig {
             name: file.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| file.id.clone()),
             id: ApiId::from(file.id.as_str()),
@@ -111,6 +117,9 @@ impl Check<'_> {
             key: key?,
             rpm: limit(file.rpm),
             rpd: limit(file.rpd),
+            reset: reset?,
+            burst: file.burst.map(|b| Burst { requests: b.requests, span_ms: u64::from(b.seconds) * 1_000 }),
+            max_concurrent: file.max_concurrent,
             enabled,
             models,
             mapping: mapping.iter().map(|(from, to)| (Arc::from(from.as_str()), Arc::from(to.as_str()))).collect(),
@@ -162,6 +171,19 @@ impl Check<'_> {
                 Some(url)
             }
             Err(why) => self.refuse(at, why),
+        }
+    }
+
+    fn reset(&mut self, at: &str, typed: Option<&str>, base_url: Option<&Url>) -> Option<Reset> {
+        let known =
+            |url: &Url| KNOWN_RESETS.iter().find(|(host, _)| url.host_str() == Some(host)).map(|(_, zone)| *zone);
+        match typed.or_else(|| base_url.and_then(known)) {
+            None => Some(Reset::LocalMidnight),
+            Some("rolling") => Some(Reset::Rolling),
+            Some(zone) => match TimeZone::get(zone) {
+                Ok(zone) => Some(Reset::Midnight(zone)),
+                Err(_) => self.refuse(at, "must be an IANA time zone such as America/Los_Angeles or UTC, or rolling"),
+            },
         }
     }
 

@@ -16,8 +16,14 @@ const VERSION: u8 = 1;
 pub struct QuotaRecord {
     /// The midnight that `used_today` counts from, in ms since the Unix epoch.
     pub day_start: i64,
+    /// The midnight that ends that day.
+    #[serde(default)]
+    pub day_end: i64,
     /// Attempts of that day.
     pub used_today: u32,
+    /// Attempts of the last 24 hours, where that is the day: (ms since the Unix epoch, how many).
+    #[serde(default)]
+    pub day_log: Vec<(i64, u32)>,
     /// Attempts of the last minute: (ms since the Unix epoch, how many).
     pub log: Vec<(i64, u32)>,
     /// Attempts that may follow without another record.

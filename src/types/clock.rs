@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// `mono` orders and measures inside the process; `wall` names days and survives a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Milliseconds of the monotonic clock since the process first asked. Never goes back.
+    /// Milliseconds of the monotonic clock; three days when the process first asked, so that what happened before a
+    /// restart has a place. Never goes back.
     pub mono: u64,
     /// Milliseconds since the Unix epoch. May step in either direction.
     pub wall: i64,
@@ -21,7 +22,7 @@ impl Now {
             Ok(since) => millis(since) as i64,
             Err(before) => -(millis(before.duration()) as i64),
         };
-        Now { mono: millis(origin().elapsed()), wall }
+        Now { mono: FIRST_MONO + millis(origin().elapsed()), wall }
     }
 
     /// The moment `mono` ms of the monotonic clock, as wall time.
@@ -40,13 +41,12 @@ impl Now {
     }
 }
 
-/// The process's zero of the monotonic clock, a minute early so that what happened before a restart has a place.
+/// What the monotonic clock shows when the process first asks.
+const FIRST_MONO: u64 = 3 * 86_400_000;
+
 fn origin() -> Instant {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
-    *ORIGIN.get_or_init(|| {
-        let now = Instant::now();
-        now.checked_sub(Duration::from_secs(120)).unwrap_or(now)
-    })
+    *ORIGIN.get_or_init(Instant::now)
 }
 
 /// Whole milliseconds; a `u64` holds 500 million years of them.

@@ -207,7 +207,7 @@ impl Handler<Reconfigure> for UpstreamActor {
             self.endpoint = Arc::new(Endpoint::new(&config));
             self.ask_usage = true;
         }
-        self.state.reconfigure(config);
+        self.state.reconfigure(config, Now::read());
     }
 }
 

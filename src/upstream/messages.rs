@@ -63,6 +63,8 @@ impl Refusal {
         match self {
             Refusal::QuotaExhausted { which: QuotaKind::Rpm, .. } => "rpm",
             Refusal::QuotaExhausted { which: QuotaKind::Rpd, .. } => "rpd",
+            Refusal::QuotaExhausted { which: QuotaKind::Burst, .. } => "burst",
+            Refusal::QuotaExhausted { which: QuotaKind::Concurrency, .. } => "concurrency",
             Refusal::CoolingDown { reason: FailureClass::Unauthorized, .. } => "unauthorized",
             Refusal::CoolingDown { reason: FailureClass::PaymentRequired, .. } => "payment_required",
             Refusal::CoolingDown { .. } => "cooldown",
@@ -81,6 +83,10 @@ pub enum QuotaKind {
     Rpm,
     /// Requests in a day.
     Rpd,
+    /// Requests in a shorter span (`burst`).
+    Burst,
+    /// Requests at the same time (`maxConcurrent`).
+    Concurrency,
 }
 
 /// Close an attempt's account. Sent by the permit, from its `Drop`; a lost one would leave the attempt in flight for

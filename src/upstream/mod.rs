@@ -1,11 +1,12 @@
 //! One upstream: its quotas, its health, its endpoint, and the actor that owns them.
 //!
 //! In reading order: `messages` (the contract), `permit`, `endpoint`, `actor` (wiring), `state` (decisions), and the
-//! parts that `state` is made of: `quota` (with `window` and `day`), `breaker`, `cooldown`, `latency`.
+//! parts that `state` is made of: `quota` (with `window`, `daily` and `day`), `breaker`, `cooldown`, `latency`.
 
 mod actor;
 mod breaker;
 mod cooldown;
+mod daily;
 mod day;
 mod endpoint;
 mod latency;

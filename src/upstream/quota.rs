@@ -3,32 +3,35 @@
 //! Every attempt is counted before a byte of it is sent. Three places hold what is counted:
 //!
 //! - `pending`: admitted, and not known to be written: counts as *now*, in each window;
-//! - `log` and `used_today`: written, and stamped with the time of it;
+//! - the windows (`minute`, `daily`, `burst`): written, and stamped with the time of it;
 //! - `granted`: units that are on disk as used and in truth are not yet: what a crash would lose.
 //!
 //! # Invariants
-//! 1. `pending + log(any 60 s) ≤ rpm` and `pending + used_today ≤ rpd`, whenever an attempt is admitted.
+//! 1. `pending + minute ≤ rpm`, `pending + daily ≤ rpd` and `pending + burst ≤ burst`, whenever an attempt is admitted.
 //! 2. What the disk calls used is never less than what was used: an attempt takes a unit of `granted`.
 
-use jiff::tz::TimeZone;
-
-use super::day::Day;
+use super::daily::Daily;
 use super::messages::{QuotaKind, Refusal};
-use super::window::{SlidingLog, WINDOW_MS};
+use super::window::{SlidingLog, Span};
+use crate::config::{Burst, Reset};
 use crate::persistence::QuotaRecord;
 use crate::types::{Limit, Now, WriteStamp, Written};
 
 /// The bounds of an upstream's windows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Limits {
     pub(super) rpm: Limit,
     pub(super) rpd: Limit,
+    /// When the day of `rpd` begins anew.
+    pub(super) reset: Reset,
+    /// A bound on a shorter span than a minute.
+    pub(super) burst: Option<Burst>,
 }
 
 impl Limits {
     /// How many units are drawn from the store at a time: a fiftieth of the tightest limit, since a crash loses as
     /// many; `None` where nothing is limited, and so nothing need be on disk before it is used.
-    fn block(self) -> Option<u32> {
+    fn block(&self) -> Option<u32> {
         let tightest = [self.rpm, self.rpd].into_iter().filter_map(Limit::bound).min()?;
         Some((tightest / 50).clamp(1, 32))
     }
@@ -49,10 +52,9 @@ pub(super) enum Admission {
 #[derive(Debug)]
 pub(super) struct Quota {
     limits: Limits,
-    zone: TimeZone,
-    log: SlidingLog,
-    day: Day,
-    used_today: u32,
+    minute: SlidingLog,
+    daily: Daily,
+    burst: Option<SlidingLog>,
     pending: Vec<WriteStamp>,
     granted: u32,
     /// Units that the store was asked for: on its disk, perhaps, and not ours yet.
@@ -62,40 +64,39 @@ pub(super) struct Quota {
 }
 
 impl Quota {
-    /// Opens the windows as `record` left them, or empty ones.
-    pub(super) fn restore(limits: Limits, zone: TimeZone, record: Option<&QuotaRecord>, now: Now) -> Quota {
+    /// Opens the windows as `record` left them, or empty ones. After a crash nobody knows which of the granted units
+    /// were used, nor when: all of them, just now.
+    pub(super) fn restore(limits: Limits, record: Option<&QuotaRecord>, now: Now) -> Quota {
         let newest_wall = record.map_or(now.wall, |r| r.newest_wall.max(now.wall));
-        let day = Day::containing(newest_wall, &zone);
-        let mut quota = Quota {
+        let rpm = limits.rpm.bound();
+        let mut minute = SlidingLog::new(Span::MINUTE);
+        if let Some(record) = record {
+            for &(wall, count) in &record.log {
+                minute.insert(now.mono_at(wall.min(now.wall)), count, rpm);
+            }
+            minute.insert(now.mono, record.granted, rpm);
+        }
+        Quota {
+            daily: Daily::restore(&limits.reset, record, newest_wall, now),
+            burst: limits.burst.map(|burst| SlidingLog::new(Span::of(burst.span_ms))),
             limits,
-            zone,
-            log: SlidingLog::default(),
-            day,
-            used_today: 0,
+            minute,
             pending: Vec::new(),
             granted: 0,
             reserving: 0,
             newest_wall,
-        };
-        if let Some(record) = record {
-            quota.replay(record, now);
         }
-        quota
-    }
-
-    /// After a crash nobody knows which of the granted units were used, nor when: all of them, just now.
-    fn replay(&mut self, record: &QuotaRecord, now: Now) {
-        let rpm = self.limits.rpm.bound();
-        for &(wall, count) in &record.log {
-            self.log.insert(now.mono_at(wall.min(now.wall)), count, rpm);
-        }
-        self.log.insert(now.mono, record.granted, rpm);
-        let before = if record.day_start == self.day.start { record.used_today } else { 0 };
-        self.used_today = before.saturating_add(record.granted);
     }
 
     /// New limits, effective at once for what is already spent.
-    pub(super) fn reconfigure(&mut self, limits: Limits) {
+    pub(super) fn reconfigure(&mut self, limits: Limits, now: Now) {
+        if limits.reset != self.limits.reset {
+            let record = QuotaRecord { granted: 0, ..self.record(now) };
+            self.daily = Daily::restore(&limits.reset, Some(&record), self.newest_wall, now);
+        }
+        if limits.burst != self.limits.burst {
+            self.burst = limits.burst.map(|burst| SlidingLog::new(Span::of(burst.span_ms)));
+        }
         self.limits = limits;
     }
 
@@ -119,16 +120,24 @@ impl Quota {
     pub(super) fn room(&mut self, now: Now) -> Result<(), Refusal> {
         self.advance(now);
         let pending = self.pending();
-        if let Some(rpd) = self.limits.rpd.bound().filter(|rpd| pending.saturating_add(self.used_today) >= *rpd) {
-            // Pending attempts may yet be refunded: then there is room again, long before midnight.
-            let until = if self.used_today >= rpd { now.mono_at(self.day.end) } else { now.mono + 1_000 };
-            return Err(Refusal::QuotaExhausted { which: QuotaKind::Rpd, until });
+        let spent = |held: u32, limit: Option<u32>| {
+            let over = pending.saturating_add(held).checked_sub(limit?)?.saturating_add(1);
+            Some(over)
+        };
+        let full = |which, frees: Option<u64>| {
+            // What is pending may yet be refunded, or leave the window much later: ask again soon.
+            Err(Refusal::QuotaExhausted { which, until: frees.unwrap_or(now.mono + 1_000) })
+        };
+        if let Some(over) = spent(self.daily.count(now), self.limits.rpd.bound()) {
+            return full(QuotaKind::Rpd, self.daily.frees(over, now));
         }
-        let logged = self.log.count(now.mono);
-        if let Some(rpm) = self.limits.rpm.bound().filter(|rpm| pending.saturating_add(logged) >= *rpm) {
-            let over = pending.saturating_add(logged) - rpm + 1;
-            let until = self.log.frees(over).unwrap_or(now.mono + WINDOW_MS);
-            return Err(Refusal::QuotaExhausted { which: QuotaKind::Rpm, until });
+        if let Some(over) = spent(self.minute.count(now.mono), self.limits.rpm.bound()) {
+            return full(QuotaKind::Rpm, self.minute.frees(over));
+        }
+        if let Some((burst, log)) = self.limits.burst.zip(self.burst.as_mut())
+            && let Some(over) = spent(log.count(now.mono), Some(burst.requests))
+        {
+            return full(QuotaKind::Burst, log.frees(over));
         }
         Ok(())
     }
@@ -167,14 +176,15 @@ impl Quota {
     /// is open, so after a crash they count as of then.
     pub(super) fn record(&mut self, now: Now) -> QuotaRecord {
         self.advance(now);
-        self.log.count(now.mono);
-        QuotaRecord {
-            day_start: self.day.start,
-            used_today: self.used_today,
-            log: self.log.coarse_entries().into_iter().map(|(at, count)| (now.wall_at(at), count)).collect(),
+        self.minute.count(now.mono);
+        let mut record = QuotaRecord {
+            log: self.minute.coarse_entries().into_iter().map(|(at, count)| (now.wall_at(at), count)).collect(),
             granted: self.granted.saturating_add(self.reserving).saturating_add(self.pending()),
             newest_wall: self.newest_wall,
-        }
+            ..QuotaRecord::default()
+        };
+        self.daily.save(&mut record, now);
+        record
     }
 
     /// Gives back what was granted and not used: the record that follows is exact.
@@ -187,7 +197,7 @@ impl Quota {
     pub(super) fn usage(&mut self, now: Now) -> (u32, u32) {
         self.advance(now);
         let pending = self.pending();
-        (self.log.count(now.mono).saturating_add(pending), self.used_today.saturating_add(pending))
+        (self.minute.count(now.mono).saturating_add(pending), self.daily.count(now).saturating_add(pending))
     }
 
     fn pending(&self) -> u32 {
@@ -197,17 +207,16 @@ impl Quota {
     /// Turns the day, and takes what has been written out of `pending`.
     fn advance(&mut self, now: Now) {
         self.newest_wall = self.newest_wall.max(now.wall);
-        if self.newest_wall >= self.day.end {
-            self.day = Day::containing(self.newest_wall, &self.zone);
-            self.used_today = 0;
-        }
-        let (log, used_today, rpm) = (&mut self.log, &mut self.used_today, self.limits.rpm.bound());
-        self.pending.retain(|stamp| match stamp.read() {
+        self.daily.advance(self.newest_wall);
+        let Quota { limits, minute, daily, burst, pending, .. } = self;
+        pending.retain(|stamp| match stamp.read() {
             Written::Nothing | Written::Partly => true,
             Written::Whole(at) => {
-                log.insert(at, 1, rpm);
-                // Written a moment before midnight and seen after it: counted today, to be safe.
-                *used_today = used_today.saturating_add(1);
+                minute.insert(at, 1, limits.rpm.bound());
+                daily.insert(at, 1, limits.rpd.bound());
+                if let (Some(log), Some(burst)) = (burst.as_mut(), limits.burst) {
+                    log.insert(at, 1, Some(burst.requests));
+                }
                 false
             }
         });

@@ -9,7 +9,7 @@ use super::breaker::Breaker;
 use super::cooldown::Cooldown;
 use super::day::{Day, hour_start};
 use super::latency::Latency;
-use super::messages::{ApiStatus, Refusal, Settle, TokenReport};
+use super::messages::{ApiStatus, QuotaKind, Refusal, Settle, TokenReport};
 use super::quota::{Admission, Limits, Quota};
 use crate::config::ApiConfig;
 use crate::persistence::{QuotaRecord, Saved, TokenChange};
@@ -45,7 +45,7 @@ pub(super) enum Decision {
 impl State {
     /// Takes up where `saved` left off.
     pub(super) fn restore(config: Arc<ApiConfig>, zone: TimeZone, saved: Saved, now: Now) -> State {
-        let quota = Quota::restore(limits(&config), zone.clone(), saved.quota.as_ref(), now);
+        let quota = Quota::restore(limits(&config), saved.quota.as_ref(), now);
         let mut tokens = saved.tokens;
         tokens.prune(now.wall);
         State {
@@ -66,7 +66,7 @@ impl State {
 
     /// Counts an attempt, if nothing speaks against it.
     pub(super) fn admit(&mut self, now: Now) -> Decision {
-        if let Err(refusal) = self.health(now) {
+        if let Err(refusal) = self.health(now).and_then(|()| self.capacity(now)) {
             return Decision::Refuse(refusal);
         }
         match self.quota.admit(now) {
@@ -80,7 +80,17 @@ impl State {
         }
     }
 
-    /// Everything but the quota.
+    /// Is there room for one more at the same time? When one of the others ends nobody knows: ask again soon.
+    fn capacity(&self, now: Now) -> Result<(), Refusal> {
+        match self.config.max_concurrent {
+            Some(most) if self.in_flight >= most => {
+                Err(Refusal::QuotaExhausted { which: QuotaKind::Concurrency, until: now.mono + 1_000 })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// May it be asked at all?
     fn health(&self, now: Now) -> Result<(), Refusal> {
         if self.retired {
             return Err(Refusal::Retiring);
@@ -174,12 +184,12 @@ impl State {
     }
 
     /// The entry changed, or came back: new limits count at once; what it rested for may be mended.
-    pub(super) fn reconfigure(&mut self, config: Arc<ApiConfig>) {
+    pub(super) fn reconfigure(&mut self, config: Arc<ApiConfig>, now: Now) {
         self.retired = false;
         // Whatever was changed, it may have been for this.
         self.cooldown.forgive_key();
         if config != self.config {
-            self.quota.reconfigure(limits(&config));
+            self.quota.reconfigure(limits(&config), now);
             self.breaker = Breaker::default();
             self.cooldown = Cooldown::default();
             self.errors_in_a_row = 0;
@@ -201,7 +211,7 @@ impl State {
     pub(super) fn status(&mut self, now: Now) -> ApiStatus {
         let health = self.health(now);
         let resting = matches!(health, Err(Refusal::CoolingDown { .. } | Refusal::BreakerOpen { .. }));
-        let refusal = health.and_then(|()| self.quota.room(now)).err();
+        let refusal = health.and_then(|()| self.capacity(now)).and_then(|()| self.quota.room(now)).err();
         ApiStatus {
             config: self.config.clone(),
             refusal: refusal.map(|refusal| {
@@ -236,5 +246,5 @@ impl State {
 }
 
 fn limits(config: &ApiConfig) -> Limits {
-    Limits { rpm: config.rpm, rpd: config.rpd }
+    Limits { rpm: config.rpm, rpd: config.rpd, reset: config.reset.clone(), burst: config.burst }
 }

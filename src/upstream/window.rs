@@ -1,22 +1,41 @@
-//! A sliding log of dispatches: how many lie within the last minute, exactly.
+//! A sliding log of dispatches: how many lie within the last minute (or second, or day), exactly.
 //!
 //! Satisfies a fixed minute, a sliding minute and a token bucket at once; a counter per calendar minute would let
 //! twice the limit through at the edge.
 
 use std::collections::VecDeque;
 
-/// The minute that providers count in, and a second more: two requests sent 60.0 s apart may arrive closer.
-pub(super) const WINDOW_MS: u64 = 61_000;
-
-/// Up to this limit every dispatch has an entry of its own; above it, they share entries of [`COARSE_MS`].
+/// Up to this limit every dispatch has an entry of its own; above it, they share entries of [`Span::coarse_ms`].
 const EXACT_UP_TO: u32 = 4_096;
 
-/// The width of a shared entry. Stamps are rounded up, so that an entry never leaves the window too early.
-const COARSE_MS: u64 = 100;
+/// How long a window is, and how fine it is kept above the exact limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    /// The length that the provider counts in and a guard more: two requests sent 60.0 s apart may arrive closer.
+    pub(super) window_ms: u64,
+    /// The width of a shared entry. Stamps are rounded up, so that an entry never leaves the window too early.
+    pub(super) coarse_ms: u64,
+}
 
-/// Dispatch times of the last [`WINDOW_MS`], oldest first. Memory: 16 bytes an entry, at most 4,096 or 611 entries.
-#[derive(Debug, Clone, Default)]
+impl Span {
+    /// Any 60 seconds.
+    pub(super) const MINUTE: Span = Span::of(60_000);
+
+    /// Any 24 hours.
+    pub(super) const DAY: Span = Span::of(86_400_000);
+
+    /// So many ms: the guard is a second, or a tenth of a window that is shorter than ten seconds.
+    pub(super) const fn of(ms: u64) -> Span {
+        let guard = if ms < 10_000 { ms / 10 } else { 1_000 };
+        let coarse_ms = if ms < 600 { 1 } else { ms / 600 };
+        Span { window_ms: ms + guard, coarse_ms }
+    }
+}
+
+/// Dispatch times of the last [`Span::window_ms`], oldest first. Memory: 16 bytes an entry, at most 4,096 or some 610.
+#[derive(Debug, Clone)]
 pub(super) struct SlidingLog {
+    span: Span,
     entries: VecDeque<Entry>,
     total: u32,
 }
@@ -28,13 +47,18 @@ struct Entry {
 }
 
 impl SlidingLog {
+    /// An empty window.
+    pub(super) fn new(span: Span) -> Self {
+        SlidingLog { span, entries: VecDeque::new(), total: 0 }
+    }
+
     /// Notes `count` dispatches at `at` (ms, monotonic). `limit` decides how exactly.
     pub(super) fn insert(&mut self, at: u64, count: u32, limit: Option<u32>) {
         if count == 0 {
             return;
         }
         let coarse = limit.is_none_or(|limit| limit > EXACT_UP_TO);
-        let at = if coarse { at.next_multiple_of(COARSE_MS) } else { at };
+        let at = if coarse { at.next_multiple_of(self.span.coarse_ms) } else { at };
         self.total = self.total.saturating_add(count);
         // Stamps come almost in order: the place is at the end or a step before it.
         let place = self.entries.iter().rposition(|e| e.at <= at).map_or(0, |i| i + 1);
@@ -46,7 +70,7 @@ impl SlidingLog {
 
     /// How many dispatches lie in the window that ends at `now`.
     pub(super) fn count(&mut self, now: u64) -> u32 {
-        while let Some(oldest) = self.entries.front().filter(|e| e.at + WINDOW_MS <= now) {
+        while let Some(oldest) = self.entries.front().filter(|e| e.at + self.span.window_ms <= now) {
             self.total = self.total.saturating_sub(oldest.count);
             self.entries.pop_front();
         }
@@ -60,15 +84,15 @@ impl SlidingLog {
             freed = freed.saturating_add(e.count);
             freed >= units
         });
-        last.map(|e| e.at + WINDOW_MS)
+        last.map(|e| e.at + self.span.window_ms)
     }
 
-    /// The dispatches in the window as (time, count), at most 611 of them: what is saved many times a second must be
-    /// small. Rounded up, like every shared entry.
+    /// The dispatches in the window as (time, count), some 610 of them at most: what is saved many times a second must
+    /// be small. Rounded up, like every shared entry.
     pub(super) fn coarse_entries(&self) -> Vec<(u64, u32)> {
         let mut coarse: Vec<(u64, u32)> = Vec::new();
         for Entry { at, count } in &self.entries {
-            let at = at.next_multiple_of(COARSE_MS);
+            let at = at.next_multiple_of(self.span.coarse_ms);
             match coarse.last_mut() {
                 Some(last) if last.0 == at => last.1 = last.1.saturating_add(*count),
                 Some(_) | None => coarse.push((at, *count)),
@@ -84,7 +108,7 @@ mod tests {
 
     #[test]
     fn an_entry_counts_for_a_minute_and_a_second() {
-        let mut log = SlidingLog::default();
+        let mut log = SlidingLog::new(Span::MINUTE);
         log.insert(1_000, 1, Some(2));
         log.insert(500, 1, Some(2));
         assert_eq!(log.count(61_499), 2);
@@ -95,12 +119,19 @@ mod tests {
 
     #[test]
     fn high_rates_take_bounded_memory_and_round_to_the_safe_side() {
-        let mut log = SlidingLog::default();
+        let mut log = SlidingLog::new(Span::MINUTE);
         for at in 0..200_000 {
             log.insert(at, 1, None);
             log.count(at);
         }
         assert!(log.entries.len() <= 612, "{}", log.entries.len());
         assert!(log.count(200_000) >= 60_999, "one a millisecond");
+    }
+
+    #[test]
+    fn the_guard_of_a_short_window_is_a_tenth_of_it() {
+        assert_eq!(Span::of(1_000).window_ms, 1_100);
+        assert_eq!(Span::MINUTE.window_ms, 61_000);
+        assert_eq!(Span::DAY.window_ms, 86_401_000);
     }
 }

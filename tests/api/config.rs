@@ -234,6 +234,35 @@ fn dotenv_is_read_and_port_and_host_override() {
 }
 
 #[test]
+fn known_providers_end_their_days_where_they_do() {
+    let api = |id: &str, url: &str, more: &str| {
+        format!(r#"{{ "id": "{id}", "baseUrl": "{url}", "apiKey": "k", "models": ["m"] {more} }}"#)
+    };
+    let text = |apis: &[String]| format!(r#"{{ "apis": [{}] }}"#, apis.join(","));
+    let (code, told) = check(&text(&[
+        api("g", "https://generativelanguage.googleapis.com/v1beta/openai", ""),
+        api("o", "https://openrouter.ai/api/v1", ""),
+        api("r", "https://openrouter.ai/api/v1", r#", "reset": "rolling""#),
+        api("l", "https://x.example", ""),
+    ]));
+    assert_eq!(code, Some(0), "{told}");
+    for wanted in ["midnight in America/Los_Angeles", "midnight in UTC", "is any 24 hours", "in the server's time zone"]
+    {
+        assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
+    }
+    let (code, told) =
+        check(&text(&[api("x", "https://x.example", r#", "reset": "Mars/Olympus", "burst": { "requests": 0 }"#)]));
+    assert_eq!(code, Some(2));
+    for wanted in [
+        "apis[0].reset: must be an IANA time zone",
+        "apis[0].burst.requests: must be between 1",
+        "apis[0].burst.seconds: is missing",
+    ] {
+        assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
+    }
+}
+
+#[test]
 fn a_configuration_that_is_wrong_does_not_start() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let mut config = config_of(&[&upstream]);

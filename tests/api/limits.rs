@@ -117,3 +117,62 @@ fn a_client_that_leaves_while_it_is_admitted_strands_no_quota() {
     upstream.release();
     assert_eq!(burst(&app, 20), (5, 15));
 }
+
+#[test]
+fn at_most_so_many_requests_run_at_the_same_time() {
+    let upstream = Upstream::always(Reply::chat("hi").held());
+    let other = Upstream::always(Reply::chat("other"));
+    let mut config = config_of(&[&upstream, &other]);
+    config["apis"][0]["maxConcurrent"] = json!(2);
+    config["apis"][1]["priority"] = json!(1);
+    config["apis"][1]["rpd"] = json!(1);
+    let app = App::start(&config);
+    std::thread::scope(|scope| {
+        let held: Vec<_> = (0..2).map(|_| scope.spawn(|| app.chat().status)).collect();
+        eventually("both are under way", || app.status_of("a")["inFlight"] == 2);
+        assert!(app.chat().text().contains("other"), "a third goes elsewhere");
+        assert_eq!(app.status_of("a")["unavailableReason"], "concurrency");
+        let refused = app.chat();
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        assert_eq!(refused.error().0, 429);
+        upstream.release();
+        assert!(held.into_iter().all(|thread| thread.join().expect("answered") == 200));
+    });
+    eventually("there is room again", || app.status_of("a")["available"] == true);
+}
+
+#[test]
+fn a_burst_is_spread_over_others() {
+    let (first, second) = (Upstream::always(Reply::chat("1")), Upstream::always(Reply::chat("2")));
+    let mut config = config_of(&[&first, &second]);
+    config["apis"][0]["burst"] = json!({ "requests": 3, "seconds": 30 });
+    config["apis"][1]["priority"] = json!(1);
+    let app = App::start(&config);
+    assert_eq!(burst(&app, 8), (8, 0));
+    assert_eq!((first.calls(), second.calls()), (3, 5));
+    assert_eq!(app.status_of("a")["unavailableReason"], "burst");
+}
+
+#[test]
+fn a_day_ends_where_the_provider_ends_it() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0]["rpd"] = json!(1);
+    for (reset, within) in [("rolling", 86_300..=86_402), ("Pacific/Kiritimati", 1..=86_400)] {
+        config["apis"][0]["reset"] = json!(reset);
+        let app = App::start(&config);
+        assert_eq!(app.chat().status, 200);
+        let refused = app.chat();
+        let after: i64 = refused.header("retry-after").expect("told").parse().expect("seconds");
+        assert!(within.contains(&after), "{reset}: {after} s");
+        if reset != "rolling" {
+            let zone = jiff::tz::TimeZone::get(reset).expect("a zone of the database");
+            let now = jiff::Timestamp::now().to_zoned(zone);
+            let midnight = now.tomorrow().and_then(|day| day.start_of_day()).expect("a day");
+            let wanted = midnight.timestamp().as_second() - now.timestamp().as_second();
+            assert!((after - wanted).abs() <= 2, "{after} s, midnight is in {wanted}");
+        }
+        let app = app.kill_and_restart();
+        assert_eq!(app.chat().status, 429, "{reset}, after a kill");
+    }
+}

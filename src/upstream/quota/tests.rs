@@ -1,5 +1,7 @@
 //! The windows hold, whatever happens.
 
+use jiff::tz::TimeZone;
+
 use super::*;
 
 const START: Now = Now { mono: 1_000_000, wall: 1_790_000_000_000 };
@@ -10,8 +12,8 @@ fn at(ms: u64) -> Now {
 
 fn quota(rpm: u32, rpd: u32) -> Quota {
     let limit = |n| if n == 0 { Limit::Unlimited } else { Limit::AtMost(n) };
-    let limits = Limits { rpm: limit(rpm), rpd: limit(rpd) };
-    Quota::restore(limits, TimeZone::UTC, None, START)
+    let limits = Limits { rpm: limit(rpm), rpd: limit(rpd), reset: Reset::Midnight(TimeZone::UTC), burst: None };
+    Quota::restore(limits, None, START)
 }
 
 /// Admits as the actor does: fetching grants as needed.
@@ -69,8 +71,8 @@ fn a_crash_counts_every_unit_that_was_granted() {
         stamp.finish(at(i).mono);
         sent += 1;
     }
-    let limits = quota.limits;
-    let mut after = Quota::restore(limits, TimeZone::UTC, Some(&durable), at(100));
+    let limits = quota.limits.clone();
+    let mut after = Quota::restore(limits, Some(&durable), at(100));
     let (_, today) = after.usage(at(100));
     assert!((sent..sent + 20).contains(&today), "{sent} sent, {today} counted");
 }
@@ -87,8 +89,7 @@ fn a_clean_stop_is_exact() {
     quota.release_grant();
     let record = quota.record(at(10_000));
     // The process begins anew: its monotonic clock does too.
-    let mut after =
-        Quota::restore(quota.limits, TimeZone::UTC, Some(&record), Now { mono: 120_000, wall: at(64_500).wall });
+    let mut after = Quota::restore(quota.limits.clone(), Some(&record), Now { mono: 120_000, wall: at(64_500).wall });
     assert_eq!(after.usage(Now { mono: 120_000, wall: at(64_500).wall }), (3, 7));
 }
 
@@ -102,7 +103,7 @@ fn a_clock_set_back_opens_nothing() {
     assert!(take(&mut quota, yesterday).is_err());
     quota.release_grant();
     let record = quota.record(yesterday);
-    let mut after = Quota::restore(quota.limits, TimeZone::UTC, Some(&record), yesterday);
+    let mut after = Quota::restore(quota.limits.clone(), Some(&record), yesterday);
     assert!(take(&mut after, yesterday).is_err());
 }
 
@@ -117,4 +118,59 @@ fn midnight_opens_the_day() {
     };
     assert!(take(&mut quota, at(until - START.mono - 1)).is_err());
     assert!(take(&mut quota, at(until - START.mono)).is_ok());
+}
+
+#[test]
+fn a_rolling_day_frees_each_request_after_24_hours() {
+    let mut quota = quota(0, 2);
+    quota.reconfigure(Limits { reset: Reset::Rolling, ..quota.limits.clone() }, START);
+    for hours in [0, 10] {
+        let sent = at(hours * 3_600_000);
+        let stamp = take(&mut quota, sent).expect("room");
+        stamp.begin();
+        stamp.finish(sent.mono);
+    }
+    let Err(Refusal::QuotaExhausted { which: QuotaKind::Rpd, until }) = take(&mut quota, at(23 * 3_600_000)) else {
+        panic!("two in 24 hours");
+    };
+    assert_eq!(until, at(24 * 3_600_000 + 1_000).mono);
+    // Over a restart the times are kept, to the grain of what is saved.
+    quota.release_grant();
+    let record = quota.record(at(23 * 3_600_000));
+    let mut after = Quota::restore(quota.limits.clone(), Some(&record), at(23 * 3_600_000));
+    assert_eq!(after.usage(at(23 * 3_600_000)).1, 2);
+    assert_eq!(after.usage(at(24 * 3_600_000 + 146_000)).1, 1);
+    assert!(take(&mut after, at(24 * 3_600_000 + 146_000)).is_ok());
+}
+
+#[test]
+fn another_reset_forgets_nothing_of_today() {
+    let mut quota = quota(0, 5);
+    for _ in 0..3 {
+        let stamp = take(&mut quota, START).expect("room");
+        stamp.begin();
+        stamp.finish(START.mono);
+    }
+    let tokyo = TimeZone::get("Asia/Tokyo").expect("a zone of the database");
+    for reset in [Reset::Rolling, Reset::Midnight(TimeZone::UTC), Reset::Midnight(tokyo), Reset::Rolling] {
+        quota.reconfigure(Limits { reset, ..quota.limits.clone() }, START);
+        assert_eq!(quota.usage(START).1, 3);
+    }
+}
+
+#[test]
+fn a_burst_bounds_a_short_span() {
+    let mut quota = quota(100, 0);
+    let burst = Some(Burst { requests: 2, span_ms: 1_000 });
+    quota.reconfigure(Limits { burst, ..quota.limits.clone() }, START);
+    for ms in [0, 300] {
+        let stamp = take(&mut quota, at(ms)).expect("room");
+        stamp.begin();
+        stamp.finish(at(ms).mono);
+    }
+    let Err(Refusal::QuotaExhausted { which: QuotaKind::Burst, until }) = take(&mut quota, at(1_099)) else {
+        panic!("two in a second");
+    };
+    assert_eq!(until, at(1_100).mono);
+    assert!(take(&mut quota, at(1_100)).is_ok());
 }
