@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub enum AppError {
     #[error("{}: {why}", folder.display())]
     Store {
         /// The folder.
-        folder: std::path::PathBuf,
+        folder: PathBuf,
         /// What is wrong.
         why: StoreError,
     },
@@ -56,6 +56,15 @@ pub enum AppError {
     /// An actor that nothing works without has ended.
     #[error("the {0} ended, which is a defect of this program")]
     CoreActorEnded(&'static str),
+}
+
+/// Where counts and statistics are kept.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// The folder.
+    pub folder: PathBuf,
+    /// If it is damaged, begin at zero, and not with every limit spent.
+    pub fresh: bool,
 }
 
 /// The application, listening but not yet answering.
@@ -73,9 +82,10 @@ impl App {
     ///
     /// # Errors
     /// When the address or the data folder can't be used.
-    pub fn build(source: Source, config: Config, data: &Path) -> Result<App, AppError> {
+    pub fn build(source: Source, config: Config, data: &Data) -> Result<App, AppError> {
         let listeners = listen(&config.server.host, config.server.port)?;
-        let store = SledStore::open(data).map_err(|why| AppError::Store { folder: data.to_owned(), why })?;
+        let failed = |why| AppError::Store { folder: data.folder.clone(), why };
+        let store = SledStore::open(&data.folder, data.fresh).map_err(failed)?;
         let initial = Arc::new(config);
 
         // All core actors share one thread: a message between them costs 0.2 µs, to a sleeping thread 40.

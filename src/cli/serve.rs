@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{CliError, ConfigArgs, describe};
-use crate::app::App;
+use crate::app::{App, Data};
 use crate::config::{Config, Source, load};
 
 #[derive(Debug, Args)]
@@ -17,25 +17,29 @@ pub(super) struct ServeArgs {
     /// The folder for counts and statistics.
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
+    /// If the folder is damaged, begin at zero instead of with the day's limits spent.
+    #[arg(long)]
+    fresh: bool,
 }
 
 pub(super) fn serve(args: ServeArgs) -> Result<(), CliError> {
     let source = args.config.source()?;
     let config = load(&source)?;
-    actix_web::rt::System::new().block_on(run(source, config, &args.data, |_| Ok(())))
+    actix_web::rt::System::new()
+        .block_on(run(source, config, &Data { folder: args.data, fresh: args.fresh }, |_| Ok(())))
 }
 
 /// Serves until told to stop. `then` is called once it listens, after the banner.
 pub(super) async fn run(
     source: Source,
     config: Config,
-    data: &Path,
+    data: &Data,
     then: impl FnOnce(u16) -> io::Result<()>,
 ) -> Result<(), CliError> {
     let path = source.path.clone();
     let app = App::build(source, config.clone(), data)?;
     let addresses = app.addresses();
-    banner(&config, &addresses, &path, data)?;
+    banner(&config, &addresses, &path, &data.folder)?;
     then(addresses.first().map_or(0, SocketAddr::port))?;
     for warning in &config.warnings {
         log::warn!("configuration: {warning}");

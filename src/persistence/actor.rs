@@ -29,7 +29,7 @@ struct Job {
 enum Reply {
     Nobody,
     Done(oneshot::Sender<Result<(), StoreError>>),
-    Loaded(ApiId, oneshot::Sender<Result<Saved, StoreError>>),
+    Loaded(ApiId, oneshot::Sender<Saved>),
 }
 
 impl PersistenceActor {
@@ -87,7 +87,7 @@ fn run(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
     committed
 }
 
-async fn answer<T>(told: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+async fn answer(told: oneshot::Receiver<Result<(), StoreError>>) -> Result<(), StoreError> {
     told.await.unwrap_or_else(|_| Err(StoreError::new("the store did not answer", "its thread ended")))
 }
 
@@ -96,12 +96,13 @@ impl Actor for PersistenceActor {
 }
 
 impl Handler<Restore> for PersistenceActor {
-    type Result = ResponseFuture<Result<Saved, StoreError>>;
+    type Result = ResponseFuture<Saved>;
 
     fn handle(&mut self, Restore(api): Restore, ctx: &mut Self::Context) -> Self::Result {
         let (tell, told) = oneshot::channel();
         self.enqueue(Job { changes: Vec::new(), reply: Reply::Loaded(api, tell) }, ctx);
-        Box::pin(answer(told))
+        // A store that breaks while it is read keeps nothing that can be relied on.
+        Box::pin(async { told.await.unwrap_or_else(|_| Saved { lost: true, ..Saved::default() }) })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::types::ApiId;
 
 /// All that is kept of one upstream. Sent by an UpstreamActor once, at its start, and awaited.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<Saved, StoreError>")]
+#[rtype(result = "Saved")]
 pub struct Restore(pub ApiId);
 
 /// Make these counts durable, and say when they are: attempts may then be sent that they allow for. Sent by an

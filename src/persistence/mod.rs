@@ -1,8 +1,9 @@
 //! What survives a stop and a `kill -9`: the counts of each quota, and the token statistics.
 //!
-//! In reading order: `record` (what is kept), `store` (the trait), `sled` (on disk), `messages`, `actor`.
+//! In reading order: `record` (what is kept), `store` (the trait), `sled` and `folder` (on disk), `messages`, `actor`.
 
 mod actor;
+mod folder;
 mod messages;
 mod record;
 mod sled;

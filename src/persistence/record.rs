@@ -55,6 +55,8 @@ pub struct Saved {
     pub quota: Option<QuotaRecord>,
     /// Its statistics.
     pub tokens: TokenStats,
+    /// There was more, and it is lost: its limits are to count as spent.
+    pub lost: bool,
 }
 
 /// A record as bytes.

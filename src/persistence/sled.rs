@@ -5,44 +5,54 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
+use super::folder::Folder;
 use super::record::{decode, encode};
 use super::{Change, Saved, Store, StoreError, TokenChange};
 use crate::types::{ApiId, DAYS_KEPT_MS, HOURS_KEPT_MS, TokenStats};
 
-/// A folder of sled's.
+/// The data folder, and what it means for it to be damaged.
 pub struct SledStore {
+    folder: Mutex<Folder>,
     db: sled::Db,
+    /// What is lost counts as nothing, and not as all spent.
+    fresh: bool,
+    lost: bool,
 }
 
 /// `h` or `d`, and how long its buckets are kept.
 const BUCKETS: [(&str, i64); 2] = [("h", HOURS_KEPT_MS), ("d", DAYS_KEPT_MS)];
 
 impl SledStore {
-    /// Opens (or begins) the store in `folder`.
+    /// Opens (or begins) the store in `folder`. A damaged one is moved aside; then the limits of the day count as spent,
+    /// unless `fresh`.
     ///
     /// # Errors
     /// When the folder can't be used, or another process uses it.
-    pub fn open(folder: &Path) -> Result<SledStore, StoreError> {
-        sled::Config::new()
-            .path(folder.join("sled"))
-            // sled's default cache is 1 GiB; what is kept here is some hundred kilobytes.
-            .cache_capacity(16 << 20)
-            .mode(sled::Mode::LowSpace)
-            // `commit` flushes: what it promises is on disk.
-            .flush_every_ms(None)
-            .open()
-            .map(|db| SledStore { db })
-            .map_err(|e| {
-                let locked = e.to_string().contains("could not acquire lock");
-                match locked {
-                    true => StoreError::new(
-                        "the data folder can't be opened",
-                        "another api-together is using it; stop that one, or give this one its own --data",
-                    ),
-                    false => StoreError::new("the data folder can't be opened", e),
-                }
-            })
+    pub fn open(folder: &Path, fresh: bool) -> Result<SledStore, StoreError> {
+        let folder = Folder::open(folder)?;
+        let (db, lost) = (folder.db.clone(), folder.lost);
+        if lost && fresh {
+            log::warn!("persistence: --fresh: all counts begin at zero");
+        } else if lost {
+            log::error!(
+                "persistence: the limits of APIs count as spent until their day is over; --fresh begins at zero"
+            );
+        }
+        Ok(SledStore { folder: Mutex::new(folder), db, fresh, lost })
+    }
+
+    fn read(&self, api: &ApiId) -> Result<Saved, StoreError> {
+        Ok(Saved {
+            quota: self.get(&key("q", api))?,
+            tokens: TokenStats {
+                totals: self.get(&key("t", api))?.unwrap_or_default(),
+                hours: self.buckets("h", api)?,
+                days: self.buckets("d", api)?,
+            },
+            lost: false,
+        })
     }
 
     fn stage(&self, change: &Change, batch: &mut sled::Batch) -> Result<(), StoreError> {
@@ -94,31 +104,30 @@ impl SledStore {
 }
 
 impl Store for SledStore {
-    fn load(&self, api: &ApiId) -> Result<Saved, StoreError> {
-        Ok(Saved {
-            quota: self.get(&key("q", api))?,
-            tokens: TokenStats {
-                totals: self.get(&key("t", api))?.unwrap_or_default(),
-                hours: self.buckets("h", api)?,
-                days: self.buckets("d", api)?,
-            },
-        })
+    fn load(&self, api: &ApiId) -> Saved {
+        let nothing = Saved { lost: !self.fresh, ..Saved::default() };
+        match self.read(api) {
+            Ok(saved) if saved.quota.is_none() && self.lost => nothing,
+            Ok(saved) => saved,
+            Err(e) => {
+                log::error!("{api}: its counts are lost: {e}");
+                nothing
+            }
+        }
     }
 
     fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
-        let failed = |e| StoreError::new("the store can't be written", e);
+        // One thread commits at a time; a panic in another can't have left the folder half written.
+        let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = sled::Batch::default();
         for change in changes {
             if matches!(change, Change::Tokens(_, TokenChange::Reset)) {
                 // A reset removes what it finds: what comes before it must be there to be found.
-                self.db.apply_batch(std::mem::take(&mut batch)).map_err(failed)?;
+                folder.commit(std::mem::take(&mut batch))?;
             }
             self.stage(change, &mut batch)?;
         }
-        // A batch is atomic over a kill; it is durable after the flush.
-        self.db.apply_batch(batch).map_err(failed)?;
-        self.db.flush().map_err(failed)?;
-        Ok(())
+        folder.commit(batch)
     }
 }
 
@@ -153,21 +162,21 @@ mod tests {
         let api = ApiId::from("a");
         let quota = QuotaRecord { used_today: 7, ..QuotaRecord::default() };
         {
-            let store = SledStore::open(&folder).expect("opens");
+            let store = SledStore::open(&folder, false).expect("opens");
             store.commit(&[grown(1, HOUR), Change::Quota(api.clone(), quota.clone())]).expect("commits");
             store.commit(&[grown(2, 60 * HOUR)]).expect("commits");
             // The id is part of the key: a neighbour with a longer id has buckets of its own.
-            assert!(store.load(&ApiId::from("a/b")).expect("loads").tokens.hours.is_empty());
+            assert!(store.load(&ApiId::from("a/b")).tokens.hours.is_empty());
         }
-        let store = SledStore::open(&folder).expect("opens again");
-        let saved = store.load(&api).expect("loads");
+        let store = SledStore::open(&folder, false).expect("opens again");
+        let saved = store.load(&api);
         assert_eq!(saved.quota, Some(quota));
         assert_eq!(saved.tokens.totals.requests, 2);
         assert_eq!(saved.tokens.hours, BTreeMap::from([(60 * HOUR, 2)]));
         assert_eq!(saved.tokens.days, BTreeMap::from([(0, 2)]));
         let reset = Change::Tokens(api.clone(), TokenChange::Reset);
         store.commit(&[grown(3, 61 * HOUR), reset]).expect("commits");
-        assert_eq!(store.load(&api).expect("loads").tokens, TokenStats::default());
+        assert_eq!(store.load(&api).tokens, TokenStats::default());
         drop(store);
         std::fs::remove_dir_all(&folder).expect("is ours to remove");
     }

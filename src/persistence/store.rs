@@ -9,11 +9,8 @@ use crate::types::ApiId;
 
 /// A place that keeps records. Its calls block: the [`super::PersistenceActor`] makes them on a thread for that.
 pub trait Store: Send + Sync + 'static {
-    /// All that is kept of one upstream; nothing kept is not an error.
-    ///
-    /// # Errors
-    /// When the place can't be read, or holds what it should not.
-    fn load(&self, api: &ApiId) -> Result<Saved, StoreError>;
+    /// All that is kept of one upstream. Nothing kept is not an error; what is damaged is lost, and says so.
+    fn load(&self, api: &ApiId) -> Saved;
 
     /// Writes all changes, or none. They are durable when this returns.
     ///

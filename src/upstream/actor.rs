@@ -150,15 +150,15 @@ impl Actor for UpstreamActor {
         self.persistence
             .send(Restore(self.state.config.id.clone()))
             .into_actor(self)
-            .map(|reply, actor, _| match reply {
-                Ok(Ok(saved)) => {
-                    let config = actor.state.config.clone();
-                    actor.state = State::restore(config, TimeZone::system(), saved, Now::read());
+            .map(|saved, actor, _| {
+                // Without an answer the process is about to stop: nothing is admitted on a guess.
+                let saved = saved.unwrap_or_else(|_| Saved { lost: true, ..Saved::default() });
+                let lost = saved.lost;
+                actor.state = State::restore(actor.state.config.clone(), TimeZone::system(), saved, Now::read());
+                if lost {
+                    // So that the next start knows it too.
+                    actor.save();
                 }
-                Ok(Err(e)) => {
-                    log::error!("{}: its counts are lost, they begin at 0: {e}", actor.state.config.id)
-                }
-                Err(e) => log::error!("{}: its counts could not be asked for: {e}", actor.state.config.id),
             })
             .wait(ctx);
     }

@@ -37,6 +37,14 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// The record of an upstream that has nothing left, as far as its limits go: for one whose record is lost.
+    pub(super) fn spent(&self, now: Now) -> QuotaRecord {
+        let granted = [self.rpm, self.rpd].into_iter().filter_map(Limit::bound).max().unwrap_or(0);
+        QuotaRecord { granted, newest_wall: now.wall, ..QuotaRecord::default() }
+    }
+}
+
 /// What [`Quota::admit`] says.
 #[derive(Debug)]
 pub(super) enum Admission {

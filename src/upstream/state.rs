@@ -45,7 +45,9 @@ pub(super) enum Decision {
 impl State {
     /// Takes up where `saved` left off.
     pub(super) fn restore(config: Arc<ApiConfig>, zone: TimeZone, saved: Saved, now: Now) -> State {
-        let quota = Quota::restore(limits(&config), saved.quota.as_ref(), now);
+        let limits = limits(&config);
+        let spent = saved.lost.then(|| limits.spent(now));
+        let quota = Quota::restore(limits, saved.quota.as_ref().or(spent.as_ref()), now);
         let mut tokens = saved.tokens;
         tokens.prune(now.wall);
         State {

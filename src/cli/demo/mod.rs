@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{CliError, serve};
+use crate::app::Data;
 use crate::config::{Overrides, Source, load};
 
 #[derive(Debug, Args)]
@@ -31,7 +32,8 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
         let overrides = Overrides { host: Some(args.host.clone()), port: Some(args.port) };
         let source = Source { path, overrides };
         let config = load(&source)?;
-        serve::run(source, config, &folder.0.join("data"), hint).await
+        let data = Data { folder: folder.0.join("data"), fresh: false };
+        serve::run(source, config, &data, hint).await
     })
 }
 

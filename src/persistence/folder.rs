@@ -1,0 +1,165 @@
+//! The data folder: opened, found to be sound or not, and moved aside if it is not.
+//!
+//! sled takes a damaged end of its log for a torn write and goes on with what was before: counts would go back in
+//! silence. So each commit is numbered, in the store and in a file beside it, the *witness*. The file is written after the
+//! store is flushed: it is never ahead, unless the store has lost something.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use super::StoreError;
+use super::record::{decode, encode};
+use crate::types::Now;
+
+/// The key of the number of the last commit.
+const COMMITS: &[u8] = b"m/commits";
+
+/// An open data folder.
+pub(super) struct Folder {
+    pub(super) db: sled::Db,
+    witness: File,
+    commits: u64,
+    /// What was in the folder was damaged, and is lost.
+    pub(super) lost: bool,
+}
+
+impl Folder {
+    /// Opens the folder; a new one if there is none, or if what is there is damaged. That is then moved aside.
+    ///
+    /// # Errors
+    /// When another process uses it, or it can't be read or written at all.
+    pub(super) fn open(path: &Path) -> Result<Folder, StoreError> {
+        fs::create_dir_all(path).map_err(cannot)?;
+        let is_new = !path.join("sled").exists() && !path.join("witness").exists();
+        let why = match open_sound(path) {
+            Ok((db, commits)) => return Folder::begin(db, path, commits, false),
+            Err(Unusable::Refused(error)) => return Err(error),
+            Err(Unusable::Damaged(_)) if is_new => "it can't be begun".to_owned(),
+            Err(Unusable::Damaged(why)) => why,
+        };
+        let aside = move_aside(path).map_err(cannot)?;
+        log::error!(
+            "persistence: the data in {} is damaged ({why}); it was moved to {}",
+            path.display(),
+            aside.display()
+        );
+        match open_sound(path) {
+            Ok((db, commits)) => Folder::begin(db, path, commits, true),
+            Err(Unusable::Refused(error)) => Err(error),
+            Err(Unusable::Damaged(why)) => Err(StoreError::new("the data folder can't be used", why)),
+        }
+    }
+
+    fn begin(db: sled::Db, path: &Path, commits: u64, lost: bool) -> Result<Folder, StoreError> {
+        let witness = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("witness"));
+        let mut folder = Folder { db, witness: witness.map_err(cannot)?, commits, lost };
+        // A store that has never been written must be known from one that has lost all.
+        folder.commit(sled::Batch::default())?;
+        Ok(folder)
+    }
+
+    /// Writes a batch, whole or not at all. It is durable when this returns.
+    pub(super) fn commit(&mut self, mut batch: sled::Batch) -> Result<(), StoreError> {
+        let number = self.commits + 1;
+        batch.insert(COMMITS, encode(&number)?);
+        let failed = |e| StoreError::new("the store can't be written", e);
+        self.db.apply_batch(batch).map_err(failed)?;
+        self.db.flush().map_err(failed)?;
+        self.commits = number;
+        write_witness(&mut self.witness, number).map_err(|e| StoreError::new("the witness can't be written", e))
+    }
+}
+
+/// Why a folder can't be used as it is.
+enum Unusable {
+    /// Not for its contents: another process has it, or the system says no.
+    Refused(StoreError),
+    /// For its contents.
+    Damaged(String),
+}
+
+fn open_sound(path: &Path) -> Result<(sled::Db, u64), Unusable> {
+    let config = sled::Config::new()
+        .path(path.join("sled"))
+        // sled's default cache is 1 GiB; what is kept here is some hundred kilobytes.
+        .cache_capacity(16 << 20)
+        .mode(sled::Mode::LowSpace)
+        // `commit` flushes: what it promises is on disk.
+        .flush_every_ms(None);
+    // Damaged files make sled panic here and there.
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let db = config.open()?;
+        let commits = db.get(COMMITS)?;
+        Ok((db, commits))
+    }));
+    let (db, commits) = match opened {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) => return Err(judge(error)),
+        Err(_) => return Err(Unusable::Damaged("it can't be read".to_owned())),
+    };
+    let commits = match commits.map(|bytes| decode::<u64>(&bytes)) {
+        None => 0,
+        Some(Ok(commits)) => commits,
+        Some(Err(why)) => return Err(Unusable::Damaged(why.to_string())),
+    };
+    match (read_witness(&path.join("witness")), commits) {
+        (None, 0) => Ok((db, 0)),
+        (Some(witnessed), _) if witnessed <= commits => Ok((db, commits)),
+        (Some(_), _) => Err(Unusable::Damaged("the last commits are missing".to_owned())),
+        (None, _) => Err(Unusable::Damaged("the witness of its last commit is missing".to_owned())),
+    }
+}
+
+fn judge(error: sled::Error) -> Unusable {
+    if error.to_string().contains("could not acquire lock") {
+        let mend = "another api-together is using it; stop that one, or give this one its own --data";
+        return Unusable::Refused(StoreError::new("the data folder can't be opened", mend));
+    }
+    match &error {
+        sled::Error::Io(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::StorageFull | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            Unusable::Refused(StoreError::new("the data folder can't be opened", error))
+        }
+        sled::Error::Io(_)
+        | sled::Error::Corruption { .. }
+        | sled::Error::Unsupported(_)
+        | sled::Error::ReportableBug(_)
+        | sled::Error::CollectionNotFound(_) => Unusable::Damaged(error.to_string()),
+    }
+}
+
+/// Moves what is in the folder into one beside it, named after the time.
+fn move_aside(path: &Path) -> io::Result<PathBuf> {
+    let aside = path.join(format!("damaged-{}", Now::read().wall));
+    fs::create_dir_all(&aside)?;
+    for name in ["sled", "witness"] {
+        match fs::rename(path.join(name), aside.join(name)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(aside)
+}
+
+/// The number of the last commit that the witness knows; `None` if it is not there, or not to be read.
+fn read_witness(path: &Path) -> Option<u64> {
+    decode::<String>(&fs::read(path).ok()?).ok()?.parse().ok()
+}
+
+/// One write of a few bytes, of one length for every number: it survives the end of the process without a flush. After the
+/// end of the system it may be behind, which says nothing.
+fn write_witness(witness: &mut File, number: u64) -> io::Result<()> {
+    let bytes = encode(&format!("{number:020}")).map_err(io::Error::other)?;
+    witness.seek(SeekFrom::Start(0))?;
+    witness.write_all(&bytes)
+}
+
+fn cannot(error: io::Error) -> StoreError {
+    StoreError::new("the data folder can't be used", error)
+}
