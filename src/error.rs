@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::scheduler::{AdmissionError, UnknownApi};
-use crate::types::{ApiId, FailureClass, Now};
+use crate::types::{ApiId, FailureClass, Now, iso};
 use crate::upstream::Refusal;
 
 /// From this wait on a client is told not to try again by itself: one SDK would sleep for hours, holding its caller.
@@ -157,6 +157,19 @@ impl ApiError {
         }
     }
 
+    /// Why each upstream said no, and until when.
+    fn details(&self) -> Option<Value> {
+        let (ApiError::QuotaExhausted { refusals, .. } | ApiError::NoAvailableApi { refusals, .. }) = self else {
+            return None;
+        };
+        let now = Now::read();
+        let detail = |(api, refusal): &(ApiId, Refusal)| {
+            let until = refusal.until().map(|until| iso(now.wall_at(until)));
+            json!({ "api": api, "reason": refusal.reason(), "until": until })
+        };
+        Some(refusals.iter().map(detail).collect())
+    }
+
     fn param(&self) -> Option<&'static str> {
         match self {
             ApiError::Invalid { param, .. } => *param,
@@ -198,7 +211,11 @@ impl ResponseError for ApiError {
         if let ApiError::WrongMethod { allow, .. } = self {
             response.insert_header((ALLOW, HeaderValue::from_static(allow)));
         }
-        response.json(body(&self.to_string(), kind, self.param(), code))
+        let mut body = body(&self.to_string(), kind, self.param(), code);
+        if let (Some(details), Some(error)) = (self.details(), body.get_mut("error").and_then(Value::as_object_mut)) {
+            error.insert("details".to_owned(), details);
+        }
+        response.json(body)
     }
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod describe;
+mod explain;
 mod logging;
 mod schema;
 mod serve;
@@ -32,6 +33,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Check a configuration, and print what it means.
     Check(ConfigArgs),
+    /// Ask a running server what would become of a request for a model.
+    Explain(explain::ExplainArgs),
     /// Serve a pool of two built-in demo APIs: no account needed.
     Demo(demo::DemoArgs),
     /// Print the JSON Schema of the configuration.
@@ -79,6 +82,8 @@ enum CliError {
     #[error("PORT is {0:?} in the environment; it must be a number from 0 to 65535")]
     Port(String),
     #[error("{0}")]
+    Server(String),
+    #[error("{0}")]
     Output(#[from] io::Error),
 }
 
@@ -87,7 +92,7 @@ impl CliError {
     fn exit_code(&self) -> ExitCode {
         match self {
             CliError::Config(_) | CliError::Port(_) => ExitCode::from(2),
-            CliError::App(_) | CliError::Output(_) => ExitCode::from(1),
+            CliError::App(_) | CliError::Server(_) | CliError::Output(_) => ExitCode::from(1),
         }
     }
 }
@@ -105,6 +110,7 @@ pub fn run() -> ExitCode {
         None => serve::serve(cli.serve),
         Some(Command::Serve(args)) => serve::serve(args),
         Some(Command::Check(args)) => check::check(args),
+        Some(Command::Explain(args)) => explain::explain(args),
         Some(Command::Demo(args)) => demo::demo(&args),
         Some(Command::Schema) => schema::schema(),
     };

@@ -4,9 +4,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::auth::worker;
-use super::time::iso;
 use crate::error::ApiError;
-use crate::types::Now;
+use crate::types::{Now, iso};
 
 pub(super) async fn health(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let name = &worker(&request)?.config().server.name;

@@ -2,13 +2,13 @@
 
 mod auth;
 mod cors;
+mod explain;
 mod health;
 mod models;
 mod openai;
 mod request_id;
 mod routes;
 mod status;
-mod time;
 mod tokens;
 mod worker;
 

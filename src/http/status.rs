@@ -1,26 +1,38 @@
 //! `GET /v1/status`: what each upstream is and does just now, and which configuration is in force.
 
+use actix_web::web::Query;
 use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::auth::worker;
-use super::time::iso;
+use super::explain::explain;
 use crate::config::{ConfigState, GetConfig};
 use crate::error::ApiError;
 use crate::scheduler::{ApiReport, GetReports, ModelNames};
-use crate::types::Now;
+use crate::types::{Now, iso};
 
-pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+#[derive(Deserialize)]
+pub(super) struct Question {
+    /// Explain what would become of a request for this model.
+    model: Option<String>,
+}
+
+pub(super) async fn status(request: HttpRequest, question: Query<Question>) -> Result<HttpResponse, ApiError> {
     let worker = worker(&request)?;
     let stopping = |_| ApiError::Stopping;
     let state = worker.config_actor.send(GetConfig).await.map_err(stopping)?;
     let reports = worker.pool.scheduler.send(GetReports).await.map_err(stopping)?;
-    Ok(HttpResponse::Ok().json(json!({
+    let mut told = json!({
         "service": state.config.server.name,
         "timestamp": iso(Now::read().wall),
         "apis": reports.iter().map(api).collect::<Vec<_>>(),
         "config": config(&state),
-    })))
+    });
+    if let (Some(model), Some(fields)) = (&question.model, told.as_object_mut()) {
+        fields.insert("explain".to_owned(), explain(model, &reports));
+    }
+    Ok(HttpResponse::Ok().json(told))
 }
 
 fn api(ApiReport { status, models }: &ApiReport) -> Value {

@@ -8,10 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::auth::worker;
 use super::openai::read_body;
-use super::time::iso;
 use crate::error::ApiError;
 use crate::scheduler::{GetTokenReports, ResetTokenStats};
-use crate::types::{ApiId, Now};
+use crate::types::{ApiId, Now, iso};
 use crate::upstream::TokenReport;
 
 pub(super) async fn stats(request: HttpRequest) -> Result<HttpResponse, ApiError> {

@@ -7,6 +7,7 @@ mod limit;
 mod operation;
 mod outcome;
 mod stamp;
+mod time;
 mod tokens;
 mod usage;
 
@@ -17,6 +18,7 @@ pub use limit::Limit;
 pub use operation::Operation;
 pub use outcome::{Outcome, Settlement};
 pub use stamp::{WriteStamp, Written};
+pub use time::iso;
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
 pub use usage::{Usage, UsageSource};
 

@@ -120,3 +120,51 @@ fn localhost_is_both_loopback_addresses() {
     }
     assert!(std::net::TcpStream::connect(("127.0.0.1", app.port)).is_ok());
 }
+
+#[test]
+fn a_request_is_explained_before_it_is_made() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream, &upstream, &upstream, &upstream, &upstream]);
+    config["apis"][1]["weight"] = json!(3);
+    config["apis"][2]["rpd"] = json!(1);
+    config["apis"][2]["priority"] = json!(-1);
+    config["apis"][3]["enabled"] = json!(false);
+    config["apis"][4]["models"] = json!(["other"]);
+    config["apis"][4]["modelMapping"] = json!({ "alias/x": "other" });
+    let app = App::start(&config);
+    assert_eq!(app.chat().status, 200, "spends the day of c");
+    let explain = app.client().get("/v1/status?model=m").json()["explain"].clone();
+    let told: Vec<_> = explain["apis"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|api| (api["id"].clone(), api["eligible"].clone(), api["reason"].clone(), api["share"].clone()))
+        .collect();
+    assert_eq!(
+        json!(told),
+        json!([
+            ["a", true, null, 0.25],
+            ["b", true, null, 0.75],
+            ["c", false, "rpd", 0.0],
+            ["d", false, "disabled", 0.0],
+            ["e", false, "model_not_served", 0.0],
+        ])
+    );
+    assert!(explain["apis"][2]["until"].is_string());
+
+    let ask = |model: &str| {
+        let output = crate::helpers::Launch { folder: app.folder.clone(), args: Vec::new(), env: Vec::new() }
+            .command()
+            .args(["explain", "--config", "apis.json", "--port", &app.port.to_string(), "--model", model])
+            .output()
+            .expect("ran");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let told = ask("m");
+    for wanted in ["a    yes", "75 %", "no: rpd", "no: disabled"] {
+        assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
+    }
+    assert!(ask("alias/x").contains("100 %  other"), "{}", ask("alias/x"));
+    assert!(ask("none").contains("It would be refused."));
+}

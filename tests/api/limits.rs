@@ -48,7 +48,12 @@ fn a_spent_minute_is_a_429_that_says_when_it_frees() {
     let after_ms: u64 = refused.header("retry-after-ms").expect("told").parse().expect("ms");
     assert!((55..=61).contains(&after) && (55_000..=61_000).contains(&after_ms), "{after} s, {after_ms} ms");
     assert_eq!(refused.header("x-should-retry"), None, "a minute may be waited for");
-    assert_eq!(refused.error(), (429, "rate_limit_exceeded".into()));
+    let error = refused.json()["error"].clone();
+    assert_eq!(error["code"], "rate_limit_exceeded");
+    let details = &error["details"];
+    assert_eq!((&details[0]["api"], &details[0]["reason"]), (&json!("a"), &json!("rpm")));
+    let until: jiff::Timestamp = details[0]["until"].as_str().expect("a time").parse().expect("a timestamp");
+    assert!((until.as_millisecond() - jiff::Timestamp::now().as_millisecond() - after_ms as i64).abs() < 2_000);
     assert_eq!(upstream.calls(), 2);
     let api = app.status_of("a");
     assert_eq!((&api["usage"]["rpm"], &api["unavailableReason"]), (&json!(2), &json!("rpm")));

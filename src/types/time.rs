@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 /// ms since the Unix epoch as ISO 8601 in UTC, to the millisecond: `2026-11-23T02:22:37.000Z`.
-pub(super) fn iso(millis: i64) -> String {
+pub fn iso(millis: i64) -> String {
     let at = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

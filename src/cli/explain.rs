@@ -1,0 +1,74 @@
+//! `api-together explain --model X`: asks a running server what would become of a request, and prints it as a table.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{CliError, ConfigArgs, describe};
+use crate::config::{Config, load};
+
+/// How long the server may take: it answers from memory.
+const WITHIN: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The model that a client asks for.
+    #[arg(long)]
+    model: String,
+}
+
+pub(super) fn explain(args: ExplainArgs) -> Result<(), CliError> {
+    let config = load(&args.config.source()?)?;
+    let told = actix_web::rt::System::new().block_on(ask(&config, &args.model)).map_err(CliError::Server)?;
+    print(&mut io::stdout().lock(), &args.model, &told)?;
+    Ok(())
+}
+
+async fn ask(config: &Config, model: &str) -> Result<Value, String> {
+    let base = format!("http://{}:{}", describe::url_host(&config.server.host), config.server.port);
+    let query: String = url::form_urlencoded::byte_serialize(model.as_bytes()).collect();
+    let mut request = awc::Client::builder().timeout(WITHIN).finish().get(format!("{base}/v1/status?model={query}"));
+    if let Some(key) = config.server.client_keys.first() {
+        request = request.bearer_auth(key.expose());
+    }
+    let mut response = request.send().await.map_err(|e| format!("no server answers at {base}: {e}"))?;
+    let status = response.status();
+    let body = response.body().limit(64 << 20).await.map_err(|e| format!("{base} did not answer to its end: {e}"))?;
+    match status.is_success() {
+        true => serde_json::from_slice(&body).map_err(|e| format!("{base} is no api-together: {e}")),
+        false => Err(format!("{base} answered {status}; is the configuration the one that it runs with?")),
+    }
+}
+
+fn print(out: &mut impl Write, model: &str, told: &Value) -> io::Result<()> {
+    let apis = told.pointer("/explain/apis").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let text = |api: &Value, field: &str| api.get(field).and_then(Value::as_str).unwrap_or("-").to_owned();
+    let rows: Vec<[String; 6]> = apis
+        .iter()
+        .map(|api| {
+            let share = api.get("share").and_then(Value::as_f64).unwrap_or(0.0);
+            let priority = api.get("priority").map_or("-".to_owned(), ToString::to_string);
+            let eligible = api.get("eligible").and_then(Value::as_bool).unwrap_or(false);
+            let may = if eligible { "yes".to_owned() } else { format!("no: {}", text(api, "reason")) };
+            let share = format!("{:.0} %", share * 100.0);
+            [text(api, "id"), may, text(api, "until"), priority, share, text(api, "ownName")]
+        })
+        .collect();
+    let head = ["api", "eligible", "until", "priority", "share", "its name for it"].map(str::to_owned);
+    let width = |column: usize| {
+        std::iter::once(&head).chain(&rows).filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    writeln!(out, "A request for {model} now:\n")?;
+    for row in std::iter::once(&head).chain(&rows) {
+        let cells = row.iter().enumerate().map(|(i, cell)| format!("{cell:0$}", width(i).unwrap_or(0)));
+        writeln!(out, "  {}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    if !apis.iter().any(|api| api.get("eligible").and_then(Value::as_bool) == Some(true)) {
+        writeln!(out, "\n  It would be refused.")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! `GET /v1/status?model=X`: for each upstream, may it serve the model now, why not, until when, and with what share?
+
+use serde_json::{Value, json};
+
+use crate::scheduler::{ApiReport, ModelNames};
+use crate::types::iso;
+
+/// What would become of a request for `model`.
+pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
+    let eligible = |report: &&ApiReport| serves(report, model) && report.status.refusal.is_none();
+    let first = reports.iter().filter(eligible).map(|report| report.status.config.priority).min();
+    let in_turn = |report: &ApiReport| eligible(&report) && Some(report.status.config.priority) == first;
+    let total: u64 = reports.iter().filter(|r| in_turn(r)).map(|r| u64::from(r.status.config.weight)).sum();
+    let apis: Vec<Value> = reports
+        .iter()
+        .map(|report| {
+            let config = &report.status.config;
+            let share = if in_turn(report) { f64::from(config.weight) / total as f64 } else { 0.0 };
+            let refusal = report.status.refusal.as_ref();
+            let reason = match serves(report, model) {
+                true => refusal.map(|(refusal, _)| refusal.reason()),
+                false if report.models.is_none() => Some("models_unknown"),
+                false => Some("model_not_served"),
+            };
+            json!({
+                "id": config.id,
+                "name": config.name,
+                "eligible": eligible(&report),
+                "reason": reason,
+                "until": refusal.and_then(|(_, until)| *until).filter(|_| serves(report, model)).map(iso),
+                "priority": config.priority,
+                "weight": config.weight,
+                // Of the requests for this model, as things are now.
+                "share": (share * 1_000.0).round() / 1_000.0,
+                "ownName": serves(report, model).then(|| config.mapping.get(model).map_or(model, |own| own)),
+            })
+        })
+        .collect();
+    json!({ "model": model, "apis": apis })
+}
+
+fn serves(report: &ApiReport, model: &str) -> bool {
+    match &report.models {
+        Some(ModelNames::These(names)) => names.contains(model),
+        Some(ModelNames::Any) => true,
+        None => false,
+    }
+}
