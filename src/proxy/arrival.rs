@@ -10,7 +10,7 @@ use actix_web::web::Bytes;
 use super::exchange::{Answer, Failed, Source};
 use super::request::ClientRequest;
 use super::stream::EventStream;
-use super::{answer, classify, headers, sse};
+use super::{answer, classify, headers, learn, sse};
 use crate::error::cut_refusal;
 use crate::types::{Failure, FailureClass, Now, Outcome, Phase, Usage};
 use crate::upstream::Permit;
@@ -63,6 +63,9 @@ impl Arrival<'_> {
         let mut failure = classify::status(status, self.headers, Now::read());
         self.source.idle = self.source.idle.min(ERROR_WITHIN);
         let Ok((body, whole)) = self.source.collect(ERROR_HELD).await else { return self.cut_refusal(failure) };
+        if failure.class == FailureClass::RateLimited {
+            classify::learn(&mut failure, self.headers, &body, Now::read());
+        }
         let asked_usage = self.permit.ask_usage && self.request.lacks_usage();
         if asked_usage && classify::refuses_stream_options(status, &body) {
             failure.class = FailureClass::StreamOptionsRefused;
@@ -184,6 +187,7 @@ impl Permit {
             usage: None,
             outcome: Outcome::Completed,
             first_token: self.elapsed(),
+            closed_for: learn::closed_for(&headers::rate_limits(upstream), Now::read().wall),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::access_log::AccessLog;
 use super::exchange::{Answer, Source, cut, stalled};
 use super::stream::EventStream;
 use crate::error::abort_error;
-use crate::types::{Failure, FailureClass, Outcome, Phase, Usage};
+use crate::types::{Failure, FailureClass, Outcome, Phase, Settlement, Usage};
 use crate::upstream::Permit;
 
 /// How long a stream's body may take to end when `[DONE]` has come: clients have stopped reading by then.
@@ -45,6 +45,7 @@ pub(super) fn relay(answer: Answer, permit: Permit, prompt_bytes: usize, mut log
             outcome: answer.outcome,
             usage: answer.usage,
             first_token: answer.first_token,
+            closed_for: answer.closed_for,
         }),
         aborted: None,
     };
@@ -73,6 +74,7 @@ struct Account {
     outcome: Outcome,
     usage: Option<Usage>,
     first_token: Duration,
+    closed_for: Option<Duration>,
 }
 
 impl Account {
@@ -86,7 +88,8 @@ impl Account {
             Outcome::ClientClosed => self.log.note("the client left"),
             Outcome::Completed | Outcome::Failed(_) | Outcome::Abandoned => {}
         }
-        self.permit.settle(outcome, usage, first_token);
+        let duration = self.permit.elapsed();
+        self.permit.settle(Settlement { outcome, usage, first_token, duration, closed_for: self.closed_for });
     }
 }
 

@@ -6,6 +6,7 @@ use actix_web::http::header::{HeaderMap, RETRY_AFTER};
 use awc::error::{ConnectError, SendRequestError};
 
 use super::answer::{class_of_status, retry_after};
+use super::{headers, learn};
 use crate::types::{Failure, FailureClass, Now, Phase};
 
 /// The failure that a status tells, with what the headers say of coming back.
@@ -16,8 +17,17 @@ pub(super) fn status(status: u16, headers: &HeaderMap, now: Now) -> Failure {
         phase: Phase::Head,
         status: Some(status),
         retry_after: retry_after(header("retry-after-ms"), header(RETRY_AFTER.as_str()), now.wall),
+        limit: None,
         detail: format!("status {status}"),
     }
+}
+
+/// Adds to a 429 what it tells of the limit that was reached.
+pub(super) fn learn(failure: &mut Failure, headers: &HeaderMap, body: &[u8], now: Now) {
+    let (limit, told) = learn::limit_in(body);
+    failure.limit = limit;
+    let closed = learn::closed_for(&headers::rate_limits(headers), now.wall);
+    failure.retry_after = failure.retry_after.or(closed).or(told);
 }
 
 /// Did the upstream refuse the `stream_options` that the proxy had put in? Providers have no common code for it, so its

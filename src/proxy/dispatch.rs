@@ -14,7 +14,7 @@ use super::request::ClientRequest;
 use super::transport::Clients;
 use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
 use crate::scheduler::{AdmissionError, SchedulerActor, Select};
-use crate::types::{ApiId, FailureClass, Outcome};
+use crate::types::{ApiId, FailureClass, Outcome, Settlement};
 use crate::upstream::Permit;
 
 /// How long the scheduler may take: it only waits for the disk, and only when a block of units is used up.
@@ -64,7 +64,8 @@ pub async fn dispatch(
                 } else {
                     tried.push(permit.endpoint.api.clone());
                 }
-                permit.settle(Outcome::Failed(failed.failure.clone()), None, None);
+                let duration = permit.elapsed();
+                permit.settle(Settlement::of(Outcome::Failed(failed.failure.clone()), duration));
                 last = Some(failed);
             }
         }

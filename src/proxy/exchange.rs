@@ -38,6 +38,8 @@ pub(super) struct Answer {
     /// How the attempt ends if the rest comes through.
     pub(super) outcome: Outcome,
     pub(super) first_token: Duration,
+    /// How long the upstream says that it has nothing left.
+    pub(super) closed_for: Option<Duration>,
 }
 
 /// A failure, and what the upstream said of it, in case the client is to see that.

@@ -69,6 +69,12 @@ pub(super) fn mark_stream(headers: &mut HeaderMap) {
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 }
 
+/// What an upstream tells of its own limits (`x-ratelimit-…`).
+pub(super) fn rate_limits(headers: &HeaderMap) -> Vec<(&str, &str)> {
+    let named = headers.iter().filter(|(name, _)| name.as_str().starts_with("x-ratelimit-"));
+    named.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect()
+}
+
 /// Is the answer a stream of events?
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();

@@ -68,6 +68,15 @@ pub enum Phase {
     Body,
 }
 
+/// Which of its own limits an upstream says was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitSpan {
+    /// One that frees within a minute.
+    Minute,
+    /// One that frees when the day ends (or when somebody pays).
+    Day,
+}
+
 /// One failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -79,6 +88,8 @@ pub struct Failure {
     pub status: Option<u16>,
     /// How long the upstream asks us to stay away.
     pub retry_after: Option<Duration>,
+    /// Which of its limits was reached, if it tells.
+    pub limit: Option<LimitSpan>,
     /// What happened, in words, for the log and the status. Never holds a key or a body.
     pub detail: String,
 }
@@ -86,7 +97,7 @@ pub struct Failure {
 impl Failure {
     /// A failure that the upstream did not put into words.
     pub fn new(class: FailureClass, phase: Phase, detail: impl Into<String>) -> Self {
-        Failure { class, phase, status: None, retry_after: None, detail: detail.into() }
+        Failure { class, phase, status: None, retry_after: None, limit: None, detail: detail.into() }
     }
 }
 

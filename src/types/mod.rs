@@ -12,7 +12,7 @@ mod tokens;
 mod usage;
 
 pub use clock::Now;
-pub use failure::{Failure, FailureClass, Phase};
+pub use failure::{Failure, FailureClass, LimitSpan, Phase};
 pub use ids::{ApiId, RequestId};
 pub use limit::Limit;
 pub use operation::Operation;

@@ -28,4 +28,13 @@ pub struct Settlement {
     pub first_token: Option<Duration>,
     /// The whole attempt.
     pub duration: Duration,
+    /// How long the upstream says that it has nothing left.
+    pub closed_for: Option<Duration>,
+}
+
+impl Settlement {
+    /// An attempt that ended thus, of which no more is known.
+    pub fn of(outcome: Outcome, duration: Duration) -> Self {
+        Settlement { outcome, usage: None, first_token: None, duration, closed_for: None }
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::types::{FailureClass, Now};
+use crate::types::{Failure, FailureClass, LimitSpan, Now};
 
 /// A 429 without `Retry-After`: a second, doubling with each further one in a row, up to a minute. A spike must not
 /// cost an hour; a spent day shows as a 429 each minute.
@@ -22,6 +22,8 @@ pub(super) struct Cooldown {
     until: u64,
     reason: Option<FailureClass>,
     in_a_row: u32,
+    /// The wait is over, and one attempt is out to see whether that is so.
+    probing: bool,
 }
 
 impl Cooldown {
@@ -29,8 +31,21 @@ impl Cooldown {
     pub(super) fn check(&self, now: Now) -> Result<(), (u64, FailureClass)> {
         match self.reason {
             Some(reason) if self.until > now.mono => Err((self.until, reason)),
+            // The probe's verdict is awaited; ask again soon.
+            Some(reason) if self.probing => Err((now.mono + 1_000, reason)),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// An attempt goes out; after a wait, it is the probe. Returns whether it is.
+    pub(super) fn enter(&mut self) -> bool {
+        self.probing = self.reason.is_some();
+        self.probing
+    }
+
+    /// The probe ended without a verdict: the next attempt is the probe.
+    pub(super) fn probe_lost(&mut self) {
+        self.probing = false;
     }
 
     /// The configuration changed: a refused key is tried again.
@@ -40,18 +55,33 @@ impl Cooldown {
         }
     }
 
-    /// An attempt succeeded.
-    pub(super) fn success(&mut self) {
-        self.in_a_row = 0;
+    /// An attempt succeeded. One that was begun before a wait does not end it.
+    pub(super) fn success(&mut self, now: Now) {
+        if self.until <= now.mono {
+            *self = Cooldown::default();
+        }
     }
 
-    /// An attempt failed. Returns how long the upstream is left alone, if the failure asks for that.
-    pub(super) fn failure(&mut self, class: FailureClass, retry_after: Option<Duration>, now: Now) -> Option<u64> {
-        let told = retry_after.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX).min(LONGEST_TOLD_MS));
-        let rest = match class {
+    /// The upstream says that it has nothing left for so long.
+    pub(super) fn close_for(&mut self, wait: Duration, now: Now) {
+        self.rest(FailureClass::RateLimited, bounded(wait), now);
+    }
+
+    /// An attempt failed. Returns how long the upstream is left alone, if the failure asks for that. `day_ends` (ms,
+    /// monotonic) is when a day's limit of its own begins anew.
+    pub(super) fn failure(&mut self, failure: &Failure, day_ends: u64, now: Now) -> Option<u64> {
+        self.probing = false;
+        let told = failure.retry_after.map(bounded);
+        let rest = match failure.class {
             FailureClass::RateLimited => {
                 self.in_a_row = self.in_a_row.saturating_add(1);
-                told.unwrap_or_else(|| (FIRST_MS << (self.in_a_row - 1).min(16)).min(LONGEST_UNTOLD_MS))
+                let untold = (FIRST_MS << (self.in_a_row - 1).min(16)).min(LONGEST_UNTOLD_MS);
+                match failure.limit {
+                    // Whatever short time it names besides: until the day ends nothing will change.
+                    Some(LimitSpan::Day) => day_ends.saturating_sub(now.mono).clamp(FIRST_MS, LONGEST_TOLD_MS),
+                    Some(LimitSpan::Minute) => told.map_or(untold, |told| told.min(LONGEST_UNTOLD_MS)),
+                    None => told.unwrap_or(untold),
+                }
             }
             FailureClass::Unauthorized | FailureClass::PaymentRequired => UNAUTHORIZED_MS,
             FailureClass::Overloaded => told?,
@@ -64,38 +94,77 @@ impl Cooldown {
             | FailureClass::StreamOptionsRefused
             | FailureClass::Rejected => return None,
         };
-        if now.mono + rest > self.until {
-            self.until = now.mono + rest;
-            self.reason = Some(class);
-        }
+        self.rest(failure.class, rest, now);
         Some(rest)
     }
+
+    fn rest(&mut self, reason: FailureClass, rest: u64, now: Now) {
+        if now.mono + rest > self.until {
+            self.until = now.mono + rest;
+            self.reason = Some(reason);
+        }
+    }
+}
+
+/// In ms, an hour at most: then it is put to the test.
+fn bounded(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).min(LONGEST_TOLD_MS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::Phase;
 
     fn at(mono: u64) -> Now {
         Now { mono, wall: 0 }
     }
 
+    fn limited(told: Option<u64>, limit: Option<LimitSpan>) -> Failure {
+        let failure = Failure::new(FailureClass::RateLimited, Phase::Head, "");
+        Failure { retry_after: told.map(Duration::from_secs), limit, ..failure }
+    }
+
     #[test]
     fn a_spike_rests_a_second_and_a_told_time_is_kept() {
         let mut cooldown = Cooldown::default();
-        let mut limited =
-            |told: Option<u64>| cooldown.failure(FailureClass::RateLimited, told.map(Duration::from_secs), at(0));
-        assert_eq!((limited(None), limited(None), limited(None)), (Some(1_000), Some(2_000), Some(4_000)));
-        assert_eq!(limited(Some(7)), Some(7_000));
-        assert_eq!(limited(Some(86_400)), Some(3_600_000), "a probe an hour");
-        cooldown.success();
-        assert_eq!(cooldown.failure(FailureClass::RateLimited, None, at(0)), Some(1_000));
+        let mut rest = |told| cooldown.failure(&limited(told, None), u64::MAX, at(0));
+        assert_eq!((rest(None), rest(None), rest(None)), (Some(1_000), Some(2_000), Some(4_000)));
+        assert_eq!(rest(Some(7)), Some(7_000));
+        assert_eq!(rest(Some(86_400)), Some(3_600_000), "a probe an hour");
+        cooldown.success(at(1));
+        assert!(cooldown.check(at(2)).is_err(), "what was begun before the wait does not end it");
+        cooldown.success(at(3_600_000));
+        assert_eq!(cooldown.failure(&limited(None, None), u64::MAX, at(0)), Some(1_000));
+    }
+
+    #[test]
+    fn a_days_limit_rests_until_the_day_ends_and_a_minutes_no_longer_than_that() {
+        let rest =
+            |told, limit, day_ends| Cooldown::default().failure(&limited(told, Some(limit)), day_ends, at(1_000));
+        assert_eq!(rest(Some(34), LimitSpan::Day, 901_000), Some(900_000));
+        assert_eq!(rest(None, LimitSpan::Day, 80_000_000), Some(3_600_000), "a probe an hour");
+        assert_eq!(rest(Some(86_400), LimitSpan::Minute, 80_000_000), Some(60_000), "never a day for a spike");
+        assert_eq!(rest(Some(7), LimitSpan::Minute, 80_000_000), Some(7_000));
+    }
+
+    #[test]
+    fn one_probe_decides_after_a_wait() {
+        let mut cooldown = Cooldown::default();
+        assert!(!cooldown.enter(), "without a wait nothing is a probe");
+        cooldown.failure(&limited(Some(10), None), u64::MAX, at(0));
+        assert!(cooldown.check(at(10_000)).is_ok() && cooldown.enter());
+        assert!(cooldown.check(at(10_001)).is_err(), "only one");
+        cooldown.probe_lost();
+        assert!(cooldown.check(at(10_002)).is_ok() && cooldown.enter(), "a lost one is replaced");
+        cooldown.success(at(10_003));
+        assert!(cooldown.check(at(10_004)).is_ok() && !cooldown.enter());
     }
 
     #[test]
     fn a_refused_key_rests_ten_minutes() {
         let mut cooldown = Cooldown::default();
-        cooldown.failure(FailureClass::Unauthorized, None, at(5));
+        cooldown.failure(&Failure::new(FailureClass::Unauthorized, Phase::Head, ""), u64::MAX, at(5));
         assert_eq!(cooldown.check(at(600_004)), Err((600_005, FailureClass::Unauthorized)));
         assert_eq!(cooldown.check(at(600_005)), Ok(()));
     }

@@ -92,6 +92,14 @@ impl Daily {
         }
     }
 
+    /// When the day is over, at the latest (ms, monotonic).
+    pub(super) fn ends(&self, now: Now) -> u64 {
+        match self {
+            Daily::Calendar { day, .. } => now.mono_at(day.end),
+            Daily::Rolling(_) => now.mono + Span::DAY.window_ms,
+        }
+    }
+
     /// Puts the window into a record.
     pub(super) fn save(&self, record: &mut QuotaRecord, now: Now) {
         match self {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 
 use super::{Endpoint, Settle, StreamOptionsRefused, UpstreamActor};
-use crate::types::{Outcome, Settlement, Usage, WriteStamp};
+use crate::types::{Outcome, Settlement, WriteStamp};
 
 /// One admitted attempt, bound to its endpoint: counted against the quotas before it existed.
 ///
@@ -47,8 +47,8 @@ impl Permit {
     }
 
     /// Closes the account.
-    pub fn settle(mut self, outcome: Outcome, usage: Option<Usage>, first_token: Option<Duration>) {
-        self.close(outcome, usage, first_token);
+    pub fn settle(mut self, settlement: Settlement) {
+        self.close(settlement);
     }
 
     /// The upstream refused the `stream_options` that we had added.
@@ -56,9 +56,8 @@ impl Permit {
         self.upstream.do_send(StreamOptionsRefused);
     }
 
-    fn close(&mut self, outcome: Outcome, usage: Option<Usage>, first_token: Option<Duration>) {
+    fn close(&mut self, settlement: Settlement) {
         if !std::mem::replace(&mut self.settled, true) {
-            let settlement = Settlement { outcome, usage, first_token, duration: self.elapsed() };
             let (stamp, probe) = (self.stamp.clone(), self.probe);
             // do_send: it can't be cancelled, and a full mailbox takes it all the same.
             self.upstream.do_send(Settle { stamp, probe, settlement });
@@ -68,6 +67,6 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.close(Outcome::Abandoned, None, None);
+        self.close(Settlement::of(Outcome::Abandoned, self.elapsed()));
     }
 }

@@ -208,6 +208,11 @@ impl Quota {
         (self.minute.count(now.mono).saturating_add(pending), self.daily.count(now).saturating_add(pending))
     }
 
+    /// When a day's limit begins anew, at the latest (ms, monotonic).
+    pub(super) fn day_ends(&self, now: Now) -> u64 {
+        self.daily.ends(now)
+    }
+
     fn pending(&self) -> u32 {
         u32::try_from(self.pending.len()).unwrap_or(u32::MAX)
     }

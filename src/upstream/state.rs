@@ -74,7 +74,9 @@ impl State {
         match self.quota.admit(now) {
             Admission::Admitted(stamp) => {
                 self.in_flight += 1;
-                Decision::Go { stamp, probe: self.breaker.enter() }
+                // Not `||`: both are to know.
+                let probe = self.breaker.enter() | self.cooldown.enter();
+                Decision::Go { stamp, probe }
             }
             Admission::Refused(refusal) => Decision::Refuse(refusal),
             Admission::NeedsGrant if self.store_failed => Decision::Refuse(Refusal::StoreUnavailable),
@@ -117,33 +119,41 @@ impl State {
         self.quota.settle(stamp, now);
         match &settlement.outcome {
             Outcome::Completed => {
-                self.succeed();
+                self.succeed(now);
+                if let Some(wait) = settlement.closed_for {
+                    self.cooldown.close_for(wait, now);
+                }
                 self.latency.record(settlement.first_token, settlement.duration);
             }
             Outcome::Failed(failure) => self.fail(failure, *probe, now),
-            Outcome::ClientClosed | Outcome::Abandoned if *probe => self.breaker.probe_lost(now),
+            Outcome::ClientClosed | Outcome::Abandoned if *probe => self.probe_lost(now),
             Outcome::ClientClosed | Outcome::Abandoned => {}
         }
         let served = matches!(settlement.outcome, Outcome::Completed) || settlement.usage.is_some();
         served.then(|| self.count_tokens(settlement, now))
     }
 
-    fn succeed(&mut self) {
+    fn succeed(&mut self, now: Now) {
         if self.errors_in_a_row >= 3 {
             log::info!("{}: healthy again", self.config.id);
         }
         self.errors_in_a_row = 0;
         self.breaker.success();
-        self.cooldown.success();
+        self.cooldown.success(now);
+    }
+
+    fn probe_lost(&mut self, now: Now) {
+        self.breaker.probe_lost(now);
+        self.cooldown.probe_lost();
     }
 
     fn fail(&mut self, failure: &Failure, probe: bool, now: Now) {
         match failure.class {
             // The upstream did its work: the request was wrong.
-            FailureClass::Rejected => return self.succeed(),
+            FailureClass::Rejected => return self.succeed(now),
             FailureClass::StaleConnection | FailureClass::StreamOptionsRefused => {
                 if probe {
-                    self.breaker.probe_lost(now);
+                    self.probe_lost(now);
                 }
                 return;
             }
@@ -159,7 +169,7 @@ impl State {
         }
         self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
         self.last_failure = Some((now.wall, failure.class, failure.detail.clone()));
-        let cooldown = self.cooldown.failure(failure.class, failure.retry_after, now);
+        let cooldown = self.cooldown.failure(failure, self.quota.day_ends(now), now);
         let says_nothing_of_health = matches!(
             failure.class,
             FailureClass::RateLimited | FailureClass::Unauthorized | FailureClass::PaymentRequired

@@ -181,3 +181,62 @@ fn a_day_ends_where_the_provider_ends_it() {
         assert_eq!(app.chat().status, 429, "{reset}, after a kill");
     }
 }
+
+#[test]
+fn what_an_upstream_tells_of_its_limits_is_heeded() {
+    let answer = r#"{"choices":[{}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
+    let spent = [
+        ("content-type", "application/json"),
+        ("x-ratelimit-remaining-requests", "0"),
+        ("x-ratelimit-reset-requests", "6m0s"),
+    ];
+    let gemini = |id: &str| {
+        let text = format!(
+            r#"[{{"error":{{"code":429,"details":[{{"violations":[{{"quotaId":"{id}"}}]}},{{"retryDelay":"34s"}}]}}}}]"#
+        );
+        Reply::text(429, &[("content-type", "application/json")], &text)
+    };
+    let a_day_from = |reset: &str| json!({ "reset": reset });
+    for (what, reply, more, rests) in [
+        ("a 200 that was the last", Reply::text(200, &spent, answer), json!({}), 355..=361),
+        ("a minute's limit", gemini("GenerateRequestsPerMinutePerProject"), json!({}), 30..=35),
+        ("a day's limit", gemini("GenerateRequestsPerDayPerProject-FreeTier"), a_day_from("rolling"), 3_590..=3_601),
+        ("a spike", Reply::error(429, "slow down"), json!({}), 0..=1),
+        ("retry-after-ms", Reply::text(429, &[("retry-after-ms", "20500")], "{}"), json!({}), 15..=21),
+    ] {
+        let upstream = Upstream::always(reply);
+        let mut config = config_of(&[&upstream]);
+        let api = config["apis"][0].as_object_mut().expect("an object");
+        api.extend(more.as_object().expect("an object").clone());
+        let app = App::start(&config);
+        app.chat().bytes();
+        eventually("it is settled", || app.status_of("a")["inFlight"] == 0);
+        let status = app.status_of("a");
+        let until: Option<jiff::Timestamp> = status["availableAt"].as_str().map(|at| at.parse().expect("a timestamp"));
+        let wait = until.map_or(0, |until| until.as_second() - jiff::Timestamp::now().as_second());
+        assert!(rests.contains(&wait), "{what}: rests {wait} s");
+        if wait > 1 {
+            assert_eq!(status["unavailableReason"], "cooldown", "{what}");
+            assert_eq!(app.chat().error(), (429, "rate_limit_exceeded".into()), "{what}");
+            assert_eq!(upstream.calls(), 1, "{what}");
+        }
+    }
+}
+
+#[test]
+fn one_probe_decides_after_a_told_wait() {
+    let limited = Reply::text(429, &[("retry-after", "1")], r#"{"error":{"message":"slow down"}}"#);
+    let upstream = Upstream::in_turn(vec![limited, Reply::chat("ok").held(), Reply::chat("ok")]);
+    let app = App::on(&[&upstream]);
+    assert_eq!(app.chat().status, 429);
+    eventually("the wait is over", || app.status_of("a")["available"] == true);
+    std::thread::scope(|scope| {
+        let probe = scope.spawn(|| app.chat().status);
+        eventually("the probe is out", || upstream.calls() == 2);
+        assert_eq!(app.chat().status, 429, "only one");
+        upstream.release();
+        assert_eq!(probe.join().expect("answered"), 200);
+    });
+    eventually("it is settled", || app.status_of("a")["inFlight"] == 0);
+    assert_eq!((app.chat().status, upstream.calls()), (200, 3));
+}

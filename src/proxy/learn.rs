@@ -1,0 +1,169 @@
+//! What an upstream tells of its own limits, in headers and in the bodies of its 429s. Pure.
+//!
+//! It only ever closes an upstream for a while, and never opens one before our own windows do.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::types::LimitSpan;
+
+/// Words that name a day's limit, in the codes and texts of those who have one.
+const DAY_WORDS: [&str; 7] = ["perday", "per day", "per-day", "per_day", "(rpd)", "(tpd)", "daily"];
+
+/// Words that name an account without money, which answers 429 at OpenAI's.
+const EMPTY_WORDS: [&str; 2] =
+    ["insufficient_quota", "exceeded your current quota, please check your plan and billing"];
+
+/// How long the headers `x-ratelimit-remaining…: 0` close the upstream: until the matching `x-ratelimit-reset…`.
+pub(super) fn closed_for(headers: &[(&str, &str)], now_ms: i64) -> Option<Duration> {
+    let of = |prefix: &'static str| {
+        headers.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, *value)))
+    };
+    let spent = |value: &str| value.trim().parse::<f64>().is_ok_and(|left| left <= 0.0);
+    of("x-ratelimit-remaining")
+        .filter(|(_, value)| spent(value))
+        .filter_map(|(kind, _)| of("x-ratelimit-reset").find(|(other, _)| *other == kind))
+        .filter_map(|(_, value)| reset(value, now_ms))
+        .max()
+}
+
+/// `6m0s`, `1h2m3.5s`, `120ms`, `34s`, `20` (seconds), or a time since the Unix epoch in seconds or ms.
+fn reset(text: &str, now_ms: i64) -> Option<Duration> {
+    const EPOCH_SECONDS_FROM: f64 = 1e9;
+    const EPOCH_MILLIS_FROM: f64 = 1e12;
+    match text.trim().parse::<f64>() {
+        Ok(number) if !number.is_finite() || number < 0.0 => None,
+        Ok(millis) if millis >= EPOCH_MILLIS_FROM => since(millis, now_ms),
+        Ok(seconds) if seconds >= EPOCH_SECONDS_FROM => since(seconds * 1_000.0, now_ms),
+        Ok(seconds) => Some(Duration::from_secs_f64(seconds)),
+        Err(_) => duration(text.trim()),
+    }
+}
+
+fn since(millis: f64, now_ms: i64) -> Option<Duration> {
+    u64::try_from(millis as i64 - now_ms).ok().map(Duration::from_millis)
+}
+
+/// A duration as Go and Google write it.
+fn duration(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut total = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').filter(|at| *at > 0)?;
+        let (number, tail) = rest.split_at(digits);
+        let unit = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit);
+        let seconds = match unit {
+            "d" => 86_400.0,
+            "h" => 3_600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 0.001,
+            _ => return None,
+        };
+        total += number.parse::<f64>().ok()? * seconds;
+        rest = tail;
+    }
+    (!text.is_empty() && total <= 31_536_000.0).then(|| Duration::from_secs_f64(total))
+}
+
+/// What the body of a 429 tells: which limit it was, and how long to wait (Gemini's `retryDelay`).
+pub(super) fn limit_in(body: &[u8]) -> (Option<LimitSpan>, Option<Duration>) {
+    let text = String::from_utf8_lossy(body).to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let span = match (says(&DAY_WORDS), says(&EMPTY_WORDS)) {
+        (true, _) | (_, true) => Some(LimitSpan::Day),
+        (false, false) => {
+            says(&["perminute", "per minute", "per-minute", "(rpm)", "(tpm)"]).then_some(LimitSpan::Minute)
+        }
+    };
+    let told = serde_json::from_slice::<Value>(body).ok().and_then(|value| retry_delay(&value));
+    (span, told)
+}
+
+/// The field `retryDelay`, wherever it stands.
+fn retry_delay(value: &Value) -> Option<Duration> {
+    match value {
+        Value::Object(fields) => match fields.get("retryDelay").and_then(Value::as_str) {
+            Some(text) => duration(text),
+            None => fields.values().find_map(retry_delay),
+        },
+        Value::Array(items) => items.iter().find_map(retry_delay),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closed(headers: &[(&str, &str)]) -> Option<u128> {
+        closed_for(headers, 1_700_000_000_000).map(|d| d.as_millis())
+    }
+
+    #[test]
+    fn a_limit_of_which_nothing_is_left_closes_until_its_reset() {
+        for (headers, millis) in [
+            (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "6m0s")][..], Some(360_000)),
+            (&[("x-ratelimit-remaining-requests", "1"), ("x-ratelimit-reset-requests", "6m0s")], None),
+            (&[("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-requests", "6m0s")], None),
+            (&[("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", "120ms")], Some(120)),
+            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000005000")], Some(5_000)),
+            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000005")], Some(5_000)),
+            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1600000000")], None),
+            (
+                &[("x-ratelimit-remaining-requests-day", "0"), ("x-ratelimit-reset-requests-day", "33011.38")],
+                Some(33_011_380),
+            ),
+            (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "soon")], None),
+        ] {
+            assert_eq!(closed(headers), millis, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read_in_every_unit() {
+        for (text, millis) in [
+            ("1h2m3.5s", Some(3_723_500)),
+            ("1d", Some(86_400_000)),
+            ("34.074824224s", Some(34_074)),
+            ("", None),
+            ("s", None),
+            ("5", None),
+            ("5x", None),
+            ("..s", None),
+            ("99999999999h", None),
+        ] {
+            assert_eq!(duration(text).map(|d| d.as_millis()), millis, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_days_limit_is_told_from_a_minutes() {
+        let gemini = |id: &str| {
+            format!(
+                r#"[{{"error":{{"code":429,"details":[{{"violations":[{{"quotaId":"{id}"}}]}},{{"retryDelay":"34s"}}]}}}}]"#
+            )
+        };
+        let wait = Some(Duration::from_secs(34));
+        for (body, told) in [
+            (gemini("GenerateRequestsPerDayPerProjectPerModel-FreeTier"), (Some(LimitSpan::Day), wait)),
+            (gemini("GenerateRequestsPerMinutePerProjectPerModel"), (Some(LimitSpan::Minute), wait)),
+            (
+                r#"{"error":{"message":"Rate limit reached for gpt-4 on requests per day (RPD): Limit 200"}}"#
+                    .to_owned(),
+                (Some(LimitSpan::Day), None),
+            ),
+            (
+                r#"{"error":{"message":"Rate limit exceeded: free-models-per-day"}}"#.to_owned(),
+                (Some(LimitSpan::Day), None),
+            ),
+            (r#"{"error":{"code":"insufficient_quota"}}"#.to_owned(), (Some(LimitSpan::Day), None)),
+            (r#"{"error":{"message":"slow down"}}"#.to_owned(), (None, None)),
+            ("<html>".to_owned(), (None, None)),
+        ] {
+            assert_eq!(limit_in(body.as_bytes()), told, "{body}");
+        }
+    }
+}
