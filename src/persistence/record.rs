@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use crate::types::{TokenStats, TokenTotals};
+use crate::types::{Now, TokenStats, TokenTotals, Uptime};
 
 /// The first byte of every record; a later form gets another.
 const VERSION: u8 = 1;
@@ -30,6 +30,28 @@ pub struct QuotaRecord {
     pub granted: u32,
     /// The largest wall time seen, in ms since the Unix epoch.
     pub newest_wall: i64,
+    /// The wall time of this record, in ms since the Unix epoch.
+    #[serde(default)]
+    pub saved_wall: i64,
+    /// The uptime of the machine then.
+    #[serde(default)]
+    pub uptime: Option<Uptime>,
+}
+
+impl QuotaRecord {
+    /// Marks the moment of this record on the clock that nobody sets.
+    pub fn marked(self, uptime: Option<Uptime>) -> Self {
+        QuotaRecord { uptime, ..self }
+    }
+
+    /// The record as the wall clock of now would have written it: if somebody has set that since, ages would be wrong.
+    pub fn by_the_clock_of(self, now: Now, uptime: Option<&Uptime>) -> Self {
+        let passed = self.uptime.as_ref().zip(uptime).and_then(|(then, now)| now.since(then));
+        let Some(passed) = passed else { return self };
+        let set_by = now.wall - self.saved_wall - passed.as_millis() as i64;
+        let moved = |log: Vec<(i64, u32)>| log.into_iter().map(|(wall, count)| (wall + set_by, count)).collect();
+        QuotaRecord { log: moved(self.log), day_log: moved(self.day_log), ..self }
+    }
 }
 
 /// What changed of an upstream's token statistics.

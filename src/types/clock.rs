@@ -3,6 +3,8 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 /// One reading of both clocks.
 ///
 /// `mono` orders and measures inside the process; `wall` names days and survives a restart.
@@ -52,4 +54,32 @@ fn origin() -> Instant {
 /// Whole milliseconds; a `u64` holds 500 million years of them.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How long the machine has been up: a clock that goes on over a restart of the process, and that nobody sets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uptime {
+    /// Names the machine's start.
+    pub boot: String,
+    /// Since then, to 10 ms.
+    pub ms: u64,
+}
+
+impl Uptime {
+    /// Reads it, where the system tells it (Linux).
+    pub fn read() -> Option<Uptime> {
+        static BOOT: OnceLock<Option<String>> = OnceLock::new();
+        let boot = BOOT.get_or_init(|| std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok());
+        let boot = boot.as_ref()?.trim().to_owned();
+        let text = std::fs::read_to_string("/proc/uptime").ok()?;
+        let (seconds, hundredths) = text.split(' ').next()?.split_once('.')?;
+        let ms = seconds.parse::<u64>().ok()? * 1_000 + hundredths.parse::<u64>().ok()? * 10;
+        Some(Uptime { boot, ms })
+    }
+
+    /// How long ago `earlier` was, if it was since the same start of the machine.
+    pub fn since(&self, earlier: &Uptime) -> Option<Duration> {
+        let passed = self.ms.checked_sub(earlier.ms)?;
+        (self.boot == earlier.boot).then(|| Duration::from_millis(passed))
+    }
 }

@@ -11,7 +11,7 @@ mod time;
 mod tokens;
 mod usage;
 
-pub use clock::Now;
+pub use clock::{Now, Uptime};
 pub use failure::{Failure, FailureClass, LimitSpan, Phase};
 pub use ids::{ApiId, RequestId};
 pub use limit::Limit;

@@ -17,7 +17,7 @@ use super::state::{Decision, State};
 use super::{Endpoint, Permit};
 use crate::config::ApiConfig;
 use crate::persistence::{Flush, PersistenceActor, Reserve, Restore, Save, Saved, TokenChange};
-use crate::types::{Now, WriteStamp};
+use crate::types::{Now, Uptime, WriteStamp};
 
 /// A change is saved at once. Only changes that follow each other more closely than this are gathered …
 const SAVE_GAP: Duration = Duration::from_micros(500);
@@ -78,7 +78,7 @@ impl UpstreamActor {
     fn top_up(&mut self, needed: bool, ctx: &mut Context<Self>) {
         let Some(record) = self.state.quota.reserve(needed, Now::read()) else { return };
         self.persistence
-            .send(Reserve(self.state.config.id.clone(), record))
+            .send(Reserve(self.state.config.id.clone(), record.marked(Uptime::read())))
             .into_actor(self)
             .map(|reply, actor, ctx| {
                 let durable = matches!(reply, Ok(Ok(())));
@@ -136,7 +136,7 @@ impl UpstreamActor {
         self.save_planned = false;
         self.persistence.do_send(Save {
             api: self.state.config.id.clone(),
-            quota: self.state.record(Now::read()),
+            quota: self.state.record(Now::read()).marked(Uptime::read()),
             tokens: std::mem::take(&mut self.unsaved),
         });
     }
@@ -153,8 +153,10 @@ impl Actor for UpstreamActor {
             .map(|saved, actor, _| {
                 // Without an answer the process is about to stop: nothing is admitted on a guess.
                 let saved = saved.unwrap_or_else(|_| Saved { lost: true, ..Saved::default() });
-                let lost = saved.lost;
-                actor.state = State::restore(actor.state.config.clone(), TimeZone::system(), saved, Now::read());
+                let (lost, now) = (saved.lost, Now::read());
+                let quota = saved.quota.map(|record| record.by_the_clock_of(now, Uptime::read().as_ref()));
+                let saved = Saved { quota, ..saved };
+                actor.state = State::restore(actor.state.config.clone(), TimeZone::system(), saved, now);
                 if lost {
                     // So that the next start knows it too.
                     actor.save();

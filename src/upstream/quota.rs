@@ -189,6 +189,7 @@ impl Quota {
             log: self.minute.coarse_entries().into_iter().map(|(at, count)| (now.wall_at(at), count)).collect(),
             granted: self.granted.saturating_add(self.reserving).saturating_add(self.pending()),
             newest_wall: self.newest_wall,
+            saved_wall: now.wall,
             ..QuotaRecord::default()
         };
         self.daily.save(&mut record, now);
@@ -236,5 +237,7 @@ impl Quota {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
