@@ -225,7 +225,7 @@ impl From<AdmissionError> for ApiError {
             AdmissionError::ModelNotFound(model) => ApiError::ModelNotFound { model: model.to_string() },
             AdmissionError::NoneAvailable { model, refusals } => {
                 // A limit, ours or theirs, passes by itself: then 429 is the truth for the pool as a whole.
-                let limited = refusals.iter().any(|(_, refusal)| is_limit(refusal));
+                let limited = refusals.iter().any(|(_, refusal)| refusal.is_limit());
                 let model = model.to_string();
                 match limited {
                     true => ApiError::QuotaExhausted { model, refusals },
@@ -235,14 +235,6 @@ impl From<AdmissionError> for ApiError {
             AdmissionError::NotInTime => ApiError::AdmissionTimeout,
             AdmissionError::Stopping => ApiError::Stopping,
         }
-    }
-}
-
-fn is_limit(refusal: &Refusal) -> bool {
-    match refusal {
-        Refusal::QuotaExhausted { .. } => true,
-        Refusal::CoolingDown { reason, .. } => *reason == FailureClass::RateLimited,
-        Refusal::BreakerOpen { .. } | Refusal::StoreUnavailable | Refusal::Disabled | Refusal::Retiring => false,
     }
 }
 

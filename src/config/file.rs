@@ -24,6 +24,22 @@ pub struct ConfigFile {
     /// What happens when an upstream fails.
     #[serde(default)]
     pub retry: RetryFile,
+    /// What happens when every upstream is at a limit.
+    #[serde(default)]
+    pub queue: QueueFile,
+}
+
+/// Waiting for a limit to free, instead of a 429 at once.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct QueueFile {
+    /// How long a request may wait, in milliseconds. Default: 0, not at all. One whose limit frees later is refused at
+    /// once.
+    #[schemars(range(min = 0, max = 600_000))]
+    pub max_wait_ms: Option<u32>,
+    /// How many requests may wait. Default: 1000.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_waiting: Option<u32>,
 }
 
 /// The pool's own address and keys.

@@ -20,5 +20,5 @@ pub use load::{ConfigError, Overrides, Problem, Source, load};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use schema::generate as generate_schema;
 pub use secret::ApiKey;
-pub use settings::{ApiConfig, Burst, Config, Models, Reset, RetryConfig, ServerConfig, Timeouts};
+pub use settings::{ApiConfig, Burst, Config, Models, QueueConfig, Reset, RetryConfig, ServerConfig, Timeouts};
 pub use watch::Watcher;

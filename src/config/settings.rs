@@ -19,6 +19,8 @@ pub struct Config {
     pub apis: Vec<Arc<ApiConfig>>,
     /// What happens when an upstream fails.
     pub retry: RetryConfig,
+    /// What happens when every upstream is at a limit.
+    pub queue: QueueConfig,
     /// Tells two contents apart (of the file and of the key files it names).
     pub hash: String,
     /// What is allowed and yet probably not meant, for the log.
@@ -119,6 +121,15 @@ pub struct Timeouts {
     pub total: Duration,
     /// The whole exchange of a stream.
     pub stream_total: Duration,
+}
+
+/// How requests wait for a limit to free.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueConfig {
+    /// 0: not at all.
+    pub max_wait_ms: u64,
+    /// At the same time.
+    pub max_waiting: usize,
 }
 
 /// What happens when an upstream fails.

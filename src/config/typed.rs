@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::file::{ApiFile, RetryFile, ServerFile};
+use super::file::{ApiFile, QueueFile, RetryFile, ServerFile};
 use super::load::Problem;
 
 /// The parts of a configuration file that can be understood.
@@ -12,6 +12,7 @@ pub(super) struct Typed {
     /// With the place of each in the list.
     pub(super) apis: Vec<(usize, ApiFile)>,
     pub(super) retry: RetryFile,
+    pub(super) queue: QueueFile,
 }
 
 impl Typed {
@@ -19,7 +20,7 @@ impl Typed {
     /// it can still be judged by its other fields.
     pub(super) fn salvage(mut document: Value, problems: &mut Vec<Problem>) -> Typed {
         let mut part = |name: &str| document.get_mut(name).map(Value::take).unwrap_or_default();
-        let (server, retry, apis) = (part("server"), part("retry"), part("apis"));
+        let (server, retry, queue, apis) = (part("server"), part("retry"), part("queue"), part("apis"));
         let apis = match apis {
             Value::Array(apis) => apis,
             // Missing, or no list: `problems` says so.
@@ -28,6 +29,7 @@ impl Typed {
         Typed {
             server: typed("server", server, problems).unwrap_or_default(),
             retry: typed("retry", retry, problems).unwrap_or_default(),
+            queue: typed("queue", queue, problems).unwrap_or_default(),
             apis: apis
                 .into_iter()
                 .enumerate()

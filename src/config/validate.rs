@@ -12,7 +12,7 @@ use super::base_url;
 use super::file::{ApiFile, OneOrMany, RetryFile, ServerFile, TimeoutsFile};
 use super::load::{Overrides, Problem};
 use super::typed::Typed;
-use super::{ApiConfig, ApiKey, Burst, Config, Models, Reset, RetryConfig, ServerConfig, Timeouts};
+use super::{ApiConfig, ApiKey, Burst, Config, Models, QueueConfig, Reset, RetryConfig, ServerConfig, Timeouts};
 use crate::types::{ApiId, Limit};
 
 /// Where providers are known to end their days.
@@ -41,6 +41,10 @@ pub(super) fn validate(
         server,
         apis,
         retry: RetryConfig { max_attempts: file.retry.max_attempts.unwrap_or(10) as usize },
+        queue: QueueConfig {
+            max_wait_ms: u64::from(file.queue.max_wait_ms.unwrap_or(0)),
+            max_waiting: file.queue.max_waiting.unwrap_or(1_000) as usize,
+        },
         hash: String::new(),
         warnings: check.warnings,
     })

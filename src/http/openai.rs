@@ -1,11 +1,13 @@
 //! The forwarded endpoints: reads the body, looks into it, hands it to the data path.
 
+use std::time::Duration;
+
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 
 use super::auth::{Id, worker};
 use super::request_id::LoggedElsewhere;
 use crate::error::ApiError;
-use crate::proxy::{AccessLog, ClientRequest, dispatch};
+use crate::proxy::{AccessLog, ClientRequest, Effort, dispatch};
 use crate::types::Operation;
 
 pub(super) async fn forward(
@@ -20,7 +22,10 @@ pub(super) async fn forward(
         Ok(asked) => {
             log.model(&asked.profile.model);
             let worker = worker(&request)?;
-            dispatch(&worker.pool, asked, worker.config().retry.max_attempts, log).await
+            let config = worker.config();
+            let max_wait = Duration::from_millis(config.queue.max_wait_ms);
+            let effort = Effort { max_attempts: config.retry.max_attempts, max_wait };
+            dispatch(&worker.pool, asked, effort, log).await
         }
         Err(error) => {
             log.status(error.status());

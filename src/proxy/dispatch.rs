@@ -1,6 +1,7 @@
 //! The loop: select an upstream, make an attempt; pass its answer on, or try the next.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -33,7 +34,16 @@ pub struct Pool {
     pub clients: Rc<Clients>,
 }
 
-/// Serves one request: with the answer of the first upstream that has one, of at most `max_attempts`.
+/// How far the pool goes for one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// How many upstreams are tried.
+    pub max_attempts: usize,
+    /// How long it may wait for a limit to free.
+    pub max_wait: Duration,
+}
+
+/// Serves one request: with the answer of the first upstream that has one.
 ///
 /// # Errors
 /// When no upstream may be asked, or all that were asked failed.
@@ -43,14 +53,18 @@ pub struct Pool {
 pub async fn dispatch(
     pool: &Pool,
     request: ClientRequest,
-    max_attempts: usize,
+    effort: Effort,
     mut log: AccessLog,
 ) -> Result<HttpResponse, ApiError> {
+    // Lives as long as the client waits for this.
+    let client = Arc::new(());
+    let within = SELECT_WITHIN + effort.max_wait;
     let mut tried: Vec<ApiId> = Vec::new();
     let mut last: Option<Failed> = None;
     let mut repeats = 0;
-    while tried.len() < max_attempts {
-        let permit = match select(pool, &request, &tried).await {
+    while tried.len() < effort.max_attempts {
+        let select = Select { profile: request.profile.clone(), tried: tried.clone(), client: Arc::downgrade(&client) };
+        let permit = match admitted(pool, select, within).await {
             Ok(permit) => permit,
             Err(refused) => return fail(last, Some(refused), tried.len(), log),
         };
@@ -73,9 +87,8 @@ pub async fn dispatch(
     fail(last, None, tried.len(), log)
 }
 
-async fn select(pool: &Pool, request: &ClientRequest, tried: &[ApiId]) -> Result<Permit, AdmissionError> {
-    let profile = request.profile.clone();
-    let asked = pool.scheduler.send(Select { profile, tried: tried.to_vec() }).timeout(SELECT_WITHIN).await;
+async fn admitted(pool: &Pool, select: Select, within: Duration) -> Result<Permit, AdmissionError> {
+    let asked = pool.scheduler.send(select).timeout(within).await;
     asked.unwrap_or_else(|error| {
         Err(match error {
             MailboxError::Closed => AdmissionError::Stopping,

@@ -38,6 +38,6 @@ mod transport;
 
 pub use access_log::AccessLog;
 pub use discovery::{DiscoveryActor, FirstRound};
-pub use dispatch::{Pool, dispatch};
+pub use dispatch::{Effort, Pool, dispatch};
 pub use request::{ClientRequest, InvalidRequest};
 pub use transport::Clients;

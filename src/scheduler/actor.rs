@@ -4,17 +4,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use actix::prelude::*;
-use futures_util::future::join_all;
+use futures_util::FutureExt;
+use futures_util::future::{join_all, ready};
+use tokio::sync::oneshot;
 
+use super::line::{Lines, Waiter};
 use super::messages::{
     AdmissionError, ApiReport, GetModels, GetReports, GetTokenReports, ModelNames, ModelsFound, ResetTokenStats,
     Select, StopUpstreams, UnknownApi,
 };
 use super::routes::{Routes, names};
 use super::strategy::{Candidate, draw};
-use crate::config::{ApiConfig, ConfigChanged};
+use crate::config::{ApiConfig, ConfigChanged, QueueConfig};
 use crate::persistence::PersistenceActor;
-use crate::types::{ApiId, Profile};
+use crate::types::{ApiId, Now, Profile};
 use crate::upstream::{
     Forward, GetStatus, GetTokens, Permit, Reconfigure, Refusal, ResetTokens, Retire, Stop, TokenReport, UpstreamActor,
 };
@@ -28,6 +31,8 @@ pub struct SchedulerActor {
     upstreams: BTreeMap<ApiId, Addr<UpstreamActor>>,
     found: HashMap<ApiId, ModelNames>,
     routes: Routes,
+    queue: QueueConfig,
+    pub(super) lines: Lines,
 }
 
 /// An upstream's actor ended, which only a defect can cause. Sent by the scheduler to itself; a lost one leaves that
@@ -45,6 +50,8 @@ impl SchedulerActor {
             upstreams: BTreeMap::new(),
             found: HashMap::new(),
             routes: Routes::default(),
+            queue: QueueConfig::default(),
+            lines: Lines::default(),
         }
     }
 
@@ -93,6 +100,37 @@ impl SchedulerActor {
             .collect()
     }
 
+    /// Asks the upstreams that serve a profile, one after the other in the order of the strategy.
+    pub(super) fn selection(
+        &self,
+        profile: &Profile,
+        tried: &[ApiId],
+        ctx: &Context<Self>,
+    ) -> impl Future<Output = Result<Permit, AdmissionError>> + use<> {
+        let known = self.routes.serving(&profile.model).next().is_some();
+        let mut candidates = self.candidates(&profile.model, tried);
+        let mut rng = rand::rng();
+        let order: Vec<_> = std::iter::from_fn(|| draw(&mut candidates, &mut rng))
+            .filter_map(|slot| self.apis.get(slot))
+            .filter_map(|api| Some((api.id.clone(), self.upstreams.get(&api.id)?.clone())))
+            .collect();
+        let (profile, scheduler) = (profile.clone(), ctx.address());
+        async move {
+            match known {
+                true => select(profile, order, scheduler).await,
+                false => Err(AdmissionError::ModelNotFound(profile.model)),
+            }
+        }
+    }
+
+    /// May a refused request wait? Only for a limit, only if one frees in time, and not behind too many others.
+    fn may_wait(&self, refused: &AdmissionError, deadline: u64) -> bool {
+        let AdmissionError::NoneAvailable { refusals, .. } = refused else { return false };
+        let frees = |refusal: &Refusal| refusal.is_limit() && refusal.until().is_some_and(|until| until <= deadline);
+        let in_time = refusals.iter().any(|(_, refusal)| frees(refusal));
+        self.queue.max_wait_ms > 0 && in_time && self.lines.len() < self.queue.max_waiting
+    }
+
     fn addresses(&self) -> Vec<Addr<UpstreamActor>> {
         self.upstreams.values().cloned().collect()
     }
@@ -120,20 +158,27 @@ impl Actor for SchedulerActor {
 }
 
 impl Handler<Select> for SchedulerActor {
-    type Result = ResponseFuture<Result<Permit, AdmissionError>>;
+    type Result = ResponseActFuture<Self, Result<Permit, AdmissionError>>;
 
-    fn handle(&mut self, Select { profile, tried }: Select, ctx: &mut Self::Context) -> Self::Result {
-        if self.routes.serving(&profile.model).next().is_none() {
-            return Box::pin(async { Err(AdmissionError::ModelNotFound(profile.model)) });
-        }
-        let mut candidates = self.candidates(&profile.model, &tried);
-        let mut rng = rand::rng();
-        let drawn = std::iter::from_fn(|| draw(&mut candidates, &mut rng));
-        let order = drawn
-            .filter_map(|slot| self.apis.get(slot))
-            .filter_map(|api| Some((api.id.clone(), self.upstreams.get(&api.id)?.clone())))
-            .collect();
-        Box::pin(select(profile, order, ctx.address()))
+    fn handle(&mut self, Select { profile, tried, client }: Select, ctx: &mut Self::Context) -> Self::Result {
+        let deadline = Now::read().mono + self.queue.max_wait_ms;
+        let selection = match self.lines.reason(&profile.model) {
+            // Who waits comes first.
+            Some(refused) => ready(Err(refused)).left_future(),
+            None => self.selection(&profile, &tried, ctx).right_future(),
+        };
+        let selection = selection.into_actor(self).then(move |selected, actor, ctx| {
+            let (reply, told) = oneshot::channel();
+            match selected {
+                Err(refused) if actor.may_wait(&refused, deadline) => {
+                    actor.lines.join(Waiter { profile, tried, deadline, client, reply }, refused);
+                    actor.plan_lines(ctx);
+                }
+                decided => drop(reply.send(decided)),
+            }
+            async { told.await.unwrap_or(Err(AdmissionError::Stopping)) }.into_actor(actor)
+        });
+        Box::pin(selection)
     }
 }
 
@@ -141,6 +186,7 @@ impl Handler<ConfigChanged> for SchedulerActor {
     type Result = ();
 
     fn handle(&mut self, ConfigChanged(config): ConfigChanged, _: &mut Self::Context) {
+        self.queue = config.queue;
         self.adopt(&config.apis);
     }
 }

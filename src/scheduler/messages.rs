@@ -1,7 +1,7 @@
 //! What can be asked of the [`super::SchedulerActor`], and what it answers.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use actix::prelude::*;
 use thiserror::Error;
@@ -18,6 +18,8 @@ pub struct Select {
     pub profile: Profile,
     /// Upstreams that failed this request already.
     pub tried: Vec<ApiId>,
+    /// Gone when the client has left: then nobody waits for it in the line.
+    pub client: Weak<()>,
 }
 
 /// Why the pool admits a request nowhere.

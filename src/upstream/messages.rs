@@ -58,6 +58,15 @@ impl Refusal {
         }
     }
 
+    /// Is it a limit, ours or theirs, which passes by itself?
+    pub fn is_limit(&self) -> bool {
+        match self {
+            Refusal::QuotaExhausted { .. } => true,
+            Refusal::CoolingDown { reason, .. } => *reason == FailureClass::RateLimited,
+            Refusal::BreakerOpen { .. } | Refusal::StoreUnavailable | Refusal::Disabled | Refusal::Retiring => false,
+        }
+    }
+
     /// The word for it in `/v1/status`.
     pub fn reason(&self) -> &'static str {
         match self {

@@ -240,3 +240,80 @@ fn one_probe_decides_after_a_told_wait() {
     eventually("it is settled", || app.status_of("a")["inFlight"] == 0);
     assert_eq!((app.chat().status, upstream.calls()), (200, 3));
 }
+
+/// One upstream that takes two requests in any `seconds`, and a pool that lets requests wait.
+fn waiting(upstream: &Upstream, seconds: u64, queue: serde_json::Value) -> App {
+    let mut config = config_of(&[upstream]);
+    config["apis"][0]["burst"] = json!({ "requests": 2, "seconds": seconds });
+    config["queue"] = queue;
+    App::start(&config)
+}
+
+#[test]
+fn a_request_may_wait_for_a_limit_to_free_and_the_first_comes_first() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = waiting(&upstream, 1, json!({ "maxWaitMs": 10_000 }));
+    let start = Instant::now();
+    let order = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for nth in 0..8 {
+            let (app, order) = (&app, &order);
+            scope.spawn(move || {
+                let answer = app.client().post("/v1/chat/completions", &json!({ "model": "m", "nth": nth }));
+                assert_eq!(answer.status, 200);
+                order.lock().expect("whole").push(nth);
+            });
+            // So that they come in this order.
+            std::thread::sleep(std::time::Duration::from_millis(30));
+        }
+    });
+    let came: Vec<_> = upstream.received().iter().map(|r| r.json()["nth"].as_u64()).collect();
+    assert_eq!(came, (0..8).map(Some).collect::<Vec<_>>(), "first come, first served");
+    let took = start.elapsed();
+    assert!((3.2..6.0).contains(&took.as_secs_f64()), "two a second and a tenth: {took:?}");
+}
+
+#[test]
+fn who_can_not_be_served_in_time_is_refused_at_once() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = waiting(&upstream, 60, json!({ "maxWaitMs": 5_000 }));
+    assert_eq!((app.chat().status, app.chat().status), (200, 200));
+    let start = Instant::now();
+    let refused = app.chat();
+    assert!(start.elapsed().as_millis() < 1_000, "{:?}", start.elapsed());
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(refused.error(), (429, "rate_limit_exceeded".into()));
+}
+
+#[test]
+fn the_line_is_bounded_and_who_leaves_leaves_no_gap() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = waiting(&upstream, 3, json!({ "maxWaitMs": 20_000, "maxWaiting": 2 }));
+    assert_eq!((app.chat().status, app.chat().status), (200, 200));
+    let request = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\ncontent-length: 13\r\n\r\n{{\"model\":\"m\"}}",
+        crate::helpers::KEY
+    );
+    let wait = || {
+        use std::io::Write;
+        let mut socket = std::net::TcpStream::connect(("127.0.0.1", app.port)).expect("connects");
+        socket.write_all(request.as_bytes()).expect("sends");
+        socket
+    };
+    let waiters = [wait(), wait()];
+    // Nothing tells from outside that they are in the line; a machine that needs longer fails the next assertion.
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    let start = Instant::now();
+    assert_eq!(app.chat().status, 429, "the line is full");
+    assert!(start.elapsed().as_millis() < 1_000);
+    drop(waiters);
+    // Both are gone: this one waits alone, and is served when the burst is over.
+    let mut status = 0;
+    eventually("there is room in the line", || {
+        status = app.chat().status;
+        status != 429
+    });
+    assert_eq!(status, 200);
+    eventually("it is settled", || app.status_of("a")["inFlight"] == 0);
+    assert_eq!(upstream.calls(), 3, "nobody was asked for those who left");
+}

@@ -1,0 +1,133 @@
+//! The waiting line: requests that found every quota spent, and may wait a moment for one to free.
+//!
+//! One line for each model, first come first served: who comes later does not pass who waits. The head of a line is
+//! tried again when a quota is to free, and every [`RETRY`] in any case, since a slot may come free earlier (a refund, an
+//! answer that ends, a new configuration).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::SchedulerActor;
+use super::messages::AdmissionError;
+use crate::types::{ApiId, Now, Profile};
+use crate::upstream::Permit;
+
+/// How often the head of a line is tried.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// A request in the line.
+pub(super) struct Waiter {
+    pub(super) profile: Profile,
+    pub(super) tried: Vec<ApiId>,
+    /// When it has waited long enough (ms, monotonic).
+    pub(super) deadline: u64,
+    /// Gone when its client has left.
+    pub(super) client: Weak<()>,
+    pub(super) reply: oneshot::Sender<Result<Permit, AdmissionError>>,
+}
+
+/// The lines of all models.
+#[derive(Default)]
+pub(super) struct Lines {
+    by_model: BTreeMap<Arc<str>, Line>,
+    planned: bool,
+}
+
+/// Those who wait for one model.
+struct Line {
+    waiters: VecDeque<Waiter>,
+    /// The head is out, to be tried.
+    trying: bool,
+    /// Why they wait, as the upstreams last said it.
+    refused: AdmissionError,
+}
+
+impl Lines {
+    /// Why those wait who wait for this model, if anyone does: then a later request waits behind.
+    pub(super) fn reason(&self, model: &str) -> Option<AdmissionError> {
+        self.by_model.get(model).map(|line| line.refused.clone())
+    }
+
+    /// How many wait, whose clients are still there.
+    pub(super) fn len(&self) -> usize {
+        let there = |line: &Line| {
+            line.waiters.iter().filter(|waiter| waiter.client.strong_count() > 0).count() + usize::from(line.trying)
+        };
+        self.by_model.values().map(there).sum()
+    }
+
+    /// Joins the line.
+    pub(super) fn join(&mut self, waiter: Waiter, refused: AdmissionError) {
+        let new = || Line { waiters: VecDeque::new(), trying: false, refused };
+        self.by_model.entry(waiter.profile.model.clone()).or_insert_with(new).waiters.push_back(waiter);
+    }
+
+    /// The heads that are to be tried. Those whose time is up are told so, those whose client has left are let go.
+    fn heads(&mut self, now: Now) -> Vec<Waiter> {
+        let mut heads = Vec::new();
+        for line in self.by_model.values_mut() {
+            while let Some(waiter) =
+                line.waiters.pop_front_if(|w| w.client.strong_count() == 0 || w.deadline <= now.mono)
+            {
+                // Who has left hears nothing.
+                let _ = waiter.reply.send(Err(line.refused.clone()));
+            }
+            if !line.trying
+                && let Some(head) = line.waiters.pop_front()
+            {
+                line.trying = true;
+                heads.push(head);
+            }
+        }
+        self.by_model.retain(|_, line| line.trying || !line.waiters.is_empty());
+        heads
+    }
+
+    /// A head was tried; in vain, if it is given back: then it is the head again.
+    fn tried(&mut self, model: &str, in_vain: Option<(Waiter, AdmissionError)>) {
+        if let Some(line) = self.by_model.get_mut(model) {
+            line.trying = false;
+            if let Some((waiter, refused)) = in_vain {
+                line.refused = refused;
+                line.waiters.push_front(waiter);
+            }
+        }
+    }
+}
+
+impl SchedulerActor {
+    /// Tries the lines again soon, if anyone waits.
+    pub(super) fn plan_lines(&mut self, ctx: &mut Context<Self>) {
+        if self.lines.len() > 0 && !std::mem::replace(&mut self.lines.planned, true) {
+            ctx.run_later(RETRY, |actor, ctx| {
+                actor.lines.planned = false;
+                actor.try_lines(ctx);
+            });
+        }
+    }
+
+    fn try_lines(&mut self, ctx: &mut Context<Self>) {
+        for waiter in self.lines.heads(Now::read()) {
+            self.selection(&waiter.profile, &waiter.tried, ctx)
+                .into_actor(self)
+                .map(move |selected, actor, ctx| {
+                    let model = waiter.profile.model.clone();
+                    match selected {
+                        Ok(permit) => {
+                            actor.lines.tried(&model, None);
+                            // If its client has left in the meantime, the permit gives itself back.
+                            let _ = waiter.reply.send(Ok(permit));
+                            actor.try_lines(ctx);
+                        }
+                        Err(refused) => actor.lines.tried(&model, Some((waiter, refused))),
+                    }
+                })
+                .spawn(ctx);
+        }
+        self.plan_lines(ctx);
+    }
+}
