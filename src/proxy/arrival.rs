@@ -96,7 +96,7 @@ impl Arrival<'_> {
         let strip = self.permit.ask_usage && self.request.lacks_usage();
         let mut events = EventStream::new(self.request.profile.operation, strip);
         let mut held: VecDeque<Bytes> = VecDeque::new();
-        let mut size = 0;
+        let (mut size, mut ended) = (0, false);
         while !events.meter.began() && !events.meter.done() && size <= PREAMBLE_HELD {
             let failure = match self.source.next().await {
                 Ok(Some(chunk)) => {
@@ -110,7 +110,10 @@ impl Arrival<'_> {
                         None => continue,
                     }
                 }
-                Ok(None) if events.meter.generated() && events.meter.is_whole() => break,
+                Ok(None) if events.meter.generated() && events.meter.is_whole() => {
+                    ended = true;
+                    break;
+                }
                 Ok(None) => Failure::new(FailureClass::Empty, Phase::Body, "a stream without content"),
                 Err(failure) => failure,
             };
@@ -121,7 +124,9 @@ impl Arrival<'_> {
         }
         let mut answer = self.permit.answer(self.status, self.headers, held);
         headers::mark_stream(&mut answer.headers);
-        Ok(Answer { rest: Some(self.source), events: Some(events), ..answer })
+        // What has ended must not be read again: its connection may serve another by now.
+        let rest = if ended { None } else { Some(self.source) };
+        Ok(Answer { rest, events: Some(events), ..answer })
     }
 
     /// A JSON answer: held back until it is whole.

@@ -223,6 +223,12 @@ fn an_answer_without_a_word_passes_if_its_usage_says_that_there_was_one() {
     let reply = |tokens| Reply::events(&[&sse(&[ROLE, STOP, &usage(tokens), "[DONE]"])]);
     let upstream = Upstream::always(reply(1));
     assert_eq!(stream(&App::on(&[&upstream])).text(), sse(&[ROLE, STOP, "[DONE]"]));
+    let without_done = Upstream::always(Reply::events(&[&sse(&[ROLE, STOP, &usage(1)])]));
+    let app = App::on(&[&without_done]);
+    for _ in 0..3 {
+        assert_eq!(stream(&app).text(), sse(&[ROLE, STOP]));
+    }
+    assert_eq!(app.status_of("a")["errorCount"], 0);
     let empty = Upstream::always(reply(0));
     assert_eq!(stream(&App::on(&[&empty])).error(), (502, "upstream_failed".into()));
 }
