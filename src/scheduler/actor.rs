@@ -168,15 +168,16 @@ impl Handler<Select> for SchedulerActor {
             None => self.selection(&profile, &tried, ctx).right_future(),
         };
         let selection = selection.into_actor(self).then(move |selected, actor, ctx| {
-            let (reply, told) = oneshot::channel();
-            match selected {
+            let decided = match selected {
                 Err(refused) if actor.may_wait(&refused, deadline) => {
+                    let (reply, told) = oneshot::channel();
                     actor.lines.join(Waiter { profile, tried, deadline, client, reply }, refused);
                     actor.plan_lines(ctx);
+                    told.map(|told| told.unwrap_or(Err(AdmissionError::Stopping))).left_future()
                 }
-                decided => drop(reply.send(decided)),
-            }
-            async { told.await.unwrap_or(Err(AdmissionError::Stopping)) }.into_actor(actor)
+                decided => ready(decided).right_future(),
+            };
+            decided.into_actor(actor)
         });
         Box::pin(selection)
     }
