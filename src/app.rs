@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::config::{Config, ConfigActor, Source, Subscribe, Watcher};
 use crate::http::{Core, Worker, routes};
-use crate::persistence::{Flush, PersistenceActor, SledStore, StoreError};
+use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::scheduler::{SchedulerActor, StopUpstreams};
 
@@ -50,6 +50,9 @@ pub enum AppError {
         /// What is wrong.
         why: StoreError,
     },
+    /// The store that servers share can't be used.
+    #[error("{0}")]
+    SharedStore(StoreError),
     /// The server ended by itself.
     #[error("the server ended: {0}")]
     Server(#[from] io::Error),
@@ -86,15 +89,18 @@ impl App {
         let listeners = listen(&config.server.host, config.server.port)?;
         let failed = |why| AppError::Store { folder: data.folder.clone(), why };
         let store = SledStore::open(&data.folder, data.fresh).map_err(failed)?;
+        let lender = config.store.as_ref().map(|store| RedisStore::new(store.url.expose(), &store.prefix)).transpose();
+        let lender = lender.map_err(AppError::SharedStore)?.map(|lender| Arc::new(lender) as Arc<dyn Lender>);
+        let shared = lender.is_some();
         let initial = Arc::new(config);
 
         // All core actors share one thread: a message between them costs 0.2 µs, to a sleeping thread 40.
         let control = Arbiter::new();
         let on = control.handle();
-        let persistence = PersistenceActor::start_in_arbiter(&on, |_| PersistenceActor::new(Arc::new(store)));
+        let persistence = PersistenceActor::start_in_arbiter(&on, |_| PersistenceActor::new(Arc::new(store), lender));
         let scheduler = {
             let persistence = persistence.clone();
-            SchedulerActor::start_in_arbiter(&on, |_| SchedulerActor::new(persistence))
+            SchedulerActor::start_in_arbiter(&on, move |_| SchedulerActor::new(persistence, shared))
         };
         let discovery = {
             let scheduler = scheduler.clone();

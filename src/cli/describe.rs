@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::config::{ApiConfig, Config, Models, Reset};
+use crate::config::{ApiConfig, Config, CountOn, Models, Reset};
+use crate::types::{Limit, Limits};
 
 /// How much is said of each API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +54,8 @@ pub(super) fn apis(out: &mut impl Write, config: &Config, detail: Detail) -> io:
             "    {id:width$}  {}  {}  rpm {}, rpd {}, {}{state}",
             api.name,
             api.base_url,
-            api.rpm,
-            api.rpd,
+            api.quota.limits.rpm,
+            api.quota.limits.rpd,
             models(api),
         )?;
         if detail == Detail::Full {
@@ -67,12 +68,19 @@ pub(super) fn apis(out: &mut impl Write, config: &Config, detail: Detail) -> io:
 fn in_full(out: &mut impl Write, api: &ApiConfig, width: usize) -> io::Result<()> {
     let indent = " ".repeat(width + 6);
     writeln!(out, "{indent}key {}, weight {}, priority {}", api.key, api.weight, api.priority)?;
-    writeln!(out, "{indent}the day of rpd {}", reset(&api.reset))?;
-    if let Some(burst) = api.burst {
-        writeln!(out, "{indent}at most {} requests in {} s", burst.requests, burst.span_ms / 1_000)?;
+    writeln!(out, "{indent}the day of rpd {}", reset(&api.quota.reset))?;
+    let quotas = api.group.as_ref().map(|group| (format!("group {}: ", group.name), &group.quota));
+    for (owner, quota) in std::iter::once((String::new(), &api.quota)).chain(quotas) {
+        // Its own requests a minute and a day stand in the first line.
+        let own = Limits { rpm: Limit::Unlimited, rpd: Limit::Unlimited, ..quota.limits };
+        let all = (format!("{owner}at most"), if owner.is_empty() { own } else { quota.limits });
+        let of_model = |(model, limits): (_, &Limits)| (format!("{owner}{model}: at most"), *limits);
+        for (whose, limits) in std::iter::once(all).chain(quota.models.iter().map(of_model)) {
+            limited(&limits).into_iter().try_for_each(|bound| writeln!(out, "{indent}{whose} {bound}"))?;
+        }
     }
-    if let Some(most) = api.max_concurrent {
-        writeln!(out, "{indent}at most {most} requests at the same time")?;
+    if api.count_on == CountOn::Accepted {
+        writeln!(out, "{indent}requests that it turns away with a 429 don't count")?;
     }
     if let Models::Listed(listed) = &api.models {
         writeln!(out, "{indent}models {}", listed.join(", "))?;
@@ -86,6 +94,19 @@ fn in_full(out: &mut impl Write, api: &ApiConfig, width: usize) -> io::Result<()
         "{indent}waits: connect {:?}, first token {:?}, idle {:?}, total {:?} (streams {:?})",
         t.connect, t.first_token, t.idle, t.total, t.stream_total
     )
+}
+
+fn limited(limits: &Limits) -> Vec<String> {
+    let bound = |limit: Limit, of: &str| limit.bound().map(|bound| format!("{bound} {of}"));
+    let bounds = [
+        bound(limits.rpm, "requests a minute"),
+        bound(limits.rpd, "requests a day"),
+        bound(limits.tpm, "tokens a minute"),
+        bound(limits.tpd, "tokens a day"),
+        limits.burst.map(|burst| format!("{} requests in {} s", burst.requests, burst.span_ms / 1_000)),
+        limits.max_concurrent.map(|most| format!("{most} requests at the same time")),
+    ];
+    bounds.into_iter().flatten().collect()
 }
 
 fn reset(reset: &Reset) -> String {

@@ -57,6 +57,9 @@ impl ConfigActor {
         for warning in &config.warnings {
             log::warn!("configuration: {warning}");
         }
+        if self.state.config.store != config.store {
+            log::warn!("configuration: a new store takes effect after a restart");
+        }
         if (&old.host, old.port) != (&new.host, new.port) {
             log::warn!("configuration: a new server.host or server.port takes effect after a restart");
         }

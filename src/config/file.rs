@@ -27,6 +27,25 @@ pub struct ConfigFile {
     /// What happens when every upstream is at a limit.
     #[serde(default)]
     pub queue: QueueFile,
+    /// Limits that several APIs share, by the name that they give as `quotaGroup`: keys of one account, say.
+    #[serde(default)]
+    pub quota_groups: BTreeMap<String, GroupFile>,
+    /// Where limits are counted, if several servers share them. Without it each server counts for itself.
+    #[serde(default)]
+    pub store: Option<StoreFile>,
+}
+
+/// Redis or Valkey, for limits that several servers share.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StoreFile {
+    /// `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS. A change needs a restart.
+    #[schemars(length(min = 1))]
+    pub url: String,
+    /// Begins every key there: servers that share it share their limits. Default: `api-together`.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub prefix: Option<String>,
 }
 
 /// Waiting for a limit to free, instead of a 429 at once.
@@ -101,7 +120,15 @@ pub struct ApiFile {
     #[serde(default)]
     #[schemars(range(min = -1, max = 4_294_967_295_i64))]
     pub rpd: Option<i64>,
-    /// When the day of `rpd` begins anew: at midnight in an IANA time zone (`America/Los_Angeles`, `UTC`), or `rolling`
+    /// Tokens in any 60 seconds, prompt and answer; -1 for no limit (the default), 0 disables this API.
+    #[serde(default)]
+    #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
+    pub tpm: Option<i64>,
+    /// Tokens a day, as `rpd` counts days; -1 for no limit (the default), 0 disables.
+    #[serde(default)]
+    #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
+    pub tpd: Option<i64>,
+    /// When the day of `rpd` and `tpd` begins anew: at midnight in an IANA time zone (`America/Los_Angeles`, `UTC`), or `rolling`
     /// for any 24 hours. Default: the zone that the provider is known to count in (Gemini, OpenRouter), else the
     /// server's own.
     #[serde(default)]
@@ -114,6 +141,18 @@ pub struct ApiFile {
     #[serde(default)]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_concurrent: Option<u32>,
+    /// Limits for single models besides, by the name that clients ask for or this upstream's own.
+    #[serde(default)]
+    pub model_limits: BTreeMap<String, LimitsFile>,
+    /// The group whose limits this API shares with others: its entry in `quotaGroups`; without one, the tightest of the
+    /// limits that its members give.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub quota_group: Option<String>,
+    /// Which requests count against `rpm`, `rpd` and `burst`: every one that may have reached the upstream, or only those
+    /// that it did not turn away with a 429. Default: `attempt`.
+    #[serde(default)]
+    pub count_on: Option<CountOnFile>,
     /// Default: true.
     #[serde(default)]
     pub enabled: Option<bool>,
@@ -134,6 +173,67 @@ pub struct ApiFile {
     /// How long to wait for this API.
     #[serde(default)]
     pub timeouts: Option<TimeoutsFile>,
+}
+
+/// Limits of one model.
+#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct LimitsFile {
+    /// Requests in any 60 seconds; -1 for no limit (the default), 0 disables.
+    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
+    pub rpm: Option<i64>,
+    /// Requests a day; -1 for no limit (the default), 0 disables.
+    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
+    pub rpd: Option<i64>,
+    /// Tokens in any 60 seconds; -1 for no limit (the default), 0 disables.
+    #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
+    pub tpm: Option<i64>,
+    /// Tokens a day; -1 for no limit (the default), 0 disables.
+    #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
+    pub tpd: Option<i64>,
+    /// A bound on a span shorter than the minute of `rpm`.
+    pub burst: Option<BurstFile>,
+    /// Requests at the same time. Default: no limit.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_concurrent: Option<u32>,
+}
+
+/// Limits that several APIs share.
+#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct GroupFile {
+    /// Requests in any 60 seconds; -1 for no limit (the default), 0 disables.
+    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
+    pub rpm: Option<i64>,
+    /// Requests a day; -1 for no limit (the default), 0 disables.
+    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
+    pub rpd: Option<i64>,
+    /// Tokens in any 60 seconds; -1 for no limit (the default), 0 disables.
+    #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
+    pub tpm: Option<i64>,
+    /// Tokens a day; -1 for no limit (the default), 0 disables.
+    #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
+    pub tpd: Option<i64>,
+    /// A bound on a span shorter than the minute of `rpm`.
+    pub burst: Option<BurstFile>,
+    /// Requests at the same time. Default: no limit.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_concurrent: Option<u32>,
+    /// When the day of `rpd` and `tpd` begins anew, as for an API. Default: as its members' days do.
+    #[schemars(length(min = 1))]
+    pub reset: Option<String>,
+    /// Limits for single models besides, by the upstreams' own name.
+    pub model_limits: BTreeMap<String, LimitsFile>,
+}
+
+/// Which requests count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CountOnFile {
+    /// Every one that may have reached the upstream.
+    Attempt,
+    /// Those that it did not turn away with a 429.
+    Accepted,
 }
 
 /// At most so many requests in any so many seconds.

@@ -8,6 +8,7 @@ pub mod file;
 mod json;
 mod load;
 mod messages;
+mod quotas;
 mod schema;
 mod secret;
 mod settings;
@@ -20,5 +21,8 @@ pub use load::{ConfigError, Overrides, Problem, Source, load};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use schema::generate as generate_schema;
 pub use secret::ApiKey;
-pub use settings::{ApiConfig, Burst, Config, Models, QueueConfig, Reset, RetryConfig, ServerConfig, Timeouts};
+pub use settings::{
+    ApiConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig, Reset, RetryConfig, ServerConfig,
+    StoreConfig, Timeouts,
+};
 pub use watch::Watcher;

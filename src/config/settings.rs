@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use super::ApiKey;
-use crate::types::{ApiId, Limit};
+use crate::types::{ApiId, Limits};
 
 /// A whole valid configuration. Shared by reference; a reload makes a new one.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Config {
     pub retry: RetryConfig,
     /// What happens when every upstream is at a limit.
     pub queue: QueueConfig,
+    /// Where limits are counted that several servers share.
+    pub store: Option<StoreConfig>,
     /// Tells two contents apart (of the file and of the key files it names).
     pub hash: String,
     /// What is allowed and yet probably not meant, for the log.
@@ -55,17 +57,13 @@ pub struct ApiConfig {
     pub base_url: Url,
     /// The account's key.
     pub key: ApiKey,
-    /// Requests a minute.
-    pub rpm: Limit,
-    /// Requests a day.
-    pub rpd: Limit,
-    /// When the day of `rpd` begins anew.
-    pub reset: Reset,
-    /// Requests in a span shorter than a minute.
-    pub burst: Option<Burst>,
-    /// Requests at the same time.
-    pub max_concurrent: Option<u32>,
-    /// `enabled`, and neither limit is 0.
+    /// Its own limits.
+    pub quota: QuotaConfig,
+    /// The limits that it shares with others.
+    pub group: Option<Arc<GroupConfig>>,
+    /// Which requests count.
+    pub count_on: CountOn,
+    /// `enabled`, and no limit is 0.
     pub enabled: bool,
     /// What it serves under the upstream's own names.
     pub models: Models,
@@ -79,6 +77,35 @@ pub struct ApiConfig {
     pub timeouts: Timeouts,
 }
 
+/// The limits of one owner, an API or a group, and of single models besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuotaConfig {
+    /// For all models together.
+    pub limits: Limits,
+    /// For one model, by the upstream's own name.
+    pub models: BTreeMap<Arc<str>, Limits>,
+    /// When a day begins anew.
+    pub reset: Reset,
+}
+
+/// Limits that several APIs share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupConfig {
+    /// As its members name it.
+    pub name: Arc<str>,
+    /// The limits.
+    pub quota: QuotaConfig,
+}
+
+/// Which requests count against the windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountOn {
+    /// Every one that may have reached the upstream.
+    Attempt,
+    /// Those that it did not turn away with a 429.
+    Accepted,
+}
+
 /// When a day begins anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reset {
@@ -88,15 +115,6 @@ pub enum Reset {
     Midnight(TimeZone),
     /// Never: a request counts for 24 hours.
     Rolling,
-}
-
-/// At most so many requests in any span of that length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Burst {
-    /// At least 1.
-    pub requests: u32,
-    /// In ms.
-    pub span_ms: u64,
 }
 
 /// Which models an upstream serves.
@@ -121,6 +139,15 @@ pub struct Timeouts {
     pub total: Duration,
     /// The whole exchange of a stream.
     pub stream_total: Duration,
+}
+
+/// Redis or Valkey, for limits that several servers share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// Where it is; may hold a password.
+    pub url: ApiKey,
+    /// Begins every key.
+    pub prefix: String,
 }
 
 /// How requests wait for a limit to free.

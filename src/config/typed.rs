@@ -3,7 +3,9 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::file::{ApiFile, QueueFile, RetryFile, ServerFile};
+use std::collections::BTreeMap;
+
+use super::file::{ApiFile, GroupFile, QueueFile, RetryFile, ServerFile, StoreFile};
 use super::load::Problem;
 
 /// The parts of a configuration file that can be understood.
@@ -13,6 +15,8 @@ pub(super) struct Typed {
     pub(super) apis: Vec<(usize, ApiFile)>,
     pub(super) retry: RetryFile,
     pub(super) queue: QueueFile,
+    pub(super) groups: BTreeMap<String, GroupFile>,
+    pub(super) store: Option<StoreFile>,
 }
 
 impl Typed {
@@ -21,6 +25,7 @@ impl Typed {
     pub(super) fn salvage(mut document: Value, problems: &mut Vec<Problem>) -> Typed {
         let mut part = |name: &str| document.get_mut(name).map(Value::take).unwrap_or_default();
         let (server, retry, queue, apis) = (part("server"), part("retry"), part("queue"), part("apis"));
+        let (groups, store) = (part("quotaGroups"), part("store"));
         let apis = match apis {
             Value::Array(apis) => apis,
             // Missing, or no list: `problems` says so.
@@ -30,6 +35,8 @@ impl Typed {
             server: typed("server", server, problems).unwrap_or_default(),
             retry: typed("retry", retry, problems).unwrap_or_default(),
             queue: typed("queue", queue, problems).unwrap_or_default(),
+            groups: typed("quotaGroups", groups, problems).unwrap_or_default(),
+            store: typed("store", store, problems),
             apis: apis
                 .into_iter()
                 .enumerate()

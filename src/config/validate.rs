@@ -5,19 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use url::Url;
 
 use super::base_url;
-use super::file::{ApiFile, OneOrMany, RetryFile, ServerFile, TimeoutsFile};
+use super::file::{ApiFile, OneOrMany, RetryFile, ServerFile, StoreFile, TimeoutsFile};
 use super::load::{Overrides, Problem};
 use super::typed::Typed;
-use super::{ApiConfig, ApiKey, Burst, Config, Models, QueueConfig, Reset, RetryConfig, ServerConfig, Timeouts};
-use crate::types::{ApiId, Limit};
-
-/// Where providers are known to end their days.
-const KNOWN_RESETS: [(&str, &str); 2] =
-    [("generativelanguage.googleapis.com", "America/Los_Angeles"), ("openrouter.ai", "UTC")];
+use super::quotas::count_on;
+use super::{ApiConfig, ApiKey, Config, Models, QueueConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts};
+use crate::types::ApiId;
 
 /// Validates what is typed. `problems` are those that were found before; `key_texts` are the contents of the `apiKeyFile`s by the path typed.
 pub(super) fn validate(
@@ -29,8 +25,14 @@ pub(super) fn validate(
     let mut check = Check { problems, warnings: Vec::new(), key_texts };
     let server = check.server(file.server, overrides);
     check.unique_ids(&file.apis);
-    let apis = file.apis.into_iter().filter_map(|(i, api)| check.api(i, api, &file.retry)).map(Arc::new);
-    let apis: Vec<_> = apis.collect();
+    let named = file.apis.into_iter().filter_map(|(i, api)| {
+        let group = api.quota_group.clone();
+        Some((check.api(i, api, &file.retry)?, group))
+    });
+    let (mut apis, groups): (Vec<_>, Vec<_>) = named.unzip();
+    check.join_groups(&mut apis, &groups, &file.groups);
+    let apis: Vec<_> = apis.into_iter().map(Arc::new).collect();
+    let store = file.store.and_then(|store| check.store(store));
     if !apis.iter().any(|api| api.enabled) {
         check.warnings.push("every API is disabled: all requests will be refused".to_owned());
     }
@@ -45,12 +47,14 @@ pub(super) fn validate(
             max_wait_ms: u64::from(file.queue.max_wait_ms.unwrap_or(0)),
             max_waiting: file.queue.max_waiting.unwrap_or(1_000) as usize,
         },
+        store,
         hash: String::new(),
         warnings: check.warnings,
     })
 }
 
-struct Check<'a> {
+/// What is found while a file is validated.
+pub(super) struct Check<'a> {
     problems: Vec<Problem>,
     warnings: Vec<String>,
     key_texts: &'a HashMap<String, Result<String, String>>,
@@ -100,7 +104,7 @@ impl Check<'_> {
             Some(listed) => Models::Listed(self.models(&at("models"), listed)),
             None => Models::Asked,
         };
-        let mapping = file.model_mapping.unwrap_or_default();
+        let mapping = file.model_mapping.clone().unwrap_or_default();
         for (from, to) in &mapping {
             if from.trim().is_empty() || to.trim().is_empty() {
                 self.problem(&at("modelMapping"), "must map a model's name to a model's name; one of them is empty");
@@ -112,25 +116,37 @@ impl Check<'_> {
                     .push(format!("apis[{index}].modelMapping: {from} is mapped to {to}, which is not in its models"));
             }
         }
-        let enabled = file.enabled.unwrap_or(true) && file.rpm != Some(0) && file.rpd != Some(0);
-        let reset = self.reset(&at("reset"), file.reset.as_deref(), base_url.as_ref());
+        let quota = self.api_quota(&format!("apis[{index}]"), &file, base_url.as_ref());
         Some(ApiConfig {
             name: file.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| file.id.clone()),
             id: ApiId::from(file.id.as_str()),
             base_url: base_url?,
             key: key?,
-            rpm: limit(file.rpm),
-            rpd: limit(file.rpd),
-            reset: reset?,
-            burst: file.burst.map(|b| Burst { requests: b.requests, span_ms: u64::from(b.seconds) * 1_000 }),
-            max_concurrent: file.max_concurrent,
-            enabled,
+            enabled: file.enabled.unwrap_or(true) && !quota.as_ref()?.limits.disable(),
+            quota: quota?,
+            group: None,
+            count_on: count_on(file.count_on),
             models,
             mapping: mapping.iter().map(|(from, to)| (Arc::from(from.as_str()), Arc::from(to.as_str()))).collect(),
             weight: file.weight.unwrap_or(1),
             priority: file.priority.unwrap_or(0),
             timeouts: timeouts(&file.timeouts.unwrap_or_default(), retry),
         })
+    }
+
+    fn store(&mut self, file: StoreFile) -> Option<StoreConfig> {
+        let rule = "must be redis://[user:password@]host[:port][/database], or rediss:// for TLS";
+        let is_redis = Url::parse(&file.url).is_ok_and(|url| {
+            let database = url.path().trim_start_matches('/');
+            matches!(url.scheme(), "redis" | "rediss")
+                && url.has_host()
+                && (database.is_empty() || database.parse::<u32>().is_ok())
+        });
+        if !is_redis {
+            return self.refuse("store.url", rule);
+        }
+        let prefix = file.prefix.unwrap_or_else(|| "api-together".to_owned());
+        Some(StoreConfig { url: ApiKey::new(&file.url), prefix })
     }
 
     fn upstream_key(&mut self, index: usize, file: &ApiFile) -> Option<ApiKey> {
@@ -178,19 +194,6 @@ impl Check<'_> {
         }
     }
 
-    fn reset(&mut self, at: &str, typed: Option<&str>, base_url: Option<&Url>) -> Option<Reset> {
-        let known =
-            |url: &Url| KNOWN_RESETS.iter().find(|(host, _)| url.host_str() == Some(host)).map(|(_, zone)| *zone);
-        match typed.or_else(|| base_url.and_then(known)) {
-            None => Some(Reset::LocalMidnight),
-            Some("rolling") => Some(Reset::Rolling),
-            Some(zone) => match TimeZone::get(zone) {
-                Ok(zone) => Some(Reset::Midnight(zone)),
-                Err(_) => self.refuse(at, "must be an IANA time zone such as America/Los_Angeles or UTC, or rolling"),
-            },
-        }
-    }
-
     fn models(&mut self, at: &str, listed: &[String]) -> Vec<Arc<str>> {
         let mut models: Vec<Arc<str>> = Vec::with_capacity(listed.len());
         for (i, model) in listed.iter().enumerate() {
@@ -218,11 +221,15 @@ impl Check<'_> {
         }
     }
 
+    pub(super) fn warn(&mut self, text: String) {
+        self.warnings.push(text);
+    }
+
     fn problem(&mut self, at: &str, text: impl Into<String>) {
         self.problems.push(Problem::new(at, text));
     }
 
-    fn refuse<T>(&mut self, at: &str, text: impl Into<String>) -> Option<T> {
+    pub(super) fn refuse<T>(&mut self, at: &str, text: impl Into<String>) -> Option<T> {
         self.problem(at, text);
         None
     }
@@ -230,11 +237,6 @@ impl Check<'_> {
 
 fn numbered(at: &str, texts: Vec<String>) -> Vec<(String, String)> {
     texts.into_iter().enumerate().map(|(i, text)| (format!("{at}[{i}]"), text)).collect()
-}
-
-fn limit(typed: Option<i64>) -> Limit {
-    // What is no u32 is -1: the schema has seen to the rest.
-    typed.and_then(|typed| u32::try_from(typed).ok()).map_or(Limit::Unlimited, Limit::AtMost)
 }
 
 fn timeouts(own: &TimeoutsFile, retry: &RetryFile) -> Timeouts {

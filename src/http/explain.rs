@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use crate::scheduler::{ApiReport, ModelNames};
 use crate::types::iso;
+use crate::upstream::Refusal;
 
 /// What would become of a request for `model`.
 pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
-    let eligible = |report: &&ApiReport| serves(report, model) && report.status.refusal.is_none();
+    let eligible = |report: &&ApiReport| serves(report, model) && refusal(report, model).is_none();
     let first = reports.iter().filter(eligible).map(|report| report.status.config.priority).min();
     let in_turn = |report: &ApiReport| eligible(&report) && Some(report.status.config.priority) == first;
     let total: u64 = reports.iter().filter(|r| in_turn(r)).map(|r| u64::from(r.status.config.weight)).sum();
@@ -16,7 +17,7 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
         .map(|report| {
             let config = &report.status.config;
             let share = if in_turn(report) { f64::from(config.weight) / total as f64 } else { 0.0 };
-            let refusal = report.status.refusal.as_ref();
+            let refusal = refusal(report, model);
             let reason = match serves(report, model) {
                 true => refusal.map(|(refusal, _)| refusal.reason()),
                 false if report.models.is_none() => Some("models_unknown"),
@@ -37,6 +38,13 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
         })
         .collect();
     json!({ "model": model, "apis": apis })
+}
+
+/// Why an upstream can't serve the model now: for reasons of its own, or for a limit of the model.
+fn refusal<'a>(report: &'a ApiReport, model: &str) -> Option<&'a (Refusal, Option<i64>)> {
+    let own_name = report.status.config.mapping.get(model).map_or(model, |own| own);
+    let of_model = report.status.quotas.iter().filter(|quota| quota.model.as_deref() == Some(own_name));
+    report.status.refusal.iter().chain(of_model.filter_map(|quota| quota.refusal.as_ref())).max_by_key(|(_, until)| *until)
 }
 
 fn serves(report: &ApiReport, model: &str) -> bool {

@@ -10,7 +10,8 @@ use super::explain::explain;
 use crate::config::{ConfigState, GetConfig};
 use crate::error::ApiError;
 use crate::scheduler::{ApiReport, GetReports, ModelNames};
-use crate::types::{Now, iso};
+use crate::types::{Limits, Now, iso};
+use crate::upstream::QuotaStatus;
 
 #[derive(Deserialize)]
 pub(super) struct Question {
@@ -39,6 +40,8 @@ fn api(ApiReport { status, models }: &ApiReport) -> Value {
     let config = &status.config;
     let untold = models.is_none().then_some("models_unknown");
     let reason = status.refusal.as_ref().map(|(refusal, _)| refusal.reason()).or(untold);
+    // The first is its own; the others are of its models, and those that it shares.
+    let own = status.quotas.first();
     let available_at = status.refusal.as_ref().and_then(|(_, until)| *until);
     json!({
         "id": config.id,
@@ -52,8 +55,9 @@ fn api(ApiReport { status, models }: &ApiReport) -> Value {
         "lastError": status.last_failure.as_ref().map(|(at, class, detail)| {
             json!({ "at": iso(*at), "class": class.as_str(), "detail": detail })
         }),
-        "limits": { "rpm": config.rpm.as_configured(), "rpd": config.rpd.as_configured() },
-        "usage": { "rpm": status.usage.0, "rpd": status.usage.1 },
+        "limits": own.map(|own| limits(&own.limits)),
+        "usage": own.map(usage),
+        "quotas": status.quotas.iter().skip(1).map(quota).collect::<Vec<_>>(),
         "inFlight": status.in_flight,
         "latency": { "firstTokenMs": status.latency_ms.0, "totalMs": status.latency_ms.1 },
         "weight": config.weight,
@@ -64,6 +68,31 @@ fn api(ApiReport { status, models }: &ApiReport) -> Value {
             None => Value::Null,
         },
     })
+}
+
+fn quota(quota: &QuotaStatus) -> Value {
+    json!({
+        "of": quota.id.to_string(),
+        "model": quota.model,
+        "limits": limits(&quota.limits),
+        "usage": usage(quota),
+        "unavailableReason": quota.refusal.as_ref().map(|(refusal, _)| refusal.reason()),
+        "availableAt": quota.refusal.as_ref().and_then(|(_, until)| *until).map(iso),
+    })
+}
+
+fn limits(limits: &Limits) -> Value {
+    json!({
+        "rpm": limits.rpm.as_configured(),
+        "rpd": limits.rpd.as_configured(),
+        "tpm": limits.tpm.as_configured(),
+        "tpd": limits.tpd.as_configured(),
+    })
+}
+
+fn usage(quota: &QuotaStatus) -> Value {
+    let QuotaStatus { requests, tokens, .. } = quota;
+    json!({ "rpm": requests.0, "rpd": requests.1, "tpm": tokens.0, "tpd": tokens.1 })
 }
 
 fn config(state: &ConfigState) -> Value {

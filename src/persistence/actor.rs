@@ -1,23 +1,24 @@
 //! The single writer of the store.
 //!
-//! Messages queue up while a commit runs on a blocking thread; then all that has queued goes into one commit, so that
-//! any number of waiting requests costs one flush to the disk (group commit).
+//! What is sent while a commit runs goes into the next one, so that any number of waiting requests costs one flush to the
+//! disk (group commit). What is asked of a shared store has a lane of its own: it waits for no disk.
 
 use std::sync::Arc;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::{Change, Flush, Reserve, Restore, Save, Saved, Store, StoreError};
-use crate::types::ApiId;
+use super::lane::Lane;
+use super::{
+    Ask, Change, Flush, Grant, Lender, Reserve, Restore, RestoreTokens, Save, Saved, Store, StoreError, Units,
+};
+use crate::types::{ApiId, QuotaId, TokenStats};
 
 /// Owns the store.
 pub struct PersistenceActor {
-    store: Arc<dyn Store>,
-    queue: Vec<Job>,
-    busy: bool,
-    /// Was the last commit an error? So that a full disk is told once and not for each request.
-    failing: bool,
+    records: Lane<Job>,
+    /// Grants units where quotas are shared; else the records do, by being on disk.
+    loans: Option<Lane<Loan>>,
 }
 
 /// A message that waits for its turn.
@@ -29,50 +30,30 @@ struct Job {
 enum Reply {
     Nobody,
     Done(oneshot::Sender<Result<(), StoreError>>),
-    Loaded(ApiId, oneshot::Sender<Saved>),
+    Granted(Units, oneshot::Sender<Result<Grant, StoreError>>),
+    Quota(QuotaId, oneshot::Sender<Saved>),
+    Tokens(ApiId, oneshot::Sender<TokenStats>),
+}
+
+/// An ask that waits for its turn.
+struct Loan {
+    ask: Ask,
+    tell: oneshot::Sender<Result<Grant, StoreError>>,
 }
 
 impl PersistenceActor {
-    /// Takes the store over.
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        PersistenceActor { store, queue: Vec::new(), busy: false, failing: false }
-    }
-
-    fn enqueue(&mut self, job: Job, ctx: &mut Context<Self>) {
-        self.queue.push(job);
-        self.work(ctx);
-    }
-
-    fn work(&mut self, ctx: &mut Context<Self>) {
-        if self.busy || self.queue.is_empty() {
-            return;
-        }
-        self.busy = true;
-        let (store, jobs) = (self.store.clone(), std::mem::take(&mut self.queue));
-        let work = tokio::task::spawn_blocking(move || run(&*store, jobs));
-        work.into_actor(self)
-            .map(|committed, actor, ctx| {
-                actor.busy = false;
-                actor.report(committed.unwrap_or_else(|e| Err(StoreError::new("the store's thread ended", e))));
-                actor.work(ctx);
-            })
-            .spawn(ctx);
-    }
-
-    fn report(&mut self, committed: Result<(), StoreError>) {
-        match committed {
-            Ok(()) if self.failing => log::info!("persistence: the store can be written again"),
-            Err(ref e) if !self.failing => {
-                log::error!("persistence: {e}; APIs with limits will be refused until it can be written again");
-            }
-            Ok(()) | Err(_) => {}
-        }
-        self.failing = committed.is_err();
+    /// Takes the stores over, on the current thread.
+    pub fn new(store: Arc<dyn Store>, lender: Option<Arc<dyn Lender>>) -> Self {
+        let otherwise = "APIs with limits will be refused until it can be written again";
+        let records = Lane::start(otherwise, move |jobs| commit(&*store, jobs));
+        let otherwise = "once what is lent is used up, APIs with limits will be refused until it answers again";
+        let loans = lender.map(|lender| Lane::start(otherwise, move |loans| lend(&*lender, loans)));
+        PersistenceActor { records, loans }
     }
 }
 
 /// Commits the changes of all `jobs` at once, then answers each of them in turn.
-fn run(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
+fn commit(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
     let (changes, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.changes, job.reply)).unzip();
     let changes: Vec<Change> = changes.into_iter().flatten().collect();
     let committed = if changes.is_empty() { Ok(()) } else { store.commit(&changes) };
@@ -81,13 +62,30 @@ fn run(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
         match reply {
             Reply::Nobody => {}
             Reply::Done(tell) => drop(tell.send(committed.clone())),
-            Reply::Loaded(api, tell) => drop(tell.send(store.load(&api))),
+            Reply::Granted(units, tell) => {
+                drop(tell.send(committed.clone().map(|()| Grant { units, shared: None })));
+            }
+            Reply::Quota(id, tell) => drop(tell.send(store.quota(&id))),
+            Reply::Tokens(api, tell) => drop(tell.send(store.tokens(&api))),
         }
     }
     committed
 }
 
-async fn answer(told: oneshot::Receiver<Result<(), StoreError>>) -> Result<(), StoreError> {
+/// Asks the shared store for all of them at once.
+fn lend(lender: &dyn Lender, loans: Vec<Loan>) -> Result<(), StoreError> {
+    let (asks, tells): (Vec<_>, Vec<_>) = loans.into_iter().map(|loan| (loan.ask, loan.tell)).unzip();
+    match lender.lend(&asks) {
+        Ok(grants) => tells.into_iter().zip(grants).for_each(|(tell, grant)| drop(tell.send(Ok(grant)))),
+        Err(error) => {
+            tells.into_iter().for_each(|tell| drop(tell.send(Err(error.clone()))));
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+async fn answer<T>(told: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
     told.await.unwrap_or_else(|_| Err(StoreError::new("the store did not answer", "its thread ended")))
 }
 
@@ -98,20 +96,36 @@ impl Actor for PersistenceActor {
 impl Handler<Restore> for PersistenceActor {
     type Result = ResponseFuture<Saved>;
 
-    fn handle(&mut self, Restore(api): Restore, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Restore(id): Restore, _: &mut Self::Context) -> Self::Result {
         let (tell, told) = oneshot::channel();
-        self.enqueue(Job { changes: Vec::new(), reply: Reply::Loaded(api, tell) }, ctx);
+        self.records.put(Job { changes: Vec::new(), reply: Reply::Quota(id, tell) });
         // A store that breaks while it is read keeps nothing that can be relied on.
-        Box::pin(async { told.await.unwrap_or_else(|_| Saved { lost: true, ..Saved::default() }) })
+        Box::pin(async { told.await.unwrap_or(Saved { record: None, lost: true }) })
+    }
+}
+
+impl Handler<RestoreTokens> for PersistenceActor {
+    type Result = ResponseFuture<TokenStats>;
+
+    fn handle(&mut self, RestoreTokens(api): RestoreTokens, _: &mut Self::Context) -> Self::Result {
+        let (tell, told) = oneshot::channel();
+        self.records.put(Job { changes: Vec::new(), reply: Reply::Tokens(api, tell) });
+        Box::pin(async { told.await.unwrap_or_default() })
     }
 }
 
 impl Handler<Reserve> for PersistenceActor {
-    type Result = ResponseFuture<Result<(), StoreError>>;
+    type Result = ResponseFuture<Result<Grant, StoreError>>;
 
-    fn handle(&mut self, Reserve(api, record): Reserve, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Reserve(ask): Reserve, _: &mut Self::Context) -> Self::Result {
         let (tell, told) = oneshot::channel();
-        self.enqueue(Job { changes: vec![Change::Quota(api, record)], reply: Reply::Done(tell) }, ctx);
+        match &self.loans {
+            Some(loans) => loans.put(Loan { ask: *ask, tell }),
+            None => {
+                let reply = Reply::Granted(ask.wanted, tell);
+                self.records.put(Job { changes: vec![Change::Quota(ask.id, ask.record)], reply });
+            }
+        }
         Box::pin(answer(told))
     }
 }
@@ -119,19 +133,19 @@ impl Handler<Reserve> for PersistenceActor {
 impl Handler<Save> for PersistenceActor {
     type Result = ();
 
-    fn handle(&mut self, Save { api, quota, tokens }: Save, ctx: &mut Self::Context) {
-        let tokens = tokens.into_iter().map(|change| Change::Tokens(api.clone(), change));
-        let changes = std::iter::once(Change::Quota(api.clone(), quota)).chain(tokens).collect();
-        self.enqueue(Job { changes, reply: Reply::Nobody }, ctx);
+    fn handle(&mut self, Save { quotas, tokens }: Save, _: &mut Self::Context) {
+        let tokens = tokens.into_iter().map(|(api, change)| Change::Tokens(api, change));
+        let quotas = quotas.into_iter().map(|(id, record)| Change::Quota(id, record));
+        self.records.put(Job { changes: quotas.chain(tokens).collect(), reply: Reply::Nobody });
     }
 }
 
 impl Handler<Flush> for PersistenceActor {
     type Result = ResponseFuture<Result<(), StoreError>>;
 
-    fn handle(&mut self, _: Flush, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
         let (tell, told) = oneshot::channel();
-        self.enqueue(Job { changes: Vec::new(), reply: Reply::Done(tell) }, ctx);
+        self.records.put(Job { changes: Vec::new(), reply: Reply::Done(tell) });
         Box::pin(answer(told))
     }
 }

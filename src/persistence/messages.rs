@@ -2,31 +2,34 @@
 
 use actix::prelude::*;
 
-use super::{QuotaRecord, Saved, StoreError, TokenChange};
-use crate::types::ApiId;
+use super::{Ask, Grant, QuotaRecord, Saved, StoreError, TokenChange};
+use crate::types::{ApiId, QuotaId, TokenStats};
 
-/// All that is kept of one upstream. Sent by an UpstreamActor once, at its start, and awaited.
+/// What is kept of one quota. Sent when it is opened, and awaited.
 #[derive(Debug, Message)]
 #[rtype(result = "Saved")]
-pub struct Restore(pub ApiId);
+pub struct Restore(pub QuotaId);
 
-/// Make these counts durable, and say when they are: attempts may then be sent that they allow for. Sent by an
-/// UpstreamActor and awaited; a lost one refuses requests until the next.
+/// The statistics that are kept of one upstream. Sent by an UpstreamActor once, at its start, and awaited.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<(), StoreError>")]
-pub struct Reserve(pub ApiId, pub QuotaRecord);
+#[rtype(result = "TokenStats")]
+pub struct RestoreTokens(pub ApiId);
 
-/// Keep this, soon. Sent by an UpstreamActor some ms after something changed; a lost one costs the statistics of that
+/// Make these counts durable, and say what may be used: attempts may then be sent that they allow for. Sent for a quota
+/// and awaited; a lost one refuses requests until the next.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Grant, StoreError>")]
+pub struct Reserve(pub Box<Ask>);
+
+/// Keep this, soon. Sent by an UpstreamActor or for a quota, some ms after something changed; a lost one costs the statistics of that
 /// time, and no quota.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Save {
-    /// Whose.
-    pub api: ApiId,
-    /// Its quotas.
-    pub quota: QuotaRecord,
-    /// Its statistics, if they changed.
-    pub tokens: Vec<TokenChange>,
+    /// What quotas have counted.
+    pub quotas: Vec<(QuotaId, QuotaRecord)>,
+    /// How statistics of upstreams changed.
+    pub tokens: Vec<(ApiId, TokenChange)>,
 }
 
 /// Answered when everything sent before is durable. Sent at shutdown.

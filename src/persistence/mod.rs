@@ -1,16 +1,24 @@
-//! What survives a stop and a `kill -9`: the counts of each quota, and the token statistics.
+//! What survives a stop and a `kill -9`: the counts of each quota, and the token statistics; and the store by which
+//! several servers share quotas.
 //!
-//! In reading order: `record` (what is kept), `store` (the trait), `sled` and `folder` (on disk), `messages`, `actor`.
+//! In reading order: `record` (what is kept), `store` (the trait), `sled` and `folder` (on disk), `lend` (what is asked of a
+//! shared store), `redis` and `redis_row` with the script `lend.lua`, `messages`, `lane`, `actor`.
 
 mod actor;
 mod folder;
+mod lane;
+mod lend;
 mod messages;
 mod record;
+mod redis;
+mod redis_row;
 mod sled;
 mod store;
 
 pub use actor::PersistenceActor;
-pub use messages::{Flush, Reserve, Restore, Save};
-pub use record::{QuotaRecord, Saved, TokenChange};
+pub use lend::{Ask, Grant, Lender, SharedGrant, Units};
+pub use messages::{Flush, Reserve, Restore, RestoreTokens, Save};
+pub use record::{CountRecord, QuotaRecord, Saved, TokenChange};
+pub use redis::RedisStore;
 pub use sled::SledStore;
 pub use store::{Change, Store, StoreError};

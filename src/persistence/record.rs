@@ -4,38 +4,47 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use crate::types::{Now, TokenStats, TokenTotals, Uptime};
+use crate::types::{Now, TokenTotals, Uptime};
 
 /// The first byte of every record; a later form gets another.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
-/// The counts of an upstream's request quotas at one moment.
-///
-/// `granted` more attempts may have been sent since. After a crash all of them count as sent.
+/// What a quota has counted of one kind of unit, requests or tokens, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QuotaRecord {
+pub struct CountRecord {
     /// The midnight that `used_today` counts from, in ms since the Unix epoch.
     pub day_start: i64,
     /// The midnight that ends that day.
-    #[serde(default)]
     pub day_end: i64,
-    /// Attempts of that day.
-    pub used_today: u32,
-    /// Attempts of the last 24 hours, where that is the day: (ms since the Unix epoch, how many).
-    #[serde(default)]
-    pub day_log: Vec<(i64, u32)>,
-    /// Attempts of the last minute: (ms since the Unix epoch, how many).
-    pub log: Vec<(i64, u32)>,
-    /// Attempts that may follow without another record.
-    pub granted: u32,
+    /// Units of that day.
+    pub used_today: u64,
+    /// Of them, what counts in the next day again: an overshoot.
+    pub carried: u64,
+    /// Units of the last 24 hours, where that is the day: (ms since the Unix epoch, how many).
+    pub day_log: Vec<(i64, u64)>,
+    /// Units of the last minute: (ms since the Unix epoch, how many).
+    pub log: Vec<(i64, u64)>,
+    /// Units that may be used without another record, those that are on the way included. After a crash all of them
+    /// count as used.
+    pub granted: u64,
+}
+
+/// The counts of one quota at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaRecord {
+    /// Requests.
+    pub requests: CountRecord,
+    /// Tokens.
+    pub tokens: CountRecord,
     /// The largest wall time seen, in ms since the Unix epoch.
     pub newest_wall: i64,
     /// The wall time of this record, in ms since the Unix epoch.
-    #[serde(default)]
     pub saved_wall: i64,
     /// The uptime of the machine then.
-    #[serde(default)]
     pub uptime: Option<Uptime>,
+    /// If others share the quota: the life of the store that the counts, everybody's, were learned from.
+    #[serde(default)]
+    pub epoch: Option<String>,
 }
 
 impl QuotaRecord {
@@ -45,12 +54,15 @@ impl QuotaRecord {
     }
 
     /// The record as the wall clock of now would have written it: if somebody has set that since, ages would be wrong.
-    pub fn by_the_clock_of(self, now: Now, uptime: Option<&Uptime>) -> Self {
+    /// Where nothing tells how much time has passed, a clock that reads earlier than then says that none has.
+    pub fn by_the_clock_of(mut self, now: Now, uptime: Option<&Uptime>) -> Self {
+        let since = now.wall - self.saved_wall;
         let passed = self.uptime.as_ref().zip(uptime).and_then(|(then, now)| now.since(then));
-        let Some(passed) = passed else { return self };
-        let set_by = now.wall - self.saved_wall - passed.as_millis() as i64;
-        let moved = |log: Vec<(i64, u32)>| log.into_iter().map(|(wall, count)| (wall + set_by, count)).collect();
-        QuotaRecord { log: moved(self.log), day_log: moved(self.day_log), ..self }
+        let set_by = passed.map_or(since.min(0), |passed| since - passed.as_millis() as i64);
+        for counts in [&mut self.requests, &mut self.tokens] {
+            counts.log.iter_mut().chain(&mut counts.day_log).for_each(|(wall, _)| *wall += set_by);
+        }
+        self
     }
 }
 
@@ -70,14 +82,12 @@ pub enum TokenChange {
     Reset,
 }
 
-/// All that is kept of one upstream.
+/// What is kept of one quota.
 #[derive(Debug, Clone, Default)]
 pub struct Saved {
-    /// Its quotas, if they were ever saved.
-    pub quota: Option<QuotaRecord>,
-    /// Its statistics.
-    pub tokens: TokenStats,
-    /// There was more, and it is lost: its limits are to count as spent.
+    /// Its counts, if they were ever saved.
+    pub record: Option<QuotaRecord>,
+    /// They were, and are lost: its limits are to count as spent.
     pub lost: bool,
 }
 
@@ -119,7 +129,8 @@ mod tests {
 
     #[test]
     fn a_flipped_bit_is_noticed() {
-        let record = QuotaRecord { used_today: 7, log: vec![(5, 1)], ..QuotaRecord::default() };
+        let requests = CountRecord { used_today: 7, log: vec![(5, 1)], ..CountRecord::default() };
+        let record = QuotaRecord { requests, ..QuotaRecord::default() };
         let bytes = encode(&record).expect("encodes");
         assert_eq!(decode::<QuotaRecord>(&bytes).expect("decodes"), record);
         for bit in 0..bytes.len() * 8 {

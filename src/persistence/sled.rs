@@ -1,6 +1,6 @@
 //! The store on disk: sled, in the data folder.
 //!
-//! Keys: `q/ID` quotas, `t/ID` token totals, `h/ID/HOUR` and `d/ID/DAY` buckets (starts as 8 big-endian bytes, so that
+//! Keys: `q/ID` quotas (see [`QuotaId::key`]), `t/ID` token totals, `h/ID/HOUR` and `d/ID/DAY` buckets (starts as 8 big-endian bytes, so that
 //! they sort by time). Only what changed is written; buckets that have become too old are removed on the way.
 
 use std::collections::BTreeMap;
@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::folder::Folder;
 use super::record::{decode, encode};
-use super::{Change, Saved, Store, StoreError, TokenChange};
-use crate::types::{ApiId, DAYS_KEPT_MS, HOURS_KEPT_MS, TokenStats};
+use super::{Change, QuotaRecord, Saved, Store, StoreError, TokenChange};
+use crate::types::{ApiId, DAYS_KEPT_MS, HOURS_KEPT_MS, QuotaId, TokenStats};
 
 /// The data folder, and what it means for it to be damaged.
 pub struct SledStore {
@@ -43,23 +43,19 @@ impl SledStore {
         Ok(SledStore { folder: Mutex::new(folder), db, fresh, lost })
     }
 
-    fn read(&self, api: &ApiId) -> Result<Saved, StoreError> {
-        Ok(Saved {
-            quota: self.get(&key("q", api))?,
-            tokens: TokenStats {
-                totals: self.get(&key("t", api))?.unwrap_or_default(),
-                hours: self.buckets("h", api)?,
-                days: self.buckets("d", api)?,
-            },
-            lost: false,
+    fn read_tokens(&self, api: &ApiId) -> Result<TokenStats, StoreError> {
+        Ok(TokenStats {
+            totals: self.get(&key("t", api.as_str()))?.unwrap_or_default(),
+            hours: self.buckets("h", api)?,
+            days: self.buckets("d", api)?,
         })
     }
 
     fn stage(&self, change: &Change, batch: &mut sled::Batch) -> Result<(), StoreError> {
         match change {
-            Change::Quota(api, record) => batch.insert(key("q", api), encode(record)?),
+            Change::Quota(id, record) => batch.insert(key("q", &id.key()), encode(record)?),
             Change::Tokens(api, TokenChange::Grown { totals, hour, day }) => {
-                batch.insert(key("t", api), encode(totals)?);
+                batch.insert(key("t", api.as_str()), encode(totals)?);
                 for ((kind, kept_ms), (start, tokens)) in BUCKETS.into_iter().zip([*hour, *day]) {
                     batch.insert(bucket_key(kind, api, start), encode(&tokens)?);
                     self.before(kind, api, start.saturating_sub(kept_ms))?
@@ -68,7 +64,7 @@ impl SledStore {
                 }
             }
             Change::Tokens(api, TokenChange::Reset) => {
-                batch.remove(key("t", api));
+                batch.remove(key("t", api.as_str()));
                 for (kind, _) in BUCKETS {
                     self.before(kind, api, i64::MAX)?.into_iter().for_each(|key| batch.remove(key));
                 }
@@ -104,16 +100,20 @@ impl SledStore {
 }
 
 impl Store for SledStore {
-    fn load(&self, api: &ApiId) -> Saved {
-        let nothing = Saved { lost: !self.fresh, ..Saved::default() };
-        match self.read(api) {
-            Ok(saved) if saved.quota.is_none() && self.lost => nothing,
-            Ok(saved) => saved,
-            Err(e) => {
-                log::error!("{api}: its counts are lost: {e}");
-                nothing
-            }
+    fn quota(&self, id: &QuotaId) -> Saved {
+        let record = self.get::<QuotaRecord>(&key("q", &id.key()));
+        if let Err(e) = &record {
+            log::error!("{id}: its counts are lost: {e}");
         }
+        let lost = record.is_err() || matches!(record, Ok(None)) && self.lost;
+        Saved { record: record.ok().flatten(), lost: lost && !self.fresh }
+    }
+
+    fn tokens(&self, api: &ApiId) -> TokenStats {
+        self.read_tokens(api).unwrap_or_else(|e| {
+            log::error!("{api}: its token statistics are lost: {e}");
+            TokenStats::default()
+        })
     }
 
     fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
@@ -131,13 +131,13 @@ impl Store for SledStore {
     }
 }
 
-fn key(kind: &str, api: &ApiId) -> Vec<u8> {
-    format!("{kind}/{api}").into_bytes()
+fn key(kind: &str, of: &str) -> Vec<u8> {
+    format!("{kind}/{of}").into_bytes()
 }
 
 /// The id is ended by a zero byte, which no id holds: `a` and `a/b` don't mix.
 fn bucket_key(kind: &str, api: &ApiId, start: i64) -> Vec<u8> {
-    let mut key = key(kind, api);
+    let mut key = key(kind, api.as_str());
     key.push(0);
     key.extend_from_slice(&start.max(0).to_be_bytes());
     key
@@ -146,7 +146,6 @@ fn bucket_key(kind: &str, api: &ApiId, start: i64) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::persistence::QuotaRecord;
     use crate::types::TokenTotals;
 
     const HOUR: i64 = 3_600_000;
@@ -160,23 +159,24 @@ mod tests {
     fn what_is_committed_is_there_after_a_reopening_and_old_hours_go() {
         let folder = std::env::temp_dir().join(format!("api-together-sled-{}", std::process::id()));
         let api = ApiId::from("a");
-        let quota = QuotaRecord { used_today: 7, ..QuotaRecord::default() };
+        let id = QuotaId::of_api(&api);
+        let quota = QuotaRecord { saved_wall: 7, ..QuotaRecord::default() };
         {
             let store = SledStore::open(&folder, false).expect("opens");
-            store.commit(&[grown(1, HOUR), Change::Quota(api.clone(), quota.clone())]).expect("commits");
+            store.commit(&[grown(1, HOUR), Change::Quota(id.clone(), quota.clone())]).expect("commits");
             store.commit(&[grown(2, 60 * HOUR)]).expect("commits");
             // The id is part of the key: a neighbour with a longer id has buckets of its own.
-            assert!(store.load(&ApiId::from("a/b")).tokens.hours.is_empty());
+            assert!(store.tokens(&ApiId::from("a/b")).hours.is_empty());
         }
         let store = SledStore::open(&folder, false).expect("opens again");
-        let saved = store.load(&api);
-        assert_eq!(saved.quota, Some(quota));
-        assert_eq!(saved.tokens.totals.requests, 2);
-        assert_eq!(saved.tokens.hours, BTreeMap::from([(60 * HOUR, 2)]));
-        assert_eq!(saved.tokens.days, BTreeMap::from([(0, 2)]));
+        assert_eq!(store.quota(&id).record, Some(quota));
+        let saved = store.tokens(&api);
+        assert_eq!(saved.totals.requests, 2);
+        assert_eq!(saved.hours, BTreeMap::from([(60 * HOUR, 2)]));
+        assert_eq!(saved.days, BTreeMap::from([(0, 2)]));
         let reset = Change::Tokens(api.clone(), TokenChange::Reset);
         store.commit(&[grown(3, 61 * HOUR), reset]).expect("commits");
-        assert_eq!(store.load(&api).tokens, TokenStats::default());
+        assert_eq!(store.tokens(&api), TokenStats::default());
         drop(store);
         std::fs::remove_dir_all(&folder).expect("is ours to remove");
     }

@@ -5,12 +5,15 @@ use std::fmt;
 use thiserror::Error;
 
 use super::{QuotaRecord, Saved, TokenChange};
-use crate::types::ApiId;
+use crate::types::{ApiId, QuotaId, TokenStats};
 
 /// A place that keeps records. Its calls block: the [`super::PersistenceActor`] makes them on a thread for that.
 pub trait Store: Send + Sync + 'static {
-    /// All that is kept of one upstream. Nothing kept is not an error; what is damaged is lost, and says so.
-    fn load(&self, api: &ApiId) -> Saved;
+    /// What is kept of one quota. Nothing kept is not an error; what is damaged is lost, and says so.
+    fn quota(&self, id: &QuotaId) -> Saved;
+
+    /// The statistics that are kept of one upstream; what is damaged is lost.
+    fn tokens(&self, api: &ApiId) -> TokenStats;
 
     /// Writes all changes, or none. They are durable when this returns.
     ///
@@ -22,8 +25,8 @@ pub trait Store: Send + Sync + 'static {
 /// One change to what is kept.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// New counts of an upstream's quotas.
-    Quota(ApiId, QuotaRecord),
+    /// New counts of a quota.
+    Quota(QuotaId, QuotaRecord),
     /// New statistics of an upstream.
     Tokens(ApiId, TokenChange),
 }

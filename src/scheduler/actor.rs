@@ -19,12 +19,14 @@ use crate::config::{ApiConfig, ConfigChanged, QueueConfig};
 use crate::persistence::PersistenceActor;
 use crate::types::{ApiId, Now, Profile};
 use crate::upstream::{
-    Forward, GetStatus, GetTokens, Permit, Reconfigure, Refusal, ResetTokens, Retire, Stop, TokenReport, UpstreamActor,
+    Books, Forward, GetStatus, GetTokens, Permit, Reconfigure, Refusal, ResetTokens, Retire, TokenReport, UpstreamActor,
 };
 
 /// Owns the routing table and the addresses of the upstreams.
 pub struct SchedulerActor {
     persistence: Addr<PersistenceActor>,
+    /// The quotas of all upstreams.
+    books: Books,
     /// In the order of the configuration.
     apis: Vec<Arc<ApiConfig>>,
     /// One for each id that was ever configured: counts outlive an absence from the file.
@@ -42,9 +44,11 @@ pub struct SchedulerActor {
 struct Revive(ApiId);
 
 impl SchedulerActor {
-    /// A scheduler without upstreams: they come with the first [`ConfigChanged`].
-    pub fn new(persistence: Addr<PersistenceActor>) -> Self {
+    /// A scheduler without upstreams: they come with the first [`ConfigChanged`]. `shared`: quotas are shared with other
+    /// servers.
+    pub fn new(persistence: Addr<PersistenceActor>, shared: bool) -> Self {
         SchedulerActor {
+            books: Books::new(persistence.clone(), shared),
             persistence,
             apis: Vec::new(),
             upstreams: BTreeMap::new(),
@@ -76,7 +80,7 @@ impl SchedulerActor {
     }
 
     fn start(&mut self, api: Arc<ApiConfig>) {
-        let upstream = UpstreamActor::start(api.clone(), self.persistence.clone());
+        let upstream = UpstreamActor::start(api.clone(), self.persistence.clone(), self.books.clone());
         self.upstreams.insert(api.id.clone(), upstream);
     }
 
@@ -268,7 +272,11 @@ impl Handler<StopUpstreams> for SchedulerActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: StopUpstreams, _: &mut Self::Context) -> Self::Result {
-        let told = join_all(self.addresses().into_iter().map(|upstream| async move { upstream.send(Stop).await }));
-        Box::pin(async { drop(told.await) })
+        let told = join_all(self.addresses().into_iter().map(|upstream| async move { upstream.send(Retire).await }));
+        let books = self.books.clone();
+        Box::pin(async move {
+            drop(told.await);
+            books.close().await;
+        })
     }
 }

@@ -51,6 +51,21 @@ impl FailureClass {
         }
     }
 
+    /// Did the upstream turn the request away before it did any work on it?
+    pub fn takes_no_tokens(self) -> bool {
+        match self {
+            FailureClass::RateLimited
+            | FailureClass::Unauthorized
+            | FailureClass::PaymentRequired
+            | FailureClass::Overloaded
+            | FailureClass::Connect
+            | FailureClass::StaleConnection
+            | FailureClass::StreamOptionsRefused
+            | FailureClass::Rejected => true,
+            FailureClass::ServerError | FailureClass::Timeout | FailureClass::Protocol | FailureClass::Empty => false,
+        }
+    }
+
     /// May the same upstream be asked again at once? (It did not fail; we had asked in the wrong way.)
     pub fn same_upstream_again(self) -> bool {
         matches!(self, FailureClass::StaleConnection | FailureClass::StreamOptionsRefused)

@@ -29,6 +29,61 @@ impl fmt::Display for ApiId {
     }
 }
 
+/// Whose limits a quota holds: what its counts belong to, across reloads and restarts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QuotaId {
+    owner: Owner,
+    model: Option<Arc<str>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Owner {
+    Api(ApiId),
+    Group(Arc<str>),
+}
+
+impl QuotaId {
+    /// Of one entry of `apis`.
+    pub fn of_api(api: &ApiId) -> QuotaId {
+        QuotaId { owner: Owner::Api(api.clone()), model: None }
+    }
+
+    /// Of one `quotaGroup`.
+    pub fn of_group(name: &Arc<str>) -> QuotaId {
+        QuotaId { owner: Owner::Group(name.clone()), model: None }
+    }
+
+    /// Of the same owner, for one model, by the upstream's own name for it.
+    pub fn for_model(&self, model: &Arc<str>) -> QuotaId {
+        QuotaId { owner: self.owner.clone(), model: Some(model.clone()) }
+    }
+
+    /// A text that no other quota has: parts are separated by a zero byte, which no name holds.
+    pub fn key(&self) -> String {
+        let owner = match &self.owner {
+            Owner::Api(api) => format!("a\0{api}"),
+            Owner::Group(name) => format!("g\0{name}"),
+        };
+        match &self.model {
+            Some(model) => format!("{owner}\0{model}"),
+            None => owner,
+        }
+    }
+}
+
+impl fmt::Display for QuotaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.owner {
+            Owner::Api(api) => write!(f, "{api}")?,
+            Owner::Group(name) => write!(f, "group {name}")?,
+        }
+        match &self.model {
+            Some(model) => write!(f, ", {model}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Our own name for a request, sent as `x-request-id` unless the upstream gave one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(Arc<str>);

@@ -1,19 +1,20 @@
-//! A bound that may be absent.
+//! Bounds that may be absent, and the set of them that a quota has.
 
 use std::fmt;
 
-/// How many requests a window may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How much a window may hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Limit {
     /// No bound of ours (`-1`, or left out).
+    #[default]
     Unlimited,
-    /// At most so many; an API with a limit of 0 is disabled.
-    AtMost(u32),
+    /// At most so many; 0 disables.
+    AtMost(u64),
 }
 
 impl Limit {
     /// The bound, if there is one.
-    pub fn bound(self) -> Option<u32> {
+    pub fn bound(self) -> Option<u64> {
         match self {
             Limit::Unlimited => None,
             Limit::AtMost(bound) => Some(bound),
@@ -22,7 +23,16 @@ impl Limit {
 
     /// As the configuration writes it: -1 for unlimited.
     pub fn as_configured(self) -> i64 {
-        self.bound().map_or(-1, i64::from)
+        self.bound().map_or(-1, |bound| i64::try_from(bound).unwrap_or(i64::MAX))
+    }
+
+    /// The tighter of two.
+    pub fn min(self, other: Limit) -> Limit {
+        match (self.bound(), other.bound()) {
+            (Some(a), Some(b)) => Limit::AtMost(a.min(b)),
+            (Some(a), None) | (None, Some(a)) => Limit::AtMost(a),
+            (None, None) => Limit::Unlimited,
+        }
     }
 }
 
@@ -31,6 +41,104 @@ impl fmt::Display for Limit {
         match self {
             Limit::Unlimited => f.write_str("unlimited"),
             Limit::AtMost(bound) => write!(f, "{bound}"),
+        }
+    }
+}
+
+/// At most so many requests in any span of that length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Burst {
+    /// At least 1.
+    pub requests: u64,
+    /// In ms.
+    pub span_ms: u64,
+}
+
+/// The bounds of one quota.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests a minute.
+    pub rpm: Limit,
+    /// Requests a day.
+    pub rpd: Limit,
+    /// Tokens a minute.
+    pub tpm: Limit,
+    /// Tokens a day.
+    pub tpd: Limit,
+    /// Requests in a span shorter than a minute.
+    pub burst: Option<Burst>,
+    /// Requests at the same time.
+    pub max_concurrent: Option<u32>,
+}
+
+impl Limits {
+    /// Nothing is bounded.
+    pub fn are_none(&self) -> bool {
+        *self == Limits::default()
+    }
+
+    /// Does it bound anything to nothing?
+    pub fn disable(&self) -> bool {
+        [self.rpm, self.rpd, self.tpm, self.tpd].contains(&Limit::AtMost(0))
+    }
+
+    /// The tighter bounds of two sets. Of two bursts, the one of the lower rate.
+    pub fn tightest(self, other: Limits) -> Limits {
+        let rate = |burst: &Burst| burst.requests.saturating_mul(60_000) / burst.span_ms.max(1);
+        Limits {
+            rpm: self.rpm.min(other.rpm),
+            rpd: self.rpd.min(other.rpd),
+            tpm: self.tpm.min(other.tpm),
+            tpd: self.tpd.min(other.tpd),
+            burst: self.burst.into_iter().chain(other.burst).min_by_key(rate),
+            max_concurrent: self.max_concurrent.into_iter().chain(other.max_concurrent).min(),
+        }
+    }
+}
+
+/// The length of a window (ms) that surely holds a span of `ms` as the provider counts it: with a guard of a second, or of
+/// a tenth of a span below ten seconds. Two requests that are sent 60.0 s apart may arrive closer.
+pub const fn guarded(ms: u64) -> u64 {
+    ms + if ms < 10_000 { ms / 10 } else { 1_000 }
+}
+
+/// One bound of a quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuotaKind {
+    /// Requests in any minute.
+    Rpm,
+    /// Requests in a day.
+    Rpd,
+    /// Tokens in any minute.
+    Tpm,
+    /// Tokens in a day.
+    Tpd,
+    /// Requests in a shorter span (`burst`).
+    Burst,
+    /// Requests at the same time (`maxConcurrent`).
+    Concurrency,
+}
+
+impl QuotaKind {
+    /// Every kind.
+    pub const ALL: [QuotaKind; 6] = [
+        QuotaKind::Rpm,
+        QuotaKind::Rpd,
+        QuotaKind::Tpm,
+        QuotaKind::Tpd,
+        QuotaKind::Burst,
+        QuotaKind::Concurrency,
+    ];
+
+    /// The word for it in `/v1/status` and in errors.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            QuotaKind::Rpm => "rpm",
+            QuotaKind::Rpd => "rpd",
+            QuotaKind::Tpm => "tpm",
+            QuotaKind::Tpd => "tpd",
+            QuotaKind::Burst => "burst",
+            QuotaKind::Concurrency => "concurrency",
         }
     }
 }

@@ -13,14 +13,14 @@ mod usage;
 
 pub use clock::{Now, Uptime};
 pub use failure::{Failure, FailureClass, LimitSpan, Phase};
-pub use ids::{ApiId, RequestId};
-pub use limit::Limit;
+pub use ids::{ApiId, QuotaId, RequestId};
+pub use limit::{Burst, Limit, Limits, QuotaKind, guarded};
 pub use operation::Operation;
 pub use outcome::{Outcome, Settlement};
 pub use stamp::{WriteStamp, Written};
 pub use time::iso;
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
-pub use usage::{Usage, UsageSource};
+pub use usage::{Demand, Usage, UsageSource, tokens_of_text};
 
 /// What a request asks of the pool: all that routing needs to know.
 #[derive(Debug, Clone)]
@@ -29,4 +29,6 @@ pub struct Profile {
     pub model: std::sync::Arc<str>,
     /// Which of the OpenAI endpoints was called.
     pub operation: Operation,
+    /// What it may cost.
+    pub demand: Demand,
 }

@@ -61,6 +61,11 @@ impl Operation {
         matches!(self, Operation::ChatCompletions | Operation::Completions)
     }
 
+    /// Does its answer cost tokens of its own, which a client may bound?
+    pub fn generates_text(self) -> bool {
+        matches!(self, Operation::ChatCompletions | Operation::Completions | Operation::Responses)
+    }
+
     /// Is an answer that reports zero completion tokens an empty one? (An embeddings reply never has any, and a legacy
     /// completion may be asked to only echo.)
     pub fn must_say_something(self) -> bool {

@@ -10,8 +10,21 @@ const WRITING: u64 = u64::MAX;
 ///
 /// A quota entry counts as "now" until its request is fully written, and from then at that time. Reading an atomic
 /// when the quota is next asked is cheaper than a message for each request, and as exact.
-#[derive(Debug, Clone, Default)]
-pub struct WriteStamp(Arc<AtomicU64>);
+#[derive(Debug, Clone)]
+pub struct WriteStamp(Arc<Stamp>);
+
+#[derive(Debug)]
+struct Stamp {
+    state: AtomicU64,
+    /// Later than this (ms, monotonic) nothing may be begun: what was lent for the attempt is another's by then.
+    begin_by: u64,
+}
+
+impl Default for WriteStamp {
+    fn default() -> Self {
+        WriteStamp::to_begin_by(u64::MAX)
+    }
+}
 
 /// What a [`WriteStamp`] says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,20 +38,29 @@ pub enum Written {
 }
 
 impl WriteStamp {
-    /// The first byte is about to leave.
-    pub fn begin(&self) {
+    /// A stamp of an attempt that must have begun to be written by `begin_by` (ms, monotonic).
+    pub fn to_begin_by(begin_by: u64) -> Self {
+        WriteStamp(Arc::new(Stamp { state: AtomicU64::new(UNTOUCHED), begin_by }))
+    }
+
+    /// Bytes are about to leave, at `mono`. Says whether they may: not if it is too late to begin.
+    pub fn begin(&self, mono: u64) -> bool {
+        if self.read() == Written::Nothing && mono > self.0.begin_by {
+            return false;
+        }
         // A request that was whole and is written again (a replay) is open again.
-        self.0.store(WRITING, Ordering::Release);
+        self.0.state.store(WRITING, Ordering::Release);
+        true
     }
 
     /// The last byte left at `mono`.
     pub fn finish(&self, mono: u64) {
-        self.0.store(mono.clamp(1, WRITING - 1), Ordering::Release);
+        self.0.state.store(mono.clamp(1, WRITING - 1), Ordering::Release);
     }
 
     /// How far the writing has come.
     pub fn read(&self) -> Written {
-        match self.0.load(Ordering::Acquire) {
+        match self.0.state.load(Ordering::Acquire) {
             UNTOUCHED => Written::Nothing,
             WRITING => Written::Partly,
             mono => Written::Whole(mono),

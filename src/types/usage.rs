@@ -24,11 +24,32 @@ pub struct Usage {
     pub source: UsageSource,
 }
 
+/// What a request may cost in tokens, as far as it tells before it is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// Of the prompt, guessed from its length.
+    pub prompt: u64,
+    /// What it lets the upstream generate at most, if it says so.
+    pub completion: Option<u64>,
+}
+
+impl Demand {
+    /// In all, where `typical` tokens are generated for a request that does not bound them.
+    pub fn tokens(self, typical: u64) -> u64 {
+        self.prompt.saturating_add(self.completion.unwrap_or(typical))
+    }
+}
+
+/// Tokens of a text of so many bytes: OpenAI's rule of thumb for English.
+pub fn tokens_of_text(bytes: usize) -> u64 {
+    (bytes as u64).div_ceil(4)
+}
+
 impl Usage {
-    /// A guess for an exchange whose usage was never reported: four bytes of prompt a token (OpenAI's rule of
-    /// thumb for English), and a token for each event that carried content, as upstreams send them.
+    /// A guess for an exchange whose usage was never reported: of the prompt by its length, and a token for each event
+    /// that carried content, as upstreams send them.
     pub fn estimate(prompt_bytes: usize, content_events: u64) -> Usage {
-        let prompt = (prompt_bytes as u64).div_ceil(4);
+        let prompt = tokens_of_text(prompt_bytes);
         Usage { prompt, completion: content_events, total: prompt + content_events, source: UsageSource::Estimated }
     }
 }

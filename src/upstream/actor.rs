@@ -1,6 +1,7 @@
 //! The single writer of one upstream's facts: wiring between messages, the store and [`State`].
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,16 +9,19 @@ use actix::prelude::*;
 use jiff::tz::TimeZone;
 use tokio::sync::oneshot;
 
+use super::books::{ApiLedgers, Books};
+use super::ledger::{self, Admission, Ledger};
 use super::messages::{
-    ApiStatus, Forward, GetStatus, GetTokens, Reconfigure, Refusal, ResetTokens, Retire, Settle, Stop,
+    ApiStatus, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire, Settle,
     StreamOptionsRefused, TokenReport,
 };
 use super::permit::Terms;
-use super::state::{Decision, State};
+use super::quota::Share;
+use super::state::State;
 use super::{Endpoint, Permit};
 use crate::config::ApiConfig;
-use crate::persistence::{Flush, PersistenceActor, Reserve, Restore, Save, Saved, TokenChange};
-use crate::types::{Now, Uptime, WriteStamp};
+use crate::persistence::{Flush, PersistenceActor, RestoreTokens, Save, TokenChange};
+use crate::types::{Now, Profile, TokenStats};
 
 /// A change is saved at once. Only changes that follow each other more closely than this are gathered …
 const SAVE_GAP: Duration = Duration::from_micros(500);
@@ -25,33 +29,54 @@ const SAVE_GAP: Duration = Duration::from_micros(500);
 /// … for so long: what a `kill -9` under load may cost the statistics, so that a load costs 50 commits a second.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// How long after a failed reservation the store is asked again.
-const STORE_RETRY: Duration = Duration::from_secs(1);
-
 /// Owns one upstream.
 pub struct UpstreamActor {
     state: State,
     endpoint: Arc<Endpoint>,
     persistence: Addr<PersistenceActor>,
+    books: Books,
+    ledgers: ApiLedgers,
+    /// Attempts that were admitted and are not settled, by their number.
+    out: HashMap<u64, Attempt>,
+    next_attempt: u64,
     ask_usage: bool,
-    /// Attempts that wait for a grant, first come first served.
-    waiting: VecDeque<oneshot::Sender<Result<Permit, Refusal>>>,
+    /// Attempts that wait for a store, first come first served.
+    waiting: VecDeque<Waiting>,
+    /// Ledgers that were used since they were last saved.
+    unsaved_quotas: Vec<Ledger>,
     /// Changes of the statistics that are not yet sent to the store; the newest of each bucket is enough.
     unsaved: Vec<TokenChange>,
     save_planned: bool,
     last_change: Instant,
 }
 
+/// An attempt that is out: its shares of the quotas.
+struct Attempt {
+    ledgers: Rc<[Ledger]>,
+    shares: Vec<Share>,
+    probe: bool,
+}
+
+struct Waiting {
+    profile: Profile,
+    tell: oneshot::Sender<Result<Permit, Refusal>>,
+}
+
 impl UpstreamActor {
     /// Starts the actor of a configured API on the current arbiter. It takes up its saved counts before it admits
     /// anything.
-    pub fn start(config: Arc<ApiConfig>, persistence: Addr<PersistenceActor>) -> Addr<Self> {
+    pub fn start(config: Arc<ApiConfig>, persistence: Addr<PersistenceActor>, books: Books) -> Addr<Self> {
         let actor = UpstreamActor {
             endpoint: Arc::new(Endpoint::new(&config)),
-            state: State::restore(config, TimeZone::system(), Saved::default(), Now::read()),
+            ledgers: books.of(&config),
+            state: State::restore(config, TimeZone::system(), TokenStats::default(), Now::read()),
             persistence,
+            books,
+            out: HashMap::new(),
+            next_attempt: 0,
             ask_usage: true,
             waiting: VecDeque::new(),
+            unsaved_quotas: Vec::new(),
             unsaved: Vec::new(),
             save_planned: false,
             last_change: Instant::now(),
@@ -59,48 +84,41 @@ impl UpstreamActor {
         Actor::start(actor)
     }
 
-    /// Admits, refuses, or (`None`) must wait for the store.
-    fn decide(&mut self, ctx: &mut Context<Self>) -> Option<Result<Permit, Refusal>> {
-        let decision = self.state.admit(Now::read());
-        self.top_up(matches!(decision, Decision::WaitForGrant), ctx);
-        match decision {
-            Decision::Go { stamp, probe } => Some(Ok(self.permit(stamp, probe, ctx))),
-            Decision::Refuse(refusal) => Some(Err(refusal)),
-            Decision::WaitForGrant => None,
+    /// Admits, refuses, or (`None`) must wait for a store.
+    fn decide(&mut self, profile: &Profile, ctx: &mut Context<Self>) -> Option<Result<Permit, Refusal>> {
+        let now = Now::read();
+        if let Err(refusal) = self.state.health(now) {
+            return Some(Err(refusal));
+        }
+        let own_name = self.endpoint.own_name(&profile.model).unwrap_or(&profile.model);
+        let ledgers = self.ledgers.for_model(own_name).clone();
+        match ledger::admit(&ledgers, self.state.demand(profile), now) {
+            Admission::Admitted(stamp, shares) => {
+                self.next_attempt += 1;
+                let attempt = Attempt { ledgers, shares, probe: self.state.admitted() };
+                self.out.insert(self.next_attempt, attempt);
+                let terms = Terms { attempt: self.next_attempt, stamp, ask_usage: self.ask_usage };
+                Some(Ok(Permit::new(self.endpoint.clone(), terms, ctx.address())))
+            }
+            Admission::Refused(refusal) => Some(Err(refusal)),
+            Admission::Wait(answered) => {
+                let then = answered.into_actor(self).map(|_, actor, ctx| actor.serve_waiting(ctx));
+                ctx.spawn(then);
+                None
+            }
         }
     }
 
-    fn permit(&self, stamp: WriteStamp, probe: bool, ctx: &Context<Self>) -> Permit {
-        Permit::new(self.endpoint.clone(), Terms { stamp, probe, ask_usage: self.ask_usage }, ctx.address())
-    }
-
-    /// Draws a block of units from the store when it is time to.
-    fn top_up(&mut self, needed: bool, ctx: &mut Context<Self>) {
-        let Some(record) = self.state.quota.reserve(needed, Now::read()) else { return };
-        self.persistence
-            .send(Reserve(self.state.config.id.clone(), record.marked(Uptime::read())))
-            .into_actor(self)
-            .map(|reply, actor, ctx| {
-                let durable = matches!(reply, Ok(Ok(())));
-                actor.state.reserved(durable);
-                if !durable {
-                    ctx.run_later(STORE_RETRY, |actor, ctx| actor.top_up(true, ctx));
-                }
-                actor.serve_waiting(ctx);
-            })
-            .spawn(ctx);
-    }
-
     fn serve_waiting(&mut self, ctx: &mut Context<Self>) {
-        while let Some(waiter) = self.waiting.pop_front() {
+        while let Some(waiting) = self.waiting.pop_front() {
             // Whoever left while waiting takes nothing with them.
-            if waiter.is_closed() {
+            if waiting.tell.is_closed() {
                 continue;
             }
-            match self.decide(ctx) {
-                Some(reply) => drop(waiter.send(reply)),
+            match self.decide(&waiting.profile, ctx) {
+                Some(reply) => drop(waiting.tell.send(reply)),
                 None => {
-                    self.waiting.push_front(waiter);
+                    self.waiting.push_front(waiting);
                     return;
                 }
             }
@@ -134,33 +152,29 @@ impl UpstreamActor {
 
     fn save(&mut self) {
         self.save_planned = false;
+        let api = &self.state.config.id;
         self.persistence.do_send(Save {
-            api: self.state.config.id.clone(),
-            quota: self.state.record(Now::read()).marked(Uptime::read()),
-            tokens: std::mem::take(&mut self.unsaved),
+            quotas: self.unsaved_quotas.drain(..).map(|ledger| ledger.record()).collect(),
+            tokens: self.unsaved.drain(..).map(|change| (api.clone(), change)).collect(),
         });
+    }
+
+    fn quotas(&self, now: Now) -> Vec<QuotaStatus> {
+        self.ledgers.each().into_iter().map(|(model, ledger)| ledger.status(model, now)).collect()
     }
 }
 
 impl Actor for UpstreamActor {
     type Context = Context<Self>;
 
-    /// Nothing is admitted before the saved counts are there: the mailbox waits.
+    /// The mailbox waits until the saved statistics are there.
     fn started(&mut self, ctx: &mut Self::Context) {
         self.persistence
-            .send(Restore(self.state.config.id.clone()))
+            .send(RestoreTokens(self.state.config.id.clone()))
             .into_actor(self)
             .map(|saved, actor, _| {
-                // Without an answer the process is about to stop: nothing is admitted on a guess.
-                let saved = saved.unwrap_or_else(|_| Saved { lost: true, ..Saved::default() });
-                let (lost, now) = (saved.lost, Now::read());
-                let quota = saved.quota.map(|record| record.by_the_clock_of(now, Uptime::read().as_ref()));
-                let saved = Saved { quota, ..saved };
-                actor.state = State::restore(actor.state.config.clone(), TimeZone::system(), saved, now);
-                if lost {
-                    // So that the next start knows it too.
-                    actor.save();
-                }
+                let config = actor.state.config.clone();
+                actor.state = State::restore(config, TimeZone::system(), saved.unwrap_or_default(), Now::read());
             })
             .wait(ctx);
     }
@@ -169,14 +183,14 @@ impl Actor for UpstreamActor {
 impl Handler<Forward> for UpstreamActor {
     type Result = ActorResponse<Self, Result<Permit, Refusal>>;
 
-    fn handle(&mut self, Forward { profile: _ }: Forward, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Forward { profile }: Forward, ctx: &mut Self::Context) -> Self::Result {
         if self.waiting.is_empty()
-            && let Some(reply) = self.decide(ctx)
+            && let Some(reply) = self.decide(&profile, ctx)
         {
             return ActorResponse::reply(reply);
         }
         let (tell, told) = oneshot::channel();
-        self.waiting.push_back(tell);
+        self.waiting.push_back(Waiting { profile, tell });
         let reply = async { told.await.unwrap_or(Err(Refusal::Retiring)) };
         ActorResponse::r#async(reply.into_actor(self))
     }
@@ -185,8 +199,18 @@ impl Handler<Forward> for UpstreamActor {
 impl Handler<Settle> for UpstreamActor {
     type Result = ();
 
-    fn handle(&mut self, attempt: Settle, ctx: &mut Self::Context) {
-        let change = self.state.settle(&attempt, Now::read());
+    fn handle(&mut self, Settle { attempt, settlement }: Settle, ctx: &mut Self::Context) {
+        let Some(Attempt { ledgers, shares, probe }) = self.out.remove(&attempt) else { return };
+        let now = Now::read();
+        let spent = self.state.spent(&settlement);
+        for (ledger, share) in ledgers.iter().zip(&shares) {
+            ledger.settle(share, spent, now);
+            if !self.unsaved_quotas.iter().any(|unsaved| unsaved.is(ledger)) {
+                self.unsaved_quotas.push(ledger.clone());
+            }
+        }
+        let day_ends = self.ledgers.day_ends(now);
+        let change = self.state.settle(&settlement, probe, day_ends, now);
         self.save_soon(change, ctx);
     }
 }
@@ -209,7 +233,8 @@ impl Handler<Reconfigure> for UpstreamActor {
             self.endpoint = Arc::new(Endpoint::new(&config));
             self.ask_usage = true;
         }
-        self.state.reconfigure(config, Now::read());
+        self.ledgers = self.books.of(&config);
+        self.state.reconfigure(config);
     }
 }
 
@@ -221,21 +246,13 @@ impl Handler<Retire> for UpstreamActor {
     }
 }
 
-impl Handler<Stop> for UpstreamActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Stop, _: &mut Self::Context) {
-        self.state.retire();
-        self.state.quota.release_grant();
-        self.save();
-    }
-}
-
 impl Handler<GetStatus> for UpstreamActor {
     type Result = ApiStatus;
 
     fn handle(&mut self, _: GetStatus, _: &mut Self::Context) -> ApiStatus {
-        self.state.status(Now::read())
+        let now = Now::read();
+        let room = ledger::room(self.ledgers.common(), 1, now);
+        self.state.status(self.quotas(now), room, now)
     }
 }
 

@@ -1,41 +1,46 @@
-//! The requests of a day: from midnight to midnight somewhere, or of any 24 hours.
+//! What is spent in a day: from midnight to midnight somewhere, or in any 24 hours.
 
 use jiff::tz::TimeZone;
 
 use super::day::Day;
 use super::window::{SlidingLog, Span};
 use crate::config::Reset;
-use crate::persistence::QuotaRecord;
+use crate::persistence::CountRecord;
 use crate::types::Now;
 
-/// The daily window of one upstream.
+/// The daily window of one kind of unit.
 #[derive(Debug)]
 pub(super) enum Daily {
     /// Begins anew at midnight in this zone.
-    Calendar { zone: TimeZone, day: Day, used: u32 },
-    /// A request counts for 24 hours.
+    Calendar {
+        zone: TimeZone,
+        day: Day,
+        used: u64,
+        /// Of them, what tomorrow begins with: an overshoot.
+        carried: u64,
+    },
+    /// A unit counts for 24 hours.
     Rolling(SlidingLog),
 }
 
 impl Daily {
-    /// Opens the window as `record` left it. `newest_wall` is the largest wall time ever seen; what was `granted` may
+    /// Opens the window as `record` left it. `newest_wall` is the largest wall time ever seen; what was granted may
     /// have been sent just now.
-    pub(super) fn restore(reset: &Reset, record: Option<&QuotaRecord>, newest_wall: i64, now: Now) -> Daily {
+    pub(super) fn restore(reset: &Reset, record: Option<&CountRecord>, newest_wall: i64, now: Now) -> Daily {
         let mut daily = Daily::empty(reset, newest_wall);
         let Some(record) = record else { return daily };
         match &mut daily {
-            Daily::Calendar { day, used, .. } => {
+            Daily::Calendar { day, used, carried, .. } => {
                 // Under another reset, a day that is not over counts as a whole, and a log from midnight on.
                 let today = record.day_start == day.start || record.day_end > newest_wall;
-                let counted = if today { record.used_today } else { 0 };
+                let counted = if today { record.used_today } else { record.carried };
                 let logged = record.day_log.iter().filter(|(wall, _)| *wall >= day.start).map(|(_, count)| count);
                 *used = counted.saturating_add(logged.sum());
+                *carried = if today { record.carried } else { 0 };
             }
             Daily::Rolling(log) => {
-                for &(wall, count) in &record.day_log {
-                    log.insert(now.mono_at(wall.min(now.wall)), count, None);
-                }
-                // Under another reset, when the requests of a day were sent is not known any more: just now, at worst.
+                log.restore(&record.day_log, None, now);
+                // Under another reset, when the units of a day were spent is not known any more: just now, at worst.
                 if record.day_end.saturating_add(Span::DAY.window_ms as i64) > newest_wall {
                     log.insert(now.mono, record.used_today, None);
                 }
@@ -48,7 +53,7 @@ impl Daily {
     fn empty(reset: &Reset, newest_wall: i64) -> Daily {
         let calendar = |zone: TimeZone| {
             let day = Day::containing(newest_wall, &zone);
-            Daily::Calendar { zone, day, used: 0 }
+            Daily::Calendar { zone, day, used: 0, carried: 0 }
         };
         match reset {
             Reset::Midnight(zone) => calendar(zone.clone()),
@@ -57,27 +62,48 @@ impl Daily {
         }
     }
 
-    /// Turns the day, if it is over.
-    pub(super) fn advance(&mut self, newest_wall: i64) {
-        if let Daily::Calendar { zone, day, used } = self
+    /// Turns the day, if it is over. `limit` is what a day that begins with an overshoot takes off it.
+    pub(super) fn advance(&mut self, newest_wall: i64, limit: Option<u64>) {
+        if let Daily::Calendar { zone, day, used, carried } = self
             && newest_wall >= day.end
         {
             *day = Day::containing(newest_wall, zone);
-            *used = 0;
+            *used = *carried;
+            *carried = carried.saturating_sub(limit.unwrap_or(u64::MAX));
         }
     }
 
-    /// Counts `count` requests that were written at `at` (ms, monotonic).
-    pub(super) fn insert(&mut self, at: u64, count: u32, limit: Option<u32>) {
+    /// Counts `count` units that were spent at `at` (ms, monotonic).
+    pub(super) fn insert(&mut self, at: u64, count: u64, limit: Option<u64>) {
         match self {
-            // Written a moment before midnight and seen after it: counted today, to be safe.
+            // Spent a moment before midnight and seen after it: counted today, to be safe.
             Daily::Calendar { used, .. } => *used = used.saturating_add(count),
             Daily::Rolling(log) => log.insert(at, count, limit),
         }
     }
 
-    /// Requests in the window.
-    pub(super) fn count(&mut self, now: Now) -> u32 {
+    /// Counts an overshoot of `count` units: it counts today, and again tomorrow.
+    pub(super) fn carry(&mut self, at: u64, count: u64, limit: Option<u64>) {
+        match self {
+            Daily::Calendar { used, carried, .. } => {
+                *used = used.saturating_add(count);
+                *carried = carried.saturating_add(count);
+            }
+            Daily::Rolling(log) => log.carry(at, count, limit),
+        }
+    }
+
+    /// Takes back a unit that was spent at `at`, if that was in this day.
+    pub(super) fn remove(&mut self, at: u64, limit: Option<u64>, now: Now) {
+        match self {
+            Daily::Calendar { day, used, .. } if now.wall_at(at) >= day.start => *used = used.saturating_sub(1),
+            Daily::Calendar { .. } => {}
+            Daily::Rolling(log) => log.remove(at, 1, limit),
+        }
+    }
+
+    /// Units in the window.
+    pub(super) fn count(&mut self, now: Now) -> u64 {
         match self {
             Daily::Calendar { used, .. } => *used,
             Daily::Rolling(log) => log.count(now.mono),
@@ -85,7 +111,7 @@ impl Daily {
     }
 
     /// When `units` of what it holds have left it (ms, monotonic); `None` if it doesn't hold so many.
-    pub(super) fn frees(&self, units: u32, now: Now) -> Option<u64> {
+    pub(super) fn frees(&self, units: u64, now: Now) -> Option<u64> {
         match self {
             Daily::Calendar { day, used, .. } => (units <= *used).then(|| now.mono_at(day.end)),
             Daily::Rolling(log) => log.frees(units),
@@ -101,14 +127,13 @@ impl Daily {
     }
 
     /// Puts the window into a record.
-    pub(super) fn save(&self, record: &mut QuotaRecord, now: Now) {
+    pub(super) fn save(&self, record: &mut CountRecord, now: Now) {
         match self {
-            Daily::Calendar { day, used, .. } => {
-                (record.day_start, record.day_end, record.used_today) = (day.start, day.end, *used);
+            Daily::Calendar { day, used, carried, .. } => {
+                (record.day_start, record.day_end) = (day.start, day.end);
+                (record.used_today, record.carried) = (*used, *carried);
             }
-            Daily::Rolling(log) => {
-                record.day_log = log.coarse_entries().into_iter().map(|(at, n)| (now.wall_at(at), n)).collect();
-            }
+            Daily::Rolling(log) => record.day_log = log.saved(now),
         }
     }
 }

@@ -6,7 +6,7 @@ use actix::prelude::*;
 
 use super::Permit;
 use crate::config::ApiConfig;
-use crate::types::{ApiId, FailureClass, Profile, Settlement, TokenStats, WriteStamp};
+use crate::types::{ApiId, FailureClass, Limits, Now, Profile, QuotaId, QuotaKind, Settlement, TokenStats};
 
 /// Admit one attempt. Sent by the scheduler and awaited; the permit in the reply *is* the admission, and gives itself
 /// back if nobody takes it.
@@ -39,8 +39,11 @@ pub enum Refusal {
         /// When it is probed.
         until: u64,
     },
-    /// The store can't promise that a crash would not forget this attempt.
-    StoreUnavailable,
+    /// The store can't promise that a crash would not forget this attempt, or that no other server uses its place.
+    StoreUnavailable {
+        /// When it is asked again.
+        until: u64,
+    },
     /// `enabled: false`, or a limit of 0.
     Disabled,
     /// It is no longer in the configuration.
@@ -53,9 +56,16 @@ impl Refusal {
         match self {
             Refusal::QuotaExhausted { until, .. }
             | Refusal::CoolingDown { until, .. }
-            | Refusal::BreakerOpen { until } => Some(*until),
-            Refusal::StoreUnavailable | Refusal::Disabled | Refusal::Retiring => None,
+            | Refusal::BreakerOpen { until }
+            | Refusal::StoreUnavailable { until } => Some(*until),
+            Refusal::Disabled | Refusal::Retiring => None,
         }
+    }
+
+    /// With its end as wall time (ms since the Unix epoch).
+    pub(super) fn dated(self, now: Now) -> (Refusal, Option<i64>) {
+        let until = self.until().map(|until| now.wall_at(until));
+        (self, until)
     }
 
     /// Is it a limit, ours or theirs, which passes by itself?
@@ -63,39 +73,26 @@ impl Refusal {
         match self {
             Refusal::QuotaExhausted { .. } => true,
             Refusal::CoolingDown { reason, .. } => *reason == FailureClass::RateLimited,
-            Refusal::BreakerOpen { .. } | Refusal::StoreUnavailable | Refusal::Disabled | Refusal::Retiring => false,
+            Refusal::BreakerOpen { .. }
+            | Refusal::StoreUnavailable { .. }
+            | Refusal::Disabled
+            | Refusal::Retiring => false,
         }
     }
 
     /// The word for it in `/v1/status`.
     pub fn reason(&self) -> &'static str {
         match self {
-            Refusal::QuotaExhausted { which: QuotaKind::Rpm, .. } => "rpm",
-            Refusal::QuotaExhausted { which: QuotaKind::Rpd, .. } => "rpd",
-            Refusal::QuotaExhausted { which: QuotaKind::Burst, .. } => "burst",
-            Refusal::QuotaExhausted { which: QuotaKind::Concurrency, .. } => "concurrency",
+            Refusal::QuotaExhausted { which, .. } => which.as_str(),
             Refusal::CoolingDown { reason: FailureClass::Unauthorized, .. } => "unauthorized",
             Refusal::CoolingDown { reason: FailureClass::PaymentRequired, .. } => "payment_required",
             Refusal::CoolingDown { .. } => "cooldown",
             Refusal::BreakerOpen { .. } => "breaker",
-            Refusal::StoreUnavailable => "store",
+            Refusal::StoreUnavailable { .. } => "store",
             Refusal::Disabled => "disabled",
             Refusal::Retiring => "retired",
         }
     }
-}
-
-/// One of the windows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum QuotaKind {
-    /// Requests in any minute.
-    Rpm,
-    /// Requests in a day.
-    Rpd,
-    /// Requests in a shorter span (`burst`).
-    Burst,
-    /// Requests at the same time (`maxConcurrent`).
-    Concurrency,
 }
 
 /// Close an attempt's account. Sent by the permit, from its `Drop`; a lost one would leave the attempt in flight for
@@ -104,9 +101,7 @@ pub enum QuotaKind {
 #[rtype(result = "()")]
 pub struct Settle {
     /// Which attempt.
-    pub stamp: WriteStamp,
-    /// Was it the probe of a half-open breaker?
-    pub probe: bool,
+    pub attempt: u64,
     /// How it ended.
     pub settlement: Settlement,
 }
@@ -127,11 +122,6 @@ pub struct Reconfigure(pub Arc<ApiConfig>);
 #[rtype(result = "()")]
 pub struct Retire;
 
-/// The process stops: give back what is granted and save exact counts. Sent by the scheduler and awaited.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Stop;
-
 /// Everything `/v1/status` tells of an upstream. Sent by the scheduler for a handler.
 #[derive(Debug, Message)]
 #[rtype(result = "ApiStatus")]
@@ -148,14 +138,31 @@ pub struct ApiStatus {
     pub resting: bool,
     /// Failures in a row.
     pub error_count: u32,
-    /// Attempts in the last minute and today.
-    pub usage: (u32, u32),
+    /// Its quotas: its own, its group's, and those of single models.
+    pub quotas: Vec<QuotaStatus>,
     /// Attempts that are out.
     pub in_flight: u32,
     /// Moving averages of first token and whole exchange.
     pub latency_ms: (Option<u64>, Option<u64>),
     /// The last failure: when, its class, and what happened.
     pub last_failure: Option<(i64, FailureClass, String)>,
+}
+
+/// One quota of an upstream.
+#[derive(Debug, Clone)]
+pub struct QuotaStatus {
+    /// Whose.
+    pub id: QuotaId,
+    /// The model that it is for, by the upstream's own name; all together, if there is none.
+    pub model: Option<Arc<str>>,
+    /// Its bounds.
+    pub limits: Limits,
+    /// Requests in the last minute and today, those under way and those of other servers included.
+    pub requests: (u64, u64),
+    /// Tokens, likewise.
+    pub tokens: (u64, u64),
+    /// Why it has no room just now, and until when (ms since the Unix epoch).
+    pub refusal: Option<(Refusal, Option<i64>)>,
 }
 
 /// The token statistics. Sent by the scheduler for a handler.

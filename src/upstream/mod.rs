@@ -1,15 +1,19 @@
 //! One upstream: its quotas, its health, its endpoint, and the actor that owns them.
 //!
-//! In reading order: `messages` (the contract), `permit`, `endpoint`, `actor` (wiring), `state` (decisions), and the
-//! parts that `state` is made of: `quota` (with `window`, `daily` and `day`), `breaker`, `cooldown`, `latency`.
+//! In reading order: `messages` (the contract), `permit`, `endpoint`, `actor` (wiring), `state` (decisions on its health, from
+//! `breaker`, `cooldown` and `latency`), and its quotas: `books` (all of them), `ledger` (one, with its store), `quota` (what
+//! it has counted), `account`, `window`, `daily` and `day`.
 
+mod account;
 mod actor;
+mod books;
 mod breaker;
 mod cooldown;
 mod daily;
 mod day;
 mod endpoint;
 mod latency;
+mod ledger;
 mod messages;
 mod permit;
 mod quota;
@@ -17,9 +21,10 @@ mod state;
 mod window;
 
 pub use actor::UpstreamActor;
+pub use books::Books;
 pub use endpoint::Endpoint;
 pub use messages::{
-    ApiStatus, Forward, GetStatus, GetTokens, QuotaKind, Reconfigure, Refusal, ResetTokens, Retire, Settle, Stop,
+    ApiStatus, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire, Settle,
     StreamOptionsRefused, TokenReport,
 };
 pub use permit::Permit;

@@ -21,7 +21,7 @@ pub struct Permit {
     pub stamp: WriteStamp,
     /// May the proxy ask this upstream for a stream's usage?
     pub ask_usage: bool,
-    probe: bool,
+    attempt: u64,
     since: Instant,
     upstream: Addr<UpstreamActor>,
     settled: bool,
@@ -30,15 +30,16 @@ pub struct Permit {
 /// What the actor knows of a permit beyond its endpoint.
 #[derive(Debug)]
 pub(super) struct Terms {
+    /// Names it to its actor.
+    pub(super) attempt: u64,
     pub(super) stamp: WriteStamp,
-    pub(super) probe: bool,
     pub(super) ask_usage: bool,
 }
 
 impl Permit {
     pub(super) fn new(endpoint: Arc<Endpoint>, terms: Terms, upstream: Addr<UpstreamActor>) -> Self {
-        let Terms { stamp, probe, ask_usage } = terms;
-        Permit { endpoint, stamp, ask_usage, probe, since: Instant::now(), upstream, settled: false }
+        let Terms { attempt, stamp, ask_usage } = terms;
+        Permit { endpoint, stamp, ask_usage, attempt, since: Instant::now(), upstream, settled: false }
     }
 
     /// Since the attempt was admitted.
@@ -58,9 +59,8 @@ impl Permit {
 
     fn close(&mut self, settlement: Settlement) {
         if !std::mem::replace(&mut self.settled, true) {
-            let (stamp, probe) = (self.stamp.clone(), self.probe);
             // do_send: it can't be cancelled, and a full mailbox takes it all the same.
-            self.upstream.do_send(Settle { stamp, probe, settlement });
+            self.upstream.do_send(Settle { attempt: self.attempt, settlement });
         }
     }
 }

@@ -1,239 +1,339 @@
-//! The request quotas of one upstream: never more than `rpm` in any minute, nor `rpd` in a day.
+//! One quota: the limits of an API, of a group, or of one of their models, and what of them is spent.
 //!
-//! Every attempt is counted before a byte of it is sent. Three places hold what is counted:
-//!
-//! - `pending`: admitted, and not known to be written: counts as *now*, in each window;
-//! - the windows (`minute`, `daily`, `burst`): written, and stamped with the time of it;
-//! - `granted`: units that are on disk as used and in truth are not yet: what a crash would lose.
-//!
-//! # Invariants
-//! 1. `pending + minute ≤ rpm`, `pending + daily ≤ rpd` and `pending + burst ≤ burst`, whenever an attempt is admitted.
-//! 2. What the disk calls used is never less than what was used: an attempt takes a unit of `granted`.
+//! Every attempt is counted before a byte of it is sent: one request and its estimated tokens are set aside. The request
+//! is spent when it has been written; the tokens when the attempt is over, as many as it took.
 
-use super::daily::Daily;
-use super::messages::{QuotaKind, Refusal};
-use super::window::{SlidingLog, Span};
-use crate::config::{Burst, Reset};
-use crate::persistence::QuotaRecord;
-use crate::types::{Limit, Now, WriteStamp, Written};
+use super::account::{Account, Bounds, Elsewhere};
+use super::messages::Refusal;
+use crate::config::Reset;
+use crate::persistence::{CountRecord, Grant, QuotaRecord, Units};
+use crate::types::{Limits, Now, QuotaKind, WriteStamp, Written};
 
-/// The bounds of an upstream's windows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Limits {
-    pub(super) rpm: Limit,
-    pub(super) rpd: Limit,
-    /// When the day of `rpd` begins anew.
-    pub(super) reset: Reset,
-    /// A bound on a shorter span than a minute.
-    pub(super) burst: Option<Burst>,
+/// What is not known to free at a certain time is asked for again so soon (ms).
+const ASK_AGAIN_MS: u64 = 1_000;
+
+/// How often a store that others share is asked again after it had nothing left (ms): they may give back.
+const DENIED_MS: u64 = 200;
+
+/// One attempt's part of a quota.
+#[derive(Debug, Clone)]
+pub(super) struct Share {
+    pub(super) stamp: WriteStamp,
+    /// Tokens that are set aside for it, estimated.
+    pub(super) tokens: u64,
 }
 
-impl Limits {
-    /// How many units are drawn from the store at a time: a fiftieth of the tightest limit, since a crash loses as
-    /// many; `None` where nothing is limited, and so nothing need be on disk before it is used.
-    fn block(&self) -> Option<u32> {
-        let tightest = [self.rpm, self.rpd].into_iter().filter_map(Limit::bound).min()?;
-        Some((tightest / 50).clamp(1, 32))
-    }
+/// How an attempt is to be counted, now that it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spent {
+    /// Does it count as a request?
+    pub(super) counts: bool,
+    /// The tokens that it took; `None` if nobody knows, and the estimate has to stand.
+    pub(super) tokens: Option<u64>,
 }
 
-impl Limits {
-    /// The record of an upstream that has nothing left, as far as its limits go: for one whose record is lost.
-    pub(super) fn spent(&self, now: Now) -> QuotaRecord {
-        let granted = [self.rpm, self.rpd].into_iter().filter_map(Limit::bound).max().unwrap_or(0);
-        QuotaRecord { granted, newest_wall: now.wall, ..QuotaRecord::default() }
-    }
+/// What the store says of a quota that others share.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lease {
+    /// What is granted may be used until then (ms, monotonic).
+    until: u64,
+    /// Requests at the same time that are granted.
+    slots: u32,
+    /// Others have used it up: in which window, and when it frees.
+    /// No window is named if the store itself is not ready.
+    denied: Option<(Option<QuotaKind>, u64)>,
+    /// When it was last asked.
+    asked: u64,
 }
 
-/// What [`Quota::admit`] says.
-#[derive(Debug)]
-pub(super) enum Admission {
-    /// Counted. The stamp is to be set when the request is written.
-    Admitted(WriteStamp),
-    /// The windows have room, the grant is used up: ask the store for more, then again.
-    NeedsGrant,
-    /// A window is full.
-    Refused(Refusal),
-}
-
-/// The windows of one upstream.
+/// The windows of one quota.
 #[derive(Debug)]
 pub(super) struct Quota {
-    limits: Limits,
-    minute: SlidingLog,
-    daily: Daily,
-    burst: Option<SlidingLog>,
+    pub(super) limits: Limits,
+    reset: Reset,
+    pub(super) requests: Account,
+    pub(super) tokens: Account,
+    /// Admitted, and not known to be written.
     pending: Vec<WriteStamp>,
-    granted: u32,
-    /// Units that the store was asked for: on its disk, perhaps, and not ours yet.
-    reserving: u32,
+    /// Admitted, and not over.
+    in_flight: u32,
     /// The largest wall time ever seen: a clock set back must not open a day again.
     newest_wall: i64,
+    /// Of a quota that is shared by way of the store.
+    lease: Option<Lease>,
+    /// The store was asked, and has not answered.
+    asking: bool,
 }
 
 impl Quota {
-    /// Opens the windows as `record` left them, or empty ones. After a crash nobody knows which of the granted units
-    /// were used, nor when: all of them, just now.
-    pub(super) fn restore(limits: Limits, record: Option<&QuotaRecord>, now: Now) -> Quota {
+    /// Opens the windows as `record` left them, or empty ones. `shared`: other servers use the quota too, and the store
+    /// lends parts of it.
+    pub(super) fn restore(
+        limits: Limits,
+        reset: &Reset,
+        (record, shared): (Option<&QuotaRecord>, bool),
+        now: Now,
+    ) -> Quota {
         let newest_wall = record.map_or(now.wall, |r| r.newest_wall.max(now.wall));
-        let rpm = limits.rpm.bound();
-        let mut minute = SlidingLog::new(Span::MINUTE);
-        if let Some(record) = record {
-            for &(wall, count) in &record.log {
-                minute.insert(now.mono_at(wall.min(now.wall)), count, rpm);
-            }
-            minute.insert(now.mono, record.granted, rpm);
-        }
+        let (requests, tokens) = (Bounds::of_requests(&limits, shared), Bounds::of_tokens(&limits, shared));
+        let at = (newest_wall, now);
         Quota {
-            daily: Daily::restore(&limits.reset, record, newest_wall, now),
-            burst: limits.burst.map(|burst| SlidingLog::new(Span::of(burst.span_ms))),
+            requests: Account::restore(requests, reset, record.map(|r| &r.requests), at),
+            tokens: Account::restore(tokens, reset, record.map(|r| &r.tokens), at),
             limits,
-            minute,
+            reset: reset.clone(),
             pending: Vec::new(),
-            granted: 0,
-            reserving: 0,
+            in_flight: 0,
             newest_wall,
+            lease: shared.then(Lease::default),
+            asking: false,
+        }
+    }
+
+    /// The saved counts are here: nothing was admitted before.
+    pub(super) fn take_up(&mut self, record: Option<&QuotaRecord>, now: Now) {
+        *self = Quota::restore(self.limits, &self.reset.clone(), (record, false), now);
+    }
+
+    /// The record of a quota that has nothing left, as far as its limits go: for one whose record is lost.
+    pub(super) fn spent(limits: &Limits, now: Now) -> QuotaRecord {
+        let all = |bounds: Bounds| CountRecord {
+            granted: bounds.minute.max(bounds.day).unwrap_or(0),
+            ..CountRecord::default()
+        };
+        QuotaRecord {
+            requests: all(Bounds::of_requests(limits, false)),
+            tokens: all(Bounds::of_tokens(limits, false)),
+            newest_wall: now.wall,
+            saved_wall: now.wall,
+            ..QuotaRecord::default()
         }
     }
 
     /// New limits, effective at once for what is already spent.
-    pub(super) fn reconfigure(&mut self, limits: Limits, now: Now) {
-        if limits.reset != self.limits.reset {
-            let record = QuotaRecord { granted: 0, ..self.record(now) };
-            self.daily = Daily::restore(&limits.reset, Some(&record), self.newest_wall, now);
+    pub(super) fn reconfigure(&mut self, limits: Limits, reset: &Reset, now: Now) {
+        self.advance(now);
+        self.requests.reconfigure(Bounds::of_requests(&limits, self.lease.is_some()));
+        self.tokens.reconfigure(Bounds::of_tokens(&limits, self.lease.is_some()));
+        if *reset != self.reset {
+            self.requests.reset_otherwise(reset, (self.newest_wall, now));
+            self.tokens.reset_otherwise(reset, (self.newest_wall, now));
+            self.reset = reset.clone();
         }
-        if limits.burst != self.limits.burst {
-            self.burst = limits.burst.map(|burst| SlidingLog::new(Span::of(burst.span_ms)));
+        if let Some(lease) = &mut self.lease {
+            lease.denied = None;
         }
         self.limits = limits;
     }
 
-    /// Counts one attempt, if the windows and the grant have room for it.
-    pub(super) fn admit(&mut self, now: Now) -> Admission {
-        if let Err(refusal) = self.room(now) {
-            return Admission::Refused(refusal);
+    /// Is there room for one more attempt of so many tokens?
+    pub(super) fn room(&mut self, demand: u64, now: Now) -> Result<(), Refusal> {
+        self.advance(now);
+        if self.limits.disable() {
+            return Err(Refusal::Disabled);
         }
-        if self.limits.block().is_some() {
-            match self.granted.checked_sub(1) {
-                Some(left) => self.granted = left,
-                None => return Admission::NeedsGrant,
-            }
+        let full = |(which, frees): (QuotaKind, Option<u64>)| {
+            // What is on the way may yet be given back, or leave the window much later: ask again soon.
+            Refusal::QuotaExhausted { which, until: frees.unwrap_or(now.mono + ASK_AGAIN_MS) }
+        };
+        let share = self.tokens.share(demand);
+        self.requests.room(1, now).map_err(full)?;
+        self.tokens.room(share, now).map_err(full)?;
+        if self.limits.max_concurrent.is_some_and(|most| self.in_flight >= most) {
+            return Err(full((QuotaKind::Concurrency, None)));
         }
-        let stamp = WriteStamp::default();
-        self.pending.push(stamp.clone());
-        Admission::Admitted(stamp)
+        match self.lease.and_then(|lease| lease.denied) {
+            Some((which, until)) if until > now.mono && self.lacks(demand) => Err(match which {
+                Some(which) => full((which, Some(until))),
+                None => Refusal::StoreUnavailable { until },
+            }),
+            Some(_) | None => Ok(()),
+        }
     }
 
-    /// Is there room for one more attempt?
-    pub(super) fn room(&mut self, now: Now) -> Result<(), Refusal> {
-        self.advance(now);
-        let pending = self.pending();
-        let spent = |held: u32, limit: Option<u32>| {
-            let over = pending.saturating_add(held).checked_sub(limit?)?.saturating_add(1);
-            Some(over)
-        };
-        let full = |which, frees: Option<u64>| {
-            // What is pending may yet be refunded, or leave the window much later: ask again soon.
-            Err(Refusal::QuotaExhausted { which, until: frees.unwrap_or(now.mono + 1_000) })
-        };
-        if let Some(over) = spent(self.daily.count(now), self.limits.rpd.bound()) {
-            return full(QuotaKind::Rpd, self.daily.frees(over, now));
-        }
-        if let Some(over) = spent(self.minute.count(now.mono), self.limits.rpm.bound()) {
-            return full(QuotaKind::Rpm, self.minute.frees(over));
-        }
-        if let Some((burst, log)) = self.limits.burst.zip(self.burst.as_mut())
-            && let Some(over) = spent(log.count(now.mono), Some(burst.requests))
-        {
-            return full(QuotaKind::Burst, log.frees(over));
-        }
-        Ok(())
+    /// Must the store grant something before an attempt of so many tokens can be counted?
+    pub(super) fn lacks(&self, demand: u64) -> bool {
+        let tokens = self.tokens.missing(self.tokens.share(demand));
+        self.requests.missing(1) > 0 || tokens > 0 || self.slots_missing() > 0
+    }
+
+    /// Sets an attempt's part aside. There must be [`Quota::room`] for it, and nothing that it [`Quota::lacks`].
+    pub(super) fn take(&mut self, stamp: &WriteStamp, demand: u64) -> Share {
+        let tokens = self.tokens.share(demand);
+        self.requests.take(1);
+        self.tokens.take(tokens);
+        self.in_flight += 1;
+        self.pending.push(stamp.clone());
+        Share { stamp: stamp.clone(), tokens }
     }
 
     /// Closes the account of one attempt: what was not written at all is given back.
-    pub(super) fn settle(&mut self, stamp: &WriteStamp, now: Now) {
+    pub(super) fn settle(&mut self, share: &Share, spent: Spent, now: Now) {
+        let Share { stamp, tokens } = share;
         if stamp.read() == Written::Partly {
             stamp.finish(now.mono);
         }
         self.advance(now);
-        self.pending.retain(|pending| !pending.is(stamp));
+        self.in_flight = self.in_flight.saturating_sub(1);
+        match stamp.read() {
+            Written::Whole(at) => {
+                if !spent.counts {
+                    self.requests.refund(at, now);
+                }
+                self.tokens.spend(*tokens, spent.tokens.unwrap_or(*tokens), now.mono, now);
+            }
+            Written::Nothing | Written::Partly => {
+                self.pending.retain(|pending| !pending.is(stamp));
+                self.requests.give_back(1);
+                self.tokens.give_back(*tokens);
+            }
+        }
     }
 
-    /// The record to make durable so that more units can be used, if it is time to ask: when a request needs one, or
-    /// at half a block, so that requests rarely wait for it. (A block of one is not asked for ahead: of a small limit
-    /// every unit counts, and a crash would cost it.) [`Quota::reserved`] is to be called with the outcome.
-    pub(super) fn reserve(&mut self, needed: bool, now: Now) -> Option<QuotaRecord> {
-        let block = self.limits.block()?;
-        let low = if needed { self.granted == 0 } else { block > 1 && self.granted <= block / 2 };
-        if self.reserving > 0 || !low {
+    /// The units to ask the store for, those of them that can't be done without, and the record to give it, if it is time
+    /// to ask: when an attempt of so many tokens `needs` something, or ahead of that. [`Quota::answered`] is to be called
+    /// with the outcome.
+    pub(super) fn reserve(&mut self, needs: Option<u64>, now: Now) -> Option<(Units, Units, QuotaRecord)> {
+        self.advance(now);
+        if self.asking || needs.is_some_and(|demand| !self.lacks(demand)) {
             return None;
         }
-        self.reserving = block - self.granted;
-        Some(self.record(now))
-    }
-
-    /// The store answered: the units are durable, or not to be had.
-    pub(super) fn reserved(&mut self, durable: bool) {
-        if durable {
-            self.granted = self.granted.saturating_add(self.reserving);
+        let share = needs.map(|demand| self.tokens.share(demand));
+        let needed = Units {
+            requests: needs.map_or(0, |_| self.requests.missing(1)),
+            tokens: share.map_or(0, |share| self.tokens.missing(share)),
+            slots: needs.map_or(0, |_| self.slots_missing()),
+        };
+        let wanted = Units {
+            requests: self.requests.wants(needs.map(|_| 1)),
+            tokens: self.tokens.wants(share),
+            slots: needed.slots * self.limits.max_concurrent.map_or(0, |most| (most / 50).clamp(1, 32)),
+        };
+        if wanted == Units::default() || needs.is_none() && self.denied_lately(now) {
+            return None;
         }
-        self.reserving = 0;
+        Some((wanted, needed, self.ask(wanted, now)))
     }
 
-    /// What is counted, as the store keeps it. Pending attempts stand among the granted: when they will be written
-    /// is open, so after a crash they count as of then.
+    /// Requests at the same time that a shared store has to allow before one more can go out.
+    fn slots_missing(&self) -> u32 {
+        let full = |lease: &Lease| self.limits.max_concurrent.is_some() && self.in_flight >= lease.slots;
+        u32::from(self.lease.as_ref().is_some_and(full))
+    }
+
+    fn denied_lately(&self, now: Now) -> bool {
+        self.lease.is_some_and(|lease| lease.denied.is_some() && now.mono < lease.asked + DENIED_MS)
+    }
+
+    /// Is it time to ask a store again that had nothing left, though it said that nothing frees yet? Others may have
+    /// given back.
+    pub(super) fn may_ask_again(&self, now: Now) -> bool {
+        !self.asking && self.lease.is_some_and(|lease| lease.denied.is_some() && now.mono >= lease.asked + DENIED_MS)
+    }
+
+    /// What a lease is renewed with: what is on the way and in the windows, and nothing of what lies unused.
+    pub(super) fn renew(&mut self, keep: bool, now: Now) -> Option<QuotaRecord> {
+        self.advance(now);
+        if self.asking {
+            return None;
+        }
+        if !keep {
+            self.release_grant();
+        }
+        Some(self.ask(Units::default(), now))
+    }
+
+    fn ask(&mut self, wanted: Units, now: Now) -> QuotaRecord {
+        self.asking = true;
+        self.requests.reserving = wanted.requests;
+        self.tokens.reserving = wanted.tokens;
+        if let Some(lease) = &mut self.lease {
+            lease.asked = now.mono;
+        }
+        self.record(now)
+    }
+
+    /// The store answered, to what was asked at `asked` (ms, monotonic): so much is granted; `None` if it failed.
+    pub(super) fn answered(&mut self, grant: Option<&Grant>, asked: u64) {
+        self.asking = false;
+        let units = grant.map_or(Units::default(), |grant| grant.units);
+        self.requests.granted(units.requests);
+        self.tokens.granted(units.tokens);
+        if let (Some(lease), Some(grant)) = (&mut self.lease, grant.and_then(|grant| grant.shared.as_ref())) {
+            lease.until = asked + grant.lasts_ms;
+            lease.slots = grant.slots;
+            lease.denied = grant.denied.map(|(which, frees_in)| (which, asked + frees_in));
+            self.requests.elsewhere = Elsewhere { minute: grant.requests.0, day: grant.requests.1 };
+            self.tokens.elsewhere = Elsewhere { minute: grant.tokens.0, day: grant.tokens.1 };
+        }
+    }
+
+    /// What is counted, as the store keeps it.
     pub(super) fn record(&mut self, now: Now) -> QuotaRecord {
         self.advance(now);
-        self.minute.count(now.mono);
-        let mut record = QuotaRecord {
-            log: self.minute.coarse_entries().into_iter().map(|(at, count)| (now.wall_at(at), count)).collect(),
-            granted: self.granted.saturating_add(self.reserving).saturating_add(self.pending()),
+        QuotaRecord {
+            requests: self.requests.record(now),
+            tokens: self.tokens.record(now),
             newest_wall: self.newest_wall,
             saved_wall: now.wall,
             ..QuotaRecord::default()
-        };
-        self.daily.save(&mut record, now);
+        }
+    }
+
+    /// What is known of it as a whole, with what others use: what a store that has forgotten is to be told.
+    pub(super) fn remembered(&mut self, now: Now) -> QuotaRecord {
+        let mut record = self.record(now);
+        record.requests = self.requests.with_others(record.requests, now);
+        record.tokens = self.tokens.with_others(record.tokens, now);
         record
     }
 
     /// Gives back what was granted and not used: the record that follows is exact.
     pub(super) fn release_grant(&mut self) {
-        self.granted = 0;
-        self.reserving = 0;
+        for account in [&mut self.requests, &mut self.tokens] {
+            (account.granted, account.reserving) = (0, 0);
+        }
+        if let Some(lease) = &mut self.lease {
+            lease.slots = lease.slots.min(self.in_flight);
+        }
     }
 
-    /// Attempts in the last minute and today, those on the way included.
-    pub(super) fn usage(&mut self, now: Now) -> (u32, u32) {
-        self.advance(now);
-        let pending = self.pending();
-        (self.minute.count(now.mono).saturating_add(pending), self.daily.count(now).saturating_add(pending))
+    /// Requests at the same time that it holds of a shared quota.
+    pub(super) fn slots(&self) -> u32 {
+        self.lease.map_or(0, |lease| lease.slots.max(self.in_flight))
     }
 
-    /// When a day's limit begins anew, at the latest (ms, monotonic).
-    pub(super) fn day_ends(&self, now: Now) -> u64 {
-        self.daily.ends(now)
+    /// Until when an admitted attempt must have begun to be sent (ms, monotonic).
+    pub(super) fn begin_by(&self) -> u64 {
+        self.lease.filter(|_| !self.limits.are_none()).map_or(u64::MAX, |lease| lease.until)
     }
 
-    fn pending(&self) -> u32 {
-        u32::try_from(self.pending.len()).unwrap_or(u32::MAX)
+    /// Is there anything that a lease has to be renewed for?
+    pub(super) fn holds_anything(&self) -> bool {
+        let slots = self.limits.max_concurrent.is_some() && self.in_flight > 0;
+        let spare = self.lease.is_some_and(|lease| lease.slots > self.in_flight);
+        slots || spare || self.requests.holds_anything() || self.tokens.holds_anything()
     }
 
-    /// Turns the day, and takes what has been written out of `pending`.
-    fn advance(&mut self, now: Now) {
+    /// Turns the day, takes what has been written out of `pending`, and lets go of what was lent for a time that is over.
+    pub(super) fn advance(&mut self, now: Now) {
         self.newest_wall = self.newest_wall.max(now.wall);
-        self.daily.advance(self.newest_wall);
-        let Quota { limits, minute, daily, burst, pending, .. } = self;
+        self.requests.advance(self.newest_wall);
+        self.tokens.advance(self.newest_wall);
+        let Quota { requests, pending, .. } = self;
         pending.retain(|stamp| match stamp.read() {
             Written::Nothing | Written::Partly => true,
             Written::Whole(at) => {
-                minute.insert(at, 1, limits.rpm.bound());
-                daily.insert(at, 1, limits.rpd.bound());
-                if let (Some(log), Some(burst)) = (burst.as_mut(), limits.burst) {
-                    log.insert(at, 1, Some(burst.requests));
-                }
+                requests.spend(1, 1, at, now);
                 false
             }
         });
+        if let Some(lease) = &mut self.lease
+            && lease.until <= now.mono
+        {
+            lease.slots = 0;
+            (self.requests.granted, self.tokens.granted) = (0, 0);
+        }
     }
 }
 

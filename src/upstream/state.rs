@@ -9,93 +9,64 @@ use super::breaker::Breaker;
 use super::cooldown::Cooldown;
 use super::day::{Day, hour_start};
 use super::latency::Latency;
-use super::messages::{ApiStatus, QuotaKind, Refusal, Settle, TokenReport};
-use super::quota::{Admission, Limits, Quota};
-use crate::config::ApiConfig;
-use crate::persistence::{QuotaRecord, Saved, TokenChange};
-use crate::types::{Failure, FailureClass, Moment, Now, Outcome, Settlement, TokenStats, WriteStamp};
+use super::messages::{ApiStatus, QuotaStatus, Refusal, TokenReport};
+use super::quota::Spent;
+use crate::config::{ApiConfig, CountOn};
+use crate::persistence::TokenChange;
+use crate::types::{Failure, FailureClass, Moment, Now, Outcome, Profile, Settlement, TokenStats, Usage};
 
-/// All that an upstream's actor owns.
+/// What an answer costs in tokens, as long as none was seen.
+const TYPICAL_COMPLETION: u64 = 512;
+
+/// All that an upstream's actor owns, but for its quotas.
 pub(super) struct State {
     pub(super) config: Arc<ApiConfig>,
-    pub(super) quota: Quota,
     zone: TimeZone,
     breaker: Breaker,
     cooldown: Cooldown,
     latency: Latency,
     tokens: TokenStats,
+    /// Tokens that an answer takes: a moving average.
+    typical_completion: u64,
     in_flight: u32,
     errors_in_a_row: u32,
     last_failure: Option<(i64, FailureClass, String)>,
     retired: bool,
-    store_failed: bool,
-}
-
-/// What [`State::admit`] says.
-pub(super) enum Decision {
-    Go {
-        stamp: WriteStamp,
-        probe: bool,
-    },
-    /// First the store must promise more units.
-    WaitForGrant,
-    Refuse(Refusal),
 }
 
 impl State {
-    /// Takes up where `saved` left off.
-    pub(super) fn restore(config: Arc<ApiConfig>, zone: TimeZone, saved: Saved, now: Now) -> State {
-        let limits = limits(&config);
-        let spent = saved.lost.then(|| limits.spent(now));
-        let quota = Quota::restore(limits, saved.quota.as_ref().or(spent.as_ref()), now);
-        let mut tokens = saved.tokens;
+    /// Takes up where the saved statistics left off.
+    pub(super) fn restore(config: Arc<ApiConfig>, zone: TimeZone, mut tokens: TokenStats, now: Now) -> State {
         tokens.prune(now.wall);
         State {
             config,
-            quota,
             zone,
             breaker: Breaker::default(),
             cooldown: Cooldown::default(),
             latency: Latency::default(),
             tokens,
+            typical_completion: TYPICAL_COMPLETION,
             in_flight: 0,
             errors_in_a_row: 0,
             last_failure: None,
             retired: false,
-            store_failed: false,
         }
     }
 
-    /// Counts an attempt, if nothing speaks against it.
-    pub(super) fn admit(&mut self, now: Now) -> Decision {
-        if let Err(refusal) = self.health(now).and_then(|()| self.capacity(now)) {
-            return Decision::Refuse(refusal);
-        }
-        match self.quota.admit(now) {
-            Admission::Admitted(stamp) => {
-                self.in_flight += 1;
-                // Not `||`: both are to know.
-                let probe = self.breaker.enter() | self.cooldown.enter();
-                Decision::Go { stamp, probe }
-            }
-            Admission::Refused(refusal) => Decision::Refuse(refusal),
-            Admission::NeedsGrant if self.store_failed => Decision::Refuse(Refusal::StoreUnavailable),
-            Admission::NeedsGrant => Decision::WaitForGrant,
-        }
+    /// What a request may cost here, in tokens.
+    pub(super) fn demand(&self, profile: &Profile) -> u64 {
+        profile.demand.tokens(self.typical_completion)
     }
 
-    /// Is there room for one more at the same time? When one of the others ends nobody knows: ask again soon.
-    fn capacity(&self, now: Now) -> Result<(), Refusal> {
-        match self.config.max_concurrent {
-            Some(most) if self.in_flight >= most => {
-                Err(Refusal::QuotaExhausted { which: QuotaKind::Concurrency, until: now.mono + 1_000 })
-            }
-            Some(_) | None => Ok(()),
-        }
+    /// An attempt goes out. Returns whether it is the probe of a rest that is over.
+    pub(super) fn admitted(&mut self) -> bool {
+        self.in_flight += 1;
+        // Not `||`: both are to know.
+        self.breaker.enter() | self.cooldown.enter()
     }
 
     /// May it be asked at all?
-    fn health(&self, now: Now) -> Result<(), Refusal> {
+    pub(super) fn health(&self, now: Now) -> Result<(), Refusal> {
         if self.retired {
             return Err(Refusal::Retiring);
         }
@@ -106,17 +77,30 @@ impl State {
         self.breaker.check(now).map_err(|until| Refusal::BreakerOpen { until })
     }
 
-    /// The store answered a reservation.
-    pub(super) fn reserved(&mut self, durable: bool) {
-        self.store_failed = !durable;
-        self.quota.reserved(durable);
+    /// How an attempt counts that ended thus.
+    pub(super) fn spent(&self, settlement: &Settlement) -> Spent {
+        let failed = match &settlement.outcome {
+            Outcome::Failed(failure) => Some(failure.class),
+            Outcome::Completed | Outcome::ClientClosed | Outcome::Abandoned => None,
+        };
+        let turned_away = failed.is_some_and(FailureClass::takes_no_tokens);
+        let accepted = failed != Some(FailureClass::RateLimited);
+        Spent {
+            counts: accepted || self.config.count_on == CountOn::Attempt,
+            tokens: settlement.usage.map(|usage| usage.total).or(turned_away.then_some(0)),
+        }
     }
 
-    /// Takes in how an attempt ended. Returns how the statistics changed, if they did.
-    pub(super) fn settle(&mut self, attempt: &Settle, now: Now) -> Option<TokenChange> {
-        let Settle { stamp, probe, settlement } = attempt;
+    /// Takes in how an attempt ended. `day_ends` (ms, monotonic) is when a day's limit of its own begins anew. Returns how
+    /// the statistics changed, if they did.
+    pub(super) fn settle(
+        &mut self,
+        settlement: &Settlement,
+        probe: bool,
+        day_ends: u64,
+        now: Now,
+    ) -> Option<TokenChange> {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.quota.settle(stamp, now);
         match &settlement.outcome {
             Outcome::Completed => {
                 self.succeed(now);
@@ -125,8 +109,8 @@ impl State {
                 }
                 self.latency.record(settlement.first_token, settlement.duration);
             }
-            Outcome::Failed(failure) => self.fail(failure, *probe, now),
-            Outcome::ClientClosed | Outcome::Abandoned if *probe => self.probe_lost(now),
+            Outcome::Failed(failure) => self.fail(failure, probe, day_ends, now),
+            Outcome::ClientClosed | Outcome::Abandoned if probe => self.probe_lost(now),
             Outcome::ClientClosed | Outcome::Abandoned => {}
         }
         let served = matches!(settlement.outcome, Outcome::Completed) || settlement.usage.is_some();
@@ -147,7 +131,7 @@ impl State {
         self.cooldown.probe_lost();
     }
 
-    fn fail(&mut self, failure: &Failure, probe: bool, now: Now) {
+    fn fail(&mut self, failure: &Failure, probe: bool, day_ends: u64, now: Now) {
         match failure.class {
             // The upstream did its work: the request was wrong.
             FailureClass::Rejected => return self.succeed(now),
@@ -169,7 +153,7 @@ impl State {
         }
         self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
         self.last_failure = Some((now.wall, failure.class, failure.detail.clone()));
-        let cooldown = self.cooldown.failure(failure, self.quota.day_ends(now), now);
+        let cooldown = self.cooldown.failure(failure, day_ends, now);
         let says_nothing_of_health = matches!(
             failure.class,
             FailureClass::RateLimited | FailureClass::Unauthorized | FailureClass::PaymentRequired
@@ -190,18 +174,20 @@ impl State {
 
     fn count_tokens(&mut self, settlement: &Settlement, now: Now) -> TokenChange {
         let at = self.moment(now);
+        if let Some(Usage { completion, .. }) = settlement.usage {
+            self.typical_completion = (self.typical_completion.saturating_mul(7).saturating_add(completion)) / 8;
+        }
         self.tokens.record(settlement.usage, at);
         let (hour, day) = self.tokens.at(at);
         TokenChange::Grown { totals: self.tokens.totals, hour: (at.hour, hour), day: (at.day, day) }
     }
 
     /// The entry changed, or came back: new limits count at once; what it rested for may be mended.
-    pub(super) fn reconfigure(&mut self, config: Arc<ApiConfig>, now: Now) {
+    pub(super) fn reconfigure(&mut self, config: Arc<ApiConfig>) {
         self.retired = false;
         // Whatever was changed, it may have been for this.
         self.cooldown.forgive_key();
         if config != self.config {
-            self.quota.reconfigure(limits(&config), now);
             self.breaker = Breaker::default();
             self.cooldown = Cooldown::default();
             self.errors_in_a_row = 0;
@@ -214,25 +200,16 @@ impl State {
         self.retired = true;
     }
 
-    /// The counts as the store keeps them.
-    pub(super) fn record(&mut self, now: Now) -> QuotaRecord {
-        self.quota.record(now)
-    }
-
-    /// For `/v1/status`.
-    pub(super) fn status(&mut self, now: Now) -> ApiStatus {
+    /// For `/v1/status`. `room`: its quotas have room, or why not.
+    pub(super) fn status(&self, quotas: Vec<QuotaStatus>, room: Result<(), Refusal>, now: Now) -> ApiStatus {
         let health = self.health(now);
         let resting = matches!(health, Err(Refusal::CoolingDown { .. } | Refusal::BreakerOpen { .. }));
-        let refusal = health.and_then(|()| self.capacity(now)).and_then(|()| self.quota.room(now)).err();
         ApiStatus {
             config: self.config.clone(),
-            refusal: refusal.map(|refusal| {
-                let until = refusal.until().map(|until| now.wall_at(until));
-                (refusal, until)
-            }),
+            refusal: health.and(room).err().map(|refusal| refusal.dated(now)),
             resting,
             error_count: self.errors_in_a_row,
-            usage: self.quota.usage(now),
+            quotas,
             in_flight: self.in_flight,
             latency_ms: self.latency.averages_ms(),
             last_failure: self.last_failure.clone(),
@@ -255,8 +232,4 @@ impl State {
     pub(super) fn reset_tokens(&mut self) {
         self.tokens = TokenStats::default();
     }
-}
-
-fn limits(config: &ApiConfig) -> Limits {
-    Limits { rpm: config.rpm, rpd: config.rpd, reset: config.reset.clone(), burst: config.burst }
 }

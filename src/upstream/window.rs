@@ -1,17 +1,22 @@
-//! A sliding log of dispatches: how many lie within the last minute (or second, or day), exactly.
+//! A sliding log of what was spent, requests or tokens: how much lies within the last minute (or second, or day), exactly.
 //!
 //! Satisfies a fixed minute, a sliding minute and a token bucket at once; a counter per calendar minute would let
 //! twice the limit through at the edge.
 
 use std::collections::VecDeque;
 
+use crate::types::{Now, guarded};
+
 /// Up to this limit every dispatch has an entry of its own; above it, they share entries of [`Span::coarse_ms`].
-const EXACT_UP_TO: u32 = 4_096;
+const EXACT_UP_TO: u64 = 4_096;
+
+/// An overshoot is carried over so many windows at most: what is left then lies on the last of them.
+const CARRIED_OVER: u64 = 10;
 
 /// How long a window is, and how fine it is kept above the exact limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
-    /// The length that the provider counts in and a guard more: two requests sent 60.0 s apart may arrive closer.
+    /// The length that the provider counts in, and a guard more.
     pub(super) window_ms: u64,
     /// The width of a shared entry. Stamps are rounded up, so that an entry never leaves the window too early.
     pub(super) coarse_ms: u64,
@@ -24,26 +29,26 @@ impl Span {
     /// Any 24 hours.
     pub(super) const DAY: Span = Span::of(86_400_000);
 
-    /// So many ms: the guard is a second, or a tenth of a window that is shorter than ten seconds.
+    /// So many ms.
     pub(super) const fn of(ms: u64) -> Span {
-        let guard = if ms < 10_000 { ms / 10 } else { 1_000 };
         let coarse_ms = if ms < 600 { 1 } else { ms / 600 };
-        Span { window_ms: ms + guard, coarse_ms }
+        Span { window_ms: guarded(ms), coarse_ms }
     }
 }
 
-/// Dispatch times of the last [`Span::window_ms`], oldest first. Memory: 16 bytes an entry, at most 4,096 or some 610.
+/// What was spent in the last [`Span::window_ms`], oldest first. Memory: 16 bytes an entry, at most 4,096 or some 610
+/// (and for tokens one for each window that an overshoot is carried over).
 #[derive(Debug, Clone)]
 pub(super) struct SlidingLog {
     span: Span,
     entries: VecDeque<Entry>,
-    total: u32,
+    total: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry {
     at: u64,
-    count: u32,
+    count: u64,
 }
 
 impl SlidingLog {
@@ -52,13 +57,12 @@ impl SlidingLog {
         SlidingLog { span, entries: VecDeque::new(), total: 0 }
     }
 
-    /// Notes `count` dispatches at `at` (ms, monotonic). `limit` decides how exactly.
-    pub(super) fn insert(&mut self, at: u64, count: u32, limit: Option<u32>) {
+    /// Notes `count` units spent at `at` (ms, monotonic). `limit` decides how exactly.
+    pub(super) fn insert(&mut self, at: u64, count: u64, limit: Option<u64>) {
         if count == 0 {
             return;
         }
-        let coarse = limit.is_none_or(|limit| limit > EXACT_UP_TO);
-        let at = if coarse { at.next_multiple_of(self.span.coarse_ms) } else { at };
+        let at = self.rounded(at, limit);
         self.total = self.total.saturating_add(count);
         // Stamps come almost in order: the place is at the end or a step before it.
         let place = self.entries.iter().rposition(|e| e.at <= at).map_or(0, |i| i + 1);
@@ -68,8 +72,39 @@ impl SlidingLog {
         }
     }
 
-    /// How many dispatches lie in the window that ends at `now`.
-    pub(super) fn count(&mut self, now: u64) -> u32 {
+    /// Notes an overshoot of `count` units: it counts from now on, and as if each next window had spent its part of it.
+    pub(super) fn carry(&mut self, at: u64, count: u64, limit: Option<u64>) {
+        let part = limit.unwrap_or(u64::MAX).max(1);
+        let mut left = count;
+        for windows in 1..=CARRIED_OVER {
+            let here = if windows == CARRIED_OVER { left } else { left.min(part) };
+            self.insert(at + windows * self.span.window_ms, here, limit);
+            left -= here;
+        }
+    }
+
+    /// Takes back `count` units that were noted at `at`. If the entry of that time is not there, nothing is taken.
+    pub(super) fn remove(&mut self, at: u64, count: u64, limit: Option<u64>) {
+        let at = self.rounded(at, limit);
+        if let Some(i) = self.entries.iter().rposition(|e| e.at == at)
+            && let Some(entry) = self.entries.get_mut(i)
+        {
+            let taken = entry.count.min(count);
+            entry.count -= taken;
+            self.total = self.total.saturating_sub(taken);
+            if entry.count == 0 {
+                self.entries.remove(i);
+            }
+        }
+    }
+
+    fn rounded(&self, at: u64, limit: Option<u64>) -> u64 {
+        let coarse = limit.is_none_or(|limit| limit > EXACT_UP_TO);
+        if coarse { at.next_multiple_of(self.span.coarse_ms) } else { at }
+    }
+
+    /// How many units lie in the window that ends at `now`.
+    pub(super) fn count(&mut self, now: u64) -> u64 {
         while let Some(oldest) = self.entries.front().filter(|e| e.at + self.span.window_ms <= now) {
             self.total = self.total.saturating_sub(oldest.count);
             self.entries.pop_front();
@@ -77,9 +112,9 @@ impl SlidingLog {
         self.total
     }
 
-    /// When the `units` oldest dispatches have left the window; `None` if it doesn't hold so many.
-    pub(super) fn frees(&self, units: u32) -> Option<u64> {
-        let mut freed = 0_u32;
+    /// When the `units` oldest have left the window; `None` if it doesn't hold so many.
+    pub(super) fn frees(&self, units: u64) -> Option<u64> {
+        let mut freed = 0_u64;
         let last = self.entries.iter().find(|e| {
             freed = freed.saturating_add(e.count);
             freed >= units
@@ -87,10 +122,22 @@ impl SlidingLog {
         last.map(|e| e.at + self.span.window_ms)
     }
 
-    /// The dispatches in the window as (time, count), some 610 of them at most: what is saved many times a second must
+    /// Takes up what [`SlidingLog::saved`] gave.
+    pub(super) fn restore(&mut self, saved: &[(i64, u64)], limit: Option<u64>, now: Now) {
+        for &(wall, count) in saved {
+            self.insert(now.mono_at(wall), count, limit);
+        }
+    }
+
+    /// What is in the window as (wall time in ms, count).
+    pub(super) fn saved(&self, now: Now) -> Vec<(i64, u64)> {
+        self.coarse_entries().into_iter().map(|(at, count)| (now.wall_at(at), count)).collect()
+    }
+
+    /// What is in the window as (time, count), some 610 of them at most: what is saved many times a second must
     /// be small. Rounded up, like every shared entry.
-    pub(super) fn coarse_entries(&self) -> Vec<(u64, u32)> {
-        let mut coarse: Vec<(u64, u32)> = Vec::new();
+    fn coarse_entries(&self) -> Vec<(u64, u64)> {
+        let mut coarse: Vec<(u64, u64)> = Vec::new();
         for Entry { at, count } in &self.entries {
             let at = at.next_multiple_of(self.span.coarse_ms);
             match coarse.last_mut() {
@@ -126,6 +173,21 @@ mod tests {
         }
         assert!(log.entries.len() <= 612, "{}", log.entries.len());
         assert!(log.count(200_000) >= 60_999, "one a millisecond");
+    }
+
+    #[test]
+    fn an_overshoot_is_carried_and_what_is_taken_back_is_gone() {
+        let mut log = SlidingLog::new(Span::MINUTE);
+        log.insert(0, 100, Some(100));
+        log.carry(0, 150, Some(100));
+        assert_eq!(log.count(60_999), 250);
+        assert_eq!(log.count(61_000), 150);
+        assert_eq!(log.count(122_000), 50);
+        assert_eq!(log.count(183_000), 0);
+        log.insert(200_000, 3, Some(100));
+        log.remove(200_000, 1, Some(100));
+        log.remove(200_001, 1, Some(100));
+        assert_eq!(log.count(200_002), 2, "only what was noted at that time");
     }
 
     #[test]

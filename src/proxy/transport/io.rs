@@ -51,10 +51,12 @@ impl Wire {
         self.facts.reused.get() && !self.facts.answered.get() && self.stamp.read() != Written::Nothing
     }
 
-    fn writing(&self, reused: bool) {
-        self.stamp.begin();
+    /// Says whether the request may still be written.
+    fn writing(&self, reused: bool) -> bool {
+        let now = Now::read().mono;
         self.facts.reused.set(reused);
-        self.facts.last_write.set(Now::read().mono);
+        self.facts.last_write.set(now);
+        self.stamp.begin(now)
     }
 
     /// awc reads the answer only after it has written all of the request: the first read ends the writing.
@@ -68,9 +70,9 @@ impl Wire {
     }
 }
 
-fn witness(f: impl FnOnce(&Wire)) {
-    // Outside of an exchange (the pool's check of an idle connection, a body's later reads) there is nobody to tell.
-    let _ = WIRE.try_with(f);
+/// Tells the exchange. Outside of one (the pool's check of an idle connection, a body's later reads) there is nobody.
+fn witness<T>(f: impl FnOnce(&Wire) -> T) -> Option<T> {
+    WIRE.try_with(f).ok()
 }
 
 /// A connection to an upstream.
@@ -130,7 +132,7 @@ impl UpstreamIo {
         }
     }
 
-    fn before_write(&mut self) {
+    fn before_write(&mut self) -> io::Result<()> {
         if !std::mem::replace(&mut self.writing, true) {
             self.reused = self.served;
             self.head = Some(Vec::new());
@@ -138,7 +140,10 @@ impl UpstreamIo {
             self.interim = 0;
         }
         let reused = self.reused;
-        witness(|wire| wire.writing(reused));
+        match witness(|wire| wire.writing(reused)) {
+            Some(false) => Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long to connect")),
+            Some(true) | None => Ok(()),
+        }
     }
 
     fn after_read(&mut self, bytes: usize) {
@@ -225,7 +230,7 @@ impl AsyncRead for UpstreamIo {
 
 impl AsyncWrite for UpstreamIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.before_write();
+        self.before_write()?;
         delegate!(self, poll_write, cx, buf)
     }
 
@@ -234,7 +239,7 @@ impl AsyncWrite for UpstreamIo {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.before_write();
+        self.before_write()?;
         delegate!(self, poll_write_vectored, cx, bufs)
     }
 

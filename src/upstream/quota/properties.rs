@@ -1,21 +1,23 @@
-//! No schedule of requests, delays, crashes, stops, clock steps and reloads puts more into a window than its limit.
+//! No schedule of requests, delays, crashes, stops, clock steps, reloads and overshoots puts more into a window than its
+//! limit: not of an API's own quota, nor of one that several APIs share.
 //!
 //! What is checked against is not written like the quota: a bare list of the true times at which requests were written,
-//! counted window by window.
+//! and tokens were spent, counted window by window.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::types::Uptime;
+use crate::types::{Burst, Limit, Uptime};
 
 #[derive(Debug, Clone)]
 enum Step {
     /// Time goes on.
     Wait(u64),
-    /// A request comes; once admitted it is written after `delay` ms, or not at all.
-    Request { delay: u64, written: bool },
+    /// A request comes to one of the APIs; once admitted it is written after `delay` ms, or not at all. It takes so many
+    /// tokens, of which so many were foreseen.
+    Request { api: usize, delay: u64, written: bool, demand: u64, takes: u64 },
     /// `kill -9`, and a start.
     Crash,
     /// A clean stop, and a start.
@@ -24,8 +26,8 @@ enum Step {
     Save,
     /// Somebody sets the clock.
     SetClock(i64),
-    /// The configuration is read again, with the same limits.
-    Reload,
+    /// The configuration is read again; the limits of the first API are so many hundredths of what they were first.
+    Reload(u64),
 }
 
 fn step(clock: bool) -> impl Strategy<Value = Step> {
@@ -33,40 +35,71 @@ fn step(clock: bool) -> impl Strategy<Value = Step> {
     let hours: i64 = if clock { 30 * 3_600_000 } else { 0 };
     prop_oneof![
         6 => wait.prop_map(Step::Wait),
-        30 => (prop_oneof![Just(0_u64), 0..200_u64, 0..90_000_u64], any::<bool>())
-            .prop_map(|(delay, odd)| Step::Request { delay, written: odd || delay > 0 }),
+        30 => (0..APIS, prop_oneof![Just(0_u64), 0..200_u64, 0..90_000_u64], any::<bool>(), 0..60_u64, 0..90_u64)
+            .prop_map(|(api, delay, odd, demand, takes)| Step::Request {
+                api, delay, written: odd || delay > 0, demand, takes,
+            }),
         1 => Just(Step::Crash),
         1 => Just(Step::Restart),
         2 => Just(Step::Save),
         1 => (-hours..=hours).prop_map(Step::SetClock),
-        1 => Just(Step::Reload),
+        1 => prop_oneof![Just(100_u64), 1..200_u64].prop_map(Step::Reload),
     ]
 }
 
-/// A process that uses a quota, and the world around it.
-struct World {
+/// So many APIs, each with a quota of its own, share another.
+const APIS: usize = 3;
+
+/// A quota, and what the disk holds of it.
+struct Kept {
     quota: Quota,
-    limits: Limits,
-    /// What the disk holds.
     disk: QuotaRecord,
+    limits: Limits,
+    /// As they are now.
+    in_force: Limits,
+    /// True times of all requests that were written.
+    written: Vec<i64>,
+    /// True times and numbers of tokens that were spent.
+    spent: Vec<(i64, u64)>,
+}
+
+/// A request that is admitted and not yet written.
+#[derive(Clone)]
+struct UnderWay {
+    at: i64,
+    api: usize,
+    own: Share,
+    shared: Share,
+    takes: u64,
+}
+
+/// A process that uses quotas, and the world around it.
+struct World {
+    /// Of each API, and the shared one last.
+    kept: Vec<Kept>,
+    reset: Reset,
     /// True time, in ms since the Unix epoch.
     time: i64,
     /// How far the machine's clock is off.
     clock_error: i64,
     /// True time of the process's start.
     started: i64,
-    /// Admitted and not yet written: when that will be.
-    under_way: Vec<(i64, WriteStamp)>,
-    /// True times of all requests that were written.
-    written: Vec<i64>,
+    under_way: Vec<UnderWay>,
 }
 
 impl World {
-    fn new(limits: Limits, time: i64) -> World {
+    fn new(own: Limits, shared: Limits, reset: Reset, time: i64) -> World {
         let now = Now { mono: 300_000_000, wall: time };
-        let quota = Quota::restore(limits.clone(), None, now);
-        let (disk, written, under_way) = (QuotaRecord::default(), Vec::new(), Vec::new());
-        World { quota, limits, disk, time, clock_error: 0, started: time, under_way, written }
+        let kept = |limits: Limits| Kept {
+            quota: Quota::restore(limits, &reset, (None, false), now),
+            disk: QuotaRecord::default(),
+            limits,
+            in_force: limits,
+            written: Vec::new(),
+            spent: Vec::new(),
+        };
+        let kept = (0..APIS).map(|_| kept(own)).chain([kept(shared)]).collect();
+        World { kept, reset, time, clock_error: 0, started: time, under_way: Vec::new() }
     }
 
     fn now(&self) -> Now {
@@ -81,79 +114,145 @@ impl World {
     fn run(&mut self, step: &Step) {
         match *step {
             Step::Wait(ms) => self.wait(ms as i64),
-            Step::Request { delay, written } => self.request(delay as i64, written),
+            Step::Request { api, delay, written, demand, takes } => {
+                self.request(api, demand, takes, written.then_some(delay as i64));
+            }
             Step::Crash => self.start_anew(),
             Step::Restart => {
                 // What is under way is cut off, and its account closed.
-                for (_, stamp) in std::mem::take(&mut self.under_way) {
-                    self.quota.settle(&stamp, self.now());
+                for cut in std::mem::take(&mut self.under_way) {
+                    self.settle(&cut, Some(0));
                 }
-                self.quota.release_grant();
-                self.disk = self.quota.record(self.now()).marked(Some(self.uptime()));
+                self.kept.iter_mut().for_each(|kept| kept.quota.release_grant());
+                self.save();
                 self.start_anew();
             }
-            Step::Save => self.disk = self.quota.record(self.now()).marked(Some(self.uptime())),
+            Step::Save => self.save(),
             Step::SetClock(error) => self.clock_error = error,
-            Step::Reload => self.quota.reconfigure(self.limits.clone(), self.now()),
+            Step::Reload(hundredths) => {
+                let now = self.now();
+                let scaled = |limit: Limit| limit.bound().map_or(limit, |n| Limit::AtMost((n * hundredths / 100).max(1)));
+                let first = &mut self.kept[0];
+                let Limits { rpm, rpd, tpm, tpd, burst, .. } = first.limits;
+                first.in_force =
+                    Limits { rpm: scaled(rpm), rpd: scaled(rpd), tpm: scaled(tpm), tpd: scaled(tpd), burst, ..first.limits };
+                first.quota.reconfigure(first.in_force, &self.reset, now);
+            }
+        }
+    }
+
+    fn save(&mut self) {
+        let (now, uptime) = (self.now(), self.uptime());
+        for kept in &mut self.kept {
+            kept.disk = kept.quota.record(now).marked(Some(uptime.clone()));
         }
     }
 
     fn wait(&mut self, ms: i64) {
         let until = self.time + ms;
-        self.under_way.sort_by_key(|(at, _)| *at);
-        while let Some((at, stamp)) = self.under_way.first().filter(|(at, _)| *at <= until).cloned() {
+        self.under_way.sort_by_key(|one| one.at);
+        while let Some(one) = self.under_way.first().filter(|one| one.at <= until).cloned() {
             self.under_way.remove(0);
-            self.time = self.time.max(at);
-            self.write(&stamp);
+            self.time = self.time.max(one.at);
+            self.write(&one);
         }
         self.time = until;
     }
 
-    fn write(&mut self, stamp: &WriteStamp) {
-        stamp.begin();
-        stamp.finish(self.now().mono);
-        self.written.push(self.time);
+    /// It is written, and answered at once.
+    fn write(&mut self, one: &UnderWay) {
+        let mono = self.now().mono;
+        assert!(one.own.stamp.begin(mono));
+        one.own.stamp.finish(mono);
+        for i in [one.api, APIS] {
+            self.kept[i].written.push(self.time);
+            self.kept[i].spent.push((self.time, one.takes));
+        }
+        self.settle(one, Some(one.takes));
     }
 
-    fn request(&mut self, delay: i64, written: bool) {
-        let stamp = loop {
-            match self.quota.admit(self.now()) {
-                Admission::Admitted(stamp) => break stamp,
-                Admission::Refused(_) => return,
-                Admission::NeedsGrant => {
-                    let now = self.now();
-                    let record = self.quota.reserve(true, now).expect("a grant that is used up is wanted");
-                    self.disk = record.marked(Some(self.uptime()));
-                    self.quota.reserved(true);
-                }
-            }
-        };
-        match (written, delay) {
-            (false, _) => self.quota.settle(&stamp, self.now()),
-            (true, 0) => self.write(&stamp),
-            (true, _) => self.under_way.push((self.time + delay, stamp)),
+    fn settle(&mut self, one: &UnderWay, tokens: Option<u64>) {
+        let (now, spent) = (self.now(), Spent { counts: true, tokens });
+        self.kept[one.api].quota.settle(&one.own, spent, now);
+        self.kept[APIS].quota.settle(&one.shared, spent, now);
+    }
+
+    fn request(&mut self, api: usize, demand: u64, takes: u64, delay: Option<i64>) {
+        let now = self.now();
+        let both = [api, APIS];
+        if both.iter().any(|i| self.kept[*i].quota.room(demand, now).is_err()) {
+            return;
         }
+        both.iter().for_each(|i| self.grant(*i, Some(demand)));
+        let stamp = WriteStamp::default();
+        let [own, shared] = both.map(|i| self.kept[i].quota.take(&stamp, demand));
+        both.iter().for_each(|i| self.grant(*i, None));
+        let one = UnderWay { at: self.time + delay.unwrap_or(0), api, own, shared, takes };
+        match delay {
+            None => self.settle(&one, None),
+            Some(0) => self.write(&one),
+            Some(_) => self.under_way.push(one),
+        }
+        both.iter().for_each(|i| self.check(*i));
+    }
+
+    /// The disk grants whatever is asked for.
+    fn grant(&mut self, i: usize, needs: Option<u64>) {
+        let (now, uptime) = (self.now(), self.uptime());
+        let kept = &mut self.kept[i];
+        if let Some((units, _, record)) = kept.quota.reserve(needs, now) {
+            kept.disk = record.marked(Some(uptime));
+            kept.quota.answered(Some(&Grant { units, shared: None }), now.mono);
+        }
+    }
+
+    /// Whatever the limits were before: what was just admitted fits those in force.
+    fn check(&self, i: usize) {
+        let kept = &self.kept[i];
+        let out = self.under_way.iter().filter(|one| i == APIS || one.api == i);
+        let within = kept.written.iter().filter(|at| **at > self.time - 60_000).count() + out.count();
+        assert!(kept.in_force.rpm.bound().is_none_or(|rpm| within as u64 <= rpm), "{within} in the last minute");
     }
 
     /// A process that is gone writes nothing any more.
     fn start_anew(&mut self) {
         self.under_way.clear();
         self.started = self.time;
-        let record = self.disk.clone().by_the_clock_of(self.now(), Some(&self.uptime()));
-        self.quota = Quota::restore(self.limits.clone(), Some(&record), self.now());
+        let (now, uptime) = (self.now(), self.uptime());
+        for kept in &mut self.kept {
+            let record = kept.disk.clone().by_the_clock_of(now, Some(&uptime));
+            kept.quota = Quota::restore(kept.in_force, &self.reset, (Some(&record), false), now);
+        }
     }
+}
 
-    /// The most that any span of so many ms holds.
-    fn most_within(&self, ms: i64) -> usize {
+impl Kept {
+    /// The most requests that any span of so many ms holds.
+    fn most_within(&self, ms: i64) -> u64 {
         let holds = |from: &i64| self.written.iter().filter(|at| (*from..*from + ms).contains(at)).count();
-        self.written.iter().map(holds).max().unwrap_or(0)
+        self.written.iter().map(holds).max().unwrap_or(0) as u64
     }
 
-    /// The most that any civil day of the zone holds.
-    fn most_a_day(&self, zone: &TimeZone) -> usize {
+    /// The most requests that any civil day of the zone holds.
+    fn most_a_day(&self, zone: &TimeZone) -> u64 {
         let date = |at: &i64| Timestamp::from_millisecond(*at).expect("in range").to_zoned(zone.clone()).date();
         let of = |day: &i64| self.written.iter().filter(|at| date(at) == date(day)).count();
-        self.written.iter().map(of).max().unwrap_or(0)
+        self.written.iter().map(of).max().unwrap_or(0) as u64
+    }
+
+    /// By how many tokens any run of minutes was over, at most, and the most tokens of one request.
+    fn tokens_over(&self, tpm: u64) -> (u64, u64) {
+        let one = self.spent.iter().map(|(_, tokens)| *tokens).max().unwrap_or(0);
+        let over = |(i, (from, _)): (usize, &(i64, u64))| {
+            let mut sum = 0;
+            let later = self.spent.iter().skip(i).map(|(at, tokens)| {
+                sum += tokens;
+                let minutes = (at - from) as u64 / 60_000 + 1;
+                sum.saturating_sub(tpm * minutes)
+            });
+            later.max().unwrap_or(0)
+        };
+        (self.spent.iter().enumerate().map(over).max().unwrap_or(0), one)
     }
 }
 
@@ -176,54 +275,82 @@ fn zones() -> impl Strategy<Value = &'static str> {
     prop_oneof![Just("UTC"), Just("America/Los_Angeles"), Just("America/Santiago"), Just("Asia/Kolkata")]
 }
 
+/// The limits stay as they are, but for a reload of the same ones.
+fn unchanged(steps: &[Step]) -> bool {
+    steps.iter().all(|step| !matches!(step, Step::Reload(hundredths) if *hundredths > 100))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn no_minute_and_no_burst_is_ever_over(
         steps in prop::collection::vec(step(true), 1..300),
-        (rpm, burst) in (1..130_u32, 1..20_u32),
+        (rpm, shared, burst) in (1..130_u64, 1..200_u64, 1..20_u64),
         start in beginnings(),
     ) {
-        let limits = Limits {
-            rpm: Limit::AtMost(rpm),
-            rpd: Limit::Unlimited,
-            reset: Reset::Midnight(TimeZone::UTC),
-            burst: Some(Burst { requests: burst, span_ms: 5_000 }),
-        };
-        let mut world = World::new(limits, start);
+        let bursts = Some(Burst { requests: burst, span_ms: 5_000 });
+        let own = Limits { rpm: Limit::AtMost(rpm), burst: bursts, ..Limits::default() };
+        let group = Limits { rpm: Limit::AtMost(shared), ..Limits::default() };
+        let mut world = World::new(own, group, Reset::Midnight(TimeZone::UTC), start);
         let crashes = steps.iter().any(|step| matches!(step, Step::Crash | Step::Restart));
         steps.iter().for_each(|step| world.run(step));
-        prop_assert!(world.most_within(60_000) <= rpm as usize, "{} in a minute", world.most_within(60_000));
-        // A burst of seconds is not kept over a restart.
-        prop_assert!(crashes || world.most_within(5_000) <= burst as usize, "{} in 5 s", world.most_within(5_000));
+        for (i, kept) in world.kept.iter().enumerate() {
+            let (limit, most) = (if i == APIS { shared } else { rpm }, kept.most_within(60_000));
+            // While its limits are larger than they were first, more may pass: `check` judges each request by its own.
+            prop_assert!(most <= limit || i == 0 && !unchanged(&steps), "{} in a minute", most);
+            // A burst of seconds is not kept over a restart.
+            prop_assert!(crashes || i == APIS || kept.most_within(5_000) <= burst, "{} in 5 s", kept.most_within(5_000));
+        }
     }
 
     #[test]
     fn no_day_is_ever_over_whatever_its_length(
         steps in prop::collection::vec(step(false), 1..300),
-        rpd in 1..150_u32,
+        (rpd, shared) in (1..150_u64, 1..250_u64),
         name in zones(),
         start in beginnings(),
     ) {
-        let reset = Reset::Midnight(zone(name));
-        let limits = Limits { rpm: Limit::Unlimited, rpd: Limit::AtMost(rpd), reset, burst: None };
-        let mut world = World::new(limits, start);
+        let own = Limits { rpd: Limit::AtMost(rpd), ..Limits::default() };
+        let group = Limits { rpd: Limit::AtMost(shared), ..Limits::default() };
+        let mut world = World::new(own, group, Reset::Midnight(zone(name)), start);
         steps.iter().for_each(|step| world.run(step));
-        let most = world.most_a_day(&zone(name));
-        prop_assert!(most <= rpd as usize, "{most} in a day");
+        for (i, kept) in world.kept.iter().enumerate() {
+            let (limit, most) = (if i == APIS { shared } else { rpd }, kept.most_a_day(&zone(name)));
+            prop_assert!(most <= limit || i == 0 && !unchanged(&steps), "{most} in a day");
+        }
     }
 
     #[test]
     fn no_24_hours_are_ever_over_even_if_the_clock_is_set(
         steps in prop::collection::vec(step(true), 1..300),
-        rpd in 1..150_u32,
+        (rpd, shared) in (1..150_u64, 1..250_u64),
         start in beginnings(),
     ) {
-        let limits = Limits { rpm: Limit::Unlimited, rpd: Limit::AtMost(rpd), reset: Reset::Rolling, burst: None };
-        let mut world = World::new(limits, start);
+        let own = Limits { rpd: Limit::AtMost(rpd), ..Limits::default() };
+        let group = Limits { rpd: Limit::AtMost(shared), ..Limits::default() };
+        let mut world = World::new(own, group, Reset::Rolling, start);
         steps.iter().for_each(|step| world.run(step));
-        let most = world.most_within(86_400_000);
-        prop_assert!(most <= rpd as usize, "{most} in 24 hours");
+        for (i, kept) in world.kept.iter().enumerate() {
+            let (limit, most) = (if i == APIS { shared } else { rpd }, kept.most_within(86_400_000));
+            prop_assert!(most <= limit || i == 0 && !unchanged(&steps), "{most} in 24 hours");
+        }
+    }
+
+    #[test]
+    fn tokens_are_never_over_by_more_than_nobody_foresaw_and_that_is_paid_back(
+        steps in prop::collection::vec(step(true), 1..300),
+        tpm in 50..2_000_u64,
+        start in beginnings(),
+    ) {
+        let own = Limits { tpm: Limit::AtMost(tpm), ..Limits::default() };
+        let mut world = World::new(own, own, Reset::Rolling, start);
+        steps.iter().filter(|step| !matches!(step, Step::Reload(_))).for_each(|step| world.run(step));
+        for kept in &world.kept {
+            // What is under way together may overshoot together: no more than all of it.
+            let (over, one) = kept.tokens_over(tpm);
+            let together = 300.min(tpm) * one;
+            prop_assert!(over <= tpm + together, "{over} over, of {tpm} a minute");
+        }
     }
 }

@@ -1,0 +1,142 @@
+//! From typed limits to meant ones: those of an API, of its models, and of the groups.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use url::Url;
+
+use super::file::{ApiFile, BurstFile, CountOnFile, GroupFile, LimitsFile};
+use super::settings::{ApiConfig, CountOn, GroupConfig, QuotaConfig, Reset};
+use super::validate::Check;
+use crate::types::{Burst, Limit, Limits};
+
+/// Where providers are known to end their days.
+const KNOWN_RESETS: [(&str, &str); 2] =
+    [("generativelanguage.googleapis.com", "America/Los_Angeles"), ("openrouter.ai", "UTC")];
+
+impl Check<'_> {
+    /// The limits of one API, which are its own alone.
+    pub(super) fn api_quota(&mut self, at: &str, file: &ApiFile, base_url: Option<&Url>) -> Option<QuotaConfig> {
+        let own = LimitsFile {
+            rpm: file.rpm,
+            rpd: file.rpd,
+            tpm: file.tpm,
+            tpd: file.tpd,
+            burst: file.burst,
+            max_concurrent: file.max_concurrent,
+        };
+        let mapping = file.model_mapping.as_ref();
+        let mut models: BTreeMap<Arc<str>, Limits> = BTreeMap::new();
+        for (name, typed) in &file.model_limits {
+            let own_name = mapping.and_then(|mapping| mapping.get(name)).unwrap_or(name);
+            let unlisted = file.models.as_ref().is_some_and(|listed| !listed.contains(own_name));
+            if unlisted {
+                self.warn(format!("{at}.modelLimits: {name} is not among its models"));
+            }
+            let limits = limits(typed).tightest(models.get(own_name.as_str()).copied().unwrap_or_default());
+            models.insert(Arc::from(own_name.as_str()), limits);
+        }
+        let known =
+            |url: &Url| KNOWN_RESETS.iter().find(|(host, _)| url.host_str() == Some(host)).map(|(_, zone)| *zone);
+        let typed = file.reset.as_deref().or_else(|| base_url.and_then(known));
+        let reset = self.reset(&format!("{at}.reset"), typed)?;
+        Some(QuotaConfig { limits: limits(&own), models, reset })
+    }
+
+    fn reset(&mut self, at: &str, typed: Option<&str>) -> Option<Reset> {
+        match typed {
+            None => Some(Reset::LocalMidnight),
+            Some("rolling") => Some(Reset::Rolling),
+            Some(zone) => match TimeZone::get(zone) {
+                Ok(zone) => Some(Reset::Midnight(zone)),
+                Err(_) => self.refuse(at, "must be an IANA time zone such as America/Los_Angeles or UTC, or rolling"),
+            },
+        }
+    }
+
+    /// Puts the groups' limits into their members. `members` are the names that the APIs give, in their order.
+    pub(super) fn join_groups(
+        &mut self,
+        apis: &mut [ApiConfig],
+        members: &[Option<String>],
+        files: &BTreeMap<String, GroupFile>,
+    ) {
+        for name in files.keys().filter(|name| !members.iter().flatten().any(|member| member == *name)) {
+            self.warn(format!("quotaGroups.{name}: no API names it as its quotaGroup"));
+        }
+        let mut groups: BTreeMap<&str, Arc<GroupConfig>> = BTreeMap::new();
+        for name in members.iter().flatten() {
+            let own = |(api, member): (&ApiConfig, &Option<String>)| {
+                (member.as_ref() == Some(name)).then(|| api.quota.clone())
+            };
+            let quotas: Vec<QuotaConfig> = apis.iter().zip(members).filter_map(own).collect();
+            if let Some(quota) = self.group_quota(name, &quotas, files.get(name)) {
+                let group = GroupConfig { name: Arc::from(name.as_str()), quota };
+                groups.entry(name).or_insert_with(|| Arc::new(group));
+            }
+        }
+        for (api, member) in apis.iter_mut().zip(members) {
+            api.group = member.as_ref().and_then(|name| groups.get(name.as_str()).cloned());
+        }
+    }
+
+    /// The limits of a group: as described, or else the tightest of each that its members give.
+    fn group_quota(&mut self, name: &str, members: &[QuotaConfig], file: Option<&GroupFile>) -> Option<QuotaConfig> {
+        let at = format!("quotaGroups.{name}");
+        let typed = file.and_then(|file| file.reset.as_deref());
+        let mut resets = members.iter().map(|member| &member.reset);
+        let reset = match (typed, resets.next()) {
+            (Some(typed), _) => self.reset(&format!("{at}.reset"), Some(typed))?,
+            (None, Some(first)) if resets.all(|other| other == first) => first.clone(),
+            (None, _) => {
+                let differ = "its APIs begin their days at different times (`reset`); give the group a `reset`";
+                return self.refuse(&at, differ);
+            }
+        };
+        let Some(file) = file else {
+            let limits = members.iter().fold(Limits::default(), |all, member| all.tightest(member.limits));
+            let mut models: BTreeMap<Arc<str>, Limits> = BTreeMap::new();
+            for (model, limits) in members.iter().flat_map(|member| &member.models) {
+                let all = models.entry(model.clone()).or_default();
+                *all = all.tightest(*limits);
+            }
+            return Some(QuotaConfig { limits, models, reset });
+        };
+        let shared = LimitsFile {
+            rpm: file.rpm,
+            rpd: file.rpd,
+            tpm: file.tpm,
+            tpd: file.tpd,
+            burst: file.burst,
+            max_concurrent: file.max_concurrent,
+        };
+        let models = file.model_limits.iter().map(|(model, typed)| (Arc::from(model.as_str()), limits(typed)));
+        Some(QuotaConfig { limits: limits(&shared), models: models.collect(), reset })
+    }
+}
+
+pub(super) fn count_on(typed: Option<CountOnFile>) -> CountOn {
+    match typed {
+        None | Some(CountOnFile::Attempt) => CountOn::Attempt,
+        Some(CountOnFile::Accepted) => CountOn::Accepted,
+    }
+}
+
+fn limits(file: &LimitsFile) -> Limits {
+    let burst =
+        |b: BurstFile| Burst { requests: u64::from(b.requests), span_ms: u64::from(b.seconds).saturating_mul(1_000) };
+    Limits {
+        rpm: limit(file.rpm),
+        rpd: limit(file.rpd),
+        tpm: limit(file.tpm),
+        tpd: limit(file.tpd),
+        burst: file.burst.map(burst),
+        max_concurrent: file.max_concurrent,
+    }
+}
+
+fn limit(typed: Option<i64>) -> Limit {
+    // What is negative is -1: the schema has seen to the rest.
+    typed.and_then(|typed| u64::try_from(typed).ok()).map_or(Limit::Unlimited, Limit::AtMost)
+}

@@ -1,0 +1,178 @@
+-- Lends units of one quota to one holder: all or as many as there are, by the clock of this server.
+--
+-- KEYS[1]  the quota: a hash with a row for each holder, of what that holder has counted and holds
+-- KEYS[2]  the epoch: a hash {id, closed}; if it is missing, this server has lost what it knew
+-- ARGV[1]  the holder   ARGV[2] the epoch that it knows   ARGV[3] a new epoch, should one be needed   ARGV[4] the ask
+--
+-- A row says all that its holder knows, each time anew, so a call that is repeated, or whose answer is lost, does no harm:
+--   x           until when it may use what it holds; after that, all of it counts as used then
+--   de          the end of the civil day that u counts in; 0 where a day is any 24 hours
+--   c           requests at the same time
+--   r, t        of requests and of tokens:
+--     o         units that it holds or has on the way: they count as used now
+--     u, k      units used in the day, and what of them counts in the next day again
+--     l, d      units used in the last minute, and in the last 24 hours where that is the day: {time, count} …
+local function wall()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local now = wall()
+local me, ask = ARGV[1], cjson.decode(ARGV[4])
+local limits, day = ask.limits, ask.day
+local MINUTE, DAY = ask.minute, ask.any_day
+
+local epoch = redis.call('HGET', KEYS[2], 'id')
+if not epoch then
+  epoch = ARGV[3]
+  redis.call('HSET', KEYS[2], 'id', epoch, 'closed', now + ask.learn)
+end
+if epoch ~= ARGV[2] then
+  return cjson.encode({now = now, epoch = epoch})
+end
+if day and (now < day[1] or now >= day[2]) then
+  return cjson.encode({now = now, day = true})
+end
+
+local function window(ms, limit)
+  return {ms = ms, limit = limit, sum = 0, entries = {}}
+end
+local windows = {
+  r = {minute = window(MINUTE, limits.rpm), day = window(DAY, limits.rpd), burst = window(limits.burst_ms or 0, limits.burst)},
+  t = {minute = window(MINUTE, limits.tpm), day = window(DAY, limits.tpd)},
+}
+local slots = 0
+
+local function add(w, at, count)
+  if w and at + w.ms > now then
+    w.sum = w.sum + count
+    w.entries[#w.entries + 1] = {at, count}
+  end
+end
+
+-- Adds what a row says. Returns whether it says anything still.
+local function count(row)
+  local alive = row.x + MINUTE > now or row.de > now
+  for kind, part in pairs({r = row.r, t = row.t}) do
+    local w = windows[kind]
+    for _, entry in ipairs(part.l) do
+      add(w.minute, entry[1], entry[2])
+      add(w.burst, entry[1], entry[2])
+    end
+    for _, entry in ipairs(part.d) do
+      alive = alive or entry[1] + DAY > now
+      if not day then add(w.day, entry[1], entry[2]) end
+    end
+    if day and row.de > now then
+      w.day.sum = w.day.sum + part.u
+    elseif day and row.de == day[1] then
+      w.day.sum = w.day.sum + part.k
+    end
+    if row.x > now then
+      for _, one in pairs(w) do one.sum = one.sum + part.o end
+    else
+      add(w.minute, row.x, part.o)
+      add(w.burst, row.x, part.o)
+      if not day then
+        add(w.day, row.x, part.o)
+      elseif row.x >= day[1] then
+        w.day.sum = w.day.sum + part.o
+      end
+    end
+  end
+  if row.x > now then slots = slots + row.c end
+  return alive
+end
+
+local rows = redis.call('HGETALL', KEYS[1])
+local known
+for i = 1, #rows, 2 do
+  local row = cjson.decode(rows[i + 1])
+  if rows[i] == '~' then known = row end
+  if rows[i] ~= me and not (rows[i] == '~' and ask.known) and not count(row) then
+    redis.call('HDEL', KEYS[1], rows[i])
+  end
+end
+
+-- What was known to an epoch that is lost: the most that anybody remembers.
+if ask.known then
+  local row = ask.known
+  for _, log in ipairs({row.r.d, row.t.d}) do
+    for _, entry in ipairs(log) do entry[1] = now - entry[1] end
+  end
+  if known and known.de == row.de then
+    for _, kind in ipairs({'r', 't'}) do row[kind].u = math.max(row[kind].u, known[kind].u) end
+    if #known.r.d > 0 then row.r.d, row.t.d = known.r.d, known.t.d end
+  end
+  redis.call('HSET', KEYS[1], '~', cjson.encode(row))
+  count(row)
+end
+
+local others = {
+  r = {windows.r.minute.sum, windows.r.day.sum},
+  t = {windows.t.minute.sum, windows.t.day.sum},
+}
+
+-- The holder's own row: it tells ages, as its clock may be another.
+local row = ask.row
+row.x = now + ask.lease
+for _, kind in ipairs({'r', 't'}) do
+  for _, log in ipairs({row[kind].l, row[kind].d}) do
+    for _, entry in ipairs(log) do entry[1] = now - entry[1] end
+  end
+end
+count(row)
+
+-- When so many units have left a window.
+local function frees(w, units, calendar)
+  if calendar then return day[2] - now end
+  table.sort(w.entries, function(a, b) return a[1] < b[1] end)
+  for _, entry in ipairs(w.entries) do
+    units = units - entry[2]
+    if units <= 0 then return entry[1] + w.ms - now end
+  end
+  return 1000
+end
+
+local denied
+local function deny(name, ms)
+  if not denied or ms > denied[2] then denied = {name, ms} end
+end
+
+-- How much of what is wanted fits into every window of a kind.
+local function fits(kind, names)
+  local most = ask.wanted[kind]
+  for which, w in pairs(windows[kind]) do
+    if w.limit then
+      local room = w.limit - w.sum
+      if room < ask.needed[kind] then
+        deny(names[which], frees(w, ask.needed[kind] - room, which == 'day' and day))
+      end
+      most = math.min(most, math.max(0, room))
+    end
+  end
+  return most
+end
+
+local granted = {
+  r = fits('r', {minute = 'rpm', day = 'rpd', burst = 'burst'}),
+  t = fits('t', {minute = 'tpm', day = 'tpd'}),
+  c = ask.wanted.c,
+}
+if limits.slots then
+  local room = limits.slots - slots
+  if room < ask.needed.c then deny('concurrency', 1000) end
+  granted.c = math.min(granted.c, math.max(0, room))
+end
+
+local closed = tonumber(redis.call('HGET', KEYS[2], 'closed')) or 0
+if closed > now then deny('store', closed - now) end
+if denied then granted = {r = 0, t = 0, c = 0} end
+
+row.r.o = row.r.o + granted.r
+row.t.o = row.t.o + granted.t
+row.c = row.c + granted.c
+redis.call('HSET', KEYS[1], me, cjson.encode(row))
+redis.call('PEXPIRE', KEYS[1], 3 * DAY)
+
+return cjson.encode({now = now, epoch = epoch, granted = granted, slots = row.c, denied = denied, others = others})

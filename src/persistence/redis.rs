@@ -1,0 +1,193 @@
+//! The store that servers share: Redis or Valkey, which lends parts of each quota to each server.
+//!
+//! One script (`lend.lua`) does it all, by the store's own clock. Each server keeps a row in a quota's hash: what it has
+//! counted, what it holds, and until when. The script adds the rows up and grants what fits. A server that is gone keeps
+//! its row until it no longer matters; what it held then counts as used.
+//!
+//! A store that has forgotten its rows is known by its *epoch*, a name that it was given when it was first used. Then
+//! every server tells what it last knew the sum to be, and nothing is granted until the minute of before has passed. A
+//! store that was started anew may have forgotten the last second: nothing is granted for a lease's time, in which every
+//! server tells its row again.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ::redis::{Client, Connection, ErrorKind, RedisError, ServerErrorKind};
+use thiserror::Error;
+
+use super::redis_row::{Memory, Reply, row};
+use super::{Ask, Grant, Lender, StoreError};
+use crate::types::QuotaId;
+
+/// The store is taken for unreachable when it does not connect, or answer, within this.
+const WITHIN: Duration = Duration::from_millis(500);
+
+/// How long what was lent may be used without asking again (ms). After a crash it is as long that nobody may use it.
+pub(super) const LEASE_MS: u64 = 10_000;
+
+/// How long a store that has lost everything grants nothing (ms): what was lent by its earlier life is used up by then,
+/// and has left every minute.
+pub(super) const LEARN_MS: u64 = LEASE_MS + 61_000;
+
+/// How long a store that was started anew with what it had saved grants nothing (ms).
+const RESTART_MS: u64 = LEASE_MS;
+
+const LEND: &str = include_str!("lend.lua");
+
+/// Learns the epoch; makes one if there is none. KEYS[1]: the epoch. ARGV: the epoch that the caller knows, or nothing; the
+/// run of the server; a new epoch; for how long to be closed after a loss, and after a restart.
+const GREET: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local id, run = unpack(redis.call('HMGET', KEYS[1], 'id', 'run'))
+if not id then
+  id = ARGV[3]
+  redis.call('HSET', KEYS[1], 'id', id, 'run', ARGV[2], 'closed', ARGV[1] ~= '' and now + ARGV[4] or 0)
+elseif run ~= ARGV[2] then
+  local closed = tonumber(redis.call('HGET', KEYS[1], 'closed')) or 0
+  redis.call('HSET', KEYS[1], 'run', ARGV[2], 'closed', math.max(closed, now + ARGV[5]))
+end
+return id
+";
+
+/// A connection to the store, and what this server remembers of it.
+pub struct RedisStore {
+    client: Client,
+    prefix: String,
+    /// Names this server's rows; a new one with each start, as what an earlier life held is not known for sure.
+    holder: String,
+    session: Mutex<Session>,
+}
+
+#[derive(Default)]
+struct Session {
+    link: Option<Link>,
+    /// The life of the store that was last seen.
+    epoch: Option<String>,
+    memories: HashMap<QuotaId, Memory>,
+}
+
+struct Link {
+    connection: Connection,
+    script: String,
+}
+
+/// Why a round trip failed.
+#[derive(Debug, Error)]
+enum LendError {
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    #[error(transparent)]
+    Answer(#[from] StoreError),
+}
+
+impl RedisStore {
+    /// A store at `url`, with keys that begin with `prefix`. It connects when it is first asked.
+    ///
+    /// # Errors
+    /// When the URL is none of Redis.
+    pub fn new(url: &str, prefix: &str) -> Result<RedisStore, StoreError> {
+        let client = Client::open(url).map_err(|e| StoreError::new("store.url is not usable", e))?;
+        let holder = name("server");
+        Ok(RedisStore { client, prefix: prefix.to_owned(), holder, session: Mutex::default() })
+    }
+
+    fn epoch_key(&self) -> String {
+        format!("{}:epoch", self.prefix)
+    }
+
+    /// Connects and learns the epoch.
+    fn connect(&self, known: Option<&str>) -> Result<(Link, String), LendError> {
+        let mut connection = self.client.get_connection_with_timeout(WITHIN)?;
+        connection.set_read_timeout(Some(WITHIN))?;
+        connection.set_write_timeout(Some(WITHIN))?;
+        let info: String = ::redis::cmd("INFO").arg("server").query(&mut connection)?;
+        let run = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned();
+        let epoch: String = ::redis::cmd("EVAL")
+            .arg((GREET, 1, self.epoch_key()))
+            .arg((known.unwrap_or_default(), run, name("epoch"), LEARN_MS, RESTART_MS))
+            .query(&mut connection)?;
+        let script: String = ::redis::cmd("SCRIPT").arg(("LOAD", LEND)).query(&mut connection)?;
+        Ok((Link { connection, script }, epoch))
+    }
+
+    fn lend_within(&self, session: &mut Session, asks: &[Ask]) -> Result<Vec<Grant>, LendError> {
+        let mut grants = vec![Grant::default(); asks.len()];
+        let mut open: Vec<usize> = (0..asks.len()).collect();
+        // In the second round, an epoch that turned out to be another is known.
+        for _ in 0..2 {
+            let replies = self.ask(session, asks, &open)?;
+            let mut again = Vec::new();
+            for (i, told) in open.iter().copied().zip(replies) {
+                let (Some(ask), Some(slot)) = (asks.get(i), grants.get_mut(i)) else { continue };
+                let told = Reply::parse(&told)?;
+                if session.epoch.as_ref() != Some(&told.epoch) && !told.epoch.is_empty() {
+                    session.epoch = Some(told.epoch);
+                    again.push(i);
+                    continue;
+                }
+                session.memories.entry(ask.id.clone()).or_default().learned(ask, &told);
+                *slot = told.into_grant();
+            }
+            open = again;
+            if open.is_empty() {
+                break;
+            }
+        }
+        Ok(grants)
+    }
+
+    /// One round trip for all that are `open`.
+    fn ask(&self, session: &mut Session, asks: &[Ask], open: &[usize]) -> Result<Vec<String>, LendError> {
+        let mut link = match session.link.take() {
+            Some(link) => link,
+            None => {
+                let remembered = asks.iter().find_map(|ask| ask.remembered.as_ref()?.epoch.clone());
+                let known = session.epoch.clone().or(remembered);
+                let (link, epoch) = self.connect(known.as_deref())?;
+                session.epoch = Some(epoch);
+                link
+            }
+        };
+        let epoch = session.epoch.clone().unwrap_or_default();
+        let mut pipe = ::redis::pipe();
+        for ask in open.iter().filter_map(|i| asks.get(*i)) {
+            let memory = session.memories.entry(ask.id.clone()).or_insert_with(|| Memory::of(ask));
+            let text = row(ask, memory, &epoch).to_string();
+            let key = format!("{}:{}", self.prefix, ask.id.key());
+            pipe.cmd("EVALSHA").arg((&link.script, 2, key, self.epoch_key(), &self.holder, &epoch));
+            pipe.arg((name("epoch"), text));
+        }
+        let answered: Result<Vec<String>, RedisError> = pipe.query(&mut link.connection);
+        // After any error what is still to come on the connection is not known: the next call makes a new one.
+        if answered.is_ok() {
+            session.link = Some(link);
+        }
+        Ok(answered?)
+    }
+}
+
+impl Lender for RedisStore {
+    fn lend(&self, asks: &[Ask]) -> Result<Vec<Grant>, StoreError> {
+        // One thread lends at a time; a panic in another leaves at most a connection too many.
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lent = self.lend_within(&mut session, asks);
+        // A connection that was idle may have been closed, and scripts may have been flushed: that costs no request.
+        if lent.as_ref().is_err_and(may_be_stale) {
+            lent = self.lend_within(&mut session, asks);
+        }
+        lent.map_err(|e| StoreError::new("the shared store does not answer", e))
+    }
+}
+
+fn may_be_stale(error: &LendError) -> bool {
+    let LendError::Redis(error) = error else { return false };
+    let no_script = error.kind() == ErrorKind::Server(ServerErrorKind::NoScript);
+    no_script || error.is_connection_dropped() && !error.is_timeout()
+}
+
+/// A name that nobody else has.
+fn name(of: &str) -> String {
+    format!("{of}-{:016x}", rand::random::<u64>())
+}

@@ -1,0 +1,272 @@
+//! One kind of unit, requests or tokens: what of it was spent, is on the way, and may be spent.
+//!
+//! Three places hold what is counted:
+//!
+//! - `out`: admitted, and not known to be spent: counts as *now*, in each window;
+//! - the windows (`minute`, `daily`, `burst`): spent, and stamped with the time of it;
+//! - `granted`: units that the store calls used and in truth are not yet: what a crash would lose.
+//!
+//! # Invariants
+//! 1. `out + window ≤ bound` for each window, whenever an attempt is admitted.
+//! 2. What the store calls used is never less than what was used: an attempt takes its units from `granted`.
+
+use super::daily::Daily;
+use super::window::{SlidingLog, Span};
+use crate::config::Reset;
+use crate::persistence::CountRecord;
+use crate::types::{Burst, Limits, Now, QuotaKind};
+
+/// How many requests are drawn from the store at a time, at most: a crash loses as many.
+const MOST_REQUESTS: u64 = 32;
+
+/// The bounds of an account's windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// In any minute.
+    pub(super) minute: Option<u64>,
+    /// In a day.
+    pub(super) day: Option<u64>,
+    /// What these two are called.
+    pub(super) kinds: [QuotaKind; 2],
+    /// In a shorter span.
+    pub(super) burst: Option<Burst>,
+    /// The largest block.
+    pub(super) most: u64,
+    /// Are these shared with other servers? Then a burst is, too.
+    pub(super) shared: bool,
+}
+
+impl Bounds {
+    /// Of requests.
+    pub(super) fn of_requests(limits: &Limits, shared: bool) -> Bounds {
+        Bounds {
+            minute: limits.rpm.bound(),
+            day: limits.rpd.bound(),
+            kinds: [QuotaKind::Rpm, QuotaKind::Rpd],
+            burst: limits.burst,
+            most: MOST_REQUESTS,
+            shared,
+        }
+    }
+
+    /// Of tokens.
+    pub(super) fn of_tokens(limits: &Limits, shared: bool) -> Bounds {
+        Bounds {
+            minute: limits.tpm.bound(),
+            day: limits.tpd.bound(),
+            kinds: [QuotaKind::Tpm, QuotaKind::Tpd],
+            burst: None,
+            most: u64::MAX,
+            shared,
+        }
+    }
+}
+
+/// Units of others, who share the quota by way of the store: as it last said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Elsewhere {
+    pub(super) minute: u64,
+    pub(super) day: u64,
+}
+
+/// The windows of one kind of unit.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) bounds: Bounds,
+    minute: SlidingLog,
+    daily: Daily,
+    burst: Option<SlidingLog>,
+    out: u64,
+    pub(super) granted: u64,
+    /// Units that the store was asked for: on its disk, perhaps, and not ours yet.
+    pub(super) reserving: u64,
+    pub(super) elsewhere: Elsewhere,
+}
+
+impl Account {
+    /// Opens the windows as `record` left them, or empty ones. After a crash nobody knows which of the granted units
+    /// were used, nor when: all of them, just now.
+    pub(super) fn restore(bounds: Bounds, reset: &Reset, record: Option<&CountRecord>, at: (i64, Now)) -> Account {
+        let (newest_wall, now) = at;
+        let mut minute = SlidingLog::new(Span::MINUTE);
+        if let Some(record) = record {
+            minute.restore(&record.log, bounds.minute, now);
+            minute.insert(now.mono, record.granted, bounds.minute);
+        }
+        Account {
+            daily: Daily::restore(reset, record, newest_wall, now),
+            burst: bounds.burst.map(|burst| SlidingLog::new(Span::of(burst.span_ms))),
+            bounds,
+            minute,
+            out: 0,
+            granted: 0,
+            reserving: 0,
+            elsewhere: Elsewhere::default(),
+        }
+    }
+
+    /// New bounds, effective at once for what is already spent.
+    pub(super) fn reconfigure(&mut self, bounds: Bounds) {
+        if bounds.burst != self.bounds.burst {
+            self.burst = bounds.burst.map(|burst| SlidingLog::new(Span::of(burst.span_ms)));
+        }
+        self.bounds = bounds;
+    }
+
+    /// The day begins anew at other times.
+    pub(super) fn reset_otherwise(&mut self, reset: &Reset, at: (i64, Now)) {
+        let record = CountRecord { granted: 0, ..self.record(at.1) };
+        self.daily = Daily::restore(reset, Some(&record), at.0, at.1);
+    }
+
+    /// Turns the day, if it is over.
+    pub(super) fn advance(&mut self, newest_wall: i64) {
+        self.daily.advance(newest_wall, self.bounds.day);
+    }
+
+    /// The tightest bound of those that the store is to know of; `None` where there is none. (A burst is over before a
+    /// restart is.)
+    fn tightest(&self) -> Option<u64> {
+        let burst = self.bounds.burst.filter(|_| self.bounds.shared).map(|burst| burst.requests);
+        [self.bounds.minute, self.bounds.day].into_iter().flatten().min().or(burst)
+    }
+
+    /// What is to be set aside for a demand: what is more than a window holds takes all of it. Nothing where nothing is
+    /// bounded.
+    pub(super) fn share(&self, demand: u64) -> u64 {
+        self.tightest().map_or(0, |tightest| demand.min(tightest))
+    }
+
+    /// Is there room for so many more units? If not: in which window, and when there will be, if that can be told.
+    pub(super) fn room(&mut self, amount: u64, now: Now) -> Result<(), (QuotaKind, Option<u64>)> {
+        let out = self.out;
+        // How many units have to leave the window.
+        let over = |held: u64, bound: Option<u64>| {
+            let over = out.saturating_add(held).saturating_add(amount).saturating_sub(bound?);
+            (over > 0).then_some(over)
+        };
+        if let Some(over) = over(self.daily.count(now), self.bounds.day) {
+            return Err((self.bounds.kinds[1], self.daily.frees(over, now)));
+        }
+        if let Some(over) = over(self.minute.count(now.mono), self.bounds.minute) {
+            return Err((self.bounds.kinds[0], self.minute.frees(over)));
+        }
+        if let Some((burst, log)) = self.bounds.burst.zip(self.burst.as_mut())
+            && let Some(over) = over(log.count(now.mono), Some(burst.requests))
+        {
+            return Err((QuotaKind::Burst, log.frees(over)));
+        }
+        Ok(())
+    }
+
+    /// How many units the store has to grant before so many can be taken.
+    pub(super) fn missing(&self, amount: u64) -> u64 {
+        self.tightest().map_or(0, |_| amount.saturating_sub(self.granted))
+    }
+
+    /// Sets units aside for an attempt.
+    pub(super) fn take(&mut self, amount: u64) {
+        self.out = self.out.saturating_add(amount);
+        self.granted = self.granted.saturating_sub(amount);
+    }
+
+    /// Gives back what was set aside and not spent.
+    pub(super) fn give_back(&mut self, amount: u64) {
+        self.out = self.out.saturating_sub(amount);
+    }
+
+    /// Of `reserved` units that were set aside, so many were spent at `at` (ms, monotonic). What is more than was set aside
+    /// and more than a window holds is an overshoot, which the next windows pay for.
+    pub(super) fn spend(&mut self, reserved: u64, spent: u64, at: u64, now: Now) {
+        self.give_back(reserved);
+        let (out, unforeseen) = (self.out, spent.saturating_sub(reserved));
+        let overshoot = |held: u64, bound: Option<u64>| {
+            let total = held.saturating_add(out).saturating_add(spent);
+            bound.map_or(0, |bound| total.saturating_sub(bound).min(unforeseen))
+        };
+        let bound = self.bounds.minute;
+        let carried = overshoot(self.minute.count(now.mono).saturating_add(self.elsewhere.minute), bound);
+        self.minute.insert(at, spent - carried, bound);
+        self.minute.carry(at, carried, bound);
+        let bound = self.bounds.day;
+        let carried = overshoot(self.daily.count(now).saturating_add(self.elsewhere.day), bound);
+        self.daily.insert(at, spent - carried, bound);
+        self.daily.carry(at, carried, bound);
+        if let Some((burst, log)) = self.bounds.burst.zip(self.burst.as_mut()) {
+            log.insert(at, spent, Some(burst.requests));
+        }
+    }
+
+    /// Takes back a unit that was spent at `at`.
+    pub(super) fn refund(&mut self, at: u64, now: Now) {
+        self.minute.remove(at, 1, self.bounds.minute);
+        self.daily.remove(at, self.bounds.day, now);
+        if let Some((burst, log)) = self.bounds.burst.zip(self.burst.as_mut()) {
+            log.remove(at, 1, Some(burst.requests));
+        }
+    }
+
+    /// How many units are drawn from the store at a time: a fiftieth of the tightest bound, since a crash loses as many;
+    /// `None` where nothing is bounded, and so nothing need be on disk before it is used.
+    pub(super) fn block(&self) -> Option<u64> {
+        Some((self.tightest()? / 50).clamp(1, self.bounds.most))
+    }
+
+    /// How many units the store is to be asked for: as many as `needed`, or what makes a block again when half of it is
+    /// used, so that requests rarely wait for it. (A block of one is not asked for ahead: of a small limit every unit
+    /// counts, and a crash would cost it.)
+    pub(super) fn wants(&self, needed: Option<u64>) -> u64 {
+        let Some(block) = self.block() else { return 0 };
+        let wanted = match needed {
+            Some(needed) => needed.max(block),
+            None if block > 1 && self.granted <= block / 2 => block,
+            None => 0,
+        };
+        wanted.saturating_sub(self.granted)
+    }
+
+    /// The store answered: so many of the units that it was asked for are ours.
+    pub(super) fn granted(&mut self, units: u64) {
+        self.granted = self.granted.saturating_add(units.min(self.reserving));
+        self.reserving = 0;
+    }
+
+    /// What is counted, as the store keeps it. What is on the way stands among the granted: when it will be spent is
+    /// open, so after a crash it counts as of then.
+    pub(super) fn record(&mut self, now: Now) -> CountRecord {
+        self.minute.count(now.mono);
+        let mut record = CountRecord {
+            log: self.minute.saved(now),
+            granted: self.granted.saturating_add(self.reserving).saturating_add(self.out),
+            ..CountRecord::default()
+        };
+        self.daily.save(&mut record, now);
+        record
+    }
+
+    /// A record with the units of others besides.
+    pub(super) fn with_others(&self, mut record: CountRecord, now: Now) -> CountRecord {
+        match record.day_end {
+            0 => record.day_log.push((now.wall, self.elsewhere.day)),
+            _ => record.used_today = record.used_today.saturating_add(self.elsewhere.day),
+        }
+        record
+    }
+
+    /// Units in the last minute and today, those on the way and those of others included.
+    pub(super) fn usage(&mut self, now: Now) -> (u64, u64) {
+        let Elsewhere { minute, day } = self.elsewhere;
+        let held = (self.minute.count(now.mono), self.daily.count(now));
+        (held.0.saturating_add(self.out).saturating_add(minute), held.1.saturating_add(self.out).saturating_add(day))
+    }
+
+    /// When a day begins anew, at the latest (ms, monotonic).
+    pub(super) fn day_ends(&self, now: Now) -> u64 {
+        self.daily.ends(now)
+    }
+
+    /// Is anything on the way, or granted?
+    pub(super) fn holds_anything(&self) -> bool {
+        self.out > 0 || self.granted > 0
+    }
+}

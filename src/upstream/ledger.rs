@@ -1,0 +1,317 @@
+//! One quota with its store: draws units before they are used, renews what was lent, and wakes those who wait for it.
+//!
+//! All ledgers live on the thread of the core actors. That of a group is used by several upstreams' actors: each step of
+//! an admission is done before another begins, so all quotas of an attempt agree at once.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::books::Clock;
+use super::messages::{QuotaStatus, Refusal};
+use super::quota::{Quota, Share, Spent};
+use crate::config::Reset;
+use crate::persistence::{Ask, PersistenceActor, QuotaRecord, Reserve, Restore, Save, SharedGrant, Units};
+use crate::types::{Limits, Now, QuotaId, Uptime, WriteStamp};
+
+/// How long after a failed reservation the store is asked again (ms).
+const STORE_RETRY_MS: u64 = 1_000;
+
+/// How long a slot that came free is kept from other servers, in case it is wanted here again.
+const SLOT_KEPT: Duration = Duration::from_millis(100);
+
+/// A quota and its store.
+#[derive(Clone)]
+pub(super) struct Ledger(Rc<Inner>);
+
+struct Inner {
+    id: QuotaId,
+    quota: RefCell<Quota>,
+    clock: Rc<Clock>,
+    persistence: Addr<PersistenceActor>,
+    shared: bool,
+    /// The saved counts are here.
+    ready: Cell<bool>,
+    /// The last reservation failed.
+    failing: Cell<bool>,
+    /// Told when the store has answered.
+    waiting: RefCell<Vec<oneshot::Sender<()>>>,
+    /// Of a shared quota: the counts of an earlier life, which a store that has forgotten is to be told.
+    remembered: RefCell<Option<QuotaRecord>>,
+    epoch: RefCell<Option<String>>,
+    /// Something was taken since the lease was last renewed.
+    active: Cell<bool>,
+    renewal_planned: Cell<bool>,
+}
+
+/// What [`admit`] says.
+pub(super) enum Admission {
+    /// Counted. The stamp is to be set when the request is written; the shares, one for each ledger, are to be settled.
+    Admitted(WriteStamp, Vec<Share>),
+    /// A store has to answer first; ask again when it has.
+    Wait(oneshot::Receiver<()>),
+    /// A quota is used up, or can't be relied on.
+    Refused(Refusal),
+}
+
+/// Counts one attempt of so many tokens in all `ledgers`, or in none.
+pub(super) fn admit(ledgers: &[Ledger], demand: u64, now: Now) -> Admission {
+    if let Some(opening) = ledgers.iter().find(|ledger| !ledger.0.ready.get()) {
+        return Admission::Wait(opening.woken());
+    }
+    if let Err(refusal) = room(ledgers, demand, now) {
+        ledgers.iter().for_each(|ledger| ledger.ask_again(demand));
+        return Admission::Refused(refusal);
+    }
+    let lacking: Vec<&Ledger> = ledgers.iter().filter(|ledger| ledger.0.quota.borrow().lacks(demand)).collect();
+    if lacking.iter().any(|ledger| ledger.0.failing.get()) {
+        return Admission::Refused(Refusal::StoreUnavailable { until: now.mono + STORE_RETRY_MS });
+    }
+    for ledger in &lacking {
+        ledger.reserve(Some(demand));
+    }
+    if let Some(first) = lacking.first() {
+        return Admission::Wait(first.woken());
+    }
+    let begin_by = ledgers.iter().map(|ledger| ledger.0.quota.borrow().begin_by()).min();
+    let stamp = WriteStamp::to_begin_by(begin_by.unwrap_or(u64::MAX));
+    let shares = ledgers.iter().map(|ledger| ledger.take(&stamp, demand)).collect();
+    Admission::Admitted(stamp, shares)
+}
+
+/// Is there room for one more attempt in all `ledgers`? If not: why, in the one that frees last.
+pub(super) fn room(ledgers: &[Ledger], demand: u64, now: Now) -> Result<(), Refusal> {
+    let refusals = ledgers.iter().filter_map(|ledger| ledger.with(now, |quota, now| quota.room(demand, now)).err());
+    refusals.max_by_key(|refusal| refusal.until().unwrap_or(u64::MAX)).map_or(Ok(()), Err)
+}
+
+impl Ledger {
+    /// Opens a quota: its saved counts are on the way.
+    pub(super) fn open(
+        id: QuotaId,
+        (limits, reset): (Limits, &Reset),
+        (clock, persistence, shared): (Rc<Clock>, Addr<PersistenceActor>, bool),
+    ) -> Ledger {
+        let quota = RefCell::new(Quota::restore(limits, reset, (None, shared), clock.now()));
+        let ledger = Ledger(Rc::new(Inner {
+            id,
+            quota,
+            clock,
+            persistence,
+            shared,
+            ready: Cell::new(false),
+            failing: Cell::new(false),
+            waiting: RefCell::default(),
+            remembered: RefCell::default(),
+            epoch: RefCell::default(),
+            active: Cell::new(false),
+            renewal_planned: Cell::new(false),
+        }));
+        actix::spawn(ledger.clone().restore());
+        ledger
+    }
+
+    async fn restore(self) {
+        let asked = self.0.persistence.send(Restore(self.0.id.clone())).await;
+        // Without an answer the process is about to stop: nothing is admitted on a guess.
+        let Ok(saved) = asked else { return };
+        let now = self.0.clock.now();
+        if self.0.shared {
+            // What is used of it the store knows; what is kept here is for a store that has forgotten.
+            *self.0.remembered.borrow_mut() = saved.record;
+        } else {
+            let mut quota = self.0.quota.borrow_mut();
+            let record = match saved.lost {
+                true => Some(Quota::spent(&quota.limits, now)),
+                false => saved.record.map(|record| record.by_the_clock_of(now, Uptime::read().as_ref())),
+            };
+            quota.take_up(record.as_ref(), now);
+        }
+        self.0.ready.set(true);
+        if saved.lost {
+            // So that the next start knows it too.
+            self.save();
+        }
+        self.wake();
+    }
+
+    /// New limits.
+    pub(super) fn reconfigure(&self, limits: Limits, reset: &Reset) {
+        self.with(Now::read(), |quota, now| quota.reconfigure(limits, reset, now));
+    }
+
+    /// Looks at the quota, by the clock that it goes by.
+    pub(super) fn with<T>(&self, now: Now, look: impl FnOnce(&mut Quota, Now) -> T) -> T {
+        look(&mut self.0.quota.borrow_mut(), self.0.clock.at(now))
+    }
+
+    /// Are they one and the same?
+    pub(super) fn is(&self, other: &Ledger) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn take(&self, stamp: &WriteStamp, demand: u64) -> Share {
+        let share = self.0.quota.borrow_mut().take(stamp, demand);
+        self.0.active.set(true);
+        self.reserve(None);
+        share
+    }
+
+    /// Closes an attempt's account.
+    pub(super) fn settle(&self, share: &Share, spent: Spent, now: Now) {
+        let slots = self.with(now, |quota, now| {
+            quota.settle(share, spent, now);
+            quota.limits.max_concurrent.is_some()
+        });
+        if self.0.shared && slots {
+            self.0.active.set(false);
+            self.plan_renewal(SLOT_KEPT);
+        }
+    }
+
+    /// For `/v1/status`.
+    pub(super) fn status(&self, model: Option<Arc<str>>, now: Now) -> QuotaStatus {
+        self.with(now, |quota, now| QuotaStatus {
+            id: self.0.id.clone(),
+            model,
+            limits: quota.limits,
+            refusal: quota.room(1, now).err().map(|refusal| refusal.dated(now)),
+            requests: quota.requests.usage(now),
+            tokens: quota.tokens.usage(now),
+        })
+    }
+
+    /// What is to be kept of it.
+    pub(super) fn record(&self) -> (QuotaId, QuotaRecord) {
+        let epoch = self.0.epoch.borrow().clone();
+        let record = self.with(Now::read(), |quota, now| match self.0.shared {
+            true => QuotaRecord { epoch, ..quota.remembered(now) },
+            false => quota.record(now).marked(Uptime::read()),
+        });
+        (self.0.id.clone(), record)
+    }
+
+    fn save(&self) {
+        self.0.persistence.do_send(Save { quotas: vec![self.record()], tokens: Vec::new() });
+    }
+
+    /// The process stops: gives back what is granted and not used, and saves exact counts.
+    pub(super) async fn close(self) {
+        self.0.quota.borrow_mut().release_grant();
+        if self.0.shared {
+            let last = self.with(Now::read(), |quota, now| quota.renew(false, now));
+            if let Some(record) = last {
+                self.clone().ask(Units::default(), Units::default(), record).await;
+            }
+        }
+        self.save();
+    }
+
+    /// Resolves when the store has answered.
+    fn woken(&self) -> oneshot::Receiver<()> {
+        let (tell, told) = oneshot::channel();
+        self.0.waiting.borrow_mut().push(tell);
+        told
+    }
+
+    fn wake(&self) {
+        for waiting in self.0.waiting.take() {
+            // Who has left is not woken.
+            let _ = waiting.send(());
+        }
+    }
+
+    /// Draws units from the store when it is time to: `needs` are the tokens of an attempt that can't go out before. Says
+    /// whether the store is asked.
+    fn reserve(&self, needs: Option<u64>) -> bool {
+        let asked = self.with(Now::read(), |quota, now| quota.reserve(needs, now));
+        let asks = asked.is_some();
+        if let Some((wanted, needed, record)) = asked {
+            actix::spawn(self.clone().ask(wanted, needed, record));
+        }
+        asks
+    }
+
+    /// A shared quota is used up by others, who may have given back.
+    fn ask_again(&self, demand: u64) {
+        if self.with(Now::read(), |quota, now| quota.may_ask_again(now)) {
+            self.reserve(Some(demand));
+        }
+    }
+
+    async fn ask(self, wanted: Units, needed: Units, record: QuotaRecord) {
+        let asked = Now::read().mono;
+        let (limits, slots) = self.with(Now::read(), |quota, _| (quota.limits, quota.slots()));
+        let (id, remembered) = (self.0.id.clone(), self.0.remembered.borrow().clone());
+        let record = record.marked(Uptime::read());
+        let ask = Ask { id, limits, record, wanted, needed, slots, remembered };
+        let grant = self.0.persistence.send(Reserve(Box::new(ask))).await.ok().and_then(Result::ok);
+        if let Some(told) = grant.as_ref().and_then(|grant| grant.shared.as_ref()) {
+            self.learn(told);
+        }
+        self.0.quota.borrow_mut().answered(grant.as_ref(), asked);
+        self.0.failing.set(grant.is_none());
+        if grant.is_none() {
+            let ledger = Rc::downgrade(&self.0);
+            actix::spawn(later(Duration::from_millis(STORE_RETRY_MS), ledger, |ledger| ledger.retry()));
+        }
+        self.wake();
+    }
+
+    /// Asks the store again, which did not answer the last time.
+    fn retry(&self) {
+        let asks = match self.0.shared && self.0.quota.borrow().holds_anything() {
+            true => self.renew(true),
+            false => self.reserve(Some(1)),
+        };
+        // If there is nothing to ask it for, the next attempt finds out whether it works again.
+        self.0.failing.set(asks);
+    }
+
+    /// Tells a shared store what is used and held. Says whether it is asked.
+    fn renew(&self, keep: bool) -> bool {
+        let record = self.with(Now::read(), |quota, now| quota.renew(keep, now));
+        let asks = record.is_some();
+        if let Some(record) = record {
+            actix::spawn(self.clone().ask(Units::default(), Units::default(), record));
+        }
+        asks
+    }
+
+    /// Takes in what a shared store tells besides.
+    fn learn(&self, told: &SharedGrant) {
+        self.0.clock.set(told.wall);
+        *self.0.epoch.borrow_mut() = Some(told.epoch.clone());
+        if told.lasts_ms > 0 {
+            self.0.remembered.take();
+            self.save();
+            self.plan_renewal(Duration::from_millis(told.lasts_ms / 3));
+        }
+    }
+
+    /// What is lent is renewed in time, or given back if nobody used any of it lately.
+    fn plan_renewal(&self, after: Duration) {
+        if self.0.renewal_planned.replace(true) {
+            return;
+        }
+        actix::spawn(later(after, Rc::downgrade(&self.0), move |ledger| {
+            ledger.0.renewal_planned.set(false);
+            let keep = ledger.0.active.replace(false);
+            if ledger.0.quota.borrow().holds_anything() && !ledger.renew(keep) {
+                ledger.plan_renewal(after);
+            }
+        }));
+    }
+}
+
+/// Does something later, if the ledger is still there.
+async fn later(after: Duration, ledger: Weak<Inner>, then: impl FnOnce(Ledger)) {
+    actix::clock::sleep(after).await;
+    if let Some(ledger) = ledger.upgrade() {
+        then(Ledger(ledger));
+    }
+}
