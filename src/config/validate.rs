@@ -10,8 +10,8 @@ use url::Url;
 use super::base_url;
 use super::file::{ApiFile, OneOrMany, RetryFile, ServerFile, StoreFile, TimeoutsFile};
 use super::load::{Overrides, Problem};
-use super::typed::Typed;
 use super::quotas::count_on;
+use super::typed::Typed;
 use super::{ApiConfig, ApiKey, Config, Models, QueueConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts};
 use crate::types::ApiId;
 

@@ -44,7 +44,12 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
 fn refusal<'a>(report: &'a ApiReport, model: &str) -> Option<&'a (Refusal, Option<i64>)> {
     let own_name = report.status.config.mapping.get(model).map_or(model, |own| own);
     let of_model = report.status.quotas.iter().filter(|quota| quota.model.as_deref() == Some(own_name));
-    report.status.refusal.iter().chain(of_model.filter_map(|quota| quota.refusal.as_ref())).max_by_key(|(_, until)| *until)
+    report
+        .status
+        .refusal
+        .iter()
+        .chain(of_model.filter_map(|quota| quota.refusal.as_ref()))
+        .max_by_key(|(_, until)| *until)
 }
 
 fn serves(report: &ApiReport, model: &str) -> bool {

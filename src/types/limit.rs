@@ -121,14 +121,8 @@ pub enum QuotaKind {
 
 impl QuotaKind {
     /// Every kind.
-    pub const ALL: [QuotaKind; 6] = [
-        QuotaKind::Rpm,
-        QuotaKind::Rpd,
-        QuotaKind::Tpm,
-        QuotaKind::Tpd,
-        QuotaKind::Burst,
-        QuotaKind::Concurrency,
-    ];
+    pub const ALL: [QuotaKind; 6] =
+        [QuotaKind::Rpm, QuotaKind::Rpd, QuotaKind::Tpm, QuotaKind::Tpd, QuotaKind::Burst, QuotaKind::Concurrency];
 
     /// The word for it in `/v1/status` and in errors.
     pub fn as_str(self) -> &'static str {

@@ -73,10 +73,9 @@ impl Refusal {
         match self {
             Refusal::QuotaExhausted { .. } => true,
             Refusal::CoolingDown { reason, .. } => *reason == FailureClass::RateLimited,
-            Refusal::BreakerOpen { .. }
-            | Refusal::StoreUnavailable { .. }
-            | Refusal::Disabled
-            | Refusal::Retiring => false,
+            Refusal::BreakerOpen { .. } | Refusal::StoreUnavailable { .. } | Refusal::Disabled | Refusal::Retiring => {
+                false
+            }
         }
     }
 

@@ -39,8 +39,12 @@ fn status_tells_what_each_upstream_is_and_does() {
         assert_eq!((&api["id"], &api["name"], &api["enabled"]), (&json!("a"), &json!("API a"), &json!(true)));
         assert_eq!((&api["available"], &api["temporarilyDisabled"]), (&json!(true), &json!(false)));
         assert_eq!((&api["errorCount"], &api["unavailableReason"]), (&json!(0), &json!(null)));
-        assert_eq!(api["limits"], json!({ "rpm": 60, "rpd": -1 }));
-        assert_eq!(api["usage"], json!({ "rpm": 2, "rpd": 2 }), "what is under way is counted");
+        assert_eq!(api["limits"], json!({ "rpm": 60, "rpd": -1, "tpm": -1, "tpd": -1 }));
+        assert_eq!(
+            (&api["usage"]["rpm"], &api["usage"]["rpd"]),
+            (&json!(2), &json!(2)),
+            "what is under way is counted"
+        );
         assert!(api["latency"]["totalMs"].is_u64() && api["latency"]["firstTokenMs"].is_u64(), "{api}");
         assert!(status["config"]["hash"].is_string() && status["config"]["loadedAt"].is_string());
         assert!(status["config"]["lastError"].is_null());

@@ -94,7 +94,8 @@ fn minus_one_and_nothing_are_no_limit() {
     let app = App::start(&config);
     assert_eq!(burst(&app, 100), (100, 0));
     let api = app.status_of("a");
-    assert_eq!((&api["limits"], &api["usage"]), (&json!({ "rpm": -1, "rpd": -1 }), &json!({ "rpm": 100, "rpd": 100 })));
+    assert_eq!(api["limits"], json!({ "rpm": -1, "rpd": -1, "tpm": -1, "tpd": -1 }));
+    assert_eq!(app.usage_of("a"), (100, 100));
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn after_a_clean_stop_all_counts_are_exact() {
     eventually("all are counted", || tokens(&app)["a"]["requests"] == 30);
     let before = tokens(&app);
     let app = app.stop_and_restart();
-    assert_eq!(app.status_of("a")["usage"], json!({ "rpm": 30, "rpd": 30 }));
+    assert_eq!(app.usage_of("a"), (30, 30));
     assert_eq!(tokens(&app), before);
 }
 
@@ -64,7 +64,7 @@ fn of_a_small_limit_no_unit_is_lost_by_a_kill() {
     assert_eq!((app.chat().status, app.chat().status), (200, 200));
     eventually("both are settled", || app.status_of("a")["inFlight"] == 0);
     let app = app.kill_and_restart();
-    assert_eq!(app.status_of("a")["usage"], json!({ "rpm": 2, "rpd": 2 }));
+    assert_eq!(app.usage_of("a"), (2, 2));
     assert_eq!((app.chat().status, app.chat().status), (200, 429));
 }
 
@@ -78,7 +78,7 @@ fn an_upstream_without_limits_keeps_its_counts_too() {
     eventually("all are counted", || tokens(&app)["a"]["requests"] == 5);
     std::thread::sleep(std::time::Duration::from_millis(100));
     let app = app.kill_and_restart();
-    assert_eq!(app.status_of("a")["usage"], json!({ "rpm": 5, "rpd": 5 }));
+    assert_eq!(app.usage_of("a"), (5, 5));
     assert_eq!(tokens(&app)["a"]["requests"], 5);
 }
 
@@ -229,7 +229,7 @@ fn a_damaged_store_begins_at_zero_if_that_is_wanted() {
     assert!(wary.log().contains("is damaged") && wary.log().contains("--fresh begins at zero"), "{}", wary.log());
     assert_eq!(wary.stop_and_restart().chat().status, 429, "the next start knows it too");
     let fresh = damaged(&["--fresh"]);
-    assert_eq!(fresh.status_of("a")["usage"], json!({ "rpm": 0, "rpd": 0 }));
+    assert_eq!(fresh.usage_of("a"), (0, 0));
     assert_eq!(fresh.chat().status, 200);
 }
 

@@ -145,6 +145,13 @@ impl App {
         apis.into_iter().find(|api| api["id"] == id).unwrap_or_else(|| panic!("no {id} in {status:#}"))
     }
 
+    /// Requests of an upstream in the last minute and today.
+    pub fn usage_of(&self, id: &str) -> (u64, u64) {
+        let usage = self.status_of(id)["usage"].clone();
+        let of = |window: &str| usage[window].as_u64().expect("a count");
+        (of("rpm"), of("rpd"))
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         self.log.lock().expect("whole").clone()
