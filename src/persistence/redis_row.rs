@@ -52,9 +52,9 @@ impl Memory {
         let since = |counts: &CountRecord, wanted: u64, told: Option<&CountRecord>| {
             let mut own = counts.clone();
             own.granted = own.granted.saturating_sub(wanted);
-            let (Some(told), Some(at)) = (told, self.told.as_ref().map(|told| told.saved_wall)) else { return own };
-            own.log.retain(|(wall, _)| *wall > at);
-            own.day_log.retain(|(wall, _)| *wall > at);
+            let Some(told) = told else { return own };
+            own.log = without(&own.log, &told.log, ask.record.saved_wall - guarded(60_000) as i64);
+            own.day_log = without(&own.day_log, &told.day_log, ask.record.saved_wall - guarded(86_400_000) as i64);
             if own.day_end == told.day_end {
                 own.used_today = own.used_today.saturating_sub(told.used_today);
                 own.carried = own.carried.saturating_sub(told.carried);
@@ -67,6 +67,17 @@ impl Memory {
             since(&ask.record.tokens, ask.wanted.tokens, told.map(|told| &told.tokens)),
         )
     }
+}
+
+/// A log, oldest first, without what was told of it already and is not older than `since`.
+fn without(log: &[(i64, u64)], told: &[(i64, u64)], since: i64) -> Vec<(i64, u64)> {
+    let mut left: u64 = told.iter().filter(|(at, _)| *at > since).map(|(_, count)| count).sum();
+    let later = log.iter().map(|(at, count)| {
+        let known = left.min(*count);
+        left -= known;
+        (*at, count - known)
+    });
+    later.filter(|(_, count)| *count > 0).collect()
 }
 
 fn used_in_day(counts: &CountRecord) -> u64 {

@@ -250,10 +250,10 @@ impl Ledger {
         let record = record.marked(Uptime::read());
         let ask = Ask { id, limits, record, wanted, needed, slots, remembered };
         let grant = self.0.persistence.send(Reserve(Box::new(ask))).await.ok().and_then(Result::ok);
+        self.0.quota.borrow_mut().answered(grant.as_ref(), asked);
         if let Some(told) = grant.as_ref().and_then(|grant| grant.shared.as_ref()) {
             self.learn(told);
         }
-        self.0.quota.borrow_mut().answered(grant.as_ref(), asked);
         self.0.failing.set(grant.is_none());
         if grant.is_none() {
             let ledger = Rc::downgrade(&self.0);

@@ -26,8 +26,8 @@ pub(super) struct State {
     cooldown: Cooldown,
     latency: Latency,
     tokens: TokenStats,
-    /// Tokens that an answer takes: a moving average.
-    typical_completion: u64,
+    /// Tokens that an answer takes: a moving average, once one was seen.
+    typical_completion: Option<u64>,
     in_flight: u32,
     errors_in_a_row: u32,
     last_failure: Option<(i64, FailureClass, String)>,
@@ -45,7 +45,7 @@ impl State {
             cooldown: Cooldown::default(),
             latency: Latency::default(),
             tokens,
-            typical_completion: TYPICAL_COMPLETION,
+            typical_completion: None,
             in_flight: 0,
             errors_in_a_row: 0,
             last_failure: None,
@@ -55,7 +55,7 @@ impl State {
 
     /// What a request may cost here, in tokens.
     pub(super) fn demand(&self, profile: &Profile) -> u64 {
-        profile.demand.tokens(self.typical_completion)
+        profile.demand.tokens(self.typical_completion.unwrap_or(TYPICAL_COMPLETION))
     }
 
     /// An attempt goes out. Returns whether it is the probe of a rest that is over.
@@ -175,7 +175,8 @@ impl State {
     fn count_tokens(&mut self, settlement: &Settlement, now: Now) -> TokenChange {
         let at = self.moment(now);
         if let Some(Usage { completion, .. }) = settlement.usage {
-            self.typical_completion = (self.typical_completion.saturating_mul(7).saturating_add(completion)) / 8;
+            let before = self.typical_completion.unwrap_or(completion);
+            self.typical_completion = Some(before.saturating_mul(7).saturating_add(completion).div_ceil(8));
         }
         self.tokens.record(settlement.usage, at);
         let (hour, day) = self.tokens.at(at);

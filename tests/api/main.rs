@@ -17,6 +17,7 @@ mod endpoints;
 mod limits;
 mod persistence;
 mod reload;
+mod replicas;
 mod retry;
 mod routing;
 mod sdk;

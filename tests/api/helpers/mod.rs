@@ -2,11 +2,13 @@
 
 mod app;
 mod client;
+mod redis;
 mod tls;
 mod upstream;
 
 pub use app::{App, KEY, Launch, config_of, scratch};
 pub use client::{Client, Response};
+pub use redis::Redis;
 pub use tls::Tls;
 pub use upstream::{Received, Reply, Step, Upstream};
 

@@ -1,0 +1,295 @@
+//! Several servers that share their limits by way of a real `redis-server`: never over, whatever becomes of it or of them.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::helpers::{App, Redis, Reply, Upstream, config_of, eventually, within};
+
+/// A configuration with one upstream, limits, and a shared store.
+fn shared(redis: &Redis, upstream: &Upstream, limits: &Value) -> Value {
+    let mut config = config_of(&[upstream]);
+    config["store"] = json!({ "url": redis.url(), "prefix": "pool" });
+    let api = config["apis"][0].as_object_mut().expect("an API");
+    api.extend(limits.as_object().expect("fields").clone());
+    config
+}
+
+fn three(config: &Value) -> Vec<App> {
+    (0..3).map(|_| App::start(config)).collect()
+}
+
+/// Asks each server `n` times, from two clients each. Returns how many requests were served; none may take longer than a
+/// second and a half.
+fn ask_all(apps: &[App], n: usize) -> usize {
+    let served = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for app in apps.iter().flat_map(|app| [app, app]) {
+            scope.spawn(|| {
+                for _ in 0..n / 2 {
+                    ask(app, &served);
+                }
+            });
+        }
+    });
+    served.into_inner()
+}
+
+/// Asks once. Returns the status.
+fn ask(app: &App, served: &AtomicUsize) -> u16 {
+    let start = Instant::now();
+    let status = app.chat().status;
+    assert!([200, 429, 503].contains(&status), "{status}");
+    assert!(start.elapsed() < Duration::from_millis(1_500), "{status} after {:?}", start.elapsed());
+    served.fetch_add(usize::from(status == 200), Ordering::Relaxed);
+    status
+}
+
+/// Asks all servers for as long as `meanwhile` takes. Returns how many requests were served.
+fn under_load(apps: &[App], meanwhile: impl FnOnce()) -> usize {
+    let (served, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for app in apps.iter().flat_map(|app| [app, app]) {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    ask(app, &served);
+                    std::thread::sleep(Duration::from_millis(4));
+                }
+            });
+        }
+        meanwhile();
+        done.store(true, Ordering::Relaxed);
+    });
+    served.into_inner()
+}
+
+fn pause(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
+}
+
+#[test]
+fn three_servers_share_every_limit_exactly() {
+    let redis = Redis::start();
+    let burst = json!({ "burst": { "requests": 60, "seconds": 60 } });
+    for limits in [json!({ "rpd": 60 }), json!({ "rpm": 60 }), json!({ "rpd": 60, "reset": "rolling" }), burst] {
+        let upstream = Upstream::always(Reply::chat("hi"));
+        let apps = three(&shared(&redis, &upstream, &limits));
+        assert_eq!(ask_all(&apps, 40), 60, "{limits}");
+        assert_eq!(upstream.calls(), 60, "{limits}");
+        redis.ask("FLUSHALL");
+    }
+}
+
+#[test]
+fn blocks_of_a_large_limit_are_all_used() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let apps = three(&shared(&redis, &upstream, &json!({ "rpd": 500 })));
+    while ask_all(&apps, 240) > 0 {}
+    assert_eq!(upstream.calls(), 500);
+    let refused = apps[0].chat();
+    assert_eq!(refused.json()["error"]["details"][0]["reason"], "rpd");
+    let usage = apps.iter().map(|app| app.usage_of("a").1).collect::<Vec<_>>();
+    assert!(usage.contains(&500), "one of them was told of all: {usage:?}");
+}
+
+#[test]
+fn requests_at_the_same_time_are_shared_and_freed() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi").held());
+    let apps = three(&shared(&redis, &upstream, &json!({ "maxConcurrent": 3 })));
+    std::thread::scope(|scope| {
+        for app in apps.iter().flat_map(|app| [app; 4]) {
+            scope.spawn(|| assert!([200, 429].contains(&app.chat().status)));
+        }
+        eventually("three are under way", || upstream.calls() == 3);
+        let refused = apps[0].chat().json();
+        assert_eq!(refused["error"]["details"][0]["reason"], "concurrency");
+        upstream.release();
+    });
+    assert_eq!(upstream.calls(), 3);
+    for app in &apps {
+        eventually("a slot is free again", || app.chat().status == 200);
+    }
+}
+
+#[test]
+fn tokens_and_groups_are_shared_too() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    // Seven tokens each, as the answers say.
+    let apps = three(&shared(&redis, &upstream, &json!({ "quotaGroup": "g", "tpd": 700 })));
+    let mut served = 0;
+    within(Duration::from_secs(20), "what is left is not enough for one", || {
+        let more = ask_all(&apps, 20);
+        served += more;
+        // What one of them has left over goes back after a while.
+        pause(300);
+        more == 0
+    });
+    assert!((90..=100).contains(&served), "{served} of 100");
+    assert_eq!(served, upstream.calls());
+}
+
+#[test]
+fn a_clean_stop_gives_back_what_is_not_used_and_so_does_idling() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let config = shared(&redis, &upstream, &json!({ "rpd": 1_000 }));
+    let (first, second) = (App::start(&config), App::start(&config));
+    assert_eq!((first.chat().status, second.chat().status), (200, 200));
+    let used = |app: &App| {
+        // Each answer of the store tells what the others have.
+        app.chat();
+        app.usage_of("a").1
+    };
+    // The first one holds the rest of a block of 20, until it has not used any of it for a while.
+    within(Duration::from_secs(20), "what lies idle is given back", || {
+        pause(300);
+        used(&second) == upstream.calls() as u64
+    });
+    let first = first.stop_and_restart();
+    eventually("what was counted stays counted", || used(&first) == upstream.calls() as u64);
+    drop(first);
+}
+
+#[test]
+fn a_killed_server_takes_a_block_with_it_at_most() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut apps = three(&shared(&redis, &upstream, &json!({ "rpd": 1_000 })));
+    under_load(&apps[..2], || pause(300));
+    let before = upstream.calls();
+    std::thread::scope(|scope| {
+        let others = scope.spawn(|| under_load(&apps[1..], || pause(600)));
+        // Kills the first one in the middle of its work.
+        let first = &apps[0];
+        let doomed = scope.spawn(move || {
+            while first.client().try_request("POST", "/v1/chat/completions", br#"{"model":"m"}"#).is_ok() {}
+        });
+        pause(200);
+        first.signal("KILL");
+        doomed.join().expect("ends");
+        others.join().expect("ends")
+    });
+    assert!(upstream.calls() > before);
+    apps.remove(0);
+    while ask_all(&apps, 40) > 0 {}
+    let calls = upstream.calls();
+    assert!((1_000 - 20 - 1..=1_000).contains(&calls), "{calls} of 1000, and a block is 20");
+}
+
+#[test]
+fn a_store_that_is_killed_and_comes_back_with_what_it_kept_loses_nothing() {
+    let mut redis = Redis::that_keeps();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let other = Upstream::always(Reply::chat("unlimited"));
+    let mut config = config_of(&[&upstream, &other]);
+    config["store"] = json!({ "url": redis.url() });
+    config["apis"][0]["rpd"] = json!(1_000);
+    config["apis"][1]["models"] = json!(["free"]);
+    let apps = three(&config);
+    under_load(&apps, || pause(200));
+    let served = under_load(&apps, || {
+        redis.kill();
+        eventually("what is lent is used up", || apps.iter().all(|app| app.chat().status == 503));
+        let refused = apps[0].chat();
+        assert!(refused.header("retry-after").is_some());
+        assert_eq!(refused.json()["error"]["details"][0]["reason"], "store");
+        let free = json!({ "model": "free", "messages": [] });
+        assert_eq!(
+            apps[0].client().post("/v1/chat/completions", &free).status,
+            200,
+            "what has no limit needs no store"
+        );
+    });
+    assert!(served > 0, "what was lent is spent");
+    let _redis = redis.start_again();
+    within(Duration::from_secs(20), "it comes back by itself", || {
+        pause(50);
+        apps.iter().all(|app| app.chat().status == 200)
+    });
+    while ask_all(&apps, 100) > 0 {}
+    let calls = upstream.calls();
+    assert!((1_000 - 60..=1_000).contains(&calls), "{calls} of 1000");
+}
+
+#[test]
+fn a_store_that_is_stopped_stalls_nobody() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let apps = three(&shared(&redis, &upstream, &json!({ "rpd": 300 })));
+    under_load(&apps, || {
+        pause(100);
+        redis.signal("STOP");
+        pause(3_000);
+        redis.signal("CONT");
+    });
+    within(Duration::from_secs(5), "it comes back by itself", || apps.iter().all(|app| app.chat().status == 200));
+    while ask_all(&apps, 40) > 0 {}
+    let calls = upstream.calls();
+    assert!((300 - 18..=300).contains(&calls), "{calls} of 300");
+}
+
+#[test]
+fn a_store_that_forgets_everything_is_told_by_those_who_know() {
+    let redis = Redis::start();
+    for reset in ["rolling", "UTC"] {
+        let upstream = Upstream::always(Reply::chat("hi"));
+        let apps = three(&shared(&redis, &upstream, &json!({ "rpd": 300, "reset": reset })));
+        under_load(&apps, || {
+            eventually("it is in use", || upstream.calls() > 100);
+            redis.ask("FLUSHALL");
+            pause(500);
+        });
+        let before = upstream.calls();
+        assert!(before <= 100 + 60, "what is lent is spent, and no more granted: {before}");
+        let until: i64 = redis.ask("HGET pool:epoch closed").parse().expect("a time");
+        let closed_for = until - jiff::Timestamp::now().as_millisecond();
+        assert!((60_000..72_000).contains(&closed_for), "until the minute of before is over: {closed_for} ms");
+        let refused = apps[0].chat();
+        let after: i64 = refused.header("retry-after-ms").expect("told").parse().expect("ms");
+        assert!((after - closed_for).abs() < 3_000, "{after} ms, not {closed_for}");
+        // One of those who know is gone for ever; then the wait is over.
+        let apps = &apps[1..];
+        redis.ask("HSET pool:epoch closed 0");
+        eventually("it comes back by itself", || apps.iter().all(|app| app.chat().status == 200));
+        while ask_all(apps, 40) > 0 {}
+        let calls = upstream.calls();
+        assert!((300 - 18..=300).contains(&calls), "{calls} of 300, {reset}");
+        redis.ask("FLUSHALL");
+    }
+}
+
+#[test]
+fn a_server_that_was_away_while_the_store_forgot_tells_what_it_knew() {
+    let mut redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = App::start(&shared(&redis, &upstream, &json!({ "rpd": 40, "reset": "UTC" })));
+    assert_eq!(ask_all(std::slice::from_ref(&app), 30), 30);
+    redis.kill();
+    let app = app.stop_and_restart();
+    let redis = redis.start_again();
+    eventually("the store is learning", || app.chat().status == 503 && redis.ask("HGET pool:epoch closed") != "$-1");
+    redis.ask("HSET pool:epoch closed 0");
+    eventually("it comes back by itself", || app.chat().status == 200);
+    while ask_all(std::slice::from_ref(&app), 10) > 0 {}
+    assert_eq!(upstream.calls(), 40);
+}
+
+#[test]
+fn a_store_with_a_password_that_is_wrong_is_told_without_it() {
+    let redis = Redis::start();
+    redis.ask("CONFIG SET requirepass right-7391");
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = shared(&redis, &upstream, &json!({ "rpd": 40 }));
+    let url = |password: &str| json!(redis.url().replace("redis://", &format!("redis://:{password}@")));
+    config["store"]["url"] = url("wrong-5820");
+    let app = App::start(&config);
+    assert_eq!(app.chat().status, 503);
+    eventually("it is told", || app.log().contains("the shared store does not answer"));
+    assert!(!app.log().contains("5820") && !app.banner().contains("5820"), "{}", app.log());
+    config["store"]["url"] = url("right-7391");
+    assert_eq!(App::start(&config).chat().status, 200);
+}
