@@ -19,14 +19,18 @@ const RULES: [(&str, &[&str]); 8] = [
 ];
 
 /// Rooms that are pure: no actix, no clock, no I/O.
-const PURE: [&str; 16] = [
+const PURE: [&str; 21] = [
     "types/usage.rs",
     "types/tokens.rs",
     "types/failure.rs",
     "types/operation.rs",
+    "upstream/account.rs",
     "upstream/window.rs",
+    "upstream/daily.rs",
     "upstream/day.rs",
+    "upstream/lease.rs",
     "upstream/quota.rs",
+    "upstream/quota/draw.rs",
     "upstream/breaker.rs",
     "upstream/cooldown.rs",
     "upstream/latency.rs",
@@ -36,6 +40,7 @@ const PURE: [&str; 16] = [
     "proxy/sse.rs",
     "proxy/stream.rs",
     "proxy/answer.rs",
+    "proxy/demand.rs",
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

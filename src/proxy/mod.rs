@@ -1,6 +1,7 @@
 //! The data path. The story of one request:
 //!
-//! 1. [`request`]: a peek at the body finds `model` and `stream`; the bytes stay as the client sent them.
+//! 1. [`request`]: a peek at the body finds `model` and `stream`, and what it may cost ([`demand`]); the bytes stay as
+//!    the client sent them.
 //! 2. [`mod@dispatch`]: the loop. Asks the scheduler for a permit, makes an attempt, and tries the next upstream if it failed.
 //! 3. [`exchange`]: one attempt with one upstream over [`transport`].
 //! 4. [`arrival`]: what came, judged, up to the point from which the client sees it. [`headers`], [`classify`], [`learn`]:
@@ -25,6 +26,7 @@ mod answer;
 mod arrival;
 mod body;
 mod classify;
+mod demand;
 mod discovery;
 mod dispatch;
 mod event;

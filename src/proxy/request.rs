@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::types::{Demand, Operation, Profile, tokens_of_text};
+use super::demand::demand;
+use crate::types::{Operation, Profile};
 
 /// A request of a client, understood as far as routing needs it.
 #[derive(Debug)]
@@ -57,14 +58,12 @@ struct Peek<'a> {
     stream: Option<bool>,
     #[serde(borrow, default = "absent")]
     stream_options: &'a RawValue,
-    /// What bounds the answer's tokens: of chat, of its older form, and of responses.
     #[serde(borrow, default = "absent")]
     max_completion_tokens: &'a RawValue,
     #[serde(borrow, default = "absent")]
     max_tokens: &'a RawValue,
     #[serde(borrow, default = "absent")]
     max_output_tokens: &'a RawValue,
-    /// How many answers are wanted.
     #[serde(borrow, default = "absent")]
     n: &'a RawValue,
 }
@@ -104,7 +103,8 @@ impl ClientRequest {
             true => usage_wish(text, peek.stream_options)?,
             false => UsageWish::Moot,
         };
-        let demand = demand(operation, text, &peek);
+        let bounds = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
+        let demand = demand(operation, text, bounds, peek.n.get());
         let profile = Profile { model: Arc::from(model), operation, demand };
         Ok(ClientRequest { profile, stream, headers, model_at, usage, body })
     }
@@ -134,28 +134,6 @@ impl ClientRequest {
         edits.sort_by_key(|(at, _)| at.start);
         splice(&self.body, &edits)
     }
-}
-
-/// What the request may cost. What a bound of the client's means is the upstream's to judge: one that can't be read is
-/// none.
-fn demand(operation: Operation, text: &str, peek: &Peek<'_>) -> Demand {
-    let number = |raw: &RawValue| raw.get().parse::<u64>().ok();
-    let bound = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].into_iter().find_map(number);
-    let completion = match operation.generates_text() {
-        true => bound.map(|bound| bound.saturating_mul(number(peek.n).unwrap_or(1).max(1))),
-        false => Some(0),
-    };
-    Demand { prompt: tokens_of_text(text.len() - attached(text)), completion }
-}
-
-/// Bytes of images and files that stand in a body: they cost tokens by their size in pixels, not in bytes.
-fn attached(text: &str) -> usize {
-    const MARK: &str = ";base64,";
-    let of = |at: usize| {
-        let data = text.get(at + MARK.len()..).unwrap_or_default();
-        memchr::memchr(b'"', data.as_bytes()).unwrap_or(data.len())
-    };
-    memchr::memmem::find_iter(text.as_bytes(), MARK).map(of).sum()
 }
 
 /// Where the client's body would have to change for the upstream to tell the usage of its stream.
@@ -269,29 +247,6 @@ mod tests {
             assert_eq!(sent(body, None), body);
             assert!(!parse(body).expect("valid").lacks_usage());
         }
-    }
-
-    #[test]
-    fn what_a_request_may_cost_is_seen_before_it_is_sent() {
-        let demand = |body: &str| parse(body).expect("valid").profile.demand;
-        let text = "x".repeat(4_000 - r#"{"model":"m","messages":""}"#.len());
-        let body = format!(r#"{{"model":"m","messages":"{text}"}}"#);
-        assert_eq!(demand(&body), Demand { prompt: 1_000, completion: None });
-        for (bound, completion) in [
-            (r#""max_tokens":70"#, Some(70)),
-            (r#""max_completion_tokens":30,"max_tokens":70,"n":3"#, Some(90)),
-            (r#""max_output_tokens":5,"n":0"#, Some(5)),
-            (r#""max_tokens":null"#, None),
-            (r#""max_tokens":"many""#, None),
-            (r#""max_tokens":-1"#, None),
-        ] {
-            assert_eq!(demand(&format!(r#"{{"model":"m",{bound}}}"#)).completion, completion, "{bound}");
-        }
-        let image = format!(r#"{{"model":"m","url":"data:image/png;base64,{}"}}"#, "A".repeat(100_000));
-        assert!(demand(&image).prompt < 20, "an image is not counted by its bytes");
-        let embedding = Bytes::from_static(br#"{"model":"m","input":"hello"}"#);
-        let request = ClientRequest::parse(Operation::Embeddings, HeaderMap::new(), embedding).expect("valid");
-        assert_eq!(request.profile.demand.completion, Some(0), "an embedding generates nothing");
     }
 
     #[test]

@@ -69,6 +69,17 @@ pub(super) struct Elsewhere {
     pub(super) day: u64,
 }
 
+/// How an attempt's units were spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spending {
+    /// So many had been set aside.
+    pub(super) reserved: u64,
+    /// So many it took.
+    pub(super) spent: u64,
+    /// When (ms, monotonic).
+    pub(super) at: u64,
+}
+
 /// The windows of one kind of unit.
 #[derive(Debug)]
 pub(super) struct Account {
@@ -175,9 +186,9 @@ impl Account {
         self.out = self.out.saturating_sub(amount);
     }
 
-    /// Of `reserved` units that were set aside, so many were spent at `at` (ms, monotonic). What is more than was set aside
-    /// and more than a window holds is an overshoot, which the next windows pay for.
-    pub(super) fn spend(&mut self, reserved: u64, spent: u64, at: u64, now: Now) {
+    /// What was set aside is spent. What is more than was set aside and more than a window holds is an overshoot, which the
+    /// next windows pay for.
+    pub(super) fn spend(&mut self, Spending { reserved, spent, at }: Spending, now: Now) {
         self.give_back(reserved);
         let (out, unforeseen) = (self.out, spent.saturating_sub(reserved));
         let overshoot = |held: u64, bound: Option<u64>| {

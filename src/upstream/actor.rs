@@ -9,15 +9,16 @@ use actix::prelude::*;
 use jiff::tz::TimeZone;
 use tokio::sync::oneshot;
 
+use super::admission::{Admission, admit, room};
 use super::books::{ApiLedgers, Books};
-use super::ledger::{self, Admission, Ledger};
+use super::ledger::Ledger;
 use super::messages::{
     ApiStatus, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire, Settle,
     StreamOptionsRefused, TokenReport,
 };
 use super::permit::Terms;
 use super::quota::Share;
-use super::state::State;
+use super::state::{Ending, State};
 use super::{Endpoint, Permit};
 use crate::config::ApiConfig;
 use crate::persistence::{Flush, PersistenceActor, RestoreTokens, Save, TokenChange};
@@ -92,7 +93,7 @@ impl UpstreamActor {
         }
         let own_name = self.endpoint.own_name(&profile.model).unwrap_or(&profile.model);
         let ledgers = self.ledgers.for_model(own_name).clone();
-        match ledger::admit(&ledgers, self.state.demand(profile), now) {
+        match admit(&ledgers, self.state.demand(profile), now) {
             Admission::Admitted(stamp, shares) => {
                 self.next_attempt += 1;
                 let attempt = Attempt { ledgers, shares, probe: self.state.admitted() };
@@ -209,8 +210,8 @@ impl Handler<Settle> for UpstreamActor {
                 self.unsaved_quotas.push(ledger.clone());
             }
         }
-        let day_ends = self.ledgers.day_ends(now);
-        let change = self.state.settle(&settlement, probe, day_ends, now);
+        let ending = Ending { probe, day_ends: self.ledgers.day_ends(now), now };
+        let change = self.state.settle(&settlement, ending);
         self.save_soon(change, ctx);
     }
 }
@@ -251,7 +252,7 @@ impl Handler<GetStatus> for UpstreamActor {
 
     fn handle(&mut self, _: GetStatus, _: &mut Self::Context) -> ApiStatus {
         let now = Now::read();
-        let room = ledger::room(self.ledgers.common(), 1, now);
+        let room = room(self.ledgers.common(), 1, now);
         self.state.status(self.quotas(now), room, now)
     }
 }

@@ -1,7 +1,6 @@
 //! One quota with its store: draws units before they are used, renews what was lent, and wakes those who wait for it.
 //!
-//! All ledgers live on the thread of the core actors. That of a group is used by several upstreams' actors: each step of
-//! an admission is done before another begins, so all quotas of an attempt agree at once.
+//! All ledgers live on the thread of the core actors. That of a group is used by several upstreams' actors.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -12,14 +11,14 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::books::Clock;
-use super::messages::{QuotaStatus, Refusal};
+use super::messages::QuotaStatus;
 use super::quota::{Quota, Share, Spent};
 use crate::config::Reset;
 use crate::persistence::{Ask, PersistenceActor, QuotaRecord, Reserve, Restore, Save, SharedGrant, Units};
 use crate::types::{Limits, Now, QuotaId, Uptime, WriteStamp};
 
 /// How long after a failed reservation the store is asked again (ms).
-const STORE_RETRY_MS: u64 = 1_000;
+pub(super) const STORE_RETRY_MS: u64 = 1_000;
 
 /// How long a slot that came free is kept from other servers, in case it is wanted here again.
 const SLOT_KEPT: Duration = Duration::from_millis(100);
@@ -46,47 +45,6 @@ struct Inner {
     /// Something was taken since the lease was last renewed.
     active: Cell<bool>,
     renewal_planned: Cell<bool>,
-}
-
-/// What [`admit`] says.
-pub(super) enum Admission {
-    /// Counted. The stamp is to be set when the request is written; the shares, one for each ledger, are to be settled.
-    Admitted(WriteStamp, Vec<Share>),
-    /// A store has to answer first; ask again when it has.
-    Wait(oneshot::Receiver<()>),
-    /// A quota is used up, or can't be relied on.
-    Refused(Refusal),
-}
-
-/// Counts one attempt of so many tokens in all `ledgers`, or in none.
-pub(super) fn admit(ledgers: &[Ledger], demand: u64, now: Now) -> Admission {
-    if let Some(opening) = ledgers.iter().find(|ledger| !ledger.0.ready.get()) {
-        return Admission::Wait(opening.woken());
-    }
-    if let Err(refusal) = room(ledgers, demand, now) {
-        ledgers.iter().for_each(|ledger| ledger.ask_again(demand));
-        return Admission::Refused(refusal);
-    }
-    let lacking: Vec<&Ledger> = ledgers.iter().filter(|ledger| ledger.0.quota.borrow().lacks(demand)).collect();
-    if lacking.iter().any(|ledger| ledger.0.failing.get()) {
-        return Admission::Refused(Refusal::StoreUnavailable { until: now.mono + STORE_RETRY_MS });
-    }
-    for ledger in &lacking {
-        ledger.reserve(Some(demand));
-    }
-    if let Some(first) = lacking.first() {
-        return Admission::Wait(first.woken());
-    }
-    let begin_by = ledgers.iter().map(|ledger| ledger.0.quota.borrow().begin_by()).min();
-    let stamp = WriteStamp::to_begin_by(begin_by.unwrap_or(u64::MAX));
-    let shares = ledgers.iter().map(|ledger| ledger.take(&stamp, demand)).collect();
-    Admission::Admitted(stamp, shares)
-}
-
-/// Is there room for one more attempt in all `ledgers`? If not: why, in the one that frees last.
-pub(super) fn room(ledgers: &[Ledger], demand: u64, now: Now) -> Result<(), Refusal> {
-    let refusals = ledgers.iter().filter_map(|ledger| ledger.with(now, |quota, now| quota.room(demand, now)).err());
-    refusals.max_by_key(|refusal| refusal.until().unwrap_or(u64::MAX)).map_or(Ok(()), Err)
 }
 
 impl Ledger {
@@ -154,7 +112,18 @@ impl Ledger {
         Rc::ptr_eq(&self.0, &other.0)
     }
 
-    fn take(&self, stamp: &WriteStamp, demand: u64) -> Share {
+    /// Are the saved counts here?
+    pub(super) fn is_ready(&self) -> bool {
+        self.0.ready.get()
+    }
+
+    /// Did the store fail, when it was last asked?
+    pub(super) fn is_failing(&self) -> bool {
+        self.0.failing.get()
+    }
+
+    /// Sets an attempt's part aside, and draws more ahead of the next.
+    pub(super) fn take(&self, stamp: &WriteStamp, demand: u64) -> Share {
         let share = self.0.quota.borrow_mut().take(stamp, demand);
         self.0.active.set(true);
         self.reserve(None);
@@ -212,7 +181,7 @@ impl Ledger {
     }
 
     /// Resolves when the store has answered.
-    fn woken(&self) -> oneshot::Receiver<()> {
+    pub(super) fn woken(&self) -> oneshot::Receiver<()> {
         let (tell, told) = oneshot::channel();
         self.0.waiting.borrow_mut().push(tell);
         told
@@ -227,7 +196,7 @@ impl Ledger {
 
     /// Draws units from the store when it is time to: `needs` are the tokens of an attempt that can't go out before. Says
     /// whether the store is asked.
-    fn reserve(&self, needs: Option<u64>) -> bool {
+    pub(super) fn reserve(&self, needs: Option<u64>) -> bool {
         let asked = self.with(Now::read(), |quota, now| quota.reserve(needs, now));
         let asks = asked.is_some();
         if let Some((wanted, needed, record)) = asked {
@@ -237,7 +206,7 @@ impl Ledger {
     }
 
     /// A shared quota is used up by others, who may have given back.
-    fn ask_again(&self, demand: u64) {
+    pub(super) fn ask_again(&self, demand: u64) {
         if self.with(Now::read(), |quota, now| quota.may_ask_again(now)) {
             self.reserve(Some(demand));
         }

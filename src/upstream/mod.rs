@@ -1,11 +1,12 @@
 //! One upstream: its quotas, its health, its endpoint, and the actor that owns them.
 //!
 //! In reading order: `messages` (the contract), `permit`, `endpoint`, `actor` (wiring), `state` (decisions on its health, from
-//! `breaker`, `cooldown` and `latency`), and its quotas: `books` (all of them), `ledger` (one, with its store), `quota` (what
-//! it has counted), `account`, `window`, `daily` and `day`.
+//! `breaker`, `cooldown` and `latency`), and its quotas: `admission` (in all of them, or in none), `books` (which there
+//! are), `ledger` (one, with its store), `quota` (what it has counted), `lease`, `account`, `window`, `daily` and `day`.
 
 mod account;
 mod actor;
+mod admission;
 mod books;
 mod breaker;
 mod cooldown;
@@ -13,6 +14,7 @@ mod daily;
 mod day;
 mod endpoint;
 mod latency;
+mod lease;
 mod ledger;
 mod messages;
 mod permit;

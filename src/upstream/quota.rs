@@ -3,17 +3,15 @@
 //! Every attempt is counted before a byte of it is sent: one request and its estimated tokens are set aside. The request
 //! is spent when it has been written; the tokens when the attempt is over, as many as it took.
 
-use super::account::{Account, Bounds, Elsewhere};
+use super::account::{Account, Bounds, Spending};
+use super::lease::Lease;
 use super::messages::Refusal;
 use crate::config::Reset;
-use crate::persistence::{CountRecord, Grant, QuotaRecord, Units};
+use crate::persistence::{CountRecord, QuotaRecord};
 use crate::types::{Limits, Now, QuotaKind, WriteStamp, Written};
 
 /// What is not known to free at a certain time is asked for again so soon (ms).
 const ASK_AGAIN_MS: u64 = 1_000;
-
-/// How often a store that others share is asked again after it had nothing left (ms): they may give back.
-const DENIED_MS: u64 = 200;
 
 /// One attempt's part of a quota.
 #[derive(Debug, Clone)]
@@ -30,20 +28,6 @@ pub(super) struct Spent {
     pub(super) counts: bool,
     /// The tokens that it took; `None` if nobody knows, and the estimate has to stand.
     pub(super) tokens: Option<u64>,
-}
-
-/// What the store says of a quota that others share.
-#[derive(Debug, Clone, Copy, Default)]
-struct Lease {
-    /// What is granted may be used until then (ms, monotonic).
-    until: u64,
-    /// Requests at the same time that are granted.
-    slots: u32,
-    /// Others have used it up: in which window, and when it frees.
-    /// No window is named if the store itself is not ready.
-    denied: Option<(Option<QuotaKind>, u64)>,
-    /// When it was last asked.
-    asked: u64,
 }
 
 /// The windows of one quota.
@@ -120,9 +104,7 @@ impl Quota {
             self.tokens.reset_otherwise(reset, (self.newest_wall, now));
             self.reset = reset.clone();
         }
-        if let Some(lease) = &mut self.lease {
-            lease.denied = None;
-        }
+        self.lease.iter_mut().for_each(Lease::forgive);
         self.limits = limits;
     }
 
@@ -142,11 +124,8 @@ impl Quota {
         if self.limits.max_concurrent.is_some_and(|most| self.in_flight >= most) {
             return Err(full((QuotaKind::Concurrency, None)));
         }
-        match self.lease.and_then(|lease| lease.denied) {
-            Some((which, until)) if until > now.mono && self.lacks(demand) => Err(match which {
-                Some(which) => full((which, Some(until))),
-                None => Refusal::StoreUnavailable { until },
-            }),
+        match self.lease.as_ref().and_then(|lease| lease.denial(now)) {
+            Some(denial) if self.lacks(demand) => Err(denial),
             Some(_) | None => Ok(()),
         }
     }
@@ -180,91 +159,14 @@ impl Quota {
                 if !spent.counts {
                     self.requests.refund(at, now);
                 }
-                self.tokens.spend(*tokens, spent.tokens.unwrap_or(*tokens), now.mono, now);
+                let spent = spent.tokens.unwrap_or(*tokens);
+                self.tokens.spend(Spending { reserved: *tokens, spent, at: now.mono }, now);
             }
             Written::Nothing | Written::Partly => {
                 self.pending.retain(|pending| !pending.is(stamp));
                 self.requests.give_back(1);
                 self.tokens.give_back(*tokens);
             }
-        }
-    }
-
-    /// The units to ask the store for, those of them that can't be done without, and the record to give it, if it is time
-    /// to ask: when an attempt of so many tokens `needs` something, or ahead of that. [`Quota::answered`] is to be called
-    /// with the outcome.
-    pub(super) fn reserve(&mut self, needs: Option<u64>, now: Now) -> Option<(Units, Units, QuotaRecord)> {
-        self.advance(now);
-        if self.asking || needs.is_some_and(|demand| !self.lacks(demand)) {
-            return None;
-        }
-        let share = needs.map(|demand| self.tokens.share(demand));
-        let needed = Units {
-            requests: needs.map_or(0, |_| self.requests.missing(1)),
-            tokens: share.map_or(0, |share| self.tokens.missing(share)),
-            slots: needs.map_or(0, |_| self.slots_missing()),
-        };
-        let wanted = Units {
-            requests: self.requests.wants(needs.map(|_| 1)),
-            tokens: self.tokens.wants(share),
-            slots: needed.slots * self.limits.max_concurrent.map_or(0, |most| (most / 50).clamp(1, 32)),
-        };
-        if wanted == Units::default() || needs.is_none() && self.denied_lately(now) {
-            return None;
-        }
-        Some((wanted, needed, self.ask(wanted, now)))
-    }
-
-    /// Requests at the same time that a shared store has to allow before one more can go out.
-    fn slots_missing(&self) -> u32 {
-        let full = |lease: &Lease| self.limits.max_concurrent.is_some() && self.in_flight >= lease.slots;
-        u32::from(self.lease.as_ref().is_some_and(full))
-    }
-
-    fn denied_lately(&self, now: Now) -> bool {
-        self.lease.is_some_and(|lease| lease.denied.is_some() && now.mono < lease.asked + DENIED_MS)
-    }
-
-    /// Is it time to ask a store again that had nothing left, though it said that nothing frees yet? Others may have
-    /// given back.
-    pub(super) fn may_ask_again(&self, now: Now) -> bool {
-        !self.asking && self.lease.is_some_and(|lease| lease.denied.is_some() && now.mono >= lease.asked + DENIED_MS)
-    }
-
-    /// What a lease is renewed with: what is on the way and in the windows, and nothing of what lies unused.
-    pub(super) fn renew(&mut self, keep: bool, now: Now) -> Option<QuotaRecord> {
-        self.advance(now);
-        if self.asking {
-            return None;
-        }
-        if !keep {
-            self.release_grant();
-        }
-        Some(self.ask(Units::default(), now))
-    }
-
-    fn ask(&mut self, wanted: Units, now: Now) -> QuotaRecord {
-        self.asking = true;
-        self.requests.reserving = wanted.requests;
-        self.tokens.reserving = wanted.tokens;
-        if let Some(lease) = &mut self.lease {
-            lease.asked = now.mono;
-        }
-        self.record(now)
-    }
-
-    /// The store answered, to what was asked at `asked` (ms, monotonic): so much is granted; `None` if it failed.
-    pub(super) fn answered(&mut self, grant: Option<&Grant>, asked: u64) {
-        self.asking = false;
-        let units = grant.map_or(Units::default(), |grant| grant.units);
-        self.requests.granted(units.requests);
-        self.tokens.granted(units.tokens);
-        if let (Some(lease), Some(grant)) = (&mut self.lease, grant.and_then(|grant| grant.shared.as_ref())) {
-            lease.until = asked + grant.lasts_ms;
-            lease.slots = grant.slots;
-            lease.denied = grant.denied.map(|(which, frees_in)| (which, asked + frees_in));
-            self.requests.elsewhere = Elsewhere { minute: grant.requests.0, day: grant.requests.1 };
-            self.tokens.elsewhere = Elsewhere { minute: grant.tokens.0, day: grant.tokens.1 };
         }
     }
 
@@ -300,18 +202,18 @@ impl Quota {
 
     /// Requests at the same time that it holds of a shared quota.
     pub(super) fn slots(&self) -> u32 {
-        self.lease.map_or(0, |lease| lease.slots.max(self.in_flight))
+        self.lease.as_ref().map_or(0, |lease| lease.slots.max(self.in_flight))
     }
 
     /// Until when an admitted attempt must have begun to be sent (ms, monotonic).
     pub(super) fn begin_by(&self) -> u64 {
-        self.lease.filter(|_| !self.limits.are_none()).map_or(u64::MAX, |lease| lease.until)
+        self.lease.as_ref().filter(|_| !self.limits.are_none()).map_or(u64::MAX, |lease| lease.until)
     }
 
     /// Is there anything that a lease has to be renewed for?
     pub(super) fn holds_anything(&self) -> bool {
         let slots = self.limits.max_concurrent.is_some() && self.in_flight > 0;
-        let spare = self.lease.is_some_and(|lease| lease.slots > self.in_flight);
+        let spare = self.lease.as_ref().is_some_and(|lease| lease.slots > self.in_flight);
         slots || spare || self.requests.holds_anything() || self.tokens.holds_anything()
     }
 
@@ -324,19 +226,19 @@ impl Quota {
         pending.retain(|stamp| match stamp.read() {
             Written::Nothing | Written::Partly => true,
             Written::Whole(at) => {
-                requests.spend(1, 1, at, now);
+                requests.spend(Spending { reserved: 1, spent: 1, at }, now);
                 false
             }
         });
         if let Some(lease) = &mut self.lease
-            && lease.until <= now.mono
+            && lease.ends(now)
         {
-            lease.slots = 0;
             (self.requests.granted, self.tokens.granted) = (0, 0);
         }
     }
 }
 
+mod draw;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

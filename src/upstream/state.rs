@@ -34,6 +34,17 @@ pub(super) struct State {
     retired: bool,
 }
 
+/// What is to be known of the end of an attempt, besides how it ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ending {
+    /// Was it the probe of a rest that was over?
+    pub(super) probe: bool,
+    /// When a day's limit begins anew (ms, monotonic).
+    pub(super) day_ends: u64,
+    /// When it ended.
+    pub(super) now: Now,
+}
+
 impl State {
     /// Takes up where the saved statistics left off.
     pub(super) fn restore(config: Arc<ApiConfig>, zone: TimeZone, mut tokens: TokenStats, now: Now) -> State {
@@ -91,15 +102,9 @@ impl State {
         }
     }
 
-    /// Takes in how an attempt ended. `day_ends` (ms, monotonic) is when a day's limit of its own begins anew. Returns how
-    /// the statistics changed, if they did.
-    pub(super) fn settle(
-        &mut self,
-        settlement: &Settlement,
-        probe: bool,
-        day_ends: u64,
-        now: Now,
-    ) -> Option<TokenChange> {
+    /// Takes in how an attempt ended. Returns how the statistics changed, if they did.
+    pub(super) fn settle(&mut self, settlement: &Settlement, ending: Ending) -> Option<TokenChange> {
+        let Ending { probe, now, .. } = ending;
         self.in_flight = self.in_flight.saturating_sub(1);
         match &settlement.outcome {
             Outcome::Completed => {
@@ -109,7 +114,7 @@ impl State {
                 }
                 self.latency.record(settlement.first_token, settlement.duration);
             }
-            Outcome::Failed(failure) => self.fail(failure, probe, day_ends, now),
+            Outcome::Failed(failure) => self.fail(failure, ending),
             Outcome::ClientClosed | Outcome::Abandoned if probe => self.probe_lost(now),
             Outcome::ClientClosed | Outcome::Abandoned => {}
         }
@@ -131,7 +136,7 @@ impl State {
         self.cooldown.probe_lost();
     }
 
-    fn fail(&mut self, failure: &Failure, probe: bool, day_ends: u64, now: Now) {
+    fn fail(&mut self, failure: &Failure, Ending { probe, day_ends, now }: Ending) {
         match failure.class {
             // The upstream did its work: the request was wrong.
             FailureClass::Rejected => return self.succeed(now),

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::*;
+use crate::persistence::Grant;
 use crate::types::{Burst, Limit};
 
 const START: Now = Now { mono: 1_000_000, wall: 1_790_000_000_000 };

@@ -1,0 +1,64 @@
+//! What a store lends of a quota that others share: for how long, and what to do when it has nothing left.
+
+use super::messages::Refusal;
+use crate::persistence::SharedGrant;
+use crate::types::{Now, QuotaKind};
+
+/// How often the store is asked again after it had nothing left (ms): others may give back.
+const DENIED_MS: u64 = 200;
+
+/// The part of a shared quota that is lent to this server.
+#[derive(Debug, Default)]
+pub(super) struct Lease {
+    /// What is granted may be used until then (ms, monotonic).
+    pub(super) until: u64,
+    /// Requests at the same time that are granted.
+    pub(super) slots: u32,
+    /// When the store was last asked (ms, monotonic).
+    pub(super) asked: u64,
+    /// Others have used it up: in which window, and when it frees. No window is named if the store itself is not ready.
+    denied: Option<(Option<QuotaKind>, u64)>,
+}
+
+impl Lease {
+    /// The store answered to what was asked at `asked` (ms, monotonic).
+    pub(super) fn renewed(&mut self, grant: &SharedGrant, asked: u64) {
+        // Counted from the question: the store's own count began later.
+        self.until = asked + grant.lasts_ms;
+        self.slots = grant.slots;
+        self.denied = grant.denied.map(|(which, frees_in)| (which, asked + frees_in));
+    }
+
+    /// Is its time over? Then nothing is held any more.
+    pub(super) fn ends(&mut self, now: Now) -> bool {
+        let over = self.until <= now.mono;
+        if over {
+            self.slots = 0;
+        }
+        over
+    }
+
+    /// Why nothing is to be had, if that is so.
+    pub(super) fn denial(&self, now: Now) -> Option<Refusal> {
+        let (which, until) = self.denied.filter(|(_, until)| *until > now.mono)?;
+        Some(match which {
+            Some(which) => Refusal::QuotaExhausted { which, until },
+            None => Refusal::StoreUnavailable { until },
+        })
+    }
+
+    /// Had the store nothing left, when it was last asked?
+    pub(super) fn was_denied(&self) -> bool {
+        self.denied.is_some()
+    }
+
+    /// Is it long enough ago that the store was asked?
+    pub(super) fn may_ask_again(&self, now: Now) -> bool {
+        now.mono >= self.asked + DENIED_MS
+    }
+
+    /// Other limits are in force: what was refused may be granted now.
+    pub(super) fn forgive(&mut self) {
+        self.denied = None;
+    }
+}

@@ -1,0 +1,83 @@
+//! What a quota draws from its store: when, how much, and what the answer means. Pure.
+
+use super::Quota;
+use crate::persistence::{Grant, QuotaRecord, Units};
+use crate::types::Now;
+use crate::upstream::account::Elsewhere;
+use crate::upstream::lease::Lease;
+
+impl Quota {
+    /// The units to ask the store for, those of them that can't be done without, and the record to give it, if it is time
+    /// to ask: when an attempt of so many tokens `needs` something, or ahead of that. [`Quota::answered`] is to be called
+    /// with the outcome.
+    pub(in crate::upstream) fn reserve(&mut self, needs: Option<u64>, now: Now) -> Option<(Units, Units, QuotaRecord)> {
+        self.advance(now);
+        if self.asking || needs.is_some_and(|demand| !self.lacks(demand)) {
+            return None;
+        }
+        let share = needs.map(|demand| self.tokens.share(demand));
+        let needed = Units {
+            requests: needs.map_or(0, |_| self.requests.missing(1)),
+            tokens: share.map_or(0, |share| self.tokens.missing(share)),
+            slots: needs.map_or(0, |_| self.slots_missing()),
+        };
+        let wanted = Units {
+            requests: self.requests.wants(needs.map(|_| 1)),
+            tokens: self.tokens.wants(share),
+            slots: needed.slots * self.limits.max_concurrent.map_or(0, |most| (most / 50).clamp(1, 32)),
+        };
+        if wanted == Units::default() || needs.is_none() && self.denied_lately(now) {
+            return None;
+        }
+        Some((wanted, needed, self.ask(wanted, now)))
+    }
+
+    /// Requests at the same time that a shared store has to allow before one more can go out.
+    fn slots_missing(&self) -> u32 {
+        let full = |lease: &Lease| self.limits.max_concurrent.is_some() && self.in_flight >= lease.slots;
+        u32::from(self.lease.as_ref().is_some_and(full))
+    }
+
+    fn denied_lately(&self, now: Now) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.was_denied() && !lease.may_ask_again(now))
+    }
+
+    /// Is it time to ask a store again that had nothing left, though it said that nothing frees yet? Others may have
+    /// given back.
+    pub(in crate::upstream) fn may_ask_again(&self, now: Now) -> bool {
+        !self.asking && self.lease.as_ref().is_some_and(|lease| lease.was_denied() && lease.may_ask_again(now))
+    }
+
+    /// What a lease is renewed with: what is on the way and in the windows, and nothing of what lies unused.
+    pub(in crate::upstream) fn renew(&mut self, keep: bool, now: Now) -> Option<QuotaRecord> {
+        self.advance(now);
+        if self.asking {
+            return None;
+        }
+        if !keep {
+            self.release_grant();
+        }
+        Some(self.ask(Units::default(), now))
+    }
+
+    fn ask(&mut self, wanted: Units, now: Now) -> QuotaRecord {
+        self.asking = true;
+        self.requests.reserving = wanted.requests;
+        self.tokens.reserving = wanted.tokens;
+        self.lease.iter_mut().for_each(|lease| lease.asked = now.mono);
+        self.record(now)
+    }
+
+    /// The store answered, to what was asked at `asked` (ms, monotonic): so much is granted; `None` if it failed.
+    pub(in crate::upstream) fn answered(&mut self, grant: Option<&Grant>, asked: u64) {
+        self.asking = false;
+        let units = grant.map_or(Units::default(), |grant| grant.units);
+        self.requests.granted(units.requests);
+        self.tokens.granted(units.tokens);
+        if let (Some(lease), Some(grant)) = (&mut self.lease, grant.and_then(|grant| grant.shared.as_ref())) {
+            lease.renewed(grant, asked);
+            self.requests.elsewhere = Elsewhere { minute: grant.requests.0, day: grant.requests.1 };
+            self.tokens.elsewhere = Elsewhere { minute: grant.tokens.0, day: grant.tokens.1 };
+        }
+    }
+}
