@@ -33,7 +33,7 @@ impl Quota {
     }
 
     /// Requests at the same time that a shared store has to allow before one more can go out.
-    fn slots_missing(&self) -> u32 {
+    pub(super) fn slots_missing(&self) -> u32 {
         let full = |lease: &Lease| self.limits.max_concurrent.is_some() && self.in_flight >= lease.slots;
         u32::from(self.lease.as_ref().is_some_and(full))
     }
