@@ -223,7 +223,7 @@ impl From<AdmissionError> for ApiError {
     fn from(error: AdmissionError) -> Self {
         match error {
             AdmissionError::ModelNotFound(model) => ApiError::ModelNotFound { model: model.to_string() },
-            AdmissionError::NoneAvailable { model, refusals } => {
+            AdmissionError::NoneAvailable { model, refusals, .. } => {
                 // A limit, ours or theirs, passes by itself: then 429 is the truth for the pool as a whole.
                 let limited = refusals.iter().any(|(_, refusal)| refusal.is_limit());
                 let model = model.to_string();

@@ -28,7 +28,9 @@ impl Check<'_> {
         };
         let mapping = file.model_mapping.as_ref();
         let mut models: BTreeMap<Arc<str>, Limits> = BTreeMap::new();
+        file.quota_group.iter().for_each(|name| self.plain(&format!("{at}.quotaGroup"), name));
         for (name, typed) in &file.model_limits {
+            self.plain(&format!("{at}.modelLimits"), name);
             let own_name = mapping.and_then(|mapping| mapping.get(name)).unwrap_or(name);
             let unlisted = file.models.as_ref().is_some_and(|listed| !listed.contains(own_name));
             if unlisted {
@@ -42,6 +44,13 @@ impl Check<'_> {
         let typed = file.reset.as_deref().or_else(|| base_url.and_then(known));
         let reset = self.reset(&format!("{at}.reset"), typed)?;
         Some(QuotaConfig { limits: limits(&own), models, reset })
+    }
+
+    /// A name that quotas are kept under.
+    fn plain(&mut self, at: &str, name: &str) {
+        if name.trim().is_empty() || name.chars().any(char::is_control) {
+            self.problem(at, "holds a name that is empty or has control characters");
+        }
     }
 
     fn reset(&mut self, at: &str, typed: Option<&str>) -> Option<Reset> {
@@ -111,6 +120,7 @@ impl Check<'_> {
             burst: file.burst,
             max_concurrent: file.max_concurrent,
         };
+        file.model_limits.keys().for_each(|model| self.plain(&format!("{at}.modelLimits"), model));
         let models = file.model_limits.iter().map(|(model, typed)| (Arc::from(model.as_str()), limits(typed)));
         Some(QuotaConfig { limits: limits(&shared), models: models.collect(), reset })
     }

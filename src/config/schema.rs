@@ -43,6 +43,15 @@ impl Walk {
                 }
             };
         }
+        // An enum: one constant for each of its words.
+        if let Some(words) = schema.get("oneOf").and_then(Value::as_array) {
+            let words: Vec<&Value> = words.iter().filter_map(|word| word.get("const")).collect();
+            if !words.contains(&value) {
+                let words: Vec<&str> = words.iter().filter_map(|word| word.as_str()).collect();
+                self.problem(at, format!("must be {}", words.join(" or ")));
+            }
+            return;
+        }
         let wanted = self.types(schema);
         if !wanted.is_empty() && !wanted.iter().any(|t| is_of_type(value, t)) {
             return self.wrong_type(value, &wanted, at);
@@ -108,6 +117,9 @@ impl Walk {
         }
         if let Some(branches) = schema.get("anyOf").and_then(Value::as_array) {
             return branches.iter().flat_map(|b| self.types(b)).collect();
+        }
+        if schema.get("oneOf").is_some() {
+            return vec!["string".to_owned()];
         }
         match schema.get("type") {
             Some(Value::String(one)) => vec![one.clone()],

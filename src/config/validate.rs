@@ -225,7 +225,7 @@ impl Check<'_> {
         self.warnings.push(text);
     }
 
-    fn problem(&mut self, at: &str, text: impl Into<String>) {
+    pub(super) fn problem(&mut self, at: &str, text: impl Into<String>) {
         self.problems.push(Problem::new(at, text));
     }
 

@@ -25,7 +25,7 @@ pub(super) async fn forward(
             let config = worker.config();
             let max_wait = Duration::from_millis(config.queue.max_wait_ms);
             let effort = Effort { max_attempts: config.retry.max_attempts, max_wait };
-            dispatch(&worker.pool, asked, effort, log).await
+            Ok(dispatch(&worker.pool, asked, effort, log).await)
         }
         Err(error) => {
             log.status(error.status());

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
 
 use super::access_log::AccessLog;
 use super::body;
 use super::exchange::{Failed, attempt};
+use super::headers;
 use super::request::ClientRequest;
 use super::transport::Clients;
 use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
 use crate::scheduler::{AdmissionError, SchedulerActor, Select};
-use crate::types::{ApiId, FailureClass, Outcome, Settlement};
+use crate::types::{ApiId, FailureClass, Outcome, RateLimit, Settlement};
 use crate::upstream::Permit;
 
 /// How long the scheduler may take: it only waits for the disk, and only when a block of units is used up.
@@ -43,34 +44,34 @@ pub struct Effort {
     pub max_wait: Duration,
 }
 
-/// Serves one request: with the answer of the first upstream that has one.
-///
-/// # Errors
-/// When no upstream may be asked, or all that were asked failed.
+/// Serves one request: with the answer of the first upstream that has one; with an error, when no upstream may be asked, or
+/// all that were asked failed.
 ///
 /// # Cancel safety
 /// Dropping it (the client left) ends the attempt that is under way, and closes its account.
-pub async fn dispatch(
-    pool: &Pool,
-    request: ClientRequest,
-    effort: Effort,
-    mut log: AccessLog,
-) -> Result<HttpResponse, ApiError> {
+pub async fn dispatch(pool: &Pool, request: ClientRequest, effort: Effort, mut log: AccessLog) -> HttpResponse {
     // Lives as long as the client waits for this.
     let client = Arc::new(());
     let within = SELECT_WITHIN + effort.max_wait;
     let mut tried: Vec<ApiId> = Vec::new();
     let mut last: Option<Failed> = None;
     let mut repeats = 0;
+    let mut rate = None;
     while tried.len() < effort.max_attempts {
         let select = Select { profile: request.profile.clone(), tried: tried.clone(), client: Arc::downgrade(&client) };
         let permit = match admitted(pool, select, within).await {
             Ok(permit) => permit,
-            Err(refused) => return fail(last, Some(refused), tried.len(), log),
+            Err(refused) => {
+                if let AdmissionError::NoneAvailable { rate: left, .. } = &refused {
+                    rate = *left;
+                }
+                return told(rate, fail(last, Some(refused), tried.len(), log));
+            }
         };
+        rate = permit.rate;
         log.attempt(&permit.endpoint, &request.profile.model);
         match attempt(&pool.clients, &permit, &request).await {
-            Ok(answer) => return Ok(body::relay(answer, permit, request.body_len(), log)),
+            Ok(answer) => return told(rate, Ok(body::relay(answer, permit, request.body_len(), log))),
             Err(failed) => {
                 log::warn!("{}: attempt failed: {}", permit.endpoint.api, failed.failure);
                 if failed.failure.class.same_upstream_again() && repeats < MAX_REPEATS {
@@ -84,7 +85,14 @@ pub async fn dispatch(
             }
         }
     }
-    fail(last, None, tried.len(), log)
+    told(rate, fail(last, None, tried.len(), log))
+}
+
+/// The answer, with what is left of the pool's limits.
+fn told(rate: Option<RateLimit>, answer: Result<HttpResponse, ApiError>) -> HttpResponse {
+    let mut answer = answer.unwrap_or_else(|error| error.error_response());
+    headers::tell_rate(answer.headers_mut(), rate);
+    answer
 }
 
 async fn admitted(pool: &Pool, select: Select, within: Duration) -> Result<Permit, AdmissionError> {

@@ -4,6 +4,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use awc::ClientRequest as Outgoing;
 
 use crate::config::ApiKey;
+use crate::types::RateLimit;
 
 /// What of a client's headers goes upstream: all else is about its connection to us, its account, or itself.
 const UPWARD: [&str; 4] = ["accept", "openai-beta", "user-agent", "x-client-request-id"];
@@ -55,12 +56,29 @@ pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     for (name, value) in upstream {
         let denied = NOT_DOWNWARD.contains(&name.as_str())
             || name.as_str().starts_with("access-control-")
+            // They are about one account; the client is told of the pool's.
+            || name.as_str().starts_with("x-ratelimit-")
             || hop_by_hop(name.as_str());
         if !denied && !holds_key(value) {
             passed.append(name.clone(), value.clone());
         }
     }
     passed
+}
+
+/// Tells the client of the pool's own limits, as OpenAI does.
+pub(super) fn tell_rate(headers: &mut HeaderMap, rate: Option<RateLimit>) {
+    let Some(rate) = rate else { return };
+    let told = [
+        ("x-ratelimit-limit-requests", rate.limit.to_string()),
+        ("x-ratelimit-remaining-requests", rate.remaining.to_string()),
+        ("x-ratelimit-reset-requests", rate.reset().to_string()),
+    ];
+    for (name, value) in told {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
 }
 
 /// Says that no proxy on the way may hold a stream back to compress or store it.

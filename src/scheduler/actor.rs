@@ -9,18 +9,14 @@ use futures_util::future::{join_all, ready};
 use tokio::sync::oneshot;
 
 use super::line::{Lines, Waiter};
-use super::messages::{
-    AdmissionError, ApiReport, GetModels, GetReports, GetTokenReports, ModelNames, ModelsFound, ResetTokenStats,
-    Select, StopUpstreams, UnknownApi,
-};
-use super::routes::{Routes, names};
+use super::messages::{AdmissionError, ModelNames, ModelsFound, Select, StopUpstreams};
+use super::rates::Rates;
+use super::routes::Routes;
 use super::strategy::{Candidate, draw};
 use crate::config::{ApiConfig, ConfigChanged, QueueConfig};
 use crate::persistence::PersistenceActor;
 use crate::types::{ApiId, Now, Profile};
-use crate::upstream::{
-    Books, Forward, GetStatus, GetTokens, Permit, Reconfigure, Refusal, ResetTokens, Retire, TokenReport, UpstreamActor,
-};
+use crate::upstream::{Books, Forward, Permit, Reconfigure, Refusal, Retire, UpstreamActor};
 
 /// Owns the routing table and the addresses of the upstreams.
 pub struct SchedulerActor {
@@ -28,11 +24,12 @@ pub struct SchedulerActor {
     /// The quotas of all upstreams.
     books: Books,
     /// In the order of the configuration.
-    apis: Vec<Arc<ApiConfig>>,
+    pub(super) apis: Vec<Arc<ApiConfig>>,
     /// One for each id that was ever configured: counts outlive an absence from the file.
-    upstreams: BTreeMap<ApiId, Addr<UpstreamActor>>,
-    found: HashMap<ApiId, ModelNames>,
-    routes: Routes,
+    pub(super) upstreams: BTreeMap<ApiId, Addr<UpstreamActor>>,
+    pub(super) found: HashMap<ApiId, ModelNames>,
+    pub(super) routes: Routes,
+    rates: Rates,
     queue: QueueConfig,
     pub(super) lines: Lines,
 }
@@ -54,6 +51,7 @@ impl SchedulerActor {
             upstreams: BTreeMap::new(),
             found: HashMap::new(),
             routes: Routes::default(),
+            rates: Rates::default(),
             queue: QueueConfig::default(),
             lines: Lines::default(),
         }
@@ -76,6 +74,7 @@ impl SchedulerActor {
             }
         }
         self.apis = apis.to_vec();
+        self.rates.forget();
         self.routes = Routes::new(&self.apis, &self.found);
     }
 
@@ -135,7 +134,32 @@ impl SchedulerActor {
         self.queue.max_wait_ms > 0 && in_time && self.lines.len() < self.queue.max_waiting
     }
 
-    fn addresses(&self) -> Vec<Addr<UpstreamActor>> {
+    /// Adds what the pool's limits leave now.
+    fn with_rate(
+        &mut self,
+        model: &Arc<str>,
+        decided: Result<Permit, AdmissionError>,
+    ) -> Result<Permit, AdmissionError> {
+        let SchedulerActor { rates, routes, apis, books, .. } = self;
+        let mut after = |admitted: bool| {
+            rates.after(model, admitted, || {
+                let serving = routes.serving(model).filter_map(|slot| apis.get(slot)).map(|api| &**api);
+                books.headroom(serving.filter(|api| api.enabled), model)
+            })
+        };
+        match decided {
+            Ok(mut permit) => {
+                permit.rate = after(true);
+                Ok(permit)
+            }
+            Err(AdmissionError::NoneAvailable { model, refusals, .. }) => {
+                Err(AdmissionError::NoneAvailable { model, refusals, rate: after(false) })
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    pub(super) fn addresses(&self) -> Vec<Addr<UpstreamActor>> {
         self.upstreams.values().cloned().collect()
     }
 }
@@ -154,7 +178,7 @@ async fn select(
             Err(_) => scheduler.do_send(Revive(api)),
         }
     }
-    Err(AdmissionError::NoneAvailable { model: profile.model, refusals })
+    Err(AdmissionError::NoneAvailable { model: profile.model, refusals, rate: None })
 }
 
 impl Actor for SchedulerActor {
@@ -166,6 +190,7 @@ impl Handler<Select> for SchedulerActor {
 
     fn handle(&mut self, Select { profile, tried, client }: Select, ctx: &mut Self::Context) -> Self::Result {
         let deadline = Now::read().mono + self.queue.max_wait_ms;
+        let model = profile.model.clone();
         let selection = match self.lines.reason(&profile.model) {
             // Who waits comes first.
             Some(refused) => ready(Err(refused)).left_future(),
@@ -183,7 +208,7 @@ impl Handler<Select> for SchedulerActor {
             };
             decided.into_actor(actor)
         });
-        Box::pin(selection)
+        Box::pin(selection.map(move |decided, actor, _| actor.with_rate(&model, decided)))
     }
 }
 
@@ -215,56 +240,6 @@ impl Handler<Revive> for SchedulerActor {
             log::error!("{id}: its actor ended, which is a defect of this program; it is started anew");
             self.start(api.clone());
         }
-    }
-}
-
-impl Handler<GetModels> for SchedulerActor {
-    type Result = MessageResult<GetModels>;
-
-    fn handle(&mut self, _: GetModels, _: &mut Self::Context) -> Self::Result {
-        let enabled = |slot: usize| self.apis.get(slot).is_some_and(|api| api.enabled);
-        MessageResult(self.routes.names(enabled))
-    }
-}
-
-impl Handler<GetReports> for SchedulerActor {
-    type Result = ResponseFuture<Vec<ApiReport>>;
-
-    fn handle(&mut self, _: GetReports, _: &mut Self::Context) -> Self::Result {
-        let asked = self.apis.iter().filter_map(|api| {
-            let (upstream, models) = (self.upstreams.get(&api.id)?.clone(), names(api, &self.found));
-            Some(async move { Some(ApiReport { status: upstream.send(GetStatus).await.ok()?, models }) })
-        });
-        let asked = join_all(asked);
-        Box::pin(async { asked.await.into_iter().flatten().collect() })
-    }
-}
-
-impl Handler<GetTokenReports> for SchedulerActor {
-    type Result = ResponseFuture<Vec<TokenReport>>;
-
-    fn handle(&mut self, _: GetTokenReports, _: &mut Self::Context) -> Self::Result {
-        let asked =
-            join_all(self.addresses().into_iter().map(|upstream| async move { upstream.send(GetTokens).await }));
-        Box::pin(async { asked.await.into_iter().flatten().collect() })
-    }
-}
-
-impl Handler<ResetTokenStats> for SchedulerActor {
-    type Result = ResponseFuture<Result<(), UnknownApi>>;
-
-    fn handle(&mut self, ResetTokenStats(which): ResetTokenStats, _: &mut Self::Context) -> Self::Result {
-        let told = match which {
-            None => self.addresses(),
-            Some(id) => match self.upstreams.get(&id) {
-                Some(upstream) => vec![upstream.clone()],
-                None => return Box::pin(async { Err(UnknownApi(id)) }),
-            },
-        };
-        Box::pin(async {
-            join_all(told.into_iter().map(|upstream| async move { upstream.send(ResetTokens).await })).await;
-            Ok(())
-        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use actix::prelude::*;
 use thiserror::Error;
 
-use crate::types::{ApiId, Profile};
+use crate::types::{ApiId, Profile, RateLimit};
 use crate::upstream::{ApiStatus, Permit, Refusal, TokenReport};
 
 /// An admitted upstream for this request, now. Sent by the data path and awaited; the permit in the reply gives itself
@@ -35,6 +35,8 @@ pub enum AdmissionError {
         model: Arc<str>,
         /// What each of them said. Empty if all were tried already.
         refusals: Vec<(ApiId, Refusal)>,
+        /// What the pool's limits leave for the model.
+        rate: Option<RateLimit>,
     },
     /// The scheduler did not answer in time: the disk is slow, or the process overloaded.
     #[error("no API could be admitted in time")]

@@ -14,7 +14,7 @@ use super::daily::Daily;
 use super::window::{SlidingLog, Span};
 use crate::config::Reset;
 use crate::persistence::CountRecord;
-use crate::types::{Burst, Limits, Now, QuotaKind};
+use crate::types::{Burst, Limits, Now, QuotaKind, RateLimit};
 
 /// How many requests are drawn from the store at a time, at most: a crash loses as many.
 const MOST_REQUESTS: u64 = 32;
@@ -269,6 +269,19 @@ impl Account {
         let Elsewhere { minute, day } = self.elsewhere;
         let held = (self.minute.count(now.mono), self.daily.count(now));
         (held.0.saturating_add(self.out).saturating_add(minute), held.1.saturating_add(self.out).saturating_add(day))
+    }
+
+    /// What the window leaves that leaves least; `None` where there is no bound.
+    pub(super) fn headroom(&mut self, now: Now) -> Option<RateLimit> {
+        let (minute, day) = self.usage(now);
+        let left = |bound: Option<u64>, used: u64, resets: u64| {
+            let reset_ms = if used == 0 { 0 } else { resets.saturating_sub(now.mono) };
+            bound.map(|limit| RateLimit { limit, remaining: limit.saturating_sub(used), reset_ms })
+        };
+        let minute =
+            left(self.bounds.minute, minute, self.minute.empties().unwrap_or(now.mono + Span::MINUTE.window_ms));
+        let day = left(self.bounds.day, day, self.daily.ends(now));
+        minute.into_iter().chain(day).min_by_key(|rate| (rate.remaining, rate.limit))
     }
 
     /// When a day begins anew, at the latest (ms, monotonic).

@@ -85,6 +85,11 @@ impl Books {
         Owned { models: models.collect(), all: open(id.clone(), quota.limits) }
     }
 
+    /// A ledger, if it is open.
+    pub(super) fn ledger(&self, id: &QuotaId) -> Option<Ledger> {
+        self.0.ledgers.borrow().get(id).cloned()
+    }
+
     /// The process stops: every ledger gives back what is granted, and is saved.
     pub async fn close(&self) {
         let ledgers: Vec<Ledger> = self.0.ledgers.borrow().values().cloned().collect();

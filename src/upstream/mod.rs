@@ -2,7 +2,8 @@
 //!
 //! In reading order: `messages` (the contract), `permit`, `endpoint`, `actor` (wiring), `state` (decisions on its health, from
 //! `breaker`, `cooldown` and `latency`), and its quotas: `admission` (in all of them, or in none), `books` (which there
-//! are), `ledger` (one, with its store), `quota` (what it has counted), `lease`, `account`, `window`, `daily` and `day`.
+//! are), `ledger` (one, with its store), `quota` (what it has counted), `lease`, `account`, `window`, `daily` and `day`;
+//! `headroom` tells what is left.
 
 mod account;
 mod actor;
@@ -13,6 +14,7 @@ mod cooldown;
 mod daily;
 mod day;
 mod endpoint;
+mod headroom;
 mod latency;
 mod lease;
 mod ledger;

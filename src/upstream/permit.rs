@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 
 use super::{Endpoint, Settle, StreamOptionsRefused, UpstreamActor};
-use crate::types::{Outcome, Settlement, WriteStamp};
+use crate::types::{Outcome, RateLimit, Settlement, WriteStamp};
 
 /// One admitted attempt, bound to its endpoint: counted against the quotas before it existed.
 ///
@@ -21,6 +21,8 @@ pub struct Permit {
     pub stamp: WriteStamp,
     /// May the proxy ask this upstream for a stream's usage?
     pub ask_usage: bool,
+    /// What the pool's limits leave for the model.
+    pub rate: Option<RateLimit>,
     attempt: u64,
     since: Instant,
     upstream: Addr<UpstreamActor>,
@@ -39,7 +41,7 @@ pub(super) struct Terms {
 impl Permit {
     pub(super) fn new(endpoint: Arc<Endpoint>, terms: Terms, upstream: Addr<UpstreamActor>) -> Self {
         let Terms { attempt, stamp, ask_usage } = terms;
-        Permit { endpoint, stamp, ask_usage, attempt, since: Instant::now(), upstream, settled: false }
+        Permit { endpoint, stamp, ask_usage, rate: None, attempt, since: Instant::now(), upstream, settled: false }
     }
 
     /// Since the attempt was admitted.

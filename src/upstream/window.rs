@@ -122,6 +122,11 @@ impl SlidingLog {
         last.map(|e| e.at + self.span.window_ms)
     }
 
+    /// When all that it holds has left the window; `None` if it holds nothing.
+    pub(super) fn empties(&self) -> Option<u64> {
+        self.entries.back().map(|newest| newest.at + self.span.window_ms)
+    }
+
     /// Takes up what [`SlidingLog::saved`] gave.
     pub(super) fn restore(&mut self, saved: &[(i64, u64)], limit: Option<u64>, now: Now) {
         for &(wall, count) in saved {

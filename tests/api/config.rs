@@ -285,3 +285,63 @@ fn what_is_probably_not_meant_is_warned_of() {
     }
     assert_eq!(app.client().get("/v1/status").json()["config"]["warnings"].as_array().map(Vec::len), Some(2));
 }
+
+#[test]
+fn limits_of_models_and_groups_are_checked_and_described() {
+    let api = |id: &str, more: &str| {
+        format!(r#"{{ "id": "{id}", "baseUrl": "https://x.example", "apiKey": "k", "models": ["m", "n"], {more} }}"#)
+    };
+    let text = |apis: &[String], more: &str| format!(r#"{{ "apis": [{}] {more} }}"#, apis.join(","));
+    let (code, told) = check(&text(
+        &[
+            api(
+                "a",
+                r#""tpm": 1000, "countOn": "accepted", "modelMapping": { "g": "m" }, "modelLimits": { "g": { "rpm": 2 } }"#,
+            ),
+            api("b", r#""quotaGroup": "acct", "modelLimits": { "o": { "tpd": 5 } }"#),
+            api("c", r#""quotaGroup": "tight", "rpd": 9, "maxConcurrent": 4"#),
+            api("d", r#""quotaGroup": "tight", "rpd": 7"#),
+        ],
+        r#", "quotaGroups": { "acct": { "rpm": 3, "modelLimits": { "n": { "rpd": 1 } } }, "nobody": {} },
+            "store": { "url": "rediss://u:secret-4711@redis.example:6380/2" }"#,
+    ));
+    assert_eq!(code, Some(0), "{told}");
+    for wanted in [
+        "at most 1000 tokens a minute",
+        "m: at most 2 requests a minute",
+        "turns away with a 429 don't count",
+        "group acct: at most 3 requests a minute",
+        "group acct: n: at most 1 requests a day",
+        "group tight: at most 7 requests a day",
+        "group tight: at most 4 requests at the same time",
+        "apis[1].modelLimits: o is not among its models",
+        "quotaGroups.nobody: no API names it",
+    ] {
+        assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
+    }
+    assert!(!told.contains("4711"), "{told}");
+    let (code, told) = check(&text(
+        &[
+            api("a", r#""countOn": "success", "quotaGroup": "x", "reset": "UTC""#),
+            api("b", r#""quotaGroup": "x", "reset": "rolling""#),
+            api("c", r#""quotaGroup": "y\u0000", "modelLimits": { "": {}, "m": { "rmp": 1 } }"#),
+        ],
+        r#", "store": { "url": "http://secret-4711" }, "quotaGroups": { "x": { "tpm": "many" } }"#,
+    ));
+    assert_eq!(code, Some(2), "{told}");
+    for wanted in [
+        "apis[0].countOn: must be attempt or accepted",
+        "apis[2].quotaGroup: holds a name that is empty or has control characters",
+        "apis[2].modelLimits.m.rmp: unknown field, did you mean rpm?",
+        "quotaGroups.x.tpm: must be a whole number, is a string",
+        "store.url: must be redis://",
+    ] {
+        assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
+    }
+    assert!(!told.contains("4711"), "{told}");
+    let groups =
+        [api("a", r#""quotaGroup": "x", "reset": "UTC""#), api("b", r#""quotaGroup": "x", "reset": "rolling""#)];
+    let (code, told) = check(&text(&groups, ""));
+    assert_eq!(code, Some(2));
+    assert!(told.contains("quotaGroups.x: its APIs begin their days at different times"), "{told}");
+}

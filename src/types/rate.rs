@@ -1,0 +1,42 @@
+//! What is left of a limit, as clients are told.
+
+use std::fmt;
+
+/// The requests that the pool's limits leave for a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// In all.
+    pub limit: u64,
+    /// Of them, just now.
+    pub remaining: u64,
+    /// Until everything is there again, if nobody asks (ms).
+    pub reset_ms: u64,
+}
+
+impl RateLimit {
+    /// The reset as OpenAI writes it: `17ms`, `7.66s`, `6m0s`, `1h2m3s`.
+    pub fn reset(&self) -> impl fmt::Display {
+        let ms = self.reset_ms;
+        let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
+        match ms {
+            0..1_000 => format!("{ms}ms"),
+            1_000..60_000 => format!("{}s", f64::from(u32::try_from(ms).unwrap_or(u32::MAX)) / 1_000.0),
+            60_000..3_600_000 => format!("{minutes}m{seconds}s"),
+            _ => format!("{hours}h{minutes}m{seconds}s"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resets_are_written_as_openai_writes_them() {
+        for (reset_ms, written) in
+            [(0, "0ms"), (17, "17ms"), (7_660, "7.66s"), (59_000, "59s"), (360_000, "6m0s"), (86_399_999, "23h59m59s")]
+        {
+            assert_eq!(RateLimit { limit: 1, remaining: 0, reset_ms }.reset().to_string(), written);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What the limits leave, summed over upstreams: for what clients are told, not for what is admitted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::books::Books;
+use crate::config::ApiConfig;
+use crate::types::{Now, QuotaId, RateLimit};
+
+impl Books {
+    /// What is left for requests for a model, in all of `apis` together; `None` if one of them has no limit.
+    pub fn headroom<'a>(&self, apis: impl Iterator<Item = &'a ApiConfig>, model: &str) -> Option<RateLimit> {
+        let now = Now::read();
+        let mut alone: Option<RateLimit> = None;
+        let mut grouped: BTreeMap<&Arc<str>, (Option<RateLimit>, Option<RateLimit>)> = BTreeMap::new();
+        for api in apis {
+            let own_name = api.mapping.get(model).map_or(model, |own| own);
+            let own = self.tightest(&QuotaId::of_api(&api.id), own_name, now);
+            match &api.group {
+                None => alone = Some(sum(alone, own?)),
+                Some(group) => {
+                    let all = self.tightest(&QuotaId::of_group(&group.name), own_name, now);
+                    let entry = grouped.entry(&group.name).or_insert((None, all));
+                    // What its members have alone counts as far as the group has it.
+                    entry.0 = Some(sum(entry.0, own.or(all)?));
+                }
+            }
+        }
+        for (members, group) in grouped.into_values() {
+            let tighter = members.into_iter().chain(group).min_by_key(tightness)?;
+            alone = Some(sum(alone, tighter));
+        }
+        alone
+    }
+
+    /// The window of an owner's quotas that leaves least.
+    fn tightest(&self, owner: &QuotaId, model: &str, now: Now) -> Option<RateLimit> {
+        let ledgers = self.ledger(owner).into_iter().chain(self.ledger(&owner.for_model(&Arc::from(model))));
+        ledgers.filter_map(|ledger| ledger.with(now, |quota, now| quota.requests.headroom(now))).min_by_key(tightness)
+    }
+}
+
+fn tightness(rate: &RateLimit) -> (u64, u64) {
+    (rate.remaining, rate.limit)
+}
+
+fn sum(so_far: Option<RateLimit>, more: RateLimit) -> RateLimit {
+    so_far.map_or(more, |so_far| RateLimit {
+        limit: so_far.limit.saturating_add(more.limit),
+        remaining: so_far.remaining.saturating_add(more.remaining),
+        reset_ms: so_far.reset_ms.max(more.reset_ms),
+    })
+}
