@@ -32,3 +32,4 @@ pub use messages::{
     StreamOptionsRefused, TokenReport,
 };
 pub use permit::Permit;
+pub use quota::{Quota, Share, Spent};

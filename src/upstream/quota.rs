@@ -15,24 +15,25 @@ const ASK_AGAIN_MS: u64 = 1_000;
 
 /// One attempt's part of a quota.
 #[derive(Debug, Clone)]
-pub(super) struct Share {
-    pub(super) stamp: WriteStamp,
+pub struct Share {
+    /// Set when its request is written.
+    pub stamp: WriteStamp,
     /// Tokens that are set aside for it, estimated.
-    pub(super) tokens: u64,
+    pub tokens: u64,
 }
 
 /// How an attempt is to be counted, now that it is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Spent {
+pub struct Spent {
     /// Does it count as a request?
-    pub(super) counts: bool,
+    pub counts: bool,
     /// The tokens that it took; `None` if nobody knows, and the estimate has to stand.
-    pub(super) tokens: Option<u64>,
+    pub tokens: Option<u64>,
 }
 
 /// The windows of one quota.
 #[derive(Debug)]
-pub(super) struct Quota {
+pub struct Quota {
     pub(super) limits: Limits,
     reset: Reset,
     pub(super) requests: Account,
@@ -52,12 +53,7 @@ pub(super) struct Quota {
 impl Quota {
     /// Opens the windows as `record` left them, or empty ones. `shared`: other servers use the quota too, and the store
     /// lends parts of it.
-    pub(super) fn restore(
-        limits: Limits,
-        reset: &Reset,
-        (record, shared): (Option<&QuotaRecord>, bool),
-        now: Now,
-    ) -> Quota {
+    pub fn restore(limits: Limits, reset: &Reset, (record, shared): (Option<&QuotaRecord>, bool), now: Now) -> Quota {
         let newest_wall = record.map_or(now.wall, |r| r.newest_wall.max(now.wall));
         let (requests, tokens) = (Bounds::of_requests(&limits, shared), Bounds::of_tokens(&limits, shared));
         let at = (newest_wall, now);
@@ -109,7 +105,7 @@ impl Quota {
     }
 
     /// Is there room for one more attempt of so many tokens?
-    pub(super) fn room(&mut self, demand: u64, now: Now) -> Result<(), Refusal> {
+    pub fn room(&mut self, demand: u64, now: Now) -> Result<(), Refusal> {
         self.advance(now);
         if self.limits.disable() {
             return Err(Refusal::Disabled);
@@ -131,13 +127,13 @@ impl Quota {
     }
 
     /// Must the store grant something before an attempt of so many tokens can be counted?
-    pub(super) fn lacks(&self, demand: u64) -> bool {
+    pub fn lacks(&self, demand: u64) -> bool {
         let tokens = self.tokens.missing(self.tokens.share(demand));
         self.requests.missing(1) > 0 || tokens > 0 || self.slots_missing() > 0
     }
 
     /// Sets an attempt's part aside. There must be [`Quota::room`] for it, and nothing that it [`Quota::lacks`].
-    pub(super) fn take(&mut self, stamp: &WriteStamp, demand: u64) -> Share {
+    pub fn take(&mut self, stamp: &WriteStamp, demand: u64) -> Share {
         let tokens = self.tokens.share(demand);
         self.requests.take(1);
         self.tokens.take(tokens);
@@ -147,7 +143,7 @@ impl Quota {
     }
 
     /// Closes the account of one attempt: what was not written at all is given back.
-    pub(super) fn settle(&mut self, share: &Share, spent: Spent, now: Now) {
+    pub fn settle(&mut self, share: &Share, spent: Spent, now: Now) {
         let Share { stamp, tokens } = share;
         if stamp.read() == Written::Partly {
             stamp.finish(now.mono);

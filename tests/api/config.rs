@@ -69,6 +69,14 @@ fn the_shipped_configuration_is_valid_and_its_schema_is_up_to_date() {
 }
 
 #[test]
+fn the_configuration_of_the_deployment_is_valid() {
+    let deployed = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/apis.json")).expect("reads");
+    let env = [("POOL_KEY", "sk-pool"), ("OPENROUTER_KEY", "sk-or"), ("REDIS_URL", "redis://redis:6379/0")];
+    let (code, told) = check_with(&deployed, &env);
+    assert_eq!(code, Some(0), "{told}");
+}
+
+#[test]
 fn all_mistakes_are_told_at_once_each_with_its_place() {
     let (code, told) = check(
         r#"{

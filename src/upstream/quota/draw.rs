@@ -10,7 +10,7 @@ impl Quota {
     /// The units to ask the store for, those of them that can't be done without, and the record to give it, if it is time
     /// to ask: when an attempt of so many tokens `needs` something, or ahead of that. [`Quota::answered`] is to be called
     /// with the outcome.
-    pub(in crate::upstream) fn reserve(&mut self, needs: Option<u64>, now: Now) -> Option<(Units, Units, QuotaRecord)> {
+    pub fn reserve(&mut self, needs: Option<u64>, now: Now) -> Option<(Units, Units, QuotaRecord)> {
         self.advance(now);
         if self.asking || needs.is_some_and(|demand| !self.lacks(demand)) {
             return None;
@@ -69,7 +69,7 @@ impl Quota {
     }
 
     /// The store answered, to what was asked at `asked` (ms, monotonic): so much is granted; `None` if it failed.
-    pub(in crate::upstream) fn answered(&mut self, grant: Option<&Grant>, asked: u64) {
+    pub fn answered(&mut self, grant: Option<&Grant>, asked: u64) {
         self.asking = false;
         let units = grant.map_or(Units::default(), |grant| grant.units);
         self.requests.granted(units.requests);
