@@ -1,5 +1,7 @@
 //! How long the pure code takes to admit an attempt and to settle it: `cargo bench --bench admission`.
 
+#![expect(clippy::expect_used, reason = "a bench ends by panicking")]
+
 use std::hint::black_box;
 
 use api_together::config::Reset;

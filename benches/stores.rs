@@ -2,6 +2,13 @@
 //! counts on disk and by one that shares its limits by way of a real `redis-server`, in turns; printed are the times from
 //! `Select` to the permit.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a bench prints, and ends by panicking"
+)]
+
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
