@@ -75,14 +75,10 @@ fn commit(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
 /// Asks the shared store for all of them at once.
 fn lend(lender: &dyn Lender, loans: Vec<Loan>) -> Result<(), StoreError> {
     let (asks, tells): (Vec<_>, Vec<_>) = loans.into_iter().map(|loan| (loan.ask, loan.tell)).unzip();
-    match lender.lend(&asks) {
-        Ok(grants) => tells.into_iter().zip(grants).for_each(|(tell, grant)| drop(tell.send(Ok(grant)))),
-        Err(error) => {
-            tells.into_iter().for_each(|tell| drop(tell.send(Err(error.clone()))));
-            return Err(error);
-        }
-    }
-    Ok(())
+    let lent = lender.lend(&asks);
+    let failed = lent.iter().find_map(|one| one.as_ref().err().cloned());
+    tells.into_iter().zip(lent).for_each(|(tell, one)| drop(tell.send(one)));
+    failed.map_or(Ok(()), Err)
 }
 
 async fn answer<T>(told: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {

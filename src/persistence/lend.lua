@@ -20,7 +20,7 @@ end
 local now = wall()
 local me, ask = ARGV[1], cjson.decode(ARGV[4])
 local limits, day = ask.limits, ask.day
-local MINUTE, DAY = ask.minute, ask.any_day
+local MINUTE, DAY, GONE = ask.minute, ask.any_day, 3600000
 
 local epoch = redis.call('HGET', KEYS[2], 'id')
 if not epoch then
@@ -52,7 +52,8 @@ end
 
 -- Adds what a row says. Returns whether it says anything still.
 local function count(row)
-  local alive = row.x + MINUTE > now or row.de > now
+  local carries = row.r.k + row.t.k > 0
+  local alive = row.x + MINUTE > now or row.de > now or carries and row.de + DAY > now
   for kind, part in pairs({r = row.r, t = row.t}) do
     local w = windows[kind]
     for _, entry in ipairs(part.l) do
@@ -61,9 +62,13 @@ local function count(row)
     end
     for _, entry in ipairs(part.d) do
       alive = alive or entry[1] + DAY > now
-      if not day then add(w.day, entry[1], entry[2]) end
+      if not day then
+        add(w.day, entry[1], entry[2])
+      elseif entry[1] >= day[1] then
+        w.day.sum = w.day.sum + entry[2]
+      end
     end
-    if day and row.de > now then
+    if row.de > now then
       w.day.sum = w.day.sum + part.u
     elseif day and row.de == day[1] then
       w.day.sum = w.day.sum + part.k
@@ -84,14 +89,40 @@ local function count(row)
   return alive
 end
 
+-- Rows of holders that have been gone for an hour are put into one for their day. '~' is what a lost epoch knew.
 local rows = redis.call('HGETALL', KEYS[1])
-local known
+local together = '+' .. ask.row.de
+local known, gone
+local long_gone = {}
 for i = 1, #rows, 2 do
-  local row = cjson.decode(rows[i + 1])
-  if rows[i] == '~' then known = row end
-  if rows[i] ~= me and not (rows[i] == '~' and ask.known) and not count(row) then
-    redis.call('HDEL', KEYS[1], rows[i])
+  local holder, row = rows[i], cjson.decode(rows[i + 1])
+  if holder == '~' then known = row end
+  if holder == together then gone = row end
+  if holder ~= me and not (holder == '~' and ask.known) then
+    if not count(row) then
+      redis.call('HDEL', KEYS[1], holder)
+    elseif row.x > 0 and row.x + GONE < now and row.de == ask.row.de then
+      long_gone[holder] = row
+    end
   end
+end
+if next(long_gone) then
+  local function none() return {o = 0, u = 0, k = 0, l = {}, d = {}} end
+  gone = gone or {x = 0, de = ask.row.de, c = 0, r = none(), t = none()}
+  for holder, row in pairs(long_gone) do
+    for _, kind in ipairs({'r', 't'}) do
+      local into, from = gone[kind], row[kind]
+      into.u, into.k = into.u + from.u, into.k + from.k
+      for _, entry in ipairs(from.d) do into.d[#into.d + 1] = entry end
+      if day then
+        into.u = into.u + from.o
+      elseif from.o > 0 then
+        into.d[#into.d + 1] = {row.x, from.o}
+      end
+    end
+    redis.call('HDEL', KEYS[1], holder)
+  end
+  redis.call('HSET', KEYS[1], together, cjson.encode(gone))
 end
 
 -- What was known to an epoch that is lost: the most that anybody remembers.

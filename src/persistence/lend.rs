@@ -66,9 +66,9 @@ pub struct SharedGrant {
 /// A store that lends parts of quotas to several servers. Its calls block: the [`super::PersistenceActor`] makes them on a
 /// thread for that.
 pub trait Lender: Send + Sync + 'static {
-    /// Answers all `asks`, in their order.
-    ///
-    /// # Errors
-    /// When the store can't be reached, or does not answer in time: then nothing was granted, as far as is known.
-    fn lend(&self, asks: &[Ask]) -> Result<Vec<Grant>, StoreError>;
+    /// Answers all `asks`, in their order. Where that fails, nothing was granted, as far as is known.
+    fn lend(&self, asks: &[Ask]) -> Vec<Lent>;
 }
+
+/// What became of one ask.
+pub type Lent = Result<Grant, StoreError>;

@@ -16,7 +16,7 @@ mod sled;
 mod store;
 
 pub use actor::PersistenceActor;
-pub use lend::{Ask, Grant, Lender, SharedGrant, Units};
+pub use lend::{Ask, Grant, Lender, Lent, SharedGrant, Units};
 pub use messages::{Flush, Reserve, Restore, RestoreTokens, Save};
 pub use record::{CountRecord, QuotaRecord, Saved, TokenChange};
 pub use redis::RedisStore;

@@ -13,11 +13,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ::redis::{Client, Connection, ErrorKind, RedisError, ServerErrorKind};
-use thiserror::Error;
+use ::redis::{Client, Connection, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
 use super::redis_row::{Memory, Reply, row};
-use super::{Ask, Grant, Lender, StoreError};
+use super::{Ask, Lender, Lent, StoreError};
 use crate::types::QuotaId;
 
 /// The store is taken for unreachable when it does not connect, or answer, within this.
@@ -32,6 +31,8 @@ pub(super) const LEARN_MS: u64 = LEASE_MS + 61_000;
 
 /// How long a store that was started anew with what it had saved grants nothing (ms).
 const RESTART_MS: u64 = LEASE_MS;
+
+const FAILED: &str = "the shared store does not answer";
 
 const LEND: &str = include_str!("lend.lua");
 
@@ -73,15 +74,6 @@ struct Link {
     script: String,
 }
 
-/// Why a round trip failed.
-#[derive(Debug, Error)]
-enum LendError {
-    #[error(transparent)]
-    Redis(#[from] RedisError),
-    #[error(transparent)]
-    Answer(#[from] StoreError),
-}
-
 impl RedisStore {
     /// A store at `url`, with keys that begin with `prefix`. It connects when it is first asked.
     ///
@@ -98,11 +90,16 @@ impl RedisStore {
     }
 
     /// Connects and learns the epoch.
-    fn connect(&self, known: Option<&str>) -> Result<(Link, String), LendError> {
+    fn connect(&self, known: Option<&str>) -> RedisResult<(Link, String)> {
         let mut connection = self.client.get_connection_with_timeout(WITHIN)?;
         connection.set_read_timeout(Some(WITHIN))?;
         connection.set_write_timeout(Some(WITHIN))?;
-        let info: String = ::redis::cmd("INFO").arg("server").query(&mut connection)?;
+        // Who may not ask for it takes every run for the same: a restart with all that was kept goes unnoticed.
+        let info: RedisResult<String> = ::redis::cmd("INFO").arg("server").query(&mut connection);
+        let info = match info {
+            Err(e) if e.is_io_error() => return Err(e),
+            told => told.unwrap_or_default(),
+        };
         let run = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned();
         let epoch: String = ::redis::cmd("EVAL")
             .arg((GREET, 1, self.epoch_key()))
@@ -112,34 +109,39 @@ impl RedisStore {
         Ok((Link { connection, script }, epoch))
     }
 
-    fn lend_within(&self, session: &mut Session, asks: &[Ask]) -> Result<Vec<Grant>, LendError> {
-        let mut grants = vec![Grant::default(); asks.len()];
+    fn lend_within(&self, session: &mut Session, asks: &[Ask]) -> Result<Vec<Lent>, RedisError> {
+        let mut lent = Vec::new();
+        lent.resize_with(asks.len(), || Err(StoreError::new("the shared store", "changed while it was asked")));
         let mut open: Vec<usize> = (0..asks.len()).collect();
         // In the second round, an epoch that turned out to be another is known.
         for _ in 0..2 {
             let replies = self.ask(session, asks, &open)?;
             let mut again = Vec::new();
             for (i, told) in open.iter().copied().zip(replies) {
-                let (Some(ask), Some(slot)) = (asks.get(i), grants.get_mut(i)) else { continue };
-                let told = Reply::parse(&told)?;
-                if session.epoch.as_ref() != Some(&told.epoch) && !told.epoch.is_empty() {
-                    session.epoch = Some(told.epoch);
-                    again.push(i);
-                    continue;
+                let (Some(ask), Some(slot)) = (asks.get(i), lent.get_mut(i)) else { continue };
+                let told = told.map_err(|e| StoreError::new(FAILED, e)).and_then(|text| Reply::parse(&text));
+                match told {
+                    Ok(told) if session.epoch.as_ref() != Some(&told.epoch) && !told.epoch.is_empty() => {
+                        session.epoch = Some(told.epoch);
+                        again.push(i);
+                    }
+                    Ok(told) => {
+                        session.memories.entry(ask.id.clone()).or_default().learned(ask, &told);
+                        *slot = Ok(told.into_grant());
+                    }
+                    Err(why) => *slot = Err(why),
                 }
-                session.memories.entry(ask.id.clone()).or_default().learned(ask, &told);
-                *slot = told.into_grant();
             }
             open = again;
             if open.is_empty() {
                 break;
             }
         }
-        Ok(grants)
+        Ok(lent)
     }
 
     /// One round trip for all that are `open`.
-    fn ask(&self, session: &mut Session, asks: &[Ask], open: &[usize]) -> Result<Vec<String>, LendError> {
+    fn ask(&self, session: &mut Session, asks: &[Ask], open: &[usize]) -> Result<Vec<RedisResult<String>>, RedisError> {
         let mut link = match session.link.take() {
             Some(link) => link,
             None => {
@@ -152,6 +154,8 @@ impl RedisStore {
         };
         let epoch = session.epoch.clone().unwrap_or_default();
         let mut pipe = ::redis::pipe();
+        // What is wrong with one quota's key is no matter of the others.
+        pipe.ignore_errors();
         for ask in open.iter().filter_map(|i| asks.get(*i)) {
             let memory = session.memories.entry(ask.id.clone()).or_insert_with(|| Memory::of(ask));
             let text = row(ask, memory, &epoch).to_string();
@@ -159,32 +163,31 @@ impl RedisStore {
             pipe.cmd("EVALSHA").arg((&link.script, 2, key, self.epoch_key(), &self.holder, &epoch));
             pipe.arg((name("epoch"), text));
         }
-        let answered: Result<Vec<String>, RedisError> = pipe.query(&mut link.connection);
+        let answered: Vec<RedisResult<String>> = pipe.query(&mut link.connection)?;
         // After any error what is still to come on the connection is not known: the next call makes a new one.
-        if answered.is_ok() {
-            session.link = Some(link);
+        if let Some(Err(flushed)) = answered.iter().find(|one| one.as_ref().is_err_and(is_script_missing)) {
+            return Err(flushed.clone());
         }
-        Ok(answered?)
+        session.link = Some(link);
+        Ok(answered)
     }
 }
 
 impl Lender for RedisStore {
-    fn lend(&self, asks: &[Ask]) -> Result<Vec<Grant>, StoreError> {
+    fn lend(&self, asks: &[Ask]) -> Vec<Lent> {
         // One thread lends at a time; a panic in another leaves at most a connection too many.
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lent = self.lend_within(&mut session, asks);
         // A connection that was idle may have been closed, and scripts may have been flushed: that costs no request.
-        if lent.as_ref().is_err_and(may_be_stale) {
+        if lent.as_ref().is_err_and(|e| is_script_missing(e) || e.is_connection_dropped() && !e.is_timeout()) {
             lent = self.lend_within(&mut session, asks);
         }
-        lent.map_err(|e| StoreError::new("the shared store does not answer", e))
+        lent.unwrap_or_else(|e| asks.iter().map(|_| Err(StoreError::new(FAILED, &e))).collect())
     }
 }
 
-fn may_be_stale(error: &LendError) -> bool {
-    let LendError::Redis(error) = error else { return false };
-    let no_script = error.kind() == ErrorKind::Server(ServerErrorKind::NoScript);
-    no_script || error.is_connection_dropped() && !error.is_timeout()
+fn is_script_missing(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 /// A name that nobody else has.

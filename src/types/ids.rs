@@ -58,14 +58,15 @@ impl QuotaId {
         QuotaId { owner: self.owner.clone(), model: Some(model.clone()) }
     }
 
-    /// A text that no other quota has: parts are separated by a zero byte, which no name holds.
+    /// A text that no other quota has: `api:ID`, `group:NAME:MODEL`. A colon in a name is written `%3A`.
     pub fn key(&self) -> String {
+        let plain = |name: &str| name.replace('%', "%25").replace(':', "%3A");
         let owner = match &self.owner {
-            Owner::Api(api) => format!("a\0{api}"),
-            Owner::Group(name) => format!("g\0{name}"),
+            Owner::Api(api) => format!("api:{}", plain(api.as_str())),
+            Owner::Group(name) => format!("group:{}", plain(name)),
         };
         match &self.model {
-            Some(model) => format!("{owner}\0{model}"),
+            Some(model) => format!("{owner}:{}", plain(model)),
             None => owner,
         }
     }
@@ -103,5 +104,30 @@ impl RequestId {
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_quotas_have_one_key() {
+        let api = |id: &str| QuotaId::of_api(&ApiId::from(id));
+        let model = |name: &str| Arc::<str>::from(name);
+        let ids = [
+            api("a"),
+            api("a:m"),
+            api("a%3Am"),
+            api("a").for_model(&model("m")),
+            api("a").for_model(&model("")),
+            api("a").for_model(&model("m:free")),
+            QuotaId::of_group(&model("a")),
+            QuotaId::of_group(&model("a:m")),
+            QuotaId::of_group(&model("a")).for_model(&model("m")),
+        ];
+        let keys: std::collections::BTreeSet<String> = ids.iter().map(QuotaId::key).collect();
+        assert_eq!(keys.len(), ids.len(), "{keys:?}");
+        assert_eq!(ids[5].key(), "api:a:m%3Afree");
     }
 }

@@ -72,3 +72,20 @@ impl WriteStamp {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_begun_too_late_is_not_begun() {
+        let stamp = WriteStamp::to_begin_by(10);
+        assert!(!stamp.begin(11));
+        assert_eq!(stamp.read(), Written::Nothing, "so it is given back");
+        assert!(stamp.begin(10));
+        // What was begun in time may end later.
+        assert!(stamp.begin(11));
+        stamp.finish(12);
+        assert_eq!(stamp.read(), Written::Whole(12));
+    }
+}

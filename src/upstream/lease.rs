@@ -23,9 +23,12 @@ pub(super) struct Lease {
 impl Lease {
     /// The store answered to what was asked at `asked` (ms, monotonic).
     pub(super) fn renewed(&mut self, grant: &SharedGrant, asked: u64) {
-        // Counted from the question: the store's own count began later.
-        self.until = asked + grant.lasts_ms;
-        self.slots = grant.slots;
+        // A store that only tells that the day has turned leaves what was lent as it is.
+        if grant.lasts_ms > 0 {
+            // Counted from the question: the store's own count began later.
+            self.until = asked + grant.lasts_ms;
+            self.slots = grant.slots;
+        }
         self.denied = grant.denied.map(|(which, frees_in)| (which, asked + frees_in));
     }
 

@@ -20,6 +20,9 @@ use crate::types::{Limits, Now, QuotaId, Uptime, WriteStamp};
 /// How long after a failed reservation the store is asked again (ms).
 pub(super) const STORE_RETRY_MS: u64 = 1_000;
 
+/// How long a shared store may take to answer, connecting to it included.
+const SHARED_WITHIN: Duration = Duration::from_secs(1);
+
 /// How long a slot that came free is kept from other servers, in case it is wanted here again.
 const SLOT_KEPT: Duration = Duration::from_millis(100);
 
@@ -218,7 +221,13 @@ impl Ledger {
         let (id, remembered) = (self.0.id.clone(), self.0.remembered.borrow().clone());
         let record = record.marked(Uptime::read());
         let ask = Ask { id, limits, record, wanted, needed, slots, remembered };
-        let grant = self.0.persistence.send(Reserve(Box::new(ask))).await.ok().and_then(Result::ok);
+        let asking = self.0.persistence.send(Reserve(Box::new(ask)));
+        // A disk is waited for; a name server or a network that is gone is not.
+        let grant = match self.0.shared {
+            true => asking.timeout(SHARED_WITHIN).await,
+            false => asking.await,
+        };
+        let grant = grant.ok().and_then(Result::ok);
         self.0.quota.borrow_mut().answered(grant.as_ref(), asked);
         if let Some(told) = grant.as_ref().and_then(|grant| grant.shared.as_ref()) {
             self.learn(told);

@@ -133,25 +133,51 @@ fn tokens_and_groups_are_shared_too() {
 }
 
 #[test]
-fn a_clean_stop_gives_back_what_is_not_used_and_so_does_idling() {
+fn a_clean_stop_gives_back_what_is_not_used() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let config = shared(&redis, &upstream, &json!({ "rpd": 1_000, "rpm": 1_000 }));
+    let (mut first, second) = (App::start(&config), App::start(&config));
+    // It holds the rest of a block of 20.
+    assert_eq!(first.chat().status, 200);
+    first.signal("TERM");
+    assert!(first.wait().success());
+    assert_eq!(second.chat().status, 200);
+    assert_eq!(second.usage_of("a"), (2, 2));
+}
+
+#[test]
+fn what_lies_idle_goes_back() {
     let redis = Redis::start();
     let upstream = Upstream::always(Reply::chat("hi"));
     let config = shared(&redis, &upstream, &json!({ "rpd": 1_000 }));
     let (first, second) = (App::start(&config), App::start(&config));
-    assert_eq!((first.chat().status, second.chat().status), (200, 200));
-    let used = |app: &App| {
+    assert_eq!(first.chat().status, 200);
+    let told = || {
         // Each answer of the store tells what the others have.
-        app.chat();
-        app.usage_of("a").1
+        second.chat();
+        second.usage_of("a").1
     };
-    // The first one holds the rest of a block of 20, until it has not used any of it for a while.
+    assert!(told() >= 20, "a block");
     within(Duration::from_secs(20), "what lies idle is given back", || {
         pause(300);
-        used(&second) == upstream.calls() as u64
+        told() == upstream.calls() as u64
     });
-    let first = first.stop_and_restart();
-    eventually("what was counted stays counted", || used(&first) == upstream.calls() as u64);
     drop(first);
+}
+
+#[test]
+fn what_a_killed_server_held_counts_as_used() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let config = shared(&redis, &upstream, &json!({ "rpd": 1_000, "rpm": 1_000 }));
+    let (first, second) = (App::start(&config), App::start(&config));
+    assert_eq!(first.chat().status, 200);
+    first.signal("KILL");
+    // Its time is over then.
+    pause(10_500);
+    assert_eq!(second.chat().status, 200);
+    assert_eq!(second.usage_of("a"), (21, 21), "a block of 20 and one");
 }
 
 #[test]
@@ -223,7 +249,8 @@ fn a_store_that_is_stopped_stalls_nobody() {
     under_load(&apps, || {
         pause(100);
         redis.signal("STOP");
-        pause(3_000);
+        // Longer than a lease takes to be renewed.
+        pause(5_000);
         redis.signal("CONT");
     });
     within(Duration::from_secs(5), "it comes back by itself", || apps.iter().all(|app| app.chat().status == 200));
@@ -292,4 +319,48 @@ fn a_store_with_a_password_that_is_wrong_is_told_without_it() {
     assert!(!app.log().contains("5820") && !app.banner().contains("5820"), "{}", app.log());
     config["store"]["url"] = url("right-7391");
     assert_eq!(App::start(&config).chat().status, 200);
+}
+
+#[test]
+fn rows_of_servers_that_are_long_gone_are_put_together_and_still_count() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let now = jiff::Timestamp::now().as_millisecond();
+    for (reset, day_end) in [("UTC", now - now.rem_euclid(86_400_000) + 86_400_000), ("rolling", 0)] {
+        let config = shared(&redis, &upstream, &json!({ "rpd": 40, "reset": reset }));
+        let app = App::start(&config);
+        assert_eq!(app.chat().status, 200);
+        let (used, log) = if day_end > 0 { (10, "[]".to_owned()) } else { (0, format!("[[{},10]]", now - 7_300_000)) };
+        let none = r#"{"o":0,"u":0,"k":0,"l":[],"d":[]}"#;
+        for server in ["server-1", "server-2"] {
+            let requests = format!(r#"{{"o":0,"u":{used},"k":0,"l":[],"d":{log}}}"#);
+            let row = format!(r#"{{"x":{},"de":{day_end},"c":0,"r":{requests},"t":{none}}}"#, now - 7_200_000);
+            redis.ask(&format!("HSET pool:api:a {server} '{row}'"));
+        }
+        // Twice ten are used.
+        assert_eq!(ask_all(std::slice::from_ref(&app), 60), 19, "{reset}");
+        assert_eq!(redis.ask("HEXISTS pool:api:a server-1"), ":0");
+        assert_eq!(redis.ask(&format!("HEXISTS pool:api:a +{day_end}")), ":1");
+        assert_eq!(app.chat().status, 429);
+        redis.ask("DEL pool:api:a");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_one_key_is_no_matter_of_the_others() {
+    let redis = Redis::start();
+    let (first, second) = (Upstream::always(Reply::chat("1")), Upstream::always(Reply::chat("2")));
+    let mut config = config_of(&[&first, &second]);
+    config["store"] = json!({ "url": redis.url() });
+    config["apis"][0]["rpd"] = json!(50);
+    config["apis"][1]["rpd"] = json!(5);
+    redis.ask("SET api-together:api:a nonsense");
+    let app = App::start(&config);
+    let served = (0..10).filter(|_| app.chat().status == 200).count();
+    assert_eq!((served, first.calls(), second.calls()), (5, 0, 5));
+    redis.ask("DEL api-together:api:a");
+    eventually("it is found to be mended", || app.chat().status == 200);
+    // Scripts that are flushed cost no request.
+    redis.ask("SCRIPT FLUSH");
+    assert_eq!(app.chat().status, 200);
 }

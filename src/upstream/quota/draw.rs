@@ -76,6 +76,9 @@ impl Quota {
         self.tokens.granted(units.tokens);
         if let (Some(lease), Some(grant)) = (&mut self.lease, grant.and_then(|grant| grant.shared.as_ref())) {
             lease.renewed(grant, asked);
+            if grant.lasts_ms == 0 {
+                return;
+            }
             self.requests.elsewhere = Elsewhere { minute: grant.requests.0, day: grant.requests.1 };
             self.tokens.elsewhere = Elsewhere { minute: grant.tokens.0, day: grant.tokens.1 };
         }
