@@ -1,5 +1,8 @@
 //! What is typed: the shape of `config/apis.json`. `config/apis.schema.json` is generated from these types, and the
 //! same schema checks what is typed, so that the two can't drift apart. What it means is in [`super::Config`].
+//!
+//! Unknown fields are refused: by `deny_unknown_fields`, or by the schema alone where limits are flattened into a struct, as
+//! serde can't do both.
 
 use std::collections::BTreeMap;
 
@@ -96,7 +99,8 @@ pub enum OneOrMany {
 
 /// One account of one OpenAI-format API.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("additionalProperties" = false))]
 pub struct ApiFile {
     /// Unique name. Quotas and statistics belong to it, across reloads and restarts.
     #[schemars(length(min = 1))]
@@ -112,35 +116,15 @@ pub struct ApiFile {
     /// A file that holds the key and nothing else, relative to this file's folder.
     #[serde(default)]
     pub api_key_file: Option<String>,
-    /// Requests in any 60 seconds; -1 for no limit (the default), 0 disables this API.
-    #[serde(default)]
-    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
-    pub rpm: Option<i64>,
-    /// Requests a day, from midnight to midnight of the server's local time; -1 for no limit (the default), 0 disables.
-    #[serde(default)]
-    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
-    pub rpd: Option<i64>,
-    /// Tokens in any 60 seconds, prompt and answer; -1 for no limit (the default), 0 disables this API.
-    #[serde(default)]
-    #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
-    pub tpm: Option<i64>,
-    /// Tokens a day, as `rpd` counts days; -1 for no limit (the default), 0 disables.
-    #[serde(default)]
-    #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
-    pub tpd: Option<i64>,
+    /// Limits of all its models together.
+    #[serde(flatten)]
+    pub limits: LimitsFile,
     /// When the day of `rpd` and `tpd` begins anew: at midnight in an IANA time zone (`America/Los_Angeles`, `UTC`), or `rolling`
     /// for any 24 hours. Default: the zone that the provider is known to count in (Gemini, OpenRouter), else the
     /// server's own.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub reset: Option<String>,
-    /// A bound on a span shorter than the minute of `rpm`.
-    #[serde(default)]
-    pub burst: Option<BurstFile>,
-    /// Requests at the same time. Default: no limit.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub max_concurrent: Option<u32>,
     /// Limits for single models besides, by the name that clients ask for or this upstream's own.
     #[serde(default)]
     pub model_limits: BTreeMap<String, LimitsFile>,
@@ -175,20 +159,21 @@ pub struct ApiFile {
     pub timeouts: Option<TimeoutsFile>,
 }
 
-/// Limits of one model.
-#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+/// Limits of one owner, or of one model of it.
+#[derive(Debug, Default, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("additionalProperties" = false))]
 pub struct LimitsFile {
     /// Requests in any 60 seconds; -1 for no limit (the default), 0 disables.
     #[schemars(range(min = -1, max = 4_294_967_295_i64))]
     pub rpm: Option<i64>,
-    /// Requests a day; -1 for no limit (the default), 0 disables.
+    /// Requests a day, as `reset` counts days; -1 for no limit (the default), 0 disables.
     #[schemars(range(min = -1, max = 4_294_967_295_i64))]
     pub rpd: Option<i64>,
-    /// Tokens in any 60 seconds; -1 for no limit (the default), 0 disables.
+    /// Tokens in any 60 seconds, of prompts and answers; -1 for no limit (the default), 0 disables.
     #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
     pub tpm: Option<i64>,
-    /// Tokens a day; -1 for no limit (the default), 0 disables.
+    /// Tokens a day, as `reset` counts days; -1 for no limit (the default), 0 disables.
     #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
     pub tpd: Option<i64>,
     /// A bound on a span shorter than the minute of `rpm`.
@@ -200,25 +185,12 @@ pub struct LimitsFile {
 
 /// Limits that several APIs share.
 #[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("additionalProperties" = false))]
 pub struct GroupFile {
-    /// Requests in any 60 seconds; -1 for no limit (the default), 0 disables.
-    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
-    pub rpm: Option<i64>,
-    /// Requests a day; -1 for no limit (the default), 0 disables.
-    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
-    pub rpd: Option<i64>,
-    /// Tokens in any 60 seconds; -1 for no limit (the default), 0 disables.
-    #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
-    pub tpm: Option<i64>,
-    /// Tokens a day; -1 for no limit (the default), 0 disables.
-    #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
-    pub tpd: Option<i64>,
-    /// A bound on a span shorter than the minute of `rpm`.
-    pub burst: Option<BurstFile>,
-    /// Requests at the same time. Default: no limit.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub max_concurrent: Option<u32>,
+    /// Limits of all models together.
+    #[serde(flatten)]
+    pub limits: LimitsFile,
     /// When the day of `rpd` and `tpd` begins anew, as for an API. Default: as its members' days do.
     #[schemars(length(min = 1))]
     pub reset: Option<String>,

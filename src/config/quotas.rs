@@ -18,14 +18,6 @@ const KNOWN_RESETS: [(&str, &str); 2] =
 impl Check<'_> {
     /// The limits of one API, which are its own alone.
     pub(super) fn api_quota(&mut self, at: &str, file: &ApiFile, base_url: Option<&Url>) -> Option<QuotaConfig> {
-        let own = LimitsFile {
-            rpm: file.rpm,
-            rpd: file.rpd,
-            tpm: file.tpm,
-            tpd: file.tpd,
-            burst: file.burst,
-            max_concurrent: file.max_concurrent,
-        };
         let mapping = file.model_mapping.as_ref();
         let mut models: BTreeMap<Arc<str>, Limits> = BTreeMap::new();
         file.quota_group.iter().for_each(|name| self.plain(&format!("{at}.quotaGroup"), name));
@@ -43,7 +35,7 @@ impl Check<'_> {
             |url: &Url| KNOWN_RESETS.iter().find(|(host, _)| url.host_str() == Some(host)).map(|(_, zone)| *zone);
         let typed = file.reset.as_deref().or_else(|| base_url.and_then(known));
         let reset = self.reset(&format!("{at}.reset"), typed)?;
-        Some(QuotaConfig { limits: limits(&own), models, reset })
+        Some(QuotaConfig { limits: limits(&file.limits), models, reset })
     }
 
     /// A name that quotas are kept under.
@@ -112,17 +104,9 @@ impl Check<'_> {
             }
             return Some(QuotaConfig { limits, models, reset });
         };
-        let shared = LimitsFile {
-            rpm: file.rpm,
-            rpd: file.rpd,
-            tpm: file.tpm,
-            tpd: file.tpd,
-            burst: file.burst,
-            max_concurrent: file.max_concurrent,
-        };
         file.model_limits.keys().for_each(|model| self.plain(&format!("{at}.modelLimits"), model));
         let models = file.model_limits.iter().map(|(model, typed)| (Arc::from(model.as_str()), limits(typed)));
-        Some(QuotaConfig { limits: limits(&shared), models: models.collect(), reset })
+        Some(QuotaConfig { limits: limits(&file.limits), models: models.collect(), reset })
     }
 }
 
