@@ -56,8 +56,6 @@ pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     for (name, value) in upstream {
         let denied = NOT_DOWNWARD.contains(&name.as_str())
             || name.as_str().starts_with("access-control-")
-            // They are about one account; the client is told of the pool's.
-            || name.as_str().starts_with("x-ratelimit-")
             || hop_by_hop(name.as_str());
         if !denied && !holds_key(value) {
             passed.append(name.clone(), value.clone());
@@ -66,9 +64,14 @@ pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     passed
 }
 
-/// Tells the client of the pool's own limits, as OpenAI does.
+/// Tells the client of the pool's own limits, as OpenAI does, in place of what the upstream told of its account's.
 pub(super) fn tell_rate(headers: &mut HeaderMap, rate: Option<RateLimit>) {
     let Some(rate) = rate else { return };
+    let theirs: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with("x-ratelimit-")).cloned().collect();
+    for name in &theirs {
+        headers.remove(name);
+    }
     let told = [
         ("x-ratelimit-limit-requests", rate.limit.to_string()),
         ("x-ratelimit-remaining-requests", rate.remaining.to_string()),

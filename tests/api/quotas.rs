@@ -251,7 +251,7 @@ fn every_answer_tells_what_the_pool_has_left_for_the_model() {
 }
 
 #[test]
-fn what_an_upstream_tells_of_its_own_limits_is_not_passed_on() {
+fn what_the_pool_has_left_takes_the_place_of_what_an_upstream_tells_of_itself() {
     let headers = [("x-ratelimit-remaining-requests", "77"), ("x-ratelimit-limit-tokens", "5")];
     let body = r#"{"choices":[{}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
     let upstream = Upstream::always(Reply::text(200, &headers, body));
