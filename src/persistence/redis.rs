@@ -23,7 +23,7 @@ use crate::types::QuotaId;
 const WITHIN: Duration = Duration::from_millis(500);
 
 /// How long what was lent may be used without asking again (ms). After a crash it is as long that nobody may use it.
-pub(super) const LEASE_MS: u64 = 10_000;
+pub(super) const LEASE_MS: u64 = 5_000;
 
 /// How long a store that has lost everything grants nothing (ms): what was lent by its earlier life is used up by then,
 /// and has left every minute.
