@@ -16,6 +16,7 @@ mod config;
 mod endpoints;
 mod limits;
 mod persistence;
+mod promises;
 mod quotas;
 mod reload;
 mod replicas;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::clock::clean_up_after;
 use super::{Client, Response, Upstream, eventually};
 
 /// The pool's own key in every test.
@@ -176,20 +177,28 @@ impl App {
         assert!(sent.expect("kill is there").success());
     }
 
-    /// `kill -9`, then the same program on the same folder.
-    pub fn kill_and_restart(mut self) -> App {
-        let mut child = self.child.take().expect("running");
-        child.kill().expect("killed");
-        child.wait().expect("reaped");
-        self.restarted()
+    /// `kill -9`. Returns how to start the same program on the same folder.
+    pub fn kill(mut self) -> Launch {
+        end(self.child.take().expect("running"));
+        self.again()
     }
 
-    /// SIGTERM, then the same program on the same folder.
-    pub fn stop_and_restart(mut self) -> App {
+    /// SIGTERM. Returns how to start the same program on the same folder.
+    pub fn stop(mut self) -> Launch {
         self.signal("TERM");
         let status = self.wait();
         assert!(status.success(), "{status}:\n{}", self.log());
-        self.restarted()
+        self.again()
+    }
+
+    /// `kill -9`, then the same program on the same folder.
+    pub fn kill_and_restart(self) -> App {
+        self.kill().start()
+    }
+
+    /// SIGTERM, then the same program on the same folder.
+    pub fn stop_and_restart(self) -> App {
+        self.stop().start()
     }
 
     /// Waits for its end.
@@ -200,19 +209,26 @@ impl App {
             status = child.try_wait().expect("asked");
             status.is_some()
         });
+        clean_up_after(child.id());
         status.expect("ended")
     }
 
-    fn restarted(&self) -> App {
-        Launch { folder: self.folder.clone(), args: Vec::new(), env: self.env.clone() }.start()
+    fn again(&self) -> Launch {
+        Launch { folder: self.folder.clone(), args: Vec::new(), env: self.env.clone() }
     }
+}
+
+/// `kill -9`.
+fn end(mut child: Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+    clean_up_after(child.id());
 }
 
 impl Drop for App {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
+        if let Some(child) = self.child.take() {
+            end(child);
         }
         if std::thread::panicking() {
             eprintln!("--- the log of the program under test ---\n{}", self.log());

@@ -2,12 +2,14 @@
 
 mod app;
 mod client;
+mod clock;
 mod redis;
 mod tls;
 mod upstream;
 
 pub use app::{App, KEY, Launch, config_of, scratch};
 pub use client::{Client, Response};
+pub use clock::{WallClock, hurried};
 pub use redis::Redis;
 pub use tls::Tls;
 pub use upstream::{Received, Reply, Step, Upstream};

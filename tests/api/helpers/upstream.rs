@@ -17,6 +17,8 @@ pub struct Received {
     pub body: Vec<u8>,
     /// How many requests its connection had served before.
     pub nth: usize,
+    /// When it had come, whole.
+    pub at: Instant,
 }
 
 impl Received {
@@ -203,7 +205,7 @@ impl Upstream {
 
     /// How many requests so far.
     pub fn calls(&self) -> usize {
-        self.received().len()
+        self.shared.received.lock().expect("whole").len()
     }
 
     /// How many connections were closed by the other side in the middle of an answer.
@@ -286,5 +288,5 @@ fn receive(reader: &mut BufReader<TcpStream>, nth: usize) -> Option<Received> {
     let length = headers.iter().find(|(n, _)| n == "content-length").map_or(0, |(_, v)| v.parse().expect("a length"));
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Received { method, path, headers, body, nth })
+    Some(Received { method, path, headers, body, nth, at: Instant::now() })
 }
