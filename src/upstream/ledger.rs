@@ -90,7 +90,9 @@ impl Ledger {
                 true => Some(Quota::spent(&quota.limits, now)),
                 false => saved.record.map(|record| record.by_the_clock_of(now, Uptime::read().as_ref())),
             };
-            quota.take_up(record.as_ref(), now);
+            if let Some(record) = record {
+                quota.take_up(record, now);
+            }
         }
         self.0.ready.set(true);
         if saved.lost {
@@ -173,6 +175,10 @@ impl Ledger {
 
     /// The process stops: gives back what is granted and not used, and saves exact counts.
     pub(super) async fn close(self) {
+        // What is not read yet is not to be written over.
+        if !self.is_ready() {
+            return;
+        }
         self.0.quota.borrow_mut().release_grant();
         if self.0.shared {
             let last = self.with(Now::read(), |quota, now| quota.renew(false, now));

@@ -71,8 +71,10 @@ impl Quota {
     }
 
     /// The saved counts are here: nothing was admitted before.
-    pub(super) fn take_up(&mut self, record: Option<&QuotaRecord>, now: Now) {
-        *self = Quota::restore(self.limits, &self.reset.clone(), (record, false), now);
+    pub(super) fn take_up(&mut self, mut record: QuotaRecord, now: Now) {
+        // The clock may have been set back since this was opened.
+        record.newest_wall = record.newest_wall.max(self.newest_wall);
+        *self = Quota::restore(self.limits, &self.reset.clone(), (Some(&record), false), now);
     }
 
     /// The record of a quota that has nothing left, as far as its limits go: for one whose record is lost.
