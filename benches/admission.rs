@@ -32,7 +32,7 @@ fn one(quota: &mut Quota, now: Now) {
         return;
     }
     if quota.lacks(500) {
-        let (units, ..) = quota.reserve(Some(500), now).expect("something is missing");
+        let (units, ..) = quota.reserve(Some((500, 1)), now).expect("something is missing");
         quota.answered(Some(&Grant { units, shared: None }), now.mono);
     }
     let share = quota.take(&WriteStamp::default(), 500);

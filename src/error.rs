@@ -16,6 +16,9 @@ use crate::upstream::Refusal;
 /// From this wait on a client is told not to try again by itself: one SDK would sleep for hours, holding its caller.
 pub const LONGEST_CLIENT_RETRY: Duration = Duration::from_secs(120);
 
+/// What a client is told to wait where nobody knows how long it will be (ms).
+const SOON_MS: u64 = 1_000;
+
 /// An error of ours.
 #[derive(Debug, Error)]
 pub enum ApiError {
@@ -139,7 +142,12 @@ impl ApiError {
         match self {
             ApiError::QuotaExhausted { refusals, .. } | ApiError::NoAvailableApi { refusals, .. } => {
                 let now = Now::read().mono;
-                refusals.iter().filter_map(|(_, refusal)| refusal.until()).map(|at| at.saturating_sub(now)).min()
+                let wait = |refusal: &Refusal| match refusal.until() {
+                    Some(at) => Some(at.saturating_sub(now)),
+                    // When one of those ends that are on the way.
+                    None => refusal.is_limit().then_some(SOON_MS),
+                };
+                refusals.iter().filter_map(|(_, refusal)| wait(refusal)).min()
             }
             ApiError::MissingKey
             | ApiError::WrongKey

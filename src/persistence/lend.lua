@@ -1,11 +1,12 @@
 -- Lends units of one quota to one holder: all or as many as there are, by the clock of this server.
 --
 -- KEYS[1]  the quota: a hash with a row for each holder, of what that holder has counted and holds
--- KEYS[2]  the epoch: a hash {id, closed}; if it is missing, this server has lost what it knew
+-- KEYS[2]  the epoch: a hash {id, closed, fresh, serial}; if it is missing, this server has lost what it knew
 -- ARGV[1]  the holder   ARGV[2] the epoch that it knows   ARGV[3] a new epoch, should one be needed   ARGV[4] the ask
 --
 -- A row says all that its holder knows, each time anew, so a call that is repeated, or whose answer is lost, does no harm:
---   x           until when it may use what it holds; after that, all of it counts as used then
+--   e, n        the epoch that it belongs to; which ask of its holder told it
+--   x           until when its holder may use what it holds; after that, all of it counts as used then
 --   de          the end of the civil day that u counts in; 0 where a day is any 24 hours
 --   c           requests at the same time
 --   r, t        of requests and of tokens:
@@ -20,7 +21,7 @@ end
 local now = wall()
 local me, ask = ARGV[1], cjson.decode(ARGV[4])
 local limits, day = ask.limits, ask.day
-local MINUTE, DAY, GONE = ask.minute, ask.any_day, 3600000
+local MINUTE, DAY = ask.minute, ask.any_day
 
 local epoch = redis.call('HGET', KEYS[2], 'id')
 if not epoch then
@@ -28,6 +29,10 @@ if not epoch then
   redis.call('HSET', KEYS[2], 'id', epoch, 'closed', now + ask.learn)
 end
 if epoch ~= ARGV[2] then
+  -- Begun by one who knew of nothing; this one knows better.
+  if redis.call('HGET', KEYS[2], 'fresh') == '1' then
+    redis.call('HSET', KEYS[2], 'fresh', 0, 'closed', now + ask.learn)
+  end
   return cjson.encode({now = now, epoch = epoch})
 end
 if day and (now < day[1] or now >= day[2]) then
@@ -89,27 +94,40 @@ local function count(row)
   return alive
 end
 
--- Rows of holders that have been gone for an hour are put into one for their day. '~' is what a lost epoch knew.
+-- Rows of holders that are gone, and have left every minute, are put into one for their day. '~' is what was known of rows
+-- that are lost.
 local rows = redis.call('HGETALL', KEYS[1])
 local together = '+' .. ask.row.de
-local known, gone
-local long_gone = {}
+local mine, known, gone
+local leaving = {}
 for i = 1, #rows, 2 do
   local holder, row = rows[i], cjson.decode(rows[i + 1])
-  if holder == '~' then known = row end
-  if holder == together then gone = row end
-  if holder ~= me and not (holder == '~' and ask.known) then
-    if not count(row) then
+  if row.e ~= epoch then
+    redis.call('HDEL', KEYS[1], holder)
+  elseif holder == me then
+    mine = row
+  else
+    if holder == '~' then known = row end
+    if holder == together then gone = row end
+    if not (holder == '~' and ask.known) and not count(row) then
       redis.call('HDEL', KEYS[1], holder)
-    elseif row.x > 0 and row.x + GONE < now and row.de == ask.row.de then
-      long_gone[holder] = row
+    elseif row.x > 0 and row.x + MINUTE < now and row.de == ask.row.de then
+      leaving[holder] = row
     end
   end
 end
-if next(long_gone) then
+if mine and mine.n >= ask.row.n then
+  -- It was on its way for long, and a later one has come.
+  return cjson.encode({now = now, epoch = epoch})
+end
+if ask.has and not mine then
+  local put_together = gone and gone.holders[me] or false
+  return cjson.encode({now = now, epoch = epoch, missing = put_together and 'put together' or 'lost'})
+end
+if next(leaving) then
   local function none() return {o = 0, u = 0, k = 0, l = {}, d = {}} end
-  gone = gone or {x = 0, de = ask.row.de, c = 0, r = none(), t = none()}
-  for holder, row in pairs(long_gone) do
+  gone = gone or {e = epoch, n = 0, x = 0, de = ask.row.de, c = 0, r = none(), t = none(), holders = {}}
+  for holder, row in pairs(leaving) do
     for _, kind in ipairs({'r', 't'}) do
       local into, from = gone[kind], row[kind]
       into.u, into.k = into.u + from.u, into.k + from.k
@@ -120,20 +138,31 @@ if next(long_gone) then
         into.d[#into.d + 1] = {row.x, from.o}
       end
     end
+    gone.holders[holder] = true
     redis.call('HDEL', KEYS[1], holder)
   end
   redis.call('HSET', KEYS[1], together, cjson.encode(gone))
 end
 
--- What was known to an epoch that is lost: the most that anybody remembers.
+-- What was known of rows that are lost: the most that anybody remembers. Of the minute nobody knows: it counts as full, if
+-- the store as a whole does not wait for it to pass.
 if ask.known then
   local row = ask.known
-  for _, log in ipairs({row.r.d, row.t.d}) do
-    for _, entry in ipairs(log) do entry[1] = now - entry[1] end
-  end
-  if known and known.de == row.de then
-    for _, kind in ipairs({'r', 't'}) do row[kind].u = math.max(row[kind].u, known[kind].u) end
-    if #known.r.d > 0 then row.r.d, row.t.d = known.r.d, known.t.d end
+  row.e, row.n = epoch, 0
+  for name, kind in pairs({rpm = 'r', tpm = 't'}) do
+    local part = row[kind]
+    for _, entry in ipairs(part.d) do entry[1] = now - entry[1] end
+    if ask.lost and limits[name] then part.l = {{now, limits[name]}} end
+    if known and known.de == row.de then
+      local function sum(log)
+        local all = 0
+        for _, entry in ipairs(log) do all = all + entry[2] end
+        return all
+      end
+      part.u = math.max(part.u, known[kind].u)
+      if sum(known[kind].d) > sum(part.d) then part.d = known[kind].d end
+      if #part.l == 0 then part.l = known[kind].l end
+    end
   end
   redis.call('HSET', KEYS[1], '~', cjson.encode(row))
   count(row)
@@ -146,7 +175,7 @@ local others = {
 
 -- The holder's own row: it tells ages, as its clock may be another.
 local row = ask.row
-row.x = now + ask.lease
+row.e, row.x = epoch, now + ask.lease
 for _, kind in ipairs({'r', 't'}) do
   for _, log in ipairs({row[kind].l, row[kind].d}) do
     for _, entry in ipairs(log) do entry[1] = now - entry[1] end
@@ -206,4 +235,6 @@ row.c = row.c + granted.c
 redis.call('HSET', KEYS[1], me, cjson.encode(row))
 redis.call('PEXPIRE', KEYS[1], 3 * DAY)
 
-return cjson.encode({now = now, epoch = epoch, granted = granted, slots = row.c, denied = denied, others = others})
+local serial = redis.call('HINCRBY', KEYS[2], 'serial', 1)
+
+return cjson.encode({now = now, epoch = epoch, serial = serial, granted = granted, slots = row.c, denied = denied, others = others})

@@ -11,16 +11,22 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::redis::{Client, Connection, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
-use super::redis_row::{Memory, Reply, row};
+use super::redis_row::{Learned, Memory, Reply, row};
 use super::{Ask, Lender, Lent, StoreError};
 use crate::types::QuotaId;
 
 /// The store is taken for unreachable when it does not connect, or answer, within this.
 const WITHIN: Duration = Duration::from_millis(500);
+
+/// After a failure nobody waits for it for so long: each of many quotas would find out by itself.
+const AWAY: Duration = Duration::from_millis(900);
+
+/// An epoch may turn out to be another, and then a row to be missing.
+const MOST_ROUNDS: usize = 3;
 
 /// How long what was lent may be used without asking again (ms). After a crash it is as long that nobody may use it.
 pub(super) const LEASE_MS: u64 = 5_000;
@@ -37,17 +43,24 @@ const FAILED: &str = "the shared store does not answer";
 const LEND: &str = include_str!("lend.lua");
 
 /// Learns the epoch; makes one if there is none. KEYS[1]: the epoch. ARGV: the epoch that the caller knows, or nothing; the
-/// run of the server; a new epoch; for how long to be closed after a loss, and after a restart.
+/// run of the server; a new epoch; for how long to be closed after a loss, and after a restart; the last serial that the
+/// caller was told.
 const GREET: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local id, run = unpack(redis.call('HMGET', KEYS[1], 'id', 'run'))
-if not id then
-  id = ARGV[3]
-  redis.call('HSET', KEYS[1], 'id', id, 'run', ARGV[2], 'closed', ARGV[1] ~= '' and now + ARGV[4] or 0)
+local id, run, serial, fresh, closed = unpack(redis.call('HMGET', KEYS[1], 'id', 'run', 'serial', 'fresh', 'closed'))
+local known = ARGV[1]
+-- It went back to an earlier state, if it has counted less than somebody knows.
+local went_back = id == known and tonumber(serial or 0) < tonumber(ARGV[6])
+if not id or went_back then
+  id, fresh = ARGV[3], known == '' and 1 or 0
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'id', id, 'run', ARGV[2], 'fresh', fresh, 'closed', fresh == 1 and 0 or now + ARGV[4])
+elseif known ~= '' and known ~= id and fresh == '1' then
+  -- Begun by one who knew of nothing; this one knows better.
+  redis.call('HSET', KEYS[1], 'fresh', 0, 'closed', now + ARGV[4])
 elseif run ~= ARGV[2] then
-  local closed = tonumber(redis.call('HGET', KEYS[1], 'closed')) or 0
-  redis.call('HSET', KEYS[1], 'run', ARGV[2], 'closed', math.max(closed, now + ARGV[5]))
+  redis.call('HSET', KEYS[1], 'run', ARGV[2], 'closed', math.max(tonumber(closed or 0), now + ARGV[5]))
 end
 return id
 ";
@@ -66,7 +79,13 @@ struct Session {
     link: Option<Link>,
     /// The life of the store that was last seen.
     epoch: Option<String>,
+    /// How much that life had counted when it last answered.
+    serial: u64,
+    /// Numbers the asks, so that one that was on its way for long does not undo a later one.
+    asked: u64,
     memories: HashMap<QuotaId, Memory>,
+    /// It did not answer: until then nobody waits for it again.
+    away_until: Option<Instant>,
 }
 
 struct Link {
@@ -90,7 +109,7 @@ impl RedisStore {
     }
 
     /// Connects and learns the epoch.
-    fn connect(&self, known: Option<&str>) -> RedisResult<(Link, String)> {
+    fn connect(&self, known: Option<&str>, serial: u64) -> RedisResult<(Link, String)> {
         let mut connection = self.client.get_connection_with_timeout(WITHIN)?;
         connection.set_read_timeout(Some(WITHIN))?;
         connection.set_write_timeout(Some(WITHIN))?;
@@ -103,7 +122,7 @@ impl RedisStore {
         let run = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned();
         let epoch: String = ::redis::cmd("EVAL")
             .arg((GREET, 1, self.epoch_key()))
-            .arg((known.unwrap_or_default(), run, name("epoch"), LEARN_MS, RESTART_MS))
+            .arg((known.unwrap_or_default(), run, name("epoch"), LEARN_MS, RESTART_MS, serial))
             .query(&mut connection)?;
         let script: String = ::redis::cmd("SCRIPT").arg(("LOAD", LEND)).query(&mut connection)?;
         Ok((Link { connection, script }, epoch))
@@ -113,8 +132,8 @@ impl RedisStore {
         let mut lent = Vec::new();
         lent.resize_with(asks.len(), || Err(StoreError::new("the shared store", "changed while it was asked")));
         let mut open: Vec<usize> = (0..asks.len()).collect();
-        // In the second round, an epoch that turned out to be another is known.
-        for _ in 0..2 {
+        // In later rounds it is known that the epoch is another, or that a row is missing.
+        for _ in 0..MOST_ROUNDS {
             let replies = self.ask(session, asks, &open)?;
             let mut again = Vec::new();
             for (i, told) in open.iter().copied().zip(replies) {
@@ -122,12 +141,16 @@ impl RedisStore {
                 let told = told.map_err(|e| StoreError::new(FAILED, e)).and_then(|text| Reply::parse(&text));
                 match told {
                     Ok(told) if session.epoch.as_ref() != Some(&told.epoch) && !told.epoch.is_empty() => {
-                        session.epoch = Some(told.epoch);
+                        (session.epoch, session.serial) = (Some(told.epoch), 0);
                         again.push(i);
                     }
                     Ok(told) => {
-                        session.memories.entry(ask.id.clone()).or_default().learned(ask, &told);
-                        *slot = Ok(told.into_grant());
+                        let memory = session.memories.entry(ask.id.clone()).or_default();
+                        session.serial = session.serial.max(told.serial);
+                        match memory.learned(ask, &told) {
+                            Learned::Known => *slot = Ok(told.into_grant(memory.told_in_day(ask))),
+                            Learned::Missing => again.push(i),
+                        }
                     }
                     Err(why) => *slot = Err(why),
                 }
@@ -147,8 +170,10 @@ impl RedisStore {
             None => {
                 let remembered = asks.iter().find_map(|ask| ask.remembered.as_ref()?.epoch.clone());
                 let known = session.epoch.clone().or(remembered);
-                let (link, epoch) = self.connect(known.as_deref())?;
-                session.epoch = Some(epoch);
+                let (link, epoch) = self.connect(known.as_deref(), session.serial)?;
+                if session.epoch.as_ref() != Some(&epoch) {
+                    (session.epoch, session.serial) = (Some(epoch), 0);
+                }
                 link
             }
         };
@@ -158,7 +183,8 @@ impl RedisStore {
         pipe.ignore_errors();
         for ask in open.iter().filter_map(|i| asks.get(*i)) {
             let memory = session.memories.entry(ask.id.clone()).or_insert_with(|| Memory::of(ask));
-            let text = row(ask, memory, &epoch).to_string();
+            session.asked += 1;
+            let text = row(ask, memory, (&epoch, session.asked)).to_string();
             let key = format!("{}:{}", self.prefix, ask.id.key());
             pipe.cmd("EVALSHA").arg((&link.script, 2, key, self.epoch_key(), &self.holder, &epoch));
             pipe.arg((name("epoch"), text));
@@ -177,11 +203,15 @@ impl Lender for RedisStore {
     fn lend(&self, asks: &[Ask]) -> Vec<Lent> {
         // One thread lends at a time; a panic in another leaves at most a connection too many.
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if session.away_until.is_some_and(|until| Instant::now() < until) {
+            return asks.iter().map(|_| Err(StoreError::new(FAILED, "it did not a moment ago"))).collect();
+        }
         let mut lent = self.lend_within(&mut session, asks);
         // A connection that was idle may have been closed, and scripts may have been flushed: that costs no request.
         if lent.as_ref().is_err_and(|e| is_script_missing(e) || e.is_connection_dropped() && !e.is_timeout()) {
             lent = self.lend_within(&mut session, asks);
         }
+        session.away_until = lent.is_err().then(|| Instant::now() + AWAY);
         lent.unwrap_or_else(|e| asks.iter().map(|_| Err(StoreError::new(FAILED, &e))).collect())
     }
 }

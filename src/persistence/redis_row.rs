@@ -7,6 +7,9 @@ use super::redis::{LEARN_MS, LEASE_MS};
 use super::{Ask, CountRecord, Grant, QuotaRecord, SharedGrant, StoreError, Units};
 use crate::types::{Limits, QuotaKind, guarded};
 
+/// How soon a store is asked again that said that its day is another (ms).
+const CLOCKS_DIFFER_MS: u64 = 20;
+
 /// What this server last knew of a quota as a whole, so that it can be told to a store that has forgotten.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Memory {
@@ -18,9 +21,22 @@ pub(super) struct Memory {
     requests: u64,
     /// Tokens of the day, everybody's.
     tokens: u64,
-    /// What this server had counted when the store turned out to have forgotten: that was told once, for everybody, and
-    /// its row is to hold only what came later.
+    /// What this server had counted when its row was lost, or put together with others': that is known there in another
+    /// way, and its row is to hold only what came later.
     told: Option<QuotaRecord>,
+    /// There is a row of this server.
+    row: bool,
+    /// There was one, and nobody knows why it is not there.
+    lost: bool,
+}
+
+/// What an answer was.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Learned {
+    /// All that there is to know.
+    Known,
+    /// The row of this server is not there any more: the store is to be asked again.
+    Missing,
 }
 
 impl Memory {
@@ -30,21 +46,41 @@ impl Memory {
         Memory {
             epoch: record.epoch.clone(),
             day_end: record.requests.day_end,
-            requests: used_in_day(&record.requests),
-            tokens: used_in_day(&record.tokens),
-            told: None,
+            requests: used_in_day(&record.requests) + record.requests.granted,
+            tokens: used_in_day(&record.tokens) + record.tokens.granted,
+            ..Memory::default()
         }
     }
 
     /// The store has answered.
-    pub(super) fn learned(&mut self, ask: &Ask, reply: &Reply) {
-        let Some(others) = &reply.others else { return };
+    pub(super) fn learned(&mut self, ask: &Ask, reply: &Reply) -> Learned {
+        if let Some(missing) = &reply.missing {
+            (self.row, self.lost) = (false, missing == "lost");
+            self.told = Some(ask.record.clone());
+            return Learned::Missing;
+        }
+        let Some(others) = &reply.others else { return Learned::Known };
+        (self.row, self.lost) = (true, false);
         let (requests, tokens) = self.own(ask);
         let granted = reply.granted.unwrap_or_default();
         self.epoch = Some(reply.epoch.clone());
         self.day_end = ask.record.requests.day_end;
         self.requests = others.r.1 + used_in_day(&requests) + requests.granted + granted.r;
         self.tokens = others.t.1 + used_in_day(&tokens) + tokens.granted + granted.t;
+        Learned::Known
+    }
+
+    /// Must there be a row of this server? It is kept while it says anything of the day.
+    fn has_row(&self, ask: &Ask) -> bool {
+        let same_day = self.day_end == ask.record.requests.day_end;
+        self.row && same_day && (self.day_end > 0 || self.requests + self.tokens > 0)
+    }
+
+    /// What this server has counted in the day and the store counts elsewhere: requests, tokens.
+    pub(super) fn told_in_day(&self, ask: &Ask) -> (u64, u64) {
+        let (requests, tokens) = self.own(ask);
+        let told = |all: &CountRecord, own: &CountRecord| used_in_day(all).saturating_sub(used_in_day(own));
+        (told(&ask.record.requests, &requests), told(&ask.record.tokens, &tokens))
     }
 
     /// What the server has counted and holds that the store does not know in another way, of requests and of tokens.
@@ -84,13 +120,14 @@ fn used_in_day(counts: &CountRecord) -> u64 {
     counts.used_today + counts.day_log.iter().map(|(_, count)| count).sum::<u64>()
 }
 
-/// The ask, as the script reads it. `epoch` is the life of the store; if it is another than the one that is remembered,
-/// what is remembered is told.
-pub(super) fn row(ask: &Ask, memory: &mut Memory, epoch: &str) -> Value {
+/// The ask, as the script reads it: the `nth` in this `epoch` of the store. If what is remembered is of another epoch, or was
+/// lost, it is told.
+pub(super) fn row(ask: &Ask, memory: &mut Memory, (epoch, nth): (&str, u64)) -> Value {
     let forgotten = memory.epoch.as_deref().is_some_and(|known| known != epoch);
-    let known = forgotten.then(|| known(ask, memory));
+    let known = (forgotten || memory.lost).then(|| known(ask, memory));
     if forgotten {
         memory.told = Some(ask.record.clone());
+        memory.row = false;
     }
     let (requests, tokens) = memory.own(ask);
     let now = ask.record.saved_wall;
@@ -104,7 +141,10 @@ pub(super) fn row(ask: &Ask, memory: &mut Memory, epoch: &str) -> Value {
         "limits": limits(&ask.limits),
         "wanted": units(ask.wanted),
         "needed": units(ask.needed),
+        "has": memory.has_row(ask),
+        "lost": memory.lost,
         "row": {
+            "n": nth,
             "de": day.day_end,
             "c": ask.slots,
             "r": counts(&requests, now),
@@ -162,6 +202,11 @@ pub(super) struct Reply {
     now: i64,
     #[serde(default)]
     pub(super) epoch: String,
+    /// How much this epoch has counted.
+    #[serde(default)]
+    pub(super) serial: u64,
+    /// Why the row of this server is not there, if it should be.
+    missing: Option<String>,
     granted: Option<Granted>,
     #[serde(default)]
     slots: u32,
@@ -189,8 +234,9 @@ impl Reply {
         serde_json::from_str(text).map_err(|e| StoreError::new("the shared store's answer can't be read", e))
     }
 
-    /// The grant that it is. An answer that says only that the clocks differ grants nothing.
-    pub(super) fn into_grant(self) -> Grant {
+    /// The grant that it is. An answer that says only that the clocks differ grants nothing. `told` is what of others' use is
+    /// this server's own.
+    pub(super) fn into_grant(self, told: (u64, u64)) -> Grant {
         let granted = self.granted.unwrap_or_default();
         let kind = |name: &str| QuotaKind::ALL.into_iter().find(|kind| kind.as_str() == name);
         let denied = self.denied.map(|(name, ms)| (kind(&name), u64::try_from(ms).unwrap_or(0)));
@@ -201,9 +247,9 @@ impl Reply {
             shared: Some(SharedGrant {
                 lasts_ms,
                 slots: self.slots,
-                denied: denied.or_else(|| (lasts_ms == 0).then_some((None, 0))),
-                requests: elsewhere.0,
-                tokens: elsewhere.1,
+                denied: denied.or_else(|| (lasts_ms == 0).then_some((None, CLOCKS_DIFFER_MS))),
+                requests: (elsewhere.0.0, elsewhere.0.1.saturating_sub(told.0)),
+                tokens: (elsewhere.1.0, elsewhere.1.1.saturating_sub(told.1)),
                 wall: self.now,
                 epoch: self.epoch,
             }),

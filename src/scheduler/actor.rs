@@ -129,8 +129,7 @@ impl SchedulerActor {
     /// May a refused request wait? Only for a limit, only if one frees in time, and not behind too many others.
     fn may_wait(&self, refused: &AdmissionError, deadline: u64) -> bool {
         let AdmissionError::NoneAvailable { refusals, .. } = refused else { return false };
-        let frees = |refusal: &Refusal| refusal.is_limit() && refusal.until().is_some_and(|until| until <= deadline);
-        let in_time = refusals.iter().any(|(_, refusal)| frees(refusal));
+        let in_time = refusals.iter().any(|(_, refusal)| refusal.may_pass_by(deadline));
         self.queue.max_wait_ms > 0 && in_time && self.lines.len() < self.queue.max_waiting
     }
 

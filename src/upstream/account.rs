@@ -148,7 +148,8 @@ impl Account {
         self.tightest().map_or(0, |tightest| demand.min(tightest))
     }
 
-    /// Is there room for so many more units? If not: in which window, and when there will be, if that can be told.
+    /// Is there room for so many more units? If not: in which window, of those that are full the one that frees last, and
+    /// when that is, if it can be told.
     pub(super) fn room(&mut self, amount: u64, now: Now) -> Result<(), (QuotaKind, Option<u64>)> {
         let out = self.out;
         // How many units have to leave the window.
@@ -156,18 +157,16 @@ impl Account {
             let over = out.saturating_add(held).saturating_add(amount).saturating_sub(bound?);
             (over > 0).then_some(over)
         };
-        if let Some(over) = over(self.daily.count(now), self.bounds.day) {
-            return Err((self.bounds.kinds[1], self.daily.frees(over, now)));
-        }
-        if let Some(over) = over(self.minute.count(now.mono), self.bounds.minute) {
-            return Err((self.bounds.kinds[0], self.minute.frees(over)));
-        }
-        if let Some((burst, log)) = self.bounds.burst.zip(self.burst.as_mut())
-            && let Some(over) = over(log.count(now.mono), Some(burst.requests))
-        {
-            return Err((QuotaKind::Burst, log.frees(over)));
-        }
-        Ok(())
+        let [minute_kind, day_kind] = self.bounds.kinds;
+        let day = over(self.daily.count(now), self.bounds.day).map(|over| (day_kind, self.daily.frees(over, now)));
+        let minute = over(self.minute.count(now.mono), self.bounds.minute);
+        let minute = minute.map(|over| (minute_kind, self.minute.frees(over)));
+        let burst = self.bounds.burst.zip(self.burst.as_mut()).and_then(|(burst, log)| {
+            over(log.count(now.mono), Some(burst.requests)).map(|over| (QuotaKind::Burst, log.frees(over)))
+        });
+        // Nobody knows when what is on the way will be spent: soon, perhaps.
+        let full = burst.into_iter().chain(minute).chain(day).max_by_key(|(_, frees)| frees.unwrap_or(0));
+        full.map_or(Ok(()), Err)
     }
 
     /// How many units the store has to grant before so many can be taken.
@@ -223,13 +222,16 @@ impl Account {
         Some((self.tightest()? / 50).clamp(1, self.bounds.most))
     }
 
-    /// How many units the store is to be asked for: as many as `needed`, or what makes a block again when half of it is
-    /// used, so that requests rarely wait for it. (A block of one is not asked for ahead: of a small limit every unit
-    /// counts, and a crash would cost it.)
-    pub(super) fn wants(&self, needed: Option<u64>) -> u64 {
+    /// How many units the store is to be asked for: as many as are `needed`, and as many as all that wait need if there is
+    /// room for them, or what makes a block again when half of it is used, so that requests rarely wait for it. (A block of
+    /// one is not asked for ahead: of a small limit every unit counts, and a crash would cost it.)
+    pub(super) fn wants(&mut self, needed: Option<(u64, u64)>, now: Now) -> u64 {
         let Some(block) = self.block() else { return 0 };
         let wanted = match needed {
-            Some(needed) => needed.max(block),
+            Some((needed, all)) => {
+                let left = self.headroom(now).map_or(0, |room| room.remaining);
+                needed.max(block).max(all.min(left))
+            }
             None if block > 1 && self.granted <= block / 2 => block,
             None => 0,
         };

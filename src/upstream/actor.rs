@@ -93,7 +93,7 @@ impl UpstreamActor {
         }
         let own_name = self.endpoint.own_name(&profile.model).unwrap_or(&profile.model);
         let ledgers = self.ledgers.for_model(own_name).clone();
-        match admit(&ledgers, self.state.demand(profile), now) {
+        match admit(&ledgers, self.state.demand(profile), self.waiting.len() + 1, now) {
             Admission::Admitted(stamp, shares) => {
                 self.next_attempt += 1;
                 let attempt = Attempt { ledgers, shares, probe: self.state.admitted() };

@@ -20,8 +20,8 @@ pub(super) enum Admission {
     Refused(Refusal),
 }
 
-/// Counts one attempt of so many tokens in all `ledgers`, or in none.
-pub(super) fn admit(ledgers: &[Ledger], demand: u64, now: Now) -> Admission {
+/// Counts one attempt of so many tokens in all `ledgers`, or in none. `waiting` attempts like it wait, it included.
+pub(super) fn admit(ledgers: &[Ledger], demand: u64, waiting: usize, now: Now) -> Admission {
     if let Some(opening) = ledgers.iter().find(|ledger| !ledger.is_ready()) {
         return Admission::Wait(opening.woken());
     }
@@ -35,7 +35,7 @@ pub(super) fn admit(ledgers: &[Ledger], demand: u64, now: Now) -> Admission {
         return Admission::Refused(Refusal::StoreUnavailable { until: now.mono + STORE_RETRY_MS });
     }
     for ledger in &lacking {
-        ledger.reserve(Some(demand));
+        ledger.reserve(Some(demand), waiting);
     }
     if let Some(first) = lacking.first() {
         return Admission::Wait(first.woken());
@@ -49,5 +49,5 @@ pub(super) fn admit(ledgers: &[Ledger], demand: u64, now: Now) -> Admission {
 /// Is there room for one more attempt in all `ledgers`? If not: why, in the one that frees last.
 pub(super) fn room(ledgers: &[Ledger], demand: u64, now: Now) -> Result<(), Refusal> {
     let refusals = ledgers.iter().filter_map(|ledger| ledger.with(now, |quota, now| quota.room(demand, now)).err());
-    refusals.max_by_key(|refusal| refusal.until().unwrap_or(u64::MAX)).map_or(Ok(()), Err)
+    Refusal::last(refusals).map_or(Ok(()), Err)
 }

@@ -16,8 +16,12 @@ pub(super) struct Lease {
     pub(super) slots: u32,
     /// When the store was last asked (ms, monotonic).
     pub(super) asked: u64,
+    /// For an attempt of so many tokens.
+    pub(super) demand: u64,
     /// Others have used it up: in which window, and when it frees. No window is named if the store itself is not ready.
     denied: Option<(Option<QuotaKind>, u64)>,
+    /// … for attempts of so many tokens.
+    denied_demand: u64,
 }
 
 impl Lease {
@@ -30,6 +34,7 @@ impl Lease {
             self.slots = grant.slots;
         }
         self.denied = grant.denied.map(|(which, frees_in)| (which, asked + frees_in));
+        self.denied_demand = self.demand;
     }
 
     /// Is its time over? Then nothing is held any more.
@@ -41,11 +46,17 @@ impl Lease {
         over
     }
 
-    /// Why nothing is to be had, if that is so.
-    pub(super) fn denial(&self, now: Now) -> Option<Refusal> {
+    /// Why nothing is to be had for an attempt of so many tokens, if that is so.
+    pub(super) fn denial(&self, demand: u64, now: Now) -> Option<Refusal> {
         let (which, until) = self.denied.filter(|(_, until)| *until > now.mono)?;
+        // What is left may be enough for a smaller one.
+        if matches!(which, Some(QuotaKind::Tpm | QuotaKind::Tpd)) && demand < self.denied_demand {
+            return None;
+        }
         Some(match which {
-            Some(which) => Refusal::QuotaExhausted { which, until },
+            // A slot comes free when it does.
+            Some(QuotaKind::Concurrency) => Refusal::QuotaExhausted { which: QuotaKind::Concurrency, until: None },
+            Some(which) => Refusal::QuotaExhausted { which, until: Some(until) },
             None => Refusal::StoreUnavailable { until },
         })
     }

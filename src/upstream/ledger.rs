@@ -20,6 +20,10 @@ use crate::types::{Limits, Now, QuotaId, Uptime, WriteStamp};
 /// How long after a failed reservation the store is asked again (ms).
 pub(super) const STORE_RETRY_MS: u64 = 1_000;
 
+/// How often a shared quota of which nothing is held is looked at: a store that has forgotten is to be told, and what others
+/// use is to be known.
+const IDLE: Duration = Duration::from_secs(20);
+
 /// How long a shared store may take to answer, connecting to it included.
 const SHARED_WITHIN: Duration = Duration::from_secs(1);
 
@@ -47,7 +51,8 @@ struct Inner {
     epoch: RefCell<Option<String>>,
     /// Something was taken since the lease was last renewed.
     active: Cell<bool>,
-    renewal_planned: Cell<bool>,
+    /// When the lease is renewed next (ms, monotonic).
+    renewal: Cell<Option<u64>>,
 }
 
 impl Ledger {
@@ -70,7 +75,7 @@ impl Ledger {
             remembered: RefCell::default(),
             epoch: RefCell::default(),
             active: Cell::new(false),
-            renewal_planned: Cell::new(false),
+            renewal: Cell::new(None),
         }));
         actix::spawn(ledger.clone().restore());
         ledger
@@ -81,24 +86,30 @@ impl Ledger {
         // Without an answer the process is about to stop: nothing is admitted on a guess.
         let Ok(saved) = asked else { return };
         let now = self.0.clock.now();
-        if self.0.shared {
+        let mut lost = saved.lost;
+        match saved.record {
             // What is used of it the store knows; what is kept here is for a store that has forgotten.
-            *self.0.remembered.borrow_mut() = saved.record;
-        } else {
-            let mut quota = self.0.quota.borrow_mut();
-            let record = match saved.lost {
-                true => Some(Quota::spent(&quota.limits, now)),
-                false => saved.record.map(|record| record.by_the_clock_of(now, Uptime::read().as_ref())),
-            };
-            if let Some(record) = record {
-                quota.take_up(record, now);
+            Some(record) if self.0.shared && record.epoch.is_some() => {
+                lost = false;
+                *self.0.remembered.borrow_mut() = Some(record);
             }
+            Some(record) => {
+                let record = record.by_the_clock_of(now, Uptime::read().as_ref());
+                self.0.quota.borrow_mut().take_up(record, now);
+            }
+            None if lost && !self.0.shared => {
+                let mut quota = self.0.quota.borrow_mut();
+                let spent = Quota::spent(&quota.limits, now);
+                quota.take_up(spent, now);
+            }
+            None => {}
         }
         self.0.ready.set(true);
-        if saved.lost {
+        if lost {
             // So that the next start knows it too.
             self.save();
         }
+        self.look();
         self.wake();
     }
 
@@ -131,7 +142,7 @@ impl Ledger {
     pub(super) fn take(&self, stamp: &WriteStamp, demand: u64) -> Share {
         let share = self.0.quota.borrow_mut().take(stamp, demand);
         self.0.active.set(true);
-        self.reserve(None);
+        self.reserve(None, 0);
         share
     }
 
@@ -142,7 +153,6 @@ impl Ledger {
             quota.limits.max_concurrent.is_some()
         });
         if self.0.shared && slots {
-            self.0.active.set(false);
             self.plan_renewal(SLOT_KEPT);
         }
     }
@@ -180,10 +190,14 @@ impl Ledger {
             return;
         }
         self.0.quota.borrow_mut().release_grant();
-        if self.0.shared {
-            let last = self.with(Now::read(), |quota, now| quota.renew(false, now));
-            if let Some(record) = last {
-                self.clone().ask(Units::default(), Units::default(), record).await;
+        while self.0.shared && self.is_bounded() {
+            match self.with(Now::read(), |quota, now| quota.renew(false, now)) {
+                Some(record) => {
+                    self.clone().ask(Units::default(), Units::default(), record).await;
+                    break;
+                }
+                // It is being asked something: the last word comes after that.
+                None => drop(self.woken().await),
             }
         }
         self.save();
@@ -203,10 +217,11 @@ impl Ledger {
         }
     }
 
-    /// Draws units from the store when it is time to: `needs` are the tokens of an attempt that can't go out before. Says
-    /// whether the store is asked.
-    pub(super) fn reserve(&self, needs: Option<u64>) -> bool {
-        let asked = self.with(Now::read(), |quota, now| quota.reserve(needs, now));
+    /// Draws units from the store when it is time to: `needs` are the tokens of an attempt that can't go out before, and
+    /// `waiting` attempts are like it. Says whether the store is asked.
+    pub(super) fn reserve(&self, needs: Option<u64>, waiting: usize) -> bool {
+        let asked =
+            self.with(Now::read(), |quota, now| quota.reserve(needs.map(|demand| (demand, waiting as u64)), now));
         let asks = asked.is_some();
         if let Some((wanted, needed, record)) = asked {
             actix::spawn(self.clone().ask(wanted, needed, record));
@@ -217,7 +232,7 @@ impl Ledger {
     /// A shared quota is used up by others, who may have given back.
     pub(super) fn ask_again(&self, demand: u64) {
         if self.with(Now::read(), |quota, now| quota.may_ask_again(now)) {
-            self.reserve(Some(demand));
+            self.reserve(Some(demand), 1);
         }
     }
 
@@ -246,12 +261,18 @@ impl Ledger {
         self.wake();
     }
 
+    fn is_bounded(&self) -> bool {
+        !self.0.quota.borrow().limits.are_none()
+    }
+
+    /// Looks what others use of a shared quota. Says whether the store is asked.
+    fn look(&self) -> bool {
+        self.0.shared && self.is_bounded() && self.renew(true)
+    }
+
     /// Asks the store again, which did not answer the last time.
     fn retry(&self) {
-        let asks = match self.0.shared && self.0.quota.borrow().holds_anything() {
-            true => self.renew(true),
-            false => self.reserve(Some(1)),
-        };
+        let asks = if self.0.shared { self.look() } else { self.reserve(Some(1), 1) };
         // If there is nothing to ask it for, the next attempt finds out whether it works again.
         self.0.failing.set(asks);
     }
@@ -273,19 +294,26 @@ impl Ledger {
         if told.lasts_ms > 0 {
             self.0.remembered.take();
             self.save();
-            self.plan_renewal(Duration::from_millis(told.lasts_ms / 3));
+            let holds = self.0.quota.borrow().holds_anything();
+            self.plan_renewal(if holds { Duration::from_millis(told.lasts_ms / 3) } else { IDLE });
         }
     }
 
-    /// What is lent is renewed in time, or given back if nobody used any of it lately.
+    /// What is lent is renewed in time, or given back if nobody used any of it lately. Of two plans, the earlier is carried
+    /// out.
     fn plan_renewal(&self, after: Duration) {
-        if self.0.renewal_planned.replace(true) {
+        let at = Now::read().mono + u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        if self.0.renewal.get().is_some_and(|planned| planned <= at) {
             return;
         }
+        self.0.renewal.set(Some(at));
         actix::spawn(later(after, Rc::downgrade(&self.0), move |ledger| {
-            ledger.0.renewal_planned.set(false);
+            if ledger.0.renewal.get() != Some(at) {
+                return;
+            }
+            ledger.0.renewal.set(None);
             let keep = ledger.0.active.replace(false);
-            if ledger.0.quota.borrow().holds_anything() && !ledger.renew(keep) {
+            if ledger.is_bounded() && !ledger.renew(keep) {
                 ledger.plan_renewal(after);
             }
         }));

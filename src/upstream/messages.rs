@@ -24,8 +24,8 @@ pub enum Refusal {
     QuotaExhausted {
         /// Which.
         which: QuotaKind,
-        /// When it has room again, at the earliest.
-        until: u64,
+        /// When it has room again, at the earliest; `None` if nobody knows: when something ends that is on the way.
+        until: Option<u64>,
     },
     /// The upstream told us to wait, or refuses its key.
     CoolingDown {
@@ -54,12 +54,28 @@ impl Refusal {
     /// When to ask again, if that can be told.
     pub fn until(&self) -> Option<u64> {
         match self {
-            Refusal::QuotaExhausted { until, .. }
-            | Refusal::CoolingDown { until, .. }
+            Refusal::QuotaExhausted { until, .. } => *until,
+            Refusal::CoolingDown { until, .. }
             | Refusal::BreakerOpen { until }
             | Refusal::StoreUnavailable { until } => Some(*until),
             Refusal::Disabled | Refusal::Retiring => None,
         }
+    }
+
+    /// Of several, the one that ends last.
+    pub(super) fn last(refusals: impl Iterator<Item = Refusal>) -> Option<Refusal> {
+        refusals.max_by_key(|refusal| match refusal {
+            Refusal::QuotaExhausted { until, .. } => until.unwrap_or(0),
+            Refusal::CoolingDown { until, .. }
+            | Refusal::BreakerOpen { until }
+            | Refusal::StoreUnavailable { until } => *until,
+            Refusal::Disabled | Refusal::Retiring => u64::MAX,
+        })
+    }
+
+    /// May it be over by `deadline` (ms, monotonic)? Only a limit passes by itself.
+    pub fn may_pass_by(&self, deadline: u64) -> bool {
+        self.is_limit() && self.until().is_none_or(|until| until <= deadline)
     }
 
     /// With its end as wall time (ms since the Unix epoch).

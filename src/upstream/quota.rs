@@ -10,9 +10,6 @@ use crate::config::Reset;
 use crate::persistence::{CountRecord, QuotaRecord};
 use crate::types::{Limits, Now, QuotaKind, WriteStamp, Written};
 
-/// What is not known to free at a certain time is asked for again so soon (ms).
-const ASK_AGAIN_MS: u64 = 1_000;
-
 /// One attempt's part of a quota.
 #[derive(Debug, Clone)]
 pub struct Share {
@@ -74,7 +71,15 @@ impl Quota {
     pub(super) fn take_up(&mut self, mut record: QuotaRecord, now: Now) {
         // The clock may have been set back since this was opened.
         record.newest_wall = record.newest_wall.max(self.newest_wall);
-        *self = Quota::restore(self.limits, &self.reset.clone(), (Some(&record), false), now);
+        *self = Quota::restore(self.limits, &self.reset.clone(), (Some(&record), self.lease.is_some()), now);
+    }
+
+    /// The store, whose clock a shared quota goes by, says that it is `wall` (ms since the Unix epoch), and another day.
+    fn set_clock(&mut self, wall: i64, mono: u64) {
+        let now = Now { mono, wall };
+        self.newest_wall = wall;
+        self.requests.reset_otherwise(&self.reset, (wall, now));
+        self.tokens.reset_otherwise(&self.reset, (wall, now));
     }
 
     /// The record of a quota that has nothing left, as far as its limits go: for one whose record is lost.
@@ -112,20 +117,17 @@ impl Quota {
         if self.limits.disable() {
             return Err(Refusal::Disabled);
         }
-        let full = |(which, frees): (QuotaKind, Option<u64>)| {
-            // What is on the way may yet be given back, or leave the window much later: ask again soon.
-            Refusal::QuotaExhausted { which, until: frees.unwrap_or(now.mono + ASK_AGAIN_MS) }
-        };
+        let full = |(which, until): (QuotaKind, Option<u64>)| Refusal::QuotaExhausted { which, until };
         let share = self.tokens.share(demand);
-        self.requests.room(1, now).map_err(full)?;
-        self.tokens.room(share, now).map_err(full)?;
-        if self.limits.max_concurrent.is_some_and(|most| self.in_flight >= most) {
-            return Err(full((QuotaKind::Concurrency, None)));
-        }
-        match self.lease.as_ref().and_then(|lease| lease.denial(now)) {
-            Some(denial) if self.lacks(demand) => Err(denial),
-            Some(_) | None => Ok(()),
-        }
+        let slots = self.limits.max_concurrent.is_some_and(|most| self.in_flight >= most);
+        let denied = self.lease.as_ref().and_then(|lease| lease.denial(demand, now));
+        let refusals = [
+            slots.then(|| full((QuotaKind::Concurrency, None))),
+            self.requests.room(1, now).map_err(full).err(),
+            self.tokens.room(share, now).map_err(full).err(),
+            denied.filter(|_| self.lacks(demand)),
+        ];
+        Refusal::last(refusals.into_iter().flatten()).map_or(Ok(()), Err)
     }
 
     /// Must the store grant something before an attempt of so many tokens can be counted?

@@ -331,11 +331,15 @@ fn rows_of_servers_that_are_long_gone_are_put_together_and_still_count() {
         let config = shared(&redis, &upstream, &json!({ "rpd": 40, "reset": reset }));
         let app = App::start(&config);
         assert_eq!(app.chat().status, 200);
+        let epoch = redis.ask("HGET pool:epoch id");
         let (used, log) = if day_end > 0 { (10, "[]".to_owned()) } else { (0, format!("[[{},10]]", now - 7_300_000)) };
         let none = r#"{"o":0,"u":0,"k":0,"l":[],"d":[]}"#;
         for server in ["server-1", "server-2"] {
             let requests = format!(r#"{{"o":0,"u":{used},"k":0,"l":[],"d":{log}}}"#);
-            let row = format!(r#"{{"x":{},"de":{day_end},"c":0,"r":{requests},"t":{none}}}"#, now - 7_200_000);
+            let row = format!(
+                r#"{{"e":"{epoch}","n":1,"x":{},"de":{day_end},"c":0,"r":{requests},"t":{none}}}"#,
+                now - 7_200_000
+            );
             redis.ask(&format!("HSET pool:api:a {server} '{row}'"));
         }
         // Twice ten are used.

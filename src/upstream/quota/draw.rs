@@ -8,27 +8,31 @@ use crate::upstream::lease::Lease;
 
 impl Quota {
     /// The units to ask the store for, those of them that can't be done without, and the record to give it, if it is time
-    /// to ask: when an attempt of so many tokens `needs` something, or ahead of that. [`Quota::answered`] is to be called
-    /// with the outcome.
-    pub fn reserve(&mut self, needs: Option<u64>, now: Now) -> Option<(Units, Units, QuotaRecord)> {
+    /// to ask: when an attempt of so many tokens `needs` something, and so many like it wait; or ahead of that.
+    /// [`Quota::answered`] is to be called with the outcome.
+    pub fn reserve(&mut self, needs: Option<(u64, u64)>, now: Now) -> Option<(Units, Units, QuotaRecord)> {
         self.advance(now);
-        if self.asking || needs.is_some_and(|demand| !self.lacks(demand)) {
+        if self.asking || needs.is_some_and(|(demand, _)| !self.lacks(demand)) {
             return None;
         }
-        let share = needs.map(|demand| self.tokens.share(demand));
+        let share = |(demand, _)| self.tokens.share(demand);
         let needed = Units {
             requests: needs.map_or(0, |_| self.requests.missing(1)),
-            tokens: share.map_or(0, |share| self.tokens.missing(share)),
+            tokens: needs.map_or(0, |needs| self.tokens.missing(share(needs))),
             slots: needs.map_or(0, |_| self.slots_missing()),
         };
+        // Those that wait use theirs at once: it is no hoarding to ask for all of them.
+        let waiting = needs.map_or(0, |(_, waiting)| waiting);
+        let tokens = needs.map(|needs| (share(needs), share(needs).saturating_mul(waiting)));
         let wanted = Units {
-            requests: self.requests.wants(needs.map(|_| 1)),
-            tokens: self.tokens.wants(share),
-            slots: needed.slots * self.limits.max_concurrent.map_or(0, |most| (most / 50).clamp(1, 32)),
+            requests: self.requests.wants(needs.map(|_| (1, waiting)), now),
+            tokens: self.tokens.wants(tokens, now),
+            slots: needed.slots * u32::try_from(waiting).unwrap_or(u32::MAX).max(1),
         };
         if wanted == Units::default() || needs.is_none() && self.denied_lately(now) {
             return None;
         }
+        self.lease.iter_mut().for_each(|lease| lease.demand = needs.map_or(0, |(demand, _)| demand));
         Some((wanted, needed, self.ask(wanted, now)))
     }
 
@@ -57,6 +61,9 @@ impl Quota {
         if !keep {
             self.release_grant();
         }
+        // A slot that is free here is of use elsewhere.
+        let in_flight = self.in_flight;
+        self.lease.iter_mut().for_each(|lease| lease.slots = lease.slots.min(in_flight));
         Some(self.ask(Units::default(), now))
     }
 
@@ -77,6 +84,7 @@ impl Quota {
         if let (Some(lease), Some(grant)) = (&mut self.lease, grant.and_then(|grant| grant.shared.as_ref())) {
             lease.renewed(grant, asked);
             if grant.lasts_ms == 0 {
+                self.set_clock(grant.wall, asked);
                 return;
             }
             self.requests.elsewhere = Elsewhere { minute: grant.requests.0, day: grant.requests.1 };

@@ -29,7 +29,7 @@ fn reopened(quota: &Quota, record: &QuotaRecord, now: Now) -> Quota {
 fn take_of(quota: &mut Quota, demand: u64, now: Now) -> Result<Share, Refusal> {
     quota.room(demand, now)?;
     if quota.lacks(demand) {
-        let (units, ..) = quota.reserve(Some(demand), now).expect("a grant that is used up is wanted");
+        let (units, ..) = quota.reserve(Some((demand, 1)), now).expect("a grant that is used up is wanted");
         quota.answered(Some(&Grant { units, shared: None }), now.mono);
     }
     assert!(!quota.lacks(demand));
@@ -65,7 +65,8 @@ fn a_request_counts_from_when_it_was_written() {
     stamp.begin(at(0).mono);
     assert!(take(&mut quota, at(59_000)).is_err(), "still being written");
     stamp.finish(at(60_000).mono);
-    let Err(Refusal::QuotaExhausted { which: QuotaKind::Rpm, until }) = take(&mut quota, at(61_000)) else {
+    let Err(Refusal::QuotaExhausted { which: QuotaKind::Rpm, until: Some(until) }) = take(&mut quota, at(61_000))
+    else {
         panic!("the minute begins when it is written");
     };
     assert_eq!(until, at(121_000).mono);
@@ -90,7 +91,7 @@ fn a_crash_counts_every_unit_that_was_granted() {
     let mut sent = 0;
     let mut durable = quota.record(at(0));
     for i in 0..57 {
-        if let Some((units, _, record)) = quota.reserve(quota.lacks(0).then_some(0), at(i)) {
+        if let Some((units, _, record)) = quota.reserve(quota.lacks(0).then_some((0, 1)), at(i)) {
             durable = record;
             quota.answered(Some(&Grant { units, shared: None }), at(i).mono);
         }
@@ -140,7 +141,7 @@ fn midnight_opens_the_day() {
     let stamp = take(&mut quota, at(0)).expect("room");
     stamp.begin(START.mono);
     stamp.finish(at(0).mono);
-    let Err(Refusal::QuotaExhausted { which: QuotaKind::Rpd, until }) = take(&mut quota, at(1)) else {
+    let Err(Refusal::QuotaExhausted { which: QuotaKind::Rpd, until: Some(until) }) = take(&mut quota, at(1)) else {
         panic!("the day is spent");
     };
     assert!(take(&mut quota, at(until - START.mono - 1)).is_err());
@@ -157,7 +158,9 @@ fn a_rolling_day_frees_each_request_after_24_hours() {
         stamp.begin(START.mono);
         stamp.finish(sent.mono);
     }
-    let Err(Refusal::QuotaExhausted { which: QuotaKind::Rpd, until }) = take(&mut quota, at(23 * 3_600_000)) else {
+    let Err(Refusal::QuotaExhausted { which: QuotaKind::Rpd, until: Some(until) }) =
+        take(&mut quota, at(23 * 3_600_000))
+    else {
         panic!("two in 24 hours");
     };
     assert_eq!(until, at(24 * 3_600_000 + 1_000).mono);
@@ -195,7 +198,8 @@ fn a_burst_bounds_a_short_span() {
         stamp.begin(START.mono);
         stamp.finish(at(ms).mono);
     }
-    let Err(Refusal::QuotaExhausted { which: QuotaKind::Burst, until }) = take(&mut quota, at(1_099)) else {
+    let Err(Refusal::QuotaExhausted { which: QuotaKind::Burst, until: Some(until) }) = take(&mut quota, at(1_099))
+    else {
         panic!("two in a second");
     };
     assert_eq!(until, at(1_100).mono);
@@ -227,7 +231,7 @@ fn a_days_overshoot_of_tokens_counts_tomorrow() {
     let mut quota = opened(Limits { tpd: Limit::AtMost(1_000), ..Limits::default() });
     let share = send(&mut quota, 10, at(0)).expect("room");
     quota.settle(&share, Spent { counts: true, tokens: Some(2_600) }, at(1));
-    let Err(Refusal::QuotaExhausted { which: QuotaKind::Tpd, until }) = send(&mut quota, 1, at(2)) else {
+    let Err(Refusal::QuotaExhausted { which: QuotaKind::Tpd, until: Some(until) }) = send(&mut quota, 1, at(2)) else {
         panic!("the day is spent");
     };
     let day = 86_400_000;

@@ -170,7 +170,7 @@ impl World {
         if both.iter().any(|i| self.kept[*i].quota.room(demand, now).is_err()) {
             return;
         }
-        both.iter().for_each(|i| self.grant(*i, Some(demand)));
+        both.iter().for_each(|i| self.grant(*i, Some((demand, takes % 5))));
         let stamp = WriteStamp::default();
         let [own, shared] = both.map(|i| self.kept[i].quota.take(&stamp, demand));
         both.iter().for_each(|i| self.grant(*i, None));
@@ -185,7 +185,7 @@ impl World {
     }
 
     /// The disk grants whatever is asked for.
-    pub(super) fn grant(&mut self, i: usize, needs: Option<u64>) {
+    pub(super) fn grant(&mut self, i: usize, needs: Option<(u64, u64)>) {
         let (now, uptime) = (self.now(), self.uptime());
         let kept = &mut self.kept[i];
         if let Some((units, _, record)) = kept.quota.reserve(needs, now) {
