@@ -58,10 +58,20 @@ fn under_load(apps: &[App], meanwhile: impl FnOnce()) -> usize {
                 }
             });
         }
+        // Also when it fails.
+        let _end = End(&done);
         meanwhile();
-        done.store(true, Ordering::Relaxed);
     });
     served.into_inner()
+}
+
+/// Ends a load when it is dropped.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn pause(ms: u64) {
@@ -121,13 +131,14 @@ fn tokens_and_groups_are_shared_too() {
     let upstream = Upstream::always(Reply::chat("hi"));
     // Seven tokens each, as the answers say.
     let apps = three(&shared(&redis, &upstream, &json!({ "quotaGroup": "g", "tpd": 700 })));
-    let mut served = 0;
+    let (mut served, mut in_vain) = (0, 0);
     within(Duration::from_secs(20), "what is left is not enough for one", || {
         let more = ask_all(&apps, 20);
         served += more;
-        // What one of them has left over goes back after a while.
+        in_vain = if more == 0 { in_vain + 1 } else { 0 };
+        // What one of them has left over goes back after a while, and is asked for again.
         pause(300);
-        more == 0
+        in_vain == 3
     });
     assert!((90..=100).contains(&served), "{served} of 100");
     assert_eq!(served, upstream.calls());
@@ -368,4 +379,101 @@ fn what_is_wrong_with_one_key_is_no_matter_of_the_others() {
     // Scripts that are flushed cost no request.
     redis.ask("SCRIPT FLUSH");
     assert_eq!(app.chat().status, 200);
+}
+
+#[test]
+fn an_idle_server_tells_what_it_knew_too() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let config = shared(&redis, &upstream, &json!({ "rpd": 99, "reset": "UTC" }));
+    let (busy, idle) = (App::start(&config), App::start(&config));
+    assert_eq!(ask_all(std::slice::from_ref(&busy), 90), 90);
+    // It knows of the other's; then that one is gone, and the store forgets.
+    assert_eq!(idle.chat().status, 200);
+    drop(busy);
+    redis.ask("FLUSHALL");
+    eventually("the store is learning", || idle.chat().status == 503);
+    redis.ask("HSET pool:epoch closed 0");
+    eventually("it comes back by itself", || idle.chat().status == 200);
+    while ask_all(std::slice::from_ref(&idle), 10) > 0 {}
+    assert!((90..=99).contains(&upstream.calls()), "{} of 99", upstream.calls());
+}
+
+#[test]
+fn a_newcomer_that_finds_a_store_empty_is_set_right_by_one_who_knew_it() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let config = shared(&redis, &upstream, &json!({ "rpm": 50, "reset": "UTC" }));
+    let old = App::start(&config);
+    assert_eq!(ask_all(std::slice::from_ref(&old), 40), 40);
+    redis.ask("FLUSHALL");
+    let new = App::start(&config);
+    assert_eq!(new.chat().status, 200, "it knows of nothing");
+    eventually("the other one does", || old.chat().status == 503);
+    assert_eq!(new.chat().status, 503, "the minute has to pass");
+}
+
+#[test]
+fn a_store_that_goes_back_to_an_earlier_state_has_forgotten() {
+    let mut redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = App::start(&shared(&redis, &upstream, &json!({ "rpd": 90, "reset": "UTC" })));
+    assert_eq!(ask_all(std::slice::from_ref(&app), 10), 10);
+    assert_eq!(redis.ask("SAVE"), "+OK");
+    assert_eq!(ask_all(std::slice::from_ref(&app), 50), 50);
+    redis.kill();
+    let redis = redis.start_again();
+    eventually("the store is learning", || app.chat().status == 503 && redis.ask("HGET pool:epoch closed") != "$-1");
+    redis.ask("HSET pool:epoch closed 0");
+    eventually("it comes back by itself", || app.chat().status == 200);
+    while ask_all(std::slice::from_ref(&app), 20) > 0 {}
+    assert!((88..=90).contains(&upstream.calls()), "{} of 90", upstream.calls());
+}
+
+#[test]
+fn a_key_that_is_deleted_is_told_anew_and_its_minute_counts_as_full() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = App::start(&shared(&redis, &upstream, &json!({ "rpd": 60, "rpm": 90, "reset": "UTC" })));
+    assert_eq!(ask_all(std::slice::from_ref(&app), 40), 40);
+    redis.ask("DEL pool:api:a");
+    assert_eq!(ask_all(std::slice::from_ref(&app), 30), 0);
+    assert_eq!(app.chat().json()["error"]["details"][0]["reason"], "rpm");
+    assert!(app.usage_of("a").1 >= 40, "{:?}", app.usage_of("a"));
+}
+
+#[test]
+fn what_was_counted_before_there_was_a_store_counts() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let config = shared(&redis, &upstream, &json!({ "rpd": 40, "reset": "UTC" }));
+    let mut alone = config.clone();
+    alone.as_object_mut().expect("fields").remove("store");
+    let app = App::start(&alone);
+    assert_eq!(ask_all(std::slice::from_ref(&app), 30), 30);
+    std::fs::write(app.config_file(), config.to_string()).expect("writes");
+    let app = app.stop_and_restart();
+    while ask_all(std::slice::from_ref(&app), 20) > 0 {}
+    assert_eq!(upstream.calls(), 40);
+    let other = App::start(&config);
+    assert_eq!(other.chat().status, 429, "it counts for all");
+}
+
+#[test]
+fn slots_that_are_free_are_soon_of_use_elsewhere() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi").held());
+    let apps = three(&shared(&redis, &upstream, &json!({ "maxConcurrent": 3 })));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(apps[0].chat().status, 200));
+        }
+        eventually("one of them has all", || upstream.calls() == 3);
+        assert_eq!(apps[1].chat().status, 429);
+        upstream.release();
+    });
+    // It goes on with one at a time; the others are free.
+    under_load(&apps[..1], || {
+        within(Duration::from_secs(5), "another has its turn", || apps[1].chat().status == 200);
+    });
 }

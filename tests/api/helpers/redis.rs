@@ -57,7 +57,7 @@ impl Redis {
         let mut line = String::new();
         let mut reader = BufReader::new(stream);
         reader.read_line(&mut line).ok()?;
-        if line.starts_with('$') {
+        if line.starts_with('$') && !line.starts_with("$-1") {
             line.clear();
             reader.read_line(&mut line).ok()?;
         }
