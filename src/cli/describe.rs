@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use url::Url;
+
 use crate::config::{ApiConfig, Config, CountOn, Models, Reset};
 use crate::types::{Limit, Limits};
 
@@ -22,6 +24,12 @@ pub(super) fn server(out: &mut impl Write, config: &Config) -> io::Result<()> {
     writeln!(out, "  Body      up to {} MiB", server.body_limit >> 20)?;
     if !server.cors.is_empty() {
         writeln!(out, "  CORS      {}", server.cors.join(", "))?;
+    }
+    if let Some(store) = &config.store {
+        let place = Url::parse(store.url.expose()).ok();
+        let host = place.as_ref().and_then(Url::host_str).unwrap_or_default();
+        let port = place.as_ref().and_then(Url::port).unwrap_or(6379);
+        writeln!(out, "  Store     Redis at {}:{port}, prefix {}", url_host(host), store.prefix)?;
     }
     writeln!(out, "  Retry     up to {} attempts a request, each with another API", config.retry.max_attempts)
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{error_in_200, is_error, usage_in};
 use super::sse;
-use crate::types::{Failure, Operation, Usage};
+use crate::types::{Failure, Operation, Usage, tokens_of_text};
 
 /// What an event is, to one who decides whether the client may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,24 @@ pub(super) struct UsageTold {
     pub(super) is_extra: bool,
     /// Where the member `"usage": null` and one comma beside it stand, if it has that.
     pub(super) null_at: Option<Range<usize>>,
+}
+
+/// Tokens of an event with content, guessed: one, as most upstreams send them; more if its text is long.
+pub(super) fn guessed_tokens(event: &[u8]) -> u64 {
+    /// What an event takes besides its text, at most; a text that fits in besides is of a word or two.
+    const FRAME: usize = 400;
+    /// Where the text stands, in chat, in its older form, and in responses.
+    const KEYS: [&[u8]; 3] = [b"\"content\":", b"\"text\":", b"\"delta\":"];
+    if event.len() < FRAME {
+        return 1;
+    }
+    let texts = KEYS.iter().filter_map(|key| {
+        let value = memmem::find(event, key).and_then(|at| event.get(at + key.len()..))?;
+        let text = value.trim_ascii_start().strip_prefix(b"\"")?;
+        let ends = memchr::memchr_iter(b'"', text).find(|end| !text.get(..*end).unwrap_or_default().ends_with(b"\\"));
+        Some(tokens_of_text(ends.unwrap_or(text.len())))
+    });
+    texts.max().unwrap_or(1).max(1)
 }
 
 /// Reads the usage out of an event.
@@ -175,6 +193,16 @@ mod tests {
 
     fn error(class: FailureClass, status: Option<u16>) -> Meaning {
         Meaning::Error(Failure { status, ..Failure::new(class, Phase::Body, "an error in a 200") })
+    }
+
+    #[test]
+    fn a_long_text_is_more_than_a_token() {
+        let event = |text: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"content\": \"{text}\"}}}}]}}\n\n");
+        assert_eq!(guessed_tokens(event("word").as_bytes()), 1);
+        assert_eq!(guessed_tokens(event(&"word".repeat(1_000)).as_bytes()), 1_000);
+        let quoting = event(&format!("{}\\\"{}", "word".repeat(500), "word".repeat(500)));
+        assert!((1_000..=1_001).contains(&guessed_tokens(quoting.as_bytes())), "an escaped quote is no end");
+        assert_eq!(guessed_tokens(&b"x".repeat(1_000)), 1);
     }
 
     #[test]

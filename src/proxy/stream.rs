@@ -51,7 +51,8 @@ pub(super) struct Meter {
     /// The last usage that was reported.
     usage: Option<Usage>,
     /// Events that carried content: about as many tokens.
-    content_events: u64,
+    /// Tokens of the content so far, guessed.
+    guessed_tokens: u64,
     began: bool,
     ended: bool,
     done: bool,
@@ -67,7 +68,7 @@ impl Meter {
             operation,
             strip,
             usage: None,
-            content_events: 0,
+            guessed_tokens: 0,
             began: false,
             ended: false,
             done: false,
@@ -82,7 +83,7 @@ impl Meter {
         match event::meaning(&event, self.began) {
             Meaning::Content => {
                 self.began = true;
-                self.content_events += 1;
+                self.guessed_tokens = self.guessed_tokens.saturating_add(event::guessed_tokens(&event));
             }
             Meaning::Error(failure) => self.failed = Some((failure, event.clone())),
             Meaning::Done => (self.ended, self.done) = (true, true),
@@ -126,7 +127,7 @@ impl Meter {
 
     /// What it cost: as reported, or as guessed from its events and the length of the request.
     pub(super) fn usage(&self, prompt_bytes: usize) -> Option<Usage> {
-        let guess = || Usage::estimate(prompt_bytes, self.content_events);
+        let guess = || Usage::estimate(prompt_bytes, self.guessed_tokens);
         self.usage.or_else(|| self.began.then(guess))
     }
 

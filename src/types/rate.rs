@@ -16,7 +16,8 @@ pub struct RateLimit {
 impl RateLimit {
     /// The reset as OpenAI writes it: `17ms`, `7.66s`, `6m0s`, `1h2m3s`.
     pub fn reset(&self) -> impl fmt::Display {
-        let ms = self.reset_ms;
+        // From a minute on in whole seconds, and never too early.
+        let ms = if self.reset_ms < 60_000 { self.reset_ms } else { self.reset_ms.div_ceil(1_000) * 1_000 };
         let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
         match ms {
             0..1_000 => format!("{ms}ms"),
@@ -33,9 +34,15 @@ mod tests {
 
     #[test]
     fn resets_are_written_as_openai_writes_them() {
-        for (reset_ms, written) in
-            [(0, "0ms"), (17, "17ms"), (7_660, "7.66s"), (59_000, "59s"), (360_000, "6m0s"), (86_399_999, "23h59m59s")]
-        {
+        for (reset_ms, written) in [
+            (0, "0ms"),
+            (17, "17ms"),
+            (7_660, "7.66s"),
+            (59_000, "59s"),
+            (360_000, "6m0s"),
+            (60_001, "1m1s"),
+            (86_399_999, "24h0m0s"),
+        ] {
             assert_eq!(RateLimit { limit: 1, remaining: 0, reset_ms }.reset().to_string(), written);
         }
     }

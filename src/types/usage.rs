@@ -46,11 +46,11 @@ pub fn tokens_of_text(bytes: usize) -> u64 {
 }
 
 impl Usage {
-    /// A guess for an exchange whose usage was never reported: of the prompt by its length, and a token for each event
-    /// that carried content, as upstreams send them.
-    pub fn estimate(prompt_bytes: usize, content_events: u64) -> Usage {
+    /// A guess for an exchange whose usage was never reported: of the prompt by its length, and what was guessed of the
+    /// answer.
+    pub fn estimate(prompt_bytes: usize, completion: u64) -> Usage {
         let prompt = tokens_of_text(prompt_bytes);
-        Usage { prompt, completion: content_events, total: prompt + content_events, source: UsageSource::Estimated }
+        Usage { prompt, completion, total: prompt.saturating_add(completion), source: UsageSource::Estimated }
     }
 }
 

@@ -106,7 +106,7 @@ impl Account {
         }
         Account {
             daily: Daily::restore(reset, record, newest_wall, now),
-            burst: bounds.burst.map(|burst| SlidingLog::new(Span::of(burst.span_ms))),
+            burst: burst_of(&bounds, &minute),
             bounds,
             minute,
             out: 0,
@@ -119,7 +119,7 @@ impl Account {
     /// New bounds, effective at once for what is already spent.
     pub(super) fn reconfigure(&mut self, bounds: Bounds) {
         if bounds.burst != self.bounds.burst {
-            self.burst = bounds.burst.map(|burst| SlidingLog::new(Span::of(burst.span_ms)));
+            self.burst = burst_of(&bounds, &self.minute);
         }
         self.bounds = bounds;
     }
@@ -295,4 +295,9 @@ impl Account {
     pub(super) fn holds_anything(&self) -> bool {
         self.out > 0 || self.granted > 0
     }
+}
+
+/// The window of a burst: a part of the minute.
+fn burst_of(bounds: &Bounds, minute: &SlidingLog) -> Option<SlidingLog> {
+    bounds.burst.map(|burst| minute.within(Span::of(burst.span_ms), Some(burst.requests)))
 }

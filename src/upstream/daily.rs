@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::day::Day;
-use super::window::{SlidingLog, Span};
+use super::window::{CARRIED_OVER, SlidingLog, Span};
 use crate::config::Reset;
 use crate::persistence::CountRecord;
 use crate::types::Now;
@@ -87,7 +87,8 @@ impl Daily {
         match self {
             Daily::Calendar { used, carried, .. } => {
                 *used = used.saturating_add(count);
-                *carried = carried.saturating_add(count);
+                let most = limit.unwrap_or(u64::MAX).saturating_mul(CARRIED_OVER);
+                *carried = carried.saturating_add(count).min(most);
             }
             Daily::Rolling(log) => log.carry(at, count, limit),
         }

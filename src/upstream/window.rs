@@ -11,7 +11,7 @@ use crate::types::{Now, guarded};
 const EXACT_UP_TO: u64 = 4_096;
 
 /// An overshoot is carried over so many windows at most: what is left then lies on the last of them.
-const CARRIED_OVER: u64 = 10;
+pub(super) const CARRIED_OVER: u64 = 10;
 
 /// How long a window is, and how fine it is kept above the exact limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +120,13 @@ impl SlidingLog {
             freed >= units
         });
         last.map(|e| e.at + self.span.window_ms)
+    }
+
+    /// The same, for a shorter span.
+    pub(super) fn within(&self, span: Span, limit: Option<u64>) -> SlidingLog {
+        let mut shorter = SlidingLog::new(span);
+        self.entries.iter().for_each(|entry| shorter.insert(entry.at, entry.count, limit));
+        shorter
     }
 
     /// When all that it holds has left the window; `None` if it holds nothing.

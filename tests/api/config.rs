@@ -315,6 +315,7 @@ fn limits_of_models_and_groups_are_checked_and_described() {
     ));
     assert_eq!(code, Some(0), "{told}");
     for wanted in [
+        "Redis at redis.example:6380, prefix api-together",
         "at most 1000 tokens a minute",
         "m: at most 2 requests a minute",
         "turns away with a 429 don't count",
