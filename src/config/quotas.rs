@@ -69,11 +69,11 @@ impl Check<'_> {
         let mut groups: BTreeMap<&str, Arc<GroupConfig>> = BTreeMap::new();
         for name in members.iter().flatten() {
             let own = |(api, member): (&ApiConfig, &Option<String>)| {
-                (member.as_ref() == Some(name)).then(|| api.quota.clone())
+                (member.as_ref() == Some(name)).then(|| (api.id.clone(), api.quota.clone()))
             };
-            let quotas: Vec<QuotaConfig> = apis.iter().zip(members).filter_map(own).collect();
+            let (ids, quotas): (Vec<_>, Vec<QuotaConfig>) = apis.iter().zip(members).filter_map(own).unzip();
             if let Some(quota) = self.group_quota(name, &quotas, files.get(name)) {
-                let group = GroupConfig { name: Arc::from(name.as_str()), quota };
+                let group = GroupConfig { name: Arc::from(name.as_str()), members: ids, quota };
                 groups.entry(name).or_insert_with(|| Arc::new(group));
             }
         }

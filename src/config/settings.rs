@@ -93,6 +93,8 @@ pub struct QuotaConfig {
 pub struct GroupConfig {
     /// As its members name it.
     pub name: Arc<str>,
+    /// Those that name it.
+    pub members: Vec<ApiId>,
     /// The limits.
     pub quota: QuotaConfig,
 }

@@ -98,14 +98,9 @@ impl Account {
     /// Opens the windows as `record` left them, or empty ones. After a crash nobody knows which of the granted units
     /// were used, nor when: all of them, just now.
     pub(super) fn restore(bounds: Bounds, reset: &Reset, record: Option<&CountRecord>, at: (i64, Now)) -> Account {
-        let (newest_wall, now) = at;
-        let mut minute = SlidingLog::new(Span::MINUTE);
-        if let Some(record) = record {
-            minute.restore(&record.log, bounds.minute, now);
-            minute.insert(now.mono, record.granted, bounds.minute);
-        }
-        Account {
-            daily: Daily::restore(reset, record, newest_wall, now),
+        let minute = SlidingLog::new(Span::MINUTE);
+        let mut account = Account {
+            daily: Daily::restore(reset, None, at.0, at.1),
             burst: burst_of(&bounds, &minute),
             bounds,
             minute,
@@ -113,7 +108,18 @@ impl Account {
             granted: 0,
             reserving: 0,
             elsewhere: Elsewhere::default(),
-        }
+        };
+        record.iter().for_each(|record| account.add(record, at));
+        account
+    }
+
+    /// Counts what `record` has counted, too.
+    pub(super) fn add(&mut self, record: &CountRecord, at: (i64, Now)) {
+        let (newest_wall, now) = at;
+        self.minute.restore(&record.log, self.bounds.minute, now);
+        self.minute.insert(now.mono, record.granted, self.bounds.minute);
+        self.daily.add(record, newest_wall, now);
+        self.burst = burst_of(&self.bounds, &self.minute);
     }
 
     /// New bounds, effective at once for what is already spent.

@@ -92,7 +92,7 @@ impl UpstreamActor {
             return Some(Err(refusal));
         }
         let own_name = self.endpoint.own_name(&profile.model).unwrap_or(&profile.model);
-        let ledgers = self.ledgers.for_model(own_name).clone();
+        let ledgers = self.ledgers.for_model(own_name, &self.books);
         match admit(&ledgers, self.state.demand(profile), self.waiting.len() + 1, now) {
             Admission::Admitted(stamp, shares) => {
                 self.next_attempt += 1;

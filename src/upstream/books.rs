@@ -14,6 +14,9 @@ use crate::config::{ApiConfig, QuotaConfig};
 use crate::persistence::PersistenceActor;
 use crate::types::{Now, QuotaId};
 
+/// So many models of an upstream are counted without limits of their own: where it takes any name, clients make them up.
+const MOST_MODELS: usize = 64;
+
 /// Every ledger of this process. Cheap to clone.
 #[derive(Clone)]
 pub struct Books(Rc<Inner>);
@@ -57,32 +60,40 @@ impl Books {
 
     /// All quotas of an upstream: opened, or given the limits that are now in force.
     pub(super) fn of(&self, api: &ApiConfig) -> ApiLedgers {
-        let own = self.owned(&QuotaId::of_api(&api.id), &api.quota);
-        let group = api.group.as_ref().map(|group| self.owned(&QuotaId::of_group(&group.name), &group.quota));
-        let owners: Vec<Owned> = std::iter::once(own).chain(group).collect();
-        let common = || owners.iter().map(|owned| owned.all.clone());
-        let models = owners.iter().flat_map(|owned| owned.models.keys());
-        let of_model = |model: &Arc<str>| {
-            let besides = owners.iter().filter_map(|owned| owned.models.get(model).cloned());
-            (model.clone(), common().chain(besides).collect())
-        };
-        ApiLedgers { common: common().collect(), models: models.map(of_model).collect() }
+        let own = Owner { id: QuotaId::of_api(&api.id), quota: api.quota.clone(), members: Vec::new() };
+        let group = api.group.as_ref().map(|group| Owner {
+            id: QuotaId::of_group(&group.name),
+            quota: group.quota.clone(),
+            members: group.members.iter().map(QuotaId::of_api).collect(),
+        });
+        let owners: Vec<Owner> = std::iter::once(own).chain(group).collect();
+        let common = owners.iter().map(|owner| self.open(owner, None)).collect();
+        let mut ledgers = ApiLedgers { owners, common, models: BTreeMap::new() };
+        let limited: Vec<Arc<str>> =
+            ledgers.owners.iter().flat_map(|owner| owner.quota.models.keys().cloned()).collect();
+        limited.iter().for_each(|model| ledgers.count(model, self));
+        ledgers
     }
 
-    fn owned(&self, id: &QuotaId, quota: &QuotaConfig) -> Owned {
-        let open = |id: QuotaId, limits| {
-            let mut ledgers = self.0.ledgers.borrow_mut();
-            if let Some(known) = ledgers.get(&id) {
-                known.reconfigure(limits, &quota.reset);
-                return known.clone();
-            }
-            let store = (self.0.clock.clone(), self.0.persistence.clone(), self.0.shared);
-            let ledger = Ledger::open(id.clone(), (limits, &quota.reset), store);
-            ledgers.insert(id, ledger.clone());
-            ledger
+    fn open(&self, owner: &Owner, model: Option<&Arc<str>>) -> Ledger {
+        let of = |id: &QuotaId| model.map_or(id.clone(), |model| id.for_model(model));
+        let (id, reset) = (of(&owner.id), &owner.quota.reset);
+        let limits = match model {
+            Some(model) => owner.quota.models.get(model).copied().unwrap_or_default(),
+            None => owner.quota.limits,
         };
-        let models = quota.models.iter().map(|(model, limits)| (model.clone(), open(id.for_model(model), *limits)));
-        Owned { models: models.collect(), all: open(id.clone(), quota.limits) }
+        let mut ledgers = self.0.ledgers.borrow_mut();
+        if let Some(known) = ledgers.get(&id) {
+            known.reconfigure(limits, reset);
+            return known.clone();
+        }
+        let members: Vec<QuotaId> = owner.members.iter().map(of).collect();
+        let books = self.clone();
+        let begins_with = move || members.iter().filter_map(|member| books.ledger(member)).collect();
+        let store = (self.0.clock.clone(), self.0.persistence.clone(), self.0.shared);
+        let ledger = Ledger::open(id.clone(), (limits, reset), begins_with, store);
+        ledgers.insert(id, ledger.clone());
+        ledger
     }
 
     /// A ledger, if it is open.
@@ -97,18 +108,19 @@ impl Books {
     }
 }
 
-/// The ledgers of one owner, an API or a group.
-struct Owned {
-    /// For all models together.
-    all: Ledger,
-    /// For single models besides.
-    models: BTreeMap<Arc<str>, Ledger>,
+/// An API, or its group.
+struct Owner {
+    id: QuotaId,
+    quota: QuotaConfig,
+    /// The quotas that it shares: what they have counted, it has.
+    members: Vec<QuotaId>,
 }
 
 /// The ledgers of one upstream: its own, and its group's.
 pub(super) struct ApiLedgers {
+    owners: Vec<Owner>,
     common: Rc<[Ledger]>,
-    /// Of models (by the upstream's own name) that have limits of their own.
+    /// Of models (by the upstream's own name), with the common ones.
     models: BTreeMap<Arc<str>, Rc<[Ledger]>>,
 }
 
@@ -118,10 +130,10 @@ impl ApiLedgers {
         &self.common
     }
 
-    /// All of them, each with the model that it is for; its own is the first.
+    /// All of them that have limits, each with the model that it is for; its own is the first.
     pub(super) fn each(&self) -> Vec<(Option<Arc<str>>, Ledger)> {
         let besides = self.models.iter().flat_map(|(model, ledgers)| {
-            let of_model = ledgers.iter().skip(self.common.len());
+            let of_model = ledgers.iter().skip(self.common.len()).filter(|ledger| ledger.is_bounded());
             of_model.map(|ledger| (Some(model.clone()), ledger.clone()))
         });
         self.common.iter().map(|ledger| (None, ledger.clone())).chain(besides).collect()
@@ -133,8 +145,18 @@ impl ApiLedgers {
         self.common.first().map_or(now.mono, ends)
     }
 
-    /// Those that an attempt for a model (by the upstream's own name) is counted in.
-    pub(super) fn for_model(&self, model: &str) -> &Rc<[Ledger]> {
-        self.models.get(model).unwrap_or(&self.common)
+    /// Those that an attempt for a model (by the upstream's own name) is counted in. A model is counted whether it has limits
+    /// or not: if it is given some, they apply to what is spent.
+    pub(super) fn for_model(&mut self, model: &str, books: &Books) -> Rc<[Ledger]> {
+        if !self.models.contains_key(model) && self.models.len() < MOST_MODELS {
+            self.count(&Arc::from(model), books);
+        }
+        self.models.get(model).unwrap_or(&self.common).clone()
+    }
+
+    fn count(&mut self, model: &Arc<str>, books: &Books) {
+        let besides = self.owners.iter().map(|owner| books.open(owner, Some(model)));
+        let all = self.common.iter().cloned().chain(besides).collect();
+        self.models.insert(model.clone(), all);
     }
 }

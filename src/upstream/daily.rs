@@ -28,15 +28,20 @@ impl Daily {
     /// have been sent just now.
     pub(super) fn restore(reset: &Reset, record: Option<&CountRecord>, newest_wall: i64, now: Now) -> Daily {
         let mut daily = Daily::empty(reset, newest_wall);
-        let Some(record) = record else { return daily };
-        match &mut daily {
+        record.iter().for_each(|record| daily.add(record, newest_wall, now));
+        daily
+    }
+
+    /// Counts what `record` has counted, too.
+    pub(super) fn add(&mut self, record: &CountRecord, newest_wall: i64, now: Now) {
+        match self {
             Daily::Calendar { day, used, carried, .. } => {
                 // Under another reset, a day that is not over counts as a whole, and a log from midnight on.
                 let today = record.day_start == day.start || record.day_end > newest_wall;
                 let counted = if today { record.used_today } else { record.carried };
                 let logged = record.day_log.iter().filter(|(wall, _)| *wall >= day.start).map(|(_, count)| count);
-                *used = counted.saturating_add(logged.sum());
-                *carried = if today { record.carried } else { 0 };
+                *used = used.saturating_add(counted).saturating_add(logged.sum());
+                *carried = carried.saturating_add(if today { record.carried } else { 0 });
             }
             Daily::Rolling(log) => {
                 log.restore(&record.day_log, None, now);
@@ -46,8 +51,7 @@ impl Daily {
                 }
             }
         }
-        daily.insert(now.mono, record.granted, None);
-        daily
+        self.insert(now.mono, record.granted, None);
     }
 
     fn empty(reset: &Reset, newest_wall: i64) -> Daily {

@@ -56,10 +56,12 @@ struct Inner {
 }
 
 impl Ledger {
-    /// Opens a quota: its saved counts are on the way.
+    /// Opens a quota: its saved counts are on the way. One that was never counted begins with what the quotas have counted
+    /// that `begins_with` names, once it is all there.
     pub(super) fn open(
         id: QuotaId,
         (limits, reset): (Limits, &Reset),
+        begins_with: impl Fn() -> Vec<Ledger> + 'static,
         (clock, persistence, shared): (Rc<Clock>, Addr<PersistenceActor>, bool),
     ) -> Ledger {
         let quota = RefCell::new(Quota::restore(limits, reset, (None, shared), clock.now()));
@@ -77,11 +79,11 @@ impl Ledger {
             active: Cell::new(false),
             renewal: Cell::new(None),
         }));
-        actix::spawn(ledger.clone().restore());
+        actix::spawn(ledger.clone().restore(begins_with));
         ledger
     }
 
-    async fn restore(self) {
+    async fn restore(self, begins_with: impl Fn() -> Vec<Ledger>) {
         let asked = self.0.persistence.send(Restore(self.0.id.clone())).await;
         // Without an answer the process is about to stop: nothing is admitted on a guess.
         let Ok(saved) = asked else { return };
@@ -102,7 +104,15 @@ impl Ledger {
                 let spent = Quota::spent(&quota.limits, now);
                 quota.take_up(spent, now);
             }
-            None => {}
+            None => {
+                for part in begins_with() {
+                    if !part.is_ready() {
+                        let _ = part.woken().await;
+                    }
+                    let counted = part.with(Now::read(), |quota, now| quota.record(now));
+                    self.with(Now::read(), |quota, now| quota.add(&counted, now));
+                }
+            }
         }
         self.0.ready.set(true);
         if lost {
@@ -261,7 +271,8 @@ impl Ledger {
         self.wake();
     }
 
-    fn is_bounded(&self) -> bool {
+    /// Does it bound anything?
+    pub(super) fn is_bounded(&self) -> bool {
         !self.0.quota.borrow().limits.are_none()
     }
 

@@ -74,6 +74,13 @@ impl Quota {
         *self = Quota::restore(self.limits, &self.reset.clone(), (Some(&record), self.lease.is_some()), now);
     }
 
+    /// Counts what another quota has counted, too.
+    pub(super) fn add(&mut self, record: &QuotaRecord, now: Now) {
+        self.advance(now);
+        self.requests.add(&record.requests, (self.newest_wall, now));
+        self.tokens.add(&record.tokens, (self.newest_wall, now));
+    }
+
     /// The store, whose clock a shared quota goes by, says that it is `wall` (ms since the Unix epoch), and another day.
     fn set_clock(&mut self, wall: i64, mono: u64) {
         let now = Now { mono, wall };

@@ -260,3 +260,73 @@ fn what_the_pool_has_left_takes_the_place_of_what_an_upstream_tells_of_itself() 
     assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("8"), "the pool's");
     assert_eq!(answer.header("x-ratelimit-limit-tokens"), None);
 }
+
+#[test]
+fn limits_that_a_reload_brings_apply_to_what_is_spent() {
+    let upstreams = [0, 1].map(|i| Upstream::always(Reply::chat(&i.to_string())));
+    let mut config = config_of(&[&upstreams[0], &upstreams[1]]);
+    config["apis"][0]["models"] = json!(["m", "other"]);
+    let app = App::start(&config);
+    for _ in 0..8 {
+        assert_eq!((app.chat().status, ask(&app, "other", 1).status), (200, 200));
+    }
+    eventually("all are settled", || app.usage_of("a").0 + app.usage_of("b").0 == 16);
+    let of = |upstream: &Upstream| upstream.received().iter().filter(|asked| asked.json()["model"] == "m").count();
+    let spent = of(&upstreams[0]);
+    let put = |config: &Value| std::fs::write(app.config_file(), config.to_string()).expect("writes");
+    let told = |path: &str| app.status_of("a").pointer(path).cloned().unwrap_or_default();
+    // A model's, which was only counted so far.
+    config["apis"][0]["modelLimits"] = json!({ "m": { "rpm": 100 } });
+    put(&config);
+    eventually("it is in force", || told("/quotas/0/limits/rpm") == 100);
+    assert_eq!(told("/quotas/0/usage/rpm"), spent);
+    // A group's: what its members have spent.
+    for i in 0..2 {
+        config["apis"][i]["quotaGroup"] = json!("both");
+    }
+    config["quotaGroups"] = json!({ "both": { "rpm": 18, "modelLimits": { "m": { "rpm": 9 } } } });
+    put(&config);
+    eventually("it is in force", || told("/quotas/0/of") == "group both" && told("/quotas/0/usage/rpm") == 16);
+    assert_eq!((app.chat().status, app.chat().status), (200, 429), "of the model, eight were spent");
+    assert_eq!((ask(&app, "other", 1).status, ask(&app, "other", 1).status), (200, 429), "and of all, sixteen");
+}
+
+#[test]
+fn a_burst_that_changes_counts_what_is_spent() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = with(&upstream, &json!({ "rpm": 100, "burst": { "requests": 5, "seconds": 30 } }));
+    let app = App::start(&config);
+    let served = |app: &App| (0..10).filter(|_| app.chat().status == 200).count();
+    assert_eq!(served(&app), 5);
+    config["apis"][0]["burst"]["requests"] = json!(6);
+    std::fs::write(app.config_file(), config.to_string()).expect("writes");
+    eventually("one more has room", || app.chat().status == 200);
+    assert_eq!(served(&app), 0);
+    let app = app.kill_and_restart();
+    assert_eq!(served(&app), 0);
+}
+
+#[test]
+fn of_several_full_windows_the_last_to_free_is_named() {
+    let upstream = Upstream::always(of_tokens(1_000));
+    let app = App::start(&with(&upstream, &json!({ "tpm": 1_000, "burst": { "requests": 1, "seconds": 1 } })));
+    assert_eq!(ask(&app, "m", 10).status, 200);
+    eventually("it is counted", || app.status_of("a")["usage"]["tpm"] == 1_000);
+    let refused = ask(&app, "m", 10);
+    let wait: u64 = refused.header("retry-after").expect("told").parse().expect("seconds");
+    assert!(wait > 50, "{wait}");
+    assert_eq!(reason(refused), "tpm");
+}
+
+#[test]
+fn a_place_among_those_at_the_same_time_may_be_waited_for_however_short() {
+    let upstream = Upstream::always(Reply::chat("hi").after(std::time::Duration::from_millis(100)));
+    let mut config = with(&upstream, &json!({ "maxConcurrent": 1 }));
+    config["queue"] = json!({ "maxWaitMs": 900 });
+    let app = App::start(&config);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| app.chat().status)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("answered")).collect()
+    });
+    assert_eq!(statuses, [200; 3]);
+}
