@@ -46,7 +46,8 @@ pub struct Grant {
 /// What a store tells that lends parts of a shared quota.
 #[derive(Debug, Clone, Default)]
 pub struct SharedGrant {
-    /// What is granted may be used for so long, from when it was asked for (ms).
+    /// What is granted may be used for so long, from when it was asked for (ms); 0 if the store only says what time it is:
+    /// the day that was asked for is not its own.
     pub lasts_ms: u64,
     /// Requests at the same time that are held, with those just granted.
     pub slots: u32,

@@ -7,9 +7,6 @@ use super::redis::{LEARN_MS, LEASE_MS};
 use super::{Ask, CountRecord, Grant, QuotaRecord, SharedGrant, StoreError, Units};
 use crate::types::{Limits, QuotaKind, guarded};
 
-/// How soon a store is asked again that said that its day is another (ms).
-const CLOCKS_DIFFER_MS: u64 = 20;
-
 /// What this server last knew of a quota as a whole, so that it can be told to a store that has forgotten.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Memory {
@@ -247,7 +244,7 @@ impl Reply {
             shared: Some(SharedGrant {
                 lasts_ms,
                 slots: self.slots,
-                denied: denied.or_else(|| (lasts_ms == 0).then_some((None, CLOCKS_DIFFER_MS))),
+                denied,
                 requests: (elsewhere.0.0, elsewhere.0.1.saturating_sub(told.0)),
                 tokens: (elsewhere.1.0, elsewhere.1.1.saturating_sub(told.1)),
                 wall: self.now,

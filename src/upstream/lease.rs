@@ -7,6 +7,10 @@ use crate::types::{Now, QuotaKind};
 /// How often the store is asked again after it had nothing left (ms): others may give back.
 const DENIED_MS: u64 = 200;
 
+/// Once the store has told its time, its day is known. If it is not, it is not asked all the time.
+const MOST_OTHER_DAYS: u32 = 3;
+const OTHER_DAY_MS: u64 = 1_000;
+
 /// The part of a shared quota that is lent to this server.
 #[derive(Debug, Default)]
 pub(super) struct Lease {
@@ -22,18 +26,24 @@ pub(super) struct Lease {
     denied: Option<(Option<QuotaKind>, u64)>,
     /// … for attempts of so many tokens.
     denied_demand: u64,
+    /// So many times in a row the store said that its day is another.
+    other_days: u32,
 }
 
 impl Lease {
     /// The store answered to what was asked at `asked` (ms, monotonic).
     pub(super) fn renewed(&mut self, grant: &SharedGrant, asked: u64) {
-        // A store that only tells that the day has turned leaves what was lent as it is.
+        self.denied = grant.denied.map(|(which, frees_in)| (which, asked + frees_in));
         if grant.lasts_ms > 0 {
             // Counted from the question: the store's own count began later.
             self.until = asked + grant.lasts_ms;
             self.slots = grant.slots;
+            self.other_days = 0;
+        } else {
+            // Its day is another: that is asked for next, and what was lent is as it was.
+            self.other_days += 1;
+            self.denied = (self.other_days > MOST_OTHER_DAYS).then_some((None, asked + OTHER_DAY_MS));
         }
-        self.denied = grant.denied.map(|(which, frees_in)| (which, asked + frees_in));
         self.denied_demand = self.demand;
     }
 

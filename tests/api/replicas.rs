@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Redis, Reply, Upstream, config_of, eventually, within};
+use crate::helpers::{App, Launch, Redis, Reply, Upstream, WallClock, config_of, eventually, within};
 
 /// A configuration with one upstream, limits, and a shared store.
 fn shared(redis: &Redis, upstream: &Upstream, limits: &Value) -> Value {
@@ -476,4 +476,37 @@ fn slots_that_are_free_are_soon_of_use_elsewhere() {
     under_load(&apps[..1], || {
         within(Duration::from_secs(5), "another has its turn", || apps[1].chat().status == 200);
     });
+}
+
+#[test]
+fn a_server_whose_clock_is_a_day_off_goes_by_the_stores() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let config = shared(&redis, &upstream, &json!({ "rpd": 30, "reset": "UTC" }));
+    let right = App::start(&config);
+    assert_eq!(ask_all(std::slice::from_ref(&right), 10), 10);
+    for off in [26 * 3_600, -26 * 3_600] {
+        let clock = WallClock::new();
+        clock.set(off);
+        let wrong = clock.on(Launch::new(&config)).start();
+        assert_eq!(ask_all(std::slice::from_ref(&wrong), 10), 10, "{off}");
+        assert_eq!(wrong.usage_of("a").1, upstream.calls() as u64, "{off}");
+    }
+    assert_eq!(right.chat().status, 429);
+}
+
+#[test]
+fn an_ask_that_was_overtaken_changes_nothing() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = App::start(&shared(&redis, &upstream, &json!({ "rpd": 40 })));
+    assert_eq!(ask_all(std::slice::from_ref(&app), 10), 10);
+    let script = "local key = 'pool:api:a' local holder = redis.call('HKEYS', key)[1] \
+                  local row = cjson.decode(redis.call('HGET', key, holder)) row.n = 1000000 row.r.u = 17 \
+                  return redis.call('HSET', key, holder, cjson.encode(row))";
+    redis.ask(&format!("EVAL \"{script}\" 0"));
+    // As if this were one that came late.
+    eventually("it is not answered", || app.chat().status == 503);
+    let row = redis.ask("EVAL \"return redis.call('HVALS', 'pool:api:a')[1]\" 0");
+    assert!(row.contains(r#""u":17"#), "{row}");
 }
