@@ -2,7 +2,7 @@
 //! several servers share quotas.
 //!
 //! In reading order: `record` (what is kept), `store` (the trait), `sled` and `folder` (on disk), `lend` (what is asked of a
-//! shared store), `redis` and `redis_row` with the script `lend.lua`, `messages`, `lane`, `actor`.
+//! shared store), `redis` and `redis_row` with the scripts `greet.lua` and `lend.lua`, `messages`, `lane`, `actor`.
 
 mod actor;
 mod folder;

@@ -40,30 +40,9 @@ const RESTART_MS: u64 = LEASE_MS;
 
 const FAILED: &str = "the shared store does not answer";
 
-const LEND: &str = include_str!("lend.lua");
+const GREET: &str = include_str!("greet.lua");
 
-/// Learns the epoch; makes one if there is none. KEYS[1]: the epoch. ARGV: the epoch that the caller knows, or nothing; the
-/// run of the server; a new epoch; for how long to be closed after a loss, and after a restart; the last serial that the
-/// caller was told.
-const GREET: &str = r"
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local id, run, serial, fresh, closed = unpack(redis.call('HMGET', KEYS[1], 'id', 'run', 'serial', 'fresh', 'closed'))
-local known = ARGV[1]
--- It went back to an earlier state, if it has counted less than somebody knows.
-local went_back = id == known and tonumber(serial or 0) < tonumber(ARGV[6])
-if not id or went_back then
-  id, fresh = ARGV[3], known == '' and 1 or 0
-  redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[1], 'id', id, 'run', ARGV[2], 'fresh', fresh, 'closed', fresh == 1 and 0 or now + ARGV[4])
-elseif known ~= '' and known ~= id and fresh == '1' then
-  -- Begun by one who knew of nothing; this one knows better.
-  redis.call('HSET', KEYS[1], 'fresh', 0, 'closed', now + ARGV[4])
-elseif run ~= ARGV[2] then
-  redis.call('HSET', KEYS[1], 'run', ARGV[2], 'closed', math.max(tonumber(closed or 0), now + ARGV[5]))
-end
-return id
-";
+const LEND: &str = include_str!("lend.lua");
 
 /// A connection to the store, and what this server remembers of it.
 pub struct RedisStore {
