@@ -127,6 +127,17 @@ end
 if next(leaving) then
   local function none() return {o = 0, u = 0, k = 0, l = {}, d = {}} end
   gone = gone or {e = epoch, n = 0, x = 0, de = ask.row.de, c = 0, r = none(), t = none(), holders = {}}
+  -- What is older than a day is of no use any more, there either.
+  local function recent(log)
+    local kept = {}
+    for _, entry in ipairs(log) do
+      if entry[1] + DAY > now then kept[#kept + 1] = entry end
+    end
+    return kept
+  end
+  for holder, since in pairs(gone.holders) do
+    if since + DAY < now then gone.holders[holder] = nil end
+  end
   for holder, row in pairs(leaving) do
     for _, kind in ipairs({'r', 't'}) do
       local into, from = gone[kind], row[kind]
@@ -138,9 +149,10 @@ if next(leaving) then
         into.d[#into.d + 1] = {row.x, from.o}
       end
     end
-    gone.holders[holder] = true
+    gone.holders[holder] = now
     redis.call('HDEL', KEYS[1], holder)
   end
+  gone.r.d, gone.t.d = recent(gone.r.d), recent(gone.t.d)
   redis.call('HSET', KEYS[1], together, cjson.encode(gone))
 end
 

@@ -343,7 +343,8 @@ fn rows_of_servers_that_are_long_gone_are_put_together_and_still_count() {
         let app = App::start(&config);
         assert_eq!(app.chat().status, 200);
         let epoch = redis.ask("HGET pool:epoch id");
-        let (used, log) = if day_end > 0 { (10, "[]".to_owned()) } else { (0, format!("[[{},10]]", now - 7_300_000)) };
+        let (used, log) =
+            if day_end > 0 { (10, "[]".to_owned()) } else { (0, format!("[[1,77],[{},10]]", now - 7_300_000)) };
         let none = r#"{"o":0,"u":0,"k":0,"l":[],"d":[]}"#;
         for server in ["server-1", "server-2"] {
             let requests = format!(r#"{{"o":0,"u":{used},"k":0,"l":[],"d":{log}}}"#);
@@ -358,6 +359,8 @@ fn rows_of_servers_that_are_long_gone_are_put_together_and_still_count() {
         assert_eq!(redis.ask("HEXISTS pool:api:a server-1"), ":0");
         assert_eq!(redis.ask(&format!("HEXISTS pool:api:a +{day_end}")), ":1");
         assert_eq!(app.chat().status, 429);
+        let together = redis.ask(&format!("HGET pool:api:a +{day_end}"));
+        assert!(together.contains("server-1") && !together.contains("[1,77]"), "{together}");
         redis.ask("DEL pool:api:a");
     }
 }
