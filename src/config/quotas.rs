@@ -1,6 +1,6 @@
 //! From typed limits to meant ones: those of an API, of its models, and of the groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -67,14 +67,14 @@ impl Check<'_> {
             self.warn(format!("quotaGroups.{name}: no API names it as its quotaGroup"));
         }
         let mut groups: BTreeMap<&str, Arc<GroupConfig>> = BTreeMap::new();
-        for name in members.iter().flatten() {
+        for name in members.iter().flatten().collect::<BTreeSet<_>>() {
             let own = |(api, member): (&ApiConfig, &Option<String>)| {
                 (member.as_ref() == Some(name)).then(|| (api.id.clone(), api.quota.clone()))
             };
             let (ids, quotas): (Vec<_>, Vec<QuotaConfig>) = apis.iter().zip(members).filter_map(own).unzip();
             if let Some(quota) = self.group_quota(name, &quotas, files.get(name)) {
                 let group = GroupConfig { name: Arc::from(name.as_str()), members: ids, quota };
-                groups.entry(name).or_insert_with(|| Arc::new(group));
+                groups.insert(name, Arc::new(group));
             }
         }
         for (api, member) in apis.iter_mut().zip(members) {
