@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Reply, Response, Upstream, config_of, eventually};
+use crate::helpers::{App, Reply, Response, Upstream, config_of, config_with, eventually};
 
 /// Asks for a model, with a bound on the answer's tokens.
 fn ask(app: &App, model: &str, max_tokens: u64) -> Response {
@@ -17,12 +17,6 @@ fn of_tokens(tokens: u64) -> Reply {
     Reply::json(200, &json!({ "id": "c", "object": "chat.completion", "choices": choices, "usage": usage }))
 }
 
-fn with(upstream: &Upstream, fields: &Value) -> Value {
-    let mut config = config_of(&[upstream]);
-    config["apis"][0].as_object_mut().expect("an API").extend(fields.as_object().expect("fields").clone());
-    config
-}
-
 fn reason(refused: Response) -> String {
     assert_eq!(refused.status, 429);
     refused.json()["error"]["details"][0]["reason"].as_str().expect("told").to_owned()
@@ -32,7 +26,7 @@ fn reason(refused: Response) -> String {
 fn tokens_are_set_aside_while_a_request_is_out_and_corrected_by_what_it_took() {
     for (limit, usage) in [("tpm", "tpm"), ("tpd", "tpd")] {
         let upstream = Upstream::always(of_tokens(100).held());
-        let app = App::start(&with(&upstream, &json!({ limit: 1_000 })));
+        let app = App::start(&config_with(&upstream, &json!({ limit: 1_000 })));
         std::thread::scope(|scope| {
             let first = scope.spawn(|| ask(&app, "m", 700).status);
             eventually("it is out", || upstream.calls() == 1);
@@ -49,7 +43,7 @@ fn tokens_are_set_aside_while_a_request_is_out_and_corrected_by_what_it_took() {
 #[test]
 fn more_tokens_than_foreseen_close_until_they_are_paid_back() {
     let upstream = Upstream::always(of_tokens(5_000));
-    let app = App::start(&with(&upstream, &json!({ "tpm": 1_000 })));
+    let app = App::start(&config_with(&upstream, &json!({ "tpm": 1_000 })));
     assert_eq!(ask(&app, "m", 10).status, 200);
     eventually("it is counted", || app.status_of("a")["usage"]["tpm"] == 5_000);
     let refused = ask(&app, "m", 10);
@@ -66,7 +60,7 @@ fn more_tokens_than_foreseen_close_until_they_are_paid_back() {
 #[test]
 fn a_kill_counts_what_was_set_aside() {
     let upstream = Upstream::always(of_tokens(10).held());
-    let app = App::start(&with(&upstream, &json!({ "tpd": 10_000 })));
+    let app = App::start(&config_with(&upstream, &json!({ "tpd": 10_000 })));
     let client = app.client();
     let out = std::thread::spawn(move || {
         let body = json!({ "model": "m", "messages": [], "max_tokens": 4_000 });
@@ -83,7 +77,7 @@ fn a_kill_counts_what_was_set_aside() {
 #[test]
 fn what_no_window_holds_takes_all_of_one() {
     let upstream = Upstream::always(of_tokens(50));
-    let app = App::start(&with(&upstream, &json!({ "tpm": 1_000 })));
+    let app = App::start(&config_with(&upstream, &json!({ "tpm": 1_000 })));
     assert_eq!(ask(&app, "m", 1_000_000).status, 200);
     eventually("it is corrected", || app.status_of("a")["usage"]["tpm"] == 50);
     assert_eq!(reason(ask(&app, "m", 1_000_000)), "tpm");
@@ -92,7 +86,7 @@ fn what_no_window_holds_takes_all_of_one() {
 #[test]
 fn what_was_turned_away_took_no_tokens() {
     let upstream = Upstream::in_turn(vec![Reply::error(400, "no"), Reply::error(401, "no"), of_tokens(5)]);
-    let app = App::start(&with(&upstream, &json!({ "tpm": 1_000 })));
+    let app = App::start(&config_with(&upstream, &json!({ "tpm": 1_000 })));
     assert_eq!(ask(&app, "m", 900).status, 400);
     eventually("it is given back", || app.status_of("a")["usage"]["tpm"] == 0);
     assert_eq!(ask(&app, "m", 900).status, 502);
@@ -106,7 +100,7 @@ fn a_model_has_limits_of_its_own_by_whatever_name_it_is_asked_for() {
         "models": ["big", "small"], "modelMapping": { "gpt-4": "big" }, "rpm": 10,
         "modelLimits": { "gpt-4": { "rpm": 2 } },
     });
-    let app = App::start(&with(&upstream, &limits));
+    let app = App::start(&config_with(&upstream, &limits));
     assert_eq!((ask(&app, "gpt-4", 1).status, ask(&app, "big", 1).status), (200, 200));
     assert_eq!(reason(ask(&app, "gpt-4", 1)), "rpm");
     assert_eq!(reason(ask(&app, "big", 1)), "rpm");
@@ -208,7 +202,7 @@ fn a_group_holds_at_once_and_under_concurrency() {
 fn what_an_upstream_turns_away_counts_or_not_as_wanted() {
     for (count_on, counted) in [("attempt", 1), ("accepted", 0)] {
         let upstream = Upstream::in_turn(vec![Reply::error(429, "slow down"), Reply::chat("hi")]);
-        let app = App::start(&with(&upstream, &json!({ "rpd": 5, "countOn": count_on })));
+        let app = App::start(&config_with(&upstream, &json!({ "rpd": 5, "countOn": count_on })));
         assert_eq!(app.chat().status, 429);
         eventually("it is settled", || app.status_of("a")["inFlight"] == 0);
         assert_eq!(app.usage_of("a"), (counted, counted), "{count_on}");
@@ -255,7 +249,7 @@ fn what_the_pool_has_left_takes_the_place_of_what_an_upstream_tells_of_itself() 
     let headers = [("x-ratelimit-remaining-requests", "77"), ("x-ratelimit-limit-tokens", "5")];
     let body = r#"{"choices":[{}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
     let upstream = Upstream::always(Reply::text(200, &headers, body));
-    let app = App::start(&with(&upstream, &json!({ "rpm": 9 })));
+    let app = App::start(&config_with(&upstream, &json!({ "rpm": 9 })));
     let answer = app.chat();
     assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("8"), "the pool's");
     assert_eq!(answer.header("x-ratelimit-limit-tokens"), None);
@@ -294,7 +288,7 @@ fn limits_that_a_reload_brings_apply_to_what_is_spent() {
 #[test]
 fn a_burst_that_changes_counts_what_is_spent() {
     let upstream = Upstream::always(Reply::chat("hi"));
-    let mut config = with(&upstream, &json!({ "rpm": 100, "burst": { "requests": 5, "seconds": 30 } }));
+    let mut config = config_with(&upstream, &json!({ "rpm": 100, "burst": { "requests": 5, "seconds": 30 } }));
     let app = App::start(&config);
     let served = |app: &App| (0..10).filter(|_| app.chat().status == 200).count();
     assert_eq!(served(&app), 5);
@@ -309,7 +303,7 @@ fn a_burst_that_changes_counts_what_is_spent() {
 #[test]
 fn of_several_full_windows_the_last_to_free_is_named() {
     let upstream = Upstream::always(of_tokens(1_000));
-    let app = App::start(&with(&upstream, &json!({ "tpm": 1_000, "burst": { "requests": 1, "seconds": 1 } })));
+    let app = App::start(&config_with(&upstream, &json!({ "tpm": 1_000, "burst": { "requests": 1, "seconds": 1 } })));
     assert_eq!(ask(&app, "m", 10).status, 200);
     eventually("it is counted", || app.status_of("a")["usage"]["tpm"] == 1_000);
     let refused = ask(&app, "m", 10);
@@ -321,7 +315,7 @@ fn of_several_full_windows_the_last_to_free_is_named() {
 #[test]
 fn a_place_among_those_at_the_same_time_may_be_waited_for_however_short() {
     let upstream = Upstream::always(Reply::chat("hi").after(std::time::Duration::from_millis(100)));
-    let mut config = with(&upstream, &json!({ "maxConcurrent": 1 }));
+    let mut config = config_with(&upstream, &json!({ "maxConcurrent": 1 }));
     config["queue"] = json!({ "maxWaitMs": 900 });
     let app = App::start(&config);
     let statuses: Vec<u16> = std::thread::scope(|scope| {

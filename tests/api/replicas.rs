@@ -5,14 +5,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Launch, Redis, Reply, Upstream, WallClock, config_of, eventually, within};
+use crate::helpers::{App, Launch, Redis, Reply, Upstream, WallClock, config_of, config_with, eventually, within};
 
 /// A configuration with one upstream, limits, and a shared store.
 fn shared(redis: &Redis, upstream: &Upstream, limits: &Value) -> Value {
-    let mut config = config_of(&[upstream]);
+    let mut config = config_with(upstream, limits);
     config["store"] = json!({ "url": redis.url(), "prefix": "pool" });
-    let api = config["apis"][0].as_object_mut().expect("an API");
-    api.extend(limits.as_object().expect("fields").clone());
     config
 }
 
@@ -34,6 +32,11 @@ fn ask_all(apps: &[App], n: usize) -> usize {
         }
     });
     served.into_inner()
+}
+
+/// Asks one server `n` times.
+fn ask_one(app: &App, n: usize) -> usize {
+    ask_all(std::slice::from_ref(app), n)
 }
 
 /// Asks once. Returns the status.
@@ -306,14 +309,14 @@ fn a_server_that_was_away_while_the_store_forgot_tells_what_it_knew() {
     let mut redis = Redis::start();
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::start(&shared(&redis, &upstream, &json!({ "rpd": 40, "reset": "UTC" })));
-    assert_eq!(ask_all(std::slice::from_ref(&app), 30), 30);
+    assert_eq!(ask_one(&app, 30), 30);
     redis.kill();
     let app = app.stop_and_restart();
     let redis = redis.start_again();
     eventually("the store is learning", || app.chat().status == 503 && redis.ask("HGET pool:epoch closed") != "$-1");
     redis.ask("HSET pool:epoch closed 0");
     eventually("it comes back by itself", || app.chat().status == 200);
-    while ask_all(std::slice::from_ref(&app), 10) > 0 {}
+    while ask_one(&app, 10) > 0 {}
     assert_eq!(upstream.calls(), 40);
 }
 
@@ -355,7 +358,7 @@ fn rows_of_servers_that_are_long_gone_are_put_together_and_still_count() {
             redis.ask(&format!("HSET pool:api:a {server} '{row}'"));
         }
         // Twice ten are used.
-        assert_eq!(ask_all(std::slice::from_ref(&app), 60), 19, "{reset}");
+        assert_eq!(ask_one(&app, 60), 19, "{reset}");
         assert_eq!(redis.ask("HEXISTS pool:api:a server-1"), ":0");
         assert_eq!(redis.ask(&format!("HEXISTS pool:api:a +{day_end}")), ":1");
         assert_eq!(app.chat().status, 429);
@@ -390,7 +393,7 @@ fn an_idle_server_tells_what_it_knew_too() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let config = shared(&redis, &upstream, &json!({ "rpd": 99, "reset": "UTC" }));
     let (busy, idle) = (App::start(&config), App::start(&config));
-    assert_eq!(ask_all(std::slice::from_ref(&busy), 90), 90);
+    assert_eq!(ask_one(&busy, 90), 90);
     // It knows of the other's; then that one is gone, and the store forgets.
     assert_eq!(idle.chat().status, 200);
     drop(busy);
@@ -398,7 +401,7 @@ fn an_idle_server_tells_what_it_knew_too() {
     eventually("the store is learning", || idle.chat().status == 503);
     redis.ask("HSET pool:epoch closed 0");
     eventually("it comes back by itself", || idle.chat().status == 200);
-    while ask_all(std::slice::from_ref(&idle), 10) > 0 {}
+    while ask_one(&idle, 10) > 0 {}
     assert!((90..=99).contains(&upstream.calls()), "{} of 99", upstream.calls());
 }
 
@@ -408,7 +411,7 @@ fn a_newcomer_that_finds_a_store_empty_is_set_right_by_one_who_knew_it() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let config = shared(&redis, &upstream, &json!({ "rpm": 50, "reset": "UTC" }));
     let old = App::start(&config);
-    assert_eq!(ask_all(std::slice::from_ref(&old), 40), 40);
+    assert_eq!(ask_one(&old, 40), 40);
     redis.ask("FLUSHALL");
     let new = App::start(&config);
     assert_eq!(new.chat().status, 200, "it knows of nothing");
@@ -421,15 +424,15 @@ fn a_store_that_goes_back_to_an_earlier_state_has_forgotten() {
     let mut redis = Redis::start();
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::start(&shared(&redis, &upstream, &json!({ "rpd": 90, "reset": "UTC" })));
-    assert_eq!(ask_all(std::slice::from_ref(&app), 10), 10);
+    assert_eq!(ask_one(&app, 10), 10);
     assert_eq!(redis.ask("SAVE"), "+OK");
-    assert_eq!(ask_all(std::slice::from_ref(&app), 50), 50);
+    assert_eq!(ask_one(&app, 50), 50);
     redis.kill();
     let redis = redis.start_again();
     eventually("the store is learning", || app.chat().status == 503 && redis.ask("HGET pool:epoch closed") != "$-1");
     redis.ask("HSET pool:epoch closed 0");
     eventually("it comes back by itself", || app.chat().status == 200);
-    while ask_all(std::slice::from_ref(&app), 20) > 0 {}
+    while ask_one(&app, 20) > 0 {}
     assert!((88..=90).contains(&upstream.calls()), "{} of 90", upstream.calls());
 }
 
@@ -438,9 +441,9 @@ fn a_key_that_is_deleted_is_told_anew_and_its_minute_counts_as_full() {
     let redis = Redis::start();
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::start(&shared(&redis, &upstream, &json!({ "rpd": 60, "rpm": 90, "reset": "UTC" })));
-    assert_eq!(ask_all(std::slice::from_ref(&app), 40), 40);
+    assert_eq!(ask_one(&app, 40), 40);
     redis.ask("DEL pool:api:a");
-    assert_eq!(ask_all(std::slice::from_ref(&app), 30), 0);
+    assert_eq!(ask_one(&app, 30), 0);
     assert_eq!(app.chat().json()["error"]["details"][0]["reason"], "rpm");
     assert!(app.usage_of("a").1 >= 40, "{:?}", app.usage_of("a"));
 }
@@ -453,10 +456,10 @@ fn what_was_counted_before_there_was_a_store_counts() {
     let mut alone = config.clone();
     alone.as_object_mut().expect("fields").remove("store");
     let app = App::start(&alone);
-    assert_eq!(ask_all(std::slice::from_ref(&app), 30), 30);
+    assert_eq!(ask_one(&app, 30), 30);
     std::fs::write(app.config_file(), config.to_string()).expect("writes");
     let app = app.stop_and_restart();
-    while ask_all(std::slice::from_ref(&app), 20) > 0 {}
+    while ask_one(&app, 20) > 0 {}
     assert_eq!(upstream.calls(), 40);
     let other = App::start(&config);
     assert_eq!(other.chat().status, 429, "it counts for all");
@@ -487,12 +490,12 @@ fn a_server_whose_clock_is_a_day_off_goes_by_the_stores() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let config = shared(&redis, &upstream, &json!({ "rpd": 30, "reset": "UTC" }));
     let right = App::start(&config);
-    assert_eq!(ask_all(std::slice::from_ref(&right), 10), 10);
+    assert_eq!(ask_one(&right, 10), 10);
     for off in [26 * 3_600, -26 * 3_600] {
         let clock = WallClock::new();
         clock.set(off);
         let wrong = clock.on(Launch::new(&config)).start();
-        assert_eq!(ask_all(std::slice::from_ref(&wrong), 10), 10, "{off}");
+        assert_eq!(ask_one(&wrong, 10), 10, "{off}");
         assert_eq!(wrong.usage_of("a").1, upstream.calls() as u64, "{off}");
     }
     assert_eq!(right.chat().status, 429);
@@ -503,7 +506,7 @@ fn an_ask_that_was_overtaken_changes_nothing() {
     let redis = Redis::start();
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::start(&shared(&redis, &upstream, &json!({ "rpd": 40 })));
-    assert_eq!(ask_all(std::slice::from_ref(&app), 10), 10);
+    assert_eq!(ask_one(&app, 10), 10);
     let script = "local key = 'pool:api:a' local holder = redis.call('HKEYS', key)[1] \
                   local row = cjson.decode(redis.call('HGET', key, holder)) row.n = 1000000 row.r.u = 17 \
                   return redis.call('HSET', key, holder, cjson.encode(row))";

@@ -42,6 +42,13 @@ pub fn config_of(upstreams: &[&Upstream]) -> Value {
     json!({ "server": { "apiKey": KEY }, "apis": apis })
 }
 
+/// The same of one upstream, with these fields besides.
+pub fn config_with(upstream: &Upstream, fields: &Value) -> Value {
+    let mut config = config_of(&[upstream]);
+    config["apis"][0].as_object_mut().expect("an API").extend(fields.as_object().expect("fields").clone());
+    config
+}
+
 /// How the program is to be started.
 pub struct Launch {
     pub folder: PathBuf,

@@ -7,7 +7,7 @@ mod redis;
 mod tls;
 mod upstream;
 
-pub use app::{App, KEY, Launch, config_of, scratch};
+pub use app::{App, KEY, Launch, config_of, config_with, scratch};
 pub use client::{Client, Response};
 pub use clock::{WallClock, hurried};
 pub use redis::Redis;
