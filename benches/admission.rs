@@ -32,8 +32,8 @@ fn one(quota: &mut Quota, now: Now) {
         return;
     }
     if quota.lacks(500) {
-        let (units, ..) = quota.reserve(Some((500, 1)), now).expect("something is missing");
-        quota.answered(Some(&Grant { units, shared: None }), now.mono);
+        let units = quota.reserve(Some((500, 1)), now).expect("something is missing").wanted;
+        quota.answered(Some(&Grant { units, shared: None }));
     }
     let share = quota.take(&WriteStamp::default(), 500);
     share.stamp.begin(now.mono);

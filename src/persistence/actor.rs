@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 
 use super::lane::Lane;
 use super::{
-    Ask, Change, Flush, Grant, Lender, Reserve, Restore, RestoreTokens, Save, Saved, Store, StoreError, Units,
+    Ask, Change, Flush, Grant, Lender, Lent, Reserve, Restore, RestoreTokens, Save, Saved, Store, StoreError, Units,
 };
-use crate::types::{ApiId, QuotaId, TokenStats};
+use crate::types::{ApiId, QuotaId, TokenStats, Uptime};
 
 /// Owns the store.
 pub struct PersistenceActor {
@@ -30,7 +30,7 @@ struct Job {
 enum Reply {
     Nobody,
     Done(oneshot::Sender<Result<(), StoreError>>),
-    Granted(Units, oneshot::Sender<Result<Grant, StoreError>>),
+    Granted(Units, oneshot::Sender<Lent>),
     Quota(QuotaId, oneshot::Sender<Saved>),
     Tokens(ApiId, oneshot::Sender<TokenStats>),
 }
@@ -38,7 +38,7 @@ enum Reply {
 /// An ask that waits for its turn.
 struct Loan {
     ask: Ask,
-    tell: oneshot::Sender<Result<Grant, StoreError>>,
+    tell: oneshot::Sender<Lent>,
 }
 
 impl PersistenceActor {
@@ -55,8 +55,13 @@ impl PersistenceActor {
 /// Commits the changes of all `jobs` at once, then answers each of them in turn.
 fn commit(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
     let (changes, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.changes, job.reply)).unzip();
-    let changes: Vec<Change> = changes.into_iter().flatten().collect();
-    let committed = if changes.is_empty() { Ok(()) } else { store.commit(&changes) };
+    let mut changes: Vec<Change> = changes.into_iter().flatten().collect();
+    let committed = if changes.is_empty() {
+        Ok(())
+    } else {
+        mark(&mut changes);
+        store.commit(&changes)
+    };
     for reply in replies {
         // Whoever asked may have gone: a reply without a reader is no error.
         match reply {
@@ -70,6 +75,16 @@ fn commit(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
         }
     }
     committed
+}
+
+/// Marks records with the machine's uptime. They are a moment old: what they hold will seem later by that, and not earlier.
+fn mark(changes: &mut [Change]) {
+    let records = changes.iter_mut().filter_map(|change| match change {
+        Change::Quota(_, record) => Some(record),
+        Change::Tokens(..) => None,
+    });
+    let uptime = Uptime::read();
+    records.for_each(|record| *record = std::mem::take(record).marked(uptime.clone()));
 }
 
 /// Asks the shared store for all of them at once.

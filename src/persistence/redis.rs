@@ -127,7 +127,7 @@ impl RedisStore {
                         let memory = session.memories.entry(ask.id.clone()).or_default();
                         session.serial = session.serial.max(told.serial);
                         match memory.learned(ask, &told) {
-                            Learned::Known => *slot = Ok(told.into_grant(memory.told_in_day(ask))),
+                            Learned::Known(requests, tokens) => *slot = Ok(told.into_grant((requests, tokens))),
                             Learned::Missing => again.push(i),
                         }
                     }

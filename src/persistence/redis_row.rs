@@ -30,8 +30,8 @@ pub(super) struct Memory {
 /// What an answer was.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Learned {
-    /// All that there is to know.
-    Known,
+    /// All that there is to know. So much of what others used in the day is this server's own, told earlier: requests, tokens.
+    Known(u64, u64),
     /// The row of this server is not there any more: the store is to be asked again.
     Missing,
 }
@@ -56,7 +56,7 @@ impl Memory {
             self.told = Some(ask.record.clone());
             return Learned::Missing;
         }
-        let Some(others) = &reply.others else { return Learned::Known };
+        let Some(others) = &reply.others else { return Learned::Known(0, 0) };
         (self.row, self.lost) = (true, false);
         let (requests, tokens) = self.own(ask);
         let granted = reply.granted.unwrap_or_default();
@@ -64,20 +64,14 @@ impl Memory {
         self.day_end = ask.record.requests.day_end;
         self.requests = others.r.1 + used_in_day(&requests) + requests.granted + granted.r;
         self.tokens = others.t.1 + used_in_day(&tokens) + tokens.granted + granted.t;
-        Learned::Known
+        let told = |all: &CountRecord, own: &CountRecord| used_in_day(all).saturating_sub(used_in_day(own));
+        Learned::Known(told(&ask.record.requests, &requests), told(&ask.record.tokens, &tokens))
     }
 
     /// Must there be a row of this server? It is kept while it says anything of the day.
     fn has_row(&self, ask: &Ask) -> bool {
         let same_day = self.day_end == ask.record.requests.day_end;
         self.row && same_day && (self.day_end > 0 || self.requests + self.tokens > 0)
-    }
-
-    /// What this server has counted in the day and the store counts elsewhere: requests, tokens.
-    pub(super) fn told_in_day(&self, ask: &Ask) -> (u64, u64) {
-        let (requests, tokens) = self.own(ask);
-        let told = |all: &CountRecord, own: &CountRecord| used_in_day(all).saturating_sub(used_in_day(own));
-        (told(&ask.record.requests, &requests), told(&ask.record.tokens, &tokens))
     }
 
     /// What the server has counted and holds that the store does not know in another way, of requests and of tokens.

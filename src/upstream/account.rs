@@ -10,57 +10,12 @@
 //! 1. `out + window ≤ bound` for each window, whenever an attempt is admitted.
 //! 2. What the store calls used is never less than what was used: an attempt takes its units from `granted`.
 
+use super::bounds::Bounds;
 use super::daily::Daily;
 use super::window::{SlidingLog, Span};
 use crate::config::Reset;
 use crate::persistence::CountRecord;
-use crate::types::{Burst, Limits, Now, QuotaKind, RateLimit};
-
-/// How many requests are drawn from the store at a time, at most: a crash loses as many.
-const MOST_REQUESTS: u64 = 32;
-
-/// The bounds of an account's windows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bounds {
-    /// In any minute.
-    pub(super) minute: Option<u64>,
-    /// In a day.
-    pub(super) day: Option<u64>,
-    /// What these two are called.
-    pub(super) kinds: [QuotaKind; 2],
-    /// In a shorter span.
-    pub(super) burst: Option<Burst>,
-    /// The largest block.
-    pub(super) most: u64,
-    /// Are these shared with other servers? Then a burst is, too.
-    pub(super) shared: bool,
-}
-
-impl Bounds {
-    /// Of requests.
-    pub(super) fn of_requests(limits: &Limits, shared: bool) -> Bounds {
-        Bounds {
-            minute: limits.rpm.bound(),
-            day: limits.rpd.bound(),
-            kinds: [QuotaKind::Rpm, QuotaKind::Rpd],
-            burst: limits.burst,
-            most: MOST_REQUESTS,
-            shared,
-        }
-    }
-
-    /// Of tokens.
-    pub(super) fn of_tokens(limits: &Limits, shared: bool) -> Bounds {
-        Bounds {
-            minute: limits.tpm.bound(),
-            day: limits.tpd.bound(),
-            kinds: [QuotaKind::Tpm, QuotaKind::Tpd],
-            burst: None,
-            most: u64::MAX,
-            shared,
-        }
-    }
-}
+use crate::types::{Now, QuotaKind, RateLimit};
 
 /// Units of others, who share the quota by way of the store: as it last said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -95,12 +50,11 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Opens the windows as `record` left them, or empty ones. After a crash nobody knows which of the granted units
-    /// were used, nor when: all of them, just now.
-    pub(super) fn restore(bounds: Bounds, reset: &Reset, record: Option<&CountRecord>, at: (i64, Now)) -> Account {
+    /// Empty windows.
+    pub(super) fn new(bounds: Bounds, reset: &Reset, newest_wall: i64) -> Account {
         let minute = SlidingLog::new(Span::MINUTE);
-        let mut account = Account {
-            daily: Daily::restore(reset, None, at.0, at.1),
+        Account {
+            daily: Daily::new(reset, newest_wall),
             burst: burst_of(&bounds, &minute),
             bounds,
             minute,
@@ -108,12 +62,11 @@ impl Account {
             granted: 0,
             reserving: 0,
             elsewhere: Elsewhere::default(),
-        };
-        record.iter().for_each(|record| account.add(record, at));
-        account
+        }
     }
 
-    /// Counts what `record` has counted, too.
+    /// Counts what `record` has counted. Of what was granted nobody knows which units were used, nor when: all of them, just
+    /// now.
     pub(super) fn add(&mut self, record: &CountRecord, at: (i64, Now)) {
         let (newest_wall, now) = at;
         self.minute.restore(&record.log, self.bounds.minute, now);
@@ -133,7 +86,8 @@ impl Account {
     /// The day begins anew at other times.
     pub(super) fn reset_otherwise(&mut self, reset: &Reset, at: (i64, Now)) {
         let record = CountRecord { granted: 0, ..self.record(at.1) };
-        self.daily = Daily::restore(reset, Some(&record), at.0, at.1);
+        self.daily = Daily::new(reset, at.0);
+        self.daily.add(&record, at.0, at.1);
     }
 
     /// Turns the day, if it is over.
@@ -224,7 +178,7 @@ impl Account {
 
     /// How many units are drawn from the store at a time: a fiftieth of the tightest bound, since a crash loses as many;
     /// `None` where nothing is bounded, and so nothing need be on disk before it is used.
-    pub(super) fn block(&self) -> Option<u64> {
+    fn block(&self) -> Option<u64> {
         Some((self.tightest()? / 50).clamp(1, self.bounds.most))
     }
 

@@ -26,7 +26,7 @@ pub(super) fn admit(ledgers: &[Ledger], demand: u64, waiting: usize, now: Now) -
         return Admission::Wait(opening.woken());
     }
     if let Err(refusal) = room(ledgers, demand, now) {
-        ledgers.iter().for_each(|ledger| ledger.ask_again(demand));
+        ledgers.iter().for_each(|ledger| ledger.ask_again(demand, now));
         return Admission::Refused(refusal);
     }
     let lacking: Vec<&Ledger> =
@@ -35,14 +35,14 @@ pub(super) fn admit(ledgers: &[Ledger], demand: u64, waiting: usize, now: Now) -
         return Admission::Refused(Refusal::StoreUnavailable { until: now.mono + STORE_RETRY_MS });
     }
     for ledger in &lacking {
-        ledger.reserve(Some(demand), waiting);
+        ledger.reserve(Some(demand), waiting, now);
     }
     if let Some(first) = lacking.first() {
         return Admission::Wait(first.woken());
     }
     let begin_by = ledgers.iter().map(|ledger| ledger.with(now, |quota, _| quota.begin_by())).min();
     let stamp = WriteStamp::to_begin_by(begin_by.unwrap_or(u64::MAX));
-    let shares = ledgers.iter().map(|ledger| ledger.take(&stamp, demand)).collect();
+    let shares = ledgers.iter().map(|ledger| ledger.take(&stamp, demand, now)).collect();
     Admission::Admitted(stamp, shares)
 }
 

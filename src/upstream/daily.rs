@@ -24,15 +24,21 @@ pub(super) enum Daily {
 }
 
 impl Daily {
-    /// Opens the window as `record` left it. `newest_wall` is the largest wall time ever seen; what was granted may
-    /// have been sent just now.
-    pub(super) fn restore(reset: &Reset, record: Option<&CountRecord>, newest_wall: i64, now: Now) -> Daily {
-        let mut daily = Daily::empty(reset, newest_wall);
-        record.iter().for_each(|record| daily.add(record, newest_wall, now));
-        daily
+    /// An empty window.
+    pub(super) fn new(reset: &Reset, newest_wall: i64) -> Daily {
+        let calendar = |zone: TimeZone| {
+            let day = Day::containing(newest_wall, &zone);
+            Daily::Calendar { zone, day, used: 0, carried: 0 }
+        };
+        match reset {
+            Reset::Midnight(zone) => calendar(zone.clone()),
+            Reset::LocalMidnight => calendar(TimeZone::system()),
+            Reset::Rolling => Daily::Rolling(SlidingLog::new(Span::DAY)),
+        }
     }
 
-    /// Counts what `record` has counted, too.
+    /// Counts what `record` has counted. `newest_wall` is the largest wall time ever seen; what was granted may have been
+    /// sent just now.
     pub(super) fn add(&mut self, record: &CountRecord, newest_wall: i64, now: Now) {
         match self {
             Daily::Calendar { day, used, carried, .. } => {
@@ -52,18 +58,6 @@ impl Daily {
             }
         }
         self.insert(now.mono, record.granted, None);
-    }
-
-    fn empty(reset: &Reset, newest_wall: i64) -> Daily {
-        let calendar = |zone: TimeZone| {
-            let day = Day::containing(newest_wall, &zone);
-            Daily::Calendar { zone, day, used: 0, carried: 0 }
-        };
-        match reset {
-            Reset::Midnight(zone) => calendar(zone.clone()),
-            Reset::LocalMidnight => calendar(TimeZone::system()),
-            Reset::Rolling => Daily::Rolling(SlidingLog::new(Span::DAY)),
-        }
     }
 
     /// Turns the day, if it is over. `limit` is what a day that begins with an overshoot takes off it.

@@ -31,8 +31,9 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// The store answered to what was asked at `asked` (ms, monotonic).
-    pub(super) fn renewed(&mut self, grant: &SharedGrant, asked: u64) {
+    /// The store answered.
+    pub(super) fn renewed(&mut self, grant: &SharedGrant) {
+        let asked = self.asked;
         self.denied = grant.denied.map(|(which, frees_in)| (which, asked + frees_in));
         if grant.lasts_ms > 0 {
             // Counted from the question: the store's own count began later.

@@ -16,7 +16,7 @@ use super::books::Clock;
 use super::messages::QuotaStatus;
 use super::quota::{Quota, Share, Spent};
 use crate::config::Reset;
-use crate::persistence::{PersistenceActor, QuotaRecord, Restore, Save, Units};
+use crate::persistence::{PersistenceActor, QuotaRecord, Restore, Save};
 use crate::types::{Limits, Now, QuotaId, Uptime, WriteStamp};
 
 /// How long after a failed reservation the store is asked again (ms).
@@ -92,12 +92,12 @@ impl Ledger {
             }
             Some(record) => {
                 let record = record.by_the_clock_of(now, Uptime::read().as_ref());
-                self.0.quota.borrow_mut().take_up(record, now);
+                self.0.quota.borrow_mut().add(&record, now);
             }
             None if lost && !self.0.shared => {
                 let mut quota = self.0.quota.borrow_mut();
                 let spent = Quota::spent(&quota.limits, now);
-                quota.take_up(spent, now);
+                quota.add(&spent, now);
             }
             None => {
                 for part in begins_with() {
@@ -149,10 +149,10 @@ impl Ledger {
     }
 
     /// Sets an attempt's part aside, and draws more ahead of the next.
-    pub(super) fn take(&self, stamp: &WriteStamp, demand: u64) -> Share {
+    pub(super) fn take(&self, stamp: &WriteStamp, demand: u64, now: Now) -> Share {
         let share = self.0.quota.borrow_mut().take(stamp, demand);
         self.0.active.set(true);
-        self.reserve(None, 0);
+        self.reserve(None, 0, now);
         share
     }
 
@@ -184,7 +184,7 @@ impl Ledger {
         let epoch = self.0.epoch.borrow().clone();
         let record = self.with(Now::read(), |quota, now| match self.0.shared {
             true => QuotaRecord { epoch, ..quota.remembered(now) },
-            false => quota.record(now).marked(Uptime::read()),
+            false => quota.record(now),
         });
         (self.0.id.clone(), record)
     }
@@ -199,17 +199,17 @@ impl Ledger {
         if !self.is_ready() {
             return;
         }
-        self.0.quota.borrow_mut().release_grant();
         while self.0.shared && self.is_bounded() {
             match self.with(Now::read(), |quota, now| quota.renew(false, now)) {
-                Some(record) => {
-                    self.clone().ask(Units::default(), Units::default(), record).await;
+                Some(draw) => {
+                    self.clone().ask(draw).await;
                     break;
                 }
                 // It is being asked something: the last word comes after that.
                 None => drop(self.woken().await),
             }
         }
+        self.0.quota.borrow_mut().release_grant();
         self.save();
     }
 
@@ -229,20 +229,15 @@ impl Ledger {
 
     /// Draws units from the store when it is time to: `needs` are the tokens of an attempt that can't go out before, and
     /// `waiting` attempts are like it. Says whether the store is asked.
-    pub(super) fn reserve(&self, needs: Option<u64>, waiting: usize) -> bool {
-        let asked =
-            self.with(Now::read(), |quota, now| quota.reserve(needs.map(|demand| (demand, waiting as u64)), now));
-        let asks = asked.is_some();
-        if let Some((wanted, needed, record)) = asked {
-            actix::spawn(self.clone().ask(wanted, needed, record));
-        }
-        asks
+    pub(super) fn reserve(&self, needs: Option<u64>, waiting: usize, now: Now) -> bool {
+        let needs = needs.map(|demand| (demand, waiting as u64));
+        self.asks(self.with(now, |quota, now| quota.reserve(needs, now)))
     }
 
     /// A shared quota is used up by others, who may have given back.
-    pub(super) fn ask_again(&self, demand: u64) {
-        if self.with(Now::read(), |quota, now| quota.may_ask_again(now)) {
-            self.reserve(Some(demand), 1);
+    pub(super) fn ask_again(&self, demand: u64, now: Now) {
+        if self.with(now, |quota, now| quota.may_ask_again(now)) {
+            self.reserve(Some(demand), 1, now);
         }
     }
 }

@@ -65,10 +65,10 @@ impl Refusal {
     /// Of several, the one that ends last.
     pub(super) fn last(refusals: impl Iterator<Item = Refusal>) -> Option<Refusal> {
         refusals.max_by_key(|refusal| match refusal {
-            Refusal::QuotaExhausted { until, .. } => until.unwrap_or(0),
-            Refusal::CoolingDown { until, .. }
-            | Refusal::BreakerOpen { until }
-            | Refusal::StoreUnavailable { until } => *until,
+            Refusal::QuotaExhausted { .. }
+            | Refusal::CoolingDown { .. }
+            | Refusal::BreakerOpen { .. }
+            | Refusal::StoreUnavailable { .. } => refusal.until().unwrap_or(0),
             Refusal::Disabled | Refusal::Retiring => u64::MAX,
         })
     }

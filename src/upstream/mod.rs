@@ -2,13 +2,14 @@
 //!
 //! In reading order: `messages` (the contract), `permit`, `endpoint`, `actor` (wiring), `state` (decisions on its health, from
 //! `breaker`, `cooldown` and `latency`), and its quotas: `admission` (in all of them, or in none), `books` (which there
-//! are), `ledger` (one, with its store), `quota` (what it has counted), `lease`, `account`, `window`, `daily` and `day`;
+//! are), `ledger` (one, with its store), `quota` (what it has counted), `lease`, `account`, `bounds`, `window`, `daily` and `day`;
 //! `headroom` tells what is left.
 
 mod account;
 mod actor;
 mod admission;
 mod books;
+mod bounds;
 mod breaker;
 mod cooldown;
 mod daily;
@@ -32,4 +33,4 @@ pub use messages::{
     StreamOptionsRefused, TokenReport,
 };
 pub use permit::Permit;
-pub use quota::{Quota, Share, Spent};
+pub use quota::{Draw, Quota, Share, Spent};

@@ -3,7 +3,9 @@
 //! Every attempt is counted before a byte of it is sent: one request and its estimated tokens are set aside. The request
 //! is spent when it has been written; the tokens when the attempt is over, as many as it took.
 
-use super::account::{Account, Bounds, Spending};
+pub use self::draw::Draw;
+use super::account::{Account, Spending};
+use super::bounds::Bounds;
 use super::lease::Lease;
 use super::messages::Refusal;
 use crate::config::Reset;
@@ -51,31 +53,24 @@ impl Quota {
     /// Opens the windows as `record` left them, or empty ones. `shared`: other servers use the quota too, and the store
     /// lends parts of it.
     pub fn restore(limits: Limits, reset: &Reset, (record, shared): (Option<&QuotaRecord>, bool), now: Now) -> Quota {
-        let newest_wall = record.map_or(now.wall, |r| r.newest_wall.max(now.wall));
-        let (requests, tokens) = (Bounds::of_requests(&limits, shared), Bounds::of_tokens(&limits, shared));
-        let at = (newest_wall, now);
-        Quota {
-            requests: Account::restore(requests, reset, record.map(|r| &r.requests), at),
-            tokens: Account::restore(tokens, reset, record.map(|r| &r.tokens), at),
+        let mut quota = Quota {
+            requests: Account::new(Bounds::of_requests(&limits, shared), reset, now.wall),
+            tokens: Account::new(Bounds::of_tokens(&limits, shared), reset, now.wall),
             limits,
             reset: reset.clone(),
             pending: Vec::new(),
             in_flight: 0,
-            newest_wall,
+            newest_wall: now.wall,
             lease: shared.then(Lease::default),
             asking: false,
-        }
+        };
+        record.iter().for_each(|record| quota.add(record, now));
+        quota
     }
 
-    /// The saved counts are here: nothing was admitted before.
-    pub(super) fn take_up(&mut self, mut record: QuotaRecord, now: Now) {
-        // The clock may have been set back since this was opened.
-        record.newest_wall = record.newest_wall.max(self.newest_wall);
-        *self = Quota::restore(self.limits, &self.reset.clone(), (Some(&record), self.lease.is_some()), now);
-    }
-
-    /// Counts what another quota has counted, too.
+    /// Counts what a record has counted: its own of an earlier life, or another quota's.
     pub(super) fn add(&mut self, record: &QuotaRecord, now: Now) {
+        self.newest_wall = self.newest_wall.max(record.newest_wall);
         self.advance(now);
         self.requests.add(&record.requests, (self.newest_wall, now));
         self.tokens.add(&record.tokens, (self.newest_wall, now));
@@ -83,10 +78,14 @@ impl Quota {
 
     /// The store, whose clock a shared quota goes by, says that it is `wall` (ms since the Unix epoch), and another day.
     fn set_clock(&mut self, wall: i64, mono: u64) {
-        let now = Now { mono, wall };
         self.newest_wall = wall;
-        self.requests.reset_otherwise(&self.reset, (wall, now));
-        self.tokens.reset_otherwise(&self.reset, (wall, now));
+        self.begin_days(Now { mono, wall });
+    }
+
+    /// Days begin at other times than before.
+    fn begin_days(&mut self, now: Now) {
+        self.requests.reset_otherwise(&self.reset, (self.newest_wall, now));
+        self.tokens.reset_otherwise(&self.reset, (self.newest_wall, now));
     }
 
     /// The record of a quota that has nothing left, as far as its limits go: for one whose record is lost.
@@ -110,9 +109,8 @@ impl Quota {
         self.requests.reconfigure(Bounds::of_requests(&limits, self.lease.is_some()));
         self.tokens.reconfigure(Bounds::of_tokens(&limits, self.lease.is_some()));
         if *reset != self.reset {
-            self.requests.reset_otherwise(reset, (self.newest_wall, now));
-            self.tokens.reset_otherwise(reset, (self.newest_wall, now));
             self.reset = reset.clone();
+            self.begin_days(now);
         }
         self.lease.iter_mut().for_each(Lease::forgive);
         self.limits = limits;
@@ -202,13 +200,10 @@ impl Quota {
         for account in [&mut self.requests, &mut self.tokens] {
             (account.granted, account.reserving) = (0, 0);
         }
-        if let Some(lease) = &mut self.lease {
-            lease.slots = lease.slots.min(self.in_flight);
-        }
     }
 
     /// Requests at the same time that it holds of a shared quota.
-    pub(super) fn slots(&self) -> u32 {
+    fn slots(&self) -> u32 {
         self.lease.as_ref().map_or(0, |lease| lease.slots.max(self.in_flight))
     }
 

@@ -4,8 +4,9 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use super::{Inner, Ledger, STORE_RETRY_MS};
-use crate::persistence::{Ask, QuotaRecord, Reserve, SharedGrant, Units};
-use crate::types::{Now, Uptime};
+use crate::persistence::{Ask, Reserve, SharedGrant};
+use crate::types::Now;
+use crate::upstream::quota::Draw;
 
 /// How often a shared quota of which nothing is held is looked at: a store that has forgotten is to be told, and what others
 /// use is to be known.
@@ -15,11 +16,19 @@ const IDLE: Duration = Duration::from_secs(20);
 const SHARED_WITHIN: Duration = Duration::from_secs(1);
 
 impl Ledger {
-    pub(super) async fn ask(self, wanted: Units, needed: Units, record: QuotaRecord) {
-        let asked = Now::read().mono;
-        let (limits, slots) = self.with(Now::read(), |quota, _| (quota.limits, quota.slots()));
+    /// Asks the store, if there is something to ask it for. Says whether there is.
+    pub(super) fn asks(&self, draw: Option<Draw>) -> bool {
+        let asks = draw.is_some();
+        if let Some(draw) = draw {
+            actix::spawn(self.clone().ask(draw));
+        }
+        asks
+    }
+
+    /// Asks the store, takes in its answer, and wakes those who wait for it.
+    pub(super) async fn ask(self, draw: Draw) {
+        let Draw { limits, record, wanted, needed, slots } = draw;
         let (id, remembered) = (self.0.id.clone(), self.0.remembered.borrow().clone());
-        let record = record.marked(Uptime::read());
         let ask = Ask { id, limits, record, wanted, needed, slots, remembered };
         let asking = self.0.persistence.send(Reserve(Box::new(ask)));
         // A disk is waited for; a name server or a network that is gone is not.
@@ -28,7 +37,7 @@ impl Ledger {
             false => asking.await,
         };
         let grant = grant.ok().and_then(Result::ok);
-        self.0.quota.borrow_mut().answered(grant.as_ref(), asked);
+        self.0.quota.borrow_mut().answered(grant.as_ref());
         if let Some(told) = grant.as_ref().and_then(|grant| grant.shared.as_ref()) {
             self.learn(told);
         }
@@ -47,19 +56,14 @@ impl Ledger {
 
     /// Asks the store again, which did not answer the last time.
     pub(super) fn retry(&self) {
-        let asks = if self.0.shared { self.look() } else { self.reserve(Some(1), 1) };
+        let asks = if self.0.shared { self.look() } else { self.reserve(Some(1), 1, Now::read()) };
         // If there is nothing to ask it for, the next attempt finds out whether it works again.
         self.0.failing.set(asks);
     }
 
     /// Tells a shared store what is used and held. Says whether it is asked.
     pub(super) fn renew(&self, keep: bool) -> bool {
-        let record = self.with(Now::read(), |quota, now| quota.renew(keep, now));
-        let asks = record.is_some();
-        if let Some(record) = record {
-            actix::spawn(self.clone().ask(Units::default(), Units::default(), record));
-        }
-        asks
+        self.asks(self.with(Now::read(), |quota, now| quota.renew(keep, now)))
     }
 
     /// Takes in what a shared store tells besides.

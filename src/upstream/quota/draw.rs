@@ -2,15 +2,26 @@
 
 use super::Quota;
 use crate::persistence::{Grant, QuotaRecord, Units};
-use crate::types::Now;
+use crate::types::{Limits, Now};
 use crate::upstream::account::Elsewhere;
 use crate::upstream::lease::Lease;
 
+/// What the store is to be asked for, and told.
+pub struct Draw {
+    pub(in crate::upstream) limits: Limits,
+    pub(in crate::upstream) record: QuotaRecord,
+    /// The units that are asked for.
+    pub wanted: Units,
+    /// Of them, those that can't be done without.
+    pub(in crate::upstream) needed: Units,
+    /// Requests at the same time that are held of a shared quota.
+    pub(in crate::upstream) slots: u32,
+}
+
 impl Quota {
-    /// The units to ask the store for, those of them that can't be done without, and the record to give it, if it is time
-    /// to ask: when an attempt of so many tokens `needs` something, and so many like it wait; or ahead of that.
+    /// What to ask the store for, if it is time to ask: when an attempt of so many tokens `needs` something, and so many like it wait; or ahead of that.
     /// [`Quota::answered`] is to be called with the outcome.
-    pub fn reserve(&mut self, needs: Option<(u64, u64)>, now: Now) -> Option<(Units, Units, QuotaRecord)> {
+    pub fn reserve(&mut self, needs: Option<(u64, u64)>, now: Now) -> Option<Draw> {
         self.advance(now);
         if self.asking || needs.is_some_and(|(demand, _)| !self.lacks(demand)) {
             return None;
@@ -33,7 +44,7 @@ impl Quota {
             return None;
         }
         self.lease.iter_mut().for_each(|lease| lease.demand = needs.map_or(0, |(demand, _)| demand));
-        Some((wanted, needed, self.ask(wanted, now)))
+        Some(self.draw(wanted, needed, now))
     }
 
     /// Requests at the same time that a shared store has to allow before one more can go out.
@@ -52,8 +63,8 @@ impl Quota {
         !self.asking && self.lease.as_ref().is_some_and(|lease| lease.was_denied() && lease.may_ask_again(now))
     }
 
-    /// What a lease is renewed with: what is on the way and in the windows, and nothing of what lies unused.
-    pub(in crate::upstream) fn renew(&mut self, keep: bool, now: Now) -> Option<QuotaRecord> {
+    /// What a lease is renewed with: what is on the way and in the windows, and what lies unused if it is to be kept.
+    pub(in crate::upstream) fn renew(&mut self, keep: bool, now: Now) -> Option<Draw> {
         self.advance(now);
         if self.asking {
             return None;
@@ -64,25 +75,26 @@ impl Quota {
         // A slot that is free here is of use elsewhere.
         let in_flight = self.in_flight;
         self.lease.iter_mut().for_each(|lease| lease.slots = lease.slots.min(in_flight));
-        Some(self.ask(Units::default(), now))
+        Some(self.draw(Units::default(), Units::default(), now))
     }
 
-    fn ask(&mut self, wanted: Units, now: Now) -> QuotaRecord {
+    fn draw(&mut self, wanted: Units, needed: Units, now: Now) -> Draw {
         self.asking = true;
         self.requests.reserving = wanted.requests;
         self.tokens.reserving = wanted.tokens;
         self.lease.iter_mut().for_each(|lease| lease.asked = now.mono);
-        self.record(now)
+        Draw { limits: self.limits, record: self.record(now), wanted, needed, slots: self.slots() }
     }
 
-    /// The store answered, to what was asked at `asked` (ms, monotonic): so much is granted; `None` if it failed.
-    pub fn answered(&mut self, grant: Option<&Grant>, asked: u64) {
+    /// The store answered: so much is granted; `None` if it failed.
+    pub fn answered(&mut self, grant: Option<&Grant>) {
         self.asking = false;
         let units = grant.map_or(Units::default(), |grant| grant.units);
         self.requests.granted(units.requests);
         self.tokens.granted(units.tokens);
         if let (Some(lease), Some(grant)) = (&mut self.lease, grant.and_then(|grant| grant.shared.as_ref())) {
-            lease.renewed(grant, asked);
+            lease.renewed(grant);
+            let asked = lease.asked;
             if grant.lasts_ms == 0 {
                 self.set_clock(grant.wall, asked);
                 return;

@@ -29,8 +29,8 @@ fn reopened(quota: &Quota, record: &QuotaRecord, now: Now) -> Quota {
 fn take_of(quota: &mut Quota, demand: u64, now: Now) -> Result<Share, Refusal> {
     quota.room(demand, now)?;
     if quota.lacks(demand) {
-        let (units, ..) = quota.reserve(Some((demand, 1)), now).expect("a grant that is used up is wanted");
-        quota.answered(Some(&Grant { units, shared: None }), now.mono);
+        let units = quota.reserve(Some((demand, 1)), now).expect("a grant that is used up is wanted").wanted;
+        quota.answered(Some(&Grant { units, shared: None }));
     }
     assert!(!quota.lacks(demand));
     Ok(quota.take(&WriteStamp::default(), demand))
@@ -91,9 +91,10 @@ fn a_crash_counts_every_unit_that_was_granted() {
     let mut sent = 0;
     let mut durable = quota.record(at(0));
     for i in 0..57 {
-        if let Some((units, _, record)) = quota.reserve(quota.lacks(0).then_some((0, 1)), at(i)) {
-            durable = record;
-            quota.answered(Some(&Grant { units, shared: None }), at(i).mono);
+        if let Some(draw) = quota.reserve(quota.lacks(0).then_some((0, 1)), at(i)) {
+            let units = draw.wanted;
+            durable = draw.record;
+            quota.answered(Some(&Grant { units, shared: None }));
         }
         let stamp = take(&mut quota, at(i)).expect("room");
         stamp.begin(START.mono);

@@ -188,9 +188,9 @@ impl World {
     pub(super) fn grant(&mut self, i: usize, needs: Option<(u64, u64)>) {
         let (now, uptime) = (self.now(), self.uptime());
         let kept = &mut self.kept[i];
-        if let Some((units, _, record)) = kept.quota.reserve(needs, now) {
+        if let Some(Draw { wanted: units, record, .. }) = kept.quota.reserve(needs, now) {
             kept.disk = record.marked(Some(uptime));
-            kept.quota.answered(Some(&Grant { units, shared: None }), now.mono);
+            kept.quota.answered(Some(&Grant { units, shared: None }));
         }
     }
 
