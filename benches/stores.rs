@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use api_together::config::{ConfigChanged, Overrides, Source, load};
 use api_together::persistence::{Lender, PersistenceActor, RedisStore, SledStore};
-use api_together::scheduler::{SchedulerActor, Select};
+use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
 use api_together::types::{Demand, Operation, Outcome, Profile, Settlement};
 
 const ROUNDS: usize = 5;
@@ -84,9 +84,9 @@ fn scheduler(folder: &PathBuf, rpm: u32, redis: Option<u16>) -> Addr<SchedulerAc
         Arc::new(store) as Arc<dyn Lender>
     });
     let persistence = PersistenceActor::new(store, lender).start();
-    let scheduler = SchedulerActor::new(persistence, redis.is_some()).start();
-    scheduler.do_send(ConfigChanged(Arc::new(config)));
-    scheduler
+    let supervisor = SupervisorActor::new(persistence, redis.is_some()).start();
+    supervisor.do_send(ConfigChanged(Arc::new(config)));
+    SchedulerActor::new(supervisor).start()
 }
 
 async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration> {
@@ -99,7 +99,7 @@ async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration>
         };
         let start = Instant::now();
         let selected = scheduler.send(Select { profile, tried: Vec::new(), client: Weak::new() }).await;
-        let permit = selected.expect("answers").expect("there is room");
+        let permit = selected.expect("answers").expect("there is room").permit;
         // The first ones find everything to be opened yet.
         if nth >= 10 {
             times.push(start.elapsed());

@@ -15,7 +15,7 @@ use crate::config::{Config, ConfigActor, Source, Subscribe, Watcher};
 use crate::http::{Core, Worker, routes};
 use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
-use crate::scheduler::{SchedulerActor, StopUpstreams};
+use crate::scheduler::{StopUpstreams, SupervisorActor};
 
 /// How long running answers may take to end when the process is asked to stop.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(30);
@@ -98,13 +98,13 @@ impl App {
         let control = Arbiter::new();
         let on = control.handle();
         let persistence = PersistenceActor::start_in_arbiter(&on, |_| PersistenceActor::new(Arc::new(store), lender));
-        let scheduler = {
+        let supervisor = {
             let persistence = persistence.clone();
-            SchedulerActor::start_in_arbiter(&on, move |_| SchedulerActor::new(persistence, shared))
+            SupervisorActor::start_in_arbiter(&on, move |_| SupervisorActor::new(persistence, shared))
         };
         let discovery = {
-            let scheduler = scheduler.clone();
-            DiscoveryActor::start_in_arbiter(&on, |_| DiscoveryActor::new(scheduler))
+            let supervisor = supervisor.clone();
+            DiscoveryActor::start_in_arbiter(&on, |_| DiscoveryActor::new(supervisor))
         };
         let path = source.path.clone();
         let config = {
@@ -112,7 +112,7 @@ impl App {
             ConfigActor::start_in_arbiter(&on, |_| ConfigActor::new(source, initial))
         };
         let watcher = Watcher::start(&path, config.clone());
-        let core = Core { config, scheduler, initial };
+        let core = Core { config, supervisor, initial };
         Ok(App { core, persistence, discovery, listeners, _watcher: watcher, _control: control })
     }
 
@@ -126,8 +126,8 @@ impl App {
     /// # Errors
     /// When it ended for another reason.
     pub async fn run(self) -> Result<(), AppError> {
-        // The scheduler knows the upstreams before the first client is let in, and their models if they are quick.
-        let subscribers = [self.core.scheduler.clone().recipient(), self.discovery.clone().recipient()];
+        // The supervisor knows the upstreams before the first client is let in, and their models if they are quick.
+        let subscribers = [self.core.supervisor.clone().recipient(), self.discovery.clone().recipient()];
         for subscriber in subscribers {
             let subscribed = self.core.config.send(Subscribe(subscriber)).await;
             subscribed.map_err(|_| AppError::CoreActorEnded("ConfigActor"))?;
@@ -142,6 +142,9 @@ impl App {
             .tcp_nodelay(true)
             .shutdown_timeout(SHUTDOWN_WITHIN.as_secs())
             .disable_signals();
+        if let Some(workers) = self.core.initial.actors.workers {
+            server = server.workers(workers);
+        }
         for listener in self.listeners {
             server = server.listen(listener)?;
         }
@@ -164,7 +167,7 @@ impl App {
             }
             dead = watchdog(&self.core, &self.persistence) => Err(AppError::CoreActorEnded(dead)),
         };
-        let _ = self.core.scheduler.send(StopUpstreams).await;
+        let _ = self.core.supervisor.send(StopUpstreams).await;
         match self.persistence.send(Flush).await {
             Ok(Ok(())) => log::info!("stopped; the counts are saved"),
             Ok(Err(e)) => log::error!("stopped; the last counts could not be saved: {e}"),
@@ -217,7 +220,7 @@ async fn watchdog(core: &Core, persistence: &Addr<PersistenceActor>) -> &'static
         tokio::time::sleep(WATCHDOG).await;
         let alive = [
             ("ConfigActor", core.config.connected()),
-            ("SchedulerActor", core.scheduler.connected()),
+            ("SupervisorActor", core.supervisor.connected()),
             ("PersistenceActor", persistence.connected()),
         ];
         if let Some((dead, _)) = alive.iter().find(|(_, connected)| !connected) {

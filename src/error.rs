@@ -91,9 +91,12 @@ pub enum ApiError {
     /// There is no upstream of this id.
     #[error(transparent)]
     UnknownApi(#[from] UnknownApi),
-    /// The scheduler did not answer in time.
+    /// The supervisor did not answer in time.
     #[error("no API could be admitted in time; the server's disk is slow, or it is overloaded")]
     AdmissionTimeout,
+    /// The supervisor's mailbox is full.
+    #[error("the server is overloaded: too many requests wait to be admitted")]
+    Overloaded,
     /// The process is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -127,6 +130,7 @@ impl ApiError {
             ApiError::UpstreamFailed(_) => (StatusCode::BAD_GATEWAY, "upstream_error", "upstream_failed"),
             ApiError::UnknownApi(_) => (StatusCode::NOT_FOUND, INVALID, "unknown_api"),
             ApiError::AdmissionTimeout => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "admission_timeout"),
+            ApiError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "server_overloaded"),
             ApiError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "server_stopping"),
             ApiError::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal_error"),
         }
@@ -149,6 +153,7 @@ impl ApiError {
                 };
                 refusals.iter().filter_map(|(_, refusal)| wait(refusal)).min()
             }
+            ApiError::Overloaded => Some(SOON_MS),
             ApiError::MissingKey
             | ApiError::WrongKey
             | ApiError::Invalid { .. }
@@ -193,6 +198,7 @@ impl ApiError {
             | ApiError::UpstreamFailed(_)
             | ApiError::UnknownApi(_)
             | ApiError::AdmissionTimeout
+            | ApiError::Overloaded
             | ApiError::Stopping
             | ApiError::Internal => None,
         }
@@ -241,6 +247,7 @@ impl From<AdmissionError> for ApiError {
                 }
             }
             AdmissionError::NotInTime => ApiError::AdmissionTimeout,
+            AdmissionError::Overloaded => ApiError::Overloaded,
             AdmissionError::Stopping => ApiError::Stopping,
         }
     }

@@ -36,6 +36,23 @@ pub struct ConfigFile {
     /// Where limits are counted, if several servers share them. Without it each server counts for itself.
     #[serde(default)]
     pub store: Option<StoreFile>,
+    /// How the server is laid out over the machine.
+    #[serde(default)]
+    pub actors: ActorsFile,
+}
+
+/// How the server is laid out over the machine.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ActorsFile {
+    /// Threads that serve clients, each with a scheduler of its own. Default: as many as there are cores. A change needs a
+    /// restart.
+    #[schemars(range(min = 1, max = 1024))]
+    pub workers: Option<u32>,
+    /// How many requests may wait in the supervisor's mailbox: those that no scheduler can admit at once. One that finds it
+    /// full is refused (503). Default: 10000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub mailbox: Option<u32>,
 }
 
 /// Redis or Valkey, for limits that several servers share.

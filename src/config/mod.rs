@@ -22,7 +22,7 @@ pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use schema::generate as generate_schema;
 pub use secret::ApiKey;
 pub use settings::{
-    ApiConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig, Reset, RetryConfig, ServerConfig,
-    StoreConfig, Timeouts,
+    ActorsConfig, ApiConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig, Reset, RetryConfig,
+    ServerConfig, StoreConfig, Timeouts,
 };
 pub use watch::Watcher;

@@ -23,6 +23,8 @@ pub struct Config {
     pub queue: QueueConfig,
     /// Where limits are counted that several servers share.
     pub store: Option<StoreConfig>,
+    /// How the server is laid out over the machine.
+    pub actors: ActorsConfig,
     /// Tells two contents apart (of the file and of the key files it names).
     pub hash: String,
     /// What is allowed and yet probably not meant, for the log.
@@ -150,6 +152,15 @@ pub struct StoreConfig {
     pub url: ApiKey,
     /// Begins every key.
     pub prefix: String,
+}
+
+/// How the server is laid out over the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActorsConfig {
+    /// Threads that serve clients; as many as there are cores, if none are named.
+    pub workers: Option<usize>,
+    /// How many requests may wait in the supervisor's mailbox.
+    pub mailbox: usize,
 }
 
 /// How requests wait for a limit to free.

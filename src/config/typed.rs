@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use std::collections::BTreeMap;
 
-use super::file::{ApiFile, GroupFile, QueueFile, RetryFile, ServerFile, StoreFile};
+use super::file::{ActorsFile, ApiFile, GroupFile, QueueFile, RetryFile, ServerFile, StoreFile};
 use super::load::Problem;
 
 /// The parts of a configuration file that can be understood.
@@ -17,6 +17,7 @@ pub(super) struct Typed {
     pub(super) queue: QueueFile,
     pub(super) groups: BTreeMap<String, GroupFile>,
     pub(super) store: Option<StoreFile>,
+    pub(super) actors: ActorsFile,
 }
 
 impl Typed {
@@ -25,7 +26,7 @@ impl Typed {
     pub(super) fn salvage(mut document: Value, problems: &mut Vec<Problem>) -> Typed {
         let mut part = |name: &str| document.get_mut(name).map(Value::take).unwrap_or_default();
         let (server, retry, queue, apis) = (part("server"), part("retry"), part("queue"), part("apis"));
-        let (groups, store) = (part("quotaGroups"), part("store"));
+        let (groups, store, actors) = (part("quotaGroups"), part("store"), part("actors"));
         let apis = match apis {
             Value::Array(apis) => apis,
             // Missing, or no list: `problems` says so.
@@ -37,6 +38,7 @@ impl Typed {
             queue: typed("queue", queue, problems).unwrap_or_default(),
             groups: typed("quotaGroups", groups, problems).unwrap_or_default(),
             store: typed("store", store, problems),
+            actors: typed("actors", actors, problems).unwrap_or_default(),
             apis: apis
                 .into_iter()
                 .enumerate()

@@ -12,7 +12,9 @@ use super::file::{ApiFile, OneOrMany, RetryFile, ServerFile, StoreFile, Timeouts
 use super::load::{Overrides, Problem};
 use super::quotas::count_on;
 use super::typed::Typed;
-use super::{ApiConfig, ApiKey, Config, Models, QueueConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts};
+use super::{
+    ActorsConfig, ApiConfig, ApiKey, Config, Models, QueueConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
+};
 use crate::types::ApiId;
 
 /// Validates what is typed. `problems` are those that were found before; `key_texts` are the contents of the `apiKeyFile`s by the path typed.
@@ -48,6 +50,10 @@ pub(super) fn validate(
             max_waiting: file.queue.max_waiting.unwrap_or(1_000) as usize,
         },
         store,
+        actors: ActorsConfig {
+            workers: file.actors.workers.map(|workers| workers as usize),
+            mailbox: file.actors.mailbox.unwrap_or(10_000) as usize,
+        },
         hash: String::new(),
         warnings: check.warnings,
     })

@@ -26,7 +26,7 @@ pub(super) async fn one(request: HttpRequest, id: web::Path<String>) -> Result<H
 }
 
 async fn names(request: &HttpRequest) -> Result<Vec<Arc<str>>, ApiError> {
-    worker(request)?.pool.scheduler.send(GetModels).await.map_err(|_| ApiError::Stopping)
+    worker(request)?.supervisor.send(GetModels).await.map_err(|_| ApiError::Stopping)
 }
 
 fn model(name: &str) -> Value {

@@ -1,7 +1,5 @@
 //! The forwarded endpoints: reads the body, looks into it, hands it to the data path.
 
-use std::time::Duration;
-
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 
 use super::auth::{Id, worker};
@@ -23,8 +21,7 @@ pub(super) async fn forward(
             log.model(&asked.profile.model);
             let worker = worker(&request)?;
             let config = worker.config();
-            let max_wait = Duration::from_millis(config.queue.max_wait_ms);
-            let effort = Effort { max_attempts: config.retry.max_attempts, max_wait };
+            let effort = Effort { max_attempts: config.retry.max_attempts };
             Ok(dispatch(&worker.pool, asked, effort, log).await)
         }
         Err(error) => {

@@ -9,7 +9,7 @@ use super::auth::worker;
 use super::explain::explain;
 use crate::config::{ConfigState, GetConfig};
 use crate::error::ApiError;
-use crate::scheduler::{ApiReport, GetReports, ModelNames};
+use crate::scheduler::{ApiReport, GetMailbox, GetReports, MailboxReport, ModelNames};
 use crate::types::{Limits, Now, iso};
 use crate::upstream::QuotaStatus;
 
@@ -23,12 +23,13 @@ pub(super) async fn status(request: HttpRequest, question: Query<Question>) -> R
     let worker = worker(&request)?;
     let stopping = |_| ApiError::Stopping;
     let state = worker.config_actor.send(GetConfig).await.map_err(stopping)?;
-    let reports = worker.pool.scheduler.send(GetReports).await.map_err(stopping)?;
+    let reports = worker.supervisor.send(GetReports).await.map_err(stopping)?;
     let mut told = json!({
         "service": state.config.server.name,
         "timestamp": iso(Now::read().wall),
         "apis": reports.iter().map(api).collect::<Vec<_>>(),
         "config": config(&state),
+        "actors": actors(&state, worker.supervisor.send(GetMailbox).await.map_err(stopping)?),
     });
     if let (Some(model), Some(fields)) = (&question.model, told.as_object_mut()) {
         fields.insert("explain".to_owned(), explain(model, &reports));
@@ -93,6 +94,12 @@ fn limits(limits: &Limits) -> Value {
 fn usage(quota: &QuotaStatus) -> Value {
     let QuotaStatus { requests, tokens, .. } = quota;
     json!({ "rpm": requests.0, "rpd": requests.1, "tpm": tokens.0, "tpd": tokens.1 })
+}
+
+/// How many messages wait for the actor that decides what no worker can decide alone.
+fn actors(state: &ConfigState, MailboxReport { depth, deepest, refused }: MailboxReport) -> Value {
+    let mailbox = state.config.actors.mailbox;
+    json!({ "supervisor": { "mailbox": mailbox, "depth": depth, "deepest": deepest, "refused": refused } })
 }
 
 fn config(state: &ConfigState) -> Value {

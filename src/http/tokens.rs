@@ -15,7 +15,7 @@ use crate::upstream::TokenReport;
 
 pub(super) async fn stats(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let worker = worker(&request)?;
-    let mut reports = worker.pool.scheduler.send(GetTokenReports).await.map_err(|_| ApiError::Stopping)?;
+    let mut reports = worker.supervisor.send(GetTokenReports).await.map_err(|_| ApiError::Stopping)?;
     // As in the original, an upstream is in the statistics once it has served something.
     reports.retain(|report| report.stats.totals.requests > 0);
     let detailed: Map<String, Value> = reports.iter().map(|r| (r.api.to_string(), detail(r))).collect();
@@ -79,7 +79,7 @@ pub(super) async fn reset(request: HttpRequest, payload: web::Payload) -> Result
         })?,
     };
     let which = asked.api_id.as_deref().map(ApiId::from);
-    let reset = worker(&request)?.pool.scheduler.send(ResetTokenStats(which.clone())).await;
+    let reset = worker(&request)?.supervisor.send(ResetTokenStats(which.clone())).await;
     reset.map_err(|_| ApiError::Stopping)??;
     let message = match which {
         Some(id) => format!("token statistics of {id} were reset"),

@@ -8,15 +8,15 @@ use actix::prelude::*;
 
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::proxy::{Clients, Pool};
-use crate::scheduler::SchedulerActor;
+use crate::scheduler::{SchedulerActor, SupervisorActor};
 
 /// The actors that handlers talk to, and the configuration that the process started with.
 #[derive(Clone)]
 pub struct Core {
     /// Answers `GetConfig`.
     pub config: Addr<ConfigActor>,
-    /// Answers `Select` and what is asked about the pool.
-    pub scheduler: Addr<SchedulerActor>,
+    /// Answers what is asked about the pool, and what no scheduler can answer alone.
+    pub supervisor: Addr<SupervisorActor>,
     /// In force at the start.
     pub initial: Arc<Config>,
 }
@@ -26,6 +26,8 @@ pub struct Core {
 pub struct Worker {
     /// For the data path.
     pub pool: Pool,
+    /// Answers what is asked about the pool.
+    pub supervisor: Addr<SupervisorActor>,
     /// Answers `GetConfig`.
     pub config_actor: Addr<ConfigActor>,
     config: Rc<RefCell<Arc<Config>>>,
@@ -37,8 +39,9 @@ impl Worker {
         let config = Rc::new(RefCell::new(core.initial.clone()));
         let follower = Follower(config.clone()).start();
         core.config.do_send(Subscribe(follower.recipient()));
-        let pool = Pool { scheduler: core.scheduler.clone(), clients: Rc::new(Clients::default()) };
-        Worker { pool, config_actor: core.config.clone(), config }
+        let scheduler = SchedulerActor::new(core.supervisor.clone()).start();
+        let pool = Pool { scheduler, clients: Rc::new(Clients::default()) };
+        Worker { pool, supervisor: core.supervisor.clone(), config_actor: core.config.clone(), config }
     }
 
     /// The configuration in force.

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::transport::Clients;
 use crate::config::{ApiConfig, ConfigChanged, Models};
-use crate::scheduler::{ModelNames, ModelsFound, SchedulerActor};
+use crate::scheduler::{ModelNames, ModelsFound, SupervisorActor};
 use crate::types::ApiId;
 use crate::upstream::Endpoint;
 
@@ -27,7 +27,7 @@ const LARGEST_LIST: usize = 8 << 20;
 
 /// Keeps the lists of models fresh. Not part of any quota: providers don't count these.
 pub struct DiscoveryActor {
-    scheduler: Addr<SchedulerActor>,
+    supervisor: Addr<SupervisorActor>,
     clients: std::rc::Rc<Clients>,
     asked: HashMap<ApiId, (Arc<ApiConfig>, Arc<Endpoint>)>,
     outstanding: usize,
@@ -42,9 +42,9 @@ pub struct FirstRound;
 
 impl DiscoveryActor {
     /// Reports to `scheduler`.
-    pub fn new(scheduler: Addr<SchedulerActor>) -> Self {
+    pub fn new(supervisor: Addr<SupervisorActor>) -> Self {
         DiscoveryActor {
-            scheduler,
+            supervisor,
             clients: std::rc::Rc::default(),
             asked: HashMap::new(),
             outstanding: 0,
@@ -89,7 +89,7 @@ impl DiscoveryActor {
                         log::warn!("{api}: it has no list of models; every model is tried there. List `models` for it");
                     }
                 }
-                self.scheduler.do_send(ModelsFound { api, models });
+                self.supervisor.do_send(ModelsFound { api, models });
                 REFRESH
             }
             Err(why) => {

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -17,10 +16,6 @@ use super::transport::Clients;
 use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
 use crate::scheduler::{AdmissionError, SchedulerActor, Select};
 use crate::types::{ApiId, FailureClass, Outcome, RateLimit, Settlement};
-use crate::upstream::Permit;
-
-/// How long the scheduler may take: it only waits for the disk, and only when a block of units is used up.
-const SELECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often one request may be sent to the same upstream again that had not failed, but was asked in a wrong way (on a
 /// connection that it had closed, with `stream_options` that it does not know). These don't count as attempts.
@@ -29,7 +24,7 @@ const MAX_REPEATS: usize = 3;
 /// What the data path needs of the process: one for each worker.
 #[derive(Clone)]
 pub struct Pool {
-    /// Who admits.
+    /// This worker's scheduler, who admits.
     pub scheduler: Addr<SchedulerActor>,
     /// This worker's connections.
     pub clients: Rc<Clients>,
@@ -40,8 +35,6 @@ pub struct Pool {
 pub struct Effort {
     /// How many upstreams are tried.
     pub max_attempts: usize,
-    /// How long it may wait for a limit to free.
-    pub max_wait: Duration,
 }
 
 /// Serves one request: with the answer of the first upstream that has one; with an error, when no upstream may be asked, or
@@ -52,15 +45,17 @@ pub struct Effort {
 pub async fn dispatch(pool: &Pool, request: ClientRequest, effort: Effort, mut log: AccessLog) -> HttpResponse {
     // Lives as long as the client waits for this.
     let client = Arc::new(());
-    let within = SELECT_WITHIN + effort.max_wait;
     let mut tried: Vec<ApiId> = Vec::new();
     let mut last: Option<Failed> = None;
     let mut repeats = 0;
     let mut rate = None;
     while tried.len() < effort.max_attempts {
         let select = Select { profile: request.profile.clone(), tried: tried.clone(), client: Arc::downgrade(&client) };
-        let permit = match admitted(pool, select, within).await {
-            Ok(permit) => permit,
+        let permit = match pool.scheduler.send(select).await.unwrap_or(Err(AdmissionError::Stopping)) {
+            Ok(admitted) => {
+                rate = admitted.rate;
+                admitted.permit
+            }
             Err(refused) => {
                 if let AdmissionError::NoneAvailable { rate: left, .. } = &refused {
                     rate = *left;
@@ -68,7 +63,6 @@ pub async fn dispatch(pool: &Pool, request: ClientRequest, effort: Effort, mut l
                 return told(rate, fail(last, Some(refused), tried.len(), log));
             }
         };
-        rate = permit.rate;
         log.attempt(&permit.endpoint, &request.profile.model);
         match attempt(&pool.clients, &permit, &request).await {
             Ok(answer) => return told(rate, Ok(body::relay(answer, permit, request.body_len(), log))),
@@ -93,16 +87,6 @@ fn told(rate: Option<RateLimit>, answer: Result<HttpResponse, ApiError>) -> Http
     let mut answer = answer.unwrap_or_else(|error| error.error_response());
     headers::tell_rate(answer.headers_mut(), rate);
     answer
-}
-
-async fn admitted(pool: &Pool, select: Select, within: Duration) -> Result<Permit, AdmissionError> {
-    let asked = pool.scheduler.send(select).timeout(within).await;
-    asked.unwrap_or_else(|error| {
-        Err(match error {
-            MailboxError::Closed => AdmissionError::Stopping,
-            MailboxError::Timeout => AdmissionError::NotInTime,
-        })
-    })
 }
 
 /// What the client gets when nobody served it: the last upstream's own error, if it had one; else ours.

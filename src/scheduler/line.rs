@@ -5,16 +5,17 @@
 //! answer that ends, a new configuration).
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::SchedulerActor;
+use super::SupervisorActor;
 use super::messages::AdmissionError;
+use super::supervisor::Selected;
 use crate::types::{ApiId, Now, Profile};
-use crate::upstream::Permit;
 
 /// How often the head of a line is tried.
 const RETRY: Duration = Duration::from_millis(10);
@@ -27,7 +28,7 @@ pub(super) struct Waiter {
     pub(super) deadline: u64,
     /// Gone when its client has left.
     pub(super) client: Weak<()>,
-    pub(super) reply: oneshot::Sender<Result<Permit, AdmissionError>>,
+    pub(super) reply: oneshot::Sender<Result<Selected, AdmissionError>>,
 }
 
 /// The lines of all models.
@@ -99,9 +100,11 @@ impl Lines {
     }
 }
 
-impl SchedulerActor {
+impl SupervisorActor {
     /// Tries the lines again soon, if anyone waits.
     pub(super) fn plan_lines(&mut self, ctx: &mut Context<Self>) {
+        // Where somebody waits, nobody passes them by a lane.
+        self.board.signs.queueing.store(self.lines.len() > 0, Ordering::Release);
         if self.lines.len() > 0 && !std::mem::replace(&mut self.lines.planned, true) {
             ctx.run_later(RETRY, |actor, ctx| {
                 actor.lines.planned = false;
@@ -112,15 +115,15 @@ impl SchedulerActor {
 
     fn try_lines(&mut self, ctx: &mut Context<Self>) {
         for waiter in self.lines.heads(Now::read()) {
-            self.selection(&waiter.profile, &waiter.tried, ctx)
+            self.selection(&waiter.profile, &waiter.tried, None, ctx)
                 .into_actor(self)
                 .map(move |selected, actor, ctx| {
                     let model = waiter.profile.model.clone();
                     match selected {
-                        Ok(permit) => {
+                        Ok(selected) => {
                             actor.lines.tried(&model, None);
                             // If its client has left in the meantime, the permit gives itself back.
-                            let _ = waiter.reply.send(Ok(permit));
+                            let _ = waiter.reply.send(Ok(selected));
                             actor.try_lines(ctx);
                         }
                         Err(refused) => actor.lines.tried(&model, Some((waiter, refused))),

@@ -5,14 +5,17 @@ use std::sync::{Arc, Weak};
 
 use actix::prelude::*;
 use thiserror::Error;
+use tokio::sync::oneshot;
 
+use super::board::{Board, MailboxReport, Mailed};
+use super::rates::Rate;
 use crate::types::{ApiId, Profile, RateLimit};
 use crate::upstream::{ApiStatus, Permit, Refusal, TokenReport};
 
-/// An admitted upstream for this request, now. Sent by the data path and awaited; the permit in the reply gives itself
-/// back if nobody takes it.
+/// An admitted upstream for this request, now. Sent by the data path to the scheduler of its worker, and awaited; the permit
+/// in the reply gives itself back if nobody takes it.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<Permit, AdmissionError>")]
+#[rtype(result = "Result<Admitted, AdmissionError>")]
 pub struct Select {
     /// What is to be forwarded.
     pub profile: Profile,
@@ -20,6 +23,45 @@ pub struct Select {
     pub tried: Vec<ApiId>,
     /// Gone when the client has left: then nobody waits for it in the line.
     pub client: Weak<()>,
+}
+
+/// The answer to a [`Select`].
+#[derive(Debug)]
+pub struct Admitted {
+    /// The right to one attempt.
+    pub permit: Permit,
+    /// What the pool's limits leave for the model.
+    pub rate: Option<RateLimit>,
+}
+
+/// A selection that a scheduler can't make alone. Sent by a worker's scheduler to the supervisor; a lost one is answered by
+/// the scheduler, in time.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Ask {
+    /// The request.
+    pub(super) select: Select,
+    /// The upstream that the strategy has drawn already.
+    pub(super) first: Option<ApiId>,
+    /// Who waits for the answer.
+    pub(super) reply: oneshot::Sender<Result<Granted, AdmissionError>>,
+    /// It waits in the mailbox.
+    pub(super) mailed: Mailed,
+}
+
+/// The answer to an [`Ask`], with what makes the next one needless.
+#[derive(Debug)]
+pub(super) struct Granted {
+    /// With a lane, if there is one.
+    pub(super) permit: Permit,
+    /// What is left.
+    pub(super) rate: Option<RateLimit>,
+    /// Where that is counted down.
+    pub(super) counted: Arc<Rate>,
+    /// The state of the pool in which that is so.
+    pub(super) board: Arc<Board>,
+    /// Whose permit it is, by its position.
+    pub(super) slot: usize,
 }
 
 /// Why the pool admits a request nowhere.
@@ -38,10 +80,13 @@ pub enum AdmissionError {
         /// What the pool's limits leave for the model.
         rate: Option<RateLimit>,
     },
-    /// The scheduler did not answer in time: the disk is slow, or the process overloaded.
+    /// The supervisor did not answer in time: the disk is slow, or the process overloaded.
     #[error("no API could be admitted in time")]
     NotInTime,
-    /// The scheduler is not there: the process is stopping.
+    /// The supervisor's mailbox is full (`actors.mailbox`).
+    #[error("too many requests wait to be admitted")]
+    Overloaded,
+    /// The supervisor is not there: the process is stopping.
     #[error("the server is stopping")]
     Stopping,
 }
@@ -83,6 +128,11 @@ pub struct ApiReport {
     /// Requested names that are routed to it; `None` while it has not told its models.
     pub models: Option<ModelNames>,
 }
+
+/// How the supervisor's mailbox fares. Sent by the handler of `/v1/status`.
+#[derive(Debug, Message)]
+#[rtype(result = "MailboxReport")]
+pub struct GetMailbox;
 
 /// The token statistics of every upstream that this process knows, gone ones included. Sent by the handler of
 /// `/v1/token/stats`.

@@ -3,21 +3,30 @@
 use actix::prelude::*;
 use futures_util::future::join_all;
 
-use super::SchedulerActor;
-use super::messages::{ApiReport, GetModels, GetReports, GetTokenReports, ResetTokenStats, UnknownApi};
+use super::SupervisorActor;
+use super::board::MailboxReport;
+use super::messages::{ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, ResetTokenStats, UnknownApi};
 use super::routes::names;
 use crate::upstream::{GetStatus, GetTokens, ResetTokens, TokenReport};
 
-impl Handler<GetModels> for SchedulerActor {
+impl Handler<GetModels> for SupervisorActor {
     type Result = MessageResult<GetModels>;
 
     fn handle(&mut self, _: GetModels, _: &mut Self::Context) -> Self::Result {
         let enabled = |slot: usize| self.apis.get(slot).is_some_and(|api| api.enabled);
-        MessageResult(self.routes.names(enabled))
+        MessageResult(self.board.routes.names(enabled))
     }
 }
 
-impl Handler<GetReports> for SchedulerActor {
+impl Handler<GetMailbox> for SupervisorActor {
+    type Result = MailboxReport;
+
+    fn handle(&mut self, _: GetMailbox, _: &mut Self::Context) -> MailboxReport {
+        self.board.signs.report()
+    }
+}
+
+impl Handler<GetReports> for SupervisorActor {
     type Result = ResponseFuture<Vec<ApiReport>>;
 
     fn handle(&mut self, _: GetReports, _: &mut Self::Context) -> Self::Result {
@@ -30,7 +39,7 @@ impl Handler<GetReports> for SchedulerActor {
     }
 }
 
-impl Handler<GetTokenReports> for SchedulerActor {
+impl Handler<GetTokenReports> for SupervisorActor {
     type Result = ResponseFuture<Vec<TokenReport>>;
 
     fn handle(&mut self, _: GetTokenReports, _: &mut Self::Context) -> Self::Result {
@@ -40,7 +49,7 @@ impl Handler<GetTokenReports> for SchedulerActor {
     }
 }
 
-impl Handler<ResetTokenStats> for SchedulerActor {
+impl Handler<ResetTokenStats> for SupervisorActor {
     type Result = ResponseFuture<Result<(), UnknownApi>>;
 
     fn handle(&mut self, ResetTokenStats(which): ResetTokenStats, _: &mut Self::Context) -> Self::Result {

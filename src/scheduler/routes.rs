@@ -1,53 +1,59 @@
 //! Which upstream serves which model, by the names that clients ask for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::messages::ModelNames;
+use super::strategy::{Candidate, Lot};
 use crate::config::{ApiConfig, Models};
 use crate::types::ApiId;
 
-/// The routing table; made anew whenever the configuration or a list of models changes.
+/// The routing table; made anew whenever the configuration or a list of models changes, and shared by all who select.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    by_model: BTreeMap<Arc<str>, Vec<usize>>,
+    by_model: HashMap<Arc<str>, Lot>,
     /// Upstreams without a list: asked for whatever nobody lists, too.
-    serve_any: Vec<usize>,
+    serve_any: Lot,
 }
 
 impl Routes {
     /// The table of `apis`, whose positions it gives back, and of the models that some of them were asked for.
     pub(super) fn new(apis: &[Arc<ApiConfig>], found: &HashMap<ApiId, ModelNames>) -> Routes {
-        let mut routes = Routes::default();
+        let mut listed: HashMap<Arc<str>, Vec<Candidate>> = HashMap::new();
+        let mut serve_any: Vec<Candidate> = Vec::new();
         for (slot, api) in apis.iter().enumerate() {
+            let candidate = Candidate { slot, priority: api.priority, weight: api.weight };
             match names(api, found) {
                 Some(ModelNames::These(names)) => {
                     for name in names {
-                        routes.by_model.entry(name).or_default().push(slot);
+                        listed.entry(name).or_default().push(candidate);
                     }
                 }
                 Some(ModelNames::Any) => {
-                    routes.serve_any.push(slot);
+                    serve_any.push(candidate);
                     for alias in api.mapping.keys() {
-                        routes.by_model.entry(alias.clone()).or_default();
+                        listed.entry(alias.clone()).or_default();
                     }
                 }
                 None => {}
             }
         }
-        routes
+        let lot = |(name, listed): (_, Vec<_>)| (name, Lot::new([listed, serve_any.clone()].concat()));
+        Routes { by_model: listed.into_iter().map(lot).collect(), serve_any: Lot::new(serve_any) }
     }
 
-    /// The positions of the upstreams that serve `model`; none if no one does.
-    pub(super) fn serving<'a>(&'a self, model: &str) -> impl Iterator<Item = usize> + 'a {
-        let listed = self.by_model.get(model).map(Vec::as_slice).unwrap_or_default();
-        listed.iter().chain(&self.serve_any).copied()
+    /// Those who serve `model`, by their positions.
+    pub(super) fn lot(&self, model: &str) -> &Lot {
+        self.by_model.get(model).unwrap_or(&self.serve_any)
     }
 
     /// All names, sorted, of those that `enabled` has a word for.
     pub(super) fn names(&self, enabled: impl Fn(usize) -> bool) -> Vec<Arc<str>> {
-        let served = |slots: &[usize]| slots.iter().chain(&self.serve_any).any(|slot| enabled(*slot));
-        self.by_model.iter().filter(|(_, slots)| served(slots)).map(|(name, _)| name.clone()).collect()
+        let served = |lot: &Lot| lot.slots().any(&enabled);
+        let mut names: Vec<_> =
+            self.by_model.iter().filter(|(_, lot)| served(lot)).map(|(name, _)| name.clone()).collect();
+        names.sort();
+        names
     }
 }
 

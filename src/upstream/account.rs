@@ -97,7 +97,7 @@ impl Account {
 
     /// The tightest bound of those that the store is to know of; `None` where there is none. (A burst is over before a
     /// restart is.)
-    fn tightest(&self) -> Option<u64> {
+    pub(super) fn tightest(&self) -> Option<u64> {
         let burst = self.bounds.burst.filter(|_| self.bounds.shared).map(|burst| burst.requests);
         [self.bounds.minute, self.bounds.day].into_iter().flatten().min().or(burst)
     }
@@ -132,6 +132,26 @@ impl Account {
     /// How many units the store has to grant before so many can be taken.
     pub(super) fn missing(&self, amount: u64) -> u64 {
         self.tightest().map_or(0, |_| amount.saturating_sub(self.granted))
+    }
+
+    /// How many units fit into every window and need no store; `None` where nothing is bounded.
+    pub(super) fn openable(&mut self, now: Now) -> Option<u64> {
+        let out = self.out;
+        let free = |held: u64, bound: u64| bound.saturating_sub(held).saturating_sub(out);
+        let minute = self.bounds.minute.map(|bound| free(self.minute.count(now.mono), bound));
+        let day = self.bounds.day.map(|bound| free(self.daily.count(now), bound));
+        let burst = self.bounds.burst.zip(self.burst.as_mut());
+        let burst = burst.map(|(burst, log)| free(log.count(now.mono), burst.requests));
+        let granted = self.tightest().map(|_| self.granted);
+        [minute, day, burst, granted].into_iter().flatten().min()
+    }
+
+    /// Calls in units that were opened, by [`Account::take`], and not used.
+    pub(super) fn call_in(&mut self, units: u64) {
+        self.give_back(units);
+        if self.tightest().is_some() {
+            self.granted = self.granted.saturating_add(units);
+        }
     }
 
     /// Sets units aside for an attempt.

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 
 use actix::prelude::*;
 use jiff::tz::TimeZone;
@@ -11,51 +11,47 @@ use tokio::sync::oneshot;
 
 use super::admission::{Admission, admit, room};
 use super::books::{ApiLedgers, Books};
+use super::inbox::{Inbox, News};
+use super::lane::{Door, Lane, Way};
 use super::ledger::Ledger;
 use super::messages::{
-    ApiStatus, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire, Settle,
-    StreamOptionsRefused, TokenReport,
+    ApiStatus, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire, TokenReport,
 };
-use super::permit::Terms;
 use super::quota::Share;
-use super::state::{Ending, State};
+use super::state::State;
+use super::taking_up::Unsaved;
 use super::{Endpoint, Permit};
 use crate::config::ApiConfig;
-use crate::persistence::{Flush, PersistenceActor, RestoreTokens, Save, TokenChange};
+use crate::persistence::{Flush, PersistenceActor, RestoreTokens, TokenChange};
 use crate::types::{Now, Profile, TokenStats};
-
-/// A change is saved at once. Only changes that follow each other more closely than this are gathered …
-const SAVE_GAP: Duration = Duration::from_micros(500);
-
-/// … for so long: what a `kill -9` under load may cost the statistics, so that a load costs 50 commits a second.
-const GATHER: Duration = Duration::from_millis(20);
 
 /// Owns one upstream.
 pub struct UpstreamActor {
-    state: State,
-    endpoint: Arc<Endpoint>,
-    persistence: Addr<PersistenceActor>,
+    pub(super) state: State,
+    pub(super) persistence: Addr<PersistenceActor>,
     books: Books,
-    ledgers: ApiLedgers,
+    pub(super) ledgers: ApiLedgers,
+    /// What the workers see of it.
+    pub(super) door: Arc<Door>,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) news: mpsc::Receiver<News>,
+    /// It looks for news by itself.
+    pub(super) awake: bool,
+    /// Lanes that may be in use, with the quotas that they stand for.
+    pub(super) lanes: Vec<(Arc<Lane>, Rc<[Ledger]>)>,
     /// Attempts that were admitted and are not settled, by their number.
-    out: HashMap<u64, Attempt>,
-    next_attempt: u64,
-    ask_usage: bool,
+    pub(super) out: HashMap<u64, Attempt>,
     /// Attempts that wait for a store, first come first served.
     waiting: VecDeque<Waiting>,
-    /// Ledgers that were used since they were last saved.
-    unsaved_quotas: Vec<Ledger>,
-    /// Changes of the statistics that are not yet sent to the store; the newest of each bucket is enough.
-    unsaved: Vec<TokenChange>,
-    save_planned: bool,
-    last_change: Instant,
+    /// What changed and is not sent to the store yet.
+    pub(super) unsaved: Unsaved,
 }
 
 /// An attempt that is out: its shares of the quotas.
-struct Attempt {
-    ledgers: Rc<[Ledger]>,
-    shares: Vec<Share>,
-    probe: bool,
+pub(super) struct Attempt {
+    pub(super) ledgers: Rc<[Ledger]>,
+    pub(super) shares: Vec<Share>,
+    pub(super) probe: bool,
 }
 
 struct Waiting {
@@ -67,22 +63,23 @@ impl UpstreamActor {
     /// Starts the actor of a configured API on the current arbiter. It takes up its saved counts before it admits
     /// anything.
     pub fn start(config: Arc<ApiConfig>, persistence: Addr<PersistenceActor>, books: Books) -> Addr<Self> {
-        let actor = UpstreamActor {
-            endpoint: Arc::new(Endpoint::new(&config)),
-            ledgers: books.of(&config),
-            state: State::restore(config, TimeZone::system(), TokenStats::default(), Now::read()),
-            persistence,
-            books,
-            out: HashMap::new(),
-            next_attempt: 0,
-            ask_usage: true,
-            waiting: VecDeque::new(),
-            unsaved_quotas: Vec::new(),
-            unsaved: Vec::new(),
-            save_planned: false,
-            last_change: Instant::now(),
-        };
-        Actor::start(actor)
+        UpstreamActor::create(|ctx| {
+            let (inbox, news) = Inbox::new(ctx.address());
+            UpstreamActor {
+                door: Arc::new(Door::new(Arc::new(Endpoint::new(&config)), inbox.clone())),
+                inbox,
+                news,
+                awake: false,
+                lanes: Vec::new(),
+                ledgers: books.of(&config),
+                state: State::restore(config, TimeZone::system(), TokenStats::default(), Now::read()),
+                persistence,
+                books,
+                out: HashMap::new(),
+                waiting: VecDeque::new(),
+                unsaved: Unsaved::default(),
+            }
+        })
     }
 
     /// Admits, refuses, or (`None`) must wait for a store.
@@ -91,23 +88,49 @@ impl UpstreamActor {
         if let Err(refusal) = self.state.health(now) {
             return Some(Err(refusal));
         }
-        let own_name = self.endpoint.own_name(&profile.model).unwrap_or(&profile.model);
+        let own_name = self.door.endpoint.own_name(&profile.model).unwrap_or(&profile.model);
         let ledgers = self.ledgers.for_model(own_name, &self.books);
         match admit(&ledgers, self.state.demand(profile), self.waiting.len() + 1, now) {
             Admission::Admitted(stamp, shares) => {
-                self.next_attempt += 1;
-                let attempt = Attempt { ledgers, shares, probe: self.state.admitted() };
-                self.out.insert(self.next_attempt, attempt);
-                let terms = Terms { attempt: self.next_attempt, stamp, ask_usage: self.ask_usage };
-                Some(Ok(Permit::new(self.endpoint.clone(), terms, ctx.address())))
+                let (attempt, probe, lane) = (self.inbox.next_attempt(), self.state.admitted(), self.lane(&ledgers));
+                // Where there is no lane, the end of an attempt may free what another waits for.
+                let urgent = probe || lane.is_none();
+                self.out.insert(attempt, Attempt { ledgers, shares, probe });
+                Some(Ok(Permit::new(self.door.clone(), attempt, stamp).on_terms(lane, urgent)))
             }
             Admission::Refused(refusal) => Some(Err(refusal)),
             Admission::Wait(answered) => {
-                let then = answered.into_actor(self).map(|_, actor, ctx| actor.serve_waiting(ctx));
+                let then = answered.into_actor(self).map(|_, actor, ctx| {
+                    actor.serve_waiting(ctx);
+                    actor.set_door();
+                });
                 ctx.spawn(then);
                 None
             }
         }
+    }
+
+    /// The short way past this actor to these quotas, if there is one.
+    fn lane(&mut self, ledgers: &Rc<[Ledger]>) -> Option<Arc<Lane>> {
+        let allowances: Box<[_]> = ledgers.iter().map(Ledger::allowance).collect::<Option<_>>()?;
+        let same = |(lane, to): &&(Arc<Lane>, Rc<[Ledger]>)| {
+            Rc::ptr_eq(to, ledgers) && Arc::ptr_eq(&lane.door, &self.door) && lane.takes_from(&allowances)
+        };
+        if let Some((lane, _)) = self.lanes.iter().find(same) {
+            return Some(lane.clone());
+        }
+        // One that nobody holds any more will bring no news.
+        self.lanes.retain(|(lane, _)| Arc::strong_count(lane) > 1);
+        let lane = Arc::new(Lane { door: self.door.clone(), allowances });
+        self.lanes.push((lane.clone(), ledgers.clone()));
+        Some(lane)
+    }
+
+    /// Shows the workers which way to go.
+    pub(super) fn set_door(&self) {
+        let way = if self.waiting.is_empty() { self.state.way(Now::read()) } else { Way::AskFrom(0) };
+        self.door.typical_completion.store(self.state.typical_completion(), Ordering::Relaxed);
+        self.door.set(way);
     }
 
     fn serve_waiting(&mut self, ctx: &mut Context<Self>) {
@@ -126,40 +149,6 @@ impl UpstreamActor {
         }
     }
 
-    fn save_soon(&mut self, change: Option<TokenChange>, ctx: &mut Context<Self>) {
-        // Totals are absolute: of several changes within one hour and day, the last says all.
-        let same_buckets = |a: &TokenChange, b: &TokenChange| match (a, b) {
-            (TokenChange::Grown { hour, day, .. }, TokenChange::Grown { hour: h, day: d, .. }) => {
-                hour.0 == h.0 && day.0 == d.0
-            }
-            (TokenChange::Reset, _) | (_, TokenChange::Reset) => false,
-        };
-        if let Some(change) = change {
-            self.unsaved.pop_if(|last| same_buckets(last, &change));
-            self.unsaved.push(change);
-        }
-        let gap = self.last_change.elapsed();
-        self.last_change = Instant::now();
-        if self.save_planned {
-            return;
-        }
-        if gap > SAVE_GAP {
-            self.save();
-        } else {
-            self.save_planned = true;
-            ctx.run_later(GATHER, |actor, _| actor.save());
-        }
-    }
-
-    fn save(&mut self) {
-        self.save_planned = false;
-        let api = &self.state.config.id;
-        self.persistence.do_send(Save {
-            quotas: self.unsaved_quotas.drain(..).map(|ledger| ledger.record()).collect(),
-            tokens: self.unsaved.drain(..).map(|change| (api.clone(), change)).collect(),
-        });
-    }
-
     fn quotas(&self, now: Now) -> Vec<QuotaStatus> {
         self.ledgers.each().into_iter().map(|(model, ledger)| ledger.status(model, now)).collect()
     }
@@ -176,6 +165,7 @@ impl Actor for UpstreamActor {
             .map(|saved, actor, _| {
                 let config = actor.state.config.clone();
                 actor.state = State::restore(config, TimeZone::system(), saved.unwrap_or_default(), Now::read());
+                actor.set_door();
             })
             .wait(ctx);
     }
@@ -185,44 +175,23 @@ impl Handler<Forward> for UpstreamActor {
     type Result = ActorResponse<Self, Result<Permit, Refusal>>;
 
     fn handle(&mut self, Forward { profile }: Forward, ctx: &mut Self::Context) -> Self::Result {
-        if self.waiting.is_empty()
-            && let Some(reply) = self.decide(&profile, ctx)
-        {
-            return ActorResponse::reply(reply);
-        }
-        let (tell, told) = oneshot::channel();
-        self.waiting.push_back(Waiting { profile, tell });
+        self.take_up();
+        let decided = if self.waiting.is_empty() { self.decide(&profile, ctx) } else { None };
+        let reply = match decided {
+            Some(reply) => Ok(reply),
+            None => {
+                let (tell, told) = oneshot::channel();
+                self.waiting.push_back(Waiting { profile, tell });
+                Err(told)
+            }
+        };
+        self.set_door();
+        let told = match reply {
+            Ok(reply) => return ActorResponse::reply(reply),
+            Err(told) => told,
+        };
         let reply = async { told.await.unwrap_or(Err(Refusal::Retiring)) };
         ActorResponse::r#async(reply.into_actor(self))
-    }
-}
-
-impl Handler<Settle> for UpstreamActor {
-    type Result = ();
-
-    fn handle(&mut self, Settle { attempt, settlement }: Settle, ctx: &mut Self::Context) {
-        let Some(Attempt { ledgers, shares, probe }) = self.out.remove(&attempt) else { return };
-        let now = Now::read();
-        let spent = self.state.spent(&settlement);
-        for (ledger, share) in ledgers.iter().zip(&shares) {
-            ledger.settle(share, spent, now);
-            if !self.unsaved_quotas.iter().any(|unsaved| unsaved.is(ledger)) {
-                self.unsaved_quotas.push(ledger.clone());
-            }
-        }
-        let ending = Ending { probe, day_ends: self.ledgers.day_ends(now), now };
-        let change = self.state.settle(&settlement, ending);
-        self.save_soon(change, ctx);
-    }
-}
-
-impl Handler<StreamOptionsRefused> for UpstreamActor {
-    type Result = ();
-
-    fn handle(&mut self, _: StreamOptionsRefused, _: &mut Self::Context) {
-        if std::mem::replace(&mut self.ask_usage, false) {
-            log::warn!("{}: does not take stream_options; usage of its streams is estimated", self.state.config.id);
-        }
     }
 }
 
@@ -230,12 +199,14 @@ impl Handler<Reconfigure> for UpstreamActor {
     type Result = ();
 
     fn handle(&mut self, Reconfigure(config): Reconfigure, _: &mut Self::Context) {
+        self.take_up();
         if config != self.state.config {
-            self.endpoint = Arc::new(Endpoint::new(&config));
-            self.ask_usage = true;
+            self.door.set(Way::AskFrom(0));
+            self.door = Arc::new(Door::new(Arc::new(Endpoint::new(&config)), self.inbox.clone()));
         }
         self.ledgers = self.books.of(&config);
         self.state.reconfigure(config);
+        self.set_door();
     }
 }
 
@@ -243,7 +214,10 @@ impl Handler<Retire> for UpstreamActor {
     type Result = ();
 
     fn handle(&mut self, _: Retire, _: &mut Self::Context) {
+        self.take_up();
+        self.save();
         self.state.retire();
+        self.set_door();
     }
 }
 
@@ -251,6 +225,7 @@ impl Handler<GetStatus> for UpstreamActor {
     type Result = ApiStatus;
 
     fn handle(&mut self, _: GetStatus, _: &mut Self::Context) -> ApiStatus {
+        self.take_up();
         let now = Now::read();
         let room = room(self.ledgers.common(), 1, now);
         self.state.status(self.quotas(now), room, now)
@@ -261,6 +236,7 @@ impl Handler<GetTokens> for UpstreamActor {
     type Result = TokenReport;
 
     fn handle(&mut self, _: GetTokens, _: &mut Self::Context) -> TokenReport {
+        self.take_up();
         self.state.token_report(Now::read())
     }
 }
@@ -270,8 +246,9 @@ impl Handler<ResetTokens> for UpstreamActor {
 
     /// Answered when it is durable: what was reset does not come back.
     fn handle(&mut self, _: ResetTokens, _: &mut Self::Context) -> Self::Result {
+        self.take_up();
         self.state.reset_tokens();
-        self.unsaved = vec![TokenChange::Reset];
+        self.unsaved.tokens = vec![TokenChange::Reset];
         self.save();
         let flushed = self.persistence.send(Flush);
         Box::pin(async {

@@ -5,7 +5,7 @@
 
 use tokio::sync::oneshot;
 
-use super::ledger::{Ledger, STORE_RETRY_MS};
+use super::ledger::{Held, Ledger, STORE_RETRY_MS};
 use super::messages::Refusal;
 use super::quota::Share;
 use crate::types::{Now, WriteStamp};
@@ -25,6 +25,7 @@ pub(super) fn admit(ledgers: &[Ledger], demand: u64, waiting: usize, now: Now) -
     if let Some(opening) = ledgers.iter().find(|ledger| !ledger.is_ready()) {
         return Admission::Wait(opening.woken());
     }
+    let _held: Vec<Held> = ledgers.iter().map(|ledger| ledger.hold(now)).collect();
     if let Err(refusal) = room(ledgers, demand, now) {
         ledgers.iter().for_each(|ledger| ledger.ask_again(demand, now));
         return Admission::Refused(refusal);

@@ -35,6 +35,11 @@ impl Bounds {
         }
     }
 
+    /// Is there any?
+    pub(super) fn are_any(&self) -> bool {
+        self.minute.is_some() || self.day.is_some() || self.burst.is_some()
+    }
+
     /// Of tokens.
     pub(super) fn of_tokens(limits: &Limits, shared: bool) -> Bounds {
         Bounds {

@@ -42,6 +42,11 @@ impl Breaker {
         }
     }
 
+    /// Is there nothing to find out?
+    pub(super) fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
     /// An attempt goes out; after a rest, it is the probe. Returns whether it is.
     pub(super) fn enter(&mut self) -> bool {
         let probe = matches!(self.state, State::Open { .. });

@@ -37,6 +37,11 @@ impl Cooldown {
         }
     }
 
+    /// Is there nothing to wait for, nor to find out?
+    pub(super) fn is_over(&self) -> bool {
+        self.reason.is_none()
+    }
+
     /// An attempt goes out; after a wait, it is the probe. Returns whether it is.
     pub(super) fn enter(&mut self) -> bool {
         self.probing = self.reason.is_some();

@@ -12,6 +12,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use super::allowance::Allowance;
 use super::books::Clock;
 use super::messages::QuotaStatus;
 use super::quota::{Quota, Share, Spent};
@@ -48,6 +49,8 @@ struct Inner {
     active: Cell<bool>,
     /// When the lease is renewed next (ms, monotonic).
     renewal: Cell<Option<u64>>,
+    /// So many look at it just now, or have still to: nothing is open meanwhile.
+    held: Cell<u32>,
 }
 
 impl Ledger {
@@ -73,6 +76,7 @@ impl Ledger {
             epoch: RefCell::default(),
             active: Cell::new(false),
             renewal: Cell::new(None),
+            held: Cell::new(0),
         }));
         actix::spawn(ledger.clone().restore(begins_with));
         ledger
@@ -92,13 +96,12 @@ impl Ledger {
             }
             Some(record) => {
                 let record = record.by_the_clock_of(now, Uptime::read().as_ref());
-                self.0.quota.borrow_mut().add(&record, now);
+                self.with(now, |quota, now| quota.add(&record, now));
             }
-            None if lost && !self.0.shared => {
-                let mut quota = self.0.quota.borrow_mut();
+            None if lost && !self.0.shared => self.with(now, |quota, now| {
                 let spent = Quota::spent(&quota.limits, now);
                 quota.add(&spent, now);
-            }
+            }),
             None => {
                 for part in begins_with() {
                     if !part.is_ready() {
@@ -123,9 +126,27 @@ impl Ledger {
         self.with(Now::read(), |quota, now| quota.reconfigure(limits, reset, now));
     }
 
-    /// Looks at the quota, by the clock that it goes by.
+    /// Looks at the quota, by the clock that it goes by. What is open of it is called in, and opened anew afterwards.
     pub(super) fn with<T>(&self, now: Now, look: impl FnOnce(&mut Quota, Now) -> T) -> T {
+        let _held = self.hold(now);
         look(&mut self.0.quota.borrow_mut(), self.0.clock.at(now))
+    }
+
+    /// Calls in what is open, until the guard is dropped.
+    pub(super) fn hold(&self, now: Now) -> Held {
+        if self.0.held.replace(self.0.held.get() + 1) == 0 {
+            self.0.quota.borrow_mut().call_in();
+        }
+        Held { ledger: self.clone(), now }
+    }
+
+    /// What an attempt takes without asking, if this quota is open to that: `Some(None)` if it bounds nothing.
+    pub(super) fn allowance(&self) -> Option<Option<Arc<Allowance>>> {
+        let quota = self.0.quota.borrow();
+        match quota.allowance() {
+            Some(allowance) => Some(Some(allowance.clone())),
+            None => quota.limits.are_none().then_some(None),
+        }
     }
 
     /// Are they one and the same?
@@ -150,10 +171,16 @@ impl Ledger {
 
     /// Sets an attempt's part aside, and draws more ahead of the next.
     pub(super) fn take(&self, stamp: &WriteStamp, demand: u64, now: Now) -> Share {
-        let share = self.0.quota.borrow_mut().take(stamp, demand);
+        let share = self.with(now, |quota, _| quota.take(stamp, demand));
         self.0.active.set(true);
-        self.reserve(None, 0, now);
+        self.draw_ahead(now);
         share
+    }
+
+    /// An attempt was admitted elsewhere, with what it took from `allowance`.
+    pub(super) fn join(&self, stamp: &WriteStamp, (demand, allowance): (u64, Option<&Allowance>), now: Now) -> Share {
+        self.0.active.set(true);
+        self.with(now, |quota, _| quota.join(stamp, demand, allowance))
     }
 
     /// Closes an attempt's account.
@@ -209,7 +236,7 @@ impl Ledger {
                 None => drop(self.woken().await),
             }
         }
-        self.0.quota.borrow_mut().release_grant();
+        self.with(Now::read(), |quota, _| quota.release_grant());
         self.save();
     }
 
@@ -234,10 +261,31 @@ impl Ledger {
         self.asks(self.with(now, |quota, now| quota.reserve(needs, now)))
     }
 
+    /// Draws more ahead of the next attempt.
+    pub(super) fn draw_ahead(&self, now: Now) {
+        self.reserve(None, 0, now);
+    }
+
     /// A shared quota is used up by others, who may have given back.
     pub(super) fn ask_again(&self, demand: u64, now: Now) {
         if self.with(now, |quota, now| quota.may_ask_again(now)) {
             self.reserve(Some(demand), 1, now);
+        }
+    }
+}
+
+/// As long as it is there, nothing of a quota is open.
+pub(super) struct Held {
+    ledger: Ledger,
+    now: Now,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Inner { held, quota, clock, .. } = &*self.ledger.0;
+        held.set(held.get() - 1);
+        if held.get() == 0 {
+            quota.borrow_mut().open(clock.at(self.now));
         }
     }
 }

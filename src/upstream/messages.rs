@@ -6,7 +6,7 @@ use actix::prelude::*;
 
 use super::Permit;
 use crate::config::ApiConfig;
-use crate::types::{ApiId, FailureClass, Limits, Now, Profile, QuotaId, QuotaKind, Settlement, TokenStats};
+use crate::types::{ApiId, FailureClass, Limits, Now, Profile, QuotaId, QuotaKind, TokenStats};
 
 /// Admit one attempt. Sent by the scheduler and awaited; the permit in the reply *is* the admission, and gives itself
 /// back if nobody takes it.
@@ -109,22 +109,6 @@ impl Refusal {
         }
     }
 }
-
-/// Close an attempt's account. Sent by the permit, from its `Drop`; a lost one would leave the attempt in flight for
-/// ever, which is why it is never awaited and never refused.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Settle {
-    /// Which attempt.
-    pub attempt: u64,
-    /// How it ended.
-    pub settlement: Settlement,
-}
-
-/// This upstream does not know `stream_options`. Sent by the data path; a lost one costs another refused attempt.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct StreamOptionsRefused;
 
 /// The entry of `apis` changed (or came back). Sent by the scheduler; a lost one leaves the old limits.
 #[derive(Debug, Message)]

@@ -8,6 +8,7 @@
 mod account;
 mod actor;
 mod admission;
+mod allowance;
 mod books;
 mod bounds;
 mod breaker;
@@ -16,6 +17,8 @@ mod daily;
 mod day;
 mod endpoint;
 mod headroom;
+mod inbox;
+mod lane;
 mod latency;
 mod lease;
 mod ledger;
@@ -23,14 +26,15 @@ mod messages;
 mod permit;
 mod quota;
 mod state;
+mod taking_up;
 mod window;
 
 pub use actor::UpstreamActor;
 pub use books::Books;
 pub use endpoint::Endpoint;
+pub use lane::{Lane, NoPermit};
 pub use messages::{
-    ApiStatus, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire, Settle,
-    StreamOptionsRefused, TokenReport,
+    ApiStatus, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire, TokenReport,
 };
 pub use permit::Permit;
 pub use quota::{Draw, Quota, Share, Spent};

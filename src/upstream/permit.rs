@@ -1,12 +1,13 @@
 //! The right to make one attempt, as a value.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use actix::prelude::*;
-
-use super::{Endpoint, Settle, StreamOptionsRefused, UpstreamActor};
-use crate::types::{Outcome, RateLimit, Settlement, WriteStamp};
+use super::Endpoint;
+use super::inbox::{Haste, News};
+use super::lane::{Door, Lane};
+use crate::types::{Outcome, Settlement, WriteStamp};
 
 /// One admitted attempt, bound to its endpoint: counted against the quotas before it existed.
 ///
@@ -21,27 +22,27 @@ pub struct Permit {
     pub stamp: WriteStamp,
     /// May the proxy ask this upstream for a stream's usage?
     pub ask_usage: bool,
-    /// What the pool's limits leave for the model.
-    pub rate: Option<RateLimit>,
+    /// The short way to the next one like it, if there is one and this one did not come by it.
+    pub lane: Option<Arc<Lane>>,
+    door: Arc<Door>,
     attempt: u64,
     since: Instant,
-    upstream: Addr<UpstreamActor>,
+    /// Its end frees something, or decides something: it is told at once.
+    urgent: bool,
     settled: bool,
 }
 
-/// What the actor knows of a permit beyond its endpoint.
-#[derive(Debug)]
-pub(super) struct Terms {
-    /// Names it to its actor.
-    pub(super) attempt: u64,
-    pub(super) stamp: WriteStamp,
-    pub(super) ask_usage: bool,
-}
-
 impl Permit {
-    pub(super) fn new(endpoint: Arc<Endpoint>, terms: Terms, upstream: Addr<UpstreamActor>) -> Self {
-        let Terms { attempt, stamp, ask_usage } = terms;
-        Permit { endpoint, stamp, ask_usage, rate: None, attempt, since: Instant::now(), upstream, settled: false }
+    pub(super) fn new(door: Arc<Door>, attempt: u64, stamp: WriteStamp) -> Self {
+        let (endpoint, ask_usage) = (door.endpoint.clone(), door.ask_usage.load(Ordering::Relaxed));
+        let since = Instant::now();
+        Permit { endpoint, stamp, ask_usage, lane: None, door, attempt, since, urgent: false, settled: false }
+    }
+
+    /// As its actor gives it out.
+    pub(super) fn on_terms(mut self, lane: Option<Arc<Lane>>, urgent: bool) -> Self {
+        (self.lane, self.urgent) = (lane, urgent);
+        self
     }
 
     /// Since the attempt was admitted.
@@ -56,13 +57,16 @@ impl Permit {
 
     /// The upstream refused the `stream_options` that we had added.
     pub fn stream_options_refused(&self) {
-        self.upstream.do_send(StreamOptionsRefused);
+        if self.door.ask_usage.swap(false, Ordering::Relaxed) {
+            log::warn!("{}: does not take stream_options; usage of its streams is estimated", self.endpoint.api);
+        }
     }
 
     fn close(&mut self, settlement: Settlement) {
         if !std::mem::replace(&mut self.settled, true) {
-            // do_send: it can't be cancelled, and a full mailbox takes it all the same.
-            self.upstream.do_send(Settle { attempt: self.attempt, settlement });
+            let tells_more = settlement.closed_for.is_some() || matches!(settlement.outcome, Outcome::Failed(_));
+            let haste = if self.urgent || tells_more { Haste::Now } else { Haste::Soon };
+            self.door.inbox.tell(News::Ended { attempt: self.attempt, settlement }, haste);
         }
     }
 }

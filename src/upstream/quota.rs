@@ -3,8 +3,11 @@
 //! Every attempt is counted before a byte of it is sent: one request and its estimated tokens are set aside. The request
 //! is spent when it has been written; the tokens when the attempt is over, as many as it took.
 
+use std::sync::Arc;
+
 pub use self::draw::Draw;
 use super::account::{Account, Spending};
+use super::allowance::Allowance;
 use super::bounds::Bounds;
 use super::lease::Lease;
 use super::messages::Refusal;
@@ -47,6 +50,8 @@ pub struct Quota {
     lease: Option<Lease>,
     /// The store was asked, and has not answered.
     asking: bool,
+    /// What of it may be taken without asking; none where nothing is bounded, or where an attempt's end frees something.
+    allowance: Option<Arc<Allowance>>,
 }
 
 impl Quota {
@@ -63,7 +68,9 @@ impl Quota {
             newest_wall: now.wall,
             lease: shared.then(Lease::default),
             asking: false,
+            allowance: None,
         };
+        quota.allowance = quota.new_allowance();
         record.iter().for_each(|record| quota.add(record, now));
         quota
     }
@@ -114,6 +121,7 @@ impl Quota {
         }
         self.lease.iter_mut().for_each(Lease::forgive);
         self.limits = limits;
+        self.allowance = self.new_allowance();
     }
 
     /// Is there room for one more attempt of so many tokens?
@@ -146,9 +154,13 @@ impl Quota {
         let tokens = self.tokens.share(demand);
         self.requests.take(1);
         self.tokens.take(tokens);
+        self.count_in(stamp);
+        Share { stamp: stamp.clone(), tokens }
+    }
+
+    pub(super) fn count_in(&mut self, stamp: &WriteStamp) {
         self.in_flight += 1;
         self.pending.push(stamp.clone());
-        Share { stamp: stamp.clone(), tokens }
     }
 
     /// Closes the account of one attempt: what was not written at all is given back.
@@ -241,6 +253,7 @@ impl Quota {
 }
 
 mod draw;
+mod opened;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::breaker::Breaker;
 use super::cooldown::Cooldown;
 use super::day::{Day, hour_start};
+use super::lane::Way;
 use super::latency::Latency;
 use super::messages::{ApiStatus, QuotaStatus, Refusal, TokenReport};
 use super::quota::Spent;
@@ -66,14 +67,33 @@ impl State {
 
     /// What a request may cost here, in tokens.
     pub(super) fn demand(&self, profile: &Profile) -> u64 {
-        profile.demand.tokens(self.typical_completion.unwrap_or(TYPICAL_COMPLETION))
+        profile.demand.tokens(self.typical_completion())
     }
 
     /// An attempt goes out. Returns whether it is the probe of a rest that is over.
     pub(super) fn admitted(&mut self) -> bool {
-        self.in_flight += 1;
+        self.joined();
         // Not `||`: both are to know.
         self.breaker.enter() | self.cooldown.enter()
+    }
+
+    /// An attempt went out through a lane, which no probe does.
+    pub(super) fn joined(&mut self) {
+        self.in_flight += 1;
+    }
+
+    /// Which way the next attempts are to go.
+    pub(super) fn way(&self, now: Now) -> Way {
+        match self.health(now) {
+            Ok(()) if self.breaker.is_closed() && self.cooldown.is_over() => Way::Open,
+            Ok(()) => Way::AskFrom(now.mono),
+            Err(refusal) => Way::AskFrom(refusal.until().unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// Tokens of an answer, as long as its request bounds none.
+    pub(super) fn typical_completion(&self) -> u64 {
+        self.typical_completion.unwrap_or(TYPICAL_COMPLETION)
     }
 
     /// May it be asked at all?

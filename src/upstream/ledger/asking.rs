@@ -37,7 +37,7 @@ impl Ledger {
             false => asking.await,
         };
         let grant = grant.ok().and_then(Result::ok);
-        self.0.quota.borrow_mut().answered(grant.as_ref());
+        self.with(Now::read(), |quota, _| quota.answered(grant.as_ref()));
         if let Some(told) = grant.as_ref().and_then(|grant| grant.shared.as_ref()) {
             self.learn(told);
         }

@@ -1,0 +1,293 @@
+//! Starts, reconfigures and retires the upstreams' actors as the configuration changes, and makes those selections that no
+//! scheduler can make alone.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use futures_util::FutureExt;
+use futures_util::future::{join_all, ready};
+use tokio::sync::oneshot;
+
+use super::board::{Board, BoardChanged, Follow, Seat};
+use super::line::{Lines, Waiter};
+use super::messages::{AdmissionError, Ask, Granted, ModelNames, ModelsFound, Select, StopUpstreams};
+use super::rates::Rates;
+use super::routes::Routes;
+use crate::config::{ApiConfig, ConfigChanged, QueueConfig};
+use crate::persistence::PersistenceActor;
+use crate::types::{ApiId, Now, Profile};
+use crate::upstream::{Books, Forward, Permit, Reconfigure, Refusal, Retire, UpstreamActor};
+
+/// Owns the routing table, the upstreams' actors and the waiting lines.
+pub struct SupervisorActor {
+    persistence: Addr<PersistenceActor>,
+    /// The quotas of all upstreams.
+    books: Books,
+    /// In the order of the configuration.
+    pub(super) apis: Vec<Arc<ApiConfig>>,
+    /// One for each id that was ever configured: counts outlive an absence from the file.
+    pub(super) upstreams: BTreeMap<ApiId, Addr<UpstreamActor>>,
+    pub(super) found: HashMap<ApiId, ModelNames>,
+    pub(super) board: Arc<Board>,
+    schedulers: Vec<Recipient<BoardChanged>>,
+    rates: Rates,
+    queue: QueueConfig,
+    pub(super) lines: Lines,
+}
+
+/// An upstream's actor ended, which only a defect can cause. Sent by the supervisor to itself; a lost one leaves that
+/// upstream out until the next request for it.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Revive(ApiId);
+
+impl SupervisorActor {
+    /// A supervisor without upstreams: they come with the first [`ConfigChanged`]. `shared`: quotas are shared with other
+    /// servers.
+    pub fn new(persistence: Addr<PersistenceActor>, shared: bool) -> Self {
+        SupervisorActor {
+            books: Books::new(persistence.clone(), shared),
+            persistence,
+            apis: Vec::new(),
+            upstreams: BTreeMap::new(),
+            found: HashMap::new(),
+            board: Arc::default(),
+            schedulers: Vec::new(),
+            rates: Rates::default(),
+            queue: QueueConfig::default(),
+            lines: Lines::default(),
+        }
+    }
+
+    fn adopt(&mut self, apis: &[Arc<ApiConfig>]) {
+        for gone in self.apis.iter().filter(|old| !apis.iter().any(|api| api.id == old.id)) {
+            log::info!("{}: retired, it is no longer in the configuration", gone.id);
+            self.tell(&gone.id, Retire);
+            self.found.remove(&gone.id);
+        }
+        for api in apis {
+            // What another place told says nothing of this one.
+            if self.apis.iter().any(|old| old.id == api.id && old.base_url != api.base_url) {
+                self.found.remove(&api.id);
+            }
+            match self.upstreams.get(&api.id) {
+                Some(upstream) => upstream.do_send(Reconfigure(api.clone())),
+                None => self.start(api.clone()),
+            }
+        }
+        self.apis = apis.to_vec();
+        self.rates.forget();
+        self.change_board();
+    }
+
+    /// Shows every scheduler the state of the pool.
+    fn change_board(&mut self) {
+        let seat =
+            |api: &Arc<ApiConfig>| Some(Seat { api: api.id.clone(), upstream: self.upstreams.get(&api.id)?.clone() });
+        self.board = Arc::new(Board {
+            serial: self.board.serial + 1,
+            routes: Routes::new(&self.apis, &self.found),
+            seats: self.apis.iter().filter_map(seat).collect(),
+            max_wait: Duration::from_millis(self.queue.max_wait_ms),
+            signs: self.board.signs.clone(),
+        });
+        self.schedulers.retain(Recipient::connected);
+        self.schedulers.iter().for_each(|scheduler| scheduler.do_send(BoardChanged(self.board.clone())));
+    }
+
+    fn start(&mut self, api: Arc<ApiConfig>) {
+        let upstream = UpstreamActor::start(api.clone(), self.persistence.clone(), self.books.clone());
+        self.upstreams.insert(api.id.clone(), upstream);
+    }
+
+    fn tell<M>(&self, api: &ApiId, message: M)
+    where
+        M: Message<Result = ()> + Send + 'static,
+        UpstreamActor: Handler<M>,
+    {
+        if let Some(upstream) = self.upstreams.get(api) {
+            upstream.do_send(message);
+        }
+    }
+
+    /// Asks the upstreams that serve a profile, one after the other in the order of the strategy: `first` the one that was
+    /// drawn already.
+    pub(super) fn selection(
+        &self,
+        profile: &Profile,
+        tried: &[ApiId],
+        first: Option<&ApiId>,
+        ctx: &Context<Self>,
+    ) -> impl Future<Output = Result<Selected, AdmissionError>> + use<> {
+        let left_out: Vec<bool> = self.board.seats.iter().map(|seat| tried.contains(&seat.api)).collect();
+        let first = first.and_then(|first| self.board.seats.iter().position(|seat| seat.api == *first));
+        let (board, profile, supervisor) = (self.board.clone(), profile.clone(), ctx.address());
+        async move {
+            match board.routes.lot(&profile.model).is_empty() {
+                true => Err(AdmissionError::ModelNotFound(profile.model)),
+                false => select(board, profile, (first, left_out), supervisor).await,
+            }
+        }
+    }
+
+    /// May a refused request wait? Only for a limit, only if one frees in time, and not behind too many others.
+    fn may_wait(&self, refused: &AdmissionError, deadline: u64) -> bool {
+        let AdmissionError::NoneAvailable { refusals, .. } = refused else { return false };
+        let in_time = refusals.iter().any(|(_, refusal)| refusal.may_pass_by(deadline));
+        self.queue.max_wait_ms > 0 && in_time && self.lines.len() < self.queue.max_waiting
+    }
+
+    /// Adds what the pool's limits leave now.
+    fn with_rate(
+        &mut self,
+        model: &Arc<str>,
+        decided: Result<Selected, AdmissionError>,
+    ) -> Result<Granted, AdmissionError> {
+        let SupervisorActor { rates, board, apis, books, .. } = self;
+        let mut after = |admitted: bool| {
+            rates.after(model, admitted, || {
+                let serving = board.routes.lot(model).slots().filter_map(|slot| apis.get(slot)).map(|api| &**api);
+                books.headroom(serving.filter(|api| api.enabled), model)
+            })
+        };
+        match decided {
+            Ok(Selected { permit, slot, board }) => {
+                let (rate, counted) = after(true);
+                Ok(Granted { permit, rate, counted, board, slot })
+            }
+            Err(AdmissionError::NoneAvailable { model, refusals, .. }) => {
+                Err(AdmissionError::NoneAvailable { model, refusals, rate: after(false).0 })
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    pub(super) fn addresses(&self) -> Vec<Addr<UpstreamActor>> {
+        self.upstreams.values().cloned().collect()
+    }
+}
+
+/// A permit, and whose it is.
+pub(super) struct Selected {
+    pub(super) permit: Permit,
+    slot: usize,
+    board: Arc<Board>,
+}
+
+/// Asks one after the other until one admits: `next`, and then those that are not `left_out`.
+async fn select(
+    board: Arc<Board>,
+    profile: Profile,
+    (mut next, mut left_out): (Option<usize>, Vec<bool>),
+    supervisor: Addr<SupervisorActor>,
+) -> Result<Selected, AdmissionError> {
+    let mut refusals: Vec<(ApiId, Refusal)> = Vec::new();
+    loop {
+        let is_left_out = |slot: usize| left_out.get(slot).copied().unwrap_or(true);
+        let drawn = || board.routes.lot(&profile.model).draw(&mut rand::rng(), is_left_out);
+        let Some(slot) = next.take().or_else(drawn) else {
+            return Err(AdmissionError::NoneAvailable { model: profile.model, refusals, rate: None });
+        };
+        left_out.get_mut(slot).into_iter().for_each(|left_out| *left_out = true);
+        let Some(Seat { api, upstream }) = board.seats.get(slot) else { continue };
+        match upstream.send(Forward { profile: profile.clone() }).await {
+            Ok(Ok(permit)) => return Ok(Selected { permit, slot, board }),
+            Ok(Err(refusal)) => refusals.push((api.clone(), refusal)),
+            Err(_) => supervisor.do_send(Revive(api.clone())),
+        }
+    }
+}
+
+impl Actor for SupervisorActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Ask> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, Ask { select, first, reply, mailed }: Ask, ctx: &mut Self::Context) {
+        drop(mailed);
+        let Select { profile, tried, client } = select;
+        let deadline = Now::read().mono + self.queue.max_wait_ms;
+        let model = profile.model.clone();
+        let selection = match self.lines.reason(&profile.model) {
+            // Who waits comes first.
+            Some(refused) => ready(Err(refused)).left_future(),
+            None => self.selection(&profile, &tried, first.as_ref(), ctx).right_future(),
+        };
+        let selection = selection.into_actor(self).then(move |selected, actor, ctx| {
+            let decided = match selected {
+                Err(refused) if actor.may_wait(&refused, deadline) => {
+                    let (reply, told) = oneshot::channel();
+                    actor.lines.join(Waiter { profile, tried, deadline, client, reply }, refused);
+                    actor.plan_lines(ctx);
+                    told.map(|told| told.unwrap_or(Err(AdmissionError::Stopping))).left_future()
+                }
+                decided => ready(decided).right_future(),
+            };
+            decided.into_actor(actor)
+        });
+        let answered = selection.map(move |decided, actor, _| {
+            // If nobody waits any more, the permit gives itself back.
+            let _ = reply.send(actor.with_rate(&model, decided));
+        });
+        ctx.spawn(answered);
+    }
+}
+
+impl Handler<Follow> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, Follow(scheduler): Follow, _: &mut Self::Context) {
+        scheduler.do_send(BoardChanged(self.board.clone()));
+        self.schedulers.push(scheduler);
+    }
+}
+
+impl Handler<ConfigChanged> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, ConfigChanged(config): ConfigChanged, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(config.actors.mailbox);
+        self.queue = config.queue;
+        self.adopt(&config.apis);
+    }
+}
+
+impl Handler<ModelsFound> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, ModelsFound { api, models }: ModelsFound, _: &mut Self::Context) {
+        if self.found.insert(api, models.clone()) != Some(models) {
+            self.change_board();
+        }
+    }
+}
+
+impl Handler<Revive> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, Revive(id): Revive, _: &mut Self::Context) {
+        let dead = self.upstreams.get(&id).is_some_and(|upstream| !upstream.connected());
+        if let Some(api) = self.apis.iter().find(|api| api.id == id && dead) {
+            log::error!("{id}: its actor ended, which is a defect of this program; it is started anew");
+            self.start(api.clone());
+            self.change_board();
+        }
+    }
+}
+
+impl Handler<StopUpstreams> for SupervisorActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: StopUpstreams, _: &mut Self::Context) -> Self::Result {
+        let told = join_all(self.addresses().into_iter().map(|upstream| async move { upstream.send(Retire).await }));
+        let books = self.books.clone();
+        Box::pin(async move {
+            drop(told.await);
+            books.close().await;
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! What the workers tell an upstream's actor: at once, without waking it for each word.
+//!
+//! News are laid down in order. The first after a silence wakes the actor; those that follow it closely are taken up
+//! together, [`GATHER`] later at most, or as soon as anybody asks the actor anything. So it knows every word that was laid
+//! down before it decides, and a load costs it 50 wakes a second.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::UpstreamActor;
+use super::lane::Lane;
+use crate::types::{Settlement, WriteStamp};
+
+/// How long news may lie: also what a `kill -9` under load may cost the statistics.
+pub(super) const GATHER: Duration = Duration::from_millis(20);
+
+/// A word of a worker's.
+#[derive(Debug)]
+pub(super) enum News {
+    /// An attempt was admitted through a lane. It demands so many tokens.
+    Began { attempt: u64, lane: Arc<Lane>, stamp: WriteStamp, demand: u64 },
+    /// It was not: of the lane's quotas the last ones had nothing. What these first ones gave is theirs again.
+    Returned { lane: Arc<Lane>, quotas: usize, demand: u64 },
+    /// An attempt's account is to be closed.
+    Ended { attempt: u64, settlement: Settlement },
+}
+
+/// How soon news are to be taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// With the next: whoever asks the actor makes it take up all of them first.
+    None,
+    /// Soon: they are to be saved.
+    Soon,
+    /// Now: they change what the next request is told.
+    Now,
+}
+
+/// There are news. Sent by whoever laid them down; a lost one leaves them until the next.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct TakeUp;
+
+/// Where news are laid down; one for each actor.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    actor: Addr<UpstreamActor>,
+    news: mpsc::Sender<News>,
+    /// The actor takes them up by itself.
+    awake: AtomicBool,
+    attempts: AtomicU64,
+}
+
+impl Inbox {
+    /// The inbox of an actor, and the end that it reads from.
+    pub(super) fn new(actor: Addr<UpstreamActor>) -> (Arc<Inbox>, mpsc::Receiver<News>) {
+        let (news, read) = mpsc::channel();
+        (Arc::new(Inbox { actor, news, awake: AtomicBool::new(false), attempts: AtomicU64::new(0) }), read)
+    }
+
+    /// A number that names an attempt to the actor.
+    pub(super) fn next_attempt(&self) -> u64 {
+        self.attempts.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Lays news down.
+    pub(super) fn tell(&self, news: News, haste: Haste) {
+        // The actor drops its end when it ends: then nobody is to be told.
+        let _ = self.news.send(news);
+        let wakes = match haste {
+            Haste::None => false,
+            Haste::Soon => !self.awake.swap(true, Ordering::AcqRel),
+            Haste::Now => true,
+        };
+        if wakes {
+            self.actor.do_send(TakeUp);
+        }
+    }
+
+    /// Does the actor look by itself for what comes (`true`), or is it to be woken?
+    pub(super) fn set_awake(&self, awake: bool) {
+        self.awake.store(awake, Ordering::Release);
+    }
+}

@@ -1,0 +1,129 @@
+//! The short way to a permit: taken on the thread that serves the client, with no message to anybody.
+//!
+//! A lane stands for one upstream and one model. Its door says whether the upstream may be asked at all; its allowances are
+//! those of the quotas that an attempt counts in. Whatever a lane can't decide (a probe, a quota that has nothing open, a
+//! store to wait for) its actor does: a lane refuses nothing for good, and admits nothing that the actor would not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::allowance::{Allowance, Untaken};
+use super::inbox::{Haste, Inbox, News};
+use super::{Endpoint, Permit};
+use crate::types::{Demand, Now, WriteStamp};
+
+/// What the workers know of an upstream's state: a hint, kept by its actor. A changed configuration makes a new one.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) inbox: Arc<Inbox>,
+    /// See [`Way`].
+    way: AtomicU64,
+    /// May the proxy ask for a stream's usage?
+    pub(super) ask_usage: AtomicBool,
+    /// Tokens of an answer, as long as its request bounds none.
+    pub(super) typical_completion: AtomicU64,
+}
+
+/// Which way an attempt has to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Through the lane.
+    Open,
+    /// To the actor, from this moment on (ms, monotonic); nowhere before.
+    AskFrom(u64),
+}
+
+impl Door {
+    /// Shut until the actor opens it.
+    pub(super) fn new(endpoint: Arc<Endpoint>, inbox: Arc<Inbox>) -> Door {
+        let way = AtomicU64::new(Self::packed(Way::AskFrom(0)));
+        Door { endpoint, inbox, way, ask_usage: AtomicBool::new(true), typical_completion: AtomicU64::new(0) }
+    }
+
+    fn packed(way: Way) -> u64 {
+        match way {
+            Way::Open => 0,
+            Way::AskFrom(from) => from.max(1),
+        }
+    }
+
+    /// Sets the way.
+    pub(super) fn set(&self, way: Way) {
+        self.way.store(Self::packed(way), Ordering::Release);
+    }
+
+    fn way(&self) -> Way {
+        match self.way.load(Ordering::Acquire) {
+            0 => Way::Open,
+            from => Way::AskFrom(from),
+        }
+    }
+}
+
+/// Why a lane gave no permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPermit {
+    /// The upstream's actor is to decide.
+    Ask,
+    /// There is nothing to be had just now, as far as is known: others come first.
+    NotNow,
+}
+
+/// The short way to one upstream for one model.
+#[derive(Debug)]
+pub struct Lane {
+    pub(super) door: Arc<Door>,
+    /// Of the quotas that an attempt counts in, in their order; `None` for one that bounds nothing.
+    pub(super) allowances: Box<[Option<Arc<Allowance>>]>,
+}
+
+impl Lane {
+    /// Does it take from these?
+    pub(super) fn takes_from(&self, allowances: &[Option<Arc<Allowance>>]) -> bool {
+        let same = |(mine, other): (&Option<Arc<Allowance>>, &Option<Arc<Allowance>>)| match (mine, other) {
+            (Some(mine), Some(other)) => Arc::ptr_eq(mine, other),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        self.allowances.len() == allowances.len() && self.allowances.iter().zip(allowances).all(same)
+    }
+
+    /// A permit for an attempt that may cost so much, or whom to ask instead.
+    ///
+    /// # Errors
+    /// When it can't be admitted here.
+    pub fn take(self: &Arc<Self>, demand: &Demand, now: Now) -> Result<Permit, NoPermit> {
+        match self.door.way() {
+            Way::Open => {}
+            Way::AskFrom(from) if from <= now.mono => return Err(NoPermit::Ask),
+            Way::AskFrom(_) => return Err(NoPermit::NotNow),
+        }
+        let demand = demand.tokens(self.door.typical_completion.load(Ordering::Relaxed));
+        let mut begin_by = u64::MAX;
+        for (quotas, allowance) in self.allowances.iter().enumerate() {
+            match allowance.as_ref().map_or(Ok(u64::MAX), |allowance| allowance.take(demand, now.mono)) {
+                Ok(by) => begin_by = begin_by.min(by),
+                Err(why) => {
+                    self.give_back(quotas, demand);
+                    return Err(match why {
+                        Untaken::Ask => NoPermit::Ask,
+                        Untaken::Until(_) => NoPermit::NotNow,
+                    });
+                }
+            }
+        }
+        let inbox = &self.door.inbox;
+        let (attempt, stamp) = (inbox.next_attempt(), WriteStamp::to_begin_by(begin_by));
+        inbox.tell(News::Began { attempt, lane: self.clone(), stamp: stamp.clone(), demand }, Haste::None);
+        Ok(Permit::new(self.door.clone(), attempt, stamp))
+    }
+
+    /// The first quotas had room, and the next had none. (Their open units may have been called in since: only the actor can
+    /// put them back.)
+    fn give_back(self: &Arc<Self>, quotas: usize, demand: u64) {
+        if self.allowances.iter().take(quotas).any(Option::is_some) {
+            self.door.inbox.tell(News::Returned { lane: self.clone(), quotas, demand }, Haste::None);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What of a quota is open: taken elsewhere, without asking it. Pure.
+
+use std::sync::Arc;
+
+use super::{Quota, Share};
+use crate::types::{Now, WriteStamp};
+use crate::upstream::allowance::{Allowance, Amount};
+
+impl Quota {
+    /// Under other limits other amounts are taken: whoever still has the old allowance finds nothing in it.
+    pub(super) fn new_allowance(&self) -> Option<Arc<Allowance>> {
+        if self.limits.are_none() || self.limits.max_concurrent.is_some() {
+            return None;
+        }
+        Some(Arc::new(Allowance::new(self.requests.bounds.are_any(), self.tokens.tightest())))
+    }
+
+    /// What of it may be taken without asking.
+    pub(in crate::upstream) fn allowance(&self) -> Option<&Arc<Allowance>> {
+        self.allowance.as_ref()
+    }
+
+    /// Calls in what is open: whoever looks at the quota sees it whole. [`Quota::open`] is to be called when they have.
+    pub(in crate::upstream) fn call_in(&mut self) {
+        if let Some(allowance) = &self.allowance {
+            let Amount { requests, tokens } = allowance.call_in();
+            self.requests.call_in(requests);
+            self.tokens.call_in(tokens);
+        }
+    }
+
+    /// Opens what fits into the windows and is granted.
+    pub(in crate::upstream) fn open(&mut self, now: Now) {
+        let Some(allowance) = self.allowance.clone() else { return };
+        self.advance(now);
+        let (requests, tokens) = (self.requests.openable(now), self.tokens.openable(now));
+        let shut_until = match requests == Some(0) || tokens == Some(0) {
+            true => self.room(1, now).err().and_then(|refusal| refusal.until()).unwrap_or(0),
+            false => 0,
+        };
+        let free = Amount { requests: requests.unwrap_or(0), tokens: tokens.unwrap_or(0) };
+        let Amount { requests, tokens } = allowance.open(free, self.begin_by(), shut_until);
+        self.requests.take(requests);
+        self.tokens.take(tokens);
+    }
+
+    /// What an attempt took from `allowance` and is not to use is free again.
+    pub(in crate::upstream) fn give_back(&mut self, allowance: &Allowance, demand: u64) {
+        let Amount { requests, tokens } = allowance.amount(demand);
+        self.requests.call_in(requests);
+        self.tokens.call_in(tokens);
+    }
+
+    /// An attempt was admitted elsewhere. What it took from `allowance` is set aside already; the rest is now.
+    pub(in crate::upstream) fn join(
+        &mut self,
+        stamp: &WriteStamp,
+        demand: u64,
+        allowance: Option<&Allowance>,
+    ) -> Share {
+        let Some(allowance) = allowance else { return self.take(stamp, demand) };
+        let amount = allowance.amount(demand);
+        self.requests.take(1 - amount.requests);
+        self.count_in(stamp);
+        Share { stamp: stamp.clone(), tokens: amount.tokens }
+    }
+}

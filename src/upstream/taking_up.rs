@@ -1,0 +1,155 @@
+//! How an upstream's actor takes up what the workers laid down in its [`super::inbox`], and saves what it changed.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::UpstreamActor;
+use super::actor::Attempt;
+use super::inbox::{GATHER, News, TakeUp};
+use super::lane::Lane;
+use super::ledger::{Held, Ledger};
+use super::state::Ending;
+use crate::persistence::{Save, TokenChange};
+use crate::types::{Now, Settlement};
+
+/// What changed and is not sent to the store yet.
+#[derive(Default)]
+pub(super) struct Unsaved {
+    /// Used since they were last saved.
+    pub(super) quotas: Vec<Ledger>,
+    /// Changes of the statistics; the newest of each bucket is enough.
+    pub(super) tokens: Vec<TokenChange>,
+}
+
+impl Unsaved {
+    fn note_used(&mut self, ledgers: &[Ledger]) {
+        for ledger in ledgers {
+            if !self.quotas.iter().any(|unsaved| unsaved.is(ledger)) {
+                self.quotas.push(ledger.clone());
+            }
+        }
+    }
+
+    fn note_change(&mut self, change: TokenChange) {
+        // Totals are absolute: of several changes within one hour and day, the last says all.
+        let same_buckets = |a: &TokenChange, b: &TokenChange| match (a, b) {
+            (TokenChange::Grown { hour, day, .. }, TokenChange::Grown { hour: h, day: d, .. }) => {
+                hour.0 == h.0 && day.0 == d.0
+            }
+            (TokenChange::Reset, _) | (_, TokenChange::Reset) => false,
+        };
+        self.tokens.pop_if(|last| same_buckets(last, &change));
+        self.tokens.push(change);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.quotas.is_empty() && self.tokens.is_empty()
+    }
+}
+
+impl UpstreamActor {
+    /// Takes up all news. Returns whether there were any.
+    pub(super) fn take_up(&mut self) -> bool {
+        let Ok(first) = self.news.try_recv() else { return false };
+        let now = Now::read();
+        // Called in once for all of them.
+        let held: Vec<Held> = self.ledgers.all().map(|ledger| ledger.hold(now)).collect();
+        let mut next = Some(first);
+        while let Some(news) = next {
+            self.hear(news, now);
+            next = self.news.try_recv().ok();
+        }
+        drop(held);
+        for ledger in &self.unsaved.quotas {
+            ledger.draw_ahead(now);
+        }
+        self.set_door();
+        true
+    }
+
+    fn hear(&mut self, news: News, now: Now) {
+        match news {
+            News::Began { attempt, lane, stamp, demand } => {
+                let Some(ledgers) = self.ledgers_of(&lane) else { return };
+                let taken = ledgers.iter().zip(&lane.allowances);
+                let shares = taken.map(|(ledger, from)| ledger.join(&stamp, (demand, from.as_deref()), now)).collect();
+                self.state.joined();
+                self.out.insert(attempt, Attempt { ledgers, shares, probe: false });
+            }
+            News::Returned { lane, quotas, demand } => {
+                let Some(ledgers) = self.ledgers_of(&lane) else { return };
+                for (ledger, allowance) in ledgers.iter().zip(&lane.allowances).take(quotas) {
+                    if let Some(allowance) = allowance {
+                        ledger.with(now, |quota, _| quota.give_back(allowance, demand));
+                    }
+                }
+            }
+            News::Ended { attempt, settlement } => self.settle(attempt, &settlement, now),
+        }
+    }
+
+    fn ledgers_of(&self, lane: &Arc<Lane>) -> Option<Rc<[Ledger]>> {
+        let known = self.lanes.iter().find(|(known, _)| Arc::ptr_eq(known, lane));
+        known.map(|(_, ledgers)| ledgers.clone())
+    }
+
+    fn settle(&mut self, attempt: u64, settlement: &Settlement, now: Now) {
+        let Some(Attempt { ledgers, shares, probe }) = self.out.remove(&attempt) else { return };
+        let spent = self.state.spent(settlement);
+        for (ledger, share) in ledgers.iter().zip(&shares) {
+            ledger.settle(share, spent, now);
+        }
+        self.unsaved.note_used(&ledgers);
+        let ending = Ending { probe, day_ends: self.ledgers.day_ends(now), now };
+        if let Some(change) = self.state.settle(settlement, ending) {
+            self.unsaved.note_change(change);
+        }
+    }
+
+    /// Sends what changed to the store.
+    pub(super) fn save(&mut self) {
+        if self.unsaved.is_empty() {
+            return;
+        }
+        let api = &self.state.config.id;
+        self.persistence.do_send(Save {
+            quotas: self.unsaved.quotas.drain(..).map(|ledger| ledger.record()).collect(),
+            tokens: self.unsaved.tokens.drain(..).map(|change| (api.clone(), change)).collect(),
+        });
+    }
+
+    /// Looks for news until there are none, [`GATHER`] apart.
+    fn stay_awake(&mut self, ctx: &mut Context<Self>) {
+        self.awake = true;
+        ctx.run_later(GATHER, |actor, ctx| {
+            let more = actor.take_up();
+            actor.save();
+            if more {
+                return actor.stay_awake(ctx);
+            }
+            actor.awake = false;
+            actor.inbox.set_awake(false);
+            // What came in between woke nobody.
+            if actor.take_up() {
+                actor.inbox.set_awake(true);
+                actor.stay_awake(ctx);
+            }
+        });
+    }
+}
+
+impl Handler<TakeUp> for UpstreamActor {
+    type Result = ();
+
+    /// After a silence what changed is saved at once; under load, what changed since it was last saved.
+    fn handle(&mut self, _: TakeUp, ctx: &mut Self::Context) {
+        self.take_up();
+        if !self.awake {
+            self.save();
+            self.inbox.set_awake(true);
+            self.stay_awake(ctx);
+        }
+    }
+}
