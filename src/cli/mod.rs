@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod describe;
 mod explain;
+mod log_writer;
 mod logging;
 mod schema;
 mod serve;
@@ -102,7 +103,7 @@ pub fn run() -> ExitCode {
     // Before anything is read from the environment, and while there is but one thread.
     let dotenv = dotenvy::from_path(".env");
     let cli = Cli::parse();
-    logging::init();
+    let _log = logging::init();
     if let Err(e) = dotenv.or_else(|e| if e.not_found() { Ok(()) } else { Err(e) }) {
         log::warn!(".env: {e}");
     }

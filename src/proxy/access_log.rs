@@ -1,5 +1,7 @@
 //! The line that the log has for each request.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
@@ -10,11 +12,13 @@ use crate::upstream::Endpoint;
 /// Gathers what is to be said of one request, and says it when it is dropped: once, however the request ends.
 #[derive(Debug)]
 pub struct AccessLog {
-    id: String,
+    id: RequestId,
+    /// The upstream's own id of it, which the client saw.
+    upstream_id: Option<String>,
     path: Operation,
-    model: String,
+    model: Option<Arc<str>>,
     since: Instant,
-    target: Option<String>,
+    target: Option<Arc<Endpoint>>,
     attempts: u32,
     status: Option<StatusCode>,
     first_token: Option<Duration>,
@@ -26,9 +30,10 @@ impl AccessLog {
     /// A request has come.
     pub fn start(id: &RequestId, path: Operation) -> Self {
         AccessLog {
-            id: id.to_string(),
+            id: id.clone(),
+            upstream_id: None,
             path,
-            model: "-".to_owned(),
+            model: None,
             since: Instant::now(),
             target: None,
             attempts: 0,
@@ -40,17 +45,14 @@ impl AccessLog {
     }
 
     /// It asks for this model.
-    pub fn model(&mut self, model: &str) {
-        model.clone_into(&mut self.model);
+    pub fn model(&mut self, model: &Arc<str>) {
+        self.model = Some(model.clone());
     }
 
     /// An attempt is made.
-    pub(super) fn attempt(&mut self, endpoint: &Endpoint, model: &str) {
+    pub(super) fn attempt(&mut self, endpoint: &Arc<Endpoint>) {
         self.attempts += 1;
-        self.target = Some(match endpoint.own_name(model) {
-            Some(own) => format!("{} ({own})", endpoint.api),
-            None => endpoint.api.to_string(),
-        });
+        self.target = Some(endpoint.clone());
     }
 
     /// The client is told this status.
@@ -60,7 +62,7 @@ impl AccessLog {
 
     /// The client sees the upstream's own id of this request.
     pub(super) fn upstream_id(&mut self, id: &str) {
-        id.clone_into(&mut self.id);
+        self.upstream_id = Some(id.to_owned());
     }
 
     /// What the answer cost, and when it began.
@@ -73,21 +75,31 @@ impl AccessLog {
     pub fn note(&mut self, note: impl Into<String>) {
         self.note = Some(note.into());
     }
+}
 
-    fn line(&self) -> String {
-        let status = self.status.map_or("499".to_owned(), |s| s.as_u16().to_string());
-        let target = self.target.as_deref().unwrap_or("-");
-        let first = self.first_token.map_or("-".to_owned(), |d| format!("{}ms", d.as_millis()));
-        let tokens = self.usage.map_or("-".to_owned(), |u| format!("{}+{}={}", u.prompt, u.completion, u.total));
-        let note = self.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
-        format!(
-            "{} {} {} → {target} attempts={} status={status} first={first} total={}ms tokens={tokens}{note}",
-            self.id,
-            self.path,
-            self.model,
-            self.attempts,
-            self.since.elapsed().as_millis(),
-        )
+impl fmt::Display for AccessLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, model) =
+            (self.upstream_id.as_deref().unwrap_or(self.id.as_str()), self.model.as_deref().unwrap_or("-"));
+        write!(f, "{id} {} {model} → ", self.path)?;
+        match &self.target {
+            Some(endpoint) => write!(f, "{}", endpoint.api)?,
+            None => f.write_str("-")?,
+        }
+        if let Some(own) = self.target.as_ref().and_then(|endpoint| endpoint.own_name(model)) {
+            write!(f, " ({own})")?;
+        }
+        write!(f, " attempts={} status={}", self.attempts, self.status.map_or(499, |status| status.as_u16()))?;
+        match self.first_token {
+            Some(first) => write!(f, " first={}ms", first.as_millis())?,
+            None => f.write_str(" first=-")?,
+        }
+        write!(f, " total={}ms", self.since.elapsed().as_millis())?;
+        match self.usage {
+            Some(Usage { prompt, completion, total, .. }) => write!(f, " tokens={prompt}+{completion}={total}")?,
+            None => f.write_str(" tokens=-")?,
+        }
+        self.note.iter().try_for_each(|note| write!(f, " ({note})"))
     }
 }
 
@@ -99,6 +111,6 @@ impl Drop for AccessLog {
             // The client's mistake, a limit, or a client that left before it was answered.
             Some(_) | None => log::Level::Warn,
         };
-        log::log!(target: "request", level, "{}", self.line());
+        log::log!(target: "request", level, "{self}");
     }
 }

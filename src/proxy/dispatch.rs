@@ -63,7 +63,7 @@ pub async fn dispatch(pool: &Pool, request: ClientRequest, effort: Effort, mut l
                 return told(rate, fail(last, Some(refused), tried.len(), log));
             }
         };
-        log.attempt(&permit.endpoint, &request.profile.model);
+        log.attempt(&permit.endpoint);
         match attempt(&pool.clients, &permit, &request).await {
             Ok(answer) => return told(rate, Ok(body::relay(answer, permit, request.body_len(), log))),
             Err(failed) => {

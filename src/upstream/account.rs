@@ -12,6 +12,7 @@
 
 use super::bounds::Bounds;
 use super::daily::Daily;
+use super::pace::Pace;
 use super::window::{SlidingLog, Span};
 use crate::config::Reset;
 use crate::persistence::CountRecord;
@@ -47,6 +48,7 @@ pub(super) struct Account {
     /// Units that the store was asked for: on its disk, perhaps, and not ours yet.
     pub(super) reserving: u64,
     pub(super) elsewhere: Elsewhere,
+    pace: Pace,
 }
 
 impl Account {
@@ -62,6 +64,7 @@ impl Account {
             granted: 0,
             reserving: 0,
             elsewhere: Elsewhere::default(),
+            pace: Pace::default(),
         }
     }
 
@@ -149,6 +152,7 @@ impl Account {
     /// Calls in units that were opened, by [`Account::take`], and not used.
     pub(super) fn call_in(&mut self, units: u64) {
         self.give_back(units);
+        self.pace.taken = self.pace.taken.wrapping_sub(units);
         if self.tightest().is_some() {
             self.granted = self.granted.saturating_add(units);
         }
@@ -158,6 +162,7 @@ impl Account {
     pub(super) fn take(&mut self, amount: u64) {
         self.out = self.out.saturating_add(amount);
         self.granted = self.granted.saturating_sub(amount);
+        self.pace.taken = self.pace.taken.wrapping_add(amount);
     }
 
     /// Gives back what was set aside and not spent.
@@ -196,17 +201,18 @@ impl Account {
         }
     }
 
-    /// How many units are drawn from the store at a time: a fiftieth of the tightest bound, since a crash loses as many;
-    /// `None` where nothing is bounded, and so nothing need be on disk before it is used.
-    fn block(&self) -> Option<u64> {
-        Some((self.tightest()? / 50).clamp(1, self.bounds.most))
+    /// How many units are drawn from the store at a time: a fiftieth of the tightest bound, since a crash loses as many, and
+    /// no more than are used in a moment; `None` where nothing is bounded, and so nothing need be on disk before it is used.
+    fn block(&mut self, now: Now) -> Option<u64> {
+        let most = self.bounds.most.max(self.pace.recent(now.mono));
+        Some((self.tightest()? / 50).clamp(1, most))
     }
 
     /// How many units the store is to be asked for: as many as are `needed`, and as many as all that wait need if there is
     /// room for them, or what makes a block again when half of it is used, so that requests rarely wait for it. (A block of
     /// one is not asked for ahead: of a small limit every unit counts, and a crash would cost it.)
     pub(super) fn wants(&mut self, needed: Option<(u64, u64)>, now: Now) -> u64 {
-        let Some(block) = self.block() else { return 0 };
+        let Some(block) = self.block(now) else { return 0 };
         let wanted = match needed {
             Some((needed, all)) => {
                 let left = self.headroom(now).map_or(0, |room| room.remaining);

@@ -23,6 +23,7 @@ mod latency;
 mod lease;
 mod ledger;
 mod messages;
+mod pace;
 mod permit;
 mod quota;
 mod state;
