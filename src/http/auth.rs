@@ -41,8 +41,8 @@ fn check(request: &HttpRequest, keys: &[ApiKey]) -> Result<(), ApiError> {
 }
 
 /// This thread's share of the application.
-pub(super) fn worker(request: &HttpRequest) -> Result<Worker, ApiError> {
-    request.app_data::<Worker>().cloned().ok_or(ApiError::Internal)
+pub(super) fn worker(request: &HttpRequest) -> Result<&Worker, ApiError> {
+    request.app_data::<Worker>().ok_or(ApiError::Internal)
 }
 
 /// The id that this request goes by.

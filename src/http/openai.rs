@@ -34,7 +34,7 @@ pub(super) async fn forward(
 async fn read(operation: Operation, request: &HttpRequest, payload: web::Payload) -> Result<ClientRequest, ApiError> {
     let limit = worker(request)?.config().server.body_limit;
     let body = read_body(payload, limit).await?;
-    ClientRequest::parse(operation, request.headers().clone(), body)
+    ClientRequest::parse(operation, request.headers(), body)
         .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })
 }
 

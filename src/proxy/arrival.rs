@@ -192,7 +192,7 @@ impl Permit {
             usage: None,
             outcome: Outcome::Completed,
             first_token: self.elapsed(),
-            closed_for: learn::closed_for(&headers::rate_limits(upstream), Now::read().wall),
+            closed_for: learn::closed_for(&headers::rate_limits(upstream), || Now::read().wall),
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn status(status: u16, headers: &HeaderMap, now: Now) -> Failure {
 pub(super) fn learn(failure: &mut Failure, headers: &HeaderMap, body: &[u8], now: Now) {
     let (limit, told) = learn::limit_in(body);
     failure.limit = limit;
-    let closed = learn::closed_for(&headers::rate_limits(headers), now.wall);
+    let closed = learn::closed_for(&headers::rate_limits(headers), || now.wall);
     failure.retry_after = failure.retry_after.or(closed).or(told);
 }
 

@@ -114,8 +114,7 @@ impl DiscoveryActor {
 async fn fetch(clients: &Clients, endpoint: &Endpoint) -> Result<ModelNames, String> {
     let request = clients
         .get(endpoint)
-        .get(endpoint.models_url())
-        .insert_header((header::AUTHORIZATION, format!("Bearer {}", endpoint.key.expose())))
+        .fetch(&endpoint.models_url())
         .insert_header((header::ACCEPT, "application/json"))
         .insert_header((header::ACCEPT_ENCODING, "identity"));
     let mut response = request.send().await.map_err(|e| e.to_string())?;

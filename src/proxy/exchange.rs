@@ -112,8 +112,7 @@ pub(super) async fn attempt(clients: &Clients, permit: &Permit, request: &Client
     let first = if request.stream { deadline.min(started + timeouts.first_token) } else { deadline };
 
     let body = request.body_for(endpoint.own_name(&request.profile.model), permit.ask_usage);
-    let outgoing = clients.get(endpoint).post(endpoint.url(operation));
-    let outgoing = headers::upward(outgoing, &request.headers, &endpoint.key);
+    let outgoing = headers::upward(clients.get(endpoint).post(operation), &request.headers);
     let wire = Wire::new(permit.stamp.clone());
     let mut response = timeout_at(first, wire.watch(outgoing.send_body(body)))
         .await

@@ -7,57 +7,71 @@ use crate::config::ApiKey;
 use crate::types::RateLimit;
 
 /// What of a client's headers goes upstream: all else is about its connection to us, its account, or itself.
-const UPWARD: [&str; 4] = ["accept", "openai-beta", "user-agent", "x-client-request-id"];
+static UPWARD: [HeaderName; 4] = [
+    header::ACCEPT,
+    HeaderName::from_static("openai-beta"),
+    header::USER_AGENT,
+    HeaderName::from_static("x-client-request-id"),
+];
+
+/// A header, on its way.
+pub(super) type Header = (HeaderName, HeaderValue);
+
+const LIMIT_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
+const REMAINING_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
+const RESET_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
 
 /// What of an upstream's headers does not come down: it is about the connection, about the account whose key was used,
 /// or meant for a browser that visits the upstream.
-const NOT_DOWNWARD: [&str; 18] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "content-length",
-    "date",
-    "server",
-    "set-cookie",
-    "www-authenticate",
-    "authorization",
-    "openai-organization",
-    "openai-project",
-    "alt-svc",
-    "strict-transport-security",
-];
+fn stays_up(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "content-length"
+            | "date"
+            | "server"
+            | "set-cookie"
+            | "www-authenticate"
+            | "authorization"
+            | "openai-organization"
+            | "openai-project"
+            | "alt-svc"
+            | "strict-transport-security"
+    ) || name.starts_with("access-control-")
+}
+
+/// Of a client's headers, those that go upstream.
+pub(super) fn to_pass_up(client: &HeaderMap) -> Vec<Header> {
+    UPWARD.iter().filter_map(|name| Some((name.clone(), client.get(name)?.clone()))).collect()
+}
 
 /// Puts the headers of an attempt onto its request.
-pub(super) fn upward(mut outgoing: Outgoing, client: &HeaderMap, key: &ApiKey) -> Outgoing {
-    for name in UPWARD {
-        if let Some(value) = client.get(name) {
-            outgoing = outgoing.insert_header((HeaderName::from_static(name), value.clone()));
-        }
-    }
-    outgoing
+pub(super) fn upward(outgoing: Outgoing, client: &[Header]) -> Outgoing {
+    client
+        .iter()
+        .fold(outgoing, |outgoing, header| outgoing.insert_header(header.clone()))
         // Whatever the client called it (curl: a form), it was read as JSON.
-        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
         // A compressed stream could be neither counted nor passed on event by event.
-        .insert_header((header::ACCEPT_ENCODING, "identity"))
-        .insert_header((header::AUTHORIZATION, format!("Bearer {}", key.expose())))
+        .insert_header((header::ACCEPT_ENCODING, HeaderValue::from_static("identity")))
 }
 
 /// The headers of an upstream's answer that the client may see. `key` is scrubbed: some upstreams echo it.
 pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     let connection = upstream.get(header::CONNECTION).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let hop_by_hop = |name: &str| connection.split(',').any(|named| named.trim().eq_ignore_ascii_case(name));
-    let holds_key = |value: &HeaderValue| memchr::memmem::find(value.as_bytes(), key.expose().as_bytes()).is_some();
+    let key = memchr::memmem::Finder::new(key.expose());
+    let holds_key = |value: &HeaderValue| value.len() >= key.needle().len() && key.find(value.as_bytes()).is_some();
     let mut passed = HeaderMap::new();
     for (name, value) in upstream {
-        let denied = NOT_DOWNWARD.contains(&name.as_str())
-            || name.as_str().starts_with("access-control-")
-            || hop_by_hop(name.as_str());
-        if !denied && !holds_key(value) {
+        if !stays_up(name.as_str()) && !hop_by_hop(name.as_str()) && !holds_key(value) {
             passed.append(name.clone(), value.clone());
         }
     }
@@ -72,15 +86,10 @@ pub(super) fn tell_rate(headers: &mut HeaderMap, rate: Option<RateLimit>) {
     for name in &theirs {
         headers.remove(name);
     }
-    let told = [
-        ("x-ratelimit-limit-requests", rate.limit.to_string()),
-        ("x-ratelimit-remaining-requests", rate.remaining.to_string()),
-        ("x-ratelimit-reset-requests", rate.reset().to_string()),
-    ];
-    for (name, value) in told {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
+    headers.insert(LIMIT_REQUESTS, HeaderValue::from(rate.limit));
+    headers.insert(REMAINING_REQUESTS, HeaderValue::from(rate.remaining));
+    if let Ok(reset) = HeaderValue::try_from(rate.reset().to_string()) {
+        headers.insert(RESET_REQUESTS, reset);
     }
 }
 

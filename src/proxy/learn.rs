@@ -16,7 +16,7 @@ const EMPTY_WORDS: [&str; 2] =
     ["insufficient_quota", "exceeded your current quota, please check your plan and billing"];
 
 /// How long the headers `x-ratelimit-remaining…: 0` close the upstream: until the matching `x-ratelimit-reset…`.
-pub(super) fn closed_for(headers: &[(&str, &str)], now_ms: i64) -> Option<Duration> {
+pub(super) fn closed_for(headers: &[(&str, &str)], now_ms: impl Fn() -> i64) -> Option<Duration> {
     let of = |prefix: &'static str| {
         headers.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, *value)))
     };
@@ -24,7 +24,7 @@ pub(super) fn closed_for(headers: &[(&str, &str)], now_ms: i64) -> Option<Durati
     of("x-ratelimit-remaining")
         .filter(|(_, value)| spent(value))
         .filter_map(|(kind, _)| of("x-ratelimit-reset").find(|(other, _)| *other == kind))
-        .filter_map(|(_, value)| reset(value, now_ms))
+        .filter_map(|(_, value)| reset(value, now_ms()))
         .max()
 }
 
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn closed(headers: &[(&str, &str)]) -> Option<u128> {
-        closed_for(headers, 1_700_000_000_000).map(|d| d.as_millis())
+        closed_for(headers, || 1_700_000_000_000).map(|d| d.as_millis())
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::demand::demand;
+use super::headers::{Header, to_pass_up};
 use crate::types::{Operation, Profile};
 
 /// A request of a client, understood as far as routing needs it.
@@ -21,8 +22,8 @@ pub struct ClientRequest {
     pub profile: Profile,
     /// Does it want its answer as a stream of events?
     pub stream: bool,
-    /// The headers it came with.
-    pub headers: HeaderMap,
+    /// Its headers that go upstream.
+    pub(super) headers: Vec<Header>,
     body: Bytes,
     model_at: Range<usize>,
     usage: UsageWish,
@@ -83,7 +84,7 @@ impl ClientRequest {
     ///
     /// # Errors
     /// When it is not a JSON object, or has no model's name.
-    pub fn parse(operation: Operation, headers: HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
+    pub fn parse(operation: Operation, headers: &HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
         let invalid = |message: String, param| InvalidRequest { message, param };
         let text = std::str::from_utf8(&body).map_err(|_| invalid("the body is not UTF-8".into(), None))?;
         // A list would be taken for a struct by its order.
@@ -106,7 +107,7 @@ impl ClientRequest {
         let bounds = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
         let demand = demand(operation, text, bounds, peek.n.get());
         let profile = Profile { model: Arc::from(model), operation, demand };
-        Ok(ClientRequest { profile, stream, headers, model_at, usage, body })
+        Ok(ClientRequest { profile, stream, headers: to_pass_up(headers), model_at, usage, body })
     }
 
     /// Would the proxy have to ask for this stream's usage, as the client did not?
@@ -187,7 +188,7 @@ mod tests {
 
     fn parse(body: &str) -> Result<ClientRequest, InvalidRequest> {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        ClientRequest::parse(Operation::ChatCompletions, HeaderMap::new(), body)
+        ClientRequest::parse(Operation::ChatCompletions, &HeaderMap::new(), body)
     }
 
     fn sent(body: &str, own_model: Option<&str>) -> String {
@@ -198,7 +199,7 @@ mod tests {
     #[test]
     fn a_body_that_need_not_change_is_the_clients_own() {
         let body = Bytes::from_static(br#" {"model" : "m", "stream": false, "x": 1.0e5} "#);
-        let request = ClientRequest::parse(Operation::ChatCompletions, HeaderMap::new(), body.clone()).expect("valid");
+        let request = ClientRequest::parse(Operation::ChatCompletions, &HeaderMap::new(), body.clone()).expect("valid");
         let same = request.body_for(None, true);
         assert_eq!((same.as_ptr(), same.len()), (body.as_ptr(), body.len()));
     }

@@ -24,7 +24,12 @@ impl Now {
             Ok(since) => millis(since) as i64,
             Err(before) => -(millis(before.duration()) as i64),
         };
-        Now { mono: FIRST_MONO + millis(origin().elapsed()), wall }
+        Now { mono: Now::read_mono(), wall }
+    }
+
+    /// Reads the monotonic clock alone, as [`Now::mono`].
+    pub fn read_mono() -> u64 {
+        FIRST_MONO + millis(origin().elapsed())
     }
 
     /// The moment `mono` ms of the monotonic clock, as wall time.

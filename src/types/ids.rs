@@ -92,7 +92,13 @@ pub struct RequestId(Arc<str>);
 impl RequestId {
     /// A fresh id: 96 random bits, so that ids of many replicas don't meet.
     pub fn generate() -> Self {
-        RequestId(Arc::from(format!("req_{:016x}{:08x}", rand::random::<u64>(), rand::random::<u32>())))
+        let random: [u8; 12] = rand::random();
+        let hex = random.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let digits = hex.filter_map(|digit| char::from_digit(u32::from(digit), 16));
+        let mut id = String::with_capacity(28);
+        id.push_str("req_");
+        id.extend(digits);
+        RequestId(Arc::from(id))
     }
 
     /// The id as it is sent and logged.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -53,7 +54,7 @@ impl Wire {
 
     /// Says whether the request may still be written.
     fn writing(&self, reused: bool) -> bool {
-        let now = Now::read().mono;
+        let now = Now::read_mono();
         self.facts.reused.set(reused);
         self.facts.last_write.set(now);
         self.stamp.begin(now)
@@ -159,8 +160,8 @@ impl UpstreamIo {
     /// Gathers a response's head and makes it ready for awc. `Ready` when there is something for awc to read.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(mut head) = self.head.take() {
-            let mut space = [0; 4_096];
-            let mut buf = ReadBuf::new(&mut space);
+            let mut space = [MaybeUninit::uninit(); 4_096];
+            let mut buf = ReadBuf::uninit(&mut space);
             let read = delegate!(self, poll_read, cx, &mut buf);
             head.extend_from_slice(buf.filled());
             self.after_read(buf.filled().len());

@@ -11,12 +11,15 @@ mod io;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::Duration;
 
-use awc::Client;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use awc::http::Uri;
+use awc::{Client, ClientRequest};
 
 pub(super) use self::io::Wire;
-use crate::types::ApiId;
+use crate::types::{ApiId, Operation};
 use crate::upstream::Endpoint;
 
 /// How long an idle connection is kept: less than upstreams keep theirs (uvicorn: 5 s), so that few are found stale.
@@ -26,19 +29,28 @@ const KEEP_ALIVE: Duration = Duration::from_secs(4);
 /// upstream would starve the others of a shared one.
 #[derive(Default)]
 pub struct Clients {
-    by_api: RefCell<HashMap<ApiId, (u64, Client)>>,
+    by_api: RefCell<HashMap<ApiId, Rc<Reach>>>,
+}
+
+/// How one upstream is reached from this thread: what is the same for every request to it, made once.
+pub(super) struct Reach {
+    serial: u64,
+    client: Client,
+    authorization: Option<HeaderValue>,
+    /// By operation, in the order of [`Operation::ALL`].
+    uris: [Uri; Operation::ALL.len()],
 }
 
 impl Clients {
-    /// The client for this endpoint; a new one, without connections, if the endpoint is new.
-    pub(super) fn get(&self, endpoint: &Endpoint) -> Client {
+    /// The reach of this endpoint; a new one, without connections, if the endpoint is new.
+    pub(super) fn get(&self, endpoint: &Endpoint) -> Rc<Reach> {
         let mut by_api = self.by_api.borrow_mut();
         match by_api.get(&endpoint.api) {
-            Some((serial, client)) if *serial == endpoint.serial => client.clone(),
+            Some(reach) if reach.serial == endpoint.serial => reach.clone(),
             Some(_) | None => {
-                let client = connect(endpoint);
-                by_api.insert(endpoint.api.clone(), (endpoint.serial, client.clone()));
-                client
+                let reach = Rc::new(Reach::new(endpoint));
+                by_api.insert(endpoint.api.clone(), reach.clone());
+                reach
             }
         }
     }
@@ -46,6 +58,38 @@ impl Clients {
     /// Closes every idle connection of this upstream, for they can't be trusted any more.
     pub(super) fn forget(&self, endpoint: &Endpoint) {
         self.by_api.borrow_mut().remove(&endpoint.api);
+    }
+}
+
+impl Reach {
+    fn new(endpoint: &Endpoint) -> Reach {
+        let mut authorization = HeaderValue::try_from(format!("Bearer {}", endpoint.key.expose())).ok();
+        authorization.iter_mut().for_each(|value| value.set_sensitive(true));
+        Reach {
+            serial: endpoint.serial,
+            client: connect(endpoint),
+            authorization,
+            // A configured URL is valid; of another the client says so when it is asked for.
+            uris: Operation::ALL.map(|operation| Uri::try_from(endpoint.url(operation)).unwrap_or_default()),
+        }
+    }
+
+    /// A request for an operation, with the account's key.
+    pub(super) fn post(&self, operation: Operation) -> ClientRequest {
+        let uri = self.uris.get(operation as usize).cloned().unwrap_or_default();
+        self.with_key(self.client.post(uri))
+    }
+
+    /// A request for something else, with the account's key.
+    pub(super) fn fetch(&self, url: &str) -> ClientRequest {
+        self.with_key(self.client.get(url))
+    }
+
+    fn with_key(&self, request: ClientRequest) -> ClientRequest {
+        match &self.authorization {
+            Some(authorization) => request.insert_header((AUTHORIZATION, authorization.clone())),
+            None => request,
+        }
     }
 }
 
