@@ -1,9 +1,11 @@
 //! The command line: one file a command.
 
+mod bench;
 mod check;
 mod demo;
 mod describe;
 mod explain;
+mod folder;
 mod log_writer;
 mod logging;
 mod schema;
@@ -40,6 +42,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Print the JSON Schema of the configuration.
     Schema,
+    /// Measure what this program costs, beside other servers if you like.
+    Bench(bench::BenchArgs),
 }
 
 /// Where the configuration is, and what is said instead of it.
@@ -114,6 +118,7 @@ pub fn run() -> ExitCode {
         Some(Command::Explain(args)) => explain::explain(args),
         Some(Command::Demo(args)) => demo::demo(&args),
         Some(Command::Schema) => schema::schema(),
+        Some(Command::Bench(args)) => bench::bench(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

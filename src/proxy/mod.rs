@@ -43,3 +43,4 @@ pub use discovery::{DiscoveryActor, FirstRound};
 pub use dispatch::{Effort, Pool, dispatch};
 pub use request::{ClientRequest, InvalidRequest};
 pub use transport::Clients;
+pub(crate) use transport::Framing;

@@ -3,11 +3,11 @@
 mod upstream;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 
+use super::folder::Folder;
 use super::{CliError, serve};
 use crate::app::Data;
 use crate::config::{Overrides, Source, load};
@@ -23,7 +23,7 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
-    let folder = Folder::create()?;
+    let folder = Folder::create("demo")?;
     actix_web::rt::System::new().block_on(async {
         let steady = upstream::start(upstream::Temper::Steady)?;
         let moody = upstream::start(upstream::Temper::Moody)?;
@@ -66,22 +66,4 @@ fn hint(port: u16) -> io::Result<()> {
         "      -d '{{\"model\": \"{chat}\", \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello!\"}}]}}'\n"
     )?;
     out.flush()
-}
-
-/// A folder for the demo's configuration and data; gone with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn create() -> io::Result<Folder> {
-        let path = std::env::temp_dir().join(format!("api-together-demo-{}", std::process::id()));
-        std::fs::create_dir_all::<&Path>(&path)?;
-        Ok(Folder(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What can't be removed is left to the system's own cleaning of its temporary folder.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

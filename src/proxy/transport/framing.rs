@@ -5,7 +5,7 @@
 
 /// How a response's body is delimited, and how far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// Nothing is outstanding.
     Complete,
     /// So many bytes are.
@@ -18,7 +18,7 @@ pub(super) enum Framing {
 
 /// A place in a chunked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Chunk {
+pub(crate) enum Chunk {
     /// In the line with a size, which so far is this.
     Size(u64),
     /// Behind the size in that line.
@@ -33,7 +33,7 @@ pub(super) enum Chunk {
 
 impl Framing {
     /// The framing that a head announces.
-    pub(super) fn of(head: &[u8]) -> Framing {
+    pub(crate) fn of(head: &[u8]) -> Framing {
         let status = head.get(9..12).unwrap_or_default();
         if status.starts_with(b"1") || status == b"204" || status == b"304" {
             return Framing::Complete;
@@ -59,7 +59,7 @@ impl Framing {
     }
 
     /// Would an end of the connection now cut the body?
-    pub(super) fn is_open(self) -> bool {
+    pub(crate) fn is_open(self) -> bool {
         match self {
             Framing::Complete | Framing::UntilClose => false,
             Framing::Length(_) | Framing::Chunked(_) => true,
@@ -67,7 +67,7 @@ impl Framing {
     }
 
     /// Follows `bytes` of the body.
-    pub(super) fn advance(&mut self, mut bytes: &[u8]) {
+    pub(crate) fn advance(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let taken = match self {
                 Framing::Complete | Framing::UntilClose => return,

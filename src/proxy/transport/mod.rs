@@ -18,6 +18,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use awc::http::Uri;
 use awc::{Client, ClientRequest};
 
+pub(crate) use self::framing::Framing;
 pub(super) use self::io::Wire;
 use crate::types::{ApiId, Operation};
 use crate::upstream::Endpoint;

@@ -1,0 +1,194 @@
+//! The loads: as fast as it goes, at a constant rate, and many streams at once.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use memchr::memmem;
+
+use super::client::{Connection, Go};
+use super::mock::{self, SENT_AT, spawn};
+use super::target::Target;
+
+/// How long a load runs before anything of it is counted: connections are opened, caches warm.
+const WARM_UP: Duration = Duration::from_millis(500);
+
+/// What a load did while it was counted.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// Requests, or events of streams.
+    pub(super) count: u64,
+    /// Of the requests, those that were not answered with a 200.
+    pub(super) failed: u64,
+    pub(super) seconds: f64,
+    /// CPU time of the target, if it is on this machine.
+    pub(super) cpu: Option<Duration>,
+    /// Resident memory of the target at the end, in bytes.
+    pub(super) memory: Option<u64>,
+    /// Micros: of a request, from when it was due to its answer; of an event, from its sending to its coming.
+    pub(super) times: Vec<u64>,
+}
+
+/// What the threads of a load share.
+#[derive(Default)]
+struct Shared {
+    count: AtomicU64,
+    failed: AtomicU64,
+    counting: AtomicBool,
+    over: AtomicBool,
+    times: Mutex<Vec<u64>>,
+}
+
+impl Shared {
+    fn goes_on(&self) -> bool {
+        !self.over.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, mut times: Vec<u64>) {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).append(&mut times);
+    }
+
+    fn note(&self, answered: &io::Result<u16>) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if !matches!(answered, Ok(200)) {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Counts what happens in `time`, and then ends the load.
+fn count(target: &Target, shared: &Shared, threads: Vec<JoinHandle<()>>, time: Duration) -> Done {
+    thread::sleep(WARM_UP);
+    let before = (shared.count.load(Ordering::Relaxed), shared.failed.load(Ordering::Relaxed), target.cpu());
+    shared.counting.store(true, Ordering::Relaxed);
+    let started = Instant::now();
+    thread::sleep(time);
+    let seconds = started.elapsed().as_secs_f64();
+    let cpu = target.cpu().zip(before.2).map(|(after, before)| after.saturating_sub(before));
+    let count = shared.count.load(Ordering::Relaxed) - before.0;
+    let failed = shared.failed.load(Ordering::Relaxed) - before.1;
+    let memory = target.memory();
+    shared.counting.store(false, Ordering::Relaxed);
+    shared.over.store(true, Ordering::Relaxed);
+    for thread in threads {
+        // One that panicked has said so.
+        let _ = thread.join();
+    }
+    let times = std::mem::take(&mut *shared.times.lock().unwrap_or_else(PoisonError::into_inner));
+    Done { count, failed, seconds, cpu, memory, times }
+}
+
+/// So many connections, each of which sends its next request when it has its answer.
+pub(super) fn as_fast_as_it_goes(target: &Target, body: &str, connections: usize, time: Duration) -> io::Result<Done> {
+    let shared = Arc::new(Shared::default());
+    let request: Arc<[u8]> = target.request(body).into();
+    let mut threads = Vec::new();
+    for _ in 0..connections {
+        let (shared, request, address) = (shared.clone(), request.clone(), target.address);
+        threads.push(spawn(move || {
+            let mut connection = Connection::open(address);
+            while shared.goes_on() {
+                let answered = ask(&mut connection, &request, |_| Go::On);
+                if answered.is_err() {
+                    connection = Connection::open(address);
+                }
+                shared.note(&answered);
+            }
+        })?);
+    }
+    Ok(count(target, &shared, threads, time))
+}
+
+fn ask(connection: &mut io::Result<Connection>, request: &[u8], each: impl FnMut(&[u8]) -> Go) -> io::Result<u16> {
+    match connection {
+        Ok(connection) => connection.ask(request, each),
+        Err(error) => {
+            // A server that refuses connections is not to be asked a million times a second.
+            thread::sleep(Duration::from_millis(10));
+            Err(error.kind().into())
+        }
+    }
+}
+
+/// So many requests a second, each at its time, whether the others are answered or not. One whose connection still waits for
+/// an earlier answer is late, which counts: its time runs from when it was due.
+pub(super) fn at_a_rate(target: &Target, body: &str, rate: u32, time: Duration) -> io::Result<Done> {
+    /// Enough that none of them has to wait, unless the server is stuck.
+    const CONNECTIONS: u32 = 16;
+    let shared = Arc::new(Shared::default());
+    let request: Arc<[u8]> = target.request(body).into();
+    let gap = Duration::from_secs(1) / rate.max(1);
+    let start = Instant::now();
+    let mut threads = Vec::new();
+    for nth in 0..CONNECTIONS {
+        let (shared, request, address) = (shared.clone(), request.clone(), target.address);
+        threads.push(spawn(move || {
+            let mut connection = Connection::open(address);
+            let (mut due, mut times) = (start + gap * nth, Vec::new());
+            while shared.goes_on() {
+                let free = Instant::now();
+                thread::sleep(due.saturating_duration_since(free));
+                // If it was free in time, a timer that is late is our own fault, not the server's.
+                let since = if free < due { Instant::now() } else { due };
+                let answered = ask(&mut connection, &request, |_| Go::On);
+                if answered.is_err() {
+                    connection = Connection::open(address);
+                }
+                if shared.counting.load(Ordering::Relaxed) {
+                    times.push(u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX));
+                }
+                shared.note(&answered);
+                due += gap * CONNECTIONS;
+            }
+            shared.add(times);
+        })?);
+    }
+    Ok(count(target, &shared, threads, time))
+}
+
+/// So many streams at once, of an event every `gap` each; when one ends, the next begins. What is counted are events.
+pub(super) fn streams(target: &Target, many: usize, gap: Duration, time: Duration) -> io::Result<Done> {
+    /// As long as an answer may be.
+    const EVENTS: u32 = 100;
+    let shared = Arc::new(Shared::default());
+    let body = super::stream_body(EVENTS, gap);
+    let request: Arc<[u8]> = target.request(&body).into();
+    let mut threads = Vec::new();
+    for nth in 0..many {
+        let (shared, request, address) = (shared.clone(), request.clone(), target.address);
+        // Not all at the same time: users don't.
+        let begin = WARM_UP.mul_f64(nth as f64 / many as f64 / 2.0);
+        threads.push(spawn(move || {
+            thread::sleep(begin);
+            let mut times = Vec::new();
+            while shared.goes_on() {
+                let mut connection = Connection::open(address);
+                let answered = ask(&mut connection, &request, |piece| {
+                    for sent in sent_at(piece) {
+                        shared.count.fetch_add(1, Ordering::Relaxed);
+                        if shared.counting.load(Ordering::Relaxed) {
+                            times.push(mock::micros().saturating_sub(sent));
+                        }
+                    }
+                    if shared.goes_on() { Go::On } else { Go::Stop }
+                });
+                if !matches!(answered, Ok(200)) {
+                    shared.failed.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            shared.add(times);
+        })?);
+    }
+    Ok(count(target, &shared, threads, time))
+}
+
+/// The times of sending that stand in a piece of a stream.
+fn sent_at(piece: &[u8]) -> impl Iterator<Item = u64> {
+    memmem::find_iter(piece, SENT_AT.as_bytes()).filter_map(|at| {
+        let text = piece.get(at + SENT_AT.len()..)?;
+        let digits = text.get(..memchr::memchr(b'@', text)?)?;
+        std::str::from_utf8(digits).ok()?.parse().ok()
+    })
+}

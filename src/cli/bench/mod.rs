@@ -1,0 +1,114 @@
+//! `api-together bench`: what this program costs, measured on this machine beside whatever else it is compared with.
+//!
+//! Every target is asked for the same, in turns, for several rounds, so that a machine that is shared with others is unfair
+//! to all of them alike. CPU time and memory are the operating system's figures for the processes that listen at a target.
+
+mod client;
+mod load;
+mod mock;
+mod process;
+mod report;
+mod scenario;
+mod target;
+
+use std::io;
+use std::time::Duration;
+
+use clap::Args;
+
+use self::report::Report;
+use self::scenario::Scenario;
+use self::target::Which;
+use super::CliError;
+use super::folder::Folder;
+
+#[derive(Debug, Args)]
+pub(super) struct BenchArgs {
+    /// What to measure: the URL of an API that runs already, as clients have it (http://127.0.0.1:3001/v1). Default: this
+    /// program, started with everything switched on.
+    #[arg(long, value_name = "URL", value_parser = Which::parse)]
+    target: Option<Which>,
+    /// What to measure beside it, in turns: the URL of another API, or `nginx` or `haproxy`, which are started if they are
+    /// installed. May be given several times.
+    #[arg(long, value_name = "URL|nginx|haproxy", value_parser = Which::parse)]
+    against: Vec<Which>,
+    /// The key to send to the URLs.
+    #[arg(long)]
+    key: Option<String>,
+    /// Where the mock upstream listens, on 127.0.0.1; 0 takes any free port. Let the servers behind the URLs forward the model
+    /// "bench" to it.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    upstream_port: u16,
+    /// What to measure; several are given with commas.
+    #[arg(long, value_delimiter = ',', default_values = Scenario::NAMES, value_parser = clap::builder::PossibleValuesParser::new(Scenario::NAMES))]
+    only: Vec<String>,
+    /// How often each target is measured.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: u16,
+    /// How long each measurement takes, in seconds.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Connections that send as fast as they are answered.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    connections: u16,
+    /// Requests a second when the added latency is measured.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+    /// Streams at the same time.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    streams: u16,
+    /// Streams at the same time, when there are very many.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    many_streams: u16,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl BenchArgs {
+    fn time(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds.clamp(0.1, 3_600.0))
+    }
+
+    /// All that is measured, the first of what it is compared with behind the target.
+    fn all(&self) -> Vec<Which> {
+        let target = self.target.clone().unwrap_or(Which::ThisProgram);
+        [Which::Direct, target].into_iter().chain(self.against.iter().cloned()).collect()
+    }
+}
+
+pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
+    let folder = Folder::create("bench")?;
+    let failed = |e: io::Error| CliError::Server(e.to_string());
+    let upstream = mock::start(args.upstream_port).map_err(failed)?;
+    let mut report = Report::new(args.rounds, args.time());
+    for scenario in Scenario::ALL.iter().filter(|scenario| args.only.iter().any(|name| name == scenario.name)) {
+        let measured = scenario.measure(args, upstream, &folder.0).map_err(failed)?;
+        if !args.json {
+            report::table(&mut io::stdout().lock(), &measured)?;
+        }
+        report.scenarios.push(measured);
+    }
+    if args.json {
+        report::json(&mut io::stdout().lock(), &report)?;
+    }
+    Ok(())
+}
+
+/// A chat of some 300 bytes, or of so many more as are `attached`.
+fn chat_body(attached: &str) -> String {
+    let talk = "You answer briefly. The user writes in English and wants to know what the weather is like today.";
+    format!(
+        r#"{{"model":"{}","messages":[{{"role":"system","content":"{talk}"}},{{"role":"user","content":"What is it like outside, and do I need a coat?{attached}"}}],"temperature":0.7,"max_tokens":200}}"#,
+        mock::MODEL
+    )
+}
+
+/// A chat whose answer is a stream of so many events.
+fn stream_body(events: u32, gap: Duration) -> String {
+    format!(
+        r#"{{"model":"{}","messages":[{{"role":"user","content":"Tell me a story."}}],"stream":true,"stream_options":{{"include_usage":true}},"max_tokens":{events},"user":"gap-ms-{}"}}"#,
+        mock::MODEL,
+        gap.as_millis()
+    )
+}

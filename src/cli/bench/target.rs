@@ -1,0 +1,249 @@
+//! What is measured: this program, a proxy that the bench starts, a server that runs already, or the mock itself.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use url::Url;
+
+use super::client::{Connection, Go};
+use super::mock;
+use super::process;
+
+/// How long a server may take until it answers.
+const UP_WITHIN: Duration = Duration::from_secs(10);
+
+/// The key that clients of this program send.
+const KEY: &str = "sk-bench-of-api-together";
+
+/// So many accounts the mock is entered as, with limits of every kind that are not reached.
+const ACCOUNTS: usize = 4;
+
+/// A server that can be measured.
+pub(super) struct Target {
+    pub(super) address: SocketAddr,
+    host: String,
+    /// Of the API, without the slash at its end.
+    path: String,
+    key: Option<String>,
+    /// Those that listen there.
+    processes: Vec<u32>,
+    _server: Option<Server>,
+}
+
+/// A server that the bench started; stopped with it.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub(super) enum Which {
+    /// The mock upstream itself, with nothing between.
+    Direct,
+    /// This program, with all that it does switched on.
+    ThisProgram,
+    /// nginx, as `proxy_pass`.
+    Nginx,
+    /// haproxy.
+    Haproxy,
+    /// A server that runs already.
+    At(Url),
+}
+
+impl Which {
+    /// As it stands on the command line.
+    pub(super) fn parse(text: &str) -> Result<Which, String> {
+        match text {
+            "nginx" => return Ok(Which::Nginx),
+            "haproxy" => return Ok(Which::Haproxy),
+            _ => {}
+        }
+        match Url::parse(text) {
+            Ok(url) if url.scheme() == "http" && url.host_str().is_some() => Ok(Which::At(url)),
+            Ok(_) => Err("only http:// can be measured: TLS would be measured with it".to_owned()),
+            Err(e) => Err(format!("neither a URL ({e}) nor nginx or haproxy")),
+        }
+    }
+
+    /// Can the bench start it?
+    pub(super) fn can_be_started(&self) -> bool {
+        match self {
+            Which::ThisProgram | Which::Nginx | Which::Haproxy => true,
+            Which::Direct | Which::At(_) => false,
+        }
+    }
+
+    /// What the table calls it.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Which::Direct => "direct".to_owned(),
+            Which::ThisProgram => "api-together".to_owned(),
+            Which::Nginx => "nginx".to_owned(),
+            Which::Haproxy => "haproxy".to_owned(),
+            Which::At(url) => url.to_string(),
+        }
+    }
+}
+
+impl Target {
+    /// Makes it ready: starts it, if it is to be started, and waits until it answers. Returns how long that took.
+    pub(super) fn start(
+        which: &Which,
+        key: Option<&str>,
+        upstream: SocketAddr,
+        folder: &Path,
+    ) -> io::Result<(Target, Duration)> {
+        let name = which.name();
+        let failed = |why: String| io::Error::other(format!("{name}: {why}"));
+        let (url, key) = match which {
+            Which::At(url) => (url.clone(), key),
+            Which::Direct => (at(upstream)?, None),
+            Which::ThisProgram => (at(free_port()?)?, Some(KEY)),
+            Which::Nginx | Which::Haproxy => (at(free_port()?)?, None),
+        };
+        let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
+        let address = (host.trim_matches(['[', ']']), port).to_socket_addrs()?.next();
+        let address = address.ok_or_else(|| failed("has no address".to_owned()))?;
+        let begun = Instant::now();
+        let folder = folder.join(format!("{name}-{port}"));
+        let server = command(which, address, upstream, &folder)?.map(|mut command| command.spawn()).transpose();
+        let server = server.map_err(|e| failed(format!("can't be started ({e}); is it installed?")))?.map(Server);
+        let path = url.path().trim_end_matches('/').to_owned();
+        let mut target = Target {
+            address,
+            host: format!("{host}:{port}"),
+            path,
+            key: key.map(str::to_owned),
+            processes: Vec::new(),
+            _server: server,
+        };
+        let up = target.wait_until_up(begun).map_err(|why| failed(format!("{why}\n{}", last_words(&folder))))?;
+        target.processes = process::listening_on(port);
+        Ok((target, up))
+    }
+
+    fn wait_until_up(&self, begun: Instant) -> Result<Duration, String> {
+        let request = self.request(&super::chat_body(""));
+        loop {
+            let answered = TcpStream::connect(self.address)
+                .and_then(|_| Connection::open(self.address))
+                .and_then(|mut connection| connection.ask(&request, |_| Go::On));
+            match answered {
+                Ok(200) => return Ok(begun.elapsed()),
+                _ if begun.elapsed() < UP_WITHIN => thread::sleep(Duration::from_millis(1)),
+                Ok(status) => {
+                    return Err(format!("answers a chat completion for the model \"{}\" with {status}", mock::MODEL));
+                }
+                Err(e) => return Err(format!("does not answer at {}: {e}", self.address)),
+            }
+        }
+    }
+
+    /// A request for a chat completion, as it goes over the wire.
+    pub(super) fn request(&self, body: &str) -> Vec<u8> {
+        let key = self.key.as_ref().map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
+        let (path, host, length) = (&self.path, &self.host, body.len());
+        let head = format!(
+            "POST {path}/chat/completions HTTP/1.1\r\nHost: {host}\r\n{key}Content-Type: application/json\r\n\
+             Accept: application/json\r\nUser-Agent: api-together-bench\r\nContent-Length: {length}\r\n\r\n"
+        );
+        [head.as_bytes(), body.as_bytes()].concat()
+    }
+
+    /// CPU time that it has used so far; unknown of the mock, which is in this process, and of other machines.
+    pub(super) fn cpu(&self) -> Option<Duration> {
+        self.processes().map(|ids| ids.iter().map(|id| process::cpu(*id)).sum())
+    }
+
+    /// Memory that it has now, in bytes.
+    pub(super) fn memory(&self) -> Option<u64> {
+        self.processes().map(|ids| ids.iter().map(|id| process::memory(*id)).sum())
+    }
+
+    fn processes(&self) -> Option<&[u32]> {
+        let own = self.processes.contains(&std::process::id());
+        (!own && !self.processes.is_empty()).then_some(&self.processes)
+    }
+}
+
+fn at(address: impl Into<SocketAddr>) -> io::Result<Url> {
+    Url::parse(&format!("http://{}/v1", address.into())).map_err(io::Error::other)
+}
+
+/// A port of the loopback interface that was free just now.
+fn free_port() -> io::Result<SocketAddr> {
+    TcpListener::bind(("127.0.0.1", 0))?.local_addr()
+}
+
+/// What a server that the bench started said last.
+fn last_words(folder: &Path) -> String {
+    let said = fs::read_to_string(folder.join("log")).unwrap_or_default();
+    said.get(said.len().saturating_sub(2_000)..).unwrap_or_default().to_owned()
+}
+
+/// How to start it there, if it is to be started.
+fn command(which: &Which, address: SocketAddr, upstream: SocketAddr, folder: &Path) -> io::Result<Option<Command>> {
+    let written = |name: &str, text: &str| -> io::Result<std::path::PathBuf> {
+        fs::create_dir_all(folder)?;
+        let path = folder.join(name);
+        fs::File::create(&path)?.write_all(text.as_bytes())?;
+        Ok(path)
+    };
+    let filled = |template: &str| {
+        let values = [
+            ("LISTEN", address.to_string()),
+            ("UPSTREAM", upstream.to_string()),
+            ("FOLDER", folder.display().to_string()),
+        ];
+        values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("@{name}@"), value))
+    };
+    let mut command = match which {
+        Which::Direct | Which::At(_) => return Ok(None),
+        Which::ThisProgram => {
+            let config = written("apis.json", &own_config(upstream))?;
+            let mut command = Command::new(std::env::current_exe()?);
+            command.arg("serve").arg("--config").arg(config).arg("--data").arg(folder.join("data"));
+            command.args(["--host", &address.ip().to_string(), "--port", &address.port().to_string()]);
+            command.env_remove("RUST_LOG").env("LOG_LEVEL", "info");
+            command
+        }
+        Which::Nginx => {
+            let mut command = Command::new("nginx");
+            command.arg("-p").arg(folder).arg("-c").arg(written("nginx.conf", &filled(include_str!("nginx.conf")))?);
+            command
+        }
+        Which::Haproxy => {
+            let mut command = Command::new("haproxy");
+            command.arg("-db").arg("-f").arg(written("haproxy.cfg", &filled(include_str!("haproxy.cfg")))?);
+            command
+        }
+    };
+    let log = fs::File::create(folder.join("log"))?;
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    Ok(Some(command))
+}
+
+/// This program as people run it: with a key, several accounts, limits of every kind, statistics and the log.
+fn own_config(upstream: SocketAddr) -> String {
+    /// The largest limit there is.
+    const MOST: u32 = u32::MAX;
+    let api = |nth: usize| {
+        json!({
+            "id": format!("account-{nth}"), "baseUrl": format!("http://{upstream}"), "apiKey": format!("sk-account-{nth}"),
+            "models": [mock::MODEL], "rpm": MOST, "rpd": MOST, "tpm": MOST, "tpd": MOST,
+        })
+    };
+    json!({ "server": { "apiKey": KEY }, "apis": (1..=ACCOUNTS).map(api).collect::<Vec<_>>() }).to_string()
+}

@@ -1,0 +1,23 @@
+//! A folder for what a command needs only while it runs.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Gone when it is dropped.
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Folder {
+    /// A folder of this process's own.
+    pub(super) fn create(purpose: &str) -> io::Result<Folder> {
+        let path = std::env::temp_dir().join(format!("api-together-{purpose}-{}", std::process::id()));
+        std::fs::create_dir_all(&path)?;
+        Ok(Folder(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What can't be removed is left to the system's own cleaning of its temporary folder.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
