@@ -4,6 +4,7 @@
 //! disk (group commit). What is asked of a shared store has a lane of its own: it waits for no disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
@@ -14,9 +15,16 @@ use super::{
 };
 use crate::types::{ApiId, QuotaId, TokenStats, Uptime};
 
+/// Between two commits that nobody waits for. A commit wakes every thread of the store: a load is to cost it twenty a second.
+const GATHER: Duration = Duration::from_millis(50);
+
 /// Owns the store.
 pub struct PersistenceActor {
     records: Lane<Job>,
+    /// To be committed with the next job, or when the pause is over.
+    unsaved: Vec<Change>,
+    /// A commit was made a moment ago.
+    pausing: bool,
     /// Grants units where quotas are shared; else the records do, by being on disk.
     loans: Option<Lane<Loan>>,
 }
@@ -48,7 +56,23 @@ impl PersistenceActor {
         let records = Lane::start(otherwise, move |jobs| commit(&*store, jobs));
         let otherwise = "once what is lent is used up, APIs with limits will be refused until it answers again";
         let loans = lender.map(|lender| Lane::start(otherwise, move |loans| lend(&*lender, loans)));
-        PersistenceActor { records, loans }
+        PersistenceActor { records, unsaved: Vec::new(), pausing: false, loans }
+    }
+
+    /// Puts a job, and before it whatever is unsaved: of one quota, what was said last is to stand.
+    fn put(&mut self, changes: Vec<Change>, reply: Reply) {
+        let mut all = std::mem::take(&mut self.unsaved);
+        all.extend(changes);
+        self.records.put(Job { changes: all, reply });
+    }
+
+    /// Commits what is unsaved, and what comes in the pause that follows after it.
+    fn save(&mut self, ctx: &mut Context<Self>) {
+        self.pausing = !self.unsaved.is_empty();
+        if self.pausing {
+            self.put(Vec::new(), Reply::Nobody);
+            ctx.run_later(GATHER, |actor, ctx| actor.save(ctx));
+        }
     }
 }
 
@@ -109,7 +133,7 @@ impl Handler<Restore> for PersistenceActor {
 
     fn handle(&mut self, Restore(id): Restore, _: &mut Self::Context) -> Self::Result {
         let (tell, told) = oneshot::channel();
-        self.records.put(Job { changes: Vec::new(), reply: Reply::Quota(id, tell) });
+        self.put(Vec::new(), Reply::Quota(id, tell));
         // A store that breaks while it is read keeps nothing that can be relied on.
         Box::pin(async { told.await.unwrap_or(Saved { record: None, lost: true }) })
     }
@@ -120,7 +144,7 @@ impl Handler<RestoreTokens> for PersistenceActor {
 
     fn handle(&mut self, RestoreTokens(api): RestoreTokens, _: &mut Self::Context) -> Self::Result {
         let (tell, told) = oneshot::channel();
-        self.records.put(Job { changes: Vec::new(), reply: Reply::Tokens(api, tell) });
+        self.put(Vec::new(), Reply::Tokens(api, tell));
         Box::pin(async { told.await.unwrap_or_default() })
     }
 }
@@ -134,7 +158,7 @@ impl Handler<Reserve> for PersistenceActor {
             Some(loans) => loans.put(Loan { ask: *ask, tell }),
             None => {
                 let reply = Reply::Granted(ask.wanted, tell);
-                self.records.put(Job { changes: vec![Change::Quota(ask.id, ask.record)], reply });
+                self.put(vec![Change::Quota(ask.id, ask.record)], reply);
             }
         }
         Box::pin(answer(told))
@@ -144,10 +168,18 @@ impl Handler<Reserve> for PersistenceActor {
 impl Handler<Save> for PersistenceActor {
     type Result = ();
 
-    fn handle(&mut self, Save { quotas, tokens }: Save, _: &mut Self::Context) {
+    fn handle(&mut self, Save { quotas, tokens }: Save, ctx: &mut Self::Context) {
         let tokens = tokens.into_iter().map(|(api, change)| Change::Tokens(api, change));
         let quotas = quotas.into_iter().map(|(id, record)| Change::Quota(id, record));
-        self.records.put(Job { changes: quotas.chain(tokens).collect(), reply: Reply::Nobody });
+        for change in quotas.chain(tokens) {
+            if let Change::Quota(id, _) = &change {
+                self.unsaved.retain(|older| !matches!(older, Change::Quota(of, _) if of == id));
+            }
+            self.unsaved.push(change);
+        }
+        if !self.pausing {
+            self.save(ctx);
+        }
     }
 }
 
@@ -156,7 +188,7 @@ impl Handler<Flush> for PersistenceActor {
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
         let (tell, told) = oneshot::channel();
-        self.records.put(Job { changes: Vec::new(), reply: Reply::Done(tell) });
+        self.put(Vec::new(), Reply::Done(tell));
         Box::pin(answer(told))
     }
 }

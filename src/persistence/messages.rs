@@ -21,8 +21,8 @@ pub struct RestoreTokens(pub ApiId);
 #[rtype(result = "Result<Grant, StoreError>")]
 pub struct Reserve(pub Box<Ask>);
 
-/// Keep this, soon. Sent by an UpstreamActor or for a quota, some ms after something changed; a lost one costs the statistics of that
-/// time, and no quota.
+/// Keep this, soon. Sent by an UpstreamActor or for a quota when something changed; a lost one costs the statistics of that time,
+/// and no quota.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Save {

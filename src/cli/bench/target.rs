@@ -196,8 +196,9 @@ fn last_words(folder: &Path) -> String {
 /// How to start it there, if it is to be started.
 fn command(which: &Which, address: SocketAddr, upstream: SocketAddr, folder: &Path) -> io::Result<Option<Command>> {
     let written = |name: &str, text: &str| -> io::Result<std::path::PathBuf> {
-        fs::create_dir_all(folder)?;
-        let path = folder.join(name);
+        // The configuration has a folder of its own: it is watched, and the others are written to.
+        fs::create_dir_all(folder.join("config"))?;
+        let path = folder.join("config").join(name);
         fs::File::create(&path)?.write_all(text.as_bytes())?;
         Ok(path)
     };
