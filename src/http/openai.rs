@@ -1,6 +1,8 @@
 //! The forwarded endpoints: reads the body, looks into it, hands it to the data path.
 
+use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use futures_util::StreamExt;
 
 use super::auth::{Id, worker};
 use super::request_id::LoggedElsewhere;
@@ -22,7 +24,8 @@ pub(super) async fn forward(
             let worker = worker(&request)?;
             let config = worker.config();
             let effort = Effort { max_attempts: config.retry.max_attempts };
-            Ok(dispatch(&worker.pool, asked, effort, log).await)
+            // Boxed, as in `dispatch`: three small futures cost less than one large one.
+            Ok(Box::pin(dispatch(&worker.pool, asked, effort, log)).await)
         }
         Err(error) => {
             log.status(error.status());
@@ -33,16 +36,40 @@ pub(super) async fn forward(
 
 async fn read(operation: Operation, request: &HttpRequest, payload: web::Payload) -> Result<ClientRequest, ApiError> {
     let limit = worker(request)?.config().server.body_limit;
-    let body = read_body(payload, limit).await?;
+    let body = read_body(request, payload, limit).await?;
     ClientRequest::parse(operation, request.headers(), body)
         .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })
 }
 
-/// The whole body of a request, of at most `limit` bytes.
-pub(super) async fn read_body(payload: web::Payload, limit: usize) -> Result<web::Bytes, ApiError> {
-    match payload.to_bytes_limited(limit).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(ApiError::BodyCut),
-        Err(_) => Err(ApiError::TooLarge { limit }),
+/// The whole body of a request, of at most `limit` bytes. One that comes in a single piece, as most do, is that piece: it is
+/// not copied; of others, each byte is copied once.
+pub(super) async fn read_body(
+    request: &HttpRequest,
+    mut payload: web::Payload,
+    limit: usize,
+) -> Result<web::Bytes, ApiError> {
+    let mut first = web::Bytes::new();
+    let mut gathered = web::BytesMut::new();
+    while let Some(piece) = payload.next().await {
+        let piece = piece.map_err(|_| ApiError::BodyCut)?;
+        if first.len().max(gathered.len()) + piece.len() > limit {
+            return Err(ApiError::TooLarge { limit });
+        }
+        if first.is_empty() {
+            first = piece;
+            continue;
+        }
+        if gathered.is_empty() {
+            // What is announced is room to ask for once, and no reason to believe it.
+            gathered.reserve(announced(request).min(limit).max(first.len() + piece.len()));
+            gathered.extend_from_slice(&first);
+        }
+        gathered.extend_from_slice(&piece);
     }
+    Ok(if gathered.is_empty() { first } else { gathered.freeze() })
+}
+
+fn announced(request: &HttpRequest) -> usize {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.and_then(|length| length.parse().ok()).unwrap_or(0)
 }

@@ -70,7 +70,7 @@ struct Reset {
 const RESET_LIMIT: usize = 64 << 10;
 
 pub(super) async fn reset(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, ApiError> {
-    let body = read_body(payload, RESET_LIMIT).await?;
+    let body = read_body(&request, payload, RESET_LIMIT).await?;
     let asked: Reset = match body.trim_ascii() {
         b"" => Reset::default(),
         json => serde_json::from_slice(json).map_err(|e| ApiError::Invalid {

@@ -64,7 +64,8 @@ pub async fn dispatch(pool: &Pool, request: ClientRequest, effort: Effort, mut l
             }
         };
         log.attempt(&permit.endpoint);
-        match attempt(&pool.clients, &permit, &request).await {
+        // Boxed: the allocator serves small sizes from the thread's own shelf, and an attempt would make this one large.
+        match Box::pin(attempt(&pool.clients, &permit, &request)).await {
             Ok(answer) => return told(rate, Ok(body::relay(answer, permit, request.body_len(), log))),
             Err(failed) => {
                 log::warn!("{}: attempt failed: {}", permit.endpoint.api, failed.failure);

@@ -21,6 +21,9 @@ const LIMIT_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-limit-re
 const REMAINING_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
 const RESET_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
 
+/// So many headers are added to an answer: these, and its id.
+const OF_OURS: usize = 4;
+
 /// What of an upstream's headers does not come down: it is about the connection, about the account whose key was used,
 /// or meant for a browser that visits the upstream.
 fn stays_up(name: &str) -> bool {
@@ -69,7 +72,8 @@ pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     let hop_by_hop = |name: &str| connection.split(',').any(|named| named.trim().eq_ignore_ascii_case(name));
     let key = memchr::memmem::Finder::new(key.expose());
     let holds_key = |value: &HeaderValue| value.len() >= key.needle().len() && key.find(value.as_bytes()).is_some();
-    let mut passed = HeaderMap::new();
+    // With room for our own: a map that grows is made anew.
+    let mut passed = HeaderMap::with_capacity(upstream.len() + OF_OURS);
     for (name, value) in upstream {
         if !stays_up(name.as_str()) && !hop_by_hop(name.as_str()) && !holds_key(value) {
             passed.append(name.clone(), value.clone());
