@@ -1,7 +1,6 @@
 //! The log: a line each on standard error, green, yellow or red on a terminal.
 
-use std::borrow::Cow;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 use env_logger::{Builder, Env, Target, WriteStyle};
 use log::Level;
@@ -29,8 +28,9 @@ pub(super) fn init() -> Log {
     let mut builder = Builder::from_env(Env::new().filter_or("RUST_LOG", filter));
     builder.write_style(WriteStyle::Never).format(move |out, record| {
         let (on, off) = if colour { (paint(record.level()), "\x1b[0m") } else { ("", "") };
-        let text = record.args().to_string();
-        writeln!(out, "{on}{:.3} {:5} {}{off}", jiff::Timestamp::now(), record.level(), one_line(&text))
+        write!(out, "{on}{:.3} {:5} ", jiff::Timestamp::now(), record.level())?;
+        write!(OneLine(&mut *out), "{}", record.args())?;
+        writeln!(out, "{off}")
     });
     if let Some(writer) = writer.clone() {
         builder.target(Target::Pipe(Box::new(writer)));
@@ -48,18 +48,44 @@ fn paint(level: Level) -> &'static str {
     }
 }
 
-/// What a client named its model must forge no line and paint nothing.
-fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.contains(|c: char| c.is_control()) {
-        return Cow::Borrowed(text);
+/// Writes a text as one line: what a client named its model must forge no other and paint nothing.
+struct OneLine<W>(W);
+
+impl<W: Write> Write for OneLine<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
     }
-    let escape = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    Cow::Owned(text.chars().map(escape).collect())
+
+    /// Called with whole texts, as a formatter does.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // Most texts hold none: in UTF-8 a control character is one of these bytes, or begins with the last of them.
+        if !bytes.iter().any(|byte| matches!(byte, 0..=0x1f | 0x7f | 0xc2)) {
+            return self.0.write_all(bytes);
+        }
+        let text = str::from_utf8(bytes).unwrap_or_default();
+        for part in text.split_inclusive(char::is_control) {
+            match part.char_indices().next_back().filter(|(_, last)| last.is_control()) {
+                Some((at, last)) => write!(self.0, "{}{}", part.get(..at).unwrap_or_default(), last.escape_default())?,
+                None => self.0.write_all(part.as_bytes())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::one_line;
+    use super::*;
+
+    fn one_line(text: &str) -> String {
+        let mut out = Vec::new();
+        write!(OneLine(&mut out), "{text}").expect("to memory");
+        String::from_utf8(out).expect("UTF-8")
+    }
 
     #[test]
     fn a_name_forges_no_line() {

@@ -4,7 +4,6 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
-use actix_web::web::ReqData;
 use actix_web::{HttpRequest, ResponseError};
 
 use super::Worker;
@@ -44,6 +43,3 @@ fn check(request: &HttpRequest, keys: &[ApiKey]) -> Result<(), ApiError> {
 pub(super) fn worker(request: &HttpRequest) -> Result<&Worker, ApiError> {
     request.app_data::<Worker>().ok_or(ApiError::Internal)
 }
-
-/// The id that this request goes by.
-pub(super) type Id = ReqData<crate::types::RequestId>;

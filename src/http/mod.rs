@@ -3,6 +3,7 @@
 mod auth;
 mod cors;
 mod explain;
+mod front;
 mod health;
 mod models;
 mod openai;

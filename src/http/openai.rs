@@ -1,44 +1,46 @@
 //! The forwarded endpoints: reads the body, looks into it, hands it to the data path.
 
 use actix_web::http::header::CONTENT_LENGTH;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use futures_util::StreamExt;
 
-use super::auth::{Id, worker};
-use super::request_id::LoggedElsewhere;
+use super::auth::worker;
+use super::{Worker, request_id};
 use crate::error::ApiError;
 use crate::proxy::{AccessLog, ClientRequest, Effort, dispatch};
-use crate::types::Operation;
+use crate::types::{Operation, RequestId};
 
-pub(super) async fn forward(
-    operation: Operation,
-    request: HttpRequest,
-    id: Id,
-    payload: web::Payload,
-) -> Result<HttpResponse, ApiError> {
+/// Forwards one request: named, and logged with all that the data path learns of it.
+pub(super) async fn forward(operation: Operation, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let id = RequestId::generate();
     let mut log = AccessLog::start(&id, operation);
-    request.extensions_mut().insert(LoggedElsewhere);
-    match read(operation, &request, payload).await {
-        Ok(asked) => {
+    let mut response = match read(operation, &request, payload).await {
+        Ok((worker, asked)) => {
             log.model(&asked.profile.model);
-            let worker = worker(&request)?;
-            let config = worker.config();
-            let effort = Effort { max_attempts: config.retry.max_attempts };
+            let effort = Effort { max_attempts: worker.config().retry.max_attempts };
             // Boxed, as in `dispatch`: three small futures cost less than one large one.
-            Ok(Box::pin(dispatch(&worker.pool, asked, effort, log)).await)
+            Box::pin(dispatch(&worker.pool, asked, effort, log)).await
         }
         Err(error) => {
             log.status(error.status());
-            Err(error)
+            error.error_response()
         }
-    }
+    };
+    request_id::name(response.headers_mut(), &id);
+    response
 }
 
-async fn read(operation: Operation, request: &HttpRequest, payload: web::Payload) -> Result<ClientRequest, ApiError> {
-    let limit = worker(request)?.config().server.body_limit;
+async fn read(
+    operation: Operation,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<(&Worker, ClientRequest), ApiError> {
+    let worker = worker(request)?;
+    let limit = worker.config().server.body_limit;
     let body = read_body(request, payload, limit).await?;
-    ClientRequest::parse(operation, request.headers(), body)
-        .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })
+    let asked = ClientRequest::parse(operation, request.headers(), body)
+        .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })?;
+    Ok((worker, asked))
 }
 
 /// The whole body of a request, of at most `limit` bytes. One that comes in a single piece, as most do, is that piece: it is

@@ -1,44 +1,37 @@
 //! Every answer has an `x-request-id` (the upstream's, if it gave one, or ours), and every request a line in the log.
 
-use actix_web::HttpMessage;
 use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::middleware::Next;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use log::Level;
 
 use crate::types::RequestId;
 
-/// In a request's extensions: the data path logs it, with all that it knows.
-pub(super) struct LoggedElsewhere;
-
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Names a request, and its answer.
-pub(super) async fn name_request(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let id = RequestId::generate();
-    request.extensions_mut().insert(id.clone());
-    let mut response = next.call(request).await?;
-    log_line(&response, &id);
-    let headers = response.headers_mut();
+/// Names an answer, unless it has a name.
+pub(super) fn name(headers: &mut HeaderMap, id: &RequestId) {
     if !headers.contains_key(X_REQUEST_ID)
         && let Ok(value) = HeaderValue::from_str(id.as_str())
     {
         headers.insert(X_REQUEST_ID, value);
     }
-    Ok(response)
+}
+
+/// Names and logs an answer that has no name yet. (One that has comes from the data path, which logged it with all that it
+/// knows.)
+pub(super) fn name_and_log(response: &mut ServiceResponse<impl MessageBody>) {
+    if response.headers().contains_key(X_REQUEST_ID) {
+        return;
+    }
+    let id = RequestId::generate();
+    log_line(response, &id);
+    name(response.headers_mut(), &id);
 }
 
 /// The line of a request that the data path has not seen: worth a warning if it was refused.
 fn log_line(response: &ServiceResponse<impl MessageBody>, id: &RequestId) {
-    let request = response.request();
-    if request.extensions().contains::<LoggedElsewhere>() {
-        return;
-    }
-    let status = response.status();
+    let (request, status) = (response.request(), response.status());
     let level = match request.path() {
         _ if status.is_client_error() || status.is_server_error() => Level::Warn,
         // Asked every few seconds by whatever keeps the process up.

@@ -5,7 +5,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, Resource, Route, web};
 use actix_web::{body::MessageBody, dev::ServiceFactory, dev::ServiceRequest, dev::ServiceResponse};
 
-use super::{Worker, auth, cors, health, models, openai, request_id, status, tokens};
+use super::{Worker, auth, front, health, models, openai, status, tokens};
 use crate::error::ApiError;
 use crate::types::Operation;
 
@@ -25,8 +25,7 @@ pub fn routes(
         .service(resource("/health", "GET, HEAD", web::get().to(health::health)).route(web::head().to(health::health)))
         .service(v1())
         .default_service(web::to(unknown_path))
-        .wrap(from_fn(cors::cors))
-        .wrap(from_fn(request_id::name_request))
+        .wrap(from_fn(front::front))
         .app_data(worker)
 }
 
@@ -40,7 +39,7 @@ fn v1() -> impl HttpServiceFactory {
         .service(resource("/token/reset", "POST", web::post().to(tokens::reset)))
         .default_service(web::to(unknown_path));
     for operation in Operation::ALL {
-        let forward = web::post().to(move |request, id, payload| openai::forward(operation, request, id, payload));
+        let forward = web::post().to(move |request, payload| openai::forward(operation, request, payload));
         scope = scope.service(resource(&format!("/{}", operation.path()), "POST", forward));
     }
     // Who has no key learns nothing of what is here.

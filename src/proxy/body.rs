@@ -29,6 +29,17 @@ pub(super) fn relay(answer: Answer, permit: Permit, prompt_bytes: usize, mut log
     log.status(answer.status);
     let mut response = HttpResponse::new(answer.status);
     *response.headers_mut() = answer.headers;
+    let account = Account {
+        permit,
+        log,
+        outcome: answer.outcome,
+        usage: answer.usage,
+        first_token: answer.first_token,
+        closed_for: answer.closed_for,
+    };
+    if answer.rest.is_none() && answer.events.is_none() {
+        return whole(response, answer.held, account);
+    }
     let done = is_done(answer.events.as_ref());
     let timer = answer.rest.as_ref().map(|rest| Box::pin(sleep_until(rest.patience(done))));
     let body = RelayBody {
@@ -39,17 +50,18 @@ pub(super) fn relay(answer: Answer, permit: Permit, prompt_bytes: usize, mut log
         passed: 0,
         events: answer.events,
         prompt_bytes,
-        account: Some(Account {
-            permit,
-            log,
-            outcome: answer.outcome,
-            usage: answer.usage,
-            first_token: answer.first_token,
-            closed_for: answer.closed_for,
-        }),
+        account: Some(account),
         aborted: None,
     };
     response.set_body(BoxBody::new(body))
+}
+
+/// An answer of which nothing is outstanding: the upstream's work is done, whatever becomes of the client.
+fn whole(response: HttpResponse, held: VecDeque<Bytes>, account: Account) -> HttpResponse<BoxBody> {
+    account.close(None, None);
+    let mut pieces: Vec<Bytes> = held.into();
+    let body = if pieces.len() == 1 { pieces.pop().unwrap_or_default() } else { Bytes::from(pieces.concat()) };
+    response.set_body(body).map_into_boxed_body()
 }
 
 /// A body that passes bytes, watches for silence, and settles.
