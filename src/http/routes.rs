@@ -30,20 +30,22 @@ pub fn routes(
 }
 
 fn v1() -> impl HttpServiceFactory {
-    let mut scope = web::scope("/v1")
-        .service(resource("/models", "GET", web::get().to(models::list)))
-        // A model's name may hold slashes.
-        .service(resource("/models/{id:.+}", "GET", web::get().to(models::one)))
-        .service(resource("/status", "GET", web::get().to(status::status)))
-        .service(resource("/token/stats", "GET", web::get().to(tokens::stats)))
-        .service(resource("/token/reset", "POST", web::post().to(tokens::reset)))
-        .default_service(web::to(unknown_path));
+    let mut scope = web::scope("/v1");
+    // They are tried in this order: what is asked most stands first, and what is found by a pattern last.
     for operation in Operation::ALL {
         let forward = web::post().to(move |request, payload| openai::forward(operation, request, payload));
         scope = scope.service(resource(&format!("/{}", operation.path()), "POST", forward));
     }
-    // Who has no key learns nothing of what is here.
-    scope.wrap(from_fn(auth::require_key))
+    scope
+        .service(resource("/models", "GET", web::get().to(models::list)))
+        .service(resource("/status", "GET", web::get().to(status::status)))
+        .service(resource("/token/stats", "GET", web::get().to(tokens::stats)))
+        .service(resource("/token/reset", "POST", web::post().to(tokens::reset)))
+        // A model's name may hold slashes.
+        .service(resource("/models/{id:.+}", "GET", web::get().to(models::one)))
+        .default_service(web::to(unknown_path))
+        // Who has no key learns nothing of what is here.
+        .wrap(from_fn(auth::require_key))
 }
 
 fn resource(path: &str, allow: &'static str, route: Route) -> Resource {

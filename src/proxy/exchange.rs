@@ -10,7 +10,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 use awc::error::PayloadError;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::arrival::Arrival;
@@ -64,13 +64,15 @@ pub(super) struct Source {
 impl Source {
     /// The next piece, or `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
-        let until = self.deadline.min(Instant::now() + self.idle);
-        match timeout_at(until, self.payload.next()).await {
-            Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
-            Ok(Some(Err(error))) => Err(cut(&error)),
-            Ok(None) => Ok(None),
-            Err(_) => Err(stalled()),
-        }
+        // What is there already needs no clock.
+        let next = match self.payload.next().now_or_never() {
+            Some(next) => next,
+            None => {
+                let until = self.deadline.min(Instant::now() + self.idle);
+                timeout_at(until, self.payload.next()).await.map_err(|_| stalled())?
+            }
+        };
+        next.transpose().map_err(|error| cut(&error))
     }
 
     /// Reads on until the end, or until more than `most` bytes have come. Says whether that was the end.

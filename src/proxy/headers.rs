@@ -2,6 +2,7 @@
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use awc::ClientRequest as Outgoing;
+use memchr::memmem;
 
 use crate::config::ApiKey;
 use crate::types::RateLimit;
@@ -70,8 +71,8 @@ pub(super) fn upward(outgoing: Outgoing, client: &[Header]) -> Outgoing {
 pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     let connection = upstream.get(header::CONNECTION).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let hop_by_hop = |name: &str| connection.split(',').any(|named| named.trim().eq_ignore_ascii_case(name));
-    let key = memchr::memmem::Finder::new(key.expose());
-    let holds_key = |value: &HeaderValue| value.len() >= key.needle().len() && key.find(value.as_bytes()).is_some();
+    let key = key.expose().as_bytes();
+    let holds_key = |value: &HeaderValue| value.len() >= key.len() && memmem::find(value.as_bytes(), key).is_some();
     // With room for our own: a map that grows is made anew.
     let mut passed = HeaderMap::with_capacity(upstream.len() + OF_OURS);
     for (name, value) in upstream {

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::board::{Board, BoardChanged, Follow, Mailed};
 use super::messages::{AdmissionError, Admitted, Ask, Granted, Select};
 use super::rates::{MOST_MODELS, Rate};
+use super::strategy::Lot;
 use super::supervisor::SupervisorActor;
 use crate::types::Now;
 use crate::upstream::{Lane, NoPermit};
@@ -33,8 +34,9 @@ pub struct SchedulerActor {
 /// One model.
 struct Desk {
     rate: Arc<Rate>,
+    lot: Arc<Lot>,
     /// The short ways to its upstreams, by their positions.
-    lanes: HashMap<usize, Arc<Lane>>,
+    lanes: Vec<Option<Arc<Lane>>>,
 }
 
 impl SchedulerActor {
@@ -51,12 +53,11 @@ impl SchedulerActor {
         }
         let now = Now::read();
         let desk = self.desks.get(&select.profile.model).filter(|desk| desk.rate.is_fresh(now)).ok_or(None)?;
-        let lot = self.board.routes.lot(&select.profile.model);
         let mut passed_over: Vec<usize> = Vec::new();
         let mut rng = rand::rng();
         while passed_over.len() < MOST_PASSED_OVER {
-            let slot = lot.draw(&mut rng, |slot| passed_over.contains(&slot)).ok_or(None)?;
-            let lane = desk.lanes.get(&slot).ok_or(Some(slot))?;
+            let slot = desk.lot.draw(&mut rng, |slot| passed_over.contains(&slot)).ok_or(None)?;
+            let lane = desk.lanes.get(slot).and_then(Option::as_ref).ok_or(Some(slot))?;
             match lane.take(&select.profile.demand, now) {
                 Ok(permit) => return Ok(Admitted { permit, rate: desk.rate.after_one_more() }),
                 Err(NoPermit::Ask) => return Err(Some(slot)),
@@ -93,9 +94,13 @@ impl SchedulerActor {
             if self.desks.len() > MOST_MODELS {
                 self.desks.clear();
             }
-            let desk = self.desks.entry(model).or_insert_with(|| Desk { rate: counted.clone(), lanes: HashMap::new() });
+            let lot = self.board.routes.lot(&model).clone();
+            let desk = self.desks.entry(model).or_insert(Desk { rate: counted.clone(), lot, lanes: Vec::new() });
             desk.rate = counted;
-            desk.lanes.insert(slot, lane);
+            if desk.lanes.len() <= slot {
+                desk.lanes.resize(slot + 1, None);
+            }
+            desk.lanes.get_mut(slot).into_iter().for_each(|known| *known = Some(lane.clone()));
         }
         Admitted { permit, rate }
     }

@@ -11,9 +11,9 @@ use crate::types::ApiId;
 /// The routing table; made anew whenever the configuration or a list of models changes, and shared by all who select.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    by_model: HashMap<Arc<str>, Lot>,
+    by_model: HashMap<Arc<str>, Arc<Lot>>,
     /// Upstreams without a list: asked for whatever nobody lists, too.
-    serve_any: Lot,
+    serve_any: Arc<Lot>,
 }
 
 impl Routes {
@@ -38,12 +38,12 @@ impl Routes {
                 None => {}
             }
         }
-        let lot = |(name, listed): (_, Vec<_>)| (name, Lot::new([listed, serve_any.clone()].concat()));
-        Routes { by_model: listed.into_iter().map(lot).collect(), serve_any: Lot::new(serve_any) }
+        let lot = |(name, listed): (_, Vec<_>)| (name, Arc::new(Lot::new([listed, serve_any.clone()].concat())));
+        Routes { by_model: listed.into_iter().map(lot).collect(), serve_any: Arc::new(Lot::new(serve_any)) }
     }
 
     /// Those who serve `model`, by their positions.
-    pub(super) fn lot(&self, model: &str) -> &Lot {
+    pub(super) fn lot(&self, model: &str) -> &Arc<Lot> {
         self.by_model.get(model).unwrap_or(&self.serve_any)
     }
 

@@ -27,7 +27,10 @@ pub(super) fn admit(ledgers: &[Ledger], demand: u64, waiting: usize, now: Now) -
     }
     let _held: Vec<Held> = ledgers.iter().map(|ledger| ledger.hold(now)).collect();
     if let Err(refusal) = room(ledgers, demand, now) {
-        ledgers.iter().for_each(|ledger| ledger.ask_again(demand, now));
+        for ledger in ledgers {
+            ledger.ask_again(demand, now);
+            ledger.return_unused();
+        }
         return Admission::Refused(refusal);
     }
     let lacking: Vec<&Ledger> =

@@ -23,8 +23,8 @@ use crate::types::{Limits, Now, QuotaId, Uptime, WriteStamp};
 /// How long after a failed reservation the store is asked again (ms).
 pub(super) const STORE_RETRY_MS: u64 = 1_000;
 
-/// How long a slot that came free is kept from other servers, in case it is wanted here again.
-const SLOT_KEPT: Duration = Duration::from_millis(100);
+/// How long what came free of a shared quota is kept from other servers, in case it is wanted here again.
+const KEPT_FREE: Duration = Duration::from_millis(100);
 
 /// A quota and its store.
 #[derive(Clone)]
@@ -190,7 +190,7 @@ impl Ledger {
             quota.limits.max_concurrent.is_some()
         });
         if self.0.shared && slots {
-            self.plan_renewal(SLOT_KEPT);
+            self.plan_renewal(KEPT_FREE);
         }
     }
 
@@ -264,6 +264,15 @@ impl Ledger {
     /// Draws more ahead of the next attempt.
     pub(super) fn draw_ahead(&self, now: Now) {
         self.reserve(None, 0, now);
+    }
+
+    /// An attempt that this quota had room for was refused by another. What was drawn for it from a shared store is soon given
+    /// back, unless another attempt takes it: others may be refused for the lack of it, by quotas that hold the rest.
+    pub(super) fn return_unused(&self) {
+        if self.0.shared && self.0.quota.borrow().holds_grant() {
+            self.0.active.set(false);
+            self.plan_renewal(KEPT_FREE);
+        }
     }
 
     /// A shared quota is used up by others, who may have given back.

@@ -224,6 +224,11 @@ impl Quota {
         self.lease.as_ref().filter(|_| !self.limits.are_none()).map_or(u64::MAX, |lease| lease.until)
     }
 
+    /// Is anything granted and not used?
+    pub(super) fn holds_grant(&self) -> bool {
+        self.requests.granted > 0 || self.tokens.granted > 0
+    }
+
     /// Is there anything that a lease has to be renewed for?
     pub(super) fn holds_anything(&self) -> bool {
         let slots = self.limits.max_concurrent.is_some() && self.in_flight > 0;

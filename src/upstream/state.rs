@@ -33,6 +33,8 @@ pub(super) struct State {
     errors_in_a_row: u32,
     last_failure: Option<(i64, FailureClass, String)>,
     retired: bool,
+    /// The last one that was asked for.
+    moment: Moment,
 }
 
 /// What is to be known of the end of an attempt, besides how it ended.
@@ -62,6 +64,8 @@ impl State {
             errors_in_a_row: 0,
             last_failure: None,
             retired: false,
+            // Of no quarter of an hour that comes again.
+            moment: Moment { wall: i64::MIN, hour: 0, day: 0 },
         }
     }
 
@@ -245,13 +249,20 @@ impl State {
     /// For `/v1/token/stats`.
     pub(super) fn token_report(&mut self, now: Now) -> TokenReport {
         self.tokens.prune(now.wall);
-        let (this_hour, today) = self.tokens.at(self.moment(now));
+        let moment = self.moment(now);
+        let (this_hour, today) = self.tokens.at(moment);
         TokenReport { api: self.config.id.clone(), this_hour, today, stats: self.tokens.clone() }
     }
 
-    fn moment(&self, now: Now) -> Moment {
-        let day = Day::containing(now.wall, &self.zone).start;
-        Moment { wall: now.wall, hour: hour_start(now.wall, &self.zone), day }
+    /// Hours and days begin with a quarter of an hour, in every zone: within one, they are known.
+    fn moment(&mut self, now: Now) -> Moment {
+        const QUARTER_MS: i64 = 900_000;
+        if now.wall.div_euclid(QUARTER_MS) != self.moment.wall.div_euclid(QUARTER_MS) {
+            self.moment.day = Day::containing(now.wall, &self.zone).start;
+            self.moment.hour = hour_start(now.wall, &self.zone);
+        }
+        self.moment.wall = now.wall;
+        self.moment
     }
 
     /// For `/v1/token/reset`.

@@ -55,7 +55,7 @@ fn several_keys_may_be_given_and_none_needed() {
     config["server"] = json!({});
     let open = App::start(&config);
     assert_eq!(Client::new(open.port).get("/v1/models").status, 200);
-    assert!(open.log().contains("server.apiKey is not set"), "an open pool is warned of");
+    open.logged("server.apiKey is not set");
 }
 
 #[test]

@@ -226,7 +226,8 @@ fn a_damaged_store_begins_at_zero_if_that_is_wanted() {
     };
     let wary = damaged(&[]);
     assert_eq!(wary.chat().status, 429);
-    assert!(wary.log().contains("is damaged") && wary.log().contains("--fresh begins at zero"), "{}", wary.log());
+    wary.logged("is damaged");
+    wary.logged("--fresh begins at zero");
     assert_eq!(wary.stop_and_restart().chat().status, 429, "the next start knows it too");
     let fresh = damaged(&["--fresh"]);
     assert_eq!(fresh.usage_of("a"), (0, 0));

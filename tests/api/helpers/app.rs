@@ -165,6 +165,11 @@ impl App {
         self.log.lock().expect("whole").clone()
     }
 
+    /// Waits until the log says this: lines that follow each other closely are written together.
+    pub fn logged(&self, wanted: &str) {
+        super::eventually(&format!("{wanted:?} is in the log"), || self.log().contains(wanted));
+    }
+
     /// What it printed so far.
     pub fn banner(&self) -> String {
         self.banner.lock().expect("whole").clone()
