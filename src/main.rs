@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+/// Measured in docs/performance.md.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     api_together::cli::run()
 }
