@@ -115,7 +115,7 @@ impl SupervisorActor {
 
     fn try_lines(&mut self, ctx: &mut Context<Self>) {
         for waiter in self.lines.heads(Now::read()) {
-            self.selection(&waiter.profile, &waiter.tried, None, ctx)
+            self.selection(&waiter.profile, (&waiter.tried, None), ctx)
                 .into_actor(self)
                 .map(move |selected, actor, ctx| {
                     let model = waiter.profile.model.clone();

@@ -117,8 +117,7 @@ impl SupervisorActor {
     pub(super) fn selection(
         &self,
         profile: &Profile,
-        tried: &[ApiId],
-        first: Option<&ApiId>,
+        (tried, first): (&[ApiId], Option<&ApiId>),
         ctx: &Context<Self>,
     ) -> impl Future<Output = Result<Selected, AdmissionError>> + use<> {
         let left_out: Vec<bool> = self.board.seats.iter().map(|seat| tried.contains(&seat.api)).collect();
@@ -215,7 +214,7 @@ impl Handler<Ask> for SupervisorActor {
         let selection = match self.lines.reason(&profile.model) {
             // Who waits comes first.
             Some(refused) => ready(Err(refused)).left_future(),
-            None => self.selection(&profile, &tried, first.as_ref(), ctx).right_future(),
+            None => self.selection(&profile, (&tried, first.as_ref()), ctx).right_future(),
         };
         let selection = selection.into_actor(self).then(move |selected, actor, ctx| {
             let decided = match selected {
