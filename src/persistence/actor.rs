@@ -126,6 +126,11 @@ async fn answer<T>(told: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, 
 
 impl Actor for PersistenceActor {
     type Context = Context<Self>;
+
+    /// All messages are taken in the order in which they are sent: those that a full mailbox lets wait are not.
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(usize::MAX >> 8);
+    }
 }
 
 impl Handler<Restore> for PersistenceActor {

@@ -121,7 +121,9 @@ impl SupervisorActor {
         ctx: &Context<Self>,
     ) -> impl Future<Output = Result<Selected, AdmissionError>> + use<> {
         let left_out: Vec<bool> = self.board.seats.iter().map(|seat| tried.contains(&seat.api)).collect();
+        // Drawn by a scheduler that may know an older state of the pool.
         let first = first.and_then(|first| self.board.seats.iter().position(|seat| seat.api == *first));
+        let first = first.filter(|first| self.board.routes.lot(&profile.model).slots().any(|slot| slot == *first));
         let (board, profile, supervisor) = (self.board.clone(), profile.clone(), ctx.address());
         async move {
             match board.routes.lot(&profile.model).is_empty() {

@@ -90,13 +90,14 @@ impl UpstreamActor {
         }
         let own_name = self.door.endpoint.own_name(&profile.model).unwrap_or(&profile.model);
         let ledgers = self.ledgers.for_model(own_name, &self.books);
-        match admit(&ledgers, self.state.demand(profile), self.waiting.len() + 1, now) {
+        let demand = self.state.demand(profile);
+        match admit(&ledgers, demand, self.waiting.len() + 1, now) {
             Admission::Admitted(stamp, shares) => {
                 let (attempt, probe, lane) = (self.inbox.next_attempt(), self.state.admitted(), self.lane(&ledgers));
                 // Where there is no lane, the end of an attempt may free what another waits for.
                 let urgent = probe || lane.is_none();
                 self.out.insert(attempt, Attempt { ledgers, shares, probe });
-                Some(Ok(Permit::new(self.door.clone(), attempt, stamp).on_terms(lane, urgent)))
+                Some(Ok(Permit::new(self.door.clone(), (attempt, demand), stamp).on_terms(lane, urgent)))
             }
             Admission::Refused(refusal) => Some(Err(refusal)),
             Admission::Wait(answered) => {
@@ -168,6 +169,13 @@ impl Actor for UpstreamActor {
                 actor.set_door();
             })
             .wait(ctx);
+    }
+}
+
+impl Drop for UpstreamActor {
+    /// If it ends by a defect, nobody goes past it any more.
+    fn drop(&mut self) {
+        self.door.set(Way::AskFrom(0));
     }
 }
 

@@ -45,7 +45,7 @@ impl Allowance {
     /// Nothing is open yet. `requests`: are they bounded? `tokens`: the tightest bound of tokens.
     pub(super) fn new(requests: bool, tokens: Option<u64>) -> Allowance {
         let left = AtomicU64::new(0);
-        Allowance { requests, tokens, left, begin_by: AtomicU64::new(u64::MAX), shut_until: AtomicU64::new(0) }
+        Allowance { requests, tokens, left, begin_by: AtomicU64::new(0), shut_until: AtomicU64::new(0) }
     }
 
     /// What an attempt of so many tokens takes.

@@ -82,6 +82,7 @@ impl Inbox {
 
     /// Does the actor look by itself for what comes (`true`), or is it to be woken?
     pub(super) fn set_awake(&self, awake: bool) {
-        self.awake.store(awake, Ordering::Release);
+        // A swap: whoever lays news down before it is heard after it, whoever does so later sees it.
+        self.awake.swap(awake, Ordering::AcqRel);
     }
 }

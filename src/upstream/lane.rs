@@ -116,7 +116,7 @@ impl Lane {
         let inbox = &self.door.inbox;
         let (attempt, stamp) = (inbox.next_attempt(), WriteStamp::to_begin_by(begin_by));
         inbox.tell(News::Began { attempt, lane: self.clone(), stamp: stamp.clone(), demand }, Haste::None);
-        Ok(Permit::new(self.door.clone(), attempt, stamp))
+        Ok(Permit::new(self.door.clone(), (attempt, demand), stamp))
     }
 
     /// The first quotas had room, and the next had none. (Their open units may have been called in since: only the actor can

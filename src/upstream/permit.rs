@@ -26,6 +26,8 @@ pub struct Permit {
     pub lane: Option<Arc<Lane>>,
     door: Arc<Door>,
     attempt: u64,
+    /// Tokens that are set aside for it, at most.
+    demand: u64,
     since: Instant,
     /// Its end frees something, or decides something: it is told at once.
     urgent: bool,
@@ -33,10 +35,10 @@ pub struct Permit {
 }
 
 impl Permit {
-    pub(super) fn new(door: Arc<Door>, attempt: u64, stamp: WriteStamp) -> Self {
+    pub(super) fn new(door: Arc<Door>, (attempt, demand): (u64, u64), stamp: WriteStamp) -> Self {
         let (endpoint, ask_usage) = (door.endpoint.clone(), door.ask_usage.load(Ordering::Relaxed));
         let since = Instant::now();
-        Permit { endpoint, stamp, ask_usage, lane: None, door, attempt, since, urgent: false, settled: false }
+        Permit { endpoint, stamp, ask_usage, lane: None, door, attempt, demand, since, urgent: false, settled: false }
     }
 
     /// As its actor gives it out.
@@ -64,8 +66,14 @@ impl Permit {
 
     fn close(&mut self, settlement: Settlement) {
         if !std::mem::replace(&mut self.settled, true) {
-            let tells_more = settlement.closed_for.is_some() || matches!(settlement.outcome, Outcome::Failed(_));
-            let haste = if self.urgent || tells_more { Haste::Now } else { Haste::Soon };
+            let failed = matches!(settlement.outcome, Outcome::Failed(_));
+            // A window may be over by what was not foreseen.
+            let overshoot = settlement.usage.is_some_and(|usage| usage.total > self.demand);
+            let haste = if self.urgent || failed || overshoot || settlement.closed_for.is_some() {
+                Haste::Now
+            } else {
+                Haste::Soon
+            };
             self.door.inbox.tell(News::Ended { attempt: self.attempt, settlement }, haste);
         }
     }

@@ -120,8 +120,9 @@ impl Quota {
             self.begin_days(now);
         }
         self.lease.iter_mut().for_each(Lease::forgive);
-        self.limits = limits;
-        self.allowance = self.new_allowance();
+        if limits != std::mem::replace(&mut self.limits, limits) {
+            self.allowance = self.new_allowance();
+        }
     }
 
     /// Is there room for one more attempt of so many tokens?

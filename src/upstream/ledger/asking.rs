@@ -3,8 +3,10 @@
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use actix::prelude::*;
+
 use super::{Inner, Ledger, STORE_RETRY_MS};
-use crate::persistence::{Ask, Reserve, SharedGrant};
+use crate::persistence::{Ask, PersistenceActor, Reserve, SharedGrant};
 use crate::types::Now;
 use crate::upstream::quota::Draw;
 
@@ -26,11 +28,17 @@ impl Ledger {
     }
 
     /// Asks the store, takes in its answer, and wakes those who wait for it.
-    pub(super) async fn ask(self, draw: Draw) {
+    ///
+    /// The question is put before this returns: of two records, the one that was made later is to be written later.
+    pub(super) fn ask(self, draw: Draw) -> impl Future<Output = ()> {
         let Draw { limits, record, wanted, needed, slots } = draw;
         let (id, remembered) = (self.0.id.clone(), self.0.remembered.borrow().clone());
         let ask = Ask { id, limits, record, wanted, needed, slots, remembered };
         let asking = self.0.persistence.send(Reserve(Box::new(ask)));
+        self.answered(asking)
+    }
+
+    async fn answered(self, asking: Request<PersistenceActor, Reserve>) {
         // A disk is waited for; a name server or a network that is gone is not.
         let grant = match self.0.shared {
             true => asking.timeout(SHARED_WITHIN).await,
