@@ -1,11 +1,12 @@
 //! Requests a minute and a day: counted before each attempt, exact, refused in time and in form.
 
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use serde_json::json;
 
-use crate::helpers::{App, Reply, Upstream, config_of, eventually};
+use crate::helpers::{App, Reply, Upstream, config_of, config_with, eventually};
 
 /// Sends `n` requests at once; returns how many got each status.
 fn burst(app: &App, n: usize) -> (usize, usize) {
@@ -317,4 +318,38 @@ fn the_line_is_bounded_and_who_leaves_leaves_no_gap() {
     assert_eq!(status, 200);
     eventually("it is settled", || app.status_of("a")["inFlight"] == 0);
     assert_eq!(upstream.calls(), 3, "nobody was asked for those who left");
+}
+
+#[test]
+fn a_mailbox_that_is_full_refuses_and_tells_how_often() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    // Where slots are bounded, every request is the supervisor's.
+    let mut config = config_with(&upstream, &json!({ "maxConcurrent": 1000 }));
+    config["actors"] = json!({ "mailbox": 1 });
+    let app = App::start(&config);
+    let mailbox = || app.client().get("/v1/status").json()["actors"]["supervisor"].clone();
+    assert_eq!(mailbox()["mailbox"], 1);
+    let (refused, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for _ in 0..32 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let answer = app.chat();
+                    if answer.status != 200 {
+                        assert_eq!(answer.header("retry-after"), Some("1"));
+                        assert_eq!(answer.error(), (503, "server_overloaded".into()));
+                        refused.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            eventually("one is refused", || refused.load(Ordering::Relaxed) > 0);
+        }));
+        over.store(true, Ordering::Relaxed);
+        told.expect("refused in time");
+    });
+    let told = mailbox();
+    assert_eq!((&told["refused"], &told["depth"]), (&json!(refused.into_inner()), &json!(0)), "{told}");
+    assert_eq!(app.chat().status, 200, "it is empty again");
 }
