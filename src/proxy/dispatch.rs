@@ -13,6 +13,7 @@ use super::exchange::{Failed, attempt};
 use super::headers;
 use super::request::ClientRequest;
 use super::transport::Clients;
+use crate::config::RetryConfig;
 use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
 use crate::scheduler::{AdmissionError, SchedulerActor, Select};
 use crate::types::{ApiId, FailureClass, Outcome, RateLimit, Settlement};
@@ -30,26 +31,19 @@ pub struct Pool {
     pub clients: Rc<Clients>,
 }
 
-/// How far the pool goes for one request.
-#[derive(Debug, Clone, Copy)]
-pub struct Effort {
-    /// How many upstreams are tried.
-    pub max_attempts: usize,
-}
-
 /// Serves one request: with the answer of the first upstream that has one; with an error, when no upstream may be asked, or
 /// all that were asked failed.
 ///
 /// # Cancel safety
 /// Dropping it (the client left) ends the attempt that is under way, and closes its account.
-pub async fn dispatch(pool: &Pool, request: ClientRequest, effort: Effort, mut log: AccessLog) -> HttpResponse {
+pub async fn dispatch(pool: &Pool, request: ClientRequest, retry: RetryConfig, mut log: AccessLog) -> HttpResponse {
     // Lives as long as the client waits for this.
     let client = Arc::new(());
     let mut tried: Vec<ApiId> = Vec::new();
     let mut last: Option<Failed> = None;
     let mut repeats = 0;
     let mut rate = None;
-    while tried.len() < effort.max_attempts {
+    while tried.len() < retry.max_attempts {
         let select = Select { profile: request.profile.clone(), tried: tried.clone(), client: Arc::downgrade(&client) };
         let permit = match pool.scheduler.send(select).await.unwrap_or(Err(AdmissionError::Stopping)) {
             Ok(admitted) => {

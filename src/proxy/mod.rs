@@ -40,7 +40,8 @@ mod transport;
 
 pub use access_log::AccessLog;
 pub use discovery::{DiscoveryActor, FirstRound};
-pub use dispatch::{Effort, Pool, dispatch};
+pub use dispatch::{Pool, dispatch};
 pub use request::{ClientRequest, InvalidRequest};
+pub use stream::EventStream;
 pub use transport::Clients;
 pub(crate) use transport::Framing;

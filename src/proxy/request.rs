@@ -122,7 +122,7 @@ impl ClientRequest {
 
     /// The body for an upstream: the client's own bytes, but for its name of the model and, if `ask_usage`, the wish for
     /// usage.
-    pub(super) fn body_for(&self, own_model: Option<&str>, ask_usage: bool) -> Bytes {
+    pub fn body_for(&self, own_model: Option<&str>, ask_usage: bool) -> Bytes {
         let model = own_model.and_then(|own| Some((self.model_at.clone(), serde_json::to_string(own).ok()?)));
         let usage = match &self.usage {
             UsageWish::Unasked(at, text) if ask_usage => Some((at.clone(), (*text).to_owned())),

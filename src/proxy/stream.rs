@@ -8,20 +8,20 @@ use crate::types::{Failure, Operation, Usage};
 
 /// One stream of events, from its bytes to what the client sees of it.
 #[derive(Debug)]
-pub(super) struct EventStream {
+pub struct EventStream {
     reader: SseReader,
     /// What the events meant so far.
     pub(super) meter: Meter,
 }
 
 impl EventStream {
-    /// At the beginning of a stream.
-    pub(super) fn new(operation: Operation, strip_usage: bool) -> Self {
+    /// At the beginning of a stream. `strip_usage`: the proxy asked for the usage and the client did not.
+    pub fn new(operation: Operation, strip_usage: bool) -> Self {
         EventStream { reader: SseReader::new(), meter: Meter::new(operation, strip_usage) }
     }
 
     /// Takes in what arrived; appends what the client is to see of it.
-    pub(super) fn feed(&mut self, chunk: &[u8], shown: &mut impl Extend<Bytes>) {
+    pub fn feed(&mut self, chunk: &[u8], shown: &mut impl Extend<Bytes>) {
         self.reader.push(chunk);
         while let Some(piece) = self.reader.next() {
             shown.extend(match piece {
@@ -36,7 +36,7 @@ impl EventStream {
     }
 
     /// The bytes behind the last whole event, when the stream has ended. A `[DONE]` without its blank line counts.
-    pub(super) fn finish(&mut self) -> Option<Bytes> {
+    pub fn finish(&mut self) -> Option<Bytes> {
         let rest = self.reader.rest();
         if rest.is_empty() { None } else { self.meter.event(rest) }
     }
@@ -50,7 +50,6 @@ pub(super) struct Meter {
     strip: bool,
     /// The last usage that was reported.
     usage: Option<Usage>,
-    /// Events that carried content: about as many tokens.
     /// Tokens of the content so far, guessed.
     guessed_tokens: u64,
     began: bool,

@@ -15,7 +15,7 @@ use super::rates::{MOST_MODELS, Rate};
 use super::strategy::Lot;
 use super::supervisor::SupervisorActor;
 use crate::types::Now;
-use crate::upstream::{Lane, NoPermit};
+use crate::upstream::{Lane, Untaken};
 
 /// How long the supervisor may take: it only waits for the disk, and only when a block of units is used up.
 const SELECT_WITHIN: Duration = Duration::from_secs(5);
@@ -60,8 +60,8 @@ impl SchedulerActor {
             let lane = desk.lanes.get(slot).and_then(Option::as_ref).ok_or(Some(slot))?;
             match lane.take(&select.profile.demand, now) {
                 Ok(permit) => return Ok(Admitted { permit, rate: desk.rate.after_one_more() }),
-                Err(NoPermit::Ask) => return Err(Some(slot)),
-                Err(NoPermit::NotNow) => passed_over.push(slot),
+                Err(Untaken::Ask) => return Err(Some(slot)),
+                Err(Untaken::NotNow) => passed_over.push(slot),
             }
         }
         Err(None)

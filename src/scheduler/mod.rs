@@ -21,4 +21,5 @@ pub use messages::{
     AdmissionError, Admitted, ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, ModelNames, ModelsFound,
     ResetTokenStats, Select, StopUpstreams, UnknownApi,
 };
+pub use strategy::{Candidate, Lot};
 pub use supervisor::SupervisorActor;

@@ -4,13 +4,13 @@ use rand::Rng;
 
 /// What the strategy knows of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Candidate {
+pub struct Candidate {
     /// Where it stands in the routing table.
-    pub(super) slot: usize,
+    pub slot: usize,
     /// Lowest first.
-    pub(super) priority: i32,
+    pub priority: i32,
     /// Share within its priority, at least 1.
-    pub(super) weight: u32,
+    pub weight: u32,
 }
 
 /// So often a member is drawn at random before those that are left are gone through: with few left out, one draw is enough,
@@ -19,7 +19,7 @@ const BLIND_DRAWS: usize = 4;
 
 /// Those who serve one model, ready to be drawn from.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Lot {
+pub struct Lot {
     /// By priority, the lowest first.
     tiers: Vec<Vec<Ticket>>,
 }
@@ -34,7 +34,7 @@ struct Ticket {
 
 impl Lot {
     /// The lot of these.
-    pub(super) fn new(mut candidates: Vec<Candidate>) -> Lot {
+    pub fn new(mut candidates: Vec<Candidate>) -> Lot {
         candidates.sort_by_key(|candidate| candidate.priority);
         let tiers = candidates.chunk_by(|a, b| a.priority == b.priority).map(|tier| {
             let mut up_to = 0;
@@ -49,17 +49,17 @@ impl Lot {
     }
 
     /// Everyone in it.
-    pub(super) fn slots(&self) -> impl Iterator<Item = usize> {
+    pub fn slots(&self) -> impl Iterator<Item = usize> {
         self.tiers.iter().flatten().map(|ticket| ticket.slot)
     }
 
     /// Is nobody in it?
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.tiers.is_empty()
     }
 
     /// Draws one of those who are not `left_out`; `None` if all are.
-    pub(super) fn draw(&self, rng: &mut impl Rng, left_out: impl Fn(usize) -> bool) -> Option<usize> {
+    pub fn draw(&self, rng: &mut impl Rng, left_out: impl Fn(usize) -> bool) -> Option<usize> {
         self.tiers.iter().find_map(|tier| {
             let total = tier.last()?.up_to;
             let blind = (0..BLIND_DRAWS).find_map(|_| {

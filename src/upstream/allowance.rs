@@ -20,11 +20,11 @@ pub(super) struct Amount {
 
 /// Why nothing was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Untaken {
-    /// The quota is to be asked: it may have more.
+pub enum Untaken {
+    /// The owner is to decide: there may be more.
     Ask,
-    /// It has nothing before this moment (ms, monotonic).
-    Until(u64),
+    /// There is nothing to be had just now, as far as is known: others come first.
+    NotNow,
 }
 
 /// The open units of one quota under one set of limits.
@@ -65,11 +65,13 @@ impl Allowance {
         let one = pack(Amount { requests, tokens });
         let taken = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
             let there = unpack(left);
-            (there.requests >= requests && there.tokens >= tokens).then(|| left - one)
+            // One that foresees no tokens takes none, and yet not where nothing is left: it may take some.
+            let room = self.tokens.is_none() || there.tokens >= tokens.max(1);
+            (there.requests >= requests && room).then(|| left - one)
         });
         match (taken, self.shut_until.load(Ordering::Acquire)) {
             (Ok(_), _) => Ok(begin_by),
-            (Err(_), until) if until > now => Err(Untaken::Until(until)),
+            (Err(_), until) if until > now => Err(Untaken::NotNow),
             (Err(_), _) => Err(Untaken::Ask),
         }
     }
@@ -107,13 +109,16 @@ mod tests {
     fn an_attempt_takes_both_its_request_and_its_tokens_or_nothing() {
         let allowance = Allowance::new(true, Some(1_000));
         assert_eq!(allowance.take(1, 0), Err(Untaken::Ask), "nothing is open yet");
-        allowance.open(Amount { requests: 2, tokens: 1_500 }, 100, 50);
+        allowance.open(Amount { requests: 3, tokens: 1_500 }, 100, 50);
         assert_eq!(allowance.take(1_600, 0), Ok(100), "more than a window holds takes all of it");
-        assert_eq!(allowance.take(501, 0), Err(Untaken::Until(50)));
+        assert_eq!(allowance.take(501, 0), Err(Untaken::NotNow));
+        assert_eq!(allowance.take(0, 0), Ok(100), "nothing is foreseen, and there is room");
         assert_eq!(allowance.take(501, 50), Err(Untaken::Ask));
         assert_eq!(allowance.take(500, 100), Err(Untaken::Ask), "what was lent is another's by now");
         assert_eq!(allowance.take(500, 99), Ok(100));
         assert_eq!(allowance.call_in(), Amount::default());
+        allowance.open(Amount { requests: 1, tokens: 0 }, 100, 0);
+        assert_eq!(allowance.take(0, 0), Err(Untaken::Ask), "it may take tokens, and there are none");
     }
 
     #[test]

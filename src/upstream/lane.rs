@@ -61,15 +61,6 @@ impl Door {
     }
 }
 
-/// Why a lane gave no permit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoPermit {
-    /// The upstream's actor is to decide.
-    Ask,
-    /// There is nothing to be had just now, as far as is known: others come first.
-    NotNow,
-}
-
 /// The short way to one upstream for one model.
 #[derive(Debug)]
 pub struct Lane {
@@ -93,11 +84,11 @@ impl Lane {
     ///
     /// # Errors
     /// When it can't be admitted here.
-    pub fn take(self: &Arc<Self>, demand: &Demand, now: Now) -> Result<Permit, NoPermit> {
+    pub fn take(self: &Arc<Self>, demand: &Demand, now: Now) -> Result<Permit, Untaken> {
         match self.door.way() {
             Way::Open => {}
-            Way::AskFrom(from) if from <= now.mono => return Err(NoPermit::Ask),
-            Way::AskFrom(_) => return Err(NoPermit::NotNow),
+            Way::AskFrom(from) if from <= now.mono => return Err(Untaken::Ask),
+            Way::AskFrom(_) => return Err(Untaken::NotNow),
         }
         let demand = demand.tokens(self.door.typical_completion.load(Ordering::Relaxed));
         let mut begin_by = u64::MAX;
@@ -106,10 +97,7 @@ impl Lane {
                 Ok(by) => begin_by = begin_by.min(by),
                 Err(why) => {
                     self.give_back(quotas, demand);
-                    return Err(match why {
-                        Untaken::Ask => NoPermit::Ask,
-                        Untaken::Until(_) => NoPermit::NotNow,
-                    });
+                    return Err(why);
                 }
             }
         }

@@ -31,9 +31,10 @@ mod taking_up;
 mod window;
 
 pub use actor::UpstreamActor;
+pub use allowance::Untaken;
 pub use books::Books;
 pub use endpoint::Endpoint;
-pub use lane::{Lane, NoPermit};
+pub use lane::Lane;
 pub use messages::{
     ApiStatus, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire, TokenReport,
 };

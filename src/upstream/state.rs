@@ -42,8 +42,6 @@ pub(super) struct State {
 pub(super) struct Ending {
     /// Was it the probe of a rest that was over?
     pub(super) probe: bool,
-    /// When a day's limit begins anew (ms, monotonic).
-    pub(super) day_ends: u64,
     /// When it ended.
     pub(super) now: Now,
 }
@@ -126,9 +124,15 @@ impl State {
         }
     }
 
-    /// Takes in how an attempt ended. Returns how the statistics changed, if they did.
-    pub(super) fn settle(&mut self, settlement: &Settlement, ending: Ending) -> Option<TokenChange> {
-        let Ending { probe, now, .. } = ending;
+    /// Takes in how an attempt ended. Returns how the statistics changed, if they did. `day_ends` tells when a day's limit begins
+    /// anew (ms, monotonic).
+    pub(super) fn settle(
+        &mut self,
+        settlement: &Settlement,
+        ending: Ending,
+        day_ends: impl FnOnce() -> u64,
+    ) -> Option<TokenChange> {
+        let Ending { probe, now } = ending;
         self.in_flight = self.in_flight.saturating_sub(1);
         match &settlement.outcome {
             Outcome::Completed => {
@@ -138,7 +142,7 @@ impl State {
                 }
                 self.latency.record(settlement.first_token, settlement.duration);
             }
-            Outcome::Failed(failure) => self.fail(failure, ending),
+            Outcome::Failed(failure) => self.fail(failure, ending, day_ends),
             Outcome::ClientClosed | Outcome::Abandoned if probe => self.probe_lost(now),
             Outcome::ClientClosed | Outcome::Abandoned => {}
         }
@@ -160,7 +164,7 @@ impl State {
         self.cooldown.probe_lost();
     }
 
-    fn fail(&mut self, failure: &Failure, Ending { probe, day_ends, now }: Ending) {
+    fn fail(&mut self, failure: &Failure, Ending { probe, now }: Ending, day_ends: impl FnOnce() -> u64) {
         match failure.class {
             // The upstream did its work: the request was wrong.
             FailureClass::Rejected => return self.succeed(now),
@@ -182,7 +186,7 @@ impl State {
         }
         self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
         self.last_failure = Some((now.wall, failure.class, failure.detail.clone()));
-        let cooldown = self.cooldown.failure(failure, day_ends, now);
+        let cooldown = self.cooldown.failure(failure, day_ends(), now);
         let says_nothing_of_health = matches!(
             failure.class,
             FailureClass::RateLimited | FailureClass::Unauthorized | FailureClass::PaymentRequired

@@ -102,8 +102,8 @@ impl UpstreamActor {
             ledger.settle(share, spent, now);
         }
         self.unsaved.note_used(&ledgers);
-        let ending = Ending { probe, day_ends: self.ledgers.day_ends(now), now };
-        if let Some(change) = self.state.settle(settlement, ending) {
+        let ending = Ending { probe, now };
+        if let Some(change) = self.state.settle(settlement, ending, || self.ledgers.day_ends(now)) {
             self.unsaved.note_change(change);
         }
     }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::helpers::{App, Client, KEY, Launch, Reply, Step, Upstream, config_of, eventually, scratch};
 
@@ -157,4 +157,89 @@ fn the_demo_serves_without_an_account_and_hides_its_failures() {
     assert!(status["apis"][1]["limits"]["rpm"] == 5 && status["apis"][1]["lastError"].is_object(), "{status}");
     child.kill().expect("killed");
     child.wait().expect("reaped");
+}
+
+#[test]
+fn the_bench_tells_figures_that_a_program_can_read() {
+    let args = [
+        "bench",
+        "--json",
+        "--rounds",
+        "2",
+        "--seconds",
+        "0.2",
+        "--streams",
+        "5",
+        "--connections",
+        "4",
+        "--rate",
+        "100",
+    ];
+    let upstream = Upstream::always(Reply::chat("hi").kept());
+    let url = format!("{}/v1", upstream.url());
+    let only = ["--only", "chat,latency,streams,start", "--against", "workers=1", "--against", &url];
+    let launch = Launch { folder: scratch(), args: Vec::new(), env: Vec::new() };
+    let output = launch.command().args(args).args(only).output().expect("ran");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON and nothing else");
+    assert_eq!((&told["rounds"], &told["secondsEach"]), (&json!(2), &json!(0.2)));
+    let scenarios = told["scenarios"].as_array().expect("a list");
+    let names: Vec<_> = scenarios.iter().map(|scenario| scenario["name"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["chat", "latency", "streams", "start"]);
+    for scenario in scenarios {
+        let targets = scenario["targets"].as_array().expect("a list");
+        let of =
+            |target: &str| targets.iter().find(|told| told["target"] == target).map(|told| told["figures"].clone());
+        let own = of("api-together").unwrap_or_else(|| panic!("this program is not in {scenario}"));
+        for figure in own.as_array().expect("a list") {
+            let spread = ["min", "median", "max"].map(|at| figure["spread"][at].as_f64().expect("a number"));
+            assert!(
+                spread.is_sorted() && figure["rounds"].as_array().is_some_and(|rounds| rounds.len() == 2),
+                "{figure}"
+            );
+            assert!(figure["name"] != "failed", "{figure}");
+        }
+        let named = |name: &str| own.as_array().into_iter().flatten().find(|figure| figure["name"] == name).cloned();
+        match scenario["name"].as_str() {
+            Some("chat") => {
+                let cpu = named("CPU, µs a request").expect("of a process that it started");
+                assert!(
+                    cpu["spread"]["median"].as_f64() > Some(1.0) && cpu["ratio"]["median"].as_f64() > Some(0.01),
+                    "{cpu}"
+                );
+                assert!(of("workers=1").is_some() && of(&url).is_some() && of("direct").is_some());
+            }
+            Some("latency") => {
+                let p50 = named("latency p50, µs").expect("a time");
+                assert!(p50["overDirect"]["median"].is_number(), "{p50}");
+                let rate = named("requests a second").expect("a rate");
+                assert!((80.0..120.0).contains(&rate["spread"]["median"].as_f64().expect("a number")), "{rate}");
+            }
+            Some("streams") => {
+                assert!(named("delay p99, µs").is_some_and(|delay| delay["spread"]["min"].as_f64() > Some(0.0)))
+            }
+            _ => assert!(named("first answer, ms").is_some() && of("direct").is_none()),
+        }
+    }
+    assert!(upstream.calls() > 20);
+}
+
+#[test]
+fn the_bench_says_what_it_cannot_measure() {
+    for (args, told) in [
+        (&["--against", "https://localhost/v1"][..], "only http://"),
+        (&["--against", "workers=0"], "from 1 on"),
+        (&["--against", "apache"], "nor nginx, haproxy or workers=N"),
+        (&["--only", "everything"], "possible values: chat"),
+    ] {
+        let (code, said) = run(&[&["bench"], args].concat());
+        assert!(code == Some(2) && said.contains(told), "{args:?}: {said}");
+    }
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
+    let url = format!("http://{nobody}/v1");
+    let upstream = Upstream::always(Reply::error(401, "no"));
+    for (url, why) in [(url, "does not answer"), (format!("{}/v1", upstream.url()), "with 401")] {
+        let (code, said) = run(&["bench", "--only", "chat", "--seconds", "0.1", "--rounds", "1", "--target", &url]);
+        assert!(code == Some(1) && said.contains(&url) && said.contains(why), "{said}");
+    }
 }

@@ -3,12 +3,12 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Launch, Reply, Upstream, config_of, eventually, within};
+use crate::helpers::{App, Launch, Reply, Upstream, config_of, config_with, eventually, within};
 
 fn write(path: &Path, config: &Value) {
     fs::write(path, format!("{config:#}")).expect("writes");
@@ -224,4 +224,44 @@ fn a_key_file_that_changes_is_read_again() {
     assert_eq!(app.chat().status, 200);
     let keys: Vec<_> = upstream.received().iter().map(|r| r.header("authorization").map(str::to_owned)).collect();
     assert_eq!(keys, [Some("Bearer sk-from-a-file-1".to_owned()), Some("Bearer sk-from-a-file-2".to_owned())]);
+}
+
+#[test]
+fn a_limit_that_changes_under_load_holds_on_every_thread_at_once() {
+    let upstream = Upstream::always(Reply::chat("hi").kept());
+    let mut config = config_with(&upstream, &json!({ "rpm": 1_000_000 }));
+    config["actors"] = json!({ "workers": 4 });
+    let app = App::start(&config);
+    let (stop, refused) = (AtomicBool::new(false), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::SeqCst) {
+                    match app.chat().status {
+                        429 => refused.fetch_add(1, Ordering::SeqCst),
+                        status => u32::from(status != 200),
+                    };
+                }
+            });
+        }
+        eventually("all threads admit by themselves", || upstream.calls() > 300);
+        config["apis"][0]["rpm"] = json!(50);
+        write(&app.config_file(), &config);
+        eventually("the limit is known", || refused.load(Ordering::SeqCst) > 0);
+        let passed = upstream.calls();
+        // Six threads go on asking: what was admitted before the first refusal may still arrive, and nothing else.
+        let before = refused.load(Ordering::SeqCst);
+        eventually("many more are refused", || refused.load(Ordering::SeqCst) > before + 300);
+        let late = upstream.calls() - passed;
+        assert!(late <= 6, "{late} passed a limit that was used up");
+
+        let passed = upstream.calls();
+        config["apis"][0]["rpm"] = json!(passed + 20);
+        write(&app.config_file(), &config);
+        eventually("there is room again", || upstream.calls() == passed + 20);
+        let before = refused.load(Ordering::SeqCst);
+        eventually("and it is used up", || refused.load(Ordering::SeqCst) > before + 300);
+        assert_eq!(upstream.calls(), passed + 20);
+        stop.store(true, Ordering::SeqCst);
+    });
 }

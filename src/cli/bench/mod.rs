@@ -28,9 +28,9 @@ pub(super) struct BenchArgs {
     /// program, started with everything switched on.
     #[arg(long, value_name = "URL", value_parser = Which::parse)]
     target: Option<Which>,
-    /// What to measure beside it, in turns: the URL of another API, or `nginx` or `haproxy`, which are started if they are
-    /// installed. May be given several times.
-    #[arg(long, value_name = "URL|nginx|haproxy", value_parser = Which::parse)]
+    /// What to measure beside it, in turns: the URL of another API; `nginx` or `haproxy`, which are started if they are
+    /// installed; or `workers=N`, this program with so many worker threads. May be given several times.
+    #[arg(long, value_name = "URL|nginx|haproxy|workers=N", value_parser = Which::parse)]
     against: Vec<Which>,
     /// The key to send to the URLs.
     #[arg(long)]
@@ -39,6 +39,9 @@ pub(super) struct BenchArgs {
     /// "bench" to it.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     upstream_port: u16,
+    /// How many accounts the mock is entered as where this program is measured.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    accounts: u16,
     /// What to measure; several are given with commas.
     #[arg(long, value_delimiter = ',', default_values = Scenario::NAMES, value_parser = clap::builder::PossibleValuesParser::new(Scenario::NAMES))]
     only: Vec<String>,
@@ -72,7 +75,7 @@ impl BenchArgs {
 
     /// All that is measured, the first of what it is compared with behind the target.
     fn all(&self) -> Vec<Which> {
-        let target = self.target.clone().unwrap_or(Which::ThisProgram);
+        let target = self.target.clone().unwrap_or(Which::ThisProgram(None));
         [Which::Direct, target].into_iter().chain(self.against.iter().cloned()).collect()
     }
 }

@@ -70,7 +70,7 @@ impl Scenario {
 
     /// Measures every target, in turns.
     pub(super) fn measure(&self, args: &BenchArgs, upstream: SocketAddr, folder: &Path) -> io::Result<Measured> {
-        let started = |which: &Which| Target::start(which, args.key.as_deref(), upstream, folder);
+        let started = |which: &Which| Target::start(which, (args.key.as_deref(), args.accounts), upstream, folder);
         let all: Vec<Which> = match self.kind {
             Kind::Start => args.all().into_iter().filter(Which::can_be_started).collect(),
             Kind::Chat | Kind::Latency | Kind::Streams | Kind::ManyStreams | Kind::Large => args.all(),

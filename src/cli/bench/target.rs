@@ -21,9 +21,6 @@ const UP_WITHIN: Duration = Duration::from_secs(10);
 /// The key that clients of this program send.
 const KEY: &str = "sk-bench-of-api-together";
 
-/// So many accounts the mock is entered as, with limits of every kind that are not reached.
-const ACCOUNTS: usize = 4;
-
 /// A server that can be measured.
 pub(super) struct Target {
     pub(super) address: SocketAddr,
@@ -52,8 +49,8 @@ impl Drop for Server {
 pub(super) enum Which {
     /// The mock upstream itself, with nothing between.
     Direct,
-    /// This program, with all that it does switched on.
-    ThisProgram,
+    /// This program, with all that it does switched on; with so many worker threads, or as many as there are cores.
+    ThisProgram(Option<u16>),
     /// nginx, as `proxy_pass`.
     Nginx,
     /// haproxy.
@@ -65,22 +62,24 @@ pub(super) enum Which {
 impl Which {
     /// As it stands on the command line.
     pub(super) fn parse(text: &str) -> Result<Which, String> {
-        match text {
-            "nginx" => return Ok(Which::Nginx),
-            "haproxy" => return Ok(Which::Haproxy),
-            _ => {}
+        match (text, text.strip_prefix("workers=").map(str::parse)) {
+            ("nginx", _) => return Ok(Which::Nginx),
+            ("haproxy", _) => return Ok(Which::Haproxy),
+            (_, Some(Ok(workers @ 1..))) => return Ok(Which::ThisProgram(Some(workers))),
+            (_, Some(_)) => return Err("workers= takes a number from 1 on".to_owned()),
+            (_, None) => {}
         }
         match Url::parse(text) {
             Ok(url) if url.scheme() == "http" && url.host_str().is_some() => Ok(Which::At(url)),
             Ok(_) => Err("only http:// can be measured: TLS would be measured with it".to_owned()),
-            Err(e) => Err(format!("neither a URL ({e}) nor nginx or haproxy")),
+            Err(e) => Err(format!("neither a URL ({e}) nor nginx, haproxy or workers=N")),
         }
     }
 
     /// Can the bench start it?
     pub(super) fn can_be_started(&self) -> bool {
         match self {
-            Which::ThisProgram | Which::Nginx | Which::Haproxy => true,
+            Which::ThisProgram(_) | Which::Nginx | Which::Haproxy => true,
             Which::Direct | Which::At(_) => false,
         }
     }
@@ -89,7 +88,8 @@ impl Which {
     pub(super) fn name(&self) -> String {
         match self {
             Which::Direct => "direct".to_owned(),
-            Which::ThisProgram => "api-together".to_owned(),
+            Which::ThisProgram(None) => "api-together".to_owned(),
+            Which::ThisProgram(Some(workers)) => format!("workers={workers}"),
             Which::Nginx => "nginx".to_owned(),
             Which::Haproxy => "haproxy".to_owned(),
             Which::At(url) => url.to_string(),
@@ -101,7 +101,7 @@ impl Target {
     /// Makes it ready: starts it, if it is to be started, and waits until it answers. Returns how long that took.
     pub(super) fn start(
         which: &Which,
-        key: Option<&str>,
+        (key, accounts): (Option<&str>, u16),
         upstream: SocketAddr,
         folder: &Path,
     ) -> io::Result<(Target, Duration)> {
@@ -110,7 +110,7 @@ impl Target {
         let (url, key) = match which {
             Which::At(url) => (url.clone(), key),
             Which::Direct => (at(upstream)?, None),
-            Which::ThisProgram => (at(free_port()?)?, Some(KEY)),
+            Which::ThisProgram(_) => (at(free_port()?)?, Some(KEY)),
             Which::Nginx | Which::Haproxy => (at(free_port()?)?, None),
         };
         let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
@@ -118,7 +118,8 @@ impl Target {
         let address = address.ok_or_else(|| failed("has no address".to_owned()))?;
         let begun = Instant::now();
         let folder = folder.join(format!("{name}-{port}"));
-        let server = command(which, address, upstream, &folder)?.map(|mut command| command.spawn()).transpose();
+        let server =
+            command((which, accounts), address, upstream, &folder)?.map(|mut command| command.spawn()).transpose();
         let server = server.map_err(|e| failed(format!("can't be started ({e}); is it installed?")))?.map(Server);
         let path = url.path().trim_end_matches('/').to_owned();
         let mut target = Target {
@@ -194,7 +195,12 @@ fn last_words(folder: &Path) -> String {
 }
 
 /// How to start it there, if it is to be started.
-fn command(which: &Which, address: SocketAddr, upstream: SocketAddr, folder: &Path) -> io::Result<Option<Command>> {
+fn command(
+    (which, accounts): (&Which, u16),
+    address: SocketAddr,
+    upstream: SocketAddr,
+    folder: &Path,
+) -> io::Result<Option<Command>> {
     let written = |name: &str, text: &str| -> io::Result<std::path::PathBuf> {
         // The configuration has a folder of its own: it is watched, and the others are written to.
         fs::create_dir_all(folder.join("config"))?;
@@ -212,8 +218,8 @@ fn command(which: &Which, address: SocketAddr, upstream: SocketAddr, folder: &Pa
     };
     let mut command = match which {
         Which::Direct | Which::At(_) => return Ok(None),
-        Which::ThisProgram => {
-            let config = written("apis.json", &own_config(upstream))?;
+        Which::ThisProgram(workers) => {
+            let config = written("apis.json", &own_config(upstream, accounts, *workers))?;
             let mut command = Command::new(std::env::current_exe()?);
             command.arg("serve").arg("--config").arg(config).arg("--data").arg(folder.join("data"));
             command.args(["--host", &address.ip().to_string(), "--port", &address.port().to_string()]);
@@ -236,15 +242,18 @@ fn command(which: &Which, address: SocketAddr, upstream: SocketAddr, folder: &Pa
     Ok(Some(command))
 }
 
-/// This program as people run it: with a key, several accounts, limits of every kind, statistics and the log.
-fn own_config(upstream: SocketAddr) -> String {
+/// This program as people run it: with a key, the mock entered as several accounts, limits of every kind (which are not
+/// reached), statistics and the log.
+fn own_config(upstream: SocketAddr, accounts: u16, workers: Option<u16>) -> String {
     /// The largest limit there is.
     const MOST: u32 = u32::MAX;
-    let api = |nth: usize| {
+    let api = |nth: u16| {
         json!({
             "id": format!("account-{nth}"), "baseUrl": format!("http://{upstream}"), "apiKey": format!("sk-account-{nth}"),
             "models": [mock::MODEL], "rpm": MOST, "rpd": MOST, "tpm": MOST, "tpd": MOST,
         })
     };
-    json!({ "server": { "apiKey": KEY }, "apis": (1..=ACCOUNTS).map(api).collect::<Vec<_>>() }).to_string()
+    let apis: Vec<_> = (1..=accounts).map(api).collect();
+    let actors = workers.map_or(json!({}), |workers| json!({ "workers": workers }));
+    json!({ "server": { "apiKey": KEY }, "apis": apis, "actors": actors }).to_string()
 }

@@ -45,10 +45,16 @@ impl Quota {
     }
 
     /// What an attempt took from `allowance` and is not to use is free again.
-    pub(in crate::upstream) fn give_back(&mut self, allowance: &Allowance, demand: u64) {
+    pub(in crate::upstream) fn give_back(&mut self, allowance: &Arc<Allowance>, demand: u64) {
         let Amount { requests, tokens } = allowance.amount(demand);
-        self.requests.call_in(requests);
-        self.tokens.call_in(tokens);
+        if self.allowance.as_ref().is_some_and(|current| Arc::ptr_eq(current, allowance)) {
+            self.requests.call_in(requests);
+            self.tokens.call_in(tokens);
+        } else {
+            // Under other limits the store may not have granted it: it is not to be used as if it had.
+            self.requests.give_back(requests);
+            self.tokens.give_back(tokens);
+        }
     }
 
     /// An attempt was admitted elsewhere. What it took from `allowance` is set aside already; the rest is now.

@@ -23,6 +23,8 @@ fn step(clock: bool) -> impl Strategy<Value = Step> {
             .prop_map(|(api, delay, odd, demand, takes)| Step::Request {
                 api, delay, written: odd || delay > 0, demand, takes,
             }),
+        30 => (0..APIS, prop_oneof![2 => Just(0_u64), 1 => 0..90_000_u64], 0..60_u64, 0..90_u64)
+            .prop_map(|(api, delay, demand, takes)| Step::Elsewhere { api, delay, demand, takes }),
         1 => Just(Step::Crash),
         1 => Just(Step::Restart),
         2 => Just(Step::Save),
@@ -37,6 +39,8 @@ fn spending() -> impl Strategy<Value = Step> {
         2 => (0..70_000_u64).prop_map(Step::Wait),
         8 => (0..APIS, prop_oneof![4 => Just(0_u64), 1 => 0..20_000_u64], 0..60_u64, 0..400_u64)
             .prop_map(|(api, delay, demand, takes)| Step::Request { api, delay, written: true, demand, takes }),
+        8 => (0..APIS, prop_oneof![4 => Just(0_u64), 1 => 0..20_000_u64], 0..60_u64, 0..400_u64)
+            .prop_map(|(api, delay, demand, takes)| Step::Elsewhere { api, delay, demand, takes }),
         1 => prop_oneof![Just(Step::Save), Just(Step::Restart)],
     ]
 }

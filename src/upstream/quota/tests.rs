@@ -267,3 +267,18 @@ fn a_limit_of_nothing_disables() {
     let mut quota = opened(Limits { tpd: Limit::AtMost(0), ..Limits::default() });
     assert_eq!(take(&mut quota, START).err(), Some(Refusal::Disabled));
 }
+
+#[test]
+fn what_an_older_allowance_gave_is_not_taken_for_granted_under_new_limits() {
+    let bursts = Limits { burst: Some(Burst { requests: 10, span_ms: 1_000 }), ..Limits::default() };
+    let mut quota = opened(bursts);
+    quota.open(at(0));
+    let old = quota.allowance().expect("bounded").clone();
+    assert!(old.take(0, at(0).mono).is_ok());
+    quota.call_in();
+    // A burst needs no store; a minute does, and has granted nothing.
+    quota.reconfigure(Limits { rpm: Limit::AtMost(10), ..bursts }, &Reset::Midnight(TimeZone::UTC), at(0));
+    quota.give_back(&old, 0);
+    assert!(quota.lacks(0) && !quota.holds_grant());
+    assert_eq!(usage(&mut quota, at(0)).0, 0);
+}

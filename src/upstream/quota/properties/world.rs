@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use super::super::*;
 use crate::persistence::Grant;
 use crate::types::{Limit, Uptime};
+use crate::upstream::allowance::Allowance;
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -14,6 +15,8 @@ pub(super) enum Step {
     /// A request comes to one of the APIs; once admitted it is written after `delay` ms, or not at all. It takes so many
     /// tokens, of which so many were foreseen.
     Request { api: usize, delay: u64, written: bool, demand: u64, takes: u64 },
+    /// One comes that is admitted elsewhere, from what the quotas have opened; they hear of it when they are looked at next.
+    Elsewhere { api: usize, delay: u64, demand: u64, takes: u64 },
     /// `kill -9`, and a start.
     Crash,
     /// A clean stop, and a start.
@@ -52,6 +55,16 @@ pub(super) struct UnderWay {
     pub(super) takes: u64,
 }
 
+/// What was taken elsewhere, and the quotas have not heard of yet.
+pub(super) struct News {
+    api: usize,
+    /// From what of each quota, in the order in which they are asked; the last ones may have had nothing.
+    taken: Vec<Arc<Allowance>>,
+    demand: u64,
+    /// The attempt, if all of them had something.
+    attempt: Option<(WriteStamp, i64, u64)>,
+}
+
 /// A process that uses quotas, and the world around it.
 pub(super) struct World {
     /// Of each API, and the shared one last.
@@ -65,6 +78,9 @@ pub(super) struct World {
     pub(super) started: i64,
     pub(super) under_way: Vec<UnderWay>,
     pub(super) most_under_way: u64,
+    /// What is known elsewhere of the allowances, of each API's own quota and of the shared one, since its last request.
+    pub(super) known: Vec<Option<[Arc<Allowance>; 2]>>,
+    pub(super) news: Vec<News>,
 }
 
 impl World {
@@ -79,7 +95,17 @@ impl World {
             spent: Vec::new(),
         };
         let kept = (0..APIS).map(|_| kept(own)).chain([kept(shared)]).collect();
-        World { kept, reset, time, clock_error: 0, started: time, under_way: Vec::new(), most_under_way: 1 }
+        World {
+            kept,
+            reset,
+            time,
+            clock_error: 0,
+            started: time,
+            under_way: Vec::new(),
+            most_under_way: 1,
+            known: vec![None; APIS],
+            news: Vec::new(),
+        }
     }
 
     pub(super) fn now(&self) -> Now {
@@ -93,6 +119,27 @@ impl World {
 
     pub(super) fn run(&mut self, step: &Step) {
         match *step {
+            Step::Elsewhere { api, delay, demand, takes } => {
+                return self.take_elsewhere(api, (demand, takes), delay as i64);
+            }
+            // Nobody looks.
+            Step::Wait(ms) if self.under_way.iter().all(|one| one.at > self.time + ms as i64) => {
+                return self.time_passes(self.time + ms as i64);
+            }
+            // What was not heard is never heard.
+            Step::Crash => self.news.clear(),
+            _ => {}
+        }
+        self.kept.iter_mut().for_each(|kept| kept.quota.call_in());
+        self.hear();
+        self.look(step);
+        let now = self.now();
+        self.kept.iter_mut().for_each(|kept| kept.quota.open(now));
+    }
+
+    fn look(&mut self, step: &Step) {
+        match *step {
+            Step::Elsewhere { .. } => {}
             Step::Wait(ms) => self.wait(ms as i64),
             Step::Request { api, delay, written, demand, takes } => {
                 self.request(api, (demand, takes), written.then_some(delay as i64));
@@ -135,6 +182,59 @@ impl World {
         }
     }
 
+    /// As a lane takes: from each quota's allowance in turn, or from none.
+    fn take_elsewhere(&mut self, api: usize, (demand, takes): (u64, u64), delay: i64) {
+        let Some(known) = self.known[api].clone() else { return };
+        let mono = self.now().mono;
+        let taken: Vec<_> = known.into_iter().take_while(|allowance| allowance.take(demand, mono).is_ok()).collect();
+        let admitted = taken.len() == 2;
+        let attempt = admitted.then(|| (WriteStamp::default(), self.time + delay, takes));
+        self.news.push(News { api, taken, demand, attempt });
+        let out = self.news.iter().filter(|news| news.attempt.is_some()).count() + self.under_way.len();
+        self.most_under_way = self.most_under_way.max(out as u64);
+        self.time_passes(self.time);
+        if admitted {
+            [api, APIS].iter().for_each(|i| self.check(*i));
+        }
+    }
+
+    /// What was admitted elsewhere is written when its time has come, whether the quotas have heard of it or not.
+    fn time_passes(&mut self, until: i64) {
+        for i in 0..self.news.len() {
+            let News { api, attempt: Some((stamp, at, takes)), .. } = &self.news[i] else { continue };
+            if *at > until || stamp.read() != Written::Nothing {
+                continue;
+            }
+            let (api, at, takes) = (*api, *at, *takes);
+            let mono = 300_000_000 + (at - self.started) as u64;
+            assert!(stamp.begin(mono));
+            stamp.finish(mono);
+            for i in [api, APIS] {
+                self.kept[i].written.push(at);
+                self.kept[i].spent.push((at, takes));
+            }
+        }
+        self.time = until;
+    }
+
+    /// The quotas hear what was taken.
+    fn hear(&mut self) {
+        for News { api, taken, demand, attempt } in std::mem::take(&mut self.news) {
+            let Some((stamp, at, takes)) = attempt else {
+                let gave = [api, APIS].into_iter().zip(&taken);
+                gave.for_each(|(i, allowance)| self.kept[i].quota.give_back(allowance, demand));
+                continue;
+            };
+            let mut join =
+                |i: usize, from: usize| self.kept[i].quota.join(&stamp, demand, taken.get(from).map(|a| &**a));
+            let one = UnderWay { at, api, own: join(api, 0), shared: join(APIS, 1), takes };
+            match stamp.read() {
+                Written::Whole(_) => self.settle(&one, Some(takes)),
+                Written::Nothing | Written::Partly => self.under_way.push(one),
+            }
+        }
+    }
+
     pub(super) fn wait(&mut self, ms: i64) {
         let until = self.time + ms;
         self.under_way.sort_by_key(|one| one.at);
@@ -174,6 +274,11 @@ impl World {
         let stamp = WriteStamp::default();
         let [own, shared] = both.map(|i| self.kept[i].quota.take(&stamp, demand));
         both.iter().for_each(|i| self.grant(*i, None));
+        let open = both.map(|i| self.kept[i].quota.allowance().cloned());
+        self.known[api] = match open {
+            [Some(own), Some(shared)] => Some([own, shared]),
+            _ => None,
+        };
         let one = UnderWay { at: self.time + delay.unwrap_or(0), api, own, shared, takes };
         match delay {
             None => self.settle(&one, None),
@@ -197,14 +302,18 @@ impl World {
     /// Whatever the limits were before: what was just admitted fits those in force.
     pub(super) fn check(&self, i: usize) {
         let kept = &self.kept[i];
-        let out = self.under_way.iter().filter(|one| i == APIS || one.api == i);
-        let within = kept.written.iter().filter(|at| **at > self.time - 60_000).count() + out.count();
+        let out = self.under_way.iter().filter(|one| i == APIS || one.api == i).count();
+        let unheard =
+            self.news.iter().filter(|news| i == APIS || news.api == i).filter_map(|news| news.attempt.as_ref());
+        let out = out + unheard.filter(|(stamp, ..)| stamp.read() == Written::Nothing).count();
+        let within = kept.written.iter().filter(|at| **at > self.time - 60_000).count() + out;
         assert!(kept.in_force.rpm.bound().is_none_or(|rpm| within as u64 <= rpm), "{within} in the last minute");
     }
 
     /// A process that is gone writes nothing any more.
     pub(super) fn start_anew(&mut self) {
         self.under_way.clear();
+        self.known = vec![None; APIS];
         self.started = self.time;
         let (now, uptime) = (self.now(), self.uptime());
         for kept in &mut self.kept {
