@@ -72,9 +72,9 @@ impl Arrival<'_> {
             self.permit.stream_options_refused();
             return Err(failure.into());
         }
-        let body = scrubbed(body, self.permit.endpoint.key.expose());
+        let body = scrubbed(body, self.permit.endpoint().key.expose());
         if failure.class != FailureClass::Rejected {
-            let headers = headers::downward(self.headers, &self.permit.endpoint.key);
+            let headers = headers::downward(self.headers, &self.permit.endpoint().key);
             return Err(Failed { failure, response: whole.then(|| Box::new((self.status, headers, body))) });
         }
         let rest = if whole { None } else { Some(self.source) };
@@ -162,7 +162,7 @@ impl Arrival<'_> {
 
     /// The caller's own mistake, as the client is to see it.
     fn refused(&self, status: StatusCode, error: Bytes, failure: Failure) -> Result<Answer, Failed> {
-        let error = scrubbed(error, self.permit.endpoint.key.expose());
+        let error = scrubbed(error, self.permit.endpoint().key.expose());
         let length = Some(error.len() as u64);
         let mut answer = self.permit.answer(status, self.headers, VecDeque::from([error]));
         answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -184,7 +184,7 @@ impl Permit {
     fn answer(&self, status: StatusCode, upstream: &HeaderMap, held: VecDeque<Bytes>) -> Answer {
         Answer {
             status,
-            headers: headers::downward(upstream, &self.endpoint.key),
+            headers: headers::downward(upstream, &self.endpoint().key),
             held,
             rest: None,
             length: None,

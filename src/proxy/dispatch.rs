@@ -57,16 +57,16 @@ pub async fn dispatch(pool: &Pool, request: ClientRequest, retry: RetryConfig, m
                 return told(rate, fail(last, Some(refused), tried.len(), log));
             }
         };
-        log.attempt(&permit.endpoint);
+        log.attempt(permit.endpoint());
         // Boxed: the allocator serves small sizes from the thread's own shelf, and an attempt would make this one large.
         match Box::pin(attempt(&pool.clients, &permit, &request)).await {
             Ok(answer) => return told(rate, Ok(body::relay(answer, permit, request.body_len(), log))),
             Err(failed) => {
-                log::warn!("{}: attempt failed: {}", permit.endpoint.api, failed.failure);
+                log::warn!("{}: attempt failed: {}", permit.endpoint().api, failed.failure);
                 if failed.failure.class.same_upstream_again() && repeats < MAX_REPEATS {
                     repeats += 1;
                 } else {
-                    tried.push(permit.endpoint.api.clone());
+                    tried.push(permit.endpoint().api.clone());
                 }
                 let duration = permit.elapsed();
                 permit.settle(Settlement::of(Outcome::Failed(failed.failure.clone()), duration));

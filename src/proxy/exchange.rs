@@ -106,7 +106,7 @@ pub(super) fn stalled() -> Failure {
 /// # Cancel safety
 /// Dropping it closes the connection to the upstream; the permit's account is closed by its owner.
 pub(super) async fn attempt(clients: &Clients, permit: &Permit, request: &ClientRequest) -> Result<Answer, Failed> {
-    let (endpoint, operation) = (&permit.endpoint, request.profile.operation);
+    let (endpoint, operation) = (permit.endpoint(), request.profile.operation);
     let timeouts = &endpoint.timeouts;
     let started = Instant::now();
     let deadline = started + if request.stream { timeouts.stream_total } else { timeouts.total };

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::board::{Board, BoardChanged, Follow, Mailed};
-use super::messages::{AdmissionError, Admitted, Ask, Granted, Select};
+use super::messages::{AdmissionError, Admitted, Ask, GetRate, Granted, Select};
 use super::rates::{MOST_MODELS, Rate};
 use super::strategy::Lot;
 use super::supervisor::SupervisorActor;
@@ -34,6 +34,8 @@ pub struct SchedulerActor {
 /// One model.
 struct Desk {
     rate: Arc<Rate>,
+    /// A newer one is on its way.
+    awaits_rate: bool,
     lot: Arc<Lot>,
     /// The short ways to its upstreams, by their positions.
     lanes: Vec<Option<Arc<Lane>>>,
@@ -46,13 +48,16 @@ impl SchedulerActor {
     }
 
     /// A permit through a lane; or whom the supervisor is to ask first, if one was drawn.
-    fn at_once(&mut self, select: &Select) -> Result<Admitted, Option<usize>> {
+    fn at_once(&mut self, select: &Select, ctx: &mut Context<Self>) -> Result<Admitted, Option<usize>> {
         // Who was refused elsewhere, or goes behind those who wait, is the supervisor's.
         if !select.tried.is_empty() || self.board.signs.queueing.load(Ordering::Acquire) {
             return Err(None);
         }
         let now = Now::read();
-        let desk = self.desks.get(&select.profile.model).filter(|desk| desk.rate.is_fresh(now)).ok_or(None)?;
+        let desk = self.desks.get_mut(&select.profile.model).filter(|desk| desk.rate.is_usable(now)).ok_or(None)?;
+        if !desk.rate.is_fresh(now) && !std::mem::replace(&mut desk.awaits_rate, true) {
+            Self::renew_rate(&self.supervisor, select.profile.model.clone(), ctx);
+        }
         let mut passed_over: Vec<usize> = Vec::new();
         let mut rng = rand::rng();
         while passed_over.len() < MOST_PASSED_OVER {
@@ -65,6 +70,19 @@ impl SchedulerActor {
             }
         }
         Err(None)
+    }
+
+    /// Asks for a newer sum, which nobody waits for.
+    fn renew_rate(supervisor: &Addr<SupervisorActor>, model: Arc<str>, ctx: &mut Context<Self>) {
+        let told = actix::fut::wrap_future::<_, Self>(supervisor.send(GetRate(model.clone())));
+        let taken = told.map(move |told, actor, _| {
+            if let Some(desk) = actor.desks.get_mut(&model) {
+                desk.awaits_rate = false;
+                // Without an answer the process is stopping.
+                told.into_iter().for_each(|rate| desk.rate = rate);
+            }
+        });
+        ctx.spawn(taken);
     }
 
     /// Puts the question to the supervisor, if its mailbox has room.
@@ -95,7 +113,12 @@ impl SchedulerActor {
                 self.desks.clear();
             }
             let lot = self.board.routes.lot(&model).clone();
-            let desk = self.desks.entry(model).or_insert(Desk { rate: counted.clone(), lot, lanes: Vec::new() });
+            let desk = self.desks.entry(model).or_insert(Desk {
+                rate: counted.clone(),
+                awaits_rate: false,
+                lot,
+                lanes: Vec::new(),
+            });
             desk.rate = counted;
             if desk.lanes.len() <= slot {
                 desk.lanes.resize(slot + 1, None);
@@ -132,8 +155,8 @@ impl Handler<BoardChanged> for SchedulerActor {
 impl Handler<Select> for SchedulerActor {
     type Result = ActorResponse<Self, Result<Admitted, AdmissionError>>;
 
-    fn handle(&mut self, select: Select, _: &mut Self::Context) -> Self::Result {
-        let first = match self.at_once(&select) {
+    fn handle(&mut self, select: Select, ctx: &mut Self::Context) -> Self::Result {
+        let first = match self.at_once(&select, ctx) {
             Ok(admitted) => return ActorResponse::reply(Ok(admitted)),
             Err(first) => first,
         };

@@ -49,6 +49,12 @@ pub(super) struct Ask {
     pub(super) mailed: Mailed,
 }
 
+/// What the pool's limits leave for this model, summed up anew. Sent by a worker's scheduler that has an older sum; a lost one
+/// leaves that, until it is too old.
+#[derive(Debug, Message)]
+#[rtype(result = "Arc<Rate>")]
+pub(super) struct GetRate(pub(super) Arc<str>);
+
 /// The answer to an [`Ask`], with what makes the next one needless.
 #[derive(Debug)]
 pub(super) struct Granted {

@@ -6,8 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::types::{Now, RateLimit};
 
-/// How long a sum is counted down before it is made anew (ms).
+/// How long a sum is counted down before it is made anew (ms): a millisecond for each upstream, so that summing up stays a
+/// small part of the supervisor's time, and at least this.
 const FRESH_MS: u64 = 100;
+
+/// So many times as long a sum may still be told while a new one is made.
+const USABLE: u64 = 10;
 
 /// So many models are kept: where an upstream takes any name, clients make them up.
 pub(super) const MOST_MODELS: usize = 1_000;
@@ -16,14 +20,20 @@ pub(super) const MOST_MODELS: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Rate {
     made: u64,
+    fresh_ms: u64,
     left: Option<RateLimit>,
     admitted: AtomicU64,
 }
 
 impl Rate {
-    /// May it still be told?
+    /// Need no new one be made?
     pub(super) fn is_fresh(&self, now: Now) -> bool {
-        now.mono < self.made + FRESH_MS
+        now.mono < self.made + self.fresh_ms
+    }
+
+    /// May it still be told?
+    pub(super) fn is_usable(&self, now: Now) -> bool {
+        now.mono < self.made + USABLE * self.fresh_ms
     }
 
     /// What is left after one more request was admitted.
@@ -44,24 +54,25 @@ impl Rate {
 pub(super) struct Rates(HashMap<Arc<str>, Arc<Rate>>);
 
 impl Rates {
-    /// What is left for a model, after a request for it was `admitted` or refused, and whence to count it down. `sum` sums
-    /// up what the limits of its upstreams leave.
-    pub(super) fn after(
+    /// What is left for a model, and whence to count it down: a fresh sum, and whether it was just made. `sum` sums up what the
+    /// limits of its upstreams leave, which are so `many`.
+    pub(super) fn fresh(
         &mut self,
         model: &Arc<str>,
-        admitted: bool,
+        many: usize,
         sum: impl FnOnce() -> Option<RateLimit>,
-    ) -> (Option<RateLimit>, Arc<Rate>) {
+    ) -> (Arc<Rate>, bool) {
         let now = Now::read();
         if let Some(rate) = self.0.get(model).filter(|rate| rate.is_fresh(now)) {
-            return (if admitted { rate.after_one_more() } else { rate.now() }, rate.clone());
+            return (rate.clone(), false);
         }
         if self.0.len() > MOST_MODELS {
             self.0.clear();
         }
-        let rate = Arc::new(Rate { made: now.mono, left: sum(), admitted: AtomicU64::new(0) });
+        let fresh_ms = FRESH_MS.max(many as u64);
+        let rate = Arc::new(Rate { made: now.mono, fresh_ms, left: sum(), admitted: AtomicU64::new(0) });
         self.0.insert(model.clone(), rate.clone());
-        (rate.left, rate)
+        (rate, true)
     }
 
     /// Other limits are in force.

@@ -38,8 +38,13 @@ impl Routes {
                 None => {}
             }
         }
-        let lot = |(name, listed): (_, Vec<_>)| (name, Arc::new(Lot::new([listed, serve_any.clone()].concat())));
-        Routes { by_model: listed.into_iter().map(lot).collect(), serve_any: Arc::new(Lot::new(serve_any)) }
+        // Models that the same upstreams serve share a lot: of many models and upstreams, one fits into a cache.
+        let mut lots: HashMap<Vec<Candidate>, Arc<Lot>> = HashMap::new();
+        let mut lot = |candidates: Vec<Candidate>| {
+            lots.entry(candidates).or_insert_with_key(|candidates| Arc::new(Lot::new(candidates.clone()))).clone()
+        };
+        let with_any = |(name, listed): (_, Vec<_>)| (name, lot([listed, serve_any.clone()].concat()));
+        Routes { by_model: listed.into_iter().map(with_any).collect(), serve_any: Arc::new(Lot::new(serve_any)) }
     }
 
     /// Those who serve `model`, by their positions.

@@ -3,7 +3,7 @@
 use rand::Rng;
 
 /// What the strategy knows of a candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Candidate {
     /// Where it stands in the routing table.
     pub slot: usize,

@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 
 use super::board::{Board, BoardChanged, Follow, Seat};
 use super::line::{Lines, Waiter};
-use super::messages::{AdmissionError, Ask, Granted, ModelNames, ModelsFound, Select, StopUpstreams};
-use super::rates::Rates;
+use super::messages::{AdmissionError, Ask, GetRate, Granted, ModelNames, ModelsFound, Select, StopUpstreams};
+use super::rates::{Rate, Rates};
 use super::routes::Routes;
 use crate::config::{ApiConfig, ConfigChanged, QueueConfig};
 use crate::persistence::PersistenceActor;
@@ -146,23 +146,29 @@ impl SupervisorActor {
         model: &Arc<str>,
         decided: Result<Selected, AdmissionError>,
     ) -> Result<Granted, AdmissionError> {
-        let SupervisorActor { rates, board, apis, books, .. } = self;
-        let mut after = |admitted: bool| {
-            rates.after(model, admitted, || {
-                let serving = board.routes.lot(model).slots().filter_map(|slot| apis.get(slot)).map(|api| &**api);
-                books.headroom(serving.filter(|api| api.enabled), model)
-            })
-        };
         match decided {
             Ok(Selected { permit, slot, board }) => {
-                let (rate, counted) = after(true);
+                let (counted, made_now) = self.rate(model);
+                // A sum that was made after the admission has it.
+                let rate = if made_now { counted.now() } else { counted.after_one_more() };
                 Ok(Granted { permit, rate, counted, board, slot })
             }
             Err(AdmissionError::NoneAvailable { model, refusals, .. }) => {
-                Err(AdmissionError::NoneAvailable { model, refusals, rate: after(false).0 })
+                let rate = self.rate(&model).0.now();
+                Err(AdmissionError::NoneAvailable { model, refusals, rate })
             }
             Err(other) => Err(other),
         }
+    }
+
+    /// What the pool's limits leave for a model, and whether that was summed up just now.
+    fn rate(&mut self, model: &Arc<str>) -> (Arc<Rate>, bool) {
+        let SupervisorActor { rates, board, apis, books, .. } = self;
+        let lot = board.routes.lot(model);
+        rates.fresh(model, lot.slots().count(), || {
+            let serving = lot.slots().filter_map(|slot| apis.get(slot)).map(|api| &**api);
+            books.headroom(serving.filter(|api| api.enabled), model)
+        })
     }
 
     pub(super) fn addresses(&self) -> Vec<Addr<UpstreamActor>> {
@@ -235,6 +241,14 @@ impl Handler<Ask> for SupervisorActor {
             let _ = reply.send(actor.with_rate(&model, decided));
         });
         ctx.spawn(answered);
+    }
+}
+
+impl Handler<GetRate> for SupervisorActor {
+    type Result = Arc<Rate>;
+
+    fn handle(&mut self, GetRate(model): GetRate, _: &mut Self::Context) -> Self::Result {
+        self.rate(&model).0
     }
 }
 

@@ -20,6 +20,13 @@ struct Stamp {
     begin_by: u64,
 }
 
+impl WriteStamp {
+    /// Tells stamps apart, and so the attempts that they are of, as long as any copy of them is there.
+    pub fn id(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+}
+
 impl Default for WriteStamp {
     fn default() -> Self {
         WriteStamp::to_begin_by(u64::MAX)

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 
 use actix::prelude::*;
@@ -12,7 +11,7 @@ use tokio::sync::oneshot;
 use super::admission::{Admission, admit, room};
 use super::books::{ApiLedgers, Books};
 use super::inbox::{Inbox, News};
-use super::lane::{Door, Lane, Way};
+use super::lane::{Allowances, Door, Lane, Way};
 use super::ledger::Ledger;
 use super::messages::{
     ApiStatus, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire, TokenReport,
@@ -39,8 +38,8 @@ pub struct UpstreamActor {
     pub(super) awake: bool,
     /// Lanes that may be in use, with the quotas that they stand for.
     pub(super) lanes: Vec<(Arc<Lane>, Rc<[Ledger]>)>,
-    /// Attempts that were admitted and are not settled, by their number.
-    pub(super) out: HashMap<u64, Attempt>,
+    /// Attempts that were admitted and are not settled, by their stamps.
+    pub(super) out: HashMap<usize, Attempt>,
     /// Attempts that wait for a store, first come first served.
     waiting: VecDeque<Waiting>,
     /// What changed and is not sent to the store yet.
@@ -93,11 +92,11 @@ impl UpstreamActor {
         let demand = self.state.demand(profile);
         match admit(&ledgers, demand, self.waiting.len() + 1, now) {
             Admission::Admitted(stamp, shares) => {
-                let (attempt, probe, lane) = (self.inbox.next_attempt(), self.state.admitted(), self.lane(&ledgers));
+                let (probe, lane) = (self.state.admitted(), self.lane(&ledgers));
                 // Where there is no lane, the end of an attempt may free what another waits for.
                 let urgent = probe || lane.is_none();
-                self.out.insert(attempt, Attempt { ledgers, shares, probe });
-                Some(Ok(Permit::new(self.door.clone(), (attempt, demand), stamp).on_terms(lane, urgent)))
+                self.out.insert(stamp.id(), Attempt { ledgers, shares, probe });
+                Some(Ok(Permit::new(self.door.clone(), demand, stamp).on_terms(lane, urgent)))
             }
             Admission::Refused(refusal) => Some(Err(refusal)),
             Admission::Wait(answered) => {
@@ -113,7 +112,10 @@ impl UpstreamActor {
 
     /// The short way past this actor to these quotas, if there is one.
     fn lane(&mut self, ledgers: &Rc<[Ledger]>) -> Option<Arc<Lane>> {
-        let allowances: Box<[_]> = ledgers.iter().map(Ledger::allowance).collect::<Option<_>>()?;
+        let mut allowances = Allowances::default();
+        for (place, ledger) in allowances.iter_mut().zip(ledgers.iter()) {
+            *place = ledger.allowance()?;
+        }
         let same = |(lane, to): &&(Arc<Lane>, Rc<[Ledger]>)| {
             Rc::ptr_eq(to, ledgers) && Arc::ptr_eq(&lane.door, &self.door) && lane.takes_from(&allowances)
         };
@@ -130,7 +132,7 @@ impl UpstreamActor {
     /// Shows the workers which way to go.
     pub(super) fn set_door(&self) {
         let way = if self.waiting.is_empty() { self.state.way(Now::read()) } else { Way::AskFrom(0) };
-        self.door.typical_completion.store(self.state.typical_completion(), Ordering::Relaxed);
+        self.door.expect(self.state.typical_completion());
         self.door.set(way);
     }
 

@@ -85,6 +85,11 @@ impl Allowance {
         amount
     }
 
+    /// What is left.
+    pub(super) fn left(&self) -> Amount {
+        unpack(self.left.load(Ordering::Acquire))
+    }
+
     /// Calls in what is left.
     pub(super) fn call_in(&self) -> Amount {
         unpack(self.left.swap(0, Ordering::AcqRel))

@@ -139,12 +139,6 @@ impl ApiLedgers {
         self.common.iter().map(|ledger| (None, ledger.clone())).chain(besides).collect()
     }
 
-    /// All of them.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Ledger> {
-        let of_models = self.models.values().flat_map(|ledgers| ledgers.iter().skip(self.common.len()));
-        self.common.iter().chain(of_models)
-    }
-
     /// When a day's limit of the upstream begins anew, at the latest (ms, monotonic).
     pub(super) fn day_ends(&self, now: Now) -> u64 {
         let ends = |ledger: &Ledger| ledger.with(now, |quota, now| quota.requests.day_ends(now));

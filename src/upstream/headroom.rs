@@ -36,7 +36,7 @@ impl Books {
     /// The window of an owner's quotas that leaves least.
     fn tightest(&self, owner: &QuotaId, model: &str, now: Now) -> Option<RateLimit> {
         let ledgers = self.ledger(owner).into_iter().chain(self.ledger(&owner.for_model(&Arc::from(model))));
-        ledgers.filter_map(|ledger| ledger.with(now, |quota, now| quota.requests.headroom(now))).min_by_key(tightness)
+        ledgers.filter_map(|ledger| ledger.headroom(now)).min_by_key(tightness)
     }
 }
 

@@ -4,7 +4,7 @@
 //! together, [`GATHER`] later at most, or as soon as anybody asks the actor anything. So it knows every word that was laid
 //! down before it decides, and a load costs it 50 wakes a second.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ pub(super) const GATHER: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) enum News {
     /// An attempt was admitted through a lane. It demands so many tokens.
-    Began { attempt: u64, lane: Arc<Lane>, stamp: WriteStamp, demand: u64 },
+    Began { lane: Arc<Lane>, stamp: WriteStamp, demand: u64 },
     /// It was not: of the lane's quotas the last ones had nothing. What these first ones gave is theirs again.
     Returned { lane: Arc<Lane>, quotas: usize, demand: u64 },
-    /// An attempt's account is to be closed.
-    Ended { attempt: u64, settlement: Settlement },
+    /// The account of this stamp's attempt is to be closed.
+    Ended { stamp: WriteStamp, settlement: Settlement },
 }
 
 /// How soon news are to be taken up.
@@ -51,19 +51,13 @@ pub(super) struct Inbox {
     news: mpsc::Sender<News>,
     /// The actor takes them up by itself.
     awake: AtomicBool,
-    attempts: AtomicU64,
 }
 
 impl Inbox {
     /// The inbox of an actor, and the end that it reads from.
     pub(super) fn new(actor: Addr<UpstreamActor>) -> (Arc<Inbox>, mpsc::Receiver<News>) {
         let (news, read) = mpsc::channel();
-        (Arc::new(Inbox { actor, news, awake: AtomicBool::new(false), attempts: AtomicU64::new(0) }), read)
-    }
-
-    /// A number that names an attempt to the actor.
-    pub(super) fn next_attempt(&self) -> u64 {
-        self.attempts.fetch_add(1, Ordering::Relaxed)
+        (Arc::new(Inbox { actor, news, awake: AtomicBool::new(false) }), read)
     }
 
     /// Lays news down.

@@ -22,7 +22,7 @@ pub(super) struct Door {
     /// May the proxy ask for a stream's usage?
     pub(super) ask_usage: AtomicBool,
     /// Tokens of an answer, as long as its request bounds none.
-    pub(super) typical_completion: AtomicU64,
+    typical_completion: AtomicU64,
 }
 
 /// Which way an attempt has to go.
@@ -48,9 +48,19 @@ impl Door {
         }
     }
 
-    /// Sets the way.
+    /// Sets the way. (What is unchanged is not written: each write takes the line away from every worker's cache.)
     pub(super) fn set(&self, way: Way) {
-        self.way.store(Self::packed(way), Ordering::Release);
+        let way = Self::packed(way);
+        if self.way.load(Ordering::Relaxed) != way {
+            self.way.store(way, Ordering::Release);
+        }
+    }
+
+    /// Sets the tokens of an answer whose request bounds none.
+    pub(super) fn expect(&self, completion: u64) {
+        if self.typical_completion.load(Ordering::Relaxed) != completion {
+            self.typical_completion.store(completion, Ordering::Relaxed);
+        }
     }
 
     fn way(&self) -> Way {
@@ -65,19 +75,18 @@ impl Door {
 #[derive(Debug)]
 pub struct Lane {
     pub(super) door: Arc<Door>,
-    /// Of the quotas that an attempt counts in, in their order; `None` for one that bounds nothing.
-    pub(super) allowances: Box<[Option<Arc<Allowance>>]>,
+    pub(super) allowances: Allowances,
 }
+
+/// Of the quotas that an attempt counts in, in their order; `None` for one that bounds nothing, and behind the last. There are four
+/// at most: an API's, its group's, and those of the model in both.
+pub(super) type Allowances = [Option<Arc<Allowance>>; 4];
 
 impl Lane {
     /// Does it take from these?
-    pub(super) fn takes_from(&self, allowances: &[Option<Arc<Allowance>>]) -> bool {
-        let same = |(mine, other): (&Option<Arc<Allowance>>, &Option<Arc<Allowance>>)| match (mine, other) {
-            (Some(mine), Some(other)) => Arc::ptr_eq(mine, other),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        self.allowances.len() == allowances.len() && self.allowances.iter().zip(allowances).all(same)
+    pub(super) fn takes_from(&self, allowances: &Allowances) -> bool {
+        let place = |allowance: &Option<Arc<Allowance>>| allowance.as_ref().map(Arc::as_ptr);
+        self.allowances.each_ref().map(place) == allowances.each_ref().map(place)
     }
 
     /// A permit for an attempt that may cost so much, or whom to ask instead.
@@ -102,9 +111,9 @@ impl Lane {
             }
         }
         let inbox = &self.door.inbox;
-        let (attempt, stamp) = (inbox.next_attempt(), WriteStamp::to_begin_by(begin_by));
-        inbox.tell(News::Began { attempt, lane: self.clone(), stamp: stamp.clone(), demand }, Haste::None);
-        Ok(Permit::new(self.door.clone(), (attempt, demand), stamp))
+        let stamp = WriteStamp::to_begin_by(begin_by);
+        inbox.tell(News::Began { lane: self.clone(), stamp: stamp.clone(), demand }, Haste::None);
+        Ok(Permit::new(self.door.clone(), demand, stamp))
     }
 
     /// The first quotas had room, and the next had none. (Their open units may have been called in since: only the actor can

@@ -18,7 +18,7 @@ use super::messages::QuotaStatus;
 use super::quota::{Quota, Share, Spent};
 use crate::config::Reset;
 use crate::persistence::{PersistenceActor, QuotaRecord, Restore, Save};
-use crate::types::{Limits, Now, QuotaId, Uptime, WriteStamp};
+use crate::types::{Limits, Now, QuotaId, RateLimit, Uptime, WriteStamp};
 
 /// How long after a failed reservation the store is asked again (ms).
 pub(super) const STORE_RETRY_MS: u64 = 1_000;
@@ -138,6 +138,16 @@ impl Ledger {
             self.0.quota.borrow_mut().call_in();
         }
         Held { ledger: self.clone(), now }
+    }
+
+    /// Is what is open called in already?
+    pub(super) fn is_held(&self) -> bool {
+        self.0.held.get() > 0
+    }
+
+    /// What its window of requests leaves that leaves least, what is open included; `None` where none is bounded.
+    pub(super) fn headroom(&self, now: Now) -> Option<RateLimit> {
+        self.0.quota.borrow_mut().headroom(self.0.clock.at(now))
     }
 
     /// What an attempt takes without asking, if this quota is open to that: `Some(None)` if it bounds nothing.

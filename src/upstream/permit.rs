@@ -16,8 +16,6 @@ use crate::types::{Outcome, Settlement, WriteStamp};
 /// then given back.
 #[derive(Debug)]
 pub struct Permit {
-    /// Where the attempt goes.
-    pub endpoint: Arc<Endpoint>,
     /// To be set when the request is written.
     pub stamp: WriteStamp,
     /// May the proxy ask this upstream for a stream's usage?
@@ -25,7 +23,6 @@ pub struct Permit {
     /// The short way to the next one like it, if there is one and this one did not come by it.
     pub lane: Option<Arc<Lane>>,
     door: Arc<Door>,
-    attempt: u64,
     /// Tokens that are set aside for it, at most.
     demand: u64,
     since: Instant,
@@ -35,16 +32,20 @@ pub struct Permit {
 }
 
 impl Permit {
-    pub(super) fn new(door: Arc<Door>, (attempt, demand): (u64, u64), stamp: WriteStamp) -> Self {
-        let (endpoint, ask_usage) = (door.endpoint.clone(), door.ask_usage.load(Ordering::Relaxed));
-        let since = Instant::now();
-        Permit { endpoint, stamp, ask_usage, lane: None, door, attempt, demand, since, urgent: false, settled: false }
+    pub(super) fn new(door: Arc<Door>, demand: u64, stamp: WriteStamp) -> Self {
+        let (ask_usage, since) = (door.ask_usage.load(Ordering::Relaxed), Instant::now());
+        Permit { stamp, ask_usage, lane: None, door, demand, since, urgent: false, settled: false }
     }
 
     /// As its actor gives it out.
     pub(super) fn on_terms(mut self, lane: Option<Arc<Lane>>, urgent: bool) -> Self {
         (self.lane, self.urgent) = (lane, urgent);
         self
+    }
+
+    /// Where the attempt goes.
+    pub fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.door.endpoint
     }
 
     /// Since the attempt was admitted.
@@ -60,7 +61,7 @@ impl Permit {
     /// The upstream refused the `stream_options` that we had added.
     pub fn stream_options_refused(&self) {
         if self.door.ask_usage.swap(false, Ordering::Relaxed) {
-            log::warn!("{}: does not take stream_options; usage of its streams is estimated", self.endpoint.api);
+            log::warn!("{}: does not take stream_options; usage of its streams is estimated", self.door.endpoint.api);
         }
     }
 
@@ -74,7 +75,7 @@ impl Permit {
             } else {
                 Haste::Soon
             };
-            self.door.inbox.tell(News::Ended { attempt: self.attempt, settlement }, haste);
+            self.door.inbox.tell(News::Ended { stamp: self.stamp.clone(), settlement }, haste);
         }
     }
 }

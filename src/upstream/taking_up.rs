@@ -54,11 +54,11 @@ impl UpstreamActor {
     pub(super) fn take_up(&mut self) -> bool {
         let Ok(first) = self.news.try_recv() else { return false };
         let now = Now::read();
-        // Called in once for all of them.
-        let held: Vec<Held> = self.ledgers.all().map(|ledger| ledger.hold(now)).collect();
+        // What the news are of is called in once for all of them.
+        let mut held: Vec<Held> = Vec::new();
         let mut next = Some(first);
         while let Some(news) = next {
-            self.hear(news, now);
+            self.hear(news, &mut held, now);
             next = self.news.try_recv().ok();
         }
         drop(held);
@@ -69,24 +69,33 @@ impl UpstreamActor {
         true
     }
 
-    fn hear(&mut self, news: News, now: Now) {
+    fn hear(&mut self, news: News, held: &mut Vec<Held>, now: Now) {
+        let mut hold = |ledgers: &[Ledger]| {
+            held.extend(ledgers.iter().filter(|ledger| !ledger.is_held()).map(|ledger| ledger.hold(now)));
+        };
         match news {
-            News::Began { attempt, lane, stamp, demand } => {
+            News::Began { lane, stamp, demand } => {
                 let Some(ledgers) = self.ledgers_of(&lane) else { return };
+                hold(&ledgers);
                 let taken = ledgers.iter().zip(&lane.allowances);
                 let shares = taken.map(|(ledger, from)| ledger.join(&stamp, (demand, from.as_deref()), now)).collect();
                 self.state.joined();
-                self.out.insert(attempt, Attempt { ledgers, shares, probe: false });
+                self.out.insert(stamp.id(), Attempt { ledgers, shares, probe: false });
             }
             News::Returned { lane, quotas, demand } => {
                 let Some(ledgers) = self.ledgers_of(&lane) else { return };
+                hold(&ledgers);
                 for (ledger, allowance) in ledgers.iter().zip(&lane.allowances).take(quotas) {
                     if let Some(allowance) = allowance {
                         ledger.with(now, |quota, _| quota.give_back(allowance, demand));
                     }
                 }
             }
-            News::Ended { attempt, settlement } => self.settle(attempt, &settlement, now),
+            News::Ended { stamp, settlement } => {
+                let Some(attempt) = self.out.remove(&stamp.id()) else { return };
+                hold(&attempt.ledgers);
+                self.settle(&attempt, &settlement, now);
+            }
         }
     }
 
@@ -95,14 +104,13 @@ impl UpstreamActor {
         known.map(|(_, ledgers)| ledgers.clone())
     }
 
-    fn settle(&mut self, attempt: u64, settlement: &Settlement, now: Now) {
-        let Some(Attempt { ledgers, shares, probe }) = self.out.remove(&attempt) else { return };
+    fn settle(&mut self, Attempt { ledgers, shares, probe }: &Attempt, settlement: &Settlement, now: Now) {
         let spent = self.state.spent(settlement);
-        for (ledger, share) in ledgers.iter().zip(&shares) {
+        for (ledger, share) in ledgers.iter().zip(shares) {
             ledger.settle(share, spent, now);
         }
-        self.unsaved.note_used(&ledgers);
-        let ending = Ending { probe, now };
+        self.unsaved.note_used(ledgers);
+        let ending = Ending { probe: *probe, now };
         if let Some(change) = self.state.settle(settlement, ending, || self.ledgers.day_ends(now)) {
             self.unsaved.note_change(change);
         }

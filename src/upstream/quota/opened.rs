@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Quota, Share};
-use crate::types::{Now, WriteStamp};
+use crate::types::{Now, RateLimit, WriteStamp};
 use crate::upstream::allowance::{Allowance, Amount};
 
 impl Quota {
@@ -42,6 +42,13 @@ impl Quota {
         let Amount { requests, tokens } = allowance.open(free, self.begin_by(), shut_until);
         self.requests.take(requests);
         self.tokens.take(tokens);
+    }
+
+    /// What the window of requests leaves that leaves least; `None` where none is bounded. Nothing is called in for it.
+    pub(in crate::upstream) fn headroom(&mut self, now: Now) -> Option<RateLimit> {
+        let open = self.allowance.as_ref().map_or(0, |allowance| allowance.left().requests);
+        let left = self.requests.headroom(now)?;
+        Some(RateLimit { remaining: left.remaining.saturating_add(open), ..left })
     }
 
     /// What an attempt took from `allowance` and is not to use is free again.

@@ -12,6 +12,7 @@ use self::world::{APIS, Step, World};
 use super::*;
 use crate::types::{Burst, Limit};
 
+mod elsewhere;
 mod world;
 
 fn step(clock: bool) -> impl Strategy<Value = Step> {

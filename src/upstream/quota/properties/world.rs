@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::super::*;
+use super::elsewhere::News;
 use crate::persistence::Grant;
 use crate::types::{Limit, Uptime};
 use crate::upstream::allowance::Allowance;
@@ -53,16 +54,6 @@ pub(super) struct UnderWay {
     pub(super) own: Share,
     pub(super) shared: Share,
     pub(super) takes: u64,
-}
-
-/// What was taken elsewhere, and the quotas have not heard of yet.
-pub(super) struct News {
-    api: usize,
-    /// From what of each quota, in the order in which they are asked; the last ones may have had nothing.
-    taken: Vec<Arc<Allowance>>,
-    demand: u64,
-    /// The attempt, if all of them had something.
-    attempt: Option<(WriteStamp, i64, u64)>,
 }
 
 /// A process that uses quotas, and the world around it.
@@ -179,59 +170,6 @@ impl World {
         let (now, uptime) = (self.now(), self.uptime());
         for kept in &mut self.kept {
             kept.disk = kept.quota.record(now).marked(Some(uptime.clone()));
-        }
-    }
-
-    /// As a lane takes: from each quota's allowance in turn, or from none.
-    fn take_elsewhere(&mut self, api: usize, (demand, takes): (u64, u64), delay: i64) {
-        let Some(known) = self.known[api].clone() else { return };
-        let mono = self.now().mono;
-        let taken: Vec<_> = known.into_iter().take_while(|allowance| allowance.take(demand, mono).is_ok()).collect();
-        let admitted = taken.len() == 2;
-        let attempt = admitted.then(|| (WriteStamp::default(), self.time + delay, takes));
-        self.news.push(News { api, taken, demand, attempt });
-        let out = self.news.iter().filter(|news| news.attempt.is_some()).count() + self.under_way.len();
-        self.most_under_way = self.most_under_way.max(out as u64);
-        self.time_passes(self.time);
-        if admitted {
-            [api, APIS].iter().for_each(|i| self.check(*i));
-        }
-    }
-
-    /// What was admitted elsewhere is written when its time has come, whether the quotas have heard of it or not.
-    fn time_passes(&mut self, until: i64) {
-        for i in 0..self.news.len() {
-            let News { api, attempt: Some((stamp, at, takes)), .. } = &self.news[i] else { continue };
-            if *at > until || stamp.read() != Written::Nothing {
-                continue;
-            }
-            let (api, at, takes) = (*api, *at, *takes);
-            let mono = 300_000_000 + (at - self.started) as u64;
-            assert!(stamp.begin(mono));
-            stamp.finish(mono);
-            for i in [api, APIS] {
-                self.kept[i].written.push(at);
-                self.kept[i].spent.push((at, takes));
-            }
-        }
-        self.time = until;
-    }
-
-    /// The quotas hear what was taken.
-    fn hear(&mut self) {
-        for News { api, taken, demand, attempt } in std::mem::take(&mut self.news) {
-            let Some((stamp, at, takes)) = attempt else {
-                let gave = [api, APIS].into_iter().zip(&taken);
-                gave.for_each(|(i, allowance)| self.kept[i].quota.give_back(allowance, demand));
-                continue;
-            };
-            let mut join =
-                |i: usize, from: usize| self.kept[i].quota.join(&stamp, demand, taken.get(from).map(|a| &**a));
-            let one = UnderWay { at, api, own: join(api, 0), shared: join(APIS, 1), takes };
-            match stamp.read() {
-                Written::Whole(_) => self.settle(&one, Some(takes)),
-                Written::Nothing | Written::Partly => self.under_way.push(one),
-            }
         }
     }
 
