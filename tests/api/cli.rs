@@ -229,7 +229,7 @@ fn the_bench_says_what_it_cannot_measure() {
     for (args, told) in [
         (&["--against", "https://localhost/v1"][..], "only http://"),
         (&["--against", "workers=0"], "from 1 on"),
-        (&["--against", "apache"], "nor nginx, haproxy or workers=N"),
+        (&["--against", "apache"], "nor nginx, haproxy, workers=N or build=PATH"),
         (&["--only", "everything"], "possible values: chat"),
     ] {
         let (code, said) = run(&[&["bench"], args].concat());

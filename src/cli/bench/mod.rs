@@ -18,7 +18,7 @@ use clap::Args;
 
 use self::report::Report;
 use self::scenario::Scenario;
-use self::target::Which;
+use self::target::{Variant, Which};
 use super::CliError;
 use super::folder::Folder;
 
@@ -29,8 +29,9 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "URL", value_parser = Which::parse)]
     target: Option<Which>,
     /// What to measure beside it, in turns: the URL of another API; `nginx` or `haproxy`, which are started if they are
-    /// installed; or `workers=N`, this program with so many worker threads. May be given several times.
-    #[arg(long, value_name = "URL|nginx|haproxy|workers=N", value_parser = Which::parse)]
+    /// installed; `workers=N`, this program with so many worker threads; or `build=PATH`, another build of it. May be given
+    /// several times.
+    #[arg(long, value_name = "URL|nginx|haproxy|workers=N|build=PATH", value_parser = Which::parse)]
     against: Vec<Which>,
     /// The key to send to the URLs.
     #[arg(long)]
@@ -75,7 +76,7 @@ impl BenchArgs {
 
     /// All that is measured, the first of what it is compared with behind the target.
     fn all(&self) -> Vec<Which> {
-        let target = self.target.clone().unwrap_or(Which::ThisProgram(None));
+        let target = self.target.clone().unwrap_or(Which::ThisProgram(Variant::default()));
         [Which::Direct, target].into_iter().chain(self.against.iter().cloned()).collect()
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,8 +49,8 @@ impl Drop for Server {
 pub(super) enum Which {
     /// The mock upstream itself, with nothing between.
     Direct,
-    /// This program, with all that it does switched on; with so many worker threads, or as many as there are cores.
-    ThisProgram(Option<u16>),
+    /// This program, with all that it does switched on.
+    ThisProgram(Variant),
     /// nginx, as `proxy_pass`.
     Nginx,
     /// haproxy.
@@ -59,20 +59,35 @@ pub(super) enum Which {
     At(Url),
 }
 
+/// How this program is started.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Variant {
+    /// With so many worker threads; as many as there are cores, if none are named.
+    workers: Option<u16>,
+    /// Another build of it.
+    build: Option<PathBuf>,
+}
+
 impl Which {
     /// As it stands on the command line.
     pub(super) fn parse(text: &str) -> Result<Which, String> {
-        match (text, text.strip_prefix("workers=").map(str::parse)) {
-            ("nginx", _) => return Ok(Which::Nginx),
-            ("haproxy", _) => return Ok(Which::Haproxy),
-            (_, Some(Ok(workers @ 1..))) => return Ok(Which::ThisProgram(Some(workers))),
-            (_, Some(_)) => return Err("workers= takes a number from 1 on".to_owned()),
-            (_, None) => {}
+        match text.split_once('=') {
+            Some(("workers", number)) => {
+                let workers = number.parse().ok().filter(|workers| *workers > 0);
+                let workers = Some(workers.ok_or("workers= takes a number from 1 on")?);
+                return Ok(Which::ThisProgram(Variant { workers, build: None }));
+            }
+            Some(("build", path)) => {
+                return Ok(Which::ThisProgram(Variant { workers: None, build: Some(PathBuf::from(path)) }));
+            }
+            None if text == "nginx" => return Ok(Which::Nginx),
+            None if text == "haproxy" => return Ok(Which::Haproxy),
+            Some(_) | None => {}
         }
         match Url::parse(text) {
             Ok(url) if url.scheme() == "http" && url.host_str().is_some() => Ok(Which::At(url)),
             Ok(_) => Err("only http:// can be measured: TLS would be measured with it".to_owned()),
-            Err(e) => Err(format!("neither a URL ({e}) nor nginx, haproxy or workers=N")),
+            Err(e) => Err(format!("neither a URL ({e}) nor nginx, haproxy, workers=N or build=PATH")),
         }
     }
 
@@ -88,8 +103,9 @@ impl Which {
     pub(super) fn name(&self) -> String {
         match self {
             Which::Direct => "direct".to_owned(),
-            Which::ThisProgram(None) => "api-together".to_owned(),
-            Which::ThisProgram(Some(workers)) => format!("workers={workers}"),
+            Which::ThisProgram(Variant { workers: Some(workers), .. }) => format!("workers={workers}"),
+            Which::ThisProgram(Variant { build: Some(_), .. }) => "other build".to_owned(),
+            Which::ThisProgram(_) => "api-together".to_owned(),
             Which::Nginx => "nginx".to_owned(),
             Which::Haproxy => "haproxy".to_owned(),
             Which::At(url) => url.to_string(),
@@ -218,9 +234,9 @@ fn command(
     };
     let mut command = match which {
         Which::Direct | Which::At(_) => return Ok(None),
-        Which::ThisProgram(workers) => {
+        Which::ThisProgram(Variant { workers, build }) => {
             let config = written("apis.json", &own_config(upstream, accounts, *workers))?;
-            let mut command = Command::new(std::env::current_exe()?);
+            let mut command = Command::new(build.clone().map_or_else(std::env::current_exe, Ok)?);
             command.arg("serve").arg("--config").arg(config).arg("--data").arg(folder.join("data"));
             command.args(["--host", &address.ip().to_string(), "--port", &address.port().to_string()]);
             command.env_remove("RUST_LOG").env("LOG_LEVEL", "info");
