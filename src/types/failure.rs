@@ -119,7 +119,7 @@ pub struct ClassSet(u16);
 
 impl ClassSet {
     /// Those that another upstream may well do better with: all but the caller's own mistake.
-    pub const ELSEWHERE: ClassSet = ClassSet(u16::MAX & !(1 << FailureClass::Rejected as u16));
+    pub const ELSEWHERE: ClassSet = ClassSet(!(1 << FailureClass::Rejected as u16));
 
     /// Is this one of them?
     pub fn contains(self, class: FailureClass) -> bool {
