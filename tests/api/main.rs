@@ -26,3 +26,4 @@ mod sdk;
 mod streams;
 mod tls;
 mod tokens;
+mod transport;

@@ -191,8 +191,9 @@ impl AsyncRead for UpstreamIo {
             ready!(self.poll_head(cx))?;
         }
         if self.held.is_empty() {
-            // In a body; or nothing is outstanding, and the pool asks whether the connection is still good.
-            return self.poll_body(cx, buf);
+            // Nothing is outstanding: the pool asks whether the connection is still good, and passes it over at its end.
+            let dubious = !self.filter.is_busy() && self.stream.has_unread();
+            return if dubious { Poll::Ready(Ok(())) } else { self.poll_body(cx, buf) };
         }
         self.writing = false;
         self.give(buf);

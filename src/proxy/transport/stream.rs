@@ -1,10 +1,12 @@
 //! What carries the bytes: a socket, with TLS or without, or nothing any more.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::rt::net::TcpStream;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
@@ -35,6 +37,15 @@ impl Stream {
             Stream::Tls(session) => Some(session.get_ref().0),
             Stream::Closed => None,
         }
+    }
+}
+
+impl Stream {
+    /// Has something come, the end for instance, that nobody has read? The system is asked, since the reactor knows what
+    /// came only after it has had its turn: what came unasked would be taken for the next answer.
+    pub(super) fn has_unread(&self) -> bool {
+        let peeked = self.socket().map(|socket| SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]));
+        !peeked.is_some_and(|peeked| peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock))
     }
 }
 
