@@ -231,3 +231,65 @@ impl ActixStream for UpstreamIo {
         self.stream.socket().map_or(Poll::Ready(Ok(Ready::EMPTY)), |socket| ActixStream::poll_write_ready(socket, cx))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use actix_web::rt::Runtime;
+    use futures_util::FutureExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na";
+
+    /// A connection that has served one request, and the upstream's side of it.
+    async fn served() -> (UpstreamIo, std::net::TcpStream) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let socket = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connects");
+        let (mut peer, _) = listener.accept().expect("accepts");
+        let mut io = UpstreamIo::plain(socket);
+        io.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("writes");
+        peer.read_exact(&mut [0; 18]).expect("reads");
+        peer.write_all(ANSWER).expect("writes");
+        let mut answer = [0; ANSWER.len()];
+        io.read_exact(&mut answer).await.expect("reads");
+        assert_eq!(answer, ANSWER);
+        (io, peer)
+    }
+
+    /// Reads as the pool does before it uses a connection again: `None` if the connection is good.
+    fn checked(io: &mut UpstreamIo) -> Option<usize> {
+        io.read(&mut [0; 2]).now_or_never().map(|read| read.unwrap_or(0))
+    }
+
+    #[test]
+    fn what_came_unasked_is_seen_before_the_reactor_had_its_turn() {
+        Runtime::new().expect("a runtime").block_on(async {
+            let (mut io, mut peer) = served().await;
+            assert_eq!(checked(&mut io), None, "nothing came");
+            peer.write_all(ANSWER).expect("writes");
+            assert_eq!(checked(&mut io), Some(0), "the pool passes it over");
+            let (mut io, peer) = served().await;
+            drop(peer);
+            assert_eq!(checked(&mut io), Some(0), "its end is seen, too");
+        });
+    }
+
+    #[test]
+    fn where_an_answer_is_outstanding_no_other_request_is_written() {
+        Runtime::new().expect("a runtime").block_on(async {
+            let (mut io, mut peer) = served().await;
+            io.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("it is free");
+            peer.write_all(&ANSWER[..ANSWER.len() - 1]).expect("writes");
+            io.read_exact(&mut [0; ANSWER.len() - 1]).await.expect("reads");
+            let refused = io.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect_err("a byte is outstanding");
+            assert!(refused.to_string().contains("not free"), "{refused}");
+            let mut sent = Vec::new();
+            peer.read_to_end(&mut sent).expect("reads");
+            assert_eq!(sent.len(), 18, "and the connection is closed");
+        });
+    }
+}
