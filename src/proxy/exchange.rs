@@ -119,20 +119,20 @@ pub(super) async fn attempt(
     let first = if request.stream { deadline.min(started + timeouts.first_token) } else { deadline };
 
     let body = request.body_for(endpoint.own_name(&request.profile.model).map(|own| &**own), permit.ask_usage);
-    let outgoing = headers::upward(clients.get(endpoint).post(operation), &request.headers);
+    let reach = clients.get(endpoint);
+    let outgoing = headers::upward(reach.post(operation), &request.headers);
     let wire = Wire::new(permit.stamp.clone());
-    let mut response = timeout_at(first, wire.watch(outgoing.send_body(body)))
+    let sent = timeout_at(first, wire.watch(outgoing.send_body(body)))
         .await
-        .map_err(|_| Failure::new(FailureClass::Timeout, Phase::Head, "no answer in time"))?
-        .map_err(|error| classify::send_error(&error, wire.was_stale()))?;
+        .map_err(|_| Failure::new(FailureClass::Timeout, Phase::Head, "no answer in time"))?;
+    let mut response = sent.map_err(|error| {
+        let stale = wire.was_stale();
+        if stale {
+            clients.forget(endpoint, &reach);
+        }
+        classify::send_error(&error, stale)
+    })?;
 
-    if response.status().is_informational() {
-        // awc takes it for the answer, and would give the real one to whoever uses the connection next.
-        clients.forget(endpoint);
-        return Err(
-            Failure::new(FailureClass::Protocol, Phase::Head, "an interim answer in place of a final one").into()
-        );
-    }
     let source = Source { payload: response.take_payload(), idle: timeouts.idle, deadline: first };
     let arrival = Arrival { status: response.status(), headers: response.headers(), source, permit, request, retry_on };
     let mut answer = arrival.judge().await?;

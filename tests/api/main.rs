@@ -28,3 +28,4 @@ mod sdk;
 mod streams;
 mod tls;
 mod tokens;
+mod transport;
