@@ -91,7 +91,7 @@ fn an_answer_that_comes_before_the_request_was_read_reaches_the_client() {
                 let start = Instant::now();
                 let got = upload(&app, LARGE);
                 assert_eq!((got.status, got.text().as_str()), wanted, "{what}");
-                assert!(start.elapsed() < Duration::from_secs(4), "{what} took {:?}", start.elapsed());
+                assert!(start.elapsed() < Duration::from_secs(15), "{what} took {:?}", start.elapsed());
                 eventually(&format!("{what}: the connection has ended"), || left.load(Ordering::SeqCst) == 1);
                 assert_eq!((app.chat().text().as_str(), &app.status_of("a")["errorCount"]), (J, &json!(0)), "{what}");
             }
@@ -131,7 +131,7 @@ fn an_upload_that_ends_without_an_answer_or_with_half_of_one_is_served_by_anothe
                 let start = Instant::now();
                 assert!(upload(&app, LARGE).text().contains("good"), "{what}");
                 assert_eq!(good.calls(), 1, "{what}");
-                assert!(start.elapsed() < Duration::from_secs(4), "{what} took {:?}", start.elapsed());
+                assert!(start.elapsed() < Duration::from_secs(15), "{what} took {:?}", start.elapsed());
             }
         }
     }
