@@ -105,7 +105,7 @@ pub fn load(source: &Source) -> Result<Config, ConfigError> {
     problems.extend(schema::check(&document));
     let typed = Typed::salvage(document, &mut problems);
     let key_texts = read_key_files(path, &typed);
-    let mut config = validate(typed, problems, &source.overrides, &key_texts).map_err(invalid)?;
+    let mut config = validate(typed, problems, source, &key_texts).map_err(invalid)?;
     config.hash = fingerprint(text, &key_texts);
     Ok(config)
 }

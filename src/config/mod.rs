@@ -4,6 +4,7 @@
 
 mod actor;
 mod base_url;
+mod edge;
 pub mod file;
 mod json;
 mod load;
@@ -17,6 +18,7 @@ mod validate;
 mod watch;
 
 pub use actor::ConfigActor;
+pub use edge::{EdgeConfig, TlsFiles};
 pub use load::{ConfigError, Overrides, Problem, Source, load};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use schema::generate as generate_schema;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use url::Url;
 
-use super::ApiKey;
+use super::{ApiKey, EdgeConfig};
 use crate::types::{ApiId, Limits};
 
 /// A whole valid configuration. Shared by reference; a reload makes a new one.
@@ -46,6 +46,8 @@ pub struct ServerConfig {
     pub body_limit: usize,
     /// Origins that a browser may call from; `*` for any.
     pub cors: Vec<String>,
+    /// What the server bears at its own edge.
+    pub edge: EdgeConfig,
 }
 
 /// One upstream, as configured.

@@ -9,11 +9,11 @@ use url::Url;
 
 use super::base_url;
 use super::file::{ApiFile, OneOrMany, RetryFile, ServerFile, StoreFile, TimeoutsFile};
-use super::load::{Overrides, Problem};
+use super::load::{Problem, Source};
 use super::quotas::count_on;
 use super::typed::Typed;
 use super::{
-    ActorsConfig, ApiConfig, ApiKey, Config, Models, QueueConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
+    ActorsConfig, ApiConfig, ApiKey, Config, EdgeConfig, Models, QueueConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
 };
 use crate::types::ApiId;
 
@@ -21,11 +21,11 @@ use crate::types::ApiId;
 pub(super) fn validate(
     file: Typed,
     problems: Vec<Problem>,
-    overrides: &Overrides,
+    source: &Source,
     key_texts: &HashMap<String, Result<String, String>>,
 ) -> Result<Config, Vec<Problem>> {
     let mut check = Check { problems, warnings: Vec::new(), key_texts };
-    let server = check.server(file.server, overrides);
+    let server = check.server(file.server, source);
     check.unique_ids(&file.apis);
     let named = file.apis.into_iter().filter_map(|(i, api)| {
         let group = api.quota_group.clone();
@@ -67,7 +67,9 @@ pub(super) struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn server(&mut self, file: ServerFile, overrides: &Overrides) -> ServerConfig {
+    fn server(&mut self, file: ServerFile, source: &Source) -> ServerConfig {
+        let overrides = &source.overrides;
+        let edge = EdgeConfig::from_file(&file, folder_of(&source.path));
         let host = overrides.host.clone().or(file.host).unwrap_or_else(|| "localhost".to_owned());
         if host.trim().is_empty() || host.contains(['/', ' ', '[', ']']) {
             self.problem("server.host", "must be a host name or an address, such as localhost, 0.0.0.0 or ::1");
@@ -95,6 +97,7 @@ impl Check<'_> {
             port: overrides.port.or(file.port).unwrap_or(3001),
             client_keys,
             body_limit: file.body_limit_mb.unwrap_or(64) as usize * 1024 * 1024,
+            edge,
             cors: file.cors.unwrap_or_default(),
         }
     }
