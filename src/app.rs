@@ -94,6 +94,7 @@ impl App {
     /// When the address or the data folder can't be used.
     pub fn build(source: Source, config: Config, data: &Data) -> Result<App, AppError> {
         let listeners = listen(&config.server.host, config.server.port)?;
+        listeners.iter().for_each(machine::prepare);
         let failed = |why| AppError::Store { folder: data.folder.clone(), why };
         let store = SledStore::open(&data.folder, data.fresh).map_err(failed)?;
         let lender = config.store.as_ref().map(|store| RedisStore::new(store.url.expose(), &store.prefix)).transpose();

@@ -1,6 +1,7 @@
-//! What the machine gives the process: descriptors, memory, and the privacy of its files.
+//! What the machine gives the process: descriptors, memory, sockets, and the privacy of its files.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 /// What is taken for the memory of a machine that does not tell.
@@ -26,6 +27,29 @@ pub(super) fn open_files() -> Option<u64> {
     }
     #[cfg(not(unix))]
     None
+}
+
+/// Connections that wait to be taken; the system may have a lower bound. The default of std is 128, and who finds it full tries
+/// again after a second.
+#[cfg(unix)]
+const QUEUE: i32 = 1_024;
+
+/// What the system buffers of an answer on its way to a client, in bytes. By itself it takes 4 MB for each slow one; and the less
+/// it is, the sooner it is seen whether the client takes anything: the system tells of room when a third is free.
+#[cfg(unix)]
+const SEND_BUFFER: usize = 256 << 10;
+
+/// Prepares a listener for many clients, some of them slow: its connections inherit the buffer.
+pub(super) fn prepare(listener: &TcpListener) {
+    #[cfg(unix)]
+    {
+        use rustix::net::{listen, sockopt};
+        // A system that refuses serves with its own.
+        let _ = listen(listener, QUEUE);
+        let _ = sockopt::set_socket_send_buffer_size(listener, SEND_BUFFER);
+    }
+    #[cfg(not(unix))]
+    let _ = listener;
 }
 
 /// The memory of the machine, or of the container if that is less, in bytes.

@@ -50,10 +50,10 @@ impl EdgeConfig {
             write_timeout: ms(file.write_timeout_ms, 60_000),
             drain_delay: ms(file.drain_delay_ms, 0),
             shutdown_timeout: Duration::from_secs(u64::from(file.shutdown_timeout_sec.unwrap_or(30))),
-            tls: file.tls.as_ref().map(|tls| TlsFiles {
-                cert_file: folder.join(&tls.cert_file),
-                key_file: folder.join(&tls.key_file),
-            }),
+            tls: file
+                .tls
+                .as_ref()
+                .map(|tls| TlsFiles { cert_file: folder.join(&tls.cert_file), key_file: folder.join(&tls.key_file) }),
         }
     }
 }

@@ -113,8 +113,9 @@ pub struct ServerFile {
     /// machine or the container.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub bodies_in_flight_mb: Option<u32>,
-    /// How long a request's head may take to come, in milliseconds. Default: 10000. A change needs a restart.
-    #[schemars(range(min = 10, max = 3_600_000))]
+    /// How long a request's head may take to come, in milliseconds (to the half second). Default: 10000. A change needs a
+    /// restart.
+    #[schemars(range(min = 1_000, max = 3_600_000))]
     pub head_timeout_ms: Option<u32>,
     /// How long the next piece of a request's body may take to come, in milliseconds. Default: 30000.
     #[schemars(range(min = 10, max = 3_600_000))]

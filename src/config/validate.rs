@@ -13,7 +13,8 @@ use super::load::{Problem, Source};
 use super::quotas::count_on;
 use super::typed::Typed;
 use super::{
-    ActorsConfig, ApiConfig, ApiKey, Config, EdgeConfig, Models, QueueConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
+    ActorsConfig, ApiConfig, ApiKey, Config, EdgeConfig, Models, QueueConfig, RetryConfig, ServerConfig, StoreConfig,
+    Timeouts,
 };
 use crate::types::ApiId;
 

@@ -73,10 +73,7 @@ fn service(
 }
 
 /// A connection, ready for its first request.
-async fn welcome(
-    tcp: TcpStream,
-    patience: Patience,
-) -> Result<(Socket, Protocol, Option<SocketAddr>), DispatchError> {
+async fn welcome(tcp: TcpStream, patience: Patience) -> Result<(Socket, Protocol, Option<SocketAddr>), DispatchError> {
     let peer = tcp.peer_addr().ok();
     // Without it an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
     tcp.set_nodelay(true)?;

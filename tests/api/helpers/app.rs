@@ -17,6 +17,9 @@ use super::{Client, Response, Upstream, eventually};
 /// The pool's own key in every test.
 pub const KEY: &str = "sk-the-key-of-the-pool-0123456789";
 
+/// A variable that says how many files the program may open at most.
+pub const OPEN_FILES: &str = "TEST_OPEN_FILES";
+
 /// A fresh folder below the build's own temporary folder.
 pub fn scratch() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -69,7 +72,15 @@ impl Launch {
     }
 
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_api-together"));
+        let program = env!("CARGO_BIN_EXE_api-together");
+        let mut command = match self.env.iter().find(|(name, _)| name == OPEN_FILES) {
+            None => Command::new(program),
+            Some((_, files)) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\""), program]);
+                shell
+            }
+        };
         command.current_dir(&self.folder).env_remove("RUST_LOG").env_remove("PORT").env_remove("HOST");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
