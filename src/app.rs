@@ -151,6 +151,11 @@ impl App {
         let handle = server.handle();
         let mut server = std::pin::pin!(server);
         let edge = &self.core.initial.server.edge;
+        let core: [(_, &dyn Fn() -> bool); 3] = [
+            ("ConfigActor", &|| self.core.config.connected()),
+            ("SupervisorActor", &|| self.core.supervisor.connected()),
+            ("PersistenceActor", &|| self.persistence.connected()),
+        ];
         let ended = tokio::select! {
             ended = &mut server => ended.map_err(AppError::from),
             () = stop_signal() => {
@@ -167,7 +172,7 @@ impl App {
                     }
                 }
             }
-            dead = watchdog(&self.core, &self.persistence) => Err(AppError::CoreActorEnded(dead)),
+            dead = watchdog(&core) => Err(AppError::CoreActorEnded(dead)),
         };
         let _ = self.core.supervisor.send(StopUpstreams).await;
         match self.persistence.send(Flush).await {
@@ -230,16 +235,45 @@ async fn stop_signal() {
 }
 
 /// Resolves with the name of a core actor that has ended: a process without it would look healthy and serve nobody.
-async fn watchdog(core: &Core, persistence: &Addr<PersistenceActor>) -> &'static str {
+async fn watchdog(core: &[(&'static str, &dyn Fn() -> bool)]) -> &'static str {
     loop {
-        tokio::time::sleep(WATCHDOG).await;
-        let alive = [
-            ("ConfigActor", core.config.connected()),
-            ("SupervisorActor", core.supervisor.connected()),
-            ("PersistenceActor", persistence.connected()),
-        ];
-        if let Some((dead, _)) = alive.iter().find(|(_, connected)| !connected) {
+        sleep(WATCHDOG).await;
+        if let Some((dead, _)) = core.iter().find(|(_, lives)| !lives()) {
             return dead;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Mortal;
+
+    impl Actor for Mortal {
+        type Context = Context<Self>;
+    }
+
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Die;
+
+    impl Handler<Die> for Mortal {
+        type Result = ();
+
+        fn handle(&mut self, _: Die, _: &mut Self::Context) {
+            panic!("a defect, on purpose");
+        }
+    }
+
+    #[test]
+    fn a_core_actor_that_panics_ends_the_watch() {
+        System::new().block_on(async {
+            let (well, ill) = (Mortal.start(), Mortal::start_in_arbiter(&Arbiter::new().handle(), |_| Mortal));
+            let core: [(_, &dyn Fn() -> bool); 2] = [("well", &|| well.connected()), ("ill", &|| ill.connected())];
+            assert!(timeout(2 * WATCHDOG, watchdog(&core)).await.is_err(), "both live");
+            ill.do_send(Die);
+            assert_eq!(timeout(3 * WATCHDOG, watchdog(&core)).await, Ok("ill"));
+        });
     }
 }

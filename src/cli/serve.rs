@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{CliError, ConfigArgs, describe};
-use crate::app::{App, Data};
+use crate::app::{App, Data, keep_files_private};
 use crate::config::{Config, Source, load};
 
 #[derive(Debug, Args)]
@@ -23,6 +23,7 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) fn serve(args: ServeArgs) -> Result<(), CliError> {
+    keep_files_private();
     let source = args.config.source()?;
     let config = load(&source)?;
     actix_web::rt::System::new()

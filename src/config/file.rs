@@ -91,7 +91,8 @@ pub struct ServerFile {
     pub host: Option<String>,
     /// TCP port. Default: 3001. 0 takes any free one. A change needs a restart.
     pub port: Option<u16>,
-    /// The key (or a list of keys) that clients must send. Without any, clients need none.
+    /// The key (or a list of keys) that clients must send: as it is, or its digest, `sha256:` and what
+    /// `printf %s KEY | sha256sum` prints. Without any, clients need none.
     pub api_key: Option<OneOrMany>,
     /// More keys for clients.
     #[schemars(length(min = 1))]

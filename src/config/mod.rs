@@ -5,6 +5,7 @@
 mod actor;
 mod base_url;
 mod edge;
+mod exposure;
 pub mod file;
 mod json;
 mod load;
@@ -22,7 +23,7 @@ pub use edge::{EdgeConfig, TlsFiles};
 pub use load::{ConfigError, Overrides, Problem, Source, load};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use schema::generate as generate_schema;
-pub use secret::ApiKey;
+pub use secret::{ApiKey, Candidate, ClientKey};
 pub use settings::{
     ActorsConfig, ApiConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig, Reset, RetryConfig,
     ServerConfig, StoreConfig, Timeouts,

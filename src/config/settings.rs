@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use url::Url;
 
-use super::{ApiKey, EdgeConfig};
+use super::{ApiKey, ClientKey, EdgeConfig};
 use crate::types::{ApiId, Limits};
 
 /// A whole valid configuration. Shared by reference; a reload makes a new one.
@@ -41,7 +41,7 @@ pub struct ServerConfig {
     /// Port to listen on; 0 takes any free one.
     pub port: u16,
     /// The keys of clients; with none, every client is let in.
-    pub client_keys: Vec<ApiKey>,
+    pub client_keys: Vec<ClientKey>,
     /// The largest request body, in bytes.
     pub body_limit: usize,
     /// Origins that a browser may call from; `*` for any.

@@ -13,8 +13,8 @@ use super::load::{Problem, Source};
 use super::quotas::count_on;
 use super::typed::Typed;
 use super::{
-    ActorsConfig, ApiConfig, ApiKey, Config, EdgeConfig, Models, QueueConfig, RetryConfig, ServerConfig, StoreConfig,
-    Timeouts,
+    ActorsConfig, ApiConfig, ApiKey, ClientKey, Config, EdgeConfig, Models, QueueConfig, RetryConfig, ServerConfig,
+    StoreConfig, Timeouts,
 };
 use crate::types::ApiId;
 
@@ -81,7 +81,7 @@ impl Check<'_> {
             None => Vec::new(),
         };
         keys.extend(numbered("server.apiKeys", file.api_keys.unwrap_or_default()));
-        let client_keys: Vec<ApiKey> = keys.iter().filter_map(|(at, key)| self.key(at, key)).collect();
+        let client_keys: Vec<ClientKey> = keys.iter().filter_map(|(at, key)| self.client_key(at, key)).collect();
         if client_keys.is_empty() && keys.is_empty() {
             self.warnings.push("server.apiKey is not set: anyone who reaches the address may use the pool".to_owned());
         }
@@ -178,6 +178,12 @@ impl Check<'_> {
                 "is missing; give apiKey or apiKeyFile (any text will do for an upstream that needs none)",
             ),
         }
+    }
+
+    fn client_key(&mut self, at: &str, key: &str) -> Option<ClientKey> {
+        self.key(at, key)?;
+        let digest = "a digest must be sha256: and 64 hexadecimal digits, as `printf %s KEY | sha256sum` prints them";
+        ClientKey::parse(key).or_else(|| self.refuse(at, digest))
     }
 
     /// A key must fit into a header, or every request with it would fail.

@@ -34,6 +34,7 @@ mod exchange;
 mod headers;
 mod learn;
 mod request;
+mod scrub;
 mod sse;
 mod stream;
 mod transport;

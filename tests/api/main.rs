@@ -24,6 +24,7 @@ mod replicas;
 mod retry;
 mod routing;
 mod sdk;
+mod secrets;
 mod stop;
 mod streams;
 mod tls;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -62,7 +63,10 @@ pub struct Launch {
 impl Launch {
     pub fn new(config: &Value) -> Launch {
         let folder = scratch();
-        fs::write(folder.join("apis.json"), format!("{config:#}")).expect("writes the configuration");
+        let file = folder.join("apis.json");
+        fs::write(&file, format!("{config:#}")).expect("writes the configuration");
+        // It holds keys.
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
         Launch { folder, args: Vec::new(), env: Vec::new() }
     }
 
