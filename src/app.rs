@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 pub use machine::keep_files_private;
 
 use crate::config::{Config, ConfigActor, EdgeConfig, Source, Subscribe, Watcher};
-use crate::http::{self, Core, End, Load, Phase};
+use crate::http::{self, Certificate, Core, End, Listening, Load, Phase, TlsError};
 use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
@@ -58,6 +58,9 @@ pub enum AppError {
     /// The store that servers share can't be used.
     #[error("{0}")]
     SharedStore(StoreError),
+    /// The server's certificate can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The server ended by itself.
     #[error("the server ended: {0}")]
     Server(#[from] io::Error),
@@ -80,8 +83,7 @@ pub struct App {
     core: Core,
     persistence: Addr<PersistenceActor>,
     discovery: Addr<DiscoveryActor>,
-    listeners: Vec<TcpListener>,
-    max_connections: usize,
+    listening: Listening,
     end: End,
     _watcher: Watcher,
     _control: Arbiter,
@@ -93,6 +95,7 @@ impl App {
     /// # Errors
     /// When the address or the data folder can't be used.
     pub fn build(source: Source, config: Config, data: &Data) -> Result<App, AppError> {
+        let certificate = config.server.edge.tls.as_ref().map(Certificate::load).transpose()?;
         let listeners = listen(&config.server.host, config.server.port)?;
         listeners.iter().for_each(machine::prepare);
         let failed = |why| AppError::Store { folder: data.folder.clone(), why };
@@ -123,15 +126,15 @@ impl App {
         let end = End::default();
         let (load, ending) = (Arc::new(Load::default()), end.watch());
         let bodies_in_flight = usize::try_from(machine::memory() / 4).unwrap_or(usize::MAX);
-        let max_connections = max_connections(&initial.server.edge);
+        let listening = Listening { listeners, max_connections: max_connections(&initial.server.edge), certificate };
         let core = Core { config, supervisor, initial, load, bodies_in_flight, ending };
         let (_watcher, _control) = (watcher, control);
-        Ok(App { core, persistence, discovery, listeners, max_connections, end, _watcher, _control })
+        Ok(App { core, persistence, discovery, listening, end, _watcher, _control })
     }
 
     /// Where it listens.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        self.listening.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
     /// Answers until the process is told to stop (SIGINT, SIGTERM); then lets running answers end, and saves.
@@ -147,7 +150,10 @@ impl App {
         }
         let _ = self.discovery.send(FirstRound).timeout(FIRST_ROUND_WITHIN).await;
 
-        let server = http::serve(&self.core, self.listeners, self.max_connections)?;
+        if let Some(certificate) = &self.listening.certificate {
+            actix::spawn(certificate.clone().follow());
+        }
+        let server = http::serve(&self.core, self.listening)?;
         let handle = server.handle();
         let mut server = std::pin::pin!(server);
         let edge = &self.core.initial.server.edge;

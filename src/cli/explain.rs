@@ -32,7 +32,10 @@ pub(super) fn explain(args: ExplainArgs) -> Result<(), CliError> {
 }
 
 async fn ask(config: &Config, model: &str) -> Result<Value, String> {
-    let base = format!("http://{}:{}", describe::url_host(&config.server.host), config.server.port);
+    let base = describe::base(config, config.server.port);
+    if base.starts_with("https") {
+        return Err(format!("the server speaks TLS; ask {base}/v1/status?model=… with curl"));
+    }
     let query: String = url::form_urlencoded::byte_serialize(model.as_bytes()).collect();
     let mut request = awc::Client::builder().timeout(WITHIN).finish().get(format!("{base}/v1/status?model={query}"));
     let keys = &config.server.client_keys;

@@ -50,7 +50,7 @@ pub(super) async fn run(
 
 fn banner(config: &Config, addresses: &[SocketAddr], path: &Path, data: &Path) -> io::Result<()> {
     let port = addresses.first().map_or(config.server.port, SocketAddr::port);
-    let base = format!("http://{}:{port}", describe::url_host(&config.server.host));
+    let base = describe::base(config, port);
     let listening: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let mut out = io::stdout().lock();
     writeln!(out, "\napi-together {} · {}\n", env!("CARGO_PKG_VERSION"), config.server.name)?;

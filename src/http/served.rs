@@ -15,7 +15,7 @@ use super::socket::Open;
 use crate::error::ApiError;
 
 /// What a request has taken, to be given back after its answer.
-#[derive(Debug, Default)]
+#[expect(dead_code, reason = "they are held for what their drop does")]
 pub(super) struct Taken {
     /// Of the requests that may be served at the same time; one that is refused, or asks for the health, takes none.
     pub(super) admitted: Option<Admitted>,
@@ -29,6 +29,7 @@ pub(super) struct Served {
     /// Resolves when it is to end before its end. A body that is there already is written out all the same.
     over: Option<Pin<Box<dyn Future<Output = ()>>>>,
     events: bool,
+    /// For its drop alone.
     _taken: Taken,
 }
 

@@ -2,18 +2,21 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, Protocol};
-use actix_server::{Server, ServerBuilder};
+use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::rt::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use super::socket::{Patience, Socket, Wire};
-use super::{Core, Worker, routes};
+use super::{Certificate, Core, Worker, routes, tls};
 
 /// How long a client's connection is kept idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -21,11 +24,21 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a connection may take to close, and how much longer than others an answer may take whose end was told.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Begins to serve on these listeners. To be called in a running `System`.
+/// Where connections come from.
+pub struct Listening {
+    /// They come here.
+    pub listeners: Vec<TcpListener>,
+    /// So many at the same time; others wait.
+    pub max_connections: usize,
+    /// They speak TLS, with this.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+/// Begins to serve. To be called in a running `System`.
 ///
 /// # Errors
 /// When the system refuses.
-pub fn serve(core: &Core, listeners: Vec<TcpListener>, max_connections: usize) -> io::Result<Server> {
+pub fn serve(core: &Core, listening: Listening) -> io::Result<Server> {
     let config = &core.initial;
     let workers = config.actors.workers.or_else(|| available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let grace = config.server.edge.shutdown_timeout + CLOSE_WITHIN;
@@ -33,24 +46,31 @@ pub fn serve(core: &Core, listeners: Vec<TcpListener>, max_connections: usize) -
         .disable_signals()
         .workers(workers)
         // Each worker's share.
-        .max_concurrent_connections(max_connections.div_ceil(workers))
+        .max_concurrent_connections(listening.max_connections.div_ceil(workers))
         .shutdown_timeout(grace.as_secs());
-    for listener in listeners {
-        builder = listen(builder, core.clone(), listener)?;
+    let tls = listening.certificate.map(tls::acceptor).transpose()?;
+    for listener in listening.listeners {
+        builder = listen(builder, core.clone(), tls.clone(), listener)?;
     }
     Ok(builder.run())
 }
 
-fn listen(builder: ServerBuilder, core: Core, listener: TcpListener) -> io::Result<ServerBuilder> {
-    let address = listener.local_addr()?;
+fn listen(
+    builder: ServerBuilder,
+    core: Core,
+    tls: Option<TlsAcceptor>,
+    listener: TcpListener,
+) -> io::Result<ServerBuilder> {
+    let name = listener.local_addr()?.to_string();
     let stop = builder.graceful_shutdown_signal();
-    builder.listen(format!("http://{address}"), listener, move || service(&core, stop.clone()))
+    builder.listen(name, listener, move || service(&core, tls.clone(), stop.clone()))
 }
 
 /// What becomes of a connection.
 fn service(
     core: &Core,
-    stop: actix_server::GracefulShutdownSignal,
+    tls: Option<TlsAcceptor>,
+    stop: GracefulShutdownSignal,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<> {
     let edge = &core.initial.server.edge;
     let patience = Patience { head: edge.head_timeout, write: edge.write_timeout };
@@ -69,13 +89,25 @@ fn service(
             known.insert(socket.requests.clone());
         })
         .finish(map_config(routes(Worker::start(core)), |()| AppConfig::default()));
-    fn_service(move |tcp: TcpStream| welcome(tcp, patience)).and_then(http)
+    fn_service(move |tcp: TcpStream| welcome(tcp, tls.clone(), patience)).and_then(http)
 }
 
 /// A connection, ready for its first request.
-async fn welcome(tcp: TcpStream, patience: Patience) -> Result<(Socket, Protocol, Option<SocketAddr>), DispatchError> {
+async fn welcome(
+    tcp: TcpStream,
+    tls: Option<TlsAcceptor>,
+    patience: Patience,
+) -> Result<(Socket, Protocol, Option<SocketAddr>), DispatchError> {
     let peer = tcp.peer_addr().ok();
     // Without it an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
     tcp.set_nodelay(true)?;
-    Ok((Socket::new(Wire::Plain(tcp), patience), Protocol::Http1, peer))
+    let wire = match tls {
+        None => Wire::Plain(tcp),
+        Some(tls) => {
+            let session = timeout(patience.head, tls.accept(tcp)).await.map_err(|_| io::ErrorKind::TimedOut.into());
+            let session = session.and_then(|session| session);
+            Wire::Tls(Box::new(session.inspect_err(|e| log::debug!("{peer:?}: no TLS: {e}"))?))
+        }
+    };
+    Ok((Socket::new(wire, patience), Protocol::Http1, peer))
 }

@@ -16,6 +16,7 @@ mod config;
 mod edge;
 mod endpoints;
 mod limits;
+mod listen_tls;
 mod persistence;
 mod promises;
 mod quotas;

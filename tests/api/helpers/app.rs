@@ -91,6 +91,13 @@ impl Launch {
     }
 
     pub fn start(self) -> App {
+        let app = self.listen();
+        eventually("it answers /health", || app.client().try_get("/health").is_some_and(|r| r.status == 200));
+        app
+    }
+
+    /// Starts it, and waits until it listens only: it may speak what this helper's client does not.
+    pub fn listen(self) -> App {
         let mut command = self.command();
         command.args(["--config", "apis.json", "--data", "data", "--port", "0"]).args(&self.args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -115,9 +122,7 @@ impl Launch {
             let _ = child.kill();
             panic!("it did not start:\n{}", log.lock().expect("whole"))
         });
-        let app = App { child: Some(child), port, folder: self.folder, log, banner, env: self.env };
-        eventually("it answers /health", || app.client().try_get("/health").is_some_and(|r| r.status == 200));
-        app
+        App { child: Some(child), port, folder: self.folder, log, banner, env: self.env }
     }
 }
 
