@@ -21,8 +21,9 @@ impl Drop for Log {
 pub(super) fn init() -> Log {
     let level = std::env::var("LOG_LEVEL").ok().filter(|level| level.parse::<log::LevelFilter>().is_ok());
     let level = level.as_deref().unwrap_or("info");
-    // The libraries' own chatter is of use to their developers only.
-    let filter = format!("warn,api_together={level},request={level}");
+    // The libraries' own chatter is of use to their developers only. What actix_http calls an error is a client's broken
+    // request, of which any stranger can send as many as they like.
+    let filter = format!("warn,actix_http=off,api_together={level},request={level}");
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let writer = LogWriter::start(std::io::stderr()).ok();
     let mut builder = Builder::from_env(Env::new().filter_or("RUST_LOG", filter));

@@ -23,11 +23,14 @@ pub(super) struct Taken {
     pub(super) open: Option<Open>,
 }
 
+/// Resolves when the server ends.
+type Over = Pin<Box<dyn Future<Output = ()>>>;
+
 /// A body that is passed on.
 pub(super) struct Served {
     body: BoxBody,
     /// Resolves when it is to end before its end. A body that is there already is written out all the same.
-    over: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    over: Option<Over>,
     events: bool,
     /// For its drop alone.
     _taken: Taken,
@@ -35,9 +38,9 @@ pub(super) struct Served {
 
 impl Served {
     pub(super) fn new(headers: &HeaderMap, body: impl MessageBody + 'static, ending: &Ending, taken: Taken) -> Self {
-        let (body, over): (_, Option<Pin<Box<dyn Future<Output = ()>>>>) = match body.try_into_bytes() {
+        let (body, over) = match body.try_into_bytes() {
             Ok(bytes) => (BoxBody::new(bytes), None),
-            Err(body) => (BoxBody::new(body), Some(Box::pin(ending.clone().over()))),
+            Err(body) => (BoxBody::new(body), Some(Box::pin(ending.clone().over()) as Over)),
         };
         let events = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
         Served { body, over, events, _taken: taken }

@@ -15,6 +15,7 @@ mod cli;
 mod config;
 mod edge;
 mod endpoints;
+mod framing;
 mod limits;
 mod listen_tls;
 mod persistence;

@@ -1,7 +1,7 @@
 //! A connection to the program under test on which a test says what it likes, and when.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use super::KEY;
@@ -47,11 +47,6 @@ impl Raw {
         self.stream.write_all(bytes.as_ref()).is_ok()
     }
 
-    /// No more will be sent.
-    pub fn finish(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
-    }
-
     /// The next answer; `None` if the connection ends before its head.
     pub fn answer(&mut self) -> Option<Answer> {
         let end = self.read_until(|got| find(got, b"\r\n\r\n"))?;
@@ -67,6 +62,12 @@ impl Raw {
             (None, None) => (self.until_closed(), true),
         };
         Some(Answer { status, head, body: String::from_utf8_lossy(&body).into_owned(), whole })
+    }
+
+    /// Sends this, and reads the status of an answer.
+    pub fn exchange(&mut self, request: &str) -> Option<u16> {
+        self.send(request);
+        Some(self.answer()?.status)
     }
 
     /// Does the other side close the connection, with nothing more said?
