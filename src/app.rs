@@ -1,5 +1,8 @@
 //! The composition root: starts the actors, listens, watches over the core, and stops in order.
 
+mod machine;
+
+use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::PathBuf;
@@ -7,27 +10,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use thiserror::Error;
+use tokio::time::{sleep, timeout};
 
-use crate::config::{Config, ConfigActor, Source, Subscribe, Watcher};
-use crate::http::{Core, Worker, routes};
+pub use machine::keep_files_private;
+
+use crate::config::{Config, ConfigActor, EdgeConfig, Source, Subscribe, Watcher};
+use crate::http::{self, Certificate, Core, End, Listening, Load, Phase, TlsError};
 use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
 
-/// How long running answers may take to end when the process is asked to stop.
-const SHUTDOWN_WITHIN: Duration = Duration::from_secs(30);
+/// How long answers may take that are told to end at once.
+const CUT_WITHIN: Duration = Duration::from_millis(300);
+
+/// Clients' connections, where the process may open more files than anybody needs.
+const MOST_CONNECTIONS: u64 = 25_000;
 
 /// How long the first clients may be kept waiting for upstreams to tell their models.
 const FIRST_ROUND_WITHIN: Duration = Duration::from_secs(1);
 
 /// How often the core actors are looked after.
 const WATCHDOG: Duration = Duration::from_secs(1);
-
-/// How long a client's connection is kept idle.
-const CLIENT_KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Why the application did not start, or ended.
 #[derive(Debug, Error)]
@@ -53,6 +58,9 @@ pub enum AppError {
     /// The store that servers share can't be used.
     #[error("{0}")]
     SharedStore(StoreError),
+    /// The server's certificate can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The server ended by itself.
     #[error("the server ended: {0}")]
     Server(#[from] io::Error),
@@ -75,7 +83,8 @@ pub struct App {
     core: Core,
     persistence: Addr<PersistenceActor>,
     discovery: Addr<DiscoveryActor>,
-    listeners: Vec<TcpListener>,
+    listening: Listening,
+    end: End,
     _watcher: Watcher,
     _control: Arbiter,
 }
@@ -86,7 +95,9 @@ impl App {
     /// # Errors
     /// When the address or the data folder can't be used.
     pub fn build(source: Source, config: Config, data: &Data) -> Result<App, AppError> {
+        let certificate = config.server.edge.tls.as_ref().map(Certificate::load).transpose()?;
         let listeners = listen(&config.server.host, config.server.port)?;
+        listeners.iter().for_each(machine::prepare);
         let failed = |why| AppError::Store { folder: data.folder.clone(), why };
         let store = SledStore::open(&data.folder, data.fresh).map_err(failed)?;
         let lender = config.store.as_ref().map(|store| RedisStore::new(store.url.expose(), &store.prefix)).transpose();
@@ -112,13 +123,18 @@ impl App {
             ConfigActor::start_in_arbiter(&on, |_| ConfigActor::new(source, initial))
         };
         let watcher = Watcher::start(&path, config.clone());
-        let core = Core { config, supervisor, initial, budget: Arc::default() };
-        Ok(App { core, persistence, discovery, listeners, _watcher: watcher, _control: control })
+        let end = End::default();
+        let (load, ending) = (Arc::new(Load::default()), end.watch());
+        let bodies_in_flight = usize::try_from(machine::memory() / 4).unwrap_or(usize::MAX);
+        let listening = Listening { listeners, max_connections: max_connections(&initial.server.edge), certificate };
+        let core = Core { config, supervisor, initial, load, bodies_in_flight, ending, budget: Arc::default() };
+        let (_watcher, _control) = (watcher, control);
+        Ok(App { core, persistence, discovery, listening, end, _watcher, _control })
     }
 
     /// Where it listens.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        self.listening.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
     /// Answers until the process is told to stop (SIGINT, SIGTERM); then lets running answers end, and saves.
@@ -134,38 +150,35 @@ impl App {
         }
         let _ = self.discovery.send(FirstRound).timeout(FIRST_ROUND_WITHIN).await;
 
-        let core = self.core.clone();
-        let mut server = HttpServer::new(move || routes(Worker::start(&core)))
-            .keep_alive(CLIENT_KEEP_ALIVE)
-            // A client that hangs up is noticed at once, and its upstream is stopped.
-            .h1_allow_half_closed(false)
-            .tcp_nodelay(true)
-            .shutdown_timeout(SHUTDOWN_WITHIN.as_secs())
-            .disable_signals();
-        if let Some(workers) = self.core.initial.actors.workers {
-            server = server.workers(workers);
+        if let Some(certificate) = &self.listening.certificate {
+            actix::spawn(certificate.clone().follow());
         }
-        for listener in self.listeners {
-            server = server.listen(listener)?;
-        }
-        let server = server.run();
+        let server = http::serve(&self.core, self.listening)?;
         let handle = server.handle();
         let mut server = std::pin::pin!(server);
-
+        let edge = &self.core.initial.server.edge;
+        let core: [(_, &dyn Fn() -> bool); 3] = [
+            ("ConfigActor", &|| self.core.config.connected()),
+            ("SupervisorActor", &|| self.core.supervisor.connected()),
+            ("PersistenceActor", &|| self.persistence.connected()),
+        ];
         let ended = tokio::select! {
             ended = &mut server => ended.map_err(AppError::from),
             () = stop_signal() => {
-                log::info!("stopping: running answers may take {} s more; once more to stop at once", SHUTDOWN_WITHIN.as_secs());
-                actix::spawn(stop(handle));
+                let within = (edge.drain_delay + edge.shutdown_timeout).as_secs_f32();
+                log::info!("stopping: running answers may take {within} s more; once more to stop at once");
                 tokio::select! {
                     ended = &mut server => ended.map_err(AppError::from),
+                    never = wind_down(&self.end, &handle, edge) => match never {},
                     () = stop_signal() => {
-                        log::warn!("stopping at once: answers that are cut off are not in the token statistics");
+                        log::warn!("stopping at once: running answers are cut off");
+                        self.end.reached(Phase::Over);
+                        let _ = timeout(CUT_WITHIN, &mut server).await;
                         Ok(())
                     }
                 }
             }
-            dead = watchdog(&self.core, &self.persistence) => Err(AppError::CoreActorEnded(dead)),
+            dead = watchdog(&core) => Err(AppError::CoreActorEnded(dead)),
         };
         let _ = self.core.supervisor.send(StopUpstreams).await;
         match self.persistence.send(Flush).await {
@@ -177,8 +190,21 @@ impl App {
     }
 }
 
-async fn stop(server: ServerHandle) {
-    server.stop(true).await;
+/// Lets running answers end, and in the end tells those that still run to. The server's own end is when all have.
+async fn wind_down(end: &End, server: &ServerHandle, edge: &EdgeConfig) -> Infallible {
+    end.reached(Phase::Stopping);
+    sleep(edge.drain_delay).await;
+    actix::spawn(server.stop(true));
+    sleep(edge.shutdown_timeout).await;
+    log::warn!("stopping: answers that still run are cut off");
+    end.reached(Phase::Over);
+    std::future::pending().await
+}
+
+/// As configured; or half of the files that may be open: the other half is for upstreams.
+fn max_connections(edge: &EdgeConfig) -> usize {
+    let files = machine::open_files().map_or(MOST_CONNECTIONS, |files| (files / 2).clamp(1, MOST_CONNECTIONS));
+    edge.max_connections.or_else(|| usize::try_from(files).ok()).unwrap_or(usize::MAX)
 }
 
 /// `localhost` is both loopback addresses: a client may resolve it to either.
@@ -215,16 +241,45 @@ async fn stop_signal() {
 }
 
 /// Resolves with the name of a core actor that has ended: a process without it would look healthy and serve nobody.
-async fn watchdog(core: &Core, persistence: &Addr<PersistenceActor>) -> &'static str {
+async fn watchdog(core: &[(&'static str, &dyn Fn() -> bool)]) -> &'static str {
     loop {
-        tokio::time::sleep(WATCHDOG).await;
-        let alive = [
-            ("ConfigActor", core.config.connected()),
-            ("SupervisorActor", core.supervisor.connected()),
-            ("PersistenceActor", persistence.connected()),
-        ];
-        if let Some((dead, _)) = alive.iter().find(|(_, connected)| !connected) {
+        sleep(WATCHDOG).await;
+        if let Some((dead, _)) = core.iter().find(|(_, lives)| !lives()) {
             return dead;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Mortal;
+
+    impl Actor for Mortal {
+        type Context = Context<Self>;
+    }
+
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Die;
+
+    impl Handler<Die> for Mortal {
+        type Result = ();
+
+        fn handle(&mut self, _: Die, _: &mut Self::Context) {
+            panic!("a defect, on purpose");
+        }
+    }
+
+    #[test]
+    fn a_core_actor_that_panics_ends_the_watch() {
+        System::new().block_on(async {
+            let (well, ill) = (Mortal.start(), Mortal::start_in_arbiter(&Arbiter::new().handle(), |_| Mortal));
+            let core: [(_, &dyn Fn() -> bool); 2] = [("well", &|| well.connected()), ("ill", &|| ill.connected())];
+            assert!(timeout(2 * WATCHDOG, watchdog(&core)).await.is_err(), "both live");
+            ill.do_send(Die);
+            assert_eq!(timeout(3 * WATCHDOG, watchdog(&core)).await, Ok("ill"));
+        });
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -45,6 +46,9 @@ pub enum ApiError {
     /// The body did not arrive whole.
     #[error("the request body could not be read to its end")]
     BodyCut,
+    /// The next piece of the body did not come in time.
+    #[error("the rest of the request body did not come in time (server.bodyTimeoutMs)")]
+    BodySlow,
     /// There is nothing at this path.
     #[error("unknown request URL: {method} {path}; this pool serves /v1/chat/completions, /v1/models and others")]
     UnknownPath {
@@ -97,9 +101,9 @@ pub enum ApiError {
     /// The supervisor did not answer in time.
     #[error("no API could be admitted in time; the server's disk is slow, or it is overloaded")]
     AdmissionTimeout,
-    /// The supervisor's mailbox is full.
-    #[error("the server is overloaded: too many requests wait to be admitted")]
-    Overloaded,
+    /// There is more than the server may take, of this.
+    #[error("the server is overloaded: {0}")]
+    Overloaded(&'static str),
     /// The process is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -118,6 +122,7 @@ impl ApiError {
             ApiError::Invalid { .. } => (StatusCode::BAD_REQUEST, INVALID, "invalid_request"),
             ApiError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
             ApiError::BodyCut => (StatusCode::BAD_REQUEST, INVALID, "incomplete_body"),
+            ApiError::BodySlow => (StatusCode::REQUEST_TIMEOUT, INVALID, "body_timeout"),
             ApiError::UnknownPath { .. } => (StatusCode::NOT_FOUND, INVALID, "unknown_url"),
             ApiError::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
             ApiError::ModelNotFound { .. } => (StatusCode::NOT_FOUND, INVALID, "model_not_found"),
@@ -134,7 +139,7 @@ impl ApiError {
             ApiError::UpstreamFailed(_) => (StatusCode::BAD_GATEWAY, "upstream_error", "upstream_failed"),
             ApiError::UnknownApi(_) => (StatusCode::NOT_FOUND, INVALID, "unknown_api"),
             ApiError::AdmissionTimeout => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "admission_timeout"),
-            ApiError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "server_overloaded"),
+            ApiError::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "server_overloaded"),
             ApiError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "server_stopping"),
             ApiError::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal_error"),
         }
@@ -143,6 +148,12 @@ impl ApiError {
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.row().0
+    }
+
+    /// The same at the end of a stream of events, where clients look for an error.
+    pub fn event(&self) -> Bytes {
+        let (_, kind, code) = self.row();
+        Bytes::from(format!("data: {}\n\n", body(&self.to_string(), kind, self.param(), code)))
     }
 
     /// How long until it is worth trying again, in ms.
@@ -157,12 +168,13 @@ impl ApiError {
                 };
                 refusals.iter().filter_map(|(_, refusal)| wait(refusal)).min()
             }
-            ApiError::Overloaded => Some(SOON_MS),
+            ApiError::Overloaded(_) => Some(SOON_MS),
             ApiError::MissingKey
             | ApiError::WrongKey
             | ApiError::Invalid { .. }
             | ApiError::TooLarge { .. }
             | ApiError::BodyCut
+            | ApiError::BodySlow
             | ApiError::UnknownPath { .. }
             | ApiError::WrongMethod { .. }
             | ApiError::ModelNotFound { .. }
@@ -196,6 +208,7 @@ impl ApiError {
             | ApiError::WrongKey
             | ApiError::TooLarge { .. }
             | ApiError::BodyCut
+            | ApiError::BodySlow
             | ApiError::UnknownPath { .. }
             | ApiError::WrongMethod { .. }
             | ApiError::QuotaExhausted { .. }
@@ -204,7 +217,7 @@ impl ApiError {
             | ApiError::ClientTimeout
             | ApiError::UnknownApi(_)
             | ApiError::AdmissionTimeout
-            | ApiError::Overloaded
+            | ApiError::Overloaded(_)
             | ApiError::Stopping
             | ApiError::Internal => None,
         }
@@ -259,7 +272,7 @@ impl From<AdmissionError> for ApiError {
                 }
             }
             AdmissionError::NotInTime => ApiError::AdmissionTimeout,
-            AdmissionError::Overloaded => ApiError::Overloaded,
+            AdmissionError::Overloaded => ApiError::Overloaded("too many requests wait to be admitted"),
             AdmissionError::Stopping => ApiError::Stopping,
         }
     }

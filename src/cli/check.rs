@@ -3,11 +3,14 @@
 use std::io::{self, Write};
 
 use super::{CliError, ConfigArgs, describe};
+use crate::app::AppError;
 use crate::config::load;
+use crate::http::Certificate;
 
 pub(super) fn check(args: ConfigArgs) -> Result<(), CliError> {
     let source = args.source()?;
     let config = load(&source)?;
+    config.server.edge.tls.as_ref().map(Certificate::load).transpose().map_err(AppError::Tls)?;
     let mut out = io::stdout().lock();
     writeln!(out, "{}: valid\n", source.path.display())?;
     describe::server(&mut out, &config)?;

@@ -19,9 +19,15 @@ pub(super) enum Detail {
 /// What the pool itself is.
 pub(super) fn server(out: &mut impl Write, config: &Config) -> io::Result<()> {
     let server = &config.server;
-    writeln!(out, "  Address   http://{}:{}/v1", url_host(&server.host), server.port)?;
+    writeln!(out, "  Address   {}/v1", base(config, server.port))?;
     writeln!(out, "  Key       {}", keys(config))?;
     writeln!(out, "  Body      up to {} MiB", server.body_limit >> 20)?;
+    let edge = &server.edge;
+    writeln!(
+        out,
+        "  Waits     head {:?}, body {:?}, write {:?}; up to {} requests at once",
+        edge.head_timeout, edge.body_timeout, edge.write_timeout, edge.max_requests
+    )?;
     if !server.cors.is_empty() {
         writeln!(out, "  CORS      {}", server.cors.join(", "))?;
     }
@@ -32,6 +38,12 @@ pub(super) fn server(out: &mut impl Write, config: &Config) -> io::Result<()> {
         writeln!(out, "  Store     Redis at {}:{port}, prefix {}", url_host(host), store.prefix)?;
     }
     writeln!(out, "  Retry     up to {} attempts a request, each with another API", config.retry.max_attempts)
+}
+
+/// Where the server is, for those beside it.
+pub(super) fn base(config: &Config, port: u16) -> String {
+    let scheme = if config.server.edge.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}:{port}", url_host(&config.server.host))
 }
 
 /// The keys of clients.

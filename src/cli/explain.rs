@@ -6,11 +6,14 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 
-use super::{CliError, ConfigArgs, describe};
-use crate::config::{Config, load};
+use super::{CliError, ConfigArgs, describe, from_environment};
+use crate::config::{ClientKey, Config, load};
 
 /// How long the server may take: it answers from memory.
 const WITHIN: Duration = Duration::from_secs(10);
+
+/// Holds a client's key, if the configuration has none in clear text.
+const KEY_VARIABLE: &str = "API_TOGETHER_KEY";
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
@@ -29,11 +32,17 @@ pub(super) fn explain(args: ExplainArgs) -> Result<(), CliError> {
 }
 
 async fn ask(config: &Config, model: &str) -> Result<Value, String> {
-    let base = format!("http://{}:{}", describe::url_host(&config.server.host), config.server.port);
+    let base = describe::base(config, config.server.port);
+    if base.starts_with("https") {
+        return Err(format!("the server speaks TLS; ask {base}/v1/status?model=… with curl"));
+    }
     let query: String = url::form_urlencoded::byte_serialize(model.as_bytes()).collect();
     let mut request = awc::Client::builder().timeout(WITHIN).finish().get(format!("{base}/v1/status?model={query}"));
-    if let Some(key) = config.server.client_keys.first() {
-        request = request.bearer_auth(key.expose());
+    let keys = &config.server.client_keys;
+    if let Some(key) = from_environment(KEY_VARIABLE).or_else(|| keys.iter().find_map(ClientKey::plain)) {
+        request = request.bearer_auth(key);
+    } else if !keys.is_empty() {
+        return Err(format!("the configuration has digests of keys only; set {KEY_VARIABLE} to the key of one"));
     }
     let mut response = request.send().await.map_err(|e| format!("no server answers at {base}: {e}"))?;
     let status = response.status();

@@ -21,8 +21,9 @@ impl Drop for Log {
 pub(super) fn init() -> Log {
     let level = std::env::var("LOG_LEVEL").ok().filter(|level| level.parse::<log::LevelFilter>().is_ok());
     let level = level.as_deref().unwrap_or("info");
-    // The libraries' own chatter is of use to their developers only.
-    let filter = format!("warn,api_together={level},request={level}");
+    // The libraries' own chatter is of use to their developers only. What actix_http calls an error is a client's broken
+    // request, of which any stranger can send as many as they like.
+    let filter = format!("warn,actix_http=off,api_together={level},request={level}");
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let writer = LogWriter::start(std::io::stderr()).ok();
     let mut builder = Builder::from_env(Env::new().filter_or("RUST_LOG", filter));
@@ -36,6 +37,8 @@ pub(super) fn init() -> Log {
         builder.target(Target::Pipe(Box::new(writer)));
     }
     builder.init();
+    // As a line like any other: what it quotes must forge none.
+    std::panic::set_hook(Box::new(|panic| log::error!("a defect of this program: {panic}")));
     Log(writer)
 }
 
@@ -58,13 +61,13 @@ impl<W: Write> Write for OneLine<W> {
 
     /// Called with whole texts, as a formatter does.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // Most texts hold none: in UTF-8 a control character is one of these bytes, or begins with the last of them.
-        if !bytes.iter().any(|byte| matches!(byte, 0..=0x1f | 0x7f | 0xc2)) {
+        // Most texts hold none: in UTF-8 such a character is one of these bytes, or begins with one of the last two.
+        if !bytes.iter().any(|byte| matches!(byte, 0..=0x1f | 0x7f | 0xc2 | 0xe2)) {
             return self.0.write_all(bytes);
         }
         let text = str::from_utf8(bytes).unwrap_or_default();
-        for part in text.split_inclusive(char::is_control) {
-            match part.char_indices().next_back().filter(|(_, last)| last.is_control()) {
+        for part in text.split_inclusive(deceives) {
+            match part.char_indices().next_back().filter(|(_, last)| deceives(*last)) {
                 Some((at, last)) => write!(self.0, "{}{}", part.get(..at).unwrap_or_default(), last.escape_default())?,
                 None => self.0.write_all(part.as_bytes())?,
             }
@@ -75,6 +78,11 @@ impl<W: Write> Write for OneLine<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
+}
+
+/// Control characters, and those of Unicode that end a line or turn the direction of what follows.
+fn deceives(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -90,6 +98,7 @@ mod tests {
     #[test]
     fn a_name_forges_no_line() {
         assert_eq!(one_line("m\r\n2026 INFO x\u{1b}[31m"), "m\\r\\n2026 INFO x\\u{1b}[31m");
-        assert_eq!(one_line("模型 → ok"), "模型 → ok");
+        assert_eq!(one_line("m\u{2028}x\u{202e}y\u{85}"), "m\\u{2028}x\\u{202e}y\\u{85}");
+        assert_eq!(one_line("模型 → ok … “so”"), "模型 → ok … “so”");
     }
 }

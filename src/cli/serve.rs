@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{CliError, ConfigArgs, describe};
-use crate::app::{App, Data};
+use crate::app::{App, Data, keep_files_private};
 use crate::config::{Config, Source, load};
 
 #[derive(Debug, Args)]
@@ -23,6 +23,7 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) fn serve(args: ServeArgs) -> Result<(), CliError> {
+    keep_files_private();
     let source = args.config.source()?;
     let config = load(&source)?;
     actix_web::rt::System::new()
@@ -49,7 +50,7 @@ pub(super) async fn run(
 
 fn banner(config: &Config, addresses: &[SocketAddr], path: &Path, data: &Path) -> io::Result<()> {
     let port = addresses.first().map_or(config.server.port, SocketAddr::port);
-    let base = format!("http://{}:{port}", describe::url_host(&config.server.host));
+    let base = describe::base(config, port);
     let listening: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let mut out = io::stdout().lock();
     writeln!(out, "\napi-together {} · {}\n", env!("CARGO_PKG_VERSION"), config.server.name)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::{Config, ConfigChanged, ConfigError, ConfigState, GetConfig, Reload, Source, Subscribe, load};
+use super::{Config, ConfigChanged, ConfigError, ConfigState, EdgeConfig, GetConfig, Reload, Source, Subscribe, load};
 use crate::types::Now;
 
 /// Owns the current valid configuration; replaces it when the file's content changes into another valid one.
@@ -62,6 +62,17 @@ impl ConfigActor {
         }
         if (&old.host, old.port) != (&new.host, new.port) {
             log::warn!("configuration: a new server.host or server.port takes effect after a restart");
+        }
+        let taken_up = EdgeConfig {
+            max_requests: new.edge.max_requests,
+            bodies_in_flight: new.edge.bodies_in_flight,
+            body_timeout: new.edge.body_timeout,
+            ..old.edge.clone()
+        };
+        if taken_up != new.edge {
+            let fields =
+                "server.maxConnections, headTimeoutMs, writeTimeoutMs, drainDelayMs, shutdownTimeoutSec or tls";
+            log::warn!("configuration: a new value of {fields} takes effect after a restart");
         }
     }
 }

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::json::Unambiguous;
 use super::typed::Typed;
 use super::validate::{folder_of, validate};
-use super::{Config, schema};
+use super::{Config, exposure, schema};
 
 /// What the command line and the environment say instead of the file.
 #[derive(Debug, Clone, Default)]
@@ -101,12 +101,17 @@ pub fn load(source: &Source) -> Result<Config, ConfigError> {
 
     let invalid = |problems| ConfigError::Invalid { path: path.clone(), problems };
     let mut problems = Vec::new();
+    let holds_keys = exposure::holds_keys(&document);
     substitute(&mut document, "", &mut problems);
     problems.extend(schema::check(&document));
     let typed = Typed::salvage(document, &mut problems);
     let key_texts = read_key_files(path, &typed);
-    let mut config = validate(typed, problems, &source.overrides, &key_texts).map_err(invalid)?;
+    let mut config = validate(typed, problems, source, &key_texts).map_err(invalid)?;
     config.hash = fingerprint(text, &key_texts);
+    let key_files = key_texts.keys().map(|name| folder_of(path).join(name));
+    let tls_key = config.server.edge.tls.iter().map(|tls| tls.key_file.clone());
+    let secret = holds_keys.then(|| path.clone()).into_iter().chain(key_files).chain(tls_key);
+    config.warnings.extend(secret.filter_map(|file| exposure::warning(&file)));
     Ok(config)
 }
 

@@ -4,7 +4,9 @@
 
 mod actor;
 mod base_url;
+mod edge;
 mod effort;
+mod exposure;
 pub mod file;
 mod json;
 mod load;
@@ -18,10 +20,11 @@ mod validate;
 mod watch;
 
 pub use actor::ConfigActor;
+pub use edge::{EdgeConfig, TlsFiles};
 pub use load::{ConfigError, Overrides, Problem, Source, load};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use schema::generate as generate_schema;
-pub use secret::ApiKey;
+pub use secret::{ApiKey, Candidate, ClientKey};
 pub use settings::{
     ActorsConfig, ApiConfig, BudgetConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig, Reset,
     RetryConfig, ServerConfig, StoreConfig, Timeouts,

@@ -1,8 +1,10 @@
 //! Keys, which must not appear in a log, a status or an error.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
+use ring::digest::{Digest, SHA256};
 use subtle::ConstantTimeEq;
 
 /// A key of a client or of an upstream. Printing it in any way shows a mask.
@@ -45,9 +47,99 @@ impl fmt::Debug for ApiKey {
     }
 }
 
+/// What a client must know to be let in: a key that stands in the configuration, or one of which only the digest does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientKey {
+    /// The key.
+    Plain(ApiKey),
+    /// Its SHA-256.
+    Digest([u8; DIGEST_LEN]),
+}
+
+/// What a client sent in a key's place.
+#[derive(Debug)]
+pub struct Candidate<'a> {
+    text: &'a [u8],
+    digest: OnceCell<Digest>,
+}
+
+/// Of SHA-256, in bytes.
+const DIGEST_LEN: usize = 32;
+
+/// What a digest begins with in the configuration.
+const DIGEST_PREFIX: &str = "sha256:";
+
+impl ClientKey {
+    /// Takes a key as it stands in the configuration; `None` if it begins as a digest and is none.
+    pub(super) fn parse(typed: &str) -> Option<Self> {
+        let Some(hex) = typed.strip_prefix(DIGEST_PREFIX) else { return Some(ClientKey::Plain(ApiKey::new(typed))) };
+        let mut digest = [0; DIGEST_LEN];
+        if hex.len() != 2 * DIGEST_LEN || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        for (i, byte) in digest.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()?;
+        }
+        Some(ClientKey::Digest(digest))
+    }
+
+    /// The key itself, if it is known.
+    pub fn plain(&self) -> Option<String> {
+        match self {
+            ClientKey::Plain(key) => Some(key.expose().to_owned()),
+            ClientKey::Digest(_) => None,
+        }
+    }
+
+    /// Is this the key? Takes as long for a wrong key as for the right one.
+    pub fn matches(&self, candidate: &Candidate<'_>) -> bool {
+        match self {
+            ClientKey::Plain(key) => key.matches(candidate.text),
+            ClientKey::Digest(digest) => {
+                let sent = candidate.digest.get_or_init(|| ring::digest::digest(&SHA256, candidate.text));
+                digest.ct_eq(sent.as_ref()).into()
+            }
+        }
+    }
+}
+
+impl<'a> Candidate<'a> {
+    /// What came in the header.
+    pub fn new(text: &'a [u8]) -> Self {
+        Candidate { text, digest: OnceCell::new() }
+    }
+}
+
+impl fmt::Display for ClientKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientKey::Plain(key) => key.fmt(f),
+            ClientKey::Digest(digest) => {
+                f.write_str(DIGEST_PREFIX)?;
+                digest.iter().take(4).try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                f.write_str("…")
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_digest_lets_its_key_in_and_none_else() {
+        // printf %s sk-pool | sha256sum
+        let typed = "sha256:67af08925208c90be925e3a555fe44e8a1cef149772323b3d15dc43a392fc57d";
+        let key = ClientKey::parse(typed).expect("a digest");
+        assert_eq!(key.to_string(), "sha256:67af0892…");
+        assert!(key.matches(&Candidate::new(b"sk-pool")) && key.plain().is_none());
+        assert!(!key.matches(&Candidate::new(b"sk-poo")) && !key.matches(&Candidate::new(typed.as_bytes())));
+        assert!(ClientKey::parse("sk-pool").expect("a key").matches(&Candidate::new(b"sk-pool")));
+        for wrong in ["sha256:", "sha256:abc", &typed[..70], &format!("{typed}0"), &typed.replace('c', "g")] {
+            assert_eq!(ClientKey::parse(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_key_is_never_printed() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use url::Url;
 
-use super::ApiKey;
+use super::{ApiKey, ClientKey, EdgeConfig};
 use crate::types::{ApiId, ClassSet, Limits};
 
 /// A whole valid configuration. Shared by reference; a reload makes a new one.
@@ -41,13 +41,15 @@ pub struct ServerConfig {
     /// Port to listen on; 0 takes any free one.
     pub port: u16,
     /// The keys of clients; with none, every client is let in.
-    pub client_keys: Vec<ApiKey>,
+    pub client_keys: Vec<ClientKey>,
     /// How long the client of a stream may hear nothing before it is sent a comment.
     pub stream_ping: Option<Duration>,
     /// The largest request body, in bytes.
     pub body_limit: usize,
     /// Origins that a browser may call from; `*` for any.
     pub cors: Vec<String>,
+    /// What the server bears at its own edge.
+    pub edge: EdgeConfig,
 }
 
 /// One upstream, as configured.

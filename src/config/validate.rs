@@ -9,21 +9,23 @@ use url::Url;
 use super::base_url;
 use super::effort::{Defaults, non_zero};
 use super::file::{ApiFile, OneOrMany, ServerFile, StoreFile};
-use super::load::{Overrides, Problem};
+use super::load::{Problem, Source};
 use super::quotas::count_on;
 use super::typed::Typed;
-use super::{ActorsConfig, ApiConfig, ApiKey, Config, Models, QueueConfig, ServerConfig, StoreConfig};
+use super::{
+    ActorsConfig, ApiConfig, ApiKey, ClientKey, Config, EdgeConfig, Models, QueueConfig, ServerConfig, StoreConfig,
+};
 use crate::types::ApiId;
 
 /// Validates what is typed. `problems` are those that were found before; `key_texts` are the contents of the `apiKeyFile`s by the path typed.
 pub(super) fn validate(
     file: Typed,
     problems: Vec<Problem>,
-    overrides: &Overrides,
+    source: &Source,
     key_texts: &HashMap<String, Result<String, String>>,
 ) -> Result<Config, Vec<Problem>> {
     let mut check = Check { problems, warnings: Vec::new(), key_texts };
-    let server = check.server(file.server, overrides);
+    let server = check.server(file.server, source);
     check.unique_ids(&file.apis);
     let retry = check.retry(&file.retry);
     let defaults = Defaults { timeouts: &file.timeouts, retry: &file.retry };
@@ -67,7 +69,9 @@ pub(super) struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn server(&mut self, file: ServerFile, overrides: &Overrides) -> ServerConfig {
+    fn server(&mut self, file: ServerFile, source: &Source) -> ServerConfig {
+        let overrides = &source.overrides;
+        let edge = EdgeConfig::from_file(&file, folder_of(&source.path));
         let host = overrides.host.clone().or(file.host).unwrap_or_else(|| "localhost".to_owned());
         if host.trim().is_empty() || host.contains(['/', ' ', '[', ']']) {
             self.problem("server.host", "must be a host name or an address, such as localhost, 0.0.0.0 or ::1");
@@ -78,7 +82,7 @@ impl Check<'_> {
             None => Vec::new(),
         };
         keys.extend(numbered("server.apiKeys", file.api_keys.unwrap_or_default()));
-        let client_keys: Vec<ApiKey> = keys.iter().filter_map(|(at, key)| self.key(at, key)).collect();
+        let client_keys: Vec<ClientKey> = keys.iter().filter_map(|(at, key)| self.client_key(at, key)).collect();
         if client_keys.is_empty() && keys.is_empty() {
             self.warnings.push("server.apiKey is not set: anyone who reaches the address may use the pool".to_owned());
         }
@@ -96,6 +100,7 @@ impl Check<'_> {
             client_keys,
             stream_ping: non_zero(file.stream_ping_ms),
             body_limit: file.body_limit_mb.unwrap_or(64) as usize * 1024 * 1024,
+            edge,
             cors: file.cors.unwrap_or_default(),
         }
     }
@@ -175,6 +180,12 @@ impl Check<'_> {
                 "is missing; give apiKey or apiKeyFile (any text will do for an upstream that needs none)",
             ),
         }
+    }
+
+    fn client_key(&mut self, at: &str, key: &str) -> Option<ClientKey> {
+        self.key(at, key)?;
+        let digest = "a digest must be sha256: and 64 hexadecimal digits, as `printf %s KEY | sha256sum` prints them";
+        ClientKey::parse(key).or_else(|| self.refuse(at, digest))
     }
 
     /// A key must fit into a header, or every request with it would fail.

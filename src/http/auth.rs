@@ -7,7 +7,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpRequest, ResponseError};
 
 use super::Worker;
-use crate::config::ApiKey;
+use crate::config::{Candidate, ClientKey};
 use crate::error::ApiError;
 
 /// Lets a request pass that carries a key, before any of its body is read.
@@ -25,7 +25,7 @@ pub(super) async fn require_key(
 }
 
 /// `Authorization: Bearer KEY`, or the bare key.
-fn check(request: &HttpRequest, keys: &[ApiKey]) -> Result<(), ApiError> {
+fn check(request: &HttpRequest, keys: &[ClientKey]) -> Result<(), ApiError> {
     if keys.is_empty() {
         return Ok(());
     }
@@ -34,8 +34,9 @@ fn check(request: &HttpRequest, keys: &[ApiKey]) -> Result<(), ApiError> {
         Some(scheme) if scheme.eq_ignore_ascii_case(b"bearer ") => header.get(7..).unwrap_or_default(),
         Some(_) | None => header,
     };
+    let candidate = Candidate::new(candidate.trim_ascii());
     // Every key is compared, so that the time taken does not tell which one was near.
-    let known = keys.iter().fold(false, |known, key| known | key.matches(candidate.trim_ascii()));
+    let known = keys.iter().fold(false, |known, key| known | key.matches(&candidate));
     if known { Ok(()) } else { Err(ApiError::WrongKey) }
 }
 

@@ -1,4 +1,4 @@
-//! `GET /health`: is the process there? Open to all.
+//! `GET /health`: is the process there, and will it stay? Open to all.
 
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
@@ -8,6 +8,12 @@ use crate::error::ApiError;
 use crate::types::{Now, iso};
 
 pub(super) async fn health(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let name = &worker(&request)?.config().server.name;
-    Ok(HttpResponse::Ok().json(json!({ "status": "ok", "timestamp": iso(Now::read().wall), "service": name })))
+    let worker = worker(&request)?;
+    let name = &worker.config().server.name;
+    // Whoever spreads requests over servers is told to send none here any more, while all are still served.
+    let (mut answer, status) = match worker.ending.has_begun() {
+        false => (HttpResponse::Ok(), "ok"),
+        true => (HttpResponse::ServiceUnavailable(), "stopping"),
+    };
+    Ok(answer.json(json!({ "status": status, "timestamp": iso(Now::read().wall), "service": name })))
 }

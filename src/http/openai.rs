@@ -1,10 +1,15 @@
 //! The forwarded endpoints: reads the body, looks into it, hands it to the data path.
 
+use std::time::Duration;
+
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
+use tokio::time::timeout;
 
 use super::auth::worker;
+use super::load::Held;
+use super::shield::{Panicked, shielded};
 use super::{Worker, request_id};
 use crate::error::ApiError;
 use crate::proxy::{AccessLog, ClientRequest, dispatch, with_pings};
@@ -13,9 +18,31 @@ use crate::types::{Operation, RequestId};
 /// Forwards one request: named, and logged with all that the data path learns of it.
 pub(super) async fn forward(operation: Operation, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let id = RequestId::generate();
-    let mut log = AccessLog::start(&id, operation);
-    let mut response = match read(operation, &request, payload).await {
-        Ok((worker, asked)) => {
+    let mut response = match worker(&request) {
+        Ok(worker) => {
+            let served = shielded(serve(worker, AccessLog::start(&id, operation), &request, payload));
+            tokio::select! {
+                biased;
+                served = served => served.unwrap_or_else(|Panicked| ApiError::Internal.error_response()),
+                // What has not begun to be answered when the server ends can be asked again, elsewhere.
+                () = worker.ending.clone().over() => ApiError::Stopping.error_response(),
+            }
+        }
+        Err(error) => error.error_response(),
+    };
+    request_id::name(response.headers_mut(), &id);
+    response
+}
+
+async fn serve(worker: &Worker, mut log: AccessLog, request: &HttpRequest, payload: web::Payload) -> HttpResponse {
+    let limit = worker.config().server.body_limit;
+    let read = read_body(worker, request, payload, limit).await.and_then(|(body, held)| {
+        let asked = ClientRequest::parse(log.operation(), request.headers(), body)
+            .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })?;
+        Ok((asked, held))
+    });
+    match read {
+        Ok((asked, _held)) => {
             log.model(&asked.profile.model);
             let config = worker.config();
             let ping = config.server.stream_ping.filter(|_| asked.stream);
@@ -30,36 +57,34 @@ pub(super) async fn forward(operation: Operation, request: HttpRequest, payload:
             log.status(error.status());
             error.error_response()
         }
-    };
-    request_id::name(response.headers_mut(), &id);
-    response
+    }
 }
 
-async fn read(
-    operation: Operation,
-    request: &HttpRequest,
-    payload: web::Payload,
-) -> Result<(&Worker, ClientRequest), ApiError> {
-    let worker = worker(request)?;
-    let limit = worker.config().server.body_limit;
-    let body = read_body(request, payload, limit).await?;
-    let asked = ClientRequest::parse(operation, request.headers(), body)
-        .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })?;
-    Ok((worker, asked))
-}
-
-/// The whole body of a request, of at most `limit` bytes. One that comes in a single piece, as most do, is that piece: it is
-/// not copied; of others, each byte is copied once.
+/// The whole body of a request, of at most `limit` bytes, and what it takes of the memory for all bodies, for as long as it is
+/// kept. A body that comes in a single piece, as most do, is that piece: it is not copied; of others, each byte is copied once.
 pub(super) async fn read_body(
+    worker: &Worker,
     request: &HttpRequest,
     mut payload: web::Payload,
     limit: usize,
-) -> Result<web::Bytes, ApiError> {
+) -> Result<(web::Bytes, Held), ApiError> {
+    let (patience, most) = (worker.config().server.edge.body_timeout, worker.bodies_in_flight());
+    let announced = announced(request);
+    if announced > limit {
+        return Err(ApiError::TooLarge { limit });
+    }
+    let mut held = worker.load.hold();
     let mut first = web::Bytes::new();
     let mut gathered = web::BytesMut::new();
-    while let Some(piece) = payload.next().await {
-        let piece = piece.map_err(|_| ApiError::BodyCut)?;
-        if first.len().max(gathered.len()) + piece.len() > limit {
+    // What is announced counts before it comes, what is not as it comes.
+    let mut size = announced;
+    loop {
+        if !held.grow_to(size, most) {
+            return Err(ApiError::Overloaded(TOO_LARGE));
+        }
+        let Some(piece) = next_piece(&mut payload, patience).await? else { break };
+        size = size.max(first.len().max(gathered.len()) + piece.len());
+        if size > limit {
             return Err(ApiError::TooLarge { limit });
         }
         if first.is_empty() {
@@ -68,12 +93,24 @@ pub(super) async fn read_body(
         }
         if gathered.is_empty() {
             // What is announced is room to ask for once, and no reason to believe it.
-            gathered.reserve(announced(request).min(limit).max(first.len() + piece.len()));
+            gathered.reserve(announced.max(first.len() + piece.len()));
             gathered.extend_from_slice(&first);
         }
         gathered.extend_from_slice(&piece);
     }
-    Ok(if gathered.is_empty() { first } else { gathered.freeze() })
+    Ok((if gathered.is_empty() { first } else { gathered.freeze() }, held))
+}
+
+const TOO_LARGE: &str = "the requests that are served hold too much memory (server.bodiesInFlightMb)";
+
+/// The next piece of a body, or `None` at its end.
+async fn next_piece(payload: &mut web::Payload, patience: Duration) -> Result<Option<web::Bytes>, ApiError> {
+    // What is there already needs no clock.
+    let next = match payload.next().now_or_never() {
+        Some(next) => next,
+        None => timeout(patience, payload.next()).await.map_err(|_| ApiError::BodySlow)?,
+    };
+    next.transpose().map_err(|_| ApiError::BodyCut)
 }
 
 fn announced(request: &HttpRequest) -> usize {

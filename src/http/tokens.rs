@@ -70,7 +70,8 @@ struct Reset {
 const RESET_LIMIT: usize = 64 << 10;
 
 pub(super) async fn reset(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, ApiError> {
-    let body = read_body(&request, payload, RESET_LIMIT).await?;
+    let worker = worker(&request)?;
+    let (body, _held) = read_body(worker, &request, payload, RESET_LIMIT).await?;
     let asked: Reset = match body.trim_ascii() {
         b"" => Reset::default(),
         json => serde_json::from_slice(json).map_err(|e| ApiError::Invalid {
@@ -79,7 +80,7 @@ pub(super) async fn reset(request: HttpRequest, payload: web::Payload) -> Result
         })?,
     };
     let which = asked.api_id.as_deref().map(ApiId::from);
-    let reset = worker(&request)?.supervisor.send(ResetTokenStats(which.clone())).await;
+    let reset = worker.supervisor.send(ResetTokenStats(which.clone())).await;
     reset.map_err(|_| ApiError::Stopping)??;
     let message = match which {
         Some(id) => format!("token statistics of {id} were reset"),

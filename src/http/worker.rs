@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use super::{Ending, Load};
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::proxy::{Clients, Pool, RetryBudget};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
@@ -21,6 +22,12 @@ pub struct Core {
     pub initial: Arc<Config>,
     /// What all workers may spend on trying again.
     pub budget: Arc<RetryBudget>,
+    /// How much is served at the same time.
+    pub load: Arc<Load>,
+    /// How much memory bodies may take, if the configuration does not say.
+    pub bodies_in_flight: usize,
+    /// How far the end is.
+    pub ending: Ending,
 }
 
 /// One worker's share of the application. Cheap to clone.
@@ -32,6 +39,10 @@ pub struct Worker {
     pub supervisor: Addr<SupervisorActor>,
     /// Answers `GetConfig`.
     pub config_actor: Addr<ConfigActor>,
+    /// What all workers serve at the same time.
+    pub(super) load: Arc<Load>,
+    pub(super) ending: Ending,
+    bodies_in_flight: usize,
     config: Rc<RefCell<Arc<Config>>>,
 }
 
@@ -43,7 +54,20 @@ impl Worker {
         core.config.do_send(Subscribe(follower.recipient()));
         let scheduler = SchedulerActor::new(core.supervisor.clone()).start();
         let pool = Pool { scheduler, clients: Rc::new(Clients::default()), budget: core.budget.clone() };
-        Worker { pool, supervisor: core.supervisor.clone(), config_actor: core.config.clone(), config }
+        Worker {
+            pool,
+            supervisor: core.supervisor.clone(),
+            config_actor: core.config.clone(),
+            load: core.load.clone(),
+            ending: core.ending.clone(),
+            bodies_in_flight: core.bodies_in_flight,
+            config,
+        }
+    }
+
+    /// How many bytes of request bodies may be in memory at the same time.
+    pub(super) fn bodies_in_flight(&self) -> usize {
+        self.config.borrow().server.edge.bodies_in_flight.unwrap_or(self.bodies_in_flight)
     }
 
     /// The configuration in force.

@@ -45,6 +45,11 @@ impl AccessLog {
         }
     }
 
+    /// What it asks for.
+    pub fn operation(&self) -> Operation {
+        self.path
+    }
+
     /// It asks for this model.
     pub fn model(&mut self, model: &Arc<str>) {
         self.model = Some(model.clone());
@@ -106,6 +111,10 @@ impl fmt::Display for AccessLog {
 
 impl Drop for AccessLog {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.status = Some(StatusCode::INTERNAL_SERVER_ERROR);
+            self.note("a defect of this program: it panicked");
+        }
         let level = match self.status {
             Some(status) if status.is_server_error() => log::Level::Error,
             Some(status) if status.is_success() && self.note.is_none() => log::Level::Info,

@@ -9,6 +9,7 @@ use actix_web::web::Bytes;
 
 use super::exchange::{Answer, Failed, Source};
 use super::request::ClientRequest;
+use super::scrub::scrubbed;
 use super::stream::EventStream;
 use super::{answer, classify, headers, learn, sse};
 use crate::error::cut_refusal;
@@ -109,7 +110,8 @@ impl Arrival<'_> {
     /// A stream: held back until it carries content.
     async fn events(mut self) -> Result<Answer, Failed> {
         let strip = self.permit.ask_usage && self.request.lacks_usage();
-        let mut events = EventStream::new(self.request.profile.operation, strip);
+        let key = self.permit.endpoint().key.clone();
+        let mut events = EventStream::new(self.request.profile.operation, strip).hiding(key);
         let mut held: VecDeque<Bytes> = VecDeque::new();
         let (mut size, mut ended) = (0, false);
         while !events.meter.began() && !events.meter.done() && size <= PREAMBLE_HELD {
@@ -210,12 +212,4 @@ impl Permit {
             closed_for: learn::closed_for(&headers::rate_limits(upstream), || Now::read().wall),
         }
     }
-}
-
-/// An error's text without the key, which some upstreams quote.
-fn scrubbed(body: Bytes, key: &str) -> Bytes {
-    if memchr::memmem::find(&body, key.as_bytes()).is_none() {
-        return body;
-    }
-    String::from_utf8_lossy(&body).replace(key, "***").into()
 }

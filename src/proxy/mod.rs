@@ -39,6 +39,7 @@ mod learn;
 mod ping;
 mod request;
 mod retry;
+mod scrub;
 mod sse;
 mod stream;
 mod transport;

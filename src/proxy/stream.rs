@@ -3,7 +3,9 @@
 use actix_web::web::Bytes;
 
 use super::event::{self, Meaning};
+use super::scrub::scrubbed;
 use super::sse::{Piece, SseReader};
+use crate::config::ApiKey;
 use crate::types::{Failure, Operation, Usage};
 
 /// One stream of events, from its bytes to what the client sees of it.
@@ -18,6 +20,12 @@ impl EventStream {
     /// At the beginning of a stream. `strip_usage`: the proxy asked for the usage and the client did not.
     pub fn new(operation: Operation, strip_usage: bool) -> Self {
         EventStream { reader: SseReader::new(), meter: Meter::new(operation, strip_usage) }
+    }
+
+    /// The same, with this key taken out of the errors that it tells.
+    pub(super) fn hiding(mut self, key: ApiKey) -> Self {
+        self.meter.key = Some(key);
+        self
     }
 
     /// Takes in what arrived; appends what the client is to see of it.
@@ -58,6 +66,8 @@ pub(super) struct Meter {
     /// The failure that the stream itself told, and the event that told it.
     failed: Option<(Failure, Bytes)>,
     dropped_last: bool,
+    /// Whom the upstream knows us by: some quote it in their errors.
+    key: Option<ApiKey>,
 }
 
 impl Meter {
@@ -73,18 +83,24 @@ impl Meter {
             done: false,
             failed: None,
             dropped_last: false,
+            key: None,
         }
     }
 
     /// Takes in one event. Returns what the client is to see of it, if anything.
-    fn event(&mut self, event: Bytes) -> Option<Bytes> {
+    fn event(&mut self, mut event: Bytes) -> Option<Bytes> {
         self.ended |= event::completes(self.operation, &event);
         match event::meaning(&event, self.began) {
             Meaning::Content => {
                 self.began = true;
                 self.guessed_tokens = self.guessed_tokens.saturating_add(event::guessed_tokens(&event));
             }
-            Meaning::Error(failure) => self.failed = Some((failure, event.clone())),
+            Meaning::Error(failure) => {
+                if let Some(key) = &self.key {
+                    event = scrubbed(event, key.expose());
+                }
+                self.failed = Some((failure, event.clone()));
+            }
             Meaning::Done => (self.ended, self.done) = (true, true),
             Meaning::Preamble => {}
         }

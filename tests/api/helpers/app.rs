@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,6 +17,9 @@ use super::{Client, Response, Upstream, eventually};
 
 /// The pool's own key in every test.
 pub const KEY: &str = "sk-the-key-of-the-pool-0123456789";
+
+/// A variable that says how many files the program may open at most.
+pub const OPEN_FILES: &str = "TEST_OPEN_FILES";
 
 /// A fresh folder below the build's own temporary folder.
 pub fn scratch() -> PathBuf {
@@ -59,7 +63,10 @@ pub struct Launch {
 impl Launch {
     pub fn new(config: &Value) -> Launch {
         let folder = scratch();
-        fs::write(folder.join("apis.json"), format!("{config:#}")).expect("writes the configuration");
+        let file = folder.join("apis.json");
+        fs::write(&file, format!("{config:#}")).expect("writes the configuration");
+        // It holds keys.
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
         Launch { folder, args: Vec::new(), env: Vec::new() }
     }
 
@@ -69,13 +76,28 @@ impl Launch {
     }
 
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_api-together"));
+        let program = env!("CARGO_BIN_EXE_api-together");
+        let mut command = match self.env.iter().find(|(name, _)| name == OPEN_FILES) {
+            None => Command::new(program),
+            Some((_, files)) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\""), program]);
+                shell
+            }
+        };
         command.current_dir(&self.folder).env_remove("RUST_LOG").env_remove("PORT").env_remove("HOST");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
 
     pub fn start(self) -> App {
+        let app = self.listen();
+        eventually("it answers /health", || app.client().try_get("/health").is_some_and(|r| r.status == 200));
+        app
+    }
+
+    /// Starts it, and waits until it listens only: it may speak what this helper's client does not.
+    pub fn listen(self) -> App {
         let mut command = self.command();
         command.args(["--config", "apis.json", "--data", "data", "--port", "0"]).args(&self.args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -100,9 +122,7 @@ impl Launch {
             let _ = child.kill();
             panic!("it did not start:\n{}", log.lock().expect("whole"))
         });
-        let app = App { child: Some(child), port, folder: self.folder, log, banner, env: self.env };
-        eventually("it answers /health", || app.client().try_get("/health").is_some_and(|r| r.status == 200));
-        app
+        App { child: Some(child), port, folder: self.folder, log, banner, env: self.env }
     }
 }
 

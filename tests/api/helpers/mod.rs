@@ -3,13 +3,15 @@
 mod app;
 mod client;
 mod clock;
+mod raw;
 mod redis;
 mod tls;
 mod upstream;
 
-pub use app::{App, KEY, Launch, config_of, config_with, scratch};
+pub use app::{App, KEY, Launch, OPEN_FILES, config_of, config_with, scratch};
 pub use client::{Client, Response};
 pub use clock::{WallClock, hurried};
+pub use raw::{Raw, post};
 pub use redis::Redis;
 pub use tls::{Connection, Identity, Tls, Wild};
 pub use upstream::{Received, Reply, Step, Upstream};

@@ -1,0 +1,84 @@
+//! What the machine gives the process: descriptors, memory, sockets, and the privacy of its files.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+/// What is taken for the memory of a machine that does not tell.
+const MEMORY_UNKNOWN: u64 = 4 << 30;
+
+/// Files that are made from now on are for their owner alone: they tell what keys are used for, and how much.
+pub fn keep_files_private() {
+    #[cfg(unix)]
+    {
+        use rustix::fs::Mode;
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    }
+}
+
+/// Asks for as many open files as the process may have. Returns how many that are, if there is a limit.
+pub(super) fn open_files() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+        if raised.is_ok() { maximum } else { current }
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// Connections that wait to be taken; the system may have a lower bound. The default of std is 128, and who finds it full tries
+/// again after a second.
+#[cfg(unix)]
+const QUEUE: i32 = 1_024;
+
+/// What the system buffers of an answer on its way to a client, in bytes. By itself it takes 4 MB for each slow one; and the less
+/// it is, the sooner it is seen whether the client takes anything: the system tells of room when a third is free.
+#[cfg(unix)]
+const SEND_BUFFER: usize = 256 << 10;
+
+/// Prepares a listener for many clients, some of them slow: its connections inherit the buffer.
+pub(super) fn prepare(listener: &TcpListener) {
+    #[cfg(unix)]
+    {
+        use rustix::net::{listen, sockopt};
+        // A system that refuses serves with its own.
+        let _ = listen(listener, QUEUE);
+        let _ = sockopt::set_socket_send_buffer_size(listener, SEND_BUFFER);
+    }
+    #[cfg(not(unix))]
+    let _ = listener;
+}
+
+/// The memory of the machine, or of the container if that is less, in bytes.
+pub(super) fn memory() -> u64 {
+    let total = fs::read_to_string("/proc/meminfo").ok().and_then(|told| total_of(&told)).unwrap_or(MEMORY_UNKNOWN);
+    cgroup_files().iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok()).fold(total, u64::min)
+}
+
+/// `MemTotal:       24683764 kB`
+fn total_of(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1_024)
+}
+
+/// Where a bound may stand: of the second version or the first, seen from inside a container or from outside.
+fn cgroup_files() -> Vec<PathBuf> {
+    let root = PathBuf::from("/sys/fs/cgroup");
+    let told = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = told.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    vec![root.join("memory.max"), root.join(own).join("memory.max"), root.join("memory/memory.limit_in_bytes")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machine_has_memory() {
+        assert_eq!(total_of("MemTotal:       24683764 kB\nMemFree: 1 kB\n"), Some(24_683_764 << 10));
+        assert!(memory() > 64 << 20);
+    }
+}

@@ -1,0 +1,66 @@
+//! Files with keys in them that others on the machine may read: worth a warning, as they are easily forgotten.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+/// Does the document, as typed, hold a key itself, and not only the name of a variable or a digest?
+pub(super) fn holds_keys(document: &Value) -> bool {
+    let server = document.get("server");
+    let of_clients = ["apiKey", "apiKeys"].into_iter().filter_map(|field| server?.get(field)).flat_map(strings);
+    let apis = document.get("apis").and_then(Value::as_array).into_iter().flatten();
+    let of_upstreams = apis.filter_map(|api| api.get("apiKey")).flat_map(strings);
+    let is_key = |text: &str| !text.contains("${") && !text.starts_with("sha256:");
+    let store = document.get("store").and_then(|store| store.get("url")?.as_str());
+    of_clients.chain(of_upstreams).any(is_key) || store.is_some_and(|url| is_key(url) && url.contains('@'))
+}
+
+/// One string, or those of a list.
+fn strings(value: &Value) -> Vec<&str> {
+    let list = value.as_array().into_iter().flatten();
+    value.as_str().into_iter().chain(list.filter_map(Value::as_str)).collect()
+}
+
+/// The warning, if others than its owner may read the file.
+pub(super) fn warning(path: &Path) -> Option<String> {
+    let mode = mode(&fs::metadata(path).ok()?)?;
+    let others = mode & 0o077 != 0;
+    others.then(|| {
+        let path = path.display();
+        format!("{path}: others on this machine may read the keys in it (mode {mode:03o}); chmod 600 {path}")
+    })
+}
+
+#[cfg(unix)]
+fn mode(metadata: &fs::Metadata) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(metadata.permissions().mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn mode(_: &fs::Metadata) -> Option<u32> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_variable_is_no_key() {
+        for (document, holds) in [
+            (json!({ "apis": [{ "apiKey": "${A}" }, { "apiKeyFile": "a.key" }] }), false),
+            (json!({ "apis": [{ "apiKey": "${A}" }, { "apiKey": "sk-1" }] }), true),
+            (json!({ "server": { "apiKey": ["${A}", "sk-1"] } }), true),
+            (json!({ "server": { "apiKeys": ["sha256:00"], "apiKey": "${A:-x}" } }), false),
+            (json!({ "store": { "url": "redis://:pass@host" } }), true),
+            (json!({ "store": { "url": "redis://host" } }), false),
+            (json!([]), false),
+        ] {
+            assert_eq!(holds_keys(&document), holds, "{document}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Every answer's body, on its way out: it holds what its request took until the last byte is written, and ends when the
+//! server does.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
+use actix_web::web::Bytes;
+
+use super::ending::Ending;
+use super::load::Admitted;
+use super::socket::Open;
+use crate::error::ApiError;
+
+/// What a request has taken, to be given back after its answer.
+#[expect(dead_code, reason = "they are held for what their drop does")]
+pub(super) struct Taken {
+    /// Of the requests that may be served at the same time; one that is refused, or asks for the health, takes none.
+    pub(super) admitted: Option<Admitted>,
+    /// Of its connection.
+    pub(super) open: Option<Open>,
+}
+
+/// Resolves when the server ends.
+type Over = Pin<Box<dyn Future<Output = ()>>>;
+
+/// A body that is passed on.
+pub(super) struct Served {
+    body: BoxBody,
+    /// Resolves when it is to end before its end. A body that is there already is written out all the same.
+    over: Option<Over>,
+    events: bool,
+    /// For its drop alone.
+    _taken: Taken,
+}
+
+impl Served {
+    pub(super) fn new(headers: &HeaderMap, body: impl MessageBody + 'static, ending: &Ending, taken: Taken) -> Self {
+        let (body, over) = match body.try_into_bytes() {
+            Ok(bytes) => (BoxBody::new(bytes), None),
+            Err(body) => (BoxBody::new(body), Some(Box::pin(ending.clone().over()) as Over)),
+        };
+        let events = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        Served { body, over, events, _taken: taken }
+    }
+}
+
+impl MessageBody for Served {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.get_mut();
+        if this.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
+            this.over = None;
+            // Drops the rest: its upstream is let go, and its account closed.
+            this.body = BoxBody::new(());
+            // A stream says why it ends; of another body, a part must not be taken for the whole.
+            return Poll::Ready(Some(match this.events {
+                true => Ok(ApiError::Stopping.event()),
+                false => Err(ApiError::Stopping.into()),
+            }));
+        }
+        Pin::new(&mut this.body).poll_next(cx)
+    }
+}

@@ -1,0 +1,48 @@
+//! A panic costs the request that it happens in, and no other.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+/// What was asked for ended in a panic.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Panicked;
+
+/// The outcome of `work`, or that it panicked. What it owned is dropped then, as in any other end: permits are settled.
+///
+/// What it shares with others is the worker's state, of which no part is left half done across a call that could panic.
+pub(super) async fn shielded<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
+        Err(_) => Poll::Ready(Err(Panicked)),
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use actix_web::rt::System;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_outcome_and_what_was_owned_is_given_back() {
+        System::new().block_on(async {
+            let owned = Rc::new(());
+            let held = owned.clone();
+            let fails = async move {
+                actix_web::rt::task::yield_now().await;
+                let _held = held;
+                panic!("a defect, on purpose");
+            };
+            assert_eq!(shielded::<()>(fails).await, Err(Panicked));
+            assert_eq!(Rc::strong_count(&owned), 1);
+            assert_eq!(shielded(async { 7 }).await, Ok(7));
+        });
+    }
+}
