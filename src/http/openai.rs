@@ -42,12 +42,16 @@ async fn serve(worker: &Worker, mut log: AccessLog, request: &HttpRequest, paylo
         Ok((asked, held))
     });
     match read {
-        Ok((asked, _held)) => {
+        Ok((asked, held)) => {
             log.model(&asked.profile.model);
             let config = worker.config();
             let ping = config.server.stream_ping.filter(|_| asked.stream);
+            let answer = dispatch(worker.pool.clone(), asked, config.retry, log);
             // Boxed, as in `journey`: three small futures cost less than one large one.
-            let answer = Box::pin(dispatch(worker.pool.clone(), asked, config.retry, log));
+            let answer = Box::pin(async move {
+                let _held = held;
+                answer.await
+            });
             match ping {
                 Some(every) => with_pings(answer, every).await,
                 None => answer.await,
