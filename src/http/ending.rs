@@ -1,6 +1,9 @@
 //! The end of the server, as its requests see it.
 
-use tokio::sync::watch;
+use std::cell::Cell;
+use std::rc::Rc;
+
+use tokio::sync::{Notify, watch};
 
 /// How far the end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,16 +42,44 @@ impl End {
     }
 }
 
-impl Ending {
-    /// Does the server wish to stop?
-    pub(super) fn has_begun(&self) -> bool {
-        *self.0.borrow() >= Phase::Stopping
+/// The same on a worker's thread, where every request waits for it: what all threads share would cost each of them more.
+#[derive(Debug, Clone)]
+pub(super) struct EndingHere(Rc<Here>);
+
+#[derive(Debug)]
+struct Here {
+    ending: Ending,
+    over: Cell<bool>,
+    told: Notify,
+}
+
+impl EndingHere {
+    /// To be called on the worker's thread.
+    pub(super) fn follow(ending: Ending) -> Self {
+        let mut phase = ending.0.clone();
+        let here = Rc::new(Here { ending, over: Cell::new(false), told: Notify::new() });
+        let tells = here.clone();
+        actix_web::rt::spawn(async move {
+            // The one who tells is gone only with the process.
+            if phase.wait_for(|phase| *phase == Phase::Over).await.is_ok() {
+                tells.over.set(true);
+                tells.told.notify_waiters();
+            }
+        });
+        EndingHere(here)
     }
 
-    /// Resolves when what runs is to end. Never, if the one who tells is gone.
-    pub(super) async fn over(mut self) {
-        if self.0.wait_for(|phase| *phase == Phase::Over).await.is_err() {
-            std::future::pending::<()>().await;
+    /// Does the server wish to stop?
+    pub(super) fn has_begun(&self) -> bool {
+        *self.0.ending.0.borrow() >= Phase::Stopping
+    }
+
+    /// Resolves when what runs is to end.
+    pub(super) async fn over(self) {
+        // Made before the look, so that nothing is missed between the two.
+        let told = self.0.told.notified();
+        if !self.0.over.get() {
+            told.await;
         }
     }
 }

@@ -20,10 +20,10 @@ pub(super) async fn front(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<Served>, actix_web::Error> {
-    let worker = worker(request.request())?.clone();
-    let origin = cors::named_origin(&request);
+    let here = worker(request.request())?;
+    let (ending, origin) = (here.ending.clone(), cors::named_origin(&request));
     let mut taken = Taken { admitted: None, open: request.conn_data::<Rc<Requests>>().map(Requests::open) };
-    let mut response = match early(&worker, &request, origin.as_ref(), &mut taken) {
+    let mut response = match early(here, &request, origin.as_ref(), &mut taken) {
         Some(answer) => request.into_response(answer),
         None => next.call(request).await?.map_into_boxed_body(),
     };
@@ -31,7 +31,7 @@ pub(super) async fn front(
         cors::mark(response.headers_mut(), origin);
     }
     request_id::name_and_log(&mut response);
-    Ok(response.map_body(|head, body| Served::new(&head.headers, body, &worker.ending, taken)))
+    Ok(response.map_body(|head, body| Served::new(&head.headers, body, &ending, taken)))
 }
 
 /// The answer to a request that goes no further. One that does counts as served from now on, unless it asks for the health:

@@ -9,7 +9,7 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::web::Bytes;
 
-use super::ending::Ending;
+use super::ending::EndingHere;
 use super::load::Admitted;
 use super::socket::Open;
 use crate::error::ApiError;
@@ -37,7 +37,12 @@ pub(super) struct Served {
 }
 
 impl Served {
-    pub(super) fn new(headers: &HeaderMap, body: impl MessageBody + 'static, ending: &Ending, taken: Taken) -> Self {
+    pub(super) fn new(
+        headers: &HeaderMap,
+        body: impl MessageBody + 'static,
+        ending: &EndingHere,
+        taken: Taken,
+    ) -> Self {
         let (body, over) = match body.try_into_bytes() {
             Ok(bytes) => (BoxBody::new(bytes), None),
             Err(body) => (BoxBody::new(body), Some(Box::pin(ending.clone().over()) as Over)),

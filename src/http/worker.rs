@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use super::ending::EndingHere;
 use super::{Ending, Load};
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::proxy::{Clients, Pool, RetryBudget};
@@ -41,7 +42,7 @@ pub struct Worker {
     pub config_actor: Addr<ConfigActor>,
     /// What all workers serve at the same time.
     pub(super) load: Arc<Load>,
-    pub(super) ending: Ending,
+    pub(super) ending: EndingHere,
     bodies_in_flight: usize,
     config: Rc<RefCell<Arc<Config>>>,
 }
@@ -59,7 +60,7 @@ impl Worker {
             supervisor: core.supervisor.clone(),
             config_actor: core.config.clone(),
             load: core.load.clone(),
-            ending: core.ending.clone(),
+            ending: EndingHere::follow(core.ending.clone()),
             bodies_in_flight: core.bodies_in_flight,
             config,
         }

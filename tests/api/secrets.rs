@@ -128,7 +128,8 @@ fn nothing_that_the_process_says_or_keeps_holds_a_key() {
     let checked = Launch::new(&config(&upstream)).command().args(["check", "--config", "apis.json"]).output();
     told.push_str(&String::from_utf8_lossy(&checked.expect("runs").stdout));
 
-    // Parts of the keys, which survive any escaping of the rest.
+    let told = told.replace("\\u002d", "-").replace("\\/", "/");
+    // Parts of the keys are as bad.
     for secret in ["stream-secret", "secret-0123456789", &KEY[3..], &DIGESTED[3..], "sk-query"] {
         let at = told.find(secret);
         let around = at.map(|at| told[..at].chars().rev().take(300).collect::<Vec<_>>().into_iter().rev().collect());
