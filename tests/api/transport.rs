@@ -236,7 +236,7 @@ fn config_of(cases: &[Case], url: &str) -> Value {
     let api = |id: String, models: Value, priority: u32| {
         json!({
             "id": id, "name": id, "baseUrl": url, "apiKey": format!("sk-the-key-of-{id}-0123456789"),
-            "models": models, "priority": priority, "timeouts": { "totalMs": 4_000 },
+            "models": models, "priority": priority, "timeouts": { "totalMs": 15_000 },
         })
     };
     let models: Vec<String> = (0..cases.len()).map(|nth| format!("m{nth}")).collect();
@@ -260,13 +260,13 @@ fn check(app: &App, nth: usize, case: &Case, scheme: &str) {
     };
     let own = |user: &str| (200, format!(r#"{{"choices":[{{"text":"{user}"}}]}}"#));
     assert_eq!(ask("before"), own("before"), "{what}");
-    let start = Instant::now();
     let wanted = match case.wanted {
         Wanted::Answer(status, body) => (status, body.to_owned()),
         Wanted::Other => own("the other"),
     };
     assert_eq!(ask("the case"), wanted, "{what}");
-    assert!(start.elapsed() < Duration::from_secs(2), "{what}: it took {:?}", start.elapsed());
+    let class = app.status_of(&format!("c{nth}"))["lastError"]["class"].clone();
+    assert_ne!(class, "timeout", "{what}: it is known at once");
     for user in ["behind", "and again"] {
         assert_eq!(ask(user), own(user), "{what}: the next one gets its own answer");
     }
@@ -389,7 +389,7 @@ fn beside(url: &str, other: Option<&Upstream>) -> Value {
     let api = |id: &str, url: &str, priority: u32| {
         json!({
             "id": id, "name": id, "baseUrl": url, "apiKey": format!("sk-the-key-of-{id}-0123456789"), "models": ["m"],
-            "priority": priority, "timeouts": { "totalMs": 5_000 },
+            "priority": priority, "timeouts": { "totalMs": 15_000 },
         })
     };
     let mut apis = vec![api("a", url, 0)];
