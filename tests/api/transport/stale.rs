@@ -118,10 +118,8 @@ fn a_fresh_connection_without_an_answer_is_a_failure_after_one_call() {
         });
         let app = trusting(&beside(&upstream.url(), None), identity.as_ref());
         assert_eq!(app.chat().status, 200);
-        let start = Instant::now();
         assert_eq!(app.chat().error(), (502, "upstream_failed".into()), "{scheme}");
         assert!(calls.load(Ordering::SeqCst) <= 3, "{scheme}: a stale one at most, and a fresh one");
-        assert!(start.elapsed() < Duration::from_secs(2));
         eventually("it is counted once", || app.status_of("a")["errorCount"] == 1);
     }
 }
