@@ -17,7 +17,7 @@ mod validate;
 mod watch;
 
 pub use actor::ConfigActor;
-pub use load::{ConfigError, Overrides, Problem, Source, load};
+pub use load::{ConfigError, Overrides, Problem, Source, load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use schema::generate as generate_schema;
 pub use secret::ApiKey;

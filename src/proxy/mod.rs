@@ -31,6 +31,8 @@ mod discovery;
 mod dispatch;
 mod event;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 mod learn;
 mod request;

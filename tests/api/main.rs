@@ -14,6 +14,7 @@ mod auth;
 mod cli;
 mod config;
 mod endpoints;
+mod fuzz_corpus;
 mod limits;
 mod persistence;
 mod promises;
