@@ -10,7 +10,8 @@ use super::is_left_of;
 
 /// Holds for the bytes of any stream.
 pub fn holds(input: &[u8]) {
-    for operation in [Operation::ChatCompletions, Operation::Completions, Operation::Responses, Operation::AudioSpeech] {
+    for operation in [Operation::ChatCompletions, Operation::Completions, Operation::Responses, Operation::AudioSpeech]
+    {
         let untouched = the_same_however_cut(input, operation, false);
         assert_eq!(untouched.0, input, "nothing was to be taken out");
         if operation.usage_must_be_asked() {

@@ -90,7 +90,10 @@ pub(super) fn usage(event: &[u8]) -> UsageTold {
         return UsageTold::default();
     }
     let data = sse::data(event).unwrap_or_default();
-    let Ok(peek) = serde_json::from_slice::<Peek<'_>>(&data) else { return UsageTold::default() };
+    // What is no text may be an error that nobody could read: it is not to be taken out for the usage beside it.
+    let Some(peek) = std::str::from_utf8(&data).ok().and_then(|text| serde_json::from_str::<Peek<'_>>(text).ok()) else {
+        return UsageTold::default();
+    };
     // The Responses API tells it inside.
     let inner = peek.response.and_then(|response| serde_json::from_str::<Peek<'_>>(response.get()).ok());
     let told = inner.map_or(peek.usage, |response| response.usage).get();

@@ -46,7 +46,8 @@ fn reset(text: &str, now_ms: i64) -> Option<Duration> {
 }
 
 fn since(millis: f64, now_ms: i64) -> Option<Duration> {
-    u64::try_from(millis as i64 - now_ms).ok().map(Duration::from_millis)
+    // (A float that is too large becomes the largest number there is, and a clock may stand before 1970.)
+    u64::try_from((millis as i64).checked_sub(now_ms)?).ok().map(Duration::from_millis)
 }
 
 /// A duration as Go and Google write it.
@@ -126,6 +127,12 @@ mod tests {
         ] {
             assert_eq!(closed(headers), millis, "{headers:?}");
         }
+    }
+
+    #[test]
+    fn a_reset_that_is_no_time_at_all_overflows_nothing() {
+        let headers = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1e300")];
+        assert_eq!(closed_for(&headers, || -1), None);
     }
 
     #[test]

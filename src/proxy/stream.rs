@@ -195,13 +195,21 @@ mod tests {
 
     #[test]
     fn an_error_that_tells_a_usage_too_is_not_taken_out_with_it() {
-        for error in [r#"{"error":{"code":500},"usage":{"prompt_tokens":3}}"#, r#"{"type":"error","choices":[],"usage":{}}"#]
+        for error in
+            [r#"{"error":{"code":500},"usage":{"prompt_tokens":3}}"#, r#"{"type":"error","choices":[],"usage":{}}"#]
         {
             let mut meter = Meter::new(Operation::ChatCompletions, true);
             event(&mut meter, r#"{"choices":[{"delta":{"content":"a"}}]}"#);
             assert_eq!(event(&mut meter, error), Some(format!("data: {error}\n\n")));
             assert!(meter.failed().is_some());
         }
+    }
+
+    #[test]
+    fn an_event_that_is_no_text_is_not_taken_out_for_its_usage() {
+        let mut meter = Meter::new(Operation::ChatCompletions, true);
+        let odd = Bytes::from_static(b"data: {\"error\":{\"\xe3ode\":500},\"usage\":{\"prompt_tokens\":3}}\n\n");
+        assert_eq!(meter.event(odd.clone()), Some(odd));
     }
 
     #[test]
