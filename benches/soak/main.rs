@@ -88,6 +88,9 @@ fn main() -> ExitCode {
     }
     report.print();
     complaints.extend(report.complaints());
+    if !program.obeys(&mocks) {
+        complaints.push("a new configuration does not come into force any more".to_owned());
+    }
     if !program.is_alive() || !program.stops() {
         complaints.push("it did not end well".to_owned());
     }

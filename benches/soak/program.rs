@@ -105,6 +105,19 @@ impl Program {
         fs::rename(new, file)
     }
 
+    /// Does a new configuration still come into force? (The first has the API `extra`, the second has not.)
+    pub fn obeys(&self, mocks: &Mocks) -> bool {
+        [1, 2].into_iter().all(|nth| {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            let has_extra = || self.status().is_ok_and(|status| status.to_string().contains(r#""id":"extra""#));
+            let written = self.configure(mocks, nth).is_ok();
+            while has_extra() != (nth == 1) && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(100));
+            }
+            written && has_extra() == (nth == 1)
+        })
+    }
+
     /// What it holds now.
     pub fn sample(&self) -> io::Result<Sample> {
         let proc = PathBuf::from(format!("/proc/{}", self.child.id()));
@@ -168,10 +181,15 @@ fn config(mocks: &Mocks, nth: u64) -> String {
         Kind::Chatty => json!({ "enabled": nth % 4 != 3, "quotaGroup": "g" }),
         Kind::Failing | Kind::Cutting | Kind::Hanging => json!({}),
     };
+    // Now and then there is too little for all: then clients wait in line, and are refused.
+    let lean = nth % 8 == 6;
     let mut apis: Vec<Value> =
         mocks.addresses.iter().map(|(kind, address)| api(&format!("{kind:?}"), address, limits(*kind))).collect();
     if let (true, Some((_, address))) = (nth % 2 == 1, mocks.addresses.first()) {
         apis.push(api("extra", address, json!({ "rpm": 1_000, "burst": { "requests": 50, "seconds": 1 } })));
+    }
+    for api in apis.iter_mut().filter_map(Value::as_object_mut).filter(|_| lean) {
+        api.insert("rpm".to_owned(), json!(60));
     }
     json!({
         "server": { "apiKey": KEY },

@@ -91,7 +91,8 @@ pub(super) fn usage(event: &[u8]) -> UsageTold {
     }
     let data = sse::data(event).unwrap_or_default();
     // What is no text may be an error that nobody could read: it is not to be taken out for the usage beside it.
-    let Some(peek) = std::str::from_utf8(&data).ok().and_then(|text| serde_json::from_str::<Peek<'_>>(text).ok()) else {
+    let Some(peek) = std::str::from_utf8(&data).ok().and_then(|text| serde_json::from_str::<Peek<'_>>(text).ok())
+    else {
         return UsageTold::default();
     };
     // The Responses API tells it inside.
