@@ -31,10 +31,8 @@ pub fn holds(input: &[u8]) {
                 meant["model"] = json!(OWN);
             }
             if asks {
-                match &mut meant["stream_options"] {
-                    Value::Object(options) => drop(options.insert("include_usage".to_owned(), json!(true))),
-                    missing => *missing = json!({ "include_usage": true }),
-                }
+                // Where there are none, or null, this makes an object of them.
+                meant["stream_options"]["include_usage"] = json!(true);
             }
             assert_eq!(serde_json::from_slice::<Value>(&sent).expect("JSON"), meant);
         }
