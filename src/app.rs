@@ -112,7 +112,7 @@ impl App {
             ConfigActor::start_in_arbiter(&on, |_| ConfigActor::new(source, initial))
         };
         let watcher = Watcher::start(&path, config.clone());
-        let core = Core { config, supervisor, initial };
+        let core = Core { config, supervisor, initial, budget: Arc::default() };
         Ok(App { core, persistence, discovery, listeners, _watcher: watcher, _control: control })
     }
 

@@ -88,6 +88,9 @@ pub enum ApiError {
     /// All upstreams that were asked failed, the last of them thus.
     #[error("the upstream APIs failed ({}); see the server's log", .0.as_str())]
     UpstreamFailed(FailureClass),
+    /// The client said how long it would wait, and that is over.
+    #[error("no answer came within the time that the client waits (x-stainless-timeout)")]
+    ClientTimeout,
     /// There is no upstream of this id.
     #[error(transparent)]
     UnknownApi(#[from] UnknownApi),
@@ -127,6 +130,7 @@ impl ApiError {
             ApiError::UpstreamFailed(FailureClass::Timeout) => {
                 (StatusCode::GATEWAY_TIMEOUT, "upstream_error", "upstream_timeout")
             }
+            ApiError::ClientTimeout => (StatusCode::GATEWAY_TIMEOUT, "upstream_error", "upstream_timeout"),
             ApiError::UpstreamFailed(_) => (StatusCode::BAD_GATEWAY, "upstream_error", "upstream_failed"),
             ApiError::UnknownApi(_) => (StatusCode::NOT_FOUND, INVALID, "unknown_api"),
             ApiError::AdmissionTimeout => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "admission_timeout"),
@@ -163,6 +167,7 @@ impl ApiError {
             | ApiError::WrongMethod { .. }
             | ApiError::ModelNotFound { .. }
             | ApiError::UpstreamFailed(_)
+            | ApiError::ClientTimeout
             | ApiError::UnknownApi(_)
             | ApiError::AdmissionTimeout
             | ApiError::Stopping
@@ -196,6 +201,7 @@ impl ApiError {
             | ApiError::QuotaExhausted { .. }
             | ApiError::NoAvailableApi { .. }
             | ApiError::UpstreamFailed(_)
+            | ApiError::ClientTimeout
             | ApiError::UnknownApi(_)
             | ApiError::AdmissionTimeout
             | ApiError::Overloaded
@@ -237,6 +243,12 @@ impl From<AdmissionError> for ApiError {
     fn from(error: AdmissionError) -> Self {
         match error {
             AdmissionError::ModelNotFound(model) => ApiError::ModelNotFound { model: model.to_string() },
+            AdmissionError::NoneAvailable { model, refusals, .. }
+                if !refusals.is_empty()
+                    && refusals.iter().all(|(_, refusal)| matches!(refusal, Refusal::ModelNotFound { .. })) =>
+            {
+                ApiError::ModelNotFound { model: model.to_string() }
+            }
             AdmissionError::NoneAvailable { model, refusals, .. } => {
                 // A limit, ours or theirs, passes by itself: then 429 is the truth for the pool as a whole.
                 let limited = refusals.iter().any(|(_, refusal)| refusal.is_limit());

@@ -27,6 +27,9 @@ pub struct ConfigFile {
     /// What happens when an upstream fails.
     #[serde(default)]
     pub retry: RetryFile,
+    /// How long to wait for the APIs that say nothing else themselves.
+    #[serde(default)]
+    pub timeouts: TimeoutsFile,
     /// What happens when every upstream is at a limit.
     #[serde(default)]
     pub queue: QueueFile,
@@ -96,6 +99,11 @@ pub struct ServerFile {
     /// More keys for clients.
     #[schemars(length(min = 1))]
     pub api_keys: Option<Vec<String>>,
+    /// A stream whose client has heard nothing for so many milliseconds is sent a comment (`: ping`), which clients pass over, so that
+    /// nothing on the way takes it for dead. Default: 0, never. One that waits for its first content is then answered
+    /// with a 200 at once, and a failure is told as an event.
+    #[schemars(range(min = 0, max = 600_000))]
+    pub stream_ping_ms: Option<u32>,
     /// The largest request body, in MiB. Default: 64.
     #[schemars(range(min = 1, max = 4096))]
     pub body_limit_mb: Option<u32>,
@@ -265,4 +273,41 @@ pub struct RetryFile {
     /// `timeouts.firstTokenTimeoutMs` of the APIs that name none of their own.
     #[schemars(range(min = 1, max = 3_600_000))]
     pub first_token_timeout_ms: Option<u32>,
+    /// Which failures move a request to another upstream: `any`, or classes of docs/failures.md. Default: all of them but `rejected`,
+    /// the caller's own mistake.
+    pub retry_on: Option<RetryOnFile>,
+    /// What bounds further attempts where upstreams are in trouble.
+    pub budget: BudgetFile,
+    /// How often an upstream that is in trouble is asked again, where no other one is left. Default: 0.
+    #[schemars(range(min = 0, max = 10))]
+    pub same_upstream: Option<u32>,
+    /// The pause before that, in milliseconds; doubled each time, and up to a half of it left out by chance. Default: 250.
+    #[schemars(range(min = 1, max = 60_000))]
+    pub backoff_ms: Option<u32>,
+    /// After so many milliseconds without an answer (of a stream: without its first content), a second upstream is asked
+    /// besides; the first to speak is heard, the other one stopped, and both count. Default: 0, never.
+    #[schemars(range(min = 0, max = 600_000))]
+    pub hedge_after_ms: Option<u32>,
+}
+
+/// `any`, or a list of failure classes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RetryOnFile {
+    /// `any`: whatever is no success, as the original did.
+    One(String),
+    /// Classes, as docs/failures.md names them.
+    Many(Vec<String>),
+}
+
+/// How many further attempts the pool makes, over all requests, because upstreams are in trouble.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct BudgetFile {
+    /// Of a hundred requests. Default: 20.
+    #[schemars(range(min = 0, max = 1_000))]
+    pub percent: Option<u32>,
+    /// Besides, in each second; ten times as many may come at once. Default: 10.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub per_second: Option<u32>,
 }

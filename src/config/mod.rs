@@ -4,6 +4,7 @@
 
 mod actor;
 mod base_url;
+mod effort;
 pub mod file;
 mod json;
 mod load;
@@ -22,7 +23,7 @@ pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use schema::generate as generate_schema;
 pub use secret::ApiKey;
 pub use settings::{
-    ActorsConfig, ApiConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig, Reset, RetryConfig,
-    ServerConfig, StoreConfig, Timeouts,
+    ActorsConfig, ApiConfig, BudgetConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig, Reset,
+    RetryConfig, ServerConfig, StoreConfig, Timeouts,
 };
 pub use watch::Watcher;

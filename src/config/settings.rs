@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use super::ApiKey;
-use crate::types::{ApiId, Limits};
+use crate::types::{ApiId, ClassSet, Limits};
 
 /// A whole valid configuration. Shared by reference; a reload makes a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct ServerConfig {
     pub port: u16,
     /// The keys of clients; with none, every client is let in.
     pub client_keys: Vec<ApiKey>,
+    /// How long the client of a stream may hear nothing before it is sent a comment.
+    pub stream_ping: Option<Duration>,
     /// The largest request body, in bytes.
     pub body_limit: usize,
     /// Origins that a browser may call from; `*` for any.
@@ -177,4 +179,23 @@ pub struct QueueConfig {
 pub struct RetryConfig {
     /// Attempts a request, the first included.
     pub max_attempts: usize,
+    /// The failures that move a request on.
+    pub retry_on: ClassSet,
+    /// What bounds further attempts where upstreams are in trouble.
+    pub budget: BudgetConfig,
+    /// How often an upstream in trouble is asked again, where no other is left.
+    pub same_upstream: u32,
+    /// The pause before the first of these.
+    pub backoff: Duration,
+    /// After so long without an answer a second upstream is asked besides.
+    pub hedge_after: Option<Duration>,
+}
+
+/// How many further attempts the pool makes because upstreams are in trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetConfig {
+    /// Of a hundred requests.
+    pub percent: u32,
+    /// Besides, in each second.
+    pub per_second: u32,
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use std::collections::BTreeMap;
 
-use super::file::{ActorsFile, ApiFile, GroupFile, QueueFile, RetryFile, ServerFile, StoreFile};
+use super::file::{ActorsFile, ApiFile, GroupFile, QueueFile, RetryFile, ServerFile, StoreFile, TimeoutsFile};
 use super::load::Problem;
 
 /// The parts of a configuration file that can be understood.
@@ -14,6 +14,7 @@ pub(super) struct Typed {
     /// With the place of each in the list.
     pub(super) apis: Vec<(usize, ApiFile)>,
     pub(super) retry: RetryFile,
+    pub(super) timeouts: TimeoutsFile,
     pub(super) queue: QueueFile,
     pub(super) groups: BTreeMap<String, GroupFile>,
     pub(super) store: Option<StoreFile>,
@@ -27,6 +28,7 @@ impl Typed {
         let mut part = |name: &str| document.get_mut(name).map(Value::take).unwrap_or_default();
         let (server, retry, queue, apis) = (part("server"), part("retry"), part("queue"), part("apis"));
         let (groups, store, actors) = (part("quotaGroups"), part("store"), part("actors"));
+        let timeouts = part("timeouts");
         let apis = match apis {
             Value::Array(apis) => apis,
             // Missing, or no list: `problems` says so.
@@ -35,6 +37,7 @@ impl Typed {
         Typed {
             server: typed("server", server, problems).unwrap_or_default(),
             retry: typed("retry", retry, problems).unwrap_or_default(),
+            timeouts: typed("timeouts", timeouts, problems).unwrap_or_default(),
             queue: typed("queue", queue, problems).unwrap_or_default(),
             groups: typed("quotaGroups", groups, problems).unwrap_or_default(),
             store: typed("store", store, problems),

@@ -3,18 +3,16 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use url::Url;
 
 use super::base_url;
-use super::file::{ApiFile, OneOrMany, RetryFile, ServerFile, StoreFile, TimeoutsFile};
+use super::effort::{Defaults, non_zero};
+use super::file::{ApiFile, OneOrMany, ServerFile, StoreFile};
 use super::load::{Overrides, Problem};
 use super::quotas::count_on;
 use super::typed::Typed;
-use super::{
-    ActorsConfig, ApiConfig, ApiKey, Config, Models, QueueConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
-};
+use super::{ActorsConfig, ApiConfig, ApiKey, Config, Models, QueueConfig, ServerConfig, StoreConfig};
 use crate::types::ApiId;
 
 /// Validates what is typed. `problems` are those that were found before; `key_texts` are the contents of the `apiKeyFile`s by the path typed.
@@ -27,9 +25,11 @@ pub(super) fn validate(
     let mut check = Check { problems, warnings: Vec::new(), key_texts };
     let server = check.server(file.server, overrides);
     check.unique_ids(&file.apis);
+    let retry = check.retry(&file.retry);
+    let defaults = Defaults { timeouts: &file.timeouts, retry: &file.retry };
     let named = file.apis.into_iter().filter_map(|(i, api)| {
         let group = api.quota_group.clone();
-        Some((check.api(i, api, &file.retry)?, group))
+        Some((check.api(i, api, &defaults)?, group))
     });
     let (mut apis, groups): (Vec<_>, Vec<_>) = named.unzip();
     check.join_groups(&mut apis, &groups, &file.groups);
@@ -44,7 +44,7 @@ pub(super) fn validate(
     Ok(Config {
         server,
         apis,
-        retry: RetryConfig { max_attempts: file.retry.max_attempts.unwrap_or(10) as usize },
+        retry,
         queue: QueueConfig {
             max_wait_ms: u64::from(file.queue.max_wait_ms.unwrap_or(0)),
             max_waiting: file.queue.max_waiting.unwrap_or(1_000) as usize,
@@ -94,12 +94,13 @@ impl Check<'_> {
             host,
             port: overrides.port.or(file.port).unwrap_or(3001),
             client_keys,
+            stream_ping: non_zero(file.stream_ping_ms),
             body_limit: file.body_limit_mb.unwrap_or(64) as usize * 1024 * 1024,
             cors: file.cors.unwrap_or_default(),
         }
     }
 
-    fn api(&mut self, index: usize, file: ApiFile, retry: &RetryFile) -> Option<ApiConfig> {
+    fn api(&mut self, index: usize, file: ApiFile, defaults: &Defaults<'_>) -> Option<ApiConfig> {
         let at = |field: &str| format!("apis[{index}].{field}");
         if file.id.trim() != file.id || file.id.chars().any(char::is_control) {
             self.problem(&at("id"), "must not begin or end with a space, nor hold control characters");
@@ -136,7 +137,7 @@ impl Check<'_> {
             mapping: mapping.iter().map(|(from, to)| (Arc::from(from.as_str()), Arc::from(to.as_str()))).collect(),
             weight: file.weight.unwrap_or(1),
             priority: file.priority.unwrap_or(0),
-            timeouts: timeouts(&file.timeouts.unwrap_or_default(), retry),
+            timeouts: defaults.timeouts(&file.timeouts.unwrap_or_default()),
         })
     }
 
@@ -243,17 +244,6 @@ impl Check<'_> {
 
 fn numbered(at: &str, texts: Vec<String>) -> Vec<(String, String)> {
     texts.into_iter().enumerate().map(|(i, text)| (format!("{at}[{i}]"), text)).collect()
-}
-
-fn timeouts(own: &TimeoutsFile, retry: &RetryFile) -> Timeouts {
-    let or = |typed: Option<u32>, default: u32| Duration::from_millis(u64::from(typed.unwrap_or(default)));
-    Timeouts {
-        connect: or(own.connect_ms, 10_000),
-        first_token: or(own.first_token_timeout_ms.or(retry.first_token_timeout_ms), 120_000),
-        idle: or(own.idle_ms, 120_000),
-        total: or(own.total_ms, 600_000),
-        stream_total: or(own.total_ms, 3_600_000),
-    }
 }
 
 /// The folder that relative paths in the configuration start from.

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use crate::scheduler::{ApiReport, ModelNames};
 use crate::types::iso;
-use crate::upstream::Refusal;
 
 /// What would become of a request for `model`.
 pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
@@ -19,7 +18,7 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
             let share = if in_turn(report) { f64::from(config.weight) / total as f64 } else { 0.0 };
             let refusal = refusal(report, model);
             let reason = match serves(report, model) {
-                true => refusal.map(|(refusal, _)| refusal.reason()),
+                true => refusal.map(|(reason, _)| reason),
                 false if report.models.is_none() => Some("models_unknown"),
                 false => Some("model_not_served"),
             };
@@ -28,7 +27,7 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
                 "name": config.name,
                 "eligible": eligible(&report),
                 "reason": reason,
-                "until": refusal.and_then(|(_, until)| *until).filter(|_| serves(report, model)).map(iso),
+                "until": refusal.and_then(|(_, until)| until).filter(|_| serves(report, model)).map(iso),
                 "priority": config.priority,
                 "weight": config.weight,
                 // Of the requests for this model, as things are now.
@@ -40,15 +39,15 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
     json!({ "model": model, "apis": apis })
 }
 
-/// Why an upstream can't serve the model now: for reasons of its own, or for a limit of the model.
-fn refusal<'a>(report: &'a ApiReport, model: &str) -> Option<&'a (Refusal, Option<i64>)> {
+/// Why an upstream can't serve the model now, and until when: for reasons of its own, for a limit of the model, or since it says that
+/// it does not know it.
+fn refusal(report: &ApiReport, model: &str) -> Option<(&'static str, Option<i64>)> {
     let own_name = report.status.config.mapping.get(model).map_or(model, |own| own);
     let of_model = report.status.quotas.iter().filter(|quota| quota.model.as_deref() == Some(own_name));
-    report
-        .status
-        .refusal
-        .iter()
-        .chain(of_model.filter_map(|quota| quota.refusal.as_ref()))
+    let full = report.status.refusal.iter().chain(of_model.filter_map(|quota| quota.refusal.as_ref()));
+    let absent = report.status.absent_models.iter().filter(|(absent, _)| &**absent == own_name);
+    full.map(|(refusal, until)| (refusal.reason(), *until))
+        .chain(absent.map(|(_, until)| ("model_not_found", Some(*until))))
         .max_by_key(|(_, until)| *until)
 }
 

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use super::auth::worker;
 use super::{Worker, request_id};
 use crate::error::ApiError;
-use crate::proxy::{AccessLog, ClientRequest, dispatch};
+use crate::proxy::{AccessLog, ClientRequest, dispatch, with_pings};
 use crate::types::{Operation, RequestId};
 
 /// Forwards one request: named, and logged with all that the data path learns of it.
@@ -17,9 +17,14 @@ pub(super) async fn forward(operation: Operation, request: HttpRequest, payload:
     let mut response = match read(operation, &request, payload).await {
         Ok((worker, asked)) => {
             log.model(&asked.profile.model);
-            let retry = worker.config().retry;
-            // Boxed, as in `dispatch`: three small futures cost less than one large one.
-            Box::pin(dispatch(&worker.pool, asked, retry, log)).await
+            let config = worker.config();
+            let ping = config.server.stream_ping.filter(|_| asked.stream);
+            // Boxed, as in `journey`: three small futures cost less than one large one.
+            let answer = Box::pin(dispatch(worker.pool.clone(), asked, config.retry, log));
+            match ping {
+                Some(every) => with_pings(answer, every).await,
+                None => answer.await,
+            }
         }
         Err(error) => {
             log.status(error.status());

@@ -9,6 +9,7 @@ use super::auth::worker;
 use super::explain::explain;
 use crate::config::{ConfigState, GetConfig};
 use crate::error::ApiError;
+use crate::proxy::{BudgetReport, RetryBudget};
 use crate::scheduler::{ApiReport, GetMailbox, GetReports, MailboxReport, ModelNames};
 use crate::types::{Limits, Now, iso};
 use crate::upstream::QuotaStatus;
@@ -29,6 +30,7 @@ pub(super) async fn status(request: HttpRequest, question: Query<Question>) -> R
         "timestamp": iso(Now::read().wall),
         "apis": reports.iter().map(api).collect::<Vec<_>>(),
         "config": config(&state),
+        "retry": retry(&state, &worker.pool.budget),
         "actors": actors(&state, worker.supervisor.send(GetMailbox).await.map_err(stopping)?),
     });
     if let (Some(model), Some(fields)) = (&question.model, told.as_object_mut()) {
@@ -52,6 +54,9 @@ fn api(ApiReport { status, models }: &ApiReport) -> Value {
         "temporarilyDisabled": status.resting,
         "unavailableReason": reason,
         "availableAt": available_at.map(iso),
+        "absentModels": status.absent_models.iter().map(|(model, until)| {
+            json!({ "model": model, "until": iso(*until) })
+        }).collect::<Vec<_>>(),
         "errorCount": status.error_count,
         "lastError": status.last_failure.as_ref().map(|(at, class, detail)| {
             json!({ "at": iso(*at), "class": class.as_str(), "detail": detail })
@@ -94,6 +99,12 @@ fn limits(limits: &Limits) -> Value {
 fn usage(quota: &QuotaStatus) -> Value {
     let QuotaStatus { requests, tokens, .. } = quota;
     json!({ "rpm": requests.0, "rpd": requests.1, "tpm": tokens.0, "tpd": tokens.1 })
+}
+
+/// What may be spent on trying again where upstreams are in trouble, and how often there was nothing left.
+fn retry(state: &ConfigState, budget: &RetryBudget) -> Value {
+    let BudgetReport { left, denied } = budget.report(state.config.retry.budget, Now::read_mono());
+    json!({ "budget": { "left": left, "denied": denied } })
 }
 
 /// How many messages wait for the actor that decides what no worker can decide alone.

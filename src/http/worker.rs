@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
-use crate::proxy::{Clients, Pool};
+use crate::proxy::{Clients, Pool, RetryBudget};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
 
 /// The actors that handlers talk to, and the configuration that the process started with.
@@ -19,6 +19,8 @@ pub struct Core {
     pub supervisor: Addr<SupervisorActor>,
     /// In force at the start.
     pub initial: Arc<Config>,
+    /// What all workers may spend on trying again.
+    pub budget: Arc<RetryBudget>,
 }
 
 /// One worker's share of the application. Cheap to clone.
@@ -40,7 +42,7 @@ impl Worker {
         let follower = Follower(config.clone()).start();
         core.config.do_send(Subscribe(follower.recipient()));
         let scheduler = SchedulerActor::new(core.supervisor.clone()).start();
-        let pool = Pool { scheduler, clients: Rc::new(Clients::default()) };
+        let pool = Pool { scheduler, clients: Rc::new(Clients::default()), budget: core.budget.clone() };
         Worker { pool, supervisor: core.supervisor.clone(), config_actor: core.config.clone(), config }
     }
 

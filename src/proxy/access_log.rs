@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
 
+use super::journey::Journey;
 use crate::types::{Operation, RequestId, Usage};
 use crate::upstream::Endpoint;
 
@@ -49,10 +50,10 @@ impl AccessLog {
         self.model = Some(model.clone());
     }
 
-    /// An attempt is made.
-    pub(super) fn attempt(&mut self, endpoint: &Arc<Endpoint>) {
-        self.attempts += 1;
-        self.target = Some(endpoint.clone());
+    /// Whom it has been to.
+    pub(super) fn attempts(&mut self, journey: &Journey<'_>) {
+        self.attempts = journey.exchanges.get();
+        self.target = journey.target.borrow().clone();
     }
 
     /// The client is told this status.

@@ -98,6 +98,7 @@ fn class_of_error(error: &Value) -> (FailureClass, Option<u16>) {
     let says = |word: &str| words.iter().flatten().any(|w| w.contains(word));
     match number.and_then(|n| u16::try_from(n).ok()) {
         Some(status @ 400..=599) => (class_of_status(status), Some(status)),
+        Some(_) | None if says("model_not_found") => (FailureClass::ModelNotFound, Some(404)),
         Some(_) | None if says("rate_limit") || says("quota") => (FailureClass::RateLimited, None),
         Some(_) | None if says("overloaded") => (FailureClass::Overloaded, None),
         Some(_) | None if says("invalid_request") => (FailureClass::Rejected, Some(400)),

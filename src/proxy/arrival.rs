@@ -12,7 +12,7 @@ use super::request::ClientRequest;
 use super::stream::EventStream;
 use super::{answer, classify, headers, learn, sse};
 use crate::error::cut_refusal;
-use crate::types::{Failure, FailureClass, Now, Outcome, Phase, Usage};
+use crate::types::{ClassSet, Failure, FailureClass, Now, Outcome, Phase, Usage};
 use crate::upstream::Permit;
 
 /// How much of an error's body is looked at, and kept for the client.
@@ -34,6 +34,7 @@ pub(super) struct Arrival<'a> {
     pub(super) source: Source,
     pub(super) permit: &'a Permit,
     pub(super) request: &'a ClientRequest,
+    pub(super) retry_on: ClassSet,
 }
 
 impl Arrival<'_> {
@@ -57,7 +58,7 @@ impl Arrival<'_> {
         }
     }
 
-    /// Not a success: the caller's own mistake passes through, anything else is a failure.
+    /// Not a success: the caller's own mistake passes through (if others are not to be tried all the same), anything else is a failure.
     async fn refusal(mut self) -> Result<Answer, Failed> {
         let status = self.status.as_u16();
         let mut failure = classify::status(status, self.headers, Now::read());
@@ -66,6 +67,9 @@ impl Arrival<'_> {
         if failure.class == FailureClass::RateLimited {
             classify::learn(&mut failure, self.headers, &body, Now::read());
         }
+        if classify::names_no_model(status, &body, self.own_model()) {
+            failure.class = FailureClass::ModelNotFound;
+        }
         let asked_usage = self.permit.ask_usage && self.request.lacks_usage();
         if asked_usage && classify::refuses_stream_options(status, &body) {
             failure.class = FailureClass::StreamOptionsRefused;
@@ -73,7 +77,7 @@ impl Arrival<'_> {
             return Err(failure.into());
         }
         let body = scrubbed(body, self.permit.endpoint().key.expose());
-        if failure.class != FailureClass::Rejected {
+        if !self.passes(failure.class) {
             let headers = headers::downward(self.headers, &self.permit.endpoint().key);
             return Err(Failed { failure, response: whole.then(|| Box::new((self.status, headers, body))) });
         }
@@ -83,9 +87,20 @@ impl Arrival<'_> {
         Ok(Answer { rest, length, outcome: Outcome::Failed(failure), ..answer })
     }
 
+    /// Is a failure of this class for the client, whoever else there is?
+    fn passes(&self, class: FailureClass) -> bool {
+        class == FailureClass::Rejected && !self.retry_on.contains(class)
+    }
+
+    /// The upstream's own name for the model.
+    fn own_model(&self) -> &str {
+        let requested = &self.request.profile.model;
+        self.permit.endpoint().own_name(requested).unwrap_or(requested)
+    }
+
     /// An error whose text broke off: the status says enough.
     fn cut_refusal(&self, failure: Failure) -> Result<Answer, Failed> {
-        if failure.class != FailureClass::Rejected {
+        if !self.passes(failure.class) {
             return Err(failure.into());
         }
         self.refused(self.status, cut_refusal(self.status).to_string().into(), failure)
@@ -154,7 +169,7 @@ impl Arrival<'_> {
     /// have had.
     fn told(&self, failure: Failure, error: Bytes) -> Result<Answer, Failed> {
         let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
-        match status.filter(|_| failure.class == FailureClass::Rejected) {
+        match status.filter(|_| self.passes(failure.class)) {
             Some(status) => self.refused(status, error, failure),
             None => Err(failure.into()),
         }

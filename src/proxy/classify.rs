@@ -4,6 +4,7 @@ use std::io;
 
 use actix_web::http::header::{HeaderMap, RETRY_AFTER};
 use awc::error::{ConnectError, SendRequestError};
+use serde_json::Value;
 
 use super::answer::{class_of_status, retry_after};
 use super::{headers, learn};
@@ -35,6 +36,32 @@ pub(super) fn learn(failure: &mut Failure, headers: &HeaderMap, body: &[u8], now
 pub(super) fn refuses_stream_options(status: u16, body: &[u8]) -> bool {
     let names = |word: &str| memchr::memmem::find(body, word.as_bytes()).is_some();
     matches!(status, 400 | 422) && (names("stream_options") || names("include_usage"))
+}
+
+/// Does the upstream say that it does not serve this model (by its own name), or not to this account? Codes are few; else its words
+/// have to name the model, so that no text of a client's that it quotes is taken for them.
+pub(super) fn names_no_model(status: u16, body: &[u8], model: &str) -> bool {
+    const CODES: [&str; 4] = ["model_not_found", "model_not_available", "invalid_model", "model not exist"];
+    const WORDS: [&str; 8] = [
+        "not exist",
+        "not found",
+        "not a valid model",
+        "invalid model",
+        "unknown model",
+        "not supported",
+        "does not have access to",
+        "not available",
+    ];
+    if !matches!(status, 400 | 403 | 404 | 422) {
+        return false;
+    }
+    let Ok(told) = serde_json::from_slice::<Value>(body) else { return false };
+    let error = told.get("error").unwrap_or(&told);
+    let text = |field: &str| error.get(field).and_then(Value::as_str).unwrap_or_default().to_lowercase();
+    let message = error.as_str().map_or_else(|| text("message"), str::to_lowercase);
+    let coded = [text("code"), text("type"), message.clone()].iter().any(|said| CODES.contains(&said.as_str()));
+    let model = model.to_lowercase();
+    coded || message.contains(&model) && message.contains("model") && WORDS.iter().any(|words| message.contains(words))
 }
 
 /// The failure of an exchange that got no head.
@@ -73,5 +100,43 @@ fn connect_error(error: &ConnectError) -> String {
         ConnectError::Resolver(why) => format!("its host name can't be resolved ({why})"),
         ConnectError::NoRecords => "its host name has no address".to_owned(),
         other => format!("no connection ({other})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_an_upstream_does_not_serve_is_known_by_code_or_by_name() {
+        for (status, body, wanted) in [
+            (
+                404,
+                r#"{"error":{"message":"The model `gpt-9` does not exist or you do not have access to it.","code":"model_not_found"}}"#,
+                true,
+            ),
+            (
+                403,
+                r#"{"error":{"message":"Project does not have access to model gpt-9","code":"model_not_found"}}"#,
+                true,
+            ),
+            (
+                404,
+                r#"{"object":"error","message":"The model `gpt-9` does not exist.","type":"NotFoundError","code":404}"#,
+                true,
+            ),
+            (400, r#"{"error":{"message":"gpt-9 is not a valid model ID","code":400}}"#, true),
+            (400, r#"{"error":{"message":"Model Not Exist","type":"invalid_request_error"}}"#, true),
+            (404, r#"{"error":"model \"gpt-9\" not found, try pulling it first"}"#, true),
+            (404, r#"{"error":{"code":404,"message":"models/gpt-9 is not found for API version v1beta"}}"#, true),
+            (400, r#"{"type":"invalid_model","message":"Invalid model: gpt-9"}"#, true),
+            (404, r#"{"error":{"message":"No such file: model.bin not found"}}"#, false),
+            (400, r#"{"error":{"message":"max_tokens is too large for gpt-9"}}"#, false),
+            (400, r#"{"error":{"message":"tool call not found"}}"#, false),
+            (500, r#"{"error":{"code":"model_not_found"}}"#, false),
+            (404, "<html>gpt-9 model not found</html>", false),
+        ] {
+            assert_eq!(names_no_model(status, body.as_bytes(), "gpt-9"), wanted, "{body}");
+        }
     }
 }

@@ -18,7 +18,7 @@ use super::request::ClientRequest;
 use super::stream::EventStream;
 use super::transport::{Clients, Wire};
 use super::{classify, headers};
-use crate::types::{Failure, FailureClass, Outcome, Phase, Usage};
+use crate::types::{ClassSet, Failure, FailureClass, Outcome, Phase, Usage};
 use crate::upstream::Permit;
 
 /// An answer that the client is to see.
@@ -98,14 +98,19 @@ pub(super) fn stalled() -> Failure {
     Failure::new(FailureClass::Timeout, Phase::Body, "nothing more came in time")
 }
 
-/// Makes one attempt.
+/// Makes one attempt. `retry_on`: failures that the client need not see.
 ///
 /// # Errors
 /// With the failure, if the client has nothing to see of it yet: another upstream may be asked.
 ///
 /// # Cancel safety
 /// Dropping it closes the connection to the upstream; the permit's account is closed by its owner.
-pub(super) async fn attempt(clients: &Clients, permit: &Permit, request: &ClientRequest) -> Result<Answer, Failed> {
+pub(super) async fn attempt(
+    clients: &Clients,
+    permit: &Permit,
+    request: &ClientRequest,
+    retry_on: ClassSet,
+) -> Result<Answer, Failed> {
     let (endpoint, operation) = (permit.endpoint(), request.profile.operation);
     let timeouts = &endpoint.timeouts;
     let started = Instant::now();
@@ -113,23 +118,23 @@ pub(super) async fn attempt(clients: &Clients, permit: &Permit, request: &Client
     // A stream's head comes early; another answer's when it is finished.
     let first = if request.stream { deadline.min(started + timeouts.first_token) } else { deadline };
 
-    let body = request.body_for(endpoint.own_name(&request.profile.model), permit.ask_usage);
-    let outgoing = headers::upward(clients.get(endpoint).post(operation), &request.headers);
+    let body = request.body_for(endpoint.own_name(&request.profile.model).map(|own| &**own), permit.ask_usage);
+    let reach = clients.get(endpoint);
+    let outgoing = headers::upward(reach.post(operation), &request.headers);
     let wire = Wire::new(permit.stamp.clone());
-    let mut response = timeout_at(first, wire.watch(outgoing.send_body(body)))
+    let sent = timeout_at(first, wire.watch(outgoing.send_body(body)))
         .await
-        .map_err(|_| Failure::new(FailureClass::Timeout, Phase::Head, "no answer in time"))?
-        .map_err(|error| classify::send_error(&error, wire.was_stale()))?;
+        .map_err(|_| Failure::new(FailureClass::Timeout, Phase::Head, "no answer in time"))?;
+    let mut response = sent.map_err(|error| {
+        let stale = wire.was_stale();
+        if stale {
+            clients.forget(endpoint, &reach);
+        }
+        classify::send_error(&error, stale)
+    })?;
 
-    if response.status().is_informational() {
-        // awc takes it for the answer, and would give the real one to whoever uses the connection next.
-        clients.forget(endpoint);
-        return Err(
-            Failure::new(FailureClass::Protocol, Phase::Head, "an interim answer in place of a final one").into()
-        );
-    }
     let source = Source { payload: response.take_payload(), idle: timeouts.idle, deadline: first };
-    let arrival = Arrival { status: response.status(), headers: response.headers(), source, permit, request };
+    let arrival = Arrival { status: response.status(), headers: response.headers(), source, permit, request, retry_on };
     let mut answer = arrival.judge().await?;
     if let Some(rest) = &mut answer.rest {
         rest.deadline = deadline;

@@ -3,11 +3,13 @@
 //! 1. [`request`]: a peek at the body finds `model` and `stream`, and what it may cost ([`demand`]); the bytes stay as
 //!    the client sent them.
 //! 2. [`mod@dispatch`]: the loop. Asks the scheduler for a permit, makes an attempt, and tries the next upstream if it failed.
+//!    [`journey`] knows whom the request has been to, and [`retry`] whether it may go on.
 //! 3. [`exchange`]: one attempt with one upstream over [`transport`].
 //! 4. [`arrival`]: what came, judged, up to the point from which the client sees it. [`headers`], [`classify`], [`learn`]:
 //!    what is sent up and let down, what an upstream's failure means, and what it tells of its own limits.
 //! 5. [`answer`], [`stream`], [`event`], [`sse`]: is the answer whole, what did it cost, where does an event end?
 //! 6. [`body`]: the answer on its way to the client. It owns the permit, and settles it when it ends, in whatever way.
+//!    [`ping`] keeps a stream alive that has nothing to say.
 //!
 //! Beside the path, [`discovery`] asks upstreams for their models, and [`access_log`] writes the line of each request.
 //!
@@ -34,8 +36,11 @@ mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
 mod headers;
+mod journey;
 mod learn;
+mod ping;
 mod request;
+mod retry;
 mod sse;
 mod stream;
 mod transport;
@@ -43,7 +48,9 @@ mod transport;
 pub use access_log::AccessLog;
 pub use discovery::{DiscoveryActor, FirstRound};
 pub use dispatch::{Pool, dispatch};
+pub use ping::with_pings;
 pub use request::{ClientRequest, InvalidRequest};
+pub use retry::{BudgetReport, RetryBudget};
 pub use stream::EventStream;
 pub use transport::Clients;
 pub(crate) use transport::Framing;

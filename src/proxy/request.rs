@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
@@ -22,6 +23,8 @@ pub struct ClientRequest {
     pub profile: Profile,
     /// Does it want its answer as a stream of events?
     pub stream: bool,
+    /// How long the client waits for the head of its answer, if it tells.
+    pub(super) patience: Option<Duration>,
     /// Its headers that go upstream.
     pub(super) headers: Vec<Header>,
     body: Bytes,
@@ -107,7 +110,8 @@ impl ClientRequest {
         let bounds = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
         let demand = demand(operation, text, bounds, peek.n.get());
         let profile = Profile { model: Arc::from(model), operation, demand };
-        Ok(ClientRequest { profile, stream, headers: to_pass_up(headers), model_at, usage, body })
+        let patience = patience(headers);
+        Ok(ClientRequest { profile, stream, patience, headers: to_pass_up(headers), model_at, usage, body })
     }
 
     /// Would the proxy have to ask for this stream's usage, as the client did not?
@@ -135,6 +139,17 @@ impl ClientRequest {
         edits.sort_by_key(|(at, _)| at.start);
         splice(&self.body, &edits)
     }
+}
+
+/// How long OpenAI's packages say that they wait, in seconds: for the head, or for each piece of the answer, the head among them.
+fn patience(headers: &HeaderMap) -> Option<Duration> {
+    const LONGEST_SECS: f64 = 86_400.0;
+    ["x-stainless-timeout", "x-stainless-read-timeout"]
+        .iter()
+        .filter_map(|name| headers.get(*name)?.to_str().ok()?.trim().parse::<f64>().ok())
+        .filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST_SECS)
+        .map(Duration::from_secs_f64)
+        .min()
 }
 
 /// Where the client's body would have to change for the upstream to tell the usage of its stream.

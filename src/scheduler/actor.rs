@@ -104,11 +104,9 @@ impl SchedulerActor {
     }
 
     /// Keeps what was granted besides the permit: the next request like it may be answered at once.
-    fn learn(&mut self, model: Arc<str>, Granted { mut permit, rate, counted, board, slot }: Granted) -> Admitted {
+    fn learn(&mut self, model: Arc<str>, Granted { permit, lanes, rate, counted, board }: Granted) -> Admitted {
         self.adopt(&board);
-        if board.serial == self.board.serial
-            && let Some(lane) = permit.lane.take()
-        {
+        if board.serial == self.board.serial && !lanes.is_empty() {
             if self.desks.len() > MOST_MODELS {
                 self.desks.clear();
             }
@@ -120,10 +118,12 @@ impl SchedulerActor {
                 lanes: Vec::new(),
             });
             desk.rate = counted;
-            if desk.lanes.len() <= slot {
-                desk.lanes.resize(slot + 1, None);
+            for (slot, lane) in lanes {
+                if desk.lanes.len() <= slot {
+                    desk.lanes.resize(slot + 1, None);
+                }
+                desk.lanes.get_mut(slot).into_iter().for_each(|known| *known = Some(lane.clone()));
             }
-            desk.lanes.get_mut(slot).into_iter().for_each(|known| *known = Some(lane.clone()));
         }
         Admitted { permit, rate }
     }

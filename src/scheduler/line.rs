@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::SupervisorActor;
 use super::messages::AdmissionError;
-use super::supervisor::Selected;
+use super::selection::Selected;
 use crate::types::{ApiId, Now, Profile};
 
 /// How often the head of a line is tried.

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::board::{Board, MailboxReport, Mailed};
 use super::rates::Rate;
 use crate::types::{ApiId, Profile, RateLimit};
-use crate::upstream::{ApiStatus, Permit, Refusal, TokenReport};
+use crate::upstream::{ApiStatus, Lane, Permit, Refusal, TokenReport};
 
 /// An admitted upstream for this request, now. Sent by the data path to the scheduler of its worker, and awaited; the permit
 /// in the reply gives itself back if nobody takes it.
@@ -58,16 +58,16 @@ pub(super) struct GetRate(pub(super) Arc<str>);
 /// The answer to an [`Ask`], with what makes the next one needless.
 #[derive(Debug)]
 pub(super) struct Granted {
-    /// With a lane, if there is one.
+    /// Of whom.
     pub(super) permit: Permit,
+    /// The short ways to it, and to those that declined, by their positions.
+    pub(super) lanes: Vec<(usize, Arc<Lane>)>,
     /// What is left.
     pub(super) rate: Option<RateLimit>,
     /// Where that is counted down.
     pub(super) counted: Arc<Rate>,
     /// The state of the pool in which that is so.
     pub(super) board: Arc<Board>,
-    /// Whose permit it is, by its position.
-    pub(super) slot: usize,
 }
 
 /// Why the pool admits a request nowhere.

@@ -15,10 +15,11 @@ use super::line::{Lines, Waiter};
 use super::messages::{AdmissionError, Ask, GetRate, Granted, ModelNames, ModelsFound, Select, StopUpstreams};
 use super::rates::{Rate, Rates};
 use super::routes::Routes;
+use super::selection::{Selected, select};
 use crate::config::{ApiConfig, ConfigChanged, QueueConfig};
 use crate::persistence::PersistenceActor;
 use crate::types::{ApiId, Now, Profile};
-use crate::upstream::{Books, Forward, Permit, Reconfigure, Refusal, Retire, UpstreamActor};
+use crate::upstream::{Books, Reconfigure, Retire, UpstreamActor};
 
 /// Owns the routing table, the upstreams' actors and the waiting lines.
 pub struct SupervisorActor {
@@ -41,7 +42,7 @@ pub struct SupervisorActor {
 /// upstream out until the next request for it.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Revive(ApiId);
+pub(super) struct Revive(pub(super) ApiId);
 
 impl SupervisorActor {
     /// A supervisor without upstreams: they come with the first [`ConfigChanged`]. `shared`: quotas are shared with other
@@ -147,11 +148,11 @@ impl SupervisorActor {
         decided: Result<Selected, AdmissionError>,
     ) -> Result<Granted, AdmissionError> {
         match decided {
-            Ok(Selected { permit, slot, board }) => {
+            Ok(Selected { permit, lanes, board }) => {
                 let (counted, made_now) = self.rate(model);
                 // A sum that was made after the admission has it.
                 let rate = if made_now { counted.now() } else { counted.after_one_more() };
-                Ok(Granted { permit, rate, counted, board, slot })
+                Ok(Granted { permit, lanes, rate, counted, board })
             }
             Err(AdmissionError::NoneAvailable { model, refusals, .. }) => {
                 let rate = self.rate(&model).0.now();
@@ -173,37 +174,6 @@ impl SupervisorActor {
 
     pub(super) fn addresses(&self) -> Vec<Addr<UpstreamActor>> {
         self.upstreams.values().cloned().collect()
-    }
-}
-
-/// A permit, and whose it is.
-pub(super) struct Selected {
-    pub(super) permit: Permit,
-    slot: usize,
-    board: Arc<Board>,
-}
-
-/// Asks one after the other until one admits: `next`, and then those that are not `left_out`.
-async fn select(
-    board: Arc<Board>,
-    profile: Profile,
-    (mut next, mut left_out): (Option<usize>, Vec<bool>),
-    supervisor: Addr<SupervisorActor>,
-) -> Result<Selected, AdmissionError> {
-    let mut refusals: Vec<(ApiId, Refusal)> = Vec::new();
-    loop {
-        let is_left_out = |slot: usize| left_out.get(slot).copied().unwrap_or(true);
-        let drawn = || board.routes.lot(&profile.model).draw(&mut rand::rng(), is_left_out);
-        let Some(slot) = next.take().or_else(drawn) else {
-            return Err(AdmissionError::NoneAvailable { model: profile.model, refusals, rate: None });
-        };
-        left_out.get_mut(slot).into_iter().for_each(|left_out| *left_out = true);
-        let Some(Seat { api, upstream }) = board.seats.get(slot) else { continue };
-        match upstream.send(Forward { profile: profile.clone() }).await {
-            Ok(Ok(permit)) => return Ok(Selected { permit, slot, board }),
-            Ok(Err(refusal)) => refusals.push((api.clone(), refusal)),
-            Err(_) => supervisor.do_send(Revive(api.clone())),
-        }
     }
 }
 

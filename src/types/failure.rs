@@ -28,12 +28,31 @@ pub enum FailureClass {
     StaleConnection,
     /// The upstream does not know `stream_options`, which we had added: to be asked again without.
     StreamOptionsRefused,
+    /// The upstream does not serve the model, or not to this account: says nothing of its other models.
+    ModelNotFound,
     /// The request itself was refused (400, 404, 422, …): the caller's own mistake.
     Rejected,
 }
 
 impl FailureClass {
-    /// The name in logs and in `/v1/status`.
+    /// Every one.
+    pub const ALL: [FailureClass; 13] = [
+        FailureClass::RateLimited,
+        FailureClass::Unauthorized,
+        FailureClass::PaymentRequired,
+        FailureClass::Overloaded,
+        FailureClass::ServerError,
+        FailureClass::Timeout,
+        FailureClass::Connect,
+        FailureClass::Protocol,
+        FailureClass::Empty,
+        FailureClass::StaleConnection,
+        FailureClass::StreamOptionsRefused,
+        FailureClass::ModelNotFound,
+        FailureClass::Rejected,
+    ];
+
+    /// The name in logs, in `retry.retryOn` and in `/v1/status`.
     pub fn as_str(self) -> &'static str {
         match self {
             FailureClass::RateLimited => "rate_limited",
@@ -47,7 +66,28 @@ impl FailureClass {
             FailureClass::Empty => "empty_answer",
             FailureClass::StaleConnection => "stale_connection",
             FailureClass::StreamOptionsRefused => "stream_options_refused",
+            FailureClass::ModelNotFound => "model_not_found",
             FailureClass::Rejected => "rejected",
+        }
+    }
+
+    /// Does it say that the upstream is in trouble? Others (a limit, a key, a model) rest what they are about by themselves, and
+    /// trying elsewhere makes no trouble worse.
+    pub fn is_trouble(self) -> bool {
+        match self {
+            FailureClass::Overloaded
+            | FailureClass::ServerError
+            | FailureClass::Timeout
+            | FailureClass::Connect
+            | FailureClass::Protocol
+            | FailureClass::Empty => true,
+            FailureClass::RateLimited
+            | FailureClass::Unauthorized
+            | FailureClass::PaymentRequired
+            | FailureClass::StaleConnection
+            | FailureClass::StreamOptionsRefused
+            | FailureClass::ModelNotFound
+            | FailureClass::Rejected => false,
         }
     }
 
@@ -61,6 +101,7 @@ impl FailureClass {
             | FailureClass::Connect
             | FailureClass::StaleConnection
             | FailureClass::StreamOptionsRefused
+            | FailureClass::ModelNotFound
             | FailureClass::Rejected => true,
             FailureClass::ServerError | FailureClass::Timeout | FailureClass::Protocol | FailureClass::Empty => false,
         }
@@ -69,6 +110,26 @@ impl FailureClass {
     /// May the same upstream be asked again at once? (It did not fail; we had asked in the wrong way.)
     pub fn same_upstream_again(self) -> bool {
         matches!(self, FailureClass::StaleConnection | FailureClass::StreamOptionsRefused)
+    }
+}
+
+/// Some classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClassSet(u16);
+
+impl ClassSet {
+    /// Those that another upstream may well do better with: all but the caller's own mistake.
+    pub const ELSEWHERE: ClassSet = ClassSet(!(1 << FailureClass::Rejected as u16));
+
+    /// Is this one of them?
+    pub fn contains(self, class: FailureClass) -> bool {
+        self.0 & (1 << class as u16) != 0
+    }
+}
+
+impl FromIterator<FailureClass> for ClassSet {
+    fn from_iter<I: IntoIterator<Item = FailureClass>>(classes: I) -> Self {
+        ClassSet(classes.into_iter().fold(0, |set, class| set | 1 << class as u16))
     }
 }
 
@@ -119,5 +180,19 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.class.as_str(), self.detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_holds_what_was_put_into_it() {
+        let set: ClassSet = [FailureClass::RateLimited, FailureClass::Rejected].into_iter().collect();
+        for class in FailureClass::ALL {
+            assert_eq!(set.contains(class), matches!(class, FailureClass::RateLimited | FailureClass::Rejected));
+            assert_eq!(ClassSet::ELSEWHERE.contains(class), class != FailureClass::Rejected, "{class:?}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Failure, Usage};
+use super::{Failure, FailureClass, Usage};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,5 +36,10 @@ impl Settlement {
     /// An attempt that ended thus, of which no more is known.
     pub fn of(outcome: Outcome, duration: Duration) -> Self {
         Settlement { outcome, usage: None, first_token: None, duration, closed_for: None }
+    }
+
+    /// Did it fail thus?
+    pub fn failed_as(&self, class: FailureClass) -> bool {
+        matches!(&self.outcome, Outcome::Failed(failure) if failure.class == class)
     }
 }

@@ -105,10 +105,10 @@ impl Account {
         [self.bounds.minute, self.bounds.day].into_iter().flatten().min().or(burst)
     }
 
-    /// What is to be set aside for a demand: what is more than a window holds takes all of it. Nothing where nothing is
-    /// bounded.
+    /// What is to be set aside for a demand: what is more than a window holds takes all of it, and who foresees nothing may take
+    /// something. Nothing where nothing is bounded.
     pub(super) fn share(&self, demand: u64) -> u64 {
-        self.tightest().map_or(0, |tightest| demand.min(tightest))
+        self.tightest().map_or(0, |tightest| demand.max(1).min(tightest))
     }
 
     /// Is there room for so many more units? If not: in which window, of those that are full the one that frees last, and

@@ -14,15 +14,16 @@ use super::inbox::{Inbox, News};
 use super::lane::{Allowances, Door, Lane, Way};
 use super::ledger::Ledger;
 use super::messages::{
-    ApiStatus, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire, TokenReport,
+    ApiStatus, Declined, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire,
+    TokenReport,
 };
-use super::quota::Share;
+use super::quota::{Share, Spent};
 use super::state::State;
 use super::taking_up::Unsaved;
 use super::{Endpoint, Permit};
 use crate::config::ApiConfig;
 use crate::persistence::{Flush, PersistenceActor, RestoreTokens, TokenChange};
-use crate::types::{Now, Profile, TokenStats};
+use crate::types::{Now, TokenStats};
 
 /// Owns one upstream.
 pub struct UpstreamActor {
@@ -48,14 +49,16 @@ pub struct UpstreamActor {
 
 /// An attempt that is out: its shares of the quotas.
 pub(super) struct Attempt {
+    /// By the upstream's own name.
+    pub(super) model: Arc<str>,
     pub(super) ledgers: Rc<[Ledger]>,
     pub(super) shares: Vec<Share>,
     pub(super) probe: bool,
 }
 
 struct Waiting {
-    profile: Profile,
-    tell: oneshot::Sender<Result<Permit, Refusal>>,
+    asked: Forward,
+    tell: oneshot::Sender<Result<Permit, Declined>>,
 }
 
 impl UpstreamActor {
@@ -82,23 +85,24 @@ impl UpstreamActor {
     }
 
     /// Admits, refuses, or (`None`) must wait for a store.
-    fn decide(&mut self, profile: &Profile, ctx: &mut Context<Self>) -> Option<Result<Permit, Refusal>> {
-        let now = Now::read();
-        if let Err(refusal) = self.state.health(now) {
-            return Some(Err(refusal));
+    fn decide(&mut self, asked: &Forward, ctx: &mut Context<Self>) -> Option<Result<Permit, Declined>> {
+        let (now, profile) = (Now::read(), &asked.profile);
+        let model = self.door.endpoint.own_name(&profile.model).unwrap_or(&profile.model).clone();
+        let ledgers = self.ledgers.for_model(&model, &self.books);
+        if let Err(refusal) = self.state.may_serve(&model, asked.last_resort, now) {
+            return Some(Err(Declined { refusal, lane: self.lane(&model, &ledgers) }));
         }
-        let own_name = self.door.endpoint.own_name(&profile.model).unwrap_or(&profile.model);
-        let ledgers = self.ledgers.for_model(own_name, &self.books);
         let demand = self.state.demand(profile);
         match admit(&ledgers, demand, self.waiting.len() + 1, now) {
             Admission::Admitted(stamp, shares) => {
-                let (probe, lane) = (self.state.admitted(), self.lane(&ledgers));
+                let (probe, lane) = (self.state.admitted(), self.lane(&model, &ledgers));
                 // Where there is no lane, the end of an attempt may free what another waits for.
                 let urgent = probe || lane.is_none();
-                self.out.insert(stamp.id(), Attempt { ledgers, shares, probe });
-                Some(Ok(Permit::new(self.door.clone(), demand, stamp).on_terms(lane, urgent)))
+                let tightest = ledgers.iter().filter_map(Ledger::tightest_tokens).min();
+                self.out.insert(stamp.id(), Attempt { model, ledgers, shares, probe });
+                Some(Ok(Permit::new(self.door.clone(), (demand, tightest), stamp).on_terms(lane, urgent)))
             }
-            Admission::Refused(refusal) => Some(Err(refusal)),
+            Admission::Refused(refusal) => Some(Err(Declined { refusal, lane: self.lane(&model, &ledgers) })),
             Admission::Wait(answered) => {
                 let then = answered.into_actor(self).map(|_, actor, ctx| {
                     actor.serve_waiting(ctx);
@@ -110,21 +114,25 @@ impl UpstreamActor {
         }
     }
 
-    /// The short way past this actor to these quotas, if there is one.
-    fn lane(&mut self, ledgers: &Rc<[Ledger]>) -> Option<Arc<Lane>> {
+    /// The short way past this actor for a model, which counts in these quotas, if there is one. (Those that are too many to be
+    /// counted for themselves have none.)
+    fn lane(&mut self, model: &Arc<str>, ledgers: &Rc<[Ledger]>) -> Option<Arc<Lane>> {
+        if Rc::ptr_eq(ledgers, self.ledgers.common()) {
+            return None;
+        }
         let mut allowances = Allowances::default();
         for (place, ledger) in allowances.iter_mut().zip(ledgers.iter()) {
             *place = ledger.allowance()?;
         }
-        let same = |(lane, to): &&(Arc<Lane>, Rc<[Ledger]>)| {
-            Rc::ptr_eq(to, ledgers) && Arc::ptr_eq(&lane.door, &self.door) && lane.takes_from(&allowances)
-        };
+        let same =
+            |(lane, to): &&(Arc<Lane>, Rc<[Ledger]>)| Rc::ptr_eq(to, ledgers) && lane.leads(&self.door, &allowances);
         if let Some((lane, _)) = self.lanes.iter().find(same) {
             return Some(lane.clone());
         }
         // One that nobody holds any more will bring no news.
         self.lanes.retain(|(lane, _)| Arc::strong_count(lane) > 1);
-        let lane = Arc::new(Lane { door: self.door.clone(), allowances });
+        let lane = Arc::new(Lane::new(self.door.clone(), model.clone(), allowances));
+        self.state.absent.until(model, Now::read()).into_iter().for_each(|until| lane.rest(until));
         self.lanes.push((lane.clone(), ledgers.clone()));
         Some(lane)
     }
@@ -142,7 +150,7 @@ impl UpstreamActor {
             if waiting.tell.is_closed() {
                 continue;
             }
-            match self.decide(&waiting.profile, ctx) {
+            match self.decide(&waiting.asked, ctx) {
                 Some(reply) => drop(waiting.tell.send(reply)),
                 None => {
                     self.waiting.push_front(waiting);
@@ -175,23 +183,27 @@ impl Actor for UpstreamActor {
 }
 
 impl Drop for UpstreamActor {
-    /// If it ends by a defect, nobody goes past it any more.
+    /// If it ends by a defect, nobody goes past it any more, and nobody will settle what is out.
     fn drop(&mut self) {
         self.door.set(Way::AskFrom(0));
+        let (now, unknown) = (Now::read(), Spent { counts: true, tokens: None });
+        for Attempt { ledgers, shares, .. } in self.out.values() {
+            ledgers.iter().zip(shares).for_each(|(ledger, share)| ledger.settle(share, unknown, now));
+        }
     }
 }
 
 impl Handler<Forward> for UpstreamActor {
-    type Result = ActorResponse<Self, Result<Permit, Refusal>>;
+    type Result = ActorResponse<Self, Result<Permit, Declined>>;
 
-    fn handle(&mut self, Forward { profile }: Forward, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, asked: Forward, ctx: &mut Self::Context) -> Self::Result {
         self.take_up();
-        let decided = if self.waiting.is_empty() { self.decide(&profile, ctx) } else { None };
+        let decided = if self.waiting.is_empty() { self.decide(&asked, ctx) } else { None };
         let reply = match decided {
             Some(reply) => Ok(reply),
             None => {
                 let (tell, told) = oneshot::channel();
-                self.waiting.push_back(Waiting { profile, tell });
+                self.waiting.push_back(Waiting { asked, tell });
                 Err(told)
             }
         };
@@ -200,7 +212,7 @@ impl Handler<Forward> for UpstreamActor {
             Ok(reply) => return ActorResponse::reply(reply),
             Err(told) => told,
         };
-        let reply = async { told.await.unwrap_or(Err(Refusal::Retiring)) };
+        let reply = async { told.await.unwrap_or(Err(Declined { refusal: Refusal::Retiring, lane: None })) };
         ActorResponse::r#async(reply.into_actor(self))
     }
 }

@@ -50,7 +50,10 @@ impl Allowance {
 
     /// What an attempt of so many tokens takes.
     pub(super) fn amount(&self, demand: u64) -> Amount {
-        Amount { requests: u64::from(self.requests), tokens: self.tokens.map_or(0, |tightest| demand.min(tightest)) }
+        Amount {
+            requests: u64::from(self.requests),
+            tokens: self.tokens.map_or(0, |tightest| demand.max(1).min(tightest)),
+        }
     }
 
     /// Takes what one attempt of so many tokens needs, at `now` (ms, monotonic). Returns until when it must have begun to be
@@ -65,9 +68,7 @@ impl Allowance {
         let one = pack(Amount { requests, tokens });
         let taken = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
             let there = unpack(left);
-            // One that foresees no tokens takes none, and yet not where nothing is left: it may take some.
-            let room = self.tokens.is_none() || there.tokens >= tokens.max(1);
-            (there.requests >= requests && room).then(|| left - one)
+            (there.requests >= requests && there.tokens >= tokens).then(|| left - one)
         });
         match (taken, self.shut_until.load(Ordering::Acquire)) {
             (Ok(_), _) => Ok(begin_by),
@@ -83,6 +84,11 @@ impl Allowance {
         self.shut_until.store(shut_until, Ordering::Release);
         self.left.store(pack(amount), Ordering::Release);
         amount
+    }
+
+    /// The tightest bound of tokens, if they are bounded.
+    pub(super) fn tightest(&self) -> Option<u64> {
+        self.tokens
     }
 
     /// What is left.
@@ -119,8 +125,8 @@ mod tests {
         assert_eq!(allowance.take(501, 0), Err(Untaken::NotNow));
         assert_eq!(allowance.take(0, 0), Ok(100), "nothing is foreseen, and there is room");
         assert_eq!(allowance.take(501, 50), Err(Untaken::Ask));
-        assert_eq!(allowance.take(500, 100), Err(Untaken::Ask), "what was lent is another's by now");
-        assert_eq!(allowance.take(500, 99), Ok(100));
+        assert_eq!(allowance.take(499, 100), Err(Untaken::Ask), "what was lent is another's by now");
+        assert_eq!(allowance.take(499, 99), Ok(100));
         assert_eq!(allowance.call_in(), Amount::default());
         allowance.open(Amount { requests: 1, tokens: 0 }, 100, 0);
         assert_eq!(allowance.take(0, 0), Err(Untaken::Ask), "it may take tokens, and there are none");

@@ -15,7 +15,7 @@ use crate::persistence::PersistenceActor;
 use crate::types::{Now, QuotaId};
 
 /// So many models of an upstream are counted without limits of their own: where it takes any name, clients make them up.
-const MOST_MODELS: usize = 64;
+const MOST_MODELS: usize = 256;
 
 /// Every ledger of this process. Cheap to clone.
 #[derive(Clone)]

@@ -25,6 +25,7 @@ enum State {
     #[default]
     Closed,
     Open {
+        since: u64,
         until: u64,
     },
     HalfOpen,
@@ -35,10 +36,20 @@ impl Breaker {
     pub(super) fn check(&self, now: Now) -> Result<(), u64> {
         match self.state {
             State::Closed => Ok(()),
-            State::Open { until } if until <= now.mono => Ok(()),
-            State::Open { until } => Err(until),
+            State::Open { until, .. } if until <= now.mono => Ok(()),
+            State::Open { until, .. } => Err(until),
             // The probe's verdict is awaited; ask again soon.
             State::HalfOpen => Err(now.mono + 1_000),
+        }
+    }
+
+    /// May it be probed although it rests, since nobody else is left? However long its rest has grown: then it is the first rest's
+    /// length.
+    pub(super) fn may_be_the_last(&self, now: Now) -> bool {
+        match self.state {
+            State::Closed => true,
+            State::Open { since, .. } => since + FIRST_REST_MS <= now.mono,
+            State::HalfOpen => false,
         }
     }
 
@@ -73,7 +84,7 @@ impl Breaker {
         trips.then(|| {
             let rest = (FIRST_REST_MS << self.rests.min(16)).min(LONGEST_REST_MS);
             self.rests = self.rests.saturating_add(1);
-            self.state = State::Open { until: now.mono + rest };
+            self.state = State::Open { since: now.mono, until: now.mono + rest };
             rest
         })
     }
@@ -81,7 +92,7 @@ impl Breaker {
     /// The probe ended without a verdict (its client left): the next attempt is the probe.
     pub(super) fn probe_lost(&mut self, now: Now) {
         if self.state == State::HalfOpen {
-            self.state = State::Open { until: now.mono };
+            self.state = State::Open { since: now.mono, until: now.mono };
         }
     }
 }
@@ -123,8 +134,12 @@ mod tests {
             assert!(breaker.enter());
         }
         assert_eq!(longest, 600_000);
+        assert!(!breaker.may_be_the_last(at(now)), "one probe is out already");
         breaker.probe_lost(at(now));
         assert_eq!(breaker.check(at(now)), Ok(()));
         assert!(breaker.enter());
+        assert_eq!(breaker.failure(at(now)), Some(600_000));
+        assert!(breaker.check(at(now + 10_000)).is_err());
+        assert!(!breaker.may_be_the_last(at(now + 9_999)) && breaker.may_be_the_last(at(now + 10_000)));
     }
 }

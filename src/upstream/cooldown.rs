@@ -13,8 +13,11 @@ const LONGEST_UNTOLD_MS: u64 = 60_000;
 /// However long a `Retry-After` is, once in an hour it is put to the test.
 const LONGEST_TOLD_MS: u64 = 3_600_000;
 
-/// A key that is refused (401, 403), or an account without money (402), is tried again after so long.
+/// A key that is refused (401, 403) is tried again after so long.
 const UNAUTHORIZED_MS: u64 = 600_000;
+
+/// An account without money (402) is: somebody has to pay first.
+const UNPAID_MS: u64 = 3_600_000;
 
 /// Until when one upstream is left alone, and why.
 #[derive(Debug, Clone, Default)]
@@ -88,7 +91,8 @@ impl Cooldown {
                     None => told.unwrap_or(untold),
                 }
             }
-            FailureClass::Unauthorized | FailureClass::PaymentRequired => UNAUTHORIZED_MS,
+            FailureClass::Unauthorized => UNAUTHORIZED_MS,
+            FailureClass::PaymentRequired => told.unwrap_or(UNPAID_MS).max(UNPAID_MS),
             FailureClass::Overloaded => told?,
             FailureClass::ServerError
             | FailureClass::Timeout
@@ -97,6 +101,7 @@ impl Cooldown {
             | FailureClass::Empty
             | FailureClass::StaleConnection
             | FailureClass::StreamOptionsRefused
+            | FailureClass::ModelNotFound
             | FailureClass::Rejected => return None,
         };
         self.rest(failure.class, rest, now);
@@ -164,6 +169,13 @@ mod tests {
         assert!(cooldown.check(at(10_002)).is_ok() && cooldown.enter(), "a lost one is replaced");
         cooldown.success(at(10_003));
         assert!(cooldown.check(at(10_004)).is_ok() && !cooldown.enter());
+    }
+
+    #[test]
+    fn an_account_without_money_rests_an_hour() {
+        let mut cooldown = Cooldown::default();
+        let unpaid = Failure::new(FailureClass::PaymentRequired, Phase::Head, "");
+        assert_eq!(cooldown.failure(&unpaid, u64::MAX, at(0)), Some(3_600_000));
     }
 
     #[test]

@@ -55,8 +55,8 @@ impl Endpoint {
     }
 
     /// This upstream's own name for a model, where it differs from the requested one.
-    pub fn own_name(&self, requested: &str) -> Option<&str> {
-        self.mapping.get(requested).map(|own| &**own).filter(|own| *own != requested)
+    pub fn own_name(&self, requested: &str) -> Option<&Arc<str>> {
+        self.mapping.get(requested).filter(|own| &***own != requested)
     }
 }
 

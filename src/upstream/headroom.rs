@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::books::Books;
-use crate::config::ApiConfig;
+use crate::config::{ApiConfig, QuotaConfig};
 use crate::types::{Now, QuotaId, RateLimit};
 
 impl Books {
@@ -15,11 +15,11 @@ impl Books {
         let mut grouped: BTreeMap<&Arc<str>, (Option<RateLimit>, Option<RateLimit>)> = BTreeMap::new();
         for api in apis {
             let own_name = api.mapping.get(model).map_or(model, |own| own);
-            let own = self.tightest(&QuotaId::of_api(&api.id), own_name, now);
+            let own = self.tightest((QuotaId::of_api(&api.id), &api.quota), own_name, now);
             match &api.group {
                 None => alone = Some(sum(alone, own?)),
                 Some(group) => {
-                    let all = self.tightest(&QuotaId::of_group(&group.name), own_name, now);
+                    let all = self.tightest((QuotaId::of_group(&group.name), &group.quota), own_name, now);
                     let entry = grouped.entry(&group.name).or_insert((None, all));
                     // What its members have alone counts as far as the group has it.
                     entry.0 = Some(sum(entry.0, own.or(all)?));
@@ -34,8 +34,10 @@ impl Books {
     }
 
     /// The window of an owner's quotas that leaves least.
-    fn tightest(&self, owner: &QuotaId, model: &str, now: Now) -> Option<RateLimit> {
-        let ledgers = self.ledger(owner).into_iter().chain(self.ledger(&owner.for_model(&Arc::from(model))));
+    fn tightest(&self, (owner, quota): (QuotaId, &QuotaConfig), model: &str, now: Now) -> Option<RateLimit> {
+        // What is counted for a model without limits bounds nothing.
+        let of_model = quota.models.get_key_value(model).and_then(|(model, _)| self.ledger(&owner.for_model(model)));
+        let ledgers = self.ledger(&owner).into_iter().chain(of_model);
         ledgers.filter_map(|ledger| ledger.headroom(now)).min_by_key(tightness)
     }
 }

@@ -1,8 +1,8 @@
 //! What the workers tell an upstream's actor: at once, without waking it for each word.
 //!
-//! News are laid down in order. The first after a silence wakes the actor; those that follow it closely are taken up
+//! News are laid down in order. The first end of an attempt after a silence wakes the actor; what follows it closely is taken up
 //! together, [`GATHER`] later at most, or as soon as anybody asks the actor anything. So it knows every word that was laid
-//! down before it decides, and a load costs it 50 wakes a second.
+//! down before it decides, and a load costs it 50 wakes a second. That an attempt began wakes nobody: what it took counts already.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};

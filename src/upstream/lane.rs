@@ -74,8 +74,12 @@ impl Door {
 /// The short way to one upstream for one model.
 #[derive(Debug)]
 pub struct Lane {
-    pub(super) door: Arc<Door>,
+    door: Arc<Door>,
+    /// By the upstream's own name.
+    pub(super) model: Arc<str>,
     pub(super) allowances: Allowances,
+    /// Until when the model rests (ms, monotonic).
+    rests_until: AtomicU64,
 }
 
 /// Of the quotas that an attempt counts in, in their order; `None` for one that bounds nothing, and behind the last. There are four
@@ -83,10 +87,20 @@ pub struct Lane {
 pub(super) type Allowances = [Option<Arc<Allowance>>; 4];
 
 impl Lane {
-    /// Does it take from these?
-    pub(super) fn takes_from(&self, allowances: &Allowances) -> bool {
+    /// The lane behind a door to a model.
+    pub(super) fn new(door: Arc<Door>, model: Arc<str>, allowances: Allowances) -> Lane {
+        Lane { door, model, allowances, rests_until: AtomicU64::new(0) }
+    }
+
+    /// Does it lead behind this door, and take from these?
+    pub(super) fn leads(&self, door: &Arc<Door>, allowances: &Allowances) -> bool {
         let place = |allowance: &Option<Arc<Allowance>>| allowance.as_ref().map(Arc::as_ptr);
-        self.allowances.each_ref().map(place) == allowances.each_ref().map(place)
+        Arc::ptr_eq(&self.door, door) && self.allowances.each_ref().map(place) == allowances.each_ref().map(place)
+    }
+
+    /// The upstream does not serve the model: nobody need try before this moment (ms, monotonic).
+    pub(super) fn rest(&self, until: u64) {
+        self.rests_until.store(until, Ordering::Release);
     }
 
     /// A permit for an attempt that may cost so much, or whom to ask instead.
@@ -99,13 +113,16 @@ impl Lane {
             Way::AskFrom(from) if from <= now.mono => return Err(Untaken::Ask),
             Way::AskFrom(_) => return Err(Untaken::NotNow),
         }
+        if self.rests_until.load(Ordering::Acquire) > now.mono {
+            return Err(Untaken::NotNow);
+        }
         let demand = demand.tokens(self.door.typical_completion.load(Ordering::Relaxed));
         let mut begin_by = u64::MAX;
         for (quotas, allowance) in self.allowances.iter().enumerate() {
             match allowance.as_ref().map_or(Ok(u64::MAX), |allowance| allowance.take(demand, now.mono)) {
                 Ok(by) => begin_by = begin_by.min(by),
                 Err(why) => {
-                    self.give_back(quotas, demand);
+                    self.give_back((quotas, demand), why);
                     return Err(why);
                 }
             }
@@ -113,14 +130,17 @@ impl Lane {
         let inbox = &self.door.inbox;
         let stamp = WriteStamp::to_begin_by(begin_by);
         inbox.tell(News::Began { lane: self.clone(), stamp: stamp.clone(), demand }, Haste::None);
-        Ok(Permit::new(self.door.clone(), demand, stamp))
+        let tightest = self.allowances.iter().flatten().filter_map(|allowance| allowance.tightest()).min();
+        Ok(Permit::new(self.door.clone(), (demand, tightest), stamp))
     }
 
     /// The first quotas had room, and the next had none. (Their open units may have been called in since: only the actor can
     /// put them back.)
-    fn give_back(self: &Arc<Self>, quotas: usize, demand: u64) {
+    fn give_back(self: &Arc<Self>, (quotas, demand): (usize, u64), why: Untaken) {
+        // Who is to be asked hears it then.
+        let haste = if why == Untaken::Ask { Haste::None } else { Haste::Soon };
         if self.allowances.iter().take(quotas).any(Option::is_some) {
-            self.door.inbox.tell(News::Returned { lane: self.clone(), quotas, demand }, Haste::None);
+            self.door.inbox.tell(News::Returned { lane: self.clone(), quotas, demand }, haste);
         }
     }
 }

@@ -159,6 +159,11 @@ impl Ledger {
         }
     }
 
+    /// The tightest bound of tokens.
+    pub(super) fn tightest_tokens(&self) -> Option<u64> {
+        self.0.quota.borrow().tokens.tightest()
+    }
+
     /// Are they one and the same?
     pub(super) fn is(&self, other: &Ledger) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
@@ -261,34 +266,6 @@ impl Ledger {
         for waiting in self.0.waiting.take() {
             // Who has left is not woken.
             let _ = waiting.send(());
-        }
-    }
-
-    /// Draws units from the store when it is time to: `needs` are the tokens of an attempt that can't go out before, and
-    /// `waiting` attempts are like it. Says whether the store is asked.
-    pub(super) fn reserve(&self, needs: Option<u64>, waiting: usize, now: Now) -> bool {
-        let needs = needs.map(|demand| (demand, waiting as u64));
-        self.asks(self.with(now, |quota, now| quota.reserve(needs, now)))
-    }
-
-    /// Draws more ahead of the next attempt.
-    pub(super) fn draw_ahead(&self, now: Now) {
-        self.reserve(None, 0, now);
-    }
-
-    /// An attempt that this quota had room for was refused by another. What was drawn for it from a shared store is soon given
-    /// back, unless another attempt takes it: others may be refused for the lack of it, by quotas that hold the rest.
-    pub(super) fn return_unused(&self) {
-        if self.0.shared && self.0.quota.borrow().holds_grant() {
-            self.0.active.set(false);
-            self.plan_renewal(KEPT_FREE);
-        }
-    }
-
-    /// A shared quota is used up by others, who may have given back.
-    pub(super) fn ask_again(&self, demand: u64, now: Now) {
-        if self.with(now, |quota, now| quota.may_ask_again(now)) {
-            self.reserve(Some(demand), 1, now);
         }
     }
 }

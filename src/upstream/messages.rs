@@ -4,17 +4,28 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::Permit;
+use super::{Lane, Permit};
 use crate::config::ApiConfig;
 use crate::types::{ApiId, FailureClass, Limits, Now, Profile, QuotaId, QuotaKind, TokenStats};
 
 /// Admit one attempt. Sent by the scheduler and awaited; the permit in the reply *is* the admission, and gives itself
 /// back if nobody takes it.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<Permit, Refusal>")]
+#[rtype(result = "Result<Permit, Declined>")]
 pub struct Forward {
     /// What is to be forwarded.
     pub profile: Profile,
+    /// Nobody else can serve it: then a rest of the breaker need not be over.
+    pub last_resort: bool,
+}
+
+/// An upstream's no.
+#[derive(Debug)]
+pub struct Declined {
+    /// Why.
+    pub refusal: Refusal,
+    /// The short way there, which knows when it is worth trying again.
+    pub lane: Option<Arc<Lane>>,
 }
 
 /// Why an upstream takes no attempt now. Times are ms of the monotonic clock.
@@ -39,6 +50,11 @@ pub enum Refusal {
         /// When it is probed.
         until: u64,
     },
+    /// It says that it does not serve this model.
+    ModelNotFound {
+        /// When it is asked again.
+        until: u64,
+    },
     /// The store can't promise that a crash would not forget this attempt, or that no other server uses its place.
     StoreUnavailable {
         /// When it is asked again.
@@ -57,6 +73,7 @@ impl Refusal {
             Refusal::QuotaExhausted { until, .. } => *until,
             Refusal::CoolingDown { until, .. }
             | Refusal::BreakerOpen { until }
+            | Refusal::ModelNotFound { until }
             | Refusal::StoreUnavailable { until } => Some(*until),
             Refusal::Disabled | Refusal::Retiring => None,
         }
@@ -68,6 +85,7 @@ impl Refusal {
             Refusal::QuotaExhausted { .. }
             | Refusal::CoolingDown { .. }
             | Refusal::BreakerOpen { .. }
+            | Refusal::ModelNotFound { .. }
             | Refusal::StoreUnavailable { .. } => refusal.until().unwrap_or(0),
             Refusal::Disabled | Refusal::Retiring => u64::MAX,
         })
@@ -84,14 +102,21 @@ impl Refusal {
         (self, until)
     }
 
+    /// Does it rest because it failed too often?
+    pub fn rests_by_breaker(&self) -> bool {
+        matches!(self, Refusal::BreakerOpen { .. })
+    }
+
     /// Is it a limit, ours or theirs, which passes by itself?
     pub fn is_limit(&self) -> bool {
         match self {
             Refusal::QuotaExhausted { .. } => true,
             Refusal::CoolingDown { reason, .. } => *reason == FailureClass::RateLimited,
-            Refusal::BreakerOpen { .. } | Refusal::StoreUnavailable { .. } | Refusal::Disabled | Refusal::Retiring => {
-                false
-            }
+            Refusal::BreakerOpen { .. }
+            | Refusal::ModelNotFound { .. }
+            | Refusal::StoreUnavailable { .. }
+            | Refusal::Disabled
+            | Refusal::Retiring => false,
         }
     }
 
@@ -103,6 +128,7 @@ impl Refusal {
             Refusal::CoolingDown { reason: FailureClass::PaymentRequired, .. } => "payment_required",
             Refusal::CoolingDown { .. } => "cooldown",
             Refusal::BreakerOpen { .. } => "breaker",
+            Refusal::ModelNotFound { .. } => "model_not_found",
             Refusal::StoreUnavailable { .. } => "store",
             Refusal::Disabled => "disabled",
             Refusal::Retiring => "retired",
@@ -135,6 +161,8 @@ pub struct ApiStatus {
     pub refusal: Option<(Refusal, Option<i64>)>,
     /// Does it rest for a failure (breaker, cooldown, refused key)?
     pub resting: bool,
+    /// The models that it says it does not serve, by its own name, and until when they rest.
+    pub absent_models: Vec<(Arc<str>, i64)>,
     /// Failures in a row.
     pub error_count: u32,
     /// Its quotas: its own, its group's, and those of single models.

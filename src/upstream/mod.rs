@@ -1,10 +1,11 @@
 //! One upstream: its quotas, its health, its endpoint, and the actor that owns them.
 //!
 //! In reading order: `messages` (the contract), `permit`, `endpoint`, `actor` (wiring), `state` (decisions on its health, from
-//! `breaker`, `cooldown` and `latency`), and its quotas: `admission` (in all of them, or in none), `books` (which there
+//! `breaker`, `cooldown`, `absent` and `latency`), and its quotas: `admission` (in all of them, or in none), `books` (which there
 //! are), `ledger` (one, with its store), `quota` (what it has counted), `lease`, `account`, `bounds`, `window`, `daily` and `day`;
 //! `headroom` tells what is left.
 
+mod absent;
 mod account;
 mod actor;
 mod admission;
@@ -36,7 +37,8 @@ pub use books::Books;
 pub use endpoint::Endpoint;
 pub use lane::Lane;
 pub use messages::{
-    ApiStatus, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire, TokenReport,
+    ApiStatus, Declined, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire,
+    TokenReport,
 };
 pub use permit::Permit;
 pub use quota::{Draw, Quota, Share, Spent};

@@ -23,6 +23,8 @@ pub struct Permit {
     /// The short way to the next one like it, if there is one and this one did not come by it.
     pub lane: Option<Arc<Lane>>,
     door: Arc<Door>,
+    /// So many tokens more than were set aside for it can't wait to be told.
+    unforeseen: u64,
     /// Tokens that are set aside for it, at most.
     demand: u64,
     since: Instant,
@@ -32,9 +34,13 @@ pub struct Permit {
 }
 
 impl Permit {
-    pub(super) fn new(door: Arc<Door>, demand: u64, stamp: WriteStamp) -> Self {
+    /// `tightest`: the tightest bound of tokens that it counts against.
+    pub(super) fn new(door: Arc<Door>, (demand, tightest): (u64, Option<u64>), stamp: WriteStamp) -> Self {
+        /// What is less than this part of a limit is told with the next batch, as a block is drawn of a limit.
+        const PART: u64 = 50;
+        let unforeseen = tightest.map_or(u64::MAX, |tightest| tightest / PART);
         let (ask_usage, since) = (door.ask_usage.load(Ordering::Relaxed), Instant::now());
-        Permit { stamp, ask_usage, lane: None, door, demand, since, urgent: false, settled: false }
+        Permit { stamp, ask_usage, lane: None, door, unforeseen, demand, since, urgent: false, settled: false }
     }
 
     /// As its actor gives it out.
@@ -69,7 +75,8 @@ impl Permit {
         if !std::mem::replace(&mut self.settled, true) {
             let failed = matches!(settlement.outcome, Outcome::Failed(_));
             // A window may be over by what was not foreseen.
-            let overshoot = settlement.usage.is_some_and(|usage| usage.total > self.demand);
+            let overshoot =
+                settlement.usage.is_some_and(|usage| usage.total.saturating_sub(self.demand) > self.unforeseen);
             let haste = if self.urgent || failed || overshoot || settlement.closed_for.is_some() {
                 Haste::Now
             } else {

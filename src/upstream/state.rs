@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::absent::AbsentModels;
 use super::breaker::Breaker;
 use super::cooldown::Cooldown;
 use super::day::{Day, hour_start};
@@ -25,6 +26,7 @@ pub(super) struct State {
     zone: TimeZone,
     breaker: Breaker,
     cooldown: Cooldown,
+    pub(super) absent: AbsentModels,
     latency: Latency,
     tokens: TokenStats,
     /// Tokens that an answer takes: a moving average, once one was seen.
@@ -55,6 +57,7 @@ impl State {
             zone,
             breaker: Breaker::default(),
             cooldown: Cooldown::default(),
+            absent: AbsentModels::default(),
             latency: Latency::default(),
             tokens,
             typical_completion: None,
@@ -96,6 +99,17 @@ impl State {
     /// Tokens of an answer, as long as its request bounds none.
     pub(super) fn typical_completion(&self) -> u64 {
         self.typical_completion.unwrap_or(TYPICAL_COMPLETION)
+    }
+
+    /// May it be asked for this model (by its own name)? `last_resort`: nobody else can serve it.
+    pub(super) fn may_serve(&self, model: &str, last_resort: bool, now: Now) -> Result<(), Refusal> {
+        if let Some(until) = self.absent.until(model, now) {
+            return Err(Refusal::ModelNotFound { until });
+        }
+        match self.health(now) {
+            Err(Refusal::BreakerOpen { .. }) if last_resort && self.breaker.may_be_the_last(now) => Ok(()),
+            health => health,
+        }
     }
 
     /// May it be asked at all?
@@ -168,7 +182,7 @@ impl State {
         match failure.class {
             // The upstream did its work: the request was wrong.
             FailureClass::Rejected => return self.succeed(now),
-            FailureClass::StaleConnection | FailureClass::StreamOptionsRefused => {
+            FailureClass::StaleConnection | FailureClass::StreamOptionsRefused | FailureClass::ModelNotFound => {
                 if probe {
                     self.probe_lost(now);
                 }
@@ -224,6 +238,7 @@ impl State {
         if config != self.config {
             self.breaker = Breaker::default();
             self.cooldown = Cooldown::default();
+            self.absent = AbsentModels::default();
             self.errors_in_a_row = 0;
             self.config = config;
         }
@@ -242,6 +257,7 @@ impl State {
             config: self.config.clone(),
             refusal: health.and(room).err().map(|refusal| refusal.dated(now)),
             resting,
+            absent_models: self.absent.all(now).map(|(model, until)| (model.clone(), now.wall_at(until))).collect(),
             error_count: self.errors_in_a_row,
             quotas,
             in_flight: self.in_flight,

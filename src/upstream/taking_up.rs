@@ -12,7 +12,7 @@ use super::lane::Lane;
 use super::ledger::{Held, Ledger};
 use super::state::Ending;
 use crate::persistence::{Save, TokenChange};
-use crate::types::{Now, Settlement};
+use crate::types::{FailureClass, Now, Settlement};
 
 /// What changed and is not sent to the store yet.
 #[derive(Default)]
@@ -80,7 +80,7 @@ impl UpstreamActor {
                 let taken = ledgers.iter().zip(&lane.allowances);
                 let shares = taken.map(|(ledger, from)| ledger.join(&stamp, (demand, from.as_deref()), now)).collect();
                 self.state.joined();
-                self.out.insert(stamp.id(), Attempt { ledgers, shares, probe: false });
+                self.out.insert(stamp.id(), Attempt { model: lane.model.clone(), ledgers, shares, probe: false });
             }
             News::Returned { lane, quotas, demand } => {
                 let Some(ledgers) = self.ledgers_of(&lane) else { return };
@@ -104,12 +104,17 @@ impl UpstreamActor {
         known.map(|(_, ledgers)| ledgers.clone())
     }
 
-    fn settle(&mut self, Attempt { ledgers, shares, probe }: &Attempt, settlement: &Settlement, now: Now) {
+    fn settle(&mut self, Attempt { model, ledgers, shares, probe }: &Attempt, settlement: &Settlement, now: Now) {
         let spent = self.state.spent(settlement);
         for (ledger, share) in ledgers.iter().zip(shares) {
             ledger.settle(share, spent, now);
         }
         self.unsaved.note_used(ledgers);
+        if settlement.failed_as(FailureClass::ModelNotFound) {
+            log::warn!("{}: does not serve {model:?}, it says; it is asked for others only", self.state.config.id);
+            let until = self.state.absent.rest(model.clone(), now);
+            self.lanes.iter().filter(|(lane, _)| lane.model == *model).for_each(|(lane, _)| lane.rest(until));
+        }
         let ending = Ending { probe: *probe, now };
         if let Some(change) = self.state.settle(settlement, ending, || self.ledgers.day_ends(now)) {
             self.unsaved.note_change(change);

@@ -72,15 +72,27 @@ impl SlidingLog {
         }
     }
 
-    /// Notes an overshoot of `count` units: it counts from now on, and as if each next window had spent its part of it.
+    /// Notes an overshoot of `count` units: it counts from now on, and as if each next window had spent its part of it, behind
+    /// what an earlier overshoot has taken of that.
     pub(super) fn carry(&mut self, at: u64, count: u64, limit: Option<u64>) {
         let part = limit.unwrap_or(u64::MAX).max(1);
         let mut left = count;
         for windows in 1..=CARRIED_OVER {
-            let here = if windows == CARRIED_OVER { left } else { left.min(part) };
-            self.insert(at + windows * self.span.window_ms, here, limit);
+            if left == 0 {
+                return;
+            }
+            let end = at + windows * self.span.window_ms;
+            let room = part.saturating_sub(self.between(end - self.span.window_ms, end));
+            let here = if windows == CARRIED_OVER { left } else { left.min(room) };
+            self.insert(end, here, limit);
             left -= here;
         }
+    }
+
+    /// How many units lie behind `from` and not behind `to`.
+    fn between(&self, from: u64, to: u64) -> u64 {
+        let late = self.entries.iter().rev().take_while(|entry| entry.at > from);
+        late.filter(|entry| entry.at <= to).map(|entry| entry.count).sum()
     }
 
     /// Takes back `count` units that were noted at `at`. If the entry of that time is not there, nothing is taken.
@@ -196,6 +208,11 @@ mod tests {
         assert_eq!(log.count(61_000), 150);
         assert_eq!(log.count(122_000), 50);
         assert_eq!(log.count(183_000), 0);
+        let mut twice = SlidingLog::new(Span::MINUTE);
+        twice.carry(0, 150, Some(100));
+        twice.carry(1, 150, Some(100));
+        assert_eq!(twice.count(61_001 + 61_000), 200, "two that overlap are paid one after the other");
+        assert_eq!(twice.count(61_001 + 3 * 61_000), 0);
         log.insert(200_000, 3, Some(100));
         log.remove(200_000, 1, Some(100));
         log.remove(200_001, 1, Some(100));

@@ -19,6 +19,9 @@ pub(super) const MODEL: &str = "bench";
 const ANSWER: &str = r#"{"id":"chatcmpl-bench","object":"chat.completion","created":1,"model":"bench","choices":[{"index":0,"message":{"role":"assistant","content":"Hello! I am fine, thank you. How can I help you today? This is a reply of some length, as answers are."},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":30,"total_tokens":39}}"#;
 const MODELS: &str = r#"{"object":"list","data":[{"id":"bench","object":"model","created":1,"owned_by":"bench"}]}"#;
 
+/// How long to wait when no connection could be taken.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(5);
+
 /// Where the time of sending stands in an event.
 pub(super) const SENT_AT: &str = r#""content":"@"#;
 
@@ -33,9 +36,13 @@ pub(super) fn start(port: u16) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     let address = listener.local_addr()?;
     spawn(move || {
-        for socket in listener.incoming().map_while(Result::ok) {
-            // One that can't be served is closed, which its client tells.
-            let _ = spawn(move || drop(serve(socket)));
+        for socket in listener.incoming() {
+            match socket {
+                // One that can't be served is closed, which its client tells.
+                Ok(socket) => drop(spawn(move || drop(serve(socket)))),
+                // Too many files are open: some will be closed.
+                Err(_) => thread::sleep(ACCEPT_AGAIN),
+            }
         }
     })?;
     Ok(address)

@@ -50,7 +50,7 @@ pub(super) struct BenchArgs {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
     /// How long each measurement takes, in seconds.
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 5.0, value_parser = seconds)]
     seconds: f64,
     /// Connections that send as fast as they are answered.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -71,7 +71,7 @@ pub(super) struct BenchArgs {
 
 impl BenchArgs {
     fn time(&self) -> Duration {
-        Duration::from_secs_f64(self.seconds.clamp(0.1, 3_600.0))
+        Duration::from_secs_f64(self.seconds)
     }
 
     /// All that is measured, the first of what it is compared with behind the target.
@@ -79,6 +79,11 @@ impl BenchArgs {
         let target = self.target.clone().unwrap_or(Which::ThisProgram(Variant::default()));
         [Which::Direct, target].into_iter().chain(self.against.iter().cloned()).collect()
     }
+}
+
+fn seconds(typed: &str) -> Result<f64, String> {
+    let seconds = typed.parse().ok().filter(|seconds: &f64| (0.1..=3_600.0).contains(seconds));
+    seconds.ok_or_else(|| "must be a number from 0.1 to 3600".to_owned())
 }
 
 pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {

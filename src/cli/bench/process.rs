@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-/// The processes that listen on a port of this machine.
-pub(super) fn listening_on(port: u16) -> Vec<u32> {
+/// The processes that listen at an address of this machine, or at all of them on its port.
+pub(super) fn listening_at(address: SocketAddr) -> Vec<u32> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
-    let sockets: BTreeSet<String> = tables.iter().flat_map(|table| listening_sockets(table, port)).collect();
+    let sockets: BTreeSet<String> = tables.iter().flat_map(|table| listening_sockets(table, address)).collect();
     let ids = numbered("/proc").filter(|id| {
         let open = fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten();
         open.filter_map(|file| fs::read_link(file.path()).ok()).any(|to| sockets.contains(&*to.to_string_lossy()))
@@ -16,13 +17,20 @@ pub(super) fn listening_on(port: u16) -> Vec<u32> {
     if sockets.is_empty() { Vec::new() } else { ids.collect() }
 }
 
-/// Of a table of sockets, those that listen on a port, as links to them read.
-fn listening_sockets(table: &str, port: u16) -> impl Iterator<Item = String> {
+/// Of a table of sockets, those that listen there, as links to them read.
+fn listening_sockets(table: &str, address: SocketAddr) -> impl Iterator<Item = String> {
     const LISTENS: &str = "0A";
-    let port = format!(":{port:04X}");
+    // The system writes addresses in words of 32 bits, each with its lowest byte first.
+    let words = |bytes: &[u8]| bytes.chunks(4).flat_map(|word| word.iter().rev()).map(|b| format!("{b:02X}")).collect();
+    let here: String = match address.ip() {
+        IpAddr::V4(ip) => words(&ip.octets()),
+        IpAddr::V6(ip) => words(&ip.octets()),
+    };
+    let places = [here, "0".repeat(8), "0".repeat(32)].map(|place| format!("{place}:{:04X}", address.port()));
     table.lines().filter_map(move |line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let listens = fields.get(3) == Some(&LISTENS) && fields.get(1).is_some_and(|local| local.ends_with(&port));
+        let listens =
+            fields.get(3) == Some(&LISTENS) && fields.get(1).is_some_and(|local| places.iter().any(|p| p == local));
         fields.get(9).filter(|_| listens).map(|inode| format!("socket:[{inode}]"))
     })
 }
@@ -53,16 +61,27 @@ fn numbered(folder: impl AsRef<Path>) -> impl Iterator<Item = u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
-    fn the_process_that_listens_is_found_and_its_use_of_the_machine_is_told() {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        let port = listener.local_addr().expect("bound").port();
-        let own = std::process::id();
-        assert_eq!(listening_on(port), [own]);
+    fn who_listens_is_known_by_the_whole_address() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let (address, own) = (listener.local_addr().expect("bound"), std::process::id());
+        assert_eq!(listening_at(address), [own]);
+        let elsewhere = SocketAddr::from(([127, 0, 0, 2], address.port()));
+        assert!(listening_at(elsewhere).is_empty(), "another address, the same port");
         drop(listener);
-        assert!(listening_on(port).is_empty());
+        assert!(listening_at(address).is_empty());
+        let everywhere = TcpListener::bind(("0.0.0.0", 0)).and_then(|l| Ok((l.local_addr()?.port(), l)));
+        let (port, _listener) = everywhere.expect("a free port");
+        assert_eq!(listening_at(SocketAddr::from(([127, 0, 0, 1], port))), [own]);
+    }
+
+    #[test]
+    fn its_use_of_the_machine_is_told() {
+        let own = std::process::id();
         let before = cpu(own);
         while cpu(own) < before + Duration::from_millis(5) {
             std::hint::spin_loop();

@@ -30,11 +30,17 @@ pub(super) struct Target {
     key: Option<String>,
     /// Those that listen there.
     processes: Vec<u32>,
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 /// A server that the bench started; stopped with it.
 struct Server(Child);
+
+impl Server {
+    fn has_ended(&mut self) -> bool {
+        self.0.try_wait().is_ok_and(|ended| ended.is_some())
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -144,14 +150,14 @@ impl Target {
             path,
             key: key.map(str::to_owned),
             processes: Vec::new(),
-            _server: server,
+            server,
         };
         let up = target.wait_until_up(begun).map_err(|why| failed(format!("{why}\n{}", last_words(&folder))))?;
-        target.processes = process::listening_on(port);
+        target.processes = process::listening_at(address);
         Ok((target, up))
     }
 
-    fn wait_until_up(&self, begun: Instant) -> Result<Duration, String> {
+    fn wait_until_up(&mut self, begun: Instant) -> Result<Duration, String> {
         let request = self.request(&super::chat_body(""));
         loop {
             let answered = TcpStream::connect(self.address)
@@ -159,6 +165,7 @@ impl Target {
                 .and_then(|mut connection| connection.ask(&request, |_| Go::On));
             match answered {
                 Ok(200) => return Ok(begun.elapsed()),
+                _ if self.server.as_mut().is_some_and(Server::has_ended) => return Err("ended at once".to_owned()),
                 _ if begun.elapsed() < UP_WITHIN => thread::sleep(Duration::from_millis(1)),
                 Ok(status) => {
                     return Err(format!("answers a chat completion for the model \"{}\" with {status}", mock::MODEL));

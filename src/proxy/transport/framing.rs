@@ -1,7 +1,9 @@
 //! Where a response's body ends: followed from outside, since awc takes a body that breaks off for a whole one.
 //!
-//! A length is counted down and chunks are walked through; nothing is changed. What is wrong with a chunk is for awc to
-//! find: here it only means that the end has not been seen.
+//! A length is counted down and chunks are walked through; nothing is changed. The walk takes the very steps that awc's
+//! own takes (actix-http, `h1/chunked.rs`), so that both see the end at the same byte.
+
+use super::head::Fields;
 
 /// How a response's body is delimited, and how far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,104 +16,123 @@ pub(crate) enum Framing {
     Chunked(Chunk),
     /// Whatever comes until the connection ends.
     UntilClose,
+    /// What came is not chunked as it must be: the end can't be found.
+    Broken,
 }
 
-/// A place in a chunked body.
+/// A place in a chunked body. A line's end is always CR LF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Chunk {
-    /// In the line with a size, which so far is this.
+    /// Before the first digit of a size.
+    Start,
+    /// Behind a digit of a size, which so far is this.
     Size(u64),
-    /// Behind the size in that line.
+    /// In the white space behind a size.
+    Space(u64),
+    /// In what may stand behind a size.
     Extension(u64),
+    /// Before the LF of a size's line.
+    SizeEnd(u64),
     /// So many bytes before the end of the data.
     Data(u64),
-    /// In the line's end behind the data.
+    /// Before the CR behind the data.
     DataEnd,
-    /// In a line behind the last chunk; is it empty so far?
-    Trailer { empty: bool },
+    /// Before the LF behind the data.
+    DataEndLf,
+    /// At the start of a line behind the last chunk.
+    Trailer,
+    /// In such a line.
+    TrailerLine,
+    /// Before the LF of such a line.
+    TrailerLf,
+    /// Before the last LF.
+    EndLf,
 }
 
 impl Framing {
-    /// The framing that a head announces.
+    /// The framing that a sound head announces, a request's too (where no line tells of a body, there may be none).
     pub(crate) fn of(head: &[u8]) -> Framing {
-        let status = head.get(9..12).unwrap_or_default();
-        if status.starts_with(b"1") || status == b"204" || status == b"304" {
-            return Framing::Complete;
-        }
-        let mut framing = Framing::UntilClose;
-        for line in head.split(|b| *b == b'\n') {
-            let Some(colon) = line.iter().position(|b| *b == b':') else { continue };
-            let (name, value) = (line.get(..colon).unwrap_or_default(), line.get(colon + 1..).unwrap_or_default());
-            if name.eq_ignore_ascii_case(b"transfer-encoding") {
-                return Framing::Chunked(Chunk::Size(0));
-            }
-            if name.eq_ignore_ascii_case(b"content-length") {
-                let length = std::str::from_utf8(value.trim_ascii()).ok().and_then(|text| text.parse().ok());
-                framing = match length {
-                    Some(0) => Framing::Complete,
-                    Some(length) => Framing::Length(length),
-                    // awc refuses such a head.
-                    None => Framing::UntilClose,
-                };
-            }
-        }
-        framing
+        Fields::read(head).map_or(Framing::Broken, |fields| fields.framing())
+    }
+
+    /// A body of so many bytes.
+    pub(super) fn length(length: u64) -> Framing {
+        if length == 0 { Framing::Complete } else { Framing::Length(length) }
+    }
+
+    /// A chunked body, before its first byte.
+    pub(super) fn chunked() -> Framing {
+        Framing::Chunked(Chunk::Start)
     }
 
     /// Would an end of the connection now cut the body?
     pub(crate) fn is_open(self) -> bool {
         match self {
             Framing::Complete | Framing::UntilClose => false,
-            Framing::Length(_) | Framing::Chunked(_) => true,
+            Framing::Length(_) | Framing::Chunked(_) | Framing::Broken => true,
         }
     }
 
-    /// Follows `bytes` of the body.
-    pub(crate) fn advance(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
+    /// Follows `bytes`, and says how many of them belong to the body.
+    pub(crate) fn advance(&mut self, bytes: &[u8]) -> usize {
+        let mut rest = bytes;
+        while let Some(byte) = rest.first() {
             let taken = match self {
-                Framing::Complete | Framing::UntilClose => return,
+                Framing::Complete | Framing::Broken => break,
+                Framing::UntilClose => rest.len(),
                 Framing::Length(left) | Framing::Chunked(Chunk::Data(left)) => {
-                    let taken = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    let taken = rest.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
                     *left -= taken as u64;
                     taken
                 }
-                Framing::Chunked(Chunk::Size(_) | Chunk::Extension(_) | Chunk::DataEnd | Chunk::Trailer { .. }) => {
-                    if let Framing::Chunked(chunk) = *self {
-                        *self = chunk.after(bytes.first().copied().unwrap_or_default());
-                    }
+                Framing::Chunked(chunk) => {
+                    *self = chunk.after(*byte);
                     1
                 }
             };
-            match *self {
+            match self {
                 Framing::Length(0) => *self = Framing::Complete,
                 Framing::Chunked(Chunk::Data(0)) => *self = Framing::Chunked(Chunk::DataEnd),
-                Framing::Complete | Framing::Length(_) | Framing::Chunked(_) | Framing::UntilClose => {}
+                Framing::Complete
+                | Framing::Length(_)
+                | Framing::Chunked(_)
+                | Framing::UntilClose
+                | Framing::Broken => {}
             }
-            bytes = bytes.get(taken..).unwrap_or_default();
+            rest = rest.get(taken..).unwrap_or_default();
         }
+        bytes.len() - rest.len()
     }
 }
 
 impl Chunk {
     /// The place behind one byte that is not data.
     fn after(self, byte: u8) -> Framing {
+        let digit = char::from(byte).to_digit(16).map(u64::from);
         Framing::Chunked(match (self, byte) {
-            (Chunk::Size(0) | Chunk::Extension(0), b'\n') => Chunk::Trailer { empty: true },
-            (Chunk::Size(size) | Chunk::Extension(size), b'\n') => Chunk::Data(size),
-            (Chunk::Size(size), digit) => match char::from(digit).to_digit(16) {
-                Some(value) => Chunk::Size(size.saturating_mul(16).saturating_add(u64::from(value))),
-                None => Chunk::Extension(size),
+            (Chunk::Start, _) => match digit {
+                Some(digit) => Chunk::Size(digit),
+                None => return Framing::Broken,
             },
-            (Chunk::Extension(size), _) => Chunk::Extension(size),
-            (Chunk::DataEnd, b'\n') => Chunk::Size(0),
-            (Chunk::DataEnd, _) => Chunk::DataEnd,
-            (Chunk::Trailer { empty: true }, b'\n') => return Framing::Complete,
-            (Chunk::Trailer { .. }, b'\n') => Chunk::Trailer { empty: true },
-            (Chunk::Trailer { empty }, b'\r') => Chunk::Trailer { empty },
-            (Chunk::Trailer { .. }, _) => Chunk::Trailer { empty: false },
-            // Followed by `advance`.
-            (Chunk::Data(left), _) => Chunk::Data(left),
+            (Chunk::Size(size) | Chunk::Space(size), b' ' | b'\t') => Chunk::Space(size),
+            (Chunk::Size(size) | Chunk::Space(size), b';') => Chunk::Extension(size),
+            (Chunk::Size(size) | Chunk::Space(size) | Chunk::Extension(size), b'\r') => Chunk::SizeEnd(size),
+            (Chunk::Size(size), _) => match digit.zip(size.checked_mul(16)) {
+                Some((digit, size)) => Chunk::Size(size | digit),
+                None => return Framing::Broken,
+            },
+            (Chunk::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => Chunk::Extension(size),
+            (Chunk::SizeEnd(0), b'\n') => Chunk::Trailer,
+            (Chunk::SizeEnd(size), b'\n') => Chunk::Data(size),
+            (Chunk::DataEnd, b'\r') => Chunk::DataEndLf,
+            (Chunk::DataEndLf, b'\n') => Chunk::Start,
+            (Chunk::Trailer, b'\r') => Chunk::EndLf,
+            (Chunk::TrailerLine, b'\r') => Chunk::TrailerLf,
+            (Chunk::Trailer | Chunk::TrailerLine, _) => Chunk::TrailerLine,
+            (Chunk::TrailerLf, b'\n') => Chunk::Trailer,
+            (Chunk::EndLf, b'\n') => return Framing::Complete,
+            (Chunk::Space(_) | Chunk::Extension(_) | Chunk::SizeEnd(_) | Chunk::Data(_), _)
+            | (Chunk::DataEnd | Chunk::DataEndLf | Chunk::TrailerLf | Chunk::EndLf, _) => return Framing::Broken,
         })
     }
 }
@@ -126,7 +147,7 @@ mod tests {
     fn a_chunked_body_is_whole_at_its_last_byte_and_not_before_however_it_is_cut() {
         for body in [
             &b"5\r\nabcde\r\n0\r\n\r\n"[..],
-            b"A;name=\"x\"\r\n0123456789\r\n1\r\n\n\r\n0\r\n\r\n",
+            b"A;name=\"x\"\r\n0123456789\r\n1 \r\n\n\r\n0\r\n\r\n",
             b"3\r\n0\r\n\r\n0;last\r\nx-trailer: 1\r\n\r\n",
             b"000\r\n\r\n",
         ] {
@@ -144,23 +165,47 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_well_chunked_has_no_end() {
+        for body in [
+            "g\r\n",
+            "\r\n0\r\n\r\n",
+            "5\nabcde\r\n",
+            "5\r\nabcdefg",
+            "5\r\nabcde\n0\r\n\r\n",
+            "5;\x01\r\n",
+            "5 5\r\n",
+            "10000000000000000\r\n",
+            "-1\r\n",
+            "0x5\r\n",
+            "0\r\n\rx",
+            "0\r\na: b\r\r\n",
+            "5\r\rabcde",
+        ] {
+            let mut framing = Framing::chunked();
+            framing.advance(body.as_bytes());
+            assert_eq!(framing, Framing::Broken, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_a_body_is_not_part_of_it() {
+        for (mut framing, bytes, of_it) in [
+            (Framing::length(3), "abcdef", 3),
+            (Framing::length(0), "abc", 0),
+            (Framing::chunked(), "1\r\na\r\n0\r\n\r\nHTTP/1.1 200", 11),
+        ] {
+            assert_eq!(framing.advance(bytes.as_bytes()), of_it, "{bytes}");
+            assert_eq!(framing, Framing::Complete);
+        }
+        assert_eq!(Framing::UntilClose.advance(b"abc"), 3);
+    }
+
+    #[test]
     fn a_length_is_counted_down() {
         let mut framing = Framing::of(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
         framing.advance(b"abc");
         assert!(framing.is_open());
         framing.advance(b"de");
         assert_eq!(framing, Framing::Complete);
-    }
-
-    #[test]
-    fn a_head_tells_the_framing() {
-        for (head, framing) in [
-            ("HTTP/1.1 204 X\r\n\r\n", Framing::Complete),
-            ("HTTP/1.1 304 X\r\ncontent-length: 9\r\n\r\n", Framing::Complete),
-            ("HTTP/1.1 200 X\r\ncontent-length: 0\r\n\r\n", Framing::Complete),
-            ("HTTP/1.1 200 X\r\n\r\n", Framing::UntilClose),
-        ] {
-            assert_eq!(Framing::of(head.as_bytes()), framing, "{head}");
-        }
     }
 }

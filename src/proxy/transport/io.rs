@@ -1,114 +1,37 @@
-//! The byte stream to an upstream, and a witness of what passed through it.
+//! The byte stream to an upstream, as awc sees it: a socket, with a filter and a witness in between.
 
-use std::cell::Cell;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use actix_web::rt::net::{ActixStream, Ready, TcpStream};
-use actix_web::web::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-use super::framing::Framing;
-use super::head;
-use crate::types::{Now, WriteStamp, Written};
-
-tokio::task_local! {
-    /// The exchange whose task is polling: awc writes and reads in the task that asked it to.
-    static WIRE: Wire;
-}
-
-/// What one exchange saw of its connection.
-#[derive(Debug, Clone)]
-pub(crate) struct Wire {
-    stamp: WriteStamp,
-    facts: Rc<Facts>,
-}
-
-#[derive(Debug, Default)]
-struct Facts {
-    reused: Cell<bool>,
-    answered: Cell<bool>,
-    last_write: Cell<u64>,
-}
-
-impl Wire {
-    /// A witness that sets `stamp` when the request is written.
-    pub(crate) fn new(stamp: WriteStamp) -> Self {
-        Wire { stamp, facts: Rc::default() }
-    }
-
-    /// Runs an exchange under this witness.
-    pub(crate) async fn watch<F: Future>(&self, exchange: F) -> F::Output {
-        WIRE.scope(self.clone(), exchange).await
-    }
-
-    /// Did the request go out on a connection that had served another, and end without a byte of an answer? Then the
-    /// upstream had closed it in the meantime, and most likely has seen nothing.
-    pub(crate) fn was_stale(&self) -> bool {
-        self.facts.reused.get() && !self.facts.answered.get() && self.stamp.read() != Written::Nothing
-    }
-
-    /// Says whether the request may still be written.
-    fn writing(&self, reused: bool) -> bool {
-        let now = Now::read_mono();
-        self.facts.reused.set(reused);
-        self.facts.last_write.set(now);
-        self.stamp.begin(now)
-    }
-
-    /// awc reads the answer only after it has written all of the request: the first read ends the writing.
-    fn reading(&self, bytes: usize) {
-        if self.stamp.read() == Written::Partly {
-            self.stamp.finish(self.facts.last_write.get());
-        }
-        if bytes > 0 {
-            self.facts.answered.set(true);
-        }
-    }
-}
-
-/// Tells the exchange. Outside of one (the pool's check of an idle connection, a body's later reads) there is nobody.
-fn witness<T>(f: impl FnOnce(&Wire) -> T) -> Option<T> {
-    WIRE.try_with(f).ok()
-}
+use super::fault::Fault;
+use super::filter::Filter;
+use super::stream::Stream;
+use super::wire::witness;
 
 /// A connection to an upstream.
 #[derive(Debug)]
 pub(super) struct UpstreamIo {
     stream: Stream,
-    /// Bytes came in: what is written from now on belongs to a later request.
+    filter: Filter,
+    /// What has come of an answer, from its head on, and awc has not read yet.
+    held: Vec<u8>,
+    /// How much of that it has read.
+    given: usize,
+    /// An answer came: what is written from now on belongs to a later request.
     served: bool,
-    /// Something was written since the last read.
-    writing: bool,
     reused: bool,
-    /// What has come of a response's head, while that is not whole.
-    head: Option<Vec<u8>>,
-    /// What has come and awc has not read yet.
-    unread: Bytes,
-    /// What is still to come of the response's body.
-    framing: Framing,
-    /// Interim heads that were dropped before the final one.
-    interim: u32,
-}
-
-#[derive(Debug)]
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-/// Calls the same method of whichever stream it is.
-macro_rules! delegate {
-    ($self:expr, $method:ident, $($argument:expr),*) => {
-        match &mut $self.stream {
-            Stream::Plain(socket) => Pin::new(socket).$method($($argument),*),
-            Stream::Tls(session) => Pin::new(session).$method($($argument),*),
-        }
-    };
+    /// A request is being written, until awc reads.
+    writing: bool,
+    /// The answer was there before the request was written: the rest of the request goes nowhere.
+    swallowing: bool,
+    /// Why nothing more can be written, while an answer may still be on its way.
+    unwritable: Option<io::Error>,
 }
 
 impl UpstreamIo {
@@ -123,22 +46,96 @@ impl UpstreamIo {
     fn new(stream: Stream) -> Self {
         UpstreamIo {
             stream,
+            filter: Filter::default(),
+            held: Vec::new(),
+            given: 0,
             served: false,
-            writing: false,
             reused: false,
-            head: None,
-            unread: Bytes::new(),
-            framing: Framing::Complete,
-            interim: 0,
+            writing: false,
+            swallowing: false,
+            unwritable: None,
         }
     }
 
-    fn before_write(&mut self) -> io::Result<()> {
-        if !std::mem::replace(&mut self.writing, true) {
+    /// Closes the connection at once when it may serve nobody any more: awc would keep it for the next request, and
+    /// finds that it has ended then.
+    fn close_if_spent(&mut self) {
+        if self.filter.is_spent() {
+            self.stream = Stream::Closed;
+        }
+    }
+
+    /// Gives a connection up, and says why.
+    fn give_up(&mut self, fault: Fault) -> io::Error {
+        self.stream = Stream::Closed;
+        fault.into()
+    }
+
+    /// Gathers an answer's head. `Ready` when a final one is held, or the connection ended before a byte of one.
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut space = [MaybeUninit::uninit(); 4_096];
+            let mut buf = ReadBuf::uninit(&mut space);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
+            if buf.filled().is_empty() {
+                let ended = self.filter.end(self.held.len());
+                return Poll::Ready(ended.map_err(|fault| self.give_up(fault)));
+            }
+            witness(|wire| wire.answered());
+            self.served = true;
+            self.held.extend_from_slice(buf.filled());
+            match self.filter.head(&mut self.held) {
+                Ok(false) => {}
+                Ok(true) => {
+                    self.close_if_spent();
+                    return Poll::Ready(Ok(()));
+                }
+                Err(fault) => return Poll::Ready(Err(self.give_up(fault))),
+            }
+        }
+    }
+
+    /// Gives awc what is held.
+    fn give(&mut self, buf: &mut ReadBuf<'_>) {
+        let rest = self.held.get(self.given..).unwrap_or_default();
+        let piece = rest.get(..buf.remaining()).unwrap_or(rest);
+        buf.put_slice(piece);
+        self.given += piece.len();
+        if self.given == self.held.len() {
+            // Idle connections hold nothing.
+            (self.held, self.given) = (Vec::new(), 0);
+        }
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let bytes = buf.filled().get(before..).unwrap_or_default();
+        let of_body = match bytes.is_empty() && buf.remaining() > 0 {
+            true => self.filter.end(0).map(|()| 0),
+            false => self.filter.body(bytes),
+        };
+        match of_body {
+            Ok(of_body) => buf.set_filled(before + of_body),
+            Err(fault) => {
+                buf.set_filled(before);
+                return Poll::Ready(Err(self.give_up(fault)));
+            }
+        }
+        self.close_if_spent();
+        Poll::Ready(Ok(()))
+    }
+
+    /// The first bytes that are written after an answer begin the next request.
+    fn before_write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if !self.writing {
+            let free = if self.held.is_empty() { self.filter.begin(bytes) } else { Err(Fault::Desync) };
+            if let Err(fault) = free {
+                witness(|wire| wire.unfree());
+                return Err(self.give_up(fault));
+            }
+            self.writing = true;
             self.reused = self.served;
-            self.head = Some(Vec::new());
-            self.framing = Framing::Complete;
-            self.interim = 0;
         }
         let reused = self.reused;
         match witness(|wire| wire.writing(reused)) {
@@ -147,125 +144,152 @@ impl UpstreamIo {
         }
     }
 
-    fn after_read(&mut self, bytes: usize) {
-        if self.writing || bytes > 0 {
-            witness(|wire| wire.reading(bytes));
-        }
-        if bytes > 0 {
-            self.served = true;
-            self.writing = false;
-        }
-    }
-
-    /// Gathers a response's head and makes it ready for awc. `Ready` when there is something for awc to read.
-    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(mut head) = self.head.take() {
-            let mut space = [MaybeUninit::uninit(); 4_096];
-            let mut buf = ReadBuf::uninit(&mut space);
-            let read = delegate!(self, poll_read, cx, &mut buf);
-            head.extend_from_slice(buf.filled());
-            self.after_read(buf.filled().len());
-            match (read, head::end(&head)) {
-                (Poll::Ready(Ok(())), Some(end)) => self.take_head(head, end),
-                // An early end, or no head of HTTP: awc is to judge it.
-                (Poll::Ready(Ok(())), None) if buf.filled().is_empty() || head.len() > head::LARGEST_HEAD => {
-                    self.unread = head.into();
-                }
-                (Poll::Ready(Ok(())), None) => self.head = Some(head),
-                (Poll::Ready(Err(error)), _) => return Poll::Ready(Err(error)),
-                (Poll::Pending, _) => {
-                    self.head = Some(head);
-                    return Poll::Pending;
-                }
+    /// Writes, or finds out that the upstream has answered already and wants no more.
+    fn poll_send<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        swallowed: T,
+        write: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let written = match self.unwritable.take() {
+            Some(error) => Poll::Ready(Err(error)),
+            None => write(Pin::new(&mut self.stream), cx),
+        };
+        let error = match written {
+            Poll::Pending if self.writing => None,
+            Poll::Ready(Err(error)) if self.writing => Some(error),
+            Poll::Ready(_) | Poll::Pending => return written,
+        };
+        let answer = if self.filter.awaits_head() { self.poll_head(cx) } else { Poll::Ready(Ok(())) };
+        match (answer, error) {
+            // What broke the writing will wake the reading.
+            (Poll::Pending, error) => {
+                self.unwritable = error;
+                Poll::Pending
             }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// A head is whole, and `end` bytes long.
-    fn take_head(&mut self, mut head: Vec<u8>, end: usize) {
-        if head::is_interim(&head) && self.interim < head::MOST_INTERIM_HEADS {
-            self.interim += 1;
-            head.drain(..end);
-            return match head::end(&head) {
-                Some(end) => self.take_head(head, end),
-                None => self.head = Some(head),
-            };
-        }
-        let (announced, begun) = head.split_at_mut(end);
-        self.framing = Framing::of(announced);
-        self.framing.advance(begun);
-        if self.framing == Framing::UntilClose {
-            head::mark_close_delimited(announced);
-        }
-        self.unread = head.into();
-    }
-
-    fn socket(&self) -> &TcpStream {
-        match &self.stream {
-            Stream::Plain(socket) => socket,
-            Stream::Tls(session) => session.get_ref().0,
+            (Poll::Ready(Ok(())), error) if self.filter.awaits_head() => {
+                Poll::Ready(Err(error.unwrap_or_else(|| self.give_up(Fault::NoAnswer))))
+            }
+            (Poll::Ready(Ok(())), None) if !self.filter.refuses() => Poll::Pending,
+            (Poll::Ready(Ok(())), _) => {
+                self.swallowing = true;
+                self.filter.spend();
+                self.close_if_spent();
+                Poll::Ready(Ok(swallowed))
+            }
+            (Poll::Ready(Err(unreadable)), error) => Poll::Ready(Err(error.unwrap_or(unreadable))),
         }
     }
 }
 
 impl AsyncRead for UpstreamIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        std::task::ready!(self.poll_head(cx))?;
-        if !self.unread.is_empty() {
-            let n = self.unread.len().min(buf.remaining());
-            buf.put_slice(&self.unread.split_to(n));
-            return Poll::Ready(Ok(()));
+        if self.writing {
+            witness(|wire| wire.reading());
         }
-        let before = buf.filled().len();
-        std::task::ready!(delegate!(self, poll_read, cx, buf))?;
-        let bytes = buf.filled().get(before..).unwrap_or_default();
-        self.after_read(bytes.len());
-        self.framing.advance(bytes);
-        if bytes.is_empty() && buf.remaining() > 0 && self.framing.is_open() {
-            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+        if self.filter.awaits_head() {
+            ready!(self.poll_head(cx))?;
         }
+        if self.held.is_empty() {
+            // Nothing is outstanding: the pool asks whether the connection is still good, and passes it over at its end.
+            let dubious = !self.filter.is_busy() && self.stream.has_unread();
+            return if dubious { Poll::Ready(Ok(())) } else { self.poll_body(cx, buf) };
+        }
+        self.writing = false;
+        self.give(buf);
         Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for UpstreamIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.before_write()?;
-        delegate!(self, poll_write, cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.before_write()?;
-        delegate!(self, poll_write_vectored, cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.stream {
-            Stream::Plain(socket) => socket.is_write_vectored(),
-            Stream::Tls(session) => session.is_write_vectored(),
+        if self.swallowing {
+            return Poll::Ready(Ok(buf.len()));
         }
+        self.before_write(buf)?;
+        self.poll_send(cx, buf.len(), |stream, cx| stream.poll_write(cx, buf))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, poll_flush, cx)
+        if self.swallowing {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_send(cx, (), |stream, cx| stream.poll_flush(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, poll_shutdown, cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
 impl ActixStream for UpstreamIo {
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_read_ready(self.socket(), cx)
+        self.stream.socket().map_or(Poll::Ready(Ok(Ready::EMPTY)), |socket| ActixStream::poll_read_ready(socket, cx))
     }
 
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_write_ready(self.socket(), cx)
+        self.stream.socket().map_or(Poll::Ready(Ok(Ready::EMPTY)), |socket| ActixStream::poll_write_ready(socket, cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use actix_web::rt::Runtime;
+    use futures_util::FutureExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na";
+
+    /// A connection that has served one request, and the upstream's side of it.
+    async fn served() -> (UpstreamIo, std::net::TcpStream) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let socket = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connects");
+        let (mut peer, _) = listener.accept().expect("accepts");
+        let mut io = UpstreamIo::plain(socket);
+        io.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("writes");
+        peer.read_exact(&mut [0; 18]).expect("reads");
+        peer.write_all(ANSWER).expect("writes");
+        let mut answer = [0; ANSWER.len()];
+        io.read_exact(&mut answer).await.expect("reads");
+        assert_eq!(answer, ANSWER);
+        (io, peer)
+    }
+
+    /// Reads as the pool does before it uses a connection again: `None` if the connection is good.
+    fn checked(io: &mut UpstreamIo) -> Option<usize> {
+        io.read(&mut [0; 2]).now_or_never().map(|read| read.unwrap_or(0))
+    }
+
+    #[test]
+    fn what_came_unasked_is_seen_before_the_reactor_had_its_turn() {
+        Runtime::new().expect("a runtime").block_on(async {
+            let (mut io, mut peer) = served().await;
+            assert_eq!(checked(&mut io), None, "nothing came");
+            peer.write_all(ANSWER).expect("writes");
+            assert_eq!(checked(&mut io), Some(0), "the pool passes it over");
+            let (mut io, peer) = served().await;
+            drop(peer);
+            assert_eq!(checked(&mut io), Some(0), "its end is seen, too");
+        });
+    }
+
+    #[test]
+    fn where_an_answer_is_outstanding_no_other_request_is_written() {
+        Runtime::new().expect("a runtime").block_on(async {
+            let (mut io, mut peer) = served().await;
+            io.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("it is free");
+            peer.write_all(&ANSWER[..ANSWER.len() - 1]).expect("writes");
+            io.read_exact(&mut [0; ANSWER.len() - 1]).await.expect("reads");
+            let refused = io.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect_err("a byte is outstanding");
+            assert!(refused.to_string().contains("not free"), "{refused}");
+            let mut sent = Vec::new();
+            peer.read_to_end(&mut sent).expect("reads");
+            assert_eq!(sent.len(), 18, "and the connection is closed");
+        });
     }
 }

@@ -1,13 +1,22 @@
 //! awc, held by the hand: one client per worker and upstream, over a connector of ours.
 //!
-//! The connector lays TLS itself and hands awc an I/O type that sees each write and read. So the quota learns when a
-//! request was written, a retry whether a reused connection was stale, and awc what it would not notice: interim heads
-//! are dropped, a body that ends with its connection is whole, and one that breaks off is an error.
+//! 1. [`connector`]: connects, sets nodelay, lays TLS, and hands awc an [`io`] for the connection.
+//! 2. [`filter`] (with [`head`] and [`framing`]) judges what comes: interim heads are dropped, a body that ends with its
+//!    connection is whole, one that breaks off is an error, and a connection on which more came than was asked for, or
+//!    whose answer could end in two places, serves no other request. What it refuses is a [`fault`].
+//! 3. [`wire`]: so the quota learns when a request was written, and a retry whether a reused connection was stale.
+//!
+//! [`stream`] is the socket itself. All of it rests on the order of awc's steps: a request's head is written in one
+//! piece, nothing is read before it is written, nothing is written after a final head was read.
 
 mod connector;
+mod fault;
+mod filter;
 mod framing;
 mod head;
 mod io;
+mod stream;
+mod wire;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -19,7 +28,7 @@ use awc::http::Uri;
 use awc::{Client, ClientRequest};
 
 pub(crate) use self::framing::Framing;
-pub(super) use self::io::Wire;
+pub(super) use self::wire::Wire;
 use crate::types::{ApiId, Operation};
 use crate::upstream::Endpoint;
 
@@ -56,9 +65,13 @@ impl Clients {
         }
     }
 
-    /// Closes every idle connection of this upstream, for they can't be trusted any more.
-    pub(super) fn forget(&self, endpoint: &Endpoint) {
-        self.by_api.borrow_mut().remove(&endpoint.api);
+    /// Closes every idle connection of this reach: one of them was stale, and so the others may be. Who asks next
+    /// connects anew.
+    pub(super) fn forget(&self, endpoint: &Endpoint, stale: &Rc<Reach>) {
+        let mut by_api = self.by_api.borrow_mut();
+        if by_api.get(&endpoint.api).is_some_and(|reach| Rc::ptr_eq(reach, stale)) {
+            by_api.remove(&endpoint.api);
+        }
     }
 }
 

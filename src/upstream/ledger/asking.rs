@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::{Inner, Ledger, STORE_RETRY_MS};
+use super::{Inner, KEPT_FREE, Ledger, STORE_RETRY_MS};
 use crate::persistence::{Ask, PersistenceActor, Reserve, SharedGrant};
 use crate::types::Now;
 use crate::upstream::quota::Draw;
@@ -18,6 +18,34 @@ const IDLE: Duration = Duration::from_secs(20);
 const SHARED_WITHIN: Duration = Duration::from_secs(1);
 
 impl Ledger {
+    /// Draws units from the store when it is time to: `needs` are the tokens of an attempt that can't go out before, and
+    /// `waiting` attempts are like it. Says whether the store is asked.
+    pub(in crate::upstream) fn reserve(&self, needs: Option<u64>, waiting: usize, now: Now) -> bool {
+        let needs = needs.map(|demand| (demand, waiting as u64));
+        self.asks(self.with(now, |quota, now| quota.reserve(needs, now)))
+    }
+
+    /// Draws more ahead of the next attempt.
+    pub(in crate::upstream) fn draw_ahead(&self, now: Now) {
+        self.reserve(None, 0, now);
+    }
+
+    /// An attempt that this quota had room for was refused by another. What was drawn for it from a shared store is soon given
+    /// back, unless another attempt takes it: others may be refused for the lack of it, by quotas that hold the rest.
+    pub(in crate::upstream) fn return_unused(&self) {
+        if self.0.shared && self.0.quota.borrow().holds_grant() {
+            self.0.active.set(false);
+            self.plan_renewal(KEPT_FREE);
+        }
+    }
+
+    /// A shared quota is used up by others, who may have given back.
+    pub(in crate::upstream) fn ask_again(&self, demand: u64, now: Now) {
+        if self.with(now, |quota, now| quota.may_ask_again(now)) {
+            self.reserve(Some(demand), 1, now);
+        }
+    }
+
     /// Asks the store, if there is something to ask it for. Says whether there is.
     pub(super) fn asks(&self, draw: Option<Draw>) -> bool {
         let asks = draw.is_some();

@@ -46,6 +46,8 @@ impl Quota {
 
     /// What the window of requests leaves that leaves least; `None` where none is bounded. Nothing is called in for it.
     pub(in crate::upstream) fn headroom(&mut self, now: Now) -> Option<RateLimit> {
+        self.newest_wall = self.newest_wall.max(now.wall);
+        self.requests.advance(self.newest_wall);
         let open = self.allowance.as_ref().map_or(0, |allowance| allowance.left().requests);
         let left = self.requests.headroom(now)?;
         Some(RateLimit { remaining: left.remaining.saturating_add(open), ..left })

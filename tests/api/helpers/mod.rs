@@ -11,7 +11,7 @@ pub use app::{App, KEY, Launch, config_of, config_with, scratch};
 pub use client::{Client, Response};
 pub use clock::{WallClock, hurried};
 pub use redis::Redis;
-pub use tls::Tls;
+pub use tls::{Connection, Identity, Tls, Wild};
 pub use upstream::{Received, Reply, Step, Upstream};
 
 use std::time::{Duration, Instant};

@@ -1,17 +1,50 @@
-//! TLS in front of a scripted upstream, with a certificate of its own.
+//! TLS in front of upstreams, with a certificate of a test's own, and an upstream that handles its connections itself.
 
-use std::net::TcpListener;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::Upstream;
+
+/// Who answers to the name `localhost`.
+#[derive(Clone)]
+pub struct Identity {
+    config: Arc<ServerConfig>,
+    /// The certificate, as `SSL_CERT_FILE` takes it.
+    pub certificate: PathBuf,
+}
+
+impl Identity {
+    pub fn new(folder: &Path) -> Identity {
+        Identity::speaking(folder, &[])
+    }
+
+    /// One that offers these protocols by ALPN.
+    pub fn speaking(folder: &Path, protocols: &[&str]) -> Identity {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+        let certificate = folder.join("ca.pem");
+        std::fs::write(&certificate, cert.pem()).expect("writes");
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key))
+            .expect("a configuration");
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Identity { config: Arc::new(config), certificate }
+    }
+
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.config.clone()
+    }
+}
 
 /// Passes on what comes over TLS to a plain upstream.
 pub struct Tls {
@@ -23,16 +56,8 @@ pub struct Tls {
 impl Tls {
     /// In front of `upstream`, for the name `localhost`.
     pub fn before(upstream: &Upstream, folder: &Path) -> Tls {
-        let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-        let certificate = folder.join("ca.pem");
-        std::fs::write(&certificate, cert.pem()).expect("writes");
-        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key))
-            .expect("a configuration");
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let identity = Identity::new(folder);
+        let acceptor = TlsAcceptor::from(identity.config());
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let target = upstream.url().trim_start_matches("http://").to_owned();
@@ -46,16 +71,105 @@ impl Tls {
                     tokio::spawn(async move {
                         // A client that does not trust the certificate ends here.
                         let Ok(mut session) = acceptor.accept(socket).await else { return };
-                        let mut plain = TcpStream::connect(target).await.expect("connects");
+                        let mut plain = tokio::net::TcpStream::connect(target).await.expect("connects");
                         let _ = tokio::io::copy_bidirectional(&mut session, &mut plain).await;
                     });
                 }
             });
         });
-        Tls { port, certificate }
+        Tls { port, certificate: identity.certificate }
     }
 
     pub fn url(&self) -> String {
         format!("https://localhost:{}", self.port)
+    }
+}
+
+/// A connection as a wild upstream has it. Dropping it with something unread resets it.
+pub enum Connection {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
+
+impl Connection {
+    pub fn socket(&self) -> &TcpStream {
+        match self {
+            Connection::Plain(socket) => socket,
+            Connection::Tls(session) => &session.sock,
+        }
+    }
+
+    /// Says that nothing more will be written; what comes can still be read.
+    pub fn half_close(&mut self) {
+        if let Connection::Tls(session) = self {
+            session.conn.send_close_notify();
+            let _ = session.flush();
+        }
+        let _ = self.socket().shutdown(Shutdown::Write);
+    }
+}
+
+impl Read for Connection {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Connection::Plain(socket) => socket.read(buf),
+            Connection::Tls(session) => session.read(buf),
+        }
+    }
+}
+
+impl Write for Connection {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Connection::Plain(socket) => socket.write(buf),
+            Connection::Tls(session) => session.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Connection::Plain(socket) => socket.flush(),
+            Connection::Tls(session) => session.flush(),
+        }
+    }
+}
+
+/// An upstream that reads and writes when it likes, plain or over TLS: a thread runs `handle` for each connection.
+pub struct Wild {
+    port: u16,
+    tls: bool,
+}
+
+impl Wild {
+    /// `handle` is told how many connections there were before.
+    pub fn start(
+        identity: Option<&Identity>,
+        handle: impl Fn(&mut Connection, usize) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Wild {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let (config, handle) = (identity.map(Identity::config), Arc::new(handle));
+        std::thread::spawn(move || {
+            for (nth, socket) in listener.incoming().map_while(Result::ok).enumerate() {
+                let (config, handle) = (config.clone(), handle.clone());
+                std::thread::spawn(move || {
+                    let _ = socket.set_nodelay(true);
+                    let mut connection = match config {
+                        None => Connection::Plain(socket),
+                        Some(config) => {
+                            let session = ServerConnection::new(config).expect("a session");
+                            Connection::Tls(Box::new(StreamOwned::new(session, socket)))
+                        }
+                    };
+                    // A client that leaves early is what tests are about.
+                    let _ = handle(&mut connection, nth);
+                });
+            }
+        });
+        Wild { port, tls: identity.is_some() }
+    }
+
+    pub fn url(&self) -> String {
+        if self.tls { format!("https://localhost:{}", self.port) } else { format!("http://127.0.0.1:{}", self.port) }
     }
 }

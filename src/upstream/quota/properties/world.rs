@@ -119,7 +119,8 @@ impl World {
             }
             // What was not heard is never heard.
             Step::Crash => self.news.clear(),
-            _ => {}
+            Step::Wait(_) | Step::Request { .. } | Step::Restart | Step::Save | Step::SetClock(_) | Step::Reload(_) => {
+            }
         }
         self.kept.iter_mut().for_each(|kept| kept.quota.call_in());
         self.hear();

@@ -1,0 +1,162 @@
+//! One request on its way through the pool: whom it has been to, and whether it may go on.
+
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use tokio::time::{sleep, timeout};
+
+use super::dispatch::Pool;
+use super::exchange::{Answer, Failed, attempt};
+use super::request::ClientRequest;
+use super::retry::backoff;
+use crate::config::RetryConfig;
+use crate::scheduler::{AdmissionError, Select};
+use crate::types::{ApiId, Failure, Now, Outcome, RateLimit, Settlement};
+use crate::upstream::{Endpoint, Permit};
+
+/// How often one request may be sent to the same upstream again that had not failed, but was asked in a wrong way (on a
+/// connection that it had closed, with `stream_options` that it does not know). These don't count as attempts.
+const MAX_REPEATS: usize = 3;
+
+/// The way of one request so far.
+pub(super) struct Journey<'a> {
+    pool: &'a Pool,
+    request: &'a ClientRequest,
+    retry: RetryConfig,
+    /// Lives as long as the client waits for this.
+    client: Arc<()>,
+    tried: RefCell<Vec<ApiId>>,
+    repeats: Cell<usize>,
+    /// How often an upstream was asked again for want of another.
+    again: Cell<u32>,
+    /// Exchanges that were begun, repeats included.
+    pub(super) exchanges: Cell<u32>,
+    /// Attempts that failed.
+    pub(super) failures: Cell<usize>,
+    /// The last one that was asked.
+    pub(super) target: RefCell<Option<Arc<Endpoint>>>,
+    /// What the pool's limits leave, as it was last told.
+    pub(super) rate: Cell<Option<RateLimit>>,
+}
+
+impl<'a> Journey<'a> {
+    /// A request sets out.
+    pub(super) fn begin(pool: &'a Pool, request: &'a ClientRequest, retry: RetryConfig) -> Self {
+        pool.budget.earn(retry.budget, Now::read_mono());
+        Journey {
+            pool,
+            request,
+            retry,
+            client: Arc::new(()),
+            tried: RefCell::default(),
+            repeats: Cell::new(0),
+            again: Cell::new(0),
+            exchanges: Cell::new(0),
+            failures: Cell::new(0),
+            target: RefCell::new(None),
+            rate: Cell::new(None),
+        }
+    }
+
+    /// A permit of an upstream that it has not been to.
+    pub(super) async fn select(&self, besides: Option<&ApiId>) -> Result<Permit, AdmissionError> {
+        let tried = self.tried.borrow().iter().chain(besides).cloned().collect();
+        let select = Select { profile: self.request.profile.clone(), tried, client: Arc::downgrade(&self.client) };
+        match self.pool.scheduler.send(select).await.unwrap_or(Err(AdmissionError::Stopping)) {
+            Ok(admitted) => {
+                self.rate.set(admitted.rate);
+                Ok(admitted.permit)
+            }
+            Err(refused) => {
+                if let AdmissionError::NoneAvailable { rate, .. } = &refused {
+                    self.rate.set(*rate);
+                }
+                Err(refused)
+            }
+        }
+    }
+
+    /// One attempt; if no answer comes for `retry.hedgeAfterMs`, another one besides. The first that has something for the client
+    /// is heard, and the other is stopped by being dropped.
+    pub(super) async fn attempt(&self, permit: Permit) -> Result<(Permit, Answer), Failed> {
+        let Some(after) = self.retry.hedge_after else { return self.exchange(permit).await };
+        let first_api = permit.endpoint().api.clone();
+        let mut first = pin!(self.exchange(permit));
+        if let Ok(ended) = timeout(after, &mut first).await {
+            return ended;
+        }
+        let second = pin!(async {
+            if !self.pool.budget.spend(self.retry.budget, Now::read_mono()) {
+                return None;
+            }
+            match self.select(Some(&first_api)).await {
+                Ok(permit) => Some(self.exchange(permit).await),
+                Err(_) => None,
+            }
+        });
+        match select(first, second).await {
+            Either::Left((Ok(answer), _)) | Either::Right((Some(Ok(answer)), _)) => Ok(answer),
+            Either::Left((Err(failed), second)) => second.await.unwrap_or(Err(failed)),
+            Either::Right((None | Some(Err(_)), first)) => first.await,
+        }
+    }
+
+    async fn exchange(&self, permit: Permit) -> Result<(Permit, Answer), Failed> {
+        self.exchanges.set(self.exchanges.get() + 1);
+        self.target.replace(Some(permit.endpoint().clone()));
+        // Boxed: the allocator serves small sizes from the thread's own shelf, and an attempt would make this one large.
+        match Box::pin(attempt(&self.pool.clients, &permit, self.request, self.retry.retry_on)).await {
+            Ok(answer) => {
+                self.target.replace(Some(permit.endpoint().clone()));
+                Ok((permit, answer))
+            }
+            Err(failed) => {
+                let api = &permit.endpoint().api;
+                log::warn!("{api}: attempt failed: {}", failed.failure);
+                if failed.failure.class.same_upstream_again() && self.repeats.get() < MAX_REPEATS {
+                    self.repeats.set(self.repeats.get() + 1);
+                } else {
+                    self.tried.borrow_mut().push(api.clone());
+                    self.failures.set(self.failures.get() + 1);
+                }
+                let duration = permit.elapsed();
+                permit.settle(Settlement::of(Outcome::Failed(failed.failure.clone()), duration));
+                Err(failed)
+            }
+        }
+    }
+
+    /// May it go on after this failure?
+    pub(super) fn goes_on(&self, failure: &Failure) -> bool {
+        let class = failure.class;
+        if self.failures.get() >= self.retry.max_attempts {
+            return false;
+        }
+        // We had asked wrongly: that is no failure.
+        if class.same_upstream_again() {
+            return true;
+        }
+        self.retry.retry_on.contains(class)
+            && (!class.is_trouble() || self.pool.budget.spend(self.retry.budget, Now::read_mono()))
+    }
+
+    /// No other upstream is left: may those that it has been to be asked once more (`retry.sameUpstream`)? Then a pause is over
+    /// when this resolves.
+    pub(super) async fn comes_again(&self, last: Option<&Failed>) -> bool {
+        let nth = self.again.get();
+        if nth >= self.retry.same_upstream || !last.is_some_and(|last| last.failure.class.is_trouble()) {
+            return false;
+        }
+        self.again.set(nth + 1);
+        self.tried.borrow_mut().clear();
+        sleep(pause(self.retry.backoff, nth)).await;
+        true
+    }
+}
+
+fn pause(first: Duration, nth: u32) -> Duration {
+    backoff(first, nth, rand::random())
+}

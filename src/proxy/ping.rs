@@ -1,0 +1,132 @@
+//! Comments in a stream whose client has heard nothing for a while (`server.streamPingMs`), so that nothing on the way takes it for
+//! dead. Clients pass over them.
+//!
+//! A comment is one line, `: ping` and a single line end, and stands between two events only: a blank line behind it would be
+//! an event without data to some clients.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::web::Bytes;
+use futures_util::future::LocalBoxFuture;
+use serde_json::Value;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+use super::headers;
+
+const PING: Bytes = Bytes::from_static(b": ping\n");
+
+/// The answer to a request for a stream. If it takes longer than `every`, it begins with comments: then the status is a 200 already,
+/// and a failure is told as an event.
+pub async fn with_pings(answer: impl Future<Output = HttpResponse> + 'static, every: Duration) -> HttpResponse {
+    let mut answer: LocalBoxFuture<'static, HttpResponse> = Box::pin(answer);
+    match timeout(every, &mut answer).await {
+        Ok(answer) if headers::is_event_stream(answer.headers()) => {
+            answer.map_body(|_, body| BoxBody::new(PingedBody::new(Source::Stream(body), every)))
+        }
+        Ok(answer) => answer,
+        Err(_) => {
+            let mut response = HttpResponse::Ok().body(PingedBody::new(Source::Awaited(answer), every));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+            headers::mark_stream(response.headers_mut());
+            response
+        }
+    }
+}
+
+/// A stream's body with comments in its pauses.
+struct PingedBody {
+    source: Source,
+    every: Duration,
+    timer: Pin<Box<Sleep>>,
+    /// The last bytes that were passed on.
+    tail: Vec<u8>,
+}
+
+enum Source {
+    /// The answer is not there yet.
+    Awaited(LocalBoxFuture<'static, HttpResponse>),
+    Stream(BoxBody),
+    Ended,
+}
+
+impl PingedBody {
+    fn new(source: Source, every: Duration) -> PingedBody {
+        // One that is awaited has kept its client waiting already.
+        let first = if matches!(source, Source::Awaited(_)) { Duration::ZERO } else { every };
+        PingedBody { source, every, timer: Box::pin(sleep(first)), tail: Vec::new() }
+    }
+
+    /// Remembers how what was passed on ends.
+    fn note(&mut self, bytes: &[u8]) {
+        const LONGEST_END: usize = 4;
+        self.tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(LONGEST_END)..).unwrap_or_default());
+        self.tail.drain(..self.tail.len().saturating_sub(LONGEST_END));
+    }
+
+    /// Is the next byte the first one of an event? (Behind a CR an LF may be owed.)
+    fn between_events(&self) -> bool {
+        self.tail.is_empty() || self.tail.ends_with(b"\n\n") || self.tail.ends_with(b"\r\n\r\n")
+    }
+
+    /// The answer is there at last: a stream to be read, or something that has to be told as an event.
+    fn arrived(&mut self, answer: HttpResponse) -> Option<Bytes> {
+        let (is_stream, body) = (headers::is_event_stream(answer.headers()), answer.into_body());
+        if is_stream {
+            self.source = Source::Stream(body);
+            return None;
+        }
+        self.source = Source::Ended;
+        let told = body.try_into_bytes().unwrap_or_default();
+        // In one line, as an event's data is.
+        let told = serde_json::from_slice::<Value>(&told).unwrap_or_default();
+        Some(Bytes::from(format!("data: {told}\n\n")))
+    }
+
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Box<dyn std::error::Error>>>> {
+        loop {
+            match &mut self.source {
+                Source::Awaited(answer) => {
+                    let answer = std::task::ready!(answer.as_mut().poll(cx));
+                    if let Some(event) = self.arrived(answer) {
+                        return Poll::Ready(Some(Ok(event)));
+                    }
+                }
+                Source::Stream(body) => return Pin::new(body).poll_next(cx),
+                Source::Ended => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl MessageBody for PingedBody {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.get_mut();
+        if let Poll::Ready(next) = this.poll_source(cx) {
+            if let Some(Ok(bytes)) = &next {
+                this.note(bytes);
+                this.timer.as_mut().reset(Instant::now() + this.every);
+            }
+            return Poll::Ready(next);
+        }
+        std::task::ready!(this.timer.as_mut().poll(cx));
+        this.timer.as_mut().reset(Instant::now() + this.every);
+        if this.between_events() {
+            return Poll::Ready(Some(Ok(PING)));
+        }
+        // Wakes when the next one is due.
+        match this.timer.as_mut().poll(cx) {
+            Poll::Ready(()) | Poll::Pending => Poll::Pending,
+        }
+    }
+}

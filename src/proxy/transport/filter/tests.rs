@@ -1,0 +1,260 @@
+//! What the filter lets through, read by awc's own decoder, however it is cut and whatever is wrong with it.
+
+use actix_codec::{Decoder, Encoder};
+use actix_http::body::BodySize;
+use actix_http::h1::{ClientCodec, ClientPayloadCodec, Message, MessageType};
+use actix_http::{RequestHead, RequestHeadType};
+use actix_web::http::Method;
+use actix_web::web::BytesMut;
+use proptest::prelude::*;
+
+use super::*;
+
+/// An answer as the exchange sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    status: u16,
+    body: Vec<u8>,
+    /// Can the connection serve another request?
+    kept: bool,
+}
+
+/// awc's decoder, where it stands.
+enum Awc {
+    Head(ClientCodec),
+    Body(ClientPayloadCodec),
+    Done { keep_alive: bool },
+}
+
+struct Reader {
+    awc: Awc,
+    buffer: BytesMut,
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Reader {
+    fn feed(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let error = |e: &dyn std::fmt::Display| format!("awc: {e}");
+        self.buffer.extend_from_slice(bytes);
+        loop {
+            self.awc = match &mut self.awc {
+                Awc::Head(codec) => {
+                    let head = codec.decode(&mut self.buffer).map_err(|e| error(&e))?;
+                    self.status = head.expect("the filter gives whole heads").status.as_u16();
+                    let Awc::Head(codec) = std::mem::replace(&mut self.awc, Awc::Done { keep_alive: false }) else {
+                        unreachable!("it is matched")
+                    };
+                    match codec.message_type() {
+                        MessageType::None => Awc::Done { keep_alive: codec.keep_alive() },
+                        MessageType::Payload | MessageType::Stream => Awc::Body(codec.into_payload_codec()),
+                    }
+                }
+                Awc::Body(codec) => match codec.decode(&mut self.buffer).map_err(|e| error(&e))? {
+                    None => return Ok(()),
+                    Some(None) => Awc::Done { keep_alive: codec.keep_alive() },
+                    Some(Some(chunk)) => {
+                        self.body.extend_from_slice(&chunk);
+                        continue;
+                    }
+                },
+                Awc::Done { .. } => {
+                    assert!(self.buffer.is_empty(), "awc sees the end before the filter does");
+                    return Ok(());
+                }
+            };
+        }
+    }
+}
+
+thread_local! {
+    /// awc's codec comes with a clock that ticks on a runtime.
+    static RUNTIME: actix_web::rt::Runtime = actix_web::rt::Runtime::new().expect("a runtime");
+}
+
+/// What is seen of a connection that brings these pieces, and then ends.
+///
+/// # Errors
+/// With what the filter, or awc, has against it.
+fn read(method: Method, pieces: &[&[u8]]) -> Result<Seen, String> {
+    RUNTIME.with(|runtime| runtime.block_on(async { read_on_runtime(method, pieces) }))
+}
+
+fn read_on_runtime(method: Method, pieces: &[&[u8]]) -> Result<Seen, String> {
+    let (mut filter, mut held) = (Filter::default(), Vec::new());
+    let mut codec = ClientCodec::default();
+    let mut head = RequestHead::default();
+    head.method = method;
+    let mut request = BytesMut::new();
+    codec.encode(Message::Item((RequestHeadType::Owned(head), BodySize::None)), &mut request).expect("encodes");
+    filter.begin(&request).expect("free");
+    let mut reader = Reader { awc: Awc::Head(codec), buffer: BytesMut::new(), status: 0, body: Vec::new() };
+    for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+        if filter.awaits_head() {
+            held.extend_from_slice(piece);
+            if filter.head(&mut held).map_err(|fault| fault.to_string())? {
+                reader.feed(&std::mem::take(&mut held))?;
+            }
+        } else if filter.is_busy() {
+            let of_body = filter.body(piece).map_err(|fault| fault.to_string())?;
+            reader.feed(&piece[..of_body])?;
+        } else {
+            // Nothing is outstanding: the pool's check finds it.
+            filter.spend();
+        }
+        let done = matches!(reader.awc, Awc::Done { .. });
+        assert_eq!(done, !filter.is_busy(), "both see the end at the same byte");
+    }
+    let Awc::Done { keep_alive } = reader.awc else {
+        filter.end(held.len()).map_err(|fault| fault.to_string())?;
+        return match reader.awc {
+            Awc::Head(_) => Err("no answer".into()),
+            Awc::Body(_) | Awc::Done { .. } => Ok(Seen { status: reader.status, body: reader.body, kept: false }),
+        };
+    };
+    Ok(Seen { status: reader.status, body: reader.body, kept: keep_alive && !filter.is_spent() })
+}
+
+fn seen(status: u16, body: &str, kept: bool) -> Result<Seen, String> {
+    Ok(Seen { status, body: body.into(), kept })
+}
+
+/// Every way to cut it in two is tried.
+fn assert_seen(method: &Method, bytes: &str, wanted: &Result<Seen, String>) {
+    for at in 0..bytes.len() {
+        let (first, second) = bytes.as_bytes().split_at(at);
+        let got = read(method.clone(), &[first, second]);
+        match wanted {
+            Err(reason) => assert!(got.as_ref().is_err_and(|e| e.contains(reason)), "{bytes:?} at {at}: {got:?}"),
+            Ok(_) => assert_eq!(&got, wanted, "{bytes:?} at {at}"),
+        }
+    }
+}
+
+#[test]
+fn awc_reads_an_answer_as_it_is_meant() {
+    for (bytes, wanted) in [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc", seen(200, "abc", true)),
+        ("HTTP/1.1 200 OK\nContent-Length : 3\n\nabc", seen(200, "abc", true)),
+        ("HTTP/1.1 200\r\ncontent-length: 0\r\n\r\n", seen(200, "", true)),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: CHUNKED\r\n\r\n3;x=y\r\nabc\r\n0\r\nt: u\r\n\r\n",
+            seen(200, "abc", true),
+        ),
+        ("HTTP/1.1 200 OK\r\nconnection: x, Close\r\ncontent-length: 1\r\n\r\na", seen(200, "a", false)),
+        // Until the connection ends.
+        ("HTTP/1.1 200 OK\r\n\r\nabc", seen(200, "abc", false)),
+        ("HTTP/1.1 200 OK\r\n\r\n", seen(200, "", false)),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\n\r\nabc", seen(200, "abc", false)),
+        ("HTTP/1.0 200 OK\r\n\r\nabc", seen(200, "abc", false)),
+        // HTTP/1.0 with a length.
+        ("HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\nabc", seen(200, "abc", false)),
+        ("HTTP/1.0 200 OK\r\nconnection: Keep-Alive\r\ncontent-length: 3\r\n\r\nabc", seen(200, "abc", true)),
+        ("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", seen(200, "", false)),
+        ("HTTP/1.0 204 No\r\nconnection: keep-alive\r\n\r\n", seen(204, "", true)),
+        // What has no body, whatever it says.
+        ("HTTP/1.1 204 No\r\ntransfer-encoding: chunked\r\n\r\n", seen(204, "", true)),
+        ("HTTP/1.1 204 No\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", seen(204, "", false)),
+        ("HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", seen(304, "", true)),
+        ("HTTP/1.1 304 Not Modified\r\nContent-Length: 1\r\n\r\nx", seen(304, "", false)),
+        // What awc would forget the body of.
+        (
+            "HTTP/1.1 426 U\r\nupgrade: websocket\r\nconnection: upgrade\r\ncontent-length: 2\r\n\r\nno",
+            seen(426, "no", false),
+        ),
+        ("HTTP/1.1 200 OK\r\nUpgrade: websocket\r\n\r\nabc", seen(200, "abc", false)),
+        // The framing told twice.
+        ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\ncontent-length: 3\r\n\r\nabc", seen(200, "abc", true)),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+            seen(200, "a", false),
+        ),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: identity\r\n\r\na", seen(200, "a", false)),
+        // Interim heads.
+        (
+            "HTTP/1.1 100 Go on\r\n\r\nHTTP/1.1 103 X\r\nlink: y\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na",
+            seen(200, "a", true),
+        ),
+        // More than was asked for.
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\naHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nb",
+            seen(200, "a", false),
+        ),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n\r\n", seen(200, "a", false)),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nabc", seen(200, "", false)),
+    ] {
+        assert_seen(&Method::POST, bytes, &wanted);
+    }
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n";
+    assert_seen(&Method::HEAD, head, &seen(200, "", true));
+    assert_seen(&Method::HEAD, &format!("{head}abc"), &seen(200, "", false));
+}
+
+#[test]
+fn what_can_be_read_in_two_ways_or_in_none_is_refused() {
+    for (bytes, reason) in [
+        ("", "no answer"),
+        ("SSH-2.0-x\r\n", "no answer of HTTP/1"),
+        ("\r\nHTTP/1.1 200 OK\r\n\r\n", "no answer of HTTP/1"),
+        ("HTTP/2 200\r\n\r\n", "no answer of HTTP/1"),
+        ("HTTP/1.2 200 OK\r\n\r\n", "a bad status line"),
+        ("HTTP/1.1  200 OK\r\n\r\n", "a bad status line"),
+        ("HTTP/1.1 20 OK\r\n\r\n", "a bad status line"),
+        ("HTTP/1.1 2000 OK\r\n\r\n", "a bad status line"),
+        ("HTTP/1.1 099 OK\r\n\r\n", "a bad status line"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabc", "two different lengths"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 3, 3\r\n\r\nabc", "a length that is none"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: +3\r\n\r\nabc", "a length that is none"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: \r\n\r\nabc", "a length that is none"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551616\r\n\r\nabc", "a length that is none"),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n", "an unknown transfer coding"),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n",
+            "an unknown transfer coding",
+        ),
+        ("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", "a transfer coding in HTTP/1.0"),
+        ("HTTP/1.1 200 OK\r\na: b\r\n c\r\n\r\n", "a line without a name"),
+        ("HTTP/1.1 200 OK\r\na: b\r\n content-length: 3\r\n\r\nabc", "a malformed line"),
+        ("HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "a line without a name"),
+        ("HTTP/1.1 200 OK\r\n: x\r\n\r\n", "a malformed line"),
+        ("HTTP/1.1 200 OK\r\na: b\0c\r\n\r\n", "a malformed line"),
+        ("HTTP/1.1 200 OK\r\na: b\rcontent-length: 3\r\n\r\nabc", "a malformed line"),
+        ("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n", "another protocol"),
+        ("HTTP/1.1 103 X\r\n\r\n", "the head broke off"),
+        ("HTTP/1.1 200 OK\r\na: b", "the head broke off"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nab", "the body broke off"),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n", "the body broke off"),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n", "not well chunked"),
+    ] {
+        assert_seen(&Method::POST, bytes, &Err(reason.into()));
+    }
+    let interim = "HTTP/1.1 100 Go on\r\n\r\n";
+    let sound = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    assert_eq!(read(Method::POST, &[(interim.repeat(16) + sound).as_bytes()]), seen(200, "", true));
+    assert_seen(&Method::POST, &(interim.repeat(17) + sound), &Err("too many interim answers".into()));
+    let many = |lines: usize| format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{}\r\n", "a: b\r\n".repeat(lines - 1));
+    assert_eq!(read(Method::POST, &[many(96).as_bytes()]), seen(200, "", true));
+    for long in [many(97), format!("HTTP/1.1 200 OK\r\n{}: b\r\n\r\n", "a".repeat(70_000))] {
+        assert!(read(Method::POST, &[long.as_bytes()]).is_err_and(|e| e.contains("too many or too long")));
+    }
+    for end in ["", "\r\n\r\n"] {
+        let endless = format!("HTTP/1.1 200 OK\r\na: {}{end}", "b".repeat(128 << 10));
+        assert!(read(Method::POST, &[endless.as_bytes()]).is_err_and(|e| e.contains("without end")));
+    }
+}
+
+#[test]
+fn a_connection_is_free_only_between_an_answer_and_the_next_request() {
+    let mut filter = Filter::default();
+    let mut held = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nab".to_vec();
+    assert_eq!(filter.begin(b"POST / HTTP/1.1\r\n"), Ok(()));
+    assert_eq!(filter.begin(b"POST / HTTP/1.1\r\n"), Err(Fault::Desync), "an answer is awaited");
+    assert_eq!(filter.head(&mut held), Ok(true));
+    assert_eq!(filter.begin(b"POST / HTTP/1.1\r\n"), Err(Fault::Desync), "a byte is outstanding");
+    assert_eq!(filter.body(b"c"), Ok(1));
+    assert_eq!(filter.begin(b"POST / HTTP/1.1\r\n"), Ok(()));
+    assert_eq!(filter.head(&mut b"HTTP/1.1 204 X\r\nconnection: close\r\n\r\n".to_vec()), Ok(true));
+    assert_eq!(filter.begin(b"POST / HTTP/1.1\r\n"), Err(Fault::Desync), "the upstream closes");
+}
+
+mod properties;

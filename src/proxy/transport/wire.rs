@@ -1,0 +1,76 @@
+//! What one exchange saw of its connection: when the request was written, and whether the connection was stale.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::types::{Now, WriteStamp, Written};
+
+tokio::task_local! {
+    /// The exchange whose task is polling: awc writes and reads in the task that asked it to.
+    static WIRE: Wire;
+}
+
+/// The witness of one exchange.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    stamp: WriteStamp,
+    facts: Rc<Facts>,
+}
+
+#[derive(Debug, Default)]
+struct Facts {
+    reused: Cell<bool>,
+    answered: Cell<bool>,
+    unfree: Cell<bool>,
+    last_write: Cell<u64>,
+}
+
+impl Wire {
+    /// A witness that sets `stamp` when the request is written.
+    pub(crate) fn new(stamp: WriteStamp) -> Self {
+        Wire { stamp, facts: Rc::default() }
+    }
+
+    /// Runs an exchange under this witness.
+    pub(crate) async fn watch<F: Future>(&self, exchange: F) -> F::Output {
+        WIRE.scope(self.clone(), exchange).await
+    }
+
+    /// Did the request go out on a connection that had served another, and end without a byte of an answer? Then the
+    /// upstream had closed it in the meantime, and most likely has seen nothing. (Or the connection was not free, and
+    /// nothing went out.)
+    pub(crate) fn was_stale(&self) -> bool {
+        let silent = self.facts.reused.get() && !self.facts.answered.get();
+        self.facts.unfree.get() || silent && self.stamp.read() != Written::Nothing
+    }
+
+    /// Bytes are about to be written. Says whether they may: a request must not begin too late.
+    pub(super) fn writing(&self, reused: bool) -> bool {
+        let now = Now::read_mono();
+        self.facts.reused.set(reused);
+        self.facts.last_write.set(now);
+        self.stamp.begin(now)
+    }
+
+    /// awc reads the answer only after it has written all of the request: the first read ends the writing.
+    pub(super) fn reading(&self) {
+        if self.stamp.read() == Written::Partly {
+            self.stamp.finish(self.facts.last_write.get());
+        }
+    }
+
+    /// A byte of an answer has come.
+    pub(super) fn answered(&self) {
+        self.facts.answered.set(true);
+    }
+
+    /// The connection was not free, and nothing was written.
+    pub(super) fn unfree(&self) {
+        self.facts.unfree.set(true);
+    }
+}
+
+/// Tells the exchange. Outside of one (the pool's check of an idle connection, a body's later reads) there is nobody.
+pub(super) fn witness<T>(f: impl FnOnce(&Wire) -> T) -> Option<T> {
+    WIRE.try_with(f).ok()
+}
