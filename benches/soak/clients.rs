@@ -162,6 +162,7 @@ impl Wish {
         for nth in 0.. {
             if leaves_after.is_some_and(|last| nth > last) {
                 *connection = reopened(connection)?;
+                let seen = without_pings(&seen);
                 let fits = events.concat().as_bytes().starts_with(&seen) || told_failure(&seen, &events);
                 return Ok(if fits { Ok("left in the middle".to_owned()) } else { Err(shown(&seen)) });
             }
@@ -173,6 +174,7 @@ impl Wish {
                 None => break,
             }
         }
+        let seen = without_pings(&seen);
         Ok(match seen == events.concat().as_bytes() {
             true => Ok("whole".to_owned()),
             false if told_failure(&seen, &events) => Ok("failure told in the stream".to_owned()),
@@ -192,6 +194,21 @@ fn request(id: &str, model: &str, fields: Value) -> String {
         body.extend(fields.into_iter().filter(|(_, value)| !value.is_null()));
     }
     body.to_string()
+}
+
+/// A stream without the comments that keep it alive. One that stands in the middle of an event is left: it has no business there.
+fn without_pings(seen: &[u8]) -> Vec<u8> {
+    const PING: &[u8] = b": ping\n";
+    let mut rest = seen;
+    let mut without: Vec<u8> = Vec::with_capacity(seen.len());
+    while let Some((line, tail)) = rest.iter().position(|byte| *byte == b'\n').map(|at| rest.split_at(at + 1)) {
+        if line != PING || !(without.is_empty() || without.ends_with(b"\n\n")) {
+            without.extend_from_slice(line);
+        }
+        rest = tail;
+    }
+    without.extend_from_slice(rest);
+    without
 }
 
 /// Some whole events, then one that tells an error, and no `[DONE]`.

@@ -192,9 +192,9 @@ fn config(mocks: &Mocks, nth: u64) -> String {
         api.insert("rpm".to_owned(), json!(60));
     }
     json!({
-        "server": { "apiKey": KEY },
+        "server": { "apiKey": KEY, "streamPingMs": 20 * (nth % 3) },
         "apis": apis,
-        "retry": { "maxAttempts": 3 + nth % 4, "firstTokenTimeoutMs": 2_000 },
+        "retry": { "maxAttempts": 3 + nth % 4, "firstTokenTimeoutMs": 2_000, "hedgeAfterMs": 300 * (nth % 2) },
         "queue": { "maxWaitMs": 200 * (nth % 3) },
     })
     .to_string()
