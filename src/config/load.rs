@@ -95,6 +95,21 @@ pub enum ConfigError {
 pub fn load(source: &Source) -> Result<Config, ConfigError> {
     let path = &source.path;
     let text = fs::read_to_string(path).map_err(|why| ConfigError::Unreadable { path: path.clone(), why })?;
+    let folder = folder_of(path);
+    parse(&text, source, |name| fs::read_to_string(folder.join(name)))
+}
+
+/// The same of a text that is here already. `read_key` reads an `apiKeyFile`.
+///
+/// # Errors
+/// As for [`load`].
+#[doc(hidden)]
+pub fn parse(
+    text: &str,
+    source: &Source,
+    read_key: impl Fn(&str) -> io::Result<String>,
+) -> Result<Config, ConfigError> {
+    let path = &source.path;
     // An editor on Windows may have put a byte-order mark in front.
     let text = text.trim_start_matches('\u{feff}');
     let Unambiguous(mut document) = serde_json::from_str(text).map_err(|e| syntax_error(path, &e))?;
@@ -105,7 +120,7 @@ pub fn load(source: &Source) -> Result<Config, ConfigError> {
     substitute(&mut document, "", &mut problems);
     problems.extend(schema::check(&document));
     let typed = Typed::salvage(document, &mut problems);
-    let key_texts = read_key_files(path, &typed);
+    let key_texts = read_key_files(&typed, read_key);
     let mut config = validate(typed, problems, source, &key_texts).map_err(invalid)?;
     config.hash = fingerprint(text, &key_texts);
     let key_files = key_texts.keys().map(|name| folder_of(path).join(name));
@@ -122,9 +137,11 @@ fn syntax_error(path: &Path, e: &serde_json::Error) -> ConfigError {
     ConfigError::Syntax { path: path.to_owned(), line: e.line(), column: e.column().max(1), why }
 }
 
-fn read_key_files(path: &Path, typed: &Typed) -> HashMap<String, Result<String, String>> {
-    let folder = folder_of(path);
-    let read = |name: &String| fs::read_to_string(folder.join(name)).map_err(|e| e.to_string());
+fn read_key_files(
+    typed: &Typed,
+    read_key: impl Fn(&str) -> io::Result<String>,
+) -> HashMap<String, Result<String, String>> {
+    let read = |name: &String| read_key(name).map_err(|e| e.to_string());
     typed.apis.iter().filter_map(|(_, api)| api.api_key_file.as_ref()).map(|name| (name.clone(), read(name))).collect()
 }
 

@@ -21,7 +21,7 @@ mod watch;
 
 pub use actor::ConfigActor;
 pub use edge::{EdgeConfig, TlsFiles};
-pub use load::{ConfigError, Overrides, Problem, Source, load};
+pub use load::{ConfigError, Overrides, Problem, Source, load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use schema::generate as generate_schema;
 pub use secret::{ApiKey, Candidate, ClientKey};

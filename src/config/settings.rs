@@ -11,7 +11,7 @@ use super::{ApiKey, ClientKey, EdgeConfig};
 use crate::types::{ApiId, ClassSet, Limits};
 
 /// A whole valid configuration. Shared by reference; a reload makes a new one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The pool itself.
     pub server: ServerConfig,

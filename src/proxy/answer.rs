@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::learn::LONGEST_WAIT;
 use crate::types::{Failure, FailureClass, Operation, Phase, Usage, UsageSource};
 
 /// Judges a whole 200 whose answer is to be JSON.
@@ -122,9 +123,8 @@ pub(super) fn class_of_status(status: u16) -> FailureClass {
 
 /// How long an upstream asks us to stay away: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date.
 pub(super) fn retry_after(millis: Option<&str>, after: Option<&str>, now_ms: i64) -> Option<Duration> {
-    // What is no sensible time is as good as none.
-    const LONGEST_SECS: f64 = 31_536_000.0;
-    let seconds = |text: &str| text.trim().parse::<f64>().ok().filter(|s| (0.0..=LONGEST_SECS).contains(s));
+    let longest = LONGEST_WAIT.as_secs_f64();
+    let seconds = |text: &str| text.trim().parse::<f64>().ok().filter(|s| (0.0..=longest).contains(s));
     if let Some(millis) = millis.and_then(seconds) {
         return Some(Duration::from_secs_f64(millis / 1_000.0));
     }
@@ -133,7 +133,7 @@ pub(super) fn retry_after(millis: Option<&str>, after: Option<&str>, now_ms: i64
         return Some(Duration::from_secs_f64(seconds));
     }
     let date = jiff::fmt::rfc2822::parse(after.trim()).ok()?.timestamp().as_millisecond();
-    u64::try_from(date - now_ms).ok().map(Duration::from_millis)
+    u64::try_from(date - now_ms).ok().map(Duration::from_millis).filter(|wait| *wait <= LONGEST_WAIT)
 }
 
 #[cfg(test)]
@@ -202,6 +202,7 @@ mod tests {
         assert_eq!(secs("0.5"), Some(500));
         assert_eq!(secs("Wed, 21 Oct 2015 07:28:00 GMT"), Some(10_000));
         assert_eq!(secs("Wed, 21 Oct 2015 07:27:00 GMT"), None, "it has passed");
+        assert_eq!(secs("Tue, 31 Dec 2999 23:59:59 GMT"), None, "nobody means that");
         assert_eq!((secs("soon"), secs("-1"), secs("NaN"), secs("1e300")), (None, None, None, None));
         assert_eq!(retry_after(Some("1500"), Some("9"), 0).map(|d| d.as_millis()), Some(1_500));
     }

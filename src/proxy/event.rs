@@ -90,11 +90,15 @@ pub(super) fn usage(event: &[u8]) -> UsageTold {
         return UsageTold::default();
     }
     let data = sse::data(event).unwrap_or_default();
-    let Ok(peek) = serde_json::from_slice::<Peek<'_>>(&data) else { return UsageTold::default() };
+    // What is no text may be an error that nobody could read: it is not to be taken out for the usage beside it.
+    let Some(peek) = std::str::from_utf8(&data).ok().and_then(|text| serde_json::from_str::<Peek<'_>>(text).ok())
+    else {
+        return UsageTold::default();
+    };
     // The Responses API tells it inside.
     let inner = peek.response.and_then(|response| serde_json::from_str::<Peek<'_>>(response.get()).ok());
     let told = inner.map_or(peek.usage, |response| response.usage).get();
-    let no_choices = peek.choices.is_none_or(|choices| choices.get().trim_matches(['[', ']']).trim().is_empty());
+    let no_choices = peek.choices.is_none_or(|choices| is_empty_list(choices.get()));
     let is_null = peek.usage.get() == "null";
     UsageTold {
         usage: usage_in(told.as_bytes()),
@@ -115,6 +119,10 @@ struct Peek<'a> {
 
 fn absent() -> &'static RawValue {
     RawValue::NULL
+}
+
+fn is_empty_list(raw: &str) -> bool {
+    raw.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|inside| inside.trim().is_empty())
 }
 
 /// Where the member `"usage": VALUE` and one comma beside it stand in `event`, given the value as a part of it; `None` if

@@ -15,6 +15,9 @@ const DAY_WORDS: [&str; 7] = ["perday", "per day", "per-day", "per_day", "(rpd)"
 const EMPTY_WORDS: [&str; 2] =
     ["insufficient_quota", "exceeded your current quota, please check your plan and billing"];
 
+/// What is longer than a year is no sensible time, and as good as none.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(31_536_000);
+
 /// How long the headers `x-ratelimit-remaining…: 0` close the upstream: until the matching `x-ratelimit-reset…`.
 pub(super) fn closed_for(headers: &[(&str, &str)], now_ms: impl Fn() -> i64) -> Option<Duration> {
     let of = |prefix: &'static str| {
@@ -25,6 +28,7 @@ pub(super) fn closed_for(headers: &[(&str, &str)], now_ms: impl Fn() -> i64) -> 
         .filter(|(_, value)| spent(value))
         .filter_map(|(kind, _)| of("x-ratelimit-reset").find(|(other, _)| *other == kind))
         .filter_map(|(_, value)| reset(value, now_ms()))
+        .filter(|wait| *wait <= LONGEST_WAIT)
         .max()
 }
 
@@ -42,7 +46,8 @@ fn reset(text: &str, now_ms: i64) -> Option<Duration> {
 }
 
 fn since(millis: f64, now_ms: i64) -> Option<Duration> {
-    u64::try_from(millis as i64 - now_ms).ok().map(Duration::from_millis)
+    // (A float that is too large becomes the largest number there is, and a clock may stand before 1970.)
+    u64::try_from((millis as i64).checked_sub(now_ms)?).ok().map(Duration::from_millis)
 }
 
 /// A duration as Go and Google write it.
@@ -65,7 +70,7 @@ fn duration(text: &str) -> Option<Duration> {
         total += number.parse::<f64>().ok()? * seconds;
         rest = tail;
     }
-    (!text.is_empty() && total <= 31_536_000.0).then(|| Duration::from_secs_f64(total))
+    (!text.is_empty() && total <= LONGEST_WAIT.as_secs_f64()).then(|| Duration::from_secs_f64(total))
 }
 
 /// What the body of a 429 tells: which limit it was, and how long to wait (Gemini's `retryDelay`).
@@ -112,6 +117,8 @@ mod tests {
             (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000005000")], Some(5_000)),
             (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000005")], Some(5_000)),
             (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1600000000")], None),
+            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "40000000")], None),
+            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "9e15")], None),
             (
                 &[("x-ratelimit-remaining-requests-day", "0"), ("x-ratelimit-reset-requests-day", "33011.38")],
                 Some(33_011_380),
@@ -120,6 +127,12 @@ mod tests {
         ] {
             assert_eq!(closed(headers), millis, "{headers:?}");
         }
+    }
+
+    #[test]
+    fn a_reset_that_is_no_time_at_all_overflows_nothing() {
+        let headers = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1e300")];
+        assert_eq!(closed_for(&headers, || -1), None);
     }
 
     #[test]

@@ -33,6 +33,8 @@ mod discovery;
 mod dispatch;
 mod event;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 mod journey;
 mod learn;

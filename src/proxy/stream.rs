@@ -90,12 +90,14 @@ impl Meter {
     /// Takes in one event. Returns what the client is to see of it, if anything.
     fn event(&mut self, mut event: Bytes) -> Option<Bytes> {
         self.ended |= event::completes(self.operation, &event);
+        let mut tells_error = false;
         match event::meaning(&event, self.began) {
             Meaning::Content => {
                 self.began = true;
                 self.guessed_tokens = self.guessed_tokens.saturating_add(event::guessed_tokens(&event));
             }
             Meaning::Error(failure) => {
+                tells_error = true;
                 if let Some(key) = &self.key {
                     event = scrubbed(event, key.expose());
                 }
@@ -104,7 +106,7 @@ impl Meter {
             Meaning::Done => (self.ended, self.done) = (true, true),
             Meaning::Preamble => {}
         }
-        let shown = self.usage_taken_out(event);
+        let shown = self.usage_taken_out(event, tells_error);
         self.dropped_last = shown.is_none();
         shown
     }
@@ -155,12 +157,13 @@ impl Meter {
         }
     }
 
-    /// Reads the usage out of an event, and takes it out of what the client sees if it did not ask for it.
-    fn usage_taken_out(&mut self, event: Bytes) -> Option<Bytes> {
+    /// Reads the usage out of an event, and takes it out of what the client sees if it did not ask for it. An error is
+    /// always seen, whatever stands beside it.
+    fn usage_taken_out(&mut self, event: Bytes, tells_error: bool) -> Option<Bytes> {
         let told = event::usage(&event);
         self.usage = told.usage.or(self.usage);
         match told.null_at {
-            _ if !self.strip => Some(event),
+            _ if !self.strip || tells_error => Some(event),
             _ if told.is_extra => None,
             Some(null) => {
                 let (before, after) = (event.get(..null.start), event.get(null.end..));
@@ -202,6 +205,31 @@ mod tests {
         assert_eq!(event(&mut meter, extra), None);
         assert_eq!(meter.usage(0).map(|u| u.total), Some(7));
         assert_eq!(meter.late_lf(Bytes::from_static(b"\n")), None, "it belongs to what was taken out");
+    }
+
+    #[test]
+    fn an_error_that_tells_a_usage_too_is_not_taken_out_with_it() {
+        for error in
+            [r#"{"error":{"code":500},"usage":{"prompt_tokens":3}}"#, r#"{"type":"error","choices":[],"usage":{}}"#]
+        {
+            let mut meter = Meter::new(Operation::ChatCompletions, true);
+            event(&mut meter, r#"{"choices":[{"delta":{"content":"a"}}]}"#);
+            assert_eq!(event(&mut meter, error), Some(format!("data: {error}\n\n")));
+            assert!(meter.failed().is_some());
+        }
+    }
+
+    #[test]
+    fn an_event_that_is_no_text_is_not_taken_out_for_its_usage() {
+        let mut meter = Meter::new(Operation::ChatCompletions, true);
+        let odd = Bytes::from_static(b"data: {\"error\":{\"\xe3ode\":500},\"usage\":{\"prompt_tokens\":3}}\n\n");
+        assert_eq!(meter.event(odd.clone()), Some(odd));
+    }
+
+    #[test]
+    fn a_choice_that_is_an_empty_list_is_no_lack_of_choices() {
+        let odd = r#"{"choices":[[]],"usage":{"prompt_tokens":3}}"#;
+        assert!(event(&mut Meter::new(Operation::ChatCompletions, true), odd).is_some());
     }
 
     #[test]

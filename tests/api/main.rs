@@ -17,6 +17,7 @@ mod edge;
 mod endpoints;
 mod failures;
 mod framing;
+mod fuzz_corpus;
 mod limits;
 mod listen_tls;
 mod persistence;
