@@ -7,6 +7,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -127,7 +128,16 @@ impl App {
         let (load, ending) = (Arc::new(Load::default()), end.watch());
         let bodies_in_flight = usize::try_from(machine::memory() / 4).unwrap_or(usize::MAX);
         let listening = Listening { listeners, max_connections: max_connections(&initial.server.edge), certificate };
-        let core = Core { config, supervisor, initial, load, bodies_in_flight, ending, budget: Arc::default() };
+        let core = Core {
+            config,
+            supervisor,
+            initial,
+            load,
+            bodies_in_flight,
+            ending,
+            budget: Arc::default(),
+            scheduler_ended: Arc::default(),
+        };
         let (_watcher, _control) = (watcher, control);
         Ok(App { core, persistence, discovery, listening, end, _watcher, _control })
     }
@@ -157,10 +167,11 @@ impl App {
         let handle = server.handle();
         let mut server = std::pin::pin!(server);
         let edge = &self.core.initial.server.edge;
-        let core: [(_, &dyn Fn() -> bool); 3] = [
+        let core: [(_, &dyn Fn() -> bool); 4] = [
             ("ConfigActor", &|| self.core.config.connected()),
             ("SupervisorActor", &|| self.core.supervisor.connected()),
             ("PersistenceActor", &|| self.persistence.connected()),
+            ("SchedulerActor", &|| !self.core.scheduler_ended.load(Ordering::Relaxed)),
         ];
         let ended = tokio::select! {
             ended = &mut server => ended.map_err(AppError::from),

@@ -3,8 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::time::sleep;
 
 use super::ending::EndingHere;
 use super::{Ending, Load};
@@ -29,7 +32,12 @@ pub struct Core {
     pub bodies_in_flight: usize,
     /// How far the end is.
     pub ending: Ending,
+    /// A worker's scheduler has ended, which is a defect: whoever comes to that worker would be refused for ever.
+    pub scheduler_ended: Arc<AtomicBool>,
 }
+
+/// How often a worker looks after its scheduler.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// One worker's share of the application. Cheap to clone.
 #[derive(Clone)]
@@ -54,6 +62,7 @@ impl Worker {
         let follower = Follower(config.clone()).start();
         core.config.do_send(Subscribe(follower.recipient()));
         let scheduler = SchedulerActor::new(core.supervisor.clone()).start();
+        actix::spawn(look_after(scheduler.clone(), core.scheduler_ended.clone()));
         let pool = Pool { scheduler, clients: Rc::new(Clients::default()), budget: core.budget.clone() };
         Worker {
             pool,
@@ -77,6 +86,14 @@ impl Worker {
     }
 }
 
+/// Tells when an actor of this thread is no more.
+async fn look_after<A: Actor<Context = Context<A>>>(actor: Addr<A>, ended: Arc<AtomicBool>) {
+    while actor.connected() {
+        sleep(LOOK_AFTER).await;
+    }
+    ended.store(true, Ordering::Relaxed);
+}
+
 /// Keeps a worker's copy of the configuration fresh, so that no request has to ask for it.
 struct Follower(Rc<RefCell<Arc<Config>>>);
 
@@ -89,5 +106,42 @@ impl Handler<ConfigChanged> for Follower {
 
     fn handle(&mut self, ConfigChanged(config): ConfigChanged, _: &mut Self::Context) {
         *self.0.borrow_mut() = config;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    struct Mortal;
+
+    impl Actor for Mortal {
+        type Context = Context<Self>;
+    }
+
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Die;
+
+    impl Handler<Die> for Mortal {
+        type Result = ();
+
+        fn handle(&mut self, _: Die, _: &mut Self::Context) {
+            panic!("a defect, on purpose");
+        }
+    }
+
+    #[test]
+    fn a_scheduler_that_panics_on_the_workers_own_thread_is_told() {
+        let ended = Arc::new(AtomicBool::new(false));
+        System::new().block_on(async {
+            let actor = Mortal.start();
+            let mut look = Box::pin(look_after(actor.clone(), ended.clone()));
+            assert!(timeout(LOOK_AFTER / 2, &mut look).await.is_err() && !ended.load(Ordering::Relaxed));
+            actor.do_send(Die);
+            assert!(timeout(3 * LOOK_AFTER, look).await.is_ok() && ended.load(Ordering::Relaxed));
+        });
     }
 }

@@ -62,6 +62,7 @@ fn betrayals() -> Vec<Reply> {
     replies.push(Reply::text(200, &[("x-request-id", UPSTREAM_KEY), ("content-type", "application/json")], "{}"));
     replies.push(Reply::raw(format!("HTTP/1.1 {UPSTREAM_KEY}\r\n\r\n")));
     replies.push(Reply::raw(format!("HTTP/1.1 200 {UPSTREAM_KEY}\r\n{UPSTREAM_KEY}\r\n\r\n")));
+    replies.push(Reply::raw(format!("HTTP/1.1 200 OK\r\ncontent-length: {UPSTREAM_KEY}\r\n\r\n")));
     replies.push(Reply::raw(format!("HTTP/1.1 500 X\r\ncontent-length: 999\r\n\r\n{}", error(UPSTREAM_KEY))));
     replies.push(Reply::drop());
     // The first event of a stream, and one behind content that comes in two pieces with the key cut through.
