@@ -1,6 +1,7 @@
 //! How much is served at the same time: requests, and the bytes of their bodies. What is taken is a guard, whose drop gives it
 //! back.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,25 +12,34 @@ pub struct Load {
     body_bytes: AtomicUsize,
 }
 
+/// The same, as a worker has it at hand: its requests hold it by a count of the thread's own.
+#[derive(Debug, Clone)]
+pub(super) struct LoadHere(Rc<Arc<Load>>);
+
 /// One request that is served.
 #[derive(Debug)]
-pub(super) struct Admitted(Arc<Load>);
+pub(super) struct Admitted(LoadHere);
 
 /// Bytes of one request's body that are held in memory, or are about to be.
 #[derive(Debug)]
 pub(super) struct Held {
-    load: Arc<Load>,
+    load: LoadHere,
     bytes: usize,
 }
 
-impl Load {
+impl LoadHere {
+    /// On a worker's thread.
+    pub(super) fn new(load: Arc<Load>) -> LoadHere {
+        LoadHere(Rc::new(load))
+    }
+
     /// One more request, if that makes at most `most`.
-    pub(super) fn admit(self: &Arc<Self>, most: usize) -> Option<Admitted> {
-        take(&self.requests, 1, most).then(|| Admitted(self.clone()))
+    pub(super) fn admit(&self, most: usize) -> Option<Admitted> {
+        take(&self.0.requests, 1, most).then(|| Admitted(self.clone()))
     }
 
     /// Nothing yet of a body.
-    pub(super) fn hold(self: &Arc<Self>) -> Held {
+    pub(super) fn hold(&self) -> Held {
         Held { load: self.clone(), bytes: 0 }
     }
 }
@@ -38,7 +48,7 @@ impl Held {
     /// Holds `bytes` in all, if all bodies together are then at most `most`. Never fewer than before.
     pub(super) fn grow_to(&mut self, bytes: usize, most: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
-        let taken = take(&self.load.body_bytes, more, most);
+        let taken = take(&self.load.0.body_bytes, more, most);
         if taken {
             self.bytes += more;
         }
@@ -54,13 +64,13 @@ fn take(counter: &AtomicUsize, more: usize, most: usize) -> bool {
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.load.body_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.load.0.body_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -70,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_comes_back() {
-        let load = Arc::new(Load::default());
+        let load = LoadHere::new(Arc::default());
         let (first, second) = (load.admit(2), load.admit(2));
         assert!(first.is_some() && second.is_some() && load.admit(2).is_none());
         drop(first);
@@ -82,6 +92,6 @@ mod tests {
         drop(one);
         assert!(other.grow_to(10, 10));
         drop(other);
-        assert_eq!(load.body_bytes.load(Ordering::Relaxed), 0);
+        assert_eq!(load.0.body_bytes.load(Ordering::Relaxed), 0);
     }
 }

@@ -10,6 +10,7 @@ use actix::prelude::*;
 use tokio::time::sleep;
 
 use super::ending::EndingHere;
+use super::load::LoadHere;
 use super::{Ending, Load};
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::proxy::{Clients, Pool, RetryBudget};
@@ -43,32 +44,35 @@ const LOOK_AFTER: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Worker {
     /// For the data path.
-    pub pool: Pool,
+    pub pool: Rc<Pool>,
     /// Answers what is asked about the pool.
     pub supervisor: Addr<SupervisorActor>,
     /// Answers `GetConfig`.
     pub config_actor: Addr<ConfigActor>,
     /// What all workers serve at the same time.
-    pub(super) load: Arc<Load>,
+    pub(super) load: LoadHere,
     pub(super) ending: EndingHere,
     bodies_in_flight: usize,
-    config: Rc<RefCell<Arc<Config>>>,
+    config: Current,
 }
+
+/// The configuration in force, as a worker has it at hand: what is held by a request is counted on its own thread.
+type Current = Rc<RefCell<Rc<Arc<Config>>>>;
 
 impl Worker {
     /// Starts a worker's share on the current thread; it follows the configuration from then on.
     pub fn start(core: &Core) -> Worker {
-        let config = Rc::new(RefCell::new(core.initial.clone()));
+        let config = Rc::new(RefCell::new(Rc::new(core.initial.clone())));
         let follower = Follower(config.clone()).start();
         core.config.do_send(Subscribe(follower.recipient()));
         let scheduler = SchedulerActor::new(core.supervisor.clone()).start();
         actix::spawn(look_after(scheduler.clone(), core.scheduler_ended.clone()));
-        let pool = Pool { scheduler, clients: Rc::new(Clients::default()), budget: core.budget.clone() };
+        let pool = Rc::new(Pool { scheduler, clients: Clients::default(), budget: core.budget.clone() });
         Worker {
             pool,
             supervisor: core.supervisor.clone(),
             config_actor: core.config.clone(),
-            load: core.load.clone(),
+            load: LoadHere::new(core.load.clone()),
             ending: EndingHere::follow(core.ending.clone()),
             bodies_in_flight: core.bodies_in_flight,
             config,
@@ -81,7 +85,7 @@ impl Worker {
     }
 
     /// The configuration in force.
-    pub fn config(&self) -> Arc<Config> {
+    pub fn config(&self) -> Rc<Arc<Config>> {
         self.config.borrow().clone()
     }
 }
@@ -95,7 +99,7 @@ async fn look_after<A: Actor<Context = Context<A>>>(actor: Addr<A>, ended: Arc<A
 }
 
 /// Keeps a worker's copy of the configuration fresh, so that no request has to ask for it.
-struct Follower(Rc<RefCell<Arc<Config>>>);
+struct Follower(Current);
 
 impl Actor for Follower {
     type Context = Context<Self>;
@@ -105,7 +109,7 @@ impl Handler<ConfigChanged> for Follower {
     type Result = ();
 
     fn handle(&mut self, ConfigChanged(config): ConfigChanged, _: &mut Self::Context) {
-        *self.0.borrow_mut() = config;
+        *self.0.borrow_mut() = Rc::new(config);
     }
 }
 

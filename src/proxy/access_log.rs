@@ -58,7 +58,7 @@ impl AccessLog {
     /// Whom it has been to.
     pub(super) fn attempts(&mut self, journey: &Journey<'_>) {
         self.attempts = journey.exchanges.get();
-        self.target = journey.target.borrow().clone();
+        self.target = journey.target.take();
     }
 
     /// The client is told this status.

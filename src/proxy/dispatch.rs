@@ -22,12 +22,11 @@ use crate::scheduler::{AdmissionError, SchedulerActor};
 use crate::types::FailureClass;
 
 /// What the data path needs of the process: one for each worker.
-#[derive(Clone)]
 pub struct Pool {
     /// This worker's scheduler, who admits.
     pub scheduler: Addr<SchedulerActor>,
     /// This worker's connections.
-    pub clients: Rc<Clients>,
+    pub clients: Clients,
     /// What all workers may spend on trying again.
     pub budget: Arc<RetryBudget>,
 }
@@ -37,7 +36,7 @@ pub struct Pool {
 ///
 /// # Cancel safety
 /// Dropping it (the client left) ends the attempt that is under way, and closes its account.
-pub async fn dispatch(pool: Pool, request: ClientRequest, retry: RetryConfig, log: AccessLog) -> HttpResponse {
+pub async fn dispatch(pool: Rc<Pool>, request: ClientRequest, retry: RetryConfig, log: AccessLog) -> HttpResponse {
     match request.patience {
         Some(patience) => timeout(patience, serve(&pool, &request, retry, log))
             .await

@@ -110,7 +110,9 @@ impl<'a> Journey<'a> {
         // Boxed: the allocator serves small sizes from the thread's own shelf, and an attempt would make this one large.
         match Box::pin(attempt(&self.pool.clients, &permit, self.request, self.retry.retry_on)).await {
             Ok(answer) => {
-                self.target.replace(Some(permit.endpoint().clone()));
+                if self.retry.hedge_after.is_some() {
+                    self.target.replace(Some(permit.endpoint().clone()));
+                }
                 Ok((permit, answer))
             }
             Err(failed) => {

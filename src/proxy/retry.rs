@@ -36,9 +36,13 @@ pub struct BudgetReport {
 impl RetryBudget {
     /// A request has come.
     pub(super) fn earn(&self, config: BudgetConfig, now: u64) {
-        self.count_seconds(config, now);
         let earned = u64::from(config.percent);
-        self.add(earned, most(config).max(earned.saturating_mul(ATTEMPT)));
+        let most = most(config).max(earned.saturating_mul(ATTEMPT));
+        // As long as all is well, nothing is written that all threads share.
+        if self.saved.load(Ordering::Relaxed) < most {
+            self.count_seconds(config, now);
+            self.add(earned, most);
+        }
     }
 
     /// May one more attempt be made? Then it is taken from the budget.
