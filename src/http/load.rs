@@ -14,6 +14,7 @@ pub struct Load {
 
 /// The same, as a worker has it at hand: its requests hold it by a count of the thread's own.
 #[derive(Debug, Clone)]
+#[expect(clippy::redundant_allocation, reason = "the outer count is the thread's own, which no other core writes")]
 pub(super) struct LoadHere(Rc<Arc<Load>>);
 
 /// One request that is served.

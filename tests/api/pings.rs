@@ -100,9 +100,11 @@ fn a_quick_stream_and_other_answers_know_nothing_of_it() {
         false => Reply::chat("hi").after(Duration::from_millis(300)),
     });
     let app = App::start(&pinging(&[&upstream]));
-    assert_eq!(stream(&app).text(), format!("data: {WORD}\n\ndata: [DONE]\n\n"));
     assert_eq!(app.chat().json()["choices"][0]["message"]["content"], "hi");
     assert_eq!(app.client().post("/v1/chat/completions", &json!({ "model": "x", "stream": true })).status, 404);
+    let mut patient = pinging(&[&upstream]);
+    patient["server"]["streamPingMs"] = json!(10_000);
+    assert_eq!(stream(&App::start(&patient)).text(), format!("data: {WORD}\n\ndata: [DONE]\n\n"));
 }
 
 #[test]
