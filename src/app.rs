@@ -15,7 +15,7 @@ use actix_web::dev::ServerHandle;
 use thiserror::Error;
 use tokio::time::{sleep, timeout};
 
-pub use machine::keep_files_private;
+pub use machine::{keep_files_private, open_files};
 
 use crate::config::{Config, ConfigActor, EdgeConfig, Source, Subscribe, Watcher};
 use crate::http::{self, Certificate, Core, End, Listening, Load, Phase, TlsError};

@@ -17,7 +17,7 @@ pub fn keep_files_private() {
 }
 
 /// Asks for as many open files as the process may have. Returns how many that are, if there is a limit.
-pub(super) fn open_files() -> Option<u64> {
+pub fn open_files() -> Option<u64> {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

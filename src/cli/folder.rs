@@ -3,12 +3,15 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::app::keep_files_private;
+
 /// Gone when it is dropped.
 pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
     /// A folder of this process's own.
     pub(super) fn create(purpose: &str) -> io::Result<Folder> {
+        keep_files_private();
         let path = std::env::temp_dir().join(format!("api-together-{purpose}-{}", std::process::id()));
         std::fs::create_dir_all(&path)?;
         Ok(Folder(path))

@@ -21,6 +21,7 @@ use self::scenario::Scenario;
 use self::target::{Variant, Which};
 use super::CliError;
 use super::folder::Folder;
+use crate::app::open_files;
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
@@ -88,6 +89,11 @@ fn seconds(typed: &str) -> Result<f64, String> {
 
 pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
     let folder = Folder::create("bench")?;
+    // Streams are connections, of the load and of the mock, all in this process.
+    let files = open_files();
+    if files.is_some_and(|files| files < 5 * u64::from(args.many_streams.max(args.streams))) {
+        log::warn!("few files may be open at once (ulimit -n): streams may fail for that");
+    }
     let failed = |e: io::Error| CliError::Server(e.to_string());
     let upstream = mock::start(args.upstream_port).map_err(failed)?;
     let mut report = Report::new(args.rounds, args.time());
