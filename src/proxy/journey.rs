@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tokio::time::{sleep, timeout};
@@ -154,11 +153,7 @@ impl<'a> Journey<'a> {
         }
         self.again.set(nth + 1);
         self.tried.borrow_mut().clear();
-        sleep(pause(self.retry.backoff, nth)).await;
+        sleep(backoff(self.retry.backoff, nth, rand::random())).await;
         true
     }
-}
-
-fn pause(first: Duration, nth: u32) -> Duration {
-    backoff(first, nth, rand::random())
 }
