@@ -264,24 +264,7 @@ async fn watchdog(core: &[(&'static str, &dyn Fn() -> bool)]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Mortal;
-
-    impl Actor for Mortal {
-        type Context = Context<Self>;
-    }
-
-    #[derive(Message)]
-    #[rtype(result = "()")]
-    struct Die;
-
-    impl Handler<Die> for Mortal {
-        type Result = ();
-
-        fn handle(&mut self, _: Die, _: &mut Self::Context) {
-            panic!("a defect, on purpose");
-        }
-    }
+    use crate::http::mortal::{Die, Mortal};
 
     #[test]
     fn a_core_actor_that_panics_ends_the_watch() {

@@ -12,6 +12,8 @@ mod front;
 mod health;
 mod load;
 mod models;
+#[cfg(test)]
+pub(crate) mod mortal;
 mod openai;
 mod request_id;
 mod routes;

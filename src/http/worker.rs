@@ -118,24 +118,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-
-    struct Mortal;
-
-    impl Actor for Mortal {
-        type Context = Context<Self>;
-    }
-
-    #[derive(Message)]
-    #[rtype(result = "()")]
-    struct Die;
-
-    impl Handler<Die> for Mortal {
-        type Result = ();
-
-        fn handle(&mut self, _: Die, _: &mut Self::Context) {
-            panic!("a defect, on purpose");
-        }
-    }
+    use crate::http::mortal::{Die, Mortal};
 
     #[test]
     fn a_scheduler_that_panics_on_the_workers_own_thread_is_told() {

@@ -58,7 +58,7 @@ pub(super) struct GetRate(pub(super) Arc<str>);
 /// The answer to an [`Ask`], with what makes the next one needless.
 #[derive(Debug)]
 pub(super) struct Granted {
-    /// Of whom.
+    /// The right to one attempt.
     pub(super) permit: Permit,
     /// The short ways to it, and to those that declined, by their positions.
     pub(super) lanes: Vec<(usize, Arc<Lane>)>,
