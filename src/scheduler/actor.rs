@@ -122,7 +122,9 @@ impl SchedulerActor {
                 if desk.lanes.len() <= slot {
                     desk.lanes.resize(slot + 1, None);
                 }
-                desk.lanes.get_mut(slot).into_iter().for_each(|known| *known = Some(lane.clone()));
+                if let Some(known) = desk.lanes.get_mut(slot) {
+                    *known = Some(lane);
+                }
             }
         }
         Admitted { permit, rate }

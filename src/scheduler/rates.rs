@@ -55,12 +55,11 @@ pub(super) struct Rates(HashMap<Arc<str>, Arc<Rate>>);
 
 impl Rates {
     /// What is left for a model, and whence to count it down: a fresh sum, and whether it was just made. `sum` sums up what the
-    /// limits of its upstreams leave, which are so `many`.
+    /// limits of its upstreams leave, and says how many these are.
     pub(super) fn fresh(
         &mut self,
         model: &Arc<str>,
-        many: usize,
-        sum: impl FnOnce() -> Option<RateLimit>,
+        sum: impl FnOnce() -> (usize, Option<RateLimit>),
     ) -> (Arc<Rate>, bool) {
         let now = Now::read();
         if let Some(rate) = self.0.get(model).filter(|rate| rate.is_fresh(now)) {
@@ -69,8 +68,9 @@ impl Rates {
         if self.0.len() > MOST_MODELS {
             self.0.clear();
         }
+        let (many, left) = sum();
         let fresh_ms = FRESH_MS.max(many as u64);
-        let rate = Arc::new(Rate { made: now.mono, fresh_ms, left: sum(), admitted: AtomicU64::new(0) });
+        let rate = Arc::new(Rate { made: now.mono, fresh_ms, left, admitted: AtomicU64::new(0) });
         self.0.insert(model.clone(), rate.clone());
         (rate, true)
     }

@@ -166,9 +166,9 @@ impl SupervisorActor {
     fn rate(&mut self, model: &Arc<str>) -> (Arc<Rate>, bool) {
         let SupervisorActor { rates, board, apis, books, .. } = self;
         let lot = board.routes.lot(model);
-        rates.fresh(model, lot.slots().count(), || {
+        rates.fresh(model, || {
             let serving = lot.slots().filter_map(|slot| apis.get(slot)).map(|api| &**api);
-            books.headroom(serving.filter(|api| api.enabled), model)
+            (lot.slots().count(), books.headroom(serving.filter(|api| api.enabled), model))
         })
     }
 
