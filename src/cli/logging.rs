@@ -62,7 +62,9 @@ impl<W: Write> Write for OneLine<W> {
     /// Called with whole texts, as a formatter does.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         // Most texts hold none: in UTF-8 such a character is one of these bytes, or begins with one of the last two.
-        if !bytes.iter().any(|byte| matches!(byte, 0..=0x1f | 0x7f | 0xc2 | 0xe2)) {
+        // Looked at to the end, which is many at a time, and not up to the first.
+        let dubious = |byte: &u8| matches!(byte, 0..=0x1f | 0x7f | 0xc2 | 0xe2);
+        if !bytes.iter().fold(false, |found, byte| found | dubious(byte)) {
             return self.0.write_all(bytes);
         }
         let text = str::from_utf8(bytes).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The forwarded endpoints: reads the body, looks into it, hands it to the data path.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use actix_web::http::header::CONTENT_LENGTH;
@@ -20,10 +21,10 @@ pub(super) async fn forward(operation: Operation, request: HttpRequest, payload:
     let id = RequestId::generate();
     let mut response = match worker(&request) {
         Ok(worker) => {
-            let served = shielded(serve(worker, AccessLog::start(&id, operation), &request, payload));
+            let served = pin!(serve(worker, AccessLog::start(&id, operation), &request, payload));
             tokio::select! {
                 biased;
-                served = served => served.unwrap_or_else(|Panicked| ApiError::Internal.error_response()),
+                served = shielded(served) => served.unwrap_or_else(|Panicked| ApiError::Internal.error_response()),
                 // What has not begun to be answered when the server ends can be asked again, elsewhere.
                 () = worker.ending.clone().over() => ApiError::Stopping.error_response(),
             }
@@ -46,11 +47,11 @@ async fn serve(worker: &Worker, mut log: AccessLog, request: &HttpRequest, paylo
             log.model(&asked.profile.model);
             let config = worker.config();
             let ping = config.server.stream_ping.filter(|_| asked.stream);
-            let answer = dispatch(worker.pool.clone(), asked, config.retry, log);
+            let (pool, retry) = (worker.pool.clone(), config.retry);
             // Boxed, as in `journey`: three small futures cost less than one large one.
             let answer = Box::pin(async move {
                 let _held = held;
-                answer.await
+                dispatch(pool, asked, retry, log).await
             });
             match ping {
                 Some(every) => with_pings(answer, every).await,

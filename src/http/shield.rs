@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 
 /// What was asked for ended in a panic.
@@ -12,8 +12,7 @@ pub(super) struct Panicked;
 /// The outcome of `work`, or that it panicked. What it owned is dropped then, as in any other end: permits are settled.
 ///
 /// What it shares with others is the worker's state, of which no part is left half done across a call that could panic.
-pub(super) async fn shielded<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
-    let mut work = pin!(work);
+pub(super) async fn shielded<T>(mut work: Pin<&mut impl Future<Output = T>>) -> Result<T, Panicked> {
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
@@ -24,6 +23,7 @@ pub(super) async fn shielded<T>(work: impl Future<Output = T>) -> Result<T, Pani
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::rc::Rc;
 
     use actix_web::rt::System;
@@ -40,9 +40,9 @@ mod tests {
                 let _held = held;
                 panic!("a defect, on purpose");
             };
-            assert_eq!(shielded::<()>(fails).await, Err(Panicked));
+            assert_eq!(shielded::<()>(pin!(fails)).await, Err(Panicked));
             assert_eq!(Rc::strong_count(&owned), 1);
-            assert_eq!(shielded(async { 7 }).await, Ok(7));
+            assert_eq!(shielded(pin!(async { 7 })).await, Ok(7));
         });
     }
 }

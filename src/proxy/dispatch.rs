@@ -38,7 +38,8 @@ pub struct Pool {
 /// Dropping it (the client left) ends the attempt that is under way, and closes its account.
 pub async fn dispatch(pool: Rc<Pool>, request: ClientRequest, retry: RetryConfig, log: AccessLog) -> HttpResponse {
     match request.patience {
-        Some(patience) => timeout(patience, serve(&pool, &request, retry, log))
+        // Boxed, for few clients say it: their future is not to be carried by all.
+        Some(patience) => Box::pin(timeout(patience, serve(&pool, &request, retry, log)))
             .await
             .unwrap_or_else(|_| ApiError::ClientTimeout.error_response()),
         None => serve(&pool, &request, retry, log).await,

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tokio::time::{sleep, timeout};
@@ -78,10 +79,18 @@ impl<'a> Journey<'a> {
         }
     }
 
-    /// One attempt; if no answer comes for `retry.hedgeAfterMs`, another one besides. The first that has something for the client
-    /// is heard, and the other is stopped by being dropped.
+    /// One attempt, or two at the same time.
     pub(super) async fn attempt(&self, permit: Permit) -> Result<(Permit, Answer), Failed> {
-        let Some(after) = self.retry.hedge_after else { return self.exchange(permit).await };
+        match self.retry.hedge_after {
+            // Boxed, so that who does not hedge does not carry it.
+            Some(after) => Box::pin(self.hedged(permit, after)).await,
+            None => self.exchange(permit).await,
+        }
+    }
+
+    /// One attempt; if no answer comes for `after` (`retry.hedgeAfterMs`), another one besides. The first that has something for
+    /// the client is heard, and the other is stopped by being dropped.
+    async fn hedged(&self, permit: Permit, after: Duration) -> Result<(Permit, Answer), Failed> {
         let first_api = permit.endpoint().api.clone();
         let mut first = pin!(self.exchange(permit));
         if let Ok(ended) = timeout(after, &mut first).await {

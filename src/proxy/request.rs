@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::web::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -144,9 +144,9 @@ impl ClientRequest {
 /// How long OpenAI's packages say that they wait, in seconds: for the head, or for each piece of the answer, the head among them.
 fn patience(headers: &HeaderMap) -> Option<Duration> {
     const LONGEST_SECS: f64 = 86_400.0;
-    ["x-stainless-timeout", "x-stainless-read-timeout"]
+    [HeaderName::from_static("x-stainless-timeout"), HeaderName::from_static("x-stainless-read-timeout")]
         .iter()
-        .filter_map(|name| headers.get(*name)?.to_str().ok()?.trim().parse::<f64>().ok())
+        .filter_map(|name| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok())
         .filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST_SECS)
         .map(Duration::from_secs_f64)
         .min()
