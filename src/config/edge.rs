@@ -16,7 +16,7 @@ pub struct EdgeConfig {
     pub bodies_in_flight: Option<usize>,
     /// For a request's head to come.
     pub head_timeout: Duration,
-    /// Between two pieces of a request's body.
+    /// Between two pieces of a request's body; and for all of it, with a second more for each 1,000 bytes.
     pub body_timeout: Duration,
     /// For a client to take any of what is written to it.
     pub write_timeout: Duration,

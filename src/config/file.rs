@@ -126,7 +126,8 @@ pub struct ServerFile {
     /// restart.
     #[schemars(range(min = 1_000, max = 3_600_000))]
     pub head_timeout_ms: Option<u32>,
-    /// How long the next piece of a request's body may take to come, in milliseconds. Default: 30000.
+    /// How long the next piece of a request's body may take to come, in milliseconds; and all of it, with a second more for
+    /// each 1,000 bytes. Default: 30000.
     #[schemars(range(min = 10, max = 3_600_000))]
     pub body_timeout_ms: Option<u32>,
     /// How long a client may take nothing of what is written to it, in milliseconds. Default: 60000. A change needs a restart.

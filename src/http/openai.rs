@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use futures_util::{FutureExt, StreamExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::auth::worker;
 use super::load::Held;
@@ -73,7 +73,7 @@ pub(super) async fn read_body(
     mut payload: web::Payload,
     limit: usize,
 ) -> Result<(web::Bytes, Held), ApiError> {
-    let (patience, most) = (worker.config().server.edge.body_timeout, worker.bodies_in_flight());
+    let (pace, most) = (Pace::of(worker.config().server.edge.body_timeout), worker.bodies_in_flight());
     let announced = announced(request);
     if announced > limit {
         return Err(ApiError::TooLarge { limit });
@@ -87,8 +87,9 @@ pub(super) async fn read_body(
         if !held.grow_to(size, most) {
             return Err(ApiError::Overloaded(TOO_LARGE));
         }
-        let Some(piece) = next_piece(&mut payload, patience).await? else { break };
-        size = size.max(first.len().max(gathered.len()) + piece.len());
+        let came = first.len().max(gathered.len());
+        let Some(piece) = next_piece(&mut payload, &pace, came).await? else { break };
+        size = size.max(came + piece.len());
         if size > limit {
             return Err(ApiError::TooLarge { limit });
         }
@@ -108,12 +109,31 @@ pub(super) async fn read_body(
 
 const TOO_LARGE: &str = "the requests that are served hold too much memory (server.bodiesInFlightMb)";
 
-/// The next piece of a body, or `None` at its end.
-async fn next_piece(payload: &mut web::Payload, patience: Duration) -> Result<Option<web::Bytes>, ApiError> {
+/// How slowly a body may come: its next piece within `server.bodyTimeoutMs`, and all of it within that and a millisecond more for
+/// each byte (8 kbit/s). Who sends a byte now and then would hold the memory that was granted to him.
+struct Pace {
+    patience: Duration,
+    begun: Instant,
+}
+
+impl Pace {
+    fn of(patience: Duration) -> Pace {
+        Pace { patience, begun: Instant::now() }
+    }
+
+    /// By when the next piece must be there, when `came` bytes have come.
+    fn until(&self, came: usize) -> Instant {
+        let steady = self.begun + Duration::from_millis(came as u64);
+        steady.min(Instant::now()) + self.patience
+    }
+}
+
+/// The next piece of a body of which `came` bytes are there, or `None` at its end.
+async fn next_piece(payload: &mut web::Payload, pace: &Pace, came: usize) -> Result<Option<web::Bytes>, ApiError> {
     // What is there already needs no clock.
     let next = match payload.next().now_or_never() {
         Some(next) => next,
-        None => timeout(patience, payload.next()).await.map_err(|_| ApiError::BodySlow)?,
+        None => timeout_at(pace.until(came), payload.next()).await.map_err(|_| ApiError::BodySlow)?,
     };
     next.transpose().map_err(|_| ApiError::BodyCut)
 }

@@ -11,6 +11,7 @@ use actix_web::web::Bytes;
 
 use super::ending::EndingHere;
 use super::load::Admitted;
+use super::shield::{Panicked, step};
 use super::socket::Open;
 use crate::error::ApiError;
 
@@ -50,6 +51,14 @@ impl Served {
         let events = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
         Served { body, over, events, _taken: taken }
     }
+
+    /// Ends it before its end: a stream says why; of another body, a part must not be taken for the whole.
+    fn end(&mut self, why: ApiError) -> Result<Bytes, Box<dyn std::error::Error>> {
+        self.over = None;
+        // Drops the rest: its upstream is let go, and its account closed.
+        self.body = BoxBody::new(());
+        if self.events { Ok(why.event()) } else { Err(why.into()) }
+    }
 }
 
 impl MessageBody for Served {
@@ -62,15 +71,57 @@ impl MessageBody for Served {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.get_mut();
         if this.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
-            this.over = None;
-            // Drops the rest: its upstream is let go, and its account closed.
-            this.body = BoxBody::new(());
-            // A stream says why it ends; of another body, a part must not be taken for the whole.
-            return Poll::Ready(Some(match this.events {
-                true => Ok(ApiError::Stopping.event()),
-                false => Err(ApiError::Stopping.into()),
-            }));
+            return Poll::Ready(Some(this.end(ApiError::Stopping)));
         }
-        Pin::new(&mut this.body).poll_next(cx)
+        match step(|| Pin::new(&mut this.body).poll_next(cx)) {
+            Ok(next) => next,
+            Err(Panicked) => Poll::Ready(Some(this.end(ApiError::Internal))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use actix_web::http::header::HeaderValue;
+    use actix_web::rt::System;
+
+    use super::*;
+    use crate::http::{End, Phase};
+
+    /// A body with a defect.
+    struct Defect;
+
+    impl MessageBody for Defect {
+        type Error = Box<dyn std::error::Error>;
+
+        fn size(&self) -> BodySize {
+            BodySize::Stream
+        }
+
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+            panic!("a defect, on purpose");
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_body_ends_it_as_a_failure() {
+        System::new().block_on(async {
+            let end = End::default();
+            end.reached(Phase::Serving);
+            let ending = EndingHere::follow(end.watch());
+            let mut stream = HeaderMap::new();
+            stream.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            for (headers, told) in [(stream, true), (HeaderMap::new(), false)] {
+                let mut served = Served::new(&headers, Defect, &ending, Taken { admitted: None, open: None });
+                let first = poll_fn(|cx| Pin::new(&mut served).poll_next(cx)).await.expect("not a mere end");
+                match first {
+                    Ok(event) => assert!(told && event.starts_with(b"data: {\"error\""), "{event:?}"),
+                    Err(_) => assert!(!told),
+                }
+                assert!(poll_fn(|cx| Pin::new(&mut served).poll_next(cx)).await.is_none(), "and that is all");
+            }
+        });
     }
 }

@@ -13,12 +13,17 @@ pub(super) struct Panicked;
 ///
 /// What it shares with others is the worker's state, of which no part is left half done across a call that could panic.
 pub(super) async fn shielded<T>(mut work: Pin<&mut impl Future<Output = T>>) -> Result<T, Panicked> {
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+    poll_fn(|cx| match step(|| work.as_mut().poll(cx)) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
-        Err(_) => Poll::Ready(Err(Panicked)),
+        Err(panicked) => Poll::Ready(Err(panicked)),
     })
     .await
+}
+
+/// The same for a single step.
+pub(super) fn step<T>(step: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(step)).map_err(|_| Panicked)
 }
 
 #[cfg(test)]

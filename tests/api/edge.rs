@@ -202,7 +202,7 @@ fn a_slow_body_is_answered_408_and_a_steady_one_is_not() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = impatient(&upstream);
     let whole = post("", CHAT);
-    let (begun, rest) = whole.split_at(whole.len() - 5);
+    let begun = &whole[..whole.len() - 5];
     let mut slow = Raw::to(app.port);
     assert!(slow.send(begun));
     let answer = slow.answer().expect("an answer");
@@ -210,13 +210,24 @@ fn a_slow_body_is_answered_408_and_a_steady_one_is_not() {
     assert!(slow.is_closed(), "its rest must not be read as a request");
     assert_eq!(upstream.calls(), 0);
 
+    let long =
+        post("", &json!({ "model": "m", "messages": [{ "role": "user", "content": "x".repeat(2_000) }] }).to_string());
     let mut steady = Raw::to(app.port);
-    assert!(steady.send(begun));
-    for byte in rest.bytes() {
-        std::thread::sleep(Duration::from_millis(100));
-        assert!(steady.send([byte]));
+    for piece in long.as_bytes().chunks(500) {
+        std::thread::sleep(Duration::from_millis(150));
+        assert!(steady.send(piece));
     }
     assert_eq!(steady.answer().expect("an answer").status, 200);
+
+    // A piece in time, each time, but so small that its rest would take minutes.
+    let (head, body) = long.split_at(long.find("\r\n\r\n").expect("a head") + 4);
+    let mut dribbling = Raw::to(app.port);
+    assert!(dribbling.send(head));
+    let taken = body.bytes().take(200).take_while(|byte| {
+        std::thread::sleep(Duration::from_millis(50));
+        dribbling.send([*byte])
+    });
+    assert!(taken.count() < 100, "it is cut");
 }
 
 #[test]
