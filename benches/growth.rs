@@ -80,7 +80,8 @@ impl Requests {
         let demand = Demand { prompt: 100, completion: Some(400) };
         let profile = Profile { model, operation: Operation::ChatCompletions, demand };
         let start = Instant::now();
-        let selected = self.scheduler.send(Select { profile, tried: Vec::new(), client: Weak::new() }).await;
+        let selected =
+            self.scheduler.send(Select { profile, tried: Vec::new(), client: Weak::new(), waits: false }).await;
         let took = start.elapsed();
         let permit = selected.expect("answers").expect("there is room").permit;
         let mono = Now::read_mono();

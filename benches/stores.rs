@@ -98,7 +98,7 @@ async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration>
             demand: Demand { prompt: 100, completion: Some(400) },
         };
         let start = Instant::now();
-        let selected = scheduler.send(Select { profile, tried: Vec::new(), client: Weak::new() }).await;
+        let selected = scheduler.send(Select { profile, tried: Vec::new(), client: Weak::new(), waits: false }).await;
         let permit = selected.expect("answers").expect("there is room").permit;
         // The first ones find everything to be opened yet.
         if nth >= 10 {

@@ -23,6 +23,12 @@ use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore,
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
 
+/// The share of the machine's memory that bodies may take: they count once, and are there twice while they are written upstream.
+const BODIES_SHARE: u64 = 8;
+
+/// Files that are open whatever is served: the store, the log, listeners, the runtime's own.
+const OWN_FILES: u64 = 48;
+
 /// How long answers may take that are told to end at once.
 const CUT_WITHIN: Duration = Duration::from_millis(300);
 
@@ -30,7 +36,7 @@ const CUT_WITHIN: Duration = Duration::from_millis(300);
 const MOST_CONNECTIONS: u64 = 25_000;
 
 /// How long the first clients may be kept waiting for upstreams to tell their models.
-const FIRST_ROUND_WITHIN: Duration = Duration::from_secs(1);
+const FIRST_ROUND_WITHIN: Duration = Duration::from_millis(500);
 
 /// How often the core actors are looked after.
 const WATCHDOG: Duration = Duration::from_secs(1);
@@ -126,7 +132,7 @@ impl App {
         let watcher = Watcher::start(&path, config.clone());
         let end = End::default();
         let (load, ending) = (Arc::new(Load::default()), end.watch());
-        let bodies_in_flight = usize::try_from(machine::memory() / 4).unwrap_or(usize::MAX);
+        let bodies_in_flight = usize::try_from(machine::memory() / BODIES_SHARE).unwrap_or(usize::MAX);
         let listening = Listening { listeners, max_connections: max_connections(&initial.server.edge), certificate };
         let core = Core {
             config,
@@ -152,14 +158,38 @@ impl App {
     /// # Errors
     /// When it ended for another reason.
     pub async fn run(self) -> Result<(), AppError> {
-        // The supervisor knows the upstreams before the first client is let in, and their models if they are quick.
+        let (supervisor, persistence) = (self.core.supervisor.clone(), self.persistence.clone());
+        let mut stop = Box::pin(stop_signal());
+        let ended = tokio::select! {
+            biased;
+            () = &mut stop => Ok(()),
+            ready = self.ready() => match ready {
+                Ok(()) => self.serve(stop).await,
+                Err(e) => Err(e),
+            },
+        };
+        let _ = supervisor.send(StopUpstreams).await;
+        match persistence.send(Flush).await {
+            Ok(Ok(())) => log::info!("stopped; the counts are saved"),
+            Ok(Err(e)) => log::error!("stopped; the last counts could not be saved: {e}"),
+            Err(e) => log::error!("stopped; the last counts could not be saved: {e}"),
+        }
+        ended
+    }
+
+    /// The supervisor knows the upstreams before the first client is let in, and their models if they are quick.
+    async fn ready(&self) -> Result<(), AppError> {
         let subscribers = [self.core.supervisor.clone().recipient(), self.discovery.clone().recipient()];
         for subscriber in subscribers {
             let subscribed = self.core.config.send(Subscribe(subscriber)).await;
             subscribed.map_err(|_| AppError::CoreActorEnded("ConfigActor"))?;
         }
         let _ = self.discovery.send(FirstRound).timeout(FIRST_ROUND_WITHIN).await;
+        Ok(())
+    }
 
+    /// Answers until told to stop, and until what runs then has ended.
+    async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         if let Some(certificate) = &self.listening.certificate {
             actix::spawn(certificate.clone().follow());
         }
@@ -173,9 +203,9 @@ impl App {
             ("PersistenceActor", &|| self.persistence.connected()),
             ("SchedulerActor", &|| !self.core.scheduler_ended.load(Ordering::Relaxed)),
         ];
-        let ended = tokio::select! {
+        tokio::select! {
             ended = &mut server => ended.map_err(AppError::from),
-            () = stop_signal() => {
+            () = stop => {
                 let within = (edge.drain_delay + edge.shutdown_timeout).as_secs_f32();
                 log::info!("stopping: running answers may take {within} s more; once more to stop at once");
                 tokio::select! {
@@ -190,14 +220,7 @@ impl App {
                 }
             }
             dead = watchdog(&core) => Err(AppError::CoreActorEnded(dead)),
-        };
-        let _ = self.core.supervisor.send(StopUpstreams).await;
-        match self.persistence.send(Flush).await {
-            Ok(Ok(())) => log::info!("stopped; the counts are saved"),
-            Ok(Err(e)) => log::error!("stopped; the last counts could not be saved: {e}"),
-            Err(e) => log::error!("stopped; the last counts could not be saved: {e}"),
         }
-        ended
     }
 }
 
@@ -212,9 +235,11 @@ async fn wind_down(end: &End, server: &ServerHandle, edge: &EdgeConfig) -> Infal
     std::future::pending().await
 }
 
-/// As configured; or half of the files that may be open: the other half is for upstreams.
+/// As configured; or half of the files that may be open: the other half is for upstreams, for there may be as many, and for those
+/// who are told that they are too many.
 fn max_connections(edge: &EdgeConfig) -> usize {
-    let files = machine::open_files().map_or(MOST_CONNECTIONS, |files| (files / 2).clamp(1, MOST_CONNECTIONS));
+    let half = |files: u64| (files.saturating_sub(OWN_FILES) * 8 / 17).clamp(1, MOST_CONNECTIONS);
+    let files = machine::open_files().map_or(MOST_CONNECTIONS, half);
     edge.max_connections.or_else(|| usize::try_from(files).ok()).unwrap_or(usize::MAX)
 }
 

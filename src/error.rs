@@ -101,6 +101,9 @@ pub enum ApiError {
     /// The supervisor did not answer in time.
     #[error("no API could be admitted in time; the server's disk is slow, or it is overloaded")]
     AdmissionTimeout,
+    /// Another protocol is wished for, which would begin on this connection.
+    #[error("this server speaks nothing but HTTP: send the request without an Upgrade header")]
+    NoUpgrade,
     /// There is more than the server may take, of this.
     #[error("the server is overloaded: {0}")]
     Overloaded(&'static str),
@@ -122,6 +125,7 @@ impl ApiError {
             ApiError::Invalid { .. } => (StatusCode::BAD_REQUEST, INVALID, "invalid_request"),
             ApiError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
             ApiError::BodyCut => (StatusCode::BAD_REQUEST, INVALID, "incomplete_body"),
+            ApiError::NoUpgrade => (StatusCode::BAD_REQUEST, INVALID, "upgrade_refused"),
             ApiError::BodySlow => (StatusCode::REQUEST_TIMEOUT, INVALID, "body_timeout"),
             ApiError::UnknownPath { .. } => (StatusCode::NOT_FOUND, INVALID, "unknown_url"),
             ApiError::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
@@ -174,6 +178,7 @@ impl ApiError {
             | ApiError::Invalid { .. }
             | ApiError::TooLarge { .. }
             | ApiError::BodyCut
+            | ApiError::NoUpgrade
             | ApiError::BodySlow
             | ApiError::UnknownPath { .. }
             | ApiError::WrongMethod { .. }
@@ -208,6 +213,7 @@ impl ApiError {
             | ApiError::WrongKey
             | ApiError::TooLarge { .. }
             | ApiError::BodyCut
+            | ApiError::NoUpgrade
             | ApiError::BodySlow
             | ApiError::UnknownPath { .. }
             | ApiError::WrongMethod { .. }

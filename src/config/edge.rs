@@ -12,7 +12,7 @@ pub struct EdgeConfig {
     pub max_connections: Option<usize>,
     /// Requests at the same time.
     pub max_requests: usize,
-    /// Bytes of request bodies at the same time; a quarter of the machine's memory, if none are named.
+    /// Bytes of request bodies at the same time; an eighth of the machine's memory, if none are named.
     pub bodies_in_flight: Option<usize>,
     /// For a request's head to come.
     pub head_timeout: Duration,

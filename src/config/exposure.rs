@@ -11,7 +11,9 @@ pub(super) fn holds_keys(document: &Value) -> bool {
     let of_clients = ["apiKey", "apiKeys"].into_iter().filter_map(|field| server?.get(field)).flat_map(strings);
     let apis = document.get("apis").and_then(Value::as_array).into_iter().flatten();
     let of_upstreams = apis.filter_map(|api| api.get("apiKey")).flat_map(strings);
-    let is_key = |text: &str| !text.contains("${") && !text.starts_with("sha256:");
+    // A variable's default stands in the document itself.
+    let default = |text: &str| text.split_once(":-").is_some_and(|(_, text)| !text.starts_with('}'));
+    let is_key = |text: &str| (!text.contains("${") || default(text)) && !text.starts_with("sha256:");
     let store = document.get("store").and_then(|store| store.get("url")?.as_str());
     of_clients.chain(of_upstreams).any(is_key) || store.is_some_and(|url| is_key(url) && url.contains('@'))
 }
@@ -55,7 +57,8 @@ mod tests {
             (json!({ "apis": [{ "apiKey": "${A}" }, { "apiKeyFile": "a.key" }] }), false),
             (json!({ "apis": [{ "apiKey": "${A}" }, { "apiKey": "sk-1" }] }), true),
             (json!({ "server": { "apiKey": ["${A}", "sk-1"] } }), true),
-            (json!({ "server": { "apiKeys": ["sha256:00"], "apiKey": "${A:-x}" } }), false),
+            (json!({ "server": { "apiKeys": ["sha256:00"], "apiKey": "${A:-}" } }), false),
+            (json!({ "server": { "apiKey": "${A:-x}" } }), true),
             (json!({ "store": { "url": "redis://:pass@host" } }), true),
             (json!({ "store": { "url": "redis://host" } }), false),
             (json!([]), false),

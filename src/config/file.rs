@@ -111,14 +111,14 @@ pub struct ServerFile {
     /// Origins (`https://app.example.com`) whose pages may call the pool from a browser; `*` for any. Default: none.
     #[schemars(length(min = 1))]
     pub cors: Option<Vec<String>>,
-    /// Clients' connections at the same time; more wait to be taken. Default: half of the file descriptors that the process may
-    /// open, at most 25000. A change needs a restart.
+    /// Clients' connections at the same time; more are told so (503). Default: a little less than half of the file descriptors that
+    /// the process may open, at most 25000. A change needs a restart.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: Option<u32>,
     /// Requests at the same time; more are refused (503). Default: 10000.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub max_requests: Option<u32>,
-    /// Request bodies held in memory at the same time, in MiB; more are refused (503). Default: a quarter of the memory of the
+    /// Request bodies held in memory at the same time, in MiB; more are refused (503). Default: an eighth of the memory of the
     /// machine or the container.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub bodies_in_flight_mb: Option<u32>,

@@ -125,7 +125,8 @@ pub fn parse(
     config.hash = fingerprint(text, &key_texts);
     let key_files = key_texts.keys().map(|name| folder_of(path).join(name));
     let tls_key = config.server.edge.tls.iter().map(|tls| tls.key_file.clone());
-    let secret = holds_keys.then(|| path.clone()).into_iter().chain(key_files).chain(tls_key);
+    let environment = PathBuf::from(".env");
+    let secret = holds_keys.then(|| path.clone()).into_iter().chain(key_files).chain(tls_key).chain([environment]);
     config.warnings.extend(secret.filter_map(|file| exposure::warning(&file)));
     Ok(config)
 }

@@ -1,16 +1,19 @@
 //! What every request passes before its handler, and every answer after it. One middleware and not one for each concern: each
 //! would cost every request an allocation and a turn.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::HeaderValue;
+use actix_web::http::ConnectionType;
+use actix_web::http::header::{HeaderValue, UPGRADE};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError};
 
 use super::auth::worker;
 use super::served::{Served, Taken};
+use super::shield::{Panicked, shielded};
 use super::socket::Requests;
 use super::{Worker, cors, request_id};
 use crate::error::ApiError;
@@ -22,11 +25,26 @@ pub(super) async fn front(
 ) -> Result<ServiceResponse<Served>, actix_web::Error> {
     let here = worker(request.request())?;
     let (ending, origin) = (here.ending.clone(), cors::named_origin(&request));
-    let mut taken = Taken { admitted: None, open: request.conn_data::<Rc<Requests>>().map(Requests::open) };
-    let mut response = match early(here, &request, origin.as_ref(), &mut taken) {
-        Some(answer) => request.into_response(answer),
-        None => next.call(request).await?.map_into_boxed_body(),
+    let connection = request.conn_data::<Rc<Requests>>();
+    let too_many = connection.is_some_and(|connection| connection.is_too_many());
+    // What follows on such a connection would be no HTTP.
+    let upgrade = request.headers().get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let mut taken = Taken { admitted: None, open: connection.map(Requests::open) };
+    let early = match (upgrade, too_many && request.path() != HEALTH) {
+        (true, _) => Some(ApiError::NoUpgrade.error_response()),
+        (false, true) => Some(ApiError::Overloaded(NO_PLACE).error_response()),
+        (false, false) => early(here, &request, origin.as_ref(), &mut taken),
     };
+    let mut response = match early {
+        Some(answer) => request.into_response(answer),
+        None => match shielded(pin!(next.call(request))).await {
+            Ok(answered) => answered?.map_into_boxed_body(),
+            Err(Panicked) => return Err(ApiError::Internal.into()),
+        },
+    };
+    if too_many || upgrade {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     if let Some(origin) = origin {
         cors::mark(response.headers_mut(), origin);
     }
@@ -42,7 +60,7 @@ fn early(
     origin: Option<&HeaderValue>,
     taken: &mut Taken,
 ) -> Option<HttpResponse> {
-    if request.path() != "/health" {
+    if request.path() != HEALTH {
         taken.admitted = worker.load.admit(worker.config().server.edge.max_requests);
         if taken.admitted.is_none() {
             return Some(ApiError::Overloaded(TOO_MANY).error_response());
@@ -51,4 +69,8 @@ fn early(
     cors::preflight(request, origin?)
 }
 
+/// Answered however much there is to do.
+const HEALTH: &str = "/health";
+
+const NO_PLACE: &str = "too many connections are open (server.maxConnections)";
 const TOO_MANY: &str = "too many requests are served at the same time (server.maxRequests)";

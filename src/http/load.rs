@@ -1,5 +1,5 @@
-//! How much is served at the same time: requests, and the bytes of their bodies. What is taken is a guard, whose drop gives it
-//! back.
+//! How much is served at the same time: connections, requests, and the bytes of their bodies. What is taken is a guard, whose
+//! drop gives it back.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// What all workers together serve just now.
 #[derive(Debug, Default)]
 pub struct Load {
+    connections: AtomicUsize,
     requests: AtomicUsize,
     body_bytes: AtomicUsize,
 }
@@ -16,6 +17,10 @@ pub struct Load {
 #[derive(Debug, Clone)]
 #[expect(clippy::redundant_allocation, reason = "the outer count is the thread's own, which no other core writes")]
 pub(super) struct LoadHere(Rc<Arc<Load>>);
+
+/// One connection of the number that is wanted.
+#[derive(Debug)]
+pub(super) struct Connected(Arc<Load>);
 
 /// One request that is served.
 #[derive(Debug)]
@@ -26,6 +31,13 @@ pub(super) struct Admitted(LoadHere);
 pub(super) struct Held {
     load: LoadHere,
     bytes: usize,
+}
+
+impl Load {
+    /// One more connection, if that makes at most `most`.
+    pub(super) fn connect(self: &Arc<Self>, most: usize) -> Option<Connected> {
+        take(&self.connections, 1, most).then(|| Connected(self.clone()))
+    }
 }
 
 impl LoadHere {
@@ -61,6 +73,12 @@ impl Held {
 fn take(counter: &AtomicUsize, more: usize, most: usize) -> bool {
     let sum = |now: usize| now.checked_add(more).filter(|sum| *sum <= most);
     more == 0 || counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum).is_ok()
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Admitted {

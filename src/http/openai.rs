@@ -1,6 +1,5 @@
 //! The forwarded endpoints: reads the body, looks into it, hands it to the data path.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use actix_web::http::header::CONTENT_LENGTH;
@@ -10,7 +9,6 @@ use tokio::time::{Instant, timeout_at};
 
 use super::auth::worker;
 use super::load::Held;
-use super::shield::{Panicked, shielded};
 use super::{Worker, request_id};
 use crate::error::ApiError;
 use crate::proxy::{AccessLog, ClientRequest, dispatch, with_pings};
@@ -21,10 +19,9 @@ pub(super) async fn forward(operation: Operation, request: HttpRequest, payload:
     let id = RequestId::generate();
     let mut response = match worker(&request) {
         Ok(worker) => {
-            let served = pin!(serve(worker, AccessLog::start(&id, operation), &request, payload));
             tokio::select! {
                 biased;
-                served = shielded(served) => served.unwrap_or_else(|Panicked| ApiError::Internal.error_response()),
+                served = serve(worker, AccessLog::start(&id, operation), &request, payload) => served,
                 // What has not begun to be answered when the server ends can be asked again, elsewhere.
                 () = worker.ending.clone().over() => ApiError::Stopping.error_response(),
             }

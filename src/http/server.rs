@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, Protocol};
-use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
+use actix_server::{GracefulShutdownSignal, Server};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::rt::net::TcpStream;
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::socket::{Patience, Socket, Wire};
-use super::{Certificate, Core, Worker, routes, tls};
+use super::{Certificate, Core, Load, Worker, routes, tls};
 
 /// How long a client's connection is kept idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -28,7 +28,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 pub struct Listening {
     /// They come here.
     pub listeners: Vec<TcpListener>,
-    /// So many at the same time; others wait.
+    /// So many at the same time; others are told that they are too many.
     pub max_connections: usize,
     /// They speak TLS, with this.
     pub certificate: Option<Arc<Certificate>>,
@@ -41,35 +41,40 @@ pub struct Listening {
 pub fn serve(core: &Core, listening: Listening) -> io::Result<Server> {
     let config = &core.initial;
     let workers = config.actors.workers.or_else(|| available_parallelism().ok().map(usize::from)).unwrap_or(1);
+    let most = listening.max_connections;
     let grace = config.server.edge.shutdown_timeout + CLOSE_WITHIN;
     let mut builder = Server::build()
         .disable_signals()
         .workers(workers)
-        // Each worker's share.
-        .max_concurrent_connections(listening.max_connections.div_ceil(workers))
+        // Each worker's share. Where even those are many who are told that they are too many, others wait in the system's queue.
+        .max_concurrent_connections((most + spare(most)).div_ceil(workers))
         .shutdown_timeout(grace.as_secs());
     let tls = listening.certificate.map(tls::acceptor).transpose()?;
     for listener in listening.listeners {
-        builder = listen(builder, core.clone(), tls.clone(), listener)?;
+        let (name, core, stop) = (listener.local_addr()?.to_string(), core.clone(), builder.graceful_shutdown_signal());
+        let door = Door { tls: tls.clone(), load: core.load.clone(), most };
+        builder = builder.listen(name, listener, move || service(&core, door.clone(), stop.clone()))?;
     }
     Ok(builder.run())
 }
 
-fn listen(
-    builder: ServerBuilder,
-    core: Core,
+/// How many may be told at the same time that they are too many.
+fn spare(most: usize) -> usize {
+    (most / 8).clamp(4, 256)
+}
+
+/// What a connection passes before its first request.
+#[derive(Clone)]
+struct Door {
     tls: Option<TlsAcceptor>,
-    listener: TcpListener,
-) -> io::Result<ServerBuilder> {
-    let name = listener.local_addr()?.to_string();
-    let stop = builder.graceful_shutdown_signal();
-    builder.listen(name, listener, move || service(&core, tls.clone(), stop.clone()))
+    load: Arc<Load>,
+    most: usize,
 }
 
 /// What becomes of a connection.
 fn service(
     core: &Core,
-    tls: Option<TlsAcceptor>,
+    door: Door,
     stop: GracefulShutdownSignal,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<> {
     let edge = &core.initial.server.edge;
@@ -89,16 +94,16 @@ fn service(
             known.insert(socket.requests.clone());
         })
         .finish(map_config(routes(Worker::start(core)), |()| AppConfig::default()));
-    fn_service(move |tcp: TcpStream| welcome(tcp, tls.clone(), patience)).and_then(http)
+    fn_service(move |tcp: TcpStream| welcome(tcp, door.clone(), patience)).and_then(http)
 }
 
 /// A connection, ready for its first request.
 async fn welcome(
     tcp: TcpStream,
-    tls: Option<TlsAcceptor>,
+    Door { tls, load, most }: Door,
     patience: Patience,
 ) -> Result<(Socket, Protocol, Option<SocketAddr>), DispatchError> {
-    let peer = tcp.peer_addr().ok();
+    let (peer, place) = (tcp.peer_addr().ok(), load.connect(most));
     // Without it an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
     tcp.set_nodelay(true)?;
     let wire = match tls {
@@ -109,5 +114,5 @@ async fn welcome(
             Wire::Tls(Box::new(session.inspect_err(|e| log::debug!("{peer:?}: no TLS: {e}"))?))
         }
     };
-    Ok((Socket::new(wire, patience), Protocol::Http1, peer))
+    Ok((Socket::new(wire, patience, place), Protocol::Http1, peer))
 }

@@ -13,9 +13,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 
-/// What the middleware tells the connection that its requests come on.
-#[derive(Debug, Default)]
+use super::load::Connected;
+
+/// How long one may take to say what it wants that there is no place for.
+const HURRY: Duration = Duration::from_secs(1);
+
+/// What the middleware tells the connection that its requests come on, and is told of it.
+#[derive(Debug)]
 pub(super) struct Requests {
+    /// Its place among the connections that are wanted.
+    place: Option<Connected>,
     /// Heads that came, whole.
     heads: Cell<u64>,
     /// Requests whose answer has not been written to its end.
@@ -27,6 +34,15 @@ pub(super) struct Requests {
 pub(super) struct Open(Rc<Requests>);
 
 impl Requests {
+    fn of(place: Option<Connected>) -> Rc<Self> {
+        Rc::new(Requests { place, heads: Cell::new(0), open: Cell::new(0) })
+    }
+
+    /// Is there no place for this connection? Then it is told so, and ends.
+    pub(super) fn is_too_many(&self) -> bool {
+        self.place.is_none()
+    }
+
     /// A head has come.
     pub(super) fn open(self: &Rc<Self>) -> Open {
         self.heads.set(self.heads.get().wrapping_add(1));
@@ -68,9 +84,13 @@ pub(super) enum Wire {
 }
 
 impl Socket {
-    pub(super) fn new(wire: Wire, patience: Patience) -> Self {
+    pub(super) fn new(wire: Wire, patience: Patience, place: Option<Connected>) -> Self {
         let (head, write) = (Deadline::default(), Deadline::default());
-        Socket { wire, patience, requests: Rc::default(), begun: None, head, write }
+        let (patience, begun) = match place {
+            Some(_) => (patience, None),
+            None => (Patience { head: patience.head.min(HURRY), ..patience }, Some(0)),
+        };
+        Socket { wire, patience, requests: Requests::of(place), begun, head, write }
     }
 
     /// A byte came. While no request is open, it begins a head; or it is the rest of a body that was not wanted.
@@ -120,7 +140,7 @@ impl AsyncRead for Socket {
             this.came();
         }
         // Here only a deadline that runs is looked at: whether what came is a whole head is known by the next flush.
-        if this.head.runs() && this.head_is_late(cx) {
+        if (this.head.runs() || this.requests.is_too_many()) && this.head_is_late(cx) {
             return Poll::Ready(Err(late()));
         }
         read

@@ -20,8 +20,10 @@ pub(super) struct Question {
     model: Option<String>,
 }
 
-pub(super) async fn status(request: HttpRequest, question: Query<Question>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let worker = worker(&request)?;
+    let question = Query::<Question>::from_query(request.query_string())
+        .map_err(|e| ApiError::Invalid { message: format!("the query is not valid: {e}"), param: Some("model") })?;
     let stopping = |_| ApiError::Stopping;
     let state = worker.config_actor.send(GetConfig).await.map_err(stopping)?;
     let reports = worker.supervisor.send(GetReports).await.map_err(stopping)?;

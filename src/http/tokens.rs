@@ -38,7 +38,7 @@ fn summary(reports: &[TokenReport]) -> Value {
         "currentHourTokens": sum(|r| r.this_hour),
         "currentDayTokens": sum(|r| r.today),
         // To the nearest whole token.
-        "averageTokensPerRequest": (tokens + requests / 2).checked_div(requests).unwrap_or(0),
+        "averageTokensPerRequest": tokens.saturating_add(requests / 2).checked_div(requests).unwrap_or(0),
         "activeApis": reports.len(),
     })
 }

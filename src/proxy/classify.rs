@@ -78,7 +78,10 @@ pub(super) fn send_error(error: &SendRequestError, stale: bool) -> Failure {
         SendRequestError::Connect(ConnectError::Disconnected) => {
             Failure::new(FailureClass::Protocol, Phase::Head, "the connection was closed before an answer")
         }
-        SendRequestError::Connect(error) => Failure::new(FailureClass::Connect, Phase::Connect, connect_error(error)),
+        SendRequestError::Connect(error) => {
+            let class = if is_ours(error) { FailureClass::NoSocket } else { FailureClass::Connect };
+            Failure::new(class, Phase::Connect, connect_error(error))
+        }
         SendRequestError::Timeout => Failure::new(FailureClass::Timeout, Phase::Head, "no answer in time"),
         SendRequestError::Send(error) => broken(Phase::Head, error),
         other => Failure::new(FailureClass::Protocol, Phase::Head, format!("no valid answer ({other})")),
@@ -88,6 +91,13 @@ pub(super) fn send_error(error: &SendRequestError, stale: bool) -> Failure {
 /// A connection that broke.
 pub(super) fn broken(phase: Phase, error: &io::Error) -> Failure {
     Failure::new(FailureClass::Protocol, phase, format!("the connection broke ({error})"))
+}
+
+/// Did this machine give no socket, and nobody was asked?
+fn is_ours(error: &ConnectError) -> bool {
+    /// `ENFILE` and `EMFILE`: too many open files, in the system or in the process.
+    const NO_FILE: [i32; 2] = [23, 24];
+    matches!(error, ConnectError::Io(error) if error.raw_os_error().is_some_and(|code| NO_FILE.contains(&code)))
 }
 
 #[expect(

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::access_log::AccessLog;
 use super::body;
-use super::exchange::Failed;
+use super::exchange::{Answer, Failed};
 use super::headers;
 use super::journey::Journey;
 use super::request::ClientRequest;
@@ -20,6 +20,7 @@ use crate::config::RetryConfig;
 use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
 use crate::scheduler::{AdmissionError, SchedulerActor};
 use crate::types::FailureClass;
+use crate::upstream::Permit;
 
 /// What the data path needs of the process: one for each worker.
 pub struct Pool {
@@ -31,56 +32,64 @@ pub struct Pool {
     pub budget: Arc<RetryBudget>,
 }
 
+/// Why nobody served a request.
+#[derive(Default)]
+struct Unserved {
+    /// How the last upstream failed that was asked.
+    last: Option<Failed>,
+    /// Why no other was to be had.
+    refused: Option<AdmissionError>,
+    /// The client waits no longer.
+    impatient: bool,
+}
+
 /// Serves one request: with the answer of the first upstream that has one; with an error, when no upstream may be asked, or
-/// all that were asked failed, or the client waits no longer.
+/// all that were asked failed, or the client waits no longer for the head of its answer.
 ///
 /// # Cancel safety
 /// Dropping it (the client left) ends the attempt that is under way, and closes its account.
-pub async fn dispatch(pool: Rc<Pool>, request: ClientRequest, retry: RetryConfig, log: AccessLog) -> HttpResponse {
-    match request.patience {
+pub async fn dispatch(pool: Rc<Pool>, request: ClientRequest, retry: RetryConfig, mut log: AccessLog) -> HttpResponse {
+    let journey = Journey::begin(&pool, &request, retry);
+    let served = match request.patience {
         // Boxed, for few clients say it: their future is not to be carried by all.
-        Some(patience) => Box::pin(timeout(patience, serve(&pool, &request, retry, log)))
+        Some(patience) => Box::pin(timeout(patience, serve(&journey)))
             .await
-            .unwrap_or_else(|_| ApiError::ClientTimeout.error_response()),
-        None => serve(&pool, &request, retry, log).await,
-    }
+            .unwrap_or_else(|_| Err(Unserved { impatient: true, ..Unserved::default() }.into())),
+        None => serve(&journey).await,
+    };
+    log.attempts(&journey);
+    let mut answer = match served {
+        Ok((permit, answer)) => body::relay(answer, permit, request.body_len(), log),
+        Err(unserved) => fail(*unserved, journey.failures.get(), log).unwrap_or_else(|error| error.error_response()),
+    };
+    // What is left of the pool's limits.
+    headers::tell_rate(answer.headers_mut(), journey.rate.get());
+    answer
 }
 
-async fn serve(pool: &Pool, request: &ClientRequest, retry: RetryConfig, mut log: AccessLog) -> HttpResponse {
-    let journey = Journey::begin(pool, request, retry);
+async fn serve(journey: &Journey<'_>) -> Result<(Permit, Answer), Box<Unserved>> {
     let mut last: Option<Failed> = None;
     loop {
         let permit = match journey.select(None).await {
             Ok(permit) => permit,
             Err(_) if journey.comes_again(last.as_ref()).await => continue,
-            Err(refused) => return told(&journey, fail(last, Some(refused), &journey, log)),
+            Err(refused) => return Err(Unserved { last, refused: Some(refused), impatient: false }.into()),
         };
         match journey.attempt(permit).await {
-            Ok((permit, answer)) => {
-                log.attempts(&journey);
-                return told(&journey, Ok(body::relay(answer, permit, request.body_len(), log)));
-            }
+            Ok(served) => return Ok(served),
             Err(failed) if journey.goes_on(&failed.failure) => last = Some(failed),
-            Err(failed) => return told(&journey, fail(Some(failed), None, &journey, log)),
+            Err(failed) => return Err(Unserved { last: Some(failed), ..Unserved::default() }.into()),
         }
     }
 }
 
-/// The answer, with what is left of the pool's limits.
-fn told(journey: &Journey<'_>, answer: Result<HttpResponse, ApiError>) -> HttpResponse {
-    let mut answer = answer.unwrap_or_else(|error| error.error_response());
-    headers::tell_rate(answer.headers_mut(), journey.rate.get());
-    answer
-}
-
 /// What the client gets when nobody served it: the last upstream's own error, if it had one; else ours.
-fn fail(
-    last: Option<Failed>,
-    refused: Option<AdmissionError>,
-    journey: &Journey<'_>,
-    mut log: AccessLog,
-) -> Result<HttpResponse, ApiError> {
-    log.attempts(journey);
+fn fail(unserved: Unserved, failures: usize, mut log: AccessLog) -> Result<HttpResponse, ApiError> {
+    let Unserved { last, refused, impatient } = unserved;
+    if impatient {
+        log.status(ApiError::ClientTimeout.status());
+        return Err(ApiError::ClientTimeout);
+    }
     // An upstream that is to be asked again has not failed: then the refusal is the reason.
     let last = last.filter(|last| refused.is_none() || !last.failure.class.same_upstream_again());
     let Some(Failed { failure, response }) = last else {
@@ -89,6 +98,11 @@ fn fail(
         return Err(error);
     };
     log.note(failure.to_string());
+    if failure.class == FailureClass::NoSocket {
+        let error = ApiError::Overloaded("too many files are open");
+        log.status(error.status());
+        return Err(error);
+    }
     // Of the pool's own accounts the client knows nothing: their keys and their money are no error of its key.
     let ours = matches!(failure.class, FailureClass::Unauthorized | FailureClass::PaymentRequired);
     match response
@@ -99,7 +113,7 @@ fn fail(
             log.status(status);
             // Others were tried, and the client's own tries would come on top; or it would sleep for hours.
             let too_long = failure.retry_after.is_some_and(|wait| wait > LONGEST_CLIENT_RETRY);
-            if journey.failures.get() > 1 && status.is_server_error() || too_long {
+            if failures > 1 && status.is_server_error() || too_long {
                 headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
             }
             if let Some(id) = request_id(&headers) {

@@ -61,10 +61,12 @@ impl<'a> Journey<'a> {
         }
     }
 
-    /// A permit of an upstream that it has not been to.
+    /// A permit of an upstream that it has not been to. `besides`: one that is being asked meanwhile; then there is no hurry, and so
+    /// no waiting in the line.
     pub(super) async fn select(&self, besides: Option<&ApiId>) -> Result<Permit, AdmissionError> {
         let tried = self.tried.borrow().iter().chain(besides).cloned().collect();
-        let select = Select { profile: self.request.profile.clone(), tried, client: Arc::downgrade(&self.client) };
+        let (profile, client) = (self.request.profile.clone(), Arc::downgrade(&self.client));
+        let select = Select { profile, tried, client, waits: besides.is_none() };
         match self.pool.scheduler.send(select).await.unwrap_or(Err(AdmissionError::Stopping)) {
             Ok(admitted) => {
                 self.rate.set(admitted.rate);
@@ -97,13 +99,10 @@ impl<'a> Journey<'a> {
             return ended;
         }
         let second = pin!(async {
-            if !self.pool.budget.spend(self.retry.budget, Now::read_mono()) {
-                return None;
-            }
-            match self.select(Some(&first_api)).await {
-                Ok(permit) => Some(self.exchange(permit).await),
-                Err(_) => None,
-            }
+            let permit = self.select(Some(&first_api)).await.ok()?;
+            // If there is nothing to spend, the permit gives itself back.
+            let may = self.pool.budget.spend(self.retry.budget, Now::read_mono());
+            if may { Some(self.exchange(permit).await) } else { None }
         });
         match select(first, second).await {
             Either::Left((Ok(answer), _)) | Either::Right((Some(Ok(answer)), _)) => Ok(answer),

@@ -29,6 +29,7 @@ mod arrival;
 mod body;
 mod classify;
 mod demand;
+mod depth;
 mod discovery;
 mod dispatch;
 mod event;

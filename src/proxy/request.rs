@@ -13,8 +13,12 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::demand::demand;
+use super::depth::{DEEPEST, is_shallow};
 use super::headers::{Header, to_pass_up};
 use crate::types::{Operation, Profile};
+
+/// The longest name of a model, in bytes. Names are kept where they are counted by, and quoted in errors and the log.
+const LONGEST_MODEL: usize = 256;
 
 /// A request of a client, understood as far as routing needs it.
 #[derive(Debug)]
@@ -86,7 +90,7 @@ impl ClientRequest {
     /// Looks into a body.
     ///
     /// # Errors
-    /// When it is not a JSON object, or has no model's name.
+    /// When it is not a JSON object, or too deep a one, or has no model's name.
     pub fn parse(operation: Operation, headers: &HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
         let invalid = |message: String, param| InvalidRequest { message, param };
         let text = std::str::from_utf8(&body).map_err(|_| invalid("the body is not UTF-8".into(), None))?;
@@ -96,11 +100,17 @@ impl ClientRequest {
         }
         let peek: Peek<'_> =
             serde_json::from_str(text).map_err(|e| invalid(format!("the body is not valid: {e}"), None))?;
+        if !is_shallow(text) {
+            return Err(invalid(format!("the body is nested deeper than {DEEPEST} levels"), None));
+        }
         let model_text = peek.model.map(RawValue::get);
         let model: String = model_text
             .and_then(|raw| serde_json::from_str(raw).ok())
             .filter(|model: &String| !model.is_empty())
             .ok_or_else(|| invalid("you must provide a model parameter, a string".into(), Some("model")))?;
+        if model.len() > LONGEST_MODEL {
+            return Err(invalid(format!("model is longer than {LONGEST_MODEL} bytes"), Some("model")));
+        }
         let model_at = model_text.and_then(|raw| place(text, raw)).unwrap_or_default();
         let stream = peek.stream.unwrap_or(false);
         let usage = match stream && operation.usage_must_be_asked() {

@@ -23,6 +23,8 @@ pub struct Select {
     pub tried: Vec<ApiId>,
     /// Gone when the client has left: then nobody waits for it in the line.
     pub client: Weak<()>,
+    /// May it wait in the line at all? Not one that is asked besides another (a hedge).
+    pub waits: bool,
 }
 
 /// The answer to a [`Select`].

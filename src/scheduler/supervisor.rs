@@ -11,7 +11,7 @@ use futures_util::future::{join_all, ready};
 use tokio::sync::oneshot;
 
 use super::board::{Board, BoardChanged, Follow, Seat};
-use super::line::{Lines, Waiter};
+use super::line::{Ahead, Lines, Waiter};
 use super::messages::{AdmissionError, Ask, GetRate, Granted, ModelNames, ModelsFound, Select, StopUpstreams};
 use super::rates::{Rate, Rates};
 use super::routes::Routes;
@@ -113,17 +113,17 @@ impl SupervisorActor {
         }
     }
 
-    /// Asks the upstreams that serve a profile, one after the other in the order of the strategy: `first` the one that was
-    /// drawn already.
+    /// Asks the upstreams that serve a profile, but for some, one after the other in the order of the strategy: `first` the one
+    /// that was drawn already.
     pub(super) fn selection(
         &self,
         profile: &Profile,
-        (tried, first): (&[ApiId], Option<&ApiId>),
+        (left_out, first): (Vec<ApiId>, Option<ApiId>),
         ctx: &Context<Self>,
     ) -> impl Future<Output = Result<Selected, AdmissionError>> + use<> {
-        let left_out: Vec<bool> = self.board.seats.iter().map(|seat| tried.contains(&seat.api)).collect();
+        let left_out: Vec<bool> = self.board.seats.iter().map(|seat| left_out.contains(&seat.api)).collect();
         // Drawn by a scheduler that may know an older state of the pool.
-        let first = first.and_then(|first| self.board.seats.iter().position(|seat| seat.api == *first));
+        let first = first.and_then(|first| self.board.seats.iter().position(|seat| seat.api == first));
         let first = first.filter(|first| self.board.routes.lot(&profile.model).slots().any(|slot| slot == *first));
         let (board, profile, supervisor) = (self.board.clone(), profile.clone(), ctx.address());
         async move {
@@ -186,17 +186,21 @@ impl Handler<Ask> for SupervisorActor {
 
     fn handle(&mut self, Ask { select, first, reply, mailed }: Ask, ctx: &mut Self::Context) {
         drop(mailed);
-        let Select { profile, tried, client } = select;
+        let Select { profile, tried, client, waits } = select;
         let deadline = Now::read().mono + self.queue.max_wait_ms;
         let model = profile.model.clone();
-        let selection = match self.lines.reason(&profile.model) {
-            // Who waits comes first.
-            Some(refused) => ready(Err(refused)).left_future(),
-            None => self.selection(&profile, (&tried, first.as_ref()), ctx).right_future(),
-        };
+        // Who waits comes first: this one is for what they leave.
+        let ahead = self.lines.ahead(&profile.model);
+        let kept = |api: &&ApiId| ahead.as_ref().is_some_and(|ahead| !ahead.open.contains(api));
+        let left_out = self.board.seats.iter().map(|seat| &seat.api).filter(kept).chain(&tried).cloned().collect();
+        let first = first.filter(|_| ahead.is_none());
+        let selection = self.selection(&profile, (left_out, first), ctx).map(|selected| match ahead {
+            Some(Ahead { refused, .. }) => selected.map_err(|_| refused),
+            None => selected,
+        });
         let selection = selection.into_actor(self).then(move |selected, actor, ctx| {
             let decided = match selected {
-                Err(refused) if actor.may_wait(&refused, deadline) => {
+                Err(refused) if waits && actor.may_wait(&refused, deadline) => {
                     let (reply, told) = oneshot::channel();
                     actor.lines.join(Waiter { profile, tried, deadline, client, reply }, refused);
                     actor.plan_lines(ctx);

@@ -20,6 +20,8 @@ pub enum FailureClass {
     Timeout,
     /// No connection: DNS, TCP or TLS failed, and nothing was sent.
     Connect,
+    /// This machine gave no socket (too many files are open): the upstream was not asked.
+    NoSocket,
     /// The connection broke, or what came is not a whole answer of the protocol.
     Protocol,
     /// 200 with nothing in it.
@@ -36,7 +38,7 @@ pub enum FailureClass {
 
 impl FailureClass {
     /// Every one.
-    pub const ALL: [FailureClass; 13] = [
+    pub const ALL: [FailureClass; 14] = [
         FailureClass::RateLimited,
         FailureClass::Unauthorized,
         FailureClass::PaymentRequired,
@@ -44,6 +46,7 @@ impl FailureClass {
         FailureClass::ServerError,
         FailureClass::Timeout,
         FailureClass::Connect,
+        FailureClass::NoSocket,
         FailureClass::Protocol,
         FailureClass::Empty,
         FailureClass::StaleConnection,
@@ -62,6 +65,7 @@ impl FailureClass {
             FailureClass::ServerError => "server_error",
             FailureClass::Timeout => "timeout",
             FailureClass::Connect => "connect",
+            FailureClass::NoSocket => "no_socket",
             FailureClass::Protocol => "protocol",
             FailureClass::Empty => "empty_answer",
             FailureClass::StaleConnection => "stale_connection",
@@ -84,6 +88,7 @@ impl FailureClass {
             FailureClass::RateLimited
             | FailureClass::Unauthorized
             | FailureClass::PaymentRequired
+            | FailureClass::NoSocket
             | FailureClass::StaleConnection
             | FailureClass::StreamOptionsRefused
             | FailureClass::ModelNotFound
@@ -99,6 +104,7 @@ impl FailureClass {
             | FailureClass::PaymentRequired
             | FailureClass::Overloaded
             | FailureClass::Connect
+            | FailureClass::NoSocket
             | FailureClass::StaleConnection
             | FailureClass::StreamOptionsRefused
             | FailureClass::ModelNotFound
@@ -118,8 +124,9 @@ impl FailureClass {
 pub struct ClassSet(u16);
 
 impl ClassSet {
-    /// Those that another upstream may well do better with: all but the caller's own mistake.
-    pub const ELSEWHERE: ClassSet = ClassSet(!(1 << FailureClass::Rejected as u16));
+    /// Those that another upstream may well do better with: all but the caller's own mistake, and a want of ours.
+    pub const ELSEWHERE: ClassSet =
+        ClassSet(!(1 << FailureClass::Rejected as u16 | 1 << FailureClass::NoSocket as u16));
 
     /// Is this one of them?
     pub fn contains(self, class: FailureClass) -> bool {

@@ -97,6 +97,7 @@ impl Cooldown {
             FailureClass::ServerError
             | FailureClass::Timeout
             | FailureClass::Connect
+            | FailureClass::NoSocket
             | FailureClass::Protocol
             | FailureClass::Empty
             | FailureClass::StaleConnection

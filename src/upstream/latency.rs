@@ -5,6 +5,9 @@ use std::time::Duration;
 /// The weight of the newest measurement: the last ten or so count.
 const NEWEST: f64 = 0.2;
 
+/// Nobody hangs who has been silent for less than this.
+const LEAST_OVERDUE: Duration = Duration::from_secs(10);
+
 /// Moving averages, in ms; `None` until the first success.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Latency {
@@ -19,6 +22,13 @@ impl Latency {
             blend(&mut self.first_token_ms, first_token);
         }
         blend(&mut self.duration_ms, duration);
+    }
+
+    /// Is an attempt that took so long, and had no answer, one of an upstream that hangs? A client with little patience says nothing
+    /// of that.
+    pub(super) fn is_overdue(self, waited: Duration) -> bool {
+        let usual = Duration::from_secs_f64(self.duration_ms.unwrap_or(0.0) / 1_000.0);
+        waited >= LEAST_OVERDUE.max(usual * 4)
     }
 
     /// (first token, whole exchange), in whole ms.

@@ -15,7 +15,7 @@ use super::messages::{ApiStatus, QuotaStatus, Refusal, TokenReport};
 use super::quota::Spent;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
-use crate::types::{Failure, FailureClass, Moment, Now, Outcome, Profile, Settlement, TokenStats, Usage};
+use crate::types::{Failure, FailureClass, Moment, Now, Outcome, Phase, Profile, Settlement, TokenStats, Usage};
 
 /// What an answer costs in tokens, as long as none was seen.
 const TYPICAL_COMPLETION: u64 = 512;
@@ -157,6 +157,10 @@ impl State {
                 self.latency.record(settlement.first_token, settlement.duration);
             }
             Outcome::Failed(failure) => self.fail(failure, ending, day_ends),
+            Outcome::Abandoned if self.latency.is_overdue(settlement.duration) => {
+                let silent = "it was silent for so long that nobody waited any more";
+                self.fail(&Failure::new(FailureClass::Timeout, Phase::Head, silent), ending, day_ends);
+            }
             Outcome::ClientClosed | Outcome::Abandoned if probe => self.probe_lost(now),
             Outcome::ClientClosed | Outcome::Abandoned => {}
         }
@@ -182,7 +186,10 @@ impl State {
         match failure.class {
             // The upstream did its work: the request was wrong.
             FailureClass::Rejected => return self.succeed(now),
-            FailureClass::StaleConnection | FailureClass::StreamOptionsRefused | FailureClass::ModelNotFound => {
+            FailureClass::StaleConnection
+            | FailureClass::StreamOptionsRefused
+            | FailureClass::ModelNotFound
+            | FailureClass::NoSocket => {
                 if probe {
                     self.probe_lost(now);
                 }

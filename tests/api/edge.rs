@@ -291,3 +291,73 @@ fn memory_kb(pid: u32) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("told");
     line.trim().trim_end_matches("kB").trim().parse().expect("a number")
 }
+
+#[test]
+fn connections_over_the_bound_are_told_at_once_and_the_health_is_told_all_the_same() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = with(&upstream, &json!({ "maxConnections": 2 }));
+    config["actors"] = json!({ "workers": 1 });
+    let app = App::start(&config);
+    let health = "GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
+    // Strangers without a key, who keep their connections.
+    let mut idle = [Raw::to(app.port), Raw::to(app.port)];
+    assert!(idle.iter_mut().all(|idle| idle.exchange(health) == Some(200)));
+
+    let begun = Instant::now();
+    let mut third = Raw::to(app.port);
+    assert!(third.send(post("", CHAT)));
+    let answer = third.answer().expect("an answer");
+    assert_eq!((answer.status, answer.code()), (503, "server_overloaded".into()));
+    assert!(answer.head.contains("retry-after: 1") && answer.head.contains("connection: close"), "{}", answer.head);
+    assert!(third.is_closed());
+    let mut asks = Raw::to(app.port);
+    assert_eq!(asks.exchange(health), Some(200));
+    assert!(asks.is_closed());
+    // One that says nothing is not waited for as long as others are.
+    let mut silent = Raw::to(app.port);
+    let _ = silent.answer();
+    assert!(silent.is_closed());
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    assert_eq!(upstream.calls(), 0);
+
+    drop(idle);
+    eventually("there is room again", || app.chat().status == 200);
+}
+
+#[test]
+fn a_want_of_descriptors_is_no_fault_of_the_upstreams() {
+    let (a, b) = (Upstream::always(Reply::chat("a").held()), Upstream::always(Reply::chat("b").held()));
+    let app = {
+        let mut config = config_of(&[&a, &b]);
+        config["server"]["maxConnections"] = json!(100);
+        Launch::new(&config).env(OPEN_FILES, "128").start()
+    };
+    let mut clients: Vec<Raw> = (0..90).map(|_| Raw::to(app.port)).collect();
+    assert!(clients.iter_mut().all(|client| client.send(post("", CHAT))));
+    let refused = clients.iter_mut().filter_map(|client| {
+        client.stream.set_read_timeout(Some(Duration::from_millis(500))).expect("set");
+        client.answer()
+    });
+    let refused: Vec<(u16, String)> = refused.map(|answer| (answer.status, answer.code())).collect();
+    assert!(!refused.is_empty(), "there were enough");
+    assert!(refused.iter().all(|told| *told == (503, "server_overloaded".into())), "{refused:?}");
+    drop(clients);
+    eventually("there are some again", || app.client().try_get("/health").is_some_and(|r| r.status == 200));
+    for api in ["a", "b"] {
+        let status = app.status_of(api);
+        assert_eq!((&status["available"], &status["errorCount"]), (&json!(true), &json!(0)), "{status}");
+    }
+}
+
+#[test]
+fn what_would_cost_without_end_is_refused() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = App::on(&[&upstream]);
+    let ask = |body: &str| app.client().request("POST", "/v1/chat/completions", body.as_bytes());
+    let long = ask(&format!(r#"{{"model":"{}"}}"#, "m".repeat(300))).json();
+    assert_eq!((&long["error"]["param"], &long["error"]["code"]), (&json!("model"), &json!("invalid_request")));
+    assert!(long.to_string().len() < 300, "the name is not sent back: {long}");
+    let deep = ask(&format!(r#"{{"model":"m","a":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000)));
+    assert_eq!(deep.error(), (400, "invalid_request".into()));
+    assert_eq!(upstream.calls(), 0);
+}

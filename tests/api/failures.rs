@@ -272,6 +272,7 @@ fn a_client_that_says_how_long_it_waits_is_answered_by_then_and_nobody_is_blamed
         );
         eventually("the upstream is stopped", || upstream.hung_up() == 1);
         assert_eq!(app.status_of("a")["errorCount"], 0);
+        app.logged("m → a attempts=1 status=504");
     }
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::on(&[&upstream]);

@@ -278,6 +278,34 @@ fn a_request_may_wait_for_a_limit_to_free_and_the_first_comes_first() {
 }
 
 #[test]
+fn who_waits_holds_up_nobody_who_may_go_elsewhere() {
+    // The first request finds the better one in trouble, and has to wait for the other: those behind it need not.
+    let better = Upstream::in_turn(vec![Reply::error(500, "broken"), Reply::chat("well again")]);
+    let full = Upstream::always(Reply::chat("from the other"));
+    let mut config = config_of(&[&better, &full]);
+    config["apis"][0]["priority"] = json!(10);
+    config["apis"][1]["burst"] = json!({ "requests": 1, "seconds": 3 });
+    config["apis"][1]["models"] = json!(["m", "only-there"]);
+    config["queue"] = json!({ "maxWaitMs": 20_000 });
+    let app = App::start(&config);
+    let spend = app.client().post("/v1/chat/completions", &json!({ "model": "only-there" }));
+    assert_eq!((spend.status, full.calls()), (200, 1));
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| app.chat());
+        eventually("it has failed", || better.calls() == 1);
+        app.logged("attempt failed");
+        for _ in 0..4 {
+            let begun = Instant::now();
+            assert_eq!(app.chat().status, 200);
+            assert!(begun.elapsed().as_millis() < 1_500, "{:?}", begun.elapsed());
+        }
+        assert_eq!(full.calls(), 1, "the one that waits is next there");
+        assert_eq!(waits.join().expect("answered").status, 200);
+    });
+    assert_eq!((better.calls(), full.calls()), (5, 2));
+}
+
+#[test]
 fn who_can_not_be_served_in_time_is_refused_at_once() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = waiting(&upstream, 60, json!({ "maxWaitMs": 5_000 }));

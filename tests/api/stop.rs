@@ -104,3 +104,15 @@ fn it_starts_within_a_second() {
     let quickest = quickest.min().expect("three");
     assert!(quickest < Duration::from_secs(1), "the quickest of three took {quickest:?}");
 }
+
+#[test]
+fn a_signal_while_it_starts_ends_it_as_well_as_any() {
+    let upstream = Upstream::always(Reply::json(200, &json!({ "data": [] })).held());
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0].as_object_mut().expect("an API").remove("models");
+    let mut app = Launch::new(&config).listen();
+    eventually("models are asked for", || upstream.calls() == 1);
+    app.signal("TERM");
+    assert!(app.wait().success());
+    assert!(app.log().contains("the counts are saved"), "{}", app.log());
+}

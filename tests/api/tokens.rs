@@ -77,3 +77,14 @@ fn failures_cost_no_tokens() {
     eventually("it is settled", || app.status_of("a")["inFlight"] == 0);
     assert_eq!(stats(&app)["summary"]["totalRequests"], 0);
 }
+
+#[test]
+fn a_sum_that_no_counter_holds_is_no_defect() {
+    let huge =
+        json!({ "choices": [{}], "usage": { "prompt_tokens": 1, "completion_tokens": 1, "total_tokens": u64::MAX } });
+    let upstream = Upstream::always(Reply::json(200, &huge));
+    let app = App::on(&[&upstream]);
+    assert_eq!((app.chat().status, app.chat().status), (200, 200));
+    eventually("both are counted", || stats(&app)["summary"]["totalRequests"] == 2);
+    assert_eq!(stats(&app)["summary"]["totalTokens"], u64::MAX);
+}

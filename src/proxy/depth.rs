@@ -1,0 +1,54 @@
+//! How deep a JSON text is nested. What reads it here does so without a stack; an upstream may not.
+
+use memchr::memchr2;
+
+/// Deeper than any request that means something: a tool's schema has some tens of levels.
+pub(super) const DEEPEST: usize = 256;
+
+/// Is a JSON text, which is valid, nested no deeper than [`DEEPEST`]?
+pub(super) fn is_shallow(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'"' => at = behind_string(bytes, at),
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return false;
+        }
+    }
+    true
+}
+
+/// Where the string ends that begins at `at`, behind its quote.
+fn behind_string(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(found) = memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+        at += found + 1;
+        if bytes.get(at - 1) == Some(&b'"') {
+            return at;
+        }
+        // Whatever is escaped.
+        at += 1;
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_counted_outside_of_strings() {
+        let nested = |depth: usize| format!(r#"{{"a":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        assert!(is_shallow(&nested(DEEPEST - 1)) && !is_shallow(&nested(DEEPEST)));
+        let brackets = "[{".repeat(DEEPEST);
+        assert!(is_shallow(&format!(r#"{{"a":"{brackets}","b":"\\","c":"\"{brackets}"}}"#)));
+        assert!(!is_shallow(&format!(r#"{{"a":"\\","b":{brackets}"#)));
+        // Side by side is not deep.
+        assert!(is_shallow(&format!("[{}1]", "[1],".repeat(DEEPEST * 2))));
+    }
+}
