@@ -199,7 +199,11 @@ mod tests {
         let set: ClassSet = [FailureClass::RateLimited, FailureClass::Rejected].into_iter().collect();
         for class in FailureClass::ALL {
             assert_eq!(set.contains(class), matches!(class, FailureClass::RateLimited | FailureClass::Rejected));
-            assert_eq!(ClassSet::ELSEWHERE.contains(class), class != FailureClass::Rejected, "{class:?}");
+            assert_eq!(
+                ClassSet::ELSEWHERE.contains(class),
+                !matches!(class, FailureClass::Rejected | FailureClass::NoSocket),
+                "{class:?}"
+            );
         }
     }
 }
