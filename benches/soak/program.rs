@@ -164,7 +164,7 @@ fn size(path: &Path) -> u64 {
     entries.map(of).sum()
 }
 
-/// All upstreams; the limits change with each, and one API comes and goes.
+/// All upstreams; the limits change with each, and some APIs come and go.
 fn config(mocks: &Mocks, nth: u64) -> String {
     let api = |id: &str, address: &dyn std::fmt::Display, fields: Value| {
         let mut api = json!({ "id": id, "baseUrl": format!("http://{address}"), "apiKey": format!("sk-upstream-of-{id}"), "models": ["m"],
@@ -187,6 +187,8 @@ fn config(mocks: &Mocks, nth: u64) -> String {
         mocks.addresses.iter().map(|(kind, address)| api(&format!("{kind:?}"), address, limits(*kind))).collect();
     if let (true, Some((_, address))) = (nth % 2 == 1, mocks.addresses.first()) {
         apis.push(api("extra", address, json!({ "rpm": 1_000, "burst": { "requests": 50, "seconds": 1 } })));
+        // Each of these is gone with the next configuration: what it held must be given back.
+        apis.push(api(&format!("guest-{}", nth % 40), address, json!({ "weight": 5 })));
     }
     for api in apis.iter_mut().filter_map(Value::as_object_mut).filter(|_| lean) {
         api.insert("rpm".to_owned(), json!(60));
