@@ -142,6 +142,7 @@ impl Check<'_> {
             mapping: mapping.iter().map(|(from, to)| (Arc::from(from.as_str()), Arc::from(to.as_str()))).collect(),
             weight: file.weight.unwrap_or(1),
             priority: file.priority.unwrap_or(0),
+            http2: file.http2.unwrap_or(true),
             timeouts: defaults.timeouts(&file.timeouts.unwrap_or_default()),
         })
     }

@@ -1,0 +1,230 @@
+//! The byte stream under HTTP/2: it sees which frames were written, and so when a request was.
+//!
+//! HTTP/2 hands frames over and is told nothing of their fate: they may wait for a window, for another stream's end, or for
+//! the socket. So the frames are looked for among the bytes that the socket took: a request is written when the frame that
+//! ends it has passed, and was flushed. That is true whatever happens above.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::stream::Stream;
+use super::wire::Wire;
+use crate::types::Now;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+/// On data and headers: the stream ends with this frame.
+const END_STREAM: u8 = 1;
+/// On settings: those of the other side are in force.
+const ACK: u8 = 1;
+
+/// What a client sends before its first frame.
+const PREFACE: u8 = 24;
+
+/// What a connection's bytes have shown.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// The exchanges whose request has not been written yet, by stream.
+    writing: RefCell<HashMap<u32, Wire>>,
+    /// Are the other side's settings in force?
+    settled: Cell<bool>,
+    /// When the last byte came, or the first wait for one began (ms, monotonic).
+    heard: Cell<u64>,
+    /// Was something asked since then?
+    owed: Cell<bool>,
+}
+
+impl Log {
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled.get()
+    }
+
+    /// A request is on its way.
+    pub(super) fn begin(&self, stream: u32, wire: &Wire) {
+        self.writing.borrow_mut().insert(stream, wire.clone());
+        if !self.owed.replace(true) {
+            self.heard.set(Now::read_mono());
+        }
+    }
+
+    /// The request goes no further.
+    pub(super) fn forget(&self, stream: u32) {
+        self.writing.borrow_mut().remove(&stream);
+    }
+
+    /// For how long nothing at all came while something should have (ms).
+    pub(super) fn silent_for(&self) -> u64 {
+        Now::read_mono().saturating_sub(self.heard.get())
+    }
+
+    fn written(&self, streams: &mut Vec<u32>) {
+        let now = Now::read_mono();
+        let mut writing = self.writing.borrow_mut();
+        for wire in streams.drain(..).filter_map(|stream| writing.remove(&stream)) {
+            wire.written(now);
+        }
+    }
+
+    fn heard(&self) {
+        self.heard.set(Now::read_mono());
+        self.owed.set(false);
+    }
+}
+
+/// A connection that HTTP/2 is spoken on.
+pub(super) struct FramesIo {
+    stream: Stream,
+    frames: Frames,
+    /// The streams whose last frame the stream took, and may not have flushed yet.
+    ending: Vec<u32>,
+    log: Rc<Log>,
+}
+
+impl FramesIo {
+    pub(super) fn new(stream: Stream, log: Rc<Log>) -> Self {
+        FramesIo { stream, frames: Frames::default(), ending: Vec::new(), log }
+    }
+}
+
+impl AsyncRead for FramesIo {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        if buf.filled().len() > before {
+            self.log.heard();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for FramesIo {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let taken = ready!(Pin::new(&mut this.stream).poll_write(cx, buf))?;
+        let (log, ending) = (&this.log, &mut this.ending);
+        this.frames.follow(buf.get(..taken).unwrap_or(buf), |frame| match frame.kind {
+            DATA | HEADERS if frame.flags & END_STREAM != 0 => ending.push(frame.stream),
+            SETTINGS if frame.flags & ACK != 0 => log.settled.set(true),
+            _ => {}
+        });
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.stream).poll_flush(cx))?;
+        if !this.ending.is_empty() {
+            this.log.written(&mut this.ending);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// A frame's head.
+#[derive(Debug, PartialEq, Eq)]
+struct Frame {
+    kind: u8,
+    flags: u8,
+    stream: u32,
+}
+
+/// The length of a frame's head.
+const HEAD: usize = 9;
+
+/// Where in a client's frames the bytes have come to.
+struct Frames {
+    head: [u8; HEAD],
+    /// How much of the head has come.
+    have: usize,
+    /// How much of what is behind it is to come.
+    left: usize,
+}
+
+impl Default for Frames {
+    /// Before the preface, which is taken for a frame of a kind that there is not.
+    fn default() -> Self {
+        Frames { head: [0, 0, PREFACE, u8::MAX, 0, 0, 0, 0, 0], have: HEAD, left: usize::from(PREFACE) }
+    }
+}
+
+impl Frames {
+    /// Follows these bytes, and tells of each frame that ends in them.
+    fn follow(&mut self, mut bytes: &[u8], mut passed: impl FnMut(Frame)) {
+        while !bytes.is_empty() {
+            if self.have < HEAD {
+                for (place, byte) in self.head.iter_mut().skip(self.have).zip(bytes) {
+                    *place = *byte;
+                }
+                let more = bytes.len().min(HEAD - self.have);
+                self.have += more;
+                bytes = bytes.get(more..).unwrap_or_default();
+                if self.have < HEAD {
+                    return;
+                }
+                let [high, middle, low, ..] = self.head;
+                self.left = u32::from_be_bytes([0, high, middle, low]) as usize;
+            }
+            let more = bytes.len().min(self.left);
+            self.left -= more;
+            bytes = bytes.get(more..).unwrap_or_default();
+            if self.left == 0 {
+                let [.., kind, flags, a, b, c, d] = self.head;
+                passed(Frame { kind, flags, stream: u32::from_be_bytes([a & 0x7f, b, c, d]) });
+                self.have = 0;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(payload.len()).expect("short");
+        [&[0, 0, length, kind, flags, 0x80, 0, 0, stream], payload].concat()
+    }
+
+    #[test]
+    fn frames_are_found_wherever_writes_are_cut() {
+        let bytes = [
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+            frame(SETTINGS, 0, 0, &[0; 12]),
+            frame(SETTINGS, ACK, 0, &[]),
+            frame(HEADERS, 4, 1, b"head"),
+            frame(DATA, 0, 1, &[0, 0, 0, 0, END_STREAM, 0, 0, 0, 1]),
+            frame(DATA, END_STREAM, 1, &[]),
+        ]
+        .concat();
+        for size in 1..=bytes.len() {
+            let (mut frames, mut found) = (Frames::default(), Vec::new());
+            for piece in bytes.chunks(size) {
+                frames.follow(piece, |frame| found.push((frame.kind, frame.flags, frame.stream)));
+            }
+            let wanted = [(u8::MAX, 0, 0), (4, 0, 0), (4, 1, 0), (1, 4, 1), (0, 0, 1), (0, 1, 1)];
+            assert_eq!(found, wanted, "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn a_frame_has_not_passed_before_its_last_byte() {
+        let bytes = frame(DATA, END_STREAM, 3, b"data");
+        let mut frames = Frames { have: 0, left: 0, ..Frames::default() };
+        let (last, rest) = bytes.split_last().expect("some");
+        frames.follow(rest, |frame| panic!("{frame:?} has not passed"));
+        let mut passed = 0;
+        frames.follow(&[*last], |frame| passed += frame.stream);
+        assert_eq!(passed, 3);
+    }
+}

@@ -1,0 +1,213 @@
+//! One exchange over HTTP/2: a stream of a session.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::web::Bytes;
+use awc::ClientRequest;
+use awc::error::{PayloadError, SendRequestError};
+use awc::http::{StatusCode, Uri, Version};
+use futures_util::Stream;
+use h2::{Reason, RecvStream, SendStream};
+
+use super::Incoming;
+use super::io::begun_too_late;
+use super::session::Seat;
+use super::wire::Wire;
+
+/// From this status on, an answer that comes before the request was sent is all that will come.
+const FIRST_ERROR: u16 = 400;
+
+/// Asks, and waits for the head of the answer.
+///
+/// # Errors
+/// When none came. The wire knows whether the upstream had begun with it.
+///
+/// # Cancel safety
+/// Dropping it resets the stream.
+pub(super) async fn exchange(
+    mut seat: Seat,
+    request: &ClientRequest,
+    body: Bytes,
+    wire: &Wire,
+) -> Result<Incoming, SendRequestError> {
+    let head = head(request, body.len())?;
+    if !wire.writing(seat.is_reused()) {
+        return Err(SendRequestError::Send(begun_too_late()));
+    }
+    let bare = body.is_empty();
+    let (mut answer, sender) = seat.open(head, bare, wire).map_err(|error| failed(error, wire))?;
+    let mut upload = (!bare).then(|| Upload::new(sender, body));
+    let answered = poll_fn(|cx| {
+        // The answer first: it may come early.
+        let answered = Pin::new(&mut answer).poll(cx);
+        if answered.is_pending() {
+            advance(&mut upload, cx);
+        }
+        answered
+    });
+    let (head, body) = answered.await.map_err(|error| failed(error, wire))?.into_parts();
+    wire.answered();
+    seat.answered();
+    let unsent = upload.is_some();
+    if head.status.as_u16() >= FIRST_ERROR {
+        upload = None;
+    }
+    let bodiless = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let announced = head.headers.get(header::CONTENT_LENGTH).filter(|_| !bodiless);
+    let expected = announced.and_then(|length| length.to_str().ok()?.trim().parse().ok());
+    let body = Body { body, upload, unsent, expected, came: 0, seat };
+    Ok(Incoming::over_http2(head.status, head.headers.into(), Payload::Stream { payload: Box::pin(body) }))
+}
+
+/// A request's head as HTTP/2 has it: without what is about a connection.
+fn head(request: &ClientRequest, length: usize) -> Result<http::Request<()>, SendRequestError> {
+    let mut head = http::Request::new(());
+    *head.method_mut() = request.get_method().clone();
+    *head.version_mut() = Version::HTTP_2;
+    *head.uri_mut() = https(request.get_uri()).map_err(SendRequestError::Http)?;
+    for (name, value) in request.headers() {
+        if !is_of_connection(name) {
+            head.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    if length > 0 {
+        head.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    }
+    Ok(head)
+}
+
+/// The endpoint's URL names the port of TLS, and `http`: the transport lays TLS itself.
+fn https(uri: &Uri) -> Result<Uri, http::Error> {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let authority = authority.strip_suffix(":443").unwrap_or(authority);
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    Uri::builder().scheme("https").authority(authority).path_and_query(path).build()
+}
+
+fn is_of_connection(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "content-length"
+            | "expect"
+            | "host"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// Why there is no answer; the wire learns what that says of the request.
+fn failed(error: h2::Error, wire: &Wire) -> SendRequestError {
+    let refused = error.is_go_away() || matches!(error.reason(), Some(Reason::REFUSED_STREAM));
+    if error.is_remote() && (refused || wants_http1(&error)) {
+        // A GOAWAY ends only the streams that the other side has not begun with.
+        wire.refused();
+    } else if !error.is_io() {
+        // That was the answer.
+        wire.answered();
+    }
+    match error.is_io() {
+        true => SendRequestError::Send(error.into_io().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())),
+        false => SendRequestError::H2(error),
+    }
+}
+
+/// Does the upstream say that it serves this in HTTP/1.1 only?
+pub(super) fn wants_http1(error: &h2::Error) -> bool {
+    error.is_remote() && error.reason() == Some(Reason::HTTP_1_1_REQUIRED)
+}
+
+/// The part of a request's body that has not been handed over yet.
+struct Upload {
+    sender: SendStream<Bytes>,
+    rest: Bytes,
+}
+
+impl Upload {
+    fn new(mut sender: SendStream<Bytes>, rest: Bytes) -> Self {
+        sender.reserve_capacity(rest.len());
+        Upload { sender, rest }
+    }
+
+    /// Hands over as much as there is room for. `Ready` when no more is to be.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.rest.is_empty() {
+            // Of a stream that was reset, reading tells why.
+            let Some(Ok(room)) = ready!(self.sender.poll_capacity(cx)) else { return Poll::Ready(()) };
+            let piece = self.rest.split_to(room.min(self.rest.len()));
+            if !piece.is_empty() && self.sender.send_data(piece, self.rest.is_empty()).is_err() {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        // What was set aside for it is for others.
+        self.sender.reserve_capacity(0);
+    }
+}
+
+fn advance(upload: &mut Option<Upload>, cx: &mut Context<'_>) {
+    if upload.as_mut().is_some_and(|upload| upload.poll(cx).is_ready()) {
+        *upload = None;
+    }
+}
+
+/// The body of an answer. Dropping it before its end resets the stream.
+struct Body {
+    body: RecvStream,
+    /// Goes on where the answer came early, and is no error.
+    upload: Option<Upload>,
+    /// Was something of the request left to be sent when the answer came?
+    unsent: bool,
+    expected: Option<u64>,
+    came: u64,
+    seat: Seat,
+}
+
+impl Body {
+    /// The stream was reset. Who has answered and wants no more of the request says so in this way, behind a whole answer.
+    fn is_whole_after(&self, error: &h2::Error) -> bool {
+        let complete = self.expected.is_none_or(|expected| self.came == expected);
+        self.unsent && complete && error.is_reset() && error.reason() == Some(Reason::NO_ERROR)
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        advance(&mut this.upload, cx);
+        match ready!(this.body.poll_data(cx)) {
+            Some(Ok(piece)) => {
+                this.came += piece.len() as u64;
+                // It is taken: there is room for as much again. (That fails only for more than had come.)
+                let _ = this.body.flow_control().release_capacity(piece.len());
+                Poll::Ready(Some(Ok(piece)))
+            }
+            Some(Err(error)) if !this.is_whole_after(&error) => {
+                Poll::Ready(Some(Err(PayloadError::Io(io::Error::other(error)))))
+            }
+            Some(Err(_)) | None if this.expected.is_some_and(|expected| this.came < expected) => {
+                Poll::Ready(Some(Err(PayloadError::Incomplete(None))))
+            }
+            Some(Err(_)) | None => {
+                this.seat.ended();
+                Poll::Ready(None)
+            }
+        }
+    }
+}
