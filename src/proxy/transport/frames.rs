@@ -20,10 +20,8 @@ use crate::types::Now;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
-/// On data and headers: the stream ends with this frame.
-const END_STREAM: u8 = 1;
-/// On settings: those of the other side are in force.
-const ACK: u8 = 1;
+/// On data and headers: the stream ends with this frame. On settings: those of the other side are in force.
+const ENDS: u8 = 1;
 
 /// What a client sends before its first frame.
 const PREFACE: u8 = 24;
@@ -31,8 +29,10 @@ const PREFACE: u8 = 24;
 /// What a connection's bytes have shown.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// The exchanges whose request has not been written yet, by stream.
-    writing: RefCell<HashMap<u32, Wire>>,
+    /// The requests that have not been written yet, by stream.
+    writing: RefCell<HashMap<u32, Writing>>,
+    /// Does the stream take no more for now?
+    blocked: Cell<bool>,
     /// Are the other side's settings in force?
     settled: Cell<bool>,
     /// When the last byte came, or the first wait for one began (ms, monotonic).
@@ -41,17 +41,40 @@ pub(super) struct Log {
     owed: Cell<bool>,
 }
 
+/// A request that has not been written, or not all of it.
+#[derive(Debug)]
+struct Writing {
+    wire: Wire,
+    /// Has its head been?
+    headed: bool,
+}
+
 impl Log {
+    /// Would a request that is handed over now have to wait for the socket?
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked.get()
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         self.settled.get()
     }
 
     /// A request is on its way.
     pub(super) fn begin(&self, stream: u32, wire: &Wire) {
-        self.writing.borrow_mut().insert(stream, wire.clone());
+        self.writing.borrow_mut().insert(stream, Writing { wire: wire.clone(), headed: false });
         if !self.owed.replace(true) {
             self.heard.set(Now::read_mono());
         }
+    }
+
+    /// Has the request's head been written?
+    pub(super) fn is_headed(&self, stream: u32) -> bool {
+        self.writing.borrow().get(&stream).is_none_or(|writing| writing.headed)
+    }
+
+    /// Has all of it been?
+    pub(super) fn is_written(&self, stream: u32) -> bool {
+        !self.writing.borrow().contains_key(&stream)
     }
 
     /// The request goes no further.
@@ -67,8 +90,14 @@ impl Log {
     fn written(&self, streams: &mut Vec<u32>) {
         let now = Now::read_mono();
         let mut writing = self.writing.borrow_mut();
-        for wire in streams.drain(..).filter_map(|stream| writing.remove(&stream)) {
-            wire.written(now);
+        for written in streams.drain(..).filter_map(|stream| writing.remove(&stream)) {
+            written.wire.written(now);
+        }
+    }
+
+    fn headed(&self, stream: u32) {
+        if let Some(writing) = self.writing.borrow_mut().get_mut(&stream) {
+            writing.headed = true;
         }
     }
 
@@ -107,19 +136,29 @@ impl AsyncRead for FramesIo {
 impl AsyncWrite for FramesIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let taken = ready!(Pin::new(&mut this.stream).poll_write(cx, buf))?;
+        let taken = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.log.blocked.set(taken.is_pending());
+        let taken = ready!(taken)?;
         let (log, ending) = (&this.log, &mut this.ending);
-        this.frames.follow(buf.get(..taken).unwrap_or(buf), |frame| match frame.kind {
-            DATA | HEADERS if frame.flags & END_STREAM != 0 => ending.push(frame.stream),
-            SETTINGS if frame.flags & ACK != 0 => log.settled.set(true),
-            _ => {}
+        this.frames.follow(buf.get(..taken).unwrap_or(buf), |frame| {
+            let flagged = frame.flags & ENDS != 0;
+            match frame.kind {
+                SETTINGS if flagged => log.settled.set(true),
+                HEADERS => log.headed(frame.stream),
+                _ => {}
+            }
+            if flagged && matches!(frame.kind, DATA | HEADERS) {
+                ending.push(frame.stream);
+            }
         });
         Poll::Ready(Ok(taken))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(Pin::new(&mut this.stream).poll_flush(cx))?;
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.log.blocked.set(flushed.is_pending());
+        ready!(flushed)?;
         if !this.ending.is_empty() {
             this.log.written(&mut this.ending);
         }
@@ -201,10 +240,10 @@ mod tests {
         let bytes = [
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
             frame(SETTINGS, 0, 0, &[0; 12]),
-            frame(SETTINGS, ACK, 0, &[]),
+            frame(SETTINGS, ENDS, 0, &[]),
             frame(HEADERS, 4, 1, b"head"),
-            frame(DATA, 0, 1, &[0, 0, 0, 0, END_STREAM, 0, 0, 0, 1]),
-            frame(DATA, END_STREAM, 1, &[]),
+            frame(DATA, 0, 1, &[0, 0, 0, 0, ENDS, 0, 0, 0, 1]),
+            frame(DATA, ENDS, 1, &[]),
         ]
         .concat();
         for size in 1..=bytes.len() {
@@ -219,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_frame_has_not_passed_before_its_last_byte() {
-        let bytes = frame(DATA, END_STREAM, 3, b"data");
+        let bytes = frame(DATA, ENDS, 3, b"data");
         let mut frames = Frames { have: 0, left: 0, ..Frames::default() };
         let (last, rest) = bytes.split_last().expect("some");
         frames.follow(rest, |frame| panic!("{frame:?} has not passed"));

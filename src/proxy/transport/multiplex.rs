@@ -39,28 +39,27 @@ pub(super) async fn exchange(
     if !wire.writing(seat.is_reused()) {
         return Err(SendRequestError::Send(begun_too_late()));
     }
-    let bare = body.is_empty();
-    let (mut answer, sender) = seat.open(head, bare, wire).map_err(|error| failed(error, wire))?;
-    let mut upload = (!bare).then(|| Upload::new(sender, body));
+    let (mut answer, sender) = seat.open(head, body.is_empty(), wire).map_err(|error| failed(error, wire))?;
+    let mut call = Call::new(sender, body, seat);
     let answered = poll_fn(|cx| {
         // The answer first: it may come early.
         let answered = Pin::new(&mut answer).poll(cx);
         if answered.is_pending() {
-            advance(&mut upload, cx);
+            call.upload(cx);
         }
         answered
     });
     let (head, body) = answered.await.map_err(|error| failed(error, wire))?.into_parts();
     wire.answered();
-    seat.answered();
-    let unsent = upload.is_some();
+    call.seat.answered();
+    let early = !call.seat.is_written();
     if head.status.as_u16() >= FIRST_ERROR {
-        upload = None;
+        call.send_no_more();
     }
     let bodiless = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let announced = head.headers.get(header::CONTENT_LENGTH).filter(|_| !bodiless);
     let expected = announced.and_then(|length| length.to_str().ok()?.trim().parse().ok());
-    let body = Body { body, upload, unsent, expected, came: 0, seat };
+    let body = Body { body, call, early, expected, came: 0 };
     Ok(Incoming::over_http2(head.status, head.headers.into(), Payload::Stream { payload: Box::pin(body) }))
 }
 
@@ -126,62 +125,70 @@ pub(super) fn wants_http1(error: &h2::Error) -> bool {
     error.is_remote() && error.reason() == Some(Reason::HTTP_1_1_REQUIRED)
 }
 
-/// The part of a request's body that has not been handed over yet.
-struct Upload {
+/// Our side of a stream. Dropping it before the answer's end resets the stream.
+struct Call {
     sender: SendStream<Bytes>,
+    /// What of the request's body has not been handed over.
     rest: Bytes,
+    seat: Seat,
 }
 
-impl Upload {
-    fn new(mut sender: SendStream<Bytes>, rest: Bytes) -> Self {
+impl Call {
+    fn new(mut sender: SendStream<Bytes>, rest: Bytes, seat: Seat) -> Self {
         sender.reserve_capacity(rest.len());
-        Upload { sender, rest }
+        Call { sender, rest, seat }
     }
 
-    /// Hands over as much as there is room for. `Ready` when no more is to be.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Hands over as much as there is room for.
+    fn upload(&mut self, cx: &mut Context<'_>) {
         while !self.rest.is_empty() {
-            // Of a stream that was reset, reading tells why.
-            let Some(Ok(room)) = ready!(self.sender.poll_capacity(cx)) else { return Poll::Ready(()) };
-            let piece = self.rest.split_to(room.min(self.rest.len()));
-            if !piece.is_empty() && self.sender.send_data(piece, self.rest.is_empty()).is_err() {
-                return Poll::Ready(());
+            match self.sender.poll_capacity(cx) {
+                Poll::Pending => return,
+                Poll::Ready(Some(Ok(room))) => {
+                    let piece = self.rest.split_to(room.min(self.rest.len()));
+                    if !piece.is_empty() && self.sender.send_data(piece, self.rest.is_empty()).is_err() {
+                        self.send_no_more();
+                    }
+                }
+                // The stream was reset: the answer tells why.
+                Poll::Ready(Some(Err(_)) | None) => self.send_no_more(),
             }
         }
-        Poll::Ready(())
     }
-}
 
-impl Drop for Upload {
-    fn drop(&mut self) {
+    fn send_no_more(&mut self) {
+        self.rest.clear();
         // What was set aside for it is for others.
         self.sender.reserve_capacity(0);
     }
 }
 
-fn advance(upload: &mut Option<Upload>, cx: &mut Context<'_>) {
-    if upload.as_mut().is_some_and(|upload| upload.poll(cx).is_ready()) {
-        *upload = None;
+impl Drop for Call {
+    fn drop(&mut self) {
+        // At once, in place of what waits to be written. (Of a stream that the upstream has not heard of, it must not hear
+        // that it is reset: that one is written, and then reset.)
+        let done = self.seat.has_ended() && self.seat.is_written();
+        if !done && self.seat.is_headed() {
+            self.sender.send_reset(Reason::CANCEL);
+        }
     }
 }
 
-/// The body of an answer. Dropping it before its end resets the stream.
+/// The body of an answer.
 struct Body {
     body: RecvStream,
-    /// Goes on where the answer came early, and is no error.
-    upload: Option<Upload>,
-    /// Was something of the request left to be sent when the answer came?
-    unsent: bool,
+    call: Call,
+    /// Was something of the request left to be written when the answer came?
+    early: bool,
     expected: Option<u64>,
     came: u64,
-    seat: Seat,
 }
 
 impl Body {
     /// The stream was reset. Who has answered and wants no more of the request says so in this way, behind a whole answer.
     fn is_whole_after(&self, error: &h2::Error) -> bool {
         let complete = self.expected.is_none_or(|expected| self.came == expected);
-        self.unsent && complete && error.is_reset() && error.reason() == Some(Reason::NO_ERROR)
+        self.early && complete && error.is_reset() && error.reason() == Some(Reason::NO_ERROR)
     }
 }
 
@@ -190,7 +197,8 @@ impl Stream for Body {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        advance(&mut this.upload, cx);
+        // Goes on where the answer came early, and is no error.
+        this.call.upload(cx);
         match ready!(this.body.poll_data(cx)) {
             Some(Ok(piece)) => {
                 this.came += piece.len() as u64;
@@ -205,7 +213,7 @@ impl Stream for Body {
                 Poll::Ready(Some(Err(PayloadError::Incomplete(None))))
             }
             Some(Err(_)) | None => {
-                this.seat.ended();
+                this.call.seat.end();
                 Poll::Ready(None)
             }
         }

@@ -120,9 +120,10 @@ impl Session {
         drop(sender);
     }
 
-    /// A place for one stream, if there is one. To be used at once: the connection may take none later.
+    /// A place for one stream, if there is one. To be used at once: the connection may take none later. (A request that had to
+    /// wait for the socket would be written later than its quota allows, and behind all that others upload.)
     pub(super) fn seat(self: &Rc<Self>) -> Option<Seat> {
-        if self.active.get() >= self.limit.get() {
+        if self.active.get() >= self.limit.get() || self.log.is_blocked() {
             return None;
         }
         let mut sender = self.sender.borrow().clone()?;
@@ -207,14 +208,28 @@ impl Seat {
         Ok((answer, body))
     }
 
+    /// Has the head of the request been written?
+    pub(super) fn is_headed(&self) -> bool {
+        self.stream.is_some_and(|stream| self.session.log.is_headed(stream))
+    }
+
+    /// Has all of it been?
+    pub(super) fn is_written(&self) -> bool {
+        self.stream.is_some_and(|stream| self.session.log.is_written(stream))
+    }
+
     /// The head of an answer has come.
     pub(super) fn answered(&self) {
         self.session.answered.set(true);
     }
 
     /// The stream has come to its proper end.
-    pub(super) fn ended(&mut self) {
+    pub(super) fn end(&mut self) {
         self.ended = true;
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
     }
 }
 

@@ -1,0 +1,80 @@
+//! Quotas go by the moment at which a request was written, over HTTP/2 too.
+
+use super::*;
+use crate::helpers::{FrameKind, Frames, Wild, config_at};
+
+/// The program's clocks run so many times as fast: its minute is three seconds.
+const HURRY: u32 = 20;
+
+const INITIAL_WINDOW_SIZE: u16 = 4;
+
+fn limited(url: String) -> Value {
+    let mut config = config_at(&[url]);
+    config["actors"] = json!({ "workers": 1 });
+    config["apis"][0]["rpm"] = json!(1);
+    config
+}
+
+/// Asks until it is served. Returns how long after `start` that was.
+fn served_after(app: &App, start: Instant) -> Duration {
+    within(Duration::from_secs(15), "it is served", || app.chat().status == 200);
+    start.elapsed()
+}
+
+#[test]
+fn a_limit_is_kept_over_http2() {
+    let identity = identity();
+    let upstream = Http2::start(&identity, echo);
+    let mut config = upstream.config();
+    config["apis"][0]["rpm"] = json!(7);
+    let app = launch(&config, &identity).start();
+    let mut answers = at_once(30, |_| app.chat().status);
+    answers.sort_unstable();
+    assert_eq!((answers[..7].to_vec(), answers[7..].to_vec()), (vec![200; 7], vec![429; 23]));
+    assert_eq!((upstream.calls(), app.usage_of("a").0), (7, 7));
+}
+
+#[test]
+fn a_window_frees_a_minute_after_the_request_and_not_after_the_answer() {
+    let identity = identity();
+    let upstream = Http2::start(&identity, |mut ask| async move {
+        ask.held().await;
+        echo(ask).await;
+    });
+    let app = hurried(launch(&limited(upstream.url()), &identity), HURRY).start();
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| app.chat().status);
+        eventually("it is out", || upstream.calls() == 1);
+        // Most of a minute.
+        std::thread::sleep(Duration::from_millis(2_400));
+        upstream.release();
+        assert_eq!(first.join().expect("ended"), 200);
+    });
+    let served = served_after(&app, start);
+    assert!(served >= Duration::from_secs(3), "{served:?}");
+    assert!(served < Duration::from_millis(4_800), "{served:?}");
+}
+
+#[test]
+fn a_request_counts_as_now_until_its_last_byte_was_written() {
+    let identity = identity();
+    // It takes nothing of a body, for most of a minute.
+    let upstream = Wild::start(Some(&identity), |connection, _| {
+        let mut frames = Frames(connection);
+        frames.greet(&[(INITIAL_WINDOW_SIZE, 0)])?;
+        let mut pause = Duration::from_millis(2_400);
+        loop {
+            let stream = frames.next(FrameKind::Headers)?.stream;
+            std::thread::sleep(std::mem::take(&mut pause));
+            frames.send(FrameKind::WindowUpdate, 0, stream, &1_000_u32.to_be_bytes())?;
+            frames.next(FrameKind::Data)?;
+            frames.answer(stream, r#"{"choices":[{}]}"#)?;
+        }
+    });
+    let app = hurried(launch(&limited(upstream.url()), &identity), HURRY).start();
+    let start = Instant::now();
+    assert_eq!(app.chat().status, 200);
+    let served = served_after(&app, start);
+    assert!(served >= Duration::from_millis(2_400 + 3_000), "{served:?}");
+}
