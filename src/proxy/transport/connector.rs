@@ -45,11 +45,7 @@ impl Gate {
     }
 
     /// Makes a connection, and says whether HTTP/2 was chosen for it.
-    pub(super) async fn connect(
-        &self,
-        target: ConnectInfo<Uri>,
-        offer: Offer,
-    ) -> Result<(Stream, bool), ConnectError> {
+    pub(super) async fn connect(&self, target: ConnectInfo<Uri>, offer: Offer) -> Result<(Stream, bool), ConnectError> {
         let (socket, uri) = self.tcp.call(target).await?.into_parts();
         // Without it an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
         socket.set_nodelay(true).map_err(ConnectError::Io)?;

@@ -41,8 +41,8 @@ use awc::error::SendRequestError;
 use awc::http::Uri;
 use awc::{Client, ClientRequest, ClientResponse};
 
-pub(crate) use self::framing::Framing;
 use self::connector::Gate;
+pub(crate) use self::framing::Framing;
 use self::sessions::Sessions;
 pub(super) use self::wire::Wire;
 use crate::types::{ApiId, Operation};

@@ -29,12 +29,14 @@ impl Frames<'_> {
     /// Takes the client's preface, and sends these settings.
     pub fn greet(&mut self, settings: &[(u16, u32)]) -> io::Result<()> {
         self.0.read_exact(&mut [0; 24])?;
-        let payload: Vec<u8> =
-            settings.iter().flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat()).collect();
-        self.send(FrameKind::Settings, 0, 0, &payload)
+        let payload: Vec<u8> = settings
+            .iter()
+            .flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat())
+            .collect();
+        self.send((FrameKind::Settings, 0), 0, &payload)
     }
 
-    pub fn send(&mut self, kind: FrameKind, flags: u8, stream: u32, payload: &[u8]) -> io::Result<()> {
+    pub fn send(&mut self, (kind, flags): (FrameKind, u8), stream: u32, payload: &[u8]) -> io::Result<()> {
         let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
         let head = [&length[1..], &[kind as u8, flags], &stream.to_be_bytes()].concat();
         self.0.write_all(&[&head, payload].concat())?;
@@ -59,7 +61,7 @@ impl Frames<'_> {
         let length = u32::from_be_bytes([0, high, middle, low]) as usize;
         self.0.read_exact(&mut vec![0; length])?;
         if kind == FrameKind::Settings as u8 && flags & 1 == 0 {
-            self.send(FrameKind::Settings, 1, 0, &[])?;
+            self.send((FrameKind::Settings, 1), 0, &[])?;
         }
         Ok(Frame { kind, stream: u32::from_be_bytes([a, b, c, d]), ends: flags & 1 == 1 })
     }
@@ -79,22 +81,22 @@ impl Frames<'_> {
         // `:status: 200` and the name `content-type` stand in HPACK's static table.
         let length = u8::try_from(content_type.len()).expect("short");
         let head = [&[0x88, 0x0f, 0x10, length], content_type.as_bytes()].concat();
-        self.send(FrameKind::Headers, 4, stream, &head)
+        self.send((FrameKind::Headers, 4), stream, &head)
     }
 
     /// A whole answer.
     pub fn answer(&mut self, stream: u32, json: &str) -> io::Result<()> {
         self.ok(stream, "application/json")?;
-        self.send(FrameKind::Data, 1, stream, json.as_bytes())
+        self.send((FrameKind::Data, 1), stream, json.as_bytes())
     }
 
     pub fn reset(&mut self, stream: u32, reason: u32) -> io::Result<()> {
-        self.send(FrameKind::Reset, 0, stream, &reason.to_be_bytes())
+        self.send((FrameKind::Reset, 0), stream, &reason.to_be_bytes())
     }
 
     /// Says that no stream above `last` will be served.
     pub fn go_away(&mut self, last: u32) -> io::Result<()> {
-        self.send(FrameKind::GoAway, 0, 0, &[last.to_be_bytes(), 0_u32.to_be_bytes()].concat())
+        self.send((FrameKind::GoAway, 0), 0, &[last.to_be_bytes(), 0_u32.to_be_bytes()].concat())
     }
 
     /// Reads on until the client has left.

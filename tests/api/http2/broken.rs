@@ -1,7 +1,7 @@
 //! Upstreams that refuse, break off, or fall silent, frame by frame.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::helpers::{Connection, FrameKind, Frames, Wild, config_at};
@@ -25,6 +25,9 @@ fn by_frames(
     })
 }
 
+/// What an upstream does to a stream.
+type Act = fn(&mut Frames, u32) -> std::io::Result<()>;
+
 /// Answers whatever comes.
 fn serve(frames: &mut Frames) -> std::io::Result<()> {
     loop {
@@ -46,10 +49,9 @@ fn of(upstreams: &[&Wild]) -> Value {
 #[test]
 fn what_an_upstream_has_not_begun_with_is_asked_again_unseen() {
     let identity = identity();
-    for refuse in [
-        (|frames, stream| frames.go_away(stream - 2)) as fn(&mut Frames, u32) -> std::io::Result<()>,
-        |frames, stream| frames.reset(stream, REFUSED_STREAM),
-    ] {
+    for refuse in
+        [(|frames, stream| frames.go_away(stream - 2)) as Act, |frames, stream| frames.reset(stream, REFUSED_STREAM)]
+    {
         let refused = Arc::new(AtomicUsize::new(0));
         let counted = refused.clone();
         let upstream = by_frames(&identity, move |frames, nth| {
@@ -117,7 +119,7 @@ fn a_stream_that_is_reset_before_its_answer_is_served_by_another_upstream() {
 #[test]
 fn a_stream_that_breaks_off_ends_with_an_error() {
     let identity = identity();
-    let cuts: [fn(&mut Frames, u32) -> std::io::Result<()>; 3] = [
+    let cuts: [Act; 3] = [
         |frames, stream| frames.reset(stream, INTERNAL_ERROR),
         // NO_ERROR is no end where the request was read.
         |frames, stream| frames.reset(stream, 0),
@@ -127,7 +129,7 @@ fn a_stream_that_breaks_off_ends_with_an_error() {
         let upstream = by_frames(&identity, move |frames, _| {
             let stream = frames.request()?;
             frames.ok(stream, "text/event-stream")?;
-            frames.send(FrameKind::Data, 0, stream, event("a").as_bytes())?;
+            frames.send((FrameKind::Data, 0), stream, event("a").as_bytes())?;
             cut(frames, stream)?;
             frames.until_closed();
             Ok(())
@@ -141,10 +143,10 @@ fn a_stream_that_breaks_off_ends_with_an_error() {
 fn a_json_answer_that_breaks_off_is_none() {
     let identity = identity();
     let half = &J[..20];
-    let cuts: [(&str, Box<dyn Fn(&mut Frames, u32) -> std::io::Result<()> + Send + Sync>); 3] = [
-        ("reset", Box::new(|frames, stream| frames.reset(stream, INTERNAL_ERROR))),
-        ("ended", Box::new(|frames, stream| frames.send(FrameKind::Data, 1, stream, b""))),
-        ("closed", Box::new(|_, _| Err(std::io::ErrorKind::Other.into()))),
+    let cuts: [(&str, Act); 3] = [
+        ("reset", |frames, stream| frames.reset(stream, INTERNAL_ERROR)),
+        ("ended", |frames, stream| frames.send((FrameKind::Data, 1), stream, b"")),
+        ("closed", |_, _| Err(std::io::ErrorKind::Other.into())),
     ];
     for (what, cut) in cuts {
         let upstream = by_frames(&identity, move |frames, _| {
@@ -152,8 +154,8 @@ fn a_json_answer_that_breaks_off_is_none() {
                 let stream = frames.request()?;
                 // `:status: 200`, and `content-length` with its value.
                 let head = [&[0x88, 0x0f, 0x0d, 2][..], J.len().to_string().as_bytes()].concat();
-                frames.send(FrameKind::Headers, 4, stream, &head)?;
-                frames.send(FrameKind::Data, 0, stream, half.as_bytes())?;
+                frames.send((FrameKind::Headers, 4), stream, &head)?;
+                frames.send((FrameKind::Data, 0), stream, half.as_bytes())?;
                 cut(frames, stream)?;
             }
         });
@@ -174,14 +176,14 @@ fn an_answer_that_comes_during_an_upload_reaches_the_client() {
         let upstream = by_frames(&identity, move |frames, _| {
             let stream = frames.next(FrameKind::Headers)?.stream;
             // `:status` with its value.
-            frames.send(FrameKind::Headers, 4, stream, &[0x08, 3, b'4', b'1', b'3'])?;
-            frames.send(FrameKind::Data, 1, stream, ERROR.as_bytes())?;
+            frames.send((FrameKind::Headers, 4), stream, &[0x08, 3, b'4', b'1', b'3'])?;
+            frames.send((FrameKind::Data, 1), stream, ERROR.as_bytes())?;
             match says_so {
                 true => frames.reset(stream, 0)?,
                 false => assert_eq!(frames.next(FrameKind::Reset)?.stream, stream),
             }
             // What it passed over of the body has to be told.
-            frames.send(FrameKind::WindowUpdate, 0, 0, &100_000_u32.to_be_bytes())?;
+            frames.send((FrameKind::WindowUpdate, 0), 0, &100_000_u32.to_be_bytes())?;
             serve(frames)
         });
         let app = alone(&upstream, &identity);

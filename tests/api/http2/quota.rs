@@ -67,7 +67,7 @@ fn a_request_counts_as_now_until_its_last_byte_was_written() {
         loop {
             let stream = frames.next(FrameKind::Headers)?.stream;
             std::thread::sleep(std::mem::take(&mut pause));
-            frames.send(FrameKind::WindowUpdate, 0, stream, &1_000_u32.to_be_bytes())?;
+            frames.send((FrameKind::WindowUpdate, 0), stream, &1_000_u32.to_be_bytes())?;
             frames.next(FrameKind::Data)?;
             frames.answer(stream, r#"{"choices":[{}]}"#)?;
         }
