@@ -51,6 +51,10 @@ use crate::upstream::Endpoint;
 /// How long an idle connection is kept: less than upstreams keep theirs (uvicorn: 5 s), so that few are found stale.
 const KEEP_ALIVE: Duration = Duration::from_secs(4);
 
+/// How often one attempt is begun that the upstream does not begin with (a connection that takes no more was full of others). It
+/// has not happened, for the upstream, so it is neither another attempt nor counted twice.
+const MOST_REFUSALS: usize = 16;
+
 /// The clients of one worker thread, one for each upstream: awc bounds and times a client as a whole, so that one slow
 /// upstream would starve the others of a shared one.
 #[derive(Default)]
@@ -160,16 +164,19 @@ impl Reach {
         body: Bytes,
         wire: &Wire,
     ) -> Result<Incoming, SendRequestError> {
-        if let Some(sessions) = &self.sessions
-            && let Some(seat) = sessions.seat().await.map_err(SendRequestError::Connect)?
-        {
-            let answer = multiplex::exchange(seat, &request, body, wire).await;
-            if let Err(SendRequestError::H2(error)) = &answer
-                && multiplex::wants_http1(error)
-            {
-                sessions.leave();
+        if let Some(sessions) = &self.sessions {
+            for nth in 1.. {
+                let Some(seat) = sessions.seat().await.map_err(SendRequestError::Connect)? else { break };
+                let answer = multiplex::exchange(seat, &request, body.clone(), wire).await;
+                if let Err(SendRequestError::H2(error)) = &answer
+                    && multiplex::wants_http1(error)
+                {
+                    sessions.leave();
+                }
+                if nth == MOST_REFUSALS || !wire.may_begin_anew() {
+                    return answer;
+                }
             }
-            return answer;
         }
         let sending = if body.is_empty() { request.send() } else { request.send_body(body) };
         wire.watch(sending).await.map(Incoming::over_http1)
