@@ -128,6 +128,9 @@ impl Check<'_> {
                     .push(format!("apis[{index}].modelMapping: {from} is mapped to {to}, which is not in its models"));
             }
         }
+        if file.http2 == Some(true) && base_url.as_ref().is_some_and(|url| url.scheme() == "http") {
+            self.warnings.push(format!("{}: HTTP/2 is spoken over https:// only", at("http2")));
+        }
         let quota = self.api_quota(&format!("apis[{index}]"), &file, base_url.as_ref());
         Some(ApiConfig {
             name: file.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| file.id.clone()),

@@ -69,7 +69,8 @@ fn what_an_upstream_has_not_begun_with_is_asked_again_unseen() {
             assert_eq!(app.chat().text(), J);
         }
         assert_eq!(refused.load(Ordering::SeqCst), 1);
-        assert_eq!(app.status_of("a")["failures"].as_object().map_or(0, |failures| failures.len()), 0);
+        assert_eq!(app.usage_of("a").1, 3, "what was not begun with is not counted twice");
+        assert_eq!(app.status_of("a")["lastError"], Value::Null);
     }
 }
 
