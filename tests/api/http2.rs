@@ -295,6 +295,40 @@ fn who_takes_nothing_holds_up_nobody_else_and_no_memory() {
 }
 
 #[test]
+fn an_answer_larger_than_any_window_comes_whole() {
+    const LARGE: usize = 40 << 20;
+    let identity = identity();
+    let upstream = Http2::start(&identity, |mut ask| async move {
+        ask.body().await;
+        let mut sender = ask.begin(200, "audio/mpeg");
+        ask.send(&mut sender, vec![b'x'; LARGE].into()).await;
+    });
+    let app = launch(&upstream.config(), &identity).start();
+    let sound = app.client().post("/v1/audio/speech", &json!({ "model": "m", "input": "x" }));
+    assert_eq!(sound.bytes().len(), LARGE);
+}
+
+#[test]
+fn an_upstream_that_takes_its_time_is_waited_for() {
+    /// The program's clocks run so many times as fast.
+    const HURRY: u32 = 20;
+    let identity = identity();
+    let upstream = Http2::start(&identity, |mut ask| async move {
+        ask.held().await;
+        echo(ask).await;
+    });
+    let app = hurried(launch(&upstream.config(), &identity), HURRY).start();
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| asks_as(&app, "patient"));
+        // A minute and a half: it does not speak, but it lives.
+        std::thread::sleep(Duration::from_secs(90) / HURRY);
+        upstream.release();
+        assert!(asking.join().expect("ended"));
+    });
+    assert_eq!((upstream.connections(), upstream.calls()), (1, 1));
+}
+
+#[test]
 fn connections_that_nobody_uses_are_closed() {
     /// The program's clocks run so many times as fast.
     const HURRY: u32 = 20;

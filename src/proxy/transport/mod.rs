@@ -53,7 +53,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(4);
 
 /// How often one attempt is begun that the upstream does not begin with (a connection that takes no more was full of others). It
 /// has not happened, for the upstream, so it is neither another attempt nor counted twice.
-const MOST_REFUSALS: usize = 16;
+const MOST_REFUSALS: usize = 8;
 
 /// The clients of one worker thread, one for each upstream: awc bounds and times a client as a whole, so that one slow
 /// upstream would starve the others of a shared one.
@@ -179,7 +179,11 @@ impl Reach {
             }
         }
         let sending = if body.is_empty() { request.send() } else { request.send_body(body) };
-        wire.watch(sending).await.map(Incoming::over_http1)
+        let answer = wire.watch(sending).await;
+        if let (Err(SendRequestError::Connect(_)), Some(sessions)) = (&answer, &self.sessions) {
+            sessions.ask_anew();
+        }
+        answer.map(Incoming::over_http1)
     }
 
     /// A request for an operation, with the account's key.

@@ -15,8 +15,8 @@ use std::time::Duration;
 use actix_web::rt;
 use actix_web::web::Bytes;
 use futures_util::task::noop_waker_ref;
-use h2::SendStream;
 use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
+use h2::{Ping, SendStream};
 use tokio::time::{Instant, sleep};
 
 use super::frames::{FramesIo, Log};
@@ -43,8 +43,18 @@ const REMEMBERED: Duration = Duration::from_secs(10);
 /// How long a session is kept that serves nobody. Longer than a connection of HTTP/1: before an upstream closes it, it says so.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// How long a session may take to close when nobody uses it any more.
-const CLOSING: Duration = Duration::from_secs(5);
+/// How often a session is looked after; so long it may take to close when nobody uses it any more.
+const TICK: Duration = Duration::from_secs(5);
+
+/// After so long a silence (ms) while something is to come, the other side is asked for a sign of life. (A connection whose other
+/// end is gone without a word would take all new requests with it until one of them gives up.)
+const QUIET_MS: u64 = 15_000;
+
+/// Without one for so long, the session serves nobody new: a connection more costs little.
+const DOUBTFUL: Duration = Duration::from_secs(2);
+
+/// Without one for so long, the connection is given up with all that run on it.
+const DEAD: Duration = Duration::from_secs(20);
 
 /// A session on which nothing came for so long (ms), though it should have, when a stream is given up, may have died in silence.
 const SILENT_MS: u64 = 1_000;
@@ -58,6 +68,10 @@ pub(super) struct Session {
     /// How many it has.
     active: Cell<usize>,
     idle_since: Cell<Instant>,
+    /// Since when a sign of life is waited for.
+    pinged: Cell<Option<Instant>>,
+    /// Has it taken a request yet?
+    used: Cell<bool>,
     /// Has it brought an answer yet?
     answered: Cell<bool>,
     log: Rc<Log>,
@@ -91,6 +105,8 @@ impl Session {
             limit: Cell::new(0),
             active: Cell::new(0),
             idle_since: Cell::new(Instant::now()),
+            pinged: Cell::new(None),
+            used: Cell::new(false),
             answered: Cell::new(false),
             log,
         });
@@ -106,6 +122,11 @@ impl Session {
 
     fn limit_to(&self, theirs: usize) {
         self.limit.set(theirs.min(STREAMS));
+    }
+
+    /// Has it taken a request?
+    pub(super) fn was_used(&self) -> bool {
+        self.used.get()
     }
 
     /// May it still serve somebody new?
@@ -134,40 +155,71 @@ impl Session {
             return None;
         }
         self.active.set(self.active.get() + 1);
+        self.used.set(true);
         Some(Seat { session: self.clone(), sender: Some(sender), stream: None, ended: false })
     }
 
-    /// It is some time since somebody looked: how long until the next look? `None` when nothing is to be waited for.
-    fn rest(&self) -> Option<Duration> {
-        let used = self.active.get() > 0;
-        match self.is_open() {
-            false if used => Some(CLOSING),
-            false => None,
-            true if used => Some(IDLE),
-            true => match IDLE.saturating_sub(self.idle_since.get().elapsed()) {
-                Duration::ZERO => {
-                    self.retire();
-                    Some(CLOSING)
-                }
-                left => Some(left),
-            },
+    /// What is to be done with it at a tick.
+    fn care(&self) -> Care {
+        let idle = self.active.get() == 0;
+        if idle && !self.is_open() {
+            return Care::End;
         }
+        if idle && self.idle_since.get().elapsed() >= IDLE {
+            self.retire();
+        }
+        if idle || self.log.silent_for() < QUIET_MS {
+            self.pinged.set(None);
+            return Care::Wait(TICK);
+        }
+        let Some(pinged) = self.pinged.get() else {
+            self.pinged.set(Some(Instant::now()));
+            return Care::Ping;
+        };
+        if pinged.elapsed() >= DOUBTFUL {
+            self.retire();
+        }
+        if pinged.elapsed() >= DEAD { Care::End } else { Care::Wait(TICK) }
     }
+}
+
+/// What is to be done with a session.
+enum Care {
+    /// It is looked after again by then.
+    Wait(Duration),
+    /// The other side is asked for a sign of life.
+    Ping,
+    /// It is over.
+    End,
 }
 
 /// Drives a connection until it ends.
 async fn drive(mut connection: Connection<FramesIo, Bytes>, session: Rc<Session>) {
-    let mut timer = pin!(sleep(IDLE));
+    let mut pings = connection.ping_pong();
+    let mut timer = pin!(sleep(TICK));
     poll_fn(|cx| {
+        // What has come decides, so it is read before anybody is judged by it.
         if Pin::new(&mut connection).poll(cx).is_ready() {
             return Poll::Ready(());
         }
         session.limit_to(connection.max_concurrent_send_streams());
+        // Whatever came was a sign of life: the answer itself only makes room for the next question.
+        if session.pinged.get().is_some()
+            && let Some(pings) = &mut pings
+        {
+            let _ = pings.poll_pong(cx);
+        }
         while timer.as_mut().poll(cx).is_ready() {
-            match session.rest() {
-                Some(rest) => timer.as_mut().reset(Instant::now() + rest),
-                None => return Poll::Ready(()),
-            }
+            let wait = match session.care() {
+                Care::Wait(wait) => wait,
+                Care::Ping => {
+                    // One is under way already, at worst.
+                    let _ = pings.as_mut().map(|pings| pings.send_ping(Ping::opaque()));
+                    DOUBTFUL
+                }
+                Care::End => return Poll::Ready(()),
+            };
+            timer.as_mut().reset(Instant::now() + wait);
         }
         Poll::Pending
     })

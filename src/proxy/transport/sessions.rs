@@ -41,7 +41,12 @@ struct Pool {
     /// How many streams the last one takes.
     room: Cell<usize>,
     waiting: RefCell<Vec<oneshot::Sender<News>>>,
+    /// How many sessions ended one after the other that had taken no request.
+    useless: Cell<usize>,
 }
+
+/// After so many sessions that end before they take a request, who waits is told.
+const MOST_USELESS: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Speaks {
@@ -62,6 +67,7 @@ impl Sessions {
             opening: Cell::new(0),
             room: Cell::new(STREAMS),
             waiting: RefCell::default(),
+            useless: Cell::new(0),
         }))
     }
 
@@ -70,19 +76,15 @@ impl Sessions {
     /// # Errors
     /// When no connection could be made: nothing was sent.
     pub(super) async fn seat(&self) -> Result<Option<Seat>, ConnectError> {
-        let pool = &self.0;
-        let mut news: News = Ok(());
-        loop {
-            if pool.speaks.get() == Speaks::Http1 {
-                return Ok(None);
-            }
-            if let Some(seat) = pool.seat() {
-                return Ok(Some(seat));
-            }
-            news.map_err(|error| copy(&error))?;
-            // Who would send the news is there as long as this is.
-            news = pool.wait().await.unwrap_or_else(|_| Err(Rc::new(ConnectError::Disconnected)));
+        match self.0.ready() {
+            Some(ready) => Ok(ready),
+            None => timeout(self.0.within, self.0.seat_later()).await.unwrap_or(Err(ConnectError::Timeout)),
         }
+    }
+
+    /// Over HTTP/1.1 no connection can be made: it may speak something else by now.
+    pub(super) fn ask_anew(&self) {
+        self.0.speaks.set(Speaks::Unknown);
     }
 
     /// The upstream wants HTTP/1.1 after all.
@@ -99,11 +101,42 @@ impl Drop for Sessions {
 }
 
 impl Pool {
+    /// A place, or the news that HTTP/1.1 is spoken, if that can be had without waiting.
+    fn ready(&self) -> Option<Option<Seat>> {
+        match self.speaks.get() {
+            Speaks::Http1 => Some(None),
+            Speaks::Unknown | Speaks::Http2 => self.seat().map(Some),
+        }
+    }
+
+    async fn seat_later(self: &Rc<Self>) -> Result<Option<Seat>, ConnectError> {
+        loop {
+            // Who would send the news is there as long as this is.
+            let news = self.wait().await.unwrap_or_else(|_| Err(Rc::new(ConnectError::Disconnected)));
+            if let Some(ready) = self.ready() {
+                return Ok(ready);
+            }
+            news.map_err(|error| copy(&error))?;
+            if self.useless.get() >= MOST_USELESS {
+                self.useless.set(0);
+                return Err(takes_nothing());
+            }
+        }
+    }
+
     /// A place in the oldest session that has one: so the others come to rest.
     fn seat(&self) -> Option<Seat> {
         let mut open = self.open.borrow_mut();
-        open.retain(|session| session.is_open());
-        open.iter().find_map(Session::seat)
+        let seat = open.iter().find_map(Session::seat);
+        open.retain(|session| {
+            let useless = !session.is_open() && !session.was_used();
+            self.useless.set(self.useless.get() + usize::from(useless));
+            session.is_open()
+        });
+        if seat.is_some() {
+            self.useless.set(0);
+        }
+        seat
     }
 
     /// Waits for a connection. As many are opened as those who wait need.
@@ -165,9 +198,13 @@ async fn open(gate: Gate, uri: Uri) -> Result<Option<Rc<Session>>, ConnectError>
     let session = Session::open(stream).await.map_err(ConnectError::Io)?;
     if session.limit() == 0 {
         session.retire();
-        return Err(ConnectError::Io(io::Error::other("it takes no requests")));
+        return Err(takes_nothing());
     }
     Ok(Some(session))
+}
+
+fn takes_nothing() -> ConnectError {
+    ConnectError::Io(io::Error::other("its connections take no requests"))
 }
 
 fn of_tcp(error: TcpError) -> ConnectError {

@@ -23,12 +23,20 @@ pub struct Frame {
 }
 
 /// An upstream's side of a connection.
-pub struct Frames<'a>(pub &'a mut Connection);
+pub struct Frames<'a> {
+    connection: &'a mut Connection,
+    /// How many bytes of bodies have come.
+    pub data: usize,
+}
 
-impl Frames<'_> {
+impl<'a> Frames<'a> {
+    pub fn on(connection: &'a mut Connection) -> Self {
+        Frames { connection, data: 0 }
+    }
+
     /// Takes the client's preface, and sends these settings.
     pub fn greet(&mut self, settings: &[(u16, u32)]) -> io::Result<()> {
-        self.0.read_exact(&mut [0; 24])?;
+        self.connection.read_exact(&mut [0; 24])?;
         let payload: Vec<u8> = settings
             .iter()
             .flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat())
@@ -39,8 +47,8 @@ impl Frames<'_> {
     pub fn send(&mut self, (kind, flags): (FrameKind, u8), stream: u32, payload: &[u8]) -> io::Result<()> {
         let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
         let head = [&length[1..], &[kind as u8, flags], &stream.to_be_bytes()].concat();
-        self.0.write_all(&[&head, payload].concat())?;
-        self.0.flush()
+        self.connection.write_all(&[&head, payload].concat())?;
+        self.connection.flush()
     }
 
     /// The next frame of this kind; others are passed over, but for settings, which are acknowledged.
@@ -56,10 +64,11 @@ impl Frames<'_> {
     /// The next frame.
     pub fn any(&mut self) -> io::Result<Frame> {
         let mut head = [0; 9];
-        self.0.read_exact(&mut head)?;
+        self.connection.read_exact(&mut head)?;
         let [high, middle, low, kind, flags, a, b, c, d] = head;
         let length = u32::from_be_bytes([0, high, middle, low]) as usize;
-        self.0.read_exact(&mut vec![0; length])?;
+        self.connection.read_exact(&mut vec![0; length])?;
+        self.data += if kind == FrameKind::Data as u8 { length } else { 0 };
         if kind == FrameKind::Settings as u8 && flags & 1 == 0 {
             self.send((FrameKind::Settings, 1), 0, &[])?;
         }

@@ -108,6 +108,18 @@ impl Ask {
         }
     }
 
+    /// Sends all of this, and ends the stream.
+    pub async fn send(&mut self, sender: &mut SendStream<Bytes>, mut rest: Bytes) {
+        while !rest.is_empty() {
+            sender.reserve_capacity(rest.len());
+            let Some(Ok(room)) = poll_fn(|cx| sender.poll_capacity(cx)).await else { return };
+            let piece = rest.split_to(room.min(rest.len()));
+            if sender.send_data(piece, rest.is_empty()).is_err() {
+                return;
+            }
+        }
+    }
+
     /// Sends the same piece again and again, as fast as the client takes it, until it has reset the stream.
     pub async fn flood(&mut self, sender: &mut SendStream<Bytes>, piece: &Bytes) {
         loop {

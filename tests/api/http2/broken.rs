@@ -19,7 +19,7 @@ fn by_frames(
     handle: impl Fn(&mut Frames, usize) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> Wild {
     Wild::start(Some(identity), move |connection: &mut Connection, nth| {
-        let mut frames = Frames(connection);
+        let mut frames = Frames::on(connection);
         frames.greet(&[(MAX_CONCURRENT_STREAMS, 100)])?;
         handle(&mut frames, nth)
     })
@@ -141,6 +141,24 @@ fn a_stream_that_breaks_off_ends_with_an_error() {
 }
 
 #[test]
+fn sound_that_breaks_off_is_not_taken_for_whole() {
+    let identity = identity();
+    for reason in [INTERNAL_ERROR, 0] {
+        let upstream = by_frames(&identity, move |frames, _| {
+            let stream = frames.request()?;
+            frames.ok(stream, "audio/mpeg")?;
+            frames.send((FrameKind::Data, 0), stream, b"sound")?;
+            frames.reset(stream, reason)?;
+            frames.until_closed();
+            Ok(())
+        });
+        let app = alone(&upstream, &identity);
+        let answer = app.client().try_request("POST", "/v1/audio/speech", br#"{"model":"m","input":"x"}"#);
+        assert!(answer.is_err() || answer.is_ok_and(|mut told| told.try_bytes().is_err()), "{reason}");
+    }
+}
+
+#[test]
 fn a_json_answer_that_breaks_off_is_none() {
     let identity = identity();
     let half = &J[..20];
@@ -170,21 +188,29 @@ fn a_json_answer_that_breaks_off_is_none() {
 
 #[test]
 fn an_answer_that_comes_during_an_upload_reaches_the_client() {
+    const LARGE: [u8; 4] = (8_u32 << 20).to_be_bytes();
     const ERROR: &str = r#"{"error":{"message":"too large","type":"t","param":null,"code":null}}"#;
     let identity = identity();
+    let uploaded = Arc::new(AtomicUsize::new(0));
     // It may say that it wants no more; else it is told that no more comes.
     for says_so in [true, false] {
+        let counted = uploaded.clone();
         let upstream = by_frames(&identity, move |frames, _| {
             let stream = frames.next(FrameKind::Headers)?.stream;
             // `:status` with its value.
             frames.send((FrameKind::Headers, 4), stream, &[0x08, 3, b'4', b'1', b'3'])?;
+            // There would be room for more of the request.
+            frames.send((FrameKind::WindowUpdate, 0), stream, &LARGE)?;
+            frames.send((FrameKind::WindowUpdate, 0), 0, &LARGE)?;
+            std::thread::sleep(Duration::from_millis(100));
             frames.send((FrameKind::Data, 1), stream, ERROR.as_bytes())?;
             match says_so {
                 true => frames.reset(stream, 0)?,
                 false => assert_eq!(frames.next(FrameKind::Reset)?.stream, stream),
             }
-            // What it passed over of the body has to be told.
-            frames.send((FrameKind::WindowUpdate, 0), 0, &100_000_u32.to_be_bytes())?;
+            let next = frames.request()?;
+            counted.store(frames.data, Ordering::SeqCst);
+            frames.answer(next, J)?;
             serve(frames)
         });
         let app = alone(&upstream, &identity);
@@ -192,6 +218,8 @@ fn an_answer_that_comes_during_an_upload_reaches_the_client() {
         let answer = app.client().request("POST", "/v1/chat/completions", large.as_bytes());
         assert_eq!((answer.status, answer.text().as_str()), (413, ERROR), "{says_so}");
         assert_eq!(app.chat().text(), J, "{says_so}: on the same connection");
+        let sent = uploaded.swap(0, Ordering::SeqCst);
+        assert!(sent < 1 << 20, "{sent} bytes were sent of what nobody wanted");
     }
 }
 
@@ -214,6 +242,27 @@ fn a_connection_that_fell_silent_is_used_by_no_later_request() {
     assert_eq!(app.chat().text(), J);
     assert_eq!(app.chat().status, 504, "it waits in vain");
     assert_eq!(app.chat().text(), J, "the next one does not");
+}
+
+#[test]
+fn a_connection_whose_other_end_is_gone_is_found_out_and_what_waits_there_is_asked_again() {
+    /// The program's clocks run so many times as fast.
+    const HURRY: u32 = 20;
+    let identity = identity();
+    let upstream = by_frames(&identity, |frames, nth| {
+        let first = frames.request()?;
+        frames.answer(first, J)?;
+        if nth == 0 {
+            std::thread::sleep(Duration::from_secs(30));
+        }
+        serve(frames)
+    });
+    let app = hurried(launch(&of(&[&upstream]), &identity), HURRY).start();
+    assert_eq!(app.chat().text(), J);
+    let asked = Instant::now();
+    assert_eq!(app.chat().text(), J);
+    // 15 s of silence and 20 s without a sign of life; the deadline is ten minutes.
+    assert!(asked.elapsed() < Duration::from_secs(60) / HURRY, "{:?}", asked.elapsed());
 }
 
 #[test]
@@ -240,7 +289,7 @@ fn an_upstream_that_asks_for_http1_gets_it() {
     let identity = Identity::speaking(&scratch(), &["h2", "http/1.1"]);
     let upstream = Wild::start(Some(&identity), |connection, nth| {
         if nth == 0 {
-            let mut frames = Frames(connection);
+            let mut frames = Frames::on(connection);
             frames.greet(&[])?;
             let stream = frames.request()?;
             frames.reset(stream, HTTP_1_1_REQUIRED)?;
