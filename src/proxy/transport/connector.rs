@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use actix_service::Service;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Connector, ConnectorService, Host};
@@ -17,9 +18,12 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::KEEP_ALIVE;
 use super::io::UpstreamIo;
 use super::stream::Stream;
+
+/// How long a connection is kept that has served nobody: who it was made for asks for it at once. (Whether it has ended can't be
+/// seen: what lies unread on it may be a ticket for later sessions.)
+const SPARE: Duration = Duration::from_secs(1);
 
 /// The connector of one upstream.
 #[derive(Clone)]
@@ -67,7 +71,7 @@ impl Gate {
     /// The one that was kept, if it is as good as new.
     fn take_spare(&self) -> Option<Stream> {
         let (stream, since) = self.spare.take()?;
-        (since.elapsed() < KEEP_ALIVE && !stream.has_unread()).then_some(stream)
+        (since.elapsed() < SPARE).then_some(stream)
     }
 }
 
