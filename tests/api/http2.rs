@@ -148,6 +148,22 @@ fn who_does_not_choose_http2_is_spoken_to_in_http1_and_not_asked_again() {
 }
 
 #[test]
+fn an_upstream_that_learns_http2_is_asked_anew_when_it_can_not_be_connected() {
+    let identity = Identity::speaking(&scratch(), &["http/1.1"]);
+    let upstream = Upstream::always(Reply::raw("HTTP/1.1 404 X\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}"));
+    let tls = Tls::speaking(&upstream, &identity);
+    let mut config = crate::helpers::config_at(&[tls.url()]);
+    config["actors"] = json!({ "workers": 1 });
+    let app = launch(&config, &identity).start();
+    assert_eq!(app.chat().status, 404);
+    // Who takes none but h2 refuses who offers http/1.1 alone.
+    tls.speak(&["h2"]);
+    assert_eq!(app.chat().status, 502);
+    app.chat();
+    assert_eq!(tls.offers(), [&["h2", "http/1.1"][..], &["http/1.1"], &["h2", "http/1.1"]]);
+}
+
+#[test]
 fn an_api_can_be_kept_to_http1() {
     let upstream = Upstream::always(Reply::chat("one"));
     let identity = Identity::speaking(&scratch(), &["h2", "http/1.1"]);

@@ -173,7 +173,7 @@ impl Reach {
                 {
                     sessions.leave();
                 }
-                if nth == MOST_REFUSALS || !wire.may_begin_anew() {
+                if nth == MOST_REFUSALS || !wire.begins_anew() {
                     return answer;
                 }
             }

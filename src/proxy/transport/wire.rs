@@ -50,16 +50,19 @@ impl Wire {
         self.facts.refused.get()
     }
 
-    /// Such a request may be begun anew for the same attempt, unless that is too late: it was not taken.
-    pub(super) fn may_begin_anew(&self) -> bool {
-        self.was_refused() && !self.stamp.is_too_late(Now::read_mono())
+    /// Such a request may be begun anew for the same attempt, unless that is too late: then it is open again.
+    pub(super) fn begins_anew(&self) -> bool {
+        let may = self.was_refused() && !self.stamp.is_too_late(Now::read_mono());
+        if may {
+            self.facts.refused.set(false);
+        }
+        may
     }
 
     /// Bytes are about to be written. Says whether they may: a request must not begin too late.
     pub(super) fn writing(&self, reused: bool) -> bool {
         let now = Now::read_mono();
         self.facts.reused.set(reused);
-        self.facts.refused.set(false);
         self.facts.last_write.set(now);
         self.stamp.begin(now)
     }

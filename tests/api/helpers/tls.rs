@@ -50,6 +50,7 @@ impl Identity {
 /// Passes on what comes over TLS to a plain upstream.
 pub struct Tls {
     port: u16,
+    config: Arc<Mutex<Arc<ServerConfig>>>,
     offers: Arc<Mutex<Vec<Vec<String>>>>,
     /// The certificate, as `SSL_CERT_FILE` takes it.
     pub certificate: PathBuf,
@@ -63,7 +64,8 @@ impl Tls {
 
     /// The same, with this certificate and the protocols that it offers.
     pub fn speaking(upstream: &Upstream, identity: &Identity) -> Tls {
-        let config = identity.config();
+        let config = Arc::new(Mutex::new(identity.config()));
+        let current = config.clone();
         let offers = Arc::<Mutex<Vec<Vec<String>>>>::default();
         let told = offers.clone();
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
@@ -75,7 +77,7 @@ impl Tls {
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
                 while let Ok((socket, _)) = listener.accept().await {
-                    let (config, target, told) = (config.clone(), target.clone(), told.clone());
+                    let (config, target, told) = (current.lock().expect("whole").clone(), target.clone(), told.clone());
                     tokio::spawn(async move {
                         let Ok(hello) = LazyConfigAcceptor::new(Acceptor::default(), socket).await else { return };
                         let names = hello.client_hello().alpn().into_iter().flatten();
@@ -89,7 +91,13 @@ impl Tls {
                 }
             });
         });
-        Tls { port, offers, certificate: identity.certificate.clone() }
+        Tls { port, config, offers, certificate: identity.certificate.clone() }
+    }
+
+    /// From now on it offers these protocols.
+    pub fn speak(&self, protocols: &[&str]) {
+        let mut config = self.config.lock().expect("whole");
+        Arc::make_mut(&mut config).alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     }
 
     /// What each connection so far offered to speak.

@@ -285,6 +285,22 @@ fn an_upstream_that_does_not_say_what_it_takes_is_not_connected() {
 }
 
 #[test]
+fn an_upstream_whose_connections_take_nothing_is_not_connected() {
+    let identity = identity();
+    let upstream = by_frames(&identity, |frames, _| {
+        frames.go_away(0)?;
+        frames.until_closed();
+        Ok(())
+    });
+    let asked = Instant::now();
+    let app = alone(&upstream, &identity);
+    assert_eq!(app.chat().error(), (502, "upstream_failed".into()));
+    assert!(asked.elapsed() < Duration::from_secs(5), "the time to connect is 10 s");
+    assert_eq!(app.status_of("a")["lastError"]["class"], "connect");
+    assert_eq!(app.usage_of("a").1, 0, "nothing was sent");
+}
+
+#[test]
 fn an_upstream_that_asks_for_http1_gets_it() {
     let identity = Identity::speaking(&scratch(), &["h2", "http/1.1"]);
     let upstream = Wild::start(Some(&identity), |connection, nth| {
