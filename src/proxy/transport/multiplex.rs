@@ -195,6 +195,7 @@ impl Body {
 impl Stream for Body {
     type Item = Result<Bytes, PayloadError>;
 
+    /// (A length that is not kept to is an error of h2's.)
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         // Goes on where the answer came early, and is no error.
@@ -209,13 +210,34 @@ impl Stream for Body {
             Some(Err(error)) if !this.is_whole_after(&error) => {
                 Poll::Ready(Some(Err(PayloadError::Io(io::Error::other(error)))))
             }
-            Some(Err(_)) | None if this.expected.is_some_and(|expected| this.came < expected) => {
-                Poll::Ready(Some(Err(PayloadError::Incomplete(None))))
-            }
             Some(Err(_)) | None => {
                 this.call.seat.end();
                 Poll::Ready(None)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::rt::Runtime;
+
+    use super::*;
+
+    #[test]
+    fn what_is_about_a_connection_does_not_go_up() {
+        Runtime::new().expect("a runtime").block_on(async {
+            let mut request = awc::Client::builder().no_default_headers().finish().post("http://x.example:443/v1/y?z");
+            let ours = ["accept", "authorization", "content-type"];
+            let theirs = ["connection", "expect", "host", "keep-alive", "proxy-connection", "te", "transfer-encoding"];
+            for name in ours.iter().chain(&theirs) {
+                request = request.insert_header((*name, "trailers"));
+            }
+            let head = head(&request, 5).expect("a head");
+            let mut names: Vec<&str> = head.headers().keys().map(HeaderName::as_str).collect();
+            names.sort_unstable();
+            assert_eq!(names, ["accept", "authorization", "content-length", "content-type"]);
+            assert_eq!(head.uri(), "https://x.example/v1/y?z");
+        });
     }
 }

@@ -1,5 +1,8 @@
 //! Quotas go by the moment at which a request was written, over HTTP/2 too.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 use crate::helpers::{FrameKind, Frames, Wild, config_at};
 
@@ -59,20 +62,20 @@ fn a_window_frees_a_minute_after_the_request_and_not_after_the_answer() {
 #[test]
 fn what_was_begun_counts_though_the_client_left_before_it_was_written() {
     let identity = identity();
-    let come = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let come = Arc::new(AtomicBool::new(false));
     let has_come = come.clone();
     let upstream = Wild::start(Some(&identity), move |connection, _| {
         let mut frames = Frames::on(connection);
         frames.greet(&[(INITIAL_WINDOW_SIZE, 0)])?;
         frames.next(FrameKind::Headers)?;
-        come.store(true, std::sync::atomic::Ordering::SeqCst);
+        come.store(true, Ordering::SeqCst);
         frames.until_closed();
         Ok(())
     });
     let app = launch(&limited(upstream.url()), &identity).start();
     let mut client = crate::helpers::Raw::to(app.port);
     client.send(crate::helpers::post("", r#"{"model":"m"}"#));
-    eventually("its head has come", || has_come.load(std::sync::atomic::Ordering::SeqCst));
+    eventually("its head has come", || has_come.load(Ordering::SeqCst));
     drop(client);
     eventually("it is settled", || app.status_of("a")["inFlight"] == 0);
     assert_eq!(app.usage_of("a"), (1, 1));
@@ -81,14 +84,16 @@ fn what_was_begun_counts_though_the_client_left_before_it_was_written() {
 #[test]
 fn a_request_counts_as_now_until_its_last_byte_was_written() {
     let identity = identity();
-    // It takes nothing of a body, for half a minute.
-    let upstream = Wild::start(Some(&identity), |connection, _| {
+    let asked = AtomicBool::new(false);
+    // It takes nothing of the first body, for half a minute.
+    let upstream = Wild::start(Some(&identity), move |connection, _| {
         let mut frames = Frames::on(connection);
         frames.greet(&[(INITIAL_WINDOW_SIZE, 0)])?;
-        let mut pause = Duration::from_millis(1_500);
         loop {
             let stream = frames.next(FrameKind::Headers)?.stream;
-            std::thread::sleep(std::mem::take(&mut pause));
+            if !asked.swap(true, Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(1_500));
+            }
             frames.send((FrameKind::WindowUpdate, 0), stream, &1_000_u32.to_be_bytes())?;
             frames.next(FrameKind::Data)?;
             frames.answer(stream, r#"{"choices":[{}]}"#)?;
