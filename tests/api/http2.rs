@@ -325,6 +325,19 @@ fn an_answer_larger_than_any_window_comes_whole() {
 }
 
 #[test]
+fn large_requests_come_whole_beside_small_ones() {
+    let identity = identity();
+    let upstream = Http2::start(&identity, echo);
+    let app = launch(&upstream.config(), &identity).start();
+    let sound = at_once(8, |nth| {
+        let text = "x".repeat(if nth < 4 { 6 << 20 } else { 10 });
+        let body = json!({ "model": "m", "messages": [text], "user": format!("u{nth}") });
+        app.client().post("/v1/chat/completions", &body).text().contains(&format!("\"u{nth}\""))
+    });
+    assert_eq!(sound, [true; 8]);
+}
+
+#[test]
 fn an_upstream_that_takes_its_time_is_waited_for() {
     /// The program's clocks run so many times as fast.
     const HURRY: u32 = 20;

@@ -26,13 +26,16 @@ const ENDS: u8 = 1;
 /// What a client sends before its first frame.
 const PREFACE: u8 = 24;
 
+/// A stream is blocked that took no more for so long (ms): the runtime itself makes pauses.
+const BLOCKED_MS: u64 = 10;
+
 /// What a connection's bytes have shown.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     /// The requests that have not been written yet, by stream.
     writing: RefCell<HashMap<u32, Writing>>,
-    /// Does the stream take no more for now?
-    blocked: Cell<bool>,
+    /// Since when the stream has taken no more (ms, monotonic).
+    blocked: Cell<Option<u64>>,
     /// Are the other side's settings in force?
     settled: Cell<bool>,
     /// When the last byte came, or the first wait for one began (ms, monotonic).
@@ -52,7 +55,11 @@ struct Writing {
 impl Log {
     /// Would a request that is handed over now have to wait for the socket?
     pub(super) fn is_blocked(&self) -> bool {
-        self.blocked.get()
+        self.blocked.get().is_some_and(|since| Now::read_mono() >= since + BLOCKED_MS)
+    }
+
+    fn note_blocked(&self, pending: bool) {
+        self.blocked.set(pending.then(|| self.blocked.get().unwrap_or_else(Now::read_mono)));
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -137,7 +144,7 @@ impl AsyncWrite for FramesIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let taken = Pin::new(&mut this.stream).poll_write(cx, buf);
-        this.log.blocked.set(taken.is_pending());
+        this.log.note_blocked(taken.is_pending());
         let taken = ready!(taken)?;
         let (log, ending) = (&this.log, &mut this.ending);
         this.frames.follow(buf.get(..taken).unwrap_or(buf), |frame| {
@@ -157,7 +164,7 @@ impl AsyncWrite for FramesIo {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
-        this.log.blocked.set(flushed.is_pending());
+        this.log.note_blocked(flushed.is_pending());
         ready!(flushed)?;
         if !this.ending.is_empty() {
             this.log.written(&mut this.ending);

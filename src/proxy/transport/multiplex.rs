@@ -22,6 +22,9 @@ use super::wire::Wire;
 /// From this status on, an answer that comes before the request was sent is all that will come.
 const FIRST_ERROR: u16 = 400;
 
+/// How much room is asked for at once: windows are counted in 31 bits.
+const MOST_WANTED: usize = 1 << 30;
+
 /// Asks, and waits for the head of the answer.
 ///
 /// # Errors
@@ -135,7 +138,7 @@ struct Call {
 
 impl Call {
     fn new(mut sender: SendStream<Bytes>, rest: Bytes, seat: Seat) -> Self {
-        sender.reserve_capacity(rest.len());
+        sender.reserve_capacity(rest.len().min(MOST_WANTED));
         Call { sender, rest, seat }
     }
 
@@ -149,6 +152,7 @@ impl Call {
                     if !piece.is_empty() && self.sender.send_data(piece, self.rest.is_empty()).is_err() {
                         self.send_no_more();
                     }
+                    self.sender.reserve_capacity(self.rest.len().min(MOST_WANTED));
                 }
                 // The stream was reset: the answer tells why.
                 Poll::Ready(Some(Err(_)) | None) => self.send_no_more(),

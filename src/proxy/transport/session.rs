@@ -141,8 +141,8 @@ impl Session {
         drop(sender);
     }
 
-    /// A place for one stream, if there is one. To be used at once: the connection may take none later. (A request that had to
-    /// wait for the socket would be written later than its quota allows, and behind all that others upload.)
+    /// A place for one stream, if there is one. To be used at once: the connection may take none later. (Where the
+    /// socket takes nothing, a request would wait behind all that others upload, or on a connection that is dead.)
     pub(super) fn seat(self: &Rc<Self>) -> Option<Seat> {
         if self.active.get() >= self.limit.get() || self.log.is_blocked() {
             return None;
