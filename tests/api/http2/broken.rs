@@ -247,7 +247,7 @@ fn a_connection_that_fell_silent_is_used_by_no_later_request() {
 #[test]
 fn a_connection_whose_other_end_is_gone_is_found_out_and_what_waits_there_is_asked_again() {
     /// The program's clocks run so many times as fast.
-    const HURRY: u32 = 20;
+    const HURRY: u32 = 10;
     let identity = identity();
     let upstream = by_frames(&identity, |frames, nth| {
         let first = frames.request()?;
@@ -258,9 +258,11 @@ fn a_connection_whose_other_end_is_gone_is_found_out_and_what_waits_there_is_ask
         serve(frames)
     });
     let app = hurried(launch(&of(&[&upstream]), &identity), HURRY).start();
-    assert_eq!(app.chat().text(), J);
+    // (In its haste the program may find itself too busy.)
+    let ask = || eventually("it is served", || app.chat().text() == J);
+    ask();
     let asked = Instant::now();
-    assert_eq!(app.chat().text(), J);
+    ask();
     // 15 s of silence and 20 s without a sign of life; the deadline is ten minutes.
     assert!(asked.elapsed() < Duration::from_secs(60) / HURRY, "{:?}", asked.elapsed());
 }
