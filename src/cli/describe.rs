@@ -108,6 +108,9 @@ fn in_full(out: &mut impl Write, api: &ApiConfig, width: usize) -> io::Result<()
     for (asked, own) in &api.mapping {
         writeln!(out, "{indent}{asked} → {own}")?;
     }
+    if !api.http2 {
+        writeln!(out, "{indent}is spoken to in HTTP/1.1 alone")?;
+    }
     let t = &api.timeouts;
     writeln!(
         out,

@@ -223,6 +223,9 @@ pub struct ApiFile {
     /// APIs of the lowest number are used first; the next only when none of these can serve. Default: 0.
     #[serde(default)]
     pub priority: Option<i32>,
+    /// Is HTTP/2 spoken to an `https://` API that chooses it? Default: true; false for HTTP/1.1 alone.
+    #[serde(default)]
+    pub http2: Option<bool>,
     /// How long to wait for this API.
     #[serde(default)]
     pub timeouts: Option<TimeoutsFile>,

@@ -79,6 +79,8 @@ pub struct ApiConfig {
     pub weight: u32,
     /// Lowest first.
     pub priority: i32,
+    /// May HTTP/2 be spoken? (Only where TLS is.)
+    pub http2: bool,
     /// How long to wait.
     pub timeouts: Timeouts,
 }

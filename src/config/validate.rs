@@ -128,6 +128,9 @@ impl Check<'_> {
                     .push(format!("apis[{index}].modelMapping: {from} is mapped to {to}, which is not in its models"));
             }
         }
+        if file.http2 == Some(true) && base_url.as_ref().is_some_and(|url| url.scheme() == "http") {
+            self.warnings.push(format!("{}: HTTP/2 is spoken over https:// only", at("http2")));
+        }
         let quota = self.api_quota(&format!("apis[{index}]"), &file, base_url.as_ref());
         Some(ApiConfig {
             name: file.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| file.id.clone()),
@@ -142,6 +145,7 @@ impl Check<'_> {
             mapping: mapping.iter().map(|(from, to)| (Arc::from(from.as_str()), Arc::from(to.as_str()))).collect(),
             weight: file.weight.unwrap_or(1),
             priority: file.priority.unwrap_or(0),
+            http2: file.http2.unwrap_or(true),
             timeouts: defaults.timeouts(&file.timeouts.unwrap_or_default()),
         })
     }

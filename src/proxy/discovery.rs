@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use actix_web::dev::Payload;
 use actix_web::http::header;
+use actix_web::web::Bytes;
+use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::transport::Clients;
+use super::transport::{Clients, Wire};
 use crate::config::{ApiConfig, ConfigChanged, Models};
 use crate::scheduler::{ModelNames, ModelsFound, SupervisorActor};
-use crate::types::ApiId;
+use crate::types::{ApiId, WriteStamp};
 use crate::upstream::Endpoint;
 
 /// How often a list is asked for again.
@@ -112,20 +115,33 @@ impl DiscoveryActor {
 }
 
 async fn fetch(clients: &Clients, endpoint: &Endpoint) -> Result<ModelNames, String> {
-    let request = clients
-        .get(endpoint)
+    let reach = clients.get(endpoint);
+    let request = reach
         .fetch(&endpoint.models_url())
         .insert_header((header::ACCEPT, "application/json"))
         .insert_header((header::ACCEPT_ENCODING, "identity"));
-    let mut response = request.send().await.map_err(|e| e.to_string())?;
-    match response.status().as_u16() {
+    // No quota waits for it.
+    let wire = Wire::new(WriteStamp::default());
+    let answer = reach.send(request, Bytes::new(), &wire).await.map_err(|e| e.to_string())?;
+    match answer.head.status().as_u16() {
         200 => {
-            let body = response.body().limit(LARGEST_LIST).await.map_err(|e| e.to_string())?;
+            let body = whole(answer.payload).await?;
             names(&body).map(ModelNames::These).ok_or_else(|| "its answer is no list of models".to_owned())
         }
         404 | 405 | 501 => Ok(ModelNames::Any),
         status => Err(format!("status {status}")),
     }
+}
+
+async fn whole(mut payload: Payload) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(piece) = payload.next().await {
+        body.extend_from_slice(&piece.map_err(|e| e.to_string())?);
+        if body.len() > LARGEST_LIST {
+            return Err("its list is too long".to_owned());
+        }
+    }
+    Ok(body)
 }
 
 /// The ids in OpenAI's list, or in a bare one.

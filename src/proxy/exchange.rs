@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use actix_web::HttpMessage;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
@@ -16,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::arrival::Arrival;
 use super::request::ClientRequest;
 use super::stream::EventStream;
-use super::transport::{Clients, Wire};
+use super::transport::{Clients, Incoming, Wire};
 use super::{classify, headers};
 use crate::types::{ClassSet, Failure, FailureClass, Outcome, Phase, Usage};
 use crate::upstream::Permit;
@@ -104,7 +103,7 @@ pub(super) fn stalled() -> Failure {
 /// With the failure, if the client has nothing to see of it yet: another upstream may be asked.
 ///
 /// # Cancel safety
-/// Dropping it closes the connection to the upstream; the permit's account is closed by its owner.
+/// Dropping it closes the connection to the upstream, or resets the stream; the permit's account is closed by its owner.
 pub(super) async fn attempt(
     clients: &Clients,
     permit: &Permit,
@@ -122,19 +121,19 @@ pub(super) async fn attempt(
     let reach = clients.get(endpoint);
     let outgoing = headers::upward(reach.post(operation), &request.headers);
     let wire = Wire::new(permit.stamp.clone());
-    let sent = timeout_at(first, wire.watch(outgoing.send_body(body)))
+    let sent = timeout_at(first, reach.send(outgoing, body, &wire))
         .await
         .map_err(|_| Failure::new(FailureClass::Timeout, Phase::Head, "no answer in time"))?;
-    let mut response = sent.map_err(|error| {
+    let Incoming { head, payload } = sent.map_err(|error| {
         let stale = wire.was_stale();
-        if stale {
+        if stale && !wire.was_refused() {
             clients.forget(endpoint, &reach);
         }
         classify::send_error(&error, stale)
     })?;
 
-    let source = Source { payload: response.take_payload(), idle: timeouts.idle, deadline: first };
-    let arrival = Arrival { status: response.status(), headers: response.headers(), source, permit, request, retry_on };
+    let source = Source { payload, idle: timeouts.idle, deadline: first };
+    let arrival = Arrival { status: head.status(), headers: head.headers(), source, permit, request, retry_on };
     let mut answer = arrival.judge().await?;
     if let Some(rest) = &mut answer.rest {
         rest.deadline = deadline;

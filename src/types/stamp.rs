@@ -52,12 +52,17 @@ impl WriteStamp {
 
     /// Bytes are about to leave, at `mono`. Says whether they may: not if it is too late to begin.
     pub fn begin(&self, mono: u64) -> bool {
-        if self.read() == Written::Nothing && mono > self.0.begin_by {
+        if self.read() == Written::Nothing && self.is_too_late(mono) {
             return false;
         }
         // A request that was whole and is written again (a replay) is open again.
         self.0.state.store(WRITING, Ordering::Release);
         true
+    }
+
+    /// Would it be too late at `mono` to begin?
+    pub fn is_too_late(&self, mono: u64) -> bool {
+        mono > self.0.begin_by
     }
 
     /// The last byte left at `mono`.
@@ -90,6 +95,7 @@ mod tests {
         assert!(!stamp.begin(11));
         assert_eq!(stamp.read(), Written::Nothing, "so it is given back");
         assert!(stamp.begin(10));
+        assert!(stamp.is_too_late(11) && !stamp.is_too_late(10), "also for what is begun anew");
         // What was begun in time may end later.
         assert!(stamp.begin(11));
         stamp.finish(12);

@@ -22,6 +22,8 @@ pub struct Endpoint {
     pub timeouts: Timeouts,
     /// Is TLS spoken?
     pub tls: bool,
+    /// May HTTP/2 be spoken over it?
+    pub http2: bool,
     /// Tells endpoints apart, in this process: a new one gets new connections.
     pub serial: u64,
     base: String,
@@ -38,6 +40,7 @@ impl Endpoint {
             key: config.key.clone(),
             timeouts: config.timeouts,
             tls: config.base_url.scheme() == "https",
+            http2: config.http2,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             base: plain_http(&config.base_url),
             mapping: config.mapping.clone(),

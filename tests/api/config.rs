@@ -287,11 +287,14 @@ fn what_is_probably_not_meant_is_warned_of() {
     let mut config = config_of(&[&upstream, &upstream]);
     config["apis"][0]["modelMapping"] = json!({ "alias": "not-listed" });
     config["apis"][1]["baseUrl"] = json!("http://192.0.2.1");
+    config["apis"][1]["http2"] = json!(true);
     let app = App::start(&config);
-    for wanted in ["alias is mapped to not-listed", "apis[1].baseUrl: http:// sends the key"] {
+    let wanted =
+        ["alias is mapped to not-listed", "apis[1].baseUrl: http:// sends the key", "apis[1].http2: HTTP/2 is"];
+    for wanted in wanted {
         app.logged(wanted);
     }
-    assert_eq!(app.client().get("/v1/status").json()["config"]["warnings"].as_array().map(Vec::len), Some(2));
+    assert_eq!(app.client().get("/v1/status").json()["config"]["warnings"].as_array().map(Vec::len), Some(3));
 }
 
 #[test]
@@ -308,7 +311,7 @@ fn limits_of_models_and_groups_are_checked_and_described() {
             ),
             api("b", r#""quotaGroup": "acct", "modelLimits": { "o": { "tpd": 5 } }"#),
             api("c", r#""quotaGroup": "tight", "rpd": 9, "maxConcurrent": 4"#),
-            api("d", r#""quotaGroup": "tight", "rpd": 7"#),
+            api("d", r#""quotaGroup": "tight", "rpd": 7, "http2": false"#),
         ],
         r#", "quotaGroups": { "acct": { "rpm": 3, "modelLimits": { "n": { "rpd": 1 } } }, "nobody": {} },
             "store": { "url": "rediss://u:secret-4711@redis.example:6380/2" }"#,
@@ -323,6 +326,7 @@ fn limits_of_models_and_groups_are_checked_and_described() {
         "group acct: n: at most 1 requests a day",
         "group tight: at most 7 requests a day",
         "group tight: at most 4 requests at the same time",
+        "is spoken to in HTTP/1.1 alone",
         "apis[1].modelLimits: o is not among its models",
         "quotaGroups.nobody: no API names it",
     ] {

@@ -18,6 +18,7 @@ mod endpoints;
 mod failures;
 mod framing;
 mod fuzz_corpus;
+mod http2;
 mod limits;
 mod listen_tls;
 mod persistence;

@@ -5,14 +5,18 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use actix_web::rt::net::{ActixStream, Ready, TcpStream};
+use actix_web::rt::net::{ActixStream, Ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::client::TlsStream;
 
 use super::fault::Fault;
 use super::filter::Filter;
 use super::stream::Stream;
 use super::wire::witness;
+
+/// Why a request is not written whose time to begin is over.
+pub(super) fn begun_too_late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "it took too long to connect")
+}
 
 /// A connection to an upstream.
 #[derive(Debug)]
@@ -35,15 +39,7 @@ pub(super) struct UpstreamIo {
 }
 
 impl UpstreamIo {
-    pub(super) fn plain(socket: TcpStream) -> Self {
-        UpstreamIo::new(Stream::Plain(socket))
-    }
-
-    pub(super) fn tls(session: TlsStream<TcpStream>) -> Self {
-        UpstreamIo::new(Stream::Tls(Box::new(session)))
-    }
-
-    fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: Stream) -> Self {
         UpstreamIo {
             stream,
             filter: Filter::default(),
@@ -141,7 +137,7 @@ impl UpstreamIo {
         }
         let reused = self.reused;
         match witness(|wire| wire.writing(reused)) {
-            Some(false) => Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long to connect")),
+            Some(false) => Err(begun_too_late()),
             Some(true) | None => Ok(()),
         }
     }
@@ -238,6 +234,7 @@ mod tests {
     use std::net::TcpListener;
 
     use actix_web::rt::Runtime;
+    use actix_web::rt::net::TcpStream;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -249,7 +246,7 @@ mod tests {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let socket = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connects");
         let (mut peer, _) = listener.accept().expect("accepts");
-        let mut io = UpstreamIo::plain(socket);
+        let mut io = UpstreamIo::new(Stream::Plain(socket));
         io.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("writes");
         peer.read_exact(&mut [0; 18]).expect("reads");
         peer.write_all(ANSWER).expect("writes");

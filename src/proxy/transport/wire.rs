@@ -22,6 +22,7 @@ struct Facts {
     reused: Cell<bool>,
     answered: Cell<bool>,
     unfree: Cell<bool>,
+    refused: Cell<bool>,
     last_write: Cell<u64>,
 }
 
@@ -38,10 +39,24 @@ impl Wire {
 
     /// Did the request go out on a connection that had served another, and end without a byte of an answer? Then the
     /// upstream had closed it in the meantime, and most likely has seen nothing. (Or the connection was not free, and
-    /// nothing went out.)
+    /// nothing went out; or the upstream said that it had not begun with it.)
     pub(crate) fn was_stale(&self) -> bool {
         let silent = self.facts.reused.get() && !self.facts.answered.get();
-        self.facts.unfree.get() || silent && self.stamp.read() != Written::Nothing
+        self.facts.unfree.get() || self.facts.refused.get() || silent && self.stamp.read() != Written::Nothing
+    }
+
+    /// Did the upstream say that it had not begun with the request? That tells nothing of other connections.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.facts.refused.get()
+    }
+
+    /// Such a request may be begun anew for the same attempt, unless that is too late: then it is open again.
+    pub(super) fn begins_anew(&self) -> bool {
+        let may = self.was_refused() && !self.stamp.is_too_late(Now::read_mono());
+        if may {
+            self.facts.refused.set(false);
+        }
+        may
     }
 
     /// Bytes are about to be written. Says whether they may: a request must not begin too late.
@@ -57,6 +72,16 @@ impl Wire {
         if self.stamp.read() == Written::Partly {
             self.stamp.finish(self.facts.last_write.get());
         }
+    }
+
+    /// The last byte of the request was written at `mono`.
+    pub(super) fn written(&self, mono: u64) {
+        self.stamp.finish(mono);
+    }
+
+    /// The upstream says that it has not begun with the request.
+    pub(super) fn refused(&self) {
+        self.facts.refused.set(true);
     }
 
     /// A byte of an answer has come.

@@ -33,12 +33,17 @@ pub fn scratch() -> PathBuf {
 
 /// An entry of `apis` for each upstream: `a`, `b`, …; all serve the model `m`.
 pub fn config_of(upstreams: &[&Upstream]) -> Value {
-    let apis: Vec<Value> = upstreams
+    config_at(&upstreams.iter().map(|upstream| upstream.url()).collect::<Vec<_>>())
+}
+
+/// The same for upstreams at these addresses.
+pub fn config_at(urls: &[String]) -> Value {
+    let apis: Vec<Value> = urls
         .iter()
         .zip('a'..)
-        .map(|(upstream, id)| {
+        .map(|(url, id)| {
             json!({
-                "id": id.to_string(), "name": format!("API {id}"), "baseUrl": upstream.url(),
+                "id": id.to_string(), "name": format!("API {id}"), "baseUrl": url,
                 "apiKey": format!("sk-upstream-{id}-0123456789"), "models": ["m"],
             })
         })

@@ -3,14 +3,18 @@
 mod app;
 mod client;
 mod clock;
+mod frames;
+mod http2;
 mod raw;
 mod redis;
 mod tls;
 mod upstream;
 
-pub use app::{App, KEY, Launch, OPEN_FILES, config_of, config_with, scratch};
+pub use app::{App, KEY, Launch, OPEN_FILES, config_at, config_of, config_with, scratch};
 pub use client::{Client, Response};
 pub use clock::{WallClock, hurried};
+pub use frames::{FrameKind, Frames};
+pub use http2::{Ask, Http2};
 pub use raw::{Raw, post};
 pub use redis::Redis;
 pub use tls::{Connection, Identity, Tls, Wild};

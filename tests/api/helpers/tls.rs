@@ -3,12 +3,13 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::server::Acceptor;
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::Upstream;
@@ -49,6 +50,8 @@ impl Identity {
 /// Passes on what comes over TLS to a plain upstream.
 pub struct Tls {
     port: u16,
+    config: Arc<Mutex<Arc<ServerConfig>>>,
+    offers: Arc<Mutex<Vec<Vec<String>>>>,
     /// The certificate, as `SSL_CERT_FILE` takes it.
     pub certificate: PathBuf,
 }
@@ -56,8 +59,15 @@ pub struct Tls {
 impl Tls {
     /// In front of `upstream`, for the name `localhost`.
     pub fn before(upstream: &Upstream, folder: &Path) -> Tls {
-        let identity = Identity::new(folder);
-        let acceptor = TlsAcceptor::from(identity.config());
+        Tls::speaking(upstream, &Identity::new(folder))
+    }
+
+    /// The same, with this certificate and the protocols that it offers.
+    pub fn speaking(upstream: &Upstream, identity: &Identity) -> Tls {
+        let config = Arc::new(Mutex::new(identity.config()));
+        let current = config.clone();
+        let offers = Arc::<Mutex<Vec<Vec<String>>>>::default();
+        let told = offers.clone();
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let target = upstream.url().trim_start_matches("http://").to_owned();
@@ -67,17 +77,32 @@ impl Tls {
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
                 while let Ok((socket, _)) = listener.accept().await {
-                    let (acceptor, target) = (acceptor.clone(), target.clone());
+                    let (config, target, told) = (current.lock().expect("whole").clone(), target.clone(), told.clone());
                     tokio::spawn(async move {
+                        let Ok(hello) = LazyConfigAcceptor::new(Acceptor::default(), socket).await else { return };
+                        let names = hello.client_hello().alpn().into_iter().flatten();
+                        let names = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+                        told.lock().expect("whole").push(names);
                         // A client that does not trust the certificate ends here.
-                        let Ok(mut session) = acceptor.accept(socket).await else { return };
+                        let Ok(mut session) = hello.into_stream(config).await else { return };
                         let mut plain = tokio::net::TcpStream::connect(target).await.expect("connects");
                         let _ = tokio::io::copy_bidirectional(&mut session, &mut plain).await;
                     });
                 }
             });
         });
-        Tls { port, certificate: identity.certificate }
+        Tls { port, config, offers, certificate: identity.certificate.clone() }
+    }
+
+    /// From now on it offers these protocols.
+    pub fn speak(&self, protocols: &[&str]) {
+        let mut config = self.config.lock().expect("whole");
+        Arc::make_mut(&mut config).alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    }
+
+    /// What each connection so far offered to speak.
+    pub fn offers(&self) -> Vec<Vec<String>> {
+        self.offers.lock().expect("whole").clone()
     }
 
     pub fn url(&self) -> String {
