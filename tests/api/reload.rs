@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::edge::descriptors;
 use crate::helpers::{App, Launch, Reply, Upstream, config_of, config_with, eventually, within};
 
 fn write(path: &Path, config: &Value) {
@@ -264,4 +265,22 @@ fn a_limit_that_changes_under_load_holds_on_every_thread_at_once() {
         assert_eq!(upstream.calls(), passed + 20);
         stop.store(true, Ordering::SeqCst);
     });
+}
+
+#[test]
+fn apis_that_leave_leave_no_connections_behind_and_idle_ones_are_closed() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream]);
+    config["actors"] = json!({ "workers": 1 });
+    let app = App::start(&config);
+    let before = descriptors(app.pid());
+    for round in 0..5 {
+        let name = format!("guest {round}");
+        config["apis"][0]["id"] = json!(format!("guest-{round}"));
+        write(&app.config_file(), &named(&config, &name));
+        takes_effect(&app, &name);
+        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(|| assert_eq!(app.chat().status, 200)))));
+    }
+    assert!(descriptors(app.pid()) > before + 5, "connections are kept for a while");
+    within(Duration::from_secs(20), "all are closed", || descriptors(app.pid()) <= before + 1);
 }

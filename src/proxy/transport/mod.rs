@@ -27,7 +27,7 @@ mod sessions;
 mod stream;
 mod wire;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -36,16 +36,18 @@ use actix_web::HttpMessage;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use actix_web::rt;
 use actix_web::web::Bytes;
 use awc::error::SendRequestError;
 use awc::http::Uri;
 use awc::{Client, ClientRequest, ClientResponse};
+use tokio::time::sleep;
 
 use self::connector::Gate;
 pub(crate) use self::framing::Framing;
 use self::sessions::Sessions;
 pub(super) use self::wire::Wire;
-use crate::types::{ApiId, Operation};
+use crate::types::{ApiId, Now, Operation};
 use crate::upstream::Endpoint;
 
 /// How long an idle connection is kept: less than upstreams keep theirs (uvicorn: 5 s), so that few are found stale.
@@ -55,16 +57,24 @@ const KEEP_ALIVE: Duration = Duration::from_secs(4);
 /// has not happened, for the upstream, so it is neither another attempt nor counted twice.
 const MOST_REFUSALS: usize = 8;
 
+/// How often upstreams are looked after that are not asked any more.
+const SWEEP: Duration = Duration::from_secs(5);
+
 /// The clients of one worker thread, one for each upstream: awc bounds and times a client as a whole, so that one slow
 /// upstream would starve the others of a shared one.
 #[derive(Default)]
 pub struct Clients {
-    by_api: RefCell<HashMap<ApiId, Rc<Reach>>>,
+    by_api: Rc<RefCell<Reaches>>,
+    sweeping: Rc<Cell<bool>>,
 }
+
+type Reaches = HashMap<ApiId, Rc<Reach>>;
 
 /// How one upstream is reached from this thread: what is the same for every request to it, made once.
 pub(super) struct Reach {
     serial: u64,
+    /// When it was last asked for (ms, monotonic).
+    used: Cell<u64>,
     client: Client,
     /// Where HTTP/2 may be spoken.
     sessions: Option<Sessions>,
@@ -116,14 +126,38 @@ impl Clients {
     /// The reach of this endpoint; a new one, without connections, if the endpoint is new.
     pub(super) fn get(&self, endpoint: &Endpoint) -> Rc<Reach> {
         let mut by_api = self.by_api.borrow_mut();
-        match by_api.get(&endpoint.api) {
+        let reach = match by_api.get(&endpoint.api) {
             Some(reach) if reach.serial == endpoint.serial => reach.clone(),
             Some(_) | None => {
                 let reach = Rc::new(Reach::new(endpoint));
                 by_api.insert(endpoint.api.clone(), reach.clone());
+                self.sweep();
                 reach
             }
+        };
+        reach.used.set(Now::read_mono());
+        reach
+    }
+
+    /// Sees to it that what is not used any more is closed: awc closes an idle connection only when another is asked for, and
+    /// an upstream may have left the configuration.
+    fn sweep(&self) {
+        if self.sweeping.replace(true) {
+            return;
         }
+        let (by_api, sweeping) = (Rc::downgrade(&self.by_api), self.sweeping.clone());
+        rt::spawn(async move {
+            loop {
+                sleep(SWEEP).await;
+                let Some(by_api) = by_api.upgrade() else { return };
+                let mut by_api = by_api.borrow_mut();
+                by_api.retain(|_, reach| Rc::strong_count(reach) > 1 || !reach.is_forgotten());
+                if by_api.is_empty() {
+                    sweeping.set(false);
+                    return;
+                }
+            }
+        });
     }
 
     /// Closes every idle connection of this reach: one of them was stale, and so the others may be. Who asks next
@@ -147,11 +181,18 @@ impl Reach {
         let may_multiplex = endpoint.tls && endpoint.http2;
         Reach {
             serial: endpoint.serial,
+            used: Cell::new(0),
             client: connect(endpoint, gate.clone()),
             sessions: may_multiplex.then(|| Sessions::new(gate, any, endpoint.timeouts.connect)),
             authorization,
             uris,
         }
+    }
+
+    /// Has nobody asked for it for longer than an idle connection is kept? What still runs on one goes on without it.
+    fn is_forgotten(&self) -> bool {
+        let kept = if self.sessions.is_some() { session::IDLE } else { KEEP_ALIVE };
+        Now::read_mono() > self.used.get() + kept.as_millis() as u64
     }
 
     /// Sends a request, with a body unless that is empty, and waits for the head of the answer.

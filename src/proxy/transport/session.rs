@@ -41,7 +41,7 @@ const GIVEN_UP: usize = 1_024;
 const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// How long a session is kept that serves nobody. Longer than a connection of HTTP/1: before an upstream closes it, it says so.
-const IDLE: Duration = Duration::from_secs(30);
+pub(super) const IDLE: Duration = Duration::from_secs(30);
 
 /// How often a session is looked after; so long it may take to close when nobody uses it any more.
 const TICK: Duration = Duration::from_secs(5);
