@@ -296,10 +296,14 @@ pub fn abort_error(class: FailureClass) -> Value {
     body(&text, "upstream_error", None, code)
 }
 
-/// The error of a caller's own whose text did not come from the upstream to its end.
-pub fn cut_refusal(status: StatusCode) -> Value {
-    let text = format!("the upstream API refused the request with {status}, and its reason did not arrive");
-    body(&text, "invalid_request_error", None, "upstream_refused")
+/// An error of an upstream's whose own body can't be passed on as it is.
+pub fn upstream_said(status: StatusCode, reason: &str) -> Value {
+    let (kind, code) = match status {
+        StatusCode::TOO_MANY_REQUESTS => ("rate_limit_error", "rate_limit_exceeded"),
+        _ if status.is_client_error() => ("invalid_request_error", "upstream_refused"),
+        _ => ("upstream_error", "upstream_failed"),
+    };
+    body(&format!("the upstream API answered with {status}: {reason}"), kind, None, code)
 }
 
 /// An error as OpenAI writes it.

@@ -14,9 +14,9 @@ use super::load::Admitted;
 use super::shield::{Panicked, step};
 use super::socket::Open;
 use crate::error::ApiError;
+use crate::proxy::FailureTold;
 
 /// What a request has taken, to be given back after its answer.
-#[expect(dead_code, reason = "they are held for what their drop does")]
 pub(super) struct Taken {
     /// Of the requests that may be served at the same time; one that is refused, or asks for the health, takes none.
     pub(super) admitted: Option<Admitted>,
@@ -33,8 +33,7 @@ pub(super) struct Served {
     /// Resolves when it is to end before its end. A body that is there already is written out all the same.
     over: Option<Over>,
     events: bool,
-    /// For its drop alone.
-    _taken: Taken,
+    taken: Taken,
 }
 
 impl Served {
@@ -49,15 +48,25 @@ impl Served {
             Err(body) => (BoxBody::new(body), Some(Box::pin(ending.clone().over()) as Over)),
         };
         let events = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-        Served { body, over, events, _taken: taken }
+        Served { body, over, events, taken }
     }
 
-    /// Ends it before its end: a stream says why; of another body, a part must not be taken for the whole.
+    /// Ends it before its end: a stream says why, and its connection ends; of another body, a part must not be taken for the whole.
     fn end(&mut self, why: ApiError) -> Result<Bytes, Box<dyn std::error::Error>> {
         self.over = None;
         // Drops the rest: its upstream is let go, and its account closed.
         self.body = BoxBody::new(());
-        if self.events { Ok(why.event()) } else { Err(why.into()) }
+        if !self.events {
+            return Err(why.into());
+        }
+        self.close_behind();
+        Ok(why.event())
+    }
+
+    fn close_behind(&self) {
+        if let Some(open) = &self.taken.open {
+            open.close_behind();
+        }
     }
 }
 
@@ -74,6 +83,10 @@ impl MessageBody for Served {
             return Poll::Ready(Some(this.end(ApiError::Stopping)));
         }
         match step(|| Pin::new(&mut this.body).poll_next(cx)) {
+            Ok(Poll::Ready(Some(Err(error)))) if error.is::<FailureTold>() => {
+                this.close_behind();
+                Poll::Ready(None)
+            }
             Ok(next) => next,
             Err(Panicked) => Poll::Ready(Some(this.end(ApiError::Internal))),
         }
@@ -83,11 +96,13 @@ impl MessageBody for Served {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::rc::Rc;
 
     use actix_web::http::header::HeaderValue;
     use actix_web::rt::System;
 
     use super::*;
+    use crate::http::socket::Requests;
     use crate::http::{End, Phase};
 
     /// A body with a defect.
@@ -114,13 +129,17 @@ mod tests {
             let mut stream = HeaderMap::new();
             stream.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
             for (headers, told) in [(stream, true), (HeaderMap::new(), false)] {
-                let mut served = Served::new(&headers, Defect, &ending, Taken { admitted: None, open: None });
+                let connection: Rc<Requests> = Rc::default();
+                let taken = Taken { admitted: None, open: Some(connection.open()) };
+                let mut served = Served::new(&headers, Defect, &ending, taken);
                 let first = poll_fn(|cx| Pin::new(&mut served).poll_next(cx)).await.expect("not a mere end");
                 match first {
                     Ok(event) => assert!(told && event.starts_with(b"data: {\"error\""), "{event:?}"),
                     Err(_) => assert!(!told),
                 }
                 assert!(poll_fn(|cx| Pin::new(&mut served).poll_next(cx)).await.is_none(), "and that is all");
+                drop(served);
+                assert_eq!(connection.ends(), told, "behind an error that was told");
             }
         });
     }

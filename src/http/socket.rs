@@ -19,7 +19,7 @@ use super::load::Connected;
 const HURRY: Duration = Duration::from_secs(1);
 
 /// What the middleware tells the connection that its requests come on, and is told of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Requests {
     /// Its place among the connections that are wanted.
     place: Option<Connected>,
@@ -27,6 +27,8 @@ pub(super) struct Requests {
     heads: Cell<u64>,
     /// Requests whose answer has not been written to its end.
     open: Cell<u32>,
+    /// The connection is to close when none is open.
+    closes: Cell<bool>,
 }
 
 /// A request on a connection, from its head to the end of its answer.
@@ -35,7 +37,7 @@ pub(super) struct Open(Rc<Requests>);
 
 impl Requests {
     fn of(place: Option<Connected>) -> Rc<Self> {
-        Rc::new(Requests { place, heads: Cell::new(0), open: Cell::new(0) })
+        Rc::new(Requests { place, ..Requests::default() })
     }
 
     /// Is there no place for this connection? Then it is told so, and ends.
@@ -48,6 +50,18 @@ impl Requests {
         self.heads.set(self.heads.get().wrapping_add(1));
         self.open.set(self.open.get() + 1);
         Open(self.clone())
+    }
+
+    /// Is the connection to close now?
+    pub(super) fn ends(&self) -> bool {
+        self.closes.get() && self.open.get() == 0
+    }
+}
+
+impl Open {
+    /// The connection is to close behind this request's answer. (In its head that can't be said any more.)
+    pub(super) fn close_behind(&self) {
+        self.0.closes.set(true);
     }
 }
 
@@ -75,6 +89,8 @@ pub(super) struct Socket {
     head: Deadline,
     /// Ends the wait for the client to take something.
     write: Deadline,
+    /// actix-http was woken to see that nothing more is read.
+    over: bool,
 }
 
 /// With TLS or without.
@@ -90,7 +106,7 @@ impl Socket {
             Some(_) => (patience, None),
             None => (Patience { head: patience.head.min(HURRY), ..patience }, Some(0)),
         };
-        Socket { wire, patience, requests: Requests::of(place), begun, head, write }
+        Socket { wire, patience, requests: Requests::of(place), begun, head, write, over: false }
     }
 
     /// A byte came. While no request is open, it begins a head; or it is the rest of a body that was not wanted.
@@ -131,6 +147,10 @@ fn late() -> io::Error {
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.requests.ends() {
+            // As if the client had left: actix-http writes out what it has, and closes.
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let read = match &mut this.wire {
             Wire::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
@@ -179,6 +199,9 @@ impl AsyncWrite for Socket {
         };
         if this.begun.is_some() && this.head_is_late(cx) {
             return Poll::Ready(Err(late()));
+        }
+        if this.requests.ends() && !std::mem::replace(&mut this.over, true) {
+            cx.waker().wake_by_ref();
         }
         match &this.wire {
             // TCP has nothing to flush, and its saying so is no progress.

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
+use super::classify::error_in_200;
 use super::learn::LONGEST_WAIT;
+use super::told::Told;
 use crate::types::{Failure, FailureClass, Operation, Phase, Usage, UsageSource};
 
-/// Judges a whole 200 whose answer is to be JSON.
+/// Judges a whole 200 whose answer is to be JSON. `model`: as the upstream calls it.
 ///
 /// # Errors
 /// With the failure, if it is no answer: then another upstream is to be asked.
-pub(super) fn judge(operation: Operation, body: &[u8]) -> Result<Option<Usage>, Failure> {
+pub(super) fn judge(operation: Operation, body: &[u8], model: &str) -> Result<Option<Usage>, Failure> {
     let failure = |class, why: &str| Failure::new(class, Phase::Body, why);
     let text = body.trim_ascii();
     if text.is_empty() || text == b"null" || text == b"[]" {
@@ -24,8 +26,8 @@ pub(super) fn judge(operation: Operation, body: &[u8]) -> Result<Option<Usage>, 
         false => Err("it begins otherwise".to_owned()),
     }
     .map_err(|why| failure(FailureClass::Protocol, &format!("200 with a body that is no whole JSON object ({why})")))?;
-    if let Some(error) = peek.error.map(|raw| parse(raw.get())).filter(is_error) {
-        return Err(error_in_200(&error));
+    if let Some(told) = peek.may_tell_an_error().then(|| Told::in_answer(text)).flatten() {
+        return Err(error_in_200(&told, model));
     }
     if text.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii() == b"}") {
         return Err(failure(FailureClass::Empty, "200 with {}"));
@@ -34,28 +36,43 @@ pub(super) fn judge(operation: Operation, body: &[u8]) -> Result<Option<Usage>, 
     if operation.must_say_something() && peek.usage.is_some_and(|raw| says_nothing(raw.get().as_bytes())) {
         return Err(failure(FailureClass::Empty, "200 with no completion tokens"));
     }
+    let no_choices = peek.choices.is_some_and(|raw| raw.get() == "null" || is_empty_list(raw.get()));
+    if operation.completes_text() && no_choices && usage.is_none_or(|usage| usage.completion == 0) {
+        return Err(failure(FailureClass::Empty, "200 without a choice"));
+    }
     Ok(usage)
 }
 
+/// The fields that are looked at; what stands in the others is passed over.
 #[derive(Deserialize)]
 struct Peek<'a> {
     #[serde(borrow)]
-    error: Option<&'a serde_json::value::RawValue>,
+    error: Option<&'a RawValue>,
     #[serde(borrow)]
-    usage: Option<&'a serde_json::value::RawValue>,
+    errors: Option<&'a RawValue>,
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    choices: Option<&'a RawValue>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
 }
 
-fn parse(raw: &str) -> Value {
-    serde_json::from_str(raw).unwrap_or_default()
+/// A field that is there, and be it null.
+fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(field).map(Some)
 }
 
-/// Does a value of the field `error` tell one? Some APIs always have the field, with nothing in it.
-pub(super) fn is_error(value: &Value) -> bool {
-    match value {
-        Value::Object(fields) => !fields.is_empty(),
-        Value::String(text) => !text.is_empty(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => false,
+impl Peek<'_> {
+    /// Is it worth to read all of it?
+    fn may_tell_an_error(&self) -> bool {
+        self.error.is_some() || self.errors.is_some() || self.object.is_some_and(|raw| raw.get() == r#""error""#)
     }
+}
+
+/// Is this JSON a list of nothing?
+pub(super) fn is_empty_list(raw: &str) -> bool {
+    raw.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|inside| inside.trim().is_empty())
 }
 
 #[derive(Deserialize)]
@@ -84,43 +101,6 @@ pub(super) fn usage_in(raw: &[u8]) -> Option<Usage> {
     Some(Usage { prompt, completion, total, source: UsageSource::Reported })
 }
 
-/// The failure that an OpenAI-format error object tells, which came without a telling status.
-pub(super) fn error_in_200(error: &Value) -> Failure {
-    let (class, status) = class_of_error(error);
-    Failure { status, ..Failure::new(class, Phase::Body, "an error in a 200") }
-}
-
-/// The class and the status of an error object: by its `code`, which may be a number.
-fn class_of_error(error: &Value) -> (FailureClass, Option<u16>) {
-    let code = error.get("code").or_else(|| error.get("status"));
-    let number = code.and_then(|code| code.as_u64().or_else(|| code.as_str()?.parse().ok()));
-    let words = [code.and_then(Value::as_str), error.get("type").and_then(Value::as_str)];
-    let says = |word: &str| words.iter().flatten().any(|w| w.contains(word));
-    match number.and_then(|n| u16::try_from(n).ok()) {
-        Some(status @ 400..=599) => (class_of_status(status), Some(status)),
-        Some(_) | None if says("model_not_found") => (FailureClass::ModelNotFound, Some(404)),
-        Some(_) | None if says("rate_limit") || says("quota") => (FailureClass::RateLimited, None),
-        Some(_) | None if says("overloaded") => (FailureClass::Overloaded, None),
-        Some(_) | None if says("invalid_request") => (FailureClass::Rejected, Some(400)),
-        Some(_) | None => (FailureClass::ServerError, None),
-    }
-}
-
-/// The class of a status that is no success.
-pub(super) fn class_of_status(status: u16) -> FailureClass {
-    match status {
-        401 | 403 => FailureClass::Unauthorized,
-        402 => FailureClass::PaymentRequired,
-        408 => FailureClass::Timeout,
-        429 => FailureClass::RateLimited,
-        400..=499 => FailureClass::Rejected,
-        503 | 529 => FailureClass::Overloaded,
-        500..=599 => FailureClass::ServerError,
-        // A redirect is not followed, and anything else is no answer.
-        _ => FailureClass::Protocol,
-    }
-}
-
 /// How long an upstream asks us to stay away: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date.
 pub(super) fn retry_after(millis: Option<&str>, after: Option<&str>, now_ms: i64) -> Option<Duration> {
     let longest = LONGEST_WAIT.as_secs_f64();
@@ -141,7 +121,7 @@ mod tests {
     use super::*;
 
     fn judged(operation: Operation, body: &str) -> Result<Option<u64>, FailureClass> {
-        judge(operation, body.as_bytes()).map(|usage| usage.map(|u| u.total)).map_err(|failure| failure.class)
+        judge(operation, body.as_bytes(), "m").map(|usage| usage.map(|u| u.total)).map_err(|failure| failure.class)
     }
 
     #[test]
@@ -161,7 +141,14 @@ mod tests {
                 r#"{"choices":[{}],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}"#,
                 Ok(Some(7)),
             ),
+            (Chat, r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}"#, Ok(Some(7))),
+            (Chat, r#"{"choices":[ ]}"#, Err(FailureClass::Empty)),
+            (Chat, r#"{"choices":null,"usage":null}"#, Err(FailureClass::Empty)),
+            (Operation::Completions, r#"{"choices":[]}"#, Err(FailureClass::Empty)),
+            (Embeddings, r#"{"choices":null}"#, Ok(None)),
             (Chat, r#"{"choices":[{}],"usage":null}"#, Ok(None)),
+            (Chat, r#"{"error":{"code":429}}"#, Err(FailureClass::RateLimited)),
+            (Chat, r#"{"object":"error","message":"x"}"#, Err(FailureClass::ServerError)),
             (Chat, r#"{"choices":[{}],"error":null}"#, Ok(None)),
             (Chat, r#"{"choices":[{}],"error":{}}"#, Ok(None)),
             (Chat, r#"{"choices":[{}],"error":false}"#, Ok(None)),
@@ -177,21 +164,6 @@ mod tests {
             (Operation::Moderations, r#"{"results":[]}"#, Ok(None)),
         ] {
             assert_eq!(judged(operation, body), wanted, "{operation} {body}");
-        }
-    }
-
-    #[test]
-    fn an_error_in_a_200_has_the_class_of_its_code() {
-        for (error, class) in [
-            (r#"{"error":{"code":429,"message":"slow down"}}"#, FailureClass::RateLimited),
-            (r#"{"error":{"code":"502"}}"#, FailureClass::ServerError),
-            (r#"{"error":{"type":"rate_limit_exceeded"}}"#, FailureClass::RateLimited),
-            (r#"{"error":{"type":"overloaded_error"}}"#, FailureClass::Overloaded),
-            (r#"{"error":"broken"}"#, FailureClass::ServerError),
-            (r#"{"error":{"code":400}}"#, FailureClass::Rejected),
-            (r#"{"error":{"type":"invalid_request_error","code":null}}"#, FailureClass::Rejected),
-        ] {
-            assert_eq!(judged(Operation::ChatCompletions, error), Err(class), "{error}");
         }
     }
 

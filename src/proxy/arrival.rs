@@ -4,22 +4,24 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::web::Bytes;
+use tokio::time::Instant;
 
+use super::classify::Refusal;
 use super::exchange::{Answer, Failed, Source};
 use super::request::ClientRequest;
 use super::scrub::scrubbed;
 use super::stream::EventStream;
-use super::{answer, classify, headers, learn, sse};
-use crate::error::cut_refusal;
+use super::{answer, headers, learn, sse};
+use crate::error::upstream_said;
 use crate::types::{ClassSet, Failure, FailureClass, Now, Outcome, Phase, Usage};
 use crate::upstream::Permit;
 
-/// How much of an error's body is looked at, and kept for the client.
+/// How much of an error's body is looked at, and kept for the client: a longer one can't be searched for the upstream's key.
 const ERROR_HELD: usize = 64 << 10;
 
-/// How long a piece of an error's body may take: another upstream is waiting to serve.
+/// How long an error's body may take: another upstream is waiting to serve.
 const ERROR_WITHIN: Duration = Duration::from_secs(2);
 
 /// How much of a JSON answer is held until it is known to be whole; a larger one is passed on as it comes.
@@ -53,39 +55,40 @@ impl Arrival<'_> {
         if headers::is_event_stream(self.headers) {
             return self.events().await;
         }
-        match self.request.profile.operation.answers_json() {
-            true => self.json().await,
-            false => self.bytes().await,
-        }
+        // What is JSON where sound was asked for is an error, most likely.
+        let json = self.request.profile.operation.answers_json() || headers::is_of_kind(self.headers, headers::JSON);
+        if json { self.json().await } else { self.bytes().await }
     }
 
     /// Not a success: the caller's own mistake passes through (if others are not to be tried all the same), anything else is a failure.
     async fn refusal(mut self) -> Result<Answer, Failed> {
-        let status = self.status.as_u16();
-        let mut failure = classify::status(status, self.headers, Now::read());
-        self.source.idle = self.source.idle.min(ERROR_WITHIN);
-        let Ok((body, whole)) = self.source.collect(ERROR_HELD).await else { return self.cut_refusal(failure) };
-        if failure.class == FailureClass::RateLimited {
-            classify::learn(&mut failure, self.headers, &body, Now::read());
-        }
-        if classify::names_no_model(status, &body, self.own_model()) {
-            failure.class = FailureClass::ModelNotFound;
-        }
+        let (body, whole) = self.refusal_text().await;
+        let refusal = Refusal { status: self.status.as_u16(), headers: self.headers, body: &body };
+        let mut failure = refusal.failure(self.own_model(), Now::read());
         let asked_usage = self.permit.ask_usage && self.request.lacks_usage();
-        if asked_usage && classify::refuses_stream_options(status, &body) {
+        if asked_usage && refusal.is_of_stream_options(self.request.body()) {
             failure.class = FailureClass::StreamOptionsRefused;
             self.permit.stream_options_refused();
             return Err(failure.into());
         }
-        let body = scrubbed(body, self.permit.endpoint().key.expose());
-        if !self.passes(failure.class) {
-            let headers = headers::downward(self.headers, &self.permit.endpoint().key);
-            return Err(Failed { failure, response: whole.then(|| Box::new((self.status, headers, body))) });
+        let answer = match whole {
+            true => self.refused(self.status, body, failure.clone()),
+            false => self.refused_in_our_words(failure.clone()),
+        };
+        if self.passes(failure.class) {
+            return Ok(answer);
         }
-        let rest = if whole { None } else { Some(self.source) };
-        let length = if whole { Some(body.len() as u64) } else { None };
-        let answer = self.permit.answer(self.status, self.headers, VecDeque::from([body]));
-        Ok(Answer { rest, length, outcome: Outcome::Failed(failure), ..answer })
+        let body = answer.held.into_iter().next().unwrap_or_default();
+        Err(Failed { failure, response: Some(Box::new((answer.status, answer.headers, body))) })
+    }
+
+    /// What the upstream says of its refusal, and whether that is all of it. What is compressed can't be read.
+    async fn refusal_text(&mut self) -> (Bytes, bool) {
+        if headers::is_encoded(self.headers) {
+            return (Bytes::new(), false);
+        }
+        self.source.deadline = self.source.deadline.min(Instant::now() + ERROR_WITHIN);
+        self.source.collect(ERROR_HELD).await.unwrap_or_default()
     }
 
     /// Is a failure of this class for the client, whoever else there is?
@@ -99,19 +102,11 @@ impl Arrival<'_> {
         self.permit.endpoint().own_name(requested).unwrap_or(requested)
     }
 
-    /// An error whose text broke off: the status says enough.
-    fn cut_refusal(&self, failure: Failure) -> Result<Answer, Failed> {
-        if !self.passes(failure.class) {
-            return Err(failure.into());
-        }
-        self.refused(self.status, cut_refusal(self.status).to_string().into(), failure)
-    }
-
     /// A stream: held back until it carries content.
     async fn events(mut self) -> Result<Answer, Failed> {
         let strip = self.permit.ask_usage && self.request.lacks_usage();
         let key = self.permit.endpoint().key.clone();
-        let mut events = EventStream::new(self.request.profile.operation, strip).hiding(key);
+        let mut events = EventStream::new(self.request.profile.operation, strip).told_by(self.own_model(), key);
         let mut held: VecDeque<Bytes> = VecDeque::new();
         let (mut size, mut ended) = (0, false);
         while !events.meter.began() && !events.meter.done() && size <= PREAMBLE_HELD {
@@ -120,9 +115,9 @@ impl Arrival<'_> {
                     size += chunk.len();
                     events.feed(&chunk, &mut held);
                     match events.meter.failed().filter(|_| !events.meter.began()) {
-                        Some((failure, event)) => {
-                            let error = sse::data(event).unwrap_or_default().into_owned();
-                            return self.told(failure.clone(), error.into());
+                        Some(fault) => {
+                            let error = sse::data(&fault.event).unwrap_or_default().into_owned();
+                            return self.told(fault.failure.clone(), error.into());
                         }
                         None => continue,
                     }
@@ -141,6 +136,7 @@ impl Arrival<'_> {
         }
         let mut answer = self.permit.answer(self.status, self.headers, held);
         headers::mark_stream(&mut answer.headers);
+        headers::mark_kind(&mut answer.headers, headers::EVENTS);
         // What has ended must not be read again: its connection may serve another by now.
         let rest = if ended { None } else { Some(self.source) };
         Ok(Answer { rest, events: Some(events), ..answer })
@@ -149,22 +145,25 @@ impl Arrival<'_> {
     /// A JSON answer: held back until it is whole.
     async fn json(mut self) -> Result<Answer, Failed> {
         let (body, whole) = self.source.collect(JSON_HELD).await?;
-        let answer = self.permit.answer(self.status, self.headers, VecDeque::from([body.clone()]));
         let announced = headers::content_length(self.headers);
+        let mut answer = self.permit.answer(self.status, self.headers, VecDeque::new());
+        headers::mark_kind(&mut answer.headers, headers::JSON);
         if !whole {
-            return Ok(Answer { rest: Some(self.source), length: announced, ..answer });
+            return Ok(Answer { held: [body].into(), rest: Some(self.source), length: announced, ..answer });
         }
         if announced.is_some_and(|length| length != body.len() as u64) {
             return Err(Failure::new(FailureClass::Protocol, Phase::Body, "the answer was cut short").into());
         }
         let operation = self.request.profile.operation;
-        let usage = match answer::judge(operation, &body) {
+        let usage = match answer::judge(operation, &body, self.own_model()) {
             Ok(usage) => usage,
             Err(failure) => return self.told(failure, body),
         };
         let guess = || Usage::estimate(self.request.body_len(), body.len().div_ceil(4) as u64);
         let usage = usage.or_else(|| operation.completes_text().then(guess));
-        Ok(Answer { usage, length: Some(body.len() as u64), ..answer })
+        let body = scrubbed(body, &self.permit.endpoint().key);
+        let length = Some(body.len() as u64);
+        Ok(Answer { held: [body].into(), usage, length, ..answer })
     }
 
     /// What came with a 200 and is no answer. The caller's own mistake passes through, with the status that it should
@@ -172,18 +171,30 @@ impl Arrival<'_> {
     fn told(&self, failure: Failure, error: Bytes) -> Result<Answer, Failed> {
         let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
         match status.filter(|_| self.passes(failure.class)) {
-            Some(status) => self.refused(status, error, failure),
+            Some(status) => {
+                let mut answer = self.refused(status, error, failure);
+                answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(headers::JSON));
+                Ok(answer)
+            }
             None => Err(failure.into()),
         }
     }
 
-    /// The caller's own mistake, as the client is to see it.
-    fn refused(&self, status: StatusCode, error: Bytes, failure: Failure) -> Result<Answer, Failed> {
-        let error = scrubbed(error, self.permit.endpoint().key.expose());
+    /// An error, as the client is to see it.
+    fn refused(&self, status: StatusCode, error: Bytes, failure: Failure) -> Answer {
+        let error = scrubbed(error, &self.permit.endpoint().key);
         let length = Some(error.len() as u64);
-        let mut answer = self.permit.answer(status, self.headers, VecDeque::from([error]));
-        answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(Answer { length, outcome: Outcome::Failed(failure), ..answer })
+        let answer = self.permit.answer(status, self.headers, [error].into());
+        Answer { length, outcome: Outcome::Failed(failure), ..answer }
+    }
+
+    /// The same of one whose own text did not come whole, or can't be read: the status says enough.
+    fn refused_in_our_words(&self, failure: Failure) -> Answer {
+        let error = upstream_said(self.status, "its reason did not arrive").to_string();
+        let mut answer = self.refused(self.status, error.into(), failure);
+        answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(headers::JSON));
+        answer.headers.remove(CONTENT_ENCODING);
+        answer
     }
 
     /// Sound, or what is compressed: passed on as it comes, once something came.
@@ -191,7 +202,7 @@ impl Arrival<'_> {
         let Some(first) = self.source.next().await? else {
             return Err(Failure::new(FailureClass::Empty, Phase::Body, "200 without a body").into());
         };
-        let answer = self.permit.answer(self.status, self.headers, VecDeque::from([first]));
+        let answer = self.permit.answer(self.status, self.headers, [first].into());
         Ok(Answer { rest: Some(self.source), length: headers::content_length(self.headers), ..answer })
     }
 }

@@ -9,6 +9,7 @@ use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::Bytes;
 use futures_util::Stream;
+use thiserror::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::access_log::AccessLog;
@@ -51,7 +52,7 @@ pub(super) fn relay(answer: Answer, permit: Permit, prompt_bytes: usize, mut log
         events: answer.events,
         prompt_bytes,
         account: Some(account),
-        aborted: None,
+        last: None,
     };
     response.set_body(BoxBody::new(body))
 }
@@ -76,8 +77,8 @@ struct RelayBody {
     prompt_bytes: usize,
     /// Open until the attempt is settled.
     account: Option<Account>,
-    /// The failure that the client is told by an aborted connection.
-    aborted: Option<Failure>,
+    /// With what it ends, if it does not end well.
+    last: Option<Box<dyn std::error::Error>>,
 }
 
 struct Account {
@@ -121,27 +122,30 @@ impl RelayBody {
         }
     }
 
-    /// The upstream's body has ended, or broken off.
+    /// The upstream's body has ended, or broken off, or has told an error.
     fn end(&mut self, failure: Option<Failure>) {
         self.rest = None;
         let failure = match &mut self.events {
-            Some(events) if events.meter.done() && events.meter.failed().is_none() => None,
+            Some(events) if events.meter.done() => None,
             Some(events) => {
+                let is_told = events.meter.failed().is_some_and(|fault| fault.is_plain);
                 let rest = if failure.is_none() { events.finish() } else { None };
                 let failure = failure.or_else(|| ended_badly(events));
                 match &failure {
                     None => self.held.extend(rest),
                     // Half an event, and the error behind it, would be one event that no client can read.
-                    Some(failure) if events.meter.failed().is_none() => self.held.push_back(error_event(failure)),
+                    Some(failure) if !is_told => self.held.push_back(error_event(failure)),
                     Some(_) => {}
                 }
+                self.last = failure.is_some().then(|| FailureTold.into());
                 failure
             }
             None => {
                 let arrived = self.passed + self.held.iter().map(|held| held.len() as u64).sum::<u64>();
                 let short = self.expected.is_some_and(|expected| arrived < expected);
                 let failure = failure.or_else(|| short.then(|| lost("the answer was cut short")));
-                self.aborted.clone_from(&failure);
+                // Breaks the connection off: the client must not take a part for the whole.
+                self.last = failure.as_ref().map(|failure| failure.to_string().into());
                 failure
             }
         };
@@ -186,7 +190,7 @@ impl Source {
 /// Why a stream that ended without an error is no success all the same.
 fn ended_badly(events: &EventStream) -> Option<Failure> {
     match events.meter.failed() {
-        Some((failure, _)) => Some(failure.clone()),
+        Some(fault) => Some(fault.failure.clone()),
         None => (!events.meter.is_whole()).then(|| lost("the stream broke off")),
     }
 }
@@ -194,6 +198,12 @@ fn ended_badly(events: &EventStream) -> Option<Failure> {
 fn lost(what: &str) -> Failure {
     Failure::new(FailureClass::Protocol, Phase::Body, what)
 }
+
+/// The end of a stream's body whose client was told of its failure, as an event. There is nothing wrong with its bytes: they are to be
+/// ended well, or clients would take the connection for broken and try again; but the connection is to end behind them.
+#[derive(Debug, Error)]
+#[error("the stream failed, and its client was told so")]
+pub struct FailureTold;
 
 /// Tells the client of a stream that it failed: clients take a mere end for a success.
 fn error_event(failure: &Failure) -> Bytes {
@@ -217,13 +227,16 @@ impl MessageBody for RelayBody {
                 this.passed += bytes.len() as u64;
                 return Poll::Ready(Some(Ok(bytes)));
             }
-            if let Some(failure) = this.aborted.take() {
-                // Breaks the connection off: the client must not take a part for the whole.
-                return Poll::Ready(Some(Err(failure.to_string().into())));
+            if let Some(error) = this.last.take() {
+                return Poll::Ready(Some(Err(error)));
             }
             if this.rest.is_none() {
                 this.settle(None);
                 return Poll::Ready(None);
+            }
+            if this.events.as_ref().is_some_and(|events| events.meter.failed().is_some()) {
+                this.end(None);
+                continue;
             }
             match this.poll_rest(cx) {
                 Poll::Ready(()) => {}

@@ -4,64 +4,112 @@ use std::io;
 
 use actix_web::http::header::{HeaderMap, RETRY_AFTER};
 use awc::error::{ConnectError, SendRequestError};
-use serde_json::Value;
 
-use super::answer::{class_of_status, retry_after};
-use super::{headers, learn};
+use super::answer::retry_after;
+use super::no_model::names_no_model;
+use super::told::Told;
+use super::{headers, learn, scrub};
 use crate::types::{Failure, FailureClass, Now, Phase};
 
-/// The failure that a status tells, with what the headers say of coming back.
-pub(super) fn status(status: u16, headers: &HeaderMap, now: Now) -> Failure {
-    let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
-    Failure {
-        class: class_of_status(status),
-        phase: Phase::Head,
-        status: Some(status),
-        retry_after: retry_after(header("retry-after-ms"), header(RETRY_AFTER.as_str()), now.wall),
-        limit: None,
-        detail: format!("status {status}"),
+/// Codes and types of a moderator's verdict on what the client wrote.
+const MODERATED: [&str; 4] = ["content_policy_violation", "content_filter", "content_moderation", "moderation"];
+
+/// What a word in the code or the type of an error means that came with no status of its own: the first row that holds. All others
+/// are the server's fault.
+const WORDS: [(&str, FailureClass); 5] = [
+    ("rate_limit", FailureClass::RateLimited),
+    ("quota", FailureClass::RateLimited),
+    ("overloaded", FailureClass::Overloaded),
+    ("invalid_request", FailureClass::Rejected),
+    ("badrequest", FailureClass::Rejected),
+];
+
+/// What an error means: by its status, if it has one, and by its own words.
+fn class_of(status: Option<u16>, told: &Told, model: &str) -> FailureClass {
+    let word = |row: &&(&str, FailureClass)| told.code.contains(row.0) || told.kind.contains(row.0);
+    match status {
+        None | Some(400 | 403 | 404 | 422) if names_no_model(told, model) => FailureClass::ModelNotFound,
+        // With a 403: the key is right.
+        None | Some(403) if told.moderated || told.says(&MODERATED) => FailureClass::Rejected,
+        Some(status) => class_of_status(status),
+        None => WORDS.iter().find(word).map_or(FailureClass::ServerError, |row| row.1),
     }
 }
 
-/// Adds to a 429 what it tells of the limit that was reached.
-pub(super) fn learn(failure: &mut Failure, headers: &HeaderMap, body: &[u8], now: Now) {
-    let (limit, told) = learn::limit_in(body);
-    failure.limit = limit;
-    let closed = learn::closed_for(&headers::rate_limits(headers), || now.wall);
-    failure.retry_after = failure.retry_after.or(closed).or(told);
-}
-
-/// Did the upstream refuse the `stream_options` that the proxy had put in? Providers have no common code for it, so its
-/// words are looked for.
-pub(super) fn refuses_stream_options(status: u16, body: &[u8]) -> bool {
-    let names = |word: &str| memchr::memmem::find(body, word.as_bytes()).is_some();
-    matches!(status, 400 | 422) && (names("stream_options") || names("include_usage"))
-}
-
-/// Does the upstream say that it does not serve this model (by its own name), or not to this account? Codes are few; else its words
-/// have to name the model, so that no text of a client's that it quotes is taken for them.
-pub(super) fn names_no_model(status: u16, body: &[u8], model: &str) -> bool {
-    const CODES: [&str; 4] = ["model_not_found", "model_not_available", "invalid_model", "model not exist"];
-    const WORDS: [&str; 8] = [
-        "not exist",
-        "not found",
-        "not a valid model",
-        "invalid model",
-        "unknown model",
-        "not supported",
-        "does not have access to",
-        "not available",
-    ];
-    if !matches!(status, 400 | 403 | 404 | 422) {
-        return false;
+/// The class of a status that is no success.
+pub(super) fn class_of_status(status: u16) -> FailureClass {
+    match status {
+        401 | 403 => FailureClass::Unauthorized,
+        402 => FailureClass::PaymentRequired,
+        408 => FailureClass::Timeout,
+        429 => FailureClass::RateLimited,
+        400..=499 => FailureClass::Rejected,
+        503 | 529 => FailureClass::Overloaded,
+        500..=599 => FailureClass::ServerError,
+        // A redirect is not followed, and anything else is no answer.
+        _ => FailureClass::Protocol,
     }
-    let Ok(told) = serde_json::from_slice::<Value>(body) else { return false };
-    let error = told.get("error").unwrap_or(&told);
-    let text = |field: &str| error.get(field).and_then(Value::as_str).unwrap_or_default().to_lowercase();
-    let message = error.as_str().map_or_else(|| text("message"), str::to_lowercase);
-    let coded = [text("code"), text("type"), message.clone()].iter().any(|said| CODES.contains(&said.as_str()));
-    let model = model.to_lowercase();
-    coded || message.contains(&model) && message.contains("model") && WORDS.iter().any(|words| message.contains(words))
+}
+
+/// An answer whose status is no success.
+pub(super) struct Refusal<'a> {
+    pub(super) status: u16,
+    pub(super) headers: &'a HeaderMap,
+    /// As much of it as is there.
+    pub(super) body: &'a [u8],
+}
+
+impl Refusal<'_> {
+    /// What went wrong, by its status, by what its headers say of coming back, and by its body. `model`: as the upstream calls it.
+    pub(super) fn failure(&self, model: &str, now: Now) -> Failure {
+        let header = |name: &str| self.headers.get(name).and_then(|v| v.to_str().ok());
+        let class = class_of(Some(self.status), &Told::in_refusal(self.body), model);
+        let after = retry_after(header("retry-after-ms"), header(RETRY_AFTER.as_str()), now.wall);
+        let failure = Failure {
+            status: Some(self.status),
+            retry_after: after,
+            ..Failure::new(class, Phase::Head, format!("status {}", self.status))
+        };
+        if class != FailureClass::RateLimited {
+            return failure;
+        }
+        let (limit, told) = learn::limit_in(self.body);
+        let closed = learn::closed_for(&headers::rate_limits(self.headers), || now.wall);
+        Failure { limit, retry_after: after.or(closed).or(told), ..failure }
+    }
+
+    /// Did the upstream refuse the `stream_options` that the proxy had put in? Providers have no common code for it: where the field
+    /// is not named, its words are looked for, unless the client wrote them and the upstream may but quote it.
+    pub(super) fn is_of_stream_options(&self, client: &[u8]) -> bool {
+        const NAMES: [&str; 2] = ["stream_options", "include_usage"];
+        let about = || NAMES.iter().any(|name| Told::in_refusal(self.body).param.starts_with(name));
+        let said_in = |text: &[u8]| NAMES.iter().any(|name| scrub::holds(text, name));
+        matches!(self.status, 400 | 422) && said_in(self.body) && (about() || !said_in(client))
+    }
+}
+
+/// The failure of an error that came with a 200, or as an event.
+pub(super) fn error_in_200(told: &Told, model: &str) -> Failure {
+    let number = told.number.filter(|number| (400..=599).contains(number));
+    let class = class_of(number, told, model);
+    // The caller's own mistake passes with the status that it should have had.
+    let status = number.or(match class {
+        FailureClass::Rejected => Some(400),
+        FailureClass::ModelNotFound => Some(404),
+        FailureClass::RateLimited
+        | FailureClass::Unauthorized
+        | FailureClass::PaymentRequired
+        | FailureClass::Overloaded
+        | FailureClass::ServerError
+        | FailureClass::Timeout
+        | FailureClass::Connect
+        | FailureClass::NoSocket
+        | FailureClass::Protocol
+        | FailureClass::Empty
+        | FailureClass::StaleConnection
+        | FailureClass::StreamOptionsRefused => None,
+    });
+    Failure { status, ..Failure::new(class, Phase::Body, "an error in a 200") }
 }
 
 /// The failure of an exchange that got no head.
@@ -118,35 +166,53 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_that_an_upstream_does_not_serve_is_known_by_code_or_by_name() {
-        for (status, body, wanted) in [
-            (
-                404,
-                r#"{"error":{"message":"The model `gpt-9` does not exist or you do not have access to it.","code":"model_not_found"}}"#,
-                true,
-            ),
-            (
-                403,
-                r#"{"error":{"message":"Project does not have access to model gpt-9","code":"model_not_found"}}"#,
-                true,
-            ),
-            (
-                404,
-                r#"{"object":"error","message":"The model `gpt-9` does not exist.","type":"NotFoundError","code":404}"#,
-                true,
-            ),
-            (400, r#"{"error":{"message":"gpt-9 is not a valid model ID","code":400}}"#, true),
-            (400, r#"{"error":{"message":"Model Not Exist","type":"invalid_request_error"}}"#, true),
-            (404, r#"{"error":"model \"gpt-9\" not found, try pulling it first"}"#, true),
-            (404, r#"{"error":{"code":404,"message":"models/gpt-9 is not found for API version v1beta"}}"#, true),
-            (400, r#"{"type":"invalid_model","message":"Invalid model: gpt-9"}"#, true),
-            (404, r#"{"error":{"message":"No such file: model.bin not found"}}"#, false),
-            (400, r#"{"error":{"message":"max_tokens is too large for gpt-9"}}"#, false),
-            (400, r#"{"error":{"message":"tool call not found"}}"#, false),
-            (500, r#"{"error":{"code":"model_not_found"}}"#, false),
-            (404, "<html>gpt-9 model not found</html>", false),
+    fn an_error_in_a_200_has_the_class_of_its_code_or_of_its_words() {
+        use FailureClass::{ModelNotFound, Overloaded, RateLimited, Rejected, ServerError};
+        for (body, class, status) in [
+            (r#"{"error":{"code":429,"message":"slow down"}}"#, RateLimited, Some(429)),
+            (r#"{"error":{"code":"502"}}"#, ServerError, Some(502)),
+            (r#"{"error":{"type":"rate_limit_exceeded"}}"#, RateLimited, None),
+            (r#"{"error":{"type":"overloaded_error"}}"#, Overloaded, None),
+            (r#"{"error":"broken"}"#, ServerError, None),
+            (r#"{"error":503}"#, Overloaded, Some(503)),
+            (r#"{"error":["broken"]}"#, ServerError, None),
+            (r#"{"error":true,"code":429}"#, RateLimited, Some(429)),
+            (r#"{"errors":[{"code":400}]}"#, Rejected, Some(400)),
+            (r#"{"error":{"code":400}}"#, Rejected, Some(400)),
+            (r#"{"error":{"type":"invalid_request_error","code":null}}"#, Rejected, Some(400)),
+            (r#"{"error":{"type":"content_filter"}}"#, Rejected, Some(400)),
+            (r#"{"error":{"code":403,"metadata":{"reasons":["x"]}}}"#, Rejected, Some(403)),
+            (r#"{"object":"error","type":"BadRequestError","message":"x"}"#, Rejected, Some(400)),
+            (r#"{"object":"error","code":500,"message":"The model `m` does not exist"}"#, ServerError, Some(500)),
+            (r#"{"error":{"code":404,"type":"model_not_found"}}"#, ModelNotFound, Some(404)),
+            (r#"{"error":{"message":"The model `m` does not exist"}}"#, ModelNotFound, Some(404)),
+            (r#"{"error":{"code":400,"message":"The model `m` does not exist"}}"#, ModelNotFound, Some(400)),
+            (r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#, ServerError, None),
         ] {
-            assert_eq!(names_no_model(status, body.as_bytes(), "gpt-9"), wanted, "{body}");
+            let told = Told::in_answer(body.as_bytes()).expect(body);
+            let failure = error_in_200(&told, "m");
+            assert_eq!((failure.class, failure.status), (class, status), "{body}");
+        }
+        for none in ["{}", r#"{"error":{}}"#, r#"{"error":[]}"#, r#"{"error":0,"errors":[]}"#, "[]", "7", "no JSON"] {
+            assert_eq!(Told::in_answer(none.as_bytes()), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn stream_options_are_refused_in_words_that_the_client_did_not_write() {
+        let named = r#"{"error":{"message":"no","param":"stream_options"}}"#;
+        let told = r#"{"error":{"message":"Unrecognized request argument supplied: stream_options"}}"#;
+        for (status, body, client, refused) in [
+            (400, told, "{}", true),
+            (422, named, "stream_options", true),
+            (500, told, "{}", false),
+            (400, told, "a stream_options", false),
+            (400, told, r"a stream\u005foptions", false),
+            (400, told, "include_usage", false),
+            (400, "{}", "{}", false),
+        ] {
+            let refusal = Refusal { status, headers: &HeaderMap::new(), body: body.as_bytes() };
+            assert_eq!(refusal.is_of_stream_options(client.as_bytes()), refused, "{body} {client}");
         }
     }
 }

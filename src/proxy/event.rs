@@ -7,9 +7,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::answer::{error_in_200, is_error, usage_in};
+use super::answer::{is_empty_list, usage_in};
 use super::sse;
-use crate::types::{Failure, Operation, Usage, tokens_of_text};
+use super::told::Told;
+use crate::types::{Operation, Usage, tokens_of_text};
 
 /// What an event is, to one who decides whether the client may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(super) enum Meaning {
     /// A part of the answer.
     Content,
     /// The upstream failed.
-    Error(Failure),
+    Error(Told),
     /// `[DONE]`.
     Done,
 }
@@ -34,14 +35,15 @@ pub(super) fn meaning(event: &[u8], begun: bool) -> Meaning {
     if data == b"[DONE]" {
         return Meaning::Done;
     }
-    if begun && memmem::find(data, b"error").is_none() {
+    if begun && memmem::find(event, b"error").is_none() {
         return Meaning::Content;
     }
-    let Ok(value) = serde_json::from_slice::<Value>(data) else { return Meaning::Content };
-    match error_of(&value) {
-        Some(failure) => Meaning::Error(failure),
-        None if begun || carries_content(&value) => Meaning::Content,
-        None => Meaning::Preamble,
+    if let Some(told) = error_in(event, data) {
+        return Meaning::Error(told);
+    }
+    match serde_json::from_slice::<Value>(data) {
+        Ok(value) if !begun && !carries_content(&value) => Meaning::Preamble,
+        Ok(_) | Err(_) => Meaning::Content,
     }
 }
 
@@ -121,10 +123,6 @@ fn absent() -> &'static RawValue {
     RawValue::NULL
 }
 
-fn is_empty_list(raw: &str) -> bool {
-    raw.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|inside| inside.trim().is_empty())
-}
-
 /// Where the member `"usage": VALUE` and one comma beside it stand in `event`, given the value as a part of it; `None` if
 /// it is no part of it, or its key is written in an unusual way.
 fn member_around(event: &[u8], value: &str) -> Option<std::ops::Range<usize>> {
@@ -141,24 +139,32 @@ fn member_around(event: &[u8], value: &str) -> Option<std::ops::Range<usize>> {
     }
 }
 
-/// The failure that an event tells, if it is one.
-fn error_of(value: &Value) -> Option<Failure> {
-    let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
-    if kind == "response.failed" {
-        return Some(error_in_200(value.pointer("/response/error").unwrap_or(&Value::Null)));
-    }
-    match value.get("error").filter(|error| is_error(error)) {
-        Some(error) => Some(error_in_200(error)),
-        None => (kind == "error").then(|| error_in_200(value)),
-    }
+/// The error that an event tells, if it is one: by its data, or by its name.
+fn error_in(event: &[u8], data: &[u8]) -> Option<Told> {
+    Told::in_answer(data).or_else(|| sse::is_named(event, b"error").then(|| Told::in_refusal(data)))
 }
+
+/// Events of the Responses API that are but the frame of what is to come, and where in them a part of the answer may stand all the
+/// same.
+const FRAMES: [(&str, &[&str]); 6] = [
+    ("response.created", &[]),
+    ("response.in_progress", &[]),
+    ("response.queued", &[]),
+    ("response.output_item.added", &["/item/content", "/item/summary", "/item/name", "/item/encrypted_content"]),
+    ("response.content_part.added", &["/part/text", "/part/refusal"]),
+    ("response.reasoning_summary_part.added", &["/part/text"]),
+];
 
 /// Does an event carry a part of the answer? What is not known is taken for one.
 fn carries_content(value: &Value) -> bool {
     if let Some(kind) = value.get("type").and_then(Value::as_str) {
-        return !matches!(kind, "response.created" | "response.in_progress" | "response.queued");
+        let frame = FRAMES.iter().find(|(name, _)| *name == kind);
+        return frame.is_none_or(|(_, parts)| parts.iter().any(|part| value.pointer(part).is_some_and(is_something)));
     }
-    let Some(choices) = value.get("choices").and_then(Value::as_array) else { return true };
+    let Some(choices) = value.get("choices").filter(|choices| !choices.is_null()) else {
+        return value.get("choices").is_none();
+    };
+    let Some(choices) = choices.as_array() else { return true };
     choices.iter().any(|choice| {
         let parts = choice.get("delta").and_then(Value::as_object);
         let text = choice.get("text").is_some_and(is_something);
@@ -197,10 +203,9 @@ fn follows(data: &[u8], at: usize, wanted: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{FailureClass, Phase};
 
-    fn error(class: FailureClass, status: Option<u16>) -> Meaning {
-        Meaning::Error(Failure { status, ..Failure::new(class, Phase::Body, "an error in a 200") })
+    fn error(number: Option<u16>, code: &str) -> Meaning {
+        Meaning::Error(Told { number, code: code.to_owned(), in_its_place: true, ..Told::default() })
     }
 
     #[test]
@@ -227,17 +232,24 @@ mod tests {
             (r#"{"choices":[{"delta":{},"finish_reason":"content_filter"}]}"#, Meaning::Content),
             (r#"{"choices":[{"text":"a"}]}"#, Meaning::Content),
             (r#"{"type":"response.output_text.delta","delta":"a"}"#, Meaning::Content),
+            (r#"{"type":"response.output_item.added","item":{"type":"message","content":[]}}"#, Meaning::Preamble),
+            (r#"{"type":"response.output_item.added","item":{"type":"reasoning","summary":[]}}"#, Meaning::Preamble),
+            (r#"{"type":"response.output_item.added","item":{"type":"function_call","name":"f"}}"#, Meaning::Content),
+            (r#"{"type":"response.content_part.added","part":{"type":"output_text","text":""}}"#, Meaning::Preamble),
+            (r#"{"type":"response.content_part.added","part":{"type":"output_text","text":"a"}}"#, Meaning::Content),
             (r#"{"unknown":1}"#, Meaning::Content),
             ("no JSON", Meaning::Content),
             ("[DONE]", Meaning::Done),
-            (r#"{"error":{"code":429}}"#, error(FailureClass::RateLimited, Some(429))),
-            (
-                r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#,
-                error(FailureClass::ServerError, None),
-            ),
+            (r#"{"error":{"code":429}}"#, error(Some(429), "")),
+            (r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#, error(None, "server_error")),
         ] {
             assert_eq!(meaning(format!("data: {json}\n\n").as_bytes(), false), wanted, "{json}");
         }
         assert_eq!(meaning(b": ping\n\n", false), Meaning::Preamble);
+        let named = Told { number: Some(500), ..Told::default() };
+        for begun in [false, true] {
+            let event = b"event: error\ndata: {\"code\":500}\n\n";
+            assert_eq!(meaning(event, begun), Meaning::Error(named.clone()), "by its name alone");
+        }
     }
 }

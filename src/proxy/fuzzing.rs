@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 
+use super::classify::Refusal;
 use super::stream::EventStream;
-use super::{ClientRequest, answer, classify, headers, learn};
+use super::{ClientRequest, answer, headers, learn};
 use crate::config::ApiKey;
 use crate::types::{Failure, FailureClass, Now, Operation, Usage};
 
@@ -31,7 +32,7 @@ pub fn verdict(stream: &EventStream) -> Verdict {
         began: meter.began(),
         whole: meter.is_whole(),
         done: meter.done(),
-        failed: meter.failed().map(|(failure, _)| failure.clone()),
+        failed: meter.failed().map(|fault| fault.failure.clone()),
         usage: meter.usage(100),
     }
 }
@@ -46,16 +47,14 @@ pub fn lacks_usage(request: &ClientRequest) -> bool {
 /// # Errors
 /// With the failure, if it is no answer.
 pub fn judge(operation: Operation, body: &[u8]) -> Result<Option<Usage>, Failure> {
-    answer::judge(operation, body)
+    answer::judge(operation, body, "m")
 }
 
 /// What a refusal tells: of its status, its headers, and its body where that is looked at.
 pub fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Now) -> Failure {
-    let mut failure = classify::status(status, headers, now);
-    if failure.class == FailureClass::RateLimited {
-        classify::learn(&mut failure, headers, body, now);
-    }
-    if classify::refuses_stream_options(status, body) {
+    let refusal = Refusal { status, headers, body };
+    let mut failure = refusal.failure("m", now);
+    if refusal.is_of_stream_options(b"{}") {
         failure.class = FailureClass::StreamOptionsRefused;
     }
     failure

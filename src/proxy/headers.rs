@@ -4,6 +4,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use awc::ClientRequest as Outgoing;
 use memchr::memmem;
 
+use super::scrub::secret;
 use crate::config::ApiKey;
 use crate::types::RateLimit;
 
@@ -25,14 +26,15 @@ const RESET_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-reset-re
 /// So many headers are added to an answer: these, and its id.
 const OF_OURS: usize = 4;
 
-/// What of an upstream's headers does not come down: it is about the connection, about the account whose key was used,
-/// or meant for a browser that visits the upstream.
+/// What of an upstream's headers does not come down: it is about the connection, about the account whose key was used, for a proxy
+/// before the upstream, or for a browser that visits it.
 fn stays_up(name: &str) -> bool {
     matches!(
         name,
         "connection"
             | "keep-alive"
             | "proxy-authenticate"
+            | "proxy-authentication-info"
             | "proxy-connection"
             | "te"
             | "trailer"
@@ -42,13 +44,23 @@ fn stays_up(name: &str) -> bool {
             | "date"
             | "server"
             | "set-cookie"
+            | "set-cookie2"
             | "www-authenticate"
+            | "authentication-info"
             | "authorization"
-            | "openai-organization"
             | "openai-project"
+            | "x-sendfile"
+            | "clear-site-data"
+            | "refresh"
+            | "link"
+            | "report-to"
+            | "nel"
             | "alt-svc"
             | "strict-transport-security"
     ) || name.starts_with("access-control-")
+        || name.starts_with("x-accel-")
+        // `openai-organization`, `anthropic-organization-id`, `x-groq-organization`, …
+        || name.contains("organization")
 }
 
 /// Of a client's headers, those that go upstream.
@@ -71,8 +83,8 @@ pub(super) fn upward(outgoing: Outgoing, client: &[Header]) -> Outgoing {
 pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     let connection = upstream.get(header::CONNECTION).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let hop_by_hop = |name: &str| connection.split(',').any(|named| named.trim().eq_ignore_ascii_case(name));
-    let key = key.expose().as_bytes();
-    let holds_key = |value: &HeaderValue| value.len() >= key.len() && memmem::find(value.as_bytes(), key).is_some();
+    let key = secret(key).map(str::as_bytes);
+    let holds_key = |value: &HeaderValue| key.is_some_and(|key| memmem::find(value.as_bytes(), key).is_some());
     // With room for our own: a map that grows is made anew.
     let mut passed = HeaderMap::with_capacity(upstream.len() + OF_OURS);
     for (name, value) in upstream {
@@ -98,6 +110,13 @@ pub(super) fn tell_rate(headers: &mut HeaderMap, rate: Option<RateLimit>) {
     }
 }
 
+/// Says what kind of answer it is, unless the upstream's own word for it came down. (It may hold what was taken for a key.)
+pub(super) fn mark_kind(headers: &mut HeaderMap, kind: &'static str) {
+    if !headers.contains_key(header::CONTENT_TYPE) {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+}
+
 /// Says that no proxy on the way may hold a stream back to compress or store it.
 pub(super) fn mark_stream(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
@@ -110,10 +129,19 @@ pub(super) fn rate_limits(headers: &HeaderMap) -> Vec<(&str, &str)> {
     named.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect()
 }
 
+/// What answers are, mostly.
+pub(super) const EVENTS: &str = "text/event-stream";
+pub(super) const JSON: &str = "application/json";
+
 /// Is the answer a stream of events?
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+    is_of_kind(headers, EVENTS)
+}
+
+/// Is the answer of this kind?
+pub(super) fn is_of_kind(headers: &HeaderMap, kind: &str) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
+    content_type.trim_start().to_ascii_lowercase().starts_with(kind)
 }
 
 /// Is the answer compressed, against our wish? Then it can only be passed on.

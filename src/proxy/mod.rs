@@ -5,8 +5,9 @@
 //! 2. [`mod@dispatch`]: the loop. Asks the scheduler for a permit, makes an attempt, and tries the next upstream if it failed.
 //!    [`journey`] knows whom the request has been to, and [`retry`] whether it may go on.
 //! 3. [`exchange`]: one attempt with one upstream over [`transport`].
-//! 4. [`arrival`]: what came, judged, up to the point from which the client sees it. [`headers`], [`classify`], [`learn`]:
-//!    what is sent up and let down, what an upstream's failure means, and what it tells of its own limits.
+//! 4. [`arrival`]: what came, judged, up to the point from which the client sees it. [`headers`], [`told`], [`classify`], [`no_model`],
+//!    [`learn`]: what is sent up and let down, how an upstream words an error, what that means, and what it tells of its own limits.
+//!    [`scrub`] takes its key out of it.
 //! 5. [`answer`], [`stream`], [`event`], [`sse`]: is the answer whole, what did it cost, where does an event end?
 //! 6. [`body`]: the answer on its way to the client. It owns the permit, and settles it when it ends, in whatever way.
 //!    [`ping`] keeps a stream alive that has nothing to say.
@@ -39,15 +40,18 @@ pub mod fuzzing;
 mod headers;
 mod journey;
 mod learn;
+mod no_model;
 mod ping;
 mod request;
 mod retry;
 mod scrub;
 mod sse;
 mod stream;
+mod told;
 mod transport;
 
 pub use access_log::AccessLog;
+pub use body::FailureTold;
 pub use discovery::{DiscoveryActor, FirstRound};
 pub use dispatch::{Pool, dispatch};
 pub use ping::with_pings;

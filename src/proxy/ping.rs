@@ -10,13 +10,18 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::Bytes;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
+use super::body::FailureTold;
 use super::headers;
+use super::told::{Told, is_error};
+use crate::error::{abort_error, upstream_said};
+use crate::types::FailureClass;
 
 const PING: Bytes = Bytes::from_static(b": ping\n");
 
@@ -51,7 +56,8 @@ enum Source {
     /// The answer is not there yet.
     Awaited(LocalBoxFuture<'static, HttpResponse>),
     Stream(BoxBody),
-    Ended,
+    /// It is no stream, and that was told.
+    Told,
 }
 
 impl PingedBody {
@@ -75,16 +81,14 @@ impl PingedBody {
 
     /// The answer is there at last: a stream to be read, or something that has to be told as an event.
     fn arrived(&mut self, answer: HttpResponse) -> Option<Bytes> {
-        let (is_stream, body) = (headers::is_event_stream(answer.headers()), answer.into_body());
+        let (is_stream, status) = (headers::is_event_stream(answer.headers()), answer.status());
+        let body = answer.into_body();
         if is_stream {
             self.source = Source::Stream(body);
             return None;
         }
-        self.source = Source::Ended;
-        let told = body.try_into_bytes().unwrap_or_default();
-        // In one line, as an event's data is.
-        let told = serde_json::from_slice::<Value>(&told).unwrap_or_default();
-        Some(Bytes::from(format!("data: {told}\n\n")))
+        self.source = Source::Told;
+        Some(as_event(status, &body.try_into_bytes().unwrap_or_default()))
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Box<dyn std::error::Error>>>> {
@@ -97,10 +101,26 @@ impl PingedBody {
                     }
                 }
                 Source::Stream(body) => return Pin::new(body).poll_next(cx),
-                Source::Ended => return Poll::Ready(None),
+                Source::Told => return Poll::Ready(Some(Err(FailureTold.into()))),
             }
         }
     }
+}
+
+/// What is no stream, as the event that clients take for an error: its own error if it has one where they look for it.
+fn as_event(status: StatusCode, body: &[u8]) -> Bytes {
+    let own = serde_json::from_slice::<Value>(body).ok().filter(|body| body.get("error").is_some_and(is_error));
+    let told = match own {
+        Some(own) => own,
+        // An answer, but a whole one: not what was asked for.
+        None if status.is_success() => abort_error(FailureClass::Protocol),
+        None => match Told::in_refusal(body).message {
+            message if message.is_empty() => upstream_said(status, "it gave no reason"),
+            message => upstream_said(status, &message),
+        },
+    };
+    // In one line, as an event's data is.
+    Bytes::from(format!("data: {told}\n\n"))
 }
 
 impl MessageBody for PingedBody {

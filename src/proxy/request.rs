@@ -129,6 +129,11 @@ impl ClientRequest {
         matches!(self.usage, UsageWish::Unasked(..))
     }
 
+    /// What the client wrote.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The length of the body, in bytes.
     pub(super) fn body_len(&self) -> usize {
         self.body.len()

@@ -132,6 +132,12 @@ pub(super) fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
     joined
 }
 
+/// Is this the event's name, its field `event`?
+pub(super) fn is_named(event: &[u8], name: &[u8]) -> bool {
+    let mut lines = event.split(|b| matches!(b, b'\n' | b'\r'));
+    lines.any(|line| line.strip_prefix(b"event:").is_some_and(|value| value.trim_ascii() == name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

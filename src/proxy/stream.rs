@@ -2,11 +2,13 @@
 
 use actix_web::web::Bytes;
 
+use super::classify::error_in_200;
 use super::event::{self, Meaning};
 use super::scrub::scrubbed;
 use super::sse::{Piece, SseReader};
+use super::told::Told;
 use crate::config::ApiKey;
-use crate::types::{Failure, Operation, Usage};
+use crate::types::{Failure, Operation, Usage, UsageSource};
 
 /// One stream of events, from its bytes to what the client sees of it.
 #[derive(Debug)]
@@ -22,19 +24,20 @@ impl EventStream {
         EventStream { reader: SseReader::new(), meter: Meter::new(operation, strip_usage) }
     }
 
-    /// The same, with this key taken out of the errors that it tells.
-    pub(super) fn hiding(mut self, key: ApiKey) -> Self {
-        self.meter.key = Some(key);
+    /// The same, of an upstream that calls the model thus, with this key taken out of the errors that it tells.
+    pub(super) fn told_by(mut self, model: &str, key: ApiKey) -> Self {
+        self.meter.upstream = Some((model.to_owned(), key));
         self
     }
 
-    /// Takes in what arrived; appends what the client is to see of it.
+    /// Takes in what arrived; appends what the client is to see of it. Behind an error that is nothing more.
     pub fn feed(&mut self, chunk: &[u8], shown: &mut impl Extend<Bytes>) {
         self.reader.push(chunk);
         while let Some(piece) = self.reader.next() {
             shown.extend(match piece {
                 Piece::Event(event) => self.meter.event(event),
                 Piece::LateLf(lf) => self.meter.late_lf(lf),
+                Piece::Oversize(_) if self.meter.failed.is_some() => None,
                 Piece::Oversize(part) => {
                     self.meter.began = true;
                     Some(part)
@@ -63,11 +66,21 @@ pub(super) struct Meter {
     began: bool,
     ended: bool,
     done: bool,
-    /// The failure that the stream itself told, and the event that told it.
-    failed: Option<(Failure, Bytes)>,
+    /// The failure that the stream itself told.
+    failed: Option<Fault>,
     dropped_last: bool,
-    /// Whom the upstream knows us by: some quote it in their errors.
-    key: Option<ApiKey>,
+    /// Its own name for the model, and whom it knows us by: some quote that in their errors.
+    upstream: Option<(String, ApiKey)>,
+}
+
+/// A failure that a stream told.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) failure: Failure,
+    /// The event that told it.
+    pub(super) event: Bytes,
+    /// Do clients take that event for an error?
+    pub(super) is_plain: bool,
 }
 
 impl Meter {
@@ -83,12 +96,16 @@ impl Meter {
             done: false,
             failed: None,
             dropped_last: false,
-            key: None,
+            upstream: None,
         }
     }
 
     /// Takes in one event. Returns what the client is to see of it, if anything.
     fn event(&mut self, mut event: Bytes) -> Option<Bytes> {
+        if self.failed.is_some() {
+            self.dropped_last = true;
+            return None;
+        }
         self.ended |= event::completes(self.operation, &event);
         let mut tells_error = false;
         match event::meaning(&event, self.began) {
@@ -96,12 +113,9 @@ impl Meter {
                 self.began = true;
                 self.guessed_tokens = self.guessed_tokens.saturating_add(event::guessed_tokens(&event));
             }
-            Meaning::Error(failure) => {
+            Meaning::Error(told) => {
                 tells_error = true;
-                if let Some(key) = &self.key {
-                    event = scrubbed(event, key.expose());
-                }
-                self.failed = Some((failure, event.clone()));
+                event = self.fault(&told, event);
             }
             Meaning::Done => (self.ended, self.done) = (true, true),
             Meaning::Preamble => {}
@@ -109,6 +123,21 @@ impl Meter {
         let shown = self.usage_taken_out(event, tells_error);
         self.dropped_last = shown.is_none();
         shown
+    }
+
+    /// Takes in an error: a failure of the stream, unless all of it has come. Returns what may be seen of its event.
+    fn fault(&mut self, told: &Told, mut event: Bytes) -> Bytes {
+        let model = self.upstream.as_ref().map_or("", |(model, _)| model);
+        let failure = error_in_200(told, model);
+        if let Some((_, key)) = &self.upstream {
+            event = scrubbed(event, key);
+        }
+        // The Responses API has a form of its own.
+        let is_plain = told.in_its_place || self.operation == Operation::Responses;
+        if !self.done {
+            self.failed = Some(Fault { failure, event: event.clone(), is_plain });
+        }
+        event
     }
 
     /// A line's end that came late: belongs to the event before.
@@ -138,14 +167,18 @@ impl Meter {
     }
 
     /// The failure that the stream itself told.
-    pub(super) fn failed(&self) -> Option<&(Failure, Bytes)> {
+    pub(super) fn failed(&self) -> Option<&Fault> {
         self.failed.as_ref()
     }
 
-    /// What it cost: as reported, or as guessed from its events and the length of the request.
+    /// What it cost: as reported, or as guessed from its events and the length of the request. What was reported before the end
+    /// (by those who report with each event) is no more than a good guess.
     pub(super) fn usage(&self, prompt_bytes: usize) -> Option<Usage> {
         let guess = || Usage::estimate(prompt_bytes, self.guessed_tokens);
-        self.usage.or_else(|| self.began.then(guess))
+        let is_all = self.ended || !self.ends_with_mark();
+        let source = if is_all { UsageSource::Reported } else { UsageSource::Estimated };
+        let reported = self.usage.map(|usage| Usage { source, ..usage });
+        reported.or_else(|| self.began.then(guess))
     }
 
     fn ends_with_mark(&self) -> bool {
@@ -216,6 +249,31 @@ mod tests {
             event(&mut meter, r#"{"choices":[{"delta":{"content":"a"}}]}"#);
             assert_eq!(event(&mut meter, error), Some(format!("data: {error}\n\n")));
             assert!(meter.failed().is_some());
+        }
+    }
+
+    #[test]
+    fn the_first_failure_decides_however_the_bytes_are_cut() {
+        let (word, error) = (r#"{"choices":[{"delta":{"content":"a"}}]}"#, r#"{"error":{"code":429}}"#);
+        for (events, shown) in
+            [([error, word, "[DONE]"], 1), ([word, error, "[DONE]"], 2), ([word, "[DONE]", error], 3)]
+        {
+            let text: Vec<String> = events.iter().map(|event| format!("data: {event}\r\n\r\n")).collect();
+            let seen = text.iter().take(shown).cloned().collect::<String>();
+            let text = text.concat();
+            for (i, j) in (0..=text.len()).flat_map(|i| (i..=text.len()).map(move |j| (i, j))) {
+                let mut stream = EventStream::new(Operation::ChatCompletions, true);
+                let mut out: Vec<Bytes> = Vec::new();
+                for piece in [&text[..i], &text[i..j], &text[j..]] {
+                    stream.feed(piece.as_bytes(), &mut out);
+                }
+                out.extend(stream.finish());
+                let meter = &stream.meter;
+                let told = meter.failed().map(|fault| fault.failure.status);
+                let wanted = (shown > 1, shown == 3, (shown < 3).then_some(Some(429)));
+                assert_eq!((meter.began(), meter.done(), told), wanted, "{events:?}, cut at {i} and {j}");
+                assert_eq!(out.concat(), seen.as_bytes(), "{events:?}, cut at {i} and {j}");
+            }
         }
     }
 

@@ -93,6 +93,27 @@ fn what_fails_behind_a_comment_is_served_by_another_or_told_as_an_event() {
 }
 
 #[test]
+fn whatever_comes_behind_a_comment_and_is_no_stream_is_told_as_an_error() {
+    let html = [("content-type", "text/html")];
+    let large = format!(r#"{{"choices":[{{"message":{{"content":"{}"}}}}]}}"#, "x".repeat(9 << 20));
+    for (what, reply, message) in [
+        ("HTML", Reply::text(503, &html, "<html>503 down</html>"), "503"),
+        ("nothing", Reply::text(500, &html, ""), "500"),
+        ("another form", Reply::json(404, &json!({ "detail": "No such thing" })), "No such thing"),
+        ("a list", Reply::json(400, &json!([{ "error": { "message": "No such parameter" } }])), "No such parameter"),
+        ("a whole answer", Reply::chat("hi"), "protocol"),
+        ("a large one", Reply::text(200, &[("content-type", "application/json")], &large), "protocol"),
+    ] {
+        let upstream = Upstream::always(reply.after(Duration::from_millis(300)));
+        let text = without_pings(&stream(&App::start(&pinging(&[&upstream]))).text());
+        let data = text.strip_prefix("data: ").and_then(|text| text.strip_suffix("\n\n")).expect("one event");
+        let told: Value = serde_json::from_str(data).expect("JSON in one line");
+        let said = told["error"]["message"].as_str().unwrap_or_default();
+        assert!(said.contains(message) && told["error"]["type"].is_string(), "{what}: {told}");
+    }
+}
+
+#[test]
 fn a_quick_stream_and_other_answers_know_nothing_of_it() {
     let events = [format!("data: {WORD}\n\n"), "data: [DONE]\n\n".to_owned()];
     let upstream = Upstream::start(move |request| match request.body.windows(13).any(|w| w == b"\"stream\":true") {

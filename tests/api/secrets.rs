@@ -65,6 +65,31 @@ fn betrayals() -> Vec<Reply> {
     replies.push(Reply::raw(format!("HTTP/1.1 200 OK\r\ncontent-length: {UPSTREAM_KEY}\r\n\r\n")));
     replies.push(Reply::raw(format!("HTTP/1.1 500 X\r\ncontent-length: 999\r\n\r\n{}", error(UPSTREAM_KEY))));
     replies.push(Reply::drop());
+    // Too long to be held, with the key before the bound, across it, and behind it; compressed.
+    for pad in [1_000, (64 << 10) - 40, 70 << 10] {
+        let long = error(&format!("{}{UPSTREAM_KEY}{}", "x".repeat(pad), "y".repeat(70 << 10)));
+        replies.push(Reply::text(400, &headers[..1], &long));
+    }
+    let zipped = [("content-type", "application/json"), ("content-encoding", "deflate")];
+    replies.push(Reply::text(400, &zipped, &error(UPSTREAM_KEY)));
+    for form in [
+        r#"{"error":["KEY"]}"#,
+        r#"{"error":true,"message":"KEY"}"#,
+        r#"{"object":"error","message":"KEY","code":401}"#,
+        r#"{"errors":[{"message":"KEY"}]}"#,
+        r#"{"detail":"bad key KEY"}"#,
+        r#"{"choices":[{"message":{"content":"bad key KEY\n"}}]}"#,
+    ] {
+        replies.push(Reply::text(200, &headers[..1], &form.replace("KEY", UPSTREAM_KEY)));
+    }
+    for event in [
+        "data: {\"object\":\"error\",\"message\":\"KEY\",\"type\":\"BadRequestError\",\"code\":400}\n\n",
+        "event: error\ndata: {\"code\":500,\"message\":\"KEY\"}\n\n",
+    ] {
+        let event = Step::chunk(event.replace("KEY", UPSTREAM_KEY).as_bytes());
+        replies.push(Reply::stream(vec![event.clone(), Step::event("[DONE]")], true));
+        replies.push(Reply::stream(vec![content.clone(), event], true));
+    }
     // The first event of a stream, and one behind content that comes in two pieces with the key cut through.
     replies.push(Reply::stream(vec![Step::event(&error(UPSTREAM_KEY))], true));
     for key in [UPSTREAM_KEY, &escaped] {
@@ -135,6 +160,68 @@ fn nothing_that_the_process_says_or_keeps_holds_a_key() {
         let at = told.find(secret);
         let around = at.map(|at| told[..at].chars().rev().take(300).collect::<Vec<_>>().into_iter().rev().collect());
         assert!(at.is_none(), "{secret} was told, behind: {}", around.unwrap_or_else(String::new));
+    }
+}
+
+#[test]
+fn the_key_of_an_upstream_that_needs_none_changes_nothing_of_its_answers() {
+    for key in ["-", "x", "a", "json", "EMPTY", "event-stream", "application/json"] {
+        let upstream = Upstream::start(|request| match request.json() {
+            body if body["stream"] == true => {
+                Reply::events(&["data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n", "data: [DONE]\n\n"])
+            }
+            body if body["bad"] == true => Reply::error(400, "max_tokens is too large, says x"),
+            _ => Reply::chat("hi"),
+        });
+        let mut config = config_of(&[&upstream]);
+        config["apis"][0]["apiKey"] = json!(key);
+        let app = App::start(&config);
+        let ask = |fields: Value| {
+            let answer = app.client().post("/v1/chat/completions", &fields);
+            let kind = answer.header("content-type").unwrap_or_default().to_owned();
+            (kind, answer.text())
+        };
+        assert_eq!(ask(json!({ "model": "m", "stream": true })).0, "text/event-stream", "{key}");
+        assert_eq!(ask(json!({ "model": "m" })).0, "application/json", "{key}");
+        assert!(ask(json!({ "model": "m", "bad": true })).1.contains("max_tokens is too large, says x"), "{key}");
+    }
+}
+
+#[test]
+fn what_an_upstreams_headers_say_of_its_account_or_to_its_proxies_stays_up() {
+    let kept = ["cf-ray", "openai-processing-ms", "x-request-id"];
+    let dropped = [
+        "x-accel-redirect",
+        "x-accel-expires",
+        "x-sendfile",
+        "anthropic-organization-id",
+        "x-groq-organization",
+        "openai-organization",
+        "openai-project",
+        "set-cookie",
+        "set-cookie2",
+        "clear-site-data",
+        "refresh",
+        "link",
+        "report-to",
+        "nel",
+        "authentication-info",
+        "proxy-authentication-info",
+        "proxy-authenticate",
+        "www-authenticate",
+        "alt-svc",
+        "strict-transport-security",
+        "access-control-allow-origin",
+    ];
+    let mut headers = vec![("content-type", "application/json")];
+    headers.extend(kept.iter().chain(&dropped).map(|name| (*name, "told")));
+    let upstream = Upstream::always(Reply::text(200, &headers, r#"{"choices":[{"message":{"content":"a"}}]}"#));
+    let answer = App::on(&[&upstream]).chat();
+    for name in kept {
+        assert!(answer.header(name).is_some(), "{name}");
+    }
+    for name in dropped {
+        assert_eq!(answer.header(name), None, "{name}");
     }
 }
 

@@ -1,0 +1,182 @@
+//! Does an upstream's error say that it does not serve the model, or not to this account? Pure.
+//!
+//! If it does, the model rests there for all clients. So nothing that a client wrote may bring that about, and errors quote what
+//! clients write. What an upstream says in fields of its own is believed first. Of its words, those count alone that it does not
+//! quote, and in which the model itself is what is missing: a model that does not take a parameter is there.
+
+use super::told::Told;
+
+/// Codes and types that say it.
+const SAY_SO: [&str; 5] = [
+    "model_not_found",
+    "model_not_available",
+    "invalid_model",
+    "deploymentnotfound",
+    "invalidendpointormodel.notfound",
+];
+
+/// Codes and types that say that something is not there.
+const NOT_THERE: [&str; 4] = ["not_found", "not_found_error", "notfounderror", "resource_not_found_error"];
+
+/// A code that says nothing. Any other has a meaning of its own.
+const NO_CODE: [&str; 2] = ["", "invalid_request_error"];
+
+/// Messages that begin thus name no model, and mean the one that was asked for.
+const WITHOUT_A_NAME: [&str; 4] = ["model not exist", "model does not exist", "model not found", "模型不存在"];
+
+/// What stands before the model's name, by itself;
+const BEFORE: [&str; 7] = [
+    "invalid model",
+    "invalid model name",
+    "invalid model id",
+    "unknown model",
+    "no such model",
+    "not have access to model",
+    "not have access to the model",
+];
+
+/// or behind it, by itself;
+const BEHIND: [&str; 1] = ["is not a valid model"];
+
+/// or around it.
+const NOUNS: [&str; 5] = ["model", "models", "model id", "model name", "model or endpoint"];
+const GONE: [&str; 6] =
+    ["does not exist", "doesn't exist", "not found", "is not found", "was not found", "could not be found"];
+
+const QUOTES: [char; 3] = ['\'', '"', '`'];
+
+/// Does this error say so of `model` (by the upstream's own name)?
+pub(super) fn names_no_model(told: &Told, model: &str) -> bool {
+    if !matches!(told.param.as_str(), "" | "model") {
+        return false;
+    }
+    if told.says(&SAY_SO) {
+        return true;
+    }
+    if !NO_CODE.contains(&told.code.as_str()) && !NOT_THERE.contains(&told.code.as_str()) {
+        return false;
+    }
+    let (model, message) = (model.to_lowercase(), told.message.to_lowercase());
+    let words = own_words(&message, &model);
+    WITHOUT_A_NAME.iter().any(|said| words.starts_with(said))
+        || places(&words, &model).any(|(before, behind)| is_missing(before, behind, told.says(&NOT_THERE)))
+}
+
+/// Is it missing, by the words on both sides of its name? `not_there`: something is, by the error's code.
+fn is_missing(before: &str, behind: &str, not_there: bool) -> bool {
+    let before = before.trim_end_matches([' ', ':', '/']);
+    let behind = behind.trim_start();
+    let (ends, begins) = (|said: &&str| before.ends_with(said), |said: &&str| behind.starts_with(said));
+    BEFORE.iter().any(ends)
+        || BEHIND.iter().any(begins)
+        || NOUNS.iter().any(ends) && (not_there || GONE.iter().any(begins))
+}
+
+/// What stands before and behind each place where the name stands by itself.
+fn places<'a>(words: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let of_a_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '@');
+    words.match_indices(name).filter_map(move |(at, found)| {
+        let (before, behind) = (words.get(..at)?, words.get(at + found.len()..)?);
+        // A dot or a colon in a name is not its end.
+        let goes_on = behind.trim_start_matches(['.', ':', '/']).starts_with(of_a_name);
+        (!name.is_empty() && !before.ends_with(of_a_name) && !goes_on).then_some((before, behind))
+    })
+}
+
+/// A message without what it quotes, unless that is the name alone. What is quoted may hold quotes itself: it reaches from the first
+/// one to the last of its kind.
+fn own_words(message: &str, name: &str) -> String {
+    let mut own = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some((at, quote)) = opening(rest) {
+        own.push_str(rest.get(..at).unwrap_or_default());
+        let quoted = rest.get(at + quote.len_utf8()..).unwrap_or_default();
+        let (inside, behind) = closing(quoted, quote).unwrap_or((quoted, ""));
+        own.push_str(if inside == name { name } else { "…" });
+        rest = behind;
+    }
+    own.push_str(rest);
+    own
+}
+
+/// The first quote that is no apostrophe.
+fn opening(text: &str) -> Option<(usize, char)> {
+    let mut before = ' ';
+    text.char_indices().find(|(_, c)| {
+        let opens = QUOTES.contains(c) && !before.is_alphanumeric();
+        before = *c;
+        opens
+    })
+}
+
+/// What is quoted, and what stands behind it.
+fn closing(text: &str, quote: char) -> Option<(&str, &str)> {
+    text.rmatch_indices(quote).find_map(|(at, found)| {
+        let (inside, behind) = (text.get(..at)?, text.get(at + found.len()..)?);
+        (!behind.starts_with(char::is_alphanumeric)).then_some((inside, behind))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As upstreams say it; the model is `gpt-9`.
+    const SAID: [&str; 19] = [
+        r#"{"error":{"message":"The model `gpt-9` does not exist or you do not have access to it.","type":"invalid_request_error","param":null,"code":"model_not_found"}}"#,
+        r#"{"error":{"message":"Project `p` does not have access to model `gpt-9`","code":"model_not_found"}}"#,
+        r#"{"error":{"message":"Unable to access model gpt-9.","type":"invalid_request_error","code":"model_not_available"}}"#,
+        r#"{"object":"error","message":"Invalid model: gpt-9","type":"invalid_model","param":null,"code":"1500"}"#,
+        r#"{"message":"Invalid model: gpt-9","code":"1500"}"#,
+        r#"{"error":{"message":"gpt-9 is not a valid model ID","code":400}}"#,
+        r#"{"error":{"message":"Model Not Exist","type":"invalid_request_error","param":null,"code":"invalid_request_error"}}"#,
+        r#"{"code":20012,"message":"Model does not exist. Please check it carefully.","data":null}"#,
+        r#"{"error":{"code":"1211","message":"模型不存在，请检查模型代码。"}}"#,
+        r#"[{"error":{"code":404,"message":"models/gpt-9 is not found for API version v1main","status":"NOT_FOUND"}}]"#,
+        r#"{"error":{"message":"model \"gpt-9\" not found, try pulling it first","type":"api_error","param":null,"code":null}}"#,
+        r#"{"error":"model \"gpt-9\" not found, try pulling it first"}"#,
+        r#"{"object":"error","message":"The model `gpt-9` does not exist.","type":"NotFoundError","param":null,"code":404}"#,
+        r#"{"error":{"message":"The model `gpt-9` does not exist.","type":"NotFoundError","param":"model","code":404}}"#,
+        r#"{"type":"error","error":{"type":"not_found_error","message":"model: gpt-9"}}"#,
+        r#"{"error":{"message":"Not found the model gpt-9 or Permission denied","type":"resource_not_found_error"}}"#,
+        r#"{"code":"Some requested entity was not found","error":"The model gpt-9 does not exist or your team has no access to it."}"#,
+        r#"{"message":"model 'GPT-9' not found, make sure the correct model ID was used and that you don't lack access."}"#,
+        r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}"#,
+    ];
+
+    /// What is about something else, however it sounds.
+    const NOT_SAID: [&str; 22] = [
+        r#"{"error":{"message":"Invalid value: 'model gpt-9 not found'. Supported values are: 'user'.","code":"invalid_value"}}"#,
+        r#"{"error":{"message":"Invalid value: 'model gpt-9 not found'."}}"#,
+        r#"{"error":{"message":"Invalid value: 'x' model 'gpt-9' not found 'y'."}}"#,
+        r#"{"error":{"message":"Invalid value: 'gpt-9' is not a valid model 'x'."}}"#,
+        r#"{"error":{"message":"Invalid value: 'x\" model gpt-9 not found'."}}"#,
+        r#"{"error":{"message":"Invalid value: 'model gpt-9 not found"}}"#,
+        r#"{"error":{"message":"[{'loc': ('body', 'role'), 'input': 'unknown model gpt-9'}]"}}"#,
+        r#"{"error":{"message":"'temperature' is not supported with model gpt-9","code":"unsupported_parameter","param":"temperature"}}"#,
+        r#"{"error":{"message":"Tool calling is not supported by this model (gpt-9)"}}"#,
+        r#"{"error":{"message":"The model gpt-9 does not exist in the list of tools","param":"tools[0].model"}}"#,
+        r#"{"error":{"message":"The model `gpt-9` does not exist","code":"tool_not_found"}}"#,
+        r#"{"error":{"message":"This is a chat model and not supported in the v1/completions endpoint.","param":"model"}}"#,
+        r#"{"error":{"message":"The model `gpt-9-turbo` does not exist"}}"#,
+        r#"{"error":{"message":"Invalid model: my/x-gpt-9"}}"#,
+        r#"{"error":{"message":"Tool 'gpt-9' not found"}}"#,
+        r#"{"error":{"message":"This model gpt-9 is currently not available, try again"}}"#,
+        r#"{"error":{"message":"No such file: model.bin not found"}}"#,
+        r#"{"error":{"message":"max_tokens is too large for gpt-9"}}"#,
+        r#"{"error":{"message":"The response was not found","type":"NotFoundError"}}"#,
+        r#"{"detail":"Not found"}"#,
+        "<html>gpt-9 model not found</html>",
+        "",
+    ];
+
+    #[test]
+    fn a_model_that_is_not_there_is_known_by_code_or_by_name_and_by_no_quoted_word() {
+        for said in SAID {
+            assert!(names_no_model(&Told::in_refusal(said.as_bytes()), "gpt-9"), "{said}");
+        }
+        for said in NOT_SAID {
+            assert!(!names_no_model(&Told::in_refusal(said.as_bytes()), "gpt-9"), "{said}");
+        }
+    }
+}

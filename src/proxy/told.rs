@@ -1,0 +1,120 @@
+//! An error as an upstream words it: where it stands in what was said, and its parts. Pure.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// An error, taken apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// Its `code` or `status`, if that is a number.
+    pub(super) number: Option<u16>,
+    /// Its `code` or `status`, if that is a word; in lower case.
+    pub(super) code: String,
+    /// Its `type`, in lower case.
+    pub(super) kind: String,
+    /// The field of the request that it is about.
+    pub(super) param: String,
+    /// For people.
+    pub(super) message: String,
+    /// It tells what a moderator found in the request.
+    pub(super) moderated: bool,
+    /// It stands in the field `error`, where OpenAI's clients look for it.
+    pub(super) in_its_place: bool,
+}
+
+impl Told {
+    /// The body of an answer whose status is no success: all of it is about the error.
+    pub(super) fn in_refusal(body: &[u8]) -> Told {
+        let body = serde_json::from_slice::<Value>(body).unwrap_or_default();
+        // Gemini's is in a list of one.
+        let told = body.as_array().map_or(Some(&body), |items| items.first());
+        told.map(|told| Told::found_in(told).unwrap_or_else(|| Told::of(told))).unwrap_or_default()
+    }
+
+    /// The body of a 200, or the data of an event: is there an error in it?
+    pub(super) fn in_answer(body: &[u8]) -> Option<Told> {
+        match serde_json::from_slice::<Value>(body) {
+            Ok(body) => Told::found_in(&body),
+            // What is nested too deep to be read can be an error all the same.
+            Err(_) => {
+                let peek: Peek<'_> = serde_json::from_slice(body).ok()?;
+                peek.error.filter(|raw| raw.get().starts_with(['{', '['])).map(|_| Told::default())
+            }
+        }
+    }
+
+    /// The error in an object, wherever it stands: in `error` or `errors`, or all around.
+    fn found_in(body: &Value) -> Option<Told> {
+        let field = |name| body.get(name).filter(|value| is_error(value));
+        let says = |name, word| body.get(name).and_then(Value::as_str) == Some(word);
+        if says("type", "response.failed") {
+            return Some(Told { in_its_place: true, ..Told::of(body.pointer("/response/error").unwrap_or_default()) });
+        }
+        let told = match field("error") {
+            // The words stand beside it.
+            Some(Value::Bool(_)) => Told::of(body),
+            Some(Value::Number(number)) => Told { number: small(number.as_u64()), ..Told::of(body) },
+            Some(error) => Told::of(error),
+            None if says("object", "error") || says("type", "error") => return Some(Told::of(body)),
+            None => return field("errors").map(Told::of),
+        };
+        Some(Told { in_its_place: true, ..told })
+    }
+
+    /// An error itself.
+    fn of(error: &Value) -> Told {
+        if let Value::Array(errors) = error {
+            return errors.first().map(Told::of).unwrap_or_default();
+        }
+        let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
+        let codes = ["code", "status"].map(|name| error.get(name));
+        let codes = || codes.iter().copied().flatten();
+        let number = |code: &Value| code.as_u64().or_else(|| code.as_str()?.parse().ok());
+        Told {
+            number: codes().find_map(|code| small(number(code))),
+            code: codes()
+                .filter(|code| number(code).is_none())
+                .find_map(Value::as_str)
+                .unwrap_or_default()
+                .to_lowercase(),
+            kind: text("type").to_lowercase(),
+            param: text("param").to_owned(),
+            message: error
+                .as_str()
+                .or(error.get("message").and_then(Value::as_str))
+                .unwrap_or(text("detail"))
+                .to_owned(),
+            // OpenRouter's.
+            moderated: ["/metadata/reasons", "/metadata/flagged_input"].iter().any(|at| error.pointer(at).is_some()),
+            in_its_place: false,
+        }
+    }
+
+    /// Is its code, or its type, one of these?
+    pub(super) fn says(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.code == *word || self.kind == *word)
+    }
+}
+
+#[derive(Deserialize)]
+struct Peek<'a> {
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+fn small(number: Option<u64>) -> Option<u16> {
+    number.and_then(|number| u16::try_from(number).ok())
+}
+
+/// Does a value of the field `error` tell one? Some APIs always have the field, with nothing in it.
+pub(super) fn is_error(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::String(text) => !text.is_empty(),
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::Bool(told) => *told,
+        Value::Null => false,
+    }
+}

@@ -1,0 +1,208 @@
+//! What is made of an upstream's own words: no text of a client's that it quotes may speak for it, and an error is one however it
+//! is wrapped.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::helpers::{App, Received, Reply, Step, Upstream, config_of, eventually};
+
+/// `bad` is asked before `good`.
+fn in_order(bad: &Upstream, good: &Upstream) -> Value {
+    let mut config = config_of(&[bad, good]);
+    config["apis"][1]["priority"] = json!(1);
+    config
+}
+
+fn chat(app: &App, body: &Value) -> (u16, String) {
+    let mut asked = json!({ "model": "m", "messages": [] });
+    asked.as_object_mut().expect("an object").extend(body.as_object().expect("fields").clone());
+    let answer = app.client().post("/v1/chat/completions", &asked);
+    (answer.status, answer.text())
+}
+
+/// Answers as OpenAI does to a role that it does not know: it quotes it.
+fn quotes_roles(request: &Received) -> Reply {
+    let body = request.json();
+    match body["messages"][0]["role"].as_str() {
+        None | Some("user") if body["stream"] == true => Reply::events(&[
+            "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n",
+            "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}\n\n",
+            "data: [DONE]\n\n",
+        ]),
+        None | Some("user") => Reply::chat("hi"),
+        Some(role) => {
+            Reply::error(400, &format!("Invalid value: '{role}'. Supported values are: 'system' and 'user'."))
+        }
+    }
+}
+
+#[test]
+fn a_text_of_a_clients_that_upstreams_quote_takes_no_model_out_of_the_pool() {
+    let upstreams = [Upstream::start(quotes_roles), Upstream::start(quotes_roles), Upstream::start(quotes_roles)];
+    let app = App::on(&upstreams.each_ref());
+    for role in ["model m not found", "x' model 'm' not found", "m' is not a valid model 'x", "unknown model m"] {
+        let (status, text) = chat(&app, &json!({ "messages": [{ "role": role, "content": "x" }] }));
+        assert_eq!(status, 400, "{text}");
+        assert_eq!(chat(&app, &json!({})).0, 200, "behind {role:?}");
+    }
+    for id in ["a", "b", "c"] {
+        assert_eq!(app.status_of(id)["absentModels"], json!([]));
+    }
+}
+
+#[test]
+fn a_parameter_that_a_model_does_not_take_is_no_lack_of_the_model() {
+    for message in ["'temperature' is not supported with model m", "Tool calling is not supported by this model (m)"] {
+        for (code, param) in [(json!("unsupported_parameter"), json!("temperature")), (Value::Null, Value::Null)] {
+            let error = json!({ "error": { "message": message, "type": "invalid_request_error", "code": code, "param": param } });
+            let upstream = Upstream::start(move |request| match request.json().get("temperature") {
+                Some(_) => Reply::json(400, &error),
+                None => Reply::chat("hi"),
+            });
+            let app = App::on(&[&upstream]);
+            assert_eq!(chat(&app, &json!({ "temperature": 1 })).0, 400);
+            assert_eq!(chat(&app, &json!({})).0, 200, "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_word_of_a_clients_does_not_stop_the_pool_from_asking_for_usage() {
+    let upstream = Upstream::start(quotes_roles);
+    let app = App::on(&[&upstream]);
+    for role in ["stream_options", "include_usage"] {
+        let text = json!({ "model": "m", "stream": true, "messages": [{ "role": role, "content": "x" }] }).to_string();
+        for text in [text.clone(), text.replacen(role, &role.replace('_', "\\u005f"), 1)] {
+            let answer = app.client().request("POST", "/v1/chat/completions", text.as_bytes());
+            assert_eq!(answer.status, 400);
+        }
+    }
+    assert_eq!(upstream.calls(), 4, "nothing was asked twice");
+    assert_eq!(chat(&app, &json!({ "stream": true })).0, 200);
+    assert!(upstream.received()[4].json().get("stream_options").is_some(), "its usage is asked for as ever");
+    let named = json!({ "error": { "message": "no", "param": "stream_options.include_usage" } });
+    let upstream = Upstream::start(move |request| match request.json().get("stream_options") {
+        Some(_) => Reply::json(400, &named),
+        None => quotes_roles(request),
+    });
+    let app = App::on(&[&upstream]);
+    assert_eq!(chat(&app, &json!({ "stream": true })).0, 200, "where the field is named there is no doubt");
+}
+
+#[test]
+fn a_moderators_verdict_is_about_the_request_and_not_about_the_key() {
+    for error in [
+        json!({ "error": { "code": 403, "message": "Your chosen model requires moderation and your input was flagged",
+            "metadata": { "reasons": ["x"], "flagged_input": "evil" } } }),
+        json!({ "error": { "code": "content_policy_violation", "message": "no" } }),
+        json!({ "error": { "type": "content_filter", "message": "no" } }),
+        json!({ "error": { "type": "moderation", "message": "no" } }),
+    ] {
+        let script = move |request: &Received| match request.json().get("user") {
+            Some(_) => Reply::json(403, &error),
+            None => Reply::chat("hi"),
+        };
+        let upstreams = [Upstream::start(script.clone()), Upstream::start(script)];
+        let app = App::on(&upstreams.each_ref());
+        let (status, text) = chat(&app, &json!({ "user": "evil" }));
+        assert_eq!((status, chat(&app, &json!({})).0), (403, 200), "{text}");
+        assert_eq!(app.status_of("a")["unavailableReason"], Value::Null);
+    }
+}
+
+#[test]
+fn an_error_that_dribbles_keeps_no_other_upstream_waiting() {
+    let head = b"HTTP/1.1 500 X\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let mut reply = Reply::raw(head);
+    for _ in 0..60 {
+        reply = reply.then(Step::chunk(b"x")).then(Step::Pause(Duration::from_millis(400)));
+    }
+    let (bad, good) = (Upstream::always(reply), Upstream::always(Reply::chat("good")));
+    let app = App::start(&in_order(&bad, &good));
+    let start = Instant::now();
+    assert!(chat(&app, &json!({})).1.contains("good"));
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+}
+
+#[test]
+fn an_error_whose_text_is_too_long_or_cut_keeps_its_status_and_the_time_to_wait() {
+    let long = format!(r#"{{"error":{{"message":"{}"}}}}"#, "x".repeat(70_000));
+    let zipped = "content-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x0b\x08\x00";
+    for status in [400, 429, 500, 503] {
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-type: text/plain\r\nretry-after: 7\r\n");
+        for (what, rest) in [
+            ("cut", "content-length: 100\r\n\r\nabc".to_owned()),
+            ("long", format!("content-length: {}\r\n\r\n{long}", long.len())),
+            ("compressed", zipped.to_owned()),
+        ] {
+            let upstream = Upstream::always(Reply::raw(format!("{head}{rest}")));
+            let app = App::on(&[&upstream]);
+            let answer = app.chat();
+            assert_eq!(answer.header("retry-after"), Some("7"), "{status} {what}");
+            assert_eq!(answer.header("x-should-retry"), None, "{status} {what}");
+            assert_eq!(answer.header("content-type"), Some("application/json"), "{status} {what}");
+            assert_eq!(answer.header("content-encoding"), None, "{status} {what}");
+            assert_eq!(answer.error().0, status, "{what}");
+        }
+    }
+}
+
+#[test]
+fn an_error_in_a_200_is_one_in_every_form_and_another_upstream_serves() {
+    let deep = format!(r#"{{"error":{{"message":"x","a":{}{}}}}}"#, "[".repeat(200), "]".repeat(200));
+    for body in [
+        r#"{"error":500}"#,
+        r#"{"error":["x"]}"#,
+        r#"{"error":true,"message":"x"}"#,
+        r#"{"errors":[{"message":"x"}]}"#,
+        r#"{"object":"error","message":"x","type":"InternalServerError"}"#,
+        r#"{"choices":[]}"#,
+        r#"{"choices":null}"#,
+        r#"{"choices":[],"usage":null}"#,
+        r#"{"error":{"code":404,"type":"model_not_found","message":"The model m does not exist"}}"#,
+        r#"{"error":{"code":404,"message":"The model `m` does not exist"}}"#,
+        &deep,
+    ] {
+        let bad = Upstream::always(Reply::text(200, &[("content-type", "application/json")], body));
+        let good = Upstream::always(Reply::chat("good"));
+        let app = App::start(&in_order(&bad, &good));
+        let (status, text) = chat(&app, &json!({}));
+        assert!(status == 200 && text.contains("good"), "{body}: {text}");
+        let absent = !app.status_of("a")["absentModels"].as_array().expect("a list").is_empty();
+        assert_eq!(absent, body.contains("does not exist"), "{body}");
+        let event = format!("data: {body}\n\n");
+        let streams = Upstream::always(Reply::events(&[&event, "data: [DONE]\n\n"]));
+        let stream =
+            Reply::events(&["data: {\"choices\":[{\"delta\":{\"content\":\"good\"}}]}\n\n", "data: [DONE]\n\n"]);
+        let app = App::start(&in_order(&streams, &Upstream::always(stream)));
+        let text = chat(&app, &json!({ "stream": true })).1;
+        assert!(text.contains("good") && !text.contains("error"), "{body}: {text}");
+    }
+    let named = Upstream::always(Reply::events(&["event: error\ndata: {\"code\":500}\n\n", "data: [DONE]\n\n"]));
+    let stream = Reply::events(&["data: {\"choices\":[{\"delta\":{\"content\":\"good\"}}]}\n\n", "data: [DONE]\n\n"]);
+    let app = App::start(&in_order(&named, &Upstream::always(stream)));
+    assert!(chat(&app, &json!({ "stream": true })).1.contains("good"));
+}
+
+#[test]
+fn an_error_that_comes_in_the_place_of_sound_is_none() {
+    let error = json!({ "error": { "message": "no such voice", "code": 500, "type": "server_error" } });
+    let (bad, good) = (
+        Upstream::always(Reply::json(200, &error)),
+        Upstream::always(Reply::text(200, &[("content-type", "audio/mpeg")], "ID3")),
+    );
+    let app = App::start(&in_order(&bad, &good));
+    let answer = app.client().post("/v1/audio/speech", &json!({ "model": "m", "input": "x", "voice": "y" }));
+    assert_eq!((answer.header("content-type"), bad.calls(), good.calls()), (Some("audio/mpeg"), 1, 1));
+    assert_eq!(answer.bytes(), b"ID3");
+}
+
+#[test]
+fn an_error_in_a_list_is_read_as_well() {
+    let error = json!([{ "error": { "code": 404, "message": "models/m is not found for API version v1main", "status": "NOT_FOUND" } }]);
+    let (bad, good) = (Upstream::always(Reply::json(404, &error)), Upstream::always(Reply::chat("good")));
+    let app = App::start(&in_order(&bad, &good));
+    assert!(chat(&app, &json!({})).1.contains("good"));
+    eventually("the model rests there", || app.status_of("a")["absentModels"] != json!([]));
+}
