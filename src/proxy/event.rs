@@ -74,6 +74,8 @@ pub(super) fn guessed_tokens(event: &[u8]) -> u64 {
     const FRAME: usize = 400;
     /// Where the text stands, in chat, in its older form, and in responses.
     const KEYS: [&[u8]; 3] = [b"\"content\":", b"\"text\":", b"\"delta\":"];
+    // Of its end, a part may come late.
+    let event = event.trim_ascii_end();
     if event.len() < FRAME {
         return 1;
     }
