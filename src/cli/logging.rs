@@ -1,6 +1,7 @@
 //! The log: a line each on standard error, green, yellow or red on a terminal.
 
-use std::io::{self, IsTerminal, Write};
+use std::borrow::Cow;
+use std::io::{IsTerminal, Write};
 
 use env_logger::{Builder, Env, Target, WriteStyle};
 use log::Level;
@@ -30,8 +31,7 @@ pub(super) fn init() -> Log {
     builder.write_style(WriteStyle::Never).format(move |out, record| {
         let (on, off) = if colour { (paint(record.level()), "\x1b[0m") } else { ("", "") };
         write!(out, "{on}{:.3} {:5} ", jiff::Timestamp::now(), record.level())?;
-        write!(OneLine(&mut *out), "{}", record.args())?;
-        writeln!(out, "{off}")
+        writeln!(out, "{}{off}", one_line(&record.args().to_string()))
     });
     if let Some(writer) = writer.clone() {
         builder.target(Target::Pipe(Box::new(writer)));
@@ -51,35 +51,19 @@ fn paint(level: Level) -> &'static str {
     }
 }
 
-/// Writes a text as one line: what a client named its model must forge no other and paint nothing.
-struct OneLine<W>(W);
-
-impl<W: Write> Write for OneLine<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_all(bytes).map(|()| bytes.len())
+/// A text as one line: what a client named its model must forge no other and paint nothing.
+fn one_line(text: &str) -> Cow<'_, str> {
+    // Most hold nothing of the kind: in UTF-8 such a character is one of these bytes, or begins with one of the last two. All are looked
+    // at, which the compiler does many at a time.
+    let dubious = |byte: u8| u8::from((byte < 0x20) | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2));
+    if text.bytes().fold(0, |found, byte| found | dubious(byte)) == 0 {
+        return text.into();
     }
-
-    /// Called with whole texts, as a formatter does.
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // Most texts hold none: in UTF-8 such a character is one of these bytes, or begins with one of the last two.
-        // Looked at to the end, which is many at a time, and not up to the first.
-        let dubious = |byte: &u8| matches!(byte, 0..=0x1f | 0x7f | 0xc2 | 0xe2);
-        if !bytes.iter().fold(false, |found, byte| found | dubious(byte)) {
-            return self.0.write_all(bytes);
-        }
-        let text = str::from_utf8(bytes).unwrap_or_default();
-        for part in text.split_inclusive(deceives) {
-            match part.char_indices().next_back().filter(|(_, last)| deceives(*last)) {
-                Some((at, last)) => write!(self.0, "{}{}", part.get(..at).unwrap_or_default(), last.escape_default())?,
-                None => self.0.write_all(part.as_bytes())?,
-            }
-        }
-        Ok(())
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if deceives(c) { line.extend(c.escape_default()) } else { line.push(c) }
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
+    line.into()
 }
 
 /// Control characters, and those of Unicode that end a line or turn the direction of what follows.
@@ -90,12 +74,6 @@ fn deceives(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn one_line(text: &str) -> String {
-        let mut out = Vec::new();
-        write!(OneLine(&mut out), "{text}").expect("to memory");
-        String::from_utf8(out).expect("UTF-8")
-    }
 
     #[test]
     fn a_name_forges_no_line() {

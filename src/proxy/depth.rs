@@ -8,6 +8,9 @@ pub(super) const DEEPEST: usize = 256;
 /// Is a JSON text, which is valid, nested no deeper than [`DEEPEST`]?
 pub(super) fn is_shallow(text: &str) -> bool {
     let bytes = text.as_bytes();
+    if brackets(bytes) <= DEEPEST {
+        return true;
+    }
     let (mut at, mut depth) = (0, 0_usize);
     while let Some(byte) = bytes.get(at) {
         at += 1;
@@ -22,6 +25,12 @@ pub(super) fn is_shallow(text: &str) -> bool {
         }
     }
     true
+}
+
+/// How many open in all. Counted in bytes, which the compiler does many at a time: most texts have few.
+fn brackets(bytes: &[u8]) -> usize {
+    let opens = |byte: &u8| u8::from(byte | 0x20 == b'{');
+    bytes.chunks(255).map(|chunk| usize::from(chunk.iter().map(opens).sum::<u8>())).sum()
 }
 
 /// Where the string ends that begins at `at`, behind its quote.
@@ -40,6 +49,11 @@ fn behind_string(bytes: &[u8], mut at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_that_opens_is_counted() {
+        assert_eq!(brackets(&[b"[{}]".repeat(300), b";".repeat(300)].concat()), 600);
+    }
 
     #[test]
     fn depth_is_counted_outside_of_strings() {

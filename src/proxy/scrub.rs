@@ -40,6 +40,9 @@ pub(super) fn holds(text: &[u8], word: &str) -> bool {
 
 /// Where a word stands in a text, however it is written.
 fn find(text: &[u8], word: &str) -> Option<Range<usize>> {
+    if memchr::memchr(b'\\', text).is_none() {
+        return memchr::memmem::find(text, word.as_bytes()).map(|at| at..at + word.len());
+    }
     let first = word.bytes().next()?;
     memchr::memchr2_iter(first, b'\\', text).find_map(|at| {
         let behind = without(text.get(at..)?, word.as_bytes())?;
