@@ -53,10 +53,9 @@ fn paint(level: Level) -> &'static str {
 
 /// A text as one line: what a client named its model must forge no other and paint nothing.
 fn one_line(text: &str) -> Cow<'_, str> {
-    // Most hold nothing of the kind: in UTF-8 such a character is one of these bytes, or begins with one of the last two. All are looked
-    // at, which the compiler does many at a time.
-    let dubious = |byte: u8| u8::from((byte < 0x20) | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2));
-    if text.bytes().fold(0, |found, byte| found | dubious(byte)) == 0 {
+    // Most hold nothing of the kind: in UTF-8 such a character is one of these bytes, or begins with one of the last two.
+    let is_dubious = |byte: u8| matches!(byte, 0..=0x1f | 0x7f | 0xc2 | 0xe2);
+    if !text.bytes().any(is_dubious) {
         return text.into();
     }
     let mut line = String::with_capacity(text.len());

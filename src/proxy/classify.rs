@@ -130,6 +130,9 @@ pub(super) fn send_error(error: &SendRequestError, stale: bool) -> Failure {
             let class = if is_ours(error) { FailureClass::NoSocket } else { FailureClass::Connect };
             Failure::new(class, Phase::Connect, connect_error(error))
         }
+        SendRequestError::H2(error) if error.reason() == Some(h2::Reason::REFUSED_STREAM) => {
+            Failure::new(FailureClass::Overloaded, Phase::Head, "it turns requests away (REFUSED_STREAM)")
+        }
         SendRequestError::Timeout => Failure::new(FailureClass::Timeout, Phase::Head, "no answer in time"),
         SendRequestError::Send(error) => broken(Phase::Head, error),
         other => Failure::new(FailureClass::Protocol, Phase::Head, format!("no valid answer ({other})")),

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::arrival::Arrival;
 use super::request::ClientRequest;
 use super::stream::EventStream;
-use super::transport::{Clients, Incoming, Wire};
+use super::transport::{Clients, Incoming, Wire, is_shared_end};
 use super::{classify, headers};
 use crate::types::{ClassSet, Failure, FailureClass, Outcome, Phase, Usage};
 use crate::upstream::Permit;
@@ -89,7 +89,8 @@ impl Source {
 
 /// A body that broke off.
 pub(super) fn cut(error: &PayloadError) -> Failure {
-    Failure::new(FailureClass::Protocol, Phase::Body, format!("the answer was cut short ({error})"))
+    let class = if is_shared_end(error) { FailureClass::StaleConnection } else { FailureClass::Protocol };
+    Failure::new(class, Phase::Body, format!("the answer was cut short ({error})"))
 }
 
 /// A body whose next piece did not come in time.

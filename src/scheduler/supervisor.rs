@@ -134,6 +134,12 @@ impl SupervisorActor {
         }
     }
 
+    /// Those that serve a model.
+    fn serving(&self, model: &str) -> impl Iterator<Item = &ApiId> {
+        let Board { routes, seats, .. } = &*self.board;
+        routes.lot(model).slots().filter_map(|slot| seats.get(slot)).map(|seat| &seat.api)
+    }
+
     /// May a refused request wait? Only for a limit, only if one frees in time, and not behind too many others.
     fn may_wait(&self, refused: &AdmissionError, deadline: u64) -> bool {
         let AdmissionError::NoneAvailable { refusals, .. } = refused else { return false };
@@ -194,9 +200,11 @@ impl Handler<Ask> for SupervisorActor {
         let kept = |api: &&ApiId| ahead.as_ref().is_some_and(|ahead| !ahead.open.contains(api));
         let left_out = self.board.seats.iter().map(|seat| &seat.api).filter(kept).chain(&tried).cloned().collect();
         let first = first.filter(|_| ahead.is_none());
-        let selection = self.selection(&profile, (left_out, first), ctx).map(|selected| match ahead {
-            Some(Ahead { refused, .. }) => selected.map_err(|_| refused),
-            None => selected,
+        let others = self.serving(&profile.model).any(|api| !tried.contains(api));
+        let selection = self.selection(&profile, (left_out, first), ctx).map(move |selected| match ahead {
+            Some(Ahead { refused, .. }) if others => selected.map_err(|_| refused),
+            // There is nobody left for whom it would wait.
+            Some(_) | None => selected,
         });
         let selection = selection.into_actor(self).then(move |selected, actor, ctx| {
             let decided = match selected {

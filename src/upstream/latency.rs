@@ -6,7 +6,7 @@ use std::time::Duration;
 const NEWEST: f64 = 0.2;
 
 /// Nobody hangs who has been silent for less than this.
-const LEAST_OVERDUE: Duration = Duration::from_secs(10);
+const LEAST_OVERDUE: Duration = Duration::from_secs(20);
 
 /// Moving averages, in ms; `None` until the first success.
 #[derive(Debug, Clone, Copy, Default)]

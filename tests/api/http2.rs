@@ -13,6 +13,7 @@ use crate::helpers::{
 
 mod broken;
 mod quota;
+mod shared;
 
 /// One that speaks HTTP/2 and nothing else.
 fn identity() -> Identity {

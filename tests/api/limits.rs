@@ -2,7 +2,7 @@
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -303,6 +303,33 @@ fn who_waits_holds_up_nobody_who_may_go_elsewhere() {
         assert_eq!(waits.join().expect("answered").status, 200);
     });
     assert_eq!((better.calls(), full.calls()), (5, 2));
+}
+
+#[test]
+fn who_has_nobody_left_to_ask_does_not_wait_and_stands_in_nobodys_way() {
+    // One slot for two; while the second waits for it, a third fails that was sent before the slot was bounded.
+    let upstream = Upstream::start(|request| match request.json()["model"].as_str() {
+        Some("m") if request.json()["fails"] == true => Reply::error(500, "broken").after(Duration::from_millis(400)),
+        _ => Reply::chat("hi").after(Duration::from_millis(1_500)),
+    });
+    let mut config = config_with(&upstream, &json!({ "maxConcurrent": 2 }));
+    config["queue"] = json!({ "maxWaitMs": 8_000 });
+    let app = App::start(&config);
+    let ask = |fails: bool| {
+        let begun = Instant::now();
+        let answer = app.client().post("/v1/chat/completions", &json!({ "model": "m", "fails": fails }));
+        (answer.status, begun.elapsed())
+    };
+    std::thread::scope(|scope| {
+        let (fails, takes) = (scope.spawn(|| ask(true)), scope.spawn(|| ask(false)));
+        eventually("both slots are taken", || upstream.calls() == 2);
+        let waits = [scope.spawn(|| ask(false)), scope.spawn(|| ask(false))];
+        let (status, took) = fails.join().expect("answered");
+        assert!(status == 500 && took < Duration::from_secs(3), "{status} after {took:?}");
+        for served in waits.into_iter().chain([takes]) {
+            assert_eq!(served.join().expect("answered").0, 200);
+        }
+    });
 }
 
 #[test]

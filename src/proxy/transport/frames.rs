@@ -40,6 +40,8 @@ pub(super) struct Log {
     settled: Cell<bool>,
     /// When the last byte came, or the first wait for one began (ms, monotonic).
     heard: Cell<u64>,
+    /// How often something came.
+    came: Cell<u64>,
     /// Was something asked since then?
     owed: Cell<bool>,
 }
@@ -108,7 +110,13 @@ impl Log {
         }
     }
 
+    /// How often something came.
+    pub(super) fn came(&self) -> u64 {
+        self.came.get()
+    }
+
     fn heard(&self) {
+        self.came.set(self.came.get() + 1);
         self.heard.set(Now::read_mono());
         self.owed.set(false);
     }

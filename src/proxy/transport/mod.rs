@@ -44,6 +44,7 @@ use awc::{Client, ClientRequest, ClientResponse};
 use tokio::time::sleep;
 
 use self::connector::Gate;
+pub(super) use self::fault::is_shared_end;
 pub(crate) use self::framing::Framing;
 use self::sessions::Sessions;
 pub(super) use self::wire::Wire;
@@ -56,6 +57,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(4);
 /// How often one attempt is begun that the upstream does not begin with (a connection that takes no more was full of others). It
 /// has not happened, for the upstream, so it is neither another attempt nor counted twice.
 const MOST_REFUSALS: usize = 8;
+
+/// The same for one that it turns away (REFUSED_STREAM): so do those that are too busy, and more would make it worse.
+const MOST_TURNED_AWAY: usize = 2;
 
 /// How often upstreams are looked after that are not asked any more.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -214,7 +218,8 @@ impl Reach {
                 {
                     sessions.leave();
                 }
-                if nth == MOST_REFUSALS || !wire.begins_anew() {
+                let most = if multiplex::is_too_busy(&answer) { MOST_TURNED_AWAY } else { MOST_REFUSALS };
+                if !wire.begins_anew() || nth >= most {
                     return answer;
                 }
             }

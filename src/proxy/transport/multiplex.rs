@@ -15,6 +15,7 @@ use futures_util::Stream;
 use h2::{Reason, RecvStream, SendStream};
 
 use super::Incoming;
+use super::fault::Fault;
 use super::io::begun_too_late;
 use super::session::Seat;
 use super::wire::Wire;
@@ -42,7 +43,7 @@ pub(super) async fn exchange(
     if !wire.writing(seat.is_reused()) {
         return Err(SendRequestError::Send(begun_too_late()));
     }
-    let (mut answer, sender) = seat.open(head, body.is_empty(), wire).map_err(|error| failed(error, wire))?;
+    let (mut answer, sender) = seat.open(head, body.is_empty(), wire).map_err(|error| failed(error, &seat, wire))?;
     let mut call = Call::new(sender, body, seat);
     let answered = poll_fn(|cx| {
         // The answer first: it may come early.
@@ -52,7 +53,8 @@ pub(super) async fn exchange(
         }
         answered
     });
-    let (head, body) = answered.await.map_err(|error| failed(error, wire))?.into_parts();
+    let answered = answered.await;
+    let (head, body) = answered.map_err(|error| failed(error, &call.seat, wire))?.into_parts();
     wire.answered();
     call.seat.answered();
     let early = !call.seat.is_written();
@@ -107,8 +109,13 @@ fn is_of_connection(name: &HeaderName) -> bool {
     )
 }
 
+/// Was the request turned away, as those do who are too busy?
+pub(super) fn is_too_busy<T>(answer: &Result<T, SendRequestError>) -> bool {
+    matches!(answer, Err(SendRequestError::H2(error)) if error.reason() == Some(Reason::REFUSED_STREAM))
+}
+
 /// Why there is no answer; the wire learns what that says of the request.
-fn failed(error: h2::Error, wire: &Wire) -> SendRequestError {
+fn failed(error: h2::Error, seat: &Seat, wire: &Wire) -> SendRequestError {
     let refused = error.is_go_away() || matches!(error.reason(), Some(Reason::REFUSED_STREAM));
     if error.is_remote() && (refused || wants_http1(&error)) {
         // A GOAWAY ends only the streams that the other side has not begun with.
@@ -116,6 +123,9 @@ fn failed(error: h2::Error, wire: &Wire) -> SendRequestError {
     } else if !error.is_io() {
         // That was the answer.
         wire.answered();
+    } else if seat.was_alive() {
+        // One event, whoever it hits: the first is told, and the others go on elsewhere without a word against the upstream.
+        if seat.is_first_to_break() { wire.answered() } else { wire.unfree() }
     }
     match error.is_io() {
         true => SendRequestError::Send(error.into_io().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())),
@@ -212,7 +222,9 @@ impl Stream for Body {
                 Poll::Ready(Some(Ok(piece)))
             }
             Some(Err(error)) if !this.is_whole_after(&error) => {
-                Poll::Ready(Some(Err(PayloadError::Io(io::Error::other(error)))))
+                let shared = error.is_io() && !this.call.seat.is_first_to_break();
+                let error = if shared { Fault::SharedEnd.into() } else { io::Error::other(error) };
+                Poll::Ready(Some(Err(PayloadError::Io(error))))
             }
             Some(Err(_)) | None => {
                 this.call.seat.end();

@@ -74,6 +74,10 @@ pub(super) struct Session {
     used: Cell<bool>,
     /// Has it brought an answer yet?
     answered: Cell<bool>,
+    /// What had come ([`Log::came`]) when it was idle last.
+    came_before: Cell<u64>,
+    /// Has a stream told that the connection broke?
+    broken: Cell<bool>,
     log: Rc<Log>,
 }
 
@@ -108,6 +112,8 @@ impl Session {
             pinged: Cell::new(None),
             used: Cell::new(false),
             answered: Cell::new(false),
+            came_before: Cell::new(0),
+            broken: Cell::new(false),
             log,
         });
         session.limit_to(connection.max_concurrent_send_streams());
@@ -153,6 +159,9 @@ impl Session {
         if !matches!(ready, Poll::Ready(Ok(()))) {
             self.retire();
             return None;
+        }
+        if self.active.get() == 0 {
+            self.came_before.set(self.log.came());
         }
         self.active.set(self.active.get() + 1);
         self.used.set(true);
@@ -239,6 +248,16 @@ impl Seat {
     /// Has the session brought an answer before?
     pub(super) fn is_reused(&self) -> bool {
         self.session.answered.get()
+    }
+
+    /// Has anything come since the session was idle last? If not, it may have been closed by then.
+    pub(super) fn was_alive(&self) -> bool {
+        self.session.log.came() > self.session.came_before.get()
+    }
+
+    /// Is this the first stream that tells that the connection broke?
+    pub(super) fn is_first_to_break(&self) -> bool {
+        !self.session.broken.replace(true)
     }
 
     /// Opens the stream.

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::helpers::{Connection, FrameKind, Frames, Wild, config_at};
 
-const REFUSED_STREAM: u32 = 7;
+pub const REFUSED_STREAM: u32 = 7;
 const INTERNAL_ERROR: u32 = 2;
 const HTTP_1_1_REQUIRED: u32 = 13;
 const MAX_CONCURRENT_STREAMS: u16 = 3;
 
-const J: &str = r#"{"choices":[{"message":{"content":"sound"}}]}"#;
+pub const J: &str = r#"{"choices":[{"message":{"content":"sound"}}]}"#;
 
 /// An upstream that handles its connections frame by frame, once it has said how many streams it takes.
-fn by_frames(
+pub fn by_frames(
     identity: &Identity,
     handle: impl Fn(&mut Frames, usize) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> Wild {
@@ -29,18 +29,18 @@ fn by_frames(
 type Act = fn(&mut Frames, u32) -> std::io::Result<()>;
 
 /// Answers whatever comes.
-fn serve(frames: &mut Frames) -> std::io::Result<()> {
+pub fn serve(frames: &mut Frames) -> std::io::Result<()> {
     loop {
         let stream = frames.request()?;
         frames.answer(stream, J)?;
     }
 }
 
-fn alone(upstream: &Wild, identity: &Identity) -> App {
+pub fn alone(upstream: &Wild, identity: &Identity) -> App {
     launch(&of(&[upstream]), identity).start()
 }
 
-fn of(upstreams: &[&Wild]) -> Value {
+pub fn of(upstreams: &[&Wild]) -> Value {
     let mut config = config_at(&upstreams.iter().map(|upstream| upstream.url()).collect::<Vec<_>>());
     config["actors"] = json!({ "workers": 1 });
     config
