@@ -53,9 +53,12 @@ fn paint(level: Level) -> &'static str {
 
 /// A text as one line: what a client named its model must forge no other and paint nothing.
 fn one_line(text: &str) -> Cow<'_, str> {
-    // Most hold nothing of the kind: in UTF-8 such a character is one of these bytes, or begins with one of the last two.
-    let is_dubious = |byte: u8| matches!(byte, 0..=0x1f | 0x7f | 0xc2 | 0xe2);
-    if !text.bytes().any(is_dubious) {
+    // Most hold nothing of the kind: in UTF-8 such a character is one of these bytes, or begins with the last of them, or with two
+    // that no arrow begins with.
+    let bytes = text.as_bytes();
+    let is_plain = |byte: &u8| !matches!(byte, 0..=0x1f | 0x7f | 0xc2);
+    let begins_one = |at| matches!(bytes.get(at..), Some([0xe2, 0x80 | 0x81, ..]));
+    if bytes.iter().all(is_plain) && !memchr::memchr_iter(0xe2, bytes).any(begins_one) {
         return text.into();
     }
     let mut line = String::with_capacity(text.len());
