@@ -6,13 +6,38 @@ use actix_web::http::header::{HeaderMap, RETRY_AFTER};
 use awc::error::{ConnectError, SendRequestError};
 
 use super::answer::retry_after;
-use super::no_model::names_no_model;
+use super::no_model::{names_no_model, own_words, says_no_model};
 use super::told::Told;
 use super::{headers, learn, scrub};
 use crate::types::{Failure, FailureClass, Now, Phase};
 
 /// Codes and types of a moderator's verdict on what the client wrote.
-const MODERATED: [&str; 4] = ["content_policy_violation", "content_filter", "content_moderation", "moderation"];
+const MODERATED: [&str; 5] =
+    ["content_policy_violation", "content_filter", "content_moderation", "moderation", "moderation_blocked"];
+
+/// What a 403 says that judges the content. A client that has these words quoted harms itself alone.
+const JUDGES_CONTENT: [&str; 12] = [
+    "violates",
+    "usage guidelines",
+    "usage polic",
+    "usage_polic",
+    "content policy",
+    "content_policy",
+    "content_filter",
+    "moderation",
+    "flagged",
+    "safety_check",
+    "safety check",
+    "safety system",
+];
+
+/// What a 403 says that judges the account. What is quoted does not count: a client could have written it.
+const JUDGES_ACCOUNT: [&str; 6] =
+    ["your account", "your organization", "account has been", "suspended", "banned", "deactivated"];
+
+/// Google's reasons for a key, or its project, that is not served; its status is often a 400.
+const KEY_REFUSED: [&str; 5] =
+    ["API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "SERVICE_DISABLED", "CONSUMER_SUSPENDED"];
 
 /// What a word in the code or the type of an error means that came with no status of its own: the first row that holds. All others
 /// are the server's fault.
@@ -28,12 +53,29 @@ const WORDS: [(&str, FailureClass); 5] = [
 fn class_of(status: Option<u16>, told: &Told, model: &str) -> FailureClass {
     let word = |row: &&(&str, FailureClass)| told.code.contains(row.0) || told.kind.contains(row.0);
     match status {
+        _ if KEY_REFUSED.contains(&told.reason.as_str()) => FailureClass::Unauthorized,
+        // These are about the account, whatever else they say.
+        Some(status @ (401 | 402 | 429)) => class_of_status(status),
+        _ if says_no_model(told) => FailureClass::ModelNotFound,
         None | Some(400 | 403 | 404 | 422) if names_no_model(told, model) => FailureClass::ModelNotFound,
-        // With a 403: the key is right.
-        None | Some(403) if told.moderated || told.says(&MODERATED) => FailureClass::Rejected,
+        None if told.moderated || told.says(&MODERATED) => FailureClass::Rejected,
+        // The key is right.
+        Some(403) if told.moderated || judges_content(told) => FailureClass::Rejected,
+        // A firewall's page, most likely: it says nothing of the key.
+        Some(403) if told.unread => FailureClass::ServerError,
         Some(status) => class_of_status(status),
         None => WORDS.iter().find(word).map_or(FailureClass::ServerError, |row| row.1),
     }
+}
+
+/// Is this 403 a verdict on what the client wrote, and not on whose key it is?
+fn judges_content(told: &Told) -> bool {
+    let message = told.message.to_lowercase();
+    let own = own_words(&message, "");
+    let says = |words: &[&str], message: &str| {
+        words.iter().any(|word| [&told.code, &told.kind, message].iter().any(|text| text.contains(word)))
+    };
+    says(&JUDGES_CONTENT, &message) && !says(&JUDGES_ACCOUNT, &own)
 }
 
 /// The class of a status that is no success.
@@ -199,6 +241,96 @@ mod tests {
         for none in ["{}", r#"{"error":{}}"#, r#"{"error":[]}"#, r#"{"error":0,"errors":[]}"#, "[]", "7", "no JSON"] {
             assert_eq!(Told::in_answer(none.as_bytes()), None, "{none}");
         }
+    }
+
+    /// A refusal's status, its body, and what it means.
+    fn are(rows: &[(u16, &str, FailureClass)]) {
+        for (status, body, class) in rows {
+            let told = Told::in_refusal(body.as_bytes());
+            assert_eq!(class_of(Some(*status), &told, "m"), *class, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_refused_is_known_by_googles_reason_whatever_the_status() {
+        use FailureClass::{RateLimited, Rejected, Unauthorized};
+        let googles = |reason: &str| {
+            format!(
+                r#"{{"error":{{"code":400,"message":"x","status":"INVALID_ARGUMENT","details":[{{"@type":"type.googleapis.com/google.rpc.Help"}},{{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"{reason}"}}]}}}}"#
+            )
+        };
+        for reason in
+            ["API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "SERVICE_DISABLED", "CONSUMER_SUSPENDED"]
+        {
+            let bare = googles(reason);
+            are(&[(400, &bare, Unauthorized), (400, &format!("[{bare}]"), Unauthorized), (403, &bare, Unauthorized)]);
+            let told = Told::in_answer(bare.as_bytes()).expect("an error");
+            assert_eq!(error_in_200(&told, "m").class, Unauthorized, "{reason}");
+        }
+        are(&[
+            (400, &googles("FIELD_INVALID"), Rejected),
+            (429, &googles("RATE_LIMIT_EXCEEDED"), RateLimited),
+            (400, r#"{"error":{"message":"API_KEY_INVALID","details":"API_KEY_INVALID"}}"#, Rejected),
+        ]);
+    }
+
+    #[test]
+    fn a_403_is_about_the_key_unless_it_judges_the_content_or_comes_from_a_firewall() {
+        use FailureClass::{Rejected, ServerError, Unauthorized};
+        are(&[
+            (
+                403,
+                r#"{"code":"The caller does not have permission to execute the specified operation","error":"Content violates usage guidelines. Team: 1, API key ID: 2, Model: m, Failed check: SAFETY_CHECK_TYPE_BIO"}"#,
+                Rejected,
+            ),
+            (
+                403,
+                r#"{"error":{"code":"moderation_blocked","type":"image_generation_user_error","message":"x"}}"#,
+                Rejected,
+            ),
+            (
+                403,
+                r#"{"error":{"type":"image_generation_user_error","message":"Your request was rejected as a result of our safety system."}}"#,
+                Rejected,
+            ),
+            (403, r#"{"error":{"message":"Your input was Flagged"}}"#, Rejected),
+            (403, r#"{"error":"It is against our content policy"}"#, Rejected),
+            (403, r#"{"detail":"It is against our usage policies"}"#, Rejected),
+            (403, r#"{"error":{"message":"Flagged: 'your account has been suspended'"}}"#, Rejected),
+            (403, r#"{"error":{"code":"content_filter","message":"no: \"your account\""}}"#, Rejected),
+            (403, r#"{"error":{"message":"Your account has been flagged"}}"#, Unauthorized),
+            (403, r#"{"error":{"message":"Your organization violates our usage policies"}}"#, Unauthorized),
+            (
+                403,
+                r#"{"error":{"code":"account_deactivated","message":"It violates our usage policies"}}"#,
+                Unauthorized,
+            ),
+            (403, r#"{"error":{"code":"moderation","message":"This user was banned"}}"#, Unauthorized),
+            (403, r#"{"error":{"message":"Country, region, or territory not supported"}}"#, Unauthorized),
+            (403, r#"{"error":{"message":"no"}}"#, Unauthorized),
+            (403, r#""no""#, Unauthorized),
+            (403, "<html>Attention Required! | Cloudflare</html>", ServerError),
+            (403, "", ServerError),
+            (401, r#"{"error":{"message":"Your key was flagged"}}"#, Unauthorized),
+            (401, "<html>", Unauthorized),
+            (429, r#"{"error":{"message":"flagged"}}"#, FailureClass::RateLimited),
+        ]);
+    }
+
+    #[test]
+    fn a_code_that_says_that_the_model_is_not_there_goes_before_the_status() {
+        use FailureClass::{ModelNotFound, Overloaded, PaymentRequired, RateLimited, ServerError, Unauthorized};
+        let code = r#"{"error":{"message":"No available channel for model m under group default","type":"new_api_error","param":"","code":"model_not_found"}}"#;
+        are(&[
+            (400, code, ModelNotFound),
+            (500, code, ModelNotFound),
+            (503, code, ModelNotFound),
+            (401, code, Unauthorized),
+            (402, code, PaymentRequired),
+            (429, code, RateLimited),
+            (500, r#"{"error":{"code":"model_not_found","param":"tools"}}"#, ServerError),
+            (503, r#"{"error":{"message":"The model `m` does not exist"}}"#, Overloaded),
+        ]);
     }
 
     #[test]

@@ -7,7 +7,9 @@
 use super::told::Told;
 
 /// Codes and types that say it.
-const SAY_SO: [&str; 5] = [
+const SAY_SO: [&str; 7] = [
+    "unknown_model",
+    "model_decommissioned",
     "model_not_found",
     "model_not_available",
     "invalid_model",
@@ -18,14 +20,22 @@ const SAY_SO: [&str; 5] = [
 /// Codes and types that say that something is not there.
 const NOT_THERE: [&str; 4] = ["not_found", "not_found_error", "notfounderror", "resource_not_found_error"];
 
+/// A code that means this or that the endpoint is not the model's: its words decide.
+const UNSUPPORTED: &str = "model_not_supported";
+
+/// With it, and behind the model's name.
+const BY_NOBODY: [&str; 2] = ["is not supported by any provider", "is not supported by provider"];
+
 /// A code that says nothing. Any other has a meaning of its own.
 const NO_CODE: [&str; 2] = ["", "invalid_request_error"];
 
 /// Messages that begin thus name no model, and mean the one that was asked for.
 const WITHOUT_A_NAME: [&str; 4] = ["model not exist", "model does not exist", "model not found", "模型不存在"];
+const UNSUPPORTED_WITHOUT_A_NAME: &str = "the requested model is not supported.";
 
 /// What stands before the model's name, by itself;
-const BEFORE: [&str; 7] = [
+const BEFORE: [&str; 8] = [
+    "invalid model name passed in model",
     "invalid model",
     "invalid model name",
     "invalid model id",
@@ -34,6 +44,9 @@ const BEFORE: [&str; 7] = [
     "not have access to model",
     "not have access to the model",
 ];
+
+/// or that, if the name is the last word ("… that support tools" is about the request);
+const BEFORE_THE_LAST: [&str; 1] = ["no endpoints found for"];
 
 /// or behind it, by itself;
 const BEHIND: [&str; 1] = ["is not a valid model"];
@@ -45,30 +58,51 @@ const GONE: [&str; 6] =
 
 const QUOTES: [char; 3] = ['\'', '"', '`'];
 
+/// What it may be about. `None` is Python's nothing, in LiteLLM's errors.
+const PARAMS: [&str; 3] = ["", "None", "model"];
+
+/// Does this error say so in fields of its own?
+pub(super) fn says_no_model(told: &Told) -> bool {
+    PARAMS.contains(&told.param.as_str()) && told.says(&SAY_SO)
+}
+
 /// Does this error say so of `model` (by the upstream's own name)?
 pub(super) fn names_no_model(told: &Told, model: &str) -> bool {
-    if !matches!(told.param.as_str(), "" | "model") {
+    if says_no_model(told) {
+        return true;
+    }
+    if !PARAMS.contains(&told.param.as_str()) {
         return false;
     }
-    if told.says(&SAY_SO) {
-        return true;
+    if told.code == UNSUPPORTED && told.param == "model" {
+        return nobody_supports(told, model);
     }
     if !NO_CODE.contains(&told.code.as_str()) && !NOT_THERE.contains(&told.code.as_str()) {
         return false;
     }
     let (model, message) = (model.to_lowercase(), told.message.to_lowercase());
-    let words = own_words(&message, &model);
+    let words = own_words(unwrapped(&message), &model);
     WITHOUT_A_NAME.iter().any(|said| words.starts_with(said))
         || places(&words, &model).any(|(before, behind)| is_missing(before, behind, told.says(&NOT_THERE)))
 }
 
+/// Is there no provider behind a router that has it?
+fn nobody_supports(told: &Told, model: &str) -> bool {
+    let (model, message) = (model.to_lowercase(), told.message.to_lowercase());
+    let words = own_words(&message, &model);
+    let by_nobody = |behind: &str| BY_NOBODY.iter().any(|said| behind.trim_start().starts_with(said));
+    words.starts_with(UNSUPPORTED_WITHOUT_A_NAME) || places(&words, &model).any(|(_, behind)| by_nobody(behind))
+}
+
 /// Is it missing, by the words on both sides of its name? `not_there`: something is, by the error's code.
 fn is_missing(before: &str, behind: &str, not_there: bool) -> bool {
-    let before = before.trim_end_matches([' ', ':', '/']);
+    let before = before.trim_end_matches([' ', ':', '/', '=']);
     let behind = behind.trim_start();
+    let is_last = || behind.trim_end_matches(['.', ' ']).is_empty();
     let (ends, begins) = (|said: &&str| before.ends_with(said), |said: &&str| behind.starts_with(said));
     BEFORE.iter().any(ends)
         || BEHIND.iter().any(begins)
+        || BEFORE_THE_LAST.iter().any(ends) && is_last()
         || NOUNS.iter().any(ends) && (not_there || GONE.iter().any(begins))
 }
 
@@ -83,9 +117,16 @@ fn places<'a>(words: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, &
     })
 }
 
+/// A message without the Python around it: LiteLLM prints its error's `dict`. Inside, quotes are quotes again.
+fn unwrapped(message: &str) -> &str {
+    let inside = message.strip_prefix("{'error': ").and_then(|rest| rest.strip_suffix('}'));
+    let text = |quote| inside?.strip_prefix(quote)?.strip_suffix(quote);
+    text('\'').or_else(|| text('"')).unwrap_or(message)
+}
+
 /// A message without what it quotes, unless that is the name alone. What is quoted may hold quotes itself: it reaches from the first
 /// one to the last of its kind.
-fn own_words(message: &str, name: &str) -> String {
+pub(super) fn own_words(message: &str, name: &str) -> String {
     let mut own = String::with_capacity(message.len());
     let mut rest = message;
     while let Some((at, quote)) = opening(rest) {
@@ -122,7 +163,7 @@ mod tests {
     use super::*;
 
     /// As upstreams say it; the model is `gpt-9`.
-    const SAID: [&str; 19] = [
+    const SAID: [&str; 30] = [
         r#"{"error":{"message":"The model `gpt-9` does not exist or you do not have access to it.","type":"invalid_request_error","param":null,"code":"model_not_found"}}"#,
         r#"{"error":{"message":"Project `p` does not have access to model `gpt-9`","code":"model_not_found"}}"#,
         r#"{"error":{"message":"Unable to access model gpt-9.","type":"invalid_request_error","code":"model_not_available"}}"#,
@@ -142,10 +183,21 @@ mod tests {
         r#"{"code":"Some requested entity was not found","error":"The model gpt-9 does not exist or your team has no access to it."}"#,
         r#"{"message":"model 'GPT-9' not found, make sure the correct model ID was used and that you don't lack access."}"#,
         r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}"#,
+        r#"{"error":{"code":"unknown_model","message":"Unknown model: gpt-9","details":"Unknown model: gpt-9"}}"#,
+        r#"{"error":{"message":"The model `gpt-9` has been decommissioned and is no longer supported.","type":"invalid_request_error","code":"model_decommissioned"}}"#,
+        r#"{"error":{"message":"/chat/completions: Invalid model name passed in model=gpt-9. Call `/v1/models` to view available models for your key.","type":"invalid_request_error","param":"model","code":"400"}}"#,
+        r#"{"error":{"message":"/chat/completions: Invalid model name passed in model=gpt-9. Call `/v1/models` to view available models for your key.","type":"None","param":null,"code":null}}"#,
+        r#"{"error":{"message":"{'error': '/chat/completions: Invalid model name passed in model=gpt-9. Call `/v1/models` to view available models for your key.'}","type":"None","param":"None","code":"400"}}"#,
+        r#"{"error":{"message":"The requested model 'gpt-9' is not supported by any provider you have enabled.","type":"invalid_request_error","param":"model","code":"model_not_supported"}}"#,
+        r#"{"error":{"message":"The requested model 'gpt-9' is not supported by provider x.","param":"model","code":"model_not_supported"}}"#,
+        r#"{"error":{"message":"The requested model is not supported.","param":"model","code":"model_not_supported"}}"#,
+        r#"{"error":{"message":"No endpoints found for gpt-9.","code":404}}"#,
+        r#"{"error":{"message":"No endpoints found for gpt-9","code":404}}"#,
+        r#"{"error":{"message":"No available channel for model gpt-9 under group default (distributor)","type":"new_api_error","param":"","code":"model_not_found"}}"#,
     ];
 
     /// What is about something else, however it sounds.
-    const NOT_SAID: [&str; 22] = [
+    const NOT_SAID: [&str; 33] = [
         r#"{"error":{"message":"Invalid value: 'model gpt-9 not found'. Supported values are: 'user'.","code":"invalid_value"}}"#,
         r#"{"error":{"message":"Invalid value: 'model gpt-9 not found'."}}"#,
         r#"{"error":{"message":"Invalid value: 'x' model 'gpt-9' not found 'y'."}}"#,
@@ -165,6 +217,17 @@ mod tests {
         r#"{"error":{"message":"No such file: model.bin not found"}}"#,
         r#"{"error":{"message":"max_tokens is too large for gpt-9"}}"#,
         r#"{"error":{"message":"The response was not found","type":"NotFoundError"}}"#,
+        r#"{"error":{"message":"The requested model 'gpt-9' is not a chat model.","param":"model","code":"model_not_supported"}}"#,
+        r#"{"error":{"message":"The requested model 'gpt-9' is not supported by any provider with tools.","param":"tools","code":"model_not_supported"}}"#,
+        r#"{"error":{"message":"The requested model 'gpt-9' is not supported by any provider with tools.","code":"model_not_supported"}}"#,
+        r#"{"error":{"message":"The requested model 'gpt-9' is not supported by any provider with tools.","param":"model"}}"#,
+        r#"{"error":{"message":"No endpoints found for gpt-9 that support tool use.","code":404}}"#,
+        r#"{"error":{"message":"Invalid value: 'No endpoints found for gpt-9.'","code":404}}"#,
+        r#"{"error":{"message":"Invalid value: 'Invalid model name passed in model=gpt-9.'","param":"None","code":"400"}}"#,
+        r#"{"error":{"message":"{'error': \"Invalid value: 'Invalid model name passed in model=gpt-9.'\"}","param":"None","code":"400"}}"#,
+        r#"{"error":{"message":"Invalid role: {'error': 'Invalid model name passed in model=gpt-9.'}","param":"None","code":"400"}}"#,
+        r#"{"error":{"message":"{'error': 'Invalid role'}: {'error': 'unknown model gpt-9'}"}}"#,
+        r#"{"error":{"message":"Invalid model name passed in model=gpt-9-turbo.","param":"None","code":"400"}}"#,
         r#"{"detail":"Not found"}"#,
         "<html>gpt-9 model not found</html>",
         "",

@@ -15,18 +15,24 @@ pub(super) struct Told {
     pub(super) kind: String,
     /// The field of the request that it is about.
     pub(super) param: String,
+    /// Google's word for it, in its `details`.
+    pub(super) reason: String,
     /// For people.
     pub(super) message: String,
     /// It tells what a moderator found in the request.
     pub(super) moderated: bool,
     /// It stands in the field `error`, where OpenAI's clients look for it.
     pub(super) in_its_place: bool,
+    /// It could not be read, as a firewall's page can't: nothing is known of it.
+    pub(super) unread: bool,
 }
 
 impl Told {
     /// The body of an answer whose status is no success: all of it is about the error.
     pub(super) fn in_refusal(body: &[u8]) -> Told {
-        let body = serde_json::from_slice::<Value>(body).unwrap_or_default();
+        let Ok(body) = serde_json::from_slice::<Value>(body) else {
+            return Told { unread: true, ..Told::default() };
+        };
         // Gemini's is in a list of one.
         let told = body.as_array().map_or(Some(&body), |items| items.first());
         told.map(|told| Told::found_in(told).unwrap_or_else(|| Told::of(told))).unwrap_or_default()
@@ -70,6 +76,8 @@ impl Told {
         let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
         let codes = ["code", "status"].map(|name| error.get(name));
         let codes = || codes.iter().copied().flatten();
+        let details = error.get("details").and_then(Value::as_array);
+        let reason = details.and_then(|all| all.iter().find_map(|detail| detail.get("reason")?.as_str()));
         let number = |code: &Value| code.as_u64().or_else(|| code.as_str()?.parse().ok());
         Told {
             number: codes().find_map(|code| small(number(code))),
@@ -80,6 +88,7 @@ impl Told {
                 .to_lowercase(),
             kind: text("type").to_lowercase(),
             param: text("param").to_owned(),
+            reason: reason.unwrap_or_default().to_owned(),
             message: error
                 .as_str()
                 .or(error.get("message").and_then(Value::as_str))
@@ -88,6 +97,7 @@ impl Told {
             // OpenRouter's.
             moderated: ["/metadata/reasons", "/metadata/flagged_input"].iter().any(|at| error.pointer(at).is_some()),
             in_its_place: false,
+            unread: false,
         }
     }
 

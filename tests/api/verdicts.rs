@@ -98,6 +98,10 @@ fn a_moderators_verdict_is_about_the_request_and_not_about_the_key() {
         json!({ "error": { "code": "content_policy_violation", "message": "no" } }),
         json!({ "error": { "type": "content_filter", "message": "no" } }),
         json!({ "error": { "type": "moderation", "message": "no" } }),
+        json!({ "code": "The caller does not have permission to execute the specified operation",
+            "error": "Content violates usage guidelines. Team: 1, Model: m, Failed check: SAFETY_CHECK_TYPE_BIO" }),
+        json!({ "error": { "code": "moderation_blocked", "message": "no" } }),
+        json!({ "error": { "message": "Flagged: 'your account has been suspended'" } }),
     ] {
         let script = move |request: &Received| match request.json().get("user") {
             Some(_) => Reply::json(403, &error),
@@ -109,6 +113,54 @@ fn a_moderators_verdict_is_about_the_request_and_not_about_the_key() {
         assert_eq!((status, chat(&app, &json!({})).0), (403, 200), "{text}");
         assert_eq!(app.status_of("a")["unavailableReason"], Value::Null);
     }
+}
+
+#[test]
+fn a_firewalls_page_moves_a_request_on_and_rests_nobody_at_once() {
+    let page = Reply::text(403, &[("content-type", "text/html")], "<html>Attention Required!</html>");
+    let (bad, good) = (Upstream::always(page), Upstream::always(Reply::chat("good")));
+    let app = App::start(&in_order(&bad, &good));
+    assert!(chat(&app, &json!({})).1.contains("good"));
+    let status = app.status_of("a");
+    assert_eq!((&status["unavailableReason"], &status["errorCount"]), (&Value::Null, &json!(1)));
+    for _ in 0..4 {
+        assert_eq!(chat(&app, &json!({})).0, 200);
+    }
+    assert_eq!((bad.calls(), good.calls()), (3, 5), "its breaker opens");
+}
+
+#[test]
+fn a_key_that_google_refuses_with_a_400_rests_and_another_upstream_serves() {
+    let error = json!({ "error": { "code": 400, "message": "API key not valid. Please pass a valid API key.",
+        "status": "INVALID_ARGUMENT", "details": [
+            { "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com" }
+        ] } });
+    for error in [json!([error]), error] {
+        let (bad, good) = (Upstream::always(Reply::json(400, &error)), Upstream::always(Reply::chat("good")));
+        let app = App::start(&in_order(&bad, &good));
+        for _ in 0..3 {
+            assert!(chat(&app, &json!({})).1.contains("good"));
+        }
+        assert_eq!((bad.calls(), good.calls()), (1, 3));
+        assert_eq!(app.status_of("a")["unavailableReason"], "unauthorized");
+        drop(app);
+        let alone = App::on(&[&bad]).chat();
+        assert_eq!(alone.status, 502, "the client's own key is right");
+    }
+}
+
+#[test]
+fn a_gateway_without_a_channel_for_a_model_rests_that_model_alone() {
+    let error = json!({ "error": { "message": "No available channel for model m under group default (distributor)",
+        "type": "new_api_error", "param": "", "code": "model_not_found" } });
+    let (bad, good) = (Upstream::always(Reply::json(503, &error)), Upstream::always(Reply::chat("good")));
+    let app = App::start(&in_order(&bad, &good));
+    for _ in 0..4 {
+        assert!(chat(&app, &json!({})).1.contains("good"));
+    }
+    let status = app.status_of("a");
+    assert_eq!((bad.calls(), &status["available"], &status["errorCount"]), (1, &json!(true), &json!(0)));
+    assert_eq!(status["absentModels"][0]["model"], "m");
 }
 
 #[test]
