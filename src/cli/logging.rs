@@ -1,12 +1,16 @@
 //! The log: a line each on standard error, green, yellow or red on a terminal.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{IsTerminal, Write};
 
 use env_logger::{Builder, Env, Target, WriteStyle};
 use log::Level;
 
 use super::log_writer::LogWriter;
+
+/// Room for the line of a request, so that it is made in one piece.
+const USUAL_LINE: usize = 256;
 
 /// The log of this process, to be flushed at its end.
 pub(super) struct Log(Option<LogWriter>);
@@ -31,7 +35,10 @@ pub(super) fn init() -> Log {
     builder.write_style(WriteStyle::Never).format(move |out, record| {
         let (on, off) = if colour { (paint(record.level()), "\x1b[0m") } else { ("", "") };
         write!(out, "{on}{:.3} {:5} ", jiff::Timestamp::now(), record.level())?;
-        writeln!(out, "{}{off}", one_line(&record.args().to_string()))
+        let mut text = String::with_capacity(USUAL_LINE);
+        // To memory: that can't fail.
+        let _ = fmt::write(&mut text, *record.args());
+        writeln!(out, "{}{off}", one_line(&text))
     });
     if let Some(writer) = writer.clone() {
         builder.target(Target::Pipe(Box::new(writer)));
