@@ -177,7 +177,11 @@ impl Wish {
         let seen = without_pings(&seen);
         Ok(match seen == events.concat().as_bytes() {
             true => Ok("whole".to_owned()),
-            false if told_failure(&seen, &events) => Ok("failure told in the stream".to_owned()),
+            false if told_failure(&seen, &events) => {
+                // The connection ends behind it.
+                *connection = reopened(connection)?;
+                Ok("failure told in the stream".to_owned())
+            }
             false => Err(format!("a stream that is neither whole nor tells an error: …{}", shown(&seen))),
         })
     }
