@@ -33,7 +33,7 @@ enum Wish {
 }
 
 /// What the pool may say when no upstream could serve: limits, failures, time.
-const REFUSALS: [u16; 5] = [429, 500, 502, 503, 504];
+const REFUSALS: [u16; 6] = [429, 500, 502, 503, 504, 529];
 
 /// What came of all requests so far.
 #[derive(Default)]
