@@ -49,6 +49,9 @@ const WORDS: [(&str, FailureClass); 5] = [
     ("badrequest", FailureClass::Rejected),
 ];
 
+/// The caller's own mistakes, which pass with the status that they should have had.
+const CALLERS: [(FailureClass, u16); 2] = [(FailureClass::Rejected, 400), (FailureClass::ModelNotFound, 404)];
+
 /// What an error means: by its status, if it has one, and by its own words.
 fn class_of(status: Option<u16>, told: &Told, model: &str) -> FailureClass {
     let word = |row: &&(&str, FailureClass)| told.code.contains(row.0) || told.kind.contains(row.0);
@@ -134,23 +137,7 @@ impl Refusal<'_> {
 pub(super) fn error_in_200(told: &Told, model: &str) -> Failure {
     let number = told.number.filter(|number| (400..=599).contains(number));
     let class = class_of(number, told, model);
-    // The caller's own mistake passes with the status that it should have had.
-    let status = number.or(match class {
-        FailureClass::Rejected => Some(400),
-        FailureClass::ModelNotFound => Some(404),
-        FailureClass::RateLimited
-        | FailureClass::Unauthorized
-        | FailureClass::PaymentRequired
-        | FailureClass::Overloaded
-        | FailureClass::ServerError
-        | FailureClass::Timeout
-        | FailureClass::Connect
-        | FailureClass::NoSocket
-        | FailureClass::Protocol
-        | FailureClass::Empty
-        | FailureClass::StaleConnection
-        | FailureClass::StreamOptionsRefused => None,
-    });
+    let status = number.or_else(|| CALLERS.iter().find(|(of, _)| *of == class).map(|(_, status)| *status));
     Failure { status, ..Failure::new(class, Phase::Body, "an error in a 200") }
 }
 
