@@ -4,7 +4,7 @@ mod machine;
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -103,8 +103,9 @@ impl App {
     /// When the address or the data folder can't be used.
     pub fn build(source: Source, config: Config, data: &Data) -> Result<App, AppError> {
         let certificate = config.server.edge.tls.as_ref().map(Certificate::load).transpose()?;
-        let listeners = listen(&config.server.host, config.server.port)?;
-        listeners.iter().for_each(machine::prepare);
+        let (host, port) = (&config.server.host, config.server.port);
+        let listeners =
+            machine::listen(host, port).map_err(|why| AppError::Listen { host: host.clone(), port, why })?;
         let failed = |why| AppError::Store { folder: data.folder.clone(), why };
         let store = SledStore::open(&data.folder, data.fresh).map_err(failed)?;
         let lender = config.store.as_ref().map(|store| RedisStore::new(store.url.expose(), &store.prefix)).transpose();
@@ -241,23 +242,6 @@ fn max_connections(edge: &EdgeConfig) -> usize {
     let half = |files: u64| (files.saturating_sub(OWN_FILES) * 8 / 17).clamp(1, MOST_CONNECTIONS);
     let files = machine::open_files().map_or(MOST_CONNECTIONS, half);
     edge.max_connections.or_else(|| usize::try_from(files).ok()).unwrap_or(usize::MAX)
-}
-
-/// `localhost` is both loopback addresses: a client may resolve it to either.
-fn listen(host: &str, port: u16) -> Result<Vec<TcpListener>, AppError> {
-    let failed = |why| AppError::Listen { host: host.to_owned(), port, why };
-    if host != "localhost" {
-        let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(failed)?.collect();
-        return Ok(vec![TcpListener::bind(&*addresses).map_err(failed)?]);
-    }
-    let v4 = TcpListener::bind(("127.0.0.1", port)).map_err(failed)?;
-    let port = v4.local_addr().map_err(failed)?.port();
-    match TcpListener::bind(("::1", port)) {
-        Ok(v6) => Ok(vec![v4, v6]),
-        // A machine without IPv6 has one loopback address; a taken port is taken.
-        Err(why) if why.kind() == io::ErrorKind::AddrInUse => Err(failed(why)),
-        Err(_) => Ok(vec![v4]),
-    }
 }
 
 /// Resolves when the process is told to stop.

@@ -162,71 +162,41 @@ impl ApiError {
 
     /// How long until it is worth trying again, in ms.
     fn wait_ms(&self) -> Option<u64> {
-        match self {
-            ApiError::QuotaExhausted { refusals, .. } | ApiError::NoAvailableApi { refusals, .. } => {
-                let now = Now::read().mono;
-                let wait = |refusal: &Refusal| match refusal.until() {
-                    Some(at) => Some(at.saturating_sub(now)),
-                    // When one of those ends that are on the way.
-                    None => refusal.is_limit().then_some(SOON_MS),
-                };
-                refusals.iter().filter_map(|(_, refusal)| wait(refusal)).min()
-            }
-            ApiError::Overloaded(_) => Some(SOON_MS),
-            ApiError::MissingKey
-            | ApiError::WrongKey
-            | ApiError::Invalid { .. }
-            | ApiError::TooLarge { .. }
-            | ApiError::BodyCut
-            | ApiError::NoUpgrade
-            | ApiError::BodySlow
-            | ApiError::UnknownPath { .. }
-            | ApiError::WrongMethod { .. }
-            | ApiError::ModelNotFound { .. }
-            | ApiError::UpstreamFailed(_)
-            | ApiError::ClientTimeout
-            | ApiError::UnknownApi(_)
-            | ApiError::AdmissionTimeout
-            | ApiError::Stopping
-            | ApiError::Internal => None,
+        if let ApiError::Overloaded(_) = self {
+            return Some(SOON_MS);
         }
+        let now = Now::read().mono;
+        let wait = |refusal: &Refusal| match refusal.until() {
+            Some(at) => Some(at.saturating_sub(now)),
+            // When one of those ends that are on the way.
+            None => refusal.is_limit().then_some(SOON_MS),
+        };
+        self.refusals()?.iter().filter_map(|(_, refusal)| wait(refusal)).min()
+    }
+
+    /// What each upstream said, if it was asked for room.
+    fn refusals(&self) -> Option<&[(ApiId, Refusal)]> {
+        let (ApiError::QuotaExhausted { refusals, .. } | ApiError::NoAvailableApi { refusals, .. }) = self else {
+            return None;
+        };
+        Some(refusals)
     }
 
     /// Why each upstream said no, and until when.
     fn details(&self) -> Option<Value> {
-        let (ApiError::QuotaExhausted { refusals, .. } | ApiError::NoAvailableApi { refusals, .. }) = self else {
-            return None;
-        };
         let now = Now::read();
         let detail = |(api, refusal): &(ApiId, Refusal)| {
             let until = refusal.until().map(|until| iso(now.wall_at(until)));
             json!({ "api": api, "reason": refusal.reason(), "until": until })
         };
-        Some(refusals.iter().map(detail).collect())
+        Some(self.refusals()?.iter().map(detail).collect())
     }
 
     fn param(&self) -> Option<&'static str> {
-        match self {
-            ApiError::Invalid { param, .. } => *param,
-            ApiError::ModelNotFound { .. } => Some("model"),
-            ApiError::MissingKey
-            | ApiError::WrongKey
-            | ApiError::TooLarge { .. }
-            | ApiError::BodyCut
-            | ApiError::NoUpgrade
-            | ApiError::BodySlow
-            | ApiError::UnknownPath { .. }
-            | ApiError::WrongMethod { .. }
-            | ApiError::QuotaExhausted { .. }
-            | ApiError::NoAvailableApi { .. }
-            | ApiError::UpstreamFailed(_)
-            | ApiError::ClientTimeout
-            | ApiError::UnknownApi(_)
-            | ApiError::AdmissionTimeout
-            | ApiError::Overloaded(_)
-            | ApiError::Stopping
-            | ApiError::Internal => None,
+        if let ApiError::Invalid { param, .. } = self {
+            return *param;
         }
+        matches!(self, ApiError::ModelNotFound { .. }).then_some("model")
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the machine gives the process: descriptors, memory, sockets, and the privacy of its files.
 
 use std::fs;
+use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
@@ -39,8 +40,25 @@ const QUEUE: i32 = 1_024;
 #[cfg(unix)]
 const SEND_BUFFER: usize = 256 << 10;
 
+/// Listens for many clients. `localhost` is both loopback addresses: a client may resolve it to either.
+pub(super) fn listen(host: &str, port: u16) -> io::Result<Vec<TcpListener>> {
+    let listeners = if host == "localhost" { both_loopbacks(port)? } else { vec![TcpListener::bind((host, port))?] };
+    listeners.iter().for_each(prepare);
+    Ok(listeners)
+}
+
+fn both_loopbacks(port: u16) -> io::Result<Vec<TcpListener>> {
+    let v4 = TcpListener::bind(("127.0.0.1", port))?;
+    match TcpListener::bind(("::1", v4.local_addr()?.port())) {
+        Ok(v6) => Ok(vec![v4, v6]),
+        // A machine without IPv6 has one loopback address; a taken port is taken.
+        Err(why) if why.kind() == io::ErrorKind::AddrInUse => Err(why),
+        Err(_) => Ok(vec![v4]),
+    }
+}
+
 /// Prepares a listener for many clients, some of them slow: its connections inherit the buffer.
-pub(super) fn prepare(listener: &TcpListener) {
+fn prepare(listener: &TcpListener) {
     #[cfg(unix)]
     {
         use rustix::net::{listen, sockopt};

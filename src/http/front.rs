@@ -4,18 +4,18 @@
 use std::pin::pin;
 use std::rc::Rc;
 
+use actix_web::ResponseError;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
-use actix_web::http::header::{HeaderValue, UPGRADE};
+use actix_web::http::header::UPGRADE;
 use actix_web::middleware::Next;
-use actix_web::{HttpResponse, ResponseError};
 
 use super::auth::worker;
 use super::served::{Served, Taken};
 use super::shield::{Panicked, shielded};
 use super::socket::Requests;
-use super::{Worker, cors, request_id};
+use super::{cors, request_id};
 use crate::error::ApiError;
 
 /// Refuses what is too much, answers browsers that ask first, marks answers for them, and names and logs each answer.
@@ -26,14 +26,21 @@ pub(super) async fn front(
     let here = worker(request.request())?;
     let (ending, origin) = (here.ending.clone(), cors::named_origin(&request));
     let connection = request.conn_data::<Rc<Requests>>();
-    let too_many = connection.is_some_and(|connection| connection.is_too_many());
-    // What follows on such a connection would be no HTTP.
-    let upgrade = request.headers().get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let (too_many, upgrade) = (connection.is_some_and(|connection| connection.is_too_many()), upgrades(&request));
     let mut taken = Taken { admitted: None, open: connection.map(Requests::open) };
-    let early = match (upgrade, too_many && request.path() != HEALTH) {
-        (true, _) => Some(ApiError::NoUpgrade.error_response()),
-        (false, true) => Some(ApiError::Overloaded(NO_PLACE).error_response()),
-        (false, false) => early(here, &request, origin.as_ref(), &mut taken),
+    let refused = match (upgrade, request.path() == HEALTH, too_many) {
+        (true, _, _) => Some(ApiError::NoUpgrade),
+        // Answered however much there is to do.
+        (false, true, _) => None,
+        (false, false, true) => Some(ApiError::Overloaded(NO_PLACE)),
+        (false, false, false) => {
+            taken.admitted = here.load.admit(here.config().server.edge.max_requests);
+            taken.admitted.is_none().then_some(ApiError::Overloaded(TOO_MANY))
+        }
+    };
+    let early = match refused {
+        Some(why) => Some(why.error_response()),
+        None => origin.as_ref().and_then(|origin| cors::preflight(&request, origin)),
     };
     let mut response = match early {
         Some(answer) => request.into_response(answer),
@@ -52,25 +59,11 @@ pub(super) async fn front(
     Ok(response.map_body(|head, body| Served::new(&head.headers, body, &ending, taken)))
 }
 
-/// The answer to a request that goes no further. One that does counts as served from now on, unless it asks for the health:
-/// that is told however much there is to do.
-fn early(
-    worker: &Worker,
-    request: &ServiceRequest,
-    origin: Option<&HeaderValue>,
-    taken: &mut Taken,
-) -> Option<HttpResponse> {
-    if request.path() != HEALTH {
-        taken.admitted = worker.load.admit(worker.config().server.edge.max_requests);
-        if taken.admitted.is_none() {
-            return Some(ApiError::Overloaded(TOO_MANY).error_response());
-        }
-    }
-    cors::preflight(request, origin?)
+/// Does it ask for another protocol? What follows on such a connection would be no HTTP.
+fn upgrades(request: &ServiceRequest) -> bool {
+    request.headers().get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Answered however much there is to do.
 const HEALTH: &str = "/health";
-
 const NO_PLACE: &str = "too many connections are open (server.maxConnections)";
 const TOO_MANY: &str = "too many requests are served at the same time (server.maxRequests)";

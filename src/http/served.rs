@@ -96,7 +96,6 @@ impl MessageBody for Served {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::rc::Rc;
 
     use actix_web::http::header::HeaderValue;
     use actix_web::rt::System;
@@ -129,7 +128,7 @@ mod tests {
             let mut stream = HeaderMap::new();
             stream.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
             for (headers, told) in [(stream, true), (HeaderMap::new(), false)] {
-                let connection: Rc<Requests> = Rc::default();
+                let connection = Requests::of(None);
                 let taken = Taken { admitted: None, open: Some(connection.open()) };
                 let mut served = Served::new(&headers, Defect, &ending, taken);
                 let first = poll_fn(|cx| Pin::new(&mut served).poll_next(cx)).await.expect("not a mere end");

@@ -19,7 +19,7 @@ use super::load::Connected;
 const HURRY: Duration = Duration::from_secs(1);
 
 /// What the middleware tells the connection that its requests come on, and is told of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Requests {
     /// Its place among the connections that are wanted.
     place: Option<Connected>,
@@ -36,8 +36,9 @@ pub(super) struct Requests {
 pub(super) struct Open(Rc<Requests>);
 
 impl Requests {
-    fn of(place: Option<Connected>) -> Rc<Self> {
-        Rc::new(Requests { place, ..Requests::default() })
+    pub(super) fn of(place: Option<Connected>) -> Rc<Self> {
+        let (heads, open, closes) = (Cell::default(), Cell::default(), Cell::default());
+        Rc::new(Requests { place, heads, open, closes })
     }
 
     /// Is there no place for this connection? Then it is told so, and ends.

@@ -92,37 +92,36 @@ fn what_goes_up_is_as_http2_wants_it() {
     }
 }
 
+async fn echo_when_released(mut ask: Ask) {
+    ask.held().await;
+    echo(ask).await;
+}
+
+/// So many requests are on the upstream's side at the same time, and each gets its own answer.
+fn all_there_at_once(app: &App, upstream: &Http2, count: usize) {
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| at_once(count, |nth| asks_as(app, &format!("u{nth}"))));
+        eventually("all are there at the same time", || upstream.calls() == count);
+        upstream.release();
+        assert_eq!(asking.join().expect("ended"), vec![true; count]);
+    });
+}
+
 #[test]
 fn fifty_at_once_open_one_connection_to_a_new_upstream() {
     let identity = identity();
-    let upstream = Http2::start(&identity, |mut ask| async move {
-        ask.held().await;
-        echo(ask).await;
-    });
+    let upstream = Http2::start(&identity, echo_when_released);
     let app = launch(&upstream.config(), &identity).start();
-    std::thread::scope(|scope| {
-        let asking = scope.spawn(|| at_once(50, |nth| asks_as(&app, &format!("u{nth}"))));
-        eventually("all are there at the same time", || upstream.calls() == 50);
-        upstream.release();
-        assert_eq!(asking.join().expect("ended"), [true; 50]);
-    });
+    all_there_at_once(&app, &upstream, 50);
     assert_eq!(upstream.connections(), 1);
 }
 
 #[test]
 fn an_upstream_that_takes_one_request_at_a_time_is_given_a_connection_for_each() {
     let identity = identity();
-    let upstream = Http2::taking(1, &identity, |mut ask| async move {
-        ask.held().await;
-        echo(ask).await;
-    });
+    let upstream = Http2::taking(1, &identity, echo_when_released);
     let app = launch(&upstream.config(), &identity).start();
-    std::thread::scope(|scope| {
-        let asking = scope.spawn(|| at_once(5, |nth| asks_as(&app, &format!("u{nth}"))));
-        eventually("all are there at the same time", || upstream.calls() == 5);
-        upstream.release();
-        assert_eq!(asking.join().expect("ended"), [true; 5]);
-    });
+    all_there_at_once(&app, &upstream, 5);
     assert_eq!(upstream.connections(), 5);
     assert!(asks_as(&app, "again"));
     assert_eq!(upstream.connections(), 5, "one of them is used again");
@@ -343,10 +342,7 @@ fn an_upstream_that_takes_its_time_is_waited_for() {
     /// The program's clocks run so many times as fast.
     const HURRY: u32 = 20;
     let identity = identity();
-    let upstream = Http2::start(&identity, |mut ask| async move {
-        ask.held().await;
-        echo(ask).await;
-    });
+    let upstream = Http2::start(&identity, echo_when_released);
     let app = hurried(launch(&upstream.config(), &identity), HURRY).start();
     std::thread::scope(|scope| {
         let asking = scope.spawn(|| eventually("it is served", || asks_as(&app, "patient")));
@@ -364,10 +360,7 @@ fn connections_that_nobody_uses_are_closed() {
     /// The program's clocks run so many times as fast.
     const HURRY: u32 = 20;
     let identity = identity();
-    let upstream = Http2::taking(1, &identity, |mut ask| async move {
-        ask.held().await;
-        echo(ask).await;
-    });
+    let upstream = Http2::taking(1, &identity, echo_when_released);
     let app = hurried(launch(&upstream.config(), &identity), HURRY).start();
     std::thread::scope(|scope| {
         let ask = |nth| eventually("it is served", || asks_as(&app, &format!("u{nth}")));

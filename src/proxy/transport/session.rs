@@ -4,6 +4,8 @@
 //! itself once nobody can ask for a new stream any more (it is *retired*) and the last stream has ended; so a session that
 //! serves nobody new serves whom it has to the end.
 
+mod seat;
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
@@ -15,13 +17,14 @@ use std::time::Duration;
 use actix_web::rt;
 use actix_web::web::Bytes;
 use futures_util::task::noop_waker_ref;
-use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
-use h2::{Ping, SendStream};
+use h2::Ping;
+use h2::client::{Builder, Connection, SendRequest};
 use tokio::time::{Instant, sleep};
 
 use super::frames::{FramesIo, Log};
 use super::stream::Stream;
-use super::wire::Wire;
+
+pub(super) use seat::Seat;
 
 /// How many streams of ours one session has at the same time, at most.
 pub(super) const STREAMS: usize = 64;
@@ -165,7 +168,7 @@ impl Session {
         }
         self.active.set(self.active.get() + 1);
         self.used.set(true);
-        Some(Seat { session: self.clone(), sender: Some(sender), stream: None, ended: false })
+        Some(Seat::new(self.clone(), sender))
     }
 
     /// What is to be done with it at a tick.
@@ -234,88 +237,4 @@ async fn drive(mut connection: Connection<FramesIo, Bytes>, session: Rc<Session>
     })
     .await;
     session.retire();
-}
-
-/// A place for one stream in a session. Dropping it frees it.
-pub(super) struct Seat {
-    session: Rc<Session>,
-    sender: Option<SendRequest<Bytes>>,
-    stream: Option<u32>,
-    ended: bool,
-}
-
-impl Seat {
-    /// Has the session brought an answer before?
-    pub(super) fn is_reused(&self) -> bool {
-        self.session.answered.get()
-    }
-
-    /// Has anything come since the session was idle last? If not, it may have been closed by then.
-    pub(super) fn was_alive(&self) -> bool {
-        self.session.log.came() > self.session.came_before.get()
-    }
-
-    /// Is this the first stream that tells that the connection broke?
-    pub(super) fn is_first_to_break(&self) -> bool {
-        !self.session.broken.replace(true)
-    }
-
-    /// Opens the stream.
-    ///
-    /// # Errors
-    /// When nothing was handed over.
-    pub(super) fn open(
-        &mut self,
-        head: http::Request<()>,
-        bare: bool,
-        wire: &Wire,
-    ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
-        // One that is gone was used before: the caller has one stream.
-        let mut sender = self.sender.take().ok_or(h2::Error::from(h2::Reason::INTERNAL_ERROR))?;
-        let (answer, body) = sender.send_request(head, bare)?;
-        let stream = answer.stream_id().as_u32();
-        self.stream = Some(stream);
-        self.session.log.begin(stream, wire);
-        Ok((answer, body))
-    }
-
-    /// Has the head of the request been written?
-    pub(super) fn is_headed(&self) -> bool {
-        self.stream.is_some_and(|stream| self.session.log.is_headed(stream))
-    }
-
-    /// Has all of it been?
-    pub(super) fn is_written(&self) -> bool {
-        self.stream.is_some_and(|stream| self.session.log.is_written(stream))
-    }
-
-    /// The head of an answer has come.
-    pub(super) fn answered(&self) {
-        self.session.answered.set(true);
-    }
-
-    /// The stream has come to its proper end.
-    pub(super) fn end(&mut self) {
-        self.ended = true;
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let session = &self.session;
-        if let Some(stream) = self.stream {
-            session.log.forget(stream);
-            if !self.ended && session.log.silent_for() >= SILENT_MS {
-                session.retire();
-            }
-        }
-        session.active.set(session.active.get().saturating_sub(1));
-        if session.active.get() == 0 {
-            session.idle_since.set(Instant::now());
-        }
-    }
 }

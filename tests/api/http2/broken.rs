@@ -223,18 +223,22 @@ fn an_answer_that_comes_during_an_upload_reaches_the_client() {
     }
 }
 
-#[test]
-fn a_connection_that_fell_silent_is_used_by_no_later_request() {
-    let identity = identity();
-    let upstream = by_frames(&identity, |frames, nth| {
+/// Its first connection neither reads nor answers any more behind one answer.
+fn falls_silent(identity: &Identity) -> Wild {
+    by_frames(identity, |frames, nth| {
         let first = frames.request()?;
         frames.answer(first, J)?;
         if nth == 0 {
-            // Neither reads nor answers any more.
             std::thread::sleep(Duration::from_secs(30));
         }
         serve(frames)
-    });
+    })
+}
+
+#[test]
+fn a_connection_that_fell_silent_is_used_by_no_later_request() {
+    let identity = identity();
+    let upstream = falls_silent(&identity);
     let mut config = of(&[&upstream]);
     config["apis"][0]["timeouts"] = json!({ "firstTokenTimeoutMs": 1_200, "totalMs": 1_200 });
     config["retry"] = json!({ "budget": { "percent": 100, "perSecond": 100 } });
@@ -249,14 +253,7 @@ fn a_connection_whose_other_end_is_gone_is_found_out_and_what_waits_there_is_ask
     /// The program's clocks run so many times as fast.
     const HURRY: u32 = 10;
     let identity = identity();
-    let upstream = by_frames(&identity, |frames, nth| {
-        let first = frames.request()?;
-        frames.answer(first, J)?;
-        if nth == 0 {
-            std::thread::sleep(Duration::from_secs(30));
-        }
-        serve(frames)
-    });
+    let upstream = falls_silent(&identity);
     let app = hurried(launch(&of(&[&upstream]), &identity), HURRY).start();
     // (In its haste the program may find itself too busy.)
     let ask = || eventually("it is served", || app.chat().text() == J);

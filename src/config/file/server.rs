@@ -1,0 +1,86 @@
+//! `server`: the pool's own address, keys and bounds.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The pool's own address and keys.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ServerFile {
+    /// The name that `/health`, `/v1/status` and `/v1/token/stats` give as `service`. Default: "OpenAI API代理服务".
+    pub name: Option<String>,
+    /// Address to listen on. Default: `localhost`, which is 127.0.0.1 and \[::1\]; `0.0.0.0` for every interface.
+    pub host: Option<String>,
+    /// TCP port. Default: 3001. 0 takes any free one. A change needs a restart.
+    pub port: Option<u16>,
+    /// The key (or a list of keys) that clients must send: as it is, or its digest, `sha256:` and what
+    /// `printf %s KEY | sha256sum` prints. Without any, clients need none.
+    pub api_key: Option<OneOrMany>,
+    /// More keys for clients.
+    #[schemars(length(min = 1))]
+    pub api_keys: Option<Vec<String>>,
+    /// A stream whose client has heard nothing for so many milliseconds is sent a comment (`: ping`), which clients pass over, so that
+    /// nothing on the way takes it for dead. Default: 0, never. One that waits for its first content is then answered
+    /// with a 200 at once, and a failure is told as an event.
+    #[schemars(range(min = 0, max = 600_000))]
+    pub stream_ping_ms: Option<u32>,
+    /// The largest request body, in MiB. Default: 64.
+    #[schemars(range(min = 1, max = 4096))]
+    pub body_limit_mb: Option<u32>,
+    /// Origins (`https://app.example.com`) whose pages may call the pool from a browser; `*` for any. Default: none.
+    #[schemars(length(min = 1))]
+    pub cors: Option<Vec<String>>,
+    /// Clients' connections at the same time; more are told so (503). Default: a little less than half of the file descriptors that
+    /// the process may open, at most 25000. A change needs a restart.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_connections: Option<u32>,
+    /// Requests at the same time; more are refused (503). Default: 10000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub max_requests: Option<u32>,
+    /// Request bodies held in memory at the same time, in MiB; more are refused (503). Default: an eighth of the memory of the
+    /// machine or the container.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub bodies_in_flight_mb: Option<u32>,
+    /// How long a request's head may take to come, in milliseconds (to the half second). Default: 10000. A change needs a
+    /// restart.
+    #[schemars(range(min = 1_000, max = 3_600_000))]
+    pub head_timeout_ms: Option<u32>,
+    /// How long the next piece of a request's body may take to come, in milliseconds; and all of it, with a second more for
+    /// each 1,000 bytes. Default: 30000.
+    #[schemars(range(min = 10, max = 3_600_000))]
+    pub body_timeout_ms: Option<u32>,
+    /// How long a client may take nothing of what is written to it, in milliseconds. Default: 60000. A change needs a restart.
+    #[schemars(range(min = 10, max = 3_600_000))]
+    pub write_timeout_ms: Option<u32>,
+    /// How long `/health` says `stopping` before the server takes no more connections, in milliseconds. Default: 0. A change
+    /// needs a restart.
+    #[schemars(range(min = 0, max = 600_000))]
+    pub drain_delay_ms: Option<u32>,
+    /// How long running answers may take to end when the server stops, in seconds. Default: 30. A change needs a restart.
+    #[schemars(range(min = 0, max = 86_400))]
+    pub shutdown_timeout_sec: Option<u32>,
+    /// Makes the server speak HTTPS. A change needs a restart, a new content of the files does not.
+    pub tls: Option<ServerTlsFile>,
+}
+
+/// A certificate of the server's own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServerTlsFile {
+    /// PEM file with the certificate and those that vouch for it, relative to this file's folder.
+    #[schemars(length(min = 1))]
+    pub cert_file: String,
+    /// PEM file with the certificate's private key, relative to this file's folder.
+    #[schemars(length(min = 1))]
+    pub key_file: String,
+}
+
+/// One string, or a list of them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// A single one.
+    One(String),
+    /// A list.
+    Many(#[schemars(length(min = 1))] Vec<String>),
+}

@@ -1,0 +1,140 @@
+//! What upstreams say when they refuse, and what it means.
+
+use super::*;
+
+#[test]
+fn an_error_in_a_200_has_the_class_of_its_code_or_of_its_words() {
+    use FailureClass::{ModelNotFound, Overloaded, RateLimited, Rejected, ServerError};
+    for (body, class, status) in [
+        (r#"{"error":{"code":429,"message":"slow down"}}"#, RateLimited, Some(429)),
+        (r#"{"error":{"code":"502"}}"#, ServerError, Some(502)),
+        (r#"{"error":{"type":"rate_limit_exceeded"}}"#, RateLimited, None),
+        (r#"{"error":{"type":"overloaded_error"}}"#, Overloaded, None),
+        (r#"{"error":"broken"}"#, ServerError, None),
+        (r#"{"error":503}"#, Overloaded, Some(503)),
+        (r#"{"error":["broken"]}"#, ServerError, None),
+        (r#"{"error":true,"code":429}"#, RateLimited, Some(429)),
+        (r#"{"errors":[{"code":400}]}"#, Rejected, Some(400)),
+        (r#"{"error":{"code":400}}"#, Rejected, Some(400)),
+        (r#"{"error":{"type":"invalid_request_error","code":null}}"#, Rejected, Some(400)),
+        (r#"{"error":{"type":"content_filter"}}"#, Rejected, Some(400)),
+        (r#"{"error":{"code":403,"metadata":{"reasons":["x"]}}}"#, Rejected, Some(403)),
+        (r#"{"object":"error","type":"BadRequestError","message":"x"}"#, Rejected, Some(400)),
+        (r#"{"object":"error","code":500,"message":"The model `m` does not exist"}"#, ServerError, Some(500)),
+        (r#"{"error":{"code":404,"type":"model_not_found"}}"#, ModelNotFound, Some(404)),
+        (r#"{"error":{"message":"The model `m` does not exist"}}"#, ModelNotFound, Some(404)),
+        (r#"{"error":{"code":400,"message":"The model `m` does not exist"}}"#, ModelNotFound, Some(400)),
+        (r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#, ServerError, None),
+    ] {
+        let told = Told::in_answer(body.as_bytes()).expect(body);
+        let failure = error_in_200(&told, "m");
+        assert_eq!((failure.class, failure.status), (class, status), "{body}");
+    }
+    for none in ["{}", r#"{"error":{}}"#, r#"{"error":[]}"#, r#"{"error":0,"errors":[]}"#, "[]", "7", "no JSON"] {
+        assert_eq!(Told::in_answer(none.as_bytes()), None, "{none}");
+    }
+}
+
+/// A refusal's status, its body, and what it means.
+fn are(rows: &[(u16, &str, FailureClass)]) {
+    for (status, body, class) in rows {
+        let told = Told::in_refusal(body.as_bytes());
+        assert_eq!(class_of(Some(*status), &told, "m"), *class, "{status} {body}");
+    }
+}
+
+#[test]
+fn a_key_that_is_refused_is_known_by_googles_reason_whatever_the_status() {
+    use FailureClass::{RateLimited, Rejected, Unauthorized};
+    let googles = |reason: &str| {
+        format!(
+            r#"{{"error":{{"code":400,"message":"x","status":"INVALID_ARGUMENT","details":[{{"@type":"type.googleapis.com/google.rpc.Help"}},{{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"{reason}"}}]}}}}"#
+        )
+    };
+    for reason in
+        ["API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "SERVICE_DISABLED", "CONSUMER_SUSPENDED"]
+    {
+        let bare = googles(reason);
+        are(&[(400, &bare, Unauthorized), (400, &format!("[{bare}]"), Unauthorized), (403, &bare, Unauthorized)]);
+        let told = Told::in_answer(bare.as_bytes()).expect("an error");
+        assert_eq!(error_in_200(&told, "m").class, Unauthorized, "{reason}");
+    }
+    are(&[
+        (400, &googles("FIELD_INVALID"), Rejected),
+        (429, &googles("RATE_LIMIT_EXCEEDED"), RateLimited),
+        (400, r#"{"error":{"message":"API_KEY_INVALID","details":"API_KEY_INVALID"}}"#, Rejected),
+    ]);
+}
+
+#[test]
+fn a_403_is_about_the_key_unless_it_judges_the_content_or_comes_from_a_firewall() {
+    use FailureClass::{Rejected, ServerError, Unauthorized};
+    are(&[
+        (
+            403,
+            r#"{"code":"The caller does not have permission to execute the specified operation","error":"Content violates usage guidelines. Team: 1, API key ID: 2, Model: m, Failed check: SAFETY_CHECK_TYPE_BIO"}"#,
+            Rejected,
+        ),
+        (
+            403,
+            r#"{"error":{"code":"moderation_blocked","type":"image_generation_user_error","message":"x"}}"#,
+            Rejected,
+        ),
+        (
+            403,
+            r#"{"error":{"type":"image_generation_user_error","message":"Your request was rejected as a result of our safety system."}}"#,
+            Rejected,
+        ),
+        (403, r#"{"error":{"message":"Your input was Flagged"}}"#, Rejected),
+        (403, r#"{"error":"It is against our content policy"}"#, Rejected),
+        (403, r#"{"detail":"It is against our usage policies"}"#, Rejected),
+        (403, r#"{"error":{"message":"Flagged: 'your account has been suspended'"}}"#, Rejected),
+        (403, r#"{"error":{"code":"content_filter","message":"no: \"your account\""}}"#, Rejected),
+        (403, r#"{"error":{"message":"Your account has been flagged"}}"#, Unauthorized),
+        (403, r#"{"error":{"message":"Your organization violates our usage policies"}}"#, Unauthorized),
+        (403, r#"{"error":{"code":"account_deactivated","message":"It violates our usage policies"}}"#, Unauthorized),
+        (403, r#"{"error":{"code":"moderation","message":"This user was banned"}}"#, Unauthorized),
+        (403, r#"{"error":{"message":"Country, region, or territory not supported"}}"#, Unauthorized),
+        (403, r#"{"error":{"message":"no"}}"#, Unauthorized),
+        (403, r#""no""#, Unauthorized),
+        (403, "<html>Attention Required! | Cloudflare</html>", ServerError),
+        (403, "", ServerError),
+        (401, r#"{"error":{"message":"Your key was flagged"}}"#, Unauthorized),
+        (401, "<html>", Unauthorized),
+        (429, r#"{"error":{"message":"flagged"}}"#, FailureClass::RateLimited),
+    ]);
+}
+
+#[test]
+fn a_code_that_says_that_the_model_is_not_there_goes_before_the_status() {
+    use FailureClass::{ModelNotFound, Overloaded, PaymentRequired, RateLimited, ServerError, Unauthorized};
+    let code = r#"{"error":{"message":"No available channel for model m under group default","type":"new_api_error","param":"","code":"model_not_found"}}"#;
+    are(&[
+        (400, code, ModelNotFound),
+        (500, code, ModelNotFound),
+        (503, code, ModelNotFound),
+        (401, code, Unauthorized),
+        (402, code, PaymentRequired),
+        (429, code, RateLimited),
+        (500, r#"{"error":{"code":"model_not_found","param":"tools"}}"#, ServerError),
+        (503, r#"{"error":{"message":"The model `m` does not exist"}}"#, Overloaded),
+    ]);
+}
+
+#[test]
+fn stream_options_are_refused_in_words_that_the_client_did_not_write() {
+    let named = r#"{"error":{"message":"no","param":"stream_options"}}"#;
+    let told = r#"{"error":{"message":"Unrecognized request argument supplied: stream_options"}}"#;
+    for (status, body, client, refused) in [
+        (400, told, "{}", true),
+        (422, named, "stream_options", true),
+        (500, told, "{}", false),
+        (400, told, "a stream_options", false),
+        (400, told, r"a stream\u005foptions", false),
+        (400, told, "include_usage", false),
+        (400, "{}", "{}", false),
+    ] {
+        let refusal = Refusal { status, headers: &HeaderMap::new(), body: body.as_bytes() };
+        assert_eq!(refusal.is_of_stream_options(client.as_bytes()), refused, "{body} {client}");
+    }
+}
