@@ -1,6 +1,8 @@
-//! How long an upstream takes, as a moving average.
+//! How long an upstream takes, as a moving average, and when it served last.
 
 use std::time::Duration;
+
+use crate::types::Now;
 
 /// The weight of the newest measurement: the last ten or so count.
 const NEWEST: f64 = 0.2;
@@ -13,11 +15,14 @@ const LEAST_OVERDUE: Duration = Duration::from_secs(20);
 pub(super) struct Latency {
     first_token_ms: Option<f64>,
     duration_ms: Option<f64>,
+    /// When the last success ended (ms, monotonic).
+    succeeded_at: Option<u64>,
 }
 
 impl Latency {
     /// Takes in one success.
-    pub(super) fn record(&mut self, first_token: Option<Duration>, duration: Duration) {
+    pub(super) fn record(&mut self, first_token: Option<Duration>, duration: Duration, now: Now) {
+        self.succeeded_at = Some(now.mono);
         if let Some(first_token) = first_token {
             blend(&mut self.first_token_ms, first_token);
         }
@@ -25,10 +30,11 @@ impl Latency {
     }
 
     /// Is an attempt that took so long, and had no answer, one of an upstream that hangs? A client with little patience says nothing
-    /// of that.
-    pub(super) fn is_overdue(self, waited: Duration) -> bool {
+    /// of that, and one whose request takes long says nothing of an upstream that served others meanwhile.
+    pub(super) fn is_overdue(self, waited: Duration, now: Now) -> bool {
         let usual = Duration::from_secs_f64(self.duration_ms.unwrap_or(0.0) / 1_000.0);
-        waited >= LEAST_OVERDUE.max(usual * 4)
+        let silent = self.succeeded_at.is_none_or(|at| u128::from(now.mono.saturating_sub(at)) >= waited.as_millis());
+        silent && waited >= LEAST_OVERDUE.max(usual * 4)
     }
 
     /// (first token, whole exchange), in whole ms.
@@ -41,4 +47,23 @@ impl Latency {
 fn blend(average: &mut Option<f64>, newest: Duration) {
     let newest = newest.as_secs_f64() * 1_000.0;
     *average = Some(average.map_or(newest, |old| old + NEWEST * (newest - old)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_served_others_meanwhile_does_not_hang() {
+        let at = |secs: u64| Now { mono: secs * 1_000, wall: 0 };
+        let mut latency = Latency::default();
+        assert!(latency.is_overdue(LEAST_OVERDUE, at(30)), "it has never served");
+        latency.record(None, Duration::from_secs(1), at(10));
+        for (waited, now, hangs) in [(20, 30, true), (21, 30, false), (19, 60, false), (600, 609, false)] {
+            assert_eq!(latency.is_overdue(Duration::from_secs(waited), at(now)), hangs, "{waited} s until {now}");
+        }
+        latency.record(None, Duration::from_secs(26), at(100));
+        assert!(!latency.is_overdue(Duration::from_secs(23), at(200)), "that is not four times the usual 6 s");
+        assert!(latency.is_overdue(Duration::from_secs(24), at(200)));
+    }
 }

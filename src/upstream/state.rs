@@ -154,10 +154,10 @@ impl State {
                 if let Some(wait) = settlement.closed_for {
                     self.cooldown.close_for(wait, now);
                 }
-                self.latency.record(settlement.first_token, settlement.duration);
+                self.latency.record(settlement.first_token, settlement.duration, now);
             }
             Outcome::Failed(failure) => self.fail(failure, ending, day_ends),
-            Outcome::Abandoned if self.latency.is_overdue(settlement.duration) => {
+            Outcome::Abandoned if self.latency.is_overdue(settlement.duration, now) => {
                 let silent = "it was silent for so long that nobody waited any more";
                 self.fail(&Failure::new(FailureClass::Timeout, Phase::Head, silent), ending, day_ends);
             }
