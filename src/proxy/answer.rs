@@ -33,7 +33,10 @@ pub(super) fn judge(operation: Operation, body: &[u8], model: &str) -> Result<Op
         return Err(failure(FailureClass::Empty, "200 with {}"));
     }
     let usage = peek.usage.and_then(|raw| usage_in(raw.get().as_bytes()));
-    if operation.must_say_something() && peek.usage.is_some_and(|raw| says_nothing(raw.get().as_bytes())) {
+    if operation.must_say_something()
+        && peek.usage.is_some_and(|raw| says_nothing(raw.get().as_bytes()))
+        && !peek.ends_early()
+    {
         return Err(failure(FailureClass::Empty, "200 with no completion tokens"));
     }
     let no_choices = peek.choices.is_some_and(|raw| raw.get() == "null" || is_empty_list(raw.get()));
@@ -66,7 +69,20 @@ fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<&'de RawValue>,
 impl Peek<'_> {
     /// Is it worth to read all of it?
     fn may_tell_an_error(&self) -> bool {
-        self.error.is_some() || self.errors.is_some() || self.object.is_some_and(|raw| raw.get() == r#""error""#)
+        self.error.is_some()
+            || self.errors.is_some()
+            || self.object.is_some_and(|raw| raw.get() == r#""error""#)
+            || self.choices_hold(r#""error""#)
+    }
+
+    /// Was it the client's own bound, or a moderator, that ended the answer before its first word? (Thought may take all of a bound.)
+    fn ends_early(&self) -> bool {
+        [r#""length""#, r#""content_filter""#].iter().any(|reason| self.choices_hold(reason))
+    }
+
+    /// Does this text stand in the choices, and be it as a key? (Inside of another text its quotes would be escaped.)
+    fn choices_hold(&self, text: &str) -> bool {
+        self.choices.is_some_and(|raw| memchr::memmem::find(raw.get().as_bytes(), text.as_bytes()).is_some())
     }
 }
 
@@ -142,6 +158,22 @@ mod tests {
                 Ok(Some(7)),
             ),
             (Chat, r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}"#, Ok(Some(7))),
+            (
+                Chat,
+                r#"{"choices":[{"finish_reason":"length","message":{}}],"usage":{"completion_tokens":0}}"#,
+                Ok(Some(0)),
+            ),
+            (
+                Chat,
+                r#"{"choices":[{"finish_reason":"stop","message":{}}],"usage":{"completion_tokens":0}}"#,
+                Err(FailureClass::Empty),
+            ),
+            (
+                Chat,
+                r#"{"choices":[{"finish_reason":"error","message":{},"error":{"code":502,"message":"x"}}]}"#,
+                Err(FailureClass::ServerError),
+            ),
+            (Chat, r#"{"choices":[{"message":{"content":"\"error\":"},"error":null}]}"#, Ok(None)),
             (Chat, r#"{"choices":[ ]}"#, Err(FailureClass::Empty)),
             (Chat, r#"{"choices":null,"usage":null}"#, Err(FailureClass::Empty)),
             (Operation::Completions, r#"{"choices":[]}"#, Err(FailureClass::Empty)),

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::classify::Refusal;
 use super::exchange::{Answer, Failed, Source};
+use super::no_model::Asked;
 use super::request::ClientRequest;
 use super::scrub::scrubbed;
 use super::stream::EventStream;
@@ -64,7 +65,7 @@ impl Arrival<'_> {
     async fn refusal(mut self) -> Result<Answer, Failed> {
         let (body, whole) = self.refusal_text().await;
         let refusal = Refusal { status: self.status.as_u16(), headers: self.headers, body: &body };
-        let mut failure = refusal.failure(self.own_model(), Now::read());
+        let mut failure = refusal.failure(Asked { model: self.own_model(), client: self.request.body() }, Now::read());
         let asked_usage = self.permit.ask_usage && self.request.lacks_usage();
         if asked_usage && refusal.is_of_stream_options(self.request.body()) {
             failure.class = FailureClass::StreamOptionsRefused;

@@ -6,7 +6,7 @@ use actix_web::http::header::{HeaderMap, RETRY_AFTER};
 use awc::error::{ConnectError, SendRequestError};
 
 use super::answer::retry_after;
-use super::no_model::{names_no_model, own_words, says_no_model};
+use super::no_model::{Asked, names_no_model, own_words, says_no_model};
 use super::told::Told;
 use super::{headers, learn, scrub};
 use crate::types::{Failure, FailureClass, Now, Phase};
@@ -35,6 +35,12 @@ const JUDGES_CONTENT: [&str; 12] = [
 const JUDGES_ACCOUNT: [&str; 6] =
     ["your account", "your organization", "account has been", "suspended", "banned", "deactivated"];
 
+/// What a 403 says that judges the model for what was asked of it, and not the key: how a message begins, which is no client's.
+const JUDGES_USE: [&str; 2] = ["You are not allowed to generate", "You are not allowed to sample"];
+
+/// How a refusal begins of what no waiting makes fit: at OpenAI's with 429, at Groq's with 413.
+const TOO_LARGE: &str = "Request too large";
+
 /// Google's reasons for a key, or its project, that is not served; its status is often a 400.
 const KEY_REFUSED: [&str; 5] =
     ["API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "SERVICE_DISABLED", "CONSUMER_SUSPENDED"];
@@ -53,22 +59,28 @@ const WORDS: [(&str, FailureClass); 5] = [
 const CALLERS: [(FailureClass, u16); 2] = [(FailureClass::Rejected, 400), (FailureClass::ModelNotFound, 404)];
 
 /// What an error means: by its status, if it has one, and by its own words.
-fn class_of(status: Option<u16>, told: &Told, model: &str) -> FailureClass {
+fn class_of(status: Option<u16>, told: &Told, asked: Asked<'_>) -> FailureClass {
     let word = |row: &&(&str, FailureClass)| told.code.contains(row.0) || told.kind.contains(row.0);
     match status {
         _ if KEY_REFUSED.contains(&told.reason.as_str()) => FailureClass::Unauthorized,
+        Some(413 | 429) if told.message.starts_with(TOO_LARGE) => FailureClass::TooLarge,
         // These are about the account, whatever else they say.
         Some(status @ (401 | 402 | 429)) => class_of_status(status),
         _ if says_no_model(told) => FailureClass::ModelNotFound,
-        None | Some(400 | 403 | 404 | 422) if names_no_model(told, model) => FailureClass::ModelNotFound,
+        None | Some(400 | 403 | 404 | 422) if names_no_model(told, asked) => FailureClass::ModelNotFound,
         None if told.moderated || told.says(&MODERATED) => FailureClass::Rejected,
         // The key is right.
-        Some(403) if told.moderated || judges_content(told) => FailureClass::Rejected,
+        Some(403) if told.moderated || judges_use(told) || judges_content(told) => FailureClass::Rejected,
         // A firewall's page, most likely: it says nothing of the key.
         Some(403) if told.unread => FailureClass::ServerError,
         Some(status) => class_of_status(status),
         None => WORDS.iter().find(word).map_or(FailureClass::ServerError, |row| row.1),
     }
+}
+
+/// Is this 403 a verdict on what the model was asked for?
+fn judges_use(told: &Told) -> bool {
+    JUDGES_USE.iter().any(|said| told.message.starts_with(said))
 }
 
 /// Is this 403 a verdict on what the client wrote, and not on whose key it is?
@@ -105,10 +117,10 @@ pub(super) struct Refusal<'a> {
 }
 
 impl Refusal<'_> {
-    /// What went wrong, by its status, by what its headers say of coming back, and by its body. `model`: as the upstream calls it.
-    pub(super) fn failure(&self, model: &str, now: Now) -> Failure {
+    /// What went wrong, by its status, by what its headers say of coming back, and by its body.
+    pub(super) fn failure(&self, asked: Asked<'_>, now: Now) -> Failure {
         let header = |name: &str| self.headers.get(name).and_then(|v| v.to_str().ok());
-        let class = class_of(Some(self.status), &Told::in_refusal(self.body), model);
+        let class = class_of(Some(self.status), &Told::in_refusal(self.body), asked);
         let after = retry_after(header("retry-after-ms"), header(RETRY_AFTER.as_str()), now.wall);
         let failure = Failure {
             status: Some(self.status),
@@ -127,7 +139,12 @@ impl Refusal<'_> {
     /// is not named, its words are looked for, unless the client wrote them and the upstream may but quote it.
     pub(super) fn is_of_stream_options(&self, client: &[u8]) -> bool {
         const NAMES: [&str; 2] = ["stream_options", "include_usage"];
-        let about = || NAMES.iter().any(|name| Told::in_refusal(self.body).param.starts_with(name));
+        let about = || {
+            let param = Told::in_refusal(self.body).param;
+            NAMES
+                .iter()
+                .any(|name| param.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+        };
         let said_in = |text: &[u8]| NAMES.iter().any(|name| scrub::holds(text, name));
         matches!(self.status, 400 | 422) && said_in(self.body) && (about() || !said_in(client))
     }
@@ -136,7 +153,7 @@ impl Refusal<'_> {
 /// The failure of an error that came with a 200, or as an event.
 pub(super) fn error_in_200(told: &Told, model: &str) -> Failure {
     let number = told.number.filter(|number| (400..=599).contains(number));
-    let class = class_of(number, told, model);
+    let class = class_of(number, told, Asked { model, client: b"" });
     let status = number.or_else(|| CALLERS.iter().find(|(of, _)| *of == class).map(|(_, status)| *status));
     Failure { status, ..Failure::new(class, Phase::Body, "an error in a 200") }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::http::header::HeaderMap;
 
 use super::classify::Refusal;
+use super::no_model::Asked;
 use super::stream::EventStream;
 use super::{ClientRequest, answer, headers, learn};
 use crate::config::ApiKey;
@@ -53,7 +54,7 @@ pub fn judge(operation: Operation, body: &[u8]) -> Result<Option<Usage>, Failure
 /// What a refusal tells: of its status, its headers, and its body where that is looked at.
 pub fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Now) -> Failure {
     let refusal = Refusal { status, headers, body };
-    let mut failure = refusal.failure("m", now);
+    let mut failure = refusal.failure(Asked { model: "m", client: b"{}" }, now);
     if refusal.is_of_stream_options(b"{}") {
         failure.class = FailureClass::StreamOptionsRefused;
     }

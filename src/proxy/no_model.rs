@@ -4,6 +4,7 @@
 //! clients write. What an upstream says in fields of its own is believed first. Of its words, those count alone that it does not
 //! quote, and in which the model itself is what is missing: a model that does not take a parameter is there.
 
+use super::scrub;
 use super::told::Told;
 
 /// Codes and types that say it.
@@ -34,7 +35,7 @@ const WITHOUT_A_NAME: [&str; 4] = ["model not exist", "model does not exist", "m
 const UNSUPPORTED_WITHOUT_A_NAME: &str = "the requested model is not supported.";
 
 /// What stands before the model's name, by itself;
-const BEFORE: [&str; 8] = [
+const BEFORE: [&str; 9] = [
     "invalid model name passed in model",
     "invalid model",
     "invalid model name",
@@ -43,6 +44,7 @@ const BEFORE: [&str; 8] = [
     "no such model",
     "not have access to model",
     "not have access to the model",
+    "must be verified to use the model",
 ];
 
 /// or that, if the name is the last word ("… that support tools" is about the request);
@@ -61,13 +63,22 @@ const QUOTES: [char; 3] = ['\'', '"', '`'];
 /// What it may be about. `None` is Python's nothing, in LiteLLM's errors.
 const PARAMS: [&str; 3] = ["", "None", "model"];
 
+/// What the upstream was asked.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The model, by the upstream's own name.
+    pub(super) model: &'a str,
+    /// What the client wrote, as JSON: what stands in there is nobody else's word, quoted or not.
+    pub(super) client: &'a [u8],
+}
+
 /// Does this error say so in fields of its own?
 pub(super) fn says_no_model(told: &Told) -> bool {
     PARAMS.contains(&told.param.as_str()) && told.says(&SAY_SO)
 }
 
-/// Does this error say so of `model` (by the upstream's own name)?
-pub(super) fn names_no_model(told: &Told, model: &str) -> bool {
+/// Does this error say so of the model?
+pub(super) fn names_no_model(told: &Told, asked: Asked<'_>) -> bool {
     if says_no_model(told) {
         return true;
     }
@@ -75,15 +86,29 @@ pub(super) fn names_no_model(told: &Told, model: &str) -> bool {
         return false;
     }
     if told.code == UNSUPPORTED && told.param == "model" {
-        return nobody_supports(told, model);
+        return nobody_supports(told, asked.model);
     }
     if !NO_CODE.contains(&told.code.as_str()) && !NOT_THERE.contains(&told.code.as_str()) {
         return false;
     }
-    let (model, message) = (model.to_lowercase(), told.message.to_lowercase());
+    let (model, message) = (asked.model.to_lowercase(), told.message.to_lowercase());
     let words = own_words(unwrapped(&message), &model);
     WITHOUT_A_NAME.iter().any(|said| words.starts_with(said))
-        || places(&words, &model).any(|(before, behind)| is_missing(before, behind, told.says(&NOT_THERE)))
+        || places(&words, &model).any(|(before, behind)| {
+            is_missing(before, behind, told.says(&NOT_THERE)) && !wrote(asked.client, before, &model, behind)
+        })
+}
+
+/// Did the client write the name with the word before it, or with that behind it? Then the upstream may but repeat it.
+fn wrote(client: &[u8], before: &str, name: &str, behind: &str) -> bool {
+    let between = |c: char| !c.is_ascii_alphanumeric();
+    let (head, tail) = (before.trim_end_matches(between), behind.trim_start());
+    let from = head.rmatch_indices(between).next().map_or(0, |(at, found)| at + found.len());
+    let to = behind.len() - tail.len() + tail.find(between).unwrap_or(tail.len());
+    let with_before = (!head.is_empty()).then(|| [before.get(from..).unwrap_or_default(), name].concat());
+    let with_behind = tail.starts_with(|c| !between(c)).then(|| [name, behind.get(..to).unwrap_or_default()].concat());
+    let client = String::from_utf8_lossy(client).to_lowercase();
+    [with_before, with_behind].iter().flatten().any(|said| scrub::holds(client.as_bytes(), said))
 }
 
 /// Is there no provider behind a router that has it?
@@ -162,8 +187,11 @@ fn closing(text: &str, quote: char) -> Option<(&str, &str)> {
 mod tests {
     use super::*;
 
+    const ASKED: Asked<'_> = Asked { model: "gpt-9", client: br#"{"model":"gpt-9"}"# };
+
     /// As upstreams say it; the model is `gpt-9`.
-    const SAID: [&str; 30] = [
+    const SAID: [&str; 31] = [
+        r#"{"error":{"message":"Your organization must be verified to use the model `gpt-9`. Please go to: https://x","type":"invalid_request_error","param":null,"code":null}}"#,
         r#"{"error":{"message":"The model `gpt-9` does not exist or you do not have access to it.","type":"invalid_request_error","param":null,"code":"model_not_found"}}"#,
         r#"{"error":{"message":"Project `p` does not have access to model `gpt-9`","code":"model_not_found"}}"#,
         r#"{"error":{"message":"Unable to access model gpt-9.","type":"invalid_request_error","code":"model_not_available"}}"#,
@@ -236,10 +264,28 @@ mod tests {
     #[test]
     fn a_model_that_is_not_there_is_known_by_code_or_by_name_and_by_no_quoted_word() {
         for said in SAID {
-            assert!(names_no_model(&Told::in_refusal(said.as_bytes()), "gpt-9"), "{said}");
+            assert!(names_no_model(&Told::in_refusal(said.as_bytes()), ASKED), "{said}");
         }
         for said in NOT_SAID {
-            assert!(!names_no_model(&Told::in_refusal(said.as_bytes()), "gpt-9"), "{said}");
+            assert!(!names_no_model(&Told::in_refusal(said.as_bytes()), ASKED), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_the_client_wrote_is_its_own_word_even_where_it_is_not_quoted() {
+        for (said, client) in [
+            (
+                "Unrecognized request argument supplied: unknown model gpt-9",
+                r#"{"model":"gpt-9","unknown model gpt-9":1}"#,
+            ),
+            ("invalid role: unknown model gpt-9", r#"{"model":"gpt-9","role":"unknown \u006dodel gpt-9"}"#),
+            ("invalid role: Unknown MODEL: GPT-9", r#"{"model":"gpt-9","role":"Unknown MODEL: GPT-9"}"#),
+            ("invalid role: gpt-9 is not a valid model", r#"{"model":"gpt-9","role":"gpt-9 is not a valid model"}"#),
+            ("不正确：“unknown model gpt-9”", r#"{"model":"gpt-9","role":"unknown model gpt-9"}"#),
+        ] {
+            let told = Told { message: said.to_owned(), ..Told::default() };
+            assert!(names_no_model(&told, ASKED), "{said}");
+            assert!(!names_no_model(&told, Asked { client: client.as_bytes(), ..ASKED }), "{said}");
         }
     }
 }

@@ -63,7 +63,11 @@ impl Told {
             Some(Value::Number(number)) => Told { number: small(number.as_u64()), ..Told::of(body) },
             Some(error) => Told::of(error),
             None if says("object", "error") || says("type", "error") => return Some(Told::of(body)),
-            None => return field("errors").map(Told::of),
+            None => {
+                // OpenRouter's, where what it had asked failed.
+                let of_choice = body.pointer("/choices/0/error").filter(|value| is_error(value));
+                return field("errors").or(of_choice).map(Told::of);
+            }
         };
         Some(Told { in_its_place: true, ..told })
     }

@@ -32,13 +32,15 @@ pub enum FailureClass {
     StreamOptionsRefused,
     /// The upstream does not serve the model, or not to this account: says nothing of its other models.
     ModelNotFound,
+    /// The request alone is more than the upstream's limit lets through, at any time: another one's may be larger.
+    TooLarge,
     /// The request itself was refused (400, 404, 422, …): the caller's own mistake.
     Rejected,
 }
 
 impl FailureClass {
     /// Every one.
-    pub const ALL: [FailureClass; 14] = [
+    pub const ALL: [FailureClass; 15] = [
         FailureClass::RateLimited,
         FailureClass::Unauthorized,
         FailureClass::PaymentRequired,
@@ -52,6 +54,7 @@ impl FailureClass {
         FailureClass::StaleConnection,
         FailureClass::StreamOptionsRefused,
         FailureClass::ModelNotFound,
+        FailureClass::TooLarge,
         FailureClass::Rejected,
     ];
 
@@ -71,6 +74,7 @@ impl FailureClass {
             FailureClass::StaleConnection => "stale_connection",
             FailureClass::StreamOptionsRefused => "stream_options_refused",
             FailureClass::ModelNotFound => "model_not_found",
+            FailureClass::TooLarge => "too_large",
             FailureClass::Rejected => "rejected",
         }
     }
@@ -92,6 +96,7 @@ impl FailureClass {
             | FailureClass::StaleConnection
             | FailureClass::StreamOptionsRefused
             | FailureClass::ModelNotFound
+            | FailureClass::TooLarge
             | FailureClass::Rejected => false,
         }
     }
@@ -108,6 +113,7 @@ impl FailureClass {
             | FailureClass::StaleConnection
             | FailureClass::StreamOptionsRefused
             | FailureClass::ModelNotFound
+            | FailureClass::TooLarge
             | FailureClass::Rejected => true,
             FailureClass::ServerError | FailureClass::Timeout | FailureClass::Protocol | FailureClass::Empty => false,
         }

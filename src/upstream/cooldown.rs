@@ -103,6 +103,7 @@ impl Cooldown {
             | FailureClass::StaleConnection
             | FailureClass::StreamOptionsRefused
             | FailureClass::ModelNotFound
+            | FailureClass::TooLarge
             | FailureClass::Rejected => return None,
         };
         self.rest(failure.class, rest, now);

@@ -189,6 +189,7 @@ impl State {
             FailureClass::StaleConnection
             | FailureClass::StreamOptionsRefused
             | FailureClass::ModelNotFound
+            | FailureClass::TooLarge
             | FailureClass::NoSocket => {
                 if probe {
                     self.probe_lost(now);

@@ -163,6 +163,53 @@ fn a_gateway_without_a_channel_for_a_model_rests_that_model_alone() {
     assert_eq!(status["absentModels"][0]["model"], "m");
 }
 
+/// What is too much for an upstream's limit at any time is no news of how much of it is left.
+#[test]
+fn a_request_that_is_too_large_for_one_upstream_is_served_by_another_and_rests_nobody() {
+    let said = "Request too large for m in organization o on tokens per min (TPM): Limit 6000, Requested 9000.";
+    for status in [413, 429] {
+        let turn_away = move |request: &Received| match request.json()["user"].as_str() {
+            Some(_) => Reply::error(status, said),
+            None => Reply::chat("small"),
+        };
+        let (small, large) = (Upstream::start(turn_away), Upstream::always(Reply::chat("large")));
+        let app = App::start(&in_order(&small, &large));
+        let big = json!({ "user": "big" });
+        assert!(chat(&app, &big).1.contains("large"), "{status}");
+        assert!(chat(&app, &json!({})).1.contains("small"), "{status}: it does not rest");
+        let alone = App::start(&config_of(&[&small]));
+        let (told, text) = chat(&alone, &big);
+        assert!(told == status && text.contains("Requested 9000"), "{told} {text}");
+        assert!(chat(&alone, &json!({})).1.contains("small"), "{status}");
+    }
+}
+
+#[test]
+fn who_is_asked_for_what_a_model_does_not_do_goes_on_with_what_it_does() {
+    let refuse = |request: &Received| match request.json()["input"].is_null() {
+        true => Reply::chat("hi"),
+        false => Reply::json(403, &json!("You are not allowed to generate embeddings from this model")),
+    };
+    let upstream = Upstream::start(refuse);
+    let app = App::start(&config_of(&[&upstream]));
+    assert_eq!(app.client().post("/v1/embeddings", &json!({ "model": "m", "input": "x" })).status, 403);
+    assert!(chat(&app, &json!({})).1.contains("hi"));
+}
+
+#[test]
+fn a_name_that_a_client_wrote_takes_no_model_out_of_the_pool_even_if_it_is_not_quoted() {
+    let repeat = |request: &Received| match request.json()["messages"][0]["role"].as_str() {
+        None => Reply::chat("hi"),
+        Some(role) => Reply::error(400, &format!("invalid role: {role}")),
+    };
+    let upstream = Upstream::start(repeat);
+    let app = App::start(&config_of(&[&upstream]));
+    for role in ["unknown model m", "m is not a valid model", "Model: M not found"] {
+        assert_eq!(chat(&app, &json!({ "messages": [{ "role": role }] })).0, 400, "{role}");
+        assert!(chat(&app, &json!({})).1.contains("hi"), "{role}");
+    }
+}
+
 #[test]
 fn an_error_that_dribbles_keeps_no_other_upstream_waiting() {
     let head = b"HTTP/1.1 500 X\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";

@@ -39,7 +39,7 @@ fn an_error_in_a_200_has_the_class_of_its_code_or_of_its_words() {
 fn are(rows: &[(u16, &str, FailureClass)]) {
     for (status, body, class) in rows {
         let told = Told::in_refusal(body.as_bytes());
-        assert_eq!(class_of(Some(*status), &told, "m"), *class, "{status} {body}");
+        assert_eq!(class_of(Some(*status), &told, Asked { model: "m", client: b"{}" }), *class, "{status} {body}");
     }
 }
 
@@ -99,6 +99,9 @@ fn a_403_is_about_the_key_unless_it_judges_the_content_or_comes_from_a_firewall(
         (403, r#""no""#, Unauthorized),
         (403, "<html>Attention Required! | Cloudflare</html>", ServerError),
         (403, "", ServerError),
+        (403, "\"You are not allowed to generate embeddings from this model\"", Rejected),
+        (403, r#"{"error":{"message":"You are not allowed to sample from this model"}}"#, Rejected),
+        (403, r#"{"error":{"message":"No: 'You are not allowed to sample'"}}"#, Unauthorized),
         (401, r#"{"error":{"message":"Your key was flagged"}}"#, Unauthorized),
         (401, "<html>", Unauthorized),
         (429, r#"{"error":{"message":"flagged"}}"#, FailureClass::RateLimited),
@@ -125,6 +128,8 @@ fn a_code_that_says_that_the_model_is_not_there_goes_before_the_status() {
 fn stream_options_are_refused_in_words_that_the_client_did_not_write() {
     let named = r#"{"error":{"message":"no","param":"stream_options"}}"#;
     let told = r#"{"error":{"message":"Unrecognized request argument supplied: stream_options"}}"#;
+    let part = r#"{"error":{"message":"no","param":"stream_options.include_usage"}}"#;
+    let other = r#"{"error":{"message":"no","param":"stream_optionsX"}}"#;
     for (status, body, client, refused) in [
         (400, told, "{}", true),
         (422, named, "stream_options", true),
@@ -132,9 +137,20 @@ fn stream_options_are_refused_in_words_that_the_client_did_not_write() {
         (400, told, "a stream_options", false),
         (400, told, r"a stream\u005foptions", false),
         (400, told, "include_usage", false),
+        (400, part, "stream_options", true),
+        (400, other, "stream_optionsX", false),
         (400, "{}", "{}", false),
     ] {
         let refusal = Refusal { status, headers: &HeaderMap::new(), body: body.as_bytes() };
         assert_eq!(refusal.is_of_stream_options(client.as_bytes()), refused, "{body} {client}");
     }
+}
+
+#[test]
+fn what_no_waiting_makes_fit_is_no_limit_that_rests_anybody() {
+    use FailureClass::{RateLimited, Rejected, TooLarge};
+    let large = r#"{"error":{"message":"Request too large for gpt-4 in organization o on tokens per min (TPM): Limit 10000, Requested 12000.","type":"tokens","param":null,"code":"rate_limit_exceeded"}}"#;
+    let reached =
+        r#"{"error":{"message":"Rate limit reached for gpt-4: 'Request too large'","code":"rate_limit_exceeded"}}"#;
+    are(&[(429, large, TooLarge), (413, large, TooLarge), (429, reached, RateLimited), (413, "<html>", Rejected)]);
 }
