@@ -39,7 +39,7 @@ pub(super) fn judge(operation: Operation, body: &[u8], model: &str) -> Result<Op
     {
         return Err(failure(FailureClass::Empty, "200 with no completion tokens"));
     }
-    let no_choices = peek.choices.is_some_and(|raw| raw.get() == "null" || is_empty_list(raw.get()));
+    let no_choices = peek.choices.is_none_or(|raw| raw.get() == "null" || is_empty_list(raw.get()));
     if operation.completes_text() && no_choices && usage.is_none_or(|usage| usage.completion == 0) {
         return Err(failure(FailureClass::Empty, "200 without a choice"));
     }
@@ -53,6 +53,10 @@ struct Peek<'a> {
     error: Option<&'a RawValue>,
     #[serde(borrow)]
     errors: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    detail: Option<&'a RawValue>,
     #[serde(borrow)]
     object: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
@@ -69,8 +73,8 @@ fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<&'de RawValue>,
 impl Peek<'_> {
     /// Is it worth to read all of it?
     fn may_tell_an_error(&self) -> bool {
-        self.error.is_some()
-            || self.errors.is_some()
+        let told = [self.error, self.errors, self.message, self.detail];
+        told.iter().any(Option::is_some)
             || self.object.is_some_and(|raw| raw.get() == r#""error""#)
             || self.choices_hold(r#""error""#)
     }
@@ -158,6 +162,41 @@ mod tests {
                 Ok(Some(7)),
             ),
             (Chat, r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}"#, Ok(Some(7))),
+            (Chat, r#"{"choices":[ ]}"#, Err(FailureClass::Empty)),
+            (Chat, r#"{"choices":null,"usage":null}"#, Err(FailureClass::Empty)),
+            (Operation::Completions, r#"{"choices":[]}"#, Err(FailureClass::Empty)),
+            (Embeddings, r#"{"choices":null}"#, Ok(None)),
+            (Chat, r#"{"choices":[{}],"usage":null}"#, Ok(None)),
+            (Chat, r#"{"error":{"code":429}}"#, Err(FailureClass::RateLimited)),
+            (Chat, r#"{"object":"error","message":"x"}"#, Err(FailureClass::ServerError)),
+            (Chat, r#"{"code":429,"message":"slow down"}"#, Err(FailureClass::RateLimited)),
+            (Embeddings, r#"{"detail":"Not authenticated"}"#, Err(FailureClass::ServerError)),
+            (Embeddings, r#"{"data":[{}],"message":"hello"}"#, Ok(None)),
+            (Chat, r#"{"message":"hello","choices":[{}]}"#, Ok(None)),
+            (Chat, r#"{"id":"x","object":"chat.completion"}"#, Err(FailureClass::Empty)),
+            (Chat, r#"{"base_resp":{"status_code":1004}}"#, Err(FailureClass::Empty)),
+            (Chat, r#"{"choices":[{}],"error":null}"#, Ok(None)),
+            (Chat, r#"{"choices":[{}],"error":{}}"#, Ok(None)),
+            (Chat, r#"{"choices":[{}],"error":false}"#, Ok(None)),
+            (Chat, r#"{"choices":[{}],"error":""}"#, Ok(None)),
+            (Chat, r#"{"choices":[{}],"usage":{"prompt_tokens":5,"total_tokens":9}}"#, Ok(Some(9))),
+            (
+                Operation::Completions,
+                r#"{"choices":[{}],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#,
+                Ok(Some(5)),
+            ),
+            (Embeddings, r#"{"data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}"#, Ok(Some(5))),
+            (Operation::Responses, r#"{"output":[],"usage":{"input_tokens":5,"output_tokens":6}}"#, Ok(Some(11))),
+            (Operation::Moderations, r#"{"results":[]}"#, Ok(None)),
+        ] {
+            assert_eq!(judged(operation, body), wanted, "{operation} {body}");
+        }
+    }
+
+    #[test]
+    fn a_choice_tells_why_it_is_empty() {
+        use Operation::ChatCompletions as Chat;
+        for (operation, body, wanted) in [
             (
                 Chat,
                 r#"{"choices":[{"finish_reason":"length","message":{}}],"usage":{"completion_tokens":0}}"#,
@@ -174,28 +213,8 @@ mod tests {
                 Err(FailureClass::ServerError),
             ),
             (Chat, r#"{"choices":[{"message":{"content":"\"error\":"},"error":null}]}"#, Ok(None)),
-            (Chat, r#"{"choices":[ ]}"#, Err(FailureClass::Empty)),
-            (Chat, r#"{"choices":null,"usage":null}"#, Err(FailureClass::Empty)),
-            (Operation::Completions, r#"{"choices":[]}"#, Err(FailureClass::Empty)),
-            (Embeddings, r#"{"choices":null}"#, Ok(None)),
-            (Chat, r#"{"choices":[{}],"usage":null}"#, Ok(None)),
-            (Chat, r#"{"error":{"code":429}}"#, Err(FailureClass::RateLimited)),
-            (Chat, r#"{"object":"error","message":"x"}"#, Err(FailureClass::ServerError)),
-            (Chat, r#"{"choices":[{}],"error":null}"#, Ok(None)),
-            (Chat, r#"{"choices":[{}],"error":{}}"#, Ok(None)),
-            (Chat, r#"{"choices":[{}],"error":false}"#, Ok(None)),
-            (Chat, r#"{"choices":[{}],"error":""}"#, Ok(None)),
-            (Chat, r#"{"choices":[{}],"usage":{"prompt_tokens":5,"total_tokens":9}}"#, Ok(Some(9))),
-            (
-                Operation::Completions,
-                r#"{"choices":[{}],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#,
-                Ok(Some(5)),
-            ),
-            (Embeddings, r#"{"data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}"#, Ok(Some(5))),
-            (Operation::Responses, r#"{"output":[],"usage":{"input_tokens":5,"output_tokens":6}}"#, Ok(Some(11))),
-            (Operation::Moderations, r#"{"results":[]}"#, Ok(None)),
         ] {
-            assert_eq!(judged(operation, body), wanted, "{operation} {body}");
+            assert_eq!(judged(operation, body), wanted, "{body}");
         }
     }
 

@@ -56,6 +56,10 @@ impl Arrival<'_> {
         if headers::is_event_stream(self.headers) {
             return self.events().await;
         }
+        if !self.request.profile.operation.answers_json() && headers::is_of_kind(self.headers, headers::TEXT) {
+            let why = "a text in the place of sound";
+            return Err(Failure::new(FailureClass::Protocol, Phase::Body, why).into());
+        }
         // What is JSON where sound was asked for is an error, most likely.
         let json = self.request.profile.operation.answers_json() || headers::is_of_kind(self.headers, headers::JSON);
         if json { self.json().await } else { self.bytes().await }

@@ -131,6 +131,7 @@ pub(super) fn rate_limits(headers: &HeaderMap) -> Vec<(&str, &str)> {
 
 /// What answers are, mostly.
 pub(super) const EVENTS: &str = "text/event-stream";
+pub(super) const TEXT: &str = "text/";
 pub(super) const JSON: &str = "application/json";
 
 /// Is the answer a stream of events?

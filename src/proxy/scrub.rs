@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use actix_web::web::Bytes;
+use memchr::memmem::Finder;
 
 use crate::config::ApiKey;
 
@@ -15,6 +16,33 @@ const SHORTEST_SECRET: usize = 8;
 /// The key, if it is one that nobody may see.
 pub(super) fn secret(key: &ApiKey) -> Option<&str> {
     Some(key.expose()).filter(|key| key.len() >= SHORTEST_SECRET)
+}
+
+/// Finds a key in texts that are no errors: as it is, for these are many.
+#[derive(Debug)]
+pub(super) struct Watch {
+    key: ApiKey,
+    finder: Option<Finder<'static>>,
+}
+
+impl Watch {
+    pub(super) fn new(key: ApiKey) -> Self {
+        let finder = secret(&key).map(|key| Finder::new(key).into_owned());
+        Watch { key, finder }
+    }
+
+    /// The text without the key.
+    pub(super) fn passed(&self, text: Bytes) -> Bytes {
+        match self.finder.as_ref().is_some_and(|finder| finder.find(&text).is_some()) {
+            true => scrubbed(text, &self.key),
+            false => text,
+        }
+    }
+
+    /// An error without it, however it is written.
+    pub(super) fn scrubbed(&self, error: Bytes) -> Bytes {
+        scrubbed(error, &self.key)
+    }
 }
 
 /// The text without the key, as it is or with characters of it escaped as JSON allows.

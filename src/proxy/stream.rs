@@ -4,7 +4,7 @@ use actix_web::web::Bytes;
 
 use super::classify::error_in_200;
 use super::event::{self, Meaning};
-use super::scrub::scrubbed;
+use super::scrub::Watch;
 use super::sse::{Piece, SseReader};
 use super::told::Told;
 use crate::config::ApiKey;
@@ -24,9 +24,9 @@ impl EventStream {
         EventStream { reader: SseReader::new(), meter: Meter::new(operation, strip_usage) }
     }
 
-    /// The same, of an upstream that calls the model thus, with this key taken out of the errors that it tells.
+    /// The same, of an upstream that calls the model thus, with this key taken out of what it tells.
     pub(super) fn told_by(mut self, model: &str, key: ApiKey) -> Self {
-        self.meter.upstream = Some((model.to_owned(), key));
+        self.meter.upstream = Some((model.to_owned(), Watch::new(key)));
         self
     }
 
@@ -70,7 +70,7 @@ pub(super) struct Meter {
     failed: Option<Fault>,
     dropped_last: bool,
     /// Its own name for the model, and whom it knows us by: some quote that in their errors.
-    upstream: Option<(String, ApiKey)>,
+    upstream: Option<(String, Watch)>,
 }
 
 /// A failure that a stream told.
@@ -120,6 +120,9 @@ impl Meter {
             Meaning::Done => (self.ended, self.done) = (true, true),
             Meaning::Preamble => {}
         }
+        if let Some((_, watch)) = &self.upstream {
+            event = watch.passed(event);
+        }
         let shown = self.usage_taken_out(event, tells_error);
         self.dropped_last = shown.is_none();
         shown
@@ -129,8 +132,8 @@ impl Meter {
     fn fault(&mut self, told: &Told, mut event: Bytes) -> Bytes {
         let model = self.upstream.as_ref().map_or("", |(model, _)| model);
         let failure = error_in_200(told, model);
-        if let Some((_, key)) = &self.upstream {
-            event = scrubbed(event, key);
+        if let Some((_, watch)) = &self.upstream {
+            event = watch.scrubbed(event);
         }
         // The Responses API has a form of its own.
         let is_plain = told.in_its_place || self.operation == Operation::Responses;

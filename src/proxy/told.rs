@@ -66,7 +66,10 @@ impl Told {
             None => {
                 // OpenRouter's, where what it had asked failed.
                 let of_choice = body.pointer("/choices/0/error").filter(|value| is_error(value));
-                return field("errors").or(of_choice).map(Told::of);
+                return match field("errors").or(of_choice) {
+                    Some(error) => Some(Told::of(error)),
+                    None => is_bare(body).then(|| Told::of(body)),
+                };
             }
         };
         Some(Told { in_its_place: true, ..told })
@@ -115,6 +118,13 @@ impl Told {
 struct Peek<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+}
+
+/// Is it an error without a field of its own: words for people, and none of what answers have?
+fn is_bare(body: &Value) -> bool {
+    const OF_ANSWERS: [&str; 8] = ["choices", "output", "data", "results", "object", "type", "id", "text"];
+    let has_words = ["message", "detail"].iter().any(|name| body.get(name).is_some_and(Value::is_string));
+    has_words && OF_ANSWERS.iter().all(|name| body.get(name).is_none())
 }
 
 fn small(number: Option<u64>) -> Option<u16> {

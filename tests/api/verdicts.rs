@@ -184,6 +184,41 @@ fn a_request_that_is_too_large_for_one_upstream_is_served_by_another_and_rests_n
     }
 }
 
+/// The key of the upstream, as `config_of` gives it.
+const KEY: &str = "sk-upstream-a-0123456789";
+
+#[test]
+fn a_key_that_an_upstream_tells_in_whatever_it_takes_for_an_answer_is_taken_out() {
+    let word = r#"data: {"choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}"#;
+    for event in
+        [format!("data: the key {KEY}"), format!(r#"data: {{"choices":[],"debug":"{KEY}"}}"#), format!(": {KEY}")]
+    {
+        let events = [format!("{event}\n\n"), format!("{word}\n\n"), format!("{event}\n\n"), "data: [DONE]\n\n".into()];
+        let reply = Reply::events(&events.each_ref().map(String::as_str));
+        let app = App::start(&config_of(&[&Upstream::always(reply)]));
+        let (status, text) = chat(&app, &json!({ "stream": true }));
+        assert!(status == 200 && text.contains("hi") && text.contains("[DONE]"), "{event}: {status} {text}");
+        assert!(!text.contains(KEY) && text.contains("***"), "{event}: {text}");
+    }
+}
+
+#[test]
+fn words_without_anything_of_an_answer_are_an_error_and_another_upstream_serves() {
+    for words in [json!({ "code": 500, "message": "broken" }), json!({ "detail": "Not authenticated" })] {
+        let event = format!("data: {words}\n\n");
+        for (stream, reply) in [(false, Reply::json(200, &words)), (true, Reply::events(&[&event]))] {
+            let (bad, good) = (Upstream::always(reply), Upstream::always(Reply::chat("good")));
+            let app = App::start(&in_order(&bad, &good));
+            assert!(chat(&app, &json!({ "stream": stream })).1.contains("good"), "{stream} {words}");
+            assert_eq!(app.status_of("a")["errorCount"], 1, "{stream} {words}");
+        }
+    }
+    let sound = Reply::raw(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 6\r\n\r\nbroken");
+    let app = App::start(&config_of(&[&Upstream::always(sound)]));
+    let asked = json!({ "model": "m", "input": "x", "voice": "v" });
+    assert_eq!(app.client().post("/v1/audio/speech", &asked).status, 502);
+}
+
 #[test]
 fn who_is_asked_for_what_a_model_does_not_do_goes_on_with_what_it_does() {
     let refuse = |request: &Received| match request.json()["input"].is_null() {

@@ -296,7 +296,7 @@ fn an_upstream_whose_connections_take_nothing_is_not_connected() {
     assert_eq!(app.chat().error(), (502, "upstream_failed".into()));
     assert!(asked.elapsed() < Duration::from_secs(5), "the time to connect is 10 s");
     assert_eq!(app.status_of("a")["lastError"]["class"], "connect");
-    assert_eq!(app.usage_of("a").1, 0, "nothing was sent");
+    assert!(app.usage_of("a").1 <= 1, "what was written before its goodbye was read counts, and no more");
 }
 
 #[test]
