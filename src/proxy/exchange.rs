@@ -130,7 +130,9 @@ pub(super) async fn attempt(
         if stale && !wire.was_refused() {
             clients.forget(endpoint, &reach);
         }
-        classify::send_error(&error, stale)
+        let failure = classify::send_error(&error, stale);
+        // It may have been at work on the answer.
+        if wire.was_shared() { Failure { phase: Phase::Body, ..failure } } else { failure }
     })?;
 
     let source = Source { payload, idle: timeouts.idle, deadline: first };

@@ -102,7 +102,7 @@ impl FailureClass {
     }
 
     /// Did the upstream turn the request away before it did any work on it?
-    pub fn takes_no_tokens(self) -> bool {
+    fn takes_no_tokens(self) -> bool {
         match self {
             FailureClass::RateLimited
             | FailureClass::Unauthorized
@@ -184,6 +184,13 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Did the upstream turn the request away before it did any work on it? (Where a connection ended that others shared, it may have
+    /// been at work.)
+    pub fn takes_no_tokens(&self) -> bool {
+        let at_work = self.class == FailureClass::StaleConnection && self.phase == Phase::Body;
+        self.class.takes_no_tokens() && !at_work
+    }
+
     /// A failure that the upstream did not put into words.
     pub fn new(class: FailureClass, phase: Phase, detail: impl Into<String>) -> Self {
         Failure { class, phase, status: None, retry_after: None, limit: None, detail: detail.into() }

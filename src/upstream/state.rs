@@ -127,11 +127,11 @@ impl State {
     /// How an attempt counts that ended thus.
     pub(super) fn spent(&self, settlement: &Settlement) -> Spent {
         let failed = match &settlement.outcome {
-            Outcome::Failed(failure) => Some(failure.class),
+            Outcome::Failed(failure) => Some(failure),
             Outcome::Completed | Outcome::ClientClosed | Outcome::Abandoned => None,
         };
-        let turned_away = failed.is_some_and(FailureClass::takes_no_tokens);
-        let accepted = failed != Some(FailureClass::RateLimited);
+        let turned_away = failed.is_some_and(Failure::takes_no_tokens);
+        let accepted = failed.is_none_or(|failure| failure.class != FailureClass::RateLimited);
         Spent {
             counts: accepted || self.config.count_on == CountOn::Attempt,
             tokens: settlement.usage.map(|usage| usage.total).or(turned_away.then_some(0)),

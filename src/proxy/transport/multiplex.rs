@@ -120,17 +120,22 @@ fn failed(error: h2::Error, seat: &Seat, wire: &Wire) -> SendRequestError {
     if error.is_remote() && (refused || wants_http1(&error)) {
         // A GOAWAY ends only the streams that the other side has not begun with.
         wire.refused();
-    } else if !error.is_io() {
+    } else if !ends_connection(&error) {
         // That was the answer.
         wire.answered();
     } else if seat.was_alive() {
         // One event, whoever it hits: the first is told, and the others go on elsewhere without a word against the upstream.
-        if seat.is_first_to_break() { wire.answered() } else { wire.unfree() }
+        if seat.is_first_to_break() { wire.answered() } else { wire.shared_end() }
     }
     match error.is_io() {
         true => SendRequestError::Send(error.into_io().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())),
         false => SendRequestError::H2(error),
     }
+}
+
+/// Does it end the connection, and not this stream alone? What breaks the protocol does.
+fn ends_connection(error: &h2::Error) -> bool {
+    error.is_io() || error.is_go_away()
 }
 
 /// Does the upstream say that it serves this in HTTP/1.1 only?
@@ -222,7 +227,7 @@ impl Stream for Body {
                 Poll::Ready(Some(Ok(piece)))
             }
             Some(Err(error)) if !this.is_whole_after(&error) => {
-                let shared = error.is_io() && !this.call.seat.is_first_to_break();
+                let shared = ends_connection(&error) && !this.call.seat.is_first_to_break();
                 let error = if shared { Fault::SharedEnd.into() } else { io::Error::other(error) };
                 Poll::Ready(Some(Err(PayloadError::Io(error))))
             }

@@ -22,6 +22,7 @@ struct Facts {
     reused: Cell<bool>,
     answered: Cell<bool>,
     unfree: Cell<bool>,
+    shared_end: Cell<bool>,
     refused: Cell<bool>,
     last_write: Cell<u64>,
 }
@@ -42,7 +43,20 @@ impl Wire {
     /// nothing went out; or the upstream said that it had not begun with it.)
     pub(crate) fn was_stale(&self) -> bool {
         let silent = self.facts.reused.get() && !self.facts.answered.get();
-        self.facts.unfree.get() || self.facts.refused.get() || silent && self.stamp.read() != Written::Nothing
+        self.facts.unfree.get()
+            || self.facts.shared_end.get()
+            || self.facts.refused.get()
+            || silent && self.stamp.read() != Written::Nothing
+    }
+
+    /// Did the connection end under others, too, one of which tells it? The upstream may have been at work for all of them.
+    pub(crate) fn was_shared(&self) -> bool {
+        self.facts.shared_end.get()
+    }
+
+    /// The connection ended, and another of its streams tells it.
+    pub(super) fn shared_end(&self) {
+        self.facts.shared_end.set(true);
     }
 
     /// Did the upstream say that it had not begun with the request? That tells nothing of other connections.
