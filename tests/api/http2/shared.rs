@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::broken::{J, REFUSED_STREAM, alone, by_frames, of, serve};
 use super::*;
-use crate::helpers::FrameKind;
+use crate::helpers::{FrameKind, Wild};
 
 #[test]
 fn an_upstream_that_turns_requests_away_is_not_asked_for_ever() {
@@ -36,30 +36,50 @@ fn an_upstream_that_turns_requests_away_is_not_asked_for_ever() {
     );
 }
 
-#[test]
-fn a_connection_that_breaks_is_one_failure_however_many_shared_it() {
-    let identity = identity();
-    let upstream = by_frames(&identity, |frames, nth| {
+/// Takes five requests on its first connection, begins each answer with this, and ends: with a word, or without.
+fn ends_with_five(identity: &Identity, kind: &'static str, begun: String, says_so: bool) -> Wild {
+    by_frames(identity, move |frames, nth| {
         if nth > 0 {
             return serve(frames);
         }
         let streams = [frames.request()?, frames.request()?, frames.request()?, frames.request()?, frames.request()?];
         for stream in streams {
-            frames.ok(stream, "text/event-stream")?;
-            frames.send((FrameKind::Data, 0), stream, event("a").as_bytes())?;
+            frames.ok(stream, kind)?;
+            frames.send((FrameKind::Data, 0), stream, begun.as_bytes())?;
         }
         // Until all have been read: the clients have seen them.
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        Ok(())
-    });
-    let app = alone(&upstream, &identity);
-    std::thread::scope(|scope| {
-        let running: Vec<_> = (0..5).map(|_| scope.spawn(|| stream(&app).text())).collect();
-        for text in running.into_iter().map(|running| running.join().expect("answered")) {
-            assert!(text.contains("error") && !text.contains("[DONE]"), "{text}");
+        std::thread::sleep(Duration::from_millis(300));
+        if says_so { frames.go_away(0) } else { Ok(()) }
+    })
+}
+
+#[test]
+fn a_connection_that_breaks_is_one_failure_however_many_shared_it() {
+    for says_so in [false, true] {
+        let identity = identity();
+        let upstream = ends_with_five(&identity, "text/event-stream", event("a"), says_so);
+        let app = alone(&upstream, &identity);
+        for text in at_once(5, |_| stream(&app).text()) {
+            assert!(text.contains("error") && !text.contains("[DONE]"), "{says_so}: {text}");
         }
-    });
-    eventually("all are settled", || app.status_of("a")["inFlight"] == 0);
-    assert_eq!(app.status_of("a")["errorCount"], 1);
-    assert_eq!(app.chat().text(), J, "the next one is served at once");
+        eventually("all are settled", || app.status_of("a")["inFlight"] == 0);
+        assert_eq!(app.status_of("a")["errorCount"], 1, "{says_so}");
+        assert_eq!(app.chat().text(), J, "{says_so}: the next one is served at once");
+    }
+}
+
+#[test]
+fn what_an_upstream_was_at_work_on_when_its_connection_broke_counts_against_its_tokens() {
+    for says_so in [false, true] {
+        let identity = identity();
+        let upstream = ends_with_five(&identity, "application/json", r#"{"choices":["#.to_owned(), says_so);
+        let mut config = of(&[&upstream]);
+        config["apis"][0]["tpd"] = json!(1_000_000);
+        let app = launch(&config, &identity).start();
+        let body = json!({ "model": "m", "messages": [], "max_tokens": 1_000 });
+        at_once(5, |_| app.client().post("/v1/chat/completions", &body).status);
+        eventually("all are settled", || app.status_of("a")["inFlight"] == 0);
+        let spent = app.status_of("a")["usage"]["tpd"].as_u64().expect("a number");
+        assert!(spent >= 5_000, "{says_so}: {spent} tokens");
+    }
 }
