@@ -45,9 +45,9 @@ fn refusal(report: &ApiReport, model: &str) -> Option<(&'static str, Option<i64>
     let own_name = report.status.config.mapping.get(model).map_or(model, |own| own);
     let of_model = report.status.quotas.iter().filter(|quota| quota.model.as_deref() == Some(own_name));
     let full = report.status.refusal.iter().chain(of_model.filter_map(|quota| quota.refusal.as_ref()));
-    let absent = report.status.absent_models.iter().filter(|(absent, _)| &**absent == own_name);
+    let absent = report.status.absent_models.iter().filter(|absent| &*absent.model == own_name);
     full.map(|(refusal, until)| (refusal.reason(), *until))
-        .chain(absent.map(|(_, until)| ("model_not_found", Some(*until))))
+        .chain(absent.map(|absent| (absent.reason.as_str(), Some(absent.until))))
         .max_by_key(|(_, until)| *until)
 }
 

@@ -56,9 +56,12 @@ fn api(ApiReport { status, models }: &ApiReport) -> Value {
         "temporarilyDisabled": status.resting,
         "unavailableReason": reason,
         "availableAt": available_at.map(iso),
-        "absentModels": status.absent_models.iter().map(|(model, until)| {
-            json!({ "model": model, "until": iso(*until) })
-        }).collect::<Vec<_>>(),
+        "absentModels": status.absent_models.iter().map(|absent| json!({
+            "model": absent.model,
+            "operation": absent.operation.path(),
+            "reason": absent.reason.as_str(),
+            "until": iso(absent.until),
+        })).collect::<Vec<_>>(),
         "errorCount": status.error_count,
         "lastError": status.last_failure.as_ref().map(|(at, class, detail)| {
             json!({ "at": iso(*at), "class": class.as_str(), "detail": detail })

@@ -73,7 +73,6 @@ impl Arrival<'_> {
         let asked_usage = self.permit.ask_usage && self.request.lacks_usage();
         if asked_usage && refusal.is_of_stream_options(self.request.body()) {
             failure.class = FailureClass::StreamOptionsRefused;
-            self.permit.stream_options_refused();
             return Err(failure.into());
         }
         let answer = match whole {

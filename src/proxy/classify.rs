@@ -9,7 +9,7 @@ use super::answer::retry_after;
 use super::no_model::{Asked, names_no_model, own_words, says_no_model};
 use super::told::Told;
 use super::{headers, learn, scrub};
-use crate::types::{Failure, FailureClass, Now, Phase};
+use crate::types::{Failure, FailureClass, Fault, Now, Phase};
 
 /// Codes and types of a moderator's verdict on what the client wrote.
 const MODERATED: [&str; 5] =
@@ -35,6 +35,19 @@ const JUDGES_CONTENT: [&str; 12] = [
 const JUDGES_ACCOUNT: [&str; 6] =
     ["your account", "your organization", "account has been", "suspended", "banned", "deactivated"];
 
+/// What a 403 says besides of who asks, and not of what is asked.
+const JUDGES_KEY: [&str; 6] =
+    ["api key", "api_key", "authentication", "unregistered callers", "your project", "country, region"];
+
+/// What says that the key is none.
+const NO_KEY: [&str; 3] = ["invalid_api_key", "invalid api key", "incorrect api key"];
+
+/// What says of a key that it may not do just this, and so that it is one.
+const JUDGES_PERMISSION: [&str; 4] = ["model", "scope", "permissions for this", "permission to "];
+
+/// What a 403 says of an account that has nothing left: a 402, by rights.
+const UNPAID: [&str; 3] = ["quota", "balance", "billing"];
+
 /// What a 403 says that judges the model for what was asked of it, and not the key: how a message begins, which is no client's.
 const JUDGES_USE: [&str; 2] = ["You are not allowed to generate", "You are not allowed to sample"];
 
@@ -58,21 +71,38 @@ const WORDS: [(&str, FailureClass); 5] = [
 /// The caller's own mistakes, which pass with the status that they should have had.
 const CALLERS: [(FailureClass, u16); 2] = [(FailureClass::Rejected, 400), (FailureClass::ModelNotFound, 404)];
 
+/// The failure that an error tells of which came with this status, or names it in a 200.
+fn failure_of(status: Option<u16>, told: &Told, asked: Asked<'_>, detail: String) -> Failure {
+    let failure = Failure { status, ..Failure::new(class_of(status, told, asked), Phase::Head, detail) };
+    // A 403 that says nothing of who asks may be for what is asked.
+    let about_whom = || {
+        !told.reason.is_empty() || [&JUDGES_ACCOUNT, &JUDGES_KEY].iter().any(|words| says_itself(told, asked, *words))
+    };
+    match failure.class == FailureClass::Unauthorized && status == Some(403) && !about_whom() {
+        true => Failure { fault: Fault::Unclear, ..failure },
+        false => failure,
+    }
+}
+
 /// What an error means: by its status, if it has one, and by its own words.
 fn class_of(status: Option<u16>, told: &Told, asked: Asked<'_>) -> FailureClass {
     let word = |row: &&(&str, FailureClass)| told.code.contains(row.0) || told.kind.contains(row.0);
+    let says = |words: &[&str]| says_itself(told, asked, words);
     match status {
         _ if KEY_REFUSED.contains(&told.reason.as_str()) => FailureClass::Unauthorized,
         Some(413 | 429) if told.message.starts_with(TOO_LARGE) => FailureClass::TooLarge,
+        Some(401) if mentions(told, &JUDGES_PERMISSION) && !says(&NO_KEY) => FailureClass::Forbidden,
         // These are about the account, whatever else they say.
         Some(status @ (401 | 402 | 429)) => class_of_status(status),
         _ if says_no_model(told) => FailureClass::ModelNotFound,
         None | Some(400 | 403 | 404 | 422) if names_no_model(told, asked) => FailureClass::ModelNotFound,
         None if told.moderated || told.says(&MODERATED) => FailureClass::Rejected,
         // The key is right.
-        Some(403) if told.moderated || judges_use(told) || judges_content(told) => FailureClass::Rejected,
+        Some(403) if told.moderated || judges_use(told) || judges_content(told, asked) => FailureClass::Rejected,
         // A firewall's page, most likely: it says nothing of the key.
         Some(403) if told.unread => FailureClass::ServerError,
+        Some(403) if says(&UNPAID) => FailureClass::PaymentRequired,
+        Some(403) if mentions(told, &JUDGES_PERMISSION) && !says(&NO_KEY) => FailureClass::Forbidden,
         Some(status) => class_of_status(status),
         None => WORDS.iter().find(word).map_or(FailureClass::ServerError, |row| row.1),
     }
@@ -84,13 +114,22 @@ fn judges_use(told: &Told) -> bool {
 }
 
 /// Is this 403 a verdict on what the client wrote, and not on whose key it is?
-fn judges_content(told: &Told) -> bool {
-    let message = told.message.to_lowercase();
-    let own = own_words(&message, "");
-    let says = |words: &[&str], message: &str| {
-        words.iter().any(|word| [&told.code, &told.kind, message].iter().any(|text| text.contains(word)))
-    };
-    says(&JUDGES_CONTENT, &message) && !says(&JUDGES_ACCOUNT, &own)
+fn judges_content(told: &Told, asked: Asked<'_>) -> bool {
+    mentions(told, &JUDGES_CONTENT) && !says_itself(told, asked, &JUDGES_ACCOUNT)
+}
+
+/// Does an error say one of these, be they its own words or the client's? Enough for what is milder than what it would mean otherwise.
+fn mentions(told: &Told, words: &[&str]) -> bool {
+    let message = told.message.to_ascii_lowercase();
+    words.iter().any(|word| [&told.code, &told.kind, &message].iter().any(|text| text.contains(word)))
+}
+
+/// Does an error say one of these in its code or type, or in words that it does not quote, and that the client had not written?
+fn says_itself(told: &Told, asked: Asked<'_>, words: &[&str]) -> bool {
+    let own = own_words(&told.message.to_ascii_lowercase(), "");
+    words.iter().any(|word| {
+        told.code.contains(word) || told.kind.contains(word) || own.contains(word) && !scrub::says(asked.client, word)
+    })
 }
 
 /// The class of a status that is no success.
@@ -120,17 +159,14 @@ impl Refusal<'_> {
     /// What went wrong, by its status, by what its headers say of coming back, and by its body.
     pub(super) fn failure(&self, asked: Asked<'_>, now: Now) -> Failure {
         let header = |name: &str| self.headers.get(name).and_then(|v| v.to_str().ok());
-        let class = class_of(Some(self.status), &Told::in_refusal(self.body), asked);
         let after = retry_after(header("retry-after-ms"), header(RETRY_AFTER.as_str()), now.wall);
-        let failure = Failure {
-            status: Some(self.status),
-            retry_after: after,
-            ..Failure::new(class, Phase::Head, format!("status {}", self.status))
-        };
-        if class != FailureClass::RateLimited {
+        let (told, detail) = (Told::in_refusal(self.body), format!("status {}", self.status));
+        let failure = failure_of(Some(self.status), &told, asked, detail);
+        let failure = Failure { retry_after: after, ..failure };
+        if failure.class != FailureClass::RateLimited {
             return failure;
         }
-        let (limit, told) = learn::limit_in(self.body);
+        let (limit, told) = learn::limit_in(self.body, asked.client);
         let closed = learn::closed_for(&headers::rate_limits(self.headers), || now.wall);
         Failure { limit, retry_after: after.or(closed).or(told), ..failure }
     }
@@ -153,9 +189,10 @@ impl Refusal<'_> {
 /// The failure of an error that came with a 200, or as an event.
 pub(super) fn error_in_200(told: &Told, model: &str) -> Failure {
     let number = told.number.filter(|number| (400..=599).contains(number));
-    let class = class_of(number, told, Asked { model, client: b"" });
-    let status = number.or_else(|| CALLERS.iter().find(|(of, _)| *of == class).map(|(_, status)| *status));
-    Failure { status, ..Failure::new(class, Phase::Body, "an error in a 200") }
+    let asked = Asked { model, client: b"" };
+    let failure = failure_of(number, told, asked, "an error in a 200".to_owned());
+    let status = number.or_else(|| CALLERS.iter().find(|(of, _)| *of == failure.class).map(|(_, status)| *status));
+    Failure { status, phase: Phase::Body, ..failure }
 }
 
 /// The failure of an exchange that got no head.

@@ -14,7 +14,7 @@ use super::request::ClientRequest;
 use super::retry::backoff;
 use crate::config::RetryConfig;
 use crate::scheduler::{AdmissionError, Select};
-use crate::types::{ApiId, Failure, Now, Outcome, RateLimit, Settlement};
+use crate::types::{ApiId, ClassSet, Failure, FailureClass, Fault, Now, Outcome, RateLimit, Settlement};
 use crate::upstream::{Endpoint, Permit};
 
 /// How often one request may be sent to the same upstream again that had not failed, but was asked in a wrong way (on a
@@ -30,10 +30,14 @@ pub(super) struct Journey<'a> {
     client: Arc<()>,
     tried: RefCell<Vec<ApiId>>,
     repeats: Cell<usize>,
+    /// Who refused `stream_options`, as it seemed: to be believed once it takes the request without.
+    plain: RefCell<Option<ApiId>>,
     /// How often an upstream was asked again for want of another.
     again: Cell<u32>,
     /// Exchanges that were begun, repeats included.
     pub(super) exchanges: Cell<u32>,
+    /// How they failed that the request may have brought about itself.
+    seen: Cell<ClassSet>,
     /// Attempts that failed.
     pub(super) failures: Cell<usize>,
     /// The last one that was asked.
@@ -53,8 +57,10 @@ impl<'a> Journey<'a> {
             client: Arc::new(()),
             tried: RefCell::default(),
             repeats: Cell::new(0),
+            plain: RefCell::new(None),
             again: Cell::new(0),
             exchanges: Cell::new(0),
+            seen: Cell::new(ClassSet::NONE),
             failures: Cell::new(0),
             target: RefCell::new(None),
             rate: Cell::new(None),
@@ -111,30 +117,55 @@ impl<'a> Journey<'a> {
         }
     }
 
-    async fn exchange(&self, permit: Permit) -> Result<(Permit, Answer), Failed> {
+    async fn exchange(&self, mut permit: Permit) -> Result<(Permit, Answer), Failed> {
+        let plain = self.plain.borrow().as_ref() == Some(&permit.endpoint().api);
+        permit.ask_usage &= !plain;
         self.exchanges.set(self.exchanges.get() + 1);
         self.target.replace(Some(permit.endpoint().clone()));
         // Boxed: the allocator serves small sizes from the thread's own shelf, and an attempt would make this one large.
         match Box::pin(attempt(&self.pool.clients, &permit, self.request, self.retry.retry_on)).await {
             Ok(answer) => {
+                if plain && answer.outcome == Outcome::Completed {
+                    permit.stream_options_refused();
+                }
                 if self.retry.hedge_after.is_some() {
                     self.target.replace(Some(permit.endpoint().clone()));
                 }
                 Ok((permit, answer))
             }
-            Err(failed) => {
-                let api = &permit.endpoint().api;
-                log::warn!("{api}: attempt failed: {}", failed.failure);
-                if failed.failure.class.same_upstream_again() && self.repeats.get() < MAX_REPEATS {
-                    self.repeats.set(self.repeats.get() + 1);
-                } else {
-                    self.tried.borrow_mut().push(api.clone());
-                    self.failures.set(self.failures.get() + 1);
-                }
-                let duration = permit.elapsed();
-                permit.settle(Settlement::of(Outcome::Failed(failed.failure.clone()), duration));
+            Err(mut failed) => {
+                self.take_in(permit, &mut failed.failure);
                 Err(failed)
             }
+        }
+    }
+
+    /// An attempt failed.
+    fn take_in(&self, permit: Permit, failure: &mut Failure) {
+        self.compare(failure);
+        let api = &permit.endpoint().api;
+        log::warn!("{api}: attempt failed: {failure}");
+        if failure.class == FailureClass::StreamOptionsRefused {
+            self.plain.replace(Some(api.clone()));
+        }
+        if failure.class.same_upstream_again() && self.repeats.get() < MAX_REPEATS {
+            self.repeats.set(self.repeats.get() + 1);
+        } else {
+            self.tried.borrow_mut().push(api.clone());
+            self.failures.set(self.failures.get() + 1);
+        }
+        let duration = permit.elapsed();
+        permit.settle(Settlement::of(Outcome::Failed(failure.clone()), duration));
+    }
+
+    /// One request that fails everywhere in the same way must not rest the whole pool: it counts where it failed first.
+    fn compare(&self, failure: &mut Failure) {
+        if failure.fault == Fault::Unclear {
+            let seen = self.seen.get();
+            if seen.contains(failure.class) {
+                failure.fault = Fault::Request;
+            }
+            self.seen.set(seen.with(failure.class));
         }
     }
 

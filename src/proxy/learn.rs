@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::scrub;
+use super::told::Told;
 use crate::types::LimitSpan;
 
 /// Words that name a day's limit, in the codes and texts of those who have one.
@@ -73,10 +75,16 @@ fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty() && total <= LONGEST_WAIT.as_secs_f64()).then(|| Duration::from_secs_f64(total))
 }
 
-/// What the body of a 429 tells: which limit it was, and how long to wait (Gemini's `retryDelay`).
-pub(super) fn limit_in(body: &[u8]) -> (Option<LimitSpan>, Option<Duration>) {
-    let text = String::from_utf8_lossy(body).to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+/// What the body of a 429 tells: which limit it was, and how long to wait (Gemini's `retryDelay`). Words that the client wrote may be
+/// but quoted, unless they are the error's code.
+pub(super) fn limit_in(body: &[u8], client: &[u8]) -> (Option<LimitSpan>, Option<Duration>) {
+    let text = String::from_utf8_lossy(body).to_ascii_lowercase();
+    let Told { code, kind, .. } = Told::in_refusal(body);
+    let says = |words: &[&str]| {
+        words.iter().any(|word| {
+            text.contains(word) && (code.contains(word) || kind.contains(word) || !scrub::says(client, word))
+        })
+    };
     let span = match (says(&DAY_WORDS), says(&EMPTY_WORDS)) {
         (true, _) | (_, true) => Some(LimitSpan::Day),
         (false, false) => {
@@ -153,6 +161,15 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_is_not_told_in_words_of_the_clients() {
+        let told = br#"{"error":{"message":"too much: per day","code":"rate_limit_exceeded"}}"#;
+        assert_eq!(limit_in(told, br#"{"user":"x"}"#).0, Some(LimitSpan::Day));
+        assert_eq!(limit_in(told, br#"{"user":"Per Day"}"#).0, None);
+        let coded = br#"{"error":{"message":"no","code":"insufficient_quota"}}"#;
+        assert_eq!(limit_in(coded, b"insufficient_quota").0, Some(LimitSpan::Day), "a code is the upstream's own");
+    }
+
+    #[test]
     fn a_days_limit_is_told_from_a_minutes() {
         let gemini = |id: &str| {
             format!(
@@ -176,7 +193,7 @@ mod tests {
             (r#"{"error":{"message":"slow down"}}"#.to_owned(), (None, None)),
             ("<html>".to_owned(), (None, None)),
         ] {
-            assert_eq!(limit_in(body.as_bytes()), told, "{body}");
+            assert_eq!(limit_in(body.as_bytes(), b""), told, "{body}");
         }
     }
 }

@@ -91,7 +91,7 @@ pub(super) fn names_no_model(told: &Told, asked: Asked<'_>) -> bool {
     if !NO_CODE.contains(&told.code.as_str()) && !NOT_THERE.contains(&told.code.as_str()) {
         return false;
     }
-    let (model, message) = (asked.model.to_lowercase(), told.message.to_lowercase());
+    let (model, message) = (asked.model.to_ascii_lowercase(), told.message.to_ascii_lowercase());
     let words = own_words(unwrapped(&message), &model);
     WITHOUT_A_NAME.iter().any(|said| words.starts_with(said))
         || places(&words, &model).any(|(before, behind)| {
@@ -107,13 +107,12 @@ fn wrote(client: &[u8], before: &str, name: &str, behind: &str) -> bool {
     let to = behind.len() - tail.len() + tail.find(between).unwrap_or(tail.len());
     let with_before = (!head.is_empty()).then(|| [before.get(from..).unwrap_or_default(), name].concat());
     let with_behind = tail.starts_with(|c| !between(c)).then(|| [name, behind.get(..to).unwrap_or_default()].concat());
-    let client = String::from_utf8_lossy(client).to_lowercase();
-    [with_before, with_behind].iter().flatten().any(|said| scrub::holds(client.as_bytes(), said))
+    [with_before, with_behind].iter().flatten().any(|said| scrub::says(client, said))
 }
 
 /// Is there no provider behind a router that has it?
 fn nobody_supports(told: &Told, model: &str) -> bool {
-    let (model, message) = (model.to_lowercase(), told.message.to_lowercase());
+    let (model, message) = (model.to_ascii_lowercase(), told.message.to_ascii_lowercase());
     let words = own_words(&message, &model);
     let by_nobody = |behind: &str| BY_NOBODY.iter().any(|said| behind.trim_start().starts_with(said));
     words.starts_with(UNSUPPORTED_WITHOUT_A_NAME) || places(&words, &model).any(|(_, behind)| by_nobody(behind))

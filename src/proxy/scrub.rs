@@ -66,6 +66,13 @@ pub(super) fn holds(text: &[u8], word: &str) -> bool {
     find(text, word).is_some()
 }
 
+/// The same of a word in lower case, whatever case the text has.
+pub(super) fn says(text: &[u8], word: &str) -> bool {
+    let Some(first) = word.bytes().next() else { return true };
+    memchr::memchr3_iter(first, first.to_ascii_uppercase(), b'\\', text)
+        .any(|at| text.get(at..).is_some_and(|text| without(text, word.as_bytes(), u8::eq_ignore_ascii_case).is_some()))
+}
+
 /// Where a word stands in a text, however it is written.
 fn find(text: &[u8], word: &str) -> Option<Range<usize>> {
     if memchr::memchr(b'\\', text).is_none() {
@@ -73,16 +80,16 @@ fn find(text: &[u8], word: &str) -> Option<Range<usize>> {
     }
     let first = word.bytes().next()?;
     memchr::memchr2_iter(first, b'\\', text).find_map(|at| {
-        let behind = without(text.get(at..)?, word.as_bytes())?;
+        let behind = without(text.get(at..)?, word.as_bytes(), u8::eq)?;
         Some(at..text.len() - behind.len())
     })
 }
 
 /// What follows the word, if `text` begins with it.
-fn without<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
+fn without<'a>(text: &'a [u8], word: &[u8], is: impl Fn(&u8, &u8) -> bool) -> Option<&'a [u8]> {
     word.iter().try_fold(text, |rest, wanted| {
         let (character, after) = character(rest)?;
-        (character == *wanted).then_some(after)
+        is(&character, wanted).then_some(after)
     })
 }
 

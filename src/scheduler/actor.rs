@@ -63,7 +63,7 @@ impl SchedulerActor {
         while passed_over.len() < MOST_PASSED_OVER {
             let slot = desk.lot.draw(&mut rng, |slot| passed_over.contains(&slot)).ok_or(None)?;
             let lane = desk.lanes.get(slot).and_then(Option::as_ref).ok_or(Some(slot))?;
-            match lane.take(&select.profile.demand, now) {
+            match lane.take(&select.profile, now) {
                 Ok(permit) => return Ok(Admitted { permit, rate: desk.rate.after_one_more() }),
                 Err(Untaken::Ask) => return Err(Some(slot)),
                 Err(Untaken::NotNow) => passed_over.push(slot),

@@ -32,7 +32,7 @@ pub(super) async fn select(
         let drawn = || board.routes.lot(&profile.model).draw(&mut rand::rng(), is_left_out);
         let Some(slot) = next.take().or_else(drawn) else {
             // One that rests may be well again: better asked than nobody.
-            let resting = refusals.extract_if(.., |(_, refusal)| !last_resort && refusal.rests_by_breaker());
+            let resting = refusals.extract_if(.., |(_, refusal)| !last_resort && refusal.is_a_guess());
             let resting: Vec<ApiId> = resting.map(|(api, _)| api).collect();
             last_resort = true;
             if resting.is_empty() {

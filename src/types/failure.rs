@@ -10,6 +10,8 @@ pub enum FailureClass {
     RateLimited,
     /// 401 or 403: the key is refused.
     Unauthorized,
+    /// 401 or 403 that speaks of the model, or of a permission: just this is not for the key. Says nothing of all else.
+    Forbidden,
     /// 402: the account has no money left.
     PaymentRequired,
     /// 503 or 529: the upstream says that it is too busy.
@@ -40,9 +42,10 @@ pub enum FailureClass {
 
 impl FailureClass {
     /// Every one.
-    pub const ALL: [FailureClass; 15] = [
+    pub const ALL: [FailureClass; 16] = [
         FailureClass::RateLimited,
         FailureClass::Unauthorized,
+        FailureClass::Forbidden,
         FailureClass::PaymentRequired,
         FailureClass::Overloaded,
         FailureClass::ServerError,
@@ -63,6 +66,7 @@ impl FailureClass {
         match self {
             FailureClass::RateLimited => "rate_limited",
             FailureClass::Unauthorized => "unauthorized",
+            FailureClass::Forbidden => "forbidden",
             FailureClass::PaymentRequired => "payment_required",
             FailureClass::Overloaded => "overloaded",
             FailureClass::ServerError => "server_error",
@@ -91,6 +95,7 @@ impl FailureClass {
             | FailureClass::Empty => true,
             FailureClass::RateLimited
             | FailureClass::Unauthorized
+            | FailureClass::Forbidden
             | FailureClass::PaymentRequired
             | FailureClass::NoSocket
             | FailureClass::StaleConnection
@@ -101,11 +106,39 @@ impl FailureClass {
         }
     }
 
+    /// Does it say something of one model alone, and of what was asked of it?
+    pub fn is_of_the_model(self) -> bool {
+        matches!(self, FailureClass::ModelNotFound | FailureClass::Forbidden)
+    }
+
+    /// Whose fault is it, as far as it tells by itself?
+    fn fault(self) -> Fault {
+        match self {
+            FailureClass::Forbidden
+            | FailureClass::ServerError
+            | FailureClass::Timeout
+            | FailureClass::Protocol
+            | FailureClass::Empty => Fault::Unclear,
+            FailureClass::RateLimited
+            | FailureClass::Unauthorized
+            | FailureClass::PaymentRequired
+            | FailureClass::Overloaded
+            | FailureClass::Connect
+            | FailureClass::NoSocket
+            | FailureClass::StaleConnection
+            | FailureClass::StreamOptionsRefused
+            | FailureClass::ModelNotFound
+            | FailureClass::TooLarge
+            | FailureClass::Rejected => Fault::Upstream,
+        }
+    }
+
     /// Did the upstream turn the request away before it did any work on it?
     fn takes_no_tokens(self) -> bool {
         match self {
             FailureClass::RateLimited
             | FailureClass::Unauthorized
+            | FailureClass::Forbidden
             | FailureClass::PaymentRequired
             | FailureClass::Overloaded
             | FailureClass::Connect
@@ -134,9 +167,20 @@ impl ClassSet {
     pub const ELSEWHERE: ClassSet =
         ClassSet(!(1 << FailureClass::Rejected as u16 | 1 << FailureClass::NoSocket as u16));
 
+    /// None.
+    pub const NONE: ClassSet = ClassSet(0);
+
     /// Is this one of them?
     pub fn contains(self, class: FailureClass) -> bool {
         self.0 & (1 << class as u16) != 0
+    }
+}
+
+impl ClassSet {
+    /// With this one besides.
+    #[must_use]
+    pub fn with(self, class: FailureClass) -> ClassSet {
+        ClassSet(self.0 | 1 << class as u16)
     }
 }
 
@@ -155,6 +199,17 @@ pub enum Phase {
     Head,
     /// In the response's body.
     Body,
+}
+
+/// Whose fault a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// No request brings it about.
+    Upstream,
+    /// What is in the request may have brought it about.
+    Unclear,
+    /// The request had failed like this before: it would do so anywhere.
+    Request,
 }
 
 /// Which of its own limits an upstream says was reached.
@@ -179,6 +234,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// Which of its limits was reached, if it tells.
     pub limit: Option<LimitSpan>,
+    /// Whose fault it is.
+    pub fault: Fault,
     /// What happened, in words, for the log and the status. Never holds a key or a body.
     pub detail: String,
 }
@@ -193,7 +250,15 @@ impl Failure {
 
     /// A failure that the upstream did not put into words.
     pub fn new(class: FailureClass, phase: Phase, detail: impl Into<String>) -> Self {
-        Failure { class, phase, status: None, retry_after: None, limit: None, detail: detail.into() }
+        Failure {
+            class,
+            phase,
+            status: None,
+            retry_after: None,
+            limit: None,
+            fault: class.fault(),
+            detail: detail.into(),
+        }
     }
 }
 

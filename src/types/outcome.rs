@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Failure, FailureClass, Usage};
+use super::{Failure, Usage};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +38,11 @@ impl Settlement {
         Settlement { outcome, usage: None, first_token: None, duration, closed_for: None }
     }
 
-    /// Did it fail thus?
-    pub fn failed_as(&self, class: FailureClass) -> bool {
-        matches!(&self.outcome, Outcome::Failed(failure) if failure.class == class)
+    /// How it failed, if it did.
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.outcome {
+            Outcome::Failed(failure) => Some(failure),
+            Outcome::Completed | Outcome::ClientClosed | Outcome::Abandoned => None,
+        }
     }
 }

@@ -1,60 +1,96 @@
-//! Models that an upstream says it does not serve: they rest there, and the upstream goes on with its others. Pure.
+//! What an upstream says it does not do: a model that it does not serve, or one that its key may not use thus. That rests there, and
+//! the upstream goes on with all else. Each operation is on its own: a chat model is no less there for having no embeddings. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::types::Now;
+use crate::types::{FailureClass, Now, Operation};
 
-/// How long: lists of models are asked for as often.
-const REST_MS: u64 = 600_000;
+/// How long a model rests that is not there: lists of models are asked for as often.
+const NOT_FOUND_MS: u64 = 600_000;
+
+/// How long one rests that the key may not use, it seems: it could have been for what a client wrote.
+const FORBIDDEN_MS: u64 = 60_000;
 
 /// So many are kept: where an upstream takes any name, clients make them up.
 const MOST: usize = 256;
 
-/// The models that rest, by the upstream's own name, each with the end of its rest (ms, monotonic).
+/// The models that rest, by the upstream's own name, each with its operations' rests.
 #[derive(Debug, Clone, Default)]
-pub(super) struct AbsentModels(BTreeMap<Arc<str>, u64>);
+pub(super) struct AbsentModels(BTreeMap<Arc<str>, [Option<Absence>; Operation::ALL.len()]>);
+
+/// A model is not to be had for an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Absence {
+    pub(super) reason: FailureClass,
+    /// ms, monotonic.
+    pub(super) until: u64,
+}
 
 impl AbsentModels {
-    /// The upstream does not serve this one. Returns until when it rests.
-    pub(super) fn rest(&mut self, model: Arc<str>, now: Now) -> u64 {
-        self.0.retain(|_, until| *until > now.mono);
+    /// The upstream said that it does not serve this one so. Returns until when it rests.
+    pub(super) fn rest(&mut self, (model, of): (&Arc<str>, Operation), reason: FailureClass, now: Now) -> u64 {
+        let rest = if reason == FailureClass::Forbidden { FORBIDDEN_MS } else { NOT_FOUND_MS };
+        self.0.retain(|_, rests| ends(rests).is_some_and(|until| until > now.mono));
         if self.0.len() >= MOST
-            && let Some(first) = self.0.iter().min_by_key(|(_, until)| **until).map(|(model, _)| model.clone())
+            && let Some(first) = self.0.iter().min_by_key(|(_, rests)| ends(rests)).map(|(model, _)| model.clone())
         {
             self.0.remove(&first);
         }
-        let until = now.mono + REST_MS;
-        self.0.insert(model, until);
+        let until = now.mono + rest;
+        let rests = self.0.entry(model.clone()).or_default();
+        rests.get_mut(of as usize).into_iter().for_each(|place| *place = Some(Absence { reason, until }));
         until
     }
 
-    /// Until when a model rests, if it does.
-    pub(super) fn until(&self, model: &str, now: Now) -> Option<u64> {
-        self.0.get(model).copied().filter(|until| *until > now.mono)
+    /// Why a model rests for an operation, if it does.
+    pub(super) fn get(&self, model: &str, of: Operation, now: Now) -> Option<Absence> {
+        self.0.get(model)?.get(of as usize).copied().flatten().filter(|absence| absence.until > now.mono)
     }
 
-    /// Those that rest now.
-    pub(super) fn all(&self, now: Now) -> impl Iterator<Item = (&Arc<str>, u64)> {
-        self.0.iter().map(|(model, until)| (model, *until)).filter(move |(_, until)| *until > now.mono)
+    /// All that rest now.
+    pub(super) fn all(&self, now: Now) -> impl Iterator<Item = (&Arc<str>, Operation, Absence)> {
+        let each = self.0.keys().flat_map(|model| Operation::ALL.map(|of| (model, of)));
+        each.filter_map(move |(model, of)| Some((model, of, self.get(model, of, now)?)))
     }
+}
+
+/// When the last of them ends.
+fn ends(rests: &[Option<Absence>; Operation::ALL.len()]) -> Option<u64> {
+    rests.iter().flatten().map(|absence| absence.until).max()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::Operation::{ChatCompletions, Embeddings};
+
+    fn at(mono: u64) -> Now {
+        Now { mono, wall: 0 }
+    }
 
     #[test]
-    fn a_model_rests_ten_minutes_and_there_are_never_too_many() {
-        let at = |mono: u64| Now { mono, wall: 0 };
+    fn a_model_rests_for_what_was_asked_of_it_alone() {
+        let (mut absent, model) = (AbsentModels::default(), Arc::from("a"));
+        let until = |absent: &AbsentModels, model: &str, of, now| absent.get(model, of, at(now)).map(|rest| rest.until);
+        assert_eq!(absent.rest((&model, Embeddings), FailureClass::ModelNotFound, at(5)), 600_005);
+        assert_eq!(until(&absent, "a", Embeddings, 600_004), Some(600_005));
+        assert_eq!(until(&absent, "a", ChatCompletions, 6), None);
+        assert_eq!((until(&absent, "a", Embeddings, 600_005), until(&absent, "b", Embeddings, 5)), (None, None));
+        assert_eq!(absent.rest((&model, ChatCompletions), FailureClass::Forbidden, at(5)), 60_005);
+        assert_eq!(absent.all(at(6)).count(), 2);
+        assert_eq!(absent.all(at(60_005)).count(), 1);
+    }
+
+    #[test]
+    fn there_are_never_too_many() {
         let mut absent = AbsentModels::default();
-        assert_eq!(absent.rest(Arc::from("a"), at(5)), 600_005);
-        assert_eq!(absent.until("a", at(600_004)), Some(600_005));
-        assert_eq!((absent.until("a", at(600_005)), absent.until("b", at(5))), (None, None));
         for nth in 0..1_000_u64 {
-            absent.rest(Arc::from(format!("made up {nth}")), at(10 + nth));
+            let model = Arc::from(format!("made up {nth}"));
+            absent.rest((&model, Embeddings), FailureClass::ModelNotFound, at(nth));
         }
         assert_eq!(absent.all(at(2_000)).count(), MOST);
-        assert!(absent.until("a", at(2_000)).is_none() && absent.until("made up 999", at(2_000)).is_some());
+        let there = |model| absent.get(model, Embeddings, at(2_000)).is_some();
+        assert!(!there("made up 0") && there("made up 999"));
     }
 }

@@ -23,7 +23,7 @@ use super::taking_up::Unsaved;
 use super::{Endpoint, Permit};
 use crate::config::ApiConfig;
 use crate::persistence::{Flush, PersistenceActor, RestoreTokens, TokenChange};
-use crate::types::{Now, TokenStats};
+use crate::types::{Now, Operation, TokenStats};
 
 /// Owns one upstream.
 pub struct UpstreamActor {
@@ -51,6 +51,7 @@ pub struct UpstreamActor {
 pub(super) struct Attempt {
     /// By the upstream's own name.
     pub(super) model: Arc<str>,
+    pub(super) of: Operation,
     pub(super) ledgers: Rc<[Ledger]>,
     pub(super) shares: Vec<Share>,
     pub(super) probe: bool,
@@ -89,7 +90,7 @@ impl UpstreamActor {
         let (now, profile) = (Now::read(), &asked.profile);
         let model = self.door.endpoint.own_name(&profile.model).unwrap_or(&profile.model).clone();
         let ledgers = self.ledgers.for_model(&model, &self.books);
-        if let Err(refusal) = self.state.may_serve(&model, asked.last_resort, now) {
+        if let Err(refusal) = self.state.may_serve((&model, profile.operation), asked.last_resort, now) {
             return Some(Err(Declined { refusal, lane: self.lane(&model, &ledgers) }));
         }
         let demand = self.state.demand(profile);
@@ -99,7 +100,7 @@ impl UpstreamActor {
                 // Where there is no lane, the end of an attempt may free what another waits for.
                 let urgent = probe || lane.is_none();
                 let tightest = ledgers.iter().filter_map(Ledger::tightest_tokens).min();
-                self.out.insert(stamp.id(), Attempt { model, ledgers, shares, probe });
+                self.out.insert(stamp.id(), Attempt { model, of: profile.operation, ledgers, shares, probe });
                 Some(Ok(Permit::new(self.door.clone(), (demand, tightest), stamp).on_terms(lane, urgent)))
             }
             Admission::Refused(refusal) => Some(Err(Declined { refusal, lane: self.lane(&model, &ledgers) })),
@@ -132,7 +133,10 @@ impl UpstreamActor {
         // One that nobody holds any more will bring no news.
         self.lanes.retain(|(lane, _)| Arc::strong_count(lane) > 1);
         let lane = Arc::new(Lane::new(self.door.clone(), model.clone(), allowances));
-        self.state.absent.until(model, Now::read()).into_iter().for_each(|until| lane.rest(until));
+        for of in Operation::ALL {
+            let absence = self.state.absent.get(model, of, Now::read());
+            absence.into_iter().for_each(|absence| lane.rest(of, absence.until));
+        }
         self.lanes.push((lane.clone(), ledgers.clone()));
         Some(lane)
     }
@@ -140,7 +144,7 @@ impl UpstreamActor {
     /// Shows the workers which way to go.
     pub(super) fn set_door(&self) {
         let way = if self.waiting.is_empty() { self.state.way(Now::read()) } else { Way::AskFrom(0) };
-        self.door.expect(self.state.typical_completion());
+        self.door.expect(self.state.tally.typical_completion());
         self.door.set(way);
     }
 
@@ -259,7 +263,7 @@ impl Handler<GetTokens> for UpstreamActor {
 
     fn handle(&mut self, _: GetTokens, _: &mut Self::Context) -> TokenReport {
         self.take_up();
-        self.state.token_report(Now::read())
+        self.state.tally.report(self.state.config.id.clone(), Now::read())
     }
 }
 
@@ -269,7 +273,7 @@ impl Handler<ResetTokens> for UpstreamActor {
     /// Answered when it is durable: what was reset does not come back.
     fn handle(&mut self, _: ResetTokens, _: &mut Self::Context) -> Self::Result {
         self.take_up();
-        self.state.reset_tokens();
+        self.state.tally.reset();
         self.unsaved.tokens = vec![TokenChange::Reset];
         self.save();
         let flushed = self.persistence.send(Flush);

@@ -3,12 +3,19 @@
 
 use std::time::Duration;
 
-use crate::types::{Failure, FailureClass, LimitSpan, Now};
+use super::messages::Refusal;
+use crate::types::{Failure, FailureClass, Fault, LimitSpan, Now};
 
 /// A 429 without `Retry-After`: a second, doubling with each further one in a row, up to a minute. A spike must not
 /// cost an hour; a spent day shows as a 429 each minute.
 const FIRST_MS: u64 = 1_000;
 const LONGEST_UNTOLD_MS: u64 = 60_000;
+
+/// After so long, a limit whose end nobody told is put to the test if nobody else is left;
+const LAST_RESORT_MS: u64 = 10_000;
+
+/// and a refusal that may have been for what one request asked.
+const DOUBT_MS: u64 = 1_000;
 
 /// However long a `Retry-After` is, once in an hour it is put to the test.
 const LONGEST_TOLD_MS: u64 = 3_600_000;
@@ -25,19 +32,27 @@ pub(super) struct Cooldown {
     until: u64,
     reason: Option<FailureClass>,
     in_a_row: u32,
+    /// From when it may be put to the test all the same, if the wait is a guess of ours.
+    guessed: Option<u64>,
     /// The wait is over, and one attempt is out to see whether that is so.
     probing: bool,
 }
 
 impl Cooldown {
-    /// May an attempt go out? `Err` says until when not, and why.
-    pub(super) fn check(&self, now: Now) -> Result<(), (u64, FailureClass)> {
+    /// May an attempt go out?
+    pub(super) fn check(&self, now: Now) -> Result<(), Refusal> {
+        let refusal = |reason, until| Refusal::CoolingDown { until, reason, guessed: self.guessed.is_some() };
         match self.reason {
-            Some(reason) if self.until > now.mono => Err((self.until, reason)),
+            Some(reason) if self.until > now.mono => Err(refusal(reason, self.until)),
             // The probe's verdict is awaited; ask again soon.
-            Some(reason) if self.probing => Err((now.mono + 1_000, reason)),
+            Some(reason) if self.probing => Err(refusal(reason, now.mono + 1_000)),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// May it be probed although it waits, since nobody else is left?
+    pub(super) fn may_be_the_last(&self, now: Now) -> bool {
+        self.check(now).is_ok() || !self.probing && self.guessed.is_some_and(|from| from <= now.mono)
     }
 
     /// Is there nothing to wait for, nor to find out?
@@ -63,9 +78,9 @@ impl Cooldown {
         }
     }
 
-    /// An attempt succeeded. One that was begun before a wait does not end it.
-    pub(super) fn success(&mut self, now: Now) {
-        if self.until <= now.mono {
+    /// An attempt succeeded. One that was begun before a wait does not end it, unless it is the `probe`.
+    pub(super) fn success(&mut self, probe: bool, now: Now) {
+        if probe && self.probing || self.until <= now.mono {
             *self = Cooldown::default();
         }
     }
@@ -91,10 +106,12 @@ impl Cooldown {
                     None => told.unwrap_or(untold),
                 }
             }
+            FailureClass::Unauthorized if failure.fault == Fault::Request => return None,
             FailureClass::Unauthorized => UNAUTHORIZED_MS,
             FailureClass::PaymentRequired => told.unwrap_or(UNPAID_MS).max(UNPAID_MS),
             FailureClass::Overloaded => told?,
-            FailureClass::ServerError
+            FailureClass::Forbidden
+            | FailureClass::ServerError
             | FailureClass::Timeout
             | FailureClass::Connect
             | FailureClass::NoSocket
@@ -106,15 +123,25 @@ impl Cooldown {
             | FailureClass::TooLarge
             | FailureClass::Rejected => return None,
         };
-        self.rest(failure.class, rest, now);
+        let limited = failure.class == FailureClass::RateLimited;
+        let untold = limited && told.is_none() && failure.limit != Some(LimitSpan::Day);
+        let guess = match failure.fault {
+            Fault::Unclear => Some(DOUBT_MS),
+            Fault::Upstream | Fault::Request => untold.then_some(LAST_RESORT_MS),
+        };
+        if self.rest(failure.class, rest, now) {
+            self.guessed = guess.map(|wait| now.mono + wait);
+        }
         Some(rest)
     }
 
-    fn rest(&mut self, reason: FailureClass, rest: u64, now: Now) {
-        if now.mono + rest > self.until {
-            self.until = now.mono + rest;
-            self.reason = Some(reason);
+    /// Returns whether it is longer than what was to be waited for already.
+    fn rest(&mut self, reason: FailureClass, rest: u64, now: Now) -> bool {
+        let longer = now.mono + rest > self.until;
+        if longer {
+            (self.until, self.reason, self.guessed) = (now.mono + rest, Some(reason), None);
         }
+        longer
     }
 }
 
@@ -144,9 +171,9 @@ mod tests {
         assert_eq!((rest(None), rest(None), rest(None)), (Some(1_000), Some(2_000), Some(4_000)));
         assert_eq!(rest(Some(7)), Some(7_000));
         assert_eq!(rest(Some(86_400)), Some(3_600_000), "a probe an hour");
-        cooldown.success(at(1));
+        cooldown.success(false, at(1));
         assert!(cooldown.check(at(2)).is_err(), "what was begun before the wait does not end it");
-        cooldown.success(at(3_600_000));
+        cooldown.success(false, at(3_600_000));
         assert_eq!(cooldown.failure(&limited(None, None), u64::MAX, at(0)), Some(1_000));
     }
 
@@ -169,8 +196,35 @@ mod tests {
         assert!(cooldown.check(at(10_001)).is_err(), "only one");
         cooldown.probe_lost();
         assert!(cooldown.check(at(10_002)).is_ok() && cooldown.enter(), "a lost one is replaced");
-        cooldown.success(at(10_003));
+        cooldown.success(true, at(10_003));
         assert!(cooldown.check(at(10_004)).is_ok() && !cooldown.enter());
+    }
+
+    #[test]
+    fn a_wait_that_is_a_guess_is_put_to_the_test_if_nobody_else_is_left() {
+        let waits = |failure: &Failure| {
+            let mut cooldown = Cooldown::default();
+            for _ in 0..9 {
+                cooldown.failure(failure, 80_000_000, at(5));
+            }
+            cooldown
+        };
+        let mut untold = waits(&limited(None, None));
+        assert!(!untold.may_be_the_last(at(10_004)) && untold.may_be_the_last(at(10_005)));
+        assert!(untold.enter() && !untold.may_be_the_last(at(10_006)), "only one");
+        untold.success(true, at(10_007));
+        assert_eq!(untold.check(at(10_008)), Ok(()), "it was too long a guess");
+        let refused = Failure::new(FailureClass::Unauthorized, Phase::Head, "");
+        assert!(!waits(&refused).may_be_the_last(at(39_000)));
+        let doubtful = Failure { fault: Fault::Unclear, ..refused.clone() };
+        assert!(waits(&doubtful).may_be_the_last(at(39_000)) && waits(&doubtful).check(at(600_004)).is_err());
+        let requests = Failure { fault: Fault::Request, ..refused };
+        assert_eq!(waits(&requests).check(at(6)), Ok(()), "it would be refused anywhere");
+        for told in [limited(Some(40), None), limited(None, Some(LimitSpan::Day))] {
+            assert!(!waits(&told).may_be_the_last(at(39_000)), "what it says is kept");
+        }
+        let unpaid = Failure::new(FailureClass::PaymentRequired, Phase::Head, "");
+        assert!(!waits(&unpaid).may_be_the_last(at(39_000)));
     }
 
     #[test]
@@ -184,7 +238,8 @@ mod tests {
     fn a_refused_key_rests_ten_minutes() {
         let mut cooldown = Cooldown::default();
         cooldown.failure(&Failure::new(FailureClass::Unauthorized, Phase::Head, ""), u64::MAX, at(5));
-        assert_eq!(cooldown.check(at(600_004)), Err((600_005, FailureClass::Unauthorized)));
+        let refused = Refusal::CoolingDown { until: 600_005, reason: FailureClass::Unauthorized, guessed: false };
+        assert_eq!(cooldown.check(at(600_004)), Err(refused));
         assert_eq!(cooldown.check(at(600_005)), Ok(()));
     }
 }

@@ -12,7 +12,7 @@ use actix::prelude::*;
 
 use super::UpstreamActor;
 use super::lane::Lane;
-use crate::types::{Settlement, WriteStamp};
+use crate::types::{Operation, Settlement, WriteStamp};
 
 /// How long news may lie: also what a `kill -9` under load may cost the statistics.
 pub(super) const GATHER: Duration = Duration::from_millis(20);
@@ -21,7 +21,7 @@ pub(super) const GATHER: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) enum News {
     /// An attempt was admitted through a lane. It demands so many tokens.
-    Began { lane: Arc<Lane>, stamp: WriteStamp, demand: u64 },
+    Began { lane: Arc<Lane>, of: Operation, stamp: WriteStamp, demand: u64 },
     /// It was not: of the lane's quotas the last ones had nothing. What these first ones gave is theirs again.
     Returned { lane: Arc<Lane>, quotas: usize, demand: u64 },
     /// The account of this stamp's attempt is to be closed.

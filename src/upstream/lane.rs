@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::allowance::{Allowance, Untaken};
 use super::inbox::{Haste, Inbox, News};
 use super::{Endpoint, Permit};
-use crate::types::{Demand, Now, WriteStamp};
+use crate::types::{Now, Operation, Profile, WriteStamp};
 
 /// What the workers know of an upstream's state: a hint, kept by its actor. A changed configuration makes a new one.
 #[derive(Debug)]
@@ -78,8 +78,8 @@ pub struct Lane {
     /// By the upstream's own name.
     pub(super) model: Arc<str>,
     pub(super) allowances: Allowances,
-    /// Until when the model rests (ms, monotonic).
-    rests_until: AtomicU64,
+    /// Until when the model rests, for each operation (ms, monotonic).
+    rests_until: [AtomicU64; Operation::ALL.len()],
 }
 
 /// Of the quotas that an attempt counts in, in their order; `None` for one that bounds nothing, and behind the last. There are four
@@ -89,7 +89,7 @@ pub(super) type Allowances = [Option<Arc<Allowance>>; 4];
 impl Lane {
     /// The lane behind a door to a model.
     pub(super) fn new(door: Arc<Door>, model: Arc<str>, allowances: Allowances) -> Lane {
-        Lane { door, model, allowances, rests_until: AtomicU64::new(0) }
+        Lane { door, model, allowances, rests_until: Default::default() }
     }
 
     /// Does it lead behind this door, and take from these?
@@ -98,25 +98,26 @@ impl Lane {
         Arc::ptr_eq(&self.door, door) && self.allowances.each_ref().map(place) == allowances.each_ref().map(place)
     }
 
-    /// The upstream does not serve the model: nobody need try before this moment (ms, monotonic).
-    pub(super) fn rest(&self, until: u64) {
-        self.rests_until.store(until, Ordering::Release);
+    /// The upstream does not serve the model so: nobody need try before this moment (ms, monotonic).
+    pub(super) fn rest(&self, of: Operation, until: u64) {
+        self.rests_until.get(of as usize).into_iter().for_each(|rest| rest.store(until, Ordering::Release));
     }
 
-    /// A permit for an attempt that may cost so much, or whom to ask instead.
+    /// A permit for an attempt, or whom to ask instead.
     ///
     /// # Errors
     /// When it can't be admitted here.
-    pub fn take(self: &Arc<Self>, demand: &Demand, now: Now) -> Result<Permit, Untaken> {
+    pub fn take(self: &Arc<Self>, profile: &Profile, now: Now) -> Result<Permit, Untaken> {
         match self.door.way() {
             Way::Open => {}
             Way::AskFrom(from) if from <= now.mono => return Err(Untaken::Ask),
             Way::AskFrom(_) => return Err(Untaken::NotNow),
         }
-        if self.rests_until.load(Ordering::Acquire) > now.mono {
+        let of = profile.operation;
+        if self.rests_until.get(of as usize).is_some_and(|until| until.load(Ordering::Acquire) > now.mono) {
             return Err(Untaken::NotNow);
         }
-        let demand = demand.tokens(self.door.typical_completion.load(Ordering::Relaxed));
+        let demand = profile.demand.tokens(self.door.typical_completion.load(Ordering::Relaxed));
         let mut begin_by = u64::MAX;
         for (quotas, allowance) in self.allowances.iter().enumerate() {
             match allowance.as_ref().map_or(Ok(u64::MAX), |allowance| allowance.take(demand, now.mono)) {
@@ -129,7 +130,7 @@ impl Lane {
         }
         let inbox = &self.door.inbox;
         let stamp = WriteStamp::to_begin_by(begin_by);
-        inbox.tell(News::Began { lane: self.clone(), stamp: stamp.clone(), demand }, Haste::None);
+        inbox.tell(News::Began { lane: self.clone(), of, stamp: stamp.clone(), demand }, Haste::None);
         let tightest = self.allowances.iter().flatten().filter_map(|allowance| allowance.tightest()).min();
         Ok(Permit::new(self.door.clone(), (demand, tightest), stamp))
     }

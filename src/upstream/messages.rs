@@ -6,7 +6,7 @@ use actix::prelude::*;
 
 use super::{Lane, Permit};
 use crate::config::ApiConfig;
-use crate::types::{ApiId, FailureClass, Limits, Now, Profile, QuotaId, QuotaKind, TokenStats};
+use crate::types::{ApiId, FailureClass, Limits, Now, Operation, Profile, QuotaId, QuotaKind, TokenStats};
 
 /// Admit one attempt. Sent by the scheduler and awaited; the permit in the reply *is* the admission, and gives itself
 /// back if nobody takes it.
@@ -44,15 +44,22 @@ pub enum Refusal {
         until: u64,
         /// What it said.
         reason: FailureClass,
+        /// How long, or that it has to, is a guess of ours.
+        guessed: bool,
     },
     /// It failed too often.
     BreakerOpen {
         /// When it is probed.
         until: u64,
     },
-    /// It says that it does not serve this model.
+    /// It says that it does not serve this model, or not for what is asked of it.
     ModelNotFound {
         /// When it is asked again.
+        until: u64,
+    },
+    /// Its key may not use this model for what is asked of it, as it seems.
+    Forbidden {
+        /// When it is asked again, if others can be asked meanwhile.
         until: u64,
     },
     /// The store can't promise that a crash would not forget this attempt, or that no other server uses its place.
@@ -74,6 +81,7 @@ impl Refusal {
             Refusal::CoolingDown { until, .. }
             | Refusal::BreakerOpen { until }
             | Refusal::ModelNotFound { until }
+            | Refusal::Forbidden { until }
             | Refusal::StoreUnavailable { until } => Some(*until),
             Refusal::Disabled | Refusal::Retiring => None,
         }
@@ -86,6 +94,7 @@ impl Refusal {
             | Refusal::CoolingDown { .. }
             | Refusal::BreakerOpen { .. }
             | Refusal::ModelNotFound { .. }
+            | Refusal::Forbidden { .. }
             | Refusal::StoreUnavailable { .. } => refusal.until().unwrap_or(0),
             Refusal::Disabled | Refusal::Retiring => u64::MAX,
         })
@@ -102,9 +111,17 @@ impl Refusal {
         (self, until)
     }
 
-    /// Does it rest because it failed too often?
-    pub fn rests_by_breaker(&self) -> bool {
-        matches!(self, Refusal::BreakerOpen { .. })
+    /// May it be asked all the same, if nobody else is left? What the upstream told us itself holds.
+    pub fn is_a_guess(&self) -> bool {
+        match self {
+            Refusal::BreakerOpen { .. } | Refusal::Forbidden { .. } => true,
+            Refusal::CoolingDown { guessed, .. } => *guessed,
+            Refusal::QuotaExhausted { .. }
+            | Refusal::ModelNotFound { .. }
+            | Refusal::StoreUnavailable { .. }
+            | Refusal::Disabled
+            | Refusal::Retiring => false,
+        }
     }
 
     /// Is it a limit, ours or theirs, which passes by itself?
@@ -114,6 +131,7 @@ impl Refusal {
             Refusal::CoolingDown { reason, .. } => *reason == FailureClass::RateLimited,
             Refusal::BreakerOpen { .. }
             | Refusal::ModelNotFound { .. }
+            | Refusal::Forbidden { .. }
             | Refusal::StoreUnavailable { .. }
             | Refusal::Disabled
             | Refusal::Retiring => false,
@@ -129,6 +147,7 @@ impl Refusal {
             Refusal::CoolingDown { .. } => "cooldown",
             Refusal::BreakerOpen { .. } => "breaker",
             Refusal::ModelNotFound { .. } => "model_not_found",
+            Refusal::Forbidden { .. } => "forbidden",
             Refusal::StoreUnavailable { .. } => "store",
             Refusal::Disabled => "disabled",
             Refusal::Retiring => "retired",
@@ -161,8 +180,8 @@ pub struct ApiStatus {
     pub refusal: Option<(Refusal, Option<i64>)>,
     /// Does it rest for a failure (breaker, cooldown, refused key)?
     pub resting: bool,
-    /// The models that it says it does not serve, by its own name, and until when they rest.
-    pub absent_models: Vec<(Arc<str>, i64)>,
+    /// The models that it says it does not serve, or not so.
+    pub absent_models: Vec<AbsentModel>,
     /// Failures in a row.
     pub error_count: u32,
     /// Its quotas: its own, its group's, and those of single models.
@@ -173,6 +192,19 @@ pub struct ApiStatus {
     pub latency_ms: (Option<u64>, Option<u64>),
     /// The last failure: when, its class, and what happened.
     pub last_failure: Option<(i64, FailureClass, String)>,
+}
+
+/// A model that an upstream says it does not serve.
+#[derive(Debug, Clone)]
+pub struct AbsentModel {
+    /// By its own name.
+    pub model: Arc<str>,
+    /// For what.
+    pub operation: Operation,
+    /// How it says so.
+    pub reason: FailureClass,
+    /// When it is asked again (ms since the Unix epoch).
+    pub until: i64,
 }
 
 /// One quota of an upstream.

@@ -1,7 +1,7 @@
 //! One upstream: its quotas, its health, its endpoint, and the actor that owns them.
 //!
 //! In reading order: `messages` (the contract), `permit`, `endpoint`, `actor` (wiring), `state` (decisions on its health, from
-//! `breaker`, `cooldown`, `absent` and `latency`), and its quotas: `admission` (in all of them, or in none), `books` (which there
+//! `breaker`, `cooldown`, `absent` and `latency`), `tally` (its tokens), and its quotas: `admission` (in all of them, or in none), `books` (which there
 //! are), `ledger` (one, with its store), `quota` (what it has counted), `lease`, `account`, `bounds`, `window`, `daily` and `day`;
 //! `headroom` tells what is left.
 
@@ -29,6 +29,7 @@ mod permit;
 mod quota;
 mod state;
 mod taking_up;
+mod tally;
 mod window;
 
 pub use actor::UpstreamActor;

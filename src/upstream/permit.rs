@@ -64,7 +64,7 @@ impl Permit {
         self.close(settlement);
     }
 
-    /// The upstream refused the `stream_options` that we had added.
+    /// The upstream had refused the `stream_options` that we had added, and takes the same request without.
     pub fn stream_options_refused(&self) {
         if self.door.ask_usage.swap(false, Ordering::Relaxed) {
             log::warn!("{}: does not take stream_options; usage of its streams is estimated", self.door.endpoint.api);

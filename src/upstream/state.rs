@@ -5,38 +5,30 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::absent::AbsentModels;
+use super::absent::{Absence, AbsentModels};
 use super::breaker::Breaker;
 use super::cooldown::Cooldown;
-use super::day::{Day, hour_start};
 use super::lane::Way;
 use super::latency::Latency;
-use super::messages::{ApiStatus, QuotaStatus, Refusal, TokenReport};
+use super::messages::{AbsentModel, ApiStatus, QuotaStatus, Refusal};
 use super::quota::Spent;
+use super::tally::Tally;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
-use crate::types::{Failure, FailureClass, Moment, Now, Outcome, Phase, Profile, Settlement, TokenStats, Usage};
-
-/// What an answer costs in tokens, as long as none was seen.
-const TYPICAL_COMPLETION: u64 = 512;
+use crate::types::{Failure, FailureClass, Fault, Now, Operation, Outcome, Phase, Profile, Settlement, TokenStats};
 
 /// All that an upstream's actor owns, but for its quotas.
 pub(super) struct State {
     pub(super) config: Arc<ApiConfig>,
-    zone: TimeZone,
     breaker: Breaker,
     cooldown: Cooldown,
     pub(super) absent: AbsentModels,
     latency: Latency,
-    tokens: TokenStats,
-    /// Tokens that an answer takes: a moving average, once one was seen.
-    typical_completion: Option<u64>,
+    pub(super) tally: Tally,
     in_flight: u32,
     errors_in_a_row: u32,
     last_failure: Option<(i64, FailureClass, String)>,
     retired: bool,
-    /// The last one that was asked for.
-    moment: Moment,
 }
 
 /// What is to be known of the end of an attempt, besides how it ended.
@@ -50,29 +42,24 @@ pub(super) struct Ending {
 
 impl State {
     /// Takes up where the saved statistics left off.
-    pub(super) fn restore(config: Arc<ApiConfig>, zone: TimeZone, mut tokens: TokenStats, now: Now) -> State {
-        tokens.prune(now.wall);
+    pub(super) fn restore(config: Arc<ApiConfig>, zone: TimeZone, tokens: TokenStats, now: Now) -> State {
         State {
             config,
-            zone,
             breaker: Breaker::default(),
             cooldown: Cooldown::default(),
             absent: AbsentModels::default(),
             latency: Latency::default(),
-            tokens,
-            typical_completion: None,
+            tally: Tally::restore(zone, tokens, now),
             in_flight: 0,
             errors_in_a_row: 0,
             last_failure: None,
             retired: false,
-            // Of no quarter of an hour that comes again.
-            moment: Moment { wall: i64::MIN, hour: 0, day: 0 },
         }
     }
 
     /// What a request may cost here, in tokens.
     pub(super) fn demand(&self, profile: &Profile) -> u64 {
-        profile.demand.tokens(self.typical_completion())
+        profile.demand.tokens(self.tally.typical_completion())
     }
 
     /// An attempt goes out. Returns whether it is the probe of a rest that is over.
@@ -96,40 +83,44 @@ impl State {
         }
     }
 
-    /// Tokens of an answer, as long as its request bounds none.
-    pub(super) fn typical_completion(&self) -> u64 {
-        self.typical_completion.unwrap_or(TYPICAL_COMPLETION)
-    }
-
-    /// May it be asked for this model (by its own name)? `last_resort`: nobody else can serve it.
-    pub(super) fn may_serve(&self, model: &str, last_resort: bool, now: Now) -> Result<(), Refusal> {
-        if let Some(until) = self.absent.until(model, now) {
-            return Err(Refusal::ModelNotFound { until });
+    /// May it be asked for this model (by its own name), and for this of it? `last_resort`: nobody else can serve it.
+    pub(super) fn may_serve(&self, (model, of): (&str, Operation), last_resort: bool, now: Now) -> Result<(), Refusal> {
+        match self.absent.get(model, of, now) {
+            Some(Absence { reason: FailureClass::Forbidden, .. }) if last_resort => {}
+            Some(Absence { reason: FailureClass::Forbidden, until }) => return Err(Refusal::Forbidden { until }),
+            Some(Absence { until, .. }) => return Err(Refusal::ModelNotFound { until }),
+            None => {}
         }
-        match self.health(now) {
-            Err(Refusal::BreakerOpen { .. }) if last_resort && self.breaker.may_be_the_last(now) => Ok(()),
-            health => health,
+        self.usable()?;
+        match last_resort && self.cooldown.may_be_the_last(now) && self.breaker.may_be_the_last(now) {
+            true => Ok(()),
+            false => self.rested(now),
         }
     }
 
     /// May it be asked at all?
     pub(super) fn health(&self, now: Now) -> Result<(), Refusal> {
+        self.usable()?;
+        self.rested(now)
+    }
+
+    /// Is it there?
+    fn usable(&self) -> Result<(), Refusal> {
         if self.retired {
             return Err(Refusal::Retiring);
         }
-        if !self.config.enabled {
-            return Err(Refusal::Disabled);
-        }
-        self.cooldown.check(now).map_err(|(until, reason)| Refusal::CoolingDown { until, reason })?;
+        if self.config.enabled { Ok(()) } else { Err(Refusal::Disabled) }
+    }
+
+    /// Is whatever it rested for over?
+    fn rested(&self, now: Now) -> Result<(), Refusal> {
+        self.cooldown.check(now)?;
         self.breaker.check(now).map_err(|until| Refusal::BreakerOpen { until })
     }
 
     /// How an attempt counts that ended thus.
     pub(super) fn spent(&self, settlement: &Settlement) -> Spent {
-        let failed = match &settlement.outcome {
-            Outcome::Failed(failure) => Some(failure),
-            Outcome::Completed | Outcome::ClientClosed | Outcome::Abandoned => None,
-        };
+        let failed = settlement.failure();
         let turned_away = failed.is_some_and(Failure::takes_no_tokens);
         let accepted = failed.is_none_or(|failure| failure.class != FailureClass::RateLimited);
         Spent {
@@ -150,7 +141,7 @@ impl State {
         self.in_flight = self.in_flight.saturating_sub(1);
         match &settlement.outcome {
             Outcome::Completed => {
-                self.succeed(now);
+                self.succeed(ending);
                 if let Some(wait) = settlement.closed_for {
                     self.cooldown.close_for(wait, now);
                 }
@@ -165,16 +156,16 @@ impl State {
             Outcome::ClientClosed | Outcome::Abandoned => {}
         }
         let served = matches!(settlement.outcome, Outcome::Completed) || settlement.usage.is_some();
-        served.then(|| self.count_tokens(settlement, now))
+        served.then(|| self.tally.count(settlement.usage, now))
     }
 
-    fn succeed(&mut self, now: Now) {
+    fn succeed(&mut self, Ending { probe, now }: Ending) {
         if self.errors_in_a_row >= 3 {
             log::info!("{}: healthy again", self.config.id);
         }
         self.errors_in_a_row = 0;
         self.breaker.success();
-        self.cooldown.success(now);
+        self.cooldown.success(probe, now);
     }
 
     fn probe_lost(&mut self, now: Now) {
@@ -182,17 +173,22 @@ impl State {
         self.cooldown.probe_lost();
     }
 
-    fn fail(&mut self, failure: &Failure, Ending { probe, now }: Ending, day_ends: impl FnOnce() -> u64) {
+    fn fail(&mut self, failure: &Failure, ending: Ending, day_ends: impl FnOnce() -> u64) {
+        let Ending { probe, now } = ending;
         match failure.class {
             // The upstream did its work: the request was wrong.
-            FailureClass::Rejected => return self.succeed(now),
+            FailureClass::Rejected => return self.succeed(ending),
             FailureClass::StaleConnection
             | FailureClass::StreamOptionsRefused
+            | FailureClass::Forbidden
             | FailureClass::ModelNotFound
             | FailureClass::TooLarge
             | FailureClass::NoSocket => {
                 if probe {
                     self.probe_lost(now);
+                }
+                if failure.class == FailureClass::Forbidden {
+                    self.last_failure = Some((now.wall, failure.class, failure.detail.clone()));
                 }
                 return;
             }
@@ -213,10 +209,10 @@ impl State {
             failure.class,
             FailureClass::RateLimited | FailureClass::Unauthorized | FailureClass::PaymentRequired
         );
-        let rest = match says_nothing_of_health {
+        let rest = match says_nothing_of_health || failure.fault == Fault::Request {
             true => {
                 if probe {
-                    self.breaker.probe_lost(now);
+                    self.probe_lost(now);
                 }
                 cooldown
             }
@@ -225,17 +221,6 @@ impl State {
         if let Some(rest) = rest {
             log::warn!("{}: rests for {:.1} s ({failure})", self.config.id, rest as f64 / 1_000.0);
         }
-    }
-
-    fn count_tokens(&mut self, settlement: &Settlement, now: Now) -> TokenChange {
-        let at = self.moment(now);
-        if let Some(Usage { completion, .. }) = settlement.usage {
-            let before = self.typical_completion.unwrap_or(completion);
-            self.typical_completion = Some(before.saturating_mul(7).saturating_add(completion).div_ceil(8));
-        }
-        self.tokens.record(settlement.usage, at);
-        let (hour, day) = self.tokens.at(at);
-        TokenChange::Grown { totals: self.tokens.totals, hour: (at.hour, hour), day: (at.day, day) }
     }
 
     /// The entry changed, or came back: new limits count at once; what it rested for may be mended.
@@ -265,7 +250,7 @@ impl State {
             config: self.config.clone(),
             refusal: health.and(room).err().map(|refusal| refusal.dated(now)),
             resting,
-            absent_models: self.absent.all(now).map(|(model, until)| (model.clone(), now.wall_at(until))).collect(),
+            absent_models: self.absent_models(now),
             error_count: self.errors_in_a_row,
             quotas,
             in_flight: self.in_flight,
@@ -274,27 +259,14 @@ impl State {
         }
     }
 
-    /// For `/v1/token/stats`.
-    pub(super) fn token_report(&mut self, now: Now) -> TokenReport {
-        self.tokens.prune(now.wall);
-        let moment = self.moment(now);
-        let (this_hour, today) = self.tokens.at(moment);
-        TokenReport { api: self.config.id.clone(), this_hour, today, stats: self.tokens.clone() }
-    }
-
-    /// Hours and days begin with a quarter of an hour, in every zone: within one, they are known.
-    fn moment(&mut self, now: Now) -> Moment {
-        const QUARTER_MS: i64 = 900_000;
-        if now.wall.div_euclid(QUARTER_MS) != self.moment.wall.div_euclid(QUARTER_MS) {
-            self.moment.day = Day::containing(now.wall, &self.zone).start;
-            self.moment.hour = hour_start(now.wall, &self.zone);
-        }
-        self.moment.wall = now.wall;
-        self.moment
-    }
-
-    /// For `/v1/token/reset`.
-    pub(super) fn reset_tokens(&mut self) {
-        self.tokens = TokenStats::default();
+    fn absent_models(&self, now: Now) -> Vec<AbsentModel> {
+        let each = self.absent.all(now);
+        each.map(|(model, operation, Absence { reason, until })| AbsentModel {
+            model: model.clone(),
+            operation,
+            reason,
+            until: now.wall_at(until),
+        })
+        .collect()
     }
 }

@@ -12,7 +12,7 @@ use super::lane::Lane;
 use super::ledger::{Held, Ledger};
 use super::state::Ending;
 use crate::persistence::{Save, TokenChange};
-use crate::types::{FailureClass, Now, Settlement};
+use crate::types::{Failure, Fault, Now, Settlement};
 
 /// What changed and is not sent to the store yet.
 #[derive(Default)]
@@ -74,13 +74,13 @@ impl UpstreamActor {
             held.extend(ledgers.iter().filter(|ledger| !ledger.is_held()).map(|ledger| ledger.hold(now)));
         };
         match news {
-            News::Began { lane, stamp, demand } => {
+            News::Began { lane, of, stamp, demand } => {
                 let Some(ledgers) = self.ledgers_of(&lane) else { return };
                 hold(&ledgers);
                 let taken = ledgers.iter().zip(&lane.allowances);
                 let shares = taken.map(|(ledger, from)| ledger.join(&stamp, (demand, from.as_deref()), now)).collect();
                 self.state.joined();
-                self.out.insert(stamp.id(), Attempt { model: lane.model.clone(), ledgers, shares, probe: false });
+                self.out.insert(stamp.id(), Attempt { model: lane.model.clone(), of, ledgers, shares, probe: false });
             }
             News::Returned { lane, quotas, demand } => {
                 let Some(ledgers) = self.ledgers_of(&lane) else { return };
@@ -104,16 +104,18 @@ impl UpstreamActor {
         known.map(|(_, ledgers)| ledgers.clone())
     }
 
-    fn settle(&mut self, Attempt { model, ledgers, shares, probe }: &Attempt, settlement: &Settlement, now: Now) {
+    fn settle(&mut self, Attempt { model, of, ledgers, shares, probe }: &Attempt, settlement: &Settlement, now: Now) {
         let spent = self.state.spent(settlement);
         for (ledger, share) in ledgers.iter().zip(shares) {
             ledger.settle(share, spent, now);
         }
         self.unsaved.note_used(ledgers);
-        if settlement.failed_as(FailureClass::ModelNotFound) {
-            log::warn!("{}: does not serve {model:?}, it says; it is asked for others only", self.state.config.id);
-            let until = self.state.absent.rest(model.clone(), now);
-            self.lanes.iter().filter(|(lane, _)| lane.model == *model).for_each(|(lane, _)| lane.rest(until));
+        let of_the_model = |failure: &&Failure| failure.class.is_of_the_model() && failure.fault != Fault::Request;
+        if let Some(failure) = settlement.failure().filter(of_the_model) {
+            let api = &self.state.config.id;
+            log::warn!("{api}: does not serve {model:?} at {of}, it says ({failure}); it is asked for all else");
+            let until = self.state.absent.rest((model, *of), failure.class, now);
+            self.lanes.iter().filter(|(lane, _)| lane.model == *model).for_each(|(lane, _)| lane.rest(*of, until));
         }
         let ending = Ending { probe: *probe, now };
         if let Some(change) = self.state.settle(settlement, ending, || self.ledgers.day_ends(now)) {

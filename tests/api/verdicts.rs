@@ -1,11 +1,13 @@
 //! What is made of an upstream's own words: no text of a client's that it quotes may speak for it, and an error is one however it
 //! is wrapped.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Received, Reply, Step, Upstream, config_of, eventually};
+use crate::helpers::{App, Launch, Received, Reply, Step, Upstream, config_of, eventually, hurried, within};
 
 /// `bad` is asked before `good`.
 fn in_order(bad: &Upstream, good: &Upstream) -> Value {
@@ -339,4 +341,136 @@ fn an_error_in_a_list_is_read_as_well() {
     let app = App::start(&in_order(&bad, &good));
     assert!(chat(&app, &json!({})).1.contains("good"));
     eventually("the model rests there", || app.status_of("a")["absentModels"] != json!([]));
+}
+
+/// What is asked of an upstream, by the path.
+fn post(app: &App, path: &str, more: &Value) -> u16 {
+    let mut asked = json!({ "model": "m", "messages": [], "input": "x" });
+    asked.as_object_mut().expect("an object").extend(more.as_object().expect("fields").clone());
+    app.client().post(path, &asked).status
+}
+
+const EMBEDDINGS: &str = "/v1/embeddings";
+const CHAT: &str = "/v1/chat/completions";
+
+#[test]
+fn what_an_upstream_does_not_do_with_a_model_rests_for_that_alone() {
+    for (status, error, reason) in [
+        (
+            400,
+            json!({ "object": "error", "message": "Invalid model: m", "type": "invalid_model", "code": "1500" }),
+            "model_not_found",
+        ),
+        (
+            401,
+            json!({ "error": { "message": "You have insufficient permissions for this operation. Missing scopes: model.request." } }),
+            "forbidden",
+        ),
+        (403, json!({ "error": { "message": "This key is not authorized to access model m" } }), "forbidden"),
+    ] {
+        let bad = Upstream::start(move |request| match request.path.contains("embeddings") {
+            true => Reply::json(status, &error),
+            false => Reply::chat("hi"),
+        });
+        let good = Upstream::always(Reply::json(200, &json!({ "object": "list", "data": [{ "embedding": [0.1] }] })));
+        let app = App::start(&in_order(&bad, &good));
+        for _ in 0..3 {
+            assert_eq!((post(&app, EMBEDDINGS, &json!({})), post(&app, CHAT, &json!({}))), (200, 200), "{status}");
+        }
+        assert_eq!((bad.calls(), good.calls()), (1 + 3, 3), "{status}: it goes on with what it does");
+        let told = app.status_of("a");
+        assert_eq!(told["available"], true, "{told}");
+        let absent = &told["absentModels"][0];
+        assert_eq!((&absent["operation"], &absent["reason"]), (&json!("embeddings"), &json!(reason)), "{told}");
+    }
+}
+
+/// One client's request must not take from all others what serves them.
+#[test]
+fn a_request_that_fails_everywhere_alike_rests_one_upstream_at_most() {
+    let firewall = || Reply::text(403, &[("content-type", "text/html")], "<html>Attention Required!</html>");
+    for (what, reply) in [
+        ("a defect", Reply::error(500, "defect")),
+        ("a firewall", firewall()),
+        ("a closed connection", Reply::drop()),
+        ("nothing", Reply::json(200, &json!({}))),
+    ] {
+        let answer = move |request: &Received| match request.json().get("user") {
+            Some(_) => reply.clone(),
+            None => Reply::chat("hi"),
+        };
+        let upstreams = [answer.clone(), answer.clone(), answer].map(Upstream::start);
+        let mut config = config_of(&upstreams.each_ref());
+        for (nth, api) in config["apis"].as_array_mut().expect("a list").iter_mut().enumerate() {
+            api["priority"] = json!(nth);
+        }
+        let app = App::start(&config);
+        for _ in 0..3 {
+            assert!(post(&app, CHAT, &json!({ "user": "poison" })) >= 400, "{what}");
+        }
+        let resting = ["a", "b", "c"].map(|id| app.status_of(id)["available"] != true);
+        assert!(resting.iter().filter(|rests| **rests).count() <= 1, "{what}: {resting:?}");
+        assert_eq!(post(&app, CHAT, &json!({})), 200, "{what}: others are served");
+    }
+}
+
+/// Refused in words that tell nothing, it was perhaps for what one client wrote: once nobody else is left, they are asked again.
+#[test]
+fn refusals_without_a_reason_do_not_close_the_pool() {
+    let answer = |request: &Received| match request.json().get("user") {
+        Some(_) => Reply::error(403, "not for you"),
+        None => Reply::chat("hi"),
+    };
+    let upstreams = [Upstream::start(answer), Upstream::start(answer)];
+    let app = App::on(&upstreams.each_ref());
+    for _ in 0..2 {
+        assert_eq!(post(&app, CHAT, &json!({ "user": "poison" })), 502);
+    }
+    assert!(["a", "b"].iter().all(|id| app.status_of(id)["unavailableReason"] == "unauthorized"));
+    eventually("one is asked, and serves again", || post(&app, CHAT, &json!({})) == 200);
+    assert!(["a", "b"].iter().any(|id| app.status_of(id)["available"] == true));
+}
+
+#[test]
+fn a_limit_without_a_time_is_put_to_the_test_if_nobody_else_is_left() {
+    /// The program's clocks run so many times as fast.
+    const HURRY: u32 = 20;
+    let freed = Arc::new(AtomicBool::new(false));
+    let is_freed = freed.clone();
+    let upstream = Upstream::start(move |_| match is_freed.load(Ordering::SeqCst) {
+        true => Reply::chat("hi").kept(),
+        false => Reply::error(429, "too much").kept(),
+    });
+    let app = hurried(Launch::new(&config_of(&[&upstream])), HURRY).start();
+    within(Duration::from_secs(20), "its rests double: 1, 2, 4, 8, 16, 32, 60 s", || {
+        app.chat();
+        upstream.calls() >= 7
+    });
+    freed.store(true, Ordering::SeqCst);
+    // A minute is three seconds here, and ten seconds are half a one.
+    within(Duration::from_secs(2), "it serves before its minute is over", || app.chat().status == 200);
+}
+
+#[test]
+fn who_refused_stream_options_is_believed_once_it_takes_the_request_without() {
+    let hello = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let upstream = Upstream::start(|request| {
+        match (request.json()["user"].as_str(), request.json()["stream_options"].is_null()) {
+            (Some("wrong"), _) => Reply::error(400, "no such user, and perhaps stream_options"),
+            (Some("plain"), false) => Reply::error(400, "unknown field stream_options"),
+            _ => Reply::events(&[hello]),
+        }
+    });
+    let app = App::on(&[&upstream]);
+    let asked = |user: &str| {
+        let before = upstream.calls();
+        let status = post(&app, CHAT, &json!({ "stream": true, "user": user }));
+        let received = upstream.received();
+        let with = |request: &Received| request.json().get("stream_options").is_some();
+        (status, received.iter().skip(before).map(with).collect::<Vec<_>>())
+    };
+    assert_eq!(asked("wrong"), (400, vec![true, false]), "it was for something else");
+    assert_eq!(asked("x"), (200, vec![true]), "so the usage is asked for as before");
+    assert_eq!(asked("plain"), (200, vec![true, false]));
+    assert_eq!(asked("x"), (200, vec![false]), "it does not know them");
 }

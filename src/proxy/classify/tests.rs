@@ -68,7 +68,7 @@ fn a_key_that_is_refused_is_known_by_googles_reason_whatever_the_status() {
 
 #[test]
 fn a_403_is_about_the_key_unless_it_judges_the_content_or_comes_from_a_firewall() {
-    use FailureClass::{Rejected, ServerError, Unauthorized};
+    use FailureClass::{Forbidden, Rejected, ServerError, Unauthorized};
     are(&[
         (
             403,
@@ -101,7 +101,7 @@ fn a_403_is_about_the_key_unless_it_judges_the_content_or_comes_from_a_firewall(
         (403, "", ServerError),
         (403, "\"You are not allowed to generate embeddings from this model\"", Rejected),
         (403, r#"{"error":{"message":"You are not allowed to sample from this model"}}"#, Rejected),
-        (403, r#"{"error":{"message":"No: 'You are not allowed to sample'"}}"#, Unauthorized),
+        (403, r#"{"error":{"message":"No: 'You are not allowed to sample from this model'"}}"#, Forbidden),
         (401, r#"{"error":{"message":"Your key was flagged"}}"#, Unauthorized),
         (401, "<html>", Unauthorized),
         (429, r#"{"error":{"message":"flagged"}}"#, FailureClass::RateLimited),
@@ -109,14 +109,73 @@ fn a_403_is_about_the_key_unless_it_judges_the_content_or_comes_from_a_firewall(
 }
 
 #[test]
+fn a_key_that_may_not_do_just_this_is_a_key_all_the_same() {
+    use FailureClass::{Forbidden, PaymentRequired, Unauthorized};
+    are(&[
+        (401, r#"{"error":{"message":"Incorrect API key provided: ***","code":"invalid_api_key"}}"#, Unauthorized),
+        (401, r#"{"error":{"message":"User not found.","code":401}}"#, Unauthorized),
+        (401, "", Unauthorized),
+        (
+            401,
+            r#"{"error":{"message":"You have insufficient permissions for this operation. Missing scopes: model.request."}}"#,
+            Forbidden,
+        ),
+        (
+            401,
+            r#"{"error":{"message":"key not allowed to access model. This key can only access models=['a']","type":"key_model_access_denied","code":"401"}}"#,
+            Forbidden,
+        ),
+        (401, r#"{"error":{"message":"Invalid API key: 'scope'","code":"invalid_api_key"}}"#, Unauthorized),
+        (403, r#"{"error":{"message":"Key is not authorized to access model m"}}"#, Forbidden),
+        (403, r#"{"error":{"message":"Your API key may not use this model"}}"#, Forbidden),
+        (
+            403,
+            r#"{"error":{"message":"The model `x` is blocked at the project level.","type":"permissions_error"}}"#,
+            Forbidden,
+        ),
+        (403, r#"{"error":{"message":"Your API key was reported as leaked."}}"#, Unauthorized),
+        (403, r#"{"error":{"message":"Your project has been denied access."}}"#, Unauthorized),
+        (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, Unauthorized),
+        (403, r#"{"error":{"message":"x","code":"insufficient_user_quota"}}"#, PaymentRequired),
+        (403, r#"{"code":30001,"message":"Sorry, your account balance is insufficient"}"#, PaymentRequired),
+    ]);
+}
+
+#[test]
+fn whose_fault_a_403_is_remains_open_where_it_does_not_say_who_is_refused() {
+    use FailureClass::{PaymentRequired, Unauthorized};
+    let refused = |status, body: &str, client: &str| {
+        let refusal = Refusal { status, headers: &HeaderMap::new(), body: body.as_bytes() };
+        let failure = refusal.failure(Asked { model: "m", client: client.as_bytes() }, Now { mono: 0, wall: 0 });
+        (failure.class, failure.fault)
+    };
+    for (status, body, fault) in [
+        (401, r#"{"error":"no"}"#, Fault::Upstream),
+        (403, r#"{"error":"no"}"#, Fault::Unclear),
+        (403, r#"{"error":"no: 'your account'"}"#, Fault::Unclear),
+        (403, r#"{"error":"Your account is suspended"}"#, Fault::Upstream),
+        (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, Fault::Upstream),
+        (403, r#"{"error":"Country, region, or territory not supported"}"#, Fault::Upstream),
+        (400, r#"{"error":{"details":[{"reason":"API_KEY_EXPIRED"}]}}"#, Fault::Upstream),
+    ] {
+        assert_eq!(refused(status, body, "{}"), (Unauthorized, fault), "{status} {body}");
+    }
+    let echo = r#"{"error":{"message":"Not for you: your account is suspended, balance 0"}}"#;
+    assert_eq!(refused(403, echo, "{}"), (PaymentRequired, Fault::Upstream));
+    assert_eq!(refused(403, echo, r#"{"x":"Balance"}"#), (Unauthorized, Fault::Upstream));
+    let wrote = r#"{"x":"balance, YOUR \u0041CCOUNT is Suspended"}"#;
+    assert_eq!(refused(403, echo, wrote), (Unauthorized, Fault::Unclear), "the client's own words");
+}
+
+#[test]
 fn a_code_that_says_that_the_model_is_not_there_goes_before_the_status() {
-    use FailureClass::{ModelNotFound, Overloaded, PaymentRequired, RateLimited, ServerError, Unauthorized};
+    use FailureClass::{Forbidden, ModelNotFound, Overloaded, PaymentRequired, RateLimited, ServerError};
     let code = r#"{"error":{"message":"No available channel for model m under group default","type":"new_api_error","param":"","code":"model_not_found"}}"#;
     are(&[
         (400, code, ModelNotFound),
         (500, code, ModelNotFound),
         (503, code, ModelNotFound),
-        (401, code, Unauthorized),
+        (401, code, Forbidden),
         (402, code, PaymentRequired),
         (429, code, RateLimited),
         (500, r#"{"error":{"code":"model_not_found","param":"tools"}}"#, ServerError),
