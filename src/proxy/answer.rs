@@ -58,6 +58,16 @@ struct Peek<'a> {
     #[serde(borrow)]
     detail: Option<&'a RawValue>,
     #[serde(borrow)]
+    msg: Option<&'a RawValue>,
+    #[serde(borrow)]
+    success: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error_code: Option<&'a RawValue>,
+    #[serde(borrow)]
+    base_resp: Option<&'a RawValue>,
+    #[serde(borrow, rename = "Error")]
+    capital_error: Option<&'a RawValue>,
+    #[serde(borrow)]
     object: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     choices: Option<&'a RawValue>,
@@ -73,8 +83,8 @@ fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<&'de RawValue>,
 impl Peek<'_> {
     /// Is it worth to read all of it?
     fn may_tell_an_error(&self) -> bool {
-        let told = [self.error, self.errors, self.message, self.detail];
-        told.iter().any(Option::is_some)
+        let told = [self.error, self.errors, self.message, self.detail, self.msg, self.success, self.error_code];
+        told.iter().chain(&[self.base_resp, self.capital_error]).any(Option::is_some)
             || self.object.is_some_and(|raw| raw.get() == r#""error""#)
             || self.choices_hold(r#""error""#)
     }

@@ -57,7 +57,11 @@ impl Told {
         if says("type", "response.failed") {
             return Some(Told { in_its_place: true, ..Told::of(body.pointer("/response/error").unwrap_or_default()) });
         }
-        let told = match field("error") {
+        // MiniMax's: it has a place for errors in every answer.
+        if let Some(of) = body.get("base_resp").filter(|of| of.get("status_code").is_some_and(is_error)) {
+            return Some(Told::of(of));
+        }
+        let told = match field("error").or(field("Error")) {
             // The words stand beside it.
             Some(Value::Bool(_)) => Told::of(body),
             Some(Value::Number(number)) => Told { number: small(number.as_u64()), ..Told::of(body) },
@@ -81,6 +85,7 @@ impl Told {
             return errors.first().map(Told::of).unwrap_or_default();
         }
         let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
+        let words = WORDS.iter().find_map(|name| error.get(name).and_then(Value::as_str));
         let codes = ["code", "status"].map(|name| error.get(name));
         let codes = || codes.iter().copied().flatten();
         let details = error.get("details").and_then(Value::as_array);
@@ -96,11 +101,7 @@ impl Told {
             kind: text("type").to_lowercase(),
             param: text("param").to_owned(),
             reason: reason.unwrap_or_default().to_owned(),
-            message: error
-                .as_str()
-                .or(error.get("message").and_then(Value::as_str))
-                .unwrap_or(text("detail"))
-                .to_owned(),
+            message: error.as_str().or(words).unwrap_or_default().to_owned(),
             // OpenRouter's.
             moderated: ["/metadata/reasons", "/metadata/flagged_input"].iter().any(|at| error.pointer(at).is_some()),
             in_its_place: false,
@@ -120,11 +121,17 @@ struct Peek<'a> {
     error: Option<&'a RawValue>,
 }
 
-/// Is it an error without a field of its own: words for people, and none of what answers have?
+/// Where errors have their words for people.
+const WORDS: [&str; 5] = ["message", "detail", "msg", "error_msg", "status_msg"];
+
+/// Is it an error without a field of its own: words for people, or a "no", and none of what answers have?
 fn is_bare(body: &Value) -> bool {
     const OF_ANSWERS: [&str; 8] = ["choices", "output", "data", "results", "object", "type", "id", "text"];
-    let has_words = ["message", "detail"].iter().any(|name| body.get(name).is_some_and(Value::is_string));
-    has_words && OF_ANSWERS.iter().all(|name| body.get(name).is_none())
+    let has_words = WORDS.iter().any(|name| body.get(name).is_some_and(Value::is_string));
+    // Baidu's numbers its errors.
+    body.get("error_code").is_some_and(is_error)
+        || (has_words || body.get("success") == Some(&Value::Bool(false)))
+            && OF_ANSWERS.iter().all(|name| body.get(name).is_none())
 }
 
 fn small(number: Option<u64>) -> Option<u16> {

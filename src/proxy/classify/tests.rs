@@ -24,13 +24,27 @@ fn an_error_in_a_200_has_the_class_of_its_code_or_of_its_words() {
         (r#"{"error":{"code":404,"type":"model_not_found"}}"#, ModelNotFound, Some(404)),
         (r#"{"error":{"message":"The model `m` does not exist"}}"#, ModelNotFound, Some(404)),
         (r#"{"error":{"code":400,"message":"The model `m` does not exist"}}"#, ModelNotFound, Some(400)),
+        (r#"{"success":false,"code":401}"#, FailureClass::Unauthorized, Some(401)),
+        (r#"{"code":429,"msg":"slow down"}"#, RateLimited, Some(429)),
+        (r#"{"error_code":17,"error_msg":"daily limit reached","id":"x"}"#, ServerError, None),
+        (r#"{"Error":{"code":503}}"#, Overloaded, Some(503)),
+        (r#"{"choices":null,"base_resp":{"status_code":1004,"status_msg":"login fail"}}"#, ServerError, None),
         (r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#, ServerError, None),
     ] {
         let told = Told::in_answer(body.as_bytes()).expect(body);
         let failure = error_in_200(&told, "m");
         assert_eq!((failure.class, failure.status), (class, status), "{body}");
     }
-    for none in ["{}", r#"{"error":{}}"#, r#"{"error":[]}"#, r#"{"error":0,"errors":[]}"#, "[]", "7", "no JSON"] {
+    for none in [
+        "{}",
+        r#"{"error":{}}"#,
+        r#"{"error":[]}"#,
+        r#"{"error":0,"errors":[]}"#,
+        r#"{"success":true,"base_resp":{"status_code":0,"status_msg":"success"}}"#,
+        "[]",
+        "7",
+        "no JSON",
+    ] {
         assert_eq!(Told::in_answer(none.as_bytes()), None, "{none}");
     }
 }
