@@ -9,7 +9,7 @@ use super::answer::retry_after;
 use super::no_model::{Asked, names_no_model, own_words, says_no_model};
 use super::told::Told;
 use super::{headers, learn, scrub};
-use crate::types::{Failure, FailureClass, Fault, Now, Phase};
+use crate::types::{Blame, Failure, FailureClass, Now, Phase};
 
 /// Codes and types of a moderator's verdict on what the client wrote.
 const MODERATED: [&str; 5] =
@@ -79,7 +79,7 @@ fn failure_of(status: Option<u16>, told: &Told, asked: Asked<'_>, detail: String
         !told.reason.is_empty() || [&JUDGES_ACCOUNT, &JUDGES_KEY].iter().any(|words| says_itself(told, asked, *words))
     };
     match failure.class == FailureClass::Unauthorized && status == Some(403) && !about_whom() {
-        true => Failure { fault: Fault::Unclear, ..failure },
+        true => Failure { blame: Blame::Unclear, ..failure },
         false => failure,
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::arrival::Arrival;
 use super::request::ClientRequest;
 use super::stream::EventStream;
-use super::transport::{Clients, Incoming, Wire, is_shared_end};
+use super::transport::{Clients, Incoming, Wire, shared_blame};
 use super::{classify, headers};
 use crate::types::{ClassSet, Failure, FailureClass, Outcome, Phase, Usage};
 use crate::upstream::Permit;
@@ -89,8 +89,8 @@ impl Source {
 
 /// A body that broke off.
 pub(super) fn cut(error: &PayloadError) -> Failure {
-    let class = if is_shared_end(error) { FailureClass::StaleConnection } else { FailureClass::Protocol };
-    Failure::new(class, Phase::Body, format!("the answer was cut short ({error})"))
+    let failure = Failure::new(FailureClass::Protocol, Phase::Body, format!("the answer was cut short ({error})"));
+    Failure { blame: shared_blame(error).unwrap_or(failure.blame), ..failure }
 }
 
 /// A body whose next piece did not come in time.
@@ -131,8 +131,7 @@ pub(super) async fn attempt(
             clients.forget(endpoint, &reach);
         }
         let failure = classify::send_error(&error, stale);
-        // It may have been at work on the answer.
-        if wire.was_shared() { Failure { phase: Phase::Body, ..failure } } else { failure }
+        Failure { blame: wire.shared_blame().unwrap_or(failure.blame), ..failure }
     })?;
 
     let source = Source { payload, idle: timeouts.idle, deadline: first };

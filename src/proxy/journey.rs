@@ -14,7 +14,7 @@ use super::request::ClientRequest;
 use super::retry::backoff;
 use crate::config::RetryConfig;
 use crate::scheduler::{AdmissionError, Select};
-use crate::types::{ApiId, ClassSet, Failure, FailureClass, Fault, Now, Outcome, RateLimit, Settlement};
+use crate::types::{ApiId, Blame, ClassSet, Failure, FailureClass, Now, Outcome, RateLimit, Settlement};
 use crate::upstream::{Endpoint, Permit};
 
 /// How often one request may be sent to the same upstream again that had not failed, but was asked in a wrong way (on a
@@ -148,7 +148,7 @@ impl<'a> Journey<'a> {
         if failure.class == FailureClass::StreamOptionsRefused {
             self.plain.replace(Some(api.clone()));
         }
-        if failure.class.same_upstream_again() && self.repeats.get() < MAX_REPEATS {
+        if failure.same_upstream_again() && self.repeats.get() < MAX_REPEATS {
             self.repeats.set(self.repeats.get() + 1);
         } else {
             self.tried.borrow_mut().push(api.clone());
@@ -160,13 +160,14 @@ impl<'a> Journey<'a> {
 
     /// One request that fails everywhere in the same way must not rest the whole pool: it counts where it failed first.
     fn compare(&self, failure: &mut Failure) {
-        if failure.fault == Fault::Unclear {
-            let seen = self.seen.get();
-            if seen.contains(failure.class) {
-                failure.fault = Fault::Request;
-            }
-            self.seen.set(seen.with(failure.class));
+        if failure.blame == Blame::Upstream {
+            return;
         }
+        let seen = self.seen.get();
+        if seen.contains(failure.class) {
+            failure.blame = Blame::Request;
+        }
+        self.seen.set(seen.with(failure.class));
     }
 
     /// May it go on after this failure?

@@ -111,14 +111,14 @@ impl FailureClass {
         matches!(self, FailureClass::ModelNotFound | FailureClass::Forbidden)
     }
 
-    /// Whose fault is it, as far as it tells by itself?
-    fn fault(self) -> Fault {
+    /// Whom is it blamed on, as far as it tells by itself?
+    fn blame(self) -> Blame {
         match self {
             FailureClass::Forbidden
             | FailureClass::ServerError
             | FailureClass::Timeout
             | FailureClass::Protocol
-            | FailureClass::Empty => Fault::Unclear,
+            | FailureClass::Empty => Blame::Unclear,
             FailureClass::RateLimited
             | FailureClass::Unauthorized
             | FailureClass::PaymentRequired
@@ -129,12 +129,12 @@ impl FailureClass {
             | FailureClass::StreamOptionsRefused
             | FailureClass::ModelNotFound
             | FailureClass::TooLarge
-            | FailureClass::Rejected => Fault::Upstream,
+            | FailureClass::Rejected => Blame::Upstream,
         }
     }
 
     /// Did the upstream turn the request away before it did any work on it?
-    fn takes_no_tokens(self) -> bool {
+    pub fn takes_no_tokens(self) -> bool {
         match self {
             FailureClass::RateLimited
             | FailureClass::Unauthorized
@@ -152,7 +152,7 @@ impl FailureClass {
         }
     }
 
-    /// May the same upstream be asked again at once? (It did not fail; we had asked in the wrong way.)
+    /// Had we asked in the wrong way?
     pub fn same_upstream_again(self) -> bool {
         matches!(self, FailureClass::StaleConnection | FailureClass::StreamOptionsRefused)
     }
@@ -201,15 +201,19 @@ pub enum Phase {
     Body,
 }
 
-/// Whose fault a failure is.
+/// Whom a failure is blamed on: what it counts for, besides its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum Blame {
     /// No request brings it about.
     Upstream,
     /// What is in the request may have brought it about.
     Unclear,
     /// The request had failed like this before: it would do so anywhere.
     Request,
+    /// A connection broke under several requests, of which this is the first to tell.
+    Connection,
+    /// One of the others has told it.
+    Told,
 }
 
 /// Which of its own limits an upstream says was reached.
@@ -234,18 +238,16 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// Which of its limits was reached, if it tells.
     pub limit: Option<LimitSpan>,
-    /// Whose fault it is.
-    pub fault: Fault,
+    /// Whom it is blamed on.
+    pub blame: Blame,
     /// What happened, in words, for the log and the status. Never holds a key or a body.
     pub detail: String,
 }
 
 impl Failure {
-    /// Did the upstream turn the request away before it did any work on it? (Where a connection ended that others shared, it may have
-    /// been at work.)
-    pub fn takes_no_tokens(&self) -> bool {
-        let at_work = self.class == FailureClass::StaleConnection && self.phase == Phase::Body;
-        self.class.takes_no_tokens() && !at_work
+    /// May the same upstream be asked again? (It did not fail: we had asked in the wrong way, or a connection broke that many were on.)
+    pub fn same_upstream_again(&self) -> bool {
+        self.class.same_upstream_again() || matches!(self.blame, Blame::Connection | Blame::Told)
     }
 
     /// A failure that the upstream did not put into words.
@@ -256,7 +258,7 @@ impl Failure {
             status: None,
             retry_after: None,
             limit: None,
-            fault: class.fault(),
+            blame: class.blame(),
             detail: detail.into(),
         }
     }

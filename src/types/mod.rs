@@ -13,7 +13,7 @@ mod tokens;
 mod usage;
 
 pub use clock::{Now, Uptime};
-pub use failure::{ClassSet, Failure, FailureClass, Fault, LimitSpan, Phase};
+pub use failure::{Blame, ClassSet, Failure, FailureClass, LimitSpan, Phase};
 pub use ids::{ApiId, QuotaId, RequestId};
 pub use limit::{Burst, Limit, Limits, QuotaKind, guarded};
 pub use operation::Operation;

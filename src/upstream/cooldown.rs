@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::messages::Refusal;
-use crate::types::{Failure, FailureClass, Fault, LimitSpan, Now};
+use crate::types::{Blame, Failure, FailureClass, LimitSpan, Now};
 
 /// A 429 without `Retry-After`: a second, doubling with each further one in a row, up to a minute. A spike must not
 /// cost an hour; a spent day shows as a 429 each minute.
@@ -106,7 +106,7 @@ impl Cooldown {
                     None => told.unwrap_or(untold),
                 }
             }
-            FailureClass::Unauthorized if failure.fault == Fault::Request => return None,
+            FailureClass::Unauthorized if failure.blame == Blame::Request => return None,
             FailureClass::Unauthorized => UNAUTHORIZED_MS,
             FailureClass::PaymentRequired => told.unwrap_or(UNPAID_MS).max(UNPAID_MS),
             FailureClass::Overloaded => told?,
@@ -125,10 +125,8 @@ impl Cooldown {
         };
         let limited = failure.class == FailureClass::RateLimited;
         let untold = limited && told.is_none() && failure.limit != Some(LimitSpan::Day);
-        let guess = match failure.fault {
-            Fault::Unclear => Some(DOUBT_MS),
-            Fault::Upstream | Fault::Request => untold.then_some(LAST_RESORT_MS),
-        };
+        let in_doubt = failure.blame == Blame::Unclear;
+        let guess = if in_doubt { Some(DOUBT_MS) } else { untold.then_some(LAST_RESORT_MS) };
         if self.rest(failure.class, rest, now) {
             self.guessed = guess.map(|wait| now.mono + wait);
         }
@@ -216,9 +214,9 @@ mod tests {
         assert_eq!(untold.check(at(10_008)), Ok(()), "it was too long a guess");
         let refused = Failure::new(FailureClass::Unauthorized, Phase::Head, "");
         assert!(!waits(&refused).may_be_the_last(at(39_000)));
-        let doubtful = Failure { fault: Fault::Unclear, ..refused.clone() };
+        let doubtful = Failure { blame: Blame::Unclear, ..refused.clone() };
         assert!(waits(&doubtful).may_be_the_last(at(39_000)) && waits(&doubtful).check(at(600_004)).is_err());
-        let requests = Failure { fault: Fault::Request, ..refused };
+        let requests = Failure { blame: Blame::Request, ..refused };
         assert_eq!(waits(&requests).check(at(6)), Ok(()), "it would be refused anywhere");
         for told in [limited(Some(40), None), limited(None, Some(LimitSpan::Day))] {
             assert!(!waits(&told).may_be_the_last(at(39_000)), "what it says is kept");

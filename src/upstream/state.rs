@@ -15,7 +15,7 @@ use super::quota::Spent;
 use super::tally::Tally;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
-use crate::types::{Failure, FailureClass, Fault, Now, Operation, Outcome, Phase, Profile, Settlement, TokenStats};
+use crate::types::{Blame, Failure, FailureClass, Now, Operation, Outcome, Phase, Profile, Settlement, TokenStats};
 
 /// All that an upstream's actor owns, but for its quotas.
 pub(super) struct State {
@@ -121,7 +121,7 @@ impl State {
     /// How an attempt counts that ended thus.
     pub(super) fn spent(&self, settlement: &Settlement) -> Spent {
         let failed = settlement.failure();
-        let turned_away = failed.is_some_and(Failure::takes_no_tokens);
+        let turned_away = failed.is_some_and(|failure| failure.class.takes_no_tokens());
         let accepted = failed.is_none_or(|failure| failure.class != FailureClass::RateLimited);
         Spent {
             counts: accepted || self.config.count_on == CountOn::Attempt,
@@ -176,6 +176,12 @@ impl State {
     fn fail(&mut self, failure: &Failure, ending: Ending, day_ends: impl FnOnce() -> u64) {
         let Ending { probe, now } = ending;
         match failure.class {
+            _ if failure.blame == Blame::Told => {
+                if probe {
+                    self.probe_lost(now);
+                }
+                return;
+            }
             // The upstream did its work: the request was wrong.
             FailureClass::Rejected => return self.succeed(ending),
             FailureClass::StaleConnection
@@ -209,7 +215,7 @@ impl State {
             failure.class,
             FailureClass::RateLimited | FailureClass::Unauthorized | FailureClass::PaymentRequired
         );
-        let rest = match says_nothing_of_health || failure.fault == Fault::Request {
+        let rest = match says_nothing_of_health || failure.blame == Blame::Request {
             true => {
                 if probe {
                     self.probe_lost(now);

@@ -12,7 +12,7 @@ use super::lane::Lane;
 use super::ledger::{Held, Ledger};
 use super::state::Ending;
 use crate::persistence::{Save, TokenChange};
-use crate::types::{Failure, Fault, Now, Settlement};
+use crate::types::{Blame, Failure, Now, Settlement};
 
 /// What changed and is not sent to the store yet.
 #[derive(Default)]
@@ -110,7 +110,7 @@ impl UpstreamActor {
             ledger.settle(share, spent, now);
         }
         self.unsaved.note_used(ledgers);
-        let of_the_model = |failure: &&Failure| failure.class.is_of_the_model() && failure.fault != Fault::Request;
+        let of_the_model = |failure: &&Failure| failure.class.is_of_the_model() && failure.blame != Blame::Request;
         if let Some(failure) = settlement.failure().filter(of_the_model) {
             let api = &self.state.config.id;
             log::warn!("{api}: does not serve {model:?} at {of}, it says ({failure}); it is asked for all else");

@@ -156,29 +156,29 @@ fn a_key_that_may_not_do_just_this_is_a_key_all_the_same() {
 }
 
 #[test]
-fn whose_fault_a_403_is_remains_open_where_it_does_not_say_who_is_refused() {
+fn nobody_is_blamed_for_a_403_that_does_not_say_who_is_refused() {
     use FailureClass::{PaymentRequired, Unauthorized};
     let refused = |status, body: &str, client: &str| {
         let refusal = Refusal { status, headers: &HeaderMap::new(), body: body.as_bytes() };
         let failure = refusal.failure(Asked { model: "m", client: client.as_bytes() }, Now { mono: 0, wall: 0 });
-        (failure.class, failure.fault)
+        (failure.class, failure.blame)
     };
-    for (status, body, fault) in [
-        (401, r#"{"error":"no"}"#, Fault::Upstream),
-        (403, r#"{"error":"no"}"#, Fault::Unclear),
-        (403, r#"{"error":"no: 'your account'"}"#, Fault::Unclear),
-        (403, r#"{"error":"Your account is suspended"}"#, Fault::Upstream),
-        (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, Fault::Upstream),
-        (403, r#"{"error":"Country, region, or territory not supported"}"#, Fault::Upstream),
-        (400, r#"{"error":{"details":[{"reason":"API_KEY_EXPIRED"}]}}"#, Fault::Upstream),
+    for (status, body, blame) in [
+        (401, r#"{"error":"no"}"#, Blame::Upstream),
+        (403, r#"{"error":"no"}"#, Blame::Unclear),
+        (403, r#"{"error":"no: 'your account'"}"#, Blame::Unclear),
+        (403, r#"{"error":"Your account is suspended"}"#, Blame::Upstream),
+        (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, Blame::Upstream),
+        (403, r#"{"error":"Country, region, or territory not supported"}"#, Blame::Upstream),
+        (400, r#"{"error":{"details":[{"reason":"API_KEY_EXPIRED"}]}}"#, Blame::Upstream),
     ] {
-        assert_eq!(refused(status, body, "{}"), (Unauthorized, fault), "{status} {body}");
+        assert_eq!(refused(status, body, "{}"), (Unauthorized, blame), "{status} {body}");
     }
     let echo = r#"{"error":{"message":"Not for you: your account is suspended, balance 0"}}"#;
-    assert_eq!(refused(403, echo, "{}"), (PaymentRequired, Fault::Upstream));
-    assert_eq!(refused(403, echo, r#"{"x":"Balance"}"#), (Unauthorized, Fault::Upstream));
+    assert_eq!(refused(403, echo, "{}"), (PaymentRequired, Blame::Upstream));
+    assert_eq!(refused(403, echo, r#"{"x":"Balance"}"#), (Unauthorized, Blame::Upstream));
     let wrote = r#"{"x":"balance, YOUR \u0041CCOUNT is Suspended"}"#;
-    assert_eq!(refused(403, echo, wrote), (Unauthorized, Fault::Unclear), "the client's own words");
+    assert_eq!(refused(403, echo, wrote), (Unauthorized, Blame::Unclear), "the client's own words");
 }
 
 #[test]

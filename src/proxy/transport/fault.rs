@@ -4,6 +4,8 @@ use std::io;
 
 use awc::error::PayloadError;
 
+use crate::types::Blame;
+
 /// Why a connection is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
@@ -22,9 +24,9 @@ pub(super) enum Fault {
     /// It ended before an answer, while the request was being written.
     #[error("the connection was closed before an answer")]
     NoAnswer,
-    /// A connection ended that others shared, and one of them has told it.
+    /// A connection ended that others were on, too.
     #[error("the connection broke, with all that ran on it")]
-    SharedEnd,
+    SharedEnd(Blame),
     /// A request was to be written where an answer is still outstanding: whose would the next bytes be?
     #[error("the connection is not free for another request")]
     Desync,
@@ -33,15 +35,18 @@ pub(super) enum Fault {
 impl From<Fault> for io::Error {
     fn from(fault: Fault) -> Self {
         let kind = match fault {
-            Fault::CutHead | Fault::CutBody | Fault::NoAnswer | Fault::SharedEnd => io::ErrorKind::UnexpectedEof,
+            Fault::CutHead | Fault::CutBody | Fault::NoAnswer | Fault::SharedEnd(_) => io::ErrorKind::UnexpectedEof,
             Fault::BadHead(_) | Fault::BadBody | Fault::Desync => io::ErrorKind::InvalidData,
         };
         io::Error::new(kind, fault)
     }
 }
 
-/// Is this the end of a connection that another of its streams is blamed for?
-pub(in crate::proxy) fn is_shared_end(error: &PayloadError) -> bool {
-    let inner = |error: &io::Error| error.get_ref().and_then(|inner| inner.downcast_ref()) == Some(&Fault::SharedEnd);
-    matches!(error, PayloadError::Io(error) if inner(error))
+/// Whom the end of a body is blamed on, if that was the end of a connection that others were on, too.
+pub(in crate::proxy) fn shared_blame(error: &PayloadError) -> Option<Blame> {
+    let PayloadError::Io(error) = error else { return None };
+    match error.get_ref()?.downcast_ref()? {
+        Fault::SharedEnd(blame) => Some(*blame),
+        Fault::BadHead(_) | Fault::CutHead | Fault::BadBody | Fault::CutBody | Fault::NoAnswer | Fault::Desync => None,
+    }
 }

@@ -44,7 +44,7 @@ use awc::{Client, ClientRequest, ClientResponse};
 use tokio::time::sleep;
 
 use self::connector::Gate;
-pub(super) use self::fault::is_shared_end;
+pub(super) use self::fault::shared_blame;
 pub(crate) use self::framing::Framing;
 use self::sessions::Sessions;
 pub(super) use self::wire::Wire;
@@ -219,7 +219,7 @@ impl Reach {
                     sessions.leave();
                 }
                 let most = if multiplex::is_too_busy(&answer) { MOST_TURNED_AWAY } else { MOST_REFUSALS };
-                if !wire.begins_anew() || nth >= most {
+                if nth >= most || !wire.begins_anew() {
                     return answer;
                 }
             }

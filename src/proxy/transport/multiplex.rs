@@ -120,12 +120,15 @@ fn failed(error: h2::Error, seat: &Seat, wire: &Wire) -> SendRequestError {
     if error.is_remote() && (refused || wants_http1(&error)) {
         // A GOAWAY ends only the streams that the other side has not begun with.
         wire.refused();
+        if error.is_reset() {
+            // It speaks of this one: then its connection is sound.
+            wire.answered();
+        }
     } else if !ends_connection(&error) {
         // That was the answer.
         wire.answered();
     } else if seat.was_alive() {
-        // One event, whoever it hits: the first is told, and the others go on elsewhere without a word against the upstream.
-        if seat.is_first_to_break() { wire.answered() } else { wire.shared_end() }
+        wire.shared_end(seat.breaks());
     }
     match error.is_io() {
         true => SendRequestError::Send(error.into_io().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())),
@@ -227,8 +230,8 @@ impl Stream for Body {
                 Poll::Ready(Some(Ok(piece)))
             }
             Some(Err(error)) if !this.is_whole_after(&error) => {
-                let shared = ends_connection(&error) && !this.call.seat.is_first_to_break();
-                let error = if shared { Fault::SharedEnd.into() } else { io::Error::other(error) };
+                let shared = if ends_connection(&error) { this.call.seat.breaks() } else { None };
+                let error = shared.map_or_else(|| io::Error::other(error), |blame| Fault::SharedEnd(blame).into());
                 Poll::Ready(Some(Err(PayloadError::Io(error))))
             }
             Some(Err(_)) | None => {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::types::{Now, WriteStamp, Written};
+use crate::types::{Blame, Now, WriteStamp, Written};
 
 tokio::task_local! {
     /// The exchange whose task is polling: awc writes and reads in the task that asked it to.
@@ -22,7 +22,7 @@ struct Facts {
     reused: Cell<bool>,
     answered: Cell<bool>,
     unfree: Cell<bool>,
-    shared_end: Cell<bool>,
+    shared_end: Cell<Option<Blame>>,
     refused: Cell<bool>,
     last_write: Cell<u64>,
 }
@@ -44,19 +44,19 @@ impl Wire {
     pub(crate) fn was_stale(&self) -> bool {
         let silent = self.facts.reused.get() && !self.facts.answered.get();
         self.facts.unfree.get()
-            || self.facts.shared_end.get()
-            || self.facts.refused.get()
+            || self.facts.refused.get() && !self.facts.answered.get()
             || silent && self.stamp.read() != Written::Nothing
     }
 
-    /// Did the connection end under others, too, one of which tells it? The upstream may have been at work for all of them.
-    pub(crate) fn was_shared(&self) -> bool {
+    /// Whom it is blamed on that the connection ended, if others were on it, too.
+    pub(crate) fn shared_blame(&self) -> Option<Blame> {
         self.facts.shared_end.get()
     }
 
-    /// The connection ended, and another of its streams tells it.
-    pub(super) fn shared_end(&self) {
-        self.facts.shared_end.set(true);
+    /// The connection ended, with all that ran on it. The upstream may have been at work for each.
+    pub(super) fn shared_end(&self, blame: Option<Blame>) {
+        self.facts.shared_end.set(blame);
+        self.answered();
     }
 
     /// Did the upstream say that it had not begun with the request? That tells nothing of other connections.
@@ -69,6 +69,7 @@ impl Wire {
         let may = self.was_refused() && !self.stamp.is_too_late(Now::read_mono());
         if may {
             self.facts.refused.set(false);
+            self.facts.answered.set(false);
         }
         may
     }
@@ -98,7 +99,7 @@ impl Wire {
         self.facts.refused.set(true);
     }
 
-    /// A byte of an answer has come.
+    /// A byte of an answer has come, or a word about the request.
     pub(super) fn answered(&self) {
         self.facts.answered.set(true);
     }

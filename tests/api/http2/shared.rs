@@ -36,6 +36,33 @@ fn an_upstream_that_turns_requests_away_is_not_asked_for_ever() {
     );
 }
 
+#[test]
+fn an_upstream_that_turns_requests_away_after_it_had_answered_fails_as_well() {
+    let identity = identity();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let busy = by_frames(&identity, move |frames, _| {
+        let first = frames.request()?;
+        frames.ok(first, "application/json")?;
+        frames.send((FrameKind::Data, 1), first, J.as_bytes())?;
+        loop {
+            let stream = frames.request()?;
+            counted.fetch_add(1, Ordering::SeqCst);
+            frames.reset(stream, REFUSED_STREAM)?;
+        }
+    });
+    let other = by_frames(&identity, |frames, _| serve(frames));
+    let mut config = of(&[&busy, &other]);
+    config["apis"][1]["priority"] = json!(1);
+    let app = launch(&config, &identity).start();
+    for _ in 0..12 {
+        assert_eq!(app.chat().text(), J);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 6, "three failures rest it, each of two tries, on the one connection");
+    let status = app.status_of("a");
+    assert_eq!((&status["lastError"]["class"], &status["errorCount"]), (&json!("overloaded"), &json!(3)), "{status}");
+}
+
 /// Takes five requests on its first connection, begins each answer with this, and ends: with a word, or without.
 fn ends_with_five(identity: &Identity, kind: &'static str, begun: String, says_so: bool) -> Wild {
     by_frames(identity, move |frames, nth| {
@@ -65,6 +92,20 @@ fn a_connection_that_breaks_is_one_failure_however_many_shared_it() {
         eventually("all are settled", || app.status_of("a")["inFlight"] == 0);
         assert_eq!(app.status_of("a")["errorCount"], 1, "{says_so}");
         assert_eq!(app.chat().text(), J, "{says_so}: the next one is served at once");
+    }
+}
+
+#[test]
+fn who_was_on_a_connection_that_broke_is_served_by_the_same_upstream_once_more() {
+    for (percent, served) in [(100, 5), (0, 0)] {
+        let identity = identity();
+        let upstream = ends_with_five(&identity, "application/json", r#"{"choices":["#.to_owned(), false);
+        let mut config = of(&[&upstream]);
+        config["retry"] = json!({ "budget": { "percent": percent, "perSecond": 0 } });
+        let app = launch(&config, &identity).start();
+        let answers = at_once(5, |_| app.chat().text());
+        assert_eq!(answers.iter().filter(|text| *text == J).count(), served, "as far as the budget goes: {answers:?}");
+        assert_eq!(app.status_of("a")["errorCount"], u32::from(served == 0));
     }
 }
 

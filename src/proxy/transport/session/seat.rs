@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::super::wire::Wire;
 use super::{SILENT_MS, Session};
+use crate::types::Blame;
 
 /// A place for one stream in a session. Dropping it frees it.
 pub(in super::super) struct Seat {
@@ -33,9 +34,13 @@ impl Seat {
         self.session.log.came() > self.session.came_before.get()
     }
 
-    /// Is this the first stream that tells that the connection broke?
-    pub(in super::super) fn is_first_to_break(&self) -> bool {
-        !self.session.broken.replace(true)
+    /// The connection broke: whom is that blamed on, if others are on it, too?
+    pub(in super::super) fn breaks(&self) -> Option<Blame> {
+        match (self.session.broken.replace(true), self.session.active.get()) {
+            (false, ..=1) => None,
+            (false, _) => Some(Blame::Connection),
+            (true, _) => Some(Blame::Told),
+        }
     }
 
     /// Opens the stream.
