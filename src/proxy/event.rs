@@ -141,6 +141,12 @@ fn member_around(event: &[u8], value: &str) -> Option<std::ops::Range<usize>> {
     }
 }
 
+/// Does it tell an error, once all of it is looked at?
+pub(super) fn is_error(event: &[u8]) -> bool {
+    let data = sse::data(event).unwrap_or_default();
+    error_in(event, data.trim_ascii()).is_some()
+}
+
 /// The error that an event tells, if it is one: by its data, or by its name.
 fn error_in(event: &[u8], data: &[u8]) -> Option<Told> {
     Told::in_answer(data).or_else(|| sse::is_named(event, b"error").then(|| Told::in_refusal(data)))

@@ -106,9 +106,12 @@ impl Meter {
             self.dropped_last = true;
             return None;
         }
-        self.ended |= event::completes(self.operation, &event);
+        let completes = event::completes(self.operation, &event);
+        self.ended |= completes;
         let mut tells_error = false;
-        match event::meaning(&event, self.began) {
+        // An end can be a failure in other words than "error".
+        let begun = self.began && !(completes && self.operation == Operation::Responses);
+        match event::meaning(&event, begun) {
             Meaning::Content => {
                 self.began = true;
                 self.guessed_tokens = self.guessed_tokens.saturating_add(event::guessed_tokens(&event));
@@ -200,7 +203,7 @@ impl Meter {
         self.usage = told.usage.or(self.usage);
         match told.null_at {
             _ if !self.strip || tells_error => Some(event),
-            _ if told.is_extra => None,
+            _ if told.is_extra && !event::is_error(&event) => None,
             Some(null) => {
                 let (before, after) = (event.get(..null.start), event.get(null.end..));
                 Some([before.unwrap_or_default(), after.unwrap_or_default()].concat().into())

@@ -113,3 +113,14 @@ fn a_stream_is_whole_with_an_end_mark_only() {
     event(&mut meter, "[DONE]");
     assert!(meter.is_whole());
 }
+
+#[test]
+fn a_failure_in_other_words_than_error_is_one_in_the_middle_of_a_stream_too() {
+    let failed = r#"{"type":"response.failed","response":{"status":"failed"},"usage":{"total_tokens":7}}"#;
+    let mut meter = Meter::new(Operation::Responses, false);
+    event(&mut meter, r#"{"type":"response.output_text.delta","delta":"a"}"#);
+    assert!(event(&mut meter, failed).is_some() && meter.failed().is_some());
+    let mut meter = Meter::new(Operation::ChatCompletions, true);
+    event(&mut meter, r#"{"choices":[{"delta":{"content":"a"}}]}"#);
+    assert!(event(&mut meter, failed).is_some(), "of an error nothing is taken out for the usage beside it");
+}
