@@ -166,7 +166,7 @@ impl ApiError {
             return Some(SOON_MS);
         }
         let now = Now::read().mono;
-        let wait = |refusal: &Refusal| match refusal.until() {
+        let wait = |refusal: &Refusal| match refusal.until_at_last() {
             Some(at) => Some(at.saturating_sub(now)),
             // When one of those ends that are on the way.
             None => refusal.is_limit().then_some(SOON_MS),

@@ -7,14 +7,15 @@ use serde_json::value::RawValue;
 
 use super::classify::error_in_200;
 use super::learn::LONGEST_WAIT;
+use super::no_model::Asked;
 use super::told::Told;
 use crate::types::{Failure, FailureClass, Operation, Phase, Usage, UsageSource};
 
-/// Judges a whole 200 whose answer is to be JSON. `model`: as the upstream calls it.
+/// Judges a whole 200 whose answer is to be JSON.
 ///
 /// # Errors
 /// With the failure, if it is no answer: then another upstream is to be asked.
-pub(super) fn judge(operation: Operation, body: &[u8], model: &str) -> Result<Option<Usage>, Failure> {
+pub(super) fn judge(operation: Operation, body: &[u8], asked: Asked<'_>) -> Result<Option<Usage>, Failure> {
     let failure = |class, why: &str| Failure::new(class, Phase::Body, why);
     let text = body.trim_ascii();
     if text.is_empty() || text == b"null" || text == b"[]" {
@@ -27,7 +28,7 @@ pub(super) fn judge(operation: Operation, body: &[u8], model: &str) -> Result<Op
     }
     .map_err(|why| failure(FailureClass::Protocol, &format!("200 with a body that is no whole JSON object ({why})")))?;
     if let Some(told) = peek.may_tell_an_error().then(|| Told::in_answer(text)).flatten() {
-        return Err(error_in_200(&told, model));
+        return Err(error_in_200(&told, asked));
     }
     if text.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii() == b"}") {
         return Err(failure(FailureClass::Empty, "200 with {}"));
@@ -151,7 +152,9 @@ mod tests {
     use super::*;
 
     fn judged(operation: Operation, body: &str) -> Result<Option<u64>, FailureClass> {
-        judge(operation, body.as_bytes(), "m").map(|usage| usage.map(|u| u.total)).map_err(|failure| failure.class)
+        judge(operation, body.as_bytes(), Asked { model: "m", client: None })
+            .map(|usage| usage.map(|u| u.total))
+            .map_err(|failure| failure.class)
     }
 
     #[test]

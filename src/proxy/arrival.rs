@@ -69,7 +69,7 @@ impl Arrival<'_> {
     async fn refusal(mut self) -> Result<Answer, Failed> {
         let (body, whole) = self.refusal_text().await;
         let refusal = Refusal { status: self.status.as_u16(), headers: self.headers, body: &body };
-        let mut failure = refusal.failure(Asked { model: self.own_model(), client: self.request.body() }, Now::read());
+        let mut failure = refusal.failure(self.asked(), Now::read());
         let asked_usage = self.permit.ask_usage && self.request.lacks_usage();
         if asked_usage && refusal.is_of_stream_options(self.request.body()) {
             failure.class = FailureClass::StreamOptionsRefused;
@@ -106,11 +106,19 @@ impl Arrival<'_> {
         self.permit.endpoint().own_name(requested).unwrap_or(requested)
     }
 
+    fn asked(&self) -> Asked<'_> {
+        Asked { model: self.own_model(), client: Some(self.request.body()) }
+    }
+
     /// A stream: held back until it carries content.
     async fn events(mut self) -> Result<Answer, Failed> {
         let strip = self.permit.ask_usage && self.request.lacks_usage();
         let key = self.permit.endpoint().key.clone();
-        let mut events = EventStream::new(self.request.profile.operation, strip).told_by(self.own_model(), key);
+        let mut events = EventStream::new(self.request.profile.operation, strip).told_by(
+            self.own_model(),
+            self.request.body().clone(),
+            key,
+        );
         let mut held: VecDeque<Bytes> = VecDeque::new();
         let (mut size, mut ended) = (0, false);
         while !events.meter.began() && !events.meter.done() && size <= PREAMBLE_HELD {
@@ -143,7 +151,7 @@ impl Arrival<'_> {
         headers::mark_kind(&mut answer.headers, headers::EVENTS);
         // What has ended must not be read again: its connection may serve another by now.
         let rest = if ended { None } else { Some(self.source) };
-        Ok(Answer { rest, events: Some(events), ..answer })
+        Ok(Answer { rest, events: Some(events.committed()), ..answer })
     }
 
     /// A JSON answer: held back until it is whole.
@@ -159,7 +167,7 @@ impl Arrival<'_> {
             return Err(Failure::new(FailureClass::Protocol, Phase::Body, "the answer was cut short").into());
         }
         let operation = self.request.profile.operation;
-        let usage = match answer::judge(operation, &body, self.own_model()) {
+        let usage = match answer::judge(operation, &body, self.asked()) {
             Ok(usage) => usage,
             Err(failure) => return self.told(failure, body),
         };

@@ -32,21 +32,37 @@ const JUDGES_CONTENT: [&str; 12] = [
 ];
 
 /// What a 403 says that judges the account. What is quoted does not count: a client could have written it.
-const JUDGES_ACCOUNT: [&str; 6] =
-    ["your account", "your organization", "account has been", "suspended", "banned", "deactivated"];
+const JUDGES_ACCOUNT: [&str; 8] = [
+    "your account",
+    "your organization",
+    "your project",
+    "your api key",
+    "account has been",
+    "suspended",
+    "banned",
+    "deactivated",
+];
 
-/// What a 403 says besides of who asks, and not of what is asked.
-const JUDGES_KEY: [&str; 6] =
-    ["api key", "api_key", "authentication", "unregistered callers", "your project", "country, region"];
+/// What it says besides of who asks, and not of what is asked.
+const JUDGES_KEY: [&str; 5] = ["api key", "api_key", "authentication", "unregistered callers", "country, region"];
 
 /// What says that the key is none.
 const NO_KEY: [&str; 3] = ["invalid_api_key", "invalid api key", "incorrect api key"];
 
 /// What says of a key that it may not do just this, and so that it is one.
-const JUDGES_PERMISSION: [&str; 4] = ["model", "scope", "permissions for this", "permission to "];
+const JUDGES_PERMISSION: [&str; 6] = ["model", "模型", "无权", "scope", "permissions for this", "permission to "];
 
 /// What a 403 says of an account that has nothing left: a 402, by rights.
-const UNPAID: [&str; 3] = ["quota", "balance", "billing"];
+const UNPAID: [&str; 5] = ["quota", "balance", "billing", "credit", "key limit"];
+
+/// What a 400 does.
+const UNPAID_400: [&str; 4] = ["billing_hard_limit", "budget_exceeded", "arrearage", "credit balance is too low"];
+
+/// What a 400 says of where we stand: at Google's.
+const JUDGES_PLACE: [&str; 1] = ["user location is not supported"];
+
+/// What a 403 says that is a 429, by rights.
+const TOO_OFTEN: [&str; 3] = ["rate limit", "rate_limit", "call volume"];
 
 /// What a 403 says that judges the model for what was asked of it, and not the key: how a message begins, which is no client's.
 const JUDGES_USE: [&str; 2] = ["You are not allowed to generate", "You are not allowed to sample"];
@@ -57,6 +73,9 @@ const TOO_LARGE: &str = "Request too large";
 /// Google's reasons for a key, or its project, that is not served; its status is often a 400.
 const KEY_REFUSED: [&str; 5] =
     ["API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "SERVICE_DISABLED", "CONSUMER_SUSPENDED"];
+
+/// Google's reason for a limit that is reached.
+const RATE_LIMIT: &str = "RATE_LIMIT_EXCEEDED";
 
 /// What a word in the code or the type of an error means that came with no status of its own: the first row that holds. All others
 /// are the server's fault.
@@ -76,7 +95,9 @@ fn failure_of(status: Option<u16>, told: &Told, asked: Asked<'_>, detail: String
     let failure = Failure { status, ..Failure::new(class_of(status, told, asked), Phase::Head, detail) };
     // A 403 that says nothing of who asks may be for what is asked.
     let about_whom = || {
-        !told.reason.is_empty() || [&JUDGES_ACCOUNT, &JUDGES_KEY].iter().any(|words| says_itself(told, asked, *words))
+        KEY_REFUSED.contains(&told.reason.as_str())
+            || says_itself(told, asked, &JUDGES_ACCOUNT)
+            || says_itself(told, asked, &JUDGES_KEY)
     };
     match failure.class == FailureClass::Unauthorized && status == Some(403) && !about_whom() {
         true => Failure { blame: Blame::Unclear, ..failure },
@@ -97,10 +118,13 @@ fn class_of(status: Option<u16>, told: &Told, asked: Asked<'_>) -> FailureClass 
         _ if says_no_model(told) => FailureClass::ModelNotFound,
         None | Some(400 | 403 | 404 | 422) if names_no_model(told, asked) => FailureClass::ModelNotFound,
         None if told.moderated || told.says(&MODERATED) => FailureClass::Rejected,
+        Some(400) if says(&UNPAID_400) => FailureClass::PaymentRequired,
+        Some(400) if says(&NO_KEY) || says(&JUDGES_PLACE) => FailureClass::Unauthorized,
         // The key is right.
         Some(403) if told.moderated || judges_use(told) || judges_content(told, asked) => FailureClass::Rejected,
         // A firewall's page, most likely: it says nothing of the key.
         Some(403) if told.unread => FailureClass::ServerError,
+        Some(403) if told.reason == RATE_LIMIT || says(&TOO_OFTEN) => FailureClass::RateLimited,
         Some(403) if says(&UNPAID) => FailureClass::PaymentRequired,
         Some(403) if mentions(told, &JUDGES_PERMISSION) && !says(&NO_KEY) => FailureClass::Forbidden,
         Some(status) => class_of_status(status),
@@ -127,9 +151,9 @@ fn mentions(told: &Told, words: &[&str]) -> bool {
 /// Does an error say one of these in its code or type, or in words that it does not quote, and that the client had not written?
 fn says_itself(told: &Told, asked: Asked<'_>, words: &[&str]) -> bool {
     let own = own_words(&told.message.to_ascii_lowercase(), "");
-    words.iter().any(|word| {
-        told.code.contains(word) || told.kind.contains(word) || own.contains(word) && !scrub::says(asked.client, word)
-    })
+    words
+        .iter()
+        .any(|word| told.code.contains(word) || told.kind.contains(word) || own.contains(word) && !asked.wrote(word))
 }
 
 /// The class of a status that is no success.
@@ -166,7 +190,7 @@ impl Refusal<'_> {
         if failure.class != FailureClass::RateLimited {
             return failure;
         }
-        let (limit, told) = learn::limit_in(self.body, asked.client);
+        let (limit, told) = learn::limit_in(self.body, asked);
         let closed = learn::closed_for(&headers::rate_limits(self.headers), || now.wall);
         Failure { limit, retry_after: after.or(closed).or(told), ..failure }
     }
@@ -187,9 +211,8 @@ impl Refusal<'_> {
 }
 
 /// The failure of an error that came with a 200, or as an event.
-pub(super) fn error_in_200(told: &Told, model: &str) -> Failure {
+pub(super) fn error_in_200(told: &Told, asked: Asked<'_>) -> Failure {
     let number = told.number.filter(|number| (400..=599).contains(number));
-    let asked = Asked { model, client: b"" };
     let failure = failure_of(number, told, asked, "an error in a 200".to_owned());
     let status = number.or_else(|| CALLERS.iter().find(|(of, _)| *of == failure.class).map(|(_, status)| *status));
     Failure { status, phase: Phase::Body, ..failure }

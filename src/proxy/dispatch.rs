@@ -104,7 +104,11 @@ fn fail(unserved: Unserved, failures: usize, mut log: AccessLog) -> Result<HttpR
         return Err(error);
     }
     // Of the pool's own accounts the client knows nothing: their keys and their money are no error of its key.
-    let ours = matches!(failure.class, FailureClass::Unauthorized | FailureClass::PaymentRequired);
+    let ours = matches!(
+        (failure.class, failure.status),
+        (FailureClass::Unauthorized | FailureClass::Forbidden | FailureClass::PaymentRequired, _)
+            | (FailureClass::RateLimited, Some(403))
+    );
     match response
         .map(|told| *told)
         .filter(|(status, ..)| !ours && (status.is_client_error() || status.is_server_error()))

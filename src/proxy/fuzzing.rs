@@ -43,18 +43,20 @@ pub fn lacks_usage(request: &ClientRequest) -> bool {
     request.lacks_usage()
 }
 
+const ASKED: Asked<'_> = Asked { model: "m", client: Some(b"{}") };
+
 /// Judges a whole 200 whose answer is to be JSON.
 ///
 /// # Errors
 /// With the failure, if it is no answer.
 pub fn judge(operation: Operation, body: &[u8]) -> Result<Option<Usage>, Failure> {
-    answer::judge(operation, body, "m")
+    answer::judge(operation, body, ASKED)
 }
 
 /// What a refusal tells: of its status, its headers, and its body where that is looked at.
 pub fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Now) -> Failure {
     let refusal = Refusal { status, headers, body };
-    let mut failure = refusal.failure(Asked { model: "m", client: b"{}" }, now);
+    let mut failure = refusal.failure(ASKED, now);
     if refusal.is_of_stream_options(b"{}") {
         failure.class = FailureClass::StreamOptionsRefused;
     }

@@ -15,7 +15,7 @@ use super::retry::backoff;
 use crate::config::RetryConfig;
 use crate::scheduler::{AdmissionError, Select};
 use crate::types::{ApiId, Blame, ClassSet, Failure, FailureClass, Now, Outcome, RateLimit, Settlement};
-use crate::upstream::{Endpoint, Permit};
+use crate::upstream::{Endpoint, Permit, Witness};
 
 /// How often one request may be sent to the same upstream again that had not failed, but was asked in a wrong way (on a
 /// connection that it had closed, with `stream_options` that it does not know). These don't count as attempts.
@@ -30,8 +30,10 @@ pub(super) struct Journey<'a> {
     client: Arc<()>,
     tried: RefCell<Vec<ApiId>>,
     repeats: Cell<usize>,
-    /// Who refused `stream_options`, as it seemed: to be believed once it takes the request without.
-    plain: RefCell<Option<ApiId>>,
+    /// Who refused `stream_options`, as it seems: to be believed once it takes the request without.
+    plain: RefCell<Vec<ApiId>>,
+    /// Failures that it was blamed for itself.
+    blamed: RefCell<Vec<Witness>>,
     /// How often an upstream was asked again for want of another.
     again: Cell<u32>,
     /// Exchanges that were begun, repeats included.
@@ -57,7 +59,8 @@ impl<'a> Journey<'a> {
             client: Arc::new(()),
             tried: RefCell::default(),
             repeats: Cell::new(0),
-            plain: RefCell::new(None),
+            plain: RefCell::default(),
+            blamed: RefCell::default(),
             again: Cell::new(0),
             exchanges: Cell::new(0),
             seen: Cell::new(ClassSet::NONE),
@@ -118,15 +121,15 @@ impl<'a> Journey<'a> {
     }
 
     async fn exchange(&self, mut permit: Permit) -> Result<(Permit, Answer), Failed> {
-        let plain = self.plain.borrow().as_ref() == Some(&permit.endpoint().api);
+        let plain = self.plain.borrow().contains(&permit.endpoint().api);
         permit.ask_usage &= !plain;
         self.exchanges.set(self.exchanges.get() + 1);
         self.target.replace(Some(permit.endpoint().clone()));
         // Boxed: the allocator serves small sizes from the thread's own shelf, and an attempt would make this one large.
         match Box::pin(attempt(&self.pool.clients, &permit, self.request, self.retry.retry_on)).await {
             Ok(answer) => {
-                if plain && answer.outcome == Outcome::Completed {
-                    permit.stream_options_refused();
+                if answer.outcome == Outcome::Completed {
+                    self.served(&permit, plain);
                 }
                 if self.retry.hedge_after.is_some() {
                     self.target.replace(Some(permit.endpoint().clone()));
@@ -140,34 +143,51 @@ impl<'a> Journey<'a> {
         }
     }
 
+    /// It is served: what others made of it was not its own fault.
+    fn served(&self, permit: &Permit, plain: bool) {
+        if plain {
+            permit.stream_options_refused(true);
+        } else if permit.ask_usage && self.request.lacks_usage() {
+            permit.stream_options_taken();
+        }
+        self.blamed.take().into_iter().for_each(Witness::testify);
+    }
+
     /// An attempt failed.
     fn take_in(&self, permit: Permit, failure: &mut Failure) {
-        self.compare(failure);
+        let failed_so_before = self.compare(failure);
         let api = &permit.endpoint().api;
         log::warn!("{api}: attempt failed: {failure}");
-        if failure.class == FailureClass::StreamOptionsRefused {
-            self.plain.replace(Some(api.clone()));
-        }
-        if failure.same_upstream_again() && self.repeats.get() < MAX_REPEATS {
+        let first_refusal = failure.class == FailureClass::StreamOptionsRefused && !self.plain.borrow().contains(api);
+        if first_refusal {
+            permit.stream_options_refused(false);
+            self.plain.borrow_mut().push(api.clone());
+        } else if failure.same_upstream_again() && !failed_so_before && self.repeats.get() < MAX_REPEATS {
             self.repeats.set(self.repeats.get() + 1);
         } else {
             self.tried.borrow_mut().push(api.clone());
             self.failures.set(self.failures.get() + 1);
         }
+        if failure.blame == Blame::Request {
+            self.blamed.borrow_mut().push(permit.witness(failure.clone()));
+        }
         let duration = permit.elapsed();
         permit.settle(Settlement::of(Outcome::Failed(failure.clone()), duration));
     }
 
-    /// One request that fails everywhere in the same way must not rest the whole pool: it counts where it failed first.
-    fn compare(&self, failure: &mut Failure) {
-        if failure.blame == Blame::Upstream {
-            return;
-        }
+    /// One request that fails everywhere in the same way must not rest the whole pool: it counts where it failed first, unless it is
+    /// served in the end. Returns whether it failed in this way before, and not for what is never its own fault.
+    fn compare(&self, failure: &mut Failure) -> bool {
+        let may_be_its_own = failure.blame != Blame::Upstream;
         let seen = self.seen.get();
-        if seen.contains(failure.class) {
+        let before = may_be_its_own && seen.contains(failure.class);
+        if before && failure.blame == Blame::Unclear {
             failure.blame = Blame::Request;
         }
-        self.seen.set(seen.with(failure.class));
+        if may_be_its_own {
+            self.seen.set(seen.with(failure.class));
+        }
+        before
     }
 
     /// May it go on after this failure?
@@ -180,8 +200,9 @@ impl<'a> Journey<'a> {
         if class.same_upstream_again() {
             return true;
         }
-        self.retry.retry_on.contains(class)
-            && (!class.is_trouble() || self.pool.budget.spend(self.retry.budget, Now::read_mono()))
+        // Who is refused everywhere asks for trouble.
+        let costs = class.is_trouble() || failure.blame == Blame::Request;
+        self.retry.retry_on.contains(class) && (!costs || self.pool.budget.spend(self.retry.budget, Now::read_mono()))
     }
 
     /// No other upstream is left: may those that it has been to be asked once more (`retry.sameUpstream`)? Then a pause is over

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::scrub;
+use super::no_model::Asked;
 use super::told::Told;
 use crate::types::LimitSpan;
 
@@ -77,13 +77,13 @@ fn duration(text: &str) -> Option<Duration> {
 
 /// What the body of a 429 tells: which limit it was, and how long to wait (Gemini's `retryDelay`). Words that the client wrote may be
 /// but quoted, unless they are the error's code.
-pub(super) fn limit_in(body: &[u8], client: &[u8]) -> (Option<LimitSpan>, Option<Duration>) {
+pub(super) fn limit_in(body: &[u8], asked: Asked<'_>) -> (Option<LimitSpan>, Option<Duration>) {
     let text = String::from_utf8_lossy(body).to_ascii_lowercase();
     let Told { code, kind, .. } = Told::in_refusal(body);
     let says = |words: &[&str]| {
-        words.iter().any(|word| {
-            text.contains(word) && (code.contains(word) || kind.contains(word) || !scrub::says(client, word))
-        })
+        words
+            .iter()
+            .any(|word| text.contains(word) && (code.contains(word) || kind.contains(word) || !asked.wrote(word)))
     };
     let span = match (says(&DAY_WORDS), says(&EMPTY_WORDS)) {
         (true, _) | (_, true) => Some(LimitSpan::Day),
@@ -110,6 +110,10 @@ fn retry_delay(value: &Value) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn by(client: &[u8]) -> Asked<'_> {
+        Asked { model: "m", client: Some(client) }
+    }
 
     fn closed(headers: &[(&str, &str)]) -> Option<u128> {
         closed_for(headers, || 1_700_000_000_000).map(|d| d.as_millis())
@@ -163,10 +167,10 @@ mod tests {
     #[test]
     fn a_limit_is_not_told_in_words_of_the_clients() {
         let told = br#"{"error":{"message":"too much: per day","code":"rate_limit_exceeded"}}"#;
-        assert_eq!(limit_in(told, br#"{"user":"x"}"#).0, Some(LimitSpan::Day));
-        assert_eq!(limit_in(told, br#"{"user":"Per Day"}"#).0, None);
+        assert_eq!(limit_in(told, by(br#"{"user":"x"}"#)).0, Some(LimitSpan::Day));
+        assert_eq!(limit_in(told, by(br#"{"user":"Per Day"}"#)).0, None);
         let coded = br#"{"error":{"message":"no","code":"insufficient_quota"}}"#;
-        assert_eq!(limit_in(coded, b"insufficient_quota").0, Some(LimitSpan::Day), "a code is the upstream's own");
+        assert_eq!(limit_in(coded, by(b"insufficient_quota")).0, Some(LimitSpan::Day), "a code is the upstream's own");
     }
 
     #[test]
@@ -193,7 +197,7 @@ mod tests {
             (r#"{"error":{"message":"slow down"}}"#.to_owned(), (None, None)),
             ("<html>".to_owned(), (None, None)),
         ] {
-            assert_eq!(limit_in(body.as_bytes(), b""), told, "{body}");
+            assert_eq!(limit_in(body.as_bytes(), by(b"{}")), told, "{body}");
         }
     }
 }

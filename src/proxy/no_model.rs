@@ -68,8 +68,16 @@ const PARAMS: [&str; 3] = ["", "None", "model"];
 pub(super) struct Asked<'a> {
     /// The model, by the upstream's own name.
     pub(super) model: &'a str,
-    /// What the client wrote, as JSON: what stands in there is nobody else's word, quoted or not.
-    pub(super) client: &'a [u8],
+    /// What the client wrote, as JSON: what stands in there is nobody else's word, quoted or not. `None` if it is not at hand any
+    /// more: then every word may be the client's.
+    pub(super) client: Option<&'a [u8]>,
+}
+
+impl Asked<'_> {
+    /// May the client have written this word (in lower case)?
+    pub(super) fn wrote(&self, word: &str) -> bool {
+        self.client.is_none_or(|client| scrub::says(client, word))
+    }
 }
 
 /// Does this error say so in fields of its own?
@@ -95,19 +103,19 @@ pub(super) fn names_no_model(told: &Told, asked: Asked<'_>) -> bool {
     let words = own_words(unwrapped(&message), &model);
     WITHOUT_A_NAME.iter().any(|said| words.starts_with(said))
         || places(&words, &model).any(|(before, behind)| {
-            is_missing(before, behind, told.says(&NOT_THERE)) && !wrote(asked.client, before, &model, behind)
+            is_missing(before, behind, told.says(&NOT_THERE)) && !wrote(asked, before, &model, behind)
         })
 }
 
 /// Did the client write the name with the word before it, or with that behind it? Then the upstream may but repeat it.
-fn wrote(client: &[u8], before: &str, name: &str, behind: &str) -> bool {
+fn wrote(asked: Asked<'_>, before: &str, name: &str, behind: &str) -> bool {
     let between = |c: char| !c.is_ascii_alphanumeric();
     let (head, tail) = (before.trim_end_matches(between), behind.trim_start());
     let from = head.rmatch_indices(between).next().map_or(0, |(at, found)| at + found.len());
     let to = behind.len() - tail.len() + tail.find(between).unwrap_or(tail.len());
     let with_before = (!head.is_empty()).then(|| [before.get(from..).unwrap_or_default(), name].concat());
     let with_behind = tail.starts_with(|c| !between(c)).then(|| [name, behind.get(..to).unwrap_or_default()].concat());
-    [with_before, with_behind].iter().flatten().any(|said| scrub::says(client, said))
+    asked.client.is_none() || [with_before, with_behind].iter().flatten().any(|said| asked.wrote(said))
 }
 
 /// Is there no provider behind a router that has it?
@@ -186,7 +194,7 @@ fn closing(text: &str, quote: char) -> Option<(&str, &str)> {
 mod tests {
     use super::*;
 
-    const ASKED: Asked<'_> = Asked { model: "gpt-9", client: br#"{"model":"gpt-9"}"# };
+    const ASKED: Asked<'_> = Asked { model: "gpt-9", client: Some(br#"{"model":"gpt-9"}"#) };
 
     /// As upstreams say it; the model is `gpt-9`.
     const SAID: [&str; 31] = [
@@ -284,7 +292,7 @@ mod tests {
         ] {
             let told = Told { message: said.to_owned(), ..Told::default() };
             assert!(names_no_model(&told, ASKED), "{said}");
-            assert!(!names_no_model(&told, Asked { client: client.as_bytes(), ..ASKED }), "{said}");
+            assert!(!names_no_model(&told, Asked { client: Some(client.as_bytes()), ..ASKED }), "{said}");
         }
     }
 }

@@ -130,7 +130,7 @@ impl ClientRequest {
     }
 
     /// What the client wrote.
-    pub(super) fn body(&self) -> &[u8] {
+    pub(super) fn body(&self) -> &Bytes {
         &self.body
     }
 

@@ -4,6 +4,7 @@ use actix_web::web::Bytes;
 
 use super::classify::error_in_200;
 use super::event::{self, Meaning};
+use super::no_model::Asked;
 use super::scrub::Watch;
 use super::sse::{Piece, SseReader};
 use super::told::Told;
@@ -24,9 +25,17 @@ impl EventStream {
         EventStream { reader: SseReader::new(), meter: Meter::new(operation, strip_usage) }
     }
 
-    /// The same, of an upstream that calls the model thus, with this key taken out of what it tells.
-    pub(super) fn told_by(mut self, model: &str, key: ApiKey) -> Self {
-        self.meter.upstream = Some((model.to_owned(), Watch::new(key)));
+    /// The same, of an upstream that was asked thus, with this key taken out of what it tells.
+    pub(super) fn told_by(mut self, model: &str, client: Bytes, key: ApiKey) -> Self {
+        self.meter.upstream = Some(Upstream { model: model.to_owned(), client: Some(client), watch: Watch::new(key) });
+        self
+    }
+
+    /// From here on it may take long: what the client wrote is let go.
+    pub(super) fn committed(mut self) -> Self {
+        if let Some(upstream) = &mut self.meter.upstream {
+            upstream.client = None;
+        }
         self
     }
 
@@ -69,8 +78,18 @@ pub(super) struct Meter {
     /// The failure that the stream itself told.
     failed: Option<Fault>,
     dropped_last: bool,
-    /// Its own name for the model, and whom it knows us by: some quote that in their errors.
-    upstream: Option<(String, Watch)>,
+    upstream: Option<Upstream>,
+}
+
+/// Who tells the stream.
+#[derive(Debug)]
+struct Upstream {
+    /// Its own name for the model.
+    model: String,
+    /// What it was asked, as long as that is held.
+    client: Option<Bytes>,
+    /// The key that it knows us by: some quote that in their errors.
+    watch: Watch,
 }
 
 /// A failure that a stream told.
@@ -123,7 +142,7 @@ impl Meter {
             Meaning::Done => (self.ended, self.done) = (true, true),
             Meaning::Preamble => {}
         }
-        if let Some((_, watch)) = &self.upstream {
+        if let Some(Upstream { watch, .. }) = &self.upstream {
             event = watch.passed(event);
         }
         let shown = self.usage_taken_out(event, tells_error);
@@ -133,9 +152,11 @@ impl Meter {
 
     /// Takes in an error: a failure of the stream, unless all of it has come. Returns what may be seen of its event.
     fn fault(&mut self, told: &Told, mut event: Bytes) -> Bytes {
-        let model = self.upstream.as_ref().map_or("", |(model, _)| model);
-        let failure = error_in_200(told, model);
-        if let Some((_, watch)) = &self.upstream {
+        let upstream = self.upstream.as_ref();
+        let client = upstream.and_then(|upstream| upstream.client.as_deref());
+        let asked = Asked { model: upstream.map_or("", |upstream| &upstream.model), client };
+        let failure = error_in_200(told, asked);
+        if let Some(Upstream { watch, .. }) = &self.upstream {
             event = watch.scrubbed(event);
         }
         // The Responses API has a form of its own.

@@ -57,9 +57,8 @@ impl Told {
         if says("type", "response.failed") {
             return Some(Told { in_its_place: true, ..Told::of(body.pointer("/response/error").unwrap_or_default()) });
         }
-        // MiniMax's: it has a place for errors in every answer.
-        if let Some(of) = body.get("base_resp").filter(|of| of.get("status_code").is_some_and(is_error)) {
-            return Some(Told::of(of));
+        if let Some(numbered) = Told::numbered(body) {
+            return Some(numbered);
         }
         let told = match field("error").or(field("Error")) {
             // The words stand beside it.
@@ -77,6 +76,19 @@ impl Told {
             }
         };
         Some(Told { in_its_place: true, ..told })
+    }
+
+    /// An error by a number of the provider's own, which stands in all of its answers, and is 0 in most.
+    fn numbered(body: &Value) -> Option<Told> {
+        let number =
+            |at: &Value| at.as_u64().or_else(|| at.as_str()?.trim().parse().ok()).filter(|number| *number != 0);
+        let (number, table, error) = match (body.get("base_resp"), body.get("error_code")) {
+            (Some(base), _) => (number(base.get("status_code")?)?, &MINIMAX[..], base),
+            (None, Some(code)) => (number(code)?, &BAIDU[..], body),
+            (None, None) => return None,
+        };
+        let known = table.iter().find(|(of, _)| of.contains(&number)).map(|(_, status)| *status);
+        Some(Told { number: known, ..Told::of(error) })
     }
 
     /// An error itself.
@@ -124,14 +136,26 @@ struct Peek<'a> {
 /// Where errors have their words for people.
 const WORDS: [&str; 5] = ["message", "detail", "msg", "error_msg", "status_msg"];
 
+/// What some numbers mean that providers give their errors, as a status.
+const MINIMAX: [(&[u64], u16); 3] = [(&[1002, 1039], 429), (&[1004, 2049], 401), (&[1008], 402)];
+const BAIDU: [(&[u64], u16); 2] = [(&[4, 17, 18, 19], 429), (&[6, 14, 100, 110, 111], 401)];
+
 /// Is it an error without a field of its own: words for people, or a "no", and none of what answers have?
 fn is_bare(body: &Value) -> bool {
-    const OF_ANSWERS: [&str; 8] = ["choices", "output", "data", "results", "object", "type", "id", "text"];
-    let has_words = WORDS.iter().any(|name| body.get(name).is_some_and(Value::is_string));
-    // Baidu's numbers its errors.
-    body.get("error_code").is_some_and(is_error)
-        || (has_words || body.get("success") == Some(&Value::Bool(false)))
-            && OF_ANSWERS.iter().all(|name| body.get(name).is_none())
+    const OF_ANSWERS: [&str; 11] =
+        ["choices", "output", "data", "results", "object", "type", "text", "images", "audio", "embeddings", "id"];
+    let has = |name: &str| body.get(name).is_some_and(|value| !value.is_null());
+    let says = |name: &str| body.get(name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    let success = body.get("success").and_then(Value::as_bool);
+    let code = body.get("code").and_then(|code| code.as_u64().or_else(|| code.as_str()?.parse().ok()));
+    if success == Some(true) || code.is_some_and(|code| [0, 200].contains(&code)) {
+        return false;
+    }
+    // Some number their errors as they do their answers.
+    let is_one = success == Some(false);
+    let no_answer = OF_ANSWERS.iter().all(|name| !has(name) || is_one && *name == "id");
+    // Of words alone, those are an error's that clients would look for.
+    no_answer && (is_one || says("message") || says("detail") || code.is_some() && WORDS.iter().any(|name| says(name)))
 }
 
 fn small(number: Option<u64>) -> Option<u16> {

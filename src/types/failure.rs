@@ -170,17 +170,15 @@ impl ClassSet {
     /// None.
     pub const NONE: ClassSet = ClassSet(0);
 
-    /// Is this one of them?
-    pub fn contains(self, class: FailureClass) -> bool {
-        self.0 & (1 << class as u16) != 0
-    }
-}
-
-impl ClassSet {
     /// With this one besides.
     #[must_use]
     pub fn with(self, class: FailureClass) -> ClassSet {
         ClassSet(self.0 | 1 << class as u16)
+    }
+
+    /// Is this one of them?
+    pub fn contains(self, class: FailureClass) -> bool {
+        self.0 & (1 << class as u16) != 0
     }
 }
 
@@ -201,18 +199,26 @@ pub enum Phase {
     Body,
 }
 
-/// Whom a failure is blamed on: what it counts for, besides its class.
+/// Whom a failure is blamed on.
+///
+/// | Blame | Counts against the upstream (breaker, a key's or a model's rest) | The same upstream may be asked again |
+/// |---|---|---|
+/// | `Upstream` | yes | as the class says |
+/// | `Unclear` | yes, but a rest is a guess | as the class says |
+/// | `Request` | no, unless another upstream serves the request in the end | as the class says |
+/// | `Connection` | yes | once |
+/// | `Told` | no | once |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
-    /// No request brings it about.
+    /// The upstream: no request brings this about.
     Upstream,
-    /// What is in the request may have brought it about.
+    /// The upstream, as long as nothing else is known: what is in the request may have brought it about.
     Unclear,
-    /// The request had failed like this before: it would do so anywhere.
+    /// The request: it had failed like this before.
     Request,
-    /// A connection broke under several requests, of which this is the first to tell.
+    /// The upstream, for a connection that broke under several requests, of which this is the first to tell.
     Connection,
-    /// One of the others has told it.
+    /// Nobody: another one has told that its connection broke.
     Told,
 }
 

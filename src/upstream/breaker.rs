@@ -1,5 +1,6 @@
 //! Judges an upstream's health: `Closed` (traffic) → `Open` (rest) → `HalfOpen` (one probe) → `Closed` or `Open`.
 
+use super::messages::Refusal;
 use crate::types::Now;
 
 /// Failures in a row that open the breaker; the original's number.
@@ -32,14 +33,17 @@ enum State {
 }
 
 impl Breaker {
-    /// May an attempt go out? `Err` says until when not.
-    pub(super) fn check(&self, now: Now) -> Result<(), u64> {
+    /// May an attempt go out?
+    pub(super) fn check(&self, now: Now) -> Result<(), Refusal> {
+        let soon = now.mono + 1_000;
         match self.state {
             State::Closed => Ok(()),
             State::Open { until, .. } if until <= now.mono => Ok(()),
-            State::Open { until, .. } => Err(until),
+            State::Open { since, until } => {
+                Err(Refusal::BreakerOpen { until, last_resort: until.min(since + FIRST_REST_MS) })
+            }
             // The probe's verdict is awaited; ask again soon.
-            State::HalfOpen => Err(now.mono + 1_000),
+            State::HalfOpen => Err(Refusal::BreakerOpen { until: soon, last_resort: soon }),
         }
     }
 
@@ -78,8 +82,8 @@ impl Breaker {
         let trips = match self.state {
             State::HalfOpen => true,
             State::Closed => self.failures_in_a_row >= TRIP_AFTER,
-            // Begun before the rest: tells nothing new.
-            State::Open { .. } => false,
+            // While it rests, nothing new is told by what was begun before.
+            State::Open { until, .. } => until <= now.mono,
         };
         trips.then(|| {
             let rest = (FIRST_REST_MS << self.rests.min(16)).min(LONGEST_REST_MS);
@@ -112,7 +116,7 @@ mod tests {
         breaker.success();
         assert_eq!((breaker.failure(at(2)), breaker.failure(at(3))), (None, None), "a success begins anew");
         assert_eq!(breaker.failure(at(4)), Some(10_000));
-        assert_eq!(breaker.check(at(5)), Err(10_004));
+        assert_eq!(breaker.check(at(5)), Err(Refusal::BreakerOpen { until: 10_004, last_resort: 10_004 }));
         assert_eq!(breaker.check(at(10_004)), Ok(()));
         assert!(breaker.enter(), "the probe");
         assert!(breaker.check(at(10_005)).is_err(), "only one");

@@ -11,11 +11,8 @@ use crate::types::{Blame, Failure, FailureClass, LimitSpan, Now};
 const FIRST_MS: u64 = 1_000;
 const LONGEST_UNTOLD_MS: u64 = 60_000;
 
-/// After so long, a limit whose end nobody told is put to the test if nobody else is left;
+/// After so long, a limit whose end nobody told is put to the test if nobody else is left.
 const LAST_RESORT_MS: u64 = 10_000;
-
-/// and a refusal that may have been for what one request asked.
-const DOUBT_MS: u64 = 1_000;
 
 /// However long a `Retry-After` is, once in an hour it is put to the test.
 const LONGEST_TOLD_MS: u64 = 3_600_000;
@@ -32,8 +29,10 @@ pub(super) struct Cooldown {
     until: u64,
     reason: Option<FailureClass>,
     in_a_row: u32,
-    /// From when it may be put to the test all the same, if the wait is a guess of ours.
-    guessed: Option<u64>,
+    /// Until when the upstream itself told us to wait: the rest is a guess of ours.
+    told: u64,
+    /// From when a guess may be put to the test.
+    guess: u64,
     /// The wait is over, and one attempt is out to see whether that is so.
     probing: bool,
 }
@@ -41,7 +40,7 @@ pub(super) struct Cooldown {
 impl Cooldown {
     /// May an attempt go out?
     pub(super) fn check(&self, now: Now) -> Result<(), Refusal> {
-        let refusal = |reason, until| Refusal::CoolingDown { until, reason, guessed: self.guessed.is_some() };
+        let refusal = |reason, until| Refusal::CoolingDown { until, reason, last_resort: self.last_resort() };
         match self.reason {
             Some(reason) if self.until > now.mono => Err(refusal(reason, self.until)),
             // The probe's verdict is awaited; ask again soon.
@@ -50,9 +49,16 @@ impl Cooldown {
         }
     }
 
-    /// May it be probed although it waits, since nobody else is left?
+    /// From when it may be asked although it waits, if nobody else is left and it waits for a guess of ours.
+    fn last_resort(&self) -> Option<u64> {
+        (self.until > self.told).then_some(self.told.max(self.guess))
+    }
+
+    /// May it be asked now, nobody else being left? One at a time puts a limit to the test. A refusal without a reason may have been
+    /// for what one client wrote, who must not stand in all others' way.
     pub(super) fn may_be_the_last(&self, now: Now) -> bool {
-        self.check(now).is_ok() || !self.probing && self.guessed.is_some_and(|from| from <= now.mono)
+        let alone = self.probing && self.reason != Some(FailureClass::Unauthorized);
+        self.check(now).is_ok() || !alone && self.last_resort().is_some_and(|from| from <= now.mono)
     }
 
     /// Is there nothing to wait for, nor to find out?
@@ -80,14 +86,14 @@ impl Cooldown {
 
     /// An attempt succeeded. One that was begun before a wait does not end it, unless it is the `probe`.
     pub(super) fn success(&mut self, probe: bool, now: Now) {
-        if probe && self.probing || self.until <= now.mono {
+        if probe && self.last_resort().is_some() || self.until <= now.mono {
             *self = Cooldown::default();
         }
     }
 
     /// The upstream says that it has nothing left for so long.
     pub(super) fn close_for(&mut self, wait: Duration, now: Now) {
-        self.rest(FailureClass::RateLimited, bounded(wait), now);
+        self.rest((FailureClass::RateLimited, bounded(wait)), None, now);
     }
 
     /// An attempt failed. Returns how long the upstream is left alone, if the failure asks for that. `day_ends` (ms,
@@ -124,22 +130,25 @@ impl Cooldown {
             | FailureClass::Rejected => return None,
         };
         let limited = failure.class == FailureClass::RateLimited;
-        let untold = limited && told.is_none() && failure.limit != Some(LimitSpan::Day);
-        let in_doubt = failure.blame == Blame::Unclear;
-        let guess = if in_doubt { Some(DOUBT_MS) } else { untold.then_some(LAST_RESORT_MS) };
-        if self.rest(failure.class, rest, now) {
-            self.guessed = guess.map(|wait| now.mono + wait);
-        }
+        let guess = match failure.blame {
+            Blame::Unclear => Some(0),
+            _ if limited && told.is_none() && failure.limit != Some(LimitSpan::Day) => Some(LAST_RESORT_MS),
+            Blame::Upstream | Blame::Request | Blame::Connection | Blame::Told => None,
+        };
+        self.rest((failure.class, rest), guess, now);
         Some(rest)
     }
 
-    /// Returns whether it is longer than what was to be waited for already.
-    fn rest(&mut self, reason: FailureClass, rest: u64, now: Now) -> bool {
-        let longer = now.mono + rest > self.until;
-        if longer {
-            (self.until, self.reason, self.guessed) = (now.mono + rest, Some(reason), None);
+    /// `guess`: after so long it may be put to the test, for nobody told us to wait so long.
+    fn rest(&mut self, (reason, rest): (FailureClass, u64), guess: Option<u64>, now: Now) {
+        let until = now.mono + rest;
+        match guess {
+            Some(wait) => self.guess = now.mono + wait,
+            None => self.told = self.told.max(until),
         }
-        longer
+        if until > self.until {
+            (self.until, self.reason) = (until, Some(reason));
+        }
     }
 }
 
@@ -215,7 +224,11 @@ mod tests {
         let refused = Failure::new(FailureClass::Unauthorized, Phase::Head, "");
         assert!(!waits(&refused).may_be_the_last(at(39_000)));
         let doubtful = Failure { blame: Blame::Unclear, ..refused.clone() };
-        assert!(waits(&doubtful).may_be_the_last(at(39_000)) && waits(&doubtful).check(at(600_004)).is_err());
+        let mut in_doubt = waits(&doubtful);
+        assert!(in_doubt.may_be_the_last(at(5)) && in_doubt.check(at(600_004)).is_err());
+        assert!(in_doubt.enter() && in_doubt.may_be_the_last(at(6)), "not one alone: it may be refused again");
+        in_doubt.failure(&limited(Some(30), None), u64::MAX, at(7));
+        assert!(!in_doubt.may_be_the_last(at(30_006)) && in_doubt.may_be_the_last(at(30_007)), "what is told holds");
         let requests = Failure { blame: Blame::Request, ..refused };
         assert_eq!(waits(&requests).check(at(6)), Ok(()), "it would be refused anywhere");
         for told in [limited(Some(40), None), limited(None, Some(LimitSpan::Day))] {
@@ -236,7 +249,7 @@ mod tests {
     fn a_refused_key_rests_ten_minutes() {
         let mut cooldown = Cooldown::default();
         cooldown.failure(&Failure::new(FailureClass::Unauthorized, Phase::Head, ""), u64::MAX, at(5));
-        let refused = Refusal::CoolingDown { until: 600_005, reason: FailureClass::Unauthorized, guessed: false };
+        let refused = Refusal::CoolingDown { until: 600_005, reason: FailureClass::Unauthorized, last_resort: None };
         assert_eq!(cooldown.check(at(600_004)), Err(refused));
         assert_eq!(cooldown.check(at(600_005)), Ok(()));
     }

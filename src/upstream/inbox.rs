@@ -12,7 +12,7 @@ use actix::prelude::*;
 
 use super::UpstreamActor;
 use super::lane::Lane;
-use crate::types::{Operation, Settlement, WriteStamp};
+use crate::types::{Failure, Operation, Settlement, WriteStamp};
 
 /// How long news may lie: also what a `kill -9` under load may cost the statistics.
 pub(super) const GATHER: Duration = Duration::from_millis(20);
@@ -24,6 +24,8 @@ pub(super) enum News {
     Began { lane: Arc<Lane>, of: Operation, stamp: WriteStamp, demand: u64 },
     /// It was not: of the lane's quotas the last ones had nothing. What these first ones gave is theirs again.
     Returned { lane: Arc<Lane>, quotas: usize, demand: u64 },
+    /// A failure was the upstream's, that had been blamed on its request.
+    Testified(Failure),
     /// The account of this stamp's attempt is to be closed.
     Ended { stamp: WriteStamp, settlement: Settlement },
 }

@@ -5,7 +5,7 @@
 //! store to wait for) its actor does: a lane refuses nothing for good, and admits nothing that the actor would not.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use super::allowance::{Allowance, Untaken};
 use super::inbox::{Haste, Inbox, News};
@@ -19,11 +19,14 @@ pub(super) struct Door {
     pub(super) inbox: Arc<Inbox>,
     /// See [`Way`].
     way: AtomicU64,
-    /// May the proxy ask for a stream's usage?
-    pub(super) ask_usage: AtomicBool,
+    /// How often it refused `stream_options`, and did not take them since.
+    refusals: AtomicU8,
     /// Tokens of an answer, as long as its request bounds none.
     typical_completion: AtomicU64,
 }
+
+/// So many refusals of `stream_options` are believed without a proof: where a limit leaves no room for the same request without.
+const BELIEVED: u8 = 3;
 
 /// Which way an attempt has to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +41,7 @@ impl Door {
     /// Shut until the actor opens it.
     pub(super) fn new(endpoint: Arc<Endpoint>, inbox: Arc<Inbox>) -> Door {
         let way = AtomicU64::new(Self::packed(Way::AskFrom(0)));
-        Door { endpoint, inbox, way, ask_usage: AtomicBool::new(true), typical_completion: AtomicU64::new(0) }
+        Door { endpoint, inbox, way, refusals: AtomicU8::new(0), typical_completion: AtomicU64::new(0) }
     }
 
     fn packed(way: Way) -> u64 {
@@ -61,6 +64,25 @@ impl Door {
         if self.typical_completion.load(Ordering::Relaxed) != completion {
             self.typical_completion.store(completion, Ordering::Relaxed);
         }
+    }
+
+    /// May the proxy ask for a stream's usage?
+    pub(super) fn ask_usage(&self) -> bool {
+        self.refusals.load(Ordering::Relaxed) < BELIEVED
+    }
+
+    /// It took `stream_options`.
+    pub(super) fn usage_told(&self) {
+        if self.refusals.load(Ordering::Relaxed) > 0 && self.ask_usage() {
+            self.refusals.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// It refused them. `proven`: it takes the same request without. Returns whether that is believed from now on.
+    pub(super) fn usage_refused(&self, proven: bool) -> bool {
+        let more = if proven { BELIEVED } else { 1 };
+        let before = self.refusals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n.saturating_add(more)));
+        before.is_ok_and(|before| before < BELIEVED && before.saturating_add(more) >= BELIEVED)
     }
 
     fn way(&self) -> Way {

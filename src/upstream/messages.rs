@@ -44,13 +44,15 @@ pub enum Refusal {
         until: u64,
         /// What it said.
         reason: FailureClass,
-        /// How long, or that it has to, is a guess of ours.
-        guessed: bool,
+        /// When it is asked if nobody else is left, the wait being a guess of ours.
+        last_resort: Option<u64>,
     },
     /// It failed too often.
     BreakerOpen {
         /// When it is probed.
         until: u64,
+        /// When it is probed if nobody else is left.
+        last_resort: u64,
     },
     /// It says that it does not serve this model, or not for what is asked of it.
     ModelNotFound {
@@ -79,12 +81,27 @@ impl Refusal {
         match self {
             Refusal::QuotaExhausted { until, .. } => *until,
             Refusal::CoolingDown { until, .. }
-            | Refusal::BreakerOpen { until }
+            | Refusal::BreakerOpen { until, .. }
             | Refusal::ModelNotFound { until }
             | Refusal::Forbidden { until }
             | Refusal::StoreUnavailable { until } => Some(*until),
             Refusal::Disabled | Refusal::Retiring => None,
         }
+    }
+
+    /// When to ask again if all others refuse as well, if that can be told.
+    pub fn until_at_last(&self) -> Option<u64> {
+        let sooner = match self {
+            Refusal::CoolingDown { last_resort, .. } => *last_resort,
+            Refusal::BreakerOpen { last_resort, .. } => Some(*last_resort),
+            Refusal::QuotaExhausted { .. }
+            | Refusal::ModelNotFound { .. }
+            | Refusal::Forbidden { .. }
+            | Refusal::StoreUnavailable { .. }
+            | Refusal::Disabled
+            | Refusal::Retiring => None,
+        };
+        self.until().map(|until| until.min(sooner.unwrap_or(until)))
     }
 
     /// Of several, the one that ends last.
@@ -102,7 +119,7 @@ impl Refusal {
 
     /// May it be over by `deadline` (ms, monotonic)? Only a limit passes by itself.
     pub fn may_pass_by(&self, deadline: u64) -> bool {
-        self.is_limit() && self.until().is_none_or(|until| until <= deadline)
+        self.is_limit() && self.until_at_last().is_none_or(|until| until <= deadline)
     }
 
     /// With its end as wall time (ms since the Unix epoch).
@@ -115,7 +132,7 @@ impl Refusal {
     pub fn is_a_guess(&self) -> bool {
         match self {
             Refusal::BreakerOpen { .. } | Refusal::Forbidden { .. } => true,
-            Refusal::CoolingDown { guessed, .. } => *guessed,
+            Refusal::CoolingDown { last_resort, .. } => last_resort.is_some(),
             Refusal::QuotaExhausted { .. }
             | Refusal::ModelNotFound { .. }
             | Refusal::StoreUnavailable { .. }

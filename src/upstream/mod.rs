@@ -41,5 +41,5 @@ pub use messages::{
     ApiStatus, Declined, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire,
     TokenReport,
 };
-pub use permit::Permit;
+pub use permit::{Permit, Witness};
 pub use quota::{Draw, Quota, Share, Spent};

@@ -1,13 +1,12 @@
 //! The right to make one attempt, as a value.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Endpoint;
 use super::inbox::{Haste, News};
 use super::lane::{Door, Lane};
-use crate::types::{Outcome, Settlement, WriteStamp};
+use crate::types::{Blame, Failure, Outcome, Settlement, WriteStamp};
 
 /// One admitted attempt, bound to its endpoint: counted against the quotas before it existed.
 ///
@@ -39,7 +38,7 @@ impl Permit {
         /// What is less than this part of a limit is told with the next batch, as a block is drawn of a limit.
         const PART: u64 = 50;
         let unforeseen = tightest.map_or(u64::MAX, |tightest| tightest / PART);
-        let (ask_usage, since) = (door.ask_usage.load(Ordering::Relaxed), Instant::now());
+        let (ask_usage, since) = (door.ask_usage(), Instant::now());
         Permit { stamp, ask_usage, lane: None, door, unforeseen, demand, since, urgent: false, settled: false }
     }
 
@@ -64,11 +63,21 @@ impl Permit {
         self.close(settlement);
     }
 
-    /// The upstream had refused the `stream_options` that we had added, and takes the same request without.
-    pub fn stream_options_refused(&self) {
-        if self.door.ask_usage.swap(false, Ordering::Relaxed) {
+    /// The upstream refused the `stream_options` that we had added; or (`proven`) it takes the same request without.
+    pub fn stream_options_refused(&self, proven: bool) {
+        if self.door.usage_refused(proven) {
             log::warn!("{}: does not take stream_options; usage of its streams is estimated", self.door.endpoint.api);
         }
+    }
+
+    /// The upstream took them.
+    pub fn stream_options_taken(&self) {
+        self.door.usage_told();
+    }
+
+    /// Who can say later that a failure was the upstream's after all.
+    pub fn witness(&self, failure: Failure) -> Witness {
+        Witness { door: self.door.clone(), failure }
     }
 
     fn close(&mut self, settlement: Settlement) {
@@ -84,6 +93,21 @@ impl Permit {
             };
             self.door.inbox.tell(News::Ended { stamp: self.stamp.clone(), settlement }, haste);
         }
+    }
+}
+
+/// A failure that was blamed on its request.
+#[derive(Debug)]
+pub struct Witness {
+    door: Arc<Door>,
+    failure: Failure,
+}
+
+impl Witness {
+    /// Another upstream served the same request: so it was the upstream's failure.
+    pub fn testify(self) {
+        let failure = Failure { blame: Blame::Unclear, ..self.failure };
+        self.door.inbox.tell(News::Testified(failure), Haste::Now);
     }
 }
 

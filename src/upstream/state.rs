@@ -115,7 +115,7 @@ impl State {
     /// Is whatever it rested for over?
     fn rested(&self, now: Now) -> Result<(), Refusal> {
         self.cooldown.check(now)?;
-        self.breaker.check(now).map_err(|until| Refusal::BreakerOpen { until })
+        self.breaker.check(now)
     }
 
     /// How an attempt counts that ended thus.
@@ -173,7 +173,8 @@ impl State {
         self.cooldown.probe_lost();
     }
 
-    fn fail(&mut self, failure: &Failure, ending: Ending, day_ends: impl FnOnce() -> u64) {
+    /// Takes in a failure.
+    pub(super) fn fail(&mut self, failure: &Failure, ending: Ending, day_ends: impl FnOnce() -> u64) {
         let Ending { probe, now } = ending;
         match failure.class {
             _ if failure.blame == Blame::Told => {
@@ -208,7 +209,9 @@ impl State {
             | FailureClass::Protocol
             | FailureClass::Empty => {}
         }
-        self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
+        if failure.blame != Blame::Request {
+            self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
+        }
         self.last_failure = Some((now.wall, failure.class, failure.detail.clone()));
         let cooldown = self.cooldown.failure(failure, day_ends(), now);
         let says_nothing_of_health = matches!(

@@ -91,6 +91,10 @@ impl UpstreamActor {
                     }
                 }
             }
+            News::Testified(failure) => {
+                let ending = Ending { probe: false, now };
+                self.state.fail(&failure, ending, || self.ledgers.day_ends(now));
+            }
             News::Ended { stamp, settlement } => {
                 let Some(attempt) = self.out.remove(&stamp.id()) else { return };
                 hold(&attempt.ledgers);

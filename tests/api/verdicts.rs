@@ -432,8 +432,103 @@ fn refusals_without_a_reason_do_not_close_the_pool() {
         assert_eq!(post(&app, CHAT, &json!({ "user": "poison" })), 502);
     }
     assert!(["a", "b"].iter().all(|id| app.status_of(id)["unavailableReason"] == "unauthorized"));
-    eventually("one is asked, and serves again", || post(&app, CHAT, &json!({})) == 200);
-    assert!(["a", "b"].iter().any(|id| app.status_of(id)["available"] == true));
+    // However often it is refused meanwhile: nobody stands in the others' way.
+    for _ in 0..3 {
+        assert_eq!(post(&app, CHAT, &json!({ "user": "poison" })), 502);
+        assert_eq!(post(&app, CHAT, &json!({})), 200);
+    }
+}
+
+#[test]
+fn a_text_of_a_clients_that_comes_back_as_an_error_in_a_200_rests_nobody() {
+    for (code, said) in [(403, "my quota"), (403, "your account"), (403, "suspended"), (400, "unknown model m")] {
+        let answer = move |request: &Received| {
+            let body = request.json();
+            let error = json!({ "error": { "code": code, "message": format!("blocked for {}", body["user"]).replace('"', "") } });
+            match (body["user"].is_string(), body["stream"] == true) {
+                (true, false) => Reply::json(200, &error),
+                (true, true) => Reply::events(&[&format!("data: {error}\n\n")]),
+                (false, _) => Reply::chat("hi"),
+            }
+        };
+        let upstreams = [Upstream::start(answer), Upstream::start(answer)];
+        let app = App::on(&upstreams.each_ref());
+        for stream in [false, true] {
+            post(&app, CHAT, &json!({ "user": said, "stream": stream }));
+            assert_eq!(post(&app, CHAT, &json!({})), 200, "{said:?} {stream}");
+        }
+        for id in ["a", "b"] {
+            let told = app.status_of(id);
+            assert_eq!(told["absentModels"], json!([]), "{said:?}");
+            assert_ne!(told["unavailableReason"], "payment_required", "{said:?}");
+        }
+    }
+}
+
+#[test]
+fn an_upstream_that_is_dead_behind_another_that_fails_at_times_rests_all_the_same() {
+    let nth = std::sync::atomic::AtomicUsize::new(0);
+    let flaky = Upstream::start(move |_| match nth.fetch_add(1, Ordering::SeqCst) % 2 {
+        0 => Reply::error(500, "at times"),
+        _ => Reply::chat("hi"),
+    });
+    let (dead, good) = (Upstream::always(Reply::error(500, "dead")), Upstream::always(Reply::chat("hi")));
+    let mut config = config_of(&[&flaky, &dead, &good]);
+    for (nth, api) in config["apis"].as_array_mut().expect("a list").iter_mut().enumerate() {
+        api["priority"] = json!(nth);
+    }
+    let app = App::start(&config);
+    for _ in 0..20 {
+        assert_eq!(post(&app, CHAT, &json!({})), 200);
+    }
+    assert_eq!(dead.calls(), 3, "another served what it had failed: it was no fault of the request's");
+}
+
+#[test]
+fn a_pool_that_takes_no_stream_options_serves_at_once() {
+    let hello = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let answer = move |request: &Received| match request.json()["stream_options"].is_null() {
+        false => Reply::error(400, "unknown field stream_options"),
+        true => Reply::events(&[hello]),
+    };
+    for _ in 0..4 {
+        let upstreams: Vec<Upstream> = (0..6).map(|_| Upstream::start(answer)).collect();
+        let app = App::on(&upstreams.iter().collect::<Vec<_>>());
+        assert_eq!(post(&app, CHAT, &json!({ "stream": true })), 200);
+    }
+    // Where a limit leaves no room for the same request without, it is learned from three of them.
+    let upstream = Upstream::start(answer);
+    let mut config = config_of(&[&upstream]);
+    config["retry"] = json!({ "maxAttempts": 1 });
+    config["apis"][0]["burst"] = json!({ "requests": 1, "seconds": 1 });
+    let app = App::start(&config);
+    eventually("it is served", || post(&app, CHAT, &json!({ "stream": true })) == 200);
+}
+
+#[test]
+fn what_a_key_may_not_do_is_no_error_of_the_clients_key() {
+    for (status, message) in [
+        (401, "Missing scopes: model.request"),
+        (403, "not for model m"),
+        (403, "no"),
+        (403, "You have exceeded a rate limit"),
+    ] {
+        let alone = App::on(&[&Upstream::always(Reply::error(status, message))]);
+        let answer = alone.chat();
+        assert!(answer.status == 502 && !answer.text().contains(message), "{status} {message}");
+    }
+}
+
+#[test]
+fn who_waits_for_a_guess_is_told_when_it_is_put_to_the_test() {
+    let upstream = Upstream::always(Reply::error(429, "too much").kept());
+    let app = hurried(Launch::new(&config_of(&[&upstream])), 20).start();
+    within(Duration::from_secs(20), "its rests double", || {
+        app.chat();
+        upstream.calls() >= 7
+    });
+    let told: u64 = app.chat().header("retry-after").expect("a time").parse().expect("a number");
+    assert!(told <= 10, "{told} s, though it rests for a minute");
 }
 
 #[test]

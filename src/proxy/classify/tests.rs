@@ -2,6 +2,8 @@
 
 use super::*;
 
+const ASKED: Asked<'_> = Asked { model: "m", client: Some(b"{}") };
+
 #[test]
 fn an_error_in_a_200_has_the_class_of_its_code_or_of_its_words() {
     use FailureClass::{ModelNotFound, Overloaded, RateLimited, Rejected, ServerError};
@@ -26,21 +28,44 @@ fn an_error_in_a_200_has_the_class_of_its_code_or_of_its_words() {
         (r#"{"error":{"code":400,"message":"The model `m` does not exist"}}"#, ModelNotFound, Some(400)),
         (r#"{"success":false,"code":401}"#, FailureClass::Unauthorized, Some(401)),
         (r#"{"code":429,"msg":"slow down"}"#, RateLimited, Some(429)),
-        (r#"{"error_code":17,"error_msg":"daily limit reached","id":"x"}"#, ServerError, None),
+        (r#"{"error_code":17,"error_msg":"daily limit reached","id":"x"}"#, RateLimited, Some(429)),
+        (r#"{"error_code":336003,"error_msg":"x"}"#, ServerError, None),
         (r#"{"Error":{"code":503}}"#, Overloaded, Some(503)),
-        (r#"{"choices":null,"base_resp":{"status_code":1004,"status_msg":"login fail"}}"#, ServerError, None),
+        (r#"{"code":500,"msg":"x","data":null}"#, ServerError, Some(500)),
+        (r#"{"success":false,"message":"x","data":null,"id":"y"}"#, ServerError, None),
+        (r#"{"code":50505,"message":"busy","data":null}"#, ServerError, None),
+        (
+            r#"{"choices":null,"base_resp":{"status_code":1004,"status_msg":"login fail"}}"#,
+            FailureClass::Unauthorized,
+            Some(401),
+        ),
+        (r#"{"choices":null,"base_resp":{"status_code":1002,"status_msg":"rpm"}}"#, RateLimited, Some(429)),
+        (r#"{"choices":[{}],"base_resp":{"status_code":"1027"}}"#, ServerError, None),
         (r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#, ServerError, None),
     ] {
         let told = Told::in_answer(body.as_bytes()).expect(body);
-        let failure = error_in_200(&told, "m");
+        let failure = error_in_200(&told, ASKED);
         assert_eq!((failure.class, failure.status), (class, status), "{body}");
     }
+}
+
+#[test]
+fn what_is_no_error_is_an_answer_however_odd() {
     for none in [
         "{}",
         r#"{"error":{}}"#,
         r#"{"error":[]}"#,
         r#"{"error":0,"errors":[]}"#,
         r#"{"success":true,"base_resp":{"status_code":0,"status_msg":"success"}}"#,
+        r#"{"choices":[{}],"error_code":"0","base_resp":{"status_code":"0"}}"#,
+        r#"{"choices":[{}],"error_code":"SUCCESS"}"#,
+        r#"{"created":1,"images":[{}],"msg":""}"#,
+        r#"{"images":[{}],"success":true,"message":"ok"}"#,
+        r#"{"code":0,"msg":"ok","embeddings":[1]}"#,
+        r#"{"audio":"x","success":true,"msg":""}"#,
+        r#"{"msg":"processing"}"#,
+        r#"{"code":200,"message":"ok","result":"x"}"#,
+        r#"{"message":""}"#,
         "[]",
         "7",
         "no JSON",
@@ -53,7 +78,7 @@ fn an_error_in_a_200_has_the_class_of_its_code_or_of_its_words() {
 fn are(rows: &[(u16, &str, FailureClass)]) {
     for (status, body, class) in rows {
         let told = Told::in_refusal(body.as_bytes());
-        assert_eq!(class_of(Some(*status), &told, Asked { model: "m", client: b"{}" }), *class, "{status} {body}");
+        assert_eq!(class_of(Some(*status), &told, ASKED), *class, "{status} {body}");
     }
 }
 
@@ -71,7 +96,7 @@ fn a_key_that_is_refused_is_known_by_googles_reason_whatever_the_status() {
         let bare = googles(reason);
         are(&[(400, &bare, Unauthorized), (400, &format!("[{bare}]"), Unauthorized), (403, &bare, Unauthorized)]);
         let told = Told::in_answer(bare.as_bytes()).expect("an error");
-        assert_eq!(error_in_200(&told, "m").class, Unauthorized, "{reason}");
+        assert_eq!(error_in_200(&told, ASKED).class, Unauthorized, "{reason}");
     }
     are(&[
         (400, &googles("FIELD_INVALID"), Rejected),
@@ -124,7 +149,7 @@ fn a_403_is_about_the_key_unless_it_judges_the_content_or_comes_from_a_firewall(
 
 #[test]
 fn a_key_that_may_not_do_just_this_is_a_key_all_the_same() {
-    use FailureClass::{Forbidden, PaymentRequired, Unauthorized};
+    use FailureClass::{Forbidden, PaymentRequired, RateLimited, Unauthorized};
     are(&[
         (401, r#"{"error":{"message":"Incorrect API key provided: ***","code":"invalid_api_key"}}"#, Unauthorized),
         (401, r#"{"error":{"message":"User not found.","code":401}}"#, Unauthorized),
@@ -152,6 +177,50 @@ fn a_key_that_may_not_do_just_this_is_a_key_all_the_same() {
         (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, Unauthorized),
         (403, r#"{"error":{"message":"x","code":"insufficient_user_quota"}}"#, PaymentRequired),
         (403, r#"{"code":30001,"message":"Sorry, your account balance is insufficient"}"#, PaymentRequired),
+        (403, r#"{"error":"Your newly created team doesn't have any credits yet."}"#, PaymentRequired),
+        (403, r#"{"error":{"message":"Key limit exceeded"}}"#, PaymentRequired),
+        (403, r#"{"error":{"message":"该令牌无权访问模型 m","type":"new_api_error"}}"#, Forbidden),
+        (403, r#"{"error":{"message":"Your API key has been flagged for abuse"}}"#, Unauthorized),
+        (
+            403,
+            r#"{"error":{"message":"Out of call volume quota. Quota will be replenished in 00:01:00."}}"#,
+            RateLimited,
+        ),
+        (403, r#"{"error":{"message":"You have exceeded a secondary rate limit."}}"#, RateLimited),
+        (
+            403,
+            r#"{"error":{"message":"Quota exceeded for metric x per minute","details":[{"reason":"RATE_LIMIT_EXCEEDED"}]}}"#,
+            RateLimited,
+        ),
+    ]);
+}
+
+#[test]
+fn an_account_can_be_refused_with_a_400() {
+    use FailureClass::{PaymentRequired, Rejected, Unauthorized};
+    are(&[
+        (
+            400,
+            r#"{"error":"Incorrect API key provided: xx. You can obtain an API key from https://console.x.ai."}"#,
+            Unauthorized,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"User location is not supported for the API use.","status":"FAILED_PRECONDITION"}}"#,
+            Unauthorized,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Your credit balance is too low to access the API.","type":"invalid_request_error"}}"#,
+            PaymentRequired,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Billing hard limit has been reached","code":"billing_hard_limit_reached"}}"#,
+            PaymentRequired,
+        ),
+        (400, r#"{"error":{"message":"x","code":"Arrearage"}}"#, PaymentRequired),
+        (400, r#"{"error":{"message":"Invalid value: 'invalid api key'"}}"#, Rejected),
     ]);
 }
 
@@ -160,7 +229,7 @@ fn nobody_is_blamed_for_a_403_that_does_not_say_who_is_refused() {
     use FailureClass::{PaymentRequired, Unauthorized};
     let refused = |status, body: &str, client: &str| {
         let refusal = Refusal { status, headers: &HeaderMap::new(), body: body.as_bytes() };
-        let failure = refusal.failure(Asked { model: "m", client: client.as_bytes() }, Now { mono: 0, wall: 0 });
+        let failure = refusal.failure(Asked { client: Some(client.as_bytes()), ..ASKED }, Now { mono: 0, wall: 0 });
         (failure.class, failure.blame)
     };
     for (status, body, blame) in [

@@ -128,7 +128,7 @@ fn failed(error: h2::Error, seat: &Seat, wire: &Wire) -> SendRequestError {
         // That was the answer.
         wire.answered();
     } else if seat.was_alive() {
-        wire.shared_end(seat.breaks());
+        wire.shared_end(seat.break_off());
     }
     match error.is_io() {
         true => SendRequestError::Send(error.into_io().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())),
@@ -230,7 +230,7 @@ impl Stream for Body {
                 Poll::Ready(Some(Ok(piece)))
             }
             Some(Err(error)) if !this.is_whole_after(&error) => {
-                let shared = if ends_connection(&error) { this.call.seat.breaks() } else { None };
+                let shared = if ends_connection(&error) { this.call.seat.break_off() } else { None };
                 let error = shared.map_or_else(|| io::Error::other(error), |blame| Fault::SharedEnd(blame).into());
                 Poll::Ready(Some(Err(PayloadError::Io(error))))
             }

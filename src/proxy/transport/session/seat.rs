@@ -34,8 +34,8 @@ impl Seat {
         self.session.log.came() > self.session.came_before.get()
     }
 
-    /// The connection broke: whom is that blamed on, if others are on it, too?
-    pub(in super::super) fn breaks(&self) -> Option<Blame> {
+    /// Notes that the connection broke. Returns whom that is blamed on, if others are on it, too.
+    pub(in super::super) fn break_off(&self) -> Option<Blame> {
         match (self.session.broken.replace(true), self.session.active.get()) {
             (false, ..=1) => None,
             (false, _) => Some(Blame::Connection),
