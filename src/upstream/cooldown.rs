@@ -229,6 +229,9 @@ mod tests {
         assert!(in_doubt.enter() && in_doubt.may_be_the_last(at(6)), "not one alone: it may be refused again");
         in_doubt.failure(&limited(Some(30), None), u64::MAX, at(7));
         assert!(!in_doubt.may_be_the_last(at(30_006)) && in_doubt.may_be_the_last(at(30_007)), "what is told holds");
+        let mut sure = waits(&refused);
+        sure.failure(&doubtful, u64::MAX, at(9));
+        assert!(!sure.may_be_the_last(at(600_004)), "no guess shortens what is told");
         let requests = Failure { blame: Blame::Request, ..refused };
         assert_eq!(waits(&requests).check(at(6)), Ok(()), "it would be refused anywhere");
         for told in [limited(Some(40), None), limited(None, Some(LimitSpan::Day))] {
