@@ -186,7 +186,7 @@ impl ApiError {
     fn details(&self) -> Option<Value> {
         let now = Now::read();
         let detail = |(api, refusal): &(ApiId, Refusal)| {
-            let until = refusal.until().map(|until| iso(now.wall_at(until)));
+            let until = refusal.until_at_last().map(|until| iso(now.wall_at(until)));
             json!({ "api": api, "reason": refusal.reason(), "until": until })
         };
         Some(self.refusals()?.iter().map(detail).collect())

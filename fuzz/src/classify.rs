@@ -13,6 +13,22 @@ const KEY: &str = "sk-0123456789";
 /// The longest that anybody is told to wait.
 const A_YEAR: Duration = Duration::from_secs(31_536_000);
 
+/// The fields of an answer that are looked at, which must not stand there twice.
+const LOOKED_AT: [&str; 12] = [
+    "error",
+    "errors",
+    "Error",
+    "message",
+    "detail",
+    "msg",
+    "success",
+    "error_code",
+    "base_resp",
+    "object",
+    "choices",
+    "usage",
+];
+
 /// Holds for any response: lines of headers, a blank one, and the body.
 pub fn holds(input: &[u8]) {
     let at = input.windows(2).position(|two| two == b"\n\n").unwrap_or(input.len());
@@ -66,9 +82,7 @@ fn a_success_is_an_object_without_an_error(operation: Operation, body: &[u8]) {
         }
         Err(failure) if failure.class == FailureClass::Protocol => {
             // A list, a text; or an object that says the same thing twice.
-            let twice = |value: &Value| {
-                ["error", "errors", "object", "choices", "usage"].iter().any(|field| value.get(field).is_some())
-            };
+            let twice = |value: &Value| LOOKED_AT.iter().any(|field| value.get(field).is_some());
             assert!(told.is_ok_and(|value| !value.is_object() || twice(&value)) || !is_json(body), "{failure}");
         }
         Err(failure) => assert!(failure.retry_after.is_none() && !failure.detail.is_empty()),

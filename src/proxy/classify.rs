@@ -47,7 +47,7 @@ const JUDGES_ACCOUNT: [&str; 8] = [
 const JUDGES_KEY: [&str; 5] = ["api key", "api_key", "authentication", "unregistered callers", "country, region"];
 
 /// What says that the key is none.
-const NO_KEY: [&str; 3] = ["invalid_api_key", "invalid api key", "incorrect api key"];
+const NO_KEY: [&str; 4] = ["invalid_api_key", "invalid api key", "incorrect api key", "virtual key expected"];
 
 /// What says of a key that it may not do just this, and so that it is one.
 const JUDGES_PERMISSION: [&str; 6] = ["model", "模型", "无权", "scope", "permissions for this", "permission to "];
@@ -93,13 +93,13 @@ const CALLERS: [(FailureClass, u16); 2] = [(FailureClass::Rejected, 400), (Failu
 /// The failure that an error tells of which came with this status, or names it in a 200.
 fn failure_of(status: Option<u16>, told: &Told, asked: Asked<'_>, detail: String) -> Failure {
     let failure = Failure { status, ..Failure::new(class_of(status, told, asked), Phase::Head, detail) };
-    // A 403 that says nothing of who asks may be for what is asked.
-    let about_whom = || {
-        KEY_REFUSED.contains(&told.reason.as_str())
-            || says_itself(told, asked, &JUDGES_ACCOUNT)
-            || says_itself(told, asked, &JUDGES_KEY)
+    // Of a 400 or 403, its code alone is certain: its words may be what the client wrote, however changed.
+    let of_account = matches!(failure.class, FailureClass::Unauthorized | FailureClass::PaymentRequired);
+    let certain = || {
+        let lists: [&[&str]; 5] = [&JUDGES_ACCOUNT, &JUDGES_KEY, &NO_KEY, &UNPAID, &UNPAID_400];
+        KEY_REFUSED.contains(&told.reason.as_str()) || lists.iter().any(|words| told.is_coded(words))
     };
-    match failure.class == FailureClass::Unauthorized && status == Some(403) && !about_whom() {
+    match of_account && matches!(status, Some(400 | 403)) && !certain() {
         true => Failure { blame: Blame::Unclear, ..failure },
         false => failure,
     }
@@ -107,7 +107,7 @@ fn failure_of(status: Option<u16>, told: &Told, asked: Asked<'_>, detail: String
 
 /// What an error means: by its status, if it has one, and by its own words.
 fn class_of(status: Option<u16>, told: &Told, asked: Asked<'_>) -> FailureClass {
-    let word = |row: &&(&str, FailureClass)| told.code.contains(row.0) || told.kind.contains(row.0);
+    let word = |row: &&(&str, FailureClass)| told.is_coded(&[row.0]);
     let says = |words: &[&str]| says_itself(told, asked, words);
     match status {
         _ if KEY_REFUSED.contains(&told.reason.as_str()) => FailureClass::Unauthorized,
@@ -145,7 +145,7 @@ fn judges_content(told: &Told, asked: Asked<'_>) -> bool {
 /// Does an error say one of these, be they its own words or the client's? Enough for what is milder than what it would mean otherwise.
 fn mentions(told: &Told, words: &[&str]) -> bool {
     let message = told.message.to_ascii_lowercase();
-    words.iter().any(|word| [&told.code, &told.kind, &message].iter().any(|text| text.contains(word)))
+    told.is_coded(words) || words.iter().any(|word| message.contains(word))
 }
 
 /// Does an error say one of these in its code or type, or in words that it does not quote, and that the client had not written?

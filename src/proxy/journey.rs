@@ -30,8 +30,12 @@ pub(super) struct Journey<'a> {
     client: Arc<()>,
     tried: RefCell<Vec<ApiId>>,
     repeats: Cell<usize>,
-    /// Who refused `stream_options`, as it seems: to be believed once it takes the request without.
-    plain: RefCell<Vec<ApiId>>,
+    /// Who refused `stream_options`, as it seems: to be believed once it takes the request without. From then on it goes without.
+    plain: RefCell<Option<ApiId>>,
+    /// The same, as long as it has not gone anywhere without.
+    unheard: RefCell<Option<Witness>>,
+    /// Did a connection break under it that others were on, too?
+    broke: Cell<bool>,
     /// Failures that it was blamed for itself.
     blamed: RefCell<Vec<Witness>>,
     /// How often an upstream was asked again for want of another.
@@ -60,6 +64,8 @@ impl<'a> Journey<'a> {
             tried: RefCell::default(),
             repeats: Cell::new(0),
             plain: RefCell::default(),
+            unheard: RefCell::default(),
+            broke: Cell::new(false),
             blamed: RefCell::default(),
             again: Cell::new(0),
             exchanges: Cell::new(0),
@@ -84,6 +90,7 @@ impl<'a> Journey<'a> {
             Err(refused) => {
                 if let AdmissionError::NoneAvailable { rate, .. } = &refused {
                     self.rate.set(*rate);
+                    self.unheard.take().into_iter().for_each(Witness::leaves_open);
                 }
                 Err(refused)
             }
@@ -121,15 +128,15 @@ impl<'a> Journey<'a> {
     }
 
     async fn exchange(&self, mut permit: Permit) -> Result<(Permit, Answer), Failed> {
-        let plain = self.plain.borrow().contains(&permit.endpoint().api);
-        permit.ask_usage &= !plain;
+        permit.ask_usage &= self.plain.borrow().is_none();
+        self.unheard.take();
         self.exchanges.set(self.exchanges.get() + 1);
         self.target.replace(Some(permit.endpoint().clone()));
         // Boxed: the allocator serves small sizes from the thread's own shelf, and an attempt would make this one large.
         match Box::pin(attempt(&self.pool.clients, &permit, self.request, self.retry.retry_on)).await {
             Ok(answer) => {
                 if answer.outcome == Outcome::Completed {
-                    self.served(&permit, plain);
+                    self.served(&permit);
                 }
                 if self.retry.hedge_after.is_some() {
                     self.target.replace(Some(permit.endpoint().clone()));
@@ -144,9 +151,9 @@ impl<'a> Journey<'a> {
     }
 
     /// It is served: what others made of it was not its own fault.
-    fn served(&self, permit: &Permit, plain: bool) {
-        if plain {
-            permit.stream_options_refused(true);
+    fn served(&self, permit: &Permit) {
+        if self.plain.borrow().as_ref() == Some(&permit.endpoint().api) {
+            permit.stream_options_refused();
         } else if permit.ask_usage && self.request.lacks_usage() {
             permit.stream_options_taken();
         }
@@ -155,39 +162,43 @@ impl<'a> Journey<'a> {
 
     /// An attempt failed.
     fn take_in(&self, permit: Permit, failure: &mut Failure) {
-        let failed_so_before = self.compare(failure);
+        self.compare(failure);
         let api = &permit.endpoint().api;
         log::warn!("{api}: attempt failed: {failure}");
-        let first_refusal = failure.class == FailureClass::StreamOptionsRefused && !self.plain.borrow().contains(api);
-        if first_refusal {
-            permit.stream_options_refused(false);
-            self.plain.borrow_mut().push(api.clone());
-        } else if failure.same_upstream_again() && !failed_so_before && self.repeats.get() < MAX_REPEATS {
+        if self.may_repeat(failure) {
             self.repeats.set(self.repeats.get() + 1);
         } else {
             self.tried.borrow_mut().push(api.clone());
             self.failures.set(self.failures.get() + 1);
         }
-        if failure.blame == Blame::Request {
+        if failure.class == FailureClass::StreamOptionsRefused {
+            self.plain.replace(Some(api.clone()));
+            self.unheard.replace(Some(permit.witness(failure.clone())));
+        }
+        if failure.blame == Blame::Request && !failure.class.is_of_the_model() {
             self.blamed.borrow_mut().push(permit.witness(failure.clone()));
         }
         let duration = permit.elapsed();
         permit.settle(Settlement::of(Outcome::Failed(failure.clone()), duration));
     }
 
+    /// May the same upstream be asked again? Behind a connection that broke with others on it, once.
+    fn may_repeat(&self, failure: &Failure) -> bool {
+        let broke = matches!(failure.blame, Blame::Connection | Blame::Told);
+        let again = failure.class.same_upstream_again() || broke && !self.broke.replace(true);
+        again && self.repeats.get() < MAX_REPEATS
+    }
+
     /// One request that fails everywhere in the same way must not rest the whole pool: it counts where it failed first, unless it is
-    /// served in the end. Returns whether it failed in this way before, and not for what is never its own fault.
-    fn compare(&self, failure: &mut Failure) -> bool {
-        let may_be_its_own = failure.blame != Blame::Upstream;
+    /// served in the end.
+    fn compare(&self, failure: &mut Failure) {
         let seen = self.seen.get();
-        let before = may_be_its_own && seen.contains(failure.class);
-        if before && failure.blame == Blame::Unclear {
+        if failure.blame == Blame::Unclear && seen.contains(failure.class) {
             failure.blame = Blame::Request;
         }
-        if may_be_its_own {
+        if matches!(failure.blame, Blame::Unclear | Blame::Connection) {
             self.seen.set(seen.with(failure.class));
         }
-        before
     }
 
     /// May it go on after this failure?

@@ -80,15 +80,13 @@ impl Told {
 
     /// An error by a number of the provider's own, which stands in all of its answers, and is 0 in most.
     fn numbered(body: &Value) -> Option<Told> {
-        let number =
-            |at: &Value| at.as_u64().or_else(|| at.as_str()?.trim().parse().ok()).filter(|number| *number != 0);
-        let (number, table, error) = match (body.get("base_resp"), body.get("error_code")) {
-            (Some(base), _) => (number(base.get("status_code")?)?, &MINIMAX[..], base),
-            (None, Some(code)) => (number(code)?, &BAIDU[..], body),
-            (None, None) => return None,
-        };
-        let known = table.iter().find(|(of, _)| of.contains(&number)).map(|(_, status)| *status);
-        Some(Told { number: known, ..Told::of(error) })
+        let base = body.get("base_resp").unwrap_or_default();
+        let places = [(base.get("status_code"), &MINIMAX[..], base), (body.get("error_code"), &BAIDU[..], body)];
+        places.into_iter().find_map(|(at, table, error)| {
+            let number = number(at?).filter(|number| *number != 0)?;
+            let known = table.iter().find(|(of, _)| of.contains(&number)).map(|(_, status)| *status);
+            Some(Told { number: known, ..Told::of(error) })
+        })
     }
 
     /// An error itself.
@@ -121,6 +119,11 @@ impl Told {
         }
     }
 
+    /// Does its code, or its type, hold one of these words?
+    pub(super) fn is_coded(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.code.contains(word) || self.kind.contains(word))
+    }
+
     /// Is its code, or its type, one of these?
     pub(super) fn says(&self, words: &[&str]) -> bool {
         words.iter().any(|word| self.code == *word || self.kind == *word)
@@ -137,8 +140,8 @@ struct Peek<'a> {
 const WORDS: [&str; 5] = ["message", "detail", "msg", "error_msg", "status_msg"];
 
 /// What some numbers mean that providers give their errors, as a status.
-const MINIMAX: [(&[u64], u16); 3] = [(&[1002, 1039], 429), (&[1004, 2049], 401), (&[1008], 402)];
-const BAIDU: [(&[u64], u16); 2] = [(&[4, 17, 18, 19], 429), (&[6, 14, 100, 110, 111], 401)];
+const MINIMAX: [(&[i64], u16); 3] = [(&[1002, 1039], 429), (&[1004, 2049], 401), (&[1008], 402)];
+const BAIDU: [(&[i64], u16); 2] = [(&[4, 17, 18, 19], 429), (&[6, 14, 100, 110, 111], 401)];
 
 /// Is it an error without a field of its own: words for people, or a "no", and none of what answers have?
 fn is_bare(body: &Value) -> bool {
@@ -147,15 +150,23 @@ fn is_bare(body: &Value) -> bool {
     let has = |name: &str| body.get(name).is_some_and(|value| !value.is_null());
     let says = |name: &str| body.get(name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
     let success = body.get("success").and_then(Value::as_bool);
-    let code = body.get("code").and_then(|code| code.as_u64().or_else(|| code.as_str()?.parse().ok()));
-    if success == Some(true) || code.is_some_and(|code| [0, 200].contains(&code)) {
+    let code = body.get("code").unwrap_or_default();
+    if success == Some(true) || number(code).is_some_and(|code| [0, 200].contains(&code)) {
         return false;
     }
-    // Some number their errors as they do their answers.
-    let is_one = success == Some(false);
-    let no_answer = OF_ANSWERS.iter().all(|name| !has(name) || is_one && *name == "id");
+    let refused = success == Some(false);
+    let numbered = body.get("error_code").is_some_and(|code| is_error(code) && number(code) != Some(0));
     // Of words alone, those are an error's that clients would look for.
-    no_answer && (is_one || says("message") || says("detail") || code.is_some() && WORDS.iter().any(|name| says(name)))
+    let worded = ["message", "detail", "error_msg"].iter().any(|name| says(name));
+    let coded = !code.is_null() && WORDS.iter().any(|name| says(name));
+    // Some number what they refuse as they do their answers.
+    let no_answer = OF_ANSWERS.iter().all(|name| !has(name) || refused && *name == "id");
+    no_answer && (refused || numbered || worded || coded)
+}
+
+/// A number, be it written as a text.
+fn number(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 fn small(number: Option<u64>) -> Option<u16> {

@@ -152,7 +152,7 @@ impl FailureClass {
         }
     }
 
-    /// Had we asked in the wrong way?
+    /// Had we asked in the wrong way? Then the same upstream may be asked again.
     pub fn same_upstream_again(self) -> bool {
         matches!(self, FailureClass::StaleConnection | FailureClass::StreamOptionsRefused)
     }
@@ -205,7 +205,7 @@ pub enum Phase {
 /// |---|---|---|
 /// | `Upstream` | yes | as the class says |
 /// | `Unclear` | yes, but a rest is a guess | as the class says |
-/// | `Request` | no, unless another upstream serves the request in the end | as the class says |
+/// | `Request` | no; but the breaker's and a key's count after all if another upstream serves the request, and this one has served nobody meanwhile | as the class says |
 /// | `Connection` | yes | once |
 /// | `Told` | no | once |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,11 +251,6 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// May the same upstream be asked again? (It did not fail: we had asked in the wrong way, or a connection broke that many were on.)
-    pub fn same_upstream_again(&self) -> bool {
-        self.class.same_upstream_again() || matches!(self.blame, Blame::Connection | Blame::Told)
-    }
-
     /// A failure that the upstream did not put into words.
     pub fn new(class: FailureClass, phase: Phase, detail: impl Into<String>) -> Self {
         Failure {

@@ -52,7 +52,7 @@ impl Breaker {
     pub(super) fn may_be_the_last(&self, now: Now) -> bool {
         match self.state {
             State::Closed => true,
-            State::Open { since, .. } => since + FIRST_REST_MS <= now.mono,
+            State::Open { since, until } => until.min(since + FIRST_REST_MS) <= now.mono,
             State::HalfOpen => false,
         }
     }
@@ -141,6 +141,7 @@ mod tests {
         assert!(!breaker.may_be_the_last(at(now)), "one probe is out already");
         breaker.probe_lost(at(now));
         assert_eq!(breaker.check(at(now)), Ok(()));
+        assert!(breaker.may_be_the_last(at(now)), "nor is anything else in the way");
         assert!(breaker.enter());
         assert_eq!(breaker.failure(at(now)), Some(600_000));
         assert!(breaker.check(at(now + 10_000)).is_err());

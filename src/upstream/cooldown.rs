@@ -33,6 +33,8 @@ pub(super) struct Cooldown {
     told: u64,
     /// From when a guess may be put to the test.
     guess: u64,
+    /// Until when a limit rests it: that is put to the test by one at a time.
+    limit: u64,
     /// The wait is over, and one attempt is out to see whether that is so.
     probing: bool,
 }
@@ -40,11 +42,13 @@ pub(super) struct Cooldown {
 impl Cooldown {
     /// May an attempt go out?
     pub(super) fn check(&self, now: Now) -> Result<(), Refusal> {
-        let refusal = |reason, until| Refusal::CoolingDown { until, reason, last_resort: self.last_resort() };
+        let soon = now.mono + 1_000;
+        let last_resort = self.last_resort().map(|from| if self.is_alone(now) { soon } else { from.max(now.mono) });
+        let refusal = |reason, until| Refusal::CoolingDown { until, reason, last_resort };
         match self.reason {
             Some(reason) if self.until > now.mono => Err(refusal(reason, self.until)),
             // The probe's verdict is awaited; ask again soon.
-            Some(reason) if self.probing => Err(refusal(reason, now.mono + 1_000)),
+            Some(reason) if self.probing => Err(refusal(reason, soon)),
             Some(_) | None => Ok(()),
         }
     }
@@ -54,11 +58,15 @@ impl Cooldown {
         (self.until > self.told).then_some(self.told.max(self.guess))
     }
 
-    /// May it be asked now, nobody else being left? One at a time puts a limit to the test. A refusal without a reason may have been
-    /// for what one client wrote, who must not stand in all others' way.
+    /// Is a probe out that nobody is to go beside? (A refusal without a reason may have been for what one client wrote, who must not
+    /// stand in all others' way.)
+    fn is_alone(&self, now: Now) -> bool {
+        self.probing && (self.reason == Some(FailureClass::RateLimited) || self.limit > now.mono)
+    }
+
+    /// May it be asked now, nobody else being left?
     pub(super) fn may_be_the_last(&self, now: Now) -> bool {
-        let alone = self.probing && self.reason != Some(FailureClass::Unauthorized);
-        self.check(now).is_ok() || !alone && self.last_resort().is_some_and(|from| from <= now.mono)
+        self.check(now).is_ok() || !self.is_alone(now) && self.last_resort().is_some_and(|from| from <= now.mono)
     }
 
     /// Is there nothing to wait for, nor to find out?
@@ -86,8 +94,11 @@ impl Cooldown {
 
     /// An attempt succeeded. One that was begun before a wait does not end it, unless it is the `probe`.
     pub(super) fn success(&mut self, probe: bool, now: Now) {
-        if probe && self.last_resort().is_some() || self.until <= now.mono {
+        if self.until <= now.mono || probe && self.last_resort().is_some() && self.told <= now.mono {
             *self = Cooldown::default();
+        } else if probe && self.last_resort().is_some() {
+            // What was told meanwhile holds; what was guessed does not.
+            (self.until, self.guess, self.limit) = (self.told, 0, 0);
         }
     }
 
@@ -99,7 +110,6 @@ impl Cooldown {
     /// An attempt failed. Returns how long the upstream is left alone, if the failure asks for that. `day_ends` (ms,
     /// monotonic) is when a day's limit of its own begins anew.
     pub(super) fn failure(&mut self, failure: &Failure, day_ends: u64, now: Now) -> Option<u64> {
-        self.probing = false;
         let told = failure.retry_after.map(bounded);
         let rest = match failure.class {
             FailureClass::RateLimited => {
@@ -112,7 +122,9 @@ impl Cooldown {
                     None => told.unwrap_or(untold),
                 }
             }
-            FailureClass::Unauthorized if failure.blame == Blame::Request => return None,
+            FailureClass::Unauthorized | FailureClass::PaymentRequired if failure.blame == Blame::Request => {
+                return None;
+            }
             FailureClass::Unauthorized => UNAUTHORIZED_MS,
             FailureClass::PaymentRequired => told.unwrap_or(UNPAID_MS).max(UNPAID_MS),
             FailureClass::Overloaded => told?,
@@ -143,8 +155,11 @@ impl Cooldown {
     fn rest(&mut self, (reason, rest): (FailureClass, u64), guess: Option<u64>, now: Now) {
         let until = now.mono + rest;
         match guess {
-            Some(wait) => self.guess = now.mono + wait,
+            Some(wait) => self.guess = self.guess.max(now.mono + wait.min(rest)),
             None => self.told = self.told.max(until),
+        }
+        if reason == FailureClass::RateLimited {
+            self.limit = self.limit.max(until);
         }
         if until > self.until {
             (self.until, self.reason) = (until, Some(reason));

@@ -24,8 +24,8 @@ pub(super) enum News {
     Began { lane: Arc<Lane>, of: Operation, stamp: WriteStamp, demand: u64 },
     /// It was not: of the lane's quotas the last ones had nothing. What these first ones gave is theirs again.
     Returned { lane: Arc<Lane>, quotas: usize, demand: u64 },
-    /// A failure was the upstream's, that had been blamed on its request.
-    Testified(Failure),
+    /// A failure was the upstream's, that had been blamed on its request. It happened at this time (ms, monotonic).
+    Testified { failure: Failure, at: u64 },
     /// The account of this stamp's attempt is to be closed.
     Ended { stamp: WriteStamp, settlement: Settlement },
 }

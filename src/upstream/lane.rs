@@ -78,11 +78,13 @@ impl Door {
         }
     }
 
-    /// It refused them. `proven`: it takes the same request without. Returns whether that is believed from now on.
-    pub(super) fn usage_refused(&self, proven: bool) -> bool {
+    /// It refused them. `proven`: it takes the same request without.
+    pub(super) fn usage_refused(&self, proven: bool) {
         let more = if proven { BELIEVED } else { 1 };
         let before = self.refusals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n.saturating_add(more)));
-        before.is_ok_and(|before| before < BELIEVED && before.saturating_add(more) >= BELIEVED)
+        if before.is_ok_and(|before| before < BELIEVED && before.saturating_add(more) >= BELIEVED) {
+            log::warn!("{}: does not take stream_options; usage of its streams is estimated", self.endpoint.api);
+        }
     }
 
     fn way(&self) -> Way {

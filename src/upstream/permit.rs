@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Endpoint;
 use super::inbox::{Haste, News};
 use super::lane::{Door, Lane};
-use crate::types::{Blame, Failure, Outcome, Settlement, WriteStamp};
+use crate::types::{Blame, Failure, Now, Outcome, Settlement, WriteStamp};
 
 /// One admitted attempt, bound to its endpoint: counted against the quotas before it existed.
 ///
@@ -63,11 +63,9 @@ impl Permit {
         self.close(settlement);
     }
 
-    /// The upstream refused the `stream_options` that we had added; or (`proven`) it takes the same request without.
-    pub fn stream_options_refused(&self, proven: bool) {
-        if self.door.usage_refused(proven) {
-            log::warn!("{}: does not take stream_options; usage of its streams is estimated", self.door.endpoint.api);
-        }
+    /// The upstream had refused the `stream_options` that we had added, and takes the same request without.
+    pub fn stream_options_refused(&self) {
+        self.door.usage_refused(true);
     }
 
     /// The upstream took them.
@@ -75,9 +73,9 @@ impl Permit {
         self.door.usage_told();
     }
 
-    /// Who can say later that a failure was the upstream's after all.
+    /// Who can say later what a failure was.
     pub fn witness(&self, failure: Failure) -> Witness {
-        Witness { door: self.door.clone(), failure }
+        Witness { door: self.door.clone(), failure, at: Now::read_mono() }
     }
 
     fn close(&mut self, settlement: Settlement) {
@@ -96,18 +94,25 @@ impl Permit {
     }
 }
 
-/// A failure that was blamed on its request.
+/// A failure of which more may be known later.
 #[derive(Debug)]
 pub struct Witness {
     door: Arc<Door>,
     failure: Failure,
+    /// ms, monotonic.
+    at: u64,
 }
 
 impl Witness {
-    /// Another upstream served the same request: so it was the upstream's failure.
+    /// `stream_options` were refused, and there is no room for the same request without: it remains open whether it was for them.
+    pub fn leaves_open(self) {
+        self.door.usage_refused(false);
+    }
+
+    /// It was blamed on its request, which another upstream served: so it was the upstream's.
     pub fn testify(self) {
         let failure = Failure { blame: Blame::Unclear, ..self.failure };
-        self.door.inbox.tell(News::Testified(failure), Haste::Now);
+        self.door.inbox.tell(News::Testified { failure, at: self.at }, Haste::Now);
     }
 }
 

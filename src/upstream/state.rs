@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) tally: Tally,
     in_flight: u32,
     errors_in_a_row: u32,
+    /// When it served the last time (ms, monotonic).
+    last_success: u64,
     last_failure: Option<(i64, FailureClass, String)>,
     retired: bool,
 }
@@ -52,6 +54,7 @@ impl State {
             tally: Tally::restore(zone, tokens, now),
             in_flight: 0,
             errors_in_a_row: 0,
+            last_success: 0,
             last_failure: None,
             retired: false,
         }
@@ -114,8 +117,10 @@ impl State {
 
     /// Is whatever it rested for over?
     fn rested(&self, now: Now) -> Result<(), Refusal> {
-        self.cooldown.check(now)?;
-        self.breaker.check(now)
+        match (self.cooldown.check(now), self.breaker.check(now)) {
+            (Err(waits), Err(rests)) if rests.until_at_last() > waits.until_at_last() => Err(rests),
+            (waits, rests) => waits.and(rests),
+        }
     }
 
     /// How an attempt counts that ended thus.
@@ -163,7 +168,7 @@ impl State {
         if self.errors_in_a_row >= 3 {
             log::info!("{}: healthy again", self.config.id);
         }
-        self.errors_in_a_row = 0;
+        (self.errors_in_a_row, self.last_success) = (0, now.mono);
         self.breaker.success();
         self.cooldown.success(probe, now);
     }
@@ -173,9 +178,18 @@ impl State {
         self.cooldown.probe_lost();
     }
 
-    /// Takes in a failure.
-    pub(super) fn fail(&mut self, failure: &Failure, ending: Ending, day_ends: impl FnOnce() -> u64) {
+    /// A failure of that time was its own, which had been blamed on its request: so it counts, unless it has served since.
+    pub(super) fn testified(&mut self, (failure, at): (&Failure, u64), now: Now, day_ends: impl FnOnce() -> u64) {
+        if self.last_success < at {
+            self.fail(failure, Ending { probe: false, now }, day_ends);
+        }
+    }
+
+    fn fail(&mut self, failure: &Failure, ending: Ending, day_ends: impl FnOnce() -> u64) {
         let Ending { probe, now } = ending;
+        if probe {
+            self.cooldown.probe_lost();
+        }
         match failure.class {
             _ if failure.blame == Blame::Told => {
                 if probe {

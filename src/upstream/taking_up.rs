@@ -91,9 +91,8 @@ impl UpstreamActor {
                     }
                 }
             }
-            News::Testified(failure) => {
-                let ending = Ending { probe: false, now };
-                self.state.fail(&failure, ending, || self.ledgers.day_ends(now));
+            News::Testified { failure, at } => {
+                self.state.testified((&failure, at), now, || self.ledgers.day_ends(now));
             }
             News::Ended { stamp, settlement } => {
                 let Some(attempt) = self.out.remove(&stamp.id()) else { return };

@@ -506,6 +506,46 @@ fn a_pool_that_takes_no_stream_options_serves_at_once() {
 }
 
 #[test]
+fn what_an_upstream_quotes_of_our_own_words_turns_nothing_off() {
+    let hello = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let upstream = Upstream::start(|request| match request.json()["temperature"] == 9 {
+        true => Reply::error(400, &format!("input: {}", String::from_utf8_lossy(&request.body))),
+        false => Reply::events(&[hello]),
+    });
+    let app = App::on(&[&upstream]);
+    for _ in 0..4 {
+        assert_eq!(post(&app, CHAT, &json!({ "stream": true, "temperature": 9 })), 400);
+    }
+    assert_eq!(post(&app, CHAT, &json!({ "stream": true })), 200);
+    assert!(upstream.received().last().is_some_and(|last| last.json()["stream_options"]["include_usage"] == true));
+}
+
+/// Two are strict, and one takes anything: slowly, so that the strict ones serve others meanwhile.
+#[test]
+fn a_testimony_is_nothing_against_who_has_served_since() {
+    let strict = |request: &Received| match request.json().get("user") {
+        Some(_) => Reply::error(500, "too odd").kept(),
+        None => Reply::chat("hi").kept(),
+    };
+    let upstreams = [Upstream::start(strict), Upstream::start(strict), Upstream::always(Reply::chat("hi").held())];
+    let mut config = config_of(&upstreams.each_ref());
+    for (nth, api) in config["apis"].as_array_mut().expect("a list").iter_mut().enumerate() {
+        api["priority"] = json!(nth);
+    }
+    let app = App::start(&config);
+    std::thread::scope(|scope| {
+        let odd: Vec<_> = (0..2).map(|_| scope.spawn(|| post(&app, CHAT, &json!({ "user": "x" })))).collect();
+        eventually("they wait for the third", || upstreams[2].calls() == 2);
+        assert_eq!(post(&app, CHAT, &json!({})), 200);
+        upstreams[2].release();
+        odd.into_iter().for_each(|odd| assert_eq!(odd.join().expect("no panic"), 200));
+    });
+    // The first one served since; of the second one both failures count.
+    eventually("all is told", || app.status_of("b")["errorCount"] == 2);
+    assert_eq!(app.status_of("a")["errorCount"], 0);
+}
+
+#[test]
 fn what_a_key_may_not_do_is_no_error_of_the_clients_key() {
     for (status, message) in [
         (401, "Missing scopes: model.request"),

@@ -1,5 +1,7 @@
 //! What upstreams say when they refuse, and what it means.
 
+mod accounts;
+
 use super::*;
 
 const ASKED: Asked<'_> = Asked { model: "m", client: Some(b"{}") };
@@ -32,6 +34,11 @@ fn an_error_in_a_200_has_the_class_of_its_code_or_of_its_words() {
         (r#"{"error_code":336003,"error_msg":"x"}"#, ServerError, None),
         (r#"{"Error":{"code":503}}"#, Overloaded, Some(503)),
         (r#"{"code":500,"msg":"x","data":null}"#, ServerError, Some(500)),
+        (r#"{"error_code":-1,"error_msg":"bad"}"#, ServerError, None),
+        (r#"{"base_resp":null,"error_code":"18"}"#, RateLimited, Some(429)),
+        (r#"{"error_code":"invalid_key","msg":"bad"}"#, ServerError, None),
+        (r#"{"choices":[{}],"base_resp":{"status_code":-1}}"#, ServerError, None),
+        (r#"{"code":"InvalidApiKey","msg":"x"}"#, ServerError, None),
         (r#"{"success":false,"message":"x","data":null,"id":"y"}"#, ServerError, None),
         (r#"{"code":50505,"message":"busy","data":null}"#, ServerError, None),
         (
@@ -145,109 +152,6 @@ fn a_403_is_about_the_key_unless_it_judges_the_content_or_comes_from_a_firewall(
         (401, "<html>", Unauthorized),
         (429, r#"{"error":{"message":"flagged"}}"#, FailureClass::RateLimited),
     ]);
-}
-
-#[test]
-fn a_key_that_may_not_do_just_this_is_a_key_all_the_same() {
-    use FailureClass::{Forbidden, PaymentRequired, RateLimited, Unauthorized};
-    are(&[
-        (401, r#"{"error":{"message":"Incorrect API key provided: ***","code":"invalid_api_key"}}"#, Unauthorized),
-        (401, r#"{"error":{"message":"User not found.","code":401}}"#, Unauthorized),
-        (401, "", Unauthorized),
-        (
-            401,
-            r#"{"error":{"message":"You have insufficient permissions for this operation. Missing scopes: model.request."}}"#,
-            Forbidden,
-        ),
-        (
-            401,
-            r#"{"error":{"message":"key not allowed to access model. This key can only access models=['a']","type":"key_model_access_denied","code":"401"}}"#,
-            Forbidden,
-        ),
-        (401, r#"{"error":{"message":"Invalid API key: 'scope'","code":"invalid_api_key"}}"#, Unauthorized),
-        (403, r#"{"error":{"message":"Key is not authorized to access model m"}}"#, Forbidden),
-        (403, r#"{"error":{"message":"Your API key may not use this model"}}"#, Forbidden),
-        (
-            403,
-            r#"{"error":{"message":"The model `x` is blocked at the project level.","type":"permissions_error"}}"#,
-            Forbidden,
-        ),
-        (403, r#"{"error":{"message":"Your API key was reported as leaked."}}"#, Unauthorized),
-        (403, r#"{"error":{"message":"Your project has been denied access."}}"#, Unauthorized),
-        (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, Unauthorized),
-        (403, r#"{"error":{"message":"x","code":"insufficient_user_quota"}}"#, PaymentRequired),
-        (403, r#"{"code":30001,"message":"Sorry, your account balance is insufficient"}"#, PaymentRequired),
-        (403, r#"{"error":"Your newly created team doesn't have any credits yet."}"#, PaymentRequired),
-        (403, r#"{"error":{"message":"Key limit exceeded"}}"#, PaymentRequired),
-        (403, r#"{"error":{"message":"该令牌无权访问模型 m","type":"new_api_error"}}"#, Forbidden),
-        (403, r#"{"error":{"message":"Your API key has been flagged for abuse"}}"#, Unauthorized),
-        (
-            403,
-            r#"{"error":{"message":"Out of call volume quota. Quota will be replenished in 00:01:00."}}"#,
-            RateLimited,
-        ),
-        (403, r#"{"error":{"message":"You have exceeded a secondary rate limit."}}"#, RateLimited),
-        (
-            403,
-            r#"{"error":{"message":"Quota exceeded for metric x per minute","details":[{"reason":"RATE_LIMIT_EXCEEDED"}]}}"#,
-            RateLimited,
-        ),
-    ]);
-}
-
-#[test]
-fn an_account_can_be_refused_with_a_400() {
-    use FailureClass::{PaymentRequired, Rejected, Unauthorized};
-    are(&[
-        (
-            400,
-            r#"{"error":"Incorrect API key provided: xx. You can obtain an API key from https://console.x.ai."}"#,
-            Unauthorized,
-        ),
-        (
-            400,
-            r#"{"error":{"message":"User location is not supported for the API use.","status":"FAILED_PRECONDITION"}}"#,
-            Unauthorized,
-        ),
-        (
-            400,
-            r#"{"error":{"message":"Your credit balance is too low to access the API.","type":"invalid_request_error"}}"#,
-            PaymentRequired,
-        ),
-        (
-            400,
-            r#"{"error":{"message":"Billing hard limit has been reached","code":"billing_hard_limit_reached"}}"#,
-            PaymentRequired,
-        ),
-        (400, r#"{"error":{"message":"x","code":"Arrearage"}}"#, PaymentRequired),
-        (400, r#"{"error":{"message":"Invalid value: 'invalid api key'"}}"#, Rejected),
-    ]);
-}
-
-#[test]
-fn nobody_is_blamed_for_a_403_that_does_not_say_who_is_refused() {
-    use FailureClass::{PaymentRequired, Unauthorized};
-    let refused = |status, body: &str, client: &str| {
-        let refusal = Refusal { status, headers: &HeaderMap::new(), body: body.as_bytes() };
-        let failure = refusal.failure(Asked { client: Some(client.as_bytes()), ..ASKED }, Now { mono: 0, wall: 0 });
-        (failure.class, failure.blame)
-    };
-    for (status, body, blame) in [
-        (401, r#"{"error":"no"}"#, Blame::Upstream),
-        (403, r#"{"error":"no"}"#, Blame::Unclear),
-        (403, r#"{"error":"no: 'your account'"}"#, Blame::Unclear),
-        (403, r#"{"error":"Your account is suspended"}"#, Blame::Upstream),
-        (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, Blame::Upstream),
-        (403, r#"{"error":"Country, region, or territory not supported"}"#, Blame::Upstream),
-        (400, r#"{"error":{"details":[{"reason":"API_KEY_EXPIRED"}]}}"#, Blame::Upstream),
-    ] {
-        assert_eq!(refused(status, body, "{}"), (Unauthorized, blame), "{status} {body}");
-    }
-    let echo = r#"{"error":{"message":"Not for you: your account is suspended, balance 0"}}"#;
-    assert_eq!(refused(403, echo, "{}"), (PaymentRequired, Blame::Upstream));
-    assert_eq!(refused(403, echo, r#"{"x":"Balance"}"#), (Unauthorized, Blame::Upstream));
-    let wrote = r#"{"x":"balance, YOUR \u0041CCOUNT is Suspended"}"#;
-    assert_eq!(refused(403, echo, wrote), (Unauthorized, Blame::Unclear), "the client's own words");
 }
 
 #[test]
