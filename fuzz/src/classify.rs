@@ -14,7 +14,7 @@ const KEY: &str = "sk-0123456789";
 const A_YEAR: Duration = Duration::from_secs(31_536_000);
 
 /// The fields of an answer that are looked at, which must not stand there twice.
-const LOOKED_AT: [&str; 12] = [
+const LOOKED_AT: [&str; 13] = [
     "error",
     "errors",
     "Error",
@@ -23,6 +23,7 @@ const LOOKED_AT: [&str; 12] = [
     "msg",
     "success",
     "error_code",
+    "error_msg",
     "base_resp",
     "object",
     "choices",

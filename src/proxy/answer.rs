@@ -63,6 +63,8 @@ struct Peek<'a> {
     #[serde(borrow)]
     success: Option<&'a RawValue>,
     #[serde(borrow)]
+    error_msg: Option<&'a RawValue>,
+    #[serde(borrow)]
     error_code: Option<&'a RawValue>,
     #[serde(borrow)]
     base_resp: Option<&'a RawValue>,
@@ -84,8 +86,8 @@ fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<&'de RawValue>,
 impl Peek<'_> {
     /// Is it worth to read all of it?
     fn may_tell_an_error(&self) -> bool {
-        let told = [self.error, self.errors, self.message, self.detail, self.msg, self.success, self.error_code];
-        told.iter().chain(&[self.base_resp, self.capital_error]).any(Option::is_some)
+        let told = [self.error, self.errors, self.message, self.detail, self.msg, self.success];
+        told.iter().chain(&[self.error_code, self.error_msg, self.base_resp, self.capital_error]).any(Option::is_some)
             || self.object.is_some_and(|raw| raw.get() == r#""error""#)
             || self.choices_hold(r#""error""#)
     }

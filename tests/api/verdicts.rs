@@ -297,6 +297,7 @@ fn an_error_in_a_200_is_one_in_every_form_and_another_upstream_serves() {
         r#"{"code":500,"msg":"x"}"#,
         r#"{"error_code":17,"error_msg":"x","id":"y"}"#,
         r#"{"Error":{"message":"x"}}"#,
+        r#"{"error_msg":"x"}"#,
         r#"{"id":"y","choices":[{"message":{"content":"a"}}],"base_resp":{"status_code":1004,"status_msg":"x"}}"#,
         r#"{"choices":[]}"#,
         r#"{"choices":null}"#,
