@@ -59,10 +59,11 @@ impl Options {
             match name.as_str() {
                 "--minutes" => options.load = Duration::from_secs_f64(60.0 * value().parse::<f64>().expect("minutes")),
                 "--clients" => options.clients = value().parse().expect("a number of clients"),
-                "--bin" => options.binary = PathBuf::from(value()),
+                // The program has a folder of its own.
+                "--bin" => options.binary = std::path::absolute(value()).expect("a path"),
                 // Cargo's own.
                 "--bench" => {}
-                _ => println!("{name}: not known, left out"),
+                _ => panic!("{name} is not known; there are --minutes N, --clients N and --bin FILE"),
             }
         }
         options
