@@ -47,7 +47,7 @@ struct Options {
 }
 
 impl Options {
-    fn read() -> Options {
+    fn read() -> Result<Options, String> {
         let mut options = Options {
             load: Duration::from_secs(120),
             clients: 24,
@@ -63,15 +63,21 @@ impl Options {
                 "--bin" => options.binary = std::path::absolute(value()).expect("a path"),
                 // Cargo's own.
                 "--bench" => {}
-                _ => panic!("{name} is not known; there are --minutes N, --clients N and --bin FILE"),
+                _ => return Err(format!("{name} is not known; there are --minutes N, --clients N and --bin FILE")),
             }
         }
-        options
+        Ok(options)
     }
 }
 
 fn main() -> ExitCode {
-    let options = Options::read();
+    let options = match Options::read() {
+        Ok(options) => options,
+        Err(why) => {
+            eprintln!("{why}");
+            return ExitCode::FAILURE;
+        }
+    };
     let mocks = Mocks::start().expect("upstreams");
     let mut program = Program::start(&options.binary, &mocks).expect("the program");
     let tally = Tally::default();
