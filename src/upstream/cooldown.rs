@@ -94,11 +94,12 @@ impl Cooldown {
 
     /// An attempt succeeded. One that was begun before a wait does not end it, unless it is the `probe`.
     pub(super) fn success(&mut self, probe: bool, now: Now) {
-        if self.until <= now.mono || probe && self.last_resort().is_some() && self.told <= now.mono {
-            *self = Cooldown::default();
-        } else if probe && self.last_resort().is_some() {
+        if probe {
             // What was told meanwhile holds; what was guessed does not.
-            (self.until, self.guess, self.limit) = (self.told, 0, 0);
+            (self.probing, self.until) = (false, self.until.min(self.told));
+        }
+        if self.until <= now.mono {
+            *self = Cooldown::default();
         }
     }
 
@@ -254,6 +255,17 @@ mod tests {
         }
         let unpaid = Failure::new(FailureClass::PaymentRequired, Phase::Head, "");
         assert!(!waits(&unpaid).may_be_the_last(at(39_000)));
+    }
+
+    #[test]
+    fn a_probe_that_succeeds_is_over_even_if_a_wait_was_told_meanwhile() {
+        let mut cooldown = Cooldown::default();
+        cooldown.failure(&limited(Some(10), None), u64::MAX, at(0));
+        assert!(cooldown.enter());
+        cooldown.failure(&limited(Some(30), None), u64::MAX, at(10_001));
+        cooldown.success(true, at(10_002));
+        assert!(cooldown.check(at(40_000)).is_err(), "what is told holds");
+        assert_eq!(cooldown.check(at(40_001)), Ok(()), "and then nobody is waited for");
     }
 
     #[test]
