@@ -151,9 +151,7 @@ fn mentions(told: &Told, words: &[&str]) -> bool {
 /// Does an error say one of these in its code or type, or in words that it does not quote, and that the client had not written?
 fn says_itself(told: &Told, asked: Asked<'_>, words: &[&str]) -> bool {
     let own = own_words(&told.message.to_ascii_lowercase(), "");
-    words
-        .iter()
-        .any(|word| told.code.contains(word) || told.kind.contains(word) || own.contains(word) && !asked.wrote(word))
+    told.is_coded(words) || words.iter().any(|word| own.contains(word) && !asked.wrote(word))
 }
 
 /// The class of a status that is no success.
@@ -190,7 +188,7 @@ impl Refusal<'_> {
         if failure.class != FailureClass::RateLimited {
             return failure;
         }
-        let (limit, told) = learn::limit_in(self.body, asked);
+        let (limit, told) = learn::limit_in(self.body, &told, asked);
         let closed = learn::closed_for(&headers::rate_limits(self.headers), || now.wall);
         Failure { limit, retry_after: after.or(closed).or(told), ..failure }
     }

@@ -165,9 +165,7 @@ impl<'a> Journey<'a> {
         self.compare(failure);
         let api = &permit.endpoint().api;
         log::warn!("{api}: attempt failed: {failure}");
-        if self.may_repeat(failure) {
-            self.repeats.set(self.repeats.get() + 1);
-        } else {
+        if !self.takes_a_repeat(failure) {
             self.tried.borrow_mut().push(api.clone());
             self.failures.set(self.failures.get() + 1);
         }
@@ -182,11 +180,13 @@ impl<'a> Journey<'a> {
         permit.settle(Settlement::of(Outcome::Failed(failure.clone()), duration));
     }
 
-    /// May the same upstream be asked again? Behind a connection that broke with others on it, once.
-    fn may_repeat(&self, failure: &Failure) -> bool {
+    /// Takes one of the repeats, if the same upstream may be asked again: behind a connection that broke with others on it, once.
+    fn takes_a_repeat(&self, failure: &Failure) -> bool {
         let broke = matches!(failure.blame, Blame::Connection | Blame::Told);
         let again = failure.class.same_upstream_again() || broke && !self.broke.replace(true);
-        again && self.repeats.get() < MAX_REPEATS
+        let takes = again && self.repeats.get() < MAX_REPEATS;
+        self.repeats.set(self.repeats.get() + usize::from(takes));
+        takes
     }
 
     /// One request that fails everywhere in the same way must not rest the whole pool: it counts where it failed first, unless it is

@@ -77,22 +77,18 @@ fn duration(text: &str) -> Option<Duration> {
 
 /// What the body of a 429 tells: which limit it was, and how long to wait (Gemini's `retryDelay`). Words that the client wrote may be
 /// but quoted, unless they are the error's code.
-pub(super) fn limit_in(body: &[u8], asked: Asked<'_>) -> (Option<LimitSpan>, Option<Duration>) {
+pub(super) fn limit_in(body: &[u8], told: &Told, asked: Asked<'_>) -> (Option<LimitSpan>, Option<Duration>) {
     let text = String::from_utf8_lossy(body).to_ascii_lowercase();
-    let Told { code, kind, .. } = Told::in_refusal(body);
-    let says = |words: &[&str]| {
-        words
-            .iter()
-            .any(|word| text.contains(word) && (code.contains(word) || kind.contains(word) || !asked.wrote(word)))
-    };
+    let says =
+        |words: &[&str]| told.is_coded(words) || words.iter().any(|word| text.contains(word) && !asked.wrote(word));
     let span = match (says(&DAY_WORDS), says(&EMPTY_WORDS)) {
         (true, _) | (_, true) => Some(LimitSpan::Day),
         (false, false) => {
             says(&["perminute", "per minute", "per-minute", "(rpm)", "(tpm)"]).then_some(LimitSpan::Minute)
         }
     };
-    let told = serde_json::from_slice::<Value>(body).ok().and_then(|value| retry_delay(&value));
-    (span, told)
+    let wait = serde_json::from_slice::<Value>(body).ok().and_then(|value| retry_delay(&value));
+    (span, wait)
 }
 
 /// The field `retryDelay`, wherever it stands.
@@ -111,8 +107,9 @@ fn retry_delay(value: &Value) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn by(client: &[u8]) -> Asked<'_> {
-        Asked { model: "m", client: Some(client) }
+    /// What is read in the error of a client that wrote this.
+    fn limit(body: &[u8], client: &[u8]) -> (Option<LimitSpan>, Option<Duration>) {
+        limit_in(body, &Told::in_refusal(body), Asked { model: "m", client: Some(client) })
     }
 
     fn closed(headers: &[(&str, &str)]) -> Option<u128> {
@@ -167,10 +164,10 @@ mod tests {
     #[test]
     fn a_limit_is_not_told_in_words_of_the_clients() {
         let told = br#"{"error":{"message":"too much: per day","code":"rate_limit_exceeded"}}"#;
-        assert_eq!(limit_in(told, by(br#"{"user":"x"}"#)).0, Some(LimitSpan::Day));
-        assert_eq!(limit_in(told, by(br#"{"user":"Per Day"}"#)).0, None);
+        assert_eq!(limit(told, br#"{"user":"x"}"#).0, Some(LimitSpan::Day));
+        assert_eq!(limit(told, br#"{"user":"Per Day"}"#).0, None);
         let coded = br#"{"error":{"message":"no","code":"insufficient_quota"}}"#;
-        assert_eq!(limit_in(coded, by(b"insufficient_quota")).0, Some(LimitSpan::Day), "a code is the upstream's own");
+        assert_eq!(limit(coded, b"insufficient_quota").0, Some(LimitSpan::Day), "a code is the upstream's own");
     }
 
     #[test]
@@ -197,7 +194,7 @@ mod tests {
             (r#"{"error":{"message":"slow down"}}"#.to_owned(), (None, None)),
             ("<html>".to_owned(), (None, None)),
         ] {
-            assert_eq!(limit_in(body.as_bytes(), by(b"{}")), told, "{body}");
+            assert_eq!(limit(body.as_bytes(), b"{}"), told, "{body}");
         }
     }
 }

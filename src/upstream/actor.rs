@@ -133,8 +133,9 @@ impl UpstreamActor {
         // One that nobody holds any more will bring no news.
         self.lanes.retain(|(lane, _)| Arc::strong_count(lane) > 1);
         let lane = Arc::new(Lane::new(self.door.clone(), model.clone(), allowances));
+        let now = Now::read();
         for of in Operation::ALL {
-            let absence = self.state.absent.get(model, of, Now::read());
+            let absence = self.state.absent.get(model, of, now);
             absence.into_iter().for_each(|absence| lane.rest(of, absence.until));
         }
         self.lanes.push((lane.clone(), ledgers.clone()));

@@ -29,12 +29,17 @@ impl Latency {
         blend(&mut self.duration_ms, duration);
     }
 
+    /// Has it served anybody since then (ms, monotonic)?
+    pub(super) fn served_since(self, then: u64) -> bool {
+        self.succeeded_at.is_some_and(|at| at > then)
+    }
+
     /// Is an attempt that took so long, and had no answer, one of an upstream that hangs? A client with little patience says nothing
     /// of that, and one whose request takes long says nothing of an upstream that served others meanwhile.
     pub(super) fn is_overdue(self, waited: Duration, now: Now) -> bool {
         let usual = Duration::from_secs_f64(self.duration_ms.unwrap_or(0.0) / 1_000.0);
-        let silent = self.succeeded_at.is_none_or(|at| u128::from(now.mono.saturating_sub(at)) >= waited.as_millis());
-        silent && waited >= LEAST_OVERDUE.max(usual * 4)
+        let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        !self.served_since(now.mono.saturating_sub(waited_ms)) && waited >= LEAST_OVERDUE.max(usual * 4)
     }
 
     /// (first token, whole exchange), in whole ms.

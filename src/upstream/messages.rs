@@ -91,17 +91,21 @@ impl Refusal {
 
     /// When to ask again if all others refuse as well, if that can be told.
     pub fn until_at_last(&self) -> Option<u64> {
-        let sooner = match self {
+        self.until().map(|until| until.min(self.last_resort().unwrap_or(until)))
+    }
+
+    /// From when it may be asked all the same, if nobody else is left. What the upstream told us itself holds.
+    fn last_resort(&self) -> Option<u64> {
+        match self {
             Refusal::CoolingDown { last_resort, .. } => *last_resort,
             Refusal::BreakerOpen { last_resort, .. } => Some(*last_resort),
+            Refusal::Forbidden { .. } => Some(0),
             Refusal::QuotaExhausted { .. }
             | Refusal::ModelNotFound { .. }
-            | Refusal::Forbidden { .. }
             | Refusal::StoreUnavailable { .. }
             | Refusal::Disabled
             | Refusal::Retiring => None,
-        };
-        self.until().map(|until| until.min(sooner.unwrap_or(until)))
+        }
     }
 
     /// Of several, the one that ends last.
@@ -128,17 +132,9 @@ impl Refusal {
         (self, until)
     }
 
-    /// May it be asked all the same, if nobody else is left? What the upstream told us itself holds.
+    /// May it be asked all the same, if nobody else is left?
     pub fn is_a_guess(&self) -> bool {
-        match self {
-            Refusal::BreakerOpen { .. } | Refusal::Forbidden { .. } => true,
-            Refusal::CoolingDown { last_resort, .. } => last_resort.is_some(),
-            Refusal::QuotaExhausted { .. }
-            | Refusal::ModelNotFound { .. }
-            | Refusal::StoreUnavailable { .. }
-            | Refusal::Disabled
-            | Refusal::Retiring => false,
-        }
+        self.last_resort().is_some()
     }
 
     /// Is it a limit, ours or theirs, which passes by itself?

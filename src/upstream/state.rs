@@ -27,8 +27,6 @@ pub(super) struct State {
     pub(super) tally: Tally,
     in_flight: u32,
     errors_in_a_row: u32,
-    /// When it served the last time (ms, monotonic).
-    last_success: u64,
     last_failure: Option<(i64, FailureClass, String)>,
     retired: bool,
 }
@@ -54,7 +52,6 @@ impl State {
             tally: Tally::restore(zone, tokens, now),
             in_flight: 0,
             errors_in_a_row: 0,
-            last_success: 0,
             last_failure: None,
             retired: false,
         }
@@ -168,7 +165,7 @@ impl State {
         if self.errors_in_a_row >= 3 {
             log::info!("{}: healthy again", self.config.id);
         }
-        (self.errors_in_a_row, self.last_success) = (0, now.mono);
+        self.errors_in_a_row = 0;
         self.breaker.success();
         self.cooldown.success(probe, now);
     }
@@ -180,41 +177,32 @@ impl State {
 
     /// A failure of that time was its own, which had been blamed on its request: so it counts, unless it has served since.
     pub(super) fn testified(&mut self, (failure, at): (&Failure, u64), now: Now, day_ends: impl FnOnce() -> u64) {
-        if self.last_success < at {
+        if !self.latency.served_since(at) {
             self.fail(failure, Ending { probe: false, now }, day_ends);
         }
     }
 
     fn fail(&mut self, failure: &Failure, ending: Ending, day_ends: impl FnOnce() -> u64) {
         let Ending { probe, now } = ending;
+        let counts = failure.class.is_trouble() && !matches!(failure.blame, Blame::Request | Blame::Told);
         if probe {
             self.cooldown.probe_lost();
+            if !counts {
+                self.breaker.probe_lost(now);
+            }
         }
         match failure.class {
-            _ if failure.blame == Blame::Told => {
-                if probe {
-                    self.probe_lost(now);
-                }
-                return;
-            }
+            _ if failure.blame == Blame::Told => return,
             // The upstream did its work: the request was wrong.
             FailureClass::Rejected => return self.succeed(ending),
             FailureClass::StaleConnection
             | FailureClass::StreamOptionsRefused
-            | FailureClass::Forbidden
             | FailureClass::ModelNotFound
             | FailureClass::TooLarge
-            | FailureClass::NoSocket => {
-                if probe {
-                    self.probe_lost(now);
-                }
-                if failure.class == FailureClass::Forbidden {
-                    self.last_failure = Some((now.wall, failure.class, failure.detail.clone()));
-                }
-                return;
-            }
+            | FailureClass::NoSocket => return,
             FailureClass::RateLimited
             | FailureClass::Unauthorized
+            | FailureClass::Forbidden
             | FailureClass::PaymentRequired
             | FailureClass::Overloaded
             | FailureClass::ServerError
@@ -223,25 +211,13 @@ impl State {
             | FailureClass::Protocol
             | FailureClass::Empty => {}
         }
-        if failure.blame != Blame::Request {
+        self.last_failure = Some((now.wall, failure.class, failure.detail.clone()));
+        if failure.blame != Blame::Request && failure.class != FailureClass::Forbidden {
             self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
         }
-        self.last_failure = Some((now.wall, failure.class, failure.detail.clone()));
-        let cooldown = self.cooldown.failure(failure, day_ends(), now);
-        let says_nothing_of_health = matches!(
-            failure.class,
-            FailureClass::RateLimited | FailureClass::Unauthorized | FailureClass::PaymentRequired
-        );
-        let rest = match says_nothing_of_health || failure.blame == Blame::Request {
-            true => {
-                if probe {
-                    self.probe_lost(now);
-                }
-                cooldown
-            }
-            false => self.breaker.failure(now).max(cooldown),
-        };
-        if let Some(rest) = rest {
+        let waits = self.cooldown.failure(failure, day_ends(), now);
+        let rests = if counts { self.breaker.failure(now) } else { None };
+        if let Some(rest) = rests.max(waits) {
             log::warn!("{}: rests for {:.1} s ({failure})", self.config.id, rest as f64 / 1_000.0);
         }
     }
