@@ -9,10 +9,21 @@ use serde_json::{Value, json};
 
 use crate::helpers::{App, Launch, Received, Reply, Step, Upstream, config_of, eventually, hurried, within};
 
+/// A stream, whole.
+const HELLO: &str =
+    "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+
 /// `bad` is asked before `good`.
 fn in_order(bad: &Upstream, good: &Upstream) -> Value {
-    let mut config = config_of(&[bad, good]);
-    config["apis"][1]["priority"] = json!(1);
+    ranked(&[bad, good])
+}
+
+/// Each is asked before the next.
+fn ranked(upstreams: &[&Upstream]) -> Value {
+    let mut config = config_of(upstreams);
+    for (nth, api) in config["apis"].as_array_mut().expect("a list").iter_mut().enumerate() {
+        api["priority"] = json!(nth);
+    }
     config
 }
 
@@ -406,11 +417,7 @@ fn a_request_that_fails_everywhere_alike_rests_one_upstream_at_most() {
             None => Reply::chat("hi"),
         };
         let upstreams = [answer.clone(), answer.clone(), answer].map(Upstream::start);
-        let mut config = config_of(&upstreams.each_ref());
-        for (nth, api) in config["apis"].as_array_mut().expect("a list").iter_mut().enumerate() {
-            api["priority"] = json!(nth);
-        }
-        let app = App::start(&config);
+        let app = App::start(&ranked(&upstreams.each_ref()));
         for _ in 0..3 {
             assert!(post(&app, CHAT, &json!({ "user": "poison" })) >= 400, "{what}");
         }
@@ -474,11 +481,7 @@ fn an_upstream_that_is_dead_behind_another_that_fails_at_times_rests_all_the_sam
         _ => Reply::chat("hi"),
     });
     let (dead, good) = (Upstream::always(Reply::error(500, "dead")), Upstream::always(Reply::chat("hi")));
-    let mut config = config_of(&[&flaky, &dead, &good]);
-    for (nth, api) in config["apis"].as_array_mut().expect("a list").iter_mut().enumerate() {
-        api["priority"] = json!(nth);
-    }
-    let app = App::start(&config);
+    let app = App::start(&ranked(&[&flaky, &dead, &good]));
     for _ in 0..20 {
         assert_eq!(post(&app, CHAT, &json!({})), 200);
     }
@@ -487,10 +490,9 @@ fn an_upstream_that_is_dead_behind_another_that_fails_at_times_rests_all_the_sam
 
 #[test]
 fn a_pool_that_takes_no_stream_options_serves_at_once() {
-    let hello = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
     let answer = move |request: &Received| match request.json()["stream_options"].is_null() {
         false => Reply::error(400, "unknown field stream_options"),
-        true => Reply::events(&[hello]),
+        true => Reply::events(&[HELLO]),
     };
     for _ in 0..4 {
         let upstreams: Vec<Upstream> = (0..6).map(|_| Upstream::start(answer)).collect();
@@ -508,10 +510,9 @@ fn a_pool_that_takes_no_stream_options_serves_at_once() {
 
 #[test]
 fn what_an_upstream_quotes_of_our_own_words_turns_nothing_off() {
-    let hello = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
     let upstream = Upstream::start(|request| match request.json()["temperature"] == 9 {
         true => Reply::error(400, &format!("input: {}", String::from_utf8_lossy(&request.body))),
-        false => Reply::events(&[hello]),
+        false => Reply::events(&[HELLO]),
     });
     let app = App::on(&[&upstream]);
     for _ in 0..4 {
@@ -530,11 +531,7 @@ fn a_testimony_is_nothing_against_who_has_served_since() {
     };
     let dead = Upstream::always(Reply::error(500, "dead").kept());
     let upstreams = [dead, Upstream::start(strict), Upstream::always(Reply::chat("hi").held())];
-    let mut config = config_of(&upstreams.each_ref());
-    for (nth, api) in config["apis"].as_array_mut().expect("a list").iter_mut().enumerate() {
-        api["priority"] = json!(nth);
-    }
-    let app = App::start(&config);
+    let app = App::start(&ranked(&upstreams.each_ref()));
     std::thread::scope(|scope| {
         let odd: Vec<_> = (0..2).map(|_| scope.spawn(|| post(&app, CHAT, &json!({ "user": "x" })))).collect();
         eventually("they wait for the third", || upstreams[2].calls() == 2);
@@ -561,18 +558,6 @@ fn what_a_key_may_not_do_is_no_error_of_the_clients_key() {
 }
 
 #[test]
-fn who_waits_for_a_guess_is_told_when_it_is_put_to_the_test() {
-    let upstream = Upstream::always(Reply::error(429, "too much").kept());
-    let app = hurried(Launch::new(&config_of(&[&upstream])), 20).start();
-    within(Duration::from_secs(20), "its rests double", || {
-        app.chat();
-        upstream.calls() >= 7
-    });
-    let told: u64 = app.chat().header("retry-after").expect("a time").parse().expect("a number");
-    assert!(told <= 10, "{told} s, though it rests for a minute");
-}
-
-#[test]
 fn a_limit_without_a_time_is_put_to_the_test_if_nobody_else_is_left() {
     /// The program's clocks run so many times as fast.
     const HURRY: u32 = 20;
@@ -587,6 +572,8 @@ fn a_limit_without_a_time_is_put_to_the_test_if_nobody_else_is_left() {
         app.chat();
         upstream.calls() >= 7
     });
+    let told: u64 = app.chat().header("retry-after").expect("a time").parse().expect("a number");
+    assert!(told <= 10, "{told} s, though it rests for a minute");
     freed.store(true, Ordering::SeqCst);
     // A minute is three seconds here, and ten seconds are half a one.
     within(Duration::from_secs(2), "it serves before its minute is over", || app.chat().status == 200);
@@ -594,12 +581,11 @@ fn a_limit_without_a_time_is_put_to_the_test_if_nobody_else_is_left() {
 
 #[test]
 fn who_refused_stream_options_is_believed_once_it_takes_the_request_without() {
-    let hello = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
     let upstream = Upstream::start(|request| {
         match (request.json()["user"].as_str(), request.json()["stream_options"].is_null()) {
             (Some("wrong"), _) => Reply::error(400, "no such user, and perhaps stream_options"),
             (Some("plain"), false) => Reply::error(400, "unknown field stream_options"),
-            _ => Reply::events(&[hello]),
+            _ => Reply::events(&[HELLO]),
         }
     });
     let app = App::on(&[&upstream]);

@@ -9,58 +9,34 @@ use crate::helpers::{FrameKind, Wild};
 
 #[test]
 fn an_upstream_that_turns_requests_away_is_not_asked_for_ever() {
-    let identity = identity();
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counted = asked.clone();
-    let busy = by_frames(&identity, move |frames, _| {
-        loop {
-            let stream = frames.request()?;
-            counted.fetch_add(1, Ordering::SeqCst);
-            frames.reset(stream, REFUSED_STREAM)?;
+    for answers_first in [false, true] {
+        let identity = identity();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        let busy = by_frames(&identity, move |frames, _| {
+            if answers_first {
+                let first = frames.request()?;
+                frames.answer(first, J)?;
+            }
+            loop {
+                let stream = frames.request()?;
+                counted.fetch_add(1, Ordering::SeqCst);
+                frames.reset(stream, REFUSED_STREAM)?;
+            }
+        });
+        let other = by_frames(&identity, |frames, _| serve(frames));
+        let mut config = of(&[&busy, &other]);
+        config["apis"][1]["priority"] = json!(1);
+        let app = launch(&config, &identity).start();
+        for _ in 0..12 {
+            assert_eq!(app.chat().text(), J);
         }
-    });
-    let other = by_frames(&identity, |frames, _| serve(frames));
-    let mut config = of(&[&busy, &other]);
-    config["apis"][1]["priority"] = json!(1);
-    let app = launch(&config, &identity).start();
-    for _ in 0..12 {
-        assert_eq!(app.chat().text(), J);
+        // Three failures rest it, each of two tries, on whatever connection.
+        assert_eq!(asked.load(Ordering::SeqCst), 6, "{answers_first}");
+        let status = app.status_of("a");
+        let told = (&status["lastError"]["class"], &status["available"], &status["errorCount"]);
+        assert_eq!(told, (&json!("overloaded"), &json!(false), &json!(3)), "{answers_first}: {status}");
     }
-    // Three failures rest it, each of two tries.
-    assert_eq!(asked.load(Ordering::SeqCst), 6);
-    let status = app.status_of("a");
-    assert_eq!(
-        (&status["lastError"]["class"], &status["available"]),
-        (&json!("overloaded"), &json!(false)),
-        "{status}"
-    );
-}
-
-#[test]
-fn an_upstream_that_turns_requests_away_after_it_had_answered_fails_as_well() {
-    let identity = identity();
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counted = asked.clone();
-    let busy = by_frames(&identity, move |frames, _| {
-        let first = frames.request()?;
-        frames.ok(first, "application/json")?;
-        frames.send((FrameKind::Data, 1), first, J.as_bytes())?;
-        loop {
-            let stream = frames.request()?;
-            counted.fetch_add(1, Ordering::SeqCst);
-            frames.reset(stream, REFUSED_STREAM)?;
-        }
-    });
-    let other = by_frames(&identity, |frames, _| serve(frames));
-    let mut config = of(&[&busy, &other]);
-    config["apis"][1]["priority"] = json!(1);
-    let app = launch(&config, &identity).start();
-    for _ in 0..12 {
-        assert_eq!(app.chat().text(), J);
-    }
-    assert_eq!(asked.load(Ordering::SeqCst), 6, "three failures rest it, each of two tries, on the one connection");
-    let status = app.status_of("a");
-    assert_eq!((&status["lastError"]["class"], &status["errorCount"]), (&json!("overloaded"), &json!(3)), "{status}");
 }
 
 /// Takes five requests on its first connection, begins each answer with this, and ends: with a word, or without.
