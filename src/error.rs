@@ -73,6 +73,14 @@ pub enum ApiError {
         /// As asked for.
         model: String,
     },
+    /// All that list the model say themselves that they don't serve it, or not at this endpoint.
+    #[error(
+        "no API of this pool serves {model:?} at this endpoint, as each said itself; GET /v1/status has them under \"absentModels\""
+    )]
+    ModelAbsent {
+        /// As asked for.
+        model: String,
+    },
     /// No upstream that serves the model can take a request, and a limit is the reason for at least one of them.
     #[error("no API that serves {model:?} has room for a request now: {}", reasons(.refusals))]
     QuotaExhausted {
@@ -129,7 +137,9 @@ impl ApiError {
             ApiError::BodySlow => (StatusCode::REQUEST_TIMEOUT, INVALID, "body_timeout"),
             ApiError::UnknownPath { .. } => (StatusCode::NOT_FOUND, INVALID, "unknown_url"),
             ApiError::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
-            ApiError::ModelNotFound { .. } => (StatusCode::NOT_FOUND, INVALID, "model_not_found"),
+            ApiError::ModelNotFound { .. } | ApiError::ModelAbsent { .. } => {
+                (StatusCode::NOT_FOUND, INVALID, "model_not_found")
+            }
             ApiError::QuotaExhausted { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded")
             }
@@ -196,7 +206,7 @@ impl ApiError {
         if let ApiError::Invalid { param, .. } = self {
             return *param;
         }
-        matches!(self, ApiError::ModelNotFound { .. }).then_some("model")
+        matches!(self, ApiError::ModelNotFound { .. } | ApiError::ModelAbsent { .. }).then_some("model")
     }
 }
 
@@ -234,9 +244,11 @@ impl From<AdmissionError> for ApiError {
             AdmissionError::ModelNotFound(model) => ApiError::ModelNotFound { model: model.to_string() },
             AdmissionError::NoneAvailable { model, refusals, .. }
                 if !refusals.is_empty()
-                    && refusals.iter().all(|(_, refusal)| matches!(refusal, Refusal::ModelNotFound { .. })) =>
+                    && refusals.iter().all(|(_, refusal)| {
+                        matches!(refusal, Refusal::Absent { reason: FailureClass::ModelNotFound, .. })
+                    }) =>
             {
-                ApiError::ModelNotFound { model: model.to_string() }
+                ApiError::ModelAbsent { model: model.to_string() }
             }
             AdmissionError::NoneAvailable { model, refusals, .. } => {
                 // A limit, ours or theirs, passes by itself: then 429 is the truth for the pool as a whole.

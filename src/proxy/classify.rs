@@ -93,13 +93,15 @@ const CALLERS: [(FailureClass, u16); 2] = [(FailureClass::Rejected, 400), (Failu
 /// The failure that an error tells of which came with this status, or names it in a 200.
 fn failure_of(status: Option<u16>, told: &Told, asked: Asked<'_>, detail: String) -> Failure {
     let failure = Failure { status, ..Failure::new(class_of(status, told, asked), Phase::Head, detail) };
+    // Nothing may be at the place for as long as it is being repaired.
+    let nowhere = failure.class == FailureClass::ModelNotFound && told.nowhere;
     // Of a 400 or 403, its code alone is certain: its words may be what the client wrote, however changed.
     let of_account = matches!(failure.class, FailureClass::Unauthorized | FailureClass::PaymentRequired);
     let certain = || {
         let lists: [&[&str]; 5] = [&JUDGES_ACCOUNT, &JUDGES_KEY, &NO_KEY, &UNPAID, &UNPAID_400];
         KEY_REFUSED.contains(&told.reason.as_str()) || lists.iter().any(|words| told.is_coded(words))
     };
-    match of_account && matches!(status, Some(400 | 403)) && !certain() {
+    match nowhere || of_account && matches!(status, Some(400 | 403)) && !certain() {
         true => Failure { blame: Blame::Unclear, ..failure },
         false => failure,
     }
@@ -117,6 +119,8 @@ fn class_of(status: Option<u16>, told: &Told, asked: Asked<'_>) -> FailureClass 
         Some(status @ (401 | 402 | 429)) => class_of_status(status),
         _ if says_no_model(told) => FailureClass::ModelNotFound,
         None | Some(400 | 403 | 404 | 422) if names_no_model(told, asked) => FailureClass::ModelNotFound,
+        // Where it is asked stands in a table of ours: what a client writes does not bring that about.
+        Some(404 | 405) if told.nowhere => FailureClass::ModelNotFound,
         None if told.moderated || told.says(&MODERATED) => FailureClass::Rejected,
         Some(400) if says(&UNPAID_400) => FailureClass::PaymentRequired,
         Some(400) if says(&NO_KEY) || says(&JUDGES_PLACE) => FailureClass::Unauthorized,

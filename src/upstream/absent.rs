@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::types::{FailureClass, Now, Operation};
+use crate::types::{Blame, Failure, FailureClass, Now, Operation};
 
 /// How long a model rests that is not there: lists of models are asked for as often.
-const NOT_FOUND_MS: u64 = 600_000;
+const TOLD_MS: u64 = 600_000;
 
-/// How long one rests that the key may not use, it seems: it could have been for what a client wrote.
-const FORBIDDEN_MS: u64 = 60_000;
+/// How long one rests that is not to be had, as it seems: it could have been for what a client wrote, or for an hour of repairs.
+const GUESSED_MS: u64 = 60_000;
 
 /// So many are kept: where an upstream takes any name, clients make them up.
 const MOST: usize = 256;
@@ -25,22 +25,26 @@ pub(super) struct Absence {
     pub(super) reason: FailureClass,
     /// ms, monotonic.
     pub(super) until: u64,
+    /// It only seems so: if nobody else is left, it is asked all the same.
+    pub(super) guess: bool,
 }
 
 impl AbsentModels {
     /// The upstream said that it does not serve this one so. Returns until when it rests.
-    pub(super) fn rest(&mut self, (model, of): (&Arc<str>, Operation), reason: FailureClass, now: Now) -> u64 {
-        let rest = if reason == FailureClass::Forbidden { FORBIDDEN_MS } else { NOT_FOUND_MS };
+    pub(super) fn rest(&mut self, (model, of): (&Arc<str>, Operation), failure: &Failure, now: Now) -> u64 {
+        let guess = failure.blame == Blame::Unclear;
         self.0.retain(|_, rests| ends(rests).is_some_and(|until| until > now.mono));
         if self.0.len() >= MOST
             && let Some(first) = self.0.iter().min_by_key(|(_, rests)| ends(rests)).map(|(model, _)| model.clone())
         {
             self.0.remove(&first);
         }
-        let until = now.mono + rest;
+        let until = now.mono + if guess { GUESSED_MS } else { TOLD_MS };
         let rests = self.0.entry(model.clone()).or_default();
-        rests.get_mut(of as usize).into_iter().for_each(|place| *place = Some(Absence { reason, until }));
-        until
+        let Some(place) = rests.get_mut(of as usize) else { return until };
+        // No guess shortens what was told.
+        let longer = place.filter(|before| before.until > until);
+        place.insert(longer.unwrap_or(Absence { reason: failure.class, until, guess })).until
     }
 
     /// Why a model rests for an operation, if it does.
@@ -64,20 +68,26 @@ fn ends(rests: &[Option<Absence>; Operation::ALL.len()]) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::types::Operation::{ChatCompletions, Embeddings};
+    use crate::types::Phase;
 
     fn at(mono: u64) -> Now {
         Now { mono, wall: 0 }
+    }
+
+    fn failed(class: FailureClass) -> Failure {
+        Failure::new(class, Phase::Head, "")
     }
 
     #[test]
     fn a_model_rests_for_what_was_asked_of_it_alone() {
         let (mut absent, model) = (AbsentModels::default(), Arc::from("a"));
         let until = |absent: &AbsentModels, model: &str, of, now| absent.get(model, of, at(now)).map(|rest| rest.until);
-        assert_eq!(absent.rest((&model, Embeddings), FailureClass::ModelNotFound, at(5)), 600_005);
+        assert_eq!(absent.rest((&model, Embeddings), &failed(FailureClass::ModelNotFound), at(5)), 600_005);
+        assert_eq!(absent.rest((&model, Embeddings), &failed(FailureClass::Forbidden), at(6)), 600_005, "it was told");
         assert_eq!(until(&absent, "a", Embeddings, 600_004), Some(600_005));
         assert_eq!(until(&absent, "a", ChatCompletions, 6), None);
         assert_eq!((until(&absent, "a", Embeddings, 600_005), until(&absent, "b", Embeddings, 5)), (None, None));
-        assert_eq!(absent.rest((&model, ChatCompletions), FailureClass::Forbidden, at(5)), 60_005);
+        assert_eq!(absent.rest((&model, ChatCompletions), &failed(FailureClass::Forbidden), at(5)), 60_005);
         assert_eq!(absent.all(at(6)).count(), 2);
         assert_eq!(absent.all(at(60_005)).count(), 1);
     }
@@ -87,7 +97,7 @@ mod tests {
         let mut absent = AbsentModels::default();
         for nth in 0..1_000_u64 {
             let model = Arc::from(format!("made up {nth}"));
-            absent.rest((&model, Embeddings), FailureClass::ModelNotFound, at(nth));
+            absent.rest((&model, Embeddings), &failed(FailureClass::ModelNotFound), at(nth));
         }
         assert_eq!(absent.all(at(2_000)).count(), MOST);
         let there = |model| absent.get(model, Embeddings, at(2_000)).is_some();

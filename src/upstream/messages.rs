@@ -54,15 +54,14 @@ pub enum Refusal {
         /// When it is probed if nobody else is left.
         last_resort: u64,
     },
-    /// It says that it does not serve this model, or not for what is asked of it.
-    ModelNotFound {
+    /// This model is not to be had there for what is asked of it.
+    Absent {
+        /// What it said: that it does not serve it, or not to this key.
+        reason: FailureClass,
         /// When it is asked again.
         until: u64,
-    },
-    /// Its key may not use this model for what is asked of it, as it seems.
-    Forbidden {
-        /// When it is asked again, if others can be asked meanwhile.
-        until: u64,
+        /// It only seems so: if nobody else is left, it is asked all the same.
+        guess: bool,
     },
     /// The store can't promise that a crash would not forget this attempt, or that no other server uses its place.
     StoreUnavailable {
@@ -82,8 +81,7 @@ impl Refusal {
             Refusal::QuotaExhausted { until, .. } => *until,
             Refusal::CoolingDown { until, .. }
             | Refusal::BreakerOpen { until, .. }
-            | Refusal::ModelNotFound { until }
-            | Refusal::Forbidden { until }
+            | Refusal::Absent { until, .. }
             | Refusal::StoreUnavailable { until } => Some(*until),
             Refusal::Disabled | Refusal::Retiring => None,
         }
@@ -99,9 +97,8 @@ impl Refusal {
         match self {
             Refusal::CoolingDown { last_resort, .. } => *last_resort,
             Refusal::BreakerOpen { last_resort, .. } => Some(*last_resort),
-            Refusal::Forbidden { .. } => Some(0),
+            Refusal::Absent { guess, .. } => guess.then_some(0),
             Refusal::QuotaExhausted { .. }
-            | Refusal::ModelNotFound { .. }
             | Refusal::StoreUnavailable { .. }
             | Refusal::Disabled
             | Refusal::Retiring => None,
@@ -114,8 +111,7 @@ impl Refusal {
             Refusal::QuotaExhausted { .. }
             | Refusal::CoolingDown { .. }
             | Refusal::BreakerOpen { .. }
-            | Refusal::ModelNotFound { .. }
-            | Refusal::Forbidden { .. }
+            | Refusal::Absent { .. }
             | Refusal::StoreUnavailable { .. } => refusal.until().unwrap_or(0),
             Refusal::Disabled | Refusal::Retiring => u64::MAX,
         })
@@ -143,8 +139,7 @@ impl Refusal {
             Refusal::QuotaExhausted { .. } => true,
             Refusal::CoolingDown { reason, .. } => *reason == FailureClass::RateLimited,
             Refusal::BreakerOpen { .. }
-            | Refusal::ModelNotFound { .. }
-            | Refusal::Forbidden { .. }
+            | Refusal::Absent { .. }
             | Refusal::StoreUnavailable { .. }
             | Refusal::Disabled
             | Refusal::Retiring => false,
@@ -159,8 +154,7 @@ impl Refusal {
             Refusal::CoolingDown { reason: FailureClass::PaymentRequired, .. } => "payment_required",
             Refusal::CoolingDown { .. } => "cooldown",
             Refusal::BreakerOpen { .. } => "breaker",
-            Refusal::ModelNotFound { .. } => "model_not_found",
-            Refusal::Forbidden { .. } => "forbidden",
+            Refusal::Absent { reason, .. } => reason.as_str(),
             Refusal::StoreUnavailable { .. } => "store",
             Refusal::Disabled => "disabled",
             Refusal::Retiring => "retired",

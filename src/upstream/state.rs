@@ -86,10 +86,10 @@ impl State {
     /// May it be asked for this model (by its own name), and for this of it? `last_resort`: nobody else can serve it.
     pub(super) fn may_serve(&self, (model, of): (&str, Operation), last_resort: bool, now: Now) -> Result<(), Refusal> {
         match self.absent.get(model, of, now) {
-            Some(Absence { reason: FailureClass::Forbidden, .. }) if last_resort => {}
-            Some(Absence { reason: FailureClass::Forbidden, until }) => return Err(Refusal::Forbidden { until }),
-            Some(Absence { until, .. }) => return Err(Refusal::ModelNotFound { until }),
-            None => {}
+            Some(Absence { reason, until, guess }) if !(guess && last_resort) => {
+                return Err(Refusal::Absent { reason, until, guess });
+            }
+            Some(_) | None => {}
         }
         self.usable()?;
         match last_resort && self.cooldown.may_be_the_last(now) && self.breaker.may_be_the_last(now) {
@@ -260,7 +260,7 @@ impl State {
 
     fn absent_models(&self, now: Now) -> Vec<AbsentModel> {
         let each = self.absent.all(now);
-        each.map(|(model, operation, Absence { reason, until })| AbsentModel {
+        each.map(|(model, operation, Absence { reason, until, .. })| AbsentModel {
             model: model.clone(),
             operation,
             reason,

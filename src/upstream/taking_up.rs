@@ -117,7 +117,7 @@ impl UpstreamActor {
         if let Some(failure) = settlement.failure().filter(of_the_model) {
             let api = &self.state.config.id;
             log::warn!("{api}: does not serve {model:?} at {of}, it says ({failure}); it is asked for all else");
-            let until = self.state.absent.rest((model, *of), failure.class, now);
+            let until = self.state.absent.rest((model, *of), failure, now);
             self.lanes.iter().filter(|(lane, _)| lane.model == *model).for_each(|(lane, _)| lane.rest(*of, until));
         }
         let ending = Ending { probe: *probe, now };

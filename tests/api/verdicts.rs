@@ -402,6 +402,41 @@ fn what_an_upstream_does_not_do_with_a_model_rests_for_that_alone() {
     }
 }
 
+#[test]
+fn an_upstream_without_the_endpoint_is_no_dead_end() {
+    let page = |status, text: &str| Reply::text(status, &[("content-type", "text/html")], text);
+    for nowhere in [
+        page(404, "404 page not found"),
+        page(404, "<!DOCTYPE html><title>404 Not Found</title>"),
+        page(405, "<html><h1>405 Not Allowed</h1></html>"),
+        Reply::json(404, &json!({ "detail": "Not Found" })),
+        Reply::json(
+            404,
+            &json!({ "error": { "message": "Unknown request URL: POST /embeddings. Please check the URL for typos",
+                "type": "invalid_request_error", "code": "unknown_url" } }),
+        ),
+    ] {
+        let bad = Upstream::start(move |request| match request.path.contains("embeddings") {
+            true => nowhere.clone(),
+            false => Reply::chat("hi"),
+        });
+        let good = Upstream::always(Reply::json(200, &json!({ "object": "list", "data": [{ "embedding": [0.1] }] })));
+        let app = App::start(&in_order(&bad, &good));
+        for _ in 0..3 {
+            assert_eq!((post(&app, EMBEDDINGS, &json!({})), post(&app, CHAT, &json!({}))), (200, 200));
+        }
+        assert_eq!((bad.calls(), good.calls()), (1 + 3, 3), "it goes on with what it does");
+        assert_eq!(app.status_of("a")["absentModels"][0]["operation"], "embeddings");
+        drop(app);
+        let alone = App::on(&[&bad]);
+        for nth in 1..=3 {
+            let status = post(&alone, EMBEDDINGS, &json!({}));
+            assert!([404, 405].contains(&status), "its own word: {status}");
+            assert_eq!(bad.calls(), 4 + nth, "and it is asked again: it may be there again");
+        }
+    }
+}
+
 /// One client's request must not take from all others what serves them.
 #[test]
 fn a_request_that_fails_everywhere_alike_rests_one_upstream_at_most() {

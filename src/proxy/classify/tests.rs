@@ -171,6 +171,32 @@ fn a_code_that_says_that_the_model_is_not_there_goes_before_the_status() {
 }
 
 #[test]
+fn a_404_that_knows_no_such_place_is_about_the_upstream() {
+    use FailureClass::{ModelNotFound, Rejected, Unauthorized};
+    are(&[
+        (404, "404 page not found", ModelNotFound),
+        (404, "\n<!DOCTYPE html><title>404</title>", ModelNotFound),
+        (405, "<html>405 Not Allowed</html>", ModelNotFound),
+        (405, r#"{"detail":"Method Not Allowed"}"#, ModelNotFound),
+        (404, r#"{"detail":"Not Found"}"#, ModelNotFound),
+        (
+            404,
+            r#"{"error":{"message":"Unknown request URL: POST /v1/responses.","code":"unknown_url"}}"#,
+            ModelNotFound,
+        ),
+        (404, r#"{"error":{"message":"Invalid URL (POST /v1/responses)","code":null}}"#, ModelNotFound),
+        (404, r#"{"message":"no Route matched with those values"}"#, ModelNotFound),
+        (404, r#"{"error":{"code":404,"message":"File Not Found","type":"not_found_error"}}"#, ModelNotFound),
+        (404, "", Rejected),
+        (404, "no such response", Rejected),
+        (404, r#"{"detail":"Not Found: resp_1"}"#, Rejected),
+        (404, r#"{"error":{"message":"Response with id 'Invalid URL (POST /' not found."}}"#, Rejected),
+        (400, r#"{"error":{"message":"Invalid URL (POST /v1/responses)"}}"#, Rejected),
+        (403, r#"{"detail":"Not Found"}"#, Unauthorized),
+    ]);
+}
+
+#[test]
 fn stream_options_are_refused_in_words_that_the_client_did_not_write() {
     let named = r#"{"error":{"message":"no","param":"stream_options"}}"#;
     let told = r#"{"error":{"message":"Unrecognized request argument supplied: stream_options"}}"#;
