@@ -28,16 +28,11 @@ pub(super) fn relay(answer: Answer, permit: Permit, prompt_bytes: usize, mut log
         log.upstream_id(id);
     }
     log.status(answer.status);
+    permit.answered(answer.closed_for);
     let mut response = HttpResponse::new(answer.status);
     *response.headers_mut() = answer.headers;
-    let account = Account {
-        permit,
-        log,
-        outcome: answer.outcome,
-        usage: answer.usage,
-        first_token: answer.first_token,
-        closed_for: answer.closed_for,
-    };
+    let account =
+        Account { permit, log, outcome: answer.outcome, usage: answer.usage, first_token: answer.first_token };
     if answer.rest.is_none() && answer.events.is_none() {
         return whole(response, answer.held, account);
     }
@@ -87,7 +82,6 @@ struct Account {
     outcome: Outcome,
     usage: Option<Usage>,
     first_token: Duration,
-    closed_for: Option<Duration>,
 }
 
 impl Account {
@@ -102,7 +96,7 @@ impl Account {
             Outcome::Completed | Outcome::Failed(_) | Outcome::Abandoned => {}
         }
         let duration = self.permit.elapsed();
-        self.permit.settle(Settlement { outcome, usage, first_token, duration, closed_for: self.closed_for });
+        self.permit.settle(Settlement { outcome, usage, first_token, duration });
     }
 }
 

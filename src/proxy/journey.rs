@@ -90,7 +90,9 @@ impl<'a> Journey<'a> {
             Err(refused) => {
                 if let AdmissionError::NoneAvailable { rate, .. } = &refused {
                     self.rate.set(*rate);
-                    self.unheard.take().into_iter().for_each(Witness::leaves_open);
+                    if besides.is_none() {
+                        self.unheard.take().into_iter().for_each(Witness::leaves_open);
+                    }
                 }
                 Err(refused)
             }
@@ -150,14 +152,14 @@ impl<'a> Journey<'a> {
         }
     }
 
-    /// It is served: what others made of it was not its own fault.
+    /// It is served: what other upstreams made of it was not its own fault.
     fn served(&self, permit: &Permit) {
         if self.plain.borrow().as_ref() == Some(&permit.endpoint().api) {
             permit.stream_options_refused();
         } else if permit.ask_usage && self.request.lacks_usage() {
             permit.stream_options_taken();
         }
-        self.blamed.take().into_iter().for_each(Witness::testify);
+        self.blamed.take().into_iter().filter(|witness| !witness.is_of(permit)).for_each(Witness::testify);
     }
 
     /// An attempt failed.

@@ -177,13 +177,13 @@ fn is_bare(body: &Value) -> bool {
         return false;
     }
     let refused = success == Some(false);
-    let numbered = body.get("error_code").is_some_and(|code| is_error(code) && number(code) != Some(0));
+    let by_code = body.get("error_code").is_some_and(|code| is_error(code) && number(code) != Some(0));
     // Of words alone, those are an error's that clients would look for.
     let worded = ["message", "detail", "error_msg"].iter().any(|name| says(name));
     let coded = !code.is_null() && WORDS.iter().any(|name| says(name));
     // Some number what they refuse as they do their answers.
     let no_answer = OF_ANSWERS.iter().all(|name| !has(name) || refused && *name == "id");
-    no_answer && (refused || numbered || worded || coded)
+    no_answer && (refused || by_code || worded || coded)
 }
 
 /// A number, be it written as a text.

@@ -28,14 +28,17 @@ pub struct Settlement {
     pub first_token: Option<Duration>,
     /// The whole attempt.
     pub duration: Duration,
-    /// How long the upstream says that it has nothing left.
-    pub closed_for: Option<Duration>,
 }
 
 impl Settlement {
     /// An attempt that ended thus, of which no more is known.
     pub fn of(outcome: Outcome, duration: Duration) -> Self {
-        Settlement { outcome, usage: None, first_token: None, duration, closed_for: None }
+        Settlement { outcome, usage: None, first_token: None, duration }
+    }
+
+    /// Since its first content; nothing, if there was none before the end.
+    pub fn since_first_token(&self) -> Duration {
+        self.first_token.map_or(Duration::ZERO, |first| self.duration.saturating_sub(first))
     }
 
     /// How it failed, if it did.

@@ -18,7 +18,7 @@ use super::messages::{
     TokenReport,
 };
 use super::quota::{Share, Spent};
-use super::state::State;
+use super::state::{Probe, State};
 use super::taking_up::Unsaved;
 use super::{Endpoint, Permit};
 use crate::config::ApiConfig;
@@ -54,7 +54,9 @@ pub(super) struct Attempt {
     pub(super) of: Operation,
     pub(super) ledgers: Rc<[Ledger]>,
     pub(super) shares: Vec<Share>,
-    pub(super) probe: bool,
+    pub(super) probe: Probe,
+    /// Behind which it went: if another stands here by now, it says nothing of what is behind that.
+    pub(super) door: Arc<Door>,
 }
 
 struct Waiting {
@@ -97,11 +99,11 @@ impl UpstreamActor {
         match admit(&ledgers, demand, self.waiting.len() + 1, now) {
             Admission::Admitted(stamp, shares) => {
                 let (probe, lane) = (self.state.admitted(), self.lane(&model, &ledgers));
-                // Where there is no lane, the end of an attempt may free what another waits for.
-                let urgent = probe || lane.is_none();
                 let tightest = ledgers.iter().filter_map(Ledger::tightest_tokens).min();
-                self.out.insert(stamp.id(), Attempt { model, of: profile.operation, ledgers, shares, probe });
-                Some(Ok(Permit::new(self.door.clone(), (demand, tightest), stamp).on_terms(lane, urgent)))
+                let (of, door) = (profile.operation, self.door.clone());
+                let permit = Permit::new(door.clone(), (demand, tightest), stamp.clone());
+                self.out.insert(stamp.id(), Attempt { model, of, ledgers, shares, probe, door });
+                Some(Ok(permit.on_terms(lane, probe != Probe::default())))
             }
             Admission::Refused(refusal) => Some(Err(Declined { refusal, lane: self.lane(&model, &ledgers) })),
             Admission::Wait(answered) => {

@@ -29,7 +29,10 @@ enum State {
         since: u64,
         until: u64,
     },
-    HalfOpen,
+    /// A probe is out.
+    HalfOpen {
+        since: u64,
+    },
 }
 
 impl Breaker {
@@ -43,7 +46,7 @@ impl Breaker {
                 Err(Refusal::BreakerOpen { until, last_resort: until.min(since + FIRST_REST_MS) })
             }
             // The probe's verdict is awaited; ask again soon.
-            State::HalfOpen => Err(Refusal::BreakerOpen { until: soon, last_resort: soon }),
+            State::HalfOpen { .. } => Err(Refusal::BreakerOpen { until: soon, last_resort: soon }),
         }
     }
 
@@ -53,7 +56,7 @@ impl Breaker {
         match self.state {
             State::Closed => true,
             State::Open { since, until } => until.min(since + FIRST_REST_MS) <= now.mono,
-            State::HalfOpen => false,
+            State::HalfOpen { .. } => false,
         }
     }
 
@@ -64,26 +67,37 @@ impl Breaker {
 
     /// An attempt goes out; after a rest, it is the probe. Returns whether it is.
     pub(super) fn enter(&mut self) -> bool {
-        let probe = matches!(self.state, State::Open { .. });
-        if probe {
-            self.state = State::HalfOpen;
-        }
-        probe
+        let State::Open { since, .. } = self.state else { return false };
+        self.state = State::HalfOpen { since };
+        true
     }
 
-    /// An attempt succeeded.
-    pub(super) fn success(&mut self) {
-        *self = Breaker::default();
+    /// The probe has an answer: others need not wait for its end. But if that is not good, or the next one's, it rests again, for
+    /// twice as long.
+    pub(super) fn answered(&mut self) {
+        if !self.is_closed() {
+            (self.state, self.failures_in_a_row) = (State::Closed, TRIP_AFTER - 1);
+        }
+    }
+
+    /// An attempt succeeded, which was answered at this time (ms, monotonic). If that was before the rest, it tells nothing of it.
+    pub(super) fn success(&mut self, probe: bool, answered: u64) {
+        let tells = match self.state {
+            State::Closed => true,
+            State::Open { since, .. } | State::HalfOpen { since } => probe || answered > since,
+        };
+        if tells {
+            *self = Breaker::default();
+        }
     }
 
     /// An attempt failed. Returns how long the upstream rests, if it does from now.
-    pub(super) fn failure(&mut self, now: Now) -> Option<u64> {
+    pub(super) fn failure(&mut self, probe: bool, now: Now) -> Option<u64> {
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         let trips = match self.state {
-            State::HalfOpen => true,
             State::Closed => self.failures_in_a_row >= TRIP_AFTER,
-            // While it rests, nothing new is told by what was begun before.
-            State::Open { until, .. } => until <= now.mono,
+            // Nothing new is told by what was begun before the rest: the probe decides.
+            State::Open { .. } | State::HalfOpen { .. } => probe,
         };
         trips.then(|| {
             let rest = (FIRST_REST_MS << self.rests.min(16)).min(LONGEST_REST_MS);
@@ -95,8 +109,8 @@ impl Breaker {
 
     /// The probe ended without a verdict (its client left): the next attempt is the probe.
     pub(super) fn probe_lost(&mut self, now: Now) {
-        if self.state == State::HalfOpen {
-            self.state = State::Open { since: now.mono, until: now.mono };
+        if let State::HalfOpen { since } = self.state {
+            self.state = State::Open { since, until: now.mono };
         }
     }
 }
@@ -112,19 +126,50 @@ mod tests {
     #[test]
     fn three_failures_in_a_row_rest_it_and_one_probe_decides() {
         let mut breaker = Breaker::default();
-        assert_eq!((breaker.failure(at(0)), breaker.failure(at(1))), (None, None));
-        breaker.success();
-        assert_eq!((breaker.failure(at(2)), breaker.failure(at(3))), (None, None), "a success begins anew");
-        assert_eq!(breaker.failure(at(4)), Some(10_000));
+        assert_eq!((breaker.failure(false, at(0)), breaker.failure(false, at(1))), (None, None));
+        breaker.success(false, 1);
+        assert_eq!((breaker.failure(false, at(2)), breaker.failure(false, at(3))), (None, None), "it begins anew");
+        assert_eq!(breaker.failure(false, at(4)), Some(10_000));
         assert_eq!(breaker.check(at(5)), Err(Refusal::BreakerOpen { until: 10_004, last_resort: 10_004 }));
         assert_eq!(breaker.check(at(10_004)), Ok(()));
         assert!(breaker.enter(), "the probe");
         assert!(breaker.check(at(10_005)).is_err(), "only one");
-        assert_eq!(breaker.failure(at(10_006)), Some(20_000));
+        assert_eq!(breaker.failure(true, at(10_006)), Some(20_000));
         assert!(breaker.check(at(30_006)).is_ok() && breaker.enter());
-        breaker.success();
+        breaker.success(true, 30_007);
         assert_eq!(breaker.check(at(30_007)), Ok(()));
         assert_eq!(breaker.failures_in_a_row, 0);
+    }
+
+    /// An upstream that rests; its probe is out.
+    fn half_open(rested_at: u64) -> Breaker {
+        let mut breaker = Breaker { failures_in_a_row: TRIP_AFTER, ..Breaker::default() };
+        breaker.failure(false, at(rested_at));
+        assert!(breaker.enter());
+        breaker
+    }
+
+    #[test]
+    fn what_was_begun_before_a_rest_neither_lengthens_nor_ends_it() {
+        let mut breaker = half_open(7);
+        assert_eq!(breaker.failure(false, at(10_008)), None, "the probe decides");
+        breaker.success(false, 7);
+        assert!(breaker.check(at(10_009)).is_err(), "a long answer that began before");
+        breaker.probe_lost(at(10_010));
+        assert_eq!((breaker.failure(false, at(10_011)), breaker.check(at(10_011))), (None, Ok(())));
+        breaker.success(false, 8);
+        assert!(breaker.is_closed(), "it answered somebody since");
+    }
+
+    #[test]
+    fn a_probe_that_is_answered_lets_others_in_and_the_next_failure_doubles_the_rest() {
+        let mut breaker = half_open(0);
+        breaker.answered();
+        assert_eq!((breaker.check(at(10_001)), breaker.failure(false, at(10_002))), (Ok(()), Some(20_000)));
+        let mut breaker = half_open(0);
+        breaker.answered();
+        breaker.success(false, 10_001);
+        assert_eq!((breaker.failure(false, at(10_002)), breaker.rests), (None, 0), "it ended well");
     }
 
     #[test]
@@ -133,7 +178,7 @@ mod tests {
         let mut now = 0;
         let mut longest = 0;
         for _ in 0..30 {
-            longest = breaker.failure(at(now)).expect("a rest");
+            longest = breaker.failure(true, at(now)).expect("a rest");
             now += longest;
             assert!(breaker.enter());
         }
@@ -143,7 +188,7 @@ mod tests {
         assert_eq!(breaker.check(at(now)), Ok(()));
         assert!(breaker.may_be_the_last(at(now)), "nor is anything else in the way");
         assert!(breaker.enter());
-        assert_eq!(breaker.failure(at(now)), Some(600_000));
+        assert_eq!(breaker.failure(true, at(now)), Some(600_000));
         assert!(breaker.check(at(now + 10_000)).is_err());
         assert!(!breaker.may_be_the_last(at(now + 9_999)) && breaker.may_be_the_last(at(now + 10_000)));
     }

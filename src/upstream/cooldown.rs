@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::messages::Refusal;
 use crate::types::{Blame, Failure, FailureClass, LimitSpan, Now};
 
-/// A 429 without `Retry-After`: a second, doubling with each further one in a row, up to a minute. A spike must not
+/// A 429 without `Retry-After`: a second, doubling with each probe that gets another one, up to a minute. A spike must not
 /// cost an hour; a spent day shows as a 429 each minute.
 const FIRST_MS: u64 = 1_000;
 const LONGEST_UNTOLD_MS: u64 = 60_000;
@@ -33,7 +33,7 @@ pub(super) struct Cooldown {
     told: u64,
     /// From when a guess may be put to the test.
     guess: u64,
-    /// Until when a limit rests it: that is put to the test by one at a time.
+    /// Until when a limit rests it, or its load; 0 if none does. That it is over is found out by one at a time.
     limit: u64,
     /// The wait is over, and one attempt is out to see whether that is so.
     probing: bool,
@@ -43,7 +43,7 @@ impl Cooldown {
     /// May an attempt go out?
     pub(super) fn check(&self, now: Now) -> Result<(), Refusal> {
         let soon = now.mono + 1_000;
-        let last_resort = self.last_resort().map(|from| if self.is_alone(now) { soon } else { from.max(now.mono) });
+        let last_resort = self.last_resort().map(|from| if self.is_alone() { soon } else { from.max(now.mono) });
         let refusal = |reason, until| Refusal::CoolingDown { until, reason, last_resort };
         match self.reason {
             Some(reason) if self.until > now.mono => Err(refusal(reason, self.until)),
@@ -60,13 +60,13 @@ impl Cooldown {
 
     /// Is a probe out that nobody is to go beside? (A refusal without a reason may have been for what one client wrote, who must not
     /// stand in all others' way.)
-    fn is_alone(&self, now: Now) -> bool {
-        self.probing && (self.reason == Some(FailureClass::RateLimited) || self.limit > now.mono)
+    fn is_alone(&self) -> bool {
+        self.probing && self.limit > 0
     }
 
     /// May it be asked now, nobody else being left?
     pub(super) fn may_be_the_last(&self, now: Now) -> bool {
-        self.check(now).is_ok() || !self.is_alone(now) && self.last_resort().is_some_and(|from| from <= now.mono)
+        self.check(now).is_ok() || !self.is_alone() && self.last_resort().is_some_and(|from| from <= now.mono)
     }
 
     /// Is there nothing to wait for, nor to find out?
@@ -85,19 +85,19 @@ impl Cooldown {
         self.probing = false;
     }
 
-    /// The configuration changed: a refused key is tried again.
+    /// The configuration changed: a refused key is tried again. A limit holds.
     pub(super) fn forgive_key(&mut self) {
         if matches!(self.reason, Some(FailureClass::Unauthorized | FailureClass::PaymentRequired)) {
-            *self = Cooldown::default();
+            let (until, reason) = (self.limit, (self.limit > 0).then_some(FailureClass::RateLimited));
+            let (told, guess) = (self.told.min(until), self.guess.min(until));
+            *self = Cooldown { until, reason, told, guess, ..*self };
         }
     }
 
-    /// An attempt succeeded. One that was begun before a wait does not end it, unless it is the `probe`.
-    pub(super) fn success(&mut self, probe: bool, now: Now) {
-        if probe {
-            // What was told meanwhile holds; what was guessed does not.
-            (self.probing, self.until) = (false, self.until.min(self.told));
-        }
+    /// The probe succeeded. (Any other success is of an attempt that was begun before the wait, and does not end it.)
+    pub(super) fn success(&mut self, now: Now) {
+        // What was told meanwhile holds; what was guessed does not.
+        (self.probing, self.until) = (false, self.until.min(self.told));
         if self.until <= now.mono {
             *self = Cooldown::default();
         }
@@ -108,14 +108,17 @@ impl Cooldown {
         self.rest((FailureClass::RateLimited, bounded(wait)), None, now);
     }
 
-    /// An attempt failed. Returns how long the upstream is left alone, if the failure asks for that. `day_ends` (ms,
-    /// monotonic) is when a day's limit of its own begins anew.
-    pub(super) fn failure(&mut self, failure: &Failure, day_ends: u64, now: Now) -> Option<u64> {
+    /// An attempt failed, be it the `probe`. Returns how long the upstream is left alone, if the failure asks for that. `day_ends`
+    /// (ms, monotonic) is when a day's limit of its own begins anew.
+    pub(super) fn failure(&mut self, (failure, probe): (&Failure, bool), day_ends: u64, now: Now) -> Option<u64> {
         let told = failure.retry_after.map(bounded);
         let rest = match failure.class {
             FailureClass::RateLimited => {
-                self.in_a_row = self.in_a_row.saturating_add(1);
-                let untold = (FIRST_MS << (self.in_a_row - 1).min(16)).min(LONGEST_UNTOLD_MS);
+                // Of a spike, all that was under way is refused: that is one refusal.
+                if probe || self.until <= now.mono {
+                    self.in_a_row = self.in_a_row.saturating_add(1);
+                }
+                let untold = (FIRST_MS << self.in_a_row.saturating_sub(1).min(16)).min(LONGEST_UNTOLD_MS);
                 match failure.limit {
                     // Whatever short time it names besides: until the day ends nothing will change.
                     Some(LimitSpan::Day) => day_ends.saturating_sub(now.mono).clamp(FIRST_MS, LONGEST_TOLD_MS),
@@ -127,7 +130,7 @@ impl Cooldown {
                 return None;
             }
             FailureClass::Unauthorized => UNAUTHORIZED_MS,
-            FailureClass::PaymentRequired => told.unwrap_or(UNPAID_MS).max(UNPAID_MS),
+            FailureClass::PaymentRequired => UNPAID_MS,
             FailureClass::Overloaded => told?,
             FailureClass::Forbidden
             | FailureClass::ServerError
@@ -159,7 +162,7 @@ impl Cooldown {
             Some(wait) => self.guess = self.guess.max(now.mono + wait.min(rest)),
             None => self.told = self.told.max(until),
         }
-        if reason == FailureClass::RateLimited {
+        if matches!(reason, FailureClass::RateLimited | FailureClass::Overloaded) {
             self.limit = self.limit.max(until);
         }
         if until > self.until {
@@ -190,20 +193,25 @@ mod tests {
     #[test]
     fn a_spike_rests_a_second_and_a_told_time_is_kept() {
         let mut cooldown = Cooldown::default();
-        let mut rest = |told| cooldown.failure(&limited(told, None), u64::MAX, at(0));
-        assert_eq!((rest(None), rest(None), rest(None)), (Some(1_000), Some(2_000), Some(4_000)));
-        assert_eq!(rest(Some(7)), Some(7_000));
-        assert_eq!(rest(Some(86_400)), Some(3_600_000), "a probe an hour");
-        cooldown.success(false, at(1));
-        assert!(cooldown.check(at(2)).is_err(), "what was begun before the wait does not end it");
-        cooldown.success(false, at(3_600_000));
-        assert_eq!(cooldown.failure(&limited(None, None), u64::MAX, at(0)), Some(1_000));
+        let mut rest = |told, probe, now| cooldown.failure((&limited(told, None), probe), u64::MAX, at(now));
+        assert_eq!((rest(None, false, 0), rest(None, false, 9)), (Some(1_000), Some(1_000)), "one spike");
+        assert_eq!((rest(None, true, 1_009), rest(None, true, 1_010)), (Some(2_000), Some(4_000)), "each probe");
+        assert_eq!(rest(Some(7), true, 1_010), Some(7_000));
+        assert_eq!(rest(Some(86_400), true, 1_010), Some(3_600_000), "a probe an hour");
+        assert!(cooldown.check(at(3_601_009)).is_err() && cooldown.check(at(3_601_010)).is_ok());
+        cooldown.success(at(3_601_010));
+        assert_eq!(
+            cooldown.failure((&limited(None, None), false), u64::MAX, at(3_601_011)),
+            Some(1_000),
+            "it begins anew"
+        );
     }
 
     #[test]
     fn a_days_limit_rests_until_the_day_ends_and_a_minutes_no_longer_than_that() {
-        let rest =
-            |told, limit, day_ends| Cooldown::default().failure(&limited(told, Some(limit)), day_ends, at(1_000));
+        let rest = |told, limit, day_ends| {
+            Cooldown::default().failure((&limited(told, Some(limit)), false), day_ends, at(1_000))
+        };
         assert_eq!(rest(Some(34), LimitSpan::Day, 901_000), Some(900_000));
         assert_eq!(rest(None, LimitSpan::Day, 80_000_000), Some(3_600_000), "a probe an hour");
         assert_eq!(rest(Some(86_400), LimitSpan::Minute, 80_000_000), Some(60_000), "never a day for a spike");
@@ -214,12 +222,12 @@ mod tests {
     fn one_probe_decides_after_a_wait() {
         let mut cooldown = Cooldown::default();
         assert!(!cooldown.enter(), "without a wait nothing is a probe");
-        cooldown.failure(&limited(Some(10), None), u64::MAX, at(0));
+        cooldown.failure((&limited(Some(10), None), false), u64::MAX, at(0));
         assert!(cooldown.check(at(10_000)).is_ok() && cooldown.enter());
         assert!(cooldown.check(at(10_001)).is_err(), "only one");
         cooldown.probe_lost();
         assert!(cooldown.check(at(10_002)).is_ok() && cooldown.enter(), "a lost one is replaced");
-        cooldown.success(true, at(10_003));
+        cooldown.success(at(10_003));
         assert!(cooldown.check(at(10_004)).is_ok() && !cooldown.enter());
     }
 
@@ -228,14 +236,14 @@ mod tests {
         let waits = |failure: &Failure| {
             let mut cooldown = Cooldown::default();
             for _ in 0..9 {
-                cooldown.failure(failure, 80_000_000, at(5));
+                cooldown.failure((failure, true), 80_000_000, at(5));
             }
             cooldown
         };
         let mut untold = waits(&limited(None, None));
         assert!(!untold.may_be_the_last(at(10_004)) && untold.may_be_the_last(at(10_005)));
         assert!(untold.enter() && !untold.may_be_the_last(at(10_006)), "only one");
-        untold.success(true, at(10_007));
+        untold.success(at(10_007));
         assert_eq!(untold.check(at(10_008)), Ok(()), "it was too long a guess");
         let refused = Failure::new(FailureClass::Unauthorized, Phase::Head, "");
         assert!(!waits(&refused).may_be_the_last(at(39_000)));
@@ -243,10 +251,11 @@ mod tests {
         let mut in_doubt = waits(&doubtful);
         assert!(in_doubt.may_be_the_last(at(5)) && in_doubt.check(at(600_004)).is_err());
         assert!(in_doubt.enter() && in_doubt.may_be_the_last(at(6)), "not one alone: it may be refused again");
-        in_doubt.failure(&limited(Some(30), None), u64::MAX, at(7));
+        in_doubt.probe_lost();
+        in_doubt.failure((&limited(Some(30), None), false), u64::MAX, at(7));
         assert!(!in_doubt.may_be_the_last(at(30_006)) && in_doubt.may_be_the_last(at(30_007)), "what is told holds");
         let mut sure = waits(&refused);
-        sure.failure(&doubtful, u64::MAX, at(9));
+        sure.failure((&doubtful, false), u64::MAX, at(9));
         assert!(!sure.may_be_the_last(at(600_004)), "no guess shortens what is told");
         let requests = Failure { blame: Blame::Request, ..refused };
         assert_eq!(waits(&requests).check(at(6)), Ok(()), "it would be refused anywhere");
@@ -260,25 +269,52 @@ mod tests {
     #[test]
     fn a_probe_that_succeeds_is_over_even_if_a_wait_was_told_meanwhile() {
         let mut cooldown = Cooldown::default();
-        cooldown.failure(&limited(Some(10), None), u64::MAX, at(0));
+        cooldown.failure((&limited(Some(10), None), false), u64::MAX, at(0));
         assert!(cooldown.enter());
-        cooldown.failure(&limited(Some(30), None), u64::MAX, at(10_001));
-        cooldown.success(true, at(10_002));
+        cooldown.failure((&limited(Some(30), None), false), u64::MAX, at(10_001));
+        cooldown.success(at(10_002));
         assert!(cooldown.check(at(40_000)).is_err(), "what is told holds");
         assert_eq!(cooldown.check(at(40_001)), Ok(()), "and then nobody is waited for");
+    }
+
+    #[test]
+    fn a_limit_that_was_told_beside_a_guess_is_tested_by_one_and_outlives_a_refused_key() {
+        let refused = Failure::new(FailureClass::Unauthorized, Phase::Head, "");
+        let doubtful = Failure { blame: Blame::Unclear, ..refused.clone() };
+        let mut cooldown = Cooldown::default();
+        cooldown.failure((&doubtful, false), u64::MAX, at(0));
+        cooldown.failure((&limited(Some(30), None), false), u64::MAX, at(1));
+        assert!(!cooldown.may_be_the_last(at(30_000)) && cooldown.may_be_the_last(at(30_001)));
+        assert!(
+            cooldown.enter() && !cooldown.may_be_the_last(at(30_002)),
+            "one alone, as long as nobody has seen it over"
+        );
+        let mut told = Cooldown::default();
+        told.failure((&limited(Some(300), None), false), u64::MAX, at(0));
+        told.failure((&refused, false), u64::MAX, at(1));
+        told.forgive_key();
+        assert!(
+            told.check(at(299_999)).is_err() && told.check(at(300_000)).is_ok(),
+            "a new key is under the old limit"
+        );
+        assert!(told.enter(), "and somebody is to find that out");
+        let mut forgiven = Cooldown::default();
+        forgiven.failure((&refused, false), u64::MAX, at(1));
+        forgiven.forgive_key();
+        assert!(forgiven.is_over());
     }
 
     #[test]
     fn an_account_without_money_rests_an_hour() {
         let mut cooldown = Cooldown::default();
         let unpaid = Failure::new(FailureClass::PaymentRequired, Phase::Head, "");
-        assert_eq!(cooldown.failure(&unpaid, u64::MAX, at(0)), Some(3_600_000));
+        assert_eq!(cooldown.failure((&unpaid, false), u64::MAX, at(0)), Some(3_600_000));
     }
 
     #[test]
     fn a_refused_key_rests_ten_minutes() {
         let mut cooldown = Cooldown::default();
-        cooldown.failure(&Failure::new(FailureClass::Unauthorized, Phase::Head, ""), u64::MAX, at(5));
+        cooldown.failure((&Failure::new(FailureClass::Unauthorized, Phase::Head, ""), false), u64::MAX, at(5));
         let refused = Refusal::CoolingDown { until: 600_005, reason: FailureClass::Unauthorized, last_resort: None };
         assert_eq!(cooldown.check(at(600_004)), Err(refused));
         assert_eq!(cooldown.check(at(600_005)), Ok(()));

@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::UpstreamActor;
-use super::lane::Lane;
+use super::lane::{Door, Lane};
 use crate::types::{Failure, Operation, Settlement, WriteStamp};
 
 /// How long news may lie: also what a `kill -9` under load may cost the statistics.
@@ -24,8 +24,10 @@ pub(super) enum News {
     Began { lane: Arc<Lane>, of: Operation, stamp: WriteStamp, demand: u64 },
     /// It was not: of the lane's quotas the last ones had nothing. What these first ones gave is theirs again.
     Returned { lane: Arc<Lane>, quotas: usize, demand: u64 },
-    /// A failure was the upstream's, that had been blamed on its request. It happened at this time (ms, monotonic).
-    Testified { failure: Failure, at: u64 },
+    /// A failure was the upstream's, that had been blamed on its request. It happened at this time (ms, monotonic), behind this door.
+    Testified { door: Arc<Door>, failure: Failure, at: u64 },
+    /// This stamp's attempt has an answer for its client. `closed_for`: in which the upstream says that it has nothing left for so long.
+    Answered { stamp: WriteStamp, closed_for: Option<Duration> },
     /// The account of this stamp's attempt is to be closed.
     Ended { stamp: WriteStamp, settlement: Settlement },
 }

@@ -98,7 +98,7 @@ impl Door {
 /// The short way to one upstream for one model.
 #[derive(Debug)]
 pub struct Lane {
-    door: Arc<Door>,
+    pub(super) door: Arc<Door>,
     /// By the upstream's own name.
     pub(super) model: Arc<str>,
     pub(super) allowances: Allowances,

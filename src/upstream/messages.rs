@@ -117,6 +117,17 @@ impl Refusal {
         })
     }
 
+    /// Both hold: the one that ends last, and nobody is asked all the same before the other lets them.
+    pub(super) fn beside(self, other: Refusal) -> Refusal {
+        let (mut last, first) = if self.until() < other.until() { (other, self) } else { (self, other) };
+        if let Refusal::CoolingDown { last_resort: Some(at), .. } | Refusal::BreakerOpen { last_resort: at, .. } =
+            &mut last
+        {
+            *at = first.until_at_last().map_or(*at, |first| first.max(*at));
+        }
+        last
+    }
+
     /// May it be over by `deadline` (ms, monotonic)? Only a limit passes by itself.
     pub fn may_pass_by(&self, deadline: u64) -> bool {
         self.is_limit() && self.until_at_last().is_none_or(|until| until <= deadline)

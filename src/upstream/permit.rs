@@ -27,6 +27,8 @@ pub struct Permit {
     /// Tokens that are set aside for it, at most.
     demand: u64,
     since: Instant,
+    /// Its answer decides whether others are let in.
+    probe: bool,
     /// Its end frees something, or decides something: it is told at once.
     urgent: bool,
     settled: bool,
@@ -39,12 +41,25 @@ impl Permit {
         const PART: u64 = 50;
         let unforeseen = tightest.map_or(u64::MAX, |tightest| tightest / PART);
         let (ask_usage, since) = (door.ask_usage(), Instant::now());
-        Permit { stamp, ask_usage, lane: None, door, unforeseen, demand, since, urgent: false, settled: false }
+        Permit {
+            stamp,
+            ask_usage,
+            lane: None,
+            door,
+            unforeseen,
+            demand,
+            since,
+            probe: false,
+            urgent: false,
+            settled: false,
+        }
     }
 
     /// As its actor gives it out.
-    pub(super) fn on_terms(mut self, lane: Option<Arc<Lane>>, urgent: bool) -> Self {
-        (self.lane, self.urgent) = (lane, urgent);
+    pub(super) fn on_terms(mut self, lane: Option<Arc<Lane>>, probe: bool) -> Self {
+        // Where there is no lane, the end of an attempt may free what another waits for.
+        (self.probe, self.urgent) = (probe, probe || lane.is_none());
+        self.lane = lane;
         self
     }
 
@@ -56,6 +71,13 @@ impl Permit {
     /// Since the attempt was admitted.
     pub fn elapsed(&self) -> Duration {
         self.since.elapsed()
+    }
+
+    /// It has an answer for the client. `closed_for`: in which the upstream says that it has nothing left for so long.
+    pub fn answered(&self, closed_for: Option<Duration>) {
+        if self.probe || closed_for.is_some() {
+            self.door.inbox.tell(News::Answered { stamp: self.stamp.clone(), closed_for }, Haste::Now);
+        }
     }
 
     /// Closes the account.
@@ -84,11 +106,7 @@ impl Permit {
             // A window may be over by what was not foreseen.
             let overshoot =
                 settlement.usage.is_some_and(|usage| usage.total.saturating_sub(self.demand) > self.unforeseen);
-            let haste = if self.urgent || failed || overshoot || settlement.closed_for.is_some() {
-                Haste::Now
-            } else {
-                Haste::Soon
-            };
+            let haste = if self.urgent || failed || overshoot { Haste::Now } else { Haste::Soon };
             self.door.inbox.tell(News::Ended { stamp: self.stamp.clone(), settlement }, haste);
         }
     }
@@ -109,10 +127,16 @@ impl Witness {
         self.door.usage_refused(false);
     }
 
+    /// Was it of the upstream that this is for?
+    pub fn is_of(&self, permit: &Permit) -> bool {
+        Arc::ptr_eq(&self.door.inbox, &permit.door.inbox)
+    }
+
     /// It was blamed on its request, which another upstream served: so it was the upstream's.
     pub fn testify(self) {
         let failure = Failure { blame: Blame::Unclear, ..self.failure };
-        self.door.inbox.tell(News::Testified { failure, at: self.at }, Haste::Now);
+        let inbox = self.door.inbox.clone();
+        inbox.tell(News::Testified { door: self.door, failure, at: self.at }, Haste::Now);
     }
 }
 

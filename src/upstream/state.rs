@@ -2,6 +2,7 @@
 //! No actix, no clock: functions of the state, the input and `now`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
@@ -34,10 +35,18 @@ pub(super) struct State {
 /// What is to be known of the end of an attempt, besides how it ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ending {
-    /// Was it the probe of a rest that was over?
-    pub(super) probe: bool,
+    pub(super) probe: Probe,
     /// When it ended.
     pub(super) now: Now,
+}
+
+/// What an attempt is to find out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Probe {
+    /// Is it over, what was waited for?
+    wait: bool,
+    /// Is the upstream healthy again?
+    health: bool,
 }
 
 impl State {
@@ -62,11 +71,10 @@ impl State {
         profile.demand.tokens(self.tally.typical_completion())
     }
 
-    /// An attempt goes out. Returns whether it is the probe of a rest that is over.
-    pub(super) fn admitted(&mut self) -> bool {
+    /// An attempt goes out. Returns what it is to find out.
+    pub(super) fn admitted(&mut self) -> Probe {
         self.joined();
-        // Not `||`: both are to know.
-        self.breaker.enter() | self.cooldown.enter()
+        Probe { wait: self.cooldown.enter(), health: self.breaker.enter() }
     }
 
     /// An attempt went out through a lane, which no probe does.
@@ -115,7 +123,7 @@ impl State {
     /// Is whatever it rested for over?
     fn rested(&self, now: Now) -> Result<(), Refusal> {
         match (self.cooldown.check(now), self.breaker.check(now)) {
-            (Err(waits), Err(rests)) if rests.until_at_last() > waits.until_at_last() => Err(rests),
+            (Err(waits), Err(rests)) => Err(waits.beside(rests)),
             (waits, rests) => waits.and(rests),
         }
     }
@@ -131,22 +139,32 @@ impl State {
         }
     }
 
-    /// Takes in how an attempt ended. Returns how the statistics changed, if they did. `day_ends` tells when a day's limit begins
-    /// anew (ms, monotonic).
-    pub(super) fn settle(
-        &mut self,
-        settlement: &Settlement,
-        ending: Ending,
-        day_ends: impl FnOnce() -> u64,
-    ) -> Option<TokenChange> {
-        let Ending { probe, now } = ending;
+    /// An attempt is over. Returns how the statistics changed, if they did.
+    pub(super) fn left(&mut self, settlement: &Settlement, now: Now) -> Option<TokenChange> {
         self.in_flight = self.in_flight.saturating_sub(1);
+        let served = matches!(settlement.outcome, Outcome::Completed) || settlement.usage.is_some();
+        served.then(|| self.tally.count(settlement.usage, now))
+    }
+
+    /// An attempt has an answer, be it not over yet. `closed_for`: it says that nothing is left for so long.
+    pub(super) fn answered(&mut self, Ending { probe, now }: Ending, closed_for: Option<Duration>) {
+        if probe.health {
+            self.breaker.answered();
+        }
+        if probe.wait {
+            self.cooldown.success(now);
+        }
+        if let Some(wait) = closed_for {
+            self.cooldown.close_for(wait, now);
+        }
+    }
+
+    /// What the end of an attempt says of the upstream. `day_ends` tells when a day's limit begins anew (ms, monotonic).
+    pub(super) fn judge(&mut self, settlement: &Settlement, ending: Ending, day_ends: impl FnOnce() -> u64) {
+        let now = ending.now;
         match &settlement.outcome {
             Outcome::Completed => {
-                self.succeed(ending);
-                if let Some(wait) = settlement.closed_for {
-                    self.cooldown.close_for(wait, now);
-                }
+                self.succeed(ending, settlement.since_first_token());
                 self.latency.record(settlement.first_token, settlement.duration, now);
             }
             Outcome::Failed(failure) => self.fail(failure, ending, day_ends),
@@ -154,48 +172,54 @@ impl State {
                 let silent = "it was silent for so long that nobody waited any more";
                 self.fail(&Failure::new(FailureClass::Timeout, Phase::Head, silent), ending, day_ends);
             }
-            Outcome::ClientClosed | Outcome::Abandoned if probe => self.probe_lost(now),
-            Outcome::ClientClosed | Outcome::Abandoned => {}
+            Outcome::ClientClosed | Outcome::Abandoned => self.found_nothing(ending),
         }
-        let served = matches!(settlement.outcome, Outcome::Completed) || settlement.usage.is_some();
-        served.then(|| self.tally.count(settlement.usage, now))
     }
 
-    fn succeed(&mut self, Ending { probe, now }: Ending) {
-        if self.errors_in_a_row >= 3 {
-            log::info!("{}: healthy again", self.config.id);
+    /// An attempt succeeded, whose first content came so long ago.
+    fn succeed(&mut self, Ending { probe, now }: Ending, since: Duration) {
+        let since = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        self.breaker.success(probe.health, now.mono.saturating_sub(since));
+        if probe.wait {
+            self.cooldown.success(now);
         }
-        self.errors_in_a_row = 0;
-        self.breaker.success();
-        self.cooldown.success(probe, now);
+        if self.breaker.is_closed() {
+            if self.errors_in_a_row >= 3 {
+                log::info!("{}: healthy again", self.config.id);
+            }
+            self.errors_in_a_row = 0;
+        }
     }
 
-    fn probe_lost(&mut self, now: Now) {
-        self.breaker.probe_lost(now);
-        self.cooldown.probe_lost();
+    /// An attempt ended without a word about the upstream.
+    fn found_nothing(&mut self, Ending { probe, now }: Ending) {
+        if probe.health {
+            self.breaker.probe_lost(now);
+        }
+        if probe.wait {
+            self.cooldown.probe_lost();
+        }
     }
 
     /// A failure of that time was its own, which had been blamed on its request: so it counts, unless it has served since.
     pub(super) fn testified(&mut self, (failure, at): (&Failure, u64), now: Now, day_ends: impl FnOnce() -> u64) {
         if !self.latency.served_since(at) {
-            self.fail(failure, Ending { probe: false, now }, day_ends);
+            self.fail(failure, Ending { probe: Probe::default(), now }, day_ends);
         }
     }
 
     fn fail(&mut self, failure: &Failure, ending: Ending, day_ends: impl FnOnce() -> u64) {
         let Ending { probe, now } = ending;
-        let counts = failure.class.is_trouble() && !matches!(failure.blame, Blame::Request | Blame::Told);
-        if probe {
-            self.cooldown.probe_lost();
-            if !counts {
-                self.breaker.probe_lost(now);
-            }
+        // The upstream did its work: the request was wrong.
+        if failure.class == FailureClass::Rejected {
+            return self.succeed(ending, Duration::ZERO);
         }
+        let counts = failure.class.is_trouble() && !matches!(failure.blame, Blame::Request | Blame::Told);
+        self.found_nothing(Ending { probe: Probe { health: probe.health && !counts, ..probe }, now });
         match failure.class {
             _ if failure.blame == Blame::Told => return,
-            // The upstream did its work: the request was wrong.
-            FailureClass::Rejected => return self.succeed(ending),
-            FailureClass::StaleConnection
+            FailureClass::Rejected
+            | FailureClass::StaleConnection
             | FailureClass::StreamOptionsRefused
             | FailureClass::ModelNotFound
             | FailureClass::TooLarge
@@ -215,8 +239,8 @@ impl State {
         if failure.blame != Blame::Request && failure.class != FailureClass::Forbidden {
             self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
         }
-        let waits = self.cooldown.failure(failure, day_ends(), now);
-        let rests = if counts { self.breaker.failure(now) } else { None };
+        let waits = self.cooldown.failure((failure, probe.wait), day_ends(), now);
+        let rests = if counts { self.breaker.failure(probe.health, now) } else { None };
         if let Some(rest) = rests.max(waits) {
             log::warn!("{}: rests for {:.1} s ({failure})", self.config.id, rest as f64 / 1_000.0);
         }
@@ -269,3 +293,6 @@ impl State {
         .collect()
     }
 }
+
+#[cfg(test)]
+mod model;

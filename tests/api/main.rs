@@ -23,6 +23,7 @@ mod limits;
 mod listen_tls;
 mod persistence;
 mod pings;
+mod probes;
 mod promises;
 mod quotas;
 mod reload;
