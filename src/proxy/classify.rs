@@ -6,7 +6,7 @@ use actix_web::http::header::{HeaderMap, RETRY_AFTER};
 use awc::error::{ConnectError, SendRequestError};
 
 use super::answer::retry_after;
-use super::no_model::{Asked, names_no_model, own_words, says_no_model};
+use super::no_model::{Asked, knows_no_endpoint, names_no_model, own_words, says_no_model};
 use super::told::Told;
 use super::{headers, learn, scrub};
 use crate::types::{Blame, Failure, FailureClass, Now, Phase};
@@ -94,7 +94,7 @@ const CALLERS: [(FailureClass, u16); 2] = [(FailureClass::Rejected, 400), (Failu
 fn failure_of(status: Option<u16>, told: &Told, asked: Asked<'_>, detail: String) -> Failure {
     let failure = Failure { status, ..Failure::new(class_of(status, told, asked), Phase::Head, detail) };
     // Nothing may be at the place for as long as it is being repaired.
-    let nowhere = failure.class == FailureClass::ModelNotFound && told.nowhere;
+    let nowhere = failure.class == FailureClass::ModelNotFound && knows_no_endpoint(told, asked);
     // Of a 400 or 403, its code alone is certain: its words may be what the client wrote, however changed.
     let of_account = matches!(failure.class, FailureClass::Unauthorized | FailureClass::PaymentRequired);
     let certain = || {
@@ -119,8 +119,7 @@ fn class_of(status: Option<u16>, told: &Told, asked: Asked<'_>) -> FailureClass 
         Some(status @ (401 | 402 | 429)) => class_of_status(status),
         _ if says_no_model(told) => FailureClass::ModelNotFound,
         None | Some(400 | 403 | 404 | 422) if names_no_model(told, asked) => FailureClass::ModelNotFound,
-        // Where it is asked stands in a table of ours: what a client writes does not bring that about.
-        Some(404 | 405) if told.nowhere => FailureClass::ModelNotFound,
+        Some(404 | 405) if knows_no_endpoint(told, asked) => FailureClass::ModelNotFound,
         None if told.moderated || told.says(&MODERATED) => FailureClass::Rejected,
         Some(400) if says(&UNPAID_400) => FailureClass::PaymentRequired,
         Some(400) if says(&NO_KEY) || says(&JUDGES_PLACE) => FailureClass::Unauthorized,

@@ -1,4 +1,4 @@
-//! Does an upstream's error say that it does not serve the model, or not to this account? Pure.
+//! Does an upstream's error say that it does not serve the model, or not to this account, or that it has no such endpoint? Pure.
 //!
 //! If it does, the model rests there for all clients. So nothing that a client wrote may bring that about, and errors quote what
 //! clients write. What an upstream says in fields of its own is believed first. Of its words, those count alone that it does not
@@ -58,6 +58,12 @@ const NOUNS: [&str; 5] = ["model", "models", "model id", "model name", "model or
 const GONE: [&str; 6] =
     ["does not exist", "doesn't exist", "not found", "is not found", "was not found", "could not be found"];
 
+/// How messages begin that say that there is no such endpoint: OpenAI's and new-api's, Groq's, Kong's;
+const NOWHERE: [&str; 3] = ["invalid url (post /", "unknown request url", "no route matched"];
+
+/// and all that llama.cpp says.
+const NO_FILE: &str = "file not found";
+
 const QUOTES: [char; 3] = ['\'', '"', '`'];
 
 /// What it may be about. `None` is Python's nothing, in LiteLLM's errors.
@@ -96,7 +102,7 @@ pub(super) fn names_no_model(told: &Told, asked: Asked<'_>) -> bool {
     if told.code == UNSUPPORTED && told.param == "model" {
         return nobody_supports(told, asked.model);
     }
-    if !NO_CODE.contains(&told.code.as_str()) && !NOT_THERE.contains(&told.code.as_str()) {
+    if !says_little(told) {
         return false;
     }
     let (model, message) = (asked.model.to_ascii_lowercase(), told.message.to_ascii_lowercase());
@@ -105,6 +111,21 @@ pub(super) fn names_no_model(told: &Told, asked: Asked<'_>) -> bool {
         || places(&words, &model).any(|(before, behind)| {
             is_missing(before, behind, told.says(&NOT_THERE)) && !wrote(asked, before, &model, behind)
         })
+}
+
+/// Does this error (a 404 or 405) say that there is no such endpoint?
+pub(super) fn knows_no_endpoint(told: &Told, asked: Asked<'_>) -> bool {
+    if told.nowhere || told.says(&["unknown_url"]) {
+        return true;
+    }
+    let message = told.message.to_ascii_lowercase();
+    let words = || message == NO_FILE || NOWHERE.iter().any(|said| message.starts_with(said) && !asked.wrote(said));
+    PARAMS.contains(&told.param.as_str()) && says_little(told) && words()
+}
+
+/// Does its code leave open what it is about?
+fn says_little(told: &Told) -> bool {
+    NO_CODE.contains(&told.code.as_str()) || NOT_THERE.contains(&told.code.as_str())
 }
 
 /// Did the client write the name with the word before it, or with that behind it? Then the upstream may but repeat it.

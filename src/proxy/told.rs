@@ -38,13 +38,8 @@ impl Told {
         // Gemini's is in a list of one.
         let told = body.as_array().map_or(Some(&body), |items| items.first());
         let told = told.map(|told| Told::found_in(told).unwrap_or_else(|| Told::of(told))).unwrap_or_default();
-        Told { nowhere: told.tells_of_nowhere(&body), ..told }
-    }
-
-    fn tells_of_nowhere(&self, body: &Value) -> bool {
-        let of_a_framework =
-            || body.get("detail").and_then(Value::as_str).is_some_and(|text| STARLETTE.contains(&text));
-        self.says(&["unknown_url"]) || NOWHERE.iter().any(|said| self.message.starts_with(said)) || of_a_framework()
+        let nowhere = body.get("detail").and_then(Value::as_str).is_some_and(|text| STARLETTE.contains(&text));
+        Told { nowhere, ..told }
     }
 
     /// The body of a 200, or the data of an event: is there an error in it?
@@ -149,10 +144,7 @@ struct Peek<'a> {
 /// Where errors have their words for people.
 const WORDS: [&str; 5] = ["message", "detail", "msg", "error_msg", "status_msg"];
 
-/// How messages begin that say that nothing is at the place where it was asked: OpenAI's and new-api's, Groq's, Kong's, llama.cpp's.
-const NOWHERE: [&str; 4] = ["Invalid URL (POST /", "Unknown request URL", "no Route matched", "File Not Found"];
-
-/// All that Starlette says of that, on which FastAPI, and so vLLM, stands.
+/// All that Starlette says of a place where nothing is. FastAPI stands on it, and so does vLLM.
 const STARLETTE: [&str; 2] = ["Not Found", "Method Not Allowed"];
 
 /// Is it a page for people, as web servers have, or Go's own word, which Ollama has?

@@ -32,7 +32,7 @@ pub enum FailureClass {
     StaleConnection,
     /// The upstream does not know `stream_options`, which we had added: to be asked again without.
     StreamOptionsRefused,
-    /// The upstream does not serve the model, or not to this account: says nothing of its other models.
+    /// The upstream does not serve the model, or not to this account, or has no such endpoint: says nothing of all else.
     ModelNotFound,
     /// The request alone is more than the upstream's limit lets through, at any time: another one's may be larger.
     TooLarge,

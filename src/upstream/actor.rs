@@ -18,7 +18,7 @@ use super::messages::{
     TokenReport,
 };
 use super::quota::{Share, Spent};
-use super::state::{Probe, State};
+use super::state::{Sent, State};
 use super::taking_up::Unsaved;
 use super::{Endpoint, Permit};
 use crate::config::ApiConfig;
@@ -54,7 +54,7 @@ pub(super) struct Attempt {
     pub(super) of: Operation,
     pub(super) ledgers: Rc<[Ledger]>,
     pub(super) shares: Vec<Share>,
-    pub(super) probe: Probe,
+    pub(super) sent: Sent,
     /// Behind which it went: if another stands here by now, it says nothing of what is behind that.
     pub(super) door: Arc<Door>,
 }
@@ -98,12 +98,12 @@ impl UpstreamActor {
         let demand = self.state.demand(profile);
         match admit(&ledgers, demand, self.waiting.len() + 1, now) {
             Admission::Admitted(stamp, shares) => {
-                let (probe, lane) = (self.state.admitted(), self.lane(&model, &ledgers));
+                let (sent, lane) = (self.state.admitted(), self.lane(&model, &ledgers));
                 let tightest = ledgers.iter().filter_map(Ledger::tightest_tokens).min();
                 let (of, door) = (profile.operation, self.door.clone());
                 let permit = Permit::new(door.clone(), (demand, tightest), stamp.clone());
-                self.out.insert(stamp.id(), Attempt { model, of, ledgers, shares, probe, door });
-                Some(Ok(permit.on_terms(lane, probe != Probe::default())))
+                self.out.insert(stamp.id(), Attempt { model, of, ledgers, shares, sent, door });
+                Some(Ok(permit.on_terms(lane, sent)))
             }
             Admission::Refused(refusal) => Some(Err(Declined { refusal, lane: self.lane(&model, &ledgers) })),
             Admission::Wait(answered) => {

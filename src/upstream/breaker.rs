@@ -19,6 +19,17 @@ pub(super) struct Breaker {
     failures_in_a_row: u32,
     /// Rests since the last success.
     rests: u32,
+    /// The number of the latest rest, of all there ever were.
+    latest: u32,
+}
+
+/// What an attempt may say of the upstream's health, by when it went out: nothing of a rest that came later.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// The latest rest before it.
+    rest: u32,
+    /// It is the probe of that one.
+    pub(super) probe: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,53 +76,66 @@ impl Breaker {
         self.state == State::Closed
     }
 
-    /// An attempt goes out; after a rest, it is the probe. Returns whether it is.
-    pub(super) fn enter(&mut self) -> bool {
-        let State::Open { since, .. } = self.state else { return false };
+    /// How one stands that goes out now, be it unasked.
+    pub(super) fn standing(&self) -> Standing {
+        Standing { rest: self.latest, probe: false }
+    }
+
+    /// An attempt goes out; after a rest, it is the probe.
+    pub(super) fn enter(&mut self) -> Standing {
+        let State::Open { since, .. } = self.state else { return self.standing() };
         self.state = State::HalfOpen { since };
-        true
+        Standing { probe: true, ..self.standing() }
     }
 
     /// The probe has an answer: others need not wait for its end. But if that is not good, or the next one's, it rests again, for
     /// twice as long.
-    pub(super) fn answered(&mut self) {
-        if !self.is_closed() {
+    pub(super) fn answered(&mut self, who: Standing) {
+        if self.is_probe(who) && !self.is_closed() {
             (self.state, self.failures_in_a_row) = (State::Closed, TRIP_AFTER - 1);
         }
     }
 
-    /// An attempt succeeded, which was answered at this time (ms, monotonic). If that was before the rest, it tells nothing of it.
-    pub(super) fn success(&mut self, probe: bool, answered: u64) {
+    /// An attempt succeeded, which was answered at this time (ms, monotonic).
+    pub(super) fn success(&mut self, who: Standing, answered: u64) {
         let tells = match self.state {
-            State::Closed => true,
-            State::Open { since, .. } | State::HalfOpen { since } => probe || answered > since,
+            State::Closed => who.rest == self.latest,
+            State::Open { since, .. } | State::HalfOpen { since } => self.is_probe(who) || answered > since,
         };
         if tells {
-            *self = Breaker::default();
+            *self = Breaker { latest: self.latest, ..Breaker::default() };
         }
     }
 
     /// An attempt failed. Returns how long the upstream rests, if it does from now.
-    pub(super) fn failure(&mut self, probe: bool, now: Now) -> Option<u64> {
+    pub(super) fn failure(&mut self, who: Standing, now: Now) -> Option<u64> {
+        if who.rest != self.latest {
+            return None;
+        }
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         let trips = match self.state {
             State::Closed => self.failures_in_a_row >= TRIP_AFTER,
-            // Nothing new is told by what was begun before the rest: the probe decides.
-            State::Open { .. } | State::HalfOpen { .. } => probe,
+            State::Open { .. } | State::HalfOpen { .. } => who.probe,
         };
         trips.then(|| {
             let rest = (FIRST_REST_MS << self.rests.min(16)).min(LONGEST_REST_MS);
-            self.rests = self.rests.saturating_add(1);
+            (self.rests, self.latest) = (self.rests.saturating_add(1), self.latest.wrapping_add(1));
             self.state = State::Open { since: now.mono, until: now.mono + rest };
             rest
         })
     }
 
     /// The probe ended without a verdict (its client left): the next attempt is the probe.
-    pub(super) fn probe_lost(&mut self, now: Now) {
-        if let State::HalfOpen { since } = self.state {
+    pub(super) fn probe_lost(&mut self, who: Standing, now: Now) {
+        if let State::HalfOpen { since } = self.state
+            && self.is_probe(who)
+        {
             self.state = State::Open { since, until: now.mono };
         }
+    }
+
+    fn is_probe(&self, who: Standing) -> bool {
+        who.probe && who.rest == self.latest
     }
 }
 
@@ -123,72 +147,95 @@ mod tests {
         Now { mono, wall: 0 }
     }
 
+    /// One attempt fails, as it goes out.
+    fn fails(breaker: &mut Breaker, now: u64) -> Option<u64> {
+        let who = breaker.enter();
+        breaker.failure(who, at(now))
+    }
+
     #[test]
     fn three_failures_in_a_row_rest_it_and_one_probe_decides() {
         let mut breaker = Breaker::default();
-        assert_eq!((breaker.failure(false, at(0)), breaker.failure(false, at(1))), (None, None));
-        breaker.success(false, 1);
-        assert_eq!((breaker.failure(false, at(2)), breaker.failure(false, at(3))), (None, None), "it begins anew");
-        assert_eq!(breaker.failure(false, at(4)), Some(10_000));
+        assert_eq!((fails(&mut breaker, 0), fails(&mut breaker, 1)), (None, None));
+        breaker.success(breaker.standing(), 1);
+        assert_eq!((fails(&mut breaker, 2), fails(&mut breaker, 3)), (None, None), "it begins anew");
+        assert_eq!(fails(&mut breaker, 4), Some(10_000));
         assert_eq!(breaker.check(at(5)), Err(Refusal::BreakerOpen { until: 10_004, last_resort: 10_004 }));
         assert_eq!(breaker.check(at(10_004)), Ok(()));
-        assert!(breaker.enter(), "the probe");
-        assert!(breaker.check(at(10_005)).is_err(), "only one");
-        assert_eq!(breaker.failure(true, at(10_006)), Some(20_000));
-        assert!(breaker.check(at(30_006)).is_ok() && breaker.enter());
-        breaker.success(true, 30_007);
+        let probe = breaker.enter();
+        assert!(probe.probe && breaker.check(at(10_005)).is_err(), "only one");
+        assert_eq!(breaker.failure(probe, at(10_006)), Some(20_000));
+        assert!(breaker.check(at(30_006)).is_ok());
+        let probe = breaker.enter();
+        breaker.success(probe, 30_007);
         assert_eq!(breaker.check(at(30_007)), Ok(()));
         assert_eq!(breaker.failures_in_a_row, 0);
     }
 
-    /// An upstream that rests; its probe is out.
-    fn half_open(rested_at: u64) -> Breaker {
+    /// An upstream that rests since then; its probe is out, and so is one that went before.
+    fn half_open(rested_at: u64) -> (Breaker, Standing, Standing) {
         let mut breaker = Breaker { failures_in_a_row: TRIP_AFTER, ..Breaker::default() };
-        breaker.failure(false, at(rested_at));
-        assert!(breaker.enter());
-        breaker
+        let before = breaker.enter();
+        breaker.failure(before, at(rested_at));
+        let probe = breaker.enter();
+        (breaker, before, probe)
     }
 
     #[test]
     fn what_was_begun_before_a_rest_neither_lengthens_nor_ends_it() {
-        let mut breaker = half_open(7);
-        assert_eq!(breaker.failure(false, at(10_008)), None, "the probe decides");
-        breaker.success(false, 7);
+        let (mut breaker, before, probe) = half_open(7);
+        assert_eq!(breaker.failure(before, at(10_008)), None, "the probe decides");
+        breaker.success(before, 7);
         assert!(breaker.check(at(10_009)).is_err(), "a long answer that began before");
-        breaker.probe_lost(at(10_010));
-        assert_eq!((breaker.failure(false, at(10_011)), breaker.check(at(10_011))), (None, Ok(())));
-        breaker.success(false, 8);
+        breaker.probe_lost(probe, at(10_010));
+        assert_eq!((breaker.failure(before, at(10_011)), breaker.check(at(10_011))), (None, Ok(())));
+        breaker.success(before, 8);
         assert!(breaker.is_closed(), "it answered somebody since");
+        breaker.failures_in_a_row = TRIP_AFTER - 1;
+        assert_eq!(breaker.failure(before, at(10_012)), None, "nor does it begin another");
+    }
+
+    #[test]
+    fn the_probe_of_an_earlier_rest_says_nothing_of_the_next() {
+        let (mut breaker, before, first) = half_open(0);
+        breaker.success(before, 5);
+        assert!((10_100..10_103).any(|now| fails(&mut breaker, now).is_some()), "it rests anew");
+        let second = breaker.enter();
+        breaker.probe_lost(first, at(20_200));
+        breaker.answered(first);
+        assert_eq!(breaker.failure(first, at(20_201)), None);
+        assert!(breaker.check(at(20_202)).is_err(), "the second one is out");
+        breaker.success(second, 20_203);
+        assert!(breaker.is_closed());
     }
 
     #[test]
     fn a_probe_that_is_answered_lets_others_in_and_the_next_failure_doubles_the_rest() {
-        let mut breaker = half_open(0);
-        breaker.answered();
-        assert_eq!((breaker.check(at(10_001)), breaker.failure(false, at(10_002))), (Ok(()), Some(20_000)));
-        let mut breaker = half_open(0);
-        breaker.answered();
-        breaker.success(false, 10_001);
-        assert_eq!((breaker.failure(false, at(10_002)), breaker.rests), (None, 0), "it ended well");
+        let (mut breaker, before, probe) = half_open(0);
+        breaker.answered(probe);
+        assert_eq!((breaker.check(at(10_001)), breaker.failure(before, at(10_001))), (Ok(()), None));
+        assert_eq!(fails(&mut breaker, 10_002), Some(20_000));
+        let (mut breaker, _, probe) = half_open(0);
+        breaker.answered(probe);
+        breaker.success(probe, 10_001);
+        assert_eq!((fails(&mut breaker, 10_002), breaker.rests), (None, 0), "it ended well");
     }
 
     #[test]
     fn the_rest_is_ten_minutes_at_most_and_a_lost_probe_is_replaced() {
         let mut breaker = Breaker { failures_in_a_row: 2, ..Breaker::default() };
-        let mut now = 0;
-        let mut longest = 0;
+        let (mut now, mut longest, mut probe) = (0, 0, breaker.enter());
         for _ in 0..30 {
-            longest = breaker.failure(true, at(now)).expect("a rest");
+            longest = breaker.failure(probe, at(now)).expect("a rest");
             now += longest;
-            assert!(breaker.enter());
+            probe = breaker.enter();
         }
         assert_eq!(longest, 600_000);
         assert!(!breaker.may_be_the_last(at(now)), "one probe is out already");
-        breaker.probe_lost(at(now));
+        breaker.probe_lost(probe, at(now));
         assert_eq!(breaker.check(at(now)), Ok(()));
         assert!(breaker.may_be_the_last(at(now)), "nor is anything else in the way");
-        assert!(breaker.enter());
-        assert_eq!(breaker.failure(true, at(now)), Some(600_000));
+        assert_eq!(fails(&mut breaker, now), Some(600_000));
         assert!(breaker.check(at(now + 10_000)).is_err());
         assert!(!breaker.may_be_the_last(at(now + 9_999)) && breaker.may_be_the_last(at(now + 10_000)));
     }

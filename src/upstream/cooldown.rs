@@ -26,57 +26,87 @@ const UNPAID_MS: u64 = 3_600_000;
 /// Until when one upstream is left alone, and why.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cooldown {
-    until: u64,
-    reason: Option<FailureClass>,
+    /// For a limit, or its load.
+    limit: Wait,
+    /// For its key, or its account.
+    key: Wait,
+    /// Limits without a time, one after the other.
     in_a_row: u32,
-    /// Until when the upstream itself told us to wait: the rest is a guess of ours.
-    told: u64,
-    /// From when a guess may be put to the test.
-    guess: u64,
-    /// Until when a limit rests it, or its load; 0 if none does. That it is over is found out by one at a time.
-    limit: u64,
     /// The wait is over, and one attempt is out to see whether that is so.
     probing: bool,
 }
 
+/// A wait for one thing. All times are ms, monotonic.
+#[derive(Debug, Clone, Copy, Default)]
+struct Wait {
+    /// What it is, as long as nobody has seen it over.
+    reason: Option<FailureClass>,
+    until: u64,
+    /// Until when the upstream itself told us to wait: the rest is a guess of ours.
+    told: u64,
+    /// From when a guess may be put to the test.
+    guess: u64,
+}
+
+impl Wait {
+    /// For both.
+    fn with(self, other: Wait) -> Wait {
+        let last = if self.until < other.until { other } else { self };
+        let reason = last.reason.or(self.reason).or(other.reason);
+        Wait { reason, until: last.until, told: self.told.max(other.told), guess: self.guess.max(other.guess) }
+    }
+
+    /// From when it may be asked although it waits, if nobody else is left and it waits for a guess of ours.
+    fn last_resort(self) -> Option<u64> {
+        (self.until > self.told).then_some(self.told.max(self.guess))
+    }
+
+    /// An attempt saw it over. What was told meanwhile holds; what was guessed does not.
+    fn seen_over(&mut self, now: Now) {
+        self.until = self.until.min(self.told);
+        if self.until <= now.mono {
+            *self = Wait::default();
+        }
+    }
+}
+
 impl Cooldown {
+    fn both(&self) -> Wait {
+        self.limit.with(self.key)
+    }
+
     /// May an attempt go out?
     pub(super) fn check(&self, now: Now) -> Result<(), Refusal> {
-        let soon = now.mono + 1_000;
-        let last_resort = self.last_resort().map(|from| if self.is_alone() { soon } else { from.max(now.mono) });
+        let (wait, soon) = (self.both(), now.mono + 1_000);
+        let last_resort = wait.last_resort().map(|from| if self.is_alone() { soon } else { from.max(now.mono) });
         let refusal = |reason, until| Refusal::CoolingDown { until, reason, last_resort };
-        match self.reason {
-            Some(reason) if self.until > now.mono => Err(refusal(reason, self.until)),
+        match wait.reason {
+            Some(reason) if wait.until > now.mono => Err(refusal(reason, wait.until)),
             // The probe's verdict is awaited; ask again soon.
             Some(reason) if self.probing => Err(refusal(reason, soon)),
             Some(_) | None => Ok(()),
         }
     }
 
-    /// From when it may be asked although it waits, if nobody else is left and it waits for a guess of ours.
-    fn last_resort(&self) -> Option<u64> {
-        (self.until > self.told).then_some(self.told.max(self.guess))
-    }
-
-    /// Is a probe out that nobody is to go beside? (A refusal without a reason may have been for what one client wrote, who must not
-    /// stand in all others' way.)
+    /// Is a probe out that nobody is to go beside? That a limit is over is found out by one at a time. (A refusal without a reason may
+    /// have been for what one client wrote, who must not stand in all others' way.)
     fn is_alone(&self) -> bool {
-        self.probing && self.limit > 0
+        self.probing && self.limit.reason.is_some()
     }
 
     /// May it be asked now, nobody else being left?
     pub(super) fn may_be_the_last(&self, now: Now) -> bool {
-        self.check(now).is_ok() || !self.is_alone() && self.last_resort().is_some_and(|from| from <= now.mono)
+        self.check(now).is_ok() || !self.is_alone() && self.both().last_resort().is_some_and(|from| from <= now.mono)
     }
 
     /// Is there nothing to wait for, nor to find out?
     pub(super) fn is_over(&self) -> bool {
-        self.reason.is_none()
+        self.both().reason.is_none()
     }
 
     /// An attempt goes out; after a wait, it is the probe. Returns whether it is.
     pub(super) fn enter(&mut self) -> bool {
-        self.probing = self.reason.is_some();
+        self.probing = !self.is_over();
         self.probing
     }
 
@@ -87,19 +117,16 @@ impl Cooldown {
 
     /// The configuration changed: a refused key is tried again. A limit holds.
     pub(super) fn forgive_key(&mut self) {
-        if matches!(self.reason, Some(FailureClass::Unauthorized | FailureClass::PaymentRequired)) {
-            let (until, reason) = (self.limit, (self.limit > 0).then_some(FailureClass::RateLimited));
-            let (told, guess) = (self.told.min(until), self.guess.min(until));
-            *self = Cooldown { until, reason, told, guess, ..*self };
-        }
+        self.key = Wait::default();
     }
 
     /// The probe succeeded. (Any other success is of an attempt that was begun before the wait, and does not end it.)
     pub(super) fn success(&mut self, now: Now) {
-        // What was told meanwhile holds; what was guessed does not.
-        (self.probing, self.until) = (false, self.until.min(self.told));
-        if self.until <= now.mono {
-            *self = Cooldown::default();
+        self.probing = false;
+        self.limit.seen_over(now);
+        self.key.seen_over(now);
+        if self.limit.reason.is_none() {
+            self.in_a_row = 0;
         }
     }
 
@@ -115,7 +142,7 @@ impl Cooldown {
         let rest = match failure.class {
             FailureClass::RateLimited => {
                 // Of a spike, all that was under way is refused: that is one refusal.
-                if probe || self.until <= now.mono {
+                if probe || self.limit.reason.is_none() {
                     self.in_a_row = self.in_a_row.saturating_add(1);
                 }
                 let untold = (FIRST_MS << self.in_a_row.saturating_sub(1).min(16)).min(LONGEST_UNTOLD_MS);
@@ -157,16 +184,15 @@ impl Cooldown {
 
     /// `guess`: after so long it may be put to the test, for nobody told us to wait so long.
     fn rest(&mut self, (reason, rest): (FailureClass, u64), guess: Option<u64>, now: Now) {
+        let of_limit = matches!(reason, FailureClass::RateLimited | FailureClass::Overloaded);
+        let wait = if of_limit { &mut self.limit } else { &mut self.key };
         let until = now.mono + rest;
         match guess {
-            Some(wait) => self.guess = self.guess.max(now.mono + wait.min(rest)),
-            None => self.told = self.told.max(until),
+            Some(wait_for) => wait.guess = wait.guess.max(now.mono + wait_for.min(rest)),
+            None => wait.told = wait.told.max(until),
         }
-        if matches!(reason, FailureClass::RateLimited | FailureClass::Overloaded) {
-            self.limit = self.limit.max(until);
-        }
-        if until > self.until {
-            (self.until, self.reason) = (until, Some(reason));
+        if until > wait.until {
+            (wait.until, wait.reason) = (until, Some(reason));
         }
     }
 }
@@ -195,13 +221,14 @@ mod tests {
         let mut cooldown = Cooldown::default();
         let mut rest = |told, probe, now| cooldown.failure((&limited(told, None), probe), u64::MAX, at(now));
         assert_eq!((rest(None, false, 0), rest(None, false, 9)), (Some(1_000), Some(1_000)), "one spike");
-        assert_eq!((rest(None, true, 1_009), rest(None, true, 1_010)), (Some(2_000), Some(4_000)), "each probe");
-        assert_eq!(rest(Some(7), true, 1_010), Some(7_000));
-        assert_eq!(rest(Some(86_400), true, 1_010), Some(3_600_000), "a probe an hour");
-        assert!(cooldown.check(at(3_601_009)).is_err() && cooldown.check(at(3_601_010)).is_ok());
-        cooldown.success(at(3_601_010));
+        assert_eq!(rest(None, false, 1_009), Some(1_000), "even if its refusals come apart");
+        assert_eq!((rest(None, true, 2_009), rest(None, true, 2_010)), (Some(2_000), Some(4_000)), "each probe");
+        assert_eq!(rest(Some(7), true, 2_010), Some(7_000));
+        assert_eq!(rest(Some(86_400), true, 2_010), Some(3_600_000), "a probe an hour");
+        assert!(cooldown.check(at(3_602_009)).is_err() && cooldown.check(at(3_602_010)).is_ok());
+        cooldown.success(at(3_602_010));
         assert_eq!(
-            cooldown.failure((&limited(None, None), false), u64::MAX, at(3_601_011)),
+            cooldown.failure((&limited(None, None), false), u64::MAX, at(3_602_011)),
             Some(1_000),
             "it begins anew"
         );
@@ -298,6 +325,13 @@ mod tests {
             "a new key is under the old limit"
         );
         assert!(told.enter(), "and somebody is to find that out");
+        let mut untold = Cooldown::default();
+        for _ in 0..9 {
+            untold.failure((&limited(None, None), true), u64::MAX, at(0));
+        }
+        untold.failure((&refused, false), u64::MAX, at(1));
+        untold.forgive_key();
+        assert!(untold.check(at(59_999)).is_err() && untold.may_be_the_last(at(10_000)), "a guess remains one");
         let mut forgiven = Cooldown::default();
         forgiven.failure((&refused, false), u64::MAX, at(1));
         forgiven.forgive_key();

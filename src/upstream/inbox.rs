@@ -12,6 +12,7 @@ use actix::prelude::*;
 
 use super::UpstreamActor;
 use super::lane::{Door, Lane};
+use super::state::Sent;
 use crate::types::{Failure, Operation, Settlement, WriteStamp};
 
 /// How long news may lie: also what a `kill -9` under load may cost the statistics.
@@ -24,8 +25,9 @@ pub(super) enum News {
     Began { lane: Arc<Lane>, of: Operation, stamp: WriteStamp, demand: u64 },
     /// It was not: of the lane's quotas the last ones had nothing. What these first ones gave is theirs again.
     Returned { lane: Arc<Lane>, quotas: usize, demand: u64 },
-    /// A failure was the upstream's, that had been blamed on its request. It happened at this time (ms, monotonic), behind this door.
-    Testified { door: Arc<Door>, failure: Failure, at: u64 },
+    /// A failure was the upstream's, that had been blamed on its request. It happened at this time (ms, monotonic), behind this door;
+    /// to one that was `sent` as a probe, maybe.
+    Testified { door: Arc<Door>, sent: Option<Sent>, failure: Failure, at: u64 },
     /// This stamp's attempt has an answer for its client. `closed_for`: in which the upstream says that it has nothing left for so long.
     Answered { stamp: WriteStamp, closed_for: Option<Duration> },
     /// The account of this stamp's attempt is to be closed.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::Endpoint;
 use super::inbox::{Haste, News};
 use super::lane::{Door, Lane};
+use super::state::Sent;
 use crate::types::{Blame, Failure, Now, Outcome, Settlement, WriteStamp};
 
 /// One admitted attempt, bound to its endpoint: counted against the quotas before it existed.
@@ -27,8 +28,8 @@ pub struct Permit {
     /// Tokens that are set aside for it, at most.
     demand: u64,
     since: Instant,
-    /// Its answer decides whether others are let in.
-    probe: bool,
+    /// A probe, whose answer decides whether others are let in.
+    probe: Option<Sent>,
     /// Its end frees something, or decides something: it is told at once.
     urgent: bool,
     settled: bool,
@@ -49,16 +50,17 @@ impl Permit {
             unforeseen,
             demand,
             since,
-            probe: false,
+            probe: None,
             urgent: false,
             settled: false,
         }
     }
 
     /// As its actor gives it out.
-    pub(super) fn on_terms(mut self, lane: Option<Arc<Lane>>, probe: bool) -> Self {
+    pub(super) fn on_terms(mut self, lane: Option<Arc<Lane>>, sent: Sent) -> Self {
+        self.probe = sent.is_probe().then_some(sent);
         // Where there is no lane, the end of an attempt may free what another waits for.
-        (self.probe, self.urgent) = (probe, probe || lane.is_none());
+        self.urgent = sent.is_probe() || lane.is_none();
         self.lane = lane;
         self
     }
@@ -75,7 +77,7 @@ impl Permit {
 
     /// It has an answer for the client. `closed_for`: in which the upstream says that it has nothing left for so long.
     pub fn answered(&self, closed_for: Option<Duration>) {
-        if self.probe || closed_for.is_some() {
+        if self.probe.is_some() || closed_for.is_some() {
             self.door.inbox.tell(News::Answered { stamp: self.stamp.clone(), closed_for }, Haste::Now);
         }
     }
@@ -97,7 +99,7 @@ impl Permit {
 
     /// Who can say later what a failure was.
     pub fn witness(&self, failure: Failure) -> Witness {
-        Witness { door: self.door.clone(), failure, at: Now::read_mono() }
+        Witness { door: self.door.clone(), sent: self.probe, failure, at: Now::read_mono() }
     }
 
     fn close(&mut self, settlement: Settlement) {
@@ -116,6 +118,8 @@ impl Permit {
 #[derive(Debug)]
 pub struct Witness {
     door: Arc<Door>,
+    /// As a probe, if it was one.
+    sent: Option<Sent>,
     failure: Failure,
     /// ms, monotonic.
     at: u64,
@@ -136,7 +140,7 @@ impl Witness {
     pub fn testify(self) {
         let failure = Failure { blame: Blame::Unclear, ..self.failure };
         let inbox = self.door.inbox.clone();
-        inbox.tell(News::Testified { door: self.door, failure, at: self.at }, Haste::Now);
+        inbox.tell(News::Testified { door: self.door, sent: self.sent, failure, at: self.at }, Haste::Now);
     }
 }
 

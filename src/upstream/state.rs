@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::absent::{Absence, AbsentModels};
-use super::breaker::Breaker;
+use super::breaker::{Breaker, Standing};
 use super::cooldown::Cooldown;
 use super::lane::Way;
 use super::latency::Latency;
@@ -35,18 +35,31 @@ pub(super) struct State {
 /// What is to be known of the end of an attempt, besides how it ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ending {
-    pub(super) probe: Probe,
+    pub(super) sent: Sent,
     /// When it ended.
     pub(super) now: Now,
 }
 
-/// What an attempt is to find out.
+/// How things stood when an attempt went out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Probe {
-    /// Is it over, what was waited for?
+pub(super) struct Sent {
+    /// It is to find out whether a wait is over.
     wait: bool,
-    /// Is the upstream healthy again?
-    health: bool,
+    health: Standing,
+}
+
+impl Sent {
+    /// Does anything hang on its answer?
+    pub(super) fn is_probe(self) -> bool {
+        self.wait || self.health.probe
+    }
+
+    /// What it was to find out is known: its end is another matter.
+    pub(super) fn answered(&mut self) -> Sent {
+        let before = *self;
+        (self.wait, self.health.probe) = (false, false);
+        before
+    }
 }
 
 impl State {
@@ -71,15 +84,16 @@ impl State {
         profile.demand.tokens(self.tally.typical_completion())
     }
 
-    /// An attempt goes out. Returns what it is to find out.
-    pub(super) fn admitted(&mut self) -> Probe {
-        self.joined();
-        Probe { wait: self.cooldown.enter(), health: self.breaker.enter() }
+    /// An attempt goes out.
+    pub(super) fn admitted(&mut self) -> Sent {
+        self.in_flight += 1;
+        Sent { wait: self.cooldown.enter(), health: self.breaker.enter() }
     }
 
     /// An attempt went out through a lane, which no probe does.
-    pub(super) fn joined(&mut self) {
+    pub(super) fn joined(&mut self) -> Sent {
         self.in_flight += 1;
+        Sent { wait: false, health: self.breaker.standing() }
     }
 
     /// Which way the next attempts are to go.
@@ -147,11 +161,9 @@ impl State {
     }
 
     /// An attempt has an answer, be it not over yet. `closed_for`: it says that nothing is left for so long.
-    pub(super) fn answered(&mut self, Ending { probe, now }: Ending, closed_for: Option<Duration>) {
-        if probe.health {
-            self.breaker.answered();
-        }
-        if probe.wait {
+    pub(super) fn answered(&mut self, Ending { sent, now }: Ending, closed_for: Option<Duration>) {
+        self.breaker.answered(sent.health);
+        if sent.wait {
             self.cooldown.success(now);
         }
         if let Some(wait) = closed_for {
@@ -177,10 +189,10 @@ impl State {
     }
 
     /// An attempt succeeded, whose first content came so long ago.
-    fn succeed(&mut self, Ending { probe, now }: Ending, since: Duration) {
+    fn succeed(&mut self, Ending { sent, now }: Ending, since: Duration) {
         let since = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        self.breaker.success(probe.health, now.mono.saturating_sub(since));
-        if probe.wait {
+        self.breaker.success(sent.health, now.mono.saturating_sub(since));
+        if sent.wait {
             self.cooldown.success(now);
         }
         if self.breaker.is_closed() {
@@ -192,30 +204,40 @@ impl State {
     }
 
     /// An attempt ended without a word about the upstream.
-    fn found_nothing(&mut self, Ending { probe, now }: Ending) {
-        if probe.health {
-            self.breaker.probe_lost(now);
-        }
-        if probe.wait {
+    fn found_nothing(&mut self, Ending { sent, now }: Ending) {
+        self.breaker.probe_lost(sent.health, now);
+        if sent.wait {
             self.cooldown.probe_lost();
         }
     }
 
-    /// A failure of that time was its own, which had been blamed on its request: so it counts, unless it has served since.
-    pub(super) fn testified(&mut self, (failure, at): (&Failure, u64), now: Now, day_ends: impl FnOnce() -> u64) {
+    /// A failure of that time was its own, which had been blamed on its request: so it counts, unless it has served since. `sent`: of a
+    /// probe.
+    pub(super) fn testified(
+        &mut self,
+        (failure, at): (&Failure, u64),
+        (sent, now): (Option<Sent>, Now),
+        day_ends: impl FnOnce() -> u64,
+    ) {
         if !self.latency.served_since(at) {
-            self.fail(failure, Ending { probe: Probe::default(), now }, day_ends);
+            let health = sent.map_or_else(|| self.breaker.standing(), |sent| sent.health);
+            self.fail(failure, Ending { sent: Sent { wait: false, health }, now }, day_ends);
         }
     }
 
     fn fail(&mut self, failure: &Failure, ending: Ending, day_ends: impl FnOnce() -> u64) {
-        let Ending { probe, now } = ending;
+        let Ending { sent, now } = ending;
         // The upstream did its work: the request was wrong.
         if failure.class == FailureClass::Rejected {
             return self.succeed(ending, Duration::ZERO);
         }
         let counts = failure.class.is_trouble() && !matches!(failure.blame, Blame::Request | Blame::Told);
-        self.found_nothing(Ending { probe: Probe { health: probe.health && !counts, ..probe }, now });
+        if sent.wait {
+            self.cooldown.probe_lost();
+        }
+        if !counts {
+            self.breaker.probe_lost(sent.health, now);
+        }
         match failure.class {
             _ if failure.blame == Blame::Told => return,
             FailureClass::Rejected
@@ -239,8 +261,8 @@ impl State {
         if failure.blame != Blame::Request && failure.class != FailureClass::Forbidden {
             self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
         }
-        let waits = self.cooldown.failure((failure, probe.wait), day_ends(), now);
-        let rests = if counts { self.breaker.failure(probe.health, now) } else { None };
+        let waits = self.cooldown.failure((failure, sent.wait), day_ends(), now);
+        let rests = if counts { self.breaker.failure(sent.health, now) } else { None };
         if let Some(rest) = rests.max(waits) {
             log::warn!("{}: rests for {:.1} s ({failure})", self.config.id, rest as f64 / 1_000.0);
         }

@@ -10,7 +10,7 @@ use super::actor::Attempt;
 use super::inbox::{GATHER, News, TakeUp};
 use super::lane::Lane;
 use super::ledger::{Held, Ledger};
-use super::state::{Ending, Probe};
+use super::state::Ending;
 use crate::persistence::{Save, TokenChange};
 use crate::types::{Blame, Failure, Now, Settlement};
 
@@ -77,11 +77,11 @@ impl UpstreamActor {
             News::Began { lane, of, stamp, demand } => {
                 let Some(ledgers) = self.ledgers_of(&lane) else { return };
                 hold(&ledgers);
-                let (model, door, probe) = (lane.model.clone(), lane.door.clone(), Probe::default());
+                let (model, door) = (lane.model.clone(), lane.door.clone());
                 let taken = ledgers.iter().zip(&lane.allowances);
                 let shares = taken.map(|(ledger, from)| ledger.join(&stamp, (demand, from.as_deref()), now)).collect();
-                self.state.joined();
-                self.out.insert(stamp.id(), Attempt { model, of, ledgers, shares, probe, door });
+                let sent = self.state.joined();
+                self.out.insert(stamp.id(), Attempt { model, of, ledgers, shares, sent, door });
             }
             News::Returned { lane, quotas, demand } => {
                 let Some(ledgers) = self.ledgers_of(&lane) else { return };
@@ -92,16 +92,15 @@ impl UpstreamActor {
                     }
                 }
             }
-            News::Testified { door, failure, at } if Arc::ptr_eq(&door, &self.door) => {
-                self.state.testified((&failure, at), now, || self.ledgers.day_ends(now));
+            News::Testified { door, sent, failure, at } => {
+                if Arc::ptr_eq(&door, &self.door) {
+                    self.state.testified((&failure, at), (sent, now), || self.ledgers.day_ends(now));
+                }
             }
-            News::Testified { .. } => {}
             News::Answered { stamp, closed_for } => {
                 let here = |attempt: &&mut Attempt| Arc::ptr_eq(&attempt.door, &self.door);
                 let Some(attempt) = self.out.get_mut(&stamp.id()).filter(here) else { return };
-                // What it was to find out is known: its end is another matter.
-                let ending = Ending { probe: std::mem::take(&mut attempt.probe), now };
-                self.state.answered(ending, closed_for);
+                self.state.answered(Ending { sent: attempt.sent.answered(), now }, closed_for);
             }
             News::Ended { stamp, settlement } => {
                 let Some(attempt) = self.out.remove(&stamp.id()) else { return };
@@ -131,7 +130,7 @@ impl UpstreamActor {
         }
     }
 
-    fn judge(&mut self, Attempt { model, of, probe, .. }: &Attempt, settlement: &Settlement, now: Now) {
+    fn judge(&mut self, Attempt { model, of, sent, .. }: &Attempt, settlement: &Settlement, now: Now) {
         let of_the_model = |failure: &&Failure| failure.class.is_of_the_model() && failure.blame != Blame::Request;
         if let Some(failure) = settlement.failure().filter(of_the_model) {
             let api = &self.state.config.id;
@@ -139,7 +138,7 @@ impl UpstreamActor {
             let until = self.state.absent.rest((model, *of), failure, now);
             self.lanes.iter().filter(|(lane, _)| lane.model == *model).for_each(|(lane, _)| lane.rest(*of, until));
         }
-        self.state.judge(settlement, Ending { probe: *probe, now }, || self.ledgers.day_ends(now));
+        self.state.judge(settlement, Ending { sent: *sent, now }, || self.ledgers.day_ends(now));
     }
 
     /// Sends what changed to the store.

@@ -1,8 +1,10 @@
 //! What decides that an upstream may be asked again, and when: its answer, and nothing that belongs to another time.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Reply, Step, Upstream, config_of, eventually};
+use crate::helpers::{App, Received, Reply, Step, Upstream, config_of, eventually, within};
 
 fn content(text: &str) -> Step {
     Step::event(&json!({ "choices": [{ "delta": { "content": text } }] }).to_string())
@@ -71,6 +73,27 @@ fn who_serves_in_the_end_is_no_witness_against_itself() {
     let status = app.status_of("a");
     assert_eq!((&status["available"], &status["errorCount"]), (&json!(true), &json!(1)), "{status}");
     upstream.release();
+}
+
+#[test]
+fn a_probe_that_another_upstreams_answer_testifies_against_has_failed() {
+    let fails =
+        |request: &Received| if request.json()["user"] == "bad" { Reply::error(500, "x") } else { Reply::chat("hi") };
+    let (first, dead, last) =
+        (Upstream::start(fails), Upstream::always(Reply::error(500, "x")), Upstream::always(Reply::chat("hi")));
+    let mut config = config_of(&[&first, &dead, &last]);
+    for priority in 0..3 {
+        config["apis"][priority]["priority"] = json!(priority);
+    }
+    let app = App::start(&config);
+    let ask = |user| app.client().post(CHAT, &json!({ "model": "m", "messages": [], "user": user })).status;
+    // The first one is served in between, so that it never fails three times in a row.
+    let round = || assert_eq!((ask("bad"), ask("good")), (200, 200));
+    (0..4).for_each(|_| round());
+    assert_eq!((dead.calls(), app.status_of("b")["unavailableReason"].as_str()), (3, Some("breaker")));
+    within(Duration::from_secs(15), "its rest is over", || app.status_of("b")["available"] == true);
+    (0..4).for_each(|_| round());
+    assert_eq!(dead.calls(), 4, "one probe, though it failed as the request had before: {}", app.status_of("b"));
 }
 
 #[test]

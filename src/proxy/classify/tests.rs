@@ -192,8 +192,23 @@ fn a_404_that_knows_no_such_place_is_about_the_upstream() {
         (404, r#"{"detail":"Not Found: resp_1"}"#, Rejected),
         (404, r#"{"error":{"message":"Response with id 'Invalid URL (POST /' not found."}}"#, Rejected),
         (400, r#"{"error":{"message":"Invalid URL (POST /v1/responses)"}}"#, Rejected),
+        (404, r#"{"error":{"message":"File Not Found: file-abc","code":null}}"#, Rejected),
+        (404, r#"{"error":{"message":"File Not Found","param":"file_id"}}"#, Rejected),
+        (404, r#"{"error":{"message":"File Not Found","code":"file_not_found"}}"#, Rejected),
         (403, r#"{"detail":"Not Found"}"#, Unauthorized),
     ]);
+}
+
+#[test]
+fn a_place_that_a_client_wrote_is_its_own() {
+    let body = r#"{"error":{"message":"Invalid URL (POST /x) in image_url"}}"#;
+    let refusal = Refusal { status: 404, headers: &HeaderMap::new(), body: body.as_bytes() };
+    let class = |client: &str| {
+        let asked = Asked { client: Some(client.as_bytes()), ..ASKED };
+        refusal.failure(asked, Now { mono: 0, wall: 0 }).class
+    };
+    assert_eq!(class("{}"), FailureClass::ModelNotFound);
+    assert_eq!(class(r#"{"image_url":"Invalid URL (POST /x)"}"#), FailureClass::Rejected);
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn event() -> impl Strategy<Value = Event> {
 
 /// One that is out.
 struct Out {
-    probe: Probe,
+    sent: Sent,
     since: u64,
     /// The entry it was made with, and how often the file had been read.
     entry: usize,
@@ -129,23 +129,23 @@ impl World {
         let (entry, reading, since) = (self.entry, self.reading, self.now);
         let last_resort = last_resort && self.last_resorts;
         if self.state.way(self.now()) == Way::Open {
-            self.state.joined();
-            return self.out.push(Out { probe: Probe::default(), since, entry, reading });
+            let sent = self.state.joined();
+            return self.out.push(Out { sent, since, entry, reading });
         }
         if !self.serves(last_resort) {
             return;
         }
         assert!(self.now >= self.limit.max(self.key), "it told us to wait");
-        let probe = self.state.admitted();
-        let alike = |out: &Out| probe.wait && out.probe.wait || probe.health && out.probe.health;
+        let sent = self.state.admitted();
+        let alike = |out: &Out| sent.wait && out.sent.wait || sent.health.probe && sent.health == out.sent.health;
         let same = self.out.iter().any(|out| out.reading == reading && alike(out));
         assert!(self.last_resorts || !same, "two find out the same");
-        self.out.push(Out { probe, since, entry, reading });
+        self.out.push(Out { sent, since, entry, reading });
     }
 
     fn end(&mut self, which: usize, outcome: &Outcome) {
         let Some(which) = which.checked_rem(self.out.len()) else { return };
-        let Out { probe, since, entry, .. } = self.out.remove(which);
+        let Out { sent, since, entry, .. } = self.out.remove(which);
         let settlement = Settlement::of(outcome.clone(), Duration::from_millis(self.now - since));
         self.state.left(&settlement, self.now());
         if entry != self.entry {
@@ -154,7 +154,7 @@ impl World {
         if let Some(failure) = settlement.failure() {
             self.is_told(failure);
         }
-        self.state.judge(&settlement, Ending { probe, now: self.now() }, || DAY_ENDS);
+        self.state.judge(&settlement, Ending { sent, now: self.now() }, || DAY_ENDS);
     }
 
     fn is_told(&mut self, failure: &Failure) {
@@ -180,7 +180,7 @@ impl World {
         let now = self.now();
         let Some(which) = which.checked_rem(self.out.len()) else { return };
         let Some(out) = self.out.get_mut(which).filter(|out| out.entry == self.entry) else { return };
-        let ending = Ending { probe: std::mem::take(&mut out.probe), now };
+        let ending = Ending { sent: out.sent.answered(), now };
         self.state.answered(ending, closed.map(Duration::from_secs));
         self.limit = self.limit.max(closed.map_or(0, |closed| now.mono + closed * 1_000));
     }
@@ -193,7 +193,7 @@ impl World {
             Event::End(which, outcome) => self.end(*which, outcome),
             Event::Testify(class, ago) => {
                 let failure = Failure { blame: Blame::Unclear, ..Failure::new(*class, Phase::Head, "") };
-                self.state.testified((&failure, self.now - ago), self.now(), || DAY_ENDS);
+                self.state.testified((&failure, self.now - ago), (None, self.now()), || DAY_ENDS);
             }
             Event::Reload => {
                 self.reading += 1;
@@ -233,4 +233,29 @@ proptest! {
         world.now = last + HOUR;
         assert!(world.serves(false), "every rest has an end: {:?}", world.state.health(world.now()));
     }
+}
+
+/// The probe of a rest that ended otherwise is nobody's probe any more.
+#[test]
+fn a_slow_probe_makes_no_second_one_and_lengthens_no_other_rest() {
+    let failed = Outcome::Failed(Failure::new(FailureClass::ServerError, Phase::Head, ""));
+    let rest_of = |world: &World| world.state.health(world.now()).err().and_then(|refusal| refusal.until());
+    let mut world = World::new(false);
+    (0..4).for_each(|_| world.ask(false));
+    (0..3).for_each(|_| world.end(1, &failed));
+    world.now += 10_000;
+    world.ask(false);
+    // What was begun before is answered meanwhile: so it is well, and then it is not.
+    world.end(0, &Outcome::Completed);
+    (0..3).for_each(|_| world.ask(false));
+    (0..3).for_each(|_| world.end(1, &failed));
+    let until = rest_of(&world);
+    world.now += 5_000;
+    world.end(0, &failed);
+    assert_eq!(rest_of(&world), until, "it was the probe of the rest before");
+    world.now += 5_000;
+    world.ask(false);
+    assert_eq!(world.out.len(), 1, "the probe of this one");
+    world.ask(false);
+    assert_eq!(world.out.len(), 1, "and the only one");
 }
