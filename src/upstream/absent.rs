@@ -43,7 +43,7 @@ impl AbsentModels {
         let rests = self.0.entry(model.clone()).or_default();
         let Some(place) = rests.get_mut(of as usize) else { return until };
         // No guess shortens what was told.
-        let longer = place.filter(|before| before.until > until);
+        let longer = place.filter(|before| before.until > until || guess && !before.guess && before.until > now.mono);
         place.insert(longer.unwrap_or(Absence { reason: failure.class, until, guess })).until
     }
 
@@ -83,7 +83,10 @@ mod tests {
         let (mut absent, model) = (AbsentModels::default(), Arc::from("a"));
         let until = |absent: &AbsentModels, model: &str, of, now| absent.get(model, of, at(now)).map(|rest| rest.until);
         assert_eq!(absent.rest((&model, Embeddings), &failed(FailureClass::ModelNotFound), at(5)), 600_005);
-        assert_eq!(absent.rest((&model, Embeddings), &failed(FailureClass::Forbidden), at(6)), 600_005, "it was told");
+        for late in [6, 599_000] {
+            let rest = absent.rest((&model, Embeddings), &failed(FailureClass::Forbidden), at(late));
+            assert_eq!(rest, 600_005, "it was told");
+        }
         assert_eq!(until(&absent, "a", Embeddings, 600_004), Some(600_005));
         assert_eq!(until(&absent, "a", ChatCompletions, 6), None);
         assert_eq!((until(&absent, "a", Embeddings, 600_005), until(&absent, "b", Embeddings, 5)), (None, None));

@@ -32,7 +32,8 @@ pub(super) struct Cooldown {
     key: Wait,
     /// Limits without a time, one after the other.
     in_a_row: u32,
-    /// The wait is over, and one attempt is out to see whether that is so.
+    /// The wait is over, and one attempt is out to see whether that is so. (Waits have no number: where a key was forgiven, or doubted and
+    /// asked as the last resort, while its probe is out, the end of that one may let a second one out. That costs one request.)
     probing: bool,
 }
 
@@ -78,7 +79,7 @@ impl Cooldown {
     /// May an attempt go out?
     pub(super) fn check(&self, now: Now) -> Result<(), Refusal> {
         let (wait, soon) = (self.both(), now.mono + 1_000);
-        let last_resort = wait.last_resort().map(|from| if self.is_alone() { soon } else { from.max(now.mono) });
+        let last_resort = wait.last_resort().map(|from| from.max(if self.is_alone() { soon } else { now.mono }));
         let refusal = |reason, until| Refusal::CoolingDown { until, reason, last_resort };
         match wait.reason {
             Some(reason) if wait.until > now.mono => Err(refusal(reason, wait.until)),
@@ -270,6 +271,10 @@ mod tests {
         let mut untold = waits(&limited(None, None));
         assert!(!untold.may_be_the_last(at(10_004)) && untold.may_be_the_last(at(10_005)));
         assert!(untold.enter() && !untold.may_be_the_last(at(10_006)), "only one");
+        let mut told_meanwhile = untold.clone();
+        told_meanwhile.failure((&limited(Some(30), None), false), u64::MAX, at(10_006));
+        let refusal = told_meanwhile.check(at(10_006)).expect_err("it waits");
+        assert_eq!(refusal.until_at_last(), Some(40_006), "clients are told the truth");
         untold.success(at(10_007));
         assert_eq!(untold.check(at(10_008)), Ok(()), "it was too long a guess");
         let refused = Failure::new(FailureClass::Unauthorized, Phase::Head, "");

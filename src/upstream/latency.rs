@@ -22,11 +22,16 @@ pub(super) struct Latency {
 impl Latency {
     /// Takes in one success.
     pub(super) fn record(&mut self, first_token: Option<Duration>, duration: Duration, now: Now) {
-        self.succeeded_at = Some(now.mono);
+        self.served(now);
         if let Some(first_token) = first_token {
             blend(&mut self.first_token_ms, first_token);
         }
         blend(&mut self.duration_ms, duration);
+    }
+
+    /// It serves somebody, be it not to the end yet.
+    pub(super) fn served(&mut self, now: Now) {
+        self.succeeded_at = Some(now.mono);
     }
 
     /// Has it served anybody since then (ms, monotonic)?

@@ -163,6 +163,7 @@ impl State {
     /// An attempt has an answer, be it not over yet. `closed_for`: it says that nothing is left for so long.
     pub(super) fn answered(&mut self, Ending { sent, now }: Ending, closed_for: Option<Duration>) {
         self.breaker.answered(sent.health);
+        self.latency.served(now);
         if sent.wait {
             self.cooldown.success(now);
         }
@@ -211,8 +212,8 @@ impl State {
         }
     }
 
-    /// A failure of that time was its own, which had been blamed on its request: so it counts, unless it has served since. `sent`: of a
-    /// probe.
+    /// A failure of that time was its own, which had been blamed on its request: so it counts, unless it has served since. `sent`: as
+    /// a probe, which had no verdict then; any other counts as one that went out now.
     pub(super) fn testified(
         &mut self,
         (failure, at): (&Failure, u64),
@@ -220,7 +221,9 @@ impl State {
         day_ends: impl FnOnce() -> u64,
     ) {
         if !self.latency.served_since(at) {
-            let health = sent.map_or_else(|| self.breaker.standing(), |sent| sent.health);
+            // What says nothing of its health is no verdict now either: another probe may be out by now.
+            let probe = sent.filter(|_| failure.class.is_trouble());
+            let health = probe.map_or_else(|| self.breaker.standing(), |sent| sent.health);
             self.fail(failure, Ending { sent: Sent { wait: false, health }, now }, day_ends);
         }
     }

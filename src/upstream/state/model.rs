@@ -11,6 +11,8 @@ use super::*;
 use crate::config::{Overrides, Source, parse};
 use crate::types::LimitSpan;
 
+mod cases;
+
 const HOUR: u64 = 3_600_000;
 const BEGIN: u64 = 10 * HOUR;
 /// When a day's limit begins anew.
@@ -233,29 +235,4 @@ proptest! {
         world.now = last + HOUR;
         assert!(world.serves(false), "every rest has an end: {:?}", world.state.health(world.now()));
     }
-}
-
-/// The probe of a rest that ended otherwise is nobody's probe any more.
-#[test]
-fn a_slow_probe_makes_no_second_one_and_lengthens_no_other_rest() {
-    let failed = Outcome::Failed(Failure::new(FailureClass::ServerError, Phase::Head, ""));
-    let rest_of = |world: &World| world.state.health(world.now()).err().and_then(|refusal| refusal.until());
-    let mut world = World::new(false);
-    (0..4).for_each(|_| world.ask(false));
-    (0..3).for_each(|_| world.end(1, &failed));
-    world.now += 10_000;
-    world.ask(false);
-    // What was begun before is answered meanwhile: so it is well, and then it is not.
-    world.end(0, &Outcome::Completed);
-    (0..3).for_each(|_| world.ask(false));
-    (0..3).for_each(|_| world.end(1, &failed));
-    let until = rest_of(&world);
-    world.now += 5_000;
-    world.end(0, &failed);
-    assert_eq!(rest_of(&world), until, "it was the probe of the rest before");
-    world.now += 5_000;
-    world.ask(false);
-    assert_eq!(world.out.len(), 1, "the probe of this one");
-    world.ask(false);
-    assert_eq!(world.out.len(), 1, "and the only one");
 }

@@ -1,0 +1,94 @@
+//! What chance would hardly hit.
+
+use super::*;
+
+fn failed(class: FailureClass, blame: Blame) -> Failure {
+    Failure { blame, ..Failure::new(class, Phase::Head, "") }
+}
+
+fn trouble() -> Outcome {
+    Outcome::Failed(failed(FailureClass::ServerError, Blame::Unclear))
+}
+
+/// An upstream that rests for three failures; the first one that was asked besides is still out.
+fn resting() -> World {
+    let mut world = World::new(true);
+    (0..4).for_each(|_| world.ask(false));
+    (0..3).for_each(|_| world.end(1, &trouble()));
+    assert!(!world.serves(false));
+    world
+}
+
+/// Another upstream served what had failed here so, then; to one that was sent as a probe, or not.
+fn testify(world: &mut World, class: FailureClass, at: u64, sent: Option<Sent>) {
+    let failure = failed(class, Blame::Unclear);
+    world.state.testified((&failure, at), (sent, world.now()), || DAY_ENDS);
+}
+
+/// The probe of a rest that ended otherwise is nobody's probe any more.
+#[test]
+fn a_slow_probe_makes_no_second_one_and_lengthens_no_other_rest() {
+    let rest_of = |world: &World| world.state.health(world.now()).err().and_then(|refusal| refusal.until());
+    let mut world = resting();
+    world.now += 10_000;
+    world.ask(false);
+    // What was begun before is answered meanwhile: so it is well, and then it is not.
+    world.end(0, &Outcome::Completed);
+    (0..3).for_each(|_| world.ask(false));
+    (0..3).for_each(|_| world.end(1, &trouble()));
+    let until = rest_of(&world);
+    world.now += 5_000;
+    world.end(0, &trouble());
+    assert_eq!(rest_of(&world), until, "it was the probe of the rest before");
+    world.now += 5_000;
+    world.ask(false);
+    assert_eq!(world.out.len(), 1, "the probe of this one");
+    world.ask(false);
+    assert_eq!(world.out.len(), 1, "and the only one");
+}
+
+#[test]
+fn a_testimony_is_nothing_against_a_probe_that_was_answered_since() {
+    let mut world = resting();
+    let at = world.now;
+    world.end(0, &Outcome::Failed(failed(FailureClass::ServerError, Blame::Request)));
+    world.now += 10_000;
+    world.ask(false);
+    world.answer(0, None);
+    world.now += 1;
+    testify(&mut world, FailureClass::ServerError, at, None);
+    assert!(world.serves(false), "{:?}", world.state.health(world.now()));
+}
+
+#[test]
+fn a_testimony_against_a_lost_probe_counts_only_until_the_next_is_answered() {
+    for answered in [false, true] {
+        let mut world = resting();
+        world.now += 10_000;
+        world.ask(false);
+        let (sent, at) = (world.out.last().map(|out| out.sent), world.now);
+        world.end(1, &Outcome::Failed(failed(FailureClass::ServerError, Blame::Request)));
+        if answered {
+            world.now += 1;
+            world.ask(false);
+            world.answer(1, None);
+        }
+        world.now += 1;
+        testify(&mut world, FailureClass::ServerError, at, sent);
+        assert_eq!(world.serves(false), answered, "{:?}", world.state.health(world.now()));
+    }
+}
+
+#[test]
+fn a_testimony_of_a_refused_key_takes_no_probe_away() {
+    let mut world = resting();
+    world.now += 10_000;
+    world.ask(false);
+    let (sent, at) = (world.out.last().map(|out| out.sent), world.now);
+    world.end(1, &Outcome::Failed(failed(FailureClass::Unauthorized, Blame::Request)));
+    world.ask(false);
+    assert!(world.out.len() == 2 && !world.serves(true), "another probe is out");
+    testify(&mut world, FailureClass::Unauthorized, at, sent);
+    world.now += 1;
+    assert!(!world.serves(true), "and still is");
+}
