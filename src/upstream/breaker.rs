@@ -88,11 +88,11 @@ impl Breaker {
         Standing { probe: true, ..self.standing() }
     }
 
-    /// The probe has an answer: others need not wait for its end. But if that is not good, or the next one's, it rests again, for
-    /// twice as long.
+    /// The probe has an answer: others need not wait for its end. But as long as none has come through whole, the next rest is twice as
+    /// long.
     pub(super) fn answered(&mut self, who: Standing) {
         if self.is_probe(who) && !self.is_closed() {
-            (self.state, self.failures_in_a_row) = (State::Closed, TRIP_AFTER - 1);
+            (self.state, self.failures_in_a_row) = (State::Closed, 0);
         }
     }
 
@@ -210,15 +210,16 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_is_answered_lets_others_in_and_the_next_failure_doubles_the_rest() {
+    fn a_probe_that_is_answered_lets_others_in_and_the_next_rest_is_longer_until_one_is_served() {
+        let next_rest = |breaker: &mut Breaker| [10_002, 10_003, 10_004].map(|now| fails(breaker, now));
         let (mut breaker, before, probe) = half_open(0);
         breaker.answered(probe);
         assert_eq!((breaker.check(at(10_001)), breaker.failure(before, at(10_001))), (Ok(()), None));
-        assert_eq!(fails(&mut breaker, 10_002), Some(20_000));
+        assert_eq!(next_rest(&mut breaker), [None, None, Some(20_000)]);
         let (mut breaker, _, probe) = half_open(0);
         breaker.answered(probe);
         breaker.success(probe, 10_001);
-        assert_eq!((fails(&mut breaker, 10_002), breaker.rests), (None, 0), "it ended well");
+        assert_eq!(next_rest(&mut breaker), [None, None, Some(10_000)], "it ended well");
     }
 
     #[test]

@@ -19,6 +19,15 @@ fn resting() -> World {
     world
 }
 
+/// A third failure would rest it.
+fn fails_twice(world: &mut World) {
+    world.now += 1;
+    for _ in 0..2 {
+        world.ask(false);
+        world.end(world.out.len() - 1, &trouble());
+    }
+}
+
 /// Another upstream served what had failed here so, then; to one that was sent as a probe, or not.
 fn testify(world: &mut World, class: FailureClass, at: u64, sent: Option<Sent>) {
     let failure = failed(class, Blame::Unclear);
@@ -55,7 +64,7 @@ fn a_testimony_is_nothing_against_a_probe_that_was_answered_since() {
     world.now += 10_000;
     world.ask(false);
     world.answer(0, None);
-    world.now += 1;
+    fails_twice(&mut world);
     testify(&mut world, FailureClass::ServerError, at, None);
     assert!(world.serves(false), "{:?}", world.state.health(world.now()));
 }
@@ -72,8 +81,8 @@ fn a_testimony_against_a_lost_probe_counts_only_until_the_next_is_answered() {
             world.now += 1;
             world.ask(false);
             world.answer(1, None);
+            fails_twice(&mut world);
         }
-        world.now += 1;
         testify(&mut world, FailureClass::ServerError, at, sent);
         assert_eq!(world.serves(false), answered, "{:?}", world.state.health(world.now()));
     }
