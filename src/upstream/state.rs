@@ -1,8 +1,7 @@
-//! The decisions of one upstream, from its parts: may an attempt go out, and what does its end mean?
+//! The decisions of one upstream, from its parts: may an attempt go out? ([`verdict`]: what does its end mean?)
 //! No actix, no clock: functions of the state, the input and `now`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
@@ -16,7 +15,9 @@ use super::quota::Spent;
 use super::tally::Tally;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
-use crate::types::{Blame, Failure, FailureClass, Now, Operation, Outcome, Phase, Profile, Settlement, TokenStats};
+use crate::types::{FailureClass, Now, Operation, Outcome, Profile, Settlement, TokenStats};
+
+mod verdict;
 
 /// All that an upstream's actor owns, but for its quotas.
 pub(super) struct State {
@@ -158,117 +159,6 @@ impl State {
         self.in_flight = self.in_flight.saturating_sub(1);
         let served = matches!(settlement.outcome, Outcome::Completed) || settlement.usage.is_some();
         served.then(|| self.tally.count(settlement.usage, now))
-    }
-
-    /// An attempt has an answer, be it not over yet. `closed_for`: it says that nothing is left for so long.
-    pub(super) fn answered(&mut self, Ending { sent, now }: Ending, closed_for: Option<Duration>) {
-        self.breaker.answered(sent.health);
-        self.latency.served(now);
-        if sent.wait {
-            self.cooldown.success(now);
-        }
-        if let Some(wait) = closed_for {
-            self.cooldown.close_for(wait, now);
-        }
-    }
-
-    /// What the end of an attempt says of the upstream. `day_ends` tells when a day's limit begins anew (ms, monotonic).
-    pub(super) fn judge(&mut self, settlement: &Settlement, ending: Ending, day_ends: impl FnOnce() -> u64) {
-        let now = ending.now;
-        match &settlement.outcome {
-            Outcome::Completed => {
-                self.succeed(ending, settlement.since_first_token());
-                self.latency.record(settlement.first_token, settlement.duration, now);
-            }
-            Outcome::Failed(failure) => self.fail(failure, ending, day_ends),
-            Outcome::Abandoned if self.latency.is_overdue(settlement.duration, now) => {
-                let silent = "it was silent for so long that nobody waited any more";
-                self.fail(&Failure::new(FailureClass::Timeout, Phase::Head, silent), ending, day_ends);
-            }
-            Outcome::ClientClosed | Outcome::Abandoned => self.found_nothing(ending),
-        }
-    }
-
-    /// An attempt succeeded, whose first content came so long ago.
-    fn succeed(&mut self, Ending { sent, now }: Ending, since: Duration) {
-        let since = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        self.breaker.success(sent.health, now.mono.saturating_sub(since));
-        if sent.wait {
-            self.cooldown.success(now);
-        }
-        if self.breaker.is_closed() {
-            if self.errors_in_a_row >= 3 {
-                log::info!("{}: healthy again", self.config.id);
-            }
-            self.errors_in_a_row = 0;
-        }
-    }
-
-    /// An attempt ended without a word about the upstream.
-    fn found_nothing(&mut self, Ending { sent, now }: Ending) {
-        self.breaker.probe_lost(sent.health, now);
-        if sent.wait {
-            self.cooldown.probe_lost();
-        }
-    }
-
-    /// A failure of that time was its own, which had been blamed on its request: so it counts, unless it has served since. `sent`: as
-    /// a probe, which had no verdict then; any other counts as one that went out now.
-    pub(super) fn testified(
-        &mut self,
-        (failure, at): (&Failure, u64),
-        (sent, now): (Option<Sent>, Now),
-        day_ends: impl FnOnce() -> u64,
-    ) {
-        if !self.latency.served_since(at) {
-            // What says nothing of its health is no verdict now either: another probe may be out by now.
-            let probe = sent.filter(|_| failure.class.is_trouble());
-            let health = probe.map_or_else(|| self.breaker.standing(), |sent| sent.health);
-            self.fail(failure, Ending { sent: Sent { wait: false, health }, now }, day_ends);
-        }
-    }
-
-    fn fail(&mut self, failure: &Failure, ending: Ending, day_ends: impl FnOnce() -> u64) {
-        let Ending { sent, now } = ending;
-        // The upstream did its work: the request was wrong.
-        if failure.class == FailureClass::Rejected {
-            return self.succeed(ending, Duration::ZERO);
-        }
-        let counts = failure.class.is_trouble() && !matches!(failure.blame, Blame::Request | Blame::Told);
-        if sent.wait {
-            self.cooldown.probe_lost();
-        }
-        if !counts {
-            self.breaker.probe_lost(sent.health, now);
-        }
-        match failure.class {
-            _ if failure.blame == Blame::Told => return,
-            FailureClass::Rejected
-            | FailureClass::StaleConnection
-            | FailureClass::StreamOptionsRefused
-            | FailureClass::ModelNotFound
-            | FailureClass::TooLarge
-            | FailureClass::NoSocket => return,
-            FailureClass::RateLimited
-            | FailureClass::Unauthorized
-            | FailureClass::Forbidden
-            | FailureClass::PaymentRequired
-            | FailureClass::Overloaded
-            | FailureClass::ServerError
-            | FailureClass::Timeout
-            | FailureClass::Connect
-            | FailureClass::Protocol
-            | FailureClass::Empty => {}
-        }
-        self.last_failure = Some((now.wall, failure.class, failure.detail.clone()));
-        if failure.blame != Blame::Request && failure.class != FailureClass::Forbidden {
-            self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
-        }
-        let waits = self.cooldown.failure((failure, sent.wait), day_ends(), now);
-        let rests = if counts { self.breaker.failure(sent.health, now) } else { None };
-        if let Some(rest) = rests.max(waits) {
-            log::warn!("{}: rests for {:.1} s ({failure})", self.config.id, rest as f64 / 1_000.0);
-        }
     }
 
     /// The entry changed, or came back: new limits count at once; what it rested for may be mended.

@@ -9,7 +9,7 @@ use proptest::sample::select;
 
 use super::*;
 use crate::config::{Overrides, Source, parse};
-use crate::types::LimitSpan;
+use crate::types::{Blame, Failure, LimitSpan, Phase};
 
 mod cases;
 

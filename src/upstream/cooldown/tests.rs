@@ -1,0 +1,144 @@
+//! Waits: what is told holds, what is a guess is put to the test, and one at a time finds out.
+
+use super::*;
+use crate::types::Phase;
+
+fn at(mono: u64) -> Now {
+    Now { mono, wall: 0 }
+}
+
+fn limited(told: Option<u64>, limit: Option<LimitSpan>) -> Failure {
+    let failure = Failure::new(FailureClass::RateLimited, Phase::Head, "");
+    Failure { retry_after: told.map(Duration::from_secs), limit, ..failure }
+}
+
+#[test]
+fn a_spike_rests_a_second_and_a_told_time_is_kept() {
+    let mut cooldown = Cooldown::default();
+    let mut rest = |told, probe, now| cooldown.failure((&limited(told, None), probe), u64::MAX, at(now));
+    assert_eq!((rest(None, false, 0), rest(None, false, 9)), (Some(1_000), Some(1_000)), "one spike");
+    assert_eq!(rest(None, false, 1_009), Some(1_000), "even if its refusals come apart");
+    assert_eq!((rest(None, true, 2_009), rest(None, true, 2_010)), (Some(2_000), Some(4_000)), "each probe");
+    assert_eq!(rest(Some(7), true, 2_010), Some(7_000));
+    assert_eq!(rest(Some(86_400), true, 2_010), Some(3_600_000), "a probe an hour");
+    assert!(cooldown.check(at(3_602_009)).is_err() && cooldown.check(at(3_602_010)).is_ok());
+    cooldown.success(at(3_602_010));
+    assert_eq!(cooldown.failure((&limited(None, None), false), u64::MAX, at(3_602_011)), Some(1_000), "it begins anew");
+}
+
+#[test]
+fn a_days_limit_rests_until_the_day_ends_and_a_minutes_no_longer_than_that() {
+    let rest =
+        |told, limit, day_ends| Cooldown::default().failure((&limited(told, Some(limit)), false), day_ends, at(1_000));
+    assert_eq!(rest(Some(34), LimitSpan::Day, 901_000), Some(900_000));
+    assert_eq!(rest(None, LimitSpan::Day, 80_000_000), Some(3_600_000), "a probe an hour");
+    assert_eq!(rest(Some(86_400), LimitSpan::Minute, 80_000_000), Some(60_000), "never a day for a spike");
+    assert_eq!(rest(Some(7), LimitSpan::Minute, 80_000_000), Some(7_000));
+}
+
+#[test]
+fn one_probe_decides_after_a_wait() {
+    let mut cooldown = Cooldown::default();
+    assert!(!cooldown.enter(), "without a wait nothing is a probe");
+    cooldown.failure((&limited(Some(10), None), false), u64::MAX, at(0));
+    assert!(cooldown.check(at(10_000)).is_ok() && cooldown.enter());
+    assert!(cooldown.check(at(10_001)).is_err(), "only one");
+    cooldown.probe_lost();
+    assert!(cooldown.check(at(10_002)).is_ok() && cooldown.enter(), "a lost one is replaced");
+    cooldown.success(at(10_003));
+    assert!(cooldown.check(at(10_004)).is_ok() && !cooldown.enter());
+}
+
+#[test]
+fn a_wait_that_is_a_guess_is_put_to_the_test_if_nobody_else_is_left() {
+    let waits = |failure: &Failure| {
+        let mut cooldown = Cooldown::default();
+        for _ in 0..9 {
+            cooldown.failure((failure, true), 80_000_000, at(5));
+        }
+        cooldown
+    };
+    let mut untold = waits(&limited(None, None));
+    assert!(!untold.may_be_the_last(at(10_004)) && untold.may_be_the_last(at(10_005)));
+    assert!(untold.enter() && !untold.may_be_the_last(at(10_006)), "only one");
+    let mut told_meanwhile = untold.clone();
+    told_meanwhile.failure((&limited(Some(30), None), false), u64::MAX, at(10_006));
+    let refusal = told_meanwhile.check(at(10_006)).expect_err("it waits");
+    assert_eq!(refusal.until_at_last(), Some(40_006), "clients are told the truth");
+    untold.success(at(10_007));
+    assert_eq!(untold.check(at(10_008)), Ok(()), "it was too long a guess");
+    let refused = Failure::new(FailureClass::Unauthorized, Phase::Head, "");
+    assert!(!waits(&refused).may_be_the_last(at(39_000)));
+    let doubtful = Failure { blame: Blame::Unclear, ..refused.clone() };
+    let mut in_doubt = waits(&doubtful);
+    assert!(in_doubt.may_be_the_last(at(5)) && in_doubt.check(at(600_004)).is_err());
+    assert!(in_doubt.enter() && in_doubt.may_be_the_last(at(6)), "not one alone: it may be refused again");
+    in_doubt.probe_lost();
+    in_doubt.failure((&limited(Some(30), None), false), u64::MAX, at(7));
+    assert!(!in_doubt.may_be_the_last(at(30_006)) && in_doubt.may_be_the_last(at(30_007)), "what is told holds");
+    let mut sure = waits(&refused);
+    sure.failure((&doubtful, false), u64::MAX, at(9));
+    assert!(!sure.may_be_the_last(at(600_004)), "no guess shortens what is told");
+    let requests = Failure { blame: Blame::Request, ..refused };
+    assert_eq!(waits(&requests).check(at(6)), Ok(()), "it would be refused anywhere");
+    for told in [limited(Some(40), None), limited(None, Some(LimitSpan::Day))] {
+        assert!(!waits(&told).may_be_the_last(at(39_000)), "what it says is kept");
+    }
+    let unpaid = Failure::new(FailureClass::PaymentRequired, Phase::Head, "");
+    assert!(!waits(&unpaid).may_be_the_last(at(39_000)));
+}
+
+#[test]
+fn a_probe_that_succeeds_is_over_even_if_a_wait_was_told_meanwhile() {
+    let mut cooldown = Cooldown::default();
+    cooldown.failure((&limited(Some(10), None), false), u64::MAX, at(0));
+    assert!(cooldown.enter());
+    cooldown.failure((&limited(Some(30), None), false), u64::MAX, at(10_001));
+    cooldown.success(at(10_002));
+    assert!(cooldown.check(at(40_000)).is_err(), "what is told holds");
+    assert_eq!(cooldown.check(at(40_001)), Ok(()), "and then nobody is waited for");
+}
+
+#[test]
+fn a_limit_that_was_told_beside_a_guess_is_tested_by_one_and_outlives_a_refused_key() {
+    let refused = Failure::new(FailureClass::Unauthorized, Phase::Head, "");
+    let doubtful = Failure { blame: Blame::Unclear, ..refused.clone() };
+    let mut cooldown = Cooldown::default();
+    cooldown.failure((&doubtful, false), u64::MAX, at(0));
+    cooldown.failure((&limited(Some(30), None), false), u64::MAX, at(1));
+    assert!(!cooldown.may_be_the_last(at(30_000)) && cooldown.may_be_the_last(at(30_001)));
+    assert!(cooldown.enter() && !cooldown.may_be_the_last(at(30_002)), "one alone, as long as nobody has seen it over");
+    let mut told = Cooldown::default();
+    told.failure((&limited(Some(300), None), false), u64::MAX, at(0));
+    told.failure((&refused, false), u64::MAX, at(1));
+    told.forgive_key();
+    assert!(told.check(at(299_999)).is_err() && told.check(at(300_000)).is_ok(), "a new key is under the old limit");
+    assert!(told.enter(), "and somebody is to find that out");
+    let mut untold = Cooldown::default();
+    for _ in 0..9 {
+        untold.failure((&limited(None, None), true), u64::MAX, at(0));
+    }
+    untold.failure((&refused, false), u64::MAX, at(1));
+    untold.forgive_key();
+    assert!(untold.check(at(59_999)).is_err() && untold.may_be_the_last(at(10_000)), "a guess remains one");
+    let mut forgiven = Cooldown::default();
+    forgiven.failure((&refused, false), u64::MAX, at(1));
+    forgiven.forgive_key();
+    assert!(forgiven.is_over());
+}
+
+#[test]
+fn an_account_without_money_rests_an_hour() {
+    let mut cooldown = Cooldown::default();
+    let unpaid = Failure::new(FailureClass::PaymentRequired, Phase::Head, "");
+    assert_eq!(cooldown.failure((&unpaid, false), u64::MAX, at(0)), Some(3_600_000));
+}
+
+#[test]
+fn a_refused_key_rests_ten_minutes() {
+    let mut cooldown = Cooldown::default();
+    cooldown.failure((&Failure::new(FailureClass::Unauthorized, Phase::Head, ""), false), u64::MAX, at(5));
+    let refused = Refusal::CoolingDown { until: 600_005, reason: FailureClass::Unauthorized, last_resort: None };
+    assert_eq!(cooldown.check(at(600_004)), Err(refused));
+    assert_eq!(cooldown.check(at(600_005)), Ok(()));
+}
