@@ -134,10 +134,11 @@ pub(super) fn usage_in(raw: &[u8]) -> Option<Usage> {
     Some(Usage { prompt, completion, total, source: UsageSource::Reported })
 }
 
-/// How long an upstream asks us to stay away: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date.
+/// How long an upstream asks us to stay away: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date. (A 0 is no time: who is
+/// full and says so would be asked again and again.)
 pub(super) fn retry_after(millis: Option<&str>, after: Option<&str>, now_ms: i64) -> Option<Duration> {
     let longest = LONGEST_WAIT.as_secs_f64();
-    let seconds = |text: &str| text.trim().parse::<f64>().ok().filter(|s| (0.0..=longest).contains(s));
+    let seconds = |text: &str| text.trim().parse::<f64>().ok().filter(|s| *s > 0.0 && *s <= longest);
     if let Some(millis) = millis.and_then(seconds) {
         return Some(Duration::from_secs_f64(millis / 1_000.0));
     }
@@ -241,6 +242,8 @@ mod tests {
         assert_eq!(secs("Wed, 21 Oct 2015 07:27:00 GMT"), None, "it has passed");
         assert_eq!(secs("Tue, 31 Dec 2999 23:59:59 GMT"), None, "nobody means that");
         assert_eq!((secs("soon"), secs("-1"), secs("NaN"), secs("1e300")), (None, None, None, None));
+        assert_eq!((secs("0"), secs("0.0")), (None, None), "that is no time");
+        assert_eq!(retry_after(Some("0"), Some("9"), 0).map(|d| d.as_millis()), Some(9_000));
         assert_eq!(retry_after(Some("1500"), Some("9"), 0).map(|d| d.as_millis()), Some(1_500));
     }
 }

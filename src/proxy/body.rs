@@ -28,12 +28,13 @@ pub(super) fn relay(answer: Answer, permit: Permit, prompt_bytes: usize, mut log
         log.upstream_id(id);
     }
     log.status(answer.status);
-    permit.answered(answer.closed_for);
+    let lasts = answer.rest.is_some() || answer.events.is_some();
+    permit.answered(lasts, answer.closed_for);
     let mut response = HttpResponse::new(answer.status);
     *response.headers_mut() = answer.headers;
     let account =
         Account { permit, log, outcome: answer.outcome, usage: answer.usage, first_token: answer.first_token };
-    if answer.rest.is_none() && answer.events.is_none() {
+    if !lasts {
         return whole(response, answer.held, account);
     }
     let done = is_done(answer.events.as_ref());

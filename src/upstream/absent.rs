@@ -88,6 +88,12 @@ mod tests {
             assert_eq!(rest, 600_005, "it was told");
         }
         assert_eq!(until(&absent, "a", Embeddings, 600_004), Some(600_005));
+        let mut over = absent.clone();
+        over.rest((&model, ChatCompletions), &failed(FailureClass::Forbidden), at(600_000));
+        for guessed in [600_005, 630_000] {
+            let rest = over.rest((&model, Embeddings), &failed(FailureClass::Forbidden), at(guessed));
+            assert_eq!(rest, guessed + GUESSED_MS, "what was told is over, and a guess is renewed by the next");
+        }
         assert_eq!(until(&absent, "a", ChatCompletions, 6), None);
         assert_eq!((until(&absent, "a", Embeddings, 600_005), until(&absent, "b", Embeddings, 5)), (None, None));
         assert_eq!(absent.rest((&model, ChatCompletions), &failed(FailureClass::Forbidden), at(5)), 60_005);

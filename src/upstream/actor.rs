@@ -98,7 +98,7 @@ impl UpstreamActor {
         let demand = self.state.demand(profile);
         match admit(&ledgers, demand, self.waiting.len() + 1, now) {
             Admission::Admitted(stamp, shares) => {
-                let (sent, lane) = (self.state.admitted(), self.lane(&model, &ledgers));
+                let (sent, lane) = (self.state.admitted(now), self.lane(&model, &ledgers));
                 let tightest = ledgers.iter().filter_map(Ledger::tightest_tokens).min();
                 let (of, door) = (profile.operation, self.door.clone());
                 let permit = Permit::new(door.clone(), (demand, tightest), stamp.clone());

@@ -40,9 +40,11 @@ enum State {
         since: u64,
         until: u64,
     },
-    /// A probe is out.
+    /// A probe is out, in the rest or behind it.
     HalfOpen {
         since: u64,
+        until: u64,
+        probed: u64,
     },
 }
 
@@ -53,21 +55,24 @@ impl Breaker {
         match self.state {
             State::Closed => Ok(()),
             State::Open { until, .. } if until <= now.mono => Ok(()),
-            State::Open { since, until } => {
-                Err(Refusal::BreakerOpen { until, last_resort: until.min(since + FIRST_REST_MS) })
-            }
+            State::Open { until, .. } => Err(Refusal::BreakerOpen { until, last_resort: self.last_resort() }),
             // The probe's verdict is awaited; ask again soon.
-            State::HalfOpen { .. } => Err(Refusal::BreakerOpen { until: soon, last_resort: soon }),
+            State::HalfOpen { .. } => Err(Refusal::BreakerOpen { until: soon, last_resort: self.last_resort() }),
         }
     }
 
-    /// May it be probed although it rests, since nobody else is left? However long its rest has grown: then it is the first rest's
-    /// length.
+    /// May it be probed although it rests, since nobody else is left?
     pub(super) fn may_be_the_last(&self, now: Now) -> bool {
+        self.last_resort() <= now.mono
+    }
+
+    /// From when it is probed if nobody else is left: the first rest's length after the rest began, however long it has grown, and
+    /// as long after a probe that has no answer: one request that takes long must not keep all others out.
+    fn last_resort(&self) -> u64 {
         match self.state {
-            State::Closed => true,
-            State::Open { since, until } => until.min(since + FIRST_REST_MS) <= now.mono,
-            State::HalfOpen { .. } => false,
+            State::Closed => 0,
+            State::Open { since, until } => until.min(since + FIRST_REST_MS),
+            State::HalfOpen { probed, .. } => probed + FIRST_REST_MS,
         }
     }
 
@@ -82,9 +87,11 @@ impl Breaker {
     }
 
     /// An attempt goes out; after a rest, it is the probe.
-    pub(super) fn enter(&mut self) -> Standing {
-        let State::Open { since, .. } = self.state else { return self.standing() };
-        self.state = State::HalfOpen { since };
+    pub(super) fn enter(&mut self, now: Now) -> Standing {
+        let (State::Open { since, until } | State::HalfOpen { since, until, .. }) = self.state else {
+            return self.standing();
+        };
+        self.state = State::HalfOpen { since, until, probed: now.mono };
         Standing { probe: true, ..self.standing() }
     }
 
@@ -100,7 +107,7 @@ impl Breaker {
     pub(super) fn success(&mut self, who: Standing, answered: u64) {
         let tells = match self.state {
             State::Closed => who.rest == self.latest,
-            State::Open { since, .. } | State::HalfOpen { since } => self.is_probe(who) || answered > since,
+            State::Open { since, .. } | State::HalfOpen { since, .. } => self.is_probe(who) || answered > since,
         };
         if tells {
             *self = Breaker { latest: self.latest, ..Breaker::default() };
@@ -125,12 +132,12 @@ impl Breaker {
         })
     }
 
-    /// The probe ended without a verdict (its client left): the next attempt is the probe.
-    pub(super) fn probe_lost(&mut self, who: Standing, now: Now) {
-        if let State::HalfOpen { since } = self.state
+    /// The probe ended without a verdict (its client left): the rest goes on, and behind it the next attempt is the probe.
+    pub(super) fn probe_lost(&mut self, who: Standing) {
+        if let State::HalfOpen { since, until, .. } = self.state
             && self.is_probe(who)
         {
-            self.state = State::Open { since, until: now.mono };
+            self.state = State::Open { since, until };
         }
     }
 
@@ -149,7 +156,7 @@ mod tests {
 
     /// One attempt fails, as it goes out.
     fn fails(breaker: &mut Breaker, now: u64) -> Option<u64> {
-        let who = breaker.enter();
+        let who = breaker.enter(at(now));
         breaker.failure(who, at(now))
     }
 
@@ -162,11 +169,11 @@ mod tests {
         assert_eq!(fails(&mut breaker, 4), Some(10_000));
         assert_eq!(breaker.check(at(5)), Err(Refusal::BreakerOpen { until: 10_004, last_resort: 10_004 }));
         assert_eq!(breaker.check(at(10_004)), Ok(()));
-        let probe = breaker.enter();
+        let probe = breaker.enter(at(10_004));
         assert!(probe.probe && breaker.check(at(10_005)).is_err(), "only one");
         assert_eq!(breaker.failure(probe, at(10_006)), Some(20_000));
         assert!(breaker.check(at(30_006)).is_ok());
-        let probe = breaker.enter();
+        let probe = breaker.enter(at(30_006));
         breaker.success(probe, 30_007);
         assert_eq!(breaker.check(at(30_007)), Ok(()));
         assert_eq!(breaker.failures_in_a_row, 0);
@@ -175,9 +182,9 @@ mod tests {
     /// An upstream that rests since then; its probe is out, and so is one that went before.
     fn half_open(rested_at: u64) -> (Breaker, Standing, Standing) {
         let mut breaker = Breaker { failures_in_a_row: TRIP_AFTER, ..Breaker::default() };
-        let before = breaker.enter();
+        let before = breaker.enter(at(rested_at));
         breaker.failure(before, at(rested_at));
-        let probe = breaker.enter();
+        let probe = breaker.enter(at(rested_at + FIRST_REST_MS));
         (breaker, before, probe)
     }
 
@@ -187,7 +194,7 @@ mod tests {
         assert_eq!(breaker.failure(before, at(10_008)), None, "the probe decides");
         breaker.success(before, 7);
         assert!(breaker.check(at(10_009)).is_err(), "a long answer that began before");
-        breaker.probe_lost(probe, at(10_010));
+        breaker.probe_lost(probe);
         assert_eq!((breaker.failure(before, at(10_011)), breaker.check(at(10_011))), (None, Ok(())));
         breaker.success(before, 8);
         assert!(breaker.is_closed(), "it answered somebody since");
@@ -200,8 +207,8 @@ mod tests {
         let (mut breaker, before, first) = half_open(0);
         breaker.success(before, 5);
         assert!((10_100..10_103).any(|now| fails(&mut breaker, now).is_some()), "it rests anew");
-        let second = breaker.enter();
-        breaker.probe_lost(first, at(20_200));
+        let second = breaker.enter(at(20_200));
+        breaker.probe_lost(first);
         breaker.answered(first);
         assert_eq!(breaker.failure(first, at(20_201)), None);
         assert!(breaker.check(at(20_202)).is_err(), "the second one is out");
@@ -225,19 +232,37 @@ mod tests {
     #[test]
     fn the_rest_is_ten_minutes_at_most_and_a_lost_probe_is_replaced() {
         let mut breaker = Breaker { failures_in_a_row: 2, ..Breaker::default() };
-        let (mut now, mut longest, mut probe) = (0, 0, breaker.enter());
+        let (mut now, mut longest, mut probe) = (0, 0, breaker.enter(at(0)));
         for _ in 0..30 {
             longest = breaker.failure(probe, at(now)).expect("a rest");
             now += longest;
-            probe = breaker.enter();
+            probe = breaker.enter(at(now));
         }
         assert_eq!(longest, 600_000);
         assert!(!breaker.may_be_the_last(at(now)), "one probe is out already");
-        breaker.probe_lost(probe, at(now));
+        breaker.probe_lost(probe);
         assert_eq!(breaker.check(at(now)), Ok(()));
         assert!(breaker.may_be_the_last(at(now)), "nor is anything else in the way");
         assert_eq!(fails(&mut breaker, now), Some(600_000));
         assert!(breaker.check(at(now + 10_000)).is_err());
         assert!(!breaker.may_be_the_last(at(now + 9_999)) && breaker.may_be_the_last(at(now + 10_000)));
+        let last_resort = breaker.enter(at(now + 10_000));
+        breaker.probe_lost(last_resort);
+        assert!(breaker.check(at(now + 599_999)).is_err(), "that one went out in the rest, which is not over for it");
+    }
+
+    #[test]
+    fn beside_a_slow_probe_the_last_one_left_is_probed_each_ten_seconds() {
+        let (mut breaker, _, slow) = half_open(0);
+        assert!(!breaker.may_be_the_last(at(19_999)) && breaker.may_be_the_last(at(20_000)));
+        assert!(breaker.check(at(20_000)).is_err(), "if there are others, they serve");
+        let quick = breaker.enter(at(20_000));
+        assert!(quick.probe && !breaker.may_be_the_last(at(20_001)));
+        breaker.answered(quick);
+        assert_eq!((fails(&mut breaker, 20_002), fails(&mut breaker, 20_003)), (None, None));
+        breaker.answered(slow);
+        assert_eq!(fails(&mut breaker, 20_004), Some(20_000), "it was found out already; three in a row are three");
+        breaker.success(slow, 20_001);
+        assert!(breaker.check(at(20_005)).is_err(), "it was answered before this rest");
     }
 }

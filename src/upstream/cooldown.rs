@@ -32,9 +32,9 @@ pub(super) struct Cooldown {
     key: Wait,
     /// Limits without a time, one after the other.
     in_a_row: u32,
-    /// The wait is over, and one attempt is out to see whether that is so. (Waits have no number: where a key was forgiven, or doubted and
-    /// asked as the last resort, while its probe is out, the end of that one may let a second one out. That costs one request.)
-    probing: bool,
+    /// Since when (ms, monotonic) an attempt is out to see whether the wait is over. (Waits have no number: where a key was forgiven, or
+    /// somebody went beside a probe as the last resort, the end of that one may let another out. That costs one request.)
+    probing: Option<u64>,
 }
 
 /// A wait for one thing. All times are ms, monotonic.
@@ -79,25 +79,29 @@ impl Cooldown {
     /// May an attempt go out?
     pub(super) fn check(&self, now: Now) -> Result<(), Refusal> {
         let (wait, soon) = (self.both(), now.mono + 1_000);
-        let last_resort = wait.last_resort().map(|from| from.max(if self.is_alone() { soon } else { now.mono }));
-        let refusal = |reason, until| Refusal::CoolingDown { until, reason, last_resort };
+        let refusal = |reason, until| Refusal::CoolingDown { until, reason, last_resort: self.last_resort(now) };
         match wait.reason {
             Some(reason) if wait.until > now.mono => Err(refusal(reason, wait.until)),
             // The probe's verdict is awaited; ask again soon.
-            Some(reason) if self.probing => Err(refusal(reason, soon)),
+            Some(reason) if self.probing.is_some() => Err(refusal(reason, soon)),
             Some(_) | None => Ok(()),
         }
     }
 
-    /// Is a probe out that nobody is to go beside? That a limit is over is found out by one at a time. (A refusal without a reason may
-    /// have been for what one client wrote, who must not stand in all others' way.)
-    fn is_alone(&self) -> bool {
-        self.probing && self.limit.reason.is_some()
-    }
-
     /// May it be asked now, nobody else being left?
     pub(super) fn may_be_the_last(&self, now: Now) -> bool {
-        self.check(now).is_ok() || !self.is_alone() && self.both().last_resort().is_some_and(|from| from <= now.mono)
+        self.last_resort(now).is_some_and(|from| from <= now.mono)
+    }
+
+    /// From when it may be asked if nobody else is left: once the wait is over, or as far as it is a guess. Not beside a probe that may be
+    /// answered yet: that a limit is over is found out by one at a time. (A refusal without a reason may have been for what one
+    /// client wrote, who must not stand in all others' way; nor must one whose request takes long.)
+    fn last_resort(&self, now: Now) -> Option<u64> {
+        let wait = self.both();
+        let from = if wait.until > now.mono { wait.last_resort()? } else { wait.until };
+        let in_doubt = self.limit.reason.is_none() && self.key.last_resort().is_some();
+        let beside = self.probing.filter(|_| !in_doubt).map_or(0, |probed| probed + LAST_RESORT_MS);
+        Some(from.max(beside))
     }
 
     /// Is there nothing to wait for, nor to find out?
@@ -106,14 +110,14 @@ impl Cooldown {
     }
 
     /// An attempt goes out; after a wait, it is the probe. Returns whether it is.
-    pub(super) fn enter(&mut self) -> bool {
-        self.probing = !self.is_over();
-        self.probing
+    pub(super) fn enter(&mut self, now: Now) -> bool {
+        self.probing = (!self.is_over()).then_some(now.mono);
+        self.probing.is_some()
     }
 
     /// The probe ended without a verdict: the next attempt is the probe.
     pub(super) fn probe_lost(&mut self) {
-        self.probing = false;
+        self.probing = None;
     }
 
     /// The configuration changed: a refused key is tried again. A limit holds.
@@ -123,7 +127,7 @@ impl Cooldown {
 
     /// The probe succeeded. (Any other success is of an attempt that was begun before the wait, and does not end it.)
     pub(super) fn success(&mut self, now: Now) {
-        self.probing = false;
+        self.probing = None;
         self.limit.seen_over(now);
         self.key.seen_over(now);
         if self.limit.reason.is_none() {

@@ -13,7 +13,7 @@ use actix::prelude::*;
 use super::UpstreamActor;
 use super::lane::{Door, Lane};
 use super::state::Sent;
-use crate::types::{Failure, Operation, Settlement, WriteStamp};
+use crate::types::{Failure, Now, Operation, Settlement, WriteStamp};
 
 /// How long news may lie: also what a `kill -9` under load may cost the statistics.
 pub(super) const GATHER: Duration = Duration::from_millis(20);
@@ -28,8 +28,9 @@ pub(super) enum News {
     /// A failure was the upstream's, that had been blamed on its request. It happened at this time (ms, monotonic), behind this door;
     /// to one that was `sent` as a probe, maybe.
     Testified { door: Arc<Door>, sent: Option<Sent>, failure: Failure, at: u64 },
-    /// This stamp's attempt has an answer for its client. `closed_for`: in which the upstream says that it has nothing left for so long.
-    Answered { stamp: WriteStamp, closed_for: Option<Duration> },
+    /// This stamp's attempt had an answer for its client by then. `closed_for`: in which the upstream says that it has nothing left for
+    /// so long.
+    Answered { stamp: WriteStamp, at: Now, closed_for: Option<Duration> },
     /// The account of this stamp's attempt is to be closed.
     Ended { stamp: WriteStamp, settlement: Settlement },
 }

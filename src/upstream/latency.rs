@@ -15,8 +15,8 @@ const LEAST_OVERDUE: Duration = Duration::from_secs(20);
 pub(super) struct Latency {
     first_token_ms: Option<f64>,
     duration_ms: Option<f64>,
-    /// When the last success ended (ms, monotonic).
-    succeeded_at: Option<u64>,
+    /// When it last answered somebody, or an answer of its ended well (ms, monotonic).
+    served_at: Option<u64>,
 }
 
 impl Latency {
@@ -30,13 +30,13 @@ impl Latency {
     }
 
     /// It serves somebody, be it not to the end yet.
-    pub(super) fn served(&mut self, now: Now) {
-        self.succeeded_at = Some(now.mono);
+    pub(super) fn served(&mut self, at: Now) {
+        self.served_at = self.served_at.max(Some(at.mono));
     }
 
     /// Has it served anybody since then (ms, monotonic)?
     pub(super) fn served_since(self, then: u64) -> bool {
-        self.succeeded_at.is_some_and(|at| at > then)
+        self.served_at.is_some_and(|at| at > then)
     }
 
     /// Is an attempt that took so long, and had no answer, one of an upstream that hangs? A client with little patience says nothing

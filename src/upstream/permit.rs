@@ -75,10 +75,13 @@ impl Permit {
         self.since.elapsed()
     }
 
-    /// It has an answer for the client. `closed_for`: in which the upstream says that it has nothing left for so long.
-    pub fn answered(&self, closed_for: Option<Duration>) {
-        if self.probe.is_some() || closed_for.is_some() {
-            self.door.inbox.tell(News::Answered { stamp: self.stamp.clone(), closed_for }, Haste::Now);
+    /// It has an answer for the client, which `lasts` if it is not over yet. `closed_for`: in which the upstream says that it has nothing
+    /// left for so long.
+    pub fn answered(&self, lasts: bool, closed_for: Option<Duration>) {
+        let haste = if self.probe.is_some() || closed_for.is_some() { Haste::Now } else { Haste::None };
+        // An answer that is over decides the same by its end.
+        if lasts || closed_for.is_some() {
+            self.door.inbox.tell(News::Answered { stamp: self.stamp.clone(), at: Now::read(), closed_for }, haste);
         }
     }
 

@@ -86,9 +86,9 @@ impl State {
     }
 
     /// An attempt goes out.
-    pub(super) fn admitted(&mut self) -> Sent {
+    pub(super) fn admitted(&mut self, now: Now) -> Sent {
         self.in_flight += 1;
-        Sent { wait: self.cooldown.enter(), health: self.breaker.enter() }
+        Sent { wait: self.cooldown.enter(now), health: self.breaker.enter(now) }
     }
 
     /// An attempt went out through a lane, which no probe does.

@@ -97,10 +97,10 @@ impl UpstreamActor {
                     self.state.testified((&failure, at), (sent, now), || self.ledgers.day_ends(now));
                 }
             }
-            News::Answered { stamp, closed_for } => {
+            News::Answered { stamp, at, closed_for } => {
                 let here = |attempt: &&mut Attempt| Arc::ptr_eq(&attempt.door, &self.door);
                 let Some(attempt) = self.out.get_mut(&stamp.id()).filter(here) else { return };
-                self.state.answered(Ending { sent: attempt.sent.answered(), now }, closed_for);
+                self.state.answered((attempt.sent.answered(), at), closed_for);
             }
             News::Ended { stamp, settlement } => {
                 let Some(attempt) = self.out.remove(&stamp.id()) else { return };

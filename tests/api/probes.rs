@@ -36,6 +36,24 @@ fn a_probe_that_streams_lets_others_in_once_it_has_begun() {
 }
 
 #[test]
+fn a_probe_that_takes_long_does_not_keep_everybody_out() {
+    let limited = Reply::text(429, &[], r#"{"error":{"message":"slow down"}}"#);
+    let upstream = Upstream::in_turn(vec![limited, Reply::chat("long").held(), Reply::chat("hi")]);
+    let app = App::on(&[&upstream]);
+    assert_eq!(app.chat().status, 429);
+    eventually("the wait is over", || app.status_of("a")["available"] == true);
+    std::thread::scope(|scope| {
+        let probe = scope.spawn(|| app.chat().status);
+        eventually("it is out", || upstream.calls() == 2);
+        assert_eq!(app.chat().status, 429, "it may be answered yet");
+        within(Duration::from_secs(15), "nobody else is left", || app.chat().status == 200);
+        assert_eq!(app.chat().status, 200, "the limit is over");
+        upstream.release();
+        assert_eq!(probe.join().expect("an answer"), 200);
+    });
+}
+
+#[test]
 fn the_refusal_of_an_old_key_is_nothing_against_the_new_one() {
     const NEW: &str = "sk-upstream-new-0123456789";
     let upstream = Upstream::start(|request| match request.header("authorization") {

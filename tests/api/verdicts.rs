@@ -560,22 +560,28 @@ fn what_an_upstream_quotes_of_our_own_words_turns_nothing_off() {
 /// One is strict, and one takes anything: slowly, so that the strict one serves others meanwhile.
 #[test]
 fn a_testimony_is_nothing_against_who_has_served_since() {
-    let strict = |request: &Received| match request.json().get("user") {
-        Some(_) => Reply::error(500, "too odd").kept(),
-        None => Reply::chat("hi").kept(),
+    let begun = || Reply::stream(vec![Step::event(HELLO), Step::Hold, Step::event("[DONE]")], true);
+    let strict = move |request: &Received| match request.json() {
+        odd if odd.get("user").is_some() => Reply::error(500, "too odd").kept(),
+        sound if sound["stream"] == true => begun(),
+        _ => Reply::chat("hi").kept(),
     };
-    let dead = Upstream::always(Reply::error(500, "dead").kept());
-    let upstreams = [dead, Upstream::start(strict), Upstream::always(Reply::chat("hi").held())];
-    let app = App::start(&ranked(&upstreams.each_ref()));
-    std::thread::scope(|scope| {
-        let odd: Vec<_> = (0..2).map(|_| scope.spawn(|| post(&app, CHAT, &json!({ "user": "x" })))).collect();
-        eventually("they wait for the third", || upstreams[2].calls() == 2);
-        assert_eq!(post(&app, CHAT, &json!({})), 200);
-        upstreams[2].release();
-        odd.into_iter().for_each(|odd| assert_eq!(odd.join().expect("no panic"), 200));
-    });
-    let told = app.status_of("b");
-    assert_eq!((&told["errorCount"], &told["available"]), (&json!(0), &json!(true)), "{told}");
+    for stream in [false, true] {
+        let dead = Upstream::always(Reply::error(500, "dead").kept());
+        let upstreams = [dead, Upstream::start(strict), Upstream::always(Reply::chat("hi").held())];
+        let app = App::start(&ranked(&upstreams.each_ref()));
+        std::thread::scope(|scope| {
+            let odd: Vec<_> = (0..3).map(|_| scope.spawn(|| post(&app, CHAT, &json!({ "user": "x" })))).collect();
+            eventually("they wait for the third", || upstreams[2].calls() == 3);
+            let served = app.client().post(CHAT, &json!({ "model": "m", "messages": [], "stream": stream }));
+            assert_eq!(served.status, 200, "a stream serves as soon as it has begun");
+            upstreams[2].release();
+            odd.into_iter().for_each(|odd| assert_eq!(odd.join().expect("no panic"), 200));
+            let told = app.status_of("b");
+            assert_eq!((&told["errorCount"], &told["available"]), (&json!(0), &json!(true)), "{told}");
+            upstreams[1].release();
+        });
+    }
 }
 
 #[test]

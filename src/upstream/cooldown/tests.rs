@@ -39,14 +39,14 @@ fn a_days_limit_rests_until_the_day_ends_and_a_minutes_no_longer_than_that() {
 #[test]
 fn one_probe_decides_after_a_wait() {
     let mut cooldown = Cooldown::default();
-    assert!(!cooldown.enter(), "without a wait nothing is a probe");
+    assert!(!cooldown.enter(at(0)), "without a wait nothing is a probe");
     cooldown.failure((&limited(Some(10), None), false), u64::MAX, at(0));
-    assert!(cooldown.check(at(10_000)).is_ok() && cooldown.enter());
+    assert!(cooldown.check(at(10_000)).is_ok() && cooldown.enter(at(10_000)));
     assert!(cooldown.check(at(10_001)).is_err(), "only one");
     cooldown.probe_lost();
-    assert!(cooldown.check(at(10_002)).is_ok() && cooldown.enter(), "a lost one is replaced");
+    assert!(cooldown.check(at(10_002)).is_ok() && cooldown.enter(at(10_002)), "a lost one is replaced");
     cooldown.success(at(10_003));
-    assert!(cooldown.check(at(10_004)).is_ok() && !cooldown.enter());
+    assert!(cooldown.check(at(10_004)).is_ok() && !cooldown.enter(at(10_004)));
 }
 
 #[test]
@@ -60,7 +60,8 @@ fn a_wait_that_is_a_guess_is_put_to_the_test_if_nobody_else_is_left() {
     };
     let mut untold = waits(&limited(None, None));
     assert!(!untold.may_be_the_last(at(10_004)) && untold.may_be_the_last(at(10_005)));
-    assert!(untold.enter() && !untold.may_be_the_last(at(10_006)), "only one");
+    assert!(untold.enter(at(10_005)) && !untold.may_be_the_last(at(20_004)), "only one");
+    assert!(untold.may_be_the_last(at(20_005)), "another beside one that has no answer for so long");
     let mut told_meanwhile = untold.clone();
     told_meanwhile.failure((&limited(Some(30), None), false), u64::MAX, at(10_006));
     let refusal = told_meanwhile.check(at(10_006)).expect_err("it waits");
@@ -72,7 +73,7 @@ fn a_wait_that_is_a_guess_is_put_to_the_test_if_nobody_else_is_left() {
     let doubtful = Failure { blame: Blame::Unclear, ..refused.clone() };
     let mut in_doubt = waits(&doubtful);
     assert!(in_doubt.may_be_the_last(at(5)) && in_doubt.check(at(600_004)).is_err());
-    assert!(in_doubt.enter() && in_doubt.may_be_the_last(at(6)), "not one alone: it may be refused again");
+    assert!(in_doubt.enter(at(5)) && in_doubt.may_be_the_last(at(6)), "not one alone: it may be refused again");
     in_doubt.probe_lost();
     in_doubt.failure((&limited(Some(30), None), false), u64::MAX, at(7));
     assert!(!in_doubt.may_be_the_last(at(30_006)) && in_doubt.may_be_the_last(at(30_007)), "what is told holds");
@@ -92,7 +93,7 @@ fn a_wait_that_is_a_guess_is_put_to_the_test_if_nobody_else_is_left() {
 fn a_probe_that_succeeds_is_over_even_if_a_wait_was_told_meanwhile() {
     let mut cooldown = Cooldown::default();
     cooldown.failure((&limited(Some(10), None), false), u64::MAX, at(0));
-    assert!(cooldown.enter());
+    assert!(cooldown.enter(at(10_000)));
     cooldown.failure((&limited(Some(30), None), false), u64::MAX, at(10_001));
     cooldown.success(at(10_002));
     assert!(cooldown.check(at(40_000)).is_err(), "what is told holds");
@@ -107,13 +108,16 @@ fn a_limit_that_was_told_beside_a_guess_is_tested_by_one_and_outlives_a_refused_
     cooldown.failure((&doubtful, false), u64::MAX, at(0));
     cooldown.failure((&limited(Some(30), None), false), u64::MAX, at(1));
     assert!(!cooldown.may_be_the_last(at(30_000)) && cooldown.may_be_the_last(at(30_001)));
-    assert!(cooldown.enter() && !cooldown.may_be_the_last(at(30_002)), "one alone, as long as nobody has seen it over");
+    assert!(
+        cooldown.enter(at(30_001)) && !cooldown.may_be_the_last(at(30_002)),
+        "one alone, as long as nobody has seen it over"
+    );
     let mut told = Cooldown::default();
     told.failure((&limited(Some(300), None), false), u64::MAX, at(0));
     told.failure((&refused, false), u64::MAX, at(1));
     told.forgive_key();
     assert!(told.check(at(299_999)).is_err() && told.check(at(300_000)).is_ok(), "a new key is under the old limit");
-    assert!(told.enter(), "and somebody is to find that out");
+    assert!(told.enter(at(300_000)), "and somebody is to find that out");
     let mut untold = Cooldown::default();
     for _ in 0..9 {
         untold.failure((&limited(None, None), true), u64::MAX, at(0));

@@ -26,7 +26,8 @@ enum Event {
     /// One of those that are out is answered; nothing is left for so many seconds.
     Answer(usize, Option<u64>),
     End(usize, Outcome),
-    Testify(FailureClass, u64),
+    /// Against one that failed as its request had before; else, that something did so long ago.
+    Testify(usize, FailureClass, u64),
     /// The file was read again, and the entry is the same.
     Reload,
     Change,
@@ -73,7 +74,7 @@ fn event() -> impl Strategy<Value = Event> {
         8 => select(spans).prop_map(Event::Wait),
         3 => (0..6_usize, proptest::option::weighted(0.3, select(vec![0_u64, 1, 20])))
             .prop_map(|(which, closed)| Event::Answer(which, closed)),
-        1 => (select(told), 0..20_000_u64).prop_map(|(class, ago)| Event::Testify(class, ago)),
+        2 => (0..6_usize, select(told), 0..20_000_u64).prop_map(|(which, class, ago)| Event::Testify(which, class, ago)),
         1 => Just(Event::Reload),
         1 => Just(Event::Change),
     ]
@@ -96,6 +97,8 @@ struct World {
     /// Is anybody asked as the last resort? Then any number may go where a key's refusal is but a guess.
     last_resorts: bool,
     out: Vec<Out>,
+    /// What failed as its request had before, when, and with which entry.
+    witnesses: Vec<(Failure, u64, Sent, usize)>,
     /// Until when the upstream told us to wait: for a limit, and for its key.
     limit: u64,
     key: u64,
@@ -116,7 +119,8 @@ fn config(nth: usize) -> Arc<ApiConfig> {
 impl World {
     fn new(last_resorts: bool) -> World {
         let state = State::restore(config(0), TimeZone::UTC, TokenStats::default(), Now { mono: BEGIN, wall: 0 });
-        World { state, now: BEGIN, entry: 0, reading: 0, last_resorts, out: Vec::new(), limit: 0, key: 0 }
+        let (out, witnesses) = (Vec::new(), Vec::new());
+        World { state, now: BEGIN, entry: 0, reading: 0, last_resorts, out, witnesses, limit: 0, key: 0 }
     }
 
     fn now(&self) -> Now {
@@ -138,7 +142,7 @@ impl World {
             return;
         }
         assert!(self.now >= self.limit.max(self.key), "it told us to wait");
-        let sent = self.state.admitted();
+        let sent = self.state.admitted(self.now());
         let alike = |out: &Out| sent.wait && out.sent.wait || sent.health.probe && sent.health == out.sent.health;
         let same = self.out.iter().any(|out| out.reading == reading && alike(out));
         assert!(self.last_resorts || !same, "two find out the same");
@@ -155,6 +159,9 @@ impl World {
         }
         if let Some(failure) = settlement.failure() {
             self.is_told(failure);
+            if failure.blame == Blame::Request {
+                self.witnesses.push((failure.clone(), self.now, sent, entry));
+            }
         }
         self.state.judge(&settlement, Ending { sent, now: self.now() }, || DAY_ENDS);
     }
@@ -182,8 +189,7 @@ impl World {
         let now = self.now();
         let Some(which) = which.checked_rem(self.out.len()) else { return };
         let Some(out) = self.out.get_mut(which).filter(|out| out.entry == self.entry) else { return };
-        let ending = Ending { sent: out.sent.answered(), now };
-        self.state.answered(ending, closed.map(Duration::from_secs));
+        self.state.answered((out.sent.answered(), now), closed.map(Duration::from_secs));
         self.limit = self.limit.max(closed.map_or(0, |closed| now.mono + closed * 1_000));
     }
 
@@ -193,9 +199,15 @@ impl World {
             Event::Ask(last_resort) => self.ask(*last_resort),
             Event::Answer(which, closed) => self.answer(*which, *closed),
             Event::End(which, outcome) => self.end(*which, outcome),
-            Event::Testify(class, ago) => {
-                let failure = Failure { blame: Blame::Unclear, ..Failure::new(*class, Phase::Head, "") };
-                self.state.testified((&failure, self.now - ago), (None, self.now()), || DAY_ENDS);
+            Event::Testify(which, class, ago) => {
+                let invented = || (Failure::new(*class, Phase::Head, ""), self.now - ago, Sent::default(), self.entry);
+                let witness = which.checked_rem(self.witnesses.len()).map(|which| self.witnesses.remove(which));
+                let (failure, at, sent, entry) = witness.unwrap_or_else(invented);
+                let failure = Failure { blame: Blame::Unclear, ..failure };
+                let sent = sent.is_probe().then_some(sent);
+                if entry == self.entry {
+                    self.state.testified((&failure, at), (sent, self.now()), || DAY_ENDS);
+                }
             }
             Event::Reload => {
                 self.reading += 1;
@@ -227,11 +239,12 @@ proptest! {
     ) {
         let mut world = World::new(last_resorts);
         events.iter().for_each(|event| world.happens(event));
-        world.all_end();
-        assert_eq!(world.state.in_flight, 0);
         let last = world.now;
         world.now = world.limit.max(world.key).max(last + 10_000);
         assert!(world.serves(true), "the last one left is asked: {:?}", world.state.health(world.now()));
+        world.now = last;
+        world.all_end();
+        assert_eq!(world.state.in_flight, 0);
         world.now = last + HOUR;
         assert!(world.serves(false), "every rest has an end: {:?}", world.state.health(world.now()));
     }

@@ -7,15 +7,15 @@ use super::{Ending, Sent, State};
 use crate::types::{Blame, Failure, FailureClass, Now, Outcome, Phase, Settlement};
 
 impl State {
-    /// An attempt has an answer, be it not over yet. `closed_for`: it says that nothing is left for so long.
-    pub(in crate::upstream) fn answered(&mut self, Ending { sent, now }: Ending, closed_for: Option<Duration>) {
+    /// An attempt has an answer since then, be it not over yet. `closed_for`: it says that nothing is left for so long.
+    pub(in crate::upstream) fn answered(&mut self, (sent, at): (Sent, Now), closed_for: Option<Duration>) {
         self.breaker.answered(sent.health);
-        self.latency.served(now);
+        self.latency.served(at);
         if sent.wait {
-            self.cooldown.success(now);
+            self.cooldown.success(at);
         }
         if let Some(wait) = closed_for {
-            self.cooldown.close_for(wait, now);
+            self.cooldown.close_for(wait, at);
         }
     }
 
@@ -37,7 +37,7 @@ impl State {
                 let silent = "it was silent for so long that nobody waited any more";
                 self.fail(&Failure::new(FailureClass::Timeout, Phase::Head, silent), ending, day_ends);
             }
-            Outcome::ClientClosed | Outcome::Abandoned => self.found_nothing(ending),
+            Outcome::ClientClosed | Outcome::Abandoned => self.found_nothing(ending.sent),
         }
     }
 
@@ -57,8 +57,8 @@ impl State {
     }
 
     /// An attempt ended without a word about the upstream.
-    fn found_nothing(&mut self, Ending { sent, now }: Ending) {
-        self.breaker.probe_lost(sent.health, now);
+    fn found_nothing(&mut self, sent: Sent) {
+        self.breaker.probe_lost(sent.health);
         if sent.wait {
             self.cooldown.probe_lost();
         }
@@ -91,7 +91,7 @@ impl State {
             self.cooldown.probe_lost();
         }
         if !counts {
-            self.breaker.probe_lost(sent.health, now);
+            self.breaker.probe_lost(sent.health);
         }
         match failure.class {
             _ if failure.blame == Blame::Told => return,

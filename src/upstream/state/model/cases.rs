@@ -34,6 +34,56 @@ fn testify(world: &mut World, class: FailureClass, at: u64, sent: Option<Sent>) 
     world.state.testified((&failure, at), (sent, world.now()), || DAY_ENDS);
 }
 
+/// However long a probe takes, the last one left is asked again; what is told is kept.
+#[test]
+fn a_slow_probe_does_not_keep_all_others_out() {
+    let limited = |secs: Option<u64>| {
+        let failure = failed(FailureClass::RateLimited, Blame::Upstream);
+        Outcome::Failed(Failure { retry_after: secs.map(Duration::from_secs), ..failure })
+    };
+    let refused = Outcome::Failed(failed(FailureClass::Unauthorized, Blame::Upstream));
+    for (outcome, times, rest) in
+        [(trouble(), 3, 10_000), (limited(None), 1, 1_000), (limited(Some(30)), 1, 30_000), (refused, 1, 600_000)]
+    {
+        let mut world = World::new(true);
+        (0..times).for_each(|_| world.ask(false));
+        (0..times).for_each(|_| world.end(0, &outcome));
+        world.now += rest;
+        world.ask(false);
+        assert_eq!(world.out.len(), 1, "{outcome:?}");
+        for (later, last_resort) in [(9_999, false), (1, true)] {
+            world.now += later;
+            assert_eq!((world.serves(false), world.serves(true)), (false, last_resort), "{outcome:?}");
+        }
+        world.ask(true);
+        assert!(world.out.len() == 2 && !world.serves(true), "one more: {outcome:?}");
+        world.answer(1, None);
+        assert!(world.serves(false), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_last_resort_that_tells_nothing_ends_no_rest() {
+    let lost = [
+        Outcome::ClientClosed,
+        Outcome::Failed(failed(FailureClass::ServerError, Blame::Request)),
+        Outcome::Failed(failed(FailureClass::ModelNotFound, Blame::Upstream)),
+    ];
+    for outcome in lost {
+        let mut world = resting();
+        world.now += 10_000;
+        world.ask(false);
+        world.end(1, &trouble());
+        world.now += 10_000;
+        assert!(!world.serves(false), "its rest is twice as long");
+        world.ask(true);
+        world.end(1, &outcome);
+        assert_eq!((world.serves(false), world.serves(true)), (false, true), "{outcome:?}");
+        world.now += 10_000;
+        assert!(world.serves(false), "{outcome:?}");
+    }
+}
+
 /// The probe of a rest that ended otherwise is nobody's probe any more.
 #[test]
 fn a_slow_probe_makes_no_second_one_and_lengthens_no_other_rest() {
@@ -86,6 +136,22 @@ fn a_testimony_against_a_lost_probe_counts_only_until_the_next_is_answered() {
         testify(&mut world, FailureClass::ServerError, at, sent);
         assert_eq!(world.serves(false), answered, "{:?}", world.state.health(world.now()));
     }
+}
+
+#[test]
+fn a_testimony_takes_nobodys_wait_away() {
+    let limited = |blame| Outcome::Failed(failed(FailureClass::RateLimited, blame));
+    let mut world = World::new(true);
+    world.ask(false);
+    world.end(0, &limited(Blame::Upstream));
+    world.now += 1_000;
+    world.ask(false);
+    let (sent, at) = (world.out.last().map(|out| out.sent), world.now);
+    world.end(0, &Outcome::Failed(failed(FailureClass::ServerError, Blame::Request)));
+    world.ask(false);
+    assert!(world.out.len() == 1 && !world.serves(false), "another probe is out");
+    testify(&mut world, FailureClass::ServerError, at, sent);
+    assert!(!world.serves(false), "and still is");
 }
 
 #[test]
