@@ -134,8 +134,7 @@ pub(super) fn usage_in(raw: &[u8]) -> Option<Usage> {
     Some(Usage { prompt, completion, total, source: UsageSource::Reported })
 }
 
-/// How long an upstream asks us to stay away: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date. (A 0 is no time: who is
-/// full and says so would be asked again and again.)
+/// How long an upstream asks us to stay away: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date. (A 0 is no time.)
 pub(super) fn retry_after(millis: Option<&str>, after: Option<&str>, now_ms: i64) -> Option<Duration> {
     let longest = LONGEST_WAIT.as_secs_f64();
     let seconds = |text: &str| text.trim().parse::<f64>().ok().filter(|s| *s > 0.0 && *s <= longest);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use tokio::time::timeout;
 
@@ -115,6 +115,11 @@ fn fail(unserved: Unserved, failures: usize, mut log: AccessLog) -> Result<HttpR
     {
         Some((status, mut headers, body)) => {
             log.status(status);
+            if failure.retry_after.is_none_or(|wait| wait.is_zero()) {
+                // It told no time that makes sense, and rests longer than that.
+                headers.remove(RETRY_AFTER);
+                headers.remove("retry-after-ms");
+            }
             // Others were tried, and the client's own tries would come on top; or it would sleep for hours.
             let too_long = failure.retry_after.is_some_and(|wait| wait > LONGEST_CLIENT_RETRY);
             if failures > 1 && status.is_server_error() || too_long {

@@ -30,7 +30,7 @@ pub(super) fn closed_for(headers: &[(&str, &str)], now_ms: impl Fn() -> i64) -> 
         .filter(|(_, value)| spent(value))
         .filter_map(|(kind, _)| of("x-ratelimit-reset").find(|(other, _)| *other == kind))
         .filter_map(|(_, value)| reset(value, now_ms()))
-        .filter(|wait| !wait.is_zero() && *wait <= LONGEST_WAIT)
+        .filter(|wait| *wait <= LONGEST_WAIT)
         .max()
 }
 
@@ -88,7 +88,7 @@ pub(super) fn limit_in(body: &[u8], told: &Told, asked: Asked<'_>) -> (Option<Li
         }
     };
     let wait = serde_json::from_slice::<Value>(body).ok().and_then(|value| retry_delay(&value));
-    (span, wait.filter(|wait| !wait.is_zero()))
+    (span, wait)
 }
 
 /// The field `retryDelay`, wherever it stands.
@@ -133,7 +133,6 @@ mod tests {
                 Some(33_011_380),
             ),
             (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "soon")], None),
-            (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "0s")], None),
         ] {
             assert_eq!(closed(headers), millis, "{headers:?}");
         }

@@ -32,8 +32,10 @@ pub(super) struct Cooldown {
     key: Wait,
     /// Limits without a time, one after the other.
     in_a_row: u32,
-    /// Since when (ms, monotonic) an attempt is out to see whether the wait is over. (Waits have no number: where a key was forgiven, or
-    /// somebody went beside a probe as the last resort, the end of that one may let another out. That costs one request.)
+    /// The number of the latest wait, of all there ever were: a probe speaks of its own, and of no later one.
+    latest: u32,
+    /// Since when (ms, monotonic) an attempt is out to see whether that one is over: the last such, as the last resort may go beside
+    /// another. (Then the end of either may let one more out. It costs one request.)
     probing: Option<u64>,
 }
 
@@ -79,7 +81,8 @@ impl Cooldown {
     /// May an attempt go out?
     pub(super) fn check(&self, now: Now) -> Result<(), Refusal> {
         let (wait, soon) = (self.both(), now.mono + 1_000);
-        let refusal = |reason, until| Refusal::CoolingDown { until, reason, last_resort: self.last_resort(now) };
+        let last_resort = self.last_resort(now).map(|from| if self.probing.is_some() { from.max(soon) } else { from });
+        let refusal = |reason, until| Refusal::CoolingDown { until, reason, last_resort };
         match wait.reason {
             Some(reason) if wait.until > now.mono => Err(refusal(reason, wait.until)),
             // The probe's verdict is awaited; ask again soon.
@@ -88,20 +91,19 @@ impl Cooldown {
         }
     }
 
-    /// May it be asked now, nobody else being left?
+    /// May it be asked now, nobody else being left? Not beside a probe that may be answered yet: that a limit is over is found out by one
+    /// at a time. (A refusal without a reason may have been for what one client wrote, who must not stand in all others' way; nor must one
+    /// whose request takes long.)
     pub(super) fn may_be_the_last(&self, now: Now) -> bool {
-        self.last_resort(now).is_some_and(|from| from <= now.mono)
-    }
-
-    /// From when it may be asked if nobody else is left: once the wait is over, or as far as it is a guess. Not beside a probe that may be
-    /// answered yet: that a limit is over is found out by one at a time. (A refusal without a reason may have been for what one
-    /// client wrote, who must not stand in all others' way; nor must one whose request takes long.)
-    fn last_resort(&self, now: Now) -> Option<u64> {
-        let wait = self.both();
-        let from = if wait.until > now.mono { wait.last_resort()? } else { wait.until };
         let in_doubt = self.limit.reason.is_none() && self.key.last_resort().is_some();
         let beside = self.probing.filter(|_| !in_doubt).map_or(0, |probed| probed + LAST_RESORT_MS);
-        Some(from.max(beside))
+        self.last_resort(now).is_some_and(|from| from.max(beside) <= now.mono)
+    }
+
+    /// From when it may be asked if nobody else is left: once the wait is over, or as far as it is a guess.
+    fn last_resort(&self, now: Now) -> Option<u64> {
+        let wait = self.both();
+        if wait.until > now.mono { wait.last_resort() } else { Some(0) }
     }
 
     /// Is there nothing to wait for, nor to find out?
@@ -109,15 +111,22 @@ impl Cooldown {
         self.both().reason.is_none()
     }
 
-    /// An attempt goes out; after a wait, it is the probe. Returns whether it is.
-    pub(super) fn enter(&mut self, now: Now) -> bool {
+    /// An attempt goes out; after a wait, it is the probe. Returns of which, if it is.
+    pub(super) fn enter(&mut self, now: Now) -> Option<u32> {
         self.probing = (!self.is_over()).then_some(now.mono);
-        self.probing.is_some()
+        self.probing.map(|_| self.latest)
     }
 
-    /// The probe ended without a verdict: the next attempt is the probe.
-    pub(super) fn probe_lost(&mut self) {
-        self.probing = None;
+    /// A probe of this wait ended without a verdict: the next attempt is the probe.
+    pub(super) fn probe_lost(&mut self, of: u32) {
+        if of == self.latest {
+            self.probing = None;
+        }
+    }
+
+    /// Another wait begins: whoever is out to see whether the one before is over says nothing of it.
+    fn begin(&mut self) {
+        (self.latest, self.probing) = (self.latest.wrapping_add(1), None);
     }
 
     /// The configuration changed: a refused key is tried again. A limit holds.
@@ -125,8 +134,11 @@ impl Cooldown {
         self.key = Wait::default();
     }
 
-    /// The probe succeeded. (Any other success is of an attempt that was begun before the wait, and does not end it.)
-    pub(super) fn success(&mut self, now: Now) {
+    /// A probe of this wait succeeded. (Any other success is of an attempt that was begun before the wait, and does not end it.)
+    pub(super) fn success(&mut self, of: u32, now: Now) {
+        if of != self.latest {
+            return;
+        }
         self.probing = None;
         self.limit.seen_over(now);
         self.key.seen_over(now);
@@ -137,13 +149,24 @@ impl Cooldown {
 
     /// The upstream says that it has nothing left for so long.
     pub(super) fn close_for(&mut self, wait: Duration, now: Now) {
-        self.rest((FailureClass::RateLimited, bounded(wait)), None, now);
+        if let Some(wait) = bounded(wait) {
+            if self.is_over() {
+                self.begin();
+            }
+            self.rest((FailureClass::RateLimited, wait), None, now);
+        }
     }
 
-    /// An attempt failed, be it the `probe`. Returns how long the upstream is left alone, if the failure asks for that. `day_ends`
+    /// An attempt failed, be it the `probe` of a wait. Returns how long the upstream is left alone, if the failure asks for that. `day_ends`
     /// (ms, monotonic) is when a day's limit of its own begins anew.
-    pub(super) fn failure(&mut self, (failure, probe): (&Failure, bool), day_ends: u64, now: Now) -> Option<u64> {
-        let told = failure.retry_after.map(bounded);
+    pub(super) fn failure(
+        &mut self,
+        (failure, probe): (&Failure, Option<u32>),
+        day_ends: u64,
+        now: Now,
+    ) -> Option<u64> {
+        let told = failure.retry_after.and_then(bounded);
+        let probe = probe == Some(self.latest);
         let rest = match failure.class {
             FailureClass::RateLimited => {
                 // Of a spike, all that was under way is refused: that is one refusal.
@@ -183,6 +206,9 @@ impl Cooldown {
             _ if limited && told.is_none() && failure.limit != Some(LimitSpan::Day) => Some(LAST_RESORT_MS),
             Blame::Upstream | Blame::Request | Blame::Connection | Blame::Told => None,
         };
+        if probe || self.is_over() {
+            self.begin();
+        }
         self.rest((failure.class, rest), guess, now);
         Some(rest)
     }
@@ -202,9 +228,9 @@ impl Cooldown {
     }
 }
 
-/// In ms, an hour at most: then it is put to the test.
-fn bounded(wait: Duration) -> u64 {
-    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).min(LONGEST_TOLD_MS)
+/// In ms, an hour at most: then it is put to the test. A 0 is no time: who is full and says so would be asked again and again.
+fn bounded(wait: Duration) -> Option<u64> {
+    Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).min(LONGEST_TOLD_MS)).filter(|wait| *wait > 0)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How long an upstream takes, as a moving average, and when it served last.
+//! How long an upstream takes, as a moving average, and when it last answered.
 
 use std::time::Duration;
 
@@ -16,35 +16,34 @@ pub(super) struct Latency {
     first_token_ms: Option<f64>,
     duration_ms: Option<f64>,
     /// When it last answered somebody, or an answer of its ended well (ms, monotonic).
-    served_at: Option<u64>,
+    answered_at: Option<u64>,
 }
 
 impl Latency {
     /// Takes in one success.
-    pub(super) fn record(&mut self, first_token: Option<Duration>, duration: Duration, now: Now) {
-        self.served(now);
+    pub(super) fn record(&mut self, first_token: Option<Duration>, duration: Duration) {
         if let Some(first_token) = first_token {
             blend(&mut self.first_token_ms, first_token);
         }
         blend(&mut self.duration_ms, duration);
     }
 
-    /// It serves somebody, be it not to the end yet.
-    pub(super) fn served(&mut self, at: Now) {
-        self.served_at = self.served_at.max(Some(at.mono));
+    /// It answered somebody, be it not to the end yet. (That is told in no order.)
+    pub(super) fn answered(&mut self, at: Now) {
+        self.answered_at = self.answered_at.max(Some(at.mono));
     }
 
-    /// Has it served anybody since then (ms, monotonic)?
-    pub(super) fn served_since(self, then: u64) -> bool {
-        self.served_at.is_some_and(|at| at > then)
+    /// Has it answered anybody since then (ms, monotonic)?
+    pub(super) fn answered_since(self, then: u64) -> bool {
+        self.answered_at.is_some_and(|at| at > then)
     }
 
     /// Is an attempt that took so long, and had no answer, one of an upstream that hangs? A client with little patience says nothing
-    /// of that, and one whose request takes long says nothing of an upstream that served others meanwhile.
+    /// of that, and one whose request takes long says nothing of an upstream that answered others meanwhile.
     pub(super) fn is_overdue(self, waited: Duration, now: Now) -> bool {
         let usual = Duration::from_secs_f64(self.duration_ms.unwrap_or(0.0) / 1_000.0);
         let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-        !self.served_since(now.mono.saturating_sub(waited_ms)) && waited >= LEAST_OVERDUE.max(usual * 4)
+        !self.answered_since(now.mono.saturating_sub(waited_ms)) && waited >= LEAST_OVERDUE.max(usual * 4)
     }
 
     /// (first token, whole exchange), in whole ms.
@@ -64,15 +63,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_served_others_meanwhile_does_not_hang() {
+    fn who_answered_others_meanwhile_does_not_hang() {
         let at = |secs: u64| Now { mono: secs * 1_000, wall: 0 };
         let mut latency = Latency::default();
-        assert!(latency.is_overdue(LEAST_OVERDUE, at(30)), "it has never served");
-        latency.record(None, Duration::from_secs(1), at(10));
+        assert!(latency.is_overdue(LEAST_OVERDUE, at(30)), "it has never answered");
+        latency.record(None, Duration::from_secs(1));
+        latency.answered(at(10));
+        latency.answered(at(9));
         for (waited, now, hangs) in [(20, 30, true), (21, 30, false), (19, 60, false), (600, 609, false)] {
             assert_eq!(latency.is_overdue(Duration::from_secs(waited), at(now)), hangs, "{waited} s until {now}");
         }
-        latency.record(None, Duration::from_secs(26), at(100));
+        latency.record(None, Duration::from_secs(26));
         assert!(!latency.is_overdue(Duration::from_secs(23), at(200)), "that is not four times the usual 6 s");
         assert!(latency.is_overdue(Duration::from_secs(24), at(200)));
     }

@@ -15,7 +15,7 @@ use crate::types::{ApiId, FailureClass, Limits, Now, Operation, Profile, QuotaId
 pub struct Forward {
     /// What is to be forwarded.
     pub profile: Profile,
-    /// Nobody else can serve it: then a rest of the breaker need not be over.
+    /// Nobody else can serve it: then a rest of the breaker need not be over, nor a wait as far as it is a guess.
     pub last_resort: bool,
 }
 
@@ -44,7 +44,7 @@ pub enum Refusal {
         until: u64,
         /// What it said.
         reason: FailureClass,
-        /// When it is asked if nobody else is left, the wait being a guess of ours.
+        /// When it is asked if nobody else is left, the wait being a guess of ours, or over but for its probe.
         last_resort: Option<u64>,
     },
     /// It failed too often.

@@ -44,21 +44,21 @@ pub(super) struct Ending {
 /// How things stood when an attempt went out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sent {
-    /// It is to find out whether a wait is over.
-    wait: bool,
+    /// The wait that it is to find out the end of.
+    wait: Option<u32>,
     health: Standing,
 }
 
 impl Sent {
     /// Does anything hang on its answer?
     pub(super) fn is_probe(self) -> bool {
-        self.wait || self.health.probe
+        self.wait.is_some() || self.health.probe
     }
 
     /// What it was to find out is known: its end is another matter.
     pub(super) fn answered(&mut self) -> Sent {
         let before = *self;
-        (self.wait, self.health.probe) = (false, false);
+        (self.wait, self.health.probe) = (None, false);
         before
     }
 }
@@ -94,7 +94,7 @@ impl State {
     /// An attempt went out through a lane, which no probe does.
     pub(super) fn joined(&mut self) -> Sent {
         self.in_flight += 1;
-        Sent { wait: false, health: self.breaker.standing() }
+        Sent { wait: None, health: self.breaker.standing() }
     }
 
     /// Which way the next attempts are to go.

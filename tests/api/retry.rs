@@ -191,6 +191,16 @@ fn a_success_begins_the_count_of_failures_anew() {
 }
 
 #[test]
+fn no_time_at_all_is_not_told() {
+    let limited = Reply::text(429, &[("retry-after", "0"), ("retry-after-ms", "0")], r#"{"error":{"message":"x"}}"#);
+    let upstream = Upstream::always(limited);
+    let app = App::on(&[&upstream]);
+    let (first, second) = (app.chat(), app.chat());
+    assert_eq!((first.header("retry-after"), first.header("retry-after-ms")), (None, None), "that would be untrue");
+    assert_eq!((second.header("retry-after"), upstream.calls()), (Some("1"), 1), "it rests");
+}
+
+#[test]
 fn a_told_wait_is_kept_and_no_longer() {
     let limited = Reply::text(429, &[("retry-after", "2")], r#"{"error":{"message":"slow down"}}"#);
     let upstream = Upstream::in_turn(vec![limited, Reply::chat("ok")]);

@@ -84,17 +84,15 @@ fn event() -> impl Strategy<Value = Event> {
 struct Out {
     sent: Sent,
     since: u64,
-    /// The entry it was made with, and how often the file had been read.
+    /// The entry it was made with.
     entry: usize,
-    reading: usize,
 }
 
 struct World {
     state: State,
     now: u64,
     entry: usize,
-    reading: usize,
-    /// Is anybody asked as the last resort? Then any number may go where a key's refusal is but a guess.
+    /// Is anybody asked as the last resort? Then any number may go where a key's refusal is but a guess, and another beside a slow probe.
     last_resorts: bool,
     out: Vec<Out>,
     /// What failed as its request had before, when, and with which entry.
@@ -120,7 +118,7 @@ impl World {
     fn new(last_resorts: bool) -> World {
         let state = State::restore(config(0), TimeZone::UTC, TokenStats::default(), Now { mono: BEGIN, wall: 0 });
         let (out, witnesses) = (Vec::new(), Vec::new());
-        World { state, now: BEGIN, entry: 0, reading: 0, last_resorts, out, witnesses, limit: 0, key: 0 }
+        World { state, now: BEGIN, entry: 0, last_resorts, out, witnesses, limit: 0, key: 0 }
     }
 
     fn now(&self) -> Now {
@@ -132,21 +130,23 @@ impl World {
     }
 
     fn ask(&mut self, last_resort: bool) {
-        let (entry, reading, since) = (self.entry, self.reading, self.now);
+        let (entry, since) = (self.entry, self.now);
         let last_resort = last_resort && self.last_resorts;
         if self.state.way(self.now()) == Way::Open {
             let sent = self.state.joined();
-            return self.out.push(Out { sent, since, entry, reading });
+            return self.out.push(Out { sent, since, entry });
         }
         if !self.serves(last_resort) {
             return;
         }
         assert!(self.now >= self.limit.max(self.key), "it told us to wait");
         let sent = self.state.admitted(self.now());
-        let alike = |out: &Out| sent.wait && out.sent.wait || sent.health.probe && sent.health == out.sent.health;
-        let same = self.out.iter().any(|out| out.reading == reading && alike(out));
+        let alike = |out: &Out| {
+            sent.wait.is_some() && sent.wait == out.sent.wait || sent.health.probe && sent.health == out.sent.health
+        };
+        let same = self.out.iter().any(|out| out.entry == entry && alike(out));
         assert!(self.last_resorts || !same, "two find out the same");
-        self.out.push(Out { sent, since, entry, reading });
+        self.out.push(Out { sent, since, entry });
     }
 
     fn end(&mut self, which: usize, outcome: &Outcome) {
@@ -168,6 +168,7 @@ impl World {
 
     fn is_told(&mut self, failure: &Failure) {
         let told = failure.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).min(HOUR));
+        let told = told.filter(|told| *told > 0);
         let wait = match (failure.class, failure.limit) {
             (FailureClass::RateLimited, Some(LimitSpan::Day)) => {
                 Some(DAY_ENDS.saturating_sub(self.now).clamp(1_000, HOUR))
@@ -210,12 +211,11 @@ impl World {
                 }
             }
             Event::Reload => {
-                self.reading += 1;
                 self.state.reconfigure(self.state.config.clone());
                 self.key = 0;
             }
             Event::Change => {
-                (self.entry, self.reading) = (self.entry + 1, self.reading + 1);
+                self.entry += 1;
                 self.state.reconfigure(config(self.entry));
                 (self.limit, self.key) = (0, 0);
             }

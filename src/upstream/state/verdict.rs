@@ -9,10 +9,10 @@ use crate::types::{Blame, Failure, FailureClass, Now, Outcome, Phase, Settlement
 impl State {
     /// An attempt has an answer since then, be it not over yet. `closed_for`: it says that nothing is left for so long.
     pub(in crate::upstream) fn answered(&mut self, (sent, at): (Sent, Now), closed_for: Option<Duration>) {
-        self.breaker.answered(sent.health);
-        self.latency.served(at);
-        if sent.wait {
-            self.cooldown.success(at);
+        self.breaker.answered(sent.health, at.mono);
+        self.latency.answered(at);
+        if let Some(wait) = sent.wait {
+            self.cooldown.success(wait, at);
         }
         if let Some(wait) = closed_for {
             self.cooldown.close_for(wait, at);
@@ -30,7 +30,7 @@ impl State {
         match &settlement.outcome {
             Outcome::Completed => {
                 self.succeed(ending, settlement.since_first_token());
-                self.latency.record(settlement.first_token, settlement.duration, now);
+                self.latency.record(settlement.first_token, settlement.duration);
             }
             Outcome::Failed(failure) => self.fail(failure, ending, day_ends),
             Outcome::Abandoned if self.latency.is_overdue(settlement.duration, now) => {
@@ -45,8 +45,9 @@ impl State {
     fn succeed(&mut self, Ending { sent, now }: Ending, since: Duration) {
         let since = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         self.breaker.success(sent.health, now.mono.saturating_sub(since));
-        if sent.wait {
-            self.cooldown.success(now);
+        self.latency.answered(now);
+        if let Some(wait) = sent.wait {
+            self.cooldown.success(wait, now);
         }
         if self.breaker.is_closed() {
             if self.errors_in_a_row >= 3 {
@@ -59,12 +60,12 @@ impl State {
     /// An attempt ended without a word about the upstream.
     fn found_nothing(&mut self, sent: Sent) {
         self.breaker.probe_lost(sent.health);
-        if sent.wait {
-            self.cooldown.probe_lost();
+        if let Some(wait) = sent.wait {
+            self.cooldown.probe_lost(wait);
         }
     }
 
-    /// A failure of that time was its own, which had been blamed on its request: so it counts, unless it has served since. `sent`: as
+    /// A failure of that time was its own, which had been blamed on its request: so it counts, unless it has answered others since. `sent`: as
     /// a probe, which had no verdict then; any other counts as one that went out now.
     pub(in crate::upstream) fn testified(
         &mut self,
@@ -72,11 +73,11 @@ impl State {
         (sent, now): (Option<Sent>, Now),
         day_ends: impl FnOnce() -> u64,
     ) {
-        if !self.latency.served_since(at) {
+        if !self.latency.answered_since(at) {
             // What says nothing of its health is no verdict now either: another probe may be out by now.
             let probe = sent.filter(|_| failure.class.is_trouble());
             let health = probe.map_or_else(|| self.breaker.standing(), |sent| sent.health);
-            self.fail(failure, Ending { sent: Sent { wait: false, health }, now }, day_ends);
+            self.fail(failure, Ending { sent: Sent { wait: None, health }, now }, day_ends);
         }
     }
 
@@ -87,8 +88,8 @@ impl State {
             return self.succeed(ending, Duration::ZERO);
         }
         let counts = failure.class.is_trouble() && !matches!(failure.blame, Blame::Request | Blame::Told);
-        if sent.wait {
-            self.cooldown.probe_lost();
+        if let Some(wait) = sent.wait {
+            self.cooldown.probe_lost(wait);
         }
         if !counts {
             self.breaker.probe_lost(sent.health);
