@@ -117,6 +117,14 @@ fn a_probe_says_nothing_of_a_later_wait() {
     assert_eq!((cooldown.check(at(13_004)), fails(&mut cooldown, None, 13_005)), (Ok(()), Some(1_000)));
     cooldown.success(second, at(13_006));
     assert!(cooldown.check(at(13_007)).is_err(), "that was of the one before");
+    let mut told = Cooldown::default();
+    let probes = [0, 2_000].map(|now| {
+        told.close_for(Duration::from_secs(1), at(now));
+        let probe = told.enter(at(now + 1_000)).expect("a probe");
+        told.success(probe, at(now + 1_001));
+        probe
+    });
+    assert_eq!(probes, [1, 2], "what is told without a failure is a wait as well");
 }
 
 #[test]
