@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::classify::error_in_200;
-use super::learn::LONGEST_WAIT;
+use super::learn::is_sensible;
 use super::no_model::Asked;
 use super::told::Told;
 use crate::types::{Failure, FailureClass, Operation, Phase, Usage, UsageSource};
@@ -134,19 +134,18 @@ pub(super) fn usage_in(raw: &[u8]) -> Option<Usage> {
     Some(Usage { prompt, completion, total, source: UsageSource::Reported })
 }
 
-/// How long an upstream asks us to stay away: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date. (A 0 is no time.)
+/// How long an upstream asks us to stay away: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date.
 pub(super) fn retry_after(millis: Option<&str>, after: Option<&str>, now_ms: i64) -> Option<Duration> {
-    let longest = LONGEST_WAIT.as_secs_f64();
-    let seconds = |text: &str| text.trim().parse::<f64>().ok().filter(|s| *s > 0.0 && *s <= longest);
-    if let Some(millis) = millis.and_then(seconds) {
-        return Some(Duration::from_secs_f64(millis / 1_000.0));
-    }
-    let after = after?;
-    if let Some(seconds) = seconds(after) {
-        return Some(Duration::from_secs_f64(seconds));
-    }
-    let date = jiff::fmt::rfc2822::parse(after.trim()).ok()?.timestamp().as_millisecond();
-    u64::try_from(date - now_ms).ok().map(Duration::from_millis).filter(|wait| *wait <= LONGEST_WAIT)
+    let number = |text: &str, unit: f64| {
+        let seconds = text.trim().parse::<f64>().ok()? * unit;
+        Duration::try_from_secs_f64(seconds).ok()
+    };
+    let date = |text: &str| {
+        let date = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp().as_millisecond();
+        u64::try_from(date - now_ms).ok().map(Duration::from_millis)
+    };
+    let millis = millis.and_then(|text| number(text, 0.001)).filter(is_sensible);
+    millis.or_else(|| after.and_then(|text| number(text, 1.0).or_else(|| date(text))).filter(is_sensible))
 }
 
 #[cfg(test)]
@@ -242,6 +241,7 @@ mod tests {
         assert_eq!(secs("Tue, 31 Dec 2999 23:59:59 GMT"), None, "nobody means that");
         assert_eq!((secs("soon"), secs("-1"), secs("NaN"), secs("1e300")), (None, None, None, None));
         assert_eq!((secs("0"), secs("0.0")), (None, None), "that is no time");
+        assert_eq!(secs("0.0005"), None, "nor is that");
         assert_eq!(retry_after(Some("0"), Some("9"), 0).map(|d| d.as_millis()), Some(9_000));
         assert_eq!(retry_after(Some("1500"), Some("9"), 0).map(|d| d.as_millis()), Some(1_500));
     }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -17,7 +18,7 @@ use super::request::ClientRequest;
 use super::retry::RetryBudget;
 use super::transport::Clients;
 use crate::config::RetryConfig;
-use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
+use crate::error::{ApiError, LONGEST_CLIENT_RETRY, wait_headers};
 use crate::scheduler::{AdmissionError, SchedulerActor};
 use crate::types::FailureClass;
 use crate::upstream::Permit;
@@ -115,11 +116,7 @@ fn fail(unserved: Unserved, failures: usize, mut log: AccessLog) -> Result<HttpR
     {
         Some((status, mut headers, body)) => {
             log.status(status);
-            if failure.retry_after.is_none_or(|wait| wait.is_zero()) {
-                // It told no time that makes sense, and rests longer than that.
-                headers.remove(RETRY_AFTER);
-                headers.remove("retry-after-ms");
-            }
+            tell_wait(&mut headers, failure.retry_after);
             // Others were tried, and the client's own tries would come on top; or it would sleep for hours.
             let too_long = failure.retry_after.is_some_and(|wait| wait > LONGEST_CLIENT_RETRY);
             if failures > 1 && status.is_server_error() || too_long {
@@ -137,6 +134,15 @@ fn fail(unserved: Unserved, failures: usize, mut log: AccessLog) -> Result<HttpR
             log.status(error.status());
             Err(error)
         }
+    }
+}
+
+/// Tells the time to wait as we understood it, wherever it stood, and none that is no time.
+fn tell_wait(headers: &mut HeaderMap, wait: Option<Duration>) {
+    headers.remove(RETRY_AFTER);
+    headers.remove("retry-after-ms");
+    for (name, value) in wait.map(wait_headers).into_iter().flatten() {
+        headers.insert(name, value);
     }
 }
 

@@ -18,7 +18,15 @@ const EMPTY_WORDS: [&str; 2] =
     ["insufficient_quota", "exceeded your current quota, please check your plan and billing"];
 
 /// What is longer than a year is no sensible time, and as good as none.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(31_536_000);
+const LONGEST_WAIT: Duration = Duration::from_secs(31_536_000);
+
+/// Nor is none at all: who is full and says so would be asked again and again.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+/// Is it a time to wait?
+pub(super) fn is_sensible(wait: &Duration) -> bool {
+    (SHORTEST_WAIT..=LONGEST_WAIT).contains(wait)
+}
 
 /// How long the headers `x-ratelimit-remaining…: 0` close the upstream: until the matching `x-ratelimit-reset…`.
 pub(super) fn closed_for(headers: &[(&str, &str)], now_ms: impl Fn() -> i64) -> Option<Duration> {
@@ -30,7 +38,7 @@ pub(super) fn closed_for(headers: &[(&str, &str)], now_ms: impl Fn() -> i64) -> 
         .filter(|(_, value)| spent(value))
         .filter_map(|(kind, _)| of("x-ratelimit-reset").find(|(other, _)| *other == kind))
         .filter_map(|(_, value)| reset(value, now_ms()))
-        .filter(|wait| *wait <= LONGEST_WAIT)
+        .filter(is_sensible)
         .max()
 }
 
@@ -88,7 +96,7 @@ pub(super) fn limit_in(body: &[u8], told: &Told, asked: Asked<'_>) -> (Option<Li
         }
     };
     let wait = serde_json::from_slice::<Value>(body).ok().and_then(|value| retry_delay(&value));
-    (span, wait)
+    (span, wait.filter(is_sensible))
 }
 
 /// The field `retryDelay`, wherever it stands.
@@ -133,6 +141,8 @@ mod tests {
                 Some(33_011_380),
             ),
             (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "soon")], None),
+            (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "0s")], None),
+            (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "0.9ms")], None),
         ] {
             assert_eq!(closed(headers), millis, "{headers:?}");
         }

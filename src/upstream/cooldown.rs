@@ -30,7 +30,7 @@ pub(super) struct Cooldown {
     limit: Wait,
     /// For its key, or its account.
     key: Wait,
-    /// Limits without a time, one after the other.
+    /// Refusals for a limit, one after the other.
     in_a_row: u32,
     /// The number of the latest wait, of all there ever were: a probe speaks of its own, and of no later one.
     latest: u32,
@@ -132,6 +132,9 @@ impl Cooldown {
     /// The configuration changed: a refused key is tried again. A limit holds.
     pub(super) fn forgive_key(&mut self) {
         self.key = Wait::default();
+        if self.is_over() {
+            self.probing = None;
+        }
     }
 
     /// A probe of this wait succeeded. (Any other success is of an attempt that was begun before the wait, and does not end it.)
@@ -139,22 +142,17 @@ impl Cooldown {
         if of != self.latest {
             return;
         }
-        self.probing = None;
+        (self.probing, self.in_a_row) = (None, 0);
         self.limit.seen_over(now);
         self.key.seen_over(now);
-        if self.limit.reason.is_none() {
-            self.in_a_row = 0;
-        }
     }
 
     /// The upstream says that it has nothing left for so long.
     pub(super) fn close_for(&mut self, wait: Duration, now: Now) {
-        if let Some(wait) = bounded(wait) {
-            if self.is_over() {
-                self.begin();
-            }
-            self.rest((FailureClass::RateLimited, wait), None, now);
+        if self.is_over() {
+            self.begin();
         }
+        self.rest((FailureClass::RateLimited, bounded(wait)), None, now);
     }
 
     /// An attempt failed, be it the `probe` of a wait. Returns how long the upstream is left alone, if the failure asks for that. `day_ends`
@@ -165,7 +163,7 @@ impl Cooldown {
         day_ends: u64,
         now: Now,
     ) -> Option<u64> {
-        let told = failure.retry_after.and_then(bounded);
+        let told = failure.retry_after.map(bounded);
         let probe = probe == Some(self.latest);
         let rest = match failure.class {
             FailureClass::RateLimited => {
@@ -206,7 +204,8 @@ impl Cooldown {
             _ if limited && told.is_none() && failure.limit != Some(LimitSpan::Day) => Some(LAST_RESORT_MS),
             Blame::Upstream | Blame::Request | Blame::Connection | Blame::Told => None,
         };
-        if probe || self.is_over() {
+        // (Beside a refusal in doubt others may be served at this moment: that ends the wait, for all that one client is refused.)
+        if self.is_over() || probe && failure.blame != Blame::Unclear {
             self.begin();
         }
         self.rest((failure.class, rest), guess, now);
@@ -228,9 +227,9 @@ impl Cooldown {
     }
 }
 
-/// In ms, an hour at most: then it is put to the test. A 0 is no time: who is full and says so would be asked again and again.
-fn bounded(wait: Duration) -> Option<u64> {
-    Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).min(LONGEST_TOLD_MS)).filter(|wait| *wait > 0)
+/// In ms, an hour at most: then it is put to the test.
+fn bounded(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).min(LONGEST_TOLD_MS)
 }
 
 #[cfg(test)]

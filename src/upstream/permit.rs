@@ -78,7 +78,7 @@ impl Permit {
     /// It has an answer for the client, which `lasts` if it is not over yet. `closed_for`: in which the upstream says that it has nothing
     /// left for so long.
     pub fn answered(&self, lasts: bool, closed_for: Option<Duration>) {
-        let haste = if self.probe.is_some() || closed_for.is_some() { Haste::Now } else { Haste::Soon };
+        let haste = if self.probe.is_some() || closed_for.is_some() { Haste::Now } else { Haste::None };
         // An answer that is over decides the same by its end.
         if lasts || closed_for.is_some() {
             self.door.inbox.tell(News::Answered { stamp: self.stamp.clone(), at: Now::read(), closed_for }, haste);

@@ -53,6 +53,25 @@ fn a_probe_that_takes_long_does_not_keep_everybody_out() {
     });
 }
 
+/// There is always one that begins just after three others broke.
+#[test]
+fn an_upstream_whose_streams_begin_and_then_break_rests_under_load() {
+    const EACH: Duration = Duration::from_millis(50);
+    let breaks = || Reply::stream(vec![Step::Pause(6 * EACH), content("a"), Step::Pause(8 * EACH)], false);
+    let bad = Upstream::start(move |_| breaks());
+    let good = Upstream::always(Reply::stream(vec![content("a"), Step::event("[DONE]")], true));
+    let mut config = config_of(&[&bad, &good]);
+    config["apis"][1]["priority"] = json!(1);
+    let app = App::start(&config);
+    std::thread::scope(|scope| {
+        for _ in 0..80 {
+            scope.spawn(|| app.client().post(CHAT, &streamed()).text().len());
+            std::thread::sleep(EACH);
+        }
+    });
+    assert!(good.calls() > 30, "{} of 80 went to the one that breaks", bad.calls());
+}
+
 #[test]
 fn the_refusal_of_an_old_key_is_nothing_against_the_new_one() {
     const NEW: &str = "sk-upstream-new-0123456789";

@@ -128,14 +128,14 @@ fn a_probe_says_nothing_of_a_later_wait() {
 }
 
 #[test]
-fn no_time_at_all_is_not_told() {
+fn one_client_that_is_refused_keeps_no_key_in_doubt_that_serves_all_others() {
+    let doubtful = Failure { blame: Blame::Unclear, ..Failure::new(FailureClass::Unauthorized, Phase::Head, "") };
     let mut cooldown = Cooldown::default();
-    for told in [Duration::ZERO, Duration::from_micros(900)] {
-        cooldown.close_for(told, at(0));
-        assert!(cooldown.is_over(), "{told:?}");
-    }
-    let failure = Failure { retry_after: Some(Duration::from_micros(900)), ..limited(None, None) };
-    assert_eq!(cooldown.failure((&failure, None), u64::MAX, at(0)), Some(1_000));
+    cooldown.failure((&doubtful, None), u64::MAX, at(0));
+    let (good, odd) = (cooldown.enter(at(1)).expect("a probe"), cooldown.enter(at(2)));
+    cooldown.failure((&doubtful, odd), u64::MAX, at(3));
+    cooldown.success(good, at(4));
+    assert!(cooldown.is_over());
 }
 
 #[test]
@@ -147,6 +147,8 @@ fn a_probe_that_succeeds_is_over_even_if_a_wait_was_told_meanwhile() {
     cooldown.success(probe, at(10_002));
     assert!(cooldown.check(at(40_000)).is_err(), "what is told holds");
     assert_eq!(cooldown.check(at(40_001)), Ok(()), "and then nobody is waited for");
+    let probe = cooldown.enter(at(40_001));
+    assert_eq!(cooldown.failure((&limited(None, None), probe), u64::MAX, at(40_002)), Some(1_000), "it begins anew");
 }
 
 #[test]
@@ -177,8 +179,9 @@ fn a_limit_that_was_told_beside_a_guess_is_tested_by_one_and_outlives_a_refused_
     assert!(untold.check(at(59_999)).is_err() && untold.may_be_the_last(at(10_000)), "a guess remains one");
     let mut forgiven = Cooldown::default();
     forgiven.failure((&refused, None), u64::MAX, at(1));
+    assert!(forgiven.enter(at(600_001)).is_some());
     forgiven.forgive_key();
-    assert!(forgiven.is_over());
+    assert!(forgiven.is_over() && forgiven.may_be_the_last(at(600_002)), "nor is its probe waited for");
 }
 
 #[test]

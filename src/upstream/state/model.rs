@@ -168,7 +168,6 @@ impl World {
 
     fn is_told(&mut self, failure: &Failure) {
         let told = failure.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).min(HOUR));
-        let told = told.filter(|told| *told > 0);
         let wait = match (failure.class, failure.limit) {
             (FailureClass::RateLimited, Some(LimitSpan::Day)) => {
                 Some(DAY_ENDS.saturating_sub(self.now).clamp(1_000, HOUR))

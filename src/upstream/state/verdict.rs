@@ -9,7 +9,7 @@ use crate::types::{Blame, Failure, FailureClass, Now, Outcome, Phase, Settlement
 impl State {
     /// An attempt has an answer since then, be it not over yet. `closed_for`: it says that nothing is left for so long.
     pub(in crate::upstream) fn answered(&mut self, (sent, at): (Sent, Now), closed_for: Option<Duration>) {
-        self.breaker.answered(sent.health, at.mono);
+        self.breaker.answered(sent.health);
         self.latency.answered(at);
         if let Some(wait) = sent.wait {
             self.cooldown.success(wait, at);

@@ -28,6 +28,16 @@ fn fails_twice(world: &mut World) {
     }
 }
 
+#[test]
+fn streams_that_begin_and_then_break_rest_it_though_one_begins_after_the_others_broke() {
+    let mut world = resting();
+    world.now += 1;
+    world.answer(0, None);
+    assert!(!world.serves(false), "it may break as the others did");
+    world.end(0, &Outcome::Completed);
+    assert!(world.serves(false), "it did not");
+}
+
 /// Another upstream served what had failed here so, then; to one that was sent as a probe, or not.
 fn testify(world: &mut World, class: FailureClass, at: u64, sent: Option<Sent>) {
     let failure = failed(class, Blame::Unclear);
