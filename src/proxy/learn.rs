@@ -176,6 +176,7 @@ mod tests {
         let told = br#"{"error":{"message":"too much: per day","code":"rate_limit_exceeded"}}"#;
         assert_eq!(limit(told, br#"{"user":"x"}"#).0, Some(LimitSpan::Day));
         assert_eq!(limit(told, br#"{"user":"Per Day"}"#).0, None);
+        assert_eq!(limit(br#"{"retryDelay":"0s"}"#, b"").1, None, "that is no time");
         let coded = br#"{"error":{"message":"no","code":"insufficient_quota"}}"#;
         assert_eq!(limit(coded, b"insufficient_quota").0, Some(LimitSpan::Day), "a code is the upstream's own");
     }
