@@ -210,13 +210,6 @@ impl ApiError {
     }
 }
 
-/// The headers that tell a client to wait so long, but a millisecond at least.
-pub fn wait_headers(wait: Duration) -> [(HeaderName, HeaderValue); 2] {
-    let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-    let millis_name = HeaderName::from_static("retry-after-ms");
-    [(RETRY_AFTER, HeaderValue::from(millis.div_ceil(1_000))), (millis_name, HeaderValue::from(millis))]
-}
-
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         self.status()
@@ -226,7 +219,8 @@ impl ResponseError for ApiError {
         let (status, kind, code) = self.row();
         let mut response = HttpResponse::build(status);
         if let Some(wait) = self.wait_ms() {
-            wait_headers(Duration::from_millis(wait)).into_iter().for_each(|header| _ = response.insert_header(header));
+            response.insert_header((RETRY_AFTER, wait.div_ceil(1_000).max(1)));
+            response.insert_header((HeaderName::from_static("retry-after-ms"), wait.max(1)));
         }
         // Our own tries are used up, or the wait is too long: the client's would only come on top.
         let given_up = matches!(self, ApiError::UpstreamFailed(_));

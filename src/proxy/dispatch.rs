@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -10,6 +9,7 @@ use actix_web::{HttpResponse, ResponseError};
 use tokio::time::timeout;
 
 use super::access_log::AccessLog;
+use super::answer::retry_after;
 use super::body;
 use super::exchange::{Answer, Failed};
 use super::headers;
@@ -18,9 +18,9 @@ use super::request::ClientRequest;
 use super::retry::RetryBudget;
 use super::transport::Clients;
 use crate::config::RetryConfig;
-use crate::error::{ApiError, LONGEST_CLIENT_RETRY, wait_headers};
+use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
 use crate::scheduler::{AdmissionError, SchedulerActor};
-use crate::types::FailureClass;
+use crate::types::{FailureClass, Now};
 use crate::upstream::Permit;
 
 /// What the data path needs of the process: one for each worker.
@@ -116,7 +116,7 @@ fn fail(unserved: Unserved, failures: usize, mut log: AccessLog) -> Result<HttpR
     {
         Some((status, mut headers, body)) => {
             log.status(status);
-            tell_wait(&mut headers, failure.retry_after);
+            drop_no_time(&mut headers);
             // Others were tried, and the client's own tries would come on top; or it would sleep for hours.
             let too_long = failure.retry_after.is_some_and(|wait| wait > LONGEST_CLIENT_RETRY);
             if failures > 1 && status.is_server_error() || too_long {
@@ -137,12 +137,16 @@ fn fail(unserved: Unserved, failures: usize, mut log: AccessLog) -> Result<HttpR
     }
 }
 
-/// Tells the time to wait as we understood it, wherever it stood, and none that is no time.
-fn tell_wait(headers: &mut HeaderMap, wait: Option<Duration>) {
-    headers.remove(RETRY_AFTER);
-    headers.remove("retry-after-ms");
-    for (name, value) in wait.map(wait_headers).into_iter().flatten() {
-        headers.insert(name, value);
+/// A time to wait that is none (`Retry-After: 0`) is not passed on: the upstream rests, and who comes back at once is turned away.
+fn drop_no_time(headers: &mut HeaderMap) {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let (millis, after, now) = (header("retry-after-ms"), header(RETRY_AFTER.as_str()), Now::read().wall);
+    let (millis, after) = (retry_after(millis, None, now), retry_after(None, after, now));
+    if millis.is_none() {
+        headers.remove("retry-after-ms");
+    }
+    if after.is_none() {
+        headers.remove(RETRY_AFTER);
     }
 }
 
