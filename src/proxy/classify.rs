@@ -5,7 +5,6 @@ use std::io;
 use actix_web::http::header::{HeaderMap, RETRY_AFTER};
 use awc::error::{ConnectError, SendRequestError};
 
-use super::answer::retry_after;
 use super::no_model::{Asked, knows_no_endpoint, names_no_model, own_words, says_no_model};
 use super::told::Told;
 use super::{headers, learn, scrub};
@@ -184,7 +183,7 @@ impl Refusal<'_> {
     /// What went wrong, by its status, by what its headers say of coming back, and by its body.
     pub(super) fn failure(&self, asked: Asked<'_>, now: Now) -> Failure {
         let header = |name: &str| self.headers.get(name).and_then(|v| v.to_str().ok());
-        let after = retry_after(header("retry-after-ms"), header(RETRY_AFTER.as_str()), now.wall);
+        let after = learn::retry_after(header("retry-after-ms"), header(RETRY_AFTER.as_str()), now.wall);
         let (told, detail) = (Told::in_refusal(self.body), format!("status {}", self.status));
         let failure = failure_of(Some(self.status), &told, asked, detail);
         let failure = Failure { retry_after: after, ..failure };

@@ -9,11 +9,11 @@ use actix_web::{HttpResponse, ResponseError};
 use tokio::time::timeout;
 
 use super::access_log::AccessLog;
-use super::answer::retry_after;
 use super::body;
 use super::exchange::{Answer, Failed};
 use super::headers;
 use super::journey::Journey;
+use super::learn::retry_after;
 use super::request::ClientRequest;
 use super::retry::RetryBudget;
 use super::transport::Clients;

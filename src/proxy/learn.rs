@@ -24,8 +24,22 @@ const LONGEST_WAIT: Duration = Duration::from_secs(31_536_000);
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// Is it a time to wait?
-pub(super) fn is_sensible(wait: &Duration) -> bool {
+fn is_sensible(wait: &Duration) -> bool {
     (SHORTEST_WAIT..=LONGEST_WAIT).contains(wait)
+}
+
+/// How long an upstream asks us to stay away: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date.
+pub(super) fn retry_after(millis: Option<&str>, after: Option<&str>, now_ms: i64) -> Option<Duration> {
+    let number = |text: &str, unit: f64| {
+        let seconds = text.trim().parse::<f64>().ok()? * unit;
+        Duration::try_from_secs_f64(seconds).ok()
+    };
+    let date = |text: &str| {
+        let date = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp().as_millisecond();
+        u64::try_from(date - now_ms).ok().map(Duration::from_millis)
+    };
+    let millis = millis.and_then(|text| number(text, 0.001)).filter(is_sensible);
+    millis.or_else(|| after.and_then(|text| number(text, 1.0).or_else(|| date(text))).filter(is_sensible))
 }
 
 /// How long the headers `x-ratelimit-remaining…: 0` close the upstream: until the matching `x-ratelimit-reset…`.
@@ -122,6 +136,21 @@ mod tests {
 
     fn closed(headers: &[(&str, &str)]) -> Option<u128> {
         closed_for(headers, || 1_700_000_000_000).map(|d| d.as_millis())
+    }
+
+    #[test]
+    fn every_form_of_retry_after_is_read() {
+        let secs = |text| retry_after(None, Some(text), 1_445_412_470_000).map(|d| d.as_millis());
+        assert_eq!(secs("20"), Some(20_000));
+        assert_eq!(secs("0.5"), Some(500));
+        assert_eq!(secs("Wed, 21 Oct 2015 07:28:00 GMT"), Some(10_000));
+        assert_eq!(secs("Wed, 21 Oct 2015 07:27:00 GMT"), None, "it has passed");
+        assert_eq!(secs("Tue, 31 Dec 2999 23:59:59 GMT"), None, "nobody means that");
+        assert_eq!((secs("soon"), secs("-1"), secs("NaN"), secs("1e300")), (None, None, None, None));
+        assert_eq!((secs("0"), secs("0.0")), (None, None), "that is no time");
+        assert_eq!(secs("0.0005"), None, "nor is that");
+        assert_eq!(retry_after(Some("0"), Some("9"), 0).map(|d| d.as_millis()), Some(9_000));
+        assert_eq!(retry_after(Some("1500"), Some("9"), 0).map(|d| d.as_millis()), Some(1_500));
     }
 
     #[test]

@@ -12,7 +12,8 @@ use super::inbox::{Haste, Inbox, News};
 use super::{Endpoint, Permit};
 use crate::types::{Now, Operation, Profile, WriteStamp};
 
-/// What the workers know of an upstream's state: a hint, kept by its actor (and shut by who knows that it is out of date). A changed configuration makes a new one.
+/// What the workers know of an upstream's state: a hint, kept by its actor (and shut by who knows that it is out of date). A changed
+/// configuration makes a new one.
 #[derive(Debug)]
 pub(super) struct Door {
     pub(super) endpoint: Arc<Endpoint>,

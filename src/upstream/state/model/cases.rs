@@ -38,6 +38,13 @@ fn streams_that_begin_and_then_break_rest_it_though_one_begins_after_the_others_
     assert!(world.serves(false), "it did not");
 }
 
+/// The last one that went out fails as its request had before. Returns when, and how it was sent.
+fn fails_as_before(world: &mut World, class: FailureClass) -> (u64, Option<Sent>) {
+    let sent = world.out.last().map(|out| out.sent);
+    world.end(world.out.len() - 1, &Outcome::Failed(failed(class, Blame::Request)));
+    (world.now, sent)
+}
+
 /// Another upstream served what had failed here so, then; to one that was sent as a probe, or not.
 fn testify(world: &mut World, class: FailureClass, at: u64, sent: Option<Sent>) {
     let failure = failed(class, Blame::Unclear);
@@ -135,8 +142,7 @@ fn a_testimony_against_a_lost_probe_counts_only_until_the_next_is_answered() {
         let mut world = resting();
         world.now += 10_000;
         world.ask(false);
-        let (sent, at) = (world.out.last().map(|out| out.sent), world.now);
-        world.end(1, &Outcome::Failed(failed(FailureClass::ServerError, Blame::Request)));
+        let (at, sent) = fails_as_before(&mut world, FailureClass::ServerError);
         if answered {
             world.now += 1;
             world.ask(false);
@@ -156,8 +162,7 @@ fn a_testimony_takes_nobodys_wait_away() {
     world.end(0, &limited(Blame::Upstream));
     world.now += 1_000;
     world.ask(false);
-    let (sent, at) = (world.out.last().map(|out| out.sent), world.now);
-    world.end(0, &Outcome::Failed(failed(FailureClass::ServerError, Blame::Request)));
+    let (at, sent) = fails_as_before(&mut world, FailureClass::ServerError);
     world.ask(false);
     assert!(world.out.len() == 1 && !world.serves(false), "another probe is out");
     testify(&mut world, FailureClass::ServerError, at, sent);
@@ -169,8 +174,7 @@ fn a_testimony_of_a_refused_key_takes_no_probe_away() {
     let mut world = resting();
     world.now += 10_000;
     world.ask(false);
-    let (sent, at) = (world.out.last().map(|out| out.sent), world.now);
-    world.end(1, &Outcome::Failed(failed(FailureClass::Unauthorized, Blame::Request)));
+    let (at, sent) = fails_as_before(&mut world, FailureClass::Unauthorized);
     world.ask(false);
     assert!(world.out.len() == 2 && !world.serves(true), "another probe is out");
     testify(&mut world, FailureClass::Unauthorized, at, sent);
