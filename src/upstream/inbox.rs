@@ -3,8 +3,11 @@
 //! News are laid down in order. The first end of an attempt after a silence wakes the actor; what follows it closely is taken up
 //! together, [`GATHER`] later at most, or as soon as anybody asks the actor anything. So it knows every word that was laid
 //! down before it decides, and a load costs it 50 wakes a second. That an attempt began wakes nobody: what it took counts already.
+//!
+//! Pressing news (a failure, a limit that an answer tells of) hold from when they are laid down: until the actor has acted on them,
+//! its door is out of date, and every attempt asks it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -58,13 +61,15 @@ pub(super) struct Inbox {
     news: mpsc::Sender<News>,
     /// The actor takes them up by itself.
     awake: AtomicBool,
+    /// So many pressing news the actor has not acted on yet.
+    pressing: AtomicU32,
 }
 
 impl Inbox {
     /// The inbox of an actor, and the end that it reads from.
     pub(super) fn new(actor: Addr<UpstreamActor>) -> (Arc<Inbox>, mpsc::Receiver<News>) {
         let (news, read) = mpsc::channel();
-        (Arc::new(Inbox { actor, news, awake: AtomicBool::new(false) }), read)
+        (Arc::new(Inbox { actor, news, awake: AtomicBool::new(false), pressing: AtomicU32::new(0) }), read)
     }
 
     /// Lays news down.
@@ -74,10 +79,27 @@ impl Inbox {
         let wakes = match haste {
             Haste::None => false,
             Haste::Soon => !self.awake.swap(true, Ordering::AcqRel),
-            Haste::Now => true,
+            Haste::Now => {
+                // Counted when they are there to be read, so that whoever has read the count reads them.
+                self.pressing.fetch_add(1, Ordering::AcqRel);
+                true
+            }
         };
         if wakes {
             self.actor.do_send(TakeUp);
+        }
+    }
+
+    /// How many pressing news are there? The actor reads this first, then takes up all news, acts on them, and says so.
+    pub(super) fn pressing(&self) -> u32 {
+        self.pressing.load(Ordering::Acquire)
+    }
+
+    /// The actor has acted on so many pressing news: what it shows the workers has them in.
+    pub(super) fn acted_on(&self, pressing: u32) {
+        // Where there were none, the line is left in the workers' caches.
+        if pressing > 0 {
+            self.pressing.fetch_sub(pressing, Ordering::AcqRel);
         }
     }
 

@@ -12,8 +12,7 @@ use super::inbox::{Haste, Inbox, News};
 use super::{Endpoint, Permit};
 use crate::types::{Now, Operation, Profile, WriteStamp};
 
-/// What the workers know of an upstream's state: a hint, kept by its actor (and shut by who knows that it is out of date). A changed
-/// configuration makes a new one.
+/// What the workers know of an upstream's state: a hint, kept by its actor. A changed configuration makes a new one.
 #[derive(Debug)]
 pub(super) struct Door {
     pub(super) endpoint: Arc<Endpoint>,
@@ -89,6 +88,9 @@ impl Door {
     }
 
     fn way(&self) -> Way {
+        if self.inbox.pressing() > 0 {
+            return Way::AskFrom(0);
+        }
         match self.way.load(Ordering::Acquire) {
             0 => Way::Open,
             from => Way::AskFrom(from),
@@ -168,5 +170,45 @@ impl Lane {
         if self.allowances.iter().take(quotas).any(Option::is_some) {
             self.door.inbox.tell(News::Returned { lane: self.clone(), quotas, demand }, haste);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use actix::prelude::*;
+
+    use super::*;
+    use crate::types::{Demand, Failure, FailureClass, Outcome, Phase, Settlement};
+    use crate::upstream::an_entry;
+
+    fn open_lane() -> Arc<Lane> {
+        let (inbox, _) = Inbox::new(Context::new().address());
+        let door = Door::new(Arc::new(Endpoint::new(&an_entry())), inbox);
+        door.set(Way::Open);
+        Arc::new(Lane::new(Arc::new(door), "m".into(), Allowances::default()))
+    }
+
+    #[test]
+    fn what_changes_an_upstreams_state_holds_before_its_actor_has_acted_on_it() {
+        let (lane, operation) = (open_lane(), Operation::ChatCompletions);
+        let profile = Profile { model: "m".into(), operation, demand: Demand::default() };
+        let take = || lane.take(&profile, Now::read());
+        let asks = || matches!(take(), Err(Untaken::Ask));
+        let (first, second) = (take().expect("open"), take().expect("open"));
+        first.answered(true, None);
+        assert!(!asks(), "an answer like any other");
+        first.answered(true, Some(Duration::from_secs(60)));
+        assert!(asks(), "nothing is left, it said");
+
+        let inbox = &lane.door.inbox;
+        let taken_up = inbox.pressing();
+        let failure = Failure::new(FailureClass::ServerError, Phase::Head, "");
+        second.settle(Settlement::of(Outcome::Failed(failure), Duration::ZERO));
+        inbox.acted_on(taken_up);
+        assert!(asks(), "another failed while the actor acted on the first");
+        inbox.acted_on(inbox.pressing());
+        assert!(!asks(), "the actor left the door open");
     }
 }

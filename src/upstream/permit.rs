@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Endpoint;
 use super::inbox::{Haste, News};
-use super::lane::{Door, Lane, Way};
+use super::lane::{Door, Lane};
 use super::state::Sent;
 use crate::types::{Blame, Failure, Now, Outcome, Settlement, WriteStamp};
 
@@ -79,10 +79,6 @@ impl Permit {
     /// left for so long.
     pub fn answered(&self, lasts: bool, closed_for: Option<Duration>) {
         let haste = if self.probe.is_some() || closed_for.is_some() { Haste::Now } else { Haste::None };
-        if closed_for.is_some() {
-            // The client may ask again before the actor has heard of it: then the actor is asked, who hears of it first.
-            self.door.set(Way::AskFrom(0));
-        }
         // An answer that is over decides the same by its end.
         if lasts || closed_for.is_some() {
             self.door.inbox.tell(News::Answered { stamp: self.stamp.clone(), at: Now::read(), closed_for }, haste);

@@ -52,6 +52,13 @@ impl Unsaved {
 impl UpstreamActor {
     /// Takes up all news. Returns whether there were any.
     pub(super) fn take_up(&mut self) -> bool {
+        let pressing = self.inbox.pressing();
+        let any = self.hear_all();
+        self.inbox.acted_on(pressing);
+        any
+    }
+
+    fn hear_all(&mut self) -> bool {
         let Ok(first) = self.news.try_recv() else { return false };
         let now = Now::read();
         // What the news are of is called in once for all of them.

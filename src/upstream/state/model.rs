@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::config::{Overrides, Source, parse};
 use crate::types::{Blame, Failure, LimitSpan, Phase};
+use crate::upstream::an_entry;
 
 mod cases;
 
@@ -104,13 +104,7 @@ struct World {
 
 /// An entry of the configuration, the nth.
 fn config(nth: usize) -> Arc<ApiConfig> {
-    static FIRST: LazyLock<Arc<ApiConfig>> = LazyLock::new(|| {
-        let text =
-            r#"{"apis": [{"id": "a", "baseUrl": "http://127.0.0.1:1", "apiKey": "sk-upstream", "models": ["m"]}]}"#;
-        let source = Source { path: "x.json".into(), overrides: Overrides::default() };
-        let config = parse(text, &source, |_| Ok(String::new())).expect("a configuration");
-        config.apis.first().expect("an entry").clone()
-    });
+    static FIRST: LazyLock<Arc<ApiConfig>> = LazyLock::new(an_entry);
     Arc::new(ApiConfig { name: nth.to_string(), ..(**FIRST).clone() })
 }
 
