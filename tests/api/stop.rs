@@ -53,8 +53,8 @@ fn what_does_not_end_in_time_is_told_and_counted() {
     assert!(stream.next().expect("an event").is_some());
     // One that is in the middle of its body.
     let mut half = Raw::to(app.port);
-    let whole = post("", r#"{"model":"m","messages":[]}"#);
-    assert!(half.send(&whole[..whole.len() - 5]));
+    let whole = post("expect: 100-continue\r\n", r#"{"model":"m","messages":[]}"#);
+    assert_eq!(half.exchange(&whole[..whole.len() - 5]), Some(100), "it is being read");
     let asked = Instant::now();
     app.signal("TERM");
     let rest = String::from_utf8(stream.try_bytes().expect("a proper end")).expect("text");
