@@ -266,7 +266,7 @@ fn a_request_may_wait_for_a_limit_to_free_and_the_first_comes_first() {
                 order.lock().expect("whole").push(nth);
             });
             // So that they come in this order.
-            std::thread::sleep(std::time::Duration::from_millis(30));
+            std::thread::sleep(std::time::Duration::from_millis(100));
         }
     });
     let mut came: Vec<_> = upstream.received().iter().map(|r| r.json()["nth"].as_u64()).collect();

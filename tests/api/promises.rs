@@ -86,27 +86,27 @@ fn no_60_seconds_hold_more_than_rpm_across_any_edge_of_a_minute() {
     // The server's time goes by 20 times as fast: three minutes in 9 s.
     const HURRY: u32 = 20;
     const RPM: usize = 120;
+    const CLIENTS: usize = 6;
     let (minute, run) = (Duration::from_secs(60) / HURRY, Duration::from_secs(180) / HURRY);
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = hurried(Launch::new(&limited(&[(&upstream, "rpm", RPM)])), HURRY).start();
     let (client, timeline) = (app.client(), Timeline(Instant::now()));
-    // At least twice what the limit allows, spread at random; that it all passes at an edge, too, happens by itself.
-    let wanted: usize = std::thread::scope(|scope| {
+    // About twice what the limit allows (on a busy machine for longer), spread at random; that it all passes at an edge, too, happens by itself.
+    std::thread::scope(|scope| {
         let ask_on = || {
             let mut asked = 0;
-            while timeline.0.elapsed() < run {
+            while timeline.0.elapsed() < run || asked * CLIENTS <= 3 * RPM {
                 timeline.ask(&client, "m");
                 asked += 1;
                 std::thread::sleep(Duration::from_millis(rand::rng().random_range(0..60)));
             }
-            asked
         };
-        let threads: Vec<_> = (0..6).map(|_| scope.spawn(ask_on)).collect();
-        threads.into_iter().map(|thread| thread.join().expect("ended")).sum()
+        for _ in 0..CLIENTS {
+            scope.spawn(ask_on);
+        }
     });
     let most = timeline.most_within(minute, &upstream);
     assert!(most <= RPM, "{most} in a minute of at most {RPM}");
-    assert!(wanted > 3 * RPM, "no load: {wanted} were asked for");
     let passed = upstream.calls();
     assert!(passed * 10 >= 3 * RPM * 8, "of {} that the limit allows, {passed} passed", 3 * RPM);
 }
