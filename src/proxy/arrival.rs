@@ -196,7 +196,8 @@ impl Arrival<'_> {
     fn refused(&self, status: StatusCode, error: Bytes, failure: Failure) -> Answer {
         let error = scrubbed(error, &self.permit.endpoint().key);
         let length = Some(error.len() as u64);
-        let answer = self.permit.answer(status, self.headers, [error].into());
+        let mut answer = self.permit.answer(status, self.headers, [error].into());
+        headers::drop_no_time(&mut answer.headers, Now::read().wall);
         Answer { length, outcome: Outcome::Failed(failure), ..answer }
     }
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use tokio::time::timeout;
 
@@ -13,14 +13,13 @@ use super::body;
 use super::exchange::{Answer, Failed};
 use super::headers;
 use super::journey::Journey;
-use super::learn::retry_after;
 use super::request::ClientRequest;
 use super::retry::RetryBudget;
 use super::transport::Clients;
 use crate::config::RetryConfig;
 use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
 use crate::scheduler::{AdmissionError, SchedulerActor};
-use crate::types::{FailureClass, Now};
+use crate::types::FailureClass;
 use crate::upstream::Permit;
 
 /// What the data path needs of the process: one for each worker.
@@ -116,7 +115,6 @@ fn fail(unserved: Unserved, failures: usize, mut log: AccessLog) -> Result<HttpR
     {
         Some((status, mut headers, body)) => {
             log.status(status);
-            drop_no_time(&mut headers);
             // Others were tried, and the client's own tries would come on top; or it would sleep for hours.
             let too_long = failure.retry_after.is_some_and(|wait| wait > LONGEST_CLIENT_RETRY);
             if failures > 1 && status.is_server_error() || too_long {
@@ -134,19 +132,6 @@ fn fail(unserved: Unserved, failures: usize, mut log: AccessLog) -> Result<HttpR
             log.status(error.status());
             Err(error)
         }
-    }
-}
-
-/// A time to wait that is none (`Retry-After: 0`) is not passed on: the upstream rests, and who comes back at once is turned away.
-fn drop_no_time(headers: &mut HeaderMap) {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let (millis, after, now) = (header("retry-after-ms"), header(RETRY_AFTER.as_str()), Now::read().wall);
-    let (millis, after) = (retry_after(millis, None, now), retry_after(None, after, now));
-    if millis.is_none() {
-        headers.remove("retry-after-ms");
-    }
-    if after.is_none() {
-        headers.remove(RETRY_AFTER);
     }
 }
 

@@ -4,6 +4,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use awc::ClientRequest as Outgoing;
 use memchr::memmem;
 
+use super::learn::retry_after;
 use super::scrub::secret;
 use crate::config::ApiKey;
 use crate::types::RateLimit;
@@ -93,6 +94,20 @@ pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
         }
     }
     passed
+}
+
+/// A time to wait that is none (`Retry-After: 0`) is not told to a client, which would come back at once. `now`: ms, of the wall clock.
+pub(super) fn drop_no_time(headers: &mut HeaderMap, now: i64) {
+    for (name, in_millis) in [(HeaderName::from_static("retry-after-ms"), true), (header::RETRY_AFTER, false)] {
+        let Some(first) = headers.get(&name).cloned() else { continue };
+        let text = first.to_str().ok();
+        let (millis, after) = if in_millis { (text, None) } else { (None, text) };
+        // (Of several of one name, only the first counts.)
+        match retry_after(millis, after, now) {
+            Some(_) => headers.insert(name, first),
+            None => headers.remove(name),
+        };
+    }
 }
 
 /// Tells the client of the pool's own limits, as OpenAI does, in place of what the upstream told of its account's.

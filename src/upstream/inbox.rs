@@ -45,8 +45,10 @@ pub(super) enum Haste {
     None,
     /// Soon: they are to be saved.
     Soon,
-    /// Now: they change what the next request is told.
+    /// Now: somebody may wait for them.
     Now,
+    /// Now, and until then nobody goes past the actor: they change what the next request is told.
+    Pressing,
 }
 
 /// There are news. Sent by whoever laid them down; a lost one leaves them until the next.
@@ -79,7 +81,8 @@ impl Inbox {
         let wakes = match haste {
             Haste::None => false,
             Haste::Soon => !self.awake.swap(true, Ordering::AcqRel),
-            Haste::Now => {
+            Haste::Now => true,
+            Haste::Pressing => {
                 // Counted when they are there to be read, so that whoever has read the count reads them.
                 self.pressing.fetch_add(1, Ordering::AcqRel);
                 true

@@ -190,6 +190,10 @@ mod tests {
         Arc::new(Lane::new(Arc::new(door), "m".into(), Allowances::default()))
     }
 
+    fn failed(class: FailureClass) -> Settlement {
+        Settlement::of(Outcome::Failed(Failure::new(class, Phase::Head, "")), Duration::ZERO)
+    }
+
     #[test]
     fn what_changes_an_upstreams_state_holds_before_its_actor_has_acted_on_it() {
         let (lane, operation) = (open_lane(), Operation::ChatCompletions);
@@ -198,14 +202,14 @@ mod tests {
         let asks = || matches!(take(), Err(Untaken::Ask));
         let (first, second) = (take().expect("open"), take().expect("open"));
         first.answered(true, None);
-        assert!(!asks(), "an answer like any other");
+        take().expect("open").settle(failed(FailureClass::Rejected));
+        assert!(!asks(), "an answer like any other, and a mistake of a caller's");
         first.answered(true, Some(Duration::from_secs(60)));
         assert!(asks(), "nothing is left, it said");
 
         let inbox = &lane.door.inbox;
         let taken_up = inbox.pressing();
-        let failure = Failure::new(FailureClass::ServerError, Phase::Head, "");
-        second.settle(Settlement::of(Outcome::Failed(failure), Duration::ZERO));
+        second.settle(failed(FailureClass::ServerError));
         inbox.acted_on(taken_up);
         assert!(asks(), "another failed while the actor acted on the first");
         inbox.acted_on(inbox.pressing());

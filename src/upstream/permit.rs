@@ -7,7 +7,7 @@ use super::Endpoint;
 use super::inbox::{Haste, News};
 use super::lane::{Door, Lane};
 use super::state::Sent;
-use crate::types::{Blame, Failure, Now, Outcome, Settlement, WriteStamp};
+use crate::types::{Blame, Failure, FailureClass, Now, Outcome, Settlement, WriteStamp};
 
 /// One admitted attempt, bound to its endpoint: counted against the quotas before it existed.
 ///
@@ -78,7 +78,11 @@ impl Permit {
     /// It has an answer for the client, which `lasts` if it is not over yet. `closed_for`: in which the upstream says that it has nothing
     /// left for so long.
     pub fn answered(&self, lasts: bool, closed_for: Option<Duration>) {
-        let haste = if self.probe.is_some() || closed_for.is_some() { Haste::Now } else { Haste::None };
+        let haste = match (closed_for, self.probe) {
+            (Some(_), _) => Haste::Pressing,
+            (None, Some(_)) => Haste::Now,
+            (None, None) => Haste::None,
+        };
         // An answer that is over decides the same by its end.
         if lasts || closed_for.is_some() {
             self.door.inbox.tell(News::Answered { stamp: self.stamp.clone(), at: Now::read(), closed_for }, haste);
@@ -107,11 +111,16 @@ impl Permit {
 
     fn close(&mut self, settlement: Settlement) {
         if !std::mem::replace(&mut self.settled, true) {
-            let failed = matches!(settlement.outcome, Outcome::Failed(_));
+            // (What was the caller's own mistake says nothing of the upstream.)
+            let failed = settlement.failure().is_some_and(|failure| failure.class != FailureClass::Rejected);
             // A window may be over by what was not foreseen.
             let overshoot =
                 settlement.usage.is_some_and(|usage| usage.total.saturating_sub(self.demand) > self.unforeseen);
-            let haste = if self.urgent || failed || overshoot { Haste::Now } else { Haste::Soon };
+            let haste = match (failed || overshoot, self.urgent) {
+                (true, _) => Haste::Pressing,
+                (false, true) => Haste::Now,
+                (false, false) => Haste::Soon,
+            };
             self.door.inbox.tell(News::Ended { stamp: self.stamp.clone(), settlement }, haste);
         }
     }
@@ -143,7 +152,7 @@ impl Witness {
     pub fn testify(self) {
         let failure = Failure { blame: Blame::Unclear, ..self.failure };
         let inbox = self.door.inbox.clone();
-        inbox.tell(News::Testified { door: self.door, sent: self.sent, failure, at: self.at }, Haste::Now);
+        inbox.tell(News::Testified { door: self.door, sent: self.sent, failure, at: self.at }, Haste::Pressing);
     }
 }
 

@@ -206,6 +206,14 @@ fn no_time_at_all_is_not_told() {
         assert_eq!(first.header("retry-after-ms"), None, "{headers:?}");
         assert_eq!((second.header("retry-after"), upstream.calls()), (Some(rests), 1), "it rests: {headers:?}");
     }
+    let twice = [("retry-after", "9"), ("retry-after", "0"), ("retry-after-ms", "0")];
+    for (status, passes) in [(400, "the caller's own mistake"), (500, "a failure")] {
+        let upstream = Upstream::always(Reply::text(status, &twice, "{}"));
+        let answer = App::on(&[&upstream]).chat();
+        assert_eq!(answer.status, status, "{passes}");
+        let told: Vec<&str> = answer.headers("retry-after").collect();
+        assert_eq!((told, answer.header("retry-after-ms")), (vec!["9"], None), "{passes}");
+    }
 }
 
 #[test]
