@@ -108,6 +108,7 @@ impl UpstreamActor {
             Admission::Refused(refusal) => Some(Err(Declined { refusal, lane: self.lane(&model, &ledgers) })),
             Admission::Wait(answered) => {
                 let then = answered.into_actor(self).map(|_, actor, ctx| {
+                    actor.take_up();
                     actor.serve_waiting(ctx);
                     actor.set_door();
                 });

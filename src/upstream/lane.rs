@@ -180,7 +180,7 @@ mod tests {
     use actix::prelude::*;
 
     use super::*;
-    use crate::types::{Demand, Failure, FailureClass, Outcome, Phase, Settlement};
+    use crate::types::{Demand, Failure, FailureClass, Outcome, Phase, Settlement, Usage, UsageSource};
     use crate::upstream::an_entry;
 
     fn open_lane() -> Arc<Lane> {
@@ -190,29 +190,62 @@ mod tests {
         Arc::new(Lane::new(Arc::new(door), "m".into(), Allowances::default()))
     }
 
-    fn failed(class: FailureClass) -> Settlement {
-        Settlement::of(Outcome::Failed(Failure::new(class, Phase::Head, "")), Duration::ZERO)
+    fn failure() -> Failure {
+        Failure::new(FailureClass::ServerError, Phase::Head, "")
+    }
+
+    fn failed(failure: Failure) -> Settlement {
+        Settlement::of(Outcome::Failed(failure), Duration::ZERO)
+    }
+
+    /// Served, at the cost of so many tokens.
+    fn served(total: u64) -> Settlement {
+        let usage = Usage { prompt: 0, completion: total, total, source: UsageSource::Reported };
+        Settlement { usage: Some(usage), ..Settlement::of(Outcome::Completed, Duration::ZERO) }
+    }
+
+    fn permit(lane: &Lane) -> Permit {
+        // Of a hundred tokens, two more than were foreseen may be told later.
+        Permit::new(lane.door.clone(), (10, Some(100)), WriteStamp::to_begin_by(u64::MAX))
+    }
+
+    fn asks(lane: &Arc<Lane>) -> bool {
+        let profile = Profile { model: "m".into(), operation: Operation::ChatCompletions, demand: Demand::default() };
+        matches!(lane.take(&profile, Now::read()), Err(Untaken::Ask))
     }
 
     #[test]
-    fn what_changes_an_upstreams_state_holds_before_its_actor_has_acted_on_it() {
-        let (lane, operation) = (open_lane(), Operation::ChatCompletions);
-        let profile = Profile { model: "m".into(), operation, demand: Demand::default() };
-        let take = || lane.take(&profile, Now::read());
-        let asks = || matches!(take(), Err(Untaken::Ask));
-        let (first, second) = (take().expect("open"), take().expect("open"));
-        first.answered(true, None);
-        take().expect("open").settle(failed(FailureClass::Rejected));
-        assert!(!asks(), "an answer like any other, and a mistake of a caller's");
-        first.answered(true, Some(Duration::from_secs(60)));
-        assert!(asks(), "nothing is left, it said");
+    fn what_changes_an_upstreams_state_shuts_its_door_and_all_else_does_not() {
+        const MINUTE: Duration = Duration::from_secs(60);
+        type Tell = fn(Permit);
+        let news: [(&str, bool, Tell); 7] = [
+            ("an answer", false, |permit| permit.answered(true, None)),
+            ("one with which a limit is reached", true, |permit| permit.answered(true, Some(MINUTE))),
+            ("a success", false, |permit| permit.settle(served(12))),
+            ("a success that took more than was foreseen", true, |permit| permit.settle(served(13))),
+            ("a failure", true, |permit| permit.settle(failed(failure()))),
+            ("a mistake of a caller's", false, |permit| {
+                permit.settle(failed(Failure { class: FailureClass::Rejected, ..failure() }));
+            }),
+            ("a failure that was blamed on the request", true, |permit| permit.witness(failure()).testify()),
+        ];
+        for (what, shuts, tell) in news {
+            let lane = open_lane();
+            tell(permit(&lane));
+            assert_eq!(asks(&lane), shuts, "{what}");
+        }
+    }
 
+    #[test]
+    fn the_door_opens_when_its_actor_has_acted_on_all_that_pressed() {
+        let lane = open_lane();
+        permit(&lane).settle(failed(failure()));
         let inbox = &lane.door.inbox;
         let taken_up = inbox.pressing();
-        second.settle(failed(FailureClass::ServerError));
+        permit(&lane).settle(failed(failure()));
         inbox.acted_on(taken_up);
-        assert!(asks(), "another failed while the actor acted on the first");
+        assert!(asks(&lane), "another failed while the actor acted on the first");
         inbox.acted_on(inbox.pressing());
-        assert!(!asks(), "the actor left the door open");
+        assert!(!asks(&lane), "the actor left the door open");
     }
 }

@@ -52,6 +52,7 @@ impl Unsaved {
 impl UpstreamActor {
     /// Takes up all news. Returns whether there were any.
     pub(super) fn take_up(&mut self) -> bool {
+        // Read before the news are: what is told from here on, and is not among them, goes on pressing.
         let pressing = self.inbox.pressing();
         let any = self.hear_all();
         self.inbox.acted_on(pressing);
