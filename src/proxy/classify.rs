@@ -2,7 +2,7 @@
 
 use std::io;
 
-use actix_web::http::header::{HeaderMap, RETRY_AFTER};
+use actix_web::http::header::HeaderMap;
 use awc::error::{ConnectError, SendRequestError};
 
 use super::no_model::{Asked, knows_no_endpoint, names_no_model, own_words, says_no_model};
@@ -182,8 +182,7 @@ pub(super) struct Refusal<'a> {
 impl Refusal<'_> {
     /// What went wrong, by its status, by what its headers say of coming back, and by its body.
     pub(super) fn failure(&self, asked: Asked<'_>, now: Now) -> Failure {
-        let header = |name: &str| self.headers.get(name).and_then(|v| v.to_str().ok());
-        let after = learn::retry_after(header("retry-after-ms"), header(RETRY_AFTER.as_str()), now.wall);
+        let after = headers::retry_after(self.headers, now.wall);
         let (told, detail) = (Told::in_refusal(self.body), format!("status {}", self.status));
         let failure = failure_of(Some(self.status), &told, asked, detail);
         let failure = Failure { retry_after: after, ..failure };

@@ -1,10 +1,12 @@
 //! Which headers pass, in each direction.
 
+use std::time::Duration;
+
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use awc::ClientRequest as Outgoing;
 use memchr::memmem;
 
-use super::learn::retry_after;
+use super::learn;
 use super::scrub::secret;
 use crate::config::ApiKey;
 use crate::types::RateLimit;
@@ -23,6 +25,13 @@ pub(super) type Header = (HeaderName, HeaderValue);
 const LIMIT_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
 const REMAINING_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
 const RESET_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
+
+/// Reads how long to stay away (the second: the wall clock, in ms).
+type Read = fn(&str, i64) -> Option<Duration>;
+
+/// What tells how long to stay away; where both do, the first counts.
+static WAITS: [(HeaderName, Read); 2] =
+    [(HeaderName::from_static("retry-after-ms"), learn::retry_after_ms), (header::RETRY_AFTER, learn::retry_after)];
 
 /// So many headers are added to an answer: these, and its id.
 const OF_OURS: usize = 4;
@@ -96,15 +105,18 @@ pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     passed
 }
 
+/// How long an upstream asks us to stay away. `now`: ms, of the wall clock.
+pub(super) fn retry_after(upstream: &HeaderMap, now: i64) -> Option<Duration> {
+    WAITS.iter().find_map(|(name, read)| read(upstream.get(name)?.to_str().ok()?, now))
+}
+
 /// A time to wait that is none (`Retry-After: 0`) is not told to a client, which would come back at once. `now`: ms, of the wall clock.
 pub(super) fn drop_no_time(headers: &mut HeaderMap, now: i64) {
-    for (name, in_millis) in [(HeaderName::from_static("retry-after-ms"), true), (header::RETRY_AFTER, false)] {
-        let Some(first) = headers.get(&name).cloned() else { continue };
-        let text = first.to_str().ok();
-        let (millis, after) = if in_millis { (text, None) } else { (None, text) };
+    for (name, read) in &WAITS {
+        let is_time = |value: &&HeaderValue| value.to_str().is_ok_and(|text| read(text, now).is_some());
         // (Of several of one name, only the first counts.)
-        match retry_after(millis, after, now) {
-            Some(_) => headers.insert(name, first),
+        match headers.get(name).filter(is_time).cloned() {
+            Some(first) => headers.insert(name.clone(), first),
             None => headers.remove(name),
         };
     }
@@ -168,4 +180,19 @@ pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
 /// The length that the upstream announced.
 pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_milliseconds_go_before_the_seconds_if_they_are_a_time() {
+        for (millis, wait) in [("0", 9_000), ("1500", 1_500)] {
+            let mut upstream = HeaderMap::new();
+            upstream.insert(header::RETRY_AFTER, HeaderValue::from_static("9"));
+            upstream.insert(HeaderName::from_static("retry-after-ms"), HeaderValue::from_static(millis));
+            assert_eq!(retry_after(&upstream, 0), Some(Duration::from_millis(wait)));
+        }
+    }
 }

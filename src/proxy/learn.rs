@@ -28,18 +28,24 @@ fn is_sensible(wait: &Duration) -> bool {
     (SHORTEST_WAIT..=LONGEST_WAIT).contains(wait)
 }
 
-/// How long an upstream asks us to stay away: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date.
-pub(super) fn retry_after(millis: Option<&str>, after: Option<&str>, now_ms: i64) -> Option<Duration> {
-    let number = |text: &str, unit: f64| {
-        let seconds = text.trim().parse::<f64>().ok()? * unit;
-        Duration::try_from_secs_f64(seconds).ok()
-    };
-    let date = |text: &str| {
+/// How long `retry-after-ms` asks us to stay away.
+pub(super) fn retry_after_ms(text: &str, _: i64) -> Option<Duration> {
+    number(text, 0.001).filter(is_sensible)
+}
+
+/// How long `retry-after` does: in seconds, or as an HTTP date.
+pub(super) fn retry_after(text: &str, now_ms: i64) -> Option<Duration> {
+    let date = || {
         let date = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp().as_millisecond();
         u64::try_from(date - now_ms).ok().map(Duration::from_millis)
     };
-    let millis = millis.and_then(|text| number(text, 0.001)).filter(is_sensible);
-    millis.or_else(|| after.and_then(|text| number(text, 1.0).or_else(|| date(text))).filter(is_sensible))
+    number(text, 1.0).or_else(date).filter(is_sensible)
+}
+
+/// So many of a unit, which is of so many seconds.
+fn number(text: &str, unit: f64) -> Option<Duration> {
+    let seconds = text.trim().parse::<f64>().ok()? * unit;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// How long the headers `x-ratelimit-remaining…: 0` close the upstream: until the matching `x-ratelimit-reset…`.
@@ -140,7 +146,7 @@ mod tests {
 
     #[test]
     fn every_form_of_retry_after_is_read() {
-        let secs = |text| retry_after(None, Some(text), 1_445_412_470_000).map(|d| d.as_millis());
+        let secs = |text| retry_after(text, 1_445_412_470_000).map(|d| d.as_millis());
         assert_eq!(secs("20"), Some(20_000));
         assert_eq!(secs("0.5"), Some(500));
         assert_eq!(secs("Wed, 21 Oct 2015 07:28:00 GMT"), Some(10_000));
@@ -149,8 +155,8 @@ mod tests {
         assert_eq!((secs("soon"), secs("-1"), secs("NaN"), secs("1e300")), (None, None, None, None));
         assert_eq!((secs("0"), secs("0.0")), (None, None), "that is no time");
         assert_eq!(secs("0.0005"), None, "nor is that");
-        assert_eq!(retry_after(Some("0"), Some("9"), 0).map(|d| d.as_millis()), Some(9_000));
-        assert_eq!(retry_after(Some("1500"), Some("9"), 0).map(|d| d.as_millis()), Some(1_500));
+        let millis = |text| retry_after_ms(text, 0).map(|d| d.as_millis());
+        assert_eq!((millis("1500"), millis("0"), millis("soon")), (Some(1_500), None, None));
     }
 
     #[test]
