@@ -182,6 +182,7 @@ mod tests {
     use super::*;
     use crate::types::{Demand, Failure, FailureClass, Outcome, Phase, Settlement, Usage, UsageSource};
     use crate::upstream::an_entry;
+    use crate::upstream::state::Sent;
 
     fn open_lane() -> Arc<Lane> {
         let (inbox, _) = Inbox::new(Context::new().address());
@@ -211,17 +212,22 @@ mod tests {
 
     fn asks(lane: &Arc<Lane>) -> bool {
         let profile = Profile { model: "m".into(), operation: Operation::ChatCompletions, demand: Demand::default() };
-        matches!(lane.take(&profile, Now::read()), Err(Untaken::Ask))
+        match lane.take(&profile, Now::read()) {
+            Ok(_) => false,
+            Err(Untaken::Ask) => true,
+            Err(Untaken::NotNow) => panic!("neither open, nor is there anybody to ask"),
+        }
     }
 
     #[test]
     fn what_changes_an_upstreams_state_shuts_its_door_and_all_else_does_not() {
         const MINUTE: Duration = Duration::from_secs(60);
         type Tell = fn(Permit);
-        let news: [(&str, bool, Tell); 7] = [
+        let news: [(&str, bool, Tell); 8] = [
             ("an answer", false, |permit| permit.answered(true, None)),
             ("one with which a limit is reached", true, |permit| permit.answered(true, Some(MINUTE))),
             ("a success", false, |permit| permit.settle(served(12))),
+            ("one without a lane", false, |permit| permit.on_terms(None, Sent::default()).settle(served(12))),
             ("a success that took more than was foreseen", true, |permit| permit.settle(served(13))),
             ("a failure", true, |permit| permit.settle(failed(failure()))),
             ("a mistake of a caller's", false, |permit| {
