@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use api_together::config::Reset;
 use api_together::persistence::Grant;
-use api_together::types::{Burst, Limit, Limits, Now, WriteStamp};
+use api_together::types::{Burst, Limit, Limits, Now, SentAt};
 use api_together::upstream::{Quota, Spent};
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::tz::TimeZone;
@@ -35,7 +35,7 @@ fn one(quota: &mut Quota, now: Now) {
         let units = quota.reserve(Some((500, 1)), now).expect("something is missing").wanted;
         quota.answered(Some(&Grant { units, shared: None }));
     }
-    let share = quota.take(&WriteStamp::default(), 500);
+    let share = quota.take(&SentAt::default(), 500);
     share.stamp.begin(now.mono);
     share.stamp.finish(now.mono);
     quota.settle(black_box(&share), Spent { counts: true, tokens: Some(400) }, now);

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::transport::{Clients, Wire};
 use crate::config::{ApiConfig, ConfigChanged, Models};
 use crate::scheduler::{ModelNames, ModelsFound, SupervisorActor};
-use crate::types::{ApiId, WriteStamp};
+use crate::types::{ApiId, SentAt};
 use crate::upstream::Endpoint;
 
 /// How often a list is asked for again.
@@ -121,7 +121,7 @@ async fn fetch(clients: &Clients, endpoint: &Endpoint) -> Result<ModelNames, Str
         .insert_header((header::ACCEPT, "application/json"))
         .insert_header((header::ACCEPT_ENCODING, "identity"));
     // No quota waits for it.
-    let wire = Wire::new(WriteStamp::default());
+    let wire = Wire::new(SentAt::default());
     let answer = reach.send(request, Bytes::new(), &wire).await.map_err(|e| e.to_string())?;
     match answer.head.status().as_u16() {
         200 => {

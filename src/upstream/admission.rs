@@ -8,12 +8,12 @@ use tokio::sync::oneshot;
 use super::ledger::{Held, Ledger, STORE_RETRY_MS};
 use super::messages::Refusal;
 use super::quota::Share;
-use crate::types::{Now, WriteStamp};
+use crate::types::{Now, SentAt};
 
 /// What [`admit`] says.
 pub(super) enum Admission {
     /// Counted. The stamp is to be set when the request is written; the shares, one for each ledger, are to be settled.
-    Admitted(WriteStamp, Vec<Share>),
+    Admitted(SentAt, Vec<Share>),
     /// A store has to answer first; ask again when it has.
     Wait(oneshot::Receiver<()>),
     /// A quota is used up, or can't be relied on.
@@ -45,7 +45,7 @@ pub(super) fn admit(ledgers: &[Ledger], demand: u64, waiting: usize, now: Now) -
         return Admission::Wait(first.woken());
     }
     let begin_by = ledgers.iter().map(|ledger| ledger.with(now, |quota, _| quota.begin_by())).min();
-    let stamp = WriteStamp::to_begin_by(begin_by.unwrap_or(u64::MAX));
+    let stamp = SentAt::to_begin_by(begin_by.unwrap_or(u64::MAX));
     let shares = ledgers.iter().map(|ledger| ledger.take(&stamp, demand, now)).collect();
     Admission::Admitted(stamp, shares)
 }

@@ -16,7 +16,7 @@ use actix::prelude::*;
 use super::UpstreamActor;
 use super::lane::{Door, Lane};
 use super::state::Sent;
-use crate::types::{Failure, Now, Operation, Settlement, WriteStamp};
+use crate::types::{Failure, Now, Operation, SentAt, Settlement};
 
 /// How long news may lie: also what a `kill -9` under load may cost the statistics.
 pub(super) const GATHER: Duration = Duration::from_millis(20);
@@ -25,7 +25,7 @@ pub(super) const GATHER: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) enum News {
     /// An attempt was admitted through a lane. It demands so many tokens.
-    Began { lane: Arc<Lane>, of: Operation, stamp: WriteStamp, demand: u64 },
+    Began { lane: Arc<Lane>, of: Operation, stamp: SentAt, demand: u64 },
     /// It was not: of the lane's quotas the last ones had nothing. What these first ones gave is theirs again.
     Returned { lane: Arc<Lane>, quotas: usize, demand: u64 },
     /// A failure was the upstream's, that had been blamed on its request. It happened at this time (ms, monotonic), behind this door;
@@ -33,9 +33,9 @@ pub(super) enum News {
     Testified { door: Arc<Door>, sent: Option<Sent>, failure: Failure, at: u64 },
     /// This stamp's attempt had an answer for its client by then. `closed_for`: in which the upstream says that it has nothing left for
     /// so long.
-    Answered { stamp: WriteStamp, at: Now, closed_for: Option<Duration> },
+    Answered { stamp: SentAt, at: Now, closed_for: Option<Duration> },
     /// The account of this stamp's attempt is to be closed.
-    Ended { stamp: WriteStamp, settlement: Settlement },
+    Ended { stamp: SentAt, settlement: Settlement },
 }
 
 /// How soon news are to be taken up.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use super::allowance::{Allowance, Untaken};
 use super::inbox::{Haste, Inbox, News};
 use super::{Endpoint, Permit};
-use crate::types::{Now, Operation, Profile, WriteStamp};
+use crate::types::{Now, Operation, Profile, SentAt};
 
 /// What the workers know of an upstream's state: a hint, kept by its actor. A changed configuration makes a new one.
 #[derive(Debug)]
@@ -156,7 +156,7 @@ impl Lane {
             }
         }
         let inbox = &self.door.inbox;
-        let stamp = WriteStamp::to_begin_by(begin_by);
+        let stamp = SentAt::to_begin_by(begin_by);
         inbox.tell(News::Began { lane: self.clone(), of, stamp: stamp.clone(), demand }, Haste::None);
         let tightest = self.allowances.iter().flatten().filter_map(|allowance| allowance.tightest()).min();
         Ok(Permit::new(self.door.clone(), (demand, tightest), stamp))
@@ -207,7 +207,7 @@ mod tests {
 
     fn permit(lane: &Lane) -> Permit {
         // Of a hundred tokens, two more than were foreseen may be told later.
-        Permit::new(lane.door.clone(), (10, Some(100)), WriteStamp::to_begin_by(u64::MAX))
+        Permit::new(lane.door.clone(), (10, Some(100)), SentAt::to_begin_by(u64::MAX))
     }
 
     fn asks(lane: &Arc<Lane>) -> bool {

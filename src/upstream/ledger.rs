@@ -18,7 +18,7 @@ use super::messages::QuotaStatus;
 use super::quota::{Quota, Share, Spent};
 use crate::config::Reset;
 use crate::persistence::{PersistenceActor, QuotaRecord, Restore, Save};
-use crate::types::{Limits, Now, QuotaId, RateLimit, Uptime, WriteStamp};
+use crate::types::{Limits, Now, QuotaId, RateLimit, SentAt, Uptime};
 
 /// How long after a failed reservation the store is asked again (ms).
 pub(super) const STORE_RETRY_MS: u64 = 1_000;
@@ -185,7 +185,7 @@ impl Ledger {
     }
 
     /// Sets an attempt's part aside, and draws more ahead of the next.
-    pub(super) fn take(&self, stamp: &WriteStamp, demand: u64, now: Now) -> Share {
+    pub(super) fn take(&self, stamp: &SentAt, demand: u64, now: Now) -> Share {
         let share = self.with(now, |quota, _| quota.take(stamp, demand));
         self.0.active.set(true);
         self.draw_ahead(now);
@@ -193,7 +193,7 @@ impl Ledger {
     }
 
     /// An attempt was admitted elsewhere, with what it took from `allowance`.
-    pub(super) fn join(&self, stamp: &WriteStamp, (demand, allowance): (u64, Option<&Allowance>), now: Now) -> Share {
+    pub(super) fn join(&self, stamp: &SentAt, (demand, allowance): (u64, Option<&Allowance>), now: Now) -> Share {
         self.0.active.set(true);
         self.with(now, |quota, _| quota.join(stamp, demand, allowance))
     }

@@ -7,7 +7,7 @@ use super::Endpoint;
 use super::inbox::{Haste, News};
 use super::lane::{Door, Lane};
 use super::state::Sent;
-use crate::types::{Blame, Failure, FailureClass, Now, Outcome, Settlement, WriteStamp};
+use crate::types::{Blame, Failure, FailureClass, Now, Outcome, SentAt, Settlement};
 
 /// One admitted attempt, bound to its endpoint: counted against the quotas before it existed.
 ///
@@ -17,7 +17,7 @@ use crate::types::{Blame, Failure, FailureClass, Now, Outcome, Settlement, Write
 #[derive(Debug)]
 pub struct Permit {
     /// To be set when the request is written.
-    pub stamp: WriteStamp,
+    pub stamp: SentAt,
     /// May the proxy ask this upstream for a stream's usage?
     pub ask_usage: bool,
     /// The short way to the next one like it, if there is one and this one did not come by it.
@@ -37,7 +37,7 @@ pub struct Permit {
 
 impl Permit {
     /// `tightest`: the tightest bound of tokens that it counts against.
-    pub(super) fn new(door: Arc<Door>, (demand, tightest): (u64, Option<u64>), stamp: WriteStamp) -> Self {
+    pub(super) fn new(door: Arc<Door>, (demand, tightest): (u64, Option<u64>), stamp: SentAt) -> Self {
         /// What is less than this part of a limit is told with the next batch, as a block is drawn of a limit.
         const PART: u64 = 50;
         let unforeseen = tightest.map_or(u64::MAX, |tightest| tightest / PART);

@@ -13,13 +13,13 @@ use super::lease::Lease;
 use super::messages::Refusal;
 use crate::config::Reset;
 use crate::persistence::{CountRecord, QuotaRecord};
-use crate::types::{Limits, Now, QuotaKind, WriteStamp, Written};
+use crate::types::{Limits, Now, QuotaKind, SendProgress, SentAt};
 
 /// One attempt's part of a quota.
 #[derive(Debug, Clone)]
 pub struct Share {
     /// Set when its request is written.
-    pub stamp: WriteStamp,
+    pub stamp: SentAt,
     /// Tokens that are set aside for it, estimated.
     pub tokens: u64,
 }
@@ -41,7 +41,7 @@ pub struct Quota {
     pub(super) requests: Account,
     pub(super) tokens: Account,
     /// Admitted, and not known to be written.
-    pending: Vec<WriteStamp>,
+    pending: Vec<SentAt>,
     /// Admitted, and not over.
     in_flight: u32,
     /// The largest wall time ever seen: a clock set back must not open a day again.
@@ -151,7 +151,7 @@ impl Quota {
     }
 
     /// Sets an attempt's part aside. There must be [`Quota::room`] for it, and nothing that it [`Quota::lacks`].
-    pub fn take(&mut self, stamp: &WriteStamp, demand: u64) -> Share {
+    pub fn take(&mut self, stamp: &SentAt, demand: u64) -> Share {
         let tokens = self.tokens.share(demand);
         self.requests.take(1);
         self.tokens.take(tokens);
@@ -159,7 +159,7 @@ impl Quota {
         Share { stamp: stamp.clone(), tokens }
     }
 
-    pub(super) fn count_in(&mut self, stamp: &WriteStamp) {
+    pub(super) fn count_in(&mut self, stamp: &SentAt) {
         self.in_flight += 1;
         self.pending.push(stamp.clone());
     }
@@ -167,20 +167,20 @@ impl Quota {
     /// Closes the account of one attempt: what was not written at all is given back.
     pub fn settle(&mut self, share: &Share, spent: Spent, now: Now) {
         let Share { stamp, tokens } = share;
-        if stamp.read() == Written::Partly {
+        if stamp.read() == SendProgress::InProgress {
             stamp.finish(now.mono);
         }
         self.advance(now);
         self.in_flight = self.in_flight.saturating_sub(1);
         match stamp.read() {
-            Written::Whole(at) => {
+            SendProgress::Done(at) => {
                 if !spent.counts {
                     self.requests.refund(at, now);
                 }
                 let spent = spent.tokens.unwrap_or(*tokens);
                 self.tokens.spend(Spending { reserved: *tokens, spent, at: now.mono }, now);
             }
-            Written::Nothing | Written::Partly => {
+            SendProgress::NotStarted | SendProgress::InProgress => {
                 self.pending.retain(|pending| !pending.is(stamp));
                 self.requests.give_back(1);
                 self.tokens.give_back(*tokens);
@@ -244,8 +244,8 @@ impl Quota {
         self.tokens.advance(self.newest_wall);
         let Quota { requests, pending, .. } = self;
         pending.retain(|stamp| match stamp.read() {
-            Written::Nothing | Written::Partly => true,
-            Written::Whole(at) => {
+            SendProgress::NotStarted | SendProgress::InProgress => true,
+            SendProgress::Done(at) => {
                 requests.spend(Spending { reserved: 1, spent: 1, at }, now);
                 false
             }

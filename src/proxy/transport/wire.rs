@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::types::{Blame, Now, WriteStamp, Written};
+use crate::types::{Blame, Now, SendProgress, SentAt};
 
 tokio::task_local! {
     /// The exchange whose task is polling: awc writes and reads in the task that asked it to.
@@ -13,7 +13,7 @@ tokio::task_local! {
 /// The witness of one exchange.
 #[derive(Debug, Clone)]
 pub(crate) struct Wire {
-    stamp: WriteStamp,
+    stamp: SentAt,
     facts: Rc<Facts>,
 }
 
@@ -29,7 +29,7 @@ struct Facts {
 
 impl Wire {
     /// A witness that sets `stamp` when the request is written.
-    pub(crate) fn new(stamp: WriteStamp) -> Self {
+    pub(crate) fn new(stamp: SentAt) -> Self {
         Wire { stamp, facts: Rc::default() }
     }
 
@@ -45,7 +45,7 @@ impl Wire {
         let silent = self.facts.reused.get() && !self.facts.answered.get();
         self.facts.unfree.get()
             || self.facts.refused.get() && !self.facts.answered.get()
-            || silent && self.stamp.read() != Written::Nothing
+            || silent && self.stamp.read() != SendProgress::NotStarted
     }
 
     /// Whom it is blamed on that the connection ended, if others were on it, too.
@@ -84,7 +84,7 @@ impl Wire {
 
     /// awc reads the answer only after it has written all of the request: the first read ends the writing.
     pub(super) fn reading(&self) {
-        if self.stamp.read() == Written::Partly {
+        if self.stamp.read() == SendProgress::InProgress {
             self.stamp.finish(self.facts.last_write.get());
         }
     }

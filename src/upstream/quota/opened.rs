@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Quota, Share};
-use crate::types::{Now, RateLimit, WriteStamp};
+use crate::types::{Now, RateLimit, SentAt};
 use crate::upstream::allowance::{Allowance, Amount};
 
 impl Quota {
@@ -67,12 +67,7 @@ impl Quota {
     }
 
     /// An attempt was admitted elsewhere. What it took from `allowance` is set aside already; the rest is now.
-    pub(in crate::upstream) fn join(
-        &mut self,
-        stamp: &WriteStamp,
-        demand: u64,
-        allowance: Option<&Allowance>,
-    ) -> Share {
+    pub(in crate::upstream) fn join(&mut self, stamp: &SentAt, demand: u64, allowance: Option<&Allowance>) -> Share {
         let Some(allowance) = allowance else { return self.take(stamp, demand) };
         let amount = allowance.amount(demand);
         self.requests.take(1 - amount.requests);

@@ -33,10 +33,10 @@ fn take_of(quota: &mut Quota, demand: u64, now: Now) -> Result<Share, Refusal> {
         quota.answered(Some(&Grant { units, shared: None }));
     }
     assert!(!quota.lacks(demand));
-    Ok(quota.take(&WriteStamp::default(), demand))
+    Ok(quota.take(&SentAt::default(), demand))
 }
 
-fn take(quota: &mut Quota, now: Now) -> Result<WriteStamp, Refusal> {
+fn take(quota: &mut Quota, now: Now) -> Result<SentAt, Refusal> {
     take_of(quota, 0, now).map(|share| share.stamp)
 }
 
@@ -48,7 +48,7 @@ fn send(quota: &mut Quota, demand: u64, now: Now) -> Result<Share, Refusal> {
     Ok(share)
 }
 
-fn settled(quota: &mut Quota, stamp: &WriteStamp, now: Now) {
+fn settled(quota: &mut Quota, stamp: &SentAt, now: Now) {
     quota.settle(&Share { stamp: stamp.clone(), tokens: 0 }, Spent { counts: true, tokens: None }, now);
 }
 

@@ -12,7 +12,7 @@ pub(super) struct News {
     pub(super) taken: Vec<Arc<Allowance>>,
     pub(super) demand: u64,
     /// The attempt, if all of them had something.
-    pub(super) attempt: Option<(WriteStamp, i64, u64)>,
+    pub(super) attempt: Option<(SentAt, i64, u64)>,
 }
 
 impl World {
@@ -22,7 +22,7 @@ impl World {
         let mono = self.now().mono;
         let taken: Vec<_> = known.into_iter().take_while(|allowance| allowance.take(demand, mono).is_ok()).collect();
         let admitted = taken.len() == 2;
-        let attempt = admitted.then(|| (WriteStamp::default(), self.time + delay, takes));
+        let attempt = admitted.then(|| (SentAt::default(), self.time + delay, takes));
         self.news.push(News { api, taken, demand, attempt });
         let out = self.news.iter().filter(|news| news.attempt.is_some()).count() + self.under_way.len();
         self.most_under_way = self.most_under_way.max(out as u64);
@@ -36,7 +36,7 @@ impl World {
     pub(super) fn time_passes(&mut self, until: i64) {
         for i in 0..self.news.len() {
             let News { api, attempt: Some((stamp, at, takes)), .. } = &self.news[i] else { continue };
-            if *at > until || stamp.read() != Written::Nothing {
+            if *at > until || stamp.read() != SendProgress::NotStarted {
                 continue;
             }
             let (api, at, takes) = (*api, *at, *takes);
@@ -63,8 +63,8 @@ impl World {
                 |i: usize, from: usize| self.kept[i].quota.join(&stamp, demand, taken.get(from).map(|a| &**a));
             let one = UnderWay { at, api, own: join(api, 0), shared: join(APIS, 1), takes };
             match stamp.read() {
-                Written::Whole(_) => self.settle(&one, Some(takes)),
-                Written::Nothing | Written::Partly => self.under_way.push(one),
+                SendProgress::Done(_) => self.settle(&one, Some(takes)),
+                SendProgress::NotStarted | SendProgress::InProgress => self.under_way.push(one),
             }
         }
     }

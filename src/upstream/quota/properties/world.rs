@@ -210,7 +210,7 @@ impl World {
             return;
         }
         both.iter().for_each(|i| self.grant(*i, Some((demand, takes % 5))));
-        let stamp = WriteStamp::default();
+        let stamp = SentAt::default();
         let [own, shared] = both.map(|i| self.kept[i].quota.take(&stamp, demand));
         both.iter().for_each(|i| self.grant(*i, None));
         let open = both.map(|i| self.kept[i].quota.allowance().cloned());
@@ -244,7 +244,7 @@ impl World {
         let out = self.under_way.iter().filter(|one| i == APIS || one.api == i).count();
         let unheard =
             self.news.iter().filter(|news| i == APIS || news.api == i).filter_map(|news| news.attempt.as_ref());
-        let out = out + unheard.filter(|(stamp, ..)| stamp.read() == Written::Nothing).count();
+        let out = out + unheard.filter(|(stamp, ..)| stamp.read() == SendProgress::NotStarted).count();
         let within = kept.written.iter().filter(|at| **at > self.time - 60_000).count() + out;
         assert!(kept.in_force.rpm.bound().is_none_or(|rpm| within as u64 <= rpm), "{within} in the last minute");
     }

@@ -1,4 +1,4 @@
-//! Time as a value: pure code is told what time it is, it never asks.
+//! Both clocks as one value. Pure code receives the time, and never reads it.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
