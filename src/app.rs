@@ -21,6 +21,7 @@ use crate::config::{Config, ConfigActor, EdgeConfig, Source, Subscribe, Watcher}
 use crate::http::{self, Certificate, Core, End, Listening, Load, Phase, TlsError};
 use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
+use crate::records::{FlushRecords, LogFormat, RecorderActor};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
 
 /// The share of the machine's memory that bodies may take: they count once, and are there twice while they are written upstream.
@@ -83,6 +84,8 @@ pub struct Data {
     pub folder: PathBuf,
     /// If it is damaged, begin at zero, and not with every limit spent.
     pub fresh: bool,
+    /// How lines of the log are written.
+    pub log_format: LogFormat,
 }
 
 /// The application, listening but not yet answering.
@@ -125,6 +128,7 @@ impl App {
             let supervisor = supervisor.clone();
             DiscoveryActor::start_in_arbiter(&on, |_| DiscoveryActor::new(supervisor))
         };
+        let recorder = RecorderActor::start_on(&on, data.log_format);
         let path = source.path.clone();
         let config = {
             let initial = initial.clone();
@@ -141,6 +145,7 @@ impl App {
             initial,
             load,
             bodies_in_flight,
+            recorder,
             ending,
             budget: Arc::default(),
             scheduler_ended: Arc::default(),
@@ -160,6 +165,7 @@ impl App {
     /// When it ended for another reason.
     pub async fn run(self) -> Result<(), AppError> {
         let (supervisor, persistence) = (self.core.supervisor.clone(), self.persistence.clone());
+        let recorder = self.core.recorder.actor().clone();
         let mut stop = Box::pin(stop_signal());
         let ended = tokio::select! {
             biased;
@@ -169,6 +175,7 @@ impl App {
                 Err(e) => Err(e),
             },
         };
+        let _ = recorder.send(FlushRecords).await;
         let _ = supervisor.send(StopUpstreams).await;
         match persistence.send(Flush).await {
             Ok(Ok(())) => log::info!("stopped; the counts are saved"),

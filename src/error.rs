@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::scheduler::{AdmissionError, UnknownApi};
-use crate::types::{ApiId, FailureClass, Now, iso};
+use crate::types::{ApiId, Failure, FailureClass, Now, clock_time, iso};
 use crate::upstream::Refusal;
 
 /// From this wait on a client is told not to try again by itself: one SDK would sleep for hours, holding its caller.
@@ -97,9 +97,14 @@ pub enum ApiError {
         /// What each of them said.
         refusals: Vec<(ApiId, Refusal)>,
     },
-    /// All upstreams that were asked failed, the last of them thus.
-    #[error("the upstream APIs failed ({}); see the server's log", .0.as_str())]
-    UpstreamFailed(FailureClass),
+    /// All upstreams that were asked failed; this is the last one, and its failure.
+    #[error("the upstream APIs failed; the last one asked, {api}: {failure}")]
+    UpstreamFailed {
+        /// The last one.
+        api: ApiId,
+        /// What happened there.
+        failure: Box<Failure>,
+    },
     /// The client said how long it would wait, and that is over.
     #[error("no answer came within the time that the client waits (x-stainless-timeout)")]
     ClientTimeout,
@@ -146,11 +151,11 @@ impl ApiError {
             ApiError::NoAvailableApi { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "no_available_api", "no_available_api")
             }
-            ApiError::UpstreamFailed(FailureClass::Timeout) => {
+            ApiError::UpstreamFailed { failure, .. } if failure.class == FailureClass::Timeout => {
                 (StatusCode::GATEWAY_TIMEOUT, "upstream_error", "upstream_timeout")
             }
             ApiError::ClientTimeout => (StatusCode::GATEWAY_TIMEOUT, "upstream_error", "upstream_timeout"),
-            ApiError::UpstreamFailed(_) => (StatusCode::BAD_GATEWAY, "upstream_error", "upstream_failed"),
+            ApiError::UpstreamFailed { .. } => (StatusCode::BAD_GATEWAY, "upstream_error", "upstream_failed"),
             ApiError::UnknownApi(_) => (StatusCode::NOT_FOUND, INVALID, "unknown_api"),
             ApiError::AdmissionTimeout => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "admission_timeout"),
             ApiError::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "server_overloaded"),
@@ -162,6 +167,19 @@ impl ApiError {
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.row().0
+    }
+
+    /// Returns the error's code, as the client sees it.
+    pub fn code(&self) -> &'static str {
+        self.row().2
+    }
+
+    /// Returns why, for the log: where upstreams refused, their reasons and until when.
+    pub fn reason(&self) -> String {
+        match self.refusals() {
+            Some(refusals) => reasons(refusals),
+            None => self.to_string(),
+        }
     }
 
     /// The same at the end of a stream of events, where clients look for an error.
@@ -210,6 +228,15 @@ impl ApiError {
     }
 }
 
+/// Goes with a response of ours to where requests are recorded: the log says why, not only the status.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// `error.code`.
+    pub code: &'static str,
+    /// For a person.
+    pub reason: String,
+}
+
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         self.status()
@@ -223,7 +250,7 @@ impl ResponseError for ApiError {
             response.insert_header((HeaderName::from_static("retry-after-ms"), wait.max(1)));
         }
         // Our own tries are used up, or the wait is too long: the client's would only come on top.
-        let given_up = matches!(self, ApiError::UpstreamFailed(_));
+        let given_up = matches!(self, ApiError::UpstreamFailed { .. });
         if given_up || self.wait_ms().is_some_and(|wait| Duration::from_millis(wait) > LONGEST_CLIENT_RETRY) {
             response.insert_header((HeaderName::from_static("x-should-retry"), "false"));
         }
@@ -234,7 +261,9 @@ impl ResponseError for ApiError {
         if let (Some(details), Some(error)) = (self.details(), body.get_mut("error").and_then(Value::as_object_mut)) {
             error.insert("details".to_owned(), details);
         }
-        response.json(body)
+        let mut response = response.json(body);
+        response.extensions_mut().insert(Refused { code, reason: self.reason() });
+        response
     }
 }
 
@@ -266,9 +295,17 @@ impl From<AdmissionError> for ApiError {
     }
 }
 
+/// Says why each upstream refused: `small (rpm until 01:16:51Z), large (disabled)`.
 fn reasons(refusals: &[(ApiId, Refusal)]) -> String {
-    let each: Vec<String> = refusals.iter().map(|(api, refusal)| format!("{api} ({})", refusal.reason())).collect();
-    if each.is_empty() { "all were tried".to_owned() } else { each.join(", ") }
+    if refusals.is_empty() {
+        return "all were tried".to_owned();
+    }
+    let now = Now::read();
+    let each = refusals.iter().map(|(api, refusal)| {
+        let until = refusal.until_at_last().map(|until| format!(" until {}", clock_time(now.wall_at(until), now.wall)));
+        format!("{api} ({}{})", refusal.reason(), until.unwrap_or_default())
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// The error that ends a stream whose upstream failed in its middle.

@@ -16,6 +16,7 @@ pub mod error;
 pub mod http;
 pub mod persistence;
 pub mod proxy;
+pub mod records;
 pub mod scheduler;
 pub mod types;
 pub mod upstream;

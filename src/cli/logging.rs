@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 use env_logger::{Builder, Env, Target, WriteStyle};
-use log::Level;
+use log::{Level, Record};
 
 use super::log_writer::LogWriter;
+use crate::records::{LogFormat, REQUESTS};
 
 /// Room for the line of a request, so that it is made in one piece.
 const USUAL_LINE: usize = 256;
@@ -21,7 +22,15 @@ impl Drop for Log {
     }
 }
 
-/// Sets the log up, by `RUST_LOG` (a filter) or `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace`).
+/// Returns how lines are written, by `LOG_FORMAT` (`text` or `json`).
+pub(super) fn format() -> LogFormat {
+    match std::env::var("LOG_FORMAT").as_deref() {
+        Ok("json") => LogFormat::Json,
+        Ok(_) | Err(_) => LogFormat::Text,
+    }
+}
+
+/// Sets the log up, by `LOG_FORMAT`, `RUST_LOG` (a filter) or `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace`).
 #[must_use]
 pub(super) fn init() -> Log {
     let level = std::env::var("LOG_LEVEL").ok().filter(|level| level.parse::<log::LevelFilter>().is_ok());
@@ -32,7 +41,11 @@ pub(super) fn init() -> Log {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let writer = LogWriter::start(std::io::stderr()).ok();
     let mut builder = Builder::from_env(Env::new().filter_or("RUST_LOG", filter));
+    let json = format() == LogFormat::Json;
     builder.write_style(WriteStyle::Never).format(move |out, record| {
+        if json {
+            return write_object(out, record);
+        }
         let (on, off) = if colour { (paint(record.level()), "\x1b[0m") } else { ("", "") };
         write!(out, "{on}{:.3} {:5} ", jiff::Timestamp::now(), record.level())?;
         let mut text = String::with_capacity(USUAL_LINE);
@@ -47,6 +60,22 @@ pub(super) fn init() -> Log {
     // As a line like any other: what it quotes must forge none.
     std::panic::set_hook(Box::new(|panic| log::error!("a defect of this program: {panic}")));
     Log(writer)
+}
+
+/// Writes a line as a JSON object. A request's line is one already: time and level are put in front.
+fn write_object(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
+    let mut text = String::with_capacity(USUAL_LINE);
+    let _ = fmt::write(&mut text, *record.args());
+    write!(out, "{{\"time\":\"{:.3}\",\"level\":\"{}\",", jiff::Timestamp::now(), record.level())?;
+    match text.strip_prefix('{') {
+        Some(fields) if record.target() == REQUESTS => writeln!(out, "{fields}"),
+        Some(_) | None => writeln!(
+            out,
+            "\"target\":{},\"message\":{}}}",
+            serde_json::to_string(record.target())?,
+            serde_json::to_string(&text)?
+        ),
+    }
 }
 
 fn paint(level: Level) -> &'static str {

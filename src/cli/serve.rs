@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, ConfigArgs, describe};
+use super::{CliError, ConfigArgs, describe, logging};
 use crate::app::{App, Data, keep_files_private};
 use crate::config::{Config, Source, load};
 
@@ -27,7 +27,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), CliError> {
     let source = args.config.source()?;
     let config = load(&source)?;
     actix_web::rt::System::new()
-        .block_on(run(source, config, &Data { folder: args.data, fresh: args.fresh }, |_| Ok(())))
+        .block_on(run(source, config, &Data { folder: args.data, fresh: args.fresh, log_format: logging::format() }, |_| Ok(())))
 }
 
 /// Serves until told to stop. `then` is called once it listens, after the banner.

@@ -74,6 +74,11 @@ impl EndingHere {
         *self.0.ending.0.borrow() >= Phase::Stopping
     }
 
+    /// Returns whether the server cuts off what still runs.
+    pub(super) fn is_over(&self) -> bool {
+        *self.0.ending.0.borrow() == Phase::Over
+    }
+
     /// Resolves when what runs is to end.
     pub(super) async fn over(self) {
         // Made before the look, so that nothing is missed between the two.

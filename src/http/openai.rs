@@ -1,5 +1,6 @@
 //! The forwarded endpoints: reads the body, looks into it, hands it to the data path.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use actix_web::http::header::CONTENT_LENGTH;
@@ -11,17 +12,20 @@ use super::auth::worker;
 use super::load::Held;
 use super::{Worker, request_id};
 use crate::error::ApiError;
-use crate::proxy::{AccessLog, ClientRequest, dispatch, with_pings};
-use crate::types::{Operation, RequestId};
+use crate::dialect::Route;
+use crate::proxy::{ClientRequest, dispatch, refuse, with_pings};
+use crate::records::OpenRecord;
+use crate::types::RequestId;
 
 /// Forwards one request: named, and logged with all that the data path learns of it.
-pub(super) async fn forward(operation: Operation, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub(super) async fn forward(route: &'static Route, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let id = RequestId::generate();
     let mut response = match worker(&request) {
         Ok(worker) => {
+            let record = request_id::open_record(worker, &request, id.clone(), Cow::Borrowed(route.path));
             tokio::select! {
                 biased;
-                served = serve(worker, AccessLog::start(&id, operation), &request, payload) => served,
+                served = serve(worker, Forwarded { route, record }, &request, payload) => served,
                 // What has not begun to be answered when the server ends can be asked again, elsewhere.
                 () = worker.ending.clone().over() => ApiError::Stopping.error_response(),
             }
@@ -32,33 +36,37 @@ pub(super) async fn forward(operation: Operation, request: HttpRequest, payload:
     response
 }
 
-async fn serve(worker: &Worker, mut log: AccessLog, request: &HttpRequest, payload: web::Payload) -> HttpResponse {
+/// A request that is to be forwarded.
+struct Forwarded {
+    route: &'static Route,
+    record: OpenRecord,
+}
+
+async fn serve(worker: &Worker, forwarded: Forwarded, request: &HttpRequest, payload: web::Payload) -> HttpResponse {
+    let Forwarded { route, mut record } = forwarded;
     let limit = worker.config().server.body_limit;
     let read = read_body(worker, request, payload, limit).await.and_then(|(body, held)| {
-        let asked = ClientRequest::parse(log.operation(), request.headers(), body)
+        let asked = ClientRequest::parse(route, request.headers(), body)
             .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })?;
         Ok((asked, held))
     });
     match read {
         Ok((asked, held)) => {
-            log.model(&asked.profile.model);
+            record.with(|record| record.model = Some(asked.profile.model.clone()));
             let config = worker.config();
             let ping = config.server.stream_ping.filter(|_| asked.stream);
             let (pool, retry) = (worker.pool.clone(), config.retry);
             // Boxed, as in `journey`: three small futures cost less than one large one.
             let answer = Box::pin(async move {
                 let _held = held;
-                dispatch(pool, asked, retry, log).await
+                dispatch(pool, asked, retry, record).await
             });
             match ping {
                 Some(every) => with_pings(answer, every).await,
                 None => answer.await,
             }
         }
-        Err(error) => {
-            log.status(error.status());
-            error.error_response()
-        }
+        Err(error) => refuse(error, &mut record),
     }
 }
 

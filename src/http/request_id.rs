@@ -1,10 +1,15 @@
-//! Every answer has an `x-request-id` (the upstream's, if it gave one, or ours), and every request a line in the log.
+//! Every answer has an `x-request-id` (the upstream's, if it gave one, or ours), and every request a record.
 
+use std::borrow::Cow;
+
+use actix_web::HttpRequest;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use log::Level;
 
+use super::Worker;
+use crate::error::Refused;
+use crate::records::{OpenRecord, RequestEnd};
 use crate::types::RequestId;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -18,27 +23,29 @@ pub(super) fn name(headers: &mut HeaderMap, id: &RequestId) {
     }
 }
 
-/// Names and logs an answer that has no name yet. (One that has comes from the data path, which logged it with all that it
-/// knows.)
-pub(super) fn name_and_log(response: &mut ServiceResponse<impl MessageBody>) {
+/// Opens the record of a request.
+pub(super) fn open_record(
+    worker: &Worker,
+    request: &HttpRequest,
+    id: RequestId,
+    path: Cow<'static, str>,
+) -> OpenRecord {
+    let mut record = OpenRecord::new(worker.recorder.clone(), id, request.method().clone(), path);
+    record.with(|record| record.client = request.peer_addr().map(|peer| peer.ip()));
+    record
+}
+
+/// Names and records an answer that has no name yet. (One that has a name comes from the data path, which records it.)
+pub(super) fn name_and_record(worker: &Worker, response: &mut ServiceResponse<impl MessageBody>) {
     if response.headers().contains_key(X_REQUEST_ID) {
         return;
     }
     let id = RequestId::generate();
-    log_line(response, &id);
+    let request = response.request();
+    let mut record = open_record(worker, request, id.clone(), Cow::Owned(request.path().to_owned()));
+    record.answered(response.status());
+    if let Some(Refused { code, reason }) = response.response().extensions().get() {
+        record.ended(RequestEnd::Refused { code, reason: reason.clone() });
+    }
     name(response.headers_mut(), &id);
-}
-
-/// The line of a request that the data path has not seen: worth a warning if it was refused.
-fn log_line(response: &ServiceResponse<impl MessageBody>, id: &RequestId) {
-    let (request, status) = (response.request(), response.status());
-    let level = match request.path() {
-        _ if status.is_client_error() || status.is_server_error() => Level::Warn,
-        // Asked every few seconds by whatever keeps the process up.
-        "/health" => Level::Debug,
-        _ => Level::Info,
-    };
-    let from = request.peer_addr().map_or("-".to_owned(), |peer| peer.ip().to_string());
-    let (method, path) = (request.method(), request.path());
-    log::log!(target: "request", level, "{id} {method} {path} from {from} status={}", status.as_u16());
 }

@@ -14,6 +14,7 @@ use super::load::LoadHere;
 use super::{Ending, Load};
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::proxy::{Clients, Pool, RetryBudget};
+use crate::records::{Recorder, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
 
 /// The actors that handlers talk to, and the configuration that the process started with.
@@ -31,6 +32,8 @@ pub struct Core {
     pub load: Arc<Load>,
     /// How much memory bodies may take, if the configuration does not say.
     pub bodies_in_flight: usize,
+    /// Receives the record of every request.
+    pub recorder: RecorderHandle,
     /// How far the end is.
     pub ending: Ending,
     /// A worker's scheduler has ended, which is a defect: whoever comes to that worker would be refused for ever.
@@ -52,6 +55,7 @@ pub struct Worker {
     /// What all workers serve at the same time.
     pub(super) load: LoadHere,
     pub(super) ending: EndingHere,
+    pub(super) recorder: Recorder,
     bodies_in_flight: usize,
     config: Current,
 }
@@ -68,12 +72,15 @@ impl Worker {
         let scheduler = SchedulerActor::new(core.supervisor.clone()).start();
         actix::spawn(look_after(scheduler.clone(), core.scheduler_ended.clone()));
         let pool = Rc::new(Pool { scheduler, clients: Clients::default(), budget: core.budget.clone() });
+        let ending = EndingHere::follow(core.ending.clone());
+        let watched = ending.clone();
         Worker {
             pool,
             supervisor: core.supervisor.clone(),
             config_actor: core.config.clone(),
             load: LoadHere::new(core.load.clone()),
-            ending: EndingHere::follow(core.ending.clone()),
+            ending,
+            recorder: Recorder::new(core.recorder.clone(), move || watched.is_over()),
             bodies_in_flight: core.bodies_in_flight,
             config,
         }

@@ -1,30 +1,61 @@
-//! The loop: select an upstream, make an attempt; pass its answer on, or try the next.
+//! ★ The loop: select an upstream, make an attempt, pass its answer on or try the next.
+//!
+//! # Invariants
+//! 1. One permit is one attempt, counted against all its quotas before a byte is sent. Dropping it *is* the release.
+//! 2. The commit point is the upstream's head and, for a stream, its first event with content (or an error). Before it another
+//!    upstream may be tried, unseen by the client. After it never: then a failure is told, as an error event in the client's
+//!    dialect, or by aborting the body.
+//! 3. The request body stays the client's own bytes. Nothing re-encodes it; what must change is spliced in.
+//! 4. Whoever drops the response (client gone, timeout, shutdown) settles the permit and ends the record. There is no other place of
+//!    account.
+//! 5. Every wait for an upstream has a deadline: connect, head, first token, idle gap, total.
+//! 6. A client that hangs up stops the upstream within a second. Behind a terminal event, hanging up is a good end.
+//! 7. In doubt another upstream is asked; the last refusal passes as it is. Only what upstreams *do* rests them, nothing that a
+//!    client can write.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use awc::error::SendRequestError;
 use tokio::time::timeout;
 
-use super::access_log::AccessLog;
-use super::body;
-use super::exchange::{Answer, Failed};
-use super::headers;
-use super::journey::Journey;
-use super::request::ClientRequest;
-use super::retry::RetryBudget;
-use super::transport::Clients;
+use super::attempt::{AttemptError, Outgoing};
+use super::budget::RetryBudget;
+use super::client_request::ClientRequest;
+use super::commit::CommittedResponse;
+use super::hedge::{self, Ended};
+use super::retry_state::RetryState;
+use super::transport::{Clients, Incoming};
+use super::{headers, response_body};
 use crate::config::RetryConfig;
 use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
-use crate::scheduler::{AdmissionError, SchedulerActor};
-use crate::types::FailureClass;
-use crate::upstream::Permit;
+use crate::records::{OpenRecord, RequestEnd};
+use crate::scheduler::{AdmissionError, Admitted, SchedulerActor, Select};
+use crate::types::{FailureClass, Outcome};
+use crate::upstream::{Endpoint, Permit};
 
-/// What the data path needs of the process: one for each worker.
+/// What the loop needs of the world: permits, exchanges, and the retry budget.
+pub trait Upstreams {
+    /// Returns the permit for one attempt.
+    fn select(&self, select: Select) -> impl Future<Output = Result<Admitted, AdmissionError>>;
+
+    /// Sends a request to an upstream, and waits for the head of its response.
+    fn send(
+        &self,
+        endpoint: &Endpoint,
+        request: Outgoing<'_>,
+    ) -> impl Future<Output = Result<Incoming, SendRequestError>>;
+
+    /// What may be spent on trying again.
+    fn budget(&self) -> &RetryBudget;
+}
+
+/// What one worker has of the pool.
 pub struct Pool {
-    /// This worker's scheduler, who admits.
+    /// This worker's scheduler, which admits.
     pub scheduler: Addr<SchedulerActor>,
     /// This worker's connections.
     pub clients: Clients,
@@ -32,109 +63,143 @@ pub struct Pool {
     pub budget: Arc<RetryBudget>,
 }
 
+impl Upstreams for Pool {
+    async fn select(&self, select: Select) -> Result<Admitted, AdmissionError> {
+        self.scheduler.send(select).await.unwrap_or(Err(AdmissionError::Stopping))
+    }
+
+    async fn send(&self, endpoint: &Endpoint, request: Outgoing<'_>) -> Result<Incoming, SendRequestError> {
+        request.send_with(&self.clients, endpoint).await
+    }
+
+    fn budget(&self) -> &RetryBudget {
+        &self.budget
+    }
+}
+
 /// Why nobody served a request.
-#[derive(Default)]
-struct Unserved {
-    /// How the last upstream failed that was asked.
-    last: Option<Failed>,
-    /// Why no other was to be had.
-    refused: Option<AdmissionError>,
-    /// The client waits no longer.
-    impatient: bool,
+enum Exhausted {
+    /// No upstream could be selected; the last attempt, if there was one, tells why.
+    Refused(AdmissionError),
+    /// The last attempt failed, and the request does not go on.
+    Failed,
+    /// The client does not wait any longer.
+    ClientTimeout,
 }
 
 /// Serves one request: with the answer of the first upstream that has one; with an error, when no upstream may be asked, or
 /// all that were asked failed, or the client waits no longer for the head of its answer.
 ///
 /// # Cancel safety
-/// Dropping it (the client left) ends the attempt that is under way, and closes its account.
-pub async fn dispatch(pool: Rc<Pool>, request: ClientRequest, retry: RetryConfig, mut log: AccessLog) -> HttpResponse {
-    let journey = Journey::begin(&pool, &request, retry);
-    let served = match request.patience {
-        // Boxed, for few clients say it: their future is not to be carried by all.
-        Some(patience) => Box::pin(timeout(patience, serve(&journey)))
+/// Dropping it (the client left) ends the attempt that is under way, settles its permit, and ends the record.
+pub async fn dispatch<U: Upstreams>(
+    upstreams: Rc<U>,
+    request: ClientRequest,
+    retry: RetryConfig,
+    record: OpenRecord,
+) -> HttpResponse {
+    let mut state = RetryState::new(&request, retry, upstreams.budget(), record);
+    let served = match request.client_timeout {
+        // Boxed: few clients send one, and no other request need carry its future.
+        Some(limit) => Box::pin(timeout(limit, serve(&*upstreams, &request, &mut state)))
             .await
-            .unwrap_or_else(|_| Err(Unserved { impatient: true, ..Unserved::default() }.into())),
-        None => serve(&journey).await,
+            .unwrap_or(Err(Exhausted::ClientTimeout)),
+        None => serve(&*upstreams, &request, &mut state).await,
     };
-    log.attempts(&journey);
-    let mut answer = match served {
-        Ok((permit, answer)) => body::relay(answer, permit, request.body_len(), log),
-        Err(unserved) => fail(*unserved, journey.failures.get(), log).unwrap_or_else(|error| error.error_response()),
+    let rate = state.rate;
+    let mut response = match served {
+        Ok((permit, response)) => response_body::respond(response, permit, request.body_len(), state.record),
+        Err(exhausted) => fail(exhausted, state),
     };
-    // What is left of the pool's limits.
-    headers::tell_rate(answer.headers_mut(), journey.rate.get());
-    answer
+    headers::set_rate_limit(response.headers_mut(), rate);
+    response
 }
 
-async fn serve(journey: &Journey<'_>) -> Result<(Permit, Answer), Box<Unserved>> {
-    let mut last: Option<Failed> = None;
+async fn serve(
+    upstreams: &impl Upstreams,
+    request: &ClientRequest,
+    state: &mut RetryState<'_>,
+) -> Result<(Permit, CommittedResponse), Exhausted> {
     loop {
-        let permit = match journey.select(None).await {
+        let selected = upstreams.select(state.selection()).await;
+        let permit = match state.admitted(selected) {
             Ok(permit) => permit,
-            Err(_) if journey.comes_again(last.as_ref()).await => continue,
-            Err(refused) => return Err(Unserved { last, refused: Some(refused), impatient: false }.into()),
+            Err(_) if state.may_retry_same_upstream() => {
+                state.wait_before_retry().await;
+                continue;
+            }
+            Err(refused) => return Err(Exhausted::Refused(refused)),
         };
-        match journey.attempt(permit).await {
-            Ok(served) => return Ok(served),
-            Err(failed) if journey.goes_on(&failed.failure) => last = Some(failed),
-            Err(failed) => return Err(Unserved { last: Some(failed), ..Unserved::default() }.into()),
+        let Ended { permit, place, result } = hedge::attempt(upstreams, request, permit, state).await;
+        match result {
+            Ok(response) => {
+                state.record_success(&permit, place, response.outcome == Outcome::Completed);
+                return Ok((permit, response));
+            }
+            Err(error) => {
+                let retries = state.should_retry(&error);
+                state.record_failure(permit, place, error, retries);
+                if !retries {
+                    return Err(Exhausted::Failed);
+                }
+            }
         }
     }
 }
 
 /// What the client gets when nobody served it: the last upstream's own error, if it had one; else ours.
-fn fail(unserved: Unserved, failures: usize, mut log: AccessLog) -> Result<HttpResponse, ApiError> {
-    let Unserved { last, refused, impatient } = unserved;
-    if impatient {
-        log.status(ApiError::ClientTimeout.status());
-        return Err(ApiError::ClientTimeout);
-    }
-    // An upstream that is to be asked again has not failed: then the refusal is the reason.
-    let last = last.filter(|last| refused.is_none() || !last.failure.class.same_upstream_again());
-    let Some(Failed { failure, response }) = last else {
-        let error = refused.map_or(ApiError::Internal, ApiError::from);
-        log.status(error.status());
-        return Err(error);
+fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpResponse {
+    let last = state.take_last();
+    let error = match (exhausted, last) {
+        (Exhausted::ClientTimeout, _) => ApiError::ClientTimeout,
+        (Exhausted::Refused(_) | Exhausted::Failed, Some(last)) => match pass_on(last, &mut state) {
+            Ok(response) => return response,
+            Err(error) => error,
+        },
+        (Exhausted::Refused(refused), None) => ApiError::from(refused),
+        // A request that was asked wrongly again and again.
+        (Exhausted::Failed, None) => ApiError::Internal,
     };
-    log.note(failure.to_string());
-    if failure.class == FailureClass::NoSocket {
-        let error = ApiError::Overloaded("too many files are open");
-        log.status(error.status());
-        return Err(error);
-    }
-    // Of the pool's own accounts the client knows nothing: their keys and their money are no error of its key.
-    let ours = matches!(
-        (failure.class, failure.status),
-        (FailureClass::Unauthorized | FailureClass::Forbidden | FailureClass::PaymentRequired, _)
-            | (FailureClass::RateLimited, Some(403))
-    );
-    match response
-        .map(|told| *told)
-        .filter(|(status, ..)| !ours && (status.is_client_error() || status.is_server_error()))
-    {
-        Some((status, mut headers, body)) => {
-            log.status(status);
-            // Others were tried, and the client's own tries would come on top; or it would sleep for hours.
-            let too_long = failure.retry_after.is_some_and(|wait| wait > LONGEST_CLIENT_RETRY);
-            if failures > 1 && status.is_server_error() || too_long {
-                headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
-            }
-            if let Some(id) = request_id(&headers) {
-                log.upstream_id(id);
-            }
-            let mut response = HttpResponse::with_body(status, body).map_into_boxed_body();
-            *response.headers_mut() = headers;
-            Ok(response)
-        }
-        None => {
-            let error = ApiError::UpstreamFailed(failure.class);
-            log.status(error.status());
-            Err(error)
-        }
-    }
+    refuse(error, &mut state.record)
 }
 
-fn request_id(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-request-id")?.to_str().ok()
+/// Passes the last upstream's own error on, if the client may see it.
+fn pass_on(last: AttemptError, state: &mut RetryState<'_>) -> Result<HttpResponse, ApiError> {
+    let AttemptError { failure, response, .. } = last;
+    if failure.class == FailureClass::NoSocket {
+        return Err(ApiError::Overloaded("too many files are open"));
+    }
+    // The pool's own accounts are none of the client's: their keys and their money are no error of its key.
+    let is_of_the_account = match failure.class {
+        FailureClass::Unauthorized | FailureClass::Forbidden | FailureClass::PaymentRequired => true,
+        FailureClass::RateLimited => failure.status == Some(403),
+        _ => false,
+    };
+    let Some(response) = response.filter(|_| !is_of_the_account) else {
+        return Err(ApiError::UpstreamFailed { api: last.api, failure });
+    };
+    let (status, mut headers, body) = *response;
+    // Others were tried, and the client's own tries would come on top. Or it would sleep for hours.
+    let too_long = failure.retry_after.is_some_and(|wait| wait > LONGEST_CLIENT_RETRY);
+    if state.failures > 1 && status.is_server_error() || too_long {
+        headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
+    }
+    let id = headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    state.record.answered(status);
+    state.record.with(|record| {
+        record.upstream_id = id;
+        record.end = RequestEnd::Failed(failure.to_string());
+    });
+    let mut response = HttpResponse::with_body(status, body).map_into_boxed_body();
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+/// Answers with an error of ours, and records it.
+pub fn refuse(error: ApiError, record: &mut OpenRecord) -> HttpResponse {
+    record.with(|record| {
+        record.status = Some(error.status());
+        record.end = RequestEnd::Refused { code: error.code(), reason: error.reason() };
+    });
+    error.error_response()
 }

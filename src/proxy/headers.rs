@@ -1,12 +1,9 @@
 //! Which headers pass, in each direction.
 
-use std::time::Duration;
-
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use awc::ClientRequest as Outgoing;
 use memchr::memmem;
 
-use super::learn;
 use super::scrub::secret;
 use crate::config::ApiKey;
 use crate::types::RateLimit;
@@ -25,13 +22,6 @@ pub(super) type Header = (HeaderName, HeaderValue);
 const LIMIT_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
 const REMAINING_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
 const RESET_REQUESTS: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
-
-/// Reads how long to stay away (the second: the wall clock, in ms).
-type Read = fn(&str, i64) -> Option<Duration>;
-
-/// What tells how long to stay away; where both do, the first counts.
-static WAITS: [(HeaderName, Read); 2] =
-    [(HeaderName::from_static("retry-after-ms"), learn::retry_after_ms), (header::RETRY_AFTER, learn::retry_after)];
 
 /// So many headers are added to an answer: these, and its id.
 const OF_OURS: usize = 4;
@@ -105,23 +95,6 @@ pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     passed
 }
 
-/// How long an upstream asks us to stay away. `now`: ms, of the wall clock.
-pub(super) fn retry_after(upstream: &HeaderMap, now: i64) -> Option<Duration> {
-    WAITS.iter().find_map(|(name, read)| read(upstream.get(name)?.to_str().ok()?, now))
-}
-
-/// A time to wait that is none (`Retry-After: 0`) is not told to a client, which would come back at once. `now`: ms, of the wall clock.
-pub(super) fn drop_no_time(headers: &mut HeaderMap, now: i64) {
-    for (name, read) in &WAITS {
-        let is_time = |value: &&HeaderValue| value.to_str().is_ok_and(|text| read(text, now).is_some());
-        // (Of several of one name, only the first counts.)
-        match headers.get(name).filter(is_time).cloned() {
-            Some(first) => headers.insert(name.clone(), first),
-            None => headers.remove(name),
-        };
-    }
-}
-
 /// Tells the client of the pool's own limits, as OpenAI does, in place of what the upstream told of its account's.
 pub(super) fn tell_rate(headers: &mut HeaderMap, rate: Option<RateLimit>) {
     let Some(rate) = rate else { return };
@@ -150,12 +123,6 @@ pub(super) fn mark_stream(headers: &mut HeaderMap) {
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 }
 
-/// What an upstream tells of its own limits (`x-ratelimit-…`).
-pub(super) fn rate_limits(headers: &HeaderMap) -> Vec<(&str, &str)> {
-    let named = headers.iter().filter(|(name, _)| name.as_str().starts_with("x-ratelimit-"));
-    named.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect()
-}
-
 /// What answers are, mostly.
 pub(super) const EVENTS: &str = "text/event-stream";
 pub(super) const TEXT: &str = "text/";
@@ -180,19 +147,4 @@ pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
 /// The length that the upstream announced.
 pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_milliseconds_go_before_the_seconds_if_they_are_a_time() {
-        for (millis, wait) in [("0", 9_000), ("1500", 1_500)] {
-            let mut upstream = HeaderMap::new();
-            upstream.insert(header::RETRY_AFTER, HeaderValue::from_static("9"));
-            upstream.insert(HeaderName::from_static("retry-after-ms"), HeaderValue::from_static(millis));
-            assert_eq!(retry_after(&upstream, 0), Some(Duration::from_millis(wait)));
-        }
-    }
 }

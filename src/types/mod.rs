@@ -17,7 +17,7 @@ pub use limit::{Burst, Limit, Limits, QuotaKind, guarded};
 pub use operation::Operation;
 pub use outcome::{Outcome, Settlement};
 pub use rate::RateLimit;
-pub use time::iso;
+pub use time::{clock_time, iso};
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
 pub use usage::{Demand, Usage, UsageSource, tokens_of_text};
 

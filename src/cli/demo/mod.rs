@@ -32,7 +32,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
         let overrides = Overrides { host: Some(args.host.clone()), port: Some(args.port) };
         let source = Source { path, overrides };
         let config = load(&source)?;
-        let data = Data { folder: folder.0.join("data"), fresh: false };
+        let data = Data { folder: folder.0.join("data"), fresh: false, log_format: logging::format() };
         serve::run(source, config, &data, hint).await
     })
 }

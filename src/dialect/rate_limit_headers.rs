@@ -1,14 +1,23 @@
-//! What an upstream tells of its own limits, in headers and in the bodies of its 429s. Pure.
+//! What an upstream says of its own limits, in headers and in the bodies of its 429s. Pure.
 //!
-//! It only ever closes an upstream for a while, and never opens one before our own windows do.
+//! Such a limit only ever closes an upstream for a while. No header opens an upstream before our own windows do.
 
 use std::time::Duration;
 
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::no_model::Asked;
-use super::told::Told;
+use super::SentRequest;
+use super::openai::error_body::ErrorBody;
+use crate::proxy::scrub::says as contains_ignore_case;
 use crate::types::LimitSpan;
+
+/// Reads a time to wait. The second argument is the wall clock, in ms.
+type Read = fn(&str, i64) -> Option<Duration>;
+
+/// Headers with a time to wait. Where both are there, the first counts.
+static WAITS: [(HeaderName, Read); 2] =
+    [(HeaderName::from_static("retry-after-ms"), retry_after_ms), (header::RETRY_AFTER, retry_after_header)];
 
 /// Words that name a day's limit, in the codes and texts of those who have one.
 const DAY_WORDS: [&str; 7] = ["perday", "per day", "per-day", "per_day", "(rpd)", "(tpd)", "daily"];
@@ -20,7 +29,7 @@ const EMPTY_WORDS: [&str; 2] =
 /// What is longer than a year is no sensible time, and as good as none.
 const LONGEST_WAIT: Duration = Duration::from_secs(31_536_000);
 
-/// Nor is none at all: who is full and says so would be asked again and again.
+/// A wait of zero is no time either: a full upstream that says so would be asked again and again.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// Is it a time to wait?
@@ -28,13 +37,29 @@ fn is_sensible(wait: &Duration) -> bool {
     (SHORTEST_WAIT..=LONGEST_WAIT).contains(wait)
 }
 
-/// How long `retry-after-ms` asks us to stay away.
-pub(super) fn retry_after_ms(text: &str, _: i64) -> Option<Duration> {
+/// Returns how long an upstream asks us to stay away. `now`: ms, of the wall clock.
+pub(crate) fn retry_after(upstream: &HeaderMap, now: i64) -> Option<Duration> {
+    WAITS.iter().find_map(|(name, read)| read(upstream.get(name)?.to_str().ok()?, now))
+}
+
+/// Removes a time to wait that is none (`Retry-After: 0`): a client would come back at once. `now`: ms, of the wall clock.
+pub(crate) fn strip_invalid_retry_after(headers: &mut HeaderMap, now: i64) {
+    for (name, read) in &WAITS {
+        let is_time = |value: &&HeaderValue| value.to_str().is_ok_and(|text| read(text, now).is_some());
+        // (Of several of one name, only the first counts.)
+        match headers.get(name).filter(is_time).cloned() {
+            Some(first) => headers.insert(name.clone(), first),
+            None => headers.remove(name),
+        };
+    }
+}
+
+fn retry_after_ms(text: &str, _: i64) -> Option<Duration> {
     number(text, 0.001).filter(is_sensible)
 }
 
-/// How long `retry-after` does: in seconds, or as an HTTP date.
-pub(super) fn retry_after(text: &str, now_ms: i64) -> Option<Duration> {
+/// Reads `retry-after`: seconds, or an HTTP date.
+fn retry_after_header(text: &str, now_ms: i64) -> Option<Duration> {
     let date = || {
         let date = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp().as_millisecond();
         u64::try_from(date - now_ms).ok().map(Duration::from_millis)
@@ -48,16 +73,15 @@ fn number(text: &str, unit: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// How long the headers `x-ratelimit-remaining…: 0` close the upstream: until the matching `x-ratelimit-reset…`.
-pub(super) fn closed_for(headers: &[(&str, &str)], now_ms: impl Fn() -> i64) -> Option<Duration> {
-    let of = |prefix: &'static str| {
-        headers.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, *value)))
-    };
-    let spent = |value: &str| value.trim().parse::<f64>().is_ok_and(|left| left <= 0.0);
-    of("x-ratelimit-remaining")
-        .filter(|(_, value)| spent(value))
-        .filter_map(|(kind, _)| of("x-ratelimit-reset").find(|(other, _)| *other == kind))
-        .filter_map(|(_, value)| reset(value, now_ms()))
+/// Returns how long the headers `x-ratelimit-remaining…: 0` close the upstream: until the matching `x-ratelimit-reset…`.
+pub(crate) fn exhausted_for(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
+    const REMAINING: &str = "x-ratelimit-remaining";
+    let exhausted = |value: &HeaderValue| value.to_str().ok()?.trim().parse::<f64>().ok().filter(|left| *left <= 0.0);
+    headers
+        .iter()
+        .filter_map(|(name, value)| name.as_str().strip_prefix(REMAINING).filter(|_| exhausted(value).is_some()))
+        .filter_map(|kind| headers.get(format!("x-ratelimit-reset{kind}"))?.to_str().ok())
+        .filter_map(|value| reset(value, now_ms))
         .filter(is_sensible)
         .max()
 }
@@ -103,20 +127,31 @@ fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty() && total <= LONGEST_WAIT.as_secs_f64()).then(|| Duration::from_secs_f64(total))
 }
 
-/// What the body of a 429 tells: which limit it was, and how long to wait (Gemini's `retryDelay`). Words that the client wrote may be
-/// but quoted, unless they are the error's code.
-pub(super) fn limit_in(body: &[u8], told: &Told, asked: Asked<'_>) -> (Option<LimitSpan>, Option<Duration>) {
+/// What an error of class `rate_limited` says of the limit.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct LimitInError {
+    /// Which of the upstream's limits it was.
+    pub(crate) span: Option<LimitSpan>,
+    /// How long to wait (Gemini's `retryDelay`).
+    pub(crate) wait: Option<Duration>,
+}
+
+/// Reads the body of a 429. Words that the client wrote may be quoted, and do not count unless they are the error's code.
+pub(crate) fn limit_from_error(body: &[u8], error: &ErrorBody, sent: SentRequest<'_>) -> LimitInError {
+    const MINUTE_WORDS: [&str; 5] = ["perminute", "per minute", "per-minute", "(rpm)", "(tpm)"];
     let text = String::from_utf8_lossy(body).to_ascii_lowercase();
-    let says =
-        |words: &[&str]| told.is_coded(words) || words.iter().any(|word| text.contains(word) && !asked.wrote(word));
-    let span = match (says(&DAY_WORDS), says(&EMPTY_WORDS)) {
-        (true, _) | (_, true) => Some(LimitSpan::Day),
-        (false, false) => {
-            says(&["perminute", "per minute", "per-minute", "(rpm)", "(tpm)"]).then_some(LimitSpan::Minute)
-        }
+    let says = |words: &[&str]| {
+        words.iter().any(|word| {
+            error.code_contains(word) || text.contains(word) && !contains_ignore_case(sent.body, word)
+        })
+    };
+    let span = if says(&DAY_WORDS) || says(&EMPTY_WORDS) {
+        Some(LimitSpan::Day)
+    } else {
+        says(&MINUTE_WORDS).then_some(LimitSpan::Minute)
     };
     let wait = serde_json::from_slice::<Value>(body).ok().and_then(|value| retry_delay(&value));
-    (span, wait.filter(is_sensible))
+    LimitInError { span, wait: wait.filter(is_sensible) }
 }
 
 /// The field `retryDelay`, wherever it stands.
@@ -134,19 +169,35 @@ fn retry_delay(value: &Value) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ApiKey;
 
     /// What is read in the error of a client that wrote this.
     fn limit(body: &[u8], client: &[u8]) -> (Option<LimitSpan>, Option<Duration>) {
-        limit_in(body, &Told::in_refusal(body), Asked { model: "m", client: Some(client) })
+        let key = ApiKey::new("");
+        let sent = SentRequest { upstream_model: "m", body: client, key: &key };
+        let limit = limit_from_error(body, &ErrorBody::from_error_response(body), sent);
+        (limit.span, limit.wait)
     }
 
-    fn closed(headers: &[(&str, &str)]) -> Option<u128> {
-        closed_for(headers, || 1_700_000_000_000).map(|d| d.as_millis())
+    fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+        headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    fn closed(headers: &[(&'static str, &'static str)]) -> Option<u128> {
+        exhausted_for(&map(headers), 1_700_000_000_000).map(|d| d.as_millis())
+    }
+
+    #[test]
+    fn milliseconds_count_before_seconds_if_they_are_a_time() {
+        for (millis, wait) in [("0", 9_000), ("1500", 1_500)] {
+            let upstream = map(&[("retry-after", "9"), ("retry-after-ms", millis)]);
+            assert_eq!(retry_after(&upstream, 0), Some(Duration::from_millis(wait)));
+        }
     }
 
     #[test]
     fn every_form_of_retry_after_is_read() {
-        let secs = |text| retry_after(text, 1_445_412_470_000).map(|d| d.as_millis());
+        let secs = |text| retry_after_header(text, 1_445_412_470_000).map(|d| d.as_millis());
         assert_eq!(secs("20"), Some(20_000));
         assert_eq!(secs("0.5"), Some(500));
         assert_eq!(secs("Wed, 21 Oct 2015 07:28:00 GMT"), Some(10_000));
@@ -186,7 +237,7 @@ mod tests {
     #[test]
     fn a_reset_that_is_no_time_at_all_overflows_nothing() {
         let headers = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1e300")];
-        assert_eq!(closed_for(&headers, || -1), None);
+        assert_eq!(exhausted_for(&map(&headers), -1), None);
     }
 
     #[test]

@@ -1,0 +1,33 @@
+//! The wire format of OpenAI's API, and of all that copy it.
+
+pub(crate) mod error_body;
+mod errors;
+mod quotation;
+
+use actix_web::http::header::HeaderMap;
+
+use self::error_body::ErrorBody;
+use super::{SentRequest, rate_limit_headers};
+use crate::types::{Failure, FailureClass, Now};
+
+/// Returns the failure of a response whose status is no success: by its status, its headers and its body.
+pub(crate) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], sent: SentRequest<'_>, now: Now) -> Failure {
+    let error = ErrorBody::from_error_response(body);
+    let failure = errors::failure(Some(status), &error, sent.upstream_model);
+    let detail = quotation::quote(Some(status), &error, failure.class, sent);
+    let retry_after = rate_limit_headers::retry_after(headers, now.wall);
+    let failure = Failure { detail, retry_after, ..failure };
+    if failure.class != FailureClass::RateLimited {
+        return failure;
+    }
+    let limit = rate_limit_headers::limit_from_error(body, &error, sent);
+    let exhausted = rate_limit_headers::exhausted_for(headers, now.wall);
+    Failure { limit: limit.span, retry_after: retry_after.or(exhausted).or(limit.wait), ..failure }
+}
+
+/// Returns the failure of an error that came with a 200, or as an event of a stream.
+pub(crate) fn error_in_success(error: &ErrorBody, sent: SentRequest<'_>) -> Failure {
+    let failure = errors::in_success(error, sent.upstream_model);
+    let quote = quotation::quote(error.status_code, error, failure.class, sent);
+    Failure { detail: format!("an error in a 200: {quote}"), ..failure }
+}

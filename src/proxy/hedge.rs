@@ -1,0 +1,103 @@
+//! A second attempt beside a first that is silent (`retry.hedgeAfterMs`). The first answer wins; the other attempt is dropped, which
+//! stops its upstream.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use tokio::time::timeout;
+
+use super::attempt::{self, AttemptError};
+use super::client_request::ClientRequest;
+use super::commit::CommittedResponse;
+use super::dispatch::Upstreams;
+use super::retry_state::RetryState;
+use crate::types::{ApiId, Now};
+use crate::upstream::Permit;
+
+/// An attempt that is over.
+pub(super) struct Ended {
+    pub(super) permit: Permit,
+    /// Its place in the record.
+    pub(super) place: usize,
+    pub(super) result: Result<CommittedResponse, AttemptError>,
+}
+
+/// Makes an attempt, and a second one beside it if the first is silent for `retry.hedgeAfterMs`.
+pub(super) async fn attempt(
+    upstreams: &impl Upstreams,
+    request: &ClientRequest,
+    permit: Permit,
+    state: &mut RetryState<'_>,
+) -> Ended {
+    match state.config.hedge_after {
+        None => run(upstreams, request, permit, state).await,
+        // Boxed: requests that do not hedge need not carry its state.
+        Some(after) => {
+            let hedge = Hedge { upstreams, request, after };
+            Box::pin(hedge.run(permit, state)).await
+        }
+    }
+}
+
+async fn run(
+    upstreams: &impl Upstreams,
+    request: &ClientRequest,
+    mut permit: Permit,
+    state: &mut RetryState<'_>,
+) -> Ended {
+    let place = state.begin_attempt(&mut permit);
+    // Boxed: the allocator serves small sizes from the thread's own cache, and an attempt would make this future large.
+    let result = Box::pin(attempt::run(upstreams, &permit, request, state.config.retry_on)).await;
+    Ended { permit, place, result }
+}
+
+struct Hedge<'a, U> {
+    upstreams: &'a U,
+    request: &'a ClientRequest,
+    after: Duration,
+}
+
+impl<U: Upstreams> Hedge<'_, U> {
+    async fn run(self, mut permit: Permit, state: &mut RetryState<'_>) -> Ended {
+        let api = permit.endpoint().api.clone();
+        let place = state.begin_attempt(&mut permit);
+        let retry_on = state.config.retry_on;
+        let mut first = pin!(async {
+            let result = attempt::run(self.upstreams, &permit, self.request, retry_on).await;
+            Ended { permit, place, result }
+        });
+        if let Ok(ended) = timeout(self.after, &mut first).await {
+            return ended;
+        }
+        let (ended, other) = {
+            let second = pin!(self.second(&api, state));
+            match select(first, second).await {
+                Either::Left((ended, second)) if ended.result.is_err() => (ended, second.await),
+                Either::Left((ended, _)) => (ended, None),
+                Either::Right((None, first)) => (first.await, None),
+                Either::Right((Some(ended), first)) if ended.result.is_err() => (ended, Some(first.await)),
+                Either::Right((Some(ended), _)) => (ended, None),
+            }
+        };
+        match other {
+            None => ended,
+            Some(other) => {
+                let Ended { permit, place, result } = ended;
+                if let Err(error) = result {
+                    state.record_failure(permit, place, error, true);
+                }
+                other
+            }
+        }
+    }
+
+    /// The attempt beside the first, if another upstream has room and the budget allows one.
+    async fn second(&self, first: &ApiId, state: &mut RetryState<'_>) -> Option<Ended> {
+        let selected = self.upstreams.select(state.hedge_selection(first)).await;
+        let permit = state.admitted(selected).ok()?;
+        // Without budget the permit is dropped, which gives it back.
+        let may = state.budget.try_withdraw(state.config.budget, Now::read_mono());
+        if may { Some(run(self.upstreams, self.request, permit, state).await) } else { None }
+    }
+}

@@ -1,0 +1,220 @@
+//! What one request remembers of its attempts, and the rules by which it goes on.
+//!
+//! 1. A *replay* is no failure: the upstream had been asked in a wrong way (on a connection that it had closed, or with
+//!    `stream_options` that it does not know), and may be asked again. At most [`MAX_REPLAYS`] a request.
+//! 2. Any other failure excludes the upstream for this request. The next one is asked if the class is in `retry.retryOn` and fewer
+//!    than `retry.maxAttempts` have failed.
+//! 3. Attempts that add to an upstream's trouble, or that the request may owe to itself, are paid from the retry budget. Refusals
+//!    about a limit, a key, a model or a place cost none.
+//! 4. Only the first failure that the request may have caused counts for an upstream's health. Later ones count for nobody.
+//! 5. A refusal that may be about the request counts only when another upstream serves the same request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::attempt::{AttemptError, Replay};
+use super::budget::{RetryBudget, backoff};
+use super::client_request::ClientRequest;
+use crate::config::RetryConfig;
+use crate::records::{AttemptResult, OpenRecord};
+use crate::scheduler::{AdmissionError, Admitted, Select};
+use crate::types::{ApiId, Failure, FailureClass, Now, Outcome, RateLimit, Settlement};
+use crate::upstream::{Permit, Suspicion};
+
+/// How often one request may be sent again without a failure.
+const MAX_REPLAYS: usize = 3;
+
+/// One request on its way through the pool.
+pub(super) struct RetryState<'a> {
+    request: &'a ClientRequest,
+    pub(super) config: RetryConfig,
+    pub(super) budget: &'a RetryBudget,
+    /// Alive as long as the client waits: a wait queue skips requests whose client has left.
+    client: Arc<()>,
+    /// Upstreams that have failed this request.
+    excluded: Vec<ApiId>,
+    /// Attempts that failed.
+    pub(super) failures: usize,
+    replays: usize,
+    same_upstream_retries: u32,
+    /// A shared connection broke under this request once.
+    connection_lost: bool,
+    /// An attempt has failed in a way that the request itself may have caused.
+    failed_before: bool,
+    /// The upstream that seems not to know `stream_options`. The request goes without them from then on.
+    without_stream_options: Option<ApiId>,
+    /// Refusals that count if another upstream serves the request.
+    suspicions: Vec<Suspicion>,
+    /// The last failure.
+    pub(super) last: Option<AttemptError>,
+    /// The limits of the pool, as the last selection saw them.
+    pub(super) rate: Option<RateLimit>,
+    pub(super) record: OpenRecord,
+}
+
+impl<'a> RetryState<'a> {
+    /// A request sets out, and deposits its share into the budget.
+    pub(super) fn new(
+        request: &'a ClientRequest,
+        config: RetryConfig,
+        budget: &'a RetryBudget,
+        record: OpenRecord,
+    ) -> Self {
+        budget.deposit(config.budget, Now::read_mono());
+        RetryState {
+            request,
+            config,
+            budget,
+            client: Arc::new(()),
+            excluded: Vec::new(),
+            failures: 0,
+            replays: 0,
+            same_upstream_retries: 0,
+            connection_lost: false,
+            failed_before: false,
+            without_stream_options: None,
+            suspicions: Vec::new(),
+            last: None,
+            rate: None,
+            record,
+        }
+    }
+
+    /// Returns the selection of an upstream that has not failed this request.
+    pub(super) fn selection(&self) -> Select {
+        Select {
+            profile: self.request.profile.clone(),
+            excluded: self.excluded.clone(),
+            client: Arc::downgrade(&self.client),
+            may_queue: true,
+        }
+    }
+
+    /// Returns the selection for a hedge: of another upstream than `first`, and only if one has room now.
+    pub(super) fn hedge_selection(&self, first: &ApiId) -> Select {
+        let mut select = self.selection();
+        select.excluded.push(first.clone());
+        Select { may_queue: false, ..select }
+    }
+
+    /// Records what a selection said of the pool's limits. Returns the permit.
+    pub(super) fn admitted(&mut self, selected: Result<Admitted, AdmissionError>) -> Result<Permit, AdmissionError> {
+        match selected {
+            Ok(Admitted { permit, rate }) => {
+                self.rate = rate;
+                Ok(permit)
+            }
+            Err(refused) => {
+                if let AdmissionError::NoneAvailable { rate, .. } = &refused {
+                    self.rate = *rate;
+                }
+                Err(refused)
+            }
+        }
+    }
+
+    /// Records that an attempt begins. Returns its place in the record.
+    pub(super) fn begin_attempt(&mut self, permit: &mut Permit) -> usize {
+        permit.ask_usage &= self.without_stream_options.is_none();
+        let endpoint = permit.endpoint();
+        self.record.attempt_began(&endpoint.api, endpoint.upstream_model(&self.request.profile.model))
+    }
+
+    /// Records that an upstream has an answer for the client. `complete`: it is one, and not an error that passes through.
+    pub(super) fn record_success(&mut self, permit: &Permit, place: usize, complete: bool) {
+        self.record.attempt_ended(place, AttemptResult::Served);
+        if !complete {
+            return;
+        }
+        if self.without_stream_options.as_ref() == Some(&permit.endpoint().api) {
+            permit.stream_options_refused();
+        }
+        // The request is sound, so the refusals were not for what is in it.
+        for suspicion in self.suspicions.drain(..) {
+            suspicion.confirm();
+        }
+    }
+
+    /// Returns whether the request goes on after this failure. Withdraws from the retry budget where rule 3 says so.
+    pub(super) fn should_retry(&mut self, error: &AttemptError) -> bool {
+        if self.may_replay(error) {
+            return true;
+        }
+        let failure = &error.failure;
+        if self.failures + 1 >= self.config.max_attempts || !self.config.retry_on.contains(failure.class) {
+            return false;
+        }
+        !self.costs_budget(failure) || self.budget.try_withdraw(self.config.budget, Now::read_mono())
+    }
+
+    fn costs_budget(&self, failure: &Failure) -> bool {
+        // A place where nothing is, or a model that is not there, says so to every request until it rests.
+        let is_about_the_place = matches!(failure.status, Some(404 | 405 | 410));
+        failure.class.counts_as_unhealthy() || !failure.certain && !is_about_the_place
+    }
+
+    /// Returns whether the same upstream may be asked again.
+    fn may_replay(&self, error: &AttemptError) -> bool {
+        let again = match error.replay() {
+            Some(Replay::Same) => true,
+            Some(Replay::AfterLostConnection) => !self.connection_lost,
+            Some(Replay::WithoutStreamOptions) => self.without_stream_options.is_none(),
+            None => false,
+        };
+        again && self.replays < MAX_REPLAYS
+    }
+
+    /// Records a failed attempt, closes its account, and logs it. `retries`: the request goes on.
+    pub(super) fn record_failure(&mut self, permit: Permit, place: usize, mut error: AttemptError, retries: bool) {
+        let api = permit.endpoint().api.clone();
+        if self.may_replay(&error) {
+            self.replays += 1;
+            self.connection_lost |= error.failure.connection_lost;
+            if error.replay() == Some(Replay::WithoutStreamOptions) {
+                self.without_stream_options = Some(api.clone());
+            }
+        } else {
+            self.failures += 1;
+            self.excluded.push(api.clone());
+        }
+        let failure = &mut error.failure;
+        if failure.may_be_the_requests() {
+            failure.counted &= !self.failed_before;
+            self.failed_before = true;
+        }
+        if failure.counts_if_refuted() {
+            self.suspicions.push(permit.suspect(failure.clone()));
+        }
+        let then = if retries { "it is tried again" } else { "no other is tried" };
+        log::warn!("{} {api} failed: {failure}; {then}", self.record.id());
+        self.record.attempt_ended(place, AttemptResult::Failed(failure.clone()));
+        let duration = permit.elapsed();
+        permit.settle(Settlement::of(Outcome::Failed(failure.clone()), duration));
+        self.last = Some(error);
+    }
+
+    /// Returns whether upstreams that have failed may be asked once more, as no other is left (`retry.sameUpstream`).
+    pub(super) fn may_retry_same_upstream(&self) -> bool {
+        let in_trouble = self.last.as_ref().is_some_and(|last| last.failure.class.counts_as_unhealthy());
+        in_trouble && self.same_upstream_retries < self.config.same_upstream
+    }
+
+    /// Waits before the same upstreams are asked again, and excludes none of them any more.
+    pub(super) async fn wait_before_retry(&mut self) {
+        let pause = self.pause(rand::random());
+        self.same_upstream_retries += 1;
+        self.excluded.clear();
+        sleep(pause).await;
+    }
+
+    fn pause(&self, draw: f64) -> Duration {
+        backoff(self.config.backoff, self.same_upstream_retries, draw)
+    }
+
+    /// Returns the failure that the client is to see, if an upstream has failed and was not just asked in a wrong way.
+    pub(super) fn take_last(&mut self) -> Option<AttemptError> {
+        self.last.take().filter(|last| last.failure.class != FailureClass::StaleConnection)
+    }
+}

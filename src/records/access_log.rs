@@ -1,0 +1,198 @@
+//! The line that the log has for each request.
+//!
+//! 1. One shape for all requests: `ID METHOD PATH MODEL → UPSTREAM (ITS MODEL) from CLIENT attempts=… status=… …`, and the reason
+//!    in parentheses at the end.
+//! 2. A request that the pool refused tells the error's code and why.
+//! 3. `ERROR`: a 5xx. `WARN`: a limit, a refused key, an answer that broke off. All others, a client's mistake and a client
+//!    that left among them, are `INFO`. `/health` is `DEBUG`.
+
+use std::fmt::{self, Display};
+
+use log::Level;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::request_record::{AttemptRecord, AttemptResult, RequestEnd, RequestRecord};
+use crate::types::{Usage, UsageSource};
+
+/// How lines of the log are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The target of these lines. In [`LogFormat::Json`] their text is a JSON object already, which the logger adds the time and
+/// the level to.
+pub const REQUESTS: &str = "request";
+
+/// Writes the line of one request.
+pub(super) fn write(record: &RequestRecord, format: LogFormat) {
+    let level = level(record);
+    match format {
+        LogFormat::Text => log::log!(target: REQUESTS, level, "{}", Line(record)),
+        LogFormat::Json if log::log_enabled!(target: REQUESTS, level) => {
+            log::log!(target: REQUESTS, level, "{}", object(record));
+        }
+        LogFormat::Json => {}
+    }
+}
+
+fn level(record: &RequestRecord) -> Level {
+    match (record.status.map(|status| status.as_u16()), &record.end) {
+        (_, RequestEnd::Defect) | (Some(500..), _) => Level::Error,
+        (_, RequestEnd::Stopped) | (Some(401 | 403 | 429), _) | (Some(..400), RequestEnd::Failed(_)) => Level::Warn,
+        // Asked every few seconds by whatever keeps the process up.
+        (Some(..400), _) if record.path == "/health" => Level::Debug,
+        (_, RequestEnd::Answered | RequestEnd::Refused { .. } | RequestEnd::Failed(_) | RequestEnd::ClientLeft) => {
+            Level::Info
+        }
+    }
+}
+
+/// The upstream that served, or that was asked last.
+fn target(record: &RequestRecord) -> Option<&AttemptRecord> {
+    let served = |attempt: &&AttemptRecord| matches!(attempt.result, AttemptResult::Served);
+    record.attempts.iter().rfind(served).or_else(|| record.attempts.last())
+}
+
+/// The status as the log tells it: 499 where the client left before one was sent.
+fn status(record: &RequestRecord) -> u16 {
+    record.status.map_or(499, |status| status.as_u16())
+}
+
+fn id(record: &RequestRecord) -> &str {
+    record.upstream_id.as_deref().unwrap_or(record.id.as_str())
+}
+
+/// What there is to say besides the status: a code, and words.
+fn reason(record: &RequestRecord) -> (Option<&str>, Option<&str>) {
+    match &record.end {
+        RequestEnd::Answered => (None, None),
+        RequestEnd::Refused { code, reason } => (Some(code), Some(reason)),
+        RequestEnd::Failed(reason) => (None, Some(reason)),
+        RequestEnd::ClientLeft => (None, Some("the client left")),
+        RequestEnd::Stopped => (None, Some("the server stopped and cut the answer off")),
+        RequestEnd::Defect => (None, Some("a defect of this program: it panicked")),
+    }
+}
+
+struct Line<'a>(&'a RequestRecord);
+
+impl Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let record = self.0;
+        write!(f, "{} {} {}", id(record), record.method, record.path)?;
+        if let Some(model) = &record.model {
+            write!(f, " {model}")?;
+        }
+        if let Some(target) = target(record) {
+            write!(f, " → {}", target.api)?;
+            if let Some(own) = &target.model {
+                write!(f, " ({own})")?;
+            }
+        }
+        match record.client {
+            Some(client) => write!(f, " from {client}")?,
+            None => f.write_str(" from -")?,
+        }
+        if record.model.is_some() {
+            write!(f, " attempts={}", record.attempts.len())?;
+        }
+        write!(f, " status={}", status(record))?;
+        if let Some(first) = record.first_token {
+            write!(f, " first={}ms", first.as_millis())?;
+        }
+        write!(f, " total={}ms", record.total.as_millis())?;
+        if let Some(Usage { prompt, completion, total, .. }) = record.usage {
+            write!(f, " tokens={prompt}+{completion}={total}")?;
+        }
+        match reason(record) {
+            (Some(code), Some(reason)) => write!(f, " ({code}: {reason})"),
+            (None, Some(reason)) => write!(f, " ({reason})"),
+            (_, None) => Ok(()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Object<'a> {
+    target: &'static str,
+    id: &'a str,
+    method: &'a str,
+    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_model: Option<&'a str>,
+    client: Option<String>,
+    attempts: Vec<Value>,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_token_ms: Option<u128>,
+    total_ms: u128,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Value>,
+}
+
+fn object(record: &RequestRecord) -> String {
+    let target = target(record);
+    let (code, reason) = reason(record);
+    let object = Object {
+        target: REQUESTS,
+        id: id(record),
+        method: record.method.as_str(),
+        path: &record.path,
+        model: record.model.as_deref(),
+        upstream: target.map(|target| target.api.as_str()),
+        upstream_model: target.and_then(|target| target.model.as_deref()),
+        client: record.client.map(|client| client.to_string()),
+        attempts: record.attempts.iter().map(attempt).collect(),
+        status: status(record),
+        code,
+        reason,
+        first_token_ms: record.first_token.map(|first| first.as_millis()),
+        total_ms: record.total.as_millis(),
+        usage: record.usage.map(usage),
+    };
+    // Of texts and numbers alone: that can't fail.
+    serde_json::to_string(&object).unwrap_or_default()
+}
+
+fn attempt(attempt: &AttemptRecord) -> Value {
+    let mut object = json!({
+        "upstream": attempt.api,
+        "startMs": attempt.began.as_millis() as u64,
+        "ms": attempt.took.as_millis() as u64,
+    });
+    let result = match &attempt.result {
+        AttemptResult::Open => json!({ "class": "abandoned" }),
+        AttemptResult::Served => json!({ "class": null }),
+        AttemptResult::Failed(failure) => {
+            json!({ "class": failure.class.as_str(), "status": failure.status, "message": failure.detail })
+        }
+    };
+    if let (Some(object), Value::Object(result)) = (object.as_object_mut(), result) {
+        object.extend(result);
+    }
+    object
+}
+
+fn usage(usage: Usage) -> Value {
+    json!({
+        "prompt": usage.prompt,
+        "completion": usage.completion,
+        "total": usage.total,
+        "estimated": usage.source == UsageSource::Estimated,
+    })
+}

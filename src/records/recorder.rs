@@ -1,0 +1,186 @@
+//! Receives the record of every request, and hands it to all readers.
+//!
+//! 1. Workers put records into a queue; no request waits for the actor.
+//! 2. The first record after a silence wakes the actor. Later ones are read together, [`BATCH_INTERVAL`] later at most.
+//! 3. The queue has a bound, [`MOST_QUEUED`]. Records beyond the bound are dropped and counted.
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::access_log::{self, LogFormat};
+use super::request_record::RequestRecord;
+
+/// How long a record may wait to be read: what a `kill -9` under load may cost the log.
+const BATCH_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Records in the queue, at most: about a second of the largest load that was measured.
+const MOST_QUEUED: usize = 65_536;
+
+/// Owns what ended requests add up to.
+pub struct RecorderActor {
+    queue: mpsc::Receiver<Box<RequestRecord>>,
+    shared: Arc<Shared>,
+    format: LogFormat,
+    polling: bool,
+}
+
+struct Shared {
+    /// The actor reads the queue by itself, and need not be woken.
+    awake: AtomicBool,
+    queued: AtomicUsize,
+    dropped: AtomicUsize,
+}
+
+/// There are records in the queue. Sent by a [`Recorder`]; a lost one leaves them there until the next.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Wake;
+
+/// Read all records that are in the queue. Sent by the application when the server has ended, and awaited; a lost one
+/// costs the last lines of the log.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct FlushRecords;
+
+/// Where records are sent to. Cheap to clone, on every thread.
+#[derive(Clone)]
+pub struct RecorderHandle {
+    actor: Addr<RecorderActor>,
+    queue: mpsc::Sender<Box<RequestRecord>>,
+    shared: Arc<Shared>,
+}
+
+/// The recorder of one worker.
+#[derive(Clone)]
+pub struct Recorder(Rc<Local>);
+
+struct Local {
+    handle: Option<RecorderHandle>,
+    cutting_off: Box<dyn Fn() -> bool>,
+}
+
+impl RecorderActor {
+    /// Starts the actor on this arbiter.
+    pub fn start_on(arbiter: &ArbiterHandle, format: LogFormat) -> RecorderHandle {
+        let (sender, queue) = mpsc::channel();
+        let shared =
+            Arc::new(Shared { awake: AtomicBool::new(false), queued: AtomicUsize::new(0), dropped: AtomicUsize::new(0) });
+        let state = shared.clone();
+        let actor = RecorderActor::start_in_arbiter(arbiter, move |_| RecorderActor {
+            queue,
+            shared: state,
+            format,
+            polling: false,
+        });
+        RecorderHandle { actor, queue: sender, shared }
+    }
+
+    /// Hands every queued record to the readers. Returns whether there was any.
+    fn read_queue(&mut self) -> bool {
+        let mut any = false;
+        while let Ok(record) = self.queue.try_recv() {
+            any = true;
+            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+            access_log::write(&record, self.format);
+        }
+        let dropped = self.shared.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            log::error!("{dropped} requests were not recorded: more than {MOST_QUEUED} had ended at once");
+        }
+        any
+    }
+
+    /// Reads the queue every [`BATCH_INTERVAL`] until it is empty.
+    fn poll_while_busy(&mut self, ctx: &mut Context<Self>) {
+        self.polling = true;
+        ctx.run_later(BATCH_INTERVAL, |actor, ctx| {
+            if actor.read_queue() {
+                return actor.poll_while_busy(ctx);
+            }
+            actor.polling = false;
+            actor.shared.awake.store(false, Ordering::SeqCst);
+            // A record that came just before this saw `awake`, and woke nobody.
+            if actor.read_queue() {
+                actor.shared.awake.store(true, Ordering::SeqCst);
+                actor.poll_while_busy(ctx);
+            }
+        });
+    }
+}
+
+impl RecorderHandle {
+    /// The actor itself.
+    pub fn actor(&self) -> &Addr<RecorderActor> {
+        &self.actor
+    }
+
+    fn send(&self, record: Box<RequestRecord>) {
+        if self.shared.queued.fetch_add(1, Ordering::Relaxed) >= MOST_QUEUED {
+            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        // The actor drops its end when it ends: the process is stopping.
+        if self.queue.send(record).is_ok() && !self.shared.awake.swap(true, Ordering::SeqCst) {
+            self.actor.do_send(Wake);
+        }
+    }
+}
+
+impl Recorder {
+    /// A worker's recorder. `cutting_off` says whether the server stops, and cuts off answers that still run.
+    pub fn new(handle: RecorderHandle, cutting_off: impl Fn() -> bool + 'static) -> Self {
+        Recorder(Rc::new(Local { handle: Some(handle), cutting_off: Box::new(cutting_off) }))
+    }
+
+    /// A recorder that forgets what it is given.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Recorder(Rc::new(Local { handle: None, cutting_off: Box::new(|| false) }))
+    }
+
+    pub(super) fn is_cutting_off(&self) -> bool {
+        (self.0.cutting_off)()
+    }
+
+    pub(super) fn record(&self, record: Box<RequestRecord>) {
+        if let Some(handle) = &self.0.handle {
+            handle.send(record);
+        }
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recorder")
+    }
+}
+
+impl Actor for RecorderActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Wake> for RecorderActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
+        self.read_queue();
+        if !self.polling {
+            self.poll_while_busy(ctx);
+        }
+    }
+}
+
+impl Handler<FlushRecords> for RecorderActor {
+    type Result = ();
+
+    fn handle(&mut self, _: FlushRecords, _: &mut Self::Context) {
+        self.read_queue();
+    }
+}
