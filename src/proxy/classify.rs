@@ -1,9 +1,7 @@
 //! From what went wrong with an attempt to a [`Failure`]: the data that all decisions are made from. Pure.
 
-use std::io;
-
 use actix_web::http::header::HeaderMap;
-use awc::error::{ConnectError, SendRequestError};
+use transport::{ConnectionLost, SendError, SendErrorKind};
 
 use super::no_model::{Asked, knows_no_endpoint, names_no_model, own_words, says_no_model};
 use super::told::Told;
@@ -217,56 +215,26 @@ pub(super) fn error_in_200(told: &Told, asked: Asked<'_>) -> Failure {
     Failure { status, phase: Phase::Body, ..failure }
 }
 
-/// The failure of an exchange that got no head.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "awc's errors are open-ended; the rest tell no more than their text"
-)]
-pub(super) fn send_error(error: &SendRequestError, stale: bool) -> Failure {
-    if stale {
-        let detail = "a kept-alive connection was closed by the upstream";
-        return Failure::new(FailureClass::StaleConnection, Phase::Head, detail);
-    }
-    match error {
-        SendRequestError::Connect(ConnectError::Disconnected) => {
-            Failure::new(FailureClass::Protocol, Phase::Head, "the connection was closed before an answer")
-        }
-        SendRequestError::Connect(error) => {
-            let class = if is_ours(error) { FailureClass::NoSocket } else { FailureClass::Connect };
-            Failure::new(class, Phase::Connect, connect_error(error))
-        }
-        SendRequestError::H2(error) if error.reason() == Some(h2::Reason::REFUSED_STREAM) => {
-            Failure::new(FailureClass::Overloaded, Phase::Head, "it turns requests away (REFUSED_STREAM)")
-        }
-        SendRequestError::Timeout => Failure::new(FailureClass::Timeout, Phase::Head, "no answer in time"),
-        SendRequestError::Send(error) => broken(Phase::Head, error),
-        other => Failure::new(FailureClass::Protocol, Phase::Head, format!("no valid answer ({other})")),
-    }
+/// Returns the failure of an exchange that got no head.
+pub(super) fn send_error(error: SendError) -> Failure {
+    let (class, phase) = match error.kind {
+        SendErrorKind::StaleConnection => (FailureClass::StaleConnection, Phase::Head),
+        SendErrorKind::NoLocalSocket => (FailureClass::NoSocket, Phase::Connect),
+        SendErrorKind::Connect => (FailureClass::Connect, Phase::Connect),
+        SendErrorKind::TurnedAway => (FailureClass::Overloaded, Phase::Head),
+        SendErrorKind::Broken => (FailureClass::Protocol, Phase::Head),
+    };
+    lost(error.connection_lost, Failure::new(class, phase, error.detail))
 }
 
-/// A connection that broke.
-pub(super) fn broken(phase: Phase, error: &io::Error) -> Failure {
-    Failure::new(FailureClass::Protocol, phase, format!("the connection broke ({error})"))
-}
-
-/// Did this machine give no socket, and nobody was asked?
-fn is_ours(error: &ConnectError) -> bool {
-    /// `ENFILE` and `EMFILE`: too many open files, in the system or in the process.
-    const NO_FILE: [i32; 2] = [23, 24];
-    matches!(error, ConnectError::Io(error) if error.raw_os_error().is_some_and(|code| NO_FILE.contains(&code)))
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "awc's errors are open-ended; the rest tell no more than their text"
-)]
-fn connect_error(error: &ConnectError) -> String {
-    match error {
-        ConnectError::Timeout => "no connection in time".to_owned(),
-        ConnectError::Resolver(why) => format!("its host name can't be resolved ({why})"),
-        ConnectError::NoRecords => "its host name has no address".to_owned(),
-        other => format!("no connection ({other})"),
-    }
+/// Returns the failure of a request whose connection was perhaps lost with others on it.
+pub(super) fn lost(connection: Option<ConnectionLost>, failure: Failure) -> Failure {
+    let blame = match connection {
+        Some(ConnectionLost::First) => Blame::Connection,
+        Some(ConnectionLost::AlreadyCounted) => Blame::Told,
+        None => failure.blame,
+    };
+    Failure { blame, ..failure }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use actix::prelude::*;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use tokio::time::timeout;
+use transport::ClientCache;
 
 use super::access_log::AccessLog;
 use super::body;
@@ -15,7 +16,6 @@ use super::headers;
 use super::journey::Journey;
 use super::request::ClientRequest;
 use super::retry::RetryBudget;
-use super::transport::Clients;
 use crate::config::RetryConfig;
 use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
 use crate::scheduler::{AdmissionError, SchedulerActor};
@@ -27,7 +27,7 @@ pub struct Pool {
     /// This worker's scheduler, who admits.
     pub scheduler: Addr<SchedulerActor>,
     /// This worker's connections.
-    pub clients: Clients,
+    pub clients: ClientCache,
     /// What all workers may spend on trying again.
     pub budget: Arc<RetryBudget>,
 }

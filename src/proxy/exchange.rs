@@ -5,17 +5,18 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
+use actix_web::error::PayloadError;
 use actix_web::http::header::HeaderMap;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
-use awc::error::PayloadError;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
+use transport::{ClientCache, IncomingResponse, connection_lost};
 
 use super::arrival::Arrival;
 use super::request::ClientRequest;
 use super::stream::EventStream;
-use super::transport::{Clients, Incoming, Wire, shared_blame};
+use super::target::client_of;
 use super::{classify, headers};
 use crate::types::{ClassSet, Failure, FailureClass, Outcome, Phase, Usage};
 use crate::upstream::Permit;
@@ -90,7 +91,7 @@ impl Source {
 /// A body that broke off.
 pub(super) fn cut(error: &PayloadError) -> Failure {
     let failure = Failure::new(FailureClass::Protocol, Phase::Body, format!("the answer was cut short ({error})"));
-    Failure { blame: shared_blame(error).unwrap_or(failure.blame), ..failure }
+    classify::lost(connection_lost(error), failure)
 }
 
 /// A body whose next piece did not come in time.
@@ -106,7 +107,7 @@ pub(super) fn stalled() -> Failure {
 /// # Cancel safety
 /// Dropping it closes the connection to the upstream, or resets the stream; the permit's account is closed by its owner.
 pub(super) async fn attempt(
-    clients: &Clients,
+    clients: &ClientCache,
     permit: &Permit,
     request: &ClientRequest,
     retry_on: ClassSet,
@@ -119,22 +120,14 @@ pub(super) async fn attempt(
     let first = if request.stream { deadline.min(started + timeouts.first_token) } else { deadline };
 
     let body = request.body_for(endpoint.own_name(&request.profile.model).map(|own| &**own), permit.ask_usage);
-    let reach = clients.get(endpoint);
-    let outgoing = headers::upward(reach.post(operation), &request.headers);
-    let wire = Wire::new(permit.stamp.clone());
-    let sent = timeout_at(first, reach.send(outgoing, body, &wire))
+    let client = client_of(clients, endpoint);
+    let outgoing = headers::upward(client.request(Method::POST, operation.path()), &request.headers);
+    let sent = timeout_at(first, client.send(outgoing, body, &permit.stamp))
         .await
         .map_err(|_| Failure::new(FailureClass::Timeout, Phase::Head, "no answer in time"))?;
-    let Incoming { head, payload } = sent.map_err(|error| {
-        let stale = wire.was_stale();
-        if stale && !wire.was_refused() {
-            clients.forget(endpoint, &reach);
-        }
-        let failure = classify::send_error(&error, stale);
-        Failure { blame: wire.shared_blame().unwrap_or(failure.blame), ..failure }
-    })?;
+    let IncomingResponse { head, body } = sent.map_err(classify::send_error)?;
 
-    let source = Source { payload, idle: timeouts.idle, deadline: first };
+    let source = Source { payload: body, idle: timeouts.idle, deadline: first };
     let arrival = Arrival { status: head.status(), headers: head.headers(), source, permit, request, retry_on };
     let mut answer = arrival.judge().await?;
     if let Some(rest) = &mut answer.rest {

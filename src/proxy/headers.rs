@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use awc::ClientRequest as Outgoing;
 use memchr::memmem;
+use transport::OutgoingRequest as Outgoing;
 
 use super::learn;
 use super::scrub::secret;

@@ -4,7 +4,7 @@
 //!    the client sent them.
 //! 2. [`mod@dispatch`]: the loop. Asks the scheduler for a permit, makes an attempt, and tries the next upstream if it failed.
 //!    [`journey`] knows whom the request has been to, and [`retry`] whether it may go on.
-//! 3. [`exchange`]: one attempt with one upstream over [`transport`].
+//! 3. [`exchange`]: one attempt with one upstream over [`mod@transport`].
 //! 4. [`arrival`]: what came, judged, up to the point from which the client sees it. [`headers`], [`told`], [`classify`], [`no_model`],
 //!    [`learn`]: what is sent up and let down, how an upstream words an error, what that means, and what it tells of its own limits.
 //!    [`scrub`] takes its key out of it.
@@ -47,8 +47,8 @@ mod retry;
 mod scrub;
 mod sse;
 mod stream;
+mod target;
 mod told;
-mod transport;
 
 pub use access_log::AccessLog;
 pub use body::FailureTold;
@@ -58,5 +58,5 @@ pub use ping::with_pings;
 pub use request::{ClientRequest, InvalidRequest};
 pub use retry::{BudgetReport, RetryBudget};
 pub use stream::EventStream;
-pub use transport::Clients;
+pub use transport::ClientCache;
 pub(crate) use transport::Framing;
