@@ -55,7 +55,7 @@ pub(super) async fn front(
     if let Some(origin) = origin {
         cors::mark(response.headers_mut(), origin);
     }
-    request_id::name_and_record(here, &mut response);
+    request_id::name_and_record(&mut response);
     Ok(response.map_body(|head, body| Served::new(&head.headers, body, &ending, taken)))
 }
 

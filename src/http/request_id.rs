@@ -8,6 +8,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Worker;
+use super::auth::worker;
 use crate::error::Refused;
 use crate::records::{OpenRecord, RequestEnd};
 use crate::types::RequestId;
@@ -36,16 +37,18 @@ pub(super) fn open_record(
 }
 
 /// Names and records an answer that has no name yet. (One that has a name comes from the data path, which records it.)
-pub(super) fn name_and_record(worker: &Worker, response: &mut ServiceResponse<impl MessageBody>) {
+pub(super) fn name_and_record(response: &mut ServiceResponse<impl MessageBody>) {
     if response.headers().contains_key(X_REQUEST_ID) {
         return;
     }
     let id = RequestId::generate();
     let request = response.request();
-    let mut record = open_record(worker, request, id.clone(), Cow::Owned(request.path().to_owned()));
-    record.answered(response.status());
-    if let Some(Refused { code, reason }) = response.response().extensions().get() {
-        record.ended(RequestEnd::Refused { code, reason: reason.clone() });
+    if let Ok(worker) = worker(request) {
+        let mut record = open_record(worker, request, id.clone(), Cow::Owned(request.path().to_owned()));
+        record.answered(response.status());
+        if let Some(Refused { code, reason }) = response.response().extensions().get() {
+            record.ended(RequestEnd::Refused { code, reason: reason.clone() });
+        }
     }
     name(response.headers_mut(), &id);
 }

@@ -13,7 +13,7 @@ use super::ending::EndingHere;
 use super::load::LoadHere;
 use super::{Ending, Load};
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
-use crate::proxy::{Clients, Pool, RetryBudget};
+use crate::proxy::{ClientCache, Pool, RetryBudget};
 use crate::records::{Recorder, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
 
@@ -71,7 +71,7 @@ impl Worker {
         core.config.do_send(Subscribe(follower.recipient()));
         let scheduler = SchedulerActor::new(core.supervisor.clone()).start();
         actix::spawn(look_after(scheduler.clone(), core.scheduler_ended.clone()));
-        let pool = Rc::new(Pool { scheduler, clients: Clients::default(), budget: core.budget.clone() });
+        let pool = Rc::new(Pool { scheduler, clients: ClientCache::default(), budget: core.budget.clone() });
         let ending = EndingHere::follow(core.ending.clone());
         let watched = ending.clone();
         Worker {

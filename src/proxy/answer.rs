@@ -3,16 +3,16 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::classify::error_in_200;
-use super::no_model::Asked;
-use super::told::Told;
+use crate::dialect::SentRequest;
+use crate::dialect::openai::error_body::ErrorBody;
+use crate::dialect::openai::error_in_success;
 use crate::types::{Failure, FailureClass, Operation, Phase, Usage, UsageSource};
 
 /// Judges a whole 200 whose answer is to be JSON.
 ///
 /// # Errors
 /// With the failure, if it is no answer: then another upstream is to be asked.
-pub(super) fn judge(operation: Operation, body: &[u8], asked: Asked<'_>) -> Result<Option<Usage>, Failure> {
+pub(super) fn judge(operation: Operation, body: &[u8], sent: SentRequest<'_>) -> Result<Option<Usage>, Failure> {
     let failure = |class, why: &str| Failure::new(class, Phase::Body, why);
     let text = body.trim_ascii();
     if text.is_empty() || text == b"null" || text == b"[]" {
@@ -24,8 +24,8 @@ pub(super) fn judge(operation: Operation, body: &[u8], asked: Asked<'_>) -> Resu
         false => Err("it begins otherwise".to_owned()),
     }
     .map_err(|why| failure(FailureClass::Protocol, &format!("200 with a body that is no whole JSON object ({why})")))?;
-    if let Some(told) = peek.may_tell_an_error().then(|| Told::in_answer(text)).flatten() {
-        return Err(error_in_200(&told, asked));
+    if let Some(told) = peek.may_tell_an_error().then(|| ErrorBody::from_success(text)).flatten() {
+        return Err(error_in_success(&told, sent));
     }
     if text.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii() == b"}") {
         return Err(failure(FailureClass::Empty, "200 with {}"));
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     fn judged(operation: Operation, body: &str) -> Result<Option<u64>, FailureClass> {
-        judge(operation, body.as_bytes(), Asked { model: "m", client: None })
+        judge(operation, body.as_bytes(), SentRequest { upstream_model: "m", body: b"", key: &crate::config::ApiKey::new("") })
             .map(|usage| usage.map(|u| u.total))
             .map_err(|failure| failure.class)
     }

@@ -1,24 +1,22 @@
 //! One attempt with one upstream, from the permit to the commit point.
 
-use std::time::Duration;
-
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 use tokio::time::{Instant, timeout_at};
-use transport::{ConnectionLost, SendError, SendErrorKind};
+use transport::{ConnectionLost, IncomingResponse, SendError, SendErrorKind};
 
 use super::client_request::ClientRequest;
-use super::commit::{CommittedResponse, UpstreamResponse};
+use super::commit::UpstreamResponse;
 use super::dispatch::Upstreams;
 use super::headers::Header;
-use super::response::ResponseSource;
-use crate::types::{ClassSet, Failure, FailureClass, Phase, RouteId, SentAt};
+use super::response::{CommittedResponse, ResponseSource};
+use crate::types::{ClassSet, Failure, FailureClass, Phase, SentAt};
 use crate::upstream::Permit;
 
 /// A request as it goes to one upstream.
 pub struct OutgoingRequest<'a> {
-    pub(super) route: RouteId,
+    pub(super) path: &'static str,
     pub(super) headers: &'a [Header],
     pub(super) body: Bytes,
     pub(super) sent_at: &'a SentAt,
@@ -84,28 +82,28 @@ pub(super) async fn run(
     // A stream's head comes early; another answer's when the answer is finished.
     let first = if request.stream { deadline.min(started + timeouts.first_token) } else { deadline };
 
-    let upstream_model = endpoint.upstream_model(&request.profile.model).map(|own| &**own);
+    let upstream_model = endpoint.own_name(&request.profile.model).map(|own| &**own);
     let outgoing = OutgoingRequest {
-        route: request.profile.route,
+        path: request.profile.operation.path(),
         headers: &request.headers,
         body: request.body_for(upstream_model, permit.ask_usage),
-        sent_at: &permit.sent_at,
+        sent_at: &permit.stamp,
     };
-    let incoming = timeout_at(first, upstreams.send(endpoint, outgoing))
+    let IncomingResponse { head, body } = timeout_at(first, upstreams.send(endpoint, outgoing))
         .await
         .map_err(|_| Failure::new(FailureClass::Timeout, Phase::Head, "no answer in time"))?
         .map_err(failure_of)?;
 
     let response = UpstreamResponse {
-        status: incoming.head.status(),
-        headers: incoming.head.headers(),
-        source: ResponseSource { payload: incoming.body, idle: timeouts.idle, deadline: first },
+        status: head.status(),
+        headers: head.headers(),
+        source: ResponseSource { payload: body, idle: timeouts.idle, deadline: first },
         permit,
         request,
         retry_on,
     };
     let mut response = response.until_commit_point().await?;
-    if let Some(rest) = &mut response.body {
+    if let Some(rest) = &mut response.rest {
         rest.deadline = deadline;
     }
     Ok(response)

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::demand::demand;
 use super::depth::{DEEPEST, is_shallow};
-use super::headers::{Header, to_pass_up};
+use super::headers::{Header, client_headers};
 use crate::types::{Operation, Profile};
 
 /// The longest name of a model, in bytes. Names are kept where they are counted by, and quoted in errors and the log.
@@ -28,7 +28,7 @@ pub struct ClientRequest {
     /// Does it want its answer as a stream of events?
     pub stream: bool,
     /// How long the client waits for the head of its answer, if it tells.
-    pub(super) patience: Option<Duration>,
+    pub(super) client_timeout: Option<Duration>,
     /// Its headers that go upstream.
     pub(super) headers: Vec<Header>,
     body: Bytes,
@@ -120,8 +120,8 @@ impl ClientRequest {
         let bounds = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
         let demand = demand(operation, text, bounds, peek.n.get());
         let profile = Profile { model: Arc::from(model), operation, demand };
-        let patience = patience(headers);
-        Ok(ClientRequest { profile, stream, patience, headers: to_pass_up(headers), model_at, usage, body })
+        let client_timeout = client_timeout(headers);
+        Ok(ClientRequest { profile, stream, client_timeout, headers: client_headers(headers), model_at, usage, body })
     }
 
     /// Would the proxy have to ask for this stream's usage, as the client did not?
@@ -157,7 +157,7 @@ impl ClientRequest {
 }
 
 /// How long OpenAI's packages say that they wait, in seconds: for the head, or for each piece of the answer, the head among them.
-fn patience(headers: &HeaderMap) -> Option<Duration> {
+fn client_timeout(headers: &HeaderMap) -> Option<Duration> {
     const LONGEST_SECS: f64 = 86_400.0;
     [HeaderName::from_static("x-stainless-timeout"), HeaderName::from_static("x-stainless-read-timeout")]
         .iter()

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::web::Bytes;
 use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::sync::oneshot;
+use transport::ClientCache;
 
-use super::transport::{Clients, Wire};
+use super::target::client_of;
 use crate::config::{ApiConfig, ConfigChanged, Models};
 use crate::scheduler::{ModelNames, ModelsFound, SupervisorActor};
 use crate::types::{ApiId, SentAt};
@@ -31,7 +32,7 @@ const LARGEST_LIST: usize = 8 << 20;
 /// Keeps the lists of models fresh. Not part of any quota: providers don't count these.
 pub struct DiscoveryActor {
     supervisor: Addr<SupervisorActor>,
-    clients: std::rc::Rc<Clients>,
+    clients: std::rc::Rc<ClientCache>,
     asked: HashMap<ApiId, (Arc<ApiConfig>, Arc<Endpoint>)>,
     outstanding: usize,
     waiting: Vec<oneshot::Sender<()>>,
@@ -114,18 +115,17 @@ impl DiscoveryActor {
     }
 }
 
-async fn fetch(clients: &Clients, endpoint: &Endpoint) -> Result<ModelNames, String> {
-    let reach = clients.get(endpoint);
-    let request = reach
-        .fetch(&endpoint.models_url())
+async fn fetch(clients: &ClientCache, endpoint: &Endpoint) -> Result<ModelNames, String> {
+    let client = client_of(clients, endpoint);
+    let request = client
+        .request(Method::GET, "models")
         .insert_header((header::ACCEPT, "application/json"))
         .insert_header((header::ACCEPT_ENCODING, "identity"));
     // No quota waits for it.
-    let wire = Wire::new(SentAt::default());
-    let answer = reach.send(request, Bytes::new(), &wire).await.map_err(|e| e.to_string())?;
+    let answer = client.send(request, Bytes::new(), &SentAt::default()).await.map_err(|e| e.to_string())?;
     match answer.head.status().as_u16() {
         200 => {
-            let body = whole(answer.payload).await?;
+            let body = whole(answer.body).await?;
             names(&body).map(ModelNames::These).ok_or_else(|| "its answer is no list of models".to_owned())
         }
         404 | 405 | 501 => Ok(ModelNames::Any),

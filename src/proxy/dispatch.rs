@@ -17,18 +17,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::prelude::*;
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use awc::error::SendRequestError;
 use tokio::time::timeout;
+use transport::{ClientCache, IncomingResponse, SendError};
 
-use super::attempt::{AttemptError, Outgoing};
+use super::attempt::{AttemptError, ErrorResponse, OutgoingRequest};
 use super::budget::RetryBudget;
 use super::client_request::ClientRequest;
-use super::commit::CommittedResponse;
 use super::hedge::{self, Ended};
-use super::retry_state::RetryState;
-use super::transport::{Clients, Incoming};
+use super::response::CommittedResponse;
+use super::retry_state::{LastFailure, RetryState};
+use super::target::client_of;
 use super::{headers, response_body};
 use crate::config::RetryConfig;
 use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
@@ -46,8 +47,8 @@ pub trait Upstreams {
     fn send(
         &self,
         endpoint: &Endpoint,
-        request: Outgoing<'_>,
-    ) -> impl Future<Output = Result<Incoming, SendRequestError>>;
+        request: OutgoingRequest<'_>,
+    ) -> impl Future<Output = Result<IncomingResponse, SendError>>;
 
     /// What may be spent on trying again.
     fn budget(&self) -> &RetryBudget;
@@ -58,7 +59,7 @@ pub struct Pool {
     /// This worker's scheduler, which admits.
     pub scheduler: Addr<SchedulerActor>,
     /// This worker's connections.
-    pub clients: Clients,
+    pub clients: ClientCache,
     /// What all workers may spend on trying again.
     pub budget: Arc<RetryBudget>,
 }
@@ -68,8 +69,10 @@ impl Upstreams for Pool {
         self.scheduler.send(select).await.unwrap_or(Err(AdmissionError::Stopping))
     }
 
-    async fn send(&self, endpoint: &Endpoint, request: Outgoing<'_>) -> Result<Incoming, SendRequestError> {
-        request.send_with(&self.clients, endpoint).await
+    async fn send(&self, endpoint: &Endpoint, request: OutgoingRequest<'_>) -> Result<IncomingResponse, SendError> {
+        let client = client_of(&self.clients, endpoint);
+        let outgoing = headers::request_headers(client.request(Method::POST, request.path), request.headers);
+        client.send(outgoing, request.body, request.sent_at).await
     }
 
     fn budget(&self) -> &RetryBudget {
@@ -164,8 +167,8 @@ fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpResponse {
 }
 
 /// Passes the last upstream's own error on, if the client may see it.
-fn pass_on(last: AttemptError, state: &mut RetryState<'_>) -> Result<HttpResponse, ApiError> {
-    let AttemptError { failure, response, .. } = last;
+fn pass_on(last: LastFailure, state: &mut RetryState<'_>) -> Result<HttpResponse, ApiError> {
+    let LastFailure { api, error: AttemptError { failure, response, .. }, .. } = last;
     if failure.class == FailureClass::NoSocket {
         return Err(ApiError::Overloaded("too many files are open"));
     }
@@ -176,9 +179,9 @@ fn pass_on(last: AttemptError, state: &mut RetryState<'_>) -> Result<HttpRespons
         _ => false,
     };
     let Some(response) = response.filter(|_| !is_of_the_account) else {
-        return Err(ApiError::UpstreamFailed { api: last.api, failure });
+        return Err(ApiError::UpstreamFailed { api, failure: Box::new(failure) });
     };
-    let (status, mut headers, body) = *response;
+    let ErrorResponse { status, mut headers, body } = *response;
     // Others were tried, and the client's own tries would come on top. Or it would sleep for hours.
     let too_long = failure.retry_after.is_some_and(|wait| wait > LONGEST_CLIENT_RETRY);
     if state.failures > 1 && status.is_server_error() || too_long {

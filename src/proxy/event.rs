@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{is_empty_list, usage_in};
 use super::sse;
-use super::told::Told;
+use crate::dialect::openai::error_body::ErrorBody;
 use crate::types::{Operation, Usage, tokens_of_text};
 
 /// What an event is, to one who decides whether the client may see it.
@@ -20,7 +20,7 @@ pub(super) enum Meaning {
     /// A part of the answer.
     Content,
     /// The upstream failed.
-    Error(Told),
+    Error(ErrorBody),
     /// `[DONE]`.
     Done,
 }
@@ -148,8 +148,8 @@ pub(super) fn is_error(event: &[u8]) -> bool {
 }
 
 /// The error that an event tells, if it is one: by its data, or by its name.
-fn error_in(event: &[u8], data: &[u8]) -> Option<Told> {
-    Told::in_answer(data).or_else(|| sse::is_named(event, b"error").then(|| Told::in_refusal(data)))
+fn error_in(event: &[u8], data: &[u8]) -> Option<ErrorBody> {
+    ErrorBody::from_success(data).or_else(|| sse::is_named(event, b"error").then(|| ErrorBody::from_error_response(data)))
 }
 
 /// Events of the Responses API that are but the frame of what is to come, and where in them a part of the answer may stand all the
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     fn error(number: Option<u16>, code: &str) -> Meaning {
-        Meaning::Error(Told { number, code: code.to_owned(), in_its_place: true, ..Told::default() })
+        Meaning::Error(ErrorBody { status_code: number, code: code.to_owned(), is_openai_shaped: true, ..ErrorBody::default() })
     }
 
     #[test]
@@ -254,7 +254,7 @@ mod tests {
             assert_eq!(meaning(format!("data: {json}\n\n").as_bytes(), false), wanted, "{json}");
         }
         assert_eq!(meaning(b": ping\n\n", false), Meaning::Preamble);
-        let named = Told { number: Some(500), ..Told::default() };
+        let named = ErrorBody { status_code: Some(500), ..ErrorBody::default() };
         for begun in [false, true] {
             let event = b"event: error\ndata: {\"code\":500}\n\n";
             assert_eq!(meaning(event, begun), Meaning::Error(named.clone()), "by its name alone");

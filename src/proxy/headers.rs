@@ -1,8 +1,8 @@
 //! Which headers pass, in each direction.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use awc::ClientRequest as Outgoing;
 use memchr::memmem;
+use transport::OutgoingRequest as Outgoing;
 
 use super::scrub::secret;
 use crate::config::ApiKey;
@@ -28,7 +28,7 @@ const OF_OURS: usize = 4;
 
 /// What of an upstream's headers does not come down: it is about the connection, about the account whose key was used, for a proxy
 /// before the upstream, or for a browser that visits it.
-fn stays_up(name: &str) -> bool {
+fn is_stripped(name: &str) -> bool {
     matches!(
         name,
         "connection"
@@ -64,12 +64,12 @@ fn stays_up(name: &str) -> bool {
 }
 
 /// Of a client's headers, those that go upstream.
-pub(super) fn to_pass_up(client: &HeaderMap) -> Vec<Header> {
+pub(super) fn client_headers(client: &HeaderMap) -> Vec<Header> {
     UPWARD.iter().filter_map(|name| Some((name.clone(), client.get(name)?.clone()))).collect()
 }
 
 /// Puts the headers of an attempt onto its request.
-pub(super) fn upward(outgoing: Outgoing, client: &[Header]) -> Outgoing {
+pub(super) fn request_headers(outgoing: Outgoing, client: &[Header]) -> Outgoing {
     client
         .iter()
         .fold(outgoing, |outgoing, header| outgoing.insert_header(header.clone()))
@@ -80,7 +80,7 @@ pub(super) fn upward(outgoing: Outgoing, client: &[Header]) -> Outgoing {
 }
 
 /// The headers of an upstream's answer that the client may see. `key` is scrubbed: some upstreams echo it.
-pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
+pub(super) fn response_headers(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     let connection = upstream.get(header::CONNECTION).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let hop_by_hop = |name: &str| connection.split(',').any(|named| named.trim().eq_ignore_ascii_case(name));
     let key = secret(key).map(str::as_bytes);
@@ -88,7 +88,7 @@ pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     // With room for our own: a map that grows is made anew.
     let mut passed = HeaderMap::with_capacity(upstream.len() + OF_OURS);
     for (name, value) in upstream {
-        if !stays_up(name.as_str()) && !hop_by_hop(name.as_str()) && !holds_key(value) {
+        if !is_stripped(name.as_str()) && !hop_by_hop(name.as_str()) && !holds_key(value) {
             passed.append(name.clone(), value.clone());
         }
     }
@@ -96,7 +96,7 @@ pub(super) fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
 }
 
 /// Tells the client of the pool's own limits, as OpenAI does, in place of what the upstream told of its account's.
-pub(super) fn tell_rate(headers: &mut HeaderMap, rate: Option<RateLimit>) {
+pub(super) fn set_rate_limit(headers: &mut HeaderMap, rate: Option<RateLimit>) {
     let Some(rate) = rate else { return };
     let theirs: Vec<HeaderName> =
         headers.keys().filter(|name| name.as_str().starts_with("x-ratelimit-")).cloned().collect();

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use super::attempt::{self, AttemptError};
 use super::client_request::ClientRequest;
-use super::commit::CommittedResponse;
 use super::dispatch::Upstreams;
+use super::response::CommittedResponse;
 use super::retry_state::RetryState;
 use crate::types::{ApiId, Now};
 use crate::upstream::Permit;

@@ -20,11 +20,19 @@ use super::client_request::ClientRequest;
 use crate::config::RetryConfig;
 use crate::records::{AttemptResult, OpenRecord};
 use crate::scheduler::{AdmissionError, Admitted, Select};
-use crate::types::{ApiId, Failure, FailureClass, Now, Outcome, RateLimit, Settlement};
+use crate::types::{ApiId, Failure, Now, Outcome, RateLimit, Settlement};
 use crate::upstream::{Permit, Suspicion};
 
 /// How often one request may be sent again without a failure.
 const MAX_REPLAYS: usize = 3;
+
+/// The last failure, and whose it was.
+pub(super) struct LastFailure {
+    pub(super) api: ApiId,
+    pub(super) error: AttemptError,
+    /// The upstream was to be asked again, in the right way.
+    replayed: bool,
+}
 
 /// One request on its way through the pool.
 pub(super) struct RetryState<'a> {
@@ -48,7 +56,7 @@ pub(super) struct RetryState<'a> {
     /// Refusals that count if another upstream serves the request.
     suspicions: Vec<Suspicion>,
     /// The last failure.
-    pub(super) last: Option<AttemptError>,
+    pub(super) last: Option<LastFailure>,
     /// The limits of the pool, as the last selection saw them.
     pub(super) rate: Option<RateLimit>,
     pub(super) record: OpenRecord,
@@ -86,17 +94,17 @@ impl<'a> RetryState<'a> {
     pub(super) fn selection(&self) -> Select {
         Select {
             profile: self.request.profile.clone(),
-            excluded: self.excluded.clone(),
+            tried: self.excluded.clone(),
             client: Arc::downgrade(&self.client),
-            may_queue: true,
+            waits: true,
         }
     }
 
     /// Returns the selection for a hedge: of another upstream than `first`, and only if one has room now.
     pub(super) fn hedge_selection(&self, first: &ApiId) -> Select {
         let mut select = self.selection();
-        select.excluded.push(first.clone());
-        Select { may_queue: false, ..select }
+        select.tried.push(first.clone());
+        Select { waits: false, ..select }
     }
 
     /// Records what a selection said of the pool's limits. Returns the permit.
@@ -119,7 +127,7 @@ impl<'a> RetryState<'a> {
     pub(super) fn begin_attempt(&mut self, permit: &mut Permit) -> usize {
         permit.ask_usage &= self.without_stream_options.is_none();
         let endpoint = permit.endpoint();
-        self.record.attempt_began(&endpoint.api, endpoint.upstream_model(&self.request.profile.model))
+        self.record.attempt_began(&endpoint.api, endpoint.own_name(&self.request.profile.model))
     }
 
     /// Records that an upstream has an answer for the client. `complete`: it is one, and not an error that passes through.
@@ -130,6 +138,8 @@ impl<'a> RetryState<'a> {
         }
         if self.without_stream_options.as_ref() == Some(&permit.endpoint().api) {
             permit.stream_options_refused();
+        } else if permit.ask_usage && self.request.lacks_usage() {
+            permit.stream_options_taken();
         }
         // The request is sound, so the refusals were not for what is in it.
         for suspicion in self.suspicions.drain(..) {
@@ -157,7 +167,7 @@ impl<'a> RetryState<'a> {
 
     /// Returns whether the same upstream may be asked again.
     fn may_replay(&self, error: &AttemptError) -> bool {
-        let again = match error.replay() {
+        let again = match error.replay {
             Some(Replay::Same) => true,
             Some(Replay::AfterLostConnection) => !self.connection_lost,
             Some(Replay::WithoutStreamOptions) => self.without_stream_options.is_none(),
@@ -169,10 +179,11 @@ impl<'a> RetryState<'a> {
     /// Records a failed attempt, closes its account, and logs it. `retries`: the request goes on.
     pub(super) fn record_failure(&mut self, permit: Permit, place: usize, mut error: AttemptError, retries: bool) {
         let api = permit.endpoint().api.clone();
-        if self.may_replay(&error) {
+        let replayed = self.may_replay(&error);
+        if replayed {
             self.replays += 1;
             self.connection_lost |= error.failure.connection_lost;
-            if error.replay() == Some(Replay::WithoutStreamOptions) {
+            if error.replay == Some(Replay::WithoutStreamOptions) {
                 self.without_stream_options = Some(api.clone());
             }
         } else {
@@ -192,12 +203,12 @@ impl<'a> RetryState<'a> {
         self.record.attempt_ended(place, AttemptResult::Failed(failure.clone()));
         let duration = permit.elapsed();
         permit.settle(Settlement::of(Outcome::Failed(failure.clone()), duration));
-        self.last = Some(error);
+        self.last = Some(LastFailure { api, error, replayed });
     }
 
     /// Returns whether upstreams that have failed may be asked once more, as no other is left (`retry.sameUpstream`).
     pub(super) fn may_retry_same_upstream(&self) -> bool {
-        let in_trouble = self.last.as_ref().is_some_and(|last| last.failure.class.counts_as_unhealthy());
+        let in_trouble = self.last.as_ref().is_some_and(|last| last.error.failure.class.counts_as_unhealthy());
         in_trouble && self.same_upstream_retries < self.config.same_upstream
     }
 
@@ -213,8 +224,8 @@ impl<'a> RetryState<'a> {
         backoff(self.config.backoff, self.same_upstream_retries, draw)
     }
 
-    /// Returns the failure that the client is to see, if an upstream has failed and was not just asked in a wrong way.
-    pub(super) fn take_last(&mut self) -> Option<AttemptError> {
-        self.last.take().filter(|last| last.failure.class != FailureClass::StaleConnection)
+    /// Returns the failure that the client is to see, unless the upstream had just been asked in a wrong way.
+    pub(super) fn take_last(&mut self) -> Option<LastFailure> {
+        self.last.take().filter(|last| !last.replayed)
     }
 }

@@ -31,6 +31,10 @@ impl Watch {
         Watch { key, finder }
     }
 
+    pub(super) fn key(&self) -> &ApiKey {
+        &self.key
+    }
+
     /// The text without the key.
     pub(super) fn passed(&self, text: Bytes) -> Bytes {
         match self.finder.as_ref().is_some_and(|finder| finder.find(&text).is_some()) {
@@ -46,7 +50,7 @@ impl Watch {
 }
 
 /// The text without the key, as it is or with characters of it escaped as JSON allows.
-pub(super) fn scrubbed(text: Bytes, key: &ApiKey) -> Bytes {
+pub(crate) fn scrubbed(text: Bytes, key: &ApiKey) -> Bytes {
     let Some(key) = secret(key) else { return text };
     let (mut clean, mut rest) = (Vec::new(), &*text);
     while let Some(at) = find(rest, key) {
@@ -62,12 +66,12 @@ pub(super) fn scrubbed(text: Bytes, key: &ApiKey) -> Bytes {
 }
 
 /// Does a text hold this word, as it is or with characters of it escaped as JSON allows?
-pub(super) fn holds(text: &[u8], word: &str) -> bool {
+pub(crate) fn holds(text: &[u8], word: &str) -> bool {
     find(text, word).is_some()
 }
 
 /// The same of a word in lower case, whatever case the text has.
-pub(super) fn says(text: &[u8], word: &str) -> bool {
+pub(crate) fn says(text: &[u8], word: &str) -> bool {
     let Some(first) = word.bytes().next() else { return true };
     memchr::memchr3_iter(first, first.to_ascii_uppercase(), b'\\', text)
         .any(|at| text.get(at..).is_some_and(|text| without(text, word.as_bytes(), u8::eq_ignore_ascii_case).is_some()))

@@ -2,12 +2,12 @@
 
 use actix_web::web::Bytes;
 
-use super::classify::error_in_200;
+use crate::dialect::SentRequest;
+use crate::dialect::openai::error_body::ErrorBody;
+use crate::dialect::openai::error_in_success;
 use super::event::{self, Meaning};
-use super::no_model::Asked;
 use super::scrub::Watch;
 use super::sse::{Piece, SseReader};
-use super::told::Told;
 use crate::config::ApiKey;
 use crate::types::{Failure, Operation, Usage, UsageSource};
 
@@ -151,16 +151,17 @@ impl Meter {
     }
 
     /// Takes in an error: a failure of the stream, unless all of it has come. Returns what may be seen of its event.
-    fn fault(&mut self, told: &Told, mut event: Bytes) -> Bytes {
+    fn fault(&mut self, told: &ErrorBody, mut event: Bytes) -> Bytes {
         let upstream = self.upstream.as_ref();
         let client = upstream.and_then(|upstream| upstream.client.as_deref());
-        let asked = Asked { model: upstream.map_or("", |upstream| &upstream.model), client };
-        let failure = error_in_200(told, asked);
+        let none = ApiKey::new("");
+        let sent = SentRequest { upstream_model: upstream.map_or("", |upstream| &upstream.model), body: client.unwrap_or_default(), key: upstream.map_or(&none, |upstream| upstream.watch.key()) };
+        let failure = error_in_success(told, sent);
         if let Some(Upstream { watch, .. }) = &self.upstream {
             event = watch.scrubbed(event);
         }
         // The Responses API has a form of its own.
-        let is_plain = told.in_its_place || self.operation == Operation::Responses;
+        let is_plain = told.is_openai_shaped || self.operation == Operation::Responses;
         if !self.done {
             self.failed = Some(Fault { failure, event: event.clone(), is_plain });
         }

@@ -42,14 +42,19 @@ pub(super) fn write(record: &RequestRecord, format: LogFormat) {
 }
 
 fn level(record: &RequestRecord) -> Level {
-    match (record.status.map(|status| status.as_u16()), &record.end) {
-        (_, RequestEnd::Defect) | (Some(500..), _) => Level::Error,
-        (_, RequestEnd::Stopped) | (Some(401 | 403 | 429), _) | (Some(..400), RequestEnd::Failed(_)) => Level::Warn,
+    let status = status(record);
+    let broke_off = match &record.end {
+        RequestEnd::Failed(_) => status < 400,
+        RequestEnd::Stopped => true,
+        RequestEnd::Answered | RequestEnd::Refused { .. } | RequestEnd::ClientLeft | RequestEnd::Defect => false,
+    };
+    match status {
+        500.. => Level::Error,
+        401 | 403 | 429 => Level::Warn,
+        _ if broke_off => Level::Warn,
         // Asked every few seconds by whatever keeps the process up.
-        (Some(..400), _) if record.path == "/health" => Level::Debug,
-        (_, RequestEnd::Answered | RequestEnd::Refused { .. } | RequestEnd::Failed(_) | RequestEnd::ClientLeft) => {
-            Level::Info
-        }
+        _ if record.path == "/health" => Level::Debug,
+        _ => Level::Info,
     }
 }
 

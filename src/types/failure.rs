@@ -85,7 +85,7 @@ impl FailureClass {
 
     /// Does it say that the upstream is in trouble? Others (a limit, a key, a model) rest what they are about by themselves, and
     /// trying elsewhere makes no trouble worse.
-    pub fn is_trouble(self) -> bool {
+    pub fn counts_as_unhealthy(self) -> bool {
         match self {
             FailureClass::Overloaded
             | FailureClass::ServerError
@@ -246,11 +246,30 @@ pub struct Failure {
     pub limit: Option<LimitSpan>,
     /// Whom it is blamed on.
     pub blame: Blame,
+    /// A status or a code says so: it can't be the request's own doing.
+    pub certain: bool,
+    /// It counts for the upstream's health.
+    pub counted: bool,
+    /// A connection broke that other requests were on, too.
+    pub connection_lost: bool,
     /// What happened, in words, for the log and the status. Never holds a key or a body.
     pub detail: String,
 }
 
 impl Failure {
+    /// Returns whether the request itself may have caused the failure.
+    pub fn may_be_the_requests(&self) -> bool {
+        matches!(
+            self.class,
+            FailureClass::ServerError | FailureClass::Timeout | FailureClass::Protocol | FailureClass::Empty
+        )
+    }
+
+    /// Returns whether the failure counts if another upstream serves the request.
+    pub fn counts_if_refuted(&self) -> bool {
+        !self.certain
+    }
+
     /// A failure that the upstream did not put into words.
     pub fn new(class: FailureClass, phase: Phase, detail: impl Into<String>) -> Self {
         Failure {
@@ -260,6 +279,9 @@ impl Failure {
             retry_after: None,
             limit: None,
             blame: class.blame(),
+            certain: true,
+            counted: true,
+            connection_lost: false,
             detail: detail.into(),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use url::{Position, Url};
 
 use crate::config::{ApiConfig, ApiKey, Timeouts};
-use crate::types::{ApiId, Operation};
+use crate::types::ApiId;
 
 /// Where an upstream is and how it is spoken to. A changed configuration makes a new one.
 #[derive(Debug)]
@@ -26,7 +26,8 @@ pub struct Endpoint {
     pub http2: bool,
     /// Tells endpoints apart, in this process: a new one gets new connections.
     pub serial: u64,
-    base: String,
+    /// What stands before each path, as the transport takes it: always `http://`, as the transport itself speaks TLS.
+    pub base: String,
     mapping: BTreeMap<Arc<str>, Arc<str>>,
 }
 
@@ -45,16 +46,6 @@ impl Endpoint {
             base: plain_http(&config.base_url),
             mapping: config.mapping.clone(),
         }
-    }
-
-    /// The URL of an operation, as the transport takes it: always `http://`, as the transport itself speaks TLS.
-    pub fn url(&self, operation: Operation) -> String {
-        format!("{}{}", self.base, operation.path())
-    }
-
-    /// The URL of the model list.
-    pub fn models_url(&self) -> String {
-        format!("{}models", self.base)
     }
 
     /// This upstream's own name for a model, where it differs from the requested one.

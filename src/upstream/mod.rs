@@ -41,7 +41,7 @@ pub use messages::{
     ApiStatus, Declined, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire,
     TokenReport,
 };
-pub use permit::{Permit, Witness};
+pub use permit::{Permit, Suspicion, Witness};
 pub use quota::{Draw, Quota, Share, Spent};
 
 /// An entry of a configuration.

@@ -137,7 +137,22 @@ pub struct Witness {
     at: u64,
 }
 
+/// Interim.
+pub type Suspicion = Witness;
+
+impl Permit {
+    /// Interim.
+    pub fn suspect(&self, failure: Failure) -> Suspicion {
+        self.witness(failure)
+    }
+}
+
 impl Witness {
+    /// Interim.
+    pub fn confirm(self) {
+        self.testify();
+    }
+
     /// `stream_options` were refused, and there is no room for the same request without: it remains open whether it was for them.
     pub fn leaves_open(self) {
         self.door.usage_refused(false);

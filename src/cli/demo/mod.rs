@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::folder::Folder;
-use super::{CliError, serve};
+use super::{CliError, logging, serve};
 use crate::app::Data;
 use crate::config::{Overrides, Source, load};
 

@@ -238,7 +238,18 @@ fn may_be_ours(error: &ErrorBody, model: &str) -> bool {
     if names_another_field || error.is_code(&CALLERS_OWN) {
         return false;
     }
-    error.code_contains("model") || error.mentions(&MAYBE_OURS) || error.mentions(&[model])
+    error.code_contains("model") || error.mentions(&MAYBE_OURS) || names(&error.message, model)
+}
+
+/// Returns whether a message holds this name by itself, and not as a part of another word.
+fn names(message: &str, name: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    !name.is_empty()
+        && message.match_indices(name).any(|(at, _)| {
+            let before = message.get(..at).unwrap_or_default();
+            let behind = message.get(at + name.len()..).unwrap_or_default();
+            !before.ends_with(is_word) && !behind.starts_with(is_word)
+        })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! 1. The first 200 characters of the message, without the upstream's key.
 //! 2. An error about the request itself may quote the prompt: of such an error, the code and type only.
-//! 3. So too of any other error whose message repeats what the client wrote.
+//! 3. The same holds for an error of the server whose message repeats what the client wrote.
 
 use super::super::SentRequest;
 use super::error_body::ErrorBody;
@@ -13,13 +13,16 @@ use crate::types::FailureClass;
 const LONGEST_QUOTE: usize = 200;
 
 /// A text of so many characters in both the message and the client's body is a quotation, not chance.
-const WINDOW: usize = 12;
+const QUOTATION: usize = 12;
+
+/// A longer body is not searched, in bytes: then the message counts as a quotation.
+const LONGEST_SEARCH: usize = 64 << 10;
 
 /// Returns an error in short: `401 "Incorrect API key provided"`, or `400 invalid_request_error/invalid_value`.
 pub(super) fn quote(status: Option<u16>, error: &ErrorBody, class: FailureClass, sent: SentRequest<'_>) -> String {
     let number = status.map_or_else(|| class.as_str().to_owned(), |status| status.to_string());
     let message = error.message.trim();
-    if message.is_empty() || is_about_the_request(status, class) || repeats(message, sent) {
+    if message.is_empty() || is_about_the_request(status, class) || !is_about_the_account(class) && repeats(message, sent) {
         let codes: Vec<&str> = [&*error.error_type, &*error.code].into_iter().filter(|code| !code.is_empty()).collect();
         let codes: String = codes.join("/").chars().take(LONGEST_QUOTE).collect();
         return if codes.is_empty() { number } else { format!("{number} {codes}") };
@@ -33,11 +36,24 @@ fn is_about_the_request(status: Option<u16>, class: FailureClass) -> bool {
     matches!(class, FailureClass::Rejected | FailureClass::TooLarge) || matches!(status, Some(400 | 413 | 415 | 422))
 }
 
+/// Returns whether providers' messages of this class are about a limit, a key, money or load. Such messages quote no prompt.
+fn is_about_the_account(class: FailureClass) -> bool {
+    matches!(
+        class,
+        FailureClass::RateLimited
+            | FailureClass::Unauthorized
+            | FailureClass::PaymentRequired
+            | FailureClass::Overloaded
+    )
+}
+
 /// Returns whether a message repeats a part of what the client wrote, besides the model's name.
 fn repeats(message: &str, sent: SentRequest<'_>) -> bool {
-    let chars: Vec<char> = message.replace(sent.upstream_model, "").chars().take(LONGEST_QUOTE).collect();
-    // Windows that overlap by a half: a shorter one than two halves more can't slip through.
-    (0..).step_by(WINDOW / 2).map_while(|from| chars.get(from..from + WINDOW)).any(|window| {
+    if sent.body.len() > LONGEST_SEARCH {
+        return true;
+    }
+    let message: Vec<char> = message.replace(sent.upstream_model, "").chars().take(LONGEST_QUOTE).collect();
+    message.windows(QUOTATION).any(|window| {
         let text: String = window.iter().collect();
         contains(sent.body, &text) || !text.is_ascii() && contains(sent.body, &escaped(&text))
     })

@@ -75,7 +75,7 @@ impl State {
     ) {
         if !self.latency.answered_since(at) {
             // What says nothing of its health is no verdict now either: another probe may be out by now.
-            let probe = sent.filter(|_| failure.class.is_trouble());
+            let probe = sent.filter(|_| failure.class.counts_as_unhealthy());
             let health = probe.map_or_else(|| self.breaker.standing(), |sent| sent.health);
             self.fail(failure, Ending { sent: Sent { wait: None, health }, now }, day_ends);
         }
@@ -87,7 +87,7 @@ impl State {
         if failure.class == FailureClass::Rejected {
             return self.succeed(ending, Duration::ZERO);
         }
-        let counts = failure.class.is_trouble() && !matches!(failure.blame, Blame::Request | Blame::Told);
+        let counts = failure.class.counts_as_unhealthy() && !matches!(failure.blame, Blame::Request | Blame::Told);
         if let Some(wait) = sent.wait {
             self.cooldown.probe_lost(wait);
         }

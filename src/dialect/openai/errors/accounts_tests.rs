@@ -2,107 +2,97 @@
 
 use super::*;
 
+fn google(reason: &str) -> String {
+    let help = r#"{"@type":"type.googleapis.com/google.rpc.Help"}"#;
+    format!(
+        r#"{{"error":{{"code":400,"message":"x","status":"INVALID_ARGUMENT","details":[{help},{{"reason":"{reason}"}}]}}}}"#
+    )
+}
+
 #[test]
-fn a_key_that_may_not_do_just_this_is_a_key_all_the_same() {
-    use FailureClass::{Forbidden, PaymentRequired, RateLimited, Unauthorized};
+fn google_says_by_a_reason_that_a_key_is_refused_whatever_the_status() {
+    for reason in KEY_REFUSED {
+        let bare = google(reason);
+        are(&[
+            (400, &bare, Unauthorized, true),
+            (400, &format!("[{bare}]"), Unauthorized, true),
+            (403, &bare, Unauthorized, true),
+        ]);
+        let error = ErrorBody::from_success(bare.as_bytes()).expect("an error");
+        assert_eq!(in_success(&error, "m").class, Unauthorized, "{reason}");
+    }
     are(&[
-        (401, r#"{"error":{"message":"Incorrect API key provided: ***","code":"invalid_api_key"}}"#, Unauthorized),
-        (401, r#"{"error":{"message":"User not found.","code":401}}"#, Unauthorized),
-        (401, "", Unauthorized),
+        (400, &google("FIELD_INVALID"), Rejected, true),
+        (429, &google("RATE_LIMIT_EXCEEDED"), RateLimited, true),
+        (403, &google("RATE_LIMIT_EXCEEDED"), RateLimited, true),
+    ]);
+}
+
+#[test]
+fn a_401_refuses_the_key_unless_it_may_be_about_less() {
+    are(&[
+        (401, r#"{"error":{"message":"Incorrect API key provided: ***","code":"invalid_api_key"}}"#, Unauthorized, true),
+        (401, r#"{"error":{"message":"User not found.","code":401}}"#, Unauthorized, true),
+        (401, "", Unauthorized, true),
+        (401, "<html>", Unauthorized, true),
         (
             401,
             r#"{"error":{"message":"You have insufficient permissions for this operation. Missing scopes: model.request."}}"#,
             Forbidden,
+            false,
         ),
         (
             401,
-            r#"{"error":{"message":"key not allowed to access model. This key can only access models=['a']","type":"key_model_access_denied","code":"401"}}"#,
+            r#"{"error":{"message":"key not allowed to access model","type":"key_model_access_denied","code":"401"}}"#,
             Forbidden,
+            false,
         ),
-        (401, r#"{"error":{"message":"Invalid API key: 'scope'","code":"invalid_api_key"}}"#, Unauthorized),
-        (403, r#"{"error":{"message":"Key is not authorized to access model m"}}"#, Forbidden),
-        (403, r#"{"error":{"message":"Your API key may not use this model"}}"#, Forbidden),
-        (
-            403,
-            r#"{"error":{"message":"The model `x` is blocked at the project level.","type":"permissions_error"}}"#,
-            Forbidden,
-        ),
-        (403, r#"{"error":{"message":"Your API key was reported as leaked."}}"#, Unauthorized),
-        (403, r#"{"error":{"message":"Your project has been denied access."}}"#, Unauthorized),
-        (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, Unauthorized),
-        (403, r#"{"error":{"message":"x","code":"insufficient_user_quota"}}"#, PaymentRequired),
-        (403, r#"{"code":30001,"message":"Sorry, your account balance is insufficient"}"#, PaymentRequired),
-        (403, r#"{"error":"Your newly created team doesn't have any credits yet."}"#, PaymentRequired),
-        (403, r#"{"error":{"message":"Key limit exceeded"}}"#, PaymentRequired),
-        (403, r#"{"error":{"message":"该令牌无权访问模型 m","type":"new_api_error"}}"#, Forbidden),
-        (403, r#"{"error":{"message":"Your API key has been flagged for abuse"}}"#, Unauthorized),
-        (
-            403,
-            r#"{"error":{"message":"Out of call volume quota. Quota will be replenished in 00:01:00."}}"#,
-            RateLimited,
-        ),
-        (403, r#"{"error":{"message":"You have exceeded a secondary rate limit."}}"#, RateLimited),
-        (
-            403,
-            r#"{"error":{"message":"Quota exceeded for metric x per minute","details":[{"reason":"RATE_LIMIT_EXCEEDED"}]}}"#,
-            RateLimited,
-        ),
+        (401, r#"{"error":{"message":"no such scope"}}"#, Forbidden, false),
     ]);
 }
 
 #[test]
-fn an_account_can_be_refused_with_a_400() {
-    use FailureClass::{PaymentRequired, Rejected, Unauthorized};
+fn a_403_is_certain_only_if_a_code_says_what_is_refused() {
     are(&[
-        (
-            400,
-            r#"{"error":"Incorrect API key provided: xx. You can obtain an API key from https://console.x.ai."}"#,
-            Unauthorized,
-        ),
-        (
-            400,
-            r#"{"error":{"message":"User location is not supported for the API use.","status":"FAILED_PRECONDITION"}}"#,
-            Unauthorized,
-        ),
-        (
-            400,
-            r#"{"error":{"message":"Your credit balance is too low to access the API.","type":"invalid_request_error"}}"#,
-            PaymentRequired,
-        ),
-        (
-            400,
-            r#"{"error":{"message":"Billing hard limit has been reached","code":"billing_hard_limit_reached"}}"#,
-            PaymentRequired,
-        ),
-        (400, r#"{"error":{"message":"x","code":"Arrearage"}}"#, PaymentRequired),
-        (400, r#"{"error":{"message":"Invalid value: 'invalid api key'"}}"#, Rejected),
+        (403, r#"{"error":{"message":"no"}}"#, Unauthorized, false),
+        (403, r#""no""#, Unauthorized, false),
+        (403, r#"{"error":{"message":"Your account has been flagged"}}"#, Unauthorized, false),
+        (403, r#"{"error":{"message":"Key is not authorized to access model m"}}"#, Unauthorized, false),
+        (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, Unauthorized, true),
+        (403, r#"{"error":{"code":"account_deactivated","message":"It violates our usage policies"}}"#, Unauthorized, true),
+        (403, r#"{"error":{"code":"unsupported_country_region_territory","message":"x"}}"#, Unauthorized, true),
+        (403, r#"{"error":{"message":"x","code":"insufficient_user_quota"}}"#, PaymentRequired, true),
+        (403, r#"{"error":{"message":"The model is blocked","type":"permissions_error"}}"#, Forbidden, false),
+        (403, r#"{"error":{"message":"x","code":"rate_limit_exceeded"}}"#, RateLimited, true),
+        (403, "<html>Attention Required! | Cloudflare</html>", ServerError, true),
+        (403, "", ServerError, true),
     ]);
 }
 
 #[test]
-fn nobody_is_blamed_for_a_403_that_does_not_say_who_is_refused() {
-    use FailureClass::{PaymentRequired, Unauthorized};
-    let refused = |status, body: &str, client: &str| {
-        let refusal = Refusal { status, headers: &HeaderMap::new(), body: body.as_bytes() };
-        let failure = refusal.failure(Asked { client: Some(client.as_bytes()), ..ASKED }, Now { mono: 0, wall: 0 });
-        (failure.class, failure.blame)
-    };
-    for (status, body, blame) in [
-        (401, r#"{"error":"no"}"#, Blame::Upstream),
-        (403, r#"{"error":"no"}"#, Blame::Unclear),
-        (403, r#"{"error":"no: 'your account'"}"#, Blame::Unclear),
-        (403, r#"{"error":"Your account is suspended"}"#, Blame::Unclear),
-        (403, r#"{"error":{"message":"no","code":"account_deactivated"}}"#, Blame::Upstream),
-        (400, r#"{"error":"Incorrect API key provided"}"#, Blame::Unclear),
-        (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, Blame::Upstream),
-        (403, r#"{"error":"Country, region, or territory not supported"}"#, Blame::Unclear),
-        (400, r#"{"error":{"details":[{"reason":"API_KEY_EXPIRED"}]}}"#, Blame::Upstream),
-    ] {
-        assert_eq!(refused(status, body, "{}"), (Unauthorized, blame), "{status} {body}");
-    }
-    let echo = r#"{"error":{"message":"Not for you: your account is suspended, balance 0"}}"#;
-    assert_eq!(refused(403, echo, "{}"), (PaymentRequired, Blame::Unclear));
-    assert_eq!(refused(403, echo, r#"{"x":"Balance"}"#), (Unauthorized, Blame::Unclear));
-    let wrote = r#"{"x":"balance, YOUR \u0041CCOUNT is Suspended"}"#;
-    assert_eq!(refused(403, echo, wrote), (Unauthorized, Blame::Unclear), "the client's own words");
+fn a_providers_own_words_decide_only_where_a_message_begins_with_them() {
+    are(&[
+        (403, r#"{"code":"x","error":"Content violates usage guidelines. Failed check: SAFETY"}"#, Rejected, false),
+        (403, r#""You are not allowed to generate embeddings from this model""#, Rejected, false),
+        (403, r#"{"error":{"message":"No: 'You are not allowed to sample'"}}"#, Unauthorized, false),
+        (403, r#"{"code":30001,"message":"Sorry, your account balance is insufficient"}"#, PaymentRequired, false),
+        (403, r#"{"error":"Your newly created team doesn't have any credits yet."}"#, PaymentRequired, false),
+        (403, r#"{"error":{"message":"Key limit exceeded"}}"#, PaymentRequired, false),
+        (403, r#"{"error":{"message":"Out of call volume quota. Quota will be replenished in 00:01:00."}}"#, RateLimited, false),
+        (403, r#"{"error":{"message":"You have exceeded a secondary rate limit."}}"#, RateLimited, false),
+        (400, r#"{"error":"Incorrect API key provided: xx."}"#, Unauthorized, false),
+        (400, r#"{"error":{"message":"User location is not supported for the API use.","status":"FAILED_PRECONDITION"}}"#, Unauthorized, false),
+        (400, r#"{"error":{"message":"Your credit balance is too low.","type":"invalid_request_error"}}"#, PaymentRequired, false),
+        (400, r#"{"error":{"message":"x","code":"billing_hard_limit_reached"}}"#, PaymentRequired, true),
+        (400, r#"{"error":{"message":"x","code":"Arrearage"}}"#, PaymentRequired, true),
+    ]);
+}
+
+#[test]
+fn a_moderators_verdict_is_the_requests_own_unless_a_code_names_the_account() {
+    are(&[
+        (403, r#"{"error":{"code":403,"message":"flagged","metadata":{"reasons":["x"]}}}"#, Rejected, true),
+        (403, r#"{"error":{"code":"moderation_blocked","message":"x"}}"#, Rejected, true),
+        (403, r#"{"error":{"code":"content_filter","message":"no: \"your account\""}}"#, Rejected, true),
+    ]);
 }

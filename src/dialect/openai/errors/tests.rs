@@ -1,14 +1,16 @@
 //! What upstreams say when they refuse, and what it means.
 
+#[path = "accounts_tests.rs"]
 mod accounts;
 
 use super::*;
-
-const ASKED: Asked<'_> = Asked { model: "m", client: Some(b"{}") };
+use crate::types::FailureClass::{
+    Forbidden, ModelNotFound, Overloaded, PaymentRequired, RateLimited, Rejected, ServerError, Timeout, TooLarge,
+    Unauthorized,
+};
 
 #[test]
 fn an_error_in_a_200_has_the_class_of_its_code_or_of_its_words() {
-    use FailureClass::{ModelNotFound, Overloaded, RateLimited, Rejected, ServerError};
     for (body, class, status) in [
         (r#"{"error":{"code":429,"message":"slow down"}}"#, RateLimited, Some(429)),
         (r#"{"error":{"code":"502"}}"#, ServerError, Some(502)),
@@ -26,9 +28,9 @@ fn an_error_in_a_200_has_the_class_of_its_code_or_of_its_words() {
         (r#"{"object":"error","type":"BadRequestError","message":"x"}"#, Rejected, Some(400)),
         (r#"{"object":"error","code":500,"message":"The model `m` does not exist"}"#, ServerError, Some(500)),
         (r#"{"error":{"code":404,"type":"model_not_found"}}"#, ModelNotFound, Some(404)),
-        (r#"{"error":{"message":"The model `m` does not exist"}}"#, ModelNotFound, Some(404)),
+        (r#"{"error":{"message":"The model `m` does not exist"}}"#, ServerError, None),
         (r#"{"error":{"code":400,"message":"The model `m` does not exist"}}"#, ModelNotFound, Some(400)),
-        (r#"{"success":false,"code":401}"#, FailureClass::Unauthorized, Some(401)),
+        (r#"{"success":false,"code":401}"#, Unauthorized, Some(401)),
         (r#"{"code":429,"msg":"slow down"}"#, RateLimited, Some(429)),
         (r#"{"error_code":17,"error_msg":"daily limit reached","id":"x"}"#, RateLimited, Some(429)),
         (r#"{"error_code":336003,"error_msg":"x"}"#, ServerError, None),
@@ -43,15 +45,15 @@ fn an_error_in_a_200_has_the_class_of_its_code_or_of_its_words() {
         (r#"{"code":50505,"message":"busy","data":null}"#, ServerError, None),
         (
             r#"{"choices":null,"base_resp":{"status_code":1004,"status_msg":"login fail"}}"#,
-            FailureClass::Unauthorized,
+            Unauthorized,
             Some(401),
         ),
         (r#"{"choices":null,"base_resp":{"status_code":1002,"status_msg":"rpm"}}"#, RateLimited, Some(429)),
         (r#"{"choices":[{}],"base_resp":{"status_code":"1027"}}"#, ServerError, None),
         (r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#, ServerError, None),
     ] {
-        let told = Told::in_answer(body.as_bytes()).expect(body);
-        let failure = error_in_200(&told, ASKED);
+        let error = ErrorBody::from_success(body.as_bytes()).expect(body);
+        let failure = in_success(&error, "m");
         assert_eq!((failure.class, failure.status), (class, status), "{body}");
     }
 }
@@ -77,167 +79,120 @@ fn what_is_no_error_is_an_answer_however_odd() {
         "7",
         "no JSON",
     ] {
-        assert_eq!(Told::in_answer(none.as_bytes()), None, "{none}");
+        assert_eq!(ErrorBody::from_success(none.as_bytes()), None, "{none}");
     }
 }
 
-/// A refusal's status, its body, and what it means.
-fn are(rows: &[(u16, &str, FailureClass)]) {
-    for (status, body, class) in rows {
-        let told = Told::in_refusal(body.as_bytes());
-        assert_eq!(class_of(Some(*status), &told, ASKED), *class, "{status} {body}");
+/// A refusal's status and body; what it means, and whether that is certain.
+fn are(rows: &[(u16, &str, FailureClass, bool)]) {
+    for (status, body, class, certain) in rows {
+        let error = ErrorBody::from_error_response(body.as_bytes());
+        let failure = failure(Some(*status), &error, "m");
+        assert_eq!((failure.class, failure.certain), (*class, *certain), "{status} {body}");
     }
 }
 
 #[test]
-fn a_key_that_is_refused_is_known_by_googles_reason_whatever_the_status() {
-    use FailureClass::{RateLimited, Rejected, Unauthorized};
-    let googles = |reason: &str| {
-        format!(
-            r#"{{"error":{{"code":400,"message":"x","status":"INVALID_ARGUMENT","details":[{{"@type":"type.googleapis.com/google.rpc.Help"}},{{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"{reason}"}}]}}}}"#
-        )
-    };
-    for reason in
-        ["API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "SERVICE_DISABLED", "CONSUMER_SUSPENDED"]
-    {
-        let bare = googles(reason);
-        are(&[(400, &bare, Unauthorized), (400, &format!("[{bare}]"), Unauthorized), (403, &bare, Unauthorized)]);
-        let told = Told::in_answer(bare.as_bytes()).expect("an error");
-        assert_eq!(error_in_200(&told, ASKED).class, Unauthorized, "{reason}");
-    }
-    are(&[
-        (400, &googles("FIELD_INVALID"), Rejected),
-        (429, &googles("RATE_LIMIT_EXCEEDED"), RateLimited),
-        (400, r#"{"error":{"message":"API_KEY_INVALID","details":"API_KEY_INVALID"}}"#, Rejected),
-    ]);
-}
-
-#[test]
-fn a_403_is_about_the_key_unless_it_judges_the_content_or_comes_from_a_firewall() {
-    use FailureClass::{Forbidden, Rejected, ServerError, Unauthorized};
-    are(&[
-        (
-            403,
-            r#"{"code":"The caller does not have permission to execute the specified operation","error":"Content violates usage guidelines. Team: 1, API key ID: 2, Model: m, Failed check: SAFETY_CHECK_TYPE_BIO"}"#,
-            Rejected,
-        ),
-        (
-            403,
-            r#"{"error":{"code":"moderation_blocked","type":"image_generation_user_error","message":"x"}}"#,
-            Rejected,
-        ),
-        (
-            403,
-            r#"{"error":{"type":"image_generation_user_error","message":"Your request was rejected as a result of our safety system."}}"#,
-            Rejected,
-        ),
-        (403, r#"{"error":{"message":"Your input was Flagged"}}"#, Rejected),
-        (403, r#"{"error":"It is against our content policy"}"#, Rejected),
-        (403, r#"{"detail":"It is against our usage policies"}"#, Rejected),
-        (403, r#"{"error":{"message":"Flagged: 'your account has been suspended'"}}"#, Rejected),
-        (403, r#"{"error":{"code":"content_filter","message":"no: \"your account\""}}"#, Rejected),
-        (403, r#"{"error":{"message":"Your account has been flagged"}}"#, Unauthorized),
-        (403, r#"{"error":{"message":"Your organization violates our usage policies"}}"#, Unauthorized),
-        (403, r#"{"error":{"code":"account_deactivated","message":"It violates our usage policies"}}"#, Unauthorized),
-        (403, r#"{"error":{"code":"moderation","message":"This user was banned"}}"#, Unauthorized),
-        (403, r#"{"error":{"message":"Country, region, or territory not supported"}}"#, Unauthorized),
-        (403, r#"{"error":{"message":"no"}}"#, Unauthorized),
-        (403, r#""no""#, Unauthorized),
-        (403, "<html>Attention Required! | Cloudflare</html>", ServerError),
-        (403, "", ServerError),
-        (403, "\"You are not allowed to generate embeddings from this model\"", Rejected),
-        (403, r#"{"error":{"message":"You are not allowed to sample from this model"}}"#, Rejected),
-        (403, r#"{"error":{"message":"No: 'You are not allowed to sample from this model'"}}"#, Forbidden),
-        (401, r#"{"error":{"message":"Your key was flagged"}}"#, Unauthorized),
-        (401, "<html>", Unauthorized),
-        (429, r#"{"error":{"message":"flagged"}}"#, FailureClass::RateLimited),
-    ]);
-}
-
-#[test]
-fn a_code_that_says_that_the_model_is_not_there_goes_before_the_status() {
-    use FailureClass::{Forbidden, ModelNotFound, Overloaded, PaymentRequired, RateLimited, ServerError};
-    let code = r#"{"error":{"message":"No available channel for model m under group default","type":"new_api_error","param":"","code":"model_not_found"}}"#;
-    are(&[
-        (400, code, ModelNotFound),
-        (500, code, ModelNotFound),
-        (503, code, ModelNotFound),
-        (401, code, Forbidden),
-        (402, code, PaymentRequired),
-        (429, code, RateLimited),
-        (500, r#"{"error":{"code":"model_not_found","param":"tools"}}"#, ServerError),
-        (503, r#"{"error":{"message":"The model `m` does not exist"}}"#, Overloaded),
-    ]);
-}
-
-#[test]
-fn a_404_that_knows_no_such_place_is_about_the_upstream() {
-    use FailureClass::{ModelNotFound, Rejected, Unauthorized};
-    are(&[
-        (404, "404 page not found", ModelNotFound),
-        (404, "\n<!DOCTYPE html><title>404</title>", ModelNotFound),
-        (405, "<html>405 Not Allowed</html>", ModelNotFound),
-        (405, r#"{"detail":"Method Not Allowed"}"#, ModelNotFound),
-        (404, r#"{"detail":"Not Found"}"#, ModelNotFound),
-        (
-            404,
-            r#"{"error":{"message":"Unknown request URL: POST /v1/responses.","code":"unknown_url"}}"#,
-            ModelNotFound,
-        ),
-        (404, r#"{"error":{"message":"Invalid URL (POST /v1/responses)","code":null}}"#, ModelNotFound),
-        (404, r#"{"message":"no Route matched with those values"}"#, ModelNotFound),
-        (404, r#"{"error":{"code":404,"message":"File Not Found","type":"not_found_error"}}"#, ModelNotFound),
-        (404, "", Rejected),
-        (404, "no such response", Rejected),
-        (404, r#"{"detail":"Not Found: resp_1"}"#, Rejected),
-        (404, r#"{"error":{"message":"Response with id 'Invalid URL (POST /' not found."}}"#, Rejected),
-        (400, r#"{"error":{"message":"Invalid URL (POST /v1/responses)"}}"#, Rejected),
-        (404, r#"{"error":{"message":"File Not Found: file-abc","code":null}}"#, Rejected),
-        (404, r#"{"error":{"message":"File Not Found","param":"file_id"}}"#, Rejected),
-        (404, r#"{"error":{"message":"File Not Found","code":"file_not_found"}}"#, Rejected),
-        (403, r#"{"detail":"Not Found"}"#, Unauthorized),
-    ]);
-}
-
-#[test]
-fn a_place_that_a_client_wrote_is_its_own() {
-    let body = r#"{"error":{"message":"Invalid URL (POST /x) in image_url"}}"#;
-    let refusal = Refusal { status: 404, headers: &HeaderMap::new(), body: body.as_bytes() };
-    let class = |client: &str| {
-        let asked = Asked { client: Some(client.as_bytes()), ..ASKED };
-        refusal.failure(asked, Now { mono: 0, wall: 0 }).class
-    };
-    assert_eq!(class("{}"), FailureClass::ModelNotFound);
-    assert_eq!(class(r#"{"image_url":"Invalid URL (POST /x)"}"#), FailureClass::Rejected);
-}
-
-#[test]
-fn stream_options_are_refused_in_words_that_the_client_did_not_write() {
-    let named = r#"{"error":{"message":"no","param":"stream_options"}}"#;
-    let told = r#"{"error":{"message":"Unrecognized request argument supplied: stream_options"}}"#;
-    let part = r#"{"error":{"message":"no","param":"stream_options.include_usage"}}"#;
-    let other = r#"{"error":{"message":"no","param":"stream_optionsX"}}"#;
-    for (status, body, client, refused) in [
-        (400, told, "{}", true),
-        (422, named, "stream_options", true),
-        (500, told, "{}", false),
-        (400, told, "a stream_options", false),
-        (400, told, r"a stream\u005foptions", false),
-        (400, told, "include_usage", false),
-        (400, part, "stream_options", true),
-        (400, other, "stream_optionsX", false),
-        (400, "{}", "{}", false),
+fn a_404_or_405_in_any_form_is_about_the_place_or_the_model() {
+    for body in [
+        "",
+        "{}",
+        "404 page not found",
+        "<!DOCTYPE html><title>404</title>",
+        r#"{"detail":"Not Found"}"#,
+        r#"{"detail":"Method Not Allowed"}"#,
+        r#"{"timestamp":"2026-11-28T00:00:00Z","status":404,"error":"Not Found","path":"/v1/chat/completions"}"#,
+        r#"{"message":"Route POST:/v1/chat/completions not found","error":"Not Found","statusCode":404}"#,
+        r#"{"message":"Cannot POST /v1/chat/completions","error":"Not Found","statusCode":404}"#,
+        r#"{"error":{"code":"404","message":"Resource not found"}}"#,
+        r#"{"error":{"code":404,"message":"Requested entity was not found.","status":"NOT_FOUND"}}"#,
+        r#"{"type":"error","error":{"type":"not_found_error","message":"Not found"}}"#,
+        r#"{"error_msg":"404 Route Not Found"}"#,
+        r#"{"error":{"message":"The model `m` does not exist"}}"#,
+        r#"{"error":{"message":"File Not Found: file-abc","code":"file_not_found"}}"#,
+        "[]",
+        "null",
     ] {
-        let refusal = Refusal { status, headers: &HeaderMap::new(), body: body.as_bytes() };
-        assert_eq!(refusal.is_of_stream_options(client.as_bytes()), refused, "{body} {client}");
+        are(&[(404, body, ModelNotFound, false), (405, body, ModelNotFound, false)]);
     }
 }
 
 #[test]
-fn what_no_waiting_makes_fit_is_no_limit_that_rests_anybody() {
-    use FailureClass::{RateLimited, Rejected, TooLarge};
+fn a_code_that_names_the_model_goes_before_the_status() {
+    let code = r#"{"error":{"message":"No available channel for model m","type":"new_api_error","param":"","code":"model_not_found"}}"#;
+    are(&[
+        (400, code, ModelNotFound, true),
+        (404, code, ModelNotFound, true),
+        (500, code, ModelNotFound, true),
+        (503, code, ModelNotFound, true),
+        (401, code, Forbidden, false),
+        (402, code, PaymentRequired, true),
+        (429, code, RateLimited, true),
+        (404, r#"{"error":{"code":"DeploymentNotFound","message":"x"}}"#, ModelNotFound, true),
+        (410, "<html>", ModelNotFound, true),
+        (500, r#"{"error":{"code":"model_not_found","param":"tools"}}"#, ServerError, true),
+        (503, r#"{"error":{"message":"The model `m` does not exist"}}"#, Overloaded, true),
+    ]);
+}
+
+#[test]
+fn a_400_about_the_model_the_account_or_the_place_may_not_be_the_clients_fault() {
+    for message in [
+        "Model is not loaded",
+        "The model `m` is not loaded",
+        "m is not available",
+        "You do not have access to this model",
+        "The chatCompletion operation does not work with the specified model",
+        "unsupported by this deployment",
+        "Your project has no access",
+        "User has no quota",
+        "This endpoint is disabled",
+    ] {
+        let body = serde_json::json!({ "error": { "message": message } }).to_string();
+        are(&[(400, &body, ModelNotFound, false), (422, &body, ModelNotFound, false)]);
+    }
+    are(&[
+        (400, r#"{"error":{"message":"x","param":"model"}}"#, ModelNotFound, false),
+        (400, r#"{"error":{"message":"x","code":"OperationNotSupportedByModel"}}"#, ModelNotFound, false),
+    ]);
+}
+
+#[test]
+fn only_a_400_413_415_or_422_is_the_callers_own_mistake() {
+    are(&[
+        (400, "", Rejected, true),
+        (400, r#"{"error":{"message":"bad role"}}"#, Rejected, true),
+        (400, r#"{"error":{"message":"'temperature' is not supported with model m","param":"temperature"}}"#, Rejected, true),
+        (400, r#"{"error":{"message":"This model's maximum context length is 8","code":"context_length_exceeded"}}"#, Rejected, true),
+        (400, r#"{"error":{"message":"no","code":"content_filter"}}"#, Rejected, true),
+        (413, "<html>", Rejected, true),
+        (415, "", Rejected, true),
+        (422, r#"{"detail":[{"loc":["body","messages"],"msg":"field required"}]}"#, Rejected, true),
+        (408, "", Timeout, true),
+        (406, "", ServerError, true),
+        (409, "", ServerError, true),
+        (414, "", ServerError, true),
+        (418, "", ServerError, true),
+        (431, "", ServerError, true),
+        (451, "", ServerError, true),
+    ]);
+}
+
+#[test]
+fn overload_has_many_statuses() {
+    for status in [420, 424, 430, 498, 499, 503, 529] {
+        are(&[(status, r#"{"error":{"message":"busy"}}"#, Overloaded, true)]);
+    }
+}
+
+#[test]
+fn a_request_that_is_too_large_by_itself_is_no_limit_that_waiting_ends() {
     let large = r#"{"error":{"message":"Request too large for gpt-4 in organization o on tokens per min (TPM): Limit 10000, Requested 12000.","type":"tokens","param":null,"code":"rate_limit_exceeded"}}"#;
     let reached =
         r#"{"error":{"message":"Rate limit reached for gpt-4: 'Request too large'","code":"rate_limit_exceeded"}}"#;
-    are(&[(429, large, TooLarge), (413, large, TooLarge), (429, reached, RateLimited), (413, "<html>", Rejected)]);
+    are(&[
+        (429, large, TooLarge, false),
+        (413, large, TooLarge, false),
+        (429, reached, RateLimited, true),
+    ]);
 }

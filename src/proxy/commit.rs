@@ -8,13 +8,13 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderV
 use actix_web::web::Bytes;
 use tokio::time::Instant;
 
-use super::classify::Refusal;
-use super::exchange::{Answer, Failed, Source};
-use super::no_model::Asked;
-use super::request::ClientRequest;
+use super::attempt::{AttemptError, ErrorResponse, Replay};
+use super::client_request::ClientRequest;
+use super::response::{CommittedResponse, ResponseSource};
 use super::scrub::scrubbed;
 use super::stream::EventStream;
-use super::{answer, headers, learn, sse};
+use super::{answer, headers, sse};
+use crate::dialect::{SentRequest, openai, rate_limit_headers};
 use crate::error::upstream_said;
 use crate::types::{ClassSet, Failure, FailureClass, Now, Outcome, Phase, Usage};
 use crate::upstream::Permit;
@@ -32,21 +32,21 @@ const JSON_HELD: usize = 8 << 20;
 const PREAMBLE_HELD: usize = 256 << 10;
 
 /// A response whose head has come.
-pub(super) struct Arrival<'a> {
+pub(super) struct UpstreamResponse<'a> {
     pub(super) status: StatusCode,
     pub(super) headers: &'a HeaderMap,
-    pub(super) source: Source,
+    pub(super) source: ResponseSource,
     pub(super) permit: &'a Permit,
     pub(super) request: &'a ClientRequest,
     pub(super) retry_on: ClassSet,
 }
 
-impl Arrival<'_> {
+impl UpstreamResponse<'_> {
     /// Waits for as much of the body as is needed to know.
     ///
     /// # Errors
     /// When it is a failure of the upstream's.
-    pub(super) async fn judge(self) -> Result<Answer, Failed> {
+    pub(super) async fn until_commit_point(self) -> Result<CommittedResponse, AttemptError> {
         if !self.status.is_success() {
             return self.refusal().await;
         }
@@ -65,25 +65,24 @@ impl Arrival<'_> {
         if json { self.json().await } else { self.bytes().await }
     }
 
-    /// Not a success: the caller's own mistake passes through (if others are not to be tried all the same), anything else is a failure.
-    async fn refusal(mut self) -> Result<Answer, Failed> {
+    /// A refusal. The caller's own mistake passes through, unless others are to be tried all the same. Anything else is a failure.
+    async fn refusal(mut self) -> Result<CommittedResponse, AttemptError> {
         let (body, whole) = self.refusal_text().await;
-        let refusal = Refusal { status: self.status.as_u16(), headers: self.headers, body: &body };
-        let mut failure = refusal.failure(self.asked(), Now::read());
-        let asked_usage = self.permit.ask_usage && self.request.lacks_usage();
-        if asked_usage && refusal.is_of_stream_options(self.request.body()) {
-            failure.class = FailureClass::StreamOptionsRefused;
-            return Err(failure.into());
-        }
-        let answer = match whole {
-            true => self.refused(self.status, body, failure.clone()),
-            false => self.refused_in_our_words(failure.clone()),
+        let failure = openai::refusal(self.status.as_u16(), self.headers, &body, self.sent(), Now::read());
+        let response = if whole {
+            self.refused(self.status, body, failure.clone())
+        } else {
+            self.refused_in_our_words(failure.clone())
         };
-        if self.passes(failure.class) {
-            return Ok(answer);
+        let asked_usage = self.permit.ask_usage && self.request.lacks_usage();
+        let replay = matches!(self.status.as_u16(), 400 | 422) && asked_usage;
+        if self.passes(failure.class) && !replay {
+            return Ok(response);
         }
-        let body = answer.held.into_iter().next().unwrap_or_default();
-        Err(Failed { failure, response: Some(Box::new((answer.status, answer.headers, body))) })
+        let body = response.held.into_iter().next().unwrap_or_default();
+        let response = ErrorResponse { status: response.status, headers: response.headers, body };
+        let error = AttemptError { response: Some(Box::new(response)), ..AttemptError::from(failure) };
+        Err(if replay { AttemptError { replay: Some(Replay::WithoutStreamOptions), ..error } } else { error })
     }
 
     /// What the upstream says of its refusal, and whether that is all of it. What is compressed can't be read.
@@ -106,12 +105,16 @@ impl Arrival<'_> {
         self.permit.endpoint().own_name(requested).unwrap_or(requested)
     }
 
-    fn asked(&self) -> Asked<'_> {
-        Asked { model: self.own_model(), client: Some(self.request.body()) }
+    fn sent(&self) -> SentRequest<'_> {
+        SentRequest {
+            upstream_model: self.own_model(),
+            body: self.request.body(),
+            key: &self.permit.endpoint().key,
+        }
     }
 
     /// A stream: held back until it carries content.
-    async fn events(mut self) -> Result<Answer, Failed> {
+    async fn events(mut self) -> Result<CommittedResponse, AttemptError> {
         let strip = self.permit.ask_usage && self.request.lacks_usage();
         let key = self.permit.endpoint().key.clone();
         let mut events = EventStream::new(self.request.profile.operation, strip).told_by(
@@ -151,23 +154,23 @@ impl Arrival<'_> {
         headers::mark_kind(&mut answer.headers, headers::EVENTS);
         // What has ended must not be read again: its connection may serve another by now.
         let rest = if ended { None } else { Some(self.source) };
-        Ok(Answer { rest, events: Some(events.committed()), ..answer })
+        Ok(CommittedResponse { rest, events: Some(events.committed()), ..answer })
     }
 
     /// A JSON answer: held back until it is whole.
-    async fn json(mut self) -> Result<Answer, Failed> {
+    async fn json(mut self) -> Result<CommittedResponse, AttemptError> {
         let (body, whole) = self.source.collect(JSON_HELD).await?;
         let announced = headers::content_length(self.headers);
         let mut answer = self.permit.answer(self.status, self.headers, VecDeque::new());
         headers::mark_kind(&mut answer.headers, headers::JSON);
         if !whole {
-            return Ok(Answer { held: [body].into(), rest: Some(self.source), length: announced, ..answer });
+            return Ok(CommittedResponse { held: [body].into(), rest: Some(self.source), length: announced, ..answer });
         }
         if announced.is_some_and(|length| length != body.len() as u64) {
             return Err(Failure::new(FailureClass::Protocol, Phase::Body, "the answer was cut short").into());
         }
         let operation = self.request.profile.operation;
-        let usage = match answer::judge(operation, &body, self.asked()) {
+        let usage = match answer::judge(operation, &body, self.sent()) {
             Ok(usage) => usage,
             Err(failure) => return self.told(failure, body),
         };
@@ -175,12 +178,12 @@ impl Arrival<'_> {
         let usage = usage.or_else(|| operation.completes_text().then(guess));
         let body = scrubbed(body, &self.permit.endpoint().key);
         let length = Some(body.len() as u64);
-        Ok(Answer { held: [body].into(), usage, length, ..answer })
+        Ok(CommittedResponse { held: [body].into(), usage, length, ..answer })
     }
 
     /// What came with a 200 and is no answer. The caller's own mistake passes through, with the status that it should
     /// have had.
-    fn told(&self, failure: Failure, error: Bytes) -> Result<Answer, Failed> {
+    fn told(&self, failure: Failure, error: Bytes) -> Result<CommittedResponse, AttemptError> {
         let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
         match status.filter(|_| self.passes(failure.class)) {
             Some(status) => {
@@ -193,16 +196,16 @@ impl Arrival<'_> {
     }
 
     /// An error, as the client is to see it.
-    fn refused(&self, status: StatusCode, error: Bytes, failure: Failure) -> Answer {
+    fn refused(&self, status: StatusCode, error: Bytes, failure: Failure) -> CommittedResponse {
         let error = scrubbed(error, &self.permit.endpoint().key);
         let length = Some(error.len() as u64);
         let mut answer = self.permit.answer(status, self.headers, [error].into());
-        headers::drop_no_time(&mut answer.headers, Now::read().wall);
-        Answer { length, outcome: Outcome::Failed(failure), ..answer }
+        rate_limit_headers::strip_invalid_retry_after(&mut answer.headers, Now::read().wall);
+        CommittedResponse { length, outcome: Outcome::Failed(failure), ..answer }
     }
 
     /// The same of one whose own text did not come whole, or can't be read: the status says enough.
-    fn refused_in_our_words(&self, failure: Failure) -> Answer {
+    fn refused_in_our_words(&self, failure: Failure) -> CommittedResponse {
         let error = upstream_said(self.status, "its reason did not arrive").to_string();
         let mut answer = self.refused(self.status, error.into(), failure);
         answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(headers::JSON));
@@ -211,21 +214,21 @@ impl Arrival<'_> {
     }
 
     /// Sound, or what is compressed: passed on as it comes, once something came.
-    async fn bytes(mut self) -> Result<Answer, Failed> {
+    async fn bytes(mut self) -> Result<CommittedResponse, AttemptError> {
         let Some(first) = self.source.next().await? else {
             return Err(Failure::new(FailureClass::Empty, Phase::Body, "200 without a body").into());
         };
         let answer = self.permit.answer(self.status, self.headers, [first].into());
-        Ok(Answer { rest: Some(self.source), length: headers::content_length(self.headers), ..answer })
+        Ok(CommittedResponse { rest: Some(self.source), length: headers::content_length(self.headers), ..answer })
     }
 }
 
 impl Permit {
     /// An answer of this attempt, complete but for what the caller knows better.
-    fn answer(&self, status: StatusCode, upstream: &HeaderMap, held: VecDeque<Bytes>) -> Answer {
-        Answer {
+    fn answer(&self, status: StatusCode, upstream: &HeaderMap, held: VecDeque<Bytes>) -> CommittedResponse {
+        CommittedResponse {
             status,
-            headers: headers::downward(upstream, &self.endpoint().key),
+            headers: headers::response_headers(upstream, &self.endpoint().key),
             held,
             rest: None,
             length: None,
@@ -233,7 +236,7 @@ impl Permit {
             usage: None,
             outcome: Outcome::Completed,
             first_token: self.elapsed(),
-            closed_for: learn::closed_for(&headers::rate_limits(upstream), || Now::read().wall),
+            closed_for: rate_limit_headers::exhausted_for(upstream, Now::read().wall),
         }
     }
 }

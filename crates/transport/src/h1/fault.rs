@@ -2,13 +2,9 @@
 
 use std::io;
 
-use awc::error::PayloadError;
-
-use crate::types::Blame;
-
 /// Why a connection is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// What came is no head of HTTP/1, or one that can be read in two ways.
     #[error("{0}")]
     BadHead(&'static str),
@@ -24,9 +20,6 @@ pub(super) enum Fault {
     /// It ended before an answer, while the request was being written.
     #[error("the connection was closed before an answer")]
     NoAnswer,
-    /// A connection ended that others were on, too.
-    #[error("the connection broke, with all that ran on it")]
-    SharedEnd(Blame),
     /// A request was to be written where an answer is still outstanding: whose would the next bytes be?
     #[error("the connection is not free for another request")]
     Desync,
@@ -35,18 +28,9 @@ pub(super) enum Fault {
 impl From<Fault> for io::Error {
     fn from(fault: Fault) -> Self {
         let kind = match fault {
-            Fault::CutHead | Fault::CutBody | Fault::NoAnswer | Fault::SharedEnd(_) => io::ErrorKind::UnexpectedEof,
+            Fault::CutHead | Fault::CutBody | Fault::NoAnswer => io::ErrorKind::UnexpectedEof,
             Fault::BadHead(_) | Fault::BadBody | Fault::Desync => io::ErrorKind::InvalidData,
         };
         io::Error::new(kind, fault)
-    }
-}
-
-/// Whom the end of a body is blamed on, if that was the end of a connection that others were on, too.
-pub(in crate::proxy) fn shared_blame(error: &PayloadError) -> Option<Blame> {
-    let PayloadError::Io(error) = error else { return None };
-    match error.get_ref()?.downcast_ref()? {
-        Fault::SharedEnd(blame) => Some(*blame),
-        Fault::BadHead(_) | Fault::CutHead | Fault::BadBody | Fault::CutBody | Fault::NoAnswer | Fault::Desync => None,
     }
 }

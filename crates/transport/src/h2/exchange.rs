@@ -5,20 +5,19 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use actix_web::dev::Payload;
-use actix_web::http::header::{self, HeaderName};
-use actix_web::web::Bytes;
+use actix_http::Payload;
+use actix_http::header::{self, HeaderName};
 use awc::ClientRequest;
 use awc::error::{PayloadError, SendRequestError};
 use awc::http::{StatusCode, Uri, Version};
+use bytes::Bytes;
 use futures_util::Stream;
 use h2::{Reason, RecvStream, SendStream};
 
-use super::Incoming;
-use super::fault::Fault;
-use super::io::begun_too_late;
-use super::session::Seat;
-use super::wire::Wire;
+use super::slot::Seat;
+use crate::client::{IncomingHead, IncomingResponse};
+use crate::error::begun_too_late;
+use crate::trace::Wire;
 
 /// From this status on, an answer that comes before the request was sent is all that will come.
 const FIRST_ERROR: u16 = 400;
@@ -38,7 +37,7 @@ pub(super) async fn exchange(
     request: &ClientRequest,
     body: Bytes,
     wire: &Wire,
-) -> Result<Incoming, SendRequestError> {
+) -> Result<IncomingResponse, SendRequestError> {
     let head = head(request, body.len())?;
     if !wire.writing(seat.is_reused()) {
         return Err(SendRequestError::Send(begun_too_late()));
@@ -65,7 +64,8 @@ pub(super) async fn exchange(
     let announced = head.headers.get(header::CONTENT_LENGTH).filter(|_| !bodiless);
     let expected = announced.and_then(|length| length.to_str().ok()?.trim().parse().ok());
     let body = Body { body, call, early, expected, came: 0 };
-    Ok(Incoming::over_http2(head.status, head.headers.into(), Payload::Stream { payload: Box::pin(body) }))
+    let head = IncomingHead::Http2(head.status, head.headers.into());
+    Ok(IncomingResponse { head, body: Payload::Stream { payload: Box::pin(body) } })
 }
 
 /// A request's head as HTTP/2 has it: without what is about a connection.
@@ -231,7 +231,7 @@ impl Stream for Body {
             }
             Some(Err(error)) if !this.is_whole_after(&error) => {
                 let shared = if ends_connection(&error) { this.call.seat.break_off() } else { None };
-                let error = shared.map_or_else(|| io::Error::other(error), |blame| Fault::SharedEnd(blame).into());
+                let error = shared.map_or_else(|| io::Error::other(error), io::Error::from);
                 Poll::Ready(Some(Err(PayloadError::Io(error))))
             }
             Some(Err(_)) | None => {
@@ -244,7 +244,7 @@ impl Stream for Body {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::rt::Runtime;
+    use actix_rt::Runtime;
 
     use super::*;
 

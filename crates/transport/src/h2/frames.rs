@@ -13,9 +13,10 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::stream::Stream;
-use super::wire::Wire;
-use crate::types::Now;
+use clock::Now;
+
+use crate::stream::Stream;
+use crate::trace::Wire;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;

@@ -17,9 +17,9 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use super::body::FailureTold;
+use super::response_body::FailureTold;
 use super::headers;
-use super::told::{Told, is_error};
+use crate::dialect::openai::error_body::{ErrorBody, is_error};
 use crate::error::{abort_error, upstream_said};
 use crate::types::FailureClass;
 
@@ -114,7 +114,7 @@ fn as_event(status: StatusCode, body: &[u8]) -> Bytes {
         Some(own) => own,
         // An answer, but a whole one: not what was asked for.
         None if status.is_success() => abort_error(FailureClass::Protocol),
-        None => match Told::in_refusal(body).message {
+        None => match ErrorBody::from_error_response(body).message {
             message if message.is_empty() => upstream_said(status, "it gave no reason"),
             message => upstream_said(status, &message),
         },

@@ -12,10 +12,10 @@ use futures_util::Stream;
 use thiserror::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::access_log::AccessLog;
-use super::exchange::{Answer, Source, cut, stalled};
+use super::response::{CommittedResponse, ResponseSource, cut, stalled};
 use super::stream::EventStream;
 use crate::error::abort_error;
+use crate::records::{OpenRecord, RequestEnd};
 use crate::types::{Failure, FailureClass, Outcome, Phase, Settlement, Usage};
 use crate::upstream::Permit;
 
@@ -23,17 +23,22 @@ use crate::upstream::Permit;
 const AFTER_DONE: Duration = Duration::from_millis(200);
 
 /// The response that passes an answer on.
-pub(super) fn relay(answer: Answer, permit: Permit, prompt_bytes: usize, mut log: AccessLog) -> HttpResponse<BoxBody> {
+pub(super) fn respond(
+    answer: CommittedResponse,
+    permit: Permit,
+    prompt_bytes: usize,
+    mut record: OpenRecord,
+) -> HttpResponse<BoxBody> {
+    record.answered(answer.status);
     if let Some(id) = answer.headers.get("x-request-id").and_then(|id| id.to_str().ok()) {
-        log.upstream_id(id);
+        record.with(|record| record.upstream_id = Some(id.to_owned()));
     }
-    log.status(answer.status);
     let lasts = answer.rest.is_some() || answer.events.is_some();
     permit.answered(lasts, answer.closed_for);
     let mut response = HttpResponse::new(answer.status);
     *response.headers_mut() = answer.headers;
     let account =
-        Account { permit, log, outcome: answer.outcome, usage: answer.usage, first_token: answer.first_token };
+        Account { permit, record, outcome: answer.outcome, usage: answer.usage, first_token: answer.first_token };
     if !lasts {
         return whole(response, answer.held, account);
     }
@@ -64,7 +69,7 @@ fn whole(response: HttpResponse, held: VecDeque<Bytes>, account: Account) -> Htt
 /// A body that passes bytes, watches for silence, and settles.
 struct RelayBody {
     held: VecDeque<Bytes>,
-    rest: Option<Source>,
+    rest: Option<ResponseSource>,
     /// Ends the wait for the next piece.
     timer: Option<Pin<Box<Sleep>>>,
     expected: Option<u64>,
@@ -79,7 +84,7 @@ struct RelayBody {
 
 struct Account {
     permit: Permit,
-    log: AccessLog,
+    record: OpenRecord,
     outcome: Outcome,
     usage: Option<Usage>,
     first_token: Duration,
@@ -90,12 +95,16 @@ impl Account {
         let usage = usage.or(self.usage);
         let outcome = outcome.unwrap_or(self.outcome);
         let first_token = matches!(outcome, Outcome::Completed).then_some(self.first_token);
-        self.log.answered(Some(self.first_token), usage);
-        match &outcome {
-            Outcome::Failed(failure) if failure.class != FailureClass::Rejected => self.log.note(failure.to_string()),
-            Outcome::ClientClosed => self.log.note("the client left"),
-            Outcome::Completed | Outcome::Failed(_) | Outcome::Abandoned => {}
-        }
+        let end = match &outcome {
+            Outcome::Failed(failure) => RequestEnd::Failed(failure.to_string()),
+            Outcome::ClientClosed => RequestEnd::ClientLeft,
+            Outcome::Completed | Outcome::Abandoned => RequestEnd::Answered,
+        };
+        self.record.with(|record| {
+            record.first_token = Some(self.first_token);
+            record.usage = usage;
+            record.end = end;
+        });
         let duration = self.permit.elapsed();
         self.permit.settle(Settlement { outcome, usage, first_token, duration });
     }
@@ -174,7 +183,7 @@ fn is_done(events: Option<&EventStream>) -> bool {
     events.is_some_and(|events| events.meter.done())
 }
 
-impl Source {
+impl ResponseSource {
     /// Until when the next piece may take.
     fn patience(&self, done: bool) -> Instant {
         let idle = if done { self.idle.min(AFTER_DONE) } else { self.idle };

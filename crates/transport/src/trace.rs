@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::types::{Blame, Now, SendProgress, SentAt};
+use clock::{Now, SendProgress, SentAt};
+
+use super::error::ConnectionLost;
 
 tokio::task_local! {
     /// The exchange whose task is polling: awc writes and reads in the task that asked it to.
@@ -22,7 +24,7 @@ struct Facts {
     reused: Cell<bool>,
     answered: Cell<bool>,
     unfree: Cell<bool>,
-    shared_end: Cell<Option<Blame>>,
+    shared_end: Cell<Option<ConnectionLost>>,
     refused: Cell<bool>,
     last_write: Cell<u64>,
 }
@@ -48,14 +50,14 @@ impl Wire {
             || silent && self.stamp.read() != SendProgress::NotStarted
     }
 
-    /// Whom it is blamed on that the connection ended, if others were on it, too.
-    pub(crate) fn shared_blame(&self) -> Option<Blame> {
+    /// The end of the connection, if others were on it, too.
+    pub(crate) fn connection_lost(&self) -> Option<ConnectionLost> {
         self.facts.shared_end.get()
     }
 
     /// The connection ended, with all that ran on it. The upstream may have been at work for each.
-    pub(super) fn shared_end(&self, blame: Option<Blame>) {
-        self.facts.shared_end.set(blame);
+    pub(crate) fn shared_end(&self, lost: Option<ConnectionLost>) {
+        self.facts.shared_end.set(lost);
         self.answered();
     }
 
@@ -65,7 +67,7 @@ impl Wire {
     }
 
     /// Such a request may be begun anew for the same attempt, unless that is too late: then it is open again.
-    pub(super) fn begins_anew(&self) -> bool {
+    pub(crate) fn begins_anew(&self) -> bool {
         let may = self.was_refused() && !self.stamp.is_too_late(Now::read_mono());
         if may {
             self.facts.refused.set(false);
@@ -75,7 +77,7 @@ impl Wire {
     }
 
     /// Bytes are about to be written. Says whether they may: a request must not begin too late.
-    pub(super) fn writing(&self, reused: bool) -> bool {
+    pub(crate) fn writing(&self, reused: bool) -> bool {
         let now = Now::read_mono();
         self.facts.reused.set(reused);
         self.facts.last_write.set(now);
@@ -83,34 +85,34 @@ impl Wire {
     }
 
     /// awc reads the answer only after it has written all of the request: the first read ends the writing.
-    pub(super) fn reading(&self) {
+    pub(crate) fn reading(&self) {
         if self.stamp.read() == SendProgress::InProgress {
             self.stamp.finish(self.facts.last_write.get());
         }
     }
 
     /// The last byte of the request was written at `mono`.
-    pub(super) fn written(&self, mono: u64) {
+    pub(crate) fn written(&self, mono: u64) {
         self.stamp.finish(mono);
     }
 
     /// The upstream says that it has not begun with the request.
-    pub(super) fn refused(&self) {
+    pub(crate) fn refused(&self) {
         self.facts.refused.set(true);
     }
 
     /// A byte of an answer has come, or a word about the request.
-    pub(super) fn answered(&self) {
+    pub(crate) fn answered(&self) {
         self.facts.answered.set(true);
     }
 
     /// The connection was not free, and nothing was written.
-    pub(super) fn unfree(&self) {
+    pub(crate) fn unfree(&self) {
         self.facts.unfree.set(true);
     }
 }
 
 /// Tells the exchange. Outside of one (the pool's check of an idle connection, a body's later reads) there is nobody.
-pub(super) fn witness<T>(f: impl FnOnce(&Wire) -> T) -> Option<T> {
+pub(crate) fn witness<T>(f: impl FnOnce(&Wire) -> T) -> Option<T> {
     WIRE.try_with(f).ok()
 }

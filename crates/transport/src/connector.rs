@@ -18,7 +18,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::io::UpstreamIo;
+use super::h1::UpstreamIo;
 use super::stream::Stream;
 
 /// How long a connection is kept that has served nobody: who it was made for asks for it at once. (Whether it has ended can't be
@@ -27,7 +27,7 @@ const SPARE: Duration = Duration::from_secs(1);
 
 /// The connector of one upstream.
 #[derive(Clone)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     tcp: ConnectorService,
     tls: bool,
     /// A connection that was made to find out what the upstream speaks, and when.
@@ -36,7 +36,7 @@ pub(super) struct Gate {
 
 /// What a connection offers to speak (ALPN).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Offer {
+pub(crate) enum Offer {
     /// HTTP/1.1 alone.
     Http1,
     /// HTTP/2 before HTTP/1.1.
@@ -44,12 +44,12 @@ pub(super) enum Offer {
 }
 
 impl Gate {
-    pub(super) fn new(tls: bool) -> Self {
+    pub(crate) fn new(tls: bool) -> Self {
         Gate { tcp: Connector::default().service(), tls, spare: Rc::default() }
     }
 
     /// Makes a connection, and says whether HTTP/2 was chosen for it.
-    pub(super) async fn connect(&self, target: ConnectInfo<Uri>, offer: Offer) -> Result<(Stream, bool), ConnectError> {
+    pub(crate) async fn connect(&self, target: ConnectInfo<Uri>, offer: Offer) -> Result<(Stream, bool), ConnectError> {
         let (socket, uri) = self.tcp.call(target).await?.into_parts();
         // Without it an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
         socket.set_nodelay(true).map_err(ConnectError::Io)?;
@@ -64,7 +64,7 @@ impl Gate {
     }
 
     /// Keeps a connection of HTTP/1.1 for who asks next.
-    pub(super) fn spare(&self, stream: Stream) {
+    pub(crate) fn spare(&self, stream: Stream) {
         *self.spare.borrow_mut() = Some((stream, Instant::now()));
     }
 

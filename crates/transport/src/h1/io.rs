@@ -5,22 +5,18 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use actix_web::rt::net::{ActixStream, Ready};
+use actix_rt::net::{ActixStream, Ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::fault::Fault;
-use super::filter::Filter;
-use super::stream::Stream;
-use super::wire::witness;
-
-/// Why a request is not written whose time to begin is over.
-pub(super) fn begun_too_late() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "it took too long to connect")
-}
+use super::guard::Filter;
+use crate::error::begun_too_late;
+use crate::stream::Stream;
+use crate::trace::witness;
 
 /// A connection to an upstream.
 #[derive(Debug)]
-pub(super) struct UpstreamIo {
+pub(crate) struct UpstreamIo {
     stream: Stream,
     filter: Filter,
     /// What has come of an answer, from its head on, and awc has not read yet.
@@ -39,7 +35,7 @@ pub(super) struct UpstreamIo {
 }
 
 impl UpstreamIo {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(crate) fn new(stream: Stream) -> Self {
         UpstreamIo {
             stream,
             filter: Filter::default(),
@@ -233,8 +229,8 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
-    use actix_web::rt::Runtime;
-    use actix_web::rt::net::TcpStream;
+    use actix_rt::Runtime;
+    use actix_rt::net::TcpStream;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;

@@ -12,21 +12,27 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use actix_rt as rt;
 use actix_tls::connect::{ConnectError as TcpError, ConnectInfo};
-use actix_web::rt;
-use awc::error::ConnectError;
+use awc::ClientRequest;
+use awc::error::{ConnectError, SendRequestError};
 use awc::http::Uri;
+use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::connector::{Gate, Offer};
-use super::session::{STREAMS, Seat, Session};
+use super::connection::{STREAMS, Session};
+use super::exchange::{exchange, is_too_busy, wants_http1};
+use super::slot::Seat;
+use crate::client::IncomingResponse;
+use crate::connector::{Gate, Offer};
+use crate::trace::Wire;
 
 /// What became of the connection that somebody waits for.
 type News = Result<(), Rc<ConnectError>>;
 
 /// The sessions of one reach.
-pub(super) struct Sessions(Rc<Pool>);
+pub(crate) struct Sessions(Rc<Pool>);
 
 struct Pool {
     gate: Gate,
@@ -45,6 +51,13 @@ struct Pool {
     useless: Cell<usize>,
 }
 
+/// How often a request is sent again that the upstream did not begin with, since the connection took no more (GOAWAY).
+/// To the upstream the request never happened, so it is neither another attempt nor counted twice.
+const MAX_REFUSALS: usize = 8;
+
+/// The same for a request that is turned away (REFUSED_STREAM): a busy upstream does so, and more would make it worse.
+const MAX_TURNED_AWAY: usize = 2;
+
 /// After so many sessions that end before they take a request, who waits is told.
 const MOST_USELESS: usize = 3;
 
@@ -57,7 +70,7 @@ enum Speaks {
 
 impl Sessions {
     /// Those of the upstream that `gate` leads to; none is open yet.
-    pub(super) fn new(gate: Gate, uri: Uri, within: Duration) -> Self {
+    pub(crate) fn new(gate: Gate, uri: Uri, within: Duration) -> Self {
         Sessions(Rc::new(Pool {
             gate,
             uri,
@@ -71,11 +84,37 @@ impl Sessions {
         }))
     }
 
+    /// Sends a request, and waits for the head of the response. `None` if the upstream is to be spoken to in HTTP/1.1.
+    pub(crate) async fn send(
+        &self,
+        request: &ClientRequest,
+        body: &Bytes,
+        wire: &Wire,
+    ) -> Option<Result<IncomingResponse, SendRequestError>> {
+        for nth in 1.. {
+            let seat = match self.seat().await {
+                Ok(seat) => seat?,
+                Err(error) => return Some(Err(SendRequestError::Connect(error))),
+            };
+            let answer = exchange(seat, request, body.clone(), wire).await;
+            if let Err(SendRequestError::H2(error)) = &answer
+                && wants_http1(error)
+            {
+                self.leave();
+            }
+            let most = if is_too_busy(&answer) { MAX_TURNED_AWAY } else { MAX_REFUSALS };
+            if nth >= most || !wire.begins_anew() {
+                return Some(answer);
+            }
+        }
+        None
+    }
+
     /// A place for one stream, to be used at once; `None` if the upstream is to be spoken to in HTTP/1.1.
     ///
     /// # Errors
     /// When no connection could be made: nothing was sent.
-    pub(super) async fn seat(&self) -> Result<Option<Seat>, ConnectError> {
+    async fn seat(&self) -> Result<Option<Seat>, ConnectError> {
         match self.0.ready() {
             Some(ready) => Ok(ready),
             None => timeout(self.0.within, self.0.seat_later()).await.unwrap_or(Err(ConnectError::Timeout)),
@@ -83,12 +122,12 @@ impl Sessions {
     }
 
     /// Over HTTP/1.1 no connection can be made: it may speak something else by now.
-    pub(super) fn ask_anew(&self) {
+    pub(crate) fn ask_anew(&self) {
         self.0.speaks.set(Speaks::Unknown);
     }
 
     /// The upstream wants HTTP/1.1 after all.
-    pub(super) fn leave(&self) {
+    fn leave(&self) {
         self.0.speaks.set(Speaks::Http1);
         self.0.retire();
     }

@@ -4,8 +4,6 @@
 //! itself once nobody can ask for a new stream any more (it is *retired*) and the last stream has ended; so a session that
 //! serves nobody new serves whom it has to the end.
 
-mod seat;
-
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
@@ -14,17 +12,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_web::rt;
-use actix_web::web::Bytes;
+use actix_rt as rt;
+use bytes::Bytes;
 use futures_util::task::noop_waker_ref;
 use h2::Ping;
 use h2::client::{Builder, Connection, SendRequest};
 use tokio::time::{Instant, sleep};
 
 use super::frames::{FramesIo, Log};
-use super::stream::Stream;
-
-pub(super) use seat::Seat;
+use super::slot::Seat;
+use crate::stream::Stream;
 
 /// How many streams of ours one session has at the same time, at most.
 pub(super) const STREAMS: usize = 64;
@@ -44,7 +41,7 @@ const GIVEN_UP: usize = 1_024;
 const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// How long a session is kept that serves nobody. Longer than a connection of HTTP/1: before an upstream closes it, it says so.
-pub(super) const IDLE: Duration = Duration::from_secs(30);
+pub(crate) const IDLE: Duration = Duration::from_secs(30);
 
 /// How often a session is looked after; so long it may take to close when nobody uses it any more.
 const TICK: Duration = Duration::from_secs(5);
@@ -60,7 +57,7 @@ const DOUBTFUL: Duration = Duration::from_secs(2);
 const DEAD: Duration = Duration::from_secs(20);
 
 /// A session on which nothing came for so long (ms), though it should have, when a stream is given up, may have died in silence.
-const SILENT_MS: u64 = 1_000;
+pub(super) const SILENT_MS: u64 = 1_000;
 
 /// A connection that speaks HTTP/2.
 pub(super) struct Session {
@@ -69,19 +66,19 @@ pub(super) struct Session {
     /// How many streams it may have.
     limit: Cell<usize>,
     /// How many it has.
-    active: Cell<usize>,
-    idle_since: Cell<Instant>,
+    pub(super) active: Cell<usize>,
+    pub(super) idle_since: Cell<Instant>,
     /// Since when a sign of life is waited for.
     pinged: Cell<Option<Instant>>,
     /// Has it taken a request yet?
     used: Cell<bool>,
     /// Has it brought an answer yet?
-    answered: Cell<bool>,
+    pub(super) answered: Cell<bool>,
     /// What had come ([`Log::came`]) when it was idle last.
-    came_before: Cell<u64>,
+    pub(super) came_before: Cell<u64>,
     /// Has a stream told that the connection broke?
-    broken: Cell<bool>,
-    log: Rc<Log>,
+    pub(super) broken: Cell<bool>,
+    pub(super) log: Rc<Log>,
 }
 
 impl Session {

@@ -7,7 +7,7 @@ use super::head::Fields;
 
 /// How a response's body is delimited, and how far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framing {
+pub enum Framing {
     /// Nothing is outstanding.
     Complete,
     /// So many bytes are.
@@ -22,7 +22,7 @@ pub(crate) enum Framing {
 
 /// A place in a chunked body. A line's end is always CR LF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Chunk {
+pub enum Chunk {
     /// Before the first digit of a size.
     Start,
     /// Behind a digit of a size, which so far is this.
@@ -51,7 +51,7 @@ pub(crate) enum Chunk {
 
 impl Framing {
     /// The framing that a sound head announces, a request's too (where no line tells of a body, there may be none).
-    pub(crate) fn of(head: &[u8]) -> Framing {
+    pub fn of(head: &[u8]) -> Framing {
         Fields::read(head).map_or(Framing::Broken, |fields| fields.framing())
     }
 
@@ -66,7 +66,7 @@ impl Framing {
     }
 
     /// Would an end of the connection now cut the body?
-    pub(crate) fn is_open(self) -> bool {
+    pub fn is_open(self) -> bool {
         match self {
             Framing::Complete | Framing::UntilClose => false,
             Framing::Length(_) | Framing::Chunked(_) | Framing::Broken => true,
@@ -74,7 +74,7 @@ impl Framing {
     }
 
     /// Follows `bytes`, and says how many of them belong to the body.
-    pub(crate) fn advance(&mut self, bytes: &[u8]) -> usize {
+    pub fn advance(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         while let Some(byte) = rest.first() {
             let taken = match self {

@@ -2,17 +2,17 @@
 
 use std::rc::Rc;
 
-use actix_web::web::Bytes;
+use bytes::Bytes;
 use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
 use tokio::time::Instant;
 
-use super::super::wire::Wire;
-use super::{SILENT_MS, Session};
-use crate::types::Blame;
+use super::connection::{SILENT_MS, Session};
+use crate::error::ConnectionLost;
+use crate::trace::Wire;
 
 /// A place for one stream in a session. Dropping it frees it.
-pub(in super::super) struct Seat {
+pub(super) struct Seat {
     session: Rc<Session>,
     sender: Option<SendRequest<Bytes>>,
     stream: Option<u32>,
@@ -25,21 +25,21 @@ impl Seat {
     }
 
     /// Has the session brought an answer before?
-    pub(in super::super) fn is_reused(&self) -> bool {
+    pub(super) fn is_reused(&self) -> bool {
         self.session.answered.get()
     }
 
     /// Has anything come since the session was idle last? If not, it may have been closed by then.
-    pub(in super::super) fn was_alive(&self) -> bool {
+    pub(super) fn was_alive(&self) -> bool {
         self.session.log.came() > self.session.came_before.get()
     }
 
-    /// Notes that the connection broke. Returns whom that is blamed on, if others are on it, too.
-    pub(in super::super) fn break_off(&self) -> Option<Blame> {
+    /// Notes that the connection broke. Returns what that is, if others are on it, too.
+    pub(super) fn break_off(&self) -> Option<ConnectionLost> {
         match (self.session.broken.replace(true), self.session.active.get()) {
             (false, ..=1) => None,
-            (false, _) => Some(Blame::Connection),
-            (true, _) => Some(Blame::Told),
+            (false, _) => Some(ConnectionLost::First),
+            (true, _) => Some(ConnectionLost::AlreadyCounted),
         }
     }
 
@@ -47,7 +47,7 @@ impl Seat {
     ///
     /// # Errors
     /// When nothing was handed over.
-    pub(in super::super) fn open(
+    pub(super) fn open(
         &mut self,
         head: http::Request<()>,
         bare: bool,
@@ -63,26 +63,26 @@ impl Seat {
     }
 
     /// Has the head of the request been written?
-    pub(in super::super) fn is_headed(&self) -> bool {
+    pub(super) fn is_headed(&self) -> bool {
         self.stream.is_some_and(|stream| self.session.log.is_headed(stream))
     }
 
     /// Has all of it been?
-    pub(in super::super) fn is_written(&self) -> bool {
+    pub(super) fn is_written(&self) -> bool {
         self.stream.is_some_and(|stream| self.session.log.is_written(stream))
     }
 
     /// The head of an answer has come.
-    pub(in super::super) fn answered(&self) {
+    pub(super) fn answered(&self) {
         self.session.answered.set(true);
     }
 
     /// The stream has come to its proper end.
-    pub(in super::super) fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.ended = true;
     }
 
-    pub(in super::super) fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
 }

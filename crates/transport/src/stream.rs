@@ -5,14 +5,14 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use actix_web::rt::net::TcpStream;
+use actix_rt::net::TcpStream;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 /// A way to an upstream.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
     /// It was given up: reads find its end.
@@ -31,7 +31,7 @@ macro_rules! delegate {
 }
 
 impl Stream {
-    pub(super) fn socket(&self) -> Option<&TcpStream> {
+    pub(crate) fn socket(&self) -> Option<&TcpStream> {
         match self {
             Stream::Plain(socket) => Some(socket),
             Stream::Tls(session) => Some(session.get_ref().0),
@@ -43,7 +43,7 @@ impl Stream {
 impl Stream {
     /// Has something come, the end for instance, that nobody has read? The system is asked, since the reactor knows what
     /// came only after it has had its turn: what came unasked would be taken for the next answer.
-    pub(super) fn has_unread(&self) -> bool {
+    pub(crate) fn has_unread(&self) -> bool {
         let peeked = self.socket().map(|socket| SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]));
         !peeked.is_some_and(|peeked| peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock))
     }

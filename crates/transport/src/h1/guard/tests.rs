@@ -3,9 +3,8 @@
 use actix_codec::{Decoder, Encoder};
 use actix_http::body::BodySize;
 use actix_http::h1::{ClientCodec, ClientPayloadCodec, Message, MessageType};
-use actix_http::{RequestHead, RequestHeadType};
-use actix_web::http::Method;
-use actix_web::web::BytesMut;
+use actix_http::{Method, RequestHead, RequestHeadType};
+use bytes::BytesMut;
 use proptest::prelude::*;
 
 use super::*;
@@ -69,7 +68,7 @@ impl Reader {
 
 thread_local! {
     /// awc's codec comes with a clock that ticks on a runtime.
-    static RUNTIME: actix_web::rt::Runtime = actix_web::rt::Runtime::new().expect("a runtime");
+    static RUNTIME: actix_rt::Runtime = actix_rt::Runtime::new().expect("a runtime");
 }
 
 /// What is seen of a connection that brings these pieces, and then ends.

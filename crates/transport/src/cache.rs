@@ -1,0 +1,69 @@
+//! The clients of one worker thread.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_rt as rt;
+use tokio::time::sleep;
+
+use super::client::{Target, UpstreamClient};
+
+/// How often clients are looked for that nobody uses any more.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The clients of one worker thread, one for each upstream.
+#[derive(Default)]
+pub struct ClientCache {
+    clients: Rc<RefCell<Clients>>,
+    sweeping: Rc<Cell<bool>>,
+}
+
+/// By the serial of their targets.
+type Clients = BTreeMap<u64, Rc<UpstreamClient>>;
+
+impl ClientCache {
+    /// Returns the client of the target with this serial. `target` is asked for where the client has to be made: for a new
+    /// serial, and where a kept connection of the client was stale, since the others may be so, too.
+    ///
+    /// A new client replaces the one of an older serial with the same id, whose idle connections are closed.
+    pub fn get(&self, serial: u64, target: impl FnOnce() -> Target) -> Rc<UpstreamClient> {
+        let mut clients = self.clients.borrow_mut();
+        let known = clients.get(&serial).filter(|client| !client.was_stale());
+        let client = match known {
+            Some(client) => client.clone(),
+            None => {
+                let client = Rc::new(UpstreamClient::new(target()));
+                clients.retain(|_, other| other.id() != client.id());
+                clients.insert(serial, client.clone());
+                self.sweep();
+                client
+            }
+        };
+        client.note_use();
+        client
+    }
+
+    /// Starts to drop clients that nobody uses any more: awc closes an idle connection only when another is asked for, and
+    /// an upstream may have left the configuration.
+    fn sweep(&self) {
+        if self.sweeping.replace(true) {
+            return;
+        }
+        let clients = Rc::downgrade(&self.clients);
+        let sweeping = self.sweeping.clone();
+        rt::spawn(async move {
+            loop {
+                sleep(SWEEP_INTERVAL).await;
+                let Some(clients) = clients.upgrade() else { return };
+                let mut clients = clients.borrow_mut();
+                clients.retain(|_, client| Rc::strong_count(client) > 1 || !client.is_unused());
+                if clients.is_empty() {
+                    sweeping.set(false);
+                    return;
+                }
+            }
+        });
+    }
+}

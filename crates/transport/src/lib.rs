@@ -1,0 +1,35 @@
+//! Sends requests to upstreams, over HTTP/2 where the upstream chooses it (ALPN), else over HTTP/1.1.
+//! [`UpstreamClient::send`] hides which version is spoken.
+//!
+//! # Rules
+//! 1. A worker has one [`UpstreamClient`] for each upstream, kept in its [`ClientCache`]: awc bounds and times a client as
+//!    a whole, so one slow upstream would starve the others of a shared client.
+//! 2. The moment at which a request was written is recorded exactly ([`clock::SentAt`]), whatever carries it.
+//! 3. A response that can be read in two ways is an error, and so is one that breaks off.
+//! 4. A connection serves another request only if the end of the last response is beyond doubt.
+//! 5. A request whose outcome is unknown is not sent twice by this crate; [`SendError`] says what is known.
+//!
+//! # Layers
+//! - [`connector`] resolves the name, connects, sets nodelay and lays TLS, for both versions. [`stream`] is the result.
+//! - [`h1`]: HTTP/1.1 is awc over an I/O type of ours. Its guard judges all that comes before awc sees it.
+//! - [`h2`]: HTTP/2 is the crate h2 over the same connector.
+//! - [`trace`]: what one exchange learned of its connection.
+//!
+//! # Invariants of awc
+//! A request's head is written in one piece. Nothing is read before the request is written, and nothing is written after a
+//! final head was read. The crate rests on this order, and so awc's version is pinned.
+
+mod cache;
+mod client;
+mod connector;
+mod error;
+mod h1;
+mod h2;
+mod stream;
+mod trace;
+
+pub use awc::ClientRequest as OutgoingRequest;
+pub use cache::ClientCache;
+pub use client::{IncomingHead, IncomingResponse, Target, UpstreamClient};
+pub use error::{ConnectionLost, SendError, SendErrorKind, connection_lost};
+pub use h1::Framing;
