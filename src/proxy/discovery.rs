@@ -9,14 +9,14 @@ use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
 use actix_web::web::Bytes;
 use futures_util::StreamExt;
-use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::oneshot;
 use transport::ClientCache;
 
 use super::target::client_of;
 use crate::config::{ApiConfig, ConfigChanged, Models};
-use crate::scheduler::{ModelNames, ModelsFound, SupervisorActor};
-use crate::types::{ApiId, SentAt};
+use crate::scheduler::{ModelNames, ModelsFound, ModelsUnavailable, SupervisorActor};
+use crate::types::{ApiId, Now, SentAt};
 use crate::upstream::Endpoint;
 
 /// How often a list is asked for again.
@@ -34,6 +34,8 @@ pub struct DiscoveryActor {
     supervisor: Addr<SupervisorActor>,
     clients: std::rc::Rc<ClientCache>,
     asked: HashMap<ApiId, (Arc<ApiConfig>, Arc<Endpoint>)>,
+    /// Why upstreams could not be asked, as long as they can't.
+    failing: HashMap<ApiId, String>,
     outstanding: usize,
     waiting: Vec<oneshot::Sender<()>>,
 }
@@ -51,6 +53,7 @@ impl DiscoveryActor {
             supervisor,
             clients: std::rc::Rc::default(),
             asked: HashMap::new(),
+            failing: HashMap::new(),
             outstanding: 0,
             waiting: Vec::new(),
         }
@@ -81,10 +84,11 @@ impl DiscoveryActor {
             .spawn(ctx);
     }
 
-    fn report(&self, endpoint: &Endpoint, told: Result<ModelNames, String>) -> Duration {
+    fn report(&mut self, endpoint: &Endpoint, told: Result<ModelNames, String>) -> Duration {
         let api = endpoint.api.clone();
         match told {
             Ok(models) => {
+                self.failing.remove(&api);
                 match &models {
                     ModelNames::These(names) => {
                         log::info!("{api}: it told that it serves {} models", names.len())
@@ -97,7 +101,12 @@ impl DiscoveryActor {
                 REFRESH
             }
             Err(why) => {
-                log::warn!("{api}: its models could not be asked for ({why}); again in {} s", RETRY.as_secs());
+                // Once, and not each time for as long as it goes on.
+                if self.failing.insert(api.clone(), why.clone()).as_ref() != Some(&why) {
+                    log::warn!("{api}: could not be asked for its models ({why}); again each {} s", RETRY.as_secs());
+                }
+                let retry_at = Now::read_mono() + RETRY.as_millis() as u64;
+                self.supervisor.do_send(ModelsUnavailable { api, retry_at });
                 RETRY
             }
         }
@@ -144,20 +153,17 @@ async fn whole(mut payload: Payload) -> Result<Vec<u8>, String> {
     Ok(body)
 }
 
-/// The ids in OpenAI's list, or in a bare one.
+/// Returns the ids in OpenAI's list, or in a bare one. Entries without an id are passed over; no list (`null`) is an empty one.
 fn names(body: &[u8]) -> Option<BTreeSet<Arc<str>>> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum List {
-        OpenAi { data: Vec<Model> },
-        Bare(Vec<Model>),
-    }
-    #[derive(Deserialize)]
-    struct Model {
-        id: Arc<str>,
-    }
-    let (List::OpenAi { data: models } | List::Bare(models)) = serde_json::from_slice(body).ok()?;
-    Some(models.into_iter().map(|model| model.id).collect())
+    let list: Value = serde_json::from_slice(body).ok()?;
+    let entries = match list.get("data").unwrap_or(&list) {
+        Value::Array(entries) => entries.as_slice(),
+        Value::Null => &[],
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => return None,
+    };
+    let ids = entries.iter().filter_map(|model| model.get("id")?.as_str()).filter(|id| !id.trim().is_empty());
+    let names: BTreeSet<Arc<str>> = ids.map(Arc::from).collect();
+    (!names.is_empty() || entries.is_empty()).then_some(names)
 }
 
 impl Actor for DiscoveryActor {
@@ -198,11 +204,30 @@ impl Handler<FirstRound> for DiscoveryActor {
 mod tests {
     use super::*;
 
+    fn ids(body: &str) -> Option<Vec<String>> {
+        Some(names(body.as_bytes())?.iter().map(ToString::to_string).collect())
+    }
+
     #[test]
     fn lists_of_models_come_in_two_forms() {
         for body in [r#"{"object":"list","data":[{"id":"a"},{"id":"b","x":1}]}"#, r#"[{"id":"a"},{"id":"b"}]"#] {
-            assert_eq!(names(body.as_bytes()).expect("a list").len(), 2);
+            assert_eq!(ids(body).expect("a list"), ["a", "b"]);
         }
-        assert_eq!(names(b"{}"), None);
+        for none in ["{}", "7", "null {", r#"{"data":7}"#, r#"{"data":{"id":"a"}}"#, "<html>"] {
+            assert_eq!(ids(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn one_bad_entry_does_not_spoil_a_list() {
+        let entries = [r#"{}"#, "null", "7", r#""a""#, r#"{"id":null}"#, r#"{"id":7}"#, r#"{"id":""}"#, r#"{"id":" "}"#];
+        for entry in entries {
+            assert_eq!(ids(&format!(r#"{{"data":[{entry},{{"id":"b"}}]}}"#)).expect("a list"), ["b"], "{entry}");
+            assert_eq!(ids(&format!(r#"[{{"id":"b"}},{entry}]"#)).expect("a list"), ["b"], "{entry}");
+            assert_eq!(ids(&format!(r#"{{"data":[{entry}]}}"#)), None, "{entry}: that is no list of models");
+        }
+        for empty in ["[]", "null", r#"{"data":[]}"#, r#"{"data":null,"object":"list"}"#] {
+            assert_eq!(ids(empty).expect("an empty list"), [""; 0], "{empty}");
+        }
     }
 }

@@ -109,6 +109,16 @@ pub struct ModelsFound {
     pub models: ModelNames,
 }
 
+/// An upstream could not be asked for its models. Sent by the discovery; a lost one makes clients wait a second instead.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ModelsUnavailable {
+    /// Whose.
+    pub api: ApiId,
+    /// When the upstream is asked again (ms, monotonic).
+    pub retry_at: u64,
+}
+
 /// What an upstream that was asked for its models serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelNames {

@@ -19,7 +19,7 @@ mod supervisor;
 pub use actor::SchedulerActor;
 pub use board::MailboxReport;
 pub use messages::{
-    AdmissionError, Admitted, ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, ModelNames, ModelsFound,
+    AdmissionError, Admitted, ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, ModelNames, ModelsFound, ModelsUnavailable,
     ResetTokenStats, Select, StopUpstreams, UnknownApi,
 };
 pub use strategy::{Candidate, Lot};

@@ -12,14 +12,14 @@ use tokio::sync::oneshot;
 
 use super::board::{Board, BoardChanged, Follow, Seat};
 use super::line::{Ahead, Lines, Waiter};
-use super::messages::{AdmissionError, Ask, GetRate, Granted, ModelNames, ModelsFound, Select, StopUpstreams};
+use super::messages::{AdmissionError, Ask, GetRate, Granted, ModelNames, ModelsFound, ModelsUnavailable, Select, StopUpstreams};
 use super::rates::{Rate, Rates};
 use super::routes::Routes;
 use super::selection::{Selected, select};
-use crate::config::{ApiConfig, ConfigChanged, QueueConfig};
+use crate::config::{ApiConfig, ConfigChanged, Models, QueueConfig};
 use crate::persistence::PersistenceActor;
 use crate::types::{ApiId, Now, Profile};
-use crate::upstream::{Books, Reconfigure, Retire, UpstreamActor};
+use crate::upstream::{Books, Reconfigure, Refusal, Retire, UpstreamActor};
 
 /// Owns the routing table, the upstreams' actors and the waiting lines.
 pub struct SupervisorActor {
@@ -31,6 +31,8 @@ pub struct SupervisorActor {
     /// One for each id that was ever configured: counts outlive an absence from the file.
     pub(super) upstreams: BTreeMap<ApiId, Addr<UpstreamActor>>,
     pub(super) found: HashMap<ApiId, ModelNames>,
+    /// When upstreams are asked again that could not be asked for their models (ms, monotonic).
+    unlisted: HashMap<ApiId, u64>,
     pub(super) board: Arc<Board>,
     schedulers: Vec<Recipient<BoardChanged>>,
     rates: Rates,
@@ -54,6 +56,7 @@ impl SupervisorActor {
             apis: Vec::new(),
             upstreams: BTreeMap::new(),
             found: HashMap::new(),
+            unlisted: HashMap::new(),
             board: Arc::default(),
             schedulers: Vec::new(),
             rates: Rates::default(),
@@ -126,12 +129,33 @@ impl SupervisorActor {
         let first = first.and_then(|first| self.board.seats.iter().position(|seat| seat.api == first));
         let first = first.filter(|first| self.board.routes.lot(&profile.model).slots().any(|slot| slot == *first));
         let (board, profile, supervisor) = (self.board.clone(), profile.clone(), ctx.address());
+        let unlisted = if board.routes.lot(&profile.model).is_empty() { Some(self.not_found(&profile.model)) } else { None };
         async move {
-            match board.routes.lot(&profile.model).is_empty() {
-                true => Err(AdmissionError::ModelNotFound(profile.model)),
-                false => select(board, profile, (first, left_out), supervisor).await,
+            match unlisted {
+                Some(error) => Err(error),
+                None => select(board, profile, (first, left_out), supervisor).await,
             }
         }
+    }
+
+    /// Nobody is known to serve the model. An upstream that has not told its models yet may: then it is worth trying again.
+    fn not_found(&self, model: &Arc<str>) -> AdmissionError {
+        /// Where nobody knows when the list will be there.
+        const SOON_MS: u64 = 1_000;
+        let soon = Now::read().mono + SOON_MS;
+        let unlisted = self.apis.iter().filter(|api| {
+            api.enabled && api.models == Models::Asked && !self.found.contains_key(&api.id)
+        });
+        let refusals: Vec<(ApiId, Refusal)> = unlisted
+            .map(|api| {
+                let until = self.unlisted.get(&api.id).copied().unwrap_or(soon).max(soon);
+                (api.id.clone(), Refusal::ModelsUnknown { until })
+            })
+            .collect();
+        if refusals.is_empty() {
+            return AdmissionError::ModelNotFound(model.clone());
+        }
+        AdmissionError::NoneAvailable { model: model.clone(), refusals, rate: None }
     }
 
     /// Those that serve a model.
@@ -260,6 +284,14 @@ impl Handler<ModelsFound> for SupervisorActor {
         if self.found.insert(api, models.clone()) != Some(models) {
             self.change_board();
         }
+    }
+}
+
+impl Handler<ModelsUnavailable> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, ModelsUnavailable { api, retry_at }: ModelsUnavailable, _: &mut Self::Context) {
+        self.unlisted.insert(api, retry_at);
     }
 }
 

@@ -68,6 +68,11 @@ pub enum Refusal {
         /// When it is asked again.
         until: u64,
     },
+    /// Whether it serves the model is not known: it could not be asked for its models.
+    ModelsUnknown {
+        /// When it is asked again.
+        until: u64,
+    },
     /// `enabled: false`, or a limit of 0.
     Disabled,
     /// It is no longer in the configuration.
@@ -82,6 +87,7 @@ impl Refusal {
             Refusal::CoolingDown { until, .. }
             | Refusal::BreakerOpen { until, .. }
             | Refusal::Absent { until, .. }
+            | Refusal::ModelsUnknown { until }
             | Refusal::StoreUnavailable { until } => Some(*until),
             Refusal::Disabled | Refusal::Retiring => None,
         }
@@ -100,6 +106,7 @@ impl Refusal {
             Refusal::Absent { guess, .. } => guess.then_some(0),
             Refusal::QuotaExhausted { .. }
             | Refusal::StoreUnavailable { .. }
+            | Refusal::ModelsUnknown { .. }
             | Refusal::Disabled
             | Refusal::Retiring => None,
         }
@@ -112,6 +119,7 @@ impl Refusal {
             | Refusal::CoolingDown { .. }
             | Refusal::BreakerOpen { .. }
             | Refusal::Absent { .. }
+            | Refusal::ModelsUnknown { .. }
             | Refusal::StoreUnavailable { .. } => refusal.until().unwrap_or(0),
             Refusal::Disabled | Refusal::Retiring => u64::MAX,
         })
@@ -152,6 +160,7 @@ impl Refusal {
             Refusal::BreakerOpen { .. }
             | Refusal::Absent { .. }
             | Refusal::StoreUnavailable { .. }
+            | Refusal::ModelsUnknown { .. }
             | Refusal::Disabled
             | Refusal::Retiring => false,
         }
@@ -167,6 +176,7 @@ impl Refusal {
             Refusal::BreakerOpen { .. } => "breaker",
             Refusal::Absent { reason, .. } => reason.as_str(),
             Refusal::StoreUnavailable { .. } => "store",
+            Refusal::ModelsUnknown { .. } => "models_unknown",
             Refusal::Disabled => "disabled",
             Refusal::Retiring => "retired",
         }
