@@ -7,7 +7,8 @@ use awc::error::{ConnectError, SendRequestError};
 
 use super::no_model::{Asked, knows_no_endpoint, names_no_model, own_words, says_no_model};
 use super::told::Told;
-use super::{headers, learn, scrub};
+use super::{headers, learn};
+use crate::dialect::redact;
 use crate::types::{Blame, Failure, FailureClass, Now, Phase};
 
 /// Codes and types of a moderator's verdict on what the client wrote.
@@ -204,7 +205,7 @@ impl Refusal<'_> {
                 .iter()
                 .any(|name| param.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
         };
-        let said_in = |text: &[u8]| NAMES.iter().any(|name| scrub::holds(text, name));
+        let said_in = |text: &[u8]| NAMES.iter().any(|name| redact::contains(text, name));
         matches!(self.status, 400 | 422) && said_in(self.body) && (about() || !said_in(client))
     }
 }

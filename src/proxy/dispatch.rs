@@ -9,11 +9,11 @@ use actix_web::{HttpResponse, ResponseError};
 use tokio::time::timeout;
 
 use super::access_log::AccessLog;
-use super::body;
-use super::exchange::{Answer, Failed};
 use super::headers;
 use super::journey::Journey;
 use super::request::ClientRequest;
+use super::response::{CommittedResponse, Failed};
+use super::response_body;
 use super::retry::RetryBudget;
 use super::transport::Clients;
 use crate::config::RetryConfig;
@@ -59,7 +59,7 @@ pub async fn dispatch(pool: Rc<Pool>, request: ClientRequest, retry: RetryConfig
     };
     log.attempts(&journey);
     let mut answer = match served {
-        Ok((permit, answer)) => body::relay(answer, permit, request.body_len(), log),
+        Ok((permit, answer)) => response_body::respond(answer, permit, request.body_len(), log),
         Err(unserved) => fail(*unserved, journey.failures.get(), log).unwrap_or_else(|error| error.error_response()),
     };
     // What is left of the pool's limits.
@@ -67,7 +67,7 @@ pub async fn dispatch(pool: Rc<Pool>, request: ClientRequest, retry: RetryConfig
     answer
 }
 
-async fn serve(journey: &Journey<'_>) -> Result<(Permit, Answer), Box<Unserved>> {
+async fn serve(journey: &Journey<'_>) -> Result<(Permit, CommittedResponse), Box<Unserved>> {
     let mut last: Option<Failed> = None;
     loop {
         let permit = match journey.select(None).await {
@@ -77,8 +77,10 @@ async fn serve(journey: &Journey<'_>) -> Result<(Permit, Answer), Box<Unserved>>
         };
         match journey.attempt(permit).await {
             Ok(served) => return Ok(served),
-            Err(failed) if journey.goes_on(&failed.failure) => last = Some(failed),
-            Err(failed) => return Err(Unserved { last: Some(failed), ..Unserved::default() }.into()),
+            Err(failed) if journey.goes_on(&failed.failure) => last = Some(failed.or_answer_of(last)),
+            Err(failed) => {
+                return Err(Unserved { last: Some(failed.or_answer_of(last)), ..Unserved::default() }.into());
+            }
         }
     }
 }
@@ -111,7 +113,7 @@ fn fail(unserved: Unserved, failures: usize, mut log: AccessLog) -> Result<HttpR
     );
     match response
         .map(|told| *told)
-        .filter(|(status, ..)| !ours && (status.is_client_error() || status.is_server_error()))
+        .filter(|(status, ..)| !ours && (status.is_success() || status.is_client_error() || status.is_server_error()))
     {
         Some((status, mut headers, body)) => {
             log.status(status);

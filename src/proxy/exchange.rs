@@ -1,102 +1,15 @@
-//! One attempt with one upstream, up to the commit point: from the permit to an [`Answer`] that the client may see, or
-//! to a [`Failed`] that it need not.
+//! One attempt with one upstream, up to the commit point: from the permit to a [`CommittedResponse`] that the client may
+//! see, or to a [`Failed`] that it need not.
 
-use std::collections::VecDeque;
-use std::time::Duration;
-
-use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderMap;
-use actix_web::web::Bytes;
-use awc::error::PayloadError;
-use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::arrival::Arrival;
+use super::commit::UpstreamResponse;
 use super::request::ClientRequest;
-use super::stream::EventStream;
-use super::transport::{Clients, Incoming, Wire, shared_blame};
+use super::response::{CommittedResponse, Failed, UpstreamBody};
+use super::transport::{Clients, Incoming, Wire};
 use super::{classify, headers};
-use crate::types::{ClassSet, Failure, FailureClass, Outcome, Phase, Usage};
+use crate::types::{ClassSet, Failure, FailureClass, Phase};
 use crate::upstream::Permit;
-
-/// An answer that the client is to see.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    /// What has come already.
-    pub(super) held: VecDeque<Bytes>,
-    /// What is still to come.
-    pub(super) rest: Option<Source>,
-    /// Its length in bytes, if that is known.
-    pub(super) length: Option<u64>,
-    /// The events, if it is a stream of them.
-    pub(super) events: Option<EventStream>,
-    /// What it cost, if it is none.
-    pub(super) usage: Option<Usage>,
-    /// How the attempt ends if the rest comes through.
-    pub(super) outcome: Outcome,
-    pub(super) first_token: Duration,
-    /// How long the upstream says that it has nothing left.
-    pub(super) closed_for: Option<Duration>,
-}
-
-/// A failure, and what the upstream said of it, in case the client is to see that.
-pub(super) struct Failed {
-    pub(super) failure: Failure,
-    pub(super) response: Option<Box<(StatusCode, HeaderMap, Bytes)>>,
-}
-
-impl From<Failure> for Failed {
-    fn from(failure: Failure) -> Self {
-        Failed { failure, response: None }
-    }
-}
-
-/// The body of an upstream's response, with its deadlines.
-pub(super) struct Source {
-    pub(super) payload: Payload,
-    pub(super) idle: Duration,
-    pub(super) deadline: Instant,
-}
-
-impl Source {
-    /// The next piece, or `None` at the end.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
-        // What is there already needs no clock.
-        let next = match self.payload.next().now_or_never() {
-            Some(next) => next,
-            None => {
-                let until = self.deadline.min(Instant::now() + self.idle);
-                timeout_at(until, self.payload.next()).await.map_err(|_| stalled())?
-            }
-        };
-        next.transpose().map_err(|error| cut(&error))
-    }
-
-    /// Reads on until the end, or until more than `most` bytes have come. Says whether that was the end.
-    pub(super) async fn collect(&mut self, most: usize) -> Result<(Bytes, bool), Failure> {
-        let mut all: Vec<u8> = Vec::new();
-        while let Some(chunk) = self.next().await? {
-            all.extend_from_slice(&chunk);
-            if all.len() > most {
-                return Ok((all.into(), false));
-            }
-        }
-        Ok((all.into(), true))
-    }
-}
-
-/// A body that broke off.
-pub(super) fn cut(error: &PayloadError) -> Failure {
-    let failure = Failure::new(FailureClass::Protocol, Phase::Body, format!("the answer was cut short ({error})"));
-    Failure { blame: shared_blame(error).unwrap_or(failure.blame), ..failure }
-}
-
-/// A body whose next piece did not come in time.
-pub(super) fn stalled() -> Failure {
-    Failure::new(FailureClass::Timeout, Phase::Body, "nothing more came in time")
-}
 
 /// Makes one attempt. `retry_on`: failures that the client need not see.
 ///
@@ -110,7 +23,7 @@ pub(super) async fn attempt(
     permit: &Permit,
     request: &ClientRequest,
     retry_on: ClassSet,
-) -> Result<Answer, Failed> {
+) -> Result<CommittedResponse, Failed> {
     let (endpoint, operation) = (permit.endpoint(), request.profile.operation);
     let timeouts = &endpoint.timeouts;
     let started = Instant::now();
@@ -134,11 +47,11 @@ pub(super) async fn attempt(
         Failure { blame: wire.shared_blame().unwrap_or(failure.blame), ..failure }
     })?;
 
-    let source = Source { payload, idle: timeouts.idle, deadline: first };
-    let arrival = Arrival { status: head.status(), headers: head.headers(), source, permit, request, retry_on };
-    let mut answer = arrival.judge().await?;
-    if let Some(rest) = &mut answer.rest {
-        rest.deadline = deadline;
+    let body = UpstreamBody::new(payload, timeouts.idle, first);
+    let response = UpstreamResponse { status: head.status(), headers: head.headers(), body, permit, request, retry_on };
+    let mut committed = response.until_commit_point().await?;
+    if let Some(body) = &mut committed.body {
+        body.deadline = deadline;
     }
-    Ok(answer)
+    Ok(committed)
 }

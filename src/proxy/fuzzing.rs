@@ -6,9 +6,10 @@ use actix_web::http::header::HeaderMap;
 
 use super::classify::Refusal;
 use super::no_model::Asked;
-use super::stream::EventStream;
-use super::{ClientRequest, answer, headers, learn};
+use super::{ClientRequest, headers, learn};
 use crate::config::ApiKey;
+use crate::dialect::openai::json_response;
+use crate::dialect::{EventStream, ReplyKind, SentRequest};
 use crate::types::{Failure, FailureClass, Now, Operation, Usage};
 
 /// What a stream came to.
@@ -18,8 +19,8 @@ pub struct Verdict {
     pub began: bool,
     /// Is it whole, if nothing comes any more?
     pub whole: bool,
-    /// Has `[DONE]` come?
-    pub done: bool,
+    /// Has the end of the stream come?
+    pub closed: bool,
     /// The failure that it told.
     pub failed: Option<Failure>,
     /// What it cost, after a request of 100 bytes.
@@ -28,13 +29,13 @@ pub struct Verdict {
 
 /// What a stream has come to so far.
 pub fn verdict(stream: &EventStream) -> Verdict {
-    let meter = &stream.meter;
+    let progress = &stream.progress;
     Verdict {
-        began: meter.began(),
-        whole: meter.is_whole(),
-        done: meter.done(),
-        failed: meter.failed().map(|fault| fault.failure.clone()),
-        usage: meter.usage(100),
+        began: progress.began(),
+        whole: progress.is_whole(),
+        closed: progress.closed(),
+        failed: progress.failed().map(|failed| failed.failure.clone()),
+        usage: progress.usage(100),
     }
 }
 
@@ -50,7 +51,8 @@ const ASKED: Asked<'_> = Asked { model: "m", client: Some(b"{}") };
 /// # Errors
 /// With the failure, if it is no answer.
 pub fn judge(operation: Operation, body: &[u8]) -> Result<Option<Usage>, Failure> {
-    answer::judge(operation, body, ASKED)
+    let sent = SentRequest { model: ASKED.model, body: ASKED.client };
+    json_response::judge(ReplyKind::of(operation), body, 100, sent)
 }
 
 /// What a refusal tells: of its status, its headers, and its body where that is looked at.

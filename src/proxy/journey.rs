@@ -9,8 +9,9 @@ use futures_util::future::{Either, select};
 use tokio::time::{sleep, timeout};
 
 use super::dispatch::Pool;
-use super::exchange::{Answer, Failed, attempt};
+use super::exchange::attempt;
 use super::request::ClientRequest;
+use super::response::{CommittedResponse, Failed};
 use super::retry::backoff;
 use crate::config::RetryConfig;
 use crate::scheduler::{AdmissionError, Select};
@@ -100,7 +101,7 @@ impl<'a> Journey<'a> {
     }
 
     /// One attempt, or two at the same time.
-    pub(super) async fn attempt(&self, permit: Permit) -> Result<(Permit, Answer), Failed> {
+    pub(super) async fn attempt(&self, permit: Permit) -> Result<(Permit, CommittedResponse), Failed> {
         match self.retry.hedge_after {
             // Boxed, so that who does not hedge does not carry it.
             Some(after) => Box::pin(self.hedged(permit, after)).await,
@@ -110,7 +111,7 @@ impl<'a> Journey<'a> {
 
     /// One attempt; if no answer comes for `after` (`retry.hedgeAfterMs`), another one besides. The first that has something for
     /// the client is heard, and the other is stopped by being dropped.
-    async fn hedged(&self, permit: Permit, after: Duration) -> Result<(Permit, Answer), Failed> {
+    async fn hedged(&self, permit: Permit, after: Duration) -> Result<(Permit, CommittedResponse), Failed> {
         let first_api = permit.endpoint().api.clone();
         let mut first = pin!(self.exchange(permit));
         if let Ok(ended) = timeout(after, &mut first).await {
@@ -129,7 +130,7 @@ impl<'a> Journey<'a> {
         }
     }
 
-    async fn exchange(&self, mut permit: Permit) -> Result<(Permit, Answer), Failed> {
+    async fn exchange(&self, mut permit: Permit) -> Result<(Permit, CommittedResponse), Failed> {
         permit.ask_usage &= self.plain.borrow().is_none();
         self.unheard.take();
         self.exchanges.set(self.exchanges.get() + 1);

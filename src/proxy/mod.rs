@@ -1,16 +1,15 @@
 //! The data path. The story of one request:
 //!
-//! 1. [`request`]: a peek at the body finds `model` and `stream`, and what it may cost ([`demand`]); the bytes stay as
-//!    the client sent them.
+//! 1. [`request`]: a peek at the body finds `model` and `stream`, and what it may cost; the bytes stay as the client sent
+//!    them.
 //! 2. [`mod@dispatch`]: the loop. Asks the scheduler for a permit, makes an attempt, and tries the next upstream if it failed.
 //!    [`journey`] knows whom the request has been to, and [`retry`] whether it may go on.
 //! 3. [`exchange`]: one attempt with one upstream over [`transport`].
-//! 4. [`arrival`]: what came, judged, up to the point from which the client sees it. [`headers`], [`told`], [`classify`], [`no_model`],
+//! 4. [`commit`]: what came, judged, up to the point from which the client sees it. [`headers`], [`told`], [`classify`], [`no_model`],
 //!    [`learn`]: what is sent up and let down, how an upstream words an error, what that means, and what it tells of its own limits.
-//!    [`scrub`] takes its key out of it.
-//! 5. [`answer`], [`stream`], [`event`], [`sse`]: is the answer whole, what did it cost, where does an event end?
-//! 6. [`body`]: the answer on its way to the client. It owns the permit, and settles it when it ends, in whatever way.
-//!    [`ping`] keeps a stream alive that has nothing to say.
+//!    What the bytes of an answer mean is read in [`crate::dialect`].
+//! 5. [`response_body`]: the answer on its way to the client. It owns the permit, and settles it when it ends, in whatever way.
+//!    [`sse_keepalive`] keeps a stream alive that is silent. [`response`]: the types between these steps.
 //!
 //! Beside the path, [`discovery`] asks upstreams for their models, and [`access_log`] writes the line of each request.
 //!
@@ -25,38 +24,33 @@
 //! 6. A client that hangs up stops the upstream within a second.
 
 mod access_log;
-mod answer;
-mod arrival;
-mod body;
 mod classify;
-mod demand;
-mod depth;
+mod commit;
 mod discovery;
 mod dispatch;
-mod event;
 mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
 mod headers;
+mod in_band_error;
 mod journey;
 mod learn;
 mod no_model;
-mod ping;
 mod request;
+mod response;
+mod response_body;
 mod retry;
-mod scrub;
-mod sse;
-mod stream;
+mod sse_keepalive;
 mod told;
 mod transport;
 
 pub use access_log::AccessLog;
-pub use body::FailureTold;
 pub use discovery::{DiscoveryActor, FirstRound};
 pub use dispatch::{Pool, dispatch};
-pub use ping::with_pings;
+pub(crate) use in_band_error::error_in;
 pub use request::{ClientRequest, InvalidRequest};
+pub use response_body::FailureTold;
 pub use retry::{BudgetReport, RetryBudget};
-pub use stream::EventStream;
+pub use sse_keepalive::with_pings;
 pub use transport::Clients;
 pub(crate) use transport::Framing;

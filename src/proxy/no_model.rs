@@ -4,8 +4,8 @@
 //! clients write. What an upstream says in fields of its own is believed first. Of its words, those count alone that it does not
 //! quote, and in which the model itself is what is missing: a model that does not take a parameter is there.
 
-use super::scrub;
 use super::told::Told;
+use crate::dialect::redact;
 
 /// Codes and types that say it.
 const SAY_SO: [&str; 7] = [
@@ -82,7 +82,7 @@ pub(super) struct Asked<'a> {
 impl Asked<'_> {
     /// May the client have written this word (in lower case)?
     pub(super) fn wrote(&self, word: &str) -> bool {
-        self.client.is_none_or(|client| scrub::says(client, word))
+        self.client.is_none_or(|client| redact::contains_ignore_case(client, word))
     }
 }
 

@@ -1,0 +1,275 @@
+//! The answer on its way to the client. It owns the permit, and settles it however the answer ends.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::web::Bytes;
+use futures_util::Stream;
+use thiserror::Error;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::access_log::AccessLog;
+use super::response::{BodyReader, CommittedResponse, UpstreamBody, cut, stalled};
+use crate::dialect::EventStream;
+use crate::error::abort_error;
+use crate::types::{Failure, FailureClass, Outcome, Phase, Settlement, Usage};
+use crate::upstream::Permit;
+
+/// How long a stream's body may take to end when the end of the stream has come: clients have stopped reading by then.
+const AFTER_END: Duration = Duration::from_millis(200);
+
+/// Returns the response that passes an answer on. `prompt_bytes`: the length of the request.
+pub(super) fn respond(
+    answer: CommittedResponse,
+    permit: Permit,
+    prompt_bytes: usize,
+    mut log: AccessLog,
+) -> HttpResponse<BoxBody> {
+    if let Some(id) = answer.headers.get("x-request-id").and_then(|id| id.to_str().ok()) {
+        log.upstream_id(id);
+    }
+    log.status(answer.status);
+    let is_streaming = answer.body.is_some() || answer.reader.events().is_some();
+    permit.answered(is_streaming, answer.quota_exhausted_for);
+    let mut response = HttpResponse::new(answer.status);
+    *response.headers_mut() = answer.headers;
+    let settle =
+        SettleOnDrop { permit, log, outcome: answer.outcome, usage: answer.usage, first_token: answer.first_token };
+    if !is_streaming {
+        return complete_response(response, answer.buffered, settle);
+    }
+    let mut body = ResponseBody {
+        buffered: answer.buffered,
+        upstream: answer.body,
+        timer: Box::pin(sleep_until(Instant::now())),
+        read_deadline: Instant::now(),
+        expected: answer.length,
+        passed: 0,
+        reader: answer.reader,
+        prompt_bytes,
+        settle: Some(settle),
+        last: None,
+    };
+    body.extend_deadline();
+    response.set_body(BoxBody::new(body))
+}
+
+/// Returns an answer that has come whole: the upstream's work is done, whatever becomes of the client.
+fn complete_response(response: HttpResponse, buffered: VecDeque<Bytes>, settle: SettleOnDrop) -> HttpResponse<BoxBody> {
+    settle.settle(None, None);
+    let mut pieces: Vec<Bytes> = buffered.into();
+    let body = if pieces.len() == 1 { pieces.pop().unwrap_or_default() } else { Bytes::from(pieces.concat()) };
+    response.set_body(body).map_into_boxed_body()
+}
+
+/// A body that passes bytes, watches for silence, and settles.
+struct ResponseBody {
+    /// What is to be passed on next.
+    buffered: VecDeque<Bytes>,
+    /// What is still to come, until that has ended.
+    upstream: Option<UpstreamBody>,
+    /// Wakes at `read_deadline` or before: it is set anew only when it has rung, and not for each piece.
+    timer: Pin<Box<Sleep>>,
+    /// By when the next piece is due.
+    read_deadline: Instant,
+    expected: Option<u64>,
+    passed: u64,
+    reader: BodyReader,
+    prompt_bytes: usize,
+    /// Open until the attempt is settled.
+    settle: Option<SettleOnDrop>,
+    /// With what the body ends, if it does not end well.
+    last: Option<Box<dyn std::error::Error>>,
+}
+
+/// What is due when an answer ends. Dropped without that, its permit counts as abandoned.
+struct SettleOnDrop {
+    permit: Permit,
+    log: AccessLog,
+    outcome: Outcome,
+    usage: Option<Usage>,
+    first_token: Duration,
+}
+
+impl SettleOnDrop {
+    fn settle(mut self, outcome: Option<Outcome>, usage: Option<Usage>) {
+        let usage = usage.or(self.usage);
+        let outcome = outcome.unwrap_or(self.outcome);
+        let first_token = matches!(outcome, Outcome::Completed).then_some(self.first_token);
+        self.log.answered(Some(self.first_token), usage);
+        match &outcome {
+            Outcome::Failed(failure) if failure.class != FailureClass::Rejected => self.log.note(failure.to_string()),
+            Outcome::ClientClosed => self.log.note("the client left"),
+            Outcome::Completed | Outcome::Failed(_) | Outcome::Abandoned => {}
+        }
+        let duration = self.permit.elapsed();
+        self.permit.settle(Settlement { outcome, usage, first_token, duration });
+    }
+}
+
+impl ResponseBody {
+    fn settle(&mut self, outcome: Option<Outcome>) {
+        if let Some(settle) = self.settle.take() {
+            let usage = match &self.reader {
+                BodyReader::Events(events) => events.progress.usage(self.prompt_bytes),
+                // What did not come to its end does not tell.
+                BodyReader::Large(large) if outcome.is_none() => large.usage(self.prompt_bytes),
+                BodyReader::Large(_) | BodyReader::Opaque => None,
+            };
+            settle.settle(outcome, usage);
+        }
+    }
+
+    /// Takes in what came from the upstream.
+    fn feed(&mut self, chunk: Bytes) {
+        match &mut self.reader {
+            BodyReader::Events(events) => events.feed(&chunk, &mut self.buffered),
+            BodyReader::Large(large) => {
+                large.feed(&chunk);
+                self.buffered.push_back(chunk);
+            }
+            BodyReader::Opaque => self.buffered.push_back(chunk),
+        }
+    }
+
+    /// Ends the answer: the upstream's body has ended, or has broken off, or has told an error.
+    fn end(&mut self, failure: Option<Failure>) {
+        self.upstream = None;
+        let failure = match &mut self.reader {
+            BodyReader::Events(events) if events.progress.closed() => None,
+            BodyReader::Events(events) => {
+                let is_told = events.progress.failed().is_some_and(|failed| failed.is_plain);
+                let rest = if failure.is_none() { events.finish() } else { None };
+                let failure = failure.or_else(|| ended_badly(events));
+                match &failure {
+                    None => self.buffered.extend(rest),
+                    // Half an event, and the error behind it, would be one event that no client can read.
+                    Some(failure) if !is_told => self.buffered.push_back(error_event(failure)),
+                    Some(_) => {}
+                }
+                self.last = failure.is_some().then(|| FailureTold.into());
+                failure
+            }
+            BodyReader::Large(_) | BodyReader::Opaque => {
+                let arrived = self.passed + self.buffered.iter().map(|held| held.len() as u64).sum::<u64>();
+                let is_short = self.expected.is_some_and(|expected| arrived < expected);
+                let is_cut = matches!(&self.reader, BodyReader::Large(large) if !large.is_whole());
+                let failure = failure.or_else(|| (is_short || is_cut).then(|| lost("the answer was cut short")));
+                // Breaks the connection off: the client must not take a part for the whole.
+                self.last = failure.as_ref().map(|failure| failure.to_string().into());
+                failure
+            }
+        };
+        self.settle(failure.map(Outcome::Failed));
+    }
+
+    /// Waits for the next piece from the upstream; `Ready` when there is something new to do.
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(upstream) = &mut self.upstream else { return Poll::Ready(()) };
+        match Pin::new(upstream.payload()).poll_next(cx) {
+            Poll::Ready(Some(Ok(chunk))) => {
+                self.feed(chunk);
+                self.extend_deadline();
+            }
+            Poll::Ready(Some(Err(error))) => self.end(Some(cut(&error))),
+            Poll::Ready(None) => self.end(None),
+            Poll::Pending => {
+                std::task::ready!(self.poll_deadline(cx));
+                self.end(Some(stalled()));
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Sets by when the next piece is due, now that one has come.
+    fn extend_deadline(&mut self) {
+        let Some(upstream) = &self.upstream else { return };
+        let is_closed = self.reader.events().is_some_and(|events| events.progress.closed());
+        let idle = if is_closed { upstream.idle.min(AFTER_END) } else { upstream.idle };
+        self.read_deadline = upstream.deadline.min(Instant::now() + idle);
+        if self.timer.deadline() > self.read_deadline {
+            self.timer.as_mut().reset(self.read_deadline);
+        }
+    }
+
+    /// Resolves when the next piece is overdue.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            std::task::ready!(self.timer.as_mut().poll(cx));
+            if self.timer.deadline() >= self.read_deadline {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(self.read_deadline);
+        }
+    }
+}
+
+/// Returns why a stream that ended without an error is no success all the same.
+fn ended_badly(events: &EventStream) -> Option<Failure> {
+    match events.progress.failed() {
+        Some(failed) => Some(failed.failure.clone()),
+        None => (!events.progress.is_whole()).then(|| lost("the stream broke off")),
+    }
+}
+
+fn lost(what: &str) -> Failure {
+    Failure::new(FailureClass::Protocol, Phase::Body, what)
+}
+
+/// The end of a stream's body whose client was told of its failure, as an event. There is nothing wrong with its bytes: they are to be
+/// ended well, or clients would take the connection for broken and try again; but the connection is to end behind them.
+#[derive(Debug, Error)]
+#[error("the stream failed, and its client was told so")]
+pub struct FailureTold;
+
+/// Tells the client of a stream that it failed: clients take a mere end for a success.
+fn error_event(failure: &Failure) -> Bytes {
+    Bytes::from(format!("data: {}\n\n", abort_error(failure.class)))
+}
+
+impl MessageBody for ResponseBody {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        match (self.expected, &self.reader) {
+            (Some(length), BodyReader::Opaque | BodyReader::Large(_)) => BodySize::Sized(length),
+            (None, _) | (_, BodyReader::Events(_)) => BodySize::Stream,
+        }
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(bytes) = this.buffered.pop_front() {
+                this.passed += bytes.len() as u64;
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            if let Some(error) = this.last.take() {
+                return Poll::Ready(Some(Err(error)));
+            }
+            if this.upstream.is_none() {
+                this.settle(None);
+                return Poll::Ready(None);
+            }
+            if this.reader.events().is_some_and(|events| events.progress.failed().is_some()) {
+                this.end(None);
+                continue;
+            }
+            std::task::ready!(this.poll_upstream(cx));
+        }
+    }
+}
+
+impl Drop for ResponseBody {
+    /// Settles an answer that is dropped before its end: the client left. If the client has all of it, or nothing more was to
+    /// come, the upstream's work was done all the same.
+    fn drop(&mut self) {
+        let has_answered = self.reader.events().is_some_and(|events| events.progress.has_answered());
+        let outcome = (self.upstream.is_some() && !has_answered).then_some(Outcome::ClientClosed);
+        self.settle(outcome);
+    }
+}
