@@ -11,7 +11,7 @@ use actix::prelude::*;
 use api_together::config::{Config, ConfigChanged, Overrides, Source, load};
 use api_together::persistence::{PersistenceActor, SledStore};
 use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
-use api_together::types::{Demand, Now, Operation, Outcome, Profile, Settlement};
+use api_together::types::{Now, Operation, Outcome, Profile, Settlement, TokenEstimate};
 use api_together::upstream::Permit;
 
 /// As the server has it.
@@ -77,7 +77,7 @@ impl Requests {
     /// One request, for one of the models in turn; an older one ends.
     async fn select(&mut self, nth: usize) -> Duration {
         let model = Arc::from(format!("model-{}", nth % MODELS));
-        let demand = Demand { prompt: 100, completion: Some(400) };
+        let demand = TokenEstimate { prompt: 100, completion: Some(400) };
         let profile = Profile { model, operation: Operation::ChatCompletions, demand };
         let start = Instant::now();
         let selected =

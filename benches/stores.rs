@@ -19,7 +19,7 @@ use actix::prelude::*;
 use api_together::config::{ConfigChanged, Overrides, Source, load};
 use api_together::persistence::{Lender, PersistenceActor, RedisStore, SledStore};
 use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
-use api_together::types::{Demand, Operation, Outcome, Profile, Settlement};
+use api_together::types::{Operation, Outcome, Profile, Settlement, TokenEstimate};
 
 const ROUNDS: usize = 5;
 const REQUESTS: usize = 2_000;
@@ -95,7 +95,7 @@ async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration>
         let profile = Profile {
             model: Arc::from("m"),
             operation: Operation::ChatCompletions,
-            demand: Demand { prompt: 100, completion: Some(400) },
+            demand: TokenEstimate { prompt: 100, completion: Some(400) },
         };
         let start = Instant::now();
         let selected = scheduler.send(Select { profile, tried: Vec::new(), client: Weak::new(), waits: false }).await;

@@ -4,6 +4,7 @@
 //!
 //! 1. [`types`]: the vocabulary.
 //! 2. [`proxy`]: ★ the data path; its documentation tells the story of a request. Begin with `proxy/dispatch.rs`.
+//!    [`dialect`]: what the bytes of an answer mean.
 //! 3. [`scheduler`]: which upstream is asked. [`upstream`]: one upstream, its quotas and its health.
 //! 4. [`config`]: what is configured, and its reload. [`persistence`]: what survives.
 //! 5. [`http`]: the endpoints. [`error`]: every error of our own, in one table.
@@ -12,7 +13,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
-mod dialect;
+pub mod dialect;
 pub mod error;
 pub mod http;
 pub mod persistence;

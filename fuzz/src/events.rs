@@ -1,23 +1,21 @@
 //! Streams: however the bytes are cut, the same comes out, and what is taken out is usage alone.
 
 use actix_web::web::Bytes;
-use api_together::proxy::EventStream;
+use api_together::dialect::{EventStream, ReplyKind};
 use api_together::proxy::fuzzing::{Verdict, verdict};
-use api_together::types::Operation;
 use serde_json::Value;
 
 use super::is_left_of;
 
 /// Holds for the bytes of any stream.
 pub fn holds(input: &[u8]) {
-    for operation in [Operation::ChatCompletions, Operation::Completions, Operation::Responses, Operation::AudioSpeech]
-    {
-        let untouched = the_same_however_cut(input, operation, false);
+    for kind in [ReplyKind::Chat, ReplyKind::Completion, ReplyKind::Responses, ReplyKind::Bytes] {
+        let untouched = the_same_however_cut(input, kind, false);
         assert!(input.starts_with(&untouched.0), "nothing was to be taken out");
         // Behind an error nothing more is passed on.
         assert!(untouched.0.len() == input.len() || untouched.1.failed.is_some(), "but what stands behind an error");
-        if operation.usage_must_be_asked() {
-            let stripped = the_same_however_cut(input, operation, true);
+        if kind.usage_must_be_asked() {
+            let stripped = the_same_however_cut(input, kind, true);
             assert_eq!(stripped.1, untouched.1, "what is shown changes nothing of what is understood");
             only_usage_is_missing(&untouched.0, &stripped.0);
         }
@@ -27,19 +25,19 @@ pub fn holds(input: &[u8]) {
 /// What the client sees, and what was understood.
 type Read = (Vec<u8>, Verdict);
 
-fn the_same_however_cut(input: &[u8], operation: Operation, strip: bool) -> Read {
-    let whole = read(&[input], operation, strip);
+fn the_same_however_cut(input: &[u8], kind: ReplyKind, strip: bool) -> Read {
+    let whole = read(&[input], kind, strip);
     let bytes: Vec<&[u8]> = input.chunks(1).collect();
-    assert_eq!(read(&bytes, operation, strip), whole, "byte by byte");
+    assert_eq!(read(&bytes, kind, strip), whole, "byte by byte");
     for longest in [2, 5, 40] {
         let pieces = cut(input, longest);
-        assert_eq!(read(&pieces, operation, strip), whole, "in pieces of up to {longest}: {pieces:?}");
+        assert_eq!(read(&pieces, kind, strip), whole, "in pieces of up to {longest}: {pieces:?}");
     }
     whole
 }
 
-fn read(pieces: &[&[u8]], operation: Operation, strip: bool) -> Read {
-    let mut stream = EventStream::new(operation, strip);
+fn read(pieces: &[&[u8]], kind: ReplyKind, strip: bool) -> Read {
+    let mut stream = EventStream::new(kind, strip);
     let mut shown: Vec<Bytes> = Vec::new();
     for piece in pieces {
         stream.feed(piece, &mut shown);

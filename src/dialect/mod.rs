@@ -1,15 +1,35 @@
-//! What the bytes of one API mean. Pure: no I/O, no clock.
+//! What the bytes of an API mean. Pure: no I/O, no clock, no actor.
+//!
+//! - [`routes`]: what kind of answer a route has. [`first_bytes`]: what an answer is, by its first bytes.
+//! - [`event_stream`]: one stream, event by event, in whatever dialect. [`sse`] cuts it. [`usage`] completes what it reports.
+//! - [`openai`]: the fields of OpenAI's API, and nothing that another dialect would share.
+//! - [`large_answer`]: what is too large to keep. [`json_text`], [`json_depth`], [`redact`], [`token_estimate`]: their tools.
 
+pub(crate) mod event_stream;
+pub(crate) mod first_bytes;
+pub(crate) mod json_depth;
+mod json_text;
+pub(crate) mod large_answer;
 pub(crate) mod openai;
 pub(crate) mod rate_limit_headers;
+pub(crate) mod redact;
+pub(crate) mod routes;
+pub(crate) mod sse;
+pub(crate) mod token_estimate;
+mod usage;
 
-/// What was sent to an upstream, to tell the upstream's own words from the client's.
+pub use event_stream::EventStream;
+pub use routes::ReplyKind;
+
+use crate::config::ApiKey;
+
+/// What an upstream was sent. An error may quote the client's text, and a quotation proves nothing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SentRequest<'a> {
     /// The upstream's own name for the model.
     pub(crate) upstream_model: &'a str,
-    /// The client's body, where it is still there.
-    pub(crate) body: &'a [u8],
-    /// The upstream's key.
-    pub(crate) key: &'a crate::config::ApiKey,
+    /// What the client wrote, as long as the proxy holds it.
+    pub(crate) body: Option<&'a [u8]>,
+    /// The upstream's key, which errors may quote.
+    pub(crate) key: Option<&'a ApiKey>,
 }

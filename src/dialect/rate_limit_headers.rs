@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::SentRequest;
 use super::openai::error_body::ErrorBody;
-use crate::proxy::scrub::says as contains_ignore_case;
+use super::redact::contains_ignore_case;
 use crate::types::LimitSpan;
 
 /// Reads a time to wait. The second argument is the wall clock, in ms.
@@ -142,7 +142,7 @@ pub(crate) fn limit_from_error(body: &[u8], error: &ErrorBody, sent: SentRequest
     let text = String::from_utf8_lossy(body).to_ascii_lowercase();
     let says = |words: &[&str]| {
         words.iter().any(|word| {
-            error.code_contains(word) || text.contains(word) && !contains_ignore_case(sent.body, word)
+            error.code_contains(word) || text.contains(word) && sent.body.is_some_and(|body| !contains_ignore_case(body, word))
         })
     };
     let span = if says(&DAY_WORDS) || says(&EMPTY_WORDS) {
@@ -169,12 +169,10 @@ fn retry_delay(value: &Value) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ApiKey;
 
     /// What is read in the error of a client that wrote this.
     fn limit(body: &[u8], client: &[u8]) -> (Option<LimitSpan>, Option<Duration>) {
-        let key = ApiKey::new("");
-        let sent = SentRequest { upstream_model: "m", body: client, key: &key };
+        let sent = SentRequest { upstream_model: "m", body: Some(client), key: None };
         let limit = limit_from_error(body, &ErrorBody::from_error_response(body), sent);
         (limit.span, limit.wait)
     }

@@ -10,7 +10,7 @@ use super::client_request::ClientRequest;
 use super::commit::UpstreamResponse;
 use super::dispatch::Upstreams;
 use super::headers::Header;
-use super::response::{CommittedResponse, ResponseSource};
+use super::response::{CommittedResponse, UpstreamBody};
 use crate::types::{ClassSet, Failure, FailureClass, Phase, SentAt};
 use crate::upstream::Permit;
 
@@ -62,6 +62,20 @@ impl From<Failure> for AttemptError {
     }
 }
 
+impl AttemptError {
+    /// Creates the error of an attempt whose response stands by in case nobody serves the request.
+    pub(super) fn with_response(failure: Failure, response: CommittedResponse) -> Self {
+        let body = response.buffered.into_iter().next().unwrap_or_default();
+        let response = ErrorResponse { status: response.status, headers: response.headers, body };
+        AttemptError { response: Some(Box::new(response)), ..AttemptError::from(failure) }
+    }
+
+    /// Returns whether a success stands by: an answer in another form than the one that was asked for.
+    pub(super) fn has_answer(&self) -> bool {
+        self.response.as_ref().is_some_and(|response| response.status.is_success())
+    }
+}
+
 /// Makes one attempt. `retry_on`: failures that the client need not see.
 ///
 /// # Errors
@@ -97,14 +111,14 @@ pub(super) async fn run(
     let response = UpstreamResponse {
         status: head.status(),
         headers: head.headers(),
-        source: ResponseSource { payload: body, idle: timeouts.idle, deadline: first },
+        body: UpstreamBody::new(body, timeouts.idle, first),
         permit,
         request,
         retry_on,
     };
     let mut response = response.until_commit_point().await?;
-    if let Some(rest) = &mut response.rest {
-        rest.deadline = deadline;
+    if let Some(body) = &mut response.body {
+        body.deadline = deadline;
     }
     Ok(response)
 }

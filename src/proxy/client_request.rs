@@ -12,9 +12,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::demand::demand;
-use super::depth::{DEEPEST, is_shallow};
 use super::headers::{Header, client_headers};
+use crate::dialect::ReplyKind;
+use crate::dialect::json_depth::{DEEPEST, is_shallow};
+use crate::dialect::token_estimate::{Bounds, estimate};
 use crate::types::{Operation, Profile};
 
 /// The longest name of a model, in bytes. Names are kept where they are counted by, and quoted in errors and the log.
@@ -113,12 +114,12 @@ impl ClientRequest {
         }
         let model_at = model_text.and_then(|raw| place(text, raw)).unwrap_or_default();
         let stream = peek.stream.unwrap_or(false);
-        let usage = match stream && operation.usage_must_be_asked() {
+        let usage = match stream && ReplyKind::of(operation).usage_must_be_asked() {
             true => usage_wish(text, peek.stream_options)?,
             false => UsageWish::Moot,
         };
-        let bounds = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
-        let demand = demand(operation, text, bounds, peek.n.get());
+        let tokens = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
+        let demand = estimate(ReplyKind::of(operation), text, Bounds { tokens, n: peek.n.get() });
         let profile = Profile { model: Arc::from(model), operation, demand };
         let client_timeout = client_timeout(headers);
         Ok(ClientRequest { profile, stream, client_timeout, headers: client_headers(headers), model_at, usage, body })

@@ -4,8 +4,8 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem;
 use transport::OutgoingRequest as Outgoing;
 
-use super::scrub::secret;
 use crate::config::ApiKey;
+use crate::dialect::redact::secret;
 use crate::types::RateLimit;
 
 /// What of a client's headers goes upstream: all else is about its connection to us, its account, or itself.
@@ -110,9 +110,9 @@ pub(super) fn set_rate_limit(headers: &mut HeaderMap, rate: Option<RateLimit>) {
     }
 }
 
-/// Says what kind of answer it is, unless the upstream's own word for it came down. (It may hold what was taken for a key.)
-pub(super) fn mark_kind(headers: &mut HeaderMap, kind: &'static str) {
-    if !headers.contains_key(header::CONTENT_TYPE) {
+/// Says what kind of answer it is: the upstream's own word for the same kind stays.
+pub(super) fn set_kind(headers: &mut HeaderMap, kind: &'static str) {
+    if !is_of_kind(headers, kind) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
 }
@@ -139,12 +139,69 @@ pub(super) fn is_of_kind(headers: &HeaderMap, kind: &str) -> bool {
     content_type.trim_start().to_ascii_lowercase().starts_with(kind)
 }
 
-/// Is the answer compressed, against our wish? Then it can only be passed on.
+/// Codings that change the bytes of a body, and whether such bytes begin with a mark that no text begins with. Servers
+/// write other words in their place, which mean nothing.
+const CODINGS: [(&str, bool); 7] = [
+    ("gzip", true),
+    ("x-gzip", true),
+    ("zstd", true),
+    ("compress", true),
+    ("x-compress", true),
+    ("deflate", false),
+    ("br", false),
+];
+
+/// Returns whether the answer is compressed, against our wish. Then it can only be passed on.
 pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_ENCODING).is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"))
+    codings(headers).next().is_some()
+}
+
+/// Returns whether the answer may be compressed although its first bytes are plain text.
+pub(super) fn is_encoded_without_mark(headers: &HeaderMap) -> bool {
+    codings(headers).any(|has_mark| !has_mark)
+}
+
+fn codings(headers: &HeaderMap) -> impl Iterator<Item = bool> {
+    let values = headers.get_all(header::CONTENT_ENCODING).filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(|coding| {
+        CODINGS.iter().find(|(known, _)| coding.trim().eq_ignore_ascii_case(known)).map(|(_, has_mark)| *has_mark)
+    })
 }
 
 /// The length that the upstream announced.
 pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_coding_leaves_a_body_readable() {
+        for (coding, is_coded) in [
+            ("", false),
+            ("none", false),
+            ("identity", false),
+            ("identity, Identity", false),
+            ("utf-8", false),
+            ("UTF8", false),
+            ("gzip", true),
+            (" GZIP ", true),
+            ("identity,gzip", true),
+            ("x-gzip", true),
+            ("deflate", true),
+            ("br", true),
+            ("zstd", true),
+            ("compress", true),
+        ] {
+            let mut upstream = HeaderMap::new();
+            upstream.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+            assert_eq!(is_encoded(&upstream), is_coded, "{coding:?}");
+        }
+        let mut twice = HeaderMap::new();
+        twice.append(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
+        twice.append(header::CONTENT_ENCODING, HeaderValue::from_static("br"));
+        assert!(is_encoded(&twice) && is_encoded_without_mark(&twice));
+    }
 }

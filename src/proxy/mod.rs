@@ -1,24 +1,17 @@
 //! The data path. Begin with `dispatch.rs`.
 
-mod answer;
 mod attempt;
 mod budget;
 mod client_request;
 mod commit;
-mod demand;
-mod depth;
 mod discovery;
 mod dispatch;
-mod event;
 mod headers;
 mod hedge;
 mod response;
 mod response_body;
 mod retry_state;
-pub(crate) mod scrub;
-mod sse;
 mod sse_keepalive;
-mod stream;
 mod target;
 
 pub use budget::{BudgetReport, RetryBudget};
@@ -27,6 +20,5 @@ pub use discovery::{DiscoveryActor, FirstRound};
 pub use dispatch::{Pool, dispatch, refuse};
 pub use response_body::FailureTold;
 pub use sse_keepalive::with_pings;
-pub use stream::EventStream;
 pub use transport::ClientCache;
 pub(crate) use transport::Framing;

@@ -1,4 +1,4 @@
-//! The answer on its way to the client. It owns the permit: however it ends, here the account is closed.
+//! The answer on its way to the client. It owns the permit, and settles it however the answer ends.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -12,17 +12,17 @@ use futures_util::Stream;
 use thiserror::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::response::{CommittedResponse, ResponseSource, cut, stalled};
-use super::stream::EventStream;
+use super::response::{BodyReader, CommittedResponse, UpstreamBody, cut, stalled};
+use crate::dialect::EventStream;
 use crate::error::abort_error;
 use crate::records::{OpenRecord, RequestEnd};
 use crate::types::{Failure, FailureClass, Outcome, Phase, Settlement, Usage};
 use crate::upstream::Permit;
 
-/// How long a stream's body may take to end when `[DONE]` has come: clients have stopped reading by then.
-const AFTER_DONE: Duration = Duration::from_millis(200);
+/// How long a stream's body may take to end when the end of the stream has come: clients have stopped reading by then.
+const AFTER_END: Duration = Duration::from_millis(200);
 
-/// The response that passes an answer on.
+/// Returns the response that passes an answer on. `prompt_bytes`: the length of the request.
 pub(super) fn respond(
     answer: CommittedResponse,
     permit: Permit,
@@ -33,56 +33,61 @@ pub(super) fn respond(
     if let Some(id) = answer.headers.get("x-request-id").and_then(|id| id.to_str().ok()) {
         record.with(|record| record.upstream_id = Some(id.to_owned()));
     }
-    let lasts = answer.rest.is_some() || answer.events.is_some();
-    permit.answered(lasts, answer.closed_for);
+    let is_streaming = answer.body.is_some() || answer.reader.events().is_some();
+    permit.answered(is_streaming, answer.quota_exhausted_for);
     let mut response = HttpResponse::new(answer.status);
     *response.headers_mut() = answer.headers;
-    let account =
-        Account { permit, record, outcome: answer.outcome, usage: answer.usage, first_token: answer.first_token };
-    if !lasts {
-        return whole(response, answer.held, account);
+    let settle =
+        SettleOnDrop { permit, record, outcome: answer.outcome, usage: answer.usage, first_token: answer.first_token };
+    if !is_streaming {
+        return complete_response(response, answer.buffered, settle);
     }
-    let done = is_done(answer.events.as_ref());
-    let timer = answer.rest.as_ref().map(|rest| Box::pin(sleep_until(rest.patience(done))));
-    let body = RelayBody {
-        held: answer.held,
-        rest: answer.rest,
-        timer,
+    let mut body = ResponseBody {
+        buffered: answer.buffered,
+        upstream: answer.body,
+        timer: Box::pin(sleep_until(Instant::now())),
+        read_deadline: Instant::now(),
         expected: answer.length,
         passed: 0,
-        events: answer.events,
+        reader: answer.reader,
         prompt_bytes,
-        account: Some(account),
+        settle: Some(settle),
         last: None,
     };
+    body.extend_deadline();
     response.set_body(BoxBody::new(body))
 }
 
-/// An answer of which nothing is outstanding: the upstream's work is done, whatever becomes of the client.
-fn whole(response: HttpResponse, held: VecDeque<Bytes>, account: Account) -> HttpResponse<BoxBody> {
-    account.close(None, None);
-    let mut pieces: Vec<Bytes> = held.into();
+/// Returns an answer that has come whole: the upstream's work is done, whatever becomes of the client.
+fn complete_response(response: HttpResponse, buffered: VecDeque<Bytes>, settle: SettleOnDrop) -> HttpResponse<BoxBody> {
+    settle.settle(None, None);
+    let mut pieces: Vec<Bytes> = buffered.into();
     let body = if pieces.len() == 1 { pieces.pop().unwrap_or_default() } else { Bytes::from(pieces.concat()) };
     response.set_body(body).map_into_boxed_body()
 }
 
 /// A body that passes bytes, watches for silence, and settles.
-struct RelayBody {
-    held: VecDeque<Bytes>,
-    rest: Option<ResponseSource>,
-    /// Ends the wait for the next piece.
-    timer: Option<Pin<Box<Sleep>>>,
+struct ResponseBody {
+    /// What is to be passed on next.
+    buffered: VecDeque<Bytes>,
+    /// What is still to come, until that has ended.
+    upstream: Option<UpstreamBody>,
+    /// Wakes at `read_deadline` or before: it is set anew only when it has rung, and not for each piece.
+    timer: Pin<Box<Sleep>>,
+    /// By when the next piece is due.
+    read_deadline: Instant,
     expected: Option<u64>,
     passed: u64,
-    events: Option<EventStream>,
+    reader: BodyReader,
     prompt_bytes: usize,
     /// Open until the attempt is settled.
-    account: Option<Account>,
-    /// With what it ends, if it does not end well.
+    settle: Option<SettleOnDrop>,
+    /// With what the body ends, if it does not end well.
     last: Option<Box<dyn std::error::Error>>,
 }
 
-struct Account {
+/// What is due when an answer ends. Dropped without that, its permit counts as abandoned.
+struct SettleOnDrop {
     permit: Permit,
     record: OpenRecord,
     outcome: Outcome,
@@ -90,8 +95,8 @@ struct Account {
     first_token: Duration,
 }
 
-impl Account {
-    fn close(mut self, outcome: Option<Outcome>, usage: Option<Usage>) {
+impl SettleOnDrop {
+    fn settle(mut self, outcome: Option<Outcome>, usage: Option<Usage>) {
         let usage = usage.or(self.usage);
         let outcome = outcome.unwrap_or(self.outcome);
         let first_token = matches!(outcome, Outcome::Completed).then_some(self.first_token);
@@ -110,44 +115,54 @@ impl Account {
     }
 }
 
-impl RelayBody {
+impl ResponseBody {
     fn settle(&mut self, outcome: Option<Outcome>) {
-        if let Some(account) = self.account.take() {
-            let usage = self.events.as_ref().and_then(|events| events.meter.usage(self.prompt_bytes));
-            account.close(outcome, usage);
+        if let Some(settle) = self.settle.take() {
+            let usage = match &self.reader {
+                BodyReader::Events(events) => events.progress.usage(self.prompt_bytes),
+                // What did not come to its end does not tell.
+                BodyReader::Large(large) if outcome.is_none() => large.usage(self.prompt_bytes),
+                BodyReader::Large(_) | BodyReader::Opaque => None,
+            };
+            settle.settle(outcome, usage);
         }
     }
 
     /// Takes in what came from the upstream.
     fn feed(&mut self, chunk: Bytes) {
-        match &mut self.events {
-            Some(events) => events.feed(&chunk, &mut self.held),
-            None => self.held.push_back(chunk),
+        match &mut self.reader {
+            BodyReader::Events(events) => events.feed(&chunk, &mut self.buffered),
+            BodyReader::Large(large) => {
+                large.feed(&chunk);
+                self.buffered.push_back(chunk);
+            }
+            BodyReader::Opaque => self.buffered.push_back(chunk),
         }
     }
 
-    /// The upstream's body has ended, or broken off, or has told an error.
+    /// Ends the answer: the upstream's body has ended, or has broken off, or has told an error.
     fn end(&mut self, failure: Option<Failure>) {
-        self.rest = None;
-        let failure = match &mut self.events {
-            Some(events) if events.meter.done() => None,
-            Some(events) => {
-                let is_told = events.meter.failed().is_some_and(|fault| fault.is_plain);
+        self.upstream = None;
+        let failure = match &mut self.reader {
+            BodyReader::Events(events) if events.progress.closed() => None,
+            BodyReader::Events(events) => {
+                let is_told = events.progress.failed().is_some_and(|failed| failed.is_plain);
                 let rest = if failure.is_none() { events.finish() } else { None };
                 let failure = failure.or_else(|| ended_badly(events));
                 match &failure {
-                    None => self.held.extend(rest),
+                    None => self.buffered.extend(rest),
                     // Half an event, and the error behind it, would be one event that no client can read.
-                    Some(failure) if !is_told => self.held.push_back(error_event(failure)),
+                    Some(failure) if !is_told => self.buffered.push_back(error_event(failure)),
                     Some(_) => {}
                 }
                 self.last = failure.is_some().then(|| FailureTold.into());
                 failure
             }
-            None => {
-                let arrived = self.passed + self.held.iter().map(|held| held.len() as u64).sum::<u64>();
-                let short = self.expected.is_some_and(|expected| arrived < expected);
-                let failure = failure.or_else(|| short.then(|| lost("the answer was cut short")));
+            BodyReader::Large(_) | BodyReader::Opaque => {
+                let arrived = self.passed + self.buffered.iter().map(|held| held.len() as u64).sum::<u64>();
+                let is_short = self.expected.is_some_and(|expected| arrived < expected);
+                let is_cut = matches!(&self.reader, BodyReader::Large(large) if !large.is_whole());
+                let failure = failure.or_else(|| (is_short || is_cut).then(|| lost("the answer was cut short")));
                 // Breaks the connection off: the client must not take a part for the whole.
                 self.last = failure.as_ref().map(|failure| failure.to_string().into());
                 failure
@@ -157,45 +172,51 @@ impl RelayBody {
     }
 
     /// Waits for the next piece from the upstream; `Ready` when there is something new to do.
-    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(rest) = &mut self.rest else { return Poll::Ready(()) };
-        match Pin::new(&mut rest.payload).poll_next(cx) {
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(upstream) = &mut self.upstream else { return Poll::Ready(()) };
+        match Pin::new(upstream.payload()).poll_next(cx) {
             Poll::Ready(Some(Ok(chunk))) => {
                 self.feed(chunk);
-                let done = is_done(self.events.as_ref());
-                if let (Some(timer), Some(rest)) = (&mut self.timer, &self.rest) {
-                    timer.as_mut().reset(rest.patience(done));
-                }
+                self.extend_deadline();
             }
             Poll::Ready(Some(Err(error))) => self.end(Some(cut(&error))),
             Poll::Ready(None) => self.end(None),
-            Poll::Pending => match self.timer.as_mut().map(|timer| timer.as_mut().poll(cx)) {
-                Some(Poll::Ready(())) => self.end(Some(stalled())),
-                Some(Poll::Pending) | None => return Poll::Pending,
-            },
+            Poll::Pending => {
+                std::task::ready!(self.poll_deadline(cx));
+                self.end(Some(stalled()));
+            }
         }
         Poll::Ready(())
     }
-}
 
-/// Is the answer complete, though its body has not ended?
-fn is_done(events: Option<&EventStream>) -> bool {
-    events.is_some_and(|events| events.meter.done())
-}
+    /// Sets by when the next piece is due, now that one has come.
+    fn extend_deadline(&mut self) {
+        let Some(upstream) = &self.upstream else { return };
+        let is_closed = self.reader.events().is_some_and(|events| events.progress.closed());
+        let idle = if is_closed { upstream.idle.min(AFTER_END) } else { upstream.idle };
+        self.read_deadline = upstream.deadline.min(Instant::now() + idle);
+        if self.timer.deadline() > self.read_deadline {
+            self.timer.as_mut().reset(self.read_deadline);
+        }
+    }
 
-impl ResponseSource {
-    /// Until when the next piece may take.
-    fn patience(&self, done: bool) -> Instant {
-        let idle = if done { self.idle.min(AFTER_DONE) } else { self.idle };
-        self.deadline.min(Instant::now() + idle)
+    /// Resolves when the next piece is overdue.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            std::task::ready!(self.timer.as_mut().poll(cx));
+            if self.timer.deadline() >= self.read_deadline {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(self.read_deadline);
+        }
     }
 }
 
-/// Why a stream that ended without an error is no success all the same.
+/// Returns why a stream that ended without an error is no success all the same.
 fn ended_badly(events: &EventStream) -> Option<Failure> {
-    match events.meter.failed() {
-        Some(fault) => Some(fault.failure.clone()),
-        None => (!events.meter.is_whole()).then(|| lost("the stream broke off")),
+    match events.progress.failed() {
+        Some(failed) => Some(failed.failure.clone()),
+        None => (!events.progress.is_whole()).then(|| lost("the stream broke off")),
     }
 }
 
@@ -214,46 +235,45 @@ fn error_event(failure: &Failure) -> Bytes {
     Bytes::from(format!("data: {}\n\n", abort_error(failure.class)))
 }
 
-impl MessageBody for RelayBody {
+impl MessageBody for ResponseBody {
     type Error = Box<dyn std::error::Error>;
 
     fn size(&self) -> BodySize {
-        match (self.expected, &self.events) {
-            (Some(length), None) => BodySize::Sized(length),
-            (None, _) | (_, Some(_)) => BodySize::Stream,
+        match (self.expected, &self.reader) {
+            (Some(length), BodyReader::Opaque | BodyReader::Large(_)) => BodySize::Sized(length),
+            (None, _) | (_, BodyReader::Events(_)) => BodySize::Stream,
         }
     }
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.get_mut();
         loop {
-            if let Some(bytes) = this.held.pop_front() {
+            if let Some(bytes) = this.buffered.pop_front() {
                 this.passed += bytes.len() as u64;
                 return Poll::Ready(Some(Ok(bytes)));
             }
             if let Some(error) = this.last.take() {
                 return Poll::Ready(Some(Err(error)));
             }
-            if this.rest.is_none() {
+            if this.upstream.is_none() {
                 this.settle(None);
                 return Poll::Ready(None);
             }
-            if this.events.as_ref().is_some_and(|events| events.meter.failed().is_some()) {
+            if this.reader.events().is_some_and(|events| events.progress.failed().is_some()) {
                 this.end(None);
                 continue;
             }
-            match this.poll_rest(cx) {
-                Poll::Ready(()) => {}
-                Poll::Pending => return Poll::Pending,
-            }
+            std::task::ready!(this.poll_upstream(cx));
         }
     }
 }
 
-impl Drop for RelayBody {
-    /// Dropped before its end: the client left. If nothing was outstanding, the upstream's work was done all the same.
+impl Drop for ResponseBody {
+    /// Settles an answer that is dropped before its end: the client left. If the client has all of it, or nothing more was to
+    /// come, the upstream's work was done all the same.
     fn drop(&mut self) {
-        let outcome = (self.rest.is_some() && !is_done(self.events.as_ref())).then_some(Outcome::ClientClosed);
+        let has_answered = self.reader.events().is_some_and(|events| events.progress.has_answered());
+        let outcome = (self.upstream.is_some() && !has_answered).then_some(Outcome::ClientClosed);
         self.settle(outcome);
     }
 }

@@ -203,7 +203,11 @@ impl<'a> RetryState<'a> {
         self.record.attempt_ended(place, AttemptResult::Failed(failure.clone()));
         let duration = permit.elapsed();
         permit.settle(Settlement::of(Outcome::Failed(failure.clone()), duration));
-        self.last = Some(LastFailure { api, error, replayed });
+        // An answer in another form than the one asked for is better than an error.
+        let keeps_answer = self.last.as_ref().is_some_and(|last| last.error.has_answer()) && !error.has_answer();
+        if !keeps_answer {
+            self.last = Some(LastFailure { api, error, replayed });
+        }
     }
 
     /// Returns whether upstreams that have failed may be asked once more, as no other is left (`retry.sameUpstream`).

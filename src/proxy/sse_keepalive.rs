@@ -1,8 +1,8 @@
-//! Comments in a stream whose client has heard nothing for a while (`server.streamPingMs`), so that nothing on the way takes it for
-//! dead. Clients pass over them.
+//! Comments in a stream that has been silent for a while (`server.streamPingMs`), so that no proxy on the way takes the
+//! connection for dead. Clients pass over comments.
 //!
-//! A comment is one line, `: ping` and a single line end, and stands between two events only: a blank line behind it would be
-//! an event without data to some clients.
+//! A comment is one line, `: ping` and a single line end, and stands between two events only. A blank line behind it would
+//! be an event without data to some clients.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,18 +15,18 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::Bytes;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::response_body::FailureTold;
 use super::headers;
+use super::response_body::FailureTold;
 use crate::dialect::openai::error_body::{ErrorBody, is_error};
 use crate::error::{abort_error, upstream_said};
 use crate::types::FailureClass;
 
 const PING: Bytes = Bytes::from_static(b": ping\n");
 
-/// The answer to a request for a stream. If it takes longer than `every`, it begins with comments: then the status is a 200 already,
-/// and a failure is told as an event.
+/// Returns the answer to a request for a stream. If it takes longer than `every`, it begins with comments: then the status
+/// is a 200 already, and a failure is told as an event.
 pub async fn with_pings(answer: impl Future<Output = HttpResponse> + 'static, every: Duration) -> HttpResponse {
     let mut answer: LocalBoxFuture<'static, HttpResponse> = Box::pin(answer);
     match timeout(every, &mut answer).await {
@@ -43,13 +43,19 @@ pub async fn with_pings(answer: impl Future<Output = HttpResponse> + 'static, ev
     }
 }
 
+/// So many bytes tell whether a piece ends with a blank line.
+const LONGEST_END: usize = 4;
+
 /// A stream's body with comments in its pauses.
 struct PingedBody {
     source: Source,
     every: Duration,
+    /// Wakes at `ping_at` or before: it is set anew only when it has rung, and not for each piece.
     timer: Pin<Box<Sleep>>,
+    /// When the next comment is due.
+    ping_at: Instant,
     /// The last bytes that were passed on.
-    tail: Vec<u8>,
+    tail: [u8; LONGEST_END],
 }
 
 enum Source {
@@ -62,24 +68,31 @@ enum Source {
 
 impl PingedBody {
     fn new(source: Source, every: Duration) -> PingedBody {
-        // One that is awaited has kept its client waiting already.
+        // An answer that is awaited has kept its client waiting already.
         let first = if matches!(source, Source::Awaited(_)) { Duration::ZERO } else { every };
-        PingedBody { source, every, timer: Box::pin(sleep(first)), tail: Vec::new() }
+        let ping_at = Instant::now() + first;
+        // As if a blank line had been passed on: a comment may stand at the beginning.
+        PingedBody { source, every, timer: Box::pin(sleep_until(ping_at)), ping_at, tail: *b"\n\n\n\n" }
     }
 
-    /// Remembers how what was passed on ends.
+    /// Remembers how a piece ends that was passed on.
     fn note(&mut self, bytes: &[u8]) {
-        const LONGEST_END: usize = 4;
-        self.tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(LONGEST_END)..).unwrap_or_default());
-        self.tail.drain(..self.tail.len().saturating_sub(LONGEST_END));
+        match bytes.last_chunk() {
+            Some(tail) => self.tail = *tail,
+            None => bytes.iter().for_each(|byte| {
+                self.tail.rotate_left(1);
+                let [.., last] = &mut self.tail;
+                *last = *byte;
+            }),
+        }
     }
 
-    /// Is the next byte the first one of an event? (Behind a CR an LF may be owed.)
+    /// Returns whether the next byte is the first one of an event. (Behind a CR an LF may be due.)
     fn between_events(&self) -> bool {
-        self.tail.is_empty() || self.tail.ends_with(b"\n\n") || self.tail.ends_with(b"\r\n\r\n")
+        self.tail.ends_with(b"\n\n") || self.tail.ends_with(b"\r\n\r\n")
     }
 
-    /// The answer is there at last: a stream to be read, or something that has to be told as an event.
+    /// Takes in the answer that was awaited: a stream to be read, or something that has to be told as an event.
     fn arrived(&mut self, answer: HttpResponse) -> Option<Bytes> {
         let (is_stream, status) = (headers::is_event_stream(answer.headers()), answer.status());
         let body = answer.into_body();
@@ -107,12 +120,13 @@ impl PingedBody {
     }
 }
 
-/// What is no stream, as the event that clients take for an error: its own error if it has one where they look for it.
+/// Returns an answer that is no stream as the event that clients take for an error: its own error if it has one where they
+/// look for it.
 fn as_event(status: StatusCode, body: &[u8]) -> Bytes {
     let own = serde_json::from_slice::<Value>(body).ok().filter(|body| body.get("error").is_some_and(is_error));
     let told = match own {
         Some(own) => own,
-        // An answer, but a whole one: not what was asked for.
+        // A whole answer, which was not asked for.
         None if status.is_success() => abort_error(FailureClass::Protocol),
         None => match ErrorBody::from_error_response(body).message {
             message if message.is_empty() => upstream_said(status, "it gave no reason"),
@@ -135,18 +149,20 @@ impl MessageBody for PingedBody {
         if let Poll::Ready(next) = this.poll_source(cx) {
             if let Some(Ok(bytes)) = &next {
                 this.note(bytes);
-                this.timer.as_mut().reset(Instant::now() + this.every);
+                this.ping_at = Instant::now() + this.every;
             }
             return Poll::Ready(next);
         }
-        std::task::ready!(this.timer.as_mut().poll(cx));
-        this.timer.as_mut().reset(Instant::now() + this.every);
-        if this.between_events() {
-            return Poll::Ready(Some(Ok(PING)));
-        }
-        // Wakes when the next one is due.
-        match this.timer.as_mut().poll(cx) {
-            Poll::Ready(()) | Poll::Pending => Poll::Pending,
+        loop {
+            std::task::ready!(this.timer.as_mut().poll(cx));
+            let is_due = this.timer.deadline() >= this.ping_at;
+            if is_due {
+                this.ping_at = Instant::now() + this.every;
+            }
+            this.timer.as_mut().reset(this.ping_at);
+            if is_due && this.between_events() {
+                return Poll::Ready(Some(Ok(PING)));
+            }
         }
     }
 }

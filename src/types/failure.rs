@@ -36,13 +36,15 @@ pub enum FailureClass {
     ModelNotFound,
     /// The request alone is more than the upstream's limit lets through, at any time: another one's may be larger.
     TooLarge,
+    /// 200 in another form than the one that was asked for: events in the place of one object, or the reverse. Says nothing of all else.
+    WrongForm,
     /// The request itself was refused (400, 404, 422, …): the caller's own mistake.
     Rejected,
 }
 
 impl FailureClass {
     /// Every one.
-    pub const ALL: [FailureClass; 16] = [
+    pub const ALL: [FailureClass; 17] = [
         FailureClass::RateLimited,
         FailureClass::Unauthorized,
         FailureClass::Forbidden,
@@ -58,6 +60,7 @@ impl FailureClass {
         FailureClass::StreamOptionsRefused,
         FailureClass::ModelNotFound,
         FailureClass::TooLarge,
+        FailureClass::WrongForm,
         FailureClass::Rejected,
     ];
 
@@ -79,6 +82,7 @@ impl FailureClass {
             FailureClass::StreamOptionsRefused => "stream_options_refused",
             FailureClass::ModelNotFound => "model_not_found",
             FailureClass::TooLarge => "too_large",
+            FailureClass::WrongForm => "wrong_form",
             FailureClass::Rejected => "rejected",
         }
     }
@@ -102,6 +106,7 @@ impl FailureClass {
             | FailureClass::StreamOptionsRefused
             | FailureClass::ModelNotFound
             | FailureClass::TooLarge
+            | FailureClass::WrongForm
             | FailureClass::Rejected => false,
         }
     }
@@ -129,6 +134,7 @@ impl FailureClass {
             | FailureClass::StreamOptionsRefused
             | FailureClass::ModelNotFound
             | FailureClass::TooLarge
+            | FailureClass::WrongForm
             | FailureClass::Rejected => Blame::Upstream,
         }
     }
@@ -148,7 +154,11 @@ impl FailureClass {
             | FailureClass::ModelNotFound
             | FailureClass::TooLarge
             | FailureClass::Rejected => true,
-            FailureClass::ServerError | FailureClass::Timeout | FailureClass::Protocol | FailureClass::Empty => false,
+            FailureClass::ServerError
+            | FailureClass::Timeout
+            | FailureClass::Protocol
+            | FailureClass::Empty
+            | FailureClass::WrongForm => false,
         }
     }
 
@@ -160,7 +170,7 @@ impl FailureClass {
 
 /// Some classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClassSet(u16);
+pub struct ClassSet(u32);
 
 impl ClassSet {
     /// Those that another upstream may well do better with: all but the caller's own mistake, and a want of ours.

@@ -19,7 +19,7 @@ pub use outcome::{Outcome, Settlement};
 pub use rate::RateLimit;
 pub use time::{clock_time, iso};
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
-pub use usage::{Demand, Usage, UsageSource, tokens_of_text};
+pub use usage::{TokenEstimate, Usage, UsageSource, tokens_of_text};
 
 /// What a request asks of the pool: all that routing needs to know.
 #[derive(Debug, Clone)]
@@ -29,5 +29,5 @@ pub struct Profile {
     /// Which of the OpenAI endpoints was called.
     pub operation: Operation,
     /// What it may cost.
-    pub demand: Demand,
+    pub demand: TokenEstimate,
 }

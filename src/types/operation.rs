@@ -45,32 +45,6 @@ impl Operation {
             Operation::AudioSpeech => "audio/speech",
         }
     }
-
-    /// Does a stream of this tell its usage only when `stream_options.include_usage` asks for it?
-    pub fn usage_must_be_asked(self) -> bool {
-        matches!(self, Operation::ChatCompletions | Operation::Completions)
-    }
-
-    /// Is a success of this a JSON object (or a stream of events)? Speech is sound.
-    pub fn answers_json(self) -> bool {
-        !matches!(self, Operation::AudioSpeech)
-    }
-
-    /// Does it generate text, whose tokens can be guessed from its length where an upstream tells none?
-    pub fn completes_text(self) -> bool {
-        matches!(self, Operation::ChatCompletions | Operation::Completions)
-    }
-
-    /// Does its answer cost tokens of its own, which a client may bound?
-    pub fn generates_text(self) -> bool {
-        matches!(self, Operation::ChatCompletions | Operation::Completions | Operation::Responses)
-    }
-
-    /// Is an answer that reports zero completion tokens an empty one? (An embeddings reply never has any, and a legacy
-    /// completion may be asked to only echo.)
-    pub fn must_say_something(self) -> bool {
-        matches!(self, Operation::ChatCompletions)
-    }
 }
 
 impl fmt::Display for Operation {

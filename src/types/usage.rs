@@ -26,14 +26,14 @@ pub struct Usage {
 
 /// What a request may cost in tokens, as far as it tells before it is sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Demand {
+pub struct TokenEstimate {
     /// Of the prompt, guessed from its length.
     pub prompt: u64,
     /// What it lets the upstream generate at most, if it says so.
     pub completion: Option<u64>,
 }
 
-impl Demand {
+impl TokenEstimate {
     /// In all, where `typical` tokens are generated for a request that does not bound them.
     pub fn tokens(self, typical: u64) -> u64 {
         self.prompt.saturating_add(self.completion.unwrap_or(typical))

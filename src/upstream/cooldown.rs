@@ -196,6 +196,7 @@ impl Cooldown {
             | FailureClass::StreamOptionsRefused
             | FailureClass::ModelNotFound
             | FailureClass::TooLarge
+            | FailureClass::WrongForm
             | FailureClass::Rejected => return None,
         };
         let limited = failure.class == FailureClass::RateLimited;

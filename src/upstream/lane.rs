@@ -180,7 +180,7 @@ mod tests {
     use actix::prelude::*;
 
     use super::*;
-    use crate::types::{Demand, Failure, FailureClass, Outcome, Phase, Settlement, Usage, UsageSource};
+    use crate::types::{Failure, FailureClass, Outcome, Phase, Settlement, TokenEstimate, Usage, UsageSource};
     use crate::upstream::an_entry;
     use crate::upstream::state::Sent;
 
@@ -211,7 +211,8 @@ mod tests {
     }
 
     fn asks(lane: &Arc<Lane>) -> bool {
-        let profile = Profile { model: "m".into(), operation: Operation::ChatCompletions, demand: Demand::default() };
+        let profile =
+            Profile { model: "m".into(), operation: Operation::ChatCompletions, demand: TokenEstimate::default() };
         match lane.take(&profile, Now::read()) {
             Ok(_) => false,
             Err(Untaken::Ask) => true,

@@ -1,8 +1,15 @@
 //! The wire format of OpenAI's API, and of all that copy it.
 
+pub(crate) mod as_events;
+pub(crate) mod as_object;
 pub(crate) mod error_body;
 mod errors;
+mod fields;
+mod finish;
+pub(crate) mod json_response;
 mod quotation;
+pub(super) mod stream_event;
+mod usage;
 
 use actix_web::http::header::HeaderMap;
 
@@ -25,9 +32,22 @@ pub(crate) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], sent: SentR
     Failure { limit: limit.span, retry_after: retry_after.or(exhausted).or(limit.wait), ..failure }
 }
 
-/// Returns the failure of an error that came with a 200, or as an event of a stream.
-pub(crate) fn error_in_success(error: &ErrorBody, sent: SentRequest<'_>) -> Failure {
-    let failure = errors::in_success(error, sent.upstream_model);
-    let quote = quotation::quote(error.status_code, error, failure.class, sent);
-    Failure { detail: format!("an error in a 200: {quote}"), ..failure }
+/// An error that came with a 200, or as an event.
+#[derive(Debug)]
+pub(crate) struct FoundError {
+    /// What the error means.
+    pub(crate) failure: Failure,
+    /// Whether the error stands where OpenAI's clients look for one.
+    pub(crate) is_openai_shaped: bool,
+}
+
+/// Returns the error in the body of a success, or in the data of an event. `named`: the event is called an error, so that all of its
+/// data is about one.
+pub(crate) fn error_in(data: &[u8], named: bool, sent: SentRequest<'_>) -> Option<FoundError> {
+    let error =
+        ErrorBody::from_success(data).or_else(|| named.then(|| ErrorBody::from_error_response(data)))?;
+    let failure = errors::in_success(&error, sent.upstream_model);
+    let quote = quotation::quote(error.status_code, &error, failure.class, sent);
+    let failure = Failure { detail: format!("an error in a 200: {quote}"), ..failure };
+    Some(FoundError { failure, is_openai_shaped: error.is_openai_shaped })
 }

@@ -4,9 +4,9 @@
 //! 2. An error about the request itself may quote the prompt: of such an error, the code and type only.
 //! 3. The same holds for an error of the server whose message repeats what the client wrote.
 
-use super::super::SentRequest;
 use super::error_body::ErrorBody;
-use crate::proxy::scrub::{holds as contains, scrubbed as redacted};
+use crate::dialect::SentRequest;
+use crate::dialect::redact::{contains, redacted};
 use crate::types::FailureClass;
 
 /// So much of a message is quoted, in characters.
@@ -27,7 +27,10 @@ pub(super) fn quote(status: Option<u16>, error: &ErrorBody, class: FailureClass,
         let codes: String = codes.join("/").chars().take(LONGEST_QUOTE).collect();
         return if codes.is_empty() { number } else { format!("{number} {codes}") };
     }
-    let message = redacted(message.to_owned().into(), sent.key);
+    let message = match sent.key {
+        Some(key) => redacted(message.to_owned().into(), key),
+        None => message.to_owned().into(),
+    };
     let short: String = String::from_utf8_lossy(&message).chars().take(LONGEST_QUOTE).collect();
     format!("{number} \"{short}\"")
 }
@@ -49,13 +52,12 @@ fn is_about_the_account(class: FailureClass) -> bool {
 
 /// Returns whether a message repeats a part of what the client wrote, besides the model's name.
 fn repeats(message: &str, sent: SentRequest<'_>) -> bool {
-    if sent.body.len() > LONGEST_SEARCH {
-        return true;
-    }
+    // What is not there any more may have held the words.
+    let Some(body) = sent.body.filter(|body| body.len() <= LONGEST_SEARCH) else { return true };
     let message: Vec<char> = message.replace(sent.upstream_model, "").chars().take(LONGEST_QUOTE).collect();
     message.windows(QUOTATION).any(|window| {
         let text: String = window.iter().collect();
-        contains(sent.body, &text) || !text.is_ascii() && contains(sent.body, &escaped(&text))
+        contains(body, &text) || !text.is_ascii() && contains(body, &escaped(&text))
     })
 }
 
@@ -84,7 +86,7 @@ mod tests {
             ..ErrorBody::default()
         };
         let key = ApiKey::new("sk-secret-0123");
-        let sent = SentRequest { upstream_model: "gpt-4o-mini", body: body.as_bytes(), key: &key };
+        let sent = SentRequest { upstream_model: "gpt-4o-mini", body: Some(body.as_bytes()), key: Some(&key) };
         quote(Some(status), &error, FailureClass::ServerError, sent)
     }
 

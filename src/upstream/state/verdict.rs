@@ -101,6 +101,7 @@ impl State {
             | FailureClass::StreamOptionsRefused
             | FailureClass::ModelNotFound
             | FailureClass::TooLarge
+            | FailureClass::WrongForm
             | FailureClass::NoSocket => return,
             FailureClass::RateLimited
             | FailureClass::Unauthorized

@@ -1,4 +1,4 @@
-//! Takes an upstream's key out of what it says: some quote it in their errors.
+//! Takes an upstream's key out of what the upstream says: some quote it in their errors.
 
 use std::ops::Range;
 
@@ -10,47 +10,46 @@ use crate::config::ApiKey;
 /// What stands in the key's place.
 const MASK: &[u8] = b"***";
 
-/// What is shorter is no secret: upstreams that need no key are given any text, and theirs may stand in any word.
+/// A shorter key is no secret: upstreams that need none are given any text, which may stand in any word.
 const SHORTEST_SECRET: usize = 8;
 
-/// The key, if it is one that nobody may see.
-pub(super) fn secret(key: &ApiKey) -> Option<&str> {
+/// Returns the key, if it is one that nobody may see.
+pub(crate) fn secret(key: &ApiKey) -> Option<&str> {
     Some(key.expose()).filter(|key| key.len() >= SHORTEST_SECRET)
 }
 
-/// Finds a key in texts that are no errors: as it is, for these are many.
+/// Finds one key in many texts.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Redactor {
     key: ApiKey,
     finder: Option<Finder<'static>>,
 }
 
-impl Watch {
-    pub(super) fn new(key: ApiKey) -> Self {
-        let finder = secret(&key).map(|key| Finder::new(key).into_owned());
-        Watch { key, finder }
-    }
-
-    pub(super) fn key(&self) -> &ApiKey {
+impl Redactor {
+    /// Returns the key.
+    pub(crate) fn key(&self) -> &ApiKey {
         &self.key
     }
 
-    /// The text without the key.
-    pub(super) fn passed(&self, text: Bytes) -> Bytes {
-        match self.finder.as_ref().is_some_and(|finder| finder.find(&text).is_some()) {
-            true => scrubbed(text, &self.key),
-            false => text,
-        }
+    /// Prepares to find this key.
+    pub(crate) fn new(key: ApiKey) -> Self {
+        let finder = secret(&key).map(|key| Finder::new(key).into_owned());
+        Redactor { key, finder }
     }
 
-    /// An error without it, however it is written.
-    pub(super) fn scrubbed(&self, error: Bytes) -> Bytes {
-        scrubbed(error, &self.key)
+    /// Returns whether the key stands in a text as it is, without escapes.
+    pub(crate) fn finds_in(&self, text: &[u8]) -> bool {
+        self.finder.as_ref().is_some_and(|finder| finder.find(text).is_some())
+    }
+
+    /// Returns the text without the key, however the key is written.
+    pub(crate) fn redacted(&self, text: Bytes) -> Bytes {
+        redacted(text, &self.key)
     }
 }
 
-/// The text without the key, as it is or with characters of it escaped as JSON allows.
-pub(crate) fn scrubbed(text: Bytes, key: &ApiKey) -> Bytes {
+/// Returns the text without the key, as it is or with characters of it escaped as JSON allows.
+pub(crate) fn redacted(text: Bytes, key: &ApiKey) -> Bytes {
     let Some(key) = secret(key) else { return text };
     let (mut clean, mut rest) = (Vec::new(), &*text);
     while let Some(at) = find(rest, key) {
@@ -65,19 +64,19 @@ pub(crate) fn scrubbed(text: Bytes, key: &ApiKey) -> Bytes {
     clean.into()
 }
 
-/// Does a text hold this word, as it is or with characters of it escaped as JSON allows?
-pub(crate) fn holds(text: &[u8], word: &str) -> bool {
+/// Returns whether a text contains this word, as it is or with characters of it escaped as JSON allows.
+pub(crate) fn contains(text: &[u8], word: &str) -> bool {
     find(text, word).is_some()
 }
 
-/// The same of a word in lower case, whatever case the text has.
-pub(crate) fn says(text: &[u8], word: &str) -> bool {
+/// Returns the same for a word in lower case, whatever case the text has.
+pub(crate) fn contains_ignore_case(text: &[u8], word: &str) -> bool {
     let Some(first) = word.bytes().next() else { return true };
     memchr::memchr3_iter(first, first.to_ascii_uppercase(), b'\\', text)
         .any(|at| text.get(at..).is_some_and(|text| without(text, word.as_bytes(), u8::eq_ignore_ascii_case).is_some()))
 }
 
-/// Where a word stands in a text, however it is written.
+/// Returns where a word stands in a text, however it is written.
 fn find(text: &[u8], word: &str) -> Option<Range<usize>> {
     if memchr::memchr(b'\\', text).is_none() {
         return memchr::memmem::find(text, word.as_bytes()).map(|at| at..at + word.len());
@@ -89,7 +88,7 @@ fn find(text: &[u8], word: &str) -> Option<Range<usize>> {
     })
 }
 
-/// What follows the word, if `text` begins with it.
+/// Returns the text behind the word, if `text` begins with it.
 fn without<'a>(text: &'a [u8], word: &[u8], is: impl Fn(&u8, &u8) -> bool) -> Option<&'a [u8]> {
     word.iter().try_fold(text, |rest, wanted| {
         let (character, after) = character(rest)?;
@@ -97,7 +96,7 @@ fn without<'a>(text: &'a [u8], word: &[u8], is: impl Fn(&u8, &u8) -> bool) -> Op
     })
 }
 
-/// The first character, if it is one that a key or a name may have.
+/// Returns the first character, if a key or a name may have it, and the text behind it.
 fn character(text: &[u8]) -> Option<(u8, &[u8])> {
     match text {
         [b'\\', b'u', b'0', b'0', rest @ ..] => {
@@ -117,7 +116,7 @@ mod tests {
     #[test]
     fn a_key_is_found_however_it_is_written() {
         let key = ApiKey::new("sk-a/b\"c");
-        for (told, seen) in [
+        for (text, seen) in [
             (r"nothing \u0073 of \ it", r"nothing \u0073 of \ it"),
             ("a sk-a/b\"c b", "a *** b"),
             (r#"{"m":"bad key sk-a\/b\"c, sk-a\/b\"c"}"#, r#"{"m":"bad key ***, ***"}"#),
@@ -125,10 +124,10 @@ mod tests {
             (r"sk-a/b\u0022", r"sk-a/b\u0022"),
             (r"sk-a/b\u00", r"sk-a/b\u00"),
         ] {
-            let bytes = scrubbed(Bytes::copy_from_slice(told.as_bytes()), &key);
-            assert_eq!(String::from_utf8_lossy(&bytes), seen, "{told}");
+            let bytes = redacted(Bytes::copy_from_slice(text.as_bytes()), &key);
+            assert_eq!(String::from_utf8_lossy(&bytes), seen, "{text}");
         }
-        let told = Bytes::from_static(b"max_tokens");
-        assert_eq!(scrubbed(told.clone(), &ApiKey::new("x")), told, "any text will do as a key");
+        let text = Bytes::from_static(b"max_tokens");
+        assert_eq!(redacted(text.clone(), &ApiKey::new("x")), text, "any text will do as a key");
     }
 }

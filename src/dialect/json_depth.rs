@@ -1,12 +1,12 @@
-//! How deep a JSON text is nested. What reads it here does so without a stack; an upstream may not.
+//! How deep a JSON text is nested. It is read here without a stack; an upstream may need one.
 
 use memchr::memchr2;
 
 /// Deeper than any request that means something: a tool's schema has some tens of levels.
-pub(super) const DEEPEST: usize = 256;
+pub(crate) const DEEPEST: usize = 256;
 
-/// Is a JSON text, which is valid, nested no deeper than [`DEEPEST`]?
-pub(super) fn is_shallow(text: &str) -> bool {
+/// Returns whether a valid JSON text is nested no deeper than [`DEEPEST`].
+pub(crate) fn is_shallow(text: &str) -> bool {
     let bytes = text.as_bytes();
     if brackets(bytes) <= DEEPEST {
         return true;
@@ -27,13 +27,13 @@ pub(super) fn is_shallow(text: &str) -> bool {
     true
 }
 
-/// How many open in all. Counted in bytes, which the compiler does many at a time: most texts have few.
+/// Counts all opening brackets. The sums are in bytes, which the compiler adds many at a time: most texts have few.
 fn brackets(bytes: &[u8]) -> usize {
     let opens = |byte: &u8| u8::from(byte | 0x20 == b'{');
     bytes.chunks(255).map(|chunk| usize::from(chunk.iter().map(opens).sum::<u8>())).sum()
 }
 
-/// Where the string ends that begins at `at`, behind its quote.
+/// Returns where the string that begins at `at` ends, behind its quote.
 fn behind_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(found) = memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
         at += found + 1;

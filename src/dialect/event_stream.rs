@@ -1,0 +1,259 @@
+//! One stream, event by event: what the client is to see of it, what it cost, and whether it ended well. The dialect says
+//! what one event means; what follows from a sequence of them stands here and is the same for all dialects.
+//!
+//! 1. Events that arrive together leave together. What stays is passed on where it arrived, without a copy of its own.
+//! 2. Behind an error nothing more is shown; behind the end of the stream nothing is an error.
+//! 3. A byte order mark at the beginning is left out: clients would take it for a part of the first field's name.
+
+mod progress;
+
+use std::ops::Range;
+
+use actix_web::web::{Bytes, BytesMut};
+
+pub(crate) use self::progress::StreamProgress;
+use self::progress::Upstream;
+use super::first_bytes::BYTE_ORDER_MARK;
+use super::redact::Redactor;
+use super::routes::ReplyKind;
+use super::sse::EventCutter;
+use super::usage::ReportedUsage;
+use crate::config::ApiKey;
+use crate::types::Failure;
+
+/// The longest event that is held until its end arrives; a longer one is passed on in pieces, unread. An event can hold a
+/// whole image in base64.
+const LONGEST_EVENT: usize = 32 << 20;
+
+/// What one event is, in any dialect.
+#[derive(Debug)]
+pub(crate) enum EventKind {
+    /// Nothing of the answer: a comment, a role, "in progress".
+    Preamble,
+    /// A part of the answer.
+    Content(ContentLength),
+    /// A report of usage, and nothing besides.
+    Usage,
+    /// The upstream failed.
+    Error(Box<InBandError>),
+    /// An end without content.
+    End,
+}
+
+/// How much text an event holds.
+#[derive(Debug)]
+pub(crate) enum ContentLength {
+    /// So many bytes.
+    Bytes(usize),
+    /// So many bytes, which other events may have held before.
+    MayRepeat(usize),
+    /// What is left of the event without the frame of those before it.
+    LikeBefore,
+}
+
+/// What an event ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum End {
+    /// Nothing.
+    Open,
+    /// The answer: it has a reason to finish. A usage may follow.
+    Finished,
+    /// The stream: nothing that follows matters.
+    Closed,
+}
+
+/// All that one event says.
+#[derive(Debug)]
+pub(crate) struct EventMeaning {
+    pub(crate) kind: EventKind,
+    pub(crate) end: End,
+    pub(crate) usage: ReportedUsage,
+    /// Where the usage stands in the event, to be cut out for a client that did not ask for it.
+    pub(crate) usage_at: Option<Range<usize>>,
+}
+
+impl EventMeaning {
+    /// Returns the meaning of an event that ends nothing and reports no usage.
+    pub(crate) fn of(kind: EventKind) -> Self {
+        EventMeaning { kind, end: End::Open, usage: ReportedUsage::default(), usage_at: None }
+    }
+
+    /// Returns the meaning of an error.
+    pub(crate) fn of_error(error: InBandError) -> Self {
+        EventMeaning::of(EventKind::Error(Box::new(error)))
+    }
+}
+
+/// A failure that a stream tells in one of its events.
+#[derive(Debug)]
+pub(crate) struct InBandError {
+    pub(crate) failure: Failure,
+    /// Whether clients take the event for an error.
+    pub(crate) is_plain: bool,
+    /// Whether clients can read the event at all.
+    pub(crate) is_readable: bool,
+}
+
+/// What of an event the client is to see.
+enum Shown {
+    All,
+    Without(Range<usize>),
+    Instead(Bytes),
+    Nothing,
+}
+
+/// One stream of events, from its bytes to what the client sees of it.
+#[derive(Debug)]
+pub struct EventStream {
+    /// What has arrived of an event without its end.
+    buffer: BytesMut,
+    cutter: EventCutter,
+    is_at_start: bool,
+    /// Whether the last event ended in a CR with which all ended that had arrived: an LF that follows belongs to it.
+    owes_lf: bool,
+    /// What the events meant so far.
+    pub(crate) progress: StreamProgress,
+}
+
+impl EventStream {
+    /// Returns the reader of a stream that has not begun. `strip_usage`: the proxy asked for the usage and the client did not.
+    pub fn new(kind: ReplyKind, strip_usage: bool) -> Self {
+        EventStream {
+            buffer: BytesMut::new(),
+            cutter: EventCutter::new(),
+            is_at_start: true,
+            owes_lf: false,
+            progress: StreamProgress::new(kind, strip_usage),
+        }
+    }
+
+    /// Returns the same for an upstream that has this name for the model and this key, which is taken out of what it tells.
+    /// `client`: what the client wrote.
+    pub(crate) fn of_upstream(mut self, model: &str, client: Bytes, key: ApiKey) -> Self {
+        self.progress.set_upstream(Upstream {
+            model: model.to_owned(),
+            client: Some(client),
+            redactor: Redactor::new(key),
+        });
+        self
+    }
+
+    /// Lets go of what the client wrote: from here on the stream may last.
+    pub(crate) fn committed(mut self) -> Self {
+        self.progress.forget_request();
+        self
+    }
+
+    /// Takes in what arrived, and appends what the client is to see of it.
+    pub fn feed(&mut self, chunk: &[u8], shown: &mut impl Extend<Bytes>) {
+        self.buffer.extend_from_slice(chunk);
+        if self.is_at_start && !self.skip_byte_order_mark() {
+            return;
+        }
+        let mut sieve = Sieve { kept: 0, next: 0 };
+        if self.owes_lf && !self.buffer.is_empty() {
+            self.owes_lf = false;
+            if self.buffer.starts_with(b"\n") {
+                let verdict = if self.progress.dropped_last() { Shown::Nothing } else { Shown::All };
+                sieve.pass(&mut self.buffer, 1, verdict, shown);
+            }
+        }
+        while let Some(length) = self.cutter.next_end(self.buffer.get(sieve.next..).unwrap_or_default()) {
+            let event = self.buffer.get(sieve.next..sieve.next + length).unwrap_or_default();
+            self.owes_lf = event.ends_with(b"\r") && sieve.next + length == self.buffer.len();
+            let verdict = self.progress.event(event);
+            sieve.pass(&mut self.buffer, length, verdict, shown);
+        }
+        let held = self.buffer.len() - sieve.next;
+        if held > LONGEST_EVENT {
+            let verdict = self.progress.oversize();
+            sieve.pass(&mut self.buffer, held, verdict, shown);
+            self.cutter.forget_seen();
+        }
+        sieve.finish(&mut self.buffer, shown);
+    }
+
+    /// Returns the bytes behind the last whole event, when the stream has ended. A `[DONE]` without its blank line counts.
+    pub fn finish(&mut self) -> Option<Bytes> {
+        let rest = self.buffer.split().freeze();
+        if rest.is_empty() {
+            return None;
+        }
+        match self.progress.event(&rest) {
+            Shown::All => Some(rest),
+            Shown::Without(part) => {
+                let (before, behind) = (rest.get(..part.start), rest.get(part.end..));
+                Some([before.unwrap_or_default(), behind.unwrap_or_default()].concat().into())
+            }
+            Shown::Instead(bytes) => Some(bytes),
+            Shown::Nothing => None,
+        }
+    }
+
+    /// Leaves out the mark at the beginning. Returns whether the beginning is known.
+    fn skip_byte_order_mark(&mut self) -> bool {
+        if self.buffer.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(&self.buffer) {
+            return false;
+        }
+        self.is_at_start = false;
+        if self.buffer.starts_with(BYTE_ORDER_MARK) {
+            drop(self.buffer.split_to(BYTE_ORDER_MARK.len()));
+        }
+        true
+    }
+}
+
+/// Moves what is shown of a buffer to its beginning, so that it leaves in one piece.
+struct Sieve {
+    /// How many bytes at the beginning of the buffer are shown.
+    kept: usize,
+    /// Where the next event begins.
+    next: usize,
+}
+
+impl Sieve {
+    /// Passes the next `length` bytes, or what is shown of them.
+    fn pass(&mut self, buffer: &mut BytesMut, length: usize, verdict: Shown, shown: &mut impl Extend<Bytes>) {
+        let event = self.next..self.next + length;
+        match verdict {
+            Shown::All => self.keep(buffer, event.clone()),
+            Shown::Without(part) => {
+                self.keep(buffer, event.start..event.start + part.start);
+                self.keep(buffer, event.start + part.end..event.end);
+            }
+            Shown::Instead(bytes) => {
+                let before = self.split_shown(buffer, event.end);
+                shown.extend([before, bytes].into_iter().filter(|bytes| !bytes.is_empty()));
+                return;
+            }
+            Shown::Nothing => {}
+        }
+        self.next = event.end;
+    }
+
+    fn keep(&mut self, buffer: &mut BytesMut, part: Range<usize>) {
+        let length = part.len();
+        if self.kept != part.start {
+            buffer.copy_within(part, self.kept);
+        }
+        self.kept += length;
+    }
+
+    /// Takes everything before `end` out of the buffer, and returns what of it is shown.
+    fn split_shown(&mut self, buffer: &mut BytesMut, end: usize) -> Bytes {
+        let mut passed = buffer.split_to(end);
+        passed.truncate(self.kept);
+        *self = Sieve { kept: 0, next: 0 };
+        passed.freeze()
+    }
+
+    fn finish(mut self, buffer: &mut BytesMut, shown: &mut impl Extend<Bytes>) {
+        if self.next > 0 {
+            let end = self.next;
+            shown.extend(Some(self.split_shown(buffer, end)).filter(|bytes| !bytes.is_empty()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! What a stream has come to so far.
+
+use actix_web::web::Bytes;
+
+use super::{ContentLength, End, EventKind, EventMeaning, InBandError, Shown};
+use crate::dialect::SentRequest;
+use crate::dialect::openai::stream_event;
+use crate::dialect::redact::Redactor;
+use crate::dialect::routes::ReplyKind;
+use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
+use crate::types::{Failure, Usage, UsageSource, tokens_of_text};
+
+/// Follows the meaning of one stream.
+#[derive(Debug)]
+pub(crate) struct StreamProgress {
+    kind: ReplyKind,
+    /// Whether the proxy asked for the usage and the client did not: then no client sees it.
+    strip: bool,
+    /// What was reported so far.
+    usage: ReportedUsage,
+    length: AnswerLength,
+    began: bool,
+    end: End,
+    failed: Option<StreamFailure>,
+    dropped_last: bool,
+    upstream: Option<Upstream>,
+}
+
+/// The upstream that a stream comes from.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    /// Its own name for the model.
+    pub(super) model: String,
+    /// What the client wrote, as long as that is held.
+    pub(super) client: Option<Bytes>,
+    /// Takes its key out: some upstreams quote it.
+    pub(super) redactor: Redactor,
+}
+
+/// A failure that a stream told.
+#[derive(Debug)]
+pub(crate) struct StreamFailure {
+    pub(crate) failure: Failure,
+    /// The event that told it.
+    pub(crate) event: Bytes,
+    /// Whether clients take that event for an error.
+    pub(crate) is_plain: bool,
+}
+
+impl StreamProgress {
+    pub(super) fn new(kind: ReplyKind, strip: bool) -> Self {
+        StreamProgress {
+            kind,
+            strip,
+            usage: ReportedUsage::default(),
+            length: AnswerLength::default(),
+            began: false,
+            end: End::Open,
+            failed: None,
+            dropped_last: false,
+            upstream: None,
+        }
+    }
+
+    pub(super) fn set_upstream(&mut self, upstream: Upstream) {
+        self.upstream = Some(upstream);
+    }
+
+    pub(super) fn forget_request(&mut self) {
+        if let Some(upstream) = &mut self.upstream {
+            upstream.client = None;
+        }
+    }
+
+    /// Takes in one event. Returns what the client is to see of it.
+    pub(super) fn event(&mut self, event: &[u8]) -> Shown {
+        let shown = if self.failed.is_some() { Shown::Nothing } else { self.read(event) };
+        self.dropped_last = matches!(shown, Shown::Nothing);
+        shown
+    }
+
+    fn read(&mut self, event: &[u8]) -> Shown {
+        let is_plain = self.began && self.length.is_measured();
+        let EventMeaning { kind, end, usage, usage_at } = stream_event::read(self.kind, event, is_plain, self.sent());
+        self.end = self.end.max(end);
+        self.usage.update(usage);
+        match kind {
+            EventKind::Content(length) => {
+                self.began = true;
+                self.length.add(event.len(), length);
+            }
+            EventKind::Error(error) => return self.error(*error, event),
+            EventKind::Usage if self.strip => return Shown::Nothing,
+            EventKind::Preamble | EventKind::Usage | EventKind::End => {}
+        }
+        let cut = usage_at.filter(|_| self.strip);
+        let redactor = self.upstream.as_ref().map(|upstream| &upstream.redactor);
+        match (redactor.filter(|redactor| redactor.finds_in(event)), cut) {
+            (None, None) => Shown::All,
+            (None, Some(part)) => Shown::Without(part),
+            (Some(redactor), cut) => {
+                let part = cut.unwrap_or_default();
+                let rest = [event.get(..part.start), event.get(part.end..)].map(Option::unwrap_or_default).concat();
+                Shown::Instead(redactor.redacted(rest.into()))
+            }
+        }
+    }
+
+    /// Takes in an error: a failure of the stream, unless all of the stream has come.
+    fn error(&mut self, error: InBandError, event: &[u8]) -> Shown {
+        let mut shown = Bytes::copy_from_slice(event);
+        if let Some(Upstream { redactor, .. }) = &self.upstream {
+            shown = redactor.redacted(shown);
+        }
+        if self.end != End::Closed {
+            let InBandError { failure, is_plain, .. } = error;
+            self.failed = Some(StreamFailure { failure, event: shown.clone(), is_plain });
+        }
+        if error.is_readable { Shown::Instead(shown) } else { Shown::Nothing }
+    }
+
+    /// Takes in a part of an event that is too long to be held.
+    pub(super) fn oversize(&mut self) -> Shown {
+        if self.failed.is_some() {
+            return Shown::Nothing;
+        }
+        self.began = true;
+        Shown::All
+    }
+
+    /// Returns whether the client saw nothing of the last event.
+    pub(super) fn dropped_last(&self) -> bool {
+        self.dropped_last
+    }
+
+    fn sent(&self) -> SentRequest<'_> {
+        let upstream = self.upstream.as_ref();
+        SentRequest {
+            upstream_model: upstream.map_or("", |upstream| &upstream.model),
+            body: upstream.and_then(|upstream| upstream.client.as_deref()),
+            key: upstream.map(|upstream| upstream.redactor.key()),
+        }
+    }
+
+    /// Returns whether a part of the answer has come.
+    pub(crate) fn began(&self) -> bool {
+        self.began
+    }
+
+    /// Returns whether the stream is whole, now that its bytes have ended without an error. Upstreams end it with a mark,
+    /// or at least with a reason to finish.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.end != End::Open || (!self.kind.generates_text() && self.began)
+    }
+
+    /// Returns whether the end of the stream has come: whatever happens behind it happens to a complete answer.
+    pub(crate) fn closed(&self) -> bool {
+        self.end == End::Closed
+    }
+
+    /// Returns whether a client that hangs up now has all of its answer.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.closed() || self.end == End::Finished && !self.usage.is_empty()
+    }
+
+    /// Returns whether the upstream reported that it generated something: then an answer without a word is an answer.
+    pub(crate) fn generated(&self) -> bool {
+        self.usage.has_completion()
+    }
+
+    /// Returns the failure that the stream itself told.
+    pub(crate) fn failed(&self) -> Option<&StreamFailure> {
+        self.failed.as_ref()
+    }
+
+    /// Returns what the stream cost: as reported, completed by estimates from its length and the length of the request. What
+    /// was reported before the end (by upstreams that report with each event) is an estimate as well.
+    pub(crate) fn usage(&self, prompt_bytes: usize) -> Option<Usage> {
+        if self.usage.is_empty() && !self.began {
+            return None;
+        }
+        let usage = self.usage.completed(EstimatedUsage::new(prompt_bytes, self.length.tokens()));
+        let is_all = self.end != End::Open || !self.kind.generates_text();
+        Some(if is_all { usage } else { Usage { source: UsageSource::Estimated, ..usage } })
+    }
+}
+
+/// The length of an answer by the lengths of its events. The first events are measured; of the others, what is left
+/// without the frame counts as text.
+#[derive(Debug, Default)]
+struct AnswerLength {
+    events: u64,
+    bytes: usize,
+    /// The shortest frame around a text so far.
+    frame: usize,
+    measured: u8,
+}
+
+/// So many events are measured.
+const MEASURED: u8 = 4;
+
+impl AnswerLength {
+    fn is_measured(&self) -> bool {
+        self.measured >= MEASURED
+    }
+
+    fn add(&mut self, event: usize, length: ContentLength) {
+        let text = match length {
+            ContentLength::LikeBefore => {
+                self.events += 1;
+                self.bytes += event;
+                return;
+            }
+            ContentLength::MayRepeat(_) if self.events > 0 => return,
+            ContentLength::Bytes(text) | ContentLength::MayRepeat(text) => text,
+        };
+        let frame = event.saturating_sub(text);
+        self.frame = if self.events == 0 { frame } else { self.frame.min(frame) };
+        self.measured = self.measured.saturating_add(1);
+        self.events += 1;
+        self.bytes += event;
+    }
+
+    /// Estimates the tokens: one for each event, as most upstreams send them; more if the texts are long.
+    fn tokens(&self) -> u64 {
+        let frames = usize::try_from(self.events).unwrap_or(usize::MAX).saturating_mul(self.frame);
+        self.events.max(tokens_of_text(self.bytes.saturating_sub(frames)))
+    }
+}

@@ -1,0 +1,99 @@
+//! What an answer is by its first bytes. The label of an answer is a hint: proxies and servers get it wrong.
+
+/// UTF-8's byte order mark. It may stand before JSON and before events, and means nothing.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The fields that a line of an event may begin with.
+const FIELDS: [&[u8]; 4] = [b"data", b"event", b"id", b"retry"];
+
+/// What an answer looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// More bytes are needed.
+    Unknown,
+    /// Server-sent events.
+    Events,
+    /// A JSON object or list.
+    Json,
+    /// Anything else.
+    Other,
+}
+
+impl Shape {
+    /// Recognizes an answer that begins with these bytes. White space means nothing.
+    pub(crate) fn of(bytes: &[u8]) -> Shape {
+        let text = without_byte_order_mark(bytes).trim_ascii_start();
+        match text.first() {
+            None => Shape::Unknown,
+            Some(b'{' | b'[') => Shape::Json,
+            Some(b':') => Shape::Events,
+            Some(_) if BYTE_ORDER_MARK.starts_with(text) => Shape::Unknown,
+            Some(_) => FIELDS
+                .iter()
+                .map(|field| Shape::of_field(field, text))
+                .find(|shape| *shape != Shape::Other)
+                .unwrap_or(Shape::Other),
+        }
+    }
+
+    /// Recognizes a line that begins with this field.
+    fn of_field(field: &[u8], text: &[u8]) -> Shape {
+        match text.strip_prefix(field) {
+            Some([]) => Shape::Unknown,
+            Some([b':' | b'\r' | b'\n', ..]) => Shape::Events,
+            None if field.starts_with(text) => Shape::Unknown,
+            Some(_) | None => Shape::Other,
+        }
+    }
+}
+
+/// Returns the bytes behind a byte order mark.
+pub(crate) fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
+}
+
+/// Returns whether bytes that may be cut at their end are text: UTF-8 without control characters, of which sound has many.
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    let is_utf8 = std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true);
+    is_utf8 && !bytes.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_known_by_its_first_bytes() {
+        for (bytes, wanted) in [
+            (&b""[..], Shape::Unknown),
+            (b" \r\n\t", Shape::Unknown),
+            (b"\xef\xbb", Shape::Unknown),
+            (b"\xef\xbb\xbf", Shape::Unknown),
+            (b"da", Shape::Unknown),
+            (b"data", Shape::Unknown),
+            (b"data: {", Shape::Events),
+            (b"\xef\xbb\xbfdata:{", Shape::Events),
+            (b"\n\n: wait", Shape::Events),
+            (b"event: x", Shape::Events),
+            (b"id:1", Shape::Events),
+            (b"retry: 5", Shape::Events),
+            (b"data\n", Shape::Events),
+            (b"{", Shape::Json),
+            (b"\xef\xbb\xbf\n  [", Shape::Json),
+            (b"database", Shape::Other),
+            (b"<html>", Shape::Other),
+            (b"null", Shape::Other),
+            (b"ID3\x04", Shape::Other),
+        ] {
+            assert_eq!(Shape::of(bytes), wanted, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn sound_is_no_text() {
+        assert!(is_text("héllo\r\n".as_bytes()) && is_text(b"cut \xc3"));
+        for sound in [&b"ID3\x04\x00"[..], b"\xff\xfb\x90", b"RIFF\x24\x08", b"OggS\x00"] {
+            assert!(!is_text(sound), "{}", sound.escape_ascii());
+        }
+    }
+}

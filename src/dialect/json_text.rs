@@ -1,0 +1,129 @@
+//! How much text a JSON value holds: whether a field that is present says anything. Nothing is stored on the way.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// Members that label what stands beside them. Their own text is no part of an answer.
+const LABELS: [&str; 8] = ["role", "id", "type", "status", "object", "index", "call_id", "item_id"];
+
+/// The bytes of all strings in a value, except those of members that are labels. Zero for null, numbers, `true`, and for
+/// any nesting of empty strings, lists and objects.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TextLength(pub(crate) usize);
+
+impl TextLength {
+    /// Returns the text in this JSON. A value that cannot be read holds as much text as it has bytes.
+    pub(crate) fn of(json: &str) -> usize {
+        serde_json::from_str::<TextLength>(json).map_or(json.len(), |text| text.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for TextLength {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        value.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = TextLength;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<TextLength, E> {
+        Ok(TextLength(0))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<TextLength, E> {
+        Ok(TextLength(0))
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<TextLength, E> {
+        Ok(TextLength(0))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<TextLength, E> {
+        Ok(TextLength(0))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<TextLength, E> {
+        Ok(TextLength(0))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<TextLength, E> {
+        Ok(TextLength(text.len()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<TextLength, A::Error> {
+        let mut sum = 0;
+        while let Some(TextLength(text)) = items.next_element()? {
+            sum += text;
+        }
+        Ok(TextLength(sum))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<TextLength, A::Error> {
+        let mut sum = 0;
+        while let Some(IsLabel(is_label)) = members.next_key()? {
+            if is_label {
+                members.next_value::<IgnoredAny>()?;
+            } else {
+                sum += members.next_value::<TextLength>()?.0;
+            }
+        }
+        Ok(TextLength(sum))
+    }
+}
+
+/// Whether a member's name is a label.
+struct IsLabel(bool);
+
+impl<'de> Deserialize<'de> for IsLabel {
+    fn deserialize<D: Deserializer<'de>>(name: D) -> Result<Self, D::Error> {
+        name.deserialize_str(LabelVisitor)
+    }
+}
+
+struct LabelVisitor;
+
+impl Visitor<'_> for LabelVisitor {
+    type Value = IsLabel;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<IsLabel, E> {
+        Ok(IsLabel(LABELS.contains(&name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_strings_that_are_no_labels_count() {
+        for (json, text) in [
+            ("null", 0),
+            ("\"\"", 0),
+            ("7", 0),
+            ("-7", 0),
+            ("0.5", 0),
+            ("true", 0),
+            ("[]", 0),
+            ("[null,{},[\"\"]]", 0),
+            (r#"{"role":"assistant","content":"","tool_calls":[{"index":0,"id":"call_1","type":"function"}]}"#, 0),
+            (r#""é\n""#, 3),
+            (r#"{"content":"ab","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}"#, 5),
+            // A value that ends too early is text of some kind.
+            ("[\"ab", 4),
+        ] {
+            assert_eq!(TextLength::of(json), text, "{json}");
+        }
+    }
+}

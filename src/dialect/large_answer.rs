@@ -1,0 +1,84 @@
+//! An answer that is too large to keep: it is passed on as it comes, and its usage is looked for in its head and its tail.
+
+use super::routes::ReplyKind;
+use super::usage::{EstimatedUsage, ReportedUsage};
+use crate::types::{Usage, tokens_of_text};
+
+/// How much of the head is searched and of the tail kept, in bytes. A usage takes some hundreds of them.
+const SEARCHED: usize = 64 << 10;
+
+/// Follows one JSON answer that is passed on unread.
+#[derive(Debug)]
+pub(crate) struct LargeAnswer {
+    kind: ReplyKind,
+    head: ReportedUsage,
+    /// The last bytes, `SEARCHED` of them or up to twice as many.
+    tail: Vec<u8>,
+    bytes: usize,
+}
+
+impl LargeAnswer {
+    /// Begins with what was held of the answer before it was known to be large.
+    pub(crate) fn new(kind: ReplyKind, head: &[u8]) -> Self {
+        let searched = head.get(..SEARCHED).unwrap_or(head);
+        let mut answer = LargeAnswer { kind, head: ReportedUsage::find_last(searched), tail: Vec::new(), bytes: 0 };
+        answer.feed(head);
+        answer
+    }
+
+    /// Takes in the next bytes.
+    pub(crate) fn feed(&mut self, chunk: &[u8]) {
+        self.bytes += chunk.len();
+        let kept = chunk.get(chunk.len().saturating_sub(SEARCHED)..).unwrap_or_default();
+        if self.tail.len() + kept.len() > 2 * SEARCHED {
+            self.tail.drain(..self.tail.len().saturating_sub(SEARCHED));
+        }
+        self.tail.extend_from_slice(kept);
+    }
+
+    /// Returns whether the answer ends as JSON does.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.tail.trim_ascii_end().ends_with(b"}")
+    }
+
+    /// Returns what the answer cost, if it reported that or generated text.
+    pub(crate) fn usage(&self, prompt_bytes: usize) -> Option<Usage> {
+        let mut usage = self.head;
+        usage.update(ReportedUsage::find_last(&self.tail));
+        let completion = if self.kind.generates_text() { tokens_of_text(self.bytes) } else { 0 };
+        let is_known = !usage.is_empty() || self.kind.generates_text();
+        is_known.then(|| usage.completed(EstimatedUsage::new(prompt_bytes, completion)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::UsageSource;
+
+    fn fed(kind: ReplyKind, text: &str, piece: usize) -> LargeAnswer {
+        let (head, rest) = text.as_bytes().split_at(piece.min(text.len()));
+        let mut answer = LargeAnswer::new(kind, head);
+        rest.chunks(piece).for_each(|chunk| answer.feed(chunk));
+        answer
+    }
+
+    #[test]
+    fn a_usage_is_found_in_the_head_and_in_the_tail_and_memory_is_bounded() {
+        let vectors = format!("\"data\":[{}0]", "0.1234,".repeat(200_000));
+        let usage = r#""usage":{"prompt_tokens":50000,"total_tokens":50000}"#;
+        for text in [format!("{{{usage},{vectors}}}"), format!("{{{vectors},{usage}}} \n")] {
+            for piece in [1_000, 65_000, 700_000] {
+                let answer = fed(ReplyKind::Json, &text, piece);
+                let usage = answer.usage(8).expect("found");
+                assert_eq!((usage.total, usage.source), (50_000, UsageSource::Reported), "pieces of {piece}");
+                assert!(answer.is_whole() && answer.tail.capacity() <= 4 * SEARCHED, "pieces of {piece}");
+            }
+        }
+        assert!(!fed(ReplyKind::Json, &vectors, 1_000).is_whole());
+        assert_eq!(fed(ReplyKind::Json, &vectors, 1_000).usage(8), None);
+        let text = fed(ReplyKind::Chat, &vectors, 1_000).usage(8).expect("estimated");
+        assert_eq!((text.prompt, text.source), (2, UsageSource::Estimated));
+        assert!(text.completion > 300_000);
+    }
+}

@@ -1,0 +1,153 @@
+//! A stream put together to the JSON object that it tells, for a client that asked for one and whose upstream streamed.
+
+use actix_web::web::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::finish::Finish;
+use crate::dialect::first_bytes::without_byte_order_mark;
+use crate::dialect::routes::ReplyKind;
+use crate::dialect::sse::{self, EventCutter};
+
+type Object = Map<String, Value>;
+
+/// Members of which the first text counts; the texts of all others are pieces of one.
+const LABELS: [&str; 4] = ["role", "id", "type", "object"];
+
+/// Returns the object that a whole stream tells; `None` if this kind of answer has no such form.
+pub(crate) fn object_of(kind: ReplyKind, stream: &[u8]) -> Option<Bytes> {
+    let events = events(without_byte_order_mark(stream));
+    let object = match kind {
+        ReplyKind::Chat => {
+            completion(&events, Form { object: "chat.completion", piece: "delta", whole: Some("message") })
+        }
+        ReplyKind::Completion => completion(&events, Form { object: "text_completion", piece: "text", whole: None }),
+        ReplyKind::Responses => response(&events),
+        ReplyKind::Json | ReplyKind::Bytes => None,
+    };
+    object.map(|object| Value::Object(object).to_string().into())
+}
+
+/// Reads the data of all events that are JSON objects.
+fn events(mut stream: &[u8]) -> Vec<Object> {
+    let mut events = Vec::new();
+    let mut cutter = EventCutter::new();
+    while !stream.is_empty() {
+        let (event, rest) = stream.split_at(cutter.next_end(stream).unwrap_or(stream.len()));
+        let data = sse::data(event).unwrap_or_default();
+        events.extend(serde_json::from_slice::<Object>(&data).ok());
+        stream = rest;
+    }
+    events
+}
+
+/// How chunks and the whole differ.
+struct Form {
+    object: &'static str,
+    /// The member of a chunk's choice that holds a piece.
+    piece: &'static str,
+    /// The member of the whole choice that holds all of them, if pieces are objects.
+    whole: Option<&'static str>,
+}
+
+/// Puts chunks together.
+fn completion(chunks: &[Object], form: Form) -> Option<Object> {
+    let mut answer = chunks.iter().find(|chunk| chunk.contains_key("choices"))?.clone();
+    let mut choices: Vec<Object> = Vec::new();
+    for chunk in chunks {
+        let pieces = chunk.get("choices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        for piece in pieces.iter().filter_map(Value::as_object) {
+            add_to_choice(&mut choices, piece, &form);
+        }
+        if let Some(usage) = chunk.get("usage").filter(|usage| usage.is_object()) {
+            answer.insert("usage".to_owned(), usage.clone());
+        }
+    }
+    if answer.get("usage").is_some_and(Value::is_null) {
+        answer.shift_remove("usage");
+    }
+    choices.sort_by_key(|choice| choice.get("index").and_then(Value::as_u64));
+    answer.insert("object".to_owned(), json!(form.object));
+    answer.insert("choices".to_owned(), choices.into());
+    Some(answer)
+}
+
+/// Adds a piece to the choice of its index.
+fn add_to_choice(choices: &mut Vec<Object>, piece: &Object, form: &Form) {
+    let index = piece.get("index").and_then(Value::as_u64).unwrap_or_default();
+    let is_of_index = |choice: &Object| choice.get("index").and_then(Value::as_u64) == Some(index);
+    if !choices.iter().any(is_of_index) {
+        let empty = match form.whole {
+            Some(whole) => json!({ "index": index, whole: { "role": "assistant", "content": null } }),
+            None => json!({ "index": index, form.piece: "" }),
+        };
+        choices.extend(empty.as_object().cloned());
+    }
+    let Some(choice) = choices.iter_mut().find(|choice| is_of_index(choice)) else { return };
+    for (member, value) in piece {
+        match member.as_str() {
+            "index" => {}
+            "finish_reason" => {
+                let is_end = value.as_str().is_some_and(|reason| Finish::of_text(reason) != Finish::Open);
+                if is_end || !choice.contains_key(member) {
+                    choice.insert(member.clone(), if is_end { value.clone() } else { Value::Null });
+                }
+            }
+            _ if member == form.piece => add(choice, form.whole.unwrap_or(form.piece), value),
+            _ => add(choice, member, value),
+        }
+    }
+}
+
+/// Adds a piece to a member: texts and lists grow, objects are merged.
+fn add(object: &mut Object, member: &str, piece: &Value) {
+    let held = object.entry(member).or_insert(Value::Null);
+    match (held, piece) {
+        (_, Value::Null) => {}
+        (held @ (Value::Null | Value::Array(_)), Value::Array(pieces)) if member == "tool_calls" => {
+            add_tool_calls(held, pieces);
+        }
+        (Value::String(text), Value::String(piece)) => {
+            let is_label = LABELS.contains(&member) || member == "name" && text == piece;
+            if text.is_empty() || !is_label {
+                text.push_str(piece);
+            }
+        }
+        (Value::Array(items), Value::Array(more)) => items.extend(more.iter().cloned()),
+        (Value::Object(fields), Value::Object(more)) => {
+            more.iter().for_each(|(member, piece)| add(fields, member, piece));
+        }
+        (held, piece) => *held = piece.clone(),
+    }
+}
+
+/// Adds pieces of tool calls to the calls of their indexes, which the whole answer does not have.
+fn add_tool_calls(held: &mut Value, pieces: &[Value]) {
+    if held.is_null() {
+        *held = json!([]);
+    }
+    let Value::Array(calls) = held else { return };
+    for (nth, piece) in pieces.iter().filter_map(Value::as_object).enumerate() {
+        let index = piece.get("index").and_then(Value::as_u64).map_or(nth, |index| index as usize);
+        // A call whose index leaves a gap is the next one.
+        let at = index.min(calls.len());
+        if at == calls.len() {
+            calls.push(json!({}));
+        }
+        if let Some(Value::Object(call)) = calls.get_mut(at) {
+            piece.iter().filter(|(member, _)| *member != "index").for_each(|(member, piece)| add(call, member, piece));
+        }
+    }
+}
+
+/// Returns the response that its last event holds, with the items of earlier events if it has none.
+fn response(events: &[Object]) -> Option<Object> {
+    let ends = ["response.completed", "response.incomplete"];
+    let is_end = |event: &&Object| event.get("type").and_then(Value::as_str).is_some_and(|kind| ends.contains(&kind));
+    let mut response = events.iter().rev().find(is_end)?.get("response")?.as_object()?.clone();
+    if response.get("output").and_then(Value::as_array).is_none_or(Vec::is_empty) {
+        let done = events.iter().filter(|event| event.get("type") == Some(&json!("response.output_item.done")));
+        let items: Vec<Value> = done.filter_map(|event| event.get("item").cloned()).collect();
+        response.insert("output".to_owned(), items.into());
+    }
+    Some(response)
+}

@@ -1,0 +1,101 @@
+//! What a `finish_reason` means. Many upstreams send the field with nothing in it, and some tell a failure there.
+
+use serde_json::value::RawValue;
+
+/// How far a choice has come by its `finish_reason`, in the order of what weighs more.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Finish {
+    /// It goes on: there is no reason, or an empty one.
+    #[default]
+    Open,
+    /// It ended by itself. Without a text this is no answer.
+    Stopped,
+    /// A bound or a filter ended it. This is an answer even without a text.
+    Limited,
+    /// The upstream failed.
+    Failed,
+}
+
+/// Texts that stand for no reason at all.
+const NO_REASON: [&str; 5] = ["", "null", "none", "nil", "undefined"];
+
+/// Reasons of an answer that has come to its own end.
+const STOPPED: [&str; 12] = [
+    "stop",
+    "done",
+    "finished",
+    "complete",
+    "tool_calls",
+    "tool_call",
+    "function_call",
+    "end_turn",
+    "eos",
+    "eos_token",
+    "stop_sequence",
+    "completed",
+];
+
+/// Reasons that tell of a failure, by a part of them: `error`, `network_error`, `insufficient_system_resource`, ….
+const FAILED: [&str; 8] =
+    ["error", "fail", "abort", "timeout", "interrupted", "cancelled", "canceled", "insufficient_system_resource"];
+
+impl Finish {
+    /// Reads the text of a reason.
+    pub(super) fn of_text(reason: &str) -> Finish {
+        let reason = reason.trim().to_ascii_lowercase();
+        if NO_REASON.contains(&reason.as_str()) {
+            Finish::Open
+        } else if STOPPED.contains(&reason.as_str()) {
+            Finish::Stopped
+        } else if FAILED.iter().any(|word| reason.contains(word)) {
+            Finish::Failed
+        } else {
+            Finish::Limited
+        }
+    }
+
+    /// Reads the value of a `finish_reason`. Some write an object, whose presence is an end.
+    pub(super) fn of_value(reason: Option<&RawValue>) -> Finish {
+        let Some(reason) = reason.map(RawValue::get) else { return Finish::Open };
+        match serde_json::from_str::<String>(reason) {
+            Ok(text) => Finish::of_text(&text),
+            Err(_) if reason.starts_with('{') && reason.len() > 2 => Finish::Stopped,
+            Err(_) => Finish::Open,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_an_end_only_if_it_means_one() {
+        for (json, wanted) in [
+            (r#""""#, Finish::Open),
+            (r#""null""#, Finish::Open),
+            (r#"" None ""#, Finish::Open),
+            ("null", Finish::Open),
+            ("false", Finish::Open),
+            ("0", Finish::Open),
+            ("{}", Finish::Open),
+            ("[]", Finish::Open),
+            (r#""stop""#, Finish::Stopped),
+            (r#""STOP""#, Finish::Stopped),
+            (r#""tool_calls""#, Finish::Stopped),
+            (r#"{"type":"stop"}"#, Finish::Stopped),
+            (r#""length""#, Finish::Limited),
+            (r#""content_filter""#, Finish::Limited),
+            (r#""SAFETY""#, Finish::Limited),
+            (r#""error""#, Finish::Failed),
+            (r#""network_error""#, Finish::Failed),
+            (r#""Server_Error""#, Finish::Failed),
+            (r#""insufficient_system_resource""#, Finish::Failed),
+            (r#""abort""#, Finish::Failed),
+        ] {
+            let raw: &RawValue = serde_json::from_str(json).expect("JSON");
+            assert_eq!(Finish::of_value(Some(raw)), wanted, "{json}");
+        }
+        assert_eq!(Finish::of_value(None), Finish::Open);
+    }
+}

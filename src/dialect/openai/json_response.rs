@@ -1,0 +1,131 @@
+//! What a whole answer says: is it one at all, and how many tokens did it take?
+//!
+//! 1. An error in a success is an error.
+//! 2. An answer of a model needs something to show: a text, a tool call, thoughts, or tokens that it reports as generated. A
+//!    reason such as `length` or `content_filter` explains why there is nothing.
+//! 3. An object of a form that we don't know passes.
+
+use super::fields::{Choices, TopLevel, is_nothing};
+use super::finish::Finish;
+use crate::dialect::SentRequest;
+use crate::dialect::first_bytes::without_byte_order_mark;
+use crate::dialect::json_text::TextLength;
+use crate::dialect::routes::ReplyKind;
+use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
+use super::error_in;
+use crate::types::{Failure, FailureClass, Phase, Usage, tokens_of_text};
+
+/// Judges the body of a success that is to be JSON. `prompt_bytes`: the length of the request, by which its tokens are
+/// estimated if they are not reported.
+///
+/// # Errors
+/// With the failure, if the body is no answer: then another upstream is to be asked.
+pub(crate) fn judge(
+    kind: ReplyKind,
+    body: &[u8],
+    prompt_bytes: usize,
+    sent: SentRequest<'_>,
+) -> Result<Option<Usage>, Failure> {
+    let text = without_byte_order_mark(body).trim_ascii();
+    if text.is_empty() || text == b"null" || text == b"[]" {
+        return Err(failure(FailureClass::Empty, "200 with nothing in it"));
+    }
+    let fields = parse(text)?;
+    let choices = fields.choices.map(|choices| Choices::read(choices.get()));
+    let in_choices = choices.as_ref().and_then(Option::as_ref);
+    if fields.may_tell_an_error() || in_choices.is_some_and(|choices| choices.has_error) {
+        if let Some(found) = error_in(text, false, sent) {
+            return Err(found.failure);
+        }
+    }
+    if is_nothing(std::str::from_utf8(text).unwrap_or_default()) {
+        return Err(failure(FailureClass::Empty, "200 with {}"));
+    }
+    let mut usage = in_choices.map_or_else(ReportedUsage::default, |choices| choices.usage);
+    usage.update(fields.usage.map_or_else(ReportedUsage::default, |usage| ReportedUsage::read(usage.get())));
+    let content = content(kind, &fields, choices.as_ref());
+    match content {
+        Content::Failed => return Err(failure(FailureClass::ServerError, "the answer finished with an error")),
+        Content::Nothing if !usage.has_completion() => {
+            return Err(failure(FailureClass::Empty, "200 without anything generated"));
+        }
+        Content::Nothing | Content::Explained | Content::Text(_) | Content::Unknown => {}
+    }
+    let completion = match content {
+        Content::Text(length) => tokens_of_text(length),
+        Content::Unknown if kind.generates_text() => tokens_of_text(text.len()),
+        Content::Unknown | Content::Explained | Content::Nothing | Content::Failed => 0,
+    };
+    let is_known = kind.generates_text() || !usage.is_empty();
+    Ok(is_known.then(|| usage.completed(EstimatedUsage::new(prompt_bytes, completion))))
+}
+
+/// Reads the members of an object.
+fn parse(text: &[u8]) -> Result<TopLevel<'_>, Failure> {
+    // A list would be taken for an object by its order.
+    let why = match text.starts_with(b"{").then(|| serde_json::from_slice(text)) {
+        Some(Ok(fields)) => return Ok(fields),
+        Some(Err(error)) => format!("{} at byte {}", category(&error), error.column()),
+        None => "it begins otherwise".to_owned(),
+    };
+    Err(failure(FailureClass::Protocol, &format!("200 with a body that is no whole JSON object ({why})")))
+}
+
+/// Names what is wrong with JSON, without a word of it.
+fn category(error: &serde_json::Error) -> &'static str {
+    match error.classify() {
+        serde_json::error::Category::Eof => "it is cut",
+        serde_json::error::Category::Syntax => "a syntax error",
+        serde_json::error::Category::Data => "a member that stands there twice",
+        serde_json::error::Category::Io => "it can't be read",
+    }
+}
+
+/// What an answer has to show.
+enum Content {
+    /// So many bytes of text.
+    Text(usize),
+    /// No text, and a reason for that.
+    Explained,
+    Nothing,
+    /// An upstream's failure, told as a reason to finish.
+    Failed,
+    /// Its form is not known, or it has no text by its kind.
+    Unknown,
+}
+
+fn content(kind: ReplyKind, fields: &TopLevel<'_>, choices: Option<&Option<Choices>>) -> Content {
+    match kind {
+        ReplyKind::Chat | ReplyKind::Completion => match choices {
+            Some(Some(choices)) => content_of_choices(kind, choices),
+            // They are missing, or no list of objects.
+            Some(None) | None => Content::Unknown,
+        },
+        ReplyKind::Responses => match (fields.output.map(|output| TextLength::of(output.get())), fields.status()) {
+            (None, _) => Content::Unknown,
+            (Some(0), "" | "completed") => Content::Nothing,
+            // It is queued, in progress, or incomplete.
+            (Some(0), _) => Content::Explained,
+            (Some(length), _) => Content::Text(length),
+        },
+        ReplyKind::Json | ReplyKind::Bytes => Content::Unknown,
+    }
+}
+
+fn content_of_choices(kind: ReplyKind, choices: &Choices) -> Content {
+    match (choices.finish, choices.text) {
+        (Finish::Failed, _) => Content::Failed,
+        (Finish::Open | Finish::Stopped | Finish::Limited, length @ 1..) => Content::Text(length),
+        (Finish::Limited, 0) => Content::Explained,
+        // A legacy completion may be empty: there was nothing to insert.
+        (Finish::Stopped, 0) if kind == ReplyKind::Completion => Content::Explained,
+        (Finish::Open | Finish::Stopped, 0) => Content::Nothing,
+    }
+}
+
+fn failure(class: FailureClass, why: &str) -> Failure {
+    Failure::new(class, Phase::Body, why)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+use super::*;
+use crate::types::UsageSource;
+
+fn judged(kind: ReplyKind, body: &str) -> Result<Option<Usage>, FailureClass> {
+    judge(kind, body.as_bytes(), 40, SentRequest { upstream_model: "m", body: None, key: None }).map_err(|failure| failure.class)
+}
+
+/// The total, or why it is no answer.
+fn total(kind: ReplyKind, body: &str) -> Result<Option<u64>, FailureClass> {
+    judged(kind, body).map(|usage| usage.map(|usage| usage.total))
+}
+
+use FailureClass::{Empty, Protocol, RateLimited, ServerError};
+use ReplyKind::{Chat, Completion, Json, Responses};
+
+#[test]
+fn a_body_with_nothing_in_it_or_without_json_is_a_failure() {
+    for (body, wanted) in [
+        ("", Empty),
+        (" \n", Empty),
+        ("{ }", Empty),
+        ("null", Empty),
+        ("[]", Empty),
+        (r#"[{"error":null,"usage":null}]"#, Protocol),
+        (r#"{"choices":[{"mess"#, Protocol),
+        ("data: {}\n\n", Protocol),
+        (r#"{"error":{"code":429}}"#, RateLimited),
+        (r#"{"object":"error","message":"x"}"#, ServerError),
+        (r#"{"code":429,"message":"slow down"}"#, RateLimited),
+        (r#"{"detail":"Not authenticated"}"#, ServerError),
+    ] {
+        for kind in [Chat, Completion, Responses, Json] {
+            assert_eq!(judged(kind, body), Err(wanted), "{kind:?} {body}");
+        }
+    }
+}
+
+#[test]
+fn an_error_field_that_says_nothing_is_no_error() {
+    for error in ["null", "{}", "false", "\"\"", "[]", "0"] {
+        let body = format!(r#"{{"choices":[{{"message":{{"content":"hi"}}}}],"error":{error}}}"#);
+        assert!(judged(Chat, &body).is_ok(), "{error}");
+    }
+    assert!(judged(Json, r#"{"data":[{}],"message":"hello"}"#).is_ok());
+    assert!(judged(Chat, r#"{"message":"hello","choices":[{"text":"a"}]}"#).is_ok());
+    let quoting = r#"{"choices":[{"message":{"content":"\"error\":"},"error":null}]}"#;
+    assert!(judged(Chat, quoting).is_ok());
+}
+
+#[test]
+fn an_answer_that_shows_and_reports_nothing_is_empty() {
+    for (kind, body) in [
+        (Chat, r#"{"choices":[]}"#),
+        (Chat, r#"{"choices":[ ],"usage":{}}"#),
+        (Chat, r#"{"choices":null,"usage":null}"#),
+        (Chat, r#"{"choices":[{}]}"#),
+        (Chat, r#"{"choices":[null],"usage":null}"#),
+        (Chat, r#"{"choices":[{"message":null}]}"#),
+        (
+            Chat,
+            r#"{"choices":[{"message":{"role":"assistant","content":"","tool_calls":null},"finish_reason":"stop"}]}"#,
+        ),
+        (
+            Chat,
+            r#"{"choices":[{"message":{"content":""}}],"usage":{"prompt_tokens":5,"completion_tokens":0,"total_tokens":5}}"#,
+        ),
+        (Chat, r#"{"choices":[{"message":{"content":null,"tool_calls":[]},"finish_reason":"tool_calls"}]}"#),
+        (Chat, r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#),
+        (Completion, r#"{"choices":[]}"#),
+        (Completion, r#"{"choices":[{}],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#),
+        (Responses, r#"{"status":"completed","output":[],"usage":{"input_tokens":5,"output_tokens":0}}"#),
+        (Responses, r#"{"output":[{"type":"message","id":"m","content":[{"type":"output_text","text":""}]}]}"#),
+    ] {
+        assert_eq!(judged(kind, body), Err(Empty), "{kind:?} {body}");
+    }
+}
+
+#[test]
+fn what_explains_an_empty_answer_makes_it_one() {
+    for (kind, body, wanted) in [
+        (
+            Chat,
+            r#"{"choices":[{"finish_reason":"length","message":{}}],"usage":{"prompt_tokens":9,"completion_tokens":0}}"#,
+            Some(9),
+        ),
+        (Chat, r#"{"choices":[{"finish_reason":"content_filter","message":{"content":""}}]}"#, Some(10)),
+        (Chat, r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}"#, Some(7)),
+        (Chat, r#"{"choices":[{}],"usage":{"prompt_tokens":5,"total_tokens":9}}"#, Some(9)),
+        (
+            Chat,
+            r#"{"choices":[{"message":{"content":""}}],"usage":{"prompt_tokens":5,"completion_tokens":0,"total_tokens":90}}"#,
+            Some(90),
+        ),
+        (
+            Completion,
+            r#"{"choices":[{"text":"","finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#,
+            Some(5),
+        ),
+        (
+            Completion,
+            r#"{"choices":[{"text":"x"}],"usage":{"prompt_tokens":5,"completion_tokens":0,"total_tokens":5}}"#,
+            Some(6),
+        ),
+        (Responses, r#"{"output":[],"usage":{"input_tokens":5,"output_tokens":6}}"#, Some(11)),
+        (Responses, r#"{"status":"queued","output":[]}"#, Some(10)),
+        (Json, r#"{"choices":null}"#, None),
+        (Json, r#"{"results":[]}"#, None),
+        (Json, r#"{"data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}"#, Some(5)),
+    ] {
+        assert_eq!(total(kind, body), Ok(wanted), "{kind:?} {body}");
+    }
+    assert!(judged(Chat, r#"{"a":1}"#).is_ok(), "an unknown form passes");
+}
+
+#[test]
+fn an_answer_that_finished_with_an_error_is_a_failure() {
+    for reason in ["error", "network_error", "insufficient_system_resource"] {
+        for message in [r#"{"content":""}"#, r#"{"content":"half"}"#] {
+            let body = format!(r#"{{"choices":[{{"finish_reason":"{reason}","message":{message}}}]}}"#);
+            assert_eq!(judged(Chat, &body), Err(ServerError), "{body}");
+        }
+    }
+    let with_error = r#"{"choices":[{"finish_reason":"error","message":{},"error":{"code":429,"message":"x"}}]}"#;
+    assert_eq!(judged(Chat, with_error), Err(RateLimited));
+}
+
+#[test]
+fn zeros_beside_content_are_no_report() {
+    let text = "word".repeat(500);
+    let zeros = r#"{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#;
+    for (kind, body) in [
+        (
+            Chat,
+            format!(r#"{{"choices":[{{"message":{{"content":"{text}"}},"finish_reason":"stop"}}],"usage":{zeros}}}"#),
+        ),
+        (Completion, format!(r#"{{"choices":[{{"text":"{text}"}}],"usage":{zeros}}}"#)),
+        (
+            Responses,
+            format!(
+                r#"{{"output":[{{"type":"message","content":[{{"type":"output_text","text":"{text}"}}]}}],
+                "usage":{{"input_tokens":0,"output_tokens":0,"total_tokens":0}}}}"#
+            ),
+        ),
+    ] {
+        let usage = judged(kind, &body).expect("an answer").expect("estimated");
+        assert_eq!((usage.prompt, usage.completion), (10, 500), "{kind:?}");
+        assert_eq!(usage.source, UsageSource::Estimated, "{kind:?}");
+    }
+    let vectors = format!(r#"{{"data":[{{"embedding":[0.1]}}],"usage":{zeros}}}"#);
+    let usage = judged(Json, &vectors).expect("an answer").expect("estimated");
+    assert_eq!((usage.prompt, usage.completion, usage.source), (10, 0, UsageSource::Estimated));
+}
+
+#[test]
+fn a_byte_order_mark_and_white_space_before_the_object_mean_nothing() {
+    let body = "\u{feff}\r\n {\"choices\":[{\"message\":{\"content\":\"a\"}}],\"usage\":{\"total_tokens\":70}}\n";
+    assert_eq!(total(Chat, body), Ok(Some(70)));
+}
+
+#[test]
+fn a_body_that_is_no_json_is_described_without_a_word_of_it() {
+    let failure =
+        judge(Chat, br#"{"choices":sk-secret}"#, 0, SentRequest { upstream_model: "m", body: None, key: None }).expect_err("no JSON");
+    assert!(!failure.detail.contains("sk-"), "{}", failure.detail);
+}

@@ -1,0 +1,281 @@
+//! What one event of a stream says in OpenAI's dialect.
+//!
+//! 1. Once the answer has begun, nearly all events are pieces of text: what tells an error, an end or a usage holds one of
+//!    three words. Only an event that holds one of them is parsed.
+//! 2. Before the answer has begun, an event is its beginning only if some text stands in it, or if its form is unknown.
+//! 3. An event whose JSON is cut, or is no JSON, can be read by no client: the stream has failed.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+use serde::Deserialize;
+use serde_json::error::Category;
+
+use super::fields::{Choices, TopLevel, is_nothing};
+use super::finish::Finish;
+use crate::dialect::event_stream::{ContentLength, End, EventKind, EventMeaning, InBandError};
+use crate::dialect::json_text::TextLength;
+use crate::dialect::routes::ReplyKind;
+use crate::dialect::usage::ReportedUsage;
+use crate::dialect::{SentRequest, sse};
+use super::error_in;
+use crate::types::{Failure, FailureClass, Phase};
+
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("error"));
+static FINISH_REASON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"finish_reason\""));
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
+static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"type\""));
+
+/// Events of the Responses API that frame what is to come. Members of them may hold a part of the answer all the same.
+const FRAMES: [&str; 6] = [
+    "response.created",
+    "response.in_progress",
+    "response.queued",
+    "response.output_item.added",
+    "response.content_part.added",
+    "response.reasoning_summary_part.added",
+];
+
+/// Events behind which a stream of the Responses API has nothing more to say.
+const RESPONSE_ENDS: [&str; 3] = ["response.completed", "response.incomplete", "response.failed"];
+
+/// Events that only keep a connection alive, whoever invented them.
+const KEEP_ALIVES: [&str; 4] = ["ping", "keepalive", "keep-alive", "heartbeat"];
+
+/// Reads one event. `is_plain`: the answer has begun, and its pieces of text need not be measured any more.
+pub(in crate::dialect) fn read(kind: ReplyKind, event: &[u8], is_plain: bool, sent: SentRequest<'_>) -> EventMeaning {
+    let piece = match kind {
+        ReplyKind::Chat | ReplyKind::Completion if is_plain => piece_of_chunk(event),
+        ReplyKind::Responses if is_plain => piece_of_response(event),
+        ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Json | ReplyKind::Bytes => None,
+    };
+    piece.unwrap_or_else(|| parse(kind, event, sent))
+}
+
+/// Returns the meaning of a chunk that is a piece of text and nothing else; `None` if it has to be parsed.
+fn piece_of_chunk(event: &[u8]) -> Option<EventMeaning> {
+    let json = event.strip_prefix(b"data:")?.trim_ascii_end();
+    if !json.ends_with(b"}") || ERROR.find(json).is_some() {
+        return None;
+    }
+    if FINISH_REASON.find_iter(json).any(|at| !value_at(json, at + FINISH_REASON.needle().len()).starts_with(b"null")) {
+        return None;
+    }
+    let usage_at = match USAGE.find(json) {
+        Some(at) => Some(last_null_member(event, json, at)?),
+        None => None,
+    };
+    Some(EventMeaning { usage_at, ..EventMeaning::of(EventKind::Content(ContentLength::LikeBefore)) })
+}
+
+/// Returns the same for an event of the Responses API.
+fn piece_of_response(event: &[u8]) -> Option<EventMeaning> {
+    let at = TYPE.find(event)?;
+    let name = value_at(event, at + TYPE.needle().len()).strip_prefix(b"\"")?;
+    let name = name.get(..memchr::memchr(b'"', name)?)?;
+    let is_piece = name.ends_with(b".delta") && event.trim_ascii_end().ends_with(b"}");
+    is_piece.then(|| EventMeaning::of(EventKind::Content(ContentLength::LikeBefore)))
+}
+
+/// Returns what stands behind the colon of the member whose name ends at `at`.
+fn value_at(json: &[u8], at: usize) -> &[u8] {
+    let behind = json.get(at..).unwrap_or_default().trim_ascii_start();
+    behind.strip_prefix(b":").unwrap_or_default().trim_ascii_start()
+}
+
+/// Returns where the member whose name begins at `at` stands in the event, if its value is null and the object that it
+/// belongs to is the outermost one: the first bracket behind it closes the whole JSON.
+fn last_null_member(event: &[u8], json: &[u8], at: usize) -> Option<Range<usize>> {
+    let value = value_at(json, at + USAGE.needle().len());
+    let behind = value.strip_prefix(b"null")?;
+    let closes = memchr::memchr3(b'}', b']', b'{', behind)? + 1 == behind.len();
+    if !closes {
+        return None;
+    }
+    member_around(event, value.get(..value.len() - behind.len())?)
+}
+
+/// The data of an event, and whether the event is called an error: then all of the data is about one.
+struct Data<'a> {
+    json: &'a [u8],
+    is_named_error: bool,
+}
+
+/// Parses an event.
+fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
+    let data = sse::data(event).unwrap_or_default();
+    let data = data.trim_ascii();
+    if data.is_empty() {
+        return EventMeaning::of(EventKind::Preamble);
+    }
+    if data == b"[DONE]" {
+        return EventMeaning { end: End::Closed, ..EventMeaning::of(EventKind::End) };
+    }
+    let is_named_error = sse::is_named(event, b"error");
+    // A list would be taken for an object by its order.
+    let fields = match data.starts_with(b"{").then(|| serde_json::from_slice::<TopLevel<'_>>(data)) {
+        Some(Ok(fields)) => fields,
+        Some(Err(error)) if !is_named_error && is_broken(error.classify(), data) => return broken(),
+        Some(Err(_)) => return unknown(kind, Data { json: data, is_named_error }, sent, true),
+        None => return unknown(kind, Data { json: data, is_named_error }, sent, !kind.generates_text()),
+    };
+    let choices = fields.choices.and_then(|choices| Choices::read(choices.get()));
+    let has_error = choices.as_ref().is_some_and(|choices| choices.has_error) || fields.may_tell_an_error();
+    if (is_named_error || has_error)
+        && let Some(error) = error_event(kind, Data { json: data, is_named_error }, sent)
+    {
+        return error;
+    }
+    let usage_at = fields.usage.and_then(|usage| member_around(event, usage.get().as_bytes()));
+    let mut usage = choices.as_ref().map_or_else(ReportedUsage::default, |choices| choices.usage);
+    usage.update(usage_of(&fields));
+    let meaning = match fields.choices {
+        Some(_) => of_chunk(kind, choices),
+        None if !fields.kind().is_empty() => of_typed(&fields),
+        None if is_nothing(std::str::from_utf8(data).unwrap_or_default()) => EventMeaning::of(EventKind::Preamble),
+        None if !usage.is_empty() => EventMeaning::of(EventKind::Usage),
+        None => EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0))),
+    };
+    // There for the usage alone: nothing would be left of the event without it.
+    let has_no_choices = fields.choices.is_none_or(|choices| is_nothing(choices.get()));
+    let has_usage = fields.usage.is_some_and(|usage| usage.get() != "null");
+    let is_for_usage = matches!(meaning.kind, EventKind::Preamble) && has_no_choices && has_usage;
+    let kind = if is_for_usage { EventKind::Usage } else { meaning.kind };
+    EventMeaning { kind, usage, usage_at, ..meaning }
+}
+
+/// Returns the usage of an event: the Responses API reports it within its response.
+fn usage_of(fields: &TopLevel<'_>) -> ReportedUsage {
+    let response = fields.response.and_then(|response| serde_json::from_str::<TopLevel<'_>>(response.get()).ok());
+    let usage = response.and_then(|response| response.usage).or(fields.usage);
+    usage.map_or_else(ReportedUsage::default, |usage| ReportedUsage::read(usage.get()))
+}
+
+/// Returns the meaning of an object with choices.
+fn of_chunk(kind: ReplyKind, choices: Option<Choices>) -> EventMeaning {
+    let Some(choices) = choices else {
+        return EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0)));
+    };
+    let is_end = match choices.finish {
+        Finish::Open => false,
+        Finish::Stopped | Finish::Limited => true,
+        Finish::Failed => {
+            let failure = Failure::new(FailureClass::ServerError, Phase::Body, "the answer finished with an error");
+            return EventMeaning::of_error(InBandError { failure, is_plain: false, is_readable: true });
+        }
+    };
+    // A legacy completion may be empty: there was nothing to insert.
+    let is_answer = choices.finish == Finish::Limited || is_end && kind == ReplyKind::Completion;
+    let kind = match choices.text > 0 || is_answer {
+        true => EventKind::Content(ContentLength::Bytes(choices.text)),
+        false => EventKind::Preamble,
+    };
+    let end = if is_end { End::Finished } else { End::Open };
+    EventMeaning { end, ..EventMeaning::of(kind) }
+}
+
+/// Returns the meaning of an object with a type, as the events of the Responses API have one.
+fn of_typed(fields: &TopLevel<'_>) -> EventMeaning {
+    let name = fields.kind();
+    if KEEP_ALIVES.contains(&name) {
+        return EventMeaning::of(EventKind::Preamble);
+    }
+    if RESPONSE_ENDS.contains(&name) {
+        let response = fields.response.and_then(|response| serde_json::from_str::<TopLevel<'_>>(response.get()).ok());
+        let text = response.and_then(|response| response.output).map_or(0, |output| TextLength::of(output.get()));
+        // A bound or a filter ended an incomplete one: an answer even without a text.
+        let is_answer = text > 0 || name == "response.incomplete";
+        let kind = if is_answer { EventKind::Content(ContentLength::MayRepeat(text)) } else { EventKind::End };
+        return EventMeaning { end: End::Closed, ..EventMeaning::of(kind) };
+    }
+    let is_delta = name.ends_with(".delta");
+    let text = match fields.delta.filter(|_| is_delta) {
+        Some(delta) => Some(TextLength::of(delta.get())),
+        None if FRAMES.contains(&name) || name.ends_with(".done") => text_of_frame(fields),
+        None => None,
+    };
+    EventMeaning::of(match text {
+        None if FRAMES.contains(&name) => EventKind::Preamble,
+        None => EventKind::Content(ContentLength::MayRepeat(0)),
+        Some(0) => EventKind::Preamble,
+        Some(text) if is_delta => EventKind::Content(ContentLength::Bytes(text)),
+        Some(text) => EventKind::Content(ContentLength::MayRepeat(text)),
+    })
+}
+
+/// The members of an item, or of a part of one, that may hold a piece of the answer.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Parts {
+    content: TextLength,
+    summary: TextLength,
+    name: TextLength,
+    arguments: TextLength,
+    encrypted_content: TextLength,
+    text: TextLength,
+    refusal: TextLength,
+}
+
+/// Returns how much text a frame holds; `None` if it has none of the members that may hold some.
+fn text_of_frame(fields: &TopLevel<'_>) -> Option<usize> {
+    let frame = fields.item.or(fields.part);
+    if frame.is_none() {
+        return fields.text.map(|text| TextLength::of(text.get()));
+    }
+    let parts: Parts = frame.and_then(|frame| serde_json::from_str(frame.get()).ok()).unwrap_or_default();
+    let Parts { content, summary, name, arguments, encrypted_content, text, refusal } = parts;
+    Some([content, summary, name, arguments, encrypted_content, text, refusal].iter().map(|text| text.0).sum())
+}
+
+/// Returns whether data that failed to parse in this way can be read by no client. (Bytes that are not UTF-8 can.)
+fn is_broken(category: Category, data: &[u8]) -> bool {
+    match category {
+        Category::Eof => true,
+        Category::Syntax => std::str::from_utf8(data).is_ok(),
+        Category::Data | Category::Io => false,
+    }
+}
+
+fn broken() -> EventMeaning {
+    let failure = Failure::new(FailureClass::Protocol, Phase::Body, "an event of the stream is no whole JSON");
+    EventMeaning::of_error(InBandError { failure, is_plain: false, is_readable: false })
+}
+
+/// Returns the meaning of data of unknown form: an error, if it tells one; else content, if it may be some.
+fn unknown(kind: ReplyKind, data: Data<'_>, sent: SentRequest<'_>, may_be_content: bool) -> EventMeaning {
+    error_event(kind, data, sent).unwrap_or_else(|| {
+        EventMeaning::of(if may_be_content {
+            EventKind::Content(ContentLength::MayRepeat(0))
+        } else {
+            EventKind::Preamble
+        })
+    })
+}
+
+/// Returns the error that an event tells, if any.
+fn error_event(kind: ReplyKind, data: Data<'_>, sent: SentRequest<'_>) -> Option<EventMeaning> {
+    let found = error_in(data.json, data.is_named_error, sent)?;
+    // The Responses API has a form of its own.
+    let is_plain = found.is_openai_shaped || kind == ReplyKind::Responses;
+    Some(EventMeaning::of_error(InBandError { failure: found.failure, is_plain, is_readable: true }))
+}
+
+/// Returns where the member `"usage": VALUE` and one comma beside it stand in `event`, given the value as a part of it;
+/// `None` if it is no part of it, or its key is written in an unusual way.
+fn member_around(event: &[u8], value: &[u8]) -> Option<Range<usize>> {
+    let start = (value.as_ptr() as usize).checked_sub(event.as_ptr() as usize)?;
+    let (before, after) = (event.get(..start)?, event.get(start + value.len()..)?);
+    let key = before.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end().strip_suffix(b"\"usage\"")?;
+    match key.trim_ascii_end().strip_suffix(b",") {
+        Some(kept) => Some(kept.len()..start + value.len()),
+        None => {
+            let comma = after.len() - after.trim_ascii_start().len();
+            let comma = usize::from(after.get(comma) == Some(&b',')) * (comma + 1);
+            Some(key.len()..start + value.len() + comma)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

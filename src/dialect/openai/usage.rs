@@ -1,0 +1,113 @@
+//! A `usage` object as OpenAI's APIs and their imitators write it. Each count is read by itself.
+
+use memchr::memmem::FinderRev;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::sync::LazyLock;
+
+use crate::dialect::usage::ReportedUsage;
+
+/// No exchange takes more tokens: the text would have four gigabytes. A larger count is impossible.
+const MOST_TOKENS: f64 = 1e9;
+
+/// Finds the last member of this name.
+static USAGE: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("\"usage\""));
+
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow)]
+    prompt_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    input_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    completion_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    output_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    total_tokens: Option<&'a RawValue>,
+}
+
+impl ReportedUsage {
+    /// Reads the value of a `usage` member. What is no object reports nothing.
+    pub(crate) fn read(json: &str) -> ReportedUsage {
+        // A list would be taken for an object by its order.
+        let fields = json.starts_with('{').then(|| serde_json::from_str::<Fields<'_>>(json).ok()).flatten();
+        fields.map_or_else(ReportedUsage::default, |fields| ReportedUsage {
+            prompt: count(fields.prompt_tokens).or(count(fields.input_tokens)),
+            completion: count(fields.completion_tokens).or(count(fields.output_tokens)),
+            total: count(fields.total_tokens),
+        })
+    }
+
+    /// Searches a part of an answer, from its end on, for a `usage` member that reports something.
+    pub(crate) fn find_last(part: &[u8]) -> ReportedUsage {
+        for at in USAGE.rfind_iter(part) {
+            let behind = part.get(at + USAGE.needle().len()..).unwrap_or_default().trim_ascii_start();
+            let value = behind.strip_prefix(b":").unwrap_or_default();
+            let mut values = serde_json::Deserializer::from_slice(value).into_iter::<&RawValue>();
+            if let Some(Ok(value)) = values.next() {
+                let usage = ReportedUsage::read(value.get());
+                if !usage.is_empty() {
+                    return usage;
+                }
+            }
+        }
+        ReportedUsage::default()
+    }
+}
+
+/// Returns a possible count: a number, or a text of one, rounded up. Neither less than zero nor absurdly large.
+fn count(value: Option<&RawValue>) -> Option<u64> {
+    let number: f64 = value?.get().trim_matches('"').trim().parse().ok()?;
+    // (A fraction below the bound fits.)
+    (0.0..=MOST_TOKENS).contains(&number).then(|| number.ceil() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> (Option<u64>, Option<u64>, Option<u64>) {
+        let usage = ReportedUsage::read(json);
+        (usage.prompt, usage.completion, usage.total)
+    }
+
+    #[test]
+    fn each_count_is_read_by_itself() {
+        for (json, wanted) in [
+            (r#"{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}"#, (Some(1), Some(2), Some(3))),
+            (r#"{"input_tokens":1,"output_tokens":2}"#, (Some(1), Some(2), None)),
+            (r#"{"prompt_tokens":null,"input_tokens":1}"#, (Some(1), None, None)),
+            (r#"{"prompt_tokens":14474.0,"completion_tokens":1.5}"#, (Some(14_474), Some(2), None)),
+            (
+                r#"{"prompt_tokens":"5000","completion_tokens":" 7 ","total_tokens":"many"}"#,
+                (Some(5_000), Some(7), None),
+            ),
+            (r#"{"prompt_tokens":-1,"completion_tokens":1000,"total_tokens":1e3}"#, (None, Some(1_000), Some(1_000))),
+            (r#"{"prompt_tokens":18446744073709551615,"total_tokens":1e30}"#, (None, None, None)),
+            (r#"{"prompt_tokens":[1],"completion_tokens":{"a":1},"total_tokens":true}"#, (None, None, None)),
+            (r#"{"prompt_tokens":"NaN","completion_tokens":"inf","total_tokens":""}"#, (None, None, None)),
+            ("{}", (None, None, None)),
+            ("null", (None, None, None)),
+            ("[1,2,3,4,5]", (None, None, None)),
+            ("7", (None, None, None)),
+        ] {
+            assert_eq!(read(json), wanted, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_usage_is_found_at_the_end_of_what_is_too_large_to_keep() {
+        for (part, total) in [
+            (r#"0.1,0.2]}],"model":"m","usage":{"prompt_tokens":50,"total_tokens":50}}"#, Some(50)),
+            (r#""b64"}],"usage": {"total_tokens":9,"input_tokens_details":{"text_tokens":1}},"size":"1x1"}"#, Some(9)),
+            (r#"a \"usage\":{\"total_tokens\":9}"}}"#, None),
+            (r#"{"usage":{"total_tokens":7}},"usage":null}"#, Some(7)),
+            (r#""usage":{"total_tok"#, None),
+            (r#""usage""#, None),
+            ("", None),
+        ] {
+            assert_eq!(ReportedUsage::find_last(part.as_bytes()).total, total, "{part}");
+        }
+    }
+}

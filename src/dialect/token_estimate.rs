@@ -1,0 +1,71 @@
+//! What a request may cost in tokens, as far as its body tells.
+
+use super::routes::ReplyKind;
+use crate::types::{TokenEstimate, tokens_of_text};
+
+/// The fields that bound the tokens of an answer, as typed. What they mean is the upstream's to judge: a field that can't be
+/// read bounds nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds<'a> {
+    /// Of chat, of its older form, and of responses.
+    pub(crate) tokens: [&'a str; 3],
+    /// How many answers are wanted.
+    pub(crate) n: &'a str,
+}
+
+/// Estimates what a request with this body may cost.
+pub(crate) fn estimate(kind: ReplyKind, body: &str, bounds: Bounds<'_>) -> TokenEstimate {
+    let answers = number(bounds.n).unwrap_or(1).max(1);
+    let completion = match kind.generates_text() {
+        true => bounds.tokens.into_iter().find_map(number).map(|bound| bound.saturating_mul(answers)),
+        false => Some(0),
+    };
+    TokenEstimate { prompt: tokens_of_text(body.len() - attached(body)), completion }
+}
+
+fn number(typed: &str) -> Option<u64> {
+    typed.parse().ok()
+}
+
+/// Counts the bytes of images and files in a body: these cost tokens by their size in pixels, not in bytes.
+fn attached(text: &str) -> usize {
+    const MARK: &[u8] = b";base64,";
+    let (mut rest, mut bytes) = (text.as_bytes(), 0);
+    while let Some(data) = memchr::memmem::find(rest, MARK).and_then(|at| rest.get(at + MARK.len()..)) {
+        let end = memchr::memchr(b'"', data).unwrap_or(data.len());
+        bytes += end;
+        rest = data.get(end..).unwrap_or_default();
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Bounds<'static> = Bounds { tokens: ["null"; 3], n: "null" };
+
+    fn chat(tokens: [&str; 3], n: &str) -> Option<u64> {
+        estimate(ReplyKind::Chat, "{}", Bounds { tokens, n }).completion
+    }
+
+    #[test]
+    fn a_request_is_estimated_by_its_length_and_by_its_bounds() {
+        assert_eq!(estimate(ReplyKind::Chat, &"x".repeat(4_000), NONE).prompt, 1_000);
+        assert_eq!(chat(["null"; 3], "null"), None);
+        assert_eq!(chat(["null", "70", "null"], "null"), Some(70));
+        assert_eq!(chat(["30", "70", "null"], "3"), Some(90));
+        assert_eq!(chat(["null", "null", "5"], "0"), Some(5));
+        for odd in ["\"many\"", "-1", "1.5", "[]"] {
+            assert_eq!(chat([odd, "null", "null"], odd), None, "{odd}");
+        }
+        assert_eq!(estimate(ReplyKind::Json, "{}", NONE).completion, Some(0));
+    }
+
+    #[test]
+    fn images_are_not_counted_by_their_bytes() {
+        let image = format!(r#"{{"url":"data:image/png;base64,{}"}}"#, "A".repeat(100_000));
+        assert!(estimate(ReplyKind::Chat, &[&*image, &*image].concat(), NONE).prompt < 40);
+        assert!(estimate(ReplyKind::Chat, &";base64,".repeat(99), NONE).prompt < 10);
+    }
+}
