@@ -150,27 +150,26 @@ impl EventStream {
         if self.is_at_start && !self.skip_byte_order_mark() {
             return;
         }
-        let mut sieve = Sieve { kept: 0, next: 0 };
-        if self.owes_lf && !self.buffer.is_empty() {
+        let mut sieve = Sieve { buffer: &mut self.buffer, kept: 0, next: 0 };
+        if self.owes_lf && !sieve.rest().is_empty() {
             self.owes_lf = false;
-            if self.buffer.starts_with(b"\n") {
+            if sieve.rest().starts_with(b"\n") {
                 let verdict = if self.progress.dropped_last() { Shown::Nothing } else { Shown::All };
-                sieve.pass(&mut self.buffer, 1, verdict, shown);
+                sieve.pass(1, verdict, shown);
             }
         }
-        while let Some(length) = self.cutter.next_end(self.buffer.get(sieve.next..).unwrap_or_default()) {
-            let event = self.buffer.get(sieve.next..sieve.next + length).unwrap_or_default();
-            self.owes_lf = event.ends_with(b"\r") && sieve.next + length == self.buffer.len();
+        while let Some(length) = self.cutter.next_end(sieve.rest()) {
+            let event = sieve.rest().get(..length).unwrap_or_default();
+            self.owes_lf = event.ends_with(b"\r") && length == sieve.rest().len();
             let verdict = self.progress.event(event);
-            sieve.pass(&mut self.buffer, length, verdict, shown);
+            sieve.pass(length, verdict, shown);
         }
-        let held = self.buffer.len() - sieve.next;
+        let held = sieve.rest().len();
         if held > LONGEST_EVENT {
-            let verdict = self.progress.oversize();
-            sieve.pass(&mut self.buffer, held, verdict, shown);
+            sieve.pass(held, self.progress.oversize(), shown);
             self.cutter.forget_seen();
         }
-        sieve.finish(&mut self.buffer, shown);
+        sieve.finish(shown);
     }
 
     /// Returns the bytes behind the last whole event, when the stream has ended. A `[DONE]` without its blank line counts.
@@ -204,53 +203,58 @@ impl EventStream {
 }
 
 /// Moves what is shown of a buffer to its beginning, so that it leaves in one piece.
-struct Sieve {
+struct Sieve<'a> {
+    buffer: &'a mut BytesMut,
     /// How many bytes at the beginning of the buffer are shown.
     kept: usize,
     /// Where the next event begins.
     next: usize,
 }
 
-impl Sieve {
+impl Sieve<'_> {
+    /// Returns what was not passed yet.
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.next..).unwrap_or_default()
+    }
+
     /// Passes the next `length` bytes, or what is shown of them.
-    fn pass(&mut self, buffer: &mut BytesMut, length: usize, verdict: Shown, shown: &mut impl Extend<Bytes>) {
-        let event = self.next..self.next + length;
+    fn pass(&mut self, length: usize, verdict: Shown, shown: &mut impl Extend<Bytes>) {
+        let start = self.next;
+        self.next += length;
         match verdict {
-            Shown::All => self.keep(buffer, event.clone()),
+            Shown::All => self.keep(start..self.next),
             Shown::Without(part) => {
-                self.keep(buffer, event.start..event.start + part.start);
-                self.keep(buffer, event.start + part.end..event.end);
+                self.keep(start..start + part.start);
+                self.keep(start + part.end..self.next);
             }
             Shown::Instead(bytes) => {
-                let before = self.split_shown(buffer, event.end);
+                let before = self.split_shown();
                 shown.extend([before, bytes].into_iter().filter(|bytes| !bytes.is_empty()));
-                return;
             }
             Shown::Nothing => {}
         }
-        self.next = event.end;
     }
 
-    fn keep(&mut self, buffer: &mut BytesMut, part: Range<usize>) {
+    fn keep(&mut self, part: Range<usize>) {
         let length = part.len();
         if self.kept != part.start {
-            buffer.copy_within(part, self.kept);
+            self.buffer.copy_within(part, self.kept);
         }
         self.kept += length;
     }
 
-    /// Takes everything before `end` out of the buffer, and returns what of it is shown.
-    fn split_shown(&mut self, buffer: &mut BytesMut, end: usize) -> Bytes {
-        let mut passed = buffer.split_to(end);
+    /// Takes all that was passed out of the buffer, and returns what of it is shown.
+    fn split_shown(&mut self) -> Bytes {
+        let mut passed = self.buffer.split_to(self.next);
         passed.truncate(self.kept);
-        *self = Sieve { kept: 0, next: 0 };
+        self.kept = 0;
+        self.next = 0;
         passed.freeze()
     }
 
-    fn finish(mut self, buffer: &mut BytesMut, shown: &mut impl Extend<Bytes>) {
+    fn finish(mut self, shown: &mut impl Extend<Bytes>) {
         if self.next > 0 {
-            let end = self.next;
-            shown.extend(Some(self.split_shown(buffer, end)).filter(|bytes| !bytes.is_empty()));
+            shown.extend(Some(self.split_shown()).filter(|bytes| !bytes.is_empty()));
         }
     }
 }

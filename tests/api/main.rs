@@ -16,6 +16,7 @@ mod config;
 mod edge;
 mod endpoints;
 mod failures;
+mod forms;
 mod framing;
 mod fuzz_corpus;
 mod http2;

@@ -101,8 +101,7 @@ fn whatever_comes_behind_a_comment_and_is_no_stream_is_told_as_an_error() {
         ("nothing", Reply::text(500, &html, ""), "500"),
         ("another form", Reply::json(404, &json!({ "detail": "No such thing" })), "No such thing"),
         ("a list", Reply::json(400, &json!([{ "error": { "message": "No such parameter" } }])), "No such parameter"),
-        ("a whole answer", Reply::chat("hi"), "protocol"),
-        ("a large one", Reply::text(200, &[("content-type", "application/json")], &large), "protocol"),
+        ("a large answer", Reply::text(200, &[("content-type", "application/json")], &large), "wrong_form"),
     ] {
         let upstream = Upstream::always(reply.after(Duration::from_millis(300)));
         let text = without_pings(&stream(&App::start(&pinging(&[&upstream]))).text());

@@ -132,3 +132,58 @@ fn usage_that_was_not_heard_to_its_end_is_marked_as_estimated() {
         stats["totalTokens"] == 9 && stats["estimatedTokens"] == 9
     });
 }
+
+#[test]
+fn an_end_with_an_error_is_told_as_one() {
+    let end = WORD.replace("}}]", r#"},"finish_reason":"network_error"}]"#).replace("\"a\"", "\"\"");
+    let upstream = Upstream::always(Reply::events(&[
+        &format!("data: {WORD}\n\n"),
+        &format!("data: {end}\n\n"),
+        "data: [DONE]\n\n",
+    ]));
+    let app = App::on(&[&upstream]);
+    let seen = stream(&app);
+    assert!(
+        seen.starts_with(&format!("data: {WORD}\n\ndata: {end}\n\ndata: {{\"error\"")) && !seen.contains("[DONE]"),
+        "{seen}"
+    );
+    eventually("it counts", || app.status_of("a")["errorCount"] == 1);
+    for reason in ["content_filter", "length"] {
+        let end = end.replace("network_error", reason);
+        let upstream = Upstream::always(Reply::events(&[&format!("data: {end}\n\n"), "data: [DONE]\n\n"]));
+        assert_eq!(
+            stream(&App::on(&[&upstream])),
+            format!("data: {end}\n\ndata: [DONE]\n\n"),
+            "an answer all the same"
+        );
+    }
+}
+
+#[test]
+fn a_client_that_hangs_up_behind_the_end_has_ended_well() {
+    let completed =
+        json!({ "type": "response.completed", "response": { "usage": { "input_tokens": 5, "output_tokens": 6 } } });
+    let delta = json!({ "type": "response.output_text.delta", "delta": "a" });
+    let stop = WORD.replace("}}]", r#"},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":6}"#);
+    for (path, events) in [
+        ("/v1/responses", vec![delta.to_string(), completed.to_string()]),
+        ("/v1/chat/completions", vec![WORD.to_owned(), stop]),
+    ] {
+        let steps = events.iter().map(|event| Step::event(event)).chain([Step::Hold]).collect();
+        let upstream = Upstream::always(Reply::stream(steps, true));
+        let app = App::on(&[&upstream]);
+        let asked = json!({ "model": "m", "stream": true, "stream_options": { "include_usage": true } });
+        let mut answer = app.client().post(path, &asked);
+        let mut seen = String::new();
+        while !seen.contains("6}") {
+            seen.push_str(&String::from_utf8_lossy(&answer.next().expect("whole").expect("more")));
+        }
+        drop(answer);
+        eventually("it is settled as a success", || {
+            let api = app.status_of("a");
+            api["inFlight"] == 0 && api["latency"]["totalMs"].is_u64()
+        });
+        let stats = app.client().get("/v1/token/stats").json()["detailedStats"]["a"].clone();
+        assert_eq!((&stats["totalTokens"], &stats["estimatedTokens"]), (&json!(11), &json!(0)), "{path}");
+    }
+}

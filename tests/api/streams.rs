@@ -80,6 +80,35 @@ fn usage_is_asked_for_and_taken_out_again_when_the_client_did_not_ask() {
 }
 
 #[test]
+fn our_wish_for_usage_shows_in_no_chunk_with_choices() {
+    let upstream = Upstream::start(|_| {
+        let chunk = |nth: u32| {
+            Step::event(
+                &json!({ "choices": [{ "index": 0, "delta": { "content": "a" }, "finish_reason": null }],
+                "usage": { "prompt_tokens": 3, "completion_tokens": nth, "total_tokens": 3 + nth } })
+                .to_string(),
+            )
+        };
+        let stop = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }],
+            "usage": { "prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7 } });
+        Reply::stream((1..=4).map(chunk).chain([Step::event(&stop.to_string()), Step::event("[DONE]")]).collect(), true)
+    });
+    let app = App::on(&[&upstream]);
+    let text = stream(&app).text();
+    assert!(
+        !text.contains("usage") && text.matches(r#""content":"a""#).count() == 4 && text.contains("\"stop\""),
+        "{text}"
+    );
+    eventually("it is counted", || app.client().get("/v1/token/stats").json()["summary"]["totalTokens"] == 7);
+    let asked = json!({ "model": "m", "stream": true, "stream_options": { "include_usage": true } });
+    assert_eq!(
+        app.client().post("/v1/chat/completions", &asked).text().matches("usage").count(),
+        5,
+        "who asked sees all"
+    );
+}
+
+#[test]
 fn an_upstream_that_refuses_stream_options_is_asked_without_from_then_on() {
     let upstream = Upstream::start(|request| match request.json().get("stream_options") {
         Some(_) => Reply::error(400, "Unrecognized request argument supplied: stream_options"),
@@ -131,6 +160,32 @@ fn a_stream_that_fails_before_its_first_content_is_served_by_another() {
         ("cut after the role", Reply::stream(vec![Step::event(ROLE)], false)),
         ("ended after the role", Reply::stream(vec![Step::event(ROLE)], true)),
         ("nothing at all", Reply::stream(vec![], true)),
+        (
+            "a first event that is cut",
+            Reply::stream(vec![Step::event(ROLE), Step::event(r#"{"choices":[{"del"#)], true),
+        ),
+        (
+            "an end with an error",
+            Reply::stream(
+                vec![Step::event(ROLE), Step::event(&STOP.replace("stop", "error")), Step::event("[DONE]")],
+                true,
+            ),
+        ),
+        ("an end with another error", Reply::events(&[&sse(&[&STOP.replace("stop", "network_error"), "[DONE]"])])),
+        (
+            "an error behind frames whose reason to finish is empty",
+            Reply::events(&[&sse(&[
+                &ROLE.replace("}}]", r#"},"finish_reason":""}]"#),
+                r#"{"error":{"message":"x","code":502}}"#,
+            ])]),
+        ),
+        (
+            "empty members",
+            Reply::events(&[&sse(&[
+                r#"{"choices":[{"delta":{"content":"","tool_calls":null}}],"error":null}"#,
+                "[DONE]",
+            ])]),
+        ),
         ("only [DONE]", Reply::events(&["data: [DONE]\n\n"])),
         (
             "a stop without a word",
@@ -165,7 +220,11 @@ fn a_stream_that_fails_in_its_middle_ends_with_an_error_event_and_no_done() {
         ("cut", Reply::stream(cut.clone(), false)),
         ("cut within an event", Reply::stream(halved.clone(), false)),
         ("ended within an event", Reply::stream(halved, true)),
-        ("ended without a mark", Reply::stream(cut, true)),
+        ("ended without a mark", Reply::stream(cut.clone(), true)),
+        (
+            "ended with a reason that means nothing",
+            Reply::stream(vec![Step::event(&content("a").replace("}}]", r#"},"finish_reason":"null"}]"#))], true),
+        ),
         ("stalled", Reply::stream(stalled, true)),
     ] {
         let upstream = Upstream::always(reply);
@@ -175,7 +234,7 @@ fn a_stream_that_fails_in_its_middle_ends_with_an_error_event_and_no_done() {
         let text = stream(&app).text();
         let events: Vec<&str> = text.split("\n\n").filter(|event| !event.is_empty()).collect();
         assert_eq!(events.len(), 2, "{what}: {text}");
-        assert_eq!(events[0], format!("data: {}", content("a")), "{what}");
+        assert!(events[0].contains(r#""content":"a""#), "{what}");
         let error: Value = serde_json::from_str(&events[1][6..]).expect("JSON");
         assert!(error["error"]["message"].is_string(), "{what}: {text}");
         assert!(!text.contains("[DONE]"), "{what}");

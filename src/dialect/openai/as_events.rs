@@ -22,9 +22,8 @@ pub(crate) fn events_of(kind: ReplyKind, answer: &[u8], with_usage: bool) -> Opt
             text.push_str("data: [DONE]\n\n");
         }
         ReplyKind::Responses => {
-            for (nth, mut event) in events_of_response(&answer)?.into_iter().enumerate() {
-                event["sequence_number"] = json!(nth);
-                push_named(&mut text, &event);
+            for (nth, event) in events_of_response(&answer)?.into_iter().enumerate() {
+                push_named(&mut text, &with(event, "sequence_number", json!(nth)));
             }
         }
         ReplyKind::Json => images(&answer)?.iter().for_each(|event| push_named(&mut text, event)),
@@ -33,9 +32,22 @@ pub(crate) fn events_of(kind: ReplyKind, answer: &[u8], with_usage: bool) -> Opt
     Some(text.into())
 }
 
+/// Returns an object with one member more.
+fn with(mut object: Value, member: &str, value: Value) -> Value {
+    if let Value::Object(members) = &mut object {
+        members.insert(member.to_owned(), value);
+    }
+    object
+}
+
+/// Returns a member of a value, or null.
+fn member<'a>(value: &'a Value, name: &str) -> &'a Value {
+    value.get(name).unwrap_or_default()
+}
+
 /// Appends an event that is called by its type.
 fn push_named(text: &mut String, event: &Value) {
-    let name = event["type"].as_str().unwrap_or_default();
+    let name = member(event, "type").as_str().unwrap_or_default();
     text.push_str(&format!("event: {name}\ndata: {event}\n\n"));
 }
 
@@ -64,41 +76,38 @@ fn chunks(kind: ReplyKind, mut answer: Object, with_usage: bool) -> Option<Vec<V
 
 /// Returns a choice of the first chunk: all that the choice says.
 fn piece(kind: ReplyKind, nth: usize, choice: &Value) -> Option<Value> {
-    let mut piece = json!({ "index": choice.get("index").cloned().unwrap_or(json!(nth)), "finish_reason": null });
-    match kind {
-        ReplyKind::Chat => {
-            let mut delta = choice.get("message")?.as_object()?.clone();
-            if let Some(Value::Array(calls)) = delta.get_mut("tool_calls") {
-                for (nth, call) in calls.iter_mut().enumerate() {
-                    if let Value::Object(call) = call {
-                        call.entry("index").or_insert(json!(nth));
-                    }
-                }
-            }
-            piece["delta"] = Value::Object(delta);
-        }
+    let (name, text) = match kind {
+        ReplyKind::Chat => ("delta", delta(choice.get("message")?.as_object()?)),
         ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Json | ReplyKind::Bytes => {
-            piece["text"] = choice.get("text")?.clone();
+            ("text", choice.get("text")?.clone())
+        }
+    };
+    let index = choice.get("index").cloned().unwrap_or(json!(nth));
+    Some(json!({ "index": index, name: text, "logprobs": member(choice, "logprobs"), "finish_reason": null }))
+}
+
+/// Returns a message as the only piece of itself: its tool calls get their indexes.
+fn delta(message: &Object) -> Value {
+    let mut delta = message.clone();
+    if let Some(Value::Array(calls)) = delta.get_mut("tool_calls") {
+        for (nth, call) in calls.iter_mut().enumerate() {
+            *call = with(call.take(), "index", json!(nth));
         }
     }
-    piece["logprobs"] = choice.get("logprobs").cloned().unwrap_or_default();
-    Some(piece)
+    Value::Object(delta)
 }
 
 /// Returns a choice of the second chunk: its end.
 fn end(kind: ReplyKind, nth: usize, choice: &Value) -> Value {
     let index = choice.get("index").cloned().unwrap_or(json!(nth));
-    let calls_tools =
-        choice.pointer("/message/tool_calls").and_then(Value::as_array).is_some_and(|calls| !calls.is_empty());
-    let told =
-        choice.get("finish_reason").and_then(Value::as_str).filter(|reason| Finish::of_text(reason) != Finish::Open);
-    let reason = told.unwrap_or(if calls_tools { "tool_calls" } else { "stop" });
-    match kind {
-        ReplyKind::Chat => json!({ "index": index, "delta": {}, "logprobs": null, "finish_reason": reason }),
-        ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Json | ReplyKind::Bytes => {
-            json!({ "index": index, "text": "", "logprobs": null, "finish_reason": reason })
-        }
-    }
+    let calls = choice.pointer("/message/tool_calls").and_then(Value::as_array);
+    let reason = member(choice, "finish_reason").as_str().filter(|reason| Finish::of_text(reason) != Finish::Open);
+    let usual = if calls.is_some_and(|calls| !calls.is_empty()) { "tool_calls" } else { "stop" };
+    let (name, nothing) = match kind {
+        ReplyKind::Chat => ("delta", json!({})),
+        ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Json | ReplyKind::Bytes => ("text", json!("")),
+    };
+    json!({ "index": index, name: nothing, "logprobs": null, "finish_reason": reason.unwrap_or(usual) })
 }
 
 /// Returns the events of a response: its frame, each item with its parts, and its end.
@@ -178,42 +187,36 @@ const TEXTS: [Texts; 4] = [
 
 /// Returns what happens between an item's beginning and its end.
 fn events_of_item(nth: usize, item: &Value) -> Vec<Value> {
-    let id = item.get("id").cloned().unwrap_or_default();
     let mut events = Vec::new();
-    for member in ["summary", "content"] {
-        let parts = item.get(member).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let place = json!({ "item_id": member(item, "id"), "output_index": nth });
+    for name in ["summary", "content"] {
+        let parts = member(item, name).as_array().map(Vec::as_slice).unwrap_or_default();
         for (index, part) in parts.iter().enumerate() {
-            let row = TEXTS.iter().find(|row| row.member == member && part["type"] == row.kind);
-            let Some(row) = row else { continue };
-            let event = |name: String, rest: Value| {
-                let mut event = json!({ "type": name, "item_id": id, "output_index": nth });
-                event[row.index] = json!(index);
-                if let (Value::Object(event), Value::Object(rest)) = (&mut event, rest) {
-                    event.extend(rest);
-                }
-                event
-            };
-            let text = part.get(row.text).cloned().unwrap_or(json!(""));
-            let mut empty = part.clone();
-            empty[row.text] = json!("");
-            let mut done = Object::new();
-            done.insert(row.text.to_owned(), text.clone());
-            events.push(event(format!("{}.added", row.part_event), json!({ "part": empty })));
-            events.push(event(format!("{}.delta", row.text_event), json!({ "delta": text, "logprobs": [] })));
-            events.push(event(format!("{}.done", row.text_event), Value::Object(done)));
-            events.push(event(format!("{}.done", row.part_event), json!({ "part": part })));
+            let kind = member(part, "type").as_str().unwrap_or_default();
+            if let Some(row) = TEXTS.iter().find(|row| row.member == name && row.kind == kind) {
+                events.extend(events_of_part(row, part, &with(place.clone(), row.index, json!(index))));
+            }
         }
     }
-    if let Some(arguments) = item.get("arguments").filter(|_| item["type"] == "function_call") {
-        let frame = json!({ "item_id": id, "output_index": nth });
-        for (name, member) in [("delta", "delta"), ("done", "arguments")] {
-            let mut event = frame.clone();
-            event["type"] = json!(format!("response.function_call_arguments.{name}"));
-            event[member] = arguments.clone();
-            events.push(event);
+    if let Some(arguments) = item.get("arguments").filter(|_| member(item, "type") == "function_call") {
+        for (name, argument) in [("delta", "delta"), ("done", "arguments")] {
+            let event = with(place.clone(), "type", json!(format!("response.function_call_arguments.{name}")));
+            events.push(with(event, argument, arguments.clone()));
         }
     }
     events
+}
+
+/// Returns the events of one part of an item, at this place.
+fn events_of_part(row: &Texts, part: &Value, place: &Value) -> [Value; 4] {
+    let text = member(part, row.text);
+    let event = |name: &str, end: &str| with(place.clone(), "type", json!(format!("{name}.{end}")));
+    [
+        with(event(row.part_event, "added"), "part", with(part.clone(), row.text, json!(""))),
+        with(with(event(row.text_event, "delta"), "delta", text.clone()), "logprobs", json!([])),
+        with(event(row.text_event, "done"), row.text, text.clone()),
+        with(event(row.part_event, "done"), "part", part.clone()),
+    ]
 }
 
 /// Returns the events of images, one for each. Other objects have no stream.

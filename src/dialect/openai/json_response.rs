@@ -33,10 +33,9 @@ pub(crate) fn judge(
     let fields = parse(text)?;
     let choices = fields.choices.map(|choices| Choices::read(choices.get()));
     let in_choices = choices.as_ref().and_then(Option::as_ref);
-    if fields.may_tell_an_error() || in_choices.is_some_and(|choices| choices.has_error) {
-        if let Some(found) = error_in(text, false, sent) {
-            return Err(found.failure);
-        }
+    let has_error = fields.may_tell_an_error() || in_choices.is_some_and(|choices| choices.has_error);
+    if has_error && let Some(found) = error_in(text, false, sent) {
+        return Err(found.failure);
     }
     if is_nothing(std::str::from_utf8(text).unwrap_or_default()) {
         return Err(failure(FailureClass::Empty, "200 with {}"));
