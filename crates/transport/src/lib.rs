@@ -26,6 +26,7 @@ mod error;
 mod h1;
 mod h2;
 mod stream;
+mod tls;
 mod trace;
 
 pub use awc::ClientRequest as OutgoingRequest;
