@@ -90,6 +90,10 @@ impl IncomingHead {
 impl UpstreamClient {
     pub(crate) fn new(target: Target) -> Self {
         let connector = Connector::new(target.tls);
+        UpstreamClient::with_connector(target, connector)
+    }
+
+    pub(crate) fn with_connector(target: Target, connector: Connector) -> Self {
         let pool = awc::Connector::new()
             .connector(connector.clone())
             .timeout(target.connect_timeout)

@@ -7,13 +7,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix_service::Service;
-use actix_tls::connect::{ConnectError, ConnectInfo, Connection, ConnectorService, Host};
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection, ResolverService};
 use awc::http::Uri;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use super::dial::Dialer;
 use super::h1::UpstreamIo;
 use super::stream::Stream;
 use super::tls::{Alpn, client_config};
@@ -25,28 +26,33 @@ const UNCLAIMED_TIMEOUT: Duration = Duration::from_secs(1);
 /// The connector of one upstream.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    tcp: ConnectorService,
+    dialer: Dialer,
     tls: bool,
     /// A connection that was made to learn what the upstream speaks, and when. HTTP/1.1 was chosen on it.
     unclaimed: Rc<RefCell<Option<(Stream, Instant)>>>,
 }
 
 impl Connector {
+    /// Creates a connector that resolves names as the system does.
     pub(crate) fn new(tls: bool) -> Self {
-        Connector { tcp: actix_tls::connect::Connector::default().service(), tls, unclaimed: Rc::default() }
+        Connector::resolving(ResolverService::default(), tls)
+    }
+
+    pub(crate) fn resolving(resolver: ResolverService, tls: bool) -> Self {
+        Connector { dialer: Dialer::new(resolver), tls, unclaimed: Rc::default() }
     }
 
     /// Makes a connection. Returns whether HTTP/2 was chosen for it, too.
     pub(crate) async fn connect(&self, target: ConnectInfo<Uri>, alpn: Alpn) -> Result<(Stream, bool), ConnectError> {
-        let (socket, uri) = self.tcp.call(target).await?.into_parts();
+        let name = server_name(target.hostname());
+        let socket = self.dialer.dial(target).await?;
         // Else an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
         socket.set_nodelay(true).map_err(ConnectError::Io)?;
         if !self.tls {
             return Ok((Stream::Plain(socket), false));
         }
         let connector = TlsConnector::from(client_config(alpn).map_err(ConnectError::Io)?);
-        let name = server_name(uri.hostname()).map_err(ConnectError::Io)?;
-        let session = connector.connect(name, socket).await.map_err(ConnectError::Io)?;
+        let session = connector.connect(name.map_err(ConnectError::Io)?, socket).await.map_err(ConnectError::Io)?;
         let chose_http2 = session.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok((Stream::Tls(Box::new(session)), chose_http2))
     }
