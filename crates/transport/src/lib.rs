@@ -30,9 +30,11 @@ mod h2;
 mod stream;
 mod tls;
 mod trace;
+mod trust;
 
 pub use awc::ClientRequest as OutgoingRequest;
 pub use cache::ClientCache;
 pub use client::{IncomingHead, IncomingResponse, Target, UpstreamClient};
 pub use error::{ConnectionLost, SendError, SendErrorKind, connection_lost};
 pub use h1::Framing;
+pub use trust::{TrustError, TrustedRoots, trusted_roots};

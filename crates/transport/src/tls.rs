@@ -3,10 +3,10 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::trust::{TrustedRoots, trusted_roots};
 
 /// What a connection offers to speak (ALPN).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,23 +28,19 @@ pub(crate) fn client_config(alpn: Alpn) -> io::Result<Arc<ClientConfig>> {
     if let Some(config) = kept.get() {
         return Ok(config.clone());
     }
-    let mut config = verifying()?;
+    let mut config = verifying(trusted_roots().map_err(io::Error::other)?)?;
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     Ok(kept.get_or_init(|| Arc::new(config)).clone())
 }
 
-/// Certificates are always verified, against Mozilla's roots and those in `SSL_CERT_FILE`, where companies name their own.
-fn verifying() -> io::Result<ClientConfig> {
-    let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    if let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
-        let unreadable = |e| io::Error::other(format!("SSL_CERT_FILE can't be used: {e}"));
-        for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-            roots.add(certificate.map_err(unreadable)?).map_err(io::Error::other)?;
-        }
-    }
-    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+/// Returns a configuration by which each certificate is verified.
+pub(crate) fn verifying(roots: TrustedRoots) -> io::Result<ClientConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = roots.verifier(&provider).map_err(io::Error::other)?;
+    Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
-        .with_root_certificates(roots)
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth())
 }
