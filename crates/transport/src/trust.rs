@@ -93,7 +93,7 @@ impl TrustedRoots {
         let checked =
             ParsedCertificate::try_from(&certificate).map_or(Ok(()), |own| check_alone(&own, UnixTime::now()));
         self.own.push(certificate);
-        checked.map_err(reason)
+        checked.map_err(|error| reason(&error))
     }
 
     /// Returns the verifier of upstreams' certificates by these roots.
@@ -168,12 +168,14 @@ fn check_alone(certificate: &ParsedCertificate<'_>, now: UnixTime) -> Result<(),
     }
 }
 
-fn reason(error: Error) -> String {
+fn reason(error: &Error) -> String {
     use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
-    match error {
-        Error::InvalidCertificate(Expired | ExpiredContext { .. }) => "it has expired".to_owned(),
-        Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. }) => "it is not valid yet".to_owned(),
-        other => other.to_string(),
+    if matches!(error, Error::InvalidCertificate(Expired | ExpiredContext { .. })) {
+        "it has expired".to_owned()
+    } else if matches!(error, Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. })) {
+        "it is not valid yet".to_owned()
+    } else {
+        error.to_string()
     }
 }
 

@@ -42,7 +42,7 @@ impl Dead {
             let is_full = socket.connect_timeout(&address.into(), Duration::from_millis(100)).is_err();
             queued.push(socket);
             if is_full {
-                return Dead { address, listener: listener, _queued: queued };
+                return Dead { address, listener, _queued: queued };
             }
         }
     }
@@ -117,7 +117,7 @@ fn a_dead_address_costs_a_quarter_of_a_second_and_its_family_only_once() {
 #[test]
 fn several_dead_addresses_of_a_family_do_not_keep_the_other_family_waiting() {
     Runtime::new().expect("a runtime").block_on(async {
-        let dead = [Dead::new(V6), Dead::new(V6), Dead::new(V6)];
+        let dead: Vec<Dead> = (0..5).map(|_| Dead::new(V6)).collect();
         let sound = serving(V4);
         let addresses: Vec<SocketAddr> = dead.iter().map(|dead| dead.address).chain([sound]).collect();
         let (winner, took) = connected(&connector(&addresses)).await;

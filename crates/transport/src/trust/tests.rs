@@ -111,7 +111,7 @@ fn an_upstream_passes_with_a_certificate_that_a_trusted_one_has_signed() {
 fn a_trusted_certificate_out_of_its_dates_is_a_problem_and_does_not_pass() {
     for is_ca in [CA, IsCa::NoCa] {
         for (from, to, problem) in [(2001, 2002, "expired"), (2901, 2902, "not valid yet")] {
-            let mut params = params(is_ca.clone());
+            let mut params = params(is_ca);
             params.not_before = date_time_ymd(from, 1, 1);
             params.not_after = date_time_ymd(to, 1, 1);
             let identity = self_signed(&params);
