@@ -69,6 +69,9 @@ pub enum AppError {
     /// The server's certificate can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The certificates to trust at upstreams can't be used.
+    #[error(transparent)]
+    Trust(#[from] transport::TrustError),
     /// The server ended by itself.
     #[error("the server ended: {0}")]
     Server(#[from] io::Error),
@@ -106,6 +109,9 @@ impl App {
     /// When the address or the data folder can't be used.
     pub fn build(source: Source, config: Config, data: &Data) -> Result<App, AppError> {
         let certificate = config.server.edge.tls.as_ref().map(Certificate::load).transpose()?;
+        for problem in transport::trusted_roots()?.problems() {
+            log::warn!("{problem}");
+        }
         let (host, port) = (&config.server.host, config.server.port);
         let listeners =
             machine::listen(host, port).map_err(|why| AppError::Listen { host: host.clone(), port, why })?;

@@ -11,12 +11,16 @@ pub(super) fn check(args: ConfigArgs) -> Result<(), CliError> {
     let source = args.source()?;
     let config = load(&source)?;
     config.server.edge.tls.as_ref().map(Certificate::load).transpose().map_err(AppError::Tls)?;
+    let trusted = transport::trusted_roots().map_err(AppError::Trust)?;
     let mut out = io::stdout().lock();
     writeln!(out, "{}: valid\n", source.path.display())?;
     describe::server(&mut out, &config)?;
     describe::apis(&mut out, &config, describe::Detail::Full)?;
     for warning in &config.warnings {
         writeln!(out, "warning: {warning}")?;
+    }
+    for problem in trusted.problems() {
+        writeln!(out, "warning: {problem}")?;
     }
     Ok(())
 }

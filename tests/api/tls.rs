@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::helpers::{Launch, Reply, Step, Tls, Upstream, config_of, scratch};
+use crate::helpers::{Http2, Identity, Launch, Reply, Step, Tls, Upstream, config_of, scratch};
 
 #[test]
 fn an_https_upstream_is_spoken_to_and_its_certificate_verified() {
@@ -31,6 +31,56 @@ fn an_https_upstream_is_spoken_to_and_its_certificate_verified() {
     assert_eq!(upstream.calls(), calls, "who is not verified is told nothing");
     assert_eq!(wary.status_of("a")["lastError"]["class"], "connect");
     assert_eq!(wary.status_of("a")["usage"]["rpd"], 0, "nothing was sent");
+}
+
+#[test]
+fn an_upstream_whose_self_signed_certificate_is_trusted_serves_and_another_does_not() {
+    let upstream = Upstream::always(Reply::chat("over TLS"));
+    let trusted = Identity::signing(&scratch(), &[]);
+    let tls = Tls::speaking(&upstream, &trusted);
+    let another = Tls::speaking(&upstream, &Identity::signing(&scratch(), &[]));
+    for (url, status) in [(tls.url(), 200), (another.url(), 502)] {
+        let mut config = config_of(&[&upstream]);
+        config["apis"][0]["baseUrl"] = json!(url);
+        let app = Launch::new(&config).env("SSL_CERT_FILE", trusted.certificate.to_str().expect("UTF-8")).start();
+        assert_eq!(app.chat().status, status, "{url}");
+    }
+    let trusted = Identity::signing(&scratch(), &["h2"]);
+    let http2 = Http2::start(&trusted, |mut ask| async move { ask.chat("over HTTP/2") });
+    let launch = Launch::new(&http2.config());
+    let app = launch.env("SSL_CERT_FILE", trusted.certificate.to_str().expect("UTF-8")).start();
+    assert!(app.chat().text().contains("over HTTP/2"));
+}
+
+#[test]
+fn certificates_to_trust_that_cannot_be_used_are_reported_at_the_start_and_by_check() {
+    let folder = scratch();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let identity = Identity::new(&folder);
+    let sound = std::fs::read_to_string(&identity.certificate).expect("reads");
+    let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let file = folder.join("trusted.pem");
+    for (content, status, said) in [
+        (None, 1, "trusted.pem can't be read"),
+        (Some("no certificate".to_owned()), 1, "trusted.pem has no certificate that can be trusted"),
+        (Some([&sound, damaged].concat()), 0, "certificate 2 of "),
+    ] {
+        if let Some(content) = content {
+            std::fs::write(&file, content).expect("writes");
+        }
+        let launch = Launch::new(&config_of(&[&upstream])).env("SSL_CERT_FILE", file.to_str().expect("UTF-8"));
+        let checked = launch.command().args(["check", "--config", "apis.json"]).output().expect("runs");
+        assert_eq!(checked.status.code(), Some(status), "{said}");
+        let output = String::from_utf8([checked.stdout, checked.stderr].concat()).expect("text");
+        assert!(output.contains(said), "{output}");
+        if status == 0 {
+            launch.start().logged(said);
+        } else {
+            let ended = launch.command().args(["--config", "apis.json", "--port", "0"]).output().expect("runs");
+            assert_eq!(ended.status.code(), Some(1), "{said}");
+            assert!(String::from_utf8_lossy(&ended.stderr).contains(said), "{said}");
+        }
+    }
 }
 
 #[test]

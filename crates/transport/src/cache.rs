@@ -20,14 +20,14 @@ pub struct ClientCache {
     sweeping: Rc<Cell<bool>>,
 }
 
-/// By the serial of their targets.
+/// The clients by the serial of their targets.
 type Clients = BTreeMap<u64, Rc<UpstreamClient>>;
 
 impl ClientCache {
-    /// Returns the client of the target with this serial. `target` is asked for where the client has to be made: for a new
-    /// serial, and where a kept connection of the client was stale, since the others may be so, too.
+    /// Returns the client of the target with this serial, and makes it if need be.
     ///
-    /// A new client replaces the one of an older serial with the same id, whose idle connections are closed.
+    /// A new serial replaces the client of an older one with the same id. A client with a stale connection is replaced as
+    /// well, since its other idle connections may be stale, too. Idle connections of a replaced client are closed.
     pub fn get(&self, serial: u64, target: impl FnOnce() -> Target) -> Rc<UpstreamClient> {
         let mut clients = self.clients.borrow_mut();
         let known = clients.get(&serial).filter(|client| !client.was_stale());

@@ -1,4 +1,4 @@
-//! How one upstream is reached from one thread: what is the same for every request to it, made once.
+//! The client of one upstream on one thread: all that is the same for every request, made once.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -10,24 +10,24 @@ use awc::{Client, ClientRequest, ClientResponse};
 use bytes::Bytes;
 use clock::{Now, SentAt};
 
-use super::connector::Gate;
+use super::connector::Connector;
 use super::error::SendError;
-use super::h2::{self, Sessions};
-use super::trace::Wire;
+use super::h2;
+use super::trace::ExchangeTrace;
 
 /// How long an idle connection is kept: less than upstreams keep theirs (uvicorn: 5 s), so that few are found stale.
 const KEEP_ALIVE: Duration = Duration::from_secs(4);
 
-/// How many paths are kept parsed. A route's path is one of a few; paths with an object's id in them are parsed each time.
+/// How many paths are kept parsed. Most routes have a fixed path; further paths are parsed for each request.
 const MAX_KEPT_PATHS: usize = 32;
 
 /// An upstream, as the transport needs to know it.
 #[derive(Debug)]
 pub struct Target {
-    /// Names the upstream, whatever changes of it.
+    /// Names the upstream, whatever else of it changes.
     pub id: String,
-    /// What stands before each path: `http://host:port/v1/`. Always `http`, as the transport itself speaks TLS, and always
-    /// with the real port.
+    /// The start of each URL: `http://host:port/v1/`. Always `http`, as the transport itself speaks TLS, and always with the
+    /// real port.
     pub base: String,
     /// Is TLS spoken?
     pub tls: bool,
@@ -48,7 +48,8 @@ pub struct UpstreamClient {
     stale: Cell<bool>,
     client: Client,
     /// Where HTTP/2 may be spoken.
-    sessions: Option<Sessions>,
+    http2: Option<h2::Pool>,
+    /// The parsed URIs of known paths.
     uris: RefCell<Vec<(String, Uri)>>,
 }
 
@@ -56,7 +57,7 @@ pub struct UpstreamClient {
 pub struct IncomingResponse {
     /// Status and headers.
     pub head: IncomingHead,
-    /// The body; an end that is no error is the end.
+    /// The body. An end without an error is the end that the upstream meant.
     pub body: Payload,
 }
 
@@ -88,29 +89,32 @@ impl IncomingHead {
 
 impl UpstreamClient {
     pub(crate) fn new(target: Target) -> Self {
-        let gate = Gate::new(target.tls);
-        let connector = awc::Connector::new()
-            .connector(gate.clone())
+        let connector = Connector::new(target.tls);
+        UpstreamClient::with_connector(target, connector)
+    }
+
+    pub(crate) fn with_connector(target: Target, connector: Connector) -> Self {
+        let pool = awc::Connector::new()
+            .connector(connector.clone())
             .timeout(target.connect_timeout)
             .conn_keep_alive(KEEP_ALIVE)
             // Streams are long: a bound here would let requests wait in silence.
             .limit(0);
         let client = Client::builder()
-            .connector(connector)
+            .connector(pool)
             // The deadlines are the caller's own.
             .disable_timeout()
             // A redirect would carry the body, and headers, to a host that nobody configured.
             .disable_redirects()
             .no_default_headers()
             .finish();
-        let sessions =
-            (target.tls && target.http2).then(|| Sessions::new(gate, parsed(&target.base), target.connect_timeout));
+        let may_speak_http2 = target.tls && target.http2;
         UpstreamClient {
+            http2: may_speak_http2.then(|| h2::Pool::new(connector, parsed(&target.base), target.connect_timeout)),
             target,
             used_at: Cell::new(0),
             stale: Cell::new(false),
             client,
-            sessions,
             uris: RefCell::default(),
         }
     }
@@ -126,7 +130,7 @@ impl UpstreamClient {
     /// Returns whether the client was not asked for longer than an idle connection is kept. Responses that are under way
     /// go on without the client.
     pub(crate) fn is_unused(&self) -> bool {
-        let kept = if self.sessions.is_some() { h2::IDLE } else { KEEP_ALIVE };
+        let kept = if self.http2.is_some() { h2::IDLE_TIMEOUT } else { KEEP_ALIVE };
         Now::read_mono() > self.used_at.get() + kept.as_millis() as u64
     }
 
@@ -135,7 +139,7 @@ impl UpstreamClient {
         self.stale.get()
     }
 
-    /// Returns a request for the path behind the target's base, with the account's key.
+    /// Returns a request for the path after the target's base, with the account's key.
     pub fn request(&self, method: Method, path: &str) -> ClientRequest {
         let request = self.client.request(method, self.uri(path));
         match &self.target.credentials {
@@ -170,39 +174,40 @@ impl UpstreamClient {
         body: Bytes,
         sent_at: &SentAt,
     ) -> Result<IncomingResponse, SendError> {
-        let wire = Wire::new(sent_at.clone());
-        let sent = self.exchange(request, body, &wire).await;
-        sent.map_err(|error| {
-            if wire.was_stale() && !wire.was_refused() {
-                self.stale.set(true);
-            }
-            SendError::of_exchange(&error, &wire)
-        })
+        let trace = ExchangeTrace::new(sent_at.clone());
+        let response = self.exchange(request, body, &trace).await;
+        // After a GOAWAY the other connections are sound.
+        if response.is_err() && trace.was_stale() && !trace.was_refused() {
+            self.stale.set(true);
+        }
+        response
     }
 
     async fn exchange(
         &self,
         request: ClientRequest,
         body: Bytes,
-        wire: &Wire,
-    ) -> Result<IncomingResponse, SendRequestError> {
-        if let Some(sessions) = &self.sessions
-            && let Some(answered) = sessions.send(&request, &body, wire).await
+        trace: &ExchangeTrace,
+    ) -> Result<IncomingResponse, SendError> {
+        if let Some(http2) = &self.http2
+            && let Some(response) = http2.send(&request, &body, trace).await
         {
-            return answered;
+            return response;
         }
         let sending = if body.is_empty() { request.send() } else { request.send_body(body) };
-        let answer = wire.watch(sending).await;
-        if let (Err(SendRequestError::Connect(_)), Some(sessions)) = (&answer, &self.sessions) {
-            sessions.ask_anew();
-        }
-        let mut response = answer?;
+        let sent = trace.run(sending).await;
+        let mut response = sent.map_err(|error| {
+            if let (SendRequestError::Connect(_), Some(http2)) = (&error, &self.http2) {
+                http2.forget_protocol();
+            }
+            SendError::of_exchange(&error, trace)
+        })?;
         let body = response.take_payload();
         Ok(IncomingResponse { head: IncomingHead::Http1(response), body })
     }
 }
 
-/// A configured URL is valid; of another awc says so when it is asked for.
+/// Parses a URL. A configured URL is valid; of another awc says so when a request is sent.
 fn parsed(url: &str) -> Uri {
     Uri::try_from(url).unwrap_or_default()
 }

@@ -1,11 +1,12 @@
-//! Why there is no response, or no whole one.
+//! Why there is no response, or no complete one.
 
 use std::io;
 
 use actix_http::error::PayloadError;
+use actix_tls::connect::ConnectError as TcpError;
 use awc::error::{ConnectError, SendRequestError};
 
-use super::trace::Wire;
+use super::trace::ExchangeTrace;
 
 /// Why a request got no response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,25 +23,26 @@ pub struct SendError {
 /// What went wrong with a request that got no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendErrorKind {
-    /// A kept connection was closed by the upstream, which has most likely seen nothing of the request.
+    /// A kept connection was closed by the upstream, which has most likely seen nothing of the request. Or the upstream said
+    /// again and again that it had not begun with it (HTTP/2).
     StaleConnection,
     /// This machine gave no socket: the upstream was not asked.
     NoLocalSocket,
     /// No connection could be made: nothing was sent.
     Connect,
-    /// The upstream turned the request away before it began with it (HTTP/2), as those do who are too busy.
+    /// The upstream turned the request away before it began with it (HTTP/2), as busy upstreams do.
     TurnedAway,
     /// The connection broke, or what came is no response.
     Broken,
 }
 
-/// A connection ended that other requests were on, too (HTTP/2). All of them fail with it, and all but one must not count.
+/// The end of a connection that other requests were on, too (HTTP/2): all of them fail, and they fail once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the connection broke, with all that ran on it")]
 pub enum ConnectionLost {
-    /// This request is the first that tells of it.
+    /// This request is the first that reports the end.
     First,
-    /// Another request has told of it.
+    /// Another request has reported the end.
     AlreadyCounted,
 }
 
@@ -50,13 +52,13 @@ impl From<ConnectionLost> for io::Error {
     }
 }
 
-/// Returns what a body's end says of a connection that other requests were on, too.
+/// Returns whether a body ended with a connection that other requests were on, too.
 pub fn connection_lost(error: &PayloadError) -> Option<ConnectionLost> {
     let PayloadError::Io(error) = error else { return None };
     error.get_ref()?.downcast_ref().copied()
 }
 
-/// Why a request is not written whose time to begin is over.
+/// Returns the reason not to write a request whose time to begin is over.
 pub(crate) fn begun_too_late() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "it took too long to connect")
 }
@@ -66,15 +68,24 @@ impl SendError {
         SendError { kind, connection_lost: None, detail: detail.into() }
     }
 
+    /// Returns the error of a connection that was not made in time.
+    pub(crate) fn timeout() -> Self {
+        SendError::of_connect(&ConnectError::Timeout)
+    }
+
+    /// Returns the error of an upstream whose connections of HTTP/2 take no requests.
+    pub(crate) fn takes_nothing() -> Self {
+        io::Error::other("its connections take no requests").into()
+    }
+
     /// Returns why an exchange failed, by awc's error and by what was seen of the connection.
-    pub(crate) fn of_exchange(error: &SendRequestError, wire: &Wire) -> Self {
-        let error = match wire.was_stale() {
-            true => {
-                SendError::new(SendErrorKind::StaleConnection, "a kept-alive connection was closed by the upstream")
-            }
-            false => SendError::of_awc(error),
+    pub(crate) fn of_exchange(error: &SendRequestError, trace: &ExchangeTrace) -> Self {
+        let error = if trace.was_stale() {
+            SendError::new(SendErrorKind::StaleConnection, "a kept-alive connection was closed by the upstream")
+        } else {
+            SendError::of_awc(error)
         };
-        SendError { connection_lost: wire.connection_lost(), ..error }
+        SendError { connection_lost: trace.connection_lost(), ..error }
     }
 
     #[expect(
@@ -87,7 +98,7 @@ impl SendError {
                 SendError::new(SendErrorKind::Broken, "the connection was closed before an answer")
             }
             SendRequestError::Connect(error) => SendError::of_connect(error),
-            SendRequestError::H2(error) if error.reason() == Some(::h2::Reason::REFUSED_STREAM) => {
+            SendRequestError::H2(error) if error.reason() == Some(h2::Reason::REFUSED_STREAM) => {
                 SendError::new(SendErrorKind::TurnedAway, "it turns requests away (REFUSED_STREAM)")
             }
             SendRequestError::Send(error) => {
@@ -101,7 +112,7 @@ impl SendError {
         clippy::wildcard_enum_match_arm,
         reason = "awc's errors are open-ended; the rest tell no more than their text"
     )]
-    pub(crate) fn of_connect(error: &ConnectError) -> Self {
+    fn of_connect(error: &ConnectError) -> Self {
         let kind = if is_local(error) { SendErrorKind::NoLocalSocket } else { SendErrorKind::Connect };
         let detail = match error {
             ConnectError::Timeout => "no connection in time".to_owned(),
@@ -113,7 +124,26 @@ impl SendError {
     }
 }
 
-/// Did this machine give no socket, so that nobody was asked?
+impl From<TcpError> for SendError {
+    /// (awc's own conversion panics on a variant.)
+    fn from(error: TcpError) -> Self {
+        SendError::of_connect(&match error {
+            TcpError::Resolver(why) => ConnectError::Resolver(why),
+            TcpError::NoRecords => ConnectError::NoRecords,
+            TcpError::InvalidInput | TcpError::Unresolved => ConnectError::Unresolved,
+            TcpError::Io(error) => ConnectError::Io(error),
+        })
+    }
+}
+
+impl From<io::Error> for SendError {
+    /// The error of a connection that could not be made.
+    fn from(error: io::Error) -> Self {
+        SendError::of_connect(&ConnectError::Io(error))
+    }
+}
+
+/// Returns whether this machine gave no socket, so that nobody was asked.
 fn is_local(error: &ConnectError) -> bool {
     /// `ENFILE` and `EMFILE`: too many open files, in the system or in the process.
     const NO_FILE: [i32; 2] = [23, 24];

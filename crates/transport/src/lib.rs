@@ -10,7 +10,8 @@
 //! 5. A request whose outcome is unknown is not sent twice by this crate; [`SendError`] says what is known.
 //!
 //! # Layers
-//! - [`connector`] resolves the name, connects, sets nodelay and lays TLS, for both versions. [`stream`] is the result.
+//! - [`connector`] makes connections for both versions: [`dial`] resolves the name and connects, [`tls`] verifies the upstream.
+//!   [`stream`] is the result.
 //! - [`h1`]: HTTP/1.1 is awc over an I/O type of ours. Its guard judges all that comes before awc sees it.
 //! - [`h2`]: HTTP/2 is the crate h2 over the same connector.
 //! - [`trace`]: what one exchange learned of its connection.
@@ -22,14 +23,18 @@
 mod cache;
 mod client;
 mod connector;
+mod dial;
 mod error;
 mod h1;
 mod h2;
 mod stream;
+mod tls;
 mod trace;
+mod trust;
 
 pub use awc::ClientRequest as OutgoingRequest;
 pub use cache::ClientCache;
 pub use client::{IncomingHead, IncomingResponse, Target, UpstreamClient};
 pub use error::{ConnectionLost, SendError, SendErrorKind, connection_lost};
 pub use h1::Framing;
+pub use trust::{TrustError, TrustedRoots, trusted_roots};

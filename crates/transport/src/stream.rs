@@ -1,4 +1,4 @@
-//! What carries the bytes: a socket, with TLS or without, or nothing any more.
+//! What carries the bytes to an upstream: a socket, with TLS or without, or nothing any more.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -10,16 +10,16 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-/// A way to an upstream.
+/// A byte stream to an upstream.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
-    /// It was given up: reads find its end.
+    /// The connection was given up: a read finds the end.
     Closed,
 }
 
-/// Calls the same method of whichever stream it is.
+/// Calls the same method of the stream, whichever kind it is.
 macro_rules! delegate {
     ($self:expr, $method:ident($($argument:expr),*), $closed:expr) => {
         match $self.get_mut() {
@@ -38,14 +38,17 @@ impl Stream {
             Stream::Closed => None,
         }
     }
-}
 
-impl Stream {
-    /// Has something come, the end for instance, that nobody has read? The system is asked, since the reactor knows what
-    /// came only after it has had its turn: what came unasked would be taken for the next answer.
+    /// Returns whether something has come that nobody has read, the end included.
+    ///
+    /// The system is asked, not the reactor. The reactor learns of new bytes only in its next turn, and bytes that nobody
+    /// asked for would be taken for the next response.
     pub(crate) fn has_unread(&self) -> bool {
-        let peeked = self.socket().map(|socket| SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]));
-        !peeked.is_some_and(|peeked| peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock))
+        let Some(socket) = self.socket() else { return true };
+        match SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]) {
+            Ok(_) => true,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
     }
 }
 

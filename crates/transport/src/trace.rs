@@ -1,4 +1,7 @@
-//! What one exchange saw of its connection: when the request was written, and whether the connection was stale.
+//! What one exchange learned of its connection: when the request was written, and whether the connection was stale.
+//!
+//! awc says neither. Its I/O type does, and awc polls that in the task of the exchange: so a task-local value leads from
+//! the I/O to the exchange, and nothing has to be found by a connection's number.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -8,111 +11,118 @@ use clock::{Now, SendProgress, SentAt};
 use super::error::ConnectionLost;
 
 tokio::task_local! {
-    /// The exchange whose task is polling: awc writes and reads in the task that asked it to.
-    static WIRE: Wire;
+    /// The exchange whose task is being polled.
+    static CURRENT: ExchangeTrace;
 }
 
-/// The witness of one exchange.
+/// The record of one exchange. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Wire {
-    stamp: SentAt,
-    facts: Rc<Facts>,
+pub(crate) struct ExchangeTrace {
+    sent_at: SentAt,
+    flags: Rc<TraceFlags>,
 }
 
 #[derive(Debug, Default)]
-struct Facts {
+struct TraceFlags {
+    /// Had the connection served another request?
     reused: Cell<bool>,
+    /// Has a byte of a response come, or a frame that speaks of this request?
     answered: Cell<bool>,
-    unfree: Cell<bool>,
-    shared_end: Cell<Option<ConnectionLost>>,
+    /// Was the connection not idle, so that nothing was written?
+    connection_busy: Cell<bool>,
+    connection_lost: Cell<Option<ConnectionLost>>,
+    /// Did the upstream say that it had not begun with the request?
     refused: Cell<bool>,
+    /// When bytes were last handed to the socket (ms, monotonic).
     last_write: Cell<u64>,
 }
 
-impl Wire {
-    /// A witness that sets `stamp` when the request is written.
-    pub(crate) fn new(stamp: SentAt) -> Self {
-        Wire { stamp, facts: Rc::default() }
+impl ExchangeTrace {
+    /// Creates the record of an exchange that sets `sent_at` when its request is written.
+    pub(crate) fn new(sent_at: SentAt) -> Self {
+        ExchangeTrace { sent_at, flags: Rc::default() }
     }
 
-    /// Runs an exchange under this witness.
-    pub(crate) async fn watch<F: Future>(&self, exchange: F) -> F::Output {
-        WIRE.scope(self.clone(), exchange).await
+    /// Runs an exchange, to which all I/O below it then reports.
+    pub(crate) async fn run<F: Future>(&self, exchange: F) -> F::Output {
+        CURRENT.scope(self.clone(), exchange).await
     }
 
-    /// Did the request go out on a connection that had served another, and end without a byte of an answer? Then the
-    /// upstream had closed it in the meantime, and most likely has seen nothing. (Or the connection was not free, and
-    /// nothing went out; or the upstream said that it had not begun with it.)
+    /// Returns whether the request most likely never reached the upstream's program. Three cases:
+    /// - the connection had served another request and ended without a byte of a response: the upstream had closed it;
+    /// - the connection was not idle, so nothing was written;
+    /// - the upstream said that it had not begun with the request.
     pub(crate) fn was_stale(&self) -> bool {
-        let silent = self.facts.reused.get() && !self.facts.answered.get();
-        self.facts.unfree.get()
-            || self.facts.refused.get() && !self.facts.answered.get()
-            || silent && self.stamp.read() != SendProgress::NotStarted
+        let answered = self.flags.answered.get();
+        let closed = self.flags.reused.get() && self.sent_at.read() != SendProgress::NotStarted;
+        self.flags.connection_busy.get() || !answered && (closed || self.was_refused())
     }
 
-    /// The end of the connection, if others were on it, too.
-    pub(crate) fn connection_lost(&self) -> Option<ConnectionLost> {
-        self.facts.shared_end.get()
-    }
-
-    /// The connection ended, with all that ran on it. The upstream may have been at work for each.
-    pub(crate) fn shared_end(&self, lost: Option<ConnectionLost>) {
-        self.facts.shared_end.set(lost);
-        self.answered();
-    }
-
-    /// Did the upstream say that it had not begun with the request? That tells nothing of other connections.
+    /// Returns whether the upstream said that it had not begun with the request. Other connections may be sound.
     pub(crate) fn was_refused(&self) -> bool {
-        self.facts.refused.get()
+        self.flags.refused.get()
     }
 
-    /// Such a request may be begun anew for the same attempt, unless that is too late: then it is open again.
-    pub(crate) fn begins_anew(&self) -> bool {
-        let may = self.was_refused() && !self.stamp.is_too_late(Now::read_mono());
+    /// Returns what the connection's end counts for, if other requests were on the connection.
+    pub(crate) fn connection_lost(&self) -> Option<ConnectionLost> {
+        self.flags.connection_lost.get()
+    }
+
+    /// Records that the connection ended with all requests on it. The upstream may have been at work for each of them.
+    pub(crate) fn note_connection_lost(&self, lost: Option<ConnectionLost>) {
+        self.flags.connection_lost.set(lost);
+        self.note_answered();
+    }
+
+    /// Returns whether a refused request may be sent again for the same attempt, and prepares the record for that. It may
+    /// not where the time to begin is over.
+    pub(crate) fn reopen_for_replay(&self) -> bool {
+        let may = self.was_refused() && !self.sent_at.is_too_late(Now::read_mono());
         if may {
-            self.facts.refused.set(false);
-            self.facts.answered.set(false);
+            self.flags.refused.set(false);
+            self.flags.answered.set(false);
         }
         may
     }
 
-    /// Bytes are about to be written. Says whether they may: a request must not begin too late.
-    pub(crate) fn writing(&self, reused: bool) -> bool {
+    /// Records that bytes are about to be written. Returns whether they may be: a request must not begin too late.
+    pub(crate) fn note_writing(&self, reused: bool) -> bool {
         let now = Now::read_mono();
-        self.facts.reused.set(reused);
-        self.facts.last_write.set(now);
-        self.stamp.begin(now)
+        self.flags.reused.set(reused);
+        self.flags.last_write.set(now);
+        self.sent_at.begin(now)
     }
 
-    /// awc reads the answer only after it has written all of the request: the first read ends the writing.
-    pub(crate) fn reading(&self) {
-        if self.stamp.read() == SendProgress::InProgress {
-            self.stamp.finish(self.facts.last_write.get());
+    /// Records that awc reads: awc does so only after it has written all of the request.
+    pub(crate) fn note_reading(&self) {
+        if self.sent_at.read() == SendProgress::InProgress {
+            self.sent_at.finish(self.flags.last_write.get());
         }
     }
 
-    /// The last byte of the request was written at `mono`.
-    pub(crate) fn written(&self, mono: u64) {
-        self.stamp.finish(mono);
+    /// Records that the last byte of the request was written at `mono`.
+    pub(crate) fn note_written(&self, mono: u64) {
+        self.sent_at.finish(mono);
     }
 
-    /// The upstream says that it has not begun with the request.
-    pub(crate) fn refused(&self) {
-        self.facts.refused.set(true);
+    /// Records that the upstream said that it had not begun with the request.
+    pub(crate) fn note_refused(&self) {
+        self.flags.refused.set(true);
     }
 
-    /// A byte of an answer has come, or a word about the request.
-    pub(crate) fn answered(&self) {
-        self.facts.answered.set(true);
+    /// Records that a byte of a response has come, or a frame that speaks of this request.
+    pub(crate) fn note_answered(&self) {
+        self.flags.answered.set(true);
     }
 
-    /// The connection was not free, and nothing was written.
-    pub(crate) fn unfree(&self) {
-        self.facts.unfree.set(true);
+    /// Records that the connection was not idle, so that nothing was written.
+    pub(crate) fn note_connection_busy(&self) {
+        self.flags.connection_busy.set(true);
     }
 }
 
-/// Tells the exchange. Outside of one (the pool's check of an idle connection, a body's later reads) there is nobody.
-pub(crate) fn witness<T>(f: impl FnOnce(&Wire) -> T) -> Option<T> {
-    WIRE.try_with(f).ok()
+/// Calls `f` with the exchange that is being polled. Outside of one nobody listens: the pool looks at an idle connection,
+/// or a body is read on.
+pub(crate) fn with_current_exchange<T>(f: impl FnOnce(&ExchangeTrace) -> T) -> Option<T> {
+    CURRENT.try_with(f).ok()
 }

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
@@ -29,8 +29,19 @@ impl Identity {
 
     /// One that offers these protocols by ALPN.
     pub fn speaking(folder: &Path, protocols: &[&str]) -> Identity {
-        let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+        Identity::of(IsCa::NoCa, folder, protocols)
+    }
+
+    /// One whose certificate may sign others, as `openssl req -x509` makes it.
+    pub fn signing(folder: &Path, protocols: &[&str]) -> Identity {
+        Identity::of(IsCa::Ca(BasicConstraints::Unconstrained), folder, protocols)
+    }
+
+    fn of(is_ca: IsCa, folder: &Path, protocols: &[&str]) -> Identity {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
+        params.is_ca = is_ca;
+        let signing_key = KeyPair::generate().expect("a key");
+        let cert = params.self_signed(&signing_key).expect("a certificate");
         let certificate = folder.join("ca.pem");
         std::fs::write(&certificate, cert.pem()).expect("writes");
         let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");

@@ -1,22 +1,22 @@
-//! Where a response's body ends: followed from outside, since awc takes a body that breaks off for a whole one.
+//! Where a response's body ends, followed from outside: awc takes a body that breaks off for a whole one.
 //!
-//! A length is counted down and chunks are walked through; nothing is changed. The walk takes the very steps that awc's
-//! own takes (actix-http, `h1/chunked.rs`), so that both see the end at the same byte.
+//! A length is counted down and chunks are walked through; nothing is changed. The walk takes the steps of awc's own walk
+//! (actix-http, `h1/chunked.rs`), so that both see the end at the same byte.
 
-use super::head::Fields;
+use super::fields::Fields;
 
 /// How a response's body is delimited, and how far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// Nothing is outstanding.
     Complete,
-    /// So many bytes are.
+    /// So many bytes are outstanding.
     Length(u64),
-    /// A chunk, or what is between two.
+    /// A chunk is outstanding, or what stands between two.
     Chunked(Chunk),
-    /// Whatever comes until the connection ends.
+    /// All bytes until the connection ends belong to the body.
     UntilClose,
-    /// What came is not chunked as it must be: the end can't be found.
+    /// The chunks are not well formed: the end can't be found.
     Broken,
 }
 
@@ -25,21 +25,21 @@ pub enum Framing {
 pub enum Chunk {
     /// Before the first digit of a size.
     Start,
-    /// Behind a digit of a size, which so far is this.
+    /// After a digit of a size, which so far is this.
     Size(u64),
-    /// In the white space behind a size.
+    /// In the white space after a size.
     Space(u64),
-    /// In what may stand behind a size.
+    /// In an extension, which may stand after a size.
     Extension(u64),
     /// Before the LF of a size's line.
     SizeEnd(u64),
     /// So many bytes before the end of the data.
     Data(u64),
-    /// Before the CR behind the data.
+    /// Before the CR after the data.
     DataEnd,
-    /// Before the LF behind the data.
+    /// Before the LF after the data.
     DataEndLf,
-    /// At the start of a line behind the last chunk.
+    /// At the start of a line after the last chunk.
     Trailer,
     /// In such a line.
     TrailerLine,
@@ -50,22 +50,22 @@ pub enum Chunk {
 }
 
 impl Framing {
-    /// The framing that a sound head announces, a request's too (where no line tells of a body, there may be none).
+    /// Returns the framing that a sound head announces. (Of a request's head: where no line speaks of a body, there is none.)
     pub fn of(head: &[u8]) -> Framing {
         Fields::read(head).map_or(Framing::Broken, |fields| fields.framing())
     }
 
-    /// A body of so many bytes.
+    /// Returns the framing of a body of so many bytes.
     pub(super) fn length(length: u64) -> Framing {
         if length == 0 { Framing::Complete } else { Framing::Length(length) }
     }
 
-    /// A chunked body, before its first byte.
+    /// Returns the framing of a chunked body, before its first byte.
     pub(super) fn chunked() -> Framing {
         Framing::Chunked(Chunk::Start)
     }
 
-    /// Would an end of the connection now cut the body?
+    /// Returns whether an end of the connection now would cut the body.
     pub fn is_open(self) -> bool {
         match self {
             Framing::Complete | Framing::UntilClose => false,
@@ -73,7 +73,7 @@ impl Framing {
         }
     }
 
-    /// Follows `bytes`, and says how many of them belong to the body.
+    /// Follows `bytes`. Returns how many of them belong to the body.
     pub fn advance(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         while let Some(byte) = rest.first() {
@@ -106,7 +106,7 @@ impl Framing {
 }
 
 impl Chunk {
-    /// The place behind one byte that is not data.
+    /// Returns the place after one byte that is not data.
     fn after(self, byte: u8) -> Framing {
         let digit = char::from(byte).to_digit(16).map(u64::from);
         Framing::Chunked(match (self, byte) {
@@ -144,7 +144,7 @@ mod tests {
     const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
     #[test]
-    fn a_chunked_body_is_whole_at_its_last_byte_and_not_before_however_it_is_cut() {
+    fn a_chunked_body_is_complete_at_its_last_byte_however_it_is_cut() {
         for body in [
             &b"5\r\nabcde\r\n0\r\n\r\n"[..],
             b"A;name=\"x\"\r\n0123456789\r\n1 \r\n\n\r\n0\r\n\r\n",
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_well_chunked_has_no_end() {
+    fn a_malformed_chunk_breaks_the_body() {
         for body in [
             "g\r\n",
             "\r\n0\r\n\r\n",
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_a_body_is_not_part_of_it() {
+    fn bytes_after_a_body_do_not_belong_to_it() {
         for (mut framing, bytes, of_it) in [
             (Framing::length(3), "abcdef", 3),
             (Framing::length(0), "abc", 0),

@@ -1,4 +1,4 @@
-//! What passes on a connection, judged: the state between a request's first byte and its answer's last. No sockets here.
+//! Judges what passes on a connection, between a request's first byte and its response's last. No sockets here.
 //!
 //! ```text
 //! Idle ─request─▶ Head ─final head─▶ Body ─its last byte─▶ Idle
@@ -7,158 +7,159 @@
 //! ```
 //!
 //! # Invariants
-//! - awc sees a complete head that it reads as it is meant, and behind it the body; not a byte more.
+//! - awc sees a complete head that it reads as it is meant, and the body after the head; not a byte more.
 //! - An end within a head or a delimited body is an error, never an end.
-//! - A connection serves another request only if this answer's end is beyond doubt and nothing came behind it.
+//! - A connection serves another request only if this response's end is beyond doubt and nothing came after it.
 
-use super::fault::Fault;
+use super::error::FramingError;
 use super::framing::Framing;
-use super::head::{self, Head};
+use super::head::{self, ResponseHead};
 
 /// How many interim heads may come before the final one.
-const MOST_INTERIM_HEADS: u32 = 16;
+const MAX_INTERIM_HEADS: u32 = 16;
 
-/// From this status on, an answer that comes before the request was read is all that will come.
+/// From this status on, a response that comes before the request was read is all that will come.
 const FIRST_ERROR: u16 = 400;
 
 /// The state of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
-    state: State,
-    /// Has the answer no body, whatever its head says?
-    bare: bool,
-    interim: u32,
-    /// Where in what is held the line begins whose end has not come.
+pub(super) struct ResponseGuard {
+    phase: GuardPhase,
+    /// Has the response no body, whatever its head says?
+    no_body: bool,
+    interim_heads: u32,
+    /// The start of the first line in the held bytes whose end has not come.
     line_start: usize,
-    /// Must the connection end with this answer?
-    spent: bool,
+    /// Must the connection end with this response?
+    must_close: bool,
     /// Is there no use in writing more of the request?
-    refused: bool,
+    upload_refused: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Between an answer and the next request.
+enum GuardPhase {
+    /// Between a response and the next request.
     #[default]
     Idle,
-    /// Until a final head is whole.
+    /// Until a final head is complete.
     Head,
-    /// Until its body is.
+    /// Until the body is complete.
     Body(Framing),
 }
 
-impl Filter {
-    /// A request begins, with these bytes.
+impl ResponseGuard {
+    /// Begins a request, whose first bytes are given.
     ///
     /// # Errors
-    /// When the connection is not free for it.
-    pub(super) fn begin(&mut self, request: &[u8]) -> Result<(), Fault> {
-        if self.state != State::Idle || self.spent {
-            return Err(Fault::Desync);
+    /// When the connection is not idle.
+    pub(super) fn begin(&mut self, request: &[u8]) -> Result<(), FramingError> {
+        if self.is_busy() || self.must_close {
+            return Err(FramingError::NotIdle);
         }
-        *self = Filter { state: State::Head, bare: request.starts_with(b"HEAD "), ..Filter::default() };
+        let no_body = request.starts_with(b"HEAD ");
+        *self = ResponseGuard { phase: GuardPhase::Head, no_body, ..ResponseGuard::default() };
         Ok(())
     }
 
-    /// Is a head to come?
+    /// Returns whether a head is outstanding.
     pub(super) fn awaits_head(&self) -> bool {
-        self.state == State::Head
+        self.phase == GuardPhase::Head
     }
 
-    /// Is an answer outstanding, or a part of it?
+    /// Returns whether a response is outstanding, or a part of it.
     pub(super) fn is_busy(&self) -> bool {
-        self.state != State::Idle
+        self.phase != GuardPhase::Idle
     }
 
-    /// Must the connection end now that nothing is outstanding?
-    pub(super) fn is_spent(&self) -> bool {
-        self.spent && !self.is_busy()
+    /// Returns whether the connection must be closed now: nothing is outstanding, and it may serve no other request.
+    pub(super) fn must_close_now(&self) -> bool {
+        self.must_close && !self.is_busy()
     }
 
-    /// Has the upstream answered, and wants no more of the request?
-    pub(super) fn refuses(&self) -> bool {
-        self.refused
+    /// Returns whether the upstream has answered and wants no more of the request.
+    pub(super) fn refuses_upload(&self) -> bool {
+        self.upload_refused
     }
 
-    /// The request is left unfinished: the upstream could take another for the rest of it.
-    pub(super) fn spend(&mut self) {
-        self.spent = true;
+    /// Ends the connection with this response: the upstream could take another request for the rest of this one.
+    pub(super) fn close_after_response(&mut self) {
+        self.must_close = true;
     }
 
-    /// Judges what has come of a head. When it says yes, `held` begins with the final head as awc is to see it, and all
-    /// that stands behind it is body.
+    /// Judges what has come of a head. Returns whether a final head is complete: then `held` begins with the head as awc
+    /// is to see it, and all bytes after the head belong to the body.
     ///
     /// # Errors
-    /// When that can be no answer.
-    pub(super) fn head(&mut self, held: &mut Vec<u8>) -> Result<bool, Fault> {
+    /// When the bytes can be no response.
+    pub(super) fn head(&mut self, held: &mut Vec<u8>) -> Result<bool, FramingError> {
         if !head::may_begin(held) {
-            return Err(Fault::BadHead("no answer of HTTP/1"));
+            return Err(FramingError::BadHead("no answer of HTTP/1"));
         }
         while let Some(end) = head::end(held, &mut self.line_start) {
             self.line_start = 0;
-            let head = Head::read(held.get(..end).unwrap_or_default())?;
+            let head = ResponseHead::read(held.get(..end).unwrap_or_default())?;
             match head.status() {
-                101 => return Err(Fault::BadHead("another protocol, which nobody asked for")),
-                100..200 if self.interim >= MOST_INTERIM_HEADS => {
-                    return Err(Fault::BadHead("too many interim answers"));
+                101 => return Err(FramingError::BadHead("another protocol, which nobody asked for")),
+                100..200 if self.interim_heads >= MAX_INTERIM_HEADS => {
+                    return Err(FramingError::BadHead("too many interim answers"));
                 }
                 100..200 => {
-                    // awc would take it for the answer, and give the real one to whoever uses the connection next.
-                    self.interim += 1;
+                    // awc would take it for the response, and give the real one to the connection's next request.
+                    self.interim_heads += 1;
                     held.drain(..end);
                 }
-                _ => return self.answer(&head, held, end).map(|()| true),
+                _ => return self.final_head(&head, held, end).map(|()| true),
             }
         }
-        if held.len() > head::LARGEST_HEAD {
-            return Err(Fault::BadHead("a head without end"));
+        if held.len() > head::MAX_HEAD {
+            return Err(FramingError::BadHead("a head without end"));
         }
         Ok(false)
     }
 
-    /// The final head has come, `end` bytes long, and perhaps a part of its body.
-    fn answer(&mut self, head: &Head, held: &mut Vec<u8>, end: usize) -> Result<(), Fault> {
-        let framing = head.framing(self.bare);
-        self.refused = head.status() >= FIRST_ERROR || !head.keeps_connection();
-        self.spent |= !head.keeps_connection();
-        self.state = State::Body(framing);
+    /// Takes in the final head, which is the first `end` bytes of `held`; a part of the body may follow.
+    fn final_head(&mut self, head: &ResponseHead, held: &mut Vec<u8>, end: usize) -> Result<(), FramingError> {
+        let framing = head.framing(self.no_body);
+        self.upload_refused = head.status() >= FIRST_ERROR || !head.keeps_connection();
+        self.must_close |= !head.keeps_connection();
+        self.phase = GuardPhase::Body(framing);
         let of_body = self.body(held.get(end..).unwrap_or_default())?;
         held.truncate(end + of_body);
-        head.show(framing, held, end);
+        head.rewrite_for_awc(framing, held, end);
         Ok(())
     }
 
-    /// Follows bytes of a body, and says how many of them belong to it.
+    /// Follows bytes of a body. Returns how many of them belong to it.
     ///
     /// # Errors
-    /// When they can't belong to any.
-    pub(super) fn body(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
-        let State::Body(mut framing) = self.state else { return Ok(bytes.len()) };
+    /// When the bytes can't belong to any body.
+    pub(super) fn body(&mut self, bytes: &[u8]) -> Result<usize, FramingError> {
+        let GuardPhase::Body(mut framing) = self.phase else { return Ok(bytes.len()) };
         let of_body = framing.advance(bytes);
-        // What nobody asked for would be the answer to the next request.
-        self.spent |= of_body < bytes.len() || framing == Framing::UntilClose;
-        self.state = match framing {
-            Framing::Broken => return Err(Fault::BadBody),
-            Framing::Complete => State::Idle,
-            Framing::Length(_) | Framing::Chunked(_) | Framing::UntilClose => State::Body(framing),
+        // Bytes that nobody asked for would be the response to the next request.
+        self.must_close |= of_body < bytes.len() || framing == Framing::UntilClose;
+        self.phase = match framing {
+            Framing::Broken => return Err(FramingError::BadBody),
+            Framing::Complete => GuardPhase::Idle,
+            Framing::Length(_) | Framing::Chunked(_) | Framing::UntilClose => GuardPhase::Body(framing),
         };
         Ok(of_body)
     }
 
-    /// The connection has ended, with so many bytes of a head held.
+    /// Takes in the connection's end. `held` is how many bytes of a head are held.
     ///
     /// # Errors
-    /// When that leaves an answer unfinished. (No answer at all is for awc to notice.)
-    pub(super) fn end(&mut self, held: usize) -> Result<(), Fault> {
-        self.spent = true;
-        match self.state {
-            State::Head if held > 0 || self.interim > 0 => Err(Fault::CutHead),
-            State::Body(framing) if framing.is_open() => Err(Fault::CutBody),
-            State::Body(_) => {
-                self.state = State::Idle;
+    /// When a response is left unfinished. (Where no response has begun, awc notices the end itself.)
+    pub(super) fn end(&mut self, held: usize) -> Result<(), FramingError> {
+        self.must_close = true;
+        match self.phase {
+            GuardPhase::Head if held > 0 || self.interim_heads > 0 => Err(FramingError::CutHead),
+            GuardPhase::Body(framing) if framing.is_open() => Err(FramingError::CutBody),
+            GuardPhase::Body(_) => {
+                self.phase = GuardPhase::Idle;
                 Ok(())
             }
-            State::Head | State::Idle => Ok(()),
+            GuardPhase::Head | GuardPhase::Idle => Ok(()),
         }
     }
 }

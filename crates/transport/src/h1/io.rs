@@ -1,4 +1,11 @@
-//! The byte stream to an upstream, as awc sees it: a socket, with a filter and a witness in between.
+//! The byte stream to an upstream, as awc sees it: a socket, with a guard and the exchange's trace in between.
+//!
+//! 1. The first bytes that are written after a response begin the next request. They are written only if the connection is
+//!    idle, by the guard and by the system.
+//! 2. awc is shown a head only when it is complete, and of a body no byte too many.
+//! 3. Where writing fails or has to wait, the response is looked for. A final error, or one that ends the connection, ends
+//!    the upload: the rest of the request goes nowhere, and awc reads the response.
+//! 4. A connection that may serve no other request is closed as soon as its response ends: awc would keep it.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -8,29 +15,29 @@ use std::task::{Context, Poll, ready};
 use actix_rt::net::{ActixStream, Ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::fault::Fault;
-use super::guard::Filter;
+use super::error::FramingError;
+use super::guard::ResponseGuard;
 use crate::error::begun_too_late;
 use crate::stream::Stream;
-use crate::trace::witness;
+use crate::trace::with_current_exchange;
 
 /// A connection to an upstream.
 #[derive(Debug)]
 pub(crate) struct UpstreamIo {
     stream: Stream,
-    filter: Filter,
-    /// What has come of an answer, from its head on, and awc has not read yet.
+    guard: ResponseGuard,
+    /// The bytes of a response, from its head on, that awc has not read yet.
     held: Vec<u8>,
-    /// How much of that it has read.
+    /// How many of the held bytes awc has read.
     given: usize,
-    /// An answer came: what is written from now on belongs to a later request.
+    /// Has a response come? Then the bytes that are written from now on belong to a later request.
     served: bool,
     reused: bool,
-    /// A request is being written, until awc reads.
+    /// Is a request being written? Until awc reads.
     writing: bool,
-    /// The answer was there before the request was written: the rest of the request goes nowhere.
-    swallowing: bool,
-    /// Why nothing more can be written, while an answer may still be on its way.
+    /// Was the response there before all of the request was written? Then the rest of the request goes nowhere.
+    discarding_upload: bool,
+    /// Why nothing more can be written, while a response may still be on its way.
     unwritable: Option<io::Error>,
 }
 
@@ -38,64 +45,64 @@ impl UpstreamIo {
     pub(crate) fn new(stream: Stream) -> Self {
         UpstreamIo {
             stream,
-            filter: Filter::default(),
+            guard: ResponseGuard::default(),
             held: Vec::new(),
             given: 0,
             served: false,
             reused: false,
             writing: false,
-            swallowing: false,
+            discarding_upload: false,
             unwritable: None,
         }
     }
 
-    /// Closes the connection at once when it may serve nobody any more: awc would keep it for the next request, and
-    /// finds that it has ended then.
-    fn close_if_spent(&mut self) {
-        if self.filter.is_spent() {
+    /// Closes the connection if it may serve no other request: awc would keep it, and find its end later.
+    fn close_if_required(&mut self) {
+        if self.guard.must_close_now() {
             self.stream = Stream::Closed;
         }
     }
 
-    /// Gives a connection up, and says why.
-    fn give_up(&mut self, fault: Fault) -> io::Error {
+    /// Gives the connection up. Returns the reason, as awc is told it.
+    fn give_up(&mut self, error: FramingError) -> io::Error {
         self.stream = Stream::Closed;
-        fault.into()
+        error.into()
     }
 
-    /// Gathers an answer's head. `Ready` when a final one is held, or the connection ended before a byte of one.
+    /// Gathers a response's head. `Ready` when a final head is held, or the connection ended before a byte of one.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let mut space = [MaybeUninit::uninit(); 4_096];
             let mut buf = ReadBuf::uninit(&mut space);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
             if buf.filled().is_empty() {
-                let ended = self.filter.end(self.held.len());
-                return Poll::Ready(ended.map_err(|fault| self.give_up(fault)));
+                let ended = self.guard.end(self.held.len());
+                return Poll::Ready(ended.map_err(|error| self.give_up(error)));
             }
-            witness(|wire| wire.answered());
+            with_current_exchange(|trace| trace.note_answered());
             self.served = true;
             self.held.extend_from_slice(buf.filled());
-            match self.filter.head(&mut self.held) {
+            match self.guard.head(&mut self.held) {
                 Ok(false) => {}
                 Ok(true) => {
-                    self.close_if_spent();
+                    self.close_if_required();
                     return Poll::Ready(Ok(()));
                 }
-                Err(fault) => return Poll::Ready(Err(self.give_up(fault))),
+                Err(error) => return Poll::Ready(Err(self.give_up(error))),
             }
         }
     }
 
-    /// Gives awc what is held.
+    /// Gives awc the bytes that are held.
     fn give(&mut self, buf: &mut ReadBuf<'_>) {
-        let rest = self.held.get(self.given..).unwrap_or_default();
-        let piece = rest.get(..buf.remaining()).unwrap_or(rest);
+        let unread = self.held.get(self.given..).unwrap_or_default();
+        let piece = unread.get(..buf.remaining()).unwrap_or(unread);
         buf.put_slice(piece);
         self.given += piece.len();
         if self.given == self.held.len() {
-            // Idle connections hold nothing.
-            (self.held, self.given) = (Vec::new(), 0);
+            // An idle connection holds no memory.
+            self.held = Vec::new();
+            self.given = 0;
         }
     }
 
@@ -103,46 +110,46 @@ impl UpstreamIo {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         let bytes = buf.filled().get(before..).unwrap_or_default();
-        let of_body = match bytes.is_empty() && buf.remaining() > 0 {
-            true => self.filter.end(0).map(|()| 0),
-            false => self.filter.body(bytes),
-        };
+        let has_ended = bytes.is_empty() && buf.remaining() > 0;
+        let of_body = if has_ended { self.guard.end(0).map(|()| 0) } else { self.guard.body(bytes) };
         match of_body {
             Ok(of_body) => buf.set_filled(before + of_body),
-            Err(fault) => {
+            Err(error) => {
                 buf.set_filled(before);
-                return Poll::Ready(Err(self.give_up(fault)));
+                return Poll::Ready(Err(self.give_up(error)));
             }
         }
-        self.close_if_spent();
+        self.close_if_required();
         Poll::Ready(Ok(()))
     }
 
-    /// The first bytes that are written after an answer begin the next request.
+    /// Begins the next request, if these are its first bytes, and asks the exchange whether they may be written.
     fn before_write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if !self.writing {
-            // What the pool's look has not seen, since the reactor has not had its turn: it would be taken for the answer.
-            let clean = self.held.is_empty() && !(self.served && self.stream.has_unread());
-            let free = if clean { self.filter.begin(bytes) } else { Err(Fault::Desync) };
-            if let Err(fault) = free {
-                witness(|wire| wire.unfree());
-                return Err(self.give_up(fault));
+            // The pool has looked at the connection, but before the reactor's turn: unread bytes would be taken for the
+            // response.
+            let is_clean = self.held.is_empty() && !(self.served && self.stream.has_unread());
+            let begun = if is_clean { self.guard.begin(bytes) } else { Err(FramingError::NotIdle) };
+            if let Err(error) = begun {
+                with_current_exchange(|trace| trace.note_connection_busy());
+                return Err(self.give_up(error));
             }
             self.writing = true;
             self.reused = self.served;
         }
         let reused = self.reused;
-        match witness(|wire| wire.writing(reused)) {
+        match with_current_exchange(|trace| trace.note_writing(reused)) {
             Some(false) => Err(begun_too_late()),
             Some(true) | None => Ok(()),
         }
     }
 
-    /// Writes, or finds out that the upstream has answered already and wants no more.
+    /// Writes, or finds out that the upstream has answered already and wants no more. `discarded` is the result of a write
+    /// that goes nowhere.
     fn poll_send<T>(
         &mut self,
         cx: &mut Context<'_>,
-        swallowed: T,
+        discarded: T,
         write: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let written = match self.unwritable.take() {
@@ -154,22 +161,22 @@ impl UpstreamIo {
             Poll::Ready(Err(error)) if self.writing => Some(error),
             Poll::Ready(_) | Poll::Pending => return written,
         };
-        let answer = if self.filter.awaits_head() { self.poll_head(cx) } else { Poll::Ready(Ok(())) };
-        match (answer, error) {
+        let head = if self.guard.awaits_head() { self.poll_head(cx) } else { Poll::Ready(Ok(())) };
+        match (head, error) {
             // What broke the writing will wake the reading.
             (Poll::Pending, error) => {
                 self.unwritable = error;
                 Poll::Pending
             }
-            (Poll::Ready(Ok(())), error) if self.filter.awaits_head() => {
-                Poll::Ready(Err(error.unwrap_or_else(|| self.give_up(Fault::NoAnswer))))
+            (Poll::Ready(Ok(())), error) if self.guard.awaits_head() => {
+                Poll::Ready(Err(error.unwrap_or_else(|| self.give_up(FramingError::NoAnswer))))
             }
-            (Poll::Ready(Ok(())), None) if !self.filter.refuses() => Poll::Pending,
+            (Poll::Ready(Ok(())), None) if !self.guard.refuses_upload() => Poll::Pending,
             (Poll::Ready(Ok(())), _) => {
-                self.swallowing = true;
-                self.filter.spend();
-                self.close_if_spent();
-                Poll::Ready(Ok(swallowed))
+                self.discarding_upload = true;
+                self.guard.close_after_response();
+                self.close_if_required();
+                Poll::Ready(Ok(discarded))
             }
             (Poll::Ready(Err(unreadable)), error) => Poll::Ready(Err(error.unwrap_or(unreadable))),
         }
@@ -179,9 +186,9 @@ impl UpstreamIo {
 impl AsyncRead for UpstreamIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.writing {
-            witness(|wire| wire.reading());
+            with_current_exchange(|trace| trace.note_reading());
         }
-        if self.filter.awaits_head() {
+        if self.guard.awaits_head() {
             ready!(self.poll_head(cx))?;
         }
         if self.held.is_empty() {
@@ -195,7 +202,7 @@ impl AsyncRead for UpstreamIo {
 
 impl AsyncWrite for UpstreamIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if self.swallowing {
+        if self.discarding_upload {
             return Poll::Ready(Ok(buf.len()));
         }
         self.before_write(buf)?;
@@ -203,7 +210,7 @@ impl AsyncWrite for UpstreamIo {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.swallowing {
+        if self.discarding_upload {
             return Poll::Ready(Ok(()));
         }
         self.poll_send(cx, (), |stream, cx| stream.poll_flush(cx))
@@ -237,7 +244,7 @@ mod tests {
 
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na";
 
-    /// A connection that has served one request, and the upstream's side of it.
+    /// Returns a connection that has served one request, and the upstream's side of it.
     async fn served() -> (UpstreamIo, std::net::TcpStream) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let socket = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connects");
@@ -253,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_unasked_is_seen_before_the_reactor_had_its_turn() {
+    fn unread_bytes_are_seen_before_the_reactor_had_its_turn() {
         Runtime::new().expect("a runtime").block_on(async {
             let ask = b"GET / HTTP/1.1\r\n\r\n";
             let (mut io, _peer) = served().await;
@@ -268,10 +275,10 @@ mod tests {
     }
 
     #[test]
-    fn where_an_answer_is_outstanding_no_other_request_is_written() {
+    fn no_request_is_written_while_a_response_is_outstanding() {
         Runtime::new().expect("a runtime").block_on(async {
             let (mut io, mut peer) = served().await;
-            io.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("it is free");
+            io.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("idle");
             peer.write_all(&ANSWER[..ANSWER.len() - 1]).expect("writes");
             io.read_exact(&mut [0; ANSWER.len() - 1]).await.expect("reads");
             let refused = io.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect_err("a byte is outstanding");

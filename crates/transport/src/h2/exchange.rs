@@ -1,4 +1,4 @@
-//! One exchange over HTTP/2: a stream of a session.
+//! One exchange over HTTP/2: a stream of a connection.
 
 use std::future::poll_fn;
 use std::io;
@@ -14,61 +14,62 @@ use bytes::Bytes;
 use futures_util::Stream;
 use h2::{Reason, RecvStream, SendStream};
 
-use super::slot::Seat;
+use super::slot::StreamSlot;
 use crate::client::{IncomingHead, IncomingResponse};
 use crate::error::begun_too_late;
-use crate::trace::Wire;
+use crate::trace::ExchangeTrace;
 
-/// From this status on, an answer that comes before the request was sent is all that will come.
+/// From this status on, a response that comes before the request was sent is all that will come.
 const FIRST_ERROR: u16 = 400;
 
-/// How much room is asked for at once: windows are counted in 31 bits.
-const MOST_WANTED: usize = 1 << 30;
+/// How much room (bytes) is asked for at once: windows are counted in 31 bits.
+const MAX_CAPACITY: usize = 1 << 30;
 
-/// Asks, and waits for the head of the answer.
+/// Sends a request, and waits for the head of the response.
 ///
 /// # Errors
-/// When none came. The wire knows whether the upstream had begun with it.
+/// When no head came. The trace then knows whether the upstream had begun with the request.
 ///
 /// # Cancel safety
-/// Dropping it resets the stream.
+/// Dropping the future resets the stream.
 pub(super) async fn exchange(
-    mut seat: Seat,
+    mut slot: StreamSlot,
     request: &ClientRequest,
     body: Bytes,
-    wire: &Wire,
+    trace: &ExchangeTrace,
 ) -> Result<IncomingResponse, SendRequestError> {
     let head = head(request, body.len())?;
-    if !wire.writing(seat.is_reused()) {
+    if !trace.note_writing(slot.is_reused()) {
         return Err(SendRequestError::Send(begun_too_late()));
     }
-    let (mut answer, sender) = seat.open(head, body.is_empty(), wire).map_err(|error| failed(error, &seat, wire))?;
-    let mut call = Call::new(sender, body, seat);
+    let (mut response, sender) =
+        slot.open(head, body.is_empty(), trace).map_err(|error| failed(error, &slot, trace))?;
+    let mut upload = Upload::new(sender, body, slot);
     let answered = poll_fn(|cx| {
-        // The answer first: it may come early.
-        let answered = Pin::new(&mut answer).poll(cx);
+        // The response first: it may come early.
+        let answered = Pin::new(&mut response).poll(cx);
         if answered.is_pending() {
-            call.upload(cx);
+            upload.send(cx);
         }
         answered
     });
     let answered = answered.await;
-    let (head, body) = answered.map_err(|error| failed(error, &call.seat, wire))?.into_parts();
-    wire.answered();
-    call.seat.answered();
-    let early = !call.seat.is_written();
+    let (head, body) = answered.map_err(|error| failed(error, &upload.slot, trace))?.into_parts();
+    trace.note_answered();
+    upload.slot.note_answered();
+    let came_early = !upload.slot.is_written();
     if head.status.as_u16() >= FIRST_ERROR {
-        call.send_no_more();
+        upload.stop();
     }
-    let bodiless = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let announced = head.headers.get(header::CONTENT_LENGTH).filter(|_| !bodiless);
+    let has_no_body = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let announced = head.headers.get(header::CONTENT_LENGTH).filter(|_| !has_no_body);
     let expected = announced.and_then(|length| length.to_str().ok()?.trim().parse().ok());
-    let body = Body { body, call, early, expected, came: 0 };
+    let body = ResponseBody { body, upload, came_early, expected, received: 0 };
     let head = IncomingHead::Http2(head.status, head.headers.into());
     Ok(IncomingResponse { head, body: Payload::Stream { payload: Box::pin(body) } })
 }
 
-/// A request's head as HTTP/2 has it: without what is about a connection.
+/// Returns a request's head as HTTP/2 has it: without the headers that are about a connection.
 fn head(request: &ClientRequest, length: usize) -> Result<http::Request<()>, SendRequestError> {
     let mut head = http::Request::new(());
     *head.method_mut() = request.get_method().clone();
@@ -85,7 +86,7 @@ fn head(request: &ClientRequest, length: usize) -> Result<http::Request<()>, Sen
     Ok(head)
 }
 
-/// The endpoint's URL names the port of TLS, and `http`: the transport lays TLS itself.
+/// Returns the URL as the upstream is to see it. The target's URL has the scheme `http` and names the port of TLS.
 fn https(uri: &Uri) -> Result<Uri, http::Error> {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let authority = authority.strip_suffix(":443").unwrap_or(authority);
@@ -109,133 +110,135 @@ fn is_of_connection(name: &HeaderName) -> bool {
     )
 }
 
-/// Was the request turned away, as those do who are too busy?
-pub(super) fn is_too_busy<T>(answer: &Result<T, SendRequestError>) -> bool {
-    matches!(answer, Err(SendRequestError::H2(error)) if error.reason() == Some(Reason::REFUSED_STREAM))
+/// Returns whether the upstream turned the request away, as busy upstreams do.
+pub(super) fn is_too_busy<T>(response: &Result<T, SendRequestError>) -> bool {
+    matches!(response, Err(SendRequestError::H2(error)) if error.reason() == Some(Reason::REFUSED_STREAM))
 }
 
-/// Why there is no answer; the wire learns what that says of the request.
-fn failed(error: h2::Error, seat: &Seat, wire: &Wire) -> SendRequestError {
-    let refused = error.is_go_away() || matches!(error.reason(), Some(Reason::REFUSED_STREAM));
+/// Returns why there is no response. Records in the trace what the error says of the request.
+fn failed(error: h2::Error, slot: &StreamSlot, trace: &ExchangeTrace) -> SendRequestError {
+    let refused = error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM);
     if error.is_remote() && (refused || wants_http1(&error)) {
-        // A GOAWAY ends only the streams that the other side has not begun with.
-        wire.refused();
+        // A GOAWAY ends only the streams that the upstream has not begun with.
+        trace.note_refused();
         if error.is_reset() {
-            // It speaks of this one: then its connection is sound.
-            wire.answered();
+            // A reset speaks of this stream alone, so the connection is sound.
+            trace.note_answered();
         }
     } else if !ends_connection(&error) {
-        // That was the answer.
-        wire.answered();
-    } else if seat.was_alive() {
-        wire.shared_end(seat.break_off());
+        // The reset was the response.
+        trace.note_answered();
+    } else if slot.was_alive() {
+        trace.note_connection_lost(slot.mark_broken());
     }
-    match error.is_io() {
-        true => SendRequestError::Send(error.into_io().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())),
-        false => SendRequestError::H2(error),
+    if error.is_io() {
+        SendRequestError::Send(error.into_io().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into()))
+    } else {
+        SendRequestError::H2(error)
     }
 }
 
-/// Does it end the connection, and not this stream alone? What breaks the protocol does.
+/// Returns whether the error ends the connection, and not this stream alone. A breach of the protocol does.
 fn ends_connection(error: &h2::Error) -> bool {
     error.is_io() || error.is_go_away()
 }
 
-/// Does the upstream say that it serves this in HTTP/1.1 only?
+/// Returns whether the upstream says that it serves this request in HTTP/1.1 only.
 pub(super) fn wants_http1(error: &h2::Error) -> bool {
     error.is_remote() && error.reason() == Some(Reason::HTTP_1_1_REQUIRED)
 }
 
-/// Our side of a stream. Dropping it before the answer's end resets the stream.
-struct Call {
+/// Our side of a stream. Dropping it before the response's end resets the stream.
+struct Upload {
     sender: SendStream<Bytes>,
-    /// What of the request's body has not been handed over.
-    rest: Bytes,
-    seat: Seat,
+    /// The part of the request's body that has not been handed over.
+    unsent: Bytes,
+    slot: StreamSlot,
 }
 
-impl Call {
-    fn new(mut sender: SendStream<Bytes>, rest: Bytes, seat: Seat) -> Self {
-        sender.reserve_capacity(rest.len().min(MOST_WANTED));
-        Call { sender, rest, seat }
+impl Upload {
+    fn new(mut sender: SendStream<Bytes>, body: Bytes, slot: StreamSlot) -> Self {
+        sender.reserve_capacity(body.len().min(MAX_CAPACITY));
+        Upload { sender, unsent: body, slot }
     }
 
     /// Hands over as much as there is room for.
-    fn upload(&mut self, cx: &mut Context<'_>) {
-        while !self.rest.is_empty() {
+    fn send(&mut self, cx: &mut Context<'_>) {
+        while !self.unsent.is_empty() {
             match self.sender.poll_capacity(cx) {
                 Poll::Pending => return,
                 Poll::Ready(Some(Ok(room))) => {
-                    let piece = self.rest.split_to(room.min(self.rest.len()));
-                    if !piece.is_empty() && self.sender.send_data(piece, self.rest.is_empty()).is_err() {
-                        self.send_no_more();
+                    let piece = self.unsent.split_to(room.min(self.unsent.len()));
+                    if !piece.is_empty() && self.sender.send_data(piece, self.unsent.is_empty()).is_err() {
+                        self.stop();
                     }
-                    self.sender.reserve_capacity(self.rest.len().min(MOST_WANTED));
+                    self.sender.reserve_capacity(self.unsent.len().min(MAX_CAPACITY));
                 }
-                // The stream was reset: the answer tells why.
-                Poll::Ready(Some(Err(_)) | None) => self.send_no_more(),
+                // The stream was reset: the response tells why.
+                Poll::Ready(Some(Err(_)) | None) => self.stop(),
             }
         }
     }
 
-    fn send_no_more(&mut self) {
-        self.rest.clear();
-        // What was set aside for it is for others.
+    fn stop(&mut self) {
+        self.unsent.clear();
+        // The room that was set aside for the request is for others.
         self.sender.reserve_capacity(0);
     }
 }
 
-impl Drop for Call {
+impl Drop for Upload {
     fn drop(&mut self) {
-        // At once, in place of what waits to be written. (Of a stream that the upstream has not heard of, it must not hear
-        // that it is reset: that one is written, and then reset.)
-        let done = self.seat.has_ended() && self.seat.is_written();
-        if !done && self.seat.is_headed() {
+        // The reset takes the place of all that waits to be written. An upstream must not see a reset of a stream that it
+        // has never seen, so without a written head h2's own order holds: first the head, then the reset.
+        let done = self.slot.has_ended() && self.slot.is_written();
+        if !done && self.slot.is_head_written() {
             self.sender.send_reset(Reason::CANCEL);
         }
     }
 }
 
-/// The body of an answer.
-struct Body {
+/// The body of a response.
+struct ResponseBody {
     body: RecvStream,
-    call: Call,
-    /// Was something of the request left to be written when the answer came?
-    early: bool,
+    upload: Upload,
+    /// Did the response come before all of the request was written?
+    came_early: bool,
+    /// The announced length (bytes).
     expected: Option<u64>,
-    came: u64,
+    received: u64,
 }
 
-impl Body {
-    /// The stream was reset. Who has answered and wants no more of the request says so in this way, behind a whole answer.
-    fn is_whole_after(&self, error: &h2::Error) -> bool {
-        let complete = self.expected.is_none_or(|expected| self.came == expected);
-        self.early && complete && error.is_reset() && error.reason() == Some(Reason::NO_ERROR)
+impl ResponseBody {
+    /// Returns whether the body is complete though the stream was reset: an upstream that has answered and wants no more of
+    /// the request says so with such a reset, after a complete response.
+    fn is_complete_after(&self, error: &h2::Error) -> bool {
+        let complete = self.expected.is_none_or(|expected| self.received == expected);
+        self.came_early && complete && error.is_reset() && error.reason() == Some(Reason::NO_ERROR)
     }
 }
 
-impl Stream for Body {
+impl Stream for ResponseBody {
     type Item = Result<Bytes, PayloadError>;
 
-    /// (A length that is not kept to is an error of h2's.)
+    /// (A body that is not as long as announced is an error of h2's.)
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        // Goes on where the answer came early, and is no error.
-        this.call.upload(cx);
+        // After an early response that is no error, the upload goes on.
+        this.upload.send(cx);
         match ready!(this.body.poll_data(cx)) {
             Some(Ok(piece)) => {
-                this.came += piece.len() as u64;
-                // It is taken: there is room for as much again. (That fails only for more than had come.)
+                this.received += piece.len() as u64;
+                // The client has room for as much again. This fails only for more than had come.
                 let _ = this.body.flow_control().release_capacity(piece.len());
                 Poll::Ready(Some(Ok(piece)))
             }
-            Some(Err(error)) if !this.is_whole_after(&error) => {
-                let shared = if ends_connection(&error) { this.call.seat.break_off() } else { None };
-                let error = shared.map_or_else(|| io::Error::other(error), io::Error::from);
-                Poll::Ready(Some(Err(PayloadError::Io(error))))
+            Some(Err(error)) if !this.is_complete_after(&error) => {
+                let lost = if ends_connection(&error) { this.upload.slot.mark_broken() } else { None };
+                Poll::Ready(Some(Err(PayloadError::Io(lost.map_or_else(|| io::Error::other(error), io::Error::from)))))
             }
             Some(Err(_)) | None => {
-                this.call.seat.end();
+                this.upload.slot.note_end();
                 Poll::Ready(None)
             }
         }
@@ -249,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_about_a_connection_does_not_go_up() {
+    fn headers_about_a_connection_are_not_sent_over_http2() {
         Runtime::new().expect("a runtime").block_on(async {
             let mut request = awc::Client::builder().no_default_headers().finish().post("http://x.example:443/v1/y?z");
             let ours = ["accept", "authorization", "content-type"];

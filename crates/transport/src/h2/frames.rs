@@ -1,182 +1,179 @@
-//! The byte stream under HTTP/2: it sees which frames were written, and so when a request was.
+//! The byte stream under HTTP/2, which sees the frames that were written, and so when a request was.
 //!
-//! HTTP/2 hands frames over and is told nothing of their fate: they may wait for a window, for another stream's end, or for
-//! the socket. So the frames are looked for among the bytes that the socket took: a request is written when the frame that
-//! ends it has passed, and was flushed. That is true whatever happens above.
+//! The crate h2 says nothing of what becomes of a frame: it may wait for a window, for another stream's end, or for the
+//! socket. So the frames are looked for among the bytes that the socket took. A request is written when the frame that ends
+//! it has passed and was flushed, whatever happens above.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use clock::Now;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use clock::Now;
-
 use crate::stream::Stream;
-use crate::trace::Wire;
+use crate::trace::ExchangeTrace;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
-/// On data and headers: the stream ends with this frame. On settings: those of the other side are in force.
-const ENDS: u8 = 1;
+/// On data and headers: the stream ends with this frame. On settings: the other side's settings are in force.
+const END_OR_ACK: u8 = 1;
 
-/// What a client sends before its first frame.
+/// The length of what a client sends before its first frame.
 const PREFACE: u8 = 24;
 
-/// A stream is blocked that took no more for so long (ms): the runtime itself makes pauses.
+/// A socket is blocked that took no more for so long (ms): the runtime itself makes pauses.
 const BLOCKED_MS: u64 = 10;
 
 /// What a connection's bytes have shown.
 #[derive(Debug, Default)]
-pub(super) struct Log {
-    /// The requests that have not been written yet, by stream.
-    writing: RefCell<HashMap<u32, Writing>>,
-    /// Since when the stream has taken no more (ms, monotonic).
-    blocked: Cell<Option<u64>>,
+pub(super) struct FrameObserver {
+    /// The requests that have not been written to their end, by stream.
+    unsent: RefCell<BTreeMap<u32, UnsentRequest>>,
+    /// Since when the socket has taken no more (ms, monotonic).
+    blocked_since: Cell<Option<u64>>,
     /// Are the other side's settings in force?
     settled: Cell<bool>,
     /// When the last byte came, or the first wait for one began (ms, monotonic).
-    heard: Cell<u64>,
-    /// How often something came.
-    came: Cell<u64>,
-    /// Was something asked since then?
-    owed: Cell<bool>,
+    last_read_at: Cell<u64>,
+    /// How often bytes came.
+    reads: Cell<u64>,
+    /// Was a request begun since the last byte came?
+    awaiting_reply: Cell<bool>,
 }
 
-/// A request that has not been written, or not all of it.
+/// A request that has not been written to its end.
 #[derive(Debug)]
-struct Writing {
-    wire: Wire,
-    /// Has its head been?
-    headed: bool,
+struct UnsentRequest {
+    trace: ExchangeTrace,
+    head_written: bool,
 }
 
-impl Log {
-    /// Would a request that is handed over now have to wait for the socket?
+impl FrameObserver {
+    /// Returns whether a request that is handed over now would have to wait for the socket.
     pub(super) fn is_blocked(&self) -> bool {
-        self.blocked.get().is_some_and(|since| Now::read_mono() >= since + BLOCKED_MS)
+        self.blocked_since.get().is_some_and(|since| Now::read_mono() >= since + BLOCKED_MS)
     }
 
     fn note_blocked(&self, pending: bool) {
-        self.blocked.set(pending.then(|| self.blocked.get().unwrap_or_else(Now::read_mono)));
+        self.blocked_since.set(pending.then(|| self.blocked_since.get().unwrap_or_else(Now::read_mono)));
     }
 
     pub(super) fn is_settled(&self) -> bool {
         self.settled.get()
     }
 
-    /// A request is on its way.
-    pub(super) fn begin(&self, stream: u32, wire: &Wire) {
-        self.writing.borrow_mut().insert(stream, Writing { wire: wire.clone(), headed: false });
-        if !self.owed.replace(true) {
-            self.heard.set(Now::read_mono());
+    /// Begins to look for a request's frames.
+    pub(super) fn begin(&self, stream: u32, trace: &ExchangeTrace) {
+        self.unsent.borrow_mut().insert(stream, UnsentRequest { trace: trace.clone(), head_written: false });
+        if !self.awaiting_reply.replace(true) {
+            self.last_read_at.set(Now::read_mono());
         }
     }
 
-    /// Has the request's head been written?
-    pub(super) fn is_headed(&self, stream: u32) -> bool {
-        self.writing.borrow().get(&stream).is_none_or(|writing| writing.headed)
+    /// Returns whether the request's head was written.
+    pub(super) fn is_head_written(&self, stream: u32) -> bool {
+        self.unsent.borrow().get(&stream).is_none_or(|request| request.head_written)
     }
 
-    /// Has all of it been?
+    /// Returns whether all of the request was written.
     pub(super) fn is_written(&self, stream: u32) -> bool {
-        !self.writing.borrow().contains_key(&stream)
+        !self.unsent.borrow().contains_key(&stream)
     }
 
-    /// The request goes no further.
+    /// Ends the search: nothing more of the request will be written.
     pub(super) fn forget(&self, stream: u32) {
-        self.writing.borrow_mut().remove(&stream);
+        self.unsent.borrow_mut().remove(&stream);
     }
 
-    /// For how long nothing at all came while something should have (ms).
+    /// Returns for how long nothing at all came while something should have (ms).
     pub(super) fn silent_for(&self) -> u64 {
-        Now::read_mono().saturating_sub(self.heard.get())
+        Now::read_mono().saturating_sub(self.last_read_at.get())
     }
 
-    fn written(&self, streams: &mut Vec<u32>) {
+    fn note_written(&self, streams: &mut Vec<u32>) {
         let now = Now::read_mono();
-        let mut writing = self.writing.borrow_mut();
-        for written in streams.drain(..).filter_map(|stream| writing.remove(&stream)) {
-            written.wire.written(now);
+        let mut unsent = self.unsent.borrow_mut();
+        for request in streams.drain(..).filter_map(|stream| unsent.remove(&stream)) {
+            request.trace.note_written(now);
         }
     }
 
-    fn headed(&self, stream: u32) {
-        if let Some(writing) = self.writing.borrow_mut().get_mut(&stream) {
-            writing.headed = true;
+    fn note_head_written(&self, stream: u32) {
+        if let Some(request) = self.unsent.borrow_mut().get_mut(&stream) {
+            request.head_written = true;
         }
     }
 
-    /// How often something came.
-    pub(super) fn came(&self) -> u64 {
-        self.came.get()
+    /// Returns how often bytes came.
+    pub(super) fn reads(&self) -> u64 {
+        self.reads.get()
     }
 
-    fn heard(&self) {
-        self.came.set(self.came.get() + 1);
-        self.heard.set(Now::read_mono());
-        self.owed.set(false);
+    fn note_read(&self) {
+        self.reads.set(self.reads.get() + 1);
+        self.last_read_at.set(Now::read_mono());
+        self.awaiting_reply.set(false);
     }
 }
 
-/// A connection that HTTP/2 is spoken on.
-pub(super) struct FramesIo {
+/// A connection on which HTTP/2 is spoken.
+pub(super) struct ObservedIo {
     stream: Stream,
-    frames: Frames,
-    /// The streams whose last frame the stream took, and may not have flushed yet.
+    frames: FrameParser,
+    /// The streams whose last frame the socket took, and may not have flushed yet.
     ending: Vec<u32>,
-    log: Rc<Log>,
+    observer: Rc<FrameObserver>,
 }
 
-impl FramesIo {
-    pub(super) fn new(stream: Stream, log: Rc<Log>) -> Self {
-        FramesIo { stream, frames: Frames::default(), ending: Vec::new(), log }
+impl ObservedIo {
+    pub(super) fn new(stream: Stream, observer: Rc<FrameObserver>) -> Self {
+        ObservedIo { stream, frames: FrameParser::default(), ending: Vec::new(), observer }
     }
 }
 
-impl AsyncRead for FramesIo {
+impl AsyncRead for ObservedIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         if buf.filled().len() > before {
-            self.log.heard();
+            self.observer.note_read();
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for FramesIo {
+impl AsyncWrite for ObservedIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let taken = Pin::new(&mut this.stream).poll_write(cx, buf);
-        this.log.note_blocked(taken.is_pending());
-        let taken = ready!(taken)?;
-        let (log, ending) = (&this.log, &mut this.ending);
-        this.frames.follow(buf.get(..taken).unwrap_or(buf), |frame| {
-            let flagged = frame.flags & ENDS != 0;
+        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.observer.note_blocked(written.is_pending());
+        let written = ready!(written)?;
+        this.frames.follow(buf.get(..written).unwrap_or(buf), |frame| {
+            let flagged = frame.flags & END_OR_ACK != 0;
             match frame.kind {
-                SETTINGS if flagged => log.settled.set(true),
-                HEADERS => log.headed(frame.stream),
+                SETTINGS if flagged => this.observer.settled.set(true),
+                HEADERS => this.observer.note_head_written(frame.stream),
                 _ => {}
             }
             if flagged && matches!(frame.kind, DATA | HEADERS) {
-                ending.push(frame.stream);
+                this.ending.push(frame.stream);
             }
         });
-        Poll::Ready(Ok(taken))
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
-        this.log.note_blocked(flushed.is_pending());
+        this.observer.note_blocked(flushed.is_pending());
         ready!(flushed)?;
         if !this.ending.is_empty() {
-            this.log.written(&mut this.ending);
+            this.observer.note_written(&mut this.ending);
         }
         Poll::Ready(Ok(()))
     }
@@ -186,7 +183,7 @@ impl AsyncWrite for FramesIo {
     }
 }
 
-/// A frame's head.
+/// A frame, by its head.
 #[derive(Debug, PartialEq, Eq)]
 struct Frame {
     kind: u8,
@@ -197,46 +194,50 @@ struct Frame {
 /// The length of a frame's head.
 const HEAD: usize = 9;
 
-/// Where in a client's frames the bytes have come to.
-struct Frames {
+/// A place in the frames of a client.
+struct FrameParser {
     head: [u8; HEAD],
-    /// How much of the head has come.
-    have: usize,
-    /// How much of what is behind it is to come.
-    left: usize,
+    /// How many bytes of the head have passed.
+    head_bytes: usize,
+    /// How many bytes of the payload are still to pass.
+    payload_left: usize,
 }
 
-impl Default for Frames {
-    /// Before the preface, which is taken for a frame of a kind that there is not.
+impl Default for FrameParser {
+    /// Before the preface, which is taken for the payload of a frame of a kind that does not exist.
     fn default() -> Self {
-        Frames { head: [0, 0, PREFACE, u8::MAX, 0, 0, 0, 0, 0], have: HEAD, left: usize::from(PREFACE) }
+        FrameParser {
+            head: [0, 0, PREFACE, u8::MAX, 0, 0, 0, 0, 0],
+            head_bytes: HEAD,
+            payload_left: usize::from(PREFACE),
+        }
     }
 }
 
-impl Frames {
-    /// Follows these bytes, and tells of each frame that ends in them.
+impl FrameParser {
+    /// Follows these bytes, and calls `passed` with each frame that ends in them.
     fn follow(&mut self, mut bytes: &[u8], mut passed: impl FnMut(Frame)) {
         while !bytes.is_empty() {
-            if self.have < HEAD {
-                for (place, byte) in self.head.iter_mut().skip(self.have).zip(bytes) {
+            if self.head_bytes < HEAD {
+                for (place, byte) in self.head.iter_mut().skip(self.head_bytes).zip(bytes) {
                     *place = *byte;
                 }
-                let more = bytes.len().min(HEAD - self.have);
-                self.have += more;
-                bytes = bytes.get(more..).unwrap_or_default();
-                if self.have < HEAD {
+                let taken = bytes.len().min(HEAD - self.head_bytes);
+                self.head_bytes += taken;
+                bytes = bytes.get(taken..).unwrap_or_default();
+                if self.head_bytes < HEAD {
                     return;
                 }
                 let [high, middle, low, ..] = self.head;
-                self.left = u32::from_be_bytes([0, high, middle, low]) as usize;
+                self.payload_left = u32::from_be_bytes([0, high, middle, low]) as usize;
             }
-            let more = bytes.len().min(self.left);
-            self.left -= more;
-            bytes = bytes.get(more..).unwrap_or_default();
-            if self.left == 0 {
+            let taken = bytes.len().min(self.payload_left);
+            self.payload_left -= taken;
+            bytes = bytes.get(taken..).unwrap_or_default();
+            if self.payload_left == 0 {
                 let [.., kind, flags, a, b, c, d] = self.head;
                 passed(Frame { kind, flags, stream: u32::from_be_bytes([a & 0x7f, b, c, d]) });
-                self.have = 0;
+                self.head_bytes = 0;
             }
         }
     }
@@ -252,18 +253,18 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_found_wherever_writes_are_cut() {
+    fn frames_are_found_however_writes_are_cut() {
         let bytes = [
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
             frame(SETTINGS, 0, 0, &[0; 12]),
-            frame(SETTINGS, ENDS, 0, &[]),
+            frame(SETTINGS, END_OR_ACK, 0, &[]),
             frame(HEADERS, 4, 1, b"head"),
-            frame(DATA, 0, 1, &[0, 0, 0, 0, ENDS, 0, 0, 0, 1]),
-            frame(DATA, ENDS, 1, &[]),
+            frame(DATA, 0, 1, &[0, 0, 0, 0, END_OR_ACK, 0, 0, 0, 1]),
+            frame(DATA, END_OR_ACK, 1, &[]),
         ]
         .concat();
         for size in 1..=bytes.len() {
-            let (mut frames, mut found) = (Frames::default(), Vec::new());
+            let (mut frames, mut found) = (FrameParser::default(), Vec::new());
             for piece in bytes.chunks(size) {
                 frames.follow(piece, |frame| found.push((frame.kind, frame.flags, frame.stream)));
             }
@@ -273,9 +274,9 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_has_not_passed_before_its_last_byte() {
-        let bytes = frame(DATA, ENDS, 3, b"data");
-        let mut frames = Frames { have: 0, left: 0, ..Frames::default() };
+    fn a_frame_passes_with_its_last_byte() {
+        let bytes = frame(DATA, END_OR_ACK, 3, b"data");
+        let mut frames = FrameParser { head_bytes: 0, payload_left: 0, ..FrameParser::default() };
         let (last, rest) = bytes.split_last().expect("some");
         frames.follow(rest, |frame| panic!("{frame:?} has not passed"));
         let mut passed = 0;

@@ -1,55 +1,36 @@
-//! The sessions of one reach: what the upstream speaks, which session a request takes, and when another is opened.
+//! The connections of one upstream: what the upstream speaks, which connection a request takes, when another is opened.
 //!
 //! ```text
 //! Unknown ─ALPN: h2─▶ Http2 ◀──▶ Http1 ◀─anything else─ Unknown
 //! ```
 //!
-//! While it is unknown, one connection is made, however many wait, and the upstream chooses. Where it does not choose
-//! HTTP/2, that connection goes to awc, and all that follow offer HTTP/1.1 alone.
+//! 1. While the protocol is unknown one connection is made, however many requests wait, and the upstream chooses.
+//! 2. Where the upstream does not choose HTTP/2, that connection goes to awc. All later ones offer HTTP/1.1 alone.
+//! 3. A request takes the oldest connection that has a place, so that the others fall idle.
+//! 4. As many connections are opened as the waiting requests need, by the places of the last one.
+//! 5. A request that the upstream did not begin with is sent again, a few times, for the same attempt.
 
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
 use actix_rt as rt;
-use actix_tls::connect::{ConnectError as TcpError, ConnectInfo};
+use actix_tls::connect::ConnectInfo;
 use awc::ClientRequest;
-use awc::error::{ConnectError, SendRequestError};
+use awc::error::SendRequestError;
 use awc::http::Uri;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::connection::{STREAMS, Session};
+use super::connection::{Connection, MAX_STREAMS};
 use super::exchange::{exchange, is_too_busy, wants_http1};
-use super::slot::Seat;
+use super::slot::StreamSlot;
 use crate::client::IncomingResponse;
-use crate::connector::{Gate, Offer};
-use crate::trace::Wire;
-
-/// What became of the connection that somebody waits for.
-type News = Result<(), Rc<ConnectError>>;
-
-/// The sessions of one reach.
-pub(crate) struct Sessions(Rc<Pool>);
-
-struct Pool {
-    gate: Gate,
-    /// Any of the upstream's: it names the host.
-    uri: Uri,
-    /// How long a connection may take to be made.
-    within: Duration,
-    speaks: Cell<Speaks>,
-    open: RefCell<Vec<Rc<Session>>>,
-    /// How many are being opened.
-    opening: Cell<usize>,
-    /// How many streams the last one takes.
-    room: Cell<usize>,
-    waiting: RefCell<Vec<oneshot::Sender<News>>>,
-    /// How many sessions ended one after the other that had taken no request.
-    useless: Cell<usize>,
-}
+use crate::connector::Connector;
+use crate::error::SendError;
+use crate::tls::Alpn;
+use crate::trace::ExchangeTrace;
 
 /// How often a request is sent again that the upstream did not begin with, since the connection took no more (GOAWAY).
 /// To the upstream the request never happened, so it is neither another attempt nor counted twice.
@@ -58,218 +39,209 @@ const MAX_REFUSALS: usize = 8;
 /// The same for a request that is turned away (REFUSED_STREAM): a busy upstream does so, and more would make it worse.
 const MAX_TURNED_AWAY: usize = 2;
 
-/// After so many sessions that end before they take a request, who waits is told.
-const MOST_USELESS: usize = 3;
+/// After so many connections in a row that ended before they took a request, the requests that wait fail.
+const MAX_FAILED_OPENS: usize = 3;
 
+/// What became of a connection that requests wait for.
+type OpenResult = Result<(), SendError>;
+
+/// The connections of one upstream.
+pub(crate) struct Pool(Rc<PoolState>);
+
+struct PoolState {
+    connector: Connector,
+    /// Names the host.
+    uri: Uri,
+    connect_timeout: Duration,
+    protocol: Cell<Protocol>,
+    open: RefCell<Vec<Rc<Connection>>>,
+    /// How many connections are being opened.
+    opening: Cell<usize>,
+    /// How many streams the last connection takes.
+    last_limit: Cell<usize>,
+    waiting: RefCell<Vec<oneshot::Sender<OpenResult>>>,
+    /// How many connections in a row ended before they took a request.
+    failed_opens: Cell<usize>,
+}
+
+/// What the upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Speaks {
+enum Protocol {
     Unknown,
     Http1,
     Http2,
 }
 
-impl Sessions {
-    /// Those of the upstream that `gate` leads to; none is open yet.
-    pub(crate) fn new(gate: Gate, uri: Uri, within: Duration) -> Self {
-        Sessions(Rc::new(Pool {
-            gate,
+impl Pool {
+    /// Creates the pool of the upstream that `connector` and `uri` lead to, without any connection.
+    pub(crate) fn new(connector: Connector, uri: Uri, connect_timeout: Duration) -> Self {
+        Pool(Rc::new(PoolState {
+            connector,
             uri,
-            within,
-            speaks: Cell::new(Speaks::Unknown),
+            connect_timeout,
+            protocol: Cell::new(Protocol::Unknown),
             open: RefCell::default(),
             opening: Cell::new(0),
-            room: Cell::new(STREAMS),
+            last_limit: Cell::new(MAX_STREAMS),
             waiting: RefCell::default(),
-            useless: Cell::new(0),
+            failed_opens: Cell::new(0),
         }))
     }
 
-    /// Sends a request, and waits for the head of the response. `None` if the upstream is to be spoken to in HTTP/1.1.
+    /// Sends a request, and waits for the head of the response. Returns `None` if the upstream speaks HTTP/1.1: then nothing
+    /// was sent.
     pub(crate) async fn send(
         &self,
         request: &ClientRequest,
         body: &Bytes,
-        wire: &Wire,
-    ) -> Option<Result<IncomingResponse, SendRequestError>> {
+        trace: &ExchangeTrace,
+    ) -> Option<Result<IncomingResponse, SendError>> {
         for nth in 1.. {
-            let seat = match self.seat().await {
-                Ok(seat) => seat?,
-                Err(error) => return Some(Err(SendRequestError::Connect(error))),
+            let slot = match self.slot().await {
+                Ok(slot) => slot?,
+                Err(error) => return Some(Err(error)),
             };
-            let answer = exchange(seat, request, body.clone(), wire).await;
-            if let Err(SendRequestError::H2(error)) = &answer
+            let response = exchange(slot, request, body.clone(), trace).await;
+            if let Err(SendRequestError::H2(error)) = &response
                 && wants_http1(error)
             {
-                self.leave();
+                self.switch_to_http1();
             }
-            let most = if is_too_busy(&answer) { MAX_TURNED_AWAY } else { MAX_REFUSALS };
-            if nth >= most || !wire.begins_anew() {
-                return Some(answer);
+            let most = if is_too_busy(&response) { MAX_TURNED_AWAY } else { MAX_REFUSALS };
+            if nth >= most || !trace.reopen_for_replay() {
+                return Some(response.map_err(|error| SendError::of_exchange(&error, trace)));
             }
         }
         None
     }
 
-    /// A place for one stream, to be used at once; `None` if the upstream is to be spoken to in HTTP/1.1.
-    ///
-    /// # Errors
-    /// When no connection could be made: nothing was sent.
-    async fn seat(&self) -> Result<Option<Seat>, ConnectError> {
-        match self.0.ready() {
-            Some(ready) => Ok(ready),
-            None => timeout(self.0.within, self.0.seat_later()).await.unwrap_or(Err(ConnectError::Timeout)),
+    /// Returns a place for one stream, to be used at once, or `None` if the upstream speaks HTTP/1.1.
+    async fn slot(&self) -> Result<Option<StreamSlot>, SendError> {
+        match self.0.slot_now() {
+            Some(slot) => Ok(slot),
+            None => timeout(self.0.connect_timeout, self.0.slot_later()).await.unwrap_or(Err(SendError::timeout())),
         }
     }
 
-    /// Over HTTP/1.1 no connection can be made: it may speak something else by now.
-    pub(crate) fn ask_anew(&self) {
-        self.0.speaks.set(Speaks::Unknown);
+    /// Forgets what the upstream speaks: over HTTP/1.1 no connection can be made, and that may have changed.
+    pub(crate) fn forget_protocol(&self) {
+        self.0.protocol.set(Protocol::Unknown);
     }
 
-    /// The upstream wants HTTP/1.1 after all.
-    fn leave(&self) {
-        self.0.speaks.set(Speaks::Http1);
+    fn switch_to_http1(&self) {
+        self.0.protocol.set(Protocol::Http1);
         self.0.retire();
     }
 }
 
-impl Drop for Sessions {
+impl Drop for Pool {
     fn drop(&mut self) {
         self.0.retire();
     }
 }
 
-impl Pool {
-    /// A place, or the news that HTTP/1.1 is spoken, if that can be had without waiting.
-    fn ready(&self) -> Option<Option<Seat>> {
-        match self.speaks.get() {
-            Speaks::Http1 => Some(None),
-            Speaks::Unknown | Speaks::Http2 => self.seat().map(Some),
+impl PoolState {
+    /// Returns a place, or that the upstream speaks HTTP/1.1, if either can be had without waiting.
+    fn slot_now(&self) -> Option<Option<StreamSlot>> {
+        match self.protocol.get() {
+            Protocol::Http1 => Some(None),
+            Protocol::Unknown | Protocol::Http2 => self.take_slot().map(Some),
         }
     }
 
-    async fn seat_later(self: &Rc<Self>) -> Result<Option<Seat>, ConnectError> {
+    async fn slot_later(self: &Rc<Self>) -> Result<Option<StreamSlot>, SendError> {
         loop {
-            // Who would send the news is there as long as this is.
-            let news = self.wait().await.unwrap_or_else(|_| Err(Rc::new(ConnectError::Disconnected)));
-            if let Some(ready) = self.ready() {
-                return Ok(ready);
+            // The sender lives in this state, so an unsent result cannot happen while this future runs.
+            let opened = self.wait().await.unwrap_or_else(|_| Err(SendError::takes_nothing()));
+            if let Some(slot) = self.slot_now() {
+                return Ok(slot);
             }
-            news.map_err(|error| copy(&error))?;
-            if self.useless.get() >= MOST_USELESS {
-                self.useless.set(0);
-                return Err(takes_nothing());
+            opened?;
+            if self.failed_opens.get() >= MAX_FAILED_OPENS {
+                self.failed_opens.set(0);
+                return Err(SendError::takes_nothing());
             }
         }
     }
 
-    /// A place in the oldest session that has one: so the others come to rest.
-    fn seat(&self) -> Option<Seat> {
+    fn take_slot(&self) -> Option<StreamSlot> {
         let mut open = self.open.borrow_mut();
-        let seat = open.iter().find_map(Session::seat);
-        open.retain(|session| {
-            let useless = !session.is_open() && !session.was_used();
-            self.useless.set(self.useless.get() + usize::from(useless));
-            session.is_open()
+        let slot = open.iter().find_map(Connection::slot);
+        open.retain(|connection| {
+            let failed = !connection.is_open() && !connection.was_used();
+            self.failed_opens.set(self.failed_opens.get() + usize::from(failed));
+            connection.is_open()
         });
-        if seat.is_some() {
-            self.useless.set(0);
+        if slot.is_some() {
+            self.failed_opens.set(0);
         }
-        seat
+        slot
     }
 
-    /// Waits for a connection. As many are opened as those who wait need.
-    fn wait(self: &Rc<Self>) -> oneshot::Receiver<News> {
-        let (tell, told) = oneshot::channel();
+    /// Waits for a connection, and opens one if those that are being opened have too few places.
+    fn wait(self: &Rc<Self>) -> oneshot::Receiver<OpenResult> {
+        let (sender, receiver) = oneshot::channel();
         let mut waiting = self.waiting.borrow_mut();
         waiting.retain(|other| !other.is_closed());
-        waiting.push(tell);
+        waiting.push(sender);
         let opening = self.opening.get();
-        let enough = match self.speaks.get() {
-            Speaks::Unknown | Speaks::Http1 => opening > 0,
-            Speaks::Http2 => opening * self.room.get() >= waiting.len(),
+        let enough = match self.protocol.get() {
+            Protocol::Unknown | Protocol::Http1 => opening > 0,
+            Protocol::Http2 => opening * self.last_limit.get() >= waiting.len(),
         };
         if !enough {
             self.opening.set(opening + 1);
-            let (gate, uri, within, pool) = (self.gate.clone(), self.uri.clone(), self.within, Rc::downgrade(self));
-            // On its own: who asked for it may leave, and others wait for it too.
-            rt::spawn(async move {
-                let opened = timeout(within, open(gate, uri)).await.unwrap_or(Err(ConnectError::Timeout));
-                if let Some(pool) = pool.upgrade() {
-                    pool.opened(opened);
-                }
-            });
+            // A task of its own: the request that asked for the connection may leave, and others wait for it, too.
+            rt::spawn(open(self.connector.clone(), self.uri.clone(), self.connect_timeout, Rc::downgrade(self)));
         }
-        told
+        receiver
     }
 
-    fn opened(&self, opened: Result<Option<Rc<Session>>, ConnectError>) {
+    fn on_opened(&self, opened: Result<Option<Rc<Connection>>, SendError>) {
         self.opening.set(self.opening.get().saturating_sub(1));
-        let news = opened.map_err(Rc::new).map(|session| match session {
-            Some(session) => {
-                self.speaks.set(Speaks::Http2);
-                self.room.set(session.limit());
-                self.open.borrow_mut().push(session);
+        let result = opened.map(|connection| match connection {
+            Some(connection) => {
+                self.protocol.set(Protocol::Http2);
+                self.last_limit.set(connection.limit());
+                self.open.borrow_mut().push(connection);
             }
             None => {
-                self.speaks.set(Speaks::Http1);
+                self.protocol.set(Protocol::Http1);
                 self.retire();
             }
         });
         for waiting in self.waiting.take() {
-            // Who has left needs no news.
-            let _ = waiting.send(news.clone());
+            // A request that has left needs no result.
+            let _ = waiting.send(result.clone());
         }
     }
 
     fn retire(&self) {
-        self.open.take().iter().for_each(|session| session.retire());
+        for connection in self.open.take() {
+            connection.retire();
+        }
     }
 }
 
-/// Connects; `None` if HTTP/2 is not spoken there.
-async fn open(gate: Gate, uri: Uri) -> Result<Option<Rc<Session>>, ConnectError> {
-    let (stream, chose_http2) = gate.connect(ConnectInfo::new(uri), Offer::Http2).await.map_err(of_tcp)?;
+/// Opens a connection for a pool.
+async fn open(connector: Connector, uri: Uri, within: Duration, pool: std::rc::Weak<PoolState>) {
+    let opened = timeout(within, connect(&connector, uri)).await.unwrap_or(Err(SendError::timeout()));
+    if let Some(pool) = pool.upgrade() {
+        pool.on_opened(opened);
+    }
+}
+
+/// Connects. Returns `None` if the upstream did not choose HTTP/2.
+async fn connect(connector: &Connector, uri: Uri) -> Result<Option<Rc<Connection>>, SendError> {
+    let (stream, chose_http2) = connector.connect(ConnectInfo::new(uri), Alpn::Http2).await?;
     if !chose_http2 {
-        gate.spare(stream);
+        connector.keep_unclaimed(stream);
         return Ok(None);
     }
-    let session = Session::open(stream).await.map_err(ConnectError::Io)?;
-    if session.limit() == 0 {
-        session.retire();
-        return Err(takes_nothing());
+    let connection = Connection::open(stream).await?;
+    if connection.limit() == 0 {
+        connection.retire();
+        return Err(SendError::takes_nothing());
     }
-    Ok(Some(session))
-}
-
-fn takes_nothing() -> ConnectError {
-    ConnectError::Io(io::Error::other("its connections take no requests"))
-}
-
-fn of_tcp(error: TcpError) -> ConnectError {
-    match error {
-        TcpError::Resolver(why) => ConnectError::Resolver(why),
-        TcpError::NoRecords => ConnectError::NoRecords,
-        TcpError::InvalidInput | TcpError::Unresolved => ConnectError::Unresolved,
-        TcpError::Io(error) => ConnectError::Io(error),
-    }
-}
-
-/// The same error for each who waited.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "awc's errors are open-ended; the rest tell no more than their text"
-)]
-fn copy(error: &ConnectError) -> ConnectError {
-    match error {
-        ConnectError::Timeout => ConnectError::Timeout,
-        ConnectError::NoRecords => ConnectError::NoRecords,
-        ConnectError::Disconnected => ConnectError::Disconnected,
-        ConnectError::Resolver(why) => ConnectError::Resolver(why.to_string().into()),
-        ConnectError::Io(error) => ConnectError::Io(match error.raw_os_error() {
-            Some(code) => io::Error::from_raw_os_error(code),
-            None => io::Error::new(error.kind(), error.to_string()),
-        }),
-        other => ConnectError::Io(io::Error::other(other.to_string())),
-    }
+    Ok(Some(connection))
 }

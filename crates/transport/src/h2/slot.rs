@@ -1,4 +1,4 @@
-//! One stream's place in a session, and what it tells of the connection.
+//! One stream's place on a connection, and what the stream learns of the connection.
 
 use std::rc::Rc;
 
@@ -7,39 +7,40 @@ use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
 use tokio::time::Instant;
 
-use super::connection::{SILENT_MS, Session};
+use super::connection::{Connection, SILENT_MS};
 use crate::error::ConnectionLost;
-use crate::trace::Wire;
+use crate::trace::ExchangeTrace;
 
-/// A place for one stream in a session. Dropping it frees it.
-pub(super) struct Seat {
-    session: Rc<Session>,
+/// A place for one stream on a connection. Dropping it frees the place.
+pub(super) struct StreamSlot {
+    connection: Rc<Connection>,
     sender: Option<SendRequest<Bytes>>,
     stream: Option<u32>,
     ended: bool,
 }
 
-impl Seat {
-    pub(super) fn new(session: Rc<Session>, sender: SendRequest<Bytes>) -> Self {
-        Seat { session, sender: Some(sender), stream: None, ended: false }
+impl StreamSlot {
+    pub(super) fn new(connection: Rc<Connection>, sender: SendRequest<Bytes>) -> Self {
+        StreamSlot { connection, sender: Some(sender), stream: None, ended: false }
     }
 
-    /// Has the session brought an answer before?
+    /// Returns whether the connection has brought a response before.
     pub(super) fn is_reused(&self) -> bool {
-        self.session.answered.get()
+        self.connection.answered.get()
     }
 
-    /// Has anything come since the session was idle last? If not, it may have been closed by then.
+    /// Returns whether anything has come since the connection was idle last. If not, the upstream may have closed it while
+    /// it was idle.
     pub(super) fn was_alive(&self) -> bool {
-        self.session.log.came() > self.session.came_before.get()
+        self.connection.observer.reads() > self.connection.reads_when_idle.get()
     }
 
-    /// Notes that the connection broke. Returns what that is, if others are on it, too.
-    pub(super) fn break_off(&self) -> Option<ConnectionLost> {
-        match (self.session.broken.replace(true), self.session.active.get()) {
-            (false, ..=1) => None,
-            (false, _) => Some(ConnectionLost::First),
-            (true, _) => Some(ConnectionLost::AlreadyCounted),
+    /// Records that the connection broke. Returns what this counts for, if other streams are on the connection.
+    pub(super) fn mark_broken(&self) -> Option<ConnectionLost> {
+        if self.connection.broken.replace(true) {
+            Some(ConnectionLost::AlreadyCounted)
+        } else {
+            (self.connection.active.get() > 1).then_some(ConnectionLost::First)
         }
     }
 
@@ -50,35 +51,35 @@ impl Seat {
     pub(super) fn open(
         &mut self,
         head: http::Request<()>,
-        bare: bool,
-        wire: &Wire,
+        no_body: bool,
+        trace: &ExchangeTrace,
     ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
-        // One that is gone was used before: the caller has one stream.
+        // A slot has one stream, and so the sender is there.
         let mut sender = self.sender.take().ok_or(h2::Error::from(h2::Reason::INTERNAL_ERROR))?;
-        let (answer, body) = sender.send_request(head, bare)?;
-        let stream = answer.stream_id().as_u32();
+        let (response, body) = sender.send_request(head, no_body)?;
+        let stream = response.stream_id().as_u32();
         self.stream = Some(stream);
-        self.session.log.begin(stream, wire);
-        Ok((answer, body))
+        self.connection.observer.begin(stream, trace);
+        Ok((response, body))
     }
 
-    /// Has the head of the request been written?
-    pub(super) fn is_headed(&self) -> bool {
-        self.stream.is_some_and(|stream| self.session.log.is_headed(stream))
+    /// Returns whether the head of the request was written.
+    pub(super) fn is_head_written(&self) -> bool {
+        self.stream.is_some_and(|stream| self.connection.observer.is_head_written(stream))
     }
 
-    /// Has all of it been?
+    /// Returns whether all of the request was written.
     pub(super) fn is_written(&self) -> bool {
-        self.stream.is_some_and(|stream| self.session.log.is_written(stream))
+        self.stream.is_some_and(|stream| self.connection.observer.is_written(stream))
     }
 
-    /// The head of an answer has come.
-    pub(super) fn answered(&self) {
-        self.session.answered.set(true);
+    /// Records that the head of a response has come.
+    pub(super) fn note_answered(&self) {
+        self.connection.answered.set(true);
     }
 
-    /// The stream has come to its proper end.
-    pub(super) fn end(&mut self) {
+    /// Records that the response has come to its proper end.
+    pub(super) fn note_end(&mut self) {
         self.ended = true;
     }
 
@@ -87,18 +88,18 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
-        let session = &self.session;
+        let connection = &self.connection;
         if let Some(stream) = self.stream {
-            session.log.forget(stream);
-            if !self.ended && session.log.silent_for() >= SILENT_MS {
-                session.retire();
+            connection.observer.forget(stream);
+            if !self.ended && connection.observer.silent_for() >= SILENT_MS {
+                connection.retire();
             }
         }
-        session.active.set(session.active.get().saturating_sub(1));
-        if session.active.get() == 0 {
-            session.idle_since.set(Instant::now());
+        connection.active.set(connection.active.get().saturating_sub(1));
+        if connection.active.get() == 0 {
+            connection.idle_since.set(Instant::now());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the filter lets through, read by awc's own decoder, however it is cut and whatever is wrong with it.
+//! Responses that the guard lets through, read by awc's own decoder, however they are cut and whatever is wrong with them.
 
 use actix_codec::{Decoder, Encoder};
 use actix_http::body::BodySize;
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// An answer as the exchange sees it.
+/// A response as the exchange sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
     status: u16,
@@ -18,7 +18,7 @@ struct Seen {
     kept: bool,
 }
 
-/// awc's decoder, where it stands.
+/// awc's decoder, and where it stands.
 enum Awc {
     Head(ClientCodec),
     Body(ClientPayloadCodec),
@@ -40,9 +40,9 @@ impl Reader {
             self.awc = match &mut self.awc {
                 Awc::Head(codec) => {
                     let head = codec.decode(&mut self.buffer).map_err(|e| error(&e))?;
-                    self.status = head.expect("the filter gives whole heads").status.as_u16();
+                    self.status = head.expect("the guard gives complete heads").status.as_u16();
                     let Awc::Head(codec) = std::mem::replace(&mut self.awc, Awc::Done { keep_alive: false }) else {
-                        unreachable!("it is matched")
+                        unreachable!("matched above")
                     };
                     match codec.message_type() {
                         MessageType::None => Awc::Done { keep_alive: codec.keep_alive() },
@@ -58,7 +58,7 @@ impl Reader {
                     }
                 },
                 Awc::Done { .. } => {
-                    assert!(self.buffer.is_empty(), "awc sees the end before the filter does");
+                    assert!(self.buffer.is_empty(), "awc sees the end before the guard does");
                     return Ok(());
                 }
             };
@@ -71,54 +71,54 @@ thread_local! {
     static RUNTIME: actix_rt::Runtime = actix_rt::Runtime::new().expect("a runtime");
 }
 
-/// What is seen of a connection that brings these pieces, and then ends.
+/// Returns what is seen of a connection that brings these pieces and then ends.
 ///
 /// # Errors
-/// With what the filter, or awc, has against it.
+/// With the reason of the guard, or of awc, for a refusal.
 fn read(method: Method, pieces: &[&[u8]]) -> Result<Seen, String> {
     RUNTIME.with(|runtime| runtime.block_on(async { read_on_runtime(method, pieces) }))
 }
 
 fn read_on_runtime(method: Method, pieces: &[&[u8]]) -> Result<Seen, String> {
-    let (mut filter, mut held) = (Filter::default(), Vec::new());
+    let (mut guard, mut held) = (ResponseGuard::default(), Vec::new());
     let mut codec = ClientCodec::default();
     let mut head = RequestHead::default();
     head.method = method;
     let mut request = BytesMut::new();
     codec.encode(Message::Item((RequestHeadType::Owned(head), BodySize::None)), &mut request).expect("encodes");
-    filter.begin(&request).expect("free");
+    guard.begin(&request).expect("free");
     let mut reader = Reader { awc: Awc::Head(codec), buffer: BytesMut::new(), status: 0, body: Vec::new() };
     for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
-        if filter.awaits_head() {
+        if guard.awaits_head() {
             held.extend_from_slice(piece);
-            if filter.head(&mut held).map_err(|fault| fault.to_string())? {
+            if guard.head(&mut held).map_err(|error| error.to_string())? {
                 reader.feed(&std::mem::take(&mut held))?;
             }
-        } else if filter.is_busy() {
-            let of_body = filter.body(piece).map_err(|fault| fault.to_string())?;
+        } else if guard.is_busy() {
+            let of_body = guard.body(piece).map_err(|error| error.to_string())?;
             reader.feed(&piece[..of_body])?;
         } else {
-            // Nothing is outstanding: the pool's check finds it.
-            filter.spend();
+            // Nothing is outstanding: the pool's check finds these bytes.
+            guard.close_after_response();
         }
         let done = matches!(reader.awc, Awc::Done { .. });
-        assert_eq!(done, !filter.is_busy(), "both see the end at the same byte");
+        assert_eq!(done, !guard.is_busy(), "both see the end at the same byte");
     }
     let Awc::Done { keep_alive } = reader.awc else {
-        filter.end(held.len()).map_err(|fault| fault.to_string())?;
+        guard.end(held.len()).map_err(|error| error.to_string())?;
         return match reader.awc {
             Awc::Head(_) => Err("no answer".into()),
             Awc::Body(_) | Awc::Done { .. } => Ok(Seen { status: reader.status, body: reader.body, kept: false }),
         };
     };
-    Ok(Seen { status: reader.status, body: reader.body, kept: keep_alive && !filter.is_spent() })
+    Ok(Seen { status: reader.status, body: reader.body, kept: keep_alive && !guard.must_close_now() })
 }
 
 fn seen(status: u16, body: &str, kept: bool) -> Result<Seen, String> {
     Ok(Seen { status, body: body.into(), kept })
 }
 
-/// Every way to cut it in two is tried.
+/// Tries every way to cut the bytes in two.
 fn assert_seen(method: &Method, bytes: &str, wanted: &Result<Seen, String>) {
     for at in 0..bytes.len() {
         let (first, second) = bytes.as_bytes().split_at(at);
@@ -131,7 +131,7 @@ fn assert_seen(method: &Method, bytes: &str, wanted: &Result<Seen, String>) {
 }
 
 #[test]
-fn awc_reads_an_answer_as_it_is_meant() {
+fn awc_reads_a_response_as_it_is_meant() {
     for (bytes, wanted) in [
         ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc", seen(200, "abc", true)),
         ("HTTP/1.1 200 OK\nContent-Length : 3\n\nabc", seen(200, "abc", true)),
@@ -151,18 +151,18 @@ fn awc_reads_an_answer_as_it_is_meant() {
         ("HTTP/1.0 200 OK\r\nconnection: Keep-Alive\r\ncontent-length: 3\r\n\r\nabc", seen(200, "abc", true)),
         ("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", seen(200, "", false)),
         ("HTTP/1.0 204 No\r\nconnection: keep-alive\r\n\r\n", seen(204, "", true)),
-        // What has no body, whatever it says.
+        // A response without a body, whatever its head says.
         ("HTTP/1.1 204 No\r\ntransfer-encoding: chunked\r\n\r\n", seen(204, "", true)),
         ("HTTP/1.1 204 No\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", seen(204, "", false)),
         ("HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", seen(304, "", true)),
         ("HTTP/1.1 304 Not Modified\r\nContent-Length: 1\r\n\r\nx", seen(304, "", false)),
-        // What awc would forget the body of.
+        // awc would forget the body of these.
         (
             "HTTP/1.1 426 U\r\nupgrade: websocket\r\nconnection: upgrade\r\ncontent-length: 2\r\n\r\nno",
             seen(426, "no", false),
         ),
         ("HTTP/1.1 200 OK\r\nUpgrade: websocket\r\n\r\nabc", seen(200, "abc", false)),
-        // The framing told twice.
+        // Two lines on the framing.
         ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\ncontent-length: 3\r\n\r\nabc", seen(200, "abc", true)),
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
@@ -174,7 +174,7 @@ fn awc_reads_an_answer_as_it_is_meant() {
             "HTTP/1.1 100 Go on\r\n\r\nHTTP/1.1 103 X\r\nlink: y\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na",
             seen(200, "a", true),
         ),
-        // More than was asked for.
+        // More bytes than the response has.
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\naHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nb",
             seen(200, "a", false),
@@ -190,7 +190,7 @@ fn awc_reads_an_answer_as_it_is_meant() {
 }
 
 #[test]
-fn what_can_be_read_in_two_ways_or_in_none_is_refused() {
+fn a_response_that_can_be_read_in_two_ways_or_in_none_is_refused() {
     for (bytes, reason) in [
         ("", "no answer"),
         ("SSH-2.0-x\r\n", "no answer of HTTP/1"),
@@ -243,17 +243,17 @@ fn what_can_be_read_in_two_ways_or_in_none_is_refused() {
 }
 
 #[test]
-fn a_connection_is_free_only_between_an_answer_and_the_next_request() {
-    let mut filter = Filter::default();
+fn a_connection_is_idle_only_between_a_response_and_the_next_request() {
+    let mut guard = ResponseGuard::default();
     let mut held = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nab".to_vec();
-    assert_eq!(filter.begin(b"POST / HTTP/1.1\r\n"), Ok(()));
-    assert_eq!(filter.begin(b"POST / HTTP/1.1\r\n"), Err(Fault::Desync), "an answer is awaited");
-    assert_eq!(filter.head(&mut held), Ok(true));
-    assert_eq!(filter.begin(b"POST / HTTP/1.1\r\n"), Err(Fault::Desync), "a byte is outstanding");
-    assert_eq!(filter.body(b"c"), Ok(1));
-    assert_eq!(filter.begin(b"POST / HTTP/1.1\r\n"), Ok(()));
-    assert_eq!(filter.head(&mut b"HTTP/1.1 204 X\r\nconnection: close\r\n\r\n".to_vec()), Ok(true));
-    assert_eq!(filter.begin(b"POST / HTTP/1.1\r\n"), Err(Fault::Desync), "the upstream closes");
+    assert_eq!(guard.begin(b"POST / HTTP/1.1\r\n"), Ok(()));
+    assert_eq!(guard.begin(b"POST / HTTP/1.1\r\n"), Err(FramingError::NotIdle), "an answer is awaited");
+    assert_eq!(guard.head(&mut held), Ok(true));
+    assert_eq!(guard.begin(b"POST / HTTP/1.1\r\n"), Err(FramingError::NotIdle), "a byte is outstanding");
+    assert_eq!(guard.body(b"c"), Ok(1));
+    assert_eq!(guard.begin(b"POST / HTTP/1.1\r\n"), Ok(()));
+    assert_eq!(guard.head(&mut b"HTTP/1.1 204 X\r\nconnection: close\r\n\r\n".to_vec()), Ok(true));
+    assert_eq!(guard.begin(b"POST / HTTP/1.1\r\n"), Err(FramingError::NotIdle), "the upstream closes");
 }
 
 mod properties;

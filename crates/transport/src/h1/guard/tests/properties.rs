@@ -1,4 +1,4 @@
-//! Random answers, cut at random: sound ones are whole, and of damaged ones no part is taken for the whole.
+//! Random responses, cut at random: a sound one is complete, and no part of a damaged one is taken for the whole.
 
 use super::*;
 
@@ -10,11 +10,11 @@ enum Sent {
     UntilClose,
 }
 
-/// An answer, and what is seen of it.
+/// A response, and what is seen of it.
 #[derive(Debug, Clone)]
 struct Answer {
     bytes: Vec<u8>,
-    /// Where its last head ends.
+    /// The end of the last head.
     head: usize,
     sent: Sent,
     seen: Seen,
@@ -27,7 +27,7 @@ fn name_in_any_case(name: &'static str) -> impl Strategy<Value = String> {
     })
 }
 
-/// A body as chunks of random sizes, with extensions and trailers.
+/// Returns a body, and the same as chunks of random sizes, with extensions and trailers.
 fn chunked() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     let extension = prop_oneof![4 => Just(""), 1 => Just(";a=\"b c\""), 1 => Just(" \t;x")];
     let chunk = (prop::collection::vec(any::<u8>(), 1..40), extension, any::<bool>());
@@ -112,12 +112,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn a_sound_answer_is_whole_however_it_is_cut(answer in answer(), cuts in cuts()) {
+    fn a_sound_response_is_complete_however_it_is_cut(answer in answer(), cuts in cuts()) {
         prop_assert_eq!(read(Method::POST, &cut(&answer.bytes, &cuts)), Ok(answer.seen));
     }
 
     #[test]
-    fn what_comes_behind_an_answer_changes_it_not_and_spends_the_connection(
+    fn bytes_after_a_response_do_not_change_it_and_close_the_connection(
         answer in answer(), more in prop::collection::vec(any::<u8>(), 1..60), cuts in cuts(),
     ) {
         let bytes = [&answer.bytes[..], &more].concat();
@@ -129,11 +129,11 @@ proptest! {
     }
 
     #[test]
-    fn no_part_is_taken_for_the_whole(answer in answer(), at in any::<prop::sample::Index>(), cuts in cuts()) {
+    fn no_part_of_a_response_is_taken_for_the_whole(answer in answer(), at in any::<prop::sample::Index>(), cuts in cuts()) {
         let at = at.index(answer.bytes.len());
         let got = read(Method::POST, &cut(&answer.bytes[..at], &cuts));
         if answer.sent == Sent::UntilClose && at >= answer.head {
-            // Here nobody can tell.
+            // Here the cut cannot be noticed.
             let body = answer.bytes[answer.head..at].to_vec();
             prop_assert_eq!(got, Ok(Seen { body, kept: false, ..answer.seen }));
         } else {
@@ -141,9 +141,9 @@ proptest! {
         }
     }
 
-    /// `read` itself asserts that filter and awc see an end at the same byte.
+    /// `read` itself asserts that the guard and awc see an end at the same byte.
     #[test]
-    fn damage_never_divides_the_filter_and_awc(
+    fn the_guard_and_awc_agree_on_damaged_responses(
         answer in answer(),
         damages in prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8, damaging()), 1..4),
         cuts in cuts(),
@@ -164,7 +164,7 @@ proptest! {
     }
 }
 
-/// Bytes that mean something to a parser, mostly.
+/// Returns bytes that mean something to a parser, mostly.
 fn damaging() -> impl Strategy<Value = u8> {
     prop_oneof![4 => prop::sample::select(b"\r\n\0:; \t,0159afxF+-HTP/.\x7f\xff".to_vec()), 1 => any::<u8>()]
 }

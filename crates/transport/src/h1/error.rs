@@ -1,0 +1,36 @@
+//! Why a connection of HTTP/1.1 is given up, as the I/O tells awc.
+
+use std::io;
+
+/// What is wrong with the bytes of an upstream, or with where they end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FramingError {
+    /// What came is no head of HTTP/1, or one that can be read in two ways.
+    #[error("{0}")]
+    BadHead(&'static str),
+    /// The connection ended within a head.
+    #[error("the head broke off")]
+    CutHead,
+    /// The chunks of a body are not formed as they must be.
+    #[error("the body is not well chunked")]
+    BadBody,
+    /// The connection ended within a body.
+    #[error("the body broke off")]
+    CutBody,
+    /// The connection ended before a response, while the request was being written.
+    #[error("the connection was closed before an answer")]
+    NoAnswer,
+    /// A request was to be written while a response is outstanding: whose would the next bytes be?
+    #[error("the connection is not free for another request")]
+    NotIdle,
+}
+
+impl From<FramingError> for io::Error {
+    fn from(error: FramingError) -> Self {
+        let kind = match error {
+            FramingError::CutHead | FramingError::CutBody | FramingError::NoAnswer => io::ErrorKind::UnexpectedEof,
+            FramingError::BadHead(_) | FramingError::BadBody | FramingError::NotIdle => io::ErrorKind::InvalidData,
+        };
+        io::Error::new(kind, error)
+    }
+}
