@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod demo;
 mod describe;
+mod dotenv;
 mod explain;
 mod folder;
 mod log_writer;
@@ -12,7 +13,7 @@ mod schema;
 mod serve;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -105,11 +106,11 @@ impl CliError {
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
     // Before anything is read from the environment, and while there is but one thread.
-    let dotenv = dotenvy::from_path(".env");
+    let dotenv_warnings = dotenv::load(Path::new(".env"));
     let cli = Cli::parse();
     let _log = logging::init();
-    if let Err(e) = dotenv.or_else(|e| if e.not_found() { Ok(()) } else { Err(e) }) {
-        log::warn!(".env: {e}");
+    for warning in dotenv_warnings {
+        log::warn!("{warning}");
     }
     let done = match cli.command {
         None => serve::serve(cli.serve),
