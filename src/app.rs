@@ -4,7 +4,7 @@ mod machine;
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -45,7 +45,7 @@ const WATCHDOG: Duration = Duration::from_secs(1);
 #[derive(Debug, Error)]
 pub enum AppError {
     /// The address can't be listened on.
-    #[error("can't listen on {host}:{port}: {why}; choose another with --port or --host")]
+    #[error("can't listen on {}:{port}: {why}; choose another with --port or --host", shown_host(host))]
     Listen {
         /// As configured.
         host: String,
@@ -74,6 +74,11 @@ pub enum AppError {
     /// An actor that nothing works without has ended.
     #[error("the {0} ended, which is a defect of this program")]
     CoreActorEnded(&'static str),
+}
+
+/// Returns a host for an error's text. A name that can't be listened on may be a key that was put in the wrong place.
+fn shown_host(host: &str) -> &str {
+    if host == "localhost" || host.parse::<IpAddr>().is_ok() { host } else { "the configured host" }
 }
 
 /// Where counts and statistics are kept.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{CliError, ConfigArgs, describe};
+use super::{CliError, ConfigArgs, describe, environment};
 use crate::app::AppError;
 use crate::config::load;
 use crate::http::Certificate;
@@ -15,7 +15,7 @@ pub(super) fn check(args: ConfigArgs) -> Result<(), CliError> {
     writeln!(out, "{}: valid\n", source.path.display())?;
     describe::server(&mut out, &config)?;
     describe::apis(&mut out, &config, describe::Detail::Full)?;
-    for warning in &config.warnings {
+    for warning in config.warnings.iter().chain(&environment::warnings()) {
         writeln!(out, "warning: {warning}")?;
     }
     Ok(())

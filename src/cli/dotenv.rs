@@ -104,9 +104,8 @@ fn parse_line(line: &[u8], behind: &[&[u8]]) -> Result<Option<(Variable, usize)>
     let has_comment = value.starts_with([' ', '\t']) && value.trim_start().starts_with('#');
     let value = if has_comment { "" } else { value.trim() };
     let (value, more_lines) = match value.chars().next() {
-        Some(quote @ ('"' | '\'')) => {
-            quoted(value, quote, behind).ok_or_else(|| format!("{name}: the value has no closing {quote} at its end"))?
-        }
+        Some(quote @ ('"' | '\'')) => quoted(value, quote, behind)
+            .ok_or_else(|| format!("{name}: the value has no closing {quote} at its end"))?,
         Some(_) | None => (without_comment(value).to_owned(), 0),
     };
     if value.contains('\0') {
@@ -122,7 +121,8 @@ fn is_name(name: &str) -> bool {
 
 /// `a # b` is `a`, and `a#b` is `a#b`.
 fn without_comment(value: &str) -> &str {
-    let comment = value.char_indices().zip(value.chars().skip(1)).find(|((_, before), c)| *c == '#' && before.is_whitespace());
+    let comment =
+        value.char_indices().zip(value.chars().skip(1)).find(|((_, before), c)| *c == '#' && before.is_whitespace());
     comment.and_then(|((at, _), _)| value.get(..at)).unwrap_or(value).trim_end()
 }
 
@@ -197,7 +197,10 @@ mod tests {
     fn a_line_that_cannot_be_read_costs_itself_only_and_shows_no_value() {
         for (line, warning) in [
             ("sk-secret", "2: must be NAME=value, and has no =; the line is left out"),
-            ("sk-secret=secret", "2: must begin with the name of a variable: letters, digits and _; the line is left out"),
+            (
+                "sk-secret=secret",
+                "2: must begin with the name of a variable: letters, digits and _; the line is left out",
+            ),
             ("=secret", "2: must begin with the name of a variable: letters, digits and _; the line is left out"),
             ("KEY=\"secret", "2: KEY: the value has no closing \" at its end; the line is left out"),
             ("KEY='secret' x", "2: KEY: the value has no closing ' at its end; the line is left out"),

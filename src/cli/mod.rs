@@ -1,12 +1,15 @@
 //! The command line: one file a command.
 
+mod arguments;
 mod bench;
 mod check;
 mod demo;
 mod describe;
 mod dotenv;
+mod environment;
 mod explain;
 mod folder;
+mod log_filter;
 mod log_writer;
 mod logging;
 mod schema;
@@ -18,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::log_filter::LogFilter;
 use crate::app::AppError;
 use crate::config::{ConfigError, Overrides, Source};
 
@@ -66,7 +70,7 @@ impl ConfigArgs {
         let host = self.host.or_else(|| from_environment("HOST"));
         let port = match (self.port, from_environment("PORT")) {
             (Some(port), _) => Some(port),
-            (None, Some(text)) => Some(text.trim().parse().map_err(|_| CliError::Port(text))?),
+            (None, Some(text)) => Some(text.trim().parse().map_err(|_| CliError::Port)?),
             (None, None) => None,
         };
         Ok(Source { path: self.config, overrides: Overrides { host, port } })
@@ -85,8 +89,8 @@ enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     App(#[from] AppError),
-    #[error("PORT is {0:?} in the environment; it must be a number from 0 to 65535")]
-    Port(String),
+    #[error("PORT, in the environment or in .env, must be a number from 0 to 65535")]
+    Port,
     #[error("{0}")]
     Server(String),
     #[error("{0}")]
@@ -97,7 +101,7 @@ impl CliError {
     /// 2: what was given is wrong (as for the command line itself). 1: it could not be done.
     fn exit_code(&self) -> ExitCode {
         match self {
-            CliError::Config(_) | CliError::Port(_) => ExitCode::from(2),
+            CliError::Config(_) | CliError::Port => ExitCode::from(2),
             CliError::App(_) | CliError::Server(_) | CliError::Output(_) => ExitCode::from(1),
         }
     }
@@ -107,8 +111,17 @@ impl CliError {
 pub fn run() -> ExitCode {
     // Before anything is read from the environment, and while there is but one thread.
     let dotenv_warnings = dotenv::load(Path::new(".env"));
-    let cli = Cli::parse();
-    let _log = logging::init();
+    let cli: Cli = arguments::parse();
+    let filter = LogFilter::from_environment();
+    let _log = logging::init(&filter);
+    for warning in filter.warnings {
+        // A filter that was typed wrongly may hide its own warning.
+        if log::log_enabled!(log::Level::Warn) {
+            log::warn!("{warning}");
+        } else {
+            let _ = writeln!(io::stderr(), "api-together: {warning}");
+        }
+    }
     for warning in dotenv_warnings {
         log::warn!("{warning}");
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, ConfigArgs, describe};
+use super::{CliError, ConfigArgs, describe, environment};
 use crate::app::{App, Data, keep_files_private};
 use crate::config::{Config, Source, load};
 
@@ -44,6 +44,9 @@ pub(super) async fn run(
     then(addresses.first().map_or(0, SocketAddr::port))?;
     for warning in &config.warnings {
         log::warn!("configuration: {warning}");
+    }
+    for warning in environment::warnings() {
+        log::warn!("{warning}");
     }
     Ok(app.run().await?)
 }

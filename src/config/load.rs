@@ -205,11 +205,14 @@ fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String,
     Ok(out)
 }
 
-/// A key that was put where a name belongs is not to be printed.
+/// Describes a variable that is not set. What does not read like a variable's name may be a key, and is not shown.
 fn unset(name: &str) -> String {
-    match name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        true => format!("the environment variable {name} is not set"),
-        false => "${…} must hold the name of an environment variable: letters, digits and _".to_owned(),
+    let is_upper = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    let is_lower = |b: u8| b.is_ascii_lowercase() || b == b'_';
+    if name.bytes().all(is_upper) || name.bytes().all(is_lower) {
+        format!("the environment variable {name} is not set")
+    } else {
+        "${…} names an environment variable that is not set; its name is not shown, as it may be a key".to_owned()
     }
 }
 

@@ -78,6 +78,7 @@ impl Walk {
                 (Some(schema), _) => self.value(value, schema, &here),
                 (None, Some(Value::Bool(false))) => {
                     let hint = nearest(name, known.keys()).map(|k| format!(", did you mean {k}?"));
+                    let here = if hint.is_some() { here } else { join(at, shown_name(name)) };
                     self.problem(&here, format!("unknown field{}", hint.unwrap_or_default()));
                 }
                 (None, Some(schema)) => self.value(value, schema, &here),
@@ -173,6 +174,14 @@ fn named(json_type: &str) -> &str {
 
 fn bound(schema: &Value, name: &str) -> Option<f64> {
     schema.get(name).and_then(Value::as_f64)
+}
+
+/// Returns an unknown name for an error's text: as it stands if it reads like a field's name, else hidden, as it may be a
+/// key that was put in the wrong place.
+pub(super) fn shown_name(name: &str) -> &str {
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let reads_like_a_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$'));
+    if reads_like_a_name && digits <= 2 && name.len() <= 40 { name } else { "…" }
 }
 
 fn join(at: &str, name: &str) -> String {

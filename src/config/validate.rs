@@ -1,6 +1,7 @@
 //! From what is typed to what is meant: every rule that a type can't say. Finds all problems, not the first.
 
 use std::collections::HashMap;
+use std::net::Ipv6Addr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -73,8 +74,14 @@ impl Check<'_> {
         let overrides = &source.overrides;
         let edge = EdgeConfig::from_file(&file, folder_of(&source.path));
         let host = overrides.host.clone().or(file.host).unwrap_or_else(|| "localhost".to_owned());
-        if host.trim().is_empty() || host.contains(['/', ' ', '[', ']']) {
+        if !is_host(&host) {
             self.problem("server.host", "must be a host name or an address, such as localhost, 0.0.0.0 or ::1");
+        }
+        for (field, path) in file.tls.iter().flat_map(|tls| [("certFile", &tls.cert_file), ("keyFile", &tls.key_file)])
+        {
+            if path.contains("-----BEGIN") || path.chars().any(char::is_control) {
+                self.problem(&format!("server.tls.{field}"), "must be the path of a PEM file, not what stands in it");
+            }
         }
         let mut keys = match file.api_key {
             Some(OneOrMany::One(key)) => vec![("server.apiKey".to_owned(), key)],
@@ -235,7 +242,7 @@ impl Check<'_> {
         for (index, api) in apis {
             match first.get(api.id.as_str()) {
                 Some(before) => {
-                    let text = format!("{:?} is the id of apis[{before}] too; ids must be unique", api.id);
+                    let text = format!("is the id of apis[{before}] too; ids must be unique");
                     self.problem(&format!("apis[{index}].id"), text);
                 }
                 None => drop(first.insert(&api.id, *index)),
@@ -255,6 +262,15 @@ impl Check<'_> {
         self.problem(at, text);
         None
     }
+}
+
+/// Returns whether this is an IPv6 address, perhaps with its zone, or else labels of letters, digits and hyphens.
+fn is_host(host: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    let address = host.split_once('%').map_or(host, |(address, _zone)| address);
+    address.parse::<Ipv6Addr>().is_ok() || host.strip_suffix('.').unwrap_or(host).split('.').all(is_label)
 }
 
 fn numbered(at: &str, texts: Vec<String>) -> Vec<(String, String)> {

@@ -74,8 +74,8 @@ pub(super) async fn reset(request: HttpRequest, payload: web::Payload) -> Result
     let (body, _held) = read_body(worker, &request, payload, RESET_LIMIT).await?;
     let asked: Reset = match body.trim_ascii() {
         b"" => Reset::default(),
-        json => serde_json::from_slice(json).map_err(|e| ApiError::Invalid {
-            message: format!("the body must be empty, or {{\"apiId\": \"…\"}}: {e}"),
+        json => serde_json::from_slice(json).map_err(|_| ApiError::Invalid {
+            message: "the body must be empty, or {\"apiId\": \"…\"} and nothing else".to_owned(),
             param: Some("apiId"),
         })?,
     };

@@ -91,6 +91,9 @@ impl Which {
             Some(_) | None => {}
         }
         match Url::parse(text) {
+            Ok(url) if !url.username().is_empty() || url.password().is_some() || url.query().is_some() => {
+                Err("a URL must not hold a user, a password or a query; the key goes into --key".to_owned())
+            }
             Ok(url) if url.scheme() == "http" && url.host_str().is_some() => Ok(Which::At(url)),
             Ok(_) => Err("only http:// can be measured: TLS would be measured with it".to_owned()),
             Err(e) => Err(format!("neither a URL ({e}) nor nginx, haproxy, workers=N or build=PATH")),

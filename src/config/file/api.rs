@@ -63,6 +63,7 @@ pub struct ApiFile {
     pub weight: Option<u32>,
     /// APIs of the lowest number are used first; the next only when none of these can serve. Default: 0.
     #[serde(default)]
+    #[schemars(range(min = -2_147_483_648_i64, max = 2_147_483_647_i64))]
     pub priority: Option<i32>,
     /// Is HTTP/2 spoken to an `https://` API that chooses it? Default: true; false for HTTP/1.1 alone.
     #[serde(default)]
