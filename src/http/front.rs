@@ -5,10 +5,10 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use actix_web::ResponseError;
-use actix_web::body::MessageBody;
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::ConnectionType;
 use actix_web::http::header::UPGRADE;
+use actix_web::http::{ConnectionType, Version};
 use actix_web::middleware::Next;
 
 use super::auth::worker;
@@ -52,11 +52,21 @@ pub(super) async fn front(
     if too_many || upgrade {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
+    end_by_closing_for_http10(&mut response);
     if let Some(origin) = origin {
         cors::mark(response.headers_mut(), origin);
     }
     request_id::name_and_log(&mut response);
     Ok(response.map_body(|head, body| Served::new(&head.headers, body, &ending, taken)))
+}
+
+/// Lets the end of the connection end a body of unknown length, where the client speaks HTTP/1.0 and knows no chunks.
+fn end_by_closing_for_http10(response: &mut ServiceResponse<impl MessageBody>) {
+    if response.request().version() < Version::HTTP_11 && response.response().body().size() == BodySize::Stream {
+        let head = response.response_mut().head_mut();
+        head.no_chunking(true);
+        head.set_connection_type(ConnectionType::Close);
+    }
 }
 
 /// Does it ask for another protocol? What follows on such a connection would be no HTTP.
