@@ -11,6 +11,7 @@ pub mod file;
 mod json;
 mod load;
 mod messages;
+mod origin;
 mod quotas;
 mod schema;
 mod secret;

@@ -59,7 +59,7 @@ pub struct ApiConfig {
     pub id: ApiId,
     /// For people.
     pub name: String,
-    /// Where the operations are: ends in a slash, and has the version in it (`https://api.openai.com/v1/`).
+    /// Where the operations are. Ends in a slash, and has the version in it (`https://api.openai.com/v1/`) if there is one.
     pub base_url: Url,
     /// The account's key.
     pub key: ApiKey,

@@ -11,6 +11,7 @@ use super::base_url;
 use super::effort::{Defaults, non_zero};
 use super::file::{ApiFile, OneOrMany, ServerFile, StoreFile};
 use super::load::{Problem, Source};
+use super::origin::is_origin;
 use super::quotas::count_on;
 use super::typed::Typed;
 use super::{
@@ -94,10 +95,9 @@ impl Check<'_> {
             self.warnings.push("server.apiKey is not set: anyone who reaches the address may use the pool".to_owned());
         }
         for (at, origin) in numbered("server.cors", file.cors.clone().unwrap_or_default()) {
-            let is_origin = Url::parse(&origin)
-                .is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == origin);
-            if origin != "*" && !is_origin {
-                self.problem(&at, "must be an origin such as https://app.example.com (no path, no final slash), or *");
+            if !is_origin(&origin) {
+                let form = "https://app.example.com or tauri://localhost (no path, no final slash), null, or *";
+                self.problem(&at, format!("must be an origin such as {form}"));
             }
         }
         ServerConfig {

@@ -358,3 +358,23 @@ fn limits_of_models_and_groups_are_checked_and_described() {
     assert_eq!(code, Some(2));
     assert_eq!(told.matches("quotaGroups.x: its APIs begin their days at different times").count(), 1, "{told}");
 }
+
+#[test]
+fn a_base_url_that_ends_in_a_hash_is_taken_as_it_stands() {
+    for end in ["/inference#", "/inference/#"] {
+        let upstream = Upstream::start(|request| match request.method.as_str() {
+            "GET" => Reply::json(200, &json!({ "data": [{ "id": "m" }] })),
+            _ => Reply::chat("hi"),
+        });
+        let mut config = config_of(&[&upstream]);
+        config["apis"][0]["baseUrl"] = json!(format!("{}{end}", upstream.url()));
+        config["apis"][0].as_object_mut().expect("an API").remove("models");
+        let app = App::start(&config);
+        let url = format!("{}/inference/", upstream.url());
+        assert!(app.banner().contains(&format!("{url}  ")) && check(&config.to_string()).1.contains(&url));
+        assert_eq!(app.chat().status, 200);
+        app.client().post("/v1/embeddings", &json!({ "model": "m", "input": "x" }));
+        let paths: Vec<String> = upstream.received().into_iter().map(|request| request.path).collect();
+        assert_eq!(paths, ["/inference/models", "/inference/chat/completions", "/inference/embeddings"]);
+    }
+}

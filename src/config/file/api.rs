@@ -18,7 +18,8 @@ pub struct ApiFile {
     /// What people call it. Default: the id.
     #[serde(default)]
     pub name: Option<String>,
-    /// Where it is, with or without `/v1`: `https://api.openai.com`, `https://host/prefix/v1`.
+    /// Where it is, with or without `/v1`: `https://api.openai.com`, `https://host/prefix/v1`. One that ends in `#` is taken
+    /// as it stands, for an API without a version in its path: `https://host/inference#`.
     pub base_url: String,
     /// Its key, sent as `Authorization: Bearer`. Either this or `apiKeyFile`.
     #[serde(default)]
