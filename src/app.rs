@@ -32,6 +32,9 @@ const OWN_FILES: u64 = 48;
 /// How long answers may take that are told to end at once.
 const CUT_WITHIN: Duration = Duration::from_millis(300);
 
+/// Some supervisors, and some people, send two signals for one wish to stop.
+const ONE_WISH: Duration = Duration::from_secs(1);
+
 /// Clients' connections, where the process may open more files than anybody needs.
 const MOST_CONNECTIONS: u64 = 25_000;
 
@@ -213,11 +216,11 @@ impl App {
             ended = &mut server => ended.map_err(AppError::from),
             () = stop => {
                 let within = (edge.drain_delay + edge.shutdown_timeout).as_secs_f32();
-                log::info!("stopping: running answers may take {within} s more; once more to stop at once");
+                log::info!("stopping: running answers may take {within} s more; a second signal cuts them off");
                 tokio::select! {
                     ended = &mut server => ended.map_err(AppError::from),
                     never = wind_down(&self.end, &handle, edge) => match never {},
-                    () = stop_signal() => {
+                    () = second_stop_signal() => {
                         log::warn!("stopping at once: running answers are cut off");
                         self.end.reached(Phase::Over);
                         let _ = timeout(CUT_WITHIN, &mut server).await;
@@ -263,6 +266,12 @@ async fn stop_signal() {
         }
     }
     let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Resolves when the process is told to stop once more. What comes within [`ONE_WISH`] belongs to the first signal.
+async fn second_stop_signal() {
+    sleep(ONE_WISH).await;
+    stop_signal().await;
 }
 
 /// Resolves with the name of a core actor that has ended: a process without it would look healthy and serve nobody.

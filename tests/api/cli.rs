@@ -97,7 +97,7 @@ fn a_stop_lets_a_running_stream_end_and_saves() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_after_a_second_ends_it_at_once() {
     let upstream = Upstream::always(Reply::chat("late").held());
     let mut app = App::on(&[&upstream]);
     let body = json!({ "model": "m" }).to_string();
@@ -107,6 +107,7 @@ fn a_second_signal_ends_it_at_once() {
     eventually("it is under way", || upstream.calls() == 1);
     app.signal("INT");
     eventually("it stops", || app.log().contains("stopping"));
+    std::thread::sleep(Duration::from_millis(1_200));
     let start = Instant::now();
     app.signal("INT");
     assert!(app.wait().success());
