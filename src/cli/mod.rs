@@ -48,7 +48,7 @@ enum Command {
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Measure what this program costs, beside other servers if you like.
-    Bench(bench::BenchArgs),
+    Bench(::bench::BenchArgs),
 }
 
 /// Where the configuration is, and what is said instead of it.

@@ -59,4 +59,3 @@ pub use request::{ClientRequest, InvalidRequest};
 pub use retry::{BudgetReport, RetryBudget};
 pub use stream::EventStream;
 pub use transport::Clients;
-pub(crate) use transport::Framing;

@@ -50,6 +50,7 @@ pub(crate) enum Chunk {
 }
 
 impl Framing {
+    #[cfg(test)]
     /// The framing that a sound head announces, a request's too (where no line tells of a body, there may be none).
     pub(crate) fn of(head: &[u8]) -> Framing {
         Fields::read(head).map_or(Framing::Broken, |fields| fields.framing())

@@ -45,7 +45,6 @@ use tokio::time::sleep;
 
 use self::connector::Gate;
 pub(super) use self::fault::shared_blame;
-pub(crate) use self::framing::Framing;
 use self::sessions::Sessions;
 pub(super) use self::wire::Wire;
 use crate::types::{ApiId, Now, Operation};

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use url::Url;
 use super::client::{Connection, Go};
 use super::mock;
 use super::process;
+use super::server::Server;
 
 /// How long a server may take until it answers.
 const UP_WITHIN: Duration = Duration::from_secs(10);
@@ -22,8 +23,8 @@ const UP_WITHIN: Duration = Duration::from_secs(10);
 const KEY: &str = "sk-bench-of-api-together";
 
 /// A server that can be measured.
-pub(super) struct Target {
-    pub(super) address: SocketAddr,
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
     host: String,
     /// Of the API, without the slash at its end.
     path: String,
@@ -33,26 +34,9 @@ pub(super) struct Target {
     server: Option<Server>,
 }
 
-/// A server that the bench started; stopped with it.
-struct Server(Child);
-
-impl Server {
-    fn has_ended(&mut self) -> bool {
-        self.0.try_wait().is_ok_and(|ended| ended.is_some())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// What to measure.
 #[derive(Debug, Clone)]
-pub(super) enum Which {
+pub(crate) enum Which {
     /// The mock upstream itself, with nothing between.
     Direct,
     /// This program, with all that it does switched on.
@@ -67,7 +51,7 @@ pub(super) enum Which {
 
 /// How this program is started.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Variant {
+pub(crate) struct Variant {
     /// With so many worker threads; as many as there are cores, if none are named.
     workers: Option<u16>,
     /// Another build of it.
@@ -76,7 +60,7 @@ pub(super) struct Variant {
 
 impl Which {
     /// As it stands on the command line.
-    pub(super) fn parse(text: &str) -> Result<Which, String> {
+    pub(crate) fn parse(text: &str) -> Result<Which, String> {
         match text.split_once('=') {
             Some(("workers", number)) => {
                 let workers = number.parse().ok().filter(|workers| *workers > 0);
@@ -101,7 +85,7 @@ impl Which {
     }
 
     /// Can the bench start it?
-    pub(super) fn can_be_started(&self) -> bool {
+    pub(crate) fn can_be_started(&self) -> bool {
         match self {
             Which::ThisProgram(_) | Which::Nginx | Which::Haproxy => true,
             Which::Direct | Which::At(_) => false,
@@ -109,7 +93,7 @@ impl Which {
     }
 
     /// What the table calls it.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Which::Direct => "direct".to_owned(),
             Which::ThisProgram(Variant { workers: Some(workers), .. }) => format!("workers={workers}"),
@@ -124,7 +108,7 @@ impl Which {
 
 impl Target {
     /// Makes it ready: starts it, if it is to be started, and waits until it answers. Returns how long that took.
-    pub(super) fn start(
+    pub(crate) fn start(
         which: &Which,
         (key, accounts): (Option<&str>, u16),
         upstream: SocketAddr,
@@ -143,9 +127,9 @@ impl Target {
         let address = address.ok_or_else(|| failed("has no address".to_owned()))?;
         let begun = Instant::now();
         let folder = folder.join(format!("{name}-{port}"));
-        let server =
-            command((which, accounts), address, upstream, &folder)?.map(|mut command| command.spawn()).transpose();
-        let server = server.map_err(|e| failed(format!("can't be started ({e}); is it installed?")))?.map(Server);
+        let mut command = command((which, accounts), address, upstream, &folder)?;
+        let server = command.as_mut().map(Server::start).transpose();
+        let server = server.map_err(|e| failed(format!("can't be started ({e}); is it installed?")))?;
         let path = url.path().trim_end_matches('/').to_owned();
         let mut target = Target {
             address,
@@ -179,7 +163,7 @@ impl Target {
     }
 
     /// A request for a chat completion, as it goes over the wire.
-    pub(super) fn request(&self, body: &str) -> Vec<u8> {
+    pub(crate) fn request(&self, body: &str) -> Vec<u8> {
         let key = self.key.as_ref().map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
         let (path, host, length) = (&self.path, &self.host, body.len());
         let head = format!(
@@ -190,12 +174,12 @@ impl Target {
     }
 
     /// CPU time that it has used so far; unknown of the mock, which is in this process, and of other machines.
-    pub(super) fn cpu(&self) -> Option<Duration> {
+    pub(crate) fn cpu(&self) -> Option<Duration> {
         self.processes().map(|ids| ids.iter().map(|id| process::cpu(*id)).sum())
     }
 
     /// Memory that it has now, in bytes.
-    pub(super) fn memory(&self) -> Option<u64> {
+    pub(crate) fn memory(&self) -> Option<u64> {
         self.processes().map(|ids| ids.iter().map(|id| process::memory(*id)).sum())
     }
 
