@@ -3,6 +3,7 @@
 //! A length is counted down and chunks are walked through; nothing is changed. The walk takes the very steps that awc's
 //! own takes (actix-http, `h1/chunked.rs`), so that both see the end at the same byte.
 
+#[cfg(test)]
 use super::head::Fields;
 
 /// How a response's body is delimited, and how far it has come.
