@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 pub use machine::{keep_files_private, open_files};
 
-use crate::config::{Config, ConfigActor, EdgeConfig, Source, Subscribe, Watcher};
+use crate::config::{Config, ConfigActor, ConfigSource, ServerLimits, Subscribe, Watcher};
 use crate::http::{self, Certificate, Core, End, Listening, Load, Phase, TlsError};
 use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
@@ -109,8 +109,8 @@ impl App {
     ///
     /// # Errors
     /// When the address or the data folder can't be used.
-    pub fn build(source: Source, config: Config, data: &Data) -> Result<App, AppError> {
-        let certificate = config.server.edge.tls.as_ref().map(Certificate::load).transpose()?;
+    pub fn build(source: ConfigSource, config: Config, data: &Data) -> Result<App, AppError> {
+        let certificate = config.server.limits.tls.as_ref().map(Certificate::load).transpose()?;
         let (host, port) = (&config.server.host, config.server.port);
         let listeners =
             machine::listen(host, port).map_err(|why| AppError::Listen { host: host.clone(), port, why })?;
@@ -142,7 +142,7 @@ impl App {
         let end = End::default();
         let (load, ending) = (Arc::new(Load::default()), end.watch());
         let bodies_in_flight = usize::try_from(machine::memory() / BODIES_SHARE).unwrap_or(usize::MAX);
-        let listening = Listening { listeners, max_connections: max_connections(&initial.server.edge), certificate };
+        let listening = Listening { listeners, max_connections: max_connections(&initial.server.limits), certificate };
         let core = Core {
             config,
             supervisor,
@@ -205,7 +205,7 @@ impl App {
         let server = http::serve(&self.core, self.listening)?;
         let handle = server.handle();
         let mut server = std::pin::pin!(server);
-        let edge = &self.core.initial.server.edge;
+        let limits = &self.core.initial.server.limits;
         let core: [(_, &dyn Fn() -> bool); 4] = [
             ("ConfigActor", &|| self.core.config.connected()),
             ("SupervisorActor", &|| self.core.supervisor.connected()),
@@ -215,11 +215,11 @@ impl App {
         tokio::select! {
             ended = &mut server => ended.map_err(AppError::from),
             () = stop => {
-                let within = (edge.drain_delay + edge.shutdown_timeout).as_secs_f32();
+                let within = (limits.drain_delay + limits.shutdown_timeout).as_secs_f32();
                 log::info!("stopping: running answers may take {within} s more; a second signal cuts them off");
                 tokio::select! {
                     ended = &mut server => ended.map_err(AppError::from),
-                    never = wind_down(&self.end, &handle, edge) => match never {},
+                    never = wind_down(&self.end, &handle, limits) => match never {},
                     () = second_stop_signal() => {
                         log::warn!("stopping at once: running answers are cut off");
                         self.end.reached(Phase::Over);
@@ -234,11 +234,11 @@ impl App {
 }
 
 /// Lets running answers end, and in the end tells those that still run to. The server's own end is when all have.
-async fn wind_down(end: &End, server: &ServerHandle, edge: &EdgeConfig) -> Infallible {
+async fn wind_down(end: &End, server: &ServerHandle, limits: &ServerLimits) -> Infallible {
     end.reached(Phase::Stopping);
-    sleep(edge.drain_delay).await;
+    sleep(limits.drain_delay).await;
     actix::spawn(server.stop(true));
-    sleep(edge.shutdown_timeout).await;
+    sleep(limits.shutdown_timeout).await;
     log::warn!("stopping: answers that still run are cut off");
     end.reached(Phase::Over);
     std::future::pending().await
@@ -246,10 +246,10 @@ async fn wind_down(end: &End, server: &ServerHandle, edge: &EdgeConfig) -> Infal
 
 /// As configured; or half of the files that may be open: the other half is for upstreams, for there may be as many, and for those
 /// who are told that they are too many.
-fn max_connections(edge: &EdgeConfig) -> usize {
+fn max_connections(limits: &ServerLimits) -> usize {
     let half = |files: u64| (files.saturating_sub(OWN_FILES) * 8 / 17).clamp(1, MOST_CONNECTIONS);
     let files = machine::open_files().map_or(MOST_CONNECTIONS, half);
-    edge.max_connections.or_else(|| usize::try_from(files).ok()).unwrap_or(usize::MAX)
+    limits.max_connections.or_else(|| usize::try_from(files).ok()).unwrap_or(usize::MAX)
 }
 
 /// Resolves when the process is told to stop.

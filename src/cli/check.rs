@@ -10,7 +10,7 @@ use crate::http::Certificate;
 pub(super) fn check(args: ConfigArgs) -> Result<(), CliError> {
     let source = args.source()?;
     let config = load(&source)?;
-    config.server.edge.tls.as_ref().map(Certificate::load).transpose().map_err(AppError::Tls)?;
+    config.server.limits.tls.as_ref().map(Certificate::load).transpose().map_err(AppError::Tls)?;
     let mut out = io::stdout().lock();
     writeln!(out, "{}: valid\n", source.path.display())?;
     describe::server(&mut out, &config)?;

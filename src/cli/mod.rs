@@ -23,7 +23,7 @@ use clap::{Args, Parser, Subcommand};
 
 use self::log_filter::LogFilter;
 use crate::app::AppError;
-use crate::config::{ConfigError, Overrides, Source};
+use crate::config::{ConfigError, ConfigSource, Overrides};
 
 /// Pools many OpenAI-format API accounts behind one address and one key.
 #[derive(Debug, Parser)]
@@ -66,14 +66,14 @@ struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    fn source(self) -> Result<Source, CliError> {
+    fn source(self) -> Result<ConfigSource, CliError> {
         let host = self.host.or_else(|| from_environment("HOST"));
         let port = match (self.port, from_environment("PORT")) {
             (Some(port), _) => Some(port),
             (None, Some(text)) => Some(text.trim().parse().map_err(|_| CliError::Port)?),
             (None, None) => None,
         };
-        Ok(Source { path: self.config, overrides: Overrides { host, port } })
+        Ok(ConfigSource { path: self.config, overrides: Overrides { host, port } })
     }
 }
 

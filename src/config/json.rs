@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::schema::shown_name;
+use super::problem::shown_name;
 
 /// A JSON value in which no field stands twice.
 pub(super) struct Unambiguous(pub(super) Value);

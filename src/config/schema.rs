@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::file::ConfigFile;
-use super::load::Problem;
+use super::problem::{Problem, shown_name};
 
 /// The schema, as `config/apis.schema.json` ships it.
 pub fn generate() -> Value {
@@ -174,14 +174,6 @@ fn named(json_type: &str) -> &str {
 
 fn bound(schema: &Value, name: &str) -> Option<f64> {
     schema.get(name).and_then(Value::as_f64)
-}
-
-/// Returns an unknown name for an error's text: as it stands if it reads like a field's name, else hidden, as it may be a
-/// key that was put in the wrong place.
-pub(super) fn shown_name(name: &str) -> &str {
-    let digits = name.bytes().filter(u8::is_ascii_digit).count();
-    let reads_like_a_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$'));
-    if reads_like_a_name && digits <= 2 && name.len() <= 40 { name } else { "…" }
 }
 
 fn join(at: &str, name: &str) -> String {

@@ -34,7 +34,7 @@ pub(super) async fn front(
         (false, true, _) => None,
         (false, false, true) => Some(ApiError::Overloaded(NO_PLACE)),
         (false, false, false) => {
-            taken.admitted = here.load.admit(here.config().server.edge.max_requests);
+            taken.admitted = here.load.admit(here.config().server.limits.max_requests);
             taken.admitted.is_none().then_some(ApiError::Overloaded(TOO_MANY))
         }
     };

@@ -70,7 +70,7 @@ pub(super) async fn read_body(
     mut payload: web::Payload,
     limit: usize,
 ) -> Result<(web::Bytes, Held), ApiError> {
-    let (pace, most) = (Pace::of(worker.config().server.edge.body_timeout), worker.bodies_in_flight());
+    let (pace, most) = (Pace::of(worker.config().server.limits.body_timeout), worker.bodies_in_flight());
     let announced = announced(request);
     if announced > limit {
         return Err(ApiError::TooLarge { limit });

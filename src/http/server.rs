@@ -42,7 +42,7 @@ pub fn serve(core: &Core, listening: Listening) -> io::Result<Server> {
     let config = &core.initial;
     let workers = config.actors.workers.or_else(|| available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let most = listening.max_connections;
-    let grace = config.server.edge.shutdown_timeout + CLOSE_WITHIN;
+    let grace = config.server.limits.shutdown_timeout + CLOSE_WITHIN;
     let mut builder = Server::build()
         .disable_signals()
         .workers(workers)
@@ -77,11 +77,11 @@ fn service(
     door: Door,
     stop: GracefulShutdownSignal,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<> {
-    let edge = &core.initial.server.edge;
-    let patience = Patience { head: edge.head_timeout, write: edge.write_timeout };
+    let limits = &core.initial.server.limits;
+    let patience = Patience { head: limits.head_timeout, write: limits.write_timeout };
     let http = HttpService::build()
         .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(edge.head_timeout)
+        .client_request_timeout(limits.head_timeout)
         .client_disconnect_timeout(CLOSE_WITHIN)
         // A client that hangs up is noticed at once, and its upstream is stopped.
         .h1_allow_half_closed(false)

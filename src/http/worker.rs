@@ -81,7 +81,7 @@ impl Worker {
 
     /// How many bytes of request bodies may be in memory at the same time.
     pub(super) fn bodies_in_flight(&self) -> usize {
-        self.config.borrow().server.edge.bodies_in_flight.unwrap_or(self.bodies_in_flight)
+        self.config.borrow().server.limits.bodies_in_flight.unwrap_or(self.bodies_in_flight)
     }
 
     /// The configuration in force.

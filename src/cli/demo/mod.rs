@@ -10,7 +10,7 @@ use serde_json::json;
 use super::folder::Folder;
 use super::{CliError, serve};
 use crate::app::Data;
-use crate::config::{Overrides, Source, load};
+use crate::config::{ConfigSource, Overrides, load};
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
@@ -30,7 +30,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
         let path = folder.0.join("apis.json");
         std::fs::write(&path, configuration(steady, moody))?;
         let overrides = Overrides { host: Some(args.host.clone()), port: Some(args.port) };
-        let source = Source { path, overrides };
+        let source = ConfigSource { path, overrides };
         let config = load(&source)?;
         let data = Data { folder: folder.0.join("data"), fresh: false };
         serve::run(source, config, &data, hint).await
