@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 pub use machine::{keep_files_private, open_files};
 
 use crate::config::{Config, ConfigActor, ConfigSource, ServerLimits, Subscribe, Watcher};
-use crate::http::{self, Certificate, Core, End, Listening, Load, Phase, TlsError};
+use crate::http::{self, Certificate, Concurrency, Core, Listening, ShutdownHandle, ShutdownPhase, TlsError};
 use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
@@ -99,7 +99,7 @@ pub struct App {
     persistence: Addr<PersistenceActor>,
     discovery: Addr<DiscoveryActor>,
     listening: Listening,
-    end: End,
+    shutdown: ShutdownHandle,
     _watcher: Watcher,
     _control: Arbiter,
 }
@@ -139,22 +139,22 @@ impl App {
             ConfigActor::start_in_arbiter(&on, |_| ConfigActor::new(source, initial))
         };
         let watcher = Watcher::start(&path, config.clone());
-        let end = End::default();
-        let (load, ending) = (Arc::new(Load::default()), end.watch());
+        let shutdown = ShutdownHandle::default();
+        let (concurrency, signal) = (Arc::new(Concurrency::default()), shutdown.watch());
         let bodies_in_flight = usize::try_from(machine::memory() / BODIES_SHARE).unwrap_or(usize::MAX);
         let listening = Listening { listeners, max_connections: max_connections(&initial.server.limits), certificate };
         let core = Core {
             config,
             supervisor,
             initial,
-            load,
+            concurrency,
             bodies_in_flight,
-            ending,
+            shutdown: signal,
             budget: Arc::default(),
             scheduler_ended: Arc::default(),
         };
         let (_watcher, _control) = (watcher, control);
-        Ok(App { core, persistence, discovery, listening, end, _watcher, _control })
+        Ok(App { core, persistence, discovery, listening, shutdown, _watcher, _control })
     }
 
     /// Where it listens.
@@ -219,10 +219,10 @@ impl App {
                 log::info!("stopping: running answers may take {within} s more; a second signal cuts them off");
                 tokio::select! {
                     ended = &mut server => ended.map_err(AppError::from),
-                    never = wind_down(&self.end, &handle, limits) => match never {},
+                    never = wind_down(&self.shutdown, &handle, limits) => match never {},
                     () = second_stop_signal() => {
                         log::warn!("stopping at once: running answers are cut off");
-                        self.end.reached(Phase::Over);
+                        self.shutdown.reached(ShutdownPhase::Over);
                         let _ = timeout(CUT_WITHIN, &mut server).await;
                         Ok(())
                     }
@@ -234,13 +234,13 @@ impl App {
 }
 
 /// Lets running answers end, and in the end tells those that still run to. The server's own end is when all have.
-async fn wind_down(end: &End, server: &ServerHandle, limits: &ServerLimits) -> Infallible {
-    end.reached(Phase::Stopping);
+async fn wind_down(shutdown: &ShutdownHandle, server: &ServerHandle, limits: &ServerLimits) -> Infallible {
+    shutdown.reached(ShutdownPhase::Stopping);
     sleep(limits.drain_delay).await;
     actix::spawn(server.stop(true));
     sleep(limits.shutdown_timeout).await;
     log::warn!("stopping: answers that still run are cut off");
-    end.reached(Phase::Over);
+    shutdown.reached(ShutdownPhase::Over);
     std::future::pending().await
 }
 
@@ -287,15 +287,16 @@ async fn watchdog(core: &[(&'static str, &dyn Fn() -> bool)]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::mortal::{Die, Mortal};
+    use crate::http::crashing_actor::{Crash, CrashingActor};
 
     #[test]
     fn a_core_actor_that_panics_ends_the_watch() {
         System::new().block_on(async {
-            let (well, ill) = (Mortal.start(), Mortal::start_in_arbiter(&Arbiter::new().handle(), |_| Mortal));
+            let (well, ill) =
+                (CrashingActor.start(), CrashingActor::start_in_arbiter(&Arbiter::new().handle(), |_| CrashingActor));
             let core: [(_, &dyn Fn() -> bool); 2] = [("well", &|| well.connected()), ("ill", &|| ill.connected())];
             assert!(timeout(2 * WATCHDOG, watchdog(&core)).await.is_err(), "both live");
-            ill.do_send(Die);
+            ill.do_send(Crash);
             assert_eq!(timeout(3 * WATCHDOG, watchdog(&core)).await, Ok("ill"));
         });
     }

@@ -3,11 +3,11 @@
 use ::bench::{BenchArgs, BenchError, Surroundings};
 
 use super::CliError;
-use super::folder::Folder;
+use super::temporary_folder::TemporaryFolder;
 use crate::app::open_files;
 
 pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
-    let folder = Folder::create("bench")?;
+    let folder = TemporaryFolder::create("bench")?;
     let version = env!("CARGO_PKG_VERSION");
     let surroundings = Surroundings { folder: &folder.0, open_files: open_files(), version };
     ::bench::run(args, surroundings).map_err(|error| match error {

@@ -15,9 +15,9 @@ use super::log_writer::LogWriter;
 const USUAL_LINE: usize = 256;
 
 /// The log of this process, to be flushed at its end.
-pub(super) struct Log(Option<LogWriter>);
+pub(super) struct LogGuard(Option<LogWriter>);
 
-impl Drop for Log {
+impl Drop for LogGuard {
     fn drop(&mut self) {
         self.0.iter().for_each(LogWriter::flush);
     }
@@ -25,7 +25,7 @@ impl Drop for Log {
 
 /// Sets the log up.
 #[must_use]
-pub(super) fn init(filter: &LogFilter) -> Log {
+pub(super) fn init(filter: &LogFilter) -> LogGuard {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let writer = LogWriter::start(std::io::stderr()).ok();
     let mut builder = Builder::new();
@@ -43,7 +43,7 @@ pub(super) fn init(filter: &LogFilter) -> Log {
     }
     builder.init();
     std::panic::set_hook(Box::new(log_panic));
-    Log(writer)
+    LogGuard(writer)
 }
 
 /// Logs a panic as a line like any other. A text that was made when it panicked may quote a key or a prompt, and is left

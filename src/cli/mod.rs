@@ -8,12 +8,12 @@ mod describe;
 mod dotenv;
 mod environment;
 mod explain;
-mod folder;
 mod log_filter;
 mod log_writer;
 mod logging;
 mod schema;
 mod serve;
+mod temporary_folder;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

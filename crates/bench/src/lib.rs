@@ -22,20 +22,20 @@ use thiserror::Error;
 
 use self::report::Report;
 use self::scenario::Scenario;
-use self::target::{Variant, Which};
+use self::target::{OwnBuild, TargetKind};
 
 /// What to measure, and how.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// What to measure: the URL of an API that runs already, as clients have it (http://127.0.0.1:3001/v1). Default: this
     /// program, started with everything switched on.
-    #[arg(long, value_name = "URL", value_parser = Which::parse)]
-    target: Option<Which>,
+    #[arg(long, value_name = "URL", value_parser = TargetKind::parse)]
+    target: Option<TargetKind>,
     /// What to measure beside it, in turns: the URL of another API; `nginx` or `haproxy`, which are started if they are
     /// installed; `workers=N`, this program with so many worker threads; or `build=PATH`, another build of it. May be given
     /// several times.
-    #[arg(long, value_name = "URL|nginx|haproxy|workers=N|build=PATH", value_parser = Which::parse)]
-    against: Vec<Which>,
+    #[arg(long, value_name = "URL|nginx|haproxy|workers=N|build=PATH", value_parser = TargetKind::parse)]
+    against: Vec<TargetKind>,
     /// The key to send to the URLs.
     #[arg(long)]
     key: Option<String>,
@@ -78,9 +78,9 @@ impl BenchArgs {
     }
 
     /// All that is measured, the first of what it is compared with behind the target.
-    fn all(&self) -> Vec<Which> {
-        let target = self.target.clone().unwrap_or(Which::ThisProgram(Variant::default()));
-        [Which::Direct, target].into_iter().chain(self.against.iter().cloned()).collect()
+    fn all(&self) -> Vec<TargetKind> {
+        let target = self.target.clone().unwrap_or(TargetKind::ThisProgram(OwnBuild::default()));
+        [TargetKind::Direct, target].into_iter().chain(self.against.iter().cloned()).collect()
     }
 }
 

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::load::{self, Done};
+use super::load::{self, LoadResult};
 use super::report::{Against, Figure, Measured, Series};
-use super::target::{Target, Which};
+use super::target::{Target, TargetKind};
 use super::{BenchArgs, chat_body};
 
 /// Between two events of a stream: 50 tokens a second.
@@ -70,9 +70,9 @@ impl Scenario {
 
     /// Measures every target, in turns.
     pub(crate) fn measure(&self, args: &BenchArgs, upstream: SocketAddr, folder: &Path) -> io::Result<Measured> {
-        let started = |which: &Which| Target::start(which, (args.key.as_deref(), args.accounts), upstream, folder);
-        let all: Vec<Which> = match self.kind {
-            Kind::Start => args.all().into_iter().filter(Which::can_be_started).collect(),
+        let started = |which: &TargetKind| Target::start(which, (args.key.as_deref(), args.accounts), upstream, folder);
+        let all: Vec<TargetKind> = match self.kind {
+            Kind::Start => args.all().into_iter().filter(TargetKind::can_be_started).collect(),
             Kind::Chat | Kind::Latency | Kind::Streams | Kind::ManyStreams | Kind::Large => args.all(),
         };
         let mut series: Vec<Series> = all.iter().map(|which| Series::new(which.name())).collect();
@@ -106,7 +106,7 @@ impl Scenario {
             Kind::Streams => load::streams(target, usize::from(args.streams), EVENT_GAP, time)?,
             Kind::ManyStreams => load::streams(target, usize::from(args.many_streams), GAP_OF_MANY, time)?,
             // Measured by its start alone.
-            Kind::Start => Done::default(),
+            Kind::Start => LoadResult::default(),
         };
         let each = match self.kind {
             Kind::Chat | Kind::Latency | Kind::Large | Kind::Start => "request",

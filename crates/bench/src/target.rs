@@ -36,11 +36,11 @@ pub(crate) struct Target {
 
 /// What to measure.
 #[derive(Debug, Clone)]
-pub(crate) enum Which {
+pub(crate) enum TargetKind {
     /// The mock upstream itself, with nothing between.
     Direct,
     /// This program, with all that it does switched on.
-    ThisProgram(Variant),
+    ThisProgram(OwnBuild),
     /// nginx, as `proxy_pass`.
     Nginx,
     /// haproxy.
@@ -51,34 +51,34 @@ pub(crate) enum Which {
 
 /// How this program is started.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Variant {
+pub(crate) struct OwnBuild {
     /// With so many worker threads; as many as there are cores, if none are named.
     workers: Option<u16>,
     /// Another build of it.
     build: Option<PathBuf>,
 }
 
-impl Which {
+impl TargetKind {
     /// As it stands on the command line.
-    pub(crate) fn parse(text: &str) -> Result<Which, String> {
+    pub(crate) fn parse(text: &str) -> Result<TargetKind, String> {
         match text.split_once('=') {
             Some(("workers", number)) => {
                 let workers = number.parse().ok().filter(|workers| *workers > 0);
                 let workers = Some(workers.ok_or("workers= takes a number from 1 on")?);
-                return Ok(Which::ThisProgram(Variant { workers, build: None }));
+                return Ok(TargetKind::ThisProgram(OwnBuild { workers, build: None }));
             }
             Some(("build", path)) => {
-                return Ok(Which::ThisProgram(Variant { workers: None, build: Some(PathBuf::from(path)) }));
+                return Ok(TargetKind::ThisProgram(OwnBuild { workers: None, build: Some(PathBuf::from(path)) }));
             }
-            None if text == "nginx" => return Ok(Which::Nginx),
-            None if text == "haproxy" => return Ok(Which::Haproxy),
+            None if text == "nginx" => return Ok(TargetKind::Nginx),
+            None if text == "haproxy" => return Ok(TargetKind::Haproxy),
             Some(_) | None => {}
         }
         match Url::parse(text) {
             Ok(url) if !url.username().is_empty() || url.password().is_some() || url.query().is_some() => {
                 Err("a URL must not hold a user, a password or a query; the key goes into --key".to_owned())
             }
-            Ok(url) if url.scheme() == "http" && url.host_str().is_some() => Ok(Which::At(url)),
+            Ok(url) if url.scheme() == "http" && url.host_str().is_some() => Ok(TargetKind::At(url)),
             Ok(_) => Err("only http:// can be measured: TLS would be measured with it".to_owned()),
             Err(e) => Err(format!("neither a URL ({e}) nor nginx, haproxy, workers=N or build=PATH")),
         }
@@ -87,21 +87,21 @@ impl Which {
     /// Can the bench start it?
     pub(crate) fn can_be_started(&self) -> bool {
         match self {
-            Which::ThisProgram(_) | Which::Nginx | Which::Haproxy => true,
-            Which::Direct | Which::At(_) => false,
+            TargetKind::ThisProgram(_) | TargetKind::Nginx | TargetKind::Haproxy => true,
+            TargetKind::Direct | TargetKind::At(_) => false,
         }
     }
 
     /// What the table calls it.
     pub(crate) fn name(&self) -> String {
         match self {
-            Which::Direct => "direct".to_owned(),
-            Which::ThisProgram(Variant { workers: Some(workers), .. }) => format!("workers={workers}"),
-            Which::ThisProgram(Variant { build: Some(_), .. }) => "other build".to_owned(),
-            Which::ThisProgram(_) => "api-together".to_owned(),
-            Which::Nginx => "nginx".to_owned(),
-            Which::Haproxy => "haproxy".to_owned(),
-            Which::At(url) => url.to_string(),
+            TargetKind::Direct => "direct".to_owned(),
+            TargetKind::ThisProgram(OwnBuild { workers: Some(workers), .. }) => format!("workers={workers}"),
+            TargetKind::ThisProgram(OwnBuild { build: Some(_), .. }) => "other build".to_owned(),
+            TargetKind::ThisProgram(_) => "api-together".to_owned(),
+            TargetKind::Nginx => "nginx".to_owned(),
+            TargetKind::Haproxy => "haproxy".to_owned(),
+            TargetKind::At(url) => url.to_string(),
         }
     }
 }
@@ -109,7 +109,7 @@ impl Which {
 impl Target {
     /// Makes it ready: starts it, if it is to be started, and waits until it answers. Returns how long that took.
     pub(crate) fn start(
-        which: &Which,
+        which: &TargetKind,
         (key, accounts): (Option<&str>, u16),
         upstream: SocketAddr,
         folder: &Path,
@@ -117,10 +117,10 @@ impl Target {
         let name = which.name();
         let failed = |why: String| io::Error::other(format!("{name}: {why}"));
         let (url, key) = match which {
-            Which::At(url) => (url.clone(), key),
-            Which::Direct => (at(upstream)?, None),
-            Which::ThisProgram(_) => (at(free_port()?)?, Some(KEY)),
-            Which::Nginx | Which::Haproxy => (at(free_port()?)?, None),
+            TargetKind::At(url) => (url.clone(), key),
+            TargetKind::Direct => (at(upstream)?, None),
+            TargetKind::ThisProgram(_) => (at(free_port()?)?, Some(KEY)),
+            TargetKind::Nginx | TargetKind::Haproxy => (at(free_port()?)?, None),
         };
         let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
         let address = (host.trim_matches(['[', ']']), port).to_socket_addrs()?.next();
@@ -206,7 +206,7 @@ fn last_words(folder: &Path) -> String {
 
 /// How to start it there, if it is to be started.
 fn command(
-    (which, accounts): (&Which, u16),
+    (which, accounts): (&TargetKind, u16),
     address: SocketAddr,
     upstream: SocketAddr,
     folder: &Path,
@@ -227,8 +227,8 @@ fn command(
         values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("@{name}@"), value))
     };
     let mut command = match which {
-        Which::Direct | Which::At(_) => return Ok(None),
-        Which::ThisProgram(Variant { workers, build }) => {
+        TargetKind::Direct | TargetKind::At(_) => return Ok(None),
+        TargetKind::ThisProgram(OwnBuild { workers, build }) => {
             let config = written("apis.json", &own_config(upstream, accounts, *workers))?;
             let mut command = Command::new(build.clone().map_or_else(std::env::current_exe, Ok)?);
             command.arg("serve").arg("--config").arg(config).arg("--data").arg(folder.join("data"));
@@ -236,12 +236,12 @@ fn command(
             command.env_remove("RUST_LOG").env("LOG_LEVEL", "info");
             command
         }
-        Which::Nginx => {
+        TargetKind::Nginx => {
             let mut command = Command::new("nginx");
             command.arg("-p").arg(folder).arg("-c").arg(written("nginx.conf", &filled(include_str!("nginx.conf")))?);
             command
         }
-        Which::Haproxy => {
+        TargetKind::Haproxy => {
             let mut command = Command::new("haproxy");
             command.arg("-db").arg("-f").arg(written("haproxy.cfg", &filled(include_str!("haproxy.cfg")))?);
             command

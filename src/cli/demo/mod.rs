@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::json;
 
-use super::folder::Folder;
+use super::temporary_folder::TemporaryFolder;
 use super::{CliError, serve};
 use crate::app::Data;
 use crate::config::{ConfigSource, Overrides, load};
@@ -23,7 +23,7 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
-    let folder = Folder::create("demo")?;
+    let folder = TemporaryFolder::create("demo")?;
     actix_web::rt::System::new().block_on(async {
         let steady = upstream::start(upstream::Temper::Steady)?;
         let moody = upstream::start(upstream::Temper::Moody)?;
