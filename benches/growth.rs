@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use api_together::config::{Config, ConfigChanged, Overrides, Source, load};
+use api_together::config::{Config, ConfigChanged, ConfigSource, Overrides, load};
 use api_together::persistence::{PersistenceActor, SledStore};
 use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
 use api_together::types::{Now, Operation, Outcome, Profile, Settlement, TokenEstimate};
@@ -120,5 +120,5 @@ fn config(path: &PathBuf, upstreams: usize) -> Config {
     };
     let apis: Vec<String> = (0..upstreams).map(api).collect();
     std::fs::write(path, format!(r#"{{ "apis": [{}] }}"#, apis.join(","))).expect("writes");
-    load(&Source { path: path.clone(), overrides: Overrides::default() }).expect("valid")
+    load(&ConfigSource { path: path.clone(), overrides: Overrides::default() }).expect("valid")
 }

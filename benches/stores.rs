@@ -16,7 +16,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use api_together::config::{ConfigChanged, Overrides, Source, load};
+use api_together::config::{ConfigChanged, ConfigSource, Overrides, load};
 use api_together::persistence::{Lender, PersistenceActor, RedisStore, SledStore};
 use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
 use api_together::types::{Operation, Outcome, Profile, Settlement, TokenEstimate};
@@ -76,7 +76,7 @@ fn scheduler(folder: &PathBuf, rpm: u32, redis: Option<u16>) -> Addr<SchedulerAc
     let api =
         format!(r#"{{ "id": "a", "baseUrl": "http://127.0.0.1:1", "apiKey": "k", "models": ["m"], "rpm": {rpm} }}"#);
     std::fs::write(&path, format!(r#"{{ "apis": [{api}] }}"#)).expect("writes");
-    let config = load(&Source { path, overrides: Overrides::default() }).expect("valid");
+    let config = load(&ConfigSource { path, overrides: Overrides::default() }).expect("valid");
     let store = Arc::new(SledStore::open(&folder.join("data"), false).expect("opens"));
     let prefix = folder.display().to_string();
     let lender = redis.map(|port| {

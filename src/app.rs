@@ -4,7 +4,7 @@ mod machine;
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,8 +17,8 @@ use tokio::time::{sleep, timeout};
 
 pub use machine::{keep_files_private, open_files};
 
-use crate::config::{Config, ConfigActor, EdgeConfig, Source, Subscribe, Watcher};
-use crate::http::{self, Certificate, Core, End, Listening, Load, Phase, TlsError};
+use crate::config::{Config, ConfigActor, ConfigSource, ServerLimits, Subscribe, Watcher};
+use crate::http::{self, Certificate, Concurrency, Core, Listening, ShutdownHandle, ShutdownPhase, TlsError};
 use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::records::{FlushRecords, LogFormat, RecorderActor};
@@ -33,6 +33,9 @@ const OWN_FILES: u64 = 48;
 /// How long answers may take that are told to end at once.
 const CUT_WITHIN: Duration = Duration::from_millis(300);
 
+/// Some supervisors, and some people, send two signals for one wish to stop.
+const ONE_WISH: Duration = Duration::from_secs(1);
+
 /// Clients' connections, where the process may open more files than anybody needs.
 const MOST_CONNECTIONS: u64 = 25_000;
 
@@ -46,7 +49,7 @@ const WATCHDOG: Duration = Duration::from_secs(1);
 #[derive(Debug, Error)]
 pub enum AppError {
     /// The address can't be listened on.
-    #[error("can't listen on {host}:{port}: {why}; choose another with --port or --host")]
+    #[error("can't listen on {}:{port}: {why}; choose another with --port or --host", shown_host(host))]
     Listen {
         /// As configured.
         host: String,
@@ -80,6 +83,11 @@ pub enum AppError {
     CoreActorEnded(&'static str),
 }
 
+/// Returns a host for an error's text. A name that can't be listened on may be a key that was put in the wrong place.
+fn shown_host(host: &str) -> &str {
+    if host == "localhost" || host.parse::<IpAddr>().is_ok() { host } else { "the configured host" }
+}
+
 /// Where counts and statistics are kept.
 #[derive(Debug, Clone)]
 pub struct Data {
@@ -97,7 +105,7 @@ pub struct App {
     persistence: Addr<PersistenceActor>,
     discovery: Addr<DiscoveryActor>,
     listening: Listening,
-    end: End,
+    shutdown: ShutdownHandle,
     _watcher: Watcher,
     _control: Arbiter,
 }
@@ -107,8 +115,8 @@ impl App {
     ///
     /// # Errors
     /// When the address or the data folder can't be used.
-    pub fn build(source: Source, config: Config, data: &Data) -> Result<App, AppError> {
-        let certificate = config.server.edge.tls.as_ref().map(Certificate::load).transpose()?;
+    pub fn build(source: ConfigSource, config: Config, data: &Data) -> Result<App, AppError> {
+        let certificate = config.server.limits.tls.as_ref().map(Certificate::load).transpose()?;
         for problem in transport::trusted_roots()?.problems() {
             log::warn!("{problem}");
         }
@@ -141,23 +149,23 @@ impl App {
             ConfigActor::start_in_arbiter(&on, |_| ConfigActor::new(source, initial))
         };
         let watcher = Watcher::start(&path, config.clone());
-        let end = End::default();
-        let (load, ending) = (Arc::new(Load::default()), end.watch());
+        let shutdown = ShutdownHandle::default();
+        let (concurrency, signal) = (Arc::new(Concurrency::default()), shutdown.watch());
         let bodies_in_flight = usize::try_from(machine::memory() / BODIES_SHARE).unwrap_or(usize::MAX);
-        let listening = Listening { listeners, max_connections: max_connections(&initial.server.edge), certificate };
+        let listening = Listening { listeners, max_connections: max_connections(&initial.server.limits), certificate };
         let core = Core {
             config,
             supervisor,
             initial,
-            load,
+            concurrency,
             bodies_in_flight,
             recorder,
-            ending,
+            shutdown: signal,
             budget: Arc::default(),
             scheduler_ended: Arc::default(),
         };
         let (_watcher, _control) = (watcher, control);
-        Ok(App { core, persistence, discovery, listening, end, _watcher, _control })
+        Ok(App { core, persistence, discovery, listening, shutdown, _watcher, _control })
     }
 
     /// Where it listens.
@@ -210,7 +218,7 @@ impl App {
         let server = http::serve(&self.core, self.listening)?;
         let handle = server.handle();
         let mut server = std::pin::pin!(server);
-        let edge = &self.core.initial.server.edge;
+        let limits = &self.core.initial.server.limits;
         let core: [(_, &dyn Fn() -> bool); 4] = [
             ("ConfigActor", &|| self.core.config.connected()),
             ("SupervisorActor", &|| self.core.supervisor.connected()),
@@ -220,14 +228,14 @@ impl App {
         tokio::select! {
             ended = &mut server => ended.map_err(AppError::from),
             () = stop => {
-                let within = (edge.drain_delay + edge.shutdown_timeout).as_secs_f32();
-                log::info!("stopping: running answers may take {within} s more; once more to stop at once");
+                let within = (limits.drain_delay + limits.shutdown_timeout).as_secs_f32();
+                log::info!("stopping: running answers may take {within} s more; a second signal cuts them off");
                 tokio::select! {
                     ended = &mut server => ended.map_err(AppError::from),
-                    never = wind_down(&self.end, &handle, edge) => match never {},
-                    () = stop_signal() => {
+                    never = wind_down(&self.shutdown, &handle, limits) => match never {},
+                    () = second_stop_signal() => {
                         log::warn!("stopping at once: running answers are cut off");
-                        self.end.reached(Phase::Over);
+                        self.shutdown.reached(ShutdownPhase::Over);
                         let _ = timeout(CUT_WITHIN, &mut server).await;
                         Ok(())
                     }
@@ -239,22 +247,22 @@ impl App {
 }
 
 /// Lets running answers end, and in the end tells those that still run to. The server's own end is when all have.
-async fn wind_down(end: &End, server: &ServerHandle, edge: &EdgeConfig) -> Infallible {
-    end.reached(Phase::Stopping);
-    sleep(edge.drain_delay).await;
+async fn wind_down(shutdown: &ShutdownHandle, server: &ServerHandle, limits: &ServerLimits) -> Infallible {
+    shutdown.reached(ShutdownPhase::Stopping);
+    sleep(limits.drain_delay).await;
     actix::spawn(server.stop(true));
-    sleep(edge.shutdown_timeout).await;
+    sleep(limits.shutdown_timeout).await;
     log::warn!("stopping: answers that still run are cut off");
-    end.reached(Phase::Over);
+    shutdown.reached(ShutdownPhase::Over);
     std::future::pending().await
 }
 
 /// As configured; or half of the files that may be open: the other half is for upstreams, for there may be as many, and for those
 /// who are told that they are too many.
-fn max_connections(edge: &EdgeConfig) -> usize {
+fn max_connections(limits: &ServerLimits) -> usize {
     let half = |files: u64| (files.saturating_sub(OWN_FILES) * 8 / 17).clamp(1, MOST_CONNECTIONS);
     let files = machine::open_files().map_or(MOST_CONNECTIONS, half);
-    edge.max_connections.or_else(|| usize::try_from(files).ok()).unwrap_or(usize::MAX)
+    limits.max_connections.or_else(|| usize::try_from(files).ok()).unwrap_or(usize::MAX)
 }
 
 /// Resolves when the process is told to stop.
@@ -273,6 +281,12 @@ async fn stop_signal() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
+/// Resolves when the process is told to stop once more. What comes within [`ONE_WISH`] belongs to the first signal.
+async fn second_stop_signal() {
+    sleep(ONE_WISH).await;
+    stop_signal().await;
+}
+
 /// Resolves with the name of a core actor that has ended: a process without it would look healthy and serve nobody.
 async fn watchdog(core: &[(&'static str, &dyn Fn() -> bool)]) -> &'static str {
     loop {
@@ -286,15 +300,16 @@ async fn watchdog(core: &[(&'static str, &dyn Fn() -> bool)]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::mortal::{Die, Mortal};
+    use crate::http::crashing_actor::{Crash, CrashingActor};
 
     #[test]
     fn a_core_actor_that_panics_ends_the_watch() {
         System::new().block_on(async {
-            let (well, ill) = (Mortal.start(), Mortal::start_in_arbiter(&Arbiter::new().handle(), |_| Mortal));
+            let (well, ill) =
+                (CrashingActor.start(), CrashingActor::start_in_arbiter(&Arbiter::new().handle(), |_| CrashingActor));
             let core: [(_, &dyn Fn() -> bool); 2] = [("well", &|| well.connected()), ("ill", &|| ill.connected())];
             assert!(timeout(2 * WATCHDOG, watchdog(&core)).await.is_err(), "both live");
-            ill.do_send(Die);
+            ill.do_send(Crash);
             assert_eq!(timeout(3 * WATCHDOG, watchdog(&core)).await, Ok("ill"));
         });
     }

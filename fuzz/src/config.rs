@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use api_together::config::{Config, ConfigError, Overrides, Source, parse};
+use api_together::config::{Config, ConfigError, ConfigSource, Overrides, parse};
 use serde_json::Value;
 
 /// Stands for a key.
@@ -24,7 +24,7 @@ pub fn holds(input: &[u8]) {
 }
 
 fn understood(text: &str) -> Result<Config, ConfigError> {
-    let source = Source { path: PathBuf::from("apis.json"), overrides: Overrides::default() };
+    let source = ConfigSource { path: PathBuf::from("apis.json"), overrides: Overrides::default() };
     parse(text, &source, |name| match name {
         "key" => Ok(format!("{KEY}\n")),
         _ => Err(io::ErrorKind::NotFound.into()),

@@ -22,11 +22,11 @@ pub(super) fn server(out: &mut impl Write, config: &Config) -> io::Result<()> {
     writeln!(out, "  Address   {}/v1", base(config, server.port))?;
     writeln!(out, "  Key       {}", keys(config))?;
     writeln!(out, "  Body      up to {} MiB", server.body_limit >> 20)?;
-    let edge = &server.edge;
+    let limits = &server.limits;
     writeln!(
         out,
         "  Waits     head {:?}, body {:?}, write {:?}; up to {} requests at once",
-        edge.head_timeout, edge.body_timeout, edge.write_timeout, edge.max_requests
+        limits.head_timeout, limits.body_timeout, limits.write_timeout, limits.max_requests
     )?;
     if !server.cors.is_empty() {
         writeln!(out, "  CORS      {}", server.cors.join(", "))?;
@@ -42,7 +42,7 @@ pub(super) fn server(out: &mut impl Write, config: &Config) -> io::Result<()> {
 
 /// Where the server is, for those beside it.
 pub(super) fn base(config: &Config, port: u16) -> String {
-    let scheme = if config.server.edge.tls.is_some() { "https" } else { "http" };
+    let scheme = if config.server.limits.tls.is_some() { "https" } else { "http" };
     format!("{scheme}://{}:{port}", url_host(&config.server.host))
 }
 

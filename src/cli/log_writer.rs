@@ -23,12 +23,12 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 pub(super) struct LogWriter(Arc<Shared>);
 
 struct Shared {
-    lines: Mutex<Lines>,
+    lines: Mutex<PendingLines>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Lines {
+struct PendingLines {
     waiting: Vec<u8>,
     dropped: u64,
     /// Some are being written.
@@ -75,12 +75,12 @@ impl LogWriter {
     /// Waits until all is written, if it is in time.
     pub(super) fn flush(&self) {
         let lines = self.lines();
-        let unwritten = |lines: &mut Lines| lines.writing || !lines.waiting.is_empty();
+        let unwritten = |lines: &mut PendingLines| lines.writing || !lines.waiting.is_empty();
         drop(self.0.changed.wait_timeout_while(lines, FLUSH_WITHIN, unwritten));
     }
 
     /// A thread that panicked while it held the lines left them whole.
-    fn lines(&self) -> MutexGuard<'_, Lines> {
+    fn lines(&self) -> MutexGuard<'_, PendingLines> {
         self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

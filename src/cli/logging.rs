@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::panic::PanicHookInfo;
 
-use env_logger::{Builder, Env, Target, WriteStyle};
+use env_logger::{Builder, Target, WriteStyle};
 use log::{Level, Record};
 
+use super::log_filter::LogFilter;
 use super::log_writer::LogWriter;
 use crate::records::{LogFormat, REQUESTS};
 
@@ -14,9 +16,9 @@ use crate::records::{LogFormat, REQUESTS};
 const USUAL_LINE: usize = 256;
 
 /// The log of this process, to be flushed at its end.
-pub(super) struct Log(Option<LogWriter>);
+pub(super) struct LogGuard(Option<LogWriter>);
 
-impl Drop for Log {
+impl Drop for LogGuard {
     fn drop(&mut self) {
         self.0.iter().for_each(LogWriter::flush);
     }
@@ -30,17 +32,13 @@ pub(super) fn format() -> LogFormat {
     }
 }
 
-/// Sets the log up, by `LOG_FORMAT`, `RUST_LOG` (a filter) or `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace`).
+/// Sets the log up.
 #[must_use]
-pub(super) fn init() -> Log {
-    let level = std::env::var("LOG_LEVEL").ok().filter(|level| level.parse::<log::LevelFilter>().is_ok());
-    let level = level.as_deref().unwrap_or("info");
-    // The libraries' own chatter is of use to their developers only. What actix_http calls an error is a client's broken
-    // request, of which any stranger can send as many as they like.
-    let filter = format!("warn,actix_http=off,api_together={level},request={level}");
+pub(super) fn init(filter: &LogFilter) -> LogGuard {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let writer = LogWriter::start(std::io::stderr()).ok();
-    let mut builder = Builder::from_env(Env::new().filter_or("RUST_LOG", filter));
+    let mut builder = Builder::new();
+    builder.parse_filters(&filter.directives);
     let json = format() == LogFormat::Json;
     builder.write_style(WriteStyle::Never).format(move |out, record| {
         if json {
@@ -57,9 +55,16 @@ pub(super) fn init() -> Log {
         builder.target(Target::Pipe(Box::new(writer)));
     }
     builder.init();
-    // As a line like any other: what it quotes must forge none.
-    std::panic::set_hook(Box::new(|panic| log::error!("a defect of this program: {panic}")));
-    Log(writer)
+    std::panic::set_hook(Box::new(log_panic));
+    LogGuard(writer)
+}
+
+/// Logs a panic as a line like any other. A text that was made when it panicked may quote a key or a prompt, and is left
+/// out.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let text = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("it panicked");
+    log::error!("a defect of this program: {text} (at {place})");
 }
 
 /// Writes a line as a JSON object. A request's line is one already: time and level are put in front.

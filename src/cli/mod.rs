@@ -1,24 +1,29 @@
 //! The command line: one file a command.
 
+mod arguments;
 mod bench;
 mod check;
 mod demo;
 mod describe;
+mod dotenv;
+mod environment;
 mod explain;
-mod folder;
+mod log_filter;
 mod log_writer;
 mod logging;
 mod schema;
 mod serve;
+mod temporary_folder;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::log_filter::LogFilter;
 use crate::app::AppError;
-use crate::config::{ConfigError, Overrides, Source};
+use crate::config::{ConfigError, ConfigSource, Overrides};
 
 /// Pools many OpenAI-format API accounts behind one address and one key.
 #[derive(Debug, Parser)]
@@ -43,7 +48,7 @@ enum Command {
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Measure what this program costs, beside other servers if you like.
-    Bench(bench::BenchArgs),
+    Bench(::bench::BenchArgs),
 }
 
 /// Where the configuration is, and what is said instead of it.
@@ -61,14 +66,14 @@ struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    fn source(self) -> Result<Source, CliError> {
+    fn source(self) -> Result<ConfigSource, CliError> {
         let host = self.host.or_else(|| from_environment("HOST"));
         let port = match (self.port, from_environment("PORT")) {
             (Some(port), _) => Some(port),
-            (None, Some(text)) => Some(text.trim().parse().map_err(|_| CliError::Port(text))?),
+            (None, Some(text)) => Some(text.trim().parse().map_err(|_| CliError::Port)?),
             (None, None) => None,
         };
-        Ok(Source { path: self.config, overrides: Overrides { host, port } })
+        Ok(ConfigSource { path: self.config, overrides: Overrides { host, port } })
     }
 }
 
@@ -84,8 +89,8 @@ enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     App(#[from] AppError),
-    #[error("PORT is {0:?} in the environment; it must be a number from 0 to 65535")]
-    Port(String),
+    #[error("PORT, in the environment or in .env, must be a number from 0 to 65535")]
+    Port,
     #[error("{0}")]
     Server(String),
     #[error("{0}")]
@@ -96,7 +101,7 @@ impl CliError {
     /// 2: what was given is wrong (as for the command line itself). 1: it could not be done.
     fn exit_code(&self) -> ExitCode {
         match self {
-            CliError::Config(_) | CliError::Port(_) => ExitCode::from(2),
+            CliError::Config(_) | CliError::Port => ExitCode::from(2),
             CliError::App(_) | CliError::Server(_) | CliError::Output(_) => ExitCode::from(1),
         }
     }
@@ -105,11 +110,20 @@ impl CliError {
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
     // Before anything is read from the environment, and while there is but one thread.
-    let dotenv = dotenvy::from_path(".env");
-    let cli = Cli::parse();
-    let _log = logging::init();
-    if let Err(e) = dotenv.or_else(|e| if e.not_found() { Ok(()) } else { Err(e) }) {
-        log::warn!(".env: {e}");
+    let dotenv_warnings = dotenv::load(Path::new(".env"));
+    let cli: Cli = arguments::parse();
+    let filter = LogFilter::from_environment();
+    let _log = logging::init(&filter);
+    for warning in filter.warnings {
+        // A filter that was typed wrongly may hide its own warning.
+        if log::log_enabled!(log::Level::Warn) {
+            log::warn!("{warning}");
+        } else {
+            let _ = writeln!(io::stderr(), "api-together: {warning}");
+        }
+    }
+    for warning in dotenv_warnings {
+        log::warn!("{warning}");
     }
     let done = match cli.command {
         None => serve::serve(cli.serve),

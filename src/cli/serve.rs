@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, ConfigArgs, describe, logging};
+use super::{CliError, ConfigArgs, describe, environment, logging};
 use crate::app::{App, Data, keep_files_private};
-use crate::config::{Config, Source, load};
+use crate::config::{Config, ConfigSource, load};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -32,7 +32,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), CliError> {
 
 /// Serves until told to stop. `then` is called once it listens, after the banner.
 pub(super) async fn run(
-    source: Source,
+    source: ConfigSource,
     config: Config,
     data: &Data,
     then: impl FnOnce(u16) -> io::Result<()>,
@@ -44,6 +44,9 @@ pub(super) async fn run(
     then(addresses.first().map_or(0, SocketAddr::port))?;
     for warning in &config.warnings {
         log::warn!("configuration: {warning}");
+    }
+    for warning in environment::warnings() {
+        log::warn!("{warning}");
     }
     Ok(app.run().await?)
 }

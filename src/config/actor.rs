@@ -4,19 +4,23 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::{Config, ConfigChanged, ConfigError, ConfigState, EdgeConfig, GetConfig, Reload, Source, Subscribe, load};
+use super::load::{ConfigError, load};
+use super::messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
+use super::model::Config;
+use super::server_limits::ServerLimits;
+use super::source::ConfigSource;
 use crate::types::Now;
 
 /// Owns the current valid configuration; replaces it when the file's content changes into another valid one.
 pub struct ConfigActor {
-    source: Source,
+    source: ConfigSource,
     state: ConfigState,
     subscribers: Vec<Recipient<ConfigChanged>>,
 }
 
 impl ConfigActor {
     /// Takes the configuration that the process started with, and where it came from.
-    pub fn new(source: Source, config: Arc<Config>) -> Self {
+    pub fn new(source: ConfigSource, config: Arc<Config>) -> Self {
         let state = ConfigState { config, loaded_at: Now::read().wall, last_error: None };
         ConfigActor { source, state, subscribers: Vec::new() }
     }
@@ -63,13 +67,13 @@ impl ConfigActor {
         if (&old.host, old.port) != (&new.host, new.port) {
             log::warn!("configuration: a new server.host or server.port takes effect after a restart");
         }
-        let taken_up = EdgeConfig {
-            max_requests: new.edge.max_requests,
-            bodies_in_flight: new.edge.bodies_in_flight,
-            body_timeout: new.edge.body_timeout,
-            ..old.edge.clone()
+        let taken_up = ServerLimits {
+            max_requests: new.limits.max_requests,
+            bodies_in_flight: new.limits.bodies_in_flight,
+            body_timeout: new.limits.body_timeout,
+            ..old.limits.clone()
         };
-        if taken_up != new.edge {
+        if taken_up != new.limits {
             let fields =
                 "server.maxConnections, headTimeoutMs, writeTimeoutMs, drainDelayMs, shutdownTimeoutSec or tls";
             log::warn!("configuration: a new value of {fields} takes effect after a restart");

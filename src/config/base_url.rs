@@ -2,7 +2,8 @@
 
 use url::{Host, Url};
 
-/// The URL that every operation's path is put behind: ends in a slash, and has the version in it.
+/// Returns the URL that every operation's path is put behind. It ends in a slash, and has the version in it unless a `#` at
+/// the end says that the path is meant as it stands.
 ///
 /// # Errors
 /// With what is wrong and how to mend it; never with the text itself, which may hold a password.
@@ -15,16 +16,19 @@ pub(super) fn parse(typed: &str) -> Result<Url, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not hold a user or a password; the key goes into apiKey".to_owned());
     }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("must not hold a query (?) or a fragment (#)".to_owned());
+    if url.query().is_some() || url.fragment().is_some_and(|behind| !behind.is_empty()) {
+        return Err("must not hold a query (?), nor anything behind a #".to_owned());
     }
+    let as_it_stands = url.fragment().is_some();
+    url.set_fragment(None);
     let path = url.path().trim_end_matches('/').to_owned();
-    if ["/completions", "/embeddings", "/models", "/responses"].iter().any(|end| path.ends_with(end)) {
+    let is_endpoint = ["/completions", "/embeddings", "/responses"].iter().any(|end| path.ends_with(end));
+    if is_endpoint || (path.ends_with("/models") && !as_it_stands) {
         return Err("must be the base alone, such as https://api.openai.com/v1, not an endpoint's URL".to_owned());
     }
     // OpenAI's own base has no version in it, others' do (/v1, /api/paas/v4, /v1beta/openai): add it where it lacks.
-    let version = if path.split('/').any(is_version) { "" } else { "/v1" };
-    url.set_path(&format!("{path}{version}/"));
+    let has_version = as_it_stands || path.split('/').any(is_version);
+    url.set_path(&format!("{path}{}/", if has_version { "" } else { "/v1" }));
     Ok(url)
 }
 
@@ -65,6 +69,12 @@ mod tests {
             ("https://voyage.example", "https://voyage.example/v1/"),
             ("https://host/v2ray", "https://host/v2ray/v1/"),
             ("https://host/V1", "https://host/V1/"),
+            ("https://models.example/inference#", "https://models.example/inference/"),
+            ("https://models.example/inference/#", "https://models.example/inference/"),
+            (" https://api.example# ", "https://api.example/"),
+            ("https://api.example/#", "https://api.example/"),
+            ("https://host/v1#", "https://host/v1/"),
+            ("https://host/models#", "https://host/models/"),
         ] {
             assert_eq!(parse(typed).map(|url| url.to_string()).as_deref(), Ok(meant), "{typed}");
         }
@@ -72,9 +82,18 @@ mod tests {
 
     #[test]
     fn what_is_no_base_url_is_refused() {
-        for typed in
-            ["", "api.openai.com", "ftp://x", "https://u:p@x", "https://x/?a=1", "https://x/v1/chat/completions"]
-        {
+        for typed in [
+            "",
+            "api.openai.com",
+            "ftp://x",
+            "https://u:p@x",
+            "https://x/?a=1",
+            "https://x/?a=1#",
+            "https://x/#a",
+            "https://x/v1/chat/completions",
+            "https://x/chat/completions#",
+            "https://x/v1/models",
+        ] {
             assert!(parse(typed).is_err(), "{typed}");
         }
     }

@@ -5,8 +5,8 @@
 //! serde can't do both.
 
 mod api;
+mod retry;
 mod server;
-mod trouble;
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use api::{ApiFile, BurstFile, CountOnFile, GroupFile, LimitsFile};
+pub use retry::{BudgetFile, RetryFile, RetryOnFile, TimeoutsFile};
 pub use server::{OneOrMany, ServerFile, ServerTlsFile};
-pub use trouble::{BudgetFile, RetryFile, RetryOnFile, TimeoutsFile};
 
 /// Configuration of api-together. In any string `${NAME}` stands for an environment variable,
 /// `${NAME:-default}` for one that may be unset, and `$${` for a literal `${`.

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::problem::shown_name;
+
 /// A JSON value in which no field stands twice.
 pub(super) struct Unambiguous(pub(super) Value);
 
@@ -60,7 +62,8 @@ impl<'de> Visitor<'de> for Builder {
         let mut object = Map::new();
         while let Some(name) = fields.next_key::<String>()? {
             if object.contains_key(&name) {
-                return Err(A::Error::custom(format!("the field {name:?} stands twice in one object")));
+                let name = shown_name(&name);
+                return Err(A::Error::custom(format!("the field \"{name}\" stands twice in one object")));
             }
             let Unambiguous(value) = fields.next_value()?;
             object.insert(name, value);

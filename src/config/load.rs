@@ -1,59 +1,20 @@
 //! From a path to a valid [`Config`]: read, substitute the environment, check, validate.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
+use std::{fs, io};
 
 use serde_json::Value;
 use thiserror::Error;
 
 use super::json::Unambiguous;
-use super::typed::Typed;
-use super::validate::{folder_of, validate};
-use super::{Config, exposure, schema};
-
-/// What the command line and the environment say instead of the file.
-#[derive(Debug, Clone, Default)]
-pub struct Overrides {
-    /// `--host`, or `HOST`.
-    pub host: Option<String>,
-    /// `--port`, or `PORT`.
-    pub port: Option<u16>,
-}
-
-/// Where the configuration comes from, at start and at each reload.
-#[derive(Debug, Clone)]
-pub struct Source {
-    /// The file.
-    pub path: PathBuf,
-    /// What is said instead of it.
-    pub overrides: Overrides,
-}
-
-/// One thing that is wrong with a configuration, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    at: String,
-    text: String,
-}
-
-impl Problem {
-    pub(super) fn new(at: &str, text: impl Into<String>) -> Self {
-        Problem { at: at.to_owned(), text: text.into() }
-    }
-
-    /// Where it is: `apis[2].rpm`.
-    pub(super) fn at(&self) -> &str {
-        &self.at
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.at, self.text)
-    }
-}
+use super::model::Config;
+use super::partial::SoundParts;
+use super::problem::Problem;
+use super::source::{ConfigSource, folder_of};
+use super::validate::validate;
+use super::validator::KeyTexts;
+use super::{file_permissions, schema};
 
 /// Why there is no configuration. Its text never holds a value of the file, so never a key.
 #[derive(Debug, Error)]
@@ -92,7 +53,7 @@ pub enum ConfigError {
 ///
 /// # Errors
 /// With all problems at once, each with its place; never with a value of the file.
-pub fn load(source: &Source) -> Result<Config, ConfigError> {
+pub fn load(source: &ConfigSource) -> Result<Config, ConfigError> {
     let path = &source.path;
     let text = fs::read_to_string(path).map_err(|why| ConfigError::Unreadable { path: path.clone(), why })?;
     let folder = folder_of(path);
@@ -106,7 +67,7 @@ pub fn load(source: &Source) -> Result<Config, ConfigError> {
 #[doc(hidden)]
 pub fn parse(
     text: &str,
-    source: &Source,
+    source: &ConfigSource,
     read_key: impl Fn(&str) -> io::Result<String>,
 ) -> Result<Config, ConfigError> {
     let path = &source.path;
@@ -116,18 +77,18 @@ pub fn parse(
 
     let invalid = |problems| ConfigError::Invalid { path: path.clone(), problems };
     let mut problems = Vec::new();
-    let holds_keys = exposure::holds_keys(&document);
+    let holds_keys = file_permissions::holds_keys(&document);
     substitute(&mut document, "", &mut problems);
     problems.extend(schema::check(&document));
-    let typed = Typed::salvage(document, &mut problems);
+    let typed = SoundParts::parse_sound_parts(document, &mut problems);
     let key_texts = read_key_files(&typed, read_key);
     let mut config = validate(typed, problems, source, &key_texts).map_err(invalid)?;
     config.hash = fingerprint(text, &key_texts);
     let key_files = key_texts.keys().map(|name| folder_of(path).join(name));
-    let tls_key = config.server.edge.tls.iter().map(|tls| tls.key_file.clone());
+    let tls_key = config.server.limits.tls.iter().map(|tls| tls.key_file.clone());
     let environment = PathBuf::from(".env");
     let secret = holds_keys.then(|| path.clone()).into_iter().chain(key_files).chain(tls_key).chain([environment]);
-    config.warnings.extend(secret.filter_map(|file| exposure::warning(&file)));
+    config.warnings.extend(secret.filter_map(|file| file_permissions::warning(&file)));
     Ok(config)
 }
 
@@ -138,15 +99,12 @@ fn syntax_error(path: &Path, e: &serde_json::Error) -> ConfigError {
     ConfigError::Syntax { path: path.to_owned(), line: e.line(), column: e.column().max(1), why }
 }
 
-fn read_key_files(
-    typed: &Typed,
-    read_key: impl Fn(&str) -> io::Result<String>,
-) -> HashMap<String, Result<String, String>> {
+fn read_key_files(typed: &SoundParts, read_key: impl Fn(&str) -> io::Result<String>) -> KeyTexts {
     let read = |name: &String| read_key(name).map_err(|e| e.to_string());
     typed.apis.iter().filter_map(|(_, api)| api.api_key_file.as_ref()).map(|name| (name.clone(), read(name))).collect()
 }
 
-fn fingerprint(text: &str, key_texts: &HashMap<String, Result<String, String>>) -> String {
+fn fingerprint(text: &str, key_texts: &KeyTexts) -> String {
     let mut files: Vec<_> = key_texts.iter().collect();
     files.sort();
     let mut hasher = DefaultHasher::new();
@@ -205,11 +163,14 @@ fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String,
     Ok(out)
 }
 
-/// A key that was put where a name belongs is not to be printed.
+/// Describes a variable that is not set. What does not read like a variable's name may be a key, and is not shown.
 fn unset(name: &str) -> String {
-    match name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        true => format!("the environment variable {name} is not set"),
-        false => "${…} must hold the name of an environment variable: letters, digits and _".to_owned(),
+    let is_upper = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    let is_lower = |b: u8| b.is_ascii_lowercase() || b == b'_';
+    if name.bytes().all(is_upper) || name.bytes().all(is_lower) {
+        format!("the environment variable {name} is not set")
+    } else {
+        "${…} names an environment variable that is not set; its name is not shown, as it may be a key".to_owned()
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::Config;
+use super::model::Config;
 
 /// The configuration in force. Sent by handlers of `/v1/status`; a lost one costs that answer.
 #[derive(Debug, Message)]

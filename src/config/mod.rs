@@ -4,29 +4,35 @@
 
 mod actor;
 mod base_url;
-mod edge;
-mod effort;
-mod exposure;
 pub mod file;
+mod file_permissions;
 mod json;
 mod load;
 mod messages;
+mod model;
+mod origin;
+mod partial;
+mod problem;
 mod quotas;
+mod retry_timeouts;
 mod schema;
 mod secret;
-mod settings;
-mod typed;
+mod server_limits;
+mod source;
 mod validate;
+mod validator;
 mod watch;
 
 pub use actor::ConfigActor;
-pub use edge::{EdgeConfig, TlsFiles};
-pub use load::{ConfigError, Overrides, Problem, Source, load, parse};
+pub use load::{ConfigError, load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
-pub use schema::generate as generate_schema;
-pub use secret::{ApiKey, Candidate, ClientKey};
-pub use settings::{
+pub use model::{
     ActorsConfig, ApiConfig, BudgetConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig, Reset,
     RetryConfig, ServerConfig, StoreConfig, Timeouts,
 };
+pub use problem::Problem;
+pub use schema::generate as generate_schema;
+pub use secret::{ApiKey, ClientKey, PresentedKey};
+pub use server_limits::{ServerLimits, TlsFiles};
+pub use source::{ConfigSource, Overrides};
 pub use watch::Watcher;

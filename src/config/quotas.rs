@@ -7,15 +7,15 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use super::file::{ApiFile, BurstFile, CountOnFile, GroupFile, LimitsFile};
-use super::settings::{ApiConfig, CountOn, GroupConfig, QuotaConfig, Reset};
-use super::validate::Check;
+use super::model::{ApiConfig, CountOn, GroupConfig, QuotaConfig, Reset};
+use super::validator::Validator;
 use crate::types::{Burst, Limit, Limits};
 
 /// Where providers are known to end their days.
 const KNOWN_RESETS: [(&str, &str); 2] =
     [("generativelanguage.googleapis.com", "America/Los_Angeles"), ("openrouter.ai", "UTC")];
 
-impl Check<'_> {
+impl Validator<'_> {
     /// The limits of one API, which are its own alone.
     pub(super) fn api_quota(&mut self, at: &str, file: &ApiFile, base_url: Option<&Url>) -> Option<QuotaConfig> {
         let mapping = file.model_mapping.as_ref();

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::file::ConfigFile;
-use super::load::Problem;
+use super::problem::{Problem, shown_name};
 
 /// The schema, as `config/apis.schema.json` ships it.
 pub fn generate() -> Value {
@@ -78,6 +78,7 @@ impl Walk {
                 (Some(schema), _) => self.value(value, schema, &here),
                 (None, Some(Value::Bool(false))) => {
                     let hint = nearest(name, known.keys()).map(|k| format!(", did you mean {k}?"));
+                    let here = if hint.is_some() { here } else { join(at, shown_name(name)) };
                     self.problem(&here, format!("unknown field{}", hint.unwrap_or_default()));
                 }
                 (None, Some(schema)) => self.value(value, schema, &here),

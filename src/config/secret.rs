@@ -58,7 +58,7 @@ pub enum ClientKey {
 
 /// What a client sent in a key's place.
 #[derive(Debug)]
-pub struct Candidate<'a> {
+pub struct PresentedKey<'a> {
     text: &'a [u8],
     digest: OnceCell<Digest>,
 }
@@ -92,7 +92,7 @@ impl ClientKey {
     }
 
     /// Is this the key? Takes as long for a wrong key as for the right one.
-    pub fn matches(&self, candidate: &Candidate<'_>) -> bool {
+    pub fn matches(&self, candidate: &PresentedKey<'_>) -> bool {
         match self {
             ClientKey::Plain(key) => key.matches(candidate.text),
             ClientKey::Digest(digest) => {
@@ -103,10 +103,10 @@ impl ClientKey {
     }
 }
 
-impl<'a> Candidate<'a> {
+impl<'a> PresentedKey<'a> {
     /// What came in the header.
     pub fn new(text: &'a [u8]) -> Self {
-        Candidate { text, digest: OnceCell::new() }
+        PresentedKey { text, digest: OnceCell::new() }
     }
 }
 
@@ -133,9 +133,9 @@ mod tests {
         let typed = "sha256:67af08925208c90be925e3a555fe44e8a1cef149772323b3d15dc43a392fc57d";
         let key = ClientKey::parse(typed).expect("a digest");
         assert_eq!(key.to_string(), "sha256:67af0892…");
-        assert!(key.matches(&Candidate::new(b"sk-pool")) && key.plain().is_none());
-        assert!(!key.matches(&Candidate::new(b"sk-poo")) && !key.matches(&Candidate::new(typed.as_bytes())));
-        assert!(ClientKey::parse("sk-pool").expect("a key").matches(&Candidate::new(b"sk-pool")));
+        assert!(key.matches(&PresentedKey::new(b"sk-pool")) && key.plain().is_none());
+        assert!(!key.matches(&PresentedKey::new(b"sk-poo")) && !key.matches(&PresentedKey::new(typed.as_bytes())));
+        assert!(ClientKey::parse("sk-pool").expect("a key").matches(&PresentedKey::new(b"sk-pool")));
         for wrong in ["sha256:", "sha256:abc", &typed[..70], &format!("{typed}0"), &typed.replace('c', "g")] {
             assert_eq!(ClientKey::parse(wrong), None, "{wrong}");
         }

@@ -1,47 +1,50 @@
 //! From what is typed to what is meant: every rule that a type can't say. Finds all problems, not the first.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use url::Url;
 
 use super::base_url;
-use super::effort::{Defaults, non_zero};
 use super::file::{ApiFile, OneOrMany, ServerFile, StoreFile};
-use super::load::{Problem, Source};
+use super::model::{ActorsConfig, ApiConfig, Config, Models, QueueConfig, ServerConfig, StoreConfig};
+use super::origin::is_origin;
+use super::partial::SoundParts;
+use super::problem::Problem;
 use super::quotas::count_on;
-use super::typed::Typed;
-use super::{
-    ActorsConfig, ApiConfig, ApiKey, ClientKey, Config, EdgeConfig, Models, QueueConfig, ServerConfig, StoreConfig,
-};
+use super::retry_timeouts::{Defaults, non_zero};
+use super::secret::{ApiKey, ClientKey};
+use super::server_limits::ServerLimits;
+use super::source::{ConfigSource, folder_of};
+use super::validator::{KeyTexts, Validator};
 use crate::types::ApiId;
 
 /// Validates what is typed. `problems` are those that were found before; `key_texts` are the contents of the `apiKeyFile`s by the path typed.
 pub(super) fn validate(
-    file: Typed,
+    file: SoundParts,
     problems: Vec<Problem>,
-    source: &Source,
-    key_texts: &HashMap<String, Result<String, String>>,
+    source: &ConfigSource,
+    key_texts: &KeyTexts,
 ) -> Result<Config, Vec<Problem>> {
-    let mut check = Check { problems, warnings: Vec::new(), key_texts };
-    let server = check.server(file.server, source);
-    check.unique_ids(&file.apis);
-    let retry = check.retry(&file.retry);
+    let mut validator = Validator { problems, warnings: Vec::new(), key_texts };
+    let server = validator.server(file.server, source);
+    validator.unique_ids(&file.apis);
+    let retry = validator.retry(&file.retry);
     let defaults = Defaults { timeouts: &file.timeouts, retry: &file.retry };
     let named = file.apis.into_iter().filter_map(|(i, api)| {
         let group = api.quota_group.clone();
-        Some((check.api(i, api, &defaults)?, group))
+        Some((validator.api(i, api, &defaults)?, group))
     });
     let (mut apis, groups): (Vec<_>, Vec<_>) = named.unzip();
-    check.join_groups(&mut apis, &groups, &file.groups);
+    validator.join_groups(&mut apis, &groups, &file.groups);
     let apis: Vec<_> = apis.into_iter().map(Arc::new).collect();
-    let store = file.store.and_then(|store| check.store(store));
+    let store = file.store.and_then(|store| validator.store(store));
     if !apis.iter().any(|api| api.enabled) {
-        check.warnings.push("every API is disabled: all requests will be refused".to_owned());
+        validator.warnings.push("every API is disabled: all requests will be refused".to_owned());
     }
-    if !check.problems.is_empty() {
-        return Err(check.problems);
+    if !validator.problems.is_empty() {
+        return Err(validator.problems);
     }
     Ok(Config {
         server,
@@ -57,24 +60,23 @@ pub(super) fn validate(
             mailbox: file.actors.mailbox.unwrap_or(10_000) as usize,
         },
         hash: String::new(),
-        warnings: check.warnings,
+        warnings: validator.warnings,
     })
 }
 
-/// What is found while a file is validated.
-pub(super) struct Check<'a> {
-    problems: Vec<Problem>,
-    warnings: Vec<String>,
-    key_texts: &'a HashMap<String, Result<String, String>>,
-}
-
-impl Check<'_> {
-    fn server(&mut self, file: ServerFile, source: &Source) -> ServerConfig {
+impl Validator<'_> {
+    fn server(&mut self, file: ServerFile, source: &ConfigSource) -> ServerConfig {
         let overrides = &source.overrides;
-        let edge = EdgeConfig::from_file(&file, folder_of(&source.path));
+        let limits = ServerLimits::from_file(&file, folder_of(&source.path));
         let host = overrides.host.clone().or(file.host).unwrap_or_else(|| "localhost".to_owned());
-        if host.trim().is_empty() || host.contains(['/', ' ', '[', ']']) {
+        if !is_host(&host) {
             self.problem("server.host", "must be a host name or an address, such as localhost, 0.0.0.0 or ::1");
+        }
+        for (field, path) in file.tls.iter().flat_map(|tls| [("certFile", &tls.cert_file), ("keyFile", &tls.key_file)])
+        {
+            if path.contains("-----BEGIN") || path.chars().any(char::is_control) {
+                self.problem(&format!("server.tls.{field}"), "must be the path of a PEM file, not what stands in it");
+            }
         }
         let mut keys = match file.api_key {
             Some(OneOrMany::One(key)) => vec![("server.apiKey".to_owned(), key)],
@@ -87,10 +89,9 @@ impl Check<'_> {
             self.warnings.push("server.apiKey is not set: anyone who reaches the address may use the pool".to_owned());
         }
         for (at, origin) in numbered("server.cors", file.cors.clone().unwrap_or_default()) {
-            let is_origin = Url::parse(&origin)
-                .is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == origin);
-            if origin != "*" && !is_origin {
-                self.problem(&at, "must be an origin such as https://app.example.com (no path, no final slash), or *");
+            if !is_origin(&origin) {
+                let form = "https://app.example.com or tauri://localhost (no path, no final slash), null, or *";
+                self.problem(&at, format!("must be an origin such as {form}"));
             }
         }
         ServerConfig {
@@ -100,7 +101,7 @@ impl Check<'_> {
             client_keys,
             stream_ping: non_zero(file.stream_ping_ms),
             body_limit: file.body_limit_mb.unwrap_or(64) as usize * 1024 * 1024,
-            edge,
+            limits,
             cors: file.cors.unwrap_or_default(),
         }
     }
@@ -235,33 +236,24 @@ impl Check<'_> {
         for (index, api) in apis {
             match first.get(api.id.as_str()) {
                 Some(before) => {
-                    let text = format!("{:?} is the id of apis[{before}] too; ids must be unique", api.id);
+                    let text = format!("is the id of apis[{before}] too; ids must be unique");
                     self.problem(&format!("apis[{index}].id"), text);
                 }
                 None => drop(first.insert(&api.id, *index)),
             }
         }
     }
+}
 
-    pub(super) fn warn(&mut self, text: String) {
-        self.warnings.push(text);
-    }
-
-    pub(super) fn problem(&mut self, at: &str, text: impl Into<String>) {
-        self.problems.push(Problem::new(at, text));
-    }
-
-    pub(super) fn refuse<T>(&mut self, at: &str, text: impl Into<String>) -> Option<T> {
-        self.problem(at, text);
-        None
-    }
+/// Returns whether this is an IPv6 address, perhaps with its zone, or else labels of letters, digits and hyphens.
+fn is_host(host: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    let address = host.split_once('%').map_or(host, |(address, _zone)| address);
+    address.parse::<Ipv6Addr>().is_ok() || host.strip_suffix('.').unwrap_or(host).split('.').all(is_label)
 }
 
 fn numbered(at: &str, texts: Vec<String>) -> Vec<(String, String)> {
     texts.into_iter().enumerate().map(|(i, text)| (format!("{at}[{i}]"), text)).collect()
-}
-
-/// The folder that relative paths in the configuration start from.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use actix::prelude::*;
 use notify::{RecursiveMode, Watcher as _};
 
-use super::validate::folder_of;
-use super::{ConfigActor, Reload};
+use super::actor::ConfigActor;
+use super::messages::Reload;
+use super::source::folder_of;
 
 /// How often the file is read whether or not anything was told: bounds a reload's delay where no event comes
 /// (NFS, bind mounts, no inotify left). Reading 10 KB costs 20 µs.

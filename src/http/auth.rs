@@ -7,7 +7,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpRequest, ResponseError};
 
 use super::Worker;
-use crate::config::{Candidate, ClientKey};
+use crate::config::{ClientKey, PresentedKey};
 use crate::error::ApiError;
 
 /// Lets a request pass that carries a key, before any of its body is read.
@@ -34,7 +34,7 @@ fn check(request: &HttpRequest, keys: &[ClientKey]) -> Result<(), ApiError> {
         Some(scheme) if scheme.eq_ignore_ascii_case(b"bearer ") => header.get(7..).unwrap_or_default(),
         Some(_) | None => header,
     };
-    let candidate = Candidate::new(candidate.trim_ascii());
+    let candidate = PresentedKey::new(candidate.trim_ascii());
     // Every key is compared, so that the time taken does not tell which one was near.
     let known = keys.iter().fold(false, |known, key| known | key.matches(&candidate));
     if known { Ok(()) } else { Err(ApiError::WrongKey) }

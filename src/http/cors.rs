@@ -38,8 +38,16 @@ pub(super) fn mark(headers: &mut HeaderMap, origin: HeaderValue) {
 pub(super) fn named_origin(request: &ServiceRequest) -> Option<HeaderValue> {
     let origin = request.headers().get(ORIGIN)?;
     let config = worker(request.request()).ok()?.config();
-    let named = config.server.cors.iter().any(|named| named == "*" || named.as_bytes() == origin.as_bytes());
-    named.then(|| origin.clone())
+    let is_named = config.server.cors.iter().any(|named| names(named, origin.as_bytes()));
+    is_named.then(|| origin.clone())
+}
+
+/// Returns whether an entry of `server.cors` names the origin: as a whole, or by what stands before a final `*`.
+fn names(entry: &str, origin: &[u8]) -> bool {
+    match entry.strip_suffix('*') {
+        Some(begin) => origin.starts_with(begin.as_bytes()),
+        None => entry.as_bytes() == origin,
+    }
 }
 
 fn allow(headers: &mut HeaderMap, origin: HeaderValue, wanted: Option<&HeaderValue>) {

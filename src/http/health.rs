@@ -11,7 +11,7 @@ pub(super) async fn health(request: HttpRequest) -> Result<HttpResponse, ApiErro
     let worker = worker(&request)?;
     let name = &worker.config().server.name;
     // Whoever spreads requests over servers is told to send none here any more, while all are still served.
-    let (mut answer, status) = match worker.ending.has_begun() {
+    let (mut answer, status) = match worker.shutdown.has_begun() {
         false => (HttpResponse::Ok(), "ok"),
         true => (HttpResponse::ServiceUnavailable(), "stopping"),
     };

@@ -5,30 +5,30 @@
 //! `served` (an answer's way out), `shield` (a panic costs one request), `ending` (the end of all).
 
 mod auth;
+mod catch_panic;
+mod concurrency;
 mod cors;
-mod ending;
-mod explain;
-mod front;
-mod health;
-mod load;
-mod models;
 #[cfg(test)]
-pub(crate) mod mortal;
-mod openai;
+pub(crate) mod crashing_actor;
+mod explain;
+mod forward;
+mod health;
+mod middleware;
+mod models;
 mod request_id;
+mod response_body;
 mod routes;
-mod served;
 mod server;
-mod shield;
+mod shutdown;
 mod socket;
 mod status;
 mod tls;
 mod tokens;
 mod worker;
 
-pub use ending::{End, Ending, Phase};
-pub use load::Load;
+pub use concurrency::Concurrency;
 pub use routes::routes;
 pub use server::{Listening, serve};
+pub use shutdown::{ShutdownHandle, ShutdownPhase, ShutdownSignal};
 pub use tls::{Certificate, TlsError};
 pub use worker::{Core, Worker};

@@ -5,7 +5,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, Resource, Route, web};
 use actix_web::{body::MessageBody, dev::ServiceFactory, dev::ServiceRequest, dev::ServiceResponse};
 
-use super::{Worker, auth, front, health, models, openai, status, tokens};
+use super::{Worker, auth, forward, health, middleware, models, status, tokens};
 use crate::error::ApiError;
 use crate::types::Operation;
 
@@ -25,7 +25,7 @@ pub fn routes(
         .service(resource("/health", "GET, HEAD", web::get().to(health::health)).route(web::head().to(health::health)))
         .service(v1())
         .default_service(web::to(unknown_path))
-        .wrap(from_fn(front::front))
+        .wrap(from_fn(middleware::handle))
         .app_data(worker)
 }
 
@@ -33,8 +33,8 @@ fn v1() -> impl HttpServiceFactory {
     let mut scope = web::scope("/v1");
     // They are tried in this order: what is asked most stands first, and what is found by a pattern last.
     for operation in Operation::ALL {
-        let forward = web::post().to(move |request, payload| openai::forward(operation, request, payload));
-        scope = scope.service(resource(&format!("/{}", operation.path()), "POST", forward));
+        let handler = web::post().to(move |request, payload| forward::forward(operation, request, payload));
+        scope = scope.service(resource(&format!("/{}", operation.path()), "POST", handler));
     }
     scope
         .service(resource("/models", "GET", web::get().to(models::list)))

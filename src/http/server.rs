@@ -15,8 +15,8 @@ use actix_web::rt::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::socket::{Patience, Socket, Wire};
-use super::{Certificate, Core, Load, Worker, routes, tls};
+use super::socket::{ClientStream, Socket, SocketTimeouts};
+use super::{Certificate, Concurrency, Core, Worker, routes, tls};
 
 /// How long a client's connection is kept idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -42,7 +42,7 @@ pub fn serve(core: &Core, listening: Listening) -> io::Result<Server> {
     let config = &core.initial;
     let workers = config.actors.workers.or_else(|| available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let most = listening.max_connections;
-    let grace = config.server.edge.shutdown_timeout + CLOSE_WITHIN;
+    let grace = config.server.limits.shutdown_timeout + CLOSE_WITHIN;
     let mut builder = Server::build()
         .disable_signals()
         .workers(workers)
@@ -52,7 +52,7 @@ pub fn serve(core: &Core, listening: Listening) -> io::Result<Server> {
     let tls = listening.certificate.map(tls::acceptor).transpose()?;
     for listener in listening.listeners {
         let (name, core, stop) = (listener.local_addr()?.to_string(), core.clone(), builder.graceful_shutdown_signal());
-        let door = Door { tls: tls.clone(), load: core.load.clone(), most };
+        let door = ListenerContext { tls: tls.clone(), load: core.concurrency.clone(), most };
         builder = builder.listen(name, listener, move || service(&core, door.clone(), stop.clone()))?;
     }
     Ok(builder.run())
@@ -65,23 +65,23 @@ fn spare(most: usize) -> usize {
 
 /// What a connection passes before its first request.
 #[derive(Clone)]
-struct Door {
+struct ListenerContext {
     tls: Option<TlsAcceptor>,
-    load: Arc<Load>,
+    load: Arc<Concurrency>,
     most: usize,
 }
 
 /// What becomes of a connection.
 fn service(
     core: &Core,
-    door: Door,
+    door: ListenerContext,
     stop: GracefulShutdownSignal,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<> {
-    let edge = &core.initial.server.edge;
-    let patience = Patience { head: edge.head_timeout, write: edge.write_timeout };
+    let limits = &core.initial.server.limits;
+    let patience = SocketTimeouts { head: limits.head_timeout, write: limits.write_timeout };
     let http = HttpService::build()
         .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(edge.head_timeout)
+        .client_request_timeout(limits.head_timeout)
         .client_disconnect_timeout(CLOSE_WITHIN)
         // A client that hangs up is noticed at once, and its upstream is stopped.
         .h1_allow_half_closed(false)
@@ -94,24 +94,24 @@ fn service(
             known.insert(socket.requests.clone());
         })
         .finish(map_config(routes(Worker::start(core)), |()| AppConfig::default()));
-    fn_service(move |tcp: TcpStream| welcome(tcp, door.clone(), patience)).and_then(http)
+    fn_service(move |tcp: TcpStream| accept(tcp, door.clone(), patience)).and_then(http)
 }
 
 /// A connection, ready for its first request.
-async fn welcome(
+async fn accept(
     tcp: TcpStream,
-    Door { tls, load, most }: Door,
-    patience: Patience,
+    ListenerContext { tls, load, most }: ListenerContext,
+    patience: SocketTimeouts,
 ) -> Result<(Socket, Protocol, Option<SocketAddr>), DispatchError> {
     let (peer, place) = (tcp.peer_addr().ok(), load.connect(most));
     // Without it an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
     tcp.set_nodelay(true)?;
     let wire = match tls {
-        None => Wire::Plain(tcp),
+        None => ClientStream::Plain(tcp),
         Some(tls) => {
             let session = timeout(patience.head, tls.accept(tcp)).await.map_err(|_| io::ErrorKind::TimedOut.into());
             let session = session.and_then(|session| session);
-            Wire::Tls(Box::new(session.inspect_err(|e| log::debug!("{peer:?}: no TLS: {e}"))?))
+            ClientStream::Tls(Box::new(session.inspect_err(|e| log::debug!("{peer:?}: no TLS: {e}"))?))
         }
     };
     Ok((Socket::new(wire, patience, place), Protocol::Http1, peer))

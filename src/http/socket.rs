@@ -13,16 +13,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 
-use super::load::Connected;
+use super::concurrency::ConnectionSlot;
 
 /// How long one may take to say what it wants that there is no place for.
-const HURRY: Duration = Duration::from_secs(1);
+const REJECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the middleware tells the connection that its requests come on, and is told of it.
 #[derive(Debug)]
-pub(super) struct Requests {
+pub(super) struct ConnectionState {
     /// Its place among the connections that are wanted.
-    place: Option<Connected>,
+    place: Option<ConnectionSlot>,
     /// Heads that came, whole.
     heads: Cell<u64>,
     /// Requests whose answer has not been written to its end.
@@ -33,12 +33,12 @@ pub(super) struct Requests {
 
 /// A request on a connection, from its head to the end of its answer.
 #[derive(Debug)]
-pub(super) struct Open(Rc<Requests>);
+pub(super) struct InFlight(Rc<ConnectionState>);
 
-impl Requests {
-    pub(super) fn of(place: Option<Connected>) -> Rc<Self> {
+impl ConnectionState {
+    pub(super) fn of(place: Option<ConnectionSlot>) -> Rc<Self> {
         let (heads, open, closes) = (Cell::default(), Cell::default(), Cell::default());
-        Rc::new(Requests { place, heads, open, closes })
+        Rc::new(ConnectionState { place, heads, open, closes })
     }
 
     /// Is there no place for this connection? Then it is told so, and ends.
@@ -47,10 +47,10 @@ impl Requests {
     }
 
     /// A head has come.
-    pub(super) fn open(self: &Rc<Self>) -> Open {
+    pub(super) fn open(self: &Rc<Self>) -> InFlight {
         self.heads.set(self.heads.get().wrapping_add(1));
         self.open.set(self.open.get() + 1);
-        Open(self.clone())
+        InFlight(self.clone())
     }
 
     /// Is the connection to close now?
@@ -59,14 +59,14 @@ impl Requests {
     }
 }
 
-impl Open {
+impl InFlight {
     /// The connection is to close behind this request's answer. (In its head that can't be said any more.)
-    pub(super) fn close_behind(&self) {
+    pub(super) fn close_after(&self) {
         self.0.closes.set(true);
     }
 }
 
-impl Drop for Open {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.open.set(self.0.open.get().saturating_sub(1));
     }
@@ -74,16 +74,16 @@ impl Drop for Open {
 
 /// How long a connection waits for its client.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct SocketTimeouts {
     pub(super) head: Duration,
     pub(super) write: Duration,
 }
 
 /// One connection.
 pub(super) struct Socket {
-    wire: Wire,
-    patience: Patience,
-    pub(super) requests: Rc<Requests>,
+    wire: ClientStream,
+    patience: SocketTimeouts,
+    pub(super) requests: Rc<ConnectionState>,
     /// How many heads had come when a byte came that belongs to none.
     begun: Option<u64>,
     /// Ends the wait for a head's rest.
@@ -95,19 +95,19 @@ pub(super) struct Socket {
 }
 
 /// With TLS or without.
-pub(super) enum Wire {
+pub(super) enum ClientStream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Socket {
-    pub(super) fn new(wire: Wire, patience: Patience, place: Option<Connected>) -> Self {
+    pub(super) fn new(wire: ClientStream, patience: SocketTimeouts, place: Option<ConnectionSlot>) -> Self {
         let (head, write) = (Deadline::default(), Deadline::default());
         let (patience, begun) = match place {
             Some(_) => (patience, None),
-            None => (Patience { head: patience.head.min(HURRY), ..patience }, Some(0)),
+            None => (SocketTimeouts { head: patience.head.min(REJECT_TIMEOUT), ..patience }, Some(0)),
         };
-        Socket { wire, patience, requests: Requests::of(place), begun, head, write, over: false }
+        Socket { wire, patience, requests: ConnectionState::of(place), begun, head, write, over: false }
     }
 
     /// A byte came. While no request is open, it begins a head; or it is the rest of a body that was not wanted.
@@ -154,8 +154,8 @@ impl AsyncRead for Socket {
         }
         let before = buf.filled().len();
         let read = match &mut this.wire {
-            Wire::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Wire::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+            ClientStream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            ClientStream::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
         };
         if buf.filled().len() > before {
             this.came();
@@ -172,8 +172,8 @@ impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let step = match &mut this.wire {
-            Wire::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            Wire::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+            ClientStream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            ClientStream::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
         };
         this.watched(step, cx)
     }
@@ -185,8 +185,8 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let step = match &mut this.wire {
-            Wire::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, pieces),
-            Wire::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, pieces),
+            ClientStream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, pieces),
+            ClientStream::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, pieces),
         };
         this.watched(step, cx)
     }
@@ -195,8 +195,8 @@ impl AsyncWrite for Socket {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let step = match &mut this.wire {
-            Wire::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            Wire::Tls(tls) => Pin::new(tls).poll_flush(cx),
+            ClientStream::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            ClientStream::Tls(tls) => Pin::new(tls).poll_flush(cx),
         };
         if this.begun.is_some() && this.head_is_late(cx) {
             return Poll::Ready(Err(late()));
@@ -206,16 +206,16 @@ impl AsyncWrite for Socket {
         }
         match &this.wire {
             // TCP has nothing to flush, and its saying so is no progress.
-            Wire::Plain(_) => step,
-            Wire::Tls(_) => this.watched(step, cx),
+            ClientStream::Plain(_) => step,
+            ClientStream::Tls(_) => this.watched(step, cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let step = match &mut this.wire {
-            Wire::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Wire::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+            ClientStream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            ClientStream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
         };
         this.watched(step, cx)
     }

@@ -15,15 +15,16 @@ use crate::types::{Limits, Now, iso};
 use crate::upstream::QuotaStatus;
 
 #[derive(Deserialize)]
-pub(super) struct Question {
+pub(super) struct StatusQuery {
     /// Explain what would become of a request for this model.
     model: Option<String>,
 }
 
 pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let worker = worker(&request)?;
-    let question = Query::<Question>::from_query(request.query_string())
-        .map_err(|e| ApiError::Invalid { message: format!("the query is not valid: {e}"), param: Some("model") })?;
+    let invalid = "the query must be empty, or model=… once";
+    let question = Query::<StatusQuery>::from_query(request.query_string())
+        .map_err(|_| ApiError::Invalid { message: invalid.to_owned(), param: Some("model") })?;
     let stopping = |_| ApiError::Stopping;
     let state = worker.config_actor.send(GetConfig).await.map_err(stopping)?;
     let reports = worker.supervisor.send(GetReports).await.map_err(stopping)?;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::auth::worker;
-use super::openai::read_body;
+use super::forward::read_body;
 use crate::error::ApiError;
 use crate::scheduler::{GetTokenReports, ResetTokenStats};
 use crate::types::{ApiId, Now, iso};
@@ -62,7 +62,7 @@ fn detail(report: &TokenReport) -> Value {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Reset {
+struct ResetRequest {
     api_id: Option<String>,
 }
 
@@ -72,10 +72,10 @@ const RESET_LIMIT: usize = 64 << 10;
 pub(super) async fn reset(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, ApiError> {
     let worker = worker(&request)?;
     let (body, _held) = read_body(worker, &request, payload, RESET_LIMIT).await?;
-    let asked: Reset = match body.trim_ascii() {
-        b"" => Reset::default(),
-        json => serde_json::from_slice(json).map_err(|e| ApiError::Invalid {
-            message: format!("the body must be empty, or {{\"apiId\": \"…\"}}: {e}"),
+    let asked: ResetRequest = match body.trim_ascii() {
+        b"" => ResetRequest::default(),
+        json => serde_json::from_slice(json).map_err(|_| ApiError::Invalid {
+            message: "the body must be empty, or {\"apiId\": \"…\"} and nothing else".to_owned(),
             param: Some("apiId"),
         })?,
     };

@@ -9,9 +9,9 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::time::sleep;
 
-use super::ending::EndingHere;
-use super::load::LoadHere;
-use super::{Ending, Load};
+use super::concurrency::LocalConcurrency;
+use super::shutdown::LocalShutdown;
+use super::{Concurrency, ShutdownSignal};
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::proxy::{ClientCache, Pool, RetryBudget};
 use crate::records::{Recorder, RecorderHandle};
@@ -29,13 +29,13 @@ pub struct Core {
     /// What all workers may spend on trying again.
     pub budget: Arc<RetryBudget>,
     /// How much is served at the same time.
-    pub load: Arc<Load>,
+    pub concurrency: Arc<Concurrency>,
     /// How much memory bodies may take, if the configuration does not say.
     pub bodies_in_flight: usize,
     /// Receives the record of every request.
     pub recorder: RecorderHandle,
     /// How far the end is.
-    pub ending: Ending,
+    pub shutdown: ShutdownSignal,
     /// A worker's scheduler has ended, which is a defect: whoever comes to that worker would be refused for ever.
     pub scheduler_ended: Arc<AtomicBool>,
 }
@@ -53,8 +53,8 @@ pub struct Worker {
     /// Answers `GetConfig`.
     pub config_actor: Addr<ConfigActor>,
     /// What all workers serve at the same time.
-    pub(super) load: LoadHere,
-    pub(super) ending: EndingHere,
+    pub(super) concurrency: LocalConcurrency,
+    pub(super) shutdown: LocalShutdown,
     pub(super) recorder: Recorder,
     bodies_in_flight: usize,
     config: Current,
@@ -72,14 +72,14 @@ impl Worker {
         let scheduler = SchedulerActor::new(core.supervisor.clone()).start();
         actix::spawn(look_after(scheduler.clone(), core.scheduler_ended.clone()));
         let pool = Rc::new(Pool { scheduler, clients: ClientCache::default(), budget: core.budget.clone() });
-        let ending = EndingHere::follow(core.ending.clone());
-        let watched = ending.clone();
+        let shutdown = LocalShutdown::follow(core.shutdown.clone());
+        let watched = shutdown.clone();
         Worker {
             pool,
             supervisor: core.supervisor.clone(),
             config_actor: core.config.clone(),
-            load: LoadHere::new(core.load.clone()),
-            ending,
+            concurrency: LocalConcurrency::new(core.concurrency.clone()),
+            shutdown,
             recorder: Recorder::new(core.recorder.clone(), move || watched.is_over()),
             bodies_in_flight: core.bodies_in_flight,
             config,
@@ -88,7 +88,7 @@ impl Worker {
 
     /// How many bytes of request bodies may be in memory at the same time.
     pub(super) fn bodies_in_flight(&self) -> usize {
-        self.config.borrow().server.edge.bodies_in_flight.unwrap_or(self.bodies_in_flight)
+        self.config.borrow().server.limits.bodies_in_flight.unwrap_or(self.bodies_in_flight)
     }
 
     /// The configuration in force.
@@ -125,16 +125,16 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::http::mortal::{Die, Mortal};
+    use crate::http::crashing_actor::{Crash, CrashingActor};
 
     #[test]
     fn a_scheduler_that_panics_on_the_workers_own_thread_is_told() {
         let ended = Arc::new(AtomicBool::new(false));
         System::new().block_on(async {
-            let actor = Mortal.start();
+            let actor = CrashingActor.start();
             let mut look = Box::pin(look_after(actor.clone(), ended.clone()));
             assert!(timeout(LOOK_AFTER / 2, &mut look).await.is_err() && !ended.load(Ordering::Relaxed));
-            actor.do_send(Die);
+            actor.do_send(Crash);
             assert!(timeout(3 * LOOK_AFTER, look).await.is_ok() && ended.load(Ordering::Relaxed));
         });
     }

@@ -21,4 +21,3 @@ pub use dispatch::{Pool, dispatch, refuse};
 pub use response_body::FailureTold;
 pub use sse_keepalive::with_pings;
 pub use transport::ClientCache;
-pub(crate) use transport::Framing;

@@ -133,3 +133,30 @@ fn browsers_are_answered_for_named_origins_only() {
     let unmarked = closed.client().header("origin", "https://app.example.com").get("/v1/models");
     assert_eq!((unmarked.status, unmarked.header("access-control-allow-origin")), (200, None));
 }
+
+#[test]
+fn origins_of_desktop_apps_and_extensions_are_answered_exactly() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let named = [
+        "tauri://localhost",
+        "app://obsidian.md",
+        "chrome-extension://aeblfdkhhhdcdjpifhhbdiojplfjncoa",
+        "moz-extension://0b1c2d3e-4f50-4a6b-8c7d-9e0fa1b2c3d4",
+        "null",
+    ];
+    let mut config = config_of(&[&upstream]);
+    config["server"]["cors"] = json!([&named[..], &["vscode-webview://*"]].concat());
+    let app = App::start(&config);
+    let answered = |origin: &str| {
+        let answer = app.client().header("origin", origin).get("/v1/models");
+        answer.header("access-control-allow-origin").map(str::to_owned)
+    };
+    for origin in named.into_iter().chain(["vscode-webview://1k2l3m"]) {
+        assert_eq!(answered(origin).as_deref(), Some(origin));
+    }
+    for other in
+        ["tauri://localhos", "tauri://localhost2", "chrome-extension://x", "file://", "vscode-webview:/x", "NULL"]
+    {
+        assert_eq!(answered(other), None, "{other}");
+    }
+}

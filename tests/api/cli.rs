@@ -97,7 +97,7 @@ fn a_stop_lets_a_running_stream_end_and_saves() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_after_a_second_ends_it_at_once() {
     let upstream = Upstream::always(Reply::chat("late").held());
     let mut app = App::on(&[&upstream]);
     let body = json!({ "model": "m" }).to_string();
@@ -107,6 +107,7 @@ fn a_second_signal_ends_it_at_once() {
     eventually("it is under way", || upstream.calls() == 1);
     app.signal("INT");
     eventually("it stops", || app.log().contains("stopping"));
+    std::thread::sleep(Duration::from_millis(1_200));
     let start = Instant::now();
     app.signal("INT");
     assert!(app.wait().success());
@@ -232,5 +233,73 @@ fn the_bench_says_what_it_cannot_measure() {
     for (url, why) in [(url, "does not answer"), (format!("{}/v1", upstream.url()), "with 401")] {
         let (code, said) = run(&["bench", "--only", "chat", "--seconds", "0.1", "--rounds", "1", "--target", &url]);
         assert!(code == Some(1) && said.contains(&url) && said.contains(why), "{said}");
+    }
+}
+
+/// A rival in nginx's place: a master with two workers that do not end when it does. It answers every request with a 200.
+const RIVAL: &str = r#"#!/bin/sh
+sleep 300 & echo $! >> "$RIVAL_PIDS"
+sleep 300 & echo $! >> "$RIVAL_PIDS"
+echo $$ >> "$RIVAL_PIDS"
+exec python3 - "$4" <<'END'
+import http.server, re, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+    def log_message(self, *args): pass
+host, port = re.search(r"listen ([0-9.]+):([0-9]+);", open(sys.argv[1]).read()).groups()
+http.server.ThreadingHTTPServer((host, int(port)), Answer).serve_forever()
+END
+"#;
+
+/// Whether a process runs. One that has ended and was not waited for does not.
+fn runs(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|state| !state.is_empty() && !state.starts_with(['Z', 'X']))
+}
+
+#[test]
+fn the_bench_leaves_no_process_and_no_folder_behind_however_it_ends() {
+    for (end, against, code) in [
+        ("", "nginx", Some(0)),
+        ("", "build=/nowhere", Some(1)),
+        ("INT", "nginx", Some(130)),
+        ("TERM", "nginx", Some(143)),
+        ("HUP", "nginx", Some(129)),
+    ] {
+        let folder = scratch();
+        let rival = folder.join("nginx");
+        std::fs::write(&rival, RIVAL).expect("writes");
+        std::fs::set_permissions(&rival, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("set");
+        let temporary = folder.join("tmp");
+        std::fs::create_dir(&temporary).expect("made");
+        let pids = folder.join("pids");
+        let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("set"));
+        let launch = Launch { folder: folder.clone(), args: Vec::new(), env: Vec::new() };
+        let mut command = launch.command();
+        command.env("PATH", path).env("RIVAL_PIDS", &pids).env("TMPDIR", &temporary);
+        let seconds = if end.is_empty() { "0.2" } else { "60" };
+        command.args(["bench", "--only", "chat", "--rounds", "1", "--connections", "2", "--seconds", seconds]);
+        command.args(["--against", "nginx", "--against", against]).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut bench = command.spawn().expect("starts");
+        let started = || std::fs::read_to_string(&pids).unwrap_or_default();
+        if !end.is_empty() {
+            eventually("both rivals run", || started().lines().count() == 6);
+            let pid = bench.id().to_string();
+            assert!(Command::new("kill").args([&format!("-{end}"), &pid]).status().expect("sent").success());
+        }
+        let status = bench.wait().expect("ended");
+        assert_eq!(status.code(), code, "{end} {against}");
+        let started = started();
+        assert!(started.lines().count() >= 3, "no rival was started: {end} {against}");
+        let left: Vec<&str> = started.lines().filter(|pid| runs(pid)).collect();
+        assert_eq!(left, Vec::<&str>::new(), "{end} {against}");
+        let folders: Vec<_> = std::fs::read_dir(&temporary).expect("reads").map_while(Result::ok).collect();
+        assert!(folders.is_empty(), "{end} {against}: {folders:?}");
     }
 }

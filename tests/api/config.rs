@@ -126,7 +126,7 @@ fn a_mistake_of_one_kind_hides_none_of_another() {
         "server.cors[0]: must be an origin",
         "apis[0].rmp: unknown field, did you mean rpm?",
         "apis[0].baseUrl: is not a URL",
-        "apis[1].id: \"a\" is the id of apis[0] too",
+        "apis[1].id: is the id of apis[0] too",
         "apis[1].apiKey: the environment variable UNSET_VARIABLE is not set",
         "apis[1].rpm: must be a whole number, is a string",
         "apis[2].baseUrl: must be a string, is a whole number",
@@ -153,7 +153,7 @@ fn what_no_type_can_say_is_told_all_at_once_too() {
         "apis[3].apiKey: is missing",
         "apis[4].apiKeyFile: give either",
         "apis[5].apiKeyFile: the file can't be read",
-        "apis[6].id: \"a\" is the id of apis[0] too",
+        "apis[6].id: is the id of apis[0] too",
     ] {
         assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
     }
@@ -357,4 +357,24 @@ fn limits_of_models_and_groups_are_checked_and_described() {
     let (code, told) = check(&text(&groups, ""));
     assert_eq!(code, Some(2));
     assert_eq!(told.matches("quotaGroups.x: its APIs begin their days at different times").count(), 1, "{told}");
+}
+
+#[test]
+fn a_base_url_that_ends_in_a_hash_is_taken_as_it_stands() {
+    for end in ["/inference#", "/inference/#"] {
+        let upstream = Upstream::start(|request| match request.method.as_str() {
+            "GET" => Reply::json(200, &json!({ "data": [{ "id": "m" }] })),
+            _ => Reply::chat("hi"),
+        });
+        let mut config = config_of(&[&upstream]);
+        config["apis"][0]["baseUrl"] = json!(format!("{}{end}", upstream.url()));
+        config["apis"][0].as_object_mut().expect("an API").remove("models");
+        let app = App::start(&config);
+        let url = format!("{}/inference/", upstream.url());
+        assert!(app.banner().contains(&format!("{url}  ")) && check(&config.to_string()).1.contains(&url));
+        assert_eq!(app.chat().status, 200);
+        app.client().post("/v1/embeddings", &json!({ "model": "m", "input": "x" }));
+        let paths: Vec<String> = upstream.received().into_iter().map(|request| request.path).collect();
+        assert_eq!(paths, ["/inference/models", "/inference/chat/completions", "/inference/embeddings"]);
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::helpers::{
-    App, Client, KEY, Launch, OPEN_FILES, Raw, Reply, Step, Upstream, config_of, eventually, post, within,
+    Answer, App, Client, KEY, Launch, OPEN_FILES, Raw, Reply, Step, Upstream, config_of, eventually, post, within,
 };
 
 const CHAT: &str = r#"{"model":"m","messages":[]}"#;
@@ -360,4 +360,48 @@ fn what_would_cost_without_end_is_refused() {
     let deep = ask(&format!(r#"{{"model":"m","a":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000)));
     assert_eq!(deep.error(), (400, "invalid_request".into()));
     assert_eq!(upstream.calls(), 0);
+}
+
+/// Asks as a client of HTTP/1.0 does. A body without a length ends where the server closes.
+fn ask_in_http10(app: &App, headers: &str, body: &str) -> Answer {
+    let mut raw = Raw::to(app.port);
+    assert!(raw.send(post(headers, body).replace("HTTP/1.1", "HTTP/1.0")));
+    let asked = Instant::now();
+    let answer = raw.answer().expect("an answer");
+    assert!(asked.elapsed() < Duration::from_secs(5), "the connection stays open: {}", answer.head);
+    assert!(answer.head.starts_with("http/1.0 200") && !answer.head.contains("transfer-encoding"), "{}", answer.head);
+    assert!(answer.whole && answer.head.contains("content-length") || !answer.head.contains("keep-alive"));
+    answer
+}
+
+#[test]
+fn a_client_of_http10_gets_no_chunks_and_the_connection_ends_the_body() {
+    let event = r#"{"choices":[{"delta":{"content":"hi"}}]}"#;
+    // Too large to be held until its length is known.
+    let large = format!(r#"{{"choices":[{{"message":{{"content":"{}"}}}}]}}"#, "x".repeat(3 << 20));
+    let (size, sent) = (large.len(), large.clone());
+    let upstream = Upstream::start(move |request| match request.json() {
+        body if body["stream"] == true => Reply::stream(vec![Step::event(event), Step::event("[DONE]")], true),
+        body if body["user"] == "whole" => Reply::chat("hi"),
+        _ => Reply::raw(format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{size:x}\r\n{sent}\r\n0\r\n\r\n"
+        )),
+    });
+    for ping in [0, 60_000] {
+        let app = App::start(&with(&upstream, &json!({ "streamPingMs": ping })));
+        for connection in ["", "connection: keep-alive\r\n"] {
+            let stream = ask_in_http10(&app, connection, r#"{"model":"m","stream":true}"#);
+            assert_eq!(stream.body, format!("data: {event}\n\ndata: [DONE]\n\n"), "{}", stream.head);
+            let whole = ask_in_http10(&app, connection, CHAT);
+            assert!(whole.body == large, "{} of {size} bytes behind {}", whole.body.len(), whole.head);
+        }
+        // With a length the connection may be kept.
+        let mut raw = Raw::to(app.port);
+        for _ in 0..2 {
+            let asked = post("connection: keep-alive\r\n", r#"{"model":"m","user":"whole"}"#);
+            assert!(raw.send(asked.replace("HTTP/1.1", "HTTP/1.0")));
+            let answer = raw.answer().expect("an answer");
+            assert!(answer.status == 200 && answer.whole && answer.head.contains("content-length"), "{answer:?}");
+        }
+    }
 }

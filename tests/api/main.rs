@@ -22,6 +22,7 @@ mod fuzz_corpus;
 mod http2;
 mod limits;
 mod listen_tls;
+mod mistyped;
 mod persistence;
 mod pings;
 mod probes;

@@ -75,14 +75,36 @@ fn what_does_not_end_in_time_is_told_and_counted() {
     assert_eq!(again.usage_of("a").1, 1);
 }
 
+/// Longer than signals may be apart that count as one.
+const NOT_AT_ONCE: Duration = Duration::from_millis(1_200);
+
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn signals_within_a_second_count_as_one() {
+    let upstream = held_stream();
+    let mut app = App::on(&[&upstream]);
+    let mut stream = app.client().post("/v1/chat/completions", &json!({ "model": "m", "stream": true }));
+    assert!(stream.next().expect("an event").is_some());
+    for (signal, pause) in [("TERM", 5), ("TERM", 300), ("INT", 300), ("TERM", 0)] {
+        app.signal(signal);
+        std::thread::sleep(Duration::from_millis(pause));
+    }
+    app.logged("stopping:");
+    std::thread::sleep(NOT_AT_ONCE);
+    upstream.release();
+    let rest = String::from_utf8(stream.try_bytes().expect("whole")).expect("text");
+    assert!(rest.ends_with("data: [DONE]\n\n"), "{rest}");
+    assert!(app.wait().success() && !app.log().contains("stopping at once"), "{}", app.log());
+}
+
+#[test]
+fn a_second_signal_after_a_second_ends_it_at_once() {
     let upstream = held_stream();
     let mut app = App::on(&[&upstream]);
     let mut stream = app.client().post("/v1/chat/completions", &json!({ "model": "m", "stream": true }));
     assert!(stream.next().expect("an event").is_some());
     app.signal("TERM");
     app.logged("stopping:");
+    std::thread::sleep(NOT_AT_ONCE);
     let asked = Instant::now();
     app.signal("TERM");
     let rest = String::from_utf8(stream.try_bytes().expect("a proper end")).expect("text");

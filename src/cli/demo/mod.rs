@@ -7,10 +7,10 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::json;
 
-use super::folder::Folder;
+use super::temporary_folder::TemporaryFolder;
 use super::{CliError, logging, serve};
 use crate::app::Data;
-use crate::config::{Overrides, Source, load};
+use crate::config::{ConfigSource, Overrides, load};
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
@@ -23,14 +23,14 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
-    let folder = Folder::create("demo")?;
+    let folder = TemporaryFolder::create("demo")?;
     actix_web::rt::System::new().block_on(async {
         let steady = upstream::start(upstream::Temper::Steady)?;
         let moody = upstream::start(upstream::Temper::Moody)?;
         let path = folder.0.join("apis.json");
         std::fs::write(&path, configuration(steady, moody))?;
         let overrides = Overrides { host: Some(args.host.clone()), port: Some(args.port) };
-        let source = Source { path, overrides };
+        let source = ConfigSource { path, overrides };
         let config = load(&source)?;
         let data = Data { folder: folder.0.join("data"), fresh: false, log_format: logging::format() };
         serve::run(source, config, &data, hint).await

@@ -18,7 +18,8 @@ pub struct ApiFile {
     /// What people call it. Default: the id.
     #[serde(default)]
     pub name: Option<String>,
-    /// Where it is, with or without `/v1`: `https://api.openai.com`, `https://host/prefix/v1`.
+    /// Where it is, with or without `/v1`: `https://api.openai.com`, `https://host/prefix/v1`. One that ends in `#` is taken
+    /// as it stands, for an API without a version in its path: `https://host/inference#`.
     pub base_url: String,
     /// Its key, sent as `Authorization: Bearer`. Either this or `apiKeyFile`.
     #[serde(default)]
@@ -63,6 +64,7 @@ pub struct ApiFile {
     pub weight: Option<u32>,
     /// APIs of the lowest number are used first; the next only when none of these can serve. Default: 0.
     #[serde(default)]
+    #[schemars(range(min = -2_147_483_648_i64, max = 2_147_483_647_i64))]
     pub priority: Option<i32>,
     /// Is HTTP/2 spoken to an `https://` API that chooses it? Default: true; false for HTTP/1.1 alone.
     #[serde(default)]

@@ -27,7 +27,8 @@ pub struct ServerFile {
     /// The largest request body, in MiB. Default: 64.
     #[schemars(range(min = 1, max = 4096))]
     pub body_limit_mb: Option<u32>,
-    /// Origins (`https://app.example.com`) whose pages may call the pool from a browser; `*` for any. Default: none.
+    /// Origins (`https://app.example.com`, `tauri://localhost`, `chrome-extension://ID`, `null`) whose pages may call the pool
+    /// from a browser; `vscode-webview://*` for any host of a scheme that is not the web's, `*` for any origin. Default: none.
     #[schemars(length(min = 1))]
     pub cors: Option<Vec<String>>,
     /// Clients' connections at the same time; more are told so (503). Default: a little less than half of the file descriptors that

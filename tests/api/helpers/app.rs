@@ -90,7 +90,10 @@ impl Launch {
                 shell
             }
         };
-        command.current_dir(&self.folder).env_remove("RUST_LOG").env_remove("PORT").env_remove("HOST");
+        command.current_dir(&self.folder);
+        for name in ["RUST_LOG", "LOG_LEVEL", "PORT", "HOST", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            command.env_remove(name);
+        }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }

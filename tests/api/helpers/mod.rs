@@ -15,7 +15,7 @@ pub use client::{Client, Response};
 pub use clock::{WallClock, hurried};
 pub use frames::{FrameKind, Frames};
 pub use http2::{Ask, Http2};
-pub use raw::{Raw, post};
+pub use raw::{Answer, Raw, post};
 pub use redis::Redis;
 pub use tls::{Connection, Identity, Tls, Wild};
 pub use upstream::{Received, Reply, Step, Upstream};

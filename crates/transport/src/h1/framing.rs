@@ -3,6 +3,7 @@
 //! A length is counted down and chunks are walked through; nothing is changed. The walk takes the steps of awc's own walk
 //! (actix-http, `h1/chunked.rs`), so that both see the end at the same byte.
 
+#[cfg(test)]
 use super::fields::Fields;
 
 /// How a response's body is delimited, and how far it has come.
@@ -50,8 +51,9 @@ pub enum Chunk {
 }
 
 impl Framing {
-    /// Returns the framing that a sound head announces. (Of a request's head: where no line speaks of a body, there is none.)
-    pub fn of(head: &[u8]) -> Framing {
+    /// Returns the framing that a sound head announces, a request's too. (Where no line speaks of a body, there is none.)
+    #[cfg(test)]
+    pub(crate) fn of(head: &[u8]) -> Framing {
         Fields::read(head).map_or(Framing::Broken, |fields| fields.framing())
     }
 

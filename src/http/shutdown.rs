@@ -7,7 +7,7 @@ use tokio::sync::{Notify, watch};
 
 /// How far the end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub enum ShutdownPhase {
     /// Not in sight.
     Serving,
     /// Wished for: who asks for the health is told to send nobody here any more. All are served as ever.
@@ -18,65 +18,65 @@ pub enum Phase {
 
 /// Tells the workers how far the end is.
 #[derive(Debug)]
-pub struct End(watch::Sender<Phase>);
+pub struct ShutdownHandle(watch::Sender<ShutdownPhase>);
 
 /// What a worker is told. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Ending(watch::Receiver<Phase>);
+pub struct ShutdownSignal(watch::Receiver<ShutdownPhase>);
 
-impl Default for End {
+impl Default for ShutdownHandle {
     fn default() -> Self {
-        End(watch::Sender::new(Phase::Serving))
+        ShutdownHandle(watch::Sender::new(ShutdownPhase::Serving))
     }
 }
 
-impl End {
+impl ShutdownHandle {
     /// It is as far as this.
-    pub fn reached(&self, phase: Phase) {
+    pub fn reached(&self, phase: ShutdownPhase) {
         self.0.send_replace(phase);
     }
 
     /// For a worker.
-    pub fn watch(&self) -> Ending {
-        Ending(self.0.subscribe())
+    pub fn watch(&self) -> ShutdownSignal {
+        ShutdownSignal(self.0.subscribe())
     }
 }
 
 /// The same on a worker's thread, where every request waits for it: what all threads share would cost each of them more.
 #[derive(Debug, Clone)]
-pub(super) struct EndingHere(Rc<Here>);
+pub(super) struct LocalShutdown(Rc<Here>);
 
 #[derive(Debug)]
 struct Here {
-    ending: Ending,
+    ending: ShutdownSignal,
     over: Cell<bool>,
     told: Notify,
 }
 
-impl EndingHere {
+impl LocalShutdown {
     /// To be called on the worker's thread.
-    pub(super) fn follow(ending: Ending) -> Self {
+    pub(super) fn follow(ending: ShutdownSignal) -> Self {
         let mut phase = ending.0.clone();
         let here = Rc::new(Here { ending, over: Cell::new(false), told: Notify::new() });
         let tells = here.clone();
         actix_web::rt::spawn(async move {
             // The one who tells is gone only with the process.
-            if phase.wait_for(|phase| *phase == Phase::Over).await.is_ok() {
+            if phase.wait_for(|phase| *phase == ShutdownPhase::Over).await.is_ok() {
                 tells.over.set(true);
                 tells.told.notify_waiters();
             }
         });
-        EndingHere(here)
+        LocalShutdown(here)
     }
 
     /// Does the server wish to stop?
     pub(super) fn has_begun(&self) -> bool {
-        *self.0.ending.0.borrow() >= Phase::Stopping
+        *self.0.ending.0.borrow() >= ShutdownPhase::Stopping
     }
 
     /// Returns whether the server cuts off what still runs.
     pub(super) fn is_over(&self) -> bool {
-        *self.0.ending.0.borrow() == Phase::Over
+        *self.0.ending.0.borrow() == ShutdownPhase::Over
     }
 
     /// Resolves when what runs is to end.

@@ -6,10 +6,10 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use super::file::{ActorsFile, ApiFile, GroupFile, QueueFile, RetryFile, ServerFile, StoreFile, TimeoutsFile};
-use super::load::Problem;
+use super::problem::Problem;
 
 /// The parts of a configuration file that can be understood.
-pub(super) struct Typed {
+pub(super) struct SoundParts {
     pub(super) server: ServerFile,
     /// With the place of each in the list.
     pub(super) apis: Vec<(usize, ApiFile)>,
@@ -21,10 +21,10 @@ pub(super) struct Typed {
     pub(super) actors: ActorsFile,
 }
 
-impl Typed {
+impl SoundParts {
     /// Takes a document apart. Fields that `problems` names already are left out; if nothing else is wrong with a part,
     /// it can still be judged by its other fields.
-    pub(super) fn salvage(mut document: Value, problems: &mut Vec<Problem>) -> Typed {
+    pub(super) fn parse_sound_parts(mut document: Value, problems: &mut Vec<Problem>) -> SoundParts {
         let mut part = |name: &str| document.get_mut(name).map(Value::take).unwrap_or_default();
         let (server, retry, queue, apis) = (part("server"), part("retry"), part("queue"), part("apis"));
         let (groups, store, actors) = (part("quotaGroups"), part("store"), part("actors"));
@@ -34,7 +34,7 @@ impl Typed {
             // Missing, or no list: `problems` says so.
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Vec::new(),
         };
-        Typed {
+        SoundParts {
             server: typed("server", server, problems).unwrap_or_default(),
             retry: typed("retry", retry, problems).unwrap_or_default(),
             timeouts: typed("timeouts", timeouts, problems).unwrap_or_default(),
@@ -66,9 +66,9 @@ fn typed<T: DeserializeOwned>(at: &str, mut part: Value, problems: &mut Vec<Prob
     match serde_json::from_value(part) {
         Ok(typed) => Some(typed),
         Err(_) if spoiled => None,
-        // What the schema lets through and the types don't: numbers that are too large.
-        Err(e) => {
-            problems.push(Problem::new(at, e.to_string()));
+        // The schema is made from the same types and knows their bounds. The error would quote the value, which may be a key.
+        Err(_) => {
+            problems.push(Problem::new(at, "has a value that `api-together schema` does not allow"));
             None
         }
     }

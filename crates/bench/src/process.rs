@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The processes that listen at an address of this machine, or at all of them on its port.
-pub(super) fn listening_at(address: SocketAddr) -> Vec<u32> {
+pub(crate) fn listening_at(address: SocketAddr) -> Vec<u32> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
     let sockets: BTreeSet<String> = tables.iter().flat_map(|table| listening_sockets(table, address)).collect();
     let ids = numbered("/proc").filter(|id| {
@@ -37,7 +37,7 @@ fn listening_sockets(table: &str, address: SocketAddr) -> impl Iterator<Item = S
 
 /// CPU time of a process, to the nanosecond: that of its threads. (The one that the system keeps for the whole process counts in
 /// steps of 10 ms.)
-pub(super) fn cpu(id: u32) -> Duration {
+pub(crate) fn cpu(id: u32) -> Duration {
     let folder = format!("/proc/{id}/task");
     let of_thread = |thread: u32| {
         let told = fs::read_to_string(format!("{folder}/{thread}/schedstat")).ok()?;
@@ -47,7 +47,7 @@ pub(super) fn cpu(id: u32) -> Duration {
 }
 
 /// Resident memory of a process, in bytes.
-pub(super) fn memory(id: u32) -> u64 {
+pub(crate) fn memory(id: u32) -> u64 {
     let told = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let resident =
         told.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());

@@ -2,20 +2,20 @@
 
 use actix::prelude::*;
 
-pub(crate) struct Mortal;
+pub(crate) struct CrashingActor;
 
-impl Actor for Mortal {
+impl Actor for CrashingActor {
     type Context = Context<Self>;
 }
 
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Die;
+pub(crate) struct Crash;
 
-impl Handler<Die> for Mortal {
+impl Handler<Crash> for CrashingActor {
     type Result = ();
 
-    fn handle(&mut self, _: Die, _: &mut Self::Context) {
+    fn handle(&mut self, _: Crash, _: &mut Self::Context) {
         panic!("a defect, on purpose");
     }
 }

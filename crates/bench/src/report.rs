@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// What a figure is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Against {
+pub(crate) enum Against {
     /// With nothing.
     Nothing,
     /// With the same figure of the first rival, as a ratio.
@@ -19,7 +19,7 @@ pub(super) enum Against {
 
 /// One number of one round.
 #[derive(Debug, Clone)]
-pub(super) struct Figure {
+pub(crate) struct Figure {
     name: String,
     value: f64,
     against: Against,
@@ -27,26 +27,26 @@ pub(super) struct Figure {
 
 impl Figure {
     /// A number.
-    pub(super) fn new(name: String, value: f64, against: Against) -> Figure {
+    pub(crate) fn new(name: String, value: f64, against: Against) -> Figure {
         Figure { name, value, against }
     }
 }
 
 /// All rounds of one target.
 #[derive(Debug)]
-pub(super) struct Series {
+pub(crate) struct Series {
     target: String,
     rounds: Vec<Vec<Figure>>,
 }
 
 impl Series {
     /// Without rounds yet.
-    pub(super) fn new(target: String) -> Series {
+    pub(crate) fn new(target: String) -> Series {
         Series { target, rounds: Vec::new() }
     }
 
     /// Adds a round.
-    pub(super) fn add(&mut self, figures: Vec<Figure>) {
+    pub(crate) fn add(&mut self, figures: Vec<Figure>) {
         self.rounds.push(figures);
     }
 
@@ -57,10 +57,10 @@ impl Series {
 
 /// One scenario.
 #[derive(Debug)]
-pub(super) struct Measured {
-    pub(super) name: &'static str,
-    pub(super) title: String,
-    pub(super) series: Vec<Series>,
+pub(crate) struct Measured {
+    pub(crate) name: &'static str,
+    pub(crate) title: String,
+    pub(crate) series: Vec<Series>,
 }
 
 /// The middle of some numbers, and how far they are apart.
@@ -110,21 +110,21 @@ impl Measured {
 }
 
 /// All that was measured.
-pub(super) struct Report {
+pub(crate) struct Report {
     rounds: u16,
     time: Duration,
-    pub(super) scenarios: Vec<Measured>,
+    pub(crate) scenarios: Vec<Measured>,
 }
 
 impl Report {
     /// Nothing yet.
-    pub(super) fn new(rounds: u16, time: Duration) -> Report {
+    pub(crate) fn new(rounds: u16, time: Duration) -> Report {
         Report { rounds, time, scenarios: Vec::new() }
     }
 }
 
 /// Prints one scenario as a table: a line for each figure, a column for each target, each with its median and its spread.
-pub(super) fn table(out: &mut impl Write, measured: &Measured) -> io::Result<()> {
+pub(crate) fn table(out: &mut impl Write, measured: &Measured) -> io::Result<()> {
     let mut rows =
         vec![[String::new()].into_iter().chain(measured.series.iter().map(|s| s.target.clone())).collect::<Vec<_>>()];
     for (name, against) in measured.figures() {
@@ -159,7 +159,7 @@ fn short(value: f64) -> String {
 }
 
 /// Prints everything as JSON.
-pub(super) fn json(out: &mut impl Write, report: &Report) -> io::Result<()> {
+pub(crate) fn json(out: &mut impl Write, report: &Report, version: &str) -> io::Result<()> {
     let scenario = |measured: &Measured| {
         let target = |series: &Series| {
             let figure = |(name, against): (&str, Against)| {
@@ -177,7 +177,7 @@ pub(super) fn json(out: &mut impl Write, report: &Report) -> io::Result<()> {
         json!({ "name": measured.name, "title": measured.title, "targets": measured.series.iter().map(target).collect::<Vec<_>>() })
     };
     let told = json!({
-        "version": env!("CARGO_PKG_VERSION"),
+        "version": version,
         "cores": std::thread::available_parallelism().map_or(1, usize::from),
         "rounds": report.rounds,
         "secondsEach": report.time.as_secs_f64(),

@@ -9,7 +9,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::auth::worker;
-use super::load::Held;
+use super::concurrency::BodyMemory;
 use super::{Worker, request_id};
 use crate::error::ApiError;
 use crate::proxy::{ClientRequest, dispatch, refuse, with_pings};
@@ -26,7 +26,7 @@ pub(super) async fn forward(operation: Operation, request: HttpRequest, payload:
                 biased;
                 served = serve(worker, Forwarded { operation, record }, &request, payload) => served,
                 // What has not begun to be answered when the server ends can be asked again, elsewhere.
-                () = worker.ending.clone().over() => ApiError::Stopping.error_response(),
+                () = worker.shutdown.clone().over() => ApiError::Stopping.error_response(),
             }
         }
         Err(error) => error.error_response(),
@@ -76,13 +76,13 @@ pub(super) async fn read_body(
     request: &HttpRequest,
     mut payload: web::Payload,
     limit: usize,
-) -> Result<(web::Bytes, Held), ApiError> {
-    let (pace, most) = (Pace::of(worker.config().server.edge.body_timeout), worker.bodies_in_flight());
+) -> Result<(web::Bytes, BodyMemory), ApiError> {
+    let (pace, most) = (BodyDeadline::of(worker.config().server.limits.body_timeout), worker.bodies_in_flight());
     let announced = announced(request);
     if announced > limit {
         return Err(ApiError::TooLarge { limit });
     }
-    let mut held = worker.load.hold();
+    let mut held = worker.concurrency.hold();
     let mut first = web::Bytes::new();
     let mut gathered = web::BytesMut::new();
     // What is announced counts before it comes, what is not as it comes.
@@ -115,14 +115,14 @@ const TOO_LARGE: &str = "the requests that are served hold too much memory (serv
 
 /// How slowly a body may come: its next piece within `server.bodyTimeoutMs`, and all of it within that and a millisecond more for
 /// each byte (8 kbit/s). Who sends a byte now and then would hold the memory that was granted to him.
-struct Pace {
+struct BodyDeadline {
     patience: Duration,
     begun: Instant,
 }
 
-impl Pace {
-    fn of(patience: Duration) -> Pace {
-        Pace { patience, begun: Instant::now() }
+impl BodyDeadline {
+    fn of(patience: Duration) -> BodyDeadline {
+        BodyDeadline { patience, begun: Instant::now() }
     }
 
     /// By when the next piece must be there, when `came` bytes have come.
@@ -133,7 +133,11 @@ impl Pace {
 }
 
 /// The next piece of a body of which `came` bytes are there, or `None` at its end.
-async fn next_piece(payload: &mut web::Payload, pace: &Pace, came: usize) -> Result<Option<web::Bytes>, ApiError> {
+async fn next_piece(
+    payload: &mut web::Payload,
+    pace: &BodyDeadline,
+    came: usize,
+) -> Result<Option<web::Bytes>, ApiError> {
     // What is there already needs no clock.
     let next = match payload.next().now_or_never() {
         Some(next) => next,

@@ -7,7 +7,7 @@ use super::file::ServerFile;
 
 /// The bounds of the server's own edge.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EdgeConfig {
+pub struct ServerLimits {
     /// Clients' connections; half of the descriptors that the process may open, if none are named.
     pub max_connections: Option<usize>,
     /// Requests at the same time.
@@ -37,11 +37,11 @@ pub struct TlsFiles {
     pub key_file: PathBuf,
 }
 
-impl EdgeConfig {
+impl ServerLimits {
     /// `folder` is where relative paths start from.
     pub(super) fn from_file(file: &ServerFile, folder: &Path) -> Self {
         let ms = |typed: Option<u32>, default: u32| Duration::from_millis(u64::from(typed.unwrap_or(default)));
-        EdgeConfig {
+        ServerLimits {
             max_connections: file.max_connections.map(|most| most as usize),
             max_requests: file.max_requests.unwrap_or(10_000) as usize,
             bodies_in_flight: file.bodies_in_flight_mb.map(|mb| mb as usize * 1024 * 1024),

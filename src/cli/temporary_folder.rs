@@ -6,19 +6,19 @@ use std::path::PathBuf;
 use crate::app::keep_files_private;
 
 /// Gone when it is dropped.
-pub(super) struct Folder(pub(super) PathBuf);
+pub(super) struct TemporaryFolder(pub(super) PathBuf);
 
-impl Folder {
+impl TemporaryFolder {
     /// A folder of this process's own.
-    pub(super) fn create(purpose: &str) -> io::Result<Folder> {
+    pub(super) fn create(purpose: &str) -> io::Result<TemporaryFolder> {
         keep_files_private();
         let path = std::env::temp_dir().join(format!("api-together-{purpose}-{}", std::process::id()));
         std::fs::create_dir_all(&path)?;
-        Ok(Folder(path))
+        Ok(TemporaryFolder(path))
     }
 }
 
-impl Drop for Folder {
+impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         // What can't be removed is left to the system's own cleaning of its temporary folder.
         let _ = std::fs::remove_dir_all(&self.0);

@@ -9,46 +9,46 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::web::Bytes;
 
-use super::ending::EndingHere;
-use super::load::Admitted;
-use super::shield::{Panicked, step};
-use super::socket::Open;
+use super::catch_panic::{Panicked, step};
+use super::concurrency::RequestSlot;
+use super::shutdown::LocalShutdown;
+use super::socket::InFlight;
 use crate::error::ApiError;
 use crate::proxy::FailureTold;
 
 /// What a request has taken, to be given back after its answer.
-pub(super) struct Taken {
+pub(super) struct RequestGuards {
     /// Of the requests that may be served at the same time; one that is refused, or asks for the health, takes none.
-    pub(super) admitted: Option<Admitted>,
+    pub(super) admitted: Option<RequestSlot>,
     /// Of its connection.
-    pub(super) open: Option<Open>,
+    pub(super) open: Option<InFlight>,
 }
 
 /// Resolves when the server ends.
 type Over = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A body that is passed on.
-pub(super) struct Served {
+pub(super) struct ResponseBody {
     body: BoxBody,
     /// Resolves when it is to end before its end. A body that is there already is written out all the same.
     over: Option<Over>,
     events: bool,
-    taken: Taken,
+    taken: RequestGuards,
 }
 
-impl Served {
+impl ResponseBody {
     pub(super) fn new(
         headers: &HeaderMap,
         body: impl MessageBody + 'static,
-        ending: &EndingHere,
-        taken: Taken,
+        ending: &LocalShutdown,
+        taken: RequestGuards,
     ) -> Self {
         let (body, over) = match body.try_into_bytes() {
             Ok(bytes) => (BoxBody::new(bytes), None),
             Err(body) => (BoxBody::new(body), Some(Box::pin(ending.clone().over()) as Over)),
         };
         let events = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-        Served { body, over, events, taken }
+        ResponseBody { body, over, events, taken }
     }
 
     /// Ends it before its end: a stream says why, and its connection ends; of another body, a part must not be taken for the whole.
@@ -59,18 +59,18 @@ impl Served {
         if !self.events {
             return Err(why.into());
         }
-        self.close_behind();
+        self.close_after();
         Ok(why.event())
     }
 
-    fn close_behind(&self) {
+    fn close_after(&self) {
         if let Some(open) = &self.taken.open {
-            open.close_behind();
+            open.close_after();
         }
     }
 }
 
-impl MessageBody for Served {
+impl MessageBody for ResponseBody {
     type Error = Box<dyn std::error::Error>;
 
     fn size(&self) -> BodySize {
@@ -84,7 +84,7 @@ impl MessageBody for Served {
         }
         match step(|| Pin::new(&mut this.body).poll_next(cx)) {
             Ok(Poll::Ready(Some(Err(error)))) if error.is::<FailureTold>() => {
-                this.close_behind();
+                this.close_after();
                 Poll::Ready(None)
             }
             Ok(next) => next,
@@ -101,8 +101,8 @@ mod tests {
     use actix_web::rt::System;
 
     use super::*;
-    use crate::http::socket::Requests;
-    use crate::http::{End, Phase};
+    use crate::http::socket::ConnectionState;
+    use crate::http::{ShutdownHandle, ShutdownPhase};
 
     /// A body with a defect.
     struct Defect;
@@ -122,15 +122,15 @@ mod tests {
     #[test]
     fn a_panic_in_a_body_ends_it_as_a_failure() {
         System::new().block_on(async {
-            let end = End::default();
-            end.reached(Phase::Serving);
-            let ending = EndingHere::follow(end.watch());
+            let end = ShutdownHandle::default();
+            end.reached(ShutdownPhase::Serving);
+            let ending = LocalShutdown::follow(end.watch());
             let mut stream = HeaderMap::new();
             stream.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
             for (headers, told) in [(stream, true), (HeaderMap::new(), false)] {
-                let connection = Requests::of(None);
-                let taken = Taken { admitted: None, open: Some(connection.open()) };
-                let mut served = Served::new(&headers, Defect, &ending, taken);
+                let connection = ConnectionState::of(None);
+                let taken = RequestGuards { admitted: None, open: Some(connection.open()) };
+                let mut served = ResponseBody::new(&headers, Defect, &ending, taken);
                 let first = poll_fn(|cx| Pin::new(&mut served).poll_next(cx)).await.expect("not a mere end");
                 match first {
                     Ok(event) => assert!(told && event.starts_with(b"data: {\"error\""), "{event:?}"),

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::load::{self, Done};
+use super::load::{self, LoadResult};
 use super::report::{Against, Figure, Measured, Series};
-use super::target::{Target, Which};
+use super::target::{Target, TargetKind};
 use super::{BenchArgs, chat_body};
 
 /// Between two events of a stream: 50 tokens a second.
@@ -23,9 +23,9 @@ const IMAGE: usize = 5 << 20;
 const LARGE_CONNECTIONS: usize = 4;
 
 /// One kind of load.
-pub(super) struct Scenario {
+pub(crate) struct Scenario {
     /// As `--only` names it.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     kind: Kind,
 }
 
@@ -41,7 +41,7 @@ enum Kind {
 
 impl Scenario {
     /// Every one, in the order in which they are measured.
-    pub(super) const ALL: [Scenario; 6] = [
+    pub(crate) const ALL: [Scenario; 6] = [
         Scenario { name: "chat", kind: Kind::Chat },
         Scenario { name: "latency", kind: Kind::Latency },
         Scenario { name: "streams", kind: Kind::Streams },
@@ -51,7 +51,7 @@ impl Scenario {
     ];
 
     /// Their names.
-    pub(super) const NAMES: [&str; 6] = ["chat", "latency", "streams", "many-streams", "large", "start"];
+    pub(crate) const NAMES: [&str; 6] = ["chat", "latency", "streams", "many-streams", "large", "start"];
 
     fn title(&self, args: &BenchArgs) -> String {
         match self.kind {
@@ -69,10 +69,10 @@ impl Scenario {
     }
 
     /// Measures every target, in turns.
-    pub(super) fn measure(&self, args: &BenchArgs, upstream: SocketAddr, folder: &Path) -> io::Result<Measured> {
-        let started = |which: &Which| Target::start(which, (args.key.as_deref(), args.accounts), upstream, folder);
-        let all: Vec<Which> = match self.kind {
-            Kind::Start => args.all().into_iter().filter(Which::can_be_started).collect(),
+    pub(crate) fn measure(&self, args: &BenchArgs, upstream: SocketAddr, folder: &Path) -> io::Result<Measured> {
+        let started = |which: &TargetKind| Target::start(which, (args.key.as_deref(), args.accounts), upstream, folder);
+        let all: Vec<TargetKind> = match self.kind {
+            Kind::Start => args.all().into_iter().filter(TargetKind::can_be_started).collect(),
             Kind::Chat | Kind::Latency | Kind::Streams | Kind::ManyStreams | Kind::Large => args.all(),
         };
         let mut series: Vec<Series> = all.iter().map(|which| Series::new(which.name())).collect();
@@ -106,7 +106,7 @@ impl Scenario {
             Kind::Streams => load::streams(target, usize::from(args.streams), EVENT_GAP, time)?,
             Kind::ManyStreams => load::streams(target, usize::from(args.many_streams), GAP_OF_MANY, time)?,
             // Measured by its start alone.
-            Kind::Start => Done::default(),
+            Kind::Start => LoadResult::default(),
         };
         let each = match self.kind {
             Kind::Chat | Kind::Latency | Kind::Large | Kind::Start => "request",

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::proxy::Framing;
+use super::framing::Framing;
 
 /// How long an answer may take before it counts as none.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -16,21 +16,21 @@ const WITHIN: Duration = Duration::from_secs(30);
 const LARGEST_HEAD: usize = 64 << 10;
 
 /// An open connection.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     socket: TcpStream,
     buffer: Vec<u8>,
 }
 
 /// Whether to read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Go {
+pub(crate) enum Go {
     On,
     Stop,
 }
 
 impl Connection {
     /// Connects.
-    pub(super) fn open(address: SocketAddr) -> io::Result<Connection> {
+    pub(crate) fn open(address: SocketAddr) -> io::Result<Connection> {
         let socket = TcpStream::connect_timeout(&address, WITHIN)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(WITHIN))?;
@@ -38,7 +38,7 @@ impl Connection {
     }
 
     /// Sends a request and reads its answer to the end, whose pieces `each` is shown as they come. Returns the status.
-    pub(super) fn ask(&mut self, request: &[u8], mut each: impl FnMut(&[u8]) -> Go) -> io::Result<u16> {
+    pub(crate) fn ask(&mut self, request: &[u8], mut each: impl FnMut(&[u8]) -> Go) -> io::Result<u16> {
         self.socket.write_all(request)?;
         let (head, begun) = read_head(&mut self.socket, &mut self.buffer)?;
         let mut framing = Framing::of(&head);
@@ -58,7 +58,7 @@ impl Connection {
 }
 
 /// Reads until a head is whole. Returns it, and what has come behind it.
-pub(super) fn read_head(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn read_head(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let mut head: Vec<u8> = Vec::with_capacity(1_024);
     loop {
         let searched = head.len().saturating_sub(3);

@@ -17,18 +17,18 @@ const WARM_UP: Duration = Duration::from_millis(500);
 
 /// What a load did while it was counted.
 #[derive(Debug, Default)]
-pub(super) struct Done {
+pub(crate) struct LoadResult {
     /// Requests, or events of streams.
-    pub(super) count: u64,
+    pub(crate) count: u64,
     /// Of the requests, those that were not answered with a 200.
-    pub(super) failed: u64,
-    pub(super) seconds: f64,
+    pub(crate) failed: u64,
+    pub(crate) seconds: f64,
     /// CPU time of the target, if it is on this machine.
-    pub(super) cpu: Option<Duration>,
+    pub(crate) cpu: Option<Duration>,
     /// Resident memory of the target at the end, in bytes.
-    pub(super) memory: Option<u64>,
+    pub(crate) memory: Option<u64>,
     /// Micros: of a request, from when it was due to its answer; of an event, from its sending to its coming.
-    pub(super) times: Vec<u64>,
+    pub(crate) times: Vec<u64>,
 }
 
 /// What the threads of a load share.
@@ -59,7 +59,7 @@ impl Shared {
 }
 
 /// Counts what happens in `time`, and then ends the load.
-fn count(target: &Target, shared: &Shared, threads: Vec<JoinHandle<()>>, time: Duration) -> Done {
+fn count(target: &Target, shared: &Shared, threads: Vec<JoinHandle<()>>, time: Duration) -> LoadResult {
     thread::sleep(WARM_UP);
     let before = (shared.count.load(Ordering::Relaxed), shared.failed.load(Ordering::Relaxed), target.cpu());
     shared.counting.store(true, Ordering::Relaxed);
@@ -77,11 +77,16 @@ fn count(target: &Target, shared: &Shared, threads: Vec<JoinHandle<()>>, time: D
         let _ = thread.join();
     }
     let times = std::mem::take(&mut *shared.times.lock().unwrap_or_else(PoisonError::into_inner));
-    Done { count, failed, seconds, cpu, memory, times }
+    LoadResult { count, failed, seconds, cpu, memory, times }
 }
 
 /// So many connections, each of which sends its next request when it has its answer.
-pub(super) fn as_fast_as_it_goes(target: &Target, body: &str, connections: usize, time: Duration) -> io::Result<Done> {
+pub(crate) fn as_fast_as_it_goes(
+    target: &Target,
+    body: &str,
+    connections: usize,
+    time: Duration,
+) -> io::Result<LoadResult> {
     let shared = Arc::new(Shared::default());
     let request: Arc<[u8]> = target.request(body).into();
     let mut threads = Vec::new();
@@ -114,7 +119,7 @@ fn ask(connection: &mut io::Result<Connection>, request: &[u8], each: impl FnMut
 
 /// So many requests a second, each at its time, whether the others are answered or not. One whose connection still waits for
 /// an earlier answer is late, which counts: its time runs from when it was due.
-pub(super) fn at_a_rate(target: &Target, body: &str, rate: u32, time: Duration) -> io::Result<Done> {
+pub(crate) fn at_a_rate(target: &Target, body: &str, rate: u32, time: Duration) -> io::Result<LoadResult> {
     /// Enough that none of them has to wait, unless the server is stuck.
     const CONNECTIONS: u32 = 16;
     let shared = Arc::new(Shared::default());
@@ -149,7 +154,7 @@ pub(super) fn at_a_rate(target: &Target, body: &str, rate: u32, time: Duration) 
 }
 
 /// So many streams at once, of an event every `gap` each; when one ends, the next begins. What is counted are events.
-pub(super) fn streams(target: &Target, many: usize, gap: Duration, time: Duration) -> io::Result<Done> {
+pub(crate) fn streams(target: &Target, many: usize, gap: Duration, time: Duration) -> io::Result<LoadResult> {
     /// As long as an answer may be.
     const EVENTS: u32 = 100;
     let shared = Arc::new(Shared::default());

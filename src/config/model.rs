@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use url::Url;
 
-use super::{ApiKey, ClientKey, EdgeConfig};
+use super::secret::{ApiKey, ClientKey};
+use super::server_limits::ServerLimits;
 use crate::types::{ApiId, ClassSet, Limits};
 
 /// A whole valid configuration. Shared by reference; a reload makes a new one.
@@ -49,7 +50,7 @@ pub struct ServerConfig {
     /// Origins that a browser may call from; `*` for any.
     pub cors: Vec<String>,
     /// What the server bears at its own edge.
-    pub edge: EdgeConfig,
+    pub limits: ServerLimits,
 }
 
 /// One upstream, as configured.
@@ -59,7 +60,7 @@ pub struct ApiConfig {
     pub id: ApiId,
     /// For people.
     pub name: String,
-    /// Where the operations are: ends in a slash, and has the version in it (`https://api.openai.com/v1/`).
+    /// Where the operations are. Ends in a slash, and has the version in it (`https://api.openai.com/v1/`) if there is one.
     pub base_url: Url,
     /// The account's key.
     pub key: ApiKey,

@@ -12,7 +12,7 @@ pub(super) struct Panicked;
 /// The outcome of `work`, or that it panicked. What it owned is dropped then, as in any other end: permits are settled.
 ///
 /// What it shares with others is the worker's state, of which no part is left half done across a call that could panic.
-pub(super) async fn shielded<T>(mut work: Pin<&mut impl Future<Output = T>>) -> Result<T, Panicked> {
+pub(super) async fn catch_panic<T>(mut work: Pin<&mut impl Future<Output = T>>) -> Result<T, Panicked> {
     poll_fn(|cx| match step(|| work.as_mut().poll(cx)) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
@@ -45,9 +45,9 @@ mod tests {
                 let _held = held;
                 panic!("a defect, on purpose");
             };
-            assert_eq!(shielded::<()>(pin!(fails)).await, Err(Panicked));
+            assert_eq!(catch_panic::<()>(pin!(fails)).await, Err(Panicked));
             assert_eq!(Rc::strong_count(&owned), 1);
-            assert_eq!(shielded(pin!(async { 7 })).await, Ok(7));
+            assert_eq!(catch_panic(pin!(async { 7 })).await, Ok(7));
         });
     }
 }

@@ -5,36 +5,36 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use actix_web::ResponseError;
-use actix_web::body::MessageBody;
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::ConnectionType;
 use actix_web::http::header::UPGRADE;
+use actix_web::http::{ConnectionType, Version};
 use actix_web::middleware::Next;
 
 use super::auth::worker;
-use super::served::{Served, Taken};
-use super::shield::{Panicked, shielded};
-use super::socket::Requests;
+use super::catch_panic::{Panicked, catch_panic};
+use super::response_body::{RequestGuards, ResponseBody};
+use super::socket::ConnectionState;
 use super::{cors, request_id};
 use crate::error::ApiError;
 
 /// Refuses what is too much, answers browsers that ask first, marks answers for them, and names and logs each answer.
-pub(super) async fn front(
+pub(super) async fn handle(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<Served>, actix_web::Error> {
+) -> Result<ServiceResponse<ResponseBody>, actix_web::Error> {
     let here = worker(request.request())?;
-    let (ending, origin) = (here.ending.clone(), cors::named_origin(&request));
-    let connection = request.conn_data::<Rc<Requests>>();
+    let (ending, origin) = (here.shutdown.clone(), cors::named_origin(&request));
+    let connection = request.conn_data::<Rc<ConnectionState>>();
     let (too_many, upgrade) = (connection.is_some_and(|connection| connection.is_too_many()), upgrades(&request));
-    let mut taken = Taken { admitted: None, open: connection.map(Requests::open) };
+    let mut taken = RequestGuards { admitted: None, open: connection.map(ConnectionState::open) };
     let refused = match (upgrade, request.path() == HEALTH, too_many) {
         (true, _, _) => Some(ApiError::NoUpgrade),
         // Answered however much there is to do.
         (false, true, _) => None,
         (false, false, true) => Some(ApiError::Overloaded(NO_PLACE)),
         (false, false, false) => {
-            taken.admitted = here.load.admit(here.config().server.edge.max_requests);
+            taken.admitted = here.concurrency.admit(here.config().server.limits.max_requests);
             taken.admitted.is_none().then_some(ApiError::Overloaded(TOO_MANY))
         }
     };
@@ -44,7 +44,7 @@ pub(super) async fn front(
     };
     let mut response = match early {
         Some(answer) => request.into_response(answer),
-        None => match shielded(pin!(next.call(request))).await {
+        None => match catch_panic(pin!(next.call(request))).await {
             Ok(answered) => answered?.map_into_boxed_body(),
             Err(Panicked) => return Err(ApiError::Internal.into()),
         },
@@ -52,11 +52,21 @@ pub(super) async fn front(
     if too_many || upgrade {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
+    end_by_closing_for_http10(&mut response);
     if let Some(origin) = origin {
         cors::mark(response.headers_mut(), origin);
     }
     request_id::name_and_record(&mut response);
-    Ok(response.map_body(|head, body| Served::new(&head.headers, body, &ending, taken)))
+    Ok(response.map_body(|head, body| ResponseBody::new(&head.headers, body, &ending, taken)))
+}
+
+/// Lets the end of the connection end a body of unknown length, where the client speaks HTTP/1.0 and knows no chunks.
+fn end_by_closing_for_http10(response: &mut ServiceResponse<impl MessageBody>) {
+    if response.request().version() < Version::HTTP_11 && response.response().body().size() == BodySize::Stream {
+        let head = response.response_mut().head_mut();
+        head.no_chunking(true);
+        head.set_connection_type(ConnectionType::Close);
+    }
 }
 
 /// Does it ask for another protocol? What follows on such a connection would be no HTTP.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use url::Url;
 use super::client::{Connection, Go};
 use super::mock;
 use super::process;
+use super::server::Server;
 
 /// How long a server may take until it answers.
 const UP_WITHIN: Duration = Duration::from_secs(10);
@@ -22,8 +23,8 @@ const UP_WITHIN: Duration = Duration::from_secs(10);
 const KEY: &str = "sk-bench-of-api-together";
 
 /// A server that can be measured.
-pub(super) struct Target {
-    pub(super) address: SocketAddr,
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
     host: String,
     /// Of the API, without the slash at its end.
     path: String,
@@ -33,30 +34,13 @@ pub(super) struct Target {
     server: Option<Server>,
 }
 
-/// A server that the bench started; stopped with it.
-struct Server(Child);
-
-impl Server {
-    fn has_ended(&mut self) -> bool {
-        self.0.try_wait().is_ok_and(|ended| ended.is_some())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// What to measure.
 #[derive(Debug, Clone)]
-pub(super) enum Which {
+pub(crate) enum TargetKind {
     /// The mock upstream itself, with nothing between.
     Direct,
     /// This program, with all that it does switched on.
-    ThisProgram(Variant),
+    ThisProgram(OwnBuild),
     /// nginx, as `proxy_pass`.
     Nginx,
     /// haproxy.
@@ -67,62 +51,65 @@ pub(super) enum Which {
 
 /// How this program is started.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Variant {
+pub(crate) struct OwnBuild {
     /// With so many worker threads; as many as there are cores, if none are named.
     workers: Option<u16>,
     /// Another build of it.
     build: Option<PathBuf>,
 }
 
-impl Which {
+impl TargetKind {
     /// As it stands on the command line.
-    pub(super) fn parse(text: &str) -> Result<Which, String> {
+    pub(crate) fn parse(text: &str) -> Result<TargetKind, String> {
         match text.split_once('=') {
             Some(("workers", number)) => {
                 let workers = number.parse().ok().filter(|workers| *workers > 0);
                 let workers = Some(workers.ok_or("workers= takes a number from 1 on")?);
-                return Ok(Which::ThisProgram(Variant { workers, build: None }));
+                return Ok(TargetKind::ThisProgram(OwnBuild { workers, build: None }));
             }
             Some(("build", path)) => {
-                return Ok(Which::ThisProgram(Variant { workers: None, build: Some(PathBuf::from(path)) }));
+                return Ok(TargetKind::ThisProgram(OwnBuild { workers: None, build: Some(PathBuf::from(path)) }));
             }
-            None if text == "nginx" => return Ok(Which::Nginx),
-            None if text == "haproxy" => return Ok(Which::Haproxy),
+            None if text == "nginx" => return Ok(TargetKind::Nginx),
+            None if text == "haproxy" => return Ok(TargetKind::Haproxy),
             Some(_) | None => {}
         }
         match Url::parse(text) {
-            Ok(url) if url.scheme() == "http" && url.host_str().is_some() => Ok(Which::At(url)),
+            Ok(url) if !url.username().is_empty() || url.password().is_some() || url.query().is_some() => {
+                Err("a URL must not hold a user, a password or a query; the key goes into --key".to_owned())
+            }
+            Ok(url) if url.scheme() == "http" && url.host_str().is_some() => Ok(TargetKind::At(url)),
             Ok(_) => Err("only http:// can be measured: TLS would be measured with it".to_owned()),
             Err(e) => Err(format!("neither a URL ({e}) nor nginx, haproxy, workers=N or build=PATH")),
         }
     }
 
     /// Can the bench start it?
-    pub(super) fn can_be_started(&self) -> bool {
+    pub(crate) fn can_be_started(&self) -> bool {
         match self {
-            Which::ThisProgram(_) | Which::Nginx | Which::Haproxy => true,
-            Which::Direct | Which::At(_) => false,
+            TargetKind::ThisProgram(_) | TargetKind::Nginx | TargetKind::Haproxy => true,
+            TargetKind::Direct | TargetKind::At(_) => false,
         }
     }
 
     /// What the table calls it.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
-            Which::Direct => "direct".to_owned(),
-            Which::ThisProgram(Variant { workers: Some(workers), .. }) => format!("workers={workers}"),
-            Which::ThisProgram(Variant { build: Some(_), .. }) => "other build".to_owned(),
-            Which::ThisProgram(_) => "api-together".to_owned(),
-            Which::Nginx => "nginx".to_owned(),
-            Which::Haproxy => "haproxy".to_owned(),
-            Which::At(url) => url.to_string(),
+            TargetKind::Direct => "direct".to_owned(),
+            TargetKind::ThisProgram(OwnBuild { workers: Some(workers), .. }) => format!("workers={workers}"),
+            TargetKind::ThisProgram(OwnBuild { build: Some(_), .. }) => "other build".to_owned(),
+            TargetKind::ThisProgram(_) => "api-together".to_owned(),
+            TargetKind::Nginx => "nginx".to_owned(),
+            TargetKind::Haproxy => "haproxy".to_owned(),
+            TargetKind::At(url) => url.to_string(),
         }
     }
 }
 
 impl Target {
     /// Makes it ready: starts it, if it is to be started, and waits until it answers. Returns how long that took.
-    pub(super) fn start(
-        which: &Which,
+    pub(crate) fn start(
+        which: &TargetKind,
         (key, accounts): (Option<&str>, u16),
         upstream: SocketAddr,
         folder: &Path,
@@ -130,19 +117,19 @@ impl Target {
         let name = which.name();
         let failed = |why: String| io::Error::other(format!("{name}: {why}"));
         let (url, key) = match which {
-            Which::At(url) => (url.clone(), key),
-            Which::Direct => (at(upstream)?, None),
-            Which::ThisProgram(_) => (at(free_port()?)?, Some(KEY)),
-            Which::Nginx | Which::Haproxy => (at(free_port()?)?, None),
+            TargetKind::At(url) => (url.clone(), key),
+            TargetKind::Direct => (at(upstream)?, None),
+            TargetKind::ThisProgram(_) => (at(free_port()?)?, Some(KEY)),
+            TargetKind::Nginx | TargetKind::Haproxy => (at(free_port()?)?, None),
         };
         let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
         let address = (host.trim_matches(['[', ']']), port).to_socket_addrs()?.next();
         let address = address.ok_or_else(|| failed("has no address".to_owned()))?;
         let begun = Instant::now();
         let folder = folder.join(format!("{name}-{port}"));
-        let server =
-            command((which, accounts), address, upstream, &folder)?.map(|mut command| command.spawn()).transpose();
-        let server = server.map_err(|e| failed(format!("can't be started ({e}); is it installed?")))?.map(Server);
+        let mut command = command((which, accounts), address, upstream, &folder)?;
+        let server = command.as_mut().map(Server::start).transpose();
+        let server = server.map_err(|e| failed(format!("can't be started ({e}); is it installed?")))?;
         let path = url.path().trim_end_matches('/').to_owned();
         let mut target = Target {
             address,
@@ -176,7 +163,7 @@ impl Target {
     }
 
     /// A request for a chat completion, as it goes over the wire.
-    pub(super) fn request(&self, body: &str) -> Vec<u8> {
+    pub(crate) fn request(&self, body: &str) -> Vec<u8> {
         let key = self.key.as_ref().map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
         let (path, host, length) = (&self.path, &self.host, body.len());
         let head = format!(
@@ -187,12 +174,12 @@ impl Target {
     }
 
     /// CPU time that it has used so far; unknown of the mock, which is in this process, and of other machines.
-    pub(super) fn cpu(&self) -> Option<Duration> {
+    pub(crate) fn cpu(&self) -> Option<Duration> {
         self.processes().map(|ids| ids.iter().map(|id| process::cpu(*id)).sum())
     }
 
     /// Memory that it has now, in bytes.
-    pub(super) fn memory(&self) -> Option<u64> {
+    pub(crate) fn memory(&self) -> Option<u64> {
         self.processes().map(|ids| ids.iter().map(|id| process::memory(*id)).sum())
     }
 
@@ -219,7 +206,7 @@ fn last_words(folder: &Path) -> String {
 
 /// How to start it there, if it is to be started.
 fn command(
-    (which, accounts): (&Which, u16),
+    (which, accounts): (&TargetKind, u16),
     address: SocketAddr,
     upstream: SocketAddr,
     folder: &Path,
@@ -240,8 +227,8 @@ fn command(
         values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("@{name}@"), value))
     };
     let mut command = match which {
-        Which::Direct | Which::At(_) => return Ok(None),
-        Which::ThisProgram(Variant { workers, build }) => {
+        TargetKind::Direct | TargetKind::At(_) => return Ok(None),
+        TargetKind::ThisProgram(OwnBuild { workers, build }) => {
             let config = written("apis.json", &own_config(upstream, accounts, *workers))?;
             let mut command = Command::new(build.clone().map_or_else(std::env::current_exe, Ok)?);
             command.arg("serve").arg("--config").arg(config).arg("--data").arg(folder.join("data"));
@@ -249,12 +236,12 @@ fn command(
             command.env_remove("RUST_LOG").env("LOG_LEVEL", "info");
             command
         }
-        Which::Nginx => {
+        TargetKind::Nginx => {
             let mut command = Command::new("nginx");
             command.arg("-p").arg(folder).arg("-c").arg(written("nginx.conf", &filled(include_str!("nginx.conf")))?);
             command
         }
-        Which::Haproxy => {
+        TargetKind::Haproxy => {
             let mut command = Command::new("haproxy");
             command.arg("-db").arg("-f").arg(written("haproxy.cfg", &filled(include_str!("haproxy.cfg")))?);
             command

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::file::{RetryFile, RetryOnFile, TimeoutsFile};
-use super::validate::Check;
-use super::{BudgetConfig, RetryConfig, Timeouts};
+use super::model::{BudgetConfig, RetryConfig, Timeouts};
+use super::validator::Validator;
 use crate::types::{ClassSet, FailureClass};
 
 /// What an API goes by that says nothing itself.
@@ -38,7 +38,7 @@ fn millis(ms: u32) -> Duration {
     Duration::from_millis(u64::from(ms))
 }
 
-impl Check<'_> {
+impl Validator<'_> {
     pub(super) fn retry(&mut self, file: &RetryFile) -> RetryConfig {
         RetryConfig {
             max_attempts: file.max_attempts.unwrap_or(10) as usize,

@@ -4,36 +4,38 @@
 //! to all of them alike. CPU time and memory are the operating system's figures for the processes that listen at a target.
 
 mod client;
+mod framing;
 mod load;
 mod mock;
 mod process;
 mod report;
 mod scenario;
+mod server;
 mod target;
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
+use thiserror::Error;
 
 use self::report::Report;
 use self::scenario::Scenario;
-use self::target::{Variant, Which};
-use super::CliError;
-use super::folder::Folder;
-use crate::app::open_files;
+use self::target::{OwnBuild, TargetKind};
 
+/// What to measure, and how.
 #[derive(Debug, Args)]
-pub(super) struct BenchArgs {
+pub struct BenchArgs {
     /// What to measure: the URL of an API that runs already, as clients have it (http://127.0.0.1:3001/v1). Default: this
     /// program, started with everything switched on.
-    #[arg(long, value_name = "URL", value_parser = Which::parse)]
-    target: Option<Which>,
+    #[arg(long, value_name = "URL", value_parser = TargetKind::parse)]
+    target: Option<TargetKind>,
     /// What to measure beside it, in turns: the URL of another API; `nginx` or `haproxy`, which are started if they are
     /// installed; `workers=N`, this program with so many worker threads; or `build=PATH`, another build of it. May be given
     /// several times.
-    #[arg(long, value_name = "URL|nginx|haproxy|workers=N|build=PATH", value_parser = Which::parse)]
-    against: Vec<Which>,
+    #[arg(long, value_name = "URL|nginx|haproxy|workers=N|build=PATH", value_parser = TargetKind::parse)]
+    against: Vec<TargetKind>,
     /// The key to send to the URLs.
     #[arg(long)]
     key: Option<String>,
@@ -76,9 +78,9 @@ impl BenchArgs {
     }
 
     /// All that is measured, the first of what it is compared with behind the target.
-    fn all(&self) -> Vec<Which> {
-        let target = self.target.clone().unwrap_or(Which::ThisProgram(Variant::default()));
-        [Which::Direct, target].into_iter().chain(self.against.iter().cloned()).collect()
+    fn all(&self) -> Vec<TargetKind> {
+        let target = self.target.clone().unwrap_or(TargetKind::ThisProgram(OwnBuild::default()));
+        [TargetKind::Direct, target].into_iter().chain(self.against.iter().cloned()).collect()
     }
 }
 
@@ -87,25 +89,50 @@ fn seconds(typed: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| "must be a number from 0.1 to 3600".to_owned())
 }
 
-pub(super) fn bench(args: &BenchArgs) -> Result<(), CliError> {
-    let folder = Folder::create("bench")?;
+/// What the bench is given by the program that it is a part of.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// A folder of its own. It is removed if a signal ends the bench.
+    pub folder: &'a Path,
+    /// How many files the process may open, if there is a limit.
+    pub open_files: Option<u64>,
+    /// The version of the program.
+    pub version: &'a str,
+}
+
+/// Why nothing more was measured.
+#[derive(Debug, Error)]
+pub enum BenchError {
+    /// A server does not start, or does not answer as it should.
+    #[error("{0}")]
+    Measure(io::Error),
+    /// The figures can't be written.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
+
+/// Measures what is asked for, and prints the figures.
+///
+/// # Errors
+/// When a target can't be measured, or the output can't be written.
+pub fn run(args: &BenchArgs, surroundings: Surroundings<'_>) -> Result<(), BenchError> {
+    let Surroundings { folder, open_files, version } = surroundings;
+    server::stop_on_signals(folder).map_err(BenchError::Measure)?;
     // Streams are connections, of the load and of the mock, all in this process.
-    let files = open_files();
-    if files.is_some_and(|files| files < 5 * u64::from(args.many_streams.max(args.streams))) {
+    if open_files.is_some_and(|files| files < 5 * u64::from(args.many_streams.max(args.streams))) {
         log::warn!("few files may be open at once (ulimit -n): streams may fail for that");
     }
-    let failed = |e: io::Error| CliError::Server(e.to_string());
-    let upstream = mock::start(args.upstream_port).map_err(failed)?;
+    let upstream = mock::start(args.upstream_port).map_err(BenchError::Measure)?;
     let mut report = Report::new(args.rounds, args.time());
     for scenario in Scenario::ALL.iter().filter(|scenario| args.only.iter().any(|name| name == scenario.name)) {
-        let measured = scenario.measure(args, upstream, &folder.0).map_err(failed)?;
+        let measured = scenario.measure(args, upstream, folder).map_err(BenchError::Measure)?;
         if !args.json {
             report::table(&mut io::stdout().lock(), &measured)?;
         }
         report.scenarios.push(measured);
     }
     if args.json {
-        report::json(&mut io::stdout().lock(), &report)?;
+        report::json(&mut io::stdout().lock(), &report, version)?;
     }
     Ok(())
 }

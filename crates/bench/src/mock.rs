@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use memchr::memmem;
 
 use super::client::read_head;
-use crate::proxy::Framing;
+use super::framing::Framing;
 
 /// The model that it serves.
-pub(super) const MODEL: &str = "bench";
+pub(crate) const MODEL: &str = "bench";
 
 const ANSWER: &str = r#"{"id":"chatcmpl-bench","object":"chat.completion","created":1,"model":"bench","choices":[{"index":0,"message":{"role":"assistant","content":"Hello! I am fine, thank you. How can I help you today? This is a reply of some length, as answers are."},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":30,"total_tokens":39}}"#;
 const MODELS: &str = r#"{"object":"list","data":[{"id":"bench","object":"model","created":1,"owned_by":"bench"}]}"#;
@@ -23,16 +23,16 @@ const MODELS: &str = r#"{"object":"list","data":[{"id":"bench","object":"model",
 const ACCEPT_AGAIN: Duration = Duration::from_millis(5);
 
 /// Where the time of sending stands in an event.
-pub(super) const SENT_AT: &str = r#""content":"@"#;
+pub(crate) const SENT_AT: &str = r#""content":"@"#;
 
 /// Micros of this process's clock.
-pub(super) fn micros() -> u64 {
+pub(crate) fn micros() -> u64 {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     u64::try_from(ORIGIN.get_or_init(Instant::now).elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Listens on this port of the loopback interface (0: any free one), and serves until the process ends.
-pub(super) fn start(port: u16) -> io::Result<SocketAddr> {
+pub(crate) fn start(port: u16) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     let address = listener.local_addr()?;
     spawn(move || {
@@ -49,7 +49,7 @@ pub(super) fn start(port: u16) -> io::Result<SocketAddr> {
 }
 
 /// A thread with a small stack: there are thousands.
-pub(super) fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<thread::JoinHandle<T>> {
+pub(crate) fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<thread::JoinHandle<T>> {
     thread::Builder::new().stack_size(128 << 10).spawn(work)
 }
 

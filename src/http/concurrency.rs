@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What all workers together serve just now.
 #[derive(Debug, Default)]
-pub struct Load {
+pub struct Concurrency {
     connections: AtomicUsize,
     requests: AtomicUsize,
     body_bytes: AtomicUsize,
@@ -16,48 +16,48 @@ pub struct Load {
 /// The same, as a worker has it at hand: its requests hold it by a count of the thread's own.
 #[derive(Debug, Clone)]
 #[expect(clippy::redundant_allocation, reason = "the outer count is the thread's own, which no other core writes")]
-pub(super) struct LoadHere(Rc<Arc<Load>>);
+pub(super) struct LocalConcurrency(Rc<Arc<Concurrency>>);
 
 /// One connection of the number that is wanted.
 #[derive(Debug)]
-pub(super) struct Connected(Arc<Load>);
+pub(super) struct ConnectionSlot(Arc<Concurrency>);
 
 /// One request that is served.
 #[derive(Debug)]
-pub(super) struct Admitted(LoadHere);
+pub(super) struct RequestSlot(LocalConcurrency);
 
 /// Bytes of one request's body that are held in memory, or are about to be.
 #[derive(Debug)]
-pub(super) struct Held {
-    load: LoadHere,
+pub(super) struct BodyMemory {
+    load: LocalConcurrency,
     bytes: usize,
 }
 
-impl Load {
+impl Concurrency {
     /// One more connection, if that makes at most `most`.
-    pub(super) fn connect(self: &Arc<Self>, most: usize) -> Option<Connected> {
-        take(&self.connections, 1, most).then(|| Connected(self.clone()))
+    pub(super) fn connect(self: &Arc<Self>, most: usize) -> Option<ConnectionSlot> {
+        take(&self.connections, 1, most).then(|| ConnectionSlot(self.clone()))
     }
 }
 
-impl LoadHere {
+impl LocalConcurrency {
     /// On a worker's thread.
-    pub(super) fn new(load: Arc<Load>) -> LoadHere {
-        LoadHere(Rc::new(load))
+    pub(super) fn new(load: Arc<Concurrency>) -> LocalConcurrency {
+        LocalConcurrency(Rc::new(load))
     }
 
     /// One more request, if that makes at most `most`.
-    pub(super) fn admit(&self, most: usize) -> Option<Admitted> {
-        take(&self.0.requests, 1, most).then(|| Admitted(self.clone()))
+    pub(super) fn admit(&self, most: usize) -> Option<RequestSlot> {
+        take(&self.0.requests, 1, most).then(|| RequestSlot(self.clone()))
     }
 
     /// Nothing yet of a body.
-    pub(super) fn hold(&self) -> Held {
-        Held { load: self.clone(), bytes: 0 }
+    pub(super) fn hold(&self) -> BodyMemory {
+        BodyMemory { load: self.clone(), bytes: 0 }
     }
 }
 
-impl Held {
+impl BodyMemory {
     /// Holds `bytes` in all, if all bodies together are then at most `most`. Never fewer than before.
     pub(super) fn grow_to(&mut self, bytes: usize, most: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
@@ -75,19 +75,19 @@ fn take(counter: &AtomicUsize, more: usize, most: usize) -> bool {
     more == 0 || counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum).is_ok()
 }
 
-impl Drop for Connected {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Drop for Admitted {
+impl Drop for RequestSlot {
     fn drop(&mut self) {
         self.0.0.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Drop for Held {
+impl Drop for BodyMemory {
     fn drop(&mut self) {
         self.load.0.body_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_comes_back() {
-        let load = LoadHere::new(Arc::default());
+        let load = LocalConcurrency::new(Arc::default());
         let (first, second) = (load.admit(2), load.admit(2));
         assert!(first.is_some() && second.is_some() && load.admit(2).is_none());
         drop(first);

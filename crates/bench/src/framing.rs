@@ -1,0 +1,123 @@
+//! Where the body of a request or of an answer ends.
+//!
+//! Apart from the server's own reader of framing on purpose: what measures does not share code with what is measured.
+
+/// What is outstanding of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    Complete,
+    /// So many bytes.
+    Length(u64),
+    Chunked(Chunk),
+    /// Whatever comes until the connection ends.
+    UntilClose,
+}
+
+/// A place in a chunked body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chunk {
+    /// In the digits of a size.
+    Size(u64),
+    /// Behind the digits, before the end of the line.
+    SizeLine(u64),
+    /// So many bytes before the end of the data and its line end.
+    Data(u64),
+    /// In a line behind the last chunk that has so many bytes. An empty one ends the body.
+    Trailer(u64),
+}
+
+impl Framing {
+    /// Returns what the head of a message announces. A request that announces no body has none.
+    pub(crate) fn of(head: &[u8]) -> Framing {
+        let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+        let value = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let length = value("content-length").map(|length| length.trim().parse().unwrap_or(0));
+        match (value("transfer-encoding"), length) {
+            (Some(_), _) => Framing::Chunked(Chunk::Size(0)),
+            (None, Some(0)) => Framing::Complete,
+            (None, Some(length)) => Framing::Length(length),
+            (None, None) if head.starts_with("http/") => Framing::UntilClose,
+            (None, None) => Framing::Complete,
+        }
+    }
+
+    /// Returns whether more must come before the message is whole.
+    pub(crate) fn is_open(self) -> bool {
+        match self {
+            Framing::Complete | Framing::UntilClose => false,
+            Framing::Length(_) | Framing::Chunked(_) => true,
+        }
+    }
+
+    /// Follows bytes of the body.
+    pub(crate) fn advance(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some(byte) = rest.first() {
+            let (next, taken) = match *self {
+                Framing::Complete | Framing::UntilClose => return,
+                Framing::Length(left) => match left.checked_sub(rest.len() as u64) {
+                    None | Some(0) => (Framing::Complete, rest.len()),
+                    Some(left) => (Framing::Length(left), rest.len()),
+                },
+                Framing::Chunked(Chunk::Data(left)) => match left.checked_sub(rest.len() as u64) {
+                    Some(left) if left > 0 => (Framing::Chunked(Chunk::Data(left)), rest.len()),
+                    Some(_) | None => (Framing::Chunked(Chunk::Size(0)), usize::try_from(left).unwrap_or(usize::MAX)),
+                },
+                Framing::Chunked(chunk) => (chunk.after(*byte), 1),
+            };
+            *self = next;
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+    }
+}
+
+impl Chunk {
+    /// Returns the place behind a byte that is not data.
+    fn after(self, byte: u8) -> Framing {
+        let digit = char::from(byte).to_digit(16).map(u64::from);
+        Framing::Chunked(match (self, byte, digit) {
+            (Chunk::Size(size), _, Some(digit)) => Chunk::Size(size.saturating_mul(16).saturating_add(digit)),
+            (Chunk::Size(0) | Chunk::SizeLine(0), b'\n', _) => Chunk::Trailer(0),
+            (Chunk::Size(size) | Chunk::SizeLine(size), b'\n', _) => Chunk::Data(size.saturating_add(2)),
+            (Chunk::Size(size) | Chunk::SizeLine(size), _, _) => Chunk::SizeLine(size),
+            (Chunk::Trailer(0), b'\n', _) => return Framing::Complete,
+            (Chunk::Trailer(_), b'\n', _) => Chunk::Trailer(0),
+            (Chunk::Trailer(length), b'\r', _) => Chunk::Trailer(length),
+            (Chunk::Trailer(length), _, _) => Chunk::Trailer(length.saturating_add(1)),
+            // Data is followed by its length, not byte by byte.
+            (Chunk::Data(left), _, _) => Chunk::Data(left),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_ends_where_its_head_says_however_its_bytes_are_cut() {
+        for (head, body, end) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "hello", Framing::Complete),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", "hello", Framing::Length(1)),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "b;x=1\r\nhello\r\n 0\r\n\r\n0\r\n\r\n",
+                Framing::Complete,
+            ),
+            ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "1\r\nh\r\n0\r\na: b\r\n\r\n", Framing::Complete),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+                "1\r\nh\r\n0\r\n",
+                Framing::Chunked(Chunk::Trailer(0)),
+            ),
+            ("HTTP/1.1 200 OK\r\n\r\n", "hello", Framing::UntilClose),
+            ("POST / HTTP/1.1\r\n\r\n", "", Framing::Complete),
+        ] {
+            for size in 1..=body.len().max(1) {
+                let mut framing = Framing::of(head.as_bytes());
+                body.as_bytes().chunks(size).for_each(|piece| framing.advance(piece));
+                assert_eq!(framing, end, "{head:?} {body:?} in pieces of {size}");
+            }
+        }
+    }
+}

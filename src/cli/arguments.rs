@@ -1,0 +1,76 @@
+//! Parses the command line. What a person typed wrongly may be a key in the wrong place: an error names the argument and
+//! what it takes, and never shows a value.
+
+use clap::Parser;
+use clap::error::{ContextKind, ContextValue, Error};
+
+/// Stands for a text that is not shown.
+const HIDDEN: &str = "…";
+
+/// Parses the arguments of this process. On a mistake, and for `--help` and `--version`, the process ends.
+pub(super) fn parse<Cli: Parser>() -> Cli {
+    let parsed = Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.unwrap_or_else(|mut error| {
+        hide_values(&mut error);
+        error.format(&mut Cli::command()).exit()
+    })
+}
+
+/// Hides all that was typed and is neither the name of an option nor of a command.
+fn hide_values(error: &mut Error) {
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidSubcommand] {
+        if error.remove(kind).is_some() {
+            error.insert(kind, ContextValue::String(HIDDEN.to_owned()));
+        }
+    }
+    // An unknown argument, or the known option that lacks a value.
+    if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
+        && !argument.split([' ', '=']).next().is_some_and(is_option)
+    {
+        error.insert(ContextKind::InvalidArg, ContextValue::String(HIDDEN.to_owned()));
+        // These hints repeat the argument.
+        error.remove(ContextKind::Suggested);
+    }
+}
+
+fn is_option(text: &str) -> bool {
+    text.strip_prefix("--").is_some_and(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    #[command(name = "program")]
+    struct Cli {
+        #[arg(long)]
+        port: Option<u16>,
+        #[arg(long, value_parser = ["chat", "start"])]
+        only: Option<String>,
+    }
+
+    fn message(arguments: &[&str]) -> String {
+        let mut error = Cli::try_parse_from([&["program"], arguments].concat()).expect_err("a mistake");
+        hide_values(&mut error);
+        error.to_string()
+    }
+
+    #[test]
+    fn a_mistake_is_named_and_its_value_is_not_shown() {
+        for (arguments, named) in [
+            (&["--port", "sk-secret"][..], "--port <PORT>"),
+            (&["--port=sk-secret"], "--port <PORT>"),
+            (&["--only", "sk-secret"], "possible values: chat, start"),
+            (&["sk-secret"], "unexpected argument"),
+            (&["-sk-secret"], "unexpected argument"),
+            (&["--sk-secret-1"], "unexpected argument"),
+            (&["--prt=sk-secret"], "'--prt'"),
+            (&["--port"], "--port <PORT>"),
+            (&["--", "sk-secret"], "unexpected argument"),
+        ] {
+            let message = message(arguments);
+            assert!(message.contains(named) && !message.contains("secret"), "{arguments:?}: {message}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Which lines are logged: by `RUST_LOG`, a list of directives, or else by `LOG_LEVEL`.
+//!
+//! 1. What can't be read in either is left out, and a warning names it by its place. Its text is not shown.
+//! 2. A variable that is empty counts as not set.
+//! 3. A `RUST_LOG` that leaves nothing of this program in the log is worth a warning.
+
+use log::LevelFilter;
+
+/// The targets of this program's own lines: its modules, and requests.
+const OWN_TARGETS: [&str; 2] = ["api_together", "request"];
+
+const LEVELS: &str = "error, warn, info, debug, trace or off";
+
+/// A filter that env_logger understands as a whole.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LogFilter {
+    pub(super) directives: String,
+    /// What was wrong, a text for each problem.
+    pub(super) warnings: Vec<String>,
+}
+
+impl LogFilter {
+    /// Reads the environment.
+    pub(super) fn from_environment() -> LogFilter {
+        let variable = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        LogFilter::of(variable("RUST_LOG").as_deref(), variable("LOG_LEVEL").as_deref())
+    }
+
+    fn of(rust_log: Option<&str>, log_level: Option<&str>) -> LogFilter {
+        let mut warnings = Vec::new();
+        let rust_log = rust_log.map(str::trim).filter(|value| !value.is_empty());
+        if let Some(directives) = rust_log.and_then(|typed| sound_directives(typed, &mut warnings)) {
+            return LogFilter { directives, warnings };
+        }
+        let typed = log_level.map(str::trim).filter(|value| !value.is_empty()).unwrap_or("info");
+        let level = typed.parse().unwrap_or_else(|_| {
+            warnings.push(format!("LOG_LEVEL must be {LEVELS}; info is used"));
+            LevelFilter::Info
+        });
+        // The libraries' lines are of use to their developers only. What actix_http calls an error is a client's broken
+        // request, and any stranger can send as many as they like.
+        let [program, request] = OWN_TARGETS;
+        LogFilter { directives: format!("warn,actix_http=off,{program}={level},{request}={level}"), warnings }
+    }
+}
+
+/// Returns the directives that can be read, or `None` if there are none.
+fn sound_directives(typed: &str, warnings: &mut Vec<String>) -> Option<String> {
+    let (list, text) = typed.split_once('/').map_or((typed, None), |(list, text)| (list, Some(text)));
+    let all: Vec<&str> = list.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
+    let mut sound = Vec::new();
+    for (i, directive) in all.iter().enumerate() {
+        if is_sound(directive) {
+            sound.push(*directive);
+        } else {
+            let place = format!("RUST_LOG: part {} of {}", i + 1, all.len());
+            warnings.push(format!("{place} must be TARGET=LEVEL or LEVEL ({LEVELS}); it is left out"));
+        }
+    }
+    if sound.is_empty() {
+        return None;
+    }
+    if !sound.iter().any(|directive| is_of_this_program(directive)) {
+        let targets = OWN_TARGETS.join(", ");
+        warnings.push(format!(
+            "RUST_LOG leaves nothing of this program in the log: it names no level and none of {targets}"
+        ));
+    }
+    let mut directives = sound.join(",");
+    match text {
+        Some(text) if text.contains('/') => {
+            warnings.push("RUST_LOG: only one / may stand in it; what is behind the first is left out".to_owned());
+        }
+        Some(text) => directives.extend(["/", text]),
+        None => {}
+    }
+    Some(directives)
+}
+
+fn is_sound(directive: &str) -> bool {
+    match directive.split_once('=') {
+        None => true,
+        Some((target, level)) => {
+            !target.is_empty() && (level.is_empty() || level.trim().parse::<LevelFilter>().is_ok())
+        }
+    }
+}
+
+/// Returns whether the directive decides on lines of this program: targets are matched by their beginning.
+fn is_of_this_program(directive: &str) -> bool {
+    let target = directive.split('=').next().unwrap_or_default();
+    let is_level = !directive.contains('=') && directive.parse::<LevelFilter>().is_ok();
+    is_level || OWN_TARGETS.iter().any(|own| own.starts_with(target) || target.starts_with(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_left_out_and_named_by_its_place() {
+        let usual = |level: &str| format!("warn,actix_http=off,api_together={level},request={level}");
+        let (level, part) = ("LOG_LEVEL must be error", "RUST_LOG: part 2 of 3 must be TARGET=LEVEL");
+        let silent = "RUST_LOG leaves nothing of this program";
+        for (rust_log, log_level, directives, warning) in [
+            (None, None, usual("INFO"), None),
+            (Some(" "), Some("Debug "), usual("DEBUG"), None),
+            (None, Some("sk-secret"), usual("INFO"), Some(level)),
+            (Some("warn,request=info"), Some("sk-secret"), "warn,request=info".to_owned(), None),
+            (Some("warn,x=sk-secret, request=info/chat"), None, "warn,request=info/chat".to_owned(), Some(part)),
+            (Some("warn,a=b=sk-secret,sled"), None, "warn,sled".to_owned(), Some(part)),
+            (Some("x=secret"), None, usual("INFO"), Some("RUST_LOG: part 1 of 1 must")),
+            (Some("verbose"), None, "verbose".to_owned(), Some(silent)),
+            (Some("sled=debug"), None, "sled=debug".to_owned(), Some(silent)),
+            (Some("off"), None, "off".to_owned(), None),
+            (Some("api_together::cli=debug"), None, "api_together::cli=debug".to_owned(), None),
+            (Some("warn/a/secret"), None, "warn".to_owned(), Some("RUST_LOG: only one /")),
+        ] {
+            let filter = LogFilter::of(rust_log, log_level);
+            assert_eq!(filter.directives, directives, "{rust_log:?} {log_level:?}");
+            assert_eq!(filter.warnings.len(), usize::from(warning.is_some()), "{:?}", filter.warnings);
+            for told in &filter.warnings {
+                assert!(told.starts_with(warning.unwrap_or_default()) && !told.contains("secret"), "{told}");
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! One thing that is wrong with a configuration.
+
+use std::fmt;
+
+/// A mistake and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    at: String,
+    text: String,
+}
+
+impl Problem {
+    /// The text must not hold a value of the file, which may be a key.
+    pub(super) fn new(at: &str, text: impl Into<String>) -> Self {
+        Problem { at: at.to_owned(), text: text.into() }
+    }
+
+    /// Returns the place: `apis[2].rpm`.
+    pub(super) fn at(&self) -> &str {
+        &self.at
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.at, self.text)
+    }
+}
+
+/// Returns an unknown name for an error's text: as it stands if it reads like a field's name, else hidden, as it may be a
+/// key that was put in the wrong place.
+pub(super) fn shown_name(name: &str) -> &str {
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let reads_like_a_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$'));
+    if reads_like_a_name && digits <= 2 && name.len() <= 40 { name } else { "…" }
+}

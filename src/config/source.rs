@@ -1,0 +1,26 @@
+//! Where a configuration comes from.
+
+use std::path::{Path, PathBuf};
+
+/// What the command line and the environment say instead of the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--host`, or `HOST`.
+    pub host: Option<String>,
+    /// `--port`, or `PORT`.
+    pub port: Option<u16>,
+}
+
+/// Where the configuration comes from, at start and at each reload.
+#[derive(Debug, Clone)]
+pub struct ConfigSource {
+    /// The file.
+    pub path: PathBuf,
+    /// What is said instead of the file.
+    pub overrides: Overrides,
+}
+
+/// Returns the folder that relative paths in a configuration file start from.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
