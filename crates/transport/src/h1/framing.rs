@@ -1,11 +1,11 @@
-//! Where a response's body ends, followed from outside: awc takes a body that breaks off for a whole one.
+//! Where a response's body ends, followed from outside: awc takes a cut body for a complete one.
 //!
 //! A length is counted down and chunks are walked through; nothing is changed. The walk takes the steps of awc's own walk
 //! (actix-http, `h1/chunked.rs`), so that both see the end at the same byte.
 
 use super::fields::Fields;
 
-/// How a response's body is delimited, and how far it has come.
+/// How a response's body is delimited, and how much has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// Nothing is outstanding.
@@ -25,11 +25,11 @@ pub enum Framing {
 pub enum Chunk {
     /// Before the first digit of a size.
     Start,
-    /// After a digit of a size, which so far is this.
+    /// After a digit of a size, with the value so far.
     Size(u64),
     /// In the white space after a size.
     Space(u64),
-    /// In an extension, which may stand after a size.
+    /// In an extension after a size.
     Extension(u64),
     /// Before the LF of a size's line.
     SizeEnd(u64),
@@ -50,7 +50,7 @@ pub enum Chunk {
 }
 
 impl Framing {
-    /// Returns the framing that a sound head announces. (Of a request's head: where no line speaks of a body, there is none.)
+    /// Returns the framing announced by a sound head. (Of a request's head: where no line speaks of a body, there is none.)
     pub fn of(head: &[u8]) -> Framing {
         Fields::read(head).map_or(Framing::Broken, |fields| fields.framing())
     }
@@ -60,7 +60,7 @@ impl Framing {
         if length == 0 { Framing::Complete } else { Framing::Length(length) }
     }
 
-    /// Returns the framing of a chunked body, before its first byte.
+    /// Returns the framing of a chunked body, before the first byte.
     pub(super) fn chunked() -> Framing {
         Framing::Chunked(Chunk::Start)
     }
@@ -73,7 +73,7 @@ impl Framing {
         }
     }
 
-    /// Follows `bytes`. Returns how many of them belong to the body.
+    /// Follows `bytes`. Returns how many belong to the body.
     pub fn advance(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         while let Some(byte) = rest.first() {
@@ -106,7 +106,7 @@ impl Framing {
 }
 
 impl Chunk {
-    /// Returns the place after one byte that is not data.
+    /// Returns the place after one byte of structure.
     fn after(self, byte: u8) -> Framing {
         let digit = char::from(byte).to_digit(16).map(u64::from);
         Framing::Chunked(match (self, byte) {
