@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::client::{Target, UpstreamClient};
 
-/// How often clients are looked for that nobody uses any more.
+/// How often unused clients are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The clients of one worker thread, one for each upstream.
@@ -24,10 +24,10 @@ pub struct ClientCache {
 type Clients = BTreeMap<u64, Rc<UpstreamClient>>;
 
 impl ClientCache {
-    /// Returns the client of the target with this serial, and makes it if need be.
+    /// Returns the client of the target with this serial, or a new one if there is none.
     ///
     /// A new serial replaces the client of an older one with the same id. A client with a stale connection is replaced as
-    /// well, since its other idle connections may be stale, too. Idle connections of a replaced client are closed.
+    /// well, since the other idle connections may be stale, too. Idle connections of a replaced client are closed.
     pub fn get(&self, serial: u64, target: impl FnOnce() -> Target) -> Rc<UpstreamClient> {
         let mut clients = self.clients.borrow_mut();
         let known = clients.get(&serial).filter(|client| !client.was_stale());
@@ -45,7 +45,7 @@ impl ClientCache {
         client
     }
 
-    /// Starts to drop clients that nobody uses any more: awc closes an idle connection only when another is asked for, and
+    /// Starts to drop unused clients: awc closes an idle connection only when another is asked for, and
     /// an upstream may have left the configuration.
     fn sweep(&self) {
         if self.sweeping.replace(true) {

@@ -1,4 +1,4 @@
-//! The client of one upstream on one thread: all that is the same for every request, made once.
+//! The client of one upstream on one thread: the parts shared by all requests, made once.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::error::SendError;
 use super::h2;
 use super::trace::ExchangeTrace;
 
-/// How long an idle connection is kept: less than upstreams keep theirs (uvicorn: 5 s), so that few are found stale.
+/// How long an idle connection is kept: less than by upstreams (uvicorn: 5 s), so few are found stale.
 const KEEP_ALIVE: Duration = Duration::from_secs(4);
 
 /// How many paths are kept parsed. Most routes have a fixed path; further paths are parsed for each request.
@@ -24,7 +24,7 @@ const MAX_KEPT_PATHS: usize = 32;
 /// An upstream, as the transport needs to know it.
 #[derive(Debug)]
 pub struct Target {
-    /// Names the upstream, whatever else of it changes.
+    /// Names the upstream, and stays when its other properties change.
     pub id: String,
     /// The start of each URL: `http://host:port/v1/`. Always `http`, as the transport itself speaks TLS, and always with the
     /// real port.
@@ -44,7 +44,7 @@ pub struct UpstreamClient {
     target: Target,
     /// When the client was last asked for (ms, monotonic).
     used_at: Cell<u64>,
-    /// Was one of its kept connections stale?
+    /// Was a kept connection stale?
     stale: Cell<bool>,
     client: Client,
     /// Where HTTP/2 may be spoken.
@@ -53,19 +53,19 @@ pub struct UpstreamClient {
     uris: RefCell<Vec<(String, Uri)>>,
 }
 
-/// The head of a response, and the body that is to come.
+/// The head of a response, and the body to come.
 pub struct IncomingResponse {
     /// Status and headers.
     pub head: IncomingHead,
-    /// The body. An end without an error is the end that the upstream meant.
+    /// The body. An end without an error is the end meant by the upstream.
     pub body: Payload,
 }
 
-/// The head of a response. HTTP/1.1's is awc's own: its headers are not copied.
+/// The head of a response. awc's own for HTTP/1.1, so the headers are not copied.
 pub enum IncomingHead {
-    /// As awc has it.
+    /// From awc.
     Http1(ClientResponse),
-    /// As h2 has it.
+    /// From h2.
     Http2(StatusCode, HeaderMap),
 }
 
@@ -104,7 +104,7 @@ impl UpstreamClient {
             .connector(pool)
             // The deadlines are the caller's own.
             .disable_timeout()
-            // A redirect would carry the body, and headers, to a host that nobody configured.
+            // A redirect would carry the body, and headers, to a host outside the configuration.
             .disable_redirects()
             .no_default_headers()
             .finish();
@@ -127,14 +127,14 @@ impl UpstreamClient {
         self.used_at.set(Now::read_mono());
     }
 
-    /// Returns whether the client was not asked for longer than an idle connection is kept. Responses that are under way
-    /// go on without the client.
+    /// Returns whether the client was not asked for longer than an idle connection is kept. Responses under way go
+    /// on without the client.
     pub(crate) fn is_unused(&self) -> bool {
         let kept = if self.http2.is_some() { h2::IDLE_TIMEOUT } else { KEEP_ALIVE };
         Now::read_mono() > self.used_at.get() + kept.as_millis() as u64
     }
 
-    /// Returns whether one of its kept connections was stale.
+    /// Returns whether a kept connection was stale.
     pub(crate) fn was_stale(&self) -> bool {
         self.stale.get()
     }
@@ -160,7 +160,7 @@ impl UpstreamClient {
         uri
     }
 
-    /// Sends a request, with a body unless that is empty, and waits for the head of the response. Records in `sent_at`
+    /// Sends a request, with a body unless `body` is empty, and waits for the head of the response. Records in `sent_at`
     /// when the request was written.
     ///
     /// # Errors

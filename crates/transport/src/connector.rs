@@ -1,5 +1,5 @@
-//! Makes connections: resolves the name, connects, sets nodelay, lays TLS. awc's pool calls it as a service, and HTTP/2's
-//! pool calls [`Connector::connect`].
+//! Makes connections: resolves the name, connects, sets nodelay, lays TLS. awc's pool calls the connector as a service, and
+//! HTTP/2's pool calls [`Connector::connect`].
 
 use std::cell::RefCell;
 use std::io;
@@ -19,8 +19,8 @@ use super::h1::UpstreamIo;
 use super::stream::Stream;
 use super::tls::{Alpn, client_config};
 
-/// How long an unclaimed connection is kept. The request that it was made for claims it at once. A later one could not see
-/// whether the connection has ended, as unread bytes on it may be a ticket for later TLS sessions.
+/// How long an unclaimed connection is kept. The first request claims the connection at once. A later one could not see
+/// whether the connection has ended, as unread bytes may be a ticket for later TLS sessions.
 const UNCLAIMED_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The connector of one upstream.
@@ -28,12 +28,12 @@ const UNCLAIMED_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct Connector {
     dialer: Dialer,
     tls: bool,
-    /// A connection that was made to learn what the upstream speaks, and when. HTTP/1.1 was chosen on it.
+    /// A connection made to learn what the upstream speaks, and when. The upstream chose HTTP/1.1.
     unclaimed: Rc<RefCell<Option<(Stream, Instant)>>>,
 }
 
 impl Connector {
-    /// Creates a connector that resolves names as the system does.
+    /// Creates a connector with the system's resolver.
     pub(crate) fn new(tls: bool) -> Self {
         Connector::resolving(ResolverService::default(), tls)
     }
@@ -42,7 +42,7 @@ impl Connector {
         Connector { dialer: Dialer::new(resolver), tls, unclaimed: Rc::default() }
     }
 
-    /// Makes a connection. Returns whether HTTP/2 was chosen for it, too.
+    /// Makes a connection. Returns whether HTTP/2 was chosen, too.
     pub(crate) async fn connect(&self, target: ConnectInfo<Uri>, alpn: Alpn) -> Result<(Stream, bool), ConnectError> {
         let name = server_name(target.hostname());
         let socket = self.dialer.dial(target).await?;
@@ -57,7 +57,7 @@ impl Connector {
         Ok((Stream::Tls(Box::new(session)), chose_http2))
     }
 
-    /// Keeps a connection on which HTTP/1.1 was chosen, for the request that it was made for.
+    /// Keeps a connection of HTTP/1.1 for the request behind the choice.
     pub(crate) fn keep_unclaimed(&self, stream: Stream) {
         *self.unclaimed.borrow_mut() = Some((stream, Instant::now()));
     }

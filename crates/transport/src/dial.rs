@@ -24,7 +24,7 @@ use tokio::time::timeout;
 /// The delay between two attempts, as RFC 8305 recommends.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Resolves the name of one upstream and connects. Clones share their memory of the last winner.
+/// Resolves the name of one upstream and connects. Clones share the memory of the last winner.
 #[derive(Clone)]
 pub(crate) struct Dialer {
     resolver: ResolverService,
@@ -52,7 +52,7 @@ impl Dialer {
     }
 }
 
-/// Orders addresses so that the families alternate, beginning with the family of the last winner.
+/// Orders addresses by alternating families, beginning with the family of the last winner.
 fn interleaved(addresses: Vec<SocketAddr>, last_winner: Option<SocketAddr>) -> Vec<SocketAddr> {
     let first = last_winner.or(addresses.first().copied());
     let begins_with_ipv6 = first.is_some_and(|address| address.is_ipv6());

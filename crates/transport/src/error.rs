@@ -14,33 +14,33 @@ use super::trace::ExchangeTrace;
 pub struct SendError {
     /// What went wrong.
     pub kind: SendErrorKind,
-    /// The loss of a connection that other requests were on, too.
+    /// The loss of a connection with other requests on it.
     pub connection_lost: Option<ConnectionLost>,
     /// What went wrong, in words.
     pub detail: String,
 }
 
-/// What went wrong with a request that got no response.
+/// What went wrong with a request without a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendErrorKind {
-    /// A kept connection was closed by the upstream, which has most likely seen nothing of the request. Or the upstream said
-    /// again and again that it had not begun with it (HTTP/2).
+    /// The upstream had closed a kept connection, and has most likely seen nothing of the request. Over HTTP/2: the upstream
+    /// refused the request again and again before any work.
     StaleConnection,
     /// This machine gave no socket: the upstream was not asked.
     NoLocalSocket,
     /// No connection could be made: nothing was sent.
     Connect,
-    /// The upstream turned the request away before it began with it (HTTP/2), as busy upstreams do.
+    /// The upstream turned the request away before any work (HTTP/2), as busy upstreams do.
     TurnedAway,
     /// The connection broke, or what came is no response.
     Broken,
 }
 
-/// The end of a connection that other requests were on, too (HTTP/2): all of them fail, and they fail once.
+/// The end of a connection with other requests on it (HTTP/2): all of them fail, and the end must count once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the connection broke, with all that ran on it")]
 pub enum ConnectionLost {
-    /// This request is the first that reports the end.
+    /// This request is the first to report the end.
     First,
     /// Another request has reported the end.
     AlreadyCounted,
@@ -52,7 +52,7 @@ impl From<ConnectionLost> for io::Error {
     }
 }
 
-/// Returns whether a body ended with a connection that other requests were on, too.
+/// Returns whether a body ended with a connection, and other requests were on the connection.
 pub fn connection_lost(error: &PayloadError) -> Option<ConnectionLost> {
     let PayloadError::Io(error) = error else { return None };
     error.get_ref()?.downcast_ref().copied()
@@ -68,7 +68,7 @@ impl SendError {
         SendError { kind, connection_lost: None, detail: detail.into() }
     }
 
-    /// Returns the error of a connection that was not made in time.
+    /// Returns the error of a connection not made in time.
     pub(crate) fn timeout() -> Self {
         SendError::of_connect(&ConnectError::Timeout)
     }
@@ -137,13 +137,13 @@ impl From<TcpError> for SendError {
 }
 
 impl From<io::Error> for SendError {
-    /// The error of a connection that could not be made.
+    /// Returns the error of a connection attempt.
     fn from(error: io::Error) -> Self {
         SendError::of_connect(&ConnectError::Io(error))
     }
 }
 
-/// Returns whether this machine gave no socket, so that nobody was asked.
+/// Returns whether this machine gave no socket, so nobody was asked.
 fn is_local(error: &ConnectError) -> bool {
     /// `ENFILE` and `EMFILE`: too many open files, in the system or in the process.
     const NO_FILE: [i32; 2] = [23, 24];

@@ -1,18 +1,18 @@
-//! Sends requests to upstreams, over HTTP/2 where the upstream chooses it (ALPN), else over HTTP/1.1.
-//! [`UpstreamClient::send`] hides which version is spoken.
+//! Sends requests to upstreams, over HTTP/2 where the upstream chooses HTTP/2 (ALPN), else over HTTP/1.1.
+//! [`UpstreamClient::send`] hides the version.
 //!
 //! # Rules
-//! 1. A worker has one [`UpstreamClient`] for each upstream, kept in its [`ClientCache`]: awc bounds and times a client as
+//! 1. A worker has one [`UpstreamClient`] for each upstream, kept in the [`ClientCache`]: awc bounds and times a client as
 //!    a whole, so one slow upstream would starve the others of a shared client.
-//! 2. The moment at which a request was written is recorded exactly ([`clock::SentAt`]), whatever carries it.
-//! 3. A response that can be read in two ways is an error, and so is one that breaks off.
+//! 2. The moment of a request's last written byte is recorded exactly ([`clock::SentAt`]), over either version.
+//! 3. An ambiguous response is an error, and so is one that breaks off.
 //! 4. A connection serves another request only if the end of the last response is beyond doubt.
 //! 5. A request whose outcome is unknown is not sent twice by this crate; [`SendError`] says what is known.
 //!
 //! # Layers
 //! - [`connector`] makes connections for both versions: [`dial`] resolves the name and connects, [`tls`] verifies the upstream.
 //!   [`stream`] is the result.
-//! - [`h1`]: HTTP/1.1 is awc over an I/O type of ours. Its guard judges all that comes before awc sees it.
+//! - [`h1`]: HTTP/1.1 is awc over an I/O type of ours, whose guard judges all bytes before awc reads them.
 //! - [`h2`]: HTTP/2 is the crate h2 over the same connector.
 //! - [`trace`]: what one exchange learned of its connection.
 //!

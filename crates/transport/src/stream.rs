@@ -19,7 +19,7 @@ pub(crate) enum Stream {
     Closed,
 }
 
-/// Calls the same method of the stream, whichever kind it is.
+/// Calls the same method of the stream, of any kind.
 macro_rules! delegate {
     ($self:expr, $method:ident($($argument:expr),*), $closed:expr) => {
         match $self.get_mut() {
@@ -39,10 +39,10 @@ impl Stream {
         }
     }
 
-    /// Returns whether something has come that nobody has read, the end included.
+    /// Returns whether something unread has come, the end included.
     ///
-    /// The system is asked, not the reactor. The reactor learns of new bytes only in its next turn, and bytes that nobody
-    /// asked for would be taken for the next response.
+    /// The system is asked, not the reactor. The reactor learns of new bytes only in its next turn, and stray bytes
+    /// would be taken for the next response.
     pub(crate) fn has_unread(&self) -> bool {
         let Some(socket) = self.socket() else { return true };
         match SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]) {

@@ -33,7 +33,7 @@ pub(crate) fn client_config(alpn: Alpn) -> io::Result<Arc<ClientConfig>> {
     Ok(kept.get_or_init(|| Arc::new(config)).clone())
 }
 
-/// Returns a configuration by which each certificate is verified.
+/// Returns a configuration with verification of each certificate.
 pub(crate) fn verifying(roots: TrustedRoots) -> io::Result<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let verifier = roots.verifier(&provider).map_err(io::Error::other)?;

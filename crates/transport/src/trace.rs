@@ -1,7 +1,7 @@
 //! What one exchange learned of its connection: when the request was written, and whether the connection was stale.
 //!
-//! awc says neither. Its I/O type does, and awc polls that in the task of the exchange: so a task-local value leads from
-//! the I/O to the exchange, and nothing has to be found by a connection's number.
+//! awc says neither. The I/O type below awc knows both, and awc polls the I/O in the exchange's own task. So a task-local
+//! value leads from the I/O to the exchange.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ tokio::task_local! {
     static CURRENT: ExchangeTrace;
 }
 
-/// The record of one exchange. Clones share it.
+/// The record of one exchange, shared by clones.
 #[derive(Debug, Clone)]
 pub(crate) struct ExchangeTrace {
     sent_at: SentAt,
@@ -26,24 +26,24 @@ pub(crate) struct ExchangeTrace {
 struct TraceFlags {
     /// Had the connection served another request?
     reused: Cell<bool>,
-    /// Has a byte of a response come, or a frame that speaks of this request?
+    /// Has a byte of a response come, or a frame about this request?
     answered: Cell<bool>,
-    /// Was the connection not idle, so that nothing was written?
+    /// Was the connection not idle? Then nothing was written.
     connection_busy: Cell<bool>,
     connection_lost: Cell<Option<ConnectionLost>>,
-    /// Did the upstream say that it had not begun with the request?
+    /// Did the upstream refuse the request before any work?
     refused: Cell<bool>,
     /// When bytes were last handed to the socket (ms, monotonic).
     last_write: Cell<u64>,
 }
 
 impl ExchangeTrace {
-    /// Creates the record of an exchange that sets `sent_at` when its request is written.
+    /// Creates the record of an exchange. `sent_at` is set when the request is written.
     pub(crate) fn new(sent_at: SentAt) -> Self {
         ExchangeTrace { sent_at, flags: Rc::default() }
     }
 
-    /// Runs an exchange, to which all I/O below it then reports.
+    /// Runs an exchange. All I/O below reports to this record.
     pub(crate) async fn run<F: Future>(&self, exchange: F) -> F::Output {
         CURRENT.scope(self.clone(), exchange).await
     }
@@ -51,14 +51,14 @@ impl ExchangeTrace {
     /// Returns whether the request most likely never reached the upstream's program. Three cases:
     /// - the connection had served another request and ended without a byte of a response: the upstream had closed it;
     /// - the connection was not idle, so nothing was written;
-    /// - the upstream said that it had not begun with the request.
+    /// - the upstream refused the request before any work.
     pub(crate) fn was_stale(&self) -> bool {
         let answered = self.flags.answered.get();
         let closed = self.flags.reused.get() && self.sent_at.read() != SendProgress::NotStarted;
         self.flags.connection_busy.get() || !answered && (closed || self.was_refused())
     }
 
-    /// Returns whether the upstream said that it had not begun with the request. Other connections may be sound.
+    /// Returns whether the upstream refused the request before any work. Other connections may be sound.
     pub(crate) fn was_refused(&self) -> bool {
         self.flags.refused.get()
     }
@@ -68,14 +68,14 @@ impl ExchangeTrace {
         self.flags.connection_lost.get()
     }
 
-    /// Records that the connection ended with all requests on it. The upstream may have been at work for each of them.
+    /// Records that the connection ended with all requests on it. The upstream may have been at work for each.
     pub(crate) fn note_connection_lost(&self, lost: Option<ConnectionLost>) {
         self.flags.connection_lost.set(lost);
         self.note_answered();
     }
 
-    /// Returns whether a refused request may be sent again for the same attempt, and prepares the record for that. It may
-    /// not where the time to begin is over.
+    /// Returns whether a refused request may be sent again for the same attempt, and prepares the record. Not where the
+    /// time to begin is over.
     pub(crate) fn reopen_for_replay(&self) -> bool {
         let may = self.was_refused() && !self.sent_at.is_too_late(Now::read_mono());
         if may {
@@ -85,7 +85,7 @@ impl ExchangeTrace {
         may
     }
 
-    /// Records that bytes are about to be written. Returns whether they may be: a request must not begin too late.
+    /// Records an imminent write. Returns whether the write may go on: a request must not begin too late.
     pub(crate) fn note_writing(&self, reused: bool) -> bool {
         let now = Now::read_mono();
         self.flags.reused.set(reused);
@@ -93,7 +93,7 @@ impl ExchangeTrace {
         self.sent_at.begin(now)
     }
 
-    /// Records that awc reads: awc does so only after it has written all of the request.
+    /// Records a read by awc: awc reads only after all of the request is written.
     pub(crate) fn note_reading(&self) {
         if self.sent_at.read() == SendProgress::InProgress {
             self.sent_at.finish(self.flags.last_write.get());
@@ -105,24 +105,24 @@ impl ExchangeTrace {
         self.sent_at.finish(mono);
     }
 
-    /// Records that the upstream said that it had not begun with the request.
+    /// Records a refusal before any work.
     pub(crate) fn note_refused(&self) {
         self.flags.refused.set(true);
     }
 
-    /// Records that a byte of a response has come, or a frame that speaks of this request.
+    /// Records the first byte of a response, or a frame about this request.
     pub(crate) fn note_answered(&self) {
         self.flags.answered.set(true);
     }
 
-    /// Records that the connection was not idle, so that nothing was written.
+    /// Records a connection that was not idle: nothing was written.
     pub(crate) fn note_connection_busy(&self) {
         self.flags.connection_busy.set(true);
     }
 }
 
-/// Calls `f` with the exchange that is being polled. Outside of one nobody listens: the pool looks at an idle connection,
-/// or a body is read on.
+/// Calls `f` with the exchange being polled. Outside of an exchange nobody listens: the pool looks at an idle connection, or
+/// a body is read on.
 pub(crate) fn with_current_exchange<T>(f: impl FnOnce(&ExchangeTrace) -> T) -> Option<T> {
     CURRENT.try_with(f).ok()
 }

@@ -1,10 +1,10 @@
 //! Which certificates of upstreams are trusted: Mozilla's roots, and the certificates in `SSL_CERT_FILE`.
 //!
 //! 1. A certificate of an upstream passes if a trusted certificate has signed it, directly or through others.
-//! 2. It passes as well if it equals a certificate in the file, whoever has signed it: a self-signed one, mostly. This holds
-//!    even if it may sign others, as webpki alone would refuse it (`CaUsedAsEndEntity`).
-//! 3. In either case the host's name must stand in the certificate, and its dates must be valid now.
-//! 4. A bad certificate in the file does not spoil the others. It is a problem to report at the start.
+//! 2. A certificate equal to one in the file passes as well, by any signer: a self-signed one, mostly. webpki alone would
+//!    refuse a certificate with the right to sign others (`CaUsedAsEndEntity`).
+//! 3. In either case the certificate must name the host, and the dates must be valid now.
+//! 4. A bad certificate in the file does not spoil the others. Problems are reported at the start.
 
 use std::ffi::OsString;
 use std::io;
@@ -28,7 +28,7 @@ const VARIABLE: &str = "SSL_CERT_FILE";
 #[derive(Debug)]
 pub struct TrustedRoots {
     roots: RootCertStore,
-    /// Those of the file.
+    /// The certificates in the file.
     own: Vec<CertificateDer<'static>>,
     problems: Vec<String>,
 }
@@ -52,17 +52,17 @@ pub enum TrustError {
     },
 }
 
-/// Returns Mozilla's roots, and the certificates in the file that `SSL_CERT_FILE` names, if it names any.
+/// Returns Mozilla's roots, and the certificates in the file named by `SSL_CERT_FILE`, if any.
 ///
 /// # Errors
-/// When that file can't be used at all. Of single certificates in it, [`TrustedRoots::problems`] knows.
+/// When the file can't be used at all. [`TrustedRoots::problems`] lists single certificates.
 pub fn trusted_roots() -> Result<TrustedRoots, TrustError> {
     let path = std::env::var_os(VARIABLE).filter(|path: &OsString| !path.is_empty()).map(PathBuf::from);
     TrustedRoots::read(path.as_deref())
 }
 
 impl TrustedRoots {
-    /// Returns a sentence for each certificate in the file that no upstream will be trusted by.
+    /// Returns a sentence for each useless certificate in the file.
     pub fn problems(&self) -> &[String] {
         &self.problems
     }
@@ -86,10 +86,10 @@ impl TrustedRoots {
 
     /// Adds a certificate of the file.
     fn add(&mut self, certificate: Result<CertificateDer<'static>, pem::Error>) -> Result<(), String> {
-        // The parser's own words would quote the file, which may be one with a key.
+        // The parser's own words would quote the file, and the file may hold a key.
         let certificate = certificate.map_err(|_| "it is damaged".to_owned())?;
         self.roots.add(certificate.clone()).map_err(|error| error.to_string())?;
-        // An older certificate (version 1) can sign others, but not stand for an upstream: it has no dates to check here.
+        // An older certificate (version 1) can sign others, but not stand for an upstream: no dates to check here.
         let checked =
             ParsedCertificate::try_from(&certificate).map_or(Ok(()), |own| check_alone(&own, UnixTime::now()));
         self.own.push(certificate);
@@ -110,7 +110,7 @@ impl TrustedRoots {
 #[derive(Debug)]
 struct UpstreamVerifier {
     webpki: Arc<WebPkiServerVerifier>,
-    /// Those of the file.
+    /// The certificates in the file.
     own: Vec<CertificateDer<'static>>,
 }
 
@@ -156,10 +156,10 @@ impl ServerCertVerifier for UpstreamVerifier {
     }
 }
 
-/// Checks what a certificate says of itself, its dates above all, and not by whom it is signed.
+/// Checks a certificate by itself, the dates above all, without its signer.
 ///
-/// webpki checks a certificate's dates before it asks whether the certificate may sign others, and both before it looks for
-/// an issuer. So an error for either of the latter means that the dates are valid.
+/// webpki checks the dates first, then the right to sign others, then the issuer. So an error for either of the latter means
+/// valid dates.
 fn check_alone(certificate: &ParsedCertificate<'_>, now: UnixTime) -> Result<(), Error> {
     let roots = RootCertStore::empty();
     match verify_server_cert_signed_by_trust_anchor(certificate, &roots, &[], now, &[]) {

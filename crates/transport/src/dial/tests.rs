@@ -23,7 +23,7 @@ const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 /// How much later than the dead addresses cause a connection may be made on a busy machine.
 const SLACK: Duration = Duration::from_millis(700);
 
-/// An address at which an attempt to connect waits: the listener's queue is full.
+/// An address without any reaction to an attempt: the listener's queue is full.
 struct Dead {
     address: SocketAddr,
     listener: Socket,
@@ -61,7 +61,7 @@ fn serving(ip: IpAddr) -> SocketAddr {
     address
 }
 
-/// Returns an address at which nobody listens.
+/// Returns an address without a listener.
 fn refusing(ip: IpAddr) -> SocketAddr {
     TcpListener::bind((ip, 0)).expect("a free port").local_addr().expect("bound")
 }
@@ -85,7 +85,7 @@ fn connector(addresses: &[SocketAddr]) -> Connector {
     Connector::resolving(Resolver::custom(Addresses(addresses.to_vec())).service(), false)
 }
 
-/// Connects as HTTP/2 does. Returns the winner, or the error, and how long that took.
+/// Connects with the offer of HTTP/2. Returns the winner, or the error, and the time taken.
 async fn connected(connector: &Connector) -> (Result<SocketAddr, String>, Duration) {
     let started = Instant::now();
     let target = ConnectInfo::new(Uri::from_static("http://upstream.example:80/"));

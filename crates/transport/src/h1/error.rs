@@ -2,16 +2,16 @@
 
 use std::io;
 
-/// What is wrong with the bytes of an upstream, or with where they end.
+/// What is wrong with the bytes of an upstream, or with their end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FramingError {
-    /// What came is no head of HTTP/1, or one that can be read in two ways.
+    /// No head of HTTP/1, or an ambiguous one.
     #[error("{0}")]
     BadHead(&'static str),
     /// The connection ended within a head.
     #[error("the head broke off")]
     CutHead,
-    /// The chunks of a body are not formed as they must be.
+    /// The chunks of a body are malformed.
     #[error("the body is not well chunked")]
     BadBody,
     /// The connection ended within a body.

@@ -1,4 +1,4 @@
-//! What the lines of a head say of its body and of the connection, read as strictly as awc reads them.
+//! What the lines of a head say of the body and of the connection, read as strictly as by awc.
 
 use super::error::FramingError;
 use super::framing::Framing;
@@ -18,7 +18,7 @@ pub(super) struct Fields {
     pub(super) chunked: bool,
     pub(super) close: bool,
     pub(super) keep_alive: bool,
-    /// Is there a line that awc would trip over: a second length, or an `upgrade`, which makes it forget the body?
+    /// Is there a line to trip awc: a second length, or an `upgrade`, after which awc forgets the body?
     pub(super) needs_rewrite: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Where a response's body ends, followed from outside: awc takes a body that breaks off for a whole one.
+//! Where a response's body ends, followed from outside: awc takes a cut body for a complete one.
 //!
 //! A length is counted down and chunks are walked through; nothing is changed. The walk takes the steps of awc's own walk
 //! (actix-http, `h1/chunked.rs`), so that both see the end at the same byte.
@@ -6,7 +6,7 @@
 #[cfg(test)]
 use super::fields::Fields;
 
-/// How a response's body is delimited, and how far it has come.
+/// How a response's body is delimited, and how much has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// Nothing is outstanding.
@@ -26,11 +26,11 @@ pub enum Framing {
 pub enum Chunk {
     /// Before the first digit of a size.
     Start,
-    /// After a digit of a size, which so far is this.
+    /// After a digit of a size, with the value so far.
     Size(u64),
     /// In the white space after a size.
     Space(u64),
-    /// In an extension, which may stand after a size.
+    /// In an extension after a size.
     Extension(u64),
     /// Before the LF of a size's line.
     SizeEnd(u64),
@@ -51,9 +51,14 @@ pub enum Chunk {
 }
 
 impl Framing {
+<<<<<<< HEAD
     /// Returns the framing that a sound head announces, a request's too. (Where no line speaks of a body, there is none.)
     #[cfg(test)]
     pub(crate) fn of(head: &[u8]) -> Framing {
+=======
+    /// Returns the framing announced by a sound head. (Of a request's head: where no line speaks of a body, there is none.)
+    pub fn of(head: &[u8]) -> Framing {
+>>>>>>> h1
         Fields::read(head).map_or(Framing::Broken, |fields| fields.framing())
     }
 
@@ -62,7 +67,7 @@ impl Framing {
         if length == 0 { Framing::Complete } else { Framing::Length(length) }
     }
 
-    /// Returns the framing of a chunked body, before its first byte.
+    /// Returns the framing of a chunked body, before the first byte.
     pub(super) fn chunked() -> Framing {
         Framing::Chunked(Chunk::Start)
     }
@@ -75,7 +80,7 @@ impl Framing {
         }
     }
 
-    /// Follows `bytes`. Returns how many of them belong to the body.
+    /// Follows `bytes`. Returns how many belong to the body.
     pub fn advance(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         while let Some(byte) = rest.first() {
@@ -108,7 +113,7 @@ impl Framing {
 }
 
 impl Chunk {
-    /// Returns the place after one byte that is not data.
+    /// Returns the place after one byte of structure.
     fn after(self, byte: u8) -> Framing {
         let digit = char::from(byte).to_digit(16).map(u64::from);
         Framing::Chunked(match (self, byte) {

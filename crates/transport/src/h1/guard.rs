@@ -1,4 +1,4 @@
-//! Judges what passes on a connection, between a request's first byte and its response's last. No sockets here.
+//! Judges the bytes on a connection, from a request's first to the response's last. No sockets here.
 //!
 //! ```text
 //! Idle ─request─▶ Head ─final head─▶ Body ─its last byte─▶ Idle
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! # Invariants
-//! - awc sees a complete head that it reads as it is meant, and the body after the head; not a byte more.
+//! - awc sees a complete and unmistakable head, and the body after the head; not a byte more.
 //! - An end within a head or a delimited body is an error, never an end.
 //! - A connection serves another request only if this response's end is beyond doubt and nothing came after it.
 
@@ -18,14 +18,14 @@ use super::head::{self, ResponseHead};
 /// How many interim heads may come before the final one.
 const MAX_INTERIM_HEADS: u32 = 16;
 
-/// From this status on, a response that comes before the request was read is all that will come.
+/// From this status on, an early response is all the upstream will send.
 const FIRST_ERROR: u16 = 400;
 
 /// The state of one connection.
 #[derive(Debug, Default)]
 pub(super) struct ResponseGuard {
     phase: GuardPhase,
-    /// Has the response no body, whatever its head says?
+    /// Has the response no body, whatever the head says?
     no_body: bool,
     interim_heads: u32,
     /// The start of the first line in the held bytes whose end has not come.
@@ -66,12 +66,12 @@ impl ResponseGuard {
         self.phase == GuardPhase::Head
     }
 
-    /// Returns whether a response is outstanding, or a part of it.
+    /// Returns whether a response is outstanding, or a part of one.
     pub(super) fn is_busy(&self) -> bool {
         self.phase != GuardPhase::Idle
     }
 
-    /// Returns whether the connection must be closed now: nothing is outstanding, and it may serve no other request.
+    /// Returns whether the connection must be closed now: nothing is outstanding, and another request must not follow.
     pub(super) fn must_close_now(&self) -> bool {
         self.must_close && !self.is_busy()
     }
@@ -87,7 +87,7 @@ impl ResponseGuard {
     }
 
     /// Judges what has come of a head. Returns whether a final head is complete: then `held` begins with the head as awc
-    /// is to see it, and all bytes after the head belong to the body.
+    /// is to see the head, and all bytes after the head belong to the body.
     ///
     /// # Errors
     /// When the bytes can be no response.
@@ -104,7 +104,7 @@ impl ResponseGuard {
                     return Err(FramingError::BadHead("too many interim answers"));
                 }
                 100..200 => {
-                    // awc would take it for the response, and give the real one to the connection's next request.
+                    // awc would take an interim head for the response, and give the real one to the connection's next request.
                     self.interim_heads += 1;
                     held.drain(..end);
                 }
@@ -129,14 +129,14 @@ impl ResponseGuard {
         Ok(())
     }
 
-    /// Follows bytes of a body. Returns how many of them belong to it.
+    /// Follows bytes of a body. Returns how many belong to the body.
     ///
     /// # Errors
     /// When the bytes can't belong to any body.
     pub(super) fn body(&mut self, bytes: &[u8]) -> Result<usize, FramingError> {
         let GuardPhase::Body(mut framing) = self.phase else { return Ok(bytes.len()) };
         let of_body = framing.advance(bytes);
-        // Bytes that nobody asked for would be the response to the next request.
+        // Stray bytes would be the response to the next request.
         self.must_close |= of_body < bytes.len() || framing == Framing::UntilClose;
         self.phase = match framing {
             Framing::Broken => return Err(FramingError::BadBody),

@@ -1,16 +1,16 @@
-//! The head of a response, judged before awc sees it, and shown to awc in a form that cannot be misread.
+//! The head of a response, judged before awc sees it, and shown to awc in an unmistakable form.
 //!
-//! 1. awc takes an HTTP/1.1 response without a length and without chunking for an empty one. By the standard its body ends
-//!    with the connection, and small servers send such responses. awc reads a response of HTTP/1.0 in that way, so one
-//!    byte of the status line is changed.
+//! 1. awc takes an HTTP/1.1 response without a length and without chunking for an empty one. By the standard the body ends
+//!    with the connection, and small servers send such responses. awc reads HTTP/1.0 in the right way, so one byte of the
+//!    status line is changed.
 //! 2. For the same reason an empty response of HTTP/1.0 is shown as one of HTTP/1.1.
-//! 3. Lines on the framing that don't fit (a length of a 304, a length beside chunks) are replaced by the one that is meant.
+//! 3. Wrong lines on the framing (a length of a 304, a length beside chunks) are replaced by a single right one.
 
 use super::error::FramingError;
 use super::fields::Fields;
 use super::framing::Framing;
 
-/// The largest head that is held until its end is seen (bytes); awc refuses one of this size itself.
+/// The largest head to be held (bytes); awc refuses one of this size itself.
 pub(super) const MAX_HEAD: usize = 128 << 10;
 
 /// The start of every status line, up to the version's last digit.
@@ -20,7 +20,7 @@ const VERSION: &[u8] = b"HTTP/1.";
 #[derive(Debug)]
 pub(super) struct ResponseHead {
     status: u16,
-    /// Is it of HTTP/1.0?
+    /// Is this a response of HTTP/1.0?
     http10: bool,
     fields: Fields,
 }
@@ -30,7 +30,7 @@ pub(super) fn may_begin(bytes: &[u8]) -> bool {
     bytes.iter().zip(VERSION).all(|(byte, wanted)| byte == wanted)
 }
 
-/// Returns the length of the head that `bytes` begins with, its blank line included, if the head is complete. The search
+/// Returns the length of the head at the start of `bytes`, with the blank line, if the head is complete. The search
 /// goes on from `line_start`.
 pub(super) fn end(bytes: &[u8], line_start: &mut usize) -> Option<usize> {
     let from = *line_start;
@@ -84,7 +84,7 @@ impl ResponseHead {
         persistent && !self.fields.close && !self.fields.is_ambiguous()
     }
 
-    /// Changes the head that `held` begins with, `end` bytes long, into one that awc reads as it is meant.
+    /// Changes the first `end` bytes of `held`, which are the head, into a head that awc reads rightly.
     pub(super) fn rewrite_for_awc(&self, framing: Framing, held: &mut Vec<u8>, end: usize) {
         let misread = self.has_no_body() && (self.fields.length.is_some() || self.fields.chunked);
         if self.fields.needs_rewrite || self.fields.is_ambiguous() || misread {
@@ -110,7 +110,7 @@ fn digit(byte: u8) -> u16 {
     u16::from(byte.saturating_sub(b'0'))
 }
 
-/// Returns the head with a single line on the framing, which says this.
+/// Returns the head with a single line on the framing: this one.
 fn with_framing(head: &[u8], framing: Framing) -> Vec<u8> {
     const REPLACED: [&[u8]; 3] = [b"content-length", b"transfer-encoding", b"upgrade"];
     let mut rewritten = Vec::with_capacity(head.len() + 32);

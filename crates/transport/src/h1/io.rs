@@ -1,11 +1,11 @@
-//! The byte stream to an upstream, as awc sees it: a socket, with a guard and the exchange's trace in between.
+//! The byte stream to an upstream, from awc's side: a socket, with a guard and the exchange's trace in between.
 //!
-//! 1. The first bytes that are written after a response begin the next request. They are written only if the connection is
-//!    idle, by the guard and by the system.
-//! 2. awc is shown a head only when it is complete, and of a body no byte too many.
-//! 3. Where writing fails or has to wait, the response is looked for. A final error, or one that ends the connection, ends
-//!    the upload: the rest of the request goes nowhere, and awc reads the response.
-//! 4. A connection that may serve no other request is closed as soon as its response ends: awc would keep it.
+//! 1. The first bytes written after a response begin the next request. The connection must then be idle, by the guard and
+//!    by the system.
+//! 2. awc is shown complete heads only, and of a body no byte too many.
+//! 3. Where writing fails or has to wait, the response is looked for. A final error, or `connection: close`, ends the
+//!    upload: the rest of the request goes nowhere, and awc reads the response.
+//! 4. A connection unfit for another request is closed as soon as the response ends: awc would keep the connection.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -26,18 +26,18 @@ use crate::trace::with_current_exchange;
 pub(crate) struct UpstreamIo {
     stream: Stream,
     guard: ResponseGuard,
-    /// The bytes of a response, from its head on, that awc has not read yet.
+    /// The bytes of a response, from the head on, unread by awc so far.
     held: Vec<u8>,
     /// How many of the held bytes awc has read.
     given: usize,
-    /// Has a response come? Then the bytes that are written from now on belong to a later request.
+    /// Has a response come? Then further writes belong to a later request.
     served: bool,
     reused: bool,
     /// Is a request being written? Until awc reads.
     writing: bool,
     /// Was the response there before all of the request was written? Then the rest of the request goes nowhere.
     discarding_upload: bool,
-    /// Why nothing more can be written, while a response may still be on its way.
+    /// Why nothing more can be written, while a response may still come.
     unwritable: Option<io::Error>,
 }
 
@@ -56,14 +56,14 @@ impl UpstreamIo {
         }
     }
 
-    /// Closes the connection if it may serve no other request: awc would keep it, and find its end later.
+    /// Closes the connection if the guard says so: awc would keep the connection, and find the end later.
     fn close_if_required(&mut self) {
         if self.guard.must_close_now() {
             self.stream = Stream::Closed;
         }
     }
 
-    /// Gives the connection up. Returns the reason, as awc is told it.
+    /// Gives the connection up. Returns the reason for awc.
     fn give_up(&mut self, error: FramingError) -> io::Error {
         self.stream = Stream::Closed;
         error.into()
@@ -93,7 +93,7 @@ impl UpstreamIo {
         }
     }
 
-    /// Gives awc the bytes that are held.
+    /// Gives awc the held bytes.
     fn give(&mut self, buf: &mut ReadBuf<'_>) {
         let unread = self.held.get(self.given..).unwrap_or_default();
         let piece = unread.get(..buf.remaining()).unwrap_or(unread);
@@ -123,7 +123,7 @@ impl UpstreamIo {
         Poll::Ready(Ok(()))
     }
 
-    /// Begins the next request, if these are its first bytes, and asks the exchange whether they may be written.
+    /// Begins the next request, if none is being written, and asks the exchange whether the bytes may go out.
     fn before_write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if !self.writing {
             // The pool has looked at the connection, but before the reactor's turn: unread bytes would be taken for the
@@ -144,8 +144,7 @@ impl UpstreamIo {
         }
     }
 
-    /// Writes, or finds out that the upstream has answered already and wants no more. `discarded` is the result of a write
-    /// that goes nowhere.
+    /// Writes, unless the upstream has answered already and wants no more: then returns `discarded`.
     fn poll_send<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -244,7 +243,7 @@ mod tests {
 
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na";
 
-    /// Returns a connection that has served one request, and the upstream's side of it.
+    /// Returns a connection after one request, and the upstream's side.
     async fn served() -> (UpstreamIo, std::net::TcpStream) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let socket = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connects");

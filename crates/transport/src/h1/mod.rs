@@ -1,7 +1,7 @@
 //! HTTP/1.1: what lies between awc and a connection.
 //!
-//! awc has holes. It takes a body that breaks off for a whole one, an interim head for the response, and a response whose
-//! body ends with the connection for an empty one. [`io`] closes them below awc, by what [`guard`] decides.
+//! awc has holes: a cut body passes for a complete one, an interim head for the response, a response without a length for an
+//! empty one. [`io`] closes the holes below awc, and [`guard`] decides.
 
 mod error;
 mod fields;

@@ -1,11 +1,11 @@
-//! One connection that speaks HTTP/2, and which requests may still use it.
+//! One connection of HTTP/2, and the rules for new streams on the connection.
 //!
-//! A task of its own drives the connection: it reads what comes and writes what is handed over. The rules:
-//! 1. A *retired* connection takes no new stream. It serves the streams that it has to their end, and then closes.
+//! A task drives the connection: reads, and writes what is handed over. The rules:
+//! 1. A *retired* connection takes no new stream. The present streams are served to their end, and the connection closes.
 //! 2. An idle connection is retired after [`IDLE_TIMEOUT`].
-//! 3. A connection on which nothing comes while something should is pinged. Without any sign of life it is first retired,
-//!    and later closed with all its streams.
-//! 4. A stream that is given up while the connection is silent retires it.
+//! 3. A connection is pinged when nothing comes while something should. Without any sign of life the connection is first
+//!    retired, and later closed with all streams.
+//! 4. A stream given up on a silent connection retires the connection.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -29,7 +29,7 @@ use crate::stream::Stream;
 /// How many streams of ours one connection has at the same time, at most.
 pub(super) const MAX_STREAMS: usize = 64;
 
-/// How much of a response (bytes) an upstream may send that no client has taken. All streams of a connection together have
+/// How much of a response (bytes) an upstream may send ahead of the clients. All streams of a connection together have
 /// room for so much each: a stream whose client takes nothing does not hold up the others.
 const WINDOW: u32 = 256 << 10;
 
@@ -43,26 +43,26 @@ const MAX_UNSENT: usize = 256 << 10;
 const MAX_RESET_STREAMS: usize = 1_024;
 const RESET_MEMORY: Duration = Duration::from_secs(10);
 
-/// How long an idle connection is kept. Longer than one of HTTP/1.1: before an upstream closes it, the upstream says so.
+/// How long an idle connection is kept. Longer than with HTTP/1.1: an upstream announces the end.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a connection is looked after. An unused one closes with so much delay.
 const TICK: Duration = Duration::from_secs(5);
 
 /// After so long a silence (ms) while something should come, the other side is pinged. A connection whose other end has
-/// vanished would otherwise take all new requests with it until one of them gives up.
+/// vanished would otherwise swallow new requests until one of them gives up.
 const QUIET_MS: u64 = 15_000;
 
 /// Without a sign of life for so long after a ping, the connection takes no new stream: another connection costs little.
 const PING_DOUBT: Duration = Duration::from_secs(2);
 
-/// Without a sign of life for so long after a ping, the connection is closed with all its streams.
+/// Without a sign of life for so long after a ping, the connection is closed with all streams.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A connection on which nothing came for so long (ms), though something should have, may have died without a word.
+/// After so long a silence (ms) while something should come, a connection may have died without a word.
 pub(super) const SILENT_MS: u64 = 1_000;
 
-/// A connection that speaks HTTP/2.
+/// A connection of HTTP/2.
 pub(super) struct Connection {
     /// Opens streams. `None`: the connection is retired.
     sender: RefCell<Option<SendRequest<Bytes>>>,
@@ -96,7 +96,7 @@ impl Connection {
             .max_send_buffer_size(MAX_UNSENT)
             .max_concurrent_reset_streams(MAX_RESET_STREAMS)
             .reset_stream_duration(RESET_MEMORY)
-            // Else a connection with many reset streams would be broken off, with all that run on it.
+            // Else a connection with many reset streams would be broken off, with all other streams.
             .max_local_error_reset_streams(None)
             .handshake(ObservedIo::new(stream, observer.clone()));
         let (sender, mut driver) = handshake.await.map_err(io::Error::other)?;
@@ -143,16 +143,16 @@ impl Connection {
         self.sender.borrow().is_some()
     }
 
-    /// Retires the connection: it takes no new stream.
+    /// Retires the connection: no new stream from now on.
     pub(super) fn retire(&self) {
-        // The borrow must end before the drop, which wakes the driver.
+        // The borrow must end before the drop: a drop wakes the driver.
         let sender = self.sender.borrow_mut().take();
         drop(sender);
     }
 
     /// Returns a place for one stream, if there is one. The caller opens the stream at once, as the connection may take none
-    /// later. While the socket takes nothing there is no place: a request would wait behind all uploads, or on a connection
-    /// that is dead.
+    /// later. While the socket takes nothing there is no place: a request would wait behind all uploads, or on a dead
+    /// connection.
     pub(super) fn slot(self: &Rc<Self>) -> Option<StreamSlot> {
         if self.active.get() >= self.limit.get() || self.observer.is_blocked() {
             return None;
@@ -206,7 +206,7 @@ enum TickAction {
     Close,
 }
 
-/// Drives a connection until it ends.
+/// Drives a connection to the end.
 async fn drive(mut driver: client::Connection<ObservedIo, Bytes>, connection: Rc<Connection>) {
     let mut pings = driver.ping_pong();
     let mut timer = pin!(sleep(TICK));

@@ -19,7 +19,7 @@ use crate::client::{IncomingHead, IncomingResponse};
 use crate::error::begun_too_late;
 use crate::trace::ExchangeTrace;
 
-/// From this status on, a response that comes before the request was sent is all that will come.
+/// From this status on, an early response is all the upstream will send.
 const FIRST_ERROR: u16 = 400;
 
 /// How much room (bytes) is asked for at once: windows are counted in 31 bits.
@@ -46,7 +46,7 @@ pub(super) async fn exchange(
         slot.open(head, body.is_empty(), trace).map_err(|error| failed(error, &slot, trace))?;
     let mut upload = Upload::new(sender, body, slot);
     let answered = poll_fn(|cx| {
-        // The response first: it may come early.
+        // The response first, as a response may come early.
         let answered = Pin::new(&mut response).poll(cx);
         if answered.is_pending() {
             upload.send(cx);
@@ -69,7 +69,7 @@ pub(super) async fn exchange(
     Ok(IncomingResponse { head, body: Payload::Stream { payload: Box::pin(body) } })
 }
 
-/// Returns a request's head as HTTP/2 has it: without the headers that are about a connection.
+/// Returns a request's head in the form of HTTP/2: without headers about a connection.
 fn head(request: &ClientRequest, length: usize) -> Result<http::Request<()>, SendRequestError> {
     let mut head = http::Request::new(());
     *head.method_mut() = request.get_method().clone();
@@ -86,7 +86,7 @@ fn head(request: &ClientRequest, length: usize) -> Result<http::Request<()>, Sen
     Ok(head)
 }
 
-/// Returns the URL as the upstream is to see it. The target's URL has the scheme `http` and names the port of TLS.
+/// Returns the URL for the upstream. The target's URL has the scheme `http` and names the port of TLS.
 fn https(uri: &Uri) -> Result<Uri, http::Error> {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let authority = authority.strip_suffix(":443").unwrap_or(authority);
@@ -119,7 +119,7 @@ pub(super) fn is_too_busy<T>(response: &Result<T, SendRequestError>) -> bool {
 fn failed(error: h2::Error, slot: &StreamSlot, trace: &ExchangeTrace) -> SendRequestError {
     let refused = error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM);
     if error.is_remote() && (refused || wants_http1(&error)) {
-        // A GOAWAY ends only the streams that the upstream has not begun with.
+        // A GOAWAY ends only the streams without any work done.
         trace.note_refused();
         if error.is_reset() {
             // A reset speaks of this stream alone, so the connection is sound.
@@ -143,7 +143,7 @@ fn ends_connection(error: &h2::Error) -> bool {
     error.is_io() || error.is_go_away()
 }
 
-/// Returns whether the upstream says that it serves this request in HTTP/1.1 only.
+/// Returns whether the upstream wants this request in HTTP/1.1.
 pub(super) fn wants_http1(error: &h2::Error) -> bool {
     error.is_remote() && error.reason() == Some(Reason::HTTP_1_1_REQUIRED)
 }
@@ -151,7 +151,7 @@ pub(super) fn wants_http1(error: &h2::Error) -> bool {
 /// Our side of a stream. Dropping it before the response's end resets the stream.
 struct Upload {
     sender: SendStream<Bytes>,
-    /// The part of the request's body that has not been handed over.
+    /// The part of the request's body not handed over yet.
     unsent: Bytes,
     slot: StreamSlot,
 }
@@ -182,15 +182,15 @@ impl Upload {
 
     fn stop(&mut self) {
         self.unsent.clear();
-        // The room that was set aside for the request is for others.
+        // The reserved room is for others.
         self.sender.reserve_capacity(0);
     }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        // The reset takes the place of all that waits to be written. An upstream must not see a reset of a stream that it
-        // has never seen, so without a written head h2's own order holds: first the head, then the reset.
+        // The reset takes the place of all unwritten frames. An upstream must not see the reset of an unknown stream: so
+        // without a written head, h2's own order holds, first the head and then the reset.
         let done = self.slot.has_ended() && self.slot.is_written();
         if !done && self.slot.is_head_written() {
             self.sender.send_reset(Reason::CANCEL);
@@ -210,8 +210,8 @@ struct ResponseBody {
 }
 
 impl ResponseBody {
-    /// Returns whether the body is complete though the stream was reset: an upstream that has answered and wants no more of
-    /// the request says so with such a reset, after a complete response.
+    /// Returns whether the body is complete in spite of the reset. After a complete response, such a reset only means that
+    /// the upstream wants no more of the request.
     fn is_complete_after(&self, error: &h2::Error) -> bool {
         let complete = self.expected.is_none_or(|expected| self.received == expected);
         self.came_early && complete && error.is_reset() && error.reason() == Some(Reason::NO_ERROR)
@@ -221,10 +221,10 @@ impl ResponseBody {
 impl Stream for ResponseBody {
     type Item = Result<Bytes, PayloadError>;
 
-    /// (A body that is not as long as announced is an error of h2's.)
+    /// (h2 itself reports a body of another length than announced.)
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        // After an early response that is no error, the upload goes on.
+        // After an early response without an error, the upload goes on.
         this.upload.send(cx);
         match ready!(this.body.poll_data(cx)) {
             Some(Ok(piece)) => {

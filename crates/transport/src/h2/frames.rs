@@ -1,8 +1,8 @@
-//! The byte stream under HTTP/2, which sees the frames that were written, and so when a request was.
+//! The byte stream under HTTP/2, with an eye on the written frames, and so on when a request was written.
 //!
-//! The crate h2 says nothing of what becomes of a frame: it may wait for a window, for another stream's end, or for the
-//! socket. So the frames are looked for among the bytes that the socket took. A request is written when the frame that ends
-//! it has passed and was flushed, whatever happens above.
+//! The crate h2 does not report when a frame is written: the frame may wait for a window, for another stream's end, or for
+//! the socket. So the frames are looked for among the bytes taken by the socket. A request is written when the request's
+//! last frame has passed and was flushed, whatever happens above.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -23,16 +23,16 @@ const SETTINGS: u8 = 4;
 /// On data and headers: the stream ends with this frame. On settings: the other side's settings are in force.
 const END_OR_ACK: u8 = 1;
 
-/// The length of what a client sends before its first frame.
+/// The length of a client's preface, before the first frame.
 const PREFACE: u8 = 24;
 
-/// A socket is blocked that took no more for so long (ms): the runtime itself makes pauses.
+/// A socket is blocked after so long without taking bytes (ms): the runtime itself makes pauses.
 const BLOCKED_MS: u64 = 10;
 
 /// What a connection's bytes have shown.
 #[derive(Debug, Default)]
 pub(super) struct FrameObserver {
-    /// The requests that have not been written to their end, by stream.
+    /// The requests not fully written, by stream.
     unsent: RefCell<BTreeMap<u32, UnsentRequest>>,
     /// Since when the socket has taken no more (ms, monotonic).
     blocked_since: Cell<Option<u64>>,
@@ -46,7 +46,7 @@ pub(super) struct FrameObserver {
     awaiting_reply: Cell<bool>,
 }
 
-/// A request that has not been written to its end.
+/// A request not fully written.
 #[derive(Debug)]
 struct UnsentRequest {
     trace: ExchangeTrace,
@@ -54,7 +54,7 @@ struct UnsentRequest {
 }
 
 impl FrameObserver {
-    /// Returns whether a request that is handed over now would have to wait for the socket.
+    /// Returns whether a new request would have to wait for the socket.
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked_since.get().is_some_and(|since| Now::read_mono() >= since + BLOCKED_MS)
     }
@@ -121,7 +121,7 @@ impl FrameObserver {
     }
 }
 
-/// A connection on which HTTP/2 is spoken.
+/// The byte stream of a connection of HTTP/2.
 pub(super) struct ObservedIo {
     stream: Stream,
     frames: FrameParser,
@@ -183,7 +183,7 @@ impl AsyncWrite for ObservedIo {
     }
 }
 
-/// A frame, by its head.
+/// The head of a frame.
 #[derive(Debug, PartialEq, Eq)]
 struct Frame {
     kind: u8,
@@ -204,7 +204,7 @@ struct FrameParser {
 }
 
 impl Default for FrameParser {
-    /// Before the preface, which is taken for the payload of a frame of a kind that does not exist.
+    /// Before the preface, taken for the payload of a frame of an unknown kind.
     fn default() -> Self {
         FrameParser {
             head: [0, 0, PREFACE, u8::MAX, 0, 0, 0, 0, 0],
@@ -215,7 +215,7 @@ impl Default for FrameParser {
 }
 
 impl FrameParser {
-    /// Follows these bytes, and calls `passed` with each frame that ends in them.
+    /// Follows these bytes, and calls `passed` with each frame that ends among them.
     fn follow(&mut self, mut bytes: &[u8], mut passed: impl FnMut(Frame)) {
         while !bytes.is_empty() {
             if self.head_bytes < HEAD {

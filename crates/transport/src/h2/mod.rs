@@ -1,8 +1,8 @@
 //! HTTP/2: the crate h2 over our connector.
 //!
-//! [`pool`] has the connections of one upstream, [`connection`] is one of them, and [`slot`] is a stream's place on it.
-//! [`exchange`] is one request and its response. [`frames`] looks at what is written, so that the exchange learns when its
-//! request was.
+//! [`pool`] has the connections of one upstream, [`connection`] is one connection, and [`slot`] a place for one stream.
+//! [`exchange`] is one request with the response. [`frames`] looks at the written bytes, and so learns when a request was
+//! written.
 
 mod connection;
 mod exchange;

@@ -1,14 +1,14 @@
-//! The connections of one upstream: what the upstream speaks, which connection a request takes, when another is opened.
+//! The connections of one upstream: the spoken version, the choice of a connection, the opening of another.
 //!
 //! ```text
 //! Unknown ─ALPN: h2─▶ Http2 ◀──▶ Http1 ◀─anything else─ Unknown
 //! ```
 //!
 //! 1. While the protocol is unknown one connection is made, however many requests wait, and the upstream chooses.
-//! 2. Where the upstream does not choose HTTP/2, that connection goes to awc. All later ones offer HTTP/1.1 alone.
-//! 3. A request takes the oldest connection that has a place, so that the others fall idle.
+//! 2. Where the upstream does not choose HTTP/2, the connection goes to awc. All later ones offer HTTP/1.1 alone.
+//! 3. A request takes the oldest connection with a place, so the others fall idle.
 //! 4. As many connections are opened as the waiting requests need, by the places of the last one.
-//! 5. A request that the upstream did not begin with is sent again, a few times, for the same attempt.
+//! 5. A request refused before any work is sent again, a few times, for the same attempt.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -32,17 +32,17 @@ use crate::error::SendError;
 use crate::tls::Alpn;
 use crate::trace::ExchangeTrace;
 
-/// How often a request is sent again that the upstream did not begin with, since the connection took no more (GOAWAY).
-/// To the upstream the request never happened, so it is neither another attempt nor counted twice.
+/// How often a request is sent again after a connection took no more requests (GOAWAY). To the upstream the request never
+/// happened: the repeat is neither another attempt nor counted twice.
 const MAX_REFUSALS: usize = 8;
 
-/// The same for a request that is turned away (REFUSED_STREAM): a busy upstream does so, and more would make it worse.
+/// The same after a request was turned away (REFUSED_STREAM), as busy upstreams do: more repeats would do harm.
 const MAX_TURNED_AWAY: usize = 2;
 
-/// After so many connections in a row that ended before they took a request, the requests that wait fail.
+/// After so many connections in a row without a single request, the waiting requests fail.
 const MAX_FAILED_OPENS: usize = 3;
 
-/// What became of a connection that requests wait for.
+/// What became of an awaited connection.
 type OpenResult = Result<(), SendError>;
 
 /// The connections of one upstream.
@@ -60,7 +60,7 @@ struct PoolState {
     /// How many streams the last connection takes.
     last_limit: Cell<usize>,
     waiting: RefCell<Vec<oneshot::Sender<OpenResult>>>,
-    /// How many connections in a row ended before they took a request.
+    /// How many connections in a row ended without a single request.
     failed_opens: Cell<usize>,
 }
 
@@ -73,7 +73,7 @@ enum Protocol {
 }
 
 impl Pool {
-    /// Creates the pool of the upstream that `connector` and `uri` lead to, without any connection.
+    /// Creates an empty pool for the upstream behind `connector` and `uri`.
     pub(crate) fn new(connector: Connector, uri: Uri, connect_timeout: Duration) -> Self {
         Pool(Rc::new(PoolState {
             connector,
@@ -123,7 +123,7 @@ impl Pool {
         }
     }
 
-    /// Forgets what the upstream speaks: over HTTP/1.1 no connection can be made, and that may have changed.
+    /// Forgets what the upstream speaks: without a connection over HTTP/1.1, the version may have changed.
     pub(crate) fn forget_protocol(&self) {
         self.0.protocol.set(Protocol::Unknown);
     }
@@ -141,7 +141,7 @@ impl Drop for Pool {
 }
 
 impl PoolState {
-    /// Returns a place, or that the upstream speaks HTTP/1.1, if either can be had without waiting.
+    /// Returns a place, or `Some(None)` for HTTP/1.1, if the answer is known without waiting.
     fn slot_now(&self) -> Option<Option<StreamSlot>> {
         match self.protocol.get() {
             Protocol::Http1 => Some(None),
@@ -178,7 +178,7 @@ impl PoolState {
         slot
     }
 
-    /// Waits for a connection, and opens one if those that are being opened have too few places.
+    /// Waits for a connection, and opens another if the ones under way have too few places.
     fn wait(self: &Rc<Self>) -> oneshot::Receiver<OpenResult> {
         let (sender, receiver) = oneshot::channel();
         let mut waiting = self.waiting.borrow_mut();
@@ -191,7 +191,7 @@ impl PoolState {
         };
         if !enough {
             self.opening.set(opening + 1);
-            // A task of its own: the request that asked for the connection may leave, and others wait for it, too.
+            // In a separate task: the asking request may leave, and others wait for the connection, too.
             rt::spawn(open(self.connector.clone(), self.uri.clone(), self.connect_timeout, Rc::downgrade(self)));
         }
         receiver
@@ -211,7 +211,7 @@ impl PoolState {
             }
         });
         for waiting in self.waiting.take() {
-            // A request that has left needs no result.
+            // A request may have left.
             let _ = waiting.send(result.clone());
         }
     }

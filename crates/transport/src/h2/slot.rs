@@ -11,7 +11,7 @@ use super::connection::{Connection, SILENT_MS};
 use crate::error::ConnectionLost;
 use crate::trace::ExchangeTrace;
 
-/// A place for one stream on a connection. Dropping it frees the place.
+/// A place for one stream on a connection, free again when dropped.
 pub(super) struct StreamSlot {
     connection: Rc<Connection>,
     sender: Option<SendRequest<Bytes>>,
@@ -29,13 +29,13 @@ impl StreamSlot {
         self.connection.answered.get()
     }
 
-    /// Returns whether anything has come since the connection was idle last. If not, the upstream may have closed it while
-    /// it was idle.
+    /// Returns whether anything has come since the connection was idle last. If not, the upstream may have closed the
+    /// idle connection.
     pub(super) fn was_alive(&self) -> bool {
         self.connection.observer.reads() > self.connection.reads_when_idle.get()
     }
 
-    /// Records that the connection broke. Returns what this counts for, if other streams are on the connection.
+    /// Records the end of the connection. Returns how to count the end, if other streams are on the connection.
     pub(super) fn mark_broken(&self) -> Option<ConnectionLost> {
         if self.connection.broken.replace(true) {
             Some(ConnectionLost::AlreadyCounted)
@@ -73,12 +73,12 @@ impl StreamSlot {
         self.stream.is_some_and(|stream| self.connection.observer.is_written(stream))
     }
 
-    /// Records that the head of a response has come.
+    /// Records the head of a response.
     pub(super) fn note_answered(&self) {
         self.connection.answered.set(true);
     }
 
-    /// Records that the response has come to its proper end.
+    /// Records the proper end of the response.
     pub(super) fn note_end(&mut self) {
         self.ended = true;
     }

@@ -26,7 +26,7 @@ fn self_signed(params: &CertificateParams) -> Identity {
     Identity { certificate: params.self_signed(&key).expect("a certificate"), key }
 }
 
-/// A certificate that a company has signed, whose own is not known.
+/// Returns a certificate signed by an unknown authority.
 fn signed_by_an_unknown_authority() -> Identity {
     let authority = self_signed(&params(CA));
     let issuer = Issuer::new(params(CA), authority.key);

@@ -1,4 +1,4 @@
-//! Responses that the guard lets through, read by awc's own decoder, however they are cut and whatever is wrong with them.
+//! Responses behind the guard, read by awc's own decoder, with all cuts and all kinds of damage.
 
 use actix_codec::{Decoder, Encoder};
 use actix_http::body::BodySize;
@@ -67,11 +67,11 @@ impl Reader {
 }
 
 thread_local! {
-    /// awc's codec comes with a clock that ticks on a runtime.
+    /// awc's codec has a clock on a runtime.
     static RUNTIME: actix_rt::Runtime = actix_rt::Runtime::new().expect("a runtime");
 }
 
-/// Returns what is seen of a connection that brings these pieces and then ends.
+/// Returns what is seen of a connection with these pieces and the end.
 ///
 /// # Errors
 /// With the reason of the guard, or of awc, for a refusal.
@@ -151,7 +151,7 @@ fn awc_reads_a_response_as_it_is_meant() {
         ("HTTP/1.0 200 OK\r\nconnection: Keep-Alive\r\ncontent-length: 3\r\n\r\nabc", seen(200, "abc", true)),
         ("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", seen(200, "", false)),
         ("HTTP/1.0 204 No\r\nconnection: keep-alive\r\n\r\n", seen(204, "", true)),
-        // A response without a body, whatever its head says.
+        // A response without a body, whatever the head says.
         ("HTTP/1.1 204 No\r\ntransfer-encoding: chunked\r\n\r\n", seen(204, "", true)),
         ("HTTP/1.1 204 No\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", seen(204, "", false)),
         ("HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", seen(304, "", true)),
