@@ -92,7 +92,7 @@ impl fmt::Display for AccessLog {
             Some(endpoint) => write!(f, "{}", endpoint.api)?,
             None => f.write_str("-")?,
         }
-        if let Some(own) = self.target.as_ref().and_then(|endpoint| endpoint.own_name(model)) {
+        if let Some(own) = self.target.as_ref().and_then(|endpoint| endpoint.upstream_model(model)) {
             write!(f, " ({own})")?;
         }
         write!(f, " attempts={} status={}", self.attempts, self.status.map_or(499, |status| status.as_u16()))?;

@@ -70,8 +70,8 @@ impl Arrival<'_> {
         let (body, whole) = self.refusal_text().await;
         let refusal = Refusal { status: self.status.as_u16(), headers: self.headers, body: &body };
         let mut failure = refusal.failure(self.asked(), Now::read());
-        let asked_usage = self.permit.ask_usage && self.request.lacks_usage();
-        if asked_usage && refusal.is_of_stream_options(self.request.body()) {
+        // It may be for the `stream_options` that the proxy had added.
+        if !failure.certain && matches!(failure.status, Some(400 | 422)) && self.permit.doubts_stream_options() {
             failure.class = FailureClass::StreamOptionsRefused;
             return Err(failure.into());
         }
@@ -103,7 +103,7 @@ impl Arrival<'_> {
     /// The upstream's own name for the model.
     fn own_model(&self) -> &str {
         let requested = &self.request.profile.model;
-        self.permit.endpoint().own_name(requested).unwrap_or(requested)
+        self.permit.endpoint().upstream_model(requested).unwrap_or(requested)
     }
 
     fn asked(&self) -> Asked<'_> {
@@ -112,7 +112,7 @@ impl Arrival<'_> {
 
     /// A stream: held back until it carries content.
     async fn events(mut self) -> Result<Answer, Failed> {
-        let strip = self.permit.ask_usage && self.request.lacks_usage();
+        let strip = self.permit.ask_usage;
         let key = self.permit.endpoint().key.clone();
         let mut events = EventStream::new(self.request.profile.operation, strip).told_by(
             self.own_model(),

@@ -29,7 +29,7 @@ pub(super) fn relay(answer: Answer, permit: Permit, prompt_bytes: usize, mut log
     }
     log.status(answer.status);
     let lasts = answer.rest.is_some() || answer.events.is_some();
-    permit.answered(lasts, answer.closed_for);
+    permit.responded(lasts, answer.closed_for);
     let mut response = HttpResponse::new(answer.status);
     *response.headers_mut() = answer.headers;
     let account =

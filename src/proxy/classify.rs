@@ -5,10 +5,10 @@ use std::io;
 use actix_web::http::header::HeaderMap;
 use awc::error::{ConnectError, SendRequestError};
 
-use super::no_model::{Asked, knows_no_endpoint, names_no_model, own_words, says_no_model};
+use super::no_model::{Asked, names_no_model, own_words, says_no_model};
 use super::told::Told;
-use super::{headers, learn, scrub};
-use crate::types::{Blame, Failure, FailureClass, Now, Phase};
+use super::{headers, learn};
+use crate::types::{Failure, FailureClass, Now, Phase};
 
 /// Codes and types of a moderator's verdict on what the client wrote.
 const MODERATED: [&str; 5] =
@@ -92,18 +92,17 @@ const CALLERS: [(FailureClass, u16); 2] = [(FailureClass::Rejected, 400), (Failu
 /// The failure that an error tells of which came with this status, or names it in a 200.
 fn failure_of(status: Option<u16>, told: &Told, asked: Asked<'_>, detail: String) -> Failure {
     let failure = Failure { status, ..Failure::new(class_of(status, told, asked), Phase::Head, detail) };
-    // Nothing may be at the place for as long as it is being repaired.
-    let nowhere = failure.class == FailureClass::ModelNotFound && knows_no_endpoint(told, asked);
     // Of a 400 or 403, its code alone is certain: its words may be what the client wrote, however changed.
     let of_account = matches!(failure.class, FailureClass::Unauthorized | FailureClass::PaymentRequired);
-    let certain = || {
+    let certain = if of_account && matches!(status, Some(400 | 403)) {
         let lists: [&[&str]; 5] = [&JUDGES_ACCOUNT, &JUDGES_KEY, &NO_KEY, &UNPAID, &UNPAID_400];
         KEY_REFUSED.contains(&told.reason.as_str()) || lists.iter().any(|words| told.is_coded(words))
+    } else if failure.class == FailureClass::ModelNotFound {
+        status == Some(410) || says_no_model(told)
+    } else {
+        failure.certain
     };
-    match nowhere || of_account && matches!(status, Some(400 | 403)) && !certain() {
-        true => Failure { blame: Blame::Unclear, ..failure },
-        false => failure,
-    }
+    Failure { certain, ..failure }
 }
 
 /// What an error means: by its status, if it has one, and by its own words.
@@ -118,7 +117,8 @@ fn class_of(status: Option<u16>, told: &Told, asked: Asked<'_>) -> FailureClass 
         Some(status @ (401 | 402 | 429)) => class_of_status(status),
         _ if says_no_model(told) => FailureClass::ModelNotFound,
         None | Some(400 | 403 | 404 | 422) if names_no_model(told, asked) => FailureClass::ModelNotFound,
-        Some(404 | 405) if knows_no_endpoint(told, asked) => FailureClass::ModelNotFound,
+        // No route names anything that an upstream stores: its address or its models are not as we think.
+        Some(404 | 405 | 410) => FailureClass::ModelNotFound,
         None if told.moderated || told.says(&MODERATED) => FailureClass::Rejected,
         Some(400) if says(&UNPAID_400) => FailureClass::PaymentRequired,
         Some(400) if says(&NO_KEY) || says(&JUDGES_PLACE) => FailureClass::Unauthorized,
@@ -192,20 +192,6 @@ impl Refusal<'_> {
         let (limit, told) = learn::limit_in(self.body, &told, asked);
         let closed = learn::closed_for(&headers::rate_limits(self.headers), || now.wall);
         Failure { limit, retry_after: after.or(closed).or(told), ..failure }
-    }
-
-    /// Did the upstream refuse the `stream_options` that the proxy had put in? Providers have no common code for it: where the field
-    /// is not named, its words are looked for, unless the client wrote them and the upstream may but quote it.
-    pub(super) fn is_of_stream_options(&self, client: &[u8]) -> bool {
-        const NAMES: [&str; 2] = ["stream_options", "include_usage"];
-        let about = || {
-            let param = Told::in_refusal(self.body).param;
-            NAMES
-                .iter()
-                .any(|name| param.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
-        };
-        let said_in = |text: &[u8]| NAMES.iter().any(|name| scrub::holds(text, name));
-        matches!(self.status, 400 | 422) && said_in(self.body) && (about() || !said_in(client))
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::arrival::Arrival;
 use super::request::ClientRequest;
 use super::stream::EventStream;
-use super::transport::{Clients, Incoming, Wire, shared_blame};
+use super::transport::{Clients, ConnectionLost, Incoming, Wire, connection_lost};
 use super::{classify, headers};
 use crate::types::{ClassSet, Failure, FailureClass, Outcome, Phase, Usage};
 use crate::upstream::Permit;
@@ -90,7 +90,16 @@ impl Source {
 /// A body that broke off.
 pub(super) fn cut(error: &PayloadError) -> Failure {
     let failure = Failure::new(FailureClass::Protocol, Phase::Body, format!("the answer was cut short ({error})"));
-    Failure { blame: shared_blame(error).unwrap_or(failure.blame), ..failure }
+    with_connection(failure, connection_lost(error))
+}
+
+/// Marks the failure of an attempt whose connection broke with others on it, if it did.
+fn with_connection(failure: Failure, lost: Option<ConnectionLost>) -> Failure {
+    match lost {
+        None => failure,
+        Some(ConnectionLost::First) => Failure { connection_lost: true, ..failure },
+        Some(ConnectionLost::AlreadyCounted) => Failure { connection_lost: true, counted: false, ..failure },
+    }
 }
 
 /// A body whose next piece did not come in time.
@@ -118,7 +127,7 @@ pub(super) async fn attempt(
     // A stream's head comes early; another answer's when it is finished.
     let first = if request.stream { deadline.min(started + timeouts.first_token) } else { deadline };
 
-    let body = request.body_for(endpoint.own_name(&request.profile.model).map(|own| &**own), permit.ask_usage);
+    let body = request.body_for(endpoint.upstream_model(&request.profile.model).map(|own| &**own), permit.ask_usage);
     let reach = clients.get(endpoint);
     let outgoing = headers::upward(reach.post(operation), &request.headers);
     let wire = Wire::new(permit.stamp.clone());
@@ -131,7 +140,7 @@ pub(super) async fn attempt(
             clients.forget(endpoint, &reach);
         }
         let failure = classify::send_error(&error, stale);
-        Failure { blame: wire.shared_blame().unwrap_or(failure.blame), ..failure }
+        with_connection(failure, wire.connection_lost())
     })?;
 
     let source = Source { payload, idle: timeouts.idle, deadline: first };

@@ -9,7 +9,7 @@ use super::no_model::Asked;
 use super::stream::EventStream;
 use super::{ClientRequest, answer, headers, learn};
 use crate::config::ApiKey;
-use crate::types::{Failure, FailureClass, Now, Operation, Usage};
+use crate::types::{Failure, Now, Operation, Usage};
 
 /// What a stream came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,12 +55,7 @@ pub fn judge(operation: Operation, body: &[u8]) -> Result<Option<Usage>, Failure
 
 /// What a refusal tells: of its status, its headers, and its body where that is looked at.
 pub fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Now) -> Failure {
-    let refusal = Refusal { status, headers, body };
-    let mut failure = refusal.failure(ASKED, now);
-    if refusal.is_of_stream_options(b"{}") {
-        failure.class = FailureClass::StreamOptionsRefused;
-    }
-    failure
+    Refusal { status, headers, body }.failure(ASKED, now)
 }
 
 /// How long an answer's headers say that nothing is left.

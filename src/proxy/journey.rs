@@ -14,8 +14,8 @@ use super::request::ClientRequest;
 use super::retry::backoff;
 use crate::config::RetryConfig;
 use crate::scheduler::{AdmissionError, Select};
-use crate::types::{ApiId, Blame, ClassSet, Failure, FailureClass, Now, Outcome, RateLimit, Settlement};
-use crate::upstream::{Endpoint, Permit, Witness};
+use crate::types::{ApiId, Failure, FailureClass, Now, Outcome, RateLimit, Settlement};
+use crate::upstream::{Endpoint, Permit, Suspicion};
 
 /// How often one request may be sent to the same upstream again that had not failed, but was asked in a wrong way (on a
 /// connection that it had closed, with `stream_options` that it does not know). These don't count as attempts.
@@ -32,18 +32,16 @@ pub(super) struct Journey<'a> {
     repeats: Cell<usize>,
     /// Who refused `stream_options`, as it seems: to be believed once it takes the request without. From then on it goes without.
     plain: RefCell<Option<ApiId>>,
-    /// The same, as long as it has not gone anywhere without.
-    unheard: RefCell<Option<Witness>>,
     /// Did a connection break under it that others were on, too?
     broke: Cell<bool>,
-    /// Failures that it was blamed for itself.
-    blamed: RefCell<Vec<Witness>>,
+    /// Refusals that may be about the request, until an upstream serves it.
+    suspicions: RefCell<Vec<Suspicion>>,
     /// How often an upstream was asked again for want of another.
     again: Cell<u32>,
     /// Exchanges that were begun, repeats included.
     pub(super) exchanges: Cell<u32>,
-    /// How they failed that the request may have brought about itself.
-    seen: Cell<ClassSet>,
+    /// An attempt failed in a way that may be the request's own doing.
+    failed_before: Cell<bool>,
     /// Attempts that failed.
     pub(super) failures: Cell<usize>,
     /// The last one that was asked.
@@ -64,12 +62,11 @@ impl<'a> Journey<'a> {
             tried: RefCell::default(),
             repeats: Cell::new(0),
             plain: RefCell::default(),
-            unheard: RefCell::default(),
             broke: Cell::new(false),
-            blamed: RefCell::default(),
+            suspicions: RefCell::default(),
             again: Cell::new(0),
             exchanges: Cell::new(0),
-            seen: Cell::new(ClassSet::NONE),
+            failed_before: Cell::new(false),
             failures: Cell::new(0),
             target: RefCell::new(None),
             rate: Cell::new(None),
@@ -90,9 +87,6 @@ impl<'a> Journey<'a> {
             Err(refused) => {
                 if let AdmissionError::NoneAvailable { rate, .. } = &refused {
                     self.rate.set(*rate);
-                    if besides.is_none() {
-                        self.unheard.take().into_iter().for_each(Witness::leaves_open);
-                    }
                 }
                 Err(refused)
             }
@@ -130,8 +124,7 @@ impl<'a> Journey<'a> {
     }
 
     async fn exchange(&self, mut permit: Permit) -> Result<(Permit, Answer), Failed> {
-        permit.ask_usage &= self.plain.borrow().is_none();
-        self.unheard.take();
+        permit.ask_usage &= self.request.lacks_usage() && self.plain.borrow().is_none();
         self.exchanges.set(self.exchanges.get() + 1);
         self.target.replace(Some(permit.endpoint().clone()));
         // Boxed: the allocator serves small sizes from the thread's own shelf, and an attempt would make this one large.
@@ -152,19 +145,21 @@ impl<'a> Journey<'a> {
         }
     }
 
-    /// It is served: what other upstreams made of it was not its own fault.
+    /// Records that the request is served: what other upstreams refused was not its own fault.
     fn served(&self, permit: &Permit) {
         if self.plain.borrow().as_ref() == Some(&permit.endpoint().api) {
-            permit.stream_options_refused();
-        } else if permit.ask_usage && self.request.lacks_usage() {
-            permit.stream_options_taken();
+            permit.refuse_stream_options();
         }
-        self.blamed.take().into_iter().filter(|witness| !witness.is_of(permit)).for_each(Witness::testify);
+        for suspicion in self.suspicions.take() {
+            if !suspicion.is_of(permit) {
+                suspicion.confirm();
+            }
+        }
     }
 
     /// An attempt failed.
     fn take_in(&self, permit: Permit, failure: &mut Failure) {
-        self.compare(failure);
+        self.note_ambiguous(failure);
         let api = &permit.endpoint().api;
         log::warn!("{api}: attempt failed: {failure}");
         if !self.takes_a_repeat(failure) {
@@ -173,33 +168,25 @@ impl<'a> Journey<'a> {
         }
         if failure.class == FailureClass::StreamOptionsRefused {
             self.plain.replace(Some(api.clone()));
-            self.unheard.replace(Some(permit.witness(failure.clone())));
         }
-        if failure.blame == Blame::Request && !failure.class.is_of_the_model() {
-            self.blamed.borrow_mut().push(permit.witness(failure.clone()));
-        }
+        self.suspicions.borrow_mut().extend(permit.suspicion(failure, &self.request.profile));
         let duration = permit.elapsed();
         permit.settle(Settlement::of(Outcome::Failed(failure.clone()), duration));
     }
 
     /// Takes one of the repeats, if the same upstream may be asked again: behind a connection that broke with others on it, once.
     fn takes_a_repeat(&self, failure: &Failure) -> bool {
-        let broke = matches!(failure.blame, Blame::Connection | Blame::Told);
-        let again = failure.class.same_upstream_again() || broke && !self.broke.replace(true);
+        let again = failure.class.is_replayable() || failure.connection_lost && !self.broke.replace(true);
         let takes = again && self.repeats.get() < MAX_REPEATS;
         self.repeats.set(self.repeats.get() + usize::from(takes));
         takes
     }
 
-    /// One request that fails everywhere in the same way must not rest the whole pool: it counts where it failed first, unless it is
-    /// served in the end.
-    fn compare(&self, failure: &mut Failure) {
-        let seen = self.seen.get();
-        if failure.blame == Blame::Unclear && seen.contains(failure.class) {
-            failure.blame = Blame::Request;
-        }
-        if matches!(failure.blame, Blame::Unclear | Blame::Connection) {
-            self.seen.set(seen.with(failure.class));
+    /// Lets only the first ambiguous failure of the request count: one client's request must not rest the whole pool.
+    fn note_ambiguous(&self, failure: &mut Failure) {
+        if failure.is_ambiguous() {
+            failure.counted &= !self.failed_before.get();
+            self.failed_before.set(self.failed_before.get() || failure.counted);
         }
     }
 
@@ -210,11 +197,10 @@ impl<'a> Journey<'a> {
             return false;
         }
         // We had asked wrongly: that is no failure.
-        if class.same_upstream_again() {
+        if class.is_replayable() {
             return true;
         }
-        // Who is refused everywhere asks for trouble.
-        let costs = class.is_trouble() || failure.blame == Blame::Request;
+        let costs = class.counts_as_unhealthy();
         self.retry.retry_on.contains(class) && (!costs || self.pool.budget.spend(self.retry.budget, Now::read_mono()))
     }
 
@@ -222,7 +208,7 @@ impl<'a> Journey<'a> {
     /// when this resolves.
     pub(super) async fn comes_again(&self, last: Option<&Failed>) -> bool {
         let nth = self.again.get();
-        if nth >= self.retry.same_upstream || !last.is_some_and(|last| last.failure.class.is_trouble()) {
+        if nth >= self.retry.same_upstream || !last.is_some_and(|last| last.failure.class.counts_as_unhealthy()) {
             return false;
         }
         self.again.set(nth + 1);

@@ -58,12 +58,6 @@ const NOUNS: [&str; 5] = ["model", "models", "model id", "model name", "model or
 const GONE: [&str; 6] =
     ["does not exist", "doesn't exist", "not found", "is not found", "was not found", "could not be found"];
 
-/// How messages begin that say that there is no such endpoint: OpenAI's and new-api's, Groq's, Kong's;
-const NOWHERE: [&str; 3] = ["invalid url (post /", "unknown request url", "no route matched"];
-
-/// and all that llama.cpp says.
-const NO_FILE: &str = "file not found";
-
 const QUOTES: [char; 3] = ['\'', '"', '`'];
 
 /// What it may be about. `None` is Python's nothing, in LiteLLM's errors.
@@ -111,16 +105,6 @@ pub(super) fn names_no_model(told: &Told, asked: Asked<'_>) -> bool {
         || places(&words, &model).any(|(before, behind)| {
             is_missing(before, behind, told.says(&NOT_THERE)) && !wrote(asked, before, &model, behind)
         })
-}
-
-/// Does this error (a 404 or 405) say that there is no such endpoint?
-pub(super) fn knows_no_endpoint(told: &Told, asked: Asked<'_>) -> bool {
-    if told.nowhere || told.says(&["unknown_url"]) {
-        return true;
-    }
-    let message = told.message.to_ascii_lowercase();
-    let words = || message == NO_FILE || NOWHERE.iter().any(|said| message.starts_with(said) && !asked.wrote(said));
-    PARAMS.contains(&told.param.as_str()) && says_little(told) && words()
 }
 
 /// Does its code leave open what it is about?

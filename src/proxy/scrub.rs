@@ -61,12 +61,7 @@ pub(super) fn scrubbed(text: Bytes, key: &ApiKey) -> Bytes {
     clean.into()
 }
 
-/// Does a text hold this word, as it is or with characters of it escaped as JSON allows?
-pub(super) fn holds(text: &[u8], word: &str) -> bool {
-    find(text, word).is_some()
-}
-
-/// The same of a word in lower case, whatever case the text has.
+/// Does a text hold this word (in lower case), in whatever case, with characters of it escaped as JSON allows or not?
 pub(super) fn says(text: &[u8], word: &str) -> bool {
     let Some(first) = word.bytes().next() else { return true };
     memchr::memchr3_iter(first, first.to_ascii_uppercase(), b'\\', text)

@@ -25,21 +25,17 @@ pub(super) struct Told {
     pub(super) in_its_place: bool,
     /// It could not be read, as a firewall's page can't: nothing is known of it.
     pub(super) unread: bool,
-    /// It is a web server's word, or a framework's, for a place where nothing is.
-    pub(super) nowhere: bool,
 }
 
 impl Told {
     /// The body of an answer whose status is no success: all of it is about the error.
     pub(super) fn in_refusal(body: &[u8]) -> Told {
         let Ok(body) = serde_json::from_slice::<Value>(body) else {
-            return Told { unread: true, nowhere: is_a_page(body), ..Told::default() };
+            return Told { unread: true, ..Told::default() };
         };
         // Gemini's is in a list of one.
         let told = body.as_array().map_or(Some(&body), |items| items.first());
-        let told = told.map(|told| Told::found_in(told).unwrap_or_else(|| Told::of(told))).unwrap_or_default();
-        let nowhere = body.get("detail").and_then(Value::as_str).is_some_and(|text| STARLETTE.contains(&text));
-        Told { nowhere, ..told }
+        told.map(|told| Told::found_in(told).unwrap_or_else(|| Told::of(told))).unwrap_or_default()
     }
 
     /// The body of a 200, or the data of an event: is there an error in it?
@@ -120,7 +116,6 @@ impl Told {
             moderated: ["/metadata/reasons", "/metadata/flagged_input"].iter().any(|at| error.pointer(at).is_some()),
             in_its_place: false,
             unread: false,
-            nowhere: false,
         }
     }
 
@@ -143,15 +138,6 @@ struct Peek<'a> {
 
 /// Where errors have their words for people.
 const WORDS: [&str; 5] = ["message", "detail", "msg", "error_msg", "status_msg"];
-
-/// All that Starlette says of a place where nothing is. FastAPI stands on it, and so does vLLM.
-const STARLETTE: [&str; 2] = ["Not Found", "Method Not Allowed"];
-
-/// Is it a page for people, as web servers have, or Go's own word, which Ollama has?
-fn is_a_page(body: &[u8]) -> bool {
-    let text = body.trim_ascii_start();
-    text.starts_with(b"<") || text.starts_with(b"404 page not found")
-}
 
 /// What some numbers mean that providers give their errors, as a status.
 const MINIMAX: [(&[i64], u16); 3] = [(&[1002, 1039], 429), (&[1004, 2049], 401), (&[1008], 402)];

@@ -83,9 +83,9 @@ impl FailureClass {
         }
     }
 
-    /// Does it say that the upstream is in trouble? Others (a limit, a key, a model) rest what they are about by themselves, and
-    /// trying elsewhere makes no trouble worse.
-    pub fn is_trouble(self) -> bool {
+    /// Returns whether the class says that the upstream is in trouble: such failures count for its health, and moving on
+    /// because of one is paid from the retry budget. The other classes are about a limit, a key, a model or the request.
+    pub fn counts_as_unhealthy(self) -> bool {
         match self {
             FailureClass::Overloaded
             | FailureClass::ServerError
@@ -106,35 +106,51 @@ impl FailureClass {
         }
     }
 
-    /// Does it say something of one model alone, and of what was asked of it?
-    pub fn is_of_the_model(self) -> bool {
-        matches!(self, FailureClass::ModelNotFound | FailureClass::Forbidden)
-    }
-
-    /// Whom is it blamed on, as far as it tells by itself?
-    fn blame(self) -> Blame {
+    /// Returns whether the class is about one model by one route alone.
+    pub fn is_model_scoped(self) -> bool {
         match self {
-            FailureClass::Forbidden
+            FailureClass::ModelNotFound | FailureClass::Forbidden => true,
+            FailureClass::RateLimited
+            | FailureClass::Unauthorized
+            | FailureClass::PaymentRequired
+            | FailureClass::Overloaded
             | FailureClass::ServerError
             | FailureClass::Timeout
+            | FailureClass::Connect
+            | FailureClass::NoSocket
             | FailureClass::Protocol
-            | FailureClass::Empty => Blame::Unclear,
+            | FailureClass::Empty
+            | FailureClass::StaleConnection
+            | FailureClass::StreamOptionsRefused
+            | FailureClass::TooLarge
+            | FailureClass::Rejected => false,
+        }
+    }
+
+    /// Returns whether a failure of this class, of which no more is known, can't be the request's own doing.
+    fn is_certain(self) -> bool {
+        match self {
             FailureClass::RateLimited
             | FailureClass::Unauthorized
             | FailureClass::PaymentRequired
             | FailureClass::Overloaded
             | FailureClass::Connect
             | FailureClass::NoSocket
-            | FailureClass::StaleConnection
+            | FailureClass::StaleConnection => true,
+            FailureClass::Forbidden
+            | FailureClass::ServerError
+            | FailureClass::Timeout
+            | FailureClass::Protocol
+            | FailureClass::Empty
             | FailureClass::StreamOptionsRefused
             | FailureClass::ModelNotFound
             | FailureClass::TooLarge
-            | FailureClass::Rejected => Blame::Upstream,
+            | FailureClass::Rejected => false,
         }
     }
 
-    /// Did the upstream turn the request away before it did any work on it?
-    pub fn takes_no_tokens(self) -> bool {
+    /// Returns whether the upstream turned the request away before it did any work on it.
+    pub fn consumed_nothing(self) -> bool {
         match self {
             FailureClass::RateLimited
             | FailureClass::Unauthorized
@@ -152,8 +168,8 @@ impl FailureClass {
         }
     }
 
-    /// Had we asked in the wrong way? Then the same upstream may be asked again.
-    pub fn same_upstream_again(self) -> bool {
+    /// Returns whether the proxy had asked in the wrong way, so that the same upstream may be asked again.
+    pub fn is_replayable(self) -> bool {
         matches!(self, FailureClass::StaleConnection | FailureClass::StreamOptionsRefused)
     }
 }
@@ -199,29 +215,6 @@ pub enum Phase {
     Body,
 }
 
-/// Whom a failure is blamed on.
-///
-/// | Blame | Counts against the upstream (breaker, a key's or a model's rest) | The same upstream may be asked again |
-/// |---|---|---|
-/// | `Upstream` | yes | as the class says |
-/// | `Unclear` | yes, but a rest is a guess | as the class says |
-/// | `Request` | no; but the breaker's and a key's count after all if another upstream serves the request, and this one has served nobody meanwhile | as the class says |
-/// | `Connection` | yes | once |
-/// | `Told` | no | once |
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blame {
-    /// The upstream: no request brings this about.
-    Upstream,
-    /// The upstream, as long as nothing else is known: what is in the request may have brought it about.
-    Unclear,
-    /// The request: it had failed like this before.
-    Request,
-    /// The upstream, for a connection that broke under several requests, of which this is the first to tell.
-    Connection,
-    /// Nobody: another one has told that its connection broke.
-    Told,
-}
-
 /// Which of its own limits an upstream says was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitSpan {
@@ -244,8 +237,13 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// Which of its limits was reached, if it tells.
     pub limit: Option<LimitSpan>,
-    /// Whom it is blamed on.
-    pub blame: Blame,
+    /// A code or a status says it that can't be the request's own doing. All else may be: words can repeat the client's.
+    pub certain: bool,
+    /// Counts for the upstream's health. Not so if an earlier attempt of the same request had failed ambiguously, or if the
+    /// end of a shared connection was counted already.
+    pub counted: bool,
+    /// A connection broke that other requests were on, too: the same upstream may be asked again once.
+    pub connection_lost: bool,
     /// What happened, in words, for the log and the status. Never holds a key or a body.
     pub detail: String,
 }
@@ -259,9 +257,23 @@ impl Failure {
             status: None,
             retry_after: None,
             limit: None,
-            blame: class.blame(),
+            certain: class.is_certain(),
+            counted: true,
+            connection_lost: false,
             detail: detail.into(),
         }
+    }
+
+    /// Returns whether the failure speaks of the upstream's health, and may all the same be the request's own doing.
+    pub fn is_ambiguous(&self) -> bool {
+        self.class.counts_as_unhealthy() && !self.certain
+    }
+
+    /// Returns whether the failure counts only when another upstream serves the same request: an uncertain refusal of the
+    /// key, the account or the model.
+    pub fn needs_confirmation(&self) -> bool {
+        let of_account = matches!(self.class, FailureClass::Unauthorized | FailureClass::PaymentRequired);
+        !self.certain && (of_account || self.class.is_model_scoped())
     }
 }
 

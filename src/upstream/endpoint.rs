@@ -27,11 +27,13 @@ pub struct Endpoint {
     /// Tells endpoints apart, in this process: a new one gets new connections.
     pub serial: u64,
     base: String,
+    /// The base URL as people know it.
+    shown_base: String,
     mapping: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 impl Endpoint {
-    /// The reach of a configured API.
+    /// Creates the reach of a configured API.
     pub fn new(config: &ApiConfig) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         Endpoint {
@@ -43,22 +45,28 @@ impl Endpoint {
             http2: config.http2,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             base: plain_http(&config.base_url),
+            shown_base: config.base_url.to_string(),
             mapping: config.mapping.clone(),
         }
     }
 
-    /// The URL of an operation, as the transport takes it: always `http://`, as the transport itself speaks TLS.
+    /// Returns the URL of an operation, as the transport takes it: always `http://`, as the transport itself speaks TLS.
     pub fn url(&self, operation: Operation) -> String {
         format!("{}{}", self.base, operation.path())
     }
 
-    /// The URL of the model list.
+    /// Returns the URL of an operation, as it stands in the log.
+    pub fn shown_url(&self, operation: Operation) -> String {
+        format!("{}{}", self.shown_base, operation.path())
+    }
+
+    /// Returns the URL of the model list.
     pub fn models_url(&self) -> String {
         format!("{}models", self.base)
     }
 
-    /// This upstream's own name for a model, where it differs from the requested one.
-    pub fn own_name(&self, requested: &str) -> Option<&Arc<str>> {
+    /// Returns this upstream's own name for a model, where it differs from the requested one.
+    pub fn upstream_model(&self, requested: &str) -> Option<&Arc<str>> {
         self.mapping.get(requested).filter(|own| &***own != requested)
     }
 }

@@ -39,3 +39,4 @@ mod tls;
 mod tokens;
 mod transport;
 mod verdicts;
+mod wrong_address;

@@ -171,66 +171,34 @@ fn a_code_that_says_that_the_model_is_not_there_goes_before_the_status() {
 }
 
 #[test]
-fn a_404_that_knows_no_such_place_is_about_the_upstream() {
-    use FailureClass::{ModelNotFound, Rejected, Unauthorized};
-    are(&[
-        (404, "404 page not found", ModelNotFound),
-        (404, "\n<!DOCTYPE html><title>404</title>", ModelNotFound),
-        (405, "<html>405 Not Allowed</html>", ModelNotFound),
-        (405, r#"{"detail":"Method Not Allowed"}"#, ModelNotFound),
-        (404, r#"{"detail":"Not Found"}"#, ModelNotFound),
-        (
-            404,
-            r#"{"error":{"message":"Unknown request URL: POST /v1/responses.","code":"unknown_url"}}"#,
-            ModelNotFound,
-        ),
-        (404, r#"{"error":{"message":"Invalid URL (POST /v1/responses)","code":null}}"#, ModelNotFound),
-        (404, r#"{"message":"no Route matched with those values"}"#, ModelNotFound),
-        (404, r#"{"error":{"code":404,"message":"File Not Found","type":"not_found_error"}}"#, ModelNotFound),
-        (404, "", Rejected),
-        (404, "no such response", Rejected),
-        (404, r#"{"detail":"Not Found: resp_1"}"#, Rejected),
-        (404, r#"{"error":{"message":"Response with id 'Invalid URL (POST /' not found."}}"#, Rejected),
-        (400, r#"{"error":{"message":"Invalid URL (POST /v1/responses)"}}"#, Rejected),
-        (404, r#"{"error":{"message":"File Not Found: file-abc","code":null}}"#, Rejected),
-        (404, r#"{"error":{"message":"File Not Found","param":"file_id"}}"#, Rejected),
-        (404, r#"{"error":{"message":"File Not Found","code":"file_not_found"}}"#, Rejected),
-        (403, r#"{"detail":"Not Found"}"#, Unauthorized),
-    ]);
-}
-
-#[test]
-fn a_place_that_a_client_wrote_is_its_own() {
-    let body = r#"{"error":{"message":"Invalid URL (POST /x) in image_url"}}"#;
-    let refusal = Refusal { status: 404, headers: &HeaderMap::new(), body: body.as_bytes() };
-    let class = |client: &str| {
-        let asked = Asked { client: Some(client.as_bytes()), ..ASKED };
-        refusal.failure(asked, Now { mono: 0, wall: 0 }).class
-    };
-    assert_eq!(class("{}"), FailureClass::ModelNotFound);
-    assert_eq!(class(r#"{"image_url":"Invalid URL (POST /x)"}"#), FailureClass::Rejected);
-}
-
-#[test]
-fn stream_options_are_refused_in_words_that_the_client_did_not_write() {
-    let named = r#"{"error":{"message":"no","param":"stream_options"}}"#;
-    let told = r#"{"error":{"message":"Unrecognized request argument supplied: stream_options"}}"#;
-    let part = r#"{"error":{"message":"no","param":"stream_options.include_usage"}}"#;
-    let other = r#"{"error":{"message":"no","param":"stream_optionsX"}}"#;
-    for (status, body, client, refused) in [
-        (400, told, "{}", true),
-        (422, named, "stream_options", true),
-        (500, told, "{}", false),
-        (400, told, "a stream_options", false),
-        (400, told, r"a stream\u005foptions", false),
-        (400, told, "include_usage", false),
-        (400, part, "stream_options", true),
-        (400, other, "stream_optionsX", false),
-        (400, "{}", "{}", false),
-    ] {
+fn every_404_405_and_410_is_about_the_upstream_and_certain_by_a_code_or_a_410_alone() {
+    let of = |status, body: &str| {
         let refusal = Refusal { status, headers: &HeaderMap::new(), body: body.as_bytes() };
-        assert_eq!(refusal.is_of_stream_options(client.as_bytes()), refused, "{body} {client}");
+        let failure = refusal.failure(ASKED, Now { mono: 0, wall: 0 });
+        (failure.class, failure.certain)
+    };
+    for (status, body, certain) in [
+        (404, "", false),
+        (404, "{}", false),
+        (404, "404 page not found", false),
+        (405, "<html>405 Not Allowed</html>", false),
+        (405, r#"{"detail":"Method Not Allowed"}"#, false),
+        (404, r#"{"error":{"message":"Unknown request URL: POST /v1/responses.","code":"unknown_url"}}"#, false),
+        (404, r#"{"error":{"message":"The model `m` does not exist"}}"#, false),
+        (404, r#"{"error":{"message":"File Not Found","code":"file_not_found"}}"#, false),
+        (404, r#"{"error":{"message":"no","code":"model_not_found"}}"#, true),
+        (404, r#"{"error":{"message":"no","code":"DeploymentNotFound"}}"#, true),
+        (400, r#"{"error":{"message":"no","code":"model_not_found"}}"#, true),
+        (400, r#"{"error":{"message":"The model `m` does not exist"}}"#, false),
+        (410, "", true),
+        (410, r#"{"error":{"message":"m has reached its end of life"}}"#, true),
+    ] {
+        assert_eq!(of(status, body), (FailureClass::ModelNotFound, certain), "{status} {body}");
     }
+    are(&[
+        (400, r#"{"error":{"message":"Invalid URL (POST /v1/responses)"}}"#, FailureClass::Rejected),
+        (403, r#"{"detail":"Not Found"}"#, FailureClass::Unauthorized),
+    ]);
 }
 
 #[test]

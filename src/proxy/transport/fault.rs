@@ -4,7 +4,14 @@ use std::io;
 
 use awc::error::PayloadError;
 
-use crate::types::Blame;
+/// How the end of a connection is to be counted that several requests were on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConnectionLost {
+    /// The first request that reports it.
+    First,
+    /// Another one has reported it.
+    AlreadyCounted,
+}
 
 /// Why a connection is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +33,7 @@ pub(super) enum Fault {
     NoAnswer,
     /// A connection ended that others were on, too.
     #[error("the connection broke, with all that ran on it")]
-    SharedEnd(Blame),
+    SharedEnd(ConnectionLost),
     /// A request was to be written where an answer is still outstanding: whose would the next bytes be?
     #[error("the connection is not free for another request")]
     Desync,
@@ -42,11 +49,11 @@ impl From<Fault> for io::Error {
     }
 }
 
-/// Whom the end of a body is blamed on, if that was the end of a connection that others were on, too.
-pub(in crate::proxy) fn shared_blame(error: &PayloadError) -> Option<Blame> {
+/// Returns how the end of a body counts, if that was the end of a connection that others were on, too.
+pub(in crate::proxy) fn connection_lost(error: &PayloadError) -> Option<ConnectionLost> {
     let PayloadError::Io(error) = error else { return None };
     match error.get_ref()?.downcast_ref()? {
-        Fault::SharedEnd(blame) => Some(*blame),
+        Fault::SharedEnd(lost) => Some(*lost),
         Fault::BadHead(_) | Fault::CutHead | Fault::BadBody | Fault::CutBody | Fault::NoAnswer | Fault::Desync => None,
     }
 }

@@ -44,7 +44,7 @@ use awc::{Client, ClientRequest, ClientResponse};
 use tokio::time::sleep;
 
 use self::connector::Gate;
-pub(super) use self::fault::shared_blame;
+pub(super) use self::fault::{ConnectionLost, connection_lost};
 pub(crate) use self::framing::Framing;
 use self::sessions::Sessions;
 pub(super) use self::wire::Wire;

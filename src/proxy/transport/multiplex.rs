@@ -231,7 +231,7 @@ impl Stream for Body {
             }
             Some(Err(error)) if !this.is_whole_after(&error) => {
                 let shared = if ends_connection(&error) { this.call.seat.break_off() } else { None };
-                let error = shared.map_or_else(|| io::Error::other(error), |blame| Fault::SharedEnd(blame).into());
+                let error = shared.map_or_else(|| io::Error::other(error), |lost| Fault::SharedEnd(lost).into());
                 Poll::Ready(Some(Err(PayloadError::Io(error))))
             }
             Some(Err(_)) | None => {

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::types::{Blame, Now, SendProgress, SentAt};
+use super::fault::ConnectionLost;
+use crate::types::{Now, SendProgress, SentAt};
 
 tokio::task_local! {
     /// The exchange whose task is polling: awc writes and reads in the task that asked it to.
@@ -22,7 +23,7 @@ struct Facts {
     reused: Cell<bool>,
     answered: Cell<bool>,
     unfree: Cell<bool>,
-    shared_end: Cell<Option<Blame>>,
+    shared_end: Cell<Option<ConnectionLost>>,
     refused: Cell<bool>,
     last_write: Cell<u64>,
 }
@@ -48,14 +49,14 @@ impl Wire {
             || silent && self.stamp.read() != SendProgress::NotStarted
     }
 
-    /// Whom it is blamed on that the connection ended, if others were on it, too.
-    pub(crate) fn shared_blame(&self) -> Option<Blame> {
+    /// Returns how the end of the connection counts, if others were on it, too.
+    pub(crate) fn connection_lost(&self) -> Option<ConnectionLost> {
         self.facts.shared_end.get()
     }
 
     /// The connection ended, with all that ran on it. The upstream may have been at work for each.
-    pub(super) fn shared_end(&self, blame: Option<Blame>) {
-        self.facts.shared_end.set(blame);
+    pub(super) fn shared_end(&self, lost: Option<ConnectionLost>) {
+        self.facts.shared_end.set(lost);
         self.answered();
     }
 

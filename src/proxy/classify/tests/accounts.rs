@@ -80,29 +80,29 @@ fn an_account_can_be_refused_with_a_400() {
 }
 
 #[test]
-fn nobody_is_blamed_for_a_403_that_does_not_say_who_is_refused() {
+fn a_refused_account_is_certain_by_a_code_or_a_401_alone() {
     use FailureClass::{PaymentRequired, Unauthorized};
     let refused = |status, body: &str, client: &str| {
         let refusal = Refusal { status, headers: &HeaderMap::new(), body: body.as_bytes() };
         let failure = refusal.failure(Asked { client: Some(client.as_bytes()), ..ASKED }, Now { mono: 0, wall: 0 });
-        (failure.class, failure.blame)
+        (failure.class, failure.certain)
     };
-    for (status, body, blame) in [
-        (401, r#"{"error":"no"}"#, Blame::Upstream),
-        (403, r#"{"error":"no"}"#, Blame::Unclear),
-        (403, r#"{"error":"no: 'your account'"}"#, Blame::Unclear),
-        (403, r#"{"error":"Your account is suspended"}"#, Blame::Unclear),
-        (403, r#"{"error":{"message":"no","code":"account_deactivated"}}"#, Blame::Upstream),
-        (400, r#"{"error":"Incorrect API key provided"}"#, Blame::Unclear),
-        (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, Blame::Upstream),
-        (403, r#"{"error":"Country, region, or territory not supported"}"#, Blame::Unclear),
-        (400, r#"{"error":{"details":[{"reason":"API_KEY_EXPIRED"}]}}"#, Blame::Upstream),
+    for (status, body, certain) in [
+        (401, r#"{"error":"no"}"#, true),
+        (403, r#"{"error":"no"}"#, false),
+        (403, r#"{"error":"no: 'your account'"}"#, false),
+        (403, r#"{"error":"Your account is suspended"}"#, false),
+        (403, r#"{"error":{"message":"no","code":"account_deactivated"}}"#, true),
+        (400, r#"{"error":"Incorrect API key provided"}"#, false),
+        (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, true),
+        (403, r#"{"error":"Country, region, or territory not supported"}"#, false),
+        (400, r#"{"error":{"details":[{"reason":"API_KEY_EXPIRED"}]}}"#, true),
     ] {
-        assert_eq!(refused(status, body, "{}"), (Unauthorized, blame), "{status} {body}");
+        assert_eq!(refused(status, body, "{}"), (Unauthorized, certain), "{status} {body}");
     }
     let echo = r#"{"error":{"message":"Not for you: your account is suspended, balance 0"}}"#;
-    assert_eq!(refused(403, echo, "{}"), (PaymentRequired, Blame::Unclear));
-    assert_eq!(refused(403, echo, r#"{"x":"Balance"}"#), (Unauthorized, Blame::Unclear));
+    assert_eq!(refused(403, echo, "{}"), (PaymentRequired, false));
+    assert_eq!(refused(403, echo, r#"{"x":"Balance"}"#), (Unauthorized, false));
     let wrote = r#"{"x":"balance, YOUR \u0041CCOUNT is Suspended"}"#;
-    assert_eq!(refused(403, echo, wrote), (Unauthorized, Blame::Unclear), "the client's own words");
+    assert_eq!(refused(403, echo, wrote), (Unauthorized, false), "the client's own words");
 }

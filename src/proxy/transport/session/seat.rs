@@ -7,9 +7,9 @@ use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
 use tokio::time::Instant;
 
+use super::super::fault::ConnectionLost;
 use super::super::wire::Wire;
 use super::{SILENT_MS, Session};
-use crate::types::Blame;
 
 /// A place for one stream in a session. Dropping it frees it.
 pub(in super::super) struct Seat {
@@ -34,12 +34,12 @@ impl Seat {
         self.session.log.came() > self.session.came_before.get()
     }
 
-    /// Notes that the connection broke. Returns whom that is blamed on, if others are on it, too.
-    pub(in super::super) fn break_off(&self) -> Option<Blame> {
+    /// Notes that the connection broke. Returns how that counts, if others are on it, too.
+    pub(in super::super) fn break_off(&self) -> Option<ConnectionLost> {
         match (self.session.broken.replace(true), self.session.active.get()) {
             (false, ..=1) => None,
-            (false, _) => Some(Blame::Connection),
-            (true, _) => Some(Blame::Told),
+            (false, _) => Some(ConnectionLost::First),
+            (true, _) => Some(ConnectionLost::AlreadyCounted),
         }
     }
 
