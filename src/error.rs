@@ -194,7 +194,7 @@ impl ApiError {
             return Some(SOON_MS);
         }
         let now = Now::read().mono;
-        let wait = |refusal: &Refusal| match refusal.until_at_last() {
+        let wait = |refusal: &Refusal| match refusal.retry_at_in_panic() {
             Some(at) => Some(at.saturating_sub(now)),
             // When one of those ends that are on the way.
             None => refusal.is_limit().then_some(SOON_MS),
@@ -214,7 +214,7 @@ impl ApiError {
     fn details(&self) -> Option<Value> {
         let now = Now::read();
         let detail = |(api, refusal): &(ApiId, Refusal)| {
-            let until = refusal.until_at_last().map(|until| iso(now.wall_at(until)));
+            let until = refusal.retry_at_in_panic().map(|until| iso(now.wall_at(until)));
             json!({ "api": api, "reason": refusal.reason(), "until": until })
         };
         Some(self.refusals()?.iter().map(detail).collect())
@@ -272,10 +272,7 @@ impl From<AdmissionError> for ApiError {
         match error {
             AdmissionError::ModelNotFound(model) => ApiError::ModelNotFound { model: model.to_string() },
             AdmissionError::NoneAvailable { model, refusals, .. }
-                if !refusals.is_empty()
-                    && refusals.iter().all(|(_, refusal)| {
-                        matches!(refusal, Refusal::Absent { reason: FailureClass::ModelNotFound, .. })
-                    }) =>
+                if !refusals.is_empty() && refusals.iter().all(|(_, refusal)| refusal.is_missing_model()) =>
             {
                 ApiError::ModelAbsent { model: model.to_string() }
             }
@@ -302,7 +299,7 @@ fn reasons(refusals: &[(ApiId, Refusal)]) -> String {
     }
     let now = Now::read();
     let each = refusals.iter().map(|(api, refusal)| {
-        let until = refusal.until_at_last().map(|until| format!(" until {}", clock_time(now.wall_at(until), now.wall)));
+        let until = refusal.retry_at_in_panic().map(|until| format!(" until {}", clock_time(now.wall_at(until), now.wall)));
         format!("{api} ({}{})", refusal.reason(), until.unwrap_or_default())
     });
     each.collect::<Vec<_>>().join(", ")

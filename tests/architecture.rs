@@ -19,10 +19,11 @@ const RULES: [(&str, &[&str]); 8] = [
 ];
 
 /// Rooms that are pure: no actix, no clock, no I/O.
-const PURE: [&str; 26] = [
+const PURE: [&str; 29] = [
     "types/usage.rs",
     "types/tokens.rs",
     "types/failure.rs",
+    "types/signal.rs",
     "types/operation.rs",
     "upstream/account.rs",
     "upstream/bounds.rs",
@@ -32,11 +33,13 @@ const PURE: [&str; 26] = [
     "upstream/lease.rs",
     "upstream/quota.rs",
     "upstream/quota/draw.rs",
-    "upstream/breaker.rs",
-    "upstream/cooldown.rs",
+    "upstream/health/scope.rs",
+    "upstream/health/rules.rs",
+    "upstream/health/model_backoff.rs",
+    "upstream/health/mod.rs",
     "upstream/latency.rs",
     "upstream/state.rs",
-    "upstream/state/verdict.rs",
+    "upstream/state/outcome.rs",
     "scheduler/strategy.rs",
     "scheduler/routes.rs",
     "proxy/sse.rs",

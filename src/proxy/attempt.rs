@@ -96,7 +96,7 @@ pub(super) async fn run(
     // A stream's head comes early; another answer's when the answer is finished.
     let first = if request.stream { deadline.min(started + timeouts.first_token) } else { deadline };
 
-    let upstream_model = endpoint.own_name(&request.profile.model).map(|own| &**own);
+    let upstream_model = endpoint.upstream_model(&request.profile.model).map(|own| &**own);
     let outgoing = OutgoingRequest {
         path: request.profile.operation.path(),
         headers: &request.headers,

@@ -119,7 +119,7 @@ impl UpstreamResponse<'_> {
         } else {
             self.refused_in_our_words(failure.clone())
         };
-        let asked_usage = self.permit.ask_usage && self.request.lacks_usage();
+        let asked_usage = self.permit.doubts_stream_options() && self.request.lacks_usage();
         let replay = matches!(self.status.as_u16(), 400 | 422) && asked_usage;
         if self.passes(failure.class) && !replay {
             return Ok(response);
@@ -145,7 +145,7 @@ impl UpstreamResponse<'_> {
     /// The upstream's own name for the model.
     fn own_model(&self) -> &str {
         let requested = &self.request.profile.model;
-        self.permit.endpoint().own_name(requested).unwrap_or(requested)
+        self.permit.endpoint().upstream_model(requested).unwrap_or(requested)
     }
 
     /// A stream: held back until it carries content.

@@ -34,7 +34,7 @@ pub(super) fn respond(
         record.with(|record| record.upstream_id = Some(id.to_owned()));
     }
     let is_streaming = answer.body.is_some() || answer.reader.events().is_some();
-    permit.answered(is_streaming, answer.quota_exhausted_for);
+    permit.responded(is_streaming, answer.quota_exhausted_for);
     let mut response = HttpResponse::new(answer.status);
     *response.headers_mut() = answer.headers;
     let settle =

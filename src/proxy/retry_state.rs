@@ -127,7 +127,7 @@ impl<'a> RetryState<'a> {
     pub(super) fn begin_attempt(&mut self, permit: &mut Permit) -> usize {
         permit.ask_usage &= self.without_stream_options.is_none();
         let endpoint = permit.endpoint();
-        self.record.attempt_began(&endpoint.api, endpoint.own_name(&self.request.profile.model))
+        self.record.attempt_began(&endpoint.api, endpoint.upstream_model(&self.request.profile.model))
     }
 
     /// Records that an upstream has an answer for the client. `complete`: it is one, and not an error that passes through.
@@ -137,12 +137,10 @@ impl<'a> RetryState<'a> {
             return;
         }
         if self.without_stream_options.as_ref() == Some(&permit.endpoint().api) {
-            permit.stream_options_refused();
-        } else if permit.ask_usage && self.request.lacks_usage() {
-            permit.stream_options_taken();
+            permit.refuse_stream_options();
         }
         // The request is sound, so the refusals were not for what is in it.
-        for suspicion in self.suspicions.drain(..) {
+        for suspicion in self.suspicions.drain(..).filter(|suspicion| !suspicion.is_of(permit)) {
             suspicion.confirm();
         }
     }
@@ -191,13 +189,11 @@ impl<'a> RetryState<'a> {
             self.excluded.push(api.clone());
         }
         let failure = &mut error.failure;
-        if failure.may_be_the_requests() {
+        if failure.is_ambiguous() {
             failure.counted &= !self.failed_before;
             self.failed_before = true;
         }
-        if failure.counts_if_refuted() {
-            self.suspicions.push(permit.suspect(failure.clone()));
-        }
+        self.suspicions.extend(permit.suspicion(failure, &self.request.profile));
         let then = if retries { "it is tried again" } else { "no other is tried" };
         log::warn!("{} {api} failed: {failure}; {then}", self.record.id());
         self.record.attempt_ended(place, AttemptResult::Failed(failure.clone()));

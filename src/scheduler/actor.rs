@@ -15,7 +15,7 @@ use super::rates::{MOST_MODELS, Rate};
 use super::strategy::Lot;
 use super::supervisor::SupervisorActor;
 use crate::types::Now;
-use crate::upstream::{Lane, Untaken};
+use crate::upstream::{FastPath, Untaken};
 
 /// How long the supervisor may take: it only waits for the disk, and only when a block of units is used up.
 const SELECT_WITHIN: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ struct Desk {
     awaits_rate: bool,
     lot: Arc<Lot>,
     /// The short ways to its upstreams, by their positions.
-    lanes: Vec<Option<Arc<Lane>>>,
+    lanes: Vec<Option<Arc<FastPath>>>,
 }
 
 impl SchedulerActor {
@@ -63,7 +63,7 @@ impl SchedulerActor {
         while passed_over.len() < MOST_PASSED_OVER {
             let slot = desk.lot.draw(&mut rng, |slot| passed_over.contains(&slot)).ok_or(None)?;
             let lane = desk.lanes.get(slot).and_then(Option::as_ref).ok_or(Some(slot))?;
-            match lane.take(&select.profile, now) {
+            match lane.try_admit(&select.profile, now) {
                 Ok(permit) => return Ok(Admitted { permit, rate: desk.rate.after_one_more() }),
                 Err(Untaken::Ask) => return Err(Some(slot)),
                 Err(Untaken::NotNow) => passed_over.push(slot),

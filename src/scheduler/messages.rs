@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::board::{Board, MailboxReport, Mailed};
 use super::rates::Rate;
 use crate::types::{ApiId, Profile, RateLimit};
-use crate::upstream::{ApiStatus, Lane, Permit, Refusal, TokenReport};
+use crate::upstream::{ApiStatus, FastPath, Permit, Refusal, TokenReport};
 
 /// An admitted upstream for this request, now. Sent by the data path to the scheduler of its worker, and awaited; the permit
 /// in the reply gives itself back if nobody takes it.
@@ -63,7 +63,7 @@ pub(super) struct Granted {
     /// The right to one attempt.
     pub(super) permit: Permit,
     /// The short ways to it, and to those that declined, by their positions.
-    pub(super) lanes: Vec<(usize, Arc<Lane>)>,
+    pub(super) lanes: Vec<(usize, Arc<FastPath>)>,
     /// What is left.
     pub(super) rate: Option<RateLimit>,
     /// Where that is counted down.

@@ -8,12 +8,12 @@ use super::board::{Board, Seat};
 use super::messages::AdmissionError;
 use super::supervisor::{Revive, SupervisorActor};
 use crate::types::{ApiId, Profile};
-use crate::upstream::{Declined, Forward, Lane, Permit, Refusal};
+use crate::upstream::{Declined, FastPath, Forward, Forwarded, Permit, Refusal};
 
 /// A permit, and the short ways that were learned on the way to it.
 pub(super) struct Selected {
     pub(super) permit: Permit,
-    pub(super) lanes: Vec<(usize, Arc<Lane>)>,
+    pub(super) lanes: Vec<(usize, Arc<FastPath>)>,
     pub(super) board: Arc<Board>,
 }
 
@@ -25,16 +25,16 @@ pub(super) async fn select(
     supervisor: Addr<SupervisorActor>,
 ) -> Result<Selected, AdmissionError> {
     let mut refusals: Vec<(ApiId, Refusal)> = Vec::new();
-    let mut lanes: Vec<(usize, Arc<Lane>)> = Vec::new();
-    let mut last_resort = false;
+    let mut lanes: Vec<(usize, Arc<FastPath>)> = Vec::new();
+    let mut panic = false;
     loop {
         let is_left_out = |slot: usize| left_out.get(slot).copied().unwrap_or(true);
         let drawn = || board.routes.lot(&profile.model).draw(&mut rand::rng(), is_left_out);
         let Some(slot) = next.take().or_else(drawn) else {
-            // One that rests may be well again: better asked than nobody.
-            let resting = refusals.extract_if(.., |(_, refusal)| !last_resort && refusal.is_a_guess());
+            // Panic mode: nobody else can serve, and an inferred rest is no obstacle.
+            let resting = refusals.extract_if(.., |(_, refusal)| !panic && refusal.is_inferred());
             let resting: Vec<ApiId> = resting.map(|(api, _)| api).collect();
-            last_resort = true;
+            panic = true;
             if resting.is_empty() {
                 return Err(AdmissionError::NoneAvailable { model: profile.model, refusals, rate: None });
             }
@@ -44,14 +44,14 @@ pub(super) async fn select(
         };
         left_out.get_mut(slot).into_iter().for_each(|left_out| *left_out = true);
         let Some(Seat { api, upstream }) = board.seats.get(slot) else { continue };
-        match upstream.send(Forward { profile: profile.clone(), last_resort }).await {
-            Ok(Ok(mut permit)) => {
-                lanes.extend(permit.lane.take().map(|lane| (slot, lane)));
+        match upstream.send(Forward { profile: profile.clone(), panic }).await {
+            Ok(Ok(Forwarded { permit, fast_path })) => {
+                lanes.extend(fast_path.map(|fast_path| (slot, fast_path)));
                 return Ok(Selected { permit, lanes, board });
             }
-            Ok(Err(Declined { refusal, lane })) => {
+            Ok(Err(Declined { refusal, fast_path })) => {
                 refusals.push((api.clone(), refusal));
-                lanes.extend(lane.map(|lane| (slot, lane)));
+                lanes.extend(fast_path.map(|fast_path| (slot, fast_path)));
             }
             Err(_) => supervisor.do_send(Revive(api.clone())),
         }

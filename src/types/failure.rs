@@ -28,23 +28,34 @@ pub enum FailureClass {
     Protocol,
     /// 200 with nothing in it.
     Empty,
+    /// 200 in another form than the one that was asked for: events in the place of one object, or the reverse.
+    WrongForm,
     /// A kept-alive connection turned out to be closed before any answer: says nothing about the upstream.
     StaleConnection,
-    /// The upstream does not know `stream_options`, which we had added: to be asked again without.
-    StreamOptionsRefused,
     /// The upstream does not serve the model, or not to this account, or has no such endpoint: says nothing of all else.
     ModelNotFound,
     /// The request alone is more than the upstream's limit lets through, at any time: another one's may be larger.
     TooLarge,
-    /// 200 in another form than the one that was asked for: events in the place of one object, or the reverse. Says nothing of all else.
-    WrongForm,
     /// The request itself was refused (400, 404, 422, …): the caller's own mistake.
     Rejected,
 }
 
+/// What follows from a class.
+struct Traits {
+    name: &'static str,
+    is_unhealthy: bool,
+    is_certain: bool,
+    consumed_nothing: bool,
+}
+
+/// A row of the table of classes, in the order of the fields of [`Traits`].
+const fn row(name: &'static str, is_unhealthy: bool, is_certain: bool, consumed_nothing: bool) -> Traits {
+    Traits { name, is_unhealthy, is_certain, consumed_nothing }
+}
+
 impl FailureClass {
-    /// Every one.
-    pub const ALL: [FailureClass; 17] = [
+    /// Every class.
+    pub const ALL: [FailureClass; 16] = [
         FailureClass::RateLimited,
         FailureClass::Unauthorized,
         FailureClass::Forbidden,
@@ -56,145 +67,75 @@ impl FailureClass {
         FailureClass::NoSocket,
         FailureClass::Protocol,
         FailureClass::Empty,
+        FailureClass::WrongForm,
         FailureClass::StaleConnection,
-        FailureClass::StreamOptionsRefused,
         FailureClass::ModelNotFound,
         FailureClass::TooLarge,
-        FailureClass::WrongForm,
         FailureClass::Rejected,
     ];
 
-    /// The name in logs, in `retry.retryOn` and in `/v1/status`.
-    pub fn as_str(self) -> &'static str {
+    const fn traits(self) -> Traits {
         match self {
-            FailureClass::RateLimited => "rate_limited",
-            FailureClass::Unauthorized => "unauthorized",
-            FailureClass::Forbidden => "forbidden",
-            FailureClass::PaymentRequired => "payment_required",
-            FailureClass::Overloaded => "overloaded",
-            FailureClass::ServerError => "server_error",
-            FailureClass::Timeout => "timeout",
-            FailureClass::Connect => "connect",
-            FailureClass::NoSocket => "no_socket",
-            FailureClass::Protocol => "protocol",
-            FailureClass::Empty => "empty_answer",
-            FailureClass::StaleConnection => "stale_connection",
-            FailureClass::StreamOptionsRefused => "stream_options_refused",
-            FailureClass::ModelNotFound => "model_not_found",
-            FailureClass::TooLarge => "too_large",
-            FailureClass::WrongForm => "wrong_form",
-            FailureClass::Rejected => "rejected",
+            //                                           name, unhealthy, certain, consumed nothing
+            FailureClass::RateLimited => row("rate_limited", false, true, true),
+            FailureClass::Unauthorized => row("unauthorized", false, true, true),
+            FailureClass::Forbidden => row("forbidden", false, false, true),
+            FailureClass::PaymentRequired => row("payment_required", false, true, true),
+            FailureClass::Overloaded => row("overloaded", true, true, true),
+            FailureClass::ServerError => row("server_error", true, false, false),
+            FailureClass::Timeout => row("timeout", true, false, false),
+            FailureClass::Connect => row("connect", true, true, true),
+            FailureClass::NoSocket => row("no_socket", false, true, true),
+            FailureClass::Protocol => row("protocol", true, false, false),
+            FailureClass::Empty => row("empty_answer", true, false, false),
+            FailureClass::WrongForm => row("wrong_form", false, false, false),
+            FailureClass::StaleConnection => row("stale_connection", false, true, true),
+            FailureClass::ModelNotFound => row("model_not_found", false, false, true),
+            FailureClass::TooLarge => row("too_large", false, false, true),
+            FailureClass::Rejected => row("rejected", false, false, true),
         }
     }
 
-    /// Does it say that the upstream is in trouble? Others (a limit, a key, a model) rest what they are about by themselves, and
-    /// trying elsewhere makes no trouble worse.
-    pub fn counts_as_unhealthy(self) -> bool {
-        match self {
-            FailureClass::Overloaded
-            | FailureClass::ServerError
-            | FailureClass::Timeout
-            | FailureClass::Connect
-            | FailureClass::Protocol
-            | FailureClass::Empty => true,
-            FailureClass::RateLimited
-            | FailureClass::Unauthorized
-            | FailureClass::Forbidden
-            | FailureClass::PaymentRequired
-            | FailureClass::NoSocket
-            | FailureClass::StaleConnection
-            | FailureClass::StreamOptionsRefused
-            | FailureClass::ModelNotFound
-            | FailureClass::TooLarge
-            | FailureClass::WrongForm
-            | FailureClass::Rejected => false,
-        }
+    /// Returns the name in logs, in `retry.retryOn` and in `/v1/status`.
+    pub const fn as_str(self) -> &'static str {
+        self.traits().name
     }
 
-    /// Does it say something of one model alone, and of what was asked of it?
-    pub fn is_of_the_model(self) -> bool {
+    /// Returns whether the class says that the upstream is in trouble: such failures count for its health, and moving on
+    /// because of one is paid from the retry budget. The other classes are about a limit, a key, a model or the request.
+    pub const fn counts_as_unhealthy(self) -> bool {
+        self.traits().is_unhealthy
+    }
+
+    /// Returns whether the upstream turned the request away before it did any work on it.
+    pub const fn consumed_nothing(self) -> bool {
+        self.traits().consumed_nothing
+    }
+
+    /// Returns whether the class is about one model by one route alone.
+    pub const fn is_model_scoped(self) -> bool {
         matches!(self, FailureClass::ModelNotFound | FailureClass::Forbidden)
-    }
-
-    /// Whom is it blamed on, as far as it tells by itself?
-    fn blame(self) -> Blame {
-        match self {
-            FailureClass::Forbidden
-            | FailureClass::ServerError
-            | FailureClass::Timeout
-            | FailureClass::Protocol
-            | FailureClass::Empty => Blame::Unclear,
-            FailureClass::RateLimited
-            | FailureClass::Unauthorized
-            | FailureClass::PaymentRequired
-            | FailureClass::Overloaded
-            | FailureClass::Connect
-            | FailureClass::NoSocket
-            | FailureClass::StaleConnection
-            | FailureClass::StreamOptionsRefused
-            | FailureClass::ModelNotFound
-            | FailureClass::TooLarge
-            | FailureClass::WrongForm
-            | FailureClass::Rejected => Blame::Upstream,
-        }
-    }
-
-    /// Did the upstream turn the request away before it did any work on it?
-    pub fn takes_no_tokens(self) -> bool {
-        match self {
-            FailureClass::RateLimited
-            | FailureClass::Unauthorized
-            | FailureClass::Forbidden
-            | FailureClass::PaymentRequired
-            | FailureClass::Overloaded
-            | FailureClass::Connect
-            | FailureClass::NoSocket
-            | FailureClass::StaleConnection
-            | FailureClass::StreamOptionsRefused
-            | FailureClass::ModelNotFound
-            | FailureClass::TooLarge
-            | FailureClass::Rejected => true,
-            FailureClass::ServerError
-            | FailureClass::Timeout
-            | FailureClass::Protocol
-            | FailureClass::Empty
-            | FailureClass::WrongForm => false,
-        }
-    }
-
-    /// Had we asked in the wrong way? Then the same upstream may be asked again.
-    pub fn same_upstream_again(self) -> bool {
-        matches!(self, FailureClass::StaleConnection | FailureClass::StreamOptionsRefused)
     }
 }
 
-/// Some classes.
+/// A set of classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClassSet(u32);
 
 impl ClassSet {
-    /// Those that another upstream may well do better with: all but the caller's own mistake, and a want of ours.
+    /// The classes with which another upstream may do better: not the caller's own mistake, and not a lack of ours.
     pub const ELSEWHERE: ClassSet =
-        ClassSet(!(1 << FailureClass::Rejected as u16 | 1 << FailureClass::NoSocket as u16));
+        ClassSet(!(1 << FailureClass::Rejected as u32 | 1 << FailureClass::NoSocket as u32));
 
-    /// None.
-    pub const NONE: ClassSet = ClassSet(0);
-
-    /// With this one besides.
-    #[must_use]
-    pub fn with(self, class: FailureClass) -> ClassSet {
-        ClassSet(self.0 | 1 << class as u16)
-    }
-
-    /// Is this one of them?
+    /// Returns whether the class is in the set.
     pub fn contains(self, class: FailureClass) -> bool {
-        self.0 & (1 << class as u16) != 0
+        self.0 & (1 << class as u32) != 0
     }
 }
 
 impl FromIterator<FailureClass> for ClassSet {
     fn from_iter<I: IntoIterator<Item = FailureClass>>(classes: I) -> Self {
-        ClassSet(classes.into_iter().fold(0, |set, class| set | 1 << class as u16))
+        ClassSet(classes.into_iter().fold(0, |set, class| set | 1 << class as u32))
     }
 }
 
@@ -207,29 +148,6 @@ pub enum Phase {
     Head,
     /// In the response's body.
     Body,
-}
-
-/// Whom a failure is blamed on.
-///
-/// | Blame | Counts against the upstream (breaker, a key's or a model's rest) | The same upstream may be asked again |
-/// |---|---|---|
-/// | `Upstream` | yes | as the class says |
-/// | `Unclear` | yes, but a rest is a guess | as the class says |
-/// | `Request` | no; but the breaker's and a key's count after all if another upstream serves the request, and this one has served nobody meanwhile | as the class says |
-/// | `Connection` | yes | once |
-/// | `Told` | no | once |
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blame {
-    /// The upstream: no request brings this about.
-    Upstream,
-    /// The upstream, as long as nothing else is known: what is in the request may have brought it about.
-    Unclear,
-    /// The request: it had failed like this before.
-    Request,
-    /// The upstream, for a connection that broke under several requests, of which this is the first to tell.
-    Connection,
-    /// Nobody: another one has told that its connection broke.
-    Told,
 }
 
 /// Which of its own limits an upstream says was reached.
@@ -254,32 +172,18 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// Which of its limits was reached, if it tells.
     pub limit: Option<LimitSpan>,
-    /// Whom it is blamed on.
-    pub blame: Blame,
-    /// A status or a code says so: it can't be the request's own doing.
+    /// A code or a status says it that can't be the request's own doing. All else may be: words can repeat the client's.
     pub certain: bool,
-    /// It counts for the upstream's health.
+    /// Counts for the upstream's health. Not so if an earlier attempt of the same request had failed ambiguously, or if the
+    /// end of a shared connection was counted already.
     pub counted: bool,
-    /// A connection broke that other requests were on, too.
+    /// A connection broke that other requests were on, too: the same upstream may be asked again once.
     pub connection_lost: bool,
     /// What happened, in words, for the log and the status. Never holds a key or a body.
     pub detail: String,
 }
 
 impl Failure {
-    /// Returns whether the request itself may have caused the failure.
-    pub fn may_be_the_requests(&self) -> bool {
-        matches!(
-            self.class,
-            FailureClass::ServerError | FailureClass::Timeout | FailureClass::Protocol | FailureClass::Empty
-        )
-    }
-
-    /// Returns whether the failure counts if another upstream serves the request.
-    pub fn counts_if_refuted(&self) -> bool {
-        !self.certain
-    }
-
     /// A failure that the upstream did not put into words.
     pub fn new(class: FailureClass, phase: Phase, detail: impl Into<String>) -> Self {
         Failure {
@@ -288,12 +192,23 @@ impl Failure {
             status: None,
             retry_after: None,
             limit: None,
-            blame: class.blame(),
-            certain: true,
+            certain: class.traits().is_certain,
             counted: true,
             connection_lost: false,
             detail: detail.into(),
         }
+    }
+
+    /// Returns whether the failure speaks of the upstream's health, and may all the same be the request's own doing.
+    pub fn is_ambiguous(&self) -> bool {
+        self.class.counts_as_unhealthy() && !self.certain
+    }
+
+    /// Returns whether the failure counts only when another upstream serves the same request: an uncertain refusal of the
+    /// key, the account or the model.
+    pub fn needs_confirmation(&self) -> bool {
+        let of_account = matches!(self.class, FailureClass::Unauthorized | FailureClass::PaymentRequired);
+        !self.certain && (of_account || self.class.is_model_scoped())
     }
 }
 

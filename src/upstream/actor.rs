@@ -10,19 +10,19 @@ use tokio::sync::oneshot;
 
 use super::admission::{Admission, admit, room};
 use super::books::{ApiLedgers, Books};
-use super::inbox::{Inbox, News};
-use super::lane::{Allowances, Door, Lane, Way};
+use super::fast_path::{AdmissionMode, Allowances, EventQueue, FastPath, SharedState, Unsaved, UpstreamEvent};
+use super::health::ModelRoute;
 use super::ledger::Ledger;
 use super::messages::{
-    ApiStatus, Declined, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire,
-    TokenReport,
+    ApiStatus, Declined, Forward, Forwarded, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens,
+    Retire, TokenReport,
 };
+use super::permit::ReservedTokens;
 use super::quota::{Share, Spent};
-use super::state::{Sent, State};
-use super::taking_up::Unsaved;
+use super::state::{State, Subject};
 use super::{Endpoint, Permit};
 use crate::config::ApiConfig;
-use crate::persistence::{Flush, PersistenceActor, RestoreTokens, TokenChange};
+use crate::persistence::{Flush, PersistenceActor, RestoreTokens};
 use crate::types::{Now, Operation, TokenStats};
 
 /// Owns one upstream.
@@ -31,14 +31,17 @@ pub struct UpstreamActor {
     pub(super) persistence: Addr<PersistenceActor>,
     books: Books,
     pub(super) ledgers: ApiLedgers,
-    /// What the workers see of it.
-    pub(super) door: Arc<Door>,
-    pub(super) inbox: Arc<Inbox>,
-    pub(super) news: mpsc::Receiver<News>,
-    /// It looks for news by itself.
+    /// What the workers know of it.
+    pub(super) shared: Arc<SharedState>,
+    pub(super) events: Arc<EventQueue>,
+    /// The end of the queue that this actor reads from.
+    pub(super) receiver: mpsc::Receiver<UpstreamEvent>,
+    /// It polls the queue by itself.
     pub(super) awake: bool,
-    /// Lanes that may be in use, with the quotas that they stand for.
-    pub(super) lanes: Vec<(Arc<Lane>, Rc<[Ledger]>)>,
+    /// Fast paths that may be in use, with the quotas that they stand for.
+    pub(super) fast_paths: Vec<(Arc<FastPath>, Rc<[Ledger]>)>,
+    /// Of the models that back off, as the fast paths have them.
+    published_backoffs: u64,
     /// Attempts that were admitted and are not settled, by their stamps.
     pub(super) out: HashMap<usize, Attempt>,
     /// Attempts that wait for a store, first come first served.
@@ -51,31 +54,40 @@ pub struct UpstreamActor {
 pub(super) struct Attempt {
     /// By the upstream's own name.
     pub(super) model: Arc<str>,
-    pub(super) of: Operation,
+    pub(super) operation: Operation,
     pub(super) ledgers: Rc<[Ledger]>,
     pub(super) shares: Vec<Share>,
-    pub(super) sent: Sent,
-    /// Behind which it went: if another stands here by now, it says nothing of what is behind that.
-    pub(super) door: Arc<Door>,
+    /// When it was admitted (ms, monotonic).
+    pub(super) sent_at: u64,
+    /// Under which it went: if another is in force by now, its end says nothing of that one.
+    pub(super) shared: Arc<SharedState>,
+}
+
+impl Attempt {
+    /// Returns what a report on it at `now` is about.
+    pub(super) fn subject(&self, now: Now) -> Subject<'_> {
+        Subject { of: ModelRoute { model: &self.model, route: self.operation }, sent_at: self.sent_at, now }
+    }
 }
 
 struct Waiting {
     asked: Forward,
-    tell: oneshot::Sender<Result<Permit, Declined>>,
+    reply: oneshot::Sender<Result<Forwarded, Declined>>,
 }
 
 impl UpstreamActor {
-    /// Starts the actor of a configured API on the current arbiter. It takes up its saved counts before it admits
+    /// Starts the actor of a configured API on the current arbiter. It restores its saved counts before it admits
     /// anything.
     pub fn start(config: Arc<ApiConfig>, persistence: Addr<PersistenceActor>, books: Books) -> Addr<Self> {
         UpstreamActor::create(|ctx| {
-            let (inbox, news) = Inbox::new(ctx.address());
+            let (events, receiver) = EventQueue::new(ctx.address());
             UpstreamActor {
-                door: Arc::new(Door::new(Arc::new(Endpoint::new(&config)), inbox.clone())),
-                inbox,
-                news,
+                shared: Arc::new(SharedState::new(Arc::new(Endpoint::new(&config)), events.clone())),
+                events,
+                receiver,
                 awake: false,
-                lanes: Vec::new(),
+                fast_paths: Vec::new(),
+                published_backoffs: 0,
                 ledgers: books.of(&config),
                 state: State::restore(config, TimeZone::system(), TokenStats::default(), Now::read()),
                 persistence,
@@ -88,29 +100,36 @@ impl UpstreamActor {
     }
 
     /// Admits, refuses, or (`None`) must wait for a store.
-    fn decide(&mut self, asked: &Forward, ctx: &mut Context<Self>) -> Option<Result<Permit, Declined>> {
-        let (now, profile) = (Now::read(), &asked.profile);
-        let model = self.door.endpoint.own_name(&profile.model).unwrap_or(&profile.model).clone();
+    fn decide(&mut self, asked: &Forward, ctx: &mut Context<Self>) -> Option<Result<Forwarded, Declined>> {
+        let now = Now::read();
+        let profile = &asked.profile;
+        let model = self.shared.endpoint.upstream_model(&profile.model).unwrap_or(&profile.model).clone();
+        let of = ModelRoute { model: &model, route: profile.operation };
         let ledgers = self.ledgers.for_model(&model, &self.books);
-        if let Err(refusal) = self.state.may_serve((&model, profile.operation), asked.last_resort, now) {
-            return Some(Err(Declined { refusal, lane: self.lane(&model, &ledgers) }));
+        if let Err(refusal) = self.state.may_serve(of, asked.panic, now) {
+            return Some(Err(Declined { refusal, fast_path: self.fast_path(&model, &ledgers) }));
         }
         let demand = self.state.demand(profile);
         match admit(&ledgers, demand, self.waiting.len() + 1, now) {
             Admission::Admitted(stamp, shares) => {
-                let (sent, lane) = (self.state.admitted(now), self.lane(&model, &ledgers));
-                let tightest = ledgers.iter().filter_map(Ledger::tightest_tokens).min();
-                let (of, door) = (profile.operation, self.door.clone());
-                let permit = Permit::new(door.clone(), (demand, tightest), stamp.clone());
-                self.out.insert(stamp.id(), Attempt { model, of, ledgers, shares, sent, door });
-                Some(Ok(permit.on_terms(lane, sent)))
+                let is_probe = self.state.admitted(of, now);
+                let fast_path = self.fast_path(&model, &ledgers);
+                let reserved =
+                    ReservedTokens { demand, tightest: ledgers.iter().filter_map(Ledger::tightest_tokens).min() };
+                let (shared, operation) = (self.shared.clone(), profile.operation);
+                let permit = Permit::new(shared.clone(), reserved, stamp.clone(), now.mono);
+                let attempt = Attempt { model, operation, ledgers, shares, sent_at: now.mono, shared };
+                self.out.insert(stamp.id(), attempt);
+                // Without a fast path, an attempt's end may free what another one waits for.
+                let permit = permit.on_slow_path(is_probe, fast_path.is_none());
+                Some(Ok(Forwarded { permit, fast_path }))
             }
-            Admission::Refused(refusal) => Some(Err(Declined { refusal, lane: self.lane(&model, &ledgers) })),
+            Admission::Refused(refusal) => Some(Err(Declined { refusal, fast_path: self.fast_path(&model, &ledgers) })),
             Admission::Wait(answered) => {
                 let then = answered.into_actor(self).map(|_, actor, ctx| {
-                    actor.take_up();
+                    actor.drain_events();
                     actor.serve_waiting(ctx);
-                    actor.set_door();
+                    actor.publish_state();
                 });
                 ctx.spawn(then);
                 None
@@ -118,9 +137,9 @@ impl UpstreamActor {
         }
     }
 
-    /// The short way past this actor for a model, which counts in these quotas, if there is one. (Those that are too many to be
-    /// counted for themselves have none.)
-    fn lane(&mut self, model: &Arc<str>, ledgers: &Rc<[Ledger]>) -> Option<Arc<Lane>> {
+    /// Returns the fast path to a model that counts in these quotas, if there is one. Models that are too many to have quotas
+    /// of their own have none.
+    fn fast_path(&mut self, model: &Arc<str>, ledgers: &Rc<[Ledger]>) -> Option<Arc<FastPath>> {
         if Rc::ptr_eq(ledgers, self.ledgers.common()) {
             return None;
         }
@@ -128,38 +147,42 @@ impl UpstreamActor {
         for (place, ledger) in allowances.iter_mut().zip(ledgers.iter()) {
             *place = ledger.allowance()?;
         }
-        let same =
-            |(lane, to): &&(Arc<Lane>, Rc<[Ledger]>)| Rc::ptr_eq(to, ledgers) && lane.leads(&self.door, &allowances);
-        if let Some((lane, _)) = self.lanes.iter().find(same) {
-            return Some(lane.clone());
+        let backoffs = self.state.health.backoffs_of(model);
+        for (known, of) in &self.fast_paths {
+            if Rc::ptr_eq(of, ledgers) && known.matches(&self.shared, &allowances, &backoffs) {
+                return Some(known.clone());
+            }
         }
-        // One that nobody holds any more will bring no news.
-        self.lanes.retain(|(lane, _)| Arc::strong_count(lane) > 1);
-        let lane = Arc::new(Lane::new(self.door.clone(), model.clone(), allowances));
-        let now = Now::read();
-        for of in Operation::ALL {
-            let absence = self.state.absent.get(model, of, now);
-            absence.into_iter().for_each(|absence| lane.rest(of, absence.until));
-        }
-        self.lanes.push((lane.clone(), ledgers.clone()));
-        Some(lane)
+        // One that nobody holds any more will report nothing.
+        self.fast_paths.retain(|(known, _)| Arc::strong_count(known) > 1);
+        let fast_path = Arc::new(FastPath::new(self.shared.clone(), model.clone(), allowances, backoffs));
+        self.fast_paths.push((fast_path.clone(), ledgers.clone()));
+        Some(fast_path)
     }
 
-    /// Shows the workers which way to go.
-    pub(super) fn set_door(&self) {
-        let way = if self.waiting.is_empty() { self.state.way(Now::read()) } else { Way::AskFrom(0) };
-        self.door.expect(self.state.tally.typical_completion());
-        self.door.set(way);
+    /// Publishes to the workers who may admit, and replaces the fast paths of models that back off, or do so no longer.
+    pub(super) fn publish_state(&mut self) {
+        let asks = AdmissionMode::AskActorFrom(0);
+        let mode = if self.waiting.is_empty() { self.state.admission_mode(Now::read()) } else { asks };
+        self.shared.set_expected_completion(self.state.token_stats.average_completion_tokens());
+        let version = self.state.health.backoffs_version();
+        if version != self.published_backoffs {
+            self.published_backoffs = version;
+            for (fast_path, _) in &self.fast_paths {
+                fast_path.supersede_unless(&self.state.health.backoffs_of(&fast_path.model));
+            }
+        }
+        self.shared.publish_state(mode);
     }
 
     fn serve_waiting(&mut self, ctx: &mut Context<Self>) {
         while let Some(waiting) = self.waiting.pop_front() {
             // Whoever left while waiting takes nothing with them.
-            if waiting.tell.is_closed() {
+            if waiting.reply.is_closed() {
                 continue;
             }
             match self.decide(&waiting.asked, ctx) {
-                Some(reply) => drop(waiting.tell.send(reply)),
+                Some(reply) => drop(waiting.reply.send(reply)),
                 None => {
                     self.waiting.push_front(waiting);
                     return;
@@ -184,16 +207,16 @@ impl Actor for UpstreamActor {
             .map(|saved, actor, _| {
                 let config = actor.state.config.clone();
                 actor.state = State::restore(config, TimeZone::system(), saved.unwrap_or_default(), Now::read());
-                actor.set_door();
+                actor.publish_state();
             })
             .wait(ctx);
     }
 }
 
 impl Drop for UpstreamActor {
-    /// If it ends by a defect, nobody goes past it any more, and nobody will settle what is out.
+    /// If it ends by a defect, no worker admits any more, and nobody will settle what is out.
     fn drop(&mut self) {
-        self.door.set(Way::AskFrom(0));
+        self.shared.publish_state(AdmissionMode::AskActorFrom(0));
         let (now, unknown) = (Now::read(), Spent { counts: true, tokens: None });
         for Attempt { ledgers, shares, .. } in self.out.values() {
             ledgers.iter().zip(shares).for_each(|(ledger, share)| ledger.settle(share, unknown, now));
@@ -202,26 +225,21 @@ impl Drop for UpstreamActor {
 }
 
 impl Handler<Forward> for UpstreamActor {
-    type Result = ActorResponse<Self, Result<Permit, Declined>>;
+    type Result = ActorResponse<Self, Result<Forwarded, Declined>>;
 
     fn handle(&mut self, asked: Forward, ctx: &mut Self::Context) -> Self::Result {
-        self.take_up();
+        self.drain_events();
         let decided = if self.waiting.is_empty() { self.decide(&asked, ctx) } else { None };
-        let reply = match decided {
-            Some(reply) => Ok(reply),
-            None => {
-                let (tell, told) = oneshot::channel();
-                self.waiting.push_back(Waiting { asked, tell });
-                Err(told)
-            }
+        let Some(decided) = decided else {
+            let (reply, answer) = oneshot::channel();
+            self.waiting.push_back(Waiting { asked, reply });
+            self.publish_state();
+            let retiring = Declined { refusal: Refusal::Retiring, fast_path: None };
+            let answer = async { answer.await.unwrap_or(Err(retiring)) };
+            return ActorResponse::r#async(answer.into_actor(self));
         };
-        self.set_door();
-        let told = match reply {
-            Ok(reply) => return ActorResponse::reply(reply),
-            Err(told) => told,
-        };
-        let reply = async { told.await.unwrap_or(Err(Declined { refusal: Refusal::Retiring, lane: None })) };
-        ActorResponse::r#async(reply.into_actor(self))
+        self.publish_state();
+        ActorResponse::reply(decided)
     }
 }
 
@@ -229,14 +247,14 @@ impl Handler<Reconfigure> for UpstreamActor {
     type Result = ();
 
     fn handle(&mut self, Reconfigure(config): Reconfigure, _: &mut Self::Context) {
-        self.take_up();
+        self.drain_events();
         if config != self.state.config {
-            self.door.set(Way::AskFrom(0));
-            self.door = Arc::new(Door::new(Arc::new(Endpoint::new(&config)), self.inbox.clone()));
+            self.shared.publish_state(AdmissionMode::AskActorFrom(0));
+            self.shared = Arc::new(SharedState::new(Arc::new(Endpoint::new(&config)), self.events.clone()));
         }
         self.ledgers = self.books.of(&config);
         self.state.reconfigure(config);
-        self.set_door();
+        self.publish_state();
     }
 }
 
@@ -244,10 +262,10 @@ impl Handler<Retire> for UpstreamActor {
     type Result = ();
 
     fn handle(&mut self, _: Retire, _: &mut Self::Context) {
-        self.take_up();
+        self.drain_events();
         self.save();
         self.state.retire();
-        self.set_door();
+        self.publish_state();
     }
 }
 
@@ -255,7 +273,7 @@ impl Handler<GetStatus> for UpstreamActor {
     type Result = ApiStatus;
 
     fn handle(&mut self, _: GetStatus, _: &mut Self::Context) -> ApiStatus {
-        self.take_up();
+        self.drain_events();
         let now = Now::read();
         let room = room(self.ledgers.common(), 1, now);
         self.state.status(self.quotas(now), room, now)
@@ -266,8 +284,8 @@ impl Handler<GetTokens> for UpstreamActor {
     type Result = TokenReport;
 
     fn handle(&mut self, _: GetTokens, _: &mut Self::Context) -> TokenReport {
-        self.take_up();
-        self.state.tally.report(self.state.config.id.clone(), Now::read())
+        self.drain_events();
+        self.state.token_stats.report(self.state.config.id.clone(), Now::read())
     }
 }
 
@@ -276,9 +294,9 @@ impl Handler<ResetTokens> for UpstreamActor {
 
     /// Answered when it is durable: what was reset does not come back.
     fn handle(&mut self, _: ResetTokens, _: &mut Self::Context) -> Self::Result {
-        self.take_up();
-        self.state.tally.reset();
-        self.unsaved.tokens = vec![TokenChange::Reset];
+        self.drain_events();
+        self.state.token_stats.reset();
+        self.unsaved.reset_tokens();
         self.save();
         let flushed = self.persistence.send(Flush);
         Box::pin(async {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use url::{Position, Url};
 
 use crate::config::{ApiConfig, ApiKey, Timeouts};
-use crate::types::ApiId;
+use crate::types::{ApiId, Operation};
 
 /// Where an upstream is and how it is spoken to. A changed configuration makes a new one.
 #[derive(Debug)]
@@ -28,11 +28,13 @@ pub struct Endpoint {
     pub serial: u64,
     /// What stands before each path, as the transport takes it: always `http://`, as the transport itself speaks TLS.
     pub base: String,
+    /// The base URL as people know it.
+    shown_base: String,
     mapping: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 impl Endpoint {
-    /// The reach of a configured API.
+    /// Creates the reach of a configured API.
     pub fn new(config: &ApiConfig) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         Endpoint {
@@ -44,12 +46,18 @@ impl Endpoint {
             http2: config.http2,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             base: plain_http(&config.base_url),
+            shown_base: config.base_url.to_string(),
             mapping: config.mapping.clone(),
         }
     }
 
-    /// This upstream's own name for a model, where it differs from the requested one.
-    pub fn own_name(&self, requested: &str) -> Option<&Arc<str>> {
+    /// Returns the URL of an operation, as it stands in the log.
+    pub fn shown_url(&self, operation: Operation) -> String {
+        format!("{}{}", self.shown_base, operation.path())
+    }
+
+    /// Returns this upstream's own name for a model, where it differs from the requested one.
+    pub fn upstream_model(&self, requested: &str) -> Option<&Arc<str>> {
         self.mapping.get(requested).filter(|own| &***own != requested)
     }
 }

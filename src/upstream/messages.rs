@@ -4,19 +4,29 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::{Lane, Permit};
+use super::health::{Resting, Scope};
+use super::{FastPath, Permit};
 use crate::config::ApiConfig;
 use crate::types::{ApiId, FailureClass, Limits, Now, Operation, Profile, QuotaId, QuotaKind, TokenStats};
 
 /// Admit one attempt. Sent by the scheduler and awaited; the permit in the reply *is* the admission, and gives itself
 /// back if nobody takes it.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<Permit, Declined>")]
+#[rtype(result = "Result<Forwarded, Declined>")]
 pub struct Forward {
     /// What is to be forwarded.
     pub profile: Profile,
-    /// Nobody else can serve it: then a rest of the breaker need not be over, nor a wait as far as it is a guess.
-    pub last_resort: bool,
+    /// Nobody else can serve it: then an inferred rest is no obstacle.
+    pub panic: bool,
+}
+
+/// An upstream's yes.
+#[derive(Debug)]
+pub struct Forwarded {
+    /// The right to one attempt.
+    pub permit: Permit,
+    /// The short way to the next attempt like it, if there is one.
+    pub fast_path: Option<Arc<FastPath>>,
 }
 
 /// An upstream's no.
@@ -25,7 +35,7 @@ pub struct Declined {
     /// Why.
     pub refusal: Refusal,
     /// The short way there, which knows when it is worth trying again.
-    pub lane: Option<Arc<Lane>>,
+    pub fast_path: Option<Arc<FastPath>>,
 }
 
 /// Why an upstream takes no attempt now. Times are ms of the monotonic clock.
@@ -38,31 +48,8 @@ pub enum Refusal {
         /// When it has room again, at the earliest; `None` if nobody knows: when something ends that is on the way.
         until: Option<u64>,
     },
-    /// The upstream told us to wait, or refuses its key.
-    CoolingDown {
-        /// When it is asked again.
-        until: u64,
-        /// What it said.
-        reason: FailureClass,
-        /// When it is asked if nobody else is left, the wait being a guess of ours, or over but for its probe.
-        last_resort: Option<u64>,
-    },
-    /// It failed too often.
-    BreakerOpen {
-        /// When it is probed.
-        until: u64,
-        /// When it is probed if nobody else is left.
-        last_resort: u64,
-    },
-    /// This model is not to be had there for what is asked of it.
-    Absent {
-        /// What it said: that it does not serve it, or not to this key.
-        reason: FailureClass,
-        /// When it is asked again.
-        until: u64,
-        /// It only seems so: if nobody else is left, it is asked all the same.
-        guess: bool,
-    },
+    /// The upstream, or what of it the attempt needs, rests.
+    Resting(Resting),
     /// The store can't promise that a crash would not forget this attempt, or that no other server uses its place.
     StoreUnavailable {
         /// When it is asked again.
@@ -80,101 +67,81 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// When to ask again, if that can be told.
+    /// Returns when to ask again, if that is known.
     pub fn until(&self) -> Option<u64> {
         match self {
             Refusal::QuotaExhausted { until, .. } => *until,
-            Refusal::CoolingDown { until, .. }
-            | Refusal::BreakerOpen { until, .. }
-            | Refusal::Absent { until, .. }
+            Refusal::Resting(Resting { until, .. })
             | Refusal::ModelsUnknown { until }
             | Refusal::StoreUnavailable { until } => Some(*until),
             Refusal::Disabled | Refusal::Retiring => None,
         }
     }
 
-    /// When to ask again if all others refuse as well, if that can be told.
-    pub fn until_at_last(&self) -> Option<u64> {
-        self.until().map(|until| until.min(self.last_resort().unwrap_or(until)))
-    }
-
-    /// From when it may be asked all the same, if nobody else is left. What the upstream told us itself holds.
-    fn last_resort(&self) -> Option<u64> {
+    /// Returns when to ask again if nobody else can serve, if that is known.
+    pub fn retry_at_in_panic(&self) -> Option<u64> {
         match self {
-            Refusal::CoolingDown { last_resort, .. } => *last_resort,
-            Refusal::BreakerOpen { last_resort, .. } => Some(*last_resort),
-            Refusal::Absent { guess, .. } => guess.then_some(0),
+            Refusal::Resting(resting) => Some(resting.panic_from),
             Refusal::QuotaExhausted { .. }
             | Refusal::StoreUnavailable { .. }
             | Refusal::ModelsUnknown { .. }
             | Refusal::Disabled
-            | Refusal::Retiring => None,
+            | Refusal::Retiring => self.until(),
         }
     }
 
-    /// Of several, the one that ends last.
+    /// Returns whether the upstream may be asked all the same if nobody else can serve.
+    pub fn is_inferred(&self) -> bool {
+        self.retry_at_in_panic() < self.until()
+    }
+
+    /// Of several, returns the one that ends last.
     pub(super) fn last(refusals: impl Iterator<Item = Refusal>) -> Option<Refusal> {
         refusals.max_by_key(|refusal| match refusal {
             Refusal::QuotaExhausted { .. }
-            | Refusal::CoolingDown { .. }
-            | Refusal::BreakerOpen { .. }
-            | Refusal::Absent { .. }
+            | Refusal::Resting(_)
             | Refusal::ModelsUnknown { .. }
             | Refusal::StoreUnavailable { .. } => refusal.until().unwrap_or(0),
             Refusal::Disabled | Refusal::Retiring => u64::MAX,
         })
     }
 
-    /// Both hold: the one that ends last, and nobody is asked all the same before the other lets them.
-    pub(super) fn beside(self, other: Refusal) -> Refusal {
-        let (mut last, first) = if self.until() < other.until() { (other, self) } else { (self, other) };
-        if let Refusal::CoolingDown { last_resort: Some(at), .. } | Refusal::BreakerOpen { last_resort: at, .. } =
-            &mut last
-        {
-            *at = first.until_at_last().map_or(*at, |first| first.max(*at));
-        }
-        last
-    }
-
-    /// May it be over by `deadline` (ms, monotonic)? Only a limit passes by itself.
+    /// Returns whether the refusal may be over by `deadline` (ms, monotonic): only a limit passes by itself.
     pub fn may_pass_by(&self, deadline: u64) -> bool {
-        self.is_limit() && self.until_at_last().is_none_or(|until| until <= deadline)
+        self.is_limit() && self.retry_at_in_panic().is_none_or(|until| until <= deadline)
     }
 
-    /// With its end as wall time (ms since the Unix epoch).
+    /// Returns it with its end as wall time (ms since the Unix epoch).
     pub(super) fn dated(self, now: Now) -> (Refusal, Option<i64>) {
         let until = self.until().map(|until| now.wall_at(until));
         (self, until)
     }
 
-    /// May it be asked all the same, if nobody else is left?
-    pub fn is_a_guess(&self) -> bool {
-        self.last_resort().is_some()
-    }
-
-    /// Is it a limit, ours or theirs, which passes by itself?
+    /// Returns whether it is a limit, ours or theirs, which passes by itself.
     pub fn is_limit(&self) -> bool {
         match self {
             Refusal::QuotaExhausted { .. } => true,
-            Refusal::CoolingDown { reason, .. } => *reason == FailureClass::RateLimited,
-            Refusal::BreakerOpen { .. }
-            | Refusal::Absent { .. }
-            | Refusal::StoreUnavailable { .. }
-            | Refusal::ModelsUnknown { .. }
-            | Refusal::Disabled
-            | Refusal::Retiring => false,
+            Refusal::Resting(Resting { scope, reason, .. }) => {
+                *scope == Scope::Limit && *reason == FailureClass::RateLimited
+            }
+            Refusal::StoreUnavailable { .. } | Refusal::ModelsUnknown { .. } | Refusal::Disabled | Refusal::Retiring => false,
         }
     }
 
-    /// The word for it in `/v1/status`.
+    /// Returns whether the upstream does not have the model.
+    pub fn is_missing_model(&self) -> bool {
+        matches!(self, Refusal::Resting(Resting { scope: Scope::Model, reason: FailureClass::ModelNotFound, .. }))
+    }
+
+    /// Returns the word for it in `/v1/status`.
     pub fn reason(&self) -> &'static str {
         match self {
             Refusal::QuotaExhausted { which, .. } => which.as_str(),
-            Refusal::CoolingDown { reason: FailureClass::Unauthorized, .. } => "unauthorized",
-            Refusal::CoolingDown { reason: FailureClass::PaymentRequired, .. } => "payment_required",
-            Refusal::CoolingDown { .. } => "cooldown",
-            Refusal::BreakerOpen { .. } => "breaker",
-            Refusal::Absent { reason, .. } => reason.as_str(),
+            Refusal::Resting(Resting { scope, reason, .. }) => match scope {
+                Scope::Service => "breaker",
+                Scope::Limit => "cooldown",
+                Scope::Key | Scope::Model => reason.as_str(),
+            },
             Refusal::StoreUnavailable { .. } => "store",
             Refusal::ModelsUnknown { .. } => "models_unknown",
             Refusal::Disabled => "disabled",
@@ -206,9 +173,9 @@ pub struct ApiStatus {
     pub config: Arc<ApiConfig>,
     /// Why it takes no attempt now, if it takes none, and until when.
     pub refusal: Option<(Refusal, Option<i64>)>,
-    /// Does it rest for a failure (breaker, cooldown, refused key)?
+    /// It rests as a whole: its service, a limit or its key.
     pub resting: bool,
-    /// The models that it says it does not serve, or not so.
+    /// The models that back off, each by a route.
     pub absent_models: Vec<AbsentModel>,
     /// Failures in a row.
     pub error_count: u32,
@@ -222,14 +189,14 @@ pub struct ApiStatus {
     pub last_failure: Option<(i64, FailureClass, String)>,
 }
 
-/// A model that an upstream says it does not serve.
+/// A model that an upstream refuses.
 #[derive(Debug, Clone)]
 pub struct AbsentModel {
     /// By its own name.
     pub model: Arc<str>,
-    /// For what.
+    /// By which route.
     pub operation: Operation,
-    /// How it says so.
+    /// How it refuses.
     pub reason: FailureClass,
     /// When it is asked again (ms since the Unix epoch).
     pub until: i64,

@@ -1,25 +1,22 @@
 //! One upstream: its quotas, its health, its endpoint, and the actor that owns them.
 //!
-//! In reading order: `messages` (the contract), `permit`, `endpoint`, `actor` (wiring), `state` (decisions on its health, from
-//! `breaker`, `cooldown`, `absent` and `latency`), `tally` (its tokens), and its quotas: `admission` (in all of them, or in none), `books` (which there
-//! are), `ledger` (one, with its store), `quota` (what it has counted), `lease`, `account`, `bounds`, `window`, `daily` and `day`;
-//! `headroom` tells what is left.
+//! In reading order: `messages` (the contract), `permit`, `endpoint`, `actor` (wiring), `state` (decisions), with `health`
+//! (may it be asked?), `latency` and `token_stats`. `fast_path` is how workers admit without a message; a first reading may
+//! skip it. Its quotas: `admission` (in all of them, or in none), `books` (which there are), `ledger` (one, with its store),
+//! `quota` (what it has counted), `lease`, `account`, `bounds`, `window`, `daily` and `day`; `headroom` tells what is left.
 
-mod absent;
 mod account;
 mod actor;
 mod admission;
 mod allowance;
 mod books;
 mod bounds;
-mod breaker;
-mod cooldown;
 mod daily;
 mod day;
 mod endpoint;
+mod fast_path;
 mod headroom;
-mod inbox;
-mod lane;
+mod health;
 mod latency;
 mod lease;
 mod ledger;
@@ -28,20 +25,20 @@ mod pace;
 mod permit;
 mod quota;
 mod state;
-mod taking_up;
-mod tally;
+mod token_stats;
 mod window;
 
 pub use actor::UpstreamActor;
 pub use allowance::Untaken;
 pub use books::Books;
 pub use endpoint::Endpoint;
-pub use lane::Lane;
+pub use fast_path::FastPath;
+pub use health::{Resting, Scope};
 pub use messages::{
-    ApiStatus, Declined, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire,
-    TokenReport,
+    ApiStatus, Declined, Forward, Forwarded, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens,
+    Retire, TokenReport,
 };
-pub use permit::{Permit, Suspicion, Witness};
+pub use permit::{Permit, Suspicion};
 pub use quota::{Draw, Quota, Share, Spent};
 
 /// An entry of a configuration.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Endpoint;
-use super::inbox::{Haste, News};
-use super::lane::{Door, Lane};
-use super::state::Sent;
-use crate::types::{Blame, Failure, FailureClass, Now, Outcome, SentAt, Settlement};
+use super::fast_path::{ConfirmedRefusal, EventQueue, SharedState, StreamOptions, UpstreamEvent, Urgency};
+use crate::types::{Failure, FailureClass, Now, Outcome, Profile, SentAt, Settlement, UsageSource};
+
+/// An overshoot of less than this part of the tightest limit may be reported with the next batch.
+const LAZY_OVERSHOOT: u64 = 50;
 
 /// One admitted attempt, bound to its endpoint: counted against the quotas before it existed.
 ///
@@ -16,163 +17,157 @@ use crate::types::{Blame, Failure, FailureClass, Now, Outcome, SentAt, Settlemen
 /// then given back.
 #[derive(Debug)]
 pub struct Permit {
-    /// To be set when the request is written.
+    /// Set by the transport when the request is written.
     pub stamp: SentAt,
-    /// May the proxy ask this upstream for a stream's usage?
+    /// The proxy may ask for a stream's usage. The proxy clears it for a request that carries no such wish of the proxy's.
     pub ask_usage: bool,
-    /// The short way to the next one like it, if there is one and this one did not come by it.
-    pub lane: Option<Arc<Lane>>,
-    door: Arc<Door>,
-    /// So many tokens more than were set aside for it can't wait to be told.
-    unforeseen: u64,
+    shared: Arc<SharedState>,
     /// Tokens that are set aside for it, at most.
     demand: u64,
+    /// An overshoot of so many tokens or fewer may be reported later.
+    lazy_overshoot: u64,
     since: Instant,
-    /// A probe, whose answer decides whether others are let in.
-    probe: Option<Sent>,
-    /// Its end frees something, or decides something: it is told at once.
-    urgent: bool,
+    /// When it was admitted (ms, monotonic).
+    admitted_at: u64,
+    /// It is the probe of a rest: its answer decides whether others are admitted.
+    is_probe: bool,
+    /// Its end may free what another attempt waits for.
+    frees: bool,
     settled: bool,
 }
 
+/// What is set aside for an attempt.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReservedTokens {
+    /// Tokens that it may take, as far as is known.
+    pub(super) demand: u64,
+    /// The tightest limit of tokens that it counts against.
+    pub(super) tightest: Option<u64>,
+}
+
 impl Permit {
-    /// `tightest`: the tightest bound of tokens that it counts against.
-    pub(super) fn new(door: Arc<Door>, (demand, tightest): (u64, Option<u64>), stamp: SentAt) -> Self {
-        /// What is less than this part of a limit is told with the next batch, as a block is drawn of a limit.
-        const PART: u64 = 50;
-        let unforeseen = tightest.map_or(u64::MAX, |tightest| tightest / PART);
-        let (ask_usage, since) = (door.ask_usage(), Instant::now());
+    /// Creates the permit of an attempt that was admitted at `admitted_at` (ms, monotonic).
+    pub(super) fn new(shared: Arc<SharedState>, reserved: ReservedTokens, stamp: SentAt, admitted_at: u64) -> Self {
         Permit {
             stamp,
-            ask_usage,
-            lane: None,
-            door,
-            unforeseen,
-            demand,
-            since,
-            probe: None,
-            urgent: false,
+            ask_usage: shared.stream_options() != StreamOptions::Refused,
+            shared,
+            demand: reserved.demand,
+            lazy_overshoot: reserved.tightest.map_or(u64::MAX, |tightest| tightest / LAZY_OVERSHOOT),
+            since: Instant::now(),
+            admitted_at,
+            is_probe: false,
+            frees: false,
             settled: false,
         }
     }
 
-    /// As its actor gives it out.
-    pub(super) fn on_terms(mut self, lane: Option<Arc<Lane>>, sent: Sent) -> Self {
-        self.probe = sent.is_probe().then_some(sent);
-        // Where there is no lane, the end of an attempt may free what another waits for.
-        self.urgent = sent.is_probe() || lane.is_none();
-        self.lane = lane;
+    /// Marks an attempt that the actor admitted. `frees`: no fast path leads here, so that others may wait for its end.
+    pub(super) fn on_slow_path(mut self, is_probe: bool, frees: bool) -> Self {
+        self.is_probe = is_probe;
+        self.frees = frees;
         self
     }
 
-    /// Where the attempt goes.
+    /// Returns where the attempt goes.
     pub fn endpoint(&self) -> &Arc<Endpoint> {
-        &self.door.endpoint
+        &self.shared.endpoint
     }
 
-    /// Since the attempt was admitted.
+    /// Returns the time since the attempt was admitted.
     pub fn elapsed(&self) -> Duration {
         self.since.elapsed()
     }
 
-    /// It has an answer for the client, which `lasts` if it is not over yet. `closed_for`: in which the upstream says that it has nothing
-    /// left for so long.
-    pub fn answered(&self, lasts: bool, closed_for: Option<Duration>) {
-        let haste = match (closed_for, self.probe) {
-            (Some(_), _) => Haste::Pressing,
-            (None, Some(_)) => Haste::Now,
-            (None, None) => Haste::None,
+    /// Reports that there is an answer for the client. `is_streaming`: its end is still to come. `exhausted_for`: it says
+    /// that the upstream has nothing left for so long.
+    pub fn responded(&self, is_streaming: bool, exhausted_for: Option<Duration>) {
+        let urgency = match exhausted_for {
+            Some(_) => Urgency::Blocking,
+            None if self.is_probe => Urgency::Immediate,
+            None => Urgency::Lazy,
         };
-        // An answer that is over decides the same by its end.
-        if lasts || closed_for.is_some() {
-            self.door.inbox.tell(News::Answered { stamp: self.stamp.clone(), at: Now::read(), closed_for }, haste);
+        // The end of an answer that is over decides the same.
+        if is_streaming || exhausted_for.is_some() {
+            let responded = UpstreamEvent::Responded { stamp: self.stamp.clone(), at: Now::read(), exhausted_for };
+            self.shared.events.push(responded, urgency);
         }
     }
 
-    /// Closes the account.
+    /// Settles the attempt.
     pub fn settle(mut self, settlement: Settlement) {
         self.close(settlement);
     }
 
-    /// The upstream had refused the `stream_options` that we had added, and takes the same request without.
-    pub fn stream_options_refused(&self) {
-        self.door.usage_refused(true);
+    /// Returns whether a refusal may be for the `stream_options` that the proxy had added.
+    pub fn doubts_stream_options(&self) -> bool {
+        self.ask_usage && self.shared.stream_options() == StreamOptions::Unknown
     }
 
-    /// The upstream took them.
-    pub fn stream_options_taken(&self) {
-        self.door.usage_told();
+    /// Records that the upstream served the client's own bytes, after it had refused them with `stream_options` added.
+    pub fn refuse_stream_options(&self) {
+        self.shared.refuse_stream_options();
     }
 
-    /// Who can say later what a failure was.
-    pub fn witness(&self, failure: Failure) -> Witness {
-        Witness { door: self.door.clone(), sent: self.probe, failure, at: Now::read_mono() }
+    /// Returns the suspicion that a refusal is about the request, if only another upstream's answer can tell.
+    pub fn suspicion(&self, failure: &Failure, profile: &Profile) -> Option<Suspicion> {
+        let endpoint = &self.shared.endpoint;
+        let model = endpoint.upstream_model(&profile.model).unwrap_or(&profile.model).clone();
+        let refusal = || ConfirmedRefusal {
+            endpoint_serial: endpoint.serial,
+            model,
+            operation: profile.operation,
+            sent_at: self.admitted_at,
+            failure: failure.clone(),
+        };
+        let events = &self.shared.events;
+        failure.needs_confirmation().then(|| Suspicion { events: events.clone(), refusal: refusal() })
     }
 
     fn close(&mut self, settlement: Settlement) {
-        if !std::mem::replace(&mut self.settled, true) {
-            // (What was the caller's own mistake says nothing of the upstream.)
-            let failed = settlement.failure().is_some_and(|failure| failure.class != FailureClass::Rejected);
-            // A window may be over by what was not foreseen.
-            let overshoot =
-                settlement.usage.is_some_and(|usage| usage.total.saturating_sub(self.demand) > self.unforeseen);
-            let haste = match (failed || overshoot, self.urgent) {
-                (true, _) => Haste::Pressing,
-                (false, true) => Haste::Now,
-                (false, false) => Haste::Soon,
-            };
-            self.door.inbox.tell(News::Ended { stamp: self.stamp.clone(), settlement }, haste);
+        if std::mem::replace(&mut self.settled, true) {
+            return;
         }
-    }
-}
-
-/// A failure of which more may be known later.
-#[derive(Debug)]
-pub struct Witness {
-    door: Arc<Door>,
-    /// As a probe, if it was one.
-    sent: Option<Sent>,
-    failure: Failure,
-    /// ms, monotonic.
-    at: u64,
-}
-
-/// Interim.
-pub type Suspicion = Witness;
-
-impl Permit {
-    /// Interim.
-    pub fn suspect(&self, failure: Failure) -> Suspicion {
-        self.witness(failure)
-    }
-}
-
-impl Witness {
-    /// Interim.
-    pub fn confirm(self) {
-        self.testify();
-    }
-
-    /// `stream_options` were refused, and there is no room for the same request without: it remains open whether it was for them.
-    pub fn leaves_open(self) {
-        self.door.usage_refused(false);
-    }
-
-    /// Was it of the upstream that this is for?
-    pub fn is_of(&self, permit: &Permit) -> bool {
-        Arc::ptr_eq(&self.door.inbox, &permit.door.inbox)
-    }
-
-    /// It was blamed on its request, which another upstream served: so it was the upstream's.
-    pub fn testify(self) {
-        let failure = Failure { blame: Blame::Unclear, ..self.failure };
-        let inbox = self.door.inbox.clone();
-        inbox.tell(News::Testified { door: self.door, sent: self.sent, failure, at: self.at }, Haste::Pressing);
+        let reported = settlement.usage.filter(|usage| usage.source == UsageSource::Reported);
+        if self.ask_usage && reported.is_some() {
+            self.shared.accept_stream_options();
+        }
+        // A client's own mistake says nothing new of the upstream.
+        let failed = settlement.failure().is_some_and(|failure| failure.class != FailureClass::Rejected);
+        let overshoot = settlement.usage.map_or(0, |usage| usage.total.saturating_sub(self.demand));
+        // An overshoot may fill a window.
+        let urgency = if failed || overshoot > self.lazy_overshoot {
+            Urgency::Blocking
+        } else if self.is_probe || self.frees {
+            Urgency::Immediate
+        } else {
+            Urgency::Batched
+        };
+        self.shared.events.push(UpstreamEvent::Settled { stamp: self.stamp.clone(), settlement }, urgency);
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         self.close(Settlement::of(Outcome::Abandoned, self.elapsed()));
+    }
+}
+
+/// A refusal that may be about the request itself. It counts only when another upstream serves the same request.
+#[derive(Debug)]
+pub struct Suspicion {
+    events: Arc<EventQueue>,
+    refusal: ConfirmedRefusal,
+}
+
+impl Suspicion {
+    /// Returns whether the upstream that refused is the one that this permit is for.
+    pub fn is_of(&self, permit: &Permit) -> bool {
+        Arc::ptr_eq(&self.events, &permit.shared.events)
+    }
+
+    /// Reports that another upstream served the request.
+    pub fn confirm(self) {
+        self.events.push(UpstreamEvent::Confirmed(self.refusal), Urgency::Blocking);
     }
 }

@@ -1,133 +1,102 @@
-//! The decisions of one upstream, from its parts: may an attempt go out? ([`verdict`]: what does its end mean?)
+//! The decisions of one upstream, from its parts: may an attempt go? ([`outcome`]: what does its end mean?)
 //! No actix, no clock: functions of the state, the input and `now`.
 
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::absent::{Absence, AbsentModels};
-use super::breaker::{Breaker, Standing};
-use super::cooldown::Cooldown;
-use super::lane::Way;
+use super::fast_path::AdmissionMode;
+use super::health::{Health, ModelBackoff, ModelRoute};
 use super::latency::Latency;
 use super::messages::{AbsentModel, ApiStatus, QuotaStatus, Refusal};
 use super::quota::Spent;
-use super::tally::Tally;
+use super::token_stats::TokenStatsRecorder;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
-use crate::types::{FailureClass, Now, Operation, Outcome, Profile, Settlement, TokenStats};
+use crate::types::{FailureClass, Now, Outcome, Profile, Settlement, TokenStats};
 
-mod verdict;
+mod outcome;
 
-/// All that an upstream's actor owns, but for its quotas.
+/// All that an upstream's actor owns, without its quotas.
 pub(super) struct State {
     pub(super) config: Arc<ApiConfig>,
-    breaker: Breaker,
-    cooldown: Cooldown,
-    pub(super) absent: AbsentModels,
+    pub(super) health: Health,
     latency: Latency,
-    pub(super) tally: Tally,
+    pub(super) token_stats: TokenStatsRecorder,
     in_flight: u32,
     errors_in_a_row: u32,
     last_failure: Option<(i64, FailureClass, String)>,
+    /// It has answered somebody since its entry changed: so its address is right.
+    has_served: bool,
     retired: bool,
 }
 
-/// What is to be known of the end of an attempt, besides how it ended.
+/// What a report on an attempt is about.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ending {
-    pub(super) sent: Sent,
-    /// When it ended.
+pub(super) struct Subject<'a> {
+    pub(super) of: ModelRoute<'a>,
+    /// When the attempt was admitted (ms, monotonic).
+    pub(super) sent_at: u64,
+    /// When the report is taken in.
     pub(super) now: Now,
 }
 
-/// How things stood when an attempt went out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sent {
-    /// The wait that it is to find out the end of.
-    wait: Option<u32>,
-    health: Standing,
-}
-
-impl Sent {
-    /// Does anything hang on its answer?
-    pub(super) fn is_probe(self) -> bool {
-        self.wait.is_some() || self.health.probe
-    }
-
-    /// What it was to find out is known: its end is another matter.
-    pub(super) fn answered(&mut self) -> Sent {
-        let before = *self;
-        (self.wait, self.health.probe) = (None, false);
-        before
-    }
-}
-
 impl State {
-    /// Takes up where the saved statistics left off.
+    /// Creates the state of an upstream with its saved statistics.
     pub(super) fn restore(config: Arc<ApiConfig>, zone: TimeZone, tokens: TokenStats, now: Now) -> State {
         State {
             config,
-            breaker: Breaker::default(),
-            cooldown: Cooldown::default(),
-            absent: AbsentModels::default(),
+            health: Health::default(),
             latency: Latency::default(),
-            tally: Tally::restore(zone, tokens, now),
+            token_stats: TokenStatsRecorder::restore(zone, tokens, now),
             in_flight: 0,
             errors_in_a_row: 0,
             last_failure: None,
+            has_served: false,
             retired: false,
         }
     }
 
-    /// What a request may cost here, in tokens.
+    /// Returns what a request may cost here, in tokens.
     pub(super) fn demand(&self, profile: &Profile) -> u64 {
-        profile.demand.tokens(self.tally.typical_completion())
+        profile.demand.tokens(self.token_stats.average_completion_tokens())
     }
 
-    /// An attempt goes out.
-    pub(super) fn admitted(&mut self, now: Now) -> Sent {
+    /// Records an attempt that the actor admitted. Returns whether it is a probe.
+    pub(super) fn admitted(&mut self, of: ModelRoute<'_>, now: Now) -> bool {
         self.in_flight += 1;
-        Sent { wait: self.cooldown.enter(now), health: self.breaker.enter(now) }
+        self.health.admit(of, now.mono)
     }
 
-    /// An attempt went out through a lane, which no probe does.
-    pub(super) fn joined(&mut self) -> Sent {
+    /// Records an attempt that a fast path admitted, as no probe is.
+    pub(super) fn joined(&mut self) {
         self.in_flight += 1;
-        Sent { wait: None, health: self.breaker.standing() }
     }
 
-    /// Which way the next attempts are to go.
-    pub(super) fn way(&self, now: Now) -> Way {
-        match self.health(now) {
-            Ok(()) if self.breaker.is_closed() && self.cooldown.is_over() => Way::Open,
-            Ok(()) => Way::AskFrom(now.mono),
-            Err(refusal) => Way::AskFrom(refusal.until().unwrap_or(u64::MAX)),
+    /// Returns who may admit the next attempts.
+    pub(super) fn admission_mode(&self, now: Now) -> AdmissionMode {
+        match self.check(now) {
+            Ok(()) if self.health.is_open() => AdmissionMode::Local,
+            Ok(()) => AdmissionMode::AskActorFrom(now.mono),
+            Err(refusal) => AdmissionMode::AskActorFrom(refusal.until().unwrap_or(u64::MAX)),
         }
     }
 
-    /// May it be asked for this model (by its own name), and for this of it? `last_resort`: nobody else can serve it.
-    pub(super) fn may_serve(&self, (model, of): (&str, Operation), last_resort: bool, now: Now) -> Result<(), Refusal> {
-        match self.absent.get(model, of, now) {
-            Some(Absence { reason, until, guess }) if !(guess && last_resort) => {
-                return Err(Refusal::Absent { reason, until, guess });
-            }
-            Some(_) | None => {}
-        }
+    /// Returns whether it may be asked for this model by this route. In panic mode nobody else can serve.
+    ///
+    /// # Errors
+    /// With the reason.
+    pub(super) fn may_serve(&self, of: ModelRoute<'_>, panic: bool, now: Now) -> Result<(), Refusal> {
         self.usable()?;
-        match last_resort && self.cooldown.may_be_the_last(now) && self.breaker.may_be_the_last(now) {
-            true => Ok(()),
-            false => self.rested(now),
-        }
+        self.health.check(of, panic, now.mono).map_err(Refusal::Resting)
     }
 
-    /// May it be asked at all?
-    pub(super) fn health(&self, now: Now) -> Result<(), Refusal> {
+    /// Returns whether it may be asked at all.
+    fn check(&self, now: Now) -> Result<(), Refusal> {
         self.usable()?;
-        self.rested(now)
+        self.health.check_common(now.mono).map_err(Refusal::Resting)
     }
 
-    /// Is it there?
     fn usable(&self) -> Result<(), Refusal> {
         if self.retired {
             return Err(Refusal::Retiring);
@@ -135,59 +104,48 @@ impl State {
         if self.config.enabled { Ok(()) } else { Err(Refusal::Disabled) }
     }
 
-    /// Is whatever it rested for over?
-    fn rested(&self, now: Now) -> Result<(), Refusal> {
-        match (self.cooldown.check(now), self.breaker.check(now)) {
-            (Err(waits), Err(rests)) => Err(waits.beside(rests)),
-            (waits, rests) => waits.and(rests),
-        }
-    }
-
-    /// How an attempt counts that ended thus.
+    /// Returns what an attempt took of the quotas that ended thus.
     pub(super) fn spent(&self, settlement: &Settlement) -> Spent {
         let failed = settlement.failure();
-        let turned_away = failed.is_some_and(|failure| failure.class.takes_no_tokens());
+        let consumed_nothing = failed.is_some_and(|failure| failure.class.consumed_nothing());
         let accepted = failed.is_none_or(|failure| failure.class != FailureClass::RateLimited);
         Spent {
             counts: accepted || self.config.count_on == CountOn::Attempt,
-            tokens: settlement.usage.map(|usage| usage.total).or(turned_away.then_some(0)),
+            tokens: settlement.usage.map(|usage| usage.total).or(consumed_nothing.then_some(0)),
         }
     }
 
-    /// An attempt is over. Returns how the statistics changed, if they did.
+    /// Records that an attempt is over. Returns how the statistics changed, if they did.
     pub(super) fn left(&mut self, settlement: &Settlement, now: Now) -> Option<TokenChange> {
         self.in_flight = self.in_flight.saturating_sub(1);
         let served = matches!(settlement.outcome, Outcome::Completed) || settlement.usage.is_some();
-        served.then(|| self.tally.count(settlement.usage, now))
+        served.then(|| self.token_stats.count(settlement.usage, now))
     }
 
-    /// The entry changed, or came back: new limits count at once; what it rested for may be mended.
+    /// Adopts an entry that changed, or came back. New limits count at once. What an old entry rested for may be mended by a
+    /// changed one: its health is forgotten.
     pub(super) fn reconfigure(&mut self, config: Arc<ApiConfig>) {
         self.retired = false;
-        // Whatever was changed, it may have been for this.
-        self.cooldown.forgive_key();
         if config != self.config {
-            self.breaker = Breaker::default();
-            self.cooldown = Cooldown::default();
-            self.absent = AbsentModels::default();
+            self.health = Health::default();
             self.errors_in_a_row = 0;
+            self.has_served = false;
             self.config = config;
         }
     }
 
-    /// The entry is gone.
+    /// Records that the entry is gone.
     pub(super) fn retire(&mut self) {
         self.retired = true;
     }
 
-    /// For `/v1/status`. `room`: its quotas have room, or why not.
+    /// Returns the status. `room`: its quotas have room, or why not.
     pub(super) fn status(&self, quotas: Vec<QuotaStatus>, room: Result<(), Refusal>, now: Now) -> ApiStatus {
-        let health = self.health(now);
-        let resting = matches!(health, Err(Refusal::CoolingDown { .. } | Refusal::BreakerOpen { .. }));
+        let health = self.check(now);
         ApiStatus {
             config: self.config.clone(),
+            resting: matches!(health, Err(Refusal::Resting(_))),
             refusal: health.and(room).err().map(|refusal| refusal.dated(now)),
-            resting,
             absent_models: self.absent_models(now),
             error_count: self.errors_in_a_row,
             quotas,
@@ -198,16 +156,13 @@ impl State {
     }
 
     fn absent_models(&self, now: Now) -> Vec<AbsentModel> {
-        let each = self.absent.all(now);
-        each.map(|(model, operation, Absence { reason, until, .. })| AbsentModel {
+        let each = self.health.backoffs(now.mono);
+        each.map(|(model, ModelBackoff { route, open_from, reason })| AbsentModel {
             model: model.clone(),
-            operation,
+            operation: route,
             reason,
-            until: now.wall_at(until),
+            until: now.wall_at(open_from),
         })
         .collect()
     }
 }
-
-#[cfg(test)]
-mod model;

@@ -34,12 +34,14 @@ fn each_status_has_its_meaning_for_the_request_the_upstream_and_the_client() {
     // status of the upstream; is another one asked; why the upstream rests then; what a client sees if there is no other.
     for (status, moves_on, rests, alone) in [
         (400, false, None, 400),
-        (404, false, None, 404),
         (409, false, None, 409),
         (413, false, None, 413),
         (415, false, None, 415),
         (418, false, None, 418),
         (422, false, None, 422),
+        (404, true, None, 404),
+        (405, true, None, 405),
+        (410, true, None, 410),
         (300, true, None, 502),
         (301, true, None, 502),
         (304, true, None, 502),
@@ -103,19 +105,30 @@ fn an_upstream_without_a_model_goes_on_with_its_others() {
 }
 
 #[test]
-fn a_model_that_nobody_serves_after_all_is_a_404_and_no_more_calls() {
-    let upstream = Upstream::always(Reply::json(
-        404,
-        &json!({ "error": { "message": "model \"m\" not found, try pulling it first", "type": "api_error" } }),
-    ));
-    let app = App::on(&[&upstream]);
+fn a_model_that_nobody_serves_after_all_is_a_404_and_no_more_calls_if_a_code_says_so() {
+    let told = |code: &str| {
+        let message = "model \"m\" not found, try pulling it first";
+        Upstream::always(Reply::json(
+            404,
+            &json!({ "error": { "message": message, "type": "api_error", "code": code } }),
+        ))
+    };
+    let certain = told("model_not_found");
+    let app = App::on(&[&certain]);
     let first = app.chat();
     assert_eq!(first.status, 404);
-    assert!(first.text().contains("try pulling it first"), "the first to ask hears the upstream's own words");
+    assert!(first.text().contains("try pulling it first"), "the first client gets the upstream's own words");
     for _ in 0..3 {
         assert_eq!(app.chat().error(), (404, "model_not_found".to_owned()));
     }
-    assert_eq!(upstream.calls(), 1);
+    assert_eq!(certain.calls(), 1);
+    let uncertain = told("");
+    let app = App::on(&[&uncertain]);
+    for nth in 1..=4 {
+        let answer = app.chat();
+        assert!(answer.status == 404 && answer.text().contains("try pulling it first"));
+        assert_eq!(uncertain.calls(), nth, "no other upstream has served it");
+    }
 }
 
 #[test]
@@ -181,7 +194,8 @@ fn a_pool_that_fails_altogether_sends_few_retries() {
     let answers: Vec<u16> = (0..300).map(|_| app.chat().status).collect();
     assert!(answers.iter().all(|status| [500, 503].contains(status)), "{answers:?}");
     let attempts: usize = upstreams.iter().map(Upstream::calls).sum();
-    // Of each, three first attempts, for a second one counts against nobody; and what the budget had saved, and got of thirty requests.
+    // Of each, three first attempts, for later ones of a request count for nobody; and what the budget had saved, and got of
+    // thirty requests.
     assert!((10..=30 + 10 + 6 + 4).contains(&attempts), "{attempts}");
 }
 

@@ -41,3 +41,4 @@ mod tls;
 mod tokens;
 mod transport;
 mod verdicts;
+mod wrong_address;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Received, Reply, Step, Upstream, config_of, eventually, within};
+use crate::helpers::{App, Reply, Step, Upstream, config_of, eventually, within};
 
 fn content(text: &str) -> Step {
     Step::event(&json!({ "choices": [{ "delta": { "content": text } }] }).to_string())
@@ -99,7 +99,7 @@ fn the_refusal_of_an_old_key_is_nothing_against_the_new_one() {
 }
 
 #[test]
-fn who_serves_in_the_end_is_no_witness_against_itself() {
+fn of_one_requests_failures_only_the_first_counts() {
     let failed = || Reply::error(500, "x");
     let upstream = Upstream::in_turn(vec![failed(), failed(), failed(), long_stream()]);
     let mut config = config_of(&[&upstream]);
@@ -110,27 +110,6 @@ fn who_serves_in_the_end_is_no_witness_against_itself() {
     let status = app.status_of("a");
     assert_eq!((&status["available"], &status["errorCount"]), (&json!(true), &json!(1)), "{status}");
     upstream.release();
-}
-
-#[test]
-fn a_probe_that_another_upstreams_answer_testifies_against_has_failed() {
-    let fails =
-        |request: &Received| if request.json()["user"] == "bad" { Reply::error(500, "x") } else { Reply::chat("hi") };
-    let (first, dead, last) =
-        (Upstream::start(fails), Upstream::always(Reply::error(500, "x")), Upstream::always(Reply::chat("hi")));
-    let mut config = config_of(&[&first, &dead, &last]);
-    for priority in 0..3 {
-        config["apis"][priority]["priority"] = json!(priority);
-    }
-    let app = App::start(&config);
-    let ask = |user| app.client().post(CHAT, &json!({ "model": "m", "messages": [], "user": user })).status;
-    // The first one is served in between, so that it never fails three times in a row.
-    let round = || assert_eq!((ask("bad"), ask("good")), (200, 200));
-    (0..4).for_each(|_| round());
-    assert_eq!((dead.calls(), app.status_of("b")["unavailableReason"].as_str()), (3, Some("breaker")));
-    within(Duration::from_secs(15), "its rest is over", || app.status_of("b")["available"] == true);
-    (0..4).for_each(|_| round());
-    assert_eq!(dead.calls(), 4, "one probe, though it failed as the request had before: {}", app.status_of("b"));
 }
 
 #[test]
@@ -146,11 +125,11 @@ fn what_headers_tell_of_a_limit_holds_from_when_they_tell_it() {
         Reply::raw(head("400 X\r\ncontent-type: application/json\r\ncontent-length: 2"))
             .then(Step::Bytes(b"\r\n{}".to_vec()))
     };
-    for (reply, status) in [(stream(), 200), (refused(), 400)] {
+    for (reply, stream, status) in [(stream(), true, 200), (refused(), false, 400)] {
         let upstream = Upstream::in_turn(vec![Reply::chat("hi"), reply]);
         let app = App::on(&[&upstream]);
-        assert_eq!(app.chat().status, 200, "now there is a short way there");
-        let told = app.client().post(CHAT, &streamed());
+        assert_eq!(app.chat().status, 200, "now there is a fast path there");
+        let told = app.client().post(CHAT, &json!({ "model": "m", "stream": stream, "messages": [] }));
         assert_eq!(told.status, status);
         assert_eq!((app.chat().status, upstream.calls()), (429, 2), "nothing is left, though it is not over");
         upstream.release();

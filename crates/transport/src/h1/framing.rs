@@ -3,7 +3,6 @@
 //! A length is counted down and chunks are walked through; nothing is changed. The walk takes the steps of awc's own walk
 //! (actix-http, `h1/chunked.rs`), so that both see the end at the same byte.
 
-#[cfg(test)]
 use super::fields::Fields;
 
 /// How a response's body is delimited, and how much has come.
@@ -51,14 +50,8 @@ pub enum Chunk {
 }
 
 impl Framing {
-<<<<<<< HEAD
-    /// Returns the framing that a sound head announces, a request's too. (Where no line speaks of a body, there is none.)
-    #[cfg(test)]
-    pub(crate) fn of(head: &[u8]) -> Framing {
-=======
     /// Returns the framing announced by a sound head. (Of a request's head: where no line speaks of a body, there is none.)
     pub fn of(head: &[u8]) -> Framing {
->>>>>>> h1
         Fields::read(head).map_or(Framing::Broken, |fields| fields.framing())
     }
 

@@ -8,37 +8,42 @@ use crate::persistence::TokenChange;
 use crate::types::{ApiId, Moment, Now, TokenStats, Usage};
 
 /// What an answer costs in tokens, as long as none was seen.
-const TYPICAL_COMPLETION: u64 = 512;
+const DEFAULT_COMPLETION: u64 = 512;
 
 /// The statistics of one upstream.
-pub(super) struct Tally {
+pub(super) struct TokenStatsRecorder {
     zone: TimeZone,
     tokens: TokenStats,
     /// Tokens that an answer takes: a moving average, once one was seen.
-    typical_completion: Option<u64>,
+    average_completion: Option<u64>,
     /// The last one that was asked for.
     moment: Moment,
 }
 
-impl Tally {
+impl TokenStatsRecorder {
     /// Takes up where the saved statistics left off.
-    pub(super) fn restore(zone: TimeZone, mut tokens: TokenStats, now: Now) -> Tally {
+    pub(super) fn restore(zone: TimeZone, mut tokens: TokenStats, now: Now) -> TokenStatsRecorder {
         tokens.prune(now.wall);
         // Of no quarter of an hour that comes again.
-        Tally { zone, tokens, typical_completion: None, moment: Moment { wall: i64::MIN, hour: 0, day: 0 } }
+        TokenStatsRecorder {
+            zone,
+            tokens,
+            average_completion: None,
+            moment: Moment { wall: i64::MIN, hour: 0, day: 0 },
+        }
     }
 
     /// Tokens of an answer, as long as its request bounds none.
-    pub(super) fn typical_completion(&self) -> u64 {
-        self.typical_completion.unwrap_or(TYPICAL_COMPLETION)
+    pub(super) fn average_completion_tokens(&self) -> u64 {
+        self.average_completion.unwrap_or(DEFAULT_COMPLETION)
     }
 
     /// An answer was served. Returns how the statistics changed.
     pub(super) fn count(&mut self, usage: Option<Usage>, now: Now) -> TokenChange {
         let at = self.moment(now);
         if let Some(Usage { completion, .. }) = usage {
-            let before = self.typical_completion.unwrap_or(completion);
-            self.typical_completion = Some(before.saturating_mul(7).saturating_add(completion).div_ceil(8));
+            let before = self.average_completion.unwrap_or(completion);
+            self.average_completion = Some(before.saturating_mul(7).saturating_add(completion).div_ceil(8));
         }
         self.tokens.record(usage, at);
         let (hour, day) = self.tokens.at(at);

@@ -1,0 +1,144 @@
+//! What the workers report to an upstream's actor, without waking it for each event.
+//!
+//! 1. Events are queued in order, and the actor applies all of them before it decides anything.
+//! 2. The first end of an attempt after a silence wakes the actor. Events that follow closely are applied together,
+//!    [`BATCH_INTERVAL`] later at most, or as soon as anything is asked of the actor. So a load costs 50 wakes a second.
+//! 3. An admission wakes nobody: its quota units are taken already.
+//! 4. A blocking event (a failure, a limit that an answer names) holds from when it is queued. Until the actor has applied
+//!    it, the published state is out of date, and every attempt asks the actor.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::FastPath;
+use crate::types::{Failure, Now, Operation, SentAt, Settlement};
+use crate::upstream::UpstreamActor;
+
+/// How long events may wait: also what a `kill -9` under load may cost the statistics.
+pub(in crate::upstream) const BATCH_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A worker's report.
+#[derive(Debug)]
+pub(in crate::upstream) enum UpstreamEvent {
+    /// An attempt was admitted by a fast path, and takes so many tokens at most.
+    Admitted {
+        fast_path: Arc<FastPath>,
+        operation: Operation,
+        stamp: SentAt,
+        demand: u64,
+        /// ms, monotonic.
+        at: u64,
+    },
+    /// An attempt was not admitted: the first quotas of a fast path had room, and the next had none.
+    Refunded {
+        fast_path: Arc<FastPath>,
+        /// How many of its quotas get their units back.
+        quotas: usize,
+        demand: u64,
+    },
+    /// This stamp's attempt had an answer for its client by then.
+    Responded {
+        stamp: SentAt,
+        at: Now,
+        /// The answer says that the upstream has nothing left for so long.
+        exhausted_for: Option<Duration>,
+    },
+    /// This stamp's attempt ended.
+    Settled { stamp: SentAt, settlement: Settlement },
+    /// Another upstream served what this one had refused.
+    Confirmed(ConfirmedRefusal),
+}
+
+/// A refusal that may have been about the request, and was not: another upstream served the same request.
+#[derive(Debug)]
+pub(in crate::upstream) struct ConfirmedRefusal {
+    /// Of the endpoint that refused: a changed entry has another one.
+    pub(in crate::upstream) endpoint_serial: u64,
+    /// By the upstream's own name.
+    pub(in crate::upstream) model: Arc<str>,
+    pub(in crate::upstream) operation: Operation,
+    /// When the attempt was admitted (ms, monotonic).
+    pub(in crate::upstream) sent_at: u64,
+    pub(in crate::upstream) failure: Failure,
+}
+
+/// How soon an event is to be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::upstream) enum Urgency {
+    /// With the next: whoever asks the actor makes it apply all of them first.
+    Lazy,
+    /// Within [`BATCH_INTERVAL`]: there is something to save.
+    Batched,
+    /// Now: somebody may wait for it.
+    Immediate,
+    /// Now, and until then only the actor admits: the event changes the answer to the next request.
+    Blocking,
+}
+
+/// Events are queued. Sent by the worker that queued one; a lost one leaves them until the next.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(in crate::upstream) struct Drain;
+
+/// The queue of one upstream's events.
+#[derive(Debug)]
+pub(in crate::upstream) struct EventQueue {
+    actor: Addr<UpstreamActor>,
+    events: mpsc::Sender<UpstreamEvent>,
+    /// The actor polls the queue by itself.
+    awake: AtomicBool,
+    /// Blocking events that the actor has not applied yet.
+    pending_blocking: AtomicU32,
+}
+
+impl EventQueue {
+    /// Creates the queue of an actor. Returns it with the end that the actor reads from.
+    pub(in crate::upstream) fn new(actor: Addr<UpstreamActor>) -> (Arc<EventQueue>, mpsc::Receiver<UpstreamEvent>) {
+        let (events, receiver) = mpsc::channel();
+        let (awake, pending_blocking) = (AtomicBool::new(false), AtomicU32::new(0));
+        (Arc::new(EventQueue { actor, events, awake, pending_blocking }), receiver)
+    }
+
+    /// Queues an event.
+    pub(in crate::upstream) fn push(&self, event: UpstreamEvent, urgency: Urgency) {
+        // The receiver is gone when the actor has ended: then nobody is left to apply the event.
+        let _ = self.events.send(event);
+        let wakes = match urgency {
+            Urgency::Lazy => false,
+            Urgency::Batched => !self.awake.swap(true, Ordering::AcqRel),
+            Urgency::Immediate => true,
+            Urgency::Blocking => {
+                // Counted once the event is in the queue: a reader of the count finds the event.
+                self.pending_blocking.fetch_add(1, Ordering::AcqRel);
+                true
+            }
+        };
+        if wakes {
+            self.actor.do_send(Drain);
+        }
+    }
+
+    /// Returns how many blocking events are not applied yet. The actor reads this first, then applies all events, then
+    /// calls [`EventQueue::applied`].
+    pub(in crate::upstream) fn pending_blocking(&self) -> u32 {
+        self.pending_blocking.load(Ordering::Acquire)
+    }
+
+    /// Records that the published state has so many blocking events in.
+    pub(in crate::upstream) fn applied(&self, blocking: u32) {
+        // Without any, the cache line stays with the workers.
+        if blocking > 0 {
+            self.pending_blocking.fetch_sub(blocking, Ordering::AcqRel);
+        }
+    }
+
+    /// Records whether the actor polls the queue by itself (`true`), or is to be woken.
+    pub(in crate::upstream) fn set_awake(&self, awake: bool) {
+        // A swap rather than a store: an event pushed before it is drained right after; one pushed later sees
+        // `awake == false` and wakes the actor.
+        self.awake.swap(awake, Ordering::AcqRel);
+    }
+}

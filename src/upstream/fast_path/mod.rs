@@ -1,0 +1,258 @@
+//! The short way to a permit: taken on the thread that serves the client, without a message to anybody.
+//!
+//! In reading order: `shared_state` (what the actor publishes), here the admission, `events` (what the workers report
+//! afterwards), `drain` (how the actor applies their reports).
+//!
+//! 1. A fast path stands for one upstream and one model. It admits only where the actor would.
+//! 2. It takes from credits that the quotas issued before, so no limit is passed.
+//! 3. What it can't decide (a probe, a quota with nothing issued, a store to wait for) the actor decides.
+//! 4. The models that back off are part of its data. A change makes a new fast path, and the old one only asks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Permit;
+use super::allowance::{Allowance, Untaken};
+use super::health::ModelBackoff;
+use super::permit::ReservedTokens;
+use crate::types::{Now, Profile, SentAt};
+
+mod drain;
+mod events;
+mod shared_state;
+
+pub(super) use self::drain::Unsaved;
+pub(super) use self::events::{ConfirmedRefusal, EventQueue, UpstreamEvent, Urgency};
+pub(super) use self::shared_state::{AdmissionMode, SharedState, StreamOptions};
+
+/// The short way to one upstream for one model.
+#[derive(Debug)]
+pub struct FastPath {
+    pub(super) shared: Arc<SharedState>,
+    /// By the upstream's own name.
+    pub(super) model: Arc<str>,
+    pub(super) allowances: Allowances,
+    /// The routes by which the model backs off.
+    backoffs: Vec<ModelBackoff>,
+    /// Another fast path has taken its place.
+    superseded: AtomicBool,
+}
+
+/// Of the quotas that an attempt counts in, in their order; `None` for one that bounds nothing, and behind the last. There are
+/// four at most: an API's, its group's, and those of the model in both.
+pub(super) type Allowances = [Option<Arc<Allowance>>; 4];
+
+impl FastPath {
+    /// Creates the fast path to a model of the upstream with this state.
+    pub(super) fn new(
+        shared: Arc<SharedState>,
+        model: Arc<str>,
+        allowances: Allowances,
+        backoffs: Vec<ModelBackoff>,
+    ) -> FastPath {
+        FastPath { shared, model, allowances, backoffs, superseded: AtomicBool::new(false) }
+    }
+
+    /// Returns whether it is in force, has this state, and takes from these.
+    pub(super) fn matches(
+        &self,
+        shared: &Arc<SharedState>,
+        allowances: &Allowances,
+        backoffs: &[ModelBackoff],
+    ) -> bool {
+        let in_force = !self.superseded.load(Ordering::Relaxed) && Arc::ptr_eq(&self.shared, shared);
+        let same_quotas = self.allowances.iter().zip(allowances).all(|(one, other)| match (one, other) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        });
+        in_force && same_quotas && self.backoffs == backoffs
+    }
+
+    /// Sends every further attempt to the actor, unless these are still the routes by which the model backs off.
+    pub(super) fn supersede_unless(&self, backoffs: &[ModelBackoff]) {
+        if self.backoffs != backoffs {
+            self.superseded.store(true, Ordering::Release);
+        }
+    }
+
+    /// Admits an attempt.
+    ///
+    /// # Errors
+    /// When it can't be admitted here: with whom to ask instead.
+    pub fn try_admit(self: &Arc<Self>, profile: &Profile, now: Now) -> Result<Permit, Untaken> {
+        self.may_admit(profile, now.mono)?;
+        let demand = profile.demand.tokens(self.shared.expected_completion());
+        let mut begin_by = u64::MAX;
+        for (quotas, allowance) in self.allowances.iter().enumerate() {
+            match allowance.as_ref().map_or(Ok(u64::MAX), |allowance| allowance.take(demand, now.mono)) {
+                Ok(by) => begin_by = begin_by.min(by),
+                Err(why) => {
+                    self.refund(quotas, demand, why);
+                    return Err(why);
+                }
+            }
+        }
+        let stamp = SentAt::to_begin_by(begin_by);
+        let admitted = UpstreamEvent::Admitted {
+            fast_path: self.clone(),
+            operation: profile.operation,
+            stamp: stamp.clone(),
+            demand,
+            at: now.mono,
+        };
+        self.shared.events.push(admitted, Urgency::Lazy);
+        let tightest = self.allowances.iter().flatten().filter_map(|allowance| allowance.tightest()).min();
+        Ok(Permit::new(self.shared.clone(), ReservedTokens { demand, tightest }, stamp, now.mono))
+    }
+
+    /// Returns whether the upstream's health leaves the admission to a worker.
+    fn may_admit(&self, profile: &Profile, now: u64) -> Result<(), Untaken> {
+        let ask_from = |from: u64| Err(if from <= now { Untaken::Ask } else { Untaken::NotNow });
+        if let AdmissionMode::AskActorFrom(from) = self.shared.admission() {
+            return ask_from(from);
+        }
+        if self.superseded.load(Ordering::Acquire) {
+            return Err(Untaken::Ask);
+        }
+        match self.backoffs.iter().find(|backoff| backoff.route == profile.operation) {
+            Some(backoff) => ask_from(backoff.open_from),
+            None => Ok(()),
+        }
+    }
+
+    /// Reports that the first quotas had room, and the next had none. Only the actor can put their units back: the quotas
+    /// may have called in what was issued.
+    fn refund(self: &Arc<Self>, quotas: usize, demand: u64, why: Untaken) {
+        // If the actor is asked next, it applies the event then.
+        let urgency = if why == Untaken::Ask { Urgency::Lazy } else { Urgency::Batched };
+        if self.allowances.iter().take(quotas).any(Option::is_some) {
+            let refunded = UpstreamEvent::Refunded { fast_path: self.clone(), quotas, demand };
+            self.shared.events.push(refunded, urgency);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use actix::prelude::*;
+
+    use super::*;
+    use crate::types::Operation;
+    use crate::types::{Demand, Failure, FailureClass, Outcome, Phase, Settlement, Usage, UsageSource};
+    use crate::upstream::{Endpoint, an_entry};
+
+    fn open() -> Arc<FastPath> {
+        with_backoffs(Vec::new())
+    }
+
+    fn with_backoffs(backoffs: Vec<ModelBackoff>) -> Arc<FastPath> {
+        let (events, _) = EventQueue::new(Context::new().address());
+        let shared = SharedState::new(Arc::new(Endpoint::new(&an_entry())), events);
+        shared.publish_state(AdmissionMode::Local);
+        Arc::new(FastPath::new(Arc::new(shared), "m".into(), Allowances::default(), backoffs))
+    }
+
+    fn failure() -> Failure {
+        Failure::new(FailureClass::ServerError, Phase::Head, "")
+    }
+
+    fn failed(failure: Failure) -> Settlement {
+        Settlement::of(Outcome::Failed(failure), Duration::ZERO)
+    }
+
+    /// Served, at the cost of so many tokens.
+    fn served(total: u64) -> Settlement {
+        let usage = Usage { prompt: 0, completion: total, total, source: UsageSource::Reported };
+        Settlement { usage: Some(usage), ..Settlement::of(Outcome::Completed, Duration::ZERO) }
+    }
+
+    fn permit(fast_path: &FastPath) -> Permit {
+        // Of a hundred tokens, two more than were foreseen may be reported later.
+        let reserved = ReservedTokens { demand: 10, tightest: Some(100) };
+        Permit::new(fast_path.shared.clone(), reserved, SentAt::to_begin_by(u64::MAX), 1)
+    }
+
+    fn profile() -> Profile {
+        Profile { model: "m".into(), operation: Operation::ChatCompletions, demand: Demand::default() }
+    }
+
+    /// Says whom an attempt has to ask, if the fast path does not admit it.
+    fn refusal(fast_path: &Arc<FastPath>) -> Option<Untaken> {
+        fast_path.try_admit(&profile(), Now::read()).err()
+    }
+
+    #[test]
+    fn events_that_change_the_state_block_the_fast_path_and_others_do_not() {
+        const MINUTE: Duration = Duration::from_secs(60);
+        type Report = fn(Permit);
+        let events: [(&str, bool, Report); 8] = [
+            ("an answer that has begun", false, |permit| permit.responded(true, None)),
+            ("an answer that reaches a limit", true, |permit| permit.responded(true, Some(MINUTE))),
+            ("a success", false, |permit| permit.settle(served(12))),
+            ("a success without a fast path", false, |permit| permit.on_slow_path(false, true).settle(served(12))),
+            ("a success that took more than was foreseen", true, |permit| permit.settle(served(13))),
+            ("a failure", true, |permit| permit.settle(failed(failure()))),
+            ("a client's mistake", false, |permit| {
+                permit.settle(failed(Failure { class: FailureClass::Rejected, ..failure() }));
+            }),
+            ("a refusal that another upstream's answer confirms", true, |permit| {
+                let refused = Failure { class: FailureClass::ModelNotFound, ..failure() };
+                permit.suspicion(&refused, &profile()).expect("it may be about the request").confirm();
+            }),
+        ];
+        for (what, blocks, report) in events {
+            let fast_path = open();
+            report(permit(&fast_path));
+            assert_eq!(refusal(&fast_path), blocks.then_some(Untaken::Ask), "{what}");
+        }
+    }
+
+    #[test]
+    fn the_fast_path_opens_when_the_actor_has_applied_all_blocking_events() {
+        let fast_path = open();
+        permit(&fast_path).settle(failed(failure()));
+        let events = &fast_path.shared.events;
+        let pending = events.pending_blocking();
+        permit(&fast_path).settle(failed(failure()));
+        events.applied(pending);
+        assert_eq!(refusal(&fast_path), Some(Untaken::Ask), "another failed while the actor applied the first");
+        events.applied(events.pending_blocking());
+        assert_eq!(refusal(&fast_path), None);
+    }
+
+    #[test]
+    fn a_model_that_backs_off_by_a_route_is_not_asked_for_by_that_route_alone() {
+        let backoff = |route, open_from| ModelBackoff { route, open_from, reason: FailureClass::ModelNotFound };
+        for (route, open_from, refused) in [
+            (Operation::ChatCompletions, u64::MAX, Some(Untaken::NotNow)),
+            (Operation::ChatCompletions, 0, Some(Untaken::Ask)),
+            (Operation::Embeddings, u64::MAX, None),
+        ] {
+            assert_eq!(refusal(&with_backoffs(vec![backoff(route, open_from)])), refused, "{route} {open_from}");
+        }
+        let fast_path = open();
+        fast_path.supersede_unless(&[]);
+        assert_eq!(refusal(&fast_path), None);
+        fast_path.supersede_unless(&[backoff(Operation::Embeddings, 0)]);
+        assert_eq!(refusal(&fast_path), Some(Untaken::Ask), "another one has its place");
+        assert!(!fast_path.matches(&fast_path.shared, &Allowances::default(), &[]));
+    }
+
+    #[test]
+    fn stream_options_are_doubted_until_a_stream_has_reported_its_usage() {
+        let fast_path = open();
+        assert!(permit(&fast_path).doubts_stream_options());
+        permit(&fast_path).refuse_stream_options();
+        assert!(!permit(&fast_path).ask_usage, "they were refused");
+        let fast_path = open();
+        permit(&fast_path).settle(served(1));
+        permit(&fast_path).refuse_stream_options();
+        assert!(
+            permit(&fast_path).ask_usage && !permit(&fast_path).doubts_stream_options(),
+            "they were accepted before"
+        );
+    }
+}

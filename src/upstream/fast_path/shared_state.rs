@@ -1,0 +1,117 @@
+//! What the workers know of an upstream's state: a hint that its actor publishes, read without a lock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use super::events::EventQueue;
+use crate::upstream::Endpoint;
+
+/// The published state of an upstream under one entry of the configuration. A changed entry makes a new one.
+#[derive(Debug)]
+pub(in crate::upstream) struct SharedState {
+    pub(in crate::upstream) endpoint: Arc<Endpoint>,
+    pub(in crate::upstream) events: Arc<EventQueue>,
+    /// See [`AdmissionMode`]: 0 is `Local`, anything else the moment of `AskActorFrom`.
+    admission: AtomicU64,
+    /// See [`StreamOptions`].
+    stream_options: AtomicU8,
+    /// Tokens of an answer whose request bounds none.
+    expected_completion: AtomicU64,
+}
+
+/// Who may admit an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::upstream) enum AdmissionMode {
+    /// Any worker.
+    Local,
+    /// The actor alone, from this moment on (ms, monotonic); nobody before.
+    AskActorFrom(u64),
+}
+
+/// What is known of an upstream's way with the `stream_options` that the proxy adds to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(in crate::upstream) enum StreamOptions {
+    /// Nothing yet.
+    Unknown,
+    /// A stream reported the usage that they ask for. That is never doubted again.
+    Accepted,
+    /// A request that was refused with them was served without.
+    Refused,
+}
+
+impl SharedState {
+    /// Creates a state in which the actor admits.
+    pub(in crate::upstream) fn new(endpoint: Arc<Endpoint>, events: Arc<EventQueue>) -> SharedState {
+        SharedState {
+            endpoint,
+            events,
+            admission: AtomicU64::new(packed(AdmissionMode::AskActorFrom(0))),
+            stream_options: AtomicU8::new(StreamOptions::Unknown as u8),
+            expected_completion: AtomicU64::new(0),
+        }
+    }
+
+    /// Publishes who may admit. An unchanged value is not written: each write takes the cache line from every worker.
+    pub(in crate::upstream) fn publish_state(&self, admission: AdmissionMode) {
+        let admission = packed(admission);
+        if self.admission.load(Ordering::Relaxed) != admission {
+            self.admission.store(admission, Ordering::Release);
+        }
+    }
+
+    /// Publishes the tokens of an answer whose request bounds none.
+    pub(in crate::upstream) fn set_expected_completion(&self, tokens: u64) {
+        if self.expected_completion.load(Ordering::Relaxed) != tokens {
+            self.expected_completion.store(tokens, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the tokens of an answer whose request bounds none.
+    pub(super) fn expected_completion(&self) -> u64 {
+        self.expected_completion.load(Ordering::Relaxed)
+    }
+
+    /// Returns who may admit. Until the actor has applied all blocking events, nobody else.
+    pub(super) fn admission(&self) -> AdmissionMode {
+        if self.events.pending_blocking() > 0 {
+            return AdmissionMode::AskActorFrom(0);
+        }
+        match self.admission.load(Ordering::Acquire) {
+            0 => AdmissionMode::Local,
+            from => AdmissionMode::AskActorFrom(from),
+        }
+    }
+
+    /// Returns what is known of its way with `stream_options`.
+    pub(in crate::upstream) fn stream_options(&self) -> StreamOptions {
+        match self.stream_options.load(Ordering::Relaxed) {
+            accepted if accepted == StreamOptions::Accepted as u8 => StreamOptions::Accepted,
+            refused if refused == StreamOptions::Refused as u8 => StreamOptions::Refused,
+            _ => StreamOptions::Unknown,
+        }
+    }
+
+    /// Records that a stream reported the usage that was asked for.
+    pub(in crate::upstream) fn accept_stream_options(&self) {
+        if self.stream_options() != StreamOptions::Accepted {
+            self.stream_options.store(StreamOptions::Accepted as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// Records that a request which was refused with `stream_options` was served without, unless they were accepted before.
+    pub(in crate::upstream) fn refuse_stream_options(&self) {
+        let (unknown, refused) = (StreamOptions::Unknown as u8, StreamOptions::Refused as u8);
+        let changed = self.stream_options.compare_exchange(unknown, refused, Ordering::Relaxed, Ordering::Relaxed);
+        if changed.is_ok() {
+            log::warn!("{}: does not take stream_options; the usage of its streams is estimated", self.endpoint.api);
+        }
+    }
+}
+
+fn packed(admission: AdmissionMode) -> u64 {
+    match admission {
+        AdmissionMode::Local => 0,
+        AdmissionMode::AskActorFrom(from) => from.max(1),
+    }
+}

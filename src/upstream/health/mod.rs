@@ -1,0 +1,230 @@
+//! The health of one upstream: four kinds of scopes under one rule.
+//!
+//! In reading order: `scope` (the rule), `rules` (which failure says what, and the figures), `model_backoff` (a scope for each
+//! model by each route), and here what an attempt may do and says.
+//!
+//! 1. An attempt needs all of its scopes: the service, the limit, the key, and its model by its route.
+//! 2. An attempt that is admitted while a scope rests is the probe of that scope.
+//! 3. The beginning of an answer proves the limit, the key and the model. Only a whole answer proves the service.
+//! 4. A refusal that may be about the request says nothing until another upstream has served the same request.
+
+use std::sync::Arc;
+
+use self::model_backoff::ModelBackoffs;
+pub(super) use self::model_backoff::{ModelBackoff, ModelRoute};
+use self::rules::{KEY, KEY_REFUSED_MS, LIMIT, SERVICE, UNPAID_MS};
+pub(super) use self::rules::{hung, mend, signal};
+use self::scope::ScopeHealth;
+pub(super) use self::scope::Times;
+use crate::types::{FailureClass, Signal};
+
+mod model_backoff;
+#[cfg(test)]
+mod properties;
+mod rules;
+mod scope;
+
+/// What of an upstream rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All of it: it failed too often.
+    Service,
+    /// A limit of its own is reached.
+    Limit,
+    /// Its key, or its account, is refused.
+    Key,
+    /// One model by one route.
+    Model,
+}
+
+/// Why an attempt can't go now. Times are ms of the monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resting {
+    /// The scope whose rest ends last.
+    pub scope: Scope,
+    /// The class of the failure that it rests for.
+    pub reason: FailureClass,
+    /// When the upstream is asked again.
+    pub until: u64,
+    /// When it is asked again if nobody else can serve: not later than `until`.
+    pub panic_from: u64,
+}
+
+impl Resting {
+    /// Returns both as one: the rest that ends last, and no panic before either allows it.
+    fn beside(self, other: Resting) -> Resting {
+        let last = if other.until > self.until { other } else { self };
+        Resting { panic_from: self.panic_from.max(other.panic_from), ..last }
+    }
+}
+
+/// What a report is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reported<'a> {
+    pub(super) of: ModelRoute<'a>,
+    pub(super) times: Times,
+}
+
+/// A rest that began or grew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RestBegan {
+    pub(super) scope: Scope,
+    /// ms, monotonic.
+    pub(super) until: u64,
+}
+
+/// Rests that a success ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Healed {
+    /// Of the service, the limit or the key.
+    pub(super) upstream: bool,
+    pub(super) model: bool,
+}
+
+/// The health of one upstream.
+#[derive(Debug)]
+pub(super) struct Health {
+    service: ScopeHealth,
+    limit: ScopeHealth,
+    key: ScopeHealth,
+    models: ModelBackoffs,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Health {
+            service: ScopeHealth::new(&SERVICE),
+            limit: ScopeHealth::new(&LIMIT),
+            key: ScopeHealth::new(&KEY),
+            models: ModelBackoffs::default(),
+        }
+    }
+}
+
+impl Health {
+    /// Returns whether an attempt may go at `now` (ms, monotonic). In panic mode nobody else can serve.
+    ///
+    /// # Errors
+    /// With the rest that ends last.
+    pub(super) fn check(&self, of: ModelRoute<'_>, panic: bool, now: u64) -> Result<(), Resting> {
+        let model = self.models.get(of).map(|health| (Scope::Model, health));
+        resting(self.common().into_iter().chain(model), panic, now)
+    }
+
+    /// Does the same for what all attempts need, whatever their model.
+    ///
+    /// # Errors
+    /// With the rest that ends last.
+    pub(super) fn check_common(&self, now: u64) -> Result<(), Resting> {
+        resting(self.common(), false, now)
+    }
+
+    /// Returns whether nothing rests that all attempts need, nor is to be probed.
+    pub(super) fn is_open(&self) -> bool {
+        self.common().iter().all(|(_, health)| health.rests_for().is_none())
+    }
+
+    /// Records an admitted attempt. Returns whether it is a probe.
+    pub(super) fn admit(&mut self, of: ModelRoute<'_>, now: u64) -> bool {
+        self.service.admit(now);
+        self.limit.admit(now);
+        self.key.admit(now);
+        self.models.admit(of, now);
+        let model_rests = self.models.get(of).is_some_and(|health| health.rests_for().is_some());
+        model_rests || !self.is_open()
+    }
+
+    /// Records an answer, `whole` or only begun.
+    pub(super) fn success(&mut self, whole: bool, report: Reported<'_>) -> Healed {
+        let Reported { of, times } = report;
+        let service = self.service.success(whole, times);
+        let limit = self.limit.success(true, times);
+        let key = self.key.success(true, times);
+        Healed { upstream: service || limit || key, model: self.models.success(of, times) }
+    }
+
+    /// Records what a failure of this class says. Returns the rest that begins or grows.
+    pub(super) fn failure(&mut self, signal: Signal, class: FailureClass, report: Reported<'_>) -> Option<RestBegan> {
+        let Reported { of, times } = report;
+        let began = |scope, until: Option<u64>| until.map(|until| RestBegan { scope, until });
+        match signal {
+            Signal::Failure => began(Scope::Service, self.service.failure(class, times)),
+            Signal::Limited { wait: Some(wait) } => {
+                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                began(Scope::Limit, self.limit.wait(wait_ms, class, times))
+            }
+            Signal::Limited { wait: None } => began(Scope::Limit, self.limit.failure(class, times)),
+            Signal::KeyRefused { certain: true, unpaid } => {
+                let wait_ms = if unpaid { UNPAID_MS } else { KEY_REFUSED_MS };
+                began(Scope::Key, self.key.wait(wait_ms, class, times))
+            }
+            Signal::KeyRefused { certain: false, .. } => {
+                self.key.doubt(times);
+                None
+            }
+            Signal::ModelRefused { certain: true } => began(Scope::Model, self.models.refuse(of, class, times)),
+            Signal::Success { whole } => {
+                self.success(whole, report);
+                None
+            }
+            Signal::ModelRefused { certain: false } | Signal::Nothing => None,
+        }
+    }
+
+    /// Records that another upstream served what this one had refused in a way that may have been about the request.
+    /// `by_address`: the refusal may be for its address, as nothing was ever served there. Returns the rest that begins or
+    /// grows.
+    pub(super) fn confirmed(
+        &mut self,
+        class: FailureClass,
+        by_address: bool,
+        report: Reported<'_>,
+    ) -> Option<RestBegan> {
+        let Reported { of, times } = report;
+        if !class.is_model_scoped() {
+            return self.key.failure(class, times).map(|until| RestBegan { scope: Scope::Key, until });
+        }
+        let model = self.models.failure(of, class, times).map(|until| RestBegan { scope: Scope::Model, until });
+        let service = if by_address { self.service.failure(class, times) } else { None };
+        service.map(|until| RestBegan { scope: Scope::Service, until }).or(model)
+    }
+
+    /// Returns the routes by which a model backs off, until a success.
+    pub(super) fn backoffs_of(&self, model: &str) -> Vec<ModelBackoff> {
+        self.models.of(model)
+    }
+
+    /// Returns all models that back off now.
+    pub(super) fn backoffs(&self, now: u64) -> impl Iterator<Item = (&Arc<str>, ModelBackoff)> {
+        self.models.all(now)
+    }
+
+    /// Returns a number that grows with each change of the models that back off.
+    pub(super) fn backoffs_version(&self) -> u64 {
+        self.models.version()
+    }
+
+    fn common(&self) -> [(Scope, &ScopeHealth); 3] {
+        [(Scope::Service, &self.service), (Scope::Limit, &self.limit), (Scope::Key, &self.key)]
+    }
+}
+
+/// Returns why an attempt that needs these scopes can't go at `now`, if it can't.
+fn resting<'a>(
+    scopes: impl IntoIterator<Item = (Scope, &'a ScopeHealth)>,
+    panic: bool,
+    now: u64,
+) -> Result<(), Resting> {
+    let mut open_from = 0;
+    let mut last: Option<Resting> = None;
+    for (scope, health) in scopes {
+        let Some(reason) = health.rests_for() else { continue };
+        open_from = health.open_from(panic).max(open_from);
+        let this = Resting { scope, reason, until: health.open_from(false), panic_from: health.open_from(true) };
+        last = Some(last.map_or(this, |before| before.beside(this)));
+    }
+    last.filter(|_| open_from > now).map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! The health of one scope of an upstream: its service, its limit, its key, or one model by one route. One rule for all:
+//!
+//! 1. An attempt speaks only of the state that it was sent in. Reports of attempts that were sent at or before the last
+//!    change are ignored. An explicit wait is not: what the upstream asks for is obeyed, whichever attempt brings it.
+//! 2. While a scope rests, one attempt each ten seconds is its probe, until a success ends the rest. The first probe comes
+//!    when the rest is over. A probe that never reports needs no bookkeeping.
+//! 3. If nobody else can serve (panic mode), an inferred rest is no obstacle, and an explicit one is.
+//!
+//! The state changes when a rest begins, grows or ends, and when a success clears failures. The comparison with the last
+//! change is strict: of two events within one millisecond neither speaks of the other.
+//!
+//! Pure: functions of the state, the report and the time. All times are ms of the monotonic clock.
+
+use crate::types::FailureClass;
+
+/// The time between two probes. Also the time from the beginning of a long rest to its first probe in panic mode.
+pub(super) const PROBE_EVERY_MS: u64 = 10_000;
+
+/// The longest rest. However long a wait is asked for, the upstream is probed once an hour.
+pub(super) const LONGEST_REST_MS: u64 = 3_600_000;
+
+/// How many failures in a row begin an inferred rest, and how long such rests are.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Rule {
+    pub(super) failures: u32,
+    /// The first rest, in ms. Each further one before a whole answer is twice as long.
+    pub(super) first_ms: u64,
+    /// The longest, in ms.
+    pub(super) longest_ms: u64,
+}
+
+/// When the attempt of a report was sent, and when the report is taken in.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::upstream) struct Times {
+    pub(in crate::upstream) sent: u64,
+    pub(in crate::upstream) now: u64,
+}
+
+/// A rest, and the class of the failure that it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Rest {
+    until: u64,
+    /// The part that the upstream asked for, or that its refusal leaves no doubt of. Never after `until`.
+    explicit_until: u64,
+    reason: FailureClass,
+}
+
+/// The state of one scope.
+#[derive(Debug, Clone)]
+pub(super) struct ScopeHealth {
+    rule: &'static Rule,
+    rest: Option<Rest>,
+    /// The last change of the state.
+    changed: u64,
+    /// While the scope rests, no attempt goes before.
+    next_probe: u64,
+    /// Failures in a row that began no rest yet.
+    failures: u32,
+    /// Inferred rests since the last whole answer.
+    streak: u32,
+}
+
+impl ScopeHealth {
+    /// Creates the health of a scope that nothing is known of.
+    pub(super) fn new(rule: &'static Rule) -> Self {
+        ScopeHealth { rule, rest: None, changed: 0, next_probe: 0, failures: 0, streak: 0 }
+    }
+
+    /// Returns from when on an attempt may go.
+    pub(super) fn open_from(&self, panic: bool) -> u64 {
+        match self.rest {
+            None => 0,
+            Some(rest) if panic => rest.explicit_until.max(self.next_probe),
+            Some(rest) => rest.until.max(self.next_probe),
+        }
+    }
+
+    /// Returns the class of the failure that the scope rests for, be the rest over or not, until a success ends it.
+    pub(super) fn rests_for(&self) -> Option<FailureClass> {
+        self.rest.map(|rest| rest.reason)
+    }
+
+    /// Returns whether there is anything to remember.
+    pub(super) fn is_well(&self) -> bool {
+        self.rest.is_none() && self.failures == 0
+    }
+
+    /// Records an admitted attempt. While the scope rests, the attempt is its probe.
+    pub(super) fn admit(&mut self, now: u64) {
+        if self.rest.is_some() {
+            self.next_probe = now + PROBE_EVERY_MS;
+        }
+    }
+
+    /// Records a success. One that only began ends a rest, but neither clears failures nor ends the doubling: streams that
+    /// begin and then break must rest their upstream. Returns whether a rest ended.
+    pub(super) fn success(&mut self, whole: bool, at: Times) -> bool {
+        if at.sent <= self.changed || self.rest.is_none() && !whole {
+            return false;
+        }
+        if !self.is_well() {
+            self.changed = at.now;
+        }
+        self.failures = 0;
+        if whole {
+            self.streak = 0;
+        }
+        self.rest.take().is_some()
+    }
+
+    /// Records a failure. Returns until when the scope rests, if a rest begins or grows.
+    pub(super) fn failure(&mut self, reason: FailureClass, at: Times) -> Option<u64> {
+        self.doubt(at);
+        if at.sent <= self.changed || self.rest.is_none() && self.failures < self.rule.failures {
+            return None;
+        }
+        let rest_ms = (self.rule.first_ms << self.streak.min(16)).min(self.rule.longest_ms);
+        self.streak += 1;
+        self.begin(Rest { until: at.now + rest_ms, explicit_until: 0, reason }, at)
+    }
+
+    /// Records an explicit wait. Returns until when the scope rests, if the attempt speaks of the present state.
+    pub(super) fn wait(&mut self, wait_ms: u64, reason: FailureClass, at: Times) -> Option<u64> {
+        let is_news = at.sent > self.changed;
+        let until = at.now + wait_ms.min(LONGEST_REST_MS);
+        self.begin(Rest { until, explicit_until: until, reason }, at).filter(|_| is_news)
+    }
+
+    /// Records a failure that begins no rest by itself. A later success is then a change, after which a report of the same
+    /// attempt is ignored.
+    pub(super) fn doubt(&mut self, at: Times) {
+        if at.sent > self.changed {
+            self.failures = self.failures.saturating_add(1);
+        }
+    }
+
+    /// Begins a rest, or lets the present one grow: nothing shortens a rest. Returns until when, if anything changed.
+    fn begin(&mut self, asked: Rest, at: Times) -> Option<u64> {
+        let before = self.rest.unwrap_or(Rest { until: 0, explicit_until: 0, ..asked });
+        let rest = Rest {
+            until: before.until.max(asked.until),
+            explicit_until: before.explicit_until.max(asked.explicit_until),
+            reason: if asked.until > before.until { asked.reason } else { before.reason },
+        };
+        if self.rest == Some(rest) {
+            return None;
+        }
+        let first_probe = at.now + (asked.until - at.now).min(PROBE_EVERY_MS);
+        // A later probe than the one that reports may be out: then the pace between probes holds.
+        let other_is_out = at.sent + PROBE_EVERY_MS < self.next_probe;
+        self.next_probe = if other_is_out { first_probe.max(self.next_probe) } else { first_probe };
+        self.rest = Some(rest);
+        self.changed = at.now;
+        self.failures = 0;
+        Some(rest.until)
+    }
+}

@@ -1,0 +1,135 @@
+//! What the answers and ends of attempts say of their upstream: its health, its errors, and the log.
+//! No actix, no clock: functions of the state, the input and `now`.
+
+use std::time::Duration;
+
+use super::{State, Subject};
+use crate::types::{Failure, FailureClass, Outcome, Settlement, Signal, iso};
+use crate::upstream::health::{self, Reported, RestBegan, Scope, Times};
+
+impl Subject<'_> {
+    fn reported(&self) -> Reported<'_> {
+        Reported { of: self.of, times: Times { sent: self.sent_at, now: self.now.mono } }
+    }
+}
+
+impl State {
+    /// Records that an answer has begun. `exhausted_for`: it says that the upstream has nothing left for so long.
+    pub(in crate::upstream) fn on_response(&mut self, of: Subject<'_>, exhausted_for: Option<Duration>) {
+        self.has_served = true;
+        self.heal(false, of);
+        if exhausted_for.is_some() {
+            let limited = Signal::Limited { wait: exhausted_for };
+            self.health.failure(limited, FailureClass::RateLimited, of.reported());
+        }
+    }
+
+    /// Records what the end of an attempt says of the upstream. `day_ends` is when a day's limit frees (ms, monotonic).
+    pub(in crate::upstream) fn apply_outcome(&mut self, settlement: &Settlement, of: Subject<'_>, day_ends: u64) {
+        match &settlement.outcome {
+            Outcome::Completed => {
+                self.has_served = true;
+                self.on_success(of);
+                self.latency.record(settlement.first_token, settlement.duration);
+            }
+            // The upstream did its work: the request was wrong.
+            Outcome::Failed(failure) if failure.class == FailureClass::Rejected => self.on_success(of),
+            Outcome::Failed(failure) => self.on_failure(failure, of, day_ends),
+            Outcome::ClientClosed | Outcome::Abandoned => {
+                if let Some(failure) = health::hung(settlement) {
+                    self.on_failure(&failure, of, day_ends);
+                }
+            }
+        }
+    }
+
+    /// Records that another upstream served what this one had refused, at this URL, in a way that may have been about the
+    /// request.
+    pub(in crate::upstream) fn on_confirmed(&mut self, failure: &Failure, of: Subject<'_>, url: &str) {
+        let status = failure.status.filter(|status| [404, 405].contains(status));
+        let by_address = status.is_some() && !self.has_served;
+        let detail = match status.filter(|_| by_address) {
+            Some(status) => format!("answered {status} to POST {url}, which another API serves: is its baseUrl right?"),
+            None => {
+                format!("{}, and another API serves the same request: {}", failure.detail, health::mend(failure.class))
+            }
+        };
+        let began = self.health.confirmed(failure.class, by_address, of.reported());
+        self.last_failure = Some((of.now.wall, failure.class, detail.clone()));
+        if let Some(began) = began {
+            self.log_rest(began, of, &format!("{}: {detail}", failure.class.as_str()));
+        }
+    }
+
+    fn on_success(&mut self, of: Subject<'_>) {
+        self.heal(true, of);
+        if self.check(of.now).is_ok() {
+            self.errors_in_a_row = 0;
+        }
+    }
+
+    fn heal(&mut self, whole: bool, of: Subject<'_>) {
+        let healed = self.health.success(whole, of.reported());
+        let api = &self.config.id;
+        if healed.upstream {
+            log::info!("{api}: healthy again");
+        }
+        if healed.model {
+            log::info!("{api}: serves {:?} at {} again", of.of.model, of.of.route);
+        }
+    }
+
+    fn on_failure(&mut self, failure: &Failure, of: Subject<'_>, day_ends: u64) {
+        if !is_of_the_account(failure.class) {
+            return;
+        }
+        let mend = health::mend(failure.class);
+        self.last_failure = Some((of.now.wall, failure.class, format!("{}: {mend}", failure.detail)));
+        if !failure.counted {
+            return;
+        }
+        self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
+        let signal = health::signal(failure, day_ends, of.now);
+        if let Some(began) = self.health.failure(signal, failure.class, of.reported()) {
+            self.log_rest(began, of, &format!("{failure}: {mend}"));
+        }
+    }
+
+    /// Logs a rest: why, until when, and what to do.
+    fn log_rest(&self, RestBegan { scope, until }: RestBegan, of: Subject<'_>, why: &str) {
+        let api = &self.config.id;
+        let seconds = until.saturating_sub(of.now.mono) as f64 / 1_000.0;
+        let until = iso(of.now.wall_at(until));
+        match scope {
+            Scope::Service | Scope::Limit | Scope::Key => {
+                log::warn!("{api}: rests for {seconds:.1} s, until {until} ({why})")
+            }
+            Scope::Model => {
+                let (model, route) = (of.of.model, of.of.route);
+                log::warn!("{api}: is not asked for {model:?} at {route} for {seconds:.1} s, until {until} ({why})");
+            }
+        }
+    }
+}
+
+/// Returns whether a failure of this class is the account's, and not the caller's, the connection's or this machine's.
+fn is_of_the_account(class: FailureClass) -> bool {
+    match class {
+        FailureClass::RateLimited
+        | FailureClass::Unauthorized
+        | FailureClass::Forbidden
+        | FailureClass::PaymentRequired
+        | FailureClass::Overloaded
+        | FailureClass::ServerError
+        | FailureClass::Timeout
+        | FailureClass::Connect
+        | FailureClass::Protocol
+        | FailureClass::Empty
+        | FailureClass::ModelNotFound => true,
+        FailureClass::NoSocket
+        | FailureClass::StaleConnection
+        | FailureClass::WrongForm
+        | FailureClass::TooLarge
+        | FailureClass::Rejected => false,
+    }
+}
