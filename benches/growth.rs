@@ -11,7 +11,7 @@ use actix::prelude::*;
 use api_together::config::{Config, ConfigChanged, ConfigSource, Overrides, load};
 use api_together::persistence::{PersistenceActor, SledStore};
 use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
-use api_together::types::{Now, Operation, Outcome, Profile, Settlement, TokenEstimate};
+use api_together::types::{Now, Outcome, Profile, RouteId, Settlement, TokenEstimate};
 use api_together::upstream::Permit;
 
 /// As the server has it.
@@ -78,7 +78,7 @@ impl Requests {
     async fn select(&mut self, nth: usize) -> Duration {
         let model = Arc::from(format!("model-{}", nth % MODELS));
         let demand = TokenEstimate { prompt: 100, completion: Some(400) };
-        let profile = Profile { model, operation: Operation::ChatCompletions, demand };
+        let profile = Profile { model, route: RouteId::new("chat/completions"), demand };
         let start = Instant::now();
         let selected =
             self.scheduler.send(Select { profile, tried: Vec::new(), client: Weak::new(), waits: false }).await;

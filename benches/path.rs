@@ -6,10 +6,10 @@ use std::hint::black_box;
 
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
+use api_together::dialect::ROUTES;
 use api_together::dialect::{EventStream, ReplyKind};
 use api_together::proxy::ClientRequest;
 use api_together::scheduler::{Candidate, Lot};
-use api_together::types::Operation;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// A stream of a thousand events as OpenAI sends them, with its usage at the end.
@@ -58,9 +58,7 @@ fn requests(criterion: &mut Criterion) {
             "A".repeat(attached)
         ))
     };
-    let parse = |body: &Bytes| {
-        ClientRequest::parse(Operation::ChatCompletions, &HeaderMap::new(), body.clone()).expect("valid")
-    };
+    let parse = |body: &Bytes| ClientRequest::parse(&ROUTES[0], &HeaderMap::new(), body.clone()).expect("valid");
     for (name, attached) in [("200 bytes", 80), ("100 KB", 100_000), ("5 MB", 5_000_000)] {
         let body = body(attached);
         criterion.bench_function(&format!("look into a request of {name}"), |bencher| bencher.iter(|| parse(&body)));

@@ -19,7 +19,7 @@ use actix::prelude::*;
 use api_together::config::{ConfigChanged, ConfigSource, Overrides, load};
 use api_together::persistence::{Lender, PersistenceActor, RedisStore, SledStore};
 use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
-use api_together::types::{Operation, Outcome, Profile, Settlement, TokenEstimate};
+use api_together::types::{Outcome, Profile, RouteId, Settlement, TokenEstimate};
 
 const ROUNDS: usize = 5;
 const REQUESTS: usize = 2_000;
@@ -94,7 +94,7 @@ async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration>
     for nth in 0..requests + 10 {
         let profile = Profile {
             model: Arc::from("m"),
-            operation: Operation::ChatCompletions,
+            route: RouteId::new("chat/completions"),
             demand: TokenEstimate { prompt: 100, completion: Some(400) },
         };
         let start = Instant::now();

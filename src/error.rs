@@ -299,7 +299,8 @@ fn reasons(refusals: &[(ApiId, Refusal)]) -> String {
     }
     let now = Now::read();
     let each = refusals.iter().map(|(api, refusal)| {
-        let until = refusal.retry_at_in_panic().map(|until| format!(" until {}", clock_time(now.wall_at(until), now.wall)));
+        let until =
+            refusal.retry_at_in_panic().map(|until| format!(" until {}", clock_time(now.wall_at(until), now.wall)));
         format!("{api} ({}{})", refusal.reason(), until.unwrap_or_default())
     });
     each.collect::<Vec<_>>().join(", ")

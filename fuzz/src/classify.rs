@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use api_together::config::ApiKey;
-use api_together::proxy::fuzzing::{closed_for, downward, judge, refusal};
-use api_together::types::{FailureClass, Now, Operation};
+use api_together::dialect::{ROUTES, ReplyKind};
+use api_together::proxy::fuzzing::{exhausted_for, judge, refusal, response_headers};
+use api_together::types::{FailureClass, Now};
 use serde_json::Value;
 
 const KEY: &str = "sk-0123456789";
@@ -37,8 +38,8 @@ pub fn holds(input: &[u8]) {
     let headers = headers(head);
     waits_are_bounded(&headers, body);
     the_key_stays_up(&headers);
-    for operation in Operation::ALL {
-        a_success_is_an_object_without_an_error(operation, body);
+    for route in &ROUTES {
+        a_success_is_an_object_without_an_error(route.reply, body);
     }
 }
 
@@ -62,19 +63,19 @@ fn waits_are_bounded(headers: &HeaderMap, body: &[u8]) {
             assert_eq!(failure.status, Some(status));
             assert!(failure.retry_after.is_none_or(|wait| wait <= A_YEAR), "{failure:?}");
         }
-        let closed = closed_for(headers, now);
+        let closed = exhausted_for(headers, now);
         assert!(closed.is_none_or(|wait| wait <= A_YEAR), "{closed:?}");
     }
 }
 
 fn the_key_stays_up(headers: &HeaderMap) {
     let holds_key = |value: &HeaderValue| value.as_bytes().windows(KEY.len()).any(|part| part == KEY.as_bytes());
-    assert!(!downward(headers, &ApiKey::new(KEY)).iter().any(|(_, value)| holds_key(value)));
+    assert!(!response_headers(headers, &ApiKey::new(KEY)).iter().any(|(_, value)| holds_key(value)));
 }
 
-fn a_success_is_an_object_without_an_error(operation: Operation, body: &[u8]) {
+fn a_success_is_an_object_without_an_error(kind: ReplyKind, body: &[u8]) {
     let told = serde_json::from_slice::<Value>(body);
-    match judge(operation, body) {
+    match judge(kind, body) {
         Ok(_) => {
             assert_eq!(body.trim_ascii_start().first(), Some(&b'{'));
             let Ok(value) = told else { return };

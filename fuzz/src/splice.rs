@@ -2,9 +2,10 @@
 
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
+use api_together::dialect::{ROUTES, Route};
 use api_together::proxy::ClientRequest;
 use api_together::proxy::fuzzing::lacks_usage;
-use api_together::types::Operation;
+
 use serde_json::{Value, json};
 
 /// An upstream's name for a model that has all in it that JSON must escape.
@@ -12,8 +13,8 @@ const OWN: &str = "o\"w\\n/\u{1}é";
 
 /// Holds for any body.
 pub fn holds(input: &[u8]) {
-    for operation in Operation::ALL {
-        let Some(request) = parse(operation, input) else { continue };
+    for route in &ROUTES {
+        let Some(request) = parse(route, input) else { continue };
         for (own, ask) in [(None, false), (None, true), (Some(OWN), false), (Some(OWN), true)] {
             let sent = request.body_for(own, ask);
             let asks = ask && lacks_usage(&request);
@@ -21,7 +22,7 @@ pub fn holds(input: &[u8]) {
                 assert_eq!(sent, input, "there was nothing to change");
                 continue;
             }
-            let again = parse(operation, &sent).expect("what goes upstream can be read");
+            let again = parse(route, &sent).expect("what goes upstream can be read");
             assert_eq!(&*again.profile.model, own.unwrap_or(&request.profile.model));
             assert_eq!(again.stream, request.stream);
             assert_eq!(lacks_usage(&again), lacks_usage(&request) && !asks);
@@ -39,6 +40,6 @@ pub fn holds(input: &[u8]) {
     }
 }
 
-fn parse(operation: Operation, body: &[u8]) -> Option<ClientRequest> {
-    ClientRequest::parse(operation, &HeaderMap::new(), Bytes::copy_from_slice(body)).ok()
+fn parse(route: &'static Route, body: &[u8]) -> Option<ClientRequest> {
+    ClientRequest::parse(route, &HeaderMap::new(), Bytes::copy_from_slice(body)).ok()
 }

@@ -26,8 +26,12 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), CliError> {
     keep_files_private();
     let source = args.config.source()?;
     let config = load(&source)?;
-    actix_web::rt::System::new()
-        .block_on(run(source, config, &Data { folder: args.data, fresh: args.fresh, log_format: logging::format() }, |_| Ok(())))
+    actix_web::rt::System::new().block_on(run(
+        source,
+        config,
+        &Data { folder: args.data, fresh: args.fresh, log_format: logging::format() },
+        |_| Ok(()),
+    ))
 }
 
 /// Serves until told to stop. `then` is called once it listens, after the banner.

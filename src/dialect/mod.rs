@@ -19,7 +19,7 @@ pub(crate) mod token_estimate;
 mod usage;
 
 pub use event_stream::EventStream;
-pub use routes::ReplyKind;
+pub use routes::{ROUTES, ReplyKind, Route};
 
 use crate::config::ApiKey;
 

@@ -142,7 +142,8 @@ pub(crate) fn limit_from_error(body: &[u8], error: &ErrorBody, sent: SentRequest
     let text = String::from_utf8_lossy(body).to_ascii_lowercase();
     let says = |words: &[&str]| {
         words.iter().any(|word| {
-            error.code_contains(word) || text.contains(word) && sent.body.is_some_and(|body| !contains_ignore_case(body, word))
+            error.code_contains(word)
+                || text.contains(word) && sent.body.is_some_and(|body| !contains_ignore_case(body, word))
         })
     };
     let span = if says(&DAY_WORDS) || says(&EMPTY_WORDS) {

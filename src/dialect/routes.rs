@@ -1,6 +1,30 @@
-//! What a route answers with, as far as reading the answer depends on the route.
+//! The route table: a row for each path that is forwarded. The HTTP routes are made from it, and nothing else knows a path.
 
-use crate::types::Operation;
+use crate::types::RouteId;
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Route {
+    /// The path below `/v1/`. The path upstream comes from here, never from what a client typed.
+    pub id: RouteId,
+    /// What kind of answer a success is.
+    pub reply: ReplyKind,
+}
+
+/// Every route. What is asked most stands first.
+pub static ROUTES: [Route; 7] = [
+    route("chat/completions", ReplyKind::Chat),
+    route("completions", ReplyKind::Completion),
+    route("embeddings", ReplyKind::Json),
+    route("moderations", ReplyKind::Json),
+    route("responses", ReplyKind::Responses),
+    route("images/generations", ReplyKind::Json),
+    route("audio/speech", ReplyKind::Bytes),
+];
+
+const fn route(path: &'static str, reply: ReplyKind) -> Route {
+    Route { id: RouteId::new(path), reply }
+}
 
 /// The kind of a success. Each question about it is an exhaustive `match`: a new kind must be decided everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,17 +42,6 @@ pub enum ReplyKind {
 }
 
 impl ReplyKind {
-    /// Returns the kind of this operation's success.
-    pub fn of(operation: Operation) -> Self {
-        match operation {
-            Operation::ChatCompletions => ReplyKind::Chat,
-            Operation::Completions => ReplyKind::Completion,
-            Operation::Responses => ReplyKind::Responses,
-            Operation::Embeddings | Operation::Moderations | Operation::ImagesGenerations => ReplyKind::Json,
-            Operation::AudioSpeech => ReplyKind::Bytes,
-        }
-    }
-
     /// Returns whether a stream reports its usage only when `stream_options.include_usage` asks for it.
     pub fn usage_must_be_asked(self) -> bool {
         match self {

@@ -11,20 +11,21 @@ use tokio::time::{Instant, timeout_at};
 use super::auth::worker;
 use super::concurrency::BodyMemory;
 use super::{Worker, request_id};
+use crate::dialect::Route;
 use crate::error::ApiError;
 use crate::proxy::{ClientRequest, dispatch, refuse, with_pings};
 use crate::records::OpenRecord;
-use crate::types::{Operation, RequestId};
+use crate::types::RequestId;
 
 /// Forwards one request: named, and logged with all that the data path learns of it.
-pub(super) async fn forward(operation: Operation, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub(super) async fn forward(route: &'static Route, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let id = RequestId::generate();
     let mut response = match worker(&request) {
         Ok(worker) => {
-            let record = request_id::open_record(worker, &request, id.clone(), Cow::Owned(operation.to_string()));
+            let record = request_id::open_record(worker, &request, id.clone(), Cow::Owned(route.id.to_string()));
             tokio::select! {
                 biased;
-                served = serve(worker, Forwarded { operation, record }, &request, payload) => served,
+                served = serve(worker, Forwarded { route, record }, &request, payload) => served,
                 // What has not begun to be answered when the server ends can be asked again, elsewhere.
                 () = worker.shutdown.clone().over() => ApiError::Stopping.error_response(),
             }
@@ -37,15 +38,15 @@ pub(super) async fn forward(operation: Operation, request: HttpRequest, payload:
 
 /// A request that is to be forwarded.
 struct Forwarded {
-    operation: Operation,
+    route: &'static Route,
     record: OpenRecord,
 }
 
 async fn serve(worker: &Worker, forwarded: Forwarded, request: &HttpRequest, payload: web::Payload) -> HttpResponse {
-    let Forwarded { operation, mut record } = forwarded;
+    let Forwarded { route, mut record } = forwarded;
     let limit = worker.config().server.body_limit;
     let read = read_body(worker, request, payload, limit).await.and_then(|(body, held)| {
-        let asked = ClientRequest::parse(operation, request.headers(), body)
+        let asked = ClientRequest::parse(route, request.headers(), body)
             .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })?;
         Ok((asked, held))
     });

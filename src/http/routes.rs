@@ -6,8 +6,8 @@ use actix_web::{App, HttpRequest, Resource, Route, web};
 use actix_web::{body::MessageBody, dev::ServiceFactory, dev::ServiceRequest, dev::ServiceResponse};
 
 use super::{Worker, auth, forward, health, middleware, models, status, tokens};
+use crate::dialect::ROUTES;
 use crate::error::ApiError;
-use crate::types::Operation;
 
 /// The application of one worker.
 pub fn routes(
@@ -32,9 +32,9 @@ pub fn routes(
 fn v1() -> impl HttpServiceFactory {
     let mut scope = web::scope("/v1");
     // They are tried in this order: what is asked most stands first, and what is found by a pattern last.
-    for operation in Operation::ALL {
-        let handler = web::post().to(move |request, payload| forward::forward(operation, request, payload));
-        scope = scope.service(resource(&format!("/{}", operation.path()), "POST", handler));
+    for route in &ROUTES {
+        let handler = web::post().to(move |request, payload| forward::forward(route, request, payload));
+        scope = scope.service(resource(&format!("/{}", route.id.path()), "POST", handler));
     }
     scope
         .service(resource("/models", "GET", web::get().to(models::list)))

@@ -98,7 +98,7 @@ pub(super) async fn run(
 
     let upstream_model = endpoint.upstream_model(&request.profile.model).map(|own| &**own);
     let outgoing = OutgoingRequest {
-        path: request.profile.operation.path(),
+        path: request.route.id.path(),
         headers: &request.headers,
         body: request.body_for(upstream_model, permit.ask_usage),
         sent_at: &permit.stamp,

@@ -49,7 +49,8 @@ impl RetryBudget {
     /// Withdraws one attempt. Returns whether the budget had one.
     pub(super) fn try_withdraw(&self, config: BudgetConfig, now: u64) -> bool {
         self.refill(config, now);
-        let withdrawn = self.balance.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |balance| balance.checked_sub(ATTEMPT));
+        let withdrawn =
+            self.balance.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |balance| balance.checked_sub(ATTEMPT));
         if withdrawn.is_err() {
             self.denied.fetch_add(1, Ordering::Relaxed);
         }
@@ -59,14 +60,19 @@ impl RetryBudget {
     /// Returns the state, for `/v1/status`.
     pub fn report(&self, config: BudgetConfig, now: u64) -> BudgetReport {
         self.refill(config, now);
-        BudgetReport { left: self.balance.load(Ordering::Relaxed) / ATTEMPT, denied: self.denied.load(Ordering::Relaxed) }
+        BudgetReport {
+            left: self.balance.load(Ordering::Relaxed) / ATTEMPT,
+            denied: self.denied.load(Ordering::Relaxed),
+        }
     }
 
     /// Adds the rate per second. Of several threads that see the same moment pass, one adds it.
     fn refill(&self, config: BudgetConfig, now: u64) {
         let refilled_at = self.refilled_at.load(Ordering::Relaxed);
         let earned = now.saturating_sub(refilled_at).saturating_mul(u64::from(config.per_second) * ATTEMPT) / 1_000;
-        if earned > 0 && self.refilled_at.compare_exchange(refilled_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        if earned > 0
+            && self.refilled_at.compare_exchange(refilled_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        {
             self.add(earned, most(config));
         }
     }

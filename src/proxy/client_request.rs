@@ -13,10 +13,10 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::headers::{Header, client_headers};
-use crate::dialect::ReplyKind;
+use crate::dialect::Route;
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
 use crate::dialect::token_estimate::{Bounds, estimate};
-use crate::types::{Operation, Profile};
+use crate::types::Profile;
 
 /// The longest name of a model, in bytes. Names are kept where they are counted by, and quoted in errors and the log.
 const LONGEST_MODEL: usize = 256;
@@ -24,6 +24,8 @@ const LONGEST_MODEL: usize = 256;
 /// A request of a client, understood as far as routing needs it.
 #[derive(Debug)]
 pub struct ClientRequest {
+    /// The row of the route table.
+    pub(super) route: &'static Route,
     /// What is asked of the pool.
     pub profile: Profile,
     /// Does it want its answer as a stream of events?
@@ -92,7 +94,7 @@ impl ClientRequest {
     ///
     /// # Errors
     /// When it is not a JSON object, or too deep a one, or has no model's name.
-    pub fn parse(operation: Operation, headers: &HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
+    pub fn parse(route: &'static Route, headers: &HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
         let invalid = |message: String, param| InvalidRequest { message, param };
         let text = std::str::from_utf8(&body).map_err(|_| invalid("the body is not UTF-8".into(), None))?;
         // A list would be taken for a struct by its order.
@@ -114,15 +116,24 @@ impl ClientRequest {
         }
         let model_at = model_text.and_then(|raw| place(text, raw)).unwrap_or_default();
         let stream = peek.stream.unwrap_or(false);
-        let usage = match stream && ReplyKind::of(operation).usage_must_be_asked() {
+        let usage = match stream && route.reply.usage_must_be_asked() {
             true => usage_wish(text, peek.stream_options)?,
             false => UsageWish::Moot,
         };
         let tokens = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
-        let demand = estimate(ReplyKind::of(operation), text, Bounds { tokens, n: peek.n.get() });
-        let profile = Profile { model: Arc::from(model), operation, demand };
+        let demand = estimate(route.reply, text, Bounds { tokens, n: peek.n.get() });
+        let profile = Profile { model: Arc::from(model), route: route.id, demand };
         let client_timeout = client_timeout(headers);
-        Ok(ClientRequest { profile, stream, client_timeout, headers: client_headers(headers), model_at, usage, body })
+        Ok(ClientRequest {
+            route,
+            profile,
+            stream,
+            client_timeout,
+            headers: client_headers(headers),
+            model_at,
+            usage,
+            body,
+        })
     }
 
     /// Would the proxy have to ask for this stream's usage, as the client did not?

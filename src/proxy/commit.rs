@@ -85,7 +85,7 @@ impl UpstreamResponse<'_> {
     }
 
     fn kind(&self) -> ReplyKind {
-        ReplyKind::of(self.request.profile.operation)
+        self.request.route.reply
     }
 
     fn sent(&self) -> SentRequest<'_> {

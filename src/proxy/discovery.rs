@@ -220,7 +220,8 @@ mod tests {
 
     #[test]
     fn one_bad_entry_does_not_spoil_a_list() {
-        let entries = [r#"{}"#, "null", "7", r#""a""#, r#"{"id":null}"#, r#"{"id":7}"#, r#"{"id":""}"#, r#"{"id":" "}"#];
+        let entries =
+            [r#"{}"#, "null", "7", r#""a""#, r#"{"id":null}"#, r#"{"id":7}"#, r#"{"id":""}"#, r#"{"id":" "}"#];
         for entry in entries {
             assert_eq!(ids(&format!(r#"{{"data":[{entry},{{"id":"b"}}]}}"#)).expect("a list"), ["b"], "{entry}");
             assert_eq!(ids(&format!(r#"[{{"id":"b"}},{entry}]"#)).expect("a list"), ["b"], "{entry}");

@@ -1,33 +1,31 @@
-//! Doors for `fuzz/`: what it holds the pure parts to can't be seen from outside otherwise.
+//! What `fuzz/` needs of the pure parts, and can't see from outside.
 
 use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 
-use super::classify::Refusal;
-use super::no_model::Asked;
-use super::{ClientRequest, headers, learn};
+use super::{ClientRequest, headers};
 use crate::config::ApiKey;
-use crate::dialect::openai::json_response;
-use crate::dialect::{EventStream, ReplyKind, SentRequest};
-use crate::types::{Failure, FailureClass, Now, Operation, Usage};
+use crate::dialect::openai::{self, json_response};
+use crate::dialect::{EventStream, ReplyKind, SentRequest, rate_limit_headers};
+use crate::types::{Failure, Now, Usage};
 
 /// What a stream came to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Has a part of the answer come?
+    /// A part of the answer has come.
     pub began: bool,
-    /// Is it whole, if nothing comes any more?
+    /// The stream is whole, if nothing more comes.
     pub whole: bool,
-    /// Has the end of the stream come?
+    /// The end of the stream has come.
     pub closed: bool,
-    /// The failure that it told.
+    /// The failure that the stream itself reported.
     pub failed: Option<Failure>,
-    /// What it cost, after a request of 100 bytes.
+    /// The tokens, after a request of 100 bytes.
     pub usage: Option<Usage>,
 }
 
-/// What a stream has come to so far.
+/// Returns what a stream has come to so far.
 pub fn verdict(stream: &EventStream) -> Verdict {
     let progress = &stream.progress;
     Verdict {
@@ -39,38 +37,32 @@ pub fn verdict(stream: &EventStream) -> Verdict {
     }
 }
 
-/// Would the proxy have to ask for the usage of this request's stream?
+/// Returns whether the proxy would have to ask for the usage of this request's stream.
 pub fn lacks_usage(request: &ClientRequest) -> bool {
     request.lacks_usage()
 }
 
-const ASKED: Asked<'_> = Asked { model: "m", client: Some(b"{}") };
+const SENT: SentRequest<'_> = SentRequest { upstream_model: "m", body: Some(b"{}"), key: None };
 
 /// Judges a whole 200 whose answer is to be JSON.
 ///
 /// # Errors
-/// With the failure, if it is no answer.
-pub fn judge(operation: Operation, body: &[u8]) -> Result<Option<Usage>, Failure> {
-    let sent = SentRequest { model: ASKED.model, body: ASKED.client };
-    json_response::judge(ReplyKind::of(operation), body, 100, sent)
+/// With the failure, if the body is no answer.
+pub fn judge(kind: ReplyKind, body: &[u8]) -> Result<Option<Usage>, Failure> {
+    json_response::judge(kind, body, 100, SENT)
 }
 
-/// What a refusal tells: of its status, its headers, and its body where that is looked at.
+/// Returns the failure of a refusal.
 pub fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Now) -> Failure {
-    let refusal = Refusal { status, headers, body };
-    let mut failure = refusal.failure(ASKED, now);
-    if refusal.is_of_stream_options(b"{}") {
-        failure.class = FailureClass::StreamOptionsRefused;
-    }
-    failure
+    openai::refusal(status, headers, body, SENT, now)
 }
 
-/// How long an answer's headers say that nothing is left.
-pub fn closed_for(upstream: &HeaderMap, now: Now) -> Option<Duration> {
-    learn::closed_for(&headers::rate_limits(upstream), || now.wall)
+/// Returns how long the headers say that a quota is exhausted.
+pub fn exhausted_for(upstream: &HeaderMap, now: Now) -> Option<Duration> {
+    rate_limit_headers::exhausted_for(upstream, now.wall)
 }
 
-/// What the client sees of an upstream's headers.
-pub fn downward(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
-    headers::downward(upstream, key)
+/// Returns what the client sees of an upstream's headers.
+pub fn response_headers(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
+    headers::response_headers(upstream, key)
 }

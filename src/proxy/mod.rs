@@ -6,6 +6,8 @@ mod client_request;
 mod commit;
 mod discovery;
 mod dispatch;
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 mod hedge;
 mod response;

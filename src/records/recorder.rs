@@ -69,8 +69,11 @@ impl RecorderActor {
     /// Starts the actor on this arbiter.
     pub fn start_on(arbiter: &ArbiterHandle, format: LogFormat) -> RecorderHandle {
         let (sender, queue) = mpsc::channel();
-        let shared =
-            Arc::new(Shared { awake: AtomicBool::new(false), queued: AtomicUsize::new(0), dropped: AtomicUsize::new(0) });
+        let shared = Arc::new(Shared {
+            awake: AtomicBool::new(false),
+            queued: AtomicUsize::new(0),
+            dropped: AtomicUsize::new(0),
+        });
         let state = shared.clone();
         let actor = RecorderActor::start_in_arbiter(arbiter, move |_| RecorderActor {
             queue,

@@ -19,8 +19,8 @@ mod supervisor;
 pub use actor::SchedulerActor;
 pub use board::MailboxReport;
 pub use messages::{
-    AdmissionError, Admitted, ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, ModelNames, ModelsFound, ModelsUnavailable,
-    ResetTokenStats, Select, StopUpstreams, UnknownApi,
+    AdmissionError, Admitted, ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, ModelNames, ModelsFound,
+    ModelsUnavailable, ResetTokenStats, Select, StopUpstreams, UnknownApi,
 };
 pub use strategy::{Candidate, Lot};
 pub use supervisor::SupervisorActor;

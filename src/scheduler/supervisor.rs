@@ -12,7 +12,9 @@ use tokio::sync::oneshot;
 
 use super::board::{Board, BoardChanged, Follow, Seat};
 use super::line::{Ahead, Lines, Waiter};
-use super::messages::{AdmissionError, Ask, GetRate, Granted, ModelNames, ModelsFound, ModelsUnavailable, Select, StopUpstreams};
+use super::messages::{
+    AdmissionError, Ask, GetRate, Granted, ModelNames, ModelsFound, ModelsUnavailable, Select, StopUpstreams,
+};
 use super::rates::{Rate, Rates};
 use super::routes::Routes;
 use super::selection::{Selected, select};
@@ -129,7 +131,8 @@ impl SupervisorActor {
         let first = first.and_then(|first| self.board.seats.iter().position(|seat| seat.api == first));
         let first = first.filter(|first| self.board.routes.lot(&profile.model).slots().any(|slot| slot == *first));
         let (board, profile, supervisor) = (self.board.clone(), profile.clone(), ctx.address());
-        let unlisted = if board.routes.lot(&profile.model).is_empty() { Some(self.not_found(&profile.model)) } else { None };
+        let unlisted =
+            if board.routes.lot(&profile.model).is_empty() { Some(self.not_found(&profile.model)) } else { None };
         async move {
             match unlisted {
                 Some(error) => Err(error),
@@ -143,9 +146,10 @@ impl SupervisorActor {
         /// Where nobody knows when the list will be there.
         const SOON_MS: u64 = 1_000;
         let soon = Now::read().mono + SOON_MS;
-        let unlisted = self.apis.iter().filter(|api| {
-            api.enabled && api.models == Models::Asked && !self.found.contains_key(&api.id)
-        });
+        let unlisted = self
+            .apis
+            .iter()
+            .filter(|api| api.enabled && api.models == Models::Asked && !self.found.contains_key(&api.id));
         let refusals: Vec<(ApiId, Refusal)> = unlisted
             .map(|api| {
                 let until = self.unlisted.get(&api.id).copied().unwrap_or(soon).max(soon);

@@ -3,9 +3,9 @@
 mod failure;
 mod ids;
 mod limit;
-mod operation;
 mod outcome;
 mod rate;
+mod route;
 mod signal;
 mod time;
 mod tokens;
@@ -15,9 +15,9 @@ pub use clock::{Now, SendProgress, SentAt, Uptime};
 pub use failure::{ClassSet, Failure, FailureClass, LimitSpan, Phase};
 pub use ids::{ApiId, QuotaId, RequestId};
 pub use limit::{Burst, Limit, Limits, QuotaKind, guarded};
-pub use operation::Operation;
 pub use outcome::{Outcome, Settlement};
 pub use rate::RateLimit;
+pub use route::RouteId;
 pub use signal::Signal;
 pub use time::{clock_time, iso};
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
@@ -28,8 +28,8 @@ pub use usage::{TokenEstimate, Usage, UsageSource, tokens_of_text};
 pub struct Profile {
     /// The model as the client named it.
     pub model: std::sync::Arc<str>,
-    /// Which of the OpenAI endpoints was called.
-    pub operation: Operation,
+    /// The route that was called.
+    pub route: RouteId,
     /// What it may cost.
     pub demand: TokenEstimate,
 }

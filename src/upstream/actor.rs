@@ -23,7 +23,7 @@ use super::state::{State, Subject};
 use super::{Endpoint, Permit};
 use crate::config::ApiConfig;
 use crate::persistence::{Flush, PersistenceActor, RestoreTokens};
-use crate::types::{Now, Operation, TokenStats};
+use crate::types::{Now, RouteId, TokenStats};
 
 /// Owns one upstream.
 pub struct UpstreamActor {
@@ -54,7 +54,7 @@ pub struct UpstreamActor {
 pub(super) struct Attempt {
     /// By the upstream's own name.
     pub(super) model: Arc<str>,
-    pub(super) operation: Operation,
+    pub(super) operation: RouteId,
     pub(super) ledgers: Rc<[Ledger]>,
     pub(super) shares: Vec<Share>,
     /// When it was admitted (ms, monotonic).
@@ -104,7 +104,7 @@ impl UpstreamActor {
         let now = Now::read();
         let profile = &asked.profile;
         let model = self.shared.endpoint.upstream_model(&profile.model).unwrap_or(&profile.model).clone();
-        let of = ModelRoute { model: &model, route: profile.operation };
+        let of = ModelRoute { model: &model, route: profile.route };
         let ledgers = self.ledgers.for_model(&model, &self.books);
         if let Err(refusal) = self.state.may_serve(of, asked.panic, now) {
             return Some(Err(Declined { refusal, fast_path: self.fast_path(&model, &ledgers) }));
@@ -116,7 +116,7 @@ impl UpstreamActor {
                 let fast_path = self.fast_path(&model, &ledgers);
                 let reserved =
                     ReservedTokens { demand, tightest: ledgers.iter().filter_map(Ledger::tightest_tokens).min() };
-                let (shared, operation) = (self.shared.clone(), profile.operation);
+                let (shared, operation) = (self.shared.clone(), profile.route);
                 let permit = Permit::new(shared.clone(), reserved, stamp.clone(), now.mono);
                 let attempt = Attempt { model, operation, ledgers, shares, sent_at: now.mono, shared };
                 self.out.insert(stamp.id(), attempt);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use url::{Position, Url};
 
 use crate::config::{ApiConfig, ApiKey, Timeouts};
-use crate::types::{ApiId, Operation};
+use crate::types::{ApiId, RouteId};
 
 /// Where an upstream is and how it is spoken to. A changed configuration makes a new one.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Endpoint {
     }
 
     /// Returns the URL of an operation, as it stands in the log.
-    pub fn shown_url(&self, operation: Operation) -> String {
+    pub fn shown_url(&self, operation: RouteId) -> String {
         format!("{}{}", self.shown_base, operation.path())
     }
 

@@ -7,7 +7,7 @@ use actix::prelude::*;
 use super::health::{Resting, Scope};
 use super::{FastPath, Permit};
 use crate::config::ApiConfig;
-use crate::types::{ApiId, FailureClass, Limits, Now, Operation, Profile, QuotaId, QuotaKind, TokenStats};
+use crate::types::{ApiId, FailureClass, Limits, Now, Profile, QuotaId, QuotaKind, RouteId, TokenStats};
 
 /// Admit one attempt. Sent by the scheduler and awaited; the permit in the reply *is* the admission, and gives itself
 /// back if nobody takes it.
@@ -124,7 +124,10 @@ impl Refusal {
             Refusal::Resting(Resting { scope, reason, .. }) => {
                 *scope == Scope::Limit && *reason == FailureClass::RateLimited
             }
-            Refusal::StoreUnavailable { .. } | Refusal::ModelsUnknown { .. } | Refusal::Disabled | Refusal::Retiring => false,
+            Refusal::StoreUnavailable { .. }
+            | Refusal::ModelsUnknown { .. }
+            | Refusal::Disabled
+            | Refusal::Retiring => false,
         }
     }
 
@@ -195,7 +198,7 @@ pub struct AbsentModel {
     /// By its own name.
     pub model: Arc<str>,
     /// By which route.
-    pub operation: Operation,
+    pub operation: RouteId,
     /// How it refuses.
     pub reason: FailureClass,
     /// When it is asked again (ms since the Unix epoch).

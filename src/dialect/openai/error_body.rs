@@ -64,9 +64,7 @@ impl ErrorBody {
         let error = match field("error").or(field("Error")) {
             // The words stand beside it.
             Some(Value::Bool(_)) => ErrorBody::of(body),
-            Some(Value::Number(number)) => {
-                ErrorBody { status_code: small(number.as_u64()), ..ErrorBody::of(body) }
-            }
+            Some(Value::Number(number)) => ErrorBody { status_code: small(number.as_u64()), ..ErrorBody::of(body) },
             // xAI's: a text, with the code beside it.
             Some(text @ Value::String(_)) => {
                 let beside = ErrorBody::of(body);

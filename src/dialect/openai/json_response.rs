@@ -5,6 +5,7 @@
 //!    reason such as `length` or `content_filter` explains why there is nothing.
 //! 3. An object of a form that we don't know passes.
 
+use super::error_in;
 use super::fields::{Choices, TopLevel, is_nothing};
 use super::finish::Finish;
 use crate::dialect::SentRequest;
@@ -12,7 +13,6 @@ use crate::dialect::first_bytes::without_byte_order_mark;
 use crate::dialect::json_text::TextLength;
 use crate::dialect::routes::ReplyKind;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
-use super::error_in;
 use crate::types::{Failure, FailureClass, Phase, Usage, tokens_of_text};
 
 /// Judges the body of a success that is to be JSON. `prompt_bytes`: the length of the request, by which its tokens are

@@ -44,8 +44,7 @@ pub(crate) struct FoundError {
 /// Returns the error in the body of a success, or in the data of an event. `named`: the event is called an error, so that all of its
 /// data is about one.
 pub(crate) fn error_in(data: &[u8], named: bool, sent: SentRequest<'_>) -> Option<FoundError> {
-    let error =
-        ErrorBody::from_success(data).or_else(|| named.then(|| ErrorBody::from_error_response(data)))?;
+    let error = ErrorBody::from_success(data).or_else(|| named.then(|| ErrorBody::from_error_response(data)))?;
     let failure = errors::in_success(&error, sent.upstream_model);
     let quote = quotation::quote(error.status_code, &error, failure.class, sent);
     let failure = Failure { detail: format!("an error in a 200: {quote}"), ..failure };

@@ -22,7 +22,10 @@ const LONGEST_SEARCH: usize = 64 << 10;
 pub(super) fn quote(status: Option<u16>, error: &ErrorBody, class: FailureClass, sent: SentRequest<'_>) -> String {
     let number = status.map_or_else(|| class.as_str().to_owned(), |status| status.to_string());
     let message = error.message.trim();
-    if message.is_empty() || is_about_the_request(status, class) || !is_about_the_account(class) && repeats(message, sent) {
+    if message.is_empty()
+        || is_about_the_request(status, class)
+        || !is_about_the_account(class) && repeats(message, sent)
+    {
         let codes: Vec<&str> = [&*error.error_type, &*error.code].into_iter().filter(|code| !code.is_empty()).collect();
         let codes: String = codes.join("/").chars().take(LONGEST_QUOTE).collect();
         return if codes.is_empty() { number } else { format!("{number} {codes}") };
@@ -79,12 +82,8 @@ mod tests {
     use crate::config::ApiKey;
 
     fn quoted(status: u16, message: &str, body: &str) -> String {
-        let error = ErrorBody {
-            message: message.to_owned(),
-            code: "c".into(),
-            error_type: "t".into(),
-            ..ErrorBody::default()
-        };
+        let error =
+            ErrorBody { message: message.to_owned(), code: "c".into(), error_type: "t".into(), ..ErrorBody::default() };
         let key = ApiKey::new("sk-secret-0123");
         let sent = SentRequest { upstream_model: "gpt-4o-mini", body: Some(body.as_bytes()), key: Some(&key) };
         quote(Some(status), &error, FailureClass::ServerError, sent)
@@ -102,6 +101,9 @@ mod tests {
         assert_eq!(quoted(400, "bad: anything", prompt), "400 t/c", "about the request");
         assert_eq!(quoted(500, "can't parse: my diary of 1999", prompt), "500 t/c");
         assert_eq!(quoted(500, "no: 我的日记本在这里啊啊啊啊啊", prompt), "500 t/c", "escaped as Python does");
-        assert_eq!(quoted(404, "The model gpt-4o-mini does not exist", prompt), r#"404 "The model gpt-4o-mini does not exist""#);
+        assert_eq!(
+            quoted(404, "The model gpt-4o-mini does not exist", prompt),
+            r#"404 "The model gpt-4o-mini does not exist""#
+        );
     }
 }

@@ -12,6 +12,7 @@ use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::error::Category;
 
+use super::error_in;
 use super::fields::{Choices, TopLevel, is_nothing};
 use super::finish::Finish;
 use crate::dialect::event_stream::{ContentLength, End, EventKind, EventMeaning, InBandError};
@@ -19,7 +20,6 @@ use crate::dialect::json_text::TextLength;
 use crate::dialect::routes::ReplyKind;
 use crate::dialect::usage::ReportedUsage;
 use crate::dialect::{SentRequest, sse};
-use super::error_in;
 use crate::types::{Failure, FailureClass, Phase};
 
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("error"));

@@ -4,7 +4,7 @@ use super::*;
 
 fn parse(body: &str) -> Result<ClientRequest, InvalidRequest> {
     let body = Bytes::copy_from_slice(body.as_bytes());
-    ClientRequest::parse(Operation::ChatCompletions, &HeaderMap::new(), body)
+    ClientRequest::parse(&crate::dialect::ROUTES[0], &HeaderMap::new(), body)
 }
 
 fn sent(body: &str, own_model: Option<&str>) -> String {
@@ -15,7 +15,7 @@ fn sent(body: &str, own_model: Option<&str>) -> String {
 #[test]
 fn a_body_that_need_not_change_is_the_clients_own() {
     let body = Bytes::from_static(br#" {"model" : "m", "stream": false, "x": 1.0e5} "#);
-    let request = ClientRequest::parse(Operation::ChatCompletions, &HeaderMap::new(), body.clone()).expect("valid");
+    let request = ClientRequest::parse(&crate::dialect::ROUTES[0], &HeaderMap::new(), body.clone()).expect("valid");
     let same = request.body_for(None, true);
     assert_eq!((same.as_ptr(), same.len()), (body.as_ptr(), body.len()));
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::FastPath;
-use crate::types::{Failure, Now, Operation, SentAt, Settlement};
+use crate::types::{Failure, Now, RouteId, SentAt, Settlement};
 use crate::upstream::UpstreamActor;
 
 /// How long events may wait: also what a `kill -9` under load may cost the statistics.
@@ -26,7 +26,7 @@ pub(in crate::upstream) enum UpstreamEvent {
     /// An attempt was admitted by a fast path, and takes so many tokens at most.
     Admitted {
         fast_path: Arc<FastPath>,
-        operation: Operation,
+        operation: RouteId,
         stamp: SentAt,
         demand: u64,
         /// ms, monotonic.
@@ -59,7 +59,7 @@ pub(in crate::upstream) struct ConfirmedRefusal {
     pub(in crate::upstream) endpoint_serial: u64,
     /// By the upstream's own name.
     pub(in crate::upstream) model: Arc<str>,
-    pub(in crate::upstream) operation: Operation,
+    pub(in crate::upstream) operation: RouteId,
     /// When the attempt was admitted (ms, monotonic).
     pub(in crate::upstream) sent_at: u64,
     pub(in crate::upstream) failure: Failure,

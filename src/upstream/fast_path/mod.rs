@@ -96,7 +96,7 @@ impl FastPath {
         let stamp = SentAt::to_begin_by(begin_by);
         let admitted = UpstreamEvent::Admitted {
             fast_path: self.clone(),
-            operation: profile.operation,
+            operation: profile.route,
             stamp: stamp.clone(),
             demand,
             at: now.mono,
@@ -115,7 +115,7 @@ impl FastPath {
         if self.superseded.load(Ordering::Acquire) {
             return Err(Untaken::Ask);
         }
-        match self.backoffs.iter().find(|backoff| backoff.route == profile.operation) {
+        match self.backoffs.iter().find(|backoff| backoff.route == profile.route) {
             Some(backoff) => ask_from(backoff.open_from),
             None => Ok(()),
         }
@@ -140,8 +140,8 @@ mod tests {
     use actix::prelude::*;
 
     use super::*;
-    use crate::types::Operation;
-    use crate::types::{Demand, Failure, FailureClass, Outcome, Phase, Settlement, Usage, UsageSource};
+    use crate::types::RouteId;
+    use crate::types::{Failure, FailureClass, Outcome, Phase, Settlement, TokenEstimate, Usage, UsageSource};
     use crate::upstream::{Endpoint, an_entry};
 
     fn open() -> Arc<FastPath> {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     fn profile() -> Profile {
-        Profile { model: "m".into(), operation: Operation::ChatCompletions, demand: Demand::default() }
+        Profile { model: "m".into(), route: RouteId::new("chat/completions"), demand: TokenEstimate::default() }
     }
 
     /// Says whom an attempt has to ask, if the fast path does not admit it.
@@ -227,16 +227,16 @@ mod tests {
     fn a_model_that_backs_off_by_a_route_is_not_asked_for_by_that_route_alone() {
         let backoff = |route, open_from| ModelBackoff { route, open_from, reason: FailureClass::ModelNotFound };
         for (route, open_from, refused) in [
-            (Operation::ChatCompletions, u64::MAX, Some(Untaken::NotNow)),
-            (Operation::ChatCompletions, 0, Some(Untaken::Ask)),
-            (Operation::Embeddings, u64::MAX, None),
+            (RouteId::new("chat/completions"), u64::MAX, Some(Untaken::NotNow)),
+            (RouteId::new("chat/completions"), 0, Some(Untaken::Ask)),
+            (RouteId::new("embeddings"), u64::MAX, None),
         ] {
             assert_eq!(refusal(&with_backoffs(vec![backoff(route, open_from)])), refused, "{route} {open_from}");
         }
         let fast_path = open();
         fast_path.supersede_unless(&[]);
         assert_eq!(refusal(&fast_path), None);
-        fast_path.supersede_unless(&[backoff(Operation::Embeddings, 0)]);
+        fast_path.supersede_unless(&[backoff(RouteId::new("embeddings"), 0)]);
         assert_eq!(refusal(&fast_path), Some(Untaken::Ask), "another one has its place");
         assert!(!fast_path.matches(&fast_path.shared, &Allowances::default(), &[]));
     }

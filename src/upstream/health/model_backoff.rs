@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::rules::{MODEL, MODEL_REFUSED_MS};
 use super::scope::{ScopeHealth, Times};
-use crate::types::{FailureClass, Operation};
+use crate::types::{FailureClass, RouteId};
 
 /// Models that are remembered at most. Of more, the one whose rest ends first is forgotten.
 const MAX_MODELS: usize = 256;
@@ -18,13 +18,13 @@ const MAX_MODELS: usize = 256;
 pub(in crate::upstream) struct ModelRoute<'a> {
     /// By the upstream's own name.
     pub(in crate::upstream) model: &'a Arc<str>,
-    pub(in crate::upstream) route: Operation,
+    pub(in crate::upstream) route: RouteId,
 }
 
 /// A route by which a model backs off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::upstream) struct ModelBackoff {
-    pub(in crate::upstream) route: Operation,
+    pub(in crate::upstream) route: RouteId,
     /// From when on it may be asked for, if other upstreams are left (ms, monotonic).
     pub(in crate::upstream) open_from: u64,
     pub(in crate::upstream) reason: FailureClass,
@@ -40,7 +40,7 @@ pub(super) struct ModelBackoffs {
 
 #[derive(Debug)]
 struct RouteHealth {
-    route: Operation,
+    route: RouteId,
     health: ScopeHealth,
 }
 
@@ -135,13 +135,15 @@ fn backoff(RouteHealth { route, health }: &RouteHealth) -> Option<ModelBackoff> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Operation::{ChatCompletions, Embeddings};
+
+    const CHAT: RouteId = RouteId::new("chat/completions");
+    const EMBEDDINGS: RouteId = RouteId::new("embeddings");
 
     #[test]
     fn a_model_backs_off_by_the_route_that_refused_it_and_by_no_other() {
         let (mut models, model) = (ModelBackoffs::default(), Arc::from("a"));
         let (chat, vectors) =
-            (ModelRoute { model: &model, route: ChatCompletions }, ModelRoute { model: &model, route: Embeddings });
+            (ModelRoute { model: &model, route: CHAT }, ModelRoute { model: &model, route: EMBEDDINGS });
         let at = |sent| Times { sent, now: sent + 1 };
         assert_eq!(models.refuse(vectors, FailureClass::ModelNotFound, at(5)), Some(600_006));
         assert!(models.get(chat).is_none() && models.get(vectors).is_some());
@@ -155,7 +157,7 @@ mod tests {
         assert!(models.success(chat, at(60_010)) && models.version() > before);
         assert_eq!(
             models.of("a"),
-            [ModelBackoff { route: Embeddings, open_from: 600_006, reason: FailureClass::ModelNotFound }]
+            [ModelBackoff { route: EMBEDDINGS, open_from: 600_006, reason: FailureClass::ModelNotFound }]
         );
     }
 
@@ -164,7 +166,7 @@ mod tests {
         let mut models = ModelBackoffs::default();
         for nth in 0..1_000 {
             let model = Arc::from(format!("made up {nth}"));
-            let of = ModelRoute { model: &model, route: Embeddings };
+            let of = ModelRoute { model: &model, route: EMBEDDINGS };
             models.refuse(of, FailureClass::ModelNotFound, Times { sent: nth + 1, now: nth + 2 });
         }
         assert_eq!(models.all(2_000).count(), MAX_MODELS);

@@ -14,7 +14,7 @@ use proptest::sample::select;
 
 use super::scope::{LONGEST_REST_MS, PROBE_EVERY_MS};
 use super::*;
-use crate::types::Operation;
+use crate::types::RouteId;
 
 /// The process has run for some hours.
 const BEGIN: u64 = 10 * LONGEST_REST_MS;
@@ -87,14 +87,14 @@ impl World {
     }
 
     fn resting(&self) -> Vec<Scope> {
-        let of = ModelRoute { model: &self.model, route: Operation::ChatCompletions };
+        let of = ModelRoute { model: &self.model, route: RouteId::new("chat/completions") };
         let model = self.health.models.get(of).map(|health| (Scope::Model, health));
         let scopes = self.health.common().into_iter().chain(model);
         scopes.filter(|(_, health)| health.rests_for().is_some()).map(|(scope, _)| scope).collect()
     }
 
     fn may_go(&self, panic: bool, now: u64) -> bool {
-        let of = ModelRoute { model: &self.model, route: Operation::ChatCompletions };
+        let of = ModelRoute { model: &self.model, route: RouteId::new("chat/completions") };
         self.health.check(of, panic, now).is_ok()
     }
 
@@ -108,7 +108,7 @@ impl World {
             let same = other.probes.iter().any(|scope| probes.contains(scope));
             assert!(!same || self.now >= other.sent + PROBE_EVERY_MS, "2: two probes within ten seconds");
         }
-        let (model, route) = (self.model.clone(), Operation::ChatCompletions);
+        let (model, route) = (self.model.clone(), RouteId::new("chat/completions"));
         let is_probe = self.health.admit(ModelRoute { model: &model, route }, self.now);
         assert_eq!(is_probe, !probes.is_empty());
         self.out.push(Out { sent: self.now, probes, left: false });
@@ -121,7 +121,7 @@ impl World {
     }
 
     fn report<T>(&mut self, sent: u64, report: impl FnOnce(&mut Health, Reported<'_>) -> T) {
-        let of = ModelRoute { model: &self.model, route: Operation::ChatCompletions };
+        let of = ModelRoute { model: &self.model, route: RouteId::new("chat/completions") };
         report(&mut self.health, Reported { of, times: Times { sent, now: self.now } });
         // A probe is one as long as the rest lasts.
         let resting = self.resting();

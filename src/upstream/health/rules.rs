@@ -73,10 +73,9 @@ pub(in crate::upstream) fn signal(failure: &Failure, day_ends: u64, now: Now) ->
         FailureClass::Forbidden | FailureClass::ModelNotFound => Signal::ModelRefused { certain: failure.certain },
         // The upstream did its work: the request was wrong.
         FailureClass::Rejected => Signal::Success { whole: true },
-        FailureClass::NoSocket
-        | FailureClass::StaleConnection
-        | FailureClass::WrongForm
-        | FailureClass::TooLarge => Signal::Nothing,
+        FailureClass::NoSocket | FailureClass::StaleConnection | FailureClass::WrongForm | FailureClass::TooLarge => {
+            Signal::Nothing
+        }
     }
 }
 
@@ -102,9 +101,8 @@ pub(in crate::upstream) fn mend(class: FailureClass) -> &'static str {
         FailureClass::Protocol => "check its baseUrl, and what stands between",
         FailureClass::ModelNotFound => "check its baseUrl and its models",
         FailureClass::NoSocket => "raise this process's limit of open files",
-        FailureClass::StaleConnection
-        | FailureClass::WrongForm
-        | FailureClass::TooLarge
-        | FailureClass::Rejected => "nothing",
+        FailureClass::StaleConnection | FailureClass::WrongForm | FailureClass::TooLarge | FailureClass::Rejected => {
+            "nothing"
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::types::{Failure, LimitSpan, Now, Operation, Outcome, Phase, Settlement};
+use crate::types::{Failure, LimitSpan, Now, Outcome, Phase, RouteId, Settlement};
 
 const SUCCESS: Signal = Signal::Success { whole: true };
 const BEGUN: Signal = Signal::Success { whole: false };
@@ -22,7 +22,7 @@ impl World {
     }
 
     fn of(model: &Arc<str>) -> ModelRoute<'_> {
-        ModelRoute { model, route: Operation::ChatCompletions }
+        ModelRoute { model, route: RouteId::new("chat/completions") }
     }
 
     /// An attempt that was sent then ends now, with this signal.
@@ -229,7 +229,7 @@ fn each_class_gives_its_signal() {
         (TooLarge, None, None, Signal::Nothing),
         (NoSocket, None, None, Signal::Nothing),
         (StaleConnection, None, None, Signal::Nothing),
-        (StreamOptionsRefused, None, None, Signal::Nothing),
+        (WrongForm, None, None, Signal::Nothing),
     ] {
         assert_eq!(of(class, retry_after, limit), expected, "{class:?} {retry_after:?} {limit:?}");
     }

@@ -31,7 +31,12 @@ fn google_says_by_a_reason_that_a_key_is_refused_whatever_the_status() {
 #[test]
 fn a_401_refuses_the_key_unless_it_may_be_about_less() {
     are(&[
-        (401, r#"{"error":{"message":"Incorrect API key provided: ***","code":"invalid_api_key"}}"#, Unauthorized, true),
+        (
+            401,
+            r#"{"error":{"message":"Incorrect API key provided: ***","code":"invalid_api_key"}}"#,
+            Unauthorized,
+            true,
+        ),
         (401, r#"{"error":{"message":"User not found.","code":401}}"#, Unauthorized, true),
         (401, "", Unauthorized, true),
         (401, "<html>", Unauthorized, true),
@@ -59,7 +64,12 @@ fn a_403_is_certain_only_if_a_code_says_what_is_refused() {
         (403, r#"{"error":{"message":"Your account has been flagged"}}"#, Unauthorized, false),
         (403, r#"{"error":{"message":"Key is not authorized to access model m"}}"#, Unauthorized, false),
         (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, Unauthorized, true),
-        (403, r#"{"error":{"code":"account_deactivated","message":"It violates our usage policies"}}"#, Unauthorized, true),
+        (
+            403,
+            r#"{"error":{"code":"account_deactivated","message":"It violates our usage policies"}}"#,
+            Unauthorized,
+            true,
+        ),
         (403, r#"{"error":{"code":"unsupported_country_region_territory","message":"x"}}"#, Unauthorized, true),
         (403, r#"{"error":{"message":"x","code":"insufficient_user_quota"}}"#, PaymentRequired, true),
         (403, r#"{"error":{"message":"The model is blocked","type":"permissions_error"}}"#, Forbidden, false),
@@ -72,17 +82,32 @@ fn a_403_is_certain_only_if_a_code_says_what_is_refused() {
 #[test]
 fn a_providers_own_words_decide_only_where_a_message_begins_with_them() {
     are(&[
-        (403, r#"{"code":"x","error":"Content violates usage guidelines. Failed check: SAFETY"}"#, Rejected, false),
-        (403, r#""You are not allowed to generate embeddings from this model""#, Rejected, false),
+        (403, r#"{"code":"x","error":"Content violates usage guidelines. Failed check: SAFETY"}"#, Rejected, true),
+        (403, r#""You are not allowed to generate embeddings from this model""#, Rejected, true),
         (403, r#"{"error":{"message":"No: 'You are not allowed to sample'"}}"#, Unauthorized, false),
         (403, r#"{"code":30001,"message":"Sorry, your account balance is insufficient"}"#, PaymentRequired, false),
         (403, r#"{"error":"Your newly created team doesn't have any credits yet."}"#, PaymentRequired, false),
         (403, r#"{"error":{"message":"Key limit exceeded"}}"#, PaymentRequired, false),
-        (403, r#"{"error":{"message":"Out of call volume quota. Quota will be replenished in 00:01:00."}}"#, RateLimited, false),
-        (403, r#"{"error":{"message":"You have exceeded a secondary rate limit."}}"#, RateLimited, false),
+        (
+            403,
+            r#"{"error":{"message":"Out of call volume quota. Quota will be replenished in 00:01:00."}}"#,
+            RateLimited,
+            true,
+        ),
+        (403, r#"{"error":{"message":"You have exceeded a secondary rate limit."}}"#, RateLimited, true),
         (400, r#"{"error":"Incorrect API key provided: xx."}"#, Unauthorized, false),
-        (400, r#"{"error":{"message":"User location is not supported for the API use.","status":"FAILED_PRECONDITION"}}"#, Unauthorized, false),
-        (400, r#"{"error":{"message":"Your credit balance is too low.","type":"invalid_request_error"}}"#, PaymentRequired, false),
+        (
+            400,
+            r#"{"error":{"message":"User location is not supported for the API use.","status":"FAILED_PRECONDITION"}}"#,
+            Unauthorized,
+            false,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Your credit balance is too low.","type":"invalid_request_error"}}"#,
+            PaymentRequired,
+            false,
+        ),
         (400, r#"{"error":{"message":"x","code":"billing_hard_limit_reached"}}"#, PaymentRequired, true),
         (400, r#"{"error":{"message":"x","code":"Arrearage"}}"#, PaymentRequired, true),
     ]);

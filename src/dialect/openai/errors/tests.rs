@@ -43,11 +43,7 @@ fn an_error_in_a_200_has_the_class_of_its_code_or_of_its_words() {
         (r#"{"code":"InvalidApiKey","msg":"x"}"#, ServerError, None),
         (r#"{"success":false,"message":"x","data":null,"id":"y"}"#, ServerError, None),
         (r#"{"code":50505,"message":"busy","data":null}"#, ServerError, None),
-        (
-            r#"{"choices":null,"base_resp":{"status_code":1004,"status_msg":"login fail"}}"#,
-            Unauthorized,
-            Some(401),
-        ),
+        (r#"{"choices":null,"base_resp":{"status_code":1004,"status_msg":"login fail"}}"#, Unauthorized, Some(401)),
         (r#"{"choices":null,"base_resp":{"status_code":1002,"status_msg":"rpm"}}"#, RateLimited, Some(429)),
         (r#"{"choices":[{}],"base_resp":{"status_code":"1027"}}"#, ServerError, None),
         (r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#, ServerError, None),
@@ -83,12 +79,12 @@ fn what_is_no_error_is_an_answer_however_odd() {
     }
 }
 
-/// A refusal's status and body; what it means, and whether that is certain.
+/// A refusal's status and body; what it means, and whether it counts without another upstream's answer.
 fn are(rows: &[(u16, &str, FailureClass, bool)]) {
     for (status, body, class, certain) in rows {
         let error = ErrorBody::from_error_response(body.as_bytes());
         let failure = failure(Some(*status), &error, "m");
-        assert_eq!((failure.class, failure.certain), (*class, *certain), "{status} {body}");
+        assert_eq!((failure.class, !failure.needs_confirmation()), (*class, *certain), "{status} {body}");
     }
 }
 
@@ -162,8 +158,18 @@ fn only_a_400_413_415_or_422_is_the_callers_own_mistake() {
     are(&[
         (400, "", Rejected, true),
         (400, r#"{"error":{"message":"bad role"}}"#, Rejected, true),
-        (400, r#"{"error":{"message":"'temperature' is not supported with model m","param":"temperature"}}"#, Rejected, true),
-        (400, r#"{"error":{"message":"This model's maximum context length is 8","code":"context_length_exceeded"}}"#, Rejected, true),
+        (
+            400,
+            r#"{"error":{"message":"'temperature' is not supported with model m","param":"temperature"}}"#,
+            Rejected,
+            true,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"This model's maximum context length is 8","code":"context_length_exceeded"}}"#,
+            Rejected,
+            true,
+        ),
         (400, r#"{"error":{"message":"no","code":"content_filter"}}"#, Rejected, true),
         (413, "<html>", Rejected, true),
         (415, "", Rejected, true),
@@ -190,9 +196,5 @@ fn a_request_that_is_too_large_by_itself_is_no_limit_that_waiting_ends() {
     let large = r#"{"error":{"message":"Request too large for gpt-4 in organization o on tokens per min (TPM): Limit 10000, Requested 12000.","type":"tokens","param":null,"code":"rate_limit_exceeded"}}"#;
     let reached =
         r#"{"error":{"message":"Rate limit reached for gpt-4: 'Request too large'","code":"rate_limit_exceeded"}}"#;
-    are(&[
-        (429, large, TooLarge, false),
-        (413, large, TooLarge, false),
-        (429, reached, RateLimited, true),
-    ]);
+    are(&[(429, large, TooLarge, true), (413, large, TooLarge, true), (429, reached, RateLimited, true)]);
 }

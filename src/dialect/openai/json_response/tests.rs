@@ -2,7 +2,8 @@ use super::*;
 use crate::types::UsageSource;
 
 fn judged(kind: ReplyKind, body: &str) -> Result<Option<Usage>, FailureClass> {
-    judge(kind, body.as_bytes(), 40, SentRequest { upstream_model: "m", body: None, key: None }).map_err(|failure| failure.class)
+    judge(kind, body.as_bytes(), 40, SentRequest { upstream_model: "m", body: None, key: None })
+        .map_err(|failure| failure.class)
 }
 
 /// The total, or why it is no answer.
@@ -160,6 +161,7 @@ fn a_byte_order_mark_and_white_space_before_the_object_mean_nothing() {
 #[test]
 fn a_body_that_is_no_json_is_described_without_a_word_of_it() {
     let failure =
-        judge(Chat, br#"{"choices":sk-secret}"#, 0, SentRequest { upstream_model: "m", body: None, key: None }).expect_err("no JSON");
+        judge(Chat, br#"{"choices":sk-secret}"#, 0, SentRequest { upstream_model: "m", body: None, key: None })
+            .expect_err("no JSON");
     assert!(!failure.detail.contains("sk-"), "{}", failure.detail);
 }
