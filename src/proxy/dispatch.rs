@@ -206,3 +206,6 @@ pub fn refuse(error: ApiError, record: &mut OpenRecord) -> HttpResponse {
     });
     error.error_response()
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,7 +61,7 @@ pub struct RecorderHandle {
 pub struct Recorder(Rc<Local>);
 
 struct Local {
-    handle: Option<RecorderHandle>,
+    send: Box<dyn Fn(Box<RequestRecord>)>,
     cutting_off: Box<dyn Fn() -> bool>,
 }
 
@@ -137,15 +137,21 @@ impl RecorderHandle {
 }
 
 impl Recorder {
-    /// A worker's recorder. `cutting_off` says whether the server stops, and cuts off answers that still run.
+    /// Creates a worker's recorder. `cutting_off` says whether the server stops, and cuts off answers that still run.
     pub fn new(handle: RecorderHandle, cutting_off: impl Fn() -> bool + 'static) -> Self {
-        Recorder(Rc::new(Local { handle: Some(handle), cutting_off: Box::new(cutting_off) }))
+        Recorder::of(move |record| handle.send(record), cutting_off)
     }
 
-    /// A recorder that forgets what it is given.
+    fn of(send: impl Fn(Box<RequestRecord>) + 'static, cutting_off: impl Fn() -> bool + 'static) -> Self {
+        Recorder(Rc::new(Local { send: Box::new(send), cutting_off: Box::new(cutting_off) }))
+    }
+
+    /// Creates a recorder that keeps the records, and returns where.
     #[cfg(test)]
-    pub(crate) fn none() -> Self {
-        Recorder(Rc::new(Local { handle: None, cutting_off: Box::new(|| false) }))
+    pub(crate) fn keeping() -> (Self, Rc<std::cell::RefCell<Vec<RequestRecord>>>) {
+        let kept: Rc<std::cell::RefCell<Vec<RequestRecord>>> = Rc::default();
+        let into = kept.clone();
+        (Recorder::of(move |record| into.borrow_mut().push(*record), || false), kept)
     }
 
     pub(super) fn is_cutting_off(&self) -> bool {
@@ -153,9 +159,7 @@ impl Recorder {
     }
 
     pub(super) fn record(&self, record: Box<RequestRecord>) {
-        if let Some(handle) = &self.0.handle {
-            handle.send(record);
-        }
+        (self.0.send)(record);
     }
 }
 

@@ -41,12 +41,5 @@ pub use messages::{
 pub use permit::{Permit, Suspicion};
 pub use quota::{Draw, Quota, Share, Spent};
 
-/// An entry of a configuration.
 #[cfg(test)]
-fn an_entry() -> std::sync::Arc<crate::config::ApiConfig> {
-    use crate::config::{ConfigSource, Overrides, parse};
-    let text = r#"{"apis": [{"id": "a", "baseUrl": "http://127.0.0.1:1", "apiKey": "sk-upstream", "models": ["m"]}]}"#;
-    let source = ConfigSource { path: "x.json".into(), overrides: Overrides::default() };
-    let config = parse(text, &source, |_| Ok(String::new())).expect("a configuration");
-    config.apis.first().expect("an entry").clone()
-}
+pub(crate) mod testing;

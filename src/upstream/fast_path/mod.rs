@@ -142,7 +142,8 @@ mod tests {
     use super::*;
     use crate::types::RouteId;
     use crate::types::{Failure, FailureClass, Outcome, Phase, Settlement, TokenEstimate, Usage, UsageSource};
-    use crate::upstream::{Endpoint, an_entry};
+    use crate::upstream::Endpoint;
+    use crate::upstream::testing::entry;
 
     fn open() -> Arc<FastPath> {
         with_backoffs(Vec::new())
@@ -150,7 +151,7 @@ mod tests {
 
     fn with_backoffs(backoffs: Vec<ModelBackoff>) -> Arc<FastPath> {
         let (events, _) = EventQueue::new(Context::new().address());
-        let shared = SharedState::new(Arc::new(Endpoint::new(&an_entry())), events);
+        let shared = SharedState::new(Arc::new(Endpoint::new(&entry("a"))), events);
         shared.publish_state(AdmissionMode::Local);
         Arc::new(FastPath::new(Arc::new(shared), "m".into(), Allowances::default(), backoffs))
     }

@@ -1,0 +1,270 @@
+//! A scripted world: upstreams in order, and what each answers to one call after the other.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::Bytes;
+use futures_util::stream::{self, Stream, StreamExt};
+use tokio::task::LocalSet;
+use tokio::time::{Instant, sleep};
+use transport::{IncomingHead, IncomingResponse, SendError, SendErrorKind};
+
+use super::super::{Upstreams, dispatch};
+use crate::config::{BudgetConfig, RetryConfig};
+use crate::dialect::ROUTES;
+use crate::proxy::attempt::OutgoingRequest;
+use crate::proxy::budget::RetryBudget;
+use crate::proxy::client_request::ClientRequest;
+use crate::records::{OpenRecord, Recorder, RequestRecord};
+use crate::scheduler::{AdmissionError, Admitted, Select};
+use crate::types::{ClassSet, RequestId};
+use crate::upstream::Endpoint;
+use crate::upstream::testing::TestUpstream;
+
+/// What an upstream answers to one call.
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    delay: Duration,
+    head: Head,
+    pieces: Vec<Bytes>,
+    end: End,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Head {
+    Status(u16, &'static str),
+    Error(SendErrorKind),
+    Never,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Whole,
+    Cut,
+    Never,
+}
+
+impl Reply {
+    pub(super) fn json(status: u16, body: &str) -> Reply {
+        let pieces = vec![Bytes::copy_from_slice(body.as_bytes())];
+        Reply { delay: Duration::ZERO, head: Head::Status(status, "application/json"), pieces, end: End::Whole }
+    }
+
+    pub(super) fn error(status: u16, message: &str) -> Reply {
+        Reply::json(status, &format!(r#"{{"error":{{"message":"{message}"}}}}"#))
+    }
+
+    pub(super) fn ok(id: &str) -> Reply {
+        Reply::json(200, &format!(r#"{{"id":"{id}","choices":[{{"message":{{"content":"hi"}}}}]}}"#))
+    }
+
+    pub(super) fn events(events: &[&str]) -> Reply {
+        let pieces = events.iter().map(|event| Bytes::copy_from_slice(event.as_bytes())).collect();
+        Reply { head: Head::Status(200, "text/event-stream"), pieces, ..Reply::json(200, "") }
+    }
+
+    pub(super) fn refused() -> Reply {
+        Reply { head: Head::Error(SendErrorKind::Connect), ..Reply::json(200, "") }
+    }
+
+    pub(super) fn stale() -> Reply {
+        Reply { head: Head::Error(SendErrorKind::StaleConnection), ..Reply::json(200, "") }
+    }
+
+    pub(super) fn silent() -> Reply {
+        Reply { head: Head::Never, ..Reply::json(200, "") }
+    }
+
+    /// After so many seconds.
+    pub(super) fn after(self, seconds: u64) -> Reply {
+        Reply { delay: Duration::from_secs(seconds), ..self }
+    }
+
+    pub(super) fn cut(self) -> Reply {
+        Reply { end: End::Cut, ..self }
+    }
+
+    pub(super) fn then_silent(self) -> Reply {
+        Reply { end: End::Never, ..self }
+    }
+
+    async fn send(self) -> Result<IncomingResponse, SendError> {
+        sleep(self.delay).await;
+        let (status, kind) = match self.head {
+            Head::Status(status, kind) => (status, kind),
+            Head::Error(kind) => return Err(SendError { kind, connection_lost: None, detail: "scripted".to_owned() }),
+            Head::Never => std::future::pending().await,
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        let head = IncomingHead::Http2(StatusCode::from_u16(status).expect("a status"), headers);
+        let pieces = stream::iter(self.pieces.into_iter().filter(|piece| !piece.is_empty()).map(Ok));
+        let payload: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> = match self.end {
+            End::Whole => Box::pin(pieces),
+            End::Cut => Box::pin(pieces.chain(stream::iter([Err(PayloadError::Incomplete(None))]))),
+            End::Never => Box::pin(pieces.chain(stream::pending())),
+        };
+        Ok(IncomingResponse { head, body: Payload::Stream { payload } })
+    }
+}
+
+/// What a client asks.
+pub(super) struct Asked {
+    body: &'static str,
+    headers: HeaderMap,
+}
+
+/// Asks for a chat.
+pub(super) fn chat() -> Asked {
+    Asked { body: r#"{"model":"m","messages":[]}"#, headers: HeaderMap::new() }
+}
+
+/// Asks for a chat as a stream.
+pub(super) fn stream() -> Asked {
+    Asked { body: r#"{"model":"m","messages":[],"stream":true}"#, headers: HeaderMap::new() }
+}
+
+impl Asked {
+    pub(super) fn with_header(mut self, name: &'static str, value: &'static str) -> Asked {
+        self.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        self
+    }
+}
+
+/// What the client got.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) text: String,
+    pub(super) took: Duration,
+}
+
+/// Returns the id of the upstream whose answer the client got.
+pub(super) fn served_by(answer: &Answer) -> String {
+    let body: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+    body["id"].as_str().expect("an id").to_owned()
+}
+
+/// Upstreams, asked in their order.
+pub(super) struct World {
+    pub(super) retry: RetryConfig,
+    script: Rc<Script>,
+    recorder: Recorder,
+    records: Rc<RefCell<Vec<RequestRecord>>>,
+}
+
+struct Script {
+    upstreams: Vec<(String, TestUpstream)>,
+    replies: RefCell<BTreeMap<String, VecDeque<Reply>>>,
+    for_all: RefCell<Option<Reply>>,
+    calls: RefCell<Vec<(String, String)>>,
+    budget: RetryBudget,
+}
+
+impl Upstreams for Script {
+    async fn select(&self, select: Select) -> Result<Admitted, AdmissionError> {
+        let free = self.upstreams.iter().find(|(id, _)| !select.tried.iter().any(|tried| tried.as_str() == id));
+        match free {
+            Some((_, upstream)) => Ok(Admitted { permit: upstream.permit(), rate: None }),
+            None => Err(AdmissionError::NoneAvailable { model: "m".into(), refusals: Vec::new(), rate: None }),
+        }
+    }
+
+    async fn send(&self, endpoint: &Endpoint, request: OutgoingRequest<'_>) -> Result<IncomingResponse, SendError> {
+        let id = endpoint.api.to_string();
+        let body = String::from_utf8(request.body.to_vec()).expect("UTF-8");
+        self.calls.borrow_mut().push((id.clone(), body));
+        let scripted = self.replies.borrow_mut().get_mut(&id).and_then(VecDeque::pop_front);
+        let reply = scripted.or_else(|| self.for_all.borrow().clone()).unwrap_or_else(|| Reply::ok(&id));
+        reply.send().await
+    }
+
+    fn budget(&self) -> &RetryBudget {
+        &self.budget
+    }
+}
+
+impl World {
+    pub(super) fn new(ids: &[&str]) -> World {
+        let (recorder, records) = Recorder::keeping();
+        let retry = RetryConfig {
+            max_attempts: 5,
+            retry_on: ClassSet::ELSEWHERE,
+            budget: BudgetConfig { percent: 20, per_second: 10 },
+            same_upstream: 0,
+            backoff: Duration::from_millis(200),
+            hedge_after: None,
+        };
+        let script = Script {
+            upstreams: ids.iter().map(|id| ((*id).to_owned(), TestUpstream::new(id))).collect(),
+            replies: RefCell::default(),
+            for_all: RefCell::default(),
+            calls: RefCell::default(),
+            budget: RetryBudget::default(),
+        };
+        World { retry, script: Rc::new(script), recorder, records }
+    }
+
+    /// An upstream's answers, one call after the other. Behind the last one it serves.
+    pub(super) fn script<const N: usize>(&mut self, id: &str, replies: [Reply; N]) {
+        self.script.replies.borrow_mut().insert(id.to_owned(), replies.into());
+    }
+
+    /// Every upstream answers this.
+    pub(super) fn all(&mut self, reply: &Reply) {
+        *self.script.for_all.borrow_mut() = Some(reply.clone());
+    }
+
+    /// Serves one request to the end of its answer.
+    pub(super) fn run(&self, asked: &Asked) -> Answer {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        LocalSet::new().block_on(&runtime.expect("a runtime"), async {
+            let since = Instant::now();
+            let body = Bytes::from_static(asked.body.as_bytes());
+            let request = ClientRequest::parse(&ROUTES[0], &asked.headers, body).expect("valid");
+            let path = "/v1/chat/completions".into();
+            let record =
+                OpenRecord::new(self.recorder.clone(), RequestId::generate(), actix_web::http::Method::POST, path);
+            let response = dispatch(self.script.clone(), request, self.retry, record).await;
+            let status = response.status();
+            let took = since.elapsed();
+            let mut body = Box::pin(stream::unfold(response.into_body(), |mut body| async {
+                let piece = std::future::poll_fn(|cx| actix_web::body::MessageBody::poll_next(Pin::new(&mut body), cx));
+                piece.await.map(|piece| (piece.unwrap_or_default(), body))
+            }));
+            let mut text = Vec::new();
+            while let Some(piece) = body.next().await {
+                text.extend_from_slice(&piece);
+            }
+            Answer { status, text: String::from_utf8(text).expect("UTF-8"), took }
+        })
+    }
+
+    pub(super) fn upstream(&self, id: &str) -> &TestUpstream {
+        &self.script.upstreams.iter().find(|(known, _)| known == id).expect("an upstream").1
+    }
+
+    /// Returns the upstreams that were called, in order.
+    pub(super) fn calls(&self) -> String {
+        let calls = self.script.calls.borrow();
+        calls.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Returns what was sent with each call.
+    pub(super) fn bodies(&self) -> Vec<String> {
+        self.script.calls.borrow().iter().map(|(_, body)| body.clone()).collect()
+    }
+
+    /// Returns the record of the only request.
+    pub(super) fn record(&self) -> RequestRecord {
+        let mut records = self.records.borrow_mut();
+        assert_eq!(records.len(), 1);
+        records.pop().expect("a record")
+    }
+}

@@ -1,0 +1,71 @@
+//! Upstreams for tests in this process: permits without an actor, and what was reported about them.
+
+use std::sync::{Arc, mpsc};
+
+use actix::{AsyncContext, Context};
+
+use super::fast_path::{EventQueue, SharedState, UpstreamEvent};
+use super::permit::ReservedTokens;
+use super::{Endpoint, Permit};
+use crate::config::{ApiConfig, ConfigSource, Overrides, parse};
+use crate::types::{Failure, Outcome, SentAt, Settlement};
+
+/// An entry of a configuration.
+pub(crate) fn entry(id: &str) -> Arc<ApiConfig> {
+    let text = format!(
+        r#"{{"apis": [{{"id": "{id}", "baseUrl": "http://127.0.0.1:1", "apiKey": "sk-upstream-0123", "models": ["m"]}}]}}"#
+    );
+    let source = ConfigSource { path: "x.json".into(), overrides: Overrides::default() };
+    let config = parse(&text, &source, |_| Ok(String::new())).expect("a configuration");
+    config.apis.first().expect("an entry").clone()
+}
+
+/// An upstream whose actor is the test.
+pub(crate) struct TestUpstream {
+    shared: Arc<SharedState>,
+    reported: mpsc::Receiver<UpstreamEvent>,
+}
+
+impl TestUpstream {
+    pub(crate) fn new(id: &str) -> TestUpstream {
+        let (events, reported) = EventQueue::new(Context::new().address());
+        TestUpstream { shared: Arc::new(SharedState::new(Arc::new(Endpoint::new(&entry(id))), events)), reported }
+    }
+
+    pub(crate) fn permit(&self) -> Permit {
+        let reserved = ReservedTokens { demand: 10, tightest: None };
+        Permit::new(self.shared.clone(), reserved, SentAt::default(), 0)
+    }
+
+    /// Returns what was reported since the last look.
+    pub(crate) fn reports(&self) -> Reports {
+        let mut reports = Reports::default();
+        for event in self.reported.try_iter() {
+            match event {
+                UpstreamEvent::Settled { settlement, .. } => reports.settled.push(settlement),
+                UpstreamEvent::Confirmed(refusal) => reports.confirmed.push(refusal.failure),
+                UpstreamEvent::Admitted { .. } | UpstreamEvent::Refunded { .. } | UpstreamEvent::Responded { .. } => {}
+            }
+        }
+        reports
+    }
+}
+
+/// What the data path reported about an upstream.
+#[derive(Debug, Default)]
+pub(crate) struct Reports {
+    pub(crate) settled: Vec<Settlement>,
+    pub(crate) confirmed: Vec<Failure>,
+}
+
+impl Reports {
+    /// Returns the failures among the ends of attempts.
+    pub(crate) fn failures(&self) -> Vec<&Failure> {
+        self.settled.iter().filter_map(Settlement::failure).collect()
+    }
+
+    /// Returns how many attempts were given up.
+    pub(crate) fn abandoned(&self) -> usize {
+        self.settled.iter().filter(|settlement| settlement.outcome == Outcome::Abandoned).count()
+    }
+}
