@@ -176,9 +176,10 @@ impl ApiError {
 
     /// Returns why, for the log: where upstreams refused, their reasons and until when.
     pub fn reason(&self) -> String {
-        match self.refusals() {
-            Some(refusals) => reasons(refusals),
-            None => self.to_string(),
+        match (self, self.refusals()) {
+            (ApiError::UpstreamFailed { api, failure }, _) => format!("{api}: {failure}"),
+            (_, Some(refusals)) => reasons(refusals),
+            (_, None) => self.to_string(),
         }
     }
 

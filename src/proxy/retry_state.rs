@@ -194,7 +194,7 @@ impl<'a> RetryState<'a> {
             self.failed_before = true;
         }
         self.suspicions.extend(permit.suspicion(failure, &self.request.profile));
-        let then = if retries { "it is tried again" } else { "no other is tried" };
+        let then = if retries { "another is asked if one is left" } else { "the client gets the error" };
         log::warn!("{} {api} failed: {failure}; {then}", self.record.id());
         self.record.attempt_ended(place, AttemptResult::Failed(failure.clone()));
         let duration = permit.elapsed();

@@ -62,11 +62,11 @@ fn every_answer_has_a_request_id_and_the_log_knows_it() {
     let upstream = Upstream::in_turn(vec![named, Reply::chat("hi")]);
     let app = App::on(&[&upstream]);
     assert_eq!(app.chat().header("x-request-id"), Some("req-of-the-upstream"));
-    eventually("it is logged", || app.log().contains("req-of-the-upstream /v1/chat/completions m → a attempts=1"));
+    eventually("it is logged", || app.log().contains("req-of-the-upstream POST /v1/chat/completions m → a from 127.0.0.1 attempts=1"));
     let answer = app.chat();
     let ours = answer.header("x-request-id").expect("ours").to_owned();
     answer.bytes();
-    eventually("it is logged", || app.log().contains(&format!("{ours} /v1/chat/completions")));
+    eventually("it is logged", || app.log().contains(&format!("{ours} POST /v1/chat/completions")));
     for path in ["/health", "/nothing", "/v1/nothing", "/v1/models", "/v1/models/none"] {
         assert!(app.client().get(path).header("x-request-id").is_some(), "{path}");
     }

@@ -34,10 +34,10 @@ fn each_status_has_its_meaning_for_the_request_the_upstream_and_the_client() {
     // status of the upstream; is another one asked; why the upstream rests then; what a client sees if there is no other.
     for (status, moves_on, rests, alone) in [
         (400, false, None, 400),
-        (409, false, None, 409),
+        (409, true, None, 409),
         (413, false, None, 413),
         (415, false, None, 415),
-        (418, false, None, 418),
+        (418, true, None, 418),
         (422, false, None, 422),
         (404, true, None, 404),
         (405, true, None, 405),
@@ -258,7 +258,7 @@ fn a_second_upstream_is_asked_when_the_first_is_silent_and_the_first_to_speak_is
     assert_eq!((slow.calls(), quick.calls()), (2, 2));
     eventually("both count", || app.usage_of("a").0 == 2 && app.usage_of("b").0 == 2);
     assert_eq!(app.status_of("a")["errorCount"], 0, "and nobody is blamed");
-    app.logged("→ b attempts=2 status=200");
+    app.logged("→ b from 127.0.0.1 attempts=2 status=200");
 
     let (slow, failing) = (
         Upstream::always(Reply::chat("slow").after(Duration::from_millis(500))),
@@ -290,7 +290,7 @@ fn a_client_that_says_how_long_it_waits_is_answered_by_then_and_nobody_is_blamed
         );
         eventually("the upstream is stopped", || upstream.hung_up() == 1);
         assert_eq!(app.status_of("a")["errorCount"], 0);
-        app.logged("m → a attempts=1 status=504");
+        app.logged("m → a from 127.0.0.1 attempts=1 status=504");
     }
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::on(&[&upstream]);

@@ -293,7 +293,7 @@ fn who_waits_holds_up_nobody_who_may_go_elsewhere() {
     std::thread::scope(|scope| {
         let waits = scope.spawn(|| app.chat());
         eventually("it has failed", || better.calls() == 1);
-        app.logged("attempt failed");
+        app.logged("a failed: ");
         for _ in 0..4 {
             let begun = Instant::now();
             assert_eq!(app.chat().status, 200);

@@ -28,6 +28,7 @@ mod pings;
 mod probes;
 mod promises;
 mod quotas;
+mod records;
 mod reload;
 mod replicas;
 mod retry;
