@@ -3,14 +3,17 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use actix_http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_http::uri::Authority;
 use actix_http::{HttpMessage, Method, Payload, StatusCode, Uri};
+use actix_tls::connect::ResolverService;
 use awc::error::SendRequestError;
 use awc::{Client, ClientRequest, ClientResponse};
 use bytes::Bytes;
 use clock::{Now, SentAt};
 
 use super::connector::Connector;
+use super::dial::Dialer;
 use super::error::SendError;
 use super::h2;
 use super::trace::ExchangeTrace;
@@ -20,6 +23,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(4);
 
 /// How many paths are kept parsed. Most routes have a fixed path; further paths are parsed for each request.
 const MAX_KEPT_PATHS: usize = 32;
+
+/// The host in awc's URIs. awc keys its pool by the host and hashes it twice for each request, slowly. A client has a single
+/// upstream, and the connector knows where that is: so the shortest name serves best.
+const POOL_KEY: &str = "u";
 
 /// An upstream, as the transport needs to know it.
 #[derive(Debug)]
@@ -51,6 +58,10 @@ pub struct UpstreamClient {
     http2: Option<h2::Pool>,
     /// The parsed URIs of known paths.
     uris: RefCell<Vec<(String, Uri)>>,
+    /// The start of each path.
+    base_path: String,
+    /// The `host` header.
+    host: Option<HeaderValue>,
 }
 
 /// The head of a response, and the body to come.
@@ -89,11 +100,13 @@ impl IncomingHead {
 
 impl UpstreamClient {
     pub(crate) fn new(target: Target) -> Self {
-        let connector = Connector::new(target.tls);
-        UpstreamClient::with_connector(target, connector)
+        UpstreamClient::resolving(ResolverService::default(), target)
     }
 
-    pub(crate) fn with_connector(target: Target, connector: Connector) -> Self {
+    pub(crate) fn resolving(resolver: ResolverService, target: Target) -> Self {
+        let base = parsed(&target.base);
+        let host = named_host(&base, target.tls);
+        let connector = Connector::new(Dialer::new(resolver, base.clone()), target.tls);
         let pool = awc::Connector::new()
             .connector(connector.clone())
             .timeout(target.connect_timeout)
@@ -110,7 +123,9 @@ impl UpstreamClient {
             .finish();
         let may_speak_http2 = target.tls && target.http2;
         UpstreamClient {
-            http2: may_speak_http2.then(|| h2::Pool::new(connector, parsed(&target.base), target.connect_timeout)),
+            host: HeaderValue::from_str(host.as_str()).ok(),
+            http2: may_speak_http2.then(|| h2::Pool::new(connector, host, target.connect_timeout)),
+            base_path: base.path().to_owned(),
             target,
             used_at: Cell::new(0),
             stale: Cell::new(false),
@@ -141,11 +156,15 @@ impl UpstreamClient {
 
     /// Returns a request for the path after the target's base, with the account's key.
     pub fn request(&self, method: Method, path: &str) -> ClientRequest {
-        let request = self.client.request(method, self.uri(path));
-        match &self.target.credentials {
-            Some(credentials) => request.insert_header(credentials.clone()),
-            None => request,
+        let mut request = self.client.request(method, self.uri(path));
+        let headers = request.headers_mut();
+        if let Some(host) = &self.host {
+            headers.insert(header::HOST, host.clone());
         }
+        if let Some((name, value)) = &self.target.credentials {
+            headers.insert(name.clone(), value.clone());
+        }
+        request
     }
 
     fn uri(&self, path: &str) -> Uri {
@@ -153,7 +172,7 @@ impl UpstreamClient {
         if let Some((_, uri)) = uris.iter().find(|(known, _)| known == path) {
             return uri.clone();
         }
-        let uri = parsed(&format!("{}{path}", self.target.base));
+        let uri = parsed(&format!("http://{POOL_KEY}{}{path}", self.base_path));
         if uris.len() < MAX_KEPT_PATHS {
             uris.push((path.to_owned(), uri.clone()));
         }
@@ -207,7 +226,59 @@ impl UpstreamClient {
     }
 }
 
-/// Parses a URL. A configured URL is valid; of another awc says so when a request is sent.
+/// Returns the host and port for the upstream's eyes: without the scheme's own port.
+fn named_host(base: &Uri, tls: bool) -> Authority {
+    let authority = base.authority().map_or("", |authority| authority.as_str());
+    let named = authority.strip_suffix(if tls { ":443" } else { ":80" }).unwrap_or(authority);
+    Authority::try_from(named).unwrap_or_else(|_| Authority::from_static(POOL_KEY))
+}
+
+/// Parses a URL. A configured URL is valid; for another the resolver finds no host.
 fn parsed(url: &str) -> Uri {
     Uri::try_from(url).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_rt::Runtime;
+
+    use super::*;
+
+    fn client(base: &str, tls: bool) -> UpstreamClient {
+        let credentials = Some((header::AUTHORIZATION, HeaderValue::from_static("Bearer k")));
+        let connect_timeout = Duration::from_secs(1);
+        let target =
+            Target { id: "a".to_owned(), base: base.to_owned(), tls, http2: true, credentials, connect_timeout };
+        UpstreamClient::new(target)
+    }
+
+    #[test]
+    fn a_request_names_the_host_without_the_port_of_its_scheme() {
+        Runtime::new().expect("a runtime").block_on(async {
+            for (base, tls, host) in [
+                ("http://x.example:80/v1/", false, "x.example"),
+                ("http://x.example:443/v1/", true, "x.example"),
+                ("http://x.example:443/v1/", false, "x.example:443"),
+                ("http://x.example:8080/v1/", true, "x.example:8080"),
+                ("http://[::1]:80/v1/", false, "[::1]"),
+            ] {
+                let request = client(base, tls).request(Method::POST, "chat/completions?a=b");
+                assert_eq!(request.headers().get(header::HOST).expect("a host"), host, "{base}");
+                assert_eq!(request.headers().get(header::AUTHORIZATION).expect("a key"), "Bearer k");
+                assert_eq!(request.get_uri().path_and_query().expect("a path"), "/v1/chat/completions?a=b");
+            }
+        });
+    }
+
+    #[test]
+    fn paths_beyond_the_kept_ones_are_right_too() {
+        Runtime::new().expect("a runtime").block_on(async {
+            let client = client("http://x.example:80/p/v1/", false);
+            for nth in (0..2 * MAX_KEPT_PATHS).chain(0..3) {
+                let request = client.request(Method::GET, &format!("files/{nth}"));
+                assert_eq!(request.get_uri().path(), format!("/p/v1/files/{nth}"));
+            }
+            assert_eq!(client.uris.borrow().len(), MAX_KEPT_PATHS);
+        });
+    }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix_service::Service;
-use actix_tls::connect::{ConnectError, ConnectInfo, Connection, ResolverService};
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
 use awc::http::Uri;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
@@ -33,26 +33,21 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// Creates a connector with the system's resolver.
-    pub(crate) fn new(tls: bool) -> Self {
-        Connector::resolving(ResolverService::default(), tls)
-    }
-
-    pub(crate) fn resolving(resolver: ResolverService, tls: bool) -> Self {
-        Connector { dialer: Dialer::new(resolver), tls, unclaimed: Rc::default() }
+    pub(crate) fn new(dialer: Dialer, tls: bool) -> Self {
+        Connector { dialer, tls, unclaimed: Rc::default() }
     }
 
     /// Makes a connection. Returns whether HTTP/2 was chosen, too.
-    pub(crate) async fn connect(&self, target: ConnectInfo<Uri>, alpn: Alpn) -> Result<(Stream, bool), ConnectError> {
-        let name = server_name(target.hostname());
-        let socket = self.dialer.dial(target).await?;
+    pub(crate) async fn connect(&self, alpn: Alpn) -> Result<(Stream, bool), ConnectError> {
+        let socket = self.dialer.dial().await?;
         // Else an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
         socket.set_nodelay(true).map_err(ConnectError::Io)?;
         if !self.tls {
             return Ok((Stream::Plain(socket), false));
         }
         let connector = TlsConnector::from(client_config(alpn).map_err(ConnectError::Io)?);
-        let session = connector.connect(name.map_err(ConnectError::Io)?, socket).await.map_err(ConnectError::Io)?;
+        let name = server_name(self.dialer.host_name()).map_err(ConnectError::Io)?;
+        let session = connector.connect(name, socket).await.map_err(ConnectError::Io)?;
         let chose_http2 = session.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok((Stream::Tls(Box::new(session)), chose_http2))
     }
@@ -75,15 +70,15 @@ impl Service<ConnectInfo<Uri>> for Connector {
 
     actix_service::always_ready!();
 
-    fn call(&self, target: ConnectInfo<Uri>) -> Self::Future {
+    /// (A request's own URI has no host: see [`super::client`].)
+    fn call(&self, request: ConnectInfo<Uri>) -> Self::Future {
         let connector = self.clone();
         Box::pin(async move {
-            let uri = target.request().clone();
             let stream = match connector.take_unclaimed() {
                 Some(stream) => stream,
-                None => connector.connect(target, Alpn::Http1).await?.0,
+                None => connector.connect(Alpn::Http1).await?.0,
             };
-            Ok(Connection::new(uri, UpstreamIo::new(stream)))
+            Ok(Connection::new(request.request().clone(), UpstreamIo::new(stream)))
         })
     }
 }

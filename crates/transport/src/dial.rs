@@ -28,23 +28,29 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 #[derive(Clone)]
 pub(crate) struct Dialer {
     resolver: ResolverService,
+    /// Any URI with the upstream's host and port.
+    host: Uri,
     last_winner: Rc<Cell<Option<SocketAddr>>>,
 }
 
 impl Dialer {
-    pub(crate) fn new(resolver: ResolverService) -> Self {
-        Dialer { resolver, last_winner: Rc::default() }
+    pub(crate) fn new(resolver: ResolverService, host: Uri) -> Self {
+        Dialer { resolver, host, last_winner: Rc::default() }
     }
 
-    /// Makes a connection to the target's host.
+    pub(crate) fn host_name(&self) -> &str {
+        self.host.host().unwrap_or_default()
+    }
+
+    /// Makes a connection to the host.
     ///
     /// # Errors
     /// With the first attempt's error, if all fail.
     ///
     /// # Cancel safety
     /// Dropping the future drops all attempts.
-    pub(crate) async fn dial(&self, target: ConnectInfo<Uri>) -> Result<TcpStream, ConnectError> {
-        let mut resolved = self.resolver.call(target).await?;
+    pub(crate) async fn dial(&self) -> Result<TcpStream, ConnectError> {
+        let mut resolved = self.resolver.call(ConnectInfo::new(self.host.clone())).await?;
         let addresses = interleaved(resolved.take_addrs().collect(), self.last_winner.get());
         let (address, socket) = first_to_connect(addresses).await.map_err(ConnectError::Io)?;
         self.last_winner.set(Some(address));

@@ -81,15 +81,19 @@ impl Resolve for Addresses {
     }
 }
 
+fn resolver(addresses: &[SocketAddr]) -> ResolverService {
+    Resolver::custom(Addresses(addresses.to_vec())).service()
+}
+
 fn connector(addresses: &[SocketAddr]) -> Connector {
-    Connector::resolving(Resolver::custom(Addresses(addresses.to_vec())).service(), false)
+    let host = Uri::from_static("http://upstream.example:80/");
+    Connector::new(Dialer::new(resolver(addresses), host), false)
 }
 
 /// Connects with the offer of HTTP/2. Returns the winner, or the error, and the time taken.
 async fn connected(connector: &Connector) -> (Result<SocketAddr, String>, Duration) {
     let started = Instant::now();
-    let target = ConnectInfo::new(Uri::from_static("http://upstream.example:80/"));
-    let made = timeout(Duration::from_secs(3), connector.connect(target, Alpn::Http2)).await;
+    let made = timeout(Duration::from_secs(3), connector.connect(Alpn::Http2)).await;
     let winner = match made {
         Ok(Ok((stream, _))) => Ok(stream.socket().expect("open").peer_addr().expect("connected")),
         Ok(Err(ConnectError::Io(error))) => Err(error.to_string()),
@@ -164,9 +168,9 @@ fn a_slow_address_wins_while_later_ones_are_tried() {
 fn a_literal_address_is_neither_resolved_nor_raced() {
     Runtime::new().expect("a runtime").block_on(async {
         let sound = serving(V4);
-        let connector = connector(&[]);
-        let uri: Uri = format!("http://{sound}/").parse().expect("a URI");
-        assert!(connector.connect(ConnectInfo::new(uri), Alpn::Http1).await.is_ok());
+        let host = format!("http://{sound}/").parse().expect("a URI");
+        let connector = Connector::new(Dialer::new(resolver(&[]), host), false);
+        assert!(connector.connect(Alpn::Http1).await.is_ok());
     });
 }
 
@@ -179,7 +183,7 @@ fn client(addresses: &[SocketAddr], connect_timeout: Duration) -> UpstreamClient
         credentials: None,
         connect_timeout,
     };
-    UpstreamClient::with_connector(target, connector(addresses))
+    UpstreamClient::resolving(resolver(addresses), target)
 }
 
 #[test]

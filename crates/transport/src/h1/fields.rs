@@ -29,20 +29,18 @@ impl Fields {
     /// When a line is malformed, or contradicts another.
     pub(super) fn read(head: &[u8]) -> Result<Fields, FramingError> {
         let mut fields = Fields::default();
-        let lines = head.split(|byte| *byte == b'\n').skip(1).map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        for (nth, line) in lines.take_while(|line| !line.is_empty()).enumerate() {
-            let colon = memchr::memchr(b':', line).ok_or(FramingError::BadHead("a line without a name"))?;
-            let (name, value) = line.split_at_checked(colon).unwrap_or_default();
-            // The standard has white space before the colon removed.
-            let name = name.trim_ascii_end();
-            let value = value.get(1..).unwrap_or_default();
-            if nth >= MAX_LINES || name.len() > MAX_NAME {
+        let mut unread = after_line(head).1;
+        for nth in 0.. {
+            let (line, after) = after_line(unread);
+            if line.is_empty() {
+                break;
+            }
+            if nth >= MAX_LINES {
                 return Err(FramingError::BadHead("too many or too long lines"));
             }
-            if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) || value.iter().any(|b| is_control(*b)) {
-                return Err(FramingError::BadHead("a malformed line"));
-            }
+            let (name, value) = name_and_value(line)?;
             fields.take_line(name, value.trim_ascii())?;
+            unread = after;
         }
         Ok(fields)
     }
@@ -89,15 +87,54 @@ impl Fields {
     }
 }
 
+/// Returns the first line, without its end, and the bytes after the line.
+fn after_line(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
+    let (line, after) = bytes.split_at_checked(end).unwrap_or_default();
+    (line.strip_suffix(b"\r").unwrap_or(line), after.get(1..).unwrap_or_default())
+}
+
+/// Splits a line. The standard has white space before the colon removed.
+fn name_and_value(line: &[u8]) -> Result<(&[u8], &[u8]), FramingError> {
+    let name_length = line.iter().position(|byte| !is_token(*byte)).unwrap_or(line.len());
+    let (name, after) = line.split_at_checked(name_length).unwrap_or_default();
+    let Some(value) = after.trim_ascii_start().strip_prefix(b":") else {
+        let has_colon = memchr::memchr(b':', line).is_some();
+        return Err(FramingError::BadHead(if has_colon { "a malformed line" } else { "a line without a name" }));
+    };
+    if name.len() > MAX_NAME {
+        return Err(FramingError::BadHead("too many or too long lines"));
+    }
+    // Without an early end, the loop over the value is one of vector instructions.
+    let has_control = value.iter().fold(false, |found, byte| found | is_control(*byte));
+    if name.is_empty() || has_control {
+        return Err(FramingError::BadHead("a malformed line"));
+    }
+    Ok((name, value))
+}
+
 fn length(value: &[u8]) -> Option<u64> {
     let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()
 }
 
+/// The bytes of a name.
+#[expect(clippy::indexing_slicing, reason = "at compile time")]
+static TOKENS: [bool; 256] = {
+    let mut tokens = [false; 256];
+    let mut rest: &[u8] = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    while let [byte, others @ ..] = rest {
+        tokens[*byte as usize] = true;
+        rest = others;
+    }
+    tokens
+};
+
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || b"!#$%&'*+.^_`|~".contains(&byte)
+    TOKENS.get(usize::from(byte)).is_some_and(|token| *token)
 }
 
+/// (Without an early end: such a loop becomes one of vector instructions.)
 fn is_control(byte: u8) -> bool {
-    byte.is_ascii_control() && byte != b'\t'
+    (byte < b' ') & (byte != b'\t') | (byte == 0x7f)
 }

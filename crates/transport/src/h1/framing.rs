@@ -75,20 +75,26 @@ impl Framing {
 
     /// Follows `bytes`. Returns how many belong to the body.
     pub fn advance(&mut self, bytes: &[u8]) -> usize {
-        let mut rest = bytes;
-        while let Some(byte) = rest.first() {
+        let mut unread = bytes;
+        while let Some(byte) = unread.first() {
             let taken = match self {
                 Framing::Complete | Framing::Broken => break,
-                Framing::UntilClose => rest.len(),
+                Framing::UntilClose => unread.len(),
                 Framing::Length(left) | Framing::Chunked(Chunk::Data(left)) => {
-                    let taken = rest.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    let taken = unread.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
                     *left -= taken as u64;
                     taken
                 }
-                Framing::Chunked(chunk) => {
-                    *self = chunk.after(*byte);
-                    1
-                }
+                Framing::Chunked(chunk) => match chunk.after_line(unread) {
+                    Some((next, taken)) => {
+                        *self = Framing::Chunked(next);
+                        taken
+                    }
+                    None => {
+                        *self = chunk.after(*byte);
+                        1
+                    }
+                },
             };
             match self {
                 Framing::Length(0) => *self = Framing::Complete,
@@ -99,13 +105,38 @@ impl Framing {
                 | Framing::UntilClose
                 | Framing::Broken => {}
             }
-            rest = rest.get(taken..).unwrap_or_default();
+            unread = unread.get(taken..).unwrap_or_default();
         }
-        bytes.len() - rest.len()
+        bytes.len() - unread.len()
     }
 }
 
+/// The most digits of a size that is read at once.
+const MAX_QUICK_DIGITS: usize = 8;
+
 impl Chunk {
+    /// Returns the place after a whole line between two chunks, and the line's length. `None` for a line that is cut, unusual
+    /// or malformed, and for the last chunk's: [`Chunk::after`] reads these byte by byte.
+    ///
+    /// A stream has such a line before each event.
+    fn after_line(self, bytes: &[u8]) -> Option<(Chunk, usize)> {
+        let (before, size_line) = match (self, bytes) {
+            (Chunk::Start, _) => (0, bytes),
+            (Chunk::DataEnd, [b'\r', b'\n', size_line @ ..]) => (2, size_line),
+            _ => return None,
+        };
+        let mut size = 0;
+        for (at, byte) in size_line.iter().enumerate().take(MAX_QUICK_DIGITS + 1) {
+            if let Some(digit) = char::from(*byte).to_digit(16) {
+                size = size << 4 | u64::from(digit);
+            } else {
+                let is_end = size > 0 && size_line.get(at..at + 2) == Some(b"\r\n");
+                return is_end.then_some((Chunk::Data(size), before + at + 2));
+            }
+        }
+        None
+    }
+
     /// Returns the place after one byte of structure.
     fn after(self, byte: u8) -> Framing {
         let digit = char::from(byte).to_digit(16).map(u64::from);
@@ -184,6 +215,23 @@ mod tests {
             let mut framing = Framing::chunked();
             framing.advance(body.as_bytes());
             assert_eq!(framing, Framing::Broken, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_between_chunks_means_the_same_at_once_and_byte_by_byte() {
+        for size in
+            ["5", "0005", "00000005", "000000005", "aB", "5;x", "5 ", "ffffffff", "fffffffff", "0", "00", "5\r", ""]
+        {
+            for before in ["", "\r\n", "\r", "\n"] {
+                let line = format!("{before}{size}\r\n");
+                let start = if before.is_empty() { Chunk::Start } else { Chunk::DataEnd };
+                let mut at_once = Framing::Chunked(start);
+                let mut by_byte = at_once;
+                let taken = at_once.advance(line.as_bytes());
+                let taken_by_byte: usize = line.as_bytes().iter().map(|byte| by_byte.advance(&[*byte])).sum();
+                assert_eq!((at_once, taken), (by_byte, taken_by_byte), "{line:?}");
+            }
         }
     }
 

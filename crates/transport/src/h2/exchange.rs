@@ -9,6 +9,7 @@ use actix_http::Payload;
 use actix_http::header::{self, HeaderName};
 use awc::ClientRequest;
 use awc::error::{PayloadError, SendRequestError};
+use awc::http::uri::{Authority, Parts, Scheme};
 use awc::http::{StatusCode, Uri, Version};
 use bytes::Bytes;
 use futures_util::Stream;
@@ -34,11 +35,10 @@ const MAX_CAPACITY: usize = 1 << 30;
 /// Dropping the future resets the stream.
 pub(super) async fn exchange(
     mut slot: StreamSlot,
-    request: &ClientRequest,
+    head: http::Request<()>,
     body: Bytes,
     trace: &ExchangeTrace,
 ) -> Result<IncomingResponse, SendRequestError> {
-    let head = head(request, body.len())?;
     if !trace.note_writing(slot.is_reused()) {
         return Err(SendRequestError::Send(begun_too_late()));
     }
@@ -70,11 +70,19 @@ pub(super) async fn exchange(
 }
 
 /// Returns a request's head in the form of HTTP/2: without headers about a connection.
-fn head(request: &ClientRequest, length: usize) -> Result<http::Request<()>, SendRequestError> {
+pub(super) fn head(
+    request: &ClientRequest,
+    authority: &Authority,
+    length: usize,
+) -> Result<http::Request<()>, http::Error> {
+    let mut uri = Parts::default();
+    uri.scheme = Some(Scheme::HTTPS);
+    uri.authority = Some(authority.clone());
+    uri.path_and_query = request.get_uri().path_and_query().cloned();
     let mut head = http::Request::new(());
     *head.method_mut() = request.get_method().clone();
     *head.version_mut() = Version::HTTP_2;
-    *head.uri_mut() = https(request.get_uri()).map_err(SendRequestError::Http)?;
+    *head.uri_mut() = Uri::from_parts(uri)?;
     for (name, value) in request.headers() {
         if !is_of_connection(name) {
             head.headers_mut().append(name.clone(), value.clone());
@@ -84,14 +92,6 @@ fn head(request: &ClientRequest, length: usize) -> Result<http::Request<()>, Sen
         head.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     }
     Ok(head)
-}
-
-/// Returns the URL for the upstream. The target's URL has the scheme `http` and names the port of TLS.
-fn https(uri: &Uri) -> Result<Uri, http::Error> {
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    let authority = authority.strip_suffix(":443").unwrap_or(authority);
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    Uri::builder().scheme("https").authority(authority).path_and_query(path).build()
 }
 
 fn is_of_connection(name: &HeaderName) -> bool {
@@ -254,13 +254,13 @@ mod tests {
     #[test]
     fn headers_about_a_connection_are_not_sent_over_http2() {
         Runtime::new().expect("a runtime").block_on(async {
-            let mut request = awc::Client::builder().no_default_headers().finish().post("http://x.example:443/v1/y?z");
+            let mut request = awc::Client::builder().no_default_headers().finish().post("http://u/v1/y?z");
             let ours = ["accept", "authorization", "content-type"];
             let theirs = ["connection", "expect", "host", "keep-alive", "proxy-connection", "te", "transfer-encoding"];
             for name in ours.iter().chain(&theirs) {
                 request = request.insert_header((*name, "trailers"));
             }
-            let head = head(&request, 5).expect("a head");
+            let head = head(&request, &Authority::from_static("x.example"), 5).expect("a head");
             let mut names: Vec<&str> = head.headers().keys().map(HeaderName::as_str).collect();
             names.sort_unstable();
             assert_eq!(names, ["accept", "authorization", "content-length", "content-type"]);

@@ -15,16 +15,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix_rt as rt;
-use actix_tls::connect::ConnectInfo;
 use awc::ClientRequest;
 use awc::error::SendRequestError;
-use awc::http::Uri;
+use awc::http::uri::Authority;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::connection::{Connection, MAX_STREAMS};
-use super::exchange::{exchange, is_too_busy, wants_http1};
+use super::exchange::{exchange, head, is_too_busy, wants_http1};
 use super::slot::StreamSlot;
 use crate::client::IncomingResponse;
 use crate::connector::Connector;
@@ -50,8 +49,8 @@ pub(crate) struct Pool(Rc<PoolState>);
 
 struct PoolState {
     connector: Connector,
-    /// Names the host.
-    uri: Uri,
+    /// The upstream's host, as the requests name it.
+    authority: Authority,
     connect_timeout: Duration,
     protocol: Cell<Protocol>,
     open: RefCell<Vec<Rc<Connection>>>,
@@ -73,11 +72,11 @@ enum Protocol {
 }
 
 impl Pool {
-    /// Creates an empty pool for the upstream behind `connector` and `uri`.
-    pub(crate) fn new(connector: Connector, uri: Uri, connect_timeout: Duration) -> Self {
+    /// Creates an empty pool for the upstream behind `connector`.
+    pub(crate) fn new(connector: Connector, authority: Authority, connect_timeout: Duration) -> Self {
         Pool(Rc::new(PoolState {
             connector,
-            uri,
+            authority,
             connect_timeout,
             protocol: Cell::new(Protocol::Unknown),
             open: RefCell::default(),
@@ -101,7 +100,10 @@ impl Pool {
                 Ok(slot) => slot?,
                 Err(error) => return Some(Err(error)),
             };
-            let response = exchange(slot, request, body.clone(), trace).await;
+            let response = match head(request, &self.0.authority, body.len()) {
+                Ok(head) => exchange(slot, head, body.clone(), trace).await,
+                Err(error) => Err(SendRequestError::Http(error)),
+            };
             if let Err(SendRequestError::H2(error)) = &response
                 && wants_http1(error)
             {
@@ -192,7 +194,7 @@ impl PoolState {
         if !enough {
             self.opening.set(opening + 1);
             // In a separate task: the asking request may leave, and others wait for the connection, too.
-            rt::spawn(open(self.connector.clone(), self.uri.clone(), self.connect_timeout, Rc::downgrade(self)));
+            rt::spawn(open(self.connector.clone(), self.connect_timeout, Rc::downgrade(self)));
         }
         receiver
     }
@@ -224,16 +226,16 @@ impl PoolState {
 }
 
 /// Opens a connection for a pool.
-async fn open(connector: Connector, uri: Uri, within: Duration, pool: std::rc::Weak<PoolState>) {
-    let opened = timeout(within, connect(&connector, uri)).await.unwrap_or(Err(SendError::timeout()));
+async fn open(connector: Connector, within: Duration, pool: std::rc::Weak<PoolState>) {
+    let opened = timeout(within, connect(&connector)).await.unwrap_or(Err(SendError::timeout()));
     if let Some(pool) = pool.upgrade() {
         pool.on_opened(opened);
     }
 }
 
 /// Connects. Returns `None` if the upstream did not choose HTTP/2.
-async fn connect(connector: &Connector, uri: Uri) -> Result<Option<Rc<Connection>>, SendError> {
-    let (stream, chose_http2) = connector.connect(ConnectInfo::new(uri), Alpn::Http2).await?;
+async fn connect(connector: &Connector) -> Result<Option<Rc<Connection>>, SendError> {
+    let (stream, chose_http2) = connector.connect(Alpn::Http2).await?;
     if !chose_http2 {
         connector.keep_unclaimed(stream);
         return Ok(None);
