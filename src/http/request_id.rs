@@ -1,4 +1,4 @@
-//! Every answer has an `x-request-id` (the upstream's, if it gave one, or ours), and every request a line in the log.
+//! Every answer has an `x-request-id` (the upstream's own or ours), and every request has a line in the log.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
@@ -9,7 +9,7 @@ use crate::types::RequestId;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Names an answer, unless it has a name.
+/// Names an answer that has no name yet.
 pub(super) fn name(headers: &mut HeaderMap, id: &RequestId) {
     if !headers.contains_key(X_REQUEST_ID)
         && let Ok(value) = HeaderValue::from_str(id.as_str())

@@ -1,4 +1,4 @@
-//! `GET /v1/token/stats` and `POST /v1/token/reset`: what the upstreams' answers cost in tokens.
+//! `GET /v1/token/stats` and `POST /v1/token/reset`: how many tokens the upstreams' answers took.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ struct ResetRequest {
     api_id: Option<String>,
 }
 
-/// What is asked here is a few bytes.
+/// The largest body, in bytes. A sound one has a few dozen.
 const RESET_LIMIT: usize = 64 << 10;
 
 pub(super) async fn reset(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, ApiError> {
