@@ -18,7 +18,7 @@ pub(super) fn check(request: &HttpRequest, keys: &[ClientKey]) -> Result<(), Api
         Some(_) | None => header,
     };
     let presented = PresentedKey::new(presented.trim_ascii());
-    // Every key is compared, so that the time taken does not tell which one was near.
+    // Every key is compared, so the time taken shows nothing about near misses.
     let known = keys.iter().fold(false, |known, key| known | key.matches(&presented));
     if known { Ok(()) } else { Err(ApiError::WrongKey) }
 }

@@ -1,4 +1,4 @@
-//! A panic costs the request that it happens in, and no other.
+//! A panic costs its own request, and no other.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,11 +9,11 @@ use std::task::Poll;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Panicked;
 
-/// Returns the outcome of `work`, or that it panicked. What the work owned is dropped then, as at any other end, and so
+/// Returns the outcome of `work`, or a panic. What the work owned is dropped then, as at any other end, and so
 /// permits are settled.
 ///
-/// What the work shares with other requests is the worker's state. No part of that is left half done across a call that
-/// could panic.
+/// What the work shares with other requests is the worker's state. No part of the state is half done across a call able to
+/// panic.
 pub(super) async fn catch_panic<T>(mut work: Pin<&mut impl Future<Output = T>>) -> Result<T, Panicked> {
     poll_fn(|cx| match catch_panic_in(|| work.as_mut().poll(cx)) {
         Ok(Poll::Pending) => Poll::Pending,
@@ -23,7 +23,7 @@ pub(super) async fn catch_panic<T>(mut work: Pin<&mut impl Future<Output = T>>) 
     .await
 }
 
-/// Returns the outcome of a single step, or that it panicked.
+/// Returns the outcome of a single step, or a panic.
 pub(super) fn catch_panic_in<T>(step: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(step)).map_err(|_| Panicked)
 }

@@ -1,5 +1,5 @@
-//! How much is served at the same time: connections, requests, and the bytes of their bodies. What is taken is a guard, and
-//! its drop gives it back.
+//! How much is served at the same time: connections, requests, and the bytes of their bodies. Each share is a guard: the
+//! drop gives the share back.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,15 +18,15 @@ pub struct Concurrency {
 #[expect(clippy::redundant_allocation, reason = "the outer count is the thread's own, which no other core writes")]
 pub(super) struct LocalConcurrency(Rc<Arc<Concurrency>>);
 
-/// One connection of those that may be open.
+/// One of the open connections.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot(Arc<Concurrency>);
 
-/// One request of those that may be served.
+/// One of the requests being served.
 #[derive(Debug)]
 pub(super) struct RequestSlot(LocalConcurrency);
 
-/// Bytes of one request's body that are held in memory, or are about to be.
+/// Bytes of one request's body in memory, or soon to be there.
 #[derive(Debug)]
 pub(super) struct BodyMemory {
     load: LocalConcurrency,
@@ -69,7 +69,7 @@ impl BodyMemory {
     }
 }
 
-/// Adds to a counter within its limit. Nothing else is read or written under these numbers, so their order does not matter.
+/// Adds to a counter within a limit. Nothing else is read or written under these numbers, so the memory order is relaxed.
 fn take(counter: &AtomicUsize, more: usize, most: usize) -> bool {
     let sum = |now: usize| now.checked_add(more).filter(|sum| *sum <= most);
     more == 0 || counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum).is_ok()

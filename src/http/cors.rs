@@ -15,7 +15,7 @@ use actix_web::http::header::{
 /// How long a browser may remember an allowance, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// Returns the answer to a browser that asks before it sends a request, or `None` to any other request.
+/// Returns the answer to a browser's preflight, or `None` to any other request.
 pub(super) fn preflight(request: &ServiceRequest, origin: &HeaderValue) -> Option<HttpResponse> {
     if request.method() != Method::OPTIONS || !request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
         return None;
@@ -25,14 +25,14 @@ pub(super) fn preflight(request: &ServiceRequest, origin: &HeaderValue) -> Optio
     Some(response)
 }
 
-/// Marks an answer, so that the page may read it.
+/// Marks an answer, so that the page may read the body.
 pub(super) fn mark(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
     headers.append(VARY, HeaderValue::from_static("Origin"));
 }
 
-/// Returns the request's origin, if an entry of `server.cors` names it.
+/// Returns the request's origin, if an entry of `server.cors` names the origin.
 pub(super) fn named_origin(request: &ServiceRequest, entries: &[String]) -> Option<HeaderValue> {
     if entries.is_empty() {
         return None;

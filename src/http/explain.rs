@@ -1,4 +1,4 @@
-//! `GET /v1/status?model=X`: says of each upstream whether it may serve the model now, why not, until when, and its share.
+//! `GET /v1/status?model=X`: says of each upstream whether a request may go there now, why not, until when, with which share.
 
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
 }
 
 /// Returns why an upstream can't serve the model now, and until when. The reason is the upstream's state, a limit of the
-/// model, or the upstream's own word that it does not know the model.
+/// model, or the upstream's own word about an unknown model.
 fn refusal(report: &ApiReport, model: &str) -> Option<(&'static str, Option<i64>)> {
     let own_name = report.status.config.mapping.get(model).map_or(model, |own| own);
     let of_model = report.status.quotas.iter().filter(|quota| quota.model.as_deref() == Some(own_name));

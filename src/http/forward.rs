@@ -14,7 +14,7 @@ use crate::error::ApiError;
 use crate::proxy::{AccessLog, ClientRequest, dispatch, with_pings};
 use crate::types::{Operation, RequestId};
 
-/// Forwards one request: named, and logged with all that the data path learns of it.
+/// Forwards one request: named, and logged with all that the data path learns.
 pub(super) async fn forward(operation: Operation, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let id = RequestId::generate();
     let mut response = match worker(&request) {
@@ -62,8 +62,8 @@ async fn serve(worker: &Worker, mut log: AccessLog, request: &HttpRequest, paylo
     }
 }
 
-/// Reads the whole body of a request, of at most `limit` bytes. Its share of the memory for all bodies comes along as a
-/// guard. A body that comes in a single piece, as most do, is not copied; of any other, each byte is copied once.
+/// Reads the whole body of a request, of at most `limit` bytes. A guard comes along, for the share of the memory for all
+/// bodies. A body of a single piece, as most are, is not copied; of any other, each byte is copied once.
 pub(super) async fn read_body(
     worker: &Worker,
     request: &HttpRequest,
@@ -79,7 +79,7 @@ pub(super) async fn read_body(
     let mut held = worker.concurrency.hold();
     let mut first = web::Bytes::new();
     let mut gathered = web::BytesMut::new();
-    // An announced body counts before it comes, any other as it comes.
+    // An announced body counts before the first byte, any other piece by piece.
     let mut size = announced;
     loop {
         if !held.grow_to(size, most) {
@@ -107,8 +107,8 @@ pub(super) async fn read_body(
 
 const TOO_LARGE: &str = "the requests that are served hold too much memory (server.bodiesInFlightMb)";
 
-/// How slowly a body may come. Its next piece must come within `server.bodyTimeoutMs`. All of it must come within that time
-/// and a millisecond more for each byte (8 kbit/s): a client that sends a byte now and then would hold its memory for hours.
+/// How slowly a body may come. The next piece must come within `server.bodyTimeoutMs`, and the whole body within this time
+/// and a millisecond more for each byte (8 kbit/s). Otherwise a byte now and then would hold memory for hours.
 struct BodyDeadline {
     timeout: Duration,
     /// When the server had to wait for the first time.
@@ -134,7 +134,7 @@ async fn next_piece(
     deadline: &mut BodyDeadline,
     came: usize,
 ) -> Result<Option<web::Bytes>, ApiError> {
-    // A piece that is there already needs no clock.
+    // A piece in the buffer needs no clock.
     let next = match payload.next().now_or_never() {
         Some(next) => next,
         None => timeout_at(deadline.until(came), payload.next()).await.map_err(|_| ApiError::BodySlow)?,

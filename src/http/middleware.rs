@@ -1,12 +1,12 @@
 //! What every request passes before its handler, and every response after it.
 //!
-//! One middleware does all of it, because each one more costs a request an allocation and a turn of the router. In order:
+//! One middleware does all, because each one more costs a request an allocation and a turn of the router. In order:
 //!
-//! 1. A request that asks for another protocol is refused, and so is one beyond a limit. `/health` is always answered.
-//! 2. A browser's preflight is answered, for origins that the configuration names.
+//! 1. A request for another protocol is refused, and so is one beyond a limit. `/health` is always answered.
+//! 2. A browser's preflight is answered, for the configured origins.
 //! 3. Below `/v1` a key is required. Without one a client learns nothing of what is there, and no body is read.
-//! 4. The handler runs. A panic in it costs this request only.
-//! 5. The response is marked for browsers, named, logged, and wrapped so that it gives back what the request took.
+//! 4. The handler runs. A panic costs this request only.
+//! 5. The response is marked for browsers, named, logged, and wrapped: the wrapper gives back what the request took.
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -26,7 +26,7 @@ use super::socket::ConnectionState;
 use super::{Worker, cors, request_id};
 use crate::error::ApiError;
 
-/// Takes a request from its head to its response's body.
+/// Takes a request from the head to the response's body.
 pub(super) async fn handle(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -63,7 +63,7 @@ pub(super) async fn handle(
     Ok(response.map_body(|head, body| ResponseBody::new(&head.headers, body, shutdown, guards)))
 }
 
-/// Takes a slot among the requests that may be served at the same time, or says why the request is refused.
+/// Takes a slot among the requests served at the same time, or says why the request is refused.
 fn admit(here: &Worker, request: &ServiceRequest, too_many: bool) -> Result<Option<RequestSlot>, ApiError> {
     if request.path() == HEALTH {
         return Ok(None);
@@ -75,7 +75,7 @@ fn admit(here: &Worker, request: &ServiceRequest, too_many: bool) -> Result<Opti
     slot.map(Some).ok_or(ApiError::Overloaded(TOO_MANY_REQUESTS))
 }
 
-/// Returns the answer that needs no handler: to a preflight, or to a request without a key.
+/// Returns the answer to a preflight, or to a request without a key. Neither needs a handler.
 fn early_answer(
     here: &Worker,
     request: &ServiceRequest,
@@ -84,7 +84,7 @@ fn early_answer(
     if let Some(answer) = origin.and_then(|origin| cors::preflight(request, origin)) {
         return Some(answer);
     }
-    // Read as the router reads it, which decodes `%76`.
+    // The path as the router reads it: `%76` is decoded.
     let path = request.match_info().unprocessed();
     let needs_key = path.strip_prefix("/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if !needs_key {

@@ -1,4 +1,4 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`: the models that a client of this pool may ask for.
+//! `GET /v1/models` and `GET /v1/models/{id}`: the models for clients of this pool.
 
 use std::sync::Arc;
 

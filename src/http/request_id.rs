@@ -9,7 +9,7 @@ use crate::types::RequestId;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Names an answer that has no name yet.
+/// Names an answer without a name.
 pub(super) fn name(headers: &mut HeaderMap, id: &RequestId) {
     if !headers.contains_key(X_REQUEST_ID)
         && let Ok(value) = HeaderValue::from_str(id.as_str())

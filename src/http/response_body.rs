@@ -1,10 +1,10 @@
-//! The body of every response, on its way out.
+//! The body of every response, on the way out.
 //!
 //! 1. What the request took is given back when the last byte is written, or when the body is dropped.
-//! 2. A body that is still being made when the server ends is cut: a stream gets an error event, and its connection
-//!    closes. Of any other body, a part must not pass for the whole, so its connection breaks. A body that is complete
-//!    already is written out.
-//! 3. A panic while the body is made ends it in the same way.
+//! 2. A body still being made when the server ends is cut: a stream gets an error event, and the connection
+//!    closes. Of any other body, a part must not pass for the whole, so the connection breaks. A complete body is
+//!    written out.
+//! 3. A panic while the body is made has the same end.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -20,16 +20,16 @@ use super::socket::InFlight;
 use crate::error::ApiError;
 use crate::proxy::FailureTold;
 
-/// What a request has taken, to be given back after its response.
+/// What a request has taken. The drop after the response gives all back.
 pub(super) struct RequestGuards {
-    /// Of the requests that may be served at the same time. A refused request has none, nor has one for `/health`.
+    /// One of the requests served at the same time. A refused request has none, nor has one for `/health`.
     #[expect(dead_code, reason = "its drop gives it back")]
     pub(super) slot: Option<RequestSlot>,
-    /// Of its connection.
+    /// On the connection.
     pub(super) in_flight: Option<InFlight>,
 }
 
-/// A body that is passed on.
+/// A body on the way to the client.
 pub(super) struct ResponseBody {
     body: BoxBody,
     /// `None` if the body is complete already.
@@ -49,7 +49,7 @@ impl ResponseBody {
         ResponseBody { body, shutdown, is_stream, guards }
     }
 
-    /// Ends the body before its end. Its rest is dropped, which stops the upstream and settles the permit.
+    /// Ends the body early. The rest is dropped, which stops the upstream and settles the permit.
     fn cut(&mut self, why: ApiError) -> Result<Bytes, Box<dyn std::error::Error>> {
         self.shutdown = None;
         self.body = BoxBody::new(());

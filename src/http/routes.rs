@@ -1,4 +1,4 @@
-//! The table of paths. A path that is not here is a 404, and a wrong method a 405, both as OpenAI writes them.
+//! The table of paths. Any other path is a 404, and a wrong method a 405, both as OpenAI writes them.
 
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, Resource, Route, web};

@@ -1,4 +1,4 @@
-//! The server under the routes: accepts connections up to a bound, and gives each to a worker with its deadlines.
+//! The server under the routes: accepts connections up to a bound, and gives each one deadlines and a worker.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -21,12 +21,12 @@ use super::{Certificate, Concurrency, Core, Worker, routes, tls};
 /// How long a client's connection is kept idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// How long a connection may take to close, and how much longer the error event behind an answer that was cut.
+/// How long a connection may take to close, and how much longer the error event behind a cut answer may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Where connections come from.
 pub struct Listening {
-    /// The sockets that accept.
+    /// The listening sockets.
     pub listeners: Vec<TcpListener>,
     /// So many are served at the same time; others are answered with 503.
     pub max_connections: usize,
@@ -64,7 +64,7 @@ fn spare(most: usize) -> usize {
     (most / 8).clamp(4, 256)
 }
 
-/// What a new connection needs of its listener.
+/// What a new connection needs of the listener.
 #[derive(Clone)]
 struct ListenerContext {
     tls: Option<TlsAcceptor>,
@@ -84,7 +84,7 @@ fn service(
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(limits.head_timeout)
         .client_disconnect_timeout(CLOSE_WITHIN)
-        // So a client that hangs up is noticed at once, and its upstream is stopped.
+        // So a hang-up is noticed at once, and the upstream is stopped.
         .h1_allow_half_closed(false)
         // Idle connections close when the server stops.
         .graceful_shutdown_signal(move || {
@@ -98,7 +98,7 @@ fn service(
     fn_service(move |tcp: TcpStream| accept(tcp, context.clone(), timeouts)).and_then(http)
 }
 
-/// Makes a connection ready for its first request.
+/// Makes a connection ready for the first request.
 async fn accept(
     tcp: TcpStream,
     ListenerContext { tls, concurrency, most }: ListenerContext,
@@ -106,7 +106,7 @@ async fn accept(
 ) -> Result<(Socket, Protocol, Option<SocketAddr>), DispatchError> {
     let peer = tcp.peer_addr().ok();
     let slot = concurrency.connect(most);
-    // Without it an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
+    // Otherwise an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
     tcp.set_nodelay(true)?;
     let stream = match tls {
         None => ClientStream::Plain(tcp),

@@ -1,4 +1,4 @@
-//! The server's shutdown, as its requests see it.
+//! The server's shutdown, as requests see it.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -45,8 +45,8 @@ impl ShutdownHandle {
     }
 }
 
-/// The same signal on a worker's thread, where every request waits for it: a signal that all threads share would cost each
-/// of them more.
+/// The same signal on a worker's thread, where every request waits for the end: a signal shared by all threads would cost
+/// each thread more.
 #[derive(Debug, Clone)]
 pub(super) struct LocalShutdown(Rc<State>);
 
@@ -85,7 +85,7 @@ impl LocalShutdown {
 
     /// Resolves when what runs is to end.
     pub(super) async fn over(self) {
-        // Made before the look, so that nothing is missed between the two.
+        // Made before the look, so nothing is missed between the two.
         let is_over = self.0.is_over.notified();
         if !self.is_over() {
             is_over.await;
@@ -98,7 +98,7 @@ pub(super) struct ShutdownWatch {
     shutdown: LocalShutdown,
     /// Begun when the task waits for the first time.
     over: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    /// The task that is woken.
+    /// Of the task to wake.
     waker: Option<Waker>,
 }
 
@@ -112,7 +112,7 @@ impl ShutdownWatch {
         self.shutdown.is_over()
     }
 
-    /// Lets the task be woken when what runs is to end. To be called each time before the task waits; it counts once a task.
+    /// Lets the task be woken at the end. To be called before each wait; only the first call of a task costs more than a look.
     pub(super) fn wake_when_over(&mut self, cx: &mut Context<'_>) {
         if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             return;

@@ -1,10 +1,10 @@
 //! A client's connection, with the deadlines that actix-http lacks.
 //!
-//! 1. The head of a request must be whole within `headTimeoutMs` of its first byte. (For the first head of a connection
+//! 1. The head of a request must be whole within `headTimeoutMs` of the first byte. (For the first head of a connection
 //!    actix-http waits itself, and answers 408.)
-//! 2. A client must take some of what is written to it within `writeTimeoutMs`.
-//! 3. A connection beyond `maxConnections` has a second to send its request, gets a 503, and closes.
-//! 4. A connection closes behind an error that was sent as an event: in the head, that can't be announced any more.
+//! 2. A client must read some of the answer within `writeTimeoutMs`.
+//! 3. A connection beyond `maxConnections` has a second to send a request, gets a 503, and closes.
+//! 4. A connection closes behind an error event. The answer's head has left by then, and can't announce the close.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice};
@@ -20,23 +20,23 @@ use tokio_rustls::server::TlsStream;
 
 use super::concurrency::ConnectionSlot;
 
-/// How long a connection without a slot may take to send its request.
+/// How long a connection without a slot may take to send a request.
 const REJECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a connection and the middleware of its requests know of each other.
+/// What a connection and the middleware know of each other.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
     /// One of `maxConnections`.
     slot: Option<ConnectionSlot>,
-    /// Heads that came, whole.
+    /// Whole heads so far.
     heads: Cell<u64>,
-    /// Requests whose answer has not been written to its end.
+    /// Requests whose answer is not yet written to the end.
     open: Cell<u32>,
     /// The connection is to close when no request is open.
     closes: Cell<bool>,
 }
 
-/// A request on a connection, from its head to the end of its answer.
+/// A request on a connection, from the head to the end of the answer.
 #[derive(Debug)]
 pub(super) struct InFlight(Rc<ConnectionState>);
 
@@ -45,12 +45,12 @@ impl ConnectionState {
         Rc::new(ConnectionState { slot, heads: Cell::default(), open: Cell::default(), closes: Cell::default() })
     }
 
-    /// Returns whether this connection is one too many. It gets a 503 and closes.
+    /// Returns whether this connection is one too many. Such a connection gets a 503 and closes.
     pub(super) fn is_too_many(&self) -> bool {
         self.slot.is_none()
     }
 
-    /// Counts a head that has come.
+    /// Counts a whole head.
     pub(super) fn open(self: &Rc<Self>) -> InFlight {
         self.heads.set(self.heads.get().wrapping_add(1));
         self.open.set(self.open.get() + 1);
@@ -76,7 +76,7 @@ impl Drop for InFlight {
     }
 }
 
-/// How long a connection waits for its client.
+/// How long a connection waits for the client.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SocketTimeouts {
     pub(super) head: Duration,
@@ -88,13 +88,13 @@ pub(super) struct Socket {
     stream: ClientStream,
     timeouts: SocketTimeouts,
     pub(super) state: Rc<ConnectionState>,
-    /// How many heads had come when a byte came that belongs to none of them.
+    /// How many heads had come when a byte of the next one came.
     begun: Option<u64>,
     /// Ends the wait for the rest of a head.
     head: Deadline,
     /// Ends the wait for the client to take something.
     write: Deadline,
-    /// actix-http was woken to see that nothing more is read.
+    /// actix-http was woken to see the end of reading.
     over: bool,
 }
 
@@ -121,7 +121,7 @@ impl Socket {
         }
     }
 
-    /// Notes that a byte came. While no request is open, it begins a head, or is the rest of a body that nobody read.
+    /// Notes a byte. While no request is open, the byte begins a head, or is the rest of a body that nobody read.
     fn came(&mut self) {
         let heads = self.state.heads.get();
         if self.state.open.get() == 0 && heads > 0 {
@@ -160,7 +160,7 @@ impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.state.ends() {
-            // As if the client had left: actix-http writes out what it has, and closes.
+            // As if the client had left: actix-http writes out the rest, and closes.
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
@@ -171,7 +171,7 @@ impl AsyncRead for Socket {
         if buf.filled().len() > before {
             this.came();
         }
-        // Here only a deadline that runs is checked. Whether the bytes are a whole head is known by the next flush.
+        // Here only a running deadline is checked. Whether the bytes are a whole head is known by the next flush.
         if (this.head.runs() || this.state.is_too_many()) && this.head_is_late(cx) {
             return Poll::Ready(Err(late()));
         }
@@ -202,7 +202,7 @@ impl AsyncWrite for Socket {
         this.watched(step, cx)
     }
 
-    /// actix-http ends each turn with a flush, after it has parsed what came.
+    /// actix-http ends each turn with a flush, after parsing what came.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let step = match &mut this.stream {
@@ -216,7 +216,7 @@ impl AsyncWrite for Socket {
             cx.waker().wake_by_ref();
         }
         match &this.stream {
-            // TCP has nothing to flush: its `Ready` is no progress of the client.
+            // TCP has nothing to flush: `Ready` is no progress of the client.
             ClientStream::Plain(_) => step,
             ClientStream::Tls(_) => this.watched(step, cx),
         }
@@ -232,12 +232,12 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// A moment by which something must have happened, while it is awaited.
+/// A moment for something to happen, while somebody waits.
 #[derive(Default)]
 struct Deadline(Option<Pin<Box<Sleep>>>);
 
 impl Deadline {
-    /// Returns whether the deadline has passed. It begins to run with the first call.
+    /// Returns whether the deadline has passed. The first call starts the clock.
     fn has_passed(&mut self, timeout: Duration, cx: &mut Context<'_>) -> bool {
         let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + timeout)));
         timer.as_mut().poll(cx).is_ready()

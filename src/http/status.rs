@@ -46,7 +46,7 @@ fn api(ApiReport { status, models }: &ApiReport) -> Value {
     let config = &status.config;
     let untold = models.is_none().then_some("models_unknown");
     let reason = status.refusal.as_ref().map(|(refusal, _)| refusal.reason()).or(untold);
-    // The first quota is the upstream's own. Behind it are quotas of single models and shared ones.
+    // The first quota is the upstream's own. The others are quotas of single models and shared ones.
     let own = status.quotas.first();
     let available_at = status.refusal.as_ref().and_then(|(_, until)| *until);
     json!({
@@ -107,13 +107,13 @@ fn usage(quota: &QuotaStatus) -> Value {
     json!({ "rpm": requests.0, "rpd": requests.1, "tpm": tokens.0, "tpd": tokens.1 })
 }
 
-/// Returns what the retry budget holds, and how often it was empty.
+/// Returns the rest of the retry budget, and how often there was none.
 fn retry(state: &ConfigState, budget: &RetryBudget) -> Value {
     let BudgetReport { left, denied } = budget.report(state.config.retry.budget, Now::read_mono());
     json!({ "budget": { "left": left, "denied": denied } })
 }
 
-/// Returns how many messages wait for the supervisor, which decides what no worker can decide alone.
+/// Returns how many messages wait for the supervisor, the judge of all that no worker can decide alone.
 fn actors(state: &ConfigState, MailboxReport { depth, deepest, refused }: MailboxReport) -> Value {
     let mailbox = state.config.actors.mailbox;
     json!({ "supervisor": { "mailbox": mailbox, "depth": depth, "deepest": deepest, "refused": refused } })

@@ -1,4 +1,4 @@
-//! The server's own certificate: read at the start, and again when its files change.
+//! The server's own certificate: read at the start, and again when a file changes.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -34,7 +34,7 @@ pub struct TlsError {
 pub struct Certificate {
     files: TlsFiles,
     current: RwLock<Arc<CertifiedKey>>,
-    /// Of the content of the files when they were last read.
+    /// Of the files' content, as read last.
     fingerprint: AtomicU64,
 }
 
@@ -49,7 +49,7 @@ impl Certificate {
         Ok(Arc::new(Certificate { files: files.clone(), current, fingerprint: fingerprint(&texts).into() }))
     }
 
-    /// Follows the files for ever. A content that can't be used leaves the old certificate in force.
+    /// Follows the files for ever. An unusable content leaves the old certificate in force.
     pub async fn follow(self: Arc<Self>) {
         loop {
             tokio::time::sleep(POLL).await;
@@ -63,7 +63,7 @@ impl Certificate {
 
     /// Returns whether a new certificate is in force. A mistake is reported once.
     fn renew(&self) -> Result<bool, TlsError> {
-        // While a file is being replaced it may be gone for a moment.
+        // While a file is being replaced, there may be none for a moment.
         let Ok(texts) = read_both(&self.files) else { return Ok(false) };
         let new = fingerprint(&texts);
         if self.fingerprint.swap(new, Ordering::Relaxed) == new {
@@ -82,7 +82,7 @@ impl ResolvesServerCert for Certificate {
 }
 
 /// Returns what speaks TLS on a connection. HTTP/1.1 alone is offered: HTTP/2 would need deadlines for each of its streams,
-/// and the clients of these APIs don't ask for it.
+/// and the clients of these APIs don't ask for HTTP/2.
 pub(super) fn acceptor(certificate: Arc<Certificate>) -> Result<TlsAcceptor, std::io::Error> {
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().map_err(std::io::Error::other)?;

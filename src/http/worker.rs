@@ -1,4 +1,4 @@
-//! The state of each worker thread: the addresses of the actors, its connections, and the configuration in force.
+//! The state of each worker thread: the addresses of the actors, the connections, and the configuration in force.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::proxy::{Clients, Pool, RetryBudget};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
 
-/// The actors that handlers talk to, and the configuration that the process started with.
+/// The actors behind the handlers, and the configuration at the start of the process.
 #[derive(Clone)]
 pub struct Core {
     /// Answers `GetConfig`.
@@ -29,7 +29,7 @@ pub struct Core {
     pub budget: Arc<RetryBudget>,
     /// How much is served at the same time.
     pub concurrency: Arc<Concurrency>,
-    /// How much memory bodies may take, in bytes, unless the configuration says it.
+    /// How much memory bodies may take, in bytes, unless the configuration says so.
     pub bodies_in_flight: usize,
     /// How far the shutdown is.
     pub shutdown: ShutdownSignal,
@@ -37,7 +37,7 @@ pub struct Core {
     pub scheduler_ended: Arc<AtomicBool>,
 }
 
-/// How often a worker looks whether its scheduler lives.
+/// How often a worker checks the scheduler.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// One worker's share of the application. Cheap to clone.
@@ -56,11 +56,11 @@ pub struct Worker {
     config: Current,
 }
 
-/// The configuration in force, on a worker's thread. What a request holds of it is counted on that thread alone.
+/// The configuration in force, on a worker's thread. Requests count their references on this thread alone.
 type Current = Rc<RefCell<Rc<Arc<Config>>>>;
 
 impl Worker {
-    /// Starts a worker's share on the current thread. It follows the configuration from then on.
+    /// Starts a worker's share on the current thread. The share follows the configuration from then on.
     pub fn start(core: &Core) -> Worker {
         let config = Rc::new(RefCell::new(Rc::new(core.initial.clone())));
         let follower = Follower(config.clone()).start();
@@ -98,7 +98,7 @@ async fn look_after<A: Actor<Context = Context<A>>>(actor: Addr<A>, ended: Arc<A
     ended.store(true, Ordering::Relaxed);
 }
 
-/// Keeps a worker's copy of the configuration fresh, so that no request sends a message for it.
+/// Keeps a worker's copy of the configuration fresh, so no request sends a message for one.
 struct Follower(Current);
 
 impl Actor for Follower {
