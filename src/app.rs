@@ -23,13 +23,13 @@ use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore,
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
 
-/// The share of the machine's memory that bodies may take: they count once, and are there twice while they are written upstream.
+/// The share of the machine's memory for bodies. A body counts once, and is there twice while on the way upstream.
 const BODIES_SHARE: u64 = 8;
 
-/// Files that are open whatever is served: the store, the log, listeners, the runtime's own.
+/// Files that are always open: the store, the log, listeners, the runtime's own.
 const OWN_FILES: u64 = 48;
 
-/// How long answers may take that are told to end at once.
+/// How long the end of an answer may take after the order to end at once.
 const CUT_WITHIN: Duration = Duration::from_millis(300);
 
 /// Some supervisors, and some people, send two signals for one wish to stop.
@@ -38,7 +38,7 @@ const ONE_WISH: Duration = Duration::from_secs(1);
 /// Clients' connections, where the process may open more files than anybody needs.
 const MOST_CONNECTIONS: u64 = 25_000;
 
-/// How long the first clients may be kept waiting for upstreams to tell their models.
+/// How long the first clients may wait for the upstreams' lists of models.
 const FIRST_ROUND_WITHIN: Duration = Duration::from_millis(500);
 
 /// How often the core actors are looked after.
@@ -65,7 +65,7 @@ pub enum AppError {
         /// What is wrong.
         why: StoreError,
     },
-    /// The store that servers share can't be used.
+    /// The store of several servers can't be used.
     #[error("{0}")]
     SharedStore(StoreError),
     /// The server's certificate can't be used.
@@ -79,7 +79,7 @@ pub enum AppError {
     CoreActorEnded(&'static str),
 }
 
-/// Returns a host for an error's text. A name that can't be listened on may be a key that was put in the wrong place.
+/// Returns a host for an error's text. A name without an address may be a key in the wrong place.
 fn shown_host(host: &str) -> &str {
     if host == "localhost" || host.parse::<IpAddr>().is_ok() { host } else { "the configured host" }
 }
@@ -89,7 +89,7 @@ fn shown_host(host: &str) -> &str {
 pub struct Data {
     /// The folder.
     pub folder: PathBuf,
-    /// If it is damaged, begin at zero, and not with every limit spent.
+    /// Begins at zero if the folder is damaged. Otherwise every limit counts as spent then.
     pub fresh: bool,
 }
 
@@ -157,15 +157,15 @@ impl App {
         Ok(App { core, persistence, discovery, listening, shutdown, _watcher, _control })
     }
 
-    /// Where it listens.
+    /// Returns the addresses of the listeners.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listening.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
-    /// Answers until the process is told to stop (SIGINT, SIGTERM); then lets running answers end, and saves.
+    /// Serves until a signal (SIGINT, SIGTERM) stops the process; then lets running answers end, and saves.
     ///
     /// # Errors
-    /// When it ended for another reason.
+    /// When the server ended for another reason.
     pub async fn run(self) -> Result<(), AppError> {
         let (supervisor, persistence) = (self.core.supervisor.clone(), self.persistence.clone());
         let mut stop = Box::pin(stop_signal());
@@ -186,7 +186,7 @@ impl App {
         ended
     }
 
-    /// The supervisor knows the upstreams before the first client is let in, and their models if they are quick.
+    /// Waits until the supervisor knows the upstreams, and for a moment until the upstreams have listed their models.
     async fn ready(&self) -> Result<(), AppError> {
         let subscribers = [self.core.supervisor.clone().recipient(), self.discovery.clone().recipient()];
         for subscriber in subscribers {
@@ -197,7 +197,7 @@ impl App {
         Ok(())
     }
 
-    /// Answers until told to stop, and until what runs then has ended.
+    /// Serves until the order to stop, and until the requests of that moment have ended.
     async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         if let Some(certificate) = &self.listening.certificate {
             actix::spawn(certificate.clone().follow());
@@ -233,7 +233,7 @@ impl App {
     }
 }
 
-/// Lets running answers end, and in the end tells those that still run to. The server's own end is when all have.
+/// Lets running answers end, and cuts off the rest when time is up. The server ends by itself when all answers have.
 async fn wind_down(shutdown: &ShutdownHandle, server: &ServerHandle, limits: &ServerLimits) -> Infallible {
     shutdown.reached(ShutdownPhase::Stopping);
     sleep(limits.drain_delay).await;
@@ -244,15 +244,15 @@ async fn wind_down(shutdown: &ShutdownHandle, server: &ServerHandle, limits: &Se
     std::future::pending().await
 }
 
-/// As configured; or half of the files that may be open: the other half is for upstreams, for there may be as many, and for those
-/// who are told that they are too many.
+/// Returns the configured number, or half of the files that may be open. The other half is for as many upstream connections,
+/// and for clients who get a 503.
 fn max_connections(limits: &ServerLimits) -> usize {
     let half = |files: u64| (files.saturating_sub(OWN_FILES) * 8 / 17).clamp(1, MOST_CONNECTIONS);
     let files = machine::open_files().map_or(MOST_CONNECTIONS, half);
     limits.max_connections.or_else(|| usize::try_from(files).ok()).unwrap_or(usize::MAX)
 }
 
-/// Resolves when the process is told to stop.
+/// Resolves with a signal to stop.
 async fn stop_signal() {
     #[cfg(unix)]
     {
@@ -268,13 +268,13 @@ async fn stop_signal() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-/// Resolves when the process is told to stop once more. What comes within [`ONE_WISH`] belongs to the first signal.
+/// Resolves with a second signal to stop. A signal within [`ONE_WISH`] belongs to the first.
 async fn second_stop_signal() {
     sleep(ONE_WISH).await;
     stop_signal().await;
 }
 
-/// Resolves with the name of a core actor that has ended: a process without it would look healthy and serve nobody.
+/// Resolves with the name of an ended core actor. Without the actor the process would look healthy and serve nobody.
 async fn watchdog(core: &[(&'static str, &dyn Fn() -> bool)]) -> &'static str {
     loop {
         sleep(WATCHDOG).await;

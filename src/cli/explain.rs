@@ -1,4 +1,4 @@
-//! `api-together explain --model X`: asks a running server what would become of a request, and prints it as a table.
+//! `api-together explain --model X`: asks a running server what would become of a request, and prints a table.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{CliError, ConfigArgs, describe, from_environment};
 use crate::config::{ClientKey, Config, load};
 
-/// How long the server may take: it answers from memory.
+/// How long the server may take, which answers from memory.
 const WITHIN: Duration = Duration::from_secs(10);
 
 /// Holds a client's key, if the configuration has none in clear text.

@@ -30,7 +30,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), CliError> {
         .block_on(run(source, config, &Data { folder: args.data, fresh: args.fresh }, |_| Ok(())))
 }
 
-/// Serves until told to stop. `then` is called once it listens, after the banner.
+/// Serves until the order to stop. `then` is called after the banner, once the server listens.
 pub(super) async fn run(
     source: ConfigSource,
     config: Config,

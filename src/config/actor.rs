@@ -11,7 +11,7 @@ use super::server_limits::ServerLimits;
 use super::source::ConfigSource;
 use crate::types::Now;
 
-/// Owns the current valid configuration; replaces it when the file's content changes into another valid one.
+/// Owns the valid configuration in force, and replaces the configuration when the file's content changes into another valid one.
 pub struct ConfigActor {
     source: ConfigSource,
     state: ConfigState,
@@ -19,7 +19,7 @@ pub struct ConfigActor {
 }
 
 impl ConfigActor {
-    /// Takes the configuration that the process started with, and where it came from.
+    /// Takes the configuration of the start, and its source.
     pub fn new(source: ConfigSource, config: Arc<Config>) -> Self {
         let state = ConfigState { config, loaded_at: Now::read().wall, last_error: None };
         ConfigActor { source, state, subscribers: Vec::new() }

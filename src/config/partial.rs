@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::file::{ActorsFile, ApiFile, GroupFile, QueueFile, RetryFile, ServerFile, StoreFile, TimeoutsFile};
 use super::problem::Problem;
 
-/// The parts of a configuration file that can be understood.
+/// The sound parts of a configuration file.
 pub(super) struct SoundParts {
     pub(super) server: ServerFile,
     /// With the place of each in the list.
@@ -22,8 +22,8 @@ pub(super) struct SoundParts {
 }
 
 impl SoundParts {
-    /// Takes a document apart. Fields that `problems` names already are left out; if nothing else is wrong with a part,
-    /// it can still be judged by its other fields.
+    /// Takes a document apart. Fields with known problems are left out: if nothing else is wrong with a part, the other fields
+    /// can still be judged.
     pub(super) fn parse_sound_parts(mut document: Value, problems: &mut Vec<Problem>) -> SoundParts {
         let mut part = |name: &str| document.get_mut(name).map(Value::take).unwrap_or_default();
         let (server, retry, queue, apis) = (part("server"), part("retry"), part("queue"), part("apis"));
@@ -66,7 +66,7 @@ fn typed<T: DeserializeOwned>(at: &str, mut part: Value, problems: &mut Vec<Prob
     match serde_json::from_value(part) {
         Ok(typed) => Some(typed),
         Err(_) if spoiled => None,
-        // The schema is made from the same types and knows their bounds. The error would quote the value, which may be a key.
+        // The schema, made from the same types, knows the bounds. The error would quote the value, perhaps a key.
         Err(_) => {
             problems.push(Problem::new(at, "has a value that `api-together schema` does not allow"));
             None
