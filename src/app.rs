@@ -1,6 +1,7 @@
 //! The composition root: starts the actors, listens, watches over the core, and stops in order.
 
 mod machine;
+mod signals;
 
 use std::convert::Infallible;
 use std::io;
@@ -16,9 +17,10 @@ use thiserror::Error;
 use tokio::time::{sleep, timeout};
 
 pub use machine::{keep_files_private, open_files};
+use signals::{second_stop_signal, stop_signal};
 
 use crate::config::{Config, ConfigActor, ConfigSource, ServerLimits, Subscribe, Watcher};
-use crate::http::{self, Certificate, Concurrency, Core, Listening, ShutdownHandle, ShutdownPhase, TlsError};
+use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPhase, TlsError};
 use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
@@ -31,9 +33,6 @@ const OWN_FILES: u64 = 48;
 
 /// How long the end of an answer may take after the order to end at once.
 const CUT_WITHIN: Duration = Duration::from_millis(300);
-
-/// Some supervisors, and some people, send two signals for one wish to stop.
-const ONE_WISH: Duration = Duration::from_secs(1);
 
 /// Clients' connections, where the process may open more files than anybody needs.
 const MOST_CONNECTIONS: u64 = 25_000;
@@ -111,7 +110,8 @@ impl App {
     /// When the address or the data folder can't be used.
     pub fn build(source: ConfigSource, config: Config, data: &Data) -> Result<App, AppError> {
         let certificate = config.server.limits.tls.as_ref().map(Certificate::load).transpose()?;
-        let (host, port) = (&config.server.host, config.server.port);
+        let host = &config.server.host;
+        let port = config.server.port;
         let listeners =
             machine::listen(host, port).map_err(|why| AppError::Listen { host: host.clone(), port, why })?;
         let failed = |why| AppError::Store { folder: data.folder.clone(), why };
@@ -140,21 +140,20 @@ impl App {
         };
         let watcher = Watcher::start(&path, config.clone());
         let shutdown = ShutdownHandle::default();
-        let (concurrency, signal) = (Arc::new(Concurrency::default()), shutdown.watch());
+        let signal = shutdown.watch();
         let bodies_in_flight = usize::try_from(machine::memory() / BODIES_SHARE).unwrap_or(usize::MAX);
         let listening = Listening { listeners, max_connections: max_connections(&initial.server.limits), certificate };
         let core = Core {
             config,
             supervisor,
             initial,
-            concurrency,
+            concurrency: Arc::default(),
             bodies_in_flight,
             shutdown: signal,
             budget: Arc::default(),
             scheduler_ended: Arc::default(),
         };
-        let (_watcher, _control) = (watcher, control);
-        Ok(App { core, persistence, discovery, listening, shutdown, _watcher, _control })
+        Ok(App { core, persistence, discovery, listening, shutdown, _watcher: watcher, _control: control })
     }
 
     /// Returns the addresses of the listeners.
@@ -167,7 +166,8 @@ impl App {
     /// # Errors
     /// When the server ended for another reason.
     pub async fn run(self) -> Result<(), AppError> {
-        let (supervisor, persistence) = (self.core.supervisor.clone(), self.persistence.clone());
+        let supervisor = self.core.supervisor.clone();
+        let persistence = self.persistence.clone();
         let mut stop = Box::pin(stop_signal());
         let ended = tokio::select! {
             biased;
@@ -250,28 +250,6 @@ fn max_connections(limits: &ServerLimits) -> usize {
     let half = |files: u64| (files.saturating_sub(OWN_FILES) * 8 / 17).clamp(1, MOST_CONNECTIONS);
     let files = machine::open_files().map_or(MOST_CONNECTIONS, half);
     limits.max_connections.or_else(|| usize::try_from(files).ok()).unwrap_or(usize::MAX)
-}
-
-/// Resolves with a signal to stop.
-async fn stop_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
-}
-
-/// Resolves with a second signal to stop. A signal within [`ONE_WISH`] belongs to the first.
-async fn second_stop_signal() {
-    sleep(ONE_WISH).await;
-    stop_signal().await;
 }
 
 /// Resolves with the name of an ended core actor. Without the actor the process would look healthy and serve nobody.

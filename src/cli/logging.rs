@@ -19,7 +19,9 @@ pub(super) struct LogGuard(Option<LogWriter>);
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        self.0.iter().for_each(LogWriter::flush);
+        if let Some(writer) = &self.0 {
+            writer.flush();
+        }
     }
 }
 

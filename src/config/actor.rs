@@ -48,7 +48,9 @@ impl ConfigActor {
                 // The poll comes every second: say a mistake once.
                 if forced || self.state.last_error.as_ref() != Some(&why) {
                     log::error!("configuration: the old one stays in force");
-                    why.lines().for_each(|line| log::error!("configuration: {line}"));
+                    for line in why.lines() {
+                        log::error!("configuration: {line}");
+                    }
                 }
                 self.state.last_error = Some(why);
             }
@@ -56,7 +58,8 @@ impl ConfigActor {
     }
 
     fn announce(&self, config: &Config) {
-        let (old, new) = (&self.state.config.server, &config.server);
+        let old = &self.state.config.server;
+        let new = &config.server;
         log::info!("configuration: reloaded, {} APIs (hash {})", config.apis.len(), config.hash);
         for warning in &config.warnings {
             log::warn!("configuration: {warning}");

@@ -25,33 +25,37 @@ impl SoundParts {
     /// Takes a document apart. Fields with known problems are left out: if nothing else is wrong with a part, the other fields
     /// can still be judged.
     pub(super) fn parse_sound_parts(mut document: Value, problems: &mut Vec<Problem>) -> SoundParts {
-        let mut part = |name: &str| document.get_mut(name).map(Value::take).unwrap_or_default();
-        let (server, retry, queue, apis) = (part("server"), part("retry"), part("queue"), part("apis"));
-        let (groups, store, actors) = (part("quotaGroups"), part("store"), part("actors"));
-        let timeouts = part("timeouts");
-        let apis = match apis {
+        let apis = match taken(&mut document, "apis") {
             Value::Array(apis) => apis,
             // Missing, or no list: `problems` says so.
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Vec::new(),
         };
         SoundParts {
-            server: typed("server", server, problems).unwrap_or_default(),
-            retry: typed("retry", retry, problems).unwrap_or_default(),
-            timeouts: typed("timeouts", timeouts, problems).unwrap_or_default(),
-            queue: typed("queue", queue, problems).unwrap_or_default(),
-            groups: typed("quotaGroups", groups, problems).unwrap_or_default(),
-            store: typed("store", store, problems),
-            actors: typed("actors", actors, problems).unwrap_or_default(),
+            server: typed(&mut document, "server", problems).unwrap_or_default(),
+            retry: typed(&mut document, "retry", problems).unwrap_or_default(),
+            timeouts: typed(&mut document, "timeouts", problems).unwrap_or_default(),
+            queue: typed(&mut document, "queue", problems).unwrap_or_default(),
+            groups: typed(&mut document, "quotaGroups", problems).unwrap_or_default(),
+            store: typed(&mut document, "store", problems),
+            actors: typed(&mut document, "actors", problems).unwrap_or_default(),
             apis: apis
                 .into_iter()
                 .enumerate()
-                .filter_map(|(i, api)| Some((i, typed(&format!("apis[{i}]"), api, problems)?)))
+                .filter_map(|(i, api)| Some((i, parsed(&format!("apis[{i}]"), api, problems)?)))
                 .collect(),
         }
     }
 }
 
-fn typed<T: DeserializeOwned>(at: &str, mut part: Value, problems: &mut Vec<Problem>) -> Option<T> {
+fn taken(document: &mut Value, name: &str) -> Value {
+    document.get_mut(name).map(Value::take).unwrap_or_default()
+}
+
+fn typed<T: DeserializeOwned>(document: &mut Value, name: &str, problems: &mut Vec<Problem>) -> Option<T> {
+    parsed(name, taken(document, name), problems)
+}
+
+fn parsed<T: DeserializeOwned>(at: &str, mut part: Value, problems: &mut Vec<Problem>) -> Option<T> {
     if part.is_null() {
         return None;
     }

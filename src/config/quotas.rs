@@ -20,7 +20,9 @@ impl Validator<'_> {
     pub(super) fn api_quota(&mut self, at: &str, file: &ApiFile, base_url: Option<&Url>) -> Option<QuotaConfig> {
         let mapping = file.model_mapping.as_ref();
         let mut models: BTreeMap<Arc<str>, Limits> = BTreeMap::new();
-        file.quota_group.iter().for_each(|name| self.plain(&format!("{at}.quotaGroup"), name));
+        if let Some(name) = &file.quota_group {
+            self.plain(&format!("{at}.quotaGroup"), name);
+        }
         for (name, typed) in &file.model_limits {
             self.plain(&format!("{at}.modelLimits"), name);
             let own_name = mapping.and_then(|mapping| mapping.get(name)).unwrap_or(name);
@@ -104,7 +106,9 @@ impl Validator<'_> {
             }
             return Some(QuotaConfig { limits, models, reset });
         };
-        file.model_limits.keys().for_each(|model| self.plain(&format!("{at}.modelLimits"), model));
+        for model in file.model_limits.keys() {
+            self.plain(&format!("{at}.modelLimits"), model);
+        }
         let models = file.model_limits.iter().map(|(model, typed)| (Arc::from(model.as_str()), limits(typed)));
         Some(QuotaConfig { limits: limits(&file.limits), models: models.collect(), reset })
     }

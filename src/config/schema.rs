@@ -104,9 +104,9 @@ impl Walk {
     }
 
     fn number(&mut self, number: f64, schema: &Value, at: &str) {
-        let (min, max) = (bound(schema, "minimum"), bound(schema, "maximum"));
-        if min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max) {
-            let (min, max) = (min.unwrap_or(f64::NEG_INFINITY), max.unwrap_or(f64::INFINITY));
+        let min = bound(schema, "minimum").unwrap_or(f64::NEG_INFINITY);
+        let max = bound(schema, "maximum").unwrap_or(f64::INFINITY);
+        if number < min || number > max {
             self.problem(at, format!("must be between {min} and {max}, is {number}"));
         }
     }

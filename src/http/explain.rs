@@ -17,10 +17,12 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
             let config = &report.status.config;
             let share = if in_turn(report) { f64::from(config.weight) / total as f64 } else { 0.0 };
             let refusal = refusal(report, model);
-            let reason = match serves(report, model) {
-                true => refusal.map(|(reason, _)| reason),
-                false if report.models.is_none() => Some("models_unknown"),
-                false => Some("model_not_served"),
+            let reason = if serves(report, model) {
+                refusal.map(|(reason, _)| reason)
+            } else if report.models.is_none() {
+                Some("models_unknown")
+            } else {
+                Some("model_not_served")
             };
             json!({
                 "id": config.id,

@@ -11,9 +11,8 @@ pub(super) async fn health(request: HttpRequest) -> Result<HttpResponse, ApiErro
     let worker = worker(&request)?;
     let name = &worker.config().server.name;
     // A load balancer stops sending requests here, while all are still served.
-    let (mut answer, status) = match worker.shutdown.has_begun() {
-        false => (HttpResponse::Ok(), "ok"),
-        true => (HttpResponse::ServiceUnavailable(), "stopping"),
-    };
+    let stopping = worker.shutdown.has_begun();
+    let mut answer = if stopping { HttpResponse::ServiceUnavailable() } else { HttpResponse::Ok() };
+    let status = if stopping { "stopping" } else { "ok" };
     Ok(answer.json(json!({ "status": status, "timestamp": iso(Now::read().wall), "service": name })))
 }

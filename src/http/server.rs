@@ -52,7 +52,9 @@ pub fn serve(core: &Core, listening: Listening) -> io::Result<Server> {
         .shutdown_timeout(grace.as_secs());
     let tls = listening.certificate.map(tls::acceptor).transpose()?;
     for listener in listening.listeners {
-        let (name, core, stop) = (listener.local_addr()?.to_string(), core.clone(), builder.graceful_shutdown_signal());
+        let name = listener.local_addr()?.to_string();
+        let core = core.clone();
+        let stop = builder.graceful_shutdown_signal();
         let context = ListenerContext { tls: tls.clone(), concurrency: core.concurrency.clone(), most };
         builder = builder.listen(name, listener, move || service(&core, context.clone(), stop.clone()))?;
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::load::{self, LoadResult};
 use super::report::{Against, Figure, Measured, Series};
-use super::target::{Target, TargetKind};
+use super::target::{Setup, Target, TargetKind};
 use super::{BenchArgs, chat_body};
 
 /// Between two events of a stream: 50 tokens a second.
@@ -70,7 +70,7 @@ impl Scenario {
 
     /// Measures every target, in turns.
     pub(crate) fn measure(&self, args: &BenchArgs, upstream: SocketAddr, folder: &Path) -> io::Result<Measured> {
-        let started = |which: &TargetKind| Target::start(which, (args.key.as_deref(), args.accounts), upstream, folder);
+        let setup = Setup { key: args.key.as_deref(), accounts: args.accounts, upstream, folder };
         let all: Vec<TargetKind> = match self.kind {
             Kind::Start => args.all().into_iter().filter(TargetKind::can_be_started).collect(),
             Kind::Chat | Kind::Latency | Kind::Streams | Kind::ManyStreams | Kind::Large => args.all(),
@@ -79,12 +79,13 @@ impl Scenario {
         if matches!(self.kind, Kind::Start) {
             for _ in 0..args.rounds {
                 for (which, series) in all.iter().zip(&mut series) {
-                    let (target, up) = started(which)?;
+                    let (target, up) = Target::start(which, &setup)?;
                     series.add(start_figures(&target, up));
                 }
             }
         } else {
-            let targets = all.iter().map(|which| Ok(started(which)?.0)).collect::<io::Result<Vec<_>>>()?;
+            let targets =
+                all.iter().map(|which| Ok(Target::start(which, &setup)?.0)).collect::<io::Result<Vec<_>>>()?;
             for _ in 0..args.rounds {
                 for (target, series) in targets.iter().zip(&mut series) {
                     series.add(self.figures(target, args)?);

@@ -34,6 +34,18 @@ pub(crate) struct Target {
     server: Option<Server>,
 }
 
+/// What all targets are started with.
+pub(crate) struct Setup<'a> {
+    /// Of clients, for running servers.
+    pub(crate) key: Option<&'a str>,
+    /// How many accounts the mock is entered as.
+    pub(crate) accounts: u16,
+    /// The mock.
+    pub(crate) upstream: SocketAddr,
+    /// For files of the started servers.
+    pub(crate) folder: &'a Path,
+}
+
 /// What to measure.
 #[derive(Debug, Clone)]
 pub(crate) enum TargetKind {
@@ -108,26 +120,22 @@ impl TargetKind {
 
 impl Target {
     /// Starts the target, if need be, and waits for the first answer. Returns how long the wait was.
-    pub(crate) fn start(
-        which: &TargetKind,
-        (key, accounts): (Option<&str>, u16),
-        upstream: SocketAddr,
-        folder: &Path,
-    ) -> io::Result<(Target, Duration)> {
+    pub(crate) fn start(which: &TargetKind, setup: &Setup<'_>) -> io::Result<(Target, Duration)> {
         let name = which.name();
         let failed = |why: String| io::Error::other(format!("{name}: {why}"));
         let (url, key) = match which {
-            TargetKind::At(url) => (url.clone(), key),
-            TargetKind::Direct => (at(upstream)?, None),
+            TargetKind::At(url) => (url.clone(), setup.key),
+            TargetKind::Direct => (at(setup.upstream)?, None),
             TargetKind::ThisProgram(_) => (at(free_port()?)?, Some(KEY)),
             TargetKind::Nginx | TargetKind::Haproxy => (at(free_port()?)?, None),
         };
-        let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or(80);
         let address = (host.trim_matches(['[', ']']), port).to_socket_addrs()?.next();
         let address = address.ok_or_else(|| failed("has no address".to_owned()))?;
         let begun = Instant::now();
-        let folder = folder.join(format!("{name}-{port}"));
-        let mut command = command((which, accounts), address, upstream, &folder)?;
+        let folder = setup.folder.join(format!("{name}-{port}"));
+        let mut command = command(which, setup, address, &folder)?;
         let server = command.as_mut().map(Server::start).transpose();
         let server = server.map_err(|e| failed(format!("can't be started ({e}); is it installed?")))?;
         let path = url.path().trim_end_matches('/').to_owned();
@@ -165,7 +173,8 @@ impl Target {
     /// Returns the bytes of a request for a chat completion.
     pub(crate) fn request(&self, body: &str) -> Vec<u8> {
         let key = self.key.as_ref().map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
-        let (path, host, length) = (&self.path, &self.host, body.len());
+        let Target { path, host, .. } = self;
+        let length = body.len();
         let head = format!(
             "POST {path}/chat/completions HTTP/1.1\r\nHost: {host}\r\n{key}Content-Type: application/json\r\n\
              Accept: application/json\r\nUser-Agent: api-together-bench\r\nContent-Length: {length}\r\n\r\n"
@@ -205,12 +214,8 @@ fn last_words(folder: &Path) -> String {
 }
 
 /// Returns the command that starts a target, if the bench is to start one.
-fn command(
-    (which, accounts): (&TargetKind, u16),
-    address: SocketAddr,
-    upstream: SocketAddr,
-    folder: &Path,
-) -> io::Result<Option<Command>> {
+fn command(which: &TargetKind, setup: &Setup<'_>, address: SocketAddr, folder: &Path) -> io::Result<Option<Command>> {
+    let Setup { accounts, upstream, .. } = *setup;
     let written = |name: &str, text: &str| -> io::Result<std::path::PathBuf> {
         // The configuration has a folder of its own: a watched folder must be quiet.
         fs::create_dir_all(folder.join("config"))?;
