@@ -1,6 +1,7 @@
 //! The composition root: starts the actors, listens, watches over the core, and stops in order.
 
 mod machine;
+mod signals;
 
 use std::convert::Infallible;
 use std::io;
@@ -16,30 +17,28 @@ use thiserror::Error;
 use tokio::time::{sleep, timeout};
 
 pub use machine::{keep_files_private, open_files};
+use signals::{second_stop_signal, stop_signal};
 
 use crate::config::{Config, ConfigActor, ConfigSource, ServerLimits, Subscribe, Watcher};
-use crate::http::{self, Certificate, Concurrency, Core, Listening, ShutdownHandle, ShutdownPhase, TlsError};
+use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPhase, TlsError};
 use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::records::{FlushRecords, LogFormat, RecorderActor};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
 
-/// The share of the machine's memory that bodies may take: they count once, and are there twice while they are written upstream.
+/// The share of the machine's memory for bodies. A body counts once, and is there twice while on the way upstream.
 const BODIES_SHARE: u64 = 8;
 
-/// Files that are open whatever is served: the store, the log, listeners, the runtime's own.
+/// Files that are always open: the store, the log, listeners, the runtime's own.
 const OWN_FILES: u64 = 48;
 
-/// How long answers may take that are told to end at once.
+/// How long the end of an answer may take after the order to end at once.
 const CUT_WITHIN: Duration = Duration::from_millis(300);
-
-/// Some supervisors, and some people, send two signals for one wish to stop.
-const ONE_WISH: Duration = Duration::from_secs(1);
 
 /// Clients' connections, where the process may open more files than anybody needs.
 const MOST_CONNECTIONS: u64 = 25_000;
 
-/// How long the first clients may be kept waiting for upstreams to tell their models.
+/// How long the first clients may wait for the upstreams' lists of models.
 const FIRST_ROUND_WITHIN: Duration = Duration::from_millis(500);
 
 /// How often the core actors are looked after.
@@ -66,7 +65,7 @@ pub enum AppError {
         /// What is wrong.
         why: StoreError,
     },
-    /// The store that servers share can't be used.
+    /// The store of several servers can't be used.
     #[error("{0}")]
     SharedStore(StoreError),
     /// The server's certificate can't be used.
@@ -83,7 +82,7 @@ pub enum AppError {
     CoreActorEnded(&'static str),
 }
 
-/// Returns a host for an error's text. A name that can't be listened on may be a key that was put in the wrong place.
+/// Returns a host for an error's text. A name without an address may be a key in the wrong place.
 fn shown_host(host: &str) -> &str {
     if host == "localhost" || host.parse::<IpAddr>().is_ok() { host } else { "the configured host" }
 }
@@ -93,7 +92,7 @@ fn shown_host(host: &str) -> &str {
 pub struct Data {
     /// The folder.
     pub folder: PathBuf,
-    /// If it is damaged, begin at zero, and not with every limit spent.
+    /// Begins at zero if the folder is damaged. Otherwise every limit counts as spent then.
     pub fresh: bool,
     /// How lines of the log are written.
     pub log_format: LogFormat,
@@ -120,7 +119,8 @@ impl App {
         for problem in transport::trusted_roots()?.problems() {
             log::warn!("{problem}");
         }
-        let (host, port) = (&config.server.host, config.server.port);
+        let host = &config.server.host;
+        let port = config.server.port;
         let listeners =
             machine::listen(host, port).map_err(|why| AppError::Listen { host: host.clone(), port, why })?;
         let failed = |why| AppError::Store { folder: data.folder.clone(), why };
@@ -150,35 +150,35 @@ impl App {
         };
         let watcher = Watcher::start(&path, config.clone());
         let shutdown = ShutdownHandle::default();
-        let (concurrency, signal) = (Arc::new(Concurrency::default()), shutdown.watch());
+        let signal = shutdown.watch();
         let bodies_in_flight = usize::try_from(machine::memory() / BODIES_SHARE).unwrap_or(usize::MAX);
         let listening = Listening { listeners, max_connections: max_connections(&initial.server.limits), certificate };
         let core = Core {
             config,
             supervisor,
             initial,
-            concurrency,
+            concurrency: Arc::default(),
             bodies_in_flight,
             recorder,
             shutdown: signal,
             budget: Arc::default(),
             scheduler_ended: Arc::default(),
         };
-        let (_watcher, _control) = (watcher, control);
-        Ok(App { core, persistence, discovery, listening, shutdown, _watcher, _control })
+        Ok(App { core, persistence, discovery, listening, shutdown, _watcher: watcher, _control: control })
     }
 
-    /// Where it listens.
+    /// Returns the addresses of the listeners.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listening.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
-    /// Answers until the process is told to stop (SIGINT, SIGTERM); then lets running answers end, and saves.
+    /// Serves until a signal (SIGINT, SIGTERM) stops the process; then lets running answers end, and saves.
     ///
     /// # Errors
-    /// When it ended for another reason.
+    /// When the server ended for another reason.
     pub async fn run(self) -> Result<(), AppError> {
-        let (supervisor, persistence) = (self.core.supervisor.clone(), self.persistence.clone());
+        let supervisor = self.core.supervisor.clone();
+        let persistence = self.persistence.clone();
         let recorder = self.core.recorder.actor().clone();
         let mut stop = Box::pin(stop_signal());
         let ended = tokio::select! {
@@ -199,7 +199,7 @@ impl App {
         ended
     }
 
-    /// The supervisor knows the upstreams before the first client is let in, and their models if they are quick.
+    /// Waits until the supervisor knows the upstreams, and for a moment until the upstreams have listed their models.
     async fn ready(&self) -> Result<(), AppError> {
         let subscribers = [self.core.supervisor.clone().recipient(), self.discovery.clone().recipient()];
         for subscriber in subscribers {
@@ -210,7 +210,7 @@ impl App {
         Ok(())
     }
 
-    /// Answers until told to stop, and until what runs then has ended.
+    /// Serves until the order to stop, and until the requests of that moment have ended.
     async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         if let Some(certificate) = &self.listening.certificate {
             actix::spawn(certificate.clone().follow());
@@ -246,7 +246,7 @@ impl App {
     }
 }
 
-/// Lets running answers end, and in the end tells those that still run to. The server's own end is when all have.
+/// Lets running answers end, and cuts off the rest when time is up. The server ends by itself when all answers have.
 async fn wind_down(shutdown: &ShutdownHandle, server: &ServerHandle, limits: &ServerLimits) -> Infallible {
     shutdown.reached(ShutdownPhase::Stopping);
     sleep(limits.drain_delay).await;
@@ -257,37 +257,15 @@ async fn wind_down(shutdown: &ShutdownHandle, server: &ServerHandle, limits: &Se
     std::future::pending().await
 }
 
-/// As configured; or half of the files that may be open: the other half is for upstreams, for there may be as many, and for those
-/// who are told that they are too many.
+/// Returns the configured number, or half of the files that may be open. The other half is for as many upstream connections,
+/// and for clients who get a 503.
 fn max_connections(limits: &ServerLimits) -> usize {
     let half = |files: u64| (files.saturating_sub(OWN_FILES) * 8 / 17).clamp(1, MOST_CONNECTIONS);
     let files = machine::open_files().map_or(MOST_CONNECTIONS, half);
     limits.max_connections.or_else(|| usize::try_from(files).ok()).unwrap_or(usize::MAX)
 }
 
-/// Resolves when the process is told to stop.
-async fn stop_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
-}
-
-/// Resolves when the process is told to stop once more. What comes within [`ONE_WISH`] belongs to the first signal.
-async fn second_stop_signal() {
-    sleep(ONE_WISH).await;
-    stop_signal().await;
-}
-
-/// Resolves with the name of a core actor that has ended: a process without it would look healthy and serve nobody.
+/// Resolves with the name of an ended core actor. Without the actor the process would look healthy and serve nobody.
 async fn watchdog(core: &[(&'static str, &dyn Fn() -> bool)]) -> &'static str {
     loop {
         sleep(WATCHDOG).await;

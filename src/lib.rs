@@ -3,12 +3,12 @@
 //! Read in this order:
 //!
 //! 1. [`types`]: the vocabulary.
-//! 2. [`proxy`]: ★ the data path; its documentation tells the story of a request. Begin with `proxy/dispatch.rs`.
-//!    [`dialect`]: what the bytes of an answer mean.
-//! 3. [`scheduler`]: which upstream is asked. [`upstream`]: one upstream, its quotas and its health.
-//! 4. [`config`]: what is configured, and its reload. [`persistence`]: what survives.
+//! 2. [`proxy`]: ★ the data path, with the story of a request. Begin with `proxy/dispatch.rs`.
+//!    [`dialect`]: what the bytes of an API mean. [`records`]: one record for each request.
+//! 3. [`scheduler`]: which upstream is asked. [`upstream`]: one upstream with quotas and health.
+//! 4. [`config`]: the configuration, and the reload. [`persistence`]: what survives.
 //! 5. [`http`]: the endpoints. [`error`]: every error of our own, in one table.
-//! 6. [`app`]: how it is put together, and stopped. [`cli`]: the commands.
+//! 6. [`app`]: starts all of it, and stops. [`cli`]: the commands.
 
 pub mod app;
 pub mod cli;

@@ -1,14 +1,14 @@
-//! What the machine gives the process: descriptors, memory, sockets, and the privacy of its files.
+//! What the machine gives the process: descriptors, memory, sockets, and the privacy of files.
 
 use std::fs;
 use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
-/// What is taken for the memory of a machine that does not tell.
+/// The memory of a machine without `/proc/meminfo`, in bytes.
 const MEMORY_UNKNOWN: u64 = 4 << 30;
 
-/// Files that are made from now on are for their owner alone: they tell what keys are used for, and how much.
+/// Makes new files private to their owner: counts and statistics show what keys are used for, and how much.
 pub fn keep_files_private() {
     #[cfg(unix)]
     {
@@ -17,7 +17,7 @@ pub fn keep_files_private() {
     }
 }
 
-/// Asks for as many open files as the process may have. Returns how many that are, if there is a limit.
+/// Asks for as many open files as the process may have. Returns the number, if there is a limit.
 pub fn open_files() -> Option<u64> {
     #[cfg(unix)]
     {
@@ -30,17 +30,17 @@ pub fn open_files() -> Option<u64> {
     None
 }
 
-/// Connections that wait to be taken; the system may have a lower bound. The default of std is 128, and who finds it full tries
-/// again after a second.
+/// Connections in the listen backlog; the system may have a lower bound. The default of std is 128, and a client tries
+/// again after a second when the backlog is full.
 #[cfg(unix)]
 const QUEUE: i32 = 1_024;
 
-/// What the system buffers of an answer on its way to a client, in bytes. By itself it takes 4 MB for each slow one; and the less
-/// it is, the sooner it is seen whether the client takes anything: the system tells of room when a third is free.
+/// How much of an answer the system buffers for a client, in bytes. Its own default is 4 MB for each slow client. A smaller
+/// buffer shows sooner whether the client reads: the system reports room when a third is free.
 #[cfg(unix)]
 const SEND_BUFFER: usize = 256 << 10;
 
-/// Listens for many clients. `localhost` is both loopback addresses: a client may resolve it to either.
+/// Listens for many clients. `localhost` is both loopback addresses, as a client may resolve the name to either.
 pub(super) fn listen(host: &str, port: u16) -> io::Result<Vec<TcpListener>> {
     let listeners = if host == "localhost" { both_loopbacks(port)? } else { vec![TcpListener::bind((host, port))?] };
     listeners.iter().for_each(prepare);
@@ -57,12 +57,12 @@ fn both_loopbacks(port: u16) -> io::Result<Vec<TcpListener>> {
     }
 }
 
-/// Prepares a listener for many clients, some of them slow: its connections inherit the buffer.
+/// Prepares a listener for many clients, some of them slow. Connections inherit the buffer.
 fn prepare(listener: &TcpListener) {
     #[cfg(unix)]
     {
         use rustix::net::{listen, sockopt};
-        // A system that refuses serves with its own.
+        // A system that refuses serves with the defaults.
         let _ = listen(listener, QUEUE);
         let _ = sockopt::set_socket_send_buffer_size(listener, SEND_BUFFER);
     }
@@ -70,7 +70,7 @@ fn prepare(listener: &TcpListener) {
     let _ = listener;
 }
 
-/// The memory of the machine, or of the container if that is less, in bytes.
+/// Returns the memory of the machine, or of the container if less, in bytes.
 pub(super) fn memory() -> u64 {
     let total = fs::read_to_string("/proc/meminfo").ok().and_then(|told| total_of(&told)).unwrap_or(MEMORY_UNKNOWN);
     cgroup_files().iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok()).fold(total, u64::min)

@@ -1,10 +1,10 @@
 //! Parses the command line. What a person typed wrongly may be a key in the wrong place: an error names the argument and
-//! what it takes, and never shows a value.
+//! what the argument takes, and never shows a value.
 
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, Error};
 
-/// Stands for a text that is not shown.
+/// Stands for a hidden text.
 const HIDDEN: &str = "…";
 
 /// Parses the arguments of this process. On a mistake, and for `--help` and `--version`, the process ends.
@@ -16,14 +16,14 @@ pub(super) fn parse<Cli: Parser>() -> Cli {
     })
 }
 
-/// Hides all that was typed and is neither the name of an option nor of a command.
+/// Hides all that is neither the name of an option nor of a command.
 fn hide_values(error: &mut Error) {
     for kind in [ContextKind::InvalidValue, ContextKind::InvalidSubcommand] {
         if error.remove(kind).is_some() {
             error.insert(kind, ContextValue::String(HIDDEN.to_owned()));
         }
     }
-    // An unknown argument, or the known option that lacks a value.
+    // An unknown argument, or a known option without a value.
     if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
         && !argument.split([' ', '=']).next().is_some_and(is_option)
     {

@@ -1,4 +1,4 @@
-//! `api-together bench`: what this program costs, measured on this machine beside whatever else it is compared with.
+//! `api-together bench`: what this program costs, measured on this machine beside other servers.
 
 use ::bench::{BenchArgs, BenchError, Surroundings};
 

@@ -1,4 +1,4 @@
-//! `api-together check`: is the configuration valid, and what does it mean?
+//! `api-together check`: says whether the configuration is valid, and what the configuration means.
 
 use std::io::{self, Write};
 

@@ -12,7 +12,7 @@ use crate::types::{Limit, Limits};
 pub(super) enum Detail {
     /// A line each.
     Brief,
-    /// With its models, its mapping and its waits.
+    /// With models, mapping and timeouts.
     Full,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn server(out: &mut impl Write, config: &Config) -> io::Result<()> {
     writeln!(out, "  Retry     up to {} attempts a request, each with another API", config.retry.max_attempts)
 }
 
-/// Where the server is, for those beside it.
+/// Returns the server's URL, for clients on this machine.
 pub(super) fn base(config: &Config, port: u16) -> String {
     let scheme = if config.server.limits.tls.is_some() { "https" } else { "http" };
     format!("{scheme}://{}:{port}", url_host(&config.server.host))
@@ -52,7 +52,7 @@ pub(super) fn keys(config: &Config) -> String {
     if masked.is_empty() { "none: every client is let in".to_owned() } else { masked.join(", ") }
 }
 
-/// A host as it stands in a URL.
+/// Returns a host as written in a URL.
 pub(super) fn url_host(host: &str) -> String {
     match host {
         "0.0.0.0" | "::" => "localhost".to_owned(),
@@ -91,7 +91,7 @@ fn in_full(out: &mut impl Write, api: &ApiConfig, width: usize) -> io::Result<()
     writeln!(out, "{indent}the day of rpd {}", reset(&api.quota.reset))?;
     let quotas = api.group.as_ref().map(|group| (format!("group {}: ", group.name), &group.quota));
     for (owner, quota) in std::iter::once((String::new(), &api.quota)).chain(quotas) {
-        // Its own requests a minute and a day stand in the first line.
+        // Requests a minute and a day stand in the first line already.
         let own = Limits { rpm: Limit::Unlimited, rpd: Limit::Unlimited, ..quota.limits };
         let all = (format!("{owner}at most"), if owner.is_empty() { own } else { quota.limits });
         let of_model = |(model, limits): (_, &Limits)| (format!("{owner}{model}: at most"), *limits);

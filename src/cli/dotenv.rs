@@ -1,16 +1,16 @@
 //! Reads `.env`, a file of lines `NAME=value`, into the environment of this process.
 //!
-//! 1. A line that can't be read is reported by its number and the name of its variable. A value is never quoted, as it
-//!    may be a key.
+//! 1. An unreadable line is reported by the line's number and the variable's name. A value is never quoted, as values may
+//!    be keys.
 //! 2. All other lines count.
 //! 3. A value is taken as it stands, `$` included. Only double quotes know escapes: `\n`, `\r`, `\t`, `\\`, `\"`, `\$`.
 //! 4. A value in quotes may have several lines. Outside of quotes, a `#` behind a space begins a comment.
-//! 5. A variable that the environment has already is left alone. Of two lines with one name the first wins.
+//! 5. A variable of the environment is left alone. Of two lines with one name the first wins.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// One line that was understood.
+/// A sound line.
 #[derive(Debug, PartialEq, Eq)]
 struct Variable {
     name: String,
@@ -24,7 +24,7 @@ struct Parsed {
     warnings: Vec<String>,
 }
 
-/// Sets the variables of the file, and returns what is wrong with it, a text for each problem.
+/// Sets the variables of the file, and returns a text for each problem.
 ///
 /// To be called while the process has one thread, as threads share the environment.
 pub(super) fn load(path: &Path) -> Vec<String> {
@@ -42,7 +42,7 @@ pub(super) fn load(path: &Path) -> Vec<String> {
 }
 
 /// Puts the variables into the environment: by dotenvy, as a program without unsafe code can't do so itself. Written as
-/// below, it reads each value as it stands.
+/// below, dotenvy reads each value as it stands.
 fn set(variables: &[Variable]) -> io::Result<()> {
     let mut text = String::new();
     for Variable { name, value } in variables {
@@ -57,7 +57,7 @@ fn set(variables: &[Variable]) -> io::Result<()> {
         }
         text.push_str("\"\n");
     }
-    // Its own error would quote the line.
+    // dotenvy's own error would quote the line.
     dotenvy::from_read(text.as_bytes()).map_err(|_| io::Error::other("a variable was refused"))
 }
 
@@ -89,7 +89,7 @@ fn parse(bytes: &[u8]) -> Parsed {
     parsed
 }
 
-/// Reads one line. A value in quotes may go on in the lines behind it: the number of these is returned, too.
+/// Reads one line. A value in quotes may go on behind the line: the number of further lines is returned, too.
 fn parse_line(line: &[u8], behind: &[&[u8]]) -> Result<Option<(Variable, usize)>, String> {
     let line = std::str::from_utf8(line).map_err(|_| "is not UTF-8")?.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -126,8 +126,8 @@ fn without_comment(value: &str) -> &str {
     comment.and_then(|((at, _), _)| value.get(..at)).unwrap_or(value).trim_end()
 }
 
-/// Reads a value that begins with a quote, and returns it with the number of further lines that it takes. `None` if the
-/// quote is not closed, or if more than a comment stands behind the closing one.
+/// Reads a value behind an opening quote, and returns the value with the number of further lines. `None` if the quote is not
+/// closed, or if more than a comment stands behind the closing one.
 fn quoted(begin: &str, quote: char, behind: &[&[u8]]) -> Option<(String, usize)> {
     let mut value = String::new();
     let mut line = begin.get(1..)?;

@@ -1,5 +1,5 @@
-//! What is wrong with variables of the environment that are otherwise used without a word: in which zone days end, and
-//! which certificates are trusted. Told at the start and by `check`, and never with the value of a variable that is no path.
+//! Finds mistakes in variables of the environment that are otherwise used without a word: the time zone, and the trusted
+//! certificates. Reported at the start and by `check`, and never with a variable's value.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -30,7 +30,7 @@ pub(super) fn warnings() -> Vec<String> {
     warnings
 }
 
-/// A variable that is empty counts as not set.
+/// An empty variable counts as not set.
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -1,4 +1,4 @@
-//! `api-together explain --model X`: asks a running server what would become of a request, and prints it as a table.
+//! `api-together explain --model X`: asks a running server what would become of a request, and prints a table.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{CliError, ConfigArgs, describe, from_environment};
 use crate::config::{ClientKey, Config, load};
 
-/// How long the server may take: it answers from memory.
+/// How long the server may take, which answers from memory.
 const WITHIN: Duration = Duration::from_secs(10);
 
 /// Holds a client's key, if the configuration has none in clear text.
@@ -47,10 +47,10 @@ async fn ask(config: &Config, model: &str) -> Result<Value, String> {
     let mut response = request.send().await.map_err(|e| format!("no server answers at {base}: {e}"))?;
     let status = response.status();
     let body = response.body().limit(64 << 20).await.map_err(|e| format!("{base} did not answer to its end: {e}"))?;
-    match status.is_success() {
-        true => serde_json::from_slice(&body).map_err(|e| format!("{base} is no api-together: {e}")),
-        false => Err(format!("{base} answered {status}; is the configuration the one that it runs with?")),
+    if !status.is_success() {
+        return Err(format!("{base} answered {status}; is the configuration the one that it runs with?"));
     }
+    serde_json::from_slice(&body).map_err(|e| format!("{base} is no api-together: {e}"))
 }
 
 fn print(out: &mut impl Write, model: &str, told: &Value) -> io::Result<()> {

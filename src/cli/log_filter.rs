@@ -1,17 +1,17 @@
 //! Which lines are logged: by `RUST_LOG`, a list of directives, or else by `LOG_LEVEL`.
 //!
-//! 1. What can't be read in either is left out, and a warning names it by its place. Its text is not shown.
-//! 2. A variable that is empty counts as not set.
-//! 3. A `RUST_LOG` that leaves nothing of this program in the log is worth a warning.
+//! 1. An unreadable part of either is left out. A warning names the part's place and does not show the text.
+//! 2. An empty variable counts as not set.
+//! 3. A `RUST_LOG` without any line of this program is worth a warning.
 
 use log::LevelFilter;
 
-/// The targets of this program's own lines: its modules, and requests.
+/// The targets of this program's own lines: modules, and requests.
 const OWN_TARGETS: [&str; 2] = ["api_together", "request"];
 
 const LEVELS: &str = "error, warn, info, debug, trace or off";
 
-/// A filter that env_logger understands as a whole.
+/// A filter in the form of env_logger, without mistakes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LogFilter {
     pub(super) directives: String,
@@ -37,14 +37,14 @@ impl LogFilter {
             warnings.push(format!("LOG_LEVEL must be {LEVELS}; info is used"));
             LevelFilter::Info
         });
-        // The libraries' lines are of use to their developers only. What actix_http calls an error is a client's broken
-        // request, and any stranger can send as many as they like.
+        // The libraries' lines are of use to the libraries' developers only. What actix_http calls an error is a client's broken
+        // request, and any stranger can send thousands.
         let [program, request] = OWN_TARGETS;
         LogFilter { directives: format!("warn,actix_http=off,{program}={level},{request}={level}"), warnings }
     }
 }
 
-/// Returns the directives that can be read, or `None` if there are none.
+/// Returns the sound directives, or `None` if there are none.
 fn sound_directives(typed: &str, warnings: &mut Vec<String>) -> Option<String> {
     let (list, text) = typed.split_once('/').map_or((typed, None), |(list, text)| (list, Some(text)));
     let all: Vec<&str> = list.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
@@ -86,7 +86,7 @@ fn is_sound(directive: &str) -> bool {
     }
 }
 
-/// Returns whether the directive decides on lines of this program: targets are matched by their beginning.
+/// Returns whether the directive decides on lines of this program. Targets are matched by prefix.
 fn is_of_this_program(directive: &str) -> bool {
     let target = directive.split('=').next().unwrap_or_default();
     let is_level = !directive.contains('=') && directive.parse::<LevelFilter>().is_ok();

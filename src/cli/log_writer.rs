@@ -1,8 +1,8 @@
 //! Writes the log on a thread of its own: a request does not wait for a terminal, a pipe or a disk.
 //!
-//! The first line after a silence is written at once; those that follow it closely are written together, [`GATHER`] later. If
-//! nobody reads the log, it is dropped beyond [`MOST_BYTES`], and how much of it is told when somebody does: that the log is
-//! stuck is no reason to serve nobody.
+//! The first line after a silence is written at once. Lines close behind are written together, [`GATHER`] later. Without a
+//! reader, lines beyond [`MOST_BYTES`] are dropped, and their number is logged when somebody reads again: a stuck log is no
+//! reason to serve nobody.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,10 +15,10 @@ const GATHER: Duration = Duration::from_millis(10);
 /// How much of the log may wait to be written.
 const MOST_BYTES: usize = 16 << 20;
 
-/// How long the end of the process waits for a log that nobody reads.
+/// How long the end of the process waits for a log without a reader.
 const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 
-/// The log's end that lines are put into. Cheap to clone.
+/// The end for new lines. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct LogWriter(Arc<Shared>);
 
@@ -36,7 +36,7 @@ struct PendingLines {
 }
 
 impl LogWriter {
-    /// Starts the thread, which writes into `out`.
+    /// Starts the thread. Lines go into `out`.
     pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<LogWriter> {
         let writer = LogWriter(Arc::new(Shared { lines: Mutex::default(), changed: Condvar::new() }));
         let lines = writer.clone();
@@ -58,7 +58,7 @@ impl LogWriter {
                 lines.writing = true;
                 std::mem::take(&mut lines.dropped)
             };
-            // A log that can't be written can't say so.
+            // A log without an output can't say so.
             let _ = out.write_all(&taken);
             if dropped > 0 {
                 let told = format!("(the log was not read: {dropped} lines were dropped)\n");
@@ -72,14 +72,14 @@ impl LogWriter {
         }
     }
 
-    /// Waits until all is written, if it is in time.
+    /// Waits until all is written, or until time is up.
     pub(super) fn flush(&self) {
         let lines = self.lines();
         let unwritten = |lines: &mut PendingLines| lines.writing || !lines.waiting.is_empty();
         drop(self.0.changed.wait_timeout_while(lines, FLUSH_WITHIN, unwritten));
     }
 
-    /// A thread that panicked while it held the lines left them whole.
+    /// A thread that panicked with the lines in hand left them whole.
     fn lines(&self) -> MutexGuard<'_, PendingLines> {
         self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }

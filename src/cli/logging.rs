@@ -12,15 +12,17 @@ use super::log_filter::LogFilter;
 use super::log_writer::LogWriter;
 use crate::records::{LogFormat, REQUESTS};
 
-/// Room for the line of a request, so that it is made in one piece.
+/// Room for the line of a request, made in one piece.
 const USUAL_LINE: usize = 256;
 
-/// The log of this process, to be flushed at its end.
+/// The log of this process. The drop writes out the rest.
 pub(super) struct LogGuard(Option<LogWriter>);
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        self.0.iter().for_each(LogWriter::flush);
+        if let Some(writer) = &self.0 {
+            writer.flush();
+        }
     }
 }
 
@@ -47,7 +49,7 @@ pub(super) fn init(filter: &LogFilter) -> LogGuard {
         let (on, off) = if colour { (paint(record.level()), "\x1b[0m") } else { ("", "") };
         write!(out, "{on}{:.3} {:5} ", jiff::Timestamp::now(), record.level())?;
         let mut text = String::with_capacity(USUAL_LINE);
-        // To memory: that can't fail.
+        // Writing to memory can't fail.
         let _ = fmt::write(&mut text, *record.args());
         writeln!(out, "{}{off}", one_line(&text))
     });
@@ -59,8 +61,7 @@ pub(super) fn init(filter: &LogFilter) -> LogGuard {
     LogGuard(writer)
 }
 
-/// Logs a panic as a line like any other. A text that was made when it panicked may quote a key or a prompt, and is left
-/// out.
+/// Logs a panic as a line like any other. A text made at the panic may quote a key or a prompt, and is left out.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let text = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("it panicked");
@@ -92,10 +93,10 @@ fn paint(level: Level) -> &'static str {
     }
 }
 
-/// A text as one line: what a client named its model must forge no other and paint nothing.
+/// Returns a text as one line: a client's name for a model must forge no other line and paint nothing.
 fn one_line(text: &str) -> Cow<'_, str> {
-    // Most hold nothing of the kind: in UTF-8 such a character is one of these bytes, or begins with the last of them, or with two
-    // that no arrow begins with.
+    // Most texts hold nothing of the kind. In UTF-8 such a character is one of these bytes, or begins with the last of these, or
+    // with two bytes that begin no arrow.
     let bytes = text.as_bytes();
     let is_plain = |byte: &u8| !matches!(byte, 0..=0x1f | 0x7f | 0xc2);
     let begins_one = |at| matches!(bytes.get(at..), Some([0xe2, 0x80 | 0x81, ..]));
@@ -109,7 +110,7 @@ fn one_line(text: &str) -> Cow<'_, str> {
     line.into()
 }
 
-/// Control characters, and those of Unicode that end a line or turn the direction of what follows.
+/// Control characters, and characters of Unicode that end a line or turn the direction of the text.
 fn deceives(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

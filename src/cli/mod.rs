@@ -51,7 +51,7 @@ enum Command {
     Bench(::bench::BenchArgs),
 }
 
-/// Where the configuration is, and what is said instead of it.
+/// Where the configuration is, and what goes before the file.
 #[derive(Debug, Args)]
 struct ConfigArgs {
     /// The configuration.
@@ -77,7 +77,7 @@ impl ConfigArgs {
     }
 }
 
-/// A variable that is set to nothing is not set, as compose files have it.
+/// Returns a variable. An empty one is not set, as in compose files.
 fn from_environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
@@ -98,7 +98,7 @@ enum CliError {
 }
 
 impl CliError {
-    /// 2: what was given is wrong (as for the command line itself). 1: it could not be done.
+    /// 2: the command line or the configuration is wrong. 1: the command failed.
     fn exit_code(&self) -> ExitCode {
         match self {
             CliError::Config(_) | CliError::Port => ExitCode::from(2),
@@ -107,7 +107,7 @@ impl CliError {
     }
 }
 
-/// Runs the command that the process was started with.
+/// Runs the command of this process.
 pub fn run() -> ExitCode {
     // Before anything is read from the environment, and while there is but one thread.
     let dotenv_warnings = dotenv::load(Path::new(".env"));
@@ -115,7 +115,7 @@ pub fn run() -> ExitCode {
     let filter = LogFilter::from_environment();
     let _log = logging::init(&filter);
     for warning in filter.warnings {
-        // A filter that was typed wrongly may hide its own warning.
+        // A mistyped filter may hide this very warning.
         if log::log_enabled!(log::Level::Warn) {
             log::warn!("{warning}");
         } else {
@@ -136,7 +136,7 @@ pub fn run() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        // A reader that has had enough (`| head`) is no error.
+        // A reader with enough (`| head`) is no error.
         Err(CliError::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "api-together: {error}");

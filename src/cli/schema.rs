@@ -1,4 +1,4 @@
-//! `api-together schema`: the JSON Schema of the configuration, as `config/apis.schema.json` ships it.
+//! `api-together schema`: the JSON Schema of the configuration, the same text as `config/apis.schema.json`.
 
 use std::io::Write;
 

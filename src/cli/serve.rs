@@ -34,7 +34,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), CliError> {
     ))
 }
 
-/// Serves until told to stop. `then` is called once it listens, after the banner.
+/// Serves until the order to stop. `then` is called after the banner, once the server listens.
 pub(super) async fn run(
     source: ConfigSource,
     config: Config,

@@ -1,11 +1,11 @@
-//! A folder for what a command needs only while it runs.
+//! A folder for the time of one command.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::app::keep_files_private;
 
-/// Gone when it is dropped.
+/// The drop removes the folder.
 pub(super) struct TemporaryFolder(pub(super) PathBuf);
 
 impl TemporaryFolder {
@@ -20,7 +20,7 @@ impl TemporaryFolder {
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        // What can't be removed is left to the system's own cleaning of its temporary folder.
+        // What can't be removed is left to the system's cleaning of temporary folders.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -11,7 +11,7 @@ use super::server_limits::ServerLimits;
 use super::source::ConfigSource;
 use crate::types::Now;
 
-/// Owns the current valid configuration; replaces it when the file's content changes into another valid one.
+/// Owns the valid configuration in force, and replaces the configuration when the file's content changes into another valid one.
 pub struct ConfigActor {
     source: ConfigSource,
     state: ConfigState,
@@ -19,7 +19,7 @@ pub struct ConfigActor {
 }
 
 impl ConfigActor {
-    /// Takes the configuration that the process started with, and where it came from.
+    /// Takes the configuration of the start, and its source.
     pub fn new(source: ConfigSource, config: Arc<Config>) -> Self {
         let state = ConfigState { config, loaded_at: Now::read().wall, last_error: None };
         ConfigActor { source, state, subscribers: Vec::new() }
@@ -48,7 +48,9 @@ impl ConfigActor {
                 // The poll comes every second: say a mistake once.
                 if forced || self.state.last_error.as_ref() != Some(&why) {
                     log::error!("configuration: the old one stays in force");
-                    why.lines().for_each(|line| log::error!("configuration: {line}"));
+                    for line in why.lines() {
+                        log::error!("configuration: {line}");
+                    }
                 }
                 self.state.last_error = Some(why);
             }
@@ -56,7 +58,8 @@ impl ConfigActor {
     }
 
     fn announce(&self, config: &Config) {
-        let (old, new) = (&self.state.config.server, &config.server);
+        let old = &self.state.config.server;
+        let new = &config.server;
         log::info!("configuration: reloaded, {} APIs (hash {})", config.apis.len(), config.hash);
         for warning in &config.warnings {
             log::warn!("configuration: {warning}");

@@ -1,12 +1,12 @@
-//! Base URLs, in all the ways that people write them. Pure.
+//! Base URLs, in all the ways people write them. Pure.
 
 use url::{Host, Url};
 
-/// Returns the URL that every operation's path is put behind. It ends in a slash, and has the version in it unless a `#` at
-/// the end says that the path is meant as it stands.
+/// Returns the URL in front of every operation's path. The URL ends in a slash. A version is added where there is none,
+/// unless a `#` at the end says that the path is meant as typed.
 ///
 /// # Errors
-/// With what is wrong and how to mend it; never with the text itself, which may hold a password.
+/// With the mistake and the mend, and never with the text itself: a URL may hold a password.
 pub(super) fn parse(typed: &str) -> Result<Url, String> {
     let mut url =
         Url::parse(typed.trim()).map_err(|why| format!("is not a URL ({why}); write it as https://api.openai.com"))?;
@@ -26,7 +26,7 @@ pub(super) fn parse(typed: &str) -> Result<Url, String> {
     if is_endpoint || (path.ends_with("/models") && !as_it_stands) {
         return Err("must be the base alone, such as https://api.openai.com/v1, not an endpoint's URL".to_owned());
     }
-    // OpenAI's own base has no version in it, others' do (/v1, /api/paas/v4, /v1beta/openai): add it where it lacks.
+    // OpenAI's own base has no version in the path, other bases have one (/v1, /api/paas/v4, /v1beta/openai).
     let has_version = as_it_stands || path.split('/').any(is_version);
     url.set_path(&format!("{path}{}/", if has_version { "" } else { "/v1" }));
     Ok(url)
@@ -42,7 +42,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// `v1`, `v4`, `v1beta`, `v1beta2`: a path segment that names a version of the API.
+/// `v1`, `v4`, `v1beta`, `v1beta2`: a path segment with a version of the API.
 fn is_version(segment: &str) -> bool {
     let Some(version) = segment.strip_prefix(['v', 'V']) else { return false };
     let digits = version.trim_start_matches(|c: char| c.is_ascii_digit());

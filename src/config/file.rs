@@ -1,5 +1,5 @@
 //! What is typed: the shape of `config/apis.json`. `config/apis.schema.json` is generated from these types, and the
-//! same schema checks what is typed, so that the two can't drift apart. What it means is in [`super::Config`].
+//! same schema checks what is typed, so the two can't drift apart. The meaning is in [`super::Config`].
 //!
 //! Unknown fields are refused: by `deny_unknown_fields`, or by the schema alone where limits are flattened into a struct, as
 //! serde can't do both.
@@ -35,16 +35,16 @@ pub struct ConfigFile {
     /// What happens when an upstream fails.
     #[serde(default)]
     pub retry: RetryFile,
-    /// How long to wait for the APIs that say nothing else themselves.
+    /// How long to wait for APIs without `timeouts` of their own.
     #[serde(default)]
     pub timeouts: TimeoutsFile,
     /// What happens when every upstream is at a limit.
     #[serde(default)]
     pub queue: QueueFile,
-    /// Limits that several APIs share, by the name that they give as `quotaGroup`: keys of one account, say.
+    /// Limits of several APIs together (keys of one account, say), by the name in the APIs' `quotaGroup`.
     #[serde(default)]
     pub quota_groups: BTreeMap<String, GroupFile>,
-    /// Where limits are counted, if several servers share them. Without it each server counts for itself.
+    /// Where several servers count their limits together. Without a store each server counts for itself.
     #[serde(default)]
     pub store: Option<StoreFile>,
     /// How the server is laid out over the machine.
@@ -56,24 +56,23 @@ pub struct ConfigFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ActorsFile {
-    /// Threads that serve clients, each with a scheduler of its own. Default: as many as there are cores. A change needs a
-    /// restart.
+    /// Threads for clients, each with a scheduler of its own. Default: as many as there are cores. A change needs a restart.
     #[schemars(range(min = 1, max = 1024))]
     pub workers: Option<u32>,
-    /// How many requests may wait in the supervisor's mailbox: those that no scheduler can admit at once. One that finds it
-    /// full is refused (503). Default: 10000.
+    /// How many requests may wait in the supervisor's mailbox, because no scheduler can admit them at once. With a full mailbox
+    /// requests are refused (503). Default: 10000.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub mailbox: Option<u32>,
 }
 
-/// Redis or Valkey, for limits that several servers share.
+/// Redis or Valkey, for limits of several servers together.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StoreFile {
     /// `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS. A change needs a restart.
     #[schemars(length(min = 1))]
     pub url: String,
-    /// Begins every key there: servers that share it share their limits. Default: `api-together`.
+    /// Begins every key in the store. Servers with the same prefix share their limits. Default: `api-together`.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub prefix: Option<String>,

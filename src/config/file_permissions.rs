@@ -1,4 +1,4 @@
-//! Files with keys in them that others on the machine may read: worth a warning, as they are easily forgotten.
+//! Warns of files with keys that other users of the machine may read.
 
 use std::fs;
 use std::path::Path;
@@ -18,13 +18,13 @@ pub(super) fn holds_keys(document: &Value) -> bool {
     of_clients.chain(of_upstreams).any(is_key) || store.is_some_and(|url| is_key(url) && url.contains('@'))
 }
 
-/// One string, or those of a list.
+/// Returns one string, or the strings of a list.
 fn strings(value: &Value) -> Vec<&str> {
     let list = value.as_array().into_iter().flatten();
     value.as_str().into_iter().chain(list.filter_map(Value::as_str)).collect()
 }
 
-/// The warning, if others than its owner may read the file.
+/// Returns a warning, if others than the owner may read the file.
 pub(super) fn warning(path: &Path) -> Option<String> {
     let mode = mode(&fs::metadata(path).ok()?)?;
     let others = mode & 0o077 != 0;

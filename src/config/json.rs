@@ -1,5 +1,5 @@
-//! JSON without surprises: a field that stands twice in an object is a mistake, where `serde_json` keeps the last in
-//! silence. Half of somebody's accounts could be lost by that.
+//! JSON without surprises: two fields of one name in an object are a mistake. `serde_json` keeps the last one in silence,
+//! and half of somebody's accounts could be lost.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 
 use super::problem::shown_name;
 
-/// A JSON value in which no field stands twice.
+/// A JSON value without doubled fields.
 pub(super) struct Unambiguous(pub(super) Value);
 
 impl<'de> Deserialize<'de> for Unambiguous {

@@ -16,7 +16,7 @@ use super::validate::validate;
 use super::validator::KeyTexts;
 use super::{file_permissions, schema};
 
-/// Why there is no configuration. Its text never holds a value of the file, so never a key.
+/// Why there is no configuration. The text never holds a value of the file, so never a key.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file can't be read.
@@ -39,12 +39,12 @@ pub enum ConfigError {
         /// What was expected there.
         why: String,
     },
-    /// The file says something that can't be.
+    /// The file has mistakes.
     #[error("{}: {}", path.display(), listed(problems))]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Everything that is wrong with it.
+        /// All of them.
         problems: Vec<Problem>,
     },
 }
@@ -60,7 +60,7 @@ pub fn load(source: &ConfigSource) -> Result<Config, ConfigError> {
     parse(&text, source, |name| fs::read_to_string(folder.join(name)))
 }
 
-/// The same of a text that is here already. `read_key` reads an `apiKeyFile`.
+/// Does the same with a text in memory. `read_key` reads an `apiKeyFile`.
 ///
 /// # Errors
 /// As for [`load`].
@@ -92,7 +92,7 @@ pub fn parse(
     Ok(config)
 }
 
-/// serde_json's texts name tokens that were expected, and ours the name of a field, never a value.
+/// serde_json's texts name an expected token, and ours the name of a field, never a value.
 fn syntax_error(path: &Path, e: &serde_json::Error) -> ConfigError {
     let why = e.to_string();
     let why = why.split(" at line ").next().unwrap_or_default().to_owned();
@@ -163,7 +163,7 @@ fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String,
     Ok(out)
 }
 
-/// Describes a variable that is not set. What does not read like a variable's name may be a key, and is not shown.
+/// Describes a variable that is not set. A name unlike a variable's may be a key, and is not shown.
 fn unset(name: &str) -> String {
     let is_upper = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
     let is_lower = |b: u8| b.is_ascii_lowercase() || b == b'_';

@@ -1,4 +1,4 @@
-//! What can be asked of the [`super::ConfigActor`], and what it tells.
+//! The messages of the [`super::ConfigActor`].
 
 use std::sync::Arc;
 
@@ -6,23 +6,23 @@ use actix::prelude::*;
 
 use super::model::Config;
 
-/// The configuration in force. Sent by handlers of `/v1/status`; a lost one costs that answer.
+/// Asks for the configuration in force. Sent by handlers of `/v1/status`; a lost one costs one answer.
 #[derive(Debug, Message)]
 #[rtype(result = "ConfigState")]
 pub struct GetConfig;
 
-/// The configuration in force, and how it came to be.
+/// The configuration in force, and its history.
 #[derive(Debug, Clone, MessageResponse)]
 pub struct ConfigState {
     /// In force.
     pub config: Arc<Config>,
-    /// When it was put in force, in ms since the Unix epoch.
+    /// When the configuration came into force, in ms since the Unix epoch.
     pub loaded_at: i64,
-    /// Why the newest content of the file is not in force, if it isn't.
+    /// Why the newest content of the file is not in force, if so.
     pub last_error: Option<String>,
 }
 
-/// Read the file again. Sent by the watcher (`forced: false`: only if its content changed) and on SIGHUP
+/// Reads the file again. Sent by the watcher (`forced: false`: only if the content changed) and on SIGHUP
 /// (`forced: true`: say so even when nothing changed). A lost one costs a second, until the next poll.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -31,12 +31,12 @@ pub struct Reload {
     pub forced: bool,
 }
 
-/// Tell me the configuration now and at each change. Sent by the scheduler and each worker, once, at their start.
+/// Asks for the configuration now and at each change. Sent by the supervisor, the discovery and each worker, once, at the start.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Subscribe(pub Recipient<ConfigChanged>);
 
-/// A configuration came into force. Sent by the ConfigActor to all who subscribed; a lost one would leave a
+/// A configuration came into force. Sent by the ConfigActor to all subscribers; a lost one would leave a
 /// subscriber on the old configuration until the next change.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]

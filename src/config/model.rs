@@ -1,4 +1,4 @@
-//! What is meant: a configuration that is valid by construction. Only `validate` makes one.
+//! What is meant: a configuration, valid by construction. Only `validate` makes one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,11 +22,11 @@ pub struct Config {
     pub retry: RetryConfig,
     /// What happens when every upstream is at a limit.
     pub queue: QueueConfig,
-    /// Where limits are counted that several servers share.
+    /// Where several servers count their limits together.
     pub store: Option<StoreConfig>,
     /// How the server is laid out over the machine.
     pub actors: ActorsConfig,
-    /// Tells two contents apart (of the file and of the key files it names).
+    /// Of the content of the file and of the key files. Two contents differ in the hash.
     pub hash: String,
     /// What is allowed and yet probably not meant, for the log.
     pub warnings: Vec<String>,
@@ -43,13 +43,13 @@ pub struct ServerConfig {
     pub port: u16,
     /// The keys of clients; with none, every client is let in.
     pub client_keys: Vec<ClientKey>,
-    /// How long the client of a stream may hear nothing before it is sent a comment.
+    /// How long a stream may be silent before the client is sent a comment.
     pub stream_ping: Option<Duration>,
     /// The largest request body, in bytes.
     pub body_limit: usize,
-    /// Origins that a browser may call from; `*` for any.
+    /// Origins of pages with access from a browser; `*` for any.
     pub cors: Vec<String>,
-    /// What the server bears at its own edge.
+    /// The server's own limits.
     pub limits: ServerLimits,
 }
 
@@ -60,19 +60,19 @@ pub struct ApiConfig {
     pub id: ApiId,
     /// For people.
     pub name: String,
-    /// Where the operations are. Ends in a slash, and has the version in it (`https://api.openai.com/v1/`) if there is one.
+    /// Where the operations are. Ends in a slash, and has the version (`https://api.openai.com/v1/`) if there is one.
     pub base_url: Url,
     /// The account's key.
     pub key: ApiKey,
-    /// Its own limits.
+    /// The limits of this account alone.
     pub quota: QuotaConfig,
-    /// The limits that it shares with others.
+    /// The limits shared with other accounts.
     pub group: Option<Arc<GroupConfig>>,
-    /// Which requests count.
+    /// Which requests count against limits.
     pub count_on: CountOn,
     /// `enabled`, and no limit is 0.
     pub enabled: bool,
-    /// What it serves under the upstream's own names.
+    /// The models, under the upstream's own names.
     pub models: Models,
     /// Requested name → the upstream's own.
     pub mapping: BTreeMap<Arc<str>, Arc<str>>,
@@ -86,23 +86,23 @@ pub struct ApiConfig {
     pub timeouts: Timeouts,
 }
 
-/// The limits of one owner, an API or a group, and of single models besides.
+/// The limits of one owner, an API or a group, and of single models.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuotaConfig {
     /// For all models together.
     pub limits: Limits,
     /// For one model, by the upstream's own name.
     pub models: BTreeMap<Arc<str>, Limits>,
-    /// When a day begins anew.
+    /// When a day begins.
     pub reset: Reset,
 }
 
-/// Limits that several APIs share.
+/// Limits of several APIs together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupConfig {
-    /// As its members name it.
+    /// The members' name for the group.
     pub name: Arc<str>,
-    /// Those that name it.
+    /// The members.
     pub members: Vec<ApiId>,
     /// The limits.
     pub quota: QuotaConfig,
@@ -113,11 +113,11 @@ pub struct GroupConfig {
 pub enum CountOn {
     /// Every one that may have reached the upstream.
     Attempt,
-    /// Those that it did not turn away with a 429.
+    /// All but the ones turned away with a 429.
     Accepted,
 }
 
-/// When a day begins anew.
+/// When a day begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reset {
     /// At midnight in the server's own zone.
@@ -133,7 +133,7 @@ pub enum Reset {
 pub enum Models {
     /// These.
     Listed(Vec<Arc<str>>),
-    /// Whatever its `GET /v1/models` says.
+    /// Whatever the upstream's `GET /v1/models` says.
     Asked,
 }
 
@@ -146,16 +146,16 @@ pub struct Timeouts {
     pub first_token: Duration,
     /// Between two pieces of an answer.
     pub idle: Duration,
-    /// The whole exchange, when its answer is not a stream.
+    /// The whole exchange, without a stream.
     pub total: Duration,
     /// The whole exchange of a stream.
     pub stream_total: Duration,
 }
 
-/// Redis or Valkey, for limits that several servers share.
+/// Redis or Valkey, for limits of several servers together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreConfig {
-    /// Where it is; may hold a password.
+    /// The place; may hold a password.
     pub url: ApiKey,
     /// Begins every key.
     pub prefix: String,
@@ -164,7 +164,7 @@ pub struct StoreConfig {
 /// How the server is laid out over the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActorsConfig {
-    /// Threads that serve clients; as many as there are cores, if none are named.
+    /// Threads for clients; as many as there are cores, if none are named.
     pub workers: Option<usize>,
     /// How many requests may wait in the supervisor's mailbox.
     pub mailbox: usize,
@@ -192,7 +192,7 @@ pub struct RetryConfig {
     pub same_upstream: u32,
     /// The pause before the first of these.
     pub backoff: Duration,
-    /// After so long without an answer a second upstream is asked besides.
+    /// How long without an answer until a second upstream is asked, too.
     pub hedge_after: Option<Duration>,
 }
 
@@ -201,6 +201,6 @@ pub struct RetryConfig {
 pub struct BudgetConfig {
     /// Of a hundred requests.
     pub percent: u32,
-    /// Besides, in each second.
+    /// In each second, on top of the percentage.
     pub per_second: u32,
 }

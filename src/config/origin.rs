@@ -1,7 +1,7 @@
-//! Origins that `server.cors` may name, in the exact form in which browsers send them. Pure.
+//! The origins of `server.cors`, in the exact form of browsers. Pure.
 //!
-//! 1. `*` is any origin. `null` is that of pages without an address: files, sandboxed frames.
-//! 2. Of a web page: `https://app.example.com`, with a port unless it is the usual one, without a path or a final slash.
+//! 1. `*` is any origin. `null` is the origin of pages without an address: files, sandboxed frames.
+//! 2. Of a web page: `https://app.example.com`, with a port unless the port is the usual one, without a path or a final slash.
 //! 3. Of a desktop app or an extension: a scheme of its own and a host, `tauri://localhost`, `chrome-extension://ID`.
 //!    `SCHEME://*` is any host: some apps and extensions get a new one at each installation.
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::file::{ActorsFile, ApiFile, GroupFile, QueueFile, RetryFile, ServerFile, StoreFile, TimeoutsFile};
 use super::problem::Problem;
 
-/// The parts of a configuration file that can be understood.
+/// The sound parts of a configuration file.
 pub(super) struct SoundParts {
     pub(super) server: ServerFile,
     /// With the place of each in the list.
@@ -22,36 +22,40 @@ pub(super) struct SoundParts {
 }
 
 impl SoundParts {
-    /// Takes a document apart. Fields that `problems` names already are left out; if nothing else is wrong with a part,
-    /// it can still be judged by its other fields.
+    /// Takes a document apart. Fields with known problems are left out: if nothing else is wrong with a part, the other fields
+    /// can still be judged.
     pub(super) fn parse_sound_parts(mut document: Value, problems: &mut Vec<Problem>) -> SoundParts {
-        let mut part = |name: &str| document.get_mut(name).map(Value::take).unwrap_or_default();
-        let (server, retry, queue, apis) = (part("server"), part("retry"), part("queue"), part("apis"));
-        let (groups, store, actors) = (part("quotaGroups"), part("store"), part("actors"));
-        let timeouts = part("timeouts");
-        let apis = match apis {
+        let apis = match taken(&mut document, "apis") {
             Value::Array(apis) => apis,
             // Missing, or no list: `problems` says so.
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Vec::new(),
         };
         SoundParts {
-            server: typed("server", server, problems).unwrap_or_default(),
-            retry: typed("retry", retry, problems).unwrap_or_default(),
-            timeouts: typed("timeouts", timeouts, problems).unwrap_or_default(),
-            queue: typed("queue", queue, problems).unwrap_or_default(),
-            groups: typed("quotaGroups", groups, problems).unwrap_or_default(),
-            store: typed("store", store, problems),
-            actors: typed("actors", actors, problems).unwrap_or_default(),
+            server: typed(&mut document, "server", problems).unwrap_or_default(),
+            retry: typed(&mut document, "retry", problems).unwrap_or_default(),
+            timeouts: typed(&mut document, "timeouts", problems).unwrap_or_default(),
+            queue: typed(&mut document, "queue", problems).unwrap_or_default(),
+            groups: typed(&mut document, "quotaGroups", problems).unwrap_or_default(),
+            store: typed(&mut document, "store", problems),
+            actors: typed(&mut document, "actors", problems).unwrap_or_default(),
             apis: apis
                 .into_iter()
                 .enumerate()
-                .filter_map(|(i, api)| Some((i, typed(&format!("apis[{i}]"), api, problems)?)))
+                .filter_map(|(i, api)| Some((i, parsed(&format!("apis[{i}]"), api, problems)?)))
                 .collect(),
         }
     }
 }
 
-fn typed<T: DeserializeOwned>(at: &str, mut part: Value, problems: &mut Vec<Problem>) -> Option<T> {
+fn taken(document: &mut Value, name: &str) -> Value {
+    document.get_mut(name).map(Value::take).unwrap_or_default()
+}
+
+fn typed<T: DeserializeOwned>(document: &mut Value, name: &str, problems: &mut Vec<Problem>) -> Option<T> {
+    parsed(name, taken(document, name), problems)
+}
+
+fn parsed<T: DeserializeOwned>(at: &str, mut part: Value, problems: &mut Vec<Problem>) -> Option<T> {
     if part.is_null() {
         return None;
     }
@@ -66,7 +70,7 @@ fn typed<T: DeserializeOwned>(at: &str, mut part: Value, problems: &mut Vec<Prob
     match serde_json::from_value(part) {
         Ok(typed) => Some(typed),
         Err(_) if spoiled => None,
-        // The schema is made from the same types and knows their bounds. The error would quote the value, which may be a key.
+        // The schema, made from the same types, knows the bounds. The error would quote the value, perhaps a key.
         Err(_) => {
             problems.push(Problem::new(at, "has a value that `api-together schema` does not allow"));
             None

@@ -1,8 +1,8 @@
-//! One thing that is wrong with a configuration.
+//! A mistake in a configuration.
 
 use std::fmt;
 
-/// A mistake and its place.
+/// A mistake with a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     at: String,
@@ -10,7 +10,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The text must not hold a value of the file, which may be a key.
+    /// The text must not hold a value of the file: any value may be a key.
     pub(super) fn new(at: &str, text: impl Into<String>) -> Self {
         Problem { at: at.to_owned(), text: text.into() }
     }
@@ -27,8 +27,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Returns an unknown name for an error's text: as it stands if it reads like a field's name, else hidden, as it may be a
-/// key that was put in the wrong place.
+/// Returns an unknown name for an error's text. A text unlike a field's name is hidden, as it may be a key in the wrong
+/// place.
 pub(super) fn shown_name(name: &str) -> &str {
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
     let reads_like_a_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$'));

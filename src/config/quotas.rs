@@ -1,4 +1,4 @@
-//! From typed limits to meant ones: those of an API, of its models, and of the groups.
+//! From typed limits to meant ones: of an API, of single models, and of groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,16 +11,18 @@ use super::model::{ApiConfig, CountOn, GroupConfig, QuotaConfig, Reset};
 use super::validator::Validator;
 use crate::types::{Burst, Limit, Limits};
 
-/// Where providers are known to end their days.
+/// Where days of known providers end.
 const KNOWN_RESETS: [(&str, &str); 2] =
     [("generativelanguage.googleapis.com", "America/Los_Angeles"), ("openrouter.ai", "UTC")];
 
 impl Validator<'_> {
-    /// The limits of one API, which are its own alone.
+    /// Returns the limits of one API alone.
     pub(super) fn api_quota(&mut self, at: &str, file: &ApiFile, base_url: Option<&Url>) -> Option<QuotaConfig> {
         let mapping = file.model_mapping.as_ref();
         let mut models: BTreeMap<Arc<str>, Limits> = BTreeMap::new();
-        file.quota_group.iter().for_each(|name| self.plain(&format!("{at}.quotaGroup"), name));
+        if let Some(name) = &file.quota_group {
+            self.plain(&format!("{at}.quotaGroup"), name);
+        }
         for (name, typed) in &file.model_limits {
             self.plain(&format!("{at}.modelLimits"), name);
             let own_name = mapping.and_then(|mapping| mapping.get(name)).unwrap_or(name);
@@ -38,7 +40,7 @@ impl Validator<'_> {
         Some(QuotaConfig { limits: limits(&file.limits), models, reset })
     }
 
-    /// A name that quotas are kept under.
+    /// Checks the name of a quota.
     fn plain(&mut self, at: &str, name: &str) {
         if name.trim().is_empty() || name.chars().any(char::is_control) {
             self.problem(at, "holds a name that is empty or has control characters");
@@ -56,7 +58,7 @@ impl Validator<'_> {
         }
     }
 
-    /// Puts the groups' limits into their members. `members` are the names that the APIs give, in their order.
+    /// Puts the groups' limits into the members. `members` are the group names of the APIs, in order.
     pub(super) fn join_groups(
         &mut self,
         apis: &mut [ApiConfig],
@@ -82,7 +84,7 @@ impl Validator<'_> {
         }
     }
 
-    /// The limits of a group: as described, or else the tightest of each that its members give.
+    /// Returns the limits of a group: as described, or else the tightest limit of each kind among the members.
     fn group_quota(&mut self, name: &str, members: &[QuotaConfig], file: Option<&GroupFile>) -> Option<QuotaConfig> {
         let at = format!("quotaGroups.{name}");
         let typed = file.and_then(|file| file.reset.as_deref());
@@ -104,7 +106,9 @@ impl Validator<'_> {
             }
             return Some(QuotaConfig { limits, models, reset });
         };
-        file.model_limits.keys().for_each(|model| self.plain(&format!("{at}.modelLimits"), model));
+        for model in file.model_limits.keys() {
+            self.plain(&format!("{at}.modelLimits"), model);
+        }
         let models = file.model_limits.iter().map(|(model, typed)| (Arc::from(model.as_str()), limits(typed)));
         Some(QuotaConfig { limits: limits(&file.limits), models: models.collect(), reset })
     }

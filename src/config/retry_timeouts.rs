@@ -1,4 +1,4 @@
-//! How long to wait, and how often to try: what is typed under `retry` and `timeouts`, and what it means.
+//! How long to wait, and how often to try: from what is typed under `retry` and `timeouts` to what is meant.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::model::{BudgetConfig, RetryConfig, Timeouts};
 use super::validator::Validator;
 use crate::types::{ClassSet, FailureClass};
 
-/// What an API goes by that says nothing itself.
+/// The values for an API without its own.
 pub(super) struct Defaults<'a> {
     pub(super) timeouts: &'a TimeoutsFile,
     pub(super) retry: &'a RetryFile,

@@ -1,19 +1,19 @@
 //! The JSON Schema of the configuration file, and a check of a typed file against it.
 //!
-//! Serde stops at the first mistake and names no place; a person wants all of them at once, each with its path.
-//! The walk knows the part of JSON Schema that `schemars` makes of our types, and no more.
+//! Serde stops at the first mistake and names no place. A person wants all mistakes at once, each with a path.
+//! The walk knows the part of JSON Schema in use for our types, and no more.
 
 use serde_json::{Map, Value};
 
 use super::file::ConfigFile;
 use super::problem::{Problem, shown_name};
 
-/// The schema, as `config/apis.schema.json` ships it.
+/// Returns the schema, the same as `config/apis.schema.json`.
 pub fn generate() -> Value {
     schemars::schema_for!(ConfigFile).to_value()
 }
 
-/// Everything in `document` that the schema does not allow.
+/// Returns every mistake in `document` against the schema.
 pub(super) fn check(document: &Value) -> Vec<Problem> {
     let root = generate();
     let mut walk = Walk { definitions: root.get("$defs").cloned().unwrap_or_default(), problems: Vec::new() };
@@ -43,7 +43,7 @@ impl Walk {
                 }
             };
         }
-        // An enum: one constant for each of its words.
+        // An enum has a constant for each word.
         if let Some(words) = schema.get("oneOf").and_then(Value::as_array) {
             let words: Vec<&Value> = words.iter().filter_map(|word| word.get("const")).collect();
             if !words.contains(&value) {
@@ -104,14 +104,14 @@ impl Walk {
     }
 
     fn number(&mut self, number: f64, schema: &Value, at: &str) {
-        let (min, max) = (bound(schema, "minimum"), bound(schema, "maximum"));
-        if min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max) {
-            let (min, max) = (min.unwrap_or(f64::NEG_INFINITY), max.unwrap_or(f64::INFINITY));
+        let min = bound(schema, "minimum").unwrap_or(f64::NEG_INFINITY);
+        let max = bound(schema, "maximum").unwrap_or(f64::INFINITY);
+        if number < min || number > max {
             self.problem(at, format!("must be between {min} and {max}, is {number}"));
         }
     }
 
-    /// The JSON types that a schema allows; none named means any.
+    /// Returns the JSON types of a schema; none named means any.
     fn types(&self, schema: &Value) -> Vec<String> {
         if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.rsplit('/').next()) {
             return self.definitions.get(name).map(|target| self.types(target)).unwrap_or_default();
@@ -180,7 +180,7 @@ fn join(at: &str, name: &str) -> String {
     if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
 }
 
-/// The known name that was probably meant: near in letters, whatever the case and the underscores.
+/// Returns the known name that was probably meant: near in letters, whatever the case and the underscores.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Option<&'a String> {
     let plain = |s: &str| s.replace(['_', '-'], "").to_lowercase();
     known

@@ -1,4 +1,4 @@
-//! Keys, which must not appear in a log, a status or an error.
+//! Keys. No key may appear in a log, a status or an error.
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -7,17 +7,17 @@ use std::sync::Arc;
 use ring::digest::{Digest, SHA256};
 use subtle::ConstantTimeEq;
 
-/// A key of a client or of an upstream. Printing it in any way shows a mask.
+/// A key of a client or of an upstream. Any print shows a mask.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(Arc<str>);
 
 impl ApiKey {
-    /// Takes a key as it stands in the configuration.
+    /// Takes a key from the configuration.
     pub fn new(key: &str) -> Self {
         ApiKey(Arc::from(key))
     }
 
-    /// The key itself: for the `Authorization` header of an upstream, and to scrub it out of texts.
+    /// Returns the key itself: for the `Authorization` header of an upstream, and to redact texts.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -47,12 +47,12 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// What a client must know to be let in: a key that stands in the configuration, or one of which only the digest does.
+/// What a client must know: a key of the configuration, or a key known to the configuration by digest only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientKey {
     /// The key.
     Plain(ApiKey),
-    /// Its SHA-256.
+    /// The SHA-256 of the key.
     Digest([u8; DIGEST_LEN]),
 }
 
@@ -70,7 +70,7 @@ const DIGEST_LEN: usize = 32;
 const DIGEST_PREFIX: &str = "sha256:";
 
 impl ClientKey {
-    /// Takes a key as it stands in the configuration; `None` if it begins as a digest and is none.
+    /// Takes a key from the configuration; `None` for a broken digest.
     pub(super) fn parse(typed: &str) -> Option<Self> {
         let Some(hex) = typed.strip_prefix(DIGEST_PREFIX) else { return Some(ClientKey::Plain(ApiKey::new(typed))) };
         let mut digest = [0; DIGEST_LEN];
@@ -83,7 +83,7 @@ impl ClientKey {
         Some(ClientKey::Digest(digest))
     }
 
-    /// The key itself, if it is known.
+    /// Returns the key itself, if known.
     pub fn plain(&self) -> Option<String> {
         match self {
             ClientKey::Plain(key) => Some(key.expose().to_owned()),

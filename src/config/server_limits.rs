@@ -1,4 +1,4 @@
-//! What the server bears at its own edge: how much at once, how slow a client, and how long an end may take.
+//! The limits of the server itself: how much at once, how slow a client, and how long a shutdown.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::file::ServerFile;
 /// The bounds of the server's own edge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerLimits {
-    /// Clients' connections; half of the descriptors that the process may open, if none are named.
+    /// Clients' connections; about half of the process's file descriptors, if none are named.
     pub max_connections: Option<usize>,
     /// Requests at the same time.
     pub max_requests: usize,
@@ -16,22 +16,22 @@ pub struct ServerLimits {
     pub bodies_in_flight: Option<usize>,
     /// For a request's head to come.
     pub head_timeout: Duration,
-    /// Between two pieces of a request's body; and for all of it, with a second more for each 1,000 bytes.
+    /// Between two pieces of a request's body; and for the whole body, with a second more for each 1,000 bytes.
     pub body_timeout: Duration,
-    /// For a client to take any of what is written to it.
+    /// For a client to read any of the answer.
     pub write_timeout: Duration,
     /// From the wish to stop until no more connections are taken.
     pub drain_delay: Duration,
-    /// For running answers to end, after that.
+    /// For running answers to end, after the delay.
     pub shutdown_timeout: Duration,
-    /// Its certificate, if it speaks TLS itself.
+    /// The certificate, if the server speaks TLS.
     pub tls: Option<TlsFiles>,
 }
 
-/// Where a certificate and its key are.
+/// The files of a certificate and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// PEM: the certificate first, then those that vouch for it.
+    /// PEM: the certificate first, then the intermediate ones.
     pub cert_file: PathBuf,
     /// PEM.
     pub key_file: PathBuf,

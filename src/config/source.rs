@@ -20,7 +20,7 @@ pub struct ConfigSource {
     pub overrides: Overrides,
 }
 
-/// Returns the folder that relative paths in a configuration file start from.
+/// Returns the folder of a configuration file: relative paths in the file start there.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

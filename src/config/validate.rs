@@ -1,4 +1,4 @@
-//! From what is typed to what is meant: every rule that a type can't say. Finds all problems, not the first.
+//! From what is typed to what is meant: every rule beyond types. Finds all problems, not the first.
 
 use std::collections::HashMap;
 use std::net::Ipv6Addr;
@@ -20,7 +20,7 @@ use super::source::{ConfigSource, folder_of};
 use super::validator::{KeyTexts, Validator};
 use crate::types::ApiId;
 
-/// Validates what is typed. `problems` are those that were found before; `key_texts` are the contents of the `apiKeyFile`s by the path typed.
+/// Validates what is typed. `problems` were found before; `key_texts` are the contents of the `apiKeyFile`s by path.
 pub(super) fn validate(
     file: SoundParts,
     problems: Vec<Problem>,
@@ -178,7 +178,7 @@ impl Validator<'_> {
                 None => self.refuse(&at("apiKeyFile"), "the file was not read"),
             },
             (Some(_), Some(_)) => self.refuse(&at("apiKeyFile"), "give either apiKey or apiKeyFile, not both"),
-            // It is there, and wrong.
+            // The field is there, and wrong.
             (None, None) if self.problems.iter().any(|problem| problem.at().starts_with(&at("apiKey"))) => None,
             (None, None) => self.refuse(
                 &at("apiKey"),
@@ -245,7 +245,7 @@ impl Validator<'_> {
     }
 }
 
-/// Returns whether this is an IPv6 address, perhaps with its zone, or else labels of letters, digits and hyphens.
+/// Returns whether the host is an IPv6 address, perhaps with a zone, or else labels of letters, digits and hyphens.
 fn is_host(host: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')

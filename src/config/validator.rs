@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::problem::Problem;
 
-/// The contents of the `apiKeyFile`s by the path as typed, or why they can't be read.
+/// The contents of the `apiKeyFile`s by the path as typed, or why a file can't be read.
 pub(super) type KeyTexts = HashMap<String, Result<String, String>>;
 
 /// What is found while a file is validated.
@@ -25,7 +25,7 @@ impl Validator<'_> {
         self.problems.push(Problem::new(at, text));
     }
 
-    /// Notes a mistake that leaves no value to go on with.
+    /// Notes a mistake without a value to go on with.
     pub(super) fn refuse<T>(&mut self, at: &str, text: impl Into<String>) -> Option<T> {
         self.problem(at, text);
         None

@@ -1,5 +1,5 @@
-//! Notices that the configuration changed, in whatever way: in place, by rename, by a ConfigMap's symlink swap,
-//! or on a file system that tells nothing.
+//! Notices changes of the configuration, in whatever way: in place, by rename, by a ConfigMap's symlink swap,
+//! or on a file system without change events.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use super::actor::ConfigActor;
 use super::messages::Reload;
 use super::source::folder_of;
 
-/// How often the file is read whether or not anything was told: bounds a reload's delay where no event comes
+/// How often the file is read without any event: bounds a reload's delay where no event comes
 /// (NFS, bind mounts, no inotify left). Reading 10 KB costs 20 µs.
 const POLL: Duration = Duration::from_secs(1);
 
 /// After an event, how long the folder must be quiet: editors truncate, write and rename in turn.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 
-/// Keeps the watch going while it lives.
+/// Keeps the watch going until dropped.
 pub struct Watcher {
     _events: Option<notify::RecommendedWatcher>,
 }
@@ -40,7 +40,7 @@ impl Watcher {
 fn watch_folder(path: &Path, tell: tokio::sync::mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
     let folder = folder_of(path);
     let on_event = move |event: notify::Result<notify::Event>| {
-        // Reading the file is an event too, and would be answered by reading it again.
+        // Reading the file is an event too: reading again would go on for ever.
         let only_read = |e: &notify::Event| e.kind.is_access() && !is_close_after_write(e.kind);
         if !event.as_ref().is_ok_and(only_read) {
             // One unread note is enough; a full channel is not an error.
@@ -64,7 +64,7 @@ fn is_close_after_write(kind: notify::EventKind) -> bool {
 async fn poll(mut told: tokio::sync::mpsc::Receiver<()>, actor: Addr<ConfigActor>) {
     while actor.connected() {
         match tokio::time::timeout(POLL, told.recv()).await {
-            // A folder that is never quiet (a log beside the file) is read once a second all the same.
+            // A folder without quiet (a log beside the file) is read once a second all the same.
             Ok(Some(())) => drop(tokio::time::timeout(POLL, quiet(&mut told)).await),
             // No events are to be had: only the clock remains.
             Ok(None) => tokio::time::sleep(POLL).await,

@@ -1,19 +1,21 @@
-//! A panic costs the request that it happens in, and no other.
+//! A panic costs its own request, and no other.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
 
-/// What was asked for ended in a panic.
+/// The work ended in a panic.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Panicked;
 
-/// The outcome of `work`, or that it panicked. What it owned is dropped then, as in any other end: permits are settled.
+/// Returns the outcome of `work`, or a panic. What the work owned is dropped then, as at any other end, and so
+/// permits are settled.
 ///
-/// What it shares with others is the worker's state, of which no part is left half done across a call that could panic.
+/// What the work shares with other requests is the worker's state. No part of the state is half done across a call able to
+/// panic.
 pub(super) async fn catch_panic<T>(mut work: Pin<&mut impl Future<Output = T>>) -> Result<T, Panicked> {
-    poll_fn(|cx| match step(|| work.as_mut().poll(cx)) {
+    poll_fn(|cx| match catch_panic_in(|| work.as_mut().poll(cx)) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
         Err(panicked) => Poll::Ready(Err(panicked)),
@@ -21,8 +23,8 @@ pub(super) async fn catch_panic<T>(mut work: Pin<&mut impl Future<Output = T>>) 
     .await
 }
 
-/// The same for a single step.
-pub(super) fn step<T>(step: impl FnOnce() -> T) -> Result<T, Panicked> {
+/// Returns the outcome of a single step, or a panic.
+pub(super) fn catch_panic_in<T>(step: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(step)).map_err(|_| Panicked)
 }
 

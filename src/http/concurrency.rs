@@ -1,11 +1,11 @@
-//! How much is served at the same time: connections, requests, and the bytes of their bodies. What is taken is a guard, whose
-//! drop gives it back.
+//! How much is served at the same time: connections, requests, and the bytes of their bodies. Each share is a guard: the
+//! drop gives the share back.
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What all workers together serve just now.
+/// What all workers together serve now.
 #[derive(Debug, Default)]
 pub struct Concurrency {
     connections: AtomicUsize,
@@ -13,20 +13,20 @@ pub struct Concurrency {
     body_bytes: AtomicUsize,
 }
 
-/// The same, as a worker has it at hand: its requests hold it by a count of the thread's own.
+/// The same on a worker's thread, where requests share it by a count of the thread's own.
 #[derive(Debug, Clone)]
 #[expect(clippy::redundant_allocation, reason = "the outer count is the thread's own, which no other core writes")]
 pub(super) struct LocalConcurrency(Rc<Arc<Concurrency>>);
 
-/// One connection of the number that is wanted.
+/// One of the open connections.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot(Arc<Concurrency>);
 
-/// One request that is served.
+/// One of the requests being served.
 #[derive(Debug)]
 pub(super) struct RequestSlot(LocalConcurrency);
 
-/// Bytes of one request's body that are held in memory, or are about to be.
+/// Bytes of one request's body in memory, or soon to be there.
 #[derive(Debug)]
 pub(super) struct BodyMemory {
     load: LocalConcurrency,
@@ -34,31 +34,31 @@ pub(super) struct BodyMemory {
 }
 
 impl Concurrency {
-    /// One more connection, if that makes at most `most`.
+    /// Takes one more connection, if there are then at most `most`.
     pub(super) fn connect(self: &Arc<Self>, most: usize) -> Option<ConnectionSlot> {
         take(&self.connections, 1, most).then(|| ConnectionSlot(self.clone()))
     }
 }
 
 impl LocalConcurrency {
-    /// On a worker's thread.
+    /// Takes what all workers share, on a worker's thread.
     pub(super) fn new(load: Arc<Concurrency>) -> LocalConcurrency {
         LocalConcurrency(Rc::new(load))
     }
 
-    /// One more request, if that makes at most `most`.
+    /// Takes one more request, if there are then at most `most`.
     pub(super) fn admit(&self, most: usize) -> Option<RequestSlot> {
         take(&self.0.requests, 1, most).then(|| RequestSlot(self.clone()))
     }
 
-    /// Nothing yet of a body.
+    /// Begins with nothing of a body.
     pub(super) fn hold(&self) -> BodyMemory {
         BodyMemory { load: self.clone(), bytes: 0 }
     }
 }
 
 impl BodyMemory {
-    /// Holds `bytes` in all, if all bodies together are then at most `most`. Never fewer than before.
+    /// Takes memory for `bytes` in all, if all bodies together then have at most `most`. Never gives any back.
     pub(super) fn grow_to(&mut self, bytes: usize, most: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
         let taken = take(&self.load.0.body_bytes, more, most);
@@ -69,7 +69,7 @@ impl BodyMemory {
     }
 }
 
-/// Counts only: nothing else is read or written under these numbers, so their order does not matter.
+/// Adds to a counter within a limit. Nothing else is read or written under these numbers, so the memory order is relaxed.
 fn take(counter: &AtomicUsize, more: usize, most: usize) -> bool {
     let sum = |now: usize| now.checked_add(more).filter(|sum| *sum <= most);
     more == 0 || counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum).is_ok()
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_taken_comes_back() {
+    fn what_a_guard_took_comes_back_with_its_drop() {
         let load = LocalConcurrency::new(Arc::default());
         let (first, second) = (load.admit(2), load.admit(2));
         assert!(first.is_some() && second.is_some() && load.admit(2).is_none());
@@ -106,7 +106,7 @@ mod tests {
         assert!(load.admit(2).is_some());
 
         let (mut one, mut other) = (load.hold(), load.hold());
-        assert!(one.grow_to(6, 10) && one.grow_to(4, 10), "what it has it has");
+        assert!(one.grow_to(6, 10) && one.grow_to(4, 10), "what is held already counts once");
         assert!(!other.grow_to(5, 10) && other.grow_to(4, 10) && !other.grow_to(usize::MAX, 10));
         drop(one);
         assert!(other.grow_to(10, 10));

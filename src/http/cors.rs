@@ -1,7 +1,7 @@
-//! Which pages may call the pool from a browser: those whose origin `server.cors` names, so none by default.
+//! Which pages may call the pool from a browser: pages whose origin `server.cors` names, so none by default.
 //!
-//! Ours and not a library's, as the list changes with the configuration, and an answer to anyone but a browser on a named
-//! page is to be as if there were no such thing.
+//! This is ours and not a library's, because the list changes with the configuration. For everyone else than a browser on
+//! such a page, an answer must look as if there were no CORS.
 
 use actix_web::HttpResponse;
 use actix_web::dev::ServiceRequest;
@@ -12,34 +12,33 @@ use actix_web::http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 
-use super::auth::worker;
-
 /// How long a browser may remember an allowance, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// The answer to a browser that asks before it sends a request; `None` if it is none that asks.
+/// Returns the answer to a browser's preflight, or `None` to any other request.
 pub(super) fn preflight(request: &ServiceRequest, origin: &HeaderValue) -> Option<HttpResponse> {
-    let asks = request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    asks.then(|| {
-        let mut response = HttpResponse::NoContent().finish();
-        allow(response.headers_mut(), origin.clone(), request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS));
-        response
-    })
+    if request.method() != Method::OPTIONS || !request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+        return None;
+    }
+    let mut response = HttpResponse::NoContent().finish();
+    allow(response.headers_mut(), origin.clone(), request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS));
+    Some(response)
 }
 
-/// Marks an answer, so that the page may read it.
+/// Marks an answer, so that the page may read the body.
 pub(super) fn mark(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
     headers.append(VARY, HeaderValue::from_static("Origin"));
 }
 
-/// The request's origin, if the configuration names it.
-pub(super) fn named_origin(request: &ServiceRequest) -> Option<HeaderValue> {
+/// Returns the request's origin, if an entry of `server.cors` names the origin.
+pub(super) fn named_origin(request: &ServiceRequest, entries: &[String]) -> Option<HeaderValue> {
+    if entries.is_empty() {
+        return None;
+    }
     let origin = request.headers().get(ORIGIN)?;
-    let config = worker(request.request()).ok()?.config();
-    let is_named = config.server.cors.iter().any(|named| names(named, origin.as_bytes()));
-    is_named.then(|| origin.clone())
+    entries.iter().any(|entry| names(entry, origin.as_bytes())).then(|| origin.clone())
 }
 
 /// Returns whether an entry of `server.cors` names the origin: as a whole, or by what stands before a final `*`.

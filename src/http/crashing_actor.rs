@@ -1,4 +1,4 @@
-//! An actor that dies when it is told to, for the tests of those who watch over actors.
+//! An actor that panics on demand, for the tests of what watches over actors.
 
 use actix::prelude::*;
 

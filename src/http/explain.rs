@@ -1,11 +1,11 @@
-//! `GET /v1/status?model=X`: for each upstream, may it serve the model now, why not, until when, and with what share?
+//! `GET /v1/status?model=X`: says of each upstream whether a request may go there now, why not, until when, with which share.
 
 use serde_json::{Value, json};
 
 use crate::scheduler::{ApiReport, ModelNames};
 use crate::types::iso;
 
-/// What would become of a request for `model`.
+/// Returns what would become of a request for `model`.
 pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
     let eligible = |report: &&ApiReport| serves(report, model) && refusal(report, model).is_none();
     let first = reports.iter().filter(eligible).map(|report| report.status.config.priority).min();
@@ -17,10 +17,12 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
             let config = &report.status.config;
             let share = if in_turn(report) { f64::from(config.weight) / total as f64 } else { 0.0 };
             let refusal = refusal(report, model);
-            let reason = match serves(report, model) {
-                true => refusal.map(|(reason, _)| reason),
-                false if report.models.is_none() => Some("models_unknown"),
-                false => Some("model_not_served"),
+            let reason = if serves(report, model) {
+                refusal.map(|(reason, _)| reason)
+            } else if report.models.is_none() {
+                Some("models_unknown")
+            } else {
+                Some("model_not_served")
             };
             json!({
                 "id": config.id,
@@ -30,7 +32,7 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
                 "until": refusal.and_then(|(_, until)| until).filter(|_| serves(report, model)).map(iso),
                 "priority": config.priority,
                 "weight": config.weight,
-                // Of the requests for this model, as things are now.
+                // Of the requests for this model, in the present state.
                 "share": (share * 1_000.0).round() / 1_000.0,
                 "ownName": serves(report, model).then(|| config.mapping.get(model).map_or(model, |own| own)),
             })
@@ -39,8 +41,8 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
     json!({ "model": model, "apis": apis })
 }
 
-/// Why an upstream can't serve the model now, and until when: for reasons of its own, for a limit of the model, or since it says that
-/// it does not know it.
+/// Returns why an upstream can't serve the model now, and until when. The reason is the upstream's state, a limit of the
+/// model, or the upstream's own word about an unknown model.
 fn refusal(report: &ApiReport, model: &str) -> Option<(&'static str, Option<i64>)> {
     let own_name = report.status.config.mapping.get(model).map_or(model, |own| own);
     let of_model = report.status.quotas.iter().filter(|quota| quota.model.as_deref() == Some(own_name));

@@ -1,4 +1,4 @@
-//! The forwarded endpoints: reads the body, looks into it, hands it to the data path.
+//! The forwarded endpoints: the body is read, looked into, and handed to the data path.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::proxy::{ClientRequest, dispatch, refuse, with_pings};
 use crate::records::OpenRecord;
 use crate::types::RequestId;
 
-/// Forwards one request: named, and logged with all that the data path learns of it.
+/// Forwards one request: named, and recorded with all that the data path learns.
 pub(super) async fn forward(route: &'static Route, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let id = RequestId::generate();
     let mut response = match worker(&request) {
@@ -26,7 +26,7 @@ pub(super) async fn forward(route: &'static Route, request: HttpRequest, payload
             tokio::select! {
                 biased;
                 served = serve(worker, Forwarded { route, record }, &request, payload) => served,
-                // What has not begun to be answered when the server ends can be asked again, elsewhere.
+                // A request whose answer has not begun when the server ends can be sent again, to another server.
                 () = worker.shutdown.clone().over() => ApiError::Stopping.error_response(),
             }
         }
@@ -70,15 +70,16 @@ async fn serve(worker: &Worker, forwarded: Forwarded, request: &HttpRequest, pay
     }
 }
 
-/// The whole body of a request, of at most `limit` bytes, and what it takes of the memory for all bodies, for as long as it is
-/// kept. A body that comes in a single piece, as most do, is that piece: it is not copied; of others, each byte is copied once.
+/// Reads the whole body of a request, of at most `limit` bytes. A guard comes along, for the share of the memory for all
+/// bodies. A body of a single piece, as most are, is not copied; of any other, each byte is copied once.
 pub(super) async fn read_body(
     worker: &Worker,
     request: &HttpRequest,
     mut payload: web::Payload,
     limit: usize,
 ) -> Result<(web::Bytes, BodyMemory), ApiError> {
-    let (pace, most) = (BodyDeadline::of(worker.config().server.limits.body_timeout), worker.bodies_in_flight());
+    let mut deadline = BodyDeadline::of(worker.config().server.limits.body_timeout);
+    let most = worker.bodies_in_flight();
     let announced = announced(request);
     if announced > limit {
         return Err(ApiError::TooLarge { limit });
@@ -86,14 +87,14 @@ pub(super) async fn read_body(
     let mut held = worker.concurrency.hold();
     let mut first = web::Bytes::new();
     let mut gathered = web::BytesMut::new();
-    // What is announced counts before it comes, what is not as it comes.
+    // An announced body counts before the first byte, any other piece by piece.
     let mut size = announced;
     loop {
         if !held.grow_to(size, most) {
             return Err(ApiError::Overloaded(TOO_LARGE));
         }
         let came = first.len().max(gathered.len());
-        let Some(piece) = next_piece(&mut payload, &pace, came).await? else { break };
+        let Some(piece) = next_piece(&mut payload, &mut deadline, came).await? else { break };
         size = size.max(came + piece.len());
         if size > limit {
             return Err(ApiError::TooLarge { limit });
@@ -103,7 +104,7 @@ pub(super) async fn read_body(
             continue;
         }
         if gathered.is_empty() {
-            // What is announced is room to ask for once, and no reason to believe it.
+            // The announced length is worth one allocation, even if less comes.
             gathered.reserve(announced.max(first.len() + piece.len()));
             gathered.extend_from_slice(&first);
         }
@@ -114,35 +115,37 @@ pub(super) async fn read_body(
 
 const TOO_LARGE: &str = "the requests that are served hold too much memory (server.bodiesInFlightMb)";
 
-/// How slowly a body may come: its next piece within `server.bodyTimeoutMs`, and all of it within that and a millisecond more for
-/// each byte (8 kbit/s). Who sends a byte now and then would hold the memory that was granted to him.
+/// How slowly a body may come. The next piece must come within `server.bodyTimeoutMs`, and the whole body within this time
+/// and a millisecond more for each byte (8 kbit/s). Otherwise a byte now and then would hold memory for hours.
 struct BodyDeadline {
-    patience: Duration,
-    begun: Instant,
+    timeout: Duration,
+    /// When the server had to wait for the first time.
+    waiting_since: Option<Instant>,
 }
 
 impl BodyDeadline {
-    fn of(patience: Duration) -> BodyDeadline {
-        BodyDeadline { patience, begun: Instant::now() }
+    fn of(timeout: Duration) -> BodyDeadline {
+        BodyDeadline { timeout, waiting_since: None }
     }
 
-    /// By when the next piece must be there, when `came` bytes have come.
-    fn until(&self, came: usize) -> Instant {
-        let steady = self.begun + Duration::from_millis(came as u64);
-        steady.min(Instant::now()) + self.patience
+    /// Returns by when the next piece must be there, when `came` bytes have come.
+    fn until(&mut self, came: usize) -> Instant {
+        let now = Instant::now();
+        let steady = *self.waiting_since.get_or_insert(now) + Duration::from_millis(came as u64);
+        steady.min(now) + self.timeout
     }
 }
 
-/// The next piece of a body of which `came` bytes are there, or `None` at its end.
+/// Returns the next piece of a body of which `came` bytes are there, or `None` at its end.
 async fn next_piece(
     payload: &mut web::Payload,
-    pace: &BodyDeadline,
+    deadline: &mut BodyDeadline,
     came: usize,
 ) -> Result<Option<web::Bytes>, ApiError> {
-    // What is there already needs no clock.
+    // A piece in the buffer needs no clock.
     let next = match payload.next().now_or_never() {
         Some(next) => next,
-        None => timeout_at(pace.until(came), payload.next()).await.map_err(|_| ApiError::BodySlow)?,
+        None => timeout_at(deadline.until(came), payload.next()).await.map_err(|_| ApiError::BodySlow)?,
     };
     next.transpose().map_err(|_| ApiError::BodyCut)
 }

@@ -1,55 +1,57 @@
-//! What every request passes before its handler, and every answer after it. One middleware and not one for each concern: each
-//! would cost every request an allocation and a turn.
+//! What every request passes before its handler, and every response after it.
+//!
+//! One middleware does all, because each one more costs a request an allocation and a turn of the router. In order:
+//!
+//! 1. A request for another protocol is refused, and so is one beyond a limit. `/health` is always answered.
+//! 2. A browser's preflight is answered, for the configured origins.
+//! 3. Below `/v1` a key is required. Without one a client learns nothing of what is there, and no body is read.
+//! 4. The handler runs. A panic costs this request only.
+//! 5. The response is marked for browsers, named, logged, and wrapped: the wrapper gives back what the request took.
 
 use std::pin::pin;
 use std::rc::Rc;
 
 use actix_web::ResponseError;
-use actix_web::body::{BodySize, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::UPGRADE;
+use actix_web::http::header::{HeaderValue, UPGRADE};
 use actix_web::http::{ConnectionType, Version};
 use actix_web::middleware::Next;
 
-use super::auth::worker;
+use super::auth::{check, worker};
 use super::catch_panic::{Panicked, catch_panic};
+use super::concurrency::RequestSlot;
 use super::response_body::{RequestGuards, ResponseBody};
 use super::socket::ConnectionState;
-use super::{cors, request_id};
+use super::{Worker, cors, request_id};
 use crate::error::ApiError;
 
-/// Refuses what is too much, answers browsers that ask first, marks answers for them, and names and logs each answer.
+/// Takes a request from the head to the response's body.
 pub(super) async fn handle(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<ResponseBody>, actix_web::Error> {
     let here = worker(request.request())?;
-    let (ending, origin) = (here.shutdown.clone(), cors::named_origin(&request));
+    let shutdown = here.shutdown.clone();
+    let origin = cors::named_origin(&request, &here.config().server.cors);
     let connection = request.conn_data::<Rc<ConnectionState>>();
-    let (too_many, upgrade) = (connection.is_some_and(|connection| connection.is_too_many()), upgrades(&request));
-    let mut taken = RequestGuards { admitted: None, open: connection.map(ConnectionState::open) };
-    let refused = match (upgrade, request.path() == HEALTH, too_many) {
-        (true, _, _) => Some(ApiError::NoUpgrade),
-        // Answered however much there is to do.
-        (false, true, _) => None,
-        (false, false, true) => Some(ApiError::Overloaded(NO_PLACE)),
-        (false, false, false) => {
-            taken.admitted = here.concurrency.admit(here.config().server.limits.max_requests);
-            taken.admitted.is_none().then_some(ApiError::Overloaded(TOO_MANY))
-        }
+    let in_flight = connection.map(ConnectionState::open);
+    let too_many = connection.is_some_and(|connection| connection.is_too_many());
+    let upgrades = upgrades(&request);
+    let closes = too_many || upgrades;
+    let admitted = if upgrades { Err(ApiError::NoUpgrade) } else { admit(here, &request, too_many) };
+    let (slot, early) = match admitted {
+        Ok(slot) => (slot, early_answer(here, &request, origin.as_ref())),
+        Err(refused) => (None, Some(refused.error_response())),
     };
-    let early = match refused {
-        Some(why) => Some(why.error_response()),
-        None => origin.as_ref().and_then(|origin| cors::preflight(&request, origin)),
-    };
-    let mut response = match early {
+    let mut response: ServiceResponse<BoxBody> = match early {
         Some(answer) => request.into_response(answer),
         None => match catch_panic(pin!(next.call(request))).await {
             Ok(answered) => answered?.map_into_boxed_body(),
             Err(Panicked) => return Err(ApiError::Internal.into()),
         },
     };
-    if too_many || upgrade {
+    if closes {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     end_by_closing_for_http10(&mut response);
@@ -57,7 +59,38 @@ pub(super) async fn handle(
         cors::mark(response.headers_mut(), origin);
     }
     request_id::name_and_record(&mut response);
-    Ok(response.map_body(|head, body| ResponseBody::new(&head.headers, body, &ending, taken)))
+    let guards = RequestGuards { slot, in_flight };
+    Ok(response.map_body(|head, body| ResponseBody::new(&head.headers, body, shutdown, guards)))
+}
+
+/// Takes a slot among the requests served at the same time, or says why the request is refused.
+fn admit(here: &Worker, request: &ServiceRequest, too_many: bool) -> Result<Option<RequestSlot>, ApiError> {
+    if request.path() == HEALTH {
+        return Ok(None);
+    }
+    if too_many {
+        return Err(ApiError::Overloaded(TOO_MANY_CONNECTIONS));
+    }
+    let slot = here.concurrency.admit(here.config().server.limits.max_requests);
+    slot.map(Some).ok_or(ApiError::Overloaded(TOO_MANY_REQUESTS))
+}
+
+/// Returns the answer to a preflight, or to a request without a key. Neither needs a handler.
+fn early_answer(
+    here: &Worker,
+    request: &ServiceRequest,
+    origin: Option<&HeaderValue>,
+) -> Option<actix_web::HttpResponse> {
+    if let Some(answer) = origin.and_then(|origin| cors::preflight(request, origin)) {
+        return Some(answer);
+    }
+    // The path as the router reads it: `%76` is decoded.
+    let path = request.match_info().unprocessed();
+    let needs_key = path.strip_prefix("/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if !needs_key {
+        return None;
+    }
+    check(request.request(), &here.config().server.client_keys).err().map(|refused| refused.error_response())
 }
 
 /// Lets the end of the connection end a body of unknown length, where the client speaks HTTP/1.0 and knows no chunks.
@@ -69,11 +102,11 @@ fn end_by_closing_for_http10(response: &mut ServiceResponse<impl MessageBody>) {
     }
 }
 
-/// Does it ask for another protocol? What follows on such a connection would be no HTTP.
+/// Returns whether the request asks for another protocol. What follows on such a connection would be no HTTP.
 fn upgrades(request: &ServiceRequest) -> bool {
     request.headers().get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 const HEALTH: &str = "/health";
-const NO_PLACE: &str = "too many connections are open (server.maxConnections)";
-const TOO_MANY: &str = "too many requests are served at the same time (server.maxRequests)";
+const TOO_MANY_CONNECTIONS: &str = "too many connections are open (server.maxConnections)";
+const TOO_MANY_REQUESTS: &str = "too many requests are served at the same time (server.maxRequests)";

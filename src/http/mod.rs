@@ -1,8 +1,7 @@
-//! The server's own face, thin: extract, call, render. In reading order: `routes`, then a file for each endpoint.
+//! The HTTP server, thin: extract, call, render. In reading order: `routes`, `middleware`, then a file for each endpoint.
 //!
-//! Below it, what a hostile client meets: `server` and `socket` (connections and their deadlines), `load` (how much at once),
-//! `tls` (the certificate),
-//! `served` (an answer's way out), `shield` (a panic costs one request), `ending` (the end of all).
+//! Below are the defences against clients: `server` and `socket` (connections and their deadlines), `concurrency` (how much
+//! at once), `tls` (the certificate), `response_body`, `catch_panic` and `shutdown`.
 
 mod auth;
 mod catch_panic;

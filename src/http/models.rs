@@ -1,4 +1,4 @@
-//! `GET /v1/models`, `GET /v1/models/{id}`: the names that a client of this pool may ask for.
+//! `GET /v1/models` and `GET /v1/models/{id}`: the models for clients of this pool.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::auth::worker;
 use crate::error::ApiError;
 use crate::scheduler::GetModels;
 
-/// What clients that sort by age are told: the pool does not know when a model was made.
+/// The same for all models, in seconds since the Unix epoch: the pool does not know when a model was made.
 const CREATED: i64 = 1_686_935_002;
 
 pub(super) async fn list(request: HttpRequest) -> Result<HttpResponse, ApiError> {

@@ -1,4 +1,4 @@
-//! Every answer has an `x-request-id` (the upstream's, if it gave one, or ours), and every request a record.
+//! Every answer has an `x-request-id` (the upstream's own or ours), and every request has a record.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::types::RequestId;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Names an answer, unless it has a name.
+/// Names an answer without a name.
 pub(super) fn name(headers: &mut HeaderMap, id: &RequestId) {
     if !headers.contains_key(X_REQUEST_ID)
         && let Ok(value) = HeaderValue::from_str(id.as_str())

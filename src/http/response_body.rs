@@ -1,7 +1,11 @@
-//! Every answer's body, on its way out: it holds what its request took until the last byte is written, and ends when the
-//! server does.
+//! The body of every response, on the way out.
+//!
+//! 1. What the request took is given back when the last byte is written, or when the body is dropped.
+//! 2. A body still being made when the server ends is cut: a stream gets an error event, and the connection
+//!    closes. Of any other body, a part must not pass for the whole, so the connection breaks. A complete body is
+//!    written out.
+//! 3. A panic while the body is made has the same end.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,63 +13,56 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::web::Bytes;
 
-use super::catch_panic::{Panicked, step};
+use super::catch_panic::{Panicked, catch_panic_in};
 use super::concurrency::RequestSlot;
-use super::shutdown::LocalShutdown;
+use super::shutdown::{LocalShutdown, ShutdownWatch};
 use super::socket::InFlight;
 use crate::error::ApiError;
 use crate::proxy::FailureTold;
 
-/// What a request has taken, to be given back after its answer.
+/// What a request has taken. The drop after the response gives all back.
 pub(super) struct RequestGuards {
-    /// Of the requests that may be served at the same time; one that is refused, or asks for the health, takes none.
-    pub(super) admitted: Option<RequestSlot>,
-    /// Of its connection.
-    pub(super) open: Option<InFlight>,
+    /// One of the requests served at the same time. A refused request has none, nor has one for `/health`.
+    #[expect(dead_code, reason = "its drop gives it back")]
+    pub(super) slot: Option<RequestSlot>,
+    /// On the connection.
+    pub(super) in_flight: Option<InFlight>,
 }
 
-/// Resolves when the server ends.
-type Over = Pin<Box<dyn Future<Output = ()>>>;
-
-/// A body that is passed on.
+/// A body on the way to the client.
 pub(super) struct ResponseBody {
     body: BoxBody,
-    /// Resolves when it is to end before its end. A body that is there already is written out all the same.
-    over: Option<Over>,
-    events: bool,
-    taken: RequestGuards,
+    /// `None` if the body is complete already.
+    shutdown: Option<ShutdownWatch>,
+    is_stream: bool,
+    guards: RequestGuards,
 }
 
 impl ResponseBody {
-    pub(super) fn new(
-        headers: &HeaderMap,
-        body: impl MessageBody + 'static,
-        ending: &LocalShutdown,
-        taken: RequestGuards,
-    ) -> Self {
-        let (body, over) = match body.try_into_bytes() {
+    pub(super) fn new(headers: &HeaderMap, body: BoxBody, shutdown: LocalShutdown, guards: RequestGuards) -> Self {
+        let (body, shutdown) = match body.try_into_bytes() {
             Ok(bytes) => (BoxBody::new(bytes), None),
-            Err(body) => (BoxBody::new(body), Some(Box::pin(ending.clone().over()) as Over)),
+            Err(body) => (body, Some(ShutdownWatch::new(shutdown))),
         };
-        let events = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-        ResponseBody { body, over, events, taken }
+        let kind = headers.get(CONTENT_TYPE);
+        let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        ResponseBody { body, shutdown, is_stream, guards }
     }
 
-    /// Ends it before its end: a stream says why, and its connection ends; of another body, a part must not be taken for the whole.
-    fn end(&mut self, why: ApiError) -> Result<Bytes, Box<dyn std::error::Error>> {
-        self.over = None;
-        // Drops the rest: its upstream is let go, and its account closed.
+    /// Ends the body early. The rest is dropped, which stops the upstream and settles the permit.
+    fn cut(&mut self, why: ApiError) -> Result<Bytes, Box<dyn std::error::Error>> {
+        self.shutdown = None;
         self.body = BoxBody::new(());
-        if !self.events {
+        if !self.is_stream {
             return Err(why.into());
         }
-        self.close_after();
+        self.close_connection();
         Ok(why.event())
     }
 
-    fn close_after(&self) {
-        if let Some(open) = &self.taken.open {
-            open.close_after();
+    fn close_connection(&self) {
+        if let Some(in_flight) = &self.guards.in_flight {
+            in_flight.close_after();
         }
     }
 }
@@ -79,16 +76,22 @@ impl MessageBody for ResponseBody {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.get_mut();
-        if this.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
-            return Poll::Ready(Some(this.end(ApiError::Stopping)));
+        if this.shutdown.as_ref().is_some_and(ShutdownWatch::is_over) {
+            return Poll::Ready(Some(this.cut(ApiError::Stopping)));
         }
-        match step(|| Pin::new(&mut this.body).poll_next(cx)) {
+        match catch_panic_in(|| Pin::new(&mut this.body).poll_next(cx)) {
+            Ok(Poll::Pending) => {
+                if let Some(shutdown) = &mut this.shutdown {
+                    shutdown.wake_when_over(cx);
+                }
+                Poll::Pending
+            }
             Ok(Poll::Ready(Some(Err(error)))) if error.is::<FailureTold>() => {
-                this.close_after();
+                this.close_connection();
                 Poll::Ready(None)
             }
-            Ok(next) => next,
-            Err(Panicked) => Poll::Ready(Some(this.end(ApiError::Internal))),
+            Ok(ready) => ready,
+            Err(Panicked) => Poll::Ready(Some(this.cut(ApiError::Internal))),
         }
     }
 }
@@ -104,10 +107,13 @@ mod tests {
     use crate::http::socket::ConnectionState;
     use crate::http::{ShutdownHandle, ShutdownPhase};
 
-    /// A body with a defect.
-    struct Defect;
+    /// A body that waits for ever, or panics.
+    enum Odd {
+        Silent,
+        Defect,
+    }
 
-    impl MessageBody for Defect {
+    impl MessageBody for Odd {
         type Error = Box<dyn std::error::Error>;
 
         fn size(&self) -> BodySize {
@@ -115,30 +121,39 @@ mod tests {
         }
 
         fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-            panic!("a defect, on purpose");
+            match *self {
+                Odd::Silent => Poll::Pending,
+                Odd::Defect => panic!("a defect, on purpose"),
+            }
         }
     }
 
     #[test]
-    fn a_panic_in_a_body_ends_it_as_a_failure() {
+    fn a_panic_and_the_end_of_the_server_end_a_body_as_a_failure() {
         System::new().block_on(async {
-            let end = ShutdownHandle::default();
-            end.reached(ShutdownPhase::Serving);
-            let ending = LocalShutdown::follow(end.watch());
-            let mut stream = HeaderMap::new();
-            stream.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-            for (headers, told) in [(stream, true), (HeaderMap::new(), false)] {
+            for (odd, is_stream) in
+                [(Odd::Defect, true), (Odd::Defect, false), (Odd::Silent, true), (Odd::Silent, false)]
+            {
+                let handle = ShutdownHandle::default();
+                let shutdown = LocalShutdown::follow(handle.watch());
                 let connection = ConnectionState::of(None);
-                let taken = RequestGuards { admitted: None, open: Some(connection.open()) };
-                let mut served = ResponseBody::new(&headers, Defect, &ending, taken);
-                let first = poll_fn(|cx| Pin::new(&mut served).poll_next(cx)).await.expect("not a mere end");
-                match first {
-                    Ok(event) => assert!(told && event.starts_with(b"data: {\"error\""), "{event:?}"),
-                    Err(_) => assert!(!told),
+                let guards = RequestGuards { slot: None, in_flight: Some(connection.open()) };
+                let mut headers = HeaderMap::new();
+                if is_stream {
+                    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
                 }
-                assert!(poll_fn(|cx| Pin::new(&mut served).poll_next(cx)).await.is_none(), "and that is all");
-                drop(served);
-                assert_eq!(connection.ends(), told, "behind an error that was told");
+                let mut body = ResponseBody::new(&headers, BoxBody::new(odd), shutdown, guards);
+                actix_web::rt::spawn(async move {
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    handle.reached(ShutdownPhase::Over);
+                });
+                match poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await.expect("not a mere end") {
+                    Ok(event) => assert!(is_stream && event.starts_with(b"data: {\"error\""), "{event:?}"),
+                    Err(_) => assert!(!is_stream),
+                }
+                assert!(poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await.is_none(), "and that is all");
+                drop(body);
+                assert_eq!(connection.ends(), is_stream, "a connection closes behind an error event");
             }
         });
     }

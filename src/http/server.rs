@@ -1,4 +1,4 @@
-//! The server under the routes: takes connections, up to a bound, and gives each to a worker with its deadlines.
+//! The server under the routes: accepts connections up to a bound, and gives each one deadlines and a worker.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -21,20 +21,20 @@ use super::{Certificate, Concurrency, Core, Worker, routes, tls};
 /// How long a client's connection is kept idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// How long a connection may take to close, and how much longer than others an answer may take whose end was told.
+/// How long a connection may take to close, and how much longer the error event behind a cut answer may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Where connections come from.
 pub struct Listening {
-    /// They come here.
+    /// The listening sockets.
     pub listeners: Vec<TcpListener>,
-    /// So many at the same time; others are told that they are too many.
+    /// So many are served at the same time; others are answered with 503.
     pub max_connections: usize,
-    /// They speak TLS, with this.
+    /// Clients speak TLS, if there is one.
     pub certificate: Option<Arc<Certificate>>,
 }
 
-/// Begins to serve. To be called in a running `System`.
+/// Starts serving. To be called in a running `System`.
 ///
 /// # Errors
 /// When the system refuses.
@@ -46,44 +46,47 @@ pub fn serve(core: &Core, listening: Listening) -> io::Result<Server> {
     let mut builder = Server::build()
         .disable_signals()
         .workers(workers)
-        // Each worker's share. Where even those are many who are told that they are too many, others wait in the system's queue.
+        // actix-server has a limit for each worker. Connections above `most` are accepted only to be answered with 503; when
+        // these slots are full as well, new ones wait in the listen backlog.
         .max_concurrent_connections((most + spare(most)).div_ceil(workers))
         .shutdown_timeout(grace.as_secs());
     let tls = listening.certificate.map(tls::acceptor).transpose()?;
     for listener in listening.listeners {
-        let (name, core, stop) = (listener.local_addr()?.to_string(), core.clone(), builder.graceful_shutdown_signal());
-        let door = ListenerContext { tls: tls.clone(), load: core.concurrency.clone(), most };
-        builder = builder.listen(name, listener, move || service(&core, door.clone(), stop.clone()))?;
+        let name = listener.local_addr()?.to_string();
+        let core = core.clone();
+        let stop = builder.graceful_shutdown_signal();
+        let context = ListenerContext { tls: tls.clone(), concurrency: core.concurrency.clone(), most };
+        builder = builder.listen(name, listener, move || service(&core, context.clone(), stop.clone()))?;
     }
     Ok(builder.run())
 }
 
-/// How many may be told at the same time that they are too many.
+/// Returns how many connections may be answered with 503 at the same time.
 fn spare(most: usize) -> usize {
     (most / 8).clamp(4, 256)
 }
 
-/// What a connection passes before its first request.
+/// What a new connection needs of the listener.
 #[derive(Clone)]
 struct ListenerContext {
     tls: Option<TlsAcceptor>,
-    load: Arc<Concurrency>,
+    concurrency: Arc<Concurrency>,
     most: usize,
 }
 
-/// What becomes of a connection.
+/// Builds what serves a connection.
 fn service(
     core: &Core,
-    door: ListenerContext,
+    context: ListenerContext,
     stop: GracefulShutdownSignal,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<> {
     let limits = &core.initial.server.limits;
-    let patience = SocketTimeouts { head: limits.head_timeout, write: limits.write_timeout };
+    let timeouts = SocketTimeouts { head: limits.head_timeout, write: limits.write_timeout };
     let http = HttpService::build()
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(limits.head_timeout)
         .client_disconnect_timeout(CLOSE_WITHIN)
-        // A client that hangs up is noticed at once, and its upstream is stopped.
+        // So a hang-up is noticed at once, and the upstream is stopped.
         .h1_allow_half_closed(false)
         // Idle connections close when the server stops.
         .graceful_shutdown_signal(move || {
@@ -91,28 +94,29 @@ fn service(
             async move { stop.notified().await }
         })
         .on_connect_ext(|socket: &Socket, known| {
-            known.insert(socket.requests.clone());
+            known.insert(socket.state.clone());
         })
         .finish(map_config(routes(Worker::start(core)), |()| AppConfig::default()));
-    fn_service(move |tcp: TcpStream| accept(tcp, door.clone(), patience)).and_then(http)
+    fn_service(move |tcp: TcpStream| accept(tcp, context.clone(), timeouts)).and_then(http)
 }
 
-/// A connection, ready for its first request.
+/// Makes a connection ready for the first request.
 async fn accept(
     tcp: TcpStream,
-    ListenerContext { tls, load, most }: ListenerContext,
-    patience: SocketTimeouts,
+    ListenerContext { tls, concurrency, most }: ListenerContext,
+    timeouts: SocketTimeouts,
 ) -> Result<(Socket, Protocol, Option<SocketAddr>), DispatchError> {
-    let (peer, place) = (tcp.peer_addr().ok(), load.connect(most));
-    // Without it an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
+    let peer = tcp.peer_addr().ok();
+    let slot = concurrency.connect(most);
+    // Otherwise an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
     tcp.set_nodelay(true)?;
-    let wire = match tls {
+    let stream = match tls {
         None => ClientStream::Plain(tcp),
         Some(tls) => {
-            let session = timeout(patience.head, tls.accept(tcp)).await.map_err(|_| io::ErrorKind::TimedOut.into());
+            let session = timeout(timeouts.head, tls.accept(tcp)).await.map_err(|_| io::ErrorKind::TimedOut.into());
             let session = session.and_then(|session| session);
             ClientStream::Tls(Box::new(session.inspect_err(|e| log::debug!("{peer:?}: no TLS: {e}"))?))
         }
     };
-    Ok((Socket::new(wire, patience, place), Protocol::Http1, peer))
+    Ok((Socket::new(stream, timeouts, slot), Protocol::Http1, peer))
 }

@@ -1,26 +1,29 @@
-//! The end of the server, as its requests see it.
+//! The server's shutdown, as requests see it.
 
 use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Waker};
 
 use tokio::sync::{Notify, watch};
 
-/// How far the end is.
+/// How far the shutdown is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ShutdownPhase {
-    /// Not in sight.
+    /// No shutdown is in sight.
     Serving,
-    /// Wished for: who asks for the health is told to send nobody here any more. All are served as ever.
+    /// Shutdown was requested: `/health` answers 503 so that load balancers stop sending traffic. Requests are still served.
     Stopping,
-    /// There: what still runs is to end now.
+    /// What still runs ends now.
     Over,
 }
 
-/// Tells the workers how far the end is.
+/// Says to the workers how far the shutdown is.
 #[derive(Debug)]
 pub struct ShutdownHandle(watch::Sender<ShutdownPhase>);
 
-/// What a worker is told. Cheap to clone.
+/// What a worker follows. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ShutdownSignal(watch::Receiver<ShutdownPhase>);
 
@@ -31,60 +34,93 @@ impl Default for ShutdownHandle {
 }
 
 impl ShutdownHandle {
-    /// It is as far as this.
+    /// Enters a phase.
     pub fn reached(&self, phase: ShutdownPhase) {
         self.0.send_replace(phase);
     }
 
-    /// For a worker.
+    /// Returns a signal for a worker.
     pub fn watch(&self) -> ShutdownSignal {
         ShutdownSignal(self.0.subscribe())
     }
 }
 
-/// The same on a worker's thread, where every request waits for it: what all threads share would cost each of them more.
+/// The same signal on a worker's thread, where every request waits for the end: a signal shared by all threads would cost
+/// each thread more.
 #[derive(Debug, Clone)]
-pub(super) struct LocalShutdown(Rc<Here>);
+pub(super) struct LocalShutdown(Rc<State>);
 
 #[derive(Debug)]
-struct Here {
-    ending: ShutdownSignal,
+struct State {
+    signal: ShutdownSignal,
     over: Cell<bool>,
-    told: Notify,
+    is_over: Notify,
 }
 
 impl LocalShutdown {
-    /// To be called on the worker's thread.
-    pub(super) fn follow(ending: ShutdownSignal) -> Self {
-        let mut phase = ending.0.clone();
-        let here = Rc::new(Here { ending, over: Cell::new(false), told: Notify::new() });
-        let tells = here.clone();
+    /// Follows the signal, from the worker's thread.
+    pub(super) fn follow(signal: ShutdownSignal) -> Self {
+        let mut phase = signal.0.clone();
+        let state = Rc::new(State { signal, over: Cell::new(false), is_over: Notify::new() });
+        let followed = state.clone();
         actix_web::rt::spawn(async move {
-            // The one who tells is gone only with the process.
+            // The sender is gone only with the process.
             if phase.wait_for(|phase| *phase == ShutdownPhase::Over).await.is_ok() {
-                tells.over.set(true);
-                tells.told.notify_waiters();
+                followed.over.set(true);
+                followed.is_over.notify_waiters();
             }
         });
-        LocalShutdown(here)
+        LocalShutdown(state)
     }
 
-    /// Does the server wish to stop?
+    /// Returns whether shutdown was requested.
     pub(super) fn has_begun(&self) -> bool {
-        *self.0.ending.0.borrow() >= ShutdownPhase::Stopping
+        *self.0.signal.0.borrow() >= ShutdownPhase::Stopping
     }
 
-    /// Returns whether the server cuts off what still runs.
+    /// Returns whether what runs is to end now.
     pub(super) fn is_over(&self) -> bool {
-        *self.0.ending.0.borrow() == ShutdownPhase::Over
+        self.0.over.get()
     }
 
     /// Resolves when what runs is to end.
     pub(super) async fn over(self) {
-        // Made before the look, so that nothing is missed between the two.
-        let told = self.0.told.notified();
-        if !self.0.over.get() {
-            told.await;
+        // Made before the look, so nothing is missed between the two.
+        let is_over = self.0.is_over.notified();
+        if !self.is_over() {
+            is_over.await;
+        }
+    }
+}
+
+/// Watches for the end of the shutdown beside other work of the same task, at the cost of a look each time.
+pub(super) struct ShutdownWatch {
+    shutdown: LocalShutdown,
+    /// Begun when the task waits for the first time.
+    over: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    /// Of the task to wake.
+    waker: Option<Waker>,
+}
+
+impl ShutdownWatch {
+    pub(super) fn new(shutdown: LocalShutdown) -> Self {
+        ShutdownWatch { shutdown, over: None, waker: None }
+    }
+
+    /// Returns whether what runs is to end now.
+    pub(super) fn is_over(&self) -> bool {
+        self.shutdown.is_over()
+    }
+
+    /// Lets the task be woken at the end. To be called before each wait; only the first call of a task costs more than a look.
+    pub(super) fn wake_when_over(&mut self, cx: &mut Context<'_>) {
+        if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return;
+        }
+        self.waker = Some(cx.waker().clone());
+        let over = self.over.get_or_insert_with(|| Box::pin(self.shutdown.clone().over()));
+        if over.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
         }
     }
 }

@@ -1,5 +1,10 @@
-//! A client's connection, with the deadlines that actix-http has not: for the heads of its later requests, and for a client
-//! that takes nothing of what is written to it. (For the first head actix-http waits itself, and answers 408.)
+//! A client's connection, with the deadlines that actix-http lacks.
+//!
+//! 1. The head of a request must be whole within `headTimeoutMs` of the first byte. (For the first head of a connection
+//!    actix-http waits itself, and answers 408.)
+//! 2. A client must read some of the answer within `writeTimeoutMs`.
+//! 3. A connection beyond `maxConnections` has a second to send a request, gets a 503, and closes.
+//! 4. A connection closes behind an error event. The answer's head has left by then, and can't announce the close.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice};
@@ -15,52 +20,51 @@ use tokio_rustls::server::TlsStream;
 
 use super::concurrency::ConnectionSlot;
 
-/// How long one may take to say what it wants that there is no place for.
+/// How long a connection without a slot may take to send a request.
 const REJECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What the middleware tells the connection that its requests come on, and is told of it.
+/// What a connection and the middleware know of each other.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
-    /// Its place among the connections that are wanted.
-    place: Option<ConnectionSlot>,
-    /// Heads that came, whole.
+    /// One of `maxConnections`.
+    slot: Option<ConnectionSlot>,
+    /// Whole heads so far.
     heads: Cell<u64>,
-    /// Requests whose answer has not been written to its end.
+    /// Requests whose answer is not yet written to the end.
     open: Cell<u32>,
-    /// The connection is to close when none is open.
+    /// The connection is to close when no request is open.
     closes: Cell<bool>,
 }
 
-/// A request on a connection, from its head to the end of its answer.
+/// A request on a connection, from the head to the end of the answer.
 #[derive(Debug)]
 pub(super) struct InFlight(Rc<ConnectionState>);
 
 impl ConnectionState {
-    pub(super) fn of(place: Option<ConnectionSlot>) -> Rc<Self> {
-        let (heads, open, closes) = (Cell::default(), Cell::default(), Cell::default());
-        Rc::new(ConnectionState { place, heads, open, closes })
+    pub(super) fn of(slot: Option<ConnectionSlot>) -> Rc<Self> {
+        Rc::new(ConnectionState { slot, heads: Cell::default(), open: Cell::default(), closes: Cell::default() })
     }
 
-    /// Is there no place for this connection? Then it is told so, and ends.
+    /// Returns whether this connection is one too many. Such a connection gets a 503 and closes.
     pub(super) fn is_too_many(&self) -> bool {
-        self.place.is_none()
+        self.slot.is_none()
     }
 
-    /// A head has come.
+    /// Counts a whole head.
     pub(super) fn open(self: &Rc<Self>) -> InFlight {
         self.heads.set(self.heads.get().wrapping_add(1));
         self.open.set(self.open.get() + 1);
         InFlight(self.clone())
     }
 
-    /// Is the connection to close now?
+    /// Returns whether the connection is to close now.
     pub(super) fn ends(&self) -> bool {
         self.closes.get() && self.open.get() == 0
     }
 }
 
 impl InFlight {
-    /// The connection is to close behind this request's answer. (In its head that can't be said any more.)
+    /// Lets the connection close after this request's answer.
     pub(super) fn close_after(&self) {
         self.0.closes.set(true);
     }
@@ -72,7 +76,7 @@ impl Drop for InFlight {
     }
 }
 
-/// How long a connection waits for its client.
+/// How long a connection waits for the client.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SocketTimeouts {
     pub(super) head: Duration,
@@ -81,47 +85,54 @@ pub(super) struct SocketTimeouts {
 
 /// One connection.
 pub(super) struct Socket {
-    wire: ClientStream,
-    patience: SocketTimeouts,
-    pub(super) requests: Rc<ConnectionState>,
-    /// How many heads had come when a byte came that belongs to none.
+    stream: ClientStream,
+    timeouts: SocketTimeouts,
+    pub(super) state: Rc<ConnectionState>,
+    /// How many heads had come when a byte of the next one came.
     begun: Option<u64>,
-    /// Ends the wait for a head's rest.
+    /// Ends the wait for the rest of a head.
     head: Deadline,
     /// Ends the wait for the client to take something.
     write: Deadline,
-    /// actix-http was woken to see that nothing more is read.
+    /// actix-http was woken to see the end of reading.
     over: bool,
 }
 
-/// With TLS or without.
+/// A connection with TLS or without.
 pub(super) enum ClientStream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Socket {
-    pub(super) fn new(wire: ClientStream, patience: SocketTimeouts, place: Option<ConnectionSlot>) -> Self {
-        let (head, write) = (Deadline::default(), Deadline::default());
-        let (patience, begun) = match place {
-            Some(_) => (patience, None),
-            None => (SocketTimeouts { head: patience.head.min(REJECT_TIMEOUT), ..patience }, Some(0)),
+    pub(super) fn new(stream: ClientStream, timeouts: SocketTimeouts, slot: Option<ConnectionSlot>) -> Self {
+        let (timeouts, begun) = match slot {
+            Some(_) => (timeouts, None),
+            None => (SocketTimeouts { head: timeouts.head.min(REJECT_TIMEOUT), ..timeouts }, Some(0)),
         };
-        Socket { wire, patience, requests: ConnectionState::of(place), begun, head, write, over: false }
+        Socket {
+            stream,
+            timeouts,
+            state: ConnectionState::of(slot),
+            begun,
+            head: Deadline::default(),
+            write: Deadline::default(),
+            over: false,
+        }
     }
 
-    /// A byte came. While no request is open, it begins a head; or it is the rest of a body that was not wanted.
+    /// Notes a byte. While no request is open, the byte begins a head, or is the rest of a body that nobody read.
     fn came(&mut self) {
-        let heads = self.requests.heads.get();
-        if self.requests.open.get() == 0 && heads > 0 {
+        let heads = self.state.heads.get();
+        if self.state.open.get() == 0 && heads > 0 {
             self.begun.get_or_insert(heads);
         }
     }
 
-    /// Is a head begun, and not whole in time?
+    /// Returns whether a head has begun and is not whole in time.
     fn head_is_late(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.begun.is_some_and(|heads| heads == self.requests.heads.get()) {
-            return self.head.passed(self.patience.head, cx);
+        if self.begun.is_some_and(|heads| heads == self.state.heads.get()) {
+            return self.head.has_passed(self.timeouts.head, cx);
         }
         self.begun = None;
         self.head.lift();
@@ -131,7 +142,7 @@ impl Socket {
     /// Watches over a step of writing.
     fn watched<T>(&mut self, step: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         match step {
-            Poll::Pending if self.write.passed(self.patience.write, cx) => Poll::Ready(Err(late())),
+            Poll::Pending if self.write.has_passed(self.timeouts.write, cx) => Poll::Ready(Err(late())),
             Poll::Pending => Poll::Pending,
             Poll::Ready(done) => {
                 self.write.lift();
@@ -148,20 +159,20 @@ fn late() -> io::Error {
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.requests.ends() {
-            // As if the client had left: actix-http writes out what it has, and closes.
+        if this.state.ends() {
+            // As if the client had left: actix-http writes out the rest, and closes.
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        let read = match &mut this.wire {
+        let read = match &mut this.stream {
             ClientStream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
             ClientStream::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
         };
         if buf.filled().len() > before {
             this.came();
         }
-        // Here only a deadline that runs is looked at: whether what came is a whole head is known by the next flush.
-        if (this.head.runs() || this.requests.is_too_many()) && this.head_is_late(cx) {
+        // Here only a running deadline is checked. Whether the bytes are a whole head is known by the next flush.
+        if (this.head.runs() || this.state.is_too_many()) && this.head_is_late(cx) {
             return Poll::Ready(Err(late()));
         }
         read
@@ -171,7 +182,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let step = match &mut this.wire {
+        let step = match &mut this.stream {
             ClientStream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
             ClientStream::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
         };
@@ -184,28 +195,28 @@ impl AsyncWrite for Socket {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let step = match &mut this.wire {
+        let step = match &mut this.stream {
             ClientStream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, pieces),
             ClientStream::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, pieces),
         };
         this.watched(step, cx)
     }
 
-    /// actix-http ends each turn with it, after it has looked at what came.
+    /// actix-http ends each turn with a flush, after parsing what came.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let step = match &mut this.wire {
+        let step = match &mut this.stream {
             ClientStream::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
             ClientStream::Tls(tls) => Pin::new(tls).poll_flush(cx),
         };
         if this.begun.is_some() && this.head_is_late(cx) {
             return Poll::Ready(Err(late()));
         }
-        if this.requests.ends() && !std::mem::replace(&mut this.over, true) {
+        if this.state.ends() && !std::mem::replace(&mut this.over, true) {
             cx.waker().wake_by_ref();
         }
-        match &this.wire {
-            // TCP has nothing to flush, and its saying so is no progress.
+        match &this.stream {
+            // TCP has nothing to flush: `Ready` is no progress of the client.
             ClientStream::Plain(_) => step,
             ClientStream::Tls(_) => this.watched(step, cx),
         }
@@ -213,7 +224,7 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let step = match &mut this.wire {
+        let step = match &mut this.stream {
             ClientStream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             ClientStream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
         };
@@ -221,14 +232,14 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// A moment by which something must have happened, if it is awaited at all.
+/// A moment for something to happen, while somebody waits.
 #[derive(Default)]
 struct Deadline(Option<Pin<Box<Sleep>>>);
 
 impl Deadline {
-    /// Has it passed? It begins to run when it is asked first.
-    fn passed(&mut self, patience: Duration, cx: &mut Context<'_>) -> bool {
-        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + patience)));
+    /// Returns whether the deadline has passed. The first call starts the clock.
+    fn has_passed(&mut self, timeout: Duration, cx: &mut Context<'_>) -> bool {
+        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + timeout)));
         timer.as_mut().poll(cx).is_ready()
     }
 

@@ -1,4 +1,4 @@
-//! `GET /v1/status`: what each upstream is and does just now, and which configuration is in force.
+//! `GET /v1/status`: the present state of each upstream, and the configuration in force.
 
 use actix_web::web::Query;
 use actix_web::{HttpRequest, HttpResponse};
@@ -16,7 +16,7 @@ use crate::upstream::QuotaStatus;
 
 #[derive(Deserialize)]
 pub(super) struct StatusQuery {
-    /// Explain what would become of a request for this model.
+    /// Asks what would become of a request for this model.
     model: Option<String>,
 }
 
@@ -46,7 +46,7 @@ fn api(ApiReport { status, models }: &ApiReport) -> Value {
     let config = &status.config;
     let untold = models.is_none().then_some("models_unknown");
     let reason = status.refusal.as_ref().map(|(refusal, _)| refusal.reason()).or(untold);
-    // The first is its own; the others are of its models, and those that it shares.
+    // The first quota is the upstream's own. The others are quotas of single models and shared ones.
     let own = status.quotas.first();
     let available_at = status.refusal.as_ref().and_then(|(_, until)| *until);
     json!({
@@ -107,13 +107,13 @@ fn usage(quota: &QuotaStatus) -> Value {
     json!({ "rpm": requests.0, "rpd": requests.1, "tpm": tokens.0, "tpd": tokens.1 })
 }
 
-/// What may be spent on trying again where upstreams are in trouble, and how often there was nothing left.
+/// Returns the rest of the retry budget, and how often there was none.
 fn retry(state: &ConfigState, budget: &RetryBudget) -> Value {
     let BudgetReport { left, denied } = budget.report(state.config.retry.budget, Now::read_mono());
     json!({ "budget": { "left": left, "denied": denied } })
 }
 
-/// How many messages wait for the actor that decides what no worker can decide alone.
+/// Returns how many messages wait for the supervisor, the judge of all that no worker can decide alone.
 fn actors(state: &ConfigState, MailboxReport { depth, deepest, refused }: MailboxReport) -> Value {
     let mailbox = state.config.actors.mailbox;
     json!({ "supervisor": { "mailbox": mailbox, "depth": depth, "deepest": deepest, "refused": refused } })

@@ -1,4 +1,4 @@
-//! The server's own certificate: read at the start, and again when its files change.
+//! The server's own certificate: read at the start, and again when a file changes.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,10 +18,10 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 
 use crate::config::TlsFiles;
 
-/// How often the files are looked at: as often as the configuration is.
+/// How often the files are read: as often as the configuration.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Why there is no certificate. Never tells what stands in a file.
+/// Why there is no certificate. Never shows what stands in a file.
 #[derive(Debug, Error)]
 #[error("server.tls: {}: {why}", path.display())]
 pub struct TlsError {
@@ -34,22 +34,22 @@ pub struct TlsError {
 pub struct Certificate {
     files: TlsFiles,
     current: RwLock<Arc<CertifiedKey>>,
-    /// Of the content of the files when they were last looked at.
+    /// Of the files' content, as read last.
     fingerprint: AtomicU64,
 }
 
 impl Certificate {
-    /// Reads it.
+    /// Reads the files.
     ///
     /// # Errors
-    /// When a file can't be read, or they don't belong together.
+    /// When a file can't be read, or the key does not fit the certificate.
     pub fn load(files: &TlsFiles) -> Result<Arc<Self>, TlsError> {
         let texts = read_both(files)?;
         let current = RwLock::new(certified(files, &texts)?);
         Ok(Arc::new(Certificate { files: files.clone(), current, fingerprint: fingerprint(&texts).into() }))
     }
 
-    /// Takes up what changes in the files, for ever. What can't be used leaves the one in force.
+    /// Follows the files for ever. An unusable content leaves the old certificate in force.
     pub async fn follow(self: Arc<Self>) {
         loop {
             tokio::time::sleep(POLL).await;
@@ -61,9 +61,9 @@ impl Certificate {
         }
     }
 
-    /// Says whether there was something new. A mistake is told once.
+    /// Returns whether a new certificate is in force. A mistake is reported once.
     fn renew(&self) -> Result<bool, TlsError> {
-        // While a file is being replaced it may be gone for a moment.
+        // While a file is being replaced, there may be none for a moment.
         let Ok(texts) = read_both(&self.files) else { return Ok(false) };
         let new = fingerprint(&texts);
         if self.fingerprint.swap(new, Ordering::Relaxed) == new {
@@ -81,8 +81,8 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-/// What lays TLS over a connection. HTTP/1.1 alone: HTTP/2 would need deadlines of its own for each of its streams, and the
-/// clients of these APIs don't ask for it.
+/// Returns what speaks TLS on a connection. HTTP/1.1 alone is offered: HTTP/2 would need deadlines for each of its streams,
+/// and the clients of these APIs don't ask for HTTP/2.
 pub(super) fn acceptor(certificate: Arc<Certificate>) -> Result<TlsAcceptor, std::io::Error> {
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().map_err(std::io::Error::other)?;

@@ -1,4 +1,4 @@
-//! `GET /v1/token/stats` and `POST /v1/token/reset`: what the upstreams' answers cost in tokens.
+//! `GET /v1/token/stats` and `POST /v1/token/reset`: how many tokens the upstreams' answers took.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,8 @@ pub(super) async fn stats(request: HttpRequest) -> Result<HttpResponse, ApiError
 
 fn summary(reports: &[TokenReport]) -> Value {
     let sum = |of: fn(&TokenReport) -> u64| reports.iter().map(of).fold(0_u64, u64::saturating_add);
-    let (tokens, requests) = (sum(|r| r.stats.totals.total_tokens), sum(|r| r.stats.totals.requests));
+    let tokens = sum(|r| r.stats.totals.total_tokens);
+    let requests = sum(|r| r.stats.totals.requests);
     json!({
         "totalTokens": tokens,
         "totalRequests": requests,
@@ -47,7 +48,8 @@ fn detail(report: &TokenReport) -> Value {
     let by_start = |buckets: &BTreeMap<i64, u64>| -> Map<String, Value> {
         buckets.iter().map(|(start, tokens)| (iso(*start), json!(tokens))).collect()
     };
-    let (totals, stats) = (&report.stats.totals, &report.stats);
+    let stats = &report.stats;
+    let totals = &stats.totals;
     json!({
         "totalTokens": totals.total_tokens,
         "promptTokens": totals.prompt_tokens,
@@ -66,7 +68,7 @@ struct ResetRequest {
     api_id: Option<String>,
 }
 
-/// What is asked here is a few bytes.
+/// The largest body, in bytes. A sound one has a few dozen.
 const RESET_LIMIT: usize = 64 << 10;
 
 pub(super) async fn reset(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, ApiError> {

@@ -1,4 +1,4 @@
-//! What each worker thread has at hand: the addresses of the actors, its connections, and the configuration in force.
+//! The state of each worker thread: the addresses of the actors, the connections, and the configuration in force.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,30 +17,30 @@ use crate::proxy::{ClientCache, Pool, RetryBudget};
 use crate::records::{Recorder, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
 
-/// The actors that handlers talk to, and the configuration that the process started with.
+/// The actors behind the handlers, and the configuration at the start of the process.
 #[derive(Clone)]
 pub struct Core {
     /// Answers `GetConfig`.
     pub config: Addr<ConfigActor>,
-    /// Answers what is asked about the pool, and what no scheduler can answer alone.
+    /// Answers questions about the pool, and what no scheduler can answer alone.
     pub supervisor: Addr<SupervisorActor>,
     /// In force at the start.
     pub initial: Arc<Config>,
-    /// What all workers may spend on trying again.
+    /// The retry budget of all workers.
     pub budget: Arc<RetryBudget>,
     /// How much is served at the same time.
     pub concurrency: Arc<Concurrency>,
-    /// How much memory bodies may take, if the configuration does not say.
+    /// How much memory bodies may take, in bytes, unless the configuration says so.
     pub bodies_in_flight: usize,
     /// Receives the record of every request.
     pub recorder: RecorderHandle,
-    /// How far the end is.
+    /// How far the shutdown is.
     pub shutdown: ShutdownSignal,
-    /// A worker's scheduler has ended, which is a defect: whoever comes to that worker would be refused for ever.
+    /// A worker's scheduler has ended, which is a defect: all requests of that worker would be refused for ever.
     pub scheduler_ended: Arc<AtomicBool>,
 }
 
-/// How often a worker looks after its scheduler.
+/// How often a worker checks the scheduler.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// One worker's share of the application. Cheap to clone.
@@ -48,7 +48,7 @@ const LOOK_AFTER: Duration = Duration::from_secs(1);
 pub struct Worker {
     /// For the data path.
     pub pool: Rc<Pool>,
-    /// Answers what is asked about the pool.
+    /// Answers questions about the pool.
     pub supervisor: Addr<SupervisorActor>,
     /// Answers `GetConfig`.
     pub config_actor: Addr<ConfigActor>,
@@ -60,11 +60,11 @@ pub struct Worker {
     config: Current,
 }
 
-/// The configuration in force, as a worker has it at hand: what is held by a request is counted on its own thread.
+/// The configuration in force, on a worker's thread. Requests count their references on this thread alone.
 type Current = Rc<RefCell<Rc<Arc<Config>>>>;
 
 impl Worker {
-    /// Starts a worker's share on the current thread; it follows the configuration from then on.
+    /// Starts a worker's share on the current thread. The share follows the configuration from then on.
     pub fn start(core: &Core) -> Worker {
         let config = Rc::new(RefCell::new(Rc::new(core.initial.clone())));
         let follower = Follower(config.clone()).start();
@@ -86,18 +86,18 @@ impl Worker {
         }
     }
 
-    /// How many bytes of request bodies may be in memory at the same time.
+    /// Returns how many bytes of request bodies may be in memory at the same time.
     pub(super) fn bodies_in_flight(&self) -> usize {
         self.config.borrow().server.limits.bodies_in_flight.unwrap_or(self.bodies_in_flight)
     }
 
-    /// The configuration in force.
+    /// Returns the configuration in force.
     pub fn config(&self) -> Rc<Arc<Config>> {
         self.config.borrow().clone()
     }
 }
 
-/// Tells when an actor of this thread is no more.
+/// Sets `ended` when an actor of this thread has ended.
 async fn look_after<A: Actor<Context = Context<A>>>(actor: Addr<A>, ended: Arc<AtomicBool>) {
     while actor.connected() {
         sleep(LOOK_AFTER).await;
@@ -105,7 +105,7 @@ async fn look_after<A: Actor<Context = Context<A>>>(actor: Addr<A>, ended: Arc<A
     ended.store(true, Ordering::Relaxed);
 }
 
-/// Keeps a worker's copy of the configuration fresh, so that no request has to ask for it.
+/// Keeps a worker's copy of the configuration fresh, so no request sends a message for one.
 struct Follower(Current);
 
 impl Actor for Follower {
@@ -128,7 +128,7 @@ mod tests {
     use crate::http::crashing_actor::{Crash, CrashingActor};
 
     #[test]
-    fn a_scheduler_that_panics_on_the_workers_own_thread_is_told() {
+    fn a_scheduler_that_panics_on_the_workers_own_thread_is_noticed() {
         let ended = Arc::new(AtomicBool::new(false));
         System::new().block_on(async {
             let actor = CrashingActor.start();

@@ -62,7 +62,9 @@ fn every_answer_has_a_request_id_and_the_log_knows_it() {
     let upstream = Upstream::in_turn(vec![named, Reply::chat("hi")]);
     let app = App::on(&[&upstream]);
     assert_eq!(app.chat().header("x-request-id"), Some("req-of-the-upstream"));
-    eventually("it is logged", || app.log().contains("req-of-the-upstream POST /v1/chat/completions m → a from 127.0.0.1 attempts=1"));
+    eventually("it is logged", || {
+        app.log().contains("req-of-the-upstream POST /v1/chat/completions m → a from 127.0.0.1 attempts=1")
+    });
     let answer = app.chat();
     let ours = answer.header("x-request-id").expect("ours").to_owned();
     answer.bytes();

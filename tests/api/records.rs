@@ -1,6 +1,5 @@
 //! The log says why: one line for each request, with every attempt's reason in the upstream's own words.
 
-
 use serde_json::{Value, json};
 
 use crate::helpers::{App, Launch, Reply, Step, Upstream, config_of, eventually};
@@ -42,7 +41,9 @@ fn a_failed_attempt_is_logged_with_the_requests_id_and_the_upstreams_words() {
 
 #[test]
 fn a_client_reads_the_upstreams_words_where_an_accounts_refusal_is_the_last() {
-    for (status, said) in [(401, "API key expired. Please renew."), (402, "Insufficient balance"), (403, "Not in your region")] {
+    for (status, said) in
+        [(401, "API key expired. Please renew."), (402, "Insufficient balance"), (403, "Not in your region")]
+    {
         let app = App::on(&[&Upstream::always(Reply::error(status, said))]);
         let answer = app.chat();
         assert_eq!(answer.status, 502, "the client's own key is right");
@@ -97,7 +98,10 @@ fn a_refusal_of_the_pools_own_is_logged_with_its_code_and_its_reason() {
 
 #[test]
 fn a_client_that_hangs_up_is_no_warning() {
-    let upstream = Upstream::always(Reply::stream(vec![Step::event(r#"{"choices":[{"delta":{"content":"a"}}]}"#), Step::Hold], true));
+    let upstream = Upstream::always(Reply::stream(
+        vec![Step::event(r#"{"choices":[{"delta":{"content":"a"}}]}"#), Step::Hold],
+        true,
+    ));
     let app = App::on(&[&upstream]);
     let mut stream = app.client().post("/v1/chat/completions", &json!({ "model": "m", "stream": true }));
     assert!(stream.next().expect("an event").is_some());
@@ -123,7 +127,10 @@ fn a_client_that_hangs_up_behind_the_end_of_a_stream_had_a_good_end() {
 
 #[test]
 fn a_stream_that_the_servers_stop_cut_says_so() {
-    let upstream = Upstream::always(Reply::stream(vec![Step::event(r#"{"choices":[{"delta":{"content":"a"}}]}"#), Step::Hold], true));
+    let upstream = Upstream::always(Reply::stream(
+        vec![Step::event(r#"{"choices":[{"delta":{"content":"a"}}]}"#), Step::Hold],
+        true,
+    ));
     let mut config = config_of(&[&upstream]);
     config["server"]["shutdownTimeoutSec"] = json!(1);
     let mut app = App::start(&config);
@@ -147,12 +154,11 @@ fn the_log_as_json_has_one_object_a_line() {
     assert_eq!(app.client().post("/v1/chat/completions", &json!({ "model": "m\u{1b}", "messages": [] })).status, 404);
     assert_eq!(app.chat().status, 200);
     app.logged("\"usage\"");
-    let lines: Vec<Value> = app
-        .log()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
-        .collect();
-    assert!(lines.iter().all(|line| line["time"].is_string() && line["level"].is_string() && line["target"].is_string()));
+    let lines: Vec<Value> =
+        app.log().lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect();
+    assert!(
+        lines.iter().all(|line| line["time"].is_string() && line["level"].is_string() && line["target"].is_string())
+    );
     let served = lines.iter().find(|line| line["target"] == "request" && line["status"] == 200).expect("a request");
     for (field, wanted) in [
         ("method", json!("POST")),
@@ -167,7 +173,10 @@ fn the_log_as_json_has_one_object_a_line() {
     assert_eq!(served["usage"]["total"], 7);
     let attempts = served["attempts"].as_array().expect("attempts");
     assert_eq!(attempts.len(), 2);
-    assert_eq!((&attempts[0]["upstream"], &attempts[0]["class"], &attempts[0]["status"]), (&json!("a"), &json!("server_error"), &json!(500)));
+    assert_eq!(
+        (&attempts[0]["upstream"], &attempts[0]["class"], &attempts[0]["status"]),
+        (&json!("a"), &json!("server_error"), &json!(500))
+    );
     assert!(attempts[0]["message"].as_str().expect("words").contains("the database is \"down\""));
     assert_eq!(attempts[1]["class"], Value::Null);
     let refused = lines.iter().find(|line| line["status"] == 404).expect("a refusal");

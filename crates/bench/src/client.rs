@@ -1,7 +1,7 @@
-//! One connection of the load generator: sends a request, reads its answer, measures nothing itself.
+//! One connection of the load generator: sends a request, reads the answer, measures nothing.
 //!
-//! Plain blocking sockets, a thread each: what a thread costs is the same for every server that is measured, and nothing
-//! but the kernel's own clock stands between a request and its time.
+//! Plain blocking sockets, a thread each. A thread costs the same for every measured server, and nothing but the kernel's
+//! own clock stands between a request and the measured time.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,7 +12,7 @@ use super::framing::Framing;
 /// How long an answer may take before it counts as none.
 const WITHIN: Duration = Duration::from_secs(30);
 
-/// The largest head that is read.
+/// The largest head, in bytes.
 const LARGEST_HEAD: usize = 64 << 10;
 
 /// An open connection.
@@ -37,7 +37,7 @@ impl Connection {
         Ok(Connection { socket, buffer: vec![0; 64 << 10] })
     }
 
-    /// Sends a request and reads its answer to the end, whose pieces `each` is shown as they come. Returns the status.
+    /// Sends a request and reads the answer to the end, and shows `each` the pieces. Returns the status.
     pub(crate) fn ask(&mut self, request: &[u8], mut each: impl FnMut(&[u8]) -> Go) -> io::Result<u16> {
         self.socket.write_all(request)?;
         let (head, begun) = read_head(&mut self.socket, &mut self.buffer)?;
@@ -57,7 +57,7 @@ impl Connection {
     }
 }
 
-/// Reads until a head is whole. Returns it, and what has come behind it.
+/// Reads until a head is whole. Returns the head, and the bytes behind.
 pub(crate) fn read_head(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let mut head: Vec<u8> = Vec::with_capacity(1_024);
     loop {

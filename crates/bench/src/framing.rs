@@ -20,14 +20,14 @@ pub(crate) enum Chunk {
     Size(u64),
     /// Behind the digits, before the end of the line.
     SizeLine(u64),
-    /// So many bytes before the end of the data and its line end.
+    /// So many bytes before the end of the data and the line end.
     Data(u64),
-    /// In a line behind the last chunk that has so many bytes. An empty one ends the body.
+    /// In a line of so many bytes behind the last chunk. An empty line ends the body.
     Trailer(u64),
 }
 
 impl Framing {
-    /// Returns what the head of a message announces. A request that announces no body has none.
+    /// Returns what the head of a message announces. A request without an announcement has no body.
     pub(crate) fn of(head: &[u8]) -> Framing {
         let head = String::from_utf8_lossy(head).to_ascii_lowercase();
         let value = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -72,7 +72,7 @@ impl Framing {
 }
 
 impl Chunk {
-    /// Returns the place behind a byte that is not data.
+    /// Returns the place behind a byte of the framing.
     fn after(self, byte: u8) -> Framing {
         let digit = char::from(byte).to_digit(16).map(u64::from);
         Framing::Chunked(match (self, byte, digit) {
@@ -84,7 +84,7 @@ impl Chunk {
             (Chunk::Trailer(_), b'\n', _) => Chunk::Trailer(0),
             (Chunk::Trailer(length), b'\r', _) => Chunk::Trailer(length),
             (Chunk::Trailer(length), _, _) => Chunk::Trailer(length.saturating_add(1)),
-            // Data is followed by its length, not byte by byte.
+            // Data is followed by length, not byte by byte.
             (Chunk::Data(left), _, _) => Chunk::Data(left),
         })
     }

@@ -1,7 +1,7 @@
-//! `api-together bench`: what this program costs, measured on this machine beside whatever else it is compared with.
+//! `api-together bench`: what this program costs, measured on this machine beside other servers.
 //!
-//! Every target is asked for the same, in turns, for several rounds, so that a machine that is shared with others is unfair
-//! to all of them alike. CPU time and memory are the operating system's figures for the processes that listen at a target.
+//! Every target gets the same load, in turns, for several rounds: a busy machine is then unfair to all targets alike. CPU
+//! time and memory are the operating system's figures for the processes listening at a target.
 
 mod client;
 mod framing;
@@ -77,7 +77,7 @@ impl BenchArgs {
         Duration::from_secs_f64(self.seconds)
     }
 
-    /// All that is measured, the first of what it is compared with behind the target.
+    /// Returns all targets: the mock itself, the target, and the rivals.
     fn all(&self) -> Vec<TargetKind> {
         let target = self.target.clone().unwrap_or(TargetKind::ThisProgram(OwnBuild::default()));
         [TargetKind::Direct, target].into_iter().chain(self.against.iter().cloned()).collect()
@@ -89,10 +89,10 @@ fn seconds(typed: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| "must be a number from 0.1 to 3600".to_owned())
 }
 
-/// What the bench is given by the program that it is a part of.
+/// What the surrounding program gives the bench.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
-    /// A folder of its own. It is removed if a signal ends the bench.
+    /// A folder of the bench's own. A signal that ends the bench removes the folder, too.
     pub folder: &'a Path,
     /// How many files the process may open, if there is a limit.
     pub open_files: Option<u64>,
@@ -103,7 +103,7 @@ pub struct Surroundings<'a> {
 /// Why nothing more was measured.
 #[derive(Debug, Error)]
 pub enum BenchError {
-    /// A server does not start, or does not answer as it should.
+    /// A server does not start, or does not answer as expected.
     #[error("{0}")]
     Measure(io::Error),
     /// The figures can't be written.

@@ -1,4 +1,4 @@
-//! The loads: as fast as it goes, at a constant rate, and many streams at once.
+//! The loads: as fast as possible, at a constant rate, and many streams at once.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,22 +12,22 @@ use super::client::{Connection, Go};
 use super::mock::{self, SENT_AT, spawn};
 use super::target::Target;
 
-/// How long a load runs before anything of it is counted: connections are opened, caches warm.
+/// How long a load runs before the count begins: connections are opened, caches warm.
 const WARM_UP: Duration = Duration::from_millis(500);
 
-/// What a load did while it was counted.
+/// What a load did while counted.
 #[derive(Debug, Default)]
 pub(crate) struct LoadResult {
     /// Requests, or events of streams.
     pub(crate) count: u64,
-    /// Of the requests, those that were not answered with a 200.
+    /// Requests without a 200.
     pub(crate) failed: u64,
     pub(crate) seconds: f64,
-    /// CPU time of the target, if it is on this machine.
+    /// CPU time of the target, on this machine.
     pub(crate) cpu: Option<Duration>,
     /// Resident memory of the target at the end, in bytes.
     pub(crate) memory: Option<u64>,
-    /// Micros: of a request, from when it was due to its answer; of an event, from its sending to its coming.
+    /// Microseconds: of a request, from the due time to the answer; of an event, from sending to receiving.
     pub(crate) times: Vec<u64>,
 }
 
@@ -73,14 +73,14 @@ fn count(target: &Target, shared: &Shared, threads: Vec<JoinHandle<()>>, time: D
     shared.counting.store(false, Ordering::Relaxed);
     shared.over.store(true, Ordering::Relaxed);
     for thread in threads {
-        // One that panicked has said so.
+        // A panic has been printed already.
         let _ = thread.join();
     }
     let times = std::mem::take(&mut *shared.times.lock().unwrap_or_else(PoisonError::into_inner));
     LoadResult { count, failed, seconds, cpu, memory, times }
 }
 
-/// So many connections, each of which sends its next request when it has its answer.
+/// Keeps so many connections busy: each sends the next request with the last answer.
 pub(crate) fn as_fast_as_it_goes(
     target: &Target,
     body: &str,
@@ -110,17 +110,17 @@ fn ask(connection: &mut io::Result<Connection>, request: &[u8], each: impl FnMut
     match connection {
         Ok(connection) => connection.ask(request, each),
         Err(error) => {
-            // A server that refuses connections is not to be asked a million times a second.
+            // A server that refuses connections is not asked a million times a second.
             thread::sleep(Duration::from_millis(10));
             Err(error.kind().into())
         }
     }
 }
 
-/// So many requests a second, each at its time, whether the others are answered or not. One whose connection still waits for
-/// an earlier answer is late, which counts: its time runs from when it was due.
+/// Sends so many requests a second, each at a fixed time, whether the others are answered or not. A connection may still wait
+/// for an earlier answer: the next request is late then, and the delay counts.
 pub(crate) fn at_a_rate(target: &Target, body: &str, rate: u32, time: Duration) -> io::Result<LoadResult> {
-    /// Enough that none of them has to wait, unless the server is stuck.
+    /// Enough connections for no wait, unless the server is stuck.
     const CONNECTIONS: u32 = 16;
     let shared = Arc::new(Shared::default());
     let request: Arc<[u8]> = target.request(body).into();
@@ -135,7 +135,7 @@ pub(crate) fn at_a_rate(target: &Target, body: &str, rate: u32, time: Duration) 
             while shared.goes_on() {
                 let free = Instant::now();
                 thread::sleep(due.saturating_duration_since(free));
-                // If it was free in time, a timer that is late is our own fault, not the server's.
+                // With a free connection, a late timer is our own fault, not the server's.
                 let since = if free < due { Instant::now() } else { due };
                 let answered = ask(&mut connection, &request, |_| Go::On);
                 if answered.is_err() {
@@ -189,7 +189,7 @@ pub(crate) fn streams(target: &Target, many: usize, gap: Duration, time: Duratio
     Ok(count(target, &shared, threads, time))
 }
 
-/// The times of sending that stand in a piece of a stream.
+/// Returns the times of sending in a piece of a stream.
 fn sent_at(piece: &[u8]) -> impl Iterator<Item = u64> {
     memmem::find_iter(piece, SENT_AT.as_bytes()).filter_map(|at| {
         let text = piece.get(at + SENT_AT.len()..)?;

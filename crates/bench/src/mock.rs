@@ -1,6 +1,6 @@
-//! The upstream that is asked while others are measured: answers at once, or streams at a steady pace.
+//! The upstream behind all targets: answers at once, or streams at a steady pace.
 //!
-//! Each event of a stream tells when it was sent, so that whoever reads it knows how long it took.
+//! Each event of a stream holds the time of sending, so the reader knows the delay.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use memchr::memmem;
 use super::client::read_head;
 use super::framing::Framing;
 
-/// The model that it serves.
+/// The served model.
 pub(crate) const MODEL: &str = "bench";
 
 const ANSWER: &str = r#"{"id":"chatcmpl-bench","object":"chat.completion","created":1,"model":"bench","choices":[{"index":0,"message":{"role":"assistant","content":"Hello! I am fine, thank you. How can I help you today? This is a reply of some length, as answers are."},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":30,"total_tokens":39}}"#;
@@ -38,7 +38,7 @@ pub(crate) fn start(port: u16) -> io::Result<SocketAddr> {
     spawn(move || {
         for socket in listener.incoming() {
             match socket {
-                // One that can't be served is closed, which its client tells.
+                // A connection without a thread is closed, which the client reports.
                 Ok(socket) => drop(spawn(move || drop(serve(socket)))),
                 // Too many files are open: some will be closed.
                 Err(_) => thread::sleep(ACCEPT_AGAIN),
@@ -83,7 +83,7 @@ fn write_whole(socket: &mut TcpStream, body: &str) -> io::Result<()> {
     socket.write_all(answer.as_bytes())
 }
 
-/// A gateway may write the body anew, with spaces.
+/// A gateway may write the body in another form, with spaces.
 fn asks_stream(body: &[u8]) -> bool {
     [&br#""stream":true"#[..], br#""stream": true"#].iter().any(|wish| memmem::find(body, wish).is_some())
 }

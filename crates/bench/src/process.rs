@@ -1,4 +1,4 @@
-//! What the system knows of a process: its CPU time and its memory. Linux only; elsewhere nothing is known.
+//! What the system knows of a process: CPU time and memory. Linux only; elsewhere nothing is known.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-/// The processes that listen at an address of this machine, or at all of them on its port.
+/// Returns the processes listening at an address of this machine, or at all addresses on the port.
 pub(crate) fn listening_at(address: SocketAddr) -> Vec<u32> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
     let sockets: BTreeSet<String> = tables.iter().flat_map(|table| listening_sockets(table, address)).collect();
@@ -17,10 +17,10 @@ pub(crate) fn listening_at(address: SocketAddr) -> Vec<u32> {
     if sockets.is_empty() { Vec::new() } else { ids.collect() }
 }
 
-/// Of a table of sockets, those that listen there, as links to them read.
+/// Returns the sockets of a table that listen at the address, in the form of links.
 fn listening_sockets(table: &str, address: SocketAddr) -> impl Iterator<Item = String> {
     const LISTENS: &str = "0A";
-    // The system writes addresses in words of 32 bits, each with its lowest byte first.
+    // The system writes addresses in words of 32 bits, each with the lowest byte first.
     let words = |bytes: &[u8]| bytes.chunks(4).flat_map(|word| word.iter().rev()).map(|b| format!("{b:02X}")).collect();
     let here: String = match address.ip() {
         IpAddr::V4(ip) => words(&ip.octets()),
@@ -35,7 +35,7 @@ fn listening_sockets(table: &str, address: SocketAddr) -> impl Iterator<Item = S
     })
 }
 
-/// CPU time of a process, to the nanosecond: that of its threads. (The one that the system keeps for the whole process counts in
+/// Returns the CPU time of a process, to the nanosecond, as a sum over the threads. (The system's own sum counts in
 /// steps of 10 ms.)
 pub(crate) fn cpu(id: u32) -> Duration {
     let folder = format!("/proc/{id}/task");

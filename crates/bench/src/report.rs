@@ -63,7 +63,7 @@ pub(crate) struct Measured {
     pub(crate) series: Vec<Series>,
 }
 
-/// The middle of some numbers, and how far they are apart.
+/// The median of some numbers, and their range.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Spread {
     median: f64,
@@ -83,7 +83,7 @@ impl Spread {
 }
 
 impl Measured {
-    /// The names of all figures with what they are compared with, in the order of their first appearance.
+    /// Returns the names of all figures with their comparisons, in the order of first appearance.
     fn figures(&self) -> Vec<(&str, Against)> {
         let mut names: Vec<(&str, Against)> = Vec::new();
         for figure in self.series.iter().flat_map(|series| series.rounds.iter().flatten()) {
@@ -94,7 +94,7 @@ impl Measured {
         names
     }
 
-    /// A target's figure beside that which it is compared with, round by round, since these were measured close to each other.
+    /// Compares a target's figure with another's round by round, since both of a round were measured close to each other.
     fn compared(&self, series: &Series, name: &str, against: Against) -> Option<Spread> {
         let named = |other: &&Series| match against {
             Against::Nothing => false,
@@ -109,7 +109,7 @@ impl Measured {
     }
 }
 
-/// All that was measured.
+/// All measurements.
 pub(crate) struct Report {
     rounds: u16,
     time: Duration,
@@ -123,7 +123,7 @@ impl Report {
     }
 }
 
-/// Prints one scenario as a table: a line for each figure, a column for each target, each with its median and its spread.
+/// Prints one scenario as a table: a line for each figure, a column for each target, with median and range.
 pub(crate) fn table(out: &mut impl Write, measured: &Measured) -> io::Result<()> {
     let mut rows =
         vec![[String::new()].into_iter().chain(measured.series.iter().map(|s| s.target.clone())).collect::<Vec<_>>()];

@@ -1,4 +1,4 @@
-//! What is measured, and in which figures.
+//! The scenarios, and their figures.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,24 +7,24 @@ use std::time::Duration;
 
 use super::load::{self, LoadResult};
 use super::report::{Against, Figure, Measured, Series};
-use super::target::{Target, TargetKind};
+use super::target::{Setup, Target, TargetKind};
 use super::{BenchArgs, chat_body};
 
 /// Between two events of a stream: 50 tokens a second.
 const EVENT_GAP: Duration = Duration::from_millis(20);
 
-/// … of very many: 20 tokens a second, so that the machine is not full of the load itself.
+/// … of very many: 20 tokens a second, so the load itself does not fill the machine.
 const GAP_OF_MANY: Duration = Duration::from_millis(50);
 
-/// Bytes of an image, as a vision model is sent it.
+/// Bytes of an image, as sent to a vision model.
 const IMAGE: usize = 5 << 20;
 
-/// Connections that send large bodies.
+/// Connections with large bodies.
 const LARGE_CONNECTIONS: usize = 4;
 
 /// One kind of load.
 pub(crate) struct Scenario {
-    /// As `--only` names it.
+    /// The name for `--only`.
     pub(crate) name: &'static str,
     kind: Kind,
 }
@@ -40,7 +40,7 @@ enum Kind {
 }
 
 impl Scenario {
-    /// Every one, in the order in which they are measured.
+    /// All scenarios, in the order of measurement.
     pub(crate) const ALL: [Scenario; 6] = [
         Scenario { name: "chat", kind: Kind::Chat },
         Scenario { name: "latency", kind: Kind::Latency },
@@ -50,7 +50,7 @@ impl Scenario {
         Scenario { name: "start", kind: Kind::Start },
     ];
 
-    /// Their names.
+    /// The names of the scenarios.
     pub(crate) const NAMES: [&str; 6] = ["chat", "latency", "streams", "many-streams", "large", "start"];
 
     fn title(&self, args: &BenchArgs) -> String {
@@ -70,7 +70,7 @@ impl Scenario {
 
     /// Measures every target, in turns.
     pub(crate) fn measure(&self, args: &BenchArgs, upstream: SocketAddr, folder: &Path) -> io::Result<Measured> {
-        let started = |which: &TargetKind| Target::start(which, (args.key.as_deref(), args.accounts), upstream, folder);
+        let setup = Setup { key: args.key.as_deref(), accounts: args.accounts, upstream, folder };
         let all: Vec<TargetKind> = match self.kind {
             Kind::Start => args.all().into_iter().filter(TargetKind::can_be_started).collect(),
             Kind::Chat | Kind::Latency | Kind::Streams | Kind::ManyStreams | Kind::Large => args.all(),
@@ -79,12 +79,13 @@ impl Scenario {
         if matches!(self.kind, Kind::Start) {
             for _ in 0..args.rounds {
                 for (which, series) in all.iter().zip(&mut series) {
-                    let (target, up) = started(which)?;
+                    let (target, up) = Target::start(which, &setup)?;
                     series.add(start_figures(&target, up));
                 }
             }
         } else {
-            let targets = all.iter().map(|which| Ok(started(which)?.0)).collect::<io::Result<Vec<_>>>()?;
+            let targets =
+                all.iter().map(|which| Ok(Target::start(which, &setup)?.0)).collect::<io::Result<Vec<_>>>()?;
             for _ in 0..args.rounds {
                 for (target, series) in targets.iter().zip(&mut series) {
                     series.add(self.figures(target, args)?);
@@ -105,7 +106,7 @@ impl Scenario {
             Kind::Latency => load::at_a_rate(target, &chat_body(""), args.rate, time)?,
             Kind::Streams => load::streams(target, usize::from(args.streams), EVENT_GAP, time)?,
             Kind::ManyStreams => load::streams(target, usize::from(args.many_streams), GAP_OF_MANY, time)?,
-            // Measured by its start alone.
+            // Only the start is measured.
             Kind::Start => LoadResult::default(),
         };
         let each = match self.kind {

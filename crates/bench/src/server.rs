@@ -1,7 +1,7 @@
-//! Servers that the bench starts. No process of them outlives the bench, however it ends.
+//! The servers of the bench. No process outlives the bench, however the bench ends.
 //!
-//! 1. Each server runs in a process group of its own, and so do the processes that it starts.
-//! 2. A server that is dropped is asked to stop and waited for. What is left of its group then is killed.
+//! 1. Each server runs in a process group of its own, and so do the server's children.
+//! 2. A dropped server is asked to stop and waited for. What is left of the group is killed.
 //! 3. A server is dropped at the normal end, after an error, and when a panic unwinds.
 //! 4. A signal (Ctrl-C, SIGTERM, SIGHUP, SIGQUIT) stops all servers in the same way, and then ends the process.
 
@@ -22,10 +22,10 @@ const STOP_WITHIN: Duration = Duration::from_secs(3);
 /// How long the system may take to remove what was killed.
 const KILLED_WITHIN: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether a server is gone.
+/// How often to look whether a server is gone.
 const POLL: Duration = Duration::from_millis(2);
 
-/// The groups of all servers that run, for the end by a signal.
+/// The groups of all running servers, for the end by a signal.
 #[cfg(unix)]
 static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
@@ -33,12 +33,12 @@ static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 pub(crate) struct Server(Child);
 
 impl Server {
-    /// Starts it.
+    /// Starts a server.
     pub(crate) fn start(command: &mut Command) -> io::Result<Server> {
         #[cfg(unix)]
         {
             use std::os::unix::process::CommandExt;
-            // Held across the start: a signal comes before it or finds the server in the list.
+            // Held across the start: a signal comes before the start or finds the server in the list.
             let mut running = running();
             // What a server leaves behind is then ours to wait for.
             #[cfg(target_os = "linux")]
@@ -51,7 +51,7 @@ impl Server {
         command.spawn().map(Server)
     }
 
-    /// Returns whether it has ended by itself.
+    /// Returns whether the server has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.0.try_wait().is_ok_and(|ended| ended.is_some())
     }
@@ -69,13 +69,13 @@ impl Drop for Server {
 #[cfg(not(unix))]
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The server may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// A thread that panicked while it held the list left it whole.
+/// A thread that panicked with the list in hand left the list whole.
 #[cfg(unix)]
 fn running() -> MutexGuard<'static, Vec<Pid>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
@@ -84,7 +84,7 @@ fn running() -> MutexGuard<'static, Vec<Pid>> {
 /// Asks the leader of a group to stop, and kills what is left of the group.
 #[cfg(unix)]
 fn stop(group: Pid) {
-    // It may have ended by itself.
+    // The server may have ended by itself.
     let _ = process::kill_process(group, Signal::TERM);
     wait_until(STOP_WITHIN, || has_leader_ended(group));
     let _ = process::kill_process_group(group, Signal::KILL);
@@ -103,7 +103,7 @@ fn is_gone(group: Pid) -> bool {
     process::test_kill_process_group(group).is_err()
 }
 
-/// Waits for the members of a group that have ended: until then they count as members.
+/// Waits for ended members of a group. Without the wait, ended processes count as members.
 #[cfg(unix)]
 fn reap(group: Pid) {
     while let Ok(Some(_)) = process::waitpgid(group, WaitOptions::NOHANG) {}
@@ -161,7 +161,7 @@ pub(crate) fn stop_on_signals(_: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// A server with two workers. It ignores the wish to stop if `stubborn`.
+    /// Starts a server with two workers. A stubborn one ignores SIGTERM.
     fn with_workers(stubborn: bool) -> (Server, Pid) {
         let script = if stubborn { "trap '' TERM; sleep 60 & sleep 60 & wait" } else { "sleep 60 & sleep 60 & wait" };
         let server = Server::start(Command::new("sh").args(["-c", script])).expect("starts");

@@ -1,4 +1,4 @@
-//! What is measured: this program, a proxy that the bench starts, a server that runs already, or the mock itself.
+//! The targets: this program, a proxy started by the bench, a running server, or the mock itself.
 
 use std::fs;
 use std::io::{self, Write};
@@ -16,22 +16,34 @@ use super::mock;
 use super::process;
 use super::server::Server;
 
-/// How long a server may take until it answers.
+/// How long a server may take to the first answer.
 const UP_WITHIN: Duration = Duration::from_secs(10);
 
-/// The key that clients of this program send.
+/// The key of this program's clients.
 const KEY: &str = "sk-bench-of-api-together";
 
-/// A server that can be measured.
+/// A server to measure.
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     host: String,
-    /// Of the API, without the slash at its end.
+    /// Of the API, without the final slash.
     path: String,
     key: Option<String>,
-    /// Those that listen there.
+    /// The listening processes.
     processes: Vec<u32>,
     server: Option<Server>,
+}
+
+/// What all targets are started with.
+pub(crate) struct Setup<'a> {
+    /// Of clients, for running servers.
+    pub(crate) key: Option<&'a str>,
+    /// How many accounts the mock is entered as.
+    pub(crate) accounts: u16,
+    /// The mock.
+    pub(crate) upstream: SocketAddr,
+    /// For files of the started servers.
+    pub(crate) folder: &'a Path,
 }
 
 /// What to measure.
@@ -39,13 +51,13 @@ pub(crate) struct Target {
 pub(crate) enum TargetKind {
     /// The mock upstream itself, with nothing between.
     Direct,
-    /// This program, with all that it does switched on.
+    /// This program, with everything switched on.
     ThisProgram(OwnBuild),
     /// nginx, as `proxy_pass`.
     Nginx,
     /// haproxy.
     Haproxy,
-    /// A server that runs already.
+    /// A running server.
     At(Url),
 }
 
@@ -54,12 +66,12 @@ pub(crate) enum TargetKind {
 pub(crate) struct OwnBuild {
     /// With so many worker threads; as many as there are cores, if none are named.
     workers: Option<u16>,
-    /// Another build of it.
+    /// Another build of this program.
     build: Option<PathBuf>,
 }
 
 impl TargetKind {
-    /// As it stands on the command line.
+    /// Parses a value of the command line.
     pub(crate) fn parse(text: &str) -> Result<TargetKind, String> {
         match text.split_once('=') {
             Some(("workers", number)) => {
@@ -84,7 +96,7 @@ impl TargetKind {
         }
     }
 
-    /// Can the bench start it?
+    /// Returns whether the bench can start the target.
     pub(crate) fn can_be_started(&self) -> bool {
         match self {
             TargetKind::ThisProgram(_) | TargetKind::Nginx | TargetKind::Haproxy => true,
@@ -92,7 +104,7 @@ impl TargetKind {
         }
     }
 
-    /// What the table calls it.
+    /// Returns the name in the table.
     pub(crate) fn name(&self) -> String {
         match self {
             TargetKind::Direct => "direct".to_owned(),
@@ -107,27 +119,23 @@ impl TargetKind {
 }
 
 impl Target {
-    /// Makes it ready: starts it, if it is to be started, and waits until it answers. Returns how long that took.
-    pub(crate) fn start(
-        which: &TargetKind,
-        (key, accounts): (Option<&str>, u16),
-        upstream: SocketAddr,
-        folder: &Path,
-    ) -> io::Result<(Target, Duration)> {
+    /// Starts the target, if need be, and waits for the first answer. Returns how long the wait was.
+    pub(crate) fn start(which: &TargetKind, setup: &Setup<'_>) -> io::Result<(Target, Duration)> {
         let name = which.name();
         let failed = |why: String| io::Error::other(format!("{name}: {why}"));
         let (url, key) = match which {
-            TargetKind::At(url) => (url.clone(), key),
-            TargetKind::Direct => (at(upstream)?, None),
+            TargetKind::At(url) => (url.clone(), setup.key),
+            TargetKind::Direct => (at(setup.upstream)?, None),
             TargetKind::ThisProgram(_) => (at(free_port()?)?, Some(KEY)),
             TargetKind::Nginx | TargetKind::Haproxy => (at(free_port()?)?, None),
         };
-        let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or(80);
         let address = (host.trim_matches(['[', ']']), port).to_socket_addrs()?.next();
         let address = address.ok_or_else(|| failed("has no address".to_owned()))?;
         let begun = Instant::now();
-        let folder = folder.join(format!("{name}-{port}"));
-        let mut command = command((which, accounts), address, upstream, &folder)?;
+        let folder = setup.folder.join(format!("{name}-{port}"));
+        let mut command = command(which, setup, address, &folder)?;
         let server = command.as_mut().map(Server::start).transpose();
         let server = server.map_err(|e| failed(format!("can't be started ({e}); is it installed?")))?;
         let path = url.path().trim_end_matches('/').to_owned();
@@ -162,10 +170,11 @@ impl Target {
         }
     }
 
-    /// A request for a chat completion, as it goes over the wire.
+    /// Returns the bytes of a request for a chat completion.
     pub(crate) fn request(&self, body: &str) -> Vec<u8> {
         let key = self.key.as_ref().map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
-        let (path, host, length) = (&self.path, &self.host, body.len());
+        let Target { path, host, .. } = self;
+        let length = body.len();
         let head = format!(
             "POST {path}/chat/completions HTTP/1.1\r\nHost: {host}\r\n{key}Content-Type: application/json\r\n\
              Accept: application/json\r\nUser-Agent: api-together-bench\r\nContent-Length: {length}\r\n\r\n"
@@ -173,12 +182,12 @@ impl Target {
         [head.as_bytes(), body.as_bytes()].concat()
     }
 
-    /// CPU time that it has used so far; unknown of the mock, which is in this process, and of other machines.
+    /// Returns the CPU time so far; unknown of the mock, a part of this process, and of other machines.
     pub(crate) fn cpu(&self) -> Option<Duration> {
         self.processes().map(|ids| ids.iter().map(|id| process::cpu(*id)).sum())
     }
 
-    /// Memory that it has now, in bytes.
+    /// Returns the present memory, in bytes.
     pub(crate) fn memory(&self) -> Option<u64> {
         self.processes().map(|ids| ids.iter().map(|id| process::memory(*id)).sum())
     }
@@ -193,26 +202,22 @@ fn at(address: impl Into<SocketAddr>) -> io::Result<Url> {
     Url::parse(&format!("http://{}/v1", address.into())).map_err(io::Error::other)
 }
 
-/// A port of the loopback interface that was free just now.
+/// Returns a port of the loopback interface, free at this moment.
 fn free_port() -> io::Result<SocketAddr> {
     TcpListener::bind(("127.0.0.1", 0))?.local_addr()
 }
 
-/// What a server that the bench started said last.
+/// Returns the last lines of a started server.
 fn last_words(folder: &Path) -> String {
     let said = fs::read_to_string(folder.join("log")).unwrap_or_default();
     said.get(said.len().saturating_sub(2_000)..).unwrap_or_default().to_owned()
 }
 
-/// How to start it there, if it is to be started.
-fn command(
-    (which, accounts): (&TargetKind, u16),
-    address: SocketAddr,
-    upstream: SocketAddr,
-    folder: &Path,
-) -> io::Result<Option<Command>> {
+/// Returns the command that starts a target, if the bench is to start one.
+fn command(which: &TargetKind, setup: &Setup<'_>, address: SocketAddr, folder: &Path) -> io::Result<Option<Command>> {
+    let Setup { accounts, upstream, .. } = *setup;
     let written = |name: &str, text: &str| -> io::Result<std::path::PathBuf> {
-        // The configuration has a folder of its own: it is watched, and the others are written to.
+        // The configuration has a folder of its own: a watched folder must be quiet.
         fs::create_dir_all(folder.join("config"))?;
         let path = folder.join("config").join(name);
         fs::File::create(&path)?.write_all(text.as_bytes())?;

@@ -1,4 +1,4 @@
-//! `api-together demo`: the server on two built-in upstreams, so that it can be tried without an account.
+//! `api-together demo`: the server on two built-in upstreams, for a trial without an account.
 
 mod upstream;
 

@@ -1,4 +1,4 @@
-//! A small OpenAI-format API that lives in this process: says something, streams it, embeds, lists its models.
+//! A small OpenAI-format API in this process: chats, streams, embeds, lists models.
 
 use std::io;
 use std::net::TcpListener;
@@ -32,7 +32,7 @@ struct Demo {
     requests: AtomicU32,
 }
 
-/// Starts one on a free port of the loopback interface, and says which.
+/// Starts an upstream on a free port of the loopback interface, and returns the port.
 pub(super) fn start(temper: Temper) -> io::Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let port = listener.local_addr()?.port();
@@ -161,7 +161,7 @@ fn encoded(numbers: &[f32], asked: &Embed) -> Value {
     json!(base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 
-/// Eight numbers of length 1 that depend on the text and mean nothing.
+/// Eight numbers of length 1, made from the text and without a meaning.
 fn embed(text: &str) -> Vec<f32> {
     let mut sums = [0.0_f32; 8];
     for (sum, byte) in (0..8).cycle().zip(text.bytes()) {

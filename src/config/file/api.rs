@@ -1,4 +1,4 @@
-//! One of `apis`, and what limits it: alone, or in one of `quotaGroups` with others.
+//! One of `apis`, with limits: alone, or in one of `quotaGroups` with others.
 
 use std::collections::BTreeMap;
 
@@ -12,46 +12,45 @@ use super::TimeoutsFile;
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("additionalProperties" = false))]
 pub struct ApiFile {
-    /// Unique name. Quotas and statistics belong to it, across reloads and restarts.
+    /// Unique name. Quotas and statistics belong to the name, across reloads and restarts.
     #[schemars(length(min = 1))]
     pub id: String,
-    /// What people call it. Default: the id.
+    /// The name for people. Default: the id.
     #[serde(default)]
     pub name: Option<String>,
-    /// Where it is, with or without `/v1`: `https://api.openai.com`, `https://host/prefix/v1`. One that ends in `#` is taken
-    /// as it stands, for an API without a version in its path: `https://host/inference#`.
+    /// The base URL, with or without `/v1`: `https://api.openai.com`, `https://host/prefix/v1`. A `#` at the end keeps the path
+    /// as typed, for an API without a version in the path: `https://host/inference#`.
     pub base_url: String,
-    /// Its key, sent as `Authorization: Bearer`. Either this or `apiKeyFile`.
+    /// The key, sent as `Authorization: Bearer`. Either this or `apiKeyFile`.
     #[serde(default)]
     pub api_key: Option<String>,
-    /// A file that holds the key and nothing else, relative to this file's folder.
+    /// A file with the key and nothing else, relative to this file's folder.
     #[serde(default)]
     pub api_key_file: Option<String>,
-    /// Limits of all its models together.
+    /// Limits of all models together.
     #[serde(flatten)]
     pub limits: LimitsFile,
-    /// When the day of `rpd` and `tpd` begins anew: at midnight in an IANA time zone (`America/Los_Angeles`, `UTC`), or `rolling`
-    /// for any 24 hours. Default: the zone that the provider is known to count in (Gemini, OpenRouter), else the
-    /// server's own.
+    /// When the day of `rpd` and `tpd` begins: at midnight in an IANA time zone (`America/Los_Angeles`, `UTC`), or `rolling` for
+    /// any 24 hours. Default: the known zone of the provider (Gemini, OpenRouter), else the server's own.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub reset: Option<String>,
-    /// Limits for single models besides, by the name that clients ask for or this upstream's own.
+    /// More limits for single models, by the clients' name or this upstream's own.
     #[serde(default)]
     pub model_limits: BTreeMap<String, LimitsFile>,
-    /// The group whose limits this API shares with others: its entry in `quotaGroups`; without one, the tightest of the
-    /// limits that its members give.
+    /// The group with which this API shares limits: the group's entry in `quotaGroups`; without an entry, the tightest of the
+    /// members' limits.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub quota_group: Option<String>,
-    /// Which requests count against `rpm`, `rpd` and `burst`: every one that may have reached the upstream, or only those
-    /// that it did not turn away with a 429. Default: `attempt`.
+    /// Which requests count against `rpm`, `rpd` and `burst`: all that may have reached the upstream, or all but the ones turned
+    /// away with a 429. Default: `attempt`.
     #[serde(default)]
     pub count_on: Option<CountOnFile>,
     /// Default: true.
     #[serde(default)]
     pub enabled: Option<bool>,
-    /// The models it serves. Left out: the upstream is asked (`GET /v1/models`), at load and every ten minutes.
+    /// The served models. Left out: the upstream is asked (`GET /v1/models`), at load and every ten minutes.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub models: Option<Vec<String>>,
@@ -66,7 +65,7 @@ pub struct ApiFile {
     #[serde(default)]
     #[schemars(range(min = -2_147_483_648_i64, max = 2_147_483_647_i64))]
     pub priority: Option<i32>,
-    /// Is HTTP/2 spoken to an `https://` API that chooses it? Default: true; false for HTTP/1.1 alone.
+    /// Whether HTTP/2 is offered to an `https://` API. Default: true; false for HTTP/1.1 alone.
     #[serde(default)]
     pub http2: Option<bool>,
     /// How long to wait for this API.
@@ -74,7 +73,7 @@ pub struct ApiFile {
     pub timeouts: Option<TimeoutsFile>,
 }
 
-/// Limits of one owner, or of one model of it.
+/// Limits of one owner, or of one model.
 #[derive(Debug, Default, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("additionalProperties" = false))]
@@ -98,7 +97,7 @@ pub struct LimitsFile {
     pub max_concurrent: Option<u32>,
 }
 
-/// Limits that several APIs share.
+/// Limits of several APIs together.
 #[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("additionalProperties" = false))]
@@ -106,10 +105,10 @@ pub struct GroupFile {
     /// Limits of all models together.
     #[serde(flatten)]
     pub limits: LimitsFile,
-    /// When the day of `rpd` and `tpd` begins anew, as for an API. Default: as its members' days do.
+    /// When the day of `rpd` and `tpd` begins, as for an API. Default: as the members' days do.
     #[schemars(length(min = 1))]
     pub reset: Option<String>,
-    /// Limits for single models besides, by the upstreams' own name.
+    /// More limits for single models, by the upstreams' own name.
     pub model_limits: BTreeMap<String, LimitsFile>,
 }
 
@@ -117,9 +116,9 @@ pub struct GroupFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum CountOnFile {
-    /// Every one that may have reached the upstream.
+    /// All that may have reached the upstream.
     Attempt,
-    /// Those that it did not turn away with a 429.
+    /// All but the ones turned away with a 429.
     Accepted,
 }
 

@@ -13,26 +13,26 @@ pub struct ServerFile {
     pub host: Option<String>,
     /// TCP port. Default: 3001. 0 takes any free one. A change needs a restart.
     pub port: Option<u16>,
-    /// The key (or a list of keys) that clients must send: as it is, or its digest, `sha256:` and what
-    /// `printf %s KEY | sha256sum` prints. Without any, clients need none.
+    /// The key (or a list of keys) for clients: in clear text, or as a digest, `sha256:` and what `printf %s KEY | sha256sum`
+    /// prints. Without any, clients need none.
     pub api_key: Option<OneOrMany>,
     /// More keys for clients.
     #[schemars(length(min = 1))]
     pub api_keys: Option<Vec<String>>,
-    /// A stream whose client has heard nothing for so many milliseconds is sent a comment (`: ping`), which clients pass over, so that
-    /// nothing on the way takes it for dead. Default: 0, never. One that waits for its first content is then answered
-    /// with a 200 at once, and a failure is told as an event.
+    /// After so many milliseconds of silence a stream gets a comment (`: ping`). Clients pass over comments, and nothing on the
+    /// way takes the stream for dead. Default: 0, never. A stream without content yet is then answered with a 200 at once, and
+    /// a failure comes as an event.
     #[schemars(range(min = 0, max = 600_000))]
     pub stream_ping_ms: Option<u32>,
     /// The largest request body, in MiB. Default: 64.
     #[schemars(range(min = 1, max = 4096))]
     pub body_limit_mb: Option<u32>,
     /// Origins (`https://app.example.com`, `tauri://localhost`, `chrome-extension://ID`, `null`) whose pages may call the pool
-    /// from a browser; `vscode-webview://*` for any host of a scheme that is not the web's, `*` for any origin. Default: none.
+    /// from a browser; `vscode-webview://*` for any host of such an app's scheme, `*` for any origin. Default: none.
     #[schemars(length(min = 1))]
     pub cors: Option<Vec<String>>,
-    /// Clients' connections at the same time; more are told so (503). Default: a little less than half of the file descriptors that
-    /// the process may open, at most 25000. A change needs a restart.
+    /// Clients' connections at the same time; more get a 503. Default: a little less than half of the process's file
+    /// descriptors, at most 25000. A change needs a restart.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: Option<u32>,
     /// Requests at the same time; more are refused (503). Default: 10000.
@@ -46,11 +46,11 @@ pub struct ServerFile {
     /// restart.
     #[schemars(range(min = 1_000, max = 3_600_000))]
     pub head_timeout_ms: Option<u32>,
-    /// How long the next piece of a request's body may take to come, in milliseconds; and all of it, with a second more for
-    /// each 1,000 bytes. Default: 30000.
+    /// How long the next piece of a request's body may take, in milliseconds; and the whole body, with a second more for each
+    /// 1,000 bytes. Default: 30000.
     #[schemars(range(min = 10, max = 3_600_000))]
     pub body_timeout_ms: Option<u32>,
-    /// How long a client may take nothing of what is written to it, in milliseconds. Default: 60000. A change needs a restart.
+    /// How long a client may read nothing of an answer, in milliseconds. Default: 60000. A change needs a restart.
     #[schemars(range(min = 10, max = 3_600_000))]
     pub write_timeout_ms: Option<u32>,
     /// How long `/health` says `stopping` before the server takes no more connections, in milliseconds. Default: 0. A change
@@ -68,7 +68,7 @@ pub struct ServerFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServerTlsFile {
-    /// PEM file with the certificate and those that vouch for it, relative to this file's folder.
+    /// PEM file with the certificate and the intermediate ones, relative to this file's folder.
     #[schemars(length(min = 1))]
     pub cert_file: String,
     /// PEM file with the certificate's private key, relative to this file's folder.
