@@ -1,4 +1,4 @@
-//! The immutable reach of one upstream: what an attempt needs to know, and nothing that changes.
+//! The immutable reach of one upstream: all an attempt needs to know.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use url::{Position, Url};
 use crate::config::{ApiConfig, ApiKey, Timeouts};
 use crate::types::{ApiId, Operation};
 
-/// Where an upstream is and how it is spoken to. A changed configuration makes a new one.
+/// The address of an upstream, and the way to speak there. A changed configuration makes a new endpoint.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// Whose.
+    /// The API's id.
     pub api: ApiId,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
     /// Sent upstream as a bearer token.
     pub key: ApiKey,
@@ -27,7 +27,7 @@ pub struct Endpoint {
     /// Tells endpoints apart, in this process: a new one gets new connections.
     pub serial: u64,
     base: String,
-    /// The base URL as people know it.
+    /// The base URL for people.
     shown_base: String,
     mapping: BTreeMap<Arc<str>, Arc<str>>,
 }
@@ -55,7 +55,7 @@ impl Endpoint {
         format!("{}{}", self.base, operation.path())
     }
 
-    /// Returns the URL of an operation, as it stands in the log.
+    /// Returns the URL of an operation, for the log.
     pub fn shown_url(&self, operation: Operation) -> String {
         format!("{}{}", self.shown_base, operation.path())
     }
@@ -65,7 +65,7 @@ impl Endpoint {
         format!("{}models", self.base)
     }
 
-    /// Returns this upstream's own name for a model, where it differs from the requested one.
+    /// Returns this upstream's own name for a model, if there is another than the requested one.
     pub fn upstream_model(&self, requested: &str) -> Option<&Arc<str>> {
         self.mapping.get(requested).filter(|own| &***own != requested)
     }

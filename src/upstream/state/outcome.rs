@@ -1,4 +1,4 @@
-//! What the answers and ends of attempts say of their upstream: its health, its errors, and the log.
+//! What answers and ends of attempts say of the upstream: health, errors, and the log.
 //! No actix, no clock: functions of the state, the input and `now`.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ impl Subject<'_> {
 }
 
 impl State {
-    /// Records that an answer has begun. `exhausted_for`: it says that the upstream has nothing left for so long.
+    /// Records the beginning of an answer. `exhausted_for`: how long the upstream says to have nothing left.
     pub(in crate::upstream) fn on_response(&mut self, of: Subject<'_>, exhausted_for: Option<Duration>) {
         self.has_served = true;
         self.heal(false, of);
@@ -32,7 +32,7 @@ impl State {
                 self.on_success(of);
                 self.latency.record(settlement.first_token, settlement.duration);
             }
-            // The upstream did its work: the request was wrong.
+            // The upstream did the work: the request was wrong.
             Outcome::Failed(failure) if failure.class == FailureClass::Rejected => self.on_success(of),
             Outcome::Failed(failure) => self.on_failure(failure, of, day_ends),
             Outcome::ClientClosed | Outcome::Abandoned => {
@@ -43,8 +43,7 @@ impl State {
         }
     }
 
-    /// Records that another upstream served what this one had refused, at this URL, in a way that may have been about the
-    /// request.
+    /// Records a confirmed refusal at this URL: another upstream served the same request.
     pub(in crate::upstream) fn on_confirmed(&mut self, failure: &Failure, of: Subject<'_>, url: &str) {
         let status = failure.status.filter(|status| [404, 405].contains(status));
         let by_address = status.is_some() && !self.has_served;
