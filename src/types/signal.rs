@@ -1,32 +1,32 @@
-//! What health learns of an attempt, whatever its dialect or its status was.
+//! What health learns of an attempt, whatever the dialect or the status.
 
 use std::time::Duration;
 
-/// The meaning of one attempt's end, or of the beginning of its answer.
+/// The meaning of an attempt's end, or of the beginning of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// The upstream answered. `whole`: to the end; otherwise the answer has begun.
     Success {
-        /// The answer came to its end.
+        /// The answer is complete.
         whole: bool,
     },
     /// The upstream is in trouble.
     Failure,
     /// A limit of the upstream's own is reached.
     Limited {
-        /// How long the upstream asks to be left alone, if it says.
+        /// How long the upstream asks to be left alone, if at all.
         wait: Option<Duration>,
     },
-    /// The key is refused, or its account.
+    /// The key is refused, or the account.
     KeyRefused {
-        /// A code or a status says so that can't be the request's own doing.
+        /// Beyond doubt, by a code or a status. Words may be the request's own doing.
         certain: bool,
         /// The account has no money left.
         unpaid: bool,
     },
     /// The model is refused for what was asked of it.
     ModelRefused {
-        /// A code or a status says so that can't be the request's own doing.
+        /// Beyond doubt, by a code or a status. Words may be the request's own doing.
         certain: bool,
     },
     /// Nothing about the upstream.

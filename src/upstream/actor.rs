@@ -31,40 +31,40 @@ pub struct UpstreamActor {
     pub(super) persistence: Addr<PersistenceActor>,
     books: Books,
     pub(super) ledgers: ApiLedgers,
-    /// What the workers know of it.
+    /// The knowledge of the workers.
     pub(super) shared: Arc<SharedState>,
     pub(super) events: Arc<EventQueue>,
-    /// The end of the queue that this actor reads from.
+    /// This actor's end of the queue.
     pub(super) receiver: mpsc::Receiver<UpstreamEvent>,
-    /// It polls the queue by itself.
+    /// The actor polls the queue by itself.
     pub(super) awake: bool,
-    /// Fast paths that may be in use, with the quotas that they stand for.
+    /// Fast paths in use, with the quotas they stand for.
     pub(super) fast_paths: Vec<(Arc<FastPath>, Rc<[Ledger]>)>,
-    /// Of the models that back off, as the fast paths have them.
+    /// Of the back-offs in the fast paths.
     published_backoffs: u64,
-    /// Attempts that were admitted and are not settled, by their stamps.
+    /// Admitted attempts that are not settled, by stamp.
     pub(super) out: HashMap<usize, Attempt>,
-    /// Attempts that wait for a store, first come first served.
+    /// Attempts in wait for a store, first come first served.
     waiting: VecDeque<Waiting>,
     /// What changed and is not sent to the store yet.
     pub(super) unsaved: Unsaved,
 }
 
-/// An attempt that is out: its shares of the quotas.
+/// An open attempt, with shares of the quotas.
 pub(super) struct Attempt {
     /// By the upstream's own name.
     pub(super) model: Arc<str>,
     pub(super) operation: RouteId,
     pub(super) ledgers: Rc<[Ledger]>,
     pub(super) shares: Vec<Share>,
-    /// When it was admitted (ms, monotonic).
+    /// The moment of admission (ms, monotonic).
     pub(super) sent_at: u64,
-    /// Under which it went: if another is in force by now, its end says nothing of that one.
+    /// In force at the admission: the end says nothing of a later one.
     pub(super) shared: Arc<SharedState>,
 }
 
 impl Attempt {
-    /// Returns what a report on it at `now` is about.
+    /// Returns the subject of a report at `now`.
     pub(super) fn subject(&self, now: Now) -> Subject<'_> {
         Subject { of: ModelRoute { model: &self.model, route: self.operation }, sent_at: self.sent_at, now }
     }
@@ -76,8 +76,7 @@ struct Waiting {
 }
 
 impl UpstreamActor {
-    /// Starts the actor of a configured API on the current arbiter. It restores its saved counts before it admits
-    /// anything.
+    /// Starts the actor of a configured API on the current arbiter. The saved counts are restored before any admission.
     pub fn start(config: Arc<ApiConfig>, persistence: Addr<PersistenceActor>, books: Books) -> Addr<Self> {
         UpstreamActor::create(|ctx| {
             let (events, receiver) = EventQueue::new(ctx.address());
@@ -137,8 +136,7 @@ impl UpstreamActor {
         }
     }
 
-    /// Returns the fast path to a model that counts in these quotas, if there is one. Models that are too many to have quotas
-    /// of their own have none.
+    /// Returns the fast path to a model with these quotas, if there is one. A model without quotas of its own has none.
     fn fast_path(&mut self, model: &Arc<str>, ledgers: &Rc<[Ledger]>) -> Option<Arc<FastPath>> {
         if Rc::ptr_eq(ledgers, self.ledgers.common()) {
             return None;
@@ -153,14 +151,14 @@ impl UpstreamActor {
                 return Some(known.clone());
             }
         }
-        // One that nobody holds any more will report nothing.
+        // A fast path without a holder will report nothing.
         self.fast_paths.retain(|(known, _)| Arc::strong_count(known) > 1);
         let fast_path = Arc::new(FastPath::new(self.shared.clone(), model.clone(), allowances, backoffs));
         self.fast_paths.push((fast_path.clone(), ledgers.clone()));
         Some(fast_path)
     }
 
-    /// Publishes to the workers who may admit, and replaces the fast paths of models that back off, or do so no longer.
+    /// Publishes the place of admission to the workers, and replaces the fast paths of models with changed back-offs.
     pub(super) fn publish_state(&mut self) {
         let asks = AdmissionMode::AskActorFrom(0);
         let mode = if self.waiting.is_empty() { self.state.admission_mode(Now::read()) } else { asks };
@@ -177,7 +175,7 @@ impl UpstreamActor {
 
     fn serve_waiting(&mut self, ctx: &mut Context<Self>) {
         while let Some(waiting) = self.waiting.pop_front() {
-            // Whoever left while waiting takes nothing with them.
+            // A client that left while waiting takes nothing.
             if waiting.reply.is_closed() {
                 continue;
             }
@@ -214,7 +212,7 @@ impl Actor for UpstreamActor {
 }
 
 impl Drop for UpstreamActor {
-    /// If it ends by a defect, no worker admits any more, and nobody will settle what is out.
+    /// After a defect, no worker admits any more, and nobody will settle the open attempts.
     fn drop(&mut self) {
         self.shared.publish_state(AdmissionMode::AskActorFrom(0));
         let (now, unknown) = (Now::read(), Spent { counts: true, tokens: None });
@@ -292,7 +290,7 @@ impl Handler<GetTokens> for UpstreamActor {
 impl Handler<ResetTokens> for UpstreamActor {
     type Result = ResponseFuture<()>;
 
-    /// Answered when it is durable: what was reset does not come back.
+    /// Answered when the reset is durable.
     fn handle(&mut self, _: ResetTokens, _: &mut Self::Context) -> Self::Result {
         self.drain_events();
         self.state.token_stats.reset();
@@ -300,7 +298,7 @@ impl Handler<ResetTokens> for UpstreamActor {
         self.save();
         let flushed = self.persistence.send(Flush);
         Box::pin(async {
-            // A store that can't be written says so in the log, once.
+            // A store without write access says so in the log, once.
             let _ = flushed.await;
         })
     }

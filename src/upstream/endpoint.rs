@@ -1,4 +1,4 @@
-//! The immutable reach of one upstream: what an attempt needs to know, and nothing that changes.
+//! The immutable reach of one upstream: all an attempt needs to know.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use url::{Position, Url};
 use crate::config::{ApiConfig, ApiKey, Timeouts};
 use crate::types::{ApiId, RouteId};
 
-/// Where an upstream is and how it is spoken to. A changed configuration makes a new one.
+/// The address of an upstream, and the way to speak there. A changed configuration makes a new endpoint.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// Whose.
+    /// The API's id.
     pub api: ApiId,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
     /// Sent upstream as a bearer token.
     pub key: ApiKey,
@@ -26,9 +26,9 @@ pub struct Endpoint {
     pub http2: bool,
     /// Tells endpoints apart, in this process: a new one gets new connections.
     pub serial: u64,
-    /// What stands before each path, as the transport takes it: always `http://`, as the transport itself speaks TLS.
+    /// The text in front of each path, for the transport: always `http://`, as the transport itself speaks TLS.
     pub base: String,
-    /// The base URL as people know it.
+    /// The base URL for people.
     shown_base: String,
     mapping: BTreeMap<Arc<str>, Arc<str>>,
 }
@@ -51,12 +51,12 @@ impl Endpoint {
         }
     }
 
-    /// Returns the URL of an operation, as it stands in the log.
-    pub fn shown_url(&self, operation: RouteId) -> String {
-        format!("{}{}", self.shown_base, operation.path())
+    /// Returns the URL of a route, for the log.
+    pub fn shown_url(&self, route: RouteId) -> String {
+        format!("{}{}", self.shown_base, route.path())
     }
 
-    /// Returns this upstream's own name for a model, where it differs from the requested one.
+    /// Returns this upstream's own name for a model, if there is another than the requested one.
     pub fn upstream_model(&self, requested: &str) -> Option<&Arc<str>> {
         self.mapping.get(requested).filter(|own| &***own != requested)
     }

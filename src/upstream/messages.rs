@@ -1,4 +1,4 @@
-//! What can be asked of an [`super::UpstreamActor`], and what it answers.
+//! The questions to an [`super::UpstreamActor`], and the answers.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use crate::config::ApiConfig;
 use crate::types::{ApiId, FailureClass, Limits, Now, Profile, QuotaId, QuotaKind, RouteId, TokenStats};
 
 /// Admit one attempt. Sent by the scheduler and awaited; the permit in the reply *is* the admission, and gives itself
-/// back if nobody takes it.
+/// back without a taker.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Forwarded, Declined>")]
 pub struct Forward {
     /// What is to be forwarded.
     pub profile: Profile,
-    /// Nobody else can serve it: then an inferred rest is no obstacle.
+    /// Nobody else can serve the request: then an inferred rest is no obstacle.
     pub panic: bool,
 }
 
@@ -25,7 +25,7 @@ pub struct Forward {
 pub struct Forwarded {
     /// The right to one attempt.
     pub permit: Permit,
-    /// The short way to the next attempt like it, if there is one.
+    /// The short way to the next such attempt, if there is one.
     pub fast_path: Option<Arc<FastPath>>,
 }
 
@@ -34,7 +34,7 @@ pub struct Forwarded {
 pub struct Declined {
     /// Why.
     pub refusal: Refusal,
-    /// The short way there, which knows when it is worth trying again.
+    /// The short way there, with the time of the next try.
     pub fast_path: Option<Arc<FastPath>>,
 }
 
@@ -45,10 +45,10 @@ pub enum Refusal {
     QuotaExhausted {
         /// Which.
         which: QuotaKind,
-        /// When it has room again, at the earliest; `None` if nobody knows: when something ends that is on the way.
+        /// When there is room again, at the earliest; `None` if nobody knows: at the end of an open attempt.
         until: Option<u64>,
     },
-    /// The upstream, or what of it the attempt needs, rests.
+    /// The upstream rests, or the model by this route.
     Resting(Resting),
     /// The store can't promise that a crash would not forget this attempt, or that no other server uses its place.
     StoreUnavailable {
@@ -67,7 +67,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Returns when to ask again, if that is known.
+    /// Returns when to ask again, if known.
     pub fn until(&self) -> Option<u64> {
         match self {
             Refusal::QuotaExhausted { until, .. } => *until,
@@ -78,7 +78,7 @@ impl Refusal {
         }
     }
 
-    /// Returns when to ask again if nobody else can serve, if that is known.
+    /// Returns when to ask again if nobody else can serve, if known.
     pub fn retry_at_in_panic(&self) -> Option<u64> {
         match self {
             Refusal::Resting(resting) => Some(resting.panic_from),
@@ -95,7 +95,7 @@ impl Refusal {
         self.retry_at_in_panic() < self.until()
     }
 
-    /// Of several, returns the one that ends last.
+    /// Of several, returns the last to end.
     pub(super) fn last(refusals: impl Iterator<Item = Refusal>) -> Option<Refusal> {
         refusals.max_by_key(|refusal| match refusal {
             Refusal::QuotaExhausted { .. }
@@ -111,13 +111,13 @@ impl Refusal {
         self.is_limit() && self.retry_at_in_panic().is_none_or(|until| until <= deadline)
     }
 
-    /// Returns it with its end as wall time (ms since the Unix epoch).
+    /// Returns the refusal, and the end as wall time (ms since the Unix epoch).
     pub(super) fn dated(self, now: Now) -> (Refusal, Option<i64>) {
         let until = self.until().map(|until| now.wall_at(until));
         (self, until)
     }
 
-    /// Returns whether it is a limit, ours or theirs, which passes by itself.
+    /// Returns whether a limit is the reason, ours or the upstream's own: a limit passes by itself.
     pub fn is_limit(&self) -> bool {
         match self {
             Refusal::QuotaExhausted { .. } => true,
@@ -136,7 +136,7 @@ impl Refusal {
         matches!(self, Refusal::Resting(Resting { scope: Scope::Model, reason: FailureClass::ModelNotFound, .. }))
     }
 
-    /// Returns the word for it in `/v1/status`.
+    /// Returns the word in `/v1/status`.
     pub fn reason(&self) -> &'static str {
         match self {
             Refusal::QuotaExhausted { which, .. } => which.as_str(),
@@ -176,9 +176,9 @@ pub struct ApiStatus {
     pub config: Arc<ApiConfig>,
     /// Why it takes no attempt now, if it takes none, and until when.
     pub refusal: Option<(Refusal, Option<i64>)>,
-    /// It rests as a whole: its service, a limit or its key.
+    /// The upstream rests as a whole: the service, a limit or the key.
     pub resting: bool,
-    /// The models that back off, each by a route.
+    /// The models in back-off, each by a route.
     pub absent_models: Vec<AbsentModel>,
     /// Failures in a row.
     pub error_count: u32,
@@ -192,14 +192,14 @@ pub struct ApiStatus {
     pub last_failure: Option<(i64, FailureClass, String)>,
 }
 
-/// A model that an upstream refuses.
+/// A model refused by an upstream.
 #[derive(Debug, Clone)]
 pub struct AbsentModel {
-    /// By its own name.
+    /// By the upstream's own name.
     pub model: Arc<str>,
     /// By which route.
     pub operation: RouteId,
-    /// How it refuses.
+    /// The class of the refusal.
     pub reason: FailureClass,
     /// When it is asked again (ms since the Unix epoch).
     pub until: i64,

@@ -1,9 +1,9 @@
-//! One upstream: its quotas, its health, its endpoint, and the actor that owns them.
+//! One upstream: quotas, health, endpoint, and the actor that owns all three.
 //!
 //! In reading order: `messages` (the contract), `permit`, `endpoint`, `actor` (wiring), `state` (decisions), with `health`
-//! (may it be asked?), `latency` and `token_stats`. `fast_path` is how workers admit without a message; a first reading may
-//! skip it. Its quotas: `admission` (in all of them, or in none), `books` (which there are), `ledger` (one, with its store),
-//! `quota` (what it has counted), `lease`, `account`, `bounds`, `window`, `daily` and `day`; `headroom` tells what is left.
+//! (may the upstream be asked?), `latency` and `token_stats`. `fast_path` is how workers admit without a message; skip the
+//! folder in a first reading. The quotas are in `admission` (of one attempt in all quotas), `books` (all quotas), `ledger` (one
+//! quota with a store) and `quota` (the counts).
 
 mod account;
 mod actor;

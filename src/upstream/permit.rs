@@ -10,28 +10,28 @@ use crate::types::{Failure, FailureClass, Now, Outcome, Profile, SentAt, Settlem
 /// An overshoot of less than this part of the tightest limit may be reported with the next batch.
 const LAZY_OVERSHOOT: u64 = 50;
 
-/// One admitted attempt, bound to its endpoint: counted against the quotas before it existed.
+/// One admitted attempt, bound to an endpoint: counted against the quotas before the permit existed.
 ///
 /// # Invariants
-/// Settled exactly once: by [`Permit::settle`], or by its drop, which counts as abandoned. What was never written is
-/// then given back.
+/// Settled exactly once: by [`Permit::settle`], or by the drop, as abandoned. The units of a request that was never written
+/// are then given back.
 #[derive(Debug)]
 pub struct Permit {
     /// Set by the transport when the request is written.
     pub stamp: SentAt,
-    /// The proxy may ask for a stream's usage. The proxy clears it for a request that carries no such wish of the proxy's.
+    /// The proxy may ask for a stream's usage. The proxy clears the flag for a request without such a wish of its own.
     pub ask_usage: bool,
     shared: Arc<SharedState>,
-    /// Tokens that are set aside for it, at most.
+    /// Tokens set aside, at most.
     demand: u64,
     /// An overshoot of so many tokens or fewer may be reported later.
     lazy_overshoot: u64,
     since: Instant,
-    /// When it was admitted (ms, monotonic).
+    /// The moment of admission (ms, monotonic).
     admitted_at: u64,
-    /// It is the probe of a rest: its answer decides whether others are admitted.
+    /// The probe of a rest: the answer decides whether others are admitted.
     is_probe: bool,
-    /// Its end may free what another attempt waits for.
+    /// The end may free a place for a waiting attempt.
     frees: bool,
     settled: bool,
 }
@@ -39,14 +39,14 @@ pub struct Permit {
 /// What is set aside for an attempt.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReservedTokens {
-    /// Tokens that it may take, as far as is known.
+    /// Tokens the attempt may take, as far as is known.
     pub(super) demand: u64,
-    /// The tightest limit of tokens that it counts against.
+    /// The tightest limit of tokens.
     pub(super) tightest: Option<u64>,
 }
 
 impl Permit {
-    /// Creates the permit of an attempt that was admitted at `admitted_at` (ms, monotonic).
+    /// Creates the permit of an attempt admitted at `admitted_at` (ms, monotonic).
     pub(super) fn new(shared: Arc<SharedState>, reserved: ReservedTokens, stamp: SentAt, admitted_at: u64) -> Self {
         Permit {
             stamp,
@@ -62,7 +62,7 @@ impl Permit {
         }
     }
 
-    /// Marks an attempt that the actor admitted. `frees`: no fast path leads here, so that others may wait for its end.
+    /// Marks an attempt admitted by the actor. `frees`: no fast path leads here, so others may wait for the end.
     pub(super) fn on_slow_path(mut self, is_probe: bool, frees: bool) -> Self {
         self.is_probe = is_probe;
         self.frees = frees;
@@ -79,15 +79,15 @@ impl Permit {
         self.since.elapsed()
     }
 
-    /// Reports that there is an answer for the client. `is_streaming`: its end is still to come. `exhausted_for`: it says
-    /// that the upstream has nothing left for so long.
+    /// Reports an answer for the client. `is_streaming`: the end is still to come. `exhausted_for`: how long the upstream says
+    /// to have nothing left.
     pub fn responded(&self, is_streaming: bool, exhausted_for: Option<Duration>) {
         let urgency = match exhausted_for {
             Some(_) => Urgency::Blocking,
             None if self.is_probe => Urgency::Immediate,
             None => Urgency::Lazy,
         };
-        // The end of an answer that is over decides the same.
+        // The end of a finished answer decides the same.
         if is_streaming || exhausted_for.is_some() {
             let responded = UpstreamEvent::Responded { stamp: self.stamp.clone(), at: Now::read(), exhausted_for };
             self.shared.events.push(responded, urgency);
@@ -99,17 +99,17 @@ impl Permit {
         self.close(settlement);
     }
 
-    /// Returns whether a refusal may be for the `stream_options` that the proxy had added.
+    /// Returns whether a refusal may be for the proxy's `stream_options`.
     pub fn doubts_stream_options(&self) -> bool {
         self.ask_usage && self.shared.stream_options() == StreamOptions::Unknown
     }
 
-    /// Records that the upstream served the client's own bytes, after it had refused them with `stream_options` added.
+    /// Records that the upstream served the client's own bytes, after a refusal with `stream_options` added.
     pub fn refuse_stream_options(&self) {
         self.shared.refuse_stream_options();
     }
 
-    /// Returns the suspicion that a refusal is about the request, if only another upstream's answer can tell.
+    /// Returns the suspicion of an uncertain refusal: only another upstream's answer can tell.
     pub fn suspicion(&self, failure: &Failure, profile: &Profile) -> Option<Suspicion> {
         let endpoint = &self.shared.endpoint;
         let model = endpoint.upstream_model(&profile.model).unwrap_or(&profile.model).clone();
@@ -153,7 +153,8 @@ impl Drop for Permit {
     }
 }
 
-/// A refusal that may be about the request itself. It counts only when another upstream serves the same request.
+/// An uncertain refusal, maybe about the request itself. Such a refusal counts only when another upstream serves the same
+/// request.
 #[derive(Debug)]
 pub struct Suspicion {
     events: Arc<EventQueue>,
@@ -161,7 +162,7 @@ pub struct Suspicion {
 }
 
 impl Suspicion {
-    /// Returns whether the upstream that refused is the one that this permit is for.
+    /// Returns whether the permit is for the refusing upstream.
     pub fn is_of(&self, permit: &Permit) -> bool {
         Arc::ptr_eq(&self.events, &permit.shared.events)
     }

@@ -1,4 +1,4 @@
-//! The decisions of one upstream, from its parts: may an attempt go? ([`outcome`]: what does its end mean?)
+//! The decisions of one upstream, from all parts: may an attempt go? ([`outcome`]: what does the end mean?)
 //! No actix, no clock: functions of the state, the input and `now`.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::types::{FailureClass, Now, Outcome, Profile, Settlement, TokenStats};
 
 mod outcome;
 
-/// All that an upstream's actor owns, without its quotas.
+/// The facts of an upstream's actor, without the quotas.
 pub(super) struct State {
     pub(super) config: Arc<ApiConfig>,
     pub(super) health: Health,
@@ -26,7 +26,7 @@ pub(super) struct State {
     in_flight: u32,
     errors_in_a_row: u32,
     last_failure: Option<(i64, FailureClass, String)>,
-    /// It has answered somebody since its entry changed: so its address is right.
+    /// The upstream has answered somebody since the entry changed: so the address is right.
     has_served: bool,
     retired: bool,
 }
@@ -42,7 +42,7 @@ pub(super) struct Subject<'a> {
 }
 
 impl State {
-    /// Creates the state of an upstream with its saved statistics.
+    /// Creates the state of an upstream with saved statistics.
     pub(super) fn restore(config: Arc<ApiConfig>, zone: TimeZone, tokens: TokenStats, now: Now) -> State {
         State {
             config,
@@ -62,18 +62,18 @@ impl State {
         profile.demand.tokens(self.token_stats.average_completion_tokens())
     }
 
-    /// Records an attempt that the actor admitted. Returns whether it is a probe.
+    /// Records an admission by the actor. Returns whether the attempt is a probe.
     pub(super) fn admitted(&mut self, of: ModelRoute<'_>, now: Now) -> bool {
         self.in_flight += 1;
         self.health.admit(of, now.mono)
     }
 
-    /// Records an attempt that a fast path admitted, as no probe is.
+    /// Records an admission by a fast path: never of a probe.
     pub(super) fn joined(&mut self) {
         self.in_flight += 1;
     }
 
-    /// Returns who may admit the next attempts.
+    /// Returns the place of admission for the next attempts.
     pub(super) fn admission_mode(&self, now: Now) -> AdmissionMode {
         match self.check(now) {
             Ok(()) if self.health.is_open() => AdmissionMode::Local,
@@ -82,7 +82,7 @@ impl State {
         }
     }
 
-    /// Returns whether it may be asked for this model by this route. In panic mode nobody else can serve.
+    /// Returns whether the upstream may be asked for this model by this route. In panic mode nobody else can serve.
     ///
     /// # Errors
     /// With the reason.
@@ -91,7 +91,7 @@ impl State {
         self.health.check(of, panic, now.mono).map_err(Refusal::Resting)
     }
 
-    /// Returns whether it may be asked at all.
+    /// Returns whether the upstream may be asked at all.
     fn check(&self, now: Now) -> Result<(), Refusal> {
         self.usable()?;
         self.health.check_common(now.mono).map_err(Refusal::Resting)
@@ -104,7 +104,7 @@ impl State {
         if self.config.enabled { Ok(()) } else { Err(Refusal::Disabled) }
     }
 
-    /// Returns what an attempt took of the quotas that ended thus.
+    /// Returns what an attempt with this end took of the quotas.
     pub(super) fn spent(&self, settlement: &Settlement) -> Spent {
         let failed = settlement.failure();
         let consumed_nothing = failed.is_some_and(|failure| failure.class.consumed_nothing());
@@ -115,15 +115,15 @@ impl State {
         }
     }
 
-    /// Records that an attempt is over. Returns how the statistics changed, if they did.
+    /// Records the end of an attempt. Returns the change of the statistics, if there is one.
     pub(super) fn left(&mut self, settlement: &Settlement, now: Now) -> Option<TokenChange> {
         self.in_flight = self.in_flight.saturating_sub(1);
         let served = matches!(settlement.outcome, Outcome::Completed) || settlement.usage.is_some();
         served.then(|| self.token_stats.count(settlement.usage, now))
     }
 
-    /// Adopts an entry that changed, or came back. New limits count at once. What an old entry rested for may be mended by a
-    /// changed one: its health is forgotten.
+    /// Adopts a changed entry, or one that came back. New limits count at once. A change may mend the reason of a rest: then all
+    /// health is forgotten.
     pub(super) fn reconfigure(&mut self, config: Arc<ApiConfig>) {
         self.retired = false;
         if config != self.config {
@@ -139,7 +139,7 @@ impl State {
         self.retired = true;
     }
 
-    /// Returns the status. `room`: its quotas have room, or why not.
+    /// Returns the status. `room`: the quotas have room, or why not.
     pub(super) fn status(&self, quotas: Vec<QuotaStatus>, room: Result<(), Refusal>, now: Now) -> ApiStatus {
         let health = self.check(now);
         ApiStatus {

@@ -1,4 +1,4 @@
-//! The tokens that one upstream's answers took, as its statistics tell them. No clock: functions of the state and `now`.
+//! The tokens of one upstream's answers, for the statistics. No clock: functions of the state and `now`.
 
 use jiff::tz::TimeZone;
 
@@ -7,24 +7,24 @@ use super::messages::TokenReport;
 use crate::persistence::TokenChange;
 use crate::types::{ApiId, Moment, Now, TokenStats, Usage};
 
-/// What an answer costs in tokens, as long as none was seen.
+/// The tokens of an answer before any was seen.
 const DEFAULT_COMPLETION: u64 = 512;
 
 /// The statistics of one upstream.
 pub(super) struct TokenStatsRecorder {
     zone: TimeZone,
     tokens: TokenStats,
-    /// Tokens that an answer takes: a moving average, once one was seen.
+    /// The tokens of an answer, as a moving average.
     average_completion: Option<u64>,
-    /// The last one that was asked for.
+    /// The last moment asked for.
     moment: Moment,
 }
 
 impl TokenStatsRecorder {
-    /// Takes up where the saved statistics left off.
+    /// Creates a recorder with the saved statistics.
     pub(super) fn restore(zone: TimeZone, mut tokens: TokenStats, now: Now) -> TokenStatsRecorder {
         tokens.prune(now.wall);
-        // Of no quarter of an hour that comes again.
+        // In no quarter of an hour to come.
         TokenStatsRecorder {
             zone,
             tokens,
@@ -33,12 +33,12 @@ impl TokenStatsRecorder {
         }
     }
 
-    /// Tokens of an answer, as long as its request bounds none.
+    /// Returns the tokens of an answer to a request without a bound.
     pub(super) fn average_completion_tokens(&self) -> u64 {
         self.average_completion.unwrap_or(DEFAULT_COMPLETION)
     }
 
-    /// An answer was served. Returns how the statistics changed.
+    /// Records an answer. Returns the change of the statistics.
     pub(super) fn count(&mut self, usage: Option<Usage>, now: Now) -> TokenChange {
         let at = self.moment(now);
         if let Some(Usage { completion, .. }) = usage {
@@ -50,7 +50,7 @@ impl TokenStatsRecorder {
         TokenChange::Grown { totals: self.tokens.totals, hour: (at.hour, hour), day: (at.day, day) }
     }
 
-    /// For `/v1/token/stats`.
+    /// Returns the report for `/v1/token/stats`.
     pub(super) fn report(&mut self, api: ApiId, now: Now) -> TokenReport {
         self.tokens.prune(now.wall);
         let moment = self.moment(now);
@@ -58,7 +58,7 @@ impl TokenStatsRecorder {
         TokenReport { api, this_hour, today, stats: self.tokens.clone() }
     }
 
-    /// Hours and days begin with a quarter of an hour, in every zone: within one, they are known.
+    /// Returns the hour and the day of `now`. Both begin with a quarter of an hour, in every zone.
     fn moment(&mut self, now: Now) -> Moment {
         const QUARTER_MS: i64 = 900_000;
         if now.wall.div_euclid(QUARTER_MS) != self.moment.wall.div_euclid(QUARTER_MS) {
@@ -69,7 +69,7 @@ impl TokenStatsRecorder {
         self.moment
     }
 
-    /// For `/v1/token/reset`.
+    /// Resets the statistics, for `/v1/token/reset`.
     pub(super) fn reset(&mut self) {
         self.tokens = TokenStats::default();
     }

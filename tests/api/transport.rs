@@ -119,9 +119,9 @@ fn sound_heads() -> Vec<Case> {
         drips("an interim head, byte by byte", &format!("HTTP/1.1 102 Processing\r\n\r\n{length}"), whole()),
         stays("a large head", &ok(&format!("x-large: {}\r\ncontent-length: 7\r\n", "y".repeat(100_000)), J), whole()),
         stays("an answer that upgrades", &ok("upgrade: websocket\r\ncontent-length: 7\r\n", J), whole()),
-        stays("a 404", &length.replace("200 OK", "404 Not Found"), Wanted::Answer(404, J)),
-        stays("a 404 without a body", "HTTP/1.1 404 X\r\ncontent-length: 0\r\n\r\n", Wanted::Answer(404, "")),
-        stays("HTTP/1.0 without a body", "HTTP/1.0 404 X\r\ncontent-length: 0\r\n\r\n", Wanted::Answer(404, "")),
+        stays("a 409", &length.replace("200 OK", "409 Conflict"), Wanted::Answer(409, J)),
+        stays("a 409 without a body", "HTTP/1.1 409 X\r\ncontent-length: 0\r\n\r\n", Wanted::Answer(409, "")),
+        stays("HTTP/1.0 without a body", "HTTP/1.0 409 X\r\ncontent-length: 0\r\n\r\n", Wanted::Answer(409, "")),
         stays(
             "a 426",
             &format!("HTTP/1.1 426 U\r\nupgrade: websocket\r\nconnection: upgrade\r\ncontent-length: 7\r\n\r\n{J}"),
@@ -151,8 +151,8 @@ fn overflowing() -> Vec<Case> {
         stays("a line's end behind a length", &(ok("content-length: 7\r\n", J) + "\r\n"), whole()),
         stays(
             "another answer behind an empty one",
-            &format!("HTTP/1.1 404 X\r\ncontent-length: 0\r\n\r\n{poison}"),
-            Wanted::Answer(404, ""),
+            &format!("HTTP/1.1 409 X\r\ncontent-length: 0\r\n\r\n{poison}"),
+            Wanted::Answer(409, ""),
         ),
         stays("another answer behind a 204", &format!("HTTP/1.1 204 No Content\r\n\r\n{poison}"), Wanted::Other),
         stays(

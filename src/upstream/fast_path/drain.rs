@@ -1,4 +1,4 @@
-//! How an upstream's actor applies the queued events, and saves what they changed.
+//! How an upstream's actor applies the queued events, and saves the changes.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::upstream::state::Subject;
 /// What changed and is not sent to the store yet.
 #[derive(Default)]
 pub(in crate::upstream) struct Unsaved {
-    /// Used since they were last saved.
+    /// Quotas in use since the last save.
     quotas: Vec<Ledger>,
     /// Changes of the statistics; the newest of each bucket is enough.
     tokens: Vec<TokenChange>,
 }
 
 impl Unsaved {
-    /// Records that the statistics are to be forgotten.
+    /// Records a reset of the statistics.
     pub(in crate::upstream) fn reset_tokens(&mut self) {
         self.tokens = vec![TokenChange::Reset];
     }
@@ -61,7 +61,7 @@ fn is_of_same_buckets(one: &TokenChange, other: &TokenChange) -> bool {
 impl UpstreamActor {
     /// Applies all queued events. Returns whether there were any.
     pub(in crate::upstream) fn drain_events(&mut self) -> bool {
-        // Read before the events are: an event that comes from here on, and is not among them, goes on blocking.
+        // The count is read before the events: a later event goes on blocking.
         let blocking = self.events.pending_blocking();
         let any = self.apply_all();
         self.events.applied(blocking);
@@ -71,7 +71,7 @@ impl UpstreamActor {
     fn apply_all(&mut self) -> bool {
         let Ok(first) = self.receiver.try_recv() else { return false };
         let now = Now::read();
-        // A quota that several events are of is looked at once for all of them.
+        // A quota of several events is looked at once for all.
         let mut held: Vec<Held> = Vec::new();
         let mut next = Some(first);
         while let Some(event) = next {
@@ -132,7 +132,7 @@ impl UpstreamActor {
             ledger.settle(share, spent, now);
         }
         self.unsaved.note_used(&attempt.ledgers);
-        // A key or an address that was changed since is not judged by what became of the old one.
+        // The end of an attempt says nothing of a key or an address that changed meanwhile.
         if Arc::ptr_eq(&attempt.shared, &self.shared) {
             let day_ends = if settlement.failure().is_some() { self.ledgers.day_ends(now) } else { now.mono };
             self.state.apply_outcome(settlement, attempt.subject(now), day_ends);
@@ -163,7 +163,7 @@ impl UpstreamActor {
         });
     }
 
-    /// Drains the queue each [`BATCH_INTERVAL`], until it stays empty for one.
+    /// Drains the queue each [`BATCH_INTERVAL`], until one passes without an event.
     fn poll_while_busy(&mut self, ctx: &mut Context<Self>) {
         self.awake = true;
         ctx.run_later(BATCH_INTERVAL, |actor, ctx| {
@@ -174,7 +174,7 @@ impl UpstreamActor {
             }
             actor.awake = false;
             actor.events.set_awake(false);
-            // An event that came in between woke nobody.
+            // An event in between woke nobody.
             if actor.drain_events() {
                 actor.events.set_awake(true);
                 actor.poll_while_busy(ctx);

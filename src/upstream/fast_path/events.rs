@@ -1,11 +1,11 @@
 //! What the workers report to an upstream's actor, without waking it for each event.
 //!
-//! 1. Events are queued in order, and the actor applies all of them before it decides anything.
-//! 2. The first end of an attempt after a silence wakes the actor. Events that follow closely are applied together,
+//! 1. Events are queued in order, and the actor applies all before any decision.
+//! 2. The first end of an attempt after a silence wakes the actor. Closely following events are applied together,
 //!    [`BATCH_INTERVAL`] later at most, or as soon as anything is asked of the actor. So a load costs 50 wakes a second.
-//! 3. An admission wakes nobody: its quota units are taken already.
-//! 4. A blocking event (a failure, a limit that an answer names) holds from when it is queued. Until the actor has applied
-//!    it, the published state is out of date, and every attempt asks the actor.
+//! 3. An admission wakes nobody: the quota units are taken already.
+//! 4. A blocking event (a failure, a limit named in an answer) holds from the moment of queueing. Until the actor has applied
+//!    the event, the published state is out of date, and every attempt asks the actor.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
@@ -35,15 +35,15 @@ pub(in crate::upstream) enum UpstreamEvent {
     /// An attempt was not admitted: the first quotas of a fast path had room, and the next had none.
     Refunded {
         fast_path: Arc<FastPath>,
-        /// How many of its quotas get their units back.
+        /// How many quotas get units back.
         quotas: usize,
         demand: u64,
     },
-    /// This stamp's attempt had an answer for its client by then.
+    /// The attempt of this stamp had an answer for the client.
     Responded {
         stamp: SentAt,
         at: Now,
-        /// The answer says that the upstream has nothing left for so long.
+        /// The answer says how long the upstream has nothing left.
         exhausted_for: Option<Duration>,
     },
     /// This stamp's attempt ended.
@@ -52,10 +52,10 @@ pub(in crate::upstream) enum UpstreamEvent {
     Confirmed(ConfirmedRefusal),
 }
 
-/// A refusal that may have been about the request, and was not: another upstream served the same request.
+/// A refusal by one upstream of a request served by another.
 #[derive(Debug)]
 pub(in crate::upstream) struct ConfirmedRefusal {
-    /// Of the endpoint that refused: a changed entry has another one.
+    /// Of the refusing endpoint: a changed entry has another one.
     pub(in crate::upstream) endpoint_serial: u64,
     /// By the upstream's own name.
     pub(in crate::upstream) model: Arc<str>,
@@ -68,17 +68,17 @@ pub(in crate::upstream) struct ConfirmedRefusal {
 /// How soon an event is to be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::upstream) enum Urgency {
-    /// With the next: whoever asks the actor makes it apply all of them first.
+    /// With the next: before any answer, the actor applies all events.
     Lazy,
     /// Within [`BATCH_INTERVAL`]: there is something to save.
     Batched,
-    /// Now: somebody may wait for it.
+    /// Now: somebody may wait for the change.
     Immediate,
     /// Now, and until then only the actor admits: the event changes the answer to the next request.
     Blocking,
 }
 
-/// Events are queued. Sent by the worker that queued one; a lost one leaves them until the next.
+/// Events are queued. Sent by a worker with an event; if lost, the events wait for the next.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(in crate::upstream) struct Drain;
@@ -90,12 +90,12 @@ pub(in crate::upstream) struct EventQueue {
     events: mpsc::Sender<UpstreamEvent>,
     /// The actor polls the queue by itself.
     awake: AtomicBool,
-    /// Blocking events that the actor has not applied yet.
+    /// Blocking events the actor has not applied yet.
     pending_blocking: AtomicU32,
 }
 
 impl EventQueue {
-    /// Creates the queue of an actor. Returns it with the end that the actor reads from.
+    /// Creates the queue of an actor. Returns the queue, and the actor's end.
     pub(in crate::upstream) fn new(actor: Addr<UpstreamActor>) -> (Arc<EventQueue>, mpsc::Receiver<UpstreamEvent>) {
         let (events, receiver) = mpsc::channel();
         let (awake, pending_blocking) = (AtomicBool::new(false), AtomicU32::new(0));
@@ -127,7 +127,7 @@ impl EventQueue {
         self.pending_blocking.load(Ordering::Acquire)
     }
 
-    /// Records that the published state has so many blocking events in.
+    /// Records how many blocking events are in the published state.
     pub(in crate::upstream) fn applied(&self, blocking: u32) {
         // Without any, the cache line stays with the workers.
         if blocking > 0 {
@@ -137,7 +137,7 @@ impl EventQueue {
 
     /// Records whether the actor polls the queue by itself (`true`), or is to be woken.
     pub(in crate::upstream) fn set_awake(&self, awake: bool) {
-        // A swap rather than a store: an event pushed before it is drained right after; one pushed later sees
+        // A swap rather than a store: an event pushed before the swap is drained right after; a later one finds
         // `awake == false` and wakes the actor.
         self.awake.swap(awake, Ordering::AcqRel);
     }

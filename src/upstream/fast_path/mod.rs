@@ -1,12 +1,12 @@
-//! The short way to a permit: taken on the thread that serves the client, without a message to anybody.
+//! The short way to a permit: taken on the client's own thread, without a message to anybody.
 //!
-//! In reading order: `shared_state` (what the actor publishes), here the admission, `events` (what the workers report
-//! afterwards), `drain` (how the actor applies their reports).
+//! In reading order: `shared_state` (what the actor publishes), here the admission, `events` (the workers' reports),
+//! `drain` (how the actor applies the reports).
 //!
-//! 1. A fast path stands for one upstream and one model. It admits only where the actor would.
-//! 2. It takes from credits that the quotas issued before, so no limit is passed.
-//! 3. What it can't decide (a probe, a quota with nothing issued, a store to wait for) the actor decides.
-//! 4. The models that back off are part of its data. A change makes a new fast path, and the old one only asks.
+//! 1. A fast path stands for one upstream and one model. A fast path admits only where the actor would.
+//! 2. Its units were issued by the quotas before, so no limit is passed.
+//! 3. The actor decides all else: a probe, a quota with nothing issued, a store to wait for.
+//! 4. The back-offs of the model are part of the data. A change makes a new fast path, and the old one only asks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,14 +32,14 @@ pub struct FastPath {
     /// By the upstream's own name.
     pub(super) model: Arc<str>,
     pub(super) allowances: Allowances,
-    /// The routes by which the model backs off.
+    /// The back-offs of the model, by route.
     backoffs: Vec<ModelBackoff>,
-    /// Another fast path has taken its place.
+    /// Another fast path has taken the place of this one.
     superseded: AtomicBool,
 }
 
-/// Of the quotas that an attempt counts in, in their order; `None` for one that bounds nothing, and behind the last. There are
-/// four at most: an API's, its group's, and those of the model in both.
+/// The allowances of an attempt's quotas, in order; `None` for a quota without bounds, and behind the last. There are four at
+/// most: of an API, of a group, and of the model in both.
 pub(super) type Allowances = [Option<Arc<Allowance>>; 4];
 
 impl FastPath {
@@ -53,7 +53,7 @@ impl FastPath {
         FastPath { shared, model, allowances, backoffs, superseded: AtomicBool::new(false) }
     }
 
-    /// Returns whether it is in force, has this state, and takes from these.
+    /// Returns whether the fast path is in force, and has this state, these allowances and these back-offs.
     pub(super) fn matches(
         &self,
         shared: &Arc<SharedState>,
@@ -69,7 +69,7 @@ impl FastPath {
         in_force && same_quotas && self.backoffs == backoffs
     }
 
-    /// Sends every further attempt to the actor, unless these are still the routes by which the model backs off.
+    /// Sends every further attempt to the actor, unless the back-offs are still these.
     pub(super) fn supersede_unless(&self, backoffs: &[ModelBackoff]) {
         if self.backoffs != backoffs {
             self.superseded.store(true, Ordering::Release);
@@ -79,7 +79,7 @@ impl FastPath {
     /// Admits an attempt.
     ///
     /// # Errors
-    /// When it can't be admitted here: with whom to ask instead.
+    /// When the attempt can't be admitted here: whether to ask the actor instead.
     pub fn try_admit(self: &Arc<Self>, profile: &Profile, now: Now) -> Result<Permit, Untaken> {
         self.may_admit(profile, now.mono)?;
         let demand = profile.demand.tokens(self.shared.expected_completion());
@@ -121,10 +121,10 @@ impl FastPath {
         }
     }
 
-    /// Reports that the first quotas had room, and the next had none. Only the actor can put their units back: the quotas
-    /// may have called in what was issued.
+    /// Reports that the first quotas had room, and the next had none. Only the actor can put units back: the quotas may have
+    /// called in the issued ones.
     fn refund(self: &Arc<Self>, quotas: usize, demand: u64, why: Untaken) {
-        // If the actor is asked next, it applies the event then.
+        // An actor that is asked next applies the event then.
         let urgency = if why == Untaken::Ask { Urgency::Lazy } else { Urgency::Batched };
         if self.allowances.iter().take(quotas).any(Option::is_some) {
             let refunded = UpstreamEvent::Refunded { fast_path: self.clone(), quotas, demand };
@@ -180,7 +180,7 @@ mod tests {
         Profile { model: "m".into(), route: RouteId::new("chat/completions"), demand: TokenEstimate::default() }
     }
 
-    /// Says whom an attempt has to ask, if the fast path does not admit it.
+    /// Says why the fast path does not admit an attempt, if so.
     fn refusal(fast_path: &Arc<FastPath>) -> Option<Untaken> {
         fast_path.try_admit(&profile(), Now::read()).err()
     }

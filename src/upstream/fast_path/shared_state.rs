@@ -1,4 +1,4 @@
-//! What the workers know of an upstream's state: a hint that its actor publishes, read without a lock.
+//! What the workers know of an upstream's state: a hint, published by the actor and read without a lock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -19,7 +19,7 @@ pub(in crate::upstream) struct SharedState {
     expected_completion: AtomicU64,
 }
 
-/// Who may admit an attempt.
+/// The place of admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::upstream) enum AdmissionMode {
     /// Any worker.
@@ -28,20 +28,20 @@ pub(in crate::upstream) enum AdmissionMode {
     AskActorFrom(u64),
 }
 
-/// What is known of an upstream's way with the `stream_options` that the proxy adds to a request.
+/// What is known of an upstream's way with the proxy's `stream_options`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(in crate::upstream) enum StreamOptions {
     /// Nothing yet.
     Unknown,
-    /// A stream reported the usage that they ask for. That is never doubted again.
+    /// A stream reported the usage asked for. No later refusal raises a doubt again.
     Accepted,
-    /// A request that was refused with them was served without.
+    /// A refused request was served without `stream_options`.
     Refused,
 }
 
 impl SharedState {
-    /// Creates a state in which the actor admits.
+    /// Creates a state with admission by the actor.
     pub(in crate::upstream) fn new(endpoint: Arc<Endpoint>, events: Arc<EventQueue>) -> SharedState {
         SharedState {
             endpoint,
@@ -52,7 +52,7 @@ impl SharedState {
         }
     }
 
-    /// Publishes who may admit. An unchanged value is not written: each write takes the cache line from every worker.
+    /// Publishes the place of admission. An unchanged value is not written: each write takes the cache line from every worker.
     pub(in crate::upstream) fn publish_state(&self, admission: AdmissionMode) {
         let admission = packed(admission);
         if self.admission.load(Ordering::Relaxed) != admission {
@@ -72,7 +72,7 @@ impl SharedState {
         self.expected_completion.load(Ordering::Relaxed)
     }
 
-    /// Returns who may admit. Until the actor has applied all blocking events, nobody else.
+    /// Returns the place of admission: the actor, as long as a blocking event is not applied.
     pub(super) fn admission(&self) -> AdmissionMode {
         if self.events.pending_blocking() > 0 {
             return AdmissionMode::AskActorFrom(0);
@@ -83,7 +83,7 @@ impl SharedState {
         }
     }
 
-    /// Returns what is known of its way with `stream_options`.
+    /// Returns what is known of the way with `stream_options`.
     pub(in crate::upstream) fn stream_options(&self) -> StreamOptions {
         match self.stream_options.load(Ordering::Relaxed) {
             accepted if accepted == StreamOptions::Accepted as u8 => StreamOptions::Accepted,
@@ -92,14 +92,14 @@ impl SharedState {
         }
     }
 
-    /// Records that a stream reported the usage that was asked for.
+    /// Records that a stream reported the usage asked for.
     pub(in crate::upstream) fn accept_stream_options(&self) {
         if self.stream_options() != StreamOptions::Accepted {
             self.stream_options.store(StreamOptions::Accepted as u8, Ordering::Relaxed);
         }
     }
 
-    /// Records that a request which was refused with `stream_options` was served without, unless they were accepted before.
+    /// Records that a refused request was served without `stream_options`. Ignored if an earlier stream proved the opposite.
     pub(in crate::upstream) fn refuse_stream_options(&self) {
         let (unknown, refused) = (StreamOptions::Unknown as u8, StreamOptions::Refused as u8);
         let changed = self.stream_options.compare_exchange(unknown, refused, Ordering::Relaxed, Ordering::Relaxed);

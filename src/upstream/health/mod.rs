@@ -1,12 +1,12 @@
 //! The health of one upstream: four kinds of scopes under one rule.
 //!
-//! In reading order: `scope` (the rule), `rules` (which failure says what, and the figures), `model_backoff` (a scope for each
-//! model by each route), and here what an attempt may do and says.
+//! In reading order: `scope` (the rule), `rules` (failures to signals, and the figures), `model_backoff` (a scope for each model
+//! by each route). Here the four meet.
 //!
-//! 1. An attempt needs all of its scopes: the service, the limit, the key, and its model by its route.
-//! 2. An attempt that is admitted while a scope rests is the probe of that scope.
+//! 1. An attempt needs all four scopes: the service, the limit, the key, and the model by the route.
+//! 2. An attempt admitted while a scope rests is the probe of the scope.
 //! 3. The beginning of an answer proves the limit, the key and the model. Only a whole answer proves the service.
-//! 4. A refusal that may be about the request says nothing until another upstream has served the same request.
+//! 4. An uncertain refusal may be about the request. It says nothing until another upstream has served the same request.
 
 use std::sync::Arc;
 
@@ -27,11 +27,11 @@ mod scope;
 /// What of an upstream rests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// All of it: it failed too often.
+    /// The upstream as a whole: too many failures.
     Service,
-    /// A limit of its own is reached.
+    /// A limit of the upstream's own is reached.
     Limit,
-    /// Its key, or its account, is refused.
+    /// The key, or the account, is refused.
     Key,
     /// One model by one route.
     Model,
@@ -42,11 +42,11 @@ pub enum Scope {
 pub struct Resting {
     /// The scope whose rest ends last.
     pub scope: Scope,
-    /// The class of the failure that it rests for.
+    /// The class of the failure behind the rest.
     pub reason: FailureClass,
     /// When the upstream is asked again.
     pub until: u64,
-    /// When it is asked again if nobody else can serve: not later than `until`.
+    /// The same if nobody else can serve: not later than `until`.
     pub panic_from: u64,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Reported<'a> {
     pub(super) times: Times,
 }
 
-/// A rest that began or grew.
+/// The beginning of a rest, or its growth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RestBegan {
     pub(super) scope: Scope,
@@ -73,7 +73,7 @@ pub(super) struct RestBegan {
     pub(super) until: u64,
 }
 
-/// Rests that a success ended.
+/// Rests ended by a success.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Healed {
     /// Of the service, the limit or the key.
@@ -105,26 +105,26 @@ impl Health {
     /// Returns whether an attempt may go at `now` (ms, monotonic). In panic mode nobody else can serve.
     ///
     /// # Errors
-    /// With the rest that ends last.
+    /// With the last rest to end.
     pub(super) fn check(&self, of: ModelRoute<'_>, panic: bool, now: u64) -> Result<(), Resting> {
         let model = self.models.get(of).map(|health| (Scope::Model, health));
         resting(self.common().into_iter().chain(model), panic, now)
     }
 
-    /// Does the same for what all attempts need, whatever their model.
+    /// Does the same for the scopes of all attempts, without a model.
     ///
     /// # Errors
-    /// With the rest that ends last.
+    /// With the last rest to end.
     pub(super) fn check_common(&self, now: u64) -> Result<(), Resting> {
         resting(self.common(), false, now)
     }
 
-    /// Returns whether nothing rests that all attempts need, nor is to be probed.
+    /// Returns whether no scope of all attempts rests or waits for a probe.
     pub(super) fn is_open(&self) -> bool {
         self.common().iter().all(|(_, health)| health.rests_for().is_none())
     }
 
-    /// Records an admitted attempt. Returns whether it is a probe.
+    /// Records an admitted attempt. Returns whether the attempt is a probe.
     pub(super) fn admit(&mut self, of: ModelRoute<'_>, now: u64) -> bool {
         self.service.admit(now);
         self.limit.admit(now);
@@ -143,7 +143,7 @@ impl Health {
         Healed { upstream: service || limit || key, model: self.models.success(of, times) }
     }
 
-    /// Records what a failure of this class says. Returns the rest that begins or grows.
+    /// Records the signal of a failure of this class. Returns the rest, if one begins or grows.
     pub(super) fn failure(&mut self, signal: Signal, class: FailureClass, report: Reported<'_>) -> Option<RestBegan> {
         let Reported { of, times } = report;
         let began = |scope, until: Option<u64>| until.map(|until| RestBegan { scope, until });
@@ -171,9 +171,8 @@ impl Health {
         }
     }
 
-    /// Records that another upstream served what this one had refused in a way that may have been about the request.
-    /// `by_address`: the refusal may be for its address, as nothing was ever served there. Returns the rest that begins or
-    /// grows.
+    /// Records a confirmed refusal: another upstream served the same request. `by_address`: the refusal may be for a wrong
+    /// address, where nothing was ever served. Returns the rest, if one begins or grows.
     pub(super) fn confirmed(
         &mut self,
         class: FailureClass,
@@ -194,12 +193,12 @@ impl Health {
         self.models.of(model)
     }
 
-    /// Returns all models that back off now.
+    /// Returns all models in back-off now.
     pub(super) fn backoffs(&self, now: u64) -> impl Iterator<Item = (&Arc<str>, ModelBackoff)> {
         self.models.all(now)
     }
 
-    /// Returns a number that grows with each change of the models that back off.
+    /// Returns a number that grows with each change of the back-offs.
     pub(super) fn backoffs_version(&self) -> u64 {
         self.models.version()
     }
@@ -209,7 +208,7 @@ impl Health {
     }
 }
 
-/// Returns why an attempt that needs these scopes can't go at `now`, if it can't.
+/// Returns whether an attempt in need of these scopes may go at `now`.
 fn resting<'a>(
     scopes: impl IntoIterator<Item = (Scope, &'a ScopeHealth)>,
     panic: bool,

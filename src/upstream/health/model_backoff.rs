@@ -1,4 +1,4 @@
-//! The models that an upstream refuses, each by each route: a chat model is no less there for having no embeddings.
+//! Models refused by an upstream, each by each route: a chat model without embeddings is still a chat model.
 //!
 //! Pure. The names are the upstream's own, and the number of models is bounded: where an upstream takes any name, clients
 //! make names up.
@@ -10,7 +10,7 @@ use super::rules::{MODEL, MODEL_REFUSED_MS};
 use super::scope::{ScopeHealth, Times};
 use crate::types::{FailureClass, RouteId};
 
-/// Models that are remembered at most. Of more, the one whose rest ends first is forgotten.
+/// The most models to remember. Of more, the first whose rest ends is forgotten.
 const MAX_MODELS: usize = 256;
 
 /// One model by one route.
@@ -21,16 +21,16 @@ pub(in crate::upstream) struct ModelRoute<'a> {
     pub(in crate::upstream) route: RouteId,
 }
 
-/// A route by which a model backs off.
+/// A route on which a model backs off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::upstream) struct ModelBackoff {
     pub(in crate::upstream) route: RouteId,
-    /// From when on it may be asked for, if other upstreams are left (ms, monotonic).
+    /// When the model is asked for again, while other upstreams are left (ms, monotonic).
     pub(in crate::upstream) open_from: u64,
     pub(in crate::upstream) reason: FailureClass,
 }
 
-/// The health of every model that is not well, or was not.
+/// The health of every model with a refusal to remember.
 #[derive(Debug, Default)]
 pub(super) struct ModelBackoffs {
     models: BTreeMap<Arc<str>, Vec<RouteHealth>>,
@@ -45,7 +45,7 @@ struct RouteHealth {
 }
 
 impl ModelBackoffs {
-    /// Returns the health of a model by a route, if anything is remembered of it.
+    /// Returns the health of a model by a route, if there is anything to remember.
     pub(super) fn get(&self, of: ModelRoute<'_>) -> Option<&ScopeHealth> {
         let routes = self.models.get(of.model)?;
         routes.iter().find(|known| known.route == of.route).map(|known| &known.health)
@@ -73,20 +73,20 @@ impl ModelBackoffs {
         self.entry(of)?.failure(reason, at)
     }
 
-    /// Records a refusal that leaves no doubt. Returns until when the model backs off, if the attempt speaks of the present
+    /// Records a certain refusal. Returns until when the model backs off, if the attempt speaks of the present
     /// state.
     pub(super) fn refuse(&mut self, of: ModelRoute<'_>, reason: FailureClass, at: Times) -> Option<u64> {
         self.version += 1;
         self.entry(of)?.wait(MODEL_REFUSED_MS, reason, at)
     }
 
-    /// Returns the routes by which a model backs off, until a success.
+    /// Returns the back-offs of a model, one for each route, until a success.
     pub(super) fn of(&self, model: &str) -> Vec<ModelBackoff> {
         let routes = self.models.get(model).map(Vec::as_slice).unwrap_or_default();
         routes.iter().filter_map(backoff).collect()
     }
 
-    /// Returns all that back off now, with their models.
+    /// Returns all back-offs of now, with the models.
     pub(super) fn all(&self, now: u64) -> impl Iterator<Item = (&Arc<str>, ModelBackoff)> {
         let each =
             self.models.iter().flat_map(|(model, routes)| routes.iter().map(move |known| (model, backoff(known))));
@@ -103,7 +103,7 @@ impl ModelBackoffs {
         routes.iter_mut().find(|known| known.route == of.route).map(|known| &mut known.health)
     }
 
-    /// Returns the health of a model by a route, which is remembered from now on. Never `None`.
+    /// Returns the health of a model by a route, remembered from now on. Never `None`.
     fn entry(&mut self, of: ModelRoute<'_>) -> Option<&mut ScopeHealth> {
         if self.get(of).is_none() {
             self.make_room();

@@ -1,7 +1,7 @@
-//! What holds of any schedule of attempts, waits and reports, checked against a plain list of what was said and who is out:
+//! Promises under any schedule of attempts, waits and reports, checked against a plain list of attempts and explicit waits:
 //!
 //! 1. Nobody goes before an explicit wait is over.
-//! 2. No probe goes beside one that is younger than ten seconds and has not reported.
+//! 2. No probe goes beside an unreported one younger than ten seconds.
 //! 3. In panic mode an attempt goes within ten seconds of what was said explicitly.
 //! 4. Every rest ends within the hour.
 //!
@@ -25,13 +25,13 @@ enum Event {
     Ask {
         panic: bool,
     },
-    /// One of those that are out begins to answer.
+    /// One of the open attempts begins to answer.
     Begin(usize),
-    /// One of those that are out ends.
+    /// One of the open attempts ends.
     End(usize, Signal),
-    /// One of those that are out leaves without a report.
+    /// The client of an open attempt leaves, without a report.
     Leave(usize),
-    /// Another upstream served what was refused here.
+    /// Another upstream served a request refused here.
     Confirm {
         which: usize,
         of_key: bool,
@@ -64,10 +64,10 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// An attempt that is out, or that left without a report.
+/// An open attempt, or one whose client left without a report.
 struct Out {
     sent: u64,
-    /// The scopes whose rest it probes.
+    /// Scopes whose rest the attempt probes.
     probes: Vec<Scope>,
     left: bool,
 }
@@ -114,7 +114,7 @@ impl World {
         self.out.push(Out { sent: self.now, probes, left: false });
     }
 
-    /// Which of those that are out and have not left, if there is any.
+    /// Picks one of the attempts with a client, if there is any.
     fn pick(&self, which: usize) -> Option<usize> {
         let there: Vec<usize> = (0..self.out.len()).filter(|nth| !self.out[*nth].left).collect();
         which.checked_rem(there.len()).map(|which| there[which])
@@ -168,7 +168,7 @@ impl World {
             }
             Event::Confirm { which, of_key, by_address } => {
                 let class = if of_key { FailureClass::Unauthorized } else { FailureClass::ModelNotFound };
-                // Of one that was refused just now, or some time ago.
+                // The refusal may be some time ago.
                 let sent = which.checked_rem(self.out.len()).map_or(self.now, |which| self.out[which].sent);
                 self.report(sent, |health, report| health.confirmed(class, by_address, report));
             }

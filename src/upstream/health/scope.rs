@@ -1,9 +1,9 @@
-//! The health of one scope of an upstream: its service, its limit, its key, or one model by one route. One rule for all:
+//! The health of one scope of an upstream: the service, the limit, the key, or one model by one route. One rule for all:
 //!
-//! 1. An attempt speaks only of the state that it was sent in. Reports of attempts that were sent at or before the last
-//!    change are ignored. An explicit wait is not: what the upstream asks for is obeyed, whichever attempt brings it.
-//! 2. While a scope rests, one attempt each ten seconds is its probe, until a success ends the rest. The first probe comes
-//!    when the rest is over. A probe that never reports needs no bookkeeping.
+//! 1. An attempt speaks only of the state of its sending. A report is ignored if its attempt was sent at or before the last
+//!    change. An explicit wait is never ignored: the upstream asks for the wait, whichever attempt brings the word.
+//! 2. While a scope rests, one attempt each ten seconds is the probe, until a success ends the rest. The first probe comes
+//!    when the rest is over. A probe without a report needs no bookkeeping.
 //! 3. If nobody else can serve (panic mode), an inferred rest is no obstacle, and an explicit one is.
 //!
 //! The state changes when a rest begins, grows or ends, and when a success clears failures. The comparison with the last
@@ -13,7 +13,7 @@
 
 use crate::types::FailureClass;
 
-/// The time between two probes. Also the time from the beginning of a long rest to its first probe in panic mode.
+/// The time between two probes. Also the time from the beginning of a long rest to the first probe in panic mode.
 pub(super) const PROBE_EVERY_MS: u64 = 10_000;
 
 /// The longest rest. However long a wait is asked for, the upstream is probed once an hour.
@@ -36,11 +36,11 @@ pub(in crate::upstream) struct Times {
     pub(in crate::upstream) now: u64,
 }
 
-/// A rest, and the class of the failure that it is for.
+/// A rest, and the class of the failure behind the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Rest {
     until: u64,
-    /// The part that the upstream asked for, or that its refusal leaves no doubt of. Never after `until`.
+    /// The end of the part asked for by the upstream, or certain by a code or a status. Never after `until`.
     explicit_until: u64,
     reason: FailureClass,
 }
@@ -54,14 +54,14 @@ pub(super) struct ScopeHealth {
     changed: u64,
     /// While the scope rests, no attempt goes before.
     next_probe: u64,
-    /// Failures in a row that began no rest yet.
+    /// Failures in a row without a rest yet.
     failures: u32,
     /// Inferred rests since the last whole answer.
     streak: u32,
 }
 
 impl ScopeHealth {
-    /// Creates the health of a scope that nothing is known of.
+    /// Creates the health of an unknown scope.
     pub(super) fn new(rule: &'static Rule) -> Self {
         ScopeHealth { rule, rest: None, changed: 0, next_probe: 0, failures: 0, streak: 0 }
     }
@@ -75,7 +75,7 @@ impl ScopeHealth {
         }
     }
 
-    /// Returns the class of the failure that the scope rests for, be the rest over or not, until a success ends it.
+    /// Returns the class of the failure behind a rest. A rest is there until a success, even if its time is over.
     pub(super) fn rests_for(&self) -> Option<FailureClass> {
         self.rest.map(|rest| rest.reason)
     }
@@ -85,15 +85,15 @@ impl ScopeHealth {
         self.rest.is_none() && self.failures == 0
     }
 
-    /// Records an admitted attempt. While the scope rests, the attempt is its probe.
+    /// Records an admitted attempt: a probe, if the scope rests.
     pub(super) fn admit(&mut self, now: u64) {
         if self.rest.is_some() {
             self.next_probe = now + PROBE_EVERY_MS;
         }
     }
 
-    /// Records a success. One that only began ends a rest, but neither clears failures nor ends the doubling: streams that
-    /// begin and then break must rest their upstream. Returns whether a rest ended.
+    /// Records a success. The beginning of an answer ends a rest, but neither clears failures nor ends the doubling: an
+    /// upstream must rest if streams begin and then break. Returns whether a rest ended.
     pub(super) fn success(&mut self, whole: bool, at: Times) -> bool {
         if at.sent <= self.changed || self.rest.is_none() && !whole {
             return false;
@@ -126,7 +126,7 @@ impl ScopeHealth {
         self.begin(Rest { until, explicit_until: until, reason }, at).filter(|_| is_news)
     }
 
-    /// Records a failure that begins no rest by itself. A later success is then a change, after which a report of the same
+    /// Records a failure without beginning a rest. A later success is then a change, after which a report of the same
     /// attempt is ignored.
     pub(super) fn doubt(&mut self, at: Times) {
         if at.sent > self.changed {
@@ -146,7 +146,7 @@ impl ScopeHealth {
             return None;
         }
         let first_probe = at.now + (asked.until - at.now).min(PROBE_EVERY_MS);
-        // A later probe than the one that reports may be out: then the pace between probes holds.
+        // A later probe than the reported one may be open: then the pace between probes holds.
         let other_is_out = at.sent + PROBE_EVERY_MS < self.next_probe;
         self.next_probe = if other_is_out { first_probe.max(self.next_probe) } else { first_probe };
         self.rest = Some(rest);

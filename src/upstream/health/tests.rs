@@ -10,7 +10,7 @@ const BEGUN: Signal = Signal::Success { whole: false };
 const LIMITED: Signal = Signal::Limited { wait: None };
 const MINUTE: u64 = 60_000;
 
-/// An upstream that is asked for one model by one route.
+/// An upstream, asked for one model by one route.
 struct World {
     health: Health,
     model: Arc<str>,
@@ -25,7 +25,7 @@ impl World {
         ModelRoute { model, route: RouteId::new("chat/completions") }
     }
 
-    /// An attempt that was sent then ends now, with this signal.
+    /// Ends an attempt with this signal.
     fn ends(&mut self, signal: Signal, sent: u64, now: u64) -> Option<RestBegan> {
         let report = Reported { of: World::of(&self.model), times: Times { sent, now } };
         self.health.failure(signal, FailureClass::RateLimited, report)
@@ -37,7 +37,7 @@ impl World {
         self.health.confirmed(class, by_address, report).map(|began| began.scope)
     }
 
-    /// Each attempt ends in the millisecond after it was sent.
+    /// Ends each attempt a millisecond after its sending.
     fn all_end(&mut self, signal: Signal, sent: impl IntoIterator<Item = u64>) -> Option<u64> {
         sent.into_iter().filter_map(|sent| self.ends(signal, sent, sent + 1)).last().map(|began| began.until)
     }

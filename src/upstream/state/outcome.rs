@@ -1,4 +1,4 @@
-//! What the answers and ends of attempts say of their upstream: its health, its errors, and the log.
+//! What answers and ends of attempts say of the upstream: health, errors, and the log.
 //! No actix, no clock: functions of the state, the input and `now`.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ impl Subject<'_> {
 }
 
 impl State {
-    /// Records that an answer has begun. `exhausted_for`: it says that the upstream has nothing left for so long.
+    /// Records the beginning of an answer. `exhausted_for`: how long the upstream says to have nothing left.
     pub(in crate::upstream) fn on_response(&mut self, of: Subject<'_>, exhausted_for: Option<Duration>) {
         self.has_served = true;
         self.heal(false, of);
@@ -32,7 +32,7 @@ impl State {
                 self.on_success(of);
                 self.latency.record(settlement.first_token, settlement.duration);
             }
-            // The upstream did its work: the request was wrong.
+            // The upstream did the work: the request was wrong.
             Outcome::Failed(failure) if failure.class == FailureClass::Rejected => self.on_success(of),
             Outcome::Failed(failure) => self.on_failure(failure, of, day_ends),
             Outcome::ClientClosed | Outcome::Abandoned => {
@@ -43,8 +43,7 @@ impl State {
         }
     }
 
-    /// Records that another upstream served what this one had refused, at this URL, in a way that may have been about the
-    /// request.
+    /// Records a confirmed refusal at this URL: another upstream served the same request.
     pub(in crate::upstream) fn on_confirmed(&mut self, failure: &Failure, of: Subject<'_>, url: &str) {
         let status = failure.status.filter(|status| [404, 405].contains(status));
         let by_address = status.is_some() && !self.has_served;
@@ -131,5 +130,119 @@ fn is_of_the_account(class: FailureClass) -> bool {
         | FailureClass::WrongForm
         | FailureClass::TooLarge
         | FailureClass::Rejected => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::config::ApiConfig;
+    use crate::types::{Now, Operation, Phase, TokenStats};
+    use crate::upstream::an_entry;
+    use crate::upstream::health::ModelRoute;
+    use crate::upstream::messages::ApiStatus;
+
+    const URL: &str = "http://host/v1/chat/completions";
+
+    struct World {
+        state: State,
+        model: Arc<str>,
+        /// ms, monotonic: each attempt is sent, and ends a millisecond later.
+        now: u64,
+    }
+
+    impl World {
+        fn new() -> World {
+            let state = State::restore(an_entry(), TimeZone::UTC, TokenStats::default(), Now { mono: 0, wall: 0 });
+            World { state, model: "m".into(), now: 10 }
+        }
+
+        fn subject<'a>(&self, model: &'a Arc<str>) -> Subject<'a> {
+            let of = ModelRoute { model, route: Operation::ChatCompletions };
+            Subject { of, sent_at: self.now - 1, now: Now { mono: self.now, wall: 0 } }
+        }
+
+        fn ends(&mut self, outcome: Outcome) {
+            self.now += 2;
+            let model = self.model.clone();
+            let of = self.subject(&model);
+            self.state.apply_outcome(&Settlement::of(outcome, Duration::from_millis(1)), of, 0);
+        }
+
+        /// One fails so, and another upstream serves the same request.
+        fn is_refuted(&mut self, failure: &Failure) {
+            self.ends(Outcome::Failed(failure.clone()));
+            let model = self.model.clone();
+            let of = self.subject(&model);
+            self.state.on_confirmed(failure, of, URL);
+        }
+
+        fn status(&self) -> ApiStatus {
+            self.state.status(Vec::new(), Ok(()), Now { mono: self.now, wall: 0 })
+        }
+
+        fn detail(&self) -> Option<String> {
+            self.status().last_failure.map(|(_, _, detail)| detail)
+        }
+    }
+
+    fn failure(class: FailureClass, status: u16) -> Failure {
+        Failure { status: Some(status), ..Failure::new(class, Phase::Head, format!("status {status}")) }
+    }
+
+    #[test]
+    fn refusals_of_an_account_are_shown_and_a_callers_own_mistakes_are_not() {
+        for (class, status, shown) in [
+            (FailureClass::Unauthorized, 401, Some("status 401: check its apiKey")),
+            (FailureClass::PaymentRequired, 402, Some("status 402: top up its account")),
+            (FailureClass::Forbidden, 403, Some("status 403: check what its apiKey may use")),
+            (FailureClass::ModelNotFound, 404, Some("status 404: check its baseUrl and its models")),
+            (FailureClass::RateLimited, 429, Some("status 429: give its entry the limits that the account has")),
+            (FailureClass::ServerError, 500, Some("status 500: see its provider's status page")),
+            (FailureClass::Rejected, 400, None),
+            (FailureClass::TooLarge, 413, None),
+            (FailureClass::StreamOptionsRefused, 422, None),
+        ] {
+            let mut world = World::new();
+            world.ends(Outcome::Failed(failure(class, status)));
+            assert_eq!(world.detail().as_deref(), shown, "{class:?}");
+            assert_eq!(world.status().error_count, u32::from(shown.is_some()), "{class:?}");
+        }
+        let mut world = World::new();
+        world.ends(Outcome::Failed(Failure { counted: false, ..failure(FailureClass::ServerError, 500) }));
+        assert!(world.detail().is_some() && world.status().error_count == 0, "the request had failed before");
+    }
+
+    #[test]
+    fn a_confirmed_404_is_for_the_address_until_the_upstream_has_served() {
+        let refused = failure(FailureClass::ModelNotFound, 404);
+        let mut world = World::new();
+        world.is_refuted(&refused);
+        let asks = format!("answered 404 to POST {URL}, which another API serves: is its baseUrl right?");
+        assert_eq!(world.detail(), Some(asks));
+        (0..2).for_each(|_| world.is_refuted(&refused));
+        assert!(world.status().resting, "three in a row");
+
+        let mut world = World::new();
+        world.ends(Outcome::Completed);
+        (0..3).for_each(|_| world.is_refuted(&refused));
+        let status = world.status();
+        assert!(!status.resting && status.absent_models.len() == 1, "only the model");
+        let words = "status 404, and another API serves the same request: check its baseUrl and its models";
+        assert_eq!(world.detail().as_deref(), Some(words));
+    }
+
+    #[test]
+    fn a_changed_entry_forgets_its_health_and_an_unchanged_one_does_not() {
+        let mut world = World::new();
+        world.ends(Outcome::Failed(failure(FailureClass::Unauthorized, 401)));
+        world.state.reconfigure(an_entry());
+        assert!(world.status().resting);
+        world.state.reconfigure(Arc::new(ApiConfig { name: "mended".to_owned(), ..(*an_entry()).clone() }));
+        assert!(!world.status().resting && world.status().error_count == 0);
     }
 }
