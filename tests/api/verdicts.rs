@@ -560,7 +560,12 @@ fn what_an_upstream_quotes_of_our_own_words_turns_nothing_off() {
 /// One is strict, and one takes anything: slowly, so that the strict one answers others meanwhile.
 #[test]
 fn a_testimony_is_nothing_against_who_has_answered_since() {
-    let begun = || Reply::stream(vec![Step::event(HELLO), Step::Hold, Step::event("[DONE]")], true);
+    let begun = || {
+        Reply::stream(
+            vec![Step::event(r#"{"choices":[{"delta":{"content":"hi"}}]}"#), Step::Hold, Step::event("[DONE]")],
+            true,
+        )
+    };
     let strict = move |request: &Received| match request.json() {
         odd if odd.get("user").is_some() => Reply::error(500, "too odd").kept(),
         sound if sound["stream"] == true => begun(),

@@ -57,8 +57,7 @@ fn chunks(kind: ReplyKind, mut answer: Object, with_usage: bool) -> Option<Vec<V
     let usage = answer.shift_remove("usage").filter(|usage| with_usage && !usage.is_null());
     let name = if kind == ReplyKind::Chat { "chat.completion.chunk" } else { "text_completion" };
     answer.insert("object".to_owned(), json!(name));
-    let pieces =
-        choices.iter().enumerate().map(|(nth, choice)| piece(kind, nth, choice)).collect::<Option<Vec<_>>>()?;
+    let pieces = choices.iter().enumerate().map(|(nth, choice)| piece(kind, nth, choice)).collect::<Vec<_>>();
     let ends = choices.iter().enumerate().map(|(nth, choice)| end(kind, nth, choice)).collect::<Vec<_>>();
     let chunk = |choices: Vec<Value>| {
         let mut chunk = answer.clone();
@@ -75,20 +74,20 @@ fn chunks(kind: ReplyKind, mut answer: Object, with_usage: bool) -> Option<Vec<V
 }
 
 /// Returns a choice of the first chunk: all that the choice says.
-fn piece(kind: ReplyKind, nth: usize, choice: &Value) -> Option<Value> {
+fn piece(kind: ReplyKind, nth: usize, choice: &Value) -> Value {
     let (name, text) = match kind {
-        ReplyKind::Chat => ("delta", delta(choice.get("message")?.as_object()?)),
+        ReplyKind::Chat => ("delta", delta(member(choice, "message"))),
         ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Json | ReplyKind::Bytes => {
-            ("text", choice.get("text")?.clone())
+            ("text", choice.get("text").cloned().unwrap_or(json!("")))
         }
     };
     let index = choice.get("index").cloned().unwrap_or(json!(nth));
-    Some(json!({ "index": index, name: text, "logprobs": member(choice, "logprobs"), "finish_reason": null }))
+    json!({ "index": index, name: text, "logprobs": member(choice, "logprobs"), "finish_reason": null })
 }
 
 /// Returns a message as the only piece of itself: its tool calls get their indexes.
-fn delta(message: &Object) -> Value {
-    let mut delta = message.clone();
+fn delta(message: &Value) -> Value {
+    let Value::Object(mut delta) = message.clone() else { return json!({}) };
     if let Some(Value::Array(calls)) = delta.get_mut("tool_calls") {
         for (nth, call) in calls.iter_mut().enumerate() {
             *call = with(call.take(), "index", json!(nth));
@@ -232,3 +231,6 @@ fn images(answer: &Object) -> Option<Vec<Value>> {
     });
     events.collect::<Option<Vec<_>>>().filter(|events| !events.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,3 +151,6 @@ fn response(events: &[Object]) -> Option<Object> {
     }
     Some(response)
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,16 +130,16 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
     let usage_at = fields.usage.and_then(|usage| member_around(event, usage.get().as_bytes()));
     let mut usage = choices.as_ref().map_or_else(ReportedUsage::default, |choices| choices.usage);
     usage.update(usage_of(&fields));
+    let has_usage = fields.usage.is_some_and(|usage| usage.get() != "null");
     let meaning = match fields.choices {
         Some(_) => of_chunk(kind, choices),
         None if !fields.kind().is_empty() => of_typed(&fields),
         None if is_nothing(std::str::from_utf8(data).unwrap_or_default()) => EventMeaning::of(EventKind::Preamble),
-        None if !usage.is_empty() => EventMeaning::of(EventKind::Usage),
+        None if has_usage => EventMeaning::of(EventKind::Usage),
         None => EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0))),
     };
     // There for the usage alone: nothing would be left of the event without it.
     let has_no_choices = fields.choices.is_none_or(|choices| is_nothing(choices.get()));
-    let has_usage = fields.usage.is_some_and(|usage| usage.get() != "null");
     let is_for_usage = matches!(meaning.kind, EventKind::Preamble) && has_no_choices && has_usage;
     let kind = if is_for_usage { EventKind::Usage } else { meaning.kind };
     EventMeaning { kind, usage, usage_at, ..meaning }
