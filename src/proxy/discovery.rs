@@ -1,6 +1,6 @@
 //! Asks the upstreams that list no `models` for theirs: at load, every ten minutes, and sooner after a failure.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::Bytes;
 use futures_util::StreamExt;
-use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use super::transport::{Clients, Wire};
 use crate::config::{ApiConfig, ConfigChanged, Models};
+use crate::dialect::openai::model_list;
 use crate::scheduler::{ModelNames, ModelsFound, SupervisorActor};
 use crate::types::{ApiId, SentAt};
 use crate::upstream::Endpoint;
@@ -126,7 +126,7 @@ async fn fetch(clients: &Clients, endpoint: &Endpoint) -> Result<ModelNames, Str
     match answer.head.status().as_u16() {
         200 => {
             let body = whole(answer.payload).await?;
-            names(&body).map(ModelNames::These).ok_or_else(|| "its answer is no list of models".to_owned())
+            model_list::names(&body).map(ModelNames::These).ok_or_else(|| "its answer is no list of models".to_owned())
         }
         404 | 405 | 501 => Ok(ModelNames::Any),
         status => Err(format!("status {status}")),
@@ -142,22 +142,6 @@ async fn whole(mut payload: Payload) -> Result<Vec<u8>, String> {
         }
     }
     Ok(body)
-}
-
-/// The ids in OpenAI's list, or in a bare one.
-fn names(body: &[u8]) -> Option<BTreeSet<Arc<str>>> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum List {
-        OpenAi { data: Vec<Model> },
-        Bare(Vec<Model>),
-    }
-    #[derive(Deserialize)]
-    struct Model {
-        id: Arc<str>,
-    }
-    let (List::OpenAi { data: models } | List::Bare(models)) = serde_json::from_slice(body).ok()?;
-    Some(models.into_iter().map(|model| model.id).collect())
 }
 
 impl Actor for DiscoveryActor {
@@ -191,18 +175,5 @@ impl Handler<FirstRound> for DiscoveryActor {
         }
         // A sender that is dropped unsent has nothing to wait for.
         Box::pin(async { told.await.unwrap_or_default() })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_of_models_come_in_two_forms() {
-        for body in [r#"{"object":"list","data":[{"id":"a"},{"id":"b","x":1}]}"#, r#"[{"id":"a"},{"id":"b"}]"#] {
-            assert_eq!(names(body.as_bytes()).expect("a list").len(), 2);
-        }
-        assert_eq!(names(b"{}"), None);
     }
 }

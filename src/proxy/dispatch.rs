@@ -94,7 +94,7 @@ fn fail(unserved: Unserved, failures: usize, mut log: AccessLog) -> Result<HttpR
     }
     // An upstream that is to be asked again has not failed: then the refusal is the reason.
     let last = last.filter(|last| refused.is_none() || !last.failure.class.same_upstream_again());
-    let Some(Failed { failure, response }) = last else {
+    let Some(Failed { failure, response, .. }) = last else {
         let error = refused.map_or(ApiError::Internal, ApiError::from);
         log.status(error.status());
         return Err(error);

@@ -147,7 +147,7 @@ impl<'a> Journey<'a> {
                 Ok((permit, answer))
             }
             Err(mut failed) => {
-                self.take_in(permit, &mut failed.failure);
+                self.take_in(permit, &mut failed);
                 Err(failed)
             }
         }
@@ -164,7 +164,8 @@ impl<'a> Journey<'a> {
     }
 
     /// An attempt failed.
-    fn take_in(&self, permit: Permit, failure: &mut Failure) {
+    fn take_in(&self, permit: Permit, failed: &mut Failed) {
+        let failure = &mut failed.failure;
         self.compare(failure);
         let api = &permit.endpoint().api;
         log::warn!("{api}: attempt failed: {failure}");
@@ -180,7 +181,8 @@ impl<'a> Journey<'a> {
             self.blamed.borrow_mut().push(permit.witness(failure.clone()));
         }
         let duration = permit.elapsed();
-        permit.settle(Settlement::of(Outcome::Failed(failure.clone()), duration));
+        let outcome = Outcome::Failed(failure.clone());
+        permit.settle(Settlement { usage: failed.usage, ..Settlement::of(outcome, duration) });
     }
 
     /// Takes one of the repeats, if the same upstream may be asked again: behind a connection that broke with others on it, once.
