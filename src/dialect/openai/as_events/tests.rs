@@ -1,3 +1,5 @@
+//! Answers as streams, and back again.
+
 use super::*;
 use crate::dialect::openai::as_object::object_of;
 

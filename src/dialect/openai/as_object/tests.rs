@@ -1,3 +1,5 @@
+//! Streams put together.
+
 use super::*;
 
 fn object(kind: ReplyKind, events: &[Value]) -> Value {
