@@ -1,9 +1,9 @@
-//! One stream, event by event: what the client is to see of it, what it cost, and whether it ended well. The dialect says
-//! what one event means; what follows from a sequence of them stands here and is the same for all dialects.
+//! One stream, event by event: what the client is to see, what the stream cost, and whether the end is good. The dialect
+//! says what one event means. Here stands what follows from a sequence of events, in all dialects.
 //!
-//! 1. Events that arrive together leave together. What stays is passed on where it arrived, without a copy of its own.
+//! 1. Events from one read leave in one piece. Bytes without a change are passed on without a copy per event.
 //! 2. Behind an error nothing more is shown; behind the end of the stream nothing is an error.
-//! 3. A byte order mark at the beginning is left out: clients would take it for a part of the first field's name.
+//! 3. A byte order mark at the beginning is left out: to clients the mark would be a part of the first field's name.
 
 mod progress;
 
@@ -21,7 +21,7 @@ use super::usage::ReportedUsage;
 use crate::config::ApiKey;
 use crate::types::Failure;
 
-/// The longest event that is held until its end arrives; a longer one is passed on in pieces, unread. An event can hold a
+/// The longest event to be held until its end arrives. A longer one is passed on in pieces, unread. An event can hold a
 /// whole image in base64.
 const LONGEST_EVENT: usize = 32 << 20;
 
@@ -32,7 +32,7 @@ pub(crate) enum EventKind {
     Preamble,
     /// A part of the answer.
     Content(ContentLength),
-    /// A report of usage, and nothing besides.
+    /// A report of usage, and nothing else.
     Usage,
     /// The upstream failed.
     Error(Box<InBandError>),
@@ -45,9 +45,9 @@ pub(crate) enum EventKind {
 pub(crate) enum ContentLength {
     /// So many bytes.
     Bytes(usize),
-    /// So many bytes, which other events may have held before.
+    /// So many bytes, maybe a repetition of earlier events.
     MayRepeat(usize),
-    /// What is left of the event without the frame of those before it.
+    /// The rest of the event without the frame of earlier ones.
     LikeBefore,
 }
 
@@ -56,24 +56,24 @@ pub(crate) enum ContentLength {
 pub(crate) enum End {
     /// Nothing.
     Open,
-    /// The answer: it has a reason to finish. A usage may follow.
+    /// The answer, with a reason to finish. A usage may follow.
     Finished,
-    /// The stream: nothing that follows matters.
+    /// The stream: nothing behind matters.
     Closed,
 }
 
-/// All that one event says.
+/// The whole meaning of one event.
 #[derive(Debug)]
 pub(crate) struct EventMeaning {
     pub(crate) kind: EventKind,
     pub(crate) end: End,
     pub(crate) usage: ReportedUsage,
-    /// Where the usage stands in the event, to be cut out for a client that did not ask for it.
+    /// Where the usage stands in the event, to be cut out for a client without a wish for usage.
     pub(crate) usage_at: Option<Range<usize>>,
 }
 
 impl EventMeaning {
-    /// Returns the meaning of an event that ends nothing and reports no usage.
+    /// Returns the meaning of an event without an end and without usage.
     pub(crate) fn of(kind: EventKind) -> Self {
         EventMeaning { kind, end: End::Open, usage: ReportedUsage::default(), usage_at: None }
     }
@@ -84,7 +84,7 @@ impl EventMeaning {
     }
 }
 
-/// A failure that a stream tells in one of its events.
+/// A failure in one of a stream's events.
 #[derive(Debug)]
 pub(crate) struct InBandError {
     pub(crate) failure: Failure,
@@ -105,18 +105,18 @@ enum Shown {
 /// One stream of events, from its bytes to what the client sees of it.
 #[derive(Debug)]
 pub struct EventStream {
-    /// What has arrived of an event without its end.
+    /// The beginning of an event without its end.
     buffer: BytesMut,
     cutter: EventCutter,
     is_at_start: bool,
-    /// Whether the last event ended in a CR with which all ended that had arrived: an LF that follows belongs to it.
+    /// Whether the last event ended in a CR, the last byte so far: an LF at the beginning of the next piece belongs there.
     owes_lf: bool,
     /// What the events meant so far.
     pub(crate) progress: StreamProgress,
 }
 
 impl EventStream {
-    /// Returns the reader of a stream that has not begun. `strip_usage`: the proxy asked for the usage and the client did not.
+    /// Returns the reader of a new stream. `strip_usage`: the proxy asked for the usage and the client did not.
     pub fn new(kind: ReplyKind, strip_usage: bool) -> Self {
         EventStream {
             buffer: BytesMut::new(),
@@ -127,7 +127,7 @@ impl EventStream {
         }
     }
 
-    /// Returns the same for an upstream that has this name for the model and this key, which is taken out of what it tells.
+    /// Returns the same for an upstream with this name for the model. The upstream's key is taken out of all events.
     /// `client`: what the client wrote.
     pub(crate) fn of_upstream(mut self, model: &str, client: Bytes, key: ApiKey) -> Self {
         self.progress.set_upstream(Upstream {
@@ -172,7 +172,7 @@ impl EventStream {
         sieve.finish(shown);
     }
 
-    /// Returns the bytes behind the last whole event, when the stream has ended. A `[DONE]` without its blank line counts.
+    /// Returns the bytes behind the last whole event, when the stream has ended. A `[DONE]` without a blank line counts.
     pub fn finish(&mut self) -> Option<Bytes> {
         let rest = self.buffer.split().freeze();
         if rest.is_empty() {
@@ -202,7 +202,7 @@ impl EventStream {
     }
 }
 
-/// Moves what is shown of a buffer to its beginning, so that it leaves in one piece.
+/// Moves all shown bytes of a buffer to the beginning, to leave in one piece.
 struct Sieve<'a> {
     buffer: &'a mut BytesMut,
     /// How many bytes at the beginning of the buffer are shown.
@@ -217,7 +217,7 @@ impl Sieve<'_> {
         self.buffer.get(self.next..).unwrap_or_default()
     }
 
-    /// Passes the next `length` bytes, or what is shown of them.
+    /// Passes the next `length` bytes, or the shown part.
     fn pass(&mut self, length: usize, verdict: Shown, shown: &mut impl Extend<Bytes>) {
         let start = self.next;
         self.next += length;
@@ -243,7 +243,7 @@ impl Sieve<'_> {
         self.kept += length;
     }
 
-    /// Takes all that was passed out of the buffer, and returns what of it is shown.
+    /// Takes all passed bytes out of the buffer, and returns the shown ones.
     fn split_shown(&mut self) -> Bytes {
         let mut passed = self.buffer.split_to(self.next);
         passed.truncate(self.kept);

@@ -1,9 +1,9 @@
-//! What an answer is by its first bytes. The label of an answer is a hint: proxies and servers get it wrong.
+//! What an answer is by its first bytes. Its label is a hint only: proxies and servers get labels wrong.
 
-/// UTF-8's byte order mark. It may stand before JSON and before events, and means nothing.
+/// UTF-8's byte order mark. Before JSON and before events the mark means nothing.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The fields that a line of an event may begin with.
+/// The fields at the beginning of an event's lines.
 const FIELDS: [&[u8]; 4] = [b"data", b"event", b"id", b"retry"];
 
 /// What an answer looks like.
@@ -20,7 +20,7 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    /// Recognizes an answer that begins with these bytes. White space means nothing.
+    /// Recognizes an answer by its beginning. White space means nothing.
     pub(crate) fn of(bytes: &[u8]) -> Shape {
         let text = without_byte_order_mark(bytes).trim_ascii_start();
         match text.first() {
@@ -36,7 +36,7 @@ impl Shape {
         }
     }
 
-    /// Recognizes a line that begins with this field.
+    /// Recognizes a line with this field.
     fn of_field(field: &[u8], text: &[u8]) -> Shape {
         match text.strip_prefix(field) {
             Some([]) => Shape::Unknown,
@@ -52,7 +52,7 @@ pub(crate) fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
 }
 
-/// Returns whether bytes that may be cut at their end are text: UTF-8 without control characters, of which sound has many.
+/// Returns whether bytes, maybe cut at the end, are text: UTF-8 without control characters. Sound has many of these.
 pub(crate) fn is_text(bytes: &[u8]) -> bool {
     let is_utf8 = std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true);
     is_utf8 && !bytes.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())

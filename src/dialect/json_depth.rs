@@ -1,8 +1,8 @@
-//! How deep a JSON text is nested. It is read here without a stack; an upstream may need one.
+//! How deep a JSON text is nested. This program reads any depth without a stack; an upstream may need one.
 
 use memchr::memchr2;
 
-/// Deeper than any request that means something: a tool's schema has some tens of levels.
+/// Deeper than any sensible request: a tool's schema has some tens of levels.
 pub(crate) const DEEPEST: usize = 256;
 
 /// Returns whether a valid JSON text is nested no deeper than [`DEEPEST`].
@@ -27,13 +27,13 @@ pub(crate) fn is_shallow(text: &str) -> bool {
     true
 }
 
-/// Counts all opening brackets. The sums are in bytes, which the compiler adds many at a time: most texts have few.
+/// Counts all opening brackets. The sums are bytes, so that the compiler adds many at a time: most texts have few.
 fn brackets(bytes: &[u8]) -> usize {
     let opens = |byte: &u8| u8::from(byte | 0x20 == b'{');
     bytes.chunks(255).map(|chunk| usize::from(chunk.iter().map(opens).sum::<u8>())).sum()
 }
 
-/// Returns where the string that begins at `at` ends, behind its quote.
+/// Returns the position behind the closing quote of the string from `at` on.
 fn behind_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(found) = memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
         at += found + 1;

@@ -4,16 +4,16 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Members that label what stands beside them. Their own text is no part of an answer.
+/// Members with labels for their neighbours. The text of a label is no part of an answer.
 const LABELS: [&str; 8] = ["role", "id", "type", "status", "object", "index", "call_id", "item_id"];
 
-/// The bytes of all strings in a value, except those of members that are labels. Zero for null, numbers, `true`, and for
+/// The bytes of all strings in a value, except labels. Zero for null, numbers, `true`, and for
 /// any nesting of empty strings, lists and objects.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TextLength(pub(crate) usize);
 
 impl TextLength {
-    /// Returns the text in this JSON. A value that cannot be read holds as much text as it has bytes.
+    /// Returns the text in this JSON. All bytes of an unreadable value count.
     pub(crate) fn of(json: &str) -> usize {
         serde_json::from_str::<TextLength>(json).map_or(json.len(), |text| text.0)
     }
@@ -120,7 +120,7 @@ mod tests {
             (r#"{"role":"assistant","content":"","tool_calls":[{"index":0,"id":"call_1","type":"function"}]}"#, 0),
             (r#""é\n""#, 3),
             (r#"{"content":"ab","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}"#, 5),
-            // A value that ends too early is text of some kind.
+            // A value with an early end is text of some kind.
             ("[\"ab", 4),
         ] {
             assert_eq!(TextLength::of(json), text, "{json}");

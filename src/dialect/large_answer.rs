@@ -1,24 +1,24 @@
-//! An answer that is too large to keep: it is passed on as it comes, and its usage is looked for in its head and its tail.
+//! An answer beyond the bound of memory. All bytes pass on arrival; head and tail are searched for the usage.
 
 use super::routes::ReplyKind;
 use super::usage::{EstimatedUsage, ReportedUsage};
 use crate::types::{Usage, tokens_of_text};
 
-/// How much of the head is searched and of the tail kept, in bytes. A usage takes some hundreds of them.
+/// The bytes of the head to search, and of the tail to keep. A usage takes some hundreds.
 const SEARCHED: usize = 64 << 10;
 
-/// Follows one JSON answer that is passed on unread.
+/// Follows one JSON answer without holding it.
 #[derive(Debug)]
 pub(crate) struct LargeAnswer {
     kind: ReplyKind,
     head: ReportedUsage,
-    /// The last bytes, `SEARCHED` of them or up to twice as many.
+    /// The last bytes, at least `SEARCHED` and at most twice as many.
     tail: Vec<u8>,
     bytes: usize,
 }
 
 impl LargeAnswer {
-    /// Begins with what was held of the answer before it was known to be large.
+    /// Begins with the first part of the answer.
     pub(crate) fn new(kind: ReplyKind, head: &[u8]) -> Self {
         let searched = head.get(..SEARCHED).unwrap_or(head);
         let mut answer = LargeAnswer { kind, head: ReportedUsage::find_last(searched), tail: Vec::new(), bytes: 0 };
@@ -41,7 +41,7 @@ impl LargeAnswer {
         self.tail.trim_ascii_end().ends_with(b"}")
     }
 
-    /// Returns what the answer cost, if it reported that or generated text.
+    /// Returns what the answer cost, if a usage was found or text was generated.
     pub(crate) fn usage(&self, prompt_bytes: usize) -> Option<Usage> {
         let mut usage = self.head;
         usage.update(ReportedUsage::find_last(&self.tail));

@@ -1,9 +1,9 @@
 //! What the bytes of an API mean. Pure: no I/O, no clock, no actor.
 //!
 //! - [`routes`]: what kind of answer a route has. [`first_bytes`]: what an answer is, by its first bytes.
-//! - [`event_stream`]: one stream, event by event, in whatever dialect. [`sse`] cuts it. [`usage`] completes what it reports.
-//! - [`openai`]: the fields of OpenAI's API, and nothing that another dialect would share.
-//! - [`large_answer`]: what is too large to keep. [`json_text`], [`json_depth`], [`redact`], [`token_estimate`]: their tools.
+//! - [`event_stream`]: one stream, event by event, in any dialect. [`sse`] cuts events. [`usage`] completes reports.
+//! - [`openai`]: the fields of OpenAI's API, and nothing of general use.
+//! - [`large_answer`]: answers beyond the bound of memory. [`json_text`], [`json_depth`], [`redact`], [`token_estimate`]: tools.
 
 pub(crate) mod event_stream;
 pub(crate) mod first_bytes;
@@ -21,6 +21,7 @@ mod usage;
 pub use event_stream::EventStream;
 pub use routes::{ROUTES, ReplyKind, Route};
 
+<<<<<<< HEAD
 use crate::config::ApiKey;
 
 /// What an upstream was sent. An error may quote the client's text, and a quotation proves nothing.
@@ -29,6 +30,14 @@ pub(crate) struct SentRequest<'a> {
     /// The upstream's own name for the model.
     pub(crate) upstream_model: &'a str,
     /// What the client wrote, as long as the proxy holds it.
+=======
+/// The request as an upstream got it. An error may quote the request, and a quotation proves nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SentRequest<'a> {
+    /// The upstream's name for the model.
+    pub(crate) model: &'a str,
+    /// The client's body, as long as it is held.
+>>>>>>> h6
     pub(crate) body: Option<&'a [u8]>,
     /// The upstream's key, which errors may quote.
     pub(crate) key: Option<&'a ApiKey>,

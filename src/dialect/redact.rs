@@ -1,4 +1,4 @@
-//! Takes an upstream's key out of what the upstream says: some quote it in their errors.
+//! Takes an upstream's key out of texts from the upstream: some quote their keys in errors.
 
 use std::ops::Range;
 
@@ -10,10 +10,10 @@ use crate::config::ApiKey;
 /// What stands in the key's place.
 const MASK: &[u8] = b"***";
 
-/// A shorter key is no secret: upstreams that need none are given any text, which may stand in any word.
+/// A shorter key is no secret: where no key is needed people type any text, maybe a part of common words.
 const SHORTEST_SECRET: usize = 8;
 
-/// Returns the key, if it is one that nobody may see.
+/// Returns the key, if it is a secret.
 pub(crate) fn secret(key: &ApiKey) -> Option<&str> {
     Some(key.expose()).filter(|key| key.len() >= SHORTEST_SECRET)
 }
@@ -37,7 +37,7 @@ impl Redactor {
         Redactor { key, finder }
     }
 
-    /// Returns whether the key stands in a text as it is, without escapes.
+    /// Returns whether the key stands in a text without escapes.
     pub(crate) fn finds_in(&self, text: &[u8]) -> bool {
         self.finder.as_ref().is_some_and(|finder| finder.find(text).is_some())
     }
@@ -48,7 +48,7 @@ impl Redactor {
     }
 }
 
-/// Returns the text without the key, as it is or with characters of it escaped as JSON allows.
+/// Returns the text without the key, plain or with JSON's escapes.
 pub(crate) fn redacted(text: Bytes, key: &ApiKey) -> Bytes {
     let Some(key) = secret(key) else { return text };
     let (mut clean, mut rest) = (Vec::new(), &*text);
@@ -64,7 +64,7 @@ pub(crate) fn redacted(text: Bytes, key: &ApiKey) -> Bytes {
     clean.into()
 }
 
-/// Returns whether a text contains this word, as it is or with characters of it escaped as JSON allows.
+/// Returns whether a text contains this word, plain or with JSON's escapes.
 pub(crate) fn contains(text: &[u8], word: &str) -> bool {
     find(text, word).is_some()
 }
@@ -76,7 +76,7 @@ pub(crate) fn contains_ignore_case(text: &[u8], word: &str) -> bool {
         .any(|at| text.get(at..).is_some_and(|text| without(text, word.as_bytes(), u8::eq_ignore_ascii_case).is_some()))
 }
 
-/// Returns where a word stands in a text, however it is written.
+/// Returns where a word stands in a text, plain or with JSON's escapes.
 fn find(text: &[u8], word: &str) -> Option<Range<usize>> {
     if memchr::memchr(b'\\', text).is_none() {
         return memchr::memmem::find(text, word.as_bytes()).map(|at| at..at + word.len());
@@ -88,7 +88,7 @@ fn find(text: &[u8], word: &str) -> Option<Range<usize>> {
     })
 }
 
-/// Returns the text behind the word, if `text` begins with it.
+/// Returns the text behind the word, if `text` begins with the word.
 fn without<'a>(text: &'a [u8], word: &[u8], is: impl Fn(&u8, &u8) -> bool) -> Option<&'a [u8]> {
     word.iter().try_fold(text, |rest, wanted| {
         let (character, after) = character(rest)?;
@@ -96,7 +96,7 @@ fn without<'a>(text: &'a [u8], word: &[u8], is: impl Fn(&u8, &u8) -> bool) -> Op
     })
 }
 
-/// Returns the first character, if a key or a name may have it, and the text behind it.
+/// Returns the first character, if a key or a name may have such a one, and the text behind.
 fn character(text: &[u8]) -> Option<(u8, &[u8])> {
     match text {
         [b'\\', b'u', b'0', b'0', rest @ ..] => {

@@ -26,23 +26,38 @@ const fn route(path: &'static str, reply: ReplyKind) -> Route {
     Route { id: RouteId::new(path), reply }
 }
 
-/// The kind of a success. Each question about it is an exhaustive `match`: a new kind must be decided everywhere.
+/// The kind of a success. Each question is an exhaustive `match`: a new kind must be decided everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReplyKind {
     /// A chat completion, whole or as chunks.
     Chat,
     /// A legacy text completion, whole or as chunks.
     Completion,
-    /// A response of the Responses API, whole or as its events.
+    /// A response of the Responses API, whole or as events.
     Responses,
     /// Another JSON object: embeddings, moderations, images.
     Json,
-    /// Bytes that are not text: speech.
+    /// Bytes without text: speech.
     Bytes,
 }
 
 impl ReplyKind {
+<<<<<<< HEAD
     /// Returns whether a stream reports its usage only when `stream_options.include_usage` asks for it.
+=======
+    /// Returns the kind of this operation's success.
+    pub fn of(operation: Operation) -> Self {
+        match operation {
+            Operation::ChatCompletions => ReplyKind::Chat,
+            Operation::Completions => ReplyKind::Completion,
+            Operation::Responses => ReplyKind::Responses,
+            Operation::Embeddings | Operation::Moderations | Operation::ImagesGenerations => ReplyKind::Json,
+            Operation::AudioSpeech => ReplyKind::Bytes,
+        }
+    }
+
+    /// Returns whether a stream reports usage only when `stream_options.include_usage` asks for usage.
+>>>>>>> h6
     pub fn usage_must_be_asked(self) -> bool {
         match self {
             ReplyKind::Chat | ReplyKind::Completion => true,
@@ -50,8 +65,8 @@ impl ReplyKind {
         }
     }
 
-    /// Returns whether the model generates text. Such an answer costs tokens of its own, which are estimated from its
-    /// length where the upstream reports none. Its stream ends with a mark, and the client chooses between one JSON
+    /// Returns whether the model generates text. Such an answer costs tokens, estimated from its
+    /// length where the upstream reports none. The stream ends with a mark, and the client chooses between one JSON
     /// object and a stream.
     pub fn generates_text(self) -> bool {
         match self {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Finds the ends of events in bytes that arrive in pieces.
+/// Finds the ends of events in bytes from pieces of any size.
 #[derive(Debug)]
 pub(crate) struct EventCutter {
     /// How many bytes of the event under way were looked at.
@@ -19,7 +19,7 @@ impl EventCutter {
         EventCutter { seen: 0, at_line_start: true, after_cr: false }
     }
 
-    /// Goes on where it is: the bytes that it has looked at were passed on.
+    /// Goes on in the same line, after all bytes so far were passed on.
     pub(crate) fn forget_seen(&mut self) {
         self.seen = 0;
     }
@@ -45,7 +45,7 @@ impl EventCutter {
             }
             self.at_line_start = true;
             if is_blank {
-                // The LF of the last CRLF belongs to the event if it has arrived.
+                // The LF of the last CRLF belongs to the event, if the LF has arrived.
                 let crlf = self.after_cr && bytes.get(self.seen) == Some(&b'\n');
                 let end = self.seen + usize::from(crlf);
                 *self = EventCutter::new();
@@ -89,7 +89,7 @@ pub(crate) fn is_named(event: &[u8], name: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Cuts bytes that arrive in these pieces; the last event may lack its end.
+    /// Cuts bytes from these pieces; the last event may lack its end.
     fn cut(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
         let mut cutter = EventCutter::new();
         let mut events: Vec<Vec<u8>> = Vec::new();

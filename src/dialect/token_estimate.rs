@@ -3,8 +3,8 @@
 use super::routes::ReplyKind;
 use crate::types::{TokenEstimate, tokens_of_text};
 
-/// The fields that bound the tokens of an answer, as typed. What they mean is the upstream's to judge: a field that can't be
-/// read bounds nothing.
+/// The bounds of an answer's tokens, as typed. The upstream judges their meaning: an unreadable field bounds
+/// nothing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds<'a> {
     /// Of chat, of its older form, and of responses.

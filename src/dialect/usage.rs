@@ -1,8 +1,8 @@
-//! What an upstream reports of the tokens that an exchange took, and what is estimated in place of what it leaves out.
+//! What an upstream reports of an exchange's tokens, and the estimates in place of gaps.
 //!
 //! 1. Zero tokens beside a text are no report, and every request has a prompt.
-//! 2. A total is at least the sum of its parts. A part that is missing is the total without the other part.
-//! 3. A part that can't be known this way is estimated, and the usage is marked as estimated.
+//! 2. A total is at least the sum of both parts. A missing part is the total without the other part.
+//! 3. Otherwise a missing part is estimated, and the usage is marked as estimated.
 
 use crate::types::{Usage, UsageSource, tokens_of_text};
 
@@ -23,7 +23,7 @@ pub(crate) struct EstimatedUsage {
 }
 
 impl EstimatedUsage {
-    /// Estimates by the bytes of the request, and by the tokens that the answer seems to have.
+    /// Estimates by the bytes of the request and the likely tokens of the answer.
     pub(crate) fn new(prompt_bytes: usize, completion: u64) -> Self {
         EstimatedUsage { prompt: tokens_of_text(prompt_bytes), completion }
     }
@@ -46,7 +46,7 @@ impl ReportedUsage {
         }
     }
 
-    /// Returns whether something was generated, if only thoughts that the total alone counts.
+    /// Returns whether something was generated, if only thoughts within the total.
     pub(crate) fn has_completion(self) -> bool {
         let unexplained = self.total.zip(self.prompt).is_some_and(|(total, prompt)| total > prompt);
         self.completion.is_some_and(|completion| completion > 0) || unexplained
@@ -62,7 +62,7 @@ impl ReportedUsage {
         let prompt = prompt.or_else(|| remainder(total, completion));
         let is_whole = prompt.is_some() && completion.is_some();
         let source = if is_whole { UsageSource::Reported } else { UsageSource::Estimated };
-        // Where the total alone was reported, the parts share it.
+        // Both parts share a total without parts.
         let most = if total > 0 && completion.is_none() { total } else { u64::MAX };
         let prompt = prompt.unwrap_or(estimate.prompt.min(most));
         let completion = completion.or_else(|| remainder(total, Some(prompt))).unwrap_or(estimate.completion);
@@ -70,7 +70,7 @@ impl ReportedUsage {
     }
 }
 
-/// Returns what is left of a total without one part, if that is anything.
+/// Returns the rest of a total without one part, if anything is left.
 fn remainder(total: u64, part: Option<u64>) -> Option<u64> {
     total.checked_sub(part?).filter(|tokens| *tokens > 0)
 }

@@ -1,14 +1,16 @@
-//! What an upstream answered, up to the point from which the client sees it: an answer, or a failure that it need not see.
+//! An upstream's response up to the commit point: an answer for the client, or a failure for the retry loop.
 //!
-//! What was asked (a stream or not) and the first bytes decide what a success is. Its label is a hint.
+//! The request (a stream or not) and the first bytes decide what a success is. The label is a hint.
 //!
 //! | asked for | came | |
 //! |---|---|---|
-//! | a stream | events | held back until they carry content, then passed on as they come |
-//! | a stream | one JSON object | held back until it is whole, then told as events |
-//! | one object | JSON | held back until it is whole; a large one is passed on as it comes |
-//! | one object | events | another upstream is asked; if none serves, they are put together to one object |
-//! | sound | bytes | passed on as they come, unless they are an error in JSON, or a page |
+//! | a stream | events | held back until the first content, then passed on at once |
+//! | a stream | one JSON object | held back to the end, then passed on as events |
+//! | one object | JSON | held back to the end; a large one is passed on at once |
+//! | one object | events | another upstream is asked; if none serves, the events are put together to one object |
+//! | sound | bytes | passed on at once, except an error in JSON, or a page |
+
+mod success;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,9 +18,9 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::web::Bytes;
-use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
+<<<<<<< HEAD
 use super::attempt::{AttemptError, Replay};
 use super::client_request::ClientRequest;
 use super::headers;
@@ -30,8 +32,16 @@ use crate::dialect::openai::as_object::object_of;
 use crate::dialect::openai::json_response::judge;
 use crate::dialect::redact::redacted;
 use crate::dialect::{EventStream, ReplyKind, SentRequest, openai, rate_limit_headers, sse};
+=======
+use super::classify::Refusal;
+use super::no_model::Asked;
+use super::request::ClientRequest;
+use super::response::{BodyReader, CommittedResponse, Failed, UpstreamBody};
+use super::{headers, learn};
+use crate::dialect::redact::redacted;
+>>>>>>> h6
 use crate::error::upstream_said;
-use crate::types::{ClassSet, Failure, FailureClass, Now, Outcome, Phase};
+use crate::types::{ClassSet, Failure, FailureClass, Now, Outcome};
 use crate::upstream::Permit;
 
 /// How much of an error's body is looked at, and kept for the client: a longer one can't be searched for the upstream's key.
@@ -39,12 +49,6 @@ const ERROR_HELD: usize = 64 << 10;
 
 /// How long an error's body may take: another upstream is waiting to serve.
 const ERROR_WITHIN: Duration = Duration::from_secs(2);
-
-/// How much of a JSON answer is held until it is known to be whole; a larger one is passed on as it comes.
-const JSON_HELD: usize = 8 << 20;
-
-/// How much of a stream is held while it carries no content.
-const PREAMBLE_HELD: usize = 256 << 10;
 
 /// A response whose head has come.
 pub(super) struct UpstreamResponse<'a> {
@@ -61,6 +65,7 @@ impl UpstreamResponse<'_> {
     ///
     /// # Errors
     /// With a failure of the upstream's.
+<<<<<<< HEAD
     pub(super) async fn until_commit_point(mut self) -> Result<CommittedResponse, AttemptError> {
         if !self.status.is_success() {
             return self.refusal().await;
@@ -108,6 +113,13 @@ impl UpstreamResponse<'_> {
         let shape = Shape::of(&first);
         self.body.put_back(first);
         Ok(shape)
+=======
+    pub(super) async fn until_commit_point(self) -> Result<CommittedResponse, Failed> {
+        if !self.status.is_success() {
+            return self.refusal().await;
+        }
+        self.success().await
+>>>>>>> h6
     }
 
     /// A refusal. The caller's own mistake passes through, unless others are to be tried all the same. Anything else is a failure.
@@ -124,8 +136,13 @@ impl UpstreamResponse<'_> {
         if self.passes(failure.class) && !replay {
             return Ok(response);
         }
+<<<<<<< HEAD
         let error = AttemptError::with_response(failure, response);
         Err(if replay { AttemptError { replay: Some(Replay::WithoutStreamOptions), ..error } } else { error })
+=======
+        let body = answer.buffered.into_iter().next().unwrap_or_default();
+        Err(Failed { failure, usage: None, response: Some(Box::new((answer.status, answer.headers, body))) })
+>>>>>>> h6
     }
 
     /// What the upstream says of its refusal, and whether that is all of it. What is compressed can't be read.
@@ -142,12 +159,13 @@ impl UpstreamResponse<'_> {
         class == FailureClass::Rejected && !self.retry_on.contains(class)
     }
 
-    /// The upstream's own name for the model.
+    /// The upstream's name for the model.
     fn own_model(&self) -> &str {
         let requested = &self.request.profile.model;
         self.permit.endpoint().upstream_model(requested).unwrap_or(requested)
     }
 
+<<<<<<< HEAD
     /// A stream: held back until it carries content.
     async fn events(mut self) -> Result<CommittedResponse, AttemptError> {
         let mut events = self.event_stream();
@@ -283,6 +301,8 @@ impl UpstreamResponse<'_> {
         headers.remove(CONTENT_ENCODING);
     }
 
+=======
+>>>>>>> h6
     /// What came with a 200 and is no answer. The caller's own mistake passes through, with the status that it should
     /// have had.
     fn told(&self, failure: Failure, error: Bytes) -> Result<CommittedResponse, AttemptError> {
@@ -315,6 +335,7 @@ impl UpstreamResponse<'_> {
         answer
     }
 
+<<<<<<< HEAD
     /// Sound, unless it is an error in JSON, or a page for people.
     async fn sound(mut self, shape: Shape) -> Result<CommittedResponse, AttemptError> {
         let (head, is_whole) = match shape {
@@ -340,6 +361,8 @@ impl UpstreamResponse<'_> {
         Ok(CommittedResponse { body: Some(self.body), length: headers::content_length(self.headers), ..answer })
     }
 
+=======
+>>>>>>> h6
     /// Returns an answer of this attempt, complete but for what the caller knows better.
     fn committed(&self, status: StatusCode, buffered: VecDeque<Bytes>) -> CommittedResponse {
         CommittedResponse {

@@ -1,6 +1,6 @@
 //! Asks the upstreams that list no `models` for theirs: at load, every ten minutes, and sooner after a failure.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +9,23 @@ use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
 use actix_web::web::Bytes;
 use futures_util::StreamExt;
+<<<<<<< HEAD
 use serde_json::Value;
+=======
+>>>>>>> h6
 use tokio::sync::oneshot;
 use transport::ClientCache;
 
 use super::target::client_of;
 use crate::config::{ApiConfig, ConfigChanged, Models};
+<<<<<<< HEAD
 use crate::scheduler::{ModelNames, ModelsFound, ModelsUnavailable, SupervisorActor};
 use crate::types::{ApiId, Now, SentAt};
+=======
+use crate::dialect::openai::model_list;
+use crate::scheduler::{ModelNames, ModelsFound, SupervisorActor};
+use crate::types::{ApiId, SentAt};
+>>>>>>> h6
 use crate::upstream::Endpoint;
 
 /// How often a list is asked for again.
@@ -134,8 +143,13 @@ async fn fetch(clients: &ClientCache, endpoint: &Endpoint) -> Result<ModelNames,
     let answer = client.send(request, Bytes::new(), &SentAt::default()).await.map_err(|e| e.to_string())?;
     match answer.head.status().as_u16() {
         200 => {
+<<<<<<< HEAD
             let body = whole(answer.body).await?;
             names(&body).map(ModelNames::These).ok_or_else(|| "its answer is no list of models".to_owned())
+=======
+            let body = whole(answer.payload).await?;
+            model_list::names(&body).map(ModelNames::These).ok_or_else(|| "its answer is no list of models".to_owned())
+>>>>>>> h6
         }
         404 | 405 | 501 => Ok(ModelNames::Any),
         status => Err(format!("status {status}")),
@@ -153,6 +167,7 @@ async fn whole(mut payload: Payload) -> Result<Vec<u8>, String> {
     Ok(body)
 }
 
+<<<<<<< HEAD
 /// Returns the ids in OpenAI's list, or in a bare one. Entries without an id are passed over; no list (`null`) is an empty one.
 fn names(body: &[u8]) -> Option<BTreeSet<Arc<str>>> {
     let list: Value = serde_json::from_slice(body).ok()?;
@@ -166,6 +181,8 @@ fn names(body: &[u8]) -> Option<BTreeSet<Arc<str>>> {
     (!names.is_empty() || entries.is_empty()).then_some(names)
 }
 
+=======
+>>>>>>> h6
 impl Actor for DiscoveryActor {
     type Context = Context<Self>;
 }
@@ -199,6 +216,7 @@ impl Handler<FirstRound> for DiscoveryActor {
         Box::pin(async { told.await.unwrap_or_default() })
     }
 }
+<<<<<<< HEAD
 
 #[cfg(test)]
 mod tests {
@@ -232,3 +250,5 @@ mod tests {
         }
     }
 }
+=======
+>>>>>>> h6

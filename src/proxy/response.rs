@@ -1,4 +1,4 @@
-//! What an attempt comes to: an answer that the client may see, or a failure that it need not.
+//! The result of an attempt: an answer for the client, or a failure for the retry loop.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::dialect::EventStream;
 use crate::dialect::large_answer::LargeAnswer;
 use crate::types::{Failure, FailureClass, Outcome, Phase, Usage};
 
-/// An answer that the client is to see: no other upstream is asked any more.
+/// An answer for the client: no other upstream is asked any more.
 pub(super) struct CommittedResponse {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -25,25 +25,25 @@ pub(super) struct CommittedResponse {
     pub(super) buffered: VecDeque<Bytes>,
     /// What is still to come.
     pub(super) body: Option<UpstreamBody>,
-    /// Its length in bytes, if that is known.
+    /// The length of the body in bytes, if known.
     pub(super) length: Option<u64>,
     pub(super) reader: BodyReader,
-    /// What it cost, if the body does not tell.
+    /// The tokens, if the rest of the body does not report any.
     pub(super) usage: Option<Usage>,
     /// How the attempt ends if the rest comes through.
     pub(super) outcome: Outcome,
     pub(super) first_token: Duration,
-    /// How long the upstream says that its quota is exhausted.
+    /// How long the upstream's quota is exhausted, by its headers.
     pub(super) quota_exhausted_for: Option<Duration>,
 }
 
-/// Who reads a body on its way to the client.
+/// The reader of a body on its way to the client.
 pub(super) enum BodyReader {
-    /// Nobody: it is passed on as it comes.
+    /// None: all bytes are passed on at once.
     Opaque,
     /// A stream of events.
     Events(Box<EventStream>),
-    /// JSON that is too large to be held.
+    /// JSON beyond the bound of memory.
     Large(LargeAnswer),
 }
 
@@ -57,10 +57,40 @@ impl BodyReader {
     }
 }
 
+<<<<<<< HEAD
 /// The body of an upstream's response, with its deadlines.
+=======
+/// A failure, and the client's response if no other upstream serves.
+pub(super) struct Failed {
+    pub(super) failure: Failure,
+    /// The tokens of the failed attempt, if known.
+    pub(super) usage: Option<Usage>,
+    pub(super) response: Option<Box<(StatusCode, HeaderMap, Bytes)>>,
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Failed { failure, usage: None, response: None }
+    }
+}
+
+impl Failed {
+    /// Returns whether the client gets an answer, if no other upstream serves.
+    pub(super) fn has_answer(&self) -> bool {
+        self.response.as_ref().is_some_and(|response| response.0.is_success())
+    }
+
+    /// Returns the failure for the client: this one, unless the earlier one has an answer.
+    pub(super) fn or_answer_of(self, earlier: Option<Failed>) -> Failed {
+        earlier.filter(|earlier| earlier.has_answer() && !self.has_answer()).unwrap_or(self)
+    }
+}
+
+/// The body of an upstream's response, with deadlines.
+>>>>>>> h6
 pub(super) struct UpstreamBody {
     payload: Payload,
-    /// What was looked at before its turn.
+    /// Bytes to be read again.
     unread: Bytes,
     has_ended: bool,
     pub(super) idle: Duration,
@@ -77,7 +107,7 @@ impl UpstreamBody {
         if !self.unread.is_empty() || self.has_ended {
             return Ok(Some(std::mem::take(&mut self.unread)).filter(|unread| !unread.is_empty()));
         }
-        // A piece that is there already needs no clock.
+        // A present piece needs no clock.
         let next = match self.payload.next().now_or_never() {
             Some(next) => next,
             None => {
@@ -89,42 +119,41 @@ impl UpstreamBody {
         next.transpose().map_err(|error| cut(&error))
     }
 
-    /// Reads on until the end, or until more than `most` bytes have come. Returns whether that was the end, too.
+    /// Reads on until the end, or until more than `most` bytes have come. Returns also whether the end has come.
     pub(super) async fn collect(&mut self, most: usize) -> Result<(Bytes, bool), Failure> {
-        let Some(first) = self.next().await? else { return Ok((Bytes::new(), true)) };
+        let first = self.next().await?.unwrap_or_default();
         let mut all: Vec<u8> = Vec::new();
-        if first.len() <= most {
-            let Some(second) = self.next().await? else { return Ok((first, true)) };
-            all.extend_from_slice(&first);
-            all.extend_from_slice(&second);
-        } else {
-            return Ok((first, false));
-        }
-        while all.len() <= most {
-            let Some(chunk) = self.next().await? else { return Ok((all.into(), true)) };
+        let is_end = loop {
+            if all.len().max(first.len()) > most {
+                break false;
+            }
+            let Some(chunk) = self.next().await? else { break true };
+            if all.is_empty() {
+                all.extend_from_slice(&first);
+            }
             all.extend_from_slice(&chunk);
-        }
-        Ok((all.into(), false))
+        };
+        Ok((if all.is_empty() { first } else { all.into() }, is_end))
     }
 
-    /// Puts bytes back: they come next.
+    /// Puts bytes back, to be read next.
     pub(super) fn put_back(&mut self, bytes: Bytes) {
         self.unread = bytes;
     }
 
-    /// Returns what is left of the body, without its deadlines.
+    /// Returns the rest of the body, without deadlines.
     pub(super) fn payload(&mut self) -> &mut Payload {
         &mut self.payload
     }
 }
 
-/// Returns the failure of a body that broke off.
+/// Returns the failure of a broken body.
 pub(super) fn cut(error: &PayloadError) -> Failure {
     let failure = Failure::new(FailureClass::Protocol, Phase::Body, format!("the answer was cut short ({error})"));
     shared(failure, connection_lost(error))
 }
 
-/// Returns the failure of a body whose next piece did not come in time.
+/// Returns the failure of a body without a next piece in time.
 pub(super) fn stalled() -> Failure {
     Failure::new(FailureClass::Timeout, Phase::Body, "nothing more came in time")
 }

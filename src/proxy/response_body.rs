@@ -1,4 +1,4 @@
-//! The answer on its way to the client. It owns the permit, and settles it however the answer ends.
+//! The answer on its way to the client. The body owns the permit, and settles the permit at any end of the answer.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -22,7 +22,7 @@ use crate::upstream::Permit;
 /// How long a stream's body may take to end when the end of the stream has come: clients have stopped reading by then.
 const AFTER_END: Duration = Duration::from_millis(200);
 
-/// Returns the response that passes an answer on. `prompt_bytes`: the length of the request.
+/// Returns the response with an answer. `prompt_bytes`: the length of the request.
 pub(super) fn respond(
     answer: CommittedResponse,
     permit: Permit,
@@ -58,7 +58,7 @@ pub(super) fn respond(
     response.set_body(BoxBody::new(body))
 }
 
-/// Returns an answer that has come whole: the upstream's work is done, whatever becomes of the client.
+/// Returns a whole answer: the upstream's work is done, whatever becomes of the client.
 fn complete_response(response: HttpResponse, buffered: VecDeque<Bytes>, settle: SettleOnDrop) -> HttpResponse<BoxBody> {
     settle.settle(None, None);
     let mut pieces: Vec<Bytes> = buffered.into();
@@ -66,13 +66,13 @@ fn complete_response(response: HttpResponse, buffered: VecDeque<Bytes>, settle: 
     response.set_body(body).map_into_boxed_body()
 }
 
-/// A body that passes bytes, watches for silence, and settles.
+/// A body from the upstream's pieces, with a watch for silence and the settlement.
 struct ResponseBody {
     /// What is to be passed on next.
     buffered: VecDeque<Bytes>,
-    /// What is still to come, until that has ended.
+    /// The rest of the upstream's body, until the end.
     upstream: Option<UpstreamBody>,
-    /// Wakes at `read_deadline` or before: it is set anew only when it has rung, and not for each piece.
+    /// Wakes at `read_deadline` or earlier: after a wake-up the timer is set again, and not for each piece.
     timer: Pin<Box<Sleep>>,
     /// By when the next piece is due.
     read_deadline: Instant,
@@ -82,11 +82,11 @@ struct ResponseBody {
     prompt_bytes: usize,
     /// Open until the attempt is settled.
     settle: Option<SettleOnDrop>,
-    /// With what the body ends, if it does not end well.
+    /// The last word of a body with a bad end.
     last: Option<Box<dyn std::error::Error>>,
 }
 
-/// What is due when an answer ends. Dropped without that, its permit counts as abandoned.
+/// The settlement at an answer's end. Dropped without settlement, the permit counts as abandoned.
 struct SettleOnDrop {
     permit: Permit,
     record: OpenRecord,
@@ -120,7 +120,7 @@ impl ResponseBody {
         if let Some(settle) = self.settle.take() {
             let usage = match &self.reader {
                 BodyReader::Events(events) => events.progress.usage(self.prompt_bytes),
-                // What did not come to its end does not tell.
+                // A part of an answer reports nothing.
                 BodyReader::Large(large) if outcome.is_none() => large.usage(self.prompt_bytes),
                 BodyReader::Large(_) | BodyReader::Opaque => None,
             };
@@ -140,7 +140,7 @@ impl ResponseBody {
         }
     }
 
-    /// Ends the answer: the upstream's body has ended, or has broken off, or has told an error.
+    /// Ends the answer: the upstream's body has ended, is broken, or holds an error.
     fn end(&mut self, failure: Option<Failure>) {
         self.upstream = None;
         let failure = match &mut self.reader {
@@ -151,7 +151,7 @@ impl ResponseBody {
                 let failure = failure.or_else(|| ended_badly(events));
                 match &failure {
                     None => self.buffered.extend(rest),
-                    // Half an event, and the error behind it, would be one event that no client can read.
+                    // Half an event and the error would be one event, unreadable for any client.
                     Some(failure) if !is_told => self.buffered.push_back(error_event(failure)),
                     Some(_) => {}
                 }
@@ -189,7 +189,7 @@ impl ResponseBody {
         Poll::Ready(())
     }
 
-    /// Sets by when the next piece is due, now that one has come.
+    /// Sets the deadline of the next piece, now that one has come.
     fn extend_deadline(&mut self) {
         let Some(upstream) = &self.upstream else { return };
         let is_closed = self.reader.events().is_some_and(|events| events.progress.closed());
@@ -212,7 +212,7 @@ impl ResponseBody {
     }
 }
 
-/// Returns why a stream that ended without an error is no success all the same.
+/// Returns why the end of a stream, although without an error, is no success.
 fn ended_badly(events: &EventStream) -> Option<Failure> {
     match events.progress.failed() {
         Some(failed) => Some(failed.failure.clone()),
@@ -224,13 +224,13 @@ fn lost(what: &str) -> Failure {
     Failure::new(FailureClass::Protocol, Phase::Body, what)
 }
 
-/// The end of a stream's body whose client was told of its failure, as an event. There is nothing wrong with its bytes: they are to be
-/// ended well, or clients would take the connection for broken and try again; but the connection is to end behind them.
+/// The end of a stream's body behind an error event. Nothing is wrong with the bytes: they must end
+/// well, or clients would take the connection for broken and try again. But the connection must end behind the body.
 #[derive(Debug, Error)]
 #[error("the stream failed, and its client was told so")]
 pub struct FailureTold;
 
-/// Tells the client of a stream that it failed: clients take a mere end for a success.
+/// Returns a failure as an event: clients take a mere end for a success.
 fn error_event(failure: &Failure) -> Bytes {
     Bytes::from(format!("data: {}\n\n", abort_error(failure.class)))
 }
@@ -269,7 +269,7 @@ impl MessageBody for ResponseBody {
 }
 
 impl Drop for ResponseBody {
-    /// Settles an answer that is dropped before its end: the client left. If the client has all of it, or nothing more was to
+    /// Settles an answer without its end: the client left. If the client has the whole answer, or nothing more was to
     /// come, the upstream's work was done all the same.
     fn drop(&mut self) {
         let has_answered = self.reader.events().is_some_and(|events| events.progress.has_answered());

@@ -1,4 +1,4 @@
-//! Comments in a stream that has been silent for a while (`server.streamPingMs`), so that no proxy on the way takes the
+//! Comments in the pauses of a stream (`server.streamPingMs`), so that no proxy on the way takes the
 //! connection for dead. Clients pass over comments.
 //!
 //! A comment is one line, `: ping` and a single line end, and stands between two events only. A blank line behind it would
@@ -25,8 +25,8 @@ use crate::types::FailureClass;
 
 const PING: Bytes = Bytes::from_static(b": ping\n");
 
-/// Returns the answer to a request for a stream. If it takes longer than `every`, it begins with comments: then the status
-/// is a 200 already, and a failure is told as an event.
+/// Returns the answer to a request for a stream. A late answer begins with comments, one each `every`: then the status
+/// is a 200 already, and a failure becomes an event.
 pub async fn with_pings(answer: impl Future<Output = HttpResponse> + 'static, every: Duration) -> HttpResponse {
     let mut answer: LocalBoxFuture<'static, HttpResponse> = Box::pin(answer);
     match timeout(every, &mut answer).await {
@@ -46,15 +46,15 @@ pub async fn with_pings(answer: impl Future<Output = HttpResponse> + 'static, ev
 /// So many bytes tell whether a piece ends with a blank line.
 const LONGEST_END: usize = 4;
 
-/// A stream's body with comments in its pauses.
+/// A stream's body with comments in all pauses.
 struct PingedBody {
     source: Source,
     every: Duration,
-    /// Wakes at `ping_at` or before: it is set anew only when it has rung, and not for each piece.
+    /// Wakes at `ping_at` or earlier: after a wake-up the timer is set again, and not for each piece.
     timer: Pin<Box<Sleep>>,
     /// When the next comment is due.
     ping_at: Instant,
-    /// The last bytes that were passed on.
+    /// The last bytes on the way to the client.
     tail: [u8; LONGEST_END],
 }
 
@@ -62,20 +62,20 @@ enum Source {
     /// The answer is not there yet.
     Awaited(LocalBoxFuture<'static, HttpResponse>),
     Stream(BoxBody),
-    /// It is no stream, and that was told.
+    /// No stream came, and an error event says so.
     Told,
 }
 
 impl PingedBody {
     fn new(source: Source, every: Duration) -> PingedBody {
-        // An answer that is awaited has kept its client waiting already.
+        // The client has waited for this answer already.
         let first = if matches!(source, Source::Awaited(_)) { Duration::ZERO } else { every };
         let ping_at = Instant::now() + first;
         // As if a blank line had been passed on: a comment may stand at the beginning.
         PingedBody { source, every, timer: Box::pin(sleep_until(ping_at)), ping_at, tail: *b"\n\n\n\n" }
     }
 
-    /// Remembers how a piece ends that was passed on.
+    /// Remembers the end of a piece.
     fn note(&mut self, bytes: &[u8]) {
         match bytes.last_chunk() {
             Some(tail) => self.tail = *tail,
@@ -92,7 +92,7 @@ impl PingedBody {
         self.tail.ends_with(b"\n\n") || self.tail.ends_with(b"\r\n\r\n")
     }
 
-    /// Takes in the answer that was awaited: a stream to be read, or something that has to be told as an event.
+    /// Takes in the late answer: a stream to be read, or something else, to become an event.
     fn arrived(&mut self, answer: HttpResponse) -> Option<Bytes> {
         let (is_stream, status) = (headers::is_event_stream(answer.headers()), answer.status());
         let body = answer.into_body();
@@ -120,13 +120,13 @@ impl PingedBody {
     }
 }
 
-/// Returns an answer that is no stream as the event that clients take for an error: its own error if it has one where they
-/// look for it.
+/// Returns an answer other than a stream as an error event: the answer's own error, if an error stands where clients
+/// look for one.
 fn as_event(status: StatusCode, body: &[u8]) -> Bytes {
     let own = serde_json::from_slice::<Value>(body).ok().filter(|body| body.get("error").is_some_and(is_error));
     let told = match own {
         Some(own) => own,
-        // A whole answer, which was not asked for.
+        // A whole answer in place of a stream.
         None if status.is_success() => abort_error(FailureClass::Protocol),
         None => match ErrorBody::from_error_response(body).message {
             message if message.is_empty() => upstream_said(status, "it gave no reason"),

@@ -111,7 +111,7 @@ fn a_frame_with_nothing_in_it_is_no_content_of_a_response() {
 }
 
 #[test]
-fn usage_that_was_not_heard_to_its_end_is_marked_as_estimated() {
+fn usage_that_is_reported_before_the_end_is_marked_as_estimated() {
     let event = |nth: u32| {
         json!({ "choices": [{ "index": 0, "delta": { "content": "x" } }],
             "usage": { "prompt_tokens": 7, "completion_tokens": nth, "total_tokens": 7 + nth } })
@@ -120,8 +120,8 @@ fn usage_that_was_not_heard_to_its_end_is_marked_as_estimated() {
     let upstream =
         Upstream::always(Reply::stream(vec![Step::event(&event(1)), Step::event(&event(2)), Step::Hold], true));
     let app = App::on(&[&upstream]);
-    let mut answer =
-        app.client().post("/v1/chat/completions", &json!({ "model": "m", "stream": true, "messages": [] }));
+    let asked = json!({ "model": "m", "stream": true, "stream_options": { "include_usage": true } });
+    let mut answer = app.client().post("/v1/chat/completions", &asked);
     let mut seen = Vec::new();
     while !String::from_utf8_lossy(&seen).contains(r#""total_tokens":9"#) {
         seen.extend(answer.next().expect("whole").expect("more"));

@@ -14,7 +14,7 @@ use crate::types::{Failure, Usage, UsageSource, tokens_of_text};
 #[derive(Debug)]
 pub(crate) struct StreamProgress {
     kind: ReplyKind,
-    /// Whether the proxy asked for the usage and the client did not: then no client sees it.
+    /// Whether the proxy asked for the usage and the client did not: then no client sees the usage.
     strip: bool,
     /// What was reported so far.
     usage: ReportedUsage,
@@ -26,24 +26,24 @@ pub(crate) struct StreamProgress {
     upstream: Option<Upstream>,
 }
 
-/// The upstream that a stream comes from.
+/// The upstream of a stream.
 #[derive(Debug)]
 pub(super) struct Upstream {
-    /// Its own name for the model.
+    /// The upstream's name for the model.
     pub(super) model: String,
-    /// What the client wrote, as long as that is held.
+    /// The client's request, as long as it is held.
     pub(super) client: Option<Bytes>,
-    /// Takes its key out: some upstreams quote it.
+    /// Takes out the upstream's key: some quote their keys.
     pub(super) redactor: Redactor,
 }
 
-/// A failure that a stream told.
+/// A failure in the words of the stream itself.
 #[derive(Debug)]
 pub(crate) struct StreamFailure {
     pub(crate) failure: Failure,
-    /// The event that told it.
+    /// The event with the failure.
     pub(crate) event: Bytes,
-    /// Whether clients take that event for an error.
+    /// Whether clients take the event for an error.
     pub(crate) is_plain: bool,
 }
 
@@ -119,7 +119,7 @@ impl StreamProgress {
         if error.is_readable { Shown::Instead(shown) } else { Shown::Nothing }
     }
 
-    /// Takes in a part of an event that is too long to be held.
+    /// Takes in a part of an event beyond the longest one.
     pub(super) fn oversize(&mut self) -> Shown {
         if self.failed.is_some() {
             return Shown::Nothing;
@@ -147,34 +147,34 @@ impl StreamProgress {
         self.began
     }
 
-    /// Returns whether the stream is whole, now that its bytes have ended without an error. Upstreams end it with a mark,
+    /// Returns whether the stream is whole, if its bytes have ended without an error. Upstreams end streams with a mark,
     /// or at least with a reason to finish.
     pub(crate) fn is_whole(&self) -> bool {
         self.end != End::Open || (!self.kind.generates_text() && self.began)
     }
 
-    /// Returns whether the end of the stream has come: whatever happens behind it happens to a complete answer.
+    /// Returns whether the end of the stream has come. A failure behind the end concerns a complete answer.
     pub(crate) fn closed(&self) -> bool {
         self.end == End::Closed
     }
 
-    /// Returns whether a client that hangs up now has all of its answer.
+    /// Returns whether a client has all of its answer, even if the client hangs up now.
     pub(crate) fn has_answered(&self) -> bool {
         self.closed() || self.end == End::Finished && !self.usage.is_empty()
     }
 
-    /// Returns whether the upstream reported that it generated something: then an answer without a word is an answer.
+    /// Returns whether the upstream reported generated tokens: then an answer without a word is an answer.
     pub(crate) fn generated(&self) -> bool {
         self.usage.has_completion()
     }
 
-    /// Returns the failure that the stream itself told.
+    /// Returns the failure in the words of the stream itself.
     pub(crate) fn failed(&self) -> Option<&StreamFailure> {
         self.failed.as_ref()
     }
 
-    /// Returns what the stream cost: as reported, completed by estimates from its length and the length of the request. What
-    /// was reported before the end (by upstreams that report with each event) is an estimate as well.
+    /// Returns what the stream cost: as reported, completed by estimates from the lengths of stream and request. A report
+    /// before the end (some upstreams report with each event) is an estimate as well.
     pub(crate) fn usage(&self, prompt_bytes: usize) -> Option<Usage> {
         if self.usage.is_empty() && !self.began {
             return None;
@@ -185,8 +185,8 @@ impl StreamProgress {
     }
 }
 
-/// The length of an answer by the lengths of its events. The first events are measured; of the others, what is left
-/// without the frame counts as text.
+/// The length of an answer by the lengths of events. The first events are measured; of the others, all bytes
+/// beyond the frame count as text.
 #[derive(Debug, Default)]
 struct AnswerLength {
     events: u64,
@@ -221,7 +221,7 @@ impl AnswerLength {
         self.bytes += event;
     }
 
-    /// Estimates the tokens: one for each event, as most upstreams send them; more if the texts are long.
+    /// Estimates the tokens: one for each event, as most upstreams send one; more if the texts are long.
     fn tokens(&self) -> u64 {
         let frames = usize::try_from(self.events).unwrap_or(usize::MAX).saturating_mul(self.frame);
         self.events.max(tokens_of_text(self.bytes.saturating_sub(frames)))

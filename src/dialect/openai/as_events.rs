@@ -1,4 +1,4 @@
-//! A whole answer told as a stream, for a client that asked for one and whose upstream answered with one JSON object.
+//! A whole answer as a stream, for a client with `stream: true` whose upstream sent one JSON object.
 
 use actix_web::web::Bytes;
 use serde_json::{Map, Value, json};
@@ -9,7 +9,7 @@ use crate::dialect::routes::ReplyKind;
 
 type Object = Map<String, Value>;
 
-/// Returns the events of an answer's stream, its end mark included; `None` if the answer has no such form. `with_usage`: the
+/// Returns the events of an answer's stream, the end mark included; `None` if there is no such form. `with_usage`: the
 /// client asked for the usage.
 pub(crate) fn events_of(kind: ReplyKind, answer: &[u8], with_usage: bool) -> Option<Bytes> {
     let answer: Object = serde_json::from_slice(without_byte_order_mark(answer)).ok()?;
@@ -45,7 +45,7 @@ fn member<'a>(value: &'a Value, name: &str) -> &'a Value {
     value.get(name).unwrap_or_default()
 }
 
-/// Appends an event that is called by its type.
+/// Appends an event with its type as its name.
 fn push_named(text: &mut String, event: &Value) {
     let name = member(event, "type").as_str().unwrap_or_default();
     text.push_str(&format!("event: {name}\ndata: {event}\n\n"));
@@ -57,8 +57,7 @@ fn chunks(kind: ReplyKind, mut answer: Object, with_usage: bool) -> Option<Vec<V
     let usage = answer.shift_remove("usage").filter(|usage| with_usage && !usage.is_null());
     let name = if kind == ReplyKind::Chat { "chat.completion.chunk" } else { "text_completion" };
     answer.insert("object".to_owned(), json!(name));
-    let pieces =
-        choices.iter().enumerate().map(|(nth, choice)| piece(kind, nth, choice)).collect::<Option<Vec<_>>>()?;
+    let pieces = choices.iter().enumerate().map(|(nth, choice)| piece(kind, nth, choice)).collect::<Vec<_>>();
     let ends = choices.iter().enumerate().map(|(nth, choice)| end(kind, nth, choice)).collect::<Vec<_>>();
     let chunk = |choices: Vec<Value>| {
         let mut chunk = answer.clone();
@@ -74,21 +73,21 @@ fn chunks(kind: ReplyKind, mut answer: Object, with_usage: bool) -> Option<Vec<V
     Some(chunks)
 }
 
-/// Returns a choice of the first chunk: all that the choice says.
-fn piece(kind: ReplyKind, nth: usize, choice: &Value) -> Option<Value> {
+/// Returns a choice of the first chunk, with all of the text.
+fn piece(kind: ReplyKind, nth: usize, choice: &Value) -> Value {
     let (name, text) = match kind {
-        ReplyKind::Chat => ("delta", delta(choice.get("message")?.as_object()?)),
+        ReplyKind::Chat => ("delta", delta(member(choice, "message"))),
         ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Json | ReplyKind::Bytes => {
-            ("text", choice.get("text")?.clone())
+            ("text", choice.get("text").cloned().unwrap_or(json!("")))
         }
     };
     let index = choice.get("index").cloned().unwrap_or(json!(nth));
-    Some(json!({ "index": index, name: text, "logprobs": member(choice, "logprobs"), "finish_reason": null }))
+    json!({ "index": index, name: text, "logprobs": member(choice, "logprobs"), "finish_reason": null })
 }
 
-/// Returns a message as the only piece of itself: its tool calls get their indexes.
-fn delta(message: &Object) -> Value {
-    let mut delta = message.clone();
+/// Returns a message as one piece: tool calls get indexes.
+fn delta(message: &Value) -> Value {
+    let Value::Object(mut delta) = message.clone() else { return json!({}) };
     if let Some(Value::Array(calls)) = delta.get_mut("tool_calls") {
         for (nth, call) in calls.iter_mut().enumerate() {
             *call = with(call.take(), "index", json!(nth));
@@ -110,7 +109,7 @@ fn end(kind: ReplyKind, nth: usize, choice: &Value) -> Value {
     json!({ "index": index, name: nothing, "logprobs": null, "finish_reason": reason.unwrap_or(usual) })
 }
 
-/// Returns the events of a response: its frame, each item with its parts, and its end.
+/// Returns the events of a response: the frame, each item with all parts, and the end.
 fn events_of_response(response: &Object) -> Option<Vec<Value>> {
     let items = response.get("output")?.as_array()?;
     let mut begun = response.clone();
@@ -140,7 +139,7 @@ fn events_of_response(response: &Object) -> Option<Vec<Value>> {
     Some(events)
 }
 
-/// The texts of an item: where they stand, what their parts are called, and what their events are.
+/// The texts of an item: the member, the type of the part, and the names of the events.
 struct Texts {
     member: &'static str,
     kind: &'static str,
@@ -185,7 +184,7 @@ const TEXTS: [Texts; 4] = [
     },
 ];
 
-/// Returns what happens between an item's beginning and its end.
+/// Returns the events between an item's beginning and end.
 fn events_of_item(nth: usize, item: &Value) -> Vec<Value> {
     let mut events = Vec::new();
     let place = json!({ "item_id": member(item, "id"), "output_index": nth });
@@ -232,3 +231,6 @@ fn images(answer: &Object) -> Option<Vec<Value>> {
     });
     events.collect::<Option<Vec<_>>>().filter(|events| !events.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

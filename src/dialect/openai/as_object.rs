@@ -1,4 +1,4 @@
-//! A stream put together to the JSON object that it tells, for a client that asked for one and whose upstream streamed.
+//! A stream put together to one JSON object, for a client without `stream: true` whose upstream sent events.
 
 use actix_web::web::Bytes;
 use serde_json::{Map, Value, json};
@@ -10,10 +10,10 @@ use crate::dialect::sse::{self, EventCutter};
 
 type Object = Map<String, Value>;
 
-/// Members of which the first text counts; the texts of all others are pieces of one.
+/// Members with one whole text in any chunk; the texts of all other members are pieces.
 const LABELS: [&str; 4] = ["role", "id", "type", "object"];
 
-/// Returns the object that a whole stream tells; `None` if this kind of answer has no such form.
+/// Returns the object of a whole stream; `None` if this kind of answer has no such form.
 pub(crate) fn object_of(kind: ReplyKind, stream: &[u8]) -> Option<Bytes> {
     let events = events(without_byte_order_mark(stream));
     let object = match kind {
@@ -27,7 +27,7 @@ pub(crate) fn object_of(kind: ReplyKind, stream: &[u8]) -> Option<Bytes> {
     object.map(|object| Value::Object(object).to_string().into())
 }
 
-/// Reads the data of all events that are JSON objects.
+/// Reads all JSON objects in the data of events.
 fn events(mut stream: &[u8]) -> Vec<Object> {
     let mut events = Vec::new();
     let mut cutter = EventCutter::new();
@@ -43,9 +43,9 @@ fn events(mut stream: &[u8]) -> Vec<Object> {
 /// How chunks and the whole differ.
 struct Form {
     object: &'static str,
-    /// The member of a chunk's choice that holds a piece.
+    /// The member of a chunk's choice with a piece.
     piece: &'static str,
-    /// The member of the whole choice that holds all of them, if pieces are objects.
+    /// The member of the whole choice with all pieces, if pieces are objects.
     whole: Option<&'static str>,
 }
 
@@ -71,7 +71,7 @@ fn completion(chunks: &[Object], form: Form) -> Option<Object> {
     Some(answer)
 }
 
-/// Adds a piece to the choice of its index.
+/// Adds a piece to the choice of the same index.
 fn add_to_choice(choices: &mut Vec<Object>, piece: &Object, form: &Form) {
     let index = piece.get("index").and_then(Value::as_u64).unwrap_or_default();
     let is_of_index = |choice: &Object| choice.get("index").and_then(Value::as_u64) == Some(index);
@@ -120,7 +120,7 @@ fn add(object: &mut Object, member: &str, piece: &Value) {
     }
 }
 
-/// Adds pieces of tool calls to the calls of their indexes, which the whole answer does not have.
+/// Adds pieces of tool calls to the calls of the same indexes. A whole answer has no indexes.
 fn add_tool_calls(held: &mut Value, pieces: &[Value]) {
     if held.is_null() {
         *held = json!([]);
@@ -139,7 +139,7 @@ fn add_tool_calls(held: &mut Value, pieces: &[Value]) {
     }
 }
 
-/// Returns the response that its last event holds, with the items of earlier events if it has none.
+/// Returns the response within the last event, with the items of earlier events if the response has none.
 fn response(events: &[Object]) -> Option<Object> {
     let ends = ["response.completed", "response.incomplete"];
     let is_end = |event: &&Object| event.get("type").and_then(Value::as_str).is_some_and(|kind| ends.contains(&kind));
@@ -151,3 +151,6 @@ fn response(events: &[Object]) -> Option<Object> {
     }
     Some(response)
 }
+
+#[cfg(test)]
+mod tests;

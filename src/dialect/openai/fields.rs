@@ -1,4 +1,4 @@
-//! The members of OpenAI's objects that are looked at. What stands in the others is passed over, unread and not copied.
+//! The members of OpenAI's objects with a meaning for the proxy. All others are skipped, not copied.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -54,13 +54,13 @@ pub(super) struct TopLevel<'a> {
     pub(super) text: Option<&'a RawValue>,
 }
 
-/// Reads a member that is present, even if it is null.
+/// Reads a present member, even null.
 fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(field).map(Some)
 }
 
 impl TopLevel<'_> {
-    /// Returns whether an error may stand in it, so that all of it is worth reading.
+    /// Returns whether an error may stand here: then all members are worth reading.
     pub(super) fn may_tell_an_error(&self) -> bool {
         let of_errors = [self.error, self.errors, self.capital_error, self.error_msg, self.error_code, self.base_resp];
         let of_words = [self.message, self.detail, self.msg, self.success];
@@ -69,12 +69,12 @@ impl TopLevel<'_> {
             || ["error", "response.failed"].contains(&self.kind())
     }
 
-    /// Returns its `type`, or nothing.
+    /// Returns the `type`, or nothing.
     pub(super) fn kind(&self) -> &str {
         plain_text(self.kind)
     }
 
-    /// Returns its `status`, or nothing.
+    /// Returns the `status`, or nothing.
     pub(super) fn status(&self) -> &str {
         plain_text(self.status)
     }
@@ -95,13 +95,13 @@ pub(super) fn is_nothing(json: &str) -> bool {
 /// What the choices of an answer, or of a chunk, say together.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Choices {
-    /// The bytes of text in them.
+    /// The bytes of text.
     pub(super) text: usize,
-    /// The reason that weighs most.
+    /// The reason with the most weight.
     pub(super) finish: Finish,
-    /// Whether an error stands in one of them.
+    /// Whether an error stands in one of the choices.
     pub(super) has_error: bool,
-    /// A usage that stands in them and not beside them, as Moonshot writes it.
+    /// A usage within a choice, as Moonshot writes usage.
     pub(super) usage: ReportedUsage,
 }
 
@@ -122,7 +122,7 @@ struct Choice<'a> {
 }
 
 impl Choices {
-    /// Reads the value of a `choices` member; `None` if its form is unknown.
+    /// Reads the value of a `choices` member; `None` if the form is unknown.
     pub(super) fn read(json: &str) -> Option<Choices> {
         let choices: Option<Vec<Option<Choice<'_>>>> = serde_json::from_str(json).ok()?;
         let mut all = Choices::default();

@@ -2,24 +2,24 @@
 
 use serde_json::value::RawValue;
 
-/// How far a choice has come by its `finish_reason`, in the order of what weighs more.
+/// How far a choice has come by its `finish_reason`, in the order of weight.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Finish {
-    /// It goes on: there is no reason, or an empty one.
+    /// The choice goes on: there is no reason, or an empty one.
     #[default]
     Open,
-    /// It ended by itself. Without a text this is no answer.
+    /// The choice ended by itself. Without a text this is no answer.
     Stopped,
-    /// A bound or a filter ended it. This is an answer even without a text.
+    /// A bound or a filter ended the choice. This is an answer even without a text.
     Limited,
     /// The upstream failed.
     Failed,
 }
 
-/// Texts that stand for no reason at all.
+/// Texts without any meaning.
 const NO_REASON: [&str; 5] = ["", "null", "none", "nil", "undefined"];
 
-/// Reasons of an answer that has come to its own end.
+/// Reasons of an answer with an end of its own.
 const STOPPED: [&str; 12] = [
     "stop",
     "done",
@@ -35,7 +35,7 @@ const STOPPED: [&str; 12] = [
     "completed",
 ];
 
-/// Reasons that tell of a failure, by a part of them: `error`, `network_error`, `insufficient_system_resource`, ….
+/// Parts of the reasons for a failure: `error`, `network_error`, `insufficient_system_resource`, ….
 const FAILED: [&str; 8] =
     ["error", "fail", "abort", "timeout", "interrupted", "cancelled", "canceled", "insufficient_system_resource"];
 

@@ -1,9 +1,9 @@
-//! What a whole answer says: is it one at all, and how many tokens did it take?
+//! What a whole answer says: is there an answer at all, and how many tokens did the exchange take?
 //!
 //! 1. An error in a success is an error.
-//! 2. An answer of a model needs something to show: a text, a tool call, thoughts, or tokens that it reports as generated. A
+//! 2. A model's answer needs something to show: a text, a tool call, thoughts, or a report of generated tokens. A
 //!    reason such as `length` or `content_filter` explains why there is nothing.
-//! 3. An object of a form that we don't know passes.
+//! 3. An object of unknown form passes.
 
 use super::error_in;
 use super::fields::{Choices, TopLevel, is_nothing};
@@ -15,8 +15,8 @@ use crate::dialect::routes::ReplyKind;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
 use crate::types::{Failure, FailureClass, Phase, Usage, tokens_of_text};
 
-/// Judges the body of a success that is to be JSON. `prompt_bytes`: the length of the request, by which its tokens are
-/// estimated if they are not reported.
+/// Judges the JSON body of a success. `prompt_bytes`: the length of the request, for an estimate of unreported
+/// tokens.
 ///
 /// # Errors
 /// With the failure, if the body is no answer: then another upstream is to be asked.
@@ -61,7 +61,7 @@ pub(crate) fn judge(
 
 /// Reads the members of an object.
 fn parse(text: &[u8]) -> Result<TopLevel<'_>, Failure> {
-    // A list would be taken for an object by its order.
+    // By order, serde would take a list for an object.
     let why = match text.starts_with(b"{").then(|| serde_json::from_slice(text)) {
         Some(Ok(fields)) => return Ok(fields),
         Some(Err(error)) => format!("{} at byte {}", category(&error), error.column()),
@@ -70,7 +70,7 @@ fn parse(text: &[u8]) -> Result<TopLevel<'_>, Failure> {
     Err(failure(FailureClass::Protocol, &format!("200 with a body that is no whole JSON object ({why})")))
 }
 
-/// Names what is wrong with JSON, without a word of it.
+/// Names an error in JSON, without any word from the JSON.
 fn category(error: &serde_json::Error) -> &'static str {
     match error.classify() {
         serde_json::error::Category::Eof => "it is cut",
@@ -84,12 +84,12 @@ fn category(error: &serde_json::Error) -> &'static str {
 enum Content {
     /// So many bytes of text.
     Text(usize),
-    /// No text, and a reason for that.
+    /// No text, and a reason.
     Explained,
     Nothing,
-    /// An upstream's failure, told as a reason to finish.
+    /// An upstream's failure, as a reason to finish.
     Failed,
-    /// Its form is not known, or it has no text by its kind.
+    /// The form is not known, or this kind has no text.
     Unknown,
 }
 
@@ -97,13 +97,13 @@ fn content(kind: ReplyKind, fields: &TopLevel<'_>, choices: Option<&Option<Choic
     match kind {
         ReplyKind::Chat | ReplyKind::Completion => match choices {
             Some(Some(choices)) => content_of_choices(kind, choices),
-            // They are missing, or no list of objects.
+            // The choices are missing, or no list of objects.
             Some(None) | None => Content::Unknown,
         },
         ReplyKind::Responses => match (fields.output.map(|output| TextLength::of(output.get())), fields.status()) {
             (None, _) => Content::Unknown,
             (Some(0), "" | "completed") => Content::Nothing,
-            // It is queued, in progress, or incomplete.
+            // Queued, in progress, or incomplete.
             (Some(0), _) => Content::Explained,
             (Some(length), _) => Content::Text(length),
         },

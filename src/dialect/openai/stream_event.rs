@@ -1,9 +1,9 @@
 //! What one event of a stream says in OpenAI's dialect.
 //!
-//! 1. Once the answer has begun, nearly all events are pieces of text: what tells an error, an end or a usage holds one of
+//! 1. Once the answer has begun, nearly all events are pieces of text. An error, an end or a usage needs one of
 //!    three words. Only an event that holds one of them is parsed.
-//! 2. Before the answer has begun, an event is its beginning only if some text stands in it, or if its form is unknown.
-//! 3. An event whose JSON is cut, or is no JSON, can be read by no client: the stream has failed.
+//! 2. Before the answer has begun, only an event with some text, or of unknown form, begins the answer.
+//! 3. No client can read cut JSON: the stream has failed.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -27,7 +27,7 @@ static FINISH_REASON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
 static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"type\""));
 
-/// Events of the Responses API that frame what is to come. Members of them may hold a part of the answer all the same.
+/// Events of the Responses API with frames for later events. Some frames hold a part of the answer already.
 const FRAMES: [&str; 6] = [
     "response.created",
     "response.in_progress",
@@ -37,13 +37,13 @@ const FRAMES: [&str; 6] = [
     "response.reasoning_summary_part.added",
 ];
 
-/// Events behind which a stream of the Responses API has nothing more to say.
+/// The last events of a stream of the Responses API.
 const RESPONSE_ENDS: [&str; 3] = ["response.completed", "response.incomplete", "response.failed"];
 
-/// Events that only keep a connection alive, whoever invented them.
+/// Events for nothing but a connection's life, in various dialects.
 const KEEP_ALIVES: [&str; 4] = ["ping", "keepalive", "keep-alive", "heartbeat"];
 
-/// Reads one event. `is_plain`: the answer has begun, and its pieces of text need not be measured any more.
+/// Reads one event. `is_plain`: the answer has begun, and enough pieces of text were measured.
 pub(in crate::dialect) fn read(kind: ReplyKind, event: &[u8], is_plain: bool, sent: SentRequest<'_>) -> EventMeaning {
     let piece = match kind {
         ReplyKind::Chat | ReplyKind::Completion if is_plain => piece_of_chunk(event),
@@ -53,7 +53,7 @@ pub(in crate::dialect) fn read(kind: ReplyKind, event: &[u8], is_plain: bool, se
     piece.unwrap_or_else(|| parse(kind, event, sent))
 }
 
-/// Returns the meaning of a chunk that is a piece of text and nothing else; `None` if it has to be parsed.
+/// Returns the meaning of a chunk with a piece of text and nothing else; `None` if the chunk has to be parsed.
 fn piece_of_chunk(event: &[u8]) -> Option<EventMeaning> {
     let json = event.strip_prefix(b"data:")?.trim_ascii_end();
     if !json.ends_with(b"}") || ERROR.find(json).is_some() {
@@ -78,14 +78,14 @@ fn piece_of_response(event: &[u8]) -> Option<EventMeaning> {
     is_piece.then(|| EventMeaning::of(EventKind::Content(ContentLength::LikeBefore)))
 }
 
-/// Returns what stands behind the colon of the member whose name ends at `at`.
+/// Returns the bytes behind the colon of the member with its name before `at`.
 fn value_at(json: &[u8], at: usize) -> &[u8] {
     let behind = json.get(at..).unwrap_or_default().trim_ascii_start();
     behind.strip_prefix(b":").unwrap_or_default().trim_ascii_start()
 }
 
-/// Returns where the member whose name begins at `at` stands in the event, if its value is null and the object that it
-/// belongs to is the outermost one: the first bracket behind it closes the whole JSON.
+/// Returns where the member with its name at `at` stands in the event. Its value must be null, and its object the
+/// outermost one: the next bracket closes the whole JSON.
 fn last_null_member(event: &[u8], json: &[u8], at: usize) -> Option<Range<usize>> {
     let value = value_at(json, at + USAGE.needle().len());
     let behind = value.strip_prefix(b"null")?;
@@ -113,7 +113,7 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
         return EventMeaning { end: End::Closed, ..EventMeaning::of(EventKind::End) };
     }
     let is_named_error = sse::is_named(event, b"error");
-    // A list would be taken for an object by its order.
+    // By order, serde would take a list for an object.
     let fields = match data.starts_with(b"{").then(|| serde_json::from_slice::<TopLevel<'_>>(data)) {
         Some(Ok(fields)) => fields,
         Some(Err(error)) if !is_named_error && is_broken(error.classify(), data) => return broken(),
@@ -130,22 +130,22 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
     let usage_at = fields.usage.and_then(|usage| member_around(event, usage.get().as_bytes()));
     let mut usage = choices.as_ref().map_or_else(ReportedUsage::default, |choices| choices.usage);
     usage.update(usage_of(&fields));
+    let has_usage = fields.usage.is_some_and(|usage| usage.get() != "null");
     let meaning = match fields.choices {
         Some(_) => of_chunk(kind, choices),
         None if !fields.kind().is_empty() => of_typed(&fields),
         None if is_nothing(std::str::from_utf8(data).unwrap_or_default()) => EventMeaning::of(EventKind::Preamble),
-        None if !usage.is_empty() => EventMeaning::of(EventKind::Usage),
+        None if has_usage => EventMeaning::of(EventKind::Usage),
         None => EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0))),
     };
-    // There for the usage alone: nothing would be left of the event without it.
+    // Without the usage nothing would be left of the event.
     let has_no_choices = fields.choices.is_none_or(|choices| is_nothing(choices.get()));
-    let has_usage = fields.usage.is_some_and(|usage| usage.get() != "null");
     let is_for_usage = matches!(meaning.kind, EventKind::Preamble) && has_no_choices && has_usage;
     let kind = if is_for_usage { EventKind::Usage } else { meaning.kind };
     EventMeaning { kind, usage, usage_at, ..meaning }
 }
 
-/// Returns the usage of an event: the Responses API reports it within its response.
+/// Returns the usage of an event. The Responses API reports usage within the response.
 fn usage_of(fields: &TopLevel<'_>) -> ReportedUsage {
     let response = fields.response.and_then(|response| serde_json::from_str::<TopLevel<'_>>(response.get()).ok());
     let usage = response.and_then(|response| response.usage).or(fields.usage);
@@ -204,7 +204,7 @@ fn of_typed(fields: &TopLevel<'_>) -> EventMeaning {
     })
 }
 
-/// The members of an item, or of a part of one, that may hold a piece of the answer.
+/// The members of an item, or of a part, with room for a piece of the answer.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Parts {
@@ -217,7 +217,7 @@ struct Parts {
     refusal: TextLength,
 }
 
-/// Returns how much text a frame holds; `None` if it has none of the members that may hold some.
+/// Returns how much text a frame holds; `None` if the frame has no such members.
 fn text_of_frame(fields: &TopLevel<'_>) -> Option<usize> {
     let frame = fields.item.or(fields.part);
     if frame.is_none() {
@@ -228,7 +228,7 @@ fn text_of_frame(fields: &TopLevel<'_>) -> Option<usize> {
     Some([content, summary, name, arguments, encrypted_content, text, refusal].iter().map(|text| text.0).sum())
 }
 
-/// Returns whether data that failed to parse in this way can be read by no client. (Bytes that are not UTF-8 can.)
+/// Returns whether no client can read data with such an error. (Clients read bytes beside UTF-8.)
 fn is_broken(category: Category, data: &[u8]) -> bool {
     match category {
         Category::Eof => true,
@@ -242,7 +242,7 @@ fn broken() -> EventMeaning {
     EventMeaning::of_error(InBandError { failure, is_plain: false, is_readable: false })
 }
 
-/// Returns the meaning of data of unknown form: an error, if it tells one; else content, if it may be some.
+/// Returns the meaning of data of unknown form: an error if there is one, else content or a preamble.
 fn unknown(kind: ReplyKind, data: Data<'_>, sent: SentRequest<'_>, may_be_content: bool) -> EventMeaning {
     error_event(kind, data, sent).unwrap_or_else(|| {
         EventMeaning::of(if may_be_content {
@@ -253,16 +253,16 @@ fn unknown(kind: ReplyKind, data: Data<'_>, sent: SentRequest<'_>, may_be_conten
     })
 }
 
-/// Returns the error that an event tells, if any.
+/// Returns the error in an event's data, if any.
 fn error_event(kind: ReplyKind, data: Data<'_>, sent: SentRequest<'_>) -> Option<EventMeaning> {
     let found = error_in(data.json, data.is_named_error, sent)?;
-    // The Responses API has a form of its own.
+    // The Responses API has its own form.
     let is_plain = found.is_openai_shaped || kind == ReplyKind::Responses;
     Some(EventMeaning::of_error(InBandError { failure: found.failure, is_plain, is_readable: true }))
 }
 
-/// Returns where the member `"usage": VALUE` and one comma beside it stand in `event`, given the value as a part of it;
-/// `None` if it is no part of it, or its key is written in an unusual way.
+/// Returns where the member `"usage": VALUE` and one comma stand in `event`, given the value as a part of the event;
+/// `None` if the value is no such part, or the name is written with escapes.
 fn member_around(event: &[u8], value: &[u8]) -> Option<Range<usize>> {
     let start = (value.as_ptr() as usize).checked_sub(event.as_ptr() as usize)?;
     let (before, after) = (event.get(..start)?, event.get(start + value.len()..)?);

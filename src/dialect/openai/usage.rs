@@ -1,4 +1,4 @@
-//! A `usage` object as OpenAI's APIs and their imitators write it. Each count is read by itself.
+//! A `usage` object of OpenAI's APIs and of similar ones. Each count is read separately.
 
 use memchr::memmem::FinderRev;
 use serde::Deserialize;
@@ -30,7 +30,7 @@ struct Fields<'a> {
 impl ReportedUsage {
     /// Reads the value of a `usage` member. What is no object reports nothing.
     pub(crate) fn read(json: &str) -> ReportedUsage {
-        // A list would be taken for an object by its order.
+        // By order, serde would take a list for an object.
         let fields = json.starts_with('{').then(|| serde_json::from_str::<Fields<'_>>(json).ok()).flatten();
         fields.map_or_else(ReportedUsage::default, |fields| ReportedUsage {
             prompt: count(fields.prompt_tokens).or(count(fields.input_tokens)),
@@ -39,7 +39,7 @@ impl ReportedUsage {
         })
     }
 
-    /// Searches a part of an answer, from its end on, for a `usage` member that reports something.
+    /// Searches a part of an answer, from the end on, for a `usage` member with any count.
     pub(crate) fn find_last(part: &[u8]) -> ReportedUsage {
         for at in USAGE.rfind_iter(part) {
             let behind = part.get(at + USAGE.needle().len()..).unwrap_or_default().trim_ascii_start();

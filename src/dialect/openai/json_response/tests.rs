@@ -1,3 +1,5 @@
+//! Whole answers: errors, empty ones, ends, and counts.
+
 use super::*;
 use crate::types::UsageSource;
 

@@ -1,3 +1,5 @@
+//! Single events, in the order of their kinds, and the short way beside the parser.
+
 use super::*;
 
 const SENT: SentRequest<'_> = SentRequest { upstream_model: "m", body: None, key: None };

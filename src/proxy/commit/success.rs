@@ -1,0 +1,234 @@
+//! A success, read up to the point where an answer is certain.
+
+use std::collections::VecDeque;
+
+use actix_web::http::header::{CONTENT_ENCODING, HeaderMap};
+use actix_web::web::Bytes;
+use serde::de::IgnoredAny;
+
+use super::UpstreamResponse;
+use crate::dialect::first_bytes::{Shape, is_text, without_byte_order_mark};
+use crate::dialect::large_answer::LargeAnswer;
+use crate::dialect::openai::as_events::events_of;
+use crate::dialect::openai::as_object::object_of;
+use crate::dialect::openai::json_response::judge;
+use crate::dialect::redact::redacted;
+use crate::dialect::{EventStream, ReplyKind, SentRequest, sse};
+use crate::proxy::headers;
+use crate::proxy::response::{BodyReader, CommittedResponse, Failed};
+use crate::types::{Failure, FailureClass, Phase};
+
+/// How much of a JSON answer is held until its end. A larger one is passed on at once.
+const JSON_HELD: usize = 8 << 20;
+
+/// How much of a stream is held before the first content.
+const PREAMBLE_HELD: usize = 256 << 10;
+
+/// How much of a possible error in JSON is held in place of sound.
+const ERROR_HELD: usize = 64 << 10;
+
+impl UpstreamResponse<'_> {
+    /// Waits until an answer, or a failure, is certain.
+    pub(super) async fn success(mut self) -> Result<CommittedResponse, Failed> {
+        let shape = self.shape().await?;
+        let looks_plain =
+            matches!(shape, Shape::Events | Shape::Json) && !headers::is_encoded_without_mark(self.headers);
+        if headers::is_encoded(self.headers) && !looks_plain {
+            return self.bytes().await;
+        }
+        let kind = self.kind();
+        match shape {
+            Shape::Events if kind == ReplyKind::Bytes => self.events().await,
+            _ if kind == ReplyKind::Bytes => self.sound(shape).await,
+            Shape::Events if !self.request.stream => self.events_in_place_of_json().await,
+            Shape::Events => self.events().await,
+            Shape::Other | Shape::Unknown if self.request.stream && headers::is_event_stream(self.headers) => {
+                self.events().await
+            }
+            Shape::Json | Shape::Other | Shape::Unknown => self.json().await,
+        }
+    }
+
+    fn kind(&self) -> ReplyKind {
+        ReplyKind::of(self.request.profile.operation)
+    }
+
+    fn sent(&self) -> SentRequest<'_> {
+        SentRequest { model: self.own_model(), body: Some(self.request.body()) }
+    }
+
+    /// Reads on until the first bytes decide what the body is, and puts the bytes back.
+    async fn shape(&mut self) -> Result<Shape, Failure> {
+        let mut first = Bytes::new();
+        while let Some(chunk) = self.body.next().await? {
+            first = if first.is_empty() { chunk } else { [first, chunk].concat().into() };
+            if Shape::of(&first) != Shape::Unknown || first.len() > PREAMBLE_HELD {
+                break;
+            }
+        }
+        let shape = Shape::of(&first);
+        self.body.put_back(first);
+        Ok(shape)
+    }
+
+    /// Returns a stream, held back until the first content.
+    async fn events(mut self) -> Result<CommittedResponse, Failed> {
+        let mut events = self.event_stream();
+        let mut buffered: VecDeque<Bytes> = VecDeque::new();
+        let mut size = 0;
+        let mut has_ended = false;
+        while !events.progress.began() && !events.progress.closed() && size <= PREAMBLE_HELD {
+            match self.body.next().await? {
+                Some(chunk) => {
+                    size += chunk.len();
+                    events.feed(&chunk, &mut buffered);
+                }
+                None => {
+                    has_ended = true;
+                    buffered.extend(events.finish());
+                }
+            }
+            if !events.progress.began()
+                && let Some(failed) = events.progress.failed()
+            {
+                let error = sse::data(&failed.event).unwrap_or_default().into_owned();
+                return self.told(failed.failure.clone(), error.into());
+            }
+            if has_ended {
+                break;
+            }
+        }
+        let progress = &events.progress;
+        let is_empty = !progress.began() && !progress.generated() && (has_ended || progress.closed());
+        if is_empty || has_ended && !progress.is_whole() {
+            return Err(Failure::new(FailureClass::Empty, Phase::Body, "a stream without content").into());
+        }
+        let mut answer = self.committed(self.status, buffered);
+        self.label_events(&mut answer.headers);
+        // After its end a body must not be read again: the connection may serve another request by now.
+        let body = if has_ended { None } else { Some(self.body) };
+        Ok(CommittedResponse { body, reader: BodyReader::Events(Box::new(events.committed())), ..answer })
+    }
+
+    /// Returns the reader of this upstream's events.
+    fn event_stream(&self) -> EventStream {
+        let strip = self.permit.ask_usage && self.request.lacks_usage();
+        let key = self.permit.endpoint().key.clone();
+        EventStream::new(self.kind(), strip).of_upstream(self.own_model(), self.request.body().clone(), key)
+    }
+
+    fn label_events(&self, headers: &mut HeaderMap) {
+        headers::mark_stream(headers);
+        headers::set_kind(headers, headers::EVENTS);
+        headers.remove(CONTENT_ENCODING);
+    }
+
+    /// Handles events in place of one object: another upstream may know better. If none does, the client gets the object
+    /// from the events.
+    async fn events_in_place_of_json(mut self) -> Result<CommittedResponse, Failed> {
+        let failure = Failure::new(FailureClass::WrongForm, Phase::Body, "events in the place of one JSON object");
+        let (stream, is_whole) = self.body.collect(JSON_HELD).await?;
+        if !is_whole {
+            return Err(failure.into());
+        }
+        let mut events = self.event_stream();
+        let mut shown: Vec<Bytes> = Vec::new();
+        events.feed(&stream, &mut shown);
+        shown.extend(events.finish());
+        if let Some(failed) = events.progress.failed() {
+            let error = sse::data(&failed.event).unwrap_or_default().into_owned();
+            return self.told(failed.failure.clone(), error.into());
+        }
+        if !events.progress.is_whole() {
+            return Err(Failure::new(FailureClass::Protocol, Phase::Body, "the stream broke off").into());
+        }
+        let Some(object) = object_of(self.kind(), &stream) else { return Err(failure.into()) };
+        let usage = match judge(self.kind(), &object, self.request.body_len(), self.sent()) {
+            Ok(usage) => usage,
+            Err(failure) => return self.told(failure, object),
+        };
+        let mut answer = self.committed(self.status, VecDeque::new());
+        self.label_json(&mut answer.headers);
+        let object = redacted(object, &self.permit.endpoint().key);
+        Err(Failed { failure, usage, response: Some(Box::new((answer.status, answer.headers, object))) })
+    }
+
+    /// Returns a JSON answer, held back to the end.
+    async fn json(mut self) -> Result<CommittedResponse, Failed> {
+        let (body, is_whole) = self.body.collect(JSON_HELD).await?;
+        let announced = headers::content_length(self.headers);
+        let mut answer = self.committed(self.status, VecDeque::new());
+        self.label_json(&mut answer.headers);
+        let is_stream_due = self.request.stream && self.kind().generates_text();
+        if !is_whole && is_stream_due {
+            let failure =
+                Failure::new(FailureClass::WrongForm, Phase::Body, "one large JSON object in the place of events");
+            return Err(failure.into());
+        }
+        if !is_whole {
+            let reader = BodyReader::Large(LargeAnswer::new(self.kind(), &body));
+            let body = Some(body).into_iter().collect();
+            return Ok(CommittedResponse {
+                buffered: body,
+                body: Some(self.body),
+                length: announced,
+                reader,
+                ..answer
+            });
+        }
+        if announced.is_some_and(|length| length != body.len() as u64) {
+            return Err(Failure::new(FailureClass::Protocol, Phase::Body, "the answer was cut short").into());
+        }
+        let usage = match judge(self.kind(), &body, self.request.body_len(), self.sent()) {
+            Ok(usage) => usage,
+            Err(failure) => return self.told(failure, body),
+        };
+        let body = redacted(body.slice_ref(without_byte_order_mark(&body)), &self.permit.endpoint().key);
+        let events =
+            if self.request.stream { events_of(self.kind(), &body, !self.request.lacks_usage()) } else { None };
+        let body = match events {
+            Some(events) => {
+                self.label_events(&mut answer.headers);
+                events
+            }
+            None if is_stream_due => {
+                let failure =
+                    Failure::new(FailureClass::WrongForm, Phase::Body, "one JSON object in the place of events");
+                return Err(failure.into());
+            }
+            None => body,
+        };
+        let length = Some(body.len() as u64);
+        Ok(CommittedResponse { buffered: [body].into(), usage, length, ..answer })
+    }
+
+    fn label_json(&self, headers: &mut HeaderMap) {
+        headers::set_kind(headers, headers::JSON);
+        headers.remove(CONTENT_ENCODING);
+    }
+
+    /// Returns sound, except an error in JSON, or a page for people.
+    async fn sound(mut self, shape: Shape) -> Result<CommittedResponse, Failed> {
+        let (head, is_whole) = match shape {
+            Shape::Json => self.body.collect(ERROR_HELD).await?,
+            Shape::Events | Shape::Other | Shape::Unknown => (self.body.next().await?.unwrap_or_default(), false),
+        };
+        let is_json = is_whole && serde_json::from_slice::<IgnoredAny>(without_byte_order_mark(&head)).is_ok();
+        let is_page = head.trim_ascii_start().starts_with(b"<") || headers::is_of_kind(self.headers, headers::TEXT);
+        let is_error = !is_json && is_page && is_text(&head) && !head.is_empty();
+        self.body.put_back(head);
+        if is_error {
+            return Err(Failure::new(FailureClass::Protocol, Phase::Body, "a text in the place of sound").into());
+        }
+        if is_json { self.json().await } else { self.bytes().await }
+    }
+
+    /// Returns sound, or a compressed answer, passed on at once after the first bytes.
+    async fn bytes(mut self) -> Result<CommittedResponse, Failed> {
+        let Some(first) = self.body.next().await? else {
+            return Err(Failure::new(FailureClass::Empty, Phase::Body, "200 without a body").into());
+        };
+        let answer = self.committed(self.status, [first].into());
+        Ok(CommittedResponse { body: Some(self.body), length: headers::content_length(self.headers), ..answer })
+    }
+}
