@@ -21,23 +21,14 @@ mod usage;
 pub use event_stream::EventStream;
 pub use routes::{ROUTES, ReplyKind, Route};
 
-<<<<<<< HEAD
 use crate::config::ApiKey;
 
-/// What an upstream was sent. An error may quote the client's text, and a quotation proves nothing.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SentRequest<'a> {
-    /// The upstream's own name for the model.
-    pub(crate) upstream_model: &'a str,
-    /// What the client wrote, as long as the proxy holds it.
-=======
 /// The request as an upstream got it. An error may quote the request, and a quotation proves nothing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SentRequest<'a> {
     /// The upstream's name for the model.
-    pub(crate) model: &'a str,
+    pub(crate) upstream_model: &'a str,
     /// The client's body, as long as it is held.
->>>>>>> h6
     pub(crate) body: Option<&'a [u8]>,
     /// The upstream's key, which errors may quote.
     pub(crate) key: Option<&'a ApiKey>,

@@ -42,22 +42,7 @@ pub enum ReplyKind {
 }
 
 impl ReplyKind {
-<<<<<<< HEAD
-    /// Returns whether a stream reports its usage only when `stream_options.include_usage` asks for it.
-=======
-    /// Returns the kind of this operation's success.
-    pub fn of(operation: Operation) -> Self {
-        match operation {
-            Operation::ChatCompletions => ReplyKind::Chat,
-            Operation::Completions => ReplyKind::Completion,
-            Operation::Responses => ReplyKind::Responses,
-            Operation::Embeddings | Operation::Moderations | Operation::ImagesGenerations => ReplyKind::Json,
-            Operation::AudioSpeech => ReplyKind::Bytes,
-        }
-    }
-
     /// Returns whether a stream reports usage only when `stream_options.include_usage` asks for usage.
->>>>>>> h6
     pub fn usage_must_be_asked(self) -> bool {
         match self {
             ReplyKind::Chat | ReplyKind::Completion => true,

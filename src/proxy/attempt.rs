@@ -11,7 +11,7 @@ use super::commit::UpstreamResponse;
 use super::dispatch::Upstreams;
 use super::headers::Header;
 use super::response::{CommittedResponse, UpstreamBody};
-use crate::types::{ClassSet, Failure, FailureClass, Phase, SentAt};
+use crate::types::{ClassSet, Failure, FailureClass, Phase, SentAt, Usage};
 use crate::upstream::Permit;
 
 /// A request as it goes to one upstream.
@@ -30,6 +30,8 @@ pub(super) struct AttemptError {
     pub(super) response: Option<Box<ErrorResponse>>,
     /// The upstream had been asked in a wrong way.
     pub(super) replay: Option<Replay>,
+    /// The tokens of the failed attempt, if known.
+    pub(super) usage: Option<Usage>,
 }
 
 /// A response that stands by in case nobody serves the request.
@@ -58,7 +60,7 @@ impl From<Failure> for AttemptError {
             _ if failure.connection_lost => Some(Replay::AfterLostConnection),
             _ => None,
         };
-        AttemptError { failure, response: None, replay }
+        AttemptError { failure, response: None, replay, usage: None }
     }
 }
 

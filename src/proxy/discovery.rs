@@ -9,23 +9,14 @@ use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
 use actix_web::web::Bytes;
 use futures_util::StreamExt;
-<<<<<<< HEAD
-use serde_json::Value;
-=======
->>>>>>> h6
 use tokio::sync::oneshot;
 use transport::ClientCache;
 
 use super::target::client_of;
 use crate::config::{ApiConfig, ConfigChanged, Models};
-<<<<<<< HEAD
+use crate::dialect::openai::model_list;
 use crate::scheduler::{ModelNames, ModelsFound, ModelsUnavailable, SupervisorActor};
 use crate::types::{ApiId, Now, SentAt};
-=======
-use crate::dialect::openai::model_list;
-use crate::scheduler::{ModelNames, ModelsFound, SupervisorActor};
-use crate::types::{ApiId, SentAt};
->>>>>>> h6
 use crate::upstream::Endpoint;
 
 /// How often a list is asked for again.
@@ -143,13 +134,8 @@ async fn fetch(clients: &ClientCache, endpoint: &Endpoint) -> Result<ModelNames,
     let answer = client.send(request, Bytes::new(), &SentAt::default()).await.map_err(|e| e.to_string())?;
     match answer.head.status().as_u16() {
         200 => {
-<<<<<<< HEAD
             let body = whole(answer.body).await?;
-            names(&body).map(ModelNames::These).ok_or_else(|| "its answer is no list of models".to_owned())
-=======
-            let body = whole(answer.payload).await?;
             model_list::names(&body).map(ModelNames::These).ok_or_else(|| "its answer is no list of models".to_owned())
->>>>>>> h6
         }
         404 | 405 | 501 => Ok(ModelNames::Any),
         status => Err(format!("status {status}")),
@@ -167,22 +153,6 @@ async fn whole(mut payload: Payload) -> Result<Vec<u8>, String> {
     Ok(body)
 }
 
-<<<<<<< HEAD
-/// Returns the ids in OpenAI's list, or in a bare one. Entries without an id are passed over; no list (`null`) is an empty one.
-fn names(body: &[u8]) -> Option<BTreeSet<Arc<str>>> {
-    let list: Value = serde_json::from_slice(body).ok()?;
-    let entries = match list.get("data").unwrap_or(&list) {
-        Value::Array(entries) => entries.as_slice(),
-        Value::Null => &[],
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => return None,
-    };
-    let ids = entries.iter().filter_map(|model| model.get("id")?.as_str()).filter(|id| !id.trim().is_empty());
-    let names: BTreeSet<Arc<str>> = ids.map(Arc::from).collect();
-    (!names.is_empty() || entries.is_empty()).then_some(names)
-}
-
-=======
->>>>>>> h6
 impl Actor for DiscoveryActor {
     type Context = Context<Self>;
 }
@@ -216,39 +186,3 @@ impl Handler<FirstRound> for DiscoveryActor {
         Box::pin(async { told.await.unwrap_or_default() })
     }
 }
-<<<<<<< HEAD
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ids(body: &str) -> Option<Vec<String>> {
-        Some(names(body.as_bytes())?.iter().map(ToString::to_string).collect())
-    }
-
-    #[test]
-    fn lists_of_models_come_in_two_forms() {
-        for body in [r#"{"object":"list","data":[{"id":"a"},{"id":"b","x":1}]}"#, r#"[{"id":"a"},{"id":"b"}]"#] {
-            assert_eq!(ids(body).expect("a list"), ["a", "b"]);
-        }
-        for none in ["{}", "7", "null {", r#"{"data":7}"#, r#"{"data":{"id":"a"}}"#, "<html>"] {
-            assert_eq!(ids(none), None, "{none}");
-        }
-    }
-
-    #[test]
-    fn one_bad_entry_does_not_spoil_a_list() {
-        let entries =
-            [r#"{}"#, "null", "7", r#""a""#, r#"{"id":null}"#, r#"{"id":7}"#, r#"{"id":""}"#, r#"{"id":" "}"#];
-        for entry in entries {
-            assert_eq!(ids(&format!(r#"{{"data":[{entry},{{"id":"b"}}]}}"#)).expect("a list"), ["b"], "{entry}");
-            assert_eq!(ids(&format!(r#"[{{"id":"b"}},{entry}]"#)).expect("a list"), ["b"], "{entry}");
-            assert_eq!(ids(&format!(r#"{{"data":[{entry}]}}"#)), None, "{entry}: that is no list of models");
-        }
-        for empty in ["[]", "null", r#"{"data":[]}"#, r#"{"data":null,"object":"list"}"#] {
-            assert_eq!(ids(empty).expect("an empty list"), [""; 0], "{empty}");
-        }
-    }
-}
-=======
->>>>>>> h6

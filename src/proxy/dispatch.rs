@@ -151,7 +151,6 @@ async fn serve(
 }
 
 /// What the client gets when nobody served it: the last upstream's own error, if it had one; else ours.
-<<<<<<< HEAD
 fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpResponse {
     let last = state.take_last();
     let error = match (exhausted, last) {
@@ -163,20 +162,6 @@ fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpResponse {
         (Exhausted::Refused(refused), None) => ApiError::from(refused),
         // A request that was asked wrongly again and again.
         (Exhausted::Failed, None) => ApiError::Internal,
-=======
-fn fail(unserved: Unserved, failures: usize, mut log: AccessLog) -> Result<HttpResponse, ApiError> {
-    let Unserved { last, refused, impatient } = unserved;
-    if impatient {
-        log.status(ApiError::ClientTimeout.status());
-        return Err(ApiError::ClientTimeout);
-    }
-    // An upstream that is to be asked again has not failed: then the refusal is the reason.
-    let last = last.filter(|last| refused.is_none() || !last.failure.class.same_upstream_again());
-    let Some(Failed { failure, response, .. }) = last else {
-        let error = refused.map_or(ApiError::Internal, ApiError::from);
-        log.status(error.status());
-        return Err(error);
->>>>>>> h6
     };
     refuse(error, &mut state.record)
 }

@@ -57,37 +57,7 @@ impl BodyReader {
     }
 }
 
-<<<<<<< HEAD
-/// The body of an upstream's response, with its deadlines.
-=======
-/// A failure, and the client's response if no other upstream serves.
-pub(super) struct Failed {
-    pub(super) failure: Failure,
-    /// The tokens of the failed attempt, if known.
-    pub(super) usage: Option<Usage>,
-    pub(super) response: Option<Box<(StatusCode, HeaderMap, Bytes)>>,
-}
-
-impl From<Failure> for Failed {
-    fn from(failure: Failure) -> Self {
-        Failed { failure, usage: None, response: None }
-    }
-}
-
-impl Failed {
-    /// Returns whether the client gets an answer, if no other upstream serves.
-    pub(super) fn has_answer(&self) -> bool {
-        self.response.as_ref().is_some_and(|response| response.0.is_success())
-    }
-
-    /// Returns the failure for the client: this one, unless the earlier one has an answer.
-    pub(super) fn or_answer_of(self, earlier: Option<Failed>) -> Failed {
-        earlier.filter(|earlier| earlier.has_answer() && !self.has_answer()).unwrap_or(self)
-    }
-}
-
 /// The body of an upstream's response, with deadlines.
->>>>>>> h6
 pub(super) struct UpstreamBody {
     payload: Payload,
     /// Bytes to be read again.

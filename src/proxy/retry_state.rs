@@ -198,7 +198,10 @@ impl<'a> RetryState<'a> {
         log::warn!("{} {api} failed: {failure}; {then}", self.record.id());
         self.record.attempt_ended(place, AttemptResult::Failed(failure.clone()));
         let duration = permit.elapsed();
-        permit.settle(Settlement::of(Outcome::Failed(failure.clone()), duration));
+        permit.settle(Settlement {
+            usage: error.usage,
+            ..Settlement::of(Outcome::Failed(failure.clone()), duration)
+        });
         // An answer in another form than the one asked for is better than an error.
         let keeps_answer = self.last.as_ref().is_some_and(|last| last.error.has_answer()) && !error.has_answer();
         if !keeps_answer {

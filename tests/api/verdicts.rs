@@ -541,45 +541,6 @@ fn what_an_upstream_quotes_of_our_own_words_turns_nothing_off() {
     assert!(upstream.received().last().is_some_and(|last| last.json()["stream_options"]["include_usage"] == true));
 }
 
-<<<<<<< HEAD
-=======
-/// One is strict, and one takes anything: slowly, so that the strict one answers others meanwhile.
-#[test]
-fn a_testimony_is_nothing_against_who_has_answered_since() {
-    let begun = || {
-        Reply::stream(
-            vec![Step::event(r#"{"choices":[{"delta":{"content":"hi"}}]}"#), Step::Hold, Step::event("[DONE]")],
-            true,
-        )
-    };
-    let strict = move |request: &Received| match request.json() {
-        odd if odd.get("user").is_some() => Reply::error(500, "too odd").kept(),
-        sound if sound["stream"] == true => begun(),
-        wrong if wrong["n"] == 0 => Reply::error(400, "n").kept(),
-        _ => Reply::chat("hi").kept(),
-    };
-    let plain = json!({ "model": "m", "messages": [] });
-    let (mut streamed, mut wrong) = (plain.clone(), plain.clone());
-    (streamed["stream"], wrong["n"]) = (json!(true), json!(0));
-    for (request, status) in [(plain, 200), (streamed, 200), (wrong, 400)] {
-        let dead = Upstream::always(Reply::error(500, "dead").kept());
-        let upstreams = [dead, Upstream::start(strict), Upstream::always(Reply::chat("hi").held())];
-        let app = App::start(&ranked(&upstreams.each_ref()));
-        std::thread::scope(|scope| {
-            let odd: Vec<_> = (0..3).map(|_| scope.spawn(|| post(&app, CHAT, &json!({ "user": "x" })))).collect();
-            eventually("they wait for the third", || upstreams[2].calls() == 3);
-            let answered = app.client().post(CHAT, &request);
-            assert_eq!(answered.status, status, "a stream answers as soon as it has begun, and who says no is there");
-            upstreams[2].release();
-            odd.into_iter().for_each(|odd| assert_eq!(odd.join().expect("no panic"), 200));
-            let told = app.status_of("b");
-            assert_eq!((&told["errorCount"], &told["available"]), (&json!(0), &json!(true)), "{told}");
-            upstreams[1].release();
-        });
-    }
-}
-
->>>>>>> h6
 #[test]
 fn what_a_key_may_not_do_is_no_error_of_the_clients_key() {
     for (status, message) in [

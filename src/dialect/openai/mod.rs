@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-//! The wire format of OpenAI's API, and of all that copy it.
-=======
 //! OpenAI's dialect: what the fields of answers mean, from OpenAI and from similar upstreams.
->>>>>>> h6
 
 pub(crate) mod as_events;
 pub(crate) mod as_object;
@@ -11,11 +7,8 @@ mod errors;
 mod fields;
 mod finish;
 pub(crate) mod json_response;
-<<<<<<< HEAD
-mod quotation;
-=======
 pub(crate) mod model_list;
->>>>>>> h6
+mod quotation;
 pub(super) mod stream_event;
 mod usage;
 

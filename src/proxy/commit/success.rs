@@ -13,9 +13,10 @@ use crate::dialect::openai::as_events::events_of;
 use crate::dialect::openai::as_object::object_of;
 use crate::dialect::openai::json_response::judge;
 use crate::dialect::redact::redacted;
-use crate::dialect::{EventStream, ReplyKind, SentRequest, sse};
+use crate::dialect::{EventStream, ReplyKind, sse};
 use crate::proxy::headers;
-use crate::proxy::response::{BodyReader, CommittedResponse, Failed};
+use crate::proxy::attempt::AttemptError;
+use crate::proxy::response::{BodyReader, CommittedResponse};
 use crate::types::{Failure, FailureClass, Phase};
 
 /// How much of a JSON answer is held until its end. A larger one is passed on at once.
@@ -29,7 +30,7 @@ const ERROR_HELD: usize = 64 << 10;
 
 impl UpstreamResponse<'_> {
     /// Waits until an answer, or a failure, is certain.
-    pub(super) async fn success(mut self) -> Result<CommittedResponse, Failed> {
+    pub(super) async fn success(mut self) -> Result<CommittedResponse, AttemptError> {
         let shape = self.shape().await?;
         let looks_plain =
             matches!(shape, Shape::Events | Shape::Json) && !headers::is_encoded_without_mark(self.headers);
@@ -50,11 +51,7 @@ impl UpstreamResponse<'_> {
     }
 
     fn kind(&self) -> ReplyKind {
-        ReplyKind::of(self.request.profile.operation)
-    }
-
-    fn sent(&self) -> SentRequest<'_> {
-        SentRequest { model: self.own_model(), body: Some(self.request.body()) }
+        self.request.route.reply
     }
 
     /// Reads on until the first bytes decide what the body is, and puts the bytes back.
@@ -72,7 +69,7 @@ impl UpstreamResponse<'_> {
     }
 
     /// Returns a stream, held back until the first content.
-    async fn events(mut self) -> Result<CommittedResponse, Failed> {
+    async fn events(mut self) -> Result<CommittedResponse, AttemptError> {
         let mut events = self.event_stream();
         let mut buffered: VecDeque<Bytes> = VecDeque::new();
         let mut size = 0;
@@ -125,7 +122,7 @@ impl UpstreamResponse<'_> {
 
     /// Handles events in place of one object: another upstream may know better. If none does, the client gets the object
     /// from the events.
-    async fn events_in_place_of_json(mut self) -> Result<CommittedResponse, Failed> {
+    async fn events_in_place_of_json(mut self) -> Result<CommittedResponse, AttemptError> {
         let failure = Failure::new(FailureClass::WrongForm, Phase::Body, "events in the place of one JSON object");
         let (stream, is_whole) = self.body.collect(JSON_HELD).await?;
         if !is_whole {
@@ -149,12 +146,12 @@ impl UpstreamResponse<'_> {
         };
         let mut answer = self.committed(self.status, VecDeque::new());
         self.label_json(&mut answer.headers);
-        let object = redacted(object, &self.permit.endpoint().key);
-        Err(Failed { failure, usage, response: Some(Box::new((answer.status, answer.headers, object))) })
+        answer.buffered.push_back(redacted(object, &self.permit.endpoint().key));
+        Err(AttemptError { usage, ..AttemptError::with_response(failure, answer) })
     }
 
     /// Returns a JSON answer, held back to the end.
-    async fn json(mut self) -> Result<CommittedResponse, Failed> {
+    async fn json(mut self) -> Result<CommittedResponse, AttemptError> {
         let (body, is_whole) = self.body.collect(JSON_HELD).await?;
         let announced = headers::content_length(self.headers);
         let mut answer = self.committed(self.status, VecDeque::new());
@@ -208,7 +205,7 @@ impl UpstreamResponse<'_> {
     }
 
     /// Returns sound, except an error in JSON, or a page for people.
-    async fn sound(mut self, shape: Shape) -> Result<CommittedResponse, Failed> {
+    async fn sound(mut self, shape: Shape) -> Result<CommittedResponse, AttemptError> {
         let (head, is_whole) = match shape {
             Shape::Json => self.body.collect(ERROR_HELD).await?,
             Shape::Events | Shape::Other | Shape::Unknown => (self.body.next().await?.unwrap_or_default(), false),
@@ -224,7 +221,7 @@ impl UpstreamResponse<'_> {
     }
 
     /// Returns sound, or a compressed answer, passed on at once after the first bytes.
-    async fn bytes(mut self) -> Result<CommittedResponse, Failed> {
+    async fn bytes(mut self) -> Result<CommittedResponse, AttemptError> {
         let Some(first) = self.body.next().await? else {
             return Err(Failure::new(FailureClass::Empty, Phase::Body, "200 without a body").into());
         };

@@ -141,8 +141,8 @@ mod tests {
 
     use super::*;
     use crate::config::ApiConfig;
-    use crate::types::{Now, Operation, Phase, TokenStats};
-    use crate::upstream::an_entry;
+    use crate::types::{Now, Phase, RouteId, TokenStats};
+    use crate::upstream::testing::entry;
     use crate::upstream::health::ModelRoute;
     use crate::upstream::messages::ApiStatus;
 
@@ -157,12 +157,12 @@ mod tests {
 
     impl World {
         fn new() -> World {
-            let state = State::restore(an_entry(), TimeZone::UTC, TokenStats::default(), Now { mono: 0, wall: 0 });
+            let state = State::restore(entry("a"), TimeZone::UTC, TokenStats::default(), Now { mono: 0, wall: 0 });
             World { state, model: "m".into(), now: 10 }
         }
 
         fn subject<'a>(&self, model: &'a Arc<str>) -> Subject<'a> {
-            let of = ModelRoute { model, route: Operation::ChatCompletions };
+            let of = ModelRoute { model, route: RouteId::new("chat/completions") };
             Subject { of, sent_at: self.now - 1, now: Now { mono: self.now, wall: 0 } }
         }
 
@@ -205,7 +205,7 @@ mod tests {
             (FailureClass::ServerError, 500, Some("status 500: see its provider's status page")),
             (FailureClass::Rejected, 400, None),
             (FailureClass::TooLarge, 413, None),
-            (FailureClass::StreamOptionsRefused, 422, None),
+            (FailureClass::WrongForm, 422, None),
         ] {
             let mut world = World::new();
             world.ends(Outcome::Failed(failure(class, status)));
@@ -240,9 +240,9 @@ mod tests {
     fn a_changed_entry_forgets_its_health_and_an_unchanged_one_does_not() {
         let mut world = World::new();
         world.ends(Outcome::Failed(failure(FailureClass::Unauthorized, 401)));
-        world.state.reconfigure(an_entry());
+        world.state.reconfigure(entry("a"));
         assert!(world.status().resting);
-        world.state.reconfigure(Arc::new(ApiConfig { name: "mended".to_owned(), ..(*an_entry()).clone() }));
+        world.state.reconfigure(Arc::new(ApiConfig { name: "mended".to_owned(), ..(*entry("a")).clone() }));
         assert!(!world.status().resting && world.status().error_count == 0);
     }
 }
