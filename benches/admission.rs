@@ -4,12 +4,10 @@
 
 use std::hint::black_box;
 
-use api_together::config::Reset;
-use api_together::persistence::Grant;
-use api_together::types::{Burst, Limit, Limits, Now, SentAt};
-use api_together::upstream::{Quota, Spent};
+use clock::{Now, SentAt};
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::tz::TimeZone;
+use quota::{Burst, Grant, Limit, Limits, Quota, Reset, Spent};
 
 /// A quota in the middle of its life: half of its minute is used, by requests that came evenly.
 fn half_used(limits: Limits, now: &mut Now) -> Quota {

@@ -23,10 +23,11 @@ pub use actor::ConfigActor;
 pub use edge::{EdgeConfig, TlsFiles};
 pub use load::{ConfigError, Overrides, Problem, Source, load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
+pub use quota::Reset;
 pub use schema::generate as generate_schema;
 pub use secret::{ApiKey, Candidate, ClientKey};
 pub use settings::{
-    ActorsConfig, ApiConfig, BudgetConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig, Reset,
-    RetryConfig, ServerConfig, StoreConfig, Timeouts,
+    ActorsConfig, ApiConfig, BudgetConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig, RetryConfig,
+    ServerConfig, StoreConfig, Timeouts,
 };
 pub use watch::Watcher;

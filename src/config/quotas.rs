@@ -7,7 +7,9 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use super::file::{ApiFile, BurstFile, CountOnFile, GroupFile, LimitsFile};
-use super::settings::{ApiConfig, CountOn, GroupConfig, QuotaConfig, Reset};
+use quota::Reset;
+
+use super::settings::{ApiConfig, CountOn, GroupConfig, QuotaConfig};
 use super::validate::Check;
 use crate::types::{Burst, Limit, Limits};
 

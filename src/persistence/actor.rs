@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use quota::{Grant, Units};
 use tokio::sync::oneshot;
 
 use super::lane::Lane;
-use super::{
-    Ask, Change, Flush, Grant, Lender, Lent, Reserve, Restore, RestoreTokens, Save, Saved, Store, StoreError, Units,
-};
+use super::{Ask, Change, Flush, Lender, Lent, Reserve, Restore, RestoreTokens, Save, Saved, Store, StoreError};
 use crate::types::{ApiId, QuotaId, TokenStats, Uptime};
 
 /// Between two commits that nobody waits for. A commit wakes every thread of the store: a load is to cost it twenty a second.

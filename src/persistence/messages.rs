@@ -1,8 +1,9 @@
 //! What can be asked of the [`super::PersistenceActor`].
 
 use actix::prelude::*;
+use quota::{Grant, QuotaRecord};
 
-use super::{Ask, Grant, QuotaRecord, Saved, StoreError, TokenChange};
+use super::{Ask, Saved, StoreError, TokenChange};
 use crate::types::{ApiId, QuotaId, TokenStats};
 
 /// What is kept of one quota. Sent when it is opened, and awaited.

@@ -16,9 +16,9 @@ mod sled;
 mod store;
 
 pub use actor::PersistenceActor;
-pub use lend::{Ask, Grant, Lender, Lent, SharedGrant, Units};
+pub use lend::{Ask, Lender, Lent};
 pub use messages::{Flush, Reserve, Restore, RestoreTokens, Save};
-pub use record::{CountRecord, QuotaRecord, Saved, TokenChange};
+pub use record::{Saved, TokenChange};
 pub use redis::RedisStore;
 pub use sled::SledStore;
 pub use store::{Change, Store, StoreError};

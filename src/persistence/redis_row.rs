@@ -1,11 +1,12 @@
 //! What a server tells the shared store of a quota, and what the store tells back, as JSON.
 
+use quota::{CountRecord, Grant, QuotaRecord, SharedGrant, Units, guarded};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::redis::{LEARN_MS, LEASE_MS};
-use super::{Ask, CountRecord, Grant, QuotaRecord, SharedGrant, StoreError, Units};
-use crate::types::{Limits, QuotaKind, guarded};
+use super::{Ask, StoreError};
+use crate::types::{Limits, QuotaKind};
 
 /// What this server last knew of a quota as a whole, so that it can be told to a store that has forgotten.
 #[derive(Debug, Clone, Default)]

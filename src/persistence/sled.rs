@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use quota::QuotaRecord;
+
 use super::folder::Folder;
 use super::record::{decode, encode};
-use super::{Change, QuotaRecord, Saved, Store, StoreError, TokenChange};
+use super::{Change, Saved, Store, StoreError, TokenChange};
 use crate::types::{ApiId, DAYS_KEPT_MS, HOURS_KEPT_MS, QuotaId, TokenStats};
 
 /// The data folder, and what it means for it to be damaged.

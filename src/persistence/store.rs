@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use quota::QuotaRecord;
 use thiserror::Error;
 
-use super::{QuotaRecord, Saved, TokenChange};
+use super::{Saved, TokenChange};
 use crate::types::{ApiId, QuotaId, TokenStats};
 
 /// A place that keeps records. Its calls block: the [`super::PersistenceActor`] makes them on a thread for that.

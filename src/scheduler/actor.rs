@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
+use quota::Untaken;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -15,7 +16,7 @@ use super::rates::{MOST_MODELS, Rate};
 use super::strategy::Lot;
 use super::supervisor::SupervisorActor;
 use crate::types::Now;
-use crate::upstream::{Lane, Untaken};
+use crate::upstream::Lane;
 
 /// How long the supervisor may take: it only waits for the disk, and only when a block of units is used up.
 const SELECT_WITHIN: Duration = Duration::from_secs(5);

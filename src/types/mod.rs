@@ -2,10 +2,8 @@
 
 mod failure;
 mod ids;
-mod limit;
 mod operation;
 mod outcome;
-mod rate;
 mod time;
 mod tokens;
 mod usage;
@@ -13,10 +11,9 @@ mod usage;
 pub use clock::{Now, SendProgress, SentAt, Uptime};
 pub use failure::{Blame, ClassSet, Failure, FailureClass, LimitSpan, Phase};
 pub use ids::{ApiId, QuotaId, RequestId};
-pub use limit::{Burst, Limit, Limits, QuotaKind, guarded};
 pub use operation::Operation;
 pub use outcome::{Outcome, Settlement};
-pub use rate::RateLimit;
+pub use quota::{Burst, Limit, Limits, QuotaKind, RateLimit};
 pub use time::iso;
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
 pub use usage::{Demand, Usage, UsageSource, tokens_of_text};

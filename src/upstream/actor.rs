@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 
 use actix::prelude::*;
 use jiff::tz::TimeZone;
+use quota::{Share, Spent};
 use tokio::sync::oneshot;
 
 use super::admission::{Admission, admit, room};
@@ -17,7 +18,6 @@ use super::messages::{
     ApiStatus, Declined, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire,
     TokenReport,
 };
-use super::quota::{Share, Spent};
 use super::state::{Sent, State};
 use super::taking_up::Unsaved;
 use super::{Endpoint, Permit};

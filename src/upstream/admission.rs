@@ -3,11 +3,11 @@
 //! Several upstreams' actors use the ledger of a group. They share a thread, and each step here is done before another
 //! begins: all quotas of an attempt agree at once.
 
+use quota::{NoRoom, Share};
 use tokio::sync::oneshot;
 
 use super::ledger::{Held, Ledger, STORE_RETRY_MS};
 use super::messages::Refusal;
-use super::quota::Share;
 use crate::types::{Now, SentAt};
 
 /// What [`admit`] says.
@@ -52,6 +52,16 @@ pub(super) fn admit(ledgers: &[Ledger], demand: u64, waiting: usize, now: Now) -
 
 /// Is there room for one more attempt in all `ledgers`? If not: why, in the one that frees last.
 pub(super) fn room(ledgers: &[Ledger], demand: u64, now: Now) -> Result<(), Refusal> {
-    let refusals = ledgers.iter().filter_map(|ledger| ledger.with(now, |quota, now| quota.room(demand, now)).err());
-    Refusal::last(refusals).map_or(Ok(()), Err)
+    let full = ledgers.iter().filter_map(|ledger| ledger.with(now, |quota, now| quota.room(demand, now)).err());
+    NoRoom::last(full).map_or(Ok(()), |no_room| Err(no_room.into()))
+}
+
+impl From<NoRoom> for Refusal {
+    fn from(no_room: NoRoom) -> Refusal {
+        match no_room {
+            NoRoom::Disabled => Refusal::Disabled,
+            NoRoom::Full { which, until } => Refusal::QuotaExhausted { which, until },
+            NoRoom::StoreNotReady { until } => Refusal::StoreUnavailable { until },
+        }
+    }
 }

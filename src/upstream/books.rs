@@ -141,7 +141,7 @@ impl ApiLedgers {
 
     /// When a day's limit of the upstream begins anew, at the latest (ms, monotonic).
     pub(super) fn day_ends(&self, now: Now) -> u64 {
-        let ends = |ledger: &Ledger| ledger.with(now, |quota, now| quota.requests.day_ends(now));
+        let ends = |ledger: &Ledger| ledger.with(now, |quota, now| quota.day_ends(now));
         self.common.first().map_or(now.mono, ends)
     }
 

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use super::allowance::{Allowance, Untaken};
+use quota::{Allowance, Untaken};
+
 use super::inbox::{Haste, Inbox, News};
 use super::{Endpoint, Permit};
 use crate::types::{Now, Operation, Profile, SentAt};

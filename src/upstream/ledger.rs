@@ -10,14 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use quota::{Allowance, Quota, QuotaRecord, Reset, Share, Spent};
 use tokio::sync::oneshot;
 
-use super::allowance::Allowance;
 use super::books::Clock;
-use super::messages::QuotaStatus;
-use super::quota::{Quota, Share, Spent};
-use crate::config::Reset;
-use crate::persistence::{PersistenceActor, QuotaRecord, Restore, Save};
+use super::messages::{QuotaStatus, Refusal};
+use crate::persistence::{PersistenceActor, Restore, Save};
 use crate::types::{Limits, Now, QuotaId, RateLimit, SentAt, Uptime};
 
 /// How long after a failed reservation the store is asked again (ms).
@@ -99,7 +97,7 @@ impl Ledger {
                 self.with(now, |quota, now| quota.add(&record, now));
             }
             None if lost && !self.0.shared => self.with(now, |quota, now| {
-                let spent = Quota::spent(&quota.limits, now);
+                let spent = Quota::spent(&quota.limits(), now);
                 quota.add(&spent, now);
             }),
             None => {
@@ -155,13 +153,13 @@ impl Ledger {
         let quota = self.0.quota.borrow();
         match quota.allowance() {
             Some(allowance) => Some(Some(allowance.clone())),
-            None => quota.limits.are_none().then_some(None),
+            None => quota.limits().are_none().then_some(None),
         }
     }
 
     /// The tightest bound of tokens.
     pub(super) fn tightest_tokens(&self) -> Option<u64> {
-        self.0.quota.borrow().tokens.tightest()
+        self.0.quota.borrow().tightest_tokens()
     }
 
     /// Are they one and the same?
@@ -171,7 +169,7 @@ impl Ledger {
 
     /// Does it bound anything?
     pub(super) fn is_bounded(&self) -> bool {
-        !self.0.quota.borrow().limits.are_none()
+        !self.0.quota.borrow().limits().are_none()
     }
 
     /// Are the saved counts here?
@@ -202,7 +200,7 @@ impl Ledger {
     pub(super) fn settle(&self, share: &Share, spent: Spent, now: Now) {
         let slots = self.with(now, |quota, now| {
             quota.settle(share, spent, now);
-            quota.limits.max_concurrent.is_some()
+            quota.limits().max_concurrent.is_some()
         });
         if self.0.shared && slots {
             self.plan_renewal(KEPT_FREE);
@@ -214,10 +212,10 @@ impl Ledger {
         self.with(now, |quota, now| QuotaStatus {
             id: self.0.id.clone(),
             model,
-            limits: quota.limits,
-            refusal: quota.room(1, now).err().map(|refusal| refusal.dated(now)),
-            requests: quota.requests.usage(now),
-            tokens: quota.tokens.usage(now),
+            limits: quota.limits(),
+            refusal: quota.room(1, now).err().map(|no_room| Refusal::from(no_room).dated(now)),
+            requests: quota.requests_used(now),
+            tokens: quota.tokens_used(now),
         })
     }
 

@@ -105,18 +105,6 @@ impl Refusal {
         }
     }
 
-    /// Of several, the one that ends last.
-    pub(super) fn last(refusals: impl Iterator<Item = Refusal>) -> Option<Refusal> {
-        refusals.max_by_key(|refusal| match refusal {
-            Refusal::QuotaExhausted { .. }
-            | Refusal::CoolingDown { .. }
-            | Refusal::BreakerOpen { .. }
-            | Refusal::Absent { .. }
-            | Refusal::StoreUnavailable { .. } => refusal.until().unwrap_or(0),
-            Refusal::Disabled | Refusal::Retiring => u64::MAX,
-        })
-    }
-
     /// Both hold: the one that ends last, and nobody is asked all the same before the other lets them.
     pub(super) fn beside(self, other: Refusal) -> Refusal {
         let (mut last, first) = if self.until() < other.until() { (other, self) } else { (self, other) };

@@ -6,34 +6,24 @@
 //! `headroom` tells what is left.
 
 mod absent;
-mod account;
 mod actor;
 mod admission;
-mod allowance;
 mod books;
-mod bounds;
 mod breaker;
 mod cooldown;
-mod daily;
-mod day;
 mod endpoint;
 mod headroom;
 mod inbox;
 mod lane;
 mod latency;
-mod lease;
 mod ledger;
 mod messages;
-mod pace;
 mod permit;
-mod quota;
 mod state;
 mod taking_up;
 mod tally;
-mod window;
 
 pub use actor::UpstreamActor;
-pub use allowance::Untaken;
 pub use books::Books;
 pub use endpoint::Endpoint;
 pub use lane::Lane;
@@ -42,7 +32,6 @@ pub use messages::{
     TokenReport,
 };
 pub use permit::{Permit, Witness};
-pub use quota::{Draw, Quota, Share, Spent};
 
 /// An entry of a configuration.
 #[cfg(test)]

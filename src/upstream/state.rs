@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use quota::Spent;
 
 use super::absent::{Absence, AbsentModels};
 use super::breaker::{Breaker, Standing};
@@ -11,7 +12,6 @@ use super::cooldown::Cooldown;
 use super::lane::Way;
 use super::latency::Latency;
 use super::messages::{AbsentModel, ApiStatus, QuotaStatus, Refusal};
-use super::quota::Spent;
 use super::tally::Tally;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;

@@ -4,11 +4,11 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
+use quota::{Draw, SharedGrant};
 
 use super::{Inner, KEPT_FREE, Ledger, STORE_RETRY_MS};
-use crate::persistence::{Ask, PersistenceActor, Reserve, SharedGrant};
+use crate::persistence::{Ask, PersistenceActor, Reserve};
 use crate::types::Now;
-use crate::upstream::quota::Draw;
 
 /// How often a shared quota of which nothing is held is looked at: a store that has forgotten is to be told, and what others
 /// use is to be known.

@@ -1,12 +1,12 @@
 //! What is spent in a day: from midnight to midnight somewhere, or in any 24 hours.
 
+use clock::Now;
 use jiff::tz::TimeZone;
 
-use super::day::Day;
-use super::window::{CARRIED_OVER, SlidingLog, Span};
-use crate::config::Reset;
-use crate::persistence::CountRecord;
-use crate::types::Now;
+use crate::day::Day;
+use crate::records::CountRecord;
+use crate::reset::Reset;
+use crate::window::{CARRIED_OVER, SlidingLog, Span};
 
 /// The daily window of one kind of unit.
 #[derive(Debug)]

@@ -5,7 +5,9 @@
 
 use std::collections::VecDeque;
 
-use crate::types::{Now, guarded};
+use clock::Now;
+
+use crate::limits::guarded;
 
 /// Up to this limit every dispatch has an entry of its own; above it, they share entries of [`Span::coarse_ms`].
 const EXACT_UP_TO: u64 = 4_096;

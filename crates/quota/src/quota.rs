@@ -5,15 +5,17 @@
 
 use std::sync::Arc;
 
-pub use self::draw::Draw;
-use super::account::{Account, Spending};
-use super::allowance::Allowance;
-use super::bounds::Bounds;
-use super::lease::Lease;
-use super::messages::Refusal;
-use crate::config::Reset;
-use crate::persistence::{CountRecord, QuotaRecord};
-use crate::types::{Limits, Now, QuotaKind, SendProgress, SentAt};
+pub use self::grants::Draw;
+use clock::{Now, SendProgress, SentAt};
+
+use crate::bounds::Bounds;
+use crate::credits::Allowance;
+use crate::lease::Lease;
+use crate::limits::{Limits, QuotaKind};
+use crate::no_room::NoRoom;
+use crate::records::{CountRecord, QuotaRecord};
+use crate::reset::Reset;
+use crate::unit_counter::{Account, Spending};
 
 /// One attempt's part of a quota.
 #[derive(Debug, Clone)]
@@ -76,7 +78,7 @@ impl Quota {
     }
 
     /// Counts what a record has counted: its own of an earlier life, or another quota's.
-    pub(super) fn add(&mut self, record: &QuotaRecord, now: Now) {
+    pub fn add(&mut self, record: &QuotaRecord, now: Now) {
         self.newest_wall = self.newest_wall.max(record.newest_wall);
         self.advance(now);
         self.requests.add(&record.requests, (self.newest_wall, now));
@@ -96,7 +98,7 @@ impl Quota {
     }
 
     /// The record of a quota that has nothing left, as far as its limits go: for one whose record is lost.
-    pub(super) fn spent(limits: &Limits, now: Now) -> QuotaRecord {
+    pub fn spent(limits: &Limits, now: Now) -> QuotaRecord {
         let all = |bounds: Bounds| CountRecord {
             granted: bounds.minute.max(bounds.day).unwrap_or(0),
             ..CountRecord::default()
@@ -111,7 +113,7 @@ impl Quota {
     }
 
     /// New limits, effective at once for what is already spent.
-    pub(super) fn reconfigure(&mut self, limits: Limits, reset: &Reset, now: Now) {
+    pub fn reconfigure(&mut self, limits: Limits, reset: &Reset, now: Now) {
         self.advance(now);
         self.requests.reconfigure(Bounds::of_requests(&limits, self.lease.is_some()));
         self.tokens.reconfigure(Bounds::of_tokens(&limits, self.lease.is_some()));
@@ -125,13 +127,38 @@ impl Quota {
         }
     }
 
+    /// Returns its limits.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Returns the tightest bound of tokens.
+    pub fn tightest_tokens(&self) -> Option<u64> {
+        self.tokens.tightest()
+    }
+
+    /// Requests in the last minute and today.
+    pub fn requests_used(&mut self, now: Now) -> (u64, u64) {
+        self.requests.usage(now)
+    }
+
+    /// Tokens in the last minute and today.
+    pub fn tokens_used(&mut self, now: Now) -> (u64, u64) {
+        self.tokens.usage(now)
+    }
+
+    /// Returns when a day begins anew, at the latest (ms, monotonic).
+    pub fn day_ends(&self, now: Now) -> u64 {
+        self.requests.day_ends(now)
+    }
+
     /// Is there room for one more attempt of so many tokens?
-    pub fn room(&mut self, demand: u64, now: Now) -> Result<(), Refusal> {
+    pub fn room(&mut self, demand: u64, now: Now) -> Result<(), NoRoom> {
         self.advance(now);
         if self.limits.disable() {
-            return Err(Refusal::Disabled);
+            return Err(NoRoom::Disabled);
         }
-        let full = |(which, until): (QuotaKind, Option<u64>)| Refusal::QuotaExhausted { which, until };
+        let full = |(which, until): (QuotaKind, Option<u64>)| NoRoom::Full { which, until };
         let share = self.tokens.share(demand);
         let slots = self.limits.max_concurrent.is_some_and(|most| self.in_flight >= most);
         let denied = self.lease.as_ref().and_then(|lease| lease.denial(demand, now));
@@ -141,7 +168,7 @@ impl Quota {
             self.tokens.room(share, now).map_err(full).err(),
             denied.filter(|_| self.lacks(demand)),
         ];
-        Refusal::last(refusals.into_iter().flatten()).map_or(Ok(()), Err)
+        NoRoom::last(refusals.into_iter().flatten()).map_or(Ok(()), Err)
     }
 
     /// Must the store grant something before an attempt of so many tokens can be counted?
@@ -159,7 +186,7 @@ impl Quota {
         Share { stamp: stamp.clone(), tokens }
     }
 
-    pub(super) fn count_in(&mut self, stamp: &SentAt) {
+    fn count_in(&mut self, stamp: &SentAt) {
         self.in_flight += 1;
         self.pending.push(stamp.clone());
     }
@@ -189,7 +216,7 @@ impl Quota {
     }
 
     /// What is counted, as the store keeps it.
-    pub(super) fn record(&mut self, now: Now) -> QuotaRecord {
+    pub fn record(&mut self, now: Now) -> QuotaRecord {
         self.advance(now);
         QuotaRecord {
             requests: self.requests.record(now),
@@ -201,7 +228,7 @@ impl Quota {
     }
 
     /// What is known of it as a whole, with what others use: what a store that has forgotten is to be told.
-    pub(super) fn remembered(&mut self, now: Now) -> QuotaRecord {
+    pub fn remembered(&mut self, now: Now) -> QuotaRecord {
         let mut record = self.record(now);
         record.requests = self.requests.with_others(record.requests, now);
         record.tokens = self.tokens.with_others(record.tokens, now);
@@ -209,7 +236,7 @@ impl Quota {
     }
 
     /// Gives back what was granted and not used: the record that follows is exact.
-    pub(super) fn release_grant(&mut self) {
+    pub fn release_grant(&mut self) {
         for account in [&mut self.requests, &mut self.tokens] {
             (account.granted, account.reserving) = (0, 0);
         }
@@ -221,24 +248,24 @@ impl Quota {
     }
 
     /// Until when an admitted attempt must have begun to be sent (ms, monotonic).
-    pub(super) fn begin_by(&self) -> u64 {
+    pub fn begin_by(&self) -> u64 {
         self.lease.as_ref().filter(|_| !self.limits.are_none()).map_or(u64::MAX, |lease| lease.until)
     }
 
     /// Is anything granted and not used?
-    pub(super) fn holds_grant(&self) -> bool {
+    pub fn holds_grant(&self) -> bool {
         self.requests.granted > 0 || self.tokens.granted > 0
     }
 
     /// Is there anything that a lease has to be renewed for?
-    pub(super) fn holds_anything(&self) -> bool {
+    pub fn holds_anything(&self) -> bool {
         let slots = self.limits.max_concurrent.is_some() && self.in_flight > 0;
         let spare = self.lease.as_ref().is_some_and(|lease| lease.slots > self.in_flight);
         slots || spare || self.requests.holds_anything() || self.tokens.holds_anything()
     }
 
     /// Turns the day, takes what has been written out of `pending`, and lets go of what was lent for a time that is over.
-    pub(super) fn advance(&mut self, now: Now) {
+    pub fn advance(&mut self, now: Now) {
         self.newest_wall = self.newest_wall.max(now.wall);
         self.requests.advance(self.newest_wall);
         self.tokens.advance(self.newest_wall);
@@ -258,8 +285,8 @@ impl Quota {
     }
 }
 
-mod draw;
-mod opened;
+mod grants;
+mod issue;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

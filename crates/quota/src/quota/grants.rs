@@ -1,21 +1,23 @@
 //! What a quota draws from its store: when, how much, and what the answer means. Pure.
 
+use clock::Now;
+
 use super::Quota;
-use crate::persistence::{Grant, QuotaRecord, Units};
-use crate::types::{Limits, Now};
-use crate::upstream::account::Elsewhere;
-use crate::upstream::lease::Lease;
+use crate::lease::Lease;
+use crate::limits::Limits;
+use crate::records::{Grant, QuotaRecord, Units};
+use crate::unit_counter::Elsewhere;
 
 /// What the store is to be asked for, and told.
 pub struct Draw {
-    pub(in crate::upstream) limits: Limits,
-    pub(in crate::upstream) record: QuotaRecord,
+    pub limits: Limits,
+    pub record: QuotaRecord,
     /// The units that are asked for.
     pub wanted: Units,
     /// Of them, those that can't be done without.
-    pub(in crate::upstream) needed: Units,
+    pub needed: Units,
     /// Requests at the same time that are held of a shared quota.
-    pub(in crate::upstream) slots: u32,
+    pub slots: u32,
 }
 
 impl Quota {
@@ -59,12 +61,12 @@ impl Quota {
 
     /// Is it time to ask a store again that had nothing left, though it said that nothing frees yet? Others may have
     /// given back.
-    pub(in crate::upstream) fn may_ask_again(&self, now: Now) -> bool {
+    pub fn may_ask_again(&self, now: Now) -> bool {
         !self.asking && self.lease.as_ref().is_some_and(|lease| lease.was_denied() && lease.may_ask_again(now))
     }
 
     /// What a lease is renewed with: what is on the way and in the windows, and what lies unused if it is to be kept.
-    pub(in crate::upstream) fn renew(&mut self, keep: bool, now: Now) -> Option<Draw> {
+    pub fn renew(&mut self, keep: bool, now: Now) -> Option<Draw> {
         self.advance(now);
         if self.asking {
             return None;

@@ -1,6 +1,6 @@
 //! The bounds of one kind of unit, requests or tokens.
 
-use crate::types::{Burst, Limits, QuotaKind};
+use crate::limits::{Burst, Limits, QuotaKind};
 
 /// How many requests are drawn from the store at a time, at most: a crash loses as many.
 const MOST_REQUESTS: u64 = 32;

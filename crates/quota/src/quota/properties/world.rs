@@ -1,13 +1,14 @@
 //! A process that uses quotas, and the world around it, which keeps count in its own way.
 
+use clock::Uptime;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::super::*;
 use super::elsewhere::News;
-use crate::persistence::Grant;
-use crate::types::{Limit, Uptime};
-use crate::upstream::allowance::Allowance;
+use crate::credits::Allowance;
+use crate::limits::Limit;
+use crate::records::Grant;
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {

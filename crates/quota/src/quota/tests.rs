@@ -3,8 +3,8 @@
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::persistence::Grant;
-use crate::types::{Burst, Limit};
+use crate::limits::{Burst, Limit};
+use crate::records::Grant;
 
 const START: Now = Now { mono: 1_000_000, wall: 1_790_000_000_000 };
 
@@ -26,7 +26,7 @@ fn reopened(quota: &Quota, record: &QuotaRecord, now: Now) -> Quota {
 }
 
 /// Admits as the ledger does: fetching grants as needed.
-fn take_of(quota: &mut Quota, demand: u64, now: Now) -> Result<Share, Refusal> {
+fn take_of(quota: &mut Quota, demand: u64, now: Now) -> Result<Share, NoRoom> {
     quota.room(demand, now)?;
     if quota.lacks(demand) {
         let units = quota.reserve(Some((demand, 1)), now).expect("a grant that is used up is wanted").wanted;
@@ -36,12 +36,12 @@ fn take_of(quota: &mut Quota, demand: u64, now: Now) -> Result<Share, Refusal> {
     Ok(quota.take(&SentAt::default(), demand))
 }
 
-fn take(quota: &mut Quota, now: Now) -> Result<SentAt, Refusal> {
+fn take(quota: &mut Quota, now: Now) -> Result<SentAt, NoRoom> {
     take_of(quota, 0, now).map(|share| share.stamp)
 }
 
 /// Admits a request that is written at once.
-fn send(quota: &mut Quota, demand: u64, now: Now) -> Result<Share, Refusal> {
+fn send(quota: &mut Quota, demand: u64, now: Now) -> Result<Share, NoRoom> {
     let share = take_of(quota, demand, now)?;
     share.stamp.begin(now.mono);
     share.stamp.finish(now.mono);
@@ -65,8 +65,7 @@ fn a_request_counts_from_when_it_was_written() {
     stamp.begin(at(0).mono);
     assert!(take(&mut quota, at(59_000)).is_err(), "still being written");
     stamp.finish(at(60_000).mono);
-    let Err(Refusal::QuotaExhausted { which: QuotaKind::Rpm, until: Some(until) }) = take(&mut quota, at(61_000))
-    else {
+    let Err(NoRoom::Full { which: QuotaKind::Rpm, until: Some(until) }) = take(&mut quota, at(61_000)) else {
         panic!("the minute begins when it is written");
     };
     assert_eq!(until, at(121_000).mono);
@@ -142,7 +141,7 @@ fn midnight_opens_the_day() {
     let stamp = take(&mut quota, at(0)).expect("room");
     stamp.begin(START.mono);
     stamp.finish(at(0).mono);
-    let Err(Refusal::QuotaExhausted { which: QuotaKind::Rpd, until: Some(until) }) = take(&mut quota, at(1)) else {
+    let Err(NoRoom::Full { which: QuotaKind::Rpd, until: Some(until) }) = take(&mut quota, at(1)) else {
         panic!("the day is spent");
     };
     assert!(take(&mut quota, at(until - START.mono - 1)).is_err());
@@ -159,9 +158,7 @@ fn a_rolling_day_frees_each_request_after_24_hours() {
         stamp.begin(START.mono);
         stamp.finish(sent.mono);
     }
-    let Err(Refusal::QuotaExhausted { which: QuotaKind::Rpd, until: Some(until) }) =
-        take(&mut quota, at(23 * 3_600_000))
-    else {
+    let Err(NoRoom::Full { which: QuotaKind::Rpd, until: Some(until) }) = take(&mut quota, at(23 * 3_600_000)) else {
         panic!("two in 24 hours");
     };
     assert_eq!(until, at(24 * 3_600_000 + 1_000).mono);
@@ -199,8 +196,7 @@ fn a_burst_bounds_a_short_span() {
         stamp.begin(START.mono);
         stamp.finish(at(ms).mono);
     }
-    let Err(Refusal::QuotaExhausted { which: QuotaKind::Burst, until: Some(until) }) = take(&mut quota, at(1_099))
-    else {
+    let Err(NoRoom::Full { which: QuotaKind::Burst, until: Some(until) }) = take(&mut quota, at(1_099)) else {
         panic!("two in a second");
     };
     assert_eq!(until, at(1_100).mono);
@@ -232,7 +228,7 @@ fn a_days_overshoot_of_tokens_counts_tomorrow() {
     let mut quota = opened(Limits { tpd: Limit::AtMost(1_000), ..Limits::default() });
     let share = send(&mut quota, 10, at(0)).expect("room");
     quota.settle(&share, Spent { counts: true, tokens: Some(2_600) }, at(1));
-    let Err(Refusal::QuotaExhausted { which: QuotaKind::Tpd, until: Some(until) }) = send(&mut quota, 1, at(2)) else {
+    let Err(NoRoom::Full { which: QuotaKind::Tpd, until: Some(until) }) = send(&mut quota, 1, at(2)) else {
         panic!("the day is spent");
     };
     let day = 86_400_000;
@@ -265,7 +261,7 @@ fn a_request_that_does_not_count_is_taken_back() {
 #[test]
 fn a_limit_of_nothing_disables() {
     let mut quota = opened(Limits { tpd: Limit::AtMost(0), ..Limits::default() });
-    assert_eq!(take(&mut quota, START).err(), Some(Refusal::Disabled));
+    assert_eq!(take(&mut quota, START).err(), Some(NoRoom::Disabled));
 }
 
 #[test]

@@ -5,16 +5,16 @@ use jiff::{Timestamp, Zoned};
 
 /// One calendar day in one time zone, as wall times in ms since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Day {
+pub struct Day {
     /// Its midnight.
-    pub(super) start: i64,
+    pub start: i64,
     /// The next midnight.
-    pub(super) end: i64,
+    pub end: i64,
 }
 
 impl Day {
     /// The day that `wall` lies in.
-    pub(super) fn containing(wall: i64, zone: &TimeZone) -> Day {
+    pub fn containing(wall: i64, zone: &TimeZone) -> Day {
         let bounds = Timestamp::from_millisecond(wall).ok().and_then(|t| bounds(&t.to_zoned(zone.clone())));
         // Unreachable for any clock between the years -9999 and 9999; a day of UTC is a fair answer beyond.
         bounds.unwrap_or_else(|| {
@@ -31,7 +31,7 @@ fn bounds(at: &Zoned) -> Option<Day> {
 }
 
 /// The hour that `wall` lies in begins here, in `zone` (some zones are off by half an hour).
-pub(super) fn hour_start(wall: i64, zone: &TimeZone) -> i64 {
+pub fn hour_start(wall: i64, zone: &TimeZone) -> i64 {
     const HOUR_MS: i64 = 3_600_000;
     let offset = Timestamp::from_millisecond(wall).map_or(0, |t| i64::from(zone.to_offset(t).seconds()) * 1_000);
     (wall + offset).div_euclid(HOUR_MS) * HOUR_MS - offset

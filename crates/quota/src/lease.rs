@@ -1,8 +1,10 @@
 //! What a store lends of a quota that others share: for how long, and what to do when it has nothing left.
 
-use super::messages::Refusal;
-use crate::persistence::SharedGrant;
-use crate::types::{Now, QuotaKind};
+use clock::Now;
+
+use crate::limits::QuotaKind;
+use crate::no_room::NoRoom;
+use crate::records::SharedGrant;
 
 /// How often the store is asked again after it had nothing left (ms): others may give back.
 const DENIED_MS: u64 = 200;
@@ -58,7 +60,7 @@ impl Lease {
     }
 
     /// Why nothing is to be had for an attempt of so many tokens, if that is so.
-    pub(super) fn denial(&self, demand: u64, now: Now) -> Option<Refusal> {
+    pub(super) fn denial(&self, demand: u64, now: Now) -> Option<NoRoom> {
         let (which, until) = self.denied.filter(|(_, until)| *until > now.mono)?;
         // What is left may be enough for a smaller one.
         if matches!(which, Some(QuotaKind::Tpm | QuotaKind::Tpd)) && demand < self.denied_demand {
@@ -66,9 +68,9 @@ impl Lease {
         }
         Some(match which {
             // A slot comes free when it does.
-            Some(QuotaKind::Concurrency) => Refusal::QuotaExhausted { which: QuotaKind::Concurrency, until: None },
-            Some(which) => Refusal::QuotaExhausted { which, until: Some(until) },
-            None => Refusal::StoreUnavailable { until },
+            Some(QuotaKind::Concurrency) => NoRoom::Full { which: QuotaKind::Concurrency, until: None },
+            Some(which) => NoRoom::Full { which, until: Some(until) },
+            None => NoRoom::StoreNotReady { until },
         })
     }
 

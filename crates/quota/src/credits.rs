@@ -13,9 +13,9 @@ const MOST_REQUESTS: u64 = (1 << (u64::BITS - TOKEN_BITS)) - 1;
 
 /// So many requests and tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Amount {
-    pub(super) requests: u64,
-    pub(super) tokens: u64,
+pub struct Amount {
+    pub requests: u64,
+    pub tokens: u64,
 }
 
 /// Why nothing was taken.
@@ -29,7 +29,7 @@ pub enum Untaken {
 
 /// The open units of one quota under one set of limits.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub struct Allowance {
     /// Are requests bounded? What is not bounded is not counted here.
     requests: bool,
     /// The most tokens that are set aside for an attempt, if tokens are bounded.
@@ -43,13 +43,13 @@ pub(super) struct Allowance {
 
 impl Allowance {
     /// Nothing is open yet. `requests`: are they bounded? `tokens`: the tightest bound of tokens.
-    pub(super) fn new(requests: bool, tokens: Option<u64>) -> Allowance {
+    pub fn new(requests: bool, tokens: Option<u64>) -> Allowance {
         let left = AtomicU64::new(0);
         Allowance { requests, tokens, left, begin_by: AtomicU64::new(0), shut_until: AtomicU64::new(0) }
     }
 
     /// What an attempt of so many tokens takes.
-    pub(super) fn amount(&self, demand: u64) -> Amount {
+    pub fn amount(&self, demand: u64) -> Amount {
         Amount {
             requests: u64::from(self.requests),
             tokens: self.tokens.map_or(0, |tightest| demand.max(1).min(tightest)),
@@ -58,7 +58,7 @@ impl Allowance {
 
     /// Takes what one attempt of so many tokens needs, at `now` (ms, monotonic). Returns until when it must have begun to be
     /// sent.
-    pub(super) fn take(&self, demand: u64, now: u64) -> Result<u64, Untaken> {
+    pub fn take(&self, demand: u64, now: u64) -> Result<u64, Untaken> {
         // Read first: what is lent anew in the meantime may be used for longer, never for less.
         let begin_by = self.begin_by.load(Ordering::Acquire);
         let Amount { requests, tokens } = self.amount(demand);
@@ -78,7 +78,7 @@ impl Allowance {
     }
 
     /// Opens units: as many as fit of `amount`, which are returned. Only the quota does that, and only when nothing is open.
-    pub(super) fn open(&self, amount: Amount, begin_by: u64, shut_until: u64) -> Amount {
+    pub fn open(&self, amount: Amount, begin_by: u64, shut_until: u64) -> Amount {
         let amount = Amount { requests: amount.requests.min(MOST_REQUESTS), tokens: amount.tokens.min(MOST_TOKENS) };
         self.begin_by.store(begin_by, Ordering::Release);
         self.shut_until.store(shut_until, Ordering::Release);
@@ -87,17 +87,17 @@ impl Allowance {
     }
 
     /// The tightest bound of tokens, if they are bounded.
-    pub(super) fn tightest(&self) -> Option<u64> {
+    pub fn tightest(&self) -> Option<u64> {
         self.tokens
     }
 
     /// What is left.
-    pub(super) fn left(&self) -> Amount {
+    pub fn left(&self) -> Amount {
         unpack(self.left.load(Ordering::Acquire))
     }
 
     /// Calls in what is left.
-    pub(super) fn call_in(&self) -> Amount {
+    pub fn call_in(&self) -> Amount {
         unpack(self.left.swap(0, Ordering::AcqRel))
     }
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use clock::{Now, SentAt};
+
 use super::{Quota, Share};
-use crate::types::{Now, RateLimit, SentAt};
-use crate::upstream::allowance::{Allowance, Amount};
+use crate::credits::{Allowance, Amount};
+use crate::rate_limit_summary::RateLimit;
 
 impl Quota {
     /// Under other limits other amounts are taken: whoever still has the old allowance finds nothing in it.
@@ -16,12 +18,12 @@ impl Quota {
     }
 
     /// What of it may be taken without asking.
-    pub(in crate::upstream) fn allowance(&self) -> Option<&Arc<Allowance>> {
+    pub fn allowance(&self) -> Option<&Arc<Allowance>> {
         self.allowance.as_ref()
     }
 
     /// Calls in what is open: whoever looks at the quota sees it whole. [`Quota::open`] is to be called when they have.
-    pub(in crate::upstream) fn call_in(&mut self) {
+    pub fn call_in(&mut self) {
         if let Some(allowance) = &self.allowance {
             let Amount { requests, tokens } = allowance.call_in();
             self.requests.call_in(requests);
@@ -30,7 +32,7 @@ impl Quota {
     }
 
     /// Opens what fits into the windows and is granted.
-    pub(in crate::upstream) fn open(&mut self, now: Now) {
+    pub fn open(&mut self, now: Now) {
         let Some(allowance) = self.allowance.clone() else { return };
         self.advance(now);
         let (requests, tokens) = (self.requests.openable(now), self.tokens.openable(now));
@@ -45,7 +47,7 @@ impl Quota {
     }
 
     /// What the window of requests leaves that leaves least; `None` where none is bounded. Nothing is called in for it.
-    pub(in crate::upstream) fn headroom(&mut self, now: Now) -> Option<RateLimit> {
+    pub fn headroom(&mut self, now: Now) -> Option<RateLimit> {
         self.newest_wall = self.newest_wall.max(now.wall);
         self.requests.advance(self.newest_wall);
         let open = self.allowance.as_ref().map_or(0, |allowance| allowance.left().requests);
@@ -54,7 +56,7 @@ impl Quota {
     }
 
     /// What an attempt took from `allowance` and is not to use is free again.
-    pub(in crate::upstream) fn give_back(&mut self, allowance: &Arc<Allowance>, demand: u64) {
+    pub fn give_back(&mut self, allowance: &Arc<Allowance>, demand: u64) {
         let Amount { requests, tokens } = allowance.amount(demand);
         if self.allowance.as_ref().is_some_and(|current| Arc::ptr_eq(current, allowance)) {
             self.requests.call_in(requests);
@@ -67,7 +69,7 @@ impl Quota {
     }
 
     /// An attempt was admitted elsewhere. What it took from `allowance` is set aside already; the rest is now.
-    pub(in crate::upstream) fn join(&mut self, stamp: &SentAt, demand: u64, allowance: Option<&Allowance>) -> Share {
+    pub fn join(&mut self, stamp: &SentAt, demand: u64, allowance: Option<&Allowance>) -> Share {
         let Some(allowance) = allowance else { return self.take(stamp, demand) };
         let amount = allowance.amount(demand);
         self.requests.take(1 - amount.requests);

@@ -10,13 +10,16 @@
 //! 1. `out + window ≤ bound` for each window, whenever an attempt is admitted.
 //! 2. What the store calls used is never less than what was used: an attempt takes its units from `granted`.
 
-use super::bounds::Bounds;
-use super::daily::Daily;
-use super::pace::Pace;
-use super::window::{SlidingLog, Span};
-use crate::config::Reset;
-use crate::persistence::CountRecord;
-use crate::types::{Now, QuotaKind, RateLimit};
+use clock::Now;
+
+use crate::bounds::Bounds;
+use crate::daily_window::Daily;
+use crate::limits::QuotaKind;
+use crate::rate::Pace;
+use crate::rate_limit_summary::RateLimit;
+use crate::records::CountRecord;
+use crate::reset::Reset;
+use crate::window::{SlidingLog, Span};
 
 /// Units of others, who share the quota by way of the store: as it last said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use self::world::{APIS, Step, World};
 use super::*;
-use crate::types::{Burst, Limit};
+use crate::limits::{Burst, Limit};
 
 mod elsewhere;
 mod world;

@@ -3,7 +3,7 @@
 
 use super::super::*;
 use super::world::{APIS, UnderWay, World};
-use crate::upstream::allowance::Allowance;
+use crate::credits::Allowance;
 
 /// What was taken elsewhere, and the quotas have not heard of yet.
 pub(super) struct News {
