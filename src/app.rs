@@ -19,7 +19,7 @@ pub use machine::{keep_files_private, open_files};
 
 use crate::config::{Config, ConfigActor, EdgeConfig, Source, Subscribe, Watcher};
 use crate::http::{self, Certificate, Core, End, Listening, Load, Phase, TlsError};
-use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore, StoreError};
+use crate::persistence::{Flush, PersistenceActor, RedisStore, SharedBackend, SledStore, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
 
@@ -109,7 +109,7 @@ impl App {
         let failed = |why| AppError::Store { folder: data.folder.clone(), why };
         let store = SledStore::open(&data.folder, data.fresh).map_err(failed)?;
         let lender = config.store.as_ref().map(|store| RedisStore::new(store.url.expose(), &store.prefix)).transpose();
-        let lender = lender.map_err(AppError::SharedStore)?.map(|lender| Arc::new(lender) as Arc<dyn Lender>);
+        let lender = lender.map_err(AppError::SharedStore)?.map(|lender| Arc::new(lender) as Arc<dyn SharedBackend>);
         let shared = lender.is_some();
         let initial = Arc::new(config);
 

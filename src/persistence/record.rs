@@ -1,4 +1,4 @@
-//! What is kept of an upstream, and its form on disk: a version, a checksum, then JSON.
+//! What is saved of an upstream, and its form on disk: a version, a checksum, then JSON.
 
 use quota::QuotaRecord;
 use serde::Serialize;
@@ -7,35 +7,35 @@ use serde::de::DeserializeOwned;
 use super::StoreError;
 use crate::types::TokenTotals;
 
-/// The first byte of every record; a later form gets another.
+/// The first byte of every record. Another form gets another version.
 const VERSION: u8 = 2;
 
-/// What changed of an upstream's token statistics.
+/// A change of an upstream's token statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenChange {
-    /// New totals, and the one hour and the one day that grew: (its start, its tokens).
+    /// Tokens were counted.
     Grown {
-        /// All totals.
+        /// The new totals.
         totals: TokenTotals,
-        /// The hour that grew.
+        /// The hour that grew: its start (ms since the Unix epoch), and its tokens.
         hour: (i64, u64),
-        /// The day that grew.
+        /// The day that grew, likewise.
         day: (i64, u64),
     },
     /// Everything was set to zero.
     Reset,
 }
 
-/// What is kept of one quota.
+/// What is saved of one quota.
 #[derive(Debug, Clone, Default)]
 pub struct Saved {
-    /// Its counts, if they were ever saved.
+    /// The counts, if there are any.
     pub record: Option<QuotaRecord>,
-    /// They were, and are lost: its limits are to count as spent.
+    /// Whether counts were saved and are lost. Then the limits have to count as used up.
     pub lost: bool,
 }
 
-/// A record as bytes.
+/// Writes a record as bytes.
 pub(super) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
     let json = serde_json::to_vec(record).map_err(|e| StoreError::new("a record can't be written", e))?;
     let mut bytes = Vec::with_capacity(json.len() + 5);
@@ -45,10 +45,10 @@ pub(super) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
     Ok(bytes)
 }
 
-/// A record from bytes.
+/// Reads a record from bytes.
 ///
 /// # Errors
-/// When the bytes are not what [`encode`] made, to the last bit.
+/// When any bit differs from what [`encode`] wrote.
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     match bytes {
         [VERSION, a, b, c, d, json @ ..] if checksum(json) == u32::from_be_bytes([*a, *b, *c, *d]) => {
@@ -62,7 +62,7 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError>
     }
 }
 
-/// CRC-32 (IEEE), as in zip and PNG.
+/// Returns the CRC-32 (IEEE), as in zip and PNG.
 fn checksum(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
 }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flipped_bit_is_noticed() {
+    fn a_record_with_a_flipped_bit_is_an_error() {
         let requests = CountRecord { used_today: 7, log: vec![(5, 1)], ..CountRecord::default() };
         let record = QuotaRecord { requests, ..QuotaRecord::default() };
         let bytes = encode(&record).expect("encodes");

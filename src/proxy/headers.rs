@@ -9,7 +9,7 @@ use memchr::memmem;
 use super::learn;
 use super::scrub::secret;
 use crate::config::ApiKey;
-use crate::types::RateLimit;
+use crate::types::RateLimitSummary;
 
 /// What of a client's headers goes upstream: all else is about its connection to us, its account, or itself.
 static UPWARD: [HeaderName; 4] = [
@@ -123,7 +123,7 @@ pub(super) fn drop_no_time(headers: &mut HeaderMap, now: i64) {
 }
 
 /// Tells the client of the pool's own limits, as OpenAI does, in place of what the upstream told of its account's.
-pub(super) fn tell_rate(headers: &mut HeaderMap, rate: Option<RateLimit>) {
+pub(super) fn tell_rate(headers: &mut HeaderMap, rate: Option<RateLimitSummary>) {
     let Some(rate) = rate else { return };
     let theirs: Vec<HeaderName> =
         headers.keys().filter(|name| name.as_str().starts_with("x-ratelimit-")).cloned().collect();

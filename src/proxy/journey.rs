@@ -14,7 +14,7 @@ use super::request::ClientRequest;
 use super::retry::backoff;
 use crate::config::RetryConfig;
 use crate::scheduler::{AdmissionError, Select};
-use crate::types::{ApiId, Blame, ClassSet, Failure, FailureClass, Now, Outcome, RateLimit, Settlement};
+use crate::types::{ApiId, Blame, ClassSet, Failure, FailureClass, Now, Outcome, RateLimitSummary, Settlement};
 use crate::upstream::{Endpoint, Permit, Witness};
 
 /// How often one request may be sent to the same upstream again that had not failed, but was asked in a wrong way (on a
@@ -49,7 +49,7 @@ pub(super) struct Journey<'a> {
     /// The last one that was asked.
     pub(super) target: RefCell<Option<Arc<Endpoint>>>,
     /// What the pool's limits leave, as it was last told.
-    pub(super) rate: Cell<Option<RateLimit>>,
+    pub(super) rate: Cell<Option<RateLimitSummary>>,
 }
 
 impl<'a> Journey<'a> {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
-use quota::Untaken;
+use quota::TakeError;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -66,8 +66,8 @@ impl SchedulerActor {
             let lane = desk.lanes.get(slot).and_then(Option::as_ref).ok_or(Some(slot))?;
             match lane.take(&select.profile, now) {
                 Ok(permit) => return Ok(Admitted { permit, rate: desk.rate.after_one_more() }),
-                Err(Untaken::Ask) => return Err(Some(slot)),
-                Err(Untaken::NotNow) => passed_over.push(slot),
+                Err(TakeError::AskActor) => return Err(Some(slot)),
+                Err(TakeError::Exhausted) => passed_over.push(slot),
             }
         }
         Err(None)

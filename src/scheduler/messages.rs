@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::board::{Board, MailboxReport, Mailed};
 use super::rates::Rate;
-use crate::types::{ApiId, Profile, RateLimit};
+use crate::types::{ApiId, Profile, RateLimitSummary};
 use crate::upstream::{ApiStatus, Lane, Permit, Refusal, TokenReport};
 
 /// An admitted upstream for this request, now. Sent by the data path to the scheduler of its worker, and awaited; the permit
@@ -33,7 +33,7 @@ pub struct Admitted {
     /// The right to one attempt.
     pub permit: Permit,
     /// What the pool's limits leave for the model.
-    pub rate: Option<RateLimit>,
+    pub rate: Option<RateLimitSummary>,
 }
 
 /// A selection that a scheduler can't make alone. Sent by a worker's scheduler to the supervisor; a lost one is answered by
@@ -65,7 +65,7 @@ pub(super) struct Granted {
     /// The short ways to it, and to those that declined, by their positions.
     pub(super) lanes: Vec<(usize, Arc<Lane>)>,
     /// What is left.
-    pub(super) rate: Option<RateLimit>,
+    pub(super) rate: Option<RateLimitSummary>,
     /// Where that is counted down.
     pub(super) counted: Arc<Rate>,
     /// The state of the pool in which that is so.
@@ -86,7 +86,7 @@ pub enum AdmissionError {
         /// What each of them said. Empty if all were tried already.
         refusals: Vec<(ApiId, Refusal)>,
         /// What the pool's limits leave for the model.
-        rate: Option<RateLimit>,
+        rate: Option<RateLimitSummary>,
     },
     /// The supervisor did not answer in time: the disk is slow, or the process overloaded.
     #[error("no API could be admitted in time")]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::types::{Now, RateLimit};
+use crate::types::{Now, RateLimitSummary};
 
 /// How long a sum is counted down before it is made anew (ms): a millisecond for each upstream, so that summing up stays a
 /// small part of the supervisor's time, and at least this.
@@ -21,7 +21,7 @@ pub(super) const MOST_MODELS: usize = 1_000;
 pub(super) struct Rate {
     made: u64,
     fresh_ms: u64,
-    left: Option<RateLimit>,
+    left: Option<RateLimitSummary>,
     admitted: AtomicU64,
 }
 
@@ -37,15 +37,15 @@ impl Rate {
     }
 
     /// What is left after one more request was admitted.
-    pub(super) fn after_one_more(&self) -> Option<RateLimit> {
+    pub(super) fn after_one_more(&self) -> Option<RateLimitSummary> {
         self.admitted.fetch_add(1, Ordering::Relaxed);
         self.now()
     }
 
     /// What is left.
-    pub(super) fn now(&self) -> Option<RateLimit> {
+    pub(super) fn now(&self) -> Option<RateLimitSummary> {
         let admitted = self.admitted.load(Ordering::Relaxed);
-        self.left.map(|left| RateLimit { remaining: left.remaining.saturating_sub(admitted), ..left })
+        self.left.map(|left| RateLimitSummary { remaining: left.remaining.saturating_sub(admitted), ..left })
     }
 }
 
@@ -59,7 +59,7 @@ impl Rates {
     pub(super) fn fresh(
         &mut self,
         model: &Arc<str>,
-        sum: impl FnOnce() -> (usize, Option<RateLimit>),
+        sum: impl FnOnce() -> (usize, Option<RateLimitSummary>),
     ) -> (Arc<Rate>, bool) {
         let now = Now::read();
         if let Some(rate) = self.0.get(model).filter(|rate| rate.is_fresh(now)) {

@@ -19,13 +19,13 @@ use super::selection::{Selected, select};
 use crate::config::{ApiConfig, ConfigChanged, QueueConfig};
 use crate::persistence::PersistenceActor;
 use crate::types::{ApiId, Now, Profile};
-use crate::upstream::{Books, Reconfigure, Retire, UpstreamActor};
+use crate::upstream::{QuotaRegistry, Reconfigure, Retire, UpstreamActor};
 
 /// Owns the routing table, the upstreams' actors and the waiting lines.
 pub struct SupervisorActor {
     persistence: Addr<PersistenceActor>,
     /// The quotas of all upstreams.
-    books: Books,
+    books: QuotaRegistry,
     /// In the order of the configuration.
     pub(super) apis: Vec<Arc<ApiConfig>>,
     /// One for each id that was ever configured: counts outlive an absence from the file.
@@ -49,7 +49,7 @@ impl SupervisorActor {
     /// servers.
     pub fn new(persistence: Addr<PersistenceActor>, shared: bool) -> Self {
         SupervisorActor {
-            books: Books::new(persistence.clone(), shared),
+            books: QuotaRegistry::new(persistence.clone(), shared),
             persistence,
             apis: Vec::new(),
             upstreams: BTreeMap::new(),

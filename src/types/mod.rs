@@ -13,7 +13,7 @@ pub use failure::{Blame, ClassSet, Failure, FailureClass, LimitSpan, Phase};
 pub use ids::{ApiId, QuotaId, RequestId};
 pub use operation::Operation;
 pub use outcome::{Outcome, Settlement};
-pub use quota::{Burst, Limit, Limits, QuotaKind, RateLimit};
+pub use quota::{Burst, Limit, Limits, QuotaKind, RateLimitSummary};
 pub use time::iso;
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
 pub use usage::{Demand, Usage, UsageSource, tokens_of_text};

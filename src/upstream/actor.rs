@@ -6,18 +6,16 @@ use std::sync::{Arc, mpsc};
 
 use actix::prelude::*;
 use jiff::tz::TimeZone;
-use quota::{Share, Spent};
+use quota::{ActualUsage, Reservation};
 use tokio::sync::oneshot;
 
-use super::admission::{Admission, admit, room};
-use super::books::{ApiLedgers, Books};
 use super::inbox::{Inbox, News};
 use super::lane::{Allowances, Door, Lane, Way};
-use super::ledger::Ledger;
 use super::messages::{
     ApiStatus, Declined, Forward, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens, Retire,
     TokenReport,
 };
+use super::quotas::{Admission, ApiQuotas, QuotaHandle, QuotaRegistry, admit, room};
 use super::state::{Sent, State};
 use super::taking_up::Unsaved;
 use super::{Endpoint, Permit};
@@ -29,8 +27,8 @@ use crate::types::{Now, Operation, TokenStats};
 pub struct UpstreamActor {
     pub(super) state: State,
     pub(super) persistence: Addr<PersistenceActor>,
-    books: Books,
-    pub(super) ledgers: ApiLedgers,
+    books: QuotaRegistry,
+    pub(super) ledgers: ApiQuotas,
     /// What the workers see of it.
     pub(super) door: Arc<Door>,
     pub(super) inbox: Arc<Inbox>,
@@ -38,7 +36,7 @@ pub struct UpstreamActor {
     /// It looks for news by itself.
     pub(super) awake: bool,
     /// Lanes that may be in use, with the quotas that they stand for.
-    pub(super) lanes: Vec<(Arc<Lane>, Rc<[Ledger]>)>,
+    pub(super) lanes: Vec<(Arc<Lane>, Rc<[QuotaHandle]>)>,
     /// Attempts that were admitted and are not settled, by their stamps.
     pub(super) out: HashMap<usize, Attempt>,
     /// Attempts that wait for a store, first come first served.
@@ -52,8 +50,8 @@ pub(super) struct Attempt {
     /// By the upstream's own name.
     pub(super) model: Arc<str>,
     pub(super) of: Operation,
-    pub(super) ledgers: Rc<[Ledger]>,
-    pub(super) shares: Vec<Share>,
+    pub(super) ledgers: Rc<[QuotaHandle]>,
+    pub(super) shares: Vec<Reservation>,
     pub(super) sent: Sent,
     /// Behind which it went: if another stands here by now, it says nothing of what is behind that.
     pub(super) door: Arc<Door>,
@@ -67,7 +65,7 @@ struct Waiting {
 impl UpstreamActor {
     /// Starts the actor of a configured API on the current arbiter. It takes up its saved counts before it admits
     /// anything.
-    pub fn start(config: Arc<ApiConfig>, persistence: Addr<PersistenceActor>, books: Books) -> Addr<Self> {
+    pub fn start(config: Arc<ApiConfig>, persistence: Addr<PersistenceActor>, books: QuotaRegistry) -> Addr<Self> {
         UpstreamActor::create(|ctx| {
             let (inbox, news) = Inbox::new(ctx.address());
             UpstreamActor {
@@ -76,7 +74,7 @@ impl UpstreamActor {
                 news,
                 awake: false,
                 lanes: Vec::new(),
-                ledgers: books.of(&config),
+                ledgers: books.open_for(&config),
                 state: State::restore(config, TimeZone::system(), TokenStats::default(), Now::read()),
                 persistence,
                 books,
@@ -97,9 +95,9 @@ impl UpstreamActor {
         }
         let demand = self.state.demand(profile);
         match admit(&ledgers, demand, self.waiting.len() + 1, now) {
-            Admission::Admitted(stamp, shares) => {
+            Admission::Admitted { sent_at: stamp, reservations: shares } => {
                 let (sent, lane) = (self.state.admitted(now), self.lane(&model, &ledgers));
-                let tightest = ledgers.iter().filter_map(Ledger::tightest_tokens).min();
+                let tightest = ledgers.iter().filter_map(QuotaHandle::tightest_tokens).min();
                 let (of, door) = (profile.operation, self.door.clone());
                 let permit = Permit::new(door.clone(), (demand, tightest), stamp.clone());
                 self.out.insert(stamp.id(), Attempt { model, of, ledgers, shares, sent, door });
@@ -120,16 +118,17 @@ impl UpstreamActor {
 
     /// The short way past this actor for a model, which counts in these quotas, if there is one. (Those that are too many to be
     /// counted for themselves have none.)
-    fn lane(&mut self, model: &Arc<str>, ledgers: &Rc<[Ledger]>) -> Option<Arc<Lane>> {
+    fn lane(&mut self, model: &Arc<str>, ledgers: &Rc<[QuotaHandle]>) -> Option<Arc<Lane>> {
         if Rc::ptr_eq(ledgers, self.ledgers.common()) {
             return None;
         }
         let mut allowances = Allowances::default();
         for (place, ledger) in allowances.iter_mut().zip(ledgers.iter()) {
-            *place = ledger.allowance()?;
+            *place = ledger.credits()?;
         }
-        let same =
-            |(lane, to): &&(Arc<Lane>, Rc<[Ledger]>)| Rc::ptr_eq(to, ledgers) && lane.leads(&self.door, &allowances);
+        let same = |(lane, to): &&(Arc<Lane>, Rc<[QuotaHandle]>)| {
+            Rc::ptr_eq(to, ledgers) && lane.leads(&self.door, &allowances)
+        };
         if let Some((lane, _)) = self.lanes.iter().find(same) {
             return Some(lane.clone());
         }
@@ -194,7 +193,7 @@ impl Drop for UpstreamActor {
     /// If it ends by a defect, nobody goes past it any more, and nobody will settle what is out.
     fn drop(&mut self) {
         self.door.set(Way::AskFrom(0));
-        let (now, unknown) = (Now::read(), Spent { counts: true, tokens: None });
+        let (now, unknown) = (Now::read(), ActualUsage { counts: true, tokens: None });
         for Attempt { ledgers, shares, .. } in self.out.values() {
             ledgers.iter().zip(shares).for_each(|(ledger, share)| ledger.settle(share, unknown, now));
         }
@@ -234,7 +233,7 @@ impl Handler<Reconfigure> for UpstreamActor {
             self.door.set(Way::AskFrom(0));
             self.door = Arc::new(Door::new(Arc::new(Endpoint::new(&config)), self.inbox.clone()));
         }
-        self.ledgers = self.books.of(&config);
+        self.ledgers = self.books.open_for(&config);
         self.state.reconfigure(config);
         self.set_door();
     }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use quota::{Allowance, Untaken};
+use quota::{Credits, TakeError};
 
 use super::inbox::{Haste, Inbox, News};
 use super::{Endpoint, Permit};
@@ -112,7 +112,7 @@ pub struct Lane {
 
 /// Of the quotas that an attempt counts in, in their order; `None` for one that bounds nothing, and behind the last. There are four
 /// at most: an API's, its group's, and those of the model in both.
-pub(super) type Allowances = [Option<Arc<Allowance>>; 4];
+pub(super) type Allowances = [Option<Arc<Credits>>; 4];
 
 impl Lane {
     /// The lane behind a door to a model.
@@ -122,7 +122,7 @@ impl Lane {
 
     /// Does it lead behind this door, and take from these?
     pub(super) fn leads(&self, door: &Arc<Door>, allowances: &Allowances) -> bool {
-        let place = |allowance: &Option<Arc<Allowance>>| allowance.as_ref().map(Arc::as_ptr);
+        let place = |allowance: &Option<Arc<Credits>>| allowance.as_ref().map(Arc::as_ptr);
         Arc::ptr_eq(&self.door, door) && self.allowances.each_ref().map(place) == allowances.each_ref().map(place)
     }
 
@@ -135,15 +135,15 @@ impl Lane {
     ///
     /// # Errors
     /// When it can't be admitted here.
-    pub fn take(self: &Arc<Self>, profile: &Profile, now: Now) -> Result<Permit, Untaken> {
+    pub fn take(self: &Arc<Self>, profile: &Profile, now: Now) -> Result<Permit, TakeError> {
         match self.door.way() {
             Way::Open => {}
-            Way::AskFrom(from) if from <= now.mono => return Err(Untaken::Ask),
-            Way::AskFrom(_) => return Err(Untaken::NotNow),
+            Way::AskFrom(from) if from <= now.mono => return Err(TakeError::AskActor),
+            Way::AskFrom(_) => return Err(TakeError::Exhausted),
         }
         let of = profile.operation;
         if self.rests_until.get(of as usize).is_some_and(|until| until.load(Ordering::Acquire) > now.mono) {
-            return Err(Untaken::NotNow);
+            return Err(TakeError::Exhausted);
         }
         let demand = profile.demand.tokens(self.door.typical_completion.load(Ordering::Relaxed));
         let mut begin_by = u64::MAX;
@@ -159,15 +159,15 @@ impl Lane {
         let inbox = &self.door.inbox;
         let stamp = SentAt::to_begin_by(begin_by);
         inbox.tell(News::Began { lane: self.clone(), of, stamp: stamp.clone(), demand }, Haste::None);
-        let tightest = self.allowances.iter().flatten().filter_map(|allowance| allowance.tightest()).min();
+        let tightest = self.allowances.iter().flatten().filter_map(|allowance| allowance.tightest_tokens()).min();
         Ok(Permit::new(self.door.clone(), (demand, tightest), stamp))
     }
 
     /// The first quotas had room, and the next had none. (Their open units may have been called in since: only the actor can
     /// put them back.)
-    fn give_back(self: &Arc<Self>, (quotas, demand): (usize, u64), why: Untaken) {
+    fn give_back(self: &Arc<Self>, (quotas, demand): (usize, u64), why: TakeError) {
         // Who is to be asked hears it then.
-        let haste = if why == Untaken::Ask { Haste::None } else { Haste::Soon };
+        let haste = if why == TakeError::AskActor { Haste::None } else { Haste::Soon };
         if self.allowances.iter().take(quotas).any(Option::is_some) {
             self.door.inbox.tell(News::Returned { lane: self.clone(), quotas, demand }, haste);
         }
@@ -215,8 +215,8 @@ mod tests {
         let profile = Profile { model: "m".into(), operation: Operation::ChatCompletions, demand: Demand::default() };
         match lane.take(&profile, Now::read()) {
             Ok(_) => false,
-            Err(Untaken::Ask) => true,
-            Err(Untaken::NotNow) => panic!("neither open, nor is there anybody to ask"),
+            Err(TakeError::AskActor) => true,
+            Err(TakeError::Exhausted) => panic!("neither open, nor is there anybody to ask"),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
+use quota::WindowUsage;
 
 use super::{Lane, Permit};
 use crate::config::ApiConfig;
@@ -222,10 +223,10 @@ pub struct QuotaStatus {
     pub model: Option<Arc<str>>,
     /// Its bounds.
     pub limits: Limits,
-    /// Requests in the last minute and today, those under way and those of other servers included.
-    pub requests: (u64, u64),
+    /// Requests, with those under way and those of other servers.
+    pub requests: WindowUsage,
     /// Tokens, likewise.
-    pub tokens: (u64, u64),
+    pub tokens: WindowUsage,
     /// Why it has no room just now, and until when (ms since the Unix epoch).
     pub refusal: Option<(Refusal, Option<i64>)>,
 }

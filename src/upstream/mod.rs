@@ -1,30 +1,24 @@
 //! One upstream: its quotas, its health, its endpoint, and the actor that owns them.
 //!
 //! In reading order: `messages` (the contract), `permit`, `endpoint`, `actor` (wiring), `state` (decisions on its health, from
-//! `breaker`, `cooldown`, `absent` and `latency`), `tally` (its tokens), and its quotas: `admission` (in all of them, or in none), `books` (which there
-//! are), `ledger` (one, with its store), `quota` (what it has counted), `lease`, `account`, `bounds`, `window`, `daily` and `day`;
-//! `headroom` tells what is left.
+//! `breaker`, `cooldown`, `absent` and `latency`), `tally` (its tokens), and `quotas` (its limits, with their stores).
 
 mod absent;
 mod actor;
-mod admission;
-mod books;
 mod breaker;
 mod cooldown;
 mod endpoint;
-mod headroom;
 mod inbox;
 mod lane;
 mod latency;
-mod ledger;
 mod messages;
 mod permit;
+mod quotas;
 mod state;
 mod taking_up;
 mod tally;
 
 pub use actor::UpstreamActor;
-pub use books::Books;
 pub use endpoint::Endpoint;
 pub use lane::Lane;
 pub use messages::{
@@ -32,6 +26,7 @@ pub use messages::{
     TokenReport,
 };
 pub use permit::{Permit, Witness};
+pub use quotas::QuotaRegistry;
 
 /// An entry of a configuration.
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use quota::Spent;
+use quota::ActualUsage;
 
 use super::absent::{Absence, AbsentModels};
 use super::breaker::{Breaker, Standing};
@@ -144,11 +144,11 @@ impl State {
     }
 
     /// How an attempt counts that ended thus.
-    pub(super) fn spent(&self, settlement: &Settlement) -> Spent {
+    pub(super) fn spent(&self, settlement: &Settlement) -> ActualUsage {
         let failed = settlement.failure();
         let turned_away = failed.is_some_and(|failure| failure.class.takes_no_tokens());
         let accepted = failed.is_none_or(|failure| failure.class != FailureClass::RateLimited);
-        Spent {
+        ActualUsage {
             counts: accepted || self.config.count_on == CountOn::Attempt,
             tokens: settlement.usage.map(|usage| usage.total).or(turned_away.then_some(0)),
         }

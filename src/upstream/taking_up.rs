@@ -9,7 +9,7 @@ use super::UpstreamActor;
 use super::actor::Attempt;
 use super::inbox::{GATHER, News, TakeUp};
 use super::lane::Lane;
-use super::ledger::{Held, Ledger};
+use super::quotas::{Paused, QuotaHandle};
 use super::state::Ending;
 use crate::persistence::{Save, TokenChange};
 use crate::types::{Blame, Failure, Now, Settlement};
@@ -18,13 +18,13 @@ use crate::types::{Blame, Failure, Now, Settlement};
 #[derive(Default)]
 pub(super) struct Unsaved {
     /// Used since they were last saved.
-    pub(super) quotas: Vec<Ledger>,
+    pub(super) quotas: Vec<QuotaHandle>,
     /// Changes of the statistics; the newest of each bucket is enough.
     pub(super) tokens: Vec<TokenChange>,
 }
 
 impl Unsaved {
-    fn note_used(&mut self, ledgers: &[Ledger]) {
+    fn note_used(&mut self, ledgers: &[QuotaHandle]) {
         for ledger in ledgers {
             if !self.quotas.iter().any(|unsaved| unsaved.is(ledger)) {
                 self.quotas.push(ledger.clone());
@@ -63,7 +63,7 @@ impl UpstreamActor {
         let Ok(first) = self.news.try_recv() else { return false };
         let now = Now::read();
         // What the news are of is called in once for all of them.
-        let mut held: Vec<Held> = Vec::new();
+        let mut held: Vec<Paused> = Vec::new();
         let mut next = Some(first);
         while let Some(news) = next {
             self.hear(news, &mut held, now);
@@ -71,15 +71,15 @@ impl UpstreamActor {
         }
         drop(held);
         for ledger in &self.unsaved.quotas {
-            ledger.draw_ahead(now);
+            ledger.prefetch(now);
         }
         self.set_door();
         true
     }
 
-    fn hear(&mut self, news: News, held: &mut Vec<Held>, now: Now) {
-        let mut hold = |ledgers: &[Ledger]| {
-            held.extend(ledgers.iter().filter(|ledger| !ledger.is_held()).map(|ledger| ledger.hold(now)));
+    fn hear(&mut self, news: News, held: &mut Vec<Paused>, now: Now) {
+        let mut hold = |ledgers: &[QuotaHandle]| {
+            held.extend(ledgers.iter().filter(|ledger| !ledger.is_paused()).map(|ledger| ledger.pause(now)));
         };
         match news {
             News::Began { lane, of, stamp, demand } => {
@@ -87,7 +87,7 @@ impl UpstreamActor {
                 hold(&ledgers);
                 let (model, door) = (lane.model.clone(), lane.door.clone());
                 let taken = ledgers.iter().zip(&lane.allowances);
-                let shares = taken.map(|(ledger, from)| ledger.join(&stamp, (demand, from.as_deref()), now)).collect();
+                let shares = taken.map(|(ledger, from)| ledger.join(&stamp, demand, from.as_deref())).collect();
                 let sent = self.state.joined();
                 self.out.insert(stamp.id(), Attempt { model, of, ledgers, shares, sent, door });
             }
@@ -118,7 +118,7 @@ impl UpstreamActor {
         }
     }
 
-    fn ledgers_of(&self, lane: &Arc<Lane>) -> Option<Rc<[Ledger]>> {
+    fn ledgers_of(&self, lane: &Arc<Lane>) -> Option<Rc<[QuotaHandle]>> {
         let known = self.lanes.iter().find(|(known, _)| Arc::ptr_eq(known, lane));
         known.map(|(_, ledgers)| ledgers.clone())
     }

@@ -2,53 +2,53 @@
 
 use crate::limits::{Burst, Limits, QuotaKind};
 
-/// How many requests are drawn from the store at a time, at most: a crash loses as many.
-const MOST_REQUESTS: u64 = 32;
+/// The largest block of requests that is granted at a time: a crash loses as many.
+const MAX_REQUEST_BLOCK: u64 = 32;
 
-/// The bounds of an account's windows.
+/// The bounds of one counter's windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bounds {
-    /// In any minute.
-    pub(super) minute: Option<u64>,
-    /// In a day.
-    pub(super) day: Option<u64>,
-    /// What these two are called.
-    pub(super) kinds: [QuotaKind; 2],
-    /// In a shorter span.
-    pub(super) burst: Option<Burst>,
-    /// The largest block.
-    pub(super) most: u64,
-    /// Are these shared with other servers? Then a burst is, too.
-    pub(super) shared: bool,
+pub(crate) struct Bounds {
+    /// Units in any minute.
+    pub(crate) minute: Option<u64>,
+    /// Units in a day.
+    pub(crate) day: Option<u64>,
+    /// The names of these two.
+    pub(crate) kinds: [QuotaKind; 2],
+    /// Units in a shorter span.
+    pub(crate) burst: Option<Burst>,
+    /// The largest block of units.
+    pub(crate) max_block: u64,
+    /// Whether other servers use the same units. Then the store has to know the burst, too.
+    pub(crate) shared: bool,
 }
 
 impl Bounds {
-    /// Of requests.
-    pub(super) fn of_requests(limits: &Limits, shared: bool) -> Bounds {
+    /// Returns the bounds of requests.
+    pub(crate) fn of_requests(limits: &Limits, shared: bool) -> Bounds {
         Bounds {
             minute: limits.rpm.bound(),
             day: limits.rpd.bound(),
             kinds: [QuotaKind::Rpm, QuotaKind::Rpd],
             burst: limits.burst,
-            most: MOST_REQUESTS,
+            max_block: MAX_REQUEST_BLOCK,
             shared,
         }
     }
 
-    /// Is there any?
-    pub(super) fn are_any(&self) -> bool {
-        self.minute.is_some() || self.day.is_some() || self.burst.is_some()
-    }
-
-    /// Of tokens.
-    pub(super) fn of_tokens(limits: &Limits, shared: bool) -> Bounds {
+    /// Returns the bounds of tokens.
+    pub(crate) fn of_tokens(limits: &Limits, shared: bool) -> Bounds {
         Bounds {
             minute: limits.tpm.bound(),
             day: limits.tpd.bound(),
             kinds: [QuotaKind::Tpm, QuotaKind::Tpd],
             burst: None,
-            most: u64::MAX,
+            max_block: u64::MAX,
             shared,
         }
+    }
+
+    /// Returns whether anything is bounded.
+    pub(crate) fn are_any(&self) -> bool {
+        self.minute.is_some() || self.day.is_some() || self.burst.is_some()
     }
 }

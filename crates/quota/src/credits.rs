@@ -1,113 +1,115 @@
-//! What of a quota may be taken without asking its owner: one atomic, spent by whoever admits, on any thread.
+//! What may be used of a quota on any thread, without asking its owner: one atomic number.
 //!
-//! The quota opens units that are durable and fit into its windows, and counts them as on the way from then on, which is
-//! as *now* in each window. So nobody who takes one can go over a limit, and nothing is stranded: all threads take from
-//! the same units, and the quota calls in what is left whenever it is looked at.
+//! 1. The quota issues units that are granted and fit into its windows. From then on they count as used *now*, in each window.
+//! 2. Whoever admits an attempt takes units with one compare-and-swap. No order of events takes a window over its limit.
+//! 3. All threads take from the same number, so that no unit is stranded with an idle thread.
+//! 4. The quota reclaims what is left whenever its owner has to see the whole.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::records::Units;
+
 /// Requests and tokens are packed into one number, so that an attempt takes both or none.
 const TOKEN_BITS: u32 = 40;
-const MOST_TOKENS: u64 = (1 << TOKEN_BITS) - 1;
-const MOST_REQUESTS: u64 = (1 << (u64::BITS - TOKEN_BITS)) - 1;
+const MAX_TOKENS: u64 = (1 << TOKEN_BITS) - 1;
+const MAX_REQUESTS: u64 = (1 << (u64::BITS - TOKEN_BITS)) - 1;
 
-/// So many requests and tokens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Amount {
-    pub requests: u64,
-    pub tokens: u64,
-}
-
-/// Why nothing was taken.
+/// Why an attempt could not take its units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Untaken {
-    /// The owner is to decide: there may be more.
-    Ask,
-    /// There is nothing to be had just now, as far as is known: others come first.
-    NotNow,
+pub enum TakeError {
+    /// The owner has to decide: there may be more.
+    AskActor,
+    /// Nothing is left, as far as is known. Asking is of no use before some time has passed.
+    Exhausted,
 }
 
-/// The open units of one quota under one set of limits.
+/// The issued units of one quota under one set of limits.
 #[derive(Debug)]
-pub struct Allowance {
-    /// Are requests bounded? What is not bounded is not counted here.
-    requests: bool,
-    /// The most tokens that are set aside for an attempt, if tokens are bounded.
-    tokens: Option<u64>,
+pub struct Credits {
+    /// Whether requests are bounded. Units that are not bounded are not counted here.
+    bounds_requests: bool,
+    /// The most tokens that are reserved for one attempt, if tokens are bounded.
+    max_tokens: Option<u64>,
     left: AtomicU64,
-    /// Until when what is open may be used (ms, monotonic): what a store lends has an end.
+    /// The last moment at which an attempt with these units may begin (ms, monotonic): a store's lease has an end.
     begin_by: AtomicU64,
-    /// Nothing is to be had before (ms, monotonic).
-    shut_until: AtomicU64,
+    /// Nothing comes free before this moment (ms, monotonic).
+    exhausted_until: AtomicU64,
 }
 
-impl Allowance {
-    /// Nothing is open yet. `requests`: are they bounded? `tokens`: the tightest bound of tokens.
-    pub fn new(requests: bool, tokens: Option<u64>) -> Allowance {
-        let left = AtomicU64::new(0);
-        Allowance { requests, tokens, left, begin_by: AtomicU64::new(0), shut_until: AtomicU64::new(0) }
-    }
-
-    /// What an attempt of so many tokens takes.
-    pub fn amount(&self, demand: u64) -> Amount {
-        Amount {
-            requests: u64::from(self.requests),
-            tokens: self.tokens.map_or(0, |tightest| demand.max(1).min(tightest)),
+impl Credits {
+    /// Creates credits of which nothing is issued yet.
+    pub(crate) fn new(bounds_requests: bool, max_tokens: Option<u64>) -> Credits {
+        Credits {
+            bounds_requests,
+            max_tokens,
+            left: AtomicU64::new(0),
+            begin_by: AtomicU64::new(0),
+            exhausted_until: AtomicU64::new(0),
         }
     }
 
-    /// Takes what one attempt of so many tokens needs, at `now` (ms, monotonic). Returns until when it must have begun to be
-    /// sent.
-    pub fn take(&self, demand: u64, now: u64) -> Result<u64, Untaken> {
-        // Read first: what is lent anew in the meantime may be used for longer, never for less.
+    /// Returns the units of an attempt that may use `demand` tokens.
+    pub(crate) fn units_for(&self, demand: u64) -> Units {
+        let tokens = self.max_tokens.map_or(0, |most| demand.max(1).min(most));
+        Units { requests: u64::from(self.bounds_requests), tokens, slots: 0 }
+    }
+
+    /// Takes the units of an attempt that may use `demand` tokens, at `now` (ms, monotonic). Returns the last moment at which the
+    /// attempt may begin.
+    ///
+    /// # Errors
+    /// When the units are not there, or their lease has ended.
+    pub fn take(&self, demand: u64, now: u64) -> Result<u64, TakeError> {
+        // Read first: a lease that is renewed in the meantime is longer, never shorter.
         let begin_by = self.begin_by.load(Ordering::Acquire);
-        let Amount { requests, tokens } = self.amount(demand);
-        if now >= begin_by || tokens > MOST_TOKENS {
-            return Err(Untaken::Ask);
+        let wanted = self.units_for(demand);
+        if now >= begin_by || wanted.tokens > MAX_TOKENS {
+            return Err(TakeError::AskActor);
         }
-        let one = pack(Amount { requests, tokens });
         let taken = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
             let there = unpack(left);
-            (there.requests >= requests && there.tokens >= tokens).then(|| left - one)
+            (there.requests >= wanted.requests && there.tokens >= wanted.tokens).then(|| left - pack(wanted))
         });
-        match (taken, self.shut_until.load(Ordering::Acquire)) {
-            (Ok(_), _) => Ok(begin_by),
-            (Err(_), until) if until > now => Err(Untaken::NotNow),
-            (Err(_), _) => Err(Untaken::Ask),
+        match taken {
+            Ok(_) => Ok(begin_by),
+            Err(_) if self.exhausted_until.load(Ordering::Acquire) > now => Err(TakeError::Exhausted),
+            Err(_) => Err(TakeError::AskActor),
         }
     }
 
-    /// Opens units: as many as fit of `amount`, which are returned. Only the quota does that, and only when nothing is open.
-    pub fn open(&self, amount: Amount, begin_by: u64, shut_until: u64) -> Amount {
-        let amount = Amount { requests: amount.requests.min(MOST_REQUESTS), tokens: amount.tokens.min(MOST_TOKENS) };
+    /// Issues as many of `units` as fit, and returns these. Only the quota does so, and only after [`Credits::reclaim`].
+    pub(crate) fn issue(&self, units: Units, begin_by: u64, exhausted_until: u64) -> Units {
+        let issued =
+            Units { requests: units.requests.min(MAX_REQUESTS), tokens: units.tokens.min(MAX_TOKENS), slots: 0 };
         self.begin_by.store(begin_by, Ordering::Release);
-        self.shut_until.store(shut_until, Ordering::Release);
-        self.left.store(pack(amount), Ordering::Release);
-        amount
+        self.exhausted_until.store(exhausted_until, Ordering::Release);
+        self.left.store(pack(issued), Ordering::Release);
+        issued
     }
 
-    /// The tightest bound of tokens, if they are bounded.
-    pub fn tightest(&self) -> Option<u64> {
-        self.tokens
+    /// Returns the tightest bound of tokens, if they are bounded.
+    pub fn tightest_tokens(&self) -> Option<u64> {
+        self.max_tokens
     }
 
-    /// What is left.
-    pub fn left(&self) -> Amount {
+    /// Returns what is left.
+    pub(crate) fn left(&self) -> Units {
         unpack(self.left.load(Ordering::Acquire))
     }
 
-    /// Calls in what is left.
-    pub fn call_in(&self) -> Amount {
+    /// Takes back what is left.
+    pub(crate) fn reclaim(&self) -> Units {
         unpack(self.left.swap(0, Ordering::AcqRel))
     }
 }
 
-fn pack(Amount { requests, tokens }: Amount) -> u64 {
+fn pack(Units { requests, tokens, .. }: Units) -> u64 {
     requests << TOKEN_BITS | tokens
 }
 
-fn unpack(packed: u64) -> Amount {
-    Amount { requests: packed >> TOKEN_BITS, tokens: packed & MOST_TOKENS }
+fn unpack(packed: u64) -> Units {
+    Units { requests: packed >> TOKEN_BITS, tokens: packed & MAX_TOKENS, slots: 0 }
 }
 
 #[cfg(test)]
@@ -116,54 +118,61 @@ mod tests {
 
     use super::*;
 
+    fn units(requests: u64, tokens: u64) -> Units {
+        Units { requests, tokens, slots: 0 }
+    }
+
     #[test]
     fn an_attempt_takes_both_its_request_and_its_tokens_or_nothing() {
-        let allowance = Allowance::new(true, Some(1_000));
-        assert_eq!(allowance.take(1, 0), Err(Untaken::Ask), "nothing is open yet");
-        allowance.open(Amount { requests: 3, tokens: 1_500 }, 100, 50);
-        assert_eq!(allowance.take(1_600, 0), Ok(100), "more than a window holds takes all of it");
-        assert_eq!(allowance.take(501, 0), Err(Untaken::NotNow));
-        assert_eq!(allowance.take(0, 0), Ok(100), "nothing is foreseen, and there is room");
-        assert_eq!(allowance.take(501, 50), Err(Untaken::Ask));
-        assert_eq!(allowance.take(499, 100), Err(Untaken::Ask), "what was lent is another's by now");
-        assert_eq!(allowance.take(499, 99), Ok(100));
-        assert_eq!(allowance.call_in(), Amount::default());
-        allowance.open(Amount { requests: 1, tokens: 0 }, 100, 0);
-        assert_eq!(allowance.take(0, 0), Err(Untaken::Ask), "it may take tokens, and there are none");
+        let credits = Credits::new(true, Some(1_000));
+        assert_eq!(credits.take(1, 0), Err(TakeError::AskActor), "nothing is issued yet");
+        credits.issue(units(3, 1_500), 100, 50);
+        assert_eq!(credits.take(1_600, 0), Ok(100), "a demand above the window takes all of the window");
+        assert_eq!(credits.take(501, 0), Err(TakeError::Exhausted));
+        assert_eq!(credits.take(0, 0), Ok(100), "no demand is known, and there is room");
+        assert_eq!(credits.take(501, 50), Err(TakeError::AskActor));
+        assert_eq!(credits.take(499, 100), Err(TakeError::AskActor), "the lease has ended");
+        assert_eq!(credits.take(499, 99), Ok(100));
+        assert_eq!(credits.reclaim(), Units::default());
+        credits.issue(units(1, 0), 100, 0);
+        assert_eq!(credits.take(0, 0), Err(TakeError::AskActor), "an attempt may use tokens, and there are none");
     }
 
     #[test]
-    fn what_is_not_bounded_is_not_counted() {
-        let allowance = Allowance::new(false, Some(10));
-        allowance.open(Amount { requests: 0, tokens: 10 }, u64::MAX, 0);
-        assert_eq!((allowance.take(5, 0), allowance.take(5, 0)), (Ok(u64::MAX), Ok(u64::MAX)));
-        let most = allowance.open(Amount { requests: u64::MAX, tokens: u64::MAX }, u64::MAX, 0);
-        assert_eq!(most, Amount { requests: MOST_REQUESTS, tokens: MOST_TOKENS });
-        assert_eq!(allowance.call_in(), most);
+    fn units_without_a_bound_are_not_counted() {
+        let credits = Credits::new(false, Some(10));
+        credits.issue(units(0, 10), u64::MAX, 0);
+        assert_eq!((credits.take(5, 0), credits.take(5, 0)), (Ok(u64::MAX), Ok(u64::MAX)));
+        let most = credits.issue(units(u64::MAX, u64::MAX), u64::MAX, 0);
+        assert_eq!(most, units(MAX_REQUESTS, MAX_TOKENS));
+        assert_eq!(credits.reclaim(), most);
     }
 
     #[test]
-    fn many_threads_take_each_unit_once_while_it_is_called_in_and_opened() {
-        let (allowance, over) = (Allowance::new(true, None), AtomicBool::new(false));
-        let (opened, taken) = std::thread::scope(|scope| {
-            let take_on = || {
-                let mut taken = 0;
-                while !over.load(Ordering::Relaxed) {
-                    taken += u64::from(allowance.take(0, 0).is_ok());
+    fn many_threads_take_each_unit_once_while_units_are_reclaimed_and_issued() {
+        let (credits, over) = (Credits::new(true, None), AtomicBool::new(false));
+        let taker = || {
+            let mut taken = 0;
+            while !over.load(Ordering::Relaxed) {
+                match credits.take(0, 0) {
+                    Ok(_) => taken += 1,
+                    Err(_) => std::thread::yield_now(),
                 }
-                taken
-            };
-            let takers: Vec<_> = (0..4).map(|_| scope.spawn(take_on)).collect();
-            let mut opened = 0;
-            // Until enough of them came between.
-            while opened < 10_000 {
-                opened += allowance.open(Amount { requests: 7, tokens: 0 }, u64::MAX, 0).requests;
+            }
+            taken
+        };
+        let (issued, taken) = std::thread::scope(|scope| {
+            let takers: Vec<_> = (0..4).map(|_| scope.spawn(taker)).collect();
+            let mut issued = 0;
+            // Until takers often came between.
+            while issued < 5_000 {
+                issued += credits.issue(units(7, 0), u64::MAX, 0).requests;
                 std::thread::yield_now();
-                opened -= allowance.call_in().requests;
+                issued -= credits.reclaim().requests;
             }
             over.store(true, Ordering::Relaxed);
-            (opened, takers.into_iter().map(|taker| taker.join().expect("no panic")).sum::<u64>())
+            (issued, takers.into_iter().map(|taker| taker.join().expect("no panic")).sum::<u64>())
         });
-        assert_eq!(taken, opened);
+        assert_eq!(taken, issued);
     }
 }

@@ -1,4 +1,4 @@
-//! What is spent in a day: from midnight to midnight somewhere, or in any 24 hours.
+//! What is used in a day: from midnight to midnight in some time zone, or in any 24 hours.
 
 use clock::Now;
 use jiff::tz::TimeZone;
@@ -6,52 +6,55 @@ use jiff::tz::TimeZone;
 use crate::day::Day;
 use crate::records::CountRecord;
 use crate::reset::Reset;
-use crate::window::{CARRIED_OVER, SlidingLog, Span};
+use crate::window::{MAX_DEBT_WINDOWS, SlidingLog, Span};
 
 /// The daily window of one kind of unit.
 #[derive(Debug)]
-pub(super) enum Daily {
-    /// Begins anew at midnight in this zone.
+pub(crate) enum DailyWindow {
+    /// A day from midnight to midnight.
     Calendar {
+        /// The time zone of these midnights.
         zone: TimeZone,
+        /// The current day.
         day: Day,
+        /// Units used in it.
         used: u64,
-        /// Of them, what tomorrow begins with: an overshoot.
+        /// The part of `used` with which tomorrow begins: an overshoot.
         carried: u64,
     },
-    /// A unit counts for 24 hours.
+    /// Any 24 hours.
     Rolling(SlidingLog),
 }
 
-impl Daily {
-    /// An empty window.
-    pub(super) fn new(reset: &Reset, newest_wall: i64) -> Daily {
-        let calendar = |zone: TimeZone| {
-            let day = Day::containing(newest_wall, &zone);
-            Daily::Calendar { zone, day, used: 0, carried: 0 }
-        };
+impl DailyWindow {
+    /// Creates an empty window. `newest_wall` is the largest wall time ever seen (ms since the Unix epoch).
+    pub(crate) fn new(reset: &Reset, newest_wall: i64) -> DailyWindow {
         match reset {
-            Reset::Midnight(zone) => calendar(zone.clone()),
-            Reset::LocalMidnight => calendar(TimeZone::system()),
-            Reset::Rolling => Daily::Rolling(SlidingLog::new(Span::DAY)),
+            Reset::Midnight(zone) => Self::calendar(zone.clone(), newest_wall),
+            Reset::LocalMidnight => Self::calendar(TimeZone::system(), newest_wall),
+            Reset::Rolling => DailyWindow::Rolling(SlidingLog::new(Span::DAY)),
         }
     }
 
-    /// Counts what `record` has counted. `newest_wall` is the largest wall time ever seen; what was granted may have been
-    /// sent just now.
-    pub(super) fn add(&mut self, record: &CountRecord, newest_wall: i64, now: Now) {
+    fn calendar(zone: TimeZone, newest_wall: i64) -> DailyWindow {
+        let day = Day::containing(newest_wall, &zone);
+        DailyWindow::Calendar { zone, day, used: 0, carried: 0 }
+    }
+
+    /// Counts the units of `record`. Granted units may have been used just now.
+    pub(crate) fn add(&mut self, record: &CountRecord, newest_wall: i64, now: Now) {
         match self {
-            Daily::Calendar { day, used, carried, .. } => {
-                // Under another reset, a day that is not over counts as a whole, and a log from midnight on.
+            DailyWindow::Calendar { day, used, carried, .. } => {
+                // Where the reset has changed, an unfinished day counts as a whole, and a log counts from midnight on.
                 let today = record.day_start == day.start || record.day_end > newest_wall;
                 let counted = if today { record.used_today } else { record.carried };
                 let logged = record.day_log.iter().filter(|(wall, _)| *wall >= day.start).map(|(_, count)| count);
                 *used = used.saturating_add(counted).saturating_add(logged.sum());
                 *carried = carried.saturating_add(if today { record.carried } else { 0 });
             }
-            Daily::Rolling(log) => {
+            DailyWindow::Rolling(log) => {
                 log.restore(&record.day_log, None, now);
-                // Under another reset, when the units of a day were spent is not known any more: just now, at worst.
+                // Where the reset has changed, the times of a calendar day's units are unknown: just now, at worst.
                 if record.day_end.saturating_add(Span::DAY.window_ms as i64) > newest_wall {
                     log.insert(now.mono, record.used_today, None);
                 }
@@ -60,9 +63,9 @@ impl Daily {
         self.insert(now.mono, record.granted, None);
     }
 
-    /// Turns the day, if it is over. `limit` is what a day that begins with an overshoot takes off it.
-    pub(super) fn advance(&mut self, newest_wall: i64, limit: Option<u64>) {
-        if let Daily::Calendar { zone, day, used, carried } = self
+    /// Begins the next day if the current one is over. `limit` is the part of a carried overshoot that one day pays.
+    pub(crate) fn advance(&mut self, newest_wall: i64, limit: Option<u64>) {
+        if let DailyWindow::Calendar { zone, day, used, carried } = self
             && newest_wall >= day.end
         {
             *day = Day::containing(newest_wall, zone);
@@ -71,68 +74,70 @@ impl Daily {
         }
     }
 
-    /// Counts `count` units that were spent at `at` (ms, monotonic).
-    pub(super) fn insert(&mut self, at: u64, count: u64, limit: Option<u64>) {
+    /// Counts `count` units used at `at` (ms, monotonic). A unit used before midnight and recorded after counts in the new day,
+    /// to be safe.
+    pub(crate) fn insert(&mut self, at: u64, count: u64, limit: Option<u64>) {
         match self {
-            // Spent a moment before midnight and seen after it: counted today, to be safe.
-            Daily::Calendar { used, .. } => *used = used.saturating_add(count),
-            Daily::Rolling(log) => log.insert(at, count, limit),
+            DailyWindow::Calendar { used, .. } => *used = used.saturating_add(count),
+            DailyWindow::Rolling(log) => log.insert(at, count, limit),
         }
     }
 
-    /// Counts an overshoot of `count` units: it counts today, and again tomorrow.
-    pub(super) fn carry(&mut self, at: u64, count: u64, limit: Option<u64>) {
+    /// Counts an overshoot of `count` units, today and again tomorrow.
+    pub(crate) fn carry_debt(&mut self, at: u64, count: u64, limit: Option<u64>) {
         match self {
-            Daily::Calendar { used, carried, .. } => {
+            DailyWindow::Calendar { used, carried, .. } => {
                 *used = used.saturating_add(count);
-                let most = limit.unwrap_or(u64::MAX).saturating_mul(CARRIED_OVER);
+                let most = limit.unwrap_or(u64::MAX).saturating_mul(MAX_DEBT_WINDOWS);
                 *carried = carried.saturating_add(count).min(most);
             }
-            Daily::Rolling(log) => log.carry(at, count, limit),
+            DailyWindow::Rolling(log) => log.carry_debt(at, count, limit),
         }
     }
 
-    /// Takes back a unit that was spent at `at`, if that was in this day.
-    pub(super) fn remove(&mut self, at: u64, limit: Option<u64>, now: Now) {
+    /// Takes back a unit that was used at `at`, if that was in this day.
+    pub(crate) fn remove(&mut self, at: u64, limit: Option<u64>, now: Now) {
         match self {
-            Daily::Calendar { day, used, .. } if now.wall_at(at) >= day.start => *used = used.saturating_sub(1),
-            Daily::Calendar { .. } => {}
-            Daily::Rolling(log) => log.remove(at, 1, limit),
+            DailyWindow::Calendar { day, used, .. } if now.wall_at(at) >= day.start => *used = used.saturating_sub(1),
+            DailyWindow::Calendar { .. } => {}
+            DailyWindow::Rolling(log) => log.remove(at, 1, limit),
         }
     }
 
-    /// Units in the window.
-    pub(super) fn count(&mut self, now: Now) -> u64 {
+    /// Returns the units in the window.
+    pub(crate) fn count(&mut self, now: Now) -> u64 {
         match self {
-            Daily::Calendar { used, .. } => *used,
-            Daily::Rolling(log) => log.count(now.mono),
+            DailyWindow::Calendar { used, .. } => *used,
+            DailyWindow::Rolling(log) => log.count(now.mono),
         }
     }
 
-    /// When `units` of what it holds have left it (ms, monotonic); `None` if it doesn't hold so many.
-    pub(super) fn frees(&self, units: u64, now: Now) -> Option<u64> {
+    /// Returns when `units` of the window come free (ms, monotonic); `None` if fewer are in it.
+    pub(crate) fn frees(&self, units: u64, now: Now) -> Option<u64> {
         match self {
-            Daily::Calendar { day, used, .. } => (units <= *used).then(|| now.mono_at(day.end)),
-            Daily::Rolling(log) => log.frees(units),
+            DailyWindow::Calendar { day, used, .. } => (units <= *used).then(|| now.mono_at(day.end)),
+            DailyWindow::Rolling(log) => log.frees(units),
         }
     }
 
-    /// When the day is over, at the latest (ms, monotonic).
-    pub(super) fn ends(&self, now: Now) -> u64 {
+    /// Returns the latest end of the day (ms, monotonic).
+    pub(crate) fn ends(&self, now: Now) -> u64 {
         match self {
-            Daily::Calendar { day, .. } => now.mono_at(day.end),
-            Daily::Rolling(_) => now.mono + Span::DAY.window_ms,
+            DailyWindow::Calendar { day, .. } => now.mono_at(day.end),
+            DailyWindow::Rolling(_) => now.mono + Span::DAY.window_ms,
         }
     }
 
-    /// Puts the window into a record.
-    pub(super) fn save(&self, record: &mut CountRecord, now: Now) {
+    /// Writes the window into a record.
+    pub(crate) fn save(&self, record: &mut CountRecord, now: Now) {
         match self {
-            Daily::Calendar { day, used, carried, .. } => {
-                (record.day_start, record.day_end) = (day.start, day.end);
-                (record.used_today, record.carried) = (*used, *carried);
+            DailyWindow::Calendar { day, used, carried, .. } => {
+                record.day_start = day.start;
+                record.day_end = day.end;
+                record.used_today = *used;
+                record.carried = *carried;
             }
-            Daily::Rolling(log) => record.day_log = log.saved(now),
+            DailyWindow::Rolling(log) => record.day_log = log.saved(now),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which day a moment belongs to, and when that day ends: days of 23 and 25 hours included.
+//! Calendar days and hours of a time zone. A day may have 23 or 25 hours.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -6,14 +6,14 @@ use jiff::{Timestamp, Zoned};
 /// One calendar day in one time zone, as wall times in ms since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Day {
-    /// Its midnight.
+    /// The midnight that begins the day.
     pub start: i64,
-    /// The next midnight.
+    /// The midnight that ends the day.
     pub end: i64,
 }
 
 impl Day {
-    /// The day that `wall` lies in.
+    /// Returns the day of `wall` (ms since the Unix epoch) in `zone`.
     pub fn containing(wall: i64, zone: &TimeZone) -> Day {
         let bounds = Timestamp::from_millisecond(wall).ok().and_then(|t| bounds(&t.to_zoned(zone.clone())));
         // Unreachable for any clock between the years -9999 and 9999; a day of UTC is a fair answer beyond.
@@ -30,7 +30,7 @@ fn bounds(at: &Zoned) -> Option<Day> {
     Some(Day { start: start.timestamp().as_millisecond(), end: end.timestamp().as_millisecond() })
 }
 
-/// The hour that `wall` lies in begins here, in `zone` (some zones are off by half an hour).
+/// Returns the beginning of the hour of `wall` in `zone`. (Some zones are off by half an hour.)
 pub fn hour_start(wall: i64, zone: &TimeZone) -> i64 {
     const HOUR_MS: i64 = 3_600_000;
     let offset = Timestamp::from_millisecond(wall).map_or(0, |t| i64::from(zone.to_offset(t).seconds()) * 1_000);
@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(day("2026-03-08T20:00:00Z", "America/Los_Angeles"), (23, "2026-03-08T08:00:00Z".into()));
         assert_eq!(day("2026-11-01T20:00:00Z", "America/Los_Angeles"), (25, "2026-11-01T07:00:00Z".into()));
         assert_eq!(day("2026-11-23T20:00:00Z", "Asia/Shanghai"), (24, "2026-11-23T16:00:00Z".into()));
-        // There is no midnight on this day: it begins at one.
+        // This day has no midnight, and begins at one.
         assert_eq!(day("2026-09-06T12:00:00Z", "America/Santiago"), (23, "2026-09-06T04:00:00Z".into()));
     }
 

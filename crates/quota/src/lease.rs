@@ -1,4 +1,4 @@
-//! What a store lends of a quota that others share: for how long, and what to do when it has nothing left.
+//! What a shared store lends to this server: for how long, and what it denied.
 
 use clock::Now;
 
@@ -6,52 +6,62 @@ use crate::limits::QuotaKind;
 use crate::no_room::NoRoom;
 use crate::records::SharedGrant;
 
-/// How often the store is asked again after it had nothing left (ms): others may give back.
-const DENIED_MS: u64 = 200;
+/// How often a store is asked again after a denial (ms): other servers may give units back.
+const RETRY_MS: u64 = 200;
 
-/// Once the store has told its time, its day is known. If it is not, it is not asked all the time.
-const MOST_OTHER_DAYS: u32 = 3;
-const OTHER_DAY_MS: u64 = 1_000;
+/// A store that corrects the clock is asked again at once, so many times in a row: its day is known then.
+const MAX_CORRECTIONS: u32 = 3;
 
-/// The part of a shared quota that is lent to this server.
+/// After that many corrections the store is left alone for so long (ms).
+const CORRECTED_MS: u64 = 1_000;
+
+/// The part of a shared quota that this server holds.
 #[derive(Debug, Default)]
-pub(super) struct Lease {
-    /// What is granted may be used until then (ms, monotonic).
-    pub(super) until: u64,
+pub(crate) struct Lease {
+    /// The end of the lease (ms, monotonic).
+    pub(crate) until: u64,
     /// Requests at the same time that are granted.
-    pub(super) slots: u32,
+    pub(crate) slots: u32,
     /// When the store was last asked (ms, monotonic).
-    pub(super) asked: u64,
-    /// For an attempt of so many tokens.
-    pub(super) demand: u64,
-    /// Others have used it up: in which window, and when it frees. No window is named if the store itself is not ready.
-    denied: Option<(Option<QuotaKind>, u64)>,
-    /// … for attempts of so many tokens.
-    denied_demand: u64,
-    /// So many times in a row the store said that its day is another.
-    other_days: u32,
+    pub(crate) asked_at: u64,
+    /// The tokens of the attempt for which the store was last asked.
+    pub(crate) demand: u64,
+    denied: Option<Denied>,
+    /// How many times in a row the store has corrected the clock.
+    corrections: u32,
+}
+
+/// The store's last denial.
+#[derive(Debug, Clone, Copy)]
+struct Denied {
+    /// The window that other servers have filled; `None` if the store itself is not ready.
+    which: Option<QuotaKind>,
+    /// When units come free (ms, monotonic).
+    until: u64,
+    /// The tokens of the attempt that was denied.
+    demand: u64,
 }
 
 impl Lease {
-    /// The store answered.
-    pub(super) fn renewed(&mut self, grant: &SharedGrant) {
-        let asked = self.asked;
-        self.denied = grant.denied.map(|(which, frees_in)| (which, asked + frees_in));
+    /// Records the store's answer. The lease runs from the request: the store's own count began later.
+    pub(crate) fn renew(&mut self, grant: &SharedGrant) {
+        let Lease { asked_at, demand, .. } = *self;
         if grant.lasts_ms > 0 {
-            // Counted from the question: the store's own count began later.
-            self.until = asked + grant.lasts_ms;
+            self.until = asked_at + grant.lasts_ms;
             self.slots = grant.slots;
-            self.other_days = 0;
+            self.corrections = 0;
+            self.denied =
+                grant.denied.map(|denial| Denied { which: denial.which, until: asked_at + denial.frees_in_ms, demand });
         } else {
-            // Its day is another: that is asked for next, and what was lent is as it was.
-            self.other_days += 1;
-            self.denied = (self.other_days > MOST_OTHER_DAYS).then_some((None, asked + OTHER_DAY_MS));
+            // The next request names the store's day. The lease stays as it is.
+            self.corrections += 1;
+            let stuck = self.corrections > MAX_CORRECTIONS;
+            self.denied = stuck.then_some(Denied { which: None, until: asked_at + CORRECTED_MS, demand });
         }
-        self.denied_demand = self.demand;
     }
 
-    /// Is its time over? Then nothing is held any more.
-    pub(super) fn ends(&mut self, now: Now) -> bool {
+    /// Returns whether the lease has ended. Then this server holds nothing.
+    pub(crate) fn ends(&mut self, now: Now) -> bool {
         let over = self.until <= now.mono;
         if over {
             self.slots = 0;
@@ -59,33 +69,31 @@ impl Lease {
         over
     }
 
-    /// Why nothing is to be had for an attempt of so many tokens, if that is so.
-    pub(super) fn denial(&self, demand: u64, now: Now) -> Option<NoRoom> {
-        let (which, until) = self.denied.filter(|(_, until)| *until > now.mono)?;
-        // What is left may be enough for a smaller one.
-        if matches!(which, Some(QuotaKind::Tpm | QuotaKind::Tpd)) && demand < self.denied_demand {
-            return None;
+    /// Returns why the store would grant nothing for an attempt of `demand` tokens, if so.
+    pub(crate) fn denial(&self, demand: u64, now: Now) -> Option<NoRoom> {
+        let denied = self.denied.filter(|denied| denied.until > now.mono)?;
+        match denied.which {
+            // What is left may be enough for a smaller attempt.
+            Some(QuotaKind::Tpm | QuotaKind::Tpd) if demand < denied.demand => None,
+            // A slot comes free with the end of some attempt, which nobody can foresee.
+            Some(QuotaKind::Concurrency) => Some(NoRoom::Full { which: QuotaKind::Concurrency, until: None }),
+            Some(which) => Some(NoRoom::Full { which, until: Some(denied.until) }),
+            None => Some(NoRoom::StoreNotReady { until: denied.until }),
         }
-        Some(match which {
-            // A slot comes free when it does.
-            Some(QuotaKind::Concurrency) => NoRoom::Full { which: QuotaKind::Concurrency, until: None },
-            Some(which) => NoRoom::Full { which, until: Some(until) },
-            None => NoRoom::StoreNotReady { until },
-        })
     }
 
-    /// Had the store nothing left, when it was last asked?
-    pub(super) fn was_denied(&self) -> bool {
+    /// Returns whether the store's last answer was a denial.
+    pub(crate) fn was_denied(&self) -> bool {
         self.denied.is_some()
     }
 
-    /// Is it long enough ago that the store was asked?
-    pub(super) fn may_ask_again(&self, now: Now) -> bool {
-        now.mono >= self.asked + DENIED_MS
+    /// Returns whether the last request is long enough ago to ask again.
+    pub(crate) fn may_retry(&self, now: Now) -> bool {
+        now.mono >= self.asked_at + RETRY_MS
     }
 
-    /// Other limits are in force: what was refused may be granted now.
-    pub(super) fn forgive(&mut self) {
+    /// Forgets the denial: under other limits the store may grant.
+    pub(crate) fn forget_denial(&mut self) {
         self.denied = None;
     }
 }

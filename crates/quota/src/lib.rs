@@ -1,4 +1,10 @@
-//! Limits on requests and tokens, and what has been used of them. Pure.
+//! Limits on requests and tokens, and what has been used of them.
+//!
+//! The crate is pure: every function takes the time as a value, and nothing here knows an actor, a disk or a network.
+//!
+//! In reading order: `limits` and `reset` (what is bounded), `quota` (one set of limits and its counts), `unit_counter` (requests or
+//! tokens alone), `window`, `daily_window` and `day` (what was used, and when), `credits` (what may be used on any thread), `pool_limits`
+//! (what all quotas of a model leave), `lease` and `records` (what a store is told, and what it answers).
 
 mod bounds;
 mod credits;
@@ -15,11 +21,11 @@ mod reset;
 mod unit_counter;
 mod window;
 
-pub use credits::{Allowance, Amount, Untaken};
+pub use credits::{Credits, TakeError};
 pub use day::{Day, hour_start};
 pub use limits::{Burst, Limit, Limits, QuotaKind, guarded};
 pub use no_room::NoRoom;
-pub use quota::{Draw, Quota, Share, Spent};
-pub use rate_limit_summary::RateLimit;
-pub use records::{CountRecord, Grant, QuotaRecord, SharedGrant, Units};
+pub use quota::{ActualUsage, GrantRequest, Need, Quota, Reservation};
+pub use rate_limit_summary::RateLimitSummary;
+pub use records::{CountRecord, Denial, Grant, QuotaRecord, SharedGrant, Units, WindowUsage};
 pub use reset::Reset;

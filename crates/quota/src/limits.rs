@@ -1,19 +1,19 @@
-//! Bounds that may be absent, and the set of them that a quota has.
+//! The limits of a quota.
 
 use std::fmt;
 
-/// How much a window may hold.
+/// The most that a window may hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Limit {
     /// No bound of ours (`-1`, or left out).
     #[default]
     Unlimited,
-    /// At most so many; 0 disables.
+    /// At most this many units; 0 disables the API.
     AtMost(u64),
 }
 
 impl Limit {
-    /// The bound, if there is one.
+    /// Returns the bound, if there is one.
     pub fn bound(self) -> Option<u64> {
         match self {
             Limit::Unlimited => None,
@@ -21,12 +21,12 @@ impl Limit {
         }
     }
 
-    /// As the configuration writes it: -1 for unlimited.
+    /// Returns the limit as the configuration writes it, with -1 for unlimited.
     pub fn as_configured(self) -> i64 {
         self.bound().map_or(-1, |bound| i64::try_from(bound).unwrap_or(i64::MAX))
     }
 
-    /// The tighter of two.
+    /// Returns the tighter of two limits.
     pub fn min(self, other: Limit) -> Limit {
         match (self.bound(), other.bound()) {
             (Some(a), Some(b)) => Limit::AtMost(a.min(b)),
@@ -45,12 +45,12 @@ impl fmt::Display for Limit {
     }
 }
 
-/// At most so many requests in any span of that length.
+/// The most requests in any span of a length shorter than a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Burst {
-    /// At least 1.
+    /// The most requests; at least 1.
     pub requests: u64,
-    /// In ms.
+    /// The length of the span in ms.
     pub span_ms: u64,
 }
 
@@ -72,17 +72,17 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Nothing is bounded.
+    /// Returns whether nothing is bounded.
     pub fn are_none(&self) -> bool {
         *self == Limits::default()
     }
 
-    /// Does it bound anything to nothing?
+    /// Returns whether any limit is 0.
     pub fn disable(&self) -> bool {
         [self.rpm, self.rpd, self.tpm, self.tpd].contains(&Limit::AtMost(0))
     }
 
-    /// The tighter bounds of two sets. Of two bursts, the one of the lower rate.
+    /// Returns the tighter limits of two sets. Of two bursts the one with the lower rate is the tighter.
     pub fn tightest(self, other: Limits) -> Limits {
         let rate = |burst: &Burst| burst.requests.saturating_mul(60_000) / burst.span_ms.max(1);
         Limits {
@@ -96,13 +96,13 @@ impl Limits {
     }
 }
 
-/// The length of a window (ms) that surely holds a span of `ms` as the provider counts it: with a guard of a second, or of
-/// a tenth of a span below ten seconds. Two requests that are sent 60.0 s apart may arrive closer.
+/// Returns the length of a window (ms) that covers a span of `ms` as the provider counts it. Two requests sent 60.0 s apart may
+/// arrive closer, so the window has a guard: a second, or a tenth of a span below ten seconds.
 pub const fn guarded(ms: u64) -> u64 {
     ms + if ms < 10_000 { ms / 10 } else { 1_000 }
 }
 
-/// One bound of a quota.
+/// One limit of a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuotaKind {
     /// Requests in any minute.
@@ -124,7 +124,7 @@ impl QuotaKind {
     pub const ALL: [QuotaKind; 6] =
         [QuotaKind::Rpm, QuotaKind::Rpd, QuotaKind::Tpm, QuotaKind::Tpd, QuotaKind::Burst, QuotaKind::Concurrency];
 
-    /// The word for it in `/v1/status` and in errors.
+    /// Returns the word for the limit in `/v1/status` and in errors.
     pub fn as_str(self) -> &'static str {
         match self {
             QuotaKind::Rpm => "rpm",

@@ -1,104 +1,92 @@
-//! One quota: the limits of an API, of a group, or of one of their models, and what of them is spent.
+//! One quota: the limits of an API, of a group, or of one of their models, and what has been used of them.
 //!
-//! Every attempt is counted before a byte of it is sent: one request and its estimated tokens are set aside. The request
-//! is spent when it has been written; the tokens when the attempt is over, as many as it took.
+//! 1. Every attempt is counted before a byte is sent: one request and its estimated tokens are reserved.
+//! 2. The request counts as used from the moment at which it has been written.
+//! 3. The tokens are corrected when the attempt is over: what was used takes the place of the estimate.
+//! 4. A store grants units before they are used, so that no crash forgets any.
 
 use std::sync::Arc;
 
-pub use self::grants::Draw;
 use clock::{Now, SendProgress, SentAt};
 
+pub use self::grants::{GrantRequest, Need};
 use crate::bounds::Bounds;
-use crate::credits::Allowance;
+use crate::credits::Credits;
 use crate::lease::Lease;
 use crate::limits::{Limits, QuotaKind};
 use crate::no_room::NoRoom;
-use crate::records::{CountRecord, QuotaRecord};
+use crate::records::{CountRecord, QuotaRecord, WindowUsage};
 use crate::reset::Reset;
-use crate::unit_counter::{Account, Spending};
+use crate::unit_counter::{Spending, UnitCounter};
 
 /// One attempt's part of a quota.
 #[derive(Debug, Clone)]
-pub struct Share {
-    /// Set when its request is written.
-    pub stamp: SentAt,
-    /// Tokens that are set aside for it, estimated.
+pub struct Reservation {
+    /// When its request was sent; set by the transport.
+    pub sent_at: SentAt,
+    /// Tokens that are reserved, by estimate.
     pub tokens: u64,
 }
 
-/// How an attempt is to be counted, now that it is over.
+/// How an attempt that is over counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spent {
-    /// Does it count as a request?
+pub struct ActualUsage {
+    /// Whether it counts as a request.
     pub counts: bool,
-    /// The tokens that it took; `None` if nobody knows, and the estimate has to stand.
+    /// The tokens that it used; `None` if nobody knows, so that the estimate stands.
     pub tokens: Option<u64>,
 }
 
-/// The windows of one quota.
+/// The limits of one quota, and the windows of its units.
 #[derive(Debug)]
 pub struct Quota {
-    pub(super) limits: Limits,
+    limits: Limits,
     reset: Reset,
-    pub(super) requests: Account,
-    pub(super) tokens: Account,
-    /// Admitted, and not known to be written.
+    requests: UnitCounter,
+    tokens: UnitCounter,
+    /// Attempts that are admitted and not known to be written.
     pending: Vec<SentAt>,
-    /// Admitted, and not over.
+    /// How many attempts are admitted and not over.
     in_flight: u32,
-    /// The largest wall time ever seen: a clock set back must not open a day again.
+    /// The largest wall time ever seen: a clock set back must not begin a day again.
     newest_wall: i64,
-    /// Of a quota that is shared by way of the store.
+    /// What a store lends, if other servers share the quota.
     lease: Option<Lease>,
-    /// The store was asked, and has not answered.
-    asking: bool,
-    /// What of it may be taken without asking; none where nothing is bounded, or where an attempt's end frees something.
-    allowance: Option<Arc<Allowance>>,
+    /// Whether a request to the store is not answered yet.
+    is_asking: bool,
+    /// What may be used without asking. There are none if nothing is bounded, or if the end of an attempt frees something.
+    credits: Option<Arc<Credits>>,
 }
 
 impl Quota {
-    /// Opens the windows as `record` left them, or empty ones. `shared`: other servers use the quota too, and the store
-    /// lends parts of it.
-    pub fn restore(limits: Limits, reset: &Reset, (record, shared): (Option<&QuotaRecord>, bool), now: Now) -> Quota {
+    /// Creates empty windows. `shared`: other servers use the quota too, and a store lends parts of it.
+    pub fn new(limits: Limits, reset: &Reset, shared: bool, now: Now) -> Quota {
         let mut quota = Quota {
-            requests: Account::new(Bounds::of_requests(&limits, shared), reset, now.wall),
-            tokens: Account::new(Bounds::of_tokens(&limits, shared), reset, now.wall),
+            requests: UnitCounter::new(Bounds::of_requests(&limits, shared), reset, now.wall),
+            tokens: UnitCounter::new(Bounds::of_tokens(&limits, shared), reset, now.wall),
             limits,
             reset: reset.clone(),
             pending: Vec::new(),
             in_flight: 0,
             newest_wall: now.wall,
             lease: shared.then(Lease::default),
-            asking: false,
-            allowance: None,
+            is_asking: false,
+            credits: None,
         };
-        quota.allowance = quota.new_allowance();
-        record.iter().for_each(|record| quota.add(record, now));
+        quota.credits = quota.new_credits();
         quota
     }
 
-    /// Counts what a record has counted: its own of an earlier life, or another quota's.
+    /// Adds the counts of a record: of this quota before a restart, or of another one.
     pub fn add(&mut self, record: &QuotaRecord, now: Now) {
         self.newest_wall = self.newest_wall.max(record.newest_wall);
         self.advance(now);
-        self.requests.add(&record.requests, (self.newest_wall, now));
-        self.tokens.add(&record.tokens, (self.newest_wall, now));
+        self.requests.add(&record.requests, self.newest_wall, now);
+        self.tokens.add(&record.tokens, self.newest_wall, now);
     }
 
-    /// The store, whose clock a shared quota goes by, says that it is `wall` (ms since the Unix epoch), and another day.
-    fn set_clock(&mut self, wall: i64, mono: u64) {
-        self.newest_wall = wall;
-        self.begin_days(Now { mono, wall });
-    }
-
-    /// Days begin at other times than before.
-    fn begin_days(&mut self, now: Now) {
-        self.requests.reset_otherwise(&self.reset, (self.newest_wall, now));
-        self.tokens.reset_otherwise(&self.reset, (self.newest_wall, now));
-    }
-
-    /// The record of a quota that has nothing left, as far as its limits go: for one whose record is lost.
-    pub fn spent(limits: &Limits, now: Now) -> QuotaRecord {
+    /// Returns the record of a quota with nothing left, for one whose record is lost.
+    pub fn exhausted(limits: &Limits, now: Now) -> QuotaRecord {
         let all = |bounds: Bounds| CountRecord {
             granted: bounds.minute.max(bounds.day).unwrap_or(0),
             ..CountRecord::default()
@@ -112,24 +100,49 @@ impl Quota {
         }
     }
 
-    /// New limits, effective at once for what is already spent.
+    /// Sets new limits, which apply at once to what is used already.
     pub fn reconfigure(&mut self, limits: Limits, reset: &Reset, now: Now) {
         self.advance(now);
         self.requests.reconfigure(Bounds::of_requests(&limits, self.lease.is_some()));
         self.tokens.reconfigure(Bounds::of_tokens(&limits, self.lease.is_some()));
         if *reset != self.reset {
             self.reset = reset.clone();
-            self.begin_days(now);
+            self.change_reset(now);
         }
-        self.lease.iter_mut().for_each(Lease::forgive);
-        if limits != std::mem::replace(&mut self.limits, limits) {
-            self.allowance = self.new_allowance();
+        if let Some(lease) = &mut self.lease {
+            lease.forget_denial();
+        }
+        if limits != self.limits {
+            self.limits = limits;
+            self.credits = self.new_credits();
         }
     }
 
-    /// Returns its limits.
+    /// Lets days begin at other times from now on.
+    fn change_reset(&mut self, now: Now) {
+        self.requests.change_reset(&self.reset, self.newest_wall, now);
+        self.tokens.change_reset(&self.reset, self.newest_wall, now);
+    }
+
+    /// Sets the clock of a shared quota to the store's, whose day is another.
+    fn set_clock(&mut self, wall: i64, mono: u64) {
+        self.newest_wall = wall;
+        self.change_reset(Now { mono, wall });
+    }
+
+    /// Returns the limits.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// Returns the requests in the last minute and today.
+    pub fn requests_used(&mut self, now: Now) -> WindowUsage {
+        self.requests.usage(now)
+    }
+
+    /// Returns the tokens in the last minute and today.
+    pub fn tokens_used(&mut self, now: Now) -> WindowUsage {
+        self.tokens.usage(now)
     }
 
     /// Returns the tightest bound of tokens.
@@ -137,85 +150,78 @@ impl Quota {
         self.tokens.tightest()
     }
 
-    /// Requests in the last minute and today.
-    pub fn requests_used(&mut self, now: Now) -> (u64, u64) {
-        self.requests.usage(now)
-    }
-
-    /// Tokens in the last minute and today.
-    pub fn tokens_used(&mut self, now: Now) -> (u64, u64) {
-        self.tokens.usage(now)
-    }
-
-    /// Returns when a day begins anew, at the latest (ms, monotonic).
+    /// Returns the latest end of the day (ms, monotonic).
     pub fn day_ends(&self, now: Now) -> u64 {
         self.requests.day_ends(now)
     }
 
-    /// Is there room for one more attempt of so many tokens?
+    /// Returns whether one more attempt of `demand` tokens fits.
+    ///
+    /// # Errors
+    /// When it does not. Of several reasons, the error is the one that ends last.
     pub fn room(&mut self, demand: u64, now: Now) -> Result<(), NoRoom> {
         self.advance(now);
         if self.limits.disable() {
             return Err(NoRoom::Disabled);
         }
-        let full = |(which, until): (QuotaKind, Option<u64>)| NoRoom::Full { which, until };
-        let share = self.tokens.share(demand);
-        let slots = self.limits.max_concurrent.is_some_and(|most| self.in_flight >= most);
+        let tokens = self.tokens.units_for(demand);
+        let is_crowded = self.limits.max_concurrent.is_some_and(|most| self.in_flight >= most);
         let denied = self.lease.as_ref().and_then(|lease| lease.denial(demand, now));
-        let refusals = [
-            slots.then(|| full((QuotaKind::Concurrency, None))),
-            self.requests.room(1, now).map_err(full).err(),
-            self.tokens.room(share, now).map_err(full).err(),
-            denied.filter(|_| self.lacks(demand)),
+        let reasons = [
+            is_crowded.then_some(NoRoom::Full { which: QuotaKind::Concurrency, until: None }),
+            self.requests.room(1, now).err(),
+            self.tokens.room(tokens, now).err(),
+            denied.filter(|_| self.needs_grant(demand)),
         ];
-        NoRoom::last(refusals.into_iter().flatten()).map_or(Ok(()), Err)
+        NoRoom::last(reasons.into_iter().flatten()).map_or(Ok(()), Err)
     }
 
-    /// Must the store grant something before an attempt of so many tokens can be counted?
-    pub fn lacks(&self, demand: u64) -> bool {
-        let tokens = self.tokens.missing(self.tokens.share(demand));
-        self.requests.missing(1) > 0 || tokens > 0 || self.slots_missing() > 0
+    /// Returns whether the store has to grant something before an attempt of `demand` tokens.
+    pub fn needs_grant(&self, demand: u64) -> bool {
+        let tokens = self.tokens.shortfall(self.tokens.units_for(demand));
+        self.requests.shortfall(1) > 0 || tokens > 0 || self.slots_needed() > 0
     }
 
-    /// Sets an attempt's part aside. There must be [`Quota::room`] for it, and nothing that it [`Quota::lacks`].
-    pub fn take(&mut self, stamp: &SentAt, demand: u64) -> Share {
-        let tokens = self.tokens.share(demand);
-        self.requests.take(1);
-        self.tokens.take(tokens);
-        self.count_in(stamp);
-        Share { stamp: stamp.clone(), tokens }
+    /// Reserves an attempt's part. There must be [`Quota::room`], and the attempt must not [`Quota::needs_grant`].
+    pub fn reserve(&mut self, sent_at: &SentAt, demand: u64) -> Reservation {
+        let tokens = self.tokens.units_for(demand);
+        self.requests.reserve(1);
+        self.tokens.reserve(tokens);
+        self.begin(sent_at, tokens)
     }
 
-    fn count_in(&mut self, stamp: &SentAt) {
+    /// Counts an attempt as under way.
+    fn begin(&mut self, sent_at: &SentAt, tokens: u64) -> Reservation {
         self.in_flight += 1;
-        self.pending.push(stamp.clone());
+        self.pending.push(sent_at.clone());
+        Reservation { sent_at: sent_at.clone(), tokens }
     }
 
-    /// Closes the account of one attempt: what was not written at all is given back.
-    pub fn settle(&mut self, share: &Share, spent: Spent, now: Now) {
-        let Share { stamp, tokens } = share;
-        if stamp.read() == SendProgress::InProgress {
-            stamp.finish(now.mono);
+    /// Ends an attempt. An attempt of which nothing was written gives everything back.
+    pub fn settle(&mut self, reservation: &Reservation, actual: ActualUsage, now: Now) {
+        let Reservation { sent_at, tokens } = reservation;
+        if sent_at.read() == SendProgress::InProgress {
+            sent_at.finish(now.mono);
         }
         self.advance(now);
         self.in_flight = self.in_flight.saturating_sub(1);
-        match stamp.read() {
+        match sent_at.read() {
             SendProgress::Done(at) => {
-                if !spent.counts {
+                if !actual.counts {
                     self.requests.refund(at, now);
                 }
-                let spent = spent.tokens.unwrap_or(*tokens);
-                self.tokens.spend(Spending { reserved: *tokens, spent, at: now.mono }, now);
+                let used = actual.tokens.unwrap_or(*tokens);
+                self.tokens.spend(Spending { reserved: *tokens, used, at: now.mono }, now);
             }
             SendProgress::NotStarted | SendProgress::InProgress => {
-                self.pending.retain(|pending| !pending.is(stamp));
-                self.requests.give_back(1);
-                self.tokens.give_back(*tokens);
+                self.pending.retain(|pending| !pending.is(sent_at));
+                self.requests.release(1);
+                self.tokens.release(*tokens);
             }
         }
     }
 
-    /// What is counted, as the store keeps it.
+    /// Returns what is counted, as the store keeps it.
     pub fn record(&mut self, now: Now) -> QuotaRecord {
         self.advance(now);
         QuotaRecord {
@@ -227,60 +233,62 @@ impl Quota {
         }
     }
 
-    /// What is known of it as a whole, with what others use: what a store that has forgotten is to be told.
-    pub fn remembered(&mut self, now: Now) -> QuotaRecord {
+    /// Returns what all servers together have counted, for a store that may forget.
+    pub fn record_of_all_servers(&mut self, now: Now) -> QuotaRecord {
         let mut record = self.record(now);
         record.requests = self.requests.with_others(record.requests, now);
         record.tokens = self.tokens.with_others(record.tokens, now);
         record
     }
 
-    /// Gives back what was granted and not used: the record that follows is exact.
+    /// Gives back what was granted and not used, so that the next record is exact.
     pub fn release_grant(&mut self) {
-        for account in [&mut self.requests, &mut self.tokens] {
-            (account.granted, account.reserving) = (0, 0);
+        for counter in [&mut self.requests, &mut self.tokens] {
+            counter.granted = 0;
+            counter.requested = 0;
         }
     }
 
-    /// Requests at the same time that it holds of a shared quota.
+    /// Returns how many requests at the same time this server holds of a shared quota.
     fn slots(&self) -> u32 {
         self.lease.as_ref().map_or(0, |lease| lease.slots.max(self.in_flight))
     }
 
-    /// Until when an admitted attempt must have begun to be sent (ms, monotonic).
+    /// Returns the last moment at which an admitted attempt may begin to be sent (ms, monotonic).
     pub fn begin_by(&self) -> u64 {
         self.lease.as_ref().filter(|_| !self.limits.are_none()).map_or(u64::MAX, |lease| lease.until)
     }
 
-    /// Is anything granted and not used?
+    /// Returns whether anything is granted and not used.
     pub fn holds_grant(&self) -> bool {
         self.requests.granted > 0 || self.tokens.granted > 0
     }
 
-    /// Is there anything that a lease has to be renewed for?
+    /// Returns whether a lease has to be renewed for anything.
     pub fn holds_anything(&self) -> bool {
         let slots = self.limits.max_concurrent.is_some() && self.in_flight > 0;
         let spare = self.lease.as_ref().is_some_and(|lease| lease.slots > self.in_flight);
         slots || spare || self.requests.holds_anything() || self.tokens.holds_anything()
     }
 
-    /// Turns the day, takes what has been written out of `pending`, and lets go of what was lent for a time that is over.
-    pub fn advance(&mut self, now: Now) {
+    /// Brings the quota up to date: begins a new day, counts written requests as used, and drops a lease that has ended.
+    fn advance(&mut self, now: Now) {
         self.newest_wall = self.newest_wall.max(now.wall);
         self.requests.advance(self.newest_wall);
         self.tokens.advance(self.newest_wall);
         let Quota { requests, pending, .. } = self;
-        pending.retain(|stamp| match stamp.read() {
+        pending.retain(|sent_at| match sent_at.read() {
             SendProgress::NotStarted | SendProgress::InProgress => true,
             SendProgress::Done(at) => {
-                requests.spend(Spending { reserved: 1, spent: 1, at }, now);
+                requests.spend(Spending { reserved: 1, used: 1, at }, now);
                 false
             }
         });
         if let Some(lease) = &mut self.lease
             && lease.ends(now)
         {
-            (self.requests.granted, self.tokens.granted) = (0, 0);
+            self.requests.granted = 0;
+            self.tokens.granted = 0;
         }
     }
 }

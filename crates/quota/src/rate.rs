@@ -1,30 +1,42 @@
-//! How fast units are used: what is drawn from a store at a time is to last for a moment, however fast that is.
+//! How fast units are used. The store grants at least as many at a time as are used between two samples.
 
-/// How long a moment is (ms): a load costs a store some twenty commits a second.
-const MOMENT_MS: u64 = 50;
+/// The time between two samples (ms). At full load a store then makes some twenty commits a second.
+const SAMPLE_MS: u64 = 50;
 
-/// Counts what is taken, and looks at it now and then.
+/// How many units are used in [`SAMPLE_MS`], lately.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
-    /// Units that were taken so far.
-    pub(super) taken: u64,
-    /// When it was last looked at (ms, monotonic), and how many had been taken by then.
-    seen: (u64, u64),
-    /// Units in a moment, as of then.
+pub(crate) struct ConsumptionRate {
+    /// All units that were taken so far.
+    taken: u64,
+    /// The value of `taken` at the last sample.
+    taken_before: u64,
+    /// When the last sample was made (ms, monotonic).
+    sampled_at: u64,
+    /// Units in one [`SAMPLE_MS`], as of the last sample.
     recent: u64,
 }
 
-impl Pace {
-    /// Units that are taken in a moment, lately.
-    pub(super) fn recent(&mut self, now: u64) -> u64 {
-        let (at, before) = self.seen;
-        let passed = now.saturating_sub(at);
-        if passed >= MOMENT_MS {
-            let taken = self.taken.wrapping_sub(before);
-            // What is called in may have been taken before: then nothing was used since.
+impl ConsumptionRate {
+    /// Records that units were taken.
+    pub(crate) fn take(&mut self, units: u64) {
+        self.taken = self.taken.wrapping_add(units);
+    }
+
+    /// Records that units were taken by nobody after all.
+    pub(crate) fn take_back(&mut self, units: u64) {
+        self.taken = self.taken.wrapping_sub(units);
+    }
+
+    /// Returns the units of one [`SAMPLE_MS`], lately.
+    pub(crate) fn recent(&mut self, now: u64) -> u64 {
+        let passed = now.saturating_sub(self.sampled_at);
+        if passed >= SAMPLE_MS {
+            let taken = self.taken.wrapping_sub(self.taken_before);
+            // Units taken before the last sample may have been taken back since: then nothing was used.
             let taken = if taken > u64::MAX / 2 { 0 } else { taken };
-            self.recent = taken.saturating_mul(MOMENT_MS) / passed;
-            self.seen = (now, self.taken);
+            self.recent = taken.saturating_mul(SAMPLE_MS) / passed;
+            self.sampled_at = now;
+            self.taken_before = self.taken;
         }
         self.recent
     }
@@ -35,14 +47,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pace_follows_what_is_used() {
-        let mut pace = Pace::default();
-        assert_eq!(pace.recent(1_000), 0);
-        pace.taken += 100;
-        assert_eq!(pace.recent(1_010), 0, "too soon to tell");
-        assert_eq!(pace.recent(1_100), 50);
-        assert_eq!(pace.recent(61_100), 0, "a pause");
-        pace.taken -= 10;
-        assert_eq!(pace.recent(61_200), 0, "given back");
+    fn a_rate_follows_what_is_used() {
+        let mut rate = ConsumptionRate::default();
+        assert_eq!(rate.recent(1_000), 0);
+        rate.take(100);
+        assert_eq!(rate.recent(1_010), 0, "too soon for a sample");
+        assert_eq!(rate.recent(1_100), 50);
+        assert_eq!(rate.recent(61_100), 0, "a pause");
+        rate.take_back(10);
+        assert_eq!(rate.recent(61_200), 0, "given back");
     }
 }

@@ -1,22 +1,21 @@
-//! What is left of a limit, as clients are told.
+//! What is left of a limit on requests, as clients are shown.
 
 use std::fmt;
 
 /// The requests that the pool's limits leave for a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    /// In all.
+pub struct RateLimitSummary {
+    /// The sum of the limits.
     pub limit: u64,
-    /// Of them, just now.
+    /// The requests that are left of them now.
     pub remaining: u64,
-    /// Until everything is there again, if nobody asks (ms).
+    /// How long until all of `limit` is left again, if nobody asks (ms).
     pub reset_ms: u64,
 }
 
-impl RateLimit {
-    /// The reset as OpenAI writes it: `17ms`, `7.66s`, `6m0s`, `1h2m3s`.
+impl RateLimitSummary {
+    /// Returns the reset as OpenAI writes it: `17ms`, `7.66s`, `6m0s`, `1h2m3s`. From a minute on it is rounded up to seconds.
     pub fn reset(&self) -> impl fmt::Display {
-        // From a minute on in whole seconds, and never too early.
         let ms = if self.reset_ms < 60_000 { self.reset_ms } else { self.reset_ms.div_ceil(1_000) * 1_000 };
         let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
         match ms {
@@ -43,7 +42,7 @@ mod tests {
             (60_001, "1m1s"),
             (86_399_999, "24h0m0s"),
         ] {
-            assert_eq!(RateLimit { limit: 1, remaining: 0, reset_ms }.reset().to_string(), written);
+            assert_eq!(RateLimitSummary { limit: 1, remaining: 0, reset_ms }.reset().to_string(), written);
         }
     }
 }

@@ -1,31 +1,31 @@
-//! What a quota says of itself, and what a store answers: plain values.
+//! What a quota has counted, as a store keeps it, and what a store answers: plain values.
 
 use clock::{Now, Uptime};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::QuotaKind;
 
-/// What a quota has counted of one kind of unit, requests or tokens, at one moment.
+/// What a quota has counted of one kind of unit, requests or tokens, at one moment. The field names are the format on disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountRecord {
-    /// The midnight that `used_today` counts from, in ms since the Unix epoch.
+    /// The midnight from which `used_today` counts, in ms since the Unix epoch.
     pub day_start: i64,
-    /// The midnight that ends that day.
+    /// The midnight that ends that day; 0 where a day is any 24 hours.
     pub day_end: i64,
     /// Units of that day.
     pub used_today: u64,
-    /// Of them, what counts in the next day again: an overshoot.
+    /// The part of `used_today` that counts in the next day again: an overshoot.
     pub carried: u64,
-    /// Units of the last 24 hours, where that is the day: (ms since the Unix epoch, how many).
+    /// Units of the last 24 hours, where a day is any 24 hours: (ms since the Unix epoch, how many).
     pub day_log: Vec<(i64, u64)>,
     /// Units of the last minute: (ms since the Unix epoch, how many).
     pub log: Vec<(i64, u64)>,
-    /// Units that may be used without another record, those that are on the way included. After a crash all of them
+    /// Units that may be used without another record, and units reserved for attempts under way. After a crash all of them
     /// count as used.
     pub granted: u64,
 }
 
-/// The counts of one quota at one moment.
+/// What a quota has counted at one moment. The field names are the format on disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaRecord {
     /// Requests.
@@ -36,21 +36,21 @@ pub struct QuotaRecord {
     pub newest_wall: i64,
     /// The wall time of this record, in ms since the Unix epoch.
     pub saved_wall: i64,
-    /// The uptime of the machine then.
+    /// The uptime of the machine at that time.
     pub uptime: Option<Uptime>,
-    /// If others share the quota: the life of the store that the counts, everybody's, were learned from.
+    /// Of a shared quota: the epoch of the store from which the counts, all servers' together, were learned.
     #[serde(default)]
     pub epoch: Option<String>,
 }
 
 impl QuotaRecord {
-    /// Marks the moment of this record on the clock that nobody sets.
+    /// Returns the record with the machine's uptime, a clock that nobody sets.
     pub fn marked(self, uptime: Option<Uptime>) -> Self {
         QuotaRecord { uptime, ..self }
     }
 
-    /// The record as the wall clock of now would have written it: if somebody has set that since, ages would be wrong.
-    /// Where nothing tells how much time has passed, a clock that reads earlier than then says that none has.
+    /// Returns the record as today's wall clock would have written it: after somebody set the clock, all ages would be wrong.
+    /// Without an uptime nothing says how much time has passed. Then a wall clock behind the record's means none.
     pub fn by_the_clock_of(mut self, now: Now, uptime: Option<&Uptime>) -> Self {
         let since = now.wall - self.saved_wall;
         let passed = self.uptime.as_ref().zip(uptime).and_then(|(then, now)| now.since(then));
@@ -73,32 +73,49 @@ pub struct Units {
     pub slots: u32,
 }
 
-/// The answer to an [`Ask`].
+/// Units of one kind in the last minute and in the day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WindowUsage {
+    /// In the last minute.
+    pub minute: u64,
+    /// In the day.
+    pub day: u64,
+}
+
+/// A store's answer to a [`crate::GrantRequest`].
 #[derive(Debug, Clone, Default)]
 pub struct Grant {
-    /// So much of what was wanted may be used.
+    /// The part of the wanted units that may be used.
     pub units: Units,
-    /// What is to be known besides, where others share the quota.
+    /// The rest of the answer, where other servers share the quota.
     pub shared: Option<SharedGrant>,
 }
 
-/// What a store tells that lends parts of a shared quota.
+/// What a store answers besides, when it lends parts of a shared quota.
 #[derive(Debug, Clone, Default)]
 pub struct SharedGrant {
-    /// What is granted may be used for so long, from when it was asked for (ms); 0 if the store only says what time it is:
-    /// the day that was asked for is not its own.
+    /// How long the grant may be used, counted from the request (ms). 0 if the store only corrects the clock: the day in the
+    /// request is not the store's.
     pub lasts_ms: u64,
-    /// Requests at the same time that are held, with those just granted.
+    /// Requests at the same time that this server holds, the granted ones included.
     pub slots: u32,
-    /// If what was needed is not to be had: in which window, and when it frees (ms from when it was asked for). No window
-    /// is named if the store itself is not ready.
-    pub denied: Option<(Option<QuotaKind>, u64)>,
-    /// Requests of others: in the last minute and today.
-    pub requests: (u64, u64),
-    /// Tokens of others.
-    pub tokens: (u64, u64),
+    /// Why the needed units were not granted, if they were not.
+    pub denied: Option<Denial>,
+    /// Requests of other servers.
+    pub requests: WindowUsage,
+    /// Tokens of other servers.
+    pub tokens: WindowUsage,
     /// The store's clock, in ms since the Unix epoch.
     pub wall: i64,
-    /// Which life of the store it is: another one has forgotten what this one knows.
+    /// Names one life of the store's memory. A store with another epoch has forgotten what this one knew.
     pub epoch: String,
+}
+
+/// Why a shared store did not grant what was needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denial {
+    /// The full window; `None` if the store itself is not ready.
+    pub which: Option<QuotaKind>,
+    /// When units come free, counted from the request (ms).
+    pub frees_in_ms: u64,
 }

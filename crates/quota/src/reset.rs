@@ -2,13 +2,13 @@
 
 use jiff::tz::TimeZone;
 
-/// When a day begins anew.
+/// When a day of `rpd` and `tpd` ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reset {
-    /// At midnight in the server's own zone.
+    /// At midnight in the server's own time zone.
     LocalMidnight,
-    /// At midnight in this zone.
+    /// At midnight in this time zone.
     Midnight(TimeZone),
-    /// Never: a request counts for 24 hours.
+    /// Never: each request counts for 24 hours.
     Rolling,
 }

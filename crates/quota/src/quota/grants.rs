@@ -1,4 +1,4 @@
-//! What a quota draws from its store: when, how much, and what the answer means. Pure.
+//! What a quota asks of its store: when, how much, and what the answer means.
 
 use clock::Now;
 
@@ -6,103 +6,135 @@ use super::Quota;
 use crate::lease::Lease;
 use crate::limits::Limits;
 use crate::records::{Grant, QuotaRecord, Units};
-use crate::unit_counter::Elsewhere;
+use crate::unit_counter::UnitNeed;
 
-/// What the store is to be asked for, and told.
-pub struct Draw {
+/// An attempt that waits for a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Its tokens.
+    pub demand: u64,
+    /// How many attempts of the same size wait, this one included.
+    pub waiting: u64,
+}
+
+/// What the store is asked for, with what it has to know.
+#[derive(Debug, Clone)]
+pub struct GrantRequest {
+    /// The bounds of the quota.
     pub limits: Limits,
+    /// What is counted. The wanted units stand among the granted ones.
     pub record: QuotaRecord,
-    /// The units that are asked for.
+    /// The units to grant, as many as there are.
     pub wanted: Units,
-    /// Of them, those that can't be done without.
+    /// The part of `wanted` without which nothing is to be granted.
     pub needed: Units,
-    /// Requests at the same time that are held of a shared quota.
+    /// Requests at the same time that this server holds already.
     pub slots: u32,
 }
 
 impl Quota {
-    /// What to ask the store for, if it is time to ask: when an attempt of so many tokens `needs` something, and so many like it wait; or ahead of that.
-    /// [`Quota::answered`] is to be called with the outcome.
-    pub fn reserve(&mut self, needs: Option<(u64, u64)>, now: Now) -> Option<Draw> {
+    /// Returns what to ask the store for, if it is time to ask: for an attempt in `need`, or ahead of the next one.
+    /// [`Quota::record_grant`] has to be called with the outcome.
+    pub fn request_grant(&mut self, need: Option<Need>, now: Now) -> Option<GrantRequest> {
         self.advance(now);
-        if self.asking || needs.is_some_and(|(demand, _)| !self.lacks(demand)) {
+        if self.is_asking || need.is_some_and(|need| !self.needs_grant(need.demand)) {
             return None;
         }
-        let share = |(demand, _)| self.tokens.share(demand);
-        let needed = Units {
-            requests: needs.map_or(0, |_| self.requests.missing(1)),
-            tokens: needs.map_or(0, |needs| self.tokens.missing(share(needs))),
-            slots: needs.map_or(0, |_| self.slots_missing()),
+        let (wanted, needed) = match need {
+            Some(need) => self.units_in_need(need, now),
+            None => (self.units_ahead(now), Units::default()),
         };
-        // Those that wait use theirs at once: it is no hoarding to ask for all of them.
-        let waiting = needs.map_or(0, |(_, waiting)| waiting);
-        let tokens = needs.map(|needs| (share(needs), share(needs).saturating_mul(waiting)));
+        if wanted == Units::default() || need.is_none() && self.was_denied_lately(now) {
+            return None;
+        }
+        if let Some(lease) = &mut self.lease {
+            lease.demand = need.map_or(0, |need| need.demand);
+        }
+        Some(self.ask(wanted, needed, now))
+    }
+
+    /// Returns what all waiting attempts want, and what the first of them needs. Asking for all is no hoarding: they use their
+    /// units at once.
+    fn units_in_need(&mut self, need: Need, now: Now) -> (Units, Units) {
+        let Need { demand, waiting } = need;
+        let tokens = self.tokens.units_for(demand);
+        let needed = Units {
+            requests: self.requests.shortfall(1),
+            tokens: self.tokens.shortfall(tokens),
+            slots: self.slots_needed(),
+        };
+        let of_tokens = UnitNeed { first: tokens, all: tokens.saturating_mul(waiting) };
         let wanted = Units {
-            requests: self.requests.wants(needs.map(|_| (1, waiting)), now),
-            tokens: self.tokens.wants(tokens, now),
+            requests: self.requests.prefetch_size(Some(UnitNeed { first: 1, all: waiting }), now),
+            tokens: self.tokens.prefetch_size(Some(of_tokens), now),
             slots: needed.slots * u32::try_from(waiting).unwrap_or(u32::MAX).max(1),
         };
-        if wanted == Units::default() || needs.is_none() && self.denied_lately(now) {
-            return None;
-        }
-        self.lease.iter_mut().for_each(|lease| lease.demand = needs.map_or(0, |(demand, _)| demand));
-        Some(self.draw(wanted, needed, now))
+        (wanted, needed)
     }
 
-    /// Requests at the same time that a shared store has to allow before one more can go out.
-    pub(super) fn slots_missing(&self) -> u32 {
-        let full = |lease: &Lease| self.limits.max_concurrent.is_some() && self.in_flight >= lease.slots;
-        u32::from(self.lease.as_ref().is_some_and(full))
+    /// Returns what to ask for before an attempt needs it.
+    fn units_ahead(&mut self, now: Now) -> Units {
+        let requests = self.requests.prefetch_size(None, now);
+        Units { requests, tokens: self.tokens.prefetch_size(None, now), slots: 0 }
     }
 
-    fn denied_lately(&self, now: Now) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.was_denied() && !lease.may_ask_again(now))
+    /// Returns how many requests at the same time a shared store has to allow before the next attempt: one or none.
+    pub(super) fn slots_needed(&self) -> u32 {
+        let is_full = |lease: &Lease| self.limits.max_concurrent.is_some() && self.in_flight >= lease.slots;
+        u32::from(self.lease.as_ref().is_some_and(is_full))
     }
 
-    /// Is it time to ask a store again that had nothing left, though it said that nothing frees yet? Others may have
-    /// given back.
-    pub fn may_ask_again(&self, now: Now) -> bool {
-        !self.asking && self.lease.as_ref().is_some_and(|lease| lease.was_denied() && lease.may_ask_again(now))
+    fn was_denied_lately(&self, now: Now) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.was_denied() && !lease.may_retry(now))
     }
 
-    /// What a lease is renewed with: what is on the way and in the windows, and what lies unused if it is to be kept.
-    pub fn renew(&mut self, keep: bool, now: Now) -> Option<Draw> {
+    /// Returns whether to ask a shared store again after a denial, because other servers may have given units back.
+    pub fn may_retry_denied(&self, now: Now) -> bool {
+        !self.is_asking && self.lease.as_ref().is_some_and(|lease| lease.was_denied() && lease.may_retry(now))
+    }
+
+    /// Returns the request that renews a lease. With `keep` this server keeps what it holds and does not use; free slots are given
+    /// back in any case.
+    pub fn renew(&mut self, keep: bool, now: Now) -> Option<GrantRequest> {
         self.advance(now);
-        if self.asking {
+        if self.is_asking {
             return None;
         }
         if !keep {
             self.release_grant();
         }
-        // A slot that is free here is of use elsewhere.
-        let in_flight = self.in_flight;
-        self.lease.iter_mut().for_each(|lease| lease.slots = lease.slots.min(in_flight));
-        Some(self.draw(Units::default(), Units::default(), now))
+        if let Some(lease) = &mut self.lease {
+            lease.slots = lease.slots.min(self.in_flight);
+        }
+        Some(self.ask(Units::default(), Units::default(), now))
     }
 
-    fn draw(&mut self, wanted: Units, needed: Units, now: Now) -> Draw {
-        self.asking = true;
-        self.requests.reserving = wanted.requests;
-        self.tokens.reserving = wanted.tokens;
-        self.lease.iter_mut().for_each(|lease| lease.asked = now.mono);
-        Draw { limits: self.limits, record: self.record(now), wanted, needed, slots: self.slots() }
+    fn ask(&mut self, wanted: Units, needed: Units, now: Now) -> GrantRequest {
+        self.is_asking = true;
+        self.requests.requested = wanted.requests;
+        self.tokens.requested = wanted.tokens;
+        if let Some(lease) = &mut self.lease {
+            lease.asked_at = now.mono;
+        }
+        GrantRequest { limits: self.limits, record: self.record(now), wanted, needed, slots: self.slots() }
     }
 
-    /// The store answered: so much is granted; `None` if it failed.
-    pub fn answered(&mut self, grant: Option<&Grant>) {
-        self.asking = false;
+    /// Records the store's answer; `None` if the store failed.
+    pub fn record_grant(&mut self, grant: Option<&Grant>) {
+        self.is_asking = false;
         let units = grant.map_or(Units::default(), |grant| grant.units);
-        self.requests.granted(units.requests);
-        self.tokens.granted(units.tokens);
-        if let (Some(lease), Some(grant)) = (&mut self.lease, grant.and_then(|grant| grant.shared.as_ref())) {
-            lease.renewed(grant);
-            let asked = lease.asked;
-            if grant.lasts_ms == 0 {
-                self.set_clock(grant.wall, asked);
-                return;
+        self.requests.record_grant(units.requests);
+        self.tokens.record_grant(units.tokens);
+        let shared = grant.and_then(|grant| grant.shared.as_ref());
+        if let (Some(lease), Some(shared)) = (&mut self.lease, shared) {
+            lease.renew(shared);
+            if shared.lasts_ms == 0 {
+                let asked_at = lease.asked_at;
+                self.set_clock(shared.wall, asked_at);
+            } else {
+                self.requests.other_replicas = shared.requests;
+                self.tokens.other_replicas = shared.tokens;
             }
-            self.requests.elsewhere = Elsewhere { minute: grant.requests.0, day: grant.requests.1 };
-            self.tokens.elsewhere = Elsewhere { minute: grant.tokens.0, day: grant.tokens.1 };
         }
     }
 }

@@ -1,79 +1,80 @@
-//! What of a quota is open: taken elsewhere, without asking it. Pure.
+//! How a quota issues credits, and takes them back.
 
 use std::sync::Arc;
 
 use clock::{Now, SentAt};
 
-use super::{Quota, Share};
-use crate::credits::{Allowance, Amount};
-use crate::rate_limit_summary::RateLimit;
+use super::{Quota, Reservation};
+use crate::credits::Credits;
+use crate::rate_limit_summary::RateLimitSummary;
+use crate::records::Units;
 
 impl Quota {
-    /// Under other limits other amounts are taken: whoever still has the old allowance finds nothing in it.
-    pub(super) fn new_allowance(&self) -> Option<Arc<Allowance>> {
+    /// Returns new credits. Other limits need others: an attempt takes other units then, and must not find any in the old ones.
+    pub(super) fn new_credits(&self) -> Option<Arc<Credits>> {
         if self.limits.are_none() || self.limits.max_concurrent.is_some() {
             return None;
         }
-        Some(Arc::new(Allowance::new(self.requests.bounds.are_any(), self.tokens.tightest())))
+        Some(Arc::new(Credits::new(self.requests.bounds.are_any(), self.tokens.tightest())))
     }
 
-    /// What of it may be taken without asking.
-    pub fn allowance(&self) -> Option<&Arc<Allowance>> {
-        self.allowance.as_ref()
+    /// Returns what may be used without asking.
+    pub fn credits(&self) -> Option<&Arc<Credits>> {
+        self.credits.as_ref()
     }
 
-    /// Calls in what is open: whoever looks at the quota sees it whole. [`Quota::open`] is to be called when they have.
-    pub fn call_in(&mut self) {
-        if let Some(allowance) = &self.allowance {
-            let Amount { requests, tokens } = allowance.call_in();
-            self.requests.call_in(requests);
-            self.tokens.call_in(tokens);
+    /// Takes back the issued credits that nobody used, so that the quota is seen as a whole. [`Quota::issue`] has to follow.
+    pub fn reclaim(&mut self) {
+        if let Some(credits) = &self.credits {
+            let Units { requests, tokens, .. } = credits.reclaim();
+            self.requests.reclaim(requests);
+            self.tokens.reclaim(tokens);
         }
     }
 
-    /// Opens what fits into the windows and is granted.
-    pub fn open(&mut self, now: Now) {
-        let Some(allowance) = self.allowance.clone() else { return };
+    /// Issues as credits what is granted and fits into the windows.
+    pub fn issue(&mut self, now: Now) {
+        let Some(credits) = self.credits.clone() else { return };
         self.advance(now);
-        let (requests, tokens) = (self.requests.openable(now), self.tokens.openable(now));
-        let shut_until = match requests == Some(0) || tokens == Some(0) {
-            true => self.room(1, now).err().and_then(|refusal| refusal.until()).unwrap_or(0),
-            false => 0,
-        };
-        let free = Amount { requests: requests.unwrap_or(0), tokens: tokens.unwrap_or(0) };
-        let Amount { requests, tokens } = allowance.open(free, self.begin_by(), shut_until);
-        self.requests.take(requests);
-        self.tokens.take(tokens);
+        let requests = self.requests.issuable(now);
+        let tokens = self.tokens.issuable(now);
+        let is_exhausted = requests == Some(0) || tokens == Some(0);
+        let no_room = if is_exhausted { self.room(1, now).err() } else { None };
+        let exhausted_until = no_room.and_then(|no_room| no_room.until()).unwrap_or(0);
+        let free = Units { requests: requests.unwrap_or(0), tokens: tokens.unwrap_or(0), slots: 0 };
+        let issued = credits.issue(free, self.begin_by(), exhausted_until);
+        self.requests.reserve(issued.requests);
+        self.tokens.reserve(issued.tokens);
     }
 
-    /// What the window of requests leaves that leaves least; `None` where none is bounded. Nothing is called in for it.
-    pub fn headroom(&mut self, now: Now) -> Option<RateLimit> {
+    /// Returns what the tightest window of requests leaves; `None` if none is bounded. Credits are not reclaimed.
+    pub fn headroom(&mut self, now: Now) -> Option<RateLimitSummary> {
         self.newest_wall = self.newest_wall.max(now.wall);
         self.requests.advance(self.newest_wall);
-        let open = self.allowance.as_ref().map_or(0, |allowance| allowance.left().requests);
+        let issued = self.credits.as_ref().map_or(0, |credits| credits.left().requests);
         let left = self.requests.headroom(now)?;
-        Some(RateLimit { remaining: left.remaining.saturating_add(open), ..left })
+        Some(RateLimitSummary { remaining: left.remaining.saturating_add(issued), ..left })
     }
 
-    /// What an attempt took from `allowance` and is not to use is free again.
-    pub fn give_back(&mut self, allowance: &Arc<Allowance>, demand: u64) {
-        let Amount { requests, tokens } = allowance.amount(demand);
-        if self.allowance.as_ref().is_some_and(|current| Arc::ptr_eq(current, allowance)) {
-            self.requests.call_in(requests);
-            self.tokens.call_in(tokens);
+    /// Takes back what an attempt took from `credits` and will not use.
+    pub fn give_back(&mut self, credits: &Arc<Credits>, demand: u64) {
+        let Units { requests, tokens, .. } = credits.units_for(demand);
+        if self.credits.as_ref().is_some_and(|current| Arc::ptr_eq(current, credits)) {
+            self.requests.reclaim(requests);
+            self.tokens.reclaim(tokens);
         } else {
-            // Under other limits the store may not have granted it: it is not to be used as if it had.
-            self.requests.give_back(requests);
-            self.tokens.give_back(tokens);
+            // Under the old limits the units may have needed no grant, so they must not count as granted now.
+            self.requests.release(requests);
+            self.tokens.release(tokens);
         }
     }
 
-    /// An attempt was admitted elsewhere. What it took from `allowance` is set aside already; the rest is now.
-    pub fn join(&mut self, stamp: &SentAt, demand: u64, allowance: Option<&Allowance>) -> Share {
-        let Some(allowance) = allowance else { return self.take(stamp, demand) };
-        let amount = allowance.amount(demand);
-        self.requests.take(1 - amount.requests);
-        self.count_in(stamp);
-        Share { stamp: stamp.clone(), tokens: amount.tokens }
+    /// Counts an attempt that was admitted on another thread. Units that it took from `credits` are reserved already; this reserves
+    /// the others.
+    pub fn join(&mut self, sent_at: &SentAt, demand: u64, credits: Option<&Credits>) -> Reservation {
+        let Some(credits) = credits else { return self.reserve(sent_at, demand) };
+        let units = credits.units_for(demand);
+        self.requests.reserve(1 - units.requests);
+        self.begin(sent_at, units.tokens)
     }
 }

@@ -1,31 +1,37 @@
-//! No schedule of requests, delays, crashes, stops, clock steps, reloads and overshoots puts more into a window than its
-//! limit: not of an API's own quota, nor of one that several APIs share.
+//! Random schedules of requests, delays, crashes, stops, clock steps, reloads and overshoots. No window ever holds more than its
+//! limit, neither of an API's own quota nor of a quota that several APIs share.
 //!
-//! What is checked against is not written like the quota: a bare list of the true times at which requests were written,
-//! and tokens were spent, counted window by window.
+//! The reference is not written like the quota: a bare list of the true times at which requests were written and tokens were
+//! used, counted window by window.
+
+use std::ops::Range;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
-use self::world::{APIS, Step, World};
+use self::world::{APIS, Call, Step, World};
 use super::*;
 use crate::limits::{Burst, Limit};
 
-mod elsewhere;
+mod workers;
 mod world;
 
+fn call(demand: Range<u64>, uses: Range<u64>) -> impl Strategy<Value = Call> {
+    (0..APIS, demand, uses).prop_map(|(api, demand, uses)| Call { api, demand, uses })
+}
+
+/// Steps of all kinds, with or without clock steps.
 fn step(clock: bool) -> impl Strategy<Value = Step> {
     let wait = prop_oneof![0..50_u64, 0..5_000_u64, 0..70_000_u64, 0..40_000_000_u64];
+    let delay = prop_oneof![Just(0_u64), 0..200_u64, 0..90_000_u64];
     let hours: i64 = if clock { 30 * 3_600_000 } else { 0 };
     prop_oneof![
         6 => wait.prop_map(Step::Wait),
-        30 => (0..APIS, prop_oneof![Just(0_u64), 0..200_u64, 0..90_000_u64], any::<bool>(), 0..60_u64, 0..90_u64)
-            .prop_map(|(api, delay, odd, demand, takes)| Step::Request {
-                api, delay, written: odd || delay > 0, demand, takes,
-            }),
-        30 => (0..APIS, prop_oneof![2 => Just(0_u64), 1 => 0..90_000_u64], 0..60_u64, 0..90_u64)
-            .prop_map(|(api, delay, demand, takes)| Step::Elsewhere { api, delay, demand, takes }),
+        30 => (call(0..60, 0..90), delay, any::<bool>())
+            .prop_map(|(call, delay, odd)| Step::Request { call, delay, written: odd || delay > 0 }),
+        30 => (call(0..60, 0..90), prop_oneof![2 => Just(0_u64), 1 => 0..90_000_u64])
+            .prop_map(|(call, delay)| Step::OnWorker { call, delay }),
         1 => Just(Step::Crash),
         1 => Just(Step::Restart),
         2 => Just(Step::Save),
@@ -34,14 +40,14 @@ fn step(clock: bool) -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Requests that take more than was foreseen, one after the other.
+/// Steps with requests that use more tokens than estimated, one after the other.
 fn spending() -> impl Strategy<Value = Step> {
+    let delay = prop_oneof![4 => Just(0_u64), 1 => 0..20_000_u64];
     prop_oneof![
         2 => (0..70_000_u64).prop_map(Step::Wait),
-        8 => (0..APIS, prop_oneof![4 => Just(0_u64), 1 => 0..20_000_u64], 0..60_u64, 0..400_u64)
-            .prop_map(|(api, delay, demand, takes)| Step::Request { api, delay, written: true, demand, takes }),
-        8 => (0..APIS, prop_oneof![4 => Just(0_u64), 1 => 0..20_000_u64], 0..60_u64, 0..400_u64)
-            .prop_map(|(api, delay, demand, takes)| Step::Elsewhere { api, delay, demand, takes }),
+        8 => (call(0..60, 0..400), delay.clone())
+            .prop_map(|(call, delay)| Step::Request { call, delay, written: true }),
+        8 => (call(0..60, 0..400), delay).prop_map(|(call, delay)| Step::OnWorker { call, delay }),
         1 => prop_oneof![Just(Step::Save), Just(Step::Restart)],
     ]
 }
@@ -50,7 +56,7 @@ fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).expect("a zone of the database")
 }
 
-/// Days on which the clocks change, and others.
+/// Start times: on days with a clock change, and on others.
 fn beginnings() -> impl Strategy<Value = i64> {
     prop_oneof![
         Just("2026-03-08T06:00:00Z"),
@@ -65,7 +71,7 @@ fn zones() -> impl Strategy<Value = &'static str> {
     prop_oneof![Just("UTC"), Just("America/Los_Angeles"), Just("America/Santiago"), Just("Asia/Kolkata")]
 }
 
-/// The limits stay as they are, but for a reload of the same ones.
+/// Returns whether no reload raises the limits.
 fn unchanged(steps: &[Step]) -> bool {
     steps.iter().all(|step| !matches!(step, Step::Reload(hundredths) if *hundredths > 100))
 }
@@ -84,11 +90,11 @@ proptest! {
         let group = Limits { rpm: Limit::AtMost(shared), ..Limits::default() };
         let mut world = World::new(own, group, Reset::Midnight(TimeZone::UTC), start);
         steps.iter().for_each(|step| world.run(step));
-        for (i, kept) in world.kept.iter().enumerate() {
-            let (limit, most) = (if i == APIS { shared } else { rpm }, kept.most_within(60_000));
-            // While its limits are larger than they were first, more may pass: `check` judges each request by its own.
+        for (i, tracked) in world.quotas.iter().enumerate() {
+            let (limit, most) = (if i == APIS { shared } else { rpm }, tracked.most_within(60_000));
+            // While the limits are raised, more may pass: `check` compares each request with the limits in force.
             prop_assert!(most <= limit || i == 0 && !unchanged(&steps), "{} in a minute", most);
-            prop_assert!(i == APIS || kept.most_within(5_000) <= burst, "{} in 5 s", kept.most_within(5_000));
+            prop_assert!(i == APIS || tracked.most_within(5_000) <= burst, "{} in 5 s", tracked.most_within(5_000));
         }
     }
 
@@ -103,8 +109,8 @@ proptest! {
         let group = Limits { rpd: Limit::AtMost(shared), ..Limits::default() };
         let mut world = World::new(own, group, Reset::Midnight(zone(name)), start);
         steps.iter().for_each(|step| world.run(step));
-        for (i, kept) in world.kept.iter().enumerate() {
-            let (limit, most) = (if i == APIS { shared } else { rpd }, kept.most_a_day(&zone(name)));
+        for (i, tracked) in world.quotas.iter().enumerate() {
+            let (limit, most) = (if i == APIS { shared } else { rpd }, tracked.most_a_day(&zone(name)));
             prop_assert!(most <= limit || i == 0 && !unchanged(&steps), "{most} in a day");
         }
     }
@@ -119,14 +125,14 @@ proptest! {
         let group = Limits { rpd: Limit::AtMost(shared), ..Limits::default() };
         let mut world = World::new(own, group, Reset::Rolling, start);
         steps.iter().for_each(|step| world.run(step));
-        for (i, kept) in world.kept.iter().enumerate() {
-            let (limit, most) = (if i == APIS { shared } else { rpd }, kept.most_within(86_400_000));
+        for (i, tracked) in world.quotas.iter().enumerate() {
+            let (limit, most) = (if i == APIS { shared } else { rpd }, tracked.most_within(86_400_000));
             prop_assert!(most <= limit || i == 0 && !unchanged(&steps), "{most} in 24 hours");
         }
     }
 
     #[test]
-    fn tokens_are_never_over_by_more_than_nobody_foresaw_and_that_is_paid_back(
+    fn tokens_are_over_by_no_more_than_was_underestimated_and_later_windows_pay_it_back(
         steps in prop::collection::vec(spending(), 1..300),
         tpm in 50..300_u64,
         start in beginnings(),
@@ -134,9 +140,9 @@ proptest! {
         let own = Limits { tpm: Limit::AtMost(tpm), ..Limits::default() };
         let mut world = World::new(own, own, Reset::Rolling, start);
         steps.iter().for_each(|step| world.run(step));
-        for kept in &world.kept {
-            // What is under way together may overshoot together.
-            let (over, one) = kept.tokens_over(tpm);
+        for tracked in &world.quotas {
+            // Attempts that are under way together may overshoot together.
+            let (over, one) = tracked.tokens_over(tpm);
             let together = world.most_under_way * one;
             prop_assert!(over <= tpm + together, "{over} over, of {tpm} a minute, and {together} under way");
         }

@@ -1,4 +1,4 @@
-//! The windows hold, whatever happens.
+//! The windows of one quota, case by case.
 
 use jiff::tz::TimeZone;
 
@@ -12,75 +12,78 @@ fn at(ms: u64) -> Now {
     Now { mono: START.mono + ms, wall: START.wall + ms as i64 }
 }
 
+/// Creates a quota with these limits; 0 is no limit.
 fn quota(rpm: u64, rpd: u64) -> Quota {
     let limit = |n| if n == 0 { Limit::Unlimited } else { Limit::AtMost(n) };
-    opened(Limits { rpm: limit(rpm), rpd: limit(rpd), ..Limits::default() })
+    with_limits(Limits { rpm: limit(rpm), rpd: limit(rpd), ..Limits::default() })
 }
 
-fn opened(limits: Limits) -> Quota {
-    Quota::restore(limits, &Reset::Midnight(TimeZone::UTC), (None, false), START)
+fn with_limits(limits: Limits) -> Quota {
+    Quota::new(limits, &Reset::Midnight(TimeZone::UTC), false, START)
 }
 
-fn reopened(quota: &Quota, record: &QuotaRecord, now: Now) -> Quota {
-    Quota::restore(quota.limits, &quota.reset, (Some(record), false), now)
+/// Creates the quota of a process that starts with `record`.
+fn restarted(quota: &Quota, record: &QuotaRecord, now: Now) -> Quota {
+    let mut after = Quota::new(quota.limits, &quota.reset, false, now);
+    after.add(record, now);
+    after
 }
 
-/// Admits as the ledger does: fetching grants as needed.
-fn take_of(quota: &mut Quota, demand: u64, now: Now) -> Result<Share, NoRoom> {
+/// Admits an attempt as its owner does, with a grant if one is needed.
+fn admit(quota: &mut Quota, demand: u64, now: Now) -> Result<Reservation, NoRoom> {
     quota.room(demand, now)?;
-    if quota.lacks(demand) {
-        let units = quota.reserve(Some((demand, 1)), now).expect("a grant that is used up is wanted").wanted;
-        quota.answered(Some(&Grant { units, shared: None }));
+    if quota.needs_grant(demand) {
+        let request = quota.request_grant(Some(Need { demand, waiting: 1 }), now).expect("a grant is needed");
+        quota.record_grant(Some(&Grant { units: request.wanted, shared: None }));
     }
-    assert!(!quota.lacks(demand));
-    Ok(quota.take(&SentAt::default(), demand))
+    assert!(!quota.needs_grant(demand));
+    Ok(quota.reserve(&SentAt::default(), demand))
 }
 
-fn take(quota: &mut Quota, now: Now) -> Result<SentAt, NoRoom> {
-    take_of(quota, 0, now).map(|share| share.stamp)
+/// Admits an attempt that is written at once.
+fn send(quota: &mut Quota, demand: u64, now: Now) -> Result<Reservation, NoRoom> {
+    let reservation = admit(quota, demand, now)?;
+    write(&reservation, now);
+    Ok(reservation)
 }
 
-/// Admits a request that is written at once.
-fn send(quota: &mut Quota, demand: u64, now: Now) -> Result<Share, NoRoom> {
-    let share = take_of(quota, demand, now)?;
-    share.stamp.begin(now.mono);
-    share.stamp.finish(now.mono);
-    Ok(share)
+fn write(reservation: &Reservation, now: Now) {
+    reservation.sent_at.begin(now.mono);
+    reservation.sent_at.finish(now.mono);
 }
 
-fn settled(quota: &mut Quota, stamp: &SentAt, now: Now) {
-    quota.settle(&Share { stamp: stamp.clone(), tokens: 0 }, Spent { counts: true, tokens: None }, now);
+fn settle(quota: &mut Quota, reservation: &Reservation, now: Now) {
+    quota.settle(reservation, ActualUsage { counts: true, tokens: None }, now);
 }
 
-/// Requests in the last minute and today.
+/// Returns the requests in the last minute and today.
 fn usage(quota: &mut Quota, now: Now) -> (u64, u64) {
     quota.advance(now);
-    quota.requests.usage(now)
+    let WindowUsage { minute, day } = quota.requests.usage(now);
+    (minute, day)
 }
 
 #[test]
 fn a_request_counts_from_when_it_was_written() {
     let mut quota = quota(1, 0);
-    let stamp = take(&mut quota, at(0)).expect("room for one");
-    stamp.begin(at(0).mono);
-    assert!(take(&mut quota, at(59_000)).is_err(), "still being written");
-    stamp.finish(at(60_000).mono);
-    let Err(NoRoom::Full { which: QuotaKind::Rpm, until: Some(until) }) = take(&mut quota, at(61_000)) else {
-        panic!("the minute begins when it is written");
-    };
-    assert_eq!(until, at(121_000).mono);
-    assert!(take(&mut quota, at(121_000)).is_ok());
+    let first = admit(&mut quota, 0, at(0)).expect("room for one");
+    first.sent_at.begin(at(0).mono);
+    assert!(admit(&mut quota, 0, at(59_000)).is_err(), "still being written");
+    first.sent_at.finish(at(60_000).mono);
+    let full = NoRoom::Full { which: QuotaKind::Rpm, until: Some(at(121_000).mono) };
+    assert_eq!(admit(&mut quota, 0, at(61_000)).err(), Some(full), "the minute begins when it is written");
+    assert!(admit(&mut quota, 0, at(121_000)).is_ok());
 }
 
 #[test]
-fn what_was_not_sent_is_given_back() {
+fn an_attempt_of_which_nothing_was_sent_is_given_back() {
     let mut quota = quota(1, 1);
-    let stamp = take(&mut quota, at(0)).expect("room for one");
-    settled(&mut quota, &stamp, at(10));
+    let unsent = admit(&mut quota, 0, at(0)).expect("room for one");
+    settle(&mut quota, &unsent, at(10));
     assert_eq!(usage(&mut quota, at(10)), (0, 0));
-    let stamp = take(&mut quota, at(20)).expect("room again");
-    stamp.begin(START.mono);
-    settled(&mut quota, &stamp, at(30));
+    let begun = admit(&mut quota, 0, at(20)).expect("room again");
+    begun.sent_at.begin(START.mono);
+    settle(&mut quota, &begun, at(30));
     assert_eq!(usage(&mut quota, at(40)), (1, 1), "a part of it may have arrived");
 }
 
@@ -90,17 +93,15 @@ fn a_crash_counts_every_unit_that_was_granted() {
     let mut sent = 0;
     let mut durable = quota.record(at(0));
     for i in 0..57 {
-        if let Some(draw) = quota.reserve(quota.lacks(0).then_some((0, 1)), at(i)) {
-            let units = draw.wanted;
-            durable = draw.record;
-            quota.answered(Some(&Grant { units, shared: None }));
+        let need = quota.needs_grant(0).then_some(Need { demand: 0, waiting: 1 });
+        if let Some(request) = quota.request_grant(need, at(i)) {
+            durable = request.record;
+            quota.record_grant(Some(&Grant { units: request.wanted, shared: None }));
         }
-        let stamp = take(&mut quota, at(i)).expect("room");
-        stamp.begin(START.mono);
-        stamp.finish(at(i).mono);
+        send(&mut quota, 0, at(i)).expect("room");
         sent += 1;
     }
-    let mut after = reopened(&quota, &durable, at(100));
+    let mut after = restarted(&quota, &durable, at(100));
     let (_, today) = usage(&mut after, at(100));
     assert!((sent..sent + 20).contains(&today), "{sent} sent, {today} counted");
 }
@@ -109,43 +110,38 @@ fn a_crash_counts_every_unit_that_was_granted() {
 fn a_clean_stop_is_exact() {
     let mut quota = quota(60, 1_000);
     for i in 0..7 {
-        let stamp = take(&mut quota, at(i * 1_000)).expect("room");
-        stamp.begin(START.mono);
-        stamp.finish(at(i * 1_000).mono);
-        settled(&mut quota, &stamp, at(i * 1_000));
+        let sent = send(&mut quota, 0, at(i * 1_000)).expect("room");
+        settle(&mut quota, &sent, at(i * 1_000));
     }
     quota.release_grant();
     let record = quota.record(at(10_000));
-    // The process begins anew: its monotonic clock does too.
-    let mut after = reopened(&quota, &record, Now { mono: 120_000, wall: at(64_500).wall });
-    assert_eq!(usage(&mut after, Now { mono: 120_000, wall: at(64_500).wall }), (3, 7));
+    // The monotonic clock of a new process starts elsewhere.
+    let restart = Now { mono: 120_000, wall: at(64_500).wall };
+    let mut after = restarted(&quota, &record, restart);
+    assert_eq!(usage(&mut after, restart), (3, 7));
 }
 
 #[test]
 fn a_clock_set_back_opens_nothing() {
     let mut quota = quota(0, 1);
-    let stamp = take(&mut quota, at(0)).expect("room");
-    stamp.begin(START.mono);
-    stamp.finish(at(0).mono);
+    send(&mut quota, 0, at(0)).expect("room");
     let yesterday = Now { mono: at(5).mono, wall: START.wall - 86_400_000 };
-    assert!(take(&mut quota, yesterday).is_err());
+    assert!(admit(&mut quota, 0, yesterday).is_err());
     quota.release_grant();
     let record = quota.record(yesterday);
-    let mut after = reopened(&quota, &record, yesterday);
-    assert!(take(&mut after, yesterday).is_err());
+    let mut after = restarted(&quota, &record, yesterday);
+    assert!(admit(&mut after, 0, yesterday).is_err());
 }
 
 #[test]
 fn midnight_opens_the_day() {
     let mut quota = quota(0, 1);
-    let stamp = take(&mut quota, at(0)).expect("room");
-    stamp.begin(START.mono);
-    stamp.finish(at(0).mono);
-    let Err(NoRoom::Full { which: QuotaKind::Rpd, until: Some(until) }) = take(&mut quota, at(1)) else {
+    send(&mut quota, 0, at(0)).expect("room");
+    let Err(NoRoom::Full { which: QuotaKind::Rpd, until: Some(until) }) = admit(&mut quota, 0, at(1)) else {
         panic!("the day is spent");
     };
-    assert!(take(&mut quota, at(until - START.mono - 1)).is_err());
-    assert!(take(&mut quota, at(until - START.mono)).is_ok());
+    assert!(admit(&mut quota, 0, at(until - START.mono - 1)).is_err());
+    assert!(admit(&mut quota, 0, at(until - START.mono)).is_ok());
 }
 
 #[test]
@@ -154,30 +150,27 @@ fn a_rolling_day_frees_each_request_after_24_hours() {
     quota.reconfigure(quota.limits, &Reset::Rolling, START);
     for hours in [0, 10] {
         let sent = at(hours * 3_600_000);
-        let stamp = take(&mut quota, sent).expect("room");
-        stamp.begin(START.mono);
-        stamp.finish(sent.mono);
+        send(&mut quota, 0, sent).expect("room");
     }
-    let Err(NoRoom::Full { which: QuotaKind::Rpd, until: Some(until) }) = take(&mut quota, at(23 * 3_600_000)) else {
-        panic!("two in 24 hours");
+    let Err(NoRoom::Full { which: QuotaKind::Rpd, until: Some(until) }) = admit(&mut quota, 0, at(23 * 3_600_000))
+    else {
+        panic!("two in 24 hours")
     };
     assert_eq!(until, at(24 * 3_600_000 + 1_000).mono);
-    // Over a restart the times are kept, to the grain of what is saved.
+    // A restart keeps the times, to the grain of what is saved.
     quota.release_grant();
     let record = quota.record(at(23 * 3_600_000));
-    let mut after = reopened(&quota, &record, at(23 * 3_600_000));
+    let mut after = restarted(&quota, &record, at(23 * 3_600_000));
     assert_eq!(usage(&mut after, at(23 * 3_600_000)).1, 2);
     assert_eq!(usage(&mut after, at(24 * 3_600_000 + 146_000)).1, 1);
-    assert!(take(&mut after, at(24 * 3_600_000 + 146_000)).is_ok());
+    assert!(admit(&mut after, 0, at(24 * 3_600_000 + 146_000)).is_ok());
 }
 
 #[test]
-fn another_reset_forgets_nothing_of_today() {
+fn a_changed_reset_forgets_nothing_of_today() {
     let mut quota = quota(0, 5);
     for _ in 0..3 {
-        let stamp = take(&mut quota, START).expect("room");
-        stamp.begin(START.mono);
-        stamp.finish(START.mono);
+        send(&mut quota, 0, START).expect("room");
     }
     let tokyo = TimeZone::get("Asia/Tokyo").expect("a zone of the database");
     for reset in [Reset::Rolling, Reset::Midnight(TimeZone::UTC), Reset::Midnight(tokyo), Reset::Rolling] {
@@ -192,42 +185,40 @@ fn a_burst_bounds_a_short_span() {
     let burst = Some(Burst { requests: 2, span_ms: 1_000 });
     quota.reconfigure(Limits { burst, ..quota.limits }, &Reset::Rolling, START);
     for ms in [0, 300] {
-        let stamp = take(&mut quota, at(ms)).expect("room");
-        stamp.begin(START.mono);
-        stamp.finish(at(ms).mono);
+        send(&mut quota, 0, at(ms)).expect("room");
     }
-    let Err(NoRoom::Full { which: QuotaKind::Burst, until: Some(until) }) = take(&mut quota, at(1_099)) else {
+    let Err(NoRoom::Full { which: QuotaKind::Burst, until: Some(until) }) = admit(&mut quota, 0, at(1_099)) else {
         panic!("two in a second");
     };
     assert_eq!(until, at(1_100).mono);
-    assert!(take(&mut quota, at(1_100)).is_ok());
+    assert!(admit(&mut quota, 0, at(1_100)).is_ok());
 }
 
 #[test]
 fn tokens_are_reserved_corrected_and_carried() {
-    let mut quota = opened(Limits { tpm: Limit::AtMost(1_000), ..Limits::default() });
+    let mut quota = with_limits(Limits { tpm: Limit::AtMost(1_000), ..Limits::default() });
     let first = send(&mut quota, 600, at(0)).expect("room");
     assert!(send(&mut quota, 600, at(1)).is_err(), "the estimate counts while it is open");
-    quota.settle(&first, Spent { counts: true, tokens: Some(100) }, at(20_000));
+    quota.settle(&first, ActualUsage { counts: true, tokens: Some(100) }, at(20_000));
     let second = send(&mut quota, 900, at(20_000)).expect("the estimate was corrected");
-    quota.settle(&second, Spent { counts: true, tokens: Some(2_900) }, at(30_000));
-    // 100 until 81 s; of 2,900, 1,000 in the minute of 30 s, and the rest in the next two.
+    quota.settle(&second, ActualUsage { counts: true, tokens: Some(2_900) }, at(30_000));
+    // 100 until 81 s. Of the 2,900, 1,000 count in the minute of 30 s and the others in the next two.
     for (ms, tokens) in [(30_000, 3_000), (81_000, 2_900), (91_000, 2_000), (152_000, 1_000), (213_000, 0)] {
         quota.advance(at(ms));
-        assert_eq!(quota.tokens.usage(at(ms)).0, tokens, "{ms}");
+        assert_eq!(quota.tokens.usage(at(ms)).minute, tokens, "{ms}");
     }
-    // What no window could ever hold takes all of one.
+    // A demand above the window takes all of the window.
     let all = send(&mut quota, 50_000, at(300_000)).expect("an empty window");
     assert_eq!(all.tokens, 1_000);
-    quota.settle(&all, Spent { counts: true, tokens: None }, at(300_000));
-    assert!(send(&mut quota, 1, at(300_001)).is_err(), "nobody knows what it took: the estimate stands");
+    quota.settle(&all, ActualUsage { counts: true, tokens: None }, at(300_000));
+    assert!(send(&mut quota, 1, at(300_001)).is_err(), "nobody knows what it used: the estimate stands");
 }
 
 #[test]
 fn a_days_overshoot_of_tokens_counts_tomorrow() {
-    let mut quota = opened(Limits { tpd: Limit::AtMost(1_000), ..Limits::default() });
-    let share = send(&mut quota, 10, at(0)).expect("room");
-    quota.settle(&share, Spent { counts: true, tokens: Some(2_600) }, at(1));
+    let mut quota = with_limits(Limits { tpd: Limit::AtMost(1_000), ..Limits::default() });
+    let reservation = send(&mut quota, 10, at(0)).expect("room");
+    quota.settle(&reservation, ActualUsage { counts: true, tokens: Some(2_600) }, at(1));
     let Err(NoRoom::Full { which: QuotaKind::Tpd, until: Some(until) }) = send(&mut quota, 1, at(2)) else {
         panic!("the day is spent");
     };
@@ -235,46 +226,46 @@ fn a_days_overshoot_of_tokens_counts_tomorrow() {
     let morning = until - START.mono;
     for (days, tokens) in [(0, 1_600), (1, 600), (2, 0)] {
         quota.advance(at(morning + days * day));
-        assert_eq!(quota.tokens.usage(at(morning + days * day)).1, tokens);
+        assert_eq!(quota.tokens.usage(at(morning + days * day)).day, tokens);
     }
-    // Over a restart too.
-    let share = send(&mut quota, 10, at(morning + 2 * day)).expect("room");
-    quota.settle(&share, Spent { counts: true, tokens: Some(1_500) }, at(morning + 2 * day));
+    // A restart keeps the debt.
+    let reservation = send(&mut quota, 10, at(morning + 2 * day)).expect("room");
+    quota.settle(&reservation, ActualUsage { counts: true, tokens: Some(1_500) }, at(morning + 2 * day));
     quota.release_grant();
     let record = quota.record(at(morning + 2 * day));
-    let mut after = reopened(&quota, &record, at(morning + 3 * day));
+    let mut after = restarted(&quota, &record, at(morning + 3 * day));
     after.advance(at(morning + 3 * day));
-    assert_eq!(after.tokens.usage(at(morning + 3 * day)).1, 500);
+    assert_eq!(after.tokens.usage(at(morning + 3 * day)).day, 500);
 }
 
 #[test]
 fn a_request_that_does_not_count_is_taken_back() {
     let mut quota = quota(1, 1);
-    let share = send(&mut quota, 0, at(0)).expect("room");
-    quota.settle(&share, Spent { counts: false, tokens: Some(0) }, at(5));
+    let reservation = send(&mut quota, 0, at(0)).expect("room");
+    quota.settle(&reservation, ActualUsage { counts: false, tokens: Some(0) }, at(5));
     assert_eq!(usage(&mut quota, at(5)), (0, 0));
-    let share = send(&mut quota, 0, at(6)).expect("room again");
-    quota.settle(&share, Spent { counts: true, tokens: None }, at(7));
+    let reservation = send(&mut quota, 0, at(6)).expect("room again");
+    quota.settle(&reservation, ActualUsage { counts: true, tokens: None }, at(7));
     assert_eq!(usage(&mut quota, at(7)), (1, 1));
 }
 
 #[test]
 fn a_limit_of_nothing_disables() {
-    let mut quota = opened(Limits { tpd: Limit::AtMost(0), ..Limits::default() });
-    assert_eq!(take(&mut quota, START).err(), Some(NoRoom::Disabled));
+    let mut quota = with_limits(Limits { tpd: Limit::AtMost(0), ..Limits::default() });
+    assert_eq!(admit(&mut quota, 0, START).err(), Some(NoRoom::Disabled));
 }
 
 #[test]
-fn what_an_older_allowance_gave_is_not_taken_for_granted_under_new_limits() {
+fn units_of_old_credits_do_not_count_as_granted_under_new_limits() {
     let bursts = Limits { burst: Some(Burst { requests: 10, span_ms: 1_000 }), ..Limits::default() };
-    let mut quota = opened(bursts);
-    quota.open(at(0));
-    let old = quota.allowance().expect("bounded").clone();
+    let mut quota = with_limits(bursts);
+    quota.issue(at(0));
+    let old = quota.credits().expect("bounded").clone();
     assert!(old.take(0, at(0).mono).is_ok());
-    quota.call_in();
-    // A burst needs no store; a minute does, and has granted nothing.
+    quota.reclaim();
+    // A burst needs no grant. A minute does, and has none.
     quota.reconfigure(Limits { rpm: Limit::AtMost(10), ..bursts }, &Reset::Midnight(TimeZone::UTC), at(0));
     quota.give_back(&old, 0);
-    assert!(quota.lacks(0) && !quota.holds_grant());
+    assert!(quota.needs_grant(0) && !quota.holds_grant());
     assert_eq!(usage(&mut quota, at(0)).0, 0);
 }

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::books::Books;
+use super::QuotaRegistry;
 use crate::config::{ApiConfig, QuotaConfig};
-use crate::types::{Now, QuotaId, RateLimit};
+use crate::types::{Now, QuotaId, RateLimitSummary};
 
-impl Books {
+impl QuotaRegistry {
     /// What is left for requests for a model, in all of `apis` together; `None` if one of them has no limit.
-    pub fn headroom<'a>(&self, apis: impl Iterator<Item = &'a ApiConfig>, model: &str) -> Option<RateLimit> {
+    pub fn headroom<'a>(&self, apis: impl Iterator<Item = &'a ApiConfig>, model: &str) -> Option<RateLimitSummary> {
         let now = Now::read();
-        let mut alone: Option<RateLimit> = None;
-        let mut grouped: BTreeMap<&Arc<str>, (Option<RateLimit>, Option<RateLimit>)> = BTreeMap::new();
+        let mut alone: Option<RateLimitSummary> = None;
+        let mut grouped: BTreeMap<&Arc<str>, (Option<RateLimitSummary>, Option<RateLimitSummary>)> = BTreeMap::new();
         for api in apis {
             let own_name = api.mapping.get(model).map_or(model, |own| own);
             let own = self.tightest((QuotaId::of_api(&api.id), &api.quota), own_name, now);
@@ -34,20 +34,20 @@ impl Books {
     }
 
     /// The window of an owner's quotas that leaves least.
-    fn tightest(&self, (owner, quota): (QuotaId, &QuotaConfig), model: &str, now: Now) -> Option<RateLimit> {
+    fn tightest(&self, (owner, quota): (QuotaId, &QuotaConfig), model: &str, now: Now) -> Option<RateLimitSummary> {
         // What is counted for a model without limits bounds nothing.
-        let of_model = quota.models.get_key_value(model).and_then(|(model, _)| self.ledger(&owner.for_model(model)));
-        let ledgers = self.ledger(&owner).into_iter().chain(of_model);
+        let of_model = quota.models.get_key_value(model).and_then(|(model, _)| self.get(&owner.for_model(model)));
+        let ledgers = self.get(&owner).into_iter().chain(of_model);
         ledgers.filter_map(|ledger| ledger.headroom(now)).min_by_key(tightness)
     }
 }
 
-fn tightness(rate: &RateLimit) -> (u64, u64) {
+fn tightness(rate: &RateLimitSummary) -> (u64, u64) {
     (rate.remaining, rate.limit)
 }
 
-fn sum(so_far: Option<RateLimit>, more: RateLimit) -> RateLimit {
-    so_far.map_or(more, |so_far| RateLimit {
+fn sum(so_far: Option<RateLimitSummary>, more: RateLimitSummary) -> RateLimitSummary {
+    so_far.map_or(more, |so_far| RateLimitSummary {
         limit: so_far.limit.saturating_add(more.limit),
         remaining: so_far.remaining.saturating_add(more.remaining),
         reset_ms: so_far.reset_ms.max(more.reset_ms),
