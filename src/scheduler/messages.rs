@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 use actix::prelude::*;
+use quota::PoolLimits;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::board::{Board, MailboxReport, Mailed};
-use super::rates::Rate;
 use crate::types::{ApiId, Profile, RateLimitSummary};
 use crate::upstream::{ApiStatus, Lane, Permit, Refusal, TokenReport};
 
@@ -51,12 +51,6 @@ pub(super) struct Ask {
     pub(super) mailed: Mailed,
 }
 
-/// What the pool's limits leave for this model, summed up anew. Sent by a worker's scheduler that has an older sum; a lost one
-/// leaves that, until it is too old.
-#[derive(Debug, Message)]
-#[rtype(result = "Arc<Rate>")]
-pub(super) struct GetRate(pub(super) Arc<str>);
-
 /// The answer to an [`Ask`], with what makes the next one needless.
 #[derive(Debug)]
 pub(super) struct Granted {
@@ -64,10 +58,8 @@ pub(super) struct Granted {
     pub(super) permit: Permit,
     /// The short ways to it, and to those that declined, by their positions.
     pub(super) lanes: Vec<(usize, Arc<Lane>)>,
-    /// What is left.
-    pub(super) rate: Option<RateLimitSummary>,
-    /// Where that is counted down.
-    pub(super) counted: Arc<Rate>,
+    /// The limits on requests for the model, to be summed up by whoever answers.
+    pub(super) limits: Arc<PoolLimits>,
     /// The state of the pool in which that is so.
     pub(super) board: Arc<Board>,
 }

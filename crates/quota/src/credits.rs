@@ -4,10 +4,13 @@
 //! 2. Whoever admits an attempt takes units with one compare-and-swap. No order of events takes a window over its limit.
 //! 3. All threads take from the same number, so that no unit is stranded with an idle thread.
 //! 4. The quota reclaims what is left whenever its owner has to see the whole.
+//! 5. Beside its credits a quota publishes what it leaves of its requests, so that anybody can sum that up.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::rate_limit_summary::RateLimitSummary;
 use crate::records::Units;
+use crate::request_window::{PublishedWindow, RequestWindow};
 
 /// Requests and tokens are packed into one number, so that an attempt takes both or none.
 const TOKEN_BITS: u32 = 40;
@@ -35,6 +38,10 @@ pub struct Credits {
     begin_by: AtomicU64,
     /// Nothing comes free before this moment (ms, monotonic).
     exhausted_until: AtomicU64,
+    /// Requests that were issued, as long as they are not reclaimed.
+    issued: AtomicU64,
+    /// The tightest window of requests, without what is issued.
+    window: PublishedWindow,
 }
 
 impl Credits {
@@ -46,6 +53,8 @@ impl Credits {
             left: AtomicU64::new(0),
             begin_by: AtomicU64::new(0),
             exhausted_until: AtomicU64::new(0),
+            issued: AtomicU64::new(0),
+            window: PublishedWindow::default(),
         }
     }
 
@@ -84,7 +93,9 @@ impl Credits {
             Units { requests: units.requests.min(MAX_REQUESTS), tokens: units.tokens.min(MAX_TOKENS), slots: 0 };
         self.begin_by.store(begin_by, Ordering::Release);
         self.exhausted_until.store(exhausted_until, Ordering::Release);
+        // In this order a reader never takes issued requests for used ones.
         self.left.store(pack(issued), Ordering::Release);
+        self.issued.store(issued.requests, Ordering::Release);
         issued
     }
 
@@ -93,14 +104,32 @@ impl Credits {
         self.max_tokens
     }
 
-    /// Returns what is left.
-    pub(crate) fn left(&self) -> Units {
-        unpack(self.left.load(Ordering::Acquire))
+    /// Publishes the tightest window of requests; `None` where requests are not limited. Only the quota does so, while nothing is
+    /// issued.
+    pub(crate) fn publish(&self, window: Option<RequestWindow>) {
+        self.window.publish(window);
     }
 
-    /// Takes back what is left.
+    /// Takes back what is left. What was taken counts as reserved until the quota publishes its window again.
     pub(crate) fn reclaim(&self) -> Units {
-        unpack(self.left.swap(0, Ordering::AcqRel))
+        let issued = self.issued.swap(0, Ordering::AcqRel);
+        let left = unpack(self.left.swap(0, Ordering::AcqRel));
+        self.window.add_reserved(issued.saturating_sub(left.requests));
+        left
+    }
+
+    /// Returns whether requests are limited in a minute or in a day.
+    pub(crate) fn limits_requests(&self) -> bool {
+        self.window.read().is_some()
+    }
+
+    /// Returns what the tightest window of requests leaves at `now` (ms, monotonic), issued requests included; `None` where requests
+    /// are not limited.
+    pub(crate) fn summary(&self, now: u64) -> Option<RateLimitSummary> {
+        let window = self.window.read()?;
+        let left = unpack(self.left.load(Ordering::Acquire)).requests;
+        let taken = self.issued.load(Ordering::Acquire).saturating_sub(left);
+        Some(RequestWindow { reserved: window.reserved.saturating_add(taken), ..window }.summary(now))
     }
 }
 

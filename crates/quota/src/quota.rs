@@ -54,7 +54,7 @@ pub struct Quota {
     lease: Option<Lease>,
     /// Whether a request to the store is not answered yet.
     is_asking: bool,
-    /// What may be used without asking. There are none if nothing is bounded, or if the end of an attempt frees something.
+    /// What may be used without asking. There are none if nothing is bounded.
     credits: Option<Arc<Credits>>,
 }
 
@@ -73,7 +73,7 @@ impl Quota {
             is_asking: false,
             credits: None,
         };
-        quota.credits = quota.new_credits();
+        quota.renew_credits(now);
         quota
     }
 
@@ -114,7 +114,7 @@ impl Quota {
         }
         if limits != self.limits {
             self.limits = limits;
-            self.credits = self.new_credits();
+            self.renew_credits(now);
         }
     }
 

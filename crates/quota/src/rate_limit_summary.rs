@@ -14,6 +14,20 @@ pub struct RateLimitSummary {
 }
 
 impl RateLimitSummary {
+    /// Returns a key that orders limits: the smallest is the one that leaves least.
+    pub(crate) fn tightness(&self) -> (u64, u64) {
+        (self.remaining, self.limit)
+    }
+
+    /// Returns the sum of both.
+    pub(crate) fn plus(self, other: RateLimitSummary) -> RateLimitSummary {
+        RateLimitSummary {
+            limit: self.limit.saturating_add(other.limit),
+            remaining: self.remaining.saturating_add(other.remaining),
+            reset_ms: self.reset_ms.max(other.reset_ms),
+        }
+    }
+
     /// Returns the reset as OpenAI writes it: `17ms`, `7.66s`, `6m0s`, `1h2m3s`. From a minute on it is rounded up to seconds.
     pub fn reset(&self) -> impl fmt::Display {
         let ms = if self.reset_ms < 60_000 { self.reset_ms } else { self.reset_ms.div_ceil(1_000) * 1_000 };

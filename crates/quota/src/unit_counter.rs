@@ -17,8 +17,8 @@ use crate::daily_window::DailyWindow;
 use crate::limits::QuotaKind;
 use crate::no_room::NoRoom;
 use crate::rate::ConsumptionRate;
-use crate::rate_limit_summary::RateLimitSummary;
 use crate::records::{CountRecord, WindowUsage};
+use crate::request_window::RequestWindow;
 use crate::reset::Reset;
 use crate::window::{SlidingLog, Span};
 
@@ -225,7 +225,7 @@ impl UnitCounter {
         let Some(block) = self.block(now) else { return 0 };
         let wanted = match need {
             Some(UnitNeed { first, all }) => {
-                let left = self.headroom(now).map_or(0, |room| room.remaining);
+                let left = self.tightest_window(now).map_or(0, |window| window.remaining());
                 first.max(block).max(all.min(left))
             }
             None if block > 1 && self.granted <= block / 2 => block,
@@ -271,17 +271,25 @@ impl UnitCounter {
         }
     }
 
-    /// Returns what the tightest window leaves; `None` if there is no bound.
-    pub(crate) fn headroom(&mut self, now: Now) -> Option<RateLimitSummary> {
-        let usage = self.usage(now);
-        let left = |bound: Option<u64>, used: u64, resets: u64| {
-            let reset_ms = if used == 0 { 0 } else { resets.saturating_sub(now.mono) };
-            bound.map(|limit| RateLimitSummary { limit, remaining: limit.saturating_sub(used), reset_ms })
-        };
-        let minute_resets = self.minute.empties().unwrap_or(now.mono + Span::MINUTE.window_ms);
-        let minute = left(self.bounds.minute, usage.minute, minute_resets);
-        let day = left(self.bounds.day, usage.day, self.daily.ends(now));
-        minute.into_iter().chain(day).min_by_key(|rate| (rate.remaining, rate.limit))
+    /// Returns the window that leaves least, of the minute and the day; `None` if neither is bounded.
+    pub(crate) fn tightest_window(&mut self, now: Now) -> Option<RequestWindow> {
+        let reserved = self.reserved;
+        let others = self.other_replicas;
+        let minute = self.bounds.minute.map(|limit| RequestWindow {
+            limit,
+            used: self.minute.count(now.mono).saturating_add(others.minute),
+            reserved,
+            resets_at: self.minute.empties().unwrap_or(now.mono + Span::MINUTE.window_ms),
+            span_ms: Span::MINUTE.window_ms,
+        });
+        let day = self.bounds.day.map(|limit| RequestWindow {
+            limit,
+            used: self.daily.count(now).saturating_add(others.day),
+            reserved,
+            resets_at: self.daily.ends(now),
+            span_ms: Span::DAY.window_ms,
+        });
+        minute.into_iter().chain(day).min_by_key(|window| (window.remaining(), window.limit))
     }
 
     /// Returns the latest end of the day (ms, monotonic).

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use quota::{ActualUsage, Credits, Quota, QuotaRecord, RateLimitSummary, Reservation, Reset};
+use quota::{ActualUsage, Credits, Quota, QuotaRecord, Reservation, Reset};
 use tokio::sync::oneshot;
 
 use super::quota_clock::QuotaClock;
@@ -140,18 +140,15 @@ impl QuotaHandle {
         self.0.pauses.get() > 0
     }
 
-    /// Returns what the tightest window of requests leaves, issued credits included; `None` if none is bounded.
-    pub(super) fn headroom(&self, now: Now) -> Option<RateLimitSummary> {
-        self.0.quota.borrow_mut().headroom(self.0.store.clock.at(now))
+    /// Returns the credits; `None` if nothing is limited.
+    pub(in crate::upstream) fn credits(&self) -> Option<Arc<Credits>> {
+        self.0.quota.borrow().credits().cloned()
     }
 
-    /// Returns what an attempt takes without asking, if the quota allows that: `Some(None)` if nothing is bounded.
-    pub(in crate::upstream) fn credits(&self) -> Option<Option<Arc<Credits>>> {
-        let quota = self.0.quota.borrow();
-        match quota.credits() {
-            Some(credits) => Some(Some(credits.clone())),
-            None => quota.limits().are_none().then_some(None),
-        }
+    /// Returns whether attempts may be admitted with credits alone. The end of an attempt frees a place where the number of attempts at
+    /// the same time is limited, so that every attempt has to ask there.
+    pub(in crate::upstream) fn allows_fast_path(&self) -> bool {
+        self.0.quota.borrow().limits().max_concurrent.is_none()
     }
 
     /// Returns the tightest bound of tokens.

@@ -5,7 +5,6 @@
 
 mod admission;
 mod handle;
-mod headroom;
 mod quota_clock;
 mod registry;
 mod store_requests;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use futures_util::future::join_all;
+use quota::{OwnerLimits, PoolLimits};
 
 use super::handle::{QuotaHandle, QuotaStore};
 use crate::config::{ApiConfig, QuotaConfig};
@@ -31,6 +32,11 @@ impl QuotaRegistry {
     pub fn new(persistence: Addr<PersistenceActor>, shared: bool) -> QuotaRegistry {
         let store = QuotaStore { clock: Rc::default(), persistence, shared };
         QuotaRegistry(Rc::new(Inner { store, quotas: RefCell::default() }))
+    }
+
+    /// Opens the quotas of an upstream, or sets the limits of this configuration.
+    pub fn configure(&self, api: &ApiConfig) {
+        self.open_for(api);
     }
 
     /// Returns all quotas of an upstream. New ones are opened, and open ones get the limits of this configuration.
@@ -74,6 +80,26 @@ impl QuotaRegistry {
     /// Returns a quota, if it is open.
     pub(super) fn get(&self, id: &QuotaId) -> Option<QuotaHandle> {
         self.0.quotas.borrow().get(id).cloned()
+    }
+
+    /// Returns the limits on requests for a model, of all `apis` together.
+    pub fn pool_limits<'a>(&self, apis: impl Iterator<Item = &'a ApiConfig>, model: &str) -> PoolLimits {
+        let mut limits = PoolLimits::default();
+        for api in apis {
+            let upstream_model = api.mapping.get(model).map_or(model, |name| name);
+            let own = self.owner_limits(&QuotaId::of_api(&api.id), &api.quota, upstream_model);
+            let group = api.group.as_ref().map_or_else(OwnerLimits::default, |group| {
+                self.owner_limits(&QuotaId::of_group(&group.name), &group.quota, upstream_model)
+            });
+            limits.add(own, group);
+        }
+        limits
+    }
+
+    fn owner_limits(&self, owner: &QuotaId, quota: &QuotaConfig, model: &str) -> OwnerLimits {
+        let of_model = quota.models.get_key_value(model).and_then(|(model, _)| self.get(&owner.for_model(model)));
+        let credits = |quota: QuotaHandle| quota.credits();
+        OwnerLimits::new(self.get(owner).and_then(credits), of_model.and_then(credits))
     }
 
     /// Closes all quotas, when the process stops: each gives back its grant and is saved.

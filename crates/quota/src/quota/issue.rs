@@ -6,19 +6,19 @@ use clock::{Now, SentAt};
 
 use super::{Quota, Reservation};
 use crate::credits::Credits;
-use crate::rate_limit_summary::RateLimitSummary;
 use crate::records::Units;
 
 impl Quota {
-    /// Returns new credits. Other limits need others: an attempt takes other units then, and must not find any in the old ones.
-    pub(super) fn new_credits(&self) -> Option<Arc<Credits>> {
-        if self.limits.are_none() || self.limits.max_concurrent.is_some() {
-            return None;
-        }
-        Some(Arc::new(Credits::new(self.requests.bounds.are_any(), self.tokens.tightest())))
+    /// Makes new credits. Other limits need others: an attempt takes other units then, and must not find any in the old ones.
+    pub(super) fn renew_credits(&mut self, now: Now) {
+        self.credits = (!self.limits.are_none()).then(|| {
+            let credits = Credits::new(self.requests.bounds.are_any(), self.tokens.tightest());
+            credits.publish(self.requests.tightest_window(now));
+            Arc::new(credits)
+        });
     }
 
-    /// Returns what may be used without asking.
+    /// Returns the credits; `None` if nothing is limited.
     pub fn credits(&self) -> Option<&Arc<Credits>> {
         self.credits.as_ref()
     }
@@ -32,10 +32,15 @@ impl Quota {
         }
     }
 
-    /// Issues as credits what is granted and fits into the windows.
+    /// Issues as credits what is granted and fits into the windows, and publishes what the windows leave. Where the number of attempts
+    /// at the same time is limited nothing is issued: the end of an attempt frees a place, which only the quota sees.
     pub fn issue(&mut self, now: Now) {
         let Some(credits) = self.credits.clone() else { return };
         self.advance(now);
+        credits.publish(self.requests.tightest_window(now));
+        if self.limits.max_concurrent.is_some() {
+            return;
+        }
         let requests = self.requests.issuable(now);
         let tokens = self.tokens.issuable(now);
         let is_exhausted = requests == Some(0) || tokens == Some(0);
@@ -45,15 +50,6 @@ impl Quota {
         let issued = credits.issue(free, self.begin_by(), exhausted_until);
         self.requests.reserve(issued.requests);
         self.tokens.reserve(issued.tokens);
-    }
-
-    /// Returns what the tightest window of requests leaves; `None` if none is bounded. Credits are not reclaimed.
-    pub fn headroom(&mut self, now: Now) -> Option<RateLimitSummary> {
-        self.newest_wall = self.newest_wall.max(now.wall);
-        self.requests.advance(self.newest_wall);
-        let issued = self.credits.as_ref().map_or(0, |credits| credits.left().requests);
-        let left = self.requests.headroom(now)?;
-        Some(RateLimitSummary { remaining: left.remaining.saturating_add(issued), ..left })
     }
 
     /// Takes back what an attempt took from `credits` and will not use.

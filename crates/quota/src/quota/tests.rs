@@ -256,6 +256,24 @@ fn a_limit_of_nothing_disables() {
 }
 
 #[test]
+fn a_quota_publishes_what_its_tightest_window_leaves() {
+    let mut quota = with_limits(Limits { max_concurrent: Some(2), ..quota(5, 3).limits });
+    let summary =
+        |quota: &Quota, now: Now| quota.credits().and_then(|credits| credits.summary(now.mono)).expect("a limit");
+    let left = |quota: &Quota, now: Now| (summary(quota, now).limit, summary(quota, now).remaining);
+    assert_eq!(left(&quota, at(0)), (3, 3), "before anything is used");
+    let first = send(&mut quota, 0, at(0)).expect("room");
+    quota.issue(at(0));
+    assert_eq!(left(&quota, at(0)), (3, 2), "of the day");
+    settle(&mut quota, &first, at(10));
+    let midnight = quota.day_ends(at(10)) - START.mono;
+    quota.issue(at(10));
+    assert_eq!(summary(&quota, at(10)).reset_ms, midnight - 10);
+    assert_eq!(left(&quota, at(midnight)), (3, 3), "tomorrow, though nobody has looked at the quota");
+    assert_eq!(summary(&quota, at(midnight)).reset_ms, 0);
+}
+
+#[test]
 fn units_of_old_credits_do_not_count_as_granted_under_new_limits() {
     let bursts = Limits { burst: Some(Burst { requests: 10, span_ms: 1_000 }), ..Limits::default() };
     let mut quota = with_limits(bursts);

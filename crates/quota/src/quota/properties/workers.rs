@@ -32,9 +32,9 @@ impl World {
         let under_way = self.taken.iter().filter(|taken| taken.attempt.is_some()).count() + self.under_way.len();
         self.most_under_way = self.most_under_way.max(under_way as u64);
         self.let_time_pass(self.time);
-        if is_admitted {
-            self.check(api);
-            self.check(APIS);
+        for i in [api, APIS].into_iter().filter(|_| is_admitted) {
+            self.check(i);
+            self.check_summary(i);
         }
     }
 

@@ -122,7 +122,8 @@ impl World {
             Step::OnWorker { call, delay } => return self.admit_on_worker(call, delay as i64),
             // Nobody looks at the quotas.
             Step::Wait(ms) if self.under_way.iter().all(|one| one.at > self.time + ms as i64) => {
-                return self.let_time_pass(self.time + ms as i64);
+                self.let_time_pass(self.time + ms as i64);
+                return (0..=APIS).for_each(|i| self.check_summary(i));
             }
             // What the workers took is never reported.
             Step::Crash => self.taken.clear(),
@@ -130,15 +131,20 @@ impl World {
             }
         }
         self.quotas.iter_mut().for_each(|tracked| tracked.quota.reclaim());
+        // New limits come before the quotas know what workers took under the old ones.
+        if let Step::Reload(percent) = *step {
+            self.reload(percent);
+        }
         self.drain();
         self.look(step);
         let now = self.now();
         self.quotas.iter_mut().for_each(|tracked| tracked.quota.issue(now));
+        (0..=APIS).for_each(|i| self.check_summary(i));
     }
 
     fn look(&mut self, step: &Step) {
         match *step {
-            Step::OnWorker { .. } => {}
+            Step::OnWorker { .. } | Step::Reload(_) => {}
             Step::Wait(ms) => self.wait(ms as i64),
             Step::Request { call, delay, written } => self.request(call, written.then_some(delay as i64)),
             Step::Crash => self.start_process(),
@@ -153,7 +159,6 @@ impl World {
             }
             Step::Save => self.save(),
             Step::SetClock(error) => self.clock_error = error,
-            Step::Reload(percent) => self.reload(percent),
         }
     }
 
@@ -241,6 +246,20 @@ impl World {
 
     /// Checks the last minute against the limits in force, whatever the limits were before.
     pub(super) fn check(&self, i: usize) {
+        let (tracked, within) = (&self.quotas[i], self.in_last_minute(i));
+        assert!(tracked.in_force.rpm.bound().is_none_or(|rpm| within <= rpm), "{within} in the last minute");
+    }
+
+    /// Checks that clients are shown no more than the limits truly leave.
+    pub(super) fn check_summary(&self, i: usize) {
+        let (tracked, within) = (&self.quotas[i], self.in_last_minute(i));
+        let Some(rpm) = tracked.in_force.rpm.bound() else { return };
+        let summary = tracked.quota.credits().and_then(|credits| credits.summary(self.now().mono)).expect("a limit");
+        assert!(summary.remaining <= rpm.saturating_sub(within), "{summary:?}, and {within} in the last minute");
+    }
+
+    /// Returns the requests of the last minute, with those under way.
+    fn in_last_minute(&self, i: usize) -> u64 {
         let tracked = &self.quotas[i];
         let concerns = |api: usize| i == APIS || api == i;
         let under_way = self.under_way.iter().filter(|one| concerns(one.call.api)).count();
@@ -248,8 +267,7 @@ impl World {
             self.taken.iter().filter(|taken| concerns(taken.call.api)).filter_map(|taken| taken.attempt.as_ref());
         let unwritten = unknown.filter(|attempt| attempt.sent_at.read() == SendProgress::NotStarted).count();
         let written = tracked.written.iter().filter(|at| **at > self.time - 60_000).count();
-        let within = written + under_way + unwritten;
-        assert!(tracked.in_force.rpm.bound().is_none_or(|rpm| within as u64 <= rpm), "{within} in the last minute");
+        (written + under_way + unwritten) as u64
     }
 
     /// Starts a new process with what is on disk. The old one writes nothing any more.

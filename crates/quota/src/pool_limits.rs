@@ -1,0 +1,159 @@
+//! What the limits on requests leave for one model, summed over all upstreams that serve the model. Clients see it in
+//! `x-ratelimit-…`.
+//!
+//! 1. Each upstream counts with the limit that leaves least: of its own and its group's, for all models or for this one.
+//! 2. Members of a group count together, as far as the group has something left.
+//! 3. Where one upstream has no limit on requests, the sum has none.
+//!
+//! The numbers are read from what the quotas publish beside their [`Credits`]: nobody is asked, and no quota is paused.
+
+use std::sync::Arc;
+
+use crate::credits::Credits;
+use crate::rate_limit_summary::RateLimitSummary;
+
+/// The quotas that limit requests for one model.
+#[derive(Debug, Default)]
+pub struct PoolLimits {
+    alone: Vec<OwnerLimits>,
+    groups: Vec<GroupLimits>,
+    is_unlimited: bool,
+}
+
+/// The members of one group.
+#[derive(Debug)]
+struct GroupLimits {
+    all: OwnerLimits,
+    members: Vec<OwnerLimits>,
+}
+
+/// The limits on requests of one upstream or one group: for all models, and for one.
+#[derive(Debug, Default)]
+pub struct OwnerLimits([Option<Arc<Credits>>; 2]);
+
+impl OwnerLimits {
+    /// Creates the limits of an owner from the credits of its quotas. Credits without a limit on requests do not matter.
+    pub fn new(all_models: Option<Arc<Credits>>, one_model: Option<Arc<Credits>>) -> OwnerLimits {
+        OwnerLimits([all_models, one_model].map(|credits| credits.filter(|credits| credits.limits_requests())))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+
+    /// Returns whether both are of the same owner.
+    fn is(&self, other: &OwnerLimits) -> bool {
+        let places = |owner: &OwnerLimits| owner.0.each_ref().map(|credits| credits.as_ref().map(Arc::as_ptr));
+        places(self) == places(other)
+    }
+
+    /// Returns what the tightest limit leaves at `now` (ms, monotonic).
+    fn summary(&self, now: u64) -> Option<RateLimitSummary> {
+        let limits = self.0.iter().flatten().filter_map(|credits| credits.summary(now));
+        limits.min_by_key(RateLimitSummary::tightness)
+    }
+}
+
+impl PoolLimits {
+    /// Adds an upstream with its own limits and those of its group; empty ones if there is no group.
+    pub fn add(&mut self, own: OwnerLimits, group: OwnerLimits) {
+        if group.is_empty() {
+            self.is_unlimited |= own.is_empty();
+            self.alone.push(own);
+        } else if let Some(known) = self.groups.iter_mut().find(|known| known.all.is(&group)) {
+            known.members.push(own);
+        } else {
+            self.groups.push(GroupLimits { all: group, members: vec![own] });
+        }
+    }
+
+    /// Returns what is left of all limits together at `now` (ms, monotonic); `None` if an upstream has no limit, or there is none.
+    pub fn summary(&self, now: u64) -> Option<RateLimitSummary> {
+        if self.is_unlimited {
+            return None;
+        }
+        let alone = self.alone.iter().filter_map(|own| own.summary(now));
+        let groups = self.groups.iter().filter_map(|group| group.summary(now));
+        alone.chain(groups).reduce(RateLimitSummary::plus)
+    }
+}
+
+impl GroupLimits {
+    fn summary(&self, now: u64) -> Option<RateLimitSummary> {
+        let all = self.all.summary(now)?;
+        // A member without limits of its own may use all of the group's.
+        let members = self.members.iter().map(|own| own.summary(now).unwrap_or(all));
+        members.reduce(RateLimitSummary::plus).into_iter().chain([all]).min_by_key(RateLimitSummary::tightness)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::Units;
+    use crate::request_window::RequestWindow;
+
+    /// Returns credits of a quota with `used` requests of `limit` in its minute, which ends at 1,000.
+    fn credits(limit: u64, used: u64) -> Arc<Credits> {
+        let credits = Credits::new(true, None);
+        credits.publish(Some(RequestWindow { limit, used, reserved: 0, resets_at: 1_000, span_ms: 61_000 }));
+        Arc::new(credits)
+    }
+
+    fn of_all(limit: u64, used: u64) -> OwnerLimits {
+        OwnerLimits::new(Some(credits(limit, used)), None)
+    }
+
+    fn summary(limit: u64, remaining: u64, reset_ms: u64) -> Option<RateLimitSummary> {
+        Some(RateLimitSummary { limit, remaining, reset_ms })
+    }
+
+    #[test]
+    fn upstreams_add_up_each_by_its_tightest_limit() {
+        let mut pool = PoolLimits::default();
+        pool.add(of_all(10, 3), OwnerLimits::default());
+        assert_eq!(pool.summary(0), summary(10, 7, 1_000));
+        pool.add(OwnerLimits::new(Some(credits(100, 0)), Some(credits(5, 1))), OwnerLimits::default());
+        assert_eq!(pool.summary(0), summary(15, 11, 1_000));
+        assert_eq!(pool.summary(1_000), summary(15, 15, 0), "all requests have left their windows");
+    }
+
+    #[test]
+    fn members_of_a_group_have_together_no_more_than_the_group() {
+        let group = credits(10, 4);
+        let of_group = || OwnerLimits::new(Some(group.clone()), None);
+        let mut pool = PoolLimits::default();
+        pool.add(of_all(4, 1), of_group());
+        assert_eq!(pool.summary(0), summary(4, 3, 1_000));
+        pool.add(of_all(9, 5), of_group());
+        assert_eq!(pool.summary(0), summary(10, 6, 1_000), "the members would have seven");
+        pool.add(OwnerLimits::default(), of_group());
+        pool.add(of_all(1, 0), OwnerLimits::default());
+        assert_eq!(pool.summary(0), summary(11, 7, 1_000), "a member without limits is bounded by the group");
+    }
+
+    #[test]
+    fn one_upstream_without_a_limit_on_requests_leaves_nothing_to_say() {
+        assert_eq!(PoolLimits::default().summary(0), None);
+        let tokens_only = Credits::new(false, Some(1_000));
+        tokens_only.publish(None);
+        let mut pool = PoolLimits::default();
+        pool.add(of_all(10, 3), OwnerLimits::default());
+        pool.add(OwnerLimits::new(Some(Arc::new(tokens_only)), None), OwnerLimits::default());
+        assert_eq!(pool.summary(0), None);
+    }
+
+    #[test]
+    fn requests_count_from_the_moment_a_worker_takes_them() {
+        let credits = credits(10, 2);
+        credits.issue(Units { requests: 5, ..Units::default() }, u64::MAX, 0);
+        let mut pool = PoolLimits::default();
+        pool.add(OwnerLimits::new(Some(credits.clone()), None), OwnerLimits::default());
+        assert_eq!(pool.summary(0), summary(10, 8, 1_000), "issued credits are left");
+        assert!(credits.take(0, 0).is_ok() && credits.take(0, 0).is_ok());
+        assert_eq!(pool.summary(0), summary(10, 6, 1_000));
+        assert_eq!(pool.summary(2_000), summary(10, 8, 61_000), "the window is over, and two are under way");
+        credits.reclaim();
+        assert_eq!(pool.summary(0), summary(10, 6, 1_000), "reclaimed credits are left as well");
+    }
+}
