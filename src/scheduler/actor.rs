@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
-use quota::{PoolLimits, TakeError};
+use quota::{PoolLimitsReader, TakeError};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -33,7 +33,7 @@ pub struct SchedulerActor {
 
 /// One model.
 struct Desk {
-    limits: Arc<PoolLimits>,
+    limits: PoolLimitsReader,
     lot: Arc<Lot>,
     /// The short ways to its upstreams, by their positions.
     lanes: Vec<Option<Arc<Lane>>>,
@@ -46,20 +46,20 @@ impl SchedulerActor {
     }
 
     /// A permit through a lane; or whom the supervisor is to ask first, if one was drawn.
-    fn at_once(&self, select: &Select) -> Result<Admitted, Option<usize>> {
+    fn at_once(&mut self, select: &Select) -> Result<Admitted, Option<usize>> {
         // Who was refused elsewhere, or goes behind those who wait, is the supervisor's.
         if !select.tried.is_empty() || self.board.signs.queueing.load(Ordering::Acquire) {
             return Err(None);
         }
         let now = Now::read();
-        let desk = self.desks.get(&select.profile.model).ok_or(None)?;
+        let desk = self.desks.get_mut(&select.profile.model).ok_or(None)?;
         let mut passed_over: Vec<usize> = Vec::new();
         let mut rng = rand::rng();
         while passed_over.len() < MOST_PASSED_OVER {
             let slot = desk.lot.draw(&mut rng, |slot| passed_over.contains(&slot)).ok_or(None)?;
             let lane = desk.lanes.get(slot).and_then(Option::as_ref).ok_or(Some(slot))?;
             match lane.take(&select.profile, now) {
-                Ok(permit) => return Ok(Admitted { permit, rate: desk.limits.summary(now.mono) }),
+                Ok(permit) => return Ok(Admitted { permit, rate: desk.limits.after_one_more(now.mono) }),
                 Err(TakeError::AskActor) => return Err(Some(slot)),
                 Err(TakeError::Exhausted) => passed_over.push(slot),
             }
@@ -87,24 +87,26 @@ impl SchedulerActor {
 
     /// Keeps what was granted besides the permit: the next request like it may be answered at once.
     fn learn(&mut self, model: Arc<str>, Granted { permit, lanes, limits, board }: Granted) -> Admitted {
-        let rate = limits.summary(Now::read_mono());
+        let now = Now::read_mono();
         self.adopt(&board);
-        if board.serial == self.board.serial && !lanes.is_empty() {
-            if self.desks.len() >= MAX_MODELS {
-                self.desks.clear();
+        if board.serial != self.board.serial {
+            return Admitted { permit, rate: limits.summary(now) };
+        }
+        if self.desks.len() >= MAX_MODELS {
+            self.desks.clear();
+        }
+        let lot = self.board.routes.lot(&model);
+        let new_desk = || Desk { limits: PoolLimitsReader::new(limits), lot: lot.clone(), lanes: Vec::new() };
+        let desk = self.desks.entry(model).or_insert_with(new_desk);
+        for (slot, lane) in lanes {
+            if desk.lanes.len() <= slot {
+                desk.lanes.resize(slot + 1, None);
             }
-            let lot = self.board.routes.lot(&model).clone();
-            let desk = self.desks.entry(model).or_insert(Desk { limits, lot, lanes: Vec::new() });
-            for (slot, lane) in lanes {
-                if desk.lanes.len() <= slot {
-                    desk.lanes.resize(slot + 1, None);
-                }
-                if let Some(known) = desk.lanes.get_mut(slot) {
-                    *known = Some(lane);
-                }
+            if let Some(known) = desk.lanes.get_mut(slot) {
+                *known = Some(lane);
             }
         }
-        Admitted { permit, rate }
+        Admitted { permit, rate: desk.limits.after_one_more(now) }
     }
 
     fn adopt(&mut self, board: &Arc<Board>) {

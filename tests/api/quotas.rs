@@ -246,16 +246,17 @@ fn every_answer_tells_what_the_pool_has_left_for_the_model() {
 
 #[test]
 fn rate_limit_headers_count_a_group_once_and_no_disabled_api() {
-    let upstreams = [0, 1, 2].map(|i| Upstream::always(Reply::chat(&i.to_string())));
-    let mut config = config_of(&[&upstreams[0], &upstreams[1], &upstreams[2]]);
+    let upstreams = [0, 1, 2, 3].map(|i| Upstream::always(Reply::chat(&i.to_string())));
+    let mut config = config_of(&upstreams.each_ref());
     for i in 0..2 {
         config["apis"][i]["quotaGroup"] = json!("account");
-        config["apis"][i]["rpd"] = json!(6);
+        config["apis"][i]["rpd"] = json!(5);
     }
-    config["quotaGroups"] = json!({ "account": { "modelLimits": { "m": { "rpm": 8 } } } });
-    // Every attempt asks where the number at the same time is limited.
-    config["apis"][1]["maxConcurrent"] = json!(50);
-    config["apis"][2]["enabled"] = json!(false);
+    config["quotaGroups"] = json!({ "account": { "modelLimits": { "m": { "rpm": 6 } } } });
+    // Where the number of attempts at the same time is limited, every attempt asks.
+    config["apis"][2]["maxConcurrent"] = json!(50);
+    config["apis"][2]["rpm"] = json!(2);
+    config["apis"][3]["enabled"] = json!(false);
     let app = App::start(&config);
     for left in (0..8).rev() {
         let answer = app.chat();
