@@ -1,8 +1,8 @@
 //! The single writer of the store.
 //!
-//! 1. Changes that come during a commit go into the next one, so that any number of waiting requests costs one flush (group commit).
-//! 2. Commits for which nobody waits are 50 ms apart.
-//! 3. A shared store has a worker of its own, which waits for no disk.
+//! 1. Changes during a commit go into the next one. Any number of waiting requests costs one flush (group commit).
+//! 2. Without anybody waiting, commits are 50 ms apart.
+//! 3. A shared store has its own worker, and waits for no disk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::types::{ApiId, QuotaId, TokenStats, Uptime};
 
-/// The pause between two commits for which nobody waits. Each commit wakes every thread of the store.
+/// The pause between two commits without anybody waiting. Each commit wakes every thread of the store.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Owns the store.
@@ -31,7 +31,7 @@ pub struct PersistenceActor {
     shared: Option<BatchWorker<SharedJob>>,
 }
 
-/// Changes to commit, and the reply after that.
+/// Changes to commit, and the reply.
 struct Job {
     changes: Vec<Change>,
     reply: Reply,
@@ -52,7 +52,7 @@ struct SharedJob {
 }
 
 impl PersistenceActor {
-    /// Creates the actor of these stores, with its tasks on the current thread.
+    /// Creates the actor of these stores, with tasks on the current thread.
     pub fn new(store: Arc<dyn Store>, shared: Option<Arc<dyn SharedBackend>>) -> Self {
         let consequence = "APIs with limits will be refused until it can be written again";
         let records = BatchWorker::start(consequence, move |jobs| commit(&*store, jobs));
@@ -68,7 +68,7 @@ impl PersistenceActor {
         self.records.put(Job { changes: all, reply });
     }
 
-    /// Commits the unsaved changes, and after a pause those that came in the meantime.
+    /// Commits the unsaved changes, and after a pause all later ones.
     fn save(&mut self, ctx: &mut Context<Self>) {
         self.pausing = !self.unsaved.is_empty();
         if self.pausing {
@@ -78,7 +78,7 @@ impl PersistenceActor {
     }
 }
 
-/// Commits the changes of all `jobs` at once, then answers each of them in turn.
+/// Commits the changes of all `jobs` at once, then answers one after the other.
 fn commit(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
     let (changes, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.changes, job.reply)).unzip();
     let mut changes: Vec<Change> = changes.into_iter().flatten().collect();
@@ -89,7 +89,7 @@ fn commit(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
         store.commit(&changes)
     };
     for reply in replies {
-        // A receiver that is gone is no error.
+        // A missing receiver is no error.
         match reply {
             Reply::Nobody => {}
             Reply::Done(reply) => drop(reply.send(committed.clone())),
@@ -103,7 +103,7 @@ fn commit(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
     committed
 }
 
-/// Marks records with the machine's uptime. Records are a moment old, so that their counts will seem later by that, never earlier.
+/// Marks records with the machine's uptime. Records are a moment old: counts will seem a moment later, never earlier.
 fn mark(changes: &mut [Change]) {
     let uptime = Uptime::read();
     for change in changes {
@@ -114,7 +114,7 @@ fn mark(changes: &mut [Change]) {
     }
 }
 
-/// Asks the shared store for all `jobs` at once, then answers each of them.
+/// Asks the shared store for all `jobs` at once, then answers each.
 fn grant_all(backend: &dyn SharedBackend, jobs: Vec<SharedJob>) -> Result<(), StoreError> {
     let (asks, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.ask, job.reply)).unzip();
     let results = backend.grant(&asks);
@@ -130,7 +130,7 @@ async fn reply<T>(received: oneshot::Receiver<Result<T, StoreError>>) -> Result<
 impl Actor for PersistenceActor {
     type Context = Context<Self>;
 
-    /// Lets the mailbox take any number of messages. Messages that wait for a full mailbox would lose their order.
+    /// Lets the mailbox take any number of messages. Messages in front of a full mailbox would lose their order.
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(usize::MAX >> 8);
     }
@@ -142,7 +142,7 @@ impl Handler<Restore> for PersistenceActor {
     fn handle(&mut self, Restore(id): Restore, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
         self.put(Vec::new(), Reply::Quota(id, sender));
-        // A store that breaks while it is read holds nothing reliable.
+        // A store without an answer holds nothing reliable.
         Box::pin(async { receiver.await.unwrap_or(Saved { record: None, lost: true }) })
     }
 }

@@ -1,4 +1,4 @@
-//! Runs jobs for a store whose calls block: all jobs that come while a batch runs go into the next batch.
+//! Runs jobs for a store whose calls block: all jobs during one batch go into the next.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::StoreError;
 /// Runs one batch of jobs, on a thread for blocking calls.
 type RunBatch<J> = Arc<dyn Fn(Vec<J>) -> Result<(), StoreError> + Send + Sync>;
 
-/// A queue of jobs, and the task that works it off.
+/// A queue of jobs, and a task to run all of them.
 pub(super) struct BatchWorker<J>(UnboundedSender<J>);
 
 impl<J: Send + 'static> BatchWorker<J> {
@@ -25,13 +25,13 @@ impl<J: Send + 'static> BatchWorker<J> {
 
     /// Puts a job at the end of the queue.
     pub(super) fn put(&self, job: J) {
-        // The task lives as long as this sender, so that the channel is open.
+        // The task lives as long as this sender: the channel is open.
         let _ = self.0.send(job);
     }
 }
 
 async fn work<J: Send + 'static>(mut jobs: UnboundedReceiver<J>, consequence: &'static str, run: RunBatch<J>) {
-    // A store that goes on failing is logged once, not for each request.
+    // A failing store is logged once, not for each request.
     let mut failing = false;
     while let Some(first) = jobs.recv().await {
         let mut batch = vec![first];

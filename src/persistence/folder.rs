@@ -1,7 +1,7 @@
 //! The data folder: opened, checked for damage, and moved aside if damaged.
 //!
-//! sled takes a damaged end of its log for a torn write and goes on with the state before: counts would go back in silence. So each
-//! commit is numbered, in the store and in a file beside it, the *commit marker* (`witness`). The marker is written after the store is
+//! sled takes a damaged end of the log for a torn write and goes on with the state before: counts would go back in silence. So each
+//! commit is numbered, in the store and in a file beside, the *commit marker* (`witness`). The marker is written after the store is
 //! flushed. A marker ahead of the store proves a loss.
 
 use std::fs::{self, File, OpenOptions};
@@ -24,7 +24,7 @@ pub(super) struct Folder {
     pub(super) db: sled::Db,
     marker: File,
     commits: u64,
-    /// Whether the folder was damaged, so that its data is lost.
+    /// Whether the folder was damaged, and the data lost.
     pub(super) lost: bool,
 }
 
@@ -32,7 +32,7 @@ impl Folder {
     /// Opens the folder, or creates one. A damaged one is moved aside, and a new one created.
     ///
     /// # Errors
-    /// When another process uses the folder, or nothing in it can be read or written.
+    /// When another process uses the folder, or nothing can be read or written.
     pub(super) fn open(path: &Path) -> Result<Folder, StoreError> {
         fs::create_dir_all(path).map_err(cannot)?;
         let is_new = !path.join("sled").exists() && !path.join(MARKER).exists();
@@ -58,7 +58,7 @@ impl Folder {
     fn begin(db: sled::Db, path: &Path, commits: u64, lost: bool) -> Result<Folder, StoreError> {
         let marker = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(MARKER));
         let mut folder = Folder { db, marker: marker.map_err(cannot)?, commits, lost };
-        // Tells a store that was never written from one that has lost everything.
+        // Tells a new store from one without any memory left.
         folder.commit(sled::Batch::default())?;
         Ok(folder)
     }
@@ -75,11 +75,11 @@ impl Folder {
     }
 }
 
-/// Why a folder can't be used as it is.
+/// Why a folder can't be used.
 enum Unusable {
-    /// Another process has it, or the system refuses access.
+    /// Another process has the folder, or the system refuses access.
     Refused(StoreError),
-    /// Its contents are damaged.
+    /// The contents are damaged.
     Damaged(String),
 }
 
@@ -156,7 +156,7 @@ fn read_marker(path: &Path) -> Option<u64> {
 }
 
 /// Writes the commit marker: a few bytes, of one length for every number. One write survives the end of the process without a flush.
-/// After a crash of the system the marker may be behind, which proves nothing.
+/// After a crash of the system the marker may be behind. A marker behind proves nothing.
 fn write_marker(marker: &mut File, number: u64) -> io::Result<()> {
     let bytes = encode(&format!("{number:020}")).map_err(io::Error::other)?;
     marker.seek(SeekFrom::Start(0))?;

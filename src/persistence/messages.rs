@@ -11,18 +11,18 @@ use crate::types::{ApiId, QuotaId, TokenStats};
 #[rtype(result = "Saved")]
 pub struct Restore(pub QuotaId);
 
-/// Read the saved statistics of one upstream. Sent by an UpstreamActor once, at its start, and awaited.
+/// Read the saved statistics of one upstream. Sent by an UpstreamActor once, at the start, and awaited.
 #[derive(Debug, Message)]
 #[rtype(result = "TokenStats")]
 pub struct RestoreTokens(pub ApiId);
 
-/// Make these counts durable and grant units, so that attempts may use them. Sent for a quota, and awaited. A lost one refuses
+/// Make these counts durable, and grant units for attempts. Sent for a quota, and awaited. A lost one refuses
 /// requests until the next.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Grant, StoreError>")]
 pub struct Reserve(pub Box<Ask>);
 
-/// Save these changes soon. Sent by an UpstreamActor or for a quota after a change. A lost one costs the statistics of that time,
+/// Save these changes soon. Sent by an UpstreamActor or for a quota after a change. A lost one costs some statistics,
 /// and no quota.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -1,8 +1,12 @@
-//! What survives a stop and a `kill -9`: the counts of each quota, and the token statistics. Also the store through which several
-//! servers share quotas.
+//! What survives a stop and a `kill -9`: the counts of each quota, and the token statistics. Several servers share quotas
+//! through a store of the second kind.
 //!
-//! In reading order: `messages` (the contract), `record` (what is saved), `store` (the trait), `sled` and `folder` (on disk),
-//! `shared` (what is asked for a quota), `redis` with `replica_row` and the scripts `greet.lua` and `lend.lua`, `batch_worker`, `actor`.
+//! In reading order:
+//!
+//! - `messages`: the contract. `record`: what is saved.
+//! - `store`: the trait. `sled` and `folder`: the store on disk.
+//! - `shared`: the trait of a shared store. `redis`, `replica_row` and the scripts `greet.lua` and `lend.lua`: the shared store.
+//! - `batch_worker` and `actor`: the wiring.
 
 mod actor;
 mod batch_worker;

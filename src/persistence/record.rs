@@ -1,4 +1,4 @@
-//! What is saved of an upstream, and its form on disk: a version, a checksum, then JSON.
+//! What is saved of an upstream, and the form on disk: a version, a checksum, then JSON.
 
 use quota::QuotaRecord;
 use serde::Serialize;
@@ -17,9 +17,9 @@ pub enum TokenChange {
     Grown {
         /// The new totals.
         totals: TokenTotals,
-        /// The hour that grew: its start (ms since the Unix epoch), and its tokens.
+        /// The current hour: the start (ms since the Unix epoch), and the tokens.
         hour: (i64, u64),
-        /// The day that grew, likewise.
+        /// The current day, likewise.
         day: (i64, u64),
     },
     /// Everything was set to zero.

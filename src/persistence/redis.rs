@@ -1,13 +1,13 @@
-//! The store that servers share: Redis or Valkey, which lends parts of each quota to each server.
+//! The shared store: Redis or Valkey lends parts of each quota to each server.
 //!
 //! 1. One script (`lend.lua`) does everything, by the store's own clock.
-//! 2. Each server keeps a row in a quota's hash: what the server has counted, what it holds, and until when. The script adds the
+//! 2. Each server keeps a row in a quota's hash: its counts, its loan, and the end of the loan. The script adds the
 //!    rows up and grants what fits.
-//! 3. A server that is gone keeps its row as long as the row matters. What the server held counts as used at the end of its lease.
-//! 4. A store that has forgotten its rows has another *epoch*, a name given at its first use. Every server then reports the last
-//!    totals that it knew, and the store grants nothing until the minute before the loss has passed.
-//! 5. A restarted store may have forgotten the last second. It grants nothing for the time of a lease, in which every server
-//!    reports its row again.
+//! 3. The row of a departed server stays as long as it matters. The loan counts as used at its end.
+//! 4. A store without its rows has another *epoch*, a name given at the first use. Every server then reports the last known
+//!    totals, and the store grants nothing until the minute before the loss has passed.
+//! 5. A restarted store may have forgotten the last second. For the time of a lease the store grants nothing, and every
+//!    server reports its row again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -22,13 +22,13 @@ use crate::types::QuotaId;
 /// The deadline to connect, and of each answer.
 const DEADLINE: Duration = Duration::from_millis(500);
 
-/// The pause after a failure. Without it, each of many quotas would find the failure out by itself.
+/// The pause after a failure. Otherwise each of many quotas would find the failure out alone.
 const PAUSE: Duration = Duration::from_millis(900);
 
 /// The most rounds of one call: the epoch may turn out to be another, and then a row to be missing.
 const MAX_ROUNDS: usize = 3;
 
-/// How long a store that was restarted with what it had saved grants nothing (ms).
+/// How long a store grants nothing after a restart with all its saved data (ms).
 const RESTART_MS: u64 = LEASE_MS;
 
 const FAILED: &str = "the shared store does not answer";
@@ -37,7 +37,7 @@ const GREET: &str = include_str!("greet.lua");
 
 const LEND: &str = include_str!("lend.lua");
 
-/// A connection to the store, and what this server remembers of it.
+/// A connection to the store, and this server's memory of the store.
 pub struct RedisStore {
     client: Client,
     prefix: String,
@@ -75,7 +75,7 @@ struct Link {
 }
 
 impl RedisStore {
-    /// Creates a store at `url`, with keys that begin with `prefix`. The first ask connects.
+    /// Creates a store at `url`, with the prefix of all keys. The first ask connects.
     ///
     /// # Errors
     /// When the URL is not one of Redis.
@@ -109,7 +109,7 @@ impl RedisStore {
         Ok((Link { connection, script }, epoch))
     }
 
-    /// Asks in rounds: after the first it may be known that the epoch is another, or that a row is missing.
+    /// Asks in rounds: the first may reveal another epoch, or a missing row.
     fn grant_in_rounds(&self, session: &mut Session, asks: &[Ask]) -> Result<Vec<GrantResult>, RedisError> {
         let mut results = Vec::new();
         results.resize_with(asks.len(), || Err(StoreError::new("the shared store", "changed while it was asked")));
@@ -199,7 +199,7 @@ fn is_script_missing(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-/// Returns a name that nobody else has.
+/// Returns a unique name.
 fn unique_name(of: &str) -> String {
     format!("{of}-{:016x}", rand::random::<u64>())
 }

@@ -1,4 +1,4 @@
-//! What this server tells a shared store of a quota, its row, and what the store answers, as JSON.
+//! The row of this server in a shared store, one for each quota, and the answers of the store, as JSON.
 
 use quota::{CountRecord, Denial, Grant, QuotaRecord, SharedGrant, Units, WindowUsage, guarded};
 use serde::Deserialize;
@@ -7,17 +7,16 @@ use serde_json::{Value, json};
 use super::{Ask, StoreError};
 use crate::types::{Limits, QuotaKind};
 
-/// How long a grant may be used without asking again (ms). After a crash nobody may use it for as long.
+/// How long a grant may be used without asking again (ms). After a crash nobody may use the grant for as long.
 pub(super) const LEASE_MS: u64 = 5_000;
 
-/// How long a store that has lost everything grants nothing (ms). Grants of its earlier life are used up by then, and have left
-/// every minute.
+/// How long a store without memory grants nothing (ms). Earlier grants are used up by then, and have left every minute.
 pub(super) const LEARN_MS: u64 = LEASE_MS + 61_000;
 
-/// The last totals of a quota that this server knew, all servers together. A store that has forgotten learns them from here.
+/// The last known totals of a quota, all servers together. A store without memory learns from here.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LastKnownTotals {
-    /// The store's epoch from which the totals were learned.
+    /// The store's epoch at the time of these totals.
     epoch: Option<String>,
     /// The end of the counted day; 0 where a day is any 24 hours.
     day_end: i64,
@@ -25,12 +24,12 @@ pub(super) struct LastKnownTotals {
     requests: u64,
     /// Tokens of the day.
     tokens: u64,
-    /// This server's counts that the store knows without its row: they were lost with it, or merged into the row of servers that
-    /// are gone. The row then holds only later counts.
+    /// This server's counts known to the store without the row: lost with the row, or merged into the row of departed servers. The
+    /// row then holds only later counts.
     reported: Option<QuotaRecord>,
     /// Whether the store has a row of this server.
     has_row: bool,
-    /// Whether the store had a row, and lost it for an unknown reason.
+    /// Whether the store lost the row for an unknown reason.
     lost_row: bool,
 }
 
@@ -44,14 +43,14 @@ pub(super) enum RowState {
     Missing,
 }
 
-/// What this server has counted and holds, as far as the store knows it by its row only.
+/// What this server has counted and holds, as far as the row alone says so.
 struct OwnCounts {
     requests: CountRecord,
     tokens: CountRecord,
 }
 
 impl LastKnownTotals {
-    /// Returns the totals that an earlier process saved.
+    /// Returns the totals saved by an earlier process.
     pub(super) fn of(ask: &Ask) -> LastKnownTotals {
         let Some(record) = &ask.remembered else { return LastKnownTotals::default() };
         LastKnownTotals {
@@ -109,7 +108,7 @@ impl LastKnownTotals {
     }
 }
 
-/// Returns the counts without those that were reported, at `now` (ms since the Unix epoch).
+/// Returns the counts without reported ones, at `now` (ms since the Unix epoch).
 fn unreported(mut counts: CountRecord, reported: Option<&CountRecord>, now: i64) -> CountRecord {
     let Some(reported) = reported else { return counts };
     counts.log = later_entries(&counts.log, &reported.log, now - guarded(60_000) as i64);
@@ -121,7 +120,7 @@ fn unreported(mut counts: CountRecord, reported: Option<&CountRecord>, now: i64)
     counts
 }
 
-/// Returns a log, oldest first, without the units that were reported and are younger than `since`.
+/// Returns a log, oldest first, without the reported units after `since`.
 fn later_entries(log: &[(i64, u64)], reported: &[(i64, u64)], since: i64) -> Vec<(i64, u64)> {
     let mut left: u64 = reported.iter().filter(|(at, _)| *at > since).map(|(_, count)| count).sum();
     let later = log.iter().map(|(at, count)| {
@@ -136,7 +135,7 @@ fn used_in_day(counts: &CountRecord) -> u64 {
     counts.used_today + counts.day_log.iter().map(|(_, count)| count).sum::<u64>()
 }
 
-/// Returns the ask as the script reads it: the `nth` of this server in this `epoch` of the store. Totals from another epoch, and
+/// Returns the ask in the form for the script: the `nth` of this server in this `epoch` of the store. Totals from another epoch, and
 /// totals of a lost row, go along.
 pub(super) fn replica_row(ask: &Ask, totals: &mut LastKnownTotals, epoch: &str, nth: u64) -> Value {
     let request = &ask.request;
@@ -204,7 +203,7 @@ fn counts(counts: &CountRecord, now: i64) -> Value {
     })
 }
 
-/// Returns the limits that are set. (The script would take a null for a value.)
+/// Returns the set limits. (The script would take a null for a value.)
 fn limits(limits: &Limits) -> Value {
     let all = [
         ("rpm", limits.rpm.bound()),
@@ -219,16 +218,16 @@ fn limits(limits: &Limits) -> Value {
     Value::Object(some.collect())
 }
 
-/// The script's answer. Without `others` it says only the time and the epoch.
+/// The script's answer. Without `others` the answer has only the time and the epoch.
 #[derive(Debug, Deserialize)]
 pub(super) struct Reply {
     now: i64,
     #[serde(default)]
     pub(super) epoch: String,
-    /// A number that grows with each answer of this epoch.
+    /// A number, larger with each answer of this epoch.
     #[serde(default)]
     pub(super) serial: u64,
-    /// Why this server's row is not there, if it should be.
+    /// Why this server's row is missing, against expectation.
     missing: Option<String>,
     granted: Option<Granted>,
     #[serde(default)]
@@ -257,7 +256,7 @@ impl Reply {
         serde_json::from_str(text).map_err(|e| StoreError::new("the shared store's answer can't be read", e))
     }
 
-    /// Returns the grant. An answer that only corrects the clock grants nothing. `reported` is this server's own part in the units
+    /// Returns the grant. A mere correction of the clock grants nothing. `reported` is this server's own part in the units
     /// of others.
     pub(super) fn into_grant(self, reported: Units) -> Grant {
         let granted = self.granted.unwrap_or_default();

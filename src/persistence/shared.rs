@@ -1,27 +1,26 @@
-//! The seam between a quota and the store that grants its units.
+//! The seam between a quota and the store behind.
 
 use quota::{Grant, GrantRequest, QuotaRecord};
 
 use super::StoreError;
 use crate::types::QuotaId;
 
-/// What a quota asks of its store before it admits more attempts.
+/// A quota's request to the store, before more attempts are admitted.
 #[derive(Debug, Clone)]
 pub struct Ask {
     /// The quota.
     pub id: QuotaId,
-    /// What it wants, and what it has counted.
+    /// The wanted units, and the counts.
     pub request: GrantRequest,
-    /// The record that an earlier process saved last, for a store that has forgotten the quota.
+    /// The last record of an earlier process, for a store without memory of the quota.
     pub remembered: Option<QuotaRecord>,
 }
 
 /// A store's answer to one [`Ask`].
 pub type GrantResult = Result<Grant, StoreError>;
 
-/// A store that lends parts of quotas to several servers. Its calls block: the [`super::PersistenceActor`] makes them on a thread
-/// for blocking calls.
+/// A store of quotas for several servers, with blocking calls: the [`super::PersistenceActor`] has a thread for these.
 pub trait SharedBackend: Send + Sync + 'static {
-    /// Answers all `asks` in their order. An error means that nothing was granted, as far as is known.
+    /// Answers all `asks` in order. After an error nothing was granted, as far as is known.
     fn grant(&self, asks: &[Ask]) -> Vec<GrantResult>;
 }

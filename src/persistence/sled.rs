@@ -1,8 +1,8 @@
 //! The store on disk: sled, in the data folder.
 //!
 //! Keys: `q/ID` for quotas (see [`QuotaId::key`]), `t/ID` for token totals, `h/ID/HOUR` and `d/ID/DAY` for buckets. The start of a
-//! bucket is written as 8 big-endian bytes, so that keys sort by time. Only changes are written; each write also removes buckets that
-//! have become too old.
+//! bucket is written as 8 big-endian bytes, so keys sort by time. Only changes are written; each write also removes
+//! old buckets.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -76,7 +76,7 @@ impl SledStore {
         Ok(())
     }
 
-    /// Returns the keys of the buckets that begin before `start`.
+    /// Returns the keys of the buckets before `start`.
     fn before(&self, kind: &str, api: &ApiId, start: i64) -> Result<Vec<sled::IVec>, StoreError> {
         let range = self.db.range(bucket_key(kind, api, 0)..bucket_key(kind, api, start));
         range.keys().collect::<Result<_, _>>().map_err(|e| StoreError::new("the store can't be read", e))
@@ -125,7 +125,7 @@ impl Store for SledStore {
         let mut batch = sled::Batch::default();
         for change in changes {
             if matches!(change, Change::Tokens(_, TokenChange::Reset)) {
-                // A reset removes the keys that are there: earlier changes have to be written first.
+                // A reset removes existing keys: earlier changes have to be written first.
                 folder.commit(std::mem::take(&mut batch))?;
             }
             self.stage(change, &mut batch)?;
@@ -138,7 +138,7 @@ fn key(kind: &str, of: &str) -> Vec<u8> {
     format!("{kind}/{of}").into_bytes()
 }
 
-/// Returns the key of a bucket. A zero byte, which no id holds, ends the id, so that `a` and `a/b` don't mix.
+/// Returns the key of a bucket. A zero byte ends the id: no id holds one, and `a` and `a/b` don't mix.
 fn bucket_key(kind: &str, api: &ApiId, start: i64) -> Vec<u8> {
     let mut key = key(kind, api.as_str());
     key.push(0);
@@ -158,7 +158,7 @@ mod tests {
         Change::Tokens(ApiId::from("a"), TokenChange::Grown { totals, hour: (hour, requests), day: (0, requests) })
     }
 
-    /// Opens a folder that this process had open just before. sled's own threads may hold the lock for some milliseconds more.
+    /// Opens a folder again in the same process. sled's own threads may hold the lock for some milliseconds more.
     fn reopened(folder: &Path) -> SledStore {
         let begun = std::time::Instant::now();
         loop {
@@ -181,7 +181,7 @@ mod tests {
             let store = SledStore::open(&folder, false).expect("opens");
             store.commit(&[grown(1, HOUR), Change::Quota(id.clone(), quota.clone())]).expect("commits");
             store.commit(&[grown(2, 60 * HOUR)]).expect("commits");
-            // Another API whose id begins alike has its own buckets.
+            // Another API with a longer id has other buckets.
             assert!(store.tokens(&ApiId::from("a/b")).hours.is_empty());
         }
         let store = reopened(&folder);

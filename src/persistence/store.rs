@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::{Saved, TokenChange};
 use crate::types::{ApiId, QuotaId, TokenStats};
 
-/// A place for records. Its calls block: the [`super::PersistenceActor`] makes them on a thread for blocking calls.
+/// A place for records, with blocking calls: the [`super::PersistenceActor`] has a thread for these.
 pub trait Store: Send + Sync + 'static {
     /// Returns what is saved of one quota. A damaged record is lost.
     fn quota(&self, id: &QuotaId) -> Saved;

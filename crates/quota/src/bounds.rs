@@ -2,7 +2,7 @@
 
 use crate::limits::{Burst, Limits, QuotaKind};
 
-/// The largest block of requests that is granted at a time: a crash loses as many.
+/// The largest block of requests in one grant: a crash loses as many.
 const MAX_REQUEST_BLOCK: u64 = 32;
 
 /// The bounds of one counter's windows.

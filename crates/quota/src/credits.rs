@@ -1,10 +1,10 @@
-//! What may be used of a quota on any thread, without asking its owner: one atomic number.
+//! Units of a quota for use on any thread, without a message to the owner: one atomic number.
 //!
-//! 1. The quota issues units that are granted and fit into its windows. From then on they count as used *now*, in each window.
+//! 1. The quota issues granted units, as many as fit into the windows. Issued units count as used *now*, in each window.
 //! 2. Whoever admits an attempt takes units with one compare-and-swap. No order of events takes a window over its limit.
-//! 3. All threads take from the same number, so that no unit is stranded with an idle thread.
-//! 4. The quota reclaims what is left whenever its owner has to see the whole.
-//! 5. Beside its credits a quota publishes what it leaves of its requests, so that anybody can sum that up.
+//! 3. All threads take from the same number, so no unit is stranded with an idle thread.
+//! 4. Whenever the owner has to see the whole, the quota reclaims the rest.
+//! 5. Beside the credits a quota publishes how many requests are left, for anybody to sum up.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,12 +12,12 @@ use crate::rate_limit_summary::RateLimitSummary;
 use crate::records::Units;
 use crate::request_window::{PublishedWindow, RequestWindow};
 
-/// Requests and tokens are packed into one number, so that an attempt takes both or none.
+/// Requests and tokens are packed into one number, because an attempt takes both or none.
 const TOKEN_BITS: u32 = 40;
 const MAX_TOKENS: u64 = (1 << TOKEN_BITS) - 1;
 const MAX_REQUESTS: u64 = (1 << (u64::BITS - TOKEN_BITS)) - 1;
 
-/// Why an attempt could not take its units.
+/// Why an attempt got no units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TakeError {
     /// The owner has to decide: there may be more.
@@ -29,23 +29,23 @@ pub enum TakeError {
 /// The issued units of one quota under one set of limits.
 #[derive(Debug)]
 pub struct Credits {
-    /// Whether requests are bounded. Units that are not bounded are not counted here.
+    /// Whether requests are bounded. Unbounded units are not counted here.
     bounds_requests: bool,
-    /// The most tokens that are reserved for one attempt, if tokens are bounded.
+    /// The most tokens of one attempt, if tokens are bounded.
     max_tokens: Option<u64>,
     left: AtomicU64,
-    /// The last moment at which an attempt with these units may begin (ms, monotonic): a store's lease has an end.
+    /// The last moment to begin an attempt with these units (ms, monotonic): a store's lease has an end.
     begin_by: AtomicU64,
     /// Nothing comes free before this moment (ms, monotonic).
     exhausted_until: AtomicU64,
-    /// Requests that were issued, as long as they are not reclaimed.
+    /// Issued requests, until the quota reclaims the credits.
     issued: AtomicU64,
     /// The tightest window of requests, without what is issued.
     window: PublishedWindow,
 }
 
 impl Credits {
-    /// Creates credits of which nothing is issued yet.
+    /// Creates credits without any issued units.
     pub(crate) fn new(bounds_requests: bool, max_tokens: Option<u64>) -> Credits {
         Credits {
             bounds_requests,
@@ -58,19 +58,18 @@ impl Credits {
         }
     }
 
-    /// Returns the units of an attempt that may use `demand` tokens.
+    /// Returns the units of an attempt for `demand` tokens.
     pub(crate) fn units_for(&self, demand: u64) -> Units {
         let tokens = self.max_tokens.map_or(0, |most| demand.max(1).min(most));
         Units { requests: u64::from(self.bounds_requests), tokens, slots: 0 }
     }
 
-    /// Takes the units of an attempt that may use `demand` tokens, at `now` (ms, monotonic). Returns the last moment at which the
-    /// attempt may begin.
+    /// Takes the units of an attempt for `demand` tokens, at `now` (ms, monotonic). Returns the last moment to begin the attempt.
     ///
     /// # Errors
-    /// When the units are not there, or their lease has ended.
+    /// When too few units are left, or the lease has ended.
     pub fn take(&self, demand: u64, now: u64) -> Result<u64, TakeError> {
-        // Read first: a lease that is renewed in the meantime is longer, never shorter.
+        // Read first: a lease renewed in the meantime is longer, never shorter.
         let begin_by = self.begin_by.load(Ordering::Acquire);
         let wanted = self.units_for(demand);
         if now >= begin_by || wanted.tokens > MAX_TOKENS {
@@ -99,7 +98,7 @@ impl Credits {
         issued
     }
 
-    /// Returns the tightest bound of tokens, if they are bounded.
+    /// Returns the tightest bound of tokens, if there is one.
     pub fn tightest_tokens(&self) -> Option<u64> {
         self.max_tokens
     }
@@ -110,7 +109,7 @@ impl Credits {
         self.window.publish(window);
     }
 
-    /// Takes back what is left. What was taken counts as reserved until the quota publishes its window again.
+    /// Takes the rest back. Units taken by workers count as reserved until the quota publishes the window again.
     pub(crate) fn reclaim(&self) -> Units {
         let issued = self.issued.swap(0, Ordering::AcqRel);
         let left = unpack(self.left.swap(0, Ordering::AcqRel));

@@ -17,9 +17,9 @@ pub(crate) enum DailyWindow {
         zone: TimeZone,
         /// The current day.
         day: Day,
-        /// Units used in it.
+        /// Units used today.
         used: u64,
-        /// The part of `used` with which tomorrow begins: an overshoot.
+        /// The part of `used` at the beginning of tomorrow: an overshoot.
         carried: u64,
     },
     /// Any 24 hours.
@@ -63,7 +63,7 @@ impl DailyWindow {
         self.insert(now.mono, record.granted, None);
     }
 
-    /// Begins the next day if the current one is over. `limit` is the part of a carried overshoot that one day pays.
+    /// Begins the next day if the current one is over. One day pays at most `limit` of a carried overshoot.
     pub(crate) fn advance(&mut self, newest_wall: i64, limit: Option<u64>) {
         if let DailyWindow::Calendar { zone, day, used, carried } = self
             && newest_wall >= day.end
@@ -95,7 +95,7 @@ impl DailyWindow {
         }
     }
 
-    /// Takes back a unit that was used at `at`, if that was in this day.
+    /// Takes back a unit used at `at`, if `at` is in this day.
     pub(crate) fn remove(&mut self, at: u64, limit: Option<u64>, now: Now) {
         match self {
             DailyWindow::Calendar { day, used, .. } if now.wall_at(at) >= day.start => *used = used.saturating_sub(1),
@@ -112,7 +112,7 @@ impl DailyWindow {
         }
     }
 
-    /// Returns when `units` of the window come free (ms, monotonic); `None` if fewer are in it.
+    /// Returns when `units` of the window come free (ms, monotonic); `None` if there are fewer.
     pub(crate) fn frees(&self, units: u64, now: Now) -> Option<u64> {
         match self {
             DailyWindow::Calendar { day, used, .. } => (units <= *used).then(|| now.mono_at(day.end)),

@@ -6,9 +6,9 @@ use jiff::{Timestamp, Zoned};
 /// One calendar day in one time zone, as wall times in ms since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Day {
-    /// The midnight that begins the day.
+    /// The midnight at its beginning.
     pub start: i64,
-    /// The midnight that ends the day.
+    /// The midnight at its end.
     pub end: i64,
 }
 

@@ -1,4 +1,4 @@
-//! What a shared store lends to this server: for how long, and what it denied.
+//! The loan of a shared store to this server, and the last denial.
 
 use clock::Now;
 
@@ -9,22 +9,22 @@ use crate::records::SharedGrant;
 /// How often a store is asked again after a denial (ms): other servers may give units back.
 const RETRY_MS: u64 = 200;
 
-/// A store that corrects the clock is asked again at once, so many times in a row: its day is known then.
+/// After a correction of the clock the store is asked again at once, at most so many times in a row.
 const MAX_CORRECTIONS: u32 = 3;
 
-/// After that many corrections the store is left alone for so long (ms).
+/// The pause after [`MAX_CORRECTIONS`] (ms).
 const CORRECTED_MS: u64 = 1_000;
 
-/// The part of a shared quota that this server holds.
+/// The part of a shared quota in this server's hands.
 #[derive(Debug, Default)]
 pub(crate) struct Lease {
     /// The end of the lease (ms, monotonic).
     pub(crate) until: u64,
-    /// Requests at the same time that are granted.
+    /// Granted requests at the same time.
     pub(crate) slots: u32,
     /// When the store was last asked (ms, monotonic).
     pub(crate) asked_at: u64,
-    /// The tokens of the attempt for which the store was last asked.
+    /// The tokens of the attempt behind the last request.
     pub(crate) demand: u64,
     denied: Option<Denied>,
     /// How many times in a row the store has corrected the clock.
@@ -34,11 +34,11 @@ pub(crate) struct Lease {
 /// The store's last denial.
 #[derive(Debug, Clone, Copy)]
 struct Denied {
-    /// The window that other servers have filled; `None` if the store itself is not ready.
+    /// The full window; `None` if the store itself is not ready.
     which: Option<QuotaKind>,
     /// When units come free (ms, monotonic).
     until: u64,
-    /// The tokens of the attempt that was denied.
+    /// The tokens of the denied attempt.
     demand: u64,
 }
 
@@ -53,7 +53,7 @@ impl Lease {
             self.denied =
                 grant.denied.map(|denial| Denied { which: denial.which, until: asked_at + denial.frees_in_ms, demand });
         } else {
-            // The next request names the store's day. The lease stays as it is.
+            // The next request names the store's day. The lease stays.
             self.corrections += 1;
             let stuck = self.corrections > MAX_CORRECTIONS;
             self.denied = stuck.then_some(Denied { which: None, until: asked_at + CORRECTED_MS, demand });
@@ -75,7 +75,7 @@ impl Lease {
         match denied.which {
             // What is left may be enough for a smaller attempt.
             Some(QuotaKind::Tpm | QuotaKind::Tpd) if demand < denied.demand => None,
-            // A slot comes free with the end of some attempt, which nobody can foresee.
+            // A slot comes free with the end of some attempt. Nobody can foresee when.
             Some(QuotaKind::Concurrency) => Some(NoRoom::Full { which: QuotaKind::Concurrency, until: None }),
             Some(which) => Some(NoRoom::Full { which, until: Some(denied.until) }),
             None => Some(NoRoom::StoreNotReady { until: denied.until }),

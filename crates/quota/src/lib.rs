@@ -1,10 +1,14 @@
-//! Limits on requests and tokens, and what has been used of them.
+//! Limits on requests and tokens, and the use of both.
 //!
 //! The crate is pure: every function takes the time as a value, and nothing here knows an actor, a disk or a network.
 //!
-//! In reading order: `limits` and `reset` (what is bounded), `quota` (one set of limits and its counts), `unit_counter` (requests or
-//! tokens alone), `window`, `daily_window` and `day` (what was used, and when), `credits` (what may be used on any thread), `pool_limits`
-//! (what all quotas of a model leave), `lease` and `records` (what a store is told, and what it answers).
+//! In reading order:
+//!
+//! - `limits` and `reset`: what is bounded.
+//! - `quota`: one set of limits, and the counts.
+//! - `unit_counter`: requests or tokens alone. `window`, `daily_window` and `day`: what was used, and when.
+//! - `credits`: units for use on any thread. `pool_limits`: what all quotas of a model leave.
+//! - `lease` and `records`: the talk with a store.
 
 mod bounds;
 mod credits;

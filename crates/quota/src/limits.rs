@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The most that a window may hold.
+/// The most units in a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Limit {
     /// No bound of ours (`-1`, or left out).
@@ -21,7 +21,7 @@ impl Limit {
         }
     }
 
-    /// Returns the limit as the configuration writes it, with -1 for unlimited.
+    /// Returns the limit in the form of the configuration, with -1 for unlimited.
     pub fn as_configured(self) -> i64 {
         self.bound().map_or(-1, |bound| i64::try_from(bound).unwrap_or(i64::MAX))
     }
@@ -96,7 +96,7 @@ impl Limits {
     }
 }
 
-/// Returns the length of a window (ms) that covers a span of `ms` as the provider counts it. Two requests sent 60.0 s apart may
+/// Returns the length of a window (ms) around the provider's span of `ms`. Two requests sent 60.0 s apart may
 /// arrive closer, so the window has a guard: a second, or a tenth of a span below ten seconds.
 pub const fn guarded(ms: u64) -> u64 {
     ms + if ms < 10_000 { ms / 10 } else { 1_000 }

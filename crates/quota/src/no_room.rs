@@ -11,18 +11,18 @@ pub enum NoRoom {
     Full {
         /// The window.
         which: QuotaKind,
-        /// The earliest moment with room again; `None` if it depends on the end of an attempt that is under way.
+        /// The earliest moment with room again; `None` if only the end of an attempt makes room.
         until: Option<u64>,
     },
     /// The shared store grants nothing to anybody until then.
     StoreNotReady {
-        /// The moment from which the store is asked again.
+        /// When the store is asked again.
         until: u64,
     },
 }
 
 impl NoRoom {
-    /// Returns when to try again, if that is known.
+    /// Returns when to try again, if known.
     pub fn until(&self) -> Option<u64> {
         match self {
             NoRoom::Disabled => None,
@@ -31,7 +31,7 @@ impl NoRoom {
         }
     }
 
-    /// Returns the reason that ends last.
+    /// Returns the last reason to end.
     pub fn last(reasons: impl Iterator<Item = NoRoom>) -> Option<NoRoom> {
         reasons.max_by_key(|reason| match reason {
             NoRoom::Disabled => u64::MAX,

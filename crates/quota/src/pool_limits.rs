@@ -1,20 +1,19 @@
-//! What the limits on requests leave for one model, summed over all upstreams that serve the model. Clients see it in
-//! `x-ratelimit-…`.
+//! The requests left for one model, summed over all upstreams of the model: the source of `x-ratelimit-…`.
 //!
-//! 1. Each upstream counts with the limit that leaves least: of its own and its group's, for all models or for this one.
+//! 1. Each upstream counts with its tightest limit: its own or the group's, for all models or for this one.
 //! 2. Members of a group count together, as far as the group has something left.
 //! 3. Where one upstream has no limit on requests, the sum has none.
-//! 4. A reader sums up again after 20 µs for each upstream, so that the sum costs a thousandth of its time at most. In between it
-//!    counts its own requests. Below 50 upstreams that is less than the clock's millisecond: each request has a sum of its own.
+//! 4. A reader sums up again after 20 µs for each upstream, and in between counts its own requests: summing up takes a
+//!    thousandth of the time at most. Below 50 upstreams, 20 µs each are less than the clock's millisecond: every request gets a new sum.
 //!
-//! The numbers are read from what the quotas publish beside their [`Credits`]: nobody is asked, and no quota is paused.
+//! The quotas publish these numbers beside their [`Credits`]: nobody is asked, and no quota is paused.
 
 use std::sync::Arc;
 
 use crate::credits::Credits;
 use crate::rate_limit_summary::RateLimitSummary;
 
-/// The quotas that limit requests for one model.
+/// The limits on requests for one model.
 #[derive(Debug, Default)]
 pub struct PoolLimits {
     alone: Vec<OwnerLimits>,
@@ -34,7 +33,7 @@ struct GroupLimits {
 pub struct OwnerLimits([Option<Arc<Credits>>; 2]);
 
 impl OwnerLimits {
-    /// Creates the limits of an owner from the credits of its quotas. Credits without a limit on requests do not matter.
+    /// Creates the limits of an owner from the credits of two quotas. Credits without a limit on requests do not matter.
     pub fn new(all_models: Option<Arc<Credits>>, one_model: Option<Arc<Credits>>) -> OwnerLimits {
         OwnerLimits([all_models, one_model].map(|credits| credits.filter(|credits| credits.limits_requests())))
     }
@@ -57,7 +56,7 @@ impl OwnerLimits {
 }
 
 impl PoolLimits {
-    /// Adds an upstream with its own limits and those of its group; empty ones if there is no group.
+    /// Adds an upstream: its own limits, and the limits of its group (empty without a group).
     pub fn add(&mut self, own: OwnerLimits, group: OwnerLimits) {
         if group.is_empty() {
             self.is_unlimited |= own.is_empty();
@@ -87,7 +86,7 @@ impl PoolLimits {
 impl GroupLimits {
     fn summary(&self, now: u64) -> Option<RateLimitSummary> {
         let all = self.all.summary(now)?;
-        // A member without limits of its own may use all of the group's.
+        // A member without own limits may use all of the group's.
         let members = self.members.iter().map(|own| own.summary(now).unwrap_or(all));
         members.reduce(RateLimitSummary::plus).into_iter().chain([all]).min_by_key(RateLimitSummary::tightness)
     }
@@ -129,7 +128,7 @@ mod tests {
     use crate::records::Units;
     use crate::request_window::RequestWindow;
 
-    /// Returns credits of a quota with `used` requests of `limit` in its minute, which ends at 1,000.
+    /// Returns credits of a quota with `used` requests of `limit` in a minute with its end at 1,000.
     fn credits(limit: u64, used: u64) -> Arc<Credits> {
         let credits = Credits::new(true, None);
         credits.publish(Some(RequestWindow { limit, used, reserved: 0, resets_at: 1_000, span_ms: 61_000 }));

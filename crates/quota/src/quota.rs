@@ -1,9 +1,9 @@
-//! One quota: the limits of an API, of a group, or of one of their models, and what has been used of them.
+//! One quota: the limits of an API, of a group, or of one model in either, with the units used so far.
 //!
-//! 1. Every attempt is counted before a byte is sent: one request and its estimated tokens are reserved.
-//! 2. The request counts as used from the moment at which it has been written.
+//! 1. Every attempt is counted before a byte is sent: one request and an estimate of tokens are reserved.
+//! 2. The request counts as used from the moment of its last written byte.
 //! 3. The tokens are corrected when the attempt is over: what was used takes the place of the estimate.
-//! 4. A store grants units before they are used, so that no crash forgets any.
+//! 4. A store grants units before their use. No crash forgets any.
 
 use std::sync::Arc;
 
@@ -22,29 +22,29 @@ use crate::unit_counter::{Spending, UnitCounter};
 /// One attempt's part of a quota.
 #[derive(Debug, Clone)]
 pub struct Reservation {
-    /// When its request was sent; set by the transport.
+    /// When the request was sent; set by the transport.
     pub sent_at: SentAt,
-    /// Tokens that are reserved, by estimate.
+    /// Reserved tokens, by estimate.
     pub tokens: u64,
 }
 
-/// How an attempt that is over counts.
+/// How a finished attempt counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActualUsage {
-    /// Whether it counts as a request.
+    /// Whether the attempt counts as a request.
     pub counts: bool,
-    /// The tokens that it used; `None` if nobody knows, so that the estimate stands.
+    /// The used tokens; `None` if nobody knows. Then the estimate stands.
     pub tokens: Option<u64>,
 }
 
-/// The limits of one quota, and the windows of its units.
+/// The limits of one quota, and the windows of requests and tokens.
 #[derive(Debug)]
 pub struct Quota {
     limits: Limits,
     reset: Reset,
     requests: UnitCounter,
     tokens: UnitCounter,
-    /// Attempts that are admitted and not known to be written.
+    /// Admitted attempts, not known to be written.
     pending: Vec<SentAt>,
     /// How many attempts are admitted and not over.
     in_flight: u32,
@@ -59,7 +59,7 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// Creates empty windows. `shared`: other servers use the quota too, and a store lends parts of it.
+    /// Creates empty windows. `shared`: other servers use the quota too, and a store lends parts.
     pub fn new(limits: Limits, reset: &Reset, shared: bool, now: Now) -> Quota {
         let mut quota = Quota {
             requests: UnitCounter::new(Bounds::of_requests(&limits, shared), reset, now.wall),
@@ -100,7 +100,7 @@ impl Quota {
         }
     }
 
-    /// Sets new limits, which apply at once to what is used already.
+    /// Sets new limits. Units used already count against the new limits.
     pub fn reconfigure(&mut self, limits: Limits, reset: &Reset, now: Now) {
         self.advance(now);
         self.requests.reconfigure(Bounds::of_requests(&limits, self.lease.is_some()));
@@ -158,7 +158,7 @@ impl Quota {
     /// Returns whether one more attempt of `demand` tokens fits.
     ///
     /// # Errors
-    /// When it does not. Of several reasons, the error is the one that ends last.
+    /// When no room is left. Of several reasons, the error is the last to end.
     pub fn room(&mut self, demand: u64, now: Now) -> Result<(), NoRoom> {
         self.advance(now);
         if self.limits.disable() {
@@ -197,7 +197,7 @@ impl Quota {
         Reservation { sent_at: sent_at.clone(), tokens }
     }
 
-    /// Ends an attempt. An attempt of which nothing was written gives everything back.
+    /// Ends an attempt. An unwritten attempt gives everything back.
     pub fn settle(&mut self, reservation: &Reservation, actual: ActualUsage, now: Now) {
         let Reservation { sent_at, tokens } = reservation;
         if sent_at.read() == SendProgress::InProgress {
@@ -221,7 +221,7 @@ impl Quota {
         }
     }
 
-    /// Returns what is counted, as the store keeps it.
+    /// Returns the counts in the form for the store.
     pub fn record(&mut self, now: Now) -> QuotaRecord {
         self.advance(now);
         QuotaRecord {
@@ -233,7 +233,7 @@ impl Quota {
         }
     }
 
-    /// Returns what all servers together have counted, for a store that may forget.
+    /// Returns the counts of all servers together, for a forgetful store.
     pub fn record_of_all_servers(&mut self, now: Now) -> QuotaRecord {
         let mut record = self.record(now);
         record.requests = self.requests.with_others(record.requests, now);
@@ -241,7 +241,7 @@ impl Quota {
         record
     }
 
-    /// Gives back what was granted and not used, so that the next record is exact.
+    /// Gives unused grants back. The next record is exact.
     pub fn release_grant(&mut self) {
         for counter in [&mut self.requests, &mut self.tokens] {
             counter.granted = 0;
@@ -254,7 +254,7 @@ impl Quota {
         self.lease.as_ref().map_or(0, |lease| lease.slots.max(self.in_flight))
     }
 
-    /// Returns the last moment at which an admitted attempt may begin to be sent (ms, monotonic).
+    /// Returns the last moment to begin sending an admitted attempt (ms, monotonic).
     pub fn begin_by(&self) -> u64 {
         self.lease.as_ref().filter(|_| !self.limits.are_none()).map_or(u64::MAX, |lease| lease.until)
     }
@@ -271,7 +271,7 @@ impl Quota {
         slots || spare || self.requests.holds_anything() || self.tokens.holds_anything()
     }
 
-    /// Brings the quota up to date: begins a new day, counts written requests as used, and drops a lease that has ended.
+    /// Brings the quota up to date: begins a new day, counts written requests as used, and drops an expired lease.
     fn advance(&mut self, now: Now) {
         self.newest_wall = self.newest_wall.max(now.wall);
         self.requests.advance(self.newest_wall);

@@ -6,7 +6,7 @@ const SAMPLE_MS: u64 = 50;
 /// How many units are used in [`SAMPLE_MS`], lately.
 #[derive(Debug, Default)]
 pub(crate) struct ConsumptionRate {
-    /// All units that were taken so far.
+    /// All units taken so far.
     taken: u64,
     /// The value of `taken` at the last sample.
     taken_before: u64,
@@ -17,12 +17,12 @@ pub(crate) struct ConsumptionRate {
 }
 
 impl ConsumptionRate {
-    /// Records that units were taken.
+    /// Records taken units.
     pub(crate) fn take(&mut self, units: u64) {
         self.taken = self.taken.wrapping_add(units);
     }
 
-    /// Records that units were taken by nobody after all.
+    /// Records units as not taken after all.
     pub(crate) fn take_back(&mut self, units: u64) {
         self.taken = self.taken.wrapping_sub(units);
     }

@@ -1,20 +1,20 @@
-//! What is left of a limit on requests, as clients are shown.
+//! The rest of a limit on requests, for clients.
 
 use std::fmt;
 
-/// The requests that the pool's limits leave for a model.
+/// The requests left by the pool's limits for a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitSummary {
     /// The sum of the limits.
     pub limit: u64,
-    /// The requests that are left of them now.
+    /// The requests left now.
     pub remaining: u64,
     /// How long until all of `limit` is left again, if nobody asks (ms).
     pub reset_ms: u64,
 }
 
 impl RateLimitSummary {
-    /// Returns a key that orders limits: the smallest is the one that leaves least.
+    /// Returns a key to order limits, the tightest first.
     pub(crate) fn tightness(&self) -> (u64, u64) {
         (self.remaining, self.limit)
     }
@@ -28,7 +28,7 @@ impl RateLimitSummary {
         }
     }
 
-    /// Returns the reset as OpenAI writes it: `17ms`, `7.66s`, `6m0s`, `1h2m3s`. From a minute on it is rounded up to seconds.
+    /// Returns the reset in OpenAI's form: `17ms`, `7.66s`, `6m0s`, `1h2m3s`. From a minute on, seconds are rounded up.
     pub fn reset(&self) -> impl fmt::Display {
         let ms = if self.reset_ms < 60_000 { self.reset_ms } else { self.reset_ms.div_ceil(1_000) * 1_000 };
         let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);

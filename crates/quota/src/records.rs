@@ -1,4 +1,4 @@
-//! What a quota has counted, as a store keeps it, and what a store answers: plain values.
+//! The counts of a quota, in the form for a store, and the answers of a store: plain values.
 
 use clock::{Now, Uptime};
 use serde::{Deserialize, Serialize};
@@ -8,19 +8,19 @@ use crate::limits::QuotaKind;
 /// What a quota has counted of one kind of unit, requests or tokens, at one moment. The field names are the format on disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountRecord {
-    /// The midnight from which `used_today` counts, in ms since the Unix epoch.
+    /// The midnight before `used_today`, in ms since the Unix epoch.
     pub day_start: i64,
-    /// The midnight that ends that day; 0 where a day is any 24 hours.
+    /// The next midnight; 0 where a day is any 24 hours.
     pub day_end: i64,
-    /// Units of that day.
+    /// Units since `day_start`.
     pub used_today: u64,
-    /// The part of `used_today` that counts in the next day again: an overshoot.
+    /// The part of `used_today` to count in the next day again: an overshoot.
     pub carried: u64,
     /// Units of the last 24 hours, where a day is any 24 hours: (ms since the Unix epoch, how many).
     pub day_log: Vec<(i64, u64)>,
     /// Units of the last minute: (ms since the Unix epoch, how many).
     pub log: Vec<(i64, u64)>,
-    /// Units that may be used without another record, and units reserved for attempts under way. After a crash all of them
+    /// Units for use without another record, and units reserved for attempts under way. After a crash all
     /// count as used.
     pub granted: u64,
 }
@@ -36,20 +36,20 @@ pub struct QuotaRecord {
     pub newest_wall: i64,
     /// The wall time of this record, in ms since the Unix epoch.
     pub saved_wall: i64,
-    /// The uptime of the machine at that time.
+    /// The uptime of the machine at `saved_wall`.
     pub uptime: Option<Uptime>,
-    /// Of a shared quota: the epoch of the store from which the counts, all servers' together, were learned.
+    /// Of a shared quota: the epoch of the store at the time of these counts, which are of all servers.
     #[serde(default)]
     pub epoch: Option<String>,
 }
 
 impl QuotaRecord {
-    /// Returns the record with the machine's uptime, a clock that nobody sets.
+    /// Returns the record with the machine's uptime, a clock nobody sets.
     pub fn marked(self, uptime: Option<Uptime>) -> Self {
         QuotaRecord { uptime, ..self }
     }
 
-    /// Returns the record as today's wall clock would have written it: after somebody set the clock, all ages would be wrong.
+    /// Returns the record with the times of today's wall clock. After somebody set the clock, all ages would be wrong.
     /// Without an uptime nothing says how much time has passed. Then a wall clock behind the record's means none.
     pub fn by_the_clock_of(mut self, now: Now, uptime: Option<&Uptime>) -> Self {
         let since = now.wall - self.saved_wall;
@@ -85,21 +85,21 @@ pub struct WindowUsage {
 /// A store's answer to a [`crate::GrantRequest`].
 #[derive(Debug, Clone, Default)]
 pub struct Grant {
-    /// The part of the wanted units that may be used.
+    /// The granted part of the wanted units.
     pub units: Units,
     /// The rest of the answer, where other servers share the quota.
     pub shared: Option<SharedGrant>,
 }
 
-/// What a store answers besides, when it lends parts of a shared quota.
+/// The rest of the answer of a shared store.
 #[derive(Debug, Clone, Default)]
 pub struct SharedGrant {
     /// How long the grant may be used, counted from the request (ms). 0 if the store only corrects the clock: the day in the
     /// request is not the store's.
     pub lasts_ms: u64,
-    /// Requests at the same time that this server holds, the granted ones included.
+    /// Requests at the same time, held by this server, the granted ones included.
     pub slots: u32,
-    /// Why the needed units were not granted, if they were not.
+    /// Why the needed units were not granted, if so.
     pub denied: Option<Denial>,
     /// Requests of other servers.
     pub requests: WindowUsage,

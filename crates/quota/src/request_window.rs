@@ -7,7 +7,7 @@ use crate::rate_limit_summary::RateLimitSummary;
 /// Published in place of a limit where requests are not limited.
 const NO_LIMIT: u64 = u64::MAX;
 
-/// The window of requests that leaves least.
+/// The tightest window of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestWindow {
     /// The most requests in the window.
@@ -23,12 +23,12 @@ pub(crate) struct RequestWindow {
 }
 
 impl RequestWindow {
-    /// Returns the requests that are left.
+    /// Returns the remaining requests.
     pub(crate) fn remaining(&self) -> u64 {
         self.limit.saturating_sub(self.used).saturating_sub(self.reserved)
     }
 
-    /// Returns the window at `now` (ms, monotonic), if nobody has looked at the quota since: used requests leave it together, and
+    /// Returns the rest at `now` (ms, monotonic), even if nobody has looked at the quota since: used requests leave together, and
     /// reserved ones stay.
     pub(crate) fn summary(&self, now: u64) -> RateLimitSummary {
         let is_over = now >= self.resets_at;
@@ -42,7 +42,7 @@ impl RequestWindow {
     }
 }
 
-/// A [`RequestWindow`] that other threads can read. The quota alone writes. A reader may see an old value beside a new one for some
+/// A [`RequestWindow`] for readers on other threads. The quota alone writes. A reader may see an old value beside a new one for some
 /// nanoseconds.
 #[derive(Debug, Default)]
 pub(crate) struct PublishedWindow {
@@ -66,7 +66,7 @@ impl PublishedWindow {
         self.span_ms.store(span_ms, Ordering::Release);
     }
 
-    /// Counts requests as reserved that workers took from the credits.
+    /// Counts requests taken by workers as reserved.
     pub(crate) fn add_reserved(&self, requests: u64) {
         self.reserved.fetch_add(requests, Ordering::AcqRel);
     }

@@ -1,14 +1,14 @@
-//! One kind of unit, requests or tokens: what of it was used, is reserved, and may be used.
+//! One kind of unit, requests or tokens: the used, the reserved and the granted ones.
 //!
 //! Three places hold what is counted:
 //!
-//! - `reserved`: units of attempts under way, and issued credits. They count as *now*, in each window.
-//! - The windows (`minute`, `daily`, `burst`): used units, with the time of their use.
-//! - `granted`: units that the store counts as used and that are not used yet: what a crash would lose.
+//! - `reserved`: units of attempts under way, and issued credits. All of these count as *now*, in each window.
+//! - The windows (`minute`, `daily`, `burst`): used units, with the times of use.
+//! - `granted`: units counted as used by the store, and not used yet. A crash would lose as many.
 //!
 //! # Invariants
 //! 1. `reserved + window ≤ bound` for each window, whenever an attempt is admitted.
-//! 2. The store never counts less than was used, because an attempt takes its units from `granted`.
+//! 2. The store never counts less than was used, because attempts take units from `granted`.
 
 use clock::Now;
 
@@ -22,18 +22,18 @@ use crate::request_window::RequestWindow;
 use crate::reset::Reset;
 use crate::window::{SlidingLog, Span};
 
-/// How an attempt used its units.
+/// How an attempt used units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Spending {
-    /// Units that were reserved.
+    /// Reserved units.
     pub(crate) reserved: u64,
-    /// Units that were used.
+    /// Used units.
     pub(crate) used: u64,
-    /// The time of their use (ms, monotonic).
+    /// The time of use (ms, monotonic).
     pub(crate) at: u64,
 }
 
-/// The units for which attempts wait.
+/// The units needed by waiting attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UnitNeed {
     /// Units of the first attempt.
@@ -51,9 +51,9 @@ pub(crate) struct UnitCounter {
     burst: Option<SlidingLog>,
     reserved: u64,
     pub(crate) granted: u64,
-    /// Units of a request to the store that is not answered yet: perhaps on its disk, and not granted.
+    /// Units of an unanswered request to the store: perhaps on disk, and not granted.
     pub(crate) requested: u64,
-    /// Units of other servers that share the quota, as the store last said.
+    /// Units of other servers in a shared quota, as the store last said.
     pub(crate) other_replicas: WindowUsage,
     rate: ConsumptionRate,
 }
@@ -75,7 +75,7 @@ impl UnitCounter {
         }
     }
 
-    /// Counts the units of `record`. Which of the granted ones were used, and when, is unknown: all of them, just now.
+    /// Counts the units of `record`. Nobody knows the use of granted units: all count as used just now.
     pub(crate) fn add(&mut self, record: &CountRecord, newest_wall: i64, now: Now) {
         self.minute.restore(&record.log, self.bounds.minute, now);
         self.minute.insert(now.mono, record.granted, self.bounds.minute);
@@ -83,7 +83,7 @@ impl UnitCounter {
         self.burst = burst_of(&self.bounds, &self.minute);
     }
 
-    /// Sets new bounds, which apply at once to what is used already.
+    /// Sets new bounds. Units used already count against the new bounds.
     pub(crate) fn reconfigure(&mut self, bounds: Bounds) {
         if bounds.burst != self.bounds.burst {
             self.burst = burst_of(&bounds, &self.minute);
@@ -103,13 +103,13 @@ impl UnitCounter {
         self.daily.advance(newest_wall, self.bounds.day);
     }
 
-    /// Returns the tightest bound that the store has to know; `None` if there is none. (A burst is over before a restart is.)
+    /// Returns the tightest bound for the store; `None` if there is none. (A burst is over before a restart is.)
     pub(crate) fn tightest(&self) -> Option<u64> {
         let burst = self.bounds.burst.filter(|_| self.bounds.shared).map(|burst| burst.requests);
         [self.bounds.minute, self.bounds.day].into_iter().flatten().min().or(burst)
     }
 
-    /// Returns how many units to reserve for an attempt that may use `demand` units: at least one, at most the tightest window.
+    /// Returns how many units to reserve for an attempt with `demand` units: at least one, at most the tightest window.
     /// (A larger attempt waits for an empty window.) Returns 0 if nothing is limited.
     pub(crate) fn units_for(&self, demand: u64) -> u64 {
         self.tightest().map_or(0, |tightest| demand.max(1).min(tightest))
@@ -118,7 +118,7 @@ impl UnitCounter {
     /// Returns whether `amount` more units fit into every window.
     ///
     /// # Errors
-    /// When a window is full. Of several full windows, the error names the one that comes free last.
+    /// When a window is full. Of several full windows, the error names the last to come free.
     pub(crate) fn room(&mut self, amount: u64, now: Now) -> Result<(), NoRoom> {
         let taken = self.reserved.saturating_add(amount);
         // How many units have to leave the window.
@@ -155,14 +155,14 @@ impl UnitCounter {
         [minute, day, burst, granted].into_iter().flatten().min()
     }
 
-    /// Reserves units for an attempt, or to issue them as credits.
+    /// Reserves units for an attempt or for credits.
     pub(crate) fn reserve(&mut self, amount: u64) {
         self.reserved = self.reserved.saturating_add(amount);
         self.granted = self.granted.saturating_sub(amount);
         self.rate.take(amount);
     }
 
-    /// Takes back issued credits that nobody used.
+    /// Takes unused credits back.
     pub(crate) fn reclaim(&mut self, units: u64) {
         self.release(units);
         self.rate.take_back(units);
@@ -171,12 +171,12 @@ impl UnitCounter {
         }
     }
 
-    /// Ends a reservation that was not used. Its grant is spent all the same.
+    /// Ends an unused reservation. The grant is spent all the same.
     pub(crate) fn release(&mut self, amount: u64) {
         self.reserved = self.reserved.saturating_sub(amount);
     }
 
-    /// Counts an attempt's units as used. An overshoot, units that were neither reserved nor fit into the window, becomes a debt of
+    /// Counts an attempt's units as used. An overshoot, units neither reserved nor fitting into the window, becomes a debt of
     /// the next windows.
     pub(crate) fn spend(&mut self, spending: Spending, now: Now) {
         let Spending { reserved, used, at } = spending;
@@ -195,13 +195,13 @@ impl UnitCounter {
         }
     }
 
-    /// Returns how many of the used units are an overshoot in a window that holds `in_window` units already.
+    /// Returns how many of the used units are an overshoot, in a window with `in_window` units before.
     fn overshoot(&self, Spending { reserved, used, .. }: Spending, in_window: u64, bound: Option<u64>) -> u64 {
         let total = in_window.saturating_add(self.reserved).saturating_add(used);
         bound.map_or(0, |bound| total.saturating_sub(bound).min(used.saturating_sub(reserved)))
     }
 
-    /// Takes back a unit that was used at `at`.
+    /// Takes back a unit used at `at`.
     pub(crate) fn refund(&mut self, at: u64, now: Now) {
         self.minute.remove(at, 1, self.bounds.minute);
         self.daily.remove(at, self.bounds.day, now);
@@ -210,17 +210,17 @@ impl UnitCounter {
         }
     }
 
-    /// Returns the units of one block, the amount that the store grants at a time; `None` if nothing is bounded, so that nothing
-    /// has to be on disk before it is used. A block is a fiftieth of the tightest bound, because a crash loses as many. It is also
-    /// at most `max_block`, or at a high rate what is used between two samples.
+    /// Returns the units of one block, the amount of one grant; `None` if nothing is bounded, and so nothing has to be on disk before
+    /// use. A block is a fiftieth of the tightest bound, because a crash loses as many. A block has at most `max_block` units, or at
+    /// a high rate the units of one sample.
     fn block(&mut self, now: Now) -> Option<u64> {
         let most = self.bounds.max_block.max(self.rate.recent(now.mono));
         Some((self.tightest()? / 50).clamp(1, most))
     }
 
     /// Returns how many units to ask the store for. With a `need`: what the first attempt needs, and what all waiting attempts need
-    /// if there is room. Without: a new block when half of the last one is used, so that requests rarely wait for the store.
-    /// (A block of one is not prefetched: of a small limit every unit counts, and a crash would lose it.)
+    /// if there is room. Without: a new block when half of the last one is used, so requests rarely wait for the store.
+    /// (A block of one is not prefetched: of a small limit every unit counts, and a crash would lose one.)
     pub(crate) fn prefetch_size(&mut self, need: Option<UnitNeed>, now: Now) -> u64 {
         let Some(block) = self.block(now) else { return 0 };
         let wanted = match need {
@@ -240,8 +240,8 @@ impl UnitCounter {
         self.requested = 0;
     }
 
-    /// Returns what is counted, as the store keeps it. Reserved units stand among the granted ones: their time is open, so after a
-    /// crash they count as of then.
+    /// Returns the counts in the form for the store. Reserved units stand among the granted ones: after a crash nobody knows the
+    /// times, and all count as of the restart.
     pub(crate) fn record(&mut self, now: Now) -> CountRecord {
         self.minute.count(now.mono);
         let mut record = CountRecord {
@@ -262,7 +262,7 @@ impl UnitCounter {
         record
     }
 
-    /// Returns the units in the last minute and today, with reserved ones and those of other servers.
+    /// Returns the units in the last minute and today, with reserved ones and other servers' units.
     pub(crate) fn usage(&mut self, now: Now) -> WindowUsage {
         let others = self.other_replicas;
         WindowUsage {
@@ -271,7 +271,7 @@ impl UnitCounter {
         }
     }
 
-    /// Returns the window that leaves least, of the minute and the day; `None` if neither is bounded.
+    /// Returns the tighter window of the minute and the day; `None` if neither is bounded.
     pub(crate) fn tightest_window(&mut self, now: Now) -> Option<RequestWindow> {
         let reserved = self.reserved;
         let others = self.other_replicas;

@@ -12,15 +12,15 @@ use crate::limits::guarded;
 /// Up to this limit each request has its own entry. Above, requests share entries of [`Span::coarse_ms`].
 const EXACT_UP_TO: u64 = 4_096;
 
-/// The most windows over which an overshoot is paid back. The last of them takes what is left of it.
+/// The most windows to pay an overshoot back. The last one takes the rest.
 pub(crate) const MAX_DEBT_WINDOWS: u64 = 10;
 
-/// The length of a window, and the grain of its shared entries.
+/// The length of a window, and the grain of shared entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
-    /// The span that the provider counts, with a guard.
+    /// The provider's span, with a guard.
     pub(crate) window_ms: u64,
-    /// The width of a shared entry. Times are rounded up, so that no entry leaves the window too early.
+    /// The width of a shared entry. Times are rounded up: no entry leaves the window too early.
     pub(crate) coarse_ms: u64,
 }
 
@@ -75,7 +75,7 @@ impl SlidingLog {
     }
 
     /// Records an overshoot of `count` units. Each of the next windows begins with a part of the debt, as much as earlier debts
-    /// leave of its limit.
+    /// leave of the limit.
     pub(crate) fn carry_debt(&mut self, at: u64, count: u64, limit: Option<u64>) {
         let part = limit.unwrap_or(u64::MAX).max(1);
         let mut left = count;
@@ -97,7 +97,7 @@ impl SlidingLog {
         late.filter(|entry| entry.at <= to).map(|entry| entry.count).sum()
     }
 
-    /// Takes back `count` units that were recorded at `at`, if the entry of that time is still there.
+    /// Takes back `count` units recorded at `at`, if the entry is still there.
     pub(crate) fn remove(&mut self, at: u64, count: u64, limit: Option<u64>) {
         let at = self.rounded(at, limit);
         if let Some(i) = self.entries.iter().rposition(|e| e.at == at)
@@ -117,7 +117,7 @@ impl SlidingLog {
         if coarse { at.next_multiple_of(self.span.coarse_ms) } else { at }
     }
 
-    /// Returns the units in the window that ends at `now`, and forgets older ones.
+    /// Returns the units in the window up to `now`, and forgets older ones.
     pub(crate) fn count(&mut self, now: u64) -> u64 {
         while let Some(oldest) = self.entries.front().filter(|e| e.at + self.span.window_ms <= now) {
             self.total = self.total.saturating_sub(oldest.count);
@@ -126,7 +126,7 @@ impl SlidingLog {
         self.total
     }
 
-    /// Returns when the oldest `units` have left the window; `None` if fewer are in it.
+    /// Returns when the oldest `units` have left the window; `None` if there are fewer.
     pub(crate) fn frees(&self, units: u64) -> Option<u64> {
         let mut freed = 0_u64;
         let last = self.entries.iter().find(|e| {
@@ -143,7 +143,7 @@ impl SlidingLog {
         shorter
     }
 
-    /// Returns when the window is empty, if nothing is added; `None` if it is empty now.
+    /// Returns when the window will be empty, if nothing is added; `None` for an empty one.
     pub(crate) fn empties(&self) -> Option<u64> {
         self.entries.back().map(|newest| newest.at + self.span.window_ms)
     }
@@ -160,7 +160,7 @@ impl SlidingLog {
         self.coarse_entries().into_iter().map(|(at, count)| (now.wall_at(at), count)).collect()
     }
 
-    /// Returns the window as (time, count), at most some 610 pairs: a log that is saved many times a second must be small.
+    /// Returns the window as (time, count), at most some 610 pairs: a log saved many times a second must be small.
     /// Times are rounded up, as in every shared entry.
     fn coarse_entries(&self) -> Vec<(u64, u64)> {
         let mut coarse: Vec<(u64, u64)> = Vec::new();

@@ -1,4 +1,4 @@
-//! The admission of one attempt in all of its quotas, or in none.
+//! The admission of one attempt in several quotas: in all or in none.
 //!
 //! Several upstreams' actors use the quota of a group. All share a thread, and nothing here awaits: all quotas of an attempt agree at
 //! once.
@@ -21,7 +21,7 @@ pub(in crate::upstream) enum Admission {
     },
     /// A store has to answer first. Ask again when the receiver resolves.
     Wait(oneshot::Receiver<()>),
-    /// A quota is used up, or its store fails.
+    /// A quota is used up, or the store fails.
     Refused(Refusal),
 }
 
@@ -58,7 +58,7 @@ pub(in crate::upstream) fn admit(quotas: &[QuotaHandle], demand: u64, waiting: u
 /// Returns whether all `quotas` have room for one more attempt of `demand` tokens.
 ///
 /// # Errors
-/// When one has none. Of several reasons, the error is the one that ends last.
+/// When one is full. Of several reasons, the error is the last to end.
 pub(in crate::upstream) fn room(quotas: &[QuotaHandle], demand: u64, now: Now) -> Result<(), Refusal> {
     let full = quotas.iter().filter_map(|quota| quota.with(now, |quota, now| quota.room(demand, now)).err());
     NoRoom::last(full).map_or(Ok(()), |no_room| Err(no_room.into()))

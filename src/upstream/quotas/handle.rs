@@ -1,8 +1,8 @@
-//! One quota with its store. All handles live on the thread of the core actors; several upstreams' actors use that of a group.
+//! One quota and the store. All handles live on the thread of the core actors. Several upstreams' actors share the handle of a group.
 //!
-//! 1. Units are granted by the store before they are used, and a lease is renewed in time.
-//! 2. Whoever looks at the quota pauses it: issued credits are reclaimed first, and issued again afterwards.
-//! 3. A quota admits nothing before its saved counts are there.
+//! 1. The store grants units before their use, and leases are renewed in time.
+//! 2. Each look at the quota is a pause: credits are reclaimed before, and issued again afterwards.
+//! 3. A quota admits nothing before the saved counts are there.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -18,10 +18,10 @@ use crate::persistence::{PersistenceActor, Restore, Save};
 use crate::types::{Limits, Now, QuotaId, SentAt, Uptime};
 use crate::upstream::messages::{QuotaStatus, Refusal};
 
-/// The pause before a store that failed is asked again (ms).
+/// The pause after a failure of the store (ms).
 pub(super) const STORE_RETRY_MS: u64 = 1_000;
 
-/// How long a freed part of a shared quota is kept from other servers, in case this server wants it again.
+/// How long a freed part of a shared quota is kept from other servers, in case this server needs more again.
 pub(super) const KEPT_FREE: Duration = Duration::from_millis(100);
 
 /// The store of all quotas.
@@ -33,7 +33,7 @@ pub(super) struct QuotaStore {
     pub(super) shared: bool,
 }
 
-/// A quota and its store.
+/// A quota and the store.
 #[derive(Clone)]
 pub(in crate::upstream) struct QuotaHandle(pub(super) Rc<Inner>);
 
@@ -43,11 +43,11 @@ pub(super) struct Inner {
     pub(super) store: QuotaStore,
     /// Whether the saved counts are there.
     is_ready: Cell<bool>,
-    /// Whether the store failed when it was last asked.
+    /// Whether the last request to the store failed.
     pub(super) is_failing: Cell<bool>,
     /// Waiters for the store's answer.
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
-    /// The saved record of a shared quota, for a store that has forgotten the quota.
+    /// The saved record of a shared quota, for a store without memory.
     pub(super) remembered: RefCell<Option<QuotaRecord>>,
     pub(super) epoch: RefCell<Option<String>>,
     /// Whether anything was used since the lease was last renewed.
@@ -76,7 +76,7 @@ impl QuotaHandle {
         }))
     }
 
-    /// Reads the saved counts. A quota that was never counted begins with the counts of its `members`.
+    /// Reads the saved counts. A new quota begins with the counts of all `members`.
     pub(super) async fn restore(self, members: impl Fn() -> Vec<QuotaHandle>) {
         let asked = self.0.store.persistence.send(Restore(self.0.id.clone())).await;
         // Without an answer the process is about to stop: then nothing is admitted.
@@ -84,7 +84,7 @@ impl QuotaHandle {
         let (now, shared) = (self.0.store.clock.now(), self.0.store.shared);
         let mut is_lost = saved.lost;
         match saved.record {
-            // The store knows what is used. The saved record is for a store that has forgotten.
+            // The store knows the counts. The saved record is for a store without memory.
             Some(record) if shared && record.epoch.is_some() => {
                 is_lost = false;
                 *self.0.remembered.borrow_mut() = Some(record);
@@ -121,7 +121,7 @@ impl QuotaHandle {
         self.with(Now::read(), |quota, now| quota.reconfigure(limits, reset, now));
     }
 
-    /// Looks at the quota as a whole, by its own clock, while it is paused.
+    /// Looks at the whole quota during a pause, by the clock of quotas.
     pub(in crate::upstream) fn with<T>(&self, now: Now, look: impl FnOnce(&mut Quota, Now) -> T) -> T {
         let _paused = self.pause(now);
         look(&mut self.0.quota.borrow_mut(), self.0.store.clock.at(now))
@@ -145,8 +145,8 @@ impl QuotaHandle {
         self.0.quota.borrow().credits().cloned()
     }
 
-    /// Returns whether attempts may be admitted with credits alone. The end of an attempt frees a place where the number of attempts at
-    /// the same time is limited, so that every attempt has to ask there.
+    /// Returns whether attempts may be admitted with credits alone. Where the number of attempts at the
+    /// same time is limited, every attempt has to ask: the end of another frees a place.
     pub(in crate::upstream) fn allows_fast_path(&self) -> bool {
         self.0.quota.borrow().limits().max_concurrent.is_none()
     }
@@ -171,7 +171,7 @@ impl QuotaHandle {
         self.0.is_ready.get()
     }
 
-    /// Returns whether the store failed when it was last asked.
+    /// Returns whether the last request to the store failed.
     pub(super) fn is_failing(&self) -> bool {
         self.0.is_failing.get()
     }
@@ -184,7 +184,7 @@ impl QuotaHandle {
         reservation
     }
 
-    /// Counts an attempt that a worker has admitted, with units from `credits`.
+    /// Counts an attempt admitted by a worker, with units from `credits`.
     pub(in crate::upstream) fn join(&self, sent_at: &SentAt, demand: u64, credits: Option<&Credits>) -> Reservation {
         self.0.is_active.set(true);
         self.0.quota.borrow_mut().join(sent_at, demand, credits)
@@ -231,7 +231,7 @@ impl QuotaHandle {
 
     /// Gives back what is granted and not used, and saves exact counts, when the process stops.
     pub(super) async fn close(self) {
-        // Counts that are not read yet must not be overwritten.
+        // Unread counts must not be overwritten.
         if !self.is_ready() {
             return;
         }
@@ -241,7 +241,7 @@ impl QuotaHandle {
                     self.clone().ask(request).await;
                     break;
                 }
-                // A request is not answered yet: the last one has to come after it.
+                // An earlier request is not answered yet: this one has to come last.
                 None => drop(self.notified().await),
             }
         }
@@ -249,7 +249,7 @@ impl QuotaHandle {
         self.save();
     }
 
-    /// Returns a receiver that resolves when the store has answered.
+    /// Returns a receiver for the next answer of the store.
     pub(super) fn notified(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         self.0.waiting.borrow_mut().push(sender);
@@ -258,13 +258,13 @@ impl QuotaHandle {
 
     pub(super) fn notify(&self) {
         for waiting in self.0.waiting.take() {
-            // A waiter that has left is no error.
+            // A missing waiter is no error.
             let _ = waiting.send(());
         }
     }
 }
 
-/// Holds a quota's credits back as long as it exists.
+/// Holds a quota's credits back until the drop.
 pub(in crate::upstream) struct Paused {
     handle: QuotaHandle,
     now: Now,

@@ -1,7 +1,7 @@
-//! The quotas of all upstreams, with their stores. The arithmetic is in the crate `quota`.
+//! The quotas of all upstreams, and the talk with the store. The arithmetic is in the crate `quota`.
 //!
-//! In reading order: `registry` (which quotas there are), `handle` (one quota), `store_requests` (how it talks with its store),
-//! `quota_clock`, `admission` (one attempt in all of its quotas, or in none).
+//! In reading order: `registry` (all quotas), `handle` (one quota), `store_requests`, `quota_clock`, `admission` (one attempt in
+//! several quotas).
 
 mod admission;
 mod handle;

@@ -1,4 +1,4 @@
-//! The clock of all quotas: the shared store's if there is one, so that the days of all servers begin at once.
+//! The clock of all quotas: the shared store's if there is one. Then the days of all servers begin at once.
 
 use std::cell::Cell;
 

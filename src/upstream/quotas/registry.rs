@@ -1,4 +1,4 @@
-//! All quotas by their ids. The members of a group find its quota here, and counts outlive an absence from the configuration.
+//! All quotas by id. The members of a group share one entry, and counts outlive an absence from the configuration.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use crate::config::{ApiConfig, QuotaConfig};
 use crate::persistence::PersistenceActor;
 use crate::types::{Now, QuotaId};
 
-/// The most models of an upstream that are counted without limits of their own. Where an upstream takes any name, clients make
+/// The most models of an upstream with counts and without limits. Where an upstream takes any name, clients make
 /// names up.
 const MAX_MODELS: usize = 256;
 
@@ -77,7 +77,7 @@ impl QuotaRegistry {
         quota
     }
 
-    /// Returns a quota, if it is open.
+    /// Returns an open quota.
     pub(super) fn get(&self, id: &QuotaId) -> Option<QuotaHandle> {
         self.0.quotas.borrow().get(id).cloned()
     }
@@ -102,36 +102,36 @@ impl QuotaRegistry {
         OwnerLimits::new(self.get(owner).and_then(credits), of_model.and_then(credits))
     }
 
-    /// Closes all quotas, when the process stops: each gives back its grant and is saved.
+    /// Closes all quotas, when the process stops: grants are given back, and counts saved.
     pub async fn close(&self) {
         let quotas: Vec<QuotaHandle> = self.0.quotas.borrow().values().cloned().collect();
         join_all(quotas.into_iter().map(QuotaHandle::close)).await;
     }
 }
 
-/// An API, or its group.
+/// An API or a group.
 struct Owner {
     id: QuotaId,
     quota: QuotaConfig,
-    /// The members' own quotas. A new group begins with what its members have counted.
+    /// The members' own quotas. A new group begins with the counts of all members.
     members: Vec<QuotaId>,
 }
 
-/// The quotas of one upstream: its own and its group's.
+/// The quotas of one upstream: the own ones and the group's.
 pub(in crate::upstream) struct ApiQuotas {
     owners: Vec<Owner>,
     common: Rc<[QuotaHandle]>,
-    /// By the upstream's own names of models: the common quotas, and those of the model.
+    /// By the upstream's own names of models: the common quotas, and the model's.
     models: BTreeMap<Arc<str>, Rc<[QuotaHandle]>>,
 }
 
 impl ApiQuotas {
-    /// Returns the quotas that count every attempt. The upstream's own is the first.
+    /// Returns the quotas of every attempt. The upstream's own is the first.
     pub(in crate::upstream) fn common(&self) -> &Rc<[QuotaHandle]> {
         &self.common
     }
 
-    /// Returns all quotas with limits, each with its model. The upstream's own quota is the first, with limits or without.
+    /// Returns all quotas with limits, each with the model. The upstream's own quota is the first, with limits or without.
     pub(in crate::upstream) fn each(&self) -> Vec<(Option<Arc<str>>, QuotaHandle)> {
         let of_models = self.models.iter().flat_map(|(model, quotas)| {
             let of_model = quotas.iter().skip(self.common.len()).filter(|quota| quota.is_bounded());
@@ -146,8 +146,8 @@ impl ApiQuotas {
         self.common.first().map_or(now.mono, ends)
     }
 
-    /// Returns the quotas that count an attempt for a model, by the upstream's own name. A model is counted even without limits, so
-    /// that limits of a later configuration apply to what is used already.
+    /// Returns the quotas of an attempt for a model, by the upstream's own name. A model is counted even without limits:
+    /// a later configuration may bring some.
     pub(in crate::upstream) fn for_model(&mut self, model: &str, registry: &QuotaRegistry) -> Rc<[QuotaHandle]> {
         if !self.models.contains_key(model) && self.models.len() < MAX_MODELS {
             self.add_model(&Arc::from(model), registry);

@@ -1,4 +1,4 @@
-//! How a quota and its store talk: requests, retries after a failure, and the renewal of leases.
+//! How a quota and the store talk: requests, retries after a failure, and the renewal of leases.
 
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -10,15 +10,15 @@ use super::handle::{Inner, KEPT_FREE, QuotaHandle, STORE_RETRY_MS};
 use crate::persistence::{Ask, PersistenceActor, Reserve};
 use crate::types::Now;
 
-/// How often a shared quota is refreshed of which this server holds nothing: what other servers use has to be known here, and what
-/// this one knew has to be known to a store that has forgotten.
+/// How often a shared quota without a loan is refreshed. This server has to know the use of others, and a store without memory has
+/// to learn from this server.
 const IDLE: Duration = Duration::from_secs(20);
 
 /// The deadline of a shared store's answer, connecting included.
 const SHARED_DEADLINE: Duration = Duration::from_secs(1);
 
 impl QuotaHandle {
-    /// Asks the store for units if it is time to ask: for an attempt in `need`, or ahead. Returns whether the store is asked.
+    /// Asks the store for units in time: for an attempt in `need`, or ahead. Returns whether the store is asked.
     pub(super) fn request_grant(&self, need: Option<Need>, now: Now) -> bool {
         self.start_ask(self.with(now, |quota, now| quota.request_grant(need, now)))
     }
@@ -28,8 +28,8 @@ impl QuotaHandle {
         self.request_grant(None, now);
     }
 
-    /// Gives unused units of a shared quota back soon, unless another attempt takes them. Another quota has refused the attempt for
-    /// which they were granted, and other servers may be refused for want of them.
+    /// Gives unused units of a shared quota back soon, unless another attempt takes some. Another quota has refused the attempt, and
+    /// other servers may need these units.
     pub(super) fn return_unused(&self) {
         if self.0.store.shared && self.0.quota.borrow().holds_grant() {
             self.0.is_active.set(false);
@@ -37,7 +37,7 @@ impl QuotaHandle {
         }
     }
 
-    /// Asks a shared store again that denied units: other servers may have given some back.
+    /// Asks a shared store again after a denial: other servers may have given units back.
     pub(super) fn retry_denied(&self, demand: u64, now: Now) {
         if self.with(now, |quota, _| quota.may_retry_denied(now)) {
             self.request_grant(Some(Need { demand, waiting: 1 }), now);
@@ -53,7 +53,7 @@ impl QuotaHandle {
         asks
     }
 
-    /// Asks the store, records its answer, and notifies the waiters.
+    /// Asks the store, records the answer, and notifies the waiters.
     ///
     /// The message is sent before this returns: of two records, the later one has to be written later.
     pub(super) fn ask(self, request: GrantRequest) -> impl Future<Output = ()> {
@@ -79,12 +79,12 @@ impl QuotaHandle {
         self.notify();
     }
 
-    /// Asks a shared store what other servers use. Returns whether it is asked.
+    /// Asks a shared store for the use of other servers. Returns whether the store is asked.
     pub(super) fn refresh(&self) -> bool {
         self.0.store.shared && self.is_bounded() && self.renew(true)
     }
 
-    /// Asks a store again that failed.
+    /// Asks a store again after a failure.
     fn retry(&self) {
         let asks = if self.0.store.shared {
             self.refresh()
@@ -112,7 +112,7 @@ impl QuotaHandle {
         }
     }
 
-    /// Plans to renew the lease, or to give it back if nothing was used in the meantime. The earlier of two plans holds.
+    /// Plans to renew the lease, or to end the lease if nothing was used in the meantime. The earlier of two plans holds.
     pub(super) fn plan_renewal(&self, after: Duration) {
         let at = Now::read_mono() + u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
         if self.0.renewal.get().is_some_and(|planned| planned <= at) {

@@ -1,4 +1,4 @@
-//! What a quota asks of its store: when, how much, and what the answer means.
+//! What a quota asks of the store: when, how much, and what the answer means.
 
 use clock::Now;
 
@@ -8,16 +8,16 @@ use crate::limits::Limits;
 use crate::records::{Grant, QuotaRecord, Units};
 use crate::unit_counter::UnitNeed;
 
-/// An attempt that waits for a grant.
+/// An attempt in need of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
-    /// Its tokens.
+    /// The tokens of the attempt.
     pub demand: u64,
     /// How many attempts of the same size wait, this one included.
     pub waiting: u64,
 }
 
-/// What the store is asked for, with what it has to know.
+/// A request to the store, with all that the store has to know.
 #[derive(Debug, Clone)]
 pub struct GrantRequest {
     /// The bounds of the quota.
@@ -26,14 +26,14 @@ pub struct GrantRequest {
     pub record: QuotaRecord,
     /// The units to grant, as many as there are.
     pub wanted: Units,
-    /// The part of `wanted` without which nothing is to be granted.
+    /// The smallest useful part of `wanted`.
     pub needed: Units,
-    /// Requests at the same time that this server holds already.
+    /// Requests at the same time, held by this server already.
     pub slots: u32,
 }
 
 impl Quota {
-    /// Returns what to ask the store for, if it is time to ask: for an attempt in `need`, or ahead of the next one.
+    /// Returns what to ask the store for, if anything: for an attempt in `need`, or ahead of the next one.
     /// [`Quota::record_grant`] has to be called with the outcome.
     pub fn request_grant(&mut self, need: Option<Need>, now: Now) -> Option<GrantRequest> {
         self.advance(now);
@@ -53,7 +53,7 @@ impl Quota {
         Some(self.ask(wanted, needed, now))
     }
 
-    /// Returns what all waiting attempts want, and what the first of them needs. Asking for all is no hoarding: they use their
+    /// Returns what all waiting attempts want, and what the first of them needs. Asking for all is no hoarding: waiting attempts use
     /// units at once.
     fn units_in_need(&mut self, need: Need, now: Now) -> (Units, Units) {
         let Need { demand, waiting } = need;
@@ -72,7 +72,7 @@ impl Quota {
         (wanted, needed)
     }
 
-    /// Returns what to ask for before an attempt needs it.
+    /// Returns what to ask for ahead of any need.
     fn units_ahead(&mut self, now: Now) -> Units {
         let requests = self.requests.prefetch_size(None, now);
         Units { requests, tokens: self.tokens.prefetch_size(None, now), slots: 0 }
@@ -93,8 +93,7 @@ impl Quota {
         !self.is_asking && self.lease.as_ref().is_some_and(|lease| lease.was_denied() && lease.may_retry(now))
     }
 
-    /// Returns the request that renews a lease. With `keep` this server keeps what it holds and does not use; free slots are given
-    /// back in any case.
+    /// Returns the request that renews a lease. With `keep` this server keeps unused units. Free slots are given back in any case.
     pub fn renew(&mut self, keep: bool, now: Now) -> Option<GrantRequest> {
         self.advance(now);
         if self.is_asking {

@@ -1,4 +1,4 @@
-//! How a quota issues credits, and takes them back.
+//! How a quota issues and reclaims credits.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl Quota {
         self.credits.as_ref()
     }
 
-    /// Takes back the issued credits that nobody used, so that the quota is seen as a whole. [`Quota::issue`] has to follow.
+    /// Takes unused credits back, to show the quota as a whole. [`Quota::issue`] has to follow.
     pub fn reclaim(&mut self) {
         if let Some(credits) = &self.credits {
             let Units { requests, tokens, .. } = credits.reclaim();
@@ -33,7 +33,7 @@ impl Quota {
     }
 
     /// Issues as credits what is granted and fits into the windows, and publishes what the windows leave. Where the number of attempts
-    /// at the same time is limited nothing is issued: the end of an attempt frees a place, which only the quota sees.
+    /// at the same time is limited nothing is issued: the end of an attempt frees a place, and only the quota sees that place.
     pub fn issue(&mut self, now: Now) {
         let Some(credits) = self.credits.clone() else { return };
         self.advance(now);
@@ -59,14 +59,13 @@ impl Quota {
             self.requests.reclaim(requests);
             self.tokens.reclaim(tokens);
         } else {
-            // Under the old limits the units may have needed no grant, so they must not count as granted now.
+            // Under the old limits the units may have needed no grant. Here no unit may count as granted.
             self.requests.release(requests);
             self.tokens.release(tokens);
         }
     }
 
-    /// Counts an attempt that was admitted on another thread. Units that it took from `credits` are reserved already; this reserves
-    /// the others.
+    /// Counts an attempt admitted on another thread. Units from `credits` are reserved already; this call reserves the others.
     pub fn join(&mut self, sent_at: &SentAt, demand: u64, credits: Option<&Credits>) -> Reservation {
         let Some(credits) = credits else { return self.reserve(sent_at, demand) };
         let units = credits.units_for(demand);

@@ -1,5 +1,5 @@
-//! Random schedules of requests, delays, crashes, stops, clock steps, reloads and overshoots. No window ever holds more than its
-//! limit, neither of an API's own quota nor of a quota that several APIs share.
+//! Random schedules of requests, delays, crashes, stops, clock steps, reloads and overshoots. No window ever exceeds
+//! the limit, neither of an API's own quota nor of a shared one.
 //!
 //! The reference is not written like the quota: a bare list of the true times at which requests were written and tokens were
 //! used, counted window by window.
@@ -40,7 +40,7 @@ fn step(clock: bool) -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Steps with requests that use more tokens than estimated, one after the other.
+/// Steps with requests above their estimates, one after the other.
 fn spending() -> impl Strategy<Value = Step> {
     let delay = prop_oneof![4 => Just(0_u64), 1 => 0..20_000_u64];
     prop_oneof![
@@ -141,7 +141,7 @@ proptest! {
         let mut world = World::new(own, own, Reset::Rolling, start);
         steps.iter().for_each(|step| world.run(step));
         for tracked in &world.quotas {
-            // Attempts that are under way together may overshoot together.
+            // All attempts under way may overshoot together.
             let (over, one) = tracked.tokens_over(tpm);
             let together = world.most_under_way * one;
             prop_assert!(over <= tpm + together, "{over} over, of {tpm} a minute, and {together} under way");

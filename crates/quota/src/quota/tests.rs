@@ -22,14 +22,14 @@ fn with_limits(limits: Limits) -> Quota {
     Quota::new(limits, &Reset::Midnight(TimeZone::UTC), false, START)
 }
 
-/// Creates the quota of a process that starts with `record`.
+/// Creates the quota of a new process with `record`.
 fn restarted(quota: &Quota, record: &QuotaRecord, now: Now) -> Quota {
     let mut after = Quota::new(quota.limits, &quota.reset, false, now);
     after.add(record, now);
     after
 }
 
-/// Admits an attempt as its owner does, with a grant if one is needed.
+/// Admits an attempt as an actor does, with a grant if needed.
 fn admit(quota: &mut Quota, demand: u64, now: Now) -> Result<Reservation, NoRoom> {
     quota.room(demand, now)?;
     if quota.needs_grant(demand) {
@@ -40,7 +40,7 @@ fn admit(quota: &mut Quota, demand: u64, now: Now) -> Result<Reservation, NoRoom
     Ok(quota.reserve(&SentAt::default(), demand))
 }
 
-/// Admits an attempt that is written at once.
+/// Admits an attempt and writes the request at once.
 fn send(quota: &mut Quota, demand: u64, now: Now) -> Result<Reservation, NoRoom> {
     let reservation = admit(quota, demand, now)?;
     write(&reservation, now);

@@ -1,4 +1,4 @@
-//! Requests that other threads admit, with credits that the quotas have issued. The quotas learn of them when they are next looked at.
+//! Requests admitted on other threads, with issued credits. The quotas learn of these requests later.
 
 use super::super::*;
 use super::world::{APIS, Admitted, Call, World};
@@ -12,10 +12,10 @@ pub(super) struct Taken {
     pub(super) attempt: Option<Attempt>,
 }
 
-/// An attempt that a worker has admitted.
+/// An attempt admitted by a worker.
 pub(super) struct Attempt {
     pub(super) sent_at: SentAt,
-    /// The true time at which it is written.
+    /// The true time of the write.
     pub(super) at: i64,
 }
 
@@ -38,7 +38,7 @@ impl World {
         }
     }
 
-    /// Writes the workers' requests whose time has come, whether the quotas know of them or not.
+    /// Writes the workers' requests in time, known to the quotas or not.
     pub(super) fn let_time_pass(&mut self, until: i64) {
         let due = self.taken.iter().filter_map(|taken| Some((taken.call, taken.attempt.as_ref()?)));
         for (call, Attempt { sent_at, at }) in due {

@@ -1,4 +1,4 @@
-//! A process that uses quotas, and the world around it, which keeps count in its own way.
+//! A process that uses quotas, and the world around, with a count of its own.
 
 use clock::Uptime;
 use jiff::Timestamp;
@@ -13,9 +13,9 @@ use crate::records::Grant;
 pub(super) enum Step {
     /// Time passes (ms).
     Wait(u64),
-    /// A request. Once admitted it is written after `delay` ms, or never.
+    /// A request. After admission comes the write, in `delay` ms or never.
     Request { call: Call, delay: u64, written: bool },
-    /// A request that a worker admits with issued credits. The quotas learn of it when they are next looked at.
+    /// A request admitted by a worker with issued credits. The quotas learn of it later.
     OnWorker { call: Call, delay: u64 },
     /// `kill -9`, and a start.
     Crash,
@@ -33,9 +33,9 @@ pub(super) enum Step {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
     pub(super) api: usize,
-    /// The estimate of its tokens.
+    /// The estimate of the tokens.
     pub(super) demand: u64,
-    /// The tokens that it uses.
+    /// The tokens in truth.
     pub(super) uses: u64,
 }
 
@@ -55,17 +55,17 @@ pub(super) struct Tracked {
     pub(super) used: Vec<(i64, u64)>,
 }
 
-/// An attempt that is admitted and not written yet.
+/// An admitted attempt, not written yet.
 #[derive(Clone)]
 pub(super) struct Admitted {
-    /// The true time at which it is written.
+    /// The true time of the write.
     pub(super) at: i64,
     pub(super) call: Call,
     pub(super) own: Reservation,
     pub(super) shared: Reservation,
 }
 
-/// A process that uses quotas, and the world around it.
+/// A process with quotas, and the world around.
 pub(super) struct World {
     /// The quota of each API, and the shared one last.
     pub(super) quotas: Vec<Tracked>,
@@ -78,7 +78,7 @@ pub(super) struct World {
     pub(super) started: i64,
     pub(super) under_way: Vec<Admitted>,
     pub(super) most_under_way: u64,
-    /// The credits that workers know since an API's last request: of its own quota, and of the shared one.
+    /// The credits known to workers since an API's last request: of the own quota, and of the shared one.
     pub(super) known_credits: Vec<Option<[Arc<Credits>; 2]>>,
     pub(super) taken: Vec<Taken>,
 }
@@ -190,7 +190,7 @@ impl World {
         self.time = until;
     }
 
-    /// Writes an attempt's request, which is answered at once.
+    /// Writes an attempt's request, with an answer at once.
     fn write(&mut self, one: &Admitted) {
         let mono = self.now().mono;
         assert!(one.own.sent_at.begin(mono));
@@ -250,7 +250,7 @@ impl World {
         assert!(tracked.in_force.rpm.bound().is_none_or(|rpm| within <= rpm), "{within} in the last minute");
     }
 
-    /// Checks that clients are shown no more than the limits truly leave.
+    /// Checks the summary: clients must never see more than is truly left.
     pub(super) fn check_summary(&self, i: usize) {
         let (tracked, within) = (&self.quotas[i], self.in_last_minute(i));
         let Some(rpm) = tracked.in_force.rpm.bound() else { return };
@@ -258,7 +258,7 @@ impl World {
         assert!(summary.remaining <= rpm.saturating_sub(within), "{summary:?}, and {within} in the last minute");
     }
 
-    /// Returns the requests of the last minute, with those under way.
+    /// Returns the requests of the last minute, with the ones under way.
     fn in_last_minute(&self, i: usize) -> u64 {
         let tracked = &self.quotas[i];
         let concerns = |api: usize| i == APIS || api == i;
