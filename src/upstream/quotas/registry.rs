@@ -161,3 +161,14 @@ impl ApiQuotas {
         self.models.insert(model.clone(), all);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documents_name_the_number_of_counted_models() {
+        let quotas = include_str!("../../../docs/quotas.md");
+        assert!(quotas.contains(&format!("({MAX_MODELS} models of each API)")));
+    }
+}
