@@ -16,15 +16,15 @@ use crate::rate_limit_summary::RateLimitSummary;
 /// The limits on requests for one model.
 #[derive(Debug, Default)]
 pub struct PoolLimits {
-    alone: Vec<OwnerLimits>,
-    groups: Vec<GroupLimits>,
+    accounts: Vec<Account>,
     is_unlimited: bool,
 }
 
-/// The members of one group.
+/// The members of a group, or one upstream alone.
 #[derive(Debug)]
-struct GroupLimits {
-    all: OwnerLimits,
+struct Account {
+    /// The limits of the group; empty without a group.
+    shared: OwnerLimits,
     members: Vec<OwnerLimits>,
 }
 
@@ -58,37 +58,31 @@ impl OwnerLimits {
 impl PoolLimits {
     /// Adds an upstream: its own limits, and the limits of its group (empty without a group).
     pub fn add(&mut self, own: OwnerLimits, group: OwnerLimits) {
-        if group.is_empty() {
-            self.is_unlimited |= own.is_empty();
-            self.alone.push(own);
-        } else if let Some(known) = self.groups.iter_mut().find(|known| known.all.is(&group)) {
-            known.members.push(own);
-        } else {
-            self.groups.push(GroupLimits { all: group, members: vec![own] });
+        self.is_unlimited |= own.is_empty() && group.is_empty();
+        let known = self.accounts.iter_mut().find(|account| !group.is_empty() && account.shared.is(&group));
+        match known {
+            Some(account) => account.members.push(own),
+            None => self.accounts.push(Account { shared: group, members: vec![own] }),
         }
     }
 
     fn upstreams(&self) -> usize {
-        self.alone.len() + self.groups.iter().map(|group| group.members.len()).sum::<usize>()
+        self.accounts.iter().map(|account| account.members.len()).sum()
     }
 
     /// Returns what is left of all limits together at `now` (ms, monotonic); `None` if an upstream has no limit, or there is none.
     pub fn summary(&self, now: u64) -> Option<RateLimitSummary> {
-        if self.is_unlimited {
-            return None;
-        }
-        let alone = self.alone.iter().filter_map(|own| own.summary(now));
-        let groups = self.groups.iter().filter_map(|group| group.summary(now));
-        alone.chain(groups).reduce(RateLimitSummary::plus)
+        let limited = self.accounts.iter().filter(|_| !self.is_unlimited);
+        limited.filter_map(|account| account.summary(now)).reduce(RateLimitSummary::plus)
     }
 }
 
-impl GroupLimits {
+impl Account {
     fn summary(&self, now: u64) -> Option<RateLimitSummary> {
-        let all = self.all.summary(now)?;
+        let shared = self.shared.summary(now);
         // A member without own limits may use all of the group's.
-        let members = self.members.iter().map(|own| own.summary(now).unwrap_or(all));
-        members.reduce(RateLimitSummary::plus).into_iter().chain([all]).min_by_key(RateLimitSummary::tightness)
+        let members = self.members.iter().filter_map(|own| own.summary(now).or(shared));
+        members.reduce(RateLimitSummary::plus).into_iter().chain(shared).min_by_key(RateLimitSummary::tightness)
     }
 }
 

@@ -266,9 +266,8 @@ impl Quota {
 
     /// Returns whether a lease has to be renewed for anything.
     pub fn holds_anything(&self) -> bool {
-        let slots = self.limits.max_concurrent.is_some() && self.in_flight > 0;
-        let spare = self.lease.as_ref().is_some_and(|lease| lease.slots > self.in_flight);
-        slots || spare || self.requests.holds_anything() || self.tokens.holds_anything()
+        let has_slots = self.limits.max_concurrent.is_some() && self.slots() > 0;
+        has_slots || self.requests.holds_anything() || self.tokens.holds_anything()
     }
 
     /// Brings the quota up to date: begins a new day, counts written requests as used, and drops an expired lease.

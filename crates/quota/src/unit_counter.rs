@@ -12,9 +12,10 @@
 
 use clock::Now;
 
+pub(crate) use self::grants::UnitNeed;
 use crate::bounds::Bounds;
 use crate::daily_window::DailyWindow;
-use crate::limits::QuotaKind;
+use crate::limits::{Burst, QuotaKind};
 use crate::no_room::NoRoom;
 use crate::rate::ConsumptionRate;
 use crate::records::{CountRecord, WindowUsage};
@@ -33,22 +34,13 @@ pub(crate) struct Spending {
     pub(crate) at: u64,
 }
 
-/// The units needed by waiting attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct UnitNeed {
-    /// Units of the first attempt.
-    pub(crate) first: u64,
-    /// Units of all waiting attempts.
-    pub(crate) all: u64,
-}
-
 /// The windows of one kind of unit.
 #[derive(Debug)]
 pub(crate) struct UnitCounter {
     pub(crate) bounds: Bounds,
     minute: SlidingLog,
     daily: DailyWindow,
-    burst: Option<SlidingLog>,
+    burst: Option<BurstWindow>,
     reserved: u64,
     pub(crate) granted: u64,
     /// Units of an unanswered request to the store: perhaps on disk, and not granted.
@@ -131,16 +123,11 @@ impl UnitCounter {
         let day = day.map(|units| NoRoom::Full { which: day_kind, until: self.daily.frees(units, now) });
         let minute = excess(self.minute.count(now.mono), self.bounds.minute);
         let minute = minute.map(|units| NoRoom::Full { which: minute_kind, until: self.minute.frees(units) });
-        let burst = self.bounds.burst.zip(self.burst.as_mut()).and_then(|(burst, log)| {
-            let units = excess(log.count(now.mono), Some(burst.requests))?;
-            Some(NoRoom::Full { which: QuotaKind::Burst, until: log.frees(units) })
+        let burst = self.burst.as_mut().and_then(|burst| {
+            let units = excess(burst.log.count(now.mono), Some(burst.limit))?;
+            Some(NoRoom::Full { which: QuotaKind::Burst, until: burst.log.frees(units) })
         });
         NoRoom::last(burst.into_iter().chain(minute).chain(day)).map_or(Ok(()), Err)
-    }
-
-    /// Returns how many units the store has to grant before `amount` can be reserved.
-    pub(crate) fn shortfall(&self, amount: u64) -> u64 {
-        self.tightest().map_or(0, |_| amount.saturating_sub(self.granted))
     }
 
     /// Returns how many units fit into every window and need no grant; `None` if nothing is bounded.
@@ -149,8 +136,7 @@ impl UnitCounter {
         let free = |used: u64, bound: u64| bound.saturating_sub(used).saturating_sub(reserved);
         let minute = self.bounds.minute.map(|bound| free(self.minute.count(now.mono), bound));
         let day = self.bounds.day.map(|bound| free(self.daily.count(now), bound));
-        let burst = self.bounds.burst.zip(self.burst.as_mut());
-        let burst = burst.map(|(burst, log)| free(log.count(now.mono), burst.requests));
+        let burst = self.burst.as_mut().map(|burst| free(burst.log.count(now.mono), burst.limit));
         let granted = self.tightest().map(|_| self.granted);
         [minute, day, burst, granted].into_iter().flatten().min()
     }
@@ -190,8 +176,8 @@ impl UnitCounter {
         let debt = self.overshoot(spending, day, self.bounds.day);
         self.daily.insert(at, used - debt, self.bounds.day);
         self.daily.carry_debt(at, debt, self.bounds.day);
-        if let Some((burst, log)) = self.bounds.burst.zip(self.burst.as_mut()) {
-            log.insert(at, used, Some(burst.requests));
+        if let Some(BurstWindow { limit, log }) = &mut self.burst {
+            log.insert(at, used, Some(*limit));
         }
     }
 
@@ -205,39 +191,9 @@ impl UnitCounter {
     pub(crate) fn refund(&mut self, at: u64, now: Now) {
         self.minute.remove(at, 1, self.bounds.minute);
         self.daily.remove(at, self.bounds.day, now);
-        if let Some((burst, log)) = self.bounds.burst.zip(self.burst.as_mut()) {
-            log.remove(at, 1, Some(burst.requests));
+        if let Some(BurstWindow { limit, log }) = &mut self.burst {
+            log.remove(at, 1, Some(*limit));
         }
-    }
-
-    /// Returns the units of one block, the amount of one grant; `None` if nothing is bounded, and so nothing has to be on disk before
-    /// use. A block is a fiftieth of the tightest bound, because a crash loses as many. A block has at most `max_block` units, or at
-    /// a high rate the units of one sample.
-    fn block(&mut self, now: Now) -> Option<u64> {
-        let most = self.bounds.max_block.max(self.rate.recent(now.mono));
-        Some((self.tightest()? / 50).clamp(1, most))
-    }
-
-    /// Returns how many units to ask the store for. With a `need`: what the first attempt needs, and what all waiting attempts need
-    /// if there is room. Without: a new block when half of the last one is used, so requests rarely wait for the store.
-    /// (A block of one is not prefetched: of a small limit every unit counts, and a crash would lose one.)
-    pub(crate) fn prefetch_size(&mut self, need: Option<UnitNeed>, now: Now) -> u64 {
-        let Some(block) = self.block(now) else { return 0 };
-        let wanted = match need {
-            Some(UnitNeed { first, all }) => {
-                let left = self.tightest_window(now).map_or(0, |window| window.remaining());
-                first.max(block).max(all.min(left))
-            }
-            None if block > 1 && self.granted <= block / 2 => block,
-            None => 0,
-        };
-        wanted.saturating_sub(self.granted)
-    }
-
-    /// Records the store's grant. More than was requested is not believed.
-    pub(crate) fn record_grant(&mut self, units: u64) {
-        self.granted = self.granted.saturating_add(units.min(self.requested));
-        self.requested = 0;
     }
 
     /// Returns the counts in the form for the store. Reserved units stand among the granted ones: after a crash nobody knows the
@@ -303,7 +259,16 @@ impl UnitCounter {
     }
 }
 
-/// Returns the window of a burst: a part of the minute.
-fn burst_of(bounds: &Bounds, minute: &SlidingLog) -> Option<SlidingLog> {
-    bounds.burst.map(|burst| minute.within(Span::of(burst.span_ms), Some(burst.requests)))
+/// The window of a burst: a part of the minute.
+#[derive(Debug)]
+struct BurstWindow {
+    limit: u64,
+    log: SlidingLog,
 }
+
+fn burst_of(bounds: &Bounds, minute: &SlidingLog) -> Option<BurstWindow> {
+    let Burst { requests: limit, span_ms } = bounds.burst?;
+    Some(BurstWindow { limit, log: minute.within(Span::of(span_ms), Some(limit)) })
+}
+
+mod grants;

@@ -14,6 +14,7 @@ use self::world::{APIS, Call, Step, World};
 use super::*;
 use crate::limits::{Burst, Limit};
 
+mod tracked;
 mod workers;
 mod world;
 
