@@ -4,16 +4,14 @@
 
 use std::hint::black_box;
 
-use api_together::config::Reset;
-use api_together::persistence::Grant;
-use api_together::types::{Burst, Limit, Limits, Now, SentAt};
-use api_together::upstream::{Quota, Spent};
+use clock::{Now, SentAt};
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::tz::TimeZone;
+use quota::{ActualUsage, Burst, Grant, Limit, Limits, Need, Quota, Reset};
 
 /// A quota in the middle of its life: half of its minute is used, by requests that came evenly.
 fn half_used(limits: Limits, now: &mut Now) -> Quota {
-    let mut quota = Quota::restore(limits, &Reset::Midnight(TimeZone::UTC), (None, false), *now);
+    let mut quota = Quota::new(limits, &Reset::Midnight(TimeZone::UTC), false, *now);
     let half = limits.rpm.bound().unwrap_or(1_000).min(100_000) / 2;
     for i in 0..half {
         *now = at(*now, i * 60_000 / half.max(1) - (i.saturating_sub(1)) * 60_000 / half.max(1));
@@ -31,14 +29,15 @@ fn one(quota: &mut Quota, now: Now) {
     if black_box(quota.room(500, now)).is_err() {
         return;
     }
-    if quota.lacks(500) {
-        let units = quota.reserve(Some((500, 1)), now).expect("something is missing").wanted;
-        quota.answered(Some(&Grant { units, shared: None }));
+    if quota.needs_grant(500) {
+        let need = Need { demand: 500, waiting: 1 };
+        let units = quota.request_grant(Some(need), now).expect("a grant is needed").wanted;
+        quota.record_grant(Some(&Grant { units, shared: None }));
     }
-    let share = quota.take(&SentAt::default(), 500);
-    share.stamp.begin(now.mono);
-    share.stamp.finish(now.mono);
-    quota.settle(black_box(&share), Spent { counts: true, tokens: Some(400) }, now);
+    let reservation = quota.reserve(&SentAt::default(), 500);
+    reservation.sent_at.begin(now.mono);
+    reservation.sent_at.finish(now.mono);
+    quota.settle(black_box(&reservation), ActualUsage { counts: true, tokens: Some(400) }, now);
 }
 
 fn admission(criterion: &mut Criterion) {

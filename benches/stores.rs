@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use api_together::config::{ConfigChanged, ConfigSource, Overrides, load};
-use api_together::persistence::{Lender, PersistenceActor, RedisStore, SledStore};
+use api_together::persistence::{PersistenceActor, RedisStore, SharedBackend, SledStore};
 use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
 use api_together::types::{Outcome, Profile, RouteId, Settlement, TokenEstimate};
 
@@ -81,7 +81,7 @@ fn scheduler(folder: &PathBuf, rpm: u32, redis: Option<u16>) -> Addr<SchedulerAc
     let prefix = folder.display().to_string();
     let lender = redis.map(|port| {
         let store = RedisStore::new(&format!("redis://127.0.0.1:{port}"), &prefix).expect("a URL");
-        Arc::new(store) as Arc<dyn Lender>
+        Arc::new(store) as Arc<dyn SharedBackend>
     });
     let persistence = PersistenceActor::new(store, lender).start();
     let supervisor = SupervisorActor::new(persistence, redis.is_some()).start();

@@ -21,7 +21,7 @@ use signals::{second_stop_signal, stop_signal};
 
 use crate::config::{Config, ConfigActor, ConfigSource, ServerLimits, Subscribe, Watcher};
 use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPhase, TlsError};
-use crate::persistence::{Flush, Lender, PersistenceActor, RedisStore, SledStore, StoreError};
+use crate::persistence::{Flush, PersistenceActor, RedisStore, SharedBackend, SledStore, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::records::{FlushRecords, LogFormat, RecorderActor};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
@@ -126,7 +126,7 @@ impl App {
         let failed = |why| AppError::Store { folder: data.folder.clone(), why };
         let store = SledStore::open(&data.folder, data.fresh).map_err(failed)?;
         let lender = config.store.as_ref().map(|store| RedisStore::new(store.url.expose(), &store.prefix)).transpose();
-        let lender = lender.map_err(AppError::SharedStore)?.map(|lender| Arc::new(lender) as Arc<dyn Lender>);
+        let lender = lender.map_err(AppError::SharedStore)?.map(|lender| Arc::new(lender) as Arc<dyn SharedBackend>);
         let shared = lender.is_some();
         let initial = Arc::new(config);
 

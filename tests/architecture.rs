@@ -91,7 +91,9 @@ fn pure_files_know_no_actor_no_clock_and_no_io() {
         assert!(!inside.is_empty(), "there is no {name}");
         for (path, text) in inside {
             let code = code(text);
-            for impure in ["actix::", "Now::read", "Instant", "SystemTime", "std::fs", "tokio::", "rand::rng", "async fn"] {
+            for impure in
+                ["actix::", "Now::read", "Instant", "SystemTime", "std::fs", "tokio::", "rand::rng", "async fn"]
+            {
                 assert!(!code.contains(impure), "{} is pure, and has {impure}", path.display());
             }
         }

@@ -27,10 +27,11 @@ pub use actor::ConfigActor;
 pub use load::{ConfigError, load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use model::{
-    ActorsConfig, ApiConfig, BudgetConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig, Reset,
-    RetryConfig, ServerConfig, StoreConfig, Timeouts,
+    ActorsConfig, ApiConfig, BudgetConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig, RetryConfig,
+    ServerConfig, StoreConfig, Timeouts,
 };
 pub use problem::Problem;
+pub use quota::Reset;
 pub use schema::generate as generate_schema;
 pub use secret::{ApiKey, ClientKey, PresentedKey};
 pub use server_limits::{ServerLimits, TlsFiles};

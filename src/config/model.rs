@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
+use quota::Reset;
 use url::Url;
 
 use super::secret::{ApiKey, ClientKey};
@@ -115,17 +115,6 @@ pub enum CountOn {
     Attempt,
     /// All but the ones turned away with a 429.
     Accepted,
-}
-
-/// When a day begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reset {
-    /// At midnight in the server's own zone.
-    LocalMidnight,
-    /// At midnight in this zone.
-    Midnight(TimeZone),
-    /// Never: a request counts for 24 hours.
-    Rolling,
 }
 
 /// Which models an upstream serves.

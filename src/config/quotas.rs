@@ -7,7 +7,9 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use super::file::{ApiFile, BurstFile, CountOnFile, GroupFile, LimitsFile};
-use super::model::{ApiConfig, CountOn, GroupConfig, QuotaConfig, Reset};
+use quota::Reset;
+
+use super::model::{ApiConfig, CountOn, GroupConfig, QuotaConfig};
 use super::validator::Validator;
 use crate::types::{Burst, Limit, Limits};
 

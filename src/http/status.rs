@@ -104,7 +104,7 @@ fn limits(limits: &Limits) -> Value {
 
 fn usage(quota: &QuotaStatus) -> Value {
     let QuotaStatus { requests, tokens, .. } = quota;
-    json!({ "rpm": requests.0, "rpd": requests.1, "tpm": tokens.0, "tpd": tokens.1 })
+    json!({ "rpm": requests.minute, "rpd": requests.day, "tpm": tokens.minute, "tpd": tokens.day })
 }
 
 /// Returns the rest of the retry budget, and how often there was none.

@@ -1,35 +1,37 @@
 //! The single writer of the store.
 //!
-//! What is sent while a commit runs goes into the next one, so that any number of waiting requests costs one flush to the
-//! disk (group commit). What is asked of a shared store has a lane of its own: it waits for no disk.
+//! 1. Changes during a commit go into the next one. Any number of waiting requests costs one flush (group commit).
+//! 2. Without anybody waiting, commits are 50 ms apart.
+//! 3. A shared store has its own worker, and waits for no disk.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use quota::{Grant, Units};
 use tokio::sync::oneshot;
 
-use super::lane::Lane;
+use super::batch_worker::BatchWorker;
 use super::{
-    Ask, Change, Flush, Grant, Lender, Lent, Reserve, Restore, RestoreTokens, Save, Saved, Store, StoreError, Units,
+    Ask, Change, Flush, GrantResult, Reserve, Restore, RestoreTokens, Save, Saved, SharedBackend, Store, StoreError,
 };
 use crate::types::{ApiId, QuotaId, TokenStats, Uptime};
 
-/// Between two commits that nobody waits for. A commit wakes every thread of the store: a load is to cost it twenty a second.
-const GATHER: Duration = Duration::from_millis(50);
+/// The pause between two commits without anybody waiting. Each commit wakes every thread of the store.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Owns the store.
 pub struct PersistenceActor {
-    records: Lane<Job>,
-    /// To be committed with the next job, or when the pause is over.
+    records: BatchWorker<Job>,
+    /// Changes for the next commit: with the next job, or after the pause.
     unsaved: Vec<Change>,
-    /// A commit was made a moment ago.
+    /// Whether the pause after a commit lasts.
     pausing: bool,
-    /// Grants units where quotas are shared; else the records do, by being on disk.
-    loans: Option<Lane<Loan>>,
+    /// Grants units if quotas are shared. Otherwise a record on disk is the grant.
+    shared: Option<BatchWorker<SharedJob>>,
 }
 
-/// A message that waits for its turn.
+/// Changes to commit, and the reply.
 struct Job {
     changes: Vec<Change>,
     reply: Reply,
@@ -38,45 +40,45 @@ struct Job {
 enum Reply {
     Nobody,
     Done(oneshot::Sender<Result<(), StoreError>>),
-    Granted(Units, oneshot::Sender<Lent>),
+    Granted(Units, oneshot::Sender<GrantResult>),
     Quota(QuotaId, oneshot::Sender<Saved>),
     Tokens(ApiId, oneshot::Sender<TokenStats>),
 }
 
-/// An ask that waits for its turn.
-struct Loan {
+/// A request to the shared store.
+struct SharedJob {
     ask: Ask,
-    tell: oneshot::Sender<Lent>,
+    reply: oneshot::Sender<GrantResult>,
 }
 
 impl PersistenceActor {
-    /// Takes the stores over, on the current thread.
-    pub fn new(store: Arc<dyn Store>, lender: Option<Arc<dyn Lender>>) -> Self {
-        let otherwise = "APIs with limits will be refused until it can be written again";
-        let records = Lane::start(otherwise, move |jobs| commit(&*store, jobs));
-        let otherwise = "once what is lent is used up, APIs with limits will be refused until it answers again";
-        let loans = lender.map(|lender| Lane::start(otherwise, move |loans| lend(&*lender, loans)));
-        PersistenceActor { records, unsaved: Vec::new(), pausing: false, loans }
+    /// Creates the actor of these stores, with tasks on the current thread.
+    pub fn new(store: Arc<dyn Store>, shared: Option<Arc<dyn SharedBackend>>) -> Self {
+        let consequence = "APIs with limits will be refused until it can be written again";
+        let records = BatchWorker::start(consequence, move |jobs| commit(&*store, jobs));
+        let consequence = "once what is lent is used up, APIs with limits will be refused until it answers again";
+        let shared = shared.map(|backend| BatchWorker::start(consequence, move |jobs| grant_all(&*backend, jobs)));
+        PersistenceActor { records, unsaved: Vec::new(), pausing: false, shared }
     }
 
-    /// Puts a job, and before it whatever is unsaved: of one quota, what was said last is to stand.
+    /// Queues a job behind all unsaved changes: of one quota, the last record has to win.
     fn put(&mut self, changes: Vec<Change>, reply: Reply) {
         let mut all = std::mem::take(&mut self.unsaved);
         all.extend(changes);
         self.records.put(Job { changes: all, reply });
     }
 
-    /// Commits what is unsaved, and what comes in the pause that follows after it.
+    /// Commits the unsaved changes, and after a pause all later ones.
     fn save(&mut self, ctx: &mut Context<Self>) {
         self.pausing = !self.unsaved.is_empty();
         if self.pausing {
             self.put(Vec::new(), Reply::Nobody);
-            ctx.run_later(GATHER, |actor, ctx| actor.save(ctx));
+            ctx.run_later(COMMIT_INTERVAL, |actor, ctx| actor.save(ctx));
         }
     }
 }
 
-/// Commits the changes of all `jobs` at once, then answers each of them in turn.
+/// Commits the changes of all `jobs` at once, then answers one after the other.
 fn commit(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
     let (changes, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.changes, job.reply)).unzip();
     let mut changes: Vec<Change> = changes.into_iter().flatten().collect();
@@ -87,47 +89,48 @@ fn commit(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
         store.commit(&changes)
     };
     for reply in replies {
-        // Whoever asked may have gone: a reply without a reader is no error.
+        // A missing receiver is no error.
         match reply {
             Reply::Nobody => {}
-            Reply::Done(tell) => drop(tell.send(committed.clone())),
-            Reply::Granted(units, tell) => {
-                drop(tell.send(committed.clone().map(|()| Grant { units, shared: None })));
+            Reply::Done(reply) => drop(reply.send(committed.clone())),
+            Reply::Granted(units, reply) => {
+                drop(reply.send(committed.clone().map(|()| Grant { units, shared: None })));
             }
-            Reply::Quota(id, tell) => drop(tell.send(store.quota(&id))),
-            Reply::Tokens(api, tell) => drop(tell.send(store.tokens(&api))),
+            Reply::Quota(id, reply) => drop(reply.send(store.quota(&id))),
+            Reply::Tokens(api, reply) => drop(reply.send(store.tokens(&api))),
         }
     }
     committed
 }
 
-/// Marks records with the machine's uptime. They are a moment old: what they hold will seem later by that, and not earlier.
+/// Marks records with the machine's uptime. Records are a moment old: counts will seem a moment later, never earlier.
 fn mark(changes: &mut [Change]) {
-    let records = changes.iter_mut().filter_map(|change| match change {
-        Change::Quota(_, record) => Some(record),
-        Change::Tokens(..) => None,
-    });
     let uptime = Uptime::read();
-    records.for_each(|record| *record = std::mem::take(record).marked(uptime.clone()));
+    for change in changes {
+        match change {
+            Change::Quota(_, record) => *record = std::mem::take(record).marked(uptime.clone()),
+            Change::Tokens(..) => {}
+        }
+    }
 }
 
-/// Asks the shared store for all of them at once.
-fn lend(lender: &dyn Lender, loans: Vec<Loan>) -> Result<(), StoreError> {
-    let (asks, tells): (Vec<_>, Vec<_>) = loans.into_iter().map(|loan| (loan.ask, loan.tell)).unzip();
-    let lent = lender.lend(&asks);
-    let failed = lent.iter().find_map(|one| one.as_ref().err().cloned());
-    tells.into_iter().zip(lent).for_each(|(tell, one)| drop(tell.send(one)));
+/// Asks the shared store for all `jobs` at once, then answers each.
+fn grant_all(backend: &dyn SharedBackend, jobs: Vec<SharedJob>) -> Result<(), StoreError> {
+    let (asks, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.ask, job.reply)).unzip();
+    let results = backend.grant(&asks);
+    let failed = results.iter().find_map(|result| result.as_ref().err().cloned());
+    replies.into_iter().zip(results).for_each(|(reply, result)| drop(reply.send(result)));
     failed.map_or(Ok(()), Err)
 }
 
-async fn answer<T>(told: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
-    told.await.unwrap_or_else(|_| Err(StoreError::new("the store did not answer", "its thread ended")))
+async fn reply<T>(received: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+    received.await.unwrap_or_else(|_| Err(StoreError::new("the store did not answer", "its thread ended")))
 }
 
 impl Actor for PersistenceActor {
     type Context = Context<Self>;
 
-    /// All messages are taken in the order in which they are sent: those that a full mailbox lets wait are not.
+    /// Lets the mailbox take any number of messages. Messages in front of a full mailbox would lose their order.
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(usize::MAX >> 8);
     }
@@ -137,10 +140,10 @@ impl Handler<Restore> for PersistenceActor {
     type Result = ResponseFuture<Saved>;
 
     fn handle(&mut self, Restore(id): Restore, _: &mut Self::Context) -> Self::Result {
-        let (tell, told) = oneshot::channel();
-        self.put(Vec::new(), Reply::Quota(id, tell));
-        // A store that breaks while it is read keeps nothing that can be relied on.
-        Box::pin(async { told.await.unwrap_or(Saved { record: None, lost: true }) })
+        let (sender, receiver) = oneshot::channel();
+        self.put(Vec::new(), Reply::Quota(id, sender));
+        // A store without an answer holds nothing reliable.
+        Box::pin(async { receiver.await.unwrap_or(Saved { record: None, lost: true }) })
     }
 }
 
@@ -148,25 +151,25 @@ impl Handler<RestoreTokens> for PersistenceActor {
     type Result = ResponseFuture<TokenStats>;
 
     fn handle(&mut self, RestoreTokens(api): RestoreTokens, _: &mut Self::Context) -> Self::Result {
-        let (tell, told) = oneshot::channel();
-        self.put(Vec::new(), Reply::Tokens(api, tell));
-        Box::pin(async { told.await.unwrap_or_default() })
+        let (sender, receiver) = oneshot::channel();
+        self.put(Vec::new(), Reply::Tokens(api, sender));
+        Box::pin(async { receiver.await.unwrap_or_default() })
     }
 }
 
 impl Handler<Reserve> for PersistenceActor {
-    type Result = ResponseFuture<Result<Grant, StoreError>>;
+    type Result = ResponseFuture<GrantResult>;
 
     fn handle(&mut self, Reserve(ask): Reserve, _: &mut Self::Context) -> Self::Result {
-        let (tell, told) = oneshot::channel();
-        match &self.loans {
-            Some(loans) => loans.put(Loan { ask: *ask, tell }),
+        let (sender, receiver) = oneshot::channel();
+        match &self.shared {
+            Some(shared) => shared.put(SharedJob { ask: *ask, reply: sender }),
             None => {
-                let reply = Reply::Granted(ask.wanted, tell);
-                self.put(vec![Change::Quota(ask.id, ask.record)], reply);
+                let Ask { id, request, .. } = *ask;
+                self.put(vec![Change::Quota(id, request.record)], Reply::Granted(request.wanted, sender));
             }
         }
-        Box::pin(answer(told))
+        Box::pin(reply(receiver))
     }
 }
 
@@ -174,14 +177,11 @@ impl Handler<Save> for PersistenceActor {
     type Result = ();
 
     fn handle(&mut self, Save { quotas, tokens }: Save, ctx: &mut Self::Context) {
-        let tokens = tokens.into_iter().map(|(api, change)| Change::Tokens(api, change));
-        let quotas = quotas.into_iter().map(|(id, record)| Change::Quota(id, record));
-        for change in quotas.chain(tokens) {
-            if let Change::Quota(id, _) = &change {
-                self.unsaved.retain(|older| !matches!(older, Change::Quota(of, _) if of == id));
-            }
-            self.unsaved.push(change);
+        for (id, record) in quotas {
+            self.unsaved.retain(|older| !matches!(older, Change::Quota(of, _) if *of == id));
+            self.unsaved.push(Change::Quota(id, record));
         }
+        self.unsaved.extend(tokens.into_iter().map(|(api, change)| Change::Tokens(api, change)));
         if !self.pausing {
             self.save(ctx);
         }
@@ -192,8 +192,8 @@ impl Handler<Flush> for PersistenceActor {
     type Result = ResponseFuture<Result<(), StoreError>>;
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
-        let (tell, told) = oneshot::channel();
-        self.put(Vec::new(), Reply::Done(tell));
-        Box::pin(answer(told))
+        let (sender, receiver) = oneshot::channel();
+        self.put(Vec::new(), Reply::Done(sender));
+        Box::pin(reply(receiver))
     }
 }

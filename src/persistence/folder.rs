@@ -1,8 +1,8 @@
-//! The data folder: opened, found to be sound or not, and moved aside if it is not.
+//! The data folder: opened, checked for damage, and moved aside if damaged.
 //!
-//! sled takes a damaged end of its log for a torn write and goes on with what was before: counts would go back in
-//! silence. So each commit is numbered, in the store and in a file beside it, the *witness*. The file is written after the
-//! store is flushed: it is never ahead, unless the store has lost something.
+//! sled takes a damaged end of the log for a torn write and goes on with the state before: counts would go back in silence. So each
+//! commit is numbered, in the store and in a file beside, the *commit marker* (`witness`). The marker is written after the store is
+//! flushed. A marker ahead of the store proves a loss.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -13,26 +13,29 @@ use super::StoreError;
 use super::record::{decode, encode};
 use crate::types::Now;
 
-/// The key of the number of the last commit.
+/// The name of the commit marker's file.
+const MARKER: &str = "witness";
+
+/// The key of the last commit's number.
 const COMMITS: &[u8] = b"m/commits";
 
 /// An open data folder.
 pub(super) struct Folder {
     pub(super) db: sled::Db,
-    witness: File,
+    marker: File,
     commits: u64,
-    /// What was in the folder was damaged, and is lost.
+    /// Whether the folder was damaged, and the data lost.
     pub(super) lost: bool,
 }
 
 impl Folder {
-    /// Opens the folder; a new one if there is none, or if what is there is damaged. That is then moved aside.
+    /// Opens the folder, or creates one. A damaged one is moved aside, and a new one created.
     ///
     /// # Errors
-    /// When another process uses it, or it can't be read or written at all.
+    /// When another process uses the folder, or nothing can be read or written.
     pub(super) fn open(path: &Path) -> Result<Folder, StoreError> {
         fs::create_dir_all(path).map_err(cannot)?;
-        let is_new = !path.join("sled").exists() && !path.join("witness").exists();
+        let is_new = !path.join("sled").exists() && !path.join(MARKER).exists();
         let why = match open_sound(path) {
             Ok((db, commits)) => return Folder::begin(db, path, commits, false),
             Err(Unusable::Refused(error)) => return Err(error),
@@ -53,14 +56,14 @@ impl Folder {
     }
 
     fn begin(db: sled::Db, path: &Path, commits: u64, lost: bool) -> Result<Folder, StoreError> {
-        let witness = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("witness"));
-        let mut folder = Folder { db, witness: witness.map_err(cannot)?, commits, lost };
-        // A store that has never been written must be known from one that has lost all.
+        let marker = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(MARKER));
+        let mut folder = Folder { db, marker: marker.map_err(cannot)?, commits, lost };
+        // Tells a new store from one without any memory left.
         folder.commit(sled::Batch::default())?;
         Ok(folder)
     }
 
-    /// Writes a batch, whole or not at all. It is durable when this returns.
+    /// Writes a batch, whole or not at all. The batch is durable when the call returns.
     pub(super) fn commit(&mut self, mut batch: sled::Batch) -> Result<(), StoreError> {
         let number = self.commits + 1;
         batch.insert(COMMITS, encode(&number)?);
@@ -68,27 +71,27 @@ impl Folder {
         self.db.apply_batch(batch).map_err(failed)?;
         self.db.flush().map_err(failed)?;
         self.commits = number;
-        write_witness(&mut self.witness, number).map_err(|e| StoreError::new("the witness can't be written", e))
+        write_marker(&mut self.marker, number).map_err(|e| StoreError::new("the commit marker can't be written", e))
     }
 }
 
-/// Why a folder can't be used as it is.
+/// Why a folder can't be used.
 enum Unusable {
-    /// Not for its contents: another process has it, or the system says no.
+    /// Another process has the folder, or the system refuses access.
     Refused(StoreError),
-    /// For its contents.
+    /// The contents are damaged.
     Damaged(String),
 }
 
 fn open_sound(path: &Path) -> Result<(sled::Db, u64), Unusable> {
     let config = sled::Config::new()
         .path(path.join("sled"))
-        // sled's default cache is 1 GiB; what is kept here is some hundred kilobytes.
+        // sled's default cache is 1 GiB. The data is some hundred kilobytes.
         .cache_capacity(16 << 20)
         .mode(sled::Mode::LowSpace)
-        // `commit` flushes: what it promises is on disk.
+        // `commit` flushes by itself.
         .flush_every_ms(None);
-    // Damaged files make sled panic here and there.
+    // sled panics over some kinds of damage.
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let db = config.open()?;
         let commits = db.get(COMMITS)?;
@@ -104,11 +107,11 @@ fn open_sound(path: &Path) -> Result<(sled::Db, u64), Unusable> {
         Some(Ok(commits)) => commits,
         Some(Err(why)) => return Err(Unusable::Damaged(why.to_string())),
     };
-    match (read_witness(&path.join("witness")), commits) {
+    match (read_marker(&path.join(MARKER)), commits) {
         (None, 0) => Ok((db, 0)),
-        (Some(witnessed), _) if witnessed <= commits => Ok((db, commits)),
+        (Some(marked), _) if marked <= commits => Ok((db, commits)),
         (Some(_), _) => Err(Unusable::Damaged("the last commits are missing".to_owned())),
-        (None, _) => Err(Unusable::Damaged("the witness of its last commit is missing".to_owned())),
+        (None, _) => Err(Unusable::Damaged("the marker of its last commit is missing".to_owned())),
     }
 }
 
@@ -134,11 +137,11 @@ fn judge(error: sled::Error) -> Unusable {
     }
 }
 
-/// Moves what is in the folder into one beside it, named after the time.
+/// Moves the contents of the folder into a new one inside, named after the time.
 fn move_aside(path: &Path) -> io::Result<PathBuf> {
     let aside = path.join(format!("damaged-{}", Now::read().wall));
     fs::create_dir_all(&aside)?;
-    for name in ["sled", "witness"] {
+    for name in ["sled", MARKER] {
         match fs::rename(path.join(name), aside.join(name)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             Ok(()) | Err(_) => {}
@@ -147,17 +150,17 @@ fn move_aside(path: &Path) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-/// The number of the last commit that the witness knows; `None` if it is not there, or not to be read.
-fn read_witness(path: &Path) -> Option<u64> {
+/// Returns the number in the commit marker; `None` if the file is missing or unreadable.
+fn read_marker(path: &Path) -> Option<u64> {
     decode::<String>(&fs::read(path).ok()?).ok()?.parse().ok()
 }
 
-/// One write of a few bytes, of one length for every number: it survives the end of the process without a flush. After the
-/// end of the system it may be behind, which says nothing.
-fn write_witness(witness: &mut File, number: u64) -> io::Result<()> {
+/// Writes the commit marker: a few bytes, of one length for every number. One write survives the end of the process without a flush.
+/// After a crash of the system the marker may be behind. A marker behind proves nothing.
+fn write_marker(marker: &mut File, number: u64) -> io::Result<()> {
     let bytes = encode(&format!("{number:020}")).map_err(io::Error::other)?;
-    witness.seek(SeekFrom::Start(0))?;
-    witness.write_all(&bytes)
+    marker.seek(SeekFrom::Start(0))?;
+    marker.write_all(&bytes)
 }
 
 fn cannot(error: io::Error) -> StoreError {

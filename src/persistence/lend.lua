@@ -1,17 +1,17 @@
 -- Lends units of one quota to one holder: all or as many as there are, by the clock of this server.
 --
--- KEYS[1]  the quota: a hash with a row for each holder, of what that holder has counted and holds
--- KEYS[2]  the epoch: a hash {id, closed, fresh, serial}; if it is missing, this server has lost what it knew
--- ARGV[1]  the holder   ARGV[2] the epoch that it knows   ARGV[3] a new epoch, should one be needed   ARGV[4] the ask
+-- KEYS[1]  the quota: a hash with a row for each holder, with the counts and the loan of the holder
+-- KEYS[2]  the epoch: a hash {id, closed, fresh, serial}; a missing one means lost memory
+-- ARGV[1]  the holder   ARGV[2] the epoch known to the holder   ARGV[3] a new epoch, if needed   ARGV[4] the ask
 --
--- A row says all that its holder knows, each time anew, so a call that is repeated, or whose answer is lost, does no harm:
---   e, n        the epoch that it belongs to; which ask of its holder told it
---   x           until when its holder may use what it holds; after that, all of it counts as used then
+-- A row is written as a whole each time, so a repeated call or a lost answer does no harm:
+--   e, n        the epoch of the row; the number of the holder's ask
+--   x           the end of the loan; the rest of the loan counts as used then
 --   de          the end of the civil day that u counts in; 0 where a day is any 24 hours
 --   c           requests at the same time
 --   r, t        of requests and of tokens:
---     o         units that it holds or has on the way: they count as used now
---     u, k      units used in the day, and what of them counts in the next day again
+--     o         units held or under way: all count as used now
+--     u, k      units used in the day, and the part to count in the next day again
 --     l, d      units used in the last minute, and in the last 24 hours where that is the day: {time, count} …
 local function wall()
   local time = redis.call('TIME')
@@ -29,7 +29,7 @@ if not epoch then
   redis.call('HSET', KEYS[2], 'id', epoch, 'closed', now + ask.learn)
 end
 if epoch ~= ARGV[2] then
-  -- Begun by one who knew of nothing; this one knows better.
+  -- The epoch was begun by a server without memory. This holder knows an earlier one.
   if redis.call('HGET', KEYS[2], 'fresh') == '1' then
     redis.call('HSET', KEYS[2], 'fresh', 0, 'closed', now + ask.learn)
   end
@@ -55,7 +55,7 @@ local function add(w, at, count)
   end
 end
 
--- Adds what a row says. Returns whether it says anything still.
+-- Adds a row to the windows. Returns whether the row still matters.
 local function count(row)
   local carries = row.r.k + row.t.k > 0
   local alive = row.x + MINUTE > now or row.de > now or carries and row.de + DAY > now
@@ -94,8 +94,8 @@ local function count(row)
   return alive
 end
 
--- Rows of holders that are gone, and have left every minute, are put into one for their day. '~' is what was known of rows
--- that are lost.
+-- Rows of departed holders are merged into one for each day, once no minute holds any of their units. '~' holds the known totals
+-- of lost rows.
 local rows = redis.call('HGETALL', KEYS[1])
 local together = '+' .. ask.row.de
 local mine, known, gone
@@ -117,7 +117,7 @@ for i = 1, #rows, 2 do
   end
 end
 if mine and mine.n >= ask.row.n then
-  -- It was on its way for long, and a later one has come.
+  -- A delayed ask: a later one has come before.
   return cjson.encode({now = now, epoch = epoch})
 end
 if ask.has and not mine then
@@ -127,7 +127,7 @@ end
 if next(leaving) then
   local function none() return {o = 0, u = 0, k = 0, l = {}, d = {}} end
   gone = gone or {e = epoch, n = 0, x = 0, de = ask.row.de, c = 0, r = none(), t = none(), holders = {}}
-  -- What is older than a day is of no use any more, there either.
+  -- Entries older than a day do not matter any more.
   local function recent(log)
     local kept = {}
     for _, entry in ipairs(log) do
@@ -156,8 +156,8 @@ if next(leaving) then
   redis.call('HSET', KEYS[1], together, cjson.encode(gone))
 end
 
--- What was known of rows that are lost: the most that anybody remembers. Of the minute nobody knows: it counts as full, if
--- the store as a whole does not wait for it to pass.
+-- The known totals of lost rows: the largest remembered ones. Nobody remembers the minute: it counts as full, unless the whole store
+-- waits for a minute to pass.
 if ask.known then
   local row = ask.known
   row.e, row.n = epoch, 0
@@ -185,7 +185,7 @@ local others = {
   t = {windows.t.minute.sum, windows.t.day.sum},
 }
 
--- The holder's own row: it tells ages, as its clock may be another.
+-- The holder's own row has ages in place of times, because clocks may differ.
 local row = ask.row
 row.e, row.x = epoch, now + ask.lease
 for _, kind in ipairs({'r', 't'}) do
@@ -195,7 +195,7 @@ for _, kind in ipairs({'r', 't'}) do
 end
 count(row)
 
--- When so many units have left a window.
+-- Returns when so many units have left a window.
 local function frees(w, units, calendar)
   if calendar then return day[2] - now end
   table.sort(w.entries, function(a, b) return a[1] < b[1] end)
@@ -211,7 +211,7 @@ local function deny(name, ms)
   if not denied or ms > denied[2] then denied = {name, ms} end
 end
 
--- How much of what is wanted fits into every window of a kind.
+-- Returns how many of the wanted units fit into every window of a kind.
 local function fits(kind, names)
   local most = ask.wanted[kind]
   for which, w in pairs(windows[kind]) do

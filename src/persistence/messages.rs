@@ -1,27 +1,28 @@
 //! What can be asked of the [`super::PersistenceActor`].
 
 use actix::prelude::*;
+use quota::{Grant, QuotaRecord};
 
-use super::{Ask, Grant, QuotaRecord, Saved, StoreError, TokenChange};
+use super::{Ask, Saved, StoreError, TokenChange};
 use crate::types::{ApiId, QuotaId, TokenStats};
 
-/// What is kept of one quota. Sent when it is opened, and awaited.
+/// Read what is saved of one quota. Sent when the quota is opened, and awaited.
 #[derive(Debug, Message)]
 #[rtype(result = "Saved")]
 pub struct Restore(pub QuotaId);
 
-/// The statistics that are kept of one upstream. Sent by an UpstreamActor once, at its start, and awaited.
+/// Read the saved statistics of one upstream. Sent by an UpstreamActor once, at the start, and awaited.
 #[derive(Debug, Message)]
 #[rtype(result = "TokenStats")]
 pub struct RestoreTokens(pub ApiId);
 
-/// Make these counts durable, and say what may be used: attempts may then be sent that they allow for. Sent for a quota
-/// and awaited; a lost one refuses requests until the next.
+/// Make these counts durable, and grant units for attempts. Sent for a quota, and awaited. A lost one refuses
+/// requests until the next.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Grant, StoreError>")]
 pub struct Reserve(pub Box<Ask>);
 
-/// Keep this, soon. Sent by an UpstreamActor or for a quota when something changed; a lost one costs the statistics of that time,
+/// Save these changes soon. Sent by an UpstreamActor or for a quota after a change. A lost one costs some statistics,
 /// and no quota.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -32,7 +33,7 @@ pub struct Save {
     pub tokens: Vec<(ApiId, TokenChange)>,
 }
 
-/// Answered when everything sent before is durable. Sent at shutdown.
+/// Answer when everything sent before is durable. Sent at shutdown.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct Flush;

@@ -1,13 +1,13 @@
-//! The store that servers share: Redis or Valkey, which lends parts of each quota to each server.
+//! The shared store: Redis or Valkey lends parts of each quota to each server.
 //!
-//! One script (`lend.lua`) does it all, by the store's own clock. Each server keeps a row in a quota's hash: what it has
-//! counted, what it holds, and until when. The script adds the rows up and grants what fits. A server that is gone keeps
-//! its row until it no longer matters; what it held then counts as used.
-//!
-//! A store that has forgotten its rows is known by its *epoch*, a name that it was given when it was first used. Then
-//! every server tells what it last knew the sum to be, and nothing is granted until the minute of before has passed. A
-//! store that was started anew may have forgotten the last second: nothing is granted for a lease's time, in which every
-//! server tells its row again.
+//! 1. One script (`lend.lua`) does everything, by the store's own clock.
+//! 2. Each server keeps a row in a quota's hash: its counts, its loan, and the end of the loan. The script adds the
+//!    rows up and grants what fits.
+//! 3. The row of a departed server stays as long as it matters. The loan counts as used at its end.
+//! 4. A store without its rows has another *epoch*, a name given at the first use. Every server then reports the last known
+//!    totals, and the store grants nothing until the minute before the loss has passed.
+//! 5. A restarted store may have forgotten the last second. For the time of a lease the store grants nothing, and every
+//!    server reports its row again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,27 +15,20 @@ use std::time::{Duration, Instant};
 
 use ::redis::{Client, Connection, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
-use super::redis_row::{Learned, Memory, Reply, row};
-use super::{Ask, Lender, Lent, StoreError};
+use super::replica_row::{LEARN_MS, LEASE_MS, LastKnownTotals, Reply, RowState, replica_row};
+use super::{Ask, GrantResult, SharedBackend, StoreError};
 use crate::types::QuotaId;
 
-/// The store is taken for unreachable when it does not connect, or answer, within this.
-const WITHIN: Duration = Duration::from_millis(500);
+/// The deadline to connect, and of each answer.
+const DEADLINE: Duration = Duration::from_millis(500);
 
-/// After a failure nobody waits for it for so long: each of many quotas would find out by itself.
-const AWAY: Duration = Duration::from_millis(900);
+/// The pause after a failure. Otherwise each of many quotas would find the failure out alone.
+const PAUSE: Duration = Duration::from_millis(900);
 
-/// An epoch may turn out to be another, and then a row to be missing.
-const MOST_ROUNDS: usize = 3;
+/// The most rounds of one call: the epoch may turn out to be another, and then a row to be missing.
+const MAX_ROUNDS: usize = 3;
 
-/// How long what was lent may be used without asking again (ms). After a crash it is as long that nobody may use it.
-pub(super) const LEASE_MS: u64 = 5_000;
-
-/// How long a store that has lost everything grants nothing (ms): what was lent by its earlier life is used up by then,
-/// and has left every minute.
-pub(super) const LEARN_MS: u64 = LEASE_MS + 61_000;
-
-/// How long a store that was started anew with what it had saved grants nothing (ms).
+/// How long a store grants nothing after a restart with all its saved data (ms).
 const RESTART_MS: u64 = LEASE_MS;
 
 const FAILED: &str = "the shared store does not answer";
@@ -44,11 +37,11 @@ const GREET: &str = include_str!("greet.lua");
 
 const LEND: &str = include_str!("lend.lua");
 
-/// A connection to the store, and what this server remembers of it.
+/// A connection to the store, and this server's memory of the store.
 pub struct RedisStore {
     client: Client,
     prefix: String,
-    /// Names this server's rows; a new one with each start, as what an earlier life held is not known for sure.
+    /// The name of this server's rows. Each start makes a new one, because nobody knows for sure what the process before held.
     holder: String,
     session: Mutex<Session>,
 }
@@ -56,15 +49,24 @@ pub struct RedisStore {
 #[derive(Default)]
 struct Session {
     link: Option<Link>,
-    /// The life of the store that was last seen.
+    /// The store's last epoch.
     epoch: Option<String>,
-    /// How much that life had counted when it last answered.
+    /// The serial of the last answer in this epoch.
     serial: u64,
-    /// Numbers the asks, so that one that was on its way for long does not undo a later one.
+    /// Numbers the asks: a delayed ask must not undo a later one.
     asked: u64,
-    memories: HashMap<QuotaId, Memory>,
-    /// It did not answer: until then nobody waits for it again.
-    away_until: Option<Instant>,
+    totals: HashMap<QuotaId, LastKnownTotals>,
+    /// The end of the pause after a failure.
+    paused_until: Option<Instant>,
+}
+
+impl Session {
+    fn set_epoch(&mut self, epoch: String) {
+        if self.epoch.as_ref() != Some(&epoch) {
+            self.epoch = Some(epoch);
+            self.serial = 0;
+        }
+    }
 }
 
 struct Link {
@@ -73,13 +75,13 @@ struct Link {
 }
 
 impl RedisStore {
-    /// A store at `url`, with keys that begin with `prefix`. It connects when it is first asked.
+    /// Creates a store at `url`, with the prefix of all keys. The first ask connects.
     ///
     /// # Errors
-    /// When the URL is none of Redis.
+    /// When the URL is not one of Redis.
     pub fn new(url: &str, prefix: &str) -> Result<RedisStore, StoreError> {
         let client = Client::open(url).map_err(|e| StoreError::new("store.url is not usable", e))?;
-        let holder = name("server");
+        let holder = unique_name("server");
         Ok(RedisStore { client, prefix: prefix.to_owned(), holder, session: Mutex::default() })
     }
 
@@ -87,51 +89,51 @@ impl RedisStore {
         format!("{}:epoch", self.prefix)
     }
 
-    /// Connects and learns the epoch.
+    /// Connects, and returns the connection and the epoch.
     fn connect(&self, known: Option<&str>, serial: u64) -> RedisResult<(Link, String)> {
-        let mut connection = self.client.get_connection_with_timeout(WITHIN)?;
-        connection.set_read_timeout(Some(WITHIN))?;
-        connection.set_write_timeout(Some(WITHIN))?;
-        // Who may not ask for it takes every run for the same: a restart with all that was kept goes unnoticed.
+        let mut connection = self.client.get_connection_with_timeout(DEADLINE)?;
+        connection.set_read_timeout(Some(DEADLINE))?;
+        connection.set_write_timeout(Some(DEADLINE))?;
+        // Without the right to ask for the run id every run looks the same: a restart without any loss goes unnoticed.
         let info: RedisResult<String> = ::redis::cmd("INFO").arg("server").query(&mut connection);
         let info = match info {
             Err(e) if e.is_io_error() => return Err(e),
-            told => told.unwrap_or_default(),
+            answered => answered.unwrap_or_default(),
         };
         let run = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned();
         let epoch: String = ::redis::cmd("EVAL")
             .arg((GREET, 1, self.epoch_key()))
-            .arg((known.unwrap_or_default(), run, name("epoch"), LEARN_MS, RESTART_MS, serial))
+            .arg((known.unwrap_or_default(), run, unique_name("epoch"), LEARN_MS, RESTART_MS, serial))
             .query(&mut connection)?;
         let script: String = ::redis::cmd("SCRIPT").arg(("LOAD", LEND)).query(&mut connection)?;
         Ok((Link { connection, script }, epoch))
     }
 
-    fn lend_within(&self, session: &mut Session, asks: &[Ask]) -> Result<Vec<Lent>, RedisError> {
-        let mut lent = Vec::new();
-        lent.resize_with(asks.len(), || Err(StoreError::new("the shared store", "changed while it was asked")));
+    /// Asks in rounds: the first may reveal another epoch, or a missing row.
+    fn grant_in_rounds(&self, session: &mut Session, asks: &[Ask]) -> Result<Vec<GrantResult>, RedisError> {
+        let mut results = Vec::new();
+        results.resize_with(asks.len(), || Err(StoreError::new("the shared store", "changed while it was asked")));
         let mut open: Vec<usize> = (0..asks.len()).collect();
-        // In later rounds it is known that the epoch is another, or that a row is missing.
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             let replies = self.ask(session, asks, &open)?;
             let mut again = Vec::new();
-            for (i, told) in open.iter().copied().zip(replies) {
-                let (Some(ask), Some(slot)) = (asks.get(i), lent.get_mut(i)) else { continue };
-                let told = told.map_err(|e| StoreError::new(FAILED, e)).and_then(|text| Reply::parse(&text));
-                match told {
-                    Ok(told) if session.epoch.as_ref() != Some(&told.epoch) && !told.epoch.is_empty() => {
-                        (session.epoch, session.serial) = (Some(told.epoch), 0);
+            for (i, reply) in open.iter().copied().zip(replies) {
+                let (Some(ask), Some(result)) = (asks.get(i), results.get_mut(i)) else { continue };
+                let reply = reply.map_err(|e| StoreError::new(FAILED, e)).and_then(|text| Reply::parse(&text));
+                match reply {
+                    Ok(reply) if session.epoch.as_ref() != Some(&reply.epoch) && !reply.epoch.is_empty() => {
+                        session.set_epoch(reply.epoch);
                         again.push(i);
                     }
-                    Ok(told) => {
-                        let memory = session.memories.entry(ask.id.clone()).or_default();
-                        session.serial = session.serial.max(told.serial);
-                        match memory.learned(ask, &told) {
-                            Learned::Known(requests, tokens) => *slot = Ok(told.into_grant((requests, tokens))),
-                            Learned::Missing => again.push(i),
+                    Ok(reply) => {
+                        let totals = session.totals.entry(ask.id.clone()).or_default();
+                        session.serial = session.serial.max(reply.serial);
+                        match totals.record_reply(ask, &reply) {
+                            RowState::Known(reported) => *result = Ok(reply.into_grant(reported)),
+                            RowState::Missing => again.push(i),
                         }
                     }
-                    Err(why) => *slot = Err(why),
+                    Err(why) => *result = Err(why),
                 }
             }
             open = again;
@@ -139,10 +141,10 @@ impl RedisStore {
                 break;
             }
         }
-        Ok(lent)
+        Ok(results)
     }
 
-    /// One round trip for all that are `open`.
+    /// Makes one round trip for all `open` asks.
     fn ask(&self, session: &mut Session, asks: &[Ask], open: &[usize]) -> Result<Vec<RedisResult<String>>, RedisError> {
         let mut link = match session.link.take() {
             Some(link) => link,
@@ -150,26 +152,24 @@ impl RedisStore {
                 let remembered = asks.iter().find_map(|ask| ask.remembered.as_ref()?.epoch.clone());
                 let known = session.epoch.clone().or(remembered);
                 let (link, epoch) = self.connect(known.as_deref(), session.serial)?;
-                if session.epoch.as_ref() != Some(&epoch) {
-                    (session.epoch, session.serial) = (Some(epoch), 0);
-                }
+                session.set_epoch(epoch);
                 link
             }
         };
         let epoch = session.epoch.clone().unwrap_or_default();
         let mut pipe = ::redis::pipe();
-        // What is wrong with one quota's key is no matter of the others.
+        // An error of one quota's key does not concern the others.
         pipe.ignore_errors();
         for ask in open.iter().filter_map(|i| asks.get(*i)) {
-            let memory = session.memories.entry(ask.id.clone()).or_insert_with(|| Memory::of(ask));
+            let totals = session.totals.entry(ask.id.clone()).or_insert_with(|| LastKnownTotals::of(ask));
             session.asked += 1;
-            let text = row(ask, memory, (&epoch, session.asked)).to_string();
+            let row = replica_row(ask, totals, &epoch, session.asked).to_string();
             let key = format!("{}:{}", self.prefix, ask.id.key());
             pipe.cmd("EVALSHA").arg((&link.script, 2, key, self.epoch_key(), &self.holder, &epoch));
-            pipe.arg((name("epoch"), text));
+            pipe.arg((unique_name("epoch"), row));
         }
         let answered: Vec<RedisResult<String>> = pipe.query(&mut link.connection)?;
-        // After any error what is still to come on the connection is not known: the next call makes a new one.
+        // After any error the state of the connection is unknown: the next call makes a new one.
         if let Some(Err(flushed)) = answered.iter().find(|one| one.as_ref().is_err_and(is_script_missing)) {
             return Err(flushed.clone());
         }
@@ -178,20 +178,20 @@ impl RedisStore {
     }
 }
 
-impl Lender for RedisStore {
-    fn lend(&self, asks: &[Ask]) -> Vec<Lent> {
-        // One thread lends at a time; a panic in another leaves at most a connection too many.
+impl SharedBackend for RedisStore {
+    fn grant(&self, asks: &[Ask]) -> Vec<GrantResult> {
+        // One thread asks at a time. A panic in another leaves at most a connection too many.
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-        if session.away_until.is_some_and(|until| Instant::now() < until) {
+        if session.paused_until.is_some_and(|until| Instant::now() < until) {
             return asks.iter().map(|_| Err(StoreError::new(FAILED, "it did not a moment ago"))).collect();
         }
-        let mut lent = self.lend_within(&mut session, asks);
-        // A connection that was idle may have been closed, and scripts may have been flushed: that costs no request.
-        if lent.as_ref().is_err_and(|e| is_script_missing(e) || e.is_connection_dropped() && !e.is_timeout()) {
-            lent = self.lend_within(&mut session, asks);
+        let mut results = self.grant_in_rounds(&mut session, asks);
+        // An idle connection may have been closed, and scripts may have been flushed: neither costs a request.
+        if results.as_ref().is_err_and(|e| is_script_missing(e) || e.is_connection_dropped() && !e.is_timeout()) {
+            results = self.grant_in_rounds(&mut session, asks);
         }
-        session.away_until = lent.is_err().then(|| Instant::now() + AWAY);
-        lent.unwrap_or_else(|e| asks.iter().map(|_| Err(StoreError::new(FAILED, &e))).collect())
+        session.paused_until = results.is_err().then(|| Instant::now() + PAUSE);
+        results.unwrap_or_else(|e| asks.iter().map(|_| Err(StoreError::new(FAILED, &e))).collect())
     }
 }
 
@@ -199,7 +199,7 @@ fn is_script_missing(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-/// A name that nobody else has.
-fn name(of: &str) -> String {
+/// Returns a unique name.
+fn unique_name(of: &str) -> String {
     format!("{of}-{:016x}", rand::random::<u64>())
 }

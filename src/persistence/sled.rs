@@ -1,35 +1,38 @@
 //! The store on disk: sled, in the data folder.
 //!
-//! Keys: `q/ID` quotas (see [`QuotaId::key`]), `t/ID` token totals, `h/ID/HOUR` and `d/ID/DAY` buckets (starts as 8 big-endian bytes, so that
-//! they sort by time). Only what changed is written; buckets that have become too old are removed on the way.
+//! Keys: `q/ID` for quotas (see [`QuotaId::key`]), `t/ID` for token totals, `h/ID/HOUR` and `d/ID/DAY` for buckets. The start of a
+//! bucket is written as 8 big-endian bytes, so keys sort by time. Only changes are written; each write also removes
+//! old buckets.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use quota::QuotaRecord;
+
 use super::folder::Folder;
 use super::record::{decode, encode};
-use super::{Change, QuotaRecord, Saved, Store, StoreError, TokenChange};
+use super::{Change, Saved, Store, StoreError, TokenChange};
 use crate::types::{ApiId, DAYS_KEPT_MS, HOURS_KEPT_MS, QuotaId, TokenStats};
 
-/// The data folder, and what it means for it to be damaged.
+/// The store in a data folder.
 pub struct SledStore {
     folder: Mutex<Folder>,
     db: sled::Db,
-    /// What is lost counts as nothing, and not as all spent.
+    /// Whether lost counts begin at zero, instead of counting as used up.
     fresh: bool,
     lost: bool,
 }
 
-/// `h` or `d`, and how long its buckets are kept.
+/// The kinds of buckets, hours and days, and how long each is kept (ms).
 const BUCKETS: [(&str, i64); 2] = [("h", HOURS_KEPT_MS), ("d", DAYS_KEPT_MS)];
 
 impl SledStore {
-    /// Opens (or begins) the store in `folder`. A damaged one is moved aside; then the limits of the day count as spent,
-    /// unless `fresh`.
+    /// Opens or creates the store in `folder`. A damaged one is moved aside; then the limits of the day count as used up, unless
+    /// `fresh`.
     ///
     /// # Errors
-    /// When the folder can't be used, or another process uses it.
+    /// When the folder can't be used, or another process uses the folder.
     pub fn open(folder: &Path, fresh: bool) -> Result<SledStore, StoreError> {
         let folder = Folder::open(folder)?;
         let (db, lost) = (folder.db.clone(), folder.lost);
@@ -73,7 +76,7 @@ impl SledStore {
         Ok(())
     }
 
-    /// The keys of the buckets that begin before `start`.
+    /// Returns the keys of the buckets before `start`.
     fn before(&self, kind: &str, api: &ApiId, start: i64) -> Result<Vec<sled::IVec>, StoreError> {
         let range = self.db.range(bucket_key(kind, api, 0)..bucket_key(kind, api, start));
         range.keys().collect::<Result<_, _>>().map_err(|e| StoreError::new("the store can't be read", e))
@@ -117,12 +120,12 @@ impl Store for SledStore {
     }
 
     fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
-        // One thread commits at a time; a panic in another can't have left the folder half written.
+        // One thread commits at a time. A panic in another can't have left the folder half written.
         let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = sled::Batch::default();
         for change in changes {
             if matches!(change, Change::Tokens(_, TokenChange::Reset)) {
-                // A reset removes what it finds: what comes before it must be there to be found.
+                // A reset removes existing keys: earlier changes have to be written first.
                 folder.commit(std::mem::take(&mut batch))?;
             }
             self.stage(change, &mut batch)?;
@@ -135,7 +138,7 @@ fn key(kind: &str, of: &str) -> Vec<u8> {
     format!("{kind}/{of}").into_bytes()
 }
 
-/// The id is ended by a zero byte, which no id holds: `a` and `a/b` don't mix.
+/// Returns the key of a bucket. A zero byte ends the id: no id holds one, and `a` and `a/b` don't mix.
 fn bucket_key(kind: &str, api: &ApiId, start: i64) -> Vec<u8> {
     let mut key = key(kind, api.as_str());
     key.push(0);
@@ -155,8 +158,7 @@ mod tests {
         Change::Tokens(ApiId::from("a"), TokenChange::Grown { totals, hour: (hour, requests), day: (0, requests) })
     }
 
-    /// Opens what this process had open just before: sled's own threads may hold the lock for some milliseconds more.
-    /// (Only tests do so. A process that has ended holds nothing.)
+    /// Opens a folder again in the same process. sled's own threads may hold the lock for some milliseconds more.
     fn reopened(folder: &Path) -> SledStore {
         let begun = std::time::Instant::now();
         loop {
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_committed_is_there_after_a_reopening_and_old_hours_go() {
+    fn committed_changes_survive_a_reopening_and_old_hours_are_removed() {
         let folder = std::env::temp_dir().join(format!("api-together-sled-{}", std::process::id()));
         let api = ApiId::from("a");
         let id = QuotaId::of_api(&api);
@@ -179,7 +181,7 @@ mod tests {
             let store = SledStore::open(&folder, false).expect("opens");
             store.commit(&[grown(1, HOUR), Change::Quota(id.clone(), quota.clone())]).expect("commits");
             store.commit(&[grown(2, 60 * HOUR)]).expect("commits");
-            // The id is part of the key: a neighbour with a longer id has buckets of its own.
+            // Another API with a longer id has other buckets.
             assert!(store.tokens(&ApiId::from("a/b")).hours.is_empty());
         }
         let store = reopened(&folder);

@@ -1,28 +1,29 @@
-//! The seam between what is kept and where.
+//! The seam between what is saved and where.
 
 use std::fmt;
 
+use quota::QuotaRecord;
 use thiserror::Error;
 
-use super::{QuotaRecord, Saved, TokenChange};
+use super::{Saved, TokenChange};
 use crate::types::{ApiId, QuotaId, TokenStats};
 
-/// A place that keeps records. Its calls block: the [`super::PersistenceActor`] makes them on a thread for that.
+/// A place for records, with blocking calls: the [`super::PersistenceActor`] has a thread for these.
 pub trait Store: Send + Sync + 'static {
-    /// What is kept of one quota. Nothing kept is not an error; what is damaged is lost, and says so.
+    /// Returns what is saved of one quota. A damaged record is lost.
     fn quota(&self, id: &QuotaId) -> Saved;
 
-    /// The statistics that are kept of one upstream; what is damaged is lost.
+    /// Returns the saved statistics of one upstream. Damaged ones are lost.
     fn tokens(&self, api: &ApiId) -> TokenStats;
 
-    /// Writes all changes, or none. They are durable when this returns.
+    /// Writes all changes or none. The changes are durable when the call returns.
     ///
     /// # Errors
-    /// When they are not.
+    /// When the changes are not durable.
     fn commit(&self, changes: &[Change]) -> Result<(), StoreError>;
 }
 
-/// One change to what is kept.
+/// One change of what is saved.
 #[derive(Debug, Clone)]
 pub enum Change {
     /// New counts of a quota.
@@ -40,7 +41,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// `what` was to be done, `why` it wasn't.
+    /// Creates an error: `what` failed, and `why`.
     pub fn new(what: &'static str, why: impl fmt::Display) -> Self {
         StoreError { what, why: why.to_string() }
     }

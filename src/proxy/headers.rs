@@ -6,7 +6,7 @@ use transport::OutgoingRequest as Outgoing;
 
 use crate::config::ApiKey;
 use crate::dialect::redact::secret;
-use crate::types::RateLimit;
+use crate::types::RateLimitSummary;
 
 /// What of a client's headers goes upstream: all else is about its connection to us, its account, or itself.
 static UPWARD: [HeaderName; 4] = [
@@ -96,7 +96,7 @@ pub(super) fn response_headers(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap 
 }
 
 /// Tells the client of the pool's own limits, as OpenAI does, in place of what the upstream told of its account's.
-pub(super) fn set_rate_limit(headers: &mut HeaderMap, rate: Option<RateLimit>) {
+pub(super) fn set_rate_limit(headers: &mut HeaderMap, rate: Option<RateLimitSummary>) {
     let Some(rate) = rate else { return };
     let theirs: Vec<HeaderName> =
         headers.keys().filter(|name| name.as_str().starts_with("x-ratelimit-")).cloned().collect();

@@ -20,7 +20,7 @@ use super::client_request::ClientRequest;
 use crate::config::RetryConfig;
 use crate::records::{AttemptResult, OpenRecord};
 use crate::scheduler::{AdmissionError, Admitted, Select};
-use crate::types::{ApiId, Failure, Now, Outcome, RateLimit, Settlement};
+use crate::types::{ApiId, Failure, Now, Outcome, RateLimitSummary, Settlement};
 use crate::upstream::{Permit, Suspicion};
 
 /// How often one request may be sent again without a failure.
@@ -58,7 +58,7 @@ pub(super) struct RetryState<'a> {
     /// The last failure.
     pub(super) last: Option<LastFailure>,
     /// The limits of the pool, as the last selection saw them.
-    pub(super) rate: Option<RateLimit>,
+    pub(super) rate: Option<RateLimitSummary>,
     pub(super) record: OpenRecord,
 }
 
@@ -198,10 +198,7 @@ impl<'a> RetryState<'a> {
         log::warn!("{} {api} failed: {failure}; {then}", self.record.id());
         self.record.attempt_ended(place, AttemptResult::Failed(failure.clone()));
         let duration = permit.elapsed();
-        permit.settle(Settlement {
-            usage: error.usage,
-            ..Settlement::of(Outcome::Failed(failure.clone()), duration)
-        });
+        permit.settle(Settlement { usage: error.usage, ..Settlement::of(Outcome::Failed(failure.clone()), duration) });
         // An answer in another form than the one asked for is better than an error.
         let keeps_answer = self.last.as_ref().is_some_and(|last| last.error.has_answer()) && !error.has_answer();
         if !keeps_answer {

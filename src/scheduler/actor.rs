@@ -6,16 +6,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
+use quota::{PoolLimitsReader, TakeError};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::board::{Board, BoardChanged, Follow, Mailed};
-use super::messages::{AdmissionError, Admitted, Ask, GetRate, Granted, Select};
-use super::rates::{MOST_MODELS, Rate};
+use super::messages::{AdmissionError, Admitted, Ask, Granted, Select};
 use super::strategy::Lot;
-use super::supervisor::SupervisorActor;
+use super::supervisor::{MAX_MODELS, SupervisorActor};
 use crate::types::Now;
-use crate::upstream::{FastPath, Untaken};
+use crate::upstream::FastPath;
 
 /// How long the supervisor may take: it only waits for the disk, and only when a block of units is used up.
 const SELECT_WITHIN: Duration = Duration::from_secs(5);
@@ -33,9 +33,7 @@ pub struct SchedulerActor {
 
 /// One model.
 struct Desk {
-    rate: Arc<Rate>,
-    /// A newer one is on its way.
-    awaits_rate: bool,
+    limits: PoolLimitsReader,
     lot: Arc<Lot>,
     /// The short ways to its upstreams, by their positions.
     lanes: Vec<Option<Arc<FastPath>>>,
@@ -48,41 +46,25 @@ impl SchedulerActor {
     }
 
     /// A permit through a lane; or whom the supervisor is to ask first, if one was drawn.
-    fn at_once(&mut self, select: &Select, ctx: &mut Context<Self>) -> Result<Admitted, Option<usize>> {
+    fn at_once(&mut self, select: &Select) -> Result<Admitted, Option<usize>> {
         // Who was refused elsewhere, or goes behind those who wait, is the supervisor's.
         if !select.tried.is_empty() || self.board.signs.queueing.load(Ordering::Acquire) {
             return Err(None);
         }
         let now = Now::read();
-        let desk = self.desks.get_mut(&select.profile.model).filter(|desk| desk.rate.is_usable(now)).ok_or(None)?;
-        if !desk.rate.is_fresh(now) && !std::mem::replace(&mut desk.awaits_rate, true) {
-            Self::renew_rate(&self.supervisor, select.profile.model.clone(), ctx);
-        }
+        let desk = self.desks.get_mut(&select.profile.model).ok_or(None)?;
         let mut passed_over: Vec<usize> = Vec::new();
         let mut rng = rand::rng();
         while passed_over.len() < MOST_PASSED_OVER {
             let slot = desk.lot.draw(&mut rng, |slot| passed_over.contains(&slot)).ok_or(None)?;
             let lane = desk.lanes.get(slot).and_then(Option::as_ref).ok_or(Some(slot))?;
             match lane.try_admit(&select.profile, now) {
-                Ok(permit) => return Ok(Admitted { permit, rate: desk.rate.after_one_more() }),
-                Err(Untaken::Ask) => return Err(Some(slot)),
-                Err(Untaken::NotNow) => passed_over.push(slot),
+                Ok(permit) => return Ok(Admitted { permit, rate: desk.limits.after_one_more(now.mono) }),
+                Err(TakeError::AskActor) => return Err(Some(slot)),
+                Err(TakeError::Exhausted) => passed_over.push(slot),
             }
         }
         Err(None)
-    }
-
-    /// Asks for a newer sum, which nobody waits for.
-    fn renew_rate(supervisor: &Addr<SupervisorActor>, model: Arc<str>, ctx: &mut Context<Self>) {
-        let told = actix::fut::wrap_future::<_, Self>(supervisor.send(GetRate(model.clone())));
-        let taken = told.map(move |told, actor, _| {
-            if let Some(desk) = actor.desks.get_mut(&model) {
-                desk.awaits_rate = false;
-                // Without an answer the process is stopping.
-                told.into_iter().for_each(|rate| desk.rate = rate);
-            }
-        });
-        ctx.spawn(taken);
     }
 
     /// Puts the question to the supervisor, if its mailbox has room.
@@ -104,30 +86,27 @@ impl SchedulerActor {
     }
 
     /// Keeps what was granted besides the permit: the next request like it may be answered at once.
-    fn learn(&mut self, model: Arc<str>, Granted { permit, lanes, rate, counted, board }: Granted) -> Admitted {
+    fn learn(&mut self, model: Arc<str>, Granted { permit, lanes, limits, board }: Granted) -> Admitted {
+        let now = Now::read_mono();
         self.adopt(&board);
-        if board.serial == self.board.serial && !lanes.is_empty() {
-            if self.desks.len() > MOST_MODELS {
-                self.desks.clear();
+        if board.serial != self.board.serial {
+            return Admitted { permit, rate: limits.summary(now) };
+        }
+        if self.desks.len() >= MAX_MODELS {
+            self.desks.clear();
+        }
+        let lot = self.board.routes.lot(&model);
+        let new_desk = || Desk { limits: PoolLimitsReader::new(limits), lot: lot.clone(), lanes: Vec::new() };
+        let desk = self.desks.entry(model).or_insert_with(new_desk);
+        for (slot, lane) in lanes {
+            if desk.lanes.len() <= slot {
+                desk.lanes.resize(slot + 1, None);
             }
-            let lot = self.board.routes.lot(&model).clone();
-            let desk = self.desks.entry(model).or_insert(Desk {
-                rate: counted.clone(),
-                awaits_rate: false,
-                lot,
-                lanes: Vec::new(),
-            });
-            desk.rate = counted;
-            for (slot, lane) in lanes {
-                if desk.lanes.len() <= slot {
-                    desk.lanes.resize(slot + 1, None);
-                }
-                if let Some(known) = desk.lanes.get_mut(slot) {
-                    *known = Some(lane);
-                }
+            if let Some(known) = desk.lanes.get_mut(slot) {
+                *known = Some(lane);
             }
         }
-        Admitted { permit, rate }
+        Admitted { permit, rate: desk.limits.after_one_more(now) }
     }
 
     fn adopt(&mut self, board: &Arc<Board>) {
@@ -157,8 +136,8 @@ impl Handler<BoardChanged> for SchedulerActor {
 impl Handler<Select> for SchedulerActor {
     type Result = ActorResponse<Self, Result<Admitted, AdmissionError>>;
 
-    fn handle(&mut self, select: Select, ctx: &mut Self::Context) -> Self::Result {
-        let first = match self.at_once(&select, ctx) {
+    fn handle(&mut self, select: Select, _: &mut Self::Context) -> Self::Result {
+        let first = match self.at_once(&select) {
             Ok(admitted) => return ActorResponse::reply(Ok(admitted)),
             Err(first) => first,
         };

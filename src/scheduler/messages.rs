@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 use actix::prelude::*;
+use quota::PoolLimits;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::board::{Board, MailboxReport, Mailed};
-use super::rates::Rate;
-use crate::types::{ApiId, Profile, RateLimit};
+use crate::types::{ApiId, Profile, RateLimitSummary};
 use crate::upstream::{ApiStatus, FastPath, Permit, Refusal, TokenReport};
 
 /// An admitted upstream for this request, now. Sent by the data path to the scheduler of its worker, and awaited; the permit
@@ -33,7 +33,7 @@ pub struct Admitted {
     /// The right to one attempt.
     pub permit: Permit,
     /// What the pool's limits leave for the model.
-    pub rate: Option<RateLimit>,
+    pub rate: Option<RateLimitSummary>,
 }
 
 /// A selection that a scheduler can't make alone. Sent by a worker's scheduler to the supervisor; a lost one is answered by
@@ -51,12 +51,6 @@ pub(super) struct Ask {
     pub(super) mailed: Mailed,
 }
 
-/// What the pool's limits leave for this model, summed up anew. Sent by a worker's scheduler that has an older sum; a lost one
-/// leaves that, until it is too old.
-#[derive(Debug, Message)]
-#[rtype(result = "Arc<Rate>")]
-pub(super) struct GetRate(pub(super) Arc<str>);
-
 /// The answer to an [`Ask`], with what makes the next one needless.
 #[derive(Debug)]
 pub(super) struct Granted {
@@ -64,10 +58,8 @@ pub(super) struct Granted {
     pub(super) permit: Permit,
     /// The short ways to it, and to those that declined, by their positions.
     pub(super) lanes: Vec<(usize, Arc<FastPath>)>,
-    /// What is left.
-    pub(super) rate: Option<RateLimit>,
-    /// Where that is counted down.
-    pub(super) counted: Arc<Rate>,
+    /// The limits on requests for the model, to be summed up by whoever answers.
+    pub(super) limits: Arc<PoolLimits>,
     /// The state of the pool in which that is so.
     pub(super) board: Arc<Board>,
 }
@@ -86,7 +78,7 @@ pub enum AdmissionError {
         /// What each of them said. Empty if all were tried already.
         refusals: Vec<(ApiId, Refusal)>,
         /// What the pool's limits leave for the model.
-        rate: Option<RateLimit>,
+        rate: Option<RateLimitSummary>,
     },
     /// The supervisor did not answer in time: the disk is slow, or the process overloaded.
     #[error("no API could be admitted in time")]

@@ -3,13 +3,12 @@
 //! In reading order: `messages` (the contract), `actor` (one on each worker's thread: answers at once where it can),
 //! `supervisor` (one for all: decides the rest, and keeps the upstreams' actors), `selection`, `board` (what the second shows the first),
 //! `routes` (which upstream serves which model), `strategy` (which of them is asked first), `line` (who waits for a quota to
-//! free), `rates` (what clients are told of the limits) and `reports` (what can be asked about the pool).
+//! free) and `reports` (what can be asked about the pool).
 
 mod actor;
 mod board;
 mod line;
 mod messages;
-mod rates;
 mod reports;
 mod routes;
 mod selection;

@@ -9,7 +9,7 @@ pub struct Candidate {
     pub slot: usize,
     /// Lowest first.
     pub priority: i32,
-    /// Share within its priority, at least 1.
+    /// Reservation within its priority, at least 1.
     pub weight: u32,
 }
 

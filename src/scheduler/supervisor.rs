@@ -8,26 +8,29 @@ use std::time::Duration;
 use actix::prelude::*;
 use futures_util::FutureExt;
 use futures_util::future::{join_all, ready};
+use quota::PoolLimits;
 use tokio::sync::oneshot;
 
 use super::board::{Board, BoardChanged, Follow, Seat};
 use super::line::{Ahead, Lines, Waiter};
 use super::messages::{
-    AdmissionError, Ask, GetRate, Granted, ModelNames, ModelsFound, ModelsUnavailable, Select, StopUpstreams,
+    AdmissionError, Ask, Granted, ModelNames, ModelsFound, ModelsUnavailable, Select, StopUpstreams,
 };
-use super::rates::{Rate, Rates};
 use super::routes::Routes;
 use super::selection::{Selected, select};
 use crate::config::{ApiConfig, ConfigChanged, Models, QueueConfig};
 use crate::persistence::PersistenceActor;
 use crate::types::{ApiId, Now, Profile};
-use crate::upstream::{Books, Reconfigure, Refusal, Retire, UpstreamActor};
+use crate::upstream::{QuotaRegistry, Reconfigure, Refusal, Retire, UpstreamActor};
+
+/// The most models that are remembered. Where an upstream takes any name, clients make names up.
+pub(super) const MAX_MODELS: usize = 1_000;
 
 /// Owns the routing table, the upstreams' actors and the waiting lines.
 pub struct SupervisorActor {
     persistence: Addr<PersistenceActor>,
     /// The quotas of all upstreams.
-    books: Books,
+    books: QuotaRegistry,
     /// In the order of the configuration.
     pub(super) apis: Vec<Arc<ApiConfig>>,
     /// One for each id that was ever configured: counts outlive an absence from the file.
@@ -37,7 +40,8 @@ pub struct SupervisorActor {
     unlisted: HashMap<ApiId, u64>,
     pub(super) board: Arc<Board>,
     schedulers: Vec<Recipient<BoardChanged>>,
-    rates: Rates,
+    /// The limits on requests for each model that was asked for.
+    limits: HashMap<Arc<str>, Arc<PoolLimits>>,
     queue: QueueConfig,
     pub(super) lines: Lines,
 }
@@ -53,7 +57,7 @@ impl SupervisorActor {
     /// servers.
     pub fn new(persistence: Addr<PersistenceActor>, shared: bool) -> Self {
         SupervisorActor {
-            books: Books::new(persistence.clone(), shared),
+            books: QuotaRegistry::new(persistence.clone(), shared),
             persistence,
             apis: Vec::new(),
             upstreams: BTreeMap::new(),
@@ -61,7 +65,7 @@ impl SupervisorActor {
             unlisted: HashMap::new(),
             board: Arc::default(),
             schedulers: Vec::new(),
-            rates: Rates::default(),
+            limits: HashMap::new(),
             queue: QueueConfig::default(),
             lines: Lines::default(),
         }
@@ -79,12 +83,15 @@ impl SupervisorActor {
                 self.found.remove(&api.id);
             }
             match self.upstreams.get(&api.id) {
-                Some(upstream) => upstream.do_send(Reconfigure(api.clone())),
+                Some(upstream) => {
+                    // At once: the new limits may be summed up before the actor handles its message.
+                    self.books.configure(api);
+                    upstream.do_send(Reconfigure(api.clone()));
+                }
                 None => self.start(api.clone()),
             }
         }
         self.apis = apis.to_vec();
-        self.rates.forget();
         self.change_board();
     }
 
@@ -99,6 +106,7 @@ impl SupervisorActor {
             max_wait: Duration::from_millis(self.queue.max_wait_ms),
             signs: self.board.signs.clone(),
         });
+        self.limits.clear();
         self.schedulers.retain(Recipient::connected);
         self.schedulers.iter().for_each(|scheduler| scheduler.do_send(BoardChanged(self.board.clone())));
     }
@@ -175,35 +183,36 @@ impl SupervisorActor {
         self.queue.max_wait_ms > 0 && in_time && self.lines.len() < self.queue.max_waiting
     }
 
-    /// Adds what the pool's limits leave now.
-    fn with_rate(
+    /// Adds the limits on requests for the model.
+    fn with_limits(
         &mut self,
         model: &Arc<str>,
         decided: Result<Selected, AdmissionError>,
     ) -> Result<Granted, AdmissionError> {
         match decided {
             Ok(Selected { permit, lanes, board }) => {
-                let (counted, made_now) = self.rate(model);
-                // A sum that was made after the admission has it.
-                let rate = if made_now { counted.now() } else { counted.after_one_more() };
-                Ok(Granted { permit, lanes, rate, counted, board })
+                Ok(Granted { permit, lanes, limits: self.pool_limits(model), board })
             }
             Err(AdmissionError::NoneAvailable { model, refusals, .. }) => {
-                let rate = self.rate(&model).0.now();
+                let rate = self.pool_limits(&model).summary(Now::read_mono());
                 Err(AdmissionError::NoneAvailable { model, refusals, rate })
             }
             Err(other) => Err(other),
         }
     }
 
-    /// What the pool's limits leave for a model, and whether that was summed up just now.
-    fn rate(&mut self, model: &Arc<str>) -> (Arc<Rate>, bool) {
-        let SupervisorActor { rates, board, apis, books, .. } = self;
-        let lot = board.routes.lot(model);
-        rates.fresh(model, || {
-            let serving = lot.slots().filter_map(|slot| apis.get(slot)).map(|api| &**api);
-            (lot.slots().count(), books.headroom(serving.filter(|api| api.enabled), model))
-        })
+    fn pool_limits(&mut self, model: &Arc<str>) -> Arc<PoolLimits> {
+        if let Some(known) = self.limits.get(model) {
+            return known.clone();
+        }
+        if self.limits.len() >= MAX_MODELS {
+            self.limits.clear();
+        }
+        let serving = self.board.routes.lot(model).slots().filter_map(|slot| self.apis.get(slot));
+        let serving = serving.map(|api| &**api).filter(|api| api.enabled);
+        let limits = Arc::new(self.books.pool_limits(serving, model));
+        self.limits.insert(model.clone(), limits.clone());
+        limits
     }
 
     pub(super) fn addresses(&self) -> Vec<Addr<UpstreamActor>> {
@@ -248,17 +257,9 @@ impl Handler<Ask> for SupervisorActor {
         });
         let answered = selection.map(move |decided, actor, _| {
             // If nobody waits any more, the permit gives itself back.
-            let _ = reply.send(actor.with_rate(&model, decided));
+            let _ = reply.send(actor.with_limits(&model, decided));
         });
         ctx.spawn(answered);
-    }
-}
-
-impl Handler<GetRate> for SupervisorActor {
-    type Result = Arc<Rate>;
-
-    fn handle(&mut self, GetRate(model): GetRate, _: &mut Self::Context) -> Self::Result {
-        self.rate(&model).0
     }
 }
 

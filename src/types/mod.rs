@@ -2,9 +2,7 @@
 
 mod failure;
 mod ids;
-mod limit;
 mod outcome;
-mod rate;
 mod route;
 mod signal;
 mod time;
@@ -14,9 +12,8 @@ mod usage;
 pub use clock::{Now, SendProgress, SentAt, Uptime};
 pub use failure::{ClassSet, Failure, FailureClass, LimitSpan, Phase};
 pub use ids::{ApiId, QuotaId, RequestId};
-pub use limit::{Burst, Limit, Limits, QuotaKind, guarded};
 pub use outcome::{Outcome, Settlement};
-pub use rate::RateLimit;
+pub use quota::{Burst, Limit, Limits, QuotaKind, RateLimitSummary};
 pub use route::RouteId;
 pub use signal::Signal;
 pub use time::{clock_time, iso};

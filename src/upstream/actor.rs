@@ -6,19 +6,17 @@ use std::sync::{Arc, mpsc};
 
 use actix::prelude::*;
 use jiff::tz::TimeZone;
+use quota::{ActualUsage, Reservation};
 use tokio::sync::oneshot;
 
-use super::admission::{Admission, admit, room};
-use super::books::{ApiLedgers, Books};
-use super::fast_path::{AdmissionMode, Allowances, EventQueue, FastPath, SharedState, Unsaved, UpstreamEvent};
+use super::fast_path::{AdmissionMode, EventQueue, FastPath, FastPathCredits, SharedState, Unsaved, UpstreamEvent};
 use super::health::ModelRoute;
-use super::ledger::Ledger;
 use super::messages::{
     ApiStatus, Declined, Forward, Forwarded, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens,
     Retire, TokenReport,
 };
 use super::permit::ReservedTokens;
-use super::quota::{Share, Spent};
+use super::quotas::{Admission, ApiQuotas, QuotaHandle, QuotaRegistry, admit, room};
 use super::state::{State, Subject};
 use super::{Endpoint, Permit};
 use crate::config::ApiConfig;
@@ -29,8 +27,8 @@ use crate::types::{Now, RouteId, TokenStats};
 pub struct UpstreamActor {
     pub(super) state: State,
     pub(super) persistence: Addr<PersistenceActor>,
-    books: Books,
-    pub(super) ledgers: ApiLedgers,
+    registry: QuotaRegistry,
+    pub(super) quotas: ApiQuotas,
     /// The knowledge of the workers.
     pub(super) shared: Arc<SharedState>,
     pub(super) events: Arc<EventQueue>,
@@ -39,7 +37,7 @@ pub struct UpstreamActor {
     /// The actor polls the queue by itself.
     pub(super) awake: bool,
     /// Fast paths in use, with the quotas they stand for.
-    pub(super) fast_paths: Vec<(Arc<FastPath>, Rc<[Ledger]>)>,
+    pub(super) fast_paths: Vec<(Arc<FastPath>, Rc<[QuotaHandle]>)>,
     /// Of the back-offs in the fast paths.
     published_backoffs: u64,
     /// Admitted attempts that are not settled, by stamp.
@@ -50,13 +48,13 @@ pub struct UpstreamActor {
     pub(super) unsaved: Unsaved,
 }
 
-/// An open attempt, with shares of the quotas.
+/// An open attempt, with reservations of the quotas.
 pub(super) struct Attempt {
     /// By the upstream's own name.
     pub(super) model: Arc<str>,
-    pub(super) operation: RouteId,
-    pub(super) ledgers: Rc<[Ledger]>,
-    pub(super) shares: Vec<Share>,
+    pub(super) route: RouteId,
+    pub(super) quotas: Rc<[QuotaHandle]>,
+    pub(super) reservations: Vec<Reservation>,
     /// The moment of admission (ms, monotonic).
     pub(super) sent_at: u64,
     /// In force at the admission: the end says nothing of a later one.
@@ -66,7 +64,7 @@ pub(super) struct Attempt {
 impl Attempt {
     /// Returns the subject of a report at `now`.
     pub(super) fn subject(&self, now: Now) -> Subject<'_> {
-        Subject { of: ModelRoute { model: &self.model, route: self.operation }, sent_at: self.sent_at, now }
+        Subject { of: ModelRoute { model: &self.model, route: self.route }, sent_at: self.sent_at, now }
     }
 }
 
@@ -77,7 +75,7 @@ struct Waiting {
 
 impl UpstreamActor {
     /// Starts the actor of a configured API on the current arbiter. The saved counts are restored before any admission.
-    pub fn start(config: Arc<ApiConfig>, persistence: Addr<PersistenceActor>, books: Books) -> Addr<Self> {
+    pub fn start(config: Arc<ApiConfig>, persistence: Addr<PersistenceActor>, registry: QuotaRegistry) -> Addr<Self> {
         UpstreamActor::create(|ctx| {
             let (events, receiver) = EventQueue::new(ctx.address());
             UpstreamActor {
@@ -87,10 +85,10 @@ impl UpstreamActor {
                 awake: false,
                 fast_paths: Vec::new(),
                 published_backoffs: 0,
-                ledgers: books.of(&config),
+                quotas: registry.open_for(&config),
                 state: State::restore(config, TimeZone::system(), TokenStats::default(), Now::read()),
                 persistence,
-                books,
+                registry,
                 out: HashMap::new(),
                 waiting: VecDeque::new(),
                 unsaved: Unsaved::default(),
@@ -104,26 +102,26 @@ impl UpstreamActor {
         let profile = &asked.profile;
         let model = self.shared.endpoint.upstream_model(&profile.model).unwrap_or(&profile.model).clone();
         let of = ModelRoute { model: &model, route: profile.route };
-        let ledgers = self.ledgers.for_model(&model, &self.books);
+        let quotas = self.quotas.for_model(&model, &self.registry);
         if let Err(refusal) = self.state.may_serve(of, asked.panic, now) {
-            return Some(Err(Declined { refusal, fast_path: self.fast_path(&model, &ledgers) }));
+            return Some(Err(Declined { refusal, fast_path: self.fast_path(&model, &quotas) }));
         }
         let demand = self.state.demand(profile);
-        match admit(&ledgers, demand, self.waiting.len() + 1, now) {
-            Admission::Admitted(stamp, shares) => {
+        match admit(&quotas, demand, self.waiting.len() + 1, now) {
+            Admission::Admitted { sent_at: stamp, reservations } => {
                 let is_probe = self.state.admitted(of, now);
-                let fast_path = self.fast_path(&model, &ledgers);
+                let fast_path = self.fast_path(&model, &quotas);
                 let reserved =
-                    ReservedTokens { demand, tightest: ledgers.iter().filter_map(Ledger::tightest_tokens).min() };
-                let (shared, operation) = (self.shared.clone(), profile.route);
+                    ReservedTokens { demand, tightest: quotas.iter().filter_map(QuotaHandle::tightest_tokens).min() };
+                let (shared, route) = (self.shared.clone(), profile.route);
                 let permit = Permit::new(shared.clone(), reserved, stamp.clone(), now.mono);
-                let attempt = Attempt { model, operation, ledgers, shares, sent_at: now.mono, shared };
+                let attempt = Attempt { model, route, quotas, reservations, sent_at: now.mono, shared };
                 self.out.insert(stamp.id(), attempt);
                 // Without a fast path, an attempt's end may free what another one waits for.
                 let permit = permit.on_slow_path(is_probe, fast_path.is_none());
                 Some(Ok(Forwarded { permit, fast_path }))
             }
-            Admission::Refused(refusal) => Some(Err(Declined { refusal, fast_path: self.fast_path(&model, &ledgers) })),
+            Admission::Refused(refusal) => Some(Err(Declined { refusal, fast_path: self.fast_path(&model, &quotas) })),
             Admission::Wait(answered) => {
                 let then = answered.into_actor(self).map(|_, actor, ctx| {
                     actor.drain_events();
@@ -137,24 +135,27 @@ impl UpstreamActor {
     }
 
     /// Returns the fast path to a model with these quotas, if there is one. A model without quotas of its own has none.
-    fn fast_path(&mut self, model: &Arc<str>, ledgers: &Rc<[Ledger]>) -> Option<Arc<FastPath>> {
-        if Rc::ptr_eq(ledgers, self.ledgers.common()) {
+    fn fast_path(&mut self, model: &Arc<str>, quotas: &Rc<[QuotaHandle]>) -> Option<Arc<FastPath>> {
+        if Rc::ptr_eq(quotas, self.quotas.common()) {
             return None;
         }
-        let mut allowances = Allowances::default();
-        for (place, ledger) in allowances.iter_mut().zip(ledgers.iter()) {
-            *place = ledger.allowance()?;
+        let mut credits = FastPathCredits::default();
+        for (place, quota) in credits.iter_mut().zip(quotas.iter()) {
+            if !quota.allows_fast_path() {
+                return None;
+            }
+            *place = quota.credits();
         }
         let backoffs = self.state.health.backoffs_of(model);
         for (known, of) in &self.fast_paths {
-            if Rc::ptr_eq(of, ledgers) && known.matches(&self.shared, &allowances, &backoffs) {
+            if Rc::ptr_eq(of, quotas) && known.matches(&self.shared, &credits, &backoffs) {
                 return Some(known.clone());
             }
         }
         // A fast path without a holder will report nothing.
         self.fast_paths.retain(|(known, _)| Arc::strong_count(known) > 1);
-        let fast_path = Arc::new(FastPath::new(self.shared.clone(), model.clone(), allowances, backoffs));
-        self.fast_paths.push((fast_path.clone(), ledgers.clone()));
+        let fast_path = Arc::new(FastPath::new(self.shared.clone(), model.clone(), credits, backoffs));
+        self.fast_paths.push((fast_path.clone(), quotas.clone()));
         Some(fast_path)
     }
 
@@ -190,7 +191,7 @@ impl UpstreamActor {
     }
 
     fn quotas(&self, now: Now) -> Vec<QuotaStatus> {
-        self.ledgers.each().into_iter().map(|(model, ledger)| ledger.status(model, now)).collect()
+        self.quotas.each().into_iter().map(|(model, quota)| quota.status(model, now)).collect()
     }
 }
 
@@ -215,9 +216,9 @@ impl Drop for UpstreamActor {
     /// After a defect, no worker admits any more, and nobody will settle the open attempts.
     fn drop(&mut self) {
         self.shared.publish_state(AdmissionMode::AskActorFrom(0));
-        let (now, unknown) = (Now::read(), Spent { counts: true, tokens: None });
-        for Attempt { ledgers, shares, .. } in self.out.values() {
-            ledgers.iter().zip(shares).for_each(|(ledger, share)| ledger.settle(share, unknown, now));
+        let (now, unknown) = (Now::read(), ActualUsage { counts: true, tokens: None });
+        for Attempt { quotas, reservations, .. } in self.out.values() {
+            quotas.iter().zip(reservations).for_each(|(quota, reservation)| quota.settle(reservation, unknown, now));
         }
     }
 }
@@ -250,7 +251,7 @@ impl Handler<Reconfigure> for UpstreamActor {
             self.shared.publish_state(AdmissionMode::AskActorFrom(0));
             self.shared = Arc::new(SharedState::new(Arc::new(Endpoint::new(&config)), self.events.clone()));
         }
-        self.ledgers = self.books.of(&config);
+        self.quotas = self.registry.open_for(&config);
         self.state.reconfigure(config);
         self.publish_state();
     }
@@ -273,7 +274,7 @@ impl Handler<GetStatus> for UpstreamActor {
     fn handle(&mut self, _: GetStatus, _: &mut Self::Context) -> ApiStatus {
         self.drain_events();
         let now = Now::read();
-        let room = room(self.ledgers.common(), 1, now);
+        let room = room(self.quotas.common(), 1, now);
         self.state.status(self.quotas(now), room, now)
     }
 }

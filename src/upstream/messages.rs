@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
+use quota::WindowUsage;
 
 use super::health::{Resting, Scope};
 use super::{FastPath, Permit};
@@ -93,17 +94,6 @@ impl Refusal {
     /// Returns whether the upstream may be asked all the same if nobody else can serve.
     pub fn is_inferred(&self) -> bool {
         self.retry_at_in_panic() < self.until()
-    }
-
-    /// Of several, returns the last to end.
-    pub(super) fn last(refusals: impl Iterator<Item = Refusal>) -> Option<Refusal> {
-        refusals.max_by_key(|refusal| match refusal {
-            Refusal::QuotaExhausted { .. }
-            | Refusal::Resting(_)
-            | Refusal::ModelsUnknown { .. }
-            | Refusal::StoreUnavailable { .. } => refusal.until().unwrap_or(0),
-            Refusal::Disabled | Refusal::Retiring => u64::MAX,
-        })
     }
 
     /// Returns whether the refusal may be over by `deadline` (ms, monotonic): only a limit passes by itself.
@@ -214,10 +204,10 @@ pub struct QuotaStatus {
     pub model: Option<Arc<str>>,
     /// Its bounds.
     pub limits: Limits,
-    /// Requests in the last minute and today, those under way and those of other servers included.
-    pub requests: (u64, u64),
+    /// Requests, with those under way and those of other servers.
+    pub requests: WindowUsage,
     /// Tokens, likewise.
-    pub tokens: (u64, u64),
+    pub tokens: WindowUsage,
     /// Why it has no room just now, and until when (ms since the Unix epoch).
     pub refusal: Option<(Refusal, Option<i64>)>,
 }

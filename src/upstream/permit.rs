@@ -116,7 +116,7 @@ impl Permit {
         let refusal = || ConfirmedRefusal {
             endpoint_serial: endpoint.serial,
             model,
-            operation: profile.route,
+            route: profile.route,
             sent_at: self.admitted_at,
             failure: failure.clone(),
         };

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use quota::ActualUsage;
 
 use super::fast_path::AdmissionMode;
 use super::health::{Health, ModelBackoff, ModelRoute};
 use super::latency::Latency;
 use super::messages::{AbsentModel, ApiStatus, QuotaStatus, Refusal};
-use super::quota::Spent;
 use super::token_stats::TokenStatsRecorder;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
@@ -105,11 +105,11 @@ impl State {
     }
 
     /// Returns what an attempt with this end took of the quotas.
-    pub(super) fn spent(&self, settlement: &Settlement) -> Spent {
+    pub(super) fn spent(&self, settlement: &Settlement) -> ActualUsage {
         let failed = settlement.failure();
         let consumed_nothing = failed.is_some_and(|failure| failure.class.consumed_nothing());
         let accepted = failed.is_none_or(|failure| failure.class != FailureClass::RateLimited);
-        Spent {
+        ActualUsage {
             counts: accepted || self.config.count_on == CountOn::Attempt,
             tokens: settlement.usage.map(|usage| usage.total).or(consumed_nothing.then_some(0)),
         }

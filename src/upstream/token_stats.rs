@@ -2,7 +2,8 @@
 
 use jiff::tz::TimeZone;
 
-use super::day::{Day, hour_start};
+use quota::{Day, hour_start};
+
 use super::messages::TokenReport;
 use crate::persistence::TokenChange;
 use crate::types::{ApiId, Moment, Now, TokenStats, Usage};

@@ -245,6 +245,30 @@ fn every_answer_tells_what_the_pool_has_left_for_the_model() {
 }
 
 #[test]
+fn rate_limit_headers_count_a_group_once_and_no_disabled_api() {
+    let upstreams = [0, 1, 2, 3].map(|i| Upstream::always(Reply::chat(&i.to_string())));
+    let mut config = config_of(&upstreams.each_ref());
+    for i in 0..2 {
+        config["apis"][i]["quotaGroup"] = json!("account");
+        config["apis"][i]["rpd"] = json!(5);
+    }
+    config["quotaGroups"] = json!({ "account": { "modelLimits": { "m": { "rpm": 6 } } } });
+    // Where the number of attempts at the same time is limited, every attempt asks.
+    config["apis"][2]["maxConcurrent"] = json!(50);
+    config["apis"][2]["rpm"] = json!(2);
+    config["apis"][3]["enabled"] = json!(false);
+    let app = App::start(&config);
+    for left in (0..8).rev() {
+        let answer = app.chat();
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("x-ratelimit-limit-requests"), Some("8"));
+        assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some(&*left.to_string()));
+    }
+    let refused = app.chat();
+    assert_eq!((refused.status, refused.header("x-ratelimit-remaining-requests")), (429, Some("0")));
+}
+
+#[test]
 fn what_the_pool_has_left_takes_the_place_of_what_an_upstream_tells_of_itself() {
     let headers = [("x-ratelimit-remaining-requests", "77"), ("x-ratelimit-limit-tokens", "5")];
     let body = r#"{"choices":[{}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;

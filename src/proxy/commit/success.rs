@@ -14,8 +14,8 @@ use crate::dialect::openai::as_object::object_of;
 use crate::dialect::openai::json_response::judge;
 use crate::dialect::redact::redacted;
 use crate::dialect::{EventStream, ReplyKind, sse};
-use crate::proxy::headers;
 use crate::proxy::attempt::AttemptError;
+use crate::proxy::headers;
 use crate::proxy::response::{BodyReader, CommittedResponse};
 use crate::types::{Failure, FailureClass, Phase};
 

@@ -12,14 +12,14 @@ use crate::types::{Now, SentAt, Settlement};
 use crate::upstream::UpstreamActor;
 use crate::upstream::actor::Attempt;
 use crate::upstream::health::ModelRoute;
-use crate::upstream::ledger::{Held, Ledger};
+use crate::upstream::quotas::{Paused, QuotaHandle};
 use crate::upstream::state::Subject;
 
 /// What changed and is not sent to the store yet.
 #[derive(Default)]
 pub(in crate::upstream) struct Unsaved {
     /// Quotas in use since the last save.
-    quotas: Vec<Ledger>,
+    quotas: Vec<QuotaHandle>,
     /// Changes of the statistics; the newest of each bucket is enough.
     tokens: Vec<TokenChange>,
 }
@@ -30,10 +30,10 @@ impl Unsaved {
         self.tokens = vec![TokenChange::Reset];
     }
 
-    fn note_used(&mut self, ledgers: &[Ledger]) {
-        for ledger in ledgers {
-            if !self.quotas.iter().any(|unsaved| unsaved.is(ledger)) {
-                self.quotas.push(ledger.clone());
+    fn note_used(&mut self, quotas: &[QuotaHandle]) {
+        for quota in quotas {
+            if !self.quotas.iter().any(|unsaved| unsaved.is(quota)) {
+                self.quotas.push(quota.clone());
             }
         }
     }
@@ -72,51 +72,51 @@ impl UpstreamActor {
         let Ok(first) = self.receiver.try_recv() else { return false };
         let now = Now::read();
         // A quota of several events is looked at once for all.
-        let mut held: Vec<Held> = Vec::new();
+        let mut held: Vec<Paused> = Vec::new();
         let mut next = Some(first);
         while let Some(event) = next {
             self.apply(event, &mut held, now);
             next = self.receiver.try_recv().ok();
         }
         drop(held);
-        self.unsaved.quotas.iter().for_each(|ledger| ledger.draw_ahead(now));
+        self.unsaved.quotas.iter().for_each(|quota| quota.prefetch(now));
         self.publish_state();
         true
     }
 
-    fn apply(&mut self, event: UpstreamEvent, held: &mut Vec<Held>, now: Now) {
+    fn apply(&mut self, event: UpstreamEvent, held: &mut Vec<Paused>, now: Now) {
         match event {
-            UpstreamEvent::Admitted { fast_path, operation, stamp, demand, at } => {
-                let Some(ledgers) = self.ledgers_of(&fast_path) else { return };
-                hold(&ledgers, held, now);
-                let taken = ledgers.iter().zip(&fast_path.allowances);
-                let shares = taken.map(|(ledger, from)| ledger.join(&stamp, (demand, from.as_deref()), now)).collect();
+            UpstreamEvent::Admitted { fast_path, route, stamp, demand, at } => {
+                let Some(quotas) = self.quotas_of(&fast_path) else { return };
+                pause(&quotas, held, now);
+                let taken = quotas.iter().zip(&fast_path.credits);
+                let reservations = taken.map(|(quota, from)| quota.join(&stamp, demand, from.as_deref())).collect();
                 let (model, shared) = (fast_path.model.clone(), fast_path.shared.clone());
                 self.state.joined();
-                self.out.insert(stamp.id(), Attempt { model, operation, ledgers, shares, sent_at: at, shared });
+                self.out.insert(stamp.id(), Attempt { model, route, quotas, reservations, sent_at: at, shared });
             }
-            UpstreamEvent::Refunded { fast_path, quotas, demand } => {
-                let Some(ledgers) = self.ledgers_of(&fast_path) else { return };
-                hold(&ledgers, held, now);
-                for (ledger, allowance) in ledgers.iter().zip(&fast_path.allowances).take(quotas) {
-                    if let Some(allowance) = allowance {
-                        ledger.with(now, |quota, _| quota.give_back(allowance, demand));
+            UpstreamEvent::Refunded { fast_path, count, demand } => {
+                let Some(quotas) = self.quotas_of(&fast_path) else { return };
+                pause(&quotas, held, now);
+                for (quota, credits) in quotas.iter().zip(&fast_path.credits).take(count) {
+                    if let Some(credits) = credits {
+                        quota.with(now, |quota, _| quota.give_back(credits, demand));
                     }
                 }
             }
             UpstreamEvent::Responded { stamp, at, exhausted_for } => self.on_response(&stamp, at, exhausted_for),
             UpstreamEvent::Settled { stamp, settlement } => {
                 let Some(attempt) = self.out.remove(&stamp.id()) else { return };
-                hold(&attempt.ledgers, held, now);
+                pause(&attempt.quotas, held, now);
                 self.settle(&attempt, &settlement, now);
             }
             UpstreamEvent::Confirmed(refusal) => self.on_confirmed(&refusal, now),
         }
     }
 
-    fn ledgers_of(&self, fast_path: &Arc<FastPath>) -> Option<Rc<[Ledger]>> {
+    fn quotas_of(&self, fast_path: &Arc<FastPath>) -> Option<Rc<[QuotaHandle]>> {
         let known = self.fast_paths.iter().find(|(known, _)| Arc::ptr_eq(known, fast_path));
-        known.map(|(_, ledgers)| ledgers.clone())
+        known.map(|(_, quotas)| quotas.clone())
     }
 
     fn on_response(&mut self, stamp: &SentAt, at: Now, exhausted_for: Option<std::time::Duration>) {
@@ -128,13 +128,13 @@ impl UpstreamActor {
 
     fn settle(&mut self, attempt: &Attempt, settlement: &Settlement, now: Now) {
         let spent = self.state.spent(settlement);
-        for (ledger, share) in attempt.ledgers.iter().zip(&attempt.shares) {
-            ledger.settle(share, spent, now);
+        for (quota, reservation) in attempt.quotas.iter().zip(&attempt.reservations) {
+            quota.settle(reservation, spent, now);
         }
-        self.unsaved.note_used(&attempt.ledgers);
+        self.unsaved.note_used(&attempt.quotas);
         // The end of an attempt says nothing of a key or an address that changed meanwhile.
         if Arc::ptr_eq(&attempt.shared, &self.shared) {
-            let day_ends = if settlement.failure().is_some() { self.ledgers.day_ends(now) } else { now.mono };
+            let day_ends = if settlement.failure().is_some() { self.quotas.day_ends(now) } else { now.mono };
             self.state.apply_outcome(settlement, attempt.subject(now), day_ends);
         }
         if let Some(change) = self.state.left(settlement, now) {
@@ -143,10 +143,10 @@ impl UpstreamActor {
     }
 
     fn on_confirmed(&mut self, refusal: &ConfirmedRefusal, now: Now) {
-        let ConfirmedRefusal { endpoint_serial, model, operation, sent_at, failure } = refusal;
+        let ConfirmedRefusal { endpoint_serial, model, route, sent_at, failure } = refusal;
         if *endpoint_serial == self.shared.endpoint.serial {
-            let of = ModelRoute { model, route: *operation };
-            let url = self.shared.endpoint.shown_url(*operation);
+            let of = ModelRoute { model, route: *route };
+            let url = self.shared.endpoint.shown_url(*route);
             self.state.on_confirmed(failure, Subject { of, sent_at: *sent_at, now }, &url);
         }
     }
@@ -158,7 +158,7 @@ impl UpstreamActor {
         }
         let api = &self.state.config.id;
         self.persistence.do_send(Save {
-            quotas: self.unsaved.quotas.drain(..).map(|ledger| ledger.record()).collect(),
+            quotas: self.unsaved.quotas.drain(..).map(|quota| quota.record()).collect(),
             tokens: self.unsaved.tokens.drain(..).map(|change| (api.clone(), change)).collect(),
         });
     }
@@ -183,8 +183,8 @@ impl UpstreamActor {
     }
 }
 
-fn hold(ledgers: &[Ledger], held: &mut Vec<Held>, now: Now) {
-    held.extend(ledgers.iter().filter(|ledger| !ledger.is_held()).map(|ledger| ledger.hold(now)));
+fn pause(quotas: &[QuotaHandle], held: &mut Vec<Paused>, now: Now) {
+    held.extend(quotas.iter().filter(|quota| !quota.is_paused()).map(|quota| quota.pause(now)));
 }
 
 impl Handler<Drain> for UpstreamActor {

@@ -26,7 +26,7 @@ pub(in crate::upstream) enum UpstreamEvent {
     /// An attempt was admitted by a fast path, and takes so many tokens at most.
     Admitted {
         fast_path: Arc<FastPath>,
-        operation: RouteId,
+        route: RouteId,
         stamp: SentAt,
         demand: u64,
         /// ms, monotonic.
@@ -36,7 +36,7 @@ pub(in crate::upstream) enum UpstreamEvent {
     Refunded {
         fast_path: Arc<FastPath>,
         /// How many quotas get units back.
-        quotas: usize,
+        count: usize,
         demand: u64,
     },
     /// The attempt of this stamp had an answer for the client.
@@ -59,7 +59,7 @@ pub(in crate::upstream) struct ConfirmedRefusal {
     pub(in crate::upstream) endpoint_serial: u64,
     /// By the upstream's own name.
     pub(in crate::upstream) model: Arc<str>,
-    pub(in crate::upstream) operation: RouteId,
+    pub(in crate::upstream) route: RouteId,
     /// When the attempt was admitted (ms, monotonic).
     pub(in crate::upstream) sent_at: u64,
     pub(in crate::upstream) failure: Failure,

@@ -11,8 +11,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use quota::{Credits, TakeError};
+
 use super::Permit;
-use super::allowance::{Allowance, Untaken};
 use super::health::ModelBackoff;
 use super::permit::ReservedTokens;
 use crate::types::{Now, Profile, SentAt};
@@ -31,37 +32,37 @@ pub struct FastPath {
     pub(super) shared: Arc<SharedState>,
     /// By the upstream's own name.
     pub(super) model: Arc<str>,
-    pub(super) allowances: Allowances,
+    pub(super) credits: FastPathCredits,
     /// The back-offs of the model, by route.
     backoffs: Vec<ModelBackoff>,
     /// Another fast path has taken the place of this one.
     superseded: AtomicBool,
 }
 
-/// The allowances of an attempt's quotas, in order; `None` for a quota without bounds, and behind the last. There are four at
+/// The credits of an attempt's quotas, in order; `None` for a quota without bounds, and behind the last. There are four at
 /// most: of an API, of a group, and of the model in both.
-pub(super) type Allowances = [Option<Arc<Allowance>>; 4];
+pub(super) type FastPathCredits = [Option<Arc<Credits>>; 4];
 
 impl FastPath {
     /// Creates the fast path to a model of the upstream with this state.
     pub(super) fn new(
         shared: Arc<SharedState>,
         model: Arc<str>,
-        allowances: Allowances,
+        credits: FastPathCredits,
         backoffs: Vec<ModelBackoff>,
     ) -> FastPath {
-        FastPath { shared, model, allowances, backoffs, superseded: AtomicBool::new(false) }
+        FastPath { shared, model, credits, backoffs, superseded: AtomicBool::new(false) }
     }
 
-    /// Returns whether the fast path is in force, and has this state, these allowances and these back-offs.
+    /// Returns whether the fast path is in force, and has this state, these credits and these back-offs.
     pub(super) fn matches(
         &self,
         shared: &Arc<SharedState>,
-        allowances: &Allowances,
+        credits: &FastPathCredits,
         backoffs: &[ModelBackoff],
     ) -> bool {
         let in_force = !self.superseded.load(Ordering::Relaxed) && Arc::ptr_eq(&self.shared, shared);
-        let same_quotas = self.allowances.iter().zip(allowances).all(|(one, other)| match (one, other) {
+        let same_quotas = self.credits.iter().zip(credits).all(|(one, other)| match (one, other) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
@@ -80,12 +81,12 @@ impl FastPath {
     ///
     /// # Errors
     /// When the attempt can't be admitted here: whether to ask the actor instead.
-    pub fn try_admit(self: &Arc<Self>, profile: &Profile, now: Now) -> Result<Permit, Untaken> {
+    pub fn try_admit(self: &Arc<Self>, profile: &Profile, now: Now) -> Result<Permit, TakeError> {
         self.may_admit(profile, now.mono)?;
         let demand = profile.demand.tokens(self.shared.expected_completion());
         let mut begin_by = u64::MAX;
-        for (quotas, allowance) in self.allowances.iter().enumerate() {
-            match allowance.as_ref().map_or(Ok(u64::MAX), |allowance| allowance.take(demand, now.mono)) {
+        for (quotas, credits) in self.credits.iter().enumerate() {
+            match credits.as_ref().map_or(Ok(u64::MAX), |credits| credits.take(demand, now.mono)) {
                 Ok(by) => begin_by = begin_by.min(by),
                 Err(why) => {
                     self.refund(quotas, demand, why);
@@ -96,24 +97,24 @@ impl FastPath {
         let stamp = SentAt::to_begin_by(begin_by);
         let admitted = UpstreamEvent::Admitted {
             fast_path: self.clone(),
-            operation: profile.route,
+            route: profile.route,
             stamp: stamp.clone(),
             demand,
             at: now.mono,
         };
         self.shared.events.push(admitted, Urgency::Lazy);
-        let tightest = self.allowances.iter().flatten().filter_map(|allowance| allowance.tightest()).min();
+        let tightest = self.credits.iter().flatten().filter_map(|one| one.tightest_tokens()).min();
         Ok(Permit::new(self.shared.clone(), ReservedTokens { demand, tightest }, stamp, now.mono))
     }
 
     /// Returns whether the upstream's health leaves the admission to a worker.
-    fn may_admit(&self, profile: &Profile, now: u64) -> Result<(), Untaken> {
-        let ask_from = |from: u64| Err(if from <= now { Untaken::Ask } else { Untaken::NotNow });
+    fn may_admit(&self, profile: &Profile, now: u64) -> Result<(), TakeError> {
+        let ask_from = |from: u64| Err(if from <= now { TakeError::AskActor } else { TakeError::Exhausted });
         if let AdmissionMode::AskActorFrom(from) = self.shared.admission() {
             return ask_from(from);
         }
         if self.superseded.load(Ordering::Acquire) {
-            return Err(Untaken::Ask);
+            return Err(TakeError::AskActor);
         }
         match self.backoffs.iter().find(|backoff| backoff.route == profile.route) {
             Some(backoff) => ask_from(backoff.open_from),
@@ -123,11 +124,11 @@ impl FastPath {
 
     /// Reports that the first quotas had room, and the next had none. Only the actor can put units back: the quotas may have
     /// called in the issued ones.
-    fn refund(self: &Arc<Self>, quotas: usize, demand: u64, why: Untaken) {
+    fn refund(self: &Arc<Self>, quotas: usize, demand: u64, why: TakeError) {
         // An actor that is asked next applies the event then.
-        let urgency = if why == Untaken::Ask { Urgency::Lazy } else { Urgency::Batched };
-        if self.allowances.iter().take(quotas).any(Option::is_some) {
-            let refunded = UpstreamEvent::Refunded { fast_path: self.clone(), quotas, demand };
+        let urgency = if why == TakeError::AskActor { Urgency::Lazy } else { Urgency::Batched };
+        if self.credits.iter().take(quotas).any(Option::is_some) {
+            let refunded = UpstreamEvent::Refunded { fast_path: self.clone(), count: quotas, demand };
             self.shared.events.push(refunded, urgency);
         }
     }
@@ -153,7 +154,7 @@ mod tests {
         let (events, _) = EventQueue::new(Context::new().address());
         let shared = SharedState::new(Arc::new(Endpoint::new(&entry("a"))), events);
         shared.publish_state(AdmissionMode::Local);
-        Arc::new(FastPath::new(Arc::new(shared), "m".into(), Allowances::default(), backoffs))
+        Arc::new(FastPath::new(Arc::new(shared), "m".into(), FastPathCredits::default(), backoffs))
     }
 
     fn failure() -> Failure {
@@ -181,7 +182,7 @@ mod tests {
     }
 
     /// Says why the fast path does not admit an attempt, if so.
-    fn refusal(fast_path: &Arc<FastPath>) -> Option<Untaken> {
+    fn refusal(fast_path: &Arc<FastPath>) -> Option<TakeError> {
         fast_path.try_admit(&profile(), Now::read()).err()
     }
 
@@ -207,7 +208,7 @@ mod tests {
         for (what, blocks, report) in events {
             let fast_path = open();
             report(permit(&fast_path));
-            assert_eq!(refusal(&fast_path), blocks.then_some(Untaken::Ask), "{what}");
+            assert_eq!(refusal(&fast_path), blocks.then_some(TakeError::AskActor), "{what}");
         }
     }
 
@@ -219,7 +220,7 @@ mod tests {
         let pending = events.pending_blocking();
         permit(&fast_path).settle(failed(failure()));
         events.applied(pending);
-        assert_eq!(refusal(&fast_path), Some(Untaken::Ask), "another failed while the actor applied the first");
+        assert_eq!(refusal(&fast_path), Some(TakeError::AskActor), "another failed while the actor applied the first");
         events.applied(events.pending_blocking());
         assert_eq!(refusal(&fast_path), None);
     }
@@ -228,8 +229,8 @@ mod tests {
     fn a_model_that_backs_off_by_a_route_is_not_asked_for_by_that_route_alone() {
         let backoff = |route, open_from| ModelBackoff { route, open_from, reason: FailureClass::ModelNotFound };
         for (route, open_from, refused) in [
-            (RouteId::new("chat/completions"), u64::MAX, Some(Untaken::NotNow)),
-            (RouteId::new("chat/completions"), 0, Some(Untaken::Ask)),
+            (RouteId::new("chat/completions"), u64::MAX, Some(TakeError::Exhausted)),
+            (RouteId::new("chat/completions"), 0, Some(TakeError::AskActor)),
             (RouteId::new("embeddings"), u64::MAX, None),
         ] {
             assert_eq!(refusal(&with_backoffs(vec![backoff(route, open_from)])), refused, "{route} {open_from}");
@@ -238,8 +239,8 @@ mod tests {
         fast_path.supersede_unless(&[]);
         assert_eq!(refusal(&fast_path), None);
         fast_path.supersede_unless(&[backoff(RouteId::new("embeddings"), 0)]);
-        assert_eq!(refusal(&fast_path), Some(Untaken::Ask), "another one has its place");
-        assert!(!fast_path.matches(&fast_path.shared, &Allowances::default(), &[]));
+        assert_eq!(refusal(&fast_path), Some(TakeError::AskActor), "another one has its place");
+        assert!(!fast_path.matches(&fast_path.shared, &FastPathCredits::default(), &[]));
     }
 
     #[test]

@@ -142,9 +142,9 @@ mod tests {
     use super::*;
     use crate::config::ApiConfig;
     use crate::types::{Now, Phase, RouteId, TokenStats};
-    use crate::upstream::testing::entry;
     use crate::upstream::health::ModelRoute;
     use crate::upstream::messages::ApiStatus;
+    use crate::upstream::testing::entry;
 
     const URL: &str = "http://host/v1/chat/completions";
 

@@ -1,0 +1,51 @@
+//! Runs jobs for a store whose calls block: all jobs during one batch go into the next.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::StoreError;
+
+/// Runs one batch of jobs, on a thread for blocking calls.
+type RunBatch<J> = Arc<dyn Fn(Vec<J>) -> Result<(), StoreError> + Send + Sync>;
+
+/// A queue of jobs, and a task to run all of them.
+pub(super) struct BatchWorker<J>(UnboundedSender<J>);
+
+impl<J: Send + 'static> BatchWorker<J> {
+    /// Starts a worker on the current thread. `consequence` says in the log what failures of the store mean for requests.
+    pub(super) fn start(
+        consequence: &'static str,
+        run: impl Fn(Vec<J>) -> Result<(), StoreError> + Send + Sync + 'static,
+    ) -> Self {
+        let (put, jobs) = unbounded_channel();
+        actix::spawn(work(jobs, consequence, Arc::new(run)));
+        BatchWorker(put)
+    }
+
+    /// Puts a job at the end of the queue.
+    pub(super) fn put(&self, job: J) {
+        // The task lives as long as this sender: the channel is open.
+        let _ = self.0.send(job);
+    }
+}
+
+async fn work<J: Send + 'static>(mut jobs: UnboundedReceiver<J>, consequence: &'static str, run: RunBatch<J>) {
+    // A failing store is logged once, not for each request.
+    let mut failing = false;
+    while let Some(first) = jobs.recv().await {
+        let mut batch = vec![first];
+        while let Ok(next) = jobs.try_recv() {
+            batch.push(next);
+        }
+        let run = run.clone();
+        let ended = tokio::task::spawn_blocking(move || run(batch)).await;
+        let ended = ended.unwrap_or_else(|e| Err(StoreError::new("the store's thread ended", e)));
+        match &ended {
+            Ok(()) if failing => log::info!("persistence: the store works again"),
+            Err(e) if !failing => log::error!("persistence: {e}; {consequence}"),
+            Ok(()) | Err(_) => {}
+        }
+        failing = ended.is_err();
+    }
+}

@@ -1,0 +1,283 @@
+//! The row of this server in a shared store, one for each quota, and the answers of the store, as JSON.
+
+use quota::{CountRecord, Denial, Grant, QuotaRecord, SharedGrant, Units, WindowUsage, guarded};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Ask, StoreError};
+use crate::types::{Limits, QuotaKind};
+
+/// How long a grant may be used without asking again (ms). After a crash nobody may use the grant for as long.
+pub(super) const LEASE_MS: u64 = 5_000;
+
+/// How long a store without memory grants nothing (ms). Earlier grants are used up by then, and have left every minute.
+pub(super) const LEARN_MS: u64 = LEASE_MS + 61_000;
+
+/// The last known totals of a quota, all servers together. A store without memory learns from here.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastKnownTotals {
+    /// The store's epoch at the time of these totals.
+    epoch: Option<String>,
+    /// The end of the counted day; 0 where a day is any 24 hours.
+    day_end: i64,
+    /// Requests of the day.
+    requests: u64,
+    /// Tokens of the day.
+    tokens: u64,
+    /// This server's counts known to the store without the row: lost with the row, or merged into the row of departed servers. The
+    /// row then holds only later counts.
+    reported: Option<QuotaRecord>,
+    /// Whether the store has a row of this server.
+    has_row: bool,
+    /// Whether the store lost the row for an unknown reason.
+    lost_row: bool,
+}
+
+/// What an answer says of this server's row.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum RowState {
+    /// The row is there, or the store has only corrected the clock. So much of what the store counts for other servers is this
+    /// server's own, reported earlier.
+    Known(Units),
+    /// The row is not there any more. The store has to be asked again.
+    Missing,
+}
+
+/// What this server has counted and holds, as far as the row alone says so.
+struct OwnCounts {
+    requests: CountRecord,
+    tokens: CountRecord,
+}
+
+impl LastKnownTotals {
+    /// Returns the totals saved by an earlier process.
+    pub(super) fn of(ask: &Ask) -> LastKnownTotals {
+        let Some(record) = &ask.remembered else { return LastKnownTotals::default() };
+        LastKnownTotals {
+            epoch: record.epoch.clone(),
+            day_end: record.requests.day_end,
+            requests: used_in_day(&record.requests) + record.requests.granted,
+            tokens: used_in_day(&record.tokens) + record.tokens.granted,
+            ..LastKnownTotals::default()
+        }
+    }
+
+    /// Records the store's answer.
+    pub(super) fn record_reply(&mut self, ask: &Ask, reply: &Reply) -> RowState {
+        let all = &ask.request.record;
+        if let Some(missing) = &reply.missing {
+            self.has_row = false;
+            self.lost_row = missing == "lost";
+            self.reported = Some(all.clone());
+            return RowState::Missing;
+        }
+        let Some(others) = &reply.others else { return RowState::Known(Units::default()) };
+        self.has_row = true;
+        self.lost_row = false;
+        let OwnCounts { requests, tokens } = self.own_counts(ask);
+        let granted = reply.granted.unwrap_or_default();
+        self.epoch = Some(reply.epoch.clone());
+        self.day_end = all.requests.day_end;
+        self.requests = others.r.1 + used_in_day(&requests) + requests.granted + granted.r;
+        self.tokens = others.t.1 + used_in_day(&tokens) + tokens.granted + granted.t;
+        RowState::Known(Units {
+            requests: used_in_day(&all.requests).saturating_sub(used_in_day(&requests)),
+            tokens: used_in_day(&all.tokens).saturating_sub(used_in_day(&tokens)),
+            slots: 0,
+        })
+    }
+
+    /// Returns whether the store should have a row of this server: as long as the row says anything of the day.
+    fn should_have_row(&self, ask: &Ask) -> bool {
+        let is_same_day = self.day_end == ask.request.record.requests.day_end;
+        self.has_row && is_same_day && (self.day_end > 0 || self.requests + self.tokens > 0)
+    }
+
+    fn own_counts(&self, ask: &Ask) -> OwnCounts {
+        let record = &ask.request.record;
+        let wanted = ask.request.wanted;
+        let reported = self.reported.as_ref();
+        let requests =
+            CountRecord { granted: record.requests.granted.saturating_sub(wanted.requests), ..record.requests.clone() };
+        let tokens =
+            CountRecord { granted: record.tokens.granted.saturating_sub(wanted.tokens), ..record.tokens.clone() };
+        OwnCounts {
+            requests: unreported(requests, reported.map(|reported| &reported.requests), record.saved_wall),
+            tokens: unreported(tokens, reported.map(|reported| &reported.tokens), record.saved_wall),
+        }
+    }
+}
+
+/// Returns the counts without reported ones, at `now` (ms since the Unix epoch).
+fn unreported(mut counts: CountRecord, reported: Option<&CountRecord>, now: i64) -> CountRecord {
+    let Some(reported) = reported else { return counts };
+    counts.log = later_entries(&counts.log, &reported.log, now - guarded(60_000) as i64);
+    counts.day_log = later_entries(&counts.day_log, &reported.day_log, now - guarded(86_400_000) as i64);
+    if counts.day_end == reported.day_end {
+        counts.used_today = counts.used_today.saturating_sub(reported.used_today);
+        counts.carried = counts.carried.saturating_sub(reported.carried);
+    }
+    counts
+}
+
+/// Returns a log, oldest first, without the reported units after `since`.
+fn later_entries(log: &[(i64, u64)], reported: &[(i64, u64)], since: i64) -> Vec<(i64, u64)> {
+    let mut left: u64 = reported.iter().filter(|(at, _)| *at > since).map(|(_, count)| count).sum();
+    let later = log.iter().map(|(at, count)| {
+        let known = left.min(*count);
+        left -= known;
+        (*at, count - known)
+    });
+    later.filter(|(_, count)| *count > 0).collect()
+}
+
+fn used_in_day(counts: &CountRecord) -> u64 {
+    counts.used_today + counts.day_log.iter().map(|(_, count)| count).sum::<u64>()
+}
+
+/// Returns the ask in the form for the script: the `nth` of this server in this `epoch` of the store. Totals from another epoch, and
+/// totals of a lost row, go along.
+pub(super) fn replica_row(ask: &Ask, totals: &mut LastKnownTotals, epoch: &str, nth: u64) -> Value {
+    let request = &ask.request;
+    let is_forgotten = totals.epoch.as_deref().is_some_and(|known| known != epoch);
+    let known = (is_forgotten || totals.lost_row).then(|| known_row(ask, totals));
+    if is_forgotten {
+        totals.reported = Some(request.record.clone());
+        totals.has_row = false;
+    }
+    let OwnCounts { requests, tokens } = totals.own_counts(ask);
+    let now = request.record.saved_wall;
+    let day = &request.record.requests;
+    let mut row = json!({
+        "lease": LEASE_MS,
+        "learn": LEARN_MS,
+        "minute": guarded(60_000),
+        "any_day": guarded(86_400_000),
+        "limits": limits(&request.limits),
+        "wanted": units(request.wanted),
+        "needed": units(request.needed),
+        "has": totals.should_have_row(ask),
+        "lost": totals.lost_row,
+        "row": {
+            "n": nth,
+            "de": day.day_end,
+            "c": request.slots,
+            "r": counts(&requests, now),
+            "t": counts(&tokens, now),
+        },
+    });
+    if let Some(fields) = row.as_object_mut() {
+        if day.day_end > 0 {
+            fields.insert("day".to_owned(), json!([day.day_start, day.day_end]));
+        }
+        if let Some(known) = known {
+            fields.insert("known".to_owned(), known);
+        }
+    }
+    row
+}
+
+/// Returns a row of the last known totals: all used, nothing held.
+fn known_row(ask: &Ask, totals: &LastKnownTotals) -> Value {
+    let day_end = ask.request.record.requests.day_end;
+    let part = |used: u64| match day_end {
+        // The time of use is forgotten: just now, at worst.
+        0 => json!({ "o": 0, "u": 0, "k": 0, "l": [], "d": [[0, used]] }),
+        _ => json!({ "o": 0, "u": if totals.day_end == day_end { used } else { 0 }, "k": 0, "l": [], "d": [] }),
+    };
+    json!({ "x": 0, "de": day_end, "c": 0, "r": part(totals.requests), "t": part(totals.tokens) })
+}
+
+fn units(units: Units) -> Value {
+    json!({ "r": units.requests, "t": units.tokens, "c": units.slots })
+}
+
+fn counts(counts: &CountRecord, now: i64) -> Value {
+    let ages = |log: &[(i64, u64)]| log.iter().map(|(at, count)| json!([now - at, count])).collect::<Value>();
+    json!({
+        "o": counts.granted,
+        "u": counts.used_today,
+        "k": counts.carried,
+        "l": ages(&counts.log),
+        "d": ages(&counts.day_log),
+    })
+}
+
+/// Returns the set limits. (The script would take a null for a value.)
+fn limits(limits: &Limits) -> Value {
+    let all = [
+        ("rpm", limits.rpm.bound()),
+        ("rpd", limits.rpd.bound()),
+        ("tpm", limits.tpm.bound()),
+        ("tpd", limits.tpd.bound()),
+        ("burst", limits.burst.map(|burst| burst.requests)),
+        ("burst_ms", limits.burst.map(|burst| guarded(burst.span_ms))),
+        ("slots", limits.max_concurrent.map(u64::from)),
+    ];
+    let some = all.into_iter().filter_map(|(name, bound)| Some((name.to_owned(), json!(bound?))));
+    Value::Object(some.collect())
+}
+
+/// The script's answer. Without `others` the answer has only the time and the epoch.
+#[derive(Debug, Deserialize)]
+pub(super) struct Reply {
+    now: i64,
+    #[serde(default)]
+    pub(super) epoch: String,
+    /// A number, larger with each answer of this epoch.
+    #[serde(default)]
+    pub(super) serial: u64,
+    /// Why this server's row is missing, against expectation.
+    missing: Option<String>,
+    granted: Option<Granted>,
+    #[serde(default)]
+    slots: u32,
+    denied: Option<(String, i64)>,
+    others: Option<Others>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+struct Granted {
+    r: u64,
+    t: u64,
+    c: u32,
+}
+
+/// Units of other servers: in the minute, and in the day.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+struct Others {
+    r: (u64, u64),
+    t: (u64, u64),
+}
+
+impl Reply {
+    /// Reads an answer.
+    pub(super) fn parse(text: &str) -> Result<Reply, StoreError> {
+        serde_json::from_str(text).map_err(|e| StoreError::new("the shared store's answer can't be read", e))
+    }
+
+    /// Returns the grant. A mere correction of the clock grants nothing. `reported` is this server's own part in the units
+    /// of others.
+    pub(super) fn into_grant(self, reported: Units) -> Grant {
+        let granted = self.granted.unwrap_or_default();
+        let kind = |name: &str| QuotaKind::ALL.into_iter().find(|kind| kind.as_str() == name);
+        let denial =
+            |(name, ms): (String, i64)| Denial { which: kind(&name), frees_in_ms: u64::try_from(ms).unwrap_or(0) };
+        let lasts_ms = if self.others.is_some() { LEASE_MS } else { 0 };
+        let others = self.others.unwrap_or_default();
+        let usage =
+            |(minute, day): (u64, u64), reported: u64| WindowUsage { minute, day: day.saturating_sub(reported) };
+        Grant {
+            units: Units { requests: granted.r, tokens: granted.t, slots: granted.c },
+            shared: Some(SharedGrant {
+                lasts_ms,
+                slots: self.slots,
+                denied: self.denied.map(denial),
+                requests: usage(others.r, reported.requests),
+                tokens: usage(others.t, reported.tokens),
+                wall: self.now,
+                epoch: self.epoch,
+            }),
+        }
+    }
+}

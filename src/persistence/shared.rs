@@ -1,0 +1,26 @@
+//! The seam between a quota and the store behind.
+
+use quota::{Grant, GrantRequest, QuotaRecord};
+
+use super::StoreError;
+use crate::types::QuotaId;
+
+/// A quota's request to the store, before more attempts are admitted.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// The quota.
+    pub id: QuotaId,
+    /// The wanted units, and the counts.
+    pub request: GrantRequest,
+    /// The last record of an earlier process, for a store without memory of the quota.
+    pub remembered: Option<QuotaRecord>,
+}
+
+/// A store's answer to one [`Ask`].
+pub type GrantResult = Result<Grant, StoreError>;
+
+/// A store of quotas for several servers, with blocking calls: the [`super::PersistenceActor`] has a thread for these.
+pub trait SharedBackend: Send + Sync + 'static {
+    /// Answers all `asks` in order. After an error nothing was granted, as far as is known.
+    fn grant(&self, asks: &[Ask]) -> Vec<GrantResult>;
+}

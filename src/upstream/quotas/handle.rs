@@ -1,0 +1,281 @@
+//! One quota and the store. All handles live on the thread of the core actors. Several upstreams' actors share the handle of a group.
+//!
+//! 1. The store grants units before their use, and leases are renewed in time.
+//! 2. Each look at the quota is a pause: credits are reclaimed before, and issued again afterwards.
+//! 3. A quota admits nothing before the saved counts are there.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use quota::{ActualUsage, Credits, Quota, QuotaRecord, Reservation, Reset};
+use tokio::sync::oneshot;
+
+use super::quota_clock::QuotaClock;
+use crate::persistence::{PersistenceActor, Restore, Save};
+use crate::types::{Limits, Now, QuotaId, SentAt, Uptime};
+use crate::upstream::messages::{QuotaStatus, Refusal};
+
+/// The pause after a failure of the store (ms).
+pub(super) const STORE_RETRY_MS: u64 = 1_000;
+
+/// How long a freed part of a shared quota is kept from other servers, in case this server needs more again.
+pub(super) const KEPT_FREE: Duration = Duration::from_millis(100);
+
+/// The store of all quotas.
+#[derive(Clone)]
+pub(super) struct QuotaStore {
+    pub(super) clock: Rc<QuotaClock>,
+    pub(super) persistence: Addr<PersistenceActor>,
+    /// Whether other servers share the quotas.
+    pub(super) shared: bool,
+}
+
+/// A quota and the store.
+#[derive(Clone)]
+pub(in crate::upstream) struct QuotaHandle(pub(super) Rc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) id: QuotaId,
+    pub(super) quota: RefCell<Quota>,
+    pub(super) store: QuotaStore,
+    /// Whether the saved counts are there.
+    is_ready: Cell<bool>,
+    /// Whether the last request to the store failed.
+    pub(super) is_failing: Cell<bool>,
+    /// Waiters for the store's answer.
+    waiting: RefCell<Vec<oneshot::Sender<()>>>,
+    /// The saved record of a shared quota, for a store without memory.
+    pub(super) remembered: RefCell<Option<QuotaRecord>>,
+    pub(super) epoch: RefCell<Option<String>>,
+    /// Whether anything was used since the lease was last renewed.
+    pub(super) is_active: Cell<bool>,
+    /// When the lease is renewed next (ms, monotonic).
+    pub(super) renewal: Cell<Option<u64>>,
+    /// How many [`Paused`] there are.
+    pauses: Cell<u32>,
+}
+
+impl QuotaHandle {
+    /// Creates a quota. [`QuotaHandle::restore`] has to follow.
+    pub(super) fn new(id: QuotaId, limits: Limits, reset: &Reset, store: QuotaStore) -> QuotaHandle {
+        QuotaHandle(Rc::new(Inner {
+            id,
+            quota: RefCell::new(Quota::new(limits, reset, store.shared, store.clock.now())),
+            store,
+            is_ready: Cell::new(false),
+            is_failing: Cell::new(false),
+            waiting: RefCell::default(),
+            remembered: RefCell::default(),
+            epoch: RefCell::default(),
+            is_active: Cell::new(false),
+            renewal: Cell::new(None),
+            pauses: Cell::new(0),
+        }))
+    }
+
+    /// Reads the saved counts. A new quota begins with the counts of all `members`.
+    pub(super) async fn restore(self, members: impl Fn() -> Vec<QuotaHandle>) {
+        let asked = self.0.store.persistence.send(Restore(self.0.id.clone())).await;
+        // Without an answer the process is about to stop: then nothing is admitted.
+        let Ok(saved) = asked else { return };
+        let (now, shared) = (self.0.store.clock.now(), self.0.store.shared);
+        let mut is_lost = saved.lost;
+        match saved.record {
+            // The store knows the counts. The saved record is for a store without memory.
+            Some(record) if shared && record.epoch.is_some() => {
+                is_lost = false;
+                *self.0.remembered.borrow_mut() = Some(record);
+            }
+            Some(record) => {
+                let record = record.by_the_clock_of(now, Uptime::read().as_ref());
+                self.with(now, |quota, now| quota.add(&record, now));
+            }
+            None if is_lost && !shared => self.with(now, |quota, now| {
+                let exhausted = Quota::exhausted(&quota.limits(), now);
+                quota.add(&exhausted, now);
+            }),
+            None => {
+                for member in members() {
+                    if !member.is_ready() {
+                        let _ = member.notified().await;
+                    }
+                    let counted = member.with(Now::read(), |quota, now| quota.record(now));
+                    self.with(Now::read(), |quota, now| quota.add(&counted, now));
+                }
+            }
+        }
+        self.0.is_ready.set(true);
+        if is_lost {
+            // The next start has to know as well.
+            self.save();
+        }
+        self.refresh();
+        self.notify();
+    }
+
+    /// Sets new limits.
+    pub(super) fn reconfigure(&self, limits: Limits, reset: &Reset) {
+        self.with(Now::read(), |quota, now| quota.reconfigure(limits, reset, now));
+    }
+
+    /// Looks at the whole quota during a pause, by the clock of quotas.
+    pub(in crate::upstream) fn with<T>(&self, now: Now, look: impl FnOnce(&mut Quota, Now) -> T) -> T {
+        let _paused = self.pause(now);
+        look(&mut self.0.quota.borrow_mut(), self.0.store.clock.at(now))
+    }
+
+    /// Reclaims the issued credits until the guard is dropped.
+    pub(in crate::upstream) fn pause(&self, now: Now) -> Paused {
+        if self.0.pauses.replace(self.0.pauses.get() + 1) == 0 {
+            self.0.quota.borrow_mut().reclaim();
+        }
+        Paused { handle: self.clone(), now }
+    }
+
+    /// Returns whether the credits are reclaimed already.
+    pub(in crate::upstream) fn is_paused(&self) -> bool {
+        self.0.pauses.get() > 0
+    }
+
+    /// Returns the credits; `None` if nothing is limited.
+    pub(in crate::upstream) fn credits(&self) -> Option<Arc<Credits>> {
+        self.0.quota.borrow().credits().cloned()
+    }
+
+    /// Returns whether attempts may be admitted with credits alone. Where the number of attempts at the
+    /// same time is limited, every attempt has to ask: the end of another frees a place.
+    pub(in crate::upstream) fn allows_fast_path(&self) -> bool {
+        self.0.quota.borrow().limits().max_concurrent.is_none()
+    }
+
+    /// Returns the tightest bound of tokens.
+    pub(in crate::upstream) fn tightest_tokens(&self) -> Option<u64> {
+        self.0.quota.borrow().tightest_tokens()
+    }
+
+    /// Returns whether both are the same quota.
+    pub(in crate::upstream) fn is(&self, other: &QuotaHandle) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Returns whether the quota bounds anything.
+    pub(super) fn is_bounded(&self) -> bool {
+        !self.0.quota.borrow().limits().are_none()
+    }
+
+    /// Returns whether the saved counts are there.
+    pub(super) fn is_ready(&self) -> bool {
+        self.0.is_ready.get()
+    }
+
+    /// Returns whether the last request to the store failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.0.is_failing.get()
+    }
+
+    /// Reserves an attempt's part, and asks for more ahead of the next attempt.
+    pub(super) fn reserve(&self, sent_at: &SentAt, demand: u64, now: Now) -> Reservation {
+        let reservation = self.with(now, |quota, _| quota.reserve(sent_at, demand));
+        self.0.is_active.set(true);
+        self.prefetch(now);
+        reservation
+    }
+
+    /// Counts an attempt admitted by a worker, with units from `credits`.
+    pub(in crate::upstream) fn join(&self, sent_at: &SentAt, demand: u64, credits: Option<&Credits>) -> Reservation {
+        self.0.is_active.set(true);
+        self.0.quota.borrow_mut().join(sent_at, demand, credits)
+    }
+
+    /// Ends an attempt.
+    pub(in crate::upstream) fn settle(&self, reservation: &Reservation, actual: ActualUsage, now: Now) {
+        let has_slots = self.with(now, |quota, now| {
+            quota.settle(reservation, actual, now);
+            quota.limits().max_concurrent.is_some()
+        });
+        if self.0.store.shared && has_slots {
+            self.plan_renewal(KEPT_FREE);
+        }
+    }
+
+    /// Returns the quota's part of `/v1/status`.
+    pub(in crate::upstream) fn status(&self, model: Option<Arc<str>>, now: Now) -> QuotaStatus {
+        self.with(now, |quota, now| QuotaStatus {
+            id: self.0.id.clone(),
+            model,
+            limits: quota.limits(),
+            refusal: quota.room(1, now).err().map(|no_room| Refusal::from(no_room).dated(now)),
+            requests: quota.requests_used(now),
+            tokens: quota.tokens_used(now),
+        })
+    }
+
+    /// Returns what is to be saved.
+    pub(in crate::upstream) fn record(&self) -> (QuotaId, QuotaRecord) {
+        let record = if self.0.store.shared {
+            let epoch = self.0.epoch.borrow().clone();
+            let record = self.with(Now::read(), |quota, now| quota.record_of_all_servers(now));
+            QuotaRecord { epoch, ..record }
+        } else {
+            self.with(Now::read(), |quota, now| quota.record(now))
+        };
+        (self.0.id.clone(), record)
+    }
+
+    pub(super) fn save(&self) {
+        self.0.store.persistence.do_send(Save { quotas: vec![self.record()], tokens: Vec::new() });
+    }
+
+    /// Gives back what is granted and not used, and saves exact counts, when the process stops.
+    pub(super) async fn close(self) {
+        // Unread counts must not be overwritten.
+        if !self.is_ready() {
+            return;
+        }
+        while self.0.store.shared && self.is_bounded() {
+            match self.with(Now::read(), |quota, now| quota.renew(false, now)) {
+                Some(request) => {
+                    self.clone().ask(request).await;
+                    break;
+                }
+                // An earlier request is not answered yet: this one has to come last.
+                None => drop(self.notified().await),
+            }
+        }
+        self.with(Now::read(), |quota, _| quota.release_grant());
+        self.save();
+    }
+
+    /// Returns a receiver for the next answer of the store.
+    pub(super) fn notified(&self) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.waiting.borrow_mut().push(sender);
+        receiver
+    }
+
+    pub(super) fn notify(&self) {
+        for waiting in self.0.waiting.take() {
+            // A missing waiter is no error.
+            let _ = waiting.send(());
+        }
+    }
+}
+
+/// Holds a quota's credits back until the drop.
+pub(in crate::upstream) struct Paused {
+    handle: QuotaHandle,
+    now: Now,
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        let Inner { pauses, quota, store, .. } = &*self.handle.0;
+        pauses.set(pauses.get() - 1);
+        if pauses.get() == 0 {
+            quota.borrow_mut().issue(store.clock.at(self.now));
+        }
+    }
+}
