@@ -63,7 +63,7 @@ fn certificates_to_trust_that_cannot_be_used_are_reported_at_the_start_and_by_ch
     for (content, status, said) in [
         (None, 1, "trusted.pem can't be read"),
         (Some("no certificate".to_owned()), 1, "trusted.pem has no certificate that can be trusted"),
-        (Some([&sound, damaged].concat()), 0, "certificate 2 of "),
+        (Some([&sound, damaged].concat()), 0, "trusted.pem: certificate 2: "),
     ] {
         if let Some(content) = content {
             std::fs::write(&file, content).expect("writes");

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::ring;
 
 use super::trust::{TrustedRoots, trusted_roots};
@@ -17,20 +18,37 @@ pub(crate) enum Alpn {
     Http2,
 }
 
-/// Returns the configuration for this offer: one for the process.
+/// The configurations of the process. They share the trusted certificates.
+struct Configs {
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
+}
+
+/// Returns the process's configuration for this offer.
 pub(crate) fn client_config(alpn: Alpn) -> io::Result<Arc<ClientConfig>> {
-    static HTTP1: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    static HTTP2: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    let (kept, protocols): (_, &[&str]) = match alpn {
-        Alpn::Http1 => (&HTTP1, &["http/1.1"]),
-        Alpn::Http2 => (&HTTP2, &["h2", "http/1.1"]),
+    static CONFIGS: OnceLock<Configs> = OnceLock::new();
+    let configs = match CONFIGS.get() {
+        Some(configs) => configs,
+        None => {
+            let base = verifying(trusted_roots().map_err(io::Error::other)?)?;
+            CONFIGS.get_or_init(|| Configs {
+                http1: offering(&base, &["http/1.1"]),
+                http2: offering(&base, &["h2", "http/1.1"]),
+            })
+        }
     };
-    if let Some(config) = kept.get() {
-        return Ok(config.clone());
-    }
-    let mut config = verifying(trusted_roots().map_err(io::Error::other)?)?;
+    Ok(match alpn {
+        Alpn::Http1 => configs.http1.clone(),
+        Alpn::Http2 => configs.http2.clone(),
+    })
+}
+
+fn offering(base: &ClientConfig, protocols: &[&str]) -> Arc<ClientConfig> {
+    let mut config = base.clone();
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-    Ok(kept.get_or_init(|| Arc::new(config)).clone())
+    // Tickets of a session with one offer are not for the other.
+    config.resumption = Resumption::default();
+    Arc::new(config)
 }
 
 /// Returns a configuration with verification of each certificate.

@@ -6,6 +6,7 @@
 //! 3. In either case the certificate must name the host, and the dates must be valid now.
 //! 4. A bad certificate in the file does not spoil the others. Problems are reported at the start.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -62,7 +63,7 @@ pub fn trusted_roots() -> Result<TrustedRoots, TrustError> {
 }
 
 impl TrustedRoots {
-    /// Returns a sentence for each useless certificate in the file.
+    /// Returns a line for each kind of problem with certificates in the file. (A system's bundle may have many expired ones.)
     pub fn problems(&self) -> &[String] {
         &self.problems
     }
@@ -73,10 +74,15 @@ impl TrustedRoots {
         let Some(path) = path else { return Ok(trusted) };
         let unreadable = |error| TrustError::Unreadable { path: path.to_owned(), error };
         let text = std::fs::read(path).map_err(unreadable)?;
+        let mut refused = BTreeMap::<String, Vec<String>>::new();
         for (nth, certificate) in (1..).zip(CertificateDer::pem_slice_iter(&text)) {
             if let Err(reason) = trusted.add(certificate) {
-                trusted.problems.push(format!("{VARIABLE}: certificate {nth} of {}: {reason}", path.display()));
+                refused.entry(reason).or_default().push(nth.to_string());
             }
+        }
+        for (reason, numbers) in refused {
+            let numbers = numbers.join(", ");
+            trusted.problems.push(format!("{VARIABLE}: {}: certificate {numbers}: {reason}", path.display()));
         }
         if trusted.own.is_empty() {
             return Err(TrustError::Empty { path: path.to_owned() });
@@ -87,7 +93,7 @@ impl TrustedRoots {
     /// Adds a certificate of the file.
     fn add(&mut self, certificate: Result<CertificateDer<'static>, pem::Error>) -> Result<(), String> {
         // The parser's own words would quote the file, and the file may hold a key.
-        let certificate = certificate.map_err(|_| "it is damaged".to_owned())?;
+        let certificate = certificate.map_err(|_| "damaged".to_owned())?;
         self.roots.add(certificate.clone()).map_err(|error| error.to_string())?;
         // An older certificate (version 1) can sign others, but not stand for an upstream: no dates to check here.
         let checked =
@@ -171,9 +177,9 @@ fn check_alone(certificate: &ParsedCertificate<'_>, now: UnixTime) -> Result<(),
 fn reason(error: &Error) -> String {
     use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
     if matches!(error, Error::InvalidCertificate(Expired | ExpiredContext { .. })) {
-        "it has expired".to_owned()
+        "expired".to_owned()
     } else if matches!(error, Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. })) {
-        "it is not valid yet".to_owned()
+        "not valid yet".to_owned()
     } else {
         error.to_string()
     }

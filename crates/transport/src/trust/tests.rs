@@ -124,14 +124,15 @@ fn a_trusted_certificate_out_of_its_dates_is_a_problem_and_does_not_pass() {
 }
 
 #[test]
-fn a_bad_certificate_in_the_file_is_a_problem_and_spoils_no_other() {
+fn bad_certificates_in_the_file_are_one_problem_and_spoil_no_other() {
     let identity = self_signed(&params(CA));
     let pem = |body: &str| format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
-    let content = [pem("sk-secret"), identity.certificate.pem(), pem("AAAA")].concat();
+    let content = [pem("sk-secret"), identity.certificate.pem(), pem("AAAA"), pem("not base64!")].concat();
     let roots = reading(&content).expect("one is sound");
-    let [first, second] = roots.problems() else { panic!("{:?}", roots.problems()) };
-    assert!(first.contains("certificate 1 of ") && second.contains("certificate 3 of "), "{first}, {second}");
-    assert!(!first.contains("secret"), "{first}");
+    let [damaged, unreadable] = roots.problems() else { panic!("{:?}", roots.problems()) };
+    assert!(damaged.ends_with(": certificate 1, 4: damaged"), "{damaged}");
+    assert!(unreadable.contains(": certificate 3: "), "{unreadable}");
+    assert!(!damaged.contains("secret"), "{damaged}");
     assert_eq!(handshake(roots, &identity, "upstream.example"), Ok(()));
 }
 
