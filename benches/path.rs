@@ -6,8 +6,7 @@ use std::hint::black_box;
 
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
-use api_together::dialect::ROUTES;
-use api_together::dialect::{EventStream, ReplyKind};
+use api_together::dialect::{EventStream, ROUTES};
 use api_together::proxy::ClientRequest;
 use api_together::scheduler::{Candidate, Lot};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -38,7 +37,7 @@ fn events(criterion: &mut Criterion) {
     {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let mut stream = EventStream::new(ReplyKind::Chat, strip);
+                let mut stream = EventStream::new(&ROUTES[0], strip);
                 let mut shown: Vec<Bytes> = Vec::new();
                 for chunk in story.chunks(piece) {
                     stream.feed(chunk, &mut shown);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use api_together::config::ApiKey;
-use api_together::dialect::{ROUTES, ReplyKind};
+use api_together::dialect::{ROUTES, Route};
 use api_together::proxy::fuzzing::{exhausted_for, judge, refusal, response_headers};
 use api_together::types::{FailureClass, Now};
 use serde_json::Value;
@@ -39,7 +39,7 @@ pub fn holds(input: &[u8]) {
     waits_are_bounded(&headers, body);
     the_key_stays_up(&headers);
     for route in &ROUTES {
-        a_success_is_an_object_without_an_error(route.reply, body);
+        a_success_is_an_object_without_an_error(route, body);
     }
 }
 
@@ -73,9 +73,9 @@ fn the_key_stays_up(headers: &HeaderMap) {
     assert!(!response_headers(headers, &ApiKey::new(KEY)).iter().any(|(_, value)| holds_key(value)));
 }
 
-fn a_success_is_an_object_without_an_error(kind: ReplyKind, body: &[u8]) {
+fn a_success_is_an_object_without_an_error(route: &Route, body: &[u8]) {
     let told = serde_json::from_slice::<Value>(body);
-    match judge(kind, body) {
+    match judge(route, body) {
         Ok(_) => {
             assert_eq!(body.trim_ascii_start().first(), Some(&b'{'));
             let Ok(value) = told else { return };

@@ -1,7 +1,7 @@
 //! Streams: however the bytes are cut, the same comes out, and what is taken out is usage alone.
 
 use actix_web::web::Bytes;
-use api_together::dialect::{EventStream, ReplyKind};
+use api_together::dialect::{EventStream, ROUTES, Route};
 use api_together::proxy::fuzzing::{Verdict, verdict};
 use serde_json::Value;
 
@@ -9,14 +9,14 @@ use super::is_left_of;
 
 /// Holds for the bytes of any stream.
 pub fn holds(input: &[u8]) {
-    for kind in [ReplyKind::Chat, ReplyKind::Completion, ReplyKind::Responses, ReplyKind::Bytes] {
-        let untouched = the_same_however_cut(input, kind, false);
+    for route in &ROUTES {
+        let untouched = the_same_however_cut(input, route, false);
         let text = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
         assert!(text.starts_with(&untouched.0), "nothing but a byte order mark was to be taken out");
         // Behind an error nothing more is passed on.
         assert!(untouched.0.len() == text.len() || untouched.1.failed.is_some(), "but what stands behind an error");
-        if kind.usage_must_be_asked() {
-            let stripped = the_same_however_cut(input, kind, true);
+        if route.reply.usage_must_be_asked() {
+            let stripped = the_same_however_cut(input, route, true);
             assert_eq!(stripped.1, untouched.1, "what is shown changes nothing of what is understood");
             only_usage_is_missing(&untouched.0, &stripped.0);
         }
@@ -26,19 +26,19 @@ pub fn holds(input: &[u8]) {
 /// What the client sees, and what was understood.
 type Read = (Vec<u8>, Verdict);
 
-fn the_same_however_cut(input: &[u8], kind: ReplyKind, strip: bool) -> Read {
-    let whole = read(&[input], kind, strip);
+fn the_same_however_cut(input: &[u8], route: &'static Route, strip: bool) -> Read {
+    let whole = read(&[input], route, strip);
     let bytes: Vec<&[u8]> = input.chunks(1).collect();
-    assert_eq!(read(&bytes, kind, strip), whole, "byte by byte");
+    assert_eq!(read(&bytes, route, strip), whole, "byte by byte");
     for longest in [2, 5, 40] {
         let pieces = cut(input, longest);
-        assert_eq!(read(&pieces, kind, strip), whole, "in pieces of up to {longest}: {pieces:?}");
+        assert_eq!(read(&pieces, route, strip), whole, "in pieces of up to {longest}: {pieces:?}");
     }
     whole
 }
 
-fn read(pieces: &[&[u8]], kind: ReplyKind, strip: bool) -> Read {
-    let mut stream = EventStream::new(kind, strip);
+fn read(pieces: &[&[u8]], route: &'static Route, strip: bool) -> Read {
+    let mut stream = EventStream::new(route, strip);
     let mut shown: Vec<Bytes> = Vec::new();
     for piece in pieces {
         stream.feed(piece, &mut shown);

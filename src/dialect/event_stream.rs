@@ -15,7 +15,7 @@ pub(crate) use self::progress::StreamProgress;
 use self::progress::Upstream;
 use super::first_bytes::BYTE_ORDER_MARK;
 use super::redact::Redactor;
-use super::routes::ReplyKind;
+use super::routes::Route;
 use super::sse::EventCutter;
 use super::usage::ReportedUsage;
 use crate::config::ApiKey;
@@ -117,13 +117,13 @@ pub struct EventStream {
 
 impl EventStream {
     /// Returns the reader of a new stream. `strip_usage`: the proxy asked for the usage and the client did not.
-    pub fn new(kind: ReplyKind, strip_usage: bool) -> Self {
+    pub fn new(route: &'static Route, strip_usage: bool) -> Self {
         EventStream {
             buffer: BytesMut::new(),
             cutter: EventCutter::new(),
             is_at_start: true,
             owes_lf: false,
-            progress: StreamProgress::new(kind, strip_usage),
+            progress: StreamProgress::new(route, strip_usage),
         }
     }
 

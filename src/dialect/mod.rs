@@ -21,7 +21,70 @@ mod usage;
 pub use event_stream::EventStream;
 pub use routes::{ROUTES, ReplyKind, Route};
 
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::Bytes;
+
+use self::event_stream::EventMeaning;
 use crate::config::ApiKey;
+use crate::types::{Failure, Now, Usage};
+
+/// What the bytes of one API mean. One static value for each wire format; each route of the table names its own.
+pub(crate) trait Dialect: Debug + Sync {
+    /// Returns the header with an account's key, if the key fits into a header.
+    fn credentials(&self, key: &ApiKey) -> Option<(HeaderName, HeaderValue)>;
+
+    /// Returns what a response means whose status is no success.
+    fn refusal(&self, response: Refusal<'_>, sent: SentRequest<'_>, now: Now) -> Failure;
+
+    /// Judges a whole success, and returns the tokens.
+    ///
+    /// # Errors
+    /// With the failure, if the body is no answer.
+    fn answer(&self, answer: WholeAnswer<'_>, sent: SentRequest<'_>) -> Result<Option<Usage>, Failure>;
+
+    /// Reads one event of a stream.
+    fn event(&self, event: StreamEvent<'_>, sent: SentRequest<'_>) -> EventMeaning;
+
+    /// Returns a whole answer as a stream of events, if the answer can be told so.
+    fn as_events(&self, answer: WholeAnswer<'_>, with_usage: bool) -> Option<Bytes>;
+
+    /// Returns a whole stream of events as one object, if the events tell one.
+    fn as_object(&self, stream: WholeAnswer<'_>) -> Option<Bytes>;
+
+    /// Returns the names in a list of models; `None` if the body is no list.
+    fn model_names(&self, body: &[u8]) -> Option<BTreeSet<Arc<str>>>;
+}
+
+/// A response whose status is no success.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refusal<'a> {
+    pub(crate) status: u16,
+    pub(crate) headers: &'a HeaderMap,
+    /// As much of the body as is there.
+    pub(crate) body: &'a [u8],
+}
+
+/// The whole body of a success.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WholeAnswer<'a> {
+    pub(crate) kind: ReplyKind,
+    pub(crate) body: &'a [u8],
+    /// The length of the request, for an estimate of tokens.
+    pub(crate) prompt_bytes: usize,
+}
+
+/// One event of a stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StreamEvent<'a> {
+    pub(crate) kind: ReplyKind,
+    pub(crate) bytes: &'a [u8],
+    /// The answer has begun, and enough pieces of text were measured.
+    pub(crate) is_plain: bool,
+}
 
 /// The request as an upstream got it. An error may quote the request, and a quotation proves nothing.
 #[derive(Debug, Clone, Copy)]

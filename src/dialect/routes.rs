@@ -1,5 +1,7 @@
 //! The route table: a row for each path that is forwarded. The HTTP routes are made from it, and nothing else knows a path.
 
+use super::Dialect;
+use super::openai::OpenAi;
 use crate::types::RouteId;
 
 /// A row of the table.
@@ -9,6 +11,8 @@ pub struct Route {
     pub id: RouteId,
     /// What kind of answer a success is.
     pub reply: ReplyKind,
+    /// What the bytes of requests and answers mean.
+    pub(crate) dialect: &'static dyn Dialect,
 }
 
 /// Every route. What is asked most stands first.
@@ -23,7 +27,7 @@ pub static ROUTES: [Route; 7] = [
 ];
 
 const fn route(path: &'static str, reply: ReplyKind) -> Route {
-    Route { id: RouteId::new(path), reply }
+    Route { id: RouteId::new(path), reply, dialect: &OpenAi }
 }
 
 /// The kind of a success. Each question is an exhaustive `match`: a new kind must be decided everywhere.
@@ -59,4 +63,10 @@ impl ReplyKind {
             ReplyKind::Json | ReplyKind::Bytes => false,
         }
     }
+}
+
+/// A route with this kind of answer.
+#[cfg(test)]
+pub(crate) fn any(kind: ReplyKind) -> &'static Route {
+    ROUTES.iter().find(|route| route.reply == kind).expect("each kind has a route")
 }

@@ -14,7 +14,8 @@ use transport::ClientCache;
 
 use super::target::client_of;
 use crate::config::{ApiConfig, ConfigChanged, Models};
-use crate::dialect::openai::model_list;
+use crate::dialect::Dialect;
+use crate::dialect::openai::OpenAi;
 use crate::scheduler::{ModelNames, ModelsFound, ModelsUnavailable, SupervisorActor};
 use crate::types::{ApiId, Now, SentAt};
 use crate::upstream::Endpoint;
@@ -135,7 +136,7 @@ async fn fetch(clients: &ClientCache, endpoint: &Endpoint) -> Result<ModelNames,
     match answer.head.status().as_u16() {
         200 => {
             let body = whole(answer.body).await?;
-            model_list::names(&body).map(ModelNames::These).ok_or_else(|| "its answer is no list of models".to_owned())
+            OpenAi.model_names(&body).map(ModelNames::These).ok_or_else(|| "its answer is no list of models".to_owned())
         }
         404 | 405 | 501 => Ok(ModelNames::Any),
         status => Err(format!("status {status}")),

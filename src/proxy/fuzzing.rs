@@ -6,8 +6,9 @@ use actix_web::http::header::HeaderMap;
 
 use super::{ClientRequest, headers};
 use crate::config::ApiKey;
-use crate::dialect::openai::{self, json_response};
-use crate::dialect::{EventStream, ReplyKind, SentRequest, rate_limit_headers};
+use crate::dialect::Dialect;
+use crate::dialect::openai::OpenAi;
+use crate::dialect::{EventStream, Refusal, Route, SentRequest, WholeAnswer, rate_limit_headers};
 use crate::types::{Failure, Now, Usage};
 
 /// What a stream came to.
@@ -48,13 +49,13 @@ const SENT: SentRequest<'_> = SentRequest { upstream_model: "m", body: Some(b"{}
 ///
 /// # Errors
 /// With the failure, if the body is no answer.
-pub fn judge(kind: ReplyKind, body: &[u8]) -> Result<Option<Usage>, Failure> {
-    json_response::judge(kind, body, 100, SENT)
+pub fn judge(route: &Route, body: &[u8]) -> Result<Option<Usage>, Failure> {
+    route.dialect.answer(WholeAnswer { kind: route.reply, body, prompt_bytes: 100 }, SENT)
 }
 
 /// Returns the failure of a refusal.
 pub fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Now) -> Failure {
-    openai::refusal(status, headers, body, SENT, now)
+    OpenAi.refusal(Refusal { status, headers, body }, SENT, now)
 }
 
 /// Returns how long the headers say that a quota is exhausted.

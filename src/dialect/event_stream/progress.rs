@@ -3,17 +3,16 @@
 use actix_web::web::Bytes;
 
 use super::{ContentLength, End, EventKind, EventMeaning, InBandError, Shown};
-use crate::dialect::SentRequest;
-use crate::dialect::openai::stream_event;
 use crate::dialect::redact::Redactor;
-use crate::dialect::routes::ReplyKind;
+use crate::dialect::routes::Route;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
+use crate::dialect::{SentRequest, StreamEvent};
 use crate::types::{Failure, Usage, UsageSource, tokens_of_text};
 
 /// Follows the meaning of one stream.
 #[derive(Debug)]
 pub(crate) struct StreamProgress {
-    kind: ReplyKind,
+    route: &'static Route,
     /// Whether the proxy asked for the usage and the client did not: then no client sees the usage.
     strip: bool,
     /// What was reported so far.
@@ -48,9 +47,9 @@ pub(crate) struct StreamFailure {
 }
 
 impl StreamProgress {
-    pub(super) fn new(kind: ReplyKind, strip: bool) -> Self {
+    pub(super) fn new(route: &'static Route, strip: bool) -> Self {
         StreamProgress {
-            kind,
+            route,
             strip,
             usage: ReportedUsage::default(),
             length: AnswerLength::default(),
@@ -81,7 +80,10 @@ impl StreamProgress {
 
     fn read(&mut self, event: &[u8]) -> Shown {
         let is_plain = self.began && self.length.is_measured();
-        let EventMeaning { kind, end, usage, usage_at } = stream_event::read(self.kind, event, is_plain, self.sent());
+        let EventMeaning { kind, end, usage, usage_at } = {
+            let event = StreamEvent { kind: self.route.reply, bytes: event, is_plain };
+            self.route.dialect.event(event, self.sent())
+        };
         self.end = self.end.max(end);
         self.usage.update(usage);
         match kind {
@@ -150,7 +152,7 @@ impl StreamProgress {
     /// Returns whether the stream is whole, if its bytes have ended without an error. Upstreams end streams with a mark,
     /// or at least with a reason to finish.
     pub(crate) fn is_whole(&self) -> bool {
-        self.end != End::Open || (!self.kind.generates_text() && self.began)
+        self.end != End::Open || (!self.route.reply.generates_text() && self.began)
     }
 
     /// Returns whether the end of the stream has come. A failure behind the end concerns a complete answer.
@@ -180,7 +182,7 @@ impl StreamProgress {
             return None;
         }
         let usage = self.usage.completed(EstimatedUsage::new(prompt_bytes, self.length.tokens()));
-        let is_all = self.end != End::Open || !self.kind.generates_text();
+        let is_all = self.end != End::Open || !self.route.reply.generates_text();
         Some(if is_all { usage } else { Usage { source: UsageSource::Estimated, ..usage } })
     }
 }

@@ -1,6 +1,8 @@
 //! What a stream's events mean together, and what the client sees of them, however the bytes are cut.
 
 use super::*;
+use crate::dialect::ReplyKind;
+use crate::dialect::routes::any;
 use crate::types::UsageSource;
 
 /// Feeds one event; returns what the client sees of it.
@@ -16,7 +18,7 @@ fn total(stream: &EventStream) -> Option<u64> {
 
 #[test]
 fn usage_that_only_the_proxy_asked_for_is_taken_out_to_the_byte() {
-    let mut stream = EventStream::new(ReplyKind::Chat, true);
+    let mut stream = EventStream::new(any(ReplyKind::Chat), true);
     for (sent, seen) in [
         (r#"{"choices":[{"delta":{"content":"a"}}],"usage":null}"#, r#"{"choices":[{"delta":{"content":"a"}}]}"#),
         (
@@ -47,7 +49,7 @@ fn an_error_that_tells_a_usage_too_is_not_taken_out_with_it() {
     for error in
         [r#"{"error":{"code":500},"usage":{"prompt_tokens":3}}"#, r#"{"type":"error","choices":[],"usage":{}}"#]
     {
-        let mut stream = EventStream::new(ReplyKind::Chat, true);
+        let mut stream = EventStream::new(any(ReplyKind::Chat), true);
         event(&mut stream, r#"{"choices":[{"delta":{"content":"a"}}]}"#);
         assert_eq!(event(&mut stream, error), Some(format!("data: {error}\n\n")));
         assert!(stream.progress.failed().is_some());
@@ -62,7 +64,7 @@ fn the_first_failure_decides_however_the_bytes_are_cut() {
         let seen = text.iter().take(shown).cloned().collect::<String>();
         let text = text.concat();
         for (i, j) in (0..=text.len()).flat_map(|i| (i..=text.len()).map(move |j| (i, j))) {
-            let mut stream = EventStream::new(ReplyKind::Chat, true);
+            let mut stream = EventStream::new(any(ReplyKind::Chat), true);
             let mut out: Vec<Bytes> = Vec::new();
             for piece in [&text[..i], &text[i..j], &text[j..]] {
                 stream.feed(piece.as_bytes(), &mut out);
@@ -79,7 +81,7 @@ fn the_first_failure_decides_however_the_bytes_are_cut() {
 
 #[test]
 fn an_event_that_is_no_text_is_not_taken_out_for_its_usage() {
-    let mut stream = EventStream::new(ReplyKind::Chat, true);
+    let mut stream = EventStream::new(any(ReplyKind::Chat), true);
     let odd = Bytes::from_static(b"data: {\"error\":{\"\xe3ode\":500},\"usage\":{\"prompt_tokens\":3}}\n\n");
     let mut shown: Vec<Bytes> = Vec::new();
     stream.feed(&odd, &mut shown);
@@ -89,12 +91,12 @@ fn an_event_that_is_no_text_is_not_taken_out_for_its_usage() {
 #[test]
 fn a_choice_that_is_an_empty_list_is_no_lack_of_choices() {
     let odd = r#"{"choices":[[]],"usage":{"prompt_tokens":3}}"#;
-    assert!(event(&mut EventStream::new(ReplyKind::Chat, true), odd).is_some());
+    assert!(event(&mut EventStream::new(any(ReplyKind::Chat), true), odd).is_some());
 }
 
 #[test]
 fn usage_that_the_client_asked_for_stays() {
-    let mut stream = EventStream::new(ReplyKind::Chat, false);
+    let mut stream = EventStream::new(any(ReplyKind::Chat), false);
     let extra = r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#;
     assert_eq!(event(&mut stream, extra), Some(format!("data: {extra}\n\n")));
     assert_eq!(total(&stream), Some(7));
@@ -102,11 +104,11 @@ fn usage_that_the_client_asked_for_stays() {
 
 #[test]
 fn the_last_usage_wins_and_a_responses_stream_tells_it_inside() {
-    let mut stream = EventStream::new(ReplyKind::Chat, true);
+    let mut stream = EventStream::new(any(ReplyKind::Chat), true);
     event(&mut stream, r#"{"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#);
     event(&mut stream, r#"{"choices":[{"delta":{"content":"b"}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#);
     assert_eq!(total(&stream), Some(3));
-    let mut stream = EventStream::new(ReplyKind::Responses, false);
+    let mut stream = EventStream::new(any(ReplyKind::Responses), false);
     let done =
         r#"{"type":"response.completed","response":{"usage":{"input_tokens":5,"output_tokens":6,"total_tokens":11}}}"#;
     event(&mut stream, done);
@@ -116,12 +118,12 @@ fn the_last_usage_wins_and_a_responses_stream_tells_it_inside() {
 
 #[test]
 fn a_stream_is_whole_with_an_end_mark_only() {
-    let mut stream = EventStream::new(ReplyKind::Chat, false);
+    let mut stream = EventStream::new(any(ReplyKind::Chat), false);
     event(&mut stream, r#"{"choices":[{"delta":{"content":"say \"finish_reason\":\"stop\""},"finish_reason":null}]}"#);
     assert!(!stream.progress.is_whole(), "words in the text end nothing");
     event(&mut stream, r#"{"choices":[{"delta":{},"finish_reason": "stop"}]}"#);
     assert!(stream.progress.is_whole(), "some upstreams send no [DONE]");
-    let mut stream = EventStream::new(ReplyKind::Chat, false);
+    let mut stream = EventStream::new(any(ReplyKind::Chat), false);
     event(&mut stream, r#"{"choices":[{"delta":{"content":"a"}}]}"#);
     event(&mut stream, "[DONE]");
     assert!(stream.progress.is_whole());
@@ -130,17 +132,17 @@ fn a_stream_is_whole_with_an_end_mark_only() {
 #[test]
 fn a_failure_in_other_words_than_error_is_one_in_the_middle_of_a_stream_too() {
     let failed = r#"{"type":"response.failed","response":{"status":"failed"},"usage":{"total_tokens":7}}"#;
-    let mut stream = EventStream::new(ReplyKind::Responses, false);
+    let mut stream = EventStream::new(any(ReplyKind::Responses), false);
     event(&mut stream, r#"{"type":"response.output_text.delta","delta":"a"}"#);
     assert!(event(&mut stream, failed).is_some() && stream.progress.failed().is_some());
-    let mut stream = EventStream::new(ReplyKind::Chat, true);
+    let mut stream = EventStream::new(any(ReplyKind::Chat), true);
     event(&mut stream, r#"{"choices":[{"delta":{"content":"a"}}]}"#);
     assert!(event(&mut stream, failed).is_some(), "of an error nothing is taken out for the usage beside it");
 }
 
 #[test]
 fn our_wish_for_usage_shows_in_no_chunk() {
-    let mut stream = EventStream::new(ReplyKind::Chat, true);
+    let mut stream = EventStream::new(any(ReplyKind::Chat), true);
     for nth in 1..9 {
         for usage in ["null", r#"{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}"#, "{}", "7"] {
             for (sent, seen) in [
@@ -170,7 +172,7 @@ fn a_stream_whose_usage_is_zero_is_estimated_by_its_text() {
     let zeros = r#""usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#;
     for text in ["word", &"word".repeat(10), &"word".repeat(200)] {
         for each in [true, false] {
-            let mut stream = EventStream::new(ReplyKind::Chat, false);
+            let mut stream = EventStream::new(any(ReplyKind::Chat), false);
             event(&mut stream, r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#);
             let usage = if each { format!(",{zeros}") } else { String::new() };
             for _ in 0..50 {
@@ -186,7 +188,7 @@ fn a_stream_whose_usage_is_zero_is_estimated_by_its_text() {
             assert_eq!((usage.prompt, usage.source), (10, UsageSource::Estimated));
         }
     }
-    let mut stream = EventStream::new(ReplyKind::Responses, false);
+    let mut stream = EventStream::new(any(ReplyKind::Responses), false);
     for nth in 0..50 {
         event(
             &mut stream,
@@ -208,7 +210,7 @@ fn a_stream_whose_usage_is_zero_is_estimated_by_its_text() {
 #[test]
 fn a_reason_that_means_nothing_ends_nothing() {
     for reason in [r#""""#, r#""null""#, "null", r#""none""#] {
-        let mut stream = EventStream::new(ReplyKind::Chat, false);
+        let mut stream = EventStream::new(any(ReplyKind::Chat), false);
         let delta =
             |text: &str| format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}},"finish_reason":{reason}}}]}}"#);
         event(&mut stream, &delta(""));
@@ -221,10 +223,10 @@ fn a_reason_that_means_nothing_ends_nothing() {
 #[test]
 fn an_end_with_an_error_is_a_failure_before_and_behind_content() {
     let end = r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#;
-    let mut stream = EventStream::new(ReplyKind::Chat, false);
+    let mut stream = EventStream::new(any(ReplyKind::Chat), false);
     event(&mut stream, end);
     assert!(stream.progress.failed().is_some() && !stream.progress.began());
-    let mut stream = EventStream::new(ReplyKind::Chat, false);
+    let mut stream = EventStream::new(any(ReplyKind::Chat), false);
     (0..9).for_each(|_| drop(event(&mut stream, r#"{"choices":[{"delta":{"content":"a"},"finish_reason":null}]}"#)));
     assert!(event(&mut stream, end).is_some(), "the client sees it");
     assert!(stream.progress.failed().is_some_and(|failed| !failed.is_plain), "and is told besides");
@@ -234,7 +236,7 @@ fn an_end_with_an_error_is_a_failure_before_and_behind_content() {
 fn an_event_that_is_cut_is_a_failure_that_no_client_sees() {
     let cut = r#"{"choices":[{"delta":{"cont"#;
     for before in [0, 9] {
-        let mut stream = EventStream::new(ReplyKind::Chat, false);
+        let mut stream = EventStream::new(any(ReplyKind::Chat), false);
         (0..before).for_each(|_| drop(event(&mut stream, r#"{"choices":[{"delta":{"content":"a"}}]}"#)));
         assert_eq!(event(&mut stream, cut), None, "behind {before} events");
         let failed = stream.progress.failed().expect("a failure");
@@ -257,7 +259,7 @@ fn a_client_that_hangs_up_behind_the_end_has_its_answer() {
         (ReplyKind::Responses, &[r#"{"type":"response.output_text.delta","delta":"a"}"#], false),
         (ReplyKind::Responses, &[completed], true),
     ] {
-        let mut stream = EventStream::new(kind, true);
+        let mut stream = EventStream::new(any(kind), true);
         events.iter().for_each(|json| drop(event(&mut stream, json)));
         assert_eq!(stream.progress.has_answered(), wanted, "{events:?}");
     }
@@ -267,7 +269,7 @@ fn a_client_that_hangs_up_behind_the_end_has_its_answer() {
 fn a_byte_order_mark_is_left_out_however_it_is_cut() {
     let text = b"\xef\xbb\xbfdata: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n\n";
     for size in [1, 2, 3, 4, 1_000] {
-        let mut stream = EventStream::new(ReplyKind::Chat, false);
+        let mut stream = EventStream::new(any(ReplyKind::Chat), false);
         let mut shown: Vec<Bytes> = Vec::new();
         text.chunks(size).for_each(|chunk| stream.feed(chunk, &mut shown));
         assert_eq!(shown.concat(), text[3..], "in pieces of {size}");
@@ -281,7 +283,7 @@ fn events_that_come_together_leave_together_without_a_key_and_without_usage() {
     let word =
         |text: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}],\"usage\":null}}\n\n");
     let text = [word("a"), word("b"), word("my key is sk-0123456789"), word("c"), word("d")].concat();
-    let mut stream = EventStream::new(ReplyKind::Chat, true).of_upstream("m", Bytes::new(), key);
+    let mut stream = EventStream::new(any(ReplyKind::Chat), true).of_upstream("m", Bytes::new(), key);
     let mut shown: Vec<Bytes> = Vec::new();
     stream.feed(text.as_bytes(), &mut shown);
     let wanted = text.replace(",\"usage\":null", "").replace("sk-0123456789", "***");

@@ -1,50 +1,88 @@
 //! OpenAI's dialect: what the fields of answers mean, from OpenAI and from similar upstreams.
 
-pub(crate) mod as_events;
-pub(crate) mod as_object;
+mod as_events;
+mod as_object;
 pub(crate) mod error_body;
 mod errors;
 mod fields;
 mod finish;
-pub(crate) mod json_response;
-pub(crate) mod model_list;
+mod json_response;
+mod model_list;
 mod quotation;
-pub(super) mod stream_event;
+mod stream_event;
 mod usage;
 
-use actix_web::http::header::HeaderMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use actix_web::web::Bytes;
 
 use self::error_body::ErrorBody;
-use super::{SentRequest, rate_limit_headers};
-use crate::types::{Failure, FailureClass, Now};
+use super::event_stream::EventMeaning;
+use super::{Dialect, Refusal, SentRequest, StreamEvent, WholeAnswer, rate_limit_headers};
+use crate::config::ApiKey;
+use crate::types::{Failure, FailureClass, Now, Usage};
 
-/// Returns the failure of a response whose status is no success: by its status, its headers and its body.
-pub(crate) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], sent: SentRequest<'_>, now: Now) -> Failure {
-    let error = ErrorBody::from_error_response(body);
-    let failure = errors::failure(Some(status), &error, sent.upstream_model);
-    let detail = quotation::quote(Some(status), &error, failure.class, sent);
-    let retry_after = rate_limit_headers::retry_after(headers, now.wall);
-    let failure = Failure { detail, retry_after, ..failure };
-    if failure.class != FailureClass::RateLimited {
-        return failure;
+/// OpenAI's API, and all that copy it.
+#[derive(Debug)]
+pub(crate) struct OpenAi;
+
+impl Dialect for OpenAi {
+    fn credentials(&self, key: &ApiKey) -> Option<(HeaderName, HeaderValue)> {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose())).ok()?;
+        value.set_sensitive(true);
+        Some((AUTHORIZATION, value))
     }
-    let limit = rate_limit_headers::limit_from_error(body, &error, sent);
-    let exhausted = rate_limit_headers::exhausted_for(headers, now.wall);
-    Failure { limit: limit.span, retry_after: retry_after.or(exhausted).or(limit.wait), ..failure }
+
+    fn refusal(&self, response: Refusal<'_>, sent: SentRequest<'_>, now: Now) -> Failure {
+        let Refusal { status, headers, body } = response;
+        let error = ErrorBody::from_error_response(body);
+        let failure = errors::failure(Some(status), &error, sent.upstream_model);
+        let detail = quotation::quote(Some(status), &error, failure.class, sent);
+        let retry_after = rate_limit_headers::retry_after(headers, now.wall);
+        let failure = Failure { detail, retry_after, ..failure };
+        if failure.class != FailureClass::RateLimited {
+            return failure;
+        }
+        let limit = rate_limit_headers::limit_from_error(body, &error, sent);
+        let exhausted = rate_limit_headers::exhausted_for(headers, now.wall);
+        Failure { limit: limit.span, retry_after: retry_after.or(exhausted).or(limit.wait), ..failure }
+    }
+
+    fn answer(&self, answer: WholeAnswer<'_>, sent: SentRequest<'_>) -> Result<Option<Usage>, Failure> {
+        json_response::judge(answer.kind, answer.body, answer.prompt_bytes, sent)
+    }
+
+    fn event(&self, event: StreamEvent<'_>, sent: SentRequest<'_>) -> EventMeaning {
+        stream_event::read(event.kind, event.bytes, event.is_plain, sent)
+    }
+
+    fn as_events(&self, answer: WholeAnswer<'_>, with_usage: bool) -> Option<Bytes> {
+        as_events::events_of(answer.kind, answer.body, with_usage)
+    }
+
+    fn as_object(&self, stream: WholeAnswer<'_>) -> Option<Bytes> {
+        as_object::object_of(stream.kind, stream.body)
+    }
+
+    fn model_names(&self, body: &[u8]) -> Option<BTreeSet<Arc<str>>> {
+        model_list::names(body)
+    }
 }
 
 /// An error that came with a 200, or as an event.
 #[derive(Debug)]
-pub(crate) struct FoundError {
+struct FoundError {
     /// What the error means.
-    pub(crate) failure: Failure,
+    failure: Failure,
     /// Whether the error stands where OpenAI's clients look for one.
-    pub(crate) is_openai_shaped: bool,
+    is_openai_shaped: bool,
 }
 
 /// Returns the error in the body of a success, or in the data of an event. `named`: the event is called an error, so that all of its
 /// data is about one.
-pub(crate) fn error_in(data: &[u8], named: bool, sent: SentRequest<'_>) -> Option<FoundError> {
+fn error_in(data: &[u8], named: bool, sent: SentRequest<'_>) -> Option<FoundError> {
     let error = ErrorBody::from_success(data).or_else(|| named.then(|| ErrorBody::from_error_response(data)))?;
     let failure = errors::in_success(&error, sent.upstream_model);
     let quote = quotation::quote(error.status_code, &error, failure.class, sent);

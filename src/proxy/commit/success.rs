@@ -9,11 +9,8 @@ use serde::de::IgnoredAny;
 use super::UpstreamResponse;
 use crate::dialect::first_bytes::{Shape, is_text, without_byte_order_mark};
 use crate::dialect::large_answer::LargeAnswer;
-use crate::dialect::openai::as_events::events_of;
-use crate::dialect::openai::as_object::object_of;
-use crate::dialect::openai::json_response::judge;
 use crate::dialect::redact::redacted;
-use crate::dialect::{EventStream, ReplyKind, sse};
+use crate::dialect::{EventStream, ReplyKind, WholeAnswer, sse};
 use crate::proxy::attempt::AttemptError;
 use crate::proxy::headers;
 use crate::proxy::response::{BodyReader, CommittedResponse};
@@ -48,6 +45,10 @@ impl UpstreamResponse<'_> {
             }
             Shape::Json | Shape::Other | Shape::Unknown => self.json().await,
         }
+    }
+
+    fn whole<'a>(&self, body: &'a [u8]) -> WholeAnswer<'a> {
+        WholeAnswer { kind: self.kind(), body, prompt_bytes: self.request.body_len() }
     }
 
     fn kind(&self) -> ReplyKind {
@@ -111,7 +112,7 @@ impl UpstreamResponse<'_> {
     fn event_stream(&self) -> EventStream {
         let strip = self.permit.ask_usage && self.request.lacks_usage();
         let key = self.permit.endpoint().key.clone();
-        EventStream::new(self.kind(), strip).of_upstream(self.own_model(), self.request.body().clone(), key)
+        EventStream::new(self.request.route, strip).of_upstream(self.own_model(), self.request.body().clone(), key)
     }
 
     fn label_events(&self, headers: &mut HeaderMap) {
@@ -139,8 +140,10 @@ impl UpstreamResponse<'_> {
         if !events.progress.is_whole() {
             return Err(Failure::new(FailureClass::Protocol, Phase::Body, "the stream broke off").into());
         }
-        let Some(object) = object_of(self.kind(), &stream) else { return Err(failure.into()) };
-        let usage = match judge(self.kind(), &object, self.request.body_len(), self.sent()) {
+        let Some(object) = self.request.route.dialect.as_object(self.whole(&stream)) else {
+            return Err(failure.into());
+        };
+        let usage = match self.request.route.dialect.answer(self.whole(&object), self.sent()) {
             Ok(usage) => usage,
             Err(failure) => return self.told(failure, object),
         };
@@ -176,13 +179,16 @@ impl UpstreamResponse<'_> {
         if announced.is_some_and(|length| length != body.len() as u64) {
             return Err(Failure::new(FailureClass::Protocol, Phase::Body, "the answer was cut short").into());
         }
-        let usage = match judge(self.kind(), &body, self.request.body_len(), self.sent()) {
+        let usage = match self.request.route.dialect.answer(self.whole(&body), self.sent()) {
             Ok(usage) => usage,
             Err(failure) => return self.told(failure, body),
         };
         let body = redacted(body.slice_ref(without_byte_order_mark(&body)), &self.permit.endpoint().key);
-        let events =
-            if self.request.stream { events_of(self.kind(), &body, !self.request.lacks_usage()) } else { None };
+        let events = if self.request.stream {
+            self.request.route.dialect.as_events(self.whole(&body), !self.request.lacks_usage())
+        } else {
+            None
+        };
         let body = match events {
             Some(events) => {
                 self.label_events(&mut answer.headers);
