@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::web::Bytes;
 use serde::Deserialize;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -101,8 +102,7 @@ impl ClientRequest {
         if !text.trim_start().starts_with('{') {
             return Err(invalid("the body must be a JSON object".into(), None));
         }
-        let peek: Peek<'_> =
-            serde_json::from_str(text).map_err(|e| invalid(format!("the body is not valid: {e}"), None))?;
+        let peek: Peek<'_> = serde_json::from_str(text).map_err(|error| not_valid(&error))?;
         if !is_shallow(text) {
             return Err(invalid(format!("the body is nested deeper than {DEEPEST} levels"), None));
         }
@@ -166,6 +166,17 @@ impl ClientRequest {
         edits.sort_by_key(|(at, _)| at.start);
         splice(&self.body, &edits)
     }
+}
+
+/// Says what is wrong with a body, and never quotes it: the log has the message, too.
+fn not_valid(error: &serde_json::Error) -> InvalidRequest {
+    let text = error.to_string();
+    if error.classify() != Category::Data || text.starts_with("duplicate field") {
+        return InvalidRequest { message: format!("the body is not valid: {text}"), param: None };
+    }
+    // `stream` alone has a type here.
+    let at = format!("line {} column {}", error.line(), error.column());
+    InvalidRequest { message: format!("stream must be true or false, at {at}"), param: Some("stream") }
 }
 
 /// How long OpenAI's packages say that they wait, in seconds: for the head, or for each piece of the answer, the head among them.

@@ -82,3 +82,18 @@ fn what_can_be_read_in_two_ways_is_refused() {
         assert_eq!(parse(body).expect_err(body).param, param, "{body}");
     }
 }
+
+#[test]
+fn an_error_never_quotes_the_body() {
+    for (body, says) in [
+        (r#"{"model":"m","stream":"sk-secret"}"#, "stream must be true or false, at line 1 column 33"),
+        (r#"{"model":"m","stream":["sk-secret"]}"#, "stream must be true or false, at line 1 column 22"),
+        (r#"{"model":"m","stream":12345}"#, "stream must be true or false, at line 1 column 27"),
+        (r#"{"model":"sk-secret","model":"m"}"#, "the body is not valid: duplicate field `model` at line 1 column 28"),
+        (r#"{"model":"m" "sk-secret"}"#, "the body is not valid: expected `,` or `}` at line 1 column 14"),
+        (r#"{"model":["sk-secret"]}"#, "you must provide a model parameter, a string"),
+        (r#"{"model":"m","stream":true,"stream_options":"sk-secret"}"#, "stream_options must be an object"),
+    ] {
+        assert_eq!(parse(body).expect_err("invalid").message, says, "{body}");
+    }
+}
