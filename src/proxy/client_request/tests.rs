@@ -72,7 +72,7 @@ fn what_can_be_read_in_two_ways_is_refused() {
         (r#"{"model":"a","model":"b"}"#, None),
         (r#"{"model":"a""#, None),
         (r#"{"model":"a"} {}"#, None),
-        (r#"{"model":"a","stream":"yes"}"#, None),
+        (r#"{"model":"a","stream":"yes"}"#, Some("stream")),
         (r#"{"messages":[]}"#, Some("model")),
         (r#"{"model":7}"#, Some("model")),
         (r#"{"model":null}"#, Some("model")),
