@@ -14,7 +14,7 @@ use super::response::{CommittedResponse, UpstreamBody};
 use crate::types::{ClassSet, Failure, FailureClass, Phase, SentAt, Usage};
 use crate::upstream::Permit;
 
-/// A request as it goes to one upstream.
+/// A request for one upstream.
 pub struct OutgoingRequest<'a> {
     pub(super) path: &'static str,
     pub(super) headers: &'a [Header],
@@ -22,7 +22,7 @@ pub struct OutgoingRequest<'a> {
     pub(super) sent_at: &'a SentAt,
 }
 
-/// A failed attempt, of which the client has seen nothing.
+/// A failed attempt, unseen by the client.
 #[derive(Debug)]
 pub(super) struct AttemptError {
     pub(super) failure: Failure,
@@ -34,7 +34,7 @@ pub(super) struct AttemptError {
     pub(super) usage: Option<Usage>,
 }
 
-/// A response that stands by in case nobody serves the request.
+/// A response for the client in case nobody serves the request.
 #[derive(Debug)]
 pub(super) struct ErrorResponse {
     pub(super) status: StatusCode,
@@ -47,9 +47,9 @@ pub(super) struct ErrorResponse {
 pub(super) enum Replay {
     /// As before: the connection had been closed before the request arrived.
     Same,
-    /// As before, once: a connection broke that other requests were on, too.
+    /// As before, once: a connection with other requests broke.
     AfterLostConnection,
-    /// With the client's own bytes: the upstream may not know the `stream_options` that we had added.
+    /// With the client's own bytes: the upstream may not know our `stream_options`.
     WithoutStreamOptions,
 }
 
@@ -72,13 +72,13 @@ impl AttemptError {
         AttemptError { response: Some(Box::new(response)), ..AttemptError::from(failure) }
     }
 
-    /// Returns whether a success stands by: an answer in another form than the one that was asked for.
+    /// Returns whether an answer in the wrong form stands by.
     pub(super) fn has_answer(&self) -> bool {
         self.response.as_ref().is_some_and(|response| response.status.is_success())
     }
 }
 
-/// Makes one attempt. `retry_on`: failures that the client need not see.
+/// Makes one attempt. `retry_on`: failures for other upstreams, not for the client.
 ///
 /// # Errors
 /// With the failure, if the client has seen nothing yet: another upstream may be asked.

@@ -2,16 +2,16 @@
 //!
 //! # Invariants
 //! 1. One permit is one attempt, counted against all its quotas before a byte is sent. Dropping it *is* the release.
-//! 2. The commit point is the upstream's head and, for a stream, its first event with content (or an error). Before it another
-//!    upstream may be tried, unseen by the client. After it never: then a failure is told, as an error event in the client's
-//!    dialect, or by aborting the body.
+//! 2. The commit point is the upstream's head and, for a stream, the first event with content (or an error). Before the commit
+//!    point another upstream may be tried, unseen by the client. After the commit point a failure becomes an error event in the
+//!    client's dialect, or aborts the body.
 //! 3. The request body stays the client's own bytes. Nothing re-encodes it; what must change is spliced in.
 //! 4. Whoever drops the response (client gone, timeout, shutdown) settles the permit and ends the record. There is no other place of
 //!    account.
 //! 5. Every wait for an upstream has a deadline: connect, head, first token, idle gap, total.
 //! 6. A client that hangs up stops the upstream within a second. Behind a terminal event, hanging up is a good end.
-//! 7. In doubt another upstream is asked; the last refusal passes as it is. Only what upstreams *do* rests them, nothing that a
-//!    client can write.
+//! 7. In doubt another upstream is asked; the last refusal passes unchanged. An upstream rests for its *deeds* only, never for
+//!    the words of a client.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub trait Upstreams {
 
 /// What one worker has of the pool.
 pub struct Pool {
-    /// This worker's scheduler, which admits.
+    /// This worker's scheduler admits attempts.
     pub scheduler: Addr<SchedulerActor>,
     /// This worker's connections.
     pub clients: ClientCache,
@@ -90,11 +90,11 @@ enum Exhausted {
     ClientTimeout,
 }
 
-/// Serves one request: with the answer of the first upstream that has one; with an error, when no upstream may be asked, or
-/// all that were asked failed, or the client waits no longer for the head of its answer.
+/// Serves one request: with the first upstream's answer, or with an error. An error comes when no upstream is left, when the
+/// last attempt failed, or when the client's own time is up.
 ///
 /// # Cancel safety
-/// Dropping it (the client left) ends the attempt that is under way, settles its permit, and ends the record.
+/// Dropping the future (the client left) ends the running attempt, settles the permit, and ends the record.
 pub async fn dispatch<U: Upstreams>(
     upstreams: Rc<U>,
     request: ClientRequest,
@@ -103,7 +103,7 @@ pub async fn dispatch<U: Upstreams>(
 ) -> HttpResponse {
     let mut state = RetryState::new(&request, retry, upstreams.budget(), record);
     let served = match request.client_timeout {
-        // Boxed: few clients send one, and no other request need carry its future.
+        // Boxed: few clients send a timeout, and other requests need not carry the future.
         Some(limit) => Box::pin(timeout(limit, serve(&*upstreams, &request, &mut state)))
             .await
             .unwrap_or(Err(Exhausted::ClientTimeout)),
@@ -150,7 +150,7 @@ async fn serve(
     }
 }
 
-/// What the client gets when nobody served it: the last upstream's own error, if it had one; else ours.
+/// Returns the client's response when nobody served: the last upstream's own error, else ours.
 fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpResponse {
     let last = state.take_last();
     let error = match (exhausted, last) {
@@ -160,7 +160,7 @@ fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpResponse {
             Err(error) => error,
         },
         (Exhausted::Refused(refused), None) => ApiError::from(refused),
-        // A request that was asked wrongly again and again.
+        // Each attempt was a replay.
         (Exhausted::Failed, None) => ApiError::Internal,
     };
     refuse(error, &mut state.record)
@@ -172,7 +172,7 @@ fn pass_on(last: LastFailure, state: &mut RetryState<'_>) -> Result<HttpResponse
     if failure.class == FailureClass::NoSocket {
         return Err(ApiError::Overloaded("too many files are open"));
     }
-    // The pool's own accounts are none of the client's: their keys and their money are no error of its key.
+    // The accounts are the pool's own: a refused account is no error of the client's key.
     let is_of_the_account = match failure.class {
         FailureClass::Unauthorized | FailureClass::Forbidden | FailureClass::PaymentRequired => true,
         FailureClass::RateLimited => failure.status == Some(403),
@@ -182,7 +182,7 @@ fn pass_on(last: LastFailure, state: &mut RetryState<'_>) -> Result<HttpResponse
         return Err(ApiError::UpstreamFailed { api, failure: Box::new(failure) });
     };
     let ErrorResponse { status, mut headers, body } = *response;
-    // Others were tried, and the client's own tries would come on top. Or it would sleep for hours.
+    // Other upstreams were tried already, or the client would sleep for hours.
     let too_long = failure.retry_after.is_some_and(|wait| wait > LONGEST_CLIENT_RETRY);
     if state.failures > 1 && status.is_server_error() || too_long {
         headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
@@ -198,7 +198,7 @@ fn pass_on(last: LastFailure, state: &mut RetryState<'_>) -> Result<HttpResponse
     Ok(response)
 }
 
-/// Answers with an error of ours, and records it.
+/// Answers with an error of ours, and records the error.
 pub fn refuse(error: ApiError, record: &mut OpenRecord) -> HttpResponse {
     record.with(|record| {
         record.status = Some(error.status());

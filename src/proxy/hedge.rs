@@ -1,5 +1,5 @@
-//! A second attempt beside a first that is silent (`retry.hedgeAfterMs`). The first answer wins; the other attempt is dropped, which
-//! stops its upstream.
+//! A second attempt beside a silent first one (`retry.hedgeAfterMs`). The first answer wins. Dropping the other attempt stops its
+//! upstream.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use super::retry_state::RetryState;
 use crate::types::{ApiId, Now};
 use crate::upstream::Permit;
 
-/// An attempt that is over.
+/// A finished attempt.
 pub(super) struct Ended {
     pub(super) permit: Permit,
-    /// Its place in the record.
+    /// The place in the record.
     pub(super) place: usize,
     pub(super) result: Result<CommittedResponse, AttemptError>,
 }
@@ -32,7 +32,7 @@ pub(super) async fn attempt(
 ) -> Ended {
     match state.config.hedge_after {
         None => run(upstreams, request, permit, state).await,
-        // Boxed: requests that do not hedge need not carry its state.
+        // Boxed: requests without a hedge need not carry the state.
         Some(after) => {
             let hedge = Hedge { upstreams, request, after };
             Box::pin(hedge.run(permit, state)).await
@@ -96,7 +96,7 @@ impl<U: Upstreams> Hedge<'_, U> {
     async fn second(&self, first: &ApiId, state: &mut RetryState<'_>) -> Option<Ended> {
         let selected = self.upstreams.select(state.hedge_selection(first)).await;
         let permit = state.admitted(selected).ok()?;
-        // Without budget the permit is dropped, which gives it back.
+        // Without budget the permit is dropped, and so given back.
         let may = state.budget.try_withdraw(state.config.budget, Now::read_mono());
         if may { Some(run(self.upstreams, self.request, permit, state).await) } else { None }
     }

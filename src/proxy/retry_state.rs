@@ -1,13 +1,13 @@
-//! What one request remembers of its attempts, and the rules by which it goes on.
+//! The memory of one request, and the rules for another attempt.
 //!
-//! 1. A *replay* is no failure: the upstream had been asked in a wrong way (on a connection that it had closed, or with
-//!    `stream_options` that it does not know), and may be asked again. At most [`MAX_REPLAYS`] a request.
+//! 1. A *replay* is no failure: the upstream had been asked in a wrong way, on a closed connection or with unknown
+//!    `stream_options`, and may be asked again. At most [`MAX_REPLAYS`] a request.
 //! 2. Any other failure excludes the upstream for this request. The next one is asked if the class is in `retry.retryOn` and fewer
 //!    than `retry.maxAttempts` have failed.
-//! 3. Attempts that add to an upstream's trouble, or that the request may owe to itself, are paid from the retry budget. Refusals
+//! 3. Another attempt is paid from the retry budget after an upstream's trouble, or a refusal of the request itself. Refusals
 //!    about a limit, a key, a model or a place cost none.
-//! 4. Only the first failure that the request may have caused counts for an upstream's health. Later ones count for nobody.
-//! 5. A refusal that may be about the request counts only when another upstream serves the same request.
+//! 4. The first ambiguous failure of a request counts for an upstream's health. Later ones count for nobody.
+//! 5. A refusal in doubt counts only when another upstream serves the same request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::upstream::{Permit, Suspicion};
 /// How often one request may be sent again without a failure.
 const MAX_REPLAYS: usize = 3;
 
-/// The last failure, and whose it was.
+/// The last failure, and its upstream.
 pub(super) struct LastFailure {
     pub(super) api: ApiId,
     pub(super) error: AttemptError,
@@ -41,29 +41,29 @@ pub(super) struct RetryState<'a> {
     pub(super) budget: &'a RetryBudget,
     /// Alive as long as the client waits: a wait queue skips requests whose client has left.
     client: Arc<()>,
-    /// Upstreams that have failed this request.
+    /// Upstreams with a failure for this request.
     excluded: Vec<ApiId>,
-    /// Attempts that failed.
+    /// Failed attempts.
     pub(super) failures: usize,
     replays: usize,
     same_upstream_retries: u32,
     /// A shared connection broke under this request once.
     connection_lost: bool,
-    /// An attempt has failed in a way that the request itself may have caused.
+    /// An attempt has failed ambiguously: the request itself may be the cause.
     failed_before: bool,
-    /// The upstream that seems not to know `stream_options`. The request goes without them from then on.
+    /// The upstream without `stream_options`, as it seems. The request goes without the field from then on.
     without_stream_options: Option<ApiId>,
-    /// Refusals that count if another upstream serves the request.
+    /// Refusals in doubt. Another upstream's answer decides.
     suspicions: Vec<Suspicion>,
     /// The last failure.
     pub(super) last: Option<LastFailure>,
-    /// The limits of the pool, as the last selection saw them.
+    /// The limits of the pool at the last selection.
     pub(super) rate: Option<RateLimitSummary>,
     pub(super) record: OpenRecord,
 }
 
 impl<'a> RetryState<'a> {
-    /// A request sets out, and deposits its share into the budget.
+    /// Begins a request, and deposits a share into the budget.
     pub(super) fn new(
         request: &'a ClientRequest,
         config: RetryConfig,
@@ -90,7 +90,7 @@ impl<'a> RetryState<'a> {
         }
     }
 
-    /// Returns the selection of an upstream that has not failed this request.
+    /// Returns the selection of an upstream without a failure for this request.
     pub(super) fn selection(&self) -> Select {
         Select {
             profile: self.request.profile.clone(),
@@ -123,14 +123,14 @@ impl<'a> RetryState<'a> {
         }
     }
 
-    /// Records that an attempt begins. Returns its place in the record.
+    /// Records the begin of an attempt. Returns the place in the record.
     pub(super) fn begin_attempt(&mut self, permit: &mut Permit) -> usize {
         permit.ask_usage &= self.without_stream_options.is_none();
         let endpoint = permit.endpoint();
         self.record.attempt_began(&endpoint.api, endpoint.upstream_model(&self.request.profile.model))
     }
 
-    /// Records that an upstream has an answer for the client. `complete`: it is one, and not an error that passes through.
+    /// Records an answer for the client. `complete`: a real answer, and no error passed through.
     pub(super) fn record_success(&mut self, permit: &Permit, place: usize, complete: bool) {
         self.record.attempt_ended(place, AttemptResult::Served);
         if !complete {
@@ -139,7 +139,7 @@ impl<'a> RetryState<'a> {
         if self.without_stream_options.as_ref() == Some(&permit.endpoint().api) {
             permit.refuse_stream_options();
         }
-        // The request is sound, so the refusals were not for what is in it.
+        // The request is sound, so its content was not the reason of the refusals.
         for suspicion in self.suspicions.drain(..).filter(|suspicion| !suspicion.is_of(permit)) {
             suspicion.confirm();
         }
@@ -158,7 +158,7 @@ impl<'a> RetryState<'a> {
     }
 
     fn costs_budget(&self, failure: &Failure) -> bool {
-        // A place where nothing is, or a model that is not there, says so to every request until it rests.
+        // A wrong place or a missing model refuses every request until the rest begins.
         let is_about_the_place = matches!(failure.status, Some(404 | 405 | 410));
         failure.class.counts_as_unhealthy() || !failure.certain && !is_about_the_place
     }
@@ -174,7 +174,7 @@ impl<'a> RetryState<'a> {
         again && self.replays < MAX_REPLAYS
     }
 
-    /// Records a failed attempt, closes its account, and logs it. `retries`: the request goes on.
+    /// Records and logs a failed attempt, and settles the permit. `retries`: the request goes on.
     pub(super) fn record_failure(&mut self, permit: Permit, place: usize, mut error: AttemptError, retries: bool) {
         let api = permit.endpoint().api.clone();
         let replayed = self.may_replay(&error);
@@ -206,13 +206,13 @@ impl<'a> RetryState<'a> {
         }
     }
 
-    /// Returns whether upstreams that have failed may be asked once more, as no other is left (`retry.sameUpstream`).
+    /// Returns whether failed upstreams may be asked once more, as no other is left (`retry.sameUpstream`).
     pub(super) fn may_retry_same_upstream(&self) -> bool {
         let in_trouble = self.last.as_ref().is_some_and(|last| last.error.failure.class.counts_as_unhealthy());
         in_trouble && self.same_upstream_retries < self.config.same_upstream
     }
 
-    /// Waits before the same upstreams are asked again, and excludes none of them any more.
+    /// Waits before the same upstreams are asked again, and excludes no upstream any more.
     pub(super) async fn wait_before_retry(&mut self) {
         let pause = self.pause(rand::random());
         self.same_upstream_retries += 1;
@@ -224,7 +224,7 @@ impl<'a> RetryState<'a> {
         backoff(self.config.backoff, self.same_upstream_retries, draw)
     }
 
-    /// Returns the failure that the client is to see, unless the upstream had just been asked in a wrong way.
+    /// Returns the failure for the client, unless the upstream had just been asked in a wrong way.
     pub(super) fn take_last(&mut self) -> Option<LastFailure> {
         self.last.take().filter(|last| !last.replayed)
     }

@@ -1,10 +1,10 @@
-//! The line that the log has for each request.
+//! The log's line for each request.
 //!
 //! 1. One shape for all requests: `ID METHOD PATH MODEL → UPSTREAM (ITS MODEL) from CLIENT attempts=… status=… …`, and the reason
 //!    in parentheses at the end.
-//! 2. A request that the pool refused tells the error's code and why.
-//! 3. `ERROR`: a 5xx. `WARN`: a limit, a refused key, an answer that broke off. All others, a client's mistake and a client
-//!    that left among them, are `INFO`. `/health` is `DEBUG`.
+//! 2. A refusal of the pool's own has the error's code and the reason.
+//! 3. `ERROR`: a 5xx. `WARN`: a limit, a refused key, a broken answer. `INFO`: all others, with clients' mistakes and clients
+//!    that left. `DEBUG`: `/health`.
 
 use std::fmt::{self, Display};
 
@@ -25,8 +25,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// The target of these lines. In [`LogFormat::Json`] their text is a JSON object already, which the logger adds the time and
-/// the level to.
+/// The target of these lines. With [`LogFormat::Json`] the text is a JSON object already, and the logger adds time and level.
 pub const REQUESTS: &str = "request";
 
 /// Writes the line of one request.
@@ -58,13 +57,13 @@ fn level(record: &RequestRecord) -> Level {
     }
 }
 
-/// The upstream that served, or that was asked last.
+/// Returns the serving attempt, or else the last one.
 fn target(record: &RequestRecord) -> Option<&AttemptRecord> {
     let served = |attempt: &&AttemptRecord| matches!(attempt.result, AttemptResult::Served);
     record.attempts.iter().rfind(served).or_else(|| record.attempts.last())
 }
 
-/// The status as the log tells it: 499 where the client left before one was sent.
+/// Returns the status for the log: 499 if the client left before the head was sent.
 fn status(record: &RequestRecord) -> u16 {
     record.status.map_or(499, |status| status.as_u16())
 }
@@ -73,7 +72,7 @@ fn id(record: &RequestRecord) -> &str {
     record.upstream_id.as_deref().unwrap_or(record.id.as_str())
 }
 
-/// What there is to say besides the status: a code, and words.
+/// Returns the code and the words behind the status.
 fn reason(record: &RequestRecord) -> (Option<&str>, Option<&str>) {
     match &record.end {
         RequestEnd::Answered => (None, None),
@@ -170,7 +169,7 @@ fn object(record: &RequestRecord) -> String {
         total_ms: record.total.as_millis(),
         usage: record.usage.map(usage),
     };
-    // Of texts and numbers alone: that can't fail.
+    // Texts and numbers alone always serialize.
     serde_json::to_string(&object).unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! Receives the record of every request, and hands it to all readers.
+//! Receives the record of every request for all readers.
 //!
 //! 1. Workers put records into a queue; no request waits for the actor.
 //! 2. The first record after a silence wakes the actor. Later ones are read together, [`BATCH_INTERVAL`] later at most.
@@ -19,7 +19,7 @@ use super::request_record::RequestRecord;
 /// How long a record may wait to be read: what a `kill -9` under load may cost the log.
 const BATCH_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Records in the queue, at most: about a second of the largest load that was measured.
+/// The most records in the queue: about a second of the largest load in measurements.
 const MOST_QUEUED: usize = 65_536;
 
 /// Owns what ended requests add up to.
@@ -108,7 +108,7 @@ impl RecorderActor {
             }
             actor.polling = false;
             actor.shared.awake.store(false, Ordering::SeqCst);
-            // A record that came just before this saw `awake`, and woke nobody.
+            // A record just before this line saw `awake`, and woke nobody.
             if actor.read_queue() {
                 actor.shared.awake.store(true, Ordering::SeqCst);
                 actor.poll_while_busy(ctx);
@@ -137,7 +137,7 @@ impl RecorderHandle {
 }
 
 impl Recorder {
-    /// Creates a worker's recorder. `cutting_off` says whether the server stops, and cuts off answers that still run.
+    /// Creates a worker's recorder. `cutting_off` says whether the stopping server cuts off running answers.
     pub fn new(handle: RecorderHandle, cutting_off: impl Fn() -> bool + 'static) -> Self {
         Recorder::of(move |record| handle.send(record), cutting_off)
     }

@@ -1,4 +1,4 @@
-//! One request, from its first byte to its end: what was asked, which upstreams were tried, what the client got.
+//! One request, from the first byte to the end: the question, the attempts, the client's answer.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -10,30 +10,30 @@ use actix_web::http::{Method, StatusCode};
 use super::Recorder;
 use crate::types::{ApiId, Failure, RequestId, Usage};
 
-/// All that is known of one request when it has ended.
+/// All facts of one request, known at its end.
 #[derive(Debug, Clone)]
 pub struct RequestRecord {
     /// Ours.
     pub id: RequestId,
-    /// The upstream's own id of the request, where the client saw that one.
+    /// The upstream's own id of the request, if the client saw one.
     pub upstream_id: Option<String>,
     /// As sent.
     pub method: Method,
-    /// As sent, without its query.
+    /// As sent, without the query.
     pub path: Cow<'static, str>,
     /// The client's address.
     pub client: Option<IpAddr>,
-    /// The model that the client asked for.
+    /// The model by the client's name.
     pub model: Option<Arc<str>>,
-    /// Every exchange with an upstream, in the order in which they began.
+    /// Every exchange with an upstream, in order of begin.
     pub attempts: Vec<AttemptRecord>,
-    /// The status that the client got; `None` if the client left before.
+    /// The client's status; `None` if the client left before.
     pub status: Option<StatusCode>,
     /// How the request ended.
     pub end: RequestEnd,
-    /// From the start of the serving attempt to its first content.
+    /// From the start of the serving attempt to the first content.
     pub first_token: Option<Duration>,
-    /// From the request's head to its end.
+    /// From the request's head to the end.
     pub total: Duration,
     /// The tokens of the answer, reported or estimated.
     pub usage: Option<Usage>,
@@ -44,13 +44,13 @@ pub struct RequestRecord {
 pub struct AttemptRecord {
     /// The upstream.
     pub api: ApiId,
-    /// The upstream's own name for the model, where it differs from the one asked for.
+    /// The upstream's own name for the model, if different.
     pub model: Option<Arc<str>>,
     /// From the start of the request to the start of the attempt.
     pub began: Duration,
-    /// From the start of the attempt to its answer or failure.
+    /// From the start of the attempt to the answer or failure.
     pub took: Duration,
-    /// How it ended.
+    /// The end.
     pub result: AttemptResult,
 }
 
@@ -59,9 +59,9 @@ pub struct AttemptRecord {
 pub enum AttemptResult {
     /// No answer yet. At the end of a request: the attempt was given up.
     Open,
-    /// Its answer went to the client.
+    /// The answer went to the client.
     Served,
-    /// It failed, for this reason.
+    /// A failure, with the reason.
     Failed(Failure),
 }
 
@@ -72,7 +72,7 @@ pub enum RequestEnd {
     Answered,
     /// The pool itself refused: the error's code, and why.
     Refused {
-        /// `error.code`, as the client sees it.
+        /// `error.code` of the client's answer.
         code: &'static str,
         /// For a person.
         reason: String,
@@ -87,7 +87,7 @@ pub enum RequestEnd {
     Defect,
 }
 
-/// The record of a request under way. Its drop ends the record and sends it, once, however the request ends.
+/// The record of a request under way. The drop ends and sends the record, once, at any end of the request.
 #[derive(Debug)]
 pub struct OpenRecord {
     record: Option<Box<RequestRecord>>,
@@ -122,12 +122,12 @@ impl OpenRecord {
         }
     }
 
-    /// Returns the id of the request, for lines of the log that belong to it.
+    /// Returns the id of the request, for other lines of the log.
     pub fn id(&self) -> &str {
         self.record.as_ref().map_or("-", |record| record.id.as_str())
     }
 
-    /// Records that the client gets an answer with this status, whole unless something else is recorded later.
+    /// Records the status of the client's answer. The answer is whole, unless a later call says otherwise.
     pub fn answered(&mut self, status: StatusCode) {
         self.with(|record| {
             record.status = Some(status);
@@ -140,7 +140,7 @@ impl OpenRecord {
         self.with(|record| record.end = end);
     }
 
-    /// Records that an attempt begins. Returns its place, for [`OpenRecord::attempt_ended`].
+    /// Records the begin of an attempt. Returns the place for [`OpenRecord::attempt_ended`].
     pub fn attempt_began(&mut self, api: &ApiId, model: Option<&Arc<str>>) -> usize {
         let began = self.since.elapsed();
         let mut place = 0;

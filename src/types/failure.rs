@@ -1,20 +1,20 @@
-//! Why an attempt failed, as data that decisions are made from.
+//! Why an attempt failed, as data for decisions.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What kind of failure it was: decides what rests, for how long, and whether another upstream is asked.
+/// The kind of a failure. The class decides what rests, for how long, and whether another upstream is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureClass {
     /// 429: a limit of the upstream's own.
     RateLimited,
     /// 401 or 403: the key is refused.
     Unauthorized,
-    /// 401 or 403 that speaks of the model, or of a permission: just this is not for the key. Says nothing of all else.
+    /// 401 or 403 about the model or a permission: the key may do other things.
     Forbidden,
     /// 402: the account has no money left.
     PaymentRequired,
-    /// 503 or 529: the upstream says that it is too busy.
+    /// 503 or 529: the upstream is too busy.
     Overloaded,
     /// Another 5xx.
     ServerError,
@@ -26,9 +26,9 @@ pub enum FailureClass {
     NoSocket,
     /// The connection broke, or what came is not a whole answer of the protocol.
     Protocol,
-    /// 200 with nothing in it.
+    /// 200 with nothing inside.
     Empty,
-    /// 200 in another form than the one that was asked for: events in the place of one object, or the reverse.
+    /// 200 in the wrong form: events in the place of one object, or the reverse.
     WrongForm,
     /// A kept-alive connection turned out to be closed before any answer: says nothing about the upstream.
     StaleConnection,
@@ -164,27 +164,27 @@ pub enum LimitSpan {
 pub struct Failure {
     /// The kind.
     pub class: FailureClass,
-    /// How far it had come.
+    /// How far the attempt had come.
     pub phase: Phase,
-    /// The upstream's status, if it gave one.
+    /// The upstream's status, if there was one.
     pub status: Option<u16>,
     /// How long the upstream asks us to stay away.
     pub retry_after: Option<Duration>,
-    /// Which of its limits was reached, if it tells.
+    /// Which limit was reached, if the upstream says.
     pub limit: Option<LimitSpan>,
-    /// A code or a status says it that can't be the request's own doing. All else may be: words can repeat the client's.
+    /// A code or a status says so, and the request can't be the cause. Words prove nothing: they may be the client's.
     pub certain: bool,
     /// Counts for the upstream's health. Not so if an earlier attempt of the same request had failed ambiguously, or if the
     /// end of a shared connection was counted already.
     pub counted: bool,
-    /// A connection broke that other requests were on, too: the same upstream may be asked again once.
+    /// A connection with other requests broke: the same upstream may be asked again once.
     pub connection_lost: bool,
     /// What happened, in words, for the log and the status. Never holds a key or a body.
     pub detail: String,
 }
 
 impl Failure {
-    /// A failure that the upstream did not put into words.
+    /// Creates a failure with what the class implies.
     pub fn new(class: FailureClass, phase: Phase, detail: impl Into<String>) -> Self {
         Failure {
             class,

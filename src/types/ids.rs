@@ -1,17 +1,17 @@
-//! Identifiers that must not be confused with each other or with plain text.
+//! Identifiers as types of their own, not to be confused with each other or with plain text.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The `id` of an entry of `apis`: what its quotas and statistics belong to, across reloads and restarts.
+/// The `id` of an entry of `apis`. Quotas and statistics belong to the id, across reloads and restarts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ApiId(Arc<str>);
 
 impl ApiId {
-    /// The id as it stands in the configuration.
+    /// Returns the id, as in the configuration.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -29,7 +29,7 @@ impl fmt::Display for ApiId {
     }
 }
 
-/// Whose limits a quota holds: what its counts belong to, across reloads and restarts.
+/// The owner of a quota. Counts belong to the owner, across reloads and restarts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QuotaId {
     owner: Owner,
@@ -53,12 +53,12 @@ impl QuotaId {
         QuotaId { owner: Owner::Group(name.clone()), model: None }
     }
 
-    /// Of the same owner, for one model, by the upstream's own name for it.
+    /// Returns the same owner's id for one model, by the upstream's own name.
     pub fn for_model(&self, model: &Arc<str>) -> QuotaId {
         QuotaId { owner: self.owner.clone(), model: Some(model.clone()) }
     }
 
-    /// A text that no other quota has: `api:ID`, `group:NAME:MODEL`. A colon in a name is written `%3A`.
+    /// Returns a unique text: `api:ID`, `group:NAME:MODEL`. A colon in a name is written `%3A`.
     pub fn key(&self) -> String {
         let plain = |name: &str| name.replace('%', "%25").replace(':', "%3A");
         let owner = match &self.owner {
@@ -90,7 +90,7 @@ impl fmt::Display for QuotaId {
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// A fresh id: 96 random bits, so that ids of many replicas don't meet.
+    /// Returns a fresh id: 96 random bits, so that ids of many replicas don't meet.
     pub fn generate() -> Self {
         let random: [u8; 12] = rand::random();
         let hex = random.iter().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -101,7 +101,7 @@ impl RequestId {
         RequestId(Arc::from(id))
     }
 
-    /// The id as it is sent and logged.
+    /// Returns the id for the client and the log.
     pub fn as_str(&self) -> &str {
         &self.0
     }

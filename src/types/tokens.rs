@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Usage, UsageSource};
 
-/// Hours that are kept.
+/// How long hours are kept.
 pub const HOURS_KEPT_MS: i64 = 48 * 3_600_000;
 
-/// Days that are kept.
+/// How long days are kept.
 pub const DAYS_KEPT_MS: i64 = 366 * 86_400_000;
 
 /// Counts since the beginning, or since the last reset.
@@ -18,30 +18,30 @@ pub const DAYS_KEPT_MS: i64 = 366 * 86_400_000;
 pub struct TokenTotals {
     /// Tokens in all.
     pub total_tokens: u64,
-    /// Of them, in prompts.
+    /// Tokens in prompts.
     pub prompt_tokens: u64,
-    /// Of them, generated.
+    /// Generated tokens.
     pub completion_tokens: u64,
     /// Of the total, guessed rather than reported.
     pub estimated_tokens: u64,
-    /// Exchanges that were served.
+    /// Served exchanges.
     pub requests: u64,
     /// When the last one ended, in ms since the Unix epoch.
     pub last_used: Option<i64>,
 }
 
-/// A wall time, and when the hour and the day that it lies in begin; all in ms since the Unix epoch.
+/// A wall time, with the begin of the hour and of the day; all in ms since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// The time itself.
     pub wall: i64,
-    /// The start of its hour.
+    /// The start of the hour.
     pub hour: i64,
-    /// Its midnight.
+    /// Midnight before.
     pub day: i64,
 }
 
-/// The statistics of one upstream. Hours and days go by the wall time (ms) at which they begin.
+/// The statistics of one upstream. The key of an hour or a day is the wall time (ms) of the begin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenStats {
     /// Since the beginning.
@@ -53,7 +53,7 @@ pub struct TokenStats {
 }
 
 impl TokenStats {
-    /// Counts one served exchange that ended at this moment.
+    /// Counts one served exchange with this end.
     pub fn record(&mut self, usage: Option<Usage>, Moment { wall, hour, day }: Moment) {
         self.totals.requests += 1;
         self.totals.last_used = Some(wall);
@@ -80,7 +80,7 @@ impl TokenStats {
         (of(&self.hours, hour), of(&self.days, day))
     }
 
-    /// Forgets the hours and days that are too old at `wall`.
+    /// Forgets hours and days too old at `wall`.
     pub fn prune(&mut self, wall: i64) {
         self.hours = self.hours.split_off(&(wall - HOURS_KEPT_MS));
         self.days = self.days.split_off(&(wall - DAYS_KEPT_MS));

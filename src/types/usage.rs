@@ -7,7 +7,7 @@ use std::ops::Add;
 pub enum UsageSource {
     /// The upstream said so.
     Reported,
-    /// We guessed, from lengths: the upstream said nothing, or was not heard to its end.
+    /// Estimated from lengths: the upstream reported nothing, or the answer was cut.
     Estimated,
 }
 
@@ -16,25 +16,25 @@ pub enum UsageSource {
 pub struct Usage {
     /// Tokens of the prompt (`prompt_tokens`, `input_tokens`).
     pub prompt: u64,
-    /// Tokens that were generated (`completion_tokens`, `output_tokens`).
+    /// Generated tokens (`completion_tokens`, `output_tokens`).
     pub completion: u64,
-    /// `total_tokens`, or the sum of both where an upstream leaves it out.
+    /// `total_tokens`, or the sum of both if an upstream leaves the field out.
     pub total: u64,
     /// Reported or estimated.
     pub source: UsageSource,
 }
 
-/// What a request may cost in tokens, as far as it tells before it is sent.
+/// The tokens of a request, as far as known before it is sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenEstimate {
-    /// Of the prompt, guessed from its length.
+    /// Of the prompt, estimated from the length.
     pub prompt: u64,
-    /// What it lets the upstream generate at most, if it says so.
+    /// The request's own bound for generated tokens, if there is one.
     pub completion: Option<u64>,
 }
 
 impl TokenEstimate {
-    /// In all, where `typical` tokens are generated for a request that does not bound them.
+    /// Returns the sum, with `typical` generated tokens for a request without a bound.
     pub fn tokens(self, typical: u64) -> u64 {
         self.prompt.saturating_add(self.completion.unwrap_or(typical))
     }

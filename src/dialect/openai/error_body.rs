@@ -1,4 +1,4 @@
-//! An error as an upstream writes it: where it stands in a body, and its parts. Pure.
+//! The error in an upstream's body: the place, and the parts. Pure.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -7,15 +7,15 @@ use serde_json::value::RawValue;
 /// An error, taken apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ErrorBody {
-    /// Its `code` or `status`, if that is a number.
+    /// `code` or `status`, if a number.
     pub(crate) status_code: Option<u16>,
-    /// Its `code` or `status`, if that is a word; in lower case.
+    /// `code` or `status`, if a word; in lower case.
     pub(crate) code: String,
-    /// Its `type`, in lower case.
+    /// `type`, in lower case.
     pub(crate) error_type: String,
-    /// The field of the request that the error is about.
+    /// The field of the request with the mistake.
     pub(crate) param: String,
-    /// Google's word for the error, in its `details`.
+    /// Google's word for the error, in `details`.
     pub(crate) reason: String,
     /// For people.
     pub(crate) message: String,
@@ -28,7 +28,7 @@ pub(crate) struct ErrorBody {
 }
 
 impl ErrorBody {
-    /// Reads the body of a response whose status is no success: all of it is about the error.
+    /// Reads the body of a refusal: all of the body is about the error.
     pub(crate) fn from_error_response(body: &[u8]) -> ErrorBody {
         let Ok(body) = serde_json::from_slice::<Value>(body) else {
             return ErrorBody { unparsed: true, message: plain_text(body), ..ErrorBody::default() };
@@ -50,7 +50,7 @@ impl ErrorBody {
         }
     }
 
-    /// Finds the error in an object, wherever it stands: in `error` or `errors`, or all around.
+    /// Finds the error in an object: in `error` or `errors`, or all around.
     fn find(body: &Value) -> Option<ErrorBody> {
         let field = |name| body.get(name).filter(|value| is_error(value));
         let says = |name, word| body.get(name).and_then(Value::as_str) == Some(word);
@@ -62,10 +62,10 @@ impl ErrorBody {
             return Some(numbered);
         }
         let error = match field("error").or(field("Error")) {
-            // The words stand beside it.
+            // The words stand beside the flag.
             Some(Value::Bool(_)) => ErrorBody::of(body),
             Some(Value::Number(number)) => ErrorBody { status_code: small(number.as_u64()), ..ErrorBody::of(body) },
-            // xAI's: a text, with the code beside it.
+            // xAI's: a text, with the code beside the text.
             Some(text @ Value::String(_)) => {
                 let beside = ErrorBody::of(body);
                 let error = ErrorBody::of(text);
@@ -85,7 +85,7 @@ impl ErrorBody {
         Some(ErrorBody { is_openai_shaped: true, ..error })
     }
 
-    /// Reads an error by a number of the provider's own, which stands in all of its answers, and is 0 in most.
+    /// Reads an error by a provider's own number. The number stands in all answers, and is 0 in most.
     fn numbered(body: &Value) -> Option<ErrorBody> {
         let base = body.get("base_resp").unwrap_or_default();
         let places = [(base.get("status_code"), &MINIMAX[..], base), (body.get("error_code"), &BAIDU[..], body)];
@@ -148,17 +148,17 @@ struct Peek<'a> {
 /// Where errors have their words for people.
 const WORDS: [&str; 6] = ["message", "detail", "msg", "error_msg", "status_msg", "title"];
 
-/// What some numbers mean that providers give their errors, as a status.
+/// Numbers of providers' own, and the statuses for them.
 const MINIMAX: [(&[i64], u16); 3] = [(&[1002, 1039], 429), (&[1004, 2049], 401), (&[1008], 402)];
 const BAIDU: [(&[i64], u16); 2] = [(&[4, 17, 18, 19], 429), (&[6, 14, 100, 110, 111], 401)];
 
-/// Returns the words of a body that is no JSON: none of a page for browsers.
+/// Returns the words of a body without JSON. A page for browsers has none.
 fn plain_text(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body.trim_ascii());
     if text.starts_with('<') { String::new() } else { text.into_owned() }
 }
 
-/// Returns whether a body is an error without a field of its own: words for people, or a "no", and nothing that answers have.
+/// Returns whether a body is an error without an error field: words for people, or a "no", and no field of an answer.
 fn is_bare(body: &Value) -> bool {
     const OF_ANSWERS: [&str; 11] =
         ["choices", "output", "data", "results", "object", "type", "text", "images", "audio", "embeddings", "id"];
@@ -171,7 +171,7 @@ fn is_bare(body: &Value) -> bool {
     }
     let refused = success == Some(false);
     let by_code = body.get("error_code").is_some_and(|code| is_error(code) && number(code) != Some(0));
-    // Of words alone, only those count that clients would look for in an error.
+    // Words alone count in a field where clients look for an error.
     let worded = ["message", "detail", "error_msg"].iter().any(|name| says(name));
     let coded = !code.is_null() && WORDS.iter().any(|name| says(name));
     // Some providers number their refusals as they number their answers.
@@ -179,7 +179,7 @@ fn is_bare(body: &Value) -> bool {
     no_answer && (refused || by_code || worded || coded)
 }
 
-/// Reads a number, also one that is written as a text.
+/// Reads a number, or a text with a number.
 fn number(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
@@ -188,7 +188,7 @@ fn small(number: Option<u64>) -> Option<u16> {
     number.and_then(|number| u16::try_from(number).ok())
 }
 
-/// Returns whether a value of the field `error` is an error. Some APIs always have the field, with nothing in it.
+/// Returns whether the value of `error` is an error. Some APIs always send the field, with nothing inside.
 pub(crate) fn is_error(value: &Value) -> bool {
     match value {
         Value::Object(fields) => !fields.is_empty(),

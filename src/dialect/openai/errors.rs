@@ -1,17 +1,17 @@
 //! What an OpenAI-format error says: from a refusal, or an error in a 200, to a [`Failure`]. Pure.
 //!
-//! 1. Status, code, type and `param` decide. An error's words decide only by the way in which a message begins, in one table
-//!    ([`MESSAGES`]) with a row for each provider that has no code for what it means.
+//! 1. Status, code, type and `param` decide. Words decide only at the beginning of a message, in one table ([`MESSAGES`]). The
+//!    table has a row for each meaning without a code, by provider.
 //! 2. What is not known is not held for the client's fault. Only a 400, 413, 415 and 422 can be the caller's own mistake, and of these
 //!    not the ones about the model, the account or the place.
-//! 3. A failure is `certain` if a status or a code says it. An uncertain refusal may be about the request: it counts against the
-//!    upstream only if another one serves the same request.
+//! 3. A failure is `certain` by a status or a code. An uncertain refusal may be about the request, and counts against the
+//!    upstream only if another upstream serves the same request.
 //! 4. Errors quote what clients write, so words never make a failure certain.
 
 use super::error_body::ErrorBody;
 use crate::types::{Failure, FailureClass, Phase};
 
-/// A word in the code or type of an error, what it means, and the statuses with which it does.
+/// A word in the code or type of an error, with its meaning for some statuses.
 struct Code {
     word: &'static str,
     class: FailureClass,
@@ -22,9 +22,9 @@ const fn code(word: &'static str, class: FailureClass, statuses: &'static [u16])
     Code { word, class, statuses }
 }
 
-/// How a message begins, what it means, and the status with which it does.
+/// The beginning of a message, with its meaning for one status.
 struct Message {
-    /// Whose words they are.
+    /// The author of the words.
     #[expect(dead_code, reason = "for the reader of the table")]
     provider: &'static str,
     status: u16,
@@ -36,7 +36,7 @@ const fn message(provider: &'static str, status: u16, begins: &'static str, clas
     Message { provider, status, begins, class }
 }
 
-/// Codes and types that say that the upstream does not serve the model, whatever the status.
+/// Codes and types for a missing model, whatever the status.
 const MODEL_MISSING: [&str; 8] = [
     "unknown_model",
     "model_decommissioned",
@@ -52,11 +52,11 @@ const MODEL_MISSING: [&str; 8] = [
 const MODERATED: [&str; 5] =
     ["content_policy_violation", "content_filter", "content_moderation", "moderation", "moderation_blocked"];
 
-/// Google's reasons for a key, or its project, that is not served. Its status is often a 400.
+/// Google's reasons for a refused key or project. The status is often a 400.
 const KEY_REFUSED: [&str; 5] =
     ["API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "SERVICE_DISABLED", "CONSUMER_SUSPENDED"];
 
-/// Google's reason for a limit that is reached.
+/// Google's reason for a reached limit.
 const RATE_LIMIT: &str = "RATE_LIMIT_EXCEEDED";
 
 /// Codes of the caller's own mistakes, in a 400 or 422 whose words may seem to be about the model.
@@ -87,7 +87,7 @@ const CODES: [Code; 20] = [
     code("model", FailureClass::Forbidden, &[401, 403]),
     code("permission", FailureClass::Forbidden, &[401, 403]),
     code("scope", FailureClass::Forbidden, &[401, 403]),
-    // Of errors in a 200, which name no status.
+    // For errors in a 200 without a status.
     code("rate_limit", FailureClass::RateLimited, &[0]),
     code("quota", FailureClass::RateLimited, &[0]),
     code("overloaded", FailureClass::Overloaded, &[0]),
@@ -113,8 +113,8 @@ const MESSAGES: [Message; 15] = [
     message("github", 403, "You have exceeded a secondary rate limit", FailureClass::RateLimited),
 ];
 
-/// Words of a 400 or 422 that may be about the model at this upstream, its account or its place. Another upstream is asked: these
-/// words rest nobody by themselves.
+/// Words in a 400 or 422 with doubt about the model at this upstream, the account or the place. Another upstream is asked. The
+/// words alone rest nobody.
 const MAYBE_OURS: [&str; 18] = [
     "model",
     "deployment",
@@ -136,7 +136,7 @@ const MAYBE_OURS: [&str; 18] = [
     "access",
 ];
 
-/// Words of a 401 that may be about less than the key. With these it is not certain that the key is refused.
+/// Words in a 401 about less than the key, perhaps. With these words the refusal of the key is not certain.
 const LESS_THAN_THE_KEY: [&str; 4] = ["model", "scope", "permission", "模型"];
 
 /// A failure class, and whether a status or code says so.
@@ -153,8 +153,7 @@ const fn uncertain(class: FailureClass) -> Verdict {
     Verdict { class, certain: false }
 }
 
-/// Returns the failure that an error tells. `status`: of the response, or as an error in a 200 names it. `model`: the upstream's own
-/// name for it.
+/// Returns the meaning of an error. `status`: of the response, or named by an error in a 200. `model`: by the upstream's own name.
 pub(super) fn failure(status: Option<u16>, error: &ErrorBody, model: &str) -> Failure {
     let Verdict { class, certain } = verdict(status, error, model);
     let failure = Failure { status, ..Failure::new(class, Phase::Head, String::new()) };
@@ -179,7 +178,7 @@ pub(super) fn failure(status: Option<u16>, error: &ErrorBody, model: &str) -> Fa
     }
 }
 
-/// Returns the failure that an error in a 200, or an event, tells.
+/// Returns the meaning of an error in a 200, or in an event.
 pub(super) fn in_success(error: &ErrorBody, model: &str) -> Failure {
     let named = error.status_code.filter(|status| (400..=599).contains(status));
     let failure = failure(named, error, model);
@@ -211,7 +210,7 @@ fn verdict(status: Option<u16>, error: &ErrorBody, model: &str) -> Verdict {
     by_account_code(status, error).unwrap_or_else(|| by_status(status, error, model))
 }
 
-/// Returns whether a code says that the upstream does not serve the model: unless the error is about another field.
+/// Returns whether a code says that the model is missing. An error about another field does not.
 fn says_model_missing(error: &ErrorBody) -> bool {
     error.is_code(&MODEL_MISSING) && matches!(error.param.as_str(), "" | "None" | "model")
 }
@@ -240,7 +239,7 @@ fn by_status(status: Option<u16>, error: &ErrorBody, model: &str) -> Verdict {
         429 => certain(FailureClass::RateLimited),
         400 | 422 if may_be_ours(error, model) => uncertain(FailureClass::ModelNotFound),
         400 | 413 | 415 | 422 => certain(FailureClass::Rejected),
-        // Servers and proxies that are too busy say so with these, too.
+        // Busy servers and proxies answer with these, too.
         420 | 424 | 430 | 498 | 499 | 503 | 529 => certain(FailureClass::Overloaded),
         400..=599 => certain(FailureClass::ServerError),
         // A redirect is not followed, and anything else is no answer.
@@ -248,7 +247,7 @@ fn by_status(status: Option<u16>, error: &ErrorBody, model: &str) -> Verdict {
     }
 }
 
-/// Returns whether a 400 or 422 may be about the model at this upstream, its account or its place, and not about what the client wrote.
+/// Returns whether a 400 or 422 may be about the model at this upstream, the account or the place, and not about the request.
 fn may_be_ours(error: &ErrorBody, model: &str) -> bool {
     if error.param == "model" {
         return true;
