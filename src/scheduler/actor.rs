@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
-use quota::{PoolLimitsReader, TakeError};
+use quota::{PoolLimits, TakeError};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -33,7 +33,7 @@ pub struct SchedulerActor {
 
 /// One model.
 struct Desk {
-    limits: PoolLimitsReader,
+    limits: Arc<PoolLimits>,
     lot: Arc<Lot>,
     /// The short ways to its upstreams, by their positions.
     lanes: Vec<Option<Arc<FastPath>>>,
@@ -46,13 +46,13 @@ impl SchedulerActor {
     }
 
     /// A permit through a lane; or whom the supervisor is to ask first, if one was drawn.
-    fn at_once(&mut self, select: &Select) -> Result<Admitted, Option<usize>> {
+    fn at_once(&self, select: &Select) -> Result<Admitted, Option<usize>> {
         // Who was refused elsewhere, or goes behind those who wait, is the supervisor's.
         if !select.tried.is_empty() || self.board.signs.queueing.load(Ordering::Acquire) {
             return Err(None);
         }
         let now = Now::read();
-        let desk = self.desks.get_mut(&select.profile.model).ok_or(None)?;
+        let desk = self.desks.get(&select.profile.model).ok_or(None)?;
         let mut passed_over: Vec<usize> = Vec::new();
         let mut rng = rand::rng();
         while passed_over.len() < MOST_PASSED_OVER {
@@ -87,26 +87,24 @@ impl SchedulerActor {
 
     /// Keeps what was granted besides the permit: the next request like it may be answered at once.
     fn learn(&mut self, model: Arc<str>, Granted { permit, lanes, limits, board }: Granted) -> Admitted {
-        let now = Now::read_mono();
+        let rate = limits.after_one_more(Now::read_mono());
         self.adopt(&board);
-        if board.serial != self.board.serial {
-            return Admitted { permit, rate: limits.summary(now) };
-        }
-        if self.desks.len() >= MAX_MODELS {
-            self.desks.clear();
-        }
-        let lot = self.board.routes.lot(&model);
-        let new_desk = || Desk { limits: PoolLimitsReader::new(limits), lot: lot.clone(), lanes: Vec::new() };
-        let desk = self.desks.entry(model).or_insert_with(new_desk);
-        for (slot, lane) in lanes {
-            if desk.lanes.len() <= slot {
-                desk.lanes.resize(slot + 1, None);
+        if board.serial == self.board.serial && !lanes.is_empty() {
+            if self.desks.len() >= MAX_MODELS {
+                self.desks.clear();
             }
-            if let Some(known) = desk.lanes.get_mut(slot) {
-                *known = Some(lane);
+            let lot = self.board.routes.lot(&model).clone();
+            let desk = self.desks.entry(model).or_insert(Desk { limits, lot, lanes: Vec::new() });
+            for (slot, lane) in lanes {
+                if desk.lanes.len() <= slot {
+                    desk.lanes.resize(slot + 1, None);
+                }
+                if let Some(known) = desk.lanes.get_mut(slot) {
+                    *known = Some(lane);
+                }
             }
         }
-        Admitted { permit, rate: desk.limits.after_one_more(now) }
+        Admitted { permit, rate }
     }
 
     fn adopt(&mut self, board: &Arc<Board>) {

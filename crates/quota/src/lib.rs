@@ -31,7 +31,7 @@ pub use credits::{Credits, TakeError};
 pub use day::{Day, hour_start};
 pub use limits::{Burst, Limit, Limits, QuotaKind, guarded};
 pub use no_room::NoRoom;
-pub use pool_limits::{OwnerLimits, PoolLimits, PoolLimitsReader};
+pub use pool_limits::{OwnerLimits, PoolLimits};
 pub use quota::{ActualUsage, GrantRequest, Need, Quota, Reservation};
 pub use rate_limit_summary::RateLimitSummary;
 pub use records::{CountRecord, Denial, Grant, QuotaRecord, SharedGrant, Units, WindowUsage};

@@ -3,12 +3,13 @@
 //! 1. Each upstream counts with its tightest limit: its own or the group's, for all models or for this one.
 //! 2. Members of a group count together, as far as the group has something left.
 //! 3. Where one upstream has no limit on requests, the sum has none.
-//! 4. A reader sums up again after 20 µs for each upstream, and in between counts its own requests: summing up takes a
-//!    thousandth of the time at most. Below 50 upstreams, 20 µs each are less than the clock's millisecond: every request gets a new sum.
+//! 4. A sum serves for a millisecond an upstream, and each admission in between counts one off: summing up takes a ten-thousandth of
+//!    the time.
 //!
 //! The quotas publish these numbers beside their [`Credits`]: nobody is asked, and no quota is paused.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::credits::Credits;
 use crate::rate_limit_summary::RateLimitSummary;
@@ -18,6 +19,18 @@ use crate::rate_limit_summary::RateLimitSummary;
 pub struct PoolLimits {
     accounts: Vec<Account>,
     is_unlimited: bool,
+    last: LastSum,
+}
+
+/// The last sum, of all threads.
+#[derive(Debug, Default)]
+struct LastSum {
+    limit: AtomicU64,
+    remaining: AtomicU64,
+    /// ms, monotonic.
+    resets_at: AtomicU64,
+    /// When to sum up again (ms, monotonic).
+    valid_until: AtomicU64,
 }
 
 /// The members of a group, or one upstream alone.
@@ -66,14 +79,30 @@ impl PoolLimits {
         }
     }
 
-    fn upstreams(&self) -> usize {
-        self.accounts.iter().map(|account| account.members.len()).sum()
-    }
-
     /// Returns what is left of all limits together at `now` (ms, monotonic); `None` if an upstream has no limit, or there is none.
     pub fn summary(&self, now: u64) -> Option<RateLimitSummary> {
         let limited = self.accounts.iter().filter(|_| !self.is_unlimited);
         limited.filter_map(|account| account.summary(now)).reduce(RateLimitSummary::plus)
+    }
+
+    /// Returns what is left at `now` (ms, monotonic), after one more request was admitted.
+    pub fn after_one_more(&self, now: u64) -> Option<RateLimitSummary> {
+        let LastSum { limit, remaining, resets_at, valid_until } = &self.last;
+        if now < valid_until.load(Ordering::Acquire) {
+            let before = remaining.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+            return Some(RateLimitSummary {
+                limit: limit.load(Ordering::Acquire),
+                remaining: before.map_or(0, |left| left - 1),
+                reset_ms: resets_at.load(Ordering::Acquire).saturating_sub(now),
+            });
+        }
+        let sum = self.summary(now)?;
+        let upstreams: usize = self.accounts.iter().map(|account| account.members.len()).sum();
+        limit.store(sum.limit, Ordering::Release);
+        remaining.store(sum.remaining, Ordering::Release);
+        resets_at.store(now + sum.reset_ms, Ordering::Release);
+        valid_until.store(now + upstreams as u64, Ordering::Release);
+        Some(sum)
     }
 }
 
@@ -83,36 +112,6 @@ impl Account {
         // A member without own limits may use all of the group's.
         let members = self.members.iter().filter_map(|own| own.summary(now).or(shared));
         members.reduce(RateLimitSummary::plus).into_iter().chain(shared).min_by_key(RateLimitSummary::tightness)
-    }
-}
-
-/// One reader of [`PoolLimits`], with the last sum.
-#[derive(Debug)]
-pub struct PoolLimitsReader {
-    limits: Arc<PoolLimits>,
-    last: Option<RateLimitSummary>,
-    /// When `last` has to be summed up again (ms, monotonic).
-    valid_until: u64,
-}
-
-impl PoolLimitsReader {
-    /// The upstreams of a pool whose sum is valid for a millisecond.
-    const UPSTREAMS_PER_MS: usize = 50;
-
-    /// Creates a reader without a sum.
-    pub fn new(limits: Arc<PoolLimits>) -> PoolLimitsReader {
-        PoolLimitsReader { limits, last: None, valid_until: 0 }
-    }
-
-    /// Returns what is left at `now` (ms, monotonic), after one more request was admitted.
-    pub fn after_one_more(&mut self, now: u64) -> Option<RateLimitSummary> {
-        if now >= self.valid_until {
-            self.last = self.limits.summary(now);
-            self.valid_until = now + (self.limits.upstreams() / Self::UPSTREAMS_PER_MS) as u64;
-        } else if let Some(last) = &mut self.last {
-            last.remaining = last.remaining.saturating_sub(1);
-        }
-        self.last
     }
 }
 
@@ -182,26 +181,18 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_over_many_upstreams_is_kept_for_a_moment_and_counted_down() {
-        for (upstreams, is_kept) in [(49, false), (50, true), (99, true)] {
-            let credits = credits(100, 0);
-            let mut pool = PoolLimits::default();
-            for _ in 0..upstreams {
-                pool.add(OwnerLimits::new(Some(credits.clone()), None), OwnerLimits::default());
-            }
-            let mut reader = PoolLimitsReader::new(Arc::new(pool));
-            let mut left = |now| reader.after_one_more(now).expect("a limit").remaining;
-            assert_eq!(left(0), 100 * upstreams);
-            credits.publish(Some(RequestWindow {
-                limit: 100,
-                used: 7,
-                reserved: 0,
-                resets_at: 1_000,
-                span_ms: 61_000,
-            }));
-            assert_eq!(left(0), if is_kept { 100 * upstreams - 1 } else { 93 * upstreams });
-            assert_eq!(left(1), 93 * upstreams);
+    fn a_sum_serves_for_a_millisecond_an_upstream_and_is_counted_down() {
+        let credits = credits(2, 1);
+        let mut pool = PoolLimits::default();
+        for _ in 0..3 {
+            pool.add(OwnerLimits::new(Some(credits.clone()), None), OwnerLimits::default());
         }
+        assert_eq!(pool.after_one_more(0), summary(6, 3, 1_000), "the admission came before the sum");
+        credits.publish(Some(RequestWindow { limit: 5, used: 1, reserved: 0, resets_at: 1_000, span_ms: 61_000 }));
+        for left in [2, 1, 0, 0] {
+            assert_eq!(pool.after_one_more(2), summary(6, left, 998));
+        }
+        assert_eq!(pool.after_one_more(3), summary(15, 12, 997));
     }
 
     #[test]
