@@ -136,7 +136,8 @@ pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
 /// Is the answer of this kind?
 pub(super) fn is_of_kind(headers: &HeaderMap, kind: &str) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    content_type.trim_start().to_ascii_lowercase().starts_with(kind)
+    let beginning = content_type.trim_start().get(..kind.len());
+    beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(kind))
 }
 
 /// Codings that change the bytes of a body, and whether such bytes begin with a mark that no text begins with. Servers

@@ -1,41 +1,35 @@
 //! The members of OpenAI's objects with a meaning for the proxy. All others are skipped, not copied.
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::finish::Finish;
 use crate::dialect::json_text::TextLength;
+use crate::dialect::lenient::{Lenient, lenient};
 use crate::dialect::usage::ReportedUsage;
 
 /// The members of a whole answer, or of one event of a stream.
 #[derive(Deserialize)]
 pub(super) struct TopLevel<'a> {
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    errors: Option<&'a RawValue>,
-    #[serde(borrow, rename = "Error")]
-    capital_error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    message: Option<&'a RawValue>,
-    #[serde(borrow)]
-    detail: Option<&'a RawValue>,
-    #[serde(borrow)]
-    msg: Option<&'a RawValue>,
-    #[serde(borrow)]
-    success: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error_msg: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error_code: Option<&'a RawValue>,
-    #[serde(borrow)]
-    base_resp: Option<&'a RawValue>,
+    error: Option<IgnoredAny>,
+    errors: Option<IgnoredAny>,
+    #[serde(rename = "Error")]
+    capital_error: Option<IgnoredAny>,
+    message: Option<IgnoredAny>,
+    detail: Option<IgnoredAny>,
+    msg: Option<IgnoredAny>,
+    success: Option<IgnoredAny>,
+    error_msg: Option<IgnoredAny>,
+    error_code: Option<IgnoredAny>,
+    base_resp: Option<IgnoredAny>,
     #[serde(borrow)]
     object: Option<&'a RawValue>,
     #[serde(borrow, rename = "type")]
     kind: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) choices: Option<&'a RawValue>,
+    #[serde(default)]
+    pub(super) choices: Choices,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(super) usage: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
@@ -67,6 +61,7 @@ impl TopLevel<'_> {
         of_errors.iter().chain(&of_words).any(Option::is_some)
             || self.object.is_some_and(|object| object.get() == r#""error""#)
             || ["error", "response.failed"].contains(&self.kind())
+            || self.choices.has_error
     }
 
     /// Returns the `type`, or nothing.
@@ -92,48 +87,96 @@ pub(super) fn is_nothing(json: &str) -> bool {
     json == "null" || inside('[', ']').or(inside('{', '}')).is_some_and(|inside| inside.trim().is_empty())
 }
 
+/// Whether a `choices` member is there.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    #[default]
+    Missing,
+    /// Null, or an empty list.
+    Empty,
+    /// A list of objects, some of which may be null.
+    List,
+    /// Anything else.
+    Unknown,
+}
+
 /// What the choices of an answer, or of a chunk, say together.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Choices {
+    pub(super) form: Form,
     /// The bytes of text.
     pub(super) text: usize,
     /// The reason with the most weight.
     pub(super) finish: Finish,
     /// Whether an error stands in one of the choices.
-    pub(super) has_error: bool,
+    has_error: bool,
     /// A usage within a choice, as Moonshot writes usage.
     pub(super) usage: ReportedUsage,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Choice<'a> {
-    #[serde(default)]
     delta: TextLength,
-    #[serde(default)]
     message: TextLength,
-    #[serde(default)]
     text: TextLength,
-    #[serde(borrow)]
-    finish_reason: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
+    finish_reason: Finish,
+    error: Option<IgnoredAny>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
 }
 
-impl Choices {
-    /// Reads the value of a `choices` member; `None` if the form is unknown.
-    pub(super) fn read(json: &str) -> Option<Choices> {
-        let choices: Option<Vec<Option<Choice<'_>>>> = serde_json::from_str(json).ok()?;
-        let mut all = Choices::default();
-        for choice in choices.into_iter().flatten().flatten() {
+/// An entry of the choices; `None` if the entry is no object.
+#[derive(Default)]
+struct Entry<'a>(Option<Choice<'a>>);
+
+impl<'de> Lenient<'de> for Entry<'de> {
+    fn from_null() -> Self {
+        Entry(Some(Choice::default()))
+    }
+
+    fn from_object<A: MapAccess<'de>>(members: A) -> Result<Self, A::Error> {
+        Choice::deserialize(MapAccessDeserializer::new(members)).map(|choice| Entry(Some(choice)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry<'de> {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        lenient(value)
+    }
+}
+
+impl<'de> Lenient<'de> for Choices {
+    fn from_scalar() -> Self {
+        Choices { form: Form::Unknown, ..Choices::default() }
+    }
+
+    fn from_null() -> Self {
+        Choices { form: Form::Empty, ..Choices::default() }
+    }
+
+    fn from_list<A: SeqAccess<'de>>(mut entries: A) -> Result<Self, A::Error> {
+        let mut all = Choices { form: Form::Empty, ..Choices::default() };
+        while let Some(Entry(choice)) = entries.next_element()? {
+            let Some(choice) = choice else {
+                all.form = Form::Unknown;
+                continue;
+            };
+            if all.form == Form::Empty {
+                all.form = Form::List;
+            }
             all.text += choice.delta.0 + choice.message.0 + choice.text.0;
-            all.finish = all.finish.max(Finish::of_value(choice.finish_reason));
+            all.finish = all.finish.max(choice.finish_reason);
             all.has_error |= choice.error.is_some();
-            all.usage
-                .update(choice.usage.map_or_else(ReportedUsage::default, |usage| ReportedUsage::read(usage.get())));
+            all.usage.update(ReportedUsage::of_member(choice.usage));
         }
-        Some(all)
+        Ok(all)
+    }
+}
+
+impl<'de> Deserialize<'de> for Choices {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        lenient(value)
     }
 }
 
@@ -141,29 +184,40 @@ impl Choices {
 mod tests {
     use super::*;
 
+    fn read(json: &str) -> Choices {
+        serde_json::from_str(json).expect(json)
+    }
+
     #[test]
     fn choices_are_read_whatever_stands_in_them() {
-        for (json, text, finish) in [
-            ("null", 0, Finish::Open),
-            ("[]", 0, Finish::Open),
-            ("[{}]", 0, Finish::Open),
-            ("[null]", 0, Finish::Open),
-            (r#"[{"delta":null,"message":{},"text":""}]"#, 0, Finish::Open),
-            (r#"[{"delta":{"role":"assistant","content":"","tool_calls":null}}]"#, 0, Finish::Open),
-            (r#"[{"delta":{"content":"ab"}},{"delta":{"refusal":"c"},"finish_reason":"length"}]"#, 3, Finish::Limited),
-            (r#"[{"text":"ab","finish_reason":"stop"},{"finish_reason":""}]"#, 2, Finish::Stopped),
+        for (json, form, text, finish) in [
+            ("null", Form::Empty, 0, Finish::Open),
+            ("[]", Form::Empty, 0, Finish::Open),
+            ("[{}]", Form::List, 0, Finish::Open),
+            ("[null]", Form::List, 0, Finish::Open),
+            (r#"[{"delta":null,"message":{},"text":""}]"#, Form::List, 0, Finish::Open),
+            (r#"[{"delta":{"role":"assistant","content":"","tool_calls":null}}]"#, Form::List, 0, Finish::Open),
+            (
+                r#"[{"delta":{"content":"ab"}},{"delta":{"refusal":"c"},"finish_reason":"length"}]"#,
+                Form::List,
+                3,
+                Finish::Limited,
+            ),
+            (r#"[{"text":"ab","finish_reason":"stop"},{"finish_reason":""}]"#, Form::List, 2, Finish::Stopped),
+            ("[[]]", Form::Unknown, 0, Finish::Open),
+            ("7", Form::Unknown, 0, Finish::Open),
+            (r#"{"a":[1]}"#, Form::Unknown, 0, Finish::Open),
+            (r#"["a",true,{"text":"b"}]"#, Form::Unknown, 1, Finish::Open),
         ] {
-            let choices = Choices::read(json).expect(json);
-            assert_eq!((choices.text, choices.finish), (text, finish), "{json}");
-        }
-        for unknown in ["[[]]", "7", r#"{"a":1}"#, r#"["a"]"#] {
-            assert_eq!(Choices::read(unknown), None, "{unknown}");
+            let choices = read(json);
+            assert_eq!((choices.form, choices.text, choices.finish), (form, text, finish), "{json}");
         }
     }
 
     #[test]
-    fn a_usage_within_a_choice_is_read() {
-        let choices = Choices::read(r#"[{"delta":{},"usage":{"total_tokens":9}}]"#).expect("read");
-        assert_eq!(choices.usage.total, Some(9));
+    fn a_usage_and_an_error_within_a_choice_are_seen() {
+        let choices = read(r#"[{"delta":{},"usage":{"total_tokens":9}},{"error":{"code":1}}]"#);
+        assert_eq!((choices.usage.total, choices.has_error), (Some(9), true));
+        assert!(!read(r#"[{"error":null}]"#).has_error);
     }
 }

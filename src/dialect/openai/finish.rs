@@ -1,6 +1,9 @@
 //! What a `finish_reason` means. Many upstreams send the field with nothing in it, and some tell a failure there.
 
-use serde_json::value::RawValue;
+use serde::de::{IgnoredAny, MapAccess};
+use serde::{Deserialize, Deserializer};
+
+use crate::dialect::lenient::{Lenient, lenient};
 
 /// How far a choice has come by its `finish_reason`, in the order of weight.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +45,10 @@ const FAILED: [&str; 8] =
 impl Finish {
     /// Reads the text of a reason.
     pub(super) fn of_text(reason: &str) -> Finish {
+        // (Most answers.)
+        if reason == "stop" {
+            return Finish::Stopped;
+        }
         let reason = reason.trim().to_ascii_lowercase();
         if NO_REASON.contains(&reason.as_str()) {
             Finish::Open
@@ -53,15 +60,26 @@ impl Finish {
             Finish::Limited
         }
     }
+}
 
-    /// Reads the value of a `finish_reason`. Some write an object, whose presence is an end.
-    pub(super) fn of_value(reason: Option<&RawValue>) -> Finish {
-        let Some(reason) = reason.map(RawValue::get) else { return Finish::Open };
-        match serde_json::from_str::<String>(reason) {
-            Ok(text) => Finish::of_text(&text),
-            Err(_) if reason.starts_with('{') && reason.len() > 2 => Finish::Stopped,
-            Err(_) => Finish::Open,
+impl<'de> Lenient<'de> for Finish {
+    fn from_text(reason: &str) -> Self {
+        Finish::of_text(reason)
+    }
+
+    /// Reads an object, as some upstreams write one. Unless it is empty, the object is an end.
+    fn from_object<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
+        let mut finish = Finish::Open;
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+            finish = Finish::Stopped;
         }
+        Ok(finish)
+    }
+}
+
+impl<'de> Deserialize<'de> for Finish {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        lenient(value)
     }
 }
 
@@ -93,9 +111,7 @@ mod tests {
             (r#""insufficient_system_resource""#, Finish::Failed),
             (r#""abort""#, Finish::Failed),
         ] {
-            let raw: &RawValue = serde_json::from_str(json).expect("JSON");
-            assert_eq!(Finish::of_value(Some(raw)), wanted, "{json}");
+            assert_eq!(serde_json::from_str::<Finish>(json).expect("JSON"), wanted, "{json}");
         }
-        assert_eq!(Finish::of_value(None), Finish::Open);
     }
 }

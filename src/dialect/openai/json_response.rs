@@ -6,7 +6,7 @@
 //! 3. An object of unknown form passes.
 
 use super::error_in;
-use super::fields::{Choices, TopLevel, is_nothing};
+use super::fields::{Choices, Form, TopLevel, is_nothing};
 use super::finish::Finish;
 use crate::dialect::SentRequest;
 use crate::dialect::first_bytes::without_byte_order_mark;
@@ -26,23 +26,19 @@ pub(crate) fn judge(
     prompt_bytes: usize,
     sent: SentRequest<'_>,
 ) -> Result<Option<Usage>, Failure> {
-    let text = without_byte_order_mark(body).trim_ascii();
-    if text.is_empty() || text == b"null" || text == b"[]" {
+    let text = std::str::from_utf8(without_byte_order_mark(body)).unwrap_or("not UTF-8").trim_ascii();
+    if is_nothing(text) || text.is_empty() {
         return Err(failure(FailureClass::Empty, "200 with nothing in it"));
     }
     let fields = parse(text)?;
-    let choices = fields.choices.map(|choices| Choices::read(choices.get()));
-    let in_choices = choices.as_ref().and_then(Option::as_ref);
-    let has_error = fields.may_tell_an_error() || in_choices.is_some_and(|choices| choices.has_error);
-    if has_error && let Some(found) = error_in(text, false, sent) {
+    if fields.may_tell_an_error()
+        && let Some(found) = error_in(text.as_bytes(), false, sent)
+    {
         return Err(found.failure);
     }
-    if is_nothing(std::str::from_utf8(text).unwrap_or_default()) {
-        return Err(failure(FailureClass::Empty, "200 with {}"));
-    }
-    let mut usage = in_choices.map_or_else(ReportedUsage::default, |choices| choices.usage);
-    usage.update(fields.usage.map_or_else(ReportedUsage::default, |usage| ReportedUsage::read(usage.get())));
-    let content = content(kind, &fields, choices.as_ref());
+    let mut usage = fields.choices.usage;
+    usage.update(ReportedUsage::of_member(fields.usage));
+    let content = content(kind, &fields);
     match content {
         Content::Failed => return Err(failure(FailureClass::ServerError, "the answer finished with an error")),
         Content::Nothing if !usage.has_completion() => {
@@ -60,9 +56,9 @@ pub(crate) fn judge(
 }
 
 /// Reads the members of an object.
-fn parse(text: &[u8]) -> Result<TopLevel<'_>, Failure> {
+fn parse(text: &str) -> Result<TopLevel<'_>, Failure> {
     // By order, serde would take a list for an object.
-    let why = match text.starts_with(b"{").then(|| serde_json::from_slice(text)) {
+    let why = match text.starts_with('{').then(|| serde_json::from_str(text)) {
         Some(Ok(fields)) => return Ok(fields),
         Some(Err(error)) => format!("{} at byte {}", category(&error), error.column()),
         None => "it begins otherwise".to_owned(),
@@ -93,13 +89,9 @@ enum Content {
     Unknown,
 }
 
-fn content(kind: ReplyKind, fields: &TopLevel<'_>, choices: Option<&Option<Choices>>) -> Content {
+fn content(kind: ReplyKind, fields: &TopLevel<'_>) -> Content {
     match kind {
-        ReplyKind::Chat | ReplyKind::Completion => match choices {
-            Some(Some(choices)) => content_of_choices(kind, choices),
-            // The choices are missing, or no list of objects.
-            Some(None) | None => Content::Unknown,
-        },
+        ReplyKind::Chat | ReplyKind::Completion => content_of_choices(kind, &fields.choices),
         ReplyKind::Responses => match (fields.output.map(|output| TextLength::of(output.get())), fields.status()) {
             (None, _) => Content::Unknown,
             (Some(0), "" | "completed") => Content::Nothing,
@@ -112,13 +104,14 @@ fn content(kind: ReplyKind, fields: &TopLevel<'_>, choices: Option<&Option<Choic
 }
 
 fn content_of_choices(kind: ReplyKind, choices: &Choices) -> Content {
-    match (choices.finish, choices.text) {
-        (Finish::Failed, _) => Content::Failed,
-        (Finish::Open | Finish::Stopped | Finish::Limited, length @ 1..) => Content::Text(length),
-        (Finish::Limited, 0) => Content::Explained,
+    match (choices.form, choices.finish) {
+        (Form::Missing | Form::Unknown, _) => Content::Unknown,
+        (Form::Empty | Form::List, Finish::Failed) => Content::Failed,
+        (Form::Empty | Form::List, _) if choices.text > 0 => Content::Text(choices.text),
+        (Form::Empty | Form::List, Finish::Limited) => Content::Explained,
         // A legacy completion may be empty: there was nothing to insert.
-        (Finish::Stopped, 0) if kind == ReplyKind::Completion => Content::Explained,
-        (Finish::Open | Finish::Stopped, 0) => Content::Nothing,
+        (Form::Empty | Form::List, Finish::Stopped) if kind == ReplyKind::Completion => Content::Explained,
+        (Form::Empty | Form::List, Finish::Open | Finish::Stopped) => Content::Nothing,
     }
 }
 

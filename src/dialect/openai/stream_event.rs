@@ -10,10 +10,9 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 use serde::Deserialize;
-use serde_json::error::Category;
 
 use super::error_in;
-use super::fields::{Choices, TopLevel, is_nothing};
+use super::fields::{Choices, Form, TopLevel, is_nothing};
 use super::finish::Finish;
 use crate::dialect::event_stream::{ContentLength, End, EventKind, EventMeaning, InBandError};
 use crate::dialect::json_text::TextLength;
@@ -113,33 +112,47 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
         return EventMeaning { end: End::Closed, ..EventMeaning::of(EventKind::End) };
     }
     let is_named_error = sse::is_named(event, b"error");
-    // By order, serde would take a list for an object.
-    let fields = match data.starts_with(b"{").then(|| serde_json::from_slice::<TopLevel<'_>>(data)) {
-        Some(Ok(fields)) => fields,
-        Some(Err(error)) if !is_named_error && is_broken(error.classify(), data) => return broken(),
-        Some(Err(_)) => return unknown(kind, Data { json: data, is_named_error }, sent, true),
-        None => return unknown(kind, Data { json: data, is_named_error }, sent, !kind.generates_text()),
+    let data = Data { json: data, is_named_error };
+    let Some(text) = std::str::from_utf8(data.json).ok().filter(|text| text.starts_with('{')) else {
+        let may_be_content = !kind.generates_text() || data.json.starts_with(b"{");
+        return unknown(kind, &data, sent, may_be_content);
     };
-    let choices = fields.choices.and_then(|choices| Choices::read(choices.get()));
-    let has_error = choices.as_ref().is_some_and(|choices| choices.has_error) || fields.may_tell_an_error();
-    if (is_named_error || has_error)
-        && let Some(error) = error_event(kind, Data { json: data, is_named_error }, sent)
+    match serde_json::from_str::<TopLevel<'_>>(text) {
+        Ok(fields) => of_object(kind, &Parsed { event, data, fields }, sent),
+        Err(error) if error.is_data() || is_named_error => unknown(kind, &data, sent, true),
+        Err(_) => broken(),
+    }
+}
+
+/// An event that was parsed.
+struct Parsed<'a> {
+    event: &'a [u8],
+    data: Data<'a>,
+    fields: TopLevel<'a>,
+}
+
+/// Returns the meaning of an object.
+fn of_object(kind: ReplyKind, parsed: &Parsed<'_>, sent: SentRequest<'_>) -> EventMeaning {
+    let Parsed { event, data, fields } = parsed;
+    if (data.is_named_error || fields.may_tell_an_error())
+        && let Some(error) = error_event(kind, data, sent)
     {
         return error;
     }
     let usage_at = fields.usage.and_then(|usage| member_around(event, usage.get().as_bytes()));
-    let mut usage = choices.as_ref().map_or_else(ReportedUsage::default, |choices| choices.usage);
-    usage.update(usage_of(&fields));
+    let mut usage = fields.choices.usage;
+    usage.update(usage_of(fields));
     let has_usage = fields.usage.is_some_and(|usage| usage.get() != "null");
-    let meaning = match fields.choices {
-        Some(_) => of_chunk(kind, choices),
-        None if !fields.kind().is_empty() => of_typed(&fields),
-        None if is_nothing(std::str::from_utf8(data).unwrap_or_default()) => EventMeaning::of(EventKind::Preamble),
-        None if has_usage => EventMeaning::of(EventKind::Usage),
-        None => EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0))),
+    let meaning = match fields.choices.form {
+        Form::Empty | Form::List | Form::Unknown => of_choices(kind, &fields.choices),
+        Form::Missing if !fields.kind().is_empty() => of_typed(fields),
+        Form::Missing if has_usage || is_nothing(std::str::from_utf8(data.json).unwrap_or_default()) => {
+            EventMeaning::of(EventKind::Preamble)
+        }
+        Form::Missing => EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0))),
     };
     // Without the usage nothing would be left of the event.
-    let has_no_choices = fields.choices.is_none_or(|choices| is_nothing(choices.get()));
+    let has_no_choices = matches!(fields.choices.form, Form::Missing | Form::Empty);
     let is_for_usage = matches!(meaning.kind, EventKind::Preamble) && has_no_choices && has_usage;
     let kind = if is_for_usage { EventKind::Usage } else { meaning.kind };
     EventMeaning { kind, usage, usage_at, ..meaning }
@@ -148,15 +161,14 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
 /// Returns the usage of an event. The Responses API reports usage within the response.
 fn usage_of(fields: &TopLevel<'_>) -> ReportedUsage {
     let response = fields.response.and_then(|response| serde_json::from_str::<TopLevel<'_>>(response.get()).ok());
-    let usage = response.and_then(|response| response.usage).or(fields.usage);
-    usage.map_or_else(ReportedUsage::default, |usage| ReportedUsage::read(usage.get()))
+    ReportedUsage::of_member(response.and_then(|response| response.usage).or(fields.usage))
 }
 
-/// Returns the meaning of an object with choices.
-fn of_chunk(kind: ReplyKind, choices: Option<Choices>) -> EventMeaning {
-    let Some(choices) = choices else {
+/// Returns the meaning of a chunk with these choices.
+fn of_choices(kind: ReplyKind, choices: &Choices) -> EventMeaning {
+    if choices.form == Form::Unknown {
         return EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0)));
-    };
+    }
     let is_end = match choices.finish {
         Finish::Open => false,
         Finish::Stopped | Finish::Limited => true,
@@ -228,22 +240,13 @@ fn text_of_frame(fields: &TopLevel<'_>) -> Option<usize> {
     Some([content, summary, name, arguments, encrypted_content, text, refusal].iter().map(|text| text.0).sum())
 }
 
-/// Returns whether no client can read data with such an error. (Clients read bytes beside UTF-8.)
-fn is_broken(category: Category, data: &[u8]) -> bool {
-    match category {
-        Category::Eof => true,
-        Category::Syntax => std::str::from_utf8(data).is_ok(),
-        Category::Data | Category::Io => false,
-    }
-}
-
 fn broken() -> EventMeaning {
     let failure = Failure::new(FailureClass::Protocol, Phase::Body, "an event of the stream is no whole JSON");
     EventMeaning::of_error(InBandError { failure, is_plain: false, is_readable: false })
 }
 
 /// Returns the meaning of data of unknown form: an error if there is one, else content or a preamble.
-fn unknown(kind: ReplyKind, data: Data<'_>, sent: SentRequest<'_>, may_be_content: bool) -> EventMeaning {
+fn unknown(kind: ReplyKind, data: &Data<'_>, sent: SentRequest<'_>, may_be_content: bool) -> EventMeaning {
     error_event(kind, data, sent).unwrap_or_else(|| {
         EventMeaning::of(if may_be_content {
             EventKind::Content(ContentLength::MayRepeat(0))
@@ -254,7 +257,7 @@ fn unknown(kind: ReplyKind, data: Data<'_>, sent: SentRequest<'_>, may_be_conten
 }
 
 /// Returns the error in an event's data, if any.
-fn error_event(kind: ReplyKind, data: Data<'_>, sent: SentRequest<'_>) -> Option<EventMeaning> {
+fn error_event(kind: ReplyKind, data: &Data<'_>, sent: SentRequest<'_>) -> Option<EventMeaning> {
     let found = error_in(data.json, data.is_named_error, sent)?;
     // The Responses API has its own form.
     let is_plain = found.is_openai_shaped || kind == ReplyKind::Responses;

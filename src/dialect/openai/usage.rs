@@ -39,6 +39,11 @@ impl ReportedUsage {
         })
     }
 
+    /// Reads a `usage` member. A missing one reports nothing.
+    pub(super) fn of_member(usage: Option<&RawValue>) -> ReportedUsage {
+        usage.map_or_else(ReportedUsage::default, |usage| ReportedUsage::read(usage.get()))
+    }
+
     /// Searches a part of an answer, from the end on, for a `usage` member with any count.
     pub(crate) fn find_last(part: &[u8]) -> ReportedUsage {
         for at in USAGE.rfind_iter(part) {

@@ -29,10 +29,11 @@ impl UpstreamResponse<'_> {
     /// Waits until an answer, or a failure, is certain.
     pub(super) async fn success(mut self) -> Result<CommittedResponse, AttemptError> {
         let shape = self.shape().await?;
-        let looks_plain =
-            matches!(shape, Shape::Events | Shape::Json) && !headers::is_encoded_without_mark(self.headers);
-        if headers::is_encoded(self.headers) && !looks_plain {
-            return self.bytes().await;
+        if headers::is_encoded(self.headers) {
+            let looks_plain = matches!(shape, Shape::Events | Shape::Json);
+            if !looks_plain || headers::is_encoded_without_mark(self.headers) {
+                return self.bytes().await;
+            }
         }
         let kind = self.kind();
         match shape {
