@@ -46,10 +46,10 @@ impl ReportedUsage {
         }
     }
 
-    /// Returns whether something was generated, if only thoughts within the total.
+    /// Returns whether something was generated, by the completion, or by the total where the completion is missing.
     pub(crate) fn has_completion(self) -> bool {
-        let unexplained = self.total.zip(self.prompt).is_some_and(|(total, prompt)| total > prompt);
-        self.completion.is_some_and(|completion| completion > 0) || unexplained
+        let is_unexplained = self.total.zip(self.prompt).is_some_and(|(total, prompt)| total > prompt);
+        self.completion.map_or(is_unexplained, |completion| completion > 0)
     }
 
     /// Returns what the exchange took, with estimates in place of what was not reported.
@@ -121,10 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn a_completion_is_known_by_its_count_or_by_an_unexplained_total() {
+    fn a_completion_is_known_by_its_count_or_else_by_the_total() {
         assert!(report(None, Some(1), None).has_completion());
-        assert!(report(Some(3), Some(0), Some(9)).has_completion());
-        assert!(!report(Some(3), Some(0), Some(3)).has_completion());
+        assert!(report(Some(3), None, Some(9)).has_completion());
+        assert!(!report(Some(3), Some(0), Some(9)).has_completion());
         assert!(!report(None, None, Some(3)).has_completion());
     }
 }

@@ -87,14 +87,16 @@ pub(super) fn is_nothing(json: &str) -> bool {
     json == "null" || inside('[', ']').or(inside('{', '}')).is_some_and(|inside| inside.trim().is_empty())
 }
 
-/// Whether a `choices` member is there.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+/// The form of a `choices` member.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Form {
     #[default]
     Missing,
     /// Null, or an empty list.
     Empty,
-    /// A list of objects, some of which may be null.
+    /// A list of objects, or of null, without any of the members that choices have.
+    Bare,
+    /// A list of choices.
     List,
     /// Anything else.
     Unknown,
@@ -117,10 +119,10 @@ pub(super) struct Choices {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Choice<'a> {
-    delta: TextLength,
-    message: TextLength,
-    text: TextLength,
-    finish_reason: Finish,
+    delta: Option<TextLength>,
+    message: Option<TextLength>,
+    text: Option<TextLength>,
+    finish_reason: Option<Finish>,
     error: Option<IgnoredAny>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
@@ -162,11 +164,11 @@ impl<'de> Lenient<'de> for Choices {
                 all.form = Form::Unknown;
                 continue;
             };
-            if all.form == Form::Empty {
-                all.form = Form::List;
-            }
-            all.text += choice.delta.0 + choice.message.0 + choice.text.0;
-            all.finish = all.finish.max(choice.finish_reason);
+            let pieces = [choice.delta, choice.message, choice.text];
+            let is_bare = pieces.iter().all(Option::is_none) && choice.finish_reason.is_none();
+            all.form = all.form.max(if is_bare { Form::Bare } else { Form::List });
+            all.text += pieces.iter().flatten().map(|text| text.0).sum::<usize>();
+            all.finish = all.finish.max(choice.finish_reason.unwrap_or_default());
             all.has_error |= choice.error.is_some();
             all.usage.update(ReportedUsage::of_member(choice.usage));
         }
@@ -193,8 +195,9 @@ mod tests {
         for (json, form, text, finish) in [
             ("null", Form::Empty, 0, Finish::Open),
             ("[]", Form::Empty, 0, Finish::Open),
-            ("[{}]", Form::List, 0, Finish::Open),
-            ("[null]", Form::List, 0, Finish::Open),
+            ("[{}]", Form::Bare, 0, Finish::Open),
+            ("[null]", Form::Bare, 0, Finish::Open),
+            (r#"[{"index":0},{"message":null}]"#, Form::Bare, 0, Finish::Open),
             (r#"[{"delta":null,"message":{},"text":""}]"#, Form::List, 0, Finish::Open),
             (r#"[{"delta":{"role":"assistant","content":"","tool_calls":null}}]"#, Form::List, 0, Finish::Open),
             (

@@ -94,7 +94,8 @@ fn content(kind: ReplyKind, fields: &TopLevel<'_>) -> Content {
         ReplyKind::Chat | ReplyKind::Completion => content_of_choices(kind, &fields.choices),
         ReplyKind::Responses => match (fields.output.map(|output| TextLength::of(output.get())), fields.status()) {
             (None, _) => Content::Unknown,
-            (Some(0), "" | "completed") => Content::Nothing,
+            (Some(0), "completed") => Content::Nothing,
+            (Some(0), "") if fields.usage.is_some() => Content::Nothing,
             // Queued, in progress, or incomplete.
             (Some(0), _) => Content::Explained,
             (Some(length), _) => Content::Text(length),
@@ -105,7 +106,7 @@ fn content(kind: ReplyKind, fields: &TopLevel<'_>) -> Content {
 
 fn content_of_choices(kind: ReplyKind, choices: &Choices) -> Content {
     match (choices.form, choices.finish) {
-        (Form::Missing | Form::Unknown, _) => Content::Unknown,
+        (Form::Missing | Form::Bare | Form::Unknown, _) => Content::Unknown,
         (Form::Empty | Form::List, Finish::Failed) => Content::Failed,
         (Form::Empty | Form::List, _) if choices.text > 0 => Content::Text(choices.text),
         (Form::Empty | Form::List, Finish::Limited) => Content::Explained,

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::error_in;
 use super::fields::{Choices, Form, TopLevel, is_nothing};
@@ -114,7 +115,9 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
     let is_named_error = sse::is_named(event, b"error");
     let data = Data { json: data, is_named_error };
     let Some(text) = std::str::from_utf8(data.json).ok().filter(|text| text.starts_with('{')) else {
-        let may_be_content = !kind.generates_text() || data.json.starts_with(b"{");
+        let is_json = serde_json::from_slice::<IgnoredAny>(data.json).is_ok();
+        let is_keep_alive = KEEP_ALIVES.iter().any(|word| data.json.eq_ignore_ascii_case(word.as_bytes()));
+        let may_be_content = !kind.generates_text() || !is_json && !is_keep_alive;
         return unknown(kind, &data, sent, may_be_content);
     };
     match serde_json::from_str::<TopLevel<'_>>(text) {
@@ -144,7 +147,7 @@ fn of_object(kind: ReplyKind, parsed: &Parsed<'_>, sent: SentRequest<'_>) -> Eve
     usage.update(usage_of(fields));
     let has_usage = fields.usage.is_some_and(|usage| usage.get() != "null");
     let meaning = match fields.choices.form {
-        Form::Empty | Form::List | Form::Unknown => of_choices(kind, &fields.choices),
+        Form::Empty | Form::Bare | Form::List | Form::Unknown => of_choices(kind, &fields.choices),
         Form::Missing if !fields.kind().is_empty() => of_typed(fields),
         Form::Missing if has_usage || is_nothing(std::str::from_utf8(data.json).unwrap_or_default()) => {
             EventMeaning::of(EventKind::Preamble)

@@ -56,23 +56,26 @@ fn an_answer_that_shows_and_reports_nothing_is_empty() {
         (Chat, r#"{"choices":[]}"#),
         (Chat, r#"{"choices":[ ],"usage":{}}"#),
         (Chat, r#"{"choices":null,"usage":null}"#),
-        (Chat, r#"{"choices":[{}]}"#),
-        (Chat, r#"{"choices":[null],"usage":null}"#),
-        (Chat, r#"{"choices":[{"message":null}]}"#),
+        (Chat, r#"{"choices":[{"message":{}}]}"#),
+        (Chat, r#"{"choices":[{"finish_reason":"stop"}]}"#),
         (
             Chat,
             r#"{"choices":[{"message":{"role":"assistant","content":"","tool_calls":null},"finish_reason":"stop"}]}"#,
         ),
         (
             Chat,
-            r#"{"choices":[{"message":{"content":""}}],"usage":{"prompt_tokens":5,"completion_tokens":0,"total_tokens":5}}"#,
+            r#"{"choices":[{"message":{"content":""}}],"usage":{"prompt_tokens":5,"completion_tokens":0,"total_tokens":90}}"#,
         ),
         (Chat, r#"{"choices":[{"message":{"content":null,"tool_calls":[]},"finish_reason":"tool_calls"}]}"#),
         (Chat, r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#),
         (Completion, r#"{"choices":[]}"#),
-        (Completion, r#"{"choices":[{}],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#),
+        (Completion, r#"{"choices":[{"text":""}],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#),
         (Responses, r#"{"status":"completed","output":[],"usage":{"input_tokens":5,"output_tokens":0}}"#),
-        (Responses, r#"{"output":[{"type":"message","id":"m","content":[{"type":"output_text","text":""}]}]}"#),
+        (
+            Responses,
+            r#"{"status":"completed","output":[{"type":"message","id":"m","content":[{"type":"output_text","text":""}]}]}"#,
+        ),
+        (Responses, r#"{"output":[],"usage":{"input_tokens":0,"output_tokens":0}}"#),
     ] {
         assert_eq!(judged(kind, body), Err(Empty), "{kind:?} {body}");
     }
@@ -89,11 +92,6 @@ fn what_explains_an_empty_answer_makes_it_one() {
         (Chat, r#"{"choices":[{"finish_reason":"content_filter","message":{"content":""}}]}"#, Some(10)),
         (Chat, r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}"#, Some(7)),
         (Chat, r#"{"choices":[{}],"usage":{"prompt_tokens":5,"total_tokens":9}}"#, Some(9)),
-        (
-            Chat,
-            r#"{"choices":[{"message":{"content":""}}],"usage":{"prompt_tokens":5,"completion_tokens":0,"total_tokens":90}}"#,
-            Some(90),
-        ),
         (
             Completion,
             r#"{"choices":[{"text":"","finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#,
@@ -112,7 +110,9 @@ fn what_explains_an_empty_answer_makes_it_one() {
     ] {
         assert_eq!(total(kind, body), Ok(wanted), "{kind:?} {body}");
     }
-    assert!(judged(Chat, r#"{"a":1}"#).is_ok(), "an unknown form passes");
+    for unknown in [r#"{"a":1}"#, r#"{"choices":[{}]}"#, r#"{"choices":[null],"usage":null}"#, r#"{"output":[]}"#] {
+        assert!(judged(Chat, unknown).is_ok() && judged(Responses, unknown).is_ok(), "{unknown} is of unknown form");
+    }
 }
 
 #[test]

@@ -48,6 +48,8 @@ fn an_event_of_a_chat_is_what_its_fields_say() {
         ("[]", "preamble"),
         ("\"\"", "preamble"),
         ("ping", "preamble"),
+        ("7", "preamble"),
+        ("a text", "content"),
         (r#"{"choices":[],"usage":{"total_tokens":9}}"#, "usage"),
         (r#"{"usage":{"total_tokens":9}}"#, "usage"),
         (r#"{"choices":[{"delta":{"content":"a"}}]}"#, "content"),
