@@ -166,9 +166,9 @@ impl<'a> RetryState<'a> {
     /// Returns whether the same upstream may be asked again.
     fn may_replay(&self, error: &AttemptError) -> bool {
         let again = match error.replay {
-            Some(Replay::Same) => true,
+            // Such a refusal is in doubt only once: the request goes without the field from then on.
+            Some(Replay::Same | Replay::WithoutStreamOptions) => true,
             Some(Replay::AfterLostConnection) => !self.connection_lost,
-            Some(Replay::WithoutStreamOptions) => self.without_stream_options.is_none(),
             None => false,
         };
         again && self.replays < MAX_REPLAYS

@@ -184,6 +184,16 @@ fn a_quick_answer_is_not_hedged() {
 }
 
 #[test]
+fn a_hedge_is_paid_from_the_budget() {
+    let mut world = World::new(&["a", "b"]);
+    world.retry.hedge_after = Some(Duration::from_secs(1));
+    world.retry.budget = BudgetConfig { percent: 0, per_second: 0 };
+    world.script("a", [Reply::ok("a").after(5)]);
+    let answer = world.run(&chat());
+    assert_eq!((world.calls(), answer.took.as_secs()), ("a".to_owned(), 5));
+}
+
+#[test]
 fn both_attempts_of_a_hedge_may_fail_and_the_request_goes_on() {
     let mut world = World::new(&["a", "b", "c"]);
     world.retry.hedge_after = Some(Duration::from_secs(1));
@@ -231,6 +241,26 @@ fn a_stream_whose_first_content_is_late_is_replaced() {
 }
 
 #[test]
+fn a_stream_whose_head_is_late_is_replaced() {
+    let mut world = World::new(&["a", "b"]);
+    let timeouts = world.upstream("a").permit().endpoint().timeouts;
+    world.script("a", [Reply::silent()]);
+    world.script("b", [Reply::events(&[CONTENT, DONE])]);
+    assert_eq!(world.run(&stream()).took, timeouts.first_token);
+    assert!(timeouts.first_token < timeouts.stream_total);
+}
+
+#[test]
+fn tokens_of_an_answer_in_the_wrong_form_count() {
+    let mut world = World::new(&["a", "b"]);
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,\"total_tokens\":9}}\n\n";
+    world.script("a", [Reply::events(&[CONTENT, usage, DONE])]);
+    assert_eq!(served_by(&world.run(&chat())), "b");
+    let usage = world.upstream("a").reports().settled[0].usage.expect("usage");
+    assert_eq!(usage.total, 9);
+}
+
+#[test]
 fn a_permit_is_settled_once_with_the_end_of_its_answer() {
     let mut world = World::new(&["a"]);
     world.script("a", [Reply::events(&[CONTENT, DONE])]);
@@ -261,6 +291,9 @@ fn the_client_reads_the_upstreams_words_if_an_accounts_refusal_is_the_last() {
     let answer = world.run(&chat());
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "the client's own key is right");
     assert!(answer.text.contains("API key expired. Please renew."), "{}", answer.text);
+    let mut world = World::new(&["a"]);
+    world.script("a", [Reply::error(403, "Rate limit exceeded")]);
+    assert_eq!(world.run(&chat()).status, StatusCode::BAD_GATEWAY, "a limit, and no missing right of the client");
 }
 
 #[test]
