@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::framing::Framing;
+use transport::Framing;
 
 /// How long an answer may take before it counts as none.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -51,6 +51,9 @@ impl Connection {
                 read => self.buffer.get(..read).unwrap_or_default(),
             };
             framing.advance(piece);
+            if framing == Framing::Broken {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "malformed chunks"));
+            }
             go_on = each(piece);
         }
         status(&head).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no status line"))

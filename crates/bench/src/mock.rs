@@ -9,9 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use memchr::memmem;
+use transport::Framing;
 
 use super::client::read_head;
-use super::framing::Framing;
 
 /// The served model.
 pub(crate) const MODEL: &str = "bench";
