@@ -81,21 +81,15 @@ pub enum ApiError {
         /// As asked for.
         model: String,
     },
-    /// No upstream that serves the model can take a request, and a limit is the reason for at least one of them.
-    #[error("no API that serves {model:?} has room for a request now: {}", reasons(.refusals))]
-    QuotaExhausted {
+    /// No upstream with the model can take the request: a 429 if a limit is among the reasons, else a 503.
+    #[error("no API that serves {model:?} {}: {}", if *.limited { "has room for a request now" } else { "is available" }, reasons(.refusals))]
+    NoneAvailable {
         /// As asked for.
         model: String,
         /// What each of them said.
         refusals: Vec<(ApiId, Refusal)>,
-    },
-    /// Upstreams serve the model, but none is usable.
-    #[error("no API that serves {model:?} is available: {}", reasons(.refusals))]
-    NoAvailableApi {
-        /// As asked for.
-        model: String,
-        /// What each of them said.
-        refusals: Vec<(ApiId, Refusal)>,
+        /// A limit, ours or theirs, passes by itself: then 429 is the truth for the pool as a whole.
+        limited: bool,
     },
     /// All upstreams that were asked failed; this is the last one, and its failure.
     #[error("the upstream APIs failed; the last one asked, {api}: {failure}")]
@@ -145,10 +139,10 @@ impl ApiError {
             ApiError::ModelNotFound { .. } | ApiError::ModelAbsent { .. } => {
                 (StatusCode::NOT_FOUND, INVALID, "model_not_found")
             }
-            ApiError::QuotaExhausted { .. } => {
+            ApiError::NoneAvailable { limited: true, .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded")
             }
-            ApiError::NoAvailableApi { .. } => {
+            ApiError::NoneAvailable { limited: false, .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "no_available_api", "no_available_api")
             }
             ApiError::UpstreamFailed { failure, .. } if failure.class == FailureClass::Timeout => {
@@ -205,10 +199,7 @@ impl ApiError {
 
     /// What each upstream said, if it was asked for room.
     fn refusals(&self) -> Option<&[(ApiId, Refusal)]> {
-        let (ApiError::QuotaExhausted { refusals, .. } | ApiError::NoAvailableApi { refusals, .. }) = self else {
-            return None;
-        };
-        Some(refusals)
+        if let ApiError::NoneAvailable { refusals, .. } = self { Some(refusals) } else { None }
     }
 
     /// Why each upstream said no, and until when.
@@ -278,13 +269,8 @@ impl From<AdmissionError> for ApiError {
                 ApiError::ModelAbsent { model: model.to_string() }
             }
             AdmissionError::NoneAvailable { model, refusals, .. } => {
-                // A limit, ours or theirs, passes by itself: then 429 is the truth for the pool as a whole.
                 let limited = refusals.iter().any(|(_, refusal)| refusal.is_limit());
-                let model = model.to_string();
-                match limited {
-                    true => ApiError::QuotaExhausted { model, refusals },
-                    false => ApiError::NoAvailableApi { model, refusals },
-                }
+                ApiError::NoneAvailable { model: model.to_string(), refusals, limited }
             }
             AdmissionError::NotInTime => ApiError::AdmissionTimeout,
             AdmissionError::Overloaded => ApiError::Overloaded("too many requests wait to be admitted"),
