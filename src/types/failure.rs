@@ -116,6 +116,11 @@ impl FailureClass {
     pub const fn is_model_scoped(self) -> bool {
         matches!(self, FailureClass::ModelNotFound | FailureClass::Forbidden)
     }
+
+    /// Returns whether the class is a refusal of the key, the account or the model.
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, FailureClass::Unauthorized | FailureClass::PaymentRequired) || self.is_model_scoped()
+    }
 }
 
 /// A set of classes.
@@ -207,8 +212,7 @@ impl Failure {
     /// Returns whether the failure counts only when another upstream serves the same request: an uncertain refusal of the
     /// key, the account or the model.
     pub fn needs_confirmation(&self) -> bool {
-        let of_account = matches!(self.class, FailureClass::Unauthorized | FailureClass::PaymentRequired);
-        !self.certain && (of_account || self.class.is_model_scoped())
+        !self.certain && self.class.is_refusal()
     }
 }
 

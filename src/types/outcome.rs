@@ -36,11 +36,6 @@ impl Settlement {
         Settlement { outcome, usage: None, first_token: None, duration }
     }
 
-    /// Since its first content; nothing, if there was none before the end.
-    pub fn since_first_token(&self) -> Duration {
-        self.first_token.map_or(Duration::ZERO, |first| self.duration.saturating_sub(first))
-    }
-
     /// How it failed, if it did.
     pub fn failure(&self) -> Option<&Failure> {
         match &self.outcome {

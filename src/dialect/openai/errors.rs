@@ -159,24 +159,7 @@ pub(super) fn failure(status: Option<u16>, error: &ErrorBody, model: &str) -> Fa
     let Verdict { class, certain } = verdict(status, error, model);
     let failure = Failure { status, ..Failure::new(class, Phase::Head, String::new()) };
     // Of a refusal, the code or the words decide; of all else, the class alone.
-    match class {
-        FailureClass::Unauthorized
-        | FailureClass::PaymentRequired
-        | FailureClass::Forbidden
-        | FailureClass::ModelNotFound => Failure { certain, ..failure },
-        FailureClass::RateLimited
-        | FailureClass::Overloaded
-        | FailureClass::ServerError
-        | FailureClass::Timeout
-        | FailureClass::Connect
-        | FailureClass::NoSocket
-        | FailureClass::Protocol
-        | FailureClass::Empty
-        | FailureClass::WrongForm
-        | FailureClass::StaleConnection
-        | FailureClass::TooLarge
-        | FailureClass::Rejected => failure,
-    }
+    if class.is_refusal() { Failure { certain, ..failure } } else { failure }
 }
 
 /// Returns the failure that an error in a 200, or an event, tells.
