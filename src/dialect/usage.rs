@@ -119,12 +119,4 @@ mod tests {
         usage.update(report(Some(0), None, Some(0)));
         assert_eq!(usage, report(Some(5), Some(2), Some(7)), "zeros and gaps take nothing back");
     }
-
-    #[test]
-    fn a_completion_is_known_by_its_count_or_by_an_unexplained_total() {
-        assert!(report(None, Some(1), None).has_completion());
-        assert!(report(Some(3), Some(0), Some(9)).has_completion());
-        assert!(!report(Some(3), Some(0), Some(3)).has_completion());
-        assert!(!report(None, None, Some(3)).has_completion());
-    }
 }
