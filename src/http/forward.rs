@@ -82,7 +82,7 @@ pub(super) async fn read_body(
     let most = worker.bodies_in_flight();
     let announced = announced(request);
     if announced > limit {
-        return Err(ApiError::TooLarge { limit });
+        return Err(ApiError::TooLarge(limit));
     }
     let mut held = worker.concurrency.hold();
     let mut first = web::Bytes::new();
@@ -97,7 +97,7 @@ pub(super) async fn read_body(
         let Some(piece) = next_piece(&mut payload, &mut deadline, came).await? else { break };
         size = size.max(came + piece.len());
         if size > limit {
-            return Err(ApiError::TooLarge { limit });
+            return Err(ApiError::TooLarge(limit));
         }
         if first.is_empty() {
             first = piece;
