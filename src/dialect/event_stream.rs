@@ -78,7 +78,6 @@ impl EventMeaning {
         EventMeaning { kind, end: End::Open, usage: ReportedUsage::default(), usage_at: None }
     }
 
-    /// Returns the meaning of an error.
     pub(crate) fn of_error(error: InBandError) -> Self {
         EventMeaning::of(EventKind::Error(Box::new(error)))
     }

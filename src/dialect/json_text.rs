@@ -27,6 +27,15 @@ impl<'de> Deserialize<'de> for TextLength {
 
 struct TextVisitor;
 
+/// Counts nothing for values without text.
+macro_rules! textless {
+    ($($visit:ident($value:ty)),*) => {
+        $(fn $visit<E: Error>(self, _: $value) -> Result<TextLength, E> {
+            Ok(TextLength(0))
+        })*
+    };
+}
+
 impl<'de> Visitor<'de> for TextVisitor {
     type Value = TextLength;
 
@@ -38,21 +47,7 @@ impl<'de> Visitor<'de> for TextVisitor {
         Ok(TextLength(0))
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<TextLength, E> {
-        Ok(TextLength(0))
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<TextLength, E> {
-        Ok(TextLength(0))
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<TextLength, E> {
-        Ok(TextLength(0))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<TextLength, E> {
-        Ok(TextLength(0))
-    }
+    textless!(visit_bool(bool), visit_u64(u64), visit_i64(i64), visit_f64(f64));
 
     fn visit_str<E: Error>(self, text: &str) -> Result<TextLength, E> {
         Ok(TextLength(text.len()))

@@ -73,7 +73,6 @@ impl LocalShutdown {
         LocalShutdown(state)
     }
 
-    /// Returns whether shutdown was requested.
     pub(super) fn has_begun(&self) -> bool {
         *self.0.signal.0.borrow() >= ShutdownPhase::Stopping
     }

@@ -83,7 +83,6 @@ pub(super) struct SocketTimeouts {
     pub(super) write: Duration,
 }
 
-/// One connection.
 pub(super) struct Socket {
     stream: ClientStream,
     timeouts: SocketTimeouts,
@@ -98,7 +97,6 @@ pub(super) struct Socket {
     over: bool,
 }
 
-/// A connection with TLS or without.
 pub(super) enum ClientStream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),

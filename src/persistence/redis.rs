@@ -199,7 +199,6 @@ fn is_script_missing(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-/// Returns a unique name.
 fn unique_name(of: &str) -> String {
     format!("{of}-{:016x}", rand::random::<u64>())
 }

@@ -62,7 +62,6 @@ impl LastKnownTotals {
         }
     }
 
-    /// Records the store's answer.
     pub(super) fn record_reply(&mut self, ask: &Ask, reply: &Reply) -> RowState {
         let all = &ask.request.record;
         if let Some(missing) = &reply.missing {
@@ -251,7 +250,6 @@ struct Others {
 }
 
 impl Reply {
-    /// Reads an answer.
     pub(super) fn parse(text: &str) -> Result<Reply, StoreError> {
         serde_json::from_str(text).map_err(|e| StoreError::new("the shared store's answer can't be read", e))
     }

@@ -141,7 +141,6 @@ impl ClientRequest {
         matches!(self.usage, UsageWish::Unasked(..))
     }
 
-    /// What the client wrote.
     pub(super) fn body(&self) -> &Bytes {
         &self.body
     }

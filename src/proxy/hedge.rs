@@ -15,7 +15,6 @@ use super::retry_state::RetryState;
 use crate::types::{ApiId, Now};
 use crate::upstream::Permit;
 
-/// An attempt that is over.
 pub(super) struct Ended {
     pub(super) permit: Permit,
     /// Its place in the record.

@@ -15,7 +15,6 @@ const WITHIN: Duration = Duration::from_secs(30);
 /// The largest head, in bytes.
 const LARGEST_HEAD: usize = 64 << 10;
 
-/// An open connection.
 pub(crate) struct Connection {
     socket: TcpStream,
     buffer: Vec<u8>,
@@ -29,7 +28,6 @@ pub(crate) enum Go {
 }
 
 impl Connection {
-    /// Connects.
     pub(crate) fn open(address: SocketAddr) -> io::Result<Connection> {
         let socket = TcpStream::connect_timeout(&address, WITHIN)?;
         socket.set_nodelay(true)?;

@@ -50,7 +50,6 @@ impl Scenario {
         Scenario { name: "start", kind: Kind::Start },
     ];
 
-    /// The names of the scenarios.
     pub(crate) const NAMES: [&str; 6] = ["chat", "latency", "streams", "many-streams", "large", "start"];
 
     fn title(&self, args: &BenchArgs) -> String {

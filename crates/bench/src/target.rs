@@ -22,7 +22,6 @@ const UP_WITHIN: Duration = Duration::from_secs(10);
 /// The key of this program's clients.
 const KEY: &str = "sk-bench-of-api-together";
 
-/// A server to measure.
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     host: String,
@@ -260,7 +259,6 @@ fn command(which: &TargetKind, setup: &Setup<'_>, address: SocketAddr, folder: &
 /// This program as people run it: with a key, the mock entered as several accounts, limits of every kind (which are not
 /// reached), statistics and the log.
 fn own_config(upstream: SocketAddr, accounts: u16, workers: Option<u16>) -> String {
-    /// The largest limit there is.
     const MOST: u32 = u32::MAX;
     let api = |nth: u16| {
         json!({

@@ -49,7 +49,6 @@ struct Form {
     whole: Option<&'static str>,
 }
 
-/// Puts chunks together.
 fn completion(chunks: &[Object], form: Form) -> Option<Object> {
     let mut answer = chunks.iter().find(|chunk| chunk.contains_key("choices"))?.clone();
     let mut choices: Vec<Object> = Vec::new();

@@ -59,7 +59,6 @@ pub(crate) fn judge(
     Ok(is_known.then(|| usage.completed(EstimatedUsage::new(prompt_bytes, completion))))
 }
 
-/// Reads the members of an object.
 fn parse(text: &[u8]) -> Result<TopLevel<'_>, Failure> {
     // By order, serde would take a list for an object.
     let why = match text.starts_with(b"{").then(|| serde_json::from_slice(text)) {

@@ -102,7 +102,6 @@ struct Data<'a> {
     is_named_error: bool,
 }
 
-/// Parses an event.
 fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
     let data = sse::data(event).unwrap_or_default();
     let data = data.trim_ascii();

@@ -198,7 +198,6 @@ impl Drop for Upload {
     }
 }
 
-/// The body of a response.
 struct ResponseBody {
     body: RecvStream,
     upload: Upload,

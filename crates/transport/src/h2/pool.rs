@@ -44,7 +44,6 @@ const MAX_FAILED_OPENS: usize = 3;
 /// What became of an awaited connection.
 type OpenResult = Result<(), SendError>;
 
-/// The connections of one upstream.
 pub(crate) struct Pool(Rc<PoolState>);
 
 struct PoolState {
@@ -225,7 +224,6 @@ impl PoolState {
     }
 }
 
-/// Opens a connection for a pool.
 async fn open(connector: Connector, within: Duration, pool: std::rc::Weak<PoolState>) {
     let opened = timeout(within, connect(&connector)).await.unwrap_or(Err(SendError::timeout()));
     if let Some(pool) = pool.upgrade() {
