@@ -103,7 +103,7 @@ pub(super) async fn run(
         path: request.route.id.path(),
         headers: &request.headers,
         body: request.body_for(upstream_model, permit.ask_usage),
-        sent_at: &permit.stamp,
+        sent_at: &permit.sent_at,
     };
     let IncomingResponse { head, body } = timeout_at(first, upstreams.send(endpoint, outgoing))
         .await

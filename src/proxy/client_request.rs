@@ -121,8 +121,8 @@ impl ClientRequest {
             false => UsageWish::Moot,
         };
         let tokens = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
-        let demand = estimate(route.reply, text, Bounds { tokens, n: peek.n.get() });
-        let profile = Profile { model: Arc::from(model), route: route.id, demand };
+        let estimate = estimate(route.reply, text, Bounds { tokens, n: peek.n.get() });
+        let profile = Profile { model: Arc::from(model), route: route.id, estimate };
         let client_timeout = client_timeout(headers);
         Ok(ClientRequest {
             route,

@@ -94,17 +94,17 @@ impl<'a> RetryState<'a> {
     pub(super) fn selection(&self) -> Select {
         Select {
             profile: self.request.profile.clone(),
-            tried: self.excluded.clone(),
+            excluded: self.excluded.clone(),
             client: Arc::downgrade(&self.client),
-            waits: true,
+            may_queue: true,
         }
     }
 
     /// Returns the selection for a hedge: of another upstream than `first`, and only if one has room now.
     pub(super) fn hedge_selection(&self, first: &ApiId) -> Select {
         let mut select = self.selection();
-        select.tried.push(first.clone());
-        Select { waits: false, ..select }
+        select.excluded.push(first.clone());
+        Select { may_queue: false, ..select }
     }
 
     /// Records what a selection said of the pool's limits. Returns the permit.

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use quota::ActualUsage;
 
-use super::fast_path::AdmissionMode;
 use super::health::{Health, ModelBackoff, ModelRoute};
 use super::latency::Latency;
 use super::messages::{AbsentModel, ApiStatus, QuotaStatus, Refusal};
+use super::shared_state::AdmissionMode;
 use super::token_stats::TokenStatsRecorder;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
-use crate::types::{FailureClass, Now, Outcome, Profile, Settlement, TokenStats};
+use crate::types::{FailureClass, Now, Outcome, Settlement, TokenEstimate, TokenStats};
 
 mod outcome;
 
@@ -36,7 +36,7 @@ pub(super) struct State {
 pub(super) struct Subject<'a> {
     pub(super) of: ModelRoute<'a>,
     /// When the attempt was admitted (ms, monotonic).
-    pub(super) sent_at: u64,
+    pub(super) admitted_at: u64,
     /// When the report is taken in.
     pub(super) now: Now,
 }
@@ -58,8 +58,8 @@ impl State {
     }
 
     /// Returns what a request may cost here, in tokens.
-    pub(super) fn demand(&self, profile: &Profile) -> u64 {
-        profile.demand.tokens(self.token_stats.average_completion_tokens())
+    pub(super) fn demand(&self, estimate: &TokenEstimate) -> u64 {
+        estimate.tokens(self.token_stats.average_completion_tokens())
     }
 
     /// Records an admission by the actor. Returns whether the attempt is a probe.

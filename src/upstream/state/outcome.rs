@@ -9,7 +9,7 @@ use crate::upstream::health::{self, Reported, RestBegan, Scope, Times};
 
 impl Subject<'_> {
     fn reported(&self) -> Reported<'_> {
-        Reported { of: self.of, times: Times { sent: self.sent_at, now: self.now.mono } }
+        Reported { of: self.of, times: Times { sent: self.admitted_at, now: self.now.mono } }
     }
 }
 
@@ -163,7 +163,7 @@ mod tests {
 
         fn subject<'a>(&self, model: &'a Arc<str>) -> Subject<'a> {
             let of = ModelRoute { model, route: RouteId::new("chat/completions") };
-            Subject { of, sent_at: self.now - 1, now: Now { mono: self.now, wall: 0 } }
+            Subject { of, admitted_at: self.now - 1, now: Now { mono: self.now, wall: 0 } }
         }
 
         fn ends(&mut self, outcome: Outcome) {

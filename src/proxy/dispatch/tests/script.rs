@@ -169,7 +169,8 @@ struct Script {
 
 impl Upstreams for Script {
     async fn select(&self, select: Select) -> Result<Admitted, AdmissionError> {
-        let free = self.upstreams.iter().find(|(id, _)| !select.tried.iter().any(|tried| tried.as_str() == id));
+        let free =
+            self.upstreams.iter().find(|(id, _)| !select.excluded.iter().any(|excluded| excluded.as_str() == id));
         match free {
             Some((_, upstream)) => Ok(Admitted { permit: upstream.permit(), rate: None }),
             None => Err(AdmissionError::NoneAvailable { model: "m".into(), refusals: Vec::new(), rate: None }),
