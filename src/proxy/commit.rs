@@ -20,7 +20,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderV
 use actix_web::web::Bytes;
 use tokio::time::Instant;
 
-use super::attempt::{AttemptError, Replay};
+use super::attempt_error::{AttemptError, Replay};
 use super::client_request::ClientRequest;
 use super::headers;
 use super::response::{BodyReader, CommittedResponse, UpstreamBody};

@@ -12,7 +12,7 @@ use crate::types::{Failure, Now, Usage};
 
 /// What a stream came to.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct StreamVerdict {
     /// A part of the answer has come.
     pub began: bool,
     /// The stream is whole, if nothing more comes.
@@ -26,9 +26,9 @@ pub struct Verdict {
 }
 
 /// Returns what a stream has come to so far.
-pub fn verdict(stream: &EventStream) -> Verdict {
+pub fn verdict(stream: &EventStream) -> StreamVerdict {
     let progress = &stream.progress;
-    Verdict {
+    StreamVerdict {
         began: progress.began(),
         whole: progress.is_whole(),
         closed: progress.closed(),

@@ -7,9 +7,10 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tokio::time::timeout;
 
-use super::attempt::{self, AttemptError};
+use super::attempt;
+use super::attempt_error::AttemptError;
 use super::client_request::ClientRequest;
-use super::dispatch::Upstreams;
+use super::pool::Upstreams;
 use super::response::CommittedResponse;
 use super::retry_state::RetryState;
 use crate::types::{ApiId, Now};

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::attempt::{AttemptError, Replay};
+use super::attempt_error::{AttemptError, Replay};
 use super::budget::{RetryBudget, backoff};
 use super::client_request::ClientRequest;
 use crate::config::RetryConfig;

@@ -21,7 +21,7 @@ pub(super) struct RestartUpstream(pub(super) ApiId);
 
 /// A permit, and the fast paths learned on the way to it.
 #[derive(Debug)]
-pub(super) struct Choice {
+pub(super) struct ChosenUpstream {
     pub(super) permit: Permit,
     /// The fast paths to the upstreams that were asked, by slot.
     pub(super) fast_paths: Vec<(usize, Arc<FastPath>)>,
@@ -45,7 +45,7 @@ impl Selection {
     ///
     /// # Errors
     /// With the refusals of all upstreams that were asked.
-    pub(super) async fn run(mut self) -> Result<Choice, AdmissionError> {
+    pub(super) async fn run(mut self) -> Result<ChosenUpstream, AdmissionError> {
         let mut refusals: Vec<(ApiId, Refusal)> = Vec::new();
         let mut fast_paths: Vec<(usize, Arc<FastPath>)> = Vec::new();
         let mut panic = false;
@@ -64,7 +64,7 @@ impl Selection {
             match upstream.send(Forward { profile: self.profile.clone(), panic }).await {
                 Ok(Ok(Forwarded { permit, fast_path })) => {
                     fast_paths.extend(fast_path.map(|fast_path| (slot, fast_path)));
-                    return Ok(Choice { permit, fast_paths, snapshot: self.snapshot });
+                    return Ok(ChosenUpstream { permit, fast_paths, snapshot: self.snapshot });
                 }
                 Ok(Err(Declined { refusal, fast_path })) => {
                     refusals.push((api.clone(), refusal));

@@ -7,7 +7,7 @@ use quota::PoolLimits;
 use tokio::sync::oneshot;
 
 use super::messages::{AdmissionError, Select};
-use super::selection::Choice;
+use super::selection::ChosenUpstream;
 use super::snapshot::MailboxSlot;
 use crate::types::ApiId;
 
@@ -27,7 +27,7 @@ pub(super) struct SelectSlow {
 /// The answer to a [`SelectSlow`]: a permit, and what the worker needs to decide the next selection alone.
 #[derive(Debug)]
 pub(super) struct Selected {
-    pub(super) choice: Choice,
+    pub(super) choice: ChosenUpstream,
     /// The limits on requests for the model. The worker sums up what is left of them.
     pub(super) limits: Arc<PoolLimits>,
 }

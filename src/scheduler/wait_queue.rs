@@ -13,7 +13,7 @@ use std::sync::{Arc, Weak};
 use tokio::sync::oneshot;
 
 use super::messages::AdmissionError;
-use super::selection::Choice;
+use super::selection::ChosenUpstream;
 use crate::types::{ApiId, Now, Profile};
 
 /// The upstreams that a request may use.
@@ -42,7 +42,7 @@ pub(super) struct Waiter {
     pub(super) deadline: u64,
     /// Gone when the client has left.
     pub(super) client: Weak<()>,
-    pub(super) reply: oneshot::Sender<Result<Choice, AdmissionError>>,
+    pub(super) reply: oneshot::Sender<Result<ChosenUpstream, AdmissionError>>,
 }
 
 /// What a new request may do while others wait for the same model.
@@ -72,13 +72,13 @@ pub(super) struct WaitQueues {
 #[derive(Debug)]
 struct WaitQueue {
     /// Never empty.
-    waiting: Vec<Waiting>,
+    waiting: Vec<QueueEntry>,
     /// The pool's latest refusal of the first request.
     refused: AdmissionError,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct QueueEntry {
     id: u64,
     waiter: Waiter,
     /// A trial is under way.
@@ -103,7 +103,7 @@ impl WaitQueues {
         self.last_id += 1;
         let model = waiter.profile.model.clone();
         let queue = self.by_model.entry(model).or_insert_with(|| WaitQueue { waiting: Vec::new(), refused });
-        queue.waiting.push(Waiting { id: self.last_id, waiter, is_tried: false });
+        queue.waiting.push(QueueEntry { id: self.last_id, waiter, is_tried: false });
     }
 
     /// Refuses requests whose time is up, drops those without a client, and returns the selections to make now.
@@ -145,7 +145,7 @@ impl WaitQueues {
 
 impl WaitQueue {
     fn end_waits(&mut self, now: Now) {
-        let is_over = |waiting: &mut Waiting| {
+        let is_over = |waiting: &mut QueueEntry| {
             let Waiter { client, deadline, .. } = &waiting.waiter;
             !waiting.is_tried && (client.strong_count() == 0 || *deadline <= now.mono)
         };
@@ -173,7 +173,7 @@ impl WaitQueue {
 }
 
 /// Returns the upstreams that have failed each of these requests; `None` if there is no request.
-fn unused_by(waiting: &[Waiting]) -> Option<Vec<ApiId>> {
+fn unused_by(waiting: &[QueueEntry]) -> Option<Vec<ApiId>> {
     let (first, others) = waiting.split_first()?;
     let failed_all = |api: &&ApiId| others.iter().all(|other| other.waiter.excluded.contains(api));
     Some(first.waiter.excluded.iter().filter(failed_all).cloned().collect())

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::messages::{AdmissionError, Admitted, Select};
-use super::selection::Choice;
+use super::selection::ChosenUpstream;
 use super::slow_path::{SelectSlow, Selected};
 use super::snapshot::{MailboxSlot, RoutingChanged, RoutingSnapshot, SubscribeRouting};
 use super::supervisor::{MAX_MODELS, SupervisorActor};
@@ -100,7 +100,7 @@ impl SchedulerActor {
 
     /// Keeps what came with the permit: the next request may take a fast path.
     fn learn(&mut self, model: Arc<str>, selected: Selected) -> Admitted {
-        let Selected { choice: Choice { permit, fast_paths, snapshot }, limits } = selected;
+        let Selected { choice: ChosenUpstream { permit, fast_paths, snapshot }, limits } = selected;
         let now = Now::read_mono();
         self.adopt(&snapshot);
         if snapshot.serial != self.snapshot.serial {

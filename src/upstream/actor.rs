@@ -1,4 +1,4 @@
-//! The single writer of one upstream's facts: wiring between messages, the store and [`State`].
+//! The single writer of one upstream's facts: wiring between messages, the store and [`UpstreamState`].
 
 mod drain;
 
@@ -22,14 +22,14 @@ use super::messages::{
 use super::permit::{Permit, ReservedTokens};
 use super::quotas::{Admission, ApiQuotas, QuotaHandle, QuotaRegistry, admit, room};
 use super::shared_state::{AdmissionMode, CreditsByQuota, EventQueue, ModelCredits, SharedState, UpstreamEvent};
-use super::state::{State, Subject};
+use super::state::{Subject, UpstreamState};
 use crate::config::ApiConfig;
 use crate::persistence::{Flush, PersistenceActor, RestoreTokens};
 use crate::types::{Now, RouteId, TokenStats};
 
 /// Owns one upstream.
 pub struct UpstreamActor {
-    state: State,
+    state: UpstreamState,
     persistence: Addr<PersistenceActor>,
     registry: QuotaRegistry,
     quotas: ApiQuotas,
@@ -47,7 +47,7 @@ pub struct UpstreamActor {
     /// Admitted attempts that are not settled, by [`SentAt::id`](crate::types::SentAt::id).
     out: HashMap<usize, Attempt>,
     /// Attempts in wait for a store, first come first served.
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<WaitingAttempt>,
     /// What changed and is not sent to the store yet.
     unsaved: Unsaved,
 }
@@ -72,7 +72,7 @@ impl Attempt {
     }
 }
 
-struct Waiting {
+struct WaitingAttempt {
     asked: Forward,
     reply: oneshot::Sender<Result<Forwarded, Declined>>,
 }
@@ -90,7 +90,7 @@ impl UpstreamActor {
                 fast_paths: Vec::new(),
                 published_backoffs: 0,
                 quotas: registry.open_for(&config),
-                state: State::restore(config, TimeZone::system(), TokenStats::default(), Now::read()),
+                state: UpstreamState::restore(config, TimeZone::system(), TokenStats::default(), Now::read()),
                 persistence,
                 registry,
                 out: HashMap::new(),
@@ -212,7 +212,8 @@ impl Actor for UpstreamActor {
             .into_actor(self)
             .map(|saved, actor, _| {
                 let config = actor.state.config.clone();
-                actor.state = State::restore(config, TimeZone::system(), saved.unwrap_or_default(), Now::read());
+                actor.state =
+                    UpstreamState::restore(config, TimeZone::system(), saved.unwrap_or_default(), Now::read());
                 actor.publish_state();
             })
             .wait(ctx);
@@ -239,7 +240,7 @@ impl Handler<Forward> for UpstreamActor {
         let decided = if self.waiting.is_empty() { self.decide(&asked, ctx) } else { None };
         let Some(decided) = decided else {
             let (reply, answer) = oneshot::channel();
-            self.waiting.push_back(Waiting { asked, reply });
+            self.waiting.push_back(WaitingAttempt { asked, reply });
             self.publish_state();
             let retiring = Declined { refusal: Refusal::Retiring, fast_path: None };
             let answer = async { answer.await.unwrap_or(Err(retiring)) };

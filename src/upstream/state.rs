@@ -18,7 +18,7 @@ use crate::types::{FailureClass, Now, Outcome, Settlement, TokenEstimate, TokenS
 mod outcome;
 
 /// The facts of an upstream's actor, without the quotas.
-pub(super) struct State {
+pub(super) struct UpstreamState {
     pub(super) config: Arc<ApiConfig>,
     pub(super) health: Health,
     latency: Latency,
@@ -41,10 +41,10 @@ pub(super) struct Subject<'a> {
     pub(super) now: Now,
 }
 
-impl State {
+impl UpstreamState {
     /// Creates the state of an upstream with saved statistics.
-    pub(super) fn restore(config: Arc<ApiConfig>, zone: TimeZone, tokens: TokenStats, now: Now) -> State {
-        State {
+    pub(super) fn restore(config: Arc<ApiConfig>, zone: TimeZone, tokens: TokenStats, now: Now) -> UpstreamState {
+        UpstreamState {
             config,
             health: Health::default(),
             latency: Latency::default(),

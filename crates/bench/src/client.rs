@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::framing::Framing;
+use super::framing::BodyFraming;
 
 /// How long an answer may take before it counts as none.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -16,7 +16,7 @@ const WITHIN: Duration = Duration::from_secs(30);
 const LARGEST_HEAD: usize = 64 << 10;
 
 /// An open connection.
-pub(crate) struct Connection {
+pub(crate) struct LoadConnection {
     socket: TcpStream,
     buffer: Vec<u8>,
 }
@@ -28,25 +28,25 @@ pub(crate) enum Go {
     Stop,
 }
 
-impl Connection {
+impl LoadConnection {
     /// Connects.
-    pub(crate) fn open(address: SocketAddr) -> io::Result<Connection> {
+    pub(crate) fn open(address: SocketAddr) -> io::Result<LoadConnection> {
         let socket = TcpStream::connect_timeout(&address, WITHIN)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(WITHIN))?;
-        Ok(Connection { socket, buffer: vec![0; 64 << 10] })
+        Ok(LoadConnection { socket, buffer: vec![0; 64 << 10] })
     }
 
     /// Sends a request and reads the answer to the end, and shows `each` the pieces. Returns the status.
     pub(crate) fn ask(&mut self, request: &[u8], mut each: impl FnMut(&[u8]) -> Go) -> io::Result<u16> {
         self.socket.write_all(request)?;
         let (head, begun) = read_head(&mut self.socket, &mut self.buffer)?;
-        let mut framing = Framing::of(&head);
+        let mut framing = BodyFraming::of(&head);
         framing.advance(&begun);
         let mut go_on = each(&begun);
-        while framing != Framing::Complete && go_on == Go::On {
+        while framing != BodyFraming::Complete && go_on == Go::On {
             let piece = match self.socket.read(&mut self.buffer)? {
-                0 if framing == Framing::UntilClose => break,
+                0 if framing == BodyFraming::UntilClose => break,
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 read => self.buffer.get(..read).unwrap_or_default(),
             };

@@ -4,18 +4,18 @@
 
 /// What is outstanding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framing {
+pub(crate) enum BodyFraming {
     Complete,
     /// So many bytes.
     Length(u64),
-    Chunked(Chunk),
+    Chunked(ChunkPlace),
     /// Whatever comes until the connection ends.
     UntilClose,
 }
 
 /// A place in a chunked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Chunk {
+pub(crate) enum ChunkPlace {
     /// In the digits of a size.
     Size(u64),
     /// Behind the digits, before the end of the line.
@@ -26,26 +26,26 @@ pub(crate) enum Chunk {
     Trailer(u64),
 }
 
-impl Framing {
+impl BodyFraming {
     /// Returns what the head of a message announces. A request without an announcement has no body.
-    pub(crate) fn of(head: &[u8]) -> Framing {
+    pub(crate) fn of(head: &[u8]) -> BodyFraming {
         let head = String::from_utf8_lossy(head).to_ascii_lowercase();
         let value = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let length = value("content-length").map(|length| length.trim().parse().unwrap_or(0));
         match (value("transfer-encoding"), length) {
-            (Some(_), _) => Framing::Chunked(Chunk::Size(0)),
-            (None, Some(0)) => Framing::Complete,
-            (None, Some(length)) => Framing::Length(length),
-            (None, None) if head.starts_with("http/") => Framing::UntilClose,
-            (None, None) => Framing::Complete,
+            (Some(_), _) => BodyFraming::Chunked(ChunkPlace::Size(0)),
+            (None, Some(0)) => BodyFraming::Complete,
+            (None, Some(length)) => BodyFraming::Length(length),
+            (None, None) if head.starts_with("http/") => BodyFraming::UntilClose,
+            (None, None) => BodyFraming::Complete,
         }
     }
 
     /// Returns whether more must come before the message is whole.
     pub(crate) fn is_open(self) -> bool {
         match self {
-            Framing::Complete | Framing::UntilClose => false,
-            Framing::Length(_) | Framing::Chunked(_) => true,
+            BodyFraming::Complete | BodyFraming::UntilClose => false,
+            BodyFraming::Length(_) | BodyFraming::Chunked(_) => true,
         }
     }
 
@@ -54,16 +54,18 @@ impl Framing {
         let mut rest = bytes;
         while let Some(byte) = rest.first() {
             let (next, taken) = match *self {
-                Framing::Complete | Framing::UntilClose => return,
-                Framing::Length(left) => match left.checked_sub(rest.len() as u64) {
-                    None | Some(0) => (Framing::Complete, rest.len()),
-                    Some(left) => (Framing::Length(left), rest.len()),
+                BodyFraming::Complete | BodyFraming::UntilClose => return,
+                BodyFraming::Length(left) => match left.checked_sub(rest.len() as u64) {
+                    None | Some(0) => (BodyFraming::Complete, rest.len()),
+                    Some(left) => (BodyFraming::Length(left), rest.len()),
                 },
-                Framing::Chunked(Chunk::Data(left)) => match left.checked_sub(rest.len() as u64) {
-                    Some(left) if left > 0 => (Framing::Chunked(Chunk::Data(left)), rest.len()),
-                    Some(_) | None => (Framing::Chunked(Chunk::Size(0)), usize::try_from(left).unwrap_or(usize::MAX)),
+                BodyFraming::Chunked(ChunkPlace::Data(left)) => match left.checked_sub(rest.len() as u64) {
+                    Some(left) if left > 0 => (BodyFraming::Chunked(ChunkPlace::Data(left)), rest.len()),
+                    Some(_) | None => {
+                        (BodyFraming::Chunked(ChunkPlace::Size(0)), usize::try_from(left).unwrap_or(usize::MAX))
+                    }
                 },
-                Framing::Chunked(chunk) => (chunk.after(*byte), 1),
+                BodyFraming::Chunked(chunk) => (chunk.after(*byte), 1),
             };
             *self = next;
             rest = rest.get(taken..).unwrap_or_default();
@@ -71,21 +73,21 @@ impl Framing {
     }
 }
 
-impl Chunk {
+impl ChunkPlace {
     /// Returns the place behind a byte of the framing.
-    fn after(self, byte: u8) -> Framing {
+    fn after(self, byte: u8) -> BodyFraming {
         let digit = char::from(byte).to_digit(16).map(u64::from);
-        Framing::Chunked(match (self, byte, digit) {
-            (Chunk::Size(size), _, Some(digit)) => Chunk::Size(size.saturating_mul(16).saturating_add(digit)),
-            (Chunk::Size(0) | Chunk::SizeLine(0), b'\n', _) => Chunk::Trailer(0),
-            (Chunk::Size(size) | Chunk::SizeLine(size), b'\n', _) => Chunk::Data(size.saturating_add(2)),
-            (Chunk::Size(size) | Chunk::SizeLine(size), _, _) => Chunk::SizeLine(size),
-            (Chunk::Trailer(0), b'\n', _) => return Framing::Complete,
-            (Chunk::Trailer(_), b'\n', _) => Chunk::Trailer(0),
-            (Chunk::Trailer(length), b'\r', _) => Chunk::Trailer(length),
-            (Chunk::Trailer(length), _, _) => Chunk::Trailer(length.saturating_add(1)),
+        BodyFraming::Chunked(match (self, byte, digit) {
+            (ChunkPlace::Size(size), _, Some(digit)) => ChunkPlace::Size(size.saturating_mul(16).saturating_add(digit)),
+            (ChunkPlace::Size(0) | ChunkPlace::SizeLine(0), b'\n', _) => ChunkPlace::Trailer(0),
+            (ChunkPlace::Size(size) | ChunkPlace::SizeLine(size), b'\n', _) => ChunkPlace::Data(size.saturating_add(2)),
+            (ChunkPlace::Size(size) | ChunkPlace::SizeLine(size), _, _) => ChunkPlace::SizeLine(size),
+            (ChunkPlace::Trailer(0), b'\n', _) => return BodyFraming::Complete,
+            (ChunkPlace::Trailer(_), b'\n', _) => ChunkPlace::Trailer(0),
+            (ChunkPlace::Trailer(length), b'\r', _) => ChunkPlace::Trailer(length),
+            (ChunkPlace::Trailer(length), _, _) => ChunkPlace::Trailer(length.saturating_add(1)),
             // Data is followed by length, not byte by byte.
-            (Chunk::Data(left), _, _) => Chunk::Data(left),
+            (ChunkPlace::Data(left), _, _) => ChunkPlace::Data(left),
         })
     }
 }
@@ -97,24 +99,28 @@ mod tests {
     #[test]
     fn a_body_ends_where_its_head_says_however_its_bytes_are_cut() {
         for (head, body, end) in [
-            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "hello", Framing::Complete),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", "hello", Framing::Length(1)),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "hello", BodyFraming::Complete),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", "hello", BodyFraming::Length(1)),
             (
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
                 "b;x=1\r\nhello\r\n 0\r\n\r\n0\r\n\r\n",
-                Framing::Complete,
+                BodyFraming::Complete,
             ),
-            ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "1\r\nh\r\n0\r\na: b\r\n\r\n", Framing::Complete),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+                "1\r\nh\r\n0\r\na: b\r\n\r\n",
+                BodyFraming::Complete,
+            ),
             (
                 "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
                 "1\r\nh\r\n0\r\n",
-                Framing::Chunked(Chunk::Trailer(0)),
+                BodyFraming::Chunked(ChunkPlace::Trailer(0)),
             ),
-            ("HTTP/1.1 200 OK\r\n\r\n", "hello", Framing::UntilClose),
-            ("POST / HTTP/1.1\r\n\r\n", "", Framing::Complete),
+            ("HTTP/1.1 200 OK\r\n\r\n", "hello", BodyFraming::UntilClose),
+            ("POST / HTTP/1.1\r\n\r\n", "", BodyFraming::Complete),
         ] {
             for size in 1..=body.len().max(1) {
-                let mut framing = Framing::of(head.as_bytes());
+                let mut framing = BodyFraming::of(head.as_bytes());
                 body.as_bytes().chunks(size).for_each(|piece| framing.advance(piece));
                 assert_eq!(framing, end, "{head:?} {body:?} in pieces of {size}");
             }

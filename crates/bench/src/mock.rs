@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use memchr::memmem;
 
 use super::client::read_head;
-use super::framing::Framing;
+use super::framing::BodyFraming;
 
 /// The served model.
 pub(crate) const MODEL: &str = "bench";
@@ -59,7 +59,7 @@ fn serve(mut socket: TcpStream) -> io::Result<()> {
     loop {
         let (head, mut body) = read_head(&mut socket, &mut buffer)?;
         // By the lines of a head; a request without any has no body.
-        let mut framing = Framing::of(&head);
+        let mut framing = BodyFraming::of(&head);
         framing.advance(&body);
         while framing.is_open() {
             let read = socket.read(&mut buffer)?;

@@ -169,9 +169,9 @@ pub(super) fn failure(status: Option<u16>, error: &ErrorBody, model: &str) -> Fa
         | FailureClass::ServerError
         | FailureClass::Timeout
         | FailureClass::Connect
-        | FailureClass::NoSocket
+        | FailureClass::LocalSocketLimit
         | FailureClass::Protocol
-        | FailureClass::Empty
+        | FailureClass::EmptyResponse
         | FailureClass::WrongForm
         | FailureClass::StaleConnection
         | FailureClass::TooLarge

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::{MAX_MODELS, SupervisorActor};
 use crate::config::Models;
 use crate::scheduler::messages::{AdmissionError, Select};
-use crate::scheduler::selection::{Choice, Selection};
+use crate::scheduler::selection::{ChosenUpstream, Selection};
 use crate::scheduler::slow_path::{SelectSlow, Selected};
 use crate::scheduler::wait_queue::{Allowed, Trial, Waiter};
 use crate::types::{ApiId, Now, Profile};
@@ -38,7 +38,7 @@ impl SupervisorActor {
         allowed: &Allowed,
         picked: Option<ApiId>,
         ctx: &Context<Self>,
-    ) -> impl Future<Output = Result<Choice, AdmissionError>> + use<> {
+    ) -> impl Future<Output = Result<ChosenUpstream, AdmissionError>> + use<> {
         let snapshot = self.snapshot.clone();
         let tiers = snapshot.routes.tiers(&profile.model);
         if tiers.is_empty() {
@@ -86,7 +86,7 @@ impl SupervisorActor {
     fn with_limits(
         &mut self,
         model: &Arc<str>,
-        decided: Result<Choice, AdmissionError>,
+        decided: Result<ChosenUpstream, AdmissionError>,
     ) -> Result<Selected, AdmissionError> {
         match decided {
             Ok(choice) => Ok(Selected { choice, limits: self.limits_of(model) }),

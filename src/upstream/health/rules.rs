@@ -67,15 +67,16 @@ pub(in crate::upstream) fn signal(failure: &Failure, day_ends: u64, now: Now) ->
         | FailureClass::Timeout
         | FailureClass::Connect
         | FailureClass::Protocol
-        | FailureClass::Empty => Signal::Failure,
+        | FailureClass::EmptyResponse => Signal::Failure,
         FailureClass::Unauthorized => Signal::KeyRefused { certain: failure.certain, unpaid: false },
         FailureClass::PaymentRequired => Signal::KeyRefused { certain: failure.certain, unpaid: true },
         FailureClass::Forbidden | FailureClass::ModelNotFound => Signal::ModelRefused { certain: failure.certain },
         // The upstream did the work: the request was wrong.
         FailureClass::Rejected => Signal::Success { whole: true },
-        FailureClass::NoSocket | FailureClass::StaleConnection | FailureClass::WrongForm | FailureClass::TooLarge => {
-            Signal::Nothing
-        }
+        FailureClass::LocalSocketLimit
+        | FailureClass::StaleConnection
+        | FailureClass::WrongForm
+        | FailureClass::TooLarge => Signal::Nothing,
     }
 }
 
@@ -95,12 +96,14 @@ pub(in crate::upstream) fn mend(class: FailureClass) -> &'static str {
         FailureClass::Unauthorized => "check its apiKey",
         FailureClass::Forbidden => "check what its apiKey may use",
         FailureClass::PaymentRequired => "top up its account",
-        FailureClass::Overloaded | FailureClass::ServerError | FailureClass::Empty => "see its provider's status page",
+        FailureClass::Overloaded | FailureClass::ServerError | FailureClass::EmptyResponse => {
+            "see its provider's status page"
+        }
         FailureClass::Timeout => "see its provider's status page, and its timeouts",
         FailureClass::Connect => "check its baseUrl and the network",
         FailureClass::Protocol => "check its baseUrl, and what stands between",
         FailureClass::ModelNotFound => "check its baseUrl and its models",
-        FailureClass::NoSocket => "raise this process's limit of open files",
+        FailureClass::LocalSocketLimit => "raise this process's limit of open files",
         FailureClass::StaleConnection | FailureClass::WrongForm | FailureClass::TooLarge | FailureClass::Rejected => {
             "nothing"
         }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{State, Subject};
+use super::{Subject, UpstreamState};
 use crate::types::{Failure, FailureClass, Outcome, Settlement, Signal, iso};
 use crate::upstream::health::{self, Reported, RestBegan, Scope, Times};
 
@@ -13,7 +13,7 @@ impl Subject<'_> {
     }
 }
 
-impl State {
+impl UpstreamState {
     /// Records the beginning of an answer. `exhausted_for`: how long the upstream says to have nothing left.
     pub(in crate::upstream) fn on_response(&mut self, of: Subject<'_>, exhausted_for: Option<Duration>) {
         self.has_served = true;
@@ -123,9 +123,9 @@ fn is_of_the_account(class: FailureClass) -> bool {
         | FailureClass::Timeout
         | FailureClass::Connect
         | FailureClass::Protocol
-        | FailureClass::Empty
+        | FailureClass::EmptyResponse
         | FailureClass::ModelNotFound => true,
-        FailureClass::NoSocket
+        FailureClass::LocalSocketLimit
         | FailureClass::StaleConnection
         | FailureClass::WrongForm
         | FailureClass::TooLarge
@@ -149,7 +149,7 @@ mod tests {
     const URL: &str = "http://host/v1/chat/completions";
 
     struct World {
-        state: State,
+        state: UpstreamState,
         model: Arc<str>,
         /// ms, monotonic: each attempt is sent, and ends a millisecond later.
         now: u64,
@@ -157,7 +157,8 @@ mod tests {
 
     impl World {
         fn new() -> World {
-            let state = State::restore(entry("a"), TimeZone::UTC, TokenStats::default(), Now { mono: 0, wall: 0 });
+            let state =
+                UpstreamState::restore(entry("a"), TimeZone::UTC, TokenStats::default(), Now { mono: 0, wall: 0 });
             World { state, model: "m".into(), now: 10 }
         }
 

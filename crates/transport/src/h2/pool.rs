@@ -45,7 +45,7 @@ const MAX_FAILED_OPENS: usize = 3;
 type OpenResult = Result<(), SendError>;
 
 /// The connections of one upstream.
-pub(crate) struct Pool(Rc<PoolState>);
+pub(crate) struct ConnectionPool(Rc<PoolState>);
 
 struct PoolState {
     connector: Connector,
@@ -71,10 +71,10 @@ enum Protocol {
     Http2,
 }
 
-impl Pool {
+impl ConnectionPool {
     /// Creates an empty pool for the upstream behind `connector`.
     pub(crate) fn new(connector: Connector, authority: Authority, connect_timeout: Duration) -> Self {
-        Pool(Rc::new(PoolState {
+        ConnectionPool(Rc::new(PoolState {
             connector,
             authority,
             connect_timeout,
@@ -136,7 +136,7 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for ConnectionPool {
     fn drop(&mut self) {
         self.0.retire();
     }

@@ -16,12 +16,12 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep};
 use transport::{IncomingHead, IncomingResponse, SendError, SendErrorKind};
 
-use super::super::{Upstreams, dispatch};
+use super::super::dispatch;
 use crate::config::{BudgetConfig, RetryConfig};
 use crate::dialect::ROUTES;
-use crate::proxy::attempt::OutgoingRequest;
 use crate::proxy::budget::RetryBudget;
 use crate::proxy::client_request::ClientRequest;
+use crate::proxy::pool::{OutgoingRequest, Upstreams};
 use crate::records::{OpenRecord, Recorder, RequestRecord};
 use crate::scheduler::{AdmissionError, Admitted, Select};
 use crate::types::{ClassSet, RequestId};
