@@ -40,10 +40,10 @@ pub(super) enum Replay {
 
 impl From<Failure> for AttemptError {
     fn from(failure: Failure) -> Self {
-        let replay = match failure.class {
-            FailureClass::StaleConnection => Some(Replay::Same),
-            _ if failure.connection_lost => Some(Replay::AfterLostConnection),
-            _ => None,
+        let replay = if failure.class == FailureClass::StaleConnection {
+            Some(Replay::Same)
+        } else {
+            failure.connection_lost.then_some(Replay::AfterLostConnection)
         };
         AttemptError { failure, response: None, replay, usage: None }
     }

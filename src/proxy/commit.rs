@@ -61,7 +61,8 @@ impl UpstreamResponse<'_> {
     /// A refusal. The caller's own mistake passes through, unless others are to be tried all the same. Anything else is a failure.
     async fn refusal(mut self) -> Result<CommittedResponse, AttemptError> {
         let (body, whole) = self.refusal_text().await;
-        let failure = openai::refusal(self.status.as_u16(), self.headers, &body, self.sent(), Now::read());
+        let refused = openai::Refused { status: self.status.as_u16(), headers: self.headers, body: &body };
+        let failure = openai::refusal(refused, self.sent(), Now::read());
         let response = if whole {
             self.refused(self.status, body, failure.clone())
         } else {

@@ -24,7 +24,7 @@ use super::client_request::ClientRequest;
 use super::hedge::{self, Ended};
 use super::pool::Upstreams;
 use super::response::CommittedResponse;
-use super::retry_state::{LastFailure, RetryState};
+use super::retry_state::{FailedAttempt, LastFailure, Next, RetryState};
 use super::{headers, response_body};
 use crate::config::RetryConfig;
 use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
@@ -93,9 +93,9 @@ async fn serve(
                 return Ok((permit, response));
             }
             Err(error) => {
-                let retries = state.should_retry(&error);
-                state.record_failure(permit, place, error, retries);
-                if !retries {
+                let next = state.should_retry(&error);
+                state.record_failure(FailedAttempt { permit, place, error }, next);
+                if next == Next::GiveUp {
                     return Err(Exhausted::Failed);
                 }
             }
@@ -125,12 +125,10 @@ fn pass_on(last: LastFailure, state: &mut RetryState<'_>) -> Result<HttpResponse
     if failure.class == FailureClass::LocalSocketLimit {
         return Err(ApiError::Overloaded("too many files are open"));
     }
-    // The pool's own accounts are none of the client's: their keys and their money are no error of its key.
-    let is_of_the_account = match failure.class {
-        FailureClass::Unauthorized | FailureClass::Forbidden | FailureClass::PaymentRequired => true,
-        FailureClass::RateLimited => failure.status == Some(403),
-        _ => false,
-    };
+    // The accounts are the pool's own: a refused key or an unpaid bill is no error of the client's key.
+    let is_refused_key =
+        matches!(failure.class, FailureClass::Unauthorized | FailureClass::Forbidden | FailureClass::PaymentRequired);
+    let is_of_the_account = is_refused_key || failure.class == FailureClass::RateLimited && failure.status == Some(403);
     let Some(response) = response.filter(|_| !is_of_the_account) else {
         return Err(ApiError::UpstreamFailed { api, failure: Box::new(failure) });
     };

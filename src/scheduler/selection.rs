@@ -37,15 +37,14 @@ pub(super) struct Selection {
     pub(super) first: Option<usize>,
     /// For each slot: is not to be asked, or not again.
     pub(super) skipped: Vec<bool>,
-    pub(super) restart: Recipient<RestartUpstream>,
 }
 
 impl Selection {
-    /// Asks one upstream after the other until one admits.
+    /// Asks one upstream after the other until one admits. `restart` starts an ended actor again.
     ///
     /// # Errors
     /// With the refusals of all upstreams that were asked.
-    pub(super) async fn run(mut self) -> Result<ChosenUpstream, AdmissionError> {
+    pub(super) async fn run(mut self, restart: Recipient<RestartUpstream>) -> Result<ChosenUpstream, AdmissionError> {
         let mut refusals: Vec<(ApiId, Refusal)> = Vec::new();
         let mut fast_paths: Vec<(usize, Arc<FastPath>)> = Vec::new();
         let mut panic = false;
@@ -70,7 +69,7 @@ impl Selection {
                     refusals.push((api.clone(), refusal));
                     fast_paths.extend(fast_path.map(|fast_path| (slot, fast_path)));
                 }
-                Err(_) => self.restart.do_send(RestartUpstream(api.clone())),
+                Err(_) => restart.do_send(RestartUpstream(api.clone())),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A whole answer as a stream, for a client with `stream: true` whose upstream sent one JSON object.
 
 use actix_web::web::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::JsonObject;
 use super::finish::Finish;

@@ -1,7 +1,7 @@
 //! A stream put together to one JSON object, for a client without `stream: true` whose upstream sent events.
 
 use actix_web::web::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::JsonObject;
 use super::finish::Finish;

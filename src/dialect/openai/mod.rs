@@ -22,8 +22,16 @@ use crate::types::{Failure, FailureClass, Now};
 /// An object of JSON, in the order of its members.
 type JsonObject = serde_json::Map<String, serde_json::Value>;
 
-/// Returns the failure of a response whose status is no success: by its status, its headers and its body.
-pub(crate) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], sent: SentRequest<'_>, now: Now) -> Failure {
+/// A response whose status is no success.
+pub(crate) struct Refused<'a> {
+    pub(crate) status: u16,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+}
+
+/// Returns the failure of a refusal.
+pub(crate) fn refusal(refused: Refused<'_>, sent: SentRequest<'_>, now: Now) -> Failure {
+    let Refused { status, headers, body } = refused;
     let error = ErrorBody::from_error_response(body);
     let failure = errors::failure(Some(status), &error, sent.upstream_model);
     let detail = quotation::quote(Some(status), &error, failure.class, sent);

@@ -31,25 +31,26 @@ const TRIAL_INTERVAL: Duration = Duration::from_millis(10);
 const LISTED_SOON_MS: u64 = 1_000;
 
 impl SupervisorActor {
-    /// Asks the upstreams of a model that are allowed, one after the other. `picked`: the one to begin with.
-    fn select(
+    /// Returns the selection among the allowed upstreams of a model, `first` of all this one.
+    ///
+    /// # Errors
+    /// When no upstream is known to serve the model.
+    fn selection(
         &self,
         profile: Profile,
         allowed: &Allowed,
-        picked: Option<ApiId>,
-        ctx: &Context<Self>,
-    ) -> impl Future<Output = Result<ChosenUpstream, AdmissionError>> + use<> {
+        first: Option<ApiId>,
+    ) -> Result<Selection, AdmissionError> {
         let snapshot = self.snapshot.clone();
         let tiers = snapshot.routes.tiers(&profile.model);
         if tiers.is_empty() {
-            return ready(Err(self.not_found(&profile.model))).left_future();
+            return Err(self.not_found(&profile.model));
         }
         // The worker may know an older routing.
         let slot_of = |api: ApiId| snapshot.members.iter().position(|member| member.api == api);
-        let first = picked.and_then(slot_of).filter(|picked| tiers.slots().any(|slot| slot == *picked));
+        let first = first.and_then(slot_of).filter(|first| tiers.slots().any(|slot| slot == *first));
         let skipped = snapshot.members.iter().map(|member| !allowed.allows(&member.api)).collect();
-        let restart = ctx.address().recipient();
-        Selection { snapshot: snapshot.clone(), profile, first, skipped, restart }.run().right_future()
+        Ok(Selection { snapshot: snapshot.clone(), profile, first, skipped })
     }
 
     /// Returns the error for a model that no upstream is known to serve. An upstream without a list of models may serve it:
@@ -128,7 +129,7 @@ impl SupervisorActor {
     fn try_waiting(&mut self, ctx: &mut Context<Self>) {
         for Trial { id, profile, allowed } in self.waiting.trials(Now::read()) {
             let model = profile.model.clone();
-            let selection = self.select(profile, &allowed, None, ctx).into_actor(self);
+            let selection = run(self.selection(profile, &allowed, None), ctx).into_actor(self);
             ctx.spawn(selection.map(move |selected, actor, ctx| match selected {
                 Ok(choice) => {
                     if let Some(waiter) = actor.waiting.served(&model, id) {
@@ -141,6 +142,16 @@ impl SupervisorActor {
             }));
         }
         self.plan_trials(ctx);
+    }
+}
+
+fn run(
+    selection: Result<Selection, AdmissionError>,
+    ctx: &Context<SupervisorActor>,
+) -> impl Future<Output = Result<ChosenUpstream, AdmissionError>> + use<> {
+    match selection {
+        Ok(selection) => selection.run(ctx.address().recipient()).left_future(),
+        Err(error) => ready(Err(error)).right_future(),
     }
 }
 
@@ -159,7 +170,7 @@ impl Handler<SelectSlow> for SupervisorActor {
         let picked = picked.filter(|_| overtaking.is_none());
         let allowed =
             Allowed { excluded: excluded.clone(), overtakes_to: overtaking.map(|overtaking| overtaking.upstreams) };
-        let selection = self.select(profile.clone(), &allowed, picked, ctx).into_actor(self);
+        let selection = run(self.selection(profile.clone(), &allowed, picked), ctx).into_actor(self);
         let decision = selection.then(move |selected, actor, ctx| {
             let decided = match selected.map_err(|refused| refused_before.unwrap_or(refused)) {
                 Err(refused) if may_queue && actor.may_wait(&refused, deadline) => {

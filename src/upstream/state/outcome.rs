@@ -45,15 +45,15 @@ impl UpstreamState {
 
     /// Records a confirmed refusal at this URL: another upstream served the same request.
     pub(in crate::upstream) fn on_confirmed(&mut self, failure: &Failure, of: Subject<'_>, url: &str) {
-        let status = failure.status.filter(|status| [404, 405].contains(status));
-        let by_address = status.is_some() && !self.has_served;
-        let detail = match status.filter(|_| by_address) {
-            Some(status) => format!("answered {status} to POST {url}, which another API serves: is its baseUrl right?"),
-            None => {
+        let detail = match failure.status {
+            Some(status @ (404 | 405)) if !self.has_served => {
+                format!("answered {status} to POST {url}, which another API serves: is its baseUrl right?")
+            }
+            _ => {
                 format!("{}, and another API serves the same request: {}", failure.detail, health::mend(failure.class))
             }
         };
-        let began = self.health.confirmed(failure.class, by_address, of.reported());
+        let began = self.health.confirmed(failure.class, self.has_served, of.reported());
         self.last_failure = Some((of.now.wall, failure.class, detail.clone()));
         if let Some(began) = began {
             self.log_rest(began, of, &format!("{}: {detail}", failure.class.as_str()));
