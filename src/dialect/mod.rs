@@ -1,10 +1,11 @@
 //! What the bytes of an API mean. Pure: no I/O, no clock, no actor.
 //!
 //! - [`routes`]: what kind of answer a route has. [`first_bytes`]: what an answer is, by its first bytes.
-//! - [`event_stream`]: one stream, event by event, in any dialect. [`sse`] cuts events. [`usage`] completes reports.
+//! - [`event_stream`]: one stream, event by event, in any dialect. [`event_meaning`]: one event. [`sse`] cuts events. [`usage`] completes reports.
 //! - [`openai`]: the fields of OpenAI's API, and nothing of general use.
 //! - [`large_answer`]: answers beyond the bound of memory. [`json_text`], [`json_depth`], [`redact`], [`token_estimate`]: tools.
 
+mod event_meaning;
 pub(crate) mod event_stream;
 pub(crate) mod first_bytes;
 pub(crate) mod json_depth;

@@ -20,7 +20,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderV
 use actix_web::web::Bytes;
 use tokio::time::Instant;
 
-use super::attempt::{AttemptError, Replay};
+use super::attempt_error::{AttemptError, Replay};
 use super::client_request::ClientRequest;
 use super::headers;
 use super::response::{BodyReader, CommittedResponse, UpstreamBody};
@@ -61,7 +61,8 @@ impl UpstreamResponse<'_> {
     /// A refusal. The caller's own mistake passes through, unless others are to be tried all the same. Anything else is a failure.
     async fn refusal(mut self) -> Result<CommittedResponse, AttemptError> {
         let (body, whole) = self.refusal_text().await;
-        let failure = openai::refusal(self.status.as_u16(), self.headers, &body, self.sent(), Now::read());
+        let refused = openai::Refused { status: self.status.as_u16(), headers: self.headers, body: &body };
+        let failure = openai::refusal(refused, self.sent(), Now::read());
         let response = if whole {
             self.refused(self.status, body, failure.clone())
         } else {

@@ -12,7 +12,7 @@ use crate::types::{Failure, Now, Usage};
 
 /// What a stream came to.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct StreamVerdict {
     /// A part of the answer has come.
     pub began: bool,
     /// The stream is whole, if nothing more comes.
@@ -26,9 +26,9 @@ pub struct Verdict {
 }
 
 /// Returns what a stream has come to so far.
-pub fn verdict(stream: &EventStream) -> Verdict {
+pub fn verdict(stream: &EventStream) -> StreamVerdict {
     let progress = &stream.progress;
-    Verdict {
+    StreamVerdict {
         began: progress.began(),
         whole: progress.is_whole(),
         closed: progress.closed(),
@@ -54,7 +54,7 @@ pub fn judge(kind: ReplyKind, body: &[u8]) -> Result<Option<Usage>, Failure> {
 
 /// Returns the failure of a refusal.
 pub fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Now) -> Failure {
-    openai::refusal(status, headers, body, SENT, now)
+    openai::refusal(openai::Refused { status, headers, body }, SENT, now)
 }
 
 /// Returns how long the headers say that a quota is exhausted.

@@ -15,7 +15,7 @@ const WITHIN: Duration = Duration::from_secs(30);
 /// The largest head, in bytes.
 const LARGEST_HEAD: usize = 64 << 10;
 
-pub(crate) struct Connection {
+pub(crate) struct LoadConnection {
     socket: TcpStream,
     buffer: Vec<u8>,
 }
@@ -27,12 +27,12 @@ pub(crate) enum Go {
     Stop,
 }
 
-impl Connection {
-    pub(crate) fn open(address: SocketAddr) -> io::Result<Connection> {
+impl LoadConnection {
+    pub(crate) fn open(address: SocketAddr) -> io::Result<LoadConnection> {
         let socket = TcpStream::connect_timeout(&address, WITHIN)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(WITHIN))?;
-        Ok(Connection { socket, buffer: vec![0; 64 << 10] })
+        Ok(LoadConnection { socket, buffer: vec![0; 64 << 10] })
     }
 
     /// Sends a request and reads the answer to the end, and shows `each` the pieces. Returns the status.

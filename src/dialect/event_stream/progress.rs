@@ -2,8 +2,9 @@
 
 use actix_web::web::Bytes;
 
-use super::{ContentLength, End, EventKind, EventMeaning, InBandError, Shown};
+use super::Shown;
 use crate::dialect::SentRequest;
+use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning, InBandError};
 use crate::dialect::openai::stream_event;
 use crate::dialect::redact::Redactor;
 use crate::dialect::routes::ReplyKind;

@@ -1,18 +1,17 @@
 //! A whole answer as a stream, for a client with `stream: true` whose upstream sent one JSON object.
 
 use actix_web::web::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::JsonObject;
 use super::finish::Finish;
 use crate::dialect::first_bytes::without_byte_order_mark;
 use crate::dialect::routes::ReplyKind;
 
-type Object = Map<String, Value>;
-
 /// Returns the events of an answer's stream, the end mark included; `None` if there is no such form. `with_usage`: the
 /// client asked for the usage.
 pub(crate) fn events_of(kind: ReplyKind, answer: &[u8], with_usage: bool) -> Option<Bytes> {
-    let answer: Object = serde_json::from_slice(without_byte_order_mark(answer)).ok()?;
+    let answer: JsonObject = serde_json::from_slice(without_byte_order_mark(answer)).ok()?;
     let mut text = String::new();
     match kind {
         ReplyKind::Chat | ReplyKind::Completion => {
@@ -52,7 +51,7 @@ fn push_named(text: &mut String, event: &Value) {
 }
 
 /// Returns the chunks of a chat completion or of a legacy one: all of the text, the end, and the usage.
-fn chunks(kind: ReplyKind, mut answer: Object, with_usage: bool) -> Option<Vec<Value>> {
+fn chunks(kind: ReplyKind, mut answer: JsonObject, with_usage: bool) -> Option<Vec<Value>> {
     let Some(Value::Array(choices)) = answer.shift_remove("choices") else { return None };
     let usage = answer.shift_remove("usage").filter(|usage| with_usage && !usage.is_null());
     let name = if kind == ReplyKind::Chat { "chat.completion.chunk" } else { "text_completion" };
@@ -110,7 +109,7 @@ fn end(kind: ReplyKind, nth: usize, choice: &Value) -> Value {
 }
 
 /// Returns the events of a response: the frame, each item with all parts, and the end.
-fn events_of_response(response: &Object) -> Option<Vec<Value>> {
+fn events_of_response(response: &JsonObject) -> Option<Vec<Value>> {
     let items = response.get("output")?.as_array()?;
     let mut begun = response.clone();
     begun.insert("status".to_owned(), json!("in_progress"));
@@ -195,7 +194,7 @@ fn events_of_item(nth: usize, item: &Value) -> Vec<Value> {
 }
 
 /// Returns the events of images, one for each. Other objects have no stream.
-fn images(answer: &Object) -> Option<Vec<Value>> {
+fn images(answer: &JsonObject) -> Option<Vec<Value>> {
     let images = answer.get("data")?.as_array()?.iter();
     let events = images.map(|image| {
         let mut event = answer.clone();

@@ -166,11 +166,8 @@ pub(super) fn failure(status: Option<u16>, error: &ErrorBody, model: &str) -> Fa
 pub(super) fn in_success(error: &ErrorBody, model: &str) -> Failure {
     let named = error.status_code.filter(|status| (400..=599).contains(status));
     let failure = failure(named, error, model);
-    let meant = match failure.class {
-        FailureClass::Rejected => Some(400),
-        FailureClass::ModelNotFound => Some(404),
-        _ => None,
-    };
+    let meant = if failure.class == FailureClass::ModelNotFound { Some(404) } else { None };
+    let meant = if failure.class == FailureClass::Rejected { Some(400) } else { meant };
     Failure { status: named.or(meant), phase: Phase::Body, ..failure }
 }
 

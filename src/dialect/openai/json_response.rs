@@ -28,7 +28,7 @@ pub(crate) fn judge(
 ) -> Result<Option<Usage>, Failure> {
     let text = without_byte_order_mark(body).trim_ascii();
     if text.is_empty() || text == b"null" || text == b"[]" {
-        return Err(failure(FailureClass::Empty, "200 with nothing in it"));
+        return Err(failure(FailureClass::EmptyResponse, "200 with nothing in it"));
     }
     let fields = parse(text)?;
     let choices = fields.choices.map(|choices| Choices::read(choices.get()));
@@ -38,7 +38,7 @@ pub(crate) fn judge(
         return Err(found.failure);
     }
     if is_nothing(std::str::from_utf8(text).unwrap_or_default()) {
-        return Err(failure(FailureClass::Empty, "200 with {}"));
+        return Err(failure(FailureClass::EmptyResponse, "200 with {}"));
     }
     let mut usage = in_choices.map_or_else(ReportedUsage::default, |choices| choices.usage);
     usage.update(fields.usage.map_or_else(ReportedUsage::default, |usage| ReportedUsage::read(usage.get())));
@@ -46,7 +46,7 @@ pub(crate) fn judge(
     match content {
         Content::Failed => return Err(failure(FailureClass::ServerError, "the answer finished with an error")),
         Content::Nothing if !usage.has_completion() => {
-            return Err(failure(FailureClass::Empty, "200 without anything generated"));
+            return Err(failure(FailureClass::EmptyResponse, "200 without anything generated"));
         }
         Content::Nothing | Content::Explained | Content::Text(_) | Content::Unknown => {}
     }

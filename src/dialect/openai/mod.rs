@@ -7,6 +7,7 @@ mod errors;
 mod fields;
 mod finish;
 pub(crate) mod json_response;
+mod limit_in_error;
 pub(crate) mod model_list;
 mod quotation;
 pub(super) mod stream_event;
@@ -18,8 +19,19 @@ use self::error_body::ErrorBody;
 use super::{SentRequest, rate_limit_headers};
 use crate::types::{Failure, FailureClass, Now};
 
-/// Returns the failure of a response whose status is no success: by its status, its headers and its body.
-pub(crate) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], sent: SentRequest<'_>, now: Now) -> Failure {
+/// An object of JSON, in the order of its members.
+type JsonObject = serde_json::Map<String, serde_json::Value>;
+
+/// A response whose status is no success.
+pub(crate) struct Refused<'a> {
+    pub(crate) status: u16,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+}
+
+/// Returns the failure of a refusal.
+pub(crate) fn refusal(refused: Refused<'_>, sent: SentRequest<'_>, now: Now) -> Failure {
+    let Refused { status, headers, body } = refused;
     let error = ErrorBody::from_error_response(body);
     let failure = errors::failure(Some(status), &error, sent.upstream_model);
     let detail = quotation::quote(Some(status), &error, failure.class, sent);
@@ -28,7 +40,7 @@ pub(crate) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], sent: SentR
     if failure.class != FailureClass::RateLimited {
         return failure;
     }
-    let limit = rate_limit_headers::limit_from_error(body, &error, sent);
+    let limit = limit_in_error::limit_from_error(body, &error, sent);
     let exhausted = rate_limit_headers::exhausted_for(headers, now.wall);
     Failure { limit: limit.span, retry_after: retry_after.or(exhausted).or(limit.wait), ..failure }
 }

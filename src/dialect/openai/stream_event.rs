@@ -15,7 +15,7 @@ use serde_json::error::Category;
 use super::error_in;
 use super::fields::{Choices, TopLevel, is_nothing};
 use super::finish::Finish;
-use crate::dialect::event_stream::{ContentLength, End, EventKind, EventMeaning, InBandError};
+use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning, InBandError};
 use crate::dialect::json_text::TextLength;
 use crate::dialect::routes::ReplyKind;
 use crate::dialect::usage::ReportedUsage;
@@ -97,7 +97,7 @@ fn last_null_member(event: &[u8], json: &[u8], at: usize) -> Option<Range<usize>
 }
 
 /// The data of an event, and whether the event is called an error: then all of the data is about one.
-struct Data<'a> {
+struct EventData<'a> {
     json: &'a [u8],
     is_named_error: bool,
 }
@@ -116,13 +116,13 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
     let fields = match data.starts_with(b"{").then(|| serde_json::from_slice::<TopLevel<'_>>(data)) {
         Some(Ok(fields)) => fields,
         Some(Err(error)) if !is_named_error && is_broken(error.classify(), data) => return broken(),
-        Some(Err(_)) => return unknown(kind, Data { json: data, is_named_error }, sent, true),
-        None => return unknown(kind, Data { json: data, is_named_error }, sent, !kind.generates_text()),
+        Some(Err(_)) => return unknown(kind, EventData { json: data, is_named_error }, sent, true),
+        None => return unknown(kind, EventData { json: data, is_named_error }, sent, !kind.generates_text()),
     };
     let choices = fields.choices.and_then(|choices| Choices::read(choices.get()));
     let has_error = choices.as_ref().is_some_and(|choices| choices.has_error) || fields.may_tell_an_error();
     if (is_named_error || has_error)
-        && let Some(error) = error_event(kind, Data { json: data, is_named_error }, sent)
+        && let Some(error) = error_event(kind, EventData { json: data, is_named_error }, sent)
     {
         return error;
     }
@@ -242,7 +242,7 @@ fn broken() -> EventMeaning {
 }
 
 /// Returns the meaning of data of unknown form: an error if there is one, else content or a preamble.
-fn unknown(kind: ReplyKind, data: Data<'_>, sent: SentRequest<'_>, may_be_content: bool) -> EventMeaning {
+fn unknown(kind: ReplyKind, data: EventData<'_>, sent: SentRequest<'_>, may_be_content: bool) -> EventMeaning {
     error_event(kind, data, sent).unwrap_or_else(|| {
         EventMeaning::of(if may_be_content {
             EventKind::Content(ContentLength::MayRepeat(0))
@@ -253,7 +253,7 @@ fn unknown(kind: ReplyKind, data: Data<'_>, sent: SentRequest<'_>, may_be_conten
 }
 
 /// Returns the error in an event's data, if any.
-fn error_event(kind: ReplyKind, data: Data<'_>, sent: SentRequest<'_>) -> Option<EventMeaning> {
+fn error_event(kind: ReplyKind, data: EventData<'_>, sent: SentRequest<'_>) -> Option<EventMeaning> {
     let found = error_in(data.json, data.is_named_error, sent)?;
     // The Responses API has its own form.
     let is_plain = found.is_openai_shaped || kind == ReplyKind::Responses;

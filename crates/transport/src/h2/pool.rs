@@ -44,7 +44,7 @@ const MAX_FAILED_OPENS: usize = 3;
 /// What became of an awaited connection.
 type OpenResult = Result<(), SendError>;
 
-pub(crate) struct Pool(Rc<PoolState>);
+pub(crate) struct ConnectionPool(Rc<PoolState>);
 
 struct PoolState {
     connector: Connector,
@@ -70,10 +70,10 @@ enum Protocol {
     Http2,
 }
 
-impl Pool {
+impl ConnectionPool {
     /// Creates an empty pool for the upstream behind `connector`.
     pub(crate) fn new(connector: Connector, authority: Authority, connect_timeout: Duration) -> Self {
-        Pool(Rc::new(PoolState {
+        ConnectionPool(Rc::new(PoolState {
             connector,
             authority,
             connect_timeout,
@@ -135,7 +135,7 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for ConnectionPool {
     fn drop(&mut self) {
         self.0.retire();
     }

@@ -13,17 +13,17 @@ fn total(kind: ReplyKind, body: &str) -> Result<Option<u64>, FailureClass> {
     judged(kind, body).map(|usage| usage.map(|usage| usage.total))
 }
 
-use FailureClass::{Empty, Protocol, RateLimited, ServerError};
+use FailureClass::{EmptyResponse, Protocol, RateLimited, ServerError};
 use ReplyKind::{Chat, Completion, Json, Responses};
 
 #[test]
 fn a_body_with_nothing_in_it_or_without_json_is_a_failure() {
     for (body, wanted) in [
-        ("", Empty),
-        (" \n", Empty),
-        ("{ }", Empty),
-        ("null", Empty),
-        ("[]", Empty),
+        ("", EmptyResponse),
+        (" \n", EmptyResponse),
+        ("{ }", EmptyResponse),
+        ("null", EmptyResponse),
+        ("[]", EmptyResponse),
         (r#"[{"error":null,"usage":null}]"#, Protocol),
         (r#"{"choices":[{"mess"#, Protocol),
         ("data: {}\n\n", Protocol),
@@ -68,7 +68,7 @@ fn an_answer_that_shows_and_reports_nothing_is_empty() {
         (Responses, r#"{"status":"completed","output":[],"usage":{"input_tokens":5,"output_tokens":0}}"#),
         (Responses, r#"{"output":[{"type":"message","id":"m","content":[{"type":"output_text","text":""}]}]}"#),
     ] {
-        assert_eq!(judged(kind, body), Err(Empty), "{kind:?} {body}");
+        assert_eq!(judged(kind, body), Err(EmptyResponse), "{kind:?} {body}");
     }
 }
 
