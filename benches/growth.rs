@@ -77,16 +77,16 @@ impl Requests {
     /// One request, for one of the models in turn; an older one ends.
     async fn select(&mut self, nth: usize) -> Duration {
         let model = Arc::from(format!("model-{}", nth % MODELS));
-        let demand = TokenEstimate { prompt: 100, completion: Some(400) };
-        let profile = Profile { model, route: RouteId::new("chat/completions"), demand };
+        let estimate = TokenEstimate { prompt: 100, completion: Some(400) };
+        let profile = Profile { model, route: RouteId::new("chat/completions"), estimate };
         let start = Instant::now();
         let selected =
-            self.scheduler.send(Select { profile, tried: Vec::new(), client: Weak::new(), waits: false }).await;
+            self.scheduler.send(Select { profile, excluded: Vec::new(), client: Weak::new(), may_queue: false }).await;
         let took = start.elapsed();
         let permit = selected.expect("answers").expect("there is room").permit;
         let mono = Now::read_mono();
-        permit.stamp.begin(mono);
-        permit.stamp.finish(mono);
+        permit.sent_at.begin(mono);
+        permit.sent_at.finish(mono);
         self.under_way.push(permit);
         if self.under_way.len() > UNDER_WAY {
             let ended = self.under_way.swap_remove(nth % UNDER_WAY);

@@ -8,7 +8,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 use api_together::dialect::{EventStream, ROUTES};
 use api_together::proxy::ClientRequest;
-use api_together::scheduler::{Candidate, Lot};
+use api_together::scheduler::{Candidate, WeightedTiers};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// A stream of a thousand events as OpenAI sends them, with its usage at the end.
@@ -68,19 +68,20 @@ fn requests(criterion: &mut Criterion) {
     }
 }
 
-fn strategy(criterion: &mut Criterion) {
+fn tiers(criterion: &mut Criterion) {
     for upstreams in [10, 100, 1_000] {
-        let lot =
-            Lot::new((0..upstreams).map(|slot| Candidate { slot, priority: 0, weight: 1 + slot as u32 % 3 }).collect());
+        let tiers = WeightedTiers::new(
+            (0..upstreams).map(|slot| Candidate { slot, priority: 0, weight: 1 + slot as u32 % 3 }).collect(),
+        );
         let mut rng = rand::rng();
-        criterion.bench_function(&format!("draw one of {upstreams}"), |bencher| {
-            bencher.iter(|| lot.draw(&mut rng, |_| false));
+        criterion.bench_function(&format!("pick one of {upstreams}"), |bencher| {
+            bencher.iter(|| tiers.pick(&mut rng, |_| false));
         });
-        criterion.bench_function(&format!("draw one of {upstreams}, half of them left out"), |bencher| {
-            bencher.iter(|| lot.draw(&mut rng, |slot| slot % 2 == 0));
+        criterion.bench_function(&format!("pick one of {upstreams}, half of them skipped"), |bencher| {
+            bencher.iter(|| tiers.pick(&mut rng, |slot| slot % 2 == 0));
         });
     }
 }
 
-criterion_group!(benches, events, requests, strategy);
+criterion_group!(benches, events, requests, tiers);
 criterion_main!(benches);

@@ -95,18 +95,19 @@ async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration>
         let profile = Profile {
             model: Arc::from("m"),
             route: RouteId::new("chat/completions"),
-            demand: TokenEstimate { prompt: 100, completion: Some(400) },
+            estimate: TokenEstimate { prompt: 100, completion: Some(400) },
         };
         let start = Instant::now();
-        let selected = scheduler.send(Select { profile, tried: Vec::new(), client: Weak::new(), waits: false }).await;
+        let selected =
+            scheduler.send(Select { profile, excluded: Vec::new(), client: Weak::new(), may_queue: false }).await;
         let permit = selected.expect("answers").expect("there is room").permit;
         // The first ones find everything to be opened yet.
         if nth >= 10 {
             times.push(start.elapsed());
         }
         let mono = api_together::types::Now::read().mono;
-        permit.stamp.begin(mono);
-        permit.stamp.finish(mono);
+        permit.sent_at.begin(mono);
+        permit.sent_at.finish(mono);
         permit.settle(Settlement::of(Outcome::Completed, start.elapsed()));
         actix::clock::sleep(GAP).await;
     }

@@ -38,11 +38,8 @@ pub enum ApiError {
         param: Option<&'static str>,
     },
     /// The body is larger than `server.bodyLimitMb`.
-    #[error("the request body is larger than {limit} bytes (server.bodyLimitMb)")]
-    TooLarge {
-        /// In bytes.
-        limit: usize,
-    },
+    #[error("the request body is larger than {0} bytes (server.bodyLimitMb)")]
+    TooLarge(usize),
     /// The body did not arrive whole.
     #[error("the request body could not be read to its end")]
     BodyCut,
@@ -50,13 +47,8 @@ pub enum ApiError {
     #[error("the rest of the request body did not come in time (server.bodyTimeoutMs)")]
     BodySlow,
     /// There is nothing at this path.
-    #[error("unknown request URL: {method} {path}; this pool serves /v1/chat/completions, /v1/models and others")]
-    UnknownPath {
-        /// As sent.
-        method: String,
-        /// As sent.
-        path: String,
-    },
+    #[error("unknown request URL: {0}; this pool serves /v1/chat/completions, /v1/models and others")]
+    UnknownPath(String),
     /// The path takes another method.
     #[error("not allowed to {method} on {path}; use {allow}")]
     WrongMethod {
@@ -68,34 +60,22 @@ pub enum ApiError {
         allow: &'static str,
     },
     /// No upstream serves the model.
-    #[error("the model {model:?} does not exist in this pool; GET /v1/models lists those that do")]
-    ModelNotFound {
-        /// As asked for.
-        model: String,
-    },
+    #[error("the model {0:?} does not exist in this pool; GET /v1/models lists those that do")]
+    ModelNotFound(String),
     /// All that list the model say themselves that they don't serve it, or not at this endpoint.
     #[error(
-        "no API of this pool serves {model:?} at this endpoint, as each said itself; GET /v1/status has them under \"absentModels\""
+        "no API of this pool serves {0:?} at this endpoint, as each said itself; GET /v1/status has them under \"absentModels\""
     )]
-    ModelAbsent {
-        /// As asked for.
-        model: String,
-    },
-    /// No upstream that serves the model can take a request, and a limit is the reason for at least one of them.
-    #[error("no API that serves {model:?} has room for a request now: {}", reasons(.refusals))]
-    QuotaExhausted {
+    ModelAbsent(String),
+    /// No upstream with the model can take the request: a 429 if a limit is among the reasons, else a 503.
+    #[error("no API that serves {model:?} {}: {}", if *.limited { "has room for a request now" } else { "is available" }, reasons(.refusals))]
+    NoneAvailable {
         /// As asked for.
         model: String,
         /// What each of them said.
         refusals: Vec<(ApiId, Refusal)>,
-    },
-    /// Upstreams serve the model, but none is usable.
-    #[error("no API that serves {model:?} is available: {}", reasons(.refusals))]
-    NoAvailableApi {
-        /// As asked for.
-        model: String,
-        /// What each of them said.
-        refusals: Vec<(ApiId, Refusal)>,
+        /// A limit, ours or theirs, passes by itself: then 429 is the truth for the pool as a whole.
+        limited: bool,
     },
     /// All upstreams that were asked failed; this is the last one, and its failure.
     #[error("the upstream APIs failed; the last one asked, {api}: {failure}")]
@@ -136,19 +116,19 @@ impl ApiError {
             ApiError::MissingKey => (StatusCode::UNAUTHORIZED, "authentication_error", "missing_api_key"),
             ApiError::WrongKey => (StatusCode::UNAUTHORIZED, "authentication_error", "invalid_api_key"),
             ApiError::Invalid { .. } => (StatusCode::BAD_REQUEST, INVALID, "invalid_request"),
-            ApiError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
+            ApiError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
             ApiError::BodyCut => (StatusCode::BAD_REQUEST, INVALID, "incomplete_body"),
             ApiError::NoUpgrade => (StatusCode::BAD_REQUEST, INVALID, "upgrade_refused"),
             ApiError::BodySlow => (StatusCode::REQUEST_TIMEOUT, INVALID, "body_timeout"),
-            ApiError::UnknownPath { .. } => (StatusCode::NOT_FOUND, INVALID, "unknown_url"),
+            ApiError::UnknownPath(_) => (StatusCode::NOT_FOUND, INVALID, "unknown_url"),
             ApiError::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
-            ApiError::ModelNotFound { .. } | ApiError::ModelAbsent { .. } => {
+            ApiError::ModelNotFound(_) | ApiError::ModelAbsent(_) => {
                 (StatusCode::NOT_FOUND, INVALID, "model_not_found")
             }
-            ApiError::QuotaExhausted { .. } => {
+            ApiError::NoneAvailable { limited: true, .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded")
             }
-            ApiError::NoAvailableApi { .. } => {
+            ApiError::NoneAvailable { limited: false, .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "no_available_api", "no_available_api")
             }
             ApiError::UpstreamFailed { failure, .. } if failure.class == FailureClass::Timeout => {
@@ -205,10 +185,7 @@ impl ApiError {
 
     /// What each upstream said, if it was asked for room.
     fn refusals(&self) -> Option<&[(ApiId, Refusal)]> {
-        let (ApiError::QuotaExhausted { refusals, .. } | ApiError::NoAvailableApi { refusals, .. }) = self else {
-            return None;
-        };
-        Some(refusals)
+        if let ApiError::NoneAvailable { refusals, .. } = self { Some(refusals) } else { None }
     }
 
     /// Why each upstream said no, and until when.
@@ -225,7 +202,7 @@ impl ApiError {
         if let ApiError::Invalid { param, .. } = self {
             return *param;
         }
-        matches!(self, ApiError::ModelNotFound { .. } | ApiError::ModelAbsent { .. }).then_some("model")
+        matches!(self, ApiError::ModelNotFound(_) | ApiError::ModelAbsent(_)).then_some("model")
     }
 }
 
@@ -271,20 +248,15 @@ impl ResponseError for ApiError {
 impl From<AdmissionError> for ApiError {
     fn from(error: AdmissionError) -> Self {
         match error {
-            AdmissionError::ModelNotFound(model) => ApiError::ModelNotFound { model: model.to_string() },
+            AdmissionError::ModelNotFound(model) => ApiError::ModelNotFound(model.to_string()),
             AdmissionError::NoneAvailable { model, refusals, .. }
                 if !refusals.is_empty() && refusals.iter().all(|(_, refusal)| refusal.is_missing_model()) =>
             {
-                ApiError::ModelAbsent { model: model.to_string() }
+                ApiError::ModelAbsent(model.to_string())
             }
             AdmissionError::NoneAvailable { model, refusals, .. } => {
-                // A limit, ours or theirs, passes by itself: then 429 is the truth for the pool as a whole.
                 let limited = refusals.iter().any(|(_, refusal)| refusal.is_limit());
-                let model = model.to_string();
-                match limited {
-                    true => ApiError::QuotaExhausted { model, refusals },
-                    false => ApiError::NoAvailableApi { model, refusals },
-                }
+                ApiError::NoneAvailable { model: model.to_string(), refusals, limited }
             }
             AdmissionError::NotInTime => ApiError::AdmissionTimeout,
             AdmissionError::Overloaded => ApiError::Overloaded("too many requests wait to be admitted"),

@@ -2,7 +2,7 @@
 
 use actix_web::web::Bytes;
 use api_together::dialect::{EventStream, ROUTES, Route};
-use api_together::proxy::fuzzing::{Verdict, verdict};
+use api_together::proxy::fuzzing::{StreamVerdict, verdict};
 use serde_json::Value;
 
 use super::is_left_of;
@@ -24,7 +24,7 @@ pub fn holds(input: &[u8]) {
 }
 
 /// What the client sees, and what was understood.
-type Read = (Vec<u8>, Verdict);
+type Read = (Vec<u8>, StreamVerdict);
 
 fn the_same_however_cut(input: &[u8], route: &'static Route, strip: bool) -> Read {
     let whole = read(&[input], route, strip);

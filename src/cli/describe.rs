@@ -16,7 +16,6 @@ pub(super) enum Detail {
     Full,
 }
 
-/// What the pool itself is.
 pub(super) fn server(out: &mut impl Write, config: &Config) -> io::Result<()> {
     let server = &config.server;
     writeln!(out, "  Address   {}/v1", base(config, server.port))?;
@@ -46,7 +45,6 @@ pub(super) fn base(config: &Config, port: u16) -> String {
     format!("{scheme}://{}:{port}", url_host(&config.server.host))
 }
 
-/// The keys of clients.
 pub(super) fn keys(config: &Config) -> String {
     let masked: Vec<String> = config.server.client_keys.iter().map(ToString::to_string).collect();
     if masked.is_empty() { "none: every client is let in".to_owned() } else { masked.join(", ") }
@@ -61,7 +59,6 @@ pub(super) fn url_host(host: &str) -> String {
     }
 }
 
-/// The upstreams.
 pub(super) fn apis(out: &mut impl Write, config: &Config, detail: Detail) -> io::Result<()> {
     let enabled = config.apis.iter().filter(|api| api.enabled).count();
     writeln!(out, "\n  {} APIs, {enabled} of them enabled\n", config.apis.len())?;

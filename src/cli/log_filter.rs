@@ -20,7 +20,6 @@ pub(super) struct LogFilter {
 }
 
 impl LogFilter {
-    /// Reads the environment.
     pub(super) fn from_environment() -> LogFilter {
         let variable = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         LogFilter::of(variable("RUST_LOG").as_deref(), variable("LOG_LEVEL").as_deref())

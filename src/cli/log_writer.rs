@@ -20,9 +20,9 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 
 /// The end for new lines. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct LogWriter(Arc<Shared>);
+pub(super) struct LogWriter(Arc<WriterState>);
 
-struct Shared {
+struct WriterState {
     lines: Mutex<PendingLines>,
     changed: Condvar,
 }
@@ -38,7 +38,7 @@ struct PendingLines {
 impl LogWriter {
     /// Starts the thread. Lines go into `out`.
     pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<LogWriter> {
-        let writer = LogWriter(Arc::new(Shared { lines: Mutex::default(), changed: Condvar::new() }));
+        let writer = LogWriter(Arc::new(WriterState { lines: Mutex::default(), changed: Condvar::new() }));
         let lines = writer.clone();
         thread::Builder::new().name("log".to_owned()).spawn(move || lines.write_on(out))?;
         Ok(writer)

@@ -9,7 +9,6 @@ use crate::app::keep_files_private;
 pub(super) struct TemporaryFolder(pub(super) PathBuf);
 
 impl TemporaryFolder {
-    /// A folder of this process's own.
     pub(super) fn create(purpose: &str) -> io::Result<TemporaryFolder> {
         keep_files_private();
         let path = std::env::temp_dir().join(format!("api-together-{purpose}-{}", std::process::id()));

@@ -14,7 +14,6 @@ pub(super) struct Defaults<'a> {
 }
 
 impl Defaults<'_> {
-    /// The timeouts of an API.
     pub(super) fn timeouts(&self, own: &TimeoutsFile) -> Timeouts {
         let all = self.timeouts;
         let ms = |typed: [Option<u32>; 2], default: u32| millis(typed.into_iter().flatten().next().unwrap_or(default));

@@ -20,7 +20,6 @@ impl Validator<'_> {
         self.warnings.push(text);
     }
 
-    /// Notes a mistake.
     pub(super) fn problem(&mut self, at: &str, text: impl Into<String>) {
         self.problems.push(Problem::new(at, text));
     }

@@ -64,28 +64,16 @@ mod tests {
 
     #[test]
     fn an_answer_is_known_by_its_first_bytes() {
-        for (bytes, wanted) in [
-            (&b""[..], Shape::Unknown),
-            (b" \r\n\t", Shape::Unknown),
-            (b"\xef\xbb", Shape::Unknown),
-            (b"\xef\xbb\xbf", Shape::Unknown),
-            (b"da", Shape::Unknown),
-            (b"data", Shape::Unknown),
-            (b"data: {", Shape::Events),
-            (b"\xef\xbb\xbfdata:{", Shape::Events),
-            (b"\n\n: wait", Shape::Events),
-            (b"event: x", Shape::Events),
-            (b"id:1", Shape::Events),
-            (b"retry: 5", Shape::Events),
-            (b"data\n", Shape::Events),
-            (b"{", Shape::Json),
-            (b"\xef\xbb\xbf\n  [", Shape::Json),
-            (b"database", Shape::Other),
-            (b"<html>", Shape::Other),
-            (b"null", Shape::Other),
-            (b"ID3\x04", Shape::Other),
-        ] {
-            assert_eq!(Shape::of(bytes), wanted, "{}", bytes.escape_ascii());
+        let unknown = [&b""[..], b" \r\n\t", b"\xef\xbb", b"\xef\xbb\xbf", b"da", b"data"];
+        let events =
+            [&b"data: {"[..], b"\xef\xbb\xbfdata:{", b"\n\n: wait", b"event: x", b"id:1", b"retry: 5", b"data\n"];
+        let (json, other) = ([&b"{"[..], b"\xef\xbb\xbf\n  ["], [&b"database"[..], b"<html>", b"null", b"ID3\x04"]);
+        for (wanted, all) in
+            [(Shape::Unknown, &unknown[..]), (Shape::Events, &events), (Shape::Json, &json), (Shape::Other, &other)]
+        {
+            for bytes in all {
+                assert_eq!(Shape::of(bytes), wanted, "{}", bytes.escape_ascii());
+            }
         }
     }
 

@@ -26,7 +26,6 @@ impl LargeAnswer {
         answer
     }
 
-    /// Takes in the next bytes.
     pub(crate) fn feed(&mut self, chunk: &[u8]) {
         self.bytes += chunk.len();
         let kept = chunk.get(chunk.len().saturating_sub(SEARCHED)..).unwrap_or_default();

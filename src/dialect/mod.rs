@@ -1,10 +1,11 @@
 //! What the bytes of an API mean. Pure: no I/O, no clock, no actor.
 //!
 //! - [`routes`]: what kind of answer a route has. [`first_bytes`]: what an answer is, by its first bytes.
-//! - [`event_stream`]: one stream, event by event, in any dialect. [`sse`] cuts events. [`usage`] completes reports.
+//! - [`event_stream`]: one stream, event by event, in any dialect. [`event_meaning`]: one event. [`sse`] cuts events. [`usage`] completes reports.
 //! - [`openai`]: the fields of OpenAI's API, and nothing of general use.
 //! - [`large_answer`]: answers beyond the bound of memory. [`lenient`], [`json_text`], [`json_depth`], [`redact`], [`token_estimate`]: tools.
 
+mod event_meaning;
 pub(crate) mod event_stream;
 pub(crate) mod first_bytes;
 pub(crate) mod json_depth;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 
-use self::event_stream::EventMeaning;
+use self::event_meaning::EventMeaning;
 use crate::config::ApiKey;
 use crate::types::{Failure, Now, Usage};
 
@@ -39,7 +40,7 @@ pub(crate) trait Dialect: Debug + Sync {
     fn credentials(&self, key: &ApiKey) -> Option<(HeaderName, HeaderValue)>;
 
     /// Returns what a response means whose status is no success.
-    fn refusal(&self, response: Refusal<'_>, sent: SentRequest<'_>, now: Now) -> Failure;
+    fn refusal(&self, response: Refused<'_>, sent: SentRequest<'_>, now: Now) -> Failure;
 
     /// Judges a whole success, and returns the tokens.
     ///
@@ -62,7 +63,7 @@ pub(crate) trait Dialect: Debug + Sync {
 
 /// A response whose status is no success.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Refusal<'a> {
+pub(crate) struct Refused<'a> {
     pub(crate) status: u16,
     pub(crate) headers: &'a HeaderMap,
     /// As much of the body as is there.

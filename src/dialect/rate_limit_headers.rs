@@ -1,17 +1,10 @@
-//! What an upstream says of its own limits, in headers and in the bodies of its 429s. Pure.
+//! What an upstream says of its own limits in headers. Pure.
 //!
 //! Such a limit only ever closes an upstream for a while. No header opens an upstream before our own windows do.
 
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
-
-use super::SentRequest;
-use super::openai::error_body::ErrorBody;
-use super::redact::contains_ignore_case;
-use crate::types::LimitSpan;
-
 /// Reads a time to wait. The second argument is the wall clock, in ms.
 type Read = fn(&str, i64) -> Option<Duration>;
 
@@ -19,21 +12,14 @@ type Read = fn(&str, i64) -> Option<Duration>;
 static WAITS: [(HeaderName, Read); 2] =
     [(HeaderName::from_static("retry-after-ms"), retry_after_ms), (header::RETRY_AFTER, retry_after_header)];
 
-/// Words that name a day's limit, in the codes and texts of those who have one.
-const DAY_WORDS: [&str; 7] = ["perday", "per day", "per-day", "per_day", "(rpd)", "(tpd)", "daily"];
-
-/// Words that name an account without money, which answers 429 at OpenAI's.
-const EMPTY_WORDS: [&str; 2] =
-    ["insufficient_quota", "exceeded your current quota, please check your plan and billing"];
-
-/// What is longer than a year is no sensible time, and as good as none.
+/// A longer time than a year is no sensible time, and ignored.
 const LONGEST_WAIT: Duration = Duration::from_secs(31_536_000);
 
-/// A wait of zero is no time either: a full upstream that says so would be asked again and again.
+/// A wait of zero is ignored, too: a full upstream would be asked again and again.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
-/// Is it a time to wait?
-fn is_sensible(wait: &Duration) -> bool {
+/// Returns whether this is a time to wait.
+pub(super) fn is_sensible(wait: &Duration) -> bool {
     (SHORTEST_WAIT..=LONGEST_WAIT).contains(wait)
 }
 
@@ -42,7 +28,7 @@ pub(crate) fn retry_after(upstream: &HeaderMap, now: i64) -> Option<Duration> {
     WAITS.iter().find_map(|(name, read)| read(upstream.get(name)?.to_str().ok()?, now))
 }
 
-/// Removes a time to wait that is none (`Retry-After: 0`): a client would come back at once. `now`: ms, of the wall clock.
+/// Removes a senseless time to wait (`Retry-After: 0`): a client would come back at once. `now`: ms, of the wall clock.
 pub(crate) fn strip_invalid_retry_after(headers: &mut HeaderMap, now: i64) {
     for (name, read) in &WAITS {
         let is_time = |value: &&HeaderValue| value.to_str().is_ok_and(|text| read(text, now).is_some());
@@ -67,7 +53,7 @@ fn retry_after_header(text: &str, now_ms: i64) -> Option<Duration> {
     number(text, 1.0).or_else(date).filter(is_sensible)
 }
 
-/// So many of a unit, which is of so many seconds.
+/// Returns a number of units, each of so many seconds.
 fn number(text: &str, unit: f64) -> Option<Duration> {
     let seconds = text.trim().parse::<f64>().ok()? * unit;
     Duration::try_from_secs_f64(seconds).ok()
@@ -86,7 +72,7 @@ pub(crate) fn exhausted_for(headers: &HeaderMap, now_ms: i64) -> Option<Duration
         .max()
 }
 
-/// `6m0s`, `1h2m3.5s`, `120ms`, `34s`, `20` (seconds), or a time since the Unix epoch in seconds or ms.
+/// Reads `6m0s`, `1h2m3.5s`, `120ms`, `34s`, `20` (seconds), or a time since the Unix epoch in seconds or ms.
 fn reset(text: &str, now_ms: i64) -> Option<Duration> {
     const EPOCH_SECONDS_FROM: f64 = 1e9;
     const EPOCH_MILLIS_FROM: f64 = 1e12;
@@ -104,8 +90,8 @@ fn since(millis: f64, now_ms: i64) -> Option<Duration> {
     u64::try_from((millis as i64).checked_sub(now_ms)?).ok().map(Duration::from_millis)
 }
 
-/// A duration as Go and Google write it.
-fn duration(text: &str) -> Option<Duration> {
+/// Reads a duration as Go and Google write one.
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = 0.0;
     while !rest.is_empty() {
@@ -127,56 +113,9 @@ fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty() && total <= LONGEST_WAIT.as_secs_f64()).then(|| Duration::from_secs_f64(total))
 }
 
-/// What an error of class `rate_limited` says of the limit.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct LimitInError {
-    /// Which of the upstream's limits it was.
-    pub(crate) span: Option<LimitSpan>,
-    /// How long to wait (Gemini's `retryDelay`).
-    pub(crate) wait: Option<Duration>,
-}
-
-/// Reads the body of a 429. Words that the client wrote may be quoted, and do not count unless they are the error's code.
-pub(crate) fn limit_from_error(body: &[u8], error: &ErrorBody, sent: SentRequest<'_>) -> LimitInError {
-    const MINUTE_WORDS: [&str; 5] = ["perminute", "per minute", "per-minute", "(rpm)", "(tpm)"];
-    let text = String::from_utf8_lossy(body).to_ascii_lowercase();
-    let says = |words: &[&str]| {
-        words.iter().any(|word| {
-            error.code_contains(word)
-                || text.contains(word) && sent.body.is_some_and(|body| !contains_ignore_case(body, word))
-        })
-    };
-    let span = if says(&DAY_WORDS) || says(&EMPTY_WORDS) {
-        Some(LimitSpan::Day)
-    } else {
-        says(&MINUTE_WORDS).then_some(LimitSpan::Minute)
-    };
-    let wait = serde_json::from_slice::<Value>(body).ok().and_then(|value| retry_delay(&value));
-    LimitInError { span, wait: wait.filter(is_sensible) }
-}
-
-/// The field `retryDelay`, wherever it stands.
-fn retry_delay(value: &Value) -> Option<Duration> {
-    match value {
-        Value::Object(fields) => match fields.get("retryDelay").and_then(Value::as_str) {
-            Some(text) => duration(text),
-            None => fields.values().find_map(retry_delay),
-        },
-        Value::Array(items) => items.iter().find_map(retry_delay),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What is read in the error of a client that wrote this.
-    fn limit(body: &[u8], client: &[u8]) -> (Option<LimitSpan>, Option<Duration>) {
-        let sent = SentRequest { upstream_model: "m", body: Some(client), key: None };
-        let limit = limit_from_error(body, &ErrorBody::from_error_response(body), sent);
-        (limit.span, limit.wait)
-    }
 
     fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
         headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
@@ -231,12 +170,8 @@ mod tests {
         ] {
             assert_eq!(closed(headers), millis, "{headers:?}");
         }
-    }
-
-    #[test]
-    fn a_reset_that_is_no_time_at_all_overflows_nothing() {
-        let headers = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1e300")];
-        assert_eq!(exhausted_for(&map(&headers), -1), None);
+        let endless = map(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1e300")]);
+        assert_eq!(exhausted_for(&endless, -1), None, "nothing overflows");
     }
 
     #[test]
@@ -253,44 +188,6 @@ mod tests {
             ("99999999999h", None),
         ] {
             assert_eq!(duration(text).map(|d| d.as_millis()), millis, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_limit_is_not_told_in_words_of_the_clients() {
-        let told = br#"{"error":{"message":"too much: per day","code":"rate_limit_exceeded"}}"#;
-        assert_eq!(limit(told, br#"{"user":"x"}"#).0, Some(LimitSpan::Day));
-        assert_eq!(limit(told, br#"{"user":"Per Day"}"#).0, None);
-        assert_eq!(limit(br#"{"retryDelay":"0s"}"#, b"").1, None, "that is no time");
-        let coded = br#"{"error":{"message":"no","code":"insufficient_quota"}}"#;
-        assert_eq!(limit(coded, b"insufficient_quota").0, Some(LimitSpan::Day), "a code is the upstream's own");
-    }
-
-    #[test]
-    fn a_days_limit_is_told_from_a_minutes() {
-        let gemini = |id: &str| {
-            format!(
-                r#"[{{"error":{{"code":429,"details":[{{"violations":[{{"quotaId":"{id}"}}]}},{{"retryDelay":"34s"}}]}}}}]"#
-            )
-        };
-        let wait = Some(Duration::from_secs(34));
-        for (body, told) in [
-            (gemini("GenerateRequestsPerDayPerProjectPerModel-FreeTier"), (Some(LimitSpan::Day), wait)),
-            (gemini("GenerateRequestsPerMinutePerProjectPerModel"), (Some(LimitSpan::Minute), wait)),
-            (
-                r#"{"error":{"message":"Rate limit reached for gpt-4 on requests per day (RPD): Limit 200"}}"#
-                    .to_owned(),
-                (Some(LimitSpan::Day), None),
-            ),
-            (
-                r#"{"error":{"message":"Rate limit exceeded: free-models-per-day"}}"#.to_owned(),
-                (Some(LimitSpan::Day), None),
-            ),
-            (r#"{"error":{"code":"insufficient_quota"}}"#.to_owned(), (Some(LimitSpan::Day), None)),
-            (r#"{"error":{"message":"slow down"}}"#.to_owned(), (None, None)),
-            ("<html>".to_owned(), (None, None)),
-        ] {
-            assert_eq!(limit(body.as_bytes(), b"{}"), told, "{body}");
         }
     }
 }

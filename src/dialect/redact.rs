@@ -26,7 +26,6 @@ pub(crate) struct Redactor {
 }
 
 impl Redactor {
-    /// Returns the key.
     pub(crate) fn key(&self) -> &ApiKey {
         &self.key
     }

@@ -6,7 +6,7 @@ use crate::types::{TokenEstimate, tokens_of_text};
 /// The bounds of an answer's tokens, as typed. The upstream judges their meaning: an unreadable field bounds
 /// nothing.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds<'a> {
+pub(crate) struct CompletionBounds<'a> {
     /// Of chat, of its older form, and of responses.
     pub(crate) tokens: [&'a str; 3],
     /// How many answers are wanted.
@@ -14,7 +14,7 @@ pub(crate) struct Bounds<'a> {
 }
 
 /// Estimates what a request with this body may cost.
-pub(crate) fn estimate(kind: ReplyKind, body: &str, bounds: Bounds<'_>) -> TokenEstimate {
+pub(crate) fn estimate(kind: ReplyKind, body: &str, bounds: CompletionBounds<'_>) -> TokenEstimate {
     let answers = number(bounds.n).unwrap_or(1).max(1);
     let completion = match kind.generates_text() {
         true => bounds.tokens.into_iter().find_map(number).map(|bound| bound.saturating_mul(answers)),
@@ -43,10 +43,10 @@ fn attached(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    const NONE: Bounds<'static> = Bounds { tokens: ["null"; 3], n: "null" };
+    const NONE: CompletionBounds<'static> = CompletionBounds { tokens: ["null"; 3], n: "null" };
 
     fn chat(tokens: [&str; 3], n: &str) -> Option<u64> {
-        estimate(ReplyKind::Chat, "{}", Bounds { tokens, n }).completion
+        estimate(ReplyKind::Chat, "{}", CompletionBounds { tokens, n }).completion
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) async fn forward(route: &'static Route, request: HttpRequest, payload
             let record = request_id::open_record(worker, &request, id.clone(), Cow::Owned(route.id.to_string()));
             tokio::select! {
                 biased;
-                served = serve(worker, Forwarded { route, record }, &request, payload) => served,
+                served = serve(worker, ForwardedRequest { route, record }, &request, payload) => served,
                 // A request whose answer has not begun when the server ends can be sent again, to another server.
                 () = worker.shutdown.clone().over() => ApiError::Stopping.error_response(),
             }
@@ -37,13 +37,18 @@ pub(super) async fn forward(route: &'static Route, request: HttpRequest, payload
 }
 
 /// A request that is to be forwarded.
-struct Forwarded {
+struct ForwardedRequest {
     route: &'static Route,
     record: OpenRecord,
 }
 
-async fn serve(worker: &Worker, forwarded: Forwarded, request: &HttpRequest, payload: web::Payload) -> HttpResponse {
-    let Forwarded { route, mut record } = forwarded;
+async fn serve(
+    worker: &Worker,
+    forwarded: ForwardedRequest,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
+    let ForwardedRequest { route, mut record } = forwarded;
     let limit = worker.config().server.body_limit;
     let read = read_body(worker, request, payload, limit).await.and_then(|(body, held)| {
         let asked = ClientRequest::parse(route, request.headers(), body)
@@ -82,7 +87,7 @@ pub(super) async fn read_body(
     let most = worker.bodies_in_flight();
     let announced = announced(request);
     if announced > limit {
-        return Err(ApiError::TooLarge { limit });
+        return Err(ApiError::TooLarge(limit));
     }
     let mut held = worker.concurrency.hold();
     let mut first = web::Bytes::new();
@@ -97,7 +102,7 @@ pub(super) async fn read_body(
         let Some(piece) = next_piece(&mut payload, &mut deadline, came).await? else { break };
         size = size.max(came + piece.len());
         if size > limit {
-            return Err(ApiError::TooLarge { limit });
+            return Err(ApiError::TooLarge(limit));
         }
         if first.is_empty() {
             first = piece;

@@ -21,7 +21,7 @@ use actix_web::middleware::Next;
 use super::auth::{check, worker};
 use super::catch_panic::{Panicked, catch_panic};
 use super::concurrency::RequestSlot;
-use super::response_body::{RequestGuards, ResponseBody};
+use super::response_body::{GuardedBody, RequestGuards};
 use super::socket::ConnectionState;
 use super::{Worker, cors, request_id};
 use crate::error::ApiError;
@@ -30,7 +30,7 @@ use crate::error::ApiError;
 pub(super) async fn handle(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<ResponseBody>, actix_web::Error> {
+) -> Result<ServiceResponse<GuardedBody>, actix_web::Error> {
     let here = worker(request.request())?;
     let shutdown = here.shutdown.clone();
     let origin = cors::named_origin(&request, &here.config().server.cors);
@@ -60,7 +60,7 @@ pub(super) async fn handle(
     }
     request_id::name_and_record(&mut response);
     let guards = RequestGuards { slot, in_flight };
-    Ok(response.map_body(|head, body| ResponseBody::new(&head.headers, body, shutdown, guards)))
+    Ok(response.map_body(|head, body| GuardedBody::new(&head.headers, body, shutdown, guards)))
 }
 
 /// Takes a slot among the requests served at the same time, or says why the request is refused.

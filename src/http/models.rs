@@ -21,7 +21,7 @@ pub(super) async fn one(request: HttpRequest, id: web::Path<String>) -> Result<H
     let id = id.into_inner();
     match names(&request).await?.iter().find(|name| ***name == *id) {
         Some(name) => Ok(HttpResponse::Ok().json(model(name))),
-        None => Err(ApiError::ModelNotFound { model: id }),
+        None => Err(ApiError::ModelNotFound(id)),
     }
 }
 

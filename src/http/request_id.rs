@@ -24,7 +24,6 @@ pub(super) fn name(headers: &mut HeaderMap, id: &RequestId) {
     }
 }
 
-/// Opens the record of a request.
 pub(super) fn open_record(
     worker: &Worker,
     request: &HttpRequest,

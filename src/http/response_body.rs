@@ -30,7 +30,7 @@ pub(super) struct RequestGuards {
 }
 
 /// A body on the way to the client.
-pub(super) struct ResponseBody {
+pub(super) struct GuardedBody {
     body: BoxBody,
     /// `None` if the body is complete already.
     shutdown: Option<ShutdownWatch>,
@@ -38,7 +38,7 @@ pub(super) struct ResponseBody {
     guards: RequestGuards,
 }
 
-impl ResponseBody {
+impl GuardedBody {
     pub(super) fn new(headers: &HeaderMap, body: BoxBody, shutdown: LocalShutdown, guards: RequestGuards) -> Self {
         let (body, shutdown) = match body.try_into_bytes() {
             Ok(bytes) => (BoxBody::new(bytes), None),
@@ -46,7 +46,7 @@ impl ResponseBody {
         };
         let kind = headers.get(CONTENT_TYPE);
         let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-        ResponseBody { body, shutdown, is_stream, guards }
+        GuardedBody { body, shutdown, is_stream, guards }
     }
 
     /// Ends the body early. The rest is dropped, which stops the upstream and settles the permit.
@@ -67,7 +67,7 @@ impl ResponseBody {
     }
 }
 
-impl MessageBody for ResponseBody {
+impl MessageBody for GuardedBody {
     type Error = Box<dyn std::error::Error>;
 
     fn size(&self) -> BodySize {
@@ -142,7 +142,7 @@ mod tests {
                 if is_stream {
                     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
                 }
-                let mut body = ResponseBody::new(&headers, BoxBody::new(odd), shutdown, guards);
+                let mut body = GuardedBody::new(&headers, BoxBody::new(odd), shutdown, guards);
                 actix_web::rt::spawn(async move {
                     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                     handle.reached(ShutdownPhase::Over);

@@ -52,5 +52,5 @@ fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
 }
 
 async fn unknown_path(request: HttpRequest) -> Result<String, ApiError> {
-    Err(ApiError::UnknownPath { method: request.method().to_string(), path: request.path().to_owned() })
+    Err(ApiError::UnknownPath(format!("{} {}", request.method(), request.path())))
 }

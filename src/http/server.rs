@@ -74,7 +74,6 @@ struct ListenerContext {
     most: usize,
 }
 
-/// Builds what serves a connection.
 fn service(
     core: &Core,
     context: ListenerContext,

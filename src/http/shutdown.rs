@@ -48,10 +48,10 @@ impl ShutdownHandle {
 /// The same signal on a worker's thread, where every request waits for the end: a signal shared by all threads would cost
 /// each thread more.
 #[derive(Debug, Clone)]
-pub(super) struct LocalShutdown(Rc<State>);
+pub(super) struct LocalShutdown(Rc<ShutdownState>);
 
 #[derive(Debug)]
-struct State {
+struct ShutdownState {
     signal: ShutdownSignal,
     over: Cell<bool>,
     is_over: Notify,
@@ -61,7 +61,7 @@ impl LocalShutdown {
     /// Follows the signal, from the worker's thread.
     pub(super) fn follow(signal: ShutdownSignal) -> Self {
         let mut phase = signal.0.clone();
-        let state = Rc::new(State { signal, over: Cell::new(false), is_over: Notify::new() });
+        let state = Rc::new(ShutdownState { signal, over: Cell::new(false), is_over: Notify::new() });
         let followed = state.clone();
         actix_web::rt::spawn(async move {
             // The sender is gone only with the process.
@@ -73,7 +73,6 @@ impl LocalShutdown {
         LocalShutdown(state)
     }
 
-    /// Returns whether shutdown was requested.
     pub(super) fn has_begun(&self) -> bool {
         *self.0.signal.0.borrow() >= ShutdownPhase::Stopping
     }

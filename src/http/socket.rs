@@ -83,7 +83,6 @@ pub(super) struct SocketTimeouts {
     pub(super) write: Duration,
 }
 
-/// One connection.
 pub(super) struct Socket {
     stream: ClientStream,
     timeouts: SocketTimeouts,
@@ -98,10 +97,19 @@ pub(super) struct Socket {
     over: bool,
 }
 
-/// A connection with TLS or without.
 pub(super) enum ClientStream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Calls the same method of the stream, with TLS or without.
+macro_rules! delegate {
+    ($this:ident.$method:ident($($argument:expr),*)) => {
+        match &mut $this.stream {
+            ClientStream::Plain(tcp) => Pin::new(tcp).$method($($argument),*),
+            ClientStream::Tls(tls) => Pin::new(tls).$method($($argument),*),
+        }
+    };
 }
 
 impl Socket {
@@ -164,10 +172,7 @@ impl AsyncRead for Socket {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        let read = match &mut this.stream {
-            ClientStream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            ClientStream::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
-        };
+        let read = delegate!(this.poll_read(cx, buf));
         if buf.filled().len() > before {
             this.came();
         }
@@ -182,10 +187,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let step = match &mut this.stream {
-            ClientStream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            ClientStream::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
-        };
+        let step = delegate!(this.poll_write(cx, bytes));
         this.watched(step, cx)
     }
 
@@ -195,20 +197,14 @@ impl AsyncWrite for Socket {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let step = match &mut this.stream {
-            ClientStream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, pieces),
-            ClientStream::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, pieces),
-        };
+        let step = delegate!(this.poll_write_vectored(cx, pieces));
         this.watched(step, cx)
     }
 
     /// actix-http ends each turn with a flush, after parsing what came.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let step = match &mut this.stream {
-            ClientStream::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            ClientStream::Tls(tls) => Pin::new(tls).poll_flush(cx),
-        };
+        let step = delegate!(this.poll_flush(cx));
         if this.begun.is_some() && this.head_is_late(cx) {
             return Poll::Ready(Err(late()));
         }
@@ -224,10 +220,7 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let step = match &mut this.stream {
-            ClientStream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            ClientStream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
-        };
+        let step = delegate!(this.poll_shutdown(cx));
         this.watched(step, cx)
     }
 }

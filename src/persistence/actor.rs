@@ -34,10 +34,10 @@ pub struct PersistenceActor {
 /// Changes to commit, and the reply.
 struct Job {
     changes: Vec<Change>,
-    reply: Reply,
+    reply: JobReply,
 }
 
-enum Reply {
+enum JobReply {
     Nobody,
     Done(oneshot::Sender<Result<(), StoreError>>),
     Granted(Units, oneshot::Sender<GrantResult>),
@@ -62,7 +62,7 @@ impl PersistenceActor {
     }
 
     /// Queues a job behind all unsaved changes: of one quota, the last record has to win.
-    fn put(&mut self, changes: Vec<Change>, reply: Reply) {
+    fn put(&mut self, changes: Vec<Change>, reply: JobReply) {
         let mut all = std::mem::take(&mut self.unsaved);
         all.extend(changes);
         self.records.put(Job { changes: all, reply });
@@ -72,7 +72,7 @@ impl PersistenceActor {
     fn save(&mut self, ctx: &mut Context<Self>) {
         self.pausing = !self.unsaved.is_empty();
         if self.pausing {
-            self.put(Vec::new(), Reply::Nobody);
+            self.put(Vec::new(), JobReply::Nobody);
             ctx.run_later(COMMIT_INTERVAL, |actor, ctx| actor.save(ctx));
         }
     }
@@ -91,13 +91,13 @@ fn commit(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
     for reply in replies {
         // A missing receiver is no error.
         match reply {
-            Reply::Nobody => {}
-            Reply::Done(reply) => drop(reply.send(committed.clone())),
-            Reply::Granted(units, reply) => {
+            JobReply::Nobody => {}
+            JobReply::Done(reply) => drop(reply.send(committed.clone())),
+            JobReply::Granted(units, reply) => {
                 drop(reply.send(committed.clone().map(|()| Grant { units, shared: None })));
             }
-            Reply::Quota(id, reply) => drop(reply.send(store.quota(&id))),
-            Reply::Tokens(api, reply) => drop(reply.send(store.tokens(&api))),
+            JobReply::Quota(id, reply) => drop(reply.send(store.quota(&id))),
+            JobReply::Tokens(api, reply) => drop(reply.send(store.tokens(&api))),
         }
     }
     committed
@@ -141,7 +141,7 @@ impl Handler<Restore> for PersistenceActor {
 
     fn handle(&mut self, Restore(id): Restore, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
-        self.put(Vec::new(), Reply::Quota(id, sender));
+        self.put(Vec::new(), JobReply::Quota(id, sender));
         // A store without an answer holds nothing reliable.
         Box::pin(async { receiver.await.unwrap_or(Saved { record: None, lost: true }) })
     }
@@ -152,7 +152,7 @@ impl Handler<RestoreTokens> for PersistenceActor {
 
     fn handle(&mut self, RestoreTokens(api): RestoreTokens, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
-        self.put(Vec::new(), Reply::Tokens(api, sender));
+        self.put(Vec::new(), JobReply::Tokens(api, sender));
         Box::pin(async { receiver.await.unwrap_or_default() })
     }
 }
@@ -166,7 +166,7 @@ impl Handler<Reserve> for PersistenceActor {
             Some(shared) => shared.put(SharedJob { ask: *ask, reply: sender }),
             None => {
                 let Ask { id, request, .. } = *ask;
-                self.put(vec![Change::Quota(id, request.record)], Reply::Granted(request.wanted, sender));
+                self.put(vec![Change::Quota(id, request.record)], JobReply::Granted(request.wanted, sender));
             }
         }
         Box::pin(reply(receiver))
@@ -193,7 +193,7 @@ impl Handler<Flush> for PersistenceActor {
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
-        self.put(Vec::new(), Reply::Done(sender));
+        self.put(Vec::new(), JobReply::Done(sender));
         Box::pin(reply(receiver))
     }
 }

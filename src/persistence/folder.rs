@@ -19,7 +19,6 @@ const MARKER: &str = "witness";
 /// The key of the last commit's number.
 const COMMITS: &[u8] = b"m/commits";
 
-/// An open data folder.
 pub(super) struct Folder {
     pub(super) db: sled::Db,
     marker: File,
@@ -75,7 +74,6 @@ impl Folder {
     }
 }
 
-/// Why a folder can't be used.
 enum Unusable {
     /// Another process has the folder, or the system refuses access.
     Refused(StoreError),

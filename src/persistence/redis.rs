@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use ::redis::{Client, Connection, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
-use super::replica_row::{LEARN_MS, LEASE_MS, LastKnownTotals, Reply, RowState, replica_row};
+use super::replica_row::{LEARN_MS, LEASE_MS, LastKnownTotals, RowState, ScriptReply, replica_row};
 use super::{Ask, GrantResult, SharedBackend, StoreError};
 use crate::types::QuotaId;
 
@@ -119,7 +119,7 @@ impl RedisStore {
             let mut again = Vec::new();
             for (i, reply) in open.iter().copied().zip(replies) {
                 let (Some(ask), Some(result)) = (asks.get(i), results.get_mut(i)) else { continue };
-                let reply = reply.map_err(|e| StoreError::new(FAILED, e)).and_then(|text| Reply::parse(&text));
+                let reply = reply.map_err(|e| StoreError::new(FAILED, e)).and_then(|text| ScriptReply::parse(&text));
                 match reply {
                     Ok(reply) if session.epoch.as_ref() != Some(&reply.epoch) && !reply.epoch.is_empty() => {
                         session.set_epoch(reply.epoch);
@@ -199,7 +199,6 @@ fn is_script_missing(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-/// Returns a unique name.
 fn unique_name(of: &str) -> String {
     format!("{of}-{:016x}", rand::random::<u64>())
 }

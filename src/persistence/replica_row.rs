@@ -62,8 +62,7 @@ impl LastKnownTotals {
         }
     }
 
-    /// Records the store's answer.
-    pub(super) fn record_reply(&mut self, ask: &Ask, reply: &Reply) -> RowState {
+    pub(super) fn record_reply(&mut self, ask: &Ask, reply: &ScriptReply) -> RowState {
         let all = &ask.request.record;
         if let Some(missing) = &reply.missing {
             self.has_row = false;
@@ -220,7 +219,7 @@ fn limits(limits: &Limits) -> Value {
 
 /// The script's answer. Without `others` the answer has only the time and the epoch.
 #[derive(Debug, Deserialize)]
-pub(super) struct Reply {
+pub(super) struct ScriptReply {
     now: i64,
     #[serde(default)]
     pub(super) epoch: String,
@@ -250,9 +249,8 @@ struct Others {
     t: (u64, u64),
 }
 
-impl Reply {
-    /// Reads an answer.
-    pub(super) fn parse(text: &str) -> Result<Reply, StoreError> {
+impl ScriptReply {
+    pub(super) fn parse(text: &str) -> Result<ScriptReply, StoreError> {
         serde_json::from_str(text).map_err(|e| StoreError::new("the shared store's answer can't be read", e))
     }
 

@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::headers::{Header, client_headers};
 use crate::dialect::Route;
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
-use crate::dialect::token_estimate::{Bounds, estimate};
+use crate::dialect::token_estimate::{CompletionBounds, estimate};
 use crate::types::Profile;
 
 /// The longest name of a model, in bytes. Names are kept where they are counted by, and quoted in errors and the log.
@@ -63,7 +63,7 @@ pub struct InvalidRequest {
 
 /// The fields that are looked at. Borrowed: a body of many MB is scanned once and copied never.
 #[derive(Deserialize)]
-struct Peek<'a> {
+struct RequestFields<'a> {
     #[serde(borrow)]
     model: Option<&'a RawValue>,
     #[serde(default)]
@@ -102,7 +102,7 @@ impl ClientRequest {
         if !text.trim_start().starts_with('{') {
             return Err(invalid("the body must be a JSON object".into(), None));
         }
-        let peek: Peek<'_> = serde_json::from_str(text).map_err(|error| not_valid(&error))?;
+        let peek: RequestFields<'_> = serde_json::from_str(text).map_err(|error| not_valid(&error))?;
         if !is_shallow(text) {
             return Err(invalid(format!("the body is nested deeper than {DEEPEST} levels"), None));
         }
@@ -121,8 +121,8 @@ impl ClientRequest {
             false => UsageWish::Moot,
         };
         let tokens = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
-        let demand = estimate(route.reply, text, Bounds { tokens, n: peek.n.get() });
-        let profile = Profile { model: Arc::from(model), route: route.id, demand };
+        let estimate = estimate(route.reply, text, CompletionBounds { tokens, n: peek.n.get() });
+        let profile = Profile { model: Arc::from(model), route: route.id, estimate };
         let client_timeout = client_timeout(headers);
         Ok(ClientRequest {
             route,
@@ -141,7 +141,6 @@ impl ClientRequest {
         matches!(self.usage, UsageWish::Unasked(..))
     }
 
-    /// What the client wrote.
     pub(super) fn body(&self) -> &Bytes {
         &self.body
     }

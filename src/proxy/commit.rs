@@ -20,12 +20,12 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderV
 use actix_web::web::Bytes;
 use tokio::time::Instant;
 
-use super::attempt::{AttemptError, Replay};
+use super::attempt_error::{AttemptError, Replay};
 use super::client_request::ClientRequest;
 use super::headers;
 use super::response::{BodyReader, CommittedResponse, UpstreamBody};
 use crate::dialect::redact::redacted;
-use crate::dialect::{Refusal, SentRequest, rate_limit_headers};
+use crate::dialect::{Refused, SentRequest, rate_limit_headers};
 use crate::error::upstream_said;
 use crate::types::{ClassSet, Failure, FailureClass, Now, Outcome};
 use crate::upstream::Permit;
@@ -61,8 +61,8 @@ impl UpstreamResponse<'_> {
     /// A refusal. The caller's own mistake passes through, unless others are to be tried all the same. Anything else is a failure.
     async fn refusal(mut self) -> Result<CommittedResponse, AttemptError> {
         let (body, whole) = self.refusal_text().await;
-        let refusal = Refusal { status: self.status.as_u16(), headers: self.headers, body: &body };
-        let failure = self.request.route.dialect.refusal(refusal, self.sent(), Now::read());
+        let refused = Refused { status: self.status.as_u16(), headers: self.headers, body: &body };
+        let failure = self.request.route.dialect.refusal(refused, self.sent(), Now::read());
         let response = if whole {
             self.refused(self.status, body, failure.clone())
         } else {

@@ -14,71 +14,24 @@
 //!    the words of a client.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
-use actix::prelude::*;
-use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use tokio::time::timeout;
-use transport::{ClientCache, IncomingResponse, SendError};
 
-use super::attempt::{AttemptError, ErrorResponse, OutgoingRequest};
-use super::budget::RetryBudget;
+use super::attempt_error::{AttemptError, ErrorResponse};
 use super::client_request::ClientRequest;
 use super::hedge::{self, Ended};
+use super::pool::Upstreams;
 use super::response::CommittedResponse;
-use super::retry_state::{LastFailure, RetryState};
-use super::target::client_of;
+use super::retry_state::{FailedAttempt, LastFailure, Next, RetryState};
 use super::{headers, response_body};
 use crate::config::RetryConfig;
 use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
 use crate::records::{OpenRecord, RequestEnd};
-use crate::scheduler::{AdmissionError, Admitted, SchedulerActor, Select};
+use crate::scheduler::AdmissionError;
 use crate::types::{FailureClass, Outcome};
-use crate::upstream::{Endpoint, Permit};
-
-/// What the loop needs of the world: permits, exchanges, and the retry budget.
-pub trait Upstreams {
-    /// Returns the permit for one attempt.
-    fn select(&self, select: Select) -> impl Future<Output = Result<Admitted, AdmissionError>>;
-
-    /// Sends a request to an upstream, and waits for the head of its response.
-    fn send(
-        &self,
-        endpoint: &Endpoint,
-        request: OutgoingRequest<'_>,
-    ) -> impl Future<Output = Result<IncomingResponse, SendError>>;
-
-    /// What may be spent on trying again.
-    fn budget(&self) -> &RetryBudget;
-}
-
-/// What one worker has of the pool.
-pub struct Pool {
-    /// This worker's scheduler admits attempts.
-    pub scheduler: Addr<SchedulerActor>,
-    /// This worker's connections.
-    pub clients: ClientCache,
-    /// What all workers may spend on trying again.
-    pub budget: Arc<RetryBudget>,
-}
-
-impl Upstreams for Pool {
-    async fn select(&self, select: Select) -> Result<Admitted, AdmissionError> {
-        self.scheduler.send(select).await.unwrap_or(Err(AdmissionError::Stopping))
-    }
-
-    async fn send(&self, endpoint: &Endpoint, request: OutgoingRequest<'_>) -> Result<IncomingResponse, SendError> {
-        let client = client_of(&self.clients, endpoint);
-        let outgoing = headers::request_headers(client.request(Method::POST, request.path), request.headers);
-        client.send(outgoing, request.body, request.sent_at).await
-    }
-
-    fn budget(&self) -> &RetryBudget {
-        &self.budget
-    }
-}
+use crate::upstream::Permit;
 
 /// Why nobody served a request.
 enum Exhausted {
@@ -140,9 +93,9 @@ async fn serve(
                 return Ok((permit, response));
             }
             Err(error) => {
-                let retries = state.should_retry(&error);
-                state.record_failure(permit, place, error, retries);
-                if !retries {
+                let next = state.should_retry(&error);
+                state.record_failure(FailedAttempt { permit, place, error }, next);
+                if next == Next::GiveUp {
                     return Err(Exhausted::Failed);
                 }
             }
@@ -169,7 +122,7 @@ fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpResponse {
 /// Passes the last upstream's own error on, if the client may see it.
 fn pass_on(last: LastFailure, state: &mut RetryState<'_>) -> Result<HttpResponse, ApiError> {
     let LastFailure { api, error: AttemptError { failure, response, .. }, .. } = last;
-    if failure.class == FailureClass::NoSocket {
+    if failure.class == FailureClass::LocalSocketLimit {
         return Err(ApiError::Overloaded("too many files are open"));
     }
     // The accounts are the pool's own: a refused account is no error of the client's key.

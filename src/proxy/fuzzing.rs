@@ -8,12 +8,12 @@ use super::{ClientRequest, headers};
 use crate::config::ApiKey;
 use crate::dialect::Dialect;
 use crate::dialect::openai::OpenAi;
-use crate::dialect::{EventStream, Refusal, Route, SentRequest, WholeAnswer, rate_limit_headers};
+use crate::dialect::{EventStream, Refused, Route, SentRequest, WholeAnswer, rate_limit_headers};
 use crate::types::{Failure, Now, Usage};
 
 /// What a stream came to.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct StreamVerdict {
     /// A part of the answer has come.
     pub began: bool,
     /// The stream is whole, if nothing more comes.
@@ -27,9 +27,9 @@ pub struct Verdict {
 }
 
 /// Returns what a stream has come to so far.
-pub fn verdict(stream: &EventStream) -> Verdict {
+pub fn verdict(stream: &EventStream) -> StreamVerdict {
     let progress = &stream.progress;
-    Verdict {
+    StreamVerdict {
         began: progress.began(),
         whole: progress.is_whole(),
         closed: progress.closed(),
@@ -55,7 +55,7 @@ pub fn judge(route: &Route, body: &[u8]) -> Result<Option<Usage>, Failure> {
 
 /// Returns the failure of a refusal.
 pub fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Now) -> Failure {
-    OpenAi.refusal(Refusal { status, headers, body }, SENT, now)
+    OpenAi.refusal(Refused { status, headers, body }, SENT, now)
 }
 
 /// Returns how long the headers say that a quota is exhausted.

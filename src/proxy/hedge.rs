@@ -7,15 +7,15 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tokio::time::timeout;
 
-use super::attempt::{self, AttemptError};
+use super::attempt;
+use super::attempt_error::AttemptError;
 use super::client_request::ClientRequest;
-use super::dispatch::Upstreams;
+use super::pool::Upstreams;
 use super::response::CommittedResponse;
-use super::retry_state::RetryState;
-use crate::types::{ApiId, Now};
+use super::retry_state::{FailedAttempt, RetryState};
+use crate::types::ApiId;
 use crate::upstream::Permit;
 
-/// A finished attempt.
 pub(super) struct Ended {
     pub(super) permit: Permit,
     /// The place in the record.
@@ -85,7 +85,7 @@ impl<U: Upstreams> Hedge<'_, U> {
             Some(other) => {
                 let Ended { permit, place, result } = ended;
                 if let Err(error) = result {
-                    state.record_failure(permit, place, error, true);
+                    state.record_failed_hedge(FailedAttempt { permit, place, error });
                 }
                 other
             }
@@ -96,8 +96,7 @@ impl<U: Upstreams> Hedge<'_, U> {
     async fn second(&self, first: &ApiId, state: &mut RetryState<'_>) -> Option<Ended> {
         let selected = self.upstreams.select(state.hedge_selection(first)).await;
         let permit = state.admitted(selected).ok()?;
-        // Without budget the permit is dropped, and so given back.
-        let may = state.budget.try_withdraw(state.config.budget, Now::read_mono());
-        if may { Some(run(self.upstreams, self.request, permit, state).await) } else { None }
+        // Without budget the permit is dropped, which gives it back.
+        if state.withdraw() { Some(run(self.upstreams, self.request, permit, state).await) } else { None }
     }
 }

@@ -1,6 +1,7 @@
 //! The data path. Begin with `dispatch.rs`.
 
 mod attempt;
+mod attempt_error;
 mod budget;
 mod client_request;
 mod commit;
@@ -10,6 +11,7 @@ mod dispatch;
 pub mod fuzzing;
 mod headers;
 mod hedge;
+mod pool;
 mod response;
 mod response_body;
 mod retry_state;
@@ -19,7 +21,8 @@ mod target;
 pub use budget::{BudgetReport, RetryBudget};
 pub use client_request::{ClientRequest, InvalidRequest};
 pub use discovery::{DiscoveryActor, FirstRound};
-pub use dispatch::{Pool, dispatch, refuse};
+pub use dispatch::{dispatch, refuse};
+pub use pool::Pool;
 pub use response_body::FailureTold;
 pub use sse_keepalive::with_pings;
 pub use transport::ClientCache;

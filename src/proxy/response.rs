@@ -10,9 +10,8 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
-use transport::connection_lost;
+use transport::{ConnectionLost, connection_lost};
 
-use super::attempt::shared;
 use crate::dialect::EventStream;
 use crate::dialect::large_answer::LargeAnswer;
 use crate::types::{Failure, FailureClass, Outcome, Phase, Usage};
@@ -120,10 +119,19 @@ impl UpstreamBody {
 /// Returns the failure of a broken body.
 pub(super) fn cut(error: &PayloadError) -> Failure {
     let failure = Failure::new(FailureClass::Protocol, Phase::Body, format!("the answer was cut short ({error})"));
-    shared(failure, connection_lost(error))
+    with_connection_loss(failure, connection_lost(error))
 }
 
 /// Returns the failure of a body without a next piece in time.
 pub(super) fn stalled() -> Failure {
     Failure::new(FailureClass::Timeout, Phase::Body, "nothing more came in time")
+}
+
+/// Adds the loss of a shared connection. If a connection breaks under many requests, the first failure counts, and no other.
+pub(super) fn with_connection_loss(failure: Failure, lost: Option<ConnectionLost>) -> Failure {
+    match lost {
+        None => failure,
+        Some(ConnectionLost::First) => Failure { connection_lost: true, ..failure },
+        Some(ConnectionLost::AlreadyCounted) => Failure { connection_lost: true, counted: false, ..failure },
+    }
 }

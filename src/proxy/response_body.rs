@@ -42,7 +42,7 @@ pub(super) fn respond(
     if !is_streaming {
         return complete_response(response, answer.buffered, settle);
     }
-    let mut body = ResponseBody {
+    let mut body = RelayedBody {
         buffered: answer.buffered,
         upstream: answer.body,
         timer: Box::pin(sleep_until(Instant::now())),
@@ -67,7 +67,7 @@ fn complete_response(response: HttpResponse, buffered: VecDeque<Bytes>, settle: 
 }
 
 /// A body from the upstream's pieces, with a watch for silence and the settlement.
-struct ResponseBody {
+struct RelayedBody {
     /// What is to be passed on next.
     buffered: VecDeque<Bytes>,
     /// The rest of the upstream's body, until the end.
@@ -115,7 +115,7 @@ impl SettleOnDrop {
     }
 }
 
-impl ResponseBody {
+impl RelayedBody {
     fn settle(&mut self, outcome: Option<Outcome>) {
         if let Some(settle) = self.settle.take() {
             let usage = match &self.reader {
@@ -235,7 +235,7 @@ fn error_event(failure: &Failure) -> Bytes {
     Bytes::from(format!("data: {}\n\n", abort_error(failure.class)))
 }
 
-impl MessageBody for ResponseBody {
+impl MessageBody for RelayedBody {
     type Error = Box<dyn std::error::Error>;
 
     fn size(&self) -> BodySize {
@@ -268,7 +268,7 @@ impl MessageBody for ResponseBody {
     }
 }
 
-impl Drop for ResponseBody {
+impl Drop for RelayedBody {
     /// Settles an answer without its end: the client left. If the client has the whole answer, or nothing more was to
     /// come, the upstream's work was done all the same.
     fn drop(&mut self) {

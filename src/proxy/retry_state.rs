@@ -1,7 +1,8 @@
 //! The memory of one request, and the rules for another attempt.
 //!
-//! 1. A *replay* is no failure: the upstream had been asked in a wrong way, on a closed connection or with unknown
-//!    `stream_options`, and may be asked again. At most [`MAX_REPLAYS`] a request.
+//! 1. A *replay* asks the same upstream again. The upstream had been asked in a wrong way: on a closed connection, or with
+//!    `stream_options` unknown there. At most [`MAX_REPLAYS`] a request. A replay after the loss of a shared connection is paid
+//!    from the retry budget, as all requests of the connection come again.
 //! 2. Any other failure excludes the upstream for this request. The next one is asked if the class is in `retry.retryOn` and fewer
 //!    than `retry.maxAttempts` have failed.
 //! 3. Another attempt is paid from the retry budget after an upstream's trouble, or a refusal of the request itself. Refusals
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::attempt::{AttemptError, Replay};
+use super::attempt_error::{AttemptError, Replay};
 use super::budget::{RetryBudget, backoff};
 use super::client_request::ClientRequest;
 use crate::config::RetryConfig;
@@ -32,6 +33,25 @@ pub(super) struct LastFailure {
     pub(super) error: AttemptError,
     /// The upstream was to be asked again, in the right way.
     replayed: bool,
+}
+
+/// A failed attempt.
+pub(super) struct FailedAttempt {
+    pub(super) permit: Permit,
+    /// The place in the record.
+    pub(super) place: usize,
+    pub(super) error: AttemptError,
+}
+
+/// What follows a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The same upstream may be asked again: that was no failure.
+    Replay,
+    /// An upstream that has not failed this request is asked, if one is left.
+    AnotherUpstream,
+    /// The client gets the error.
+    GiveUp,
 }
 
 /// One request on its way through the pool.
@@ -94,17 +114,17 @@ impl<'a> RetryState<'a> {
     pub(super) fn selection(&self) -> Select {
         Select {
             profile: self.request.profile.clone(),
-            tried: self.excluded.clone(),
+            excluded: self.excluded.clone(),
             client: Arc::downgrade(&self.client),
-            waits: true,
+            may_queue: true,
         }
     }
 
     /// Returns the selection for a hedge: of another upstream than `first`, and only if one has room now.
     pub(super) fn hedge_selection(&self, first: &ApiId) -> Select {
         let mut select = self.selection();
-        select.tried.push(first.clone());
-        Select { waits: false, ..select }
+        select.excluded.push(first.clone());
+        Select { may_queue: false, ..select }
     }
 
     /// Records what a selection said of the pool's limits. Returns the permit.
@@ -145,25 +165,24 @@ impl<'a> RetryState<'a> {
         }
     }
 
-    /// Returns whether the request goes on after this failure. Withdraws from the retry budget where rule 3 says so.
-    pub(super) fn should_retry(&mut self, error: &AttemptError) -> bool {
-        if self.may_replay(error) {
-            return true;
+    /// Decides how the request goes on after this failure. Withdraws from the retry budget where rules 1 and 3 say so.
+    pub(super) fn should_retry(&mut self, error: &AttemptError) -> Next {
+        if self.may_replay(error) && (error.replay != Some(Replay::AfterLostConnection) || self.withdraw()) {
+            return Next::Replay;
         }
         let failure = &error.failure;
         if self.failures + 1 >= self.config.max_attempts || !self.config.retry_on.contains(failure.class) {
-            return false;
+            return Next::GiveUp;
         }
-        !self.costs_budget(failure) || self.budget.try_withdraw(self.config.budget, Now::read_mono())
+        if !costs_budget(failure) || self.withdraw() { Next::AnotherUpstream } else { Next::GiveUp }
     }
 
-    fn costs_budget(&self, failure: &Failure) -> bool {
-        // A wrong place or a missing model refuses every request until the rest begins.
-        let is_about_the_place = matches!(failure.status, Some(404 | 405 | 410));
-        failure.class.counts_as_unhealthy() || !failure.certain && !is_about_the_place
+    /// Takes one try from the retry budget. Returns whether there was one.
+    pub(super) fn withdraw(&self) -> bool {
+        self.budget.try_withdraw(self.config.budget, Now::read_mono())
     }
 
-    /// Returns whether the same upstream may be asked again.
+    /// Returns whether the same upstream may be asked again, as far as the budget goes.
     fn may_replay(&self, error: &AttemptError) -> bool {
         let again = match error.replay {
             // Such a refusal is in doubt only once: the request goes without the field from then on.
@@ -174,10 +193,17 @@ impl<'a> RetryState<'a> {
         again && self.replays < MAX_REPLAYS
     }
 
-    /// Records and logs a failed attempt, and settles the permit. `retries`: the request goes on.
-    pub(super) fn record_failure(&mut self, permit: Permit, place: usize, mut error: AttemptError, retries: bool) {
+    /// Records a failed attempt beside another that goes on.
+    pub(super) fn record_failed_hedge(&mut self, failed: FailedAttempt) {
+        let next = if self.may_replay(&failed.error) { Next::Replay } else { Next::AnotherUpstream };
+        self.record_failure(failed, next);
+    }
+
+    /// Records a failed attempt, settles the permit, and logs the failure.
+    pub(super) fn record_failure(&mut self, failed: FailedAttempt, next: Next) {
+        let FailedAttempt { permit, place, mut error } = failed;
         let api = permit.endpoint().api.clone();
-        let replayed = self.may_replay(&error);
+        let replayed = next == Next::Replay;
         if replayed {
             self.replays += 1;
             self.connection_lost |= error.failure.connection_lost;
@@ -194,7 +220,10 @@ impl<'a> RetryState<'a> {
             self.failed_before = true;
         }
         self.suspicions.extend(permit.suspicion(failure, &self.request.profile));
-        let then = if retries { "another is asked if one is left" } else { "the client gets the error" };
+        let then = match next {
+            Next::Replay | Next::AnotherUpstream => "another is asked if one is left",
+            Next::GiveUp => "the client gets the error",
+        };
         log::warn!("{} {api} failed: {failure}; {then}", self.record.id());
         self.record.attempt_ended(place, AttemptResult::Failed(failure.clone()));
         let duration = permit.elapsed();
@@ -228,4 +257,11 @@ impl<'a> RetryState<'a> {
     pub(super) fn take_last(&mut self) -> Option<LastFailure> {
         self.last.take().filter(|last| !last.replayed)
     }
+}
+
+/// Returns whether moving on is paid from the retry budget.
+fn costs_budget(failure: &Failure) -> bool {
+    // An upstream with a wrong address, or without the model, says so to every request until a rest begins.
+    let is_about_the_place = matches!(failure.status, Some(404 | 405 | 410));
+    failure.class.counts_as_unhealthy() || !failure.certain && !is_about_the_place
 }

@@ -124,7 +124,7 @@ impl Display for Line<'_> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Object<'a> {
+struct LogObject<'a> {
     target: &'static str,
     id: &'a str,
     method: &'a str,
@@ -152,7 +152,7 @@ struct Object<'a> {
 fn object(record: &RequestRecord) -> String {
     let target = target(record);
     let (code, reason) = reason(record);
-    let object = Object {
+    let object = LogObject {
         target: REQUESTS,
         id: id(record),
         method: record.method.as_str(),

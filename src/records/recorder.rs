@@ -25,12 +25,12 @@ const MOST_QUEUED: usize = 65_536;
 /// Owns what ended requests add up to.
 pub struct RecorderActor {
     queue: mpsc::Receiver<Box<RequestRecord>>,
-    shared: Arc<Shared>,
+    shared: Arc<QueueState>,
     format: LogFormat,
     polling: bool,
 }
 
-struct Shared {
+struct QueueState {
     /// The actor reads the queue by itself, and need not be woken.
     awake: AtomicBool,
     queued: AtomicUsize,
@@ -53,7 +53,7 @@ pub struct FlushRecords;
 pub struct RecorderHandle {
     actor: Addr<RecorderActor>,
     queue: mpsc::Sender<Box<RequestRecord>>,
-    shared: Arc<Shared>,
+    shared: Arc<QueueState>,
 }
 
 /// The recorder of one worker.
@@ -69,7 +69,7 @@ impl RecorderActor {
     /// Starts the actor on this arbiter.
     pub fn start_on(arbiter: &ArbiterHandle, format: LogFormat) -> RecorderHandle {
         let (sender, queue) = mpsc::channel();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(QueueState {
             awake: AtomicBool::new(false),
             queued: AtomicUsize::new(0),
             dropped: AtomicUsize::new(0),

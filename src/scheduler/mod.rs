@@ -1,25 +1,30 @@
-//! Who serves a request: the routing table, the strategy, and the upstreams' supervisor.
+//! Which upstream serves a request: the routing table, the choice by weight, and the supervisor of the upstreams.
 //!
-//! In reading order: `messages` (the contract), `actor` (one on each worker's thread: answers at once where it can),
-//! `supervisor` (one for all: decides the rest, and keeps the upstreams' actors), `selection`, `board` (what the second shows the first),
-//! `routes` (which upstream serves which model), `strategy` (which of them is asked first), `line` (who waits for a quota to
-//! free) and `reports` (what can be asked about the pool).
+//! In reading order:
+//!
+//! - `messages`: the contract. `worker`: the scheduler of one worker, with the fast paths.
+//! - `slow_path`: what a worker asks the supervisor. `supervisor`: the decisions of all workers, and the upstreams' actors.
+//! - `selection`: one selection. `wait_queue`: requests in wait for a limit.
+//! - `snapshot`: what the supervisor shows the workers. `routes`, `model_names` and `weighted_tiers`: parts of the snapshot.
+//! - `reports`: questions about the pool.
 
-mod actor;
-mod board;
-mod line;
 mod messages;
+mod model_names;
 mod reports;
 mod routes;
 mod selection;
-mod strategy;
+mod slow_path;
+mod snapshot;
 mod supervisor;
+mod wait_queue;
+mod weighted_tiers;
+mod worker;
 
-pub use actor::SchedulerActor;
-pub use board::MailboxReport;
 pub use messages::{
-    AdmissionError, Admitted, ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, ModelNames, ModelsFound,
-    ModelsUnavailable, ResetTokenStats, Select, StopUpstreams, UnknownApi,
+    AdmissionError, Admitted, ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, MailboxReport,
+    ModelsFound, ModelsUnavailable, ResetTokenStats, Select, StopUpstreams, UnknownApi,
 };
-pub use strategy::{Candidate, Lot};
+pub use model_names::ModelNames;
 pub use supervisor::SupervisorActor;
+pub use weighted_tiers::{Candidate, WeightedTiers};
+pub use worker::SchedulerActor;

@@ -1,20 +1,21 @@
-//! What can be asked about the pool: its models, the state of its upstreams, their token statistics.
+//! Questions about the pool: models, the state of upstreams, token statistics.
 
 use actix::prelude::*;
 use futures_util::future::join_all;
 
-use super::SupervisorActor;
-use super::board::MailboxReport;
-use super::messages::{ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, ResetTokenStats, UnknownApi};
-use super::routes::names;
+use super::messages::{
+    ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, MailboxReport, ResetTokenStats, UnknownApi,
+};
+use super::model_names::names;
+use super::supervisor::SupervisorActor;
 use crate::upstream::{GetStatus, GetTokens, ResetTokens, TokenReport};
 
 impl Handler<GetModels> for SupervisorActor {
     type Result = MessageResult<GetModels>;
 
     fn handle(&mut self, _: GetModels, _: &mut Self::Context) -> Self::Result {
-        let enabled = |slot: usize| self.apis.get(slot).is_some_and(|api| api.enabled);
-        MessageResult(self.board.routes.names(enabled))
+        let is_enabled = |slot: usize| self.apis.get(slot).is_some_and(|api| api.enabled);
+        MessageResult(self.snapshot.routes.names(is_enabled))
     }
 }
 
@@ -22,7 +23,7 @@ impl Handler<GetMailbox> for SupervisorActor {
     type Result = MailboxReport;
 
     fn handle(&mut self, _: GetMailbox, _: &mut Self::Context) -> MailboxReport {
-        self.board.signs.report()
+        self.snapshot.flags.report()
     }
 }
 
@@ -30,12 +31,13 @@ impl Handler<GetReports> for SupervisorActor {
     type Result = ResponseFuture<Vec<ApiReport>>;
 
     fn handle(&mut self, _: GetReports, _: &mut Self::Context) -> Self::Result {
-        let asked = self.apis.iter().filter_map(|api| {
-            let (upstream, models) = (self.upstreams.get(&api.id)?.clone(), names(api, &self.found));
+        let reports = self.apis.iter().filter_map(|api| {
+            let upstream = self.upstreams.get(&api.id)?.clone();
+            let models = names(api, &self.found);
             Some(async move { Some(ApiReport { status: upstream.send(GetStatus).await.ok()?, models }) })
         });
-        let asked = join_all(asked);
-        Box::pin(async { asked.await.into_iter().flatten().collect() })
+        let reports = join_all(reports);
+        Box::pin(async { reports.await.into_iter().flatten().collect() })
     }
 }
 
@@ -43,9 +45,9 @@ impl Handler<GetTokenReports> for SupervisorActor {
     type Result = ResponseFuture<Vec<TokenReport>>;
 
     fn handle(&mut self, _: GetTokenReports, _: &mut Self::Context) -> Self::Result {
-        let asked =
+        let reports =
             join_all(self.addresses().into_iter().map(|upstream| async move { upstream.send(GetTokens).await }));
-        Box::pin(async { asked.await.into_iter().flatten().collect() })
+        Box::pin(async { reports.await.into_iter().flatten().collect() })
     }
 }
 
@@ -53,7 +55,7 @@ impl Handler<ResetTokenStats> for SupervisorActor {
     type Result = ResponseFuture<Result<(), UnknownApi>>;
 
     fn handle(&mut self, ResetTokenStats(which): ResetTokenStats, _: &mut Self::Context) -> Self::Result {
-        let told = match which {
+        let upstreams = match which {
             None => self.addresses(),
             Some(id) => match self.upstreams.get(&id) {
                 Some(upstream) => vec![upstream.clone()],
@@ -61,7 +63,7 @@ impl Handler<ResetTokenStats> for SupervisorActor {
             },
         };
         Box::pin(async {
-            join_all(told.into_iter().map(|upstream| async move { upstream.send(ResetTokens).await })).await;
+            join_all(upstreams.into_iter().map(|upstream| async move { upstream.send(ResetTokens).await })).await;
             Ok(())
         })
     }

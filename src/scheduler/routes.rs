@@ -1,23 +1,23 @@
-//! Which upstream serves which model, by the names that clients ask for.
+//! The routing table: the upstreams of each model, by the names that clients ask for.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::messages::ModelNames;
-use super::strategy::{Candidate, Lot};
-use crate::config::{ApiConfig, Models};
+use super::model_names::{ModelNames, names};
+use super::weighted_tiers::{Candidate, WeightedTiers};
+use crate::config::ApiConfig;
 use crate::types::ApiId;
 
-/// The routing table; made anew whenever the configuration or a list of models changes, and shared by all who select.
+/// The routing table. A change of the configuration or of a list of models makes a new one.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    by_model: HashMap<Arc<str>, Arc<Lot>>,
-    /// Upstreams without a list: asked for whatever nobody lists, too.
-    serve_any: Arc<Lot>,
+    by_model: HashMap<Arc<str>, Arc<WeightedTiers>>,
+    /// Upstreams without a list of models: candidates for every name.
+    serve_any: Arc<WeightedTiers>,
 }
 
 impl Routes {
-    /// The table of `apis`, whose positions it gives back, and of the models that some of them were asked for.
+    /// Creates the table of `apis`, with the lists of models `found` so far. A slot is a position in `apis`.
     pub(super) fn new(apis: &[Arc<ApiConfig>], found: &HashMap<ApiId, ModelNames>) -> Routes {
         let mut listed: HashMap<Arc<str>, Vec<Candidate>> = HashMap::new();
         let mut serve_any: Vec<Candidate> = Vec::new();
@@ -38,39 +38,27 @@ impl Routes {
                 None => {}
             }
         }
-        // Models that the same upstreams serve share a lot: of many models and upstreams, one fits into a cache.
-        let mut lots: HashMap<Vec<Candidate>, Arc<Lot>> = HashMap::new();
-        let mut lot = |candidates: Vec<Candidate>| {
-            lots.entry(candidates).or_insert_with_key(|candidates| Arc::new(Lot::new(candidates.clone()))).clone()
-        };
-        let with_any = |(name, listed): (_, Vec<_>)| (name, lot([listed, serve_any.clone()].concat()));
-        Routes { by_model: listed.into_iter().map(with_any).collect(), serve_any: Arc::new(Lot::new(serve_any)) }
+        // Models of the same upstreams share their tiers, so that a large table fits into a processor's cache.
+        let mut shared: HashMap<Vec<Candidate>, Arc<WeightedTiers>> = HashMap::new();
+        let mut by_model = HashMap::new();
+        for (name, listed) in listed {
+            let candidates = [listed, serve_any.clone()].concat();
+            let tiers = shared.entry(candidates).or_insert_with_key(|all| Arc::new(WeightedTiers::new(all.clone())));
+            by_model.insert(name, tiers.clone());
+        }
+        Routes { by_model, serve_any: Arc::new(WeightedTiers::new(serve_any)) }
     }
 
-    /// Those who serve `model`, by their positions.
-    pub(super) fn lot(&self, model: &str) -> &Arc<Lot> {
+    /// Returns the upstreams of `model`.
+    pub(super) fn tiers(&self, model: &str) -> &Arc<WeightedTiers> {
         self.by_model.get(model).unwrap_or(&self.serve_any)
     }
 
-    /// All names, sorted, of those that `enabled` has a word for.
-    pub(super) fn names(&self, enabled: impl Fn(usize) -> bool) -> Vec<Arc<str>> {
-        let served = |lot: &Lot| lot.slots().any(&enabled);
-        let mut names: Vec<_> =
-            self.by_model.iter().filter(|(_, lot)| served(lot)).map(|(name, _)| name.clone()).collect();
+    /// Returns the names with an upstream in `is_enabled`, sorted.
+    pub(super) fn names(&self, is_enabled: impl Fn(usize) -> bool) -> Vec<Arc<str>> {
+        let served = self.by_model.iter().filter(|(_, tiers)| tiers.slots().any(&is_enabled));
+        let mut names: Vec<Arc<str>> = served.map(|(name, _)| name.clone()).collect();
         names.sort();
         names
     }
-}
-
-/// The names an upstream answers to: its models and its aliases. `None` while it has not told its models (its aliases
-/// are known all the same, but a client that asked for one of its other models would be told that there is none).
-pub(super) fn names(api: &ApiConfig, found: &HashMap<ApiId, ModelNames>) -> Option<ModelNames> {
-    let models: BTreeSet<Arc<str>> = match (&api.models, found.get(&api.id)) {
-        (Models::Listed(listed), _) => listed.iter().cloned().collect(),
-        (Models::Asked, Some(ModelNames::These(told))) => told.clone(),
-        (Models::Asked, Some(ModelNames::Any)) => return Some(ModelNames::Any),
-        (Models::Asked, None) if !api.mapping.is_empty() => BTreeSet::new(),
-        (Models::Asked, None) => return None,
-    };
-    Some(ModelNames::These(models.into_iter().chain(api.mapping.keys().cloned()).collect()))
 }

@@ -1,59 +1,102 @@
-//! One selection: the upstreams are asked in the order of the strategy, until one admits.
+//! One selection: the upstreams are asked in the order of their tiers, until one admits.
+//!
+//! 1. Each upstream is asked at most once, by the rules of its quotas and its health.
+//! 2. If all decline, panic mode begins: upstreams that rest by inference are asked once more, and may admit all the same.
+//! 3. An upstream whose actor has ended is skipped, and started again for the next request.
 
 use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::board::{Board, Seat};
 use super::messages::AdmissionError;
-use super::supervisor::{Revive, SupervisorActor};
+use super::snapshot::{Member, RoutingSnapshot};
 use crate::types::{ApiId, Profile};
 use crate::upstream::{Declined, FastPath, Forward, Forwarded, Permit, Refusal};
 
-/// A permit, and the short ways that were learned on the way to it.
-pub(super) struct Selected {
+/// Start an upstream's actor again: it has ended, by a defect of this program. Sent by a selection to the supervisor. A lost
+/// one leaves the upstream out until the next request for it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct RestartUpstream(pub(super) ApiId);
+
+/// A permit, and the fast paths learned on the way to it.
+#[derive(Debug)]
+pub(super) struct ChosenUpstream {
     pub(super) permit: Permit,
-    pub(super) lanes: Vec<(usize, Arc<FastPath>)>,
-    pub(super) board: Arc<Board>,
+    /// The fast paths to the upstreams that were asked, by slot.
+    pub(super) fast_paths: Vec<(usize, Arc<FastPath>)>,
+    /// The routing behind the choice.
+    pub(super) snapshot: Arc<RoutingSnapshot>,
 }
 
-/// Asks one after the other until one admits: `next`, and then those that are not `left_out`.
-pub(super) async fn select(
-    board: Arc<Board>,
-    profile: Profile,
-    (mut next, mut left_out): (Option<usize>, Vec<bool>),
-    supervisor: Addr<SupervisorActor>,
-) -> Result<Selected, AdmissionError> {
-    let mut refusals: Vec<(ApiId, Refusal)> = Vec::new();
-    let mut lanes: Vec<(usize, Arc<FastPath>)> = Vec::new();
-    let mut panic = false;
-    loop {
-        let is_left_out = |slot: usize| left_out.get(slot).copied().unwrap_or(true);
-        let drawn = || board.routes.lot(&profile.model).draw(&mut rand::rng(), is_left_out);
-        let Some(slot) = next.take().or_else(drawn) else {
-            // Panic mode: nobody else can serve, and an inferred rest is no obstacle.
-            let resting = refusals.extract_if(.., |(_, refusal)| !panic && refusal.is_inferred());
-            let resting: Vec<ApiId> = resting.map(|(api, _)| api).collect();
-            panic = true;
-            if resting.is_empty() {
-                return Err(AdmissionError::NoneAvailable { model: profile.model, refusals, rate: None });
+/// A selection on its way through the upstreams.
+pub(super) struct Selection {
+    pub(super) snapshot: Arc<RoutingSnapshot>,
+    pub(super) profile: Profile,
+    /// The slot to begin with, if one is picked already.
+    pub(super) first: Option<usize>,
+    /// For each slot: is not to be asked, or not again.
+    pub(super) skipped: Vec<bool>,
+}
+
+impl Selection {
+    /// Asks one upstream after the other until one admits. `restart` starts an ended actor again.
+    ///
+    /// # Errors
+    /// With the refusals of all upstreams that were asked.
+    pub(super) async fn run(mut self, restart: Recipient<RestartUpstream>) -> Result<ChosenUpstream, AdmissionError> {
+        let mut refusals: Vec<(ApiId, Refusal)> = Vec::new();
+        let mut fast_paths: Vec<(usize, Arc<FastPath>)> = Vec::new();
+        let mut panic = false;
+        loop {
+            let Some(slot) = self.next_slot() else {
+                let resting = if panic { Vec::new() } else { take_inferred(&mut refusals) };
+                if resting.is_empty() {
+                    let model = self.profile.model;
+                    return Err(AdmissionError::NoneAvailable { model, refusals, rate: None });
+                }
+                panic = true;
+                self.ask_again(&resting);
+                continue;
+            };
+            let Some(Member { api, upstream }) = self.snapshot.members.get(slot) else { continue };
+            match upstream.send(Forward { profile: self.profile.clone(), panic }).await {
+                Ok(Ok(Forwarded { permit, fast_path })) => {
+                    fast_paths.extend(fast_path.map(|fast_path| (slot, fast_path)));
+                    return Ok(ChosenUpstream { permit, fast_paths, snapshot: self.snapshot });
+                }
+                Ok(Err(Declined { refusal, fast_path })) => {
+                    refusals.push((api.clone(), refusal));
+                    fast_paths.extend(fast_path.map(|fast_path| (slot, fast_path)));
+                }
+                Err(_) => restart.do_send(RestartUpstream(api.clone())),
             }
-            let again = |(left_out, seat): (&mut bool, &Seat)| *left_out &= !resting.contains(&seat.api);
-            left_out.iter_mut().zip(&board.seats).for_each(again);
-            continue;
-        };
-        left_out.get_mut(slot).into_iter().for_each(|left_out| *left_out = true);
-        let Some(Seat { api, upstream }) = board.seats.get(slot) else { continue };
-        match upstream.send(Forward { profile: profile.clone(), panic }).await {
-            Ok(Ok(Forwarded { permit, fast_path })) => {
-                lanes.extend(fast_path.map(|fast_path| (slot, fast_path)));
-                return Ok(Selected { permit, lanes, board });
-            }
-            Ok(Err(Declined { refusal, fast_path })) => {
-                refusals.push((api.clone(), refusal));
-                lanes.extend(fast_path.map(|fast_path| (slot, fast_path)));
-            }
-            Err(_) => supervisor.do_send(Revive(api.clone())),
         }
     }
+
+    /// Returns the next upstream to ask, which is then skipped.
+    fn next_slot(&mut self) -> Option<usize> {
+        let slot = match self.first.take() {
+            Some(slot) => slot,
+            None => {
+                let tiers = self.snapshot.routes.tiers(&self.profile.model);
+                tiers.pick(&mut rand::rng(), |slot| self.skipped.get(slot).copied().unwrap_or(true))?
+            }
+        };
+        if let Some(skipped) = self.skipped.get_mut(slot) {
+            *skipped = true;
+        }
+        Some(slot)
+    }
+
+    fn ask_again(&mut self, resting: &[ApiId]) {
+        for (skipped, member) in self.skipped.iter_mut().zip(&self.snapshot.members) {
+            *skipped &= !resting.contains(&member.api);
+        }
+    }
+}
+
+/// Takes the refusals of upstreams that rest by inference out of the list.
+fn take_inferred(refusals: &mut Vec<(ApiId, Refusal)>) -> Vec<ApiId> {
+    refusals.extract_if(.., |(_, refusal)| refusal.is_inferred()).map(|(api, _)| api).collect()
 }

@@ -23,11 +23,11 @@ pub enum FailureClass {
     /// No connection: DNS, TCP or TLS failed, and nothing was sent.
     Connect,
     /// This machine gave no socket (too many files are open): the upstream was not asked.
-    NoSocket,
+    LocalSocketLimit,
     /// The connection broke, or what came is not a whole answer of the protocol.
     Protocol,
     /// 200 with nothing inside.
-    Empty,
+    EmptyResponse,
     /// 200 in the wrong form: events in the place of one object, or the reverse.
     WrongForm,
     /// A kept-alive connection turned out to be closed before any answer: says nothing about the upstream.
@@ -64,9 +64,9 @@ impl FailureClass {
         FailureClass::ServerError,
         FailureClass::Timeout,
         FailureClass::Connect,
-        FailureClass::NoSocket,
+        FailureClass::LocalSocketLimit,
         FailureClass::Protocol,
-        FailureClass::Empty,
+        FailureClass::EmptyResponse,
         FailureClass::WrongForm,
         FailureClass::StaleConnection,
         FailureClass::ModelNotFound,
@@ -85,9 +85,9 @@ impl FailureClass {
             FailureClass::ServerError => row("server_error", true, false, false),
             FailureClass::Timeout => row("timeout", true, false, false),
             FailureClass::Connect => row("connect", true, true, true),
-            FailureClass::NoSocket => row("no_socket", false, true, true),
+            FailureClass::LocalSocketLimit => row("no_socket", false, true, true),
             FailureClass::Protocol => row("protocol", true, false, false),
-            FailureClass::Empty => row("empty_answer", true, false, false),
+            FailureClass::EmptyResponse => row("empty_answer", true, false, false),
             FailureClass::WrongForm => row("wrong_form", false, false, false),
             FailureClass::StaleConnection => row("stale_connection", false, true, true),
             FailureClass::ModelNotFound => row("model_not_found", false, false, true),
@@ -116,6 +116,11 @@ impl FailureClass {
     pub const fn is_model_scoped(self) -> bool {
         matches!(self, FailureClass::ModelNotFound | FailureClass::Forbidden)
     }
+
+    /// Returns whether the class is a refusal of the key, the account or the model.
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, FailureClass::Unauthorized | FailureClass::PaymentRequired) || self.is_model_scoped()
+    }
 }
 
 /// A set of classes.
@@ -125,7 +130,7 @@ pub struct ClassSet(u32);
 impl ClassSet {
     /// The classes with which another upstream may do better: not the caller's own mistake, and not a lack of ours.
     pub const ELSEWHERE: ClassSet =
-        ClassSet(!(1 << FailureClass::Rejected as u32 | 1 << FailureClass::NoSocket as u32));
+        ClassSet(!(1 << FailureClass::Rejected as u32 | 1 << FailureClass::LocalSocketLimit as u32));
 
     /// Returns whether the class is in the set.
     pub fn contains(self, class: FailureClass) -> bool {
@@ -207,8 +212,7 @@ impl Failure {
     /// Returns whether the failure counts only when another upstream serves the same request: an uncertain refusal of the
     /// key, the account or the model.
     pub fn needs_confirmation(&self) -> bool {
-        let of_account = matches!(self.class, FailureClass::Unauthorized | FailureClass::PaymentRequired);
-        !self.certain && (of_account || self.class.is_model_scoped())
+        !self.certain && self.class.is_refusal()
     }
 }
 
@@ -229,7 +233,7 @@ mod tests {
             assert_eq!(set.contains(class), matches!(class, FailureClass::RateLimited | FailureClass::Rejected));
             assert_eq!(
                 ClassSet::ELSEWHERE.contains(class),
-                !matches!(class, FailureClass::Rejected | FailureClass::NoSocket),
+                !matches!(class, FailureClass::Rejected | FailureClass::LocalSocketLimit),
                 "{class:?}"
             );
         }

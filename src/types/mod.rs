@@ -28,5 +28,5 @@ pub struct Profile {
     /// The route that was called.
     pub route: RouteId,
     /// What it may cost.
-    pub demand: TokenEstimate,
+    pub estimate: TokenEstimate,
 }

@@ -36,12 +36,7 @@ impl Settlement {
         Settlement { outcome, usage: None, first_token: None, duration }
     }
 
-    /// Returns the time since the first content; zero without content before the end.
-    pub fn since_first_token(&self) -> Duration {
-        self.first_token.map_or(Duration::ZERO, |first| self.duration.saturating_sub(first))
-    }
-
-    /// Returns the failure, if there was one.
+    /// How it failed, if it did.
     pub fn failure(&self) -> Option<&Failure> {
         match &self.outcome {
             Outcome::Failed(failure) => Some(failure),

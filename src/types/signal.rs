@@ -17,18 +17,13 @@ pub enum Signal {
         /// How long the upstream asks to be left alone, if at all.
         wait: Option<Duration>,
     },
-    /// The key is refused, or the account.
+    /// The key is refused, or the account: beyond doubt, by a code or a status.
     KeyRefused {
-        /// Beyond doubt, by a code or a status. Words may be the request's own doing.
-        certain: bool,
         /// The account has no money left.
         unpaid: bool,
     },
-    /// The model is refused for what was asked of it.
-    ModelRefused {
-        /// Beyond doubt, by a code or a status. Words may be the request's own doing.
-        certain: bool,
-    },
-    /// Nothing about the upstream.
+    /// The model is refused by this route: beyond doubt, by a code or a status.
+    ModelRefused,
+    /// Nothing about the upstream, or nothing yet: a refusal in words may be about the request.
     Nothing,
 }

@@ -1,7 +1,5 @@
 //! How many tokens an exchange took.
 
-use std::ops::Add;
-
 /// Where a count of tokens comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsageSource {
@@ -43,30 +41,4 @@ impl TokenEstimate {
 /// Tokens of a text of so many bytes: OpenAI's rule of thumb for English.
 pub fn tokens_of_text(bytes: usize) -> u64 {
     (bytes as u64).div_ceil(4)
-}
-
-impl Usage {
-    /// A guess for an exchange whose usage was never reported: of the prompt by its length, and what was guessed of the
-    /// answer.
-    pub fn estimate(prompt_bytes: usize, completion: u64) -> Usage {
-        let prompt = tokens_of_text(prompt_bytes);
-        Usage { prompt, completion, total: prompt.saturating_add(completion), source: UsageSource::Estimated }
-    }
-}
-
-impl Add for Usage {
-    type Output = Usage;
-
-    fn add(self, other: Usage) -> Usage {
-        let source = match (self.source, other.source) {
-            (UsageSource::Reported, UsageSource::Reported) => UsageSource::Reported,
-            (UsageSource::Estimated, _) | (_, UsageSource::Estimated) => UsageSource::Estimated,
-        };
-        Usage {
-            prompt: self.prompt.saturating_add(other.prompt),
-            completion: self.completion.saturating_add(other.completion),
-            total: self.total.saturating_add(other.total),
-            source,
-        }
-    }
 }

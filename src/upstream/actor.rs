@@ -1,4 +1,6 @@
-//! The single writer of one upstream's facts: wiring between messages, the store and [`State`].
+//! The single writer of one upstream's facts: wiring between messages, the store and [`UpstreamState`].
+
+mod drain;
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -9,66 +11,68 @@ use jiff::tz::TimeZone;
 use quota::{ActualUsage, Reservation};
 use tokio::sync::oneshot;
 
-use super::fast_path::{AdmissionMode, EventQueue, FastPath, FastPathCredits, SharedState, Unsaved, UpstreamEvent};
+use self::drain::Unsaved;
+use super::endpoint::Endpoint;
+use super::fast_path::FastPath;
 use super::health::ModelRoute;
 use super::messages::{
     ApiStatus, Declined, Forward, Forwarded, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens,
     Retire, TokenReport,
 };
-use super::permit::ReservedTokens;
+use super::permit::{Permit, ReservedTokens};
 use super::quotas::{Admission, ApiQuotas, QuotaHandle, QuotaRegistry, admit, room};
-use super::state::{State, Subject};
-use super::{Endpoint, Permit};
+use super::shared_state::{AdmissionMode, CreditsByQuota, EventQueue, ModelCredits, SharedState, UpstreamEvent};
+use super::state::{Subject, UpstreamState};
 use crate::config::ApiConfig;
 use crate::persistence::{Flush, PersistenceActor, RestoreTokens};
 use crate::types::{Now, RouteId, TokenStats};
 
 /// Owns one upstream.
 pub struct UpstreamActor {
-    pub(super) state: State,
-    pub(super) persistence: Addr<PersistenceActor>,
+    state: UpstreamState,
+    persistence: Addr<PersistenceActor>,
     registry: QuotaRegistry,
-    pub(super) quotas: ApiQuotas,
+    quotas: ApiQuotas,
     /// The knowledge of the workers.
-    pub(super) shared: Arc<SharedState>,
-    pub(super) events: Arc<EventQueue>,
+    shared: Arc<SharedState>,
+    events: Arc<EventQueue>,
     /// This actor's end of the queue.
-    pub(super) receiver: mpsc::Receiver<UpstreamEvent>,
+    receiver: mpsc::Receiver<UpstreamEvent>,
     /// The actor polls the queue by itself.
-    pub(super) awake: bool,
+    awake: bool,
     /// Fast paths in use, with the quotas they stand for.
-    pub(super) fast_paths: Vec<(Arc<FastPath>, Rc<[QuotaHandle]>)>,
+    fast_paths: Vec<(Arc<FastPath>, Rc<[QuotaHandle]>)>,
     /// Of the back-offs in the fast paths.
     published_backoffs: u64,
-    /// Admitted attempts that are not settled, by stamp.
-    pub(super) out: HashMap<usize, Attempt>,
+    /// Admitted attempts that are not settled, by [`SentAt::id`](crate::types::SentAt::id).
+    out: HashMap<usize, Attempt>,
     /// Attempts in wait for a store, first come first served.
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<WaitingAttempt>,
     /// What changed and is not sent to the store yet.
-    pub(super) unsaved: Unsaved,
+    unsaved: Unsaved,
 }
 
 /// An open attempt, with reservations of the quotas.
-pub(super) struct Attempt {
+struct Attempt {
     /// By the upstream's own name.
-    pub(super) model: Arc<str>,
-    pub(super) route: RouteId,
-    pub(super) quotas: Rc<[QuotaHandle]>,
-    pub(super) reservations: Vec<Reservation>,
-    /// The moment of admission (ms, monotonic).
-    pub(super) sent_at: u64,
+    model: Arc<str>,
+    route: RouteId,
+    quotas: Rc<[QuotaHandle]>,
+    reservations: Vec<Reservation>,
+    /// ms, monotonic.
+    admitted_at: u64,
     /// In force at the admission: the end says nothing of a later one.
-    pub(super) shared: Arc<SharedState>,
+    shared: Arc<SharedState>,
 }
 
 impl Attempt {
     /// Returns the subject of a report at `now`.
-    pub(super) fn subject(&self, now: Now) -> Subject<'_> {
-        Subject { of: ModelRoute { model: &self.model, route: self.route }, sent_at: self.sent_at, now }
+    fn subject(&self, now: Now) -> Subject<'_> {
+        Subject { of: ModelRoute { model: &self.model, route: self.route }, admitted_at: self.admitted_at, now }
     }
 }
 
-struct Waiting {
+struct WaitingAttempt {
     asked: Forward,
     reply: oneshot::Sender<Result<Forwarded, Declined>>,
 }
@@ -77,7 +81,7 @@ impl UpstreamActor {
     /// Starts the actor of a configured API on the current arbiter. The saved counts are restored before any admission.
     pub fn start(config: Arc<ApiConfig>, persistence: Addr<PersistenceActor>, registry: QuotaRegistry) -> Addr<Self> {
         UpstreamActor::create(|ctx| {
-            let (events, receiver) = EventQueue::new(ctx.address());
+            let (events, receiver) = EventQueue::new(ctx.address().recipient());
             UpstreamActor {
                 shared: Arc::new(SharedState::new(Arc::new(Endpoint::new(&config)), events.clone())),
                 events,
@@ -86,7 +90,7 @@ impl UpstreamActor {
                 fast_paths: Vec::new(),
                 published_backoffs: 0,
                 quotas: registry.open_for(&config),
-                state: State::restore(config, TimeZone::system(), TokenStats::default(), Now::read()),
+                state: UpstreamState::restore(config, TimeZone::system(), TokenStats::default(), Now::read()),
                 persistence,
                 registry,
                 out: HashMap::new(),
@@ -106,17 +110,19 @@ impl UpstreamActor {
         if let Err(refusal) = self.state.may_serve(of, asked.panic, now) {
             return Some(Err(Declined { refusal, fast_path: self.fast_path(&model, &quotas) }));
         }
-        let demand = self.state.demand(profile);
+        let demand = self.state.demand(&profile.estimate);
         match admit(&quotas, demand, self.waiting.len() + 1, now) {
-            Admission::Admitted { sent_at: stamp, reservations } => {
+            Admission::Admitted { sent_at, reservations } => {
                 let is_probe = self.state.admitted(of, now);
                 let fast_path = self.fast_path(&model, &quotas);
                 let reserved =
                     ReservedTokens { demand, tightest: quotas.iter().filter_map(QuotaHandle::tightest_tokens).min() };
-                let (shared, route) = (self.shared.clone(), profile.route);
-                let permit = Permit::new(shared.clone(), reserved, stamp.clone(), now.mono);
-                let attempt = Attempt { model, route, quotas, reservations, sent_at: now.mono, shared };
-                self.out.insert(stamp.id(), attempt);
+                let shared = self.shared.clone();
+                let id = sent_at.id();
+                let permit = Permit::new(shared.clone(), reserved, sent_at, now.mono);
+                let attempt =
+                    Attempt { model, route: profile.route, quotas, reservations, admitted_at: now.mono, shared };
+                self.out.insert(id, attempt);
                 // Without a fast path, an attempt's end may free what another one waits for.
                 let permit = permit.on_slow_path(is_probe, fast_path.is_none());
                 Some(Ok(Forwarded { permit, fast_path }))
@@ -139,7 +145,7 @@ impl UpstreamActor {
         if Rc::ptr_eq(quotas, self.quotas.common()) {
             return None;
         }
-        let mut credits = FastPathCredits::default();
+        let mut credits = CreditsByQuota::default();
         for (place, quota) in credits.iter_mut().zip(quotas.iter()) {
             if !quota.allows_fast_path() {
                 return None;
@@ -153,14 +159,15 @@ impl UpstreamActor {
             }
         }
         // A fast path without a holder will report nothing.
-        self.fast_paths.retain(|(known, _)| Arc::strong_count(known) > 1);
-        let fast_path = Arc::new(FastPath::new(self.shared.clone(), model.clone(), credits, backoffs));
+        self.fast_paths.retain(|(known, _)| known.is_in_use());
+        let fast_path =
+            Arc::new(FastPath::new(self.shared.clone(), ModelCredits { model: model.clone(), credits }, backoffs));
         self.fast_paths.push((fast_path.clone(), quotas.clone()));
         Some(fast_path)
     }
 
     /// Publishes the place of admission to the workers, and replaces the fast paths of models with changed back-offs.
-    pub(super) fn publish_state(&mut self) {
+    fn publish_state(&mut self) {
         let asks = AdmissionMode::AskActorFrom(0);
         let mode = if self.waiting.is_empty() { self.state.admission_mode(Now::read()) } else { asks };
         self.shared.set_expected_completion(self.state.token_stats.average_completion_tokens());
@@ -168,7 +175,7 @@ impl UpstreamActor {
         if version != self.published_backoffs {
             self.published_backoffs = version;
             for (fast_path, _) in &self.fast_paths {
-                fast_path.supersede_unless(&self.state.health.backoffs_of(&fast_path.model));
+                fast_path.supersede_unless(&self.state.health.backoffs_of(&fast_path.credits.model));
             }
         }
         self.shared.publish_state(mode);
@@ -205,7 +212,8 @@ impl Actor for UpstreamActor {
             .into_actor(self)
             .map(|saved, actor, _| {
                 let config = actor.state.config.clone();
-                actor.state = State::restore(config, TimeZone::system(), saved.unwrap_or_default(), Now::read());
+                actor.state =
+                    UpstreamState::restore(config, TimeZone::system(), saved.unwrap_or_default(), Now::read());
                 actor.publish_state();
             })
             .wait(ctx);
@@ -216,7 +224,8 @@ impl Drop for UpstreamActor {
     /// After a defect, no worker admits any more, and nobody will settle the open attempts.
     fn drop(&mut self) {
         self.shared.publish_state(AdmissionMode::AskActorFrom(0));
-        let (now, unknown) = (Now::read(), ActualUsage { counts: true, tokens: None });
+        let now = Now::read();
+        let unknown = ActualUsage { counts: true, tokens: None };
         for Attempt { quotas, reservations, .. } in self.out.values() {
             quotas.iter().zip(reservations).for_each(|(quota, reservation)| quota.settle(reservation, unknown, now));
         }
@@ -231,7 +240,7 @@ impl Handler<Forward> for UpstreamActor {
         let decided = if self.waiting.is_empty() { self.decide(&asked, ctx) } else { None };
         let Some(decided) = decided else {
             let (reply, answer) = oneshot::channel();
-            self.waiting.push_back(Waiting { asked, reply });
+            self.waiting.push_back(WaitingAttempt { asked, reply });
             self.publish_state();
             let retiring = Declined { refusal: Refusal::Retiring, fast_path: None };
             let answer = async { answer.await.unwrap_or(Err(retiring)) };

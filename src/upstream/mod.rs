@@ -1,8 +1,10 @@
 //! One upstream: quotas, health, endpoint, and the actor that owns all three.
 //!
-//! In reading order: `messages` (the contract), `permit`, `endpoint`, `actor` (wiring), `state` (decisions), with `health`
-//! (may the upstream be asked?), `latency` and `token_stats`, and `quotas` (the limits, with their stores). `fast_path` is how
-//! workers admit without a message; skip the folder in a first reading.
+//! In reading order:
+//!
+//! - `messages`: the contract. `permit` and `endpoint`: what an attempt needs.
+//! - `actor`: the wiring. `state`: the decisions, with `health`, `latency` and `token_stats`. `quotas`: the limits.
+//! - `shared_state` and `fast_path`: how workers admit without a message. Skip both in a first reading.
 
 mod actor;
 mod endpoint;
@@ -12,6 +14,7 @@ mod latency;
 mod messages;
 mod permit;
 mod quotas;
+mod shared_state;
 mod state;
 mod token_stats;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Endpoint;
-use super::fast_path::{ConfirmedRefusal, EventQueue, SharedState, StreamOptions, UpstreamEvent, Urgency};
+use super::shared_state::{ConfirmedRefusal, EventQueue, SharedState, StreamOptions, UpstreamEvent, Urgency};
 use crate::types::{Failure, FailureClass, Now, Outcome, Profile, SentAt, Settlement, UsageSource};
 
 /// An overshoot of less than this part of the tightest limit may be reported with the next batch.
@@ -18,7 +18,7 @@ const LAZY_OVERSHOOT: u64 = 50;
 #[derive(Debug)]
 pub struct Permit {
     /// Set by the transport when the request is written.
-    pub stamp: SentAt,
+    pub sent_at: SentAt,
     /// The proxy may ask for a stream's usage. The proxy clears the flag for a request without such a wish of its own.
     pub ask_usage: bool,
     shared: Arc<SharedState>,
@@ -47,9 +47,9 @@ pub(super) struct ReservedTokens {
 
 impl Permit {
     /// Creates the permit of an attempt admitted at `admitted_at` (ms, monotonic).
-    pub(super) fn new(shared: Arc<SharedState>, reserved: ReservedTokens, stamp: SentAt, admitted_at: u64) -> Self {
+    pub(super) fn new(shared: Arc<SharedState>, reserved: ReservedTokens, sent_at: SentAt, admitted_at: u64) -> Self {
         Permit {
-            stamp,
+            sent_at,
             ask_usage: shared.stream_options() != StreamOptions::Refused,
             shared,
             demand: reserved.demand,
@@ -89,7 +89,7 @@ impl Permit {
         };
         // The end of a finished answer decides the same.
         if is_streaming || exhausted_for.is_some() {
-            let responded = UpstreamEvent::Responded { stamp: self.stamp.clone(), at: Now::read(), exhausted_for };
+            let responded = UpstreamEvent::Responded { sent_at: self.sent_at.clone(), at: Now::read(), exhausted_for };
             self.shared.events.push(responded, urgency);
         }
     }
@@ -117,7 +117,7 @@ impl Permit {
             endpoint_serial: endpoint.serial,
             model,
             route: profile.route,
-            sent_at: self.admitted_at,
+            admitted_at: self.admitted_at,
             failure: failure.clone(),
         };
         let events = &self.shared.events;
@@ -143,7 +143,7 @@ impl Permit {
         } else {
             Urgency::Batched
         };
-        self.shared.events.push(UpstreamEvent::Settled { stamp: self.stamp.clone(), settlement }, urgency);
+        self.shared.events.push(UpstreamEvent::Settled { sent_at: self.sent_at.clone(), settlement }, urgency);
     }
 }
 

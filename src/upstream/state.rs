@@ -6,19 +6,19 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use quota::ActualUsage;
 
-use super::fast_path::AdmissionMode;
 use super::health::{Health, ModelBackoff, ModelRoute};
 use super::latency::Latency;
 use super::messages::{AbsentModel, ApiStatus, QuotaStatus, Refusal};
+use super::shared_state::AdmissionMode;
 use super::token_stats::TokenStatsRecorder;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
-use crate::types::{FailureClass, Now, Outcome, Profile, Settlement, TokenStats};
+use crate::types::{FailureClass, Now, Outcome, Settlement, TokenEstimate, TokenStats};
 
 mod outcome;
 
 /// The facts of an upstream's actor, without the quotas.
-pub(super) struct State {
+pub(super) struct UpstreamState {
     pub(super) config: Arc<ApiConfig>,
     pub(super) health: Health,
     latency: Latency,
@@ -36,15 +36,15 @@ pub(super) struct State {
 pub(super) struct Subject<'a> {
     pub(super) of: ModelRoute<'a>,
     /// When the attempt was admitted (ms, monotonic).
-    pub(super) sent_at: u64,
+    pub(super) admitted_at: u64,
     /// When the report is taken in.
     pub(super) now: Now,
 }
 
-impl State {
+impl UpstreamState {
     /// Creates the state of an upstream with saved statistics.
-    pub(super) fn restore(config: Arc<ApiConfig>, zone: TimeZone, tokens: TokenStats, now: Now) -> State {
-        State {
+    pub(super) fn restore(config: Arc<ApiConfig>, zone: TimeZone, tokens: TokenStats, now: Now) -> UpstreamState {
+        UpstreamState {
             config,
             health: Health::default(),
             latency: Latency::default(),
@@ -58,8 +58,8 @@ impl State {
     }
 
     /// Returns what a request may cost here, in tokens.
-    pub(super) fn demand(&self, profile: &Profile) -> u64 {
-        profile.demand.tokens(self.token_stats.average_completion_tokens())
+    pub(super) fn demand(&self, estimate: &TokenEstimate) -> u64 {
+        estimate.tokens(self.token_stats.average_completion_tokens())
     }
 
     /// Records an admission by the actor. Returns whether the attempt is a probe.

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, mpsc};
 
-use actix::{AsyncContext, Context};
+use actix::{AsyncContext, Context, Recipient};
 
-use super::fast_path::{EventQueue, SharedState, UpstreamEvent};
 use super::permit::ReservedTokens;
-use super::{Endpoint, Permit};
+use super::shared_state::{Drain, EventQueue, SharedState, UpstreamEvent};
+use super::{Endpoint, Permit, UpstreamActor};
 use crate::config::{ApiConfig, ConfigSource, Overrides, parse};
 use crate::types::{Failure, Outcome, SentAt, Settlement};
 
@@ -20,6 +20,11 @@ pub(crate) fn entry(id: &str) -> Arc<ApiConfig> {
     config.apis.first().expect("an entry").clone()
 }
 
+/// An actor that does nothing.
+pub(super) fn actor() -> Recipient<Drain> {
+    Context::<UpstreamActor>::new().address().recipient()
+}
+
 /// An upstream whose actor is the test.
 pub(crate) struct TestUpstream {
     shared: Arc<SharedState>,
@@ -28,7 +33,7 @@ pub(crate) struct TestUpstream {
 
 impl TestUpstream {
     pub(crate) fn new(id: &str) -> TestUpstream {
-        let (events, reported) = EventQueue::new(Context::new().address());
+        let (events, reported) = EventQueue::new(actor());
         TestUpstream { shared: Arc::new(SharedState::new(Arc::new(Endpoint::new(&entry(id))), events)), reported }
     }
 

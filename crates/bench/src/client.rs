@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::framing::Framing;
+use transport::Framing;
 
 /// How long an answer may take before it counts as none.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -15,8 +15,7 @@ const WITHIN: Duration = Duration::from_secs(30);
 /// The largest head, in bytes.
 const LARGEST_HEAD: usize = 64 << 10;
 
-/// An open connection.
-pub(crate) struct Connection {
+pub(crate) struct LoadConnection {
     socket: TcpStream,
     buffer: Vec<u8>,
 }
@@ -28,13 +27,12 @@ pub(crate) enum Go {
     Stop,
 }
 
-impl Connection {
-    /// Connects.
-    pub(crate) fn open(address: SocketAddr) -> io::Result<Connection> {
+impl LoadConnection {
+    pub(crate) fn open(address: SocketAddr) -> io::Result<LoadConnection> {
         let socket = TcpStream::connect_timeout(&address, WITHIN)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(WITHIN))?;
-        Ok(Connection { socket, buffer: vec![0; 64 << 10] })
+        Ok(LoadConnection { socket, buffer: vec![0; 64 << 10] })
     }
 
     /// Sends a request and reads the answer to the end, and shows `each` the pieces. Returns the status.
@@ -51,6 +49,9 @@ impl Connection {
                 read => self.buffer.get(..read).unwrap_or_default(),
             };
             framing.advance(piece);
+            if framing == Framing::Broken {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "malformed chunks"));
+            }
             go_on = each(piece);
         }
         status(&head).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no status line"))

@@ -4,7 +4,6 @@
 //! time and memory are the operating system's figures for the processes listening at a target.
 
 mod client;
-mod framing;
 mod load;
 mod mock;
 mod process;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use memchr::memmem;
 
-use super::client::{Connection, Go};
+use super::client::{Go, LoadConnection};
 use super::mock::{self, SENT_AT, spawn};
-use super::target::Target;
+use super::target::BenchTarget;
 
 /// How long a load runs before the count begins: connections are opened, caches warm.
 const WARM_UP: Duration = Duration::from_millis(500);
@@ -33,7 +33,7 @@ pub(crate) struct LoadResult {
 
 /// What the threads of a load share.
 #[derive(Default)]
-struct Shared {
+struct LoadState {
     count: AtomicU64,
     failed: AtomicU64,
     counting: AtomicBool,
@@ -41,7 +41,7 @@ struct Shared {
     times: Mutex<Vec<u64>>,
 }
 
-impl Shared {
+impl LoadState {
     fn goes_on(&self) -> bool {
         !self.over.load(Ordering::Relaxed)
     }
@@ -59,7 +59,7 @@ impl Shared {
 }
 
 /// Counts what happens in `time`, and then ends the load.
-fn count(target: &Target, shared: &Shared, threads: Vec<JoinHandle<()>>, time: Duration) -> LoadResult {
+fn count(target: &BenchTarget, shared: &LoadState, threads: Vec<JoinHandle<()>>, time: Duration) -> LoadResult {
     thread::sleep(WARM_UP);
     let before = (shared.count.load(Ordering::Relaxed), shared.failed.load(Ordering::Relaxed), target.cpu());
     shared.counting.store(true, Ordering::Relaxed);
@@ -82,22 +82,22 @@ fn count(target: &Target, shared: &Shared, threads: Vec<JoinHandle<()>>, time: D
 
 /// Keeps so many connections busy: each sends the next request with the last answer.
 pub(crate) fn as_fast_as_it_goes(
-    target: &Target,
+    target: &BenchTarget,
     body: &str,
     connections: usize,
     time: Duration,
 ) -> io::Result<LoadResult> {
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(LoadState::default());
     let request: Arc<[u8]> = target.request(body).into();
     let mut threads = Vec::new();
     for _ in 0..connections {
         let (shared, request, address) = (shared.clone(), request.clone(), target.address);
         threads.push(spawn(move || {
-            let mut connection = Connection::open(address);
+            let mut connection = LoadConnection::open(address);
             while shared.goes_on() {
                 let answered = ask(&mut connection, &request, |_| Go::On);
                 if answered.is_err() {
-                    connection = Connection::open(address);
+                    connection = LoadConnection::open(address);
                 }
                 shared.note(&answered);
             }
@@ -106,7 +106,7 @@ pub(crate) fn as_fast_as_it_goes(
     Ok(count(target, &shared, threads, time))
 }
 
-fn ask(connection: &mut io::Result<Connection>, request: &[u8], each: impl FnMut(&[u8]) -> Go) -> io::Result<u16> {
+fn ask(connection: &mut io::Result<LoadConnection>, request: &[u8], each: impl FnMut(&[u8]) -> Go) -> io::Result<u16> {
     match connection {
         Ok(connection) => connection.ask(request, each),
         Err(error) => {
@@ -119,10 +119,10 @@ fn ask(connection: &mut io::Result<Connection>, request: &[u8], each: impl FnMut
 
 /// Sends so many requests a second, each at a fixed time, whether the others are answered or not. A connection may still wait
 /// for an earlier answer: the next request is late then, and the delay counts.
-pub(crate) fn at_a_rate(target: &Target, body: &str, rate: u32, time: Duration) -> io::Result<LoadResult> {
+pub(crate) fn at_a_rate(target: &BenchTarget, body: &str, rate: u32, time: Duration) -> io::Result<LoadResult> {
     /// Enough connections for no wait, unless the server is stuck.
     const CONNECTIONS: u32 = 16;
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(LoadState::default());
     let request: Arc<[u8]> = target.request(body).into();
     let gap = Duration::from_secs(1) / rate.max(1);
     let start = Instant::now();
@@ -130,7 +130,7 @@ pub(crate) fn at_a_rate(target: &Target, body: &str, rate: u32, time: Duration) 
     for nth in 0..CONNECTIONS {
         let (shared, request, address) = (shared.clone(), request.clone(), target.address);
         threads.push(spawn(move || {
-            let mut connection = Connection::open(address);
+            let mut connection = LoadConnection::open(address);
             let (mut due, mut times) = (start + gap * nth, Vec::new());
             while shared.goes_on() {
                 let free = Instant::now();
@@ -139,7 +139,7 @@ pub(crate) fn at_a_rate(target: &Target, body: &str, rate: u32, time: Duration) 
                 let since = if free < due { Instant::now() } else { due };
                 let answered = ask(&mut connection, &request, |_| Go::On);
                 if answered.is_err() {
-                    connection = Connection::open(address);
+                    connection = LoadConnection::open(address);
                 }
                 if shared.counting.load(Ordering::Relaxed) {
                     times.push(u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX));
@@ -154,10 +154,10 @@ pub(crate) fn at_a_rate(target: &Target, body: &str, rate: u32, time: Duration) 
 }
 
 /// So many streams at once, of an event every `gap` each; when one ends, the next begins. What is counted are events.
-pub(crate) fn streams(target: &Target, many: usize, gap: Duration, time: Duration) -> io::Result<LoadResult> {
+pub(crate) fn streams(target: &BenchTarget, many: usize, gap: Duration, time: Duration) -> io::Result<LoadResult> {
     /// As long as an answer may be.
     const EVENTS: u32 = 100;
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(LoadState::default());
     let body = super::stream_body(EVENTS, gap);
     let request: Arc<[u8]> = target.request(&body).into();
     let mut threads = Vec::new();
@@ -169,7 +169,7 @@ pub(crate) fn streams(target: &Target, many: usize, gap: Duration, time: Duratio
             thread::sleep(begin);
             let mut times = Vec::new();
             while shared.goes_on() {
-                let mut connection = Connection::open(address);
+                let mut connection = LoadConnection::open(address);
                 let answered = ask(&mut connection, &request, |piece| {
                     for sent in sent_at(piece) {
                         shared.count.fetch_add(1, Ordering::Relaxed);

@@ -9,11 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use memchr::memmem;
+use transport::Framing;
 
 use super::client::read_head;
-use super::framing::Framing;
 
-/// The served model.
 pub(crate) const MODEL: &str = "bench";
 
 const ANSWER: &str = r#"{"id":"chatcmpl-bench","object":"chat.completion","created":1,"model":"bench","choices":[{"index":0,"message":{"role":"assistant","content":"Hello! I am fine, thank you. How can I help you today? This is a reply of some length, as answers are."},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":30,"total_tokens":39}}"#;

@@ -26,7 +26,6 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    /// A number.
     pub(crate) fn new(name: String, value: f64, against: Against) -> Figure {
         Figure { name, value, against }
     }
@@ -40,12 +39,10 @@ pub(crate) struct Series {
 }
 
 impl Series {
-    /// Without rounds yet.
     pub(crate) fn new(target: String) -> Series {
         Series { target, rounds: Vec::new() }
     }
 
-    /// Adds a round.
     pub(crate) fn add(&mut self, figures: Vec<Figure>) {
         self.rounds.push(figures);
     }
@@ -109,7 +106,6 @@ impl Measured {
     }
 }
 
-/// All measurements.
 pub(crate) struct Report {
     rounds: u16,
     time: Duration,
@@ -117,7 +113,6 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Nothing yet.
     pub(crate) fn new(rounds: u16, time: Duration) -> Report {
         Report { rounds, time, scenarios: Vec::new() }
     }
@@ -158,7 +153,6 @@ fn short(value: f64) -> String {
     }
 }
 
-/// Prints everything as JSON.
 pub(crate) fn json(out: &mut impl Write, report: &Report, version: &str) -> io::Result<()> {
     let scenario = |measured: &Measured| {
         let target = |series: &Series| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::load::{self, LoadResult};
 use super::report::{Against, Figure, Measured, Series};
-use super::target::{Setup, Target, TargetKind};
+use super::target::{BenchTarget, Setup, TargetKind};
 use super::{BenchArgs, chat_body};
 
 /// Between two events of a stream: 50 tokens a second.
@@ -50,7 +50,6 @@ impl Scenario {
         Scenario { name: "start", kind: Kind::Start },
     ];
 
-    /// The names of the scenarios.
     pub(crate) const NAMES: [&str; 6] = ["chat", "latency", "streams", "many-streams", "large", "start"];
 
     fn title(&self, args: &BenchArgs) -> String {
@@ -79,13 +78,13 @@ impl Scenario {
         if matches!(self.kind, Kind::Start) {
             for _ in 0..args.rounds {
                 for (which, series) in all.iter().zip(&mut series) {
-                    let (target, up) = Target::start(which, &setup)?;
+                    let (target, up) = BenchTarget::start(which, &setup)?;
                     series.add(start_figures(&target, up));
                 }
             }
         } else {
             let targets =
-                all.iter().map(|which| Ok(Target::start(which, &setup)?.0)).collect::<io::Result<Vec<_>>>()?;
+                all.iter().map(|which| Ok(BenchTarget::start(which, &setup)?.0)).collect::<io::Result<Vec<_>>>()?;
             for _ in 0..args.rounds {
                 for (target, series) in targets.iter().zip(&mut series) {
                     series.add(self.figures(target, args)?);
@@ -95,7 +94,7 @@ impl Scenario {
         Ok(Measured { name: self.name, title: self.title(args), series })
     }
 
-    fn figures(&self, target: &Target, args: &BenchArgs) -> io::Result<Vec<Figure>> {
+    fn figures(&self, target: &BenchTarget, args: &BenchArgs) -> io::Result<Vec<Figure>> {
         let time = args.time();
         let done = match self.kind {
             Kind::Chat => load::as_fast_as_it_goes(target, &chat_body(""), usize::from(args.connections), time)?,
@@ -135,7 +134,7 @@ impl Scenario {
     }
 }
 
-fn start_figures(target: &Target, up: Duration) -> Vec<Figure> {
+fn start_figures(target: &BenchTarget, up: Duration) -> Vec<Figure> {
     let first = Figure::new("first answer, ms".to_owned(), up.as_secs_f64() * 1e3, Against::Nothing);
     [first].into_iter().chain(target.memory().map(resident)).collect()
 }

@@ -29,11 +29,9 @@ const POLL: Duration = Duration::from_millis(2);
 #[cfg(unix)]
 static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
-/// A running server.
 pub(crate) struct Server(Child);
 
 impl Server {
-    /// Starts a server.
     pub(crate) fn start(command: &mut Command) -> io::Result<Server> {
         #[cfg(unix)]
         {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use url::Url;
 
-use super::client::{Connection, Go};
+use super::client::{Go, LoadConnection};
 use super::mock;
 use super::process;
 use super::server::Server;
@@ -22,8 +22,7 @@ const UP_WITHIN: Duration = Duration::from_secs(10);
 /// The key of this program's clients.
 const KEY: &str = "sk-bench-of-api-together";
 
-/// A server to measure.
-pub(crate) struct Target {
+pub(crate) struct BenchTarget {
     pub(crate) address: SocketAddr,
     host: String,
     /// Of the API, without the final slash.
@@ -118,9 +117,9 @@ impl TargetKind {
     }
 }
 
-impl Target {
+impl BenchTarget {
     /// Starts the target, if need be, and waits for the first answer. Returns how long the wait was.
-    pub(crate) fn start(which: &TargetKind, setup: &Setup<'_>) -> io::Result<(Target, Duration)> {
+    pub(crate) fn start(which: &TargetKind, setup: &Setup<'_>) -> io::Result<(BenchTarget, Duration)> {
         let name = which.name();
         let failed = |why: String| io::Error::other(format!("{name}: {why}"));
         let (url, key) = match which {
@@ -139,7 +138,7 @@ impl Target {
         let server = command.as_mut().map(Server::start).transpose();
         let server = server.map_err(|e| failed(format!("can't be started ({e}); is it installed?")))?;
         let path = url.path().trim_end_matches('/').to_owned();
-        let mut target = Target {
+        let mut target = BenchTarget {
             address,
             host: format!("{host}:{port}"),
             path,
@@ -156,7 +155,7 @@ impl Target {
         let request = self.request(&super::chat_body(""));
         loop {
             let answered = TcpStream::connect(self.address)
-                .and_then(|_| Connection::open(self.address))
+                .and_then(|_| LoadConnection::open(self.address))
                 .and_then(|mut connection| connection.ask(&request, |_| Go::On));
             match answered {
                 Ok(200) => return Ok(begun.elapsed()),
@@ -173,7 +172,7 @@ impl Target {
     /// Returns the bytes of a request for a chat completion.
     pub(crate) fn request(&self, body: &str) -> Vec<u8> {
         let key = self.key.as_ref().map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
-        let Target { path, host, .. } = self;
+        let BenchTarget { path, host, .. } = self;
         let length = body.len();
         let head = format!(
             "POST {path}/chat/completions HTTP/1.1\r\nHost: {host}\r\n{key}Content-Type: application/json\r\n\
@@ -260,7 +259,6 @@ fn command(which: &TargetKind, setup: &Setup<'_>, address: SocketAddr, folder: &
 /// This program as people run it: with a key, the mock entered as several accounts, limits of every kind (which are not
 /// reached), statistics and the log.
 fn own_config(upstream: SocketAddr, accounts: u16, workers: Option<u16>) -> String {
-    /// The largest limit there is.
     const MOST: u32 = u32::MAX;
     let api = |nth: u16| {
         json!({

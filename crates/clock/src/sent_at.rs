@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const UNTOUCHED: u64 = 0;
 const WRITING: u64 = u64::MAX;
 
-/// Shared by the socket of one attempt, which sets the moment, and by its quotas, which read it.
+/// SendState by the socket of one attempt, which sets the moment, and by its quotas, which read it.
 ///
 /// A quota entry counts as "now" until its request is fully written, and at that time afterwards. Reading an atomic
 /// when the quota is next asked is cheaper than a message for each request, and as exact.
 #[derive(Debug, Clone)]
-pub struct SentAt(Arc<Shared>);
+pub struct SentAt(Arc<SendState>);
 
 #[derive(Debug)]
-struct Shared {
+struct SendState {
     state: AtomicU64,
     /// The last moment (ms, monotonic) at which sending may begin: later, the leased unit belongs to another server.
     begin_by: u64,
@@ -40,7 +40,7 @@ impl Default for SentAt {
 impl SentAt {
     /// Creates the record of an attempt that must begin to be sent by `begin_by` (ms, monotonic).
     pub fn to_begin_by(begin_by: u64) -> Self {
-        SentAt(Arc::new(Shared { state: AtomicU64::new(UNTOUCHED), begin_by }))
+        SentAt(Arc::new(SendState { state: AtomicU64::new(UNTOUCHED), begin_by }))
     }
 
     /// Returns a number that identifies the attempt as long as any copy of this value exists.

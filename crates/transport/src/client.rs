@@ -55,7 +55,7 @@ pub struct UpstreamClient {
     stale: Cell<bool>,
     client: Client,
     /// Where HTTP/2 may be spoken.
-    http2: Option<h2::Pool>,
+    http2: Option<h2::ConnectionPool>,
     /// The parsed URIs of known paths.
     uris: RefCell<Vec<(String, Uri)>>,
     /// The start of each path.
@@ -124,7 +124,7 @@ impl UpstreamClient {
         let may_speak_http2 = target.tls && target.http2;
         UpstreamClient {
             host: HeaderValue::from_str(host.as_str()).ok(),
-            http2: may_speak_http2.then(|| h2::Pool::new(connector, host, target.connect_timeout)),
+            http2: may_speak_http2.then(|| h2::ConnectionPool::new(connector, host, target.connect_timeout)),
             base_path: base.path().to_owned(),
             target,
             used_at: Cell::new(0),

@@ -90,7 +90,6 @@ impl TrustedRoots {
         Ok(trusted)
     }
 
-    /// Adds a certificate of the file.
     fn add(&mut self, certificate: Result<CertificateDer<'static>, pem::Error>) -> Result<(), String> {
         // The parser's own words would quote the file, and the file may hold a key.
         let certificate = certificate.map_err(|_| "damaged".to_owned())?;

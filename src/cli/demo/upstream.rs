@@ -57,11 +57,11 @@ struct Chat {
     #[serde(default)]
     stream: Option<bool>,
     #[serde(default)]
-    stream_options: Option<StreamOptions>,
+    stream_options: Option<DemoStreamOptions>,
 }
 
 #[derive(Deserialize)]
-struct StreamOptions {
+struct DemoStreamOptions {
     #[serde(default)]
     include_usage: Option<bool>,
 }

@@ -2,7 +2,8 @@
 
 use actix_web::web::Bytes;
 
-use super::{ContentLength, End, EventKind, EventMeaning, InBandError, Shown};
+use super::Shown;
+use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning, InBandError};
 use crate::dialect::redact::Redactor;
 use crate::dialect::routes::Route;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};

@@ -45,18 +45,6 @@ fn usage_that_only_the_proxy_asked_for_is_taken_out_to_the_byte() {
 }
 
 #[test]
-fn an_error_that_tells_a_usage_too_is_not_taken_out_with_it() {
-    for error in
-        [r#"{"error":{"code":500},"usage":{"prompt_tokens":3}}"#, r#"{"type":"error","choices":[],"usage":{}}"#]
-    {
-        let mut stream = EventStream::new(any(ReplyKind::Chat), true);
-        event(&mut stream, r#"{"choices":[{"delta":{"content":"a"}}]}"#);
-        assert_eq!(event(&mut stream, error), Some(format!("data: {error}\n\n")));
-        assert!(stream.progress.failed().is_some());
-    }
-}
-
-#[test]
 fn the_first_failure_decides_however_the_bytes_are_cut() {
     let (word, error) = (r#"{"choices":[{"delta":{"content":"a"}}]}"#, r#"{"error":{"code":429}}"#);
     for (events, shown) in [([error, word, "[DONE]"], 1), ([word, error, "[DONE]"], 2), ([word, "[DONE]", error], 3)] {
@@ -130,33 +118,29 @@ fn a_stream_is_whole_with_an_end_mark_only() {
 }
 
 #[test]
-fn a_failure_in_other_words_than_error_is_one_in_the_middle_of_a_stream_too() {
+fn an_error_in_any_words_is_one_and_is_not_taken_out_for_the_usage_beside_it() {
+    let word = r#"{"choices":[{"delta":{"content":"a"}}]}"#;
     let failed = r#"{"type":"response.failed","response":{"status":"failed"},"usage":{"total_tokens":7}}"#;
-    let mut stream = EventStream::new(any(ReplyKind::Responses), false);
-    event(&mut stream, r#"{"type":"response.output_text.delta","delta":"a"}"#);
-    assert!(event(&mut stream, failed).is_some() && stream.progress.failed().is_some());
-    let mut stream = EventStream::new(any(ReplyKind::Chat), true);
-    event(&mut stream, r#"{"choices":[{"delta":{"content":"a"}}]}"#);
-    assert!(event(&mut stream, failed).is_some(), "of an error nothing is taken out for the usage beside it");
+    for (kind, begun, error) in [
+        (ReplyKind::Chat, word, r#"{"error":{"code":500},"usage":{"prompt_tokens":3}}"#),
+        (ReplyKind::Chat, word, r#"{"type":"error","choices":[],"usage":{}}"#),
+        (ReplyKind::Chat, word, failed),
+        (ReplyKind::Responses, r#"{"type":"response.output_text.delta","delta":"a"}"#, failed),
+    ] {
+        let mut stream = EventStream::new(any(kind), true);
+        event(&mut stream, begun);
+        assert_eq!(event(&mut stream, error), Some(format!("data: {error}\n\n")));
+        assert!(stream.progress.failed().is_some());
+    }
 }
 
 #[test]
 fn our_wish_for_usage_shows_in_no_chunk() {
     let mut stream = EventStream::new(any(ReplyKind::Chat), true);
-    for nth in 1..9 {
-        for usage in ["null", r#"{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}"#, "{}", "7"] {
-            for (sent, seen) in [
-                (
-                    format!(r#"{{"choices":[{{"delta":{{"content":"{nth}"}}}}],"usage":{usage}}}"#),
-                    format!(r#"{{"choices":[{{"delta":{{"content":"{nth}"}}}}]}}"#),
-                ),
-                (
-                    format!(r#"{{"usage":{usage},"choices":[{{"delta":{{"content":"{nth}"}}}}]}}"#),
-                    format!(r#"{{"choices":[{{"delta":{{"content":"{nth}"}}}}]}}"#),
-                ),
-            ] {
-                assert_eq!(event(&mut stream, &sent), Some(format!("data: {seen}\n\n")));
-            }
+    let choices = r#""choices":[{"delta":{"content":"a"}}]"#;
+    for usage in ["null", r#"{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}"#, "{}", "7"].repeat(8) {
+        for sent in [format!(r#"{{{choices},"usage":{usage}}}"#), format!(r#"{{"usage":{usage},{choices}}}"#)] {
+            assert_eq!(event(&mut stream, &sent), Some(format!("data: {{{choices}}}\n\n")));
         }
     }
     let last = r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":8,"total_tokens":13}}"#;
@@ -175,12 +159,8 @@ fn a_stream_whose_usage_is_zero_is_estimated_by_its_text() {
             let mut stream = EventStream::new(any(ReplyKind::Chat), false);
             event(&mut stream, r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#);
             let usage = if each { format!(",{zeros}") } else { String::new() };
-            for _ in 0..50 {
-                event(
-                    &mut stream,
-                    &format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}},"finish_reason":null}}]{usage}}}"#),
-                );
-            }
+            let word = format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}},"finish_reason":null}}]{usage}}}"#);
+            (0..50).for_each(|_| drop(event(&mut stream, &word)));
             event(&mut stream, &format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":"stop"}}],{zeros}}}"#));
             let usage = stream.progress.usage(40).expect("estimated");
             let tokens = 50 * text.len() as u64 / 4;
@@ -189,20 +169,12 @@ fn a_stream_whose_usage_is_zero_is_estimated_by_its_text() {
         }
     }
     let mut stream = EventStream::new(any(ReplyKind::Responses), false);
-    for nth in 0..50 {
-        event(
-            &mut stream,
-            &format!(
-                r#"{{"type":"response.output_text.delta","sequence_number":{nth},"delta":"{}"}}"#,
-                "word".repeat(20)
-            ),
-        );
-    }
-    event(&mut stream, &format!(r#"{{"type":"response.output_text.done","text":"{}"}}"#, "word".repeat(1_000)));
-    event(
-        &mut stream,
-        r#"{"type":"response.completed","response":{"usage":{"input_tokens":0,"output_tokens":0,"total_tokens":0}}}"#,
-    );
+    let text = "word".repeat(20);
+    let delta = format!(r#"{{"type":"response.output_text.delta","sequence_number":10,"delta":"{text}"}}"#);
+    (0..50).for_each(|_| drop(event(&mut stream, &delta)));
+    event(&mut stream, &format!(r#"{{"type":"response.output_text.done","text":"{}"}}"#, text.repeat(50)));
+    let zeros = r#"{"input_tokens":0,"output_tokens":0,"total_tokens":0}"#;
+    event(&mut stream, &format!(r#"{{"type":"response.completed","response":{{"usage":{zeros}}}}}"#));
     let usage = stream.progress.usage(40).expect("estimated");
     assert!((950..=1_050).contains(&usage.completion), "each text counts once: {}", usage.completion);
 }

@@ -1,18 +1,17 @@
 //! A whole answer as a stream, for a client with `stream: true` whose upstream sent one JSON object.
 
 use actix_web::web::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::JsonObject;
 use super::finish::Finish;
 use crate::dialect::first_bytes::without_byte_order_mark;
 use crate::dialect::routes::ReplyKind;
 
-type Object = Map<String, Value>;
-
 /// Returns the events of an answer's stream, the end mark included; `None` if there is no such form. `with_usage`: the
 /// client asked for the usage.
 pub(crate) fn events_of(kind: ReplyKind, answer: &[u8], with_usage: bool) -> Option<Bytes> {
-    let answer: Object = serde_json::from_slice(without_byte_order_mark(answer)).ok()?;
+    let answer: JsonObject = serde_json::from_slice(without_byte_order_mark(answer)).ok()?;
     let mut text = String::new();
     match kind {
         ReplyKind::Chat | ReplyKind::Completion => {
@@ -52,7 +51,7 @@ fn push_named(text: &mut String, event: &Value) {
 }
 
 /// Returns the chunks of a chat completion or of a legacy one: all of the text, the end, and the usage.
-fn chunks(kind: ReplyKind, mut answer: Object, with_usage: bool) -> Option<Vec<Value>> {
+fn chunks(kind: ReplyKind, mut answer: JsonObject, with_usage: bool) -> Option<Vec<Value>> {
     let Some(Value::Array(choices)) = answer.shift_remove("choices") else { return None };
     let usage = answer.shift_remove("usage").filter(|usage| with_usage && !usage.is_null());
     let name = if kind == ReplyKind::Chat { "chat.completion.chunk" } else { "text_completion" };
@@ -110,7 +109,7 @@ fn end(kind: ReplyKind, nth: usize, choice: &Value) -> Value {
 }
 
 /// Returns the events of a response: the frame, each item with all parts, and the end.
-fn events_of_response(response: &Object) -> Option<Vec<Value>> {
+fn events_of_response(response: &JsonObject) -> Option<Vec<Value>> {
     let items = response.get("output")?.as_array()?;
     let mut begun = response.clone();
     begun.insert("status".to_owned(), json!("in_progress"));
@@ -139,61 +138,49 @@ fn events_of_response(response: &Object) -> Option<Vec<Value>> {
     Some(events)
 }
 
-/// The texts of an item: the member, the type of the part, and the names of the events.
-struct Texts {
-    member: &'static str,
-    kind: &'static str,
-    text: &'static str,
-    part_event: &'static str,
-    text_event: &'static str,
+/// A member of an item with a list of parts.
+struct Parts {
+    list: &'static str,
+    event: &'static str,
     index: &'static str,
 }
 
+const PARTS: [Parts; 2] = [
+    Parts { list: "summary", event: "response.reasoning_summary_part", index: "summary_index" },
+    Parts { list: "content", event: "response.content_part", index: "content_index" },
+];
+
+/// A type of part with a text.
+struct Texts {
+    kind: &'static str,
+    event: &'static str,
+    member: &'static str,
+}
+
 const TEXTS: [Texts; 4] = [
-    Texts {
-        member: "content",
-        kind: "output_text",
-        text: "text",
-        part_event: "response.content_part",
-        text_event: "response.output_text",
-        index: "content_index",
-    },
-    Texts {
-        member: "content",
-        kind: "refusal",
-        text: "refusal",
-        part_event: "response.content_part",
-        text_event: "response.refusal",
-        index: "content_index",
-    },
-    Texts {
-        member: "content",
-        kind: "reasoning_text",
-        text: "text",
-        part_event: "response.content_part",
-        text_event: "response.reasoning_text",
-        index: "content_index",
-    },
-    Texts {
-        member: "summary",
-        kind: "summary_text",
-        text: "text",
-        part_event: "response.reasoning_summary_part",
-        text_event: "response.reasoning_summary_text",
-        index: "summary_index",
-    },
+    Texts { kind: "output_text", event: "response.output_text", member: "text" },
+    Texts { kind: "refusal", event: "response.refusal", member: "refusal" },
+    Texts { kind: "reasoning_text", event: "response.reasoning_text", member: "text" },
+    Texts { kind: "summary_text", event: "response.reasoning_summary_text", member: "text" },
 ];
 
 /// Returns the events between an item's beginning and end.
 fn events_of_item(nth: usize, item: &Value) -> Vec<Value> {
     let mut events = Vec::new();
     let place = json!({ "item_id": member(item, "id"), "output_index": nth });
-    for name in ["summary", "content"] {
-        let parts = member(item, name).as_array().map(Vec::as_slice).unwrap_or_default();
-        for (index, part) in parts.iter().enumerate() {
+    for parts in PARTS {
+        for (nth, part) in member(item, parts.list).as_array().into_iter().flatten().enumerate() {
             let kind = member(part, "type").as_str().unwrap_or_default();
-            if let Some(row) = TEXTS.iter().find(|row| row.member == name && row.kind == kind) {
-                events.extend(events_of_part(row, part, &with(place.clone(), row.index, json!(index))));
+            if let Some(texts) = TEXTS.iter().find(|texts| texts.kind == kind) {
+                let at_part = with(place.clone(), parts.index, json!(nth));
+                let event = |name: &str, end: &str| with(at_part.clone(), "type", json!(format!("{name}.{end}")));
+                let text = member(part, texts.member);
+                events.extend([
+                    with(event(parts.event, "added"), "part", with(part.clone(), texts.member, json!(""))),
+                    with(with(event(texts.event, "delta"), "delta", text.clone()), "logprobs", json!([])),
+                    with(event(texts.event, "done"), texts.member, text.clone()),
+                    with(event(parts.event, "done"), "part", part.clone()),
+                ]);
             }
         }
     }
@@ -206,20 +193,8 @@ fn events_of_item(nth: usize, item: &Value) -> Vec<Value> {
     events
 }
 
-/// Returns the events of one part of an item, at this place.
-fn events_of_part(row: &Texts, part: &Value, place: &Value) -> [Value; 4] {
-    let text = member(part, row.text);
-    let event = |name: &str, end: &str| with(place.clone(), "type", json!(format!("{name}.{end}")));
-    [
-        with(event(row.part_event, "added"), "part", with(part.clone(), row.text, json!(""))),
-        with(with(event(row.text_event, "delta"), "delta", text.clone()), "logprobs", json!([])),
-        with(event(row.text_event, "done"), row.text, text.clone()),
-        with(event(row.part_event, "done"), "part", part.clone()),
-    ]
-}
-
 /// Returns the events of images, one for each. Other objects have no stream.
-fn images(answer: &Object) -> Option<Vec<Value>> {
+fn images(answer: &JsonObject) -> Option<Vec<Value>> {
     let images = answer.get("data")?.as_array()?.iter();
     let events = images.map(|image| {
         let mut event = answer.clone();

@@ -1,14 +1,13 @@
 //! A stream put together to one JSON object, for a client without `stream: true` whose upstream sent events.
 
 use actix_web::web::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::JsonObject;
 use super::finish::Finish;
 use crate::dialect::first_bytes::without_byte_order_mark;
 use crate::dialect::routes::ReplyKind;
 use crate::dialect::sse::{self, EventCutter};
-
-type Object = Map<String, Value>;
 
 /// Members with one whole text in any chunk; the texts of all other members are pieces.
 const LABELS: [&str; 4] = ["role", "id", "type", "object"];
@@ -28,13 +27,13 @@ pub(crate) fn object_of(kind: ReplyKind, stream: &[u8]) -> Option<Bytes> {
 }
 
 /// Reads all JSON objects in the data of events.
-fn events(mut stream: &[u8]) -> Vec<Object> {
+fn events(mut stream: &[u8]) -> Vec<JsonObject> {
     let mut events = Vec::new();
     let mut cutter = EventCutter::new();
     while !stream.is_empty() {
         let (event, rest) = stream.split_at(cutter.next_end(stream).unwrap_or(stream.len()));
         let data = sse::data(event).unwrap_or_default();
-        events.extend(serde_json::from_slice::<Object>(&data).ok());
+        events.extend(serde_json::from_slice::<JsonObject>(&data).ok());
         stream = rest;
     }
     events
@@ -49,10 +48,9 @@ struct Form {
     whole: Option<&'static str>,
 }
 
-/// Puts chunks together.
-fn completion(chunks: &[Object], form: Form) -> Option<Object> {
+fn completion(chunks: &[JsonObject], form: Form) -> Option<JsonObject> {
     let mut answer = chunks.iter().find(|chunk| chunk.contains_key("choices"))?.clone();
-    let mut choices: Vec<Object> = Vec::new();
+    let mut choices: Vec<JsonObject> = Vec::new();
     for chunk in chunks {
         let pieces = chunk.get("choices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         for piece in pieces.iter().filter_map(Value::as_object) {
@@ -72,9 +70,9 @@ fn completion(chunks: &[Object], form: Form) -> Option<Object> {
 }
 
 /// Adds a piece to the choice of the same index.
-fn add_to_choice(choices: &mut Vec<Object>, piece: &Object, form: &Form) {
+fn add_to_choice(choices: &mut Vec<JsonObject>, piece: &JsonObject, form: &Form) {
     let index = piece.get("index").and_then(Value::as_u64).unwrap_or_default();
-    let is_of_index = |choice: &Object| choice.get("index").and_then(Value::as_u64) == Some(index);
+    let is_of_index = |choice: &JsonObject| choice.get("index").and_then(Value::as_u64) == Some(index);
     if !choices.iter().any(is_of_index) {
         let empty = match form.whole {
             Some(whole) => json!({ "index": index, whole: { "role": "assistant", "content": null } }),
@@ -99,7 +97,7 @@ fn add_to_choice(choices: &mut Vec<Object>, piece: &Object, form: &Form) {
 }
 
 /// Adds a piece to a member: texts and lists grow, objects are merged.
-fn add(object: &mut Object, member: &str, piece: &Value) {
+fn add(object: &mut JsonObject, member: &str, piece: &Value) {
     let held = object.entry(member).or_insert(Value::Null);
     match (held, piece) {
         (_, Value::Null) => {}
@@ -140,9 +138,10 @@ fn add_tool_calls(held: &mut Value, pieces: &[Value]) {
 }
 
 /// Returns the response within the last event, with the items of earlier events if the response has none.
-fn response(events: &[Object]) -> Option<Object> {
+fn response(events: &[JsonObject]) -> Option<JsonObject> {
     let ends = ["response.completed", "response.incomplete"];
-    let is_end = |event: &&Object| event.get("type").and_then(Value::as_str).is_some_and(|kind| ends.contains(&kind));
+    let is_end =
+        |event: &&JsonObject| event.get("type").and_then(Value::as_str).is_some_and(|kind| ends.contains(&kind));
     let mut response = events.iter().rev().find(is_end)?.get("response")?.as_object()?.clone();
     if response.get("output").and_then(Value::as_array).is_none_or(Vec::is_empty) {
         let done = events.iter().filter(|event| event.get("type") == Some(&json!("response.output_item.done")));

@@ -44,7 +44,7 @@ impl ErrorBody {
             Ok(body) => ErrorBody::find(&body),
             // What is nested too deep to be read can be an error all the same.
             Err(_) => {
-                let peek: Peek<'_> = serde_json::from_slice(body).ok()?;
+                let peek: ErrorFields<'_> = serde_json::from_slice(body).ok()?;
                 peek.error.filter(|raw| raw.get().starts_with(['{', '['])).map(|_| ErrorBody::default())
             }
         }
@@ -140,7 +140,7 @@ impl ErrorBody {
 }
 
 #[derive(Deserialize)]
-struct Peek<'a> {
+struct ErrorFields<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
 }

@@ -158,35 +158,15 @@ pub(super) fn failure(status: Option<u16>, error: &ErrorBody, model: &str) -> Fa
     let Verdict { class, certain } = verdict(status, error, model);
     let failure = Failure { status, ..Failure::new(class, Phase::Head, String::new()) };
     // Of a refusal, the code or the words decide; of all else, the class alone.
-    match class {
-        FailureClass::Unauthorized
-        | FailureClass::PaymentRequired
-        | FailureClass::Forbidden
-        | FailureClass::ModelNotFound => Failure { certain, ..failure },
-        FailureClass::RateLimited
-        | FailureClass::Overloaded
-        | FailureClass::ServerError
-        | FailureClass::Timeout
-        | FailureClass::Connect
-        | FailureClass::NoSocket
-        | FailureClass::Protocol
-        | FailureClass::Empty
-        | FailureClass::WrongForm
-        | FailureClass::StaleConnection
-        | FailureClass::TooLarge
-        | FailureClass::Rejected => failure,
-    }
+    if class.is_refusal() { Failure { certain, ..failure } } else { failure }
 }
 
 /// Returns the meaning of an error in a 200, or in an event.
 pub(super) fn in_success(error: &ErrorBody, model: &str) -> Failure {
     let named = error.status_code.filter(|status| (400..=599).contains(status));
     let failure = failure(named, error, model);
-    let meant = match failure.class {
-        FailureClass::Rejected => Some(400),
-        FailureClass::ModelNotFound => Some(404),
-        _ => None,
-    };
+    let meant = if failure.class == FailureClass::ModelNotFound { Some(404) } else { None };
+    let meant = if failure.class == FailureClass::Rejected { Some(400) } else { meant };
     Failure { status: named.or(meant), phase: Phase::Body, ..failure }
 }
 

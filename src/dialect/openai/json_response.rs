@@ -28,7 +28,7 @@ pub(crate) fn judge(
 ) -> Result<Option<Usage>, Failure> {
     let text = std::str::from_utf8(without_byte_order_mark(body)).unwrap_or("not UTF-8").trim_ascii();
     if is_nothing(text) || text.is_empty() {
-        return Err(failure(FailureClass::Empty, "200 with nothing in it"));
+        return Err(failure(FailureClass::EmptyResponse, "200 with nothing in it"));
     }
     let fields = parse(text)?;
     if fields.may_tell_an_error()
@@ -42,7 +42,7 @@ pub(crate) fn judge(
     match content {
         Content::Failed => return Err(failure(FailureClass::ServerError, "the answer finished with an error")),
         Content::Nothing if !usage.has_completion() => {
-            return Err(failure(FailureClass::Empty, "200 without anything generated"));
+            return Err(failure(FailureClass::EmptyResponse, "200 without anything generated"));
         }
         Content::Nothing | Content::Explained | Content::Text(_) | Content::Unknown => {}
     }

@@ -7,6 +7,7 @@ mod errors;
 mod fields;
 mod finish;
 mod json_response;
+mod limit_in_error;
 mod model_list;
 mod quotation;
 mod stream_event;
@@ -19,10 +20,13 @@ use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 
 use self::error_body::ErrorBody;
-use super::event_stream::EventMeaning;
-use super::{Dialect, Refusal, SentRequest, StreamEvent, WholeAnswer, rate_limit_headers};
+use super::event_meaning::EventMeaning;
+use super::{Dialect, Refused, SentRequest, StreamEvent, WholeAnswer, rate_limit_headers};
 use crate::config::ApiKey;
 use crate::types::{Failure, FailureClass, Now, Usage};
+
+/// An object of JSON, in the order of its members.
+type JsonObject = serde_json::Map<String, serde_json::Value>;
 
 /// OpenAI's API, and all that copy it.
 #[derive(Debug)]
@@ -35,8 +39,8 @@ impl Dialect for OpenAi {
         Some((AUTHORIZATION, value))
     }
 
-    fn refusal(&self, response: Refusal<'_>, sent: SentRequest<'_>, now: Now) -> Failure {
-        let Refusal { status, headers, body } = response;
+    fn refusal(&self, response: Refused<'_>, sent: SentRequest<'_>, now: Now) -> Failure {
+        let Refused { status, headers, body } = response;
         let error = ErrorBody::from_error_response(body);
         let failure = errors::failure(Some(status), &error, sent.upstream_model);
         let detail = quotation::quote(Some(status), &error, failure.class, sent);
@@ -45,7 +49,7 @@ impl Dialect for OpenAi {
         if failure.class != FailureClass::RateLimited {
             return failure;
         }
-        let limit = rate_limit_headers::limit_from_error(body, &error, sent);
+        let limit = limit_in_error::limit_from_error(body, &error, sent);
         let exhausted = rate_limit_headers::exhausted_for(headers, now.wall);
         Failure { limit: limit.span, retry_after: retry_after.or(exhausted).or(limit.wait), ..failure }
     }

@@ -15,7 +15,7 @@ use serde::de::IgnoredAny;
 use super::error_in;
 use super::fields::{Choices, Form, TopLevel, is_nothing};
 use super::finish::Finish;
-use crate::dialect::event_stream::{ContentLength, End, EventKind, EventMeaning, InBandError};
+use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning, InBandError};
 use crate::dialect::json_text::TextLength;
 use crate::dialect::routes::ReplyKind;
 use crate::dialect::usage::ReportedUsage;
@@ -97,12 +97,11 @@ fn last_null_member(event: &[u8], json: &[u8], at: usize) -> Option<Range<usize>
 }
 
 /// The data of an event, and whether the event is called an error: then all of the data is about one.
-struct Data<'a> {
+struct EventData<'a> {
     json: &'a [u8],
     is_named_error: bool,
 }
 
-/// Parses an event.
 fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
     let data = sse::data(event).unwrap_or_default();
     let data = data.trim_ascii();
@@ -113,7 +112,7 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
         return EventMeaning { end: End::Closed, ..EventMeaning::of(EventKind::End) };
     }
     let is_named_error = sse::is_named(event, b"error");
-    let data = Data { json: data, is_named_error };
+    let data = EventData { json: data, is_named_error };
     let Some(text) = std::str::from_utf8(data.json).ok().filter(|text| text.starts_with('{')) else {
         let is_json = serde_json::from_slice::<IgnoredAny>(data.json).is_ok();
         let is_keep_alive = KEEP_ALIVES.iter().any(|word| data.json.eq_ignore_ascii_case(word.as_bytes()));
@@ -130,7 +129,7 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
 /// An event that was parsed.
 struct Parsed<'a> {
     event: &'a [u8],
-    data: Data<'a>,
+    data: EventData<'a>,
     fields: TopLevel<'a>,
 }
 
@@ -249,7 +248,7 @@ fn broken() -> EventMeaning {
 }
 
 /// Returns the meaning of data of unknown form: an error if there is one, else content or a preamble.
-fn unknown(kind: ReplyKind, data: &Data<'_>, sent: SentRequest<'_>, may_be_content: bool) -> EventMeaning {
+fn unknown(kind: ReplyKind, data: &EventData<'_>, sent: SentRequest<'_>, may_be_content: bool) -> EventMeaning {
     error_event(kind, data, sent).unwrap_or_else(|| {
         EventMeaning::of(if may_be_content {
             EventKind::Content(ContentLength::MayRepeat(0))
@@ -260,7 +259,7 @@ fn unknown(kind: ReplyKind, data: &Data<'_>, sent: SentRequest<'_>, may_be_conte
 }
 
 /// Returns the error in an event's data, if any.
-fn error_event(kind: ReplyKind, data: &Data<'_>, sent: SentRequest<'_>) -> Option<EventMeaning> {
+fn error_event(kind: ReplyKind, data: &EventData<'_>, sent: SentRequest<'_>) -> Option<EventMeaning> {
     let found = error_in(data.json, data.is_named_error, sent)?;
     // The Responses API has its own form.
     let is_plain = found.is_openai_shaped || kind == ReplyKind::Responses;

@@ -14,7 +14,7 @@ const MOST_TOKENS: f64 = 1e9;
 static USAGE: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("\"usage\""));
 
 #[derive(Deserialize)]
-struct Fields<'a> {
+struct UsageFields<'a> {
     #[serde(borrow)]
     prompt_tokens: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -31,7 +31,7 @@ impl ReportedUsage {
     /// Reads the value of a `usage` member. What is no object reports nothing.
     pub(crate) fn read(json: &str) -> ReportedUsage {
         // By order, serde would take a list for an object.
-        let fields = json.starts_with('{').then(|| serde_json::from_str::<Fields<'_>>(json).ok()).flatten();
+        let fields = json.starts_with('{').then(|| serde_json::from_str::<UsageFields<'_>>(json).ok()).flatten();
         fields.map_or_else(ReportedUsage::default, |fields| ReportedUsage {
             prompt: count(fields.prompt_tokens).or(count(fields.input_tokens)),
             completion: count(fields.completion_tokens).or(count(fields.output_tokens)),

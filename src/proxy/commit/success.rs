@@ -11,7 +11,7 @@ use crate::dialect::first_bytes::{Shape, is_text, without_byte_order_mark};
 use crate::dialect::large_answer::LargeAnswer;
 use crate::dialect::redact::redacted;
 use crate::dialect::{EventStream, ReplyKind, WholeAnswer, sse};
-use crate::proxy::attempt::AttemptError;
+use crate::proxy::attempt_error::AttemptError;
 use crate::proxy::headers;
 use crate::proxy::response::{BodyReader, CommittedResponse};
 use crate::types::{Failure, FailureClass, Phase};
@@ -100,7 +100,7 @@ impl UpstreamResponse<'_> {
         let progress = &events.progress;
         let is_empty = !progress.began() && !progress.generated() && (has_ended || progress.closed());
         if is_empty || has_ended && !progress.is_whole() {
-            return Err(Failure::new(FailureClass::Empty, Phase::Body, "a stream without content").into());
+            return Err(Failure::new(FailureClass::EmptyResponse, Phase::Body, "a stream without content").into());
         }
         let mut answer = self.committed(self.status, buffered);
         self.label_events(&mut answer.headers);
@@ -230,7 +230,7 @@ impl UpstreamResponse<'_> {
     /// Returns sound, or a compressed answer, passed on at once after the first bytes.
     async fn bytes(mut self) -> Result<CommittedResponse, AttemptError> {
         let Some(first) = self.body.next().await? else {
-            return Err(Failure::new(FailureClass::Empty, Phase::Body, "200 without a body").into());
+            return Err(Failure::new(FailureClass::EmptyResponse, Phase::Body, "200 without a body").into());
         };
         let answer = self.committed(self.status, [first].into());
         Ok(CommittedResponse { body: Some(self.body), length: headers::content_length(self.headers), ..answer })

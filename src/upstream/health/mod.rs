@@ -6,7 +6,10 @@
 //! 1. An attempt needs all four scopes: the service, the limit, the key, and the model by the route.
 //! 2. An attempt admitted while a scope rests is the probe of the scope.
 //! 3. The beginning of an answer proves the limit, the key and the model. Only a whole answer proves the service.
-//! 4. An uncertain refusal may be about the request. It says nothing until another upstream has served the same request.
+//! 4. A refusal in words may be about the request. The refusal says nothing until another upstream has served the same request.
+//!    Then it counts at the model by the route, whether the words are about a key, an account, a model or a place.
+//! 5. An upstream that has served nobody yet may be wrong as a whole (its key, its address). There, a confirmed refusal is also a
+//!    failure of the service. Elsewhere not: requests for what an upstream does not do would rest what the upstream does.
 
 use std::sync::Arc;
 
@@ -154,37 +157,30 @@ impl Health {
                 began(Scope::Limit, self.limit.wait(wait_ms, class, times))
             }
             Signal::Limited { wait: None } => began(Scope::Limit, self.limit.failure(class, times)),
-            Signal::KeyRefused { certain: true, unpaid } => {
+            Signal::KeyRefused { unpaid } => {
                 let wait_ms = if unpaid { UNPAID_MS } else { KEY_REFUSED_MS };
                 began(Scope::Key, self.key.wait(wait_ms, class, times))
             }
-            Signal::KeyRefused { certain: false, .. } => {
-                self.key.doubt(times);
-                None
-            }
-            Signal::ModelRefused { certain: true } => began(Scope::Model, self.models.refuse(of, class, times)),
+            Signal::ModelRefused => began(Scope::Model, self.models.refuse(of, class, times)),
             Signal::Success { whole } => {
                 self.success(whole, report);
                 None
             }
-            Signal::ModelRefused { certain: false } | Signal::Nothing => None,
+            Signal::Nothing => None,
         }
     }
 
-    /// Records a confirmed refusal: another upstream served the same request. `by_address`: the refusal may be for a wrong
-    /// address, where nothing was ever served. Returns the rest, if one begins or grows.
+    /// Records a confirmed refusal: another upstream served the same request. `has_served`: this upstream has served somebody.
+    /// Returns the rest, if one begins or grows.
     pub(super) fn confirmed(
         &mut self,
         class: FailureClass,
-        by_address: bool,
+        has_served: bool,
         report: Reported<'_>,
     ) -> Option<RestBegan> {
         let Reported { of, times } = report;
-        if !class.is_model_scoped() {
-            return self.key.failure(class, times).map(|until| RestBegan { scope: Scope::Key, until });
-        }
         let model = self.models.failure(of, class, times).map(|until| RestBegan { scope: Scope::Model, until });
-        let service = if by_address { self.service.failure(class, times) } else { None };
+        let service = if has_served { None } else { self.service.failure(class, times) };
         service.map(|until| RestBegan { scope: Scope::Service, until }).or(model)
     }
 

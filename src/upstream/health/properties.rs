@@ -34,8 +34,7 @@ enum Event {
     /// Another upstream served a request refused here.
     Confirm {
         which: usize,
-        of_key: bool,
-        by_address: bool,
+        has_served: bool,
     },
 }
 
@@ -45,8 +44,8 @@ fn signal() -> impl Strategy<Value = Signal> {
         3 => Just(Signal::Success { whole: true }),
         4 => Just(Signal::Failure),
         4 => wait.prop_map(|wait| Signal::Limited { wait: wait.map(std::time::Duration::from_millis) }),
-        1 => any::<(bool, bool)>().prop_map(|(certain, unpaid)| Signal::KeyRefused { certain, unpaid }),
-        1 => any::<bool>().prop_map(|certain| Signal::ModelRefused { certain }),
+        1 => any::<bool>().prop_map(|unpaid| Signal::KeyRefused { unpaid }),
+        1 => Just(Signal::ModelRefused),
         1 => Just(Signal::Nothing),
     ]
 }
@@ -59,8 +58,7 @@ fn event() -> impl Strategy<Value = Event> {
         8 => select(spans).prop_map(Event::Pass),
         3 => (0..6_usize).prop_map(Event::Begin),
         2 => (0..6_usize).prop_map(Event::Leave),
-        3 => (0..6_usize, any::<(bool, bool)>())
-            .prop_map(|(which, (of_key, by_address))| Event::Confirm { which, of_key, by_address }),
+        3 => (0..6_usize, any::<bool>()).prop_map(|(which, has_served)| Event::Confirm { which, has_served }),
     ]
 }
 
@@ -132,14 +130,9 @@ impl World {
         let Out { sent, .. } = self.out.remove(which);
         let wait_ms = match signal {
             Signal::Limited { wait: Some(wait) } => (wait.as_millis() as u64).min(LONGEST_REST_MS),
-            Signal::KeyRefused { certain: true, unpaid: false } | Signal::ModelRefused { certain: true } => 600_000,
-            Signal::KeyRefused { certain: true, unpaid: true } => LONGEST_REST_MS,
-            Signal::Limited { wait: None }
-            | Signal::KeyRefused { certain: false, .. }
-            | Signal::ModelRefused { certain: false }
-            | Signal::Success { .. }
-            | Signal::Failure
-            | Signal::Nothing => 0,
+            Signal::KeyRefused { unpaid: false } | Signal::ModelRefused => 600_000,
+            Signal::KeyRefused { unpaid: true } => LONGEST_REST_MS,
+            Signal::Limited { wait: None } | Signal::Success { .. } | Signal::Failure | Signal::Nothing => 0,
         };
         self.explicit_until = self.explicit_until.max(self.now + wait_ms);
         let class = FailureClass::ServerError;
@@ -166,11 +159,10 @@ impl World {
                     self.out[which].left = true;
                 }
             }
-            Event::Confirm { which, of_key, by_address } => {
-                let class = if of_key { FailureClass::Unauthorized } else { FailureClass::ModelNotFound };
+            Event::Confirm { which, has_served } => {
                 // The refusal may be some time ago.
                 let sent = which.checked_rem(self.out.len()).map_or(self.now, |which| self.out[which].sent);
-                self.report(sent, |health, report| health.confirmed(class, by_address, report));
+                self.report(sent, |health, report| health.confirmed(FailureClass::ModelNotFound, has_served, report));
             }
         }
     }

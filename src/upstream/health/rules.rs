@@ -4,8 +4,10 @@
 //! |---|---|---|
 //! | service | none | three failures in a row: 10 s, doubling up to 10 minutes |
 //! | limit | as long as the upstream says, an hour at most | a 429 without a time: 1 s, doubling up to a minute |
-//! | key | refused: 10 minutes; an unpaid account: an hour | a confirmed refusal: 10 minutes |
+//! | key | refused: 10 minutes; an unpaid account: an hour | none |
 //! | model by a route | refused by a code: 10 minutes | three confirmed refusals in a row: a minute |
+//!
+//! A refusal in words is no signal of its own, whatever the words are about: see [`super::Health::confirmed`].
 //!
 //! Pure.
 
@@ -20,8 +22,8 @@ pub(super) const SERVICE: Rule = Rule { failures: 3, first_ms: 10_000, longest_m
 /// A limit of the upstream's own whose end nobody named: a spike must not cost an hour.
 pub(super) const LIMIT: Rule = Rule { failures: 1, first_ms: 1_000, longest_ms: 60_000 };
 
-/// The key, refused in words. The words may be about one request only.
-pub(super) const KEY: Rule = Rule { failures: 1, first_ms: 600_000, longest_ms: 600_000 };
+/// The key: refused by a code or a status, or not at all.
+pub(super) const KEY: Rule = Rule { failures: u32::MAX, first_ms: 0, longest_ms: 0 };
 
 /// One model by one route, refused in words. The words may be about one request only.
 pub(super) const MODEL: Rule = Rule { failures: 3, first_ms: 60_000, longest_ms: 60_000 };
@@ -54,7 +56,7 @@ pub(in crate::upstream) fn hung(settlement: &Settlement) -> Option<Failure> {
 
 /// Returns the signal of a failure. `day_ends` is when a day's limit frees (ms, monotonic).
 pub(in crate::upstream) fn signal(failure: &Failure, day_ends: u64, now: Now) -> Signal {
-    if !failure.counted {
+    if !failure.counted || failure.needs_confirmation() {
         return Signal::Nothing;
     }
     match failure.class {
@@ -67,15 +69,16 @@ pub(in crate::upstream) fn signal(failure: &Failure, day_ends: u64, now: Now) ->
         | FailureClass::Timeout
         | FailureClass::Connect
         | FailureClass::Protocol
-        | FailureClass::Empty => Signal::Failure,
-        FailureClass::Unauthorized => Signal::KeyRefused { certain: failure.certain, unpaid: false },
-        FailureClass::PaymentRequired => Signal::KeyRefused { certain: failure.certain, unpaid: true },
-        FailureClass::Forbidden | FailureClass::ModelNotFound => Signal::ModelRefused { certain: failure.certain },
+        | FailureClass::EmptyResponse => Signal::Failure,
+        FailureClass::Unauthorized => Signal::KeyRefused { unpaid: false },
+        FailureClass::PaymentRequired => Signal::KeyRefused { unpaid: true },
+        FailureClass::Forbidden | FailureClass::ModelNotFound => Signal::ModelRefused,
         // The upstream did the work: the request was wrong.
         FailureClass::Rejected => Signal::Success { whole: true },
-        FailureClass::NoSocket | FailureClass::StaleConnection | FailureClass::WrongForm | FailureClass::TooLarge => {
-            Signal::Nothing
-        }
+        FailureClass::LocalSocketLimit
+        | FailureClass::StaleConnection
+        | FailureClass::WrongForm
+        | FailureClass::TooLarge => Signal::Nothing,
     }
 }
 
@@ -95,12 +98,14 @@ pub(in crate::upstream) fn mend(class: FailureClass) -> &'static str {
         FailureClass::Unauthorized => "check its apiKey",
         FailureClass::Forbidden => "check what its apiKey may use",
         FailureClass::PaymentRequired => "top up its account",
-        FailureClass::Overloaded | FailureClass::ServerError | FailureClass::Empty => "see its provider's status page",
+        FailureClass::Overloaded | FailureClass::ServerError | FailureClass::EmptyResponse => {
+            "see its provider's status page"
+        }
         FailureClass::Timeout => "see its provider's status page, and its timeouts",
         FailureClass::Connect => "check its baseUrl and the network",
         FailureClass::Protocol => "check its baseUrl, and what stands between",
         FailureClass::ModelNotFound => "check its baseUrl and its models",
-        FailureClass::NoSocket => "raise this process's limit of open files",
+        FailureClass::LocalSocketLimit => "raise this process's limit of open files",
         FailureClass::StaleConnection | FailureClass::WrongForm | FailureClass::TooLarge | FailureClass::Rejected => {
             "nothing"
         }

@@ -110,8 +110,11 @@ impl ScopeHealth {
 
     /// Records a failure. Returns until when the scope rests, if a rest begins or grows.
     pub(super) fn failure(&mut self, reason: FailureClass, at: Times) -> Option<u64> {
-        self.doubt(at);
-        if at.sent <= self.changed || self.rest.is_none() && self.failures < self.rule.failures {
+        if at.sent <= self.changed {
+            return None;
+        }
+        self.failures = self.failures.saturating_add(1);
+        if self.rest.is_none() && self.failures < self.rule.failures {
             return None;
         }
         let rest_ms = (self.rule.first_ms << self.streak.min(16)).min(self.rule.longest_ms);
@@ -124,14 +127,6 @@ impl ScopeHealth {
         let is_news = at.sent > self.changed;
         let until = at.now + wait_ms.min(LONGEST_REST_MS);
         self.begin(Rest { until, explicit_until: until, reason }, at).filter(|_| is_news)
-    }
-
-    /// Records a failure without beginning a rest. A later success is then a change, after which a report of the same
-    /// attempt is ignored.
-    pub(super) fn doubt(&mut self, at: Times) {
-        if at.sent > self.changed {
-            self.failures = self.failures.saturating_add(1);
-        }
     }
 
     /// Begins a rest, or lets the present one grow: nothing shortens a rest. Returns until when, if anything changed.

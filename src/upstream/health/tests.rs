@@ -32,9 +32,9 @@ impl World {
     }
 
     /// Another upstream serves at once what was refused here.
-    fn confirmed(&mut self, class: FailureClass, by_address: bool, sent: u64) -> Option<Scope> {
+    fn confirmed(&mut self, class: FailureClass, has_served: bool, sent: u64) -> Option<Scope> {
         let report = Reported { of: World::of(&self.model), times: Times { sent, now: sent + 1 } };
-        self.health.confirmed(class, by_address, report).map(|began| began.scope)
+        self.health.confirmed(class, has_served, report).map(|began| began.scope)
     }
 
     /// Ends each attempt a millisecond after its sending.
@@ -159,43 +159,52 @@ fn a_wait_is_kept_for_an_hour_at_most_and_then_probed() {
 fn a_refused_key_rests_ten_minutes_and_an_unpaid_account_an_hour() {
     for (unpaid, rest) in [(false, 600_000), (true, 3_600_000)] {
         let mut world = World::new();
-        let began = world.ends(Signal::KeyRefused { certain: true, unpaid }, 10, 11);
+        let began = world.ends(Signal::KeyRefused { unpaid }, 10, 11);
         assert_eq!(began, Some(RestBegan { scope: Scope::Key, until: 11 + rest }));
         assert!(!world.may_go(true, 10 + rest), "whoever else is left");
     }
 }
 
 #[test]
-fn an_uncertain_refusal_of_the_key_counts_only_if_another_upstream_serves_the_request() {
-    let refused = Signal::KeyRefused { certain: false, unpaid: false };
-    let mut world = World::new();
-    world.all_end(refused, [10, 20, 30, 40]);
-    assert!(world.may_go(false, 50));
-    assert_eq!(world.confirmed(FailureClass::Unauthorized, false, 40), Some(Scope::Key));
-    assert!(!world.may_go(false, 600_000) && world.may_go(true, 10_041), "it is inferred");
-    for answered in [SUCCESS, BEGUN] {
+fn three_confirmed_refusals_rest_the_model_by_the_route_whatever_they_are_about() {
+    for class in [
+        FailureClass::Unauthorized,
+        FailureClass::PaymentRequired,
+        FailureClass::Forbidden,
+        FailureClass::ModelNotFound,
+    ] {
         let mut world = World::new();
-        world.ends(refused, 10, 11);
-        world.ends(answered, 9, 12);
-        assert_eq!(world.confirmed(FailureClass::Unauthorized, false, 10), None, "the key has served somebody since");
+        let confirmed = [10, 20, 30].map(|sent| world.confirmed(class, true, sent));
+        assert_eq!(confirmed, [None, None, Some(Scope::Model)], "{class:?}");
+        assert!(!world.may_go(false, 60_030) && world.may_go(false, 60_031), "a minute: {class:?}");
+        assert!(world.may_go(true, 10_031), "the rest is inferred: {class:?}");
+        assert!(world.health.check_common(31).is_ok(), "other models and routes go on: {class:?}");
     }
 }
 
 #[test]
-fn three_confirmed_refusals_of_a_model_rest_that_model_and_an_upstream_that_never_served() {
-    for (by_address, scope) in [(false, Scope::Model), (true, Scope::Service)] {
-        let mut world = World::new();
-        let refused = Signal::ModelRefused { certain: false };
-        world.all_end(refused, [10, 20, 30, 40]);
-        let confirmed = [10, 20, 30].map(|sent| world.confirmed(FailureClass::ModelNotFound, by_address, sent));
-        assert_eq!(confirmed, [None, None, Some(scope)]);
-        assert!(!world.may_go(false, 60_030) && world.may_go(false, 60_031), "the model's minute");
-        assert_eq!(world.health.check_common(31).is_err(), by_address);
-        world.ends(SUCCESS, 60_031, 60_032);
-        assert!(world.may_go(false, 60_033));
-    }
+fn a_success_clears_the_confirmed_refusals_before_it() {
     let mut world = World::new();
-    assert_eq!(world.ends(Signal::ModelRefused { certain: true }, 10, 11).map(|began| began.until), Some(600_011));
+    assert_eq!([10, 20].map(|sent| world.confirmed(FailureClass::Forbidden, false, sent)), [None, None]);
+    world.ends(SUCCESS, 25, 26);
+    assert_eq!([30, 40].map(|sent| world.confirmed(FailureClass::Forbidden, false, sent)), [None, None]);
+    assert_eq!(world.confirmed(FailureClass::Forbidden, false, 50), Some(Scope::Service));
+}
+
+#[test]
+fn an_upstream_that_has_served_nobody_rests_as_a_whole_after_three_confirmed_refusals() {
+    let mut world = World::new();
+    let confirmed = [10, 20, 30].map(|sent| world.confirmed(FailureClass::Unauthorized, false, sent));
+    assert_eq!(confirmed, [None, None, Some(Scope::Service)]);
+    assert!(world.health.check_common(10_030).is_err() && world.health.check_common(10_031).is_ok());
+    world.ends(SUCCESS, 60_031, 60_032);
+    assert!(world.may_go(false, 60_033));
+}
+
+#[test]
+fn a_model_refused_by_a_code_rests_ten_minutes_alone() {
+    let mut world = World::new();
+    assert_eq!(world.ends(Signal::ModelRefused, 10, 11).map(|began| began.until), Some(600_011));
     assert!(world.health.is_open() && !world.may_go(true, 600_010));
 }
 
@@ -220,19 +229,21 @@ fn each_class_gives_its_signal() {
         (Timeout, None, None, Signal::Failure),
         (Connect, None, None, Signal::Failure),
         (Protocol, None, None, Signal::Failure),
-        (Empty, None, None, Signal::Failure),
-        (Unauthorized, None, None, Signal::KeyRefused { certain: true, unpaid: false }),
-        (PaymentRequired, None, None, Signal::KeyRefused { certain: true, unpaid: true }),
-        (Forbidden, None, None, Signal::ModelRefused { certain: false }),
-        (ModelNotFound, None, None, Signal::ModelRefused { certain: false }),
+        (EmptyResponse, None, None, Signal::Failure),
+        (Unauthorized, None, None, Signal::KeyRefused { unpaid: false }),
+        (PaymentRequired, None, None, Signal::KeyRefused { unpaid: true }),
+        (Forbidden, None, None, Signal::Nothing),
+        (ModelNotFound, None, None, Signal::Nothing),
         (Rejected, None, None, SUCCESS),
         (TooLarge, None, None, Signal::Nothing),
-        (NoSocket, None, None, Signal::Nothing),
+        (LocalSocketLimit, None, None, Signal::Nothing),
         (StaleConnection, None, None, Signal::Nothing),
         (WrongForm, None, None, Signal::Nothing),
     ] {
         assert_eq!(of(class, retry_after, limit), expected, "{class:?} {retry_after:?} {limit:?}");
     }
+    let doubtful = Failure { certain: false, ..Failure::new(Unauthorized, Phase::Head, "") };
+    assert_eq!(signal(&doubtful, 0, now), Signal::Nothing, "the words may be about the request");
     let day_is_over = Failure { limit: Some(LimitSpan::Day), ..Failure::new(RateLimited, Phase::Head, "") };
     assert_eq!(signal(&day_is_over, 0, now), Signal::Limited { wait: seconds(1) });
     let uncounted = Failure { counted: false, ..Failure::new(ServerError, Phase::Head, "") };

@@ -35,9 +35,9 @@ pub(super) struct QuotaStore {
 
 /// A quota and the store.
 #[derive(Clone)]
-pub(in crate::upstream) struct QuotaHandle(pub(super) Rc<Inner>);
+pub(in crate::upstream) struct QuotaHandle(pub(super) Rc<HandleState>);
 
-pub(super) struct Inner {
+pub(super) struct HandleState {
     pub(super) id: QuotaId,
     pub(super) quota: RefCell<Quota>,
     pub(super) store: QuotaStore,
@@ -61,7 +61,7 @@ pub(super) struct Inner {
 impl QuotaHandle {
     /// Creates a quota. [`QuotaHandle::restore`] has to follow.
     pub(super) fn new(id: QuotaId, limits: Limits, reset: &Reset, store: QuotaStore) -> QuotaHandle {
-        QuotaHandle(Rc::new(Inner {
+        QuotaHandle(Rc::new(HandleState {
             id,
             quota: RefCell::new(Quota::new(limits, reset, store.shared, store.clock.now())),
             store,
@@ -272,7 +272,7 @@ pub(in crate::upstream) struct Paused {
 
 impl Drop for Paused {
     fn drop(&mut self) {
-        let Inner { pauses, quota, store, .. } = &*self.handle.0;
+        let HandleState { pauses, quota, store, .. } = &*self.handle.0;
         pauses.set(pauses.get() - 1);
         if pauses.get() == 0 {
             quota.borrow_mut().issue(store.clock.at(self.now));

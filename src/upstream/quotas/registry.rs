@@ -20,9 +20,9 @@ const MAX_MODELS: usize = 256;
 
 /// The quotas of this process. Cheap to clone.
 #[derive(Clone)]
-pub struct QuotaRegistry(Rc<Inner>);
+pub struct QuotaRegistry(Rc<RegistryState>);
 
-struct Inner {
+struct RegistryState {
     store: QuotaStore,
     quotas: RefCell<BTreeMap<QuotaId, QuotaHandle>>,
 }
@@ -31,7 +31,7 @@ impl QuotaRegistry {
     /// Creates an empty registry. `shared`: other servers share the quotas through the store.
     pub fn new(persistence: Addr<PersistenceActor>, shared: bool) -> QuotaRegistry {
         let store = QuotaStore { clock: Rc::default(), persistence, shared };
-        QuotaRegistry(Rc::new(Inner { store, quotas: RefCell::default() }))
+        QuotaRegistry(Rc::new(RegistryState { store, quotas: RefCell::default() }))
     }
 
     /// Opens the quotas of an upstream, or sets the limits of this configuration.
@@ -41,13 +41,13 @@ impl QuotaRegistry {
 
     /// Returns all quotas of an upstream. New ones are opened, and open ones get the limits of this configuration.
     pub(in crate::upstream) fn open_for(&self, api: &ApiConfig) -> ApiQuotas {
-        let own = Owner { id: QuotaId::of_api(&api.id), quota: api.quota.clone(), members: Vec::new() };
-        let group = api.group.as_ref().map(|group| Owner {
+        let own = QuotaOwner { id: QuotaId::of_api(&api.id), quota: api.quota.clone(), members: Vec::new() };
+        let group = api.group.as_ref().map(|group| QuotaOwner {
             id: QuotaId::of_group(&group.name),
             quota: group.quota.clone(),
             members: group.members.iter().map(QuotaId::of_api).collect(),
         });
-        let owners: Vec<Owner> = std::iter::once(own).chain(group).collect();
+        let owners: Vec<QuotaOwner> = std::iter::once(own).chain(group).collect();
         let common = owners.iter().map(|owner| self.open(owner, None)).collect();
         let mut quotas = ApiQuotas { owners, common, models: BTreeMap::new() };
         let limited: Vec<Arc<str>> =
@@ -56,7 +56,7 @@ impl QuotaRegistry {
         quotas
     }
 
-    fn open(&self, owner: &Owner, model: Option<&Arc<str>>) -> QuotaHandle {
+    fn open(&self, owner: &QuotaOwner, model: Option<&Arc<str>>) -> QuotaHandle {
         let id_of = |id: &QuotaId| model.map_or(id.clone(), |model| id.for_model(model));
         let (id, reset) = (id_of(&owner.id), &owner.quota.reset);
         let limits = match model {
@@ -110,7 +110,7 @@ impl QuotaRegistry {
 }
 
 /// An API or a group.
-struct Owner {
+struct QuotaOwner {
     id: QuotaId,
     quota: QuotaConfig,
     /// The members' own quotas. A new group begins with the counts of all members.
@@ -119,7 +119,7 @@ struct Owner {
 
 /// The quotas of one upstream: the own ones and the group's.
 pub(in crate::upstream) struct ApiQuotas {
-    owners: Vec<Owner>,
+    owners: Vec<QuotaOwner>,
     common: Rc<[QuotaHandle]>,
     /// By the upstream's own names of models: the common quotas, and the model's.
     models: BTreeMap<Arc<str>, Rc<[QuotaHandle]>>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use quota::{GrantRequest, Need, SharedGrant};
 
-use super::handle::{Inner, KEPT_FREE, QuotaHandle, STORE_RETRY_MS};
+use super::handle::{HandleState, KEPT_FREE, QuotaHandle, STORE_RETRY_MS};
 use crate::persistence::{Ask, PersistenceActor, Reserve};
 use crate::types::Now;
 
@@ -133,7 +133,7 @@ impl QuotaHandle {
 }
 
 /// Does something later, if the quota still exists.
-async fn later(after: Duration, quota: Weak<Inner>, then: impl FnOnce(QuotaHandle)) {
+async fn later(after: Duration, quota: Weak<HandleState>, then: impl FnOnce(QuotaHandle)) {
     actix::clock::sleep(after).await;
     if let Some(quota) = quota.upgrade() {
         then(QuotaHandle(quota));

@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
-use super::{State, Subject};
+use super::{Subject, UpstreamState};
 use crate::types::{Failure, FailureClass, Outcome, Settlement, Signal, iso};
 use crate::upstream::health::{self, Reported, RestBegan, Scope, Times};
 
 impl Subject<'_> {
     fn reported(&self) -> Reported<'_> {
-        Reported { of: self.of, times: Times { sent: self.sent_at, now: self.now.mono } }
+        Reported { of: self.of, times: Times { sent: self.admitted_at, now: self.now.mono } }
     }
 }
 
-impl State {
+impl UpstreamState {
     /// Records the beginning of an answer. `exhausted_for`: how long the upstream says to have nothing left.
     pub(in crate::upstream) fn on_response(&mut self, of: Subject<'_>, exhausted_for: Option<Duration>) {
         self.has_served = true;
@@ -45,15 +45,15 @@ impl State {
 
     /// Records a confirmed refusal at this URL: another upstream served the same request.
     pub(in crate::upstream) fn on_confirmed(&mut self, failure: &Failure, of: Subject<'_>, url: &str) {
-        let status = failure.status.filter(|status| [404, 405].contains(status));
-        let by_address = status.is_some() && !self.has_served;
-        let detail = match status.filter(|_| by_address) {
-            Some(status) => format!("answered {status} to POST {url}, which another API serves: is its baseUrl right?"),
-            None => {
+        let detail = match failure.status {
+            Some(status @ (404 | 405)) if !self.has_served => {
+                format!("answered {status} to POST {url}, which another API serves: is its baseUrl right?")
+            }
+            _ => {
                 format!("{}, and another API serves the same request: {}", failure.detail, health::mend(failure.class))
             }
         };
-        let began = self.health.confirmed(failure.class, by_address, of.reported());
+        let began = self.health.confirmed(failure.class, self.has_served, of.reported());
         self.last_failure = Some((of.now.wall, failure.class, detail.clone()));
         if let Some(began) = began {
             self.log_rest(began, of, &format!("{}: {detail}", failure.class.as_str()));
@@ -123,9 +123,9 @@ fn is_of_the_account(class: FailureClass) -> bool {
         | FailureClass::Timeout
         | FailureClass::Connect
         | FailureClass::Protocol
-        | FailureClass::Empty
+        | FailureClass::EmptyResponse
         | FailureClass::ModelNotFound => true,
-        FailureClass::NoSocket
+        FailureClass::LocalSocketLimit
         | FailureClass::StaleConnection
         | FailureClass::WrongForm
         | FailureClass::TooLarge
@@ -149,7 +149,7 @@ mod tests {
     const URL: &str = "http://host/v1/chat/completions";
 
     struct World {
-        state: State,
+        state: UpstreamState,
         model: Arc<str>,
         /// ms, monotonic: each attempt is sent, and ends a millisecond later.
         now: u64,
@@ -157,13 +157,14 @@ mod tests {
 
     impl World {
         fn new() -> World {
-            let state = State::restore(entry("a"), TimeZone::UTC, TokenStats::default(), Now { mono: 0, wall: 0 });
+            let state =
+                UpstreamState::restore(entry("a"), TimeZone::UTC, TokenStats::default(), Now { mono: 0, wall: 0 });
             World { state, model: "m".into(), now: 10 }
         }
 
         fn subject<'a>(&self, model: &'a Arc<str>) -> Subject<'a> {
             let of = ModelRoute { model, route: RouteId::new("chat/completions") };
-            Subject { of, sent_at: self.now - 1, now: Now { mono: self.now, wall: 0 } }
+            Subject { of, admitted_at: self.now - 1, now: Now { mono: self.now, wall: 0 } }
         }
 
         fn ends(&mut self, outcome: Outcome) {

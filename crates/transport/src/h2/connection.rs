@@ -62,7 +62,6 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// After so long a silence (ms) while something should come, a connection may have died without a word.
 pub(super) const SILENT_MS: u64 = 1_000;
 
-/// A connection of HTTP/2.
 pub(super) struct Connection {
     /// Opens streams. `None`: the connection is retired.
     sender: RefCell<Option<SendRequest<Bytes>>>,
@@ -206,7 +205,6 @@ enum TickAction {
     Close,
 }
 
-/// Drives a connection to the end.
 async fn drive(mut driver: client::Connection<ObservedIo, Bytes>, connection: Rc<Connection>) {
     let mut pings = driver.ping_pong();
     let mut timer = pin!(sleep(TICK));

@@ -64,7 +64,7 @@ pub(super) async fn exchange(
     let has_no_body = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let announced = head.headers.get(header::CONTENT_LENGTH).filter(|_| !has_no_body);
     let expected = announced.and_then(|length| length.to_str().ok()?.trim().parse().ok());
-    let body = ResponseBody { body, upload, came_early, expected, received: 0 };
+    let body = Http2Body { body, upload, came_early, expected, received: 0 };
     let head = IncomingHead::Http2(head.status, head.headers.into());
     Ok(IncomingResponse { head, body: Payload::Stream { payload: Box::pin(body) } })
 }
@@ -198,8 +198,7 @@ impl Drop for Upload {
     }
 }
 
-/// The body of a response.
-struct ResponseBody {
+struct Http2Body {
     body: RecvStream,
     upload: Upload,
     /// Did the response come before all of the request was written?
@@ -209,7 +208,7 @@ struct ResponseBody {
     received: u64,
 }
 
-impl ResponseBody {
+impl Http2Body {
     /// Returns whether the body is complete in spite of the reset. After a complete response, such a reset only means that
     /// the upstream wants no more of the request.
     fn is_complete_after(&self, error: &h2::Error) -> bool {
@@ -218,7 +217,7 @@ impl ResponseBody {
     }
 }
 
-impl Stream for ResponseBody {
+impl Stream for Http2Body {
     type Item = Result<Bytes, PayloadError>;
 
     /// (h2 itself reports a body of another length than announced.)

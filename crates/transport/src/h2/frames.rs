@@ -191,7 +191,6 @@ struct Frame {
     stream: u32,
 }
 
-/// The length of a frame's head.
 const HEAD: usize = 9;
 
 /// A place in the frames of a client.

@@ -11,4 +11,4 @@ mod pool;
 mod slot;
 
 pub(crate) use connection::IDLE_TIMEOUT;
-pub(crate) use pool::Pool;
+pub(crate) use pool::ConnectionPool;

@@ -44,8 +44,7 @@ const MAX_FAILED_OPENS: usize = 3;
 /// What became of an awaited connection.
 type OpenResult = Result<(), SendError>;
 
-/// The connections of one upstream.
-pub(crate) struct Pool(Rc<PoolState>);
+pub(crate) struct ConnectionPool(Rc<PoolState>);
 
 struct PoolState {
     connector: Connector,
@@ -71,10 +70,10 @@ enum Protocol {
     Http2,
 }
 
-impl Pool {
+impl ConnectionPool {
     /// Creates an empty pool for the upstream behind `connector`.
     pub(crate) fn new(connector: Connector, authority: Authority, connect_timeout: Duration) -> Self {
-        Pool(Rc::new(PoolState {
+        ConnectionPool(Rc::new(PoolState {
             connector,
             authority,
             connect_timeout,
@@ -136,7 +135,7 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for ConnectionPool {
     fn drop(&mut self) {
         self.0.retire();
     }
@@ -225,7 +224,6 @@ impl PoolState {
     }
 }
 
-/// Opens a connection for a pool.
 async fn open(connector: Connector, within: Duration, pool: std::rc::Weak<PoolState>) {
     let opened = timeout(within, connect(&connector)).await.unwrap_or(Err(SendError::timeout()));
     if let Some(pool) = pool.upgrade() {

@@ -73,7 +73,6 @@ impl StreamSlot {
         self.stream.is_some_and(|stream| self.connection.observer.is_written(stream))
     }
 
-    /// Records the head of a response.
     pub(super) fn note_answered(&self) {
         self.connection.answered.set(true);
     }

@@ -9,6 +9,14 @@ fn google(reason: &str) -> String {
     )
 }
 
+fn says(message: &str) -> String {
+    format!(r#"{{"error":{{"message":"{message}"}}}}"#)
+}
+
+fn coded(code: &str, message: &str) -> String {
+    format!(r#"{{"error":{{"message":"{message}","code":"{code}"}}}}"#)
+}
+
 #[test]
 fn google_says_by_a_reason_that_a_key_is_refused_whatever_the_status() {
     for reason in KEY_REFUSED {
@@ -31,18 +39,13 @@ fn google_says_by_a_reason_that_a_key_is_refused_whatever_the_status() {
 #[test]
 fn a_401_refuses_the_key_unless_it_may_be_about_less() {
     are(&[
-        (
-            401,
-            r#"{"error":{"message":"Incorrect API key provided: ***","code":"invalid_api_key"}}"#,
-            Unauthorized,
-            true,
-        ),
+        (401, &coded("invalid_api_key", "Incorrect API key provided: ***"), Unauthorized, true),
         (401, r#"{"error":{"message":"User not found.","code":401}}"#, Unauthorized, true),
         (401, "", Unauthorized, true),
         (401, "<html>", Unauthorized, true),
         (
             401,
-            r#"{"error":{"message":"You have insufficient permissions for this operation. Missing scopes: model.request."}}"#,
+            &says("You have insufficient permissions for this operation. Missing scopes: model.request."),
             Forbidden,
             false,
         ),
@@ -52,28 +55,23 @@ fn a_401_refuses_the_key_unless_it_may_be_about_less() {
             Forbidden,
             false,
         ),
-        (401, r#"{"error":{"message":"no such scope"}}"#, Forbidden, false),
+        (401, &says("no such scope"), Forbidden, false),
     ]);
 }
 
 #[test]
 fn a_403_is_certain_only_if_a_code_says_what_is_refused() {
     are(&[
-        (403, r#"{"error":{"message":"no"}}"#, Unauthorized, false),
+        (403, &says("no"), Unauthorized, false),
         (403, r#""no""#, Unauthorized, false),
-        (403, r#"{"error":{"message":"Your account has been flagged"}}"#, Unauthorized, false),
-        (403, r#"{"error":{"message":"Key is not authorized to access model m"}}"#, Unauthorized, false),
-        (403, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, Unauthorized, true),
-        (
-            403,
-            r#"{"error":{"code":"account_deactivated","message":"It violates our usage policies"}}"#,
-            Unauthorized,
-            true,
-        ),
-        (403, r#"{"error":{"code":"unsupported_country_region_territory","message":"x"}}"#, Unauthorized, true),
-        (403, r#"{"error":{"message":"x","code":"insufficient_user_quota"}}"#, PaymentRequired, true),
+        (403, &says("Your account has been flagged"), Unauthorized, false),
+        (403, &says("Key is not authorized to access model m"), Unauthorized, false),
+        (403, &coded("invalid_api_key", "no"), Unauthorized, true),
+        (403, &coded("account_deactivated", "It violates our usage policies"), Unauthorized, true),
+        (403, &coded("unsupported_country_region_territory", "x"), Unauthorized, true),
+        (403, &coded("insufficient_user_quota", "x"), PaymentRequired, true),
         (403, r#"{"error":{"message":"The model is blocked","type":"permissions_error"}}"#, Forbidden, false),
-        (403, r#"{"error":{"message":"x","code":"rate_limit_exceeded"}}"#, RateLimited, true),
+        (403, &coded("rate_limit_exceeded", "x"), RateLimited, true),
         (403, "<html>Attention Required! | Cloudflare</html>", ServerError, true),
         (403, "", ServerError, true),
     ]);
@@ -84,17 +82,12 @@ fn a_providers_own_words_decide_only_where_a_message_begins_with_them() {
     are(&[
         (403, r#"{"code":"x","error":"Content violates usage guidelines. Failed check: SAFETY"}"#, Rejected, true),
         (403, r#""You are not allowed to generate embeddings from this model""#, Rejected, true),
-        (403, r#"{"error":{"message":"No: 'You are not allowed to sample'"}}"#, Unauthorized, false),
+        (403, &says("No: 'You are not allowed to sample'"), Unauthorized, false),
         (403, r#"{"code":30001,"message":"Sorry, your account balance is insufficient"}"#, PaymentRequired, false),
         (403, r#"{"error":"Your newly created team doesn't have any credits yet."}"#, PaymentRequired, false),
-        (403, r#"{"error":{"message":"Key limit exceeded"}}"#, PaymentRequired, false),
-        (
-            403,
-            r#"{"error":{"message":"Out of call volume quota. Quota will be replenished in 00:01:00."}}"#,
-            RateLimited,
-            true,
-        ),
-        (403, r#"{"error":{"message":"You have exceeded a secondary rate limit."}}"#, RateLimited, true),
+        (403, &says("Key limit exceeded"), PaymentRequired, false),
+        (403, &says("Out of call volume quota. Quota will be replenished in 00:01:00."), RateLimited, true),
+        (403, &says("You have exceeded a secondary rate limit."), RateLimited, true),
         (400, r#"{"error":"Incorrect API key provided: xx."}"#, Unauthorized, false),
         (
             400,
@@ -108,8 +101,8 @@ fn a_providers_own_words_decide_only_where_a_message_begins_with_them() {
             PaymentRequired,
             false,
         ),
-        (400, r#"{"error":{"message":"x","code":"billing_hard_limit_reached"}}"#, PaymentRequired, true),
-        (400, r#"{"error":{"message":"x","code":"Arrearage"}}"#, PaymentRequired, true),
+        (400, &coded("billing_hard_limit_reached", "x"), PaymentRequired, true),
+        (400, &coded("Arrearage", "x"), PaymentRequired, true),
     ]);
 }
 
@@ -117,7 +110,7 @@ fn a_providers_own_words_decide_only_where_a_message_begins_with_them() {
 fn a_moderators_verdict_is_the_requests_own_unless_a_code_names_the_account() {
     are(&[
         (403, r#"{"error":{"code":403,"message":"flagged","metadata":{"reasons":["x"]}}}"#, Rejected, true),
-        (403, r#"{"error":{"code":"moderation_blocked","message":"x"}}"#, Rejected, true),
+        (403, &coded("moderation_blocked", "x"), Rejected, true),
         (403, r#"{"error":{"code":"content_filter","message":"no: \"your account\""}}"#, Rejected, true),
     ]);
 }

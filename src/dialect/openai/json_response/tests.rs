@@ -13,17 +13,17 @@ fn total(kind: ReplyKind, body: &str) -> Result<Option<u64>, FailureClass> {
     judged(kind, body).map(|usage| usage.map(|usage| usage.total))
 }
 
-use FailureClass::{Empty, Protocol, RateLimited, ServerError};
+use FailureClass::{EmptyResponse, Protocol, RateLimited, ServerError};
 use ReplyKind::{Chat, Completion, Json, Responses};
 
 #[test]
 fn a_body_with_nothing_in_it_or_without_json_is_a_failure() {
     for (body, wanted) in [
-        ("", Empty),
-        (" \n", Empty),
-        ("{ }", Empty),
-        ("null", Empty),
-        ("[]", Empty),
+        ("", EmptyResponse),
+        (" \n", EmptyResponse),
+        ("{ }", EmptyResponse),
+        ("null", EmptyResponse),
+        ("[]", EmptyResponse),
         (r#"[{"error":null,"usage":null}]"#, Protocol),
         (r#"{"choices":[{"mess"#, Protocol),
         ("data: {}\n\n", Protocol),
@@ -77,31 +77,20 @@ fn an_answer_that_shows_and_reports_nothing_is_empty() {
         ),
         (Responses, r#"{"output":[],"usage":{"input_tokens":0,"output_tokens":0}}"#),
     ] {
-        assert_eq!(judged(kind, body), Err(Empty), "{kind:?} {body}");
+        assert_eq!(judged(kind, body), Err(EmptyResponse), "{kind:?} {body}");
     }
 }
 
 #[test]
 fn what_explains_an_empty_answer_makes_it_one() {
     for (kind, body, wanted) in [
-        (
-            Chat,
-            r#"{"choices":[{"finish_reason":"length","message":{}}],"usage":{"prompt_tokens":9,"completion_tokens":0}}"#,
-            Some(9),
-        ),
+        (Chat, r#"{"choices":[{"finish_reason":"length","message":{}}],"usage":{"prompt_tokens":9}}"#, Some(9)),
         (Chat, r#"{"choices":[{"finish_reason":"content_filter","message":{"content":""}}]}"#, Some(10)),
         (Chat, r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}"#, Some(7)),
         (Chat, r#"{"choices":[{}],"usage":{"prompt_tokens":5,"total_tokens":9}}"#, Some(9)),
-        (
-            Completion,
-            r#"{"choices":[{"text":"","finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":0}}"#,
-            Some(5),
-        ),
-        (
-            Completion,
-            r#"{"choices":[{"text":"x"}],"usage":{"prompt_tokens":5,"completion_tokens":0,"total_tokens":5}}"#,
-            Some(6),
-        ),
+        (Chat, r#"{"choices":[{"message":{}}],"usage":{"prompt_tokens":5,"total_tokens":90}}"#, Some(90)),
+        (Completion, r#"{"choices":[{"text":"","finish_reason":"stop"}],"usage":{"prompt_tokens":5}}"#, Some(5)),
+        (Completion, r#"{"choices":[{"text":"x"}],"usage":{"prompt_tokens":5,"total_tokens":5}}"#, Some(6)),
         (Responses, r#"{"output":[],"usage":{"input_tokens":5,"output_tokens":6}}"#, Some(11)),
         (Responses, r#"{"status":"queued","output":[]}"#, Some(10)),
         (Json, r#"{"choices":null}"#, None),
@@ -130,28 +119,19 @@ fn an_answer_that_finished_with_an_error_is_a_failure() {
 #[test]
 fn zeros_beside_content_are_no_report() {
     let text = "word".repeat(500);
-    let zeros = r#"{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#;
-    for (kind, body) in [
-        (
-            Chat,
-            format!(r#"{{"choices":[{{"message":{{"content":"{text}"}},"finish_reason":"stop"}}],"usage":{zeros}}}"#),
-        ),
-        (Completion, format!(r#"{{"choices":[{{"text":"{text}"}}],"usage":{zeros}}}"#)),
-        (
-            Responses,
-            format!(
-                r#"{{"output":[{{"type":"message","content":[{{"type":"output_text","text":"{text}"}}]}}],
-                "usage":{{"input_tokens":0,"output_tokens":0,"total_tokens":0}}}}"#
-            ),
-        ),
+    let zeros = r#""usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#;
+    let message = format!(r#"{{"choices":[{{"message":{{"content":"{text}"}},"finish_reason":"stop"}}],{zeros}}}"#);
+    let item = format!(r#"{{"type":"message","content":[{{"type":"output_text","text":"{text}"}}]}}"#);
+    for (kind, body, completion) in [
+        (Chat, message, 500),
+        (Completion, format!(r#"{{"choices":[{{"text":"{text}"}}],{zeros}}}"#), 500),
+        (Responses, format!(r#"{{"output":[{item}],"usage":{{"input_tokens":0,"output_tokens":0}}}}"#), 500),
+        (Json, format!(r#"{{"data":[{{"embedding":[0.1]}}],{zeros}}}"#), 0),
     ] {
         let usage = judged(kind, &body).expect("an answer").expect("estimated");
-        assert_eq!((usage.prompt, usage.completion), (10, 500), "{kind:?}");
-        assert_eq!(usage.source, UsageSource::Estimated, "{kind:?}");
+        let found = (usage.prompt, usage.completion, usage.source);
+        assert_eq!(found, (10, completion, UsageSource::Estimated), "{kind:?}");
     }
-    let vectors = format!(r#"{{"data":[{{"embedding":[0.1]}}],"usage":{zeros}}}"#);
-    let usage = judged(Json, &vectors).expect("an answer").expect("estimated");
-    assert_eq!((usage.prompt, usage.completion, usage.source), (10, 0, UsageSource::Estimated));
 }
 
 #[test]

@@ -16,12 +16,12 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep};
 use transport::{IncomingHead, IncomingResponse, SendError, SendErrorKind};
 
-use super::super::{Upstreams, dispatch};
+use super::super::dispatch;
 use crate::config::{BudgetConfig, RetryConfig};
 use crate::dialect::ROUTES;
-use crate::proxy::attempt::OutgoingRequest;
 use crate::proxy::budget::RetryBudget;
 use crate::proxy::client_request::ClientRequest;
+use crate::proxy::pool::{OutgoingRequest, Upstreams};
 use crate::records::{OpenRecord, Recorder, RequestRecord};
 use crate::scheduler::{AdmissionError, Admitted, Select};
 use crate::types::{ClassSet, RequestId};
@@ -169,7 +169,8 @@ struct Script {
 
 impl Upstreams for Script {
     async fn select(&self, select: Select) -> Result<Admitted, AdmissionError> {
-        let free = self.upstreams.iter().find(|(id, _)| !select.tried.iter().any(|tried| tried.as_str() == id));
+        let free =
+            self.upstreams.iter().find(|(id, _)| !select.excluded.iter().any(|excluded| excluded.as_str() == id));
         match free {
             Some((_, upstream)) => Ok(Admitted { permit: upstream.permit(), rate: None }),
             None => Err(AdmissionError::NoneAvailable { model: "m".into(), refusals: Vec::new(), rate: None }),

@@ -5,19 +5,18 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::FastPath;
-use super::events::{BATCH_INTERVAL, ConfirmedRefusal, Drain, UpstreamEvent};
+use super::{Attempt, UpstreamActor};
 use crate::persistence::{Save, TokenChange};
 use crate::types::{Now, SentAt, Settlement};
-use crate::upstream::UpstreamActor;
-use crate::upstream::actor::Attempt;
+use crate::upstream::fast_path::FastPath;
 use crate::upstream::health::ModelRoute;
 use crate::upstream::quotas::{Paused, QuotaHandle};
+use crate::upstream::shared_state::{BATCH_INTERVAL, ConfirmedRefusal, Drain, ModelCredits, UpstreamEvent};
 use crate::upstream::state::Subject;
 
 /// What changed and is not sent to the store yet.
 #[derive(Default)]
-pub(in crate::upstream) struct Unsaved {
+pub(super) struct Unsaved {
     /// Quotas in use since the last save.
     quotas: Vec<QuotaHandle>,
     /// Changes of the statistics; the newest of each bucket is enough.
@@ -26,7 +25,7 @@ pub(in crate::upstream) struct Unsaved {
 
 impl Unsaved {
     /// Records a reset of the statistics.
-    pub(in crate::upstream) fn reset_tokens(&mut self) {
+    pub(super) fn reset_tokens(&mut self) {
         self.tokens = vec![TokenChange::Reset];
     }
 
@@ -60,7 +59,7 @@ fn is_of_same_buckets(one: &TokenChange, other: &TokenChange) -> bool {
 
 impl UpstreamActor {
     /// Applies all queued events. Returns whether there were any.
-    pub(in crate::upstream) fn drain_events(&mut self) -> bool {
+    pub(super) fn drain_events(&mut self) -> bool {
         // The count is read before the events: a later event goes on blocking.
         let blocking = self.events.pending_blocking();
         let any = self.apply_all();
@@ -86,27 +85,28 @@ impl UpstreamActor {
 
     fn apply(&mut self, event: UpstreamEvent, held: &mut Vec<Paused>, now: Now) {
         match event {
-            UpstreamEvent::Admitted { fast_path, route, stamp, demand, at } => {
-                let Some(quotas) = self.quotas_of(&fast_path) else { return };
+            UpstreamEvent::Admitted { credits, route, sent_at, demand, admitted_at } => {
+                let Some((fast_path, quotas)) = self.fast_path_with(&credits) else { return };
+                let shared = fast_path.shared.clone();
                 pause(&quotas, held, now);
-                let taken = quotas.iter().zip(&fast_path.credits);
-                let reservations = taken.map(|(quota, from)| quota.join(&stamp, demand, from.as_deref())).collect();
-                let (model, shared) = (fast_path.model.clone(), fast_path.shared.clone());
+                let taken = quotas.iter().zip(&credits.credits);
+                let reservations = taken.map(|(quota, from)| quota.join(&sent_at, demand, from.as_deref())).collect();
+                let model = credits.model.clone();
                 self.state.joined();
-                self.out.insert(stamp.id(), Attempt { model, route, quotas, reservations, sent_at: at, shared });
+                self.out.insert(sent_at.id(), Attempt { model, route, quotas, reservations, admitted_at, shared });
             }
-            UpstreamEvent::Refunded { fast_path, count, demand } => {
-                let Some(quotas) = self.quotas_of(&fast_path) else { return };
+            UpstreamEvent::Refunded { credits, count, demand } => {
+                let Some((_, quotas)) = self.fast_path_with(&credits) else { return };
                 pause(&quotas, held, now);
-                for (quota, credits) in quotas.iter().zip(&fast_path.credits).take(count) {
+                for (quota, credits) in quotas.iter().zip(&credits.credits).take(count) {
                     if let Some(credits) = credits {
                         quota.with(now, |quota, _| quota.give_back(credits, demand));
                     }
                 }
             }
-            UpstreamEvent::Responded { stamp, at, exhausted_for } => self.on_response(&stamp, at, exhausted_for),
-            UpstreamEvent::Settled { stamp, settlement } => {
-                let Some(attempt) = self.out.remove(&stamp.id()) else { return };
+            UpstreamEvent::Responded { sent_at, at, exhausted_for } => self.on_response(&sent_at, at, exhausted_for),
+            UpstreamEvent::Settled { sent_at, settlement } => {
+                let Some(attempt) = self.out.remove(&sent_at.id()) else { return };
                 pause(&attempt.quotas, held, now);
                 self.settle(&attempt, &settlement, now);
             }
@@ -114,14 +114,15 @@ impl UpstreamActor {
         }
     }
 
-    fn quotas_of(&self, fast_path: &Arc<FastPath>) -> Option<Rc<[QuotaHandle]>> {
-        let known = self.fast_paths.iter().find(|(known, _)| Arc::ptr_eq(known, fast_path));
-        known.map(|(_, quotas)| quotas.clone())
+    fn fast_path_with(&self, credits: &Arc<ModelCredits>) -> Option<(&FastPath, Rc<[QuotaHandle]>)> {
+        let (fast_path, quotas) = self.fast_paths.iter().find(|(known, _)| Arc::ptr_eq(&known.credits, credits))?;
+        Some((fast_path, quotas.clone()))
     }
 
-    fn on_response(&mut self, stamp: &SentAt, at: Now, exhausted_for: Option<std::time::Duration>) {
+    fn on_response(&mut self, sent_at: &SentAt, at: Now, exhausted_for: Option<std::time::Duration>) {
         // An attempt of another entry's says nothing of this one.
-        if let Some(attempt) = self.out.get(&stamp.id()).filter(|attempt| Arc::ptr_eq(&attempt.shared, &self.shared)) {
+        if let Some(attempt) = self.out.get(&sent_at.id()).filter(|attempt| Arc::ptr_eq(&attempt.shared, &self.shared))
+        {
             self.state.on_response(attempt.subject(at), exhausted_for);
         }
     }
@@ -143,16 +144,16 @@ impl UpstreamActor {
     }
 
     fn on_confirmed(&mut self, refusal: &ConfirmedRefusal, now: Now) {
-        let ConfirmedRefusal { endpoint_serial, model, route, sent_at, failure } = refusal;
+        let ConfirmedRefusal { endpoint_serial, model, route, admitted_at, failure } = refusal;
         if *endpoint_serial == self.shared.endpoint.serial {
             let of = ModelRoute { model, route: *route };
             let url = self.shared.endpoint.shown_url(*route);
-            self.state.on_confirmed(failure, Subject { of, sent_at: *sent_at, now }, &url);
+            self.state.on_confirmed(failure, Subject { of, admitted_at: *admitted_at, now }, &url);
         }
     }
 
     /// Sends what changed to the store.
-    pub(in crate::upstream) fn save(&mut self) {
+    pub(super) fn save(&mut self) {
         if self.unsaved.is_empty() {
             return;
         }

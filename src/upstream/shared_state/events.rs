@@ -13,9 +13,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::FastPath;
+use super::ModelCredits;
 use crate::types::{Failure, Now, RouteId, SentAt, Settlement};
-use crate::upstream::UpstreamActor;
 
 /// How long events may wait: also what a `kill -9` under load may cost the statistics.
 pub(in crate::upstream) const BATCH_INTERVAL: Duration = Duration::from_millis(20);
@@ -25,29 +24,29 @@ pub(in crate::upstream) const BATCH_INTERVAL: Duration = Duration::from_millis(2
 pub(in crate::upstream) enum UpstreamEvent {
     /// An attempt was admitted by a fast path, and takes so many tokens at most.
     Admitted {
-        fast_path: Arc<FastPath>,
+        credits: Arc<ModelCredits>,
         route: RouteId,
-        stamp: SentAt,
+        sent_at: SentAt,
         demand: u64,
         /// ms, monotonic.
-        at: u64,
+        admitted_at: u64,
     },
     /// An attempt was not admitted: the first quotas of a fast path had room, and the next had none.
     Refunded {
-        fast_path: Arc<FastPath>,
+        credits: Arc<ModelCredits>,
         /// How many quotas get units back.
         count: usize,
         demand: u64,
     },
-    /// The attempt of this stamp had an answer for the client.
+    /// An attempt had an answer for the client.
     Responded {
-        stamp: SentAt,
+        sent_at: SentAt,
         at: Now,
         /// The answer says how long the upstream has nothing left.
         exhausted_for: Option<Duration>,
     },
-    /// This stamp's attempt ended.
-    Settled { stamp: SentAt, settlement: Settlement },
+    /// An attempt ended.
+    Settled { sent_at: SentAt, settlement: Settlement },
     /// Another upstream served what this one had refused.
     Confirmed(ConfirmedRefusal),
 }
@@ -60,8 +59,8 @@ pub(in crate::upstream) struct ConfirmedRefusal {
     /// By the upstream's own name.
     pub(in crate::upstream) model: Arc<str>,
     pub(in crate::upstream) route: RouteId,
-    /// When the attempt was admitted (ms, monotonic).
-    pub(in crate::upstream) sent_at: u64,
+    /// ms, monotonic.
+    pub(in crate::upstream) admitted_at: u64,
     pub(in crate::upstream) failure: Failure,
 }
 
@@ -86,7 +85,7 @@ pub(in crate::upstream) struct Drain;
 /// The queue of one upstream's events.
 #[derive(Debug)]
 pub(in crate::upstream) struct EventQueue {
-    actor: Addr<UpstreamActor>,
+    actor: Recipient<Drain>,
     events: mpsc::Sender<UpstreamEvent>,
     /// The actor polls the queue by itself.
     awake: AtomicBool,
@@ -96,7 +95,7 @@ pub(in crate::upstream) struct EventQueue {
 
 impl EventQueue {
     /// Creates the queue of an actor. Returns the queue, and the actor's end.
-    pub(in crate::upstream) fn new(actor: Addr<UpstreamActor>) -> (Arc<EventQueue>, mpsc::Receiver<UpstreamEvent>) {
+    pub(in crate::upstream) fn new(actor: Recipient<Drain>) -> (Arc<EventQueue>, mpsc::Receiver<UpstreamEvent>) {
         let (events, receiver) = mpsc::channel();
         let (awake, pending_blocking) = (AtomicBool::new(false), AtomicU32::new(0));
         (Arc::new(EventQueue { actor, events, awake, pending_blocking }), receiver)

@@ -1,8 +1,5 @@
 //! The short way to a permit: taken on the client's own thread, without a message to anybody.
 //!
-//! In reading order: `shared_state` (what the actor publishes), here the admission, `events` (the workers' reports),
-//! `drain` (how the actor applies the reports).
-//!
 //! 1. A fast path stands for one upstream and one model. A fast path admits only where the actor would.
 //! 2. Its units were issued by the quotas before, so no limit is passed.
 //! 3. The actor decides all else: a probe, a quota with nothing issued, a store to wait for.
@@ -11,63 +8,50 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use quota::{Credits, TakeError};
+use quota::TakeError;
 
-use super::Permit;
 use super::health::ModelBackoff;
-use super::permit::ReservedTokens;
+use super::permit::{Permit, ReservedTokens};
+use super::shared_state::{AdmissionMode, CreditsByQuota, ModelCredits, SharedState, UpstreamEvent, Urgency};
 use crate::types::{Now, Profile, SentAt};
-
-mod drain;
-mod events;
-mod shared_state;
-
-pub(super) use self::drain::Unsaved;
-pub(super) use self::events::{ConfirmedRefusal, EventQueue, UpstreamEvent, Urgency};
-pub(super) use self::shared_state::{AdmissionMode, SharedState, StreamOptions};
 
 /// The short way to one upstream for one model.
 #[derive(Debug)]
 pub struct FastPath {
     pub(super) shared: Arc<SharedState>,
-    /// By the upstream's own name.
-    pub(super) model: Arc<str>,
-    pub(super) credits: FastPathCredits,
+    pub(super) credits: Arc<ModelCredits>,
     /// The back-offs of the model, by route.
     backoffs: Vec<ModelBackoff>,
     /// Another fast path has taken the place of this one.
     superseded: AtomicBool,
 }
 
-/// The credits of an attempt's quotas, in order; `None` for a quota without bounds, and behind the last. There are four at
-/// most: of an API, of a group, and of the model in both.
-pub(super) type FastPathCredits = [Option<Arc<Credits>>; 4];
-
 impl FastPath {
     /// Creates the fast path to a model of the upstream with this state.
-    pub(super) fn new(
-        shared: Arc<SharedState>,
-        model: Arc<str>,
-        credits: FastPathCredits,
-        backoffs: Vec<ModelBackoff>,
-    ) -> FastPath {
-        FastPath { shared, model, credits, backoffs, superseded: AtomicBool::new(false) }
+    pub(super) fn new(shared: Arc<SharedState>, credits: ModelCredits, backoffs: Vec<ModelBackoff>) -> FastPath {
+        FastPath { shared, credits: Arc::new(credits), backoffs, superseded: AtomicBool::new(false) }
     }
 
     /// Returns whether the fast path is in force, and has this state, these credits and these back-offs.
     pub(super) fn matches(
         &self,
         shared: &Arc<SharedState>,
-        credits: &FastPathCredits,
+        credits: &CreditsByQuota,
         backoffs: &[ModelBackoff],
     ) -> bool {
         let in_force = !self.superseded.load(Ordering::Relaxed) && Arc::ptr_eq(&self.shared, shared);
-        let same_quotas = self.credits.iter().zip(credits).all(|(one, other)| match (one, other) {
+        let same_quotas = self.credits.credits.iter().zip(credits).all(|(one, other)| match (one, other) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
         });
         in_force && same_quotas && self.backoffs == backoffs
+    }
+
+    /// Returns whether a worker may still use the fast path, or events of one that did are queued.
+    pub(super) fn is_in_use(self: &Arc<Self>) -> bool {
+        // Both counts include the actor's own.
+        Arc::strong_count(self) > 1 || Arc::strong_count(&self.credits) > 1
     }
 
     /// Sends every further attempt to the actor, unless the back-offs are still these.
@@ -81,11 +65,11 @@ impl FastPath {
     ///
     /// # Errors
     /// When the attempt can't be admitted here: whether to ask the actor instead.
-    pub fn try_admit(self: &Arc<Self>, profile: &Profile, now: Now) -> Result<Permit, TakeError> {
+    pub fn try_admit(&self, profile: &Profile, now: Now) -> Result<Permit, TakeError> {
         self.may_admit(profile, now.mono)?;
-        let demand = profile.demand.tokens(self.shared.expected_completion());
+        let demand = profile.estimate.tokens(self.shared.expected_completion());
         let mut begin_by = u64::MAX;
-        for (quotas, credits) in self.credits.iter().enumerate() {
+        for (quotas, credits) in self.credits.credits.iter().enumerate() {
             match credits.as_ref().map_or(Ok(u64::MAX), |credits| credits.take(demand, now.mono)) {
                 Ok(by) => begin_by = begin_by.min(by),
                 Err(why) => {
@@ -94,17 +78,17 @@ impl FastPath {
                 }
             }
         }
-        let stamp = SentAt::to_begin_by(begin_by);
+        let sent_at = SentAt::to_begin_by(begin_by);
         let admitted = UpstreamEvent::Admitted {
-            fast_path: self.clone(),
+            credits: self.credits.clone(),
             route: profile.route,
-            stamp: stamp.clone(),
+            sent_at: sent_at.clone(),
             demand,
-            at: now.mono,
+            admitted_at: now.mono,
         };
         self.shared.events.push(admitted, Urgency::Lazy);
-        let tightest = self.credits.iter().flatten().filter_map(|one| one.tightest_tokens()).min();
-        Ok(Permit::new(self.shared.clone(), ReservedTokens { demand, tightest }, stamp, now.mono))
+        let tightest = self.credits.credits.iter().flatten().filter_map(|one| one.tightest_tokens()).min();
+        Ok(Permit::new(self.shared.clone(), ReservedTokens { demand, tightest }, sent_at, now.mono))
     }
 
     /// Returns whether the upstream's health leaves the admission to a worker.
@@ -124,11 +108,11 @@ impl FastPath {
 
     /// Reports that the first quotas had room, and the next had none. Only the actor can put units back: the quotas may have
     /// called in the issued ones.
-    fn refund(self: &Arc<Self>, quotas: usize, demand: u64, why: TakeError) {
+    fn refund(&self, quotas: usize, demand: u64, why: TakeError) {
         // An actor that is asked next applies the event then.
         let urgency = if why == TakeError::AskActor { Urgency::Lazy } else { Urgency::Batched };
-        if self.credits.iter().take(quotas).any(Option::is_some) {
-            let refunded = UpstreamEvent::Refunded { fast_path: self.clone(), count: quotas, demand };
+        if self.credits.credits.iter().take(quotas).any(Option::is_some) {
+            let refunded = UpstreamEvent::Refunded { credits: self.credits.clone(), count: quotas, demand };
             self.shared.events.push(refunded, urgency);
         }
     }
@@ -138,23 +122,23 @@ impl FastPath {
 mod tests {
     use std::time::Duration;
 
-    use actix::prelude::*;
-
     use super::*;
     use crate::types::RouteId;
     use crate::types::{Failure, FailureClass, Outcome, Phase, Settlement, TokenEstimate, Usage, UsageSource};
     use crate::upstream::Endpoint;
-    use crate::upstream::testing::entry;
+    use crate::upstream::shared_state::EventQueue;
+    use crate::upstream::testing::{actor, entry};
 
     fn open() -> Arc<FastPath> {
         with_backoffs(Vec::new())
     }
 
     fn with_backoffs(backoffs: Vec<ModelBackoff>) -> Arc<FastPath> {
-        let (events, _) = EventQueue::new(Context::new().address());
+        let (events, _) = EventQueue::new(actor());
         let shared = SharedState::new(Arc::new(Endpoint::new(&entry("a"))), events);
         shared.publish_state(AdmissionMode::Local);
-        Arc::new(FastPath::new(Arc::new(shared), "m".into(), FastPathCredits::default(), backoffs))
+        let credits = ModelCredits { model: "m".into(), credits: CreditsByQuota::default() };
+        Arc::new(FastPath::new(Arc::new(shared), credits, backoffs))
     }
 
     fn failure() -> Failure {
@@ -178,7 +162,7 @@ mod tests {
     }
 
     fn profile() -> Profile {
-        Profile { model: "m".into(), route: RouteId::new("chat/completions"), demand: TokenEstimate::default() }
+        Profile { model: "m".into(), route: RouteId::new("chat/completions"), estimate: TokenEstimate::default() }
     }
 
     /// Says why the fast path does not admit an attempt, if so.
@@ -240,7 +224,7 @@ mod tests {
         assert_eq!(refusal(&fast_path), None);
         fast_path.supersede_unless(&[backoff(RouteId::new("embeddings"), 0)]);
         assert_eq!(refusal(&fast_path), Some(TakeError::AskActor), "another one has its place");
-        assert!(!fast_path.matches(&fast_path.shared, &FastPathCredits::default(), &[]));
+        assert!(!fast_path.matches(&fast_path.shared, &CreditsByQuota::default(), &[]));
     }
 
     #[test]

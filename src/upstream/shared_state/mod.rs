@@ -1,16 +1,21 @@
-//! What the workers know of an upstream's state: a hint, published by the actor and read without a lock.
+//! What an upstream's actor and the workers share: the published state, read without a lock; the queue of reports (`events`);
+//! the credits (`model_credits`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use super::events::EventQueue;
-use crate::upstream::Endpoint;
+pub(super) use self::events::{BATCH_INTERVAL, ConfirmedRefusal, Drain, EventQueue, UpstreamEvent, Urgency};
+pub(super) use self::model_credits::{CreditsByQuota, ModelCredits};
+use super::Endpoint;
+
+mod events;
+mod model_credits;
 
 /// The published state of an upstream under one entry of the configuration. A changed entry makes a new one.
 #[derive(Debug)]
-pub(in crate::upstream) struct SharedState {
-    pub(in crate::upstream) endpoint: Arc<Endpoint>,
-    pub(in crate::upstream) events: Arc<EventQueue>,
+pub(super) struct SharedState {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) events: Arc<EventQueue>,
     /// See [`AdmissionMode`]: 0 is `Local`, anything else the moment of `AskActorFrom`.
     admission: AtomicU64,
     /// See [`StreamOptions`].
@@ -21,7 +26,7 @@ pub(in crate::upstream) struct SharedState {
 
 /// The place of admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::upstream) enum AdmissionMode {
+pub(super) enum AdmissionMode {
     /// Any worker.
     Local,
     /// The actor alone, from this moment on (ms, monotonic); nobody before.
@@ -31,7 +36,7 @@ pub(in crate::upstream) enum AdmissionMode {
 /// What is known of an upstream's way with the proxy's `stream_options`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(in crate::upstream) enum StreamOptions {
+pub(super) enum StreamOptions {
     /// Nothing yet.
     Unknown,
     /// A stream reported the usage asked for. No later refusal raises a doubt again.
@@ -42,7 +47,7 @@ pub(in crate::upstream) enum StreamOptions {
 
 impl SharedState {
     /// Creates a state with admission by the actor.
-    pub(in crate::upstream) fn new(endpoint: Arc<Endpoint>, events: Arc<EventQueue>) -> SharedState {
+    pub(super) fn new(endpoint: Arc<Endpoint>, events: Arc<EventQueue>) -> SharedState {
         SharedState {
             endpoint,
             events,
@@ -53,7 +58,7 @@ impl SharedState {
     }
 
     /// Publishes the place of admission. An unchanged value is not written: each write takes the cache line from every worker.
-    pub(in crate::upstream) fn publish_state(&self, admission: AdmissionMode) {
+    pub(super) fn publish_state(&self, admission: AdmissionMode) {
         let admission = packed(admission);
         if self.admission.load(Ordering::Relaxed) != admission {
             self.admission.store(admission, Ordering::Release);
@@ -61,7 +66,7 @@ impl SharedState {
     }
 
     /// Publishes the tokens of an answer whose request bounds none.
-    pub(in crate::upstream) fn set_expected_completion(&self, tokens: u64) {
+    pub(super) fn set_expected_completion(&self, tokens: u64) {
         if self.expected_completion.load(Ordering::Relaxed) != tokens {
             self.expected_completion.store(tokens, Ordering::Relaxed);
         }
@@ -84,7 +89,7 @@ impl SharedState {
     }
 
     /// Returns what is known of the way with `stream_options`.
-    pub(in crate::upstream) fn stream_options(&self) -> StreamOptions {
+    pub(super) fn stream_options(&self) -> StreamOptions {
         match self.stream_options.load(Ordering::Relaxed) {
             accepted if accepted == StreamOptions::Accepted as u8 => StreamOptions::Accepted,
             refused if refused == StreamOptions::Refused as u8 => StreamOptions::Refused,
@@ -93,14 +98,14 @@ impl SharedState {
     }
 
     /// Records that a stream reported the usage asked for.
-    pub(in crate::upstream) fn accept_stream_options(&self) {
+    pub(super) fn accept_stream_options(&self) {
         if self.stream_options() != StreamOptions::Accepted {
             self.stream_options.store(StreamOptions::Accepted as u8, Ordering::Relaxed);
         }
     }
 
     /// Records that a refused request was served without `stream_options`. Ignored if an earlier stream proved the opposite.
-    pub(in crate::upstream) fn refuse_stream_options(&self) {
+    pub(super) fn refuse_stream_options(&self) {
         let (unknown, refused) = (StreamOptions::Unknown as u8, StreamOptions::Refused as u8);
         let changed = self.stream_options.compare_exchange(unknown, refused, Ordering::Relaxed, Ordering::Relaxed);
         if changed.is_ok() {

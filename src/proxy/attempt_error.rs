@@ -1,0 +1,64 @@
+//! A failed attempt, and what follows for the request.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
+use actix_web::web::Bytes;
+
+use super::response::CommittedResponse;
+use crate::types::{Failure, FailureClass, Usage};
+
+/// A failed attempt, of which the client has seen nothing.
+#[derive(Debug)]
+pub(super) struct AttemptError {
+    pub(super) failure: Failure,
+    /// What the client gets if no other upstream serves the request: the upstream's own error.
+    pub(super) response: Option<Box<ErrorResponse>>,
+    /// The upstream had been asked in a wrong way.
+    pub(super) replay: Option<Replay>,
+    /// The tokens of the failed attempt, if known.
+    pub(super) usage: Option<Usage>,
+}
+
+/// A response that stands by in case nobody serves the request.
+#[derive(Debug)]
+pub(super) struct ErrorResponse {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// In which way the same upstream may be asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Replay {
+    /// As before: the connection had been closed before the request arrived.
+    Same,
+    /// As before, once: a connection broke that other requests were on, too.
+    AfterLostConnection,
+    /// With the client's own bytes: the upstream may not know the `stream_options` that we had added.
+    WithoutStreamOptions,
+}
+
+impl From<Failure> for AttemptError {
+    fn from(failure: Failure) -> Self {
+        let replay = if failure.class == FailureClass::StaleConnection {
+            Some(Replay::Same)
+        } else {
+            failure.connection_lost.then_some(Replay::AfterLostConnection)
+        };
+        AttemptError { failure, response: None, replay, usage: None }
+    }
+}
+
+impl AttemptError {
+    /// Creates the error of an attempt whose response stands by in case nobody serves the request.
+    pub(super) fn with_response(failure: Failure, response: CommittedResponse) -> Self {
+        let body = response.buffered.into_iter().next().unwrap_or_default();
+        let response = ErrorResponse { status: response.status, headers: response.headers, body };
+        AttemptError { response: Some(Box::new(response)), ..AttemptError::from(failure) }
+    }
+
+    /// Returns whether a success stands by: an answer in another form than the one that was asked for.
+    pub(super) fn has_answer(&self) -> bool {
+        self.response.as_ref().is_some_and(|response| response.status.is_success())
+    }
+}

@@ -1,0 +1,65 @@
+//! The loop's access to the pool: permits, exchanges, and the retry budget.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use actix_web::http::Method;
+use actix_web::web::Bytes;
+use transport::{ClientCache, IncomingResponse, SendError};
+
+use super::budget::RetryBudget;
+use super::headers::{self, Header};
+use super::target::client_of;
+use crate::scheduler::{AdmissionError, Admitted, SchedulerActor, Select};
+use crate::types::SentAt;
+use crate::upstream::Endpoint;
+
+/// A request as it goes to one upstream.
+pub struct OutgoingRequest<'a> {
+    pub(super) path: &'static str,
+    pub(super) headers: &'a [Header],
+    pub(super) body: Bytes,
+    pub(super) sent_at: &'a SentAt,
+}
+
+/// What the loop needs of the world: permits, exchanges, and the retry budget.
+pub trait Upstreams {
+    /// Returns the permit for one attempt.
+    fn select(&self, select: Select) -> impl Future<Output = Result<Admitted, AdmissionError>>;
+
+    /// Sends a request to an upstream, and waits for the head of its response.
+    fn send(
+        &self,
+        endpoint: &Endpoint,
+        request: OutgoingRequest<'_>,
+    ) -> impl Future<Output = Result<IncomingResponse, SendError>>;
+
+    /// What may be spent on trying again.
+    fn budget(&self) -> &RetryBudget;
+}
+
+/// What one worker has of the pool.
+pub struct Pool {
+    /// This worker's scheduler, which admits.
+    pub scheduler: Addr<SchedulerActor>,
+    /// This worker's connections.
+    pub clients: ClientCache,
+    /// What all workers may spend on trying again.
+    pub budget: Arc<RetryBudget>,
+}
+
+impl Upstreams for Pool {
+    async fn select(&self, select: Select) -> Result<Admitted, AdmissionError> {
+        self.scheduler.send(select).await.unwrap_or(Err(AdmissionError::Stopping))
+    }
+
+    async fn send(&self, endpoint: &Endpoint, request: OutgoingRequest<'_>) -> Result<IncomingResponse, SendError> {
+        let client = client_of(&self.clients, endpoint);
+        let outgoing = headers::request_headers(client.request(Method::POST, request.path), request.headers);
+        client.send(outgoing, request.body, request.sent_at).await
+    }
+
+    fn budget(&self) -> &RetryBudget {
+        &self.budget
+    }
+}

@@ -1,0 +1,90 @@
+//! What the supervisor shows the schedulers of all workers: the routing, and a few shared flags.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::messages::MailboxReport;
+use super::routes::Routes;
+use crate::types::ApiId;
+use crate::upstream::UpstreamActor;
+
+/// The routing changed. Sent by the supervisor to every scheduler. A lost one leaves a scheduler with fast paths that are
+/// closed, so the scheduler asks the supervisor.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct RoutingChanged(pub(super) Arc<RoutingSnapshot>);
+
+/// Send the routing now, and at each change. Sent by each scheduler at its start; a lost one leaves all to the supervisor.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct SubscribeRouting(pub(super) Recipient<RoutingChanged>);
+
+/// The routing at one moment.
+#[derive(Debug, Default)]
+pub(super) struct RoutingSnapshot {
+    /// Of two snapshots, the newer has the larger number.
+    pub(super) serial: u64,
+    pub(super) routes: Routes,
+    /// In the order of the configuration. A slot of `routes` is a position here.
+    pub(super) members: Vec<Member>,
+    /// How long a request may wait for a limit.
+    pub(super) max_wait: Duration,
+    pub(super) flags: Arc<SharedFlags>,
+}
+
+/// One upstream of the pool.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) api: ApiId,
+    pub(super) upstream: Addr<UpstreamActor>,
+}
+
+/// What changes too often for a new snapshot.
+#[derive(Debug, Default)]
+pub(super) struct SharedFlags {
+    /// Requests wait in a queue, and a new one goes behind: no fast path is taken.
+    pub(super) queueing: AtomicBool,
+    /// Requests in the supervisor's mailbox: now, and at most so far.
+    depth: AtomicUsize,
+    deepest: AtomicUsize,
+    /// Requests refused by a full mailbox.
+    refused: AtomicU64,
+}
+
+impl SharedFlags {
+    /// Records that the supervisor's mailbox had no room.
+    pub(super) fn mailbox_was_full(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the part of `/v1/status` about the mailbox.
+    pub(super) fn report(&self) -> MailboxReport {
+        MailboxReport {
+            depth: self.depth.load(Ordering::Relaxed),
+            deepest: self.deepest.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// A place in the supervisor's mailbox, until the drop.
+#[derive(Debug)]
+pub(super) struct MailboxSlot(Arc<SharedFlags>);
+
+impl MailboxSlot {
+    /// Counts a request that goes into the mailbox.
+    pub(super) fn new(flags: &Arc<SharedFlags>) -> MailboxSlot {
+        let depth = flags.depth.fetch_add(1, Ordering::Relaxed) + 1;
+        flags.deepest.fetch_max(depth, Ordering::Relaxed);
+        MailboxSlot(flags.clone())
+    }
+}
+
+impl Drop for MailboxSlot {
+    fn drop(&mut self) {
+        self.0.depth.fetch_sub(1, Ordering::Relaxed);
+    }
+}

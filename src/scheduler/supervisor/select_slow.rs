@@ -1,0 +1,191 @@
+//! The selections that no worker decides alone: on a first request, without credits, after a failure, in wait for a limit.
+//!
+//! 1. A new request may overtake waiting ones only to upstreams that none of them may use.
+//! 2. A refused request waits if a limit is the reason, the limit may free in time, and the queue has room.
+//! 3. While requests wait, selections are made for them every [`TRIAL_INTERVAL`]: a slot may come free at any time, by a
+//!    refund, the end of an answer or a new configuration.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix::prelude::*;
+use futures_util::FutureExt;
+use futures_util::future::ready;
+use quota::PoolLimits;
+use tokio::sync::oneshot;
+
+use super::{MAX_MODELS, SupervisorActor};
+use crate::config::Models;
+use crate::scheduler::messages::{AdmissionError, Select};
+use crate::scheduler::selection::{ChosenUpstream, Selection};
+use crate::scheduler::slow_path::{SelectSlow, Selected};
+use crate::scheduler::wait_queue::{Allowed, Trial, Waiter};
+use crate::types::{ApiId, Now, Profile};
+use crate::upstream::Refusal;
+
+/// The time between two trials of the requests that wait.
+const TRIAL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How soon a client may try again while a list of models is missing, and no time for the next attempt is known (ms).
+const LISTED_SOON_MS: u64 = 1_000;
+
+impl SupervisorActor {
+    /// Returns the selection among the allowed upstreams of a model, `first` of all this one.
+    ///
+    /// # Errors
+    /// When no upstream is known to serve the model.
+    fn selection(
+        &self,
+        profile: Profile,
+        allowed: &Allowed,
+        first: Option<ApiId>,
+    ) -> Result<Selection, AdmissionError> {
+        let snapshot = self.snapshot.clone();
+        let tiers = snapshot.routes.tiers(&profile.model);
+        if tiers.is_empty() {
+            return Err(self.not_found(&profile.model));
+        }
+        // The worker may know an older routing.
+        let slot_of = |api: ApiId| snapshot.members.iter().position(|member| member.api == api);
+        let first = first.and_then(slot_of).filter(|first| tiers.slots().any(|slot| slot == *first));
+        let skipped = snapshot.members.iter().map(|member| !allowed.allows(&member.api)).collect();
+        Ok(Selection { snapshot: snapshot.clone(), profile, first, skipped })
+    }
+
+    /// Returns the error for a model that no upstream is known to serve. An upstream without a list of models may serve it:
+    /// the client is to try again.
+    fn not_found(&self, model: &Arc<str>) -> AdmissionError {
+        let soon = Now::read_mono() + LISTED_SOON_MS;
+        let mut refusals: Vec<(ApiId, Refusal)> = Vec::new();
+        for api in self.apis.iter().filter(|api| api.enabled && api.models == Models::Asked) {
+            if !self.found.contains_key(&api.id) {
+                let until = self.unlisted.get(&api.id).map_or(soon, |retry_at| soon.max(*retry_at));
+                refusals.push((api.id.clone(), Refusal::ModelsUnknown { until }));
+            }
+        }
+        if refusals.is_empty() {
+            return AdmissionError::ModelNotFound(model.clone());
+        }
+        AdmissionError::NoneAvailable { model: model.clone(), refusals, rate: None }
+    }
+
+    /// Returns whether an upstream of the model has not failed this request yet.
+    fn has_upstream_left(&self, model: &str, excluded: &[ApiId]) -> bool {
+        let mut slots = self.snapshot.routes.tiers(model).slots();
+        slots.any(|slot| self.snapshot.members.get(slot).is_some_and(|member| !excluded.contains(&member.api)))
+    }
+
+    /// Returns whether a refused request may wait until `deadline` (ms, monotonic).
+    fn may_wait(&self, refused: &AdmissionError, deadline: u64) -> bool {
+        let AdmissionError::NoneAvailable { refusals, .. } = refused else { return false };
+        let in_time = refusals.iter().any(|(_, refusal)| refusal.may_pass_by(deadline));
+        self.queue.max_wait_ms > 0 && in_time && self.waiting.len() < self.queue.max_waiting
+    }
+
+    /// Adds the pool's limits on requests for the model.
+    fn with_limits(
+        &mut self,
+        model: &Arc<str>,
+        decided: Result<ChosenUpstream, AdmissionError>,
+    ) -> Result<Selected, AdmissionError> {
+        match decided {
+            Ok(choice) => Ok(Selected { choice, limits: self.limits_of(model) }),
+            Err(AdmissionError::NoneAvailable { model, refusals, .. }) => {
+                let rate = self.limits_of(&model).summary(Now::read_mono());
+                Err(AdmissionError::NoneAvailable { model, refusals, rate })
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    fn limits_of(&mut self, model: &Arc<str>) -> Arc<PoolLimits> {
+        if let Some(known) = self.limits.get(model) {
+            return known.clone();
+        }
+        if self.limits.len() >= MAX_MODELS {
+            self.limits.clear();
+        }
+        let serving = self.snapshot.routes.tiers(model).slots().filter_map(|slot| self.apis.get(slot));
+        let enabled = serving.map(|api| &**api).filter(|api| api.enabled);
+        let limits = Arc::new(self.quotas.pool_limits(enabled, model));
+        self.limits.insert(model.clone(), limits.clone());
+        limits
+    }
+
+    /// Plans the next trial, if requests wait. Then no worker takes a fast path.
+    fn plan_trials(&mut self, ctx: &mut Context<Self>) {
+        let any = self.waiting.len() > 0;
+        self.snapshot.flags.queueing.store(any, Ordering::Release);
+        if any && !self.plans_trials {
+            self.plans_trials = true;
+            ctx.run_later(TRIAL_INTERVAL, |actor, ctx| {
+                actor.plans_trials = false;
+                actor.try_waiting(ctx);
+            });
+        }
+    }
+
+    fn try_waiting(&mut self, ctx: &mut Context<Self>) {
+        for Trial { id, profile, allowed } in self.waiting.trials(Now::read()) {
+            let model = profile.model.clone();
+            let selection = run(self.selection(profile, &allowed, None), ctx).into_actor(self);
+            ctx.spawn(selection.map(move |selected, actor, ctx| match selected {
+                Ok(choice) => {
+                    if let Some(waiter) = actor.waiting.served(&model, id) {
+                        // Without a client, the permit gives itself back.
+                        let _ = waiter.reply.send(Ok(choice));
+                    }
+                    actor.try_waiting(ctx);
+                }
+                Err(refused) => actor.waiting.refused(&model, id, refused),
+            }));
+        }
+        self.plan_trials(ctx);
+    }
+}
+
+fn run(
+    selection: Result<Selection, AdmissionError>,
+    ctx: &Context<SupervisorActor>,
+) -> impl Future<Output = Result<ChosenUpstream, AdmissionError>> + use<> {
+    match selection {
+        Ok(selection) => selection.run(ctx.address().recipient()).left_future(),
+        Err(error) => ready(Err(error)).right_future(),
+    }
+}
+
+impl Handler<SelectSlow> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, SelectSlow { select, picked, reply, slot }: SelectSlow, ctx: &mut Self::Context) {
+        drop(slot);
+        let Select { profile, excluded, client, may_queue } = select;
+        let deadline = Now::read_mono() + self.queue.max_wait_ms;
+        let model = profile.model.clone();
+        let overtaking = self.waiting.overtaking(&model);
+        // Without an upstream left, there is nothing to wait for.
+        let behind = overtaking.as_ref().filter(|_| self.has_upstream_left(&model, &excluded));
+        let refused_before = behind.map(|overtaking| overtaking.refused.clone());
+        let picked = picked.filter(|_| overtaking.is_none());
+        let allowed =
+            Allowed { excluded: excluded.clone(), overtakes_to: overtaking.map(|overtaking| overtaking.upstreams) };
+        let selection = run(self.selection(profile.clone(), &allowed, picked), ctx).into_actor(self);
+        let decision = selection.then(move |selected, actor, ctx| {
+            let decided = match selected.map_err(|refused| refused_before.unwrap_or(refused)) {
+                Err(refused) if may_queue && actor.may_wait(&refused, deadline) => {
+                    let (reply, answer) = oneshot::channel();
+                    actor.waiting.join(Waiter { profile, excluded, deadline, client, reply }, refused);
+                    actor.plan_trials(ctx);
+                    answer.map(|answer| answer.unwrap_or(Err(AdmissionError::Stopping))).left_future()
+                }
+                decided => ready(decided).right_future(),
+            };
+            decided.into_actor(actor)
+        });
+        ctx.spawn(decision.map(move |decided, actor, _| {
+            // Without a client, the permit gives itself back.
+            let _ = reply.send(actor.with_limits(&model, decided));
+        }));
+    }
+}

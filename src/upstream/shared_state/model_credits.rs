@@ -1,0 +1,18 @@
+//! The credits for one model of an upstream.
+
+use std::sync::Arc;
+
+use quota::Credits;
+
+/// Credits by quota, in order; `None` for a quota without bounds, and behind the last. There are four at most: of an API, of
+/// a group, and of the model in both.
+pub(in crate::upstream) type CreditsByQuota = [Option<Arc<Credits>>; 4];
+
+/// The credits of an attempt's quotas. Events and the fast path share one value: the actor knows by its address which quotas
+/// the units came from.
+#[derive(Debug)]
+pub(in crate::upstream) struct ModelCredits {
+    /// By the upstream's own name.
+    pub(in crate::upstream) model: Arc<str>,
+    pub(in crate::upstream) credits: CreditsByQuota,
+}
