@@ -152,13 +152,6 @@ fn what_a_client_sends_to_our_own_endpoints_is_not_repeated() {
 fn variables_that_cannot_be_used_are_worth_a_warning_at_the_start_and_of_check() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let config = config_of(&[&upstream]);
-    let folder = Launch::new(&config).folder;
-    let file = |name: &str, text: &str| {
-        let path = folder.join(name);
-        fs::write(&path, text).expect("writes");
-        path.display().to_string()
-    };
-    let rubbish = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for (name, value, warning) in [
         ("TZ", "Asia/Shanhai".to_owned(), "TZ names no time zone that is known here, so UTC is used"),
         ("TZ", SECRET.to_owned(), "TZ names no time zone that is known here, so UTC is used"),
@@ -166,9 +159,6 @@ fn variables_that_cannot_be_used_are_worth_a_warning_at_the_start_and_of_check()
         ("RUST_LOG", "warn,request=verbose".to_owned(), "RUST_LOG: part 2 of 2 must be TARGET=LEVEL or LEVEL"),
         ("RUST_LOG", format!("error,{SECRET}=x"), "RUST_LOG: part 2 of 2 must be TARGET=LEVEL or LEVEL"),
         ("RUST_LOG", "sled=debug".to_owned(), "RUST_LOG leaves nothing of this program in the log"),
-        ("SSL_CERT_FILE", "/nowhere.pem".to_owned(), "SSL_CERT_FILE can't be read: No such file"),
-        ("SSL_CERT_FILE", file("empty.pem", "x"), "SSL_CERT_FILE holds no certificate in PEM form"),
-        ("SSL_CERT_FILE", file("bad.pem", rubbish), "SSL_CERT_FILE: certificate 1 in it can't be read"),
         ("SSL_CERT_DIR", "/nowhere".to_owned(), "SSL_CERT_DIR names no folder"),
     ] {
         let checked =
@@ -185,5 +175,28 @@ fn variables_that_cannot_be_used_are_worth_a_warning_at_the_start_and_of_check()
     {
         let app = Launch::new(&config).env(name, value).start();
         assert!(!app.log().contains(name), "{name}={value}: {}", app.log());
+    }
+}
+
+#[test]
+fn a_file_of_certificates_without_a_sound_one_ends_the_start_and_the_check() {
+    let config = config_of(&[&Upstream::always(Reply::chat("hi"))]);
+    let folder = Launch::new(&config).folder;
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).expect("writes");
+        path.display().to_string()
+    };
+    let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (path, reason) in [
+        ("/nowhere.pem".to_owned(), "can't be read (No such file"),
+        (file("empty.pem", "x"), "has no certificate that can be trusted"),
+        (file("bad.pem", damaged), "has no certificate that can be trusted"),
+    ] {
+        for args in [&["check", "--config", "apis.json"][..], &["--config", "apis.json", "--port", "0"]] {
+            let ended = Launch::new(&config).env("SSL_CERT_FILE", &path).command().args(args).output().expect("runs");
+            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+            assert!(!ended.status.success() && said.contains(&format!("SSL_CERT_FILE: {path} {reason}")), "{said}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A worker's scheduler, with a real supervisor behind. Where the supervisor has ended, only a fast path can admit.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -131,7 +132,7 @@ fn while_requests_wait_no_worker_takes_a_fast_path() {
 fn a_supervisor_that_does_not_answer_in_five_seconds_is_an_error() {
     on_paused_clock(async {
         let pool = Pool::start(&[api("a", &json!({ "rpd": 1 }))]).await;
-        let held = pool.store.gate.lock().expect("whole");
+        pool.store.holds.store(true, Ordering::Release);
         let worker = SchedulerActor::new(pool.supervisor.clone()).start();
         let asked = actix::spawn({
             let worker = worker.clone();
@@ -141,7 +142,7 @@ fn a_supervisor_that_does_not_answer_in_five_seconds_is_an_error() {
             tokio::time::advance(Duration::from_millis(100)).await;
         }
         assert_eq!(asked.await.expect("ended"), Err(AdmissionError::NotInTime));
-        drop(held);
+        pool.store.holds.store(false, Ordering::Release);
     });
 }
 
