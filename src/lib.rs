@@ -20,5 +20,7 @@ pub mod persistence;
 pub mod proxy;
 pub mod records;
 pub mod scheduler;
+#[cfg(test)]
+mod testing;
 pub mod types;
 pub mod upstream;

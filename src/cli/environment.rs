@@ -1,5 +1,5 @@
-//! Finds mistakes in variables of the environment that are otherwise used without a word: the time zone, and a folder of
-//! certificates. Reported at the start and by `check`, and never with a variable's value. ([`transport`] reads `SSL_CERT_FILE`.)
+//! Finds mistakes in variables of the environment that would otherwise have no effect and no message: the time zone, and a folder of
+//! certificates. Reported at the start and by `check`, and never with a variable's value.
 
 use std::ffi::OsString;
 use std::path::Path;

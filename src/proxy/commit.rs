@@ -63,6 +63,10 @@ impl UpstreamResponse<'_> {
         let (body, whole) = self.refusal_text().await;
         let refused = Refused { status: self.status.as_u16(), headers: self.headers, body: &body };
         let failure = self.request.route.dialect.refusal(refused, self.sent(), Now::read());
+        // A redirect would send the client to the upstream.
+        if !self.status.is_client_error() && !self.status.is_server_error() {
+            return Err(failure.into());
+        }
         let response = if whole {
             self.refused(self.status, body, failure.clone())
         } else {

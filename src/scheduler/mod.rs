@@ -20,6 +20,9 @@ mod wait_queue;
 mod weighted_tiers;
 mod worker;
 
+#[cfg(test)]
+mod testing;
+
 pub use messages::{
     AdmissionError, Admitted, ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, MailboxReport,
     ModelsFound, ModelsUnavailable, ResetTokenStats, Select, StopUpstreams, UnknownApi,

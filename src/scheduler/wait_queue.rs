@@ -178,3 +178,6 @@ fn unused_by(waiting: &[QueueEntry]) -> Option<Vec<ApiId>> {
     let failed_all = |api: &&ApiId| others.iter().all(|other| other.waiter.excluded.contains(api));
     Some(first.waiter.excluded.iter().filter(failed_all).cloned().collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,3 +74,18 @@ impl Reports {
         self.settled.iter().filter(|settlement| settlement.outcome == Outcome::Abandoned).count()
     }
 }
+
+/// Ends an upstream's actor, as a defect would.
+pub(crate) struct End;
+
+impl actix::Message for End {
+    type Result = ();
+}
+
+impl actix::Handler<End> for UpstreamActor {
+    type Result = ();
+
+    fn handle(&mut self, _: End, ctx: &mut Self::Context) {
+        actix::ActorContext::stop(ctx);
+    }
+}

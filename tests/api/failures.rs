@@ -47,7 +47,7 @@ fn each_status_has_its_meaning_for_the_request_the_upstream_and_the_client() {
         (304, true, None, 502),
         (401, true, Some("unauthorized"), 502),
         (402, true, Some("payment_required"), 502),
-        (403, true, Some("unauthorized"), 502),
+        (403, true, None, 502),
         (408, true, None, 408),
         (429, true, Some("cooldown"), 429),
         (500, true, None, 500),

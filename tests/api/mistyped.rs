@@ -177,3 +177,26 @@ fn variables_that_cannot_be_used_are_worth_a_warning_at_the_start_and_of_check()
         assert!(!app.log().contains(name), "{name}={value}: {}", app.log());
     }
 }
+
+#[test]
+fn a_file_of_certificates_without_a_sound_one_ends_the_start_and_the_check() {
+    let config = config_of(&[&Upstream::always(Reply::chat("hi"))]);
+    let folder = Launch::new(&config).folder;
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).expect("writes");
+        path.display().to_string()
+    };
+    let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (path, reason) in [
+        ("/nowhere.pem".to_owned(), "can't be read (No such file"),
+        (file("empty.pem", "x"), "has no certificate that can be trusted"),
+        (file("bad.pem", damaged), "has no certificate that can be trusted"),
+    ] {
+        for args in [&["check", "--config", "apis.json"][..], &["--config", "apis.json", "--port", "0"]] {
+            let ended = Launch::new(&config).env("SSL_CERT_FILE", &path).command().args(args).output().expect("runs");
+            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+            assert!(!ended.status.success() && said.contains(&format!("SSL_CERT_FILE: {path} {reason}")), "{said}");
+        }
+    }
+}

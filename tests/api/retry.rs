@@ -145,8 +145,9 @@ fn an_embeddings_reply_is_not_empty() {
 
 #[test]
 fn a_refused_key_takes_the_upstream_out_until_the_configuration_changes() {
-    for status in [401, 403] {
-        let (bad, good, app) = beside_a_good_one(Reply::error(status, "key"));
+    let coded = Reply::json(403, &json!({ "error": { "code": "invalid_api_key", "message": "no" } }));
+    for refusal in [Reply::error(401, "key"), coded] {
+        let (bad, good, app) = beside_a_good_one(refusal);
         for _ in 0..3 {
             assert_eq!(app.chat().status, 200);
         }

@@ -38,7 +38,16 @@ fn a_model_that_nobody_serves_is_a_404_without_a_call() {
 
 #[test]
 fn every_way_to_write_a_base_url_reaches_every_operation() {
-    let upstream = Upstream::always(Reply::json(200, &json!({ "data": [], "results": [], "output": [] })));
+    let upstream = Upstream::start(|request| match request.path.rsplit('/').next() {
+        Some("completions") => Reply::chat("hi"),
+        Some("responses") => {
+            let text = json!({ "type": "output_text", "text": "hi" });
+            Reply::json(200, &json!({ "object": "response", "output": [{ "type": "message", "content": [text] }] }))
+        }
+        Some("moderations") => Reply::json(200, &json!({ "results": [{ "flagged": false }] })),
+        Some("speech") => Reply::text(200, &[("content-type", "audio/mpeg")], "sound"),
+        _ => Reply::json(200, &json!({ "data": [{ "embedding": [0.1], "url": "http://x" }] })),
+    });
     for (base, root) in [
         ("", "/v1"),
         ("/", "/v1"),

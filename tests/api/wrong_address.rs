@@ -132,7 +132,7 @@ fn an_account_whose_refusals_nobody_disproves_goes_on_and_passes_its_own_words()
     }
     let status = app.status_of("a");
     assert_eq!((&status["errorCount"], &status["available"]), (&json!(5), &json!(true)), "{status}");
-    assert_eq!(status["lastError"]["detail"], "status 404: check its baseUrl and its models");
+    assert_eq!(status["lastError"]["detail"], "404 \"Not Found\": check its baseUrl and its models");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Both clocks as one value. Pure code receives the time, and never reads it.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 /// One reading of both clocks.
 ///

@@ -1,1 +1,340 @@
+//! The supervisor with real upstreams, on a clock that jumps.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::scheduler::messages::{AdmissionError, GetModels, ModelsFound, ModelsUnavailable, Select};
+use crate::scheduler::model_names::ModelNames;
+use crate::scheduler::testing::{Pool, after_failures_of, by, chat, failure, served, settle};
+use crate::testing::{api, on_paused_clock};
+use crate::types::{ApiId, Failure, FailureClass, Now, Outcome, QuotaKind};
+use crate::upstream::testing::End;
+use crate::upstream::{Refusal, UpstreamActor};
+
+const NO_MORE: serde_json::Value = serde_json::Value::Null;
+
+/// Returns the refusal of each upstream.
+fn refusals(error: AdmissionError) -> Vec<(String, Refusal)> {
+    let AdmissionError::NoneAvailable { refusals, .. } = error else { panic!("{error:?}") };
+    refusals.into_iter().map(|(api, refusal)| (api.to_string(), refusal)).collect()
+}
+
+/// Returns the word for each upstream's refusal.
+fn reasons(error: AdmissionError) -> Vec<(String, &'static str)> {
+    refusals(error).into_iter().map(|(api, refusal)| (api, refusal.reason())).collect()
+}
+
+#[test]
+fn the_lowest_priority_number_is_asked_first_and_a_full_upstream_is_passed_over() {
+    on_paused_clock(async {
+        let first = api("a", &json!({ "priority": 0, "rpm": 2 }));
+        let pool = Pool::start(&[api("b", &json!({ "priority": 1 })), first]).await;
+        let mut served = Vec::new();
+        for _ in 0..4 {
+            served.push(pool.serves().await.expect("admitted"));
+        }
+        assert_eq!(served, ["a", "a", "b", "b"]);
+    });
+}
+
+#[test]
+fn a_refusal_names_every_upstream_with_its_own_reason() {
+    on_paused_clock(async {
+        let disabled = api("off", &json!({ "enabled": false, "priority": 0 }));
+        let none = api("none", &json!({ "rpd": 0, "priority": 1 }));
+        let limited = api("limited", &json!({ "rpm": 1, "priority": 2 }));
+        let pool = Pool::start(&[disabled, none, limited]).await;
+        served(pool.select(chat("m")).await.expect("one is free"));
+        let refused = reasons(pool.select(chat("m")).await.expect_err("no more"));
+        let expected = [("off", "disabled"), ("none", "disabled"), ("limited", "rpm")];
+        assert_eq!(refused, expected.map(|(id, reason)| (id.to_owned(), reason)));
+    });
+}
+
+#[test]
+fn an_upstream_that_has_failed_the_request_is_not_asked_for_it_again() {
+    on_paused_clock(async {
+        let pool = Pool::start(&[api("a", &json!({ "priority": 0 })), api("b", &json!({ "priority": 1 }))]).await;
+        let second = pool.select(after_failures_of(&["a"], chat("m"))).await.expect("b is left");
+        assert_eq!(served(second), "b");
+        let nobody = pool.select(after_failures_of(&["a", "b"], chat("m"))).await.expect_err("both have failed");
+        assert_eq!(reasons(nobody), []);
+    });
+}
+
+#[test]
+fn in_panic_mode_a_resting_upstream_is_probed_after_ten_seconds_and_an_explicit_wait_is_kept() {
+    on_paused_clock(async {
+        let pool = Pool::start(&[api("a", &NO_MORE)]).await;
+        for _ in 0..3 {
+            pool.fails(failure(FailureClass::ServerError)).await;
+        }
+        assert_eq!(reasons(pool.serves().await.expect_err("it rests")), [("a".to_owned(), "breaker")]);
+        sleep(Duration::from_millis(10_001)).await;
+        pool.fails(failure(FailureClass::ServerError)).await;
+        sleep(Duration::from_millis(10_001)).await;
+        let until = refusals_until(&pool).await;
+        assert_eq!(until, None, "the rest lasts for twenty seconds, and nobody else is left");
+
+        let pool = Pool::start(&[api("a", &NO_MORE)]).await;
+        let wait = Failure { retry_after: Some(Duration::from_secs(30)), ..failure(FailureClass::RateLimited) };
+        pool.fails(wait).await;
+        sleep(Duration::from_secs(29)).await;
+        assert!(pool.serves().await.is_err());
+        sleep(Duration::from_millis(1_001)).await;
+        assert_eq!(pool.serves().await, Ok("a".to_owned()));
+    });
+}
+
+/// Returns until when the only upstream refuses; `None` if it admits.
+async fn refusals_until(pool: &Pool) -> Option<u64> {
+    let refused = pool.serves().await.err()?;
+    refusals(refused).first().and_then(|(_, refusal)| refusal.until())
+}
+
+#[test]
+fn while_another_upstream_can_serve_no_resting_one_is_asked() {
+    on_paused_clock(async {
+        let pool = Pool::start(&[api("a", &json!({ "priority": 0 })), api("b", &json!({ "priority": 1 }))]).await;
+        for _ in 0..4 {
+            pool.fails(failure(FailureClass::ServerError)).await;
+        }
+        assert_eq!(pool.serves().await, Ok("b".to_owned()));
+        sleep(Duration::from_millis(10_001)).await;
+        let probe = pool.select(chat("m")).await.expect("admitted");
+        assert_eq!(pool.serves().await, Ok("b".to_owned()), "one probe at a time");
+        assert_eq!(served(probe), "a");
+        assert_eq!(pool.serves().await, Ok("a".to_owned()));
+    });
+}
+
+#[test]
+fn an_upstream_whose_actor_has_ended_is_skipped_and_started_again() {
+    on_paused_clock(async {
+        let pool = Pool::start(&[api("a", &json!({ "rpd": 2 }))]).await;
+        served(pool.select(chat("m")).await.expect("admitted"));
+        let upstream: Addr<UpstreamActor> = pool.supervisor.send(GetUpstream("a".into())).await.expect("a reply").0;
+        let _ = upstream.send(End).await;
+        assert_eq!(reasons(pool.serves().await.expect_err("it has ended")), []);
+        assert_eq!(pool.serves().await, Ok("a".to_owned()));
+        assert_eq!(reasons(pool.serves().await.expect_err("two a day")), [("a".to_owned(), "rpd")], "counts are kept");
+    });
+}
+
+#[test]
+fn a_model_is_missing_only_if_every_list_of_models_is_known() {
+    on_paused_clock(async {
+        let listed = api("listed", &NO_MORE);
+        let mut asked = api("asked", &NO_MORE);
+        asked.as_object_mut().expect("an object").remove("models");
+        let pool = Pool::start(&[listed, asked]).await;
+        let unknown = refusals(pool.select(chat("x")).await.expect_err("nobody is known to serve it"));
+        assert!(matches!(&unknown[..], [(id, Refusal::ModelsUnknown { .. })] if id == "asked"), "{unknown:?}");
+        let retry_at = Now::read_mono() + 7_000;
+        let unavailable = ModelsUnavailable { api: "asked".into(), retry_at };
+        pool.supervisor.send(unavailable).await.expect("taken");
+        let unknown = refusals(pool.select(chat("x")).await.expect_err("not yet"));
+        assert_eq!(unknown[0].1.until(), Some(retry_at), "the client is told when to try again");
+        let models = ModelNames::These([Arc::from("y")].into());
+        pool.supervisor.send(ModelsFound { api: "asked".into(), models }).await.expect("taken");
+        assert_eq!(pool.select(chat("x")).await.err(), Some(AdmissionError::ModelNotFound("x".into())));
+        assert_eq!(served(pool.select(chat("y")).await.expect("listed now")), "asked");
+        let names = pool.supervisor.send(GetModels).await.expect("a reply");
+        assert_eq!(names, [Arc::from("m"), Arc::from("y")]);
+    });
+}
+
+#[test]
+fn requests_wait_for_a_limit_and_are_served_in_their_order() {
+    on_paused_clock(async {
+        let limited = api("a", &json!({ "burst": { "requests": 1, "seconds": 2 } }));
+        let pool = Pool::start_with(&json!({ "apis": [limited], "queue": { "maxWaitMs": 10_000 } })).await;
+        let since = Instant::now();
+        pool.serves().await.expect("the first");
+        let waiting: Vec<_> = (0..3).map(|_| pool.ask(chat("m"))).collect();
+        let mut ends = Vec::new();
+        for answer in waiting {
+            served(answer.await.expect("answered").expect("admitted").choice.permit);
+            ends.push(since.elapsed().as_secs());
+        }
+        assert_eq!(ends, [2, 4, 6]);
+    });
+}
+
+#[test]
+fn a_request_that_no_limit_can_serve_in_time_is_refused_at_once() {
+    on_paused_clock(async {
+        let limited = api("a", &json!({ "burst": { "requests": 1, "seconds": 20 } }));
+        let pool = Pool::start_with(&json!({ "apis": [limited], "queue": { "maxWaitMs": 10_000 } })).await;
+        pool.serves().await.expect("the first");
+        let since = Instant::now();
+        assert!(pool.serves().await.is_err());
+        assert_eq!(since.elapsed(), Duration::ZERO);
+    });
+}
+
+#[test]
+fn a_full_queue_refuses_and_clients_that_have_left_hold_no_place() {
+    on_paused_clock(async {
+        let limited = api("a", &json!({ "burst": { "requests": 1, "seconds": 2 } }));
+        let queue = json!({ "maxWaitMs": 10_000, "maxWaiting": 2 });
+        let pool = Pool::start_with(&json!({ "apis": [limited], "queue": queue })).await;
+        pool.serves().await.expect("the first");
+        let client = Arc::new(());
+        let leaving = || Select { client: Arc::downgrade(&client), ..chat("m") };
+        let gone = [pool.ask(leaving()), pool.ask(leaving())];
+        sleep(Duration::from_millis(1)).await;
+        assert!(pool.serves().await.is_err(), "two wait already");
+        drop(client);
+        let since = Instant::now();
+        assert_eq!(pool.serves().await, Ok("a".to_owned()));
+        assert!(
+            since.elapsed() < Duration::from_secs(3),
+            "{:?}: no place was kept for clients that left",
+            since.elapsed()
+        );
+        for answer in gone {
+            assert!(answer.await.expect("answered").is_err());
+        }
+    });
+}
+
+#[test]
+fn a_hedge_does_not_wait() {
+    on_paused_clock(async {
+        let limited = api("a", &json!({ "burst": { "requests": 1, "seconds": 2 } }));
+        let pool = Pool::start_with(&json!({ "apis": [limited], "queue": { "maxWaitMs": 10_000 } })).await;
+        pool.serves().await.expect("the first");
+        let hedge = Select { may_queue: false, ..chat("m") };
+        assert!(pool.select(hedge).await.is_err());
+    });
+}
+
+#[test]
+fn a_request_overtakes_others_only_to_an_upstream_that_has_failed_all_of_them() {
+    on_paused_clock(async {
+        let full = api("full", &json!({ "burst": { "requests": 1, "seconds": 3 }, "priority": 0 }));
+        let other = api("other", &json!({ "priority": 1 }));
+        let pool = Pool::start_with(&json!({ "apis": [full, other], "queue": { "maxWaitMs": 10_000 } })).await;
+        assert_eq!(pool.serves().await, Ok("full".to_owned()));
+        let waiting = pool.ask(after_failures_of(&["other"], chat("m")));
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(pool.serves().await, Ok("other".to_owned()), "nobody waits for this one");
+        let since = Instant::now();
+        let same = pool.ask(after_failures_of(&["other"], chat("m")));
+        assert_eq!(served(waiting.await.expect("answered").expect("admitted").choice.permit), "full");
+        assert_eq!(since.elapsed().as_secs(), 3);
+        assert_eq!(served(same.await.expect("answered").expect("admitted").choice.permit), "full");
+        assert_eq!(since.elapsed().as_secs(), 6, "it came later");
+    });
+}
+
+#[test]
+fn a_request_without_an_upstream_left_does_not_wait_behind_others() {
+    on_paused_clock(async {
+        let limited = api("a", &json!({ "burst": { "requests": 1, "seconds": 2 } }));
+        let pool = Pool::start_with(&json!({ "apis": [limited], "queue": { "maxWaitMs": 10_000 } })).await;
+        pool.serves().await.expect("the first");
+        let waiting = pool.ask(chat("m"));
+        sleep(Duration::from_millis(1)).await;
+        let since = Instant::now();
+        assert_eq!(reasons(pool.select(after_failures_of(&["a"], chat("m"))).await.expect_err("none left")), []);
+        assert_eq!(since.elapsed(), Duration::ZERO);
+        assert!(waiting.await.expect("answered").is_ok());
+    });
+}
+
+#[test]
+fn a_new_limit_of_the_configuration_serves_requests_that_wait() {
+    on_paused_clock(async {
+        let with = |requests: u32| {
+            let limited = api("a", &json!({ "burst": { "requests": requests, "seconds": 9 } }));
+            json!({ "apis": [limited], "queue": { "maxWaitMs": 10_000 } })
+        };
+        let pool = Pool::start_with(&with(1)).await;
+        pool.serves().await.expect("the first");
+        let waiting = pool.ask(chat("m"));
+        sleep(Duration::from_secs(1)).await;
+        pool.configure(&with(2)).await;
+        let since = Instant::now();
+        assert!(waiting.await.expect("answered").is_ok());
+        assert!(since.elapsed() < Duration::from_millis(50), "{:?}", since.elapsed());
+    });
+}
+
+#[test]
+fn an_upstream_that_leaves_the_configuration_and_comes_back_keeps_its_counts() {
+    on_paused_clock(async {
+        let with = |apis: &[serde_json::Value]| json!({ "apis": apis });
+        let (a, b) = (api("a", &json!({ "rpd": 1, "priority": 0 })), api("b", &json!({ "priority": 1 })));
+        let pool = Pool::start_with(&with(&[a.clone(), b.clone()])).await;
+        assert_eq!(pool.serves().await, Ok("a".to_owned()));
+        pool.configure(&with(std::slice::from_ref(&b))).await;
+        assert_eq!(pool.serves().await, Ok("b".to_owned()));
+        pool.configure(&with(&[a, b])).await;
+        assert_eq!(pool.serves().await, Ok("b".to_owned()), "the one request of a's day is spent");
+    });
+}
+
+/// Requests for what an upstream does not do must not close what the upstream does. A pool whose only chat upstream had served
+/// before answered 503 here for ten seconds, while every confirmed refusal counted against the service.
+#[test]
+fn refused_embeddings_do_not_close_an_upstream_that_serves_chats() {
+    on_paused_clock(async {
+        let pool = Pool::start(&[api("a", &NO_MORE)]).await;
+        served(pool.select(chat("m")).await.expect("admitted"));
+        for _ in 0..3 {
+            let permit = pool.select(by("embeddings", "m")).await.expect("admitted");
+            let refused = Failure { status: Some(404), ..failure(FailureClass::ModelNotFound) };
+            let suspicion = permit.suspicion(&refused, &by("embeddings", "m").profile).expect("in doubt");
+            settle(permit, Outcome::Failed(refused));
+            suspicion.confirm();
+        }
+        let refused = reasons(pool.select(by("embeddings", "m")).await.expect_err("three times"));
+        assert_eq!(refused, [("a".to_owned(), "model_not_found")]);
+        assert_eq!(pool.serves().await, Ok("a".to_owned()));
+    });
+}
+
+#[test]
+fn the_limits_of_a_refusal_say_what_is_left_of_the_pool() {
+    on_paused_clock(async {
+        let pool = Pool::start(&[api("a", &json!({ "rpd": 1 }))]).await;
+        served(pool.select(chat("m")).await.expect("admitted"));
+        let AdmissionError::NoneAvailable { rate, refusals, .. } = pool.serves().await.expect_err("one a day") else {
+            panic!("another error")
+        };
+        let rate = rate.expect("the limit of a day");
+        assert_eq!((rate.limit, rate.remaining), (1, 0));
+        assert!(matches!(refusals[..], [(_, Refusal::QuotaExhausted { which: QuotaKind::Rpd, .. })]));
+    });
+}
+
+/// The address of an upstream's actor.
+struct GetUpstream(ApiId);
+
+struct Upstream(Addr<UpstreamActor>);
+
+impl Message for GetUpstream {
+    type Result = Upstream;
+}
+
+impl<A: Actor, M: Message<Result = Self>> dev::MessageResponse<A, M> for Upstream {
+    fn handle(self, _: &mut A::Context, reply: Option<dev::OneshotSender<Self>>) {
+        if let Some(reply) = reply {
+            let _ = reply.send(self);
+        }
+    }
+}
+
+impl Handler<GetUpstream> for super::SupervisorActor {
+    type Result = Upstream;
+
+    fn handle(&mut self, GetUpstream(id): GetUpstream, _: &mut Self::Context) -> Upstream {
+        Upstream(self.upstreams[&id].clone())
+    }
+}

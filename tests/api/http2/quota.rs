@@ -103,7 +103,7 @@ fn a_request_counts_as_now_until_its_last_byte_was_written() {
             }
             frames.send((FrameKind::WindowUpdate, 0), stream, &1_000_u32.to_be_bytes())?;
             frames.next(FrameKind::Data)?;
-            frames.answer(stream, r#"{"choices":[{}]}"#)?;
+            frames.answer(stream, r#"{"choices":[{"message":{"content":"a"}}]}"#)?;
         }
     });
     let app = hurried(launch(&limited(upstream.url()), &identity), HURRY).start();
