@@ -292,8 +292,9 @@ fn the_client_reads_the_upstreams_words_if_an_accounts_refusal_is_the_last() {
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "the client's own key is right");
     assert!(answer.text.contains("API key expired. Please renew."), "{}", answer.text);
     let mut world = World::new(&["a"]);
-    world.script("a", [Reply::error(403, "Rate limit exceeded")]);
+    world.script("a", [Reply::json(403, r#"{"error":{"message":"x","code":"rate_limit_exceeded"}}"#)]);
     assert_eq!(world.run(&chat()).status, StatusCode::BAD_GATEWAY, "a limit, and no missing right of the client");
+    assert_eq!(world.upstream("a").reports().failures()[0].class, FailureClass::RateLimited);
 }
 
 #[test]
