@@ -221,7 +221,8 @@ impl<'a> RetryState<'a> {
         }
         self.suspicions.extend(permit.suspicion(failure, &self.request.profile));
         let then = match next {
-            Next::Replay | Next::AnotherUpstream => "another is asked if one is left",
+            Next::Replay => "the same upstream is asked again",
+            Next::AnotherUpstream => "another is asked if one is left",
             Next::GiveUp => "the client gets the error",
         };
         log::warn!("{} {api} failed: {failure}; {then}", self.record.id());
