@@ -38,7 +38,8 @@ fn a_model_that_nobody_serves_is_a_404_without_a_call() {
 
 #[test]
 fn every_way_to_write_a_base_url_reaches_every_operation() {
-    let upstream = Upstream::always(Reply::json(200, &json!({ "data": [], "results": [], "output": [] })));
+    let answer = json!({ "data": [], "results": [], "output": [{ "content": [{ "text": "a" }] }] });
+    let upstream = Upstream::always(Reply::json(200, &answer));
     for (base, root) in [
         ("", "/v1"),
         ("/", "/v1"),
