@@ -28,7 +28,7 @@ const PURE: [&str; 8] = [
     "upstream/state.rs",
     "upstream/state",
     "upstream/latency.rs",
-    "scheduler/strategy.rs",
+    "scheduler/weighted_tiers.rs",
     "scheduler/routes.rs",
 ];
 
