@@ -210,19 +210,27 @@ fn models_are_asked_for_over_http2() {
     assert_eq!(app.client().post("/v1/chat/completions", &body).status, 200);
 }
 
-#[test]
-fn a_connection_that_takes_no_more_ends_its_streams_whole_and_the_next_request_takes_another() {
-    let identity = identity();
-    let upstream = Http2::start(&identity, |mut ask| async move {
+/// A stream of two events, the second one held until the test releases it; all other requests get a chat. `goodbye`: the
+/// connection takes no more after the first event.
+fn held_stream(identity: &Identity, goodbye: bool) -> Http2 {
+    Http2::start(identity, move |mut ask| async move {
         if ask.json().await["stream"] != true {
             return ask.chat("other");
         }
         let mut sender = ask.begin(200, "text/event-stream");
         sender.send_data(event("a").into(), false).expect("sent");
-        ask.say_goodbye();
+        if goodbye {
+            ask.say_goodbye();
+        }
         ask.held().await;
         sender.send_data((event("b") + DONE).into(), true).expect("sent");
-    });
+    })
+}
+
+#[test]
+fn a_connection_that_takes_no_more_ends_its_streams_whole_and_the_next_request_takes_another() {
+    let identity = identity();
+    let upstream = held_stream(&identity, true);
     let app = launch(&upstream.config(), &identity).start();
     let mut answer = stream(&app);
     answer.next().expect("an event").expect("an event");
@@ -376,15 +384,7 @@ fn connections_that_nobody_uses_are_closed() {
 #[test]
 fn a_new_configuration_cuts_no_stream_and_leaves_no_connection_behind() {
     let identity = identity();
-    let upstream = Http2::start(&identity, |mut ask| async move {
-        if ask.json().await["stream"] != true {
-            return ask.chat("other");
-        }
-        let mut sender = ask.begin(200, "text/event-stream");
-        sender.send_data(event("a").into(), false).expect("sent");
-        ask.held().await;
-        sender.send_data((event("b") + DONE).into(), true).expect("sent");
-    });
+    let upstream = held_stream(&identity, false);
     let mut config = upstream.config();
     let app = launch(&config, &identity).start();
     let mut answer = stream(&app);
