@@ -200,3 +200,6 @@ fn usage(usage: Usage) -> Value {
         "estimated": usage.source == UsageSource::Estimated,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,3 +191,6 @@ impl Handler<FlushRecords> for RecorderActor {
         self.read_queue();
     }
 }
+
+#[cfg(test)]
+mod tests;

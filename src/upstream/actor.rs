@@ -313,3 +313,6 @@ impl Handler<ResetTokens> for UpstreamActor {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

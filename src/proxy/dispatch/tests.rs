@@ -127,6 +127,27 @@ fn a_closed_connection_is_replayed_and_is_no_failure() {
 }
 
 #[test]
+fn a_replay_after_a_lost_shared_connection_is_paid_from_the_budget() {
+    for (percent, calls) in [(100, "a a"), (0, "a")] {
+        let mut world = World::new(&["a"]);
+        world.retry.budget = BudgetConfig { percent, per_second: 0 };
+        world.script("a", [Reply::lost()]);
+        world.run(&chat());
+        assert_eq!(world.calls(), calls, "{percent} %");
+    }
+    let mut world = World::new(&["a", "b"]);
+    world.script("a", [Reply::lost(), Reply::lost()]);
+    assert_eq!(served_by(&world.run(&chat())), "b", "once, and then another");
+}
+
+#[test]
+fn a_redirect_is_followed_by_nobody() {
+    let mut world = World::new(&["a"]);
+    world.script("a", [Reply::json(307, "{}")]);
+    assert_eq!(world.run(&chat()).status, StatusCode::BAD_GATEWAY);
+}
+
+#[test]
 fn stream_options_are_left_out_once_if_they_may_be_what_is_refused() {
     let mut world = World::new(&["a"]);
     world.script("a", [Reply::error(400, "Unrecognized: stream_options"), Reply::events(&[CONTENT, DONE])]);

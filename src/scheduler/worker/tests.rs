@@ -51,7 +51,8 @@ async fn warm(apis: &[serde_json::Value]) -> (Pool, Addr<SchedulerActor>) {
 #[test]
 fn a_second_request_is_admitted_without_the_supervisor() {
     on_paused_clock(async {
-        let (pool, worker) = warm(&[api("a", &json!({ "rpm": 10 }))]).await;
+        // Of a small limit, the store grants each unit by itself.
+        let (pool, worker) = warm(&[api("a", &json!({ "rpm": 1_000 }))]).await;
         let _ = pool.supervisor.send(Stop).await;
         assert_eq!(serve(&worker).await, Ok("a".to_owned()));
         let other = select(&worker, chat("x")).await.map(|_| ());

@@ -13,3 +13,6 @@ pub(super) use admission::{Admission, admit, room};
 pub(super) use handle::{Paused, QuotaHandle};
 pub(super) use registry::ApiQuotas;
 pub use registry::QuotaRegistry;
+
+#[cfg(test)]
+mod tests;

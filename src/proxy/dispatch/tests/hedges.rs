@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::script::{Reply, World, chat, served_by};
 use crate::config::BudgetConfig;
+use crate::records::AttemptResult;
 
 #[test]
 fn the_first_answer_wins_a_hedge_and_the_other_attempt_is_stopped() {
@@ -31,13 +32,31 @@ fn a_quick_answer_is_not_hedged() {
 }
 
 #[test]
-fn a_hedge_is_paid_from_the_budget() {
+fn a_hedge_is_paid_from_the_budget_and_needs_another_upstream() {
+    let slow = || [Reply::ok("a").after(5)];
     let mut world = World::new(&["a", "b"]);
     world.retry.hedge_after = Some(Duration::from_secs(1));
     world.retry.budget = BudgetConfig { percent: 0, per_second: 0 };
+    world.script("a", slow());
+    assert_eq!((served_by(&world.run(&chat())), world.calls()), ("a".to_owned(), "a".to_owned()), "without budget");
+    let mut world = World::new(&["a"]);
+    world.retry.hedge_after = Some(Duration::from_secs(1));
+    world.script("a", slow());
+    assert_eq!(
+        (served_by(&world.run(&chat())), world.calls()),
+        ("a".to_owned(), "a".to_owned()),
+        "nobody else is there"
+    );
+}
+
+#[test]
+fn the_record_has_both_attempts_of_a_hedge() {
+    let mut world = World::new(&["a", "b"]);
+    world.retry.hedge_after = Some(Duration::from_secs(1));
     world.script("a", [Reply::ok("a").after(5)]);
-    let answer = world.run(&chat());
-    assert_eq!((world.calls(), answer.took.as_secs()), ("a".to_owned(), 5));
+    world.run(&chat());
+    let results: Vec<AttemptResult> = world.record().attempts.into_iter().map(|attempt| attempt.result).collect();
+    assert!(matches!(results[..], [AttemptResult::Open, AttemptResult::Served]), "{results:?}");
 }
 
 #[test]

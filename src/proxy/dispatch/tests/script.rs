@@ -14,7 +14,7 @@ use actix_web::web::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep};
-use transport::{IncomingHead, IncomingResponse, SendError, SendErrorKind};
+use transport::{ConnectionLost, IncomingHead, IncomingResponse, SendError, SendErrorKind};
 
 use super::super::dispatch;
 use crate::config::{BudgetConfig, RetryConfig};
@@ -41,6 +41,7 @@ pub(super) struct Reply {
 enum Head {
     Status(u16, &'static str),
     Error(SendErrorKind),
+    Lost,
     Never,
 }
 
@@ -78,6 +79,11 @@ impl Reply {
         Reply { head: Head::Error(SendErrorKind::StaleConnection), ..Reply::json(200, "") }
     }
 
+    /// The connection breaks, with other requests on it.
+    pub(super) fn lost() -> Reply {
+        Reply { head: Head::Lost, ..Reply::json(200, "") }
+    }
+
     pub(super) fn silent() -> Reply {
         Reply { head: Head::Never, ..Reply::json(200, "") }
     }
@@ -100,6 +106,10 @@ impl Reply {
         let (status, kind) = match self.head {
             Head::Status(status, kind) => (status, kind),
             Head::Error(kind) => return Err(SendError { kind, connection_lost: None, detail: "scripted".to_owned() }),
+            Head::Lost => {
+                let (kind, connection_lost) = (SendErrorKind::Broken, Some(ConnectionLost::First));
+                return Err(SendError { kind, connection_lost, detail: "scripted".to_owned() });
+            }
             Head::Never => std::future::pending().await,
         };
         let mut headers = HeaderMap::new();

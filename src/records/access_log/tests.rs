@@ -1,0 +1,116 @@
+//! The lines of the log, in both formats.
+
+use std::time::Duration;
+
+use actix_web::http::{Method, StatusCode};
+use serde_json::Value;
+
+use super::*;
+use crate::types::{Failure, FailureClass, Phase, RequestId};
+
+/// A chat that `b` served, after `a` had failed.
+fn record() -> RequestRecord {
+    let failure = Failure { status: Some(500), ..Failure::new(FailureClass::ServerError, Phase::Head, "500 \"oops\"") };
+    let attempt = |api: &str, began, result| AttemptRecord {
+        api: api.into(),
+        model: Some("own".into()),
+        began: Duration::from_millis(began),
+        took: Duration::from_millis(20),
+        result,
+    };
+    RequestRecord {
+        id: RequestId::generate(),
+        upstream_id: Some("req_theirs".to_owned()),
+        method: Method::POST,
+        path: "/v1/chat/completions".into(),
+        client: Some([127, 0, 0, 1].into()),
+        model: Some("m".into()),
+        attempts: vec![attempt("a", 1, AttemptResult::Failed(failure)), attempt("b", 30, AttemptResult::Served)],
+        status: Some(StatusCode::OK),
+        end: RequestEnd::Answered,
+        first_token: Some(Duration::from_millis(15)),
+        total: Duration::from_millis(70),
+        usage: Some(Usage { prompt: 3, completion: 4, total: 7, source: UsageSource::Estimated }),
+    }
+}
+
+/// A request that was refused before any upstream was known.
+fn refused() -> RequestRecord {
+    RequestRecord {
+        upstream_id: None,
+        client: None,
+        model: None,
+        attempts: Vec::new(),
+        status: Some(StatusCode::UNAUTHORIZED),
+        end: RequestEnd::Refused { code: "invalid_api_key", reason: "no key".to_owned() },
+        first_token: None,
+        usage: None,
+        ..record()
+    }
+}
+
+#[test]
+fn a_line_has_the_request_the_serving_upstream_and_the_times() {
+    let line = Line(&record()).to_string();
+    let expected = "req_theirs POST /v1/chat/completions m → b (own) from 127.0.0.1 attempts=2 status=200 first=15ms \
+                    total=70ms tokens=3+4=7";
+    assert_eq!(line, expected);
+}
+
+#[test]
+fn a_line_ends_with_the_reason() {
+    let record = refused();
+    let expected =
+        format!("{} POST /v1/chat/completions from - status=401 total=70ms (invalid_api_key: no key)", record.id);
+    assert_eq!(Line(&record).to_string(), expected);
+    for (end, reason) in [
+        (RequestEnd::Failed("it broke".to_owned()), " (it broke)"),
+        (RequestEnd::ClientLeft, " (the client left)"),
+        (RequestEnd::Stopped, " (the server stopped and cut the answer off)"),
+    ] {
+        let line = Line(&RequestRecord { end, ..self::record() }).to_string();
+        assert!(line.ends_with(reason), "{line}");
+    }
+}
+
+#[test]
+fn an_object_has_every_attempt_and_no_member_without_a_value() {
+    let object: Value = serde_json::from_str(&object(&record())).expect("JSON");
+    let attempts = serde_json::json!([
+        { "upstream": "a", "startMs": 1, "ms": 20, "class": "server_error", "status": 500, "message": "500 \"oops\"" },
+        { "upstream": "b", "startMs": 30, "ms": 20, "class": null },
+    ]);
+    assert_eq!(object["attempts"], attempts);
+    assert_eq!(
+        (&object["upstream"], &object["upstreamModel"], &object["totalMs"]),
+        (&"b".into(), &"own".into(), &70.into())
+    );
+    assert_eq!(object["usage"], serde_json::json!({ "prompt": 3, "completion": 4, "total": 7, "estimated": true }));
+    let object: Value = serde_json::from_str(&super::object(&refused())).expect("JSON");
+    let names: Vec<&String> = object.as_object().expect("an object").keys().collect();
+    assert_eq!(names, ["target", "id", "method", "path", "client", "attempts", "status", "code", "reason", "totalMs"]);
+}
+
+#[test]
+fn the_level_follows_from_the_status_and_the_end() {
+    let of = |status: u16, end: RequestEnd, path: &'static str| {
+        let status = StatusCode::from_u16(status).ok();
+        level(&RequestRecord { status, end, path: path.into(), ..record() })
+    };
+    let broke = || RequestEnd::Failed("it broke".to_owned());
+    for (status, end, path, expected) in [
+        (200, RequestEnd::Answered, "/v1/models", Level::Info),
+        (200, RequestEnd::Answered, "/health", Level::Debug),
+        (200, broke(), "/v1/models", Level::Warn),
+        (200, RequestEnd::Stopped, "/v1/models", Level::Warn),
+        (200, RequestEnd::ClientLeft, "/v1/models", Level::Info),
+        (400, broke(), "/v1/models", Level::Info),
+        (429, broke(), "/v1/models", Level::Warn),
+        (401, RequestEnd::Answered, "/v1/models", Level::Warn),
+        (502, broke(), "/v1/models", Level::Error),
+        (503, RequestEnd::Answered, "/health", Level::Error),
+    ] {
+        assert_eq!(of(status, end.clone(), path), expected, "{status} {end:?} {path}");
+    }
+    assert_eq!(level(&RequestRecord { status: None, end: RequestEnd::ClientLeft, ..record() }), Level::Info);
+}

@@ -1,0 +1,77 @@
+//! The recorder's queue, on a clock that jumps.
+
+use actix_web::http::Method;
+use tokio::time::sleep;
+
+use super::*;
+use crate::records::OpenRecord;
+use crate::testing::on_paused_clock;
+use crate::types::RequestId;
+
+fn start() -> RecorderHandle {
+    RecorderActor::start_on(&Arbiter::current(), LogFormat::Text)
+}
+
+/// Ends a request.
+fn end(handle: &RecorderHandle) {
+    let recorder = Recorder::new(handle.clone(), || false);
+    drop(OpenRecord::new(recorder, RequestId::generate(), Method::GET, "/v1/models".into()));
+}
+
+fn queued(handle: &RecorderHandle) -> usize {
+    handle.shared.queued.load(Ordering::Relaxed)
+}
+
+#[test]
+fn the_first_record_is_read_at_once_and_later_ones_together() {
+    on_paused_clock(async {
+        let handle = start();
+        end(&handle);
+        tokio::task::yield_now().await;
+        handle.actor.send(Nothing).await.expect("the actor lives");
+        assert_eq!(queued(&handle), 0);
+        (0..3).for_each(|_| end(&handle));
+        handle.actor.send(Nothing).await.expect("the actor lives");
+        assert_eq!(queued(&handle), 3, "nobody is woken for these");
+        sleep(2 * BATCH_INTERVAL).await;
+        assert_eq!(queued(&handle), 0);
+        sleep(3 * BATCH_INTERVAL).await;
+        end(&handle);
+        handle.actor.send(Nothing).await.expect("the actor lives");
+        assert_eq!(queued(&handle), 0, "after a silence, the first is read at once again");
+    });
+}
+
+#[test]
+fn a_flush_reads_all_that_is_queued() {
+    on_paused_clock(async {
+        let handle = start();
+        (0..3).for_each(|_| end(&handle));
+        handle.actor.send(FlushRecords).await.expect("the actor lives");
+        assert_eq!(queued(&handle), 0);
+    });
+}
+
+#[test]
+fn records_beyond_the_bound_are_dropped_and_counted() {
+    on_paused_clock(async {
+        let handle = start();
+        (0..MOST_QUEUED + 3).for_each(|_| end(&handle));
+        assert_eq!((queued(&handle), handle.shared.dropped.load(Ordering::Relaxed)), (MOST_QUEUED, 3));
+        handle.actor.send(FlushRecords).await.expect("the actor lives");
+        assert_eq!((queued(&handle), handle.shared.dropped.load(Ordering::Relaxed)), (0, 0), "and said in the log");
+    });
+}
+
+/// Lets the actor handle the messages before it.
+struct Nothing;
+
+impl Message for Nothing {
+    type Result = ();
+}
+
+impl Handler<Nothing> for RecorderActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Nothing, _: &mut Self::Context) {}
+}
