@@ -1,11 +1,9 @@
 //! Which headers pass, in each direction.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use memchr::memmem;
 use transport::OutgoingRequest as Outgoing;
 
 use crate::config::ApiKey;
-use crate::dialect::redact::secret;
 use crate::types::RateLimitSummary;
 
 /// What of a client's headers goes upstream: all else is about its connection to us, its account, or itself.
@@ -83,8 +81,7 @@ pub(super) fn request_headers(outgoing: Outgoing, client: &[Header]) -> Outgoing
 pub(super) fn response_headers(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     let connection = upstream.get(header::CONNECTION).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let hop_by_hop = |name: &str| connection.split(',').any(|named| named.trim().eq_ignore_ascii_case(name));
-    let key = secret(key).map(str::as_bytes);
-    let holds_key = |value: &HeaderValue| key.is_some_and(|key| memmem::find(value.as_bytes(), key).is_some());
+    let holds_key = |value: &HeaderValue| key.find_in(value.as_bytes()).is_some();
     // With room for our own: a map that grows is made anew.
     let mut passed = HeaderMap::with_capacity(upstream.len() + OF_OURS);
     for (name, value) in upstream {
@@ -105,7 +102,7 @@ pub(super) fn set_rate_limit(headers: &mut HeaderMap, rate: Option<RateLimitSumm
     }
     headers.insert(LIMIT_REQUESTS, HeaderValue::from(rate.limit));
     headers.insert(REMAINING_REQUESTS, HeaderValue::from(rate.remaining));
-    if let Ok(reset) = HeaderValue::try_from(rate.reset().to_string()) {
+    if let Ok(reset) = HeaderValue::try_from(rate.reset()) {
         headers.insert(RESET_REQUESTS, reset);
     }
 }
@@ -136,7 +133,7 @@ pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
 /// Is the answer of this kind?
 pub(super) fn is_of_kind(headers: &HeaderMap, kind: &str) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    content_type.trim_start().to_ascii_lowercase().starts_with(kind)
+    content_type.trim_start().get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind))
 }
 
 /// Codings that change the bytes of a body, and whether such bytes begin with a mark that no text begins with. Servers

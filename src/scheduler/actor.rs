@@ -1,6 +1,6 @@
 //! Answers selections on the thread that serves the client: at once where a lane is open, else with what the supervisor says.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub struct SchedulerActor {
     supervisor: Addr<SupervisorActor>,
     board: Arc<Board>,
     /// What it has learned of each model from what it was granted.
-    desks: HashMap<Arc<str>, Desk>,
+    desks: BTreeMap<Arc<str>, Desk>,
 }
 
 /// One model.
@@ -42,7 +42,7 @@ struct Desk {
 impl SchedulerActor {
     /// A scheduler that knows nothing yet, and asks this supervisor.
     pub fn new(supervisor: Addr<SupervisorActor>) -> Self {
-        SchedulerActor { supervisor, board: Arc::default(), desks: HashMap::new() }
+        SchedulerActor { supervisor, board: Arc::default(), desks: BTreeMap::new() }
     }
 
     /// A permit through a lane; or whom the supervisor is to ask first, if one was drawn.

@@ -1,6 +1,6 @@
 //! The single writer of one upstream's facts: wiring between messages, the store and [`State`].
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 
@@ -41,7 +41,7 @@ pub struct UpstreamActor {
     /// Of the back-offs in the fast paths.
     published_backoffs: u64,
     /// Admitted attempts that are not settled, by stamp.
-    pub(super) out: HashMap<usize, Attempt>,
+    pub(super) out: BTreeMap<usize, Attempt>,
     /// Attempts in wait for a store, first come first served.
     waiting: VecDeque<Waiting>,
     /// What changed and is not sent to the store yet.
@@ -89,7 +89,7 @@ impl UpstreamActor {
                 state: State::restore(config, TimeZone::system(), TokenStats::default(), Now::read()),
                 persistence,
                 registry,
-                out: HashMap::new(),
+                out: BTreeMap::new(),
                 waiting: VecDeque::new(),
                 unsaved: Unsaved::default(),
             }

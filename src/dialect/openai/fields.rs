@@ -59,7 +59,13 @@ fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<&'de RawValue>,
     <&RawValue>::deserialize(field).map(Some)
 }
 
-impl TopLevel<'_> {
+impl<'a> TopLevel<'a> {
+    /// Reads the members of an object. UTF-8 is checked once for the whole, and not for each member. What is not UTF-8
+    /// may still be read, if no member with a meaning is concerned.
+    pub(super) fn read(json: &'a [u8]) -> serde_json::Result<Self> {
+        std::str::from_utf8(json).map_or_else(|_| serde_json::from_slice(json), serde_json::from_str)
+    }
+
     /// Returns whether an error may stand here: then all members are worth reading.
     pub(super) fn may_tell_an_error(&self) -> bool {
         let of_errors = [self.error, self.errors, self.capital_error, self.error_msg, self.error_code, self.base_resp];
@@ -87,9 +93,12 @@ fn plain_text(value: Option<&RawValue>) -> &str {
 }
 
 /// Returns whether this JSON is null, or a list or object without anything in it.
-pub(super) fn is_nothing(json: &str) -> bool {
-    let inside = |open, close| json.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-    json == "null" || inside('[', ']').or(inside('{', '}')).is_some_and(|inside| inside.trim().is_empty())
+pub(super) fn is_nothing(json: &[u8]) -> bool {
+    match json {
+        b"null" => true,
+        [b'[', inside @ .., b']'] | [b'{', inside @ .., b'}'] => inside.trim_ascii().is_empty(),
+        _ => false,
+    }
 }
 
 /// What the choices of an answer, or of a chunk, say together.

@@ -57,6 +57,10 @@ impl Finish {
     /// Reads the value of a `finish_reason`. Some write an object, whose presence is an end.
     pub(super) fn of_value(reason: Option<&RawValue>) -> Finish {
         let Some(reason) = reason.map(RawValue::get) else { return Finish::Open };
+        // As nearly all are written.
+        if reason == r#""stop""# {
+            return Finish::Stopped;
+        }
         match serde_json::from_str::<String>(reason) {
             Ok(text) => Finish::of_text(&text),
             Err(_) if reason.starts_with('{') && reason.len() > 2 => Finish::Stopped,

@@ -37,7 +37,7 @@ pub(crate) fn judge(
     if has_error && let Some(found) = error_in(text, false, sent) {
         return Err(found.failure);
     }
-    if is_nothing(std::str::from_utf8(text).unwrap_or_default()) {
+    if is_nothing(text) {
         return Err(failure(FailureClass::Empty, "200 with {}"));
     }
     let mut usage = in_choices.map_or_else(ReportedUsage::default, |choices| choices.usage);
@@ -62,7 +62,7 @@ pub(crate) fn judge(
 /// Reads the members of an object.
 fn parse(text: &[u8]) -> Result<TopLevel<'_>, Failure> {
     // By order, serde would take a list for an object.
-    let why = match text.starts_with(b"{").then(|| serde_json::from_slice(text)) {
+    let why = match text.starts_with(b"{").then(|| TopLevel::read(text)) {
         Some(Ok(fields)) => return Ok(fields),
         Some(Err(error)) => format!("{} at byte {}", category(&error), error.column()),
         None => "it begins otherwise".to_owned(),

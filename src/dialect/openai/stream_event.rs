@@ -114,7 +114,7 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
     }
     let is_named_error = sse::is_named(event, b"error");
     // By order, serde would take a list for an object.
-    let fields = match data.starts_with(b"{").then(|| serde_json::from_slice::<TopLevel<'_>>(data)) {
+    let fields = match data.starts_with(b"{").then(|| TopLevel::read(data)) {
         Some(Ok(fields)) => fields,
         Some(Err(error)) if !is_named_error && is_broken(error.classify(), data) => return broken(),
         Some(Err(_)) => return unknown(kind, Data { json: data, is_named_error }, sent, true),
@@ -134,12 +134,12 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
     let meaning = match fields.choices {
         Some(_) => of_chunk(kind, choices),
         None if !fields.kind().is_empty() => of_typed(&fields),
-        None if is_nothing(std::str::from_utf8(data).unwrap_or_default()) => EventMeaning::of(EventKind::Preamble),
+        None if is_nothing(data) => EventMeaning::of(EventKind::Preamble),
         None if has_usage => EventMeaning::of(EventKind::Usage),
         None => EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0))),
     };
     // Without the usage nothing would be left of the event.
-    let has_no_choices = fields.choices.is_none_or(|choices| is_nothing(choices.get()));
+    let has_no_choices = fields.choices.is_none_or(|choices| is_nothing(choices.get().as_bytes()));
     let is_for_usage = matches!(meaning.kind, EventKind::Preamble) && has_no_choices && has_usage;
     let kind = if is_for_usage { EventKind::Usage } else { meaning.kind };
     EventMeaning { kind, usage, usage_at, ..meaning }
