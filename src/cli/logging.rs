@@ -46,7 +46,11 @@ pub(super) fn init(filter: &LogFilter) -> LogGuard {
     let json = format() == LogFormat::Json;
     builder.write_style(WriteStyle::Never).format(move |out, record| {
         let mut line = String::with_capacity(USUAL_LINE);
-        if json { push_object(&mut line, record)? } else { push_text(&mut line, record, colour) }
+        if json {
+            push_object(&mut line, record)?
+        } else {
+            push_text(&mut line, record, colour)
+        }
         line.push('\n');
         out.write_all(line.as_bytes())
     });

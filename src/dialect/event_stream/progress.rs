@@ -3,9 +3,9 @@
 use actix_web::web::Bytes;
 
 use super::{ContentLength, End, EventKind, EventMeaning, InBandError, Shown};
+use crate::config::ApiKey;
 use crate::dialect::SentRequest;
 use crate::dialect::openai::stream_event;
-use crate::config::ApiKey;
 use crate::dialect::redact::redacted;
 use crate::dialect::routes::ReplyKind;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
