@@ -1,7 +1,6 @@
 //! Which headers pass, in each direction.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use transport::OutgoingRequest as Outgoing;
 
 use crate::config::ApiKey;
 use crate::types::RateLimitSummary;
@@ -67,14 +66,14 @@ pub(super) fn client_headers(client: &HeaderMap) -> Vec<Header> {
 }
 
 /// Puts the headers of an attempt onto its request.
-pub(super) fn request_headers(outgoing: Outgoing, client: &[Header]) -> Outgoing {
-    client
-        .iter()
-        .fold(outgoing, |outgoing, header| outgoing.insert_header(header.clone()))
-        // Whatever the client called it (curl: a form), it was read as JSON.
-        .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
-        // A compressed stream could be neither counted nor passed on event by event.
-        .insert_header((header::ACCEPT_ENCODING, HeaderValue::from_static("identity")))
+pub(super) fn set_request_headers(outgoing: &mut HeaderMap, client: &[Header]) {
+    for (name, value) in client {
+        outgoing.insert(name.clone(), value.clone());
+    }
+    // Whatever the client called it (curl: a form), it was read as JSON.
+    outgoing.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // A compressed stream could be neither counted nor passed on event by event.
+    outgoing.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }
 
 /// The headers of an upstream's answer that the client may see. `key` is scrubbed: some upstreams echo it.

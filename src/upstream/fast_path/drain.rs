@@ -16,7 +16,7 @@ use crate::upstream::quotas::{Paused, QuotaHandle};
 use crate::upstream::state::Subject;
 
 /// Under load, changes go to the store with every so many batches: the store commits no oftener.
-const BATCHES_A_SAVE: u32 = 3;
+const BATCHES_A_SAVE: u32 = 5;
 
 /// What changed and is not sent to the store yet.
 #[derive(Default)]
