@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::json_value::{Any, AnyType};
+
 /// Members with labels for their neighbours. The text of a label is no part of an answer.
 const LABELS: [&str; 8] = ["role", "id", "type", "status", "object", "index", "call_id", "item_id"];
 
@@ -21,44 +23,16 @@ impl TextLength {
 
 impl<'de> Deserialize<'de> for TextLength {
     fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
-        value.deserialize_any(TextVisitor)
+        Any::deserialize(value).map(|Any(length)| length)
     }
 }
 
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = TextLength;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
+impl<'de> AnyType<'de> for TextLength {
+    fn text(text: &str) -> Self {
+        TextLength(text.len())
     }
 
-    fn visit_unit<E: Error>(self) -> Result<TextLength, E> {
-        Ok(TextLength(0))
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<TextLength, E> {
-        Ok(TextLength(0))
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<TextLength, E> {
-        Ok(TextLength(0))
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<TextLength, E> {
-        Ok(TextLength(0))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<TextLength, E> {
-        Ok(TextLength(0))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<TextLength, E> {
-        Ok(TextLength(text.len()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<TextLength, A::Error> {
+    fn list<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
         let mut sum = 0;
         while let Some(TextLength(text)) = items.next_element()? {
             sum += text;
@@ -66,7 +40,7 @@ impl<'de> Visitor<'de> for TextVisitor {
         Ok(TextLength(sum))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<TextLength, A::Error> {
+    fn object<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
         let mut sum = 0;
         while let Some(IsLabel(is_label)) = members.next_key()? {
             if is_label {

@@ -3,12 +3,13 @@
 //! - [`routes`]: what kind of answer a route has. [`first_bytes`]: what an answer is, by its first bytes.
 //! - [`event_stream`]: one stream, event by event, in any dialect. [`sse`] cuts events. [`usage`] completes reports.
 //! - [`openai`]: the fields of OpenAI's API, and nothing of general use.
-//! - [`large_answer`]: answers beyond the bound of memory. [`json_text`], [`json_depth`], [`redact`], [`token_estimate`]: tools.
+//! - [`large_answer`]: answers beyond the bound of memory. [`json_value`], [`json_text`], [`json_depth`], [`redact`], [`token_estimate`]: tools.
 
 pub(crate) mod event_stream;
 pub(crate) mod first_bytes;
 pub(crate) mod json_depth;
 mod json_text;
+mod json_value;
 pub(crate) mod large_answer;
 pub(crate) mod openai;
 pub(crate) mod rate_limit_headers;

@@ -1,10 +1,12 @@
 //! The members of OpenAI's objects with a meaning for the proxy. All others are skipped, not copied.
 
+use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::finish::Finish;
 use crate::dialect::json_text::TextLength;
+use crate::dialect::json_value::{Any, AnyType};
 use crate::dialect::usage::ReportedUsage;
 
 /// The members of a whole answer, or of one event of a stream.
@@ -34,8 +36,8 @@ pub(super) struct TopLevel<'a> {
     object: Option<&'a RawValue>,
     #[serde(borrow, rename = "type")]
     kind: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) choices: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) choices: Option<Choices>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(super) usage: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
@@ -55,8 +57,8 @@ pub(super) struct TopLevel<'a> {
 }
 
 /// Reads a present member, even null.
-fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(field).map(Some)
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(field).map(Some)
 }
 
 impl<'a> TopLevel<'a> {
@@ -104,6 +106,10 @@ pub(super) fn is_nothing(json: &[u8]) -> bool {
 /// What the choices of an answer, or of a chunk, say together.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Choices {
+    /// Whether the form is known: null, or a list of objects and nulls.
+    pub(super) is_known: bool,
+    /// Whether there is no choice at all.
+    pub(super) is_nothing: bool,
     /// The bytes of text.
     pub(super) text: usize,
     /// The reason with the most weight.
@@ -114,35 +120,76 @@ pub(super) struct Choices {
     pub(super) usage: ReportedUsage,
 }
 
+/// One of the choices.
+#[derive(Default)]
+struct Choice(Choices);
+
+/// The members of a choice.
 #[derive(Deserialize)]
-struct Choice<'a> {
-    #[serde(default)]
-    delta: TextLength,
-    #[serde(default)]
-    message: TextLength,
-    #[serde(default)]
-    text: TextLength,
-    #[serde(borrow)]
-    finish_reason: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
+#[serde(rename_all = "snake_case")]
+enum ChoiceKey {
+    Delta,
+    Message,
+    Text,
+    FinishReason,
+    Error,
+    Usage,
+    #[serde(other)]
+    Other,
 }
 
-impl Choices {
-    /// Reads the value of a `choices` member; `None` if the form is unknown.
-    pub(super) fn read(json: &str) -> Option<Choices> {
-        let choices: Option<Vec<Option<Choice<'_>>>> = serde_json::from_str(json).ok()?;
-        let mut all = Choices::default();
-        for choice in choices.into_iter().flatten().flatten() {
-            all.text += choice.delta.0 + choice.message.0 + choice.text.0;
-            all.finish = all.finish.max(Finish::of_value(choice.finish_reason));
-            all.has_error |= choice.error.is_some();
-            all.usage
-                .update(choice.usage.map_or_else(ReportedUsage::default, |usage| ReportedUsage::read(usage.get())));
+impl<'de> Deserialize<'de> for Choices {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        Any::deserialize(value).map(|Any(choices)| choices)
+    }
+}
+
+impl<'de> AnyType<'de> for Choices {
+    fn null() -> Self {
+        Choices { is_known: true, is_nothing: true, ..Choices::default() }
+    }
+
+    fn list<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
+        let mut all = Choices::null();
+        while let Some(Any(Choice(choice))) = items.next_element()? {
+            all.is_nothing = false;
+            all.is_known &= choice.is_known;
+            all.text += choice.text;
+            all.finish = all.finish.max(choice.finish);
+            all.has_error |= choice.has_error;
+            all.usage.update(choice.usage);
         }
-        Some(all)
+        Ok(if all.is_known { all } else { Choices::default() })
+    }
+
+    fn object<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
+        let mut is_nothing = true;
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+            is_nothing = false;
+        }
+        Ok(Choices { is_nothing, ..Choices::default() })
+    }
+}
+
+impl<'de> AnyType<'de> for Choice {
+    fn null() -> Self {
+        Choice(Choices::null())
+    }
+
+    fn object<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
+        let mut choice = Choices { is_known: true, ..Choices::default() };
+        while let Some(key) = members.next_key()? {
+            match key {
+                ChoiceKey::Delta | ChoiceKey::Message | ChoiceKey::Text => {
+                    choice.text += TextLength::of(members.next_value::<&RawValue>()?.get());
+                }
+                ChoiceKey::FinishReason => choice.finish = members.next_value::<Any<Finish>>()?.0,
+                ChoiceKey::Error => choice.has_error = members.next_value::<Option<IgnoredAny>>()?.is_some(),
+                ChoiceKey::Usage => choice.usage = members.next_value::<Any<ReportedUsage>>()?.0,
+                ChoiceKey::Other => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(Choice(choice))
     }
 }
 
@@ -162,17 +209,19 @@ mod tests {
             (r#"[{"delta":{"content":"ab"}},{"delta":{"refusal":"c"},"finish_reason":"length"}]"#, 3, Finish::Limited),
             (r#"[{"text":"ab","finish_reason":"stop"},{"finish_reason":""}]"#, 2, Finish::Stopped),
         ] {
-            let choices = Choices::read(json).expect(json);
+            let choices: Choices = serde_json::from_str(json).expect(json);
+            assert!(choices.is_known, "{json}");
             assert_eq!((choices.text, choices.finish), (text, finish), "{json}");
         }
         for unknown in ["[[]]", "7", r#"{"a":1}"#, r#"["a"]"#] {
-            assert_eq!(Choices::read(unknown), None, "{unknown}");
+            let choices: Choices = serde_json::from_str(unknown).expect(unknown);
+            assert_eq!(choices, Choices::default(), "{unknown}");
         }
     }
 
     #[test]
     fn a_usage_within_a_choice_is_read() {
-        let choices = Choices::read(r#"[{"delta":{},"usage":{"total_tokens":9}}]"#).expect("read");
+        let choices: Choices = serde_json::from_str(r#"[{"delta":{},"usage":{"total_tokens":9}}]"#).expect("JSON");
         assert_eq!(choices.usage.total, Some(9));
     }
 }

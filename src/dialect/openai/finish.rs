@@ -1,6 +1,8 @@
 //! What a `finish_reason` means. Many upstreams send the field with nothing in it, and some tell a failure there.
 
-use serde_json::value::RawValue;
+use serde::de::{IgnoredAny, MapAccess};
+
+use crate::dialect::json_value::AnyType;
 
 /// How far a choice has come by its `finish_reason`, in the order of weight.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +44,10 @@ const FAILED: [&str; 8] =
 impl Finish {
     /// Reads the text of a reason.
     pub(super) fn of_text(reason: &str) -> Finish {
+        // As nearly all are written.
+        if reason == "stop" {
+            return Finish::Stopped;
+        }
         let reason = reason.trim().to_ascii_lowercase();
         if NO_REASON.contains(&reason.as_str()) {
             Finish::Open
@@ -53,25 +59,27 @@ impl Finish {
             Finish::Limited
         }
     }
+}
 
-    /// Reads the value of a `finish_reason`. Some write an object, whose presence is an end.
-    pub(super) fn of_value(reason: Option<&RawValue>) -> Finish {
-        let Some(reason) = reason.map(RawValue::get) else { return Finish::Open };
-        // As nearly all are written.
-        if reason == r#""stop""# {
-            return Finish::Stopped;
+/// The value of a `finish_reason`. Some write an object, whose presence is an end.
+impl<'de> AnyType<'de> for Finish {
+    fn text(reason: &str) -> Self {
+        Finish::of_text(reason)
+    }
+
+    fn object<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
+        let mut finish = Finish::Open;
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+            finish = Finish::Stopped;
         }
-        match serde_json::from_str::<String>(reason) {
-            Ok(text) => Finish::of_text(&text),
-            Err(_) if reason.starts_with('{') && reason.len() > 2 => Finish::Stopped,
-            Err(_) => Finish::Open,
-        }
+        Ok(finish)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::json_value::Any;
 
     #[test]
     fn a_reason_is_an_end_only_if_it_means_one() {
@@ -97,9 +105,8 @@ mod tests {
             (r#""insufficient_system_resource""#, Finish::Failed),
             (r#""abort""#, Finish::Failed),
         ] {
-            let raw: &RawValue = serde_json::from_str(json).expect("JSON");
-            assert_eq!(Finish::of_value(Some(raw)), wanted, "{json}");
+            let Any(finish): Any<Finish> = serde_json::from_str(json).expect("JSON");
+            assert_eq!(finish, wanted, "{json}");
         }
-        assert_eq!(Finish::of_value(None), Finish::Open);
     }
 }

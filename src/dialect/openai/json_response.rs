@@ -31,18 +31,17 @@ pub(crate) fn judge(
         return Err(failure(FailureClass::Empty, "200 with nothing in it"));
     }
     let fields = parse(text)?;
-    let choices = fields.choices.map(|choices| Choices::read(choices.get()));
-    let in_choices = choices.as_ref().and_then(Option::as_ref);
-    let has_error = fields.may_tell_an_error() || in_choices.is_some_and(|choices| choices.has_error);
+    let choices = fields.choices.as_ref();
+    let has_error = fields.may_tell_an_error() || choices.is_some_and(|choices| choices.has_error);
     if has_error && let Some(found) = error_in(text, false, sent) {
         return Err(found.failure);
     }
     if is_nothing(text) {
         return Err(failure(FailureClass::Empty, "200 with {}"));
     }
-    let mut usage = in_choices.map_or_else(ReportedUsage::default, |choices| choices.usage);
+    let mut usage = choices.map_or_else(ReportedUsage::default, |choices| choices.usage);
     usage.update(fields.usage.map_or_else(ReportedUsage::default, |usage| ReportedUsage::read(usage.get())));
-    let content = content(kind, &fields, choices.as_ref());
+    let content = content(kind, &fields);
     match content {
         Content::Failed => return Err(failure(FailureClass::ServerError, "the answer finished with an error")),
         Content::Nothing if !usage.has_completion() => {
@@ -93,13 +92,12 @@ enum Content {
     Unknown,
 }
 
-fn content(kind: ReplyKind, fields: &TopLevel<'_>, choices: Option<&Option<Choices>>) -> Content {
+fn content(kind: ReplyKind, fields: &TopLevel<'_>) -> Content {
     match kind {
-        ReplyKind::Chat | ReplyKind::Completion => match choices {
-            Some(Some(choices)) => content_of_choices(kind, choices),
-            // The choices are missing, or no list of objects.
-            Some(None) | None => Content::Unknown,
-        },
+        ReplyKind::Chat | ReplyKind::Completion => {
+            let known = fields.choices.as_ref().filter(|choices| choices.is_known);
+            known.map_or(Content::Unknown, |choices| content_of_choices(kind, choices))
+        }
         ReplyKind::Responses => match (fields.output.map(|output| TextLength::of(output.get())), fields.status()) {
             (None, _) => Content::Unknown,
             (Some(0), "" | "completed") => Content::Nothing,

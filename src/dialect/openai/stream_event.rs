@@ -120,26 +120,26 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
         Some(Err(_)) => return unknown(kind, Data { json: data, is_named_error }, sent, true),
         None => return unknown(kind, Data { json: data, is_named_error }, sent, !kind.generates_text()),
     };
-    let choices = fields.choices.and_then(|choices| Choices::read(choices.get()));
-    let has_error = choices.as_ref().is_some_and(|choices| choices.has_error) || fields.may_tell_an_error();
+    let choices = fields.choices.as_ref();
+    let has_error = choices.is_some_and(|choices| choices.has_error) || fields.may_tell_an_error();
     if (is_named_error || has_error)
         && let Some(error) = error_event(kind, Data { json: data, is_named_error }, sent)
     {
         return error;
     }
     let usage_at = fields.usage.and_then(|usage| member_around(event, usage.get().as_bytes()));
-    let mut usage = choices.as_ref().map_or_else(ReportedUsage::default, |choices| choices.usage);
+    let mut usage = choices.map_or_else(ReportedUsage::default, |choices| choices.usage);
     usage.update(usage_of(&fields));
     let has_usage = fields.usage.is_some_and(|usage| usage.get() != "null");
-    let meaning = match fields.choices {
-        Some(_) => of_chunk(kind, choices),
+    let meaning = match choices {
+        Some(choices) => of_chunk(kind, choices),
         None if !fields.kind().is_empty() => of_typed(&fields),
         None if is_nothing(data) => EventMeaning::of(EventKind::Preamble),
         None if has_usage => EventMeaning::of(EventKind::Usage),
         None => EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0))),
     };
     // Without the usage nothing would be left of the event.
-    let has_no_choices = fields.choices.is_none_or(|choices| is_nothing(choices.get().as_bytes()));
+    let has_no_choices = choices.is_none_or(|choices| choices.is_nothing);
     let is_for_usage = matches!(meaning.kind, EventKind::Preamble) && has_no_choices && has_usage;
     let kind = if is_for_usage { EventKind::Usage } else { meaning.kind };
     EventMeaning { kind, usage, usage_at, ..meaning }
@@ -153,10 +153,10 @@ fn usage_of(fields: &TopLevel<'_>) -> ReportedUsage {
 }
 
 /// Returns the meaning of an object with choices.
-fn of_chunk(kind: ReplyKind, choices: Option<Choices>) -> EventMeaning {
-    let Some(choices) = choices else {
+fn of_chunk(kind: ReplyKind, choices: &Choices) -> EventMeaning {
+    if !choices.is_known {
         return EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0)));
-    };
+    }
     let is_end = match choices.finish {
         Finish::Open => false,
         Finish::Stopped | Finish::Limited => true,

@@ -2,9 +2,11 @@
 
 use memchr::memmem::FinderRev;
 use serde::Deserialize;
+use serde::de::MapAccess;
 use serde_json::value::RawValue;
 use std::sync::LazyLock;
 
+use crate::dialect::json_value::{Any, AnyType};
 use crate::dialect::usage::ReportedUsage;
 
 /// No exchange takes more tokens: the text would have four gigabytes. A larger count is impossible.
@@ -13,30 +15,41 @@ const MOST_TOKENS: f64 = 1e9;
 /// Finds the last member of this name.
 static USAGE: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("\"usage\""));
 
+/// The members of a usage.
 #[derive(Deserialize)]
-struct Fields<'a> {
-    #[serde(borrow)]
-    prompt_tokens: Option<&'a RawValue>,
-    #[serde(borrow)]
-    input_tokens: Option<&'a RawValue>,
-    #[serde(borrow)]
-    completion_tokens: Option<&'a RawValue>,
-    #[serde(borrow)]
-    output_tokens: Option<&'a RawValue>,
-    #[serde(borrow)]
-    total_tokens: Option<&'a RawValue>,
+#[serde(rename_all = "snake_case")]
+enum UsageKey {
+    PromptTokens,
+    InputTokens,
+    CompletionTokens,
+    OutputTokens,
+    TotalTokens,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de> AnyType<'de> for ReportedUsage {
+    fn object<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
+        let mut usage = ReportedUsage::default();
+        while let Some(key) = members.next_key()? {
+            let Any(Count(count)) = members.next_value()?;
+            match key {
+                UsageKey::PromptTokens => usage.prompt = count.or(usage.prompt),
+                UsageKey::InputTokens => usage.prompt = usage.prompt.or(count),
+                UsageKey::CompletionTokens => usage.completion = count.or(usage.completion),
+                UsageKey::OutputTokens => usage.completion = usage.completion.or(count),
+                UsageKey::TotalTokens => usage.total = count,
+                UsageKey::Other => {}
+            }
+        }
+        Ok(usage)
+    }
 }
 
 impl ReportedUsage {
     /// Reads the value of a `usage` member. What is no object reports nothing.
     pub(crate) fn read(json: &str) -> ReportedUsage {
-        // By order, serde would take a list for an object.
-        let fields = json.starts_with('{').then(|| serde_json::from_str::<Fields<'_>>(json).ok()).flatten();
-        fields.map_or_else(ReportedUsage::default, |fields| ReportedUsage {
-            prompt: count(fields.prompt_tokens).or(count(fields.input_tokens)),
-            completion: count(fields.completion_tokens).or(count(fields.output_tokens)),
-            total: count(fields.total_tokens),
-        })
+        serde_json::from_str(json).map_or_else(|_| ReportedUsage::default(), |Any(usage)| usage)
     }
 
     /// Searches a part of an answer, from the end on, for a `usage` member with any count.
@@ -56,11 +69,19 @@ impl ReportedUsage {
     }
 }
 
-/// Returns a possible count: a number, or a text of one, rounded up. Neither less than zero nor absurdly large.
-fn count(value: Option<&RawValue>) -> Option<u64> {
-    let number: f64 = value?.get().trim_matches('"').trim().parse().ok()?;
-    // (A fraction below the bound fits.)
-    (0.0..=MOST_TOKENS).contains(&number).then(|| number.ceil() as u64)
+/// A possible count: a number, or a text of one, rounded up. Neither less than zero nor absurdly large.
+#[derive(Default)]
+struct Count(Option<u64>);
+
+impl AnyType<'_> for Count {
+    fn number(number: f64) -> Self {
+        // (A fraction below the bound fits.)
+        Count((0.0..=MOST_TOKENS).contains(&number).then(|| number.ceil() as u64))
+    }
+
+    fn text(text: &str) -> Self {
+        text.trim().parse().map_or_else(|_| Count(None), Count::number)
+    }
 }
 
 #[cfg(test)]
