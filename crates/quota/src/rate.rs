@@ -1,7 +1,7 @@
 //! How fast units are used. The store grants at least as many at a time as are used between two samples.
 
-/// The time between two samples (ms). At full load a store then makes some ten commits a second.
-const SAMPLE_MS: u64 = 100;
+/// The time between two samples (ms). At full load a store then makes some twenty commits a second.
+const SAMPLE_MS: u64 = 50;
 
 /// How many units are used in [`SAMPLE_MS`], lately.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(rate.recent(1_000), 0);
         rate.take(100);
         assert_eq!(rate.recent(1_010), 0, "too soon for a sample");
-        assert_eq!(rate.recent(1_200), 50);
+        assert_eq!(rate.recent(1_100), 50);
         assert_eq!(rate.recent(61_100), 0, "a pause");
         rate.take_back(10);
         assert_eq!(rate.recent(61_200), 0, "given back");

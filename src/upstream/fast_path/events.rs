@@ -17,7 +17,7 @@ use super::FastPath;
 use crate::types::{Failure, Now, RouteId, SentAt, Settlement};
 use crate::upstream::UpstreamActor;
 
-/// How long events may wait.
+/// How long events may wait: also what a `kill -9` under load may cost the statistics.
 pub(in crate::upstream) const BATCH_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A worker's report.
