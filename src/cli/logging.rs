@@ -1,11 +1,13 @@
 //! The log: a line each on standard error, green, yellow or red on a terminal.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
 
 use env_logger::{Builder, Target, WriteStyle};
+use jiff::Timestamp;
 use log::{Level, Record};
 
 use super::log_filter::LogFilter;
@@ -43,15 +45,14 @@ pub(super) fn init(filter: &LogFilter) -> LogGuard {
     builder.parse_filters(&filter.directives);
     let json = format() == LogFormat::Json;
     builder.write_style(WriteStyle::Never).format(move |out, record| {
+        let mut line = String::with_capacity(USUAL_LINE);
         if json {
-            return write_object(out, record);
+            push_object(&mut line, record)?
+        } else {
+            push_text(&mut line, record, colour)
         }
-        let (on, off) = if colour { (paint(record.level()), "\x1b[0m") } else { ("", "") };
-        write!(out, "{on}{:.3} {:5} ", jiff::Timestamp::now(), record.level())?;
-        let mut text = String::with_capacity(USUAL_LINE);
-        // Writing to memory can't fail.
-        let _ = fmt::write(&mut text, *record.args());
-        writeln!(out, "{}{off}", one_line(&text))
+        line.push('\n');
+        out.write_all(line.as_bytes())
     });
     if let Some(writer) = writer.clone() {
         builder.target(Target::Pipe(Box::new(writer)));
@@ -68,19 +69,82 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     log::error!("a defect of this program: {text} (at {place})");
 }
 
-/// Writes a line as a JSON object. A request's line is one already: time and level are put in front.
-fn write_object(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
-    let mut text = String::with_capacity(USUAL_LINE);
-    let _ = fmt::write(&mut text, *record.args());
-    write!(out, "{{\"time\":\"{:.3}\",\"level\":\"{}\",", jiff::Timestamp::now(), record.level())?;
-    match text.strip_prefix('{') {
-        Some(fields) if record.target() == REQUESTS => writeln!(out, "{fields}"),
-        Some(_) | None => writeln!(
-            out,
-            "\"target\":{},\"message\":{}}}",
-            serde_json::to_string(record.target())?,
-            serde_json::to_string(&text)?
-        ),
+/// Appends a line for people.
+fn push_text(line: &mut String, record: &Record<'_>, colour: bool) {
+    if colour {
+        line.push_str(paint(record.level()));
+    }
+    push_time(line, Timestamp::now());
+    line.push_str(padded(record.level()));
+    let start = line.len();
+    push_message(line, record);
+    if let Cow::Owned(escaped) = one_line(line.get(start..).unwrap_or_default()) {
+        line.truncate(start);
+        line.push_str(&escaped);
+    }
+    if colour {
+        line.push_str("\x1b[0m");
+    }
+}
+
+/// Appends a JSON object. A request's message is one already: time and level are put in front.
+fn push_object(line: &mut String, record: &Record<'_>) -> io::Result<()> {
+    line.push_str("{\"time\":\"");
+    push_time(line, Timestamp::now());
+    line.extend(["\",\"level\":\"", record.level().as_str(), "\","]);
+    let start = line.len();
+    push_message(line, record);
+    let message = line.split_off(start);
+    match message.strip_prefix('{') {
+        Some(fields) if record.target() == REQUESTS => line.push_str(fields),
+        Some(_) | None => {
+            let (target, message) = (serde_json::to_string(record.target())?, serde_json::to_string(&message)?);
+            line.extend(["\"target\":", &target, ",\"message\":", &message, "}"]);
+        }
+    }
+    Ok(())
+}
+
+fn push_message(line: &mut String, record: &Record<'_>) {
+    // Writing to memory can't fail.
+    let _ = fmt::write(line, *record.args());
+}
+
+/// The second of a thread's last line, as text.
+struct Second {
+    /// Since the Unix epoch.
+    number: i64,
+    text: String,
+}
+
+thread_local! {
+    static SECOND: RefCell<Second> = const { RefCell::new(Second { number: i64::MIN, text: String::new() }) };
+}
+
+/// Appends a time in milliseconds. Lines within one second share the text of the second.
+fn push_time(line: &mut String, time: Timestamp) {
+    let ms = time.as_millisecond();
+    SECOND.with_borrow_mut(|second| {
+        if second.number != ms.div_euclid(1_000) {
+            second.number = ms.div_euclid(1_000);
+            second.text = Timestamp::from_second(second.number).unwrap_or_default().to_string();
+        }
+        line.push_str(second.text.trim_end_matches('Z'));
+    });
+    // A digit in front keeps the zeros.
+    let mut digits = itoa::Buffer::new();
+    let ms = digits.format(1_000 + ms.rem_euclid(1_000));
+    line.extend([".", ms.get(1..).unwrap_or_default(), "Z"]);
+}
+
+/// Returns a level as the column between the time and the message.
+fn padded(level: Level) -> &'static str {
+    match level {
+        Level::Error => " ERROR ",
+        Level::Warn => " WARN  ",
+        Level::Info => " INFO  ",
+        Level::Debug => " DEBUG ",
+        Level::Trace => " TRACE ",
     }
 }
 
@@ -98,9 +162,11 @@ fn one_line(text: &str) -> Cow<'_, str> {
     // Most texts hold nothing of the kind. In UTF-8 such a character is one of these bytes, or begins with the last of these, or
     // with two bytes that begin no arrow.
     let bytes = text.as_bytes();
-    let is_plain = |byte: &u8| !matches!(byte, 0..=0x1f | 0x7f | 0xc2);
+    let is_odd = |byte: &u8| matches!(byte, 0..=0x1f | 0x7f | 0xc2);
     let begins_one = |at| matches!(bytes.get(at..), Some([0xe2, 0x80 | 0x81, ..]));
-    if bytes.iter().all(is_plain) && !memchr::memchr_iter(0xe2, bytes).any(begins_one) {
+    // No early end: so the compiler looks at many bytes at a time.
+    let any_odd = bytes.iter().fold(false, |any, byte| any | is_odd(byte));
+    if !any_odd && !memchr::memchr_iter(0xe2, bytes).any(begins_one) {
         return text.into();
     }
     let mut line = String::with_capacity(text.len());
@@ -124,5 +190,15 @@ mod tests {
         assert_eq!(one_line("m\r\n2026 INFO x\u{1b}[31m"), "m\\r\\n2026 INFO x\\u{1b}[31m");
         assert_eq!(one_line("m\u{2028}x\u{202e}y\u{85}"), "m\\u{2028}x\\u{202e}y\\u{85}");
         assert_eq!(one_line("模型 → ok … “so”"), "模型 → ok … “so”");
+    }
+
+    #[test]
+    fn a_time_has_three_digits_of_milliseconds_within_a_second_and_in_the_next() {
+        for ms in [1_795_837_175_000, 1_795_837_175_042, 1_795_837_175_999, 1_795_837_176_100, -1] {
+            let time = Timestamp::from_millisecond(ms).expect("a time");
+            let mut line = String::new();
+            push_time(&mut line, time);
+            assert_eq!(line, format!("{time:.3}"));
+        }
     }
 }

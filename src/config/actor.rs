@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::load::{ConfigError, load};
+use super::load::{ConfigError, is_current, load};
 use super::messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 use super::model::Config;
 use super::server_limits::ServerLimits;
@@ -110,6 +110,10 @@ impl Handler<Reload> for ConfigActor {
 
     // Reads two or three small files: a blocking read of some µs is cheaper than a thread for it.
     fn handle(&mut self, Reload { forced }: Reload, _: &mut Self::Context) {
+        // The poll comes every second, and hardly ever finds anything new.
+        if !forced && self.state.last_error.is_none() && is_current(&self.state.config, &self.source) {
+            return;
+        }
         let loaded = load(&self.source);
         self.adopt(loaded, forced);
     }

@@ -28,6 +28,8 @@ pub struct Config {
     pub actors: ActorsConfig,
     /// Of the content of the file and of the key files. Two contents differ in the hash.
     pub hash: String,
+    /// The names of the key files, as typed.
+    pub key_files: Vec<String>,
     /// What is allowed and yet probably not meant, for the log.
     pub warnings: Vec<String>,
 }

@@ -4,34 +4,63 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
 use ring::digest::{Digest, SHA256};
 use subtle::ConstantTimeEq;
 
+/// A shorter key is no secret: where no key is needed people type any text, maybe a part of common words.
+const SHORTEST_SECRET: usize = 8;
+
 /// A key of a client or of an upstream. Any print shows a mask.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(Arc<str>);
+#[derive(Clone)]
+pub struct ApiKey(Arc<Key>);
+
+struct Key {
+    text: String,
+    /// Finds the key in answers; `None` if the key is no secret.
+    finder: Option<Finder<'static>>,
+}
 
 impl ApiKey {
     /// Takes a key from the configuration.
     pub fn new(key: &str) -> Self {
-        ApiKey(Arc::from(key))
+        let finder = (key.len() >= SHORTEST_SECRET).then(|| Finder::new(key).into_owned());
+        ApiKey(Arc::new(Key { text: key.to_owned(), finder }))
     }
 
     /// Returns the key itself: for the `Authorization` header of an upstream, and to redact texts.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.0.text
+    }
+
+    /// Returns where the key stands in a text, if the key is a secret.
+    pub fn find_in(&self, text: &[u8]) -> Option<usize> {
+        self.0.finder.as_ref()?.find(text)
+    }
+
+    /// Returns whether the key is long enough to be a secret.
+    pub fn is_secret(&self) -> bool {
+        self.0.finder.is_some()
     }
 
     /// Is `candidate` this key? Takes as long for a wrong key as for the right one.
     pub fn matches(&self, candidate: &[u8]) -> bool {
-        self.0.as_bytes().ct_eq(candidate).into()
+        self.expose().as_bytes().ct_eq(candidate).into()
     }
 }
+
+impl PartialEq for ApiKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for ApiKey {}
 
 /// Enough to recognise one's own key by, too little to use: `sk-…Zk4Q`; nothing at all of a short one.
 impl fmt::Display for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let chars: Vec<char> = self.0.chars().collect();
+        let chars: Vec<char> = self.expose().chars().collect();
         match (chars.get(..3), chars.get(chars.len().saturating_sub(4)..)) {
             (Some(head), Some(tail)) if chars.len() >= 16 => {
                 write!(f, "{}…{}", head.iter().collect::<String>(), tail.iter().collect::<String>())

@@ -60,6 +60,7 @@ pub(super) fn validate(
             mailbox: file.actors.mailbox.unwrap_or(10_000) as usize,
         },
         hash: String::new(),
+        key_files: Vec::new(),
         warnings: validator.warnings,
     })
 }

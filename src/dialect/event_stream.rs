@@ -14,7 +14,6 @@ use actix_web::web::{Bytes, BytesMut};
 pub(crate) use self::progress::StreamProgress;
 use self::progress::Upstream;
 use super::first_bytes::BYTE_ORDER_MARK;
-use super::redact::Redactor;
 use super::routes::Route;
 use super::sse::EventCutter;
 use crate::config::ApiKey;
@@ -59,11 +58,7 @@ impl EventStream {
     /// Returns the same for an upstream with this name for the model. The upstream's key is taken out of all events.
     /// `client`: what the client wrote.
     pub(crate) fn of_upstream(mut self, model: &str, client: Bytes, key: ApiKey) -> Self {
-        self.progress.set_upstream(Upstream {
-            model: model.to_owned(),
-            client: Some(client),
-            redactor: Redactor::new(key),
-        });
+        self.progress.set_upstream(Upstream { model: model.to_owned(), client: Some(client), key });
         self
     }
 

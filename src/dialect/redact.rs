@@ -3,55 +3,20 @@
 use std::ops::Range;
 
 use actix_web::web::Bytes;
-use memchr::memmem::Finder;
 
 use crate::config::ApiKey;
 
 /// What stands in the key's place.
 const MASK: &[u8] = b"***";
 
-/// A shorter key is no secret: where no key is needed people type any text, maybe a part of common words.
-const SHORTEST_SECRET: usize = 8;
-
-/// Returns the key, if it is a secret.
-pub(crate) fn secret(key: &ApiKey) -> Option<&str> {
-    Some(key.expose()).filter(|key| key.len() >= SHORTEST_SECRET)
-}
-
-/// Finds one key in many texts.
-#[derive(Debug)]
-pub(crate) struct Redactor {
-    key: ApiKey,
-    finder: Option<Finder<'static>>,
-}
-
-impl Redactor {
-    pub(crate) fn key(&self) -> &ApiKey {
-        &self.key
-    }
-
-    /// Prepares to find this key.
-    pub(crate) fn new(key: ApiKey) -> Self {
-        let finder = secret(&key).map(|key| Finder::new(key).into_owned());
-        Redactor { key, finder }
-    }
-
-    /// Returns whether the key stands in a text without escapes.
-    pub(crate) fn finds_in(&self, text: &[u8]) -> bool {
-        self.finder.as_ref().is_some_and(|finder| finder.find(text).is_some())
-    }
-
-    /// Returns the text without the key, however the key is written.
-    pub(crate) fn redacted(&self, text: Bytes) -> Bytes {
-        redacted(text, &self.key)
-    }
-}
-
 /// Returns the text without the key, plain or with JSON's escapes.
 pub(crate) fn redacted(text: Bytes, key: &ApiKey) -> Bytes {
-    let Some(key) = secret(key) else { return text };
+    let is_escaped = memchr::memchr(b'\\', &text).is_some();
+    if !key.is_secret() || !is_escaped && key.find_in(&text).is_none() {
+        return text;
+    }
     let (mut clean, mut rest) = (Vec::new(), &*text);
-    while let Some(at) = find(rest, key) {
+    while let Some(at) = find(rest, key.expose()) {
         clean.extend_from_slice(rest.get(..at.start).unwrap_or_default());
         clean.extend_from_slice(MASK);
         rest = rest.get(at.end..).unwrap_or_default();

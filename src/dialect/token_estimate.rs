@@ -1,7 +1,14 @@
 //! What a request may cost in tokens, as far as its body tells.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::routes::ReplyKind;
 use crate::types::{TokenEstimate, tokens_of_text};
+
+/// Stands before an image's or a file's bytes.
+static MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(";base64,"));
 
 /// The bounds of an answer's tokens, as typed. The upstream judges their meaning: an unreadable field bounds
 /// nothing.
@@ -29,9 +36,8 @@ fn number(typed: &str) -> Option<u64> {
 
 /// Counts the bytes of images and files in a body: these cost tokens by their size in pixels, not in bytes.
 fn attached(text: &str) -> usize {
-    const MARK: &[u8] = b";base64,";
     let (mut rest, mut bytes) = (text.as_bytes(), 0);
-    while let Some(data) = memchr::memmem::find(rest, MARK).and_then(|at| rest.get(at + MARK.len()..)) {
+    while let Some(data) = MARK.find(rest).and_then(|at| rest.get(at + MARK.needle().len()..)) {
         let end = memchr::memchr(b'"', data).unwrap_or(data.len());
         bytes += end;
         rest = data.get(end..).unwrap_or_default();

@@ -1,6 +1,5 @@
 //! The forwarded endpoints: the body is read, looked into, and handed to the data path.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use actix_web::http::header::CONTENT_LENGTH;
@@ -22,7 +21,7 @@ pub(super) async fn forward(route: &'static Route, request: HttpRequest, payload
     let id = RequestId::generate();
     let mut response = match worker(&request) {
         Ok(worker) => {
-            let record = request_id::open_record(worker, &request, id.clone(), Cow::Owned(route.id.to_string()));
+            let record = request_id::open_record(worker, &request, id);
             tokio::select! {
                 biased;
                 served = serve(worker, ForwardedRequest { route, record }, &request, payload) => served,

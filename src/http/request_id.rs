@@ -24,12 +24,8 @@ pub(super) fn name(headers: &mut HeaderMap, id: &RequestId) {
     }
 }
 
-pub(super) fn open_record(
-    worker: &Worker,
-    request: &HttpRequest,
-    id: RequestId,
-    path: Cow<'static, str>,
-) -> OpenRecord {
+pub(super) fn open_record(worker: &Worker, request: &HttpRequest, id: RequestId) -> OpenRecord {
+    let path = Cow::Owned(request.path().to_owned());
     let mut record = OpenRecord::new(worker.recorder.clone(), id, request.method().clone(), path);
     record.with(|record| record.client = request.peer_addr().map(|peer| peer.ip()));
     record
@@ -43,7 +39,7 @@ pub(super) fn name_and_record(response: &mut ServiceResponse<impl MessageBody>) 
     let id = RequestId::generate();
     let request = response.request();
     if let Ok(worker) = worker(request) {
-        let mut record = open_record(worker, request, id.clone(), Cow::Owned(request.path().to_owned()));
+        let mut record = open_record(worker, request, id);
         record.answered(response.status());
         if let Some(Refused { code, reason }) = response.response().extensions().get() {
             record.ended(RequestEnd::Refused { code, reason: reason.clone() });

@@ -38,11 +38,7 @@ pub struct Saved {
 /// Writes a record as bytes.
 pub(super) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
     let json = serde_json::to_vec(record).map_err(|e| StoreError::new("a record can't be written", e))?;
-    let mut bytes = Vec::with_capacity(json.len() + 5);
-    bytes.push(VERSION);
-    bytes.extend_from_slice(&checksum(&json).to_be_bytes());
-    bytes.extend_from_slice(&json);
-    Ok(bytes)
+    Ok([&[VERSION], &checksum(&json).to_be_bytes()[..], &json].concat())
 }
 
 /// Reads a record from bytes.

@@ -1,8 +1,8 @@
 //! The store on disk: sled, in the data folder.
 //!
 //! Keys: `q/ID` for quotas (see [`QuotaId::key`]), `t/ID` for token totals, `h/ID/HOUR` and `d/ID/DAY` for buckets. The start of a
-//! bucket is written as 8 big-endian bytes, so keys sort by time. Only changes are written; each write also removes
-//! old buckets.
+//! bucket is written as 8 big-endian bytes, so keys sort by time. Only changes are written. The first
+//! write of a bucket removes the old ones.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -60,10 +60,12 @@ impl SledStore {
             Change::Tokens(api, TokenChange::Grown { totals, hour, day }) => {
                 batch.insert(key("t", api.as_str()), encode(totals)?);
                 for ((kind, kept_ms), (start, tokens)) in BUCKETS.into_iter().zip([*hour, *day]) {
-                    batch.insert(bucket_key(kind, api, start), encode(&tokens)?);
-                    self.before(kind, api, start.saturating_sub(kept_ms))?
-                        .into_iter()
-                        .for_each(|key| batch.remove(key));
+                    let bucket = bucket_key(kind, api, start);
+                    if !self.has(&bucket)? {
+                        let old = self.before(kind, api, start.saturating_sub(kept_ms))?;
+                        old.into_iter().for_each(|key| batch.remove(key));
+                    }
+                    batch.insert(bucket, encode(&tokens)?);
                 }
             }
             Change::Tokens(api, TokenChange::Reset) => {
@@ -79,7 +81,7 @@ impl SledStore {
     /// Returns the keys of the buckets before `start`.
     fn before(&self, kind: &str, api: &ApiId, start: i64) -> Result<Vec<sled::IVec>, StoreError> {
         let range = self.db.range(bucket_key(kind, api, 0)..bucket_key(kind, api, start));
-        range.keys().collect::<Result<_, _>>().map_err(|e| StoreError::new("the store can't be read", e))
+        range.keys().collect::<Result<_, _>>().map_err(unreadable)
     }
 
     fn buckets(&self, kind: &str, api: &ApiId) -> Result<BTreeMap<i64, u64>, StoreError> {
@@ -87,7 +89,7 @@ impl SledStore {
         let prefix = prefix.get(..prefix.len() - 8).unwrap_or_default();
         let mut buckets = BTreeMap::new();
         for found in self.db.scan_prefix(prefix) {
-            let (key, value) = found.map_err(|e| StoreError::new("the store can't be read", e))?;
+            let (key, value) = found.map_err(unreadable)?;
             let start = key.get(prefix.len()..).and_then(|start| start.try_into().ok()).map(i64::from_be_bytes);
             if let Some(start) = start {
                 buckets.insert(start, decode(&value)?);
@@ -96,8 +98,12 @@ impl SledStore {
         Ok(buckets)
     }
 
+    fn has(&self, key: &[u8]) -> Result<bool, StoreError> {
+        self.db.contains_key(key).map_err(unreadable)
+    }
+
     fn get<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
-        let found = self.db.get(key).map_err(|e| StoreError::new("the store can't be read", e))?;
+        let found = self.db.get(key).map_err(unreadable)?;
         found.map(|bytes| decode(&bytes)).transpose()
     }
 }
@@ -132,6 +138,10 @@ impl Store for SledStore {
         }
         folder.commit(batch)
     }
+}
+
+fn unreadable(error: sled::Error) -> StoreError {
+    StoreError::new("the store can't be read", error)
 }
 
 fn key(kind: &str, of: &str) -> Vec<u8> {

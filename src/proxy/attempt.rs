@@ -23,7 +23,7 @@ pub(super) async fn run(
     permit: &Permit,
     request: &ClientRequest,
     retry_on: ClassSet,
-) -> Result<CommittedResponse, AttemptError> {
+) -> Result<Box<CommittedResponse>, AttemptError> {
     let endpoint = permit.endpoint();
     let timeouts = &endpoint.timeouts;
     let started = Instant::now();

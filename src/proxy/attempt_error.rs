@@ -51,7 +51,7 @@ impl From<Failure> for AttemptError {
 
 impl AttemptError {
     /// Creates the error of an attempt whose response stands by in case nobody serves the request.
-    pub(super) fn with_response(failure: Failure, response: CommittedResponse) -> Self {
+    pub(super) fn with_response(failure: Failure, response: Box<CommittedResponse>) -> Self {
         let body = response.buffered.into_iter().next().unwrap_or_default();
         let response = ErrorResponse { status: response.status, headers: response.headers, body };
         AttemptError { response: Some(Box::new(response)), ..AttemptError::from(failure) }

@@ -107,9 +107,9 @@ impl ClientRequest {
             return Err(invalid(format!("the body is nested deeper than {DEEPEST} levels"), None));
         }
         let model_text = peek.model.map(RawValue::get);
-        let model: String = model_text
+        let model = model_text
             .and_then(|raw| serde_json::from_str(raw).ok())
-            .filter(|model: &String| !model.is_empty())
+            .filter(|model: &Arc<str>| !model.is_empty())
             .ok_or_else(|| invalid("you must provide a model parameter, a string".into(), Some("model")))?;
         if model.len() > LONGEST_MODEL {
             return Err(invalid(format!("model is longer than {LONGEST_MODEL} bytes"), Some("model")));
@@ -122,7 +122,7 @@ impl ClientRequest {
         };
         let tokens = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
         let estimate = estimate(route.reply, text, CompletionBounds { tokens, n: peek.n.get() });
-        let profile = Profile { model: Arc::from(model), route: route.id, estimate };
+        let profile = Profile { model, route: route.id, estimate };
         let client_timeout = client_timeout(headers);
         Ok(ClientRequest {
             route,

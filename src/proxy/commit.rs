@@ -51,7 +51,7 @@ impl UpstreamResponse<'_> {
     ///
     /// # Errors
     /// With a failure of the upstream's.
-    pub(super) async fn until_commit_point(self) -> Result<CommittedResponse, AttemptError> {
+    pub(super) async fn until_commit_point(self) -> Result<Box<CommittedResponse>, AttemptError> {
         if !self.status.is_success() {
             return self.refusal().await;
         }
@@ -59,7 +59,7 @@ impl UpstreamResponse<'_> {
     }
 
     /// A refusal. The caller's own mistake passes through, unless others are to be tried all the same. Anything else is a failure.
-    async fn refusal(mut self) -> Result<CommittedResponse, AttemptError> {
+    async fn refusal(mut self) -> Result<Box<CommittedResponse>, AttemptError> {
         let (body, whole) = self.refusal_text().await;
         let refused = Refused { status: self.status.as_u16(), headers: self.headers, body: &body };
         let failure = self.request.route.dialect.refusal(refused, self.sent(), Now::read());
@@ -111,7 +111,7 @@ impl UpstreamResponse<'_> {
 
     /// What came with a 200 and is no answer. The caller's own mistake passes through, with the status that it should
     /// have had.
-    fn told(&self, failure: Failure, error: Bytes) -> Result<CommittedResponse, AttemptError> {
+    fn told(&self, failure: Failure, error: Bytes) -> Result<Box<CommittedResponse>, AttemptError> {
         let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
         match status.filter(|_| self.passes(failure.class)) {
             Some(status) => {
@@ -124,16 +124,18 @@ impl UpstreamResponse<'_> {
     }
 
     /// An error, as the client is to see it.
-    fn refused(&self, status: StatusCode, error: Bytes, failure: Failure) -> CommittedResponse {
+    fn refused(&self, status: StatusCode, error: Bytes, failure: Failure) -> Box<CommittedResponse> {
         let error = redacted(error, &self.permit.endpoint().key);
         let length = Some(error.len() as u64);
         let mut answer = self.committed(status, [error].into());
         rate_limit_headers::strip_invalid_retry_after(&mut answer.headers, Now::read().wall);
-        CommittedResponse { length, outcome: Outcome::Failed(failure), ..answer }
+        answer.length = length;
+        answer.outcome = Outcome::Failed(failure);
+        answer
     }
 
     /// The same of one whose own text did not come whole, or can't be read: the status says enough.
-    fn refused_in_our_words(&self, failure: Failure) -> CommittedResponse {
+    fn refused_in_our_words(&self, failure: Failure) -> Box<CommittedResponse> {
         let error = upstream_said(self.status, "its reason did not arrive").to_string();
         let mut answer = self.refused(self.status, error.into(), failure);
         answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(headers::JSON));
@@ -142,8 +144,8 @@ impl UpstreamResponse<'_> {
     }
 
     /// Returns an answer of this attempt, complete but for what the caller knows better.
-    fn committed(&self, status: StatusCode, buffered: VecDeque<Bytes>) -> CommittedResponse {
-        CommittedResponse {
+    fn committed(&self, status: StatusCode, buffered: VecDeque<Bytes>) -> Box<CommittedResponse> {
+        Box::new(CommittedResponse {
             status,
             headers: headers::response_headers(self.headers, &self.permit.endpoint().key),
             buffered,
@@ -154,6 +156,6 @@ impl UpstreamResponse<'_> {
             outcome: Outcome::Completed,
             first_token: self.permit.elapsed(),
             quota_exhausted_for: rate_limit_headers::exhausted_for(self.headers, Now::read().wall),
-        }
+        })
     }
 }

@@ -75,7 +75,7 @@ async fn serve(
     upstreams: &impl Upstreams,
     request: &ClientRequest,
     state: &mut RetryState<'_>,
-) -> Result<(Permit, CommittedResponse), Exhausted> {
+) -> Result<(Permit, Box<CommittedResponse>), Exhausted> {
     loop {
         let selected = upstreams.select(state.selection()).await;
         let permit = match state.admitted(selected) {

@@ -1,11 +1,8 @@
 //! Which headers pass, in each direction.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use memchr::memmem;
-use transport::OutgoingRequest as Outgoing;
 
 use crate::config::ApiKey;
-use crate::dialect::redact::secret;
 use crate::types::RateLimitSummary;
 
 /// What of a client's headers goes upstream: all else is about its connection to us, its account, or itself.
@@ -69,22 +66,21 @@ pub(super) fn client_headers(client: &HeaderMap) -> Vec<Header> {
 }
 
 /// Puts the headers of an attempt onto its request.
-pub(super) fn request_headers(outgoing: Outgoing, client: &[Header]) -> Outgoing {
-    client
-        .iter()
-        .fold(outgoing, |outgoing, header| outgoing.insert_header(header.clone()))
-        // Whatever the client called it (curl: a form), it was read as JSON.
-        .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
-        // A compressed stream could be neither counted nor passed on event by event.
-        .insert_header((header::ACCEPT_ENCODING, HeaderValue::from_static("identity")))
+pub(super) fn set_request_headers(outgoing: &mut HeaderMap, client: &[Header]) {
+    for (name, value) in client {
+        outgoing.insert(name.clone(), value.clone());
+    }
+    // Whatever the client called it (curl: a form), it was read as JSON.
+    outgoing.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // A compressed stream could be neither counted nor passed on event by event.
+    outgoing.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }
 
 /// The headers of an upstream's answer that the client may see. `key` is scrubbed: some upstreams echo it.
 pub(super) fn response_headers(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     let connection = upstream.get(header::CONNECTION).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let hop_by_hop = |name: &str| connection.split(',').any(|named| named.trim().eq_ignore_ascii_case(name));
-    let key = secret(key).map(str::as_bytes);
-    let holds_key = |value: &HeaderValue| key.is_some_and(|key| memmem::find(value.as_bytes(), key).is_some());
+    let holds_key = |value: &HeaderValue| key.find_in(value.as_bytes()).is_some();
     // With room for our own: a map that grows is made anew.
     let mut passed = HeaderMap::with_capacity(upstream.len() + OF_OURS);
     for (name, value) in upstream {
@@ -105,7 +101,7 @@ pub(super) fn set_rate_limit(headers: &mut HeaderMap, rate: Option<RateLimitSumm
     }
     headers.insert(LIMIT_REQUESTS, HeaderValue::from(rate.limit));
     headers.insert(REMAINING_REQUESTS, HeaderValue::from(rate.remaining));
-    if let Ok(reset) = HeaderValue::try_from(rate.reset().to_string()) {
+    if let Ok(reset) = HeaderValue::try_from(rate.reset()) {
         headers.insert(RESET_REQUESTS, reset);
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Ended {
     pub(super) permit: Permit,
     /// The place in the record.
     pub(super) place: usize,
-    pub(super) result: Result<CommittedResponse, AttemptError>,
+    pub(super) result: Result<Box<CommittedResponse>, AttemptError>,
 }
 
 /// Makes an attempt, and a second one beside it if the first is silent for `retry.hedgeAfterMs`.

@@ -55,7 +55,8 @@ impl Upstreams for Pool {
 
     async fn send(&self, endpoint: &Endpoint, request: OutgoingRequest<'_>) -> Result<IncomingResponse, SendError> {
         let client = client_of(&self.clients, endpoint);
-        let outgoing = headers::request_headers(client.request(Method::POST, request.path), request.headers);
+        let mut outgoing = client.request(Method::POST, request.path);
+        headers::set_request_headers(outgoing.headers_mut(), request.headers);
         client.send(outgoing, request.body, request.sent_at).await
     }
 

@@ -16,7 +16,7 @@ use crate::dialect::EventStream;
 use crate::dialect::large_answer::LargeAnswer;
 use crate::types::{Failure, FailureClass, Outcome, Phase, Usage};
 
-/// An answer for the client: no other upstream is asked any more.
+/// An answer for the client: no other upstream is asked any more. Boxed, as many layers pass it on.
 pub(super) struct CommittedResponse {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,

@@ -24,7 +24,7 @@ const AFTER_END: Duration = Duration::from_millis(200);
 
 /// Returns the response with an answer. `prompt_bytes`: the length of the request.
 pub(super) fn respond(
-    answer: CommittedResponse,
+    answer: Box<CommittedResponse>,
     permit: Permit,
     prompt_bytes: usize,
     mut record: OpenRecord,

@@ -6,7 +6,7 @@
 //! 3. `ERROR`: a 5xx. `WARN`: a limit, a refused key, a broken answer. `INFO`: all others, with clients' mistakes and clients
 //!    that left. `DEBUG`: `/health`.
 
-use std::fmt::{self, Display};
+use std::net::IpAddr;
 
 use log::Level;
 use serde::Serialize;
@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 use super::request_record::{AttemptRecord, AttemptResult, RequestEnd, RequestRecord};
 use crate::types::{Usage, UsageSource};
+
+/// Room for a usual line, made in one piece.
+const USUAL_LINE: usize = 256;
 
 /// How lines of the log are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub const REQUESTS: &str = "request";
 pub(super) fn write(record: &RequestRecord, format: LogFormat) {
     let level = level(record);
     match format {
-        LogFormat::Text => log::log!(target: REQUESTS, level, "{}", Line(record)),
+        LogFormat::Text => log::log!(target: REQUESTS, level, "{}", line(record)),
         LogFormat::Json if log::log_enabled!(target: REQUESTS, level) => {
             log::log!(target: REQUESTS, level, "{}", object(record));
         }
@@ -84,42 +87,52 @@ fn reason(record: &RequestRecord) -> (Option<&str>, Option<&str>) {
     }
 }
 
-struct Line<'a>(&'a RequestRecord);
-
-impl Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let record = self.0;
-        write!(f, "{} {} {}", id(record), record.method, record.path)?;
-        if let Some(model) = &record.model {
-            write!(f, " {model}")?;
-        }
-        if let Some(target) = target(record) {
-            write!(f, " → {}", target.api)?;
-            if let Some(own) = &target.model {
-                write!(f, " ({own})")?;
-            }
-        }
-        match record.client {
-            Some(client) => write!(f, " from {client}")?,
-            None => f.write_str(" from -")?,
-        }
-        if record.model.is_some() {
-            write!(f, " attempts={}", record.attempts.len())?;
-        }
-        write!(f, " status={}", status(record))?;
-        if let Some(first) = record.first_token {
-            write!(f, " first={}ms", first.as_millis())?;
-        }
-        write!(f, " total={}ms", record.total.as_millis())?;
-        if let Some(Usage { prompt, completion, total, .. }) = record.usage {
-            write!(f, " tokens={prompt}+{completion}={total}")?;
-        }
-        match reason(record) {
-            (Some(code), Some(reason)) => write!(f, " ({code}: {reason})"),
-            (None, Some(reason)) => write!(f, " ({reason})"),
-            (_, None) => Ok(()),
+/// Returns the line for people.
+fn line(record: &RequestRecord) -> String {
+    let mut line = String::with_capacity(USUAL_LINE);
+    line.extend([id(record), " ", record.method.as_str(), " ", &record.path]);
+    if let Some(model) = &record.model {
+        line.extend([" ", model]);
+    }
+    if let Some(target) = target(record) {
+        line.extend([" → ", target.api.as_str()]);
+        if let Some(own) = &target.model {
+            line.extend([" (", own, ")"]);
         }
     }
+    match record.client {
+        // As the standard library writes an address, in a tenth of the time.
+        Some(IpAddr::V4(client)) => {
+            for (name, byte) in [" from ", ".", ".", "."].into_iter().zip(client.octets()) {
+                push_number(&mut line, name, byte.into(), "");
+            }
+        }
+        Some(IpAddr::V6(client)) => line.extend([" from ", &client.to_string()]),
+        None => line.push_str(" from -"),
+    }
+    if record.model.is_some() {
+        push_number(&mut line, " attempts=", record.attempts.len() as u64, "");
+    }
+    push_number(&mut line, " status=", status(record).into(), "");
+    if let Some(first) = record.first_token {
+        push_number(&mut line, " first=", first.as_millis() as u64, "ms");
+    }
+    push_number(&mut line, " total=", record.total.as_millis() as u64, "ms");
+    if let Some(Usage { prompt, completion, total, .. }) = record.usage {
+        push_number(&mut line, " tokens=", prompt, "+");
+        push_number(&mut line, "", completion, "=");
+        push_number(&mut line, "", total, "");
+    }
+    match reason(record) {
+        (Some(code), Some(reason)) => line.extend([" (", code, ": ", reason, ")"]),
+        (None, Some(reason)) => line.extend([" (", reason, ")"]),
+        (_, None) => {}
+    }
+    line
+}
+
+fn push_number(line: &mut String, name: &str, number: u64, unit: &str) {
+    line.extend([name, itoa::Buffer::new().format(number), unit]);
 }
 
 #[derive(Serialize)]

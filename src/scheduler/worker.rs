@@ -4,7 +4,7 @@
 //! 2. Upstreams without room just now are skipped: their fast paths say so.
 //! 3. What a fast path can't decide, the supervisor decides. Its answer brings the fast paths for the next request.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub struct SchedulerActor {
     supervisor: Addr<SupervisorActor>,
     snapshot: Arc<RoutingSnapshot>,
     /// What the supervisor's answers brought, by model.
-    models: HashMap<Arc<str>, ModelCache>,
+    models: BTreeMap<Arc<str>, ModelCache>,
 }
 
 /// What a worker knows of one model.
@@ -48,7 +48,7 @@ struct ModelCache {
 impl SchedulerActor {
     /// Creates a scheduler that knows nothing yet, and asks this supervisor.
     pub fn new(supervisor: Addr<SupervisorActor>) -> Self {
-        SchedulerActor { supervisor, snapshot: Arc::default(), models: HashMap::new() }
+        SchedulerActor { supervisor, snapshot: Arc::default(), models: BTreeMap::new() }
     }
 
     /// Returns a permit by a fast path.

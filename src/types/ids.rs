@@ -86,30 +86,31 @@ impl fmt::Display for QuotaId {
 }
 
 /// Our own name for a request, sent as `x-request-id` unless the upstream gave one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(Arc<str>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestId([u8; 28]);
 
 impl RequestId {
     /// Returns a fresh id: 96 random bits, so that ids of many replicas don't meet.
     pub fn generate() -> Self {
         let random: [u8; 12] = rand::random();
-        let hex = random.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let digits = hex.filter_map(|digit| char::from_digit(u32::from(digit), 16));
-        let mut id = String::with_capacity(28);
-        id.push_str("req_");
-        id.extend(digits);
-        RequestId(Arc::from(id))
+        let nibbles = random.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let mut id = *b"req_000000000000000000000000";
+        for (digit, nibble) in id.iter_mut().skip(4).zip(nibbles) {
+            *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+        }
+        RequestId(id)
     }
 
     /// Returns the id for the client and the log.
     pub fn as_str(&self) -> &str {
-        &self.0
+        // Of ASCII alone.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

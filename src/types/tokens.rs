@@ -67,11 +67,14 @@ impl TokenStats {
             }
         }
         let tokens = usage.map_or(0, |usage| usage.total);
+        // What is too old is looked for when a new hour begins.
+        if !self.hours.contains_key(&hour) {
+            self.prune(wall);
+        }
         for (buckets, start) in [(&mut self.hours, hour), (&mut self.days, day)] {
             let bucket = buckets.entry(start).or_default();
             *bucket = bucket.saturating_add(tokens);
         }
-        self.prune(wall);
     }
 
     /// The tokens of the hour and of the day of this moment.

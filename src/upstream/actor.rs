@@ -2,7 +2,7 @@
 
 mod drain;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 
@@ -45,7 +45,7 @@ pub struct UpstreamActor {
     /// Of the back-offs in the fast paths.
     published_backoffs: u64,
     /// Admitted attempts that are not settled, by [`SentAt::id`](crate::types::SentAt::id).
-    out: HashMap<usize, Attempt>,
+    out: BTreeMap<usize, Attempt>,
     /// Attempts in wait for a store, first come first served.
     waiting: VecDeque<WaitingAttempt>,
     /// What changed and is not sent to the store yet.
@@ -93,7 +93,7 @@ impl UpstreamActor {
                 state: UpstreamState::restore(config, TimeZone::system(), TokenStats::default(), Now::read()),
                 persistence,
                 registry,
-                out: HashMap::new(),
+                out: BTreeMap::new(),
                 waiting: VecDeque::new(),
                 unsaved: Unsaved::default(),
             }

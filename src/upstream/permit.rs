@@ -149,7 +149,9 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.close(Settlement::of(Outcome::Abandoned, self.elapsed()));
+        if !self.settled {
+            self.close(Settlement::of(Outcome::Abandoned, self.elapsed()));
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! The rest of a limit on requests, for clients.
 
-use std::fmt;
-
 /// The requests left by the pool's limits for a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitSummary {
@@ -29,7 +27,7 @@ impl RateLimitSummary {
     }
 
     /// Returns the reset in OpenAI's form: `17ms`, `7.66s`, `6m0s`, `1h2m3s`. From a minute on, seconds are rounded up.
-    pub fn reset(&self) -> impl fmt::Display {
+    pub fn reset(&self) -> String {
         let ms = if self.reset_ms < 60_000 { self.reset_ms } else { self.reset_ms.div_ceil(1_000) * 1_000 };
         let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
         match ms {
@@ -56,7 +54,7 @@ mod tests {
             (60_001, "1m1s"),
             (86_399_999, "24h0m0s"),
         ] {
-            assert_eq!(RateLimitSummary { limit: 1, remaining: 0, reset_ms }.reset().to_string(), written);
+            assert_eq!(RateLimitSummary { limit: 1, remaining: 0, reset_ms }.reset(), written);
         }
     }
 }

@@ -12,6 +12,10 @@ use crate::limits::guarded;
 /// Up to this limit each request has its own entry. Above, requests share entries of [`Span::coarse_ms`].
 const EXACT_UP_TO: u64 = 4_096;
 
+/// The grain of saved times (ms), if the window has no coarser one: a log saved many times a second must be small. After a restart a unit
+/// leaves the window later by so much.
+const SAVED_GRAIN_MS: u64 = 1_000;
+
 /// The most windows to pay an overshoot back. The last one takes the rest.
 pub(crate) const MAX_DEBT_WINDOWS: u64 = 10;
 
@@ -155,23 +159,18 @@ impl SlidingLog {
         }
     }
 
-    /// Returns the window as (wall time in ms, count).
+    /// Returns the window as (wall time in ms, count), at most some 610 pairs. Times are rounded up, as in every shared entry.
     pub(crate) fn saved(&self, now: Now) -> Vec<(i64, u64)> {
-        self.coarse_entries().into_iter().map(|(at, count)| (now.wall_at(at), count)).collect()
-    }
-
-    /// Returns the window as (time, count), at most some 610 pairs: a log saved many times a second must be small.
-    /// Times are rounded up, as in every shared entry.
-    fn coarse_entries(&self) -> Vec<(u64, u64)> {
-        let mut coarse: Vec<(u64, u64)> = Vec::new();
+        let grain = self.span.coarse_ms.max(SAVED_GRAIN_MS);
+        let mut saved: Vec<(i64, u64)> = Vec::new();
         for Entry { at, count } in &self.entries {
-            let at = at.next_multiple_of(self.span.coarse_ms);
-            match coarse.last_mut() {
+            let at = now.wall_at(at.next_multiple_of(grain));
+            match saved.last_mut() {
                 Some(last) if last.0 == at => last.1 = last.1.saturating_add(*count),
-                Some(_) | None => coarse.push((at, *count)),
+                Some(_) | None => saved.push((at, *count)),
             }
         }
-        coarse
+        saved
     }
 }
 

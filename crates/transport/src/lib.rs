@@ -32,7 +32,6 @@ mod tls;
 mod trace;
 mod trust;
 
-pub use awc::ClientRequest as OutgoingRequest;
 pub use cache::ClientCache;
 pub use client::{IncomingHead, IncomingResponse, Target, UpstreamClient};
 pub use error::{ConnectionLost, SendError, SendErrorKind, connection_lost};

@@ -3,8 +3,9 @@
 use actix_web::web::Bytes;
 
 use super::Shown;
+use crate::config::ApiKey;
 use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning, InBandError};
-use crate::dialect::redact::Redactor;
+use crate::dialect::redact::redacted;
 use crate::dialect::routes::Route;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
 use crate::dialect::{SentRequest, StreamEvent};
@@ -33,8 +34,8 @@ pub(super) struct Upstream {
     pub(super) model: String,
     /// The client's request, as long as it is held.
     pub(super) client: Option<Bytes>,
-    /// Takes out the upstream's key: some quote their keys.
-    pub(super) redactor: Redactor,
+    /// Is taken out of all events: some upstreams quote their keys.
+    pub(super) key: ApiKey,
 }
 
 /// A failure in the words of the stream itself.
@@ -97,14 +98,14 @@ impl StreamProgress {
             EventKind::Preamble | EventKind::Usage | EventKind::End => {}
         }
         let cut = usage_at.filter(|_| self.strip);
-        let redactor = self.upstream.as_ref().map(|upstream| &upstream.redactor);
-        match (redactor.filter(|redactor| redactor.finds_in(event)), cut) {
+        let key = self.upstream.as_ref().map(|upstream| &upstream.key);
+        match (key.filter(|key| key.find_in(event).is_some()), cut) {
             (None, None) => Shown::All,
             (None, Some(part)) => Shown::Without(part),
-            (Some(redactor), cut) => {
+            (Some(key), cut) => {
                 let part = cut.unwrap_or_default();
                 let rest = [event.get(..part.start), event.get(part.end..)].map(Option::unwrap_or_default).concat();
-                Shown::Instead(redactor.redacted(rest.into()))
+                Shown::Instead(redacted(rest.into(), key))
             }
         }
     }
@@ -112,8 +113,8 @@ impl StreamProgress {
     /// Takes in an error: a failure of the stream, unless all of the stream has come.
     fn error(&mut self, error: InBandError, event: &[u8]) -> Shown {
         let mut shown = Bytes::copy_from_slice(event);
-        if let Some(Upstream { redactor, .. }) = &self.upstream {
-            shown = redactor.redacted(shown);
+        if let Some(Upstream { key, .. }) = &self.upstream {
+            shown = redacted(shown, key);
         }
         if self.end != End::Closed {
             let InBandError { failure, is_plain, .. } = error;
@@ -141,7 +142,7 @@ impl StreamProgress {
         SentRequest {
             upstream_model: upstream.map_or("", |upstream| &upstream.model),
             body: upstream.and_then(|upstream| upstream.client.as_deref()),
-            key: upstream.map(|upstream| upstream.redactor.key()),
+            key: upstream.map(|upstream| &upstream.key),
         }
     }
 

@@ -27,7 +27,7 @@ const ERROR_HELD: usize = 64 << 10;
 
 impl UpstreamResponse<'_> {
     /// Waits until an answer, or a failure, is certain.
-    pub(super) async fn success(mut self) -> Result<CommittedResponse, AttemptError> {
+    pub(super) async fn success(mut self) -> Result<Box<CommittedResponse>, AttemptError> {
         let shape = self.shape().await?;
         if headers::is_encoded(self.headers) {
             let looks_plain = matches!(shape, Shape::Events | Shape::Json);
@@ -71,7 +71,7 @@ impl UpstreamResponse<'_> {
     }
 
     /// Returns a stream, held back until the first content.
-    async fn events(mut self) -> Result<CommittedResponse, AttemptError> {
+    async fn events(mut self) -> Result<Box<CommittedResponse>, AttemptError> {
         let mut events = self.event_stream();
         let mut buffered: VecDeque<Bytes> = VecDeque::new();
         let mut size = 0;
@@ -105,8 +105,9 @@ impl UpstreamResponse<'_> {
         let mut answer = self.committed(self.status, buffered);
         self.label_events(&mut answer.headers);
         // After its end a body must not be read again: the connection may serve another request by now.
-        let body = if has_ended { None } else { Some(self.body) };
-        Ok(CommittedResponse { body, reader: BodyReader::Events(Box::new(events.committed())), ..answer })
+        answer.body = if has_ended { None } else { Some(self.body) };
+        answer.reader = BodyReader::Events(Box::new(events.committed()));
+        Ok(answer)
     }
 
     /// Returns the reader of this upstream's events.
@@ -124,7 +125,7 @@ impl UpstreamResponse<'_> {
 
     /// Handles events in place of one object: another upstream may know better. If none does, the client gets the object
     /// from the events.
-    async fn events_in_place_of_json(mut self) -> Result<CommittedResponse, AttemptError> {
+    async fn events_in_place_of_json(mut self) -> Result<Box<CommittedResponse>, AttemptError> {
         let failure = Failure::new(FailureClass::WrongForm, Phase::Body, "events in the place of one JSON object");
         let (stream, is_whole) = self.body.collect(JSON_HELD).await?;
         if !is_whole {
@@ -155,7 +156,7 @@ impl UpstreamResponse<'_> {
     }
 
     /// Returns a JSON answer, held back to the end.
-    async fn json(mut self) -> Result<CommittedResponse, AttemptError> {
+    async fn json(mut self) -> Result<Box<CommittedResponse>, AttemptError> {
         let (body, is_whole) = self.body.collect(JSON_HELD).await?;
         let announced = headers::content_length(self.headers);
         let mut answer = self.committed(self.status, VecDeque::new());
@@ -167,20 +168,16 @@ impl UpstreamResponse<'_> {
             return Err(failure.into());
         }
         if !is_whole {
-            let reader = BodyReader::Large(LargeAnswer::new(self.kind(), &body));
-            let body = Some(body).into_iter().collect();
-            return Ok(CommittedResponse {
-                buffered: body,
-                body: Some(self.body),
-                length: announced,
-                reader,
-                ..answer
-            });
+            answer.reader = BodyReader::Large(LargeAnswer::new(self.kind(), &body));
+            answer.buffered.push_back(body);
+            answer.body = Some(self.body);
+            answer.length = announced;
+            return Ok(answer);
         }
         if announced.is_some_and(|length| length != body.len() as u64) {
             return Err(Failure::new(FailureClass::Protocol, Phase::Body, "the answer was cut short").into());
         }
-        let usage = match self.request.route.dialect.answer(self.whole(&body), self.sent()) {
+        answer.usage = match self.request.route.dialect.answer(self.whole(&body), self.sent()) {
             Ok(usage) => usage,
             Err(failure) => return self.told(failure, body),
         };
@@ -202,8 +199,9 @@ impl UpstreamResponse<'_> {
             }
             None => body,
         };
-        let length = Some(body.len() as u64);
-        Ok(CommittedResponse { buffered: [body].into(), usage, length, ..answer })
+        answer.length = Some(body.len() as u64);
+        answer.buffered.push_back(body);
+        Ok(answer)
     }
 
     fn label_json(&self, headers: &mut HeaderMap) {
@@ -212,7 +210,7 @@ impl UpstreamResponse<'_> {
     }
 
     /// Returns sound, except an error in JSON, or a page for people.
-    async fn sound(mut self, shape: Shape) -> Result<CommittedResponse, AttemptError> {
+    async fn sound(mut self, shape: Shape) -> Result<Box<CommittedResponse>, AttemptError> {
         let (head, is_whole) = match shape {
             Shape::Json => self.body.collect(ERROR_HELD).await?,
             Shape::Events | Shape::Other | Shape::Unknown => (self.body.next().await?.unwrap_or_default(), false),
@@ -228,11 +226,13 @@ impl UpstreamResponse<'_> {
     }
 
     /// Returns sound, or a compressed answer, passed on at once after the first bytes.
-    async fn bytes(mut self) -> Result<CommittedResponse, AttemptError> {
+    async fn bytes(mut self) -> Result<Box<CommittedResponse>, AttemptError> {
         let Some(first) = self.body.next().await? else {
             return Err(Failure::new(FailureClass::EmptyResponse, Phase::Body, "200 without a body").into());
         };
-        let answer = self.committed(self.status, [first].into());
-        Ok(CommittedResponse { body: Some(self.body), length: headers::content_length(self.headers), ..answer })
+        let mut answer = self.committed(self.status, [first].into());
+        answer.length = headers::content_length(self.headers);
+        answer.body = Some(self.body);
+        Ok(answer)
     }
 }

@@ -51,7 +51,7 @@ fn refused() -> RequestRecord {
 
 #[test]
 fn a_line_has_the_request_the_serving_upstream_and_the_times() {
-    let line = Line(&record()).to_string();
+    let line = line(&record());
     let expected = "req_theirs POST /v1/chat/completions m → b (own) from 127.0.0.1 attempts=2 status=200 first=15ms \
                     total=70ms tokens=3+4=7";
     assert_eq!(line, expected);
@@ -62,13 +62,13 @@ fn a_line_ends_with_the_reason() {
     let record = refused();
     let expected =
         format!("{} POST /v1/chat/completions from - status=401 total=70ms (invalid_api_key: no key)", record.id);
-    assert_eq!(Line(&record).to_string(), expected);
+    assert_eq!(line(&record), expected);
     for (end, reason) in [
         (RequestEnd::Failed("it broke".to_owned()), " (it broke)"),
         (RequestEnd::ClientLeft, " (the client left)"),
         (RequestEnd::Stopped, " (the server stopped and cut the answer off)"),
     ] {
-        let line = Line(&RequestRecord { end, ..self::record() }).to_string();
+        let line = line(&RequestRecord { end, ..self::record() });
         assert!(line.ends_with(reason), "{line}");
     }
 }
