@@ -126,11 +126,10 @@ fn pass_on(last: LastFailure, state: &mut RetryState<'_>) -> Result<HttpResponse
         return Err(ApiError::Overloaded("too many files are open"));
     }
     // The accounts are the pool's own: a refused account is no error of the client's key.
-    let is_of_the_account = match failure.class {
-        FailureClass::Unauthorized | FailureClass::Forbidden | FailureClass::PaymentRequired => true,
-        FailureClass::RateLimited => failure.status == Some(403),
-        _ => false,
-    };
+    let is_refused_account =
+        matches!(failure.class, FailureClass::Unauthorized | FailureClass::Forbidden | FailureClass::PaymentRequired);
+    let is_of_the_account =
+        is_refused_account || failure.class == FailureClass::RateLimited && failure.status == Some(403);
     let Some(response) = response.filter(|_| !is_of_the_account) else {
         return Err(ApiError::UpstreamFailed { api, failure: Box::new(failure) });
     };
