@@ -61,7 +61,7 @@ impl UpstreamResponse<'_> {
     /// A refusal. The caller's own mistake passes through, unless others are to be tried all the same. Anything else is a failure.
     async fn refusal(mut self) -> Result<CommittedResponse, AttemptError> {
         let (body, whole) = self.refusal_text().await;
-        let refused = openai::Refused { status: self.status.as_u16(), headers: self.headers, body: &body };
+        let refused = openai::RefusedResponse { status: self.status.as_u16(), headers: self.headers, body: &body };
         let failure = openai::refusal(refused, self.sent(), Now::read());
         // A redirect would send the client to the upstream.
         if !self.status.is_client_error() && !self.status.is_server_error() {

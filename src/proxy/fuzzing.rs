@@ -54,7 +54,7 @@ pub fn judge(kind: ReplyKind, body: &[u8]) -> Result<Option<Usage>, Failure> {
 
 /// Returns the failure of a refusal.
 pub fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Now) -> Failure {
-    openai::refusal(openai::Refused { status, headers, body }, SENT, now)
+    openai::refusal(openai::RefusedResponse { status, headers, body }, SENT, now)
 }
 
 /// Returns how long the headers say that a quota is exhausted.

@@ -23,15 +23,15 @@ use crate::types::{Failure, FailureClass, Now};
 type JsonObject = serde_json::Map<String, serde_json::Value>;
 
 /// A response whose status is no success.
-pub(crate) struct Refused<'a> {
+pub(crate) struct RefusedResponse<'a> {
     pub(crate) status: u16,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a [u8],
 }
 
 /// Returns the failure of a refusal.
-pub(crate) fn refusal(refused: Refused<'_>, sent: SentRequest<'_>, now: Now) -> Failure {
-    let Refused { status, headers, body } = refused;
+pub(crate) fn refusal(refused: RefusedResponse<'_>, sent: SentRequest<'_>, now: Now) -> Failure {
+    let RefusedResponse { status, headers, body } = refused;
     let error = ErrorBody::from_error_response(body);
     let failure = errors::failure(Some(status), &error, sent.upstream_model);
     let detail = quotation::quote(Some(status), &error, failure.class, sent);
