@@ -85,7 +85,7 @@ fn named_modules(of: &[String], code: &str) -> Vec<Vec<String>> {
             let above = names.iter().filter(|name| **name == "super").count();
             let below = names.into_iter().filter(|name| !["super", "crate"].contains(name)).map(str::to_owned);
             let base = if start == "crate::" { 0 } else { of.len().saturating_sub(above) };
-            let full: Vec<String> = of[..base].iter().cloned().chain(below).collect();
+            let full: Vec<String> = of.iter().take(base).cloned().chain(below).collect();
             for item in group.unwrap_or_default().split(',') {
                 let item = item.trim().split("::").filter(|name| !name.is_empty()).map(str::to_owned);
                 found.push(full.iter().cloned().chain(item).collect());
