@@ -1,20 +1,20 @@
-//! Why an attempt failed, as data that decisions are made from.
+//! The failure of an attempt, as data for decisions.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What kind of failure it was: decides what rests, for how long, and whether another upstream is asked.
+/// The kind of a failure. The class decides what rests, for how long, and whether another upstream is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureClass {
     /// 429: a limit of the upstream's own.
     RateLimited,
     /// 401 or 403: the key is refused.
     Unauthorized,
-    /// 401 or 403 that speaks of the model, or of a permission: just this is not for the key. Says nothing of all else.
+    /// 401 or 403 about the model or a permission: the key may not do this one thing.
     Forbidden,
     /// 402: the account has no money left.
     PaymentRequired,
-    /// 503 or 529: the upstream says that it is too busy.
+    /// 503 or 529: the upstream is too busy.
     Overloaded,
     /// Another 5xx.
     ServerError,
@@ -22,25 +22,25 @@ pub enum FailureClass {
     Timeout,
     /// No connection: DNS, TCP or TLS failed, and nothing was sent.
     Connect,
-    /// This machine gave no socket (too many files are open): the upstream was not asked.
+    /// This machine has no socket left (too many files are open): the upstream was not asked.
     LocalSocketLimit,
-    /// The connection broke, or what came is not a whole answer of the protocol.
+    /// The connection broke, or the bytes are no whole answer of the protocol.
     Protocol,
-    /// 200 with nothing in it.
+    /// A 200 without an answer.
     EmptyResponse,
-    /// 200 in another form than the one that was asked for: events in the place of one object, or the reverse.
+    /// A 200 in another form than requested: events in place of one object, or the reverse.
     WrongForm,
-    /// A kept-alive connection turned out to be closed before any answer: says nothing about the upstream.
+    /// A kept connection was closed before any answer: nothing about the upstream.
     StaleConnection,
-    /// The upstream does not serve the model, or not to this account, or has no such endpoint: says nothing of all else.
+    /// The upstream does not serve the model, or not to this account, or has no such endpoint.
     ModelNotFound,
-    /// The request alone is more than the upstream's limit lets through, at any time: another one's may be larger.
+    /// The request alone exceeds the upstream's limit, at any time. Another upstream's limit may be larger.
     TooLarge,
-    /// The request itself was refused (400, 404, 422, …): the caller's own mistake.
+    /// The request itself was refused (400, 413, 415, 422): the caller's own mistake.
     Rejected,
 }
 
-/// What follows from a class.
+/// The consequences of a class.
 struct Traits {
     name: &'static str,
     is_unhealthy: bool,
@@ -101,13 +101,13 @@ impl FailureClass {
         self.traits().name
     }
 
-    /// Returns whether the class says that the upstream is in trouble: such failures count for its health, and moving on
-    /// because of one is paid from the retry budget. The other classes are about a limit, a key, a model or the request.
+    /// Returns whether the upstream is in trouble. Such failures count for the health, and moving on is paid from the retry
+    /// budget. The other classes are about a limit, a key, a model or the request.
     pub const fn counts_as_unhealthy(self) -> bool {
         self.traits().is_unhealthy
     }
 
-    /// Returns whether the upstream turned the request away before it did any work on it.
+    /// Returns whether the upstream turned the request away before any work.
     pub const fn consumed_nothing(self) -> bool {
         self.traits().consumed_nothing
     }
@@ -123,7 +123,7 @@ impl FailureClass {
 pub struct ClassSet(u32);
 
 impl ClassSet {
-    /// The classes with which another upstream may do better: not the caller's own mistake, and not a lack of ours.
+    /// The classes with a chance elsewhere: not the caller's own mistake, and not a lack of this machine.
     pub const ELSEWHERE: ClassSet =
         ClassSet(!(1 << FailureClass::Rejected as u32 | 1 << FailureClass::LocalSocketLimit as u32));
 
@@ -139,23 +139,23 @@ impl FromIterator<FailureClass> for ClassSet {
     }
 }
 
-/// How far the attempt had come.
+/// The phase of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Connecting.
     Connect,
-    /// Waiting for the response's head (or, for a stream, its first content).
+    /// In wait for the response's head, or for the first content of a stream.
     Head,
     /// In the response's body.
     Body,
 }
 
-/// Which of its own limits an upstream says was reached.
+/// The span of a limit of the upstream's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitSpan {
-    /// One that frees within a minute.
+    /// The limit frees within a minute.
     Minute,
-    /// One that frees when the day ends (or when somebody pays).
+    /// The limit frees when the day ends (or when somebody pays).
     Day,
 }
 
@@ -164,27 +164,27 @@ pub enum LimitSpan {
 pub struct Failure {
     /// The kind.
     pub class: FailureClass,
-    /// How far it had come.
+    /// The phase of the attempt.
     pub phase: Phase,
-    /// The upstream's status, if it gave one.
+    /// The upstream's status, if there was one.
     pub status: Option<u16>,
-    /// How long the upstream asks us to stay away.
+    /// The wait that the upstream asks for.
     pub retry_after: Option<Duration>,
-    /// Which of its limits was reached, if it tells.
+    /// The span of the reached limit, if known.
     pub limit: Option<LimitSpan>,
-    /// A code or a status says it that can't be the request's own doing. All else may be: words can repeat the client's.
+    /// A code or a status proves the class. Words prove nothing: an error can repeat the client's.
     pub certain: bool,
-    /// Counts for the upstream's health. Not so if an earlier attempt of the same request had failed ambiguously, or if the
-    /// end of a shared connection was counted already.
+    /// The failure counts for the upstream's health. The exceptions: an earlier attempt of the same request had failed
+    /// ambiguously, or another request of the same connection counted already.
     pub counted: bool,
-    /// A connection broke that other requests were on, too: the same upstream may be asked again once.
+    /// A connection with other requests broke: the same upstream may be asked again once.
     pub connection_lost: bool,
-    /// What happened, in words, for the log and the status. Never holds a key or a body.
+    /// The event in words, for the log and the status, without a key or a body.
     pub detail: String,
 }
 
 impl Failure {
-    /// A failure that the upstream did not put into words.
+    /// Returns a failure without words of the upstream.
     pub fn new(class: FailureClass, phase: Phase, detail: impl Into<String>) -> Self {
         Failure {
             class,
@@ -199,7 +199,7 @@ impl Failure {
         }
     }
 
-    /// Returns whether the failure speaks of the upstream's health, and may all the same be the request's own doing.
+    /// Returns whether the failure is about the upstream's health, although the request may have caused it.
     pub fn is_ambiguous(&self) -> bool {
         self.class.counts_as_unhealthy() && !self.certain
     }

@@ -1,17 +1,17 @@
-//! Identifiers that must not be confused with each other or with plain text.
+//! Identifiers, each of a type of its own.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The `id` of an entry of `apis`: what its quotas and statistics belong to, across reloads and restarts.
+/// The `id` of an entry of `apis`. Quotas and statistics belong to an id, across reloads and restarts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ApiId(Arc<str>);
 
 impl ApiId {
-    /// The id as it stands in the configuration.
+    /// Returns the id as in the configuration.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -29,7 +29,7 @@ impl fmt::Display for ApiId {
     }
 }
 
-/// Whose limits a quota holds: what its counts belong to, across reloads and restarts.
+/// The owner of a quota, and the model. Counts belong to this id, across reloads and restarts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QuotaId {
     owner: Owner,
@@ -43,22 +43,22 @@ enum Owner {
 }
 
 impl QuotaId {
-    /// Of one entry of `apis`.
+    /// Returns the id of the quota of an entry of `apis`.
     pub fn of_api(api: &ApiId) -> QuotaId {
         QuotaId { owner: Owner::Api(api.clone()), model: None }
     }
 
-    /// Of one `quotaGroup`.
+    /// Returns the id of the quota of a `quotaGroup`.
     pub fn of_group(name: &Arc<str>) -> QuotaId {
         QuotaId { owner: Owner::Group(name.clone()), model: None }
     }
 
-    /// Of the same owner, for one model, by the upstream's own name for it.
+    /// Returns the id of the same owner's quota for one model, by the upstream's own name.
     pub fn for_model(&self, model: &Arc<str>) -> QuotaId {
         QuotaId { owner: self.owner.clone(), model: Some(model.clone()) }
     }
 
-    /// A text that no other quota has: `api:ID`, `group:NAME:MODEL`. A colon in a name is written `%3A`.
+    /// Returns a text unique to the quota: `api:ID`, `group:NAME:MODEL`. A colon in a name is written `%3A`.
     pub fn key(&self) -> String {
         let plain = |name: &str| name.replace('%', "%25").replace(':', "%3A");
         let owner = match &self.owner {
@@ -85,12 +85,12 @@ impl fmt::Display for QuotaId {
     }
 }
 
-/// Our own name for a request, sent as `x-request-id` unless the upstream gave one.
+/// Our id of a request, sent as `x-request-id` unless the upstream gave one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// A fresh id: 96 random bits, so that ids of many replicas don't meet.
+    /// Returns a fresh id: 96 random bits, as many replicas make ids.
     pub fn generate() -> Self {
         let random: [u8; 12] = rand::random();
         let hex = random.iter().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -101,7 +101,7 @@ impl RequestId {
         RequestId(Arc::from(id))
     }
 
-    /// The id as it is sent and logged.
+    /// Returns the id as sent and logged.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,47 +1,47 @@
-//! How an attempt's account is closed.
+//! The end of an attempt.
 
 use std::time::Duration;
 
 use super::{Failure, Usage};
 
-/// How an attempt ended.
+/// The way in which an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The upstream served it to its end (a caller's own 400 too: the upstream did its work).
+    /// The upstream served the request to the end.
     Completed,
     /// The upstream failed.
     Failed(Failure),
-    /// The client left in the middle: no word about the upstream.
+    /// The client left in the middle: nothing about the upstream.
     ClientClosed,
-    /// The attempt was given up before it was begun or judged (shutdown, a dropped task).
+    /// The attempt was given up before a judgement (shutdown, a dropped task).
     Abandoned,
 }
 
-/// The closing account of one permit.
+/// The settlement of one permit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
-    /// How it ended.
+    /// The end.
     pub outcome: Outcome,
-    /// Tokens, where any are known or guessed.
+    /// Tokens, reported or estimated.
     pub usage: Option<Usage>,
-    /// From the start of the attempt to its first content.
+    /// From the start of the attempt to the first content.
     pub first_token: Option<Duration>,
     /// The whole attempt.
     pub duration: Duration,
 }
 
 impl Settlement {
-    /// An attempt that ended thus, of which no more is known.
+    /// Returns the settlement of an attempt without usage and without content.
     pub fn of(outcome: Outcome, duration: Duration) -> Self {
         Settlement { outcome, usage: None, first_token: None, duration }
     }
 
-    /// Since its first content; nothing, if there was none before the end.
+    /// Returns the time since the first content; zero without any content.
     pub fn since_first_token(&self) -> Duration {
         self.first_token.map_or(Duration::ZERO, |first| self.duration.saturating_sub(first))
     }
 
-    /// How it failed, if it did.
+    /// Returns the failure, if the attempt failed.
     pub fn failure(&self) -> Option<&Failure> {
         match &self.outcome {
             Outcome::Failed(failure) => Some(failure),

@@ -6,42 +6,42 @@ use serde::{Deserialize, Serialize};
 
 use super::{Usage, UsageSource};
 
-/// Hours that are kept.
+/// How long hours are kept, in ms.
 pub const HOURS_KEPT_MS: i64 = 48 * 3_600_000;
 
-/// Days that are kept.
+/// How long days are kept, in ms.
 pub const DAYS_KEPT_MS: i64 = 366 * 86_400_000;
 
-/// Counts since the beginning, or since the last reset.
+/// Counts since the first request, or since the last reset.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenTotals {
     /// Tokens in all.
     pub total_tokens: u64,
-    /// Of them, in prompts.
+    /// Tokens in prompts.
     pub prompt_tokens: u64,
-    /// Of them, generated.
+    /// Generated tokens.
     pub completion_tokens: u64,
-    /// Of the total, guessed rather than reported.
+    /// The estimated part of the total.
     pub estimated_tokens: u64,
-    /// Exchanges that were served.
+    /// Served exchanges.
     pub requests: u64,
-    /// When the last one ended, in ms since the Unix epoch.
+    /// The end of the last exchange, in ms since the Unix epoch.
     pub last_used: Option<i64>,
 }
 
-/// A wall time, and when the hour and the day that it lies in begin; all in ms since the Unix epoch.
+/// A wall time with the start of the hour and of the day, all in ms since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// The time itself.
+    /// The time.
     pub wall: i64,
-    /// The start of its hour.
+    /// The start of the hour.
     pub hour: i64,
-    /// Its midnight.
+    /// The midnight before.
     pub day: i64,
 }
 
-/// The statistics of one upstream. Hours and days go by the wall time (ms) at which they begin.
+/// The statistics of one upstream. The key of an hour or a day is the start, as wall time in ms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenStats {
     /// Since the beginning.
@@ -53,7 +53,7 @@ pub struct TokenStats {
 }
 
 impl TokenStats {
-    /// Counts one served exchange that ended at this moment.
+    /// Counts one served exchange.
     pub fn record(&mut self, usage: Option<Usage>, Moment { wall, hour, day }: Moment) {
         self.totals.requests += 1;
         self.totals.last_used = Some(wall);
@@ -74,13 +74,13 @@ impl TokenStats {
         self.prune(wall);
     }
 
-    /// The tokens of the hour and of the day of this moment.
+    /// Returns the tokens of the hour and of the day.
     pub fn at(&self, Moment { hour, day, .. }: Moment) -> (u64, u64) {
         let of = |buckets: &BTreeMap<i64, u64>, start| buckets.get(&start).copied().unwrap_or_default();
         (of(&self.hours, hour), of(&self.days, day))
     }
 
-    /// Forgets the hours and days that are too old at `wall`.
+    /// Removes hours and days too old at `wall`.
     pub fn prune(&mut self, wall: i64) {
         self.hours = self.hours.split_off(&(wall - HOURS_KEPT_MS));
         self.days = self.days.split_off(&(wall - DAYS_KEPT_MS));

@@ -1,13 +1,13 @@
-//! How many tokens an exchange took.
+//! The tokens of an exchange.
 
 use std::ops::Add;
 
-/// Where a count of tokens comes from.
+/// The source of a count of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsageSource {
-    /// The upstream said so.
+    /// A report of the upstream.
     Reported,
-    /// We guessed, from lengths: the upstream said nothing, or was not heard to its end.
+    /// An estimate from lengths, as there was no report.
     Estimated,
 }
 
@@ -16,38 +16,37 @@ pub enum UsageSource {
 pub struct Usage {
     /// Tokens of the prompt (`prompt_tokens`, `input_tokens`).
     pub prompt: u64,
-    /// Tokens that were generated (`completion_tokens`, `output_tokens`).
+    /// Generated tokens (`completion_tokens`, `output_tokens`).
     pub completion: u64,
-    /// `total_tokens`, or the sum of both where an upstream leaves it out.
+    /// `total_tokens`, or the sum of both without such a report.
     pub total: u64,
     /// Reported or estimated.
     pub source: UsageSource,
 }
 
-/// What a request may cost in tokens, as far as it tells before it is sent.
+/// The likely cost of a request in tokens, by the request alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenEstimate {
-    /// Of the prompt, guessed from its length.
+    /// Of the prompt, estimated from the length.
     pub prompt: u64,
-    /// What it lets the upstream generate at most, if it says so.
+    /// The most tokens to generate, if the request has a bound.
     pub completion: Option<u64>,
 }
 
 impl TokenEstimate {
-    /// In all, where `typical` tokens are generated for a request that does not bound them.
+    /// Returns the sum. A request without a bound generates `typical` tokens.
     pub fn tokens(self, typical: u64) -> u64 {
         self.prompt.saturating_add(self.completion.unwrap_or(typical))
     }
 }
 
-/// Tokens of a text of so many bytes: OpenAI's rule of thumb for English.
+/// Returns the tokens of a text of so many bytes, by OpenAI's rule of thumb for English.
 pub fn tokens_of_text(bytes: usize) -> u64 {
     (bytes as u64).div_ceil(4)
 }
 
 impl Usage {
-    /// A guess for an exchange whose usage was never reported: of the prompt by its length, and what was guessed of the
-    /// answer.
+    /// Returns the estimate for an exchange without a report, from the length of the prompt and an estimate of the answer.
     pub fn estimate(prompt_bytes: usize, completion: u64) -> Usage {
         let prompt = tokens_of_text(prompt_bytes);
         Usage { prompt, completion, total: prompt.saturating_add(completion), source: UsageSource::Estimated }
