@@ -96,14 +96,14 @@ impl UpstreamResponse<'_> {
     }
 
     /// The upstream's name for the model.
-    fn own_model(&self) -> &str {
+    fn upstream_model(&self) -> &str {
         let requested = &self.request.profile.model;
         self.permit.endpoint().upstream_model(requested).unwrap_or(requested)
     }
 
     fn sent(&self) -> SentRequest<'_> {
         SentRequest {
-            upstream_model: self.own_model(),
+            upstream_model: self.upstream_model(),
             body: Some(self.request.body()),
             key: Some(&self.permit.endpoint().key),
         }
@@ -111,7 +111,7 @@ impl UpstreamResponse<'_> {
 
     /// What came with a 200 and is no answer. The caller's own mistake passes through, with the status that it should
     /// have had.
-    fn told(&self, failure: Failure, error: Bytes) -> Result<CommittedResponse, AttemptError> {
+    fn error_in_success(&self, failure: Failure, error: Bytes) -> Result<CommittedResponse, AttemptError> {
         let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
         match status.filter(|_| self.passes(failure.class)) {
             Some(status) => {

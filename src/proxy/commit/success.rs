@@ -89,7 +89,7 @@ impl UpstreamResponse<'_> {
                 && let Some(failed) = events.progress.failed()
             {
                 let error = sse::data(&failed.event).unwrap_or_default().into_owned();
-                return self.told(failed.failure.clone(), error.into());
+                return self.error_in_success(failed.failure.clone(), error.into());
             }
             if has_ended {
                 break;
@@ -111,7 +111,7 @@ impl UpstreamResponse<'_> {
     fn event_stream(&self) -> EventStream {
         let strip = self.permit.ask_usage && self.request.lacks_usage();
         let key = self.permit.endpoint().key.clone();
-        EventStream::new(self.kind(), strip).of_upstream(self.own_model(), self.request.body().clone(), key)
+        EventStream::new(self.kind(), strip).of_upstream(self.upstream_model(), self.request.body().clone(), key)
     }
 
     fn label_events(&self, headers: &mut HeaderMap) {
@@ -134,7 +134,7 @@ impl UpstreamResponse<'_> {
         shown.extend(events.finish());
         if let Some(failed) = events.progress.failed() {
             let error = sse::data(&failed.event).unwrap_or_default().into_owned();
-            return self.told(failed.failure.clone(), error.into());
+            return self.error_in_success(failed.failure.clone(), error.into());
         }
         if !events.progress.is_whole() {
             return Err(Failure::new(FailureClass::Protocol, Phase::Body, "the stream broke off").into());
@@ -142,7 +142,7 @@ impl UpstreamResponse<'_> {
         let Some(object) = object_of(self.kind(), &stream) else { return Err(failure.into()) };
         let usage = match judge(self.kind(), &object, self.request.body_len(), self.sent()) {
             Ok(usage) => usage,
-            Err(failure) => return self.told(failure, object),
+            Err(failure) => return self.error_in_success(failure, object),
         };
         let mut answer = self.committed(self.status, VecDeque::new());
         self.label_json(&mut answer.headers);
@@ -178,7 +178,7 @@ impl UpstreamResponse<'_> {
         }
         let usage = match judge(self.kind(), &body, self.request.body_len(), self.sent()) {
             Ok(usage) => usage,
-            Err(failure) => return self.told(failure, body),
+            Err(failure) => return self.error_in_success(failure, body),
         };
         let body = redacted(body.slice_ref(without_byte_order_mark(&body)), &self.permit.endpoint().key);
         let events =
