@@ -1,5 +1,6 @@
 //! The supervisor with real upstreams, on a clock that jumps.
 
+mod panic_mode;
 mod waiting;
 
 use std::sync::Arc;
@@ -66,36 +67,6 @@ fn an_upstream_that_has_failed_the_request_is_not_asked_for_it_again() {
         let nobody = pool.select(after_failures_of(&["a", "b"], chat("m"))).await.expect_err("both have failed");
         assert_eq!(reasons(nobody), []);
     });
-}
-
-#[test]
-fn in_panic_mode_a_resting_upstream_is_probed_after_ten_seconds_and_an_explicit_wait_is_kept() {
-    on_paused_clock(async {
-        let pool = Pool::start(&[api("a", &NO_MORE)]).await;
-        for _ in 0..3 {
-            pool.fails(failure(FailureClass::ServerError)).await;
-        }
-        assert_eq!(reasons(pool.serves().await.expect_err("it rests")), [("a".to_owned(), "breaker")]);
-        sleep(Duration::from_millis(10_001)).await;
-        pool.fails(failure(FailureClass::ServerError)).await;
-        sleep(Duration::from_millis(10_001)).await;
-        let until = refusals_until(&pool).await;
-        assert_eq!(until, None, "the rest lasts for twenty seconds, and nobody else is left");
-
-        let pool = Pool::start(&[api("a", &NO_MORE)]).await;
-        let wait = Failure { retry_after: Some(Duration::from_secs(30)), ..failure(FailureClass::RateLimited) };
-        pool.fails(wait).await;
-        sleep(Duration::from_secs(29)).await;
-        assert!(pool.serves().await.is_err());
-        sleep(Duration::from_millis(1_001)).await;
-        assert_eq!(pool.serves().await, Ok("a".to_owned()));
-    });
-}
-
-/// Returns until when the only upstream refuses; `None` if it admits.
-async fn refusals_until(pool: &Pool) -> Option<u64> {
-    let refused = pool.serves().await.err()?;
-    refusals(refused).first().and_then(|(_, refusal)| refusal.until())
 }
 
 #[test]
