@@ -72,7 +72,7 @@ fn prepare(listener: &TcpListener) {
 
 /// Returns the memory of the machine, or of the container if less, in bytes.
 pub(super) fn memory() -> u64 {
-    let total = fs::read_to_string("/proc/meminfo").ok().and_then(|told| total_of(&told)).unwrap_or(MEMORY_UNKNOWN);
+    let total = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_of(&text)).unwrap_or(MEMORY_UNKNOWN);
     cgroup_files().iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok()).fold(total, u64::min)
 }
 
@@ -85,8 +85,8 @@ fn total_of(meminfo: &str) -> Option<u64> {
 /// Where a bound may stand: of the second version or the first, seen from inside a container or from outside.
 fn cgroup_files() -> Vec<PathBuf> {
     let root = PathBuf::from("/sys/fs/cgroup");
-    let told = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let own = told.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
     vec![root.join("memory.max"), root.join(own).join("memory.max"), root.join("memory/memory.limit_in_bytes")]
 }
 

@@ -26,8 +26,8 @@ pub(super) struct ExplainArgs {
 
 pub(super) fn explain(args: ExplainArgs) -> Result<(), CliError> {
     let config = load(&args.config.source()?)?;
-    let told = actix_web::rt::System::new().block_on(ask(&config, &args.model)).map_err(CliError::Server)?;
-    print(&mut io::stdout().lock(), &args.model, &told)?;
+    let answer = actix_web::rt::System::new().block_on(ask(&config, &args.model)).map_err(CliError::Server)?;
+    print(&mut io::stdout().lock(), &args.model, &answer)?;
     Ok(())
 }
 
@@ -53,8 +53,8 @@ async fn ask(config: &Config, model: &str) -> Result<Value, String> {
     serde_json::from_slice(&body).map_err(|e| format!("{base} is no api-together: {e}"))
 }
 
-fn print(out: &mut impl Write, model: &str, told: &Value) -> io::Result<()> {
-    let apis = told.pointer("/explain/apis").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+fn print(out: &mut impl Write, model: &str, answer: &Value) -> io::Result<()> {
+    let apis = answer.pointer("/explain/apis").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let text = |api: &Value, field: &str| api.get(field).and_then(Value::as_str).unwrap_or("-").to_owned();
     let rows: Vec<[String; 6]> = apis
         .iter()

@@ -61,8 +61,8 @@ impl LogWriter {
             // A log without an output can't say so.
             let _ = out.write_all(&taken);
             if dropped > 0 {
-                let told = format!("(the log was not read: {dropped} lines were dropped)\n");
-                let _ = out.write_all(told.as_bytes());
+                let notice = format!("(the log was not read: {dropped} lines were dropped)\n");
+                let _ = out.write_all(notice.as_bytes());
             }
             let _ = out.flush();
             taken.clear();

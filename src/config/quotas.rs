@@ -27,13 +27,13 @@ impl Validator<'_> {
         }
         for (name, typed) in &file.model_limits {
             self.plain(&format!("{at}.modelLimits"), name);
-            let own_name = mapping.and_then(|mapping| mapping.get(name)).unwrap_or(name);
-            let unlisted = file.models.as_ref().is_some_and(|listed| !listed.contains(own_name));
+            let upstream_model = mapping.and_then(|mapping| mapping.get(name)).unwrap_or(name);
+            let unlisted = file.models.as_ref().is_some_and(|listed| !listed.contains(upstream_model));
             if unlisted {
                 self.warn(format!("{at}.modelLimits: {name} is not among its models"));
             }
-            let limits = limits(typed).tightest(models.get(own_name.as_str()).copied().unwrap_or_default());
-            models.insert(Arc::from(own_name.as_str()), limits);
+            let limits = limits(typed).tightest(models.get(upstream_model.as_str()).copied().unwrap_or_default());
+            models.insert(Arc::from(upstream_model.as_str()), limits);
         }
         let known =
             |url: &Url| KNOWN_RESETS.iter().find(|(host, _)| url.host_str() == Some(host)).map(|(_, zone)| *zone);

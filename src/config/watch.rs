@@ -26,9 +26,9 @@ pub struct Watcher {
 impl Watcher {
     /// Starts watching `path` for `actor`, on the current arbiter. SIGHUP reloads too.
     pub fn start(path: &Path, actor: Addr<ConfigActor>) -> Watcher {
-        let (tell, told) = tokio::sync::mpsc::channel(1);
-        let events = watch_folder(path, tell);
-        actix::spawn(poll(told, actor.clone()));
+        let (notify_change, changes) = tokio::sync::mpsc::channel(1);
+        let events = watch_folder(path, notify_change);
+        actix::spawn(poll(changes, actor.clone()));
         #[cfg(unix)]
         actix::spawn(hang_ups(actor));
         Watcher { _events: events }
@@ -37,14 +37,14 @@ impl Watcher {
 
 /// The *folder* is watched, for any name in it: a watch on a file goes silent when the file is replaced, and a
 /// ConfigMap's swap names only `..data`.
-fn watch_folder(path: &Path, tell: tokio::sync::mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+fn watch_folder(path: &Path, notify_change: tokio::sync::mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
     let folder = folder_of(path);
     let on_event = move |event: notify::Result<notify::Event>| {
         // Reading the file is an event too: reading again would go on for ever.
         let only_read = |e: &notify::Event| e.kind.is_access() && !is_close_after_write(e.kind);
         if !event.as_ref().is_ok_and(only_read) {
             // One unread note is enough; a full channel is not an error.
-            let _ = tell.try_send(());
+            let _ = notify_change.try_send(());
         }
     };
     let watch = notify::recommended_watcher(on_event).and_then(|mut watcher| {
@@ -61,11 +61,11 @@ fn is_close_after_write(kind: notify::EventKind) -> bool {
     kind == notify::EventKind::Access(AccessKind::Close(AccessMode::Write))
 }
 
-async fn poll(mut told: tokio::sync::mpsc::Receiver<()>, actor: Addr<ConfigActor>) {
+async fn poll(mut changes: tokio::sync::mpsc::Receiver<()>, actor: Addr<ConfigActor>) {
     while actor.connected() {
-        match tokio::time::timeout(POLL, told.recv()).await {
+        match tokio::time::timeout(POLL, changes.recv()).await {
             // A folder without quiet (a log beside the file) is read once a second all the same.
-            Ok(Some(())) => drop(tokio::time::timeout(POLL, quiet(&mut told)).await),
+            Ok(Some(())) => drop(tokio::time::timeout(POLL, quiet(&mut changes)).await),
             // No events are to be had: only the clock remains.
             Ok(None) => tokio::time::sleep(POLL).await,
             Err(_) => {}
@@ -74,8 +74,8 @@ async fn poll(mut told: tokio::sync::mpsc::Receiver<()>, actor: Addr<ConfigActor
     }
 }
 
-async fn quiet(told: &mut tokio::sync::mpsc::Receiver<()>) {
-    while matches!(tokio::time::timeout(DEBOUNCE, told.recv()).await, Ok(Some(()))) {}
+async fn quiet(changes: &mut tokio::sync::mpsc::Receiver<()>) {
+    while matches!(tokio::time::timeout(DEBOUNCE, changes.recv()).await, Ok(Some(()))) {}
 }
 
 #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! An answer beyond the bound of memory. All bytes pass on arrival; head and tail are searched for the usage.
 
-use super::routes::ReplyKind;
+use super::reply_kind::ReplyKind;
 use super::usage::{EstimatedUsage, ReportedUsage};
 use crate::types::{Usage, tokens_of_text};
 

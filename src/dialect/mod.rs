@@ -1,6 +1,6 @@
 //! What the bytes of an API mean. Pure: no I/O, no clock, no actor.
 //!
-//! - [`routes`]: what kind of answer a route has. [`first_bytes`]: what an answer is, by its first bytes.
+//! - [`routes`]: the table of forwarded paths. [`reply_kind`]: the kinds of answers. [`first_bytes`]: what an answer is, by its first bytes.
 //! - [`event_stream`]: one stream, event by event, in any dialect. [`event_meaning`]: one event. [`sse`] cuts events. [`usage`] completes reports.
 //! - [`openai`]: the fields of OpenAI's API, and nothing of general use.
 //! - [`large_answer`]: answers beyond the bound of memory. [`lenient`], [`json_text`], [`json_depth`], [`redact`], [`token_estimate`]: tools.
@@ -15,13 +15,15 @@ mod lenient;
 pub(crate) mod openai;
 pub(crate) mod rate_limit_headers;
 pub(crate) mod redact;
+mod reply_kind;
 pub(crate) mod routes;
 pub(crate) mod sse;
 pub(crate) mod token_estimate;
 mod usage;
 
 pub use event_stream::EventStream;
-pub use routes::{ROUTES, ReplyKind, Route};
+pub use reply_kind::ReplyKind;
+pub use routes::{ROUTES, Route};
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -40,7 +42,7 @@ pub(crate) trait Dialect: Debug + Sync {
     fn credentials(&self, key: &ApiKey) -> Option<(HeaderName, HeaderValue)>;
 
     /// Returns what a response means whose status is no success.
-    fn refusal(&self, response: Refused<'_>, sent: SentRequest<'_>, now: Now) -> Failure;
+    fn refusal(&self, response: RefusedResponse<'_>, sent: SentRequest<'_>, now: Now) -> Failure;
 
     /// Judges a whole success, and returns the tokens.
     ///
@@ -63,7 +65,7 @@ pub(crate) trait Dialect: Debug + Sync {
 
 /// A response whose status is no success.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Refused<'a> {
+pub(crate) struct RefusedResponse<'a> {
     pub(crate) status: u16,
     pub(crate) headers: &'a HeaderMap,
     /// As much of the body as is there.

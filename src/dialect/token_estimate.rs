@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::routes::ReplyKind;
+use super::reply_kind::ReplyKind;
 use crate::types::{TokenEstimate, tokens_of_text};
 
 /// Stands before an image's or a file's bytes.

@@ -44,10 +44,10 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
 /// Returns why an upstream can't serve the model now, and until when. The reason is the upstream's state, a limit of the
 /// model, or the upstream's own word about an unknown model.
 fn refusal(report: &ApiReport, model: &str) -> Option<(&'static str, Option<i64>)> {
-    let own_name = report.status.config.mapping.get(model).map_or(model, |own| own);
-    let of_model = report.status.quotas.iter().filter(|quota| quota.model.as_deref() == Some(own_name));
+    let upstream_model = report.status.config.mapping.get(model).map_or(model, |own| own);
+    let of_model = report.status.quotas.iter().filter(|quota| quota.model.as_deref() == Some(upstream_model));
     let full = report.status.refusal.iter().chain(of_model.filter_map(|quota| quota.refusal.as_ref()));
-    let absent = report.status.absent_models.iter().filter(|absent| &*absent.model == own_name);
+    let absent = report.status.absent_models.iter().filter(|absent| &*absent.model == upstream_model);
     full.map(|(refusal, until)| (refusal.reason(), *until))
         .chain(absent.map(|absent| (absent.reason.as_str(), Some(absent.until))))
         .max_by_key(|(_, until)| *until)

@@ -18,7 +18,7 @@ use super::concurrency::RequestSlot;
 use super::shutdown::{LocalShutdown, ShutdownWatch};
 use super::socket::InFlight;
 use crate::error::ApiError;
-use crate::proxy::FailureTold;
+use crate::proxy::FailureShown;
 
 /// What a request has taken. The drop after the response gives all back.
 pub(super) struct RequestGuards {
@@ -86,7 +86,7 @@ impl MessageBody for GuardedBody {
                 }
                 Poll::Pending
             }
-            Ok(Poll::Ready(Some(Err(error)))) if error.is::<FailureTold>() => {
+            Ok(Poll::Ready(Some(Err(error)))) if error.is::<FailureShown>() => {
                 this.close_connection();
                 Poll::Ready(None)
             }

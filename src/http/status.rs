@@ -28,7 +28,7 @@ pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiErro
     let stopping = |_| ApiError::Stopping;
     let state = worker.config_actor.send(GetConfig).await.map_err(stopping)?;
     let reports = worker.supervisor.send(GetReports).await.map_err(stopping)?;
-    let mut told = json!({
+    let mut answer = json!({
         "service": state.config.server.name,
         "timestamp": iso(Now::read().wall),
         "apis": reports.iter().map(api).collect::<Vec<_>>(),
@@ -36,10 +36,10 @@ pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiErro
         "retry": retry(&state, &worker.pool.budget),
         "actors": actors(&state, worker.supervisor.send(GetMailbox).await.map_err(stopping)?),
     });
-    if let (Some(model), Some(fields)) = (&question.model, told.as_object_mut()) {
+    if let (Some(model), Some(fields)) = (&question.model, answer.as_object_mut()) {
         fields.insert("explain".to_owned(), explain(model, &reports));
     }
-    Ok(HttpResponse::Ok().json(told))
+    Ok(HttpResponse::Ok().json(answer))
 }
 
 fn api(ApiReport { status, models }: &ApiReport) -> Value {

@@ -92,14 +92,14 @@ pub(super) fn acceptor(certificate: Arc<Certificate>) -> Result<TlsAcceptor, std
 }
 
 /// The contents of the certificate's file and of the key's.
-type Texts = (Vec<u8>, Vec<u8>);
+type PemTexts = (Vec<u8>, Vec<u8>);
 
-fn read_both(files: &TlsFiles) -> Result<Texts, TlsError> {
+fn read_both(files: &TlsFiles) -> Result<PemTexts, TlsError> {
     let read = |path: &Path| fs::read(path).map_err(|e| failed(path, format!("can't be read: {e}")));
     Ok((read(&files.cert_file)?, read(&files.key_file)?))
 }
 
-fn certified(files: &TlsFiles, (chain, key): &Texts) -> Result<Arc<CertifiedKey>, TlsError> {
+fn certified(files: &TlsFiles, (chain, key): &PemTexts) -> Result<Arc<CertifiedKey>, TlsError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
     let chain = chain.ok().filter(|chain| !chain.is_empty());
     let chain = chain.ok_or_else(|| failed(&files.cert_file, "holds no certificate in PEM form".to_owned()))?;
@@ -113,7 +113,7 @@ fn failed(path: &Path, why: String) -> TlsError {
     TlsError { path: path.to_owned(), why }
 }
 
-fn fingerprint(texts: &Texts) -> u64 {
+fn fingerprint(texts: &PemTexts) -> u64 {
     let mut hasher = DefaultHasher::new();
     texts.hash(&mut hasher);
     hasher.finish()

@@ -152,8 +152,8 @@ impl ClientRequest {
 
     /// The body for an upstream: the client's own bytes, but for its name of the model and, if `ask_usage`, the wish for
     /// usage.
-    pub fn body_for(&self, own_model: Option<&str>, ask_usage: bool) -> Bytes {
-        let model = own_model.and_then(|own| Some((self.model_at.clone(), serde_json::to_string(own).ok()?)));
+    pub fn body_for(&self, upstream_model: Option<&str>, ask_usage: bool) -> Bytes {
+        let model = upstream_model.and_then(|own| Some((self.model_at.clone(), serde_json::to_string(own).ok()?)));
         let usage = match &self.usage {
             UsageWish::Unasked(at, text) if ask_usage => Some((at.clone(), (*text).to_owned())),
             UsageWish::Unasked(..) | UsageWish::Moot | UsageWish::Asked => None,

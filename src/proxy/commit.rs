@@ -25,7 +25,7 @@ use super::client_request::ClientRequest;
 use super::headers;
 use super::response::{BodyReader, CommittedResponse, UpstreamBody};
 use crate::dialect::redact::redacted;
-use crate::dialect::{Refused, SentRequest, rate_limit_headers};
+use crate::dialect::{RefusedResponse, SentRequest, rate_limit_headers};
 use crate::error::upstream_said;
 use crate::types::{ClassSet, Failure, FailureClass, Now, Outcome};
 use crate::upstream::Permit;
@@ -61,7 +61,7 @@ impl UpstreamResponse<'_> {
     /// A refusal. The caller's own mistake passes through, unless others are to be tried all the same. Anything else is a failure.
     async fn refusal(mut self) -> Result<Box<CommittedResponse>, AttemptError> {
         let (body, whole) = self.refusal_text().await;
-        let refused = Refused { status: self.status.as_u16(), headers: self.headers, body: &body };
+        let refused = RefusedResponse { status: self.status.as_u16(), headers: self.headers, body: &body };
         let failure = self.request.route.dialect.refusal(refused, self.sent(), Now::read());
         // A redirect would send the client to the upstream.
         if !self.status.is_client_error() && !self.status.is_server_error() {
@@ -96,14 +96,14 @@ impl UpstreamResponse<'_> {
     }
 
     /// The upstream's name for the model.
-    fn own_model(&self) -> &str {
+    fn upstream_model(&self) -> &str {
         let requested = &self.request.profile.model;
         self.permit.endpoint().upstream_model(requested).unwrap_or(requested)
     }
 
     fn sent(&self) -> SentRequest<'_> {
         SentRequest {
-            upstream_model: self.own_model(),
+            upstream_model: self.upstream_model(),
             body: Some(self.request.body()),
             key: Some(&self.permit.endpoint().key),
         }
@@ -111,7 +111,7 @@ impl UpstreamResponse<'_> {
 
     /// What came with a 200 and is no answer. The caller's own mistake passes through, with the status that it should
     /// have had.
-    fn told(&self, failure: Failure, error: Bytes) -> Result<Box<CommittedResponse>, AttemptError> {
+    fn error_in_success(&self, failure: Failure, error: Bytes) -> Result<Box<CommittedResponse>, AttemptError> {
         let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
         match status.filter(|_| self.passes(failure.class)) {
             Some(status) => {

@@ -69,30 +69,30 @@ impl DiscoveryActor {
         };
         asking
             .into_actor(self)
-            .map(move |told, actor, ctx| {
+            .map(move |found, actor, ctx| {
                 actor.outstanding -= 1;
                 if actor.outstanding == 0 {
                     // Dropping what they wait for is the word that they wait for.
                     actor.waiting.clear();
                 }
-                let told = told.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+                let found = found.unwrap_or_else(|_| Err("no answer in time".to_owned()));
                 if !actor.is_current(&endpoint) {
                     return;
                 }
-                let again = actor.report(&endpoint, told);
+                let again = actor.report(&endpoint, found);
                 ctx.run_later(again, move |actor, ctx| actor.ask_again(&endpoint, ctx));
             })
             .spawn(ctx);
     }
 
-    fn report(&mut self, endpoint: &Endpoint, told: Result<ModelNames, String>) -> Duration {
+    fn report(&mut self, endpoint: &Endpoint, found: Result<ModelNames, String>) -> Duration {
         let api = endpoint.api.clone();
-        match told {
+        match found {
             Ok(models) => {
                 self.failing.remove(&api);
                 match &models {
                     ModelNames::These(names) => {
-                        log::info!("{api}: it told that it serves {} models", names.len())
+                        log::info!("{api}: serves {} models", names.len())
                     }
                     ModelNames::Any => {
                         log::warn!("{api}: it has no list of models; every model is tried there. List `models` for it");
@@ -179,11 +179,11 @@ impl Handler<FirstRound> for DiscoveryActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: FirstRound, _: &mut Self::Context) -> Self::Result {
-        let (tell, told) = oneshot::channel();
+        let (done, first_round) = oneshot::channel();
         if self.outstanding > 0 {
-            self.waiting.push(tell);
+            self.waiting.push(done);
         }
         // A sender that is dropped unsent has nothing to wait for.
-        Box::pin(async { told.await.unwrap_or_default() })
+        Box::pin(async { first_round.await.unwrap_or_default() })
     }
 }

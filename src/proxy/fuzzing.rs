@@ -8,7 +8,7 @@ use super::{ClientRequest, headers};
 use crate::config::ApiKey;
 use crate::dialect::Dialect;
 use crate::dialect::openai::OpenAi;
-use crate::dialect::{EventStream, Refused, Route, SentRequest, WholeAnswer, rate_limit_headers};
+use crate::dialect::{EventStream, RefusedResponse, Route, SentRequest, WholeAnswer, rate_limit_headers};
 use crate::types::{Failure, Now, Usage};
 
 /// What a stream came to.
@@ -55,7 +55,7 @@ pub fn judge(route: &Route, body: &[u8]) -> Result<Option<Usage>, Failure> {
 
 /// Returns the failure of a refusal.
 pub fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Now) -> Failure {
-    OpenAi.refusal(Refused { status, headers, body }, SENT, now)
+    OpenAi.refusal(RefusedResponse { status, headers, body }, SENT, now)
 }
 
 /// Returns how long the headers say that a quota is exhausted.

@@ -23,6 +23,6 @@ pub use client_request::{ClientRequest, InvalidRequest};
 pub use discovery::{DiscoveryActor, FirstRound};
 pub use dispatch::{dispatch, refuse};
 pub use pool::Pool;
-pub use response_body::FailureTold;
+pub use response_body::FailureShown;
 pub use sse_keepalive::with_pings;
 pub use transport::ClientCache;

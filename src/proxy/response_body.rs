@@ -155,7 +155,7 @@ impl RelayedBody {
                     Some(failure) if !is_told => self.buffered.push_back(error_event(failure)),
                     Some(_) => {}
                 }
-                self.last = failure.is_some().then(|| FailureTold.into());
+                self.last = failure.is_some().then(|| FailureShown.into());
                 failure
             }
             BodyReader::Large(_) | BodyReader::Opaque => {
@@ -227,8 +227,8 @@ fn lost(what: &str) -> Failure {
 /// The end of a stream's body behind an error event. Nothing is wrong with the bytes: they must end
 /// well, or clients would take the connection for broken and try again. But the connection must end behind the body.
 #[derive(Debug, Error)]
-#[error("the stream failed, and its client was told so")]
-pub struct FailureTold;
+#[error("the stream failed, and its client has seen the error")]
+pub struct FailureShown;
 
 /// Returns a failure as an event: clients take a mere end for a success.
 fn error_event(failure: &Failure) -> Bytes {

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::headers;
-use super::response_body::FailureTold;
+use super::response_body::FailureShown;
 use crate::dialect::openai::error_body::{ErrorBody, is_error};
 use crate::error::{abort_error, upstream_said};
 use crate::types::FailureClass;
@@ -63,7 +63,7 @@ enum Source {
     Awaited(LocalBoxFuture<'static, HttpResponse>),
     Stream(BoxBody),
     /// No stream came, and an error event says so.
-    Told,
+    Failed,
 }
 
 impl PingedBody {
@@ -100,7 +100,7 @@ impl PingedBody {
             self.source = Source::Stream(body);
             return None;
         }
-        self.source = Source::Told;
+        self.source = Source::Failed;
         Some(as_event(status, &body.try_into_bytes().unwrap_or_default()))
     }
 
@@ -114,7 +114,7 @@ impl PingedBody {
                     }
                 }
                 Source::Stream(body) => return Pin::new(body).poll_next(cx),
-                Source::Told => return Poll::Ready(Some(Err(FailureTold.into()))),
+                Source::Failed => return Poll::Ready(Some(Err(FailureShown.into()))),
             }
         }
     }
@@ -124,7 +124,7 @@ impl PingedBody {
 /// look for one.
 fn as_event(status: StatusCode, body: &[u8]) -> Bytes {
     let own = serde_json::from_slice::<Value>(body).ok().filter(|body| body.get("error").is_some_and(is_error));
-    let told = match own {
+    let error = match own {
         Some(own) => own,
         // A whole answer in place of a stream.
         None if status.is_success() => abort_error(FailureClass::Protocol),
@@ -134,7 +134,7 @@ fn as_event(status: StatusCode, body: &[u8]) -> Bytes {
         },
     };
     // In one line, as an event's data is.
-    Bytes::from(format!("data: {told}\n\n"))
+    Bytes::from(format!("data: {error}\n\n"))
 }
 
 impl MessageBody for PingedBody {

@@ -1,8 +1,8 @@
 //! One selection: the upstreams are asked in the order of their tiers, until one admits.
 //!
 //! 1. Each upstream is asked at most once, by the rules of its quotas and its health.
-//! 2. If all decline, panic mode begins: upstreams that rest by inference are asked once more, and may admit all the same.
-//! 3. An upstream whose actor has ended is skipped, and started again for the next request.
+//! 2. If all decline, panic mode begins: upstreams with an inferred rest are asked once more, and may admit.
+//! 3. An upstream without a live actor is skipped, and started again for the next request.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use super::snapshot::{Member, RoutingSnapshot};
 use crate::types::{ApiId, Profile};
 use crate::upstream::{Declined, FastPath, Forward, Forwarded, Permit, Refusal};
 
-/// Start an upstream's actor again: it has ended, by a defect of this program. Sent by a selection to the supervisor. A lost
-/// one leaves the upstream out until the next request for it.
+/// Start an upstream's actor again, after an end by a defect of this program. Sent by a selection to the supervisor. A lost one
+/// leaves the upstream out until the next request.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct RestartUpstream(pub(super) ApiId);
@@ -23,7 +23,7 @@ pub(super) struct RestartUpstream(pub(super) ApiId);
 #[derive(Debug)]
 pub(super) struct ChosenUpstream {
     pub(super) permit: Permit,
-    /// The fast paths to the upstreams that were asked, by slot.
+    /// The fast paths to the asked upstreams, by slot.
     pub(super) fast_paths: Vec<(usize, Arc<FastPath>)>,
     /// The routing behind the choice.
     pub(super) snapshot: Arc<RoutingSnapshot>,
@@ -96,7 +96,7 @@ impl Selection {
     }
 }
 
-/// Takes the refusals of upstreams that rest by inference out of the list.
+/// Removes the refusals of inferred rests from the list. Returns the upstreams.
 fn take_inferred(refusals: &mut Vec<(ApiId, Refusal)>) -> Vec<ApiId> {
     refusals.extract_if(.., |(_, refusal)| refusal.is_inferred()).map(|(api, _)| api).collect()
 }

@@ -22,25 +22,25 @@ pub enum FailureClass {
     Timeout,
     /// No connection: DNS, TCP or TLS failed, and nothing was sent.
     Connect,
-    /// This machine gave no socket (too many files are open): the upstream was not asked.
+    /// This machine has no socket left (too many files are open): the upstream was not asked.
     LocalSocketLimit,
-    /// The connection broke, or what came is not a whole answer of the protocol.
+    /// The connection broke, or the bytes are no whole answer of the protocol.
     Protocol,
     /// 200 with nothing inside.
     EmptyResponse,
     /// 200 in the wrong form: events in the place of one object, or the reverse.
     WrongForm,
-    /// A kept-alive connection turned out to be closed before any answer: says nothing about the upstream.
+    /// A kept connection was closed before any answer: nothing about the upstream.
     StaleConnection,
-    /// The upstream does not serve the model, or not to this account, or has no such endpoint: says nothing of all else.
+    /// The upstream does not serve the model, or not to this account, or has no such endpoint.
     ModelNotFound,
-    /// The request alone is more than the upstream's limit lets through, at any time: another one's may be larger.
+    /// The request alone exceeds the upstream's limit, at any time. Another upstream's limit may be larger.
     TooLarge,
-    /// The request itself was refused (400, 404, 422, …): the caller's own mistake.
+    /// The request itself was refused (400, 413, 415, 422): the caller's own mistake.
     Rejected,
 }
 
-/// What follows from a class.
+/// The consequences of a class.
 struct Traits {
     name: &'static str,
     is_unhealthy: bool,
@@ -101,13 +101,13 @@ impl FailureClass {
         self.traits().name
     }
 
-    /// Returns whether the class says that the upstream is in trouble: such failures count for its health, and moving on
-    /// because of one is paid from the retry budget. The other classes are about a limit, a key, a model or the request.
+    /// Returns whether the upstream is in trouble. Such failures count for the health, and moving on is paid from the retry
+    /// budget. The other classes are about a limit, a key, a model or the request.
     pub const fn counts_as_unhealthy(self) -> bool {
         self.traits().is_unhealthy
     }
 
-    /// Returns whether the upstream turned the request away before it did any work on it.
+    /// Returns whether the upstream turned the request away before any work.
     pub const fn consumed_nothing(self) -> bool {
         self.traits().consumed_nothing
     }
@@ -128,7 +128,7 @@ impl FailureClass {
 pub struct ClassSet(u32);
 
 impl ClassSet {
-    /// The classes with which another upstream may do better: not the caller's own mistake, and not a lack of ours.
+    /// The classes with a chance elsewhere: not the caller's own mistake, and not a lack of this machine.
     pub const ELSEWHERE: ClassSet =
         ClassSet(!(1 << FailureClass::Rejected as u32 | 1 << FailureClass::LocalSocketLimit as u32));
 
@@ -144,23 +144,23 @@ impl FromIterator<FailureClass> for ClassSet {
     }
 }
 
-/// How far the attempt had come.
+/// The phase of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Connecting.
     Connect,
-    /// Waiting for the response's head (or, for a stream, its first content).
+    /// In wait for the response's head, or for the first content of a stream.
     Head,
     /// In the response's body.
     Body,
 }
 
-/// Which of its own limits an upstream says was reached.
+/// The span of a limit of the upstream's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitSpan {
-    /// One that frees within a minute.
+    /// The limit frees within a minute.
     Minute,
-    /// One that frees when the day ends (or when somebody pays).
+    /// The limit frees when the day ends (or when somebody pays).
     Day,
 }
 
@@ -173,18 +173,18 @@ pub struct Failure {
     pub phase: Phase,
     /// The upstream's status, if there was one.
     pub status: Option<u16>,
-    /// How long the upstream asks us to stay away.
+    /// The wait that the upstream asks for.
     pub retry_after: Option<Duration>,
     /// Which limit was reached, if the upstream says.
     pub limit: Option<LimitSpan>,
     /// A code or a status says so, and the request can't be the cause. Words prove nothing: they may be the client's.
     pub certain: bool,
-    /// Counts for the upstream's health. Not so if an earlier attempt of the same request had failed ambiguously, or if the
-    /// end of a shared connection was counted already.
+    /// The failure counts for the upstream's health. The exceptions: an earlier attempt of the same request had failed
+    /// ambiguously, or another request of the same connection counted already.
     pub counted: bool,
     /// A connection with other requests broke: the same upstream may be asked again once.
     pub connection_lost: bool,
-    /// What happened, in words, for the log and the status. Never holds a key or a body.
+    /// The event in words, for the log and the status, without a key or a body.
     pub detail: String,
 }
 
@@ -204,7 +204,7 @@ impl Failure {
         }
     }
 
-    /// Returns whether the failure speaks of the upstream's health, and may all the same be the request's own doing.
+    /// Returns whether the failure is about the upstream's health, although the request may have caused it.
     pub fn is_ambiguous(&self) -> bool {
         self.class.counts_as_unhealthy() && !self.certain
     }

@@ -43,12 +43,12 @@ enum Owner {
 }
 
 impl QuotaId {
-    /// Of one entry of `apis`.
+    /// Returns the id of the quota of an entry of `apis`.
     pub fn of_api(api: &ApiId) -> QuotaId {
         QuotaId { owner: Owner::Api(api.clone()), model: None }
     }
 
-    /// Of one `quotaGroup`.
+    /// Returns the id of the quota of a `quotaGroup`.
     pub fn of_group(name: &Arc<str>) -> QuotaId {
         QuotaId { owner: Owner::Group(name.clone()), model: None }
     }

@@ -1,4 +1,4 @@
-//! The vocabulary that every room shares: no I/O, no actix, nothing of ours imported.
+//! The vocabulary of all rooms: no I/O, no actix, and no import of a room.
 
 mod failure;
 mod ids;
@@ -20,13 +20,13 @@ pub use time::{clock_time, iso};
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
 pub use usage::{TokenEstimate, Usage, UsageSource, tokens_of_text};
 
-/// What a request asks of the pool: all that routing needs to know.
+/// What a request asks of the pool: the input of routing.
 #[derive(Debug, Clone)]
 pub struct Profile {
-    /// The model as the client named it.
+    /// The model, by the client's name.
     pub model: std::sync::Arc<str>,
-    /// The route that was called.
+    /// The called route.
     pub route: RouteId,
-    /// What it may cost.
+    /// The likely cost.
     pub estimate: TokenEstimate,
 }

@@ -1,28 +1,28 @@
-//! How an attempt's account is closed.
+//! The end of an attempt.
 
 use std::time::Duration;
 
 use super::{Failure, Usage};
 
-/// How an attempt ended.
+/// The way in which an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The upstream served to the end. (A caller's own 400 as well: the upstream did its work.)
     Completed,
     /// The upstream failed.
     Failed(Failure),
-    /// The client left in the middle: no word about the upstream.
+    /// The client left in the middle: nothing about the upstream.
     ClientClosed,
     /// The attempt was given up before an answer (shutdown, a dropped task).
     Abandoned,
 }
 
-/// The closing account of one permit.
+/// The settlement of one permit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
     /// The end.
     pub outcome: Outcome,
-    /// Tokens, where any are known or guessed.
+    /// Tokens, reported or estimated.
     pub usage: Option<Usage>,
     /// From the start of the attempt to the first content.
     pub first_token: Option<Duration>,

@@ -1,15 +1,14 @@
-//! Times as people and programs read them.
+//! Times in texts.
 
 use jiff::Timestamp;
 
-/// ms since the Unix epoch as ISO 8601 in UTC, to the millisecond: `2026-11-23T02:22:37.000Z`.
+/// Returns ms since the Unix epoch as ISO 8601 in UTC, to the millisecond: `2026-11-23T02:22:37.000Z`.
 pub fn iso(millis: i64) -> String {
     let at = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// Returns a time for people, in UTC: `01:16:51Z`, or with its date if that is not within a day of `now`. Both in ms since the Unix
-/// epoch.
+/// Returns a time for people, in UTC: `01:16:51Z`, with the date if `now` is a day away or more. Both in ms since the Unix epoch.
 pub fn clock_time(millis: i64, now: i64) -> String {
     const DAY_MS: i64 = 86_400_000;
     let at = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);

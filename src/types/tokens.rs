@@ -12,7 +12,7 @@ pub const HOURS_KEPT_MS: i64 = 48 * 3_600_000;
 /// How long days are kept.
 pub const DAYS_KEPT_MS: i64 = 366 * 86_400_000;
 
-/// Counts since the beginning, or since the last reset.
+/// Counts since the first request, or since the last reset.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenTotals {
@@ -22,18 +22,18 @@ pub struct TokenTotals {
     pub prompt_tokens: u64,
     /// Generated tokens.
     pub completion_tokens: u64,
-    /// Of the total, guessed rather than reported.
+    /// The estimated part of the total.
     pub estimated_tokens: u64,
     /// Served exchanges.
     pub requests: u64,
-    /// When the last one ended, in ms since the Unix epoch.
+    /// The end of the last exchange, in ms since the Unix epoch.
     pub last_used: Option<i64>,
 }
 
 /// A wall time, with the begin of the hour and of the day; all in ms since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// The time itself.
+    /// The time.
     pub wall: i64,
     /// The start of the hour.
     pub hour: i64,
@@ -77,7 +77,7 @@ impl TokenStats {
         }
     }
 
-    /// The tokens of the hour and of the day of this moment.
+    /// Returns the tokens of the hour and of the day.
     pub fn at(&self, Moment { hour, day, .. }: Moment) -> (u64, u64) {
         let of = |buckets: &BTreeMap<i64, u64>, start| buckets.get(&start).copied().unwrap_or_default();
         (of(&self.hours, hour), of(&self.days, day))

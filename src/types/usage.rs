@@ -1,9 +1,9 @@
-//! How many tokens an exchange took.
+//! The tokens of an exchange.
 
 /// Where a count of tokens comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsageSource {
-    /// The upstream said so.
+    /// A report of the upstream.
     Reported,
     /// Estimated from lengths: the upstream reported nothing, or the answer was cut.
     Estimated,
@@ -38,7 +38,7 @@ impl TokenEstimate {
     }
 }
 
-/// Tokens of a text of so many bytes: OpenAI's rule of thumb for English.
+/// Returns the tokens of a text of so many bytes, by OpenAI's rule of thumb for English.
 pub fn tokens_of_text(bytes: usize) -> u64 {
     (bytes as u64).div_ceil(4)
 }

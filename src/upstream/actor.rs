@@ -1,6 +1,7 @@
 //! The single writer of one upstream's facts: wiring between messages, the store and [`UpstreamState`].
 
 mod drain;
+mod reports;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -15,16 +16,13 @@ use self::drain::Unsaved;
 use super::endpoint::Endpoint;
 use super::fast_path::FastPath;
 use super::health::ModelRoute;
-use super::messages::{
-    ApiStatus, Declined, Forward, Forwarded, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens,
-    Retire, TokenReport,
-};
+use super::messages::{Declined, Forward, Forwarded, QuotaStatus, Reconfigure, Refusal, Retire};
 use super::permit::{Permit, ReservedTokens};
-use super::quotas::{Admission, ApiQuotas, QuotaHandle, QuotaRegistry, admit, room};
+use super::quotas::{Admission, ApiQuotas, QuotaHandle, QuotaRegistry, admit};
 use super::shared_state::{AdmissionMode, CreditsByQuota, EventQueue, ModelCredits, SharedState, UpstreamEvent};
 use super::state::{Subject, UpstreamState};
 use crate::config::ApiConfig;
-use crate::persistence::{Flush, PersistenceActor, RestoreTokens};
+use crate::persistence::{PersistenceActor, RestoreTokens};
 use crate::types::{Now, RouteId, TokenStats};
 
 /// Owns one upstream.
@@ -274,43 +272,6 @@ impl Handler<Retire> for UpstreamActor {
         self.save();
         self.state.retire();
         self.publish_state();
-    }
-}
-
-impl Handler<GetStatus> for UpstreamActor {
-    type Result = ApiStatus;
-
-    fn handle(&mut self, _: GetStatus, _: &mut Self::Context) -> ApiStatus {
-        self.drain_events();
-        let now = Now::read();
-        let room = room(self.quotas.common(), 1, now);
-        self.state.status(self.quotas(now), room, now)
-    }
-}
-
-impl Handler<GetTokens> for UpstreamActor {
-    type Result = TokenReport;
-
-    fn handle(&mut self, _: GetTokens, _: &mut Self::Context) -> TokenReport {
-        self.drain_events();
-        self.state.token_stats.report(self.state.config.id.clone(), Now::read())
-    }
-}
-
-impl Handler<ResetTokens> for UpstreamActor {
-    type Result = ResponseFuture<()>;
-
-    /// Answered when the reset is durable.
-    fn handle(&mut self, _: ResetTokens, _: &mut Self::Context) -> Self::Result {
-        self.drain_events();
-        self.state.token_stats.reset();
-        self.unsaved.reset_tokens();
-        self.save();
-        let flushed = self.persistence.send(Flush);
-        Box::pin(async {
-            // A store without write access says so in the log, once.
-            let _ = flushed.await;
-        })
     }
 }
 

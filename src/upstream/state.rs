@@ -69,7 +69,7 @@ impl UpstreamState {
     }
 
     /// Records an admission by a fast path: never of a probe.
-    pub(super) fn joined(&mut self) {
+    pub(super) fn admitted_by_fast_path(&mut self) {
         self.in_flight += 1;
     }
 
@@ -105,7 +105,7 @@ impl UpstreamState {
     }
 
     /// Returns what an attempt with this end took of the quotas.
-    pub(super) fn spent(&self, settlement: &Settlement) -> ActualUsage {
+    pub(super) fn actual_usage(&self, settlement: &Settlement) -> ActualUsage {
         let failed = settlement.failure();
         let consumed_nothing = failed.is_some_and(|failure| failure.class.consumed_nothing());
         let accepted = failed.is_none_or(|failure| failure.class != FailureClass::RateLimited);

@@ -1,13 +1,12 @@
 //! What each failure of an upstream means: for the request, for the upstream, for the client.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use api_together::types::FailureClass;
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Launch, Reply, Step, Upstream, config_of, eventually, hurried, within};
+use crate::helpers::{App, Reply, Step, Upstream, config_of, eventually};
 
 /// `first` is asked before `second`; with these fields in the configuration besides.
 fn in_order(first: &Upstream, second: &Upstream, fields: &Value) -> Value {
@@ -218,29 +217,6 @@ fn an_upstream_in_trouble_is_asked_again_if_it_is_the_only_one_and_that_is_wante
         assert_eq!(App::start(&config).chat().status, status);
         assert_eq!(upstream.calls(), 1, "{status}: asking again would change nothing");
     }
-}
-
-#[test]
-fn the_last_upstream_is_never_given_up_for_long() {
-    /// The program's clocks run so many times as fast.
-    const HURRY: u32 = 20;
-    let well = Arc::new(AtomicBool::new(false));
-    let is_well = well.clone();
-    let upstream = Upstream::start(move |_| match is_well.load(Ordering::SeqCst) {
-        true => Reply::chat("hi").kept(),
-        false => Reply::error(500, "broken").kept(),
-    });
-    let app = hurried(Launch::new(&config_of(&[&upstream])), HURRY).start();
-    // Its rests double with each failed probe: 10, 20, 40, 80 s and more. (With these alone, eight probes would take 20 minutes.)
-    within(Duration::from_secs(25), "it is probed", || {
-        app.chat();
-        upstream.calls() >= 3 + 8
-    });
-    let times: Vec<_> = upstream.received().iter().map(|call| call.at).collect();
-    let shortest = times.windows(2).rev().take(4).map(|pair| pair[1] - pair[0]).min().expect("gaps");
-    assert!(shortest * HURRY < Duration::from_secs(30), "each ten seconds, not {:?}", shortest * HURRY);
-    well.store(true, Ordering::SeqCst);
-    within(Duration::from_secs(3), "and so found to be well soon", || app.chat().status == 200);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -275,106 +275,6 @@ fn a_request_may_wait_for_a_limit_to_free_and_the_first_comes_first() {
     assert_eq!(came, (0..8).map(Some).collect::<Vec<_>>(), "first come, first served");
     let took = start.elapsed();
     assert!((3.2..9.0).contains(&took.as_secs_f64()), "two a second and a tenth: {took:?}");
-}
-
-#[test]
-fn who_waits_holds_up_nobody_who_may_go_elsewhere() {
-    // The first request finds the better one in trouble, and has to wait for the other: those behind it need not.
-    let better = Upstream::in_turn(vec![Reply::error(500, "broken"), Reply::chat("well again")]);
-    let full = Upstream::always(Reply::chat("from the other"));
-    let mut config = config_of(&[&better, &full]);
-    config["apis"][0]["priority"] = json!(10);
-    config["apis"][1]["burst"] = json!({ "requests": 1, "seconds": 3 });
-    config["apis"][1]["models"] = json!(["m", "only-there"]);
-    config["queue"] = json!({ "maxWaitMs": 20_000 });
-    let app = App::start(&config);
-    let spend = app.client().post("/v1/chat/completions", &json!({ "model": "only-there" }));
-    assert_eq!((spend.status, full.calls()), (200, 1));
-    std::thread::scope(|scope| {
-        let waits = scope.spawn(|| app.chat());
-        eventually("it has failed", || better.calls() == 1);
-        app.logged("a failed: ");
-        for _ in 0..4 {
-            let begun = Instant::now();
-            assert_eq!(app.chat().status, 200);
-            assert!(begun.elapsed().as_millis() < 1_500, "{:?}", begun.elapsed());
-        }
-        assert_eq!(full.calls(), 1, "the one that waits is next there");
-        assert_eq!(waits.join().expect("answered").status, 200);
-    });
-    assert_eq!((better.calls(), full.calls()), (5, 2));
-}
-
-#[test]
-fn who_has_nobody_left_to_ask_does_not_wait_and_stands_in_nobodys_way() {
-    // One slot for two; while the second waits for it, a third fails that was sent before the slot was bounded.
-    let upstream = Upstream::start(|request| match request.json()["model"].as_str() {
-        Some("m") if request.json()["fails"] == true => Reply::error(500, "broken").after(Duration::from_millis(400)),
-        _ => Reply::chat("hi").after(Duration::from_millis(1_500)),
-    });
-    let mut config = config_with(&upstream, &json!({ "maxConcurrent": 2 }));
-    config["queue"] = json!({ "maxWaitMs": 8_000 });
-    let app = App::start(&config);
-    let ask = |fails: bool| {
-        let begun = Instant::now();
-        let answer = app.client().post("/v1/chat/completions", &json!({ "model": "m", "fails": fails }));
-        (answer.status, begun.elapsed())
-    };
-    std::thread::scope(|scope| {
-        let (fails, takes) = (scope.spawn(|| ask(true)), scope.spawn(|| ask(false)));
-        eventually("both slots are taken", || upstream.calls() == 2);
-        let waits = [scope.spawn(|| ask(false)), scope.spawn(|| ask(false))];
-        let (status, took) = fails.join().expect("answered");
-        assert!(status == 500 && took < Duration::from_secs(3), "{status} after {took:?}");
-        for served in waits.into_iter().chain([takes]) {
-            assert_eq!(served.join().expect("answered").0, 200);
-        }
-    });
-}
-
-#[test]
-fn who_can_not_be_served_in_time_is_refused_at_once() {
-    let upstream = Upstream::always(Reply::chat("hi"));
-    let app = waiting(&upstream, 60, json!({ "maxWaitMs": 5_000 }));
-    assert_eq!((app.chat().status, app.chat().status), (200, 200));
-    let start = Instant::now();
-    let refused = app.chat();
-    assert!(start.elapsed().as_millis() < 1_000, "{:?}", start.elapsed());
-    assert!(refused.header("retry-after").is_some());
-    assert_eq!(refused.error(), (429, "rate_limit_exceeded".into()));
-}
-
-#[test]
-fn the_line_is_bounded_and_who_leaves_leaves_no_gap() {
-    let upstream = Upstream::always(Reply::chat("hi"));
-    let app = waiting(&upstream, 3, json!({ "maxWaitMs": 20_000, "maxWaiting": 2 }));
-    assert_eq!((app.chat().status, app.chat().status), (200, 200));
-    let request = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\ncontent-length: 13\r\n\r\n{{\"model\":\"m\"}}",
-        crate::helpers::KEY
-    );
-    let wait = || {
-        use std::io::Write;
-        let mut socket = std::net::TcpStream::connect(("127.0.0.1", app.port)).expect("connects");
-        socket.write_all(request.as_bytes()).expect("sends");
-        socket
-    };
-    let waiters = [wait(), wait()];
-    // Nothing tells from outside that they are in the line; a machine that needs longer fails the next assertion.
-    std::thread::sleep(std::time::Duration::from_millis(400));
-    let start = Instant::now();
-    assert_eq!(app.chat().status, 429, "the line is full");
-    assert!(start.elapsed().as_millis() < 1_000);
-    drop(waiters);
-    // Both are gone: this one waits alone, and is served when the burst is over.
-    let mut status = 0;
-    eventually("there is room in the line", || {
-        status = app.chat().status;
-        status != 429
-    });
-    assert_eq!(status, 200);
-    eventually("it is settled", || app.status_of("a")["inFlight"] == 0);
-    assert_eq!(upstream.calls(), 3, "nobody was asked for those who left");
 }
 
 #[test]

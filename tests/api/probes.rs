@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Reply, Step, Upstream, config_of, eventually, within};
+use crate::helpers::{App, Reply, Step, Upstream, config_of, eventually};
 
 fn content(text: &str) -> Step {
     Step::event(&json!({ "choices": [{ "delta": { "content": text } }] }).to_string())
@@ -33,24 +33,6 @@ fn a_probe_that_streams_lets_others_in_once_it_has_begun() {
     assert_eq!(app.chat().status, 200, "the limit is over: why wait for the end?");
     upstream.release();
     assert!(probe.text().contains("[DONE]"));
-}
-
-#[test]
-fn a_probe_that_takes_long_does_not_keep_everybody_out() {
-    let limited = Reply::text(429, &[], r#"{"error":{"message":"slow down"}}"#);
-    let upstream = Upstream::in_turn(vec![limited, Reply::chat("long").held(), Reply::chat("hi")]);
-    let app = App::on(&[&upstream]);
-    assert_eq!(app.chat().status, 429);
-    eventually("the wait is over", || app.status_of("a")["available"] == true);
-    std::thread::scope(|scope| {
-        let probe = scope.spawn(|| app.chat().status);
-        eventually("it is out", || upstream.calls() == 2);
-        assert_eq!(app.chat().status, 429, "it may be answered yet");
-        within(Duration::from_secs(15), "nobody else is left", || app.chat().status == 200);
-        assert_eq!(app.chat().status, 200, "the limit is over");
-        upstream.release();
-        assert_eq!(probe.join().expect("an answer"), 200);
-    });
 }
 
 /// There is always one that begins just after three others broke.

@@ -179,20 +179,6 @@ fn three_failures_in_a_row_rest_an_upstream() {
 }
 
 #[test]
-fn a_success_begins_the_count_of_failures_anew() {
-    let oops = || Reply::error(500, "oops");
-    let flaky = Upstream::in_turn(vec![oops(), oops(), Reply::chat("ok"), oops(), oops(), Reply::chat("ok")]);
-    let good = Upstream::always(Reply::chat("good"));
-    let mut config = config_of(&[&flaky, &good]);
-    config["apis"][1]["priority"] = json!(1);
-    let app = App::start(&config);
-    for _ in 0..6 {
-        assert_eq!(app.chat().status, 200);
-    }
-    assert_eq!((flaky.calls(), good.calls()), (6, 4));
-}
-
-#[test]
 fn no_time_at_all_is_not_told() {
     let (spent, reset) = ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests");
     for (headers, body, told, rests) in [
@@ -262,15 +248,6 @@ fn where_no_upstream_has_a_word_the_error_is_ours() {
     let refusing = Upstream::always(Reply::error(401, "Incorrect API key provided: sk-upst***"));
     let answer = App::on(&[&refusing]).chat();
     assert_eq!(answer.error(), (502, "upstream_failed".into()), "it is not the client's key that is wrong");
-}
-
-#[test]
-fn at_most_so_many_upstreams_are_tried_as_configured() {
-    let upstreams: Vec<Upstream> = (0..4).map(|_| Upstream::always(Reply::error(500, "oops"))).collect();
-    let mut config = config_of(&upstreams.iter().collect::<Vec<_>>());
-    config["retry"] = json!({ "maxAttempts": 2 });
-    assert_eq!(App::start(&config).chat().status, 500);
-    assert_eq!(upstreams.iter().map(Upstream::calls).sum::<usize>(), 2);
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn an_upstream_without_a_list_of_models_is_asked_for_it() {
         (asked.method.as_str(), asked.header("authorization")),
         ("GET", Some("Bearer sk-upstream-a-0123456789"))
     );
-    app.logged("a: it told that it serves 2 models");
+    app.logged("a: serves 2 models");
     assert_eq!(app.status_of("a")["usage"]["rpd"], 3, "asking for models is no part of a quota");
 }
 

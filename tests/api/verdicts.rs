@@ -1,13 +1,11 @@
 //! What is made of an upstream's own words: no text of a client's that it quotes may speak for it, and an error is one however it
 //! is wrapped.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Launch, Received, Reply, Step, Upstream, config_of, eventually, hurried, within};
+use crate::helpers::{App, Received, Reply, Step, Upstream, config_of, eventually};
 
 /// A stream, whole.
 const HELLO: &str =
@@ -552,28 +550,6 @@ fn what_a_key_may_not_do_is_no_error_of_the_clients_key() {
         let answer = alone.chat();
         assert!(answer.status == 502 && answer.text().contains(message), "{status} {message}");
     }
-}
-
-#[test]
-fn a_limit_without_a_time_is_put_to_the_test_if_nobody_else_is_left() {
-    /// The program's clocks run so many times as fast.
-    const HURRY: u32 = 20;
-    let freed = Arc::new(AtomicBool::new(false));
-    let is_freed = freed.clone();
-    let upstream = Upstream::start(move |_| match is_freed.load(Ordering::SeqCst) {
-        true => Reply::chat("hi").kept(),
-        false => Reply::error(429, "too much").kept(),
-    });
-    let app = hurried(Launch::new(&config_of(&[&upstream])), HURRY).start();
-    within(Duration::from_secs(20), "its rests double: 1, 2, 4, 8, 16, 32, 60 s", || {
-        app.chat();
-        upstream.calls() >= 7
-    });
-    let told: u64 = app.chat().header("retry-after").expect("a time").parse().expect("a number");
-    assert!(told <= 10, "{told} s, though it rests for a minute");
-    freed.store(true, Ordering::SeqCst);
-    // A minute is three seconds here, and ten seconds are half a one.
-    within(Duration::from_secs(2), "it serves before its minute is over", || app.chat().status == 200);
 }
 
 #[test]

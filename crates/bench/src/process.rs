@@ -40,17 +40,17 @@ fn listening_sockets(table: &str, address: SocketAddr) -> impl Iterator<Item = S
 pub(crate) fn cpu(id: u32) -> Duration {
     let folder = format!("/proc/{id}/task");
     let of_thread = |thread: u32| {
-        let told = fs::read_to_string(format!("{folder}/{thread}/schedstat")).ok()?;
-        told.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+        let text = fs::read_to_string(format!("{folder}/{thread}/schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
     };
     numbered(&folder).filter_map(of_thread).sum()
 }
 
 /// Resident memory of a process, in bytes.
 pub(crate) fn memory(id: u32) -> u64 {
-    let told = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let text = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let resident =
-        told.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        text.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     resident.unwrap_or_default() << 10
 }
 

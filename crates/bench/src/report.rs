@@ -170,12 +170,12 @@ pub(crate) fn json(out: &mut impl Write, report: &Report, version: &str) -> io::
         };
         json!({ "name": measured.name, "title": measured.title, "targets": measured.series.iter().map(target).collect::<Vec<_>>() })
     };
-    let told = json!({
+    let result = json!({
         "version": version,
         "cores": std::thread::available_parallelism().map_or(1, usize::from),
         "rounds": report.rounds,
         "secondsEach": report.time.as_secs_f64(),
         "scenarios": report.scenarios.iter().map(scenario).collect::<Vec<_>>(),
     });
-    writeln!(out, "{told:#}")
+    writeln!(out, "{result:#}")
 }

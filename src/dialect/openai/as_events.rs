@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::JsonObject;
 use super::finish::Finish;
 use crate::dialect::first_bytes::without_byte_order_mark;
-use crate::dialect::routes::ReplyKind;
+use crate::dialect::reply_kind::ReplyKind;
 
 /// Returns the events of an answer's stream, the end mark included; `None` if there is no such form. `with_usage`: the
 /// client asked for the usage.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::JsonObject;
 use super::finish::Finish;
 use crate::dialect::first_bytes::without_byte_order_mark;
-use crate::dialect::routes::ReplyKind;
+use crate::dialect::reply_kind::ReplyKind;
 use crate::dialect::sse::{self, EventCutter};
 
 /// Members with one whole text in any chunk; the texts of all other members are pieces.
@@ -17,9 +17,11 @@ pub(crate) fn object_of(kind: ReplyKind, stream: &[u8]) -> Option<Bytes> {
     let events = events(without_byte_order_mark(stream));
     let object = match kind {
         ReplyKind::Chat => {
-            completion(&events, Form { object: "chat.completion", piece: "delta", whole: Some("message") })
+            completion(&events, ChunkForm { object: "chat.completion", piece: "delta", whole: Some("message") })
         }
-        ReplyKind::Completion => completion(&events, Form { object: "text_completion", piece: "text", whole: None }),
+        ReplyKind::Completion => {
+            completion(&events, ChunkForm { object: "text_completion", piece: "text", whole: None })
+        }
         ReplyKind::Responses => response(&events),
         ReplyKind::Json | ReplyKind::Bytes => None,
     };
@@ -40,7 +42,7 @@ fn events(mut stream: &[u8]) -> Vec<JsonObject> {
 }
 
 /// How chunks and the whole differ.
-struct Form {
+struct ChunkForm {
     object: &'static str,
     /// The member of a chunk's choice with a piece.
     piece: &'static str,
@@ -48,7 +50,7 @@ struct Form {
     whole: Option<&'static str>,
 }
 
-fn completion(chunks: &[JsonObject], form: Form) -> Option<JsonObject> {
+fn completion(chunks: &[JsonObject], form: ChunkForm) -> Option<JsonObject> {
     let mut answer = chunks.iter().find(|chunk| chunk.contains_key("choices"))?.clone();
     let mut choices: Vec<JsonObject> = Vec::new();
     for chunk in chunks {
@@ -70,7 +72,7 @@ fn completion(chunks: &[JsonObject], form: Form) -> Option<JsonObject> {
 }
 
 /// Adds a piece to the choice of the same index.
-fn add_to_choice(choices: &mut Vec<JsonObject>, piece: &JsonObject, form: &Form) {
+fn add_to_choice(choices: &mut Vec<JsonObject>, piece: &JsonObject, form: &ChunkForm) {
     let index = piece.get("index").and_then(Value::as_u64).unwrap_or_default();
     let is_of_index = |choice: &JsonObject| choice.get("index").and_then(Value::as_u64) == Some(index);
     if !choices.iter().any(is_of_index) {

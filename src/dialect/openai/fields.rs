@@ -89,7 +89,7 @@ pub(super) fn is_nothing(json: &str) -> bool {
 
 /// The form of a `choices` member.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Form {
+pub(super) enum ChoicesForm {
     #[default]
     Missing,
     /// Null, or an empty list.
@@ -105,7 +105,7 @@ pub(super) enum Form {
 /// What the choices of an answer, or of a chunk, say together.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Choices {
-    pub(super) form: Form,
+    pub(super) form: ChoicesForm,
     /// The bytes of text.
     pub(super) text: usize,
     /// The reason with the most weight.
@@ -130,19 +130,19 @@ struct Choice<'a> {
 
 /// An entry of the choices; `None` if the entry is no object.
 #[derive(Default)]
-struct Entry<'a>(Option<Choice<'a>>);
+struct ChoiceItem<'a>(Option<Choice<'a>>);
 
-impl<'de> Lenient<'de> for Entry<'de> {
+impl<'de> Lenient<'de> for ChoiceItem<'de> {
     fn from_null() -> Self {
-        Entry(Some(Choice::default()))
+        ChoiceItem(Some(Choice::default()))
     }
 
     fn from_object<A: MapAccess<'de>>(members: A) -> Result<Self, A::Error> {
-        Choice::deserialize(MapAccessDeserializer::new(members)).map(|choice| Entry(Some(choice)))
+        Choice::deserialize(MapAccessDeserializer::new(members)).map(|choice| ChoiceItem(Some(choice)))
     }
 }
 
-impl<'de> Deserialize<'de> for Entry<'de> {
+impl<'de> Deserialize<'de> for ChoiceItem<'de> {
     fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
         lenient(value)
     }
@@ -150,23 +150,23 @@ impl<'de> Deserialize<'de> for Entry<'de> {
 
 impl<'de> Lenient<'de> for Choices {
     fn from_scalar() -> Self {
-        Choices { form: Form::Unknown, ..Choices::default() }
+        Choices { form: ChoicesForm::Unknown, ..Choices::default() }
     }
 
     fn from_null() -> Self {
-        Choices { form: Form::Empty, ..Choices::default() }
+        Choices { form: ChoicesForm::Empty, ..Choices::default() }
     }
 
     fn from_list<A: SeqAccess<'de>>(mut entries: A) -> Result<Self, A::Error> {
-        let mut all = Choices { form: Form::Empty, ..Choices::default() };
-        while let Some(Entry(choice)) = entries.next_element()? {
+        let mut all = Choices { form: ChoicesForm::Empty, ..Choices::default() };
+        while let Some(ChoiceItem(choice)) = entries.next_element()? {
             let Some(choice) = choice else {
-                all.form = Form::Unknown;
+                all.form = ChoicesForm::Unknown;
                 continue;
             };
             let pieces = [choice.delta, choice.message, choice.text];
             let is_bare = pieces.iter().all(Option::is_none) && choice.finish_reason.is_none();
-            all.form = all.form.max(if is_bare { Form::Bare } else { Form::List });
+            all.form = all.form.max(if is_bare { ChoicesForm::Bare } else { ChoicesForm::List });
             all.text += pieces.iter().flatten().map(|text| text.0).sum::<usize>();
             all.finish = all.finish.max(choice.finish_reason.unwrap_or_default());
             all.has_error |= choice.error.is_some();
@@ -193,24 +193,24 @@ mod tests {
     #[test]
     fn choices_are_read_whatever_stands_in_them() {
         for (json, form, text, finish) in [
-            ("null", Form::Empty, 0, Finish::Open),
-            ("[]", Form::Empty, 0, Finish::Open),
-            ("[{}]", Form::Bare, 0, Finish::Open),
-            ("[null]", Form::Bare, 0, Finish::Open),
-            (r#"[{"index":0},{"message":null}]"#, Form::Bare, 0, Finish::Open),
-            (r#"[{"delta":null,"message":{},"text":""}]"#, Form::List, 0, Finish::Open),
-            (r#"[{"delta":{"role":"assistant","content":"","tool_calls":null}}]"#, Form::List, 0, Finish::Open),
+            ("null", ChoicesForm::Empty, 0, Finish::Open),
+            ("[]", ChoicesForm::Empty, 0, Finish::Open),
+            ("[{}]", ChoicesForm::Bare, 0, Finish::Open),
+            ("[null]", ChoicesForm::Bare, 0, Finish::Open),
+            (r#"[{"index":0},{"message":null}]"#, ChoicesForm::Bare, 0, Finish::Open),
+            (r#"[{"delta":null,"message":{},"text":""}]"#, ChoicesForm::List, 0, Finish::Open),
+            (r#"[{"delta":{"role":"assistant","content":"","tool_calls":null}}]"#, ChoicesForm::List, 0, Finish::Open),
             (
                 r#"[{"delta":{"content":"ab"}},{"delta":{"refusal":"c"},"finish_reason":"length"}]"#,
-                Form::List,
+                ChoicesForm::List,
                 3,
                 Finish::Limited,
             ),
-            (r#"[{"text":"ab","finish_reason":"stop"},{"finish_reason":""}]"#, Form::List, 2, Finish::Stopped),
-            ("[[]]", Form::Unknown, 0, Finish::Open),
-            ("7", Form::Unknown, 0, Finish::Open),
-            (r#"{"a":[1]}"#, Form::Unknown, 0, Finish::Open),
-            (r#"["a",true,{"text":"b"}]"#, Form::Unknown, 1, Finish::Open),
+            (r#"[{"text":"ab","finish_reason":"stop"},{"finish_reason":""}]"#, ChoicesForm::List, 2, Finish::Stopped),
+            ("[[]]", ChoicesForm::Unknown, 0, Finish::Open),
+            ("7", ChoicesForm::Unknown, 0, Finish::Open),
+            (r#"{"a":[1]}"#, ChoicesForm::Unknown, 0, Finish::Open),
+            (r#"["a",true,{"text":"b"}]"#, ChoicesForm::Unknown, 1, Finish::Open),
         ] {
             let choices = read(json);
             assert_eq!((choices.form, choices.text, choices.finish), (form, text, finish), "{json}");

@@ -6,12 +6,12 @@
 //! 3. An object of unknown form passes.
 
 use super::error_in;
-use super::fields::{Choices, Form, TopLevel, is_nothing};
+use super::fields::{Choices, ChoicesForm, TopLevel, is_nothing};
 use super::finish::Finish;
 use crate::dialect::SentRequest;
 use crate::dialect::first_bytes::without_byte_order_mark;
 use crate::dialect::json_text::TextLength;
-use crate::dialect::routes::ReplyKind;
+use crate::dialect::reply_kind::ReplyKind;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
 use crate::types::{Failure, FailureClass, Phase, Usage, tokens_of_text};
 
@@ -106,13 +106,15 @@ fn content(kind: ReplyKind, fields: &TopLevel<'_>) -> Content {
 
 fn content_of_choices(kind: ReplyKind, choices: &Choices) -> Content {
     match (choices.form, choices.finish) {
-        (Form::Missing | Form::Bare | Form::Unknown, _) => Content::Unknown,
-        (Form::Empty | Form::List, Finish::Failed) => Content::Failed,
-        (Form::Empty | Form::List, _) if choices.text > 0 => Content::Text(choices.text),
-        (Form::Empty | Form::List, Finish::Limited) => Content::Explained,
+        (ChoicesForm::Missing | ChoicesForm::Bare | ChoicesForm::Unknown, _) => Content::Unknown,
+        (ChoicesForm::Empty | ChoicesForm::List, Finish::Failed) => Content::Failed,
+        (ChoicesForm::Empty | ChoicesForm::List, _) if choices.text > 0 => Content::Text(choices.text),
+        (ChoicesForm::Empty | ChoicesForm::List, Finish::Limited) => Content::Explained,
         // A legacy completion may be empty: there was nothing to insert.
-        (Form::Empty | Form::List, Finish::Stopped) if kind == ReplyKind::Completion => Content::Explained,
-        (Form::Empty | Form::List, Finish::Open | Finish::Stopped) => Content::Nothing,
+        (ChoicesForm::Empty | ChoicesForm::List, Finish::Stopped) if kind == ReplyKind::Completion => {
+            Content::Explained
+        }
+        (ChoicesForm::Empty | ChoicesForm::List, Finish::Open | Finish::Stopped) => Content::Nothing,
     }
 }
 

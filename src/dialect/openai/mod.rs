@@ -21,7 +21,7 @@ use actix_web::web::Bytes;
 
 use self::error_body::ErrorBody;
 use super::event_meaning::EventMeaning;
-use super::{Dialect, Refused, SentRequest, StreamEvent, WholeAnswer, rate_limit_headers};
+use super::{Dialect, RefusedResponse, SentRequest, StreamEvent, WholeAnswer, rate_limit_headers};
 use crate::config::ApiKey;
 use crate::types::{Failure, FailureClass, Now, Usage};
 
@@ -39,8 +39,8 @@ impl Dialect for OpenAi {
         Some((AUTHORIZATION, value))
     }
 
-    fn refusal(&self, response: Refused<'_>, sent: SentRequest<'_>, now: Now) -> Failure {
-        let Refused { status, headers, body } = response;
+    fn refusal(&self, response: RefusedResponse<'_>, sent: SentRequest<'_>, now: Now) -> Failure {
+        let RefusedResponse { status, headers, body } = response;
         let error = ErrorBody::from_error_response(body);
         let failure = errors::failure(Some(status), &error, sent.upstream_model);
         let detail = quotation::quote(Some(status), &error, failure.class, sent);

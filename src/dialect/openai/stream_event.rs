@@ -13,11 +13,11 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::error_in;
-use super::fields::{Choices, Form, TopLevel, is_nothing};
+use super::fields::{Choices, ChoicesForm, TopLevel, is_nothing};
 use super::finish::Finish;
 use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning, InBandError};
 use crate::dialect::json_text::TextLength;
-use crate::dialect::routes::ReplyKind;
+use crate::dialect::reply_kind::ReplyKind;
 use crate::dialect::usage::ReportedUsage;
 use crate::dialect::{SentRequest, sse};
 use crate::types::{Failure, FailureClass, Phase};
@@ -120,22 +120,22 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
         return unknown(kind, &data, sent, may_be_content);
     };
     match serde_json::from_str::<TopLevel<'_>>(text) {
-        Ok(fields) => of_object(kind, &Parsed { event, data, fields }, sent),
+        Ok(fields) => of_object(kind, &ParsedEvent { event, data, fields }, sent),
         Err(error) if error.is_data() || is_named_error => unknown(kind, &data, sent, true),
         Err(_) => broken(),
     }
 }
 
 /// An event that was parsed.
-struct Parsed<'a> {
+struct ParsedEvent<'a> {
     event: &'a [u8],
     data: EventData<'a>,
     fields: TopLevel<'a>,
 }
 
 /// Returns the meaning of an object.
-fn of_object(kind: ReplyKind, parsed: &Parsed<'_>, sent: SentRequest<'_>) -> EventMeaning {
-    let Parsed { event, data, fields } = parsed;
+fn of_object(kind: ReplyKind, parsed: &ParsedEvent<'_>, sent: SentRequest<'_>) -> EventMeaning {
+    let ParsedEvent { event, data, fields } = parsed;
     if (data.is_named_error || fields.may_tell_an_error())
         && let Some(error) = error_event(kind, data, sent)
     {
@@ -146,15 +146,17 @@ fn of_object(kind: ReplyKind, parsed: &Parsed<'_>, sent: SentRequest<'_>) -> Eve
     usage.update(usage_of(fields));
     let has_usage = fields.usage.is_some_and(|usage| usage.get() != "null");
     let meaning = match fields.choices.form {
-        Form::Empty | Form::Bare | Form::List | Form::Unknown => of_choices(kind, &fields.choices),
-        Form::Missing if !fields.kind().is_empty() => of_typed(fields),
-        Form::Missing if has_usage || is_nothing(std::str::from_utf8(data.json).unwrap_or_default()) => {
+        ChoicesForm::Empty | ChoicesForm::Bare | ChoicesForm::List | ChoicesForm::Unknown => {
+            of_choices(kind, &fields.choices)
+        }
+        ChoicesForm::Missing if !fields.kind().is_empty() => of_typed(fields),
+        ChoicesForm::Missing if has_usage || is_nothing(std::str::from_utf8(data.json).unwrap_or_default()) => {
             EventMeaning::of(EventKind::Preamble)
         }
-        Form::Missing => EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0))),
+        ChoicesForm::Missing => EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0))),
     };
     // Without the usage nothing would be left of the event.
-    let has_no_choices = matches!(fields.choices.form, Form::Missing | Form::Empty);
+    let has_no_choices = matches!(fields.choices.form, ChoicesForm::Missing | ChoicesForm::Empty);
     let is_for_usage = matches!(meaning.kind, EventKind::Preamble) && has_no_choices && has_usage;
     let kind = if is_for_usage { EventKind::Usage } else { meaning.kind };
     EventMeaning { kind, usage, usage_at, ..meaning }
@@ -168,7 +170,7 @@ fn usage_of(fields: &TopLevel<'_>) -> ReportedUsage {
 
 /// Returns the meaning of a chunk with these choices.
 fn of_choices(kind: ReplyKind, choices: &Choices) -> EventMeaning {
-    if choices.form == Form::Unknown {
+    if choices.form == ChoicesForm::Unknown {
         return EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0)));
     }
     let is_end = match choices.finish {
@@ -221,7 +223,7 @@ fn of_typed(fields: &TopLevel<'_>) -> EventMeaning {
 /// The members of an item, or of a part, with room for a piece of the answer.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Parts {
+struct FrameParts {
     content: TextLength,
     summary: TextLength,
     name: TextLength,
@@ -237,8 +239,8 @@ fn text_of_frame(fields: &TopLevel<'_>) -> Option<usize> {
     if frame.is_none() {
         return fields.text.map(|text| TextLength::of(text.get()));
     }
-    let parts: Parts = frame.and_then(|frame| serde_json::from_str(frame.get()).ok()).unwrap_or_default();
-    let Parts { content, summary, name, arguments, encrypted_content, text, refusal } = parts;
+    let parts: FrameParts = frame.and_then(|frame| serde_json::from_str(frame.get()).ok()).unwrap_or_default();
+    let FrameParts { content, summary, name, arguments, encrypted_content, text, refusal } = parts;
     Some([content, summary, name, arguments, encrypted_content, text, refusal].iter().map(|text| text.0).sum())
 }
 

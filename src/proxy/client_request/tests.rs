@@ -7,9 +7,9 @@ fn parse(body: &str) -> Result<ClientRequest, InvalidRequest> {
     ClientRequest::parse(&crate::dialect::ROUTES[0], &HeaderMap::new(), body)
 }
 
-fn sent(body: &str, own_model: Option<&str>) -> String {
+fn sent(body: &str, upstream_model: Option<&str>) -> String {
     let request = parse(body).expect("valid");
-    String::from_utf8(request.body_for(own_model, true).to_vec()).expect("UTF-8")
+    String::from_utf8(request.body_for(upstream_model, true).to_vec()).expect("UTF-8")
 }
 
 #[test]

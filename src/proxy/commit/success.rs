@@ -91,7 +91,7 @@ impl UpstreamResponse<'_> {
                 && let Some(failed) = events.progress.failed()
             {
                 let error = sse::data(&failed.event).unwrap_or_default().into_owned();
-                return self.told(failed.failure.clone(), error.into());
+                return self.error_in_success(failed.failure.clone(), error.into());
             }
             if has_ended {
                 break;
@@ -114,7 +114,7 @@ impl UpstreamResponse<'_> {
     fn event_stream(&self) -> EventStream {
         let strip = self.permit.ask_usage && self.request.lacks_usage();
         let key = self.permit.endpoint().key.clone();
-        EventStream::new(self.request.route, strip).of_upstream(self.own_model(), self.request.body().clone(), key)
+        EventStream::new(self.request.route, strip).of_upstream(self.upstream_model(), self.request.body().clone(), key)
     }
 
     fn label_events(&self, headers: &mut HeaderMap) {
@@ -137,7 +137,7 @@ impl UpstreamResponse<'_> {
         shown.extend(events.finish());
         if let Some(failed) = events.progress.failed() {
             let error = sse::data(&failed.event).unwrap_or_default().into_owned();
-            return self.told(failed.failure.clone(), error.into());
+            return self.error_in_success(failed.failure.clone(), error.into());
         }
         if !events.progress.is_whole() {
             return Err(Failure::new(FailureClass::Protocol, Phase::Body, "the stream broke off").into());
@@ -147,7 +147,7 @@ impl UpstreamResponse<'_> {
         };
         let usage = match self.request.route.dialect.answer(self.whole(&object), self.sent()) {
             Ok(usage) => usage,
-            Err(failure) => return self.told(failure, object),
+            Err(failure) => return self.error_in_success(failure, object),
         };
         let mut answer = self.committed(self.status, VecDeque::new());
         self.label_json(&mut answer.headers);
@@ -179,7 +179,7 @@ impl UpstreamResponse<'_> {
         }
         answer.usage = match self.request.route.dialect.answer(self.whole(&body), self.sent()) {
             Ok(usage) => usage,
-            Err(failure) => return self.told(failure, body),
+            Err(failure) => return self.error_in_success(failure, body),
         };
         let body = redacted(body.slice_ref(without_byte_order_mark(&body)), &self.permit.endpoint().key);
         let events = if self.request.stream {

@@ -92,7 +92,7 @@ impl UpstreamActor {
                 let taken = quotas.iter().zip(&credits.credits);
                 let reservations = taken.map(|(quota, from)| quota.join(&sent_at, demand, from.as_deref())).collect();
                 let model = credits.model.clone();
-                self.state.joined();
+                self.state.admitted_by_fast_path();
                 self.out.insert(sent_at.id(), Attempt { model, route, quotas, reservations, admitted_at, shared });
             }
             UpstreamEvent::Refunded { credits, count, demand } => {
@@ -128,9 +128,9 @@ impl UpstreamActor {
     }
 
     fn settle(&mut self, attempt: &Attempt, settlement: &Settlement, now: Now) {
-        let spent = self.state.spent(settlement);
+        let actual = self.state.actual_usage(settlement);
         for (quota, reservation) in attempt.quotas.iter().zip(&attempt.reservations) {
-            quota.settle(reservation, spent, now);
+            quota.settle(reservation, actual, now);
         }
         self.unsaved.note_used(&attempt.quotas);
         // The end of an attempt says nothing of a key or an address that changed meanwhile.

@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::*;
 use crate::testing::{MemoryStore, api, config, on_paused_clock};
 use crate::types::{Failure, FailureClass, Outcome, Phase, Profile, Settlement, TokenEstimate, Usage, UsageSource};
+use crate::upstream::messages::{ApiStatus, GetStatus, GetTokens, ResetTokens};
 use crate::upstream::testing::End;
 
 struct World {

@@ -116,7 +116,7 @@ fn a_trusted_certificate_out_of_its_dates_is_a_problem_and_does_not_pass() {
             params.not_after = date_time_ymd(to, 1, 1);
             let identity = self_signed(&params);
             let roots = reading(&identity.certificate.pem()).expect("sound");
-            assert!(roots.problems().iter().any(|told| told.contains(problem)), "{:?}", roots.problems());
+            assert!(roots.problems().iter().any(|line| line.contains(problem)), "{:?}", roots.problems());
             let refused = handshake(roots, &identity, "upstream.example").expect_err("out of its dates");
             assert!(refused.to_string().contains(problem), "{refused}");
         }

@@ -1,0 +1,36 @@
+//! The kinds of answers.
+
+/// The kind of a success. Each question is an exhaustive `match`: a new kind must be decided everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyKind {
+    /// A chat completion, whole or as chunks.
+    Chat,
+    /// A legacy text completion, whole or as chunks.
+    Completion,
+    /// A response of the Responses API, whole or as events.
+    Responses,
+    /// Another JSON object: embeddings, moderations, images.
+    Json,
+    /// Bytes without text: speech.
+    Bytes,
+}
+
+impl ReplyKind {
+    /// Returns whether a stream reports usage only when `stream_options.include_usage` asks for usage.
+    pub fn usage_must_be_asked(self) -> bool {
+        match self {
+            ReplyKind::Chat | ReplyKind::Completion => true,
+            ReplyKind::Responses | ReplyKind::Json | ReplyKind::Bytes => false,
+        }
+    }
+
+    /// Returns whether the model generates text. Such an answer costs tokens, estimated from its
+    /// length where the upstream reports none. The stream ends with a mark, and the client chooses between one JSON
+    /// object and a stream.
+    pub fn generates_text(self) -> bool {
+        match self {
+            ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses => true,
+            ReplyKind::Json | ReplyKind::Bytes => false,
+        }
+    }
+}

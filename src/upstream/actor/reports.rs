@@ -1,0 +1,46 @@
+//! The answers to questions of the upstream's state and tokens.
+
+use actix::prelude::*;
+
+use super::UpstreamActor;
+use crate::persistence::Flush;
+use crate::types::Now;
+use crate::upstream::messages::{ApiStatus, GetStatus, GetTokens, ResetTokens, TokenReport};
+use crate::upstream::quotas::room;
+
+impl Handler<GetStatus> for UpstreamActor {
+    type Result = ApiStatus;
+
+    fn handle(&mut self, _: GetStatus, _: &mut Self::Context) -> ApiStatus {
+        self.drain_events();
+        let now = Now::read();
+        let room = room(self.quotas.common(), 1, now);
+        self.state.status(self.quotas(now), room, now)
+    }
+}
+
+impl Handler<GetTokens> for UpstreamActor {
+    type Result = TokenReport;
+
+    fn handle(&mut self, _: GetTokens, _: &mut Self::Context) -> TokenReport {
+        self.drain_events();
+        self.state.token_stats.report(self.state.config.id.clone(), Now::read())
+    }
+}
+
+impl Handler<ResetTokens> for UpstreamActor {
+    type Result = ResponseFuture<()>;
+
+    /// Answered when the reset is durable.
+    fn handle(&mut self, _: ResetTokens, _: &mut Self::Context) -> Self::Result {
+        self.drain_events();
+        self.state.token_stats.reset();
+        self.unsaved.reset_tokens();
+        self.save();
+        let flushed = self.persistence.send(Flush);
+        Box::pin(async {
+            // A store without write access says so in the log, once.
+            let _ = flushed.await;
+        })
+    }
+}
