@@ -203,6 +203,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_configuration_is_current_until_its_file_or_a_key_file_changes() {
+        let folder = std::env::temp_dir().join(format!("api-together-current-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("creates");
+        let (file, key) = (folder.join("apis.json"), folder.join("key"));
+        let text = r#"{"apis":[{"id":"a","baseUrl":"http://x","apiKeyFile":"key"}]}"#;
+        let source = ConfigSource { path: file.clone(), overrides: Default::default() };
+        for changed in [&key, &file] {
+            fs::write(&file, text).expect("writes");
+            fs::write(&key, "sk-one").expect("writes");
+            let config = load(&source).expect("loads");
+            assert!(is_current(&config, &source));
+            let more = format!("{} ", fs::read_to_string(changed).expect("reads"));
+            fs::write(changed, more).expect("writes");
+            assert!(!is_current(&config, &source), "{}", changed.display());
+        }
+        fs::remove_dir_all(&folder).expect("is ours to remove");
+    }
+
+    #[test]
     fn variables_are_put_into_text() {
         let env = |name: &str| match name {
             "KEY" => Some("k".to_owned()),

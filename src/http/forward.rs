@@ -60,7 +60,7 @@ async fn serve(
             let config = worker.config();
             let ping = config.server.stream_ping.filter(|_| asked.stream);
             let (pool, retry) = (worker.pool.clone(), config.retry);
-            // Boxed, as in `journey`: three small futures cost less than one large one.
+            // Boxed: three small futures cost less than one large one.
             let answer = Box::pin(async move {
                 let _held = held;
                 dispatch(pool, asked, retry, record).await

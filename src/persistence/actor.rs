@@ -1,7 +1,7 @@
 //! The single writer of the store.
 //!
 //! 1. Changes during a commit go into the next one. Any number of waiting requests costs one flush (group commit).
-//! 2. Without anybody waiting, commits are 50 ms apart.
+//! 2. Without anybody waiting, commits are 100 ms apart.
 //! 3. A shared store has its own worker, and waits for no disk.
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::{
 use crate::types::{ApiId, QuotaId, TokenStats, Uptime};
 
 /// The pause between two commits without anybody waiting. Each commit wakes every thread of the store.
-const COMMIT_INTERVAL: Duration = Duration::from_millis(50);
+const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Owns the store.
 pub struct PersistenceActor {

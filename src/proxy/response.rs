@@ -1,6 +1,8 @@
 //! The result of an attempt: an answer for the client, or a failure for the retry loop.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -8,7 +10,7 @@ use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::time::{Instant, timeout_at};
 use transport::{ConnectionLost, connection_lost};
 
@@ -73,8 +75,8 @@ impl UpstreamBody {
 
     /// Returns the next piece, or `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
-        if !self.unread.is_empty() || self.has_ended {
-            return Ok(Some(std::mem::take(&mut self.unread)).filter(|unread| !unread.is_empty()));
+        if self.has_nothing_to_wait_for() {
+            return Ok(self.take_unread());
         }
         // A present piece needs no clock.
         let next = match self.payload.next().now_or_never() {
@@ -86,6 +88,14 @@ impl UpstreamBody {
         };
         self.has_ended = next.is_none();
         next.transpose().map_err(|error| cut(&error))
+    }
+
+    fn has_nothing_to_wait_for(&self) -> bool {
+        self.has_ended || !self.unread.is_empty()
+    }
+
+    fn take_unread(&mut self) -> Option<Bytes> {
+        Some(std::mem::take(&mut self.unread)).filter(|unread| !unread.is_empty())
     }
 
     /// Reads on until the end, or until more than `most` bytes have come. Returns also whether the end has come.
@@ -110,9 +120,15 @@ impl UpstreamBody {
         self.unread = bytes;
     }
 
-    /// Returns the rest of the body, without deadlines.
-    pub(super) fn payload(&mut self) -> &mut Payload {
-        &mut self.payload
+    /// Polls for the next piece, without deadlines. After the end a payload must not be polled again: the connection may serve
+    /// another request by now.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, PayloadError>>> {
+        if self.has_nothing_to_wait_for() {
+            return Poll::Ready(self.take_unread().map(Ok));
+        }
+        let next = std::task::ready!(Pin::new(&mut self.payload).poll_next(cx));
+        self.has_ended = next.is_none();
+        Poll::Ready(next)
     }
 }
 

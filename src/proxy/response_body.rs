@@ -8,7 +8,6 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::Bytes;
-use futures_util::Stream;
 use thiserror::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -174,7 +173,7 @@ impl RelayedBody {
     /// Waits for the next piece from the upstream; `Ready` when there is something new to do.
     fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(upstream) = &mut self.upstream else { return Poll::Ready(()) };
-        match Pin::new(upstream.payload()).poll_next(cx) {
+        match upstream.poll_next(cx) {
             Poll::Ready(Some(Ok(chunk))) => {
                 self.feed(chunk);
                 self.extend_deadline();

@@ -178,6 +178,8 @@ impl Drop for OpenRecord {
             record.end = RequestEnd::Defect;
         } else if record.end == RequestEnd::ClientLeft && self.recorder.is_cutting_off() {
             record.end = RequestEnd::Stopped;
+            // Without an answer so far, the client gets the 503 of a server that stops.
+            record.status.get_or_insert(StatusCode::SERVICE_UNAVAILABLE);
         }
         self.recorder.record(record);
     }

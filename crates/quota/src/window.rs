@@ -201,6 +201,20 @@ mod tests {
     }
 
     #[test]
+    fn a_saved_log_has_an_entry_a_second_and_rounds_to_the_safe_side() {
+        let (now, mut log) = (Now { mono: 60_000, wall: 1_060_000 }, SlidingLog::new(Span::MINUTE));
+        (0..60_000).for_each(|at| log.insert(at, 1, None));
+        let saved = log.saved(now);
+        assert_eq!((saved.len(), saved.iter().map(|(_, count)| count).sum::<u64>()), (61, 60_000));
+        let mut restored = SlidingLog::new(Span::MINUTE);
+        restored.restore(&saved, None, now);
+        for later in (60_000..125_000).step_by(100) {
+            assert!(restored.count(later) >= log.count(later), "at {later}");
+        }
+        assert_eq!(restored.count(121_000), 0);
+    }
+
+    #[test]
     fn an_overshoot_is_paid_back_by_the_next_windows_one_debt_after_the_other() {
         let mut log = SlidingLog::new(Span::MINUTE);
         log.insert(0, 100, Some(100));

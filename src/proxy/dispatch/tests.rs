@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use self::script::{Reply, World, chat, served_by, stream};
+use self::script::{Reply, World, chat, served_by, speech, stream};
 use crate::config::BudgetConfig;
 use crate::records::{AttemptResult, RequestEnd};
 use crate::types::{FailureClass, Outcome};
@@ -236,6 +236,21 @@ fn tokens_of_an_answer_in_the_wrong_form_count() {
     assert_eq!(served_by(&world.run(&chat())), "b");
     let usage = world.upstream("a").reports().settled[0].usage.expect("usage");
     assert_eq!(usage.total, 9);
+}
+
+#[test]
+fn a_short_body_of_bytes_is_read_to_its_end_once() {
+    for (kind, body) in [("audio/mpeg", "{PCM"), ("audio/mpeg", "[PCM"), ("audio/mpeg", "  \n")] {
+        let mut world = World::new(&["a"]);
+        world.script("a", [Reply::bytes(kind, body)]);
+        let answer = world.run(&speech());
+        assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, body));
+    }
+    for body in ["da", "id", "data", "  \n"] {
+        let mut world = World::new(&["a"]);
+        world.script("a", [Reply::json(200, body).encoded("br")]);
+        assert_eq!(world.run(&chat()).text, body);
+    }
 }
 
 #[test]

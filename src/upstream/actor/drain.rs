@@ -14,6 +14,9 @@ use crate::upstream::quotas::{Paused, QuotaHandle};
 use crate::upstream::shared_state::{BATCH_INTERVAL, ConfirmedRefusal, Drain, ModelCredits, UpstreamEvent};
 use crate::upstream::state::Subject;
 
+/// Under load, changes go to the store with every so many batches: the store commits no oftener.
+const BATCHES_A_SAVE: u32 = 5;
+
 /// What changed and is not sent to the store yet.
 #[derive(Default)]
 pub(super) struct Unsaved {
@@ -164,21 +167,23 @@ impl UpstreamActor {
         });
     }
 
-    /// Drains the queue each [`BATCH_INTERVAL`], until one passes without an event.
-    fn poll_while_busy(&mut self, ctx: &mut Context<Self>) {
+    /// Drains the queue each [`BATCH_INTERVAL`], until one passes without an event. `batch`: how many came before.
+    fn poll_while_busy(&mut self, batch: u32, ctx: &mut Context<Self>) {
         self.awake = true;
-        ctx.run_later(BATCH_INTERVAL, |actor, ctx| {
+        ctx.run_later(BATCH_INTERVAL, move |actor, ctx| {
             let more = actor.drain_events();
-            actor.save();
+            if !more || batch % BATCHES_A_SAVE == 0 {
+                actor.save();
+            }
             if more {
-                return actor.poll_while_busy(ctx);
+                return actor.poll_while_busy(batch.wrapping_add(1), ctx);
             }
             actor.awake = false;
             actor.events.set_awake(false);
             // An event in between woke nobody.
             if actor.drain_events() {
                 actor.events.set_awake(true);
-                actor.poll_while_busy(ctx);
+                actor.poll_while_busy(0, ctx);
             }
         });
     }
@@ -197,7 +202,7 @@ impl Handler<Drain> for UpstreamActor {
         if !self.awake {
             self.save();
             self.events.set_awake(true);
-            self.poll_while_busy(ctx);
+            self.poll_while_busy(0, ctx);
         }
     }
 }

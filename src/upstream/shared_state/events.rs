@@ -16,7 +16,7 @@ use actix::prelude::*;
 use super::ModelCredits;
 use crate::types::{Failure, Now, RouteId, SentAt, Settlement};
 
-/// How long events may wait: also what a `kill -9` under load may cost the statistics.
+/// How long events may wait.
 pub(in crate::upstream) const BATCH_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A worker's report.

@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::task::LocalSet;
@@ -33,6 +34,7 @@ use crate::upstream::testing::TestUpstream;
 pub(super) struct Reply {
     delay: Duration,
     head: Head,
+    encoding: Option<&'static str>,
     pieces: Vec<Bytes>,
     end: End,
 }
@@ -55,7 +57,17 @@ enum End {
 impl Reply {
     pub(super) fn json(status: u16, body: &str) -> Reply {
         let pieces = vec![Bytes::copy_from_slice(body.as_bytes())];
-        Reply { delay: Duration::ZERO, head: Head::Status(status, "application/json"), pieces, end: End::Whole }
+        let head = Head::Status(status, "application/json");
+        Reply { delay: Duration::ZERO, head, encoding: None, pieces, end: End::Whole }
+    }
+
+    /// A success of this kind.
+    pub(super) fn bytes(kind: &'static str, body: &str) -> Reply {
+        Reply { head: Head::Status(200, kind), ..Reply::json(200, body) }
+    }
+
+    pub(super) fn encoded(self, encoding: &'static str) -> Reply {
+        Reply { encoding: Some(encoding), ..self }
     }
 
     pub(super) fn error(status: u16, message: &str) -> Reply {
@@ -114,10 +126,13 @@ impl Reply {
         };
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        if let Some(encoding) = self.encoding {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
         let head = IncomingHead::Http2(StatusCode::from_u16(status).expect("a status"), headers);
         let pieces = stream::iter(self.pieces.into_iter().filter(|piece| !piece.is_empty()).map(Ok));
         let payload: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> = match self.end {
-            End::Whole => Box::pin(pieces),
+            End::Whole => Box::pin(once_to_the_end(pieces)),
             End::Cut => Box::pin(pieces.chain(stream::iter([Err(PayloadError::Incomplete(None))]))),
             End::Never => Box::pin(pieces.chain(stream::pending())),
         };
@@ -125,20 +140,37 @@ impl Reply {
     }
 }
 
+/// Holds that nobody polls behind the end, which a real connection takes for a defect.
+fn once_to_the_end<S: Stream + Unpin>(mut pieces: S) -> impl Stream<Item = S::Item> {
+    let mut has_ended = false;
+    stream::poll_fn(move |cx| {
+        assert!(!has_ended, "polled behind the end");
+        let next = std::task::ready!(pieces.poll_next_unpin(cx));
+        has_ended = next.is_none();
+        Poll::Ready(next)
+    })
+}
+
 /// What a client asks.
 pub(super) struct Asked {
+    path: &'static str,
     body: &'static str,
     headers: HeaderMap,
 }
 
 /// Asks for a chat.
 pub(super) fn chat() -> Asked {
-    Asked { body: r#"{"model":"m","messages":[]}"#, headers: HeaderMap::new() }
+    Asked { path: "chat/completions", body: r#"{"model":"m","messages":[]}"#, headers: HeaderMap::new() }
+}
+
+/// Asks for sound.
+pub(super) fn speech() -> Asked {
+    Asked { path: "audio/speech", body: r#"{"model":"m","input":"hi"}"#, ..chat() }
 }
 
 /// Asks for a chat as a stream.
 pub(super) fn stream() -> Asked {
-    Asked { body: r#"{"model":"m","messages":[],"stream":true}"#, headers: HeaderMap::new() }
+    Asked { body: r#"{"model":"m","messages":[],"stream":true}"#, ..chat() }
 }
 
 impl Asked {
@@ -238,7 +270,8 @@ impl World {
         LocalSet::new().block_on(&runtime.expect("a runtime"), async {
             let since = Instant::now();
             let body = Bytes::from_static(asked.body.as_bytes());
-            let request = ClientRequest::parse(&ROUTES[0], &asked.headers, body).expect("valid");
+            let route = ROUTES.iter().find(|route| route.id.to_string().ends_with(asked.path)).expect("a route");
+            let request = ClientRequest::parse(route, &asked.headers, body).expect("valid");
             let path = "/v1/chat/completions".into();
             let record =
                 OpenRecord::new(self.recorder.clone(), RequestId::generate(), actix_web::http::Method::POST, path);
