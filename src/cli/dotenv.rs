@@ -1,7 +1,6 @@
 //! Reads `.env`, a file of lines `NAME=value`, into the environment of this process.
 //!
-//! 1. An unreadable line is reported by the line's number and the variable's name. A value is never quoted, as values may
-//!    be keys.
+//! 1. An unreadable line is reported by the line's number. Nothing of the line is quoted, as any part may be a key.
 //! 2. All other lines count.
 //! 3. A value is taken as it stands, `$` included. Only double quotes know escapes: `\n`, `\r`, `\t`, `\\`, `\"`, `\$`.
 //! 4. A value in quotes may have several lines. Outside of quotes, a `#` behind a space begins a comment.
@@ -77,8 +76,7 @@ fn parse(bytes: &[u8]) -> Parsed {
             Ok(None) => {}
             Ok(Some((variable, more_lines))) => {
                 if variable.value.contains("${") {
-                    let name = &variable.name;
-                    parsed.warnings.push(format!("{number}: {name}: ${{…}} is taken as it stands, nothing is put in"));
+                    parsed.warnings.push(format!("{number}: ${{…}} is taken as it stands, nothing is put in"));
                 }
                 parsed.variables.push(variable);
                 next += more_lines;
@@ -104,12 +102,13 @@ fn parse_line(line: &[u8], behind: &[&[u8]]) -> Result<Option<(Variable, usize)>
     let has_comment = value.starts_with([' ', '\t']) && value.trim_start().starts_with('#');
     let value = if has_comment { "" } else { value.trim() };
     let (value, more_lines) = match value.chars().next() {
-        Some(quote @ ('"' | '\'')) => quoted(value, quote, behind)
-            .ok_or_else(|| format!("{name}: the value has no closing {quote} at its end"))?,
+        Some(quote @ ('"' | '\'')) => {
+            quoted(value, quote, behind).ok_or_else(|| format!("the value has no closing {quote} at its end"))?
+        }
         Some(_) | None => (without_comment(value).to_owned(), 0),
     };
     if value.contains('\0') {
-        return Err(format!("{name}: the value has a NUL character"));
+        return Err("the value has a NUL character".to_owned());
     }
     Ok(Some((Variable { name: name.to_owned(), value }, more_lines)))
 }
@@ -202,15 +201,15 @@ mod tests {
                 "2: must begin with the name of a variable: letters, digits and _; the line is left out",
             ),
             ("=secret", "2: must begin with the name of a variable: letters, digits and _; the line is left out"),
-            ("KEY=\"secret", "2: KEY: the value has no closing \" at its end; the line is left out"),
-            ("KEY='secret' x", "2: KEY: the value has no closing ' at its end; the line is left out"),
-            ("KEY=se\0cret", "2: KEY: the value has a NUL character; the line is left out"),
+            ("KEY=\"secret", "2: the value has no closing \" at its end; the line is left out"),
+            ("KEY='secret' x", "2: the value has no closing ' at its end; the line is left out"),
+            ("KEY=se\0cret", "2: the value has a NUL character; the line is left out"),
         ] {
             let (variables, warnings) = read(&format!("A=1\n{line}\nB=\"2\"\r\n"));
             assert_eq!(variables, [("A", "1"), ("B", "2")].map(|(n, v)| (n.to_owned(), v.to_owned())), "{line:?}");
             assert_eq!(warnings, [warning]);
         }
-        assert_eq!(read("A=1\nB=\"${C}\"").1, ["2: B: ${…} is taken as it stands, nothing is put in"]);
+        assert_eq!(read("A=1\nB=\"${C}\"").1, ["2: ${…} is taken as it stands, nothing is put in"]);
         assert_eq!(parse(b"A=\xff\nB=1").warnings, ["1: is not UTF-8; the line is left out"]);
         assert_eq!(parse(b"\xff\xfeA\0=\0").warnings, ["1: the file is in UTF-16; save it as UTF-8"]);
     }

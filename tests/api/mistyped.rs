@@ -127,9 +127,9 @@ fn a_broken_line_of_dotenv_is_told_without_its_value_and_the_other_lines_count()
     let app = launch.start();
     assert_eq!(app.chat().status, 200);
     assert_eq!(upstream.received()[0].header("authorization"), Some("Bearer sk-a$b${c}-0123456789"));
-    app.logged(".env:2: BROKEN: the value has no closing \" at its end; the line is left out");
+    app.logged(".env:2: the value has no closing \" at its end; the line is left out");
     app.logged(".env:3: must be NAME=value, and has no =; the line is left out");
-    app.logged(".env:4: KEY_BEHIND: ${…} is taken as it stands");
+    app.logged(".env:4: ${…} is taken as it stands");
     app.logged("LOG_LEVEL must be error, warn, info, debug, trace or off; info is used");
     assert!(!app.log().contains(PART) && !app.banner().contains(PART), "{}", app.log());
 }
@@ -156,6 +156,7 @@ fn variables_that_cannot_be_used_are_worth_a_warning_at_the_start_and_of_check()
         ("TZ", "Asia/Shanhai".to_owned(), "TZ names no time zone that is known here, so UTC is used"),
         ("TZ", SECRET.to_owned(), "TZ names no time zone that is known here, so UTC is used"),
         ("LOG_LEVEL", "verbose".to_owned(), "LOG_LEVEL must be error, warn, info"),
+        ("LOG_FORMAT", SECRET.to_owned(), "LOG_FORMAT must be text or json; text is used"),
         ("RUST_LOG", "warn,request=verbose".to_owned(), "RUST_LOG: part 2 of 2 must be TARGET=LEVEL or LEVEL"),
         ("RUST_LOG", format!("error,{SECRET}=x"), "RUST_LOG: part 2 of 2 must be TARGET=LEVEL or LEVEL"),
         ("RUST_LOG", "sled=debug".to_owned(), "RUST_LOG leaves nothing of this program in the log"),
@@ -170,9 +171,13 @@ fn variables_that_cannot_be_used_are_worth_a_warning_at_the_start_and_of_check()
         app.logged(warning);
         assert!(!app.log().contains(PART), "{}", app.log());
     }
-    for (name, value) in
-        [("TZ", "Asia/Shanghai"), ("TZ", "UTC"), ("LOG_LEVEL", "WARN"), ("RUST_LOG", "warn,request=info")]
-    {
+    for (name, value) in [
+        ("TZ", "Asia/Shanghai"),
+        ("TZ", "UTC"),
+        ("LOG_LEVEL", "WARN"),
+        ("LOG_FORMAT", "text"),
+        ("RUST_LOG", "warn,request=info"),
+    ] {
         let app = Launch::new(&config).env(name, value).start();
         assert!(!app.log().contains(name), "{name}={value}: {}", app.log());
     }
