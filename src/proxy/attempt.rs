@@ -1,5 +1,7 @@
 //! One attempt with one upstream, from the permit to the commit point.
 
+pub(super) mod hedge;
+
 use tokio::time::{Instant, timeout_at};
 use transport::{IncomingResponse, SendError, SendErrorKind};
 

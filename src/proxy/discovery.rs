@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use tokio::sync::oneshot;
 use transport::ClientCache;
 
-use super::target::client_of;
+use super::pool::target::client_of;
 use crate::config::{ApiConfig, ConfigChanged, Models};
 use crate::dialect::Dialect;
 use crate::dialect::openai::OpenAi;

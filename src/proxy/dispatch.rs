@@ -19,13 +19,14 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use tokio::time::timeout;
 
+use super::attempt::hedge::{self, Ended};
 use super::attempt_error::{AttemptError, ErrorResponse};
 use super::client_request::ClientRequest;
-use super::hedge::{self, Ended};
+use super::headers;
 use super::pool::Upstreams;
 use super::response::CommittedResponse;
+use super::response::body::respond;
 use super::retry_state::{FailedAttempt, LastFailure, Next, RetryState};
-use super::{headers, response_body};
 use crate::config::RetryConfig;
 use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
 use crate::records::{OpenRecord, RequestEnd};
@@ -64,7 +65,7 @@ pub async fn dispatch<U: Upstreams>(
     };
     let rate = state.rate;
     let mut response = match served {
-        Ok((permit, response)) => response_body::respond(response, permit, request.body_len(), state.record),
+        Ok((permit, response)) => respond(response, permit, request.body_len(), state.record),
         Err(exhausted) => fail(exhausted, state),
     };
     headers::set_rate_limit(response.headers_mut(), rate);

@@ -2,7 +2,6 @@
 
 mod attempt;
 mod attempt_error;
-mod budget;
 mod client_request;
 mod commit;
 mod discovery;
@@ -10,19 +9,15 @@ mod dispatch;
 #[doc(hidden)]
 pub mod fuzzing;
 mod headers;
-mod hedge;
 mod pool;
 mod response;
-mod response_body;
 mod retry_state;
-mod sse_keepalive;
-mod target;
 
-pub use budget::{BudgetReport, RetryBudget};
 pub use client_request::{ClientRequest, InvalidRequest};
 pub use discovery::{DiscoveryActor, FirstRound};
 pub use dispatch::{dispatch, refuse};
 pub use pool::Pool;
-pub use response_body::FailureShown;
-pub use sse_keepalive::with_pings;
+pub use pool::budget::{BudgetReport, RetryBudget};
+pub use response::body::FailureShown;
+pub use response::sse_keepalive::with_pings;
 pub use transport::ClientCache;

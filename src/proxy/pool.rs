@@ -1,5 +1,8 @@
 //! The loop's access to the pool: permits, exchanges, and the retry budget.
 
+pub(super) mod budget;
+pub(super) mod target;
+
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -7,9 +10,9 @@ use actix_web::http::Method;
 use actix_web::web::Bytes;
 use transport::{ClientCache, IncomingResponse, SendError};
 
-use super::budget::RetryBudget;
+use self::budget::RetryBudget;
+use self::target::client_of;
 use super::headers::{self, Header};
-use super::target::client_of;
 use crate::scheduler::{AdmissionError, Admitted, SchedulerActor, Select};
 use crate::types::SentAt;
 use crate::upstream::Endpoint;

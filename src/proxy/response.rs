@@ -1,5 +1,8 @@
 //! The result of an attempt: an answer for the client, or a failure for the retry loop.
 
+pub(super) mod body;
+pub(super) mod sse_keepalive;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};

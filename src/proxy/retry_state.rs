@@ -16,8 +16,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::attempt_error::{AttemptError, Replay};
-use super::budget::{RetryBudget, backoff};
 use super::client_request::ClientRequest;
+use super::pool::budget::{RetryBudget, backoff};
 use crate::config::RetryConfig;
 use crate::records::{AttemptResult, OpenRecord};
 use crate::scheduler::{AdmissionError, Admitted, Select};

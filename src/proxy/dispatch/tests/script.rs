@@ -20,8 +20,8 @@ use transport::{ConnectionLost, IncomingHead, IncomingResponse, SendError, SendE
 use super::super::dispatch;
 use crate::config::{BudgetConfig, RetryConfig};
 use crate::dialect::ROUTES;
-use crate::proxy::budget::RetryBudget;
 use crate::proxy::client_request::ClientRequest;
+use crate::proxy::pool::budget::RetryBudget;
 use crate::proxy::pool::{OutgoingRequest, Upstreams};
 use crate::records::{OpenRecord, Recorder, RequestRecord};
 use crate::scheduler::{AdmissionError, Admitted, Select};

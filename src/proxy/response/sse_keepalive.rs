@@ -17,10 +17,10 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::headers;
-use super::response_body::FailureShown;
+use super::body::FailureShown;
 use crate::dialect::openai::error_body::{ErrorBody, is_error};
 use crate::error::{abort_error, upstream_said};
+use crate::proxy::headers;
 use crate::types::FailureClass;
 
 const PING: Bytes = Bytes::from_static(b": ping\n");

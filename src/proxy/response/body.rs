@@ -11,7 +11,7 @@ use actix_web::web::Bytes;
 use thiserror::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::response::{BodyReader, CommittedResponse, UpstreamBody, cut, stalled};
+use super::{BodyReader, CommittedResponse, UpstreamBody, cut, stalled};
 use crate::dialect::EventStream;
 use crate::error::abort_error;
 use crate::records::{OpenRecord, RequestEnd};
@@ -22,7 +22,7 @@ use crate::upstream::Permit;
 const AFTER_END: Duration = Duration::from_millis(200);
 
 /// Returns the response with an answer. `prompt_bytes`: the length of the request.
-pub(super) fn respond(
+pub(in crate::proxy) fn respond(
     answer: Box<CommittedResponse>,
     permit: Permit,
     prompt_bytes: usize,

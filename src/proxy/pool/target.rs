@@ -9,7 +9,7 @@ use crate::dialect::openai::OpenAi;
 use crate::upstream::Endpoint;
 
 /// Returns this worker's client of an endpoint.
-pub(super) fn client_of(clients: &ClientCache, endpoint: &Endpoint) -> Rc<UpstreamClient> {
+pub(in crate::proxy) fn client_of(clients: &ClientCache, endpoint: &Endpoint) -> Rc<UpstreamClient> {
     clients.get(endpoint.serial, || target_of(endpoint))
 }
 

@@ -7,31 +7,31 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tokio::time::timeout;
 
-use super::attempt;
-use super::attempt_error::AttemptError;
-use super::client_request::ClientRequest;
-use super::pool::Upstreams;
-use super::response::CommittedResponse;
-use super::retry_state::{FailedAttempt, RetryState};
+use super::run;
+use crate::proxy::attempt_error::AttemptError;
+use crate::proxy::client_request::ClientRequest;
+use crate::proxy::pool::Upstreams;
+use crate::proxy::response::CommittedResponse;
+use crate::proxy::retry_state::{FailedAttempt, RetryState};
 use crate::types::ApiId;
 use crate::upstream::Permit;
 
-pub(super) struct Ended {
-    pub(super) permit: Permit,
+pub(in crate::proxy) struct Ended {
+    pub(in crate::proxy) permit: Permit,
     /// The place in the record.
-    pub(super) place: usize,
-    pub(super) result: Result<Box<CommittedResponse>, AttemptError>,
+    pub(in crate::proxy) place: usize,
+    pub(in crate::proxy) result: Result<Box<CommittedResponse>, AttemptError>,
 }
 
 /// Makes an attempt, and a second one beside it if the first is silent for `retry.hedgeAfterMs`.
-pub(super) async fn attempt(
+pub(in crate::proxy) async fn attempt(
     upstreams: &impl Upstreams,
     request: &ClientRequest,
     permit: Permit,
     state: &mut RetryState<'_>,
 ) -> Ended {
     match state.config.hedge_after {
-        None => run(upstreams, request, permit, state).await,
+        None => run_recorded(upstreams, request, permit, state).await,
         // Boxed: requests without a hedge need not carry the state.
         Some(after) => {
             let hedge = Hedge { upstreams, request, after };
@@ -40,7 +40,7 @@ pub(super) async fn attempt(
     }
 }
 
-async fn run(
+async fn run_recorded(
     upstreams: &impl Upstreams,
     request: &ClientRequest,
     mut permit: Permit,
@@ -48,7 +48,7 @@ async fn run(
 ) -> Ended {
     let place = state.begin_attempt(&mut permit);
     // Boxed: the allocator serves small sizes from the thread's own cache, and an attempt would make this future large.
-    let result = Box::pin(attempt::run(upstreams, &permit, request, state.config.retry_on)).await;
+    let result = Box::pin(run(upstreams, &permit, request, state.config.retry_on)).await;
     Ended { permit, place, result }
 }
 
@@ -64,7 +64,7 @@ impl<U: Upstreams> Hedge<'_, U> {
         let place = state.begin_attempt(&mut permit);
         let retry_on = state.config.retry_on;
         let mut first = pin!(async {
-            let result = attempt::run(self.upstreams, &permit, self.request, retry_on).await;
+            let result = run(self.upstreams, &permit, self.request, retry_on).await;
             Ended { permit, place, result }
         });
         if let Ok(ended) = timeout(self.after, &mut first).await {
@@ -97,6 +97,6 @@ impl<U: Upstreams> Hedge<'_, U> {
         let selected = self.upstreams.select(state.hedge_selection(first)).await;
         let permit = state.admitted(selected).ok()?;
         // Without budget the permit is dropped, which gives it back.
-        if state.withdraw() { Some(run(self.upstreams, self.request, permit, state).await) } else { None }
+        if state.withdraw() { Some(run_recorded(self.upstreams, self.request, permit, state).await) } else { None }
     }
 }

@@ -36,7 +36,7 @@ pub struct BudgetReport {
 
 impl RetryBudget {
     /// Deposits the share of one request.
-    pub(super) fn deposit(&self, config: BudgetConfig, now: u64) {
+    pub(in crate::proxy) fn deposit(&self, config: BudgetConfig, now: u64) {
         let earned = u64::from(config.percent);
         let most = most(config).max(earned.saturating_mul(ATTEMPT));
         // While all is well the balance is full, and nothing is written that all threads share.
@@ -47,7 +47,7 @@ impl RetryBudget {
     }
 
     /// Withdraws one attempt. Returns whether the budget had one.
-    pub(super) fn try_withdraw(&self, config: BudgetConfig, now: u64) -> bool {
+    pub(in crate::proxy) fn try_withdraw(&self, config: BudgetConfig, now: u64) -> bool {
         self.refill(config, now);
         let withdrawn =
             self.balance.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |balance| balance.checked_sub(ATTEMPT));
@@ -90,7 +90,7 @@ fn most(config: BudgetConfig) -> u64 {
 
 /// Returns the pause before an upstream is asked again for the `nth` time (from 0). The pause doubles each time. A random part of up
 /// to a half is left out (`draw`, from 0 to 1), so that requests that failed together don't come back together.
-pub(super) fn backoff(first: Duration, nth: u32, draw: f64) -> Duration {
+pub(in crate::proxy) fn backoff(first: Duration, nth: u32, draw: f64) -> Duration {
     const LONGEST: Duration = Duration::from_secs(10);
     let whole = first.saturating_mul(1 << nth.min(16)).min(LONGEST);
     whole.mul_f64(1.0 - draw.clamp(0.0, 1.0) / 2.0)
