@@ -267,16 +267,12 @@ impl From<AdmissionError> for ApiError {
 
 /// Says why each upstream refused: `small (rpm until 01:16:51Z), large (disabled)`.
 fn reasons(refusals: &[(ApiId, Refusal)]) -> String {
-    if refusals.is_empty() {
-        return "all were tried".to_owned();
-    }
     let now = Now::read();
-    let each = refusals.iter().map(|(api, refusal)| {
-        let until =
-            refusal.retry_at_in_panic().map(|until| format!(" until {}", clock_time(now.wall_at(until), now.wall)));
-        format!("{api} ({}{})", refusal.reason(), until.unwrap_or_default())
+    let each = refusals.iter().map(|(api, refusal)| match refusal.retry_at_in_panic() {
+        Some(until) => format!("{api} ({} until {})", refusal.reason(), clock_time(now.wall_at(until), now.wall)),
+        None => format!("{api} ({})", refusal.reason()),
     });
-    each.collect::<Vec<_>>().join(", ")
+    if refusals.is_empty() { "all were tried".to_owned() } else { each.collect::<Vec<_>>().join(", ") }
 }
 
 /// The error that ends a stream whose upstream failed in its middle.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::script::{Reply, World, chat, served_by};
+use super::client::{chat, served_by};
+use super::script::{Reply, World};
 use crate::config::BudgetConfig;
 use crate::records::AttemptResult;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::web::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::task::LocalSet;
@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 use transport::{ConnectionLost, IncomingHead, IncomingResponse, SendError, SendErrorKind};
 
 use super::super::dispatch;
+use super::client::{Answer, Asked};
 use crate::config::{BudgetConfig, RetryConfig};
 use crate::dialect::ROUTES;
 use crate::proxy::client_request::ClientRequest;
@@ -149,48 +150,6 @@ fn once_to_the_end<S: Stream + Unpin>(mut pieces: S) -> impl Stream<Item = S::It
         has_ended = next.is_none();
         Poll::Ready(next)
     })
-}
-
-/// What a client asks.
-pub(super) struct Asked {
-    path: &'static str,
-    body: &'static str,
-    headers: HeaderMap,
-}
-
-/// Asks for a chat.
-pub(super) fn chat() -> Asked {
-    Asked { path: "chat/completions", body: r#"{"model":"m","messages":[]}"#, headers: HeaderMap::new() }
-}
-
-/// Asks for sound.
-pub(super) fn speech() -> Asked {
-    Asked { path: "audio/speech", body: r#"{"model":"m","input":"hi"}"#, ..chat() }
-}
-
-/// Asks for a chat as a stream.
-pub(super) fn stream() -> Asked {
-    Asked { body: r#"{"model":"m","messages":[],"stream":true}"#, ..chat() }
-}
-
-impl Asked {
-    pub(super) fn with_header(mut self, name: &'static str, value: &'static str) -> Asked {
-        self.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-        self
-    }
-}
-
-/// What the client got.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) text: String,
-    pub(super) took: Duration,
-}
-
-/// Returns the id of the upstream whose answer the client got.
-pub(super) fn served_by(answer: &Answer) -> String {
-    let body: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
-    body["id"].as_str().expect("an id").to_owned()
 }
 
 /// Upstreams, asked in their order.
