@@ -183,10 +183,7 @@ impl UpstreamActor {
 
     fn serve_waiting(&mut self, ctx: &mut Context<Self>) {
         while let Some(waiting) = self.waiting.pop_front() {
-            // A client that left while waiting takes nothing.
-            if waiting.reply.is_closed() {
-                continue;
-            }
+            // Without a client any more, the permit gives itself back.
             match self.decide(&waiting.asked, ctx) {
                 Some(reply) => drop(waiting.reply.send(reply)),
                 None => {
