@@ -1,6 +1,7 @@
 //! The single writer of one upstream's facts: wiring between messages, the store and [`UpstreamState`].
 
 mod drain;
+mod fast_paths;
 mod reports;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,7 +20,7 @@ use super::health::ModelRoute;
 use super::messages::{Declined, Forward, Forwarded, QuotaStatus, Reconfigure, Refusal, Retire};
 use super::permit::{Permit, ReservedTokens};
 use super::quotas::{Admission, ApiQuotas, QuotaHandle, QuotaRegistry, admit};
-use super::shared_state::{AdmissionMode, CreditsByQuota, EventQueue, ModelCredits, SharedState, UpstreamEvent};
+use super::shared_state::{AdmissionMode, EventQueue, SharedState, UpstreamEvent};
 use super::state::{Subject, UpstreamState};
 use crate::config::ApiConfig;
 use crate::persistence::{PersistenceActor, RestoreTokens};
@@ -138,53 +139,9 @@ impl UpstreamActor {
         }
     }
 
-    /// Returns the fast path to a model with these quotas, if there is one. A model without quotas of its own has none.
-    fn fast_path(&mut self, model: &Arc<str>, quotas: &Rc<[QuotaHandle]>) -> Option<Arc<FastPath>> {
-        if Rc::ptr_eq(quotas, self.quotas.common()) {
-            return None;
-        }
-        let mut credits = CreditsByQuota::default();
-        for (place, quota) in credits.iter_mut().zip(quotas.iter()) {
-            if !quota.allows_fast_path() {
-                return None;
-            }
-            *place = quota.credits();
-        }
-        let backoffs = self.state.health.backoffs_of(model);
-        for (known, of) in &self.fast_paths {
-            if Rc::ptr_eq(of, quotas) && known.matches(&self.shared, &credits, &backoffs) {
-                return Some(known.clone());
-            }
-        }
-        // A fast path without a holder will report nothing.
-        self.fast_paths.retain(|(known, _)| known.is_in_use());
-        let fast_path =
-            Arc::new(FastPath::new(self.shared.clone(), ModelCredits { model: model.clone(), credits }, backoffs));
-        self.fast_paths.push((fast_path.clone(), quotas.clone()));
-        Some(fast_path)
-    }
-
-    /// Publishes the place of admission to the workers, and replaces the fast paths of models with changed back-offs.
-    fn publish_state(&mut self) {
-        let asks = AdmissionMode::AskActorFrom(0);
-        let mode = if self.waiting.is_empty() { self.state.admission_mode(Now::read()) } else { asks };
-        self.shared.set_expected_completion(self.state.token_stats.average_completion_tokens());
-        let version = self.state.health.backoffs_version();
-        if version != self.published_backoffs {
-            self.published_backoffs = version;
-            for (fast_path, _) in &self.fast_paths {
-                fast_path.supersede_unless(&self.state.health.backoffs_of(&fast_path.credits.model));
-            }
-        }
-        self.shared.publish_state(mode);
-    }
-
     fn serve_waiting(&mut self, ctx: &mut Context<Self>) {
         while let Some(waiting) = self.waiting.pop_front() {
-            // A client that left while waiting takes nothing.
-            if waiting.reply.is_closed() {
-                continue;
-            }
+            // Without a client any more, the permit gives itself back.
             match self.decide(&waiting.asked, ctx) {
                 Some(reply) => drop(waiting.reply.send(reply)),
                 None => {

@@ -113,7 +113,7 @@ fn a_new_configuration_sends_every_worker_to_the_supervisor() {
 }
 
 #[test]
-fn while_requests_wait_no_worker_takes_a_fast_path() {
+fn a_request_behind_others_waits_with_them() {
     on_paused_clock(async {
         let limited = api("a", &json!({ "burst": { "requests": 3, "seconds": 2 } }));
         let pool = Pool::start_with(&json!({ "apis": [limited], "queue": { "maxWaitMs": 10_000 } })).await;

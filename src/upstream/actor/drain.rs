@@ -172,7 +172,7 @@ impl UpstreamActor {
         self.awake = true;
         ctx.run_later(BATCH_INTERVAL, move |actor, ctx| {
             let more = actor.drain_events();
-            if !more || batch % BATCHES_A_SAVE == 0 {
+            if !more || batch.is_multiple_of(BATCHES_A_SAVE) {
                 actor.save();
             }
             if more {

@@ -105,7 +105,7 @@ fn an_admission_waits_until_the_counts_of_an_earlier_process_are_read() {
 }
 
 #[test]
-fn an_attempt_that_waits_for_the_store_is_skipped_if_its_client_has_left() {
+fn an_attempt_that_waits_for_the_store_takes_nothing_if_its_client_has_left() {
     on_paused_clock(async {
         let world = World::start(&json!({ "rpd": 1_000 }));
         drop(world.forward().await.expect("opened"));
@@ -189,16 +189,17 @@ fn a_retired_upstream_refuses_until_its_entry_comes_back() {
 }
 
 #[test]
-fn the_attempts_of_an_actor_that_ended_count_as_used() {
+fn the_attempts_of_an_actor_that_ended_count_as_used_and_free_their_slots() {
     on_paused_clock(async {
-        let world = World::start(&json!({ "tpd": 1_000 }));
+        let fields = json!({ "rpd": 10, "maxConcurrent": 1 });
+        let mut world = World::start(&fields);
         let open = sent(world.forward().await.expect("admitted"));
+        assert_eq!(world.reason().await, Some("concurrency"));
         let _ = world.upstream.send(End).await;
         drop(open);
-        let persistence = world.store.start();
-        let again = UpstreamActor::start(entry(&json!({ "tpd": 1_000 })), persistence, world.registry.clone());
-        let status = again.send(GetStatus).await.expect("the actor lives");
-        assert_eq!(status.quotas[0].requests.day, 1, "nobody else will settle it");
+        world.upstream = UpstreamActor::start(entry(&fields), world.store.start(), world.registry.clone());
+        ends(world.forward().await.expect("nobody else would have freed the slot"), Outcome::Completed);
+        assert_eq!(world.status().await.quotas[0].requests.day, 2);
     });
 }
 
