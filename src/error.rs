@@ -14,10 +14,10 @@ use crate::scheduler::{AdmissionError, UnknownApi};
 use crate::types::{ApiId, Failure, FailureClass, Now, clock_time, iso};
 use crate::upstream::Refusal;
 
-/// From this wait on a client is told not to try again by itself: one SDK would sleep for hours, holding its caller.
+/// From this wait on an answer asks clients not to retry by themselves: one SDK would sleep for hours, holding its caller.
 pub const LONGEST_CLIENT_RETRY: Duration = Duration::from_secs(120);
 
-/// What a client is told to wait where nobody knows how long it will be (ms).
+/// The `Retry-After` (ms) of a wait of unknown length.
 const SOON_MS: u64 = 1_000;
 
 /// An error of ours.

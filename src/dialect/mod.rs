@@ -53,7 +53,7 @@ pub(crate) trait Dialect: Debug + Sync {
     /// Reads one event of a stream.
     fn event(&self, event: StreamEvent<'_>, sent: SentRequest<'_>) -> EventMeaning;
 
-    /// Returns a whole answer as a stream of events, if the answer can be told so.
+    /// Returns a whole answer as a stream of events, if the answer has such a form.
     fn as_events(&self, answer: WholeAnswer<'_>, with_usage: bool) -> Option<Bytes>;
 
     /// Returns a whole stream of events as one object, if the events tell one.

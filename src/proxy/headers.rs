@@ -91,7 +91,7 @@ pub(super) fn response_headers(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap 
     passed
 }
 
-/// Tells the client of the pool's own limits, as OpenAI does, in place of what the upstream told of its account's.
+/// Tells the client of the pool's own limits, as OpenAI does, in place of the upstream's limits for the account.
 pub(super) fn set_rate_limit(headers: &mut HeaderMap, rate: Option<RateLimitSummary>) {
     let Some(rate) = rate else { return };
     let theirs: Vec<HeaderName> =

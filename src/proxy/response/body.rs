@@ -145,13 +145,13 @@ impl RelayedBody {
         let failure = match &mut self.reader {
             BodyReader::Events(events) if events.progress.closed() => None,
             BodyReader::Events(events) => {
-                let is_told = events.progress.failed().is_some_and(|failed| failed.is_plain);
+                let is_shown = events.progress.failed().is_some_and(|failed| failed.is_plain);
                 let rest = if failure.is_none() { events.finish() } else { None };
                 let failure = failure.or_else(|| ended_badly(events));
                 match &failure {
                     None => self.buffered.extend(rest),
                     // Half an event and the error would be one event, unreadable for any client.
-                    Some(failure) if !is_told => self.buffered.push_back(error_event(failure)),
+                    Some(failure) if !is_shown => self.buffered.push_back(error_event(failure)),
                     Some(_) => {}
                 }
                 self.last = failure.is_some().then(|| FailureShown.into());
