@@ -100,9 +100,9 @@ fn plain_text(value: Option<&RawValue>) -> &str {
 }
 
 /// Returns whether this JSON is null, or a list or object without anything in it.
-pub(super) fn is_nothing(json: &str) -> bool {
-    let inside = |open, close| json.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-    json == "null" || inside('[', ']').or(inside('{', '}')).is_some_and(|inside| inside.trim().is_empty())
+pub(super) fn is_nothing(json: &[u8]) -> bool {
+    let inside = |open: u8, close: u8| json.strip_prefix(&[open]).and_then(|rest| rest.strip_suffix(&[close]));
+    json == b"null" || inside(b'[', b']').or(inside(b'{', b'}')).is_some_and(|inside| inside.trim_ascii().is_empty())
 }
 
 /// The form of a `choices` member.

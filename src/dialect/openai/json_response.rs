@@ -3,13 +3,15 @@
 //! 1. An error in a success is an error.
 //! 2. An answer shows something in the place where clients of its kind look: a text, a tool call, thoughts, a vector, an
 //!    image. In place of these, a report of generated tokens, or a reason such as `length` or `content_filter`, will do.
-//! 3. All else is no answer, whatever its form: a wrong base URL often answers 200.
+//! 3. JSON beyond the standard is judged by what clients read in it.
+//! 4. All else is no answer, whatever its form: a wrong base URL often answers 200.
 
 use super::error_in;
 use super::fields::{Choices, FAILED_STATUSES, TopLevel, is_nothing};
 use super::finish::Finish;
 use crate::dialect::SentRequest;
 use crate::dialect::first_bytes::without_byte_order_mark;
+use crate::dialect::json_repair::repaired;
 use crate::dialect::json_text::TextLength;
 use crate::dialect::reply_kind::ReplyKind;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
@@ -26,19 +28,44 @@ pub(crate) fn judge(
     prompt_bytes: usize,
     sent: SentRequest<'_>,
 ) -> Result<Option<Usage>, Failure> {
-    let text = std::str::from_utf8(without_byte_order_mark(body)).unwrap_or("not UTF-8").trim_ascii();
-    if is_nothing(text) || text.is_empty() {
+    let body = without_byte_order_mark(body).trim_ascii();
+    if body.is_empty() || is_nothing(body) {
         return Err(failure(FailureClass::EmptyResponse, "200 with nothing in it"));
     }
-    let fields = parse(text)?;
+    let why = match parse(body) {
+        Ok(fields) => return judge_object(kind, body, &fields, prompt_bytes, sent),
+        Err(why) => why,
+    };
+    let Some(repaired) = why.may_be_repaired.then(|| repaired(body)).flatten() else {
+        let why = format!("200 with a body that is no whole JSON object ({})", why.words);
+        return Err(failure(FailureClass::Protocol, &why));
+    };
+    match parse(repaired.as_bytes()) {
+        Ok(fields) => judge_object(kind, repaired.as_bytes(), &fields, prompt_bytes, sent),
+        // Nested too deep to be read here. Clients may read more.
+        Err(_) => {
+            let completion = if kind.generates_text() { tokens_of_text(body.len()) } else { 0 };
+            Ok(Some(ReportedUsage::find_last(body).completed(EstimatedUsage::new(prompt_bytes, completion))))
+        }
+    }
+}
+
+/// Judges an object by its members.
+fn judge_object(
+    kind: ReplyKind,
+    body: &[u8],
+    fields: &TopLevel<'_>,
+    prompt_bytes: usize,
+    sent: SentRequest<'_>,
+) -> Result<Option<Usage>, Failure> {
     if fields.may_tell_an_error()
-        && let Some(found) = error_in(text.as_bytes(), false, sent)
+        && let Some(found) = error_in(body, false, sent)
     {
         return Err(found.failure);
     }
     let mut usage = fields.choices.usage;
     usage.update(ReportedUsage::of_member(fields.usage));
-    let content = content(kind, &fields);
+    let content = content(kind, fields);
     match content {
         Content::Failed => return Err(failure(FailureClass::ServerError, "the answer finished with an error")),
         Content::Nothing if !usage.has_completion() => {
@@ -54,15 +81,24 @@ pub(crate) fn judge(
     Ok(is_known.then(|| usage.completed(EstimatedUsage::new(prompt_bytes, completion))))
 }
 
+/// Why a body can't be read.
+struct Unreadable {
+    words: String,
+    may_be_repaired: bool,
+}
+
 /// Reads the members of an object.
-fn parse(text: &str) -> Result<TopLevel<'_>, Failure> {
+fn parse(body: &[u8]) -> Result<TopLevel<'_>, Unreadable> {
     // By order, serde would take a list for an object.
-    let why = match text.starts_with('{').then(|| serde_json::from_str(text)) {
-        Some(Ok(fields)) => return Ok(fields),
-        Some(Err(error)) => format!("{} at byte {}", category(&error), error.column()),
-        None => "it begins otherwise".to_owned(),
-    };
-    Err(failure(FailureClass::Protocol, &format!("200 with a body that is no whole JSON object ({why})")))
+    if !body.starts_with(b"{") {
+        return Err(Unreadable { words: "it begins otherwise".to_owned(), may_be_repaired: false });
+    }
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Unreadable { words: "it is no UTF-8".to_owned(), may_be_repaired: true })?;
+    serde_json::from_str(text).map_err(|error| Unreadable {
+        words: format!("{} at byte {}", category(&error), error.column()),
+        may_be_repaired: !error.is_eof(),
+    })
 }
 
 /// Names an error in JSON, without any word from the JSON.

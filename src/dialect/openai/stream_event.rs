@@ -3,7 +3,7 @@
 //! 1. Once the answer has begun, nearly all events are pieces of text. An error, an end or a usage needs one of
 //!    three words. Only an event that holds one of them is parsed.
 //! 2. Before the answer has begun, only an event with some text, or of unknown form, begins the answer.
-//! 3. No client can read cut JSON: the stream has failed.
+//! 3. No client can read cut JSON: the stream has failed. JSON beyond the standard means what clients read in it.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -16,6 +16,7 @@ use super::error_in;
 use super::fields::{Choices, ChoicesForm, TopLevel, is_nothing};
 use super::finish::Finish;
 use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning, InBandError};
+use crate::dialect::json_repair::repaired;
 use crate::dialect::json_text::TextLength;
 use crate::dialect::reply_kind::ReplyKind;
 use crate::dialect::usage::ReportedUsage;
@@ -113,16 +114,28 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
     }
     let is_named_error = sse::is_named(event, b"error");
     let data = EventData { json: data, is_named_error };
-    let Some(text) = std::str::from_utf8(data.json).ok().filter(|text| text.starts_with('{')) else {
+    if !data.json.starts_with(b"{") {
         let is_json = serde_json::from_slice::<IgnoredAny>(data.json).is_ok();
         let is_keep_alive = KEEP_ALIVES.iter().any(|word| data.json.eq_ignore_ascii_case(word.as_bytes()));
         let may_be_content = !kind.generates_text() || !is_json && !is_keep_alive;
         return unknown(kind, &data, sent, may_be_content);
+    }
+    let is_cut = match std::str::from_utf8(data.json).map(serde_json::from_str::<TopLevel<'_>>) {
+        Ok(Ok(fields)) => return of_object(kind, &ParsedEvent { event, data, fields }, sent),
+        Ok(Err(error)) => error.is_eof(),
+        Err(_) => false,
     };
-    match serde_json::from_str::<TopLevel<'_>>(text) {
-        Ok(fields) => of_object(kind, &ParsedEvent { event, data, fields }, sent),
-        Err(error) if error.is_data() || is_named_error => unknown(kind, &data, sent, true),
-        Err(_) => broken(),
+    let repaired = if is_cut { None } else { repaired(data.json) };
+    let Some(json) = &repaired else {
+        return if is_named_error { unknown(kind, &data, sent, true) } else { broken() };
+    };
+    match serde_json::from_str::<TopLevel<'_>>(json) {
+        Ok(fields) => {
+            let data = EventData { json: json.as_bytes(), is_named_error };
+            of_object(kind, &ParsedEvent { event, data, fields }, sent)
+        }
+        // Nested too deep to be read here. Clients may read more.
+        Err(_) => unknown(kind, &data, sent, true),
     }
 }
 
@@ -150,9 +163,7 @@ fn of_object(kind: ReplyKind, parsed: &ParsedEvent<'_>, sent: SentRequest<'_>) -
             of_choices(kind, &fields.choices)
         }
         ChoicesForm::Missing if !fields.kind().is_empty() => of_typed(fields),
-        ChoicesForm::Missing if has_usage || is_nothing(std::str::from_utf8(data.json).unwrap_or_default()) => {
-            EventMeaning::of(EventKind::Preamble)
-        }
+        ChoicesForm::Missing if has_usage || is_nothing(data.json) => EventMeaning::of(EventKind::Preamble),
         ChoicesForm::Missing => EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0))),
     };
     // Without the usage nothing would be left of the event.

@@ -169,6 +169,30 @@ fn zeros_beside_content_are_no_report() {
 }
 
 #[test]
+fn json_that_only_clients_read_is_judged_by_what_they_read() {
+    for (kind, body, wanted) in [
+        (Chat, r#"{"choices":[{"message":{"content":"GOOD\ud83d"}}],"usage":{"total_tokens":70}}"#, Ok(Some(70))),
+        (
+            Chat,
+            r#"{"choices":[{"message":{"content":"GOOD"},"logprobs":[-Infinity]}],"usage":{"total_tokens":70}}"#,
+            Ok(Some(70)),
+        ),
+        (Chat, "{\"choices\":[{\"message\":{\"content\":\"GOOD\"}}]}\n\0", Ok(Some(11))),
+        (Chat, r#"{"usage":null,"usage":null,"choices":[{"message":{"content":"GOOD"}}]}"#, Ok(Some(11))),
+        (Chat, r#"{"choices":[],"choices":[{"message":{"content":"GOOD","z":1e999}}]}"#, Ok(Some(27))),
+        (Json, r#"{"data":[{"embedding":[NaN,1]}],"usage":{"prompt_tokens":1,"total_tokens":1}}"#, Ok(Some(1))),
+        (Chat, r#"{"choices":[{"message":{"content":""},"x":NaN}]}"#, Err(EmptyResponse)),
+        (Chat, r#"{"error":{"code":429,"message":"cut \ud83d"}}"#, Err(RateLimited)),
+        (Chat, r#"{"choices":[{"message":{"content":"GOOD\ud83d"#, Err(Protocol)),
+        (Chat, r#"{"choices":[{"message":{"content":"GOOD\ud83d"}}]"#, Err(Protocol)),
+    ] {
+        assert_eq!(total(kind, body), wanted, "{body}");
+    }
+    let no_utf8 = b"{\"choices\":[{\"message\":{\"content\":\"GOOD\xff\"}}]}";
+    assert!(judge(Chat, no_utf8, 40, SentRequest { upstream_model: "m", body: None, key: None }).is_ok());
+}
+
+#[test]
 fn a_byte_order_mark_and_white_space_before_the_object_mean_nothing() {
     let body = "\u{feff}\r\n {\"choices\":[{\"message\":{\"content\":\"a\"}}],\"usage\":{\"total_tokens\":70}}\n";
     assert_eq!(total(Chat, body), Ok(Some(70)));

@@ -66,10 +66,19 @@ fn an_event_of_a_chat_is_what_its_fields_say() {
         (r#"{"choices":[{"del"#, "broken"),
         (r#"{"choices":[]}{"choices":[]}"#, "broken"),
         ("{'error': 1}", "broken"),
+        (r#"{"choices":[{"delta":{"content":"\ud83d"}}]}"#, "content"),
+        (r#"{"choices":[{"delta":{"content":""},"logprobs":{"x":NaN}}]}"#, "preamble"),
+        (r#"{"choices":[],"choices":[{"delta":{"content":"a"}}]}"#, "content"),
+        (r#"{"error":{"message":"cut \ud83d"}}"#, "error"),
+        (r#"{"choices":[{"delta":{"content":"\ud83d"#, "broken"),
         ("[DONE]", "end"),
     ] {
         assert_eq!(word(&meaning(Chat, data)), wanted, "{data}");
     }
+    let no_utf8 = b"data: {\"choices\":[{\"delta\":{\"content\":\"\xf0\"}}]}\n\n";
+    assert_eq!(word(&read(Chat, no_utf8, false, SENT)), "content");
+    let deep = format!(r#"{{"choices":[{{"delta":{{"content":"a","x":{}{}}}}}]}}"#, "[".repeat(500), "]".repeat(500));
+    assert_eq!(word(&meaning(Chat, &deep)), "content");
     assert_eq!(word(&read(Chat, b": ping\n\n", false, SENT)), "preamble");
     assert_eq!(word(&meaning(Completion, r#"{"choices":[{"text":"a"}]}"#)), "content");
     assert_eq!(word(&meaning(Completion, r#"{"choices":[{"text":"","finish_reason":"stop"}]}"#)), "content");
