@@ -53,6 +53,53 @@ impl<'de> Lenient<'de> for TextLength {
     }
 }
 
+/// Returns whether nothing stands in this JSON: only null, labels, and empty strings, lists and objects.
+pub(crate) fn is_hollow(json: &str) -> bool {
+    serde_json::from_str::<Hollow>(json).is_ok()
+}
+
+/// A value with nothing in it. The reading ends at the first thing.
+#[derive(Clone, Copy)]
+struct Hollow;
+
+impl<'de> Deserialize<'de> for Hollow {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        value.deserialize_any(Hollow)
+    }
+}
+
+impl<'de> Visitor<'de> for Hollow {
+    type Value = Hollow;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Hollow, E> {
+        Ok(Hollow)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Hollow, E> {
+        if text.is_empty() { Ok(Hollow) } else { Err(E::custom("a text")) }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Hollow, A::Error> {
+        while items.next_element::<Hollow>()?.is_some() {}
+        Ok(Hollow)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Hollow, A::Error> {
+        while let Some(IsLabel(is_label)) = members.next_key()? {
+            if is_label {
+                members.next_value::<IgnoredAny>()?;
+            } else {
+                members.next_value::<Hollow>()?;
+            }
+        }
+        Ok(Hollow)
+    }
+}
+
 /// Whether a member's name is a label.
 struct IsLabel(bool);
 
@@ -79,6 +126,17 @@ impl Visitor<'_> for LabelVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_hollow_if_nothing_stands_in_it() {
+        for hollow in ["null", "[]", "[null,{}]", r#"[{"object":"embedding","index":0,"embedding":null}]"#, r#"[[""]]"#]
+        {
+            assert!(is_hollow(hollow), "{hollow}");
+        }
+        for full in ["[0.5]", r#"[{"embedding":[0.1]}]"#, r#"[{"flagged":false}]"#, r#"[{"url":"x"}]"#] {
+            assert!(!is_hollow(full), "{full}");
+        }
+    }
 
     #[test]
     fn only_strings_that_are_no_labels_count() {

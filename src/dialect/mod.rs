@@ -3,12 +3,13 @@
 //! - [`routes`]: the table of forwarded paths. [`reply_kind`]: the kinds of answers. [`first_bytes`]: what an answer is, by its first bytes.
 //! - [`event_stream`]: one stream, event by event, in any dialect. [`event_meaning`]: one event. [`sse`] cuts events. [`usage`] completes reports.
 //! - [`openai`]: the fields of OpenAI's API, and nothing of general use.
-//! - [`large_answer`]: answers beyond the bound of memory. [`lenient`], [`json_text`], [`json_depth`], [`redact`], [`token_estimate`]: tools.
+//! - [`large_answer`]: answers beyond the bound of memory. [`lenient`], [`json_text`], [`json_repair`], [`json_depth`], [`redact`], [`token_estimate`]: tools.
 
 mod event_meaning;
 pub(crate) mod event_stream;
 pub(crate) mod first_bytes;
 pub(crate) mod json_depth;
+mod json_repair;
 mod json_text;
 pub(crate) mod large_answer;
 mod lenient;

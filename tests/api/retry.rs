@@ -343,8 +343,8 @@ fn an_answer_that_only_looks_empty_passes() {
             r#"{"choices":[{"text":"x"}],"usage":{"prompt_tokens":5,"completion_tokens":0,"total_tokens":5}}"#,
         ),
         ("/v1/chat/completions", r#"{"choices":[{}],"usage":{"prompt_tokens":5,"total_tokens":9}}"#),
-        ("/v1/chat/completions", r#"{"choices":[{}],"error":{}}"#),
-        ("/v1/moderations", r#"{"results":[]}"#),
+        ("/v1/chat/completions", r#"{"choices":[{"message":{"content":"a"}}],"error":{}}"#),
+        ("/v1/moderations", r#"{"results":[{"flagged":false}]}"#),
     ] {
         let upstream = Upstream::always(Reply::text(200, &[("content-type", "application/json")], body));
         let app = App::on(&[&upstream]);

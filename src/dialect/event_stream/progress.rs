@@ -19,6 +19,8 @@ pub(crate) struct StreamProgress {
     strip: bool,
     /// What was reported so far.
     usage: ReportedUsage,
+    /// Whether text has come behind the last report: then its count of the completion is too small.
+    is_behind: bool,
     length: AnswerLength,
     began: bool,
     end: End,
@@ -54,6 +56,7 @@ impl StreamProgress {
             route,
             strip,
             usage: ReportedUsage::default(),
+            is_behind: false,
             length: AnswerLength::default(),
             began: false,
             end: End::Open,
@@ -88,9 +91,12 @@ impl StreamProgress {
         };
         self.end = self.end.max(end);
         self.usage.update(usage);
+        self.is_behind &= usage.is_empty();
         match kind {
             EventKind::Content(length) => {
                 self.began = true;
+                let has_text = matches!(length, ContentLength::LikeBefore | ContentLength::Bytes(1..));
+                self.is_behind |= has_text && usage.is_empty();
                 self.length.add(event.len(), length);
             }
             EventKind::Error(error) => return self.error(*error, event),
@@ -178,12 +184,20 @@ impl StreamProgress {
     }
 
     /// Returns what the stream cost: as reported, completed by estimates from the lengths of stream and request. A report
-    /// before the end (some upstreams report with each event) is an estimate as well.
+    /// before the end (some upstreams report with each event) is an estimate as well; behind more text, the larger count
+    /// holds.
     pub(crate) fn usage(&self, prompt_bytes: usize) -> Option<Usage> {
         if self.usage.is_empty() && !self.began {
             return None;
         }
-        let usage = self.usage.completed(EstimatedUsage::new(prompt_bytes, self.length.tokens()));
+        let estimate = self.length.tokens();
+        let is_too_small = self.is_behind && self.usage.completion.is_none_or(|completion| completion < estimate);
+        let reported = match is_too_small {
+            true => ReportedUsage { prompt: self.usage.prompt, ..ReportedUsage::default() },
+            false => self.usage,
+        };
+        let usage = reported.completed(EstimatedUsage::new(prompt_bytes, estimate));
+        let usage = Usage { total: usage.total.max(self.usage.total.unwrap_or_default()), ..usage };
         let is_all = self.end != End::Open || !self.route.reply.generates_text();
         Some(if is_all { usage } else { Usage { source: UsageSource::Estimated, ..usage } })
     }

@@ -45,6 +45,23 @@ fn usage_that_only_the_proxy_asked_for_is_taken_out_to_the_byte() {
 }
 
 #[test]
+fn a_report_before_most_of_the_text_counts_no_more_than_the_text() {
+    let first =
+        r#"{"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}}"#;
+    let mut stream = EventStream::new(any(ReplyKind::Chat), false);
+    event(&mut stream, first);
+    let piece = format!(r#"{{"choices":[{{"delta":{{"content":"{}"}}}}]}}"#, "x".repeat(1_000));
+    for _ in 0..10 {
+        event(&mut stream, &piece);
+    }
+    event(&mut stream, r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#);
+    let usage = stream.progress.usage(40).expect("known");
+    assert!(usage.prompt == 5 && usage.completion >= 2_400, "{usage:?}");
+    event(&mut stream, r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":9,"total_tokens":14}}"#);
+    assert_eq!(total(&stream), Some(14), "a report at the end counts all");
+}
+
+#[test]
 fn the_first_failure_decides_however_the_bytes_are_cut() {
     let (word, error) = (r#"{"choices":[{"delta":{"content":"a"}}]}"#, r#"{"error":{"code":429}}"#);
     for (events, shown) in [([error, word, "[DONE]"], 1), ([word, error, "[DONE]"], 2), ([word, "[DONE]", error], 3)] {

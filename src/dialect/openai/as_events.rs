@@ -11,7 +11,7 @@ use crate::dialect::reply_kind::ReplyKind;
 /// Returns the events of an answer's stream, the end mark included; `None` if there is no such form. `with_usage`: the
 /// client asked for the usage.
 pub(crate) fn events_of(kind: ReplyKind, answer: &[u8], with_usage: bool) -> Option<Bytes> {
-    let answer: JsonObject = serde_json::from_slice(without_byte_order_mark(answer)).ok()?;
+    let answer = super::object(without_byte_order_mark(answer))?;
     let mut text = String::new();
     match kind {
         ReplyKind::Chat | ReplyKind::Completion => {

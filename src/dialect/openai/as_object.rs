@@ -35,7 +35,7 @@ fn events(mut stream: &[u8]) -> Vec<JsonObject> {
     while !stream.is_empty() {
         let (event, rest) = stream.split_at(cutter.next_end(stream).unwrap_or(stream.len()));
         let data = sse::data(event).unwrap_or_default();
-        events.extend(serde_json::from_slice::<JsonObject>(&data).ok());
+        events.extend(super::object(&data));
         stream = rest;
     }
     events

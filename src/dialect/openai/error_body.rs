@@ -4,6 +4,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::dialect::json_repair::repaired;
+
 /// An error, taken apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ErrorBody {
@@ -40,7 +42,8 @@ impl ErrorBody {
 
     /// Finds the error in the body of a 200, or in the data of an event, if there is one.
     pub(crate) fn from_success(body: &[u8]) -> Option<ErrorBody> {
-        match serde_json::from_slice::<Value>(body) {
+        let strict = serde_json::from_slice::<Value>(body);
+        match strict.or_else(|error| serde_json::from_str(&repaired(body).ok_or(error)?)) {
             Ok(body) => ErrorBody::find(&body),
             // What is nested too deep to be read can be an error all the same.
             Err(_) => {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::finish::Finish;
-use crate::dialect::json_text::TextLength;
+use crate::dialect::json_text::{TextLength, is_hollow};
 use crate::dialect::lenient::{Lenient, lenient};
 use crate::dialect::usage::ReportedUsage;
 
@@ -46,7 +46,18 @@ pub(super) struct TopLevel<'a> {
     pub(super) delta: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    results: Option<&'a RawValue>,
+    #[serde(borrow)]
+    embeddings: Option<&'a RawValue>,
+    #[serde(borrow)]
+    images: Option<&'a RawValue>,
 }
+
+/// States of a response that has failed.
+pub(super) const FAILED_STATUSES: [&str; 3] = ["failed", "cancelled", "canceled"];
 
 /// Reads a present member, even null.
 fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<&'de RawValue>, D::Error> {
@@ -62,6 +73,13 @@ impl TopLevel<'_> {
             || self.object.is_some_and(|object| object.get() == r#""error""#)
             || ["error", "response.failed"].contains(&self.kind())
             || self.choices.has_error
+    }
+
+    /// Returns whether one of the lists of answers holds something: vectors, images, or verdicts.
+    pub(super) fn has_a_full_list(&self) -> bool {
+        let lists = [self.data, self.results, self.embeddings, self.images, self.output];
+        let is_full = |list: &&RawValue| list.get().starts_with('[') && !is_hollow(list.get());
+        lists.iter().flatten().any(is_full) || self.choices.text > 0
     }
 
     /// Returns the `type`, or nothing.
@@ -82,9 +100,9 @@ fn plain_text(value: Option<&RawValue>) -> &str {
 }
 
 /// Returns whether this JSON is null, or a list or object without anything in it.
-pub(super) fn is_nothing(json: &str) -> bool {
-    let inside = |open, close| json.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-    json == "null" || inside('[', ']').or(inside('{', '}')).is_some_and(|inside| inside.trim().is_empty())
+pub(super) fn is_nothing(json: &[u8]) -> bool {
+    let inside = |open: u8, close: u8| json.strip_prefix(&[open]).and_then(|rest| rest.strip_suffix(&[close]));
+    json == b"null" || inside(b'[', b']').or(inside(b'{', b'}')).is_some_and(|inside| inside.trim_ascii().is_empty())
 }
 
 /// The form of a `choices` member.

@@ -11,7 +11,7 @@ pub(super) enum Finish {
     /// The choice goes on: there is no reason, or an empty one.
     #[default]
     Open,
-    /// The choice ended by itself. Without a text this is no answer.
+    /// The choice ended, by itself or for an unknown reason. Without a text this is no answer.
     Stopped,
     /// A bound or a filter ended the choice. This is an answer even without a text.
     Limited,
@@ -22,20 +22,23 @@ pub(super) enum Finish {
 /// Texts without any meaning.
 const NO_REASON: [&str; 5] = ["", "null", "none", "nil", "undefined"];
 
-/// Reasons of an answer with an end of its own.
-const STOPPED: [&str; 12] = [
-    "stop",
-    "done",
-    "finished",
-    "complete",
-    "tool_calls",
-    "tool_call",
-    "function_call",
-    "end_turn",
-    "eos",
-    "eos_token",
-    "stop_sequence",
-    "completed",
+/// Parts of the reasons of bounds and filters: `length`, `max_tokens`, `content_filter`, `SAFETY`, `sensitive`, ….
+const LIMITED: [&str; 15] = [
+    "length",
+    "limit",
+    "max",
+    "exceeded",
+    "filter",
+    "safety",
+    "sensitive",
+    "block",
+    "prohibit",
+    "refus",
+    "recitation",
+    "spii",
+    "policy",
+    "moderation",
+    "guardrail",
 ];
 
 /// Parts of the reasons for a failure: `error`, `network_error`, `insufficient_system_resource`, ….
@@ -52,12 +55,12 @@ impl Finish {
         let reason = reason.trim().to_ascii_lowercase();
         if NO_REASON.contains(&reason.as_str()) {
             Finish::Open
-        } else if STOPPED.contains(&reason.as_str()) {
-            Finish::Stopped
         } else if FAILED.iter().any(|word| reason.contains(word)) {
             Finish::Failed
-        } else {
+        } else if LIMITED.iter().any(|word| reason.contains(word)) {
             Finish::Limited
+        } else {
+            Finish::Stopped
         }
     }
 }
@@ -90,8 +93,9 @@ mod tests {
     #[test]
     fn a_reason_is_an_end_only_if_it_means_one() {
         let open = [r#""""#, r#""null""#, r#"" None ""#, "null", "false", "0", "{}", "[]"];
-        let stopped = [r#""stop""#, r#""STOP""#, r#""tool_calls""#, r#"{"type":"stop"}"#];
-        let limited = [r#""length""#, r#""content_filter""#, r#""SAFETY""#];
+        let stopped =
+            [r#""stop""#, r#""STOP""#, r#""tool_calls""#, r#""eos_token""#, r#""unknown""#, r#"{"type":"stop"}"#];
+        let limited = [r#""length""#, r#""content_filter""#, r#""SAFETY""#, r#""max_tokens""#];
         let failed = [r#""error""#, r#""network_error""#, r#""Server_Error""#, r#""insufficient_system_resource""#];
         for (wanted, all) in [
             (Finish::Open, &open[..]),

@@ -1,15 +1,17 @@
 //! What a whole answer says: is there an answer at all, and how many tokens did the exchange take?
 //!
 //! 1. An error in a success is an error.
-//! 2. A model's answer needs something to show: a text, a tool call, thoughts, or a report of generated tokens. A
-//!    reason such as `length` or `content_filter` explains why there is nothing.
-//! 3. An object of unknown form passes.
+//! 2. An answer shows something in the place where clients of its kind look: a text, a tool call, thoughts, a vector, an
+//!    image. In place of these, a report of generated tokens, or a reason such as `length` or `content_filter`, will do.
+//! 3. JSON beyond the standard is judged by what clients read in it.
+//! 4. All else is no answer, whatever its form: a wrong base URL often answers 200.
 
 use super::error_in;
-use super::fields::{Choices, ChoicesForm, TopLevel, is_nothing};
+use super::fields::{Choices, FAILED_STATUSES, TopLevel, is_nothing};
 use super::finish::Finish;
 use crate::dialect::SentRequest;
 use crate::dialect::first_bytes::without_byte_order_mark;
+use crate::dialect::json_repair::repaired;
 use crate::dialect::json_text::TextLength;
 use crate::dialect::reply_kind::ReplyKind;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
@@ -26,44 +28,77 @@ pub(crate) fn judge(
     prompt_bytes: usize,
     sent: SentRequest<'_>,
 ) -> Result<Option<Usage>, Failure> {
-    let text = std::str::from_utf8(without_byte_order_mark(body)).unwrap_or("not UTF-8").trim_ascii();
-    if is_nothing(text) || text.is_empty() {
+    let body = without_byte_order_mark(body).trim_ascii();
+    if body.is_empty() || is_nothing(body) {
         return Err(failure(FailureClass::EmptyResponse, "200 with nothing in it"));
     }
-    let fields = parse(text)?;
+    let why = match parse(body) {
+        Ok(fields) => return judge_object(kind, body, &fields, prompt_bytes, sent),
+        Err(why) => why,
+    };
+    let Some(repaired) = why.may_be_repaired.then(|| repaired(body)).flatten() else {
+        let why = format!("200 with a body that is no whole JSON object ({})", why.words);
+        return Err(failure(FailureClass::Protocol, &why));
+    };
+    match parse(repaired.as_bytes()) {
+        Ok(fields) => judge_object(kind, repaired.as_bytes(), &fields, prompt_bytes, sent),
+        // Nested too deep to be read here. Clients may read more.
+        Err(_) => {
+            let completion = if kind.generates_text() { tokens_of_text(body.len()) } else { 0 };
+            Ok(Some(ReportedUsage::find_last(body).completed(EstimatedUsage::new(prompt_bytes, completion))))
+        }
+    }
+}
+
+/// Judges an object by its members.
+fn judge_object(
+    kind: ReplyKind,
+    body: &[u8],
+    fields: &TopLevel<'_>,
+    prompt_bytes: usize,
+    sent: SentRequest<'_>,
+) -> Result<Option<Usage>, Failure> {
     if fields.may_tell_an_error()
-        && let Some(found) = error_in(text.as_bytes(), false, sent)
+        && let Some(found) = error_in(body, false, sent)
     {
         return Err(found.failure);
     }
     let mut usage = fields.choices.usage;
     usage.update(ReportedUsage::of_member(fields.usage));
-    let content = content(kind, &fields);
+    let content = content(kind, fields);
     match content {
         Content::Failed => return Err(failure(FailureClass::ServerError, "the answer finished with an error")),
         Content::Nothing if !usage.has_completion() => {
-            return Err(failure(FailureClass::EmptyResponse, "200 without anything generated"));
+            return Err(failure(FailureClass::EmptyResponse, "200 without an answer"));
         }
-        Content::Nothing | Content::Explained | Content::Text(_) | Content::Unknown => {}
+        Content::Nothing | Content::Explained | Content::Text(_) => {}
     }
     let completion = match content {
         Content::Text(length) => tokens_of_text(length),
-        Content::Unknown if kind.generates_text() => tokens_of_text(text.len()),
-        Content::Unknown | Content::Explained | Content::Nothing | Content::Failed => 0,
+        Content::Explained | Content::Nothing | Content::Failed => 0,
     };
     let is_known = kind.generates_text() || !usage.is_empty();
     Ok(is_known.then(|| usage.completed(EstimatedUsage::new(prompt_bytes, completion))))
 }
 
+/// Why a body can't be read.
+struct Unreadable {
+    words: String,
+    may_be_repaired: bool,
+}
+
 /// Reads the members of an object.
-fn parse(text: &str) -> Result<TopLevel<'_>, Failure> {
+fn parse(body: &[u8]) -> Result<TopLevel<'_>, Unreadable> {
     // By order, serde would take a list for an object.
-    let why = match text.starts_with('{').then(|| serde_json::from_str(text)) {
-        Some(Ok(fields)) => return Ok(fields),
-        Some(Err(error)) => format!("{} at byte {}", category(&error), error.column()),
-        None => "it begins otherwise".to_owned(),
-    };
-    Err(failure(FailureClass::Protocol, &format!("200 with a body that is no whole JSON object ({why})")))
+    if !body.starts_with(b"{") {
+        return Err(Unreadable { words: "it begins otherwise".to_owned(), may_be_repaired: false });
+    }
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Unreadable { words: "it is no UTF-8".to_owned(), may_be_repaired: true })?;
+    serde_json::from_str(text).map_err(|error| Unreadable {
+        words: format!("{} at byte {}", category(&error), error.column()),
+        may_be_repaired: !error.is_eof(),
+    })
 }
 
 /// Names an error in JSON, without any word from the JSON.
@@ -80,41 +115,41 @@ fn category(error: &serde_json::Error) -> &'static str {
 enum Content {
     /// So many bytes of text.
     Text(usize),
-    /// No text, and a reason.
+    /// No text, but a reason, or something else to show.
     Explained,
     Nothing,
     /// An upstream's failure, as a reason to finish.
     Failed,
-    /// The form is not known, or this kind has no text.
-    Unknown,
 }
 
 fn content(kind: ReplyKind, fields: &TopLevel<'_>) -> Content {
     match kind {
         ReplyKind::Chat | ReplyKind::Completion => content_of_choices(kind, &fields.choices),
-        ReplyKind::Responses => match (fields.output.map(|output| TextLength::of(output.get())), fields.status()) {
-            (None, _) => Content::Unknown,
-            (Some(0), "completed") => Content::Nothing,
-            (Some(0), "") if fields.usage.is_some() => Content::Nothing,
-            // Queued, in progress, or incomplete.
-            (Some(0), _) => Content::Explained,
-            (Some(length), _) => Content::Text(length),
+        ReplyKind::Responses => match (fields.output.map_or(0, |output| TextLength::of(output.get())), fields.status())
+        {
+            (_, status) if FAILED_STATUSES.contains(&status) => Content::Failed,
+            (0, "queued" | "in_progress" | "incomplete")
+                if fields.output.is_some_and(|output| output.get() != "null") =>
+            {
+                Content::Explained
+            }
+            (0, _) => Content::Nothing,
+            (length, _) => Content::Text(length),
         },
-        ReplyKind::Json | ReplyKind::Bytes => Content::Unknown,
+        ReplyKind::Json if fields.has_a_full_list() => Content::Explained,
+        ReplyKind::Json => Content::Nothing,
+        ReplyKind::Bytes => Content::Explained,
     }
 }
 
 fn content_of_choices(kind: ReplyKind, choices: &Choices) -> Content {
-    match (choices.form, choices.finish) {
-        (ChoicesForm::Missing | ChoicesForm::Bare | ChoicesForm::Unknown, _) => Content::Unknown,
-        (ChoicesForm::Empty | ChoicesForm::List, Finish::Failed) => Content::Failed,
-        (ChoicesForm::Empty | ChoicesForm::List, _) if choices.text > 0 => Content::Text(choices.text),
-        (ChoicesForm::Empty | ChoicesForm::List, Finish::Limited) => Content::Explained,
+    match choices.finish {
+        Finish::Failed => Content::Failed,
+        _ if choices.text > 0 => Content::Text(choices.text),
+        Finish::Limited => Content::Explained,
         // A legacy completion may be empty: there was nothing to insert.
-        (ChoicesForm::Empty | ChoicesForm::List, Finish::Stopped) if kind == ReplyKind::Completion => {
-            Content::Explained
-        }
-        (ChoicesForm::Empty | ChoicesForm::List, Finish::Open | Finish::Stopped) => Content::Nothing,
+        Finish::Stopped if kind == ReplyKind::Completion => Content::Explained,
+        Finish::Open | Finish::Stopped => Content::Nothing,
     }
 }
 

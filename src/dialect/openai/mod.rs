@@ -21,12 +21,18 @@ use actix_web::web::Bytes;
 
 use self::error_body::ErrorBody;
 use super::event_meaning::EventMeaning;
+use super::json_repair::repaired;
 use super::{Dialect, RefusedResponse, SentRequest, StreamEvent, WholeAnswer, rate_limit_headers};
 use crate::config::ApiKey;
 use crate::types::{Failure, FailureClass, Now, Usage};
 
 /// An object of JSON, in the order of its members.
 type JsonObject = serde_json::Map<String, serde_json::Value>;
+
+/// Reads an object, if clients can read one.
+fn object(json: &[u8]) -> Option<JsonObject> {
+    serde_json::from_slice(json).ok().or_else(|| serde_json::from_str(&repaired(json)?).ok())
+}
 
 /// OpenAI's API, and all that copy it.
 #[derive(Debug)]

@@ -2,20 +2,20 @@
 //!
 //! 1. Once the answer has begun, nearly all events are pieces of text. An error, an end or a usage needs one of
 //!    three words. Only an event that holds one of them is parsed.
-//! 2. Before the answer has begun, only an event with some text, or of unknown form, begins the answer.
-//! 3. No client can read cut JSON: the stream has failed.
+//! 2. Only an event with some text begins the answer, or one of the Responses API that is called a piece.
+//! 3. No client can read cut JSON: the stream has failed. JSON beyond the standard means what clients read in it.
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::error_in;
-use super::fields::{Choices, ChoicesForm, TopLevel, is_nothing};
+use super::fields::{Choices, ChoicesForm, FAILED_STATUSES, TopLevel, is_nothing};
 use super::finish::Finish;
 use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning, InBandError};
+use crate::dialect::json_repair::repaired;
 use crate::dialect::json_text::TextLength;
 use crate::dialect::reply_kind::ReplyKind;
 use crate::dialect::usage::ReportedUsage;
@@ -27,18 +27,11 @@ static FINISH_REASON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
 static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"type\""));
 
-/// Events of the Responses API with frames for later events. Some frames hold a part of the answer already.
-const FRAMES: [&str; 6] = [
-    "response.created",
-    "response.in_progress",
-    "response.queued",
-    "response.output_item.added",
-    "response.content_part.added",
-    "response.reasoning_summary_part.added",
-];
+/// The ends of names that events of the Responses API have if the events hold a piece of the answer.
+const PIECES: [&str; 3] = [".delta", ".done", ".partial_image"];
 
 /// The last events of a stream of the Responses API.
-const RESPONSE_ENDS: [&str; 3] = ["response.completed", "response.incomplete", "response.failed"];
+const RESPONSE_ENDS: [&str; 4] = ["response.completed", "response.incomplete", "response.failed", "response.cancelled"];
 
 /// Events for nothing but a connection's life, in various dialects.
 const KEEP_ALIVES: [&str; 4] = ["ping", "keepalive", "keep-alive", "heartbeat"];
@@ -113,16 +106,25 @@ fn parse(kind: ReplyKind, event: &[u8], sent: SentRequest<'_>) -> EventMeaning {
     }
     let is_named_error = sse::is_named(event, b"error");
     let data = EventData { json: data, is_named_error };
-    let Some(text) = std::str::from_utf8(data.json).ok().filter(|text| text.starts_with('{')) else {
-        let is_json = serde_json::from_slice::<IgnoredAny>(data.json).is_ok();
-        let is_keep_alive = KEEP_ALIVES.iter().any(|word| data.json.eq_ignore_ascii_case(word.as_bytes()));
-        let may_be_content = !kind.generates_text() || !is_json && !is_keep_alive;
-        return unknown(kind, &data, sent, may_be_content);
+    if !data.json.starts_with(b"{") {
+        return unknown(kind, &data, sent, !kind.generates_text());
+    }
+    let is_cut = match std::str::from_utf8(data.json).map(serde_json::from_str::<TopLevel<'_>>) {
+        Ok(Ok(fields)) => return of_object(kind, &ParsedEvent { event, data, fields }, sent),
+        Ok(Err(error)) => error.is_eof(),
+        Err(_) => false,
     };
-    match serde_json::from_str::<TopLevel<'_>>(text) {
-        Ok(fields) => of_object(kind, &ParsedEvent { event, data, fields }, sent),
-        Err(error) if error.is_data() || is_named_error => unknown(kind, &data, sent, true),
-        Err(_) => broken(),
+    let repaired = if is_cut { None } else { repaired(data.json) };
+    let Some(json) = &repaired else {
+        return if is_named_error { unknown(kind, &data, sent, true) } else { broken() };
+    };
+    match serde_json::from_str::<TopLevel<'_>>(json) {
+        Ok(fields) => {
+            let data = EventData { json: json.as_bytes(), is_named_error };
+            of_object(kind, &ParsedEvent { event, data, fields }, sent)
+        }
+        // Nested too deep to be read here. Clients may read more.
+        Err(_) => unknown(kind, &data, sent, true),
     }
 }
 
@@ -149,8 +151,8 @@ fn of_object(kind: ReplyKind, parsed: &ParsedEvent<'_>, sent: SentRequest<'_>) -
         ChoicesForm::Empty | ChoicesForm::Bare | ChoicesForm::List | ChoicesForm::Unknown => {
             of_choices(kind, &fields.choices)
         }
-        ChoicesForm::Missing if !fields.kind().is_empty() => of_typed(fields),
-        ChoicesForm::Missing if has_usage || is_nothing(std::str::from_utf8(data.json).unwrap_or_default()) => {
+        ChoicesForm::Missing if kind.generates_text() => of_typed(fields),
+        ChoicesForm::Missing if has_usage && fields.kind().is_empty() || is_idle(data.json, fields) => {
             EventMeaning::of(EventKind::Preamble)
         }
         ChoicesForm::Missing => EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0))),
@@ -162,6 +164,11 @@ fn of_object(kind: ReplyKind, parsed: &ParsedEvent<'_>, sent: SentRequest<'_>) -
     EventMeaning { kind, usage, usage_at, ..meaning }
 }
 
+/// Returns whether an object stands there for nothing but a connection's life.
+fn is_idle(json: &[u8], fields: &TopLevel<'_>) -> bool {
+    is_nothing(json) || KEEP_ALIVES.contains(&fields.kind())
+}
+
 /// Returns the usage of an event. The Responses API reports usage within the response.
 fn usage_of(fields: &TopLevel<'_>) -> ReportedUsage {
     let response = fields.response.and_then(|response| serde_json::from_str::<TopLevel<'_>>(response.get()).ok());
@@ -170,16 +177,10 @@ fn usage_of(fields: &TopLevel<'_>) -> ReportedUsage {
 
 /// Returns the meaning of a chunk with these choices.
 fn of_choices(kind: ReplyKind, choices: &Choices) -> EventMeaning {
-    if choices.form == ChoicesForm::Unknown {
-        return EventMeaning::of(EventKind::Content(ContentLength::MayRepeat(0)));
-    }
     let is_end = match choices.finish {
         Finish::Open => false,
         Finish::Stopped | Finish::Limited => true,
-        Finish::Failed => {
-            let failure = Failure::new(FailureClass::ServerError, Phase::Body, "the answer finished with an error");
-            return EventMeaning::of_error(InBandError { failure, is_plain: false, is_readable: true });
-        }
+        Finish::Failed => return failed(),
     };
     // A legacy completion may be empty: there was nothing to insert.
     let is_answer = choices.finish == Finish::Limited || is_end && kind == ReplyKind::Completion;
@@ -191,31 +192,29 @@ fn of_choices(kind: ReplyKind, choices: &Choices) -> EventMeaning {
     EventMeaning { end, ..EventMeaning::of(kind) }
 }
 
-/// Returns the meaning of an object with a type, as the events of the Responses API have one.
+/// Returns the meaning of an object without choices, by its type, as the events of the Responses API have one.
 fn of_typed(fields: &TopLevel<'_>) -> EventMeaning {
     let name = fields.kind();
-    if KEEP_ALIVES.contains(&name) {
-        return EventMeaning::of(EventKind::Preamble);
-    }
     if RESPONSE_ENDS.contains(&name) {
         let response = fields.response.and_then(|response| serde_json::from_str::<TopLevel<'_>>(response.get()).ok());
+        if name == "response.cancelled"
+            || response.as_ref().is_some_and(|response| FAILED_STATUSES.contains(&response.status()))
+        {
+            return failed();
+        }
         let text = response.and_then(|response| response.output).map_or(0, |output| TextLength::of(output.get()));
         // A bound or a filter ended an incomplete one: an answer even without a text.
         let is_answer = text > 0 || name == "response.incomplete";
         let kind = if is_answer { EventKind::Content(ContentLength::MayRepeat(text)) } else { EventKind::End };
         return EventMeaning { end: End::Closed, ..EventMeaning::of(kind) };
     }
-    let is_delta = name.ends_with(".delta");
-    let text = match fields.delta.filter(|_| is_delta) {
-        Some(delta) => Some(TextLength::of(delta.get())),
-        None if FRAMES.contains(&name) || name.ends_with(".done") => text_of_frame(fields),
-        None => None,
-    };
-    EventMeaning::of(match text {
-        None if FRAMES.contains(&name) => EventKind::Preamble,
-        None => EventKind::Content(ContentLength::MayRepeat(0)),
-        Some(0) => EventKind::Preamble,
-        Some(text) if is_delta => EventKind::Content(ContentLength::Bytes(text)),
+    let is_piece = PIECES.iter().any(|end| name.ends_with(end));
+    let delta = fields.delta.map(|delta| TextLength::of(delta.get()));
+    EventMeaning::of(match delta.or_else(|| text_of_frame(fields)) {
+        // The text stands in another member.
+        None if is_piece => EventKind::Content(ContentLength::MayRepeat(0)),
+        None | Some(0) => EventKind::Preamble,
+        Some(text) if delta.is_some() => EventKind::Content(ContentLength::Bytes(text)),
         Some(text) => EventKind::Content(ContentLength::MayRepeat(text)),
     })
 }
@@ -242,6 +241,11 @@ fn text_of_frame(fields: &TopLevel<'_>) -> Option<usize> {
     let parts: FrameParts = frame.and_then(|frame| serde_json::from_str(frame.get()).ok()).unwrap_or_default();
     let FrameParts { content, summary, name, arguments, encrypted_content, text, refusal } = parts;
     Some([content, summary, name, arguments, encrypted_content, text, refusal].iter().map(|text| text.0).sum())
+}
+
+fn failed() -> EventMeaning {
+    let failure = Failure::new(FailureClass::ServerError, Phase::Body, "the answer finished with an error");
+    EventMeaning::of_error(InBandError { failure, is_plain: false, is_readable: true })
 }
 
 fn broken() -> EventMeaning {

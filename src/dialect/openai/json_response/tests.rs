@@ -44,7 +44,7 @@ fn an_error_field_that_says_nothing_is_no_error() {
         let body = format!(r#"{{"choices":[{{"message":{{"content":"hi"}}}}],"error":{error}}}"#);
         assert!(judged(Chat, &body).is_ok(), "{error}");
     }
-    assert!(judged(Json, r#"{"data":[{}],"message":"hello"}"#).is_ok());
+    assert!(judged(Json, r#"{"data":[{"url":"x"}],"message":"hello"}"#).is_ok());
     assert!(judged(Chat, r#"{"message":"hello","choices":[{"text":"a"}]}"#).is_ok());
     let quoting = r#"{"choices":[{"message":{"content":"\"error\":"},"error":null}]}"#;
     assert!(judged(Chat, quoting).is_ok());
@@ -93,14 +93,48 @@ fn what_explains_an_empty_answer_makes_it_one() {
         (Completion, r#"{"choices":[{"text":"x"}],"usage":{"prompt_tokens":5,"total_tokens":5}}"#, Some(6)),
         (Responses, r#"{"output":[],"usage":{"input_tokens":5,"output_tokens":6}}"#, Some(11)),
         (Responses, r#"{"status":"queued","output":[]}"#, Some(10)),
-        (Json, r#"{"choices":null}"#, None),
-        (Json, r#"{"results":[]}"#, None),
-        (Json, r#"{"data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}"#, Some(5)),
+        (Json, r#"{"results":[{"flagged":false}]}"#, None),
+        (Json, r#"{"data":[{"embedding":[0.5]}],"usage":{"prompt_tokens":5,"total_tokens":5}}"#, Some(5)),
     ] {
         assert_eq!(total(kind, body), Ok(wanted), "{kind:?} {body}");
     }
-    for unknown in [r#"{"a":1}"#, r#"{"choices":[{}]}"#, r#"{"choices":[null],"usage":null}"#, r#"{"output":[]}"#] {
-        assert!(judged(Chat, unknown).is_ok() && judged(Responses, unknown).is_ok(), "{unknown} is of unknown form");
+}
+
+#[test]
+fn what_is_not_in_the_place_of_an_answer_is_no_answer() {
+    for body in [
+        r#"{"status":"ok"}"#,
+        r#"{"ok":true}"#,
+        r#"{"a":1}"#,
+        r#"{"status":500,"path":"/v1","timestamp":"q"}"#,
+        r#"{"code":"InternalError"}"#,
+        r#"{"code":10001}"#,
+        r#"{"errcode":40001,"errmsg":"invalid credential"}"#,
+        r#"{"errno":1,"errmsg":"x"}"#,
+        r#"{"ret":-1,"retmsg":"boom"}"#,
+        r#"{"header":{"code":10013,"message":"bad"}}"#,
+        r#"{"Response":{"Error":{"Code":"AuthFailure"},"RequestId":"x"}}"#,
+        r#"{"id":"q","status":"queued"}"#,
+        r#"{"choices":[{}]}"#,
+        r#"{"choices":[null],"usage":null}"#,
+        r#"{"choices":[[]]}"#,
+        r#"{"choices":7}"#,
+        r#"{"choices":[{"message":{"content":""},"finish_reason":"other"}]}"#,
+        r#"{"choices":[{"message":{"content":""},"finish_reason":"malformed_function_call"}]}"#,
+        r#"{"output":[]}"#,
+        r#"{"output":null,"status":"queued"}"#,
+        r#"{"data":null}"#,
+        r#"{"data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}"#,
+        r#"{"data":[{"object":"embedding","index":0,"embedding":null}]}"#,
+        r#"{"results":[]}"#,
+    ] {
+        for kind in [Chat, Responses, Json] {
+            assert_eq!(judged(kind, body), Err(EmptyResponse), "{kind:?} {body}");
+        }
+    }
+    for body in [r#"{"status":"failed","error":null,"output":[]}"#, r#"{"status":"cancelled","output":[{"text":"a"}]}"#]
+    {
+        assert_eq!(judged(Responses, body), Err(ServerError), "{body}");
     }
 }
 
@@ -132,6 +166,30 @@ fn zeros_beside_content_are_no_report() {
         let found = (usage.prompt, usage.completion, usage.source);
         assert_eq!(found, (10, completion, UsageSource::Estimated), "{kind:?}");
     }
+}
+
+#[test]
+fn json_that_only_clients_read_is_judged_by_what_they_read() {
+    for (kind, body, wanted) in [
+        (Chat, r#"{"choices":[{"message":{"content":"GOOD\ud83d"}}],"usage":{"total_tokens":70}}"#, Ok(Some(70))),
+        (
+            Chat,
+            r#"{"choices":[{"message":{"content":"GOOD"},"logprobs":[-Infinity]}],"usage":{"total_tokens":70}}"#,
+            Ok(Some(70)),
+        ),
+        (Chat, "{\"choices\":[{\"message\":{\"content\":\"GOOD\"}}]}\n\0", Ok(Some(11))),
+        (Chat, r#"{"usage":null,"usage":null,"choices":[{"message":{"content":"GOOD"}}]}"#, Ok(Some(11))),
+        (Chat, r#"{"choices":[],"choices":[{"message":{"content":"GOOD","z":1e999}}]}"#, Ok(Some(27))),
+        (Json, r#"{"data":[{"embedding":[NaN,1]}],"usage":{"prompt_tokens":1,"total_tokens":1}}"#, Ok(Some(1))),
+        (Chat, r#"{"choices":[{"message":{"content":""},"x":NaN}]}"#, Err(EmptyResponse)),
+        (Chat, r#"{"error":{"code":429,"message":"cut \ud83d"}}"#, Err(RateLimited)),
+        (Chat, r#"{"choices":[{"message":{"content":"GOOD\ud83d"#, Err(Protocol)),
+        (Chat, r#"{"choices":[{"message":{"content":"GOOD\ud83d"}}]"#, Err(Protocol)),
+    ] {
+        assert_eq!(total(kind, body), wanted, "{body}");
+    }
+    let no_utf8 = b"{\"choices\":[{\"message\":{\"content\":\"GOOD\xff\"}}]}";
+    assert!(judge(Chat, no_utf8, 40, SentRequest { upstream_model: "m", body: None, key: None }).is_ok());
 }
 
 #[test]

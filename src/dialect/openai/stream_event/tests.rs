@@ -20,7 +20,7 @@ fn word(meaning: &EventMeaning) -> &'static str {
     }
 }
 
-use ReplyKind::{Bytes, Chat, Completion, Responses};
+use ReplyKind::{Bytes, Chat, Completion, Json, Responses};
 
 #[test]
 fn an_event_of_a_chat_is_what_its_fields_say() {
@@ -49,7 +49,7 @@ fn an_event_of_a_chat_is_what_its_fields_say() {
         ("\"\"", "preamble"),
         ("ping", "preamble"),
         ("7", "preamble"),
-        ("a text", "content"),
+        ("Internal Server Error", "preamble"),
         (r#"{"choices":[],"usage":{"total_tokens":9}}"#, "usage"),
         (r#"{"usage":{"total_tokens":9}}"#, "usage"),
         (r#"{"choices":[{"delta":{"content":"a"}}]}"#, "content"),
@@ -57,8 +57,8 @@ fn an_event_of_a_chat_is_what_its_fields_say() {
         (r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f"}}]}}]}"#, "content"),
         (r#"{"choices":[{"delta":{},"finish_reason":"content_filter"}]}"#, "content"),
         (r#"{"choices":[{"delta":{},"finish_reason":"length"}]}"#, "content"),
-        (r#"{"choices":[[]]}"#, "content"),
-        (r#"{"unknown":1}"#, "content"),
+        (r#"{"choices":[[]]}"#, "preamble"),
+        (r#"{"status":"ok"}"#, "preamble"),
         (r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#, "error"),
         (r#"{"choices":[{"delta":{"content":"a"},"finish_reason":"network_error"}]}"#, "error"),
         (r#"{"error":{"code":429}}"#, "error"),
@@ -66,14 +66,25 @@ fn an_event_of_a_chat_is_what_its_fields_say() {
         (r#"{"choices":[{"del"#, "broken"),
         (r#"{"choices":[]}{"choices":[]}"#, "broken"),
         ("{'error': 1}", "broken"),
+        (r#"{"choices":[{"delta":{"content":"\ud83d"}}]}"#, "content"),
+        (r#"{"choices":[{"delta":{"content":""},"logprobs":{"x":NaN}}]}"#, "preamble"),
+        (r#"{"choices":[],"choices":[{"delta":{"content":"a"}}]}"#, "content"),
+        (r#"{"error":{"message":"cut \ud83d"}}"#, "error"),
+        (r#"{"choices":[{"delta":{"content":"\ud83d"#, "broken"),
         ("[DONE]", "end"),
     ] {
         assert_eq!(word(&meaning(Chat, data)), wanted, "{data}");
     }
+    let no_utf8 = b"data: {\"choices\":[{\"delta\":{\"content\":\"\xf0\"}}]}\n\n";
+    assert_eq!(word(&read(Chat, no_utf8, false, SENT)), "content");
+    let deep = format!(r#"{{"choices":[{{"delta":{{"content":"a","x":{}{}}}}}]}}"#, "[".repeat(500), "]".repeat(500));
+    assert_eq!(word(&meaning(Chat, &deep)), "content");
     assert_eq!(word(&read(Chat, b": ping\n\n", false, SENT)), "preamble");
     assert_eq!(word(&meaning(Completion, r#"{"choices":[{"text":"a"}]}"#)), "content");
     assert_eq!(word(&meaning(Completion, r#"{"choices":[{"text":"","finish_reason":"stop"}]}"#)), "content");
     assert_eq!(word(&meaning(Bytes, "no JSON")), "content");
+    assert_eq!(word(&meaning(Json, r#"{"type":"image_generation.partial_image","b64_json":"a"}"#)), "content");
+    assert_eq!(word(&meaning(Json, r#"{"type":"ping"}"#)), "preamble");
 }
 
 #[test]
@@ -89,7 +100,14 @@ fn an_event_of_a_response_is_what_its_type_says() {
         (r#"{"type":"response.output_text.delta","delta":""}"#, "preamble"),
         (r#"{"type":"response.output_text.done","text":""}"#, "preamble"),
         (r#"{"type":"response.output_item.done","item":{"type":"message","content":[{"text":""}]}}"#, "preamble"),
-        (r#"{"type":"response.web_search_call.searching"}"#, "content"),
+        (r#"{"type":"response.web_search_call.searching"}"#, "preamble"),
+        (r#"{"type":"response.rate_limits.updated","rate_limits":[{"name":"requests"}]}"#, "preamble"),
+        (r#"{"type":"response.mcp_list_tools.in_progress","item_id":"m"}"#, "preamble"),
+        (r#"{"type":"response.image_generation_call.partial_image","partial_image_b64":"a"}"#, "content"),
+        (r#"{"type":"response.function_call_arguments.done","arguments":"{}"}"#, "content"),
+        (r#"{"type":"response.cancelled","response":{"status":"cancelled"}}"#, "error"),
+        (r#"{"type":"response.completed","response":{"status":"failed","output":[]}}"#, "error"),
+        ("Internal Server Error", "preamble"),
         (r#"{"type":"response.completed","response":{"output":[]}}"#, "end"),
         (r#"{"type":"response.completed","response":{"output":[{"content":[{"text":"a"}]}]}}"#, "content"),
         (r#"{"type":"response.incomplete","response":{"output":[]}}"#, "content"),
