@@ -100,7 +100,8 @@ fn a_refusal_in_doubt_counts_when_another_upstream_serves_the_request() {
     for (reply, confirmed) in [
         (Reply::error(404, "x"), 1),
         (Reply::error(403, "x"), 1),
-        (Reply::error(400, "model m is not loaded"), 1),
+        (Reply::error(400, "model m is not loaded"), 0),
+        (Reply::error(422, "This model's maximum context length is 4096 tokens"), 0),
         (Reply::error(401, "x"), 0),
         (Reply::error(500, "x"), 0),
     ] {

@@ -84,7 +84,7 @@ fn are(rows: &[(u16, &str, FailureClass, bool)]) {
     for (status, body, class, certain) in rows {
         let error = ErrorBody::from_error_response(body.as_bytes());
         let failure = failure(Some(*status), &error, "m");
-        assert_eq!((failure.class, !failure.needs_confirmation()), (*class, *certain), "{status} {body}");
+        assert_eq!((failure.class, !failure.is_doubtful()), (*class, *certain), "{status} {body}");
     }
 }
 
