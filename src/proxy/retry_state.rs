@@ -5,8 +5,8 @@
 //!    from the retry budget, as all requests of the connection come again.
 //! 2. Any other failure excludes the upstream for this request. The next one is asked if the class is in `retry.retryOn` and fewer
 //!    than `retry.maxAttempts` have failed.
-//! 3. Another attempt is paid from the retry budget after an upstream's trouble, or a refusal of the request itself. Refusals
-//!    about a limit, a key, a model or a place cost none.
+//! 3. Another attempt is paid from the retry budget after an upstream's trouble, or a refusal of the request itself, if only in
+//!    doubt (400, 413, 415, 422). Refusals about a limit, a key, a model or a place cost none.
 //! 4. The first ambiguous failure of a request counts for an upstream's health. Later ones count for nobody.
 //! 5. A refusal in doubt counts only when another upstream serves the same request.
 
@@ -262,7 +262,7 @@ impl<'a> RetryState<'a> {
 
 /// Returns whether moving on is paid from the retry budget.
 fn costs_budget(failure: &Failure) -> bool {
-    // An upstream with a wrong address, or without the model, says so to every request until a rest begins.
-    let is_about_the_place = matches!(failure.status, Some(404 | 405 | 410));
-    failure.class.counts_as_unhealthy() || !failure.certain && !is_about_the_place
+    // An upstream with a wrong key or address, or without the model, refuses every request until a rest begins.
+    let is_of_the_account = matches!(failure.status, Some(401..=405 | 410));
+    failure.class.counts_as_unhealthy() || !failure.certain && !is_of_the_account
 }

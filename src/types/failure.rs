@@ -209,10 +209,15 @@ impl Failure {
         self.class.counts_as_unhealthy() && !self.certain
     }
 
-    /// Returns whether the failure counts only when another upstream serves the same request: an uncertain refusal of the
-    /// key, the account or the model.
-    pub fn needs_confirmation(&self) -> bool {
+    /// Returns whether the failure is a refusal of the key, the account or the model without a proof: nothing by itself.
+    pub fn is_doubtful(&self) -> bool {
         !self.certain && self.class.is_refusal()
+    }
+
+    /// Returns whether the failure counts when another upstream serves the same request: a doubtful refusal whose status is the
+    /// upstream's own deed. A 400 or 422 in doubt never counts, since the words may be the client's, and the other upstream larger.
+    pub fn needs_confirmation(&self) -> bool {
+        self.is_doubtful() && matches!(self.status, Some(401..=405 | 410))
     }
 }
 

@@ -111,13 +111,18 @@ impl ErrorBody {
         let reason = details.and_then(|all| all.iter().find_map(|detail| detail.get("reason")?.as_str()));
         let number = |code: &Value| code.as_u64().or_else(|| code.as_str()?.parse().ok());
         let word = codes().filter(|code| number(code).is_none()).find_map(Value::as_str);
+        // FastAPI's list of mistakes (Mistral's stands in the message).
+        let mistakes = error.get("detail").or(error.pointer("/message/detail")).and_then(Value::as_array);
+        let mistakes = mistakes.map(Vec::as_slice).unwrap_or_default();
+        let listed: Vec<&str> = mistakes.iter().filter_map(|mistake| mistake.get("msg")?.as_str()).collect();
+        let param = mistakes.iter().find_map(field_of_body).unwrap_or(text("param"));
         ErrorBody {
             status_code: codes().find_map(|code| small(number(code))),
             code: word.unwrap_or_default().to_lowercase(),
             error_type: text("type").to_lowercase(),
-            param: text("param").to_owned(),
+            param: param.to_owned(),
             reason: reason.unwrap_or_default().to_owned(),
-            message: error.as_str().or(words).unwrap_or_default().to_owned(),
+            message: error.as_str().or(words).map_or_else(|| listed.join("; "), str::to_owned),
             // OpenRouter's.
             moderated: ["/metadata/reasons", "/metadata/flagged_input"].iter().any(|at| error.pointer(at).is_some()),
             is_openai_shaped: false,
@@ -135,11 +140,22 @@ impl ErrorBody {
         words.iter().any(|word| self.code == *word || self.error_type == *word)
     }
 
+    /// Returns whether the code or the type contains one of these.
+    pub(crate) fn is_code_with(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.code_contains(word))
+    }
+
     /// Returns whether the message, the code or the type contains one of these, in whatever case.
     pub(crate) fn mentions(&self, words: &[&str]) -> bool {
         let message = self.message.to_lowercase();
         words.iter().any(|word| self.code_contains(word) || message.contains(&word.to_lowercase()))
     }
+}
+
+/// Returns the field of the request with a mistake of FastAPI's list. A header is the pool's own.
+fn field_of_body(mistake: &Value) -> Option<&str> {
+    let place = mistake.get("loc").filter(|_| mistake.pointer("/loc/0").is_some_and(|part| part == "body"))?;
+    place.get(1)?.as_str()
 }
 
 #[derive(Deserialize)]

@@ -1,143 +1,21 @@
 //! What an OpenAI-format error says: from a refusal, or an error in a 200, to a [`Failure`]. Pure.
 //!
-//! 1. Status, code, type and `param` decide. Words decide only at the beginning of a message, in one table ([`MESSAGES`]). The
+//! 1. Status, code, type and `param` decide. Words decide only at the beginning of a message, in one table ([`tables::MESSAGES`]). The
 //!    table has a row for each meaning without a code, by provider.
 //! 2. What is not known is not held for the client's fault. Only a 400, 413, 415 and 422 can be the caller's own mistake, and of these
-//!    not the ones about the model, the account or the place.
+//!    only an API's error with a message, and with nothing that points to the model, the account, the place or a server in trouble.
 //! 3. A failure is `certain` by a status or a code. An uncertain refusal may be about the request, and counts against the
-//!    upstream only if another upstream serves the same request.
+//!    upstream only if another upstream serves the same request. An uncertain 400 or 422 never counts.
 //! 4. Errors quote what clients write, so words never make a failure certain.
 
+mod tables;
+
+use self::tables::{
+    CALLERS_OWN, CODES, INVALID_REQUEST, KEY_REFUSED, LESS_THAN_THE_KEY, MAYBE_OURS, MESSAGES, MODEL_MISSING,
+    MODERATED, RATE_LIMIT, REQUEST_STATUSES,
+};
 use super::error_body::ErrorBody;
 use crate::types::{Failure, FailureClass, Phase};
-
-/// A word in the code or type of an error, with its meaning for some statuses.
-struct Code {
-    word: &'static str,
-    class: FailureClass,
-    statuses: &'static [u16],
-}
-
-const fn code(word: &'static str, class: FailureClass, statuses: &'static [u16]) -> Code {
-    Code { word, class, statuses }
-}
-
-/// The beginning of a message, with its meaning for one status.
-struct Message {
-    /// The author of the words.
-    #[expect(dead_code, reason = "for the reader of the table")]
-    provider: &'static str,
-    status: u16,
-    begins: &'static str,
-    class: FailureClass,
-}
-
-const fn message(provider: &'static str, status: u16, begins: &'static str, class: FailureClass) -> Message {
-    Message { provider, status, begins, class }
-}
-
-/// Codes and types for a missing model, whatever the status.
-const MODEL_MISSING: [&str; 8] = [
-    "unknown_model",
-    "model_decommissioned",
-    "model_not_found",
-    "model_not_available",
-    "model_not_supported",
-    "invalid_model",
-    "deploymentnotfound",
-    "invalidendpointormodel.notfound",
-];
-
-/// Codes and types of a moderator's verdict on what the client wrote.
-const MODERATED: [&str; 5] =
-    ["content_policy_violation", "content_filter", "content_moderation", "moderation", "moderation_blocked"];
-
-/// Google's reasons for a refused key or project. The status is often a 400.
-const KEY_REFUSED: [&str; 5] =
-    ["API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "SERVICE_DISABLED", "CONSUMER_SUSPENDED"];
-
-/// Google's reason for a reached limit.
-const RATE_LIMIT: &str = "RATE_LIMIT_EXCEEDED";
-
-/// Codes of the caller's own mistakes, in a 400 or 422 whose words may seem to be about the model.
-const CALLERS_OWN: [&str; 8] = [
-    "context_length_exceeded",
-    "string_above_max_length",
-    "unsupported_parameter",
-    "unsupported_value",
-    "unknown_parameter",
-    "missing_required_parameter",
-    "invalid_value",
-    "invalid_type",
-];
-
-const CODES: [Code; 20] = [
-    code("invalid_api_key", FailureClass::Unauthorized, &[400, 403]),
-    code("account_", FailureClass::Unauthorized, &[403]),
-    code("api_key", FailureClass::Unauthorized, &[400, 403]),
-    code("authentication", FailureClass::Unauthorized, &[400, 403]),
-    code("unsupported_country", FailureClass::Unauthorized, &[400, 403]),
-    code("rate_limit", FailureClass::RateLimited, &[403]),
-    code("quota", FailureClass::PaymentRequired, &[403]),
-    code("balance", FailureClass::PaymentRequired, &[400, 403]),
-    code("billing", FailureClass::PaymentRequired, &[400, 403]),
-    code("credit", FailureClass::PaymentRequired, &[400, 403]),
-    code("budget_exceeded", FailureClass::PaymentRequired, &[400, 403]),
-    code("arrearage", FailureClass::PaymentRequired, &[400, 403]),
-    code("model", FailureClass::Forbidden, &[401, 403]),
-    code("permission", FailureClass::Forbidden, &[401, 403]),
-    code("scope", FailureClass::Forbidden, &[401, 403]),
-    // For errors in a 200 without a status.
-    code("rate_limit", FailureClass::RateLimited, &[0]),
-    code("quota", FailureClass::RateLimited, &[0]),
-    code("overloaded", FailureClass::Overloaded, &[0]),
-    code("invalid_request", FailureClass::Rejected, &[0]),
-    code("badrequest", FailureClass::Rejected, &[0]),
-];
-
-const MESSAGES: [Message; 15] = [
-    message("openai", 429, "Request too large", FailureClass::TooLarge),
-    message("groq", 413, "Request too large", FailureClass::TooLarge),
-    message("openai", 401, "You have insufficient permissions", FailureClass::Forbidden),
-    message("openai", 403, "You are not allowed to generate", FailureClass::Rejected),
-    message("openai", 403, "You are not allowed to sample", FailureClass::Rejected),
-    message("openai", 403, "Your request was rejected as a result of our safety system", FailureClass::Rejected),
-    message("xai", 403, "Content violates usage guidelines", FailureClass::Rejected),
-    message("xai", 403, "Your newly created team doesn't have any credits", FailureClass::PaymentRequired),
-    message("xai", 400, "Incorrect API key provided", FailureClass::Unauthorized),
-    message("openrouter", 403, "Key limit exceeded", FailureClass::PaymentRequired),
-    message("siliconflow", 403, "Sorry, your account balance is insufficient", FailureClass::PaymentRequired),
-    message("google", 400, "User location is not supported", FailureClass::Unauthorized),
-    message("anthropic", 400, "Your credit balance is too low", FailureClass::PaymentRequired),
-    message("azure", 403, "Out of call volume quota", FailureClass::RateLimited),
-    message("github", 403, "You have exceeded a secondary rate limit", FailureClass::RateLimited),
-];
-
-/// Words in a 400 or 422 with doubt about the model at this upstream, the account or the place. Another upstream is asked. The
-/// words alone rest nobody.
-const MAYBE_OURS: [&str; 18] = [
-    "model",
-    "deployment",
-    "endpoint",
-    "account",
-    "api key",
-    "api_key",
-    "token is invalid",
-    "quota",
-    "billing",
-    "credit",
-    "balance",
-    "location",
-    "region",
-    "country",
-    "organization",
-    "permission",
-    "subscription",
-    "access",
-];
-
-/// Words in a 401 about less than the key, perhaps. With these words the refusal of the key is not certain.
-const LESS_THAN_THE_KEY: [&str; 4] = ["model", "scope", "permission", "模型"];
 
 /// A failure class, and whether a status or code says so.
 struct Verdict {
@@ -171,6 +49,10 @@ pub(super) fn in_success(error: &ErrorBody, model: &str) -> Failure {
 }
 
 fn verdict(status: Option<u16>, error: &ErrorBody, model: &str) -> Verdict {
+    // A status in the body is nearer to the cause than a 400 around.
+    let around = status.filter(|status| REQUEST_STATUSES.contains(status));
+    let within = error.status_code.filter(|within| (400..=599).contains(within) && !REQUEST_STATUSES.contains(within));
+    let status = around.and(within).or(status);
     if KEY_REFUSED.contains(&error.reason.as_str()) {
         return certain(FailureClass::Unauthorized);
     }
@@ -217,8 +99,9 @@ fn by_status(status: Option<u16>, error: &ErrorBody, model: &str) -> Verdict {
         // A model at its end of life.
         410 => certain(FailureClass::ModelNotFound),
         429 => certain(FailureClass::RateLimited),
-        400 | 422 if may_be_ours(error, model) => uncertain(FailureClass::ModelNotFound),
-        400 | 413 | 415 | 422 => certain(FailureClass::Rejected),
+        400 | 413 | 415 | 422 if is_about_the_request(error, model) => certain(FailureClass::Rejected),
+        413 => uncertain(FailureClass::TooLarge),
+        400 | 415 | 422 => uncertain(FailureClass::ModelNotFound),
         // Busy servers and proxies answer with these, too.
         420 | 424 | 430 | 498 | 499 | 503 | 529 => certain(FailureClass::Overloaded),
         400..=599 => certain(FailureClass::ServerError),
@@ -227,16 +110,18 @@ fn by_status(status: Option<u16>, error: &ErrorBody, model: &str) -> Verdict {
     }
 }
 
-/// Returns whether a 400 or 422 may be about the model at this upstream, the account or the place, and not about the request.
-fn may_be_ours(error: &ErrorBody, model: &str) -> bool {
-    if error.param == "model" {
-        return true;
+/// Returns whether a 400, 413, 415 or 422 is an API's error about the request, as far as anything can tell. What is not known, no JSON,
+/// and an error without a message may be of another server in the place of the API.
+fn is_about_the_request(error: &ErrorBody, model: &str) -> bool {
+    let names_a_field = !matches!(error.param.as_str(), "" | "None");
+    if names_a_field || error.is_code_with(&CALLERS_OWN) {
+        return error.param != "model";
     }
-    let names_another_field = !matches!(error.param.as_str(), "" | "None");
-    if names_another_field || error.is_code(&CALLERS_OWN) {
-        return false;
-    }
-    error.code_contains("model") || error.mentions(&MAYBE_OURS) || names(&error.message, model)
+    let is_coded = !error.code.is_empty() || !error.error_type.is_empty();
+    let says_so = !is_coded || error.is_code_with(&INVALID_REQUEST);
+    let is_worded = !error.unparsed && !error.message.is_empty();
+    let points_elsewhere = error.code_contains("model") || error.mentions(&MAYBE_OURS) || names(&error.message, model);
+    is_worded && says_so && !points_elsewhere
 }
 
 /// Returns whether a message holds this name by itself, and not as a part of another word.

@@ -2,6 +2,7 @@
 
 mod client;
 mod hedges;
+mod refusals;
 mod script;
 mod streams;
 
@@ -44,43 +45,12 @@ fn a_failure_is_served_by_the_next_upstream() {
 }
 
 #[test]
-fn the_callers_own_mistake_passes_after_one_call() {
-    for status in [400, 413, 415, 422] {
-        let mut world = World::new(&["a", "b"]);
-        world.script("a", [Reply::error(status, "bad role")]);
-        let answer = world.run(&chat());
-        assert_eq!((answer.status.as_u16(), world.calls()), (status, "a".to_owned()));
-        assert!(answer.text.contains("bad role"), "{}", answer.text);
-    }
-}
-
-#[test]
 fn no_more_than_max_attempts_fail_for_one_request() {
     let mut world = World::new(&["a", "b", "c", "d", "e"]);
     world.retry.max_attempts = 3;
     world.all(&Reply::error(500, "broken"));
     let answer = world.run(&chat());
     assert_eq!((answer.status.as_u16(), world.calls()), (500, "a b c".to_owned()));
-}
-
-#[test]
-fn failures_of_trouble_are_paid_from_the_budget_and_refusals_are_not() {
-    let none = BudgetConfig { percent: 0, per_second: 0 };
-    for (reply, goes_on) in [
-        (Reply::error(500, "x"), false),
-        (Reply::refused(), false),
-        (Reply::error(400, "model m is not loaded"), false),
-        (Reply::error(429, "x"), true),
-        (Reply::error(401, "x"), true),
-        (Reply::error(404, "x"), true),
-        (Reply::error(405, "x"), true),
-    ] {
-        let mut world = World::new(&["a", "b"]);
-        world.retry.budget = none;
-        world.script("a", [reply.clone()]);
-        world.run(&chat());
-        assert_eq!(world.calls().contains(' '), goes_on, "{reply:?}");
-    }
 }
 
 #[test]
@@ -95,26 +65,6 @@ fn only_the_first_failure_that_the_request_may_have_caused_counts() {
     world.run(&chat());
     for id in ["a", "b"] {
         assert!(world.upstream(id).reports().failures()[0].counted, "{id}: no request refuses a connection");
-    }
-}
-
-#[test]
-fn a_refusal_in_doubt_counts_when_another_upstream_serves_the_request() {
-    for (reply, confirmed) in [
-        (Reply::error(404, "x"), 1),
-        (Reply::error(403, "x"), 1),
-        (Reply::error(400, "model m is not loaded"), 1),
-        (Reply::error(401, "x"), 0),
-        (Reply::error(500, "x"), 0),
-    ] {
-        let mut world = World::new(&["a", "b"]);
-        world.script("a", [reply.clone()]);
-        world.run(&chat());
-        assert_eq!(world.upstream("a").reports().confirmed.len(), confirmed, "{reply:?}");
-        let mut world = World::new(&["a", "b"]);
-        world.all(&reply);
-        world.run(&chat());
-        assert!(world.upstream("a").reports().confirmed.is_empty(), "nobody served: {reply:?}");
     }
 }
 

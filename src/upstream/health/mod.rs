@@ -6,7 +6,8 @@
 //! 1. An attempt needs all four scopes: the service, the limit, the key, and the model by the route.
 //! 2. An attempt admitted while a scope rests is the probe of the scope.
 //! 3. The beginning of an answer proves the limit, the key and the model. Only a whole answer proves the service.
-//! 4. A refusal in words may be about the request. The refusal says nothing until another upstream has served the same request.
+//! 4. A refusal in words may be about the request. The refusal says nothing until another upstream has served the same request,
+//!    and a 400 or 422 never says anything.
 //!    Then it counts at the model by the route, whether the words are about a key, an account, a model or a place.
 //! 5. An upstream that has served nobody yet may be wrong as a whole (its key, its address). There, a confirmed refusal is also a
 //!    failure of the service. Elsewhere not: requests for what an upstream does not do would rest what the upstream does.

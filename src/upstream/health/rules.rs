@@ -56,7 +56,7 @@ pub(in crate::upstream) fn hung(settlement: &Settlement) -> Option<Failure> {
 
 /// Returns the signal of a failure. `day_ends` is when a day's limit frees (ms, monotonic).
 pub(in crate::upstream) fn signal(failure: &Failure, day_ends: u64, now: Now) -> Signal {
-    if !failure.counted || failure.needs_confirmation() {
+    if !failure.counted || failure.is_doubtful() {
         return Signal::Nothing;
     }
     match failure.class {

@@ -20,8 +20,8 @@ fn an_error_in_a_200_has_the_class_of_its_code_or_of_its_words() {
         (r#"{"error":503}"#, Overloaded, Some(503)),
         (r#"{"error":["broken"]}"#, ServerError, None),
         (r#"{"error":true,"code":429}"#, RateLimited, Some(429)),
-        (r#"{"errors":[{"code":400}]}"#, Rejected, Some(400)),
-        (r#"{"error":{"code":400}}"#, Rejected, Some(400)),
+        (r#"{"errors":[{"code":400}]}"#, ModelNotFound, Some(400)),
+        (r#"{"error":{"code":400,"message":"bad role"}}"#, Rejected, Some(400)),
         (r#"{"error":{"type":"invalid_request_error","code":null}}"#, Rejected, Some(400)),
         (r#"{"error":{"type":"content_filter"}}"#, Rejected, Some(400)),
         (r#"{"error":{"code":403,"metadata":{"reasons":["x"]}}}"#, Rejected, Some(403)),
@@ -84,7 +84,7 @@ fn are(rows: &[(u16, &str, FailureClass, bool)]) {
     for (status, body, class, certain) in rows {
         let error = ErrorBody::from_error_response(body.as_bytes());
         let failure = failure(Some(*status), &error, "m");
-        assert_eq!((failure.class, !failure.needs_confirmation()), (*class, *certain), "{status} {body}");
+        assert_eq!((failure.class, !failure.is_doubtful()), (*class, *certain), "{status} {body}");
     }
 }
 
@@ -156,8 +156,16 @@ fn a_400_about_the_model_the_account_or_the_place_may_not_be_the_clients_fault()
 #[test]
 fn only_a_400_413_415_or_422_is_the_callers_own_mistake() {
     are(&[
-        (400, "", Rejected, true),
         (400, r#"{"error":{"message":"bad role"}}"#, Rejected, true),
+        (400, r#"{"error":{"message":"bad role","type":"BadRequestError","code":400}}"#, Rejected, true),
+        (
+            400,
+            r#"{"error":{"message":"bad","type":"invalid_request_error","code":"json_validate_failed"}}"#,
+            Rejected,
+            true,
+        ),
+        (413, r#"{"error":{"message":"too long"}}"#, Rejected, true),
+        (415, r#"{"detail":"Unsupported Media Type"}"#, Rejected, true),
         (
             400,
             r#"{"error":{"message":"'temperature' is not supported with model m","param":"temperature"}}"#,
@@ -171,8 +179,6 @@ fn only_a_400_413_415_or_422_is_the_callers_own_mistake() {
             true,
         ),
         (400, r#"{"error":{"message":"no","code":"content_filter"}}"#, Rejected, true),
-        (413, "<html>", Rejected, true),
-        (415, "", Rejected, true),
         (422, r#"{"detail":[{"loc":["body","messages"],"msg":"field required"}]}"#, Rejected, true),
         (408, "", Timeout, true),
         (406, "", ServerError, true),
@@ -182,6 +188,54 @@ fn only_a_400_413_415_or_422_is_the_callers_own_mistake() {
         (431, "", ServerError, true),
         (451, "", ServerError, true),
     ]);
+}
+
+#[test]
+fn what_is_no_apis_error_about_the_request_moves_on_in_doubt() {
+    for body in ["", "{}", "[]", "null", "<html>", "Invalid hostname", r#"{"error":{"code":400}}"#] {
+        are(&[(400, body, ModelNotFound, false), (415, body, ModelNotFound, false), (422, body, ModelNotFound, false)]);
+        are(&[(413, body, TooLarge, true)]);
+    }
+    for message in [
+        "Token expired",
+        "unauthorized",
+        "Insufficient funds",
+        "This user has been suspended",
+        "Your plan does not include this feature",
+        "当前账户余额不足",
+        "模型不存在",
+        "当前分组 default 下对于模型 m 无可用渠道",
+        "This model's maximum context length is 4096 tokens",
+    ] {
+        for kind in ["invalid_request_error", ""] {
+            let body = serde_json::json!({ "error": { "message": message, "type": kind } }).to_string();
+            are(&[(400, &body, ModelNotFound, false)]);
+        }
+    }
+    are(&[
+        (400, r#"{"error":{"message":"x","type":"new_api_error"}}"#, ModelNotFound, false),
+        (422, r#"{"detail":[{"loc":["body","model"],"msg":"x"}]}"#, ModelNotFound, false),
+        (422, r#"{"detail":[{"loc":["header","x"],"msg":"unauthorized"}]}"#, ModelNotFound, false),
+    ]);
+}
+
+#[test]
+fn a_code_or_a_status_in_the_body_of_a_400_goes_before_the_400() {
+    for status in REQUEST_STATUSES {
+        for (error, class) in [
+            (r#""code":"rate_limit_exceeded""#, RateLimited),
+            (r#""type":"rate_limit_error""#, RateLimited),
+            (r#""type":"overloaded_error""#, Overloaded),
+            (r#""type":"server_error""#, ServerError),
+            (r#""type":"InternalServerError""#, ServerError),
+            (r#""code":"insufficient_quota""#, PaymentRequired),
+            (r#""code":401"#, Unauthorized),
+            (r#""code":"429""#, RateLimited),
+            (r#""code":503"#, Overloaded),
+        ] {
+            are(&[(status, &format!(r#"{{"error":{{"message":"x",{error}}}}}"#), class, true)]);
+        }
+    }
 }
 
 #[test]
