@@ -12,8 +12,8 @@ use crate::helpers::{App, Identity, KEY, Launch, Reply, Step, Tls, Upstream, scr
 mod stale;
 mod uploads;
 
-/// A JSON answer of seven bytes.
-const J: &str = r#"{"a":1}"#;
+/// A JSON answer of 26 bytes.
+const J: &str = r#"{"choices":[{"text":"a"}]}"#;
 
 /// What the client is to see.
 #[derive(Clone)]
@@ -61,37 +61,40 @@ fn whole() -> Wanted {
 }
 
 fn sound_bodies() -> Vec<Case> {
-    let length = ok("content-length: 7\r\n", J);
-    let chunked = ok("transfer-encoding: chunked\r\n", "3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n");
+    let length = ok("content-length: 26\r\n", J);
+    let chunked = ok("transfer-encoding: chunked\r\n", "3\r\n{\"c\r\n17\r\nhoices\":[{\"text\":\"a\"}]}\r\n0\r\n\r\n");
     vec![
         stays("a length", &length, whole()),
-        stays("a length twice, the same", &ok("content-length: 7\r\nContent-Length: 7\r\n", J), whole()),
-        stays("white space before a colon", &ok("content-length : 7\r\n", J), whole()),
+        stays("a length twice, the same", &ok("content-length: 26\r\nContent-Length: 26\r\n", J), whole()),
+        stays("white space before a colon", &ok("content-length : 26\r\n", J), whole()),
         stays("lines that end in LF", &length.replace("\r\n", "\n"), whole()),
         stays("a status without a reason", &length.replace("200 OK", "200"), whole()),
-        stays("a length with zeros", &ok("content-length: 0007\r\n", J), whole()),
+        stays("a length with zeros", &ok("content-length: 0026\r\n", J), whole()),
         stays("chunks", &chunked, whole()),
         stays(
             "chunks with extensions",
-            &ok("transfer-encoding: chunked\r\n", "7;a=\"b\" ; c\r\n{\"a\":1}\r\n0;x\r\n\r\n"),
+            &ok("transfer-encoding: chunked\r\n", "1a;a=\"b\" ; c\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0;x\r\n\r\n"),
             whole(),
         ),
         stays(
             "chunks with trailers",
-            &ok("transfer-encoding: chunked\r\n", "7\r\n{\"a\":1}\r\n0\r\nx-a: b\r\nx-c: d\r\n\r\n"),
+            &ok(
+                "transfer-encoding: chunked\r\n",
+                "1a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\nx-a: b\r\nx-c: d\r\n\r\n",
+            ),
             whole(),
         ),
         stays(
             "an upper-case chunk coding",
-            &ok("Transfer-Encoding: Chunked\r\n", "007\r\n{\"a\":1}\r\n000\r\n\r\n"),
+            &ok("Transfer-Encoding: Chunked\r\n", "01a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n000\r\n\r\n"),
             whole(),
         ),
         drips("a length, byte by byte", &length, whole()),
         drips("chunks, byte by byte", &chunked, whole()),
         ends("a length, and the connection ends", &length, whole()),
         ends("chunks, and the connection ends", &chunked, whole()),
-        ends("said to end", &ok("connection: close\r\ncontent-length: 7\r\n", J), whole()),
-        stays("said to end, and does not", &ok("connection: close\r\ncontent-length: 7\r\n", J), whole()),
+        ends("said to end", &ok("connection: close\r\ncontent-length: 26\r\n", J), whole()),
+        stays("said to end, and does not", &ok("connection: close\r\ncontent-length: 26\r\n", J), whole()),
         ends("until the end", &ok("", J), whole()),
         ends("until the end, said so", &ok("connection: close\r\n", J), whole()),
         ends("until the end, with an identity coding", &ok("transfer-encoding: identity\r\n", J), whole()),
@@ -100,15 +103,15 @@ fn sound_bodies() -> Vec<Case> {
         stays("HTTP/1.0 with a length, and does not end", &length.replace("1.1", "1.0"), whole()),
         stays(
             "HTTP/1.0 kept",
-            &ok("connection: keep-alive\r\ncontent-length: 7\r\n", J).replace("1.1", "1.0"),
+            &ok("connection: keep-alive\r\ncontent-length: 26\r\n", J).replace("1.1", "1.0"),
             whole(),
         ),
     ]
 }
 
 fn sound_heads() -> Vec<Case> {
-    let length = ok("content-length: 7\r\n", J);
-    let chunked = ok("transfer-encoding: chunked\r\n", "7\r\n{\"a\":1}\r\n0\r\n\r\n");
+    let length = ok("content-length: 26\r\n", J);
+    let chunked = ok("transfer-encoding: chunked\r\n", "1a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\n\r\n");
     vec![
         stays("a 100 first", &format!("HTTP/1.1 100 Continue\r\n\r\n{length}"), whole()),
         stays(
@@ -117,23 +120,23 @@ fn sound_heads() -> Vec<Case> {
             whole(),
         ),
         drips("an interim head, byte by byte", &format!("HTTP/1.1 102 Processing\r\n\r\n{length}"), whole()),
-        stays("a large head", &ok(&format!("x-large: {}\r\ncontent-length: 7\r\n", "y".repeat(100_000)), J), whole()),
-        stays("an answer that upgrades", &ok("upgrade: websocket\r\ncontent-length: 7\r\n", J), whole()),
+        stays("a large head", &ok(&format!("x-large: {}\r\ncontent-length: 26\r\n", "y".repeat(100_000)), J), whole()),
+        stays("an answer that upgrades", &ok("upgrade: websocket\r\ncontent-length: 26\r\n", J), whole()),
         stays("a 415", &length.replace("200 OK", "415 Unsupported"), Wanted::Answer(415, J)),
         stays("a 415 without a body", "HTTP/1.1 415 X\r\ncontent-length: 0\r\n\r\n", Wanted::Answer(415, "")),
         stays("HTTP/1.0 without a body", "HTTP/1.0 415 X\r\ncontent-length: 0\r\n\r\n", Wanted::Answer(415, "")),
         stays(
             "a 426",
-            &format!("HTTP/1.1 426 U\r\nupgrade: websocket\r\nconnection: upgrade\r\ncontent-length: 7\r\n\r\n{J}"),
+            &format!("HTTP/1.1 426 U\r\nupgrade: websocket\r\nconnection: upgrade\r\ncontent-length: 26\r\n\r\n{J}"),
             Wanted::Other,
         ),
         stays(
             "a 426 in chunks",
-            "HTTP/1.1 426 U\r\nUpgrade: websocket\r\ntransfer-encoding: chunked\r\n\r\n7\r\n{\"a\":1}\r\n0\r\n\r\n",
+            "HTTP/1.1 426 U\r\nUpgrade: websocket\r\ntransfer-encoding: chunked\r\n\r\n1a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\n\r\n",
             Wanted::Other,
         ),
         stays("a 204 with chunking", "HTTP/1.1 204 X\r\ntransfer-encoding: chunked\r\n\r\n", Wanted::Other),
-        stays("a 304 with a length", "HTTP/1.1 304 X\r\ncontent-length: 7\r\n\r\n", Wanted::Other),
+        stays("a 304 with a length", "HTTP/1.1 304 X\r\ncontent-length: 26\r\n\r\n", Wanted::Other),
     ]
 }
 
@@ -141,14 +144,14 @@ fn sound_heads() -> Vec<Case> {
 fn overflowing() -> Vec<Case> {
     let poison = "HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{\"poison\":1}";
     vec![
-        stays("another answer behind a length", &(ok("content-length: 7\r\n", J) + poison), whole()),
+        stays("another answer behind a length", &(ok("content-length: 26\r\n", J) + poison), whole()),
         stays(
             "another answer behind chunks",
-            &(ok("transfer-encoding: chunked\r\n", "7\r\n{\"a\":1}\r\n0\r\n\r\n") + poison),
+            &(ok("transfer-encoding: chunked\r\n", "1a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\n\r\n") + poison),
             whole(),
         ),
-        stays("half an answer behind a length", &(ok("content-length: 7\r\n", J) + &poison[..30]), whole()),
-        stays("a line's end behind a length", &(ok("content-length: 7\r\n", J) + "\r\n"), whole()),
+        stays("half an answer behind a length", &(ok("content-length: 26\r\n", J) + &poison[..30]), whole()),
+        stays("a line's end behind a length", &(ok("content-length: 26\r\n", J) + "\r\n"), whole()),
         stays(
             "another answer behind an empty one",
             &format!("HTTP/1.1 415 X\r\ncontent-length: 0\r\n\r\n{poison}"),
@@ -157,18 +160,24 @@ fn overflowing() -> Vec<Case> {
         stays("another answer behind a 204", &format!("HTTP/1.1 204 No Content\r\n\r\n{poison}"), Wanted::Other),
         stays(
             "another answer behind a 304",
-            &format!("HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n{poison}"),
+            &format!("HTTP/1.1 304 Not Modified\r\ncontent-length: 26\r\n\r\n{poison}"),
             Wanted::Other,
         ),
         stays("chunks behind a 204", "HTTP/1.1 204 X\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", Wanted::Other),
         stays(
             "a length beside chunks",
-            &ok("content-length: 3\r\ntransfer-encoding: chunked\r\n", "7\r\n{\"a\":1}\r\n0\r\n\r\n"),
+            &ok(
+                "content-length: 3\r\ntransfer-encoding: chunked\r\n",
+                "1a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\n\r\n",
+            ),
             whole(),
         ),
         stays(
             "a larger length beside chunks",
-            &ok("transfer-encoding: chunked\r\ncontent-length: 300\r\n", "7\r\n{\"a\":1}\r\n0\r\n\r\n"),
+            &ok(
+                "transfer-encoding: chunked\r\ncontent-length: 300\r\n",
+                "1a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\n\r\n",
+            ),
             whole(),
         ),
     ]
@@ -180,16 +189,28 @@ fn broken_bodies() -> Vec<Case> {
     vec![
         ends("a head that breaks off", "HTTP/1.1 200 OK\r\ncontent-le", other()),
         ends("only an interim head", "HTTP/1.1 100 Continue\r\n\r\n", other()),
-        ends("a body that breaks off", &ok("content-length: 8\r\n", J), other()),
-        ends("no body", &ok("content-length: 7\r\n", ""), other()),
-        ends("a chunk that breaks off", &chunks("8\r\n{\"a\":1}"), other()),
-        ends("no last chunk", &chunks("7\r\n{\"a\":1}\r\n"), other()),
-        ends("no end of the last chunk", &chunks("7\r\n{\"a\":1}\r\n0\r\n"), other()),
-        stays("a chunk that is longer than it says", &chunks("6\r\n{\"a\":1}\r\n0\r\n\r\n"), other()),
-        stays("a chunk without a size", &chunks("\r\n{\"a\":1}\r\n0\r\n\r\n"), other()),
-        stays("a chunk of a size that is none", &chunks("0x7\r\n{\"a\":1}\r\n0\r\n\r\n"), other()),
-        stays("a chunk of too large a size", &chunks("10000000000000007\r\n{\"a\":1}\r\n0\r\n\r\n"), other()),
-        stays("chunks whose lines end in LF", &chunks("7\n{\"a\":1}\n0\n\n"), other()),
+        ends("a body that breaks off", &ok("content-length: 27\r\n", J), other()),
+        ends("no body", &ok("content-length: 26\r\n", ""), other()),
+        ends("a chunk that breaks off", &chunks("1b\r\n{\"choices\":[{\"text\":\"a\"}]}"), other()),
+        ends("no last chunk", &chunks("1a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n"), other()),
+        ends("no end of the last chunk", &chunks("1a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\n"), other()),
+        stays(
+            "a chunk that is longer than it says",
+            &chunks("19\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\n\r\n"),
+            other(),
+        ),
+        stays("a chunk without a size", &chunks("\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\n\r\n"), other()),
+        stays(
+            "a chunk of a size that is none",
+            &chunks("0x1a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\n\r\n"),
+            other(),
+        ),
+        stays(
+            "a chunk of too large a size",
+            &chunks("1000000000000001a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\n\r\n"),
+            other(),
+        ),
+        stays("chunks whose lines end in LF", &chunks("1a\n{\"choices\":[{\"text\":\"a\"}]}\n0\n\n"), other()),
     ]
 }
 
@@ -197,32 +218,43 @@ fn broken_heads() -> Vec<Case> {
     let other = || Wanted::Other;
     let chunks = |body: &str| ok("transfer-encoding: chunked\r\n", body);
     vec![
-        stays("two different lengths", &ok("content-length: 7\r\ncontent-length: 8\r\n", J), other()),
-        stays("two lengths in a line", &ok("content-length: 7, 7\r\n", J), other()),
-        stays("a negative length", &ok("content-length: -7\r\n", J), other()),
-        stays("a length with a sign", &ok("content-length: +7\r\n", J), other()),
+        stays("two different lengths", &ok("content-length: 26\r\ncontent-length: 8\r\n", J), other()),
+        stays("two lengths in a line", &ok("content-length: 26, 26\r\n", J), other()),
+        stays("a negative length", &ok("content-length: -26\r\n", J), other()),
+        stays("a length with a sign", &ok("content-length: +26\r\n", J), other()),
         stays("an empty length", &ok("content-length: \r\n", J), other()),
-        stays("an unknown coding", &ok("transfer-encoding: gzip, chunked\r\n", "7\r\n{\"a\":1}\r\n0\r\n\r\n"), other()),
         stays(
-            "chunking twice",
-            &ok("transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n", "7\r\n{\"a\":1}\r\n0\r\n\r\n"),
+            "an unknown coding",
+            &ok("transfer-encoding: gzip, chunked\r\n", "1a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\n\r\n"),
             other(),
         ),
-        stays("chunking in HTTP/1.0", &chunks("7\r\n{\"a\":1}\r\n0\r\n\r\n").replace("1.1", "1.0"), other()),
+        stays(
+            "chunking twice",
+            &ok(
+                "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+                "1a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\n\r\n",
+            ),
+            other(),
+        ),
+        stays(
+            "chunking in HTTP/1.0",
+            &chunks("1a\r\n{\"choices\":[{\"text\":\"a\"}]}\r\n0\r\n\r\n").replace("1.1", "1.0"),
+            other(),
+        ),
         stays("no HTTP", "SSH-2.0-OpenSSH_9.6\r\n", other()),
         stays("HTTP/2", "\0\0\u{12}\u{4}\0\0\0\0\0", other()),
-        stays("another version", &ok("content-length: 7\r\n", J).replace("1.1", "1.9"), other()),
+        stays("another version", &ok("content-length: 26\r\n", J).replace("1.1", "1.9"), other()),
         stays("a status of two digits", "HTTP/1.1 20 OK\r\ncontent-length: 0\r\n\r\n", other()),
         stays("a status below all", "HTTP/1.1 042 OK\r\ncontent-length: 0\r\n\r\n", other()),
         stays("a status line that is none", "HTTP/1.1 OK\r\n\r\n", other()),
-        stays("a blank line first", &format!("\r\n{}", ok("content-length: 7\r\n", J)), other()),
-        stays("a line without a colon", &ok("content-length 7\r\n", J), other()),
-        stays("a line without a name", &ok(": 7\r\n", J), other()),
-        stays("a folded line", &ok("x-a: b\r\n c\r\ncontent-length: 7\r\n", J), other()),
-        stays("a NUL in a line", &ok("x-a: b\0\r\ncontent-length: 7\r\n", J), other()),
-        stays("a CR in a line", &ok("x-a: b\rcontent-length: 9\r\ncontent-length: 7\r\n", J), other()),
-        stays("too many lines", &ok(&("x: y\r\n".repeat(100) + "content-length: 7\r\n"), J), other()),
-        stays("too long a name", &ok(&format!("{}: y\r\ncontent-length: 7\r\n", "x".repeat(70_000)), J), other()),
+        stays("a blank line first", &format!("\r\n{}", ok("content-length: 26\r\n", J)), other()),
+        stays("a line without a colon", &ok("content-length 26\r\n", J), other()),
+        stays("a line without a name", &ok(": 26\r\n", J), other()),
+        stays("a folded line", &ok("x-a: b\r\n c\r\ncontent-length: 26\r\n", J), other()),
+        stays("a NUL in a line", &ok("x-a: b\0\r\ncontent-length: 26\r\n", J), other()),
+        stays("a CR in a line", &ok("x-a: b\rcontent-length: 9\r\ncontent-length: 26\r\n", J), other()),
+        stays("too many lines", &ok(&("x: y\r\n".repeat(100) + "content-length: 26\r\n"), J), other()),
+        stays("too long a name", &ok(&format!("{}: y\r\ncontent-length: 26\r\n", "x".repeat(70_000)), J), other()),
         stays("too large a head", &ok(&format!("x-large: {}\r\n", "y".repeat(140_000)), J), other()),
         stays("interim heads without end", &"HTTP/1.1 102 Processing\r\n\r\n".repeat(40), other()),
         stays(

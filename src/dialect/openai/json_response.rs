@@ -9,31 +9,25 @@
 use super::error_in;
 use super::fields::{Choices, FAILED_STATUSES, TopLevel, is_nothing};
 use super::finish::Finish;
-use crate::dialect::SentRequest;
 use crate::dialect::first_bytes::without_byte_order_mark;
 use crate::dialect::json_repair::repaired;
 use crate::dialect::json_text::TextLength;
 use crate::dialect::reply_kind::ReplyKind;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
+use crate::dialect::{SentRequest, WholeAnswer};
 use crate::types::{Failure, FailureClass, Phase, Usage, tokens_of_text};
 
-/// Judges the JSON body of a success. `prompt_bytes`: the length of the request, for an estimate of unreported
-/// tokens.
+/// Judges the JSON body of a success.
 ///
 /// # Errors
 /// With the failure, if the body is no answer: then another upstream is to be asked.
-pub(crate) fn judge(
-    kind: ReplyKind,
-    body: &[u8],
-    prompt_bytes: usize,
-    sent: SentRequest<'_>,
-) -> Result<Option<Usage>, Failure> {
-    let body = without_byte_order_mark(body).trim_ascii();
+pub(crate) fn judge(answer: WholeAnswer<'_>, sent: SentRequest<'_>) -> Result<Option<Usage>, Failure> {
+    let body = without_byte_order_mark(answer.body).trim_ascii();
     if body.is_empty() || is_nothing(body) {
         return Err(failure(FailureClass::EmptyResponse, "200 with nothing in it"));
     }
     let why = match parse(body) {
-        Ok(fields) => return judge_object(kind, body, &fields, prompt_bytes, sent),
+        Ok(fields) => return judge_object(WholeAnswer { body, ..answer }, &fields, sent),
         Err(why) => why,
     };
     let Some(repaired) = why.may_be_repaired.then(|| repaired(body)).flatten() else {
@@ -41,23 +35,23 @@ pub(crate) fn judge(
         return Err(failure(FailureClass::Protocol, &why));
     };
     match parse(repaired.as_bytes()) {
-        Ok(fields) => judge_object(kind, repaired.as_bytes(), &fields, prompt_bytes, sent),
+        Ok(fields) => judge_object(WholeAnswer { body: repaired.as_bytes(), ..answer }, &fields, sent),
         // Nested too deep to be read here. Clients may read more.
         Err(_) => {
-            let completion = if kind.generates_text() { tokens_of_text(body.len()) } else { 0 };
-            Ok(Some(ReportedUsage::find_last(body).completed(EstimatedUsage::new(prompt_bytes, completion))))
+            let completion = if answer.kind.generates_text() { tokens_of_text(body.len()) } else { 0 };
+            let estimate = EstimatedUsage::new(answer.prompt_bytes, completion);
+            Ok(Some(ReportedUsage::find_last(body).completed(estimate)))
         }
     }
 }
 
 /// Judges an object by its members.
 fn judge_object(
-    kind: ReplyKind,
-    body: &[u8],
+    answer: WholeAnswer<'_>,
     fields: &TopLevel<'_>,
-    prompt_bytes: usize,
     sent: SentRequest<'_>,
 ) -> Result<Option<Usage>, Failure> {
+    let WholeAnswer { kind, body, prompt_bytes } = answer;
     if fields.may_tell_an_error()
         && let Some(found) = error_in(body, false, sent)
     {

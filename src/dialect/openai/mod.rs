@@ -61,7 +61,7 @@ impl Dialect for OpenAi {
     }
 
     fn answer(&self, answer: WholeAnswer<'_>, sent: SentRequest<'_>) -> Result<Option<Usage>, Failure> {
-        json_response::judge(answer.kind, answer.body, answer.prompt_bytes, sent)
+        json_response::judge(answer, sent)
     }
 
     fn event(&self, event: StreamEvent<'_>, sent: SentRequest<'_>) -> EventMeaning {

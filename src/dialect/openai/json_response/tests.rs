@@ -3,9 +3,10 @@
 use super::*;
 use crate::types::UsageSource;
 
-fn judged(kind: ReplyKind, body: &str) -> Result<Option<Usage>, FailureClass> {
-    judge(kind, body.as_bytes(), 40, SentRequest { upstream_model: "m", body: None, key: None })
-        .map_err(|failure| failure.class)
+const SENT: SentRequest<'_> = SentRequest { upstream_model: "m", body: None, key: None };
+
+fn judged(kind: ReplyKind, body: impl AsRef<[u8]>) -> Result<Option<Usage>, FailureClass> {
+    judge(WholeAnswer { kind, body: body.as_ref(), prompt_bytes: 40 }, SENT).map_err(|failure| failure.class)
 }
 
 /// The total, or why it is no answer.
@@ -189,7 +190,7 @@ fn json_that_only_clients_read_is_judged_by_what_they_read() {
         assert_eq!(total(kind, body), wanted, "{body}");
     }
     let no_utf8 = b"{\"choices\":[{\"message\":{\"content\":\"GOOD\xff\"}}]}";
-    assert!(judge(Chat, no_utf8, 40, SentRequest { upstream_model: "m", body: None, key: None }).is_ok());
+    assert!(judged(Chat, no_utf8).is_ok());
 }
 
 #[test]
@@ -200,8 +201,7 @@ fn a_byte_order_mark_and_white_space_before_the_object_mean_nothing() {
 
 #[test]
 fn a_body_that_is_no_json_is_described_without_a_word_of_it() {
-    let failure =
-        judge(Chat, br#"{"choices":sk-secret}"#, 0, SentRequest { upstream_model: "m", body: None, key: None })
-            .expect_err("no JSON");
+    let body = br#"{"choices":sk-secret}"#;
+    let failure = judge(WholeAnswer { kind: Chat, body, prompt_bytes: 0 }, SENT).expect_err("no JSON");
     assert!(!failure.detail.contains("sk-"), "{}", failure.detail);
 }

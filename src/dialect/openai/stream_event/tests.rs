@@ -66,12 +66,26 @@ fn an_event_of_a_chat_is_what_its_fields_say() {
         (r#"{"choices":[{"del"#, "broken"),
         (r#"{"choices":[]}{"choices":[]}"#, "broken"),
         ("{'error': 1}", "broken"),
+        ("[DONE]", "end"),
+    ] {
+        assert_eq!(word(&meaning(Chat, data)), wanted, "{data}");
+    }
+    assert_eq!(word(&read(Chat, b": ping\n\n", false, SENT)), "preamble");
+    assert_eq!(word(&meaning(Completion, r#"{"choices":[{"text":"a"}]}"#)), "content");
+    assert_eq!(word(&meaning(Completion, r#"{"choices":[{"text":"","finish_reason":"stop"}]}"#)), "content");
+    assert_eq!(word(&meaning(Bytes, "no JSON")), "content");
+    assert_eq!(word(&meaning(Json, r#"{"type":"image_generation.partial_image","b64_json":"a"}"#)), "content");
+    assert_eq!(word(&meaning(Json, r#"{"type":"ping"}"#)), "preamble");
+}
+
+#[test]
+fn json_that_only_clients_read_means_what_they_read() {
+    for (data, wanted) in [
         (r#"{"choices":[{"delta":{"content":"\ud83d"}}]}"#, "content"),
         (r#"{"choices":[{"delta":{"content":""},"logprobs":{"x":NaN}}]}"#, "preamble"),
         (r#"{"choices":[],"choices":[{"delta":{"content":"a"}}]}"#, "content"),
         (r#"{"error":{"message":"cut \ud83d"}}"#, "error"),
         (r#"{"choices":[{"delta":{"content":"\ud83d"#, "broken"),
-        ("[DONE]", "end"),
     ] {
         assert_eq!(word(&meaning(Chat, data)), wanted, "{data}");
     }
@@ -79,12 +93,6 @@ fn an_event_of_a_chat_is_what_its_fields_say() {
     assert_eq!(word(&read(Chat, no_utf8, false, SENT)), "content");
     let deep = format!(r#"{{"choices":[{{"delta":{{"content":"a","x":{}{}}}}}]}}"#, "[".repeat(500), "]".repeat(500));
     assert_eq!(word(&meaning(Chat, &deep)), "content");
-    assert_eq!(word(&read(Chat, b": ping\n\n", false, SENT)), "preamble");
-    assert_eq!(word(&meaning(Completion, r#"{"choices":[{"text":"a"}]}"#)), "content");
-    assert_eq!(word(&meaning(Completion, r#"{"choices":[{"text":"","finish_reason":"stop"}]}"#)), "content");
-    assert_eq!(word(&meaning(Bytes, "no JSON")), "content");
-    assert_eq!(word(&meaning(Json, r#"{"type":"image_generation.partial_image","b64_json":"a"}"#)), "content");
-    assert_eq!(word(&meaning(Json, r#"{"type":"ping"}"#)), "preamble");
 }
 
 #[test]
