@@ -14,11 +14,11 @@ use transport::ClientCache;
 
 use super::pool::target::client_of;
 use crate::config::{ApiConfig, ConfigChanged, Models};
-use crate::dialect::Dialect;
 use crate::dialect::openai::OpenAi;
+use crate::dialect::{Dialect, RefusedResponse, SentRequest};
 use crate::scheduler::{ModelNames, ModelsFound, ModelsUnavailable, SupervisorActor};
-use crate::types::{ApiId, Now, SentAt};
-use crate::upstream::Endpoint;
+use crate::types::{ApiId, Failure, FailureClass, Now, Phase, SentAt};
+use crate::upstream::{Endpoint, mend};
 
 /// How often a list is asked for again.
 const REFRESH: Duration = Duration::from_secs(600);
@@ -75,7 +75,7 @@ impl DiscoveryActor {
                     // Dropping what they wait for is the word that they wait for.
                     actor.waiting.clear();
                 }
-                let found = found.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+                let found = found.unwrap_or_else(|_| Err(failure(FailureClass::Timeout, "no answer in time")));
                 if !actor.is_current(&endpoint) {
                     return;
                 }
@@ -85,12 +85,17 @@ impl DiscoveryActor {
             .spawn(ctx);
     }
 
-    fn report(&mut self, endpoint: &Endpoint, found: Result<ModelNames, String>) -> Duration {
+    fn report(&mut self, endpoint: &Endpoint, found: Result<ModelNames, Failure>) -> Duration {
         let api = endpoint.api.clone();
         match found {
             Ok(models) => {
                 self.failing.remove(&api);
                 match &models {
+                    ModelNames::These(names) if names.is_empty() => {
+                        log::warn!(
+                            "{api}: its list of models is empty, and nothing is asked there. List `models` for it"
+                        );
+                    }
                     ModelNames::These(names) => {
                         log::info!("{api}: serves {} models", names.len())
                     }
@@ -102,12 +107,14 @@ impl DiscoveryActor {
                 REFRESH
             }
             Err(why) => {
+                let class = why.class;
+                let why = format!("GET {}: {}: {}", endpoint.shown_list_url(), why.detail, mend(class));
                 // Once, and not each time for as long as it goes on.
                 if self.failing.insert(api.clone(), why.clone()).as_ref() != Some(&why) {
                     log::warn!("{api}: could not be asked for its models ({why}); again each {} s", RETRY.as_secs());
                 }
                 let retry_at = Now::read_mono() + RETRY.as_millis() as u64;
-                self.supervisor.do_send(ModelsUnavailable { api, retry_at });
+                self.supervisor.do_send(ModelsUnavailable { api, retry_at, class, detail: why });
                 RETRY
             }
         }
@@ -125,30 +132,42 @@ impl DiscoveryActor {
     }
 }
 
-async fn fetch(clients: &ClientCache, endpoint: &Endpoint) -> Result<ModelNames, String> {
+async fn fetch(clients: &ClientCache, endpoint: &Endpoint) -> Result<ModelNames, Failure> {
     let client = client_of(clients, endpoint);
     let request = client
         .request(Method::GET, "models")
         .insert_header((header::ACCEPT, "application/json"))
         .insert_header((header::ACCEPT_ENCODING, "identity"));
     // No quota waits for it.
-    let answer = client.send(request, Bytes::new(), &SentAt::default()).await.map_err(|e| e.to_string())?;
+    let answer = client.send(request, Bytes::new(), &SentAt::default()).await;
+    let answer = answer.map_err(|e| failure(FailureClass::Connect, e.to_string()))?;
     match answer.head.status().as_u16() {
         200 => {
             let body = whole(answer.body).await?;
-            OpenAi.model_names(&body).map(ModelNames::These).ok_or_else(|| "its answer is no list of models".to_owned())
+            let names = OpenAi.model_names(&body).map(ModelNames::These);
+            names.ok_or_else(|| failure(FailureClass::ModelNotFound, "its answer is no list of models"))
         }
         404 | 405 | 501 => Ok(ModelNames::Any),
-        status => Err(format!("status {status}")),
+        status => {
+            let body = whole(answer.body).await.unwrap_or_default();
+            let refused = RefusedResponse { status, headers: answer.head.headers(), body: &body };
+            // Nothing of a client's stands in the answer.
+            let sent = SentRequest { upstream_model: "", body: Some(b""), key: Some(&endpoint.key) };
+            Err(OpenAi.refusal(refused, sent, Now::read()))
+        }
     }
 }
 
-async fn whole(mut payload: Payload) -> Result<Vec<u8>, String> {
+fn failure(class: FailureClass, detail: impl Into<String>) -> Failure {
+    Failure::new(class, Phase::Head, detail)
+}
+
+async fn whole(mut payload: Payload) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     while let Some(piece) = payload.next().await {
-        body.extend_from_slice(&piece.map_err(|e| e.to_string())?);
+        body.extend_from_slice(&piece.map_err(|e| failure(FailureClass::Protocol, e.to_string()))?);
         if body.len() > LARGEST_LIST {
-            return Err("its list is too long".to_owned());
+            return Err(failure(FailureClass::ModelNotFound, "its list is too long"));
         }
     }
     Ok(body)

@@ -6,7 +6,7 @@ use actix::prelude::*;
 use thiserror::Error;
 
 use super::model_names::ModelNames;
-use crate::types::{ApiId, Profile, RateLimitSummary};
+use crate::types::{ApiId, FailureClass, Profile, RateLimitSummary};
 use crate::upstream::{ApiStatus, Permit, Refusal, TokenReport};
 
 /// Select an upstream with room for this request, now. Sent by the data path to the scheduler of its worker, and awaited. The
@@ -78,6 +78,10 @@ pub struct ModelsUnavailable {
     pub api: ApiId,
     /// When the upstream is asked again (ms, monotonic).
     pub retry_at: u64,
+    /// The kind of the failure.
+    pub class: FailureClass,
+    /// In words, with what to do.
+    pub detail: String,
 }
 
 /// Return the names that clients may ask for, sorted. Sent by the handler of `/v1/models`.

@@ -23,7 +23,7 @@ use super::wait_queue::WaitQueues;
 use crate::config::{ApiConfig, ConfigChanged, QueueConfig};
 use crate::persistence::PersistenceActor;
 use crate::types::ApiId;
-use crate::upstream::{QuotaRegistry, Reconfigure, Retire, UpstreamActor};
+use crate::upstream::{ListFailed, QuotaRegistry, Reconfigure, Retire, UpstreamActor};
 
 /// The most models to remember. Where an upstream takes any name, clients make names up.
 pub(super) const MAX_MODELS: usize = 1_000;
@@ -162,7 +162,11 @@ impl Handler<ModelsFound> for SupervisorActor {
 impl Handler<ModelsUnavailable> for SupervisorActor {
     type Result = ();
 
-    fn handle(&mut self, ModelsUnavailable { api, retry_at }: ModelsUnavailable, _: &mut Self::Context) {
+    fn handle(&mut self, message: ModelsUnavailable, _: &mut Self::Context) {
+        let ModelsUnavailable { api, retry_at, class, detail } = message;
+        if let Some(upstream) = self.upstreams.get(&api) {
+            upstream.do_send(ListFailed { class, detail });
+        }
         self.unlisted.insert(api, retry_at);
     }
 }

@@ -56,6 +56,11 @@ impl Endpoint {
         format!("{}{}", self.shown_base, route.path())
     }
 
+    /// Returns the URL of the list of models, for the log.
+    pub fn shown_list_url(&self) -> String {
+        format!("{}models", self.shown_base)
+    }
+
     /// Returns this upstream's own name for a model, if there is another than the requested one.
     pub fn upstream_model(&self, requested: &str) -> Option<&Arc<str>> {
         self.mapping.get(requested).filter(|own| &***own != requested)

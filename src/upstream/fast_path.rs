@@ -185,7 +185,7 @@ mod tests {
                 permit.settle(failed(Failure { class: FailureClass::Rejected, ..failure() }));
             }),
             ("a refusal that another upstream's answer confirms", true, |permit| {
-                let refused = Failure { class: FailureClass::ModelNotFound, ..failure() };
+                let refused = Failure { class: FailureClass::ModelNotFound, status: Some(404), ..failure() };
                 permit.suspicion(&refused, &profile()).expect("it may be about the request").confirm();
             }),
         ];

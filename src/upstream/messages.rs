@@ -21,6 +21,16 @@ pub struct Forward {
     pub panic: bool,
 }
 
+/// The upstream did not answer with its models: show the failure in the status. Sent by the supervisor; a lost one shows nothing.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ListFailed {
+    /// The kind of the failure.
+    pub class: FailureClass,
+    /// In words, with what to do.
+    pub detail: String,
+}
+
 /// An upstream's yes.
 #[derive(Debug)]
 pub struct Forwarded {

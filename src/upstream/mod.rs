@@ -21,10 +21,11 @@ mod token_stats;
 pub use actor::UpstreamActor;
 pub use endpoint::Endpoint;
 pub use fast_path::FastPath;
+pub(crate) use health::mend;
 pub use health::{Resting, Scope};
 pub use messages::{
-    ApiStatus, Declined, Forward, Forwarded, GetStatus, GetTokens, QuotaStatus, Reconfigure, Refusal, ResetTokens,
-    Retire, TokenReport,
+    ApiStatus, Declined, Forward, Forwarded, GetStatus, GetTokens, ListFailed, QuotaStatus, Reconfigure, Refusal,
+    ResetTokens, Retire, TokenReport,
 };
 pub use permit::{Permit, Suspicion};
 pub use quotas::QuotaRegistry;

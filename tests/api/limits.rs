@@ -217,6 +217,7 @@ fn what_an_upstream_tells_of_its_limits_is_heeded() {
         let until: Option<jiff::Timestamp> = status["availableAt"].as_str().map(|at| at.parse().expect("a timestamp"));
         let wait = until.map_or(0, |until| until.as_second() - jiff::Timestamp::now().as_second());
         assert!(rests.contains(&wait), "{what}: rests {wait} s");
+        app.logged("a: rests for");
         if wait > 1 {
             assert_eq!(status["unavailableReason"], "cooldown", "{what}");
             assert_eq!(app.chat().error(), (429, "rate_limit_exceeded".into()), "{what}");

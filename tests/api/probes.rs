@@ -104,8 +104,8 @@ fn what_headers_tell_of_a_limit_holds_from_when_they_tell_it() {
         reply.then(Step::event("[DONE]")).then(Step::Bytes(b"0\r\n\r\n".to_vec()))
     };
     let refused = || {
-        Reply::raw(head("400 X\r\ncontent-type: application/json\r\ncontent-length: 2"))
-            .then(Step::Bytes(b"\r\n{}".to_vec()))
+        Reply::raw(head("400 X\r\ncontent-type: application/json\r\ncontent-length: 15"))
+            .then(Step::Bytes(b"\r\n{\"error\":\"bad\"}".to_vec()))
     };
     for (reply, stream, status) in [(stream(), true, 200), (refused(), false, 400)] {
         let upstream = Upstream::in_turn(vec![Reply::chat("hi"), reply]);

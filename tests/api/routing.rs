@@ -174,6 +174,33 @@ fn an_upstream_that_has_no_such_list_is_tried_for_every_model() {
 }
 
 #[test]
+fn a_list_that_is_refused_or_none_is_logged_with_the_words_the_url_and_what_to_do() {
+    for (reply, class, said) in [
+        (
+            Reply::error(401, "Key sk-upstream-a-0123456789 expired"),
+            "unauthorized",
+            "401 \"Key *** expired\": check its apiKey",
+        ),
+        (
+            Reply::json(200, &json!({ "status": "ok" })),
+            "model_not_found",
+            "its answer is no list of models: check its baseUrl and its models",
+        ),
+    ] {
+        let upstream = Upstream::always(reply);
+        let mut config = config_of(&[&upstream]);
+        config["apis"][0].as_object_mut().expect("an object").remove("models");
+        let app = App::start(&config);
+        eventually("the list was refused", || app.log().contains("could not be asked for its models"));
+        let told = format!("/v1/models: {said}");
+        assert!(app.log().contains(&told), "{}", app.log());
+        let last = &app.status_of("a")["lastError"];
+        assert_eq!(last["class"], class);
+        assert!(last["detail"].as_str().is_some_and(|detail| detail.ends_with(&told)), "{last}");
+    }
+}
+
+#[test]
 fn a_disabled_upstream_is_never_asked() {
     for (field, value) in [("enabled", json!(false)), ("rpm", json!(0)), ("rpd", json!(0))] {
         let upstream = Upstream::always(Reply::chat("hi"));

@@ -10,7 +10,7 @@ use actix::prelude::*;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::scheduler::messages::{AdmissionError, GetModels, ModelsFound, ModelsUnavailable};
+use crate::scheduler::messages::{AdmissionError, GetModels, GetReports, ModelsFound, ModelsUnavailable};
 use crate::scheduler::model_names::ModelNames;
 use crate::scheduler::testing::{Pool, after_failures_of, by, chat, failure, served, settle};
 use crate::testing::{api, on_paused_clock};
@@ -108,8 +108,16 @@ fn a_model_is_missing_only_if_every_list_of_models_is_known() {
         let unknown = refusals(pool.select(chat("x")).await.expect_err("nobody is known to serve it"));
         assert!(matches!(&unknown[..], [(id, Refusal::ModelsUnknown { .. })] if id == "asked"), "{unknown:?}");
         let retry_at = Now::read_mono() + 7_000;
-        let unavailable = ModelsUnavailable { api: "asked".into(), retry_at };
+        let unavailable = ModelsUnavailable {
+            api: "asked".into(),
+            retry_at,
+            class: FailureClass::Unauthorized,
+            detail: "GET http://host/v1/models: 401".to_owned(),
+        };
         pool.supervisor.send(unavailable).await.expect("taken");
+        let reports = pool.supervisor.send(GetReports).await.expect("a reply");
+        let (_, class, detail) = reports[1].status.last_failure.as_ref().expect("the status shows the failure");
+        assert_eq!((*class, &**detail), (FailureClass::Unauthorized, "GET http://host/v1/models: 401"));
         let unknown = refusals(pool.select(chat("x")).await.expect_err("not yet"));
         assert_eq!(unknown[0].1.until(), Some(retry_at), "the client is told when to try again");
         let models = ModelNames::These([Arc::from("y")].into());

@@ -5,7 +5,7 @@ use actix::prelude::*;
 use super::UpstreamActor;
 use crate::persistence::Flush;
 use crate::types::Now;
-use crate::upstream::messages::{ApiStatus, GetStatus, GetTokens, ResetTokens, TokenReport};
+use crate::upstream::messages::{ApiStatus, GetStatus, GetTokens, ListFailed, ResetTokens, TokenReport};
 use crate::upstream::quotas::room;
 
 impl Handler<GetStatus> for UpstreamActor {
@@ -16,6 +16,14 @@ impl Handler<GetStatus> for UpstreamActor {
         let now = Now::read();
         let room = room(self.quotas.common(), 1, now);
         self.state.status(self.quotas(now), room, now)
+    }
+}
+
+impl Handler<ListFailed> for UpstreamActor {
+    type Result = ();
+
+    fn handle(&mut self, ListFailed { class, detail }: ListFailed, _: &mut Self::Context) {
+        self.state.on_list_failed(class, detail, Now::read());
     }
 }
 

@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 use self::model_backoff::ModelBackoffs;
 pub(super) use self::model_backoff::{ModelBackoff, ModelRoute};
+pub(crate) use self::rules::mend;
 use self::rules::{KEY, KEY_REFUSED_MS, LIMIT, SERVICE, UNPAID_MS};
-pub(super) use self::rules::{hung, mend, signal};
+pub(super) use self::rules::{hung, signal};
 use self::scope::ScopeHealth;
 pub(super) use self::scope::Times;
 use crate::types::{FailureClass, Signal};
@@ -172,17 +173,17 @@ impl Health {
     }
 
     /// Records a confirmed refusal: another upstream served the same request. `has_served`: this upstream has served somebody.
-    /// Returns the rest, if one begins or grows.
+    /// Returns the rests that begin or grow.
     pub(super) fn confirmed(
         &mut self,
         class: FailureClass,
         has_served: bool,
         report: Reported<'_>,
-    ) -> Option<RestBegan> {
+    ) -> impl Iterator<Item = RestBegan> {
         let Reported { of, times } = report;
         let model = self.models.failure(of, class, times).map(|until| RestBegan { scope: Scope::Model, until });
         let service = if has_served { None } else { self.service.failure(class, times) };
-        service.map(|until| RestBegan { scope: Scope::Service, until }).or(model)
+        service.map(|until| RestBegan { scope: Scope::Service, until }).into_iter().chain(model)
     }
 
     /// Returns the routes by which a model backs off, until a success.

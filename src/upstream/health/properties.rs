@@ -162,7 +162,9 @@ impl World {
             Event::Confirm { which, has_served } => {
                 // The refusal may be some time ago.
                 let sent = which.checked_rem(self.out.len()).map_or(self.now, |which| self.out[which].sent);
-                self.report(sent, |health, report| health.confirmed(FailureClass::ModelNotFound, has_served, report));
+                self.report(sent, |health, report| {
+                    health.confirmed(FailureClass::ModelNotFound, has_served, report).last()
+                });
             }
         }
     }

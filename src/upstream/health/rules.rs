@@ -92,7 +92,7 @@ fn limit_wait(failure: &Failure, until_day_ends: Duration) -> Option<Duration> {
 }
 
 /// Returns what an operator can do about a failure of this class.
-pub(in crate::upstream) fn mend(class: FailureClass) -> &'static str {
+pub(crate) fn mend(class: FailureClass) -> &'static str {
     match class {
         FailureClass::RateLimited => "give its entry the limits that the account has",
         FailureClass::Unauthorized => "check its apiKey",

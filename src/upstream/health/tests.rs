@@ -34,7 +34,7 @@ impl World {
     /// Another upstream serves at once what was refused here.
     fn confirmed(&mut self, class: FailureClass, has_served: bool, sent: u64) -> Option<Scope> {
         let report = Reported { of: World::of(&self.model), times: Times { sent, now: sent + 1 } };
-        self.health.confirmed(class, has_served, report).map(|began| began.scope)
+        self.health.confirmed(class, has_served, report).next().map(|began| began.scope)
     }
 
     /// Ends each attempt a millisecond after its sending.
@@ -196,6 +196,12 @@ fn an_upstream_that_has_served_nobody_rests_as_a_whole_after_three_confirmed_ref
     let mut world = World::new();
     let confirmed = [10, 20, 30].map(|sent| world.confirmed(FailureClass::Unauthorized, false, sent));
     assert_eq!(confirmed, [None, None, Some(Scope::Service)]);
+    let all = |at: u64| Reported { of: World::of(&world.model), times: Times { sent: at, now: at + 1 } };
+    let mut again = Health::default();
+    let mut began = [10, 20, 30].map(|sent| again.confirmed(FailureClass::Unauthorized, false, all(sent)).collect());
+    let both: Vec<RestBegan> = std::mem::take(&mut began[2]);
+    let scopes: Vec<Scope> = both.iter().map(|began| began.scope).collect();
+    assert_eq!(scopes, [Scope::Service, Scope::Model], "both are logged");
     assert!(world.health.check_common(10_030).is_err() && world.health.check_common(10_031).is_ok());
     world.ends(SUCCESS, 60_031, 60_032);
     assert!(world.may_go(false, 60_033));

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use log::Level;
+
 use super::{Subject, UpstreamState};
-use crate::types::{Failure, FailureClass, Outcome, Settlement, Signal, iso};
+use crate::types::{Failure, FailureClass, Now, Outcome, Settlement, Signal, iso};
 use crate::upstream::health::{self, Reported, RestBegan, Scope, Times};
 
 impl Subject<'_> {
@@ -20,7 +22,10 @@ impl UpstreamState {
         self.heal(false, of);
         if exhausted_for.is_some() {
             let limited = Signal::Limited { wait: exhausted_for };
-            self.health.failure(limited, FailureClass::RateLimited, of.reported());
+            if let Some(began) = self.health.failure(limited, FailureClass::RateLimited, of.reported()) {
+                let why = "its answer says that nothing is left of a limit";
+                self.log_rest(Level::Info, began, of, why);
+            }
         }
     }
 
@@ -53,11 +58,16 @@ impl UpstreamState {
                 format!("{}, and another API serves the same request: {}", failure.detail, health::mend(failure.class))
             }
         };
-        let began = self.health.confirmed(failure.class, self.has_served, of.reported());
         self.last_failure = Some((of.now.wall, failure.class, detail.clone()));
-        if let Some(began) = began {
-            self.log_rest(began, of, &format!("{}: {detail}", failure.class.as_str()));
+        let began: Vec<RestBegan> = self.health.confirmed(failure.class, self.has_served, of.reported()).collect();
+        for began in began {
+            self.log_rest(Level::Warn, began, of, &format!("{}: {detail}", failure.class.as_str()));
         }
+    }
+
+    /// Shows a failure of the upstream's list of models. No request has failed, and nothing rests.
+    pub(in crate::upstream) fn on_list_failed(&mut self, class: FailureClass, detail: String, now: Now) {
+        self.last_failure = Some((now.wall, class, detail));
     }
 
     fn on_success(&mut self, of: Subject<'_>) {
@@ -90,22 +100,25 @@ impl UpstreamState {
         self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
         let signal = health::signal(failure, day_ends, of.now);
         if let Some(began) = self.health.failure(signal, failure.class, of.reported()) {
-            self.log_rest(began, of, &format!("{failure}: {mend}"));
+            self.log_rest(Level::Warn, began, of, &format!("{failure}: {mend}"));
         }
     }
 
     /// Logs a rest: why, until when, and what to do.
-    fn log_rest(&self, RestBegan { scope, until }: RestBegan, of: Subject<'_>, why: &str) {
+    fn log_rest(&self, level: Level, RestBegan { scope, until }: RestBegan, of: Subject<'_>, why: &str) {
         let api = &self.config.id;
         let seconds = until.saturating_sub(of.now.mono) as f64 / 1_000.0;
         let until = iso(of.now.wall_at(until));
         match scope {
             Scope::Service | Scope::Limit | Scope::Key => {
-                log::warn!("{api}: rests for {seconds:.1} s, until {until} ({why})")
+                log::log!(level, "{api}: rests for {seconds:.1} s, until {until} ({why})")
             }
             Scope::Model => {
                 let (model, route) = (of.of.model, of.of.route);
-                log::warn!("{api}: is not asked for {model:?} at {route} for {seconds:.1} s, until {until} ({why})");
+                log::log!(
+                    level,
+                    "{api}: is not asked for {model:?} at {route} for {seconds:.1} s, until {until} ({why})"
+                );
             }
         }
     }
@@ -141,7 +154,7 @@ mod tests {
 
     use super::*;
     use crate::config::ApiConfig;
-    use crate::types::{Now, Phase, RouteId, TokenStats};
+    use crate::types::{Phase, RouteId, TokenStats};
     use crate::upstream::health::ModelRoute;
     use crate::upstream::messages::ApiStatus;
     use crate::upstream::testing::entry;

@@ -81,7 +81,8 @@ impl Reply {
 
     /// An error as OpenAI writes it.
     pub fn error(status: u16, message: &str) -> Reply {
-        Reply::json(status, &json!({ "error": { "message": message, "type": "t", "param": null, "code": null } }))
+        let kind = if matches!(status, 400 | 413 | 415 | 422) { "invalid_request_error" } else { "t" };
+        Reply::json(status, &json!({ "error": { "message": message, "type": kind, "param": null, "code": null } }))
     }
 
     /// A stream of events, each a chunk of its own, whole.
