@@ -24,7 +24,7 @@ impl UpstreamState {
             let limited = Signal::Limited { wait: exhausted_for };
             if let Some(began) = self.health.failure(limited, FailureClass::RateLimited, of.reported()) {
                 let why = "its answer says that nothing is left of a limit";
-                self.log_rest(Level::Info, began, of, why);
+                self.log_rest((Level::Info, began), of, why);
             }
         }
     }
@@ -61,7 +61,7 @@ impl UpstreamState {
         self.last_failure = Some((of.now.wall, failure.class, detail.clone()));
         let began: Vec<RestBegan> = self.health.confirmed(failure.class, self.has_served, of.reported()).collect();
         for began in began {
-            self.log_rest(Level::Warn, began, of, &format!("{}: {detail}", failure.class.as_str()));
+            self.log_rest((Level::Warn, began), of, &format!("{}: {detail}", failure.class.as_str()));
         }
     }
 
@@ -100,12 +100,12 @@ impl UpstreamState {
         self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
         let signal = health::signal(failure, day_ends, of.now);
         if let Some(began) = self.health.failure(signal, failure.class, of.reported()) {
-            self.log_rest(Level::Warn, began, of, &format!("{failure}: {mend}"));
+            self.log_rest((Level::Warn, began), of, &format!("{failure}: {mend}"));
         }
     }
 
     /// Logs a rest: why, until when, and what to do.
-    fn log_rest(&self, level: Level, RestBegan { scope, until }: RestBegan, of: Subject<'_>, why: &str) {
+    fn log_rest(&self, (level, RestBegan { scope, until }): (Level, RestBegan), of: Subject<'_>, why: &str) {
         let api = &self.config.id;
         let seconds = until.saturating_sub(of.now.mono) as f64 / 1_000.0;
         let until = iso(of.now.wall_at(until));
