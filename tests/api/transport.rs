@@ -122,9 +122,9 @@ fn sound_heads() -> Vec<Case> {
         drips("an interim head, byte by byte", &format!("HTTP/1.1 102 Processing\r\n\r\n{length}"), whole()),
         stays("a large head", &ok(&format!("x-large: {}\r\ncontent-length: 26\r\n", "y".repeat(100_000)), J), whole()),
         stays("an answer that upgrades", &ok("upgrade: websocket\r\ncontent-length: 26\r\n", J), whole()),
-        stays("a 415", &length.replace("200 OK", "415 Unsupported"), Wanted::Answer(415, J)),
-        stays("a 415 without a body", "HTTP/1.1 415 X\r\ncontent-length: 0\r\n\r\n", Wanted::Answer(415, "")),
-        stays("HTTP/1.0 without a body", "HTTP/1.0 415 X\r\ncontent-length: 0\r\n\r\n", Wanted::Answer(415, "")),
+        stays("a 415", &length.replace("200 OK", "415 Unsupported"), Wanted::Other),
+        stays("a 415 without a body", "HTTP/1.1 415 X\r\ncontent-length: 0\r\n\r\n", Wanted::Other),
+        stays("HTTP/1.0 without a body", "HTTP/1.0 415 X\r\ncontent-length: 0\r\n\r\n", Wanted::Other),
         stays(
             "a 426",
             &format!("HTTP/1.1 426 U\r\nupgrade: websocket\r\nconnection: upgrade\r\ncontent-length: 26\r\n\r\n{J}"),
@@ -155,7 +155,7 @@ fn overflowing() -> Vec<Case> {
         stays(
             "another answer behind an empty one",
             &format!("HTTP/1.1 415 X\r\ncontent-length: 0\r\n\r\n{poison}"),
-            Wanted::Answer(415, ""),
+            Wanted::Other,
         ),
         stays("another answer behind a 204", &format!("HTTP/1.1 204 No Content\r\n\r\n{poison}"), Wanted::Other),
         stays(

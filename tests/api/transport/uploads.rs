@@ -140,12 +140,12 @@ fn an_upload_that_ends_without_an_answer_or_with_half_of_one_is_served_by_anothe
 }
 
 #[test]
-fn an_early_error_whose_text_breaks_off_keeps_its_status() {
+fn an_early_error_whose_text_breaks_off_is_served_by_another() {
     for (scheme, identity) in schemes() {
         let half = answer(413, "", ERROR).split_at(answer(413, "", ERROR).len() - 20).0.to_owned();
         let (app, good) = with_another(identity.as_ref(), half, Then::Close);
         let got = upload(&app);
-        assert_eq!((got.status, good.calls()), (413, 0), "{scheme}");
+        assert_eq!((got.status, good.calls()), (200, 1), "{scheme}: half a text says nothing of the request");
     }
 }
 
