@@ -31,7 +31,7 @@ pub(super) fn open_record(worker: &Worker, request: &HttpRequest, id: RequestId)
     record
 }
 
-/// Names and records an answer that has no name yet. (One that has a name comes from the data path, which records it.)
+/// Names and records an answer without a name. (An answer with a name comes from the data path, and has a record.)
 pub(super) fn name_and_record(response: &mut ServiceResponse<impl MessageBody>) {
     if response.headers().contains_key(X_REQUEST_ID) {
         return;

@@ -81,7 +81,7 @@ impl UpstreamResponse<'_> {
         Err(if replay { AttemptError { replay: Some(Replay::WithoutStreamOptions), ..error } } else { error })
     }
 
-    /// What the upstream says of its refusal, and whether that is all of it. What is compressed can't be read.
+    /// Returns the text of a refusal, and whether the text is whole. A compressed text can't be read.
     async fn refusal_text(&mut self) -> (Bytes, bool) {
         if headers::is_encoded(self.headers) {
             return (Bytes::new(), false);
@@ -109,8 +109,7 @@ impl UpstreamResponse<'_> {
         }
     }
 
-    /// What came with a 200 and is no answer. The caller's own mistake passes through, with the status that it should
-    /// have had.
+    /// Handles a 200 without an answer. The caller's own mistake passes through, with the proper status for the mistake.
     fn error_in_success(&self, failure: Failure, error: Bytes) -> Result<Box<CommittedResponse>, AttemptError> {
         let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
         match status.filter(|_| self.passes(failure.class)) {
@@ -134,7 +133,7 @@ impl UpstreamResponse<'_> {
         answer
     }
 
-    /// The same of one whose own text did not come whole, or can't be read: the status says enough.
+    /// Returns an error whose own text did not come whole, or can't be read: the status says enough.
     fn refused_in_our_words(&self, failure: Failure) -> Box<CommittedResponse> {
         let error = upstream_said(self.status, "its reason did not arrive").to_string();
         let mut answer = self.refused(self.status, error.into(), failure);

@@ -70,7 +70,7 @@ pub(super) fn set_request_headers(outgoing: &mut HeaderMap, client: &[Header]) {
     for (name, value) in client {
         outgoing.insert(name.clone(), value.clone());
     }
-    // Whatever the client called it (curl: a form), it was read as JSON.
+    // The body was read as JSON, whatever the client called the body (curl: a form).
     outgoing.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // A compressed stream could be neither counted nor passed on event by event.
     outgoing.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -129,7 +129,7 @@ pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     is_of_kind(headers, EVENTS)
 }
 
-/// Is the answer of this kind?
+/// Returns whether the answer is of this kind.
 pub(super) fn is_of_kind(headers: &HeaderMap, kind: &str) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let beginning = content_type.trim_start().get(..kind.len());
