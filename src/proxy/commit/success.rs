@@ -23,7 +23,7 @@ const JSON_HELD: usize = 8 << 20;
 const PREAMBLE_HELD: usize = 256 << 10;
 
 /// How much of a possible error in JSON is held in place of sound.
-const ERROR_HELD: usize = 64 << 10;
+const JSON_IN_SOUND_HELD: usize = 64 << 10;
 
 impl UpstreamResponse<'_> {
     /// Waits until an answer, or a failure, is certain.
@@ -212,7 +212,7 @@ impl UpstreamResponse<'_> {
     /// Returns sound, except an error in JSON, or a page for people.
     async fn sound(mut self, shape: Shape) -> Result<Box<CommittedResponse>, AttemptError> {
         let (head, is_whole) = match shape {
-            Shape::Json => self.body.collect(ERROR_HELD).await?,
+            Shape::Json => self.body.collect(JSON_IN_SOUND_HELD).await?,
             Shape::Events | Shape::Other | Shape::Unknown => (self.body.next().await?.unwrap_or_default(), false),
         };
         let is_json = is_whole && serde_json::from_slice::<IgnoredAny>(without_byte_order_mark(&head)).is_ok();
