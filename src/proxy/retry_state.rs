@@ -167,14 +167,18 @@ impl<'a> RetryState<'a> {
 
     /// Decides how the request goes on after this failure. Withdraws from the retry budget where rules 1 and 3 say so.
     pub(super) fn should_retry(&mut self, error: &AttemptError) -> Next {
-        if self.may_replay(error) && (error.replay != Some(Replay::AfterLostConnection) || self.withdraw()) {
-            return Next::Replay;
+        if self.may_replay(error) {
+            let is_paid = error.replay != Some(Replay::AfterLostConnection) || self.withdraw();
+            if is_paid {
+                return Next::Replay;
+            }
         }
         let failure = &error.failure;
         if self.failures + 1 >= self.config.max_attempts || !self.config.retry_on.contains(failure.class) {
             return Next::GiveUp;
         }
-        if !costs_budget(failure) || self.withdraw() { Next::AnotherUpstream } else { Next::GiveUp }
+        let is_paid = !costs_budget(failure) || self.withdraw();
+        if is_paid { Next::AnotherUpstream } else { Next::GiveUp }
     }
 
     /// Takes one try from the retry budget. Returns whether there was one.
