@@ -78,7 +78,7 @@ impl Requests {
     async fn select(&mut self, nth: usize) -> Duration {
         let model = Arc::from(format!("model-{}", nth % MODELS));
         let estimate = TokenEstimate { prompt: 100, completion: Some(400) };
-        let profile = Profile { model, route: RouteId::new("chat/completions"), estimate };
+        let profile = Profile { model, route: RouteId::new("chat/completions"), estimate, session: None };
         let start = Instant::now();
         let selected =
             self.scheduler.send(Select { profile, excluded: Vec::new(), client: Weak::new(), may_queue: false }).await;

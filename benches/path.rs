@@ -9,6 +9,7 @@ use actix_web::web::Bytes;
 use api_together::dialect::{EventStream, ROUTES};
 use api_together::proxy::ClientRequest;
 use api_together::scheduler::{Candidate, WeightedTiers};
+use api_together::types::SessionHash;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// A stream of a thousand events as OpenAI sends them, with its usage at the end.
@@ -71,14 +72,19 @@ fn requests(criterion: &mut Criterion) {
 fn tiers(criterion: &mut Criterion) {
     for upstreams in [10, 100, 1_000] {
         let tiers = WeightedTiers::new(
-            (0..upstreams).map(|slot| Candidate { slot, priority: 0, weight: 1 + slot as u32 % 3 }).collect(),
+            (0..upstreams)
+                .map(|slot| Candidate { slot, priority: 0, weight: 1 + slot as u32 % 3, hash: slot as u64 })
+                .collect(),
         );
         let mut rng = rand::rng();
         criterion.bench_function(&format!("pick one of {upstreams}"), |bencher| {
-            bencher.iter(|| tiers.pick(&mut rng, |_| false));
+            bencher.iter(|| tiers.pick(None, &mut rng, |_| false));
+        });
+        criterion.bench_function(&format!("pick one of {upstreams} for a session"), |bencher| {
+            bencher.iter(|| tiers.pick(Some(SessionHash::of(b"session")), &mut rng, |_| false));
         });
         criterion.bench_function(&format!("pick one of {upstreams}, half of them skipped"), |bencher| {
-            bencher.iter(|| tiers.pick(&mut rng, |slot| slot % 2 == 0));
+            bencher.iter(|| tiers.pick(None, &mut rng, |slot| slot % 2 == 0));
         });
     }
 }

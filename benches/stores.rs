@@ -96,6 +96,7 @@ async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration>
             model: Arc::from("m"),
             route: RouteId::new("chat/completions"),
             estimate: TokenEstimate { prompt: 100, completion: Some(400) },
+            session: None,
         };
         let start = Instant::now();
         let selected =

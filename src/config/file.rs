@@ -50,6 +50,20 @@ pub struct ConfigFile {
     /// How the server is laid out over the machine.
     #[serde(default)]
     pub actors: ActorsFile,
+    /// Which API the requests of one session prefer.
+    #[serde(default)]
+    pub affinity: AffinityFile,
+}
+
+/// Which API the requests of one session prefer.
+#[derive(Debug, Default, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AffinityFile {
+    /// Requests of one session prefer one API while it has room, so that the provider's cache of prompts pays. Default.
+    #[default]
+    Session,
+    /// Each request goes by priority and weight alone.
+    Off,
 }
 
 /// How the server is laid out over the machine.

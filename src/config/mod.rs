@@ -27,8 +27,8 @@ pub use actor::ConfigActor;
 pub use load::{ConfigError, load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use model::{
-    ActorsConfig, ApiConfig, BudgetConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig, RetryConfig,
-    ServerConfig, StoreConfig, Timeouts,
+    ActorsConfig, Affinity, ApiConfig, BudgetConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig,
+    RetryConfig, ServerConfig, StoreConfig, Timeouts,
 };
 pub use problem::Problem;
 pub use quota::Reset;

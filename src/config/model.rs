@@ -26,6 +26,8 @@ pub struct Config {
     pub store: Option<StoreConfig>,
     /// How the server is laid out over the machine.
     pub actors: ActorsConfig,
+    /// Which upstream the requests of one session prefer.
+    pub affinity: Affinity,
     /// Of the content of the file and of the key files. Two contents differ in the hash.
     pub hash: String,
     /// The names of the key files, as typed.
@@ -159,6 +161,15 @@ pub struct ActorsConfig {
     pub workers: Option<usize>,
     /// How many requests may wait in the supervisor's mailbox.
     pub mailbox: usize,
+}
+
+/// Which upstream the requests of one session prefer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Affinity {
+    /// The same, while the upstream may serve.
+    Session,
+    /// None.
+    Off,
 }
 
 /// How requests wait for a limit to free.

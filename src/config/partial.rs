@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use std::collections::BTreeMap;
 
-use super::file::{ActorsFile, ApiFile, GroupFile, QueueFile, RetryFile, ServerFile, StoreFile, TimeoutsFile};
+use super::file::{
+    ActorsFile, AffinityFile, ApiFile, GroupFile, QueueFile, RetryFile, ServerFile, StoreFile, TimeoutsFile,
+};
 use super::problem::Problem;
 
 /// The sound parts of a configuration file.
@@ -19,6 +21,7 @@ pub(super) struct SoundParts {
     pub(super) groups: BTreeMap<String, GroupFile>,
     pub(super) store: Option<StoreFile>,
     pub(super) actors: ActorsFile,
+    pub(super) affinity: AffinityFile,
 }
 
 impl SoundParts {
@@ -38,6 +41,7 @@ impl SoundParts {
             groups: typed(&mut document, "quotaGroups", problems).unwrap_or_default(),
             store: typed(&mut document, "store", problems),
             actors: typed(&mut document, "actors", problems).unwrap_or_default(),
+            affinity: typed(&mut document, "affinity", problems).unwrap_or_default(),
             apis: apis
                 .into_iter()
                 .enumerate()

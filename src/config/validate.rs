@@ -7,8 +7,8 @@ use std::sync::Arc;
 use url::Url;
 
 use super::base_url;
-use super::file::{ApiFile, OneOrMany, ServerFile, StoreFile};
-use super::model::{ActorsConfig, ApiConfig, Config, Models, QueueConfig, ServerConfig, StoreConfig};
+use super::file::{AffinityFile, ApiFile, OneOrMany, ServerFile, StoreFile};
+use super::model::{ActorsConfig, Affinity, ApiConfig, Config, Models, QueueConfig, ServerConfig, StoreConfig};
 use super::origin::is_origin;
 use super::partial::SoundParts;
 use super::problem::Problem;
@@ -58,6 +58,10 @@ pub(super) fn validate(
         actors: ActorsConfig {
             workers: file.actors.workers.map(|workers| workers as usize),
             mailbox: file.actors.mailbox.unwrap_or(10_000) as usize,
+        },
+        affinity: match file.affinity {
+            AffinityFile::Session => Affinity::Session,
+            AffinityFile::Off => Affinity::Off,
         },
         hash: String::new(),
         key_files: Vec::new(),

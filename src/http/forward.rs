@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::auth::worker;
 use super::concurrency::BodyMemory;
 use super::{Worker, request_id};
+use crate::config::Affinity;
 use crate::dialect::Route;
 use crate::error::ApiError;
 use crate::proxy::{ClientRequest, dispatch, refuse, with_pings};
@@ -50,8 +51,11 @@ async fn serve(
     let ForwardedRequest { route, mut record } = forwarded;
     let limit = worker.config().server.body_limit;
     let read = read_body(worker, request, payload, limit).await.and_then(|(body, held)| {
-        let asked = ClientRequest::parse(route, request.headers(), body)
+        let mut asked = ClientRequest::parse(route, request.headers(), body)
             .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })?;
+        if worker.config().affinity == Affinity::Off {
+            asked.profile.session = None;
+        }
         Ok((asked, held))
     });
     match read {

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::headers::{Header, client_headers};
+use super::session::{SessionFields, session_of};
 use crate::dialect::Route;
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
 use crate::dialect::token_estimate::{CompletionBounds, estimate};
@@ -78,6 +79,12 @@ struct RequestFields<'a> {
     max_output_tokens: &'a RawValue,
     #[serde(borrow, default = "absent")]
     n: &'a RawValue,
+    #[serde(borrow, default = "absent")]
+    prompt_cache_key: &'a RawValue,
+    #[serde(borrow, default = "absent")]
+    metadata: &'a RawValue,
+    #[serde(borrow, default = "absent")]
+    user: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -122,7 +129,9 @@ impl ClientRequest {
         };
         let tokens = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
         let estimate = estimate(route.reply, text, CompletionBounds { tokens, n: peek.n.get() });
-        let profile = Profile { model, route: route.id, estimate };
+        let RequestFields { prompt_cache_key, metadata, user, .. } = peek;
+        let session = session_of(headers, &SessionFields { prompt_cache_key, metadata, user });
+        let profile = Profile { model, route: route.id, estimate, session };
         let client_timeout = client_timeout(headers);
         Ok(ClientRequest {
             route,

@@ -12,6 +12,7 @@ mod headers;
 mod pool;
 mod response;
 mod retry_state;
+mod session;
 
 pub use client_request::{ClientRequest, InvalidRequest};
 pub use discovery::{DiscoveryActor, FirstRound};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::model_names::{ModelNames, names};
 use super::weighted_tiers::{Candidate, WeightedTiers};
 use crate::config::ApiConfig;
-use crate::types::ApiId;
+use crate::types::{ApiId, stable_hash};
 
 /// The routing table. A change of the configuration or of a list of models makes a new one.
 #[derive(Debug, Default)]
@@ -22,7 +22,8 @@ impl Routes {
         let mut listed: HashMap<Arc<str>, Vec<Candidate>> = HashMap::new();
         let mut serve_any: Vec<Candidate> = Vec::new();
         for (slot, api) in apis.iter().enumerate() {
-            let candidate = Candidate { slot, priority: api.priority, weight: api.weight };
+            let hash = stable_hash(api.id.as_str().as_bytes());
+            let candidate = Candidate { slot, priority: api.priority, weight: api.weight, hash };
             match names(api, found) {
                 Some(ModelNames::These(names)) => {
                     for name in names {

@@ -80,7 +80,9 @@ impl Selection {
             Some(slot) => slot,
             None => {
                 let tiers = self.snapshot.routes.tiers(&self.profile.model);
-                tiers.pick(&mut rand::rng(), |slot| self.skipped.get(slot).copied().unwrap_or(true))?
+                tiers.pick(self.profile.session, &mut rand::rng(), |slot| {
+                    self.skipped.get(slot).copied().unwrap_or(true)
+                })?
             }
         };
         if let Some(skipped) = self.skipped.get_mut(slot) {

@@ -71,7 +71,8 @@ pub(super) fn chat(model: &str) -> Select {
 
 /// A request by this route.
 pub(super) fn by(route: &'static str, model: &str) -> Select {
-    let profile = Profile { model: model.into(), route: RouteId::new(route), estimate: TokenEstimate::default() };
+    let profile =
+        Profile { model: model.into(), route: RouteId::new(route), estimate: TokenEstimate::default(), session: None };
     Select { profile, excluded: Vec::new(), client: a_client(), may_queue: true }
 }
 

@@ -63,8 +63,9 @@ impl SchedulerActor {
         let model = self.models.get(&select.profile.model).ok_or(None)?;
         let mut skipped: Vec<usize> = Vec::new();
         let mut rng = rand::rng();
+        let session = select.profile.session;
         while skipped.len() < MAX_SKIPPED {
-            let slot = model.tiers.pick(&mut rng, |slot| skipped.contains(&slot)).ok_or(None)?;
+            let slot = model.tiers.pick(session, &mut rng, |slot| skipped.contains(&slot)).ok_or(None)?;
             let fast_path = model.fast_paths.get(slot).and_then(Option::as_ref).ok_or(Some(slot))?;
             match fast_path.try_admit(&select.profile, now) {
                 Ok(permit) => return Ok(Admitted { permit, rate: model.limits.after_one_more(now.mono) }),

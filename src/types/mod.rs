@@ -4,6 +4,7 @@ mod failure;
 mod ids;
 mod outcome;
 mod route;
+mod session;
 mod signal;
 mod time;
 mod tokens;
@@ -15,6 +16,7 @@ pub use ids::{ApiId, QuotaId, RequestId};
 pub use outcome::{Outcome, Settlement};
 pub use quota::{Burst, Limit, Limits, QuotaKind, RateLimitSummary};
 pub use route::RouteId;
+pub use session::{SessionHash, stable_hash};
 pub use signal::Signal;
 pub use time::{clock_time, iso};
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
@@ -29,4 +31,6 @@ pub struct Profile {
     pub route: RouteId,
     /// The likely cost.
     pub estimate: TokenEstimate,
+    /// The session, if the request names one: its requests prefer one upstream.
+    pub session: Option<SessionHash>,
 }

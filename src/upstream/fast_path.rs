@@ -162,7 +162,12 @@ mod tests {
     }
 
     fn profile() -> Profile {
-        Profile { model: "m".into(), route: RouteId::new("chat/completions"), estimate: TokenEstimate::default() }
+        Profile {
+            model: "m".into(),
+            route: RouteId::new("chat/completions"),
+            estimate: TokenEstimate::default(),
+            session: None,
+        }
     }
 
     /// Says why the fast path does not admit an attempt, if so.

@@ -35,6 +35,7 @@ mod retry;
 mod routing;
 mod sdk;
 mod secrets;
+mod sessions;
 mod stop;
 mod stream_ends;
 mod streams;

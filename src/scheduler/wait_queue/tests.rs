@@ -13,8 +13,12 @@ fn refused() -> AdmissionError {
 
 /// A request for the model `m` until this deadline, after failures of these upstreams.
 fn waiter(excluded: &[&str], deadline: u64, client: &Arc<()>) -> (Waiter, Answer) {
-    let profile =
-        Profile { model: "m".into(), route: RouteId::new("chat/completions"), estimate: TokenEstimate::default() };
+    let profile = Profile {
+        model: "m".into(),
+        route: RouteId::new("chat/completions"),
+        estimate: TokenEstimate::default(),
+        session: None,
+    };
     let (reply, answer) = oneshot::channel();
     let excluded = excluded.iter().map(|id| ApiId::from(*id)).collect();
     (Waiter { profile, excluded, deadline, client: Arc::downgrade(client), reply }, answer)

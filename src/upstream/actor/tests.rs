@@ -37,8 +37,12 @@ impl World {
     }
 
     async fn forward(&self) -> Result<Permit, Refusal> {
-        let profile =
-            Profile { model: "m".into(), route: RouteId::new("chat/completions"), estimate: TokenEstimate::default() };
+        let profile = Profile {
+            model: "m".into(),
+            route: RouteId::new("chat/completions"),
+            estimate: TokenEstimate::default(),
+            session: None,
+        };
         let forwarded = self.upstream.send(Forward { profile, panic: false }).await.expect("the actor lives");
         forwarded.map(|forwarded| forwarded.permit).map_err(|declined| declined.refusal)
     }
