@@ -1,17 +1,19 @@
-//! Every error of our own that a client can see, in one table: status, type, code, text.
+//! Every error of our own that a client can see. In reading order: the errors with their texts, [`table`] (status, type and
+//! code of each), [`render`] (the bytes that a client gets).
+
+mod render;
+mod table;
 
 use std::time::Duration;
 
-use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
-use actix_web::web::Bytes;
-use actix_web::{HttpResponse, ResponseError};
-use serde_json::{Value, json};
 use thiserror::Error;
 
+pub(crate) use self::render::X_SHOULD_RETRY;
+pub use self::render::{Refused, abort_error, upstream_said};
+pub use self::table::{ERRORS, ErrorRow};
 use crate::scheduler::{AdmissionError, UnknownApi};
-use crate::types::{ApiId, Failure, FailureClass, Now, clock_time, iso};
+use crate::types::{ApiId, Failure, FailureClass, Now, clock_time};
 use crate::upstream::Refusal;
 
 /// From this wait on an answer asks clients not to retry by themselves: one SDK would sleep for hours, holding its caller.
@@ -19,6 +21,9 @@ pub const LONGEST_CLIENT_RETRY: Duration = Duration::from_secs(120);
 
 /// The `Retry-After` (ms) of a wait of unknown length.
 const SOON_MS: u64 = 1_000;
+
+/// The `Retry-After` (ms) when all that were asked failed. Many programs come back after a fifth of a second otherwise.
+const AFTER_FAILURE_MS: u64 = 2_000;
 
 /// An error of ours.
 #[derive(Debug, Error)]
@@ -94,9 +99,9 @@ pub enum ApiError {
     /// The supervisor did not answer in time.
     #[error("no API could be admitted in time; the server's disk is slow, or it is overloaded")]
     AdmissionTimeout,
-    /// Another protocol is wished for, which would begin on this connection.
-    #[error("this server speaks nothing but HTTP: send the request without an Upgrade header")]
-    NoUpgrade,
+    /// A WebSocket is wished for, where none is served.
+    #[error("no WebSocket is served at this path: send the same request by HTTP, without an Upgrade header")]
+    NoWebSocket,
     /// There is more than the server may take, of this.
     #[error("the server is overloaded: {0}")]
     Overloaded(&'static str),
@@ -109,49 +114,43 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// The table: status, `error.type`, `error.code`.
-    fn row(&self) -> (StatusCode, &'static str, &'static str) {
-        const INVALID: &str = "invalid_request_error";
+    /// Returns the row of the table.
+    fn row(&self) -> &'static ErrorRow {
         match self {
-            ApiError::MissingKey => (StatusCode::UNAUTHORIZED, "authentication_error", "missing_api_key"),
-            ApiError::WrongKey => (StatusCode::UNAUTHORIZED, "authentication_error", "invalid_api_key"),
-            ApiError::Invalid { .. } => (StatusCode::BAD_REQUEST, INVALID, "invalid_request"),
-            ApiError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
-            ApiError::BodyCut => (StatusCode::BAD_REQUEST, INVALID, "incomplete_body"),
-            ApiError::NoUpgrade => (StatusCode::BAD_REQUEST, INVALID, "upgrade_refused"),
-            ApiError::BodySlow => (StatusCode::REQUEST_TIMEOUT, INVALID, "body_timeout"),
-            ApiError::UnknownPath(_) => (StatusCode::NOT_FOUND, INVALID, "unknown_url"),
-            ApiError::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed"),
-            ApiError::ModelNotFound(_) | ApiError::ModelAbsent(_) => {
-                (StatusCode::NOT_FOUND, INVALID, "model_not_found")
-            }
-            ApiError::NoneAvailable { limited: true, .. } => {
-                (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded")
-            }
-            ApiError::NoneAvailable { limited: false, .. } => {
-                (StatusCode::SERVICE_UNAVAILABLE, "no_available_api", "no_available_api")
-            }
+            ApiError::MissingKey => &table::MISSING_KEY,
+            ApiError::WrongKey => &table::WRONG_KEY,
+            ApiError::Invalid { .. } => &table::INVALID_REQUEST,
+            ApiError::TooLarge(_) => &table::TOO_LARGE,
+            ApiError::BodyCut => &table::BODY_CUT,
+            ApiError::NoWebSocket => &table::NO_WEBSOCKET,
+            ApiError::BodySlow => &table::BODY_SLOW,
+            ApiError::UnknownPath(_) => &table::UNKNOWN_PATH,
+            ApiError::WrongMethod { .. } => &table::WRONG_METHOD,
+            ApiError::ModelNotFound(_) | ApiError::ModelAbsent(_) => &table::MODEL_NOT_FOUND,
+            ApiError::NoneAvailable { limited: true, .. } if self.is_long_wait() => &table::SPENT,
+            ApiError::NoneAvailable { limited: true, .. } => &table::LIMITED,
+            ApiError::NoneAvailable { limited: false, .. } => &table::NONE_AVAILABLE,
             ApiError::UpstreamFailed { failure, .. } if failure.class == FailureClass::Timeout => {
-                (StatusCode::GATEWAY_TIMEOUT, "upstream_error", "upstream_timeout")
+                &table::UPSTREAM_TIMEOUT
             }
-            ApiError::ClientTimeout => (StatusCode::GATEWAY_TIMEOUT, "upstream_error", "upstream_timeout"),
-            ApiError::UpstreamFailed { .. } => (StatusCode::BAD_GATEWAY, "upstream_error", "upstream_failed"),
-            ApiError::UnknownApi(_) => (StatusCode::NOT_FOUND, INVALID, "unknown_api"),
-            ApiError::AdmissionTimeout => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "admission_timeout"),
-            ApiError::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "server_overloaded"),
-            ApiError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "server_stopping"),
-            ApiError::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal_error"),
+            ApiError::ClientTimeout => &table::UPSTREAM_TIMEOUT,
+            ApiError::UpstreamFailed { .. } => &table::UPSTREAM_FAILED,
+            ApiError::UnknownApi(_) => &table::UNKNOWN_API,
+            ApiError::AdmissionTimeout => &table::ADMISSION_TIMEOUT,
+            ApiError::Overloaded(_) => &table::OVERLOADED,
+            ApiError::Stopping => &table::STOPPING,
+            ApiError::Internal => &table::INTERNAL,
         }
     }
 
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
-        self.row().0
+        self.row().status
     }
 
     /// Returns the error's code, as the client sees it.
     pub fn code(&self) -> &'static str {
-        self.row().2
+        self.row().code
     }
 
     /// Returns why, for the log: where upstreams refused, their reasons and until when.
@@ -161,12 +160,6 @@ impl ApiError {
             (_, Some(refusals)) => reasons(refusals),
             (_, None) => self.to_string(),
         }
-    }
-
-    /// The same at the end of a stream of events, where clients look for an error.
-    pub fn event(&self) -> Bytes {
-        let (_, kind, code) = self.row();
-        Bytes::from(format!("data: {}\n\n", body(&self.to_string(), kind, self.param(), code)))
     }
 
     /// How long until it is worth trying again, in ms.
@@ -183,19 +176,14 @@ impl ApiError {
         self.refusals()?.iter().filter_map(|(_, refusal)| wait(refusal)).min()
     }
 
+    /// Returns whether a client should not wait for this.
+    fn is_long_wait(&self) -> bool {
+        self.wait_ms().is_some_and(is_long)
+    }
+
     /// What each upstream said, if it was asked for room.
     fn refusals(&self) -> Option<&[(ApiId, Refusal)]> {
         if let ApiError::NoneAvailable { refusals, .. } = self { Some(refusals) } else { None }
-    }
-
-    /// Why each upstream said no, and until when.
-    fn details(&self) -> Option<Value> {
-        let now = Now::read();
-        let detail = |(api, refusal): &(ApiId, Refusal)| {
-            let until = refusal.retry_at_in_panic().map(|until| iso(now.wall_at(until)));
-            json!({ "api": api, "reason": refusal.reason(), "until": until })
-        };
-        Some(self.refusals()?.iter().map(detail).collect())
     }
 
     fn param(&self) -> Option<&'static str> {
@@ -203,45 +191,6 @@ impl ApiError {
             return *param;
         }
         matches!(self, ApiError::ModelNotFound(_) | ApiError::ModelAbsent(_)).then_some("model")
-    }
-}
-
-/// Goes with a response of ours to where requests are recorded: the log says why, not only the status.
-#[derive(Debug, Clone)]
-pub struct Refused {
-    /// `error.code`.
-    pub code: &'static str,
-    /// For a person.
-    pub reason: String,
-}
-
-impl ResponseError for ApiError {
-    fn status_code(&self) -> StatusCode {
-        self.status()
-    }
-
-    fn error_response(&self) -> HttpResponse<BoxBody> {
-        let (status, kind, code) = self.row();
-        let mut response = HttpResponse::build(status);
-        if let Some(wait) = self.wait_ms() {
-            response.insert_header((RETRY_AFTER, wait.div_ceil(1_000).max(1)));
-            response.insert_header((HeaderName::from_static("retry-after-ms"), wait.max(1)));
-        }
-        // Our own tries are used up, or the wait is too long: the client's would only come on top.
-        let given_up = matches!(self, ApiError::UpstreamFailed { .. });
-        if given_up || self.wait_ms().is_some_and(|wait| Duration::from_millis(wait) > LONGEST_CLIENT_RETRY) {
-            response.insert_header((HeaderName::from_static("x-should-retry"), "false"));
-        }
-        if let ApiError::WrongMethod { allow, .. } = self {
-            response.insert_header((ALLOW, HeaderValue::from_static(allow)));
-        }
-        let mut body = body(&self.to_string(), kind, self.param(), code);
-        if let (Some(details), Some(error)) = (self.details(), body.get_mut("error").and_then(Value::as_object_mut)) {
-            error.insert("details".to_owned(), details);
-        }
-        let mut response = response.json(body);
-        response.extensions_mut().insert(Refused { code, reason: self.reason() });
-        response
     }
 }
 
@@ -265,6 +214,10 @@ impl From<AdmissionError> for ApiError {
     }
 }
 
+fn is_long(wait_ms: u64) -> bool {
+    Duration::from_millis(wait_ms) > LONGEST_CLIENT_RETRY
+}
+
 /// Says why each upstream refused: `small (rpm until 01:16:51Z), large (disabled)`.
 fn reasons(refusals: &[(ApiId, Refusal)]) -> String {
     let now = Now::read();
@@ -273,26 +226,4 @@ fn reasons(refusals: &[(ApiId, Refusal)]) -> String {
         None => format!("{api} ({})", refusal.reason()),
     });
     if refusals.is_empty() { "all were tried".to_owned() } else { each.collect::<Vec<_>>().join(", ") }
-}
-
-/// The error that ends a stream whose upstream failed in its middle.
-pub fn abort_error(class: FailureClass) -> Value {
-    let code = if class == FailureClass::Timeout { "upstream_timeout" } else { "upstream_failed" };
-    let text = format!("the upstream API failed in the middle of its answer ({})", class.as_str());
-    body(&text, "upstream_error", None, code)
-}
-
-/// An error of an upstream's whose own body can't be passed on as it is.
-pub fn upstream_said(status: StatusCode, reason: &str) -> Value {
-    let (kind, code) = match status {
-        StatusCode::TOO_MANY_REQUESTS => ("rate_limit_error", "rate_limit_exceeded"),
-        _ if status.is_client_error() => ("invalid_request_error", "upstream_refused"),
-        _ => ("upstream_error", "upstream_failed"),
-    };
-    body(&format!("the upstream API answered with {status}: {reason}"), kind, None, code)
-}
-
-/// An error as OpenAI writes it.
-fn body(message: &str, kind: &str, param: Option<&str>, code: &str) -> Value {
-    json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
 }

@@ -39,6 +39,10 @@ use crate::types::{Failure, Now, Usage};
 
 /// What the bytes of one API mean. One static value for each wire format; each route of the table names its own.
 pub(crate) trait Dialect: Debug + Sync {
+    /// Returns the dialect's name for people.
+    #[cfg_attr(not(test), expect(dead_code, reason = "docs/api.md is made by a test"))]
+    fn name(&self) -> &'static str;
+
     /// Returns the header with an account's key, if the key fits into a header.
     fn credentials(&self, key: &ApiKey) -> Option<(HeaderName, HeaderValue)>;
 
@@ -59,6 +63,11 @@ pub(crate) trait Dialect: Debug + Sync {
 
     /// Returns a whole stream of events as one object, if the events tell one.
     fn as_object(&self, stream: WholeAnswer<'_>) -> Option<Bytes>;
+
+    /// Returns the body of a 429 with the code by which clients stop and do not sleep. `None`: the body stays as it is.
+    fn spent_limit(&self, _body: &[u8]) -> Option<Bytes> {
+        None
+    }
 
     /// Returns the names in a list of models; `None` if the body is no list.
     fn model_names(&self, body: &[u8]) -> Option<BTreeSet<Arc<str>>>;

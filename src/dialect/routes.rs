@@ -12,6 +12,8 @@ pub struct Route {
     pub id: RouteId,
     /// What kind of answer a success is.
     pub reply: ReplyKind,
+    /// Is a WebSocket served at this path, for `GET` with `Upgrade: websocket`?
+    pub websocket: bool,
     /// What the bytes of requests and answers mean.
     pub(crate) dialect: &'static dyn Dialect,
 }
@@ -28,7 +30,7 @@ pub static ROUTES: [Route; 7] = [
 ];
 
 const fn route(path: &'static str, reply: ReplyKind) -> Route {
-    Route { id: RouteId::new(path), reply, dialect: &OpenAi }
+    Route { id: RouteId::new(path), reply, websocket: false, dialect: &OpenAi }
 }
 
 /// A route with this kind of answer.

@@ -2,7 +2,7 @@
 //!
 //! One middleware does all, because each one more costs a request an allocation and a turn of the router. In order:
 //!
-//! 1. A request for another protocol is refused, and so is one beyond a limit. `/health` is always answered.
+//! 1. A request for a WebSocket is refused where none is served, and so is one beyond a limit. `/health` is always answered.
 //! 2. A browser's preflight is answered, for the configured origins.
 //! 3. Below `/v1` a key is required. Without one a client learns nothing of what is there, and no body is read.
 //! 4. The handler runs. A panic costs this request only.
@@ -24,6 +24,7 @@ use super::concurrency::RequestSlot;
 use super::response_body::{GuardedBody, RequestGuards};
 use super::socket::ConnectionState;
 use super::{Worker, cors, request_id};
+use crate::dialect::{ROUTES, Route};
 use crate::error::ApiError;
 
 /// Takes a request from the head to the response's body.
@@ -37,9 +38,9 @@ pub(super) async fn handle(
     let connection = request.conn_data::<Rc<ConnectionState>>();
     let in_flight = connection.map(ConnectionState::open);
     let too_many = connection.is_some_and(|connection| connection.is_too_many());
-    let upgrades = upgrades(&request);
+    let upgrades = asks_in_vain_for_websocket(&request);
     let closes = too_many || upgrades;
-    let admitted = if upgrades { Err(ApiError::NoUpgrade) } else { admit(here, &request, too_many) };
+    let admitted = if upgrades { Err(ApiError::NoWebSocket) } else { admit(here, &request, too_many) };
     let (slot, early) = match admitted {
         Ok(slot) => (slot, early_answer(here, &request, origin.as_ref())),
         Err(refused) => (None, Some(refused.error_response())),
@@ -102,9 +103,11 @@ fn end_by_closing_for_http10(response: &mut ServiceResponse<impl MessageBody>) {
     }
 }
 
-/// Returns whether the request asks for another protocol. What follows on such a connection would be no HTTP.
-fn upgrades(request: &ServiceRequest) -> bool {
-    request.headers().get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
+/// Returns whether the request asks for a WebSocket where none is served. What follows on such a connection would be no HTTP.
+fn asks_in_vain_for_websocket(request: &ServiceRequest) -> bool {
+    let asks = request.headers().get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let serves = |route: &Route| route.websocket && route.id.is_at(request.match_info().unprocessed());
+    asks && !ROUTES.iter().any(serves)
 }
 
 const HEALTH: &str = "/health";

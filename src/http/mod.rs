@@ -3,12 +3,15 @@
 //! Below are the defences against clients: `server` and `socket` (connections and their deadlines), `concurrency` (how much
 //! at once), `tls` (the certificate), `response_body`, `catch_panic` and `shutdown`.
 
+#[cfg(test)]
+mod api_doc;
 mod auth;
 mod catch_panic;
 mod concurrency;
 mod cors;
 #[cfg(test)]
 pub(crate) mod crashing_actor;
+mod endpoints;
 mod explain;
 mod forward;
 mod health;
@@ -16,6 +19,7 @@ mod middleware;
 mod models;
 mod request_id;
 mod response_body;
+mod root;
 mod routes;
 mod server;
 mod shutdown;

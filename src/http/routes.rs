@@ -4,7 +4,8 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, Resource, Route, web};
 use actix_web::{body::MessageBody, dev::ServiceFactory, dev::ServiceRequest, dev::ServiceResponse};
 
-use super::{Worker, forward, health, middleware, models, status, tokens};
+use super::endpoints::OWN_ENDPOINTS;
+use super::{Worker, forward, middleware};
 use crate::dialect::ROUTES;
 use crate::error::ApiError;
 
@@ -28,16 +29,11 @@ pub fn routes(
         let handler = web::post().to(move |request, payload| forward::forward(route, request, payload));
         app = app.service(resource(&format!("/v1/{}", route.id.path()), "POST", handler));
     }
-    app.service(resource("/v1/models", "GET", web::get().to(models::list)))
-        .service(resource("/v1/status", "GET", web::get().to(status::status)))
-        .service(resource("/v1/token/stats", "GET", web::get().to(tokens::stats)))
-        .service(resource("/v1/token/reset", "POST", web::post().to(tokens::reset)))
-        .service(resource("/health", "GET, HEAD", web::get().to(health::health)).route(web::head().to(health::health)))
-        // A model's name may hold slashes.
-        .service(resource("/v1/models/{id:.+}", "GET", web::get().to(models::one)))
-        .default_service(web::to(unknown_path))
-        .wrap(from_fn(middleware::handle))
-        .app_data(worker)
+    for endpoint in &OWN_ENDPOINTS {
+        let route = (endpoint.handled)(endpoint.method.route());
+        app = app.service(resource(endpoint.path, endpoint.method.allow(), route));
+    }
+    app.default_service(web::to(unknown_path)).wrap(from_fn(middleware::handle)).app_data(worker)
 }
 
 fn resource(path: &str, allow: &'static str, route: Route) -> Resource {

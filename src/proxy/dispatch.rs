@@ -15,7 +15,7 @@
 
 use std::rc::Rc;
 
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::HeaderValue;
 use actix_web::{HttpResponse, ResponseError};
 use tokio::time::timeout;
 
@@ -23,12 +23,13 @@ use super::attempt::hedge::{self, Ended};
 use super::attempt_error::{AttemptError, ErrorResponse};
 use super::client_request::ClientRequest;
 use super::headers;
+use super::long_wait;
 use super::pool::Upstreams;
 use super::response::CommittedResponse;
 use super::response::body::respond;
 use super::retry_state::{FailedAttempt, LastFailure, Next, RetryState};
 use crate::config::RetryConfig;
-use crate::error::{ApiError, LONGEST_CLIENT_RETRY};
+use crate::error::{ApiError, X_SHOULD_RETRY};
 use crate::records::{OpenRecord, RequestEnd};
 use crate::scheduler::AdmissionError;
 use crate::types::{FailureClass, Outcome};
@@ -134,11 +135,12 @@ fn pass_on(last: LastFailure, state: &mut RetryState<'_>) -> Result<HttpResponse
     let Some(response) = response.filter(|_| !is_of_the_account) else {
         return Err(ApiError::UpstreamFailed { api, failure: Box::new(failure) });
     };
-    let ErrorResponse { status, mut headers, body } = *response;
-    // Other upstreams were tried already, or the client would sleep for hours.
-    let too_long = failure.retry_after.is_some_and(|wait| wait > LONGEST_CLIENT_RETRY);
-    if state.failures > 1 && status.is_server_error() || too_long {
-        headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
+    let mut response = *response;
+    long_wait::advise(&mut response, &failure, state.route());
+    let ErrorResponse { status, mut headers, body } = response;
+    // Other upstreams were tried already: the client's own tries would only come on top.
+    if state.failures > 1 && status.is_server_error() {
+        headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
     }
     let id = headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     state.record.answered(status);

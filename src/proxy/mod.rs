@@ -9,6 +9,7 @@ mod dispatch;
 #[doc(hidden)]
 pub mod fuzzing;
 mod headers;
+mod long_wait;
 mod pool;
 mod response;
 mod retry_state;

@@ -19,6 +19,7 @@ use super::attempt_error::{AttemptError, Replay};
 use super::client_request::ClientRequest;
 use super::pool::budget::{RetryBudget, backoff};
 use crate::config::RetryConfig;
+use crate::dialect::Route;
 use crate::records::{AttemptResult, OpenRecord};
 use crate::scheduler::{AdmissionError, Admitted, Select};
 use crate::types::{ApiId, Failure, Now, Outcome, RateLimitSummary, Settlement};
@@ -108,6 +109,11 @@ impl<'a> RetryState<'a> {
             rate: None,
             record,
         }
+    }
+
+    /// Returns the row of the route table.
+    pub(super) fn route(&self) -> &'static Route {
+        self.request.route
     }
 
     /// Returns the selection of an upstream without a failure for this request.

@@ -16,6 +16,11 @@ impl RouteId {
     pub const fn path(self) -> &'static str {
         self.0
     }
+
+    /// Returns whether this is the route at a whole path, `/v1/` in front.
+    pub fn is_at(self, path: &str) -> bool {
+        path.strip_prefix("/v1/") == Some(self.0)
+    }
 }
 
 impl fmt::Display for RouteId {

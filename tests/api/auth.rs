@@ -170,7 +170,7 @@ fn a_path_below_v1_needs_a_key_however_it_is_written() {
     {
         assert_eq!(Client::new(app.port).get(path).status, 401, "{path}");
     }
-    for path in ["/v1x/models", "/", "//v1/models", "/V1/models"] {
+    for path in ["/v1x/models", "//v1/models", "/V1/models"] {
         assert_eq!(Client::new(app.port).get(path).status, 404, "{path}");
     }
     assert_eq!(app.client().get("/%761/models").status, 200);

@@ -53,11 +53,11 @@ fn lengths() -> Vec<Case> {
     vec![
         case("a sound request", of(" 13"), "200 kept 1"),
         case("spaces around the length", of(" \t13 \t"), "200 kept 1"),
-        case("another protocol behind it", chat(websocket, BODY), "400 closed 0"),
+        case("another protocol behind it", chat(websocket, BODY), "426 closed 0"),
         case(
             "the same, and no word of it on",
             chat(&websocket.replace("connection: upgrade\r\n", ""), BODY),
-            "400 closed 0",
+            "426 closed 0",
         ),
         case(
             "h2c, which need not be spoken",
@@ -171,7 +171,7 @@ fn heads() -> Vec<Case> {
             with(
                 "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==",
             ),
-            "400 closed 0",
+            "426 closed 0",
         ),
         case("a wish to go on", with("expect: 100-continue"), "100,200 kept 1"),
         case("another expectation", with("expect: a-miracle"), "200|417 - -"),

@@ -220,7 +220,8 @@ fn what_an_upstream_tells_of_its_limits_is_heeded() {
         app.logged("a: rests for");
         if wait > 1 {
             assert_eq!(status["unavailableReason"], "cooldown", "{what}");
-            assert_eq!(app.chat().error(), (429, "rate_limit_exceeded".into()), "{what}");
+            let code = if wait > 120 { "insufficient_quota" } else { "rate_limit_exceeded" };
+            assert_eq!(app.chat().error(), (429, code.into()), "{what}");
             assert_eq!(upstream.calls(), 1, "{what}");
         }
     }

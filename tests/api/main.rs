@@ -39,6 +39,7 @@ mod sessions;
 mod stop;
 mod stream_ends;
 mod streams;
+mod surface;
 mod tls;
 mod tokens;
 mod transport;

@@ -39,6 +39,10 @@ fn object(json: &[u8]) -> Option<JsonObject> {
 pub(crate) struct OpenAi;
 
 impl Dialect for OpenAi {
+    fn name(&self) -> &'static str {
+        "OpenAI"
+    }
+
     fn credentials(&self, key: &ApiKey) -> Option<(HeaderName, HeaderValue)> {
         let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose())).ok()?;
         value.set_sensitive(true);
@@ -74,6 +78,13 @@ impl Dialect for OpenAi {
 
     fn as_object(&self, stream: WholeAnswer<'_>) -> Option<Bytes> {
         as_object::object_of(stream.kind, stream.body)
+    }
+
+    fn spent_limit(&self, body: &[u8]) -> Option<Bytes> {
+        let mut whole = object(body)?;
+        let error = whole.get_mut("error")?.as_object_mut()?;
+        error.insert("code".to_owned(), "insufficient_quota".into());
+        serde_json::to_vec(&whole).ok().map(Bytes::from)
     }
 
     fn model_names(&self, body: &[u8]) -> Option<BTreeSet<Arc<str>>> {

@@ -1,0 +1,116 @@
+//! The table of our own errors: status, type, code, and when each comes. docs/api.md is made from the same rows.
+
+use actix_web::http::StatusCode;
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct ErrorRow {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// `error.type`.
+    pub kind: &'static str,
+    /// `error.code`.
+    pub code: &'static str,
+    /// What clients are told about another try.
+    pub again: Again,
+    /// When the error comes, for the documentation.
+    pub when: &'static str,
+}
+
+/// What clients are told about another try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Nothing: clients decide by the status.
+    ByStatus,
+    /// `x-should-retry: false`. The same request would get the same answer.
+    Never,
+    /// A time, in `retry-after` and `retry-after-ms`, as far as one is known.
+    Later,
+    /// A short time, and `x-should-retry: false`: the pool's own tries are used up, and the client's would come on top.
+    Spent,
+}
+
+impl Again {
+    /// Returns the sentence for the documentation.
+    pub fn as_headers(self) -> &'static str {
+        match self {
+            Again::ByStatus => "",
+            Again::Never => "`x-should-retry: false`",
+            Again::Later => "`retry-after`",
+            Again::Spent => "`retry-after`, `x-should-retry: false`",
+        }
+    }
+}
+
+const INVALID: &str = "invalid_request_error";
+const KEY: &str = "authentication_error";
+const LIMIT: &str = "rate_limit_error";
+const SERVER: &str = "server_error";
+const UPSTREAM: &str = "upstream_error";
+
+macro_rules! table {
+    ($($name:ident: $status:ident, $kind:expr, $code:literal, $again:ident, $when:literal;)*) => {
+        $(pub(super) static $name: ErrorRow = ErrorRow {
+            status: StatusCode::$status, kind: $kind, code: $code, again: Again::$again, when: $when,
+        };)*
+        /// Every row.
+        pub static ERRORS: &[&ErrorRow] = &[$(&$name),*];
+    };
+}
+
+table! {
+    INVALID_REQUEST: BAD_REQUEST, INVALID, "invalid_request", ByStatus,
+        "The body is no JSON object, has no `model`, or can be read in two ways; or a query is not understood.";
+    BODY_CUT: BAD_REQUEST, INVALID, "incomplete_body", ByStatus, "The body did not arrive whole.";
+    MISSING_KEY: UNAUTHORIZED, KEY, "missing_api_key", Never, "No key came with the request.";
+    WRONG_KEY: UNAUTHORIZED, KEY, "invalid_api_key", Never, "The key is not one of the server's.";
+    UNKNOWN_PATH: NOT_FOUND, INVALID, "unknown_url", Never,
+        "There is nothing at this path. The message names a path that is near.";
+    MODEL_NOT_FOUND: NOT_FOUND, INVALID, "model_not_found", Never,
+        "No upstream lists the model, and all lists are known; or every upstream with the model has refused it by a code. \
+         No upstream was called.";
+    UNKNOWN_API: NOT_FOUND, INVALID, "unknown_api", Never, "`/v1/token/reset` names an id that does not exist.";
+    WRONG_METHOD: METHOD_NOT_ALLOWED, INVALID, "method_not_allowed", ByStatus,
+        "The path takes another method; `allow` says which.";
+    BODY_SLOW: REQUEST_TIMEOUT, INVALID, "body_timeout", ByStatus,
+        "The rest of the request's body did not come in time (`server.bodyTimeoutMs`).";
+    TOO_LARGE: PAYLOAD_TOO_LARGE, INVALID, "request_too_large", ByStatus,
+        "The body is larger than `server.bodyLimitMb`.";
+    NO_WEBSOCKET: UPGRADE_REQUIRED, INVALID, "websocket_not_served", ByStatus,
+        "A WebSocket is asked for (`Upgrade: websocket`) at a path that serves none. Agents go on by HTTP.";
+    LIMITED: TOO_MANY_REQUESTS, LIMIT, "rate_limit_exceeded", Later,
+        "No upstream that serves the model can take the request, and at least one of them is at a limit (ours or its own). \
+         The message names each with its reason and time; `error.details` lists `api`, `reason` and `until`. Also an \
+         upstream's 429 whose own text did not arrive.";
+    SPENT: TOO_MANY_REQUESTS, LIMIT, "insufficient_quota", Later,
+        "The same, and none frees within two minutes: agents stop and say so, where they would sleep for hours. An upstream's \
+         429 with such a wait gets this code, too.";
+    INTERNAL: INTERNAL_SERVER_ERROR, SERVER, "internal_error", ByStatus, "A defect of this program.";
+    UPSTREAM_FAILED: BAD_GATEWAY, UPSTREAM, "upstream_failed", Spent,
+        "All attempts failed, and the last upstream's error can't be passed on: `the upstream APIs failed; the last one \
+         asked, a: …` names the upstream, the class and its words. With a 5xx of the upstream's: its text did not arrive.";
+    NONE_AVAILABLE: SERVICE_UNAVAILABLE, "no_available_api", "no_available_api", Later,
+        "Upstreams serve the model, but all of them rest or are disabled; or no upstream lists it, and one could not be asked \
+         for its models yet. The message names each with its reason and time.";
+    OVERLOADED: SERVICE_UNAVAILABLE, SERVER, "server_overloaded", Later,
+        "Too many requests wait to be admitted (`actors.mailbox`) or are served (`maxRequests`), or their bodies hold too much \
+         memory (`bodiesInFlightMb`), or too many connections (`maxConnections`) or files are open.";
+    ADMISSION_TIMEOUT: SERVICE_UNAVAILABLE, SERVER, "admission_timeout", ByStatus,
+        "The disk or the machine is so slow that nothing could be admitted within 5 s.";
+    STOPPING: SERVICE_UNAVAILABLE, SERVER, "server_stopping", ByStatus, "The server is stopping.";
+    UPSTREAM_TIMEOUT: GATEWAY_TIMEOUT, UPSTREAM, "upstream_timeout", Spent,
+        "As 502, and the last failure was a timeout; or the time is over that the client waits (`x-stainless-timeout`).";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::ERRORS;
+
+    #[test]
+    fn each_code_has_one_row() {
+        let codes: BTreeSet<_> = ERRORS.iter().map(|row| row.code).collect();
+        assert_eq!(codes.len(), ERRORS.len());
+    }
+}

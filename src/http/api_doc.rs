@@ -1,0 +1,95 @@
+//! docs/api.md, made from the tables of routes, endpoints and errors. `UPDATE_DOCS=1 cargo test --lib api_doc` writes the file;
+//! without the variable the test compares.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::endpoints::{OWN_ENDPOINTS, OwnMethod};
+use crate::dialect::{ROUTES, ReplyKind};
+use crate::error::ERRORS;
+
+const BEGINNING: &str = "\
+# HTTP API
+
+This page is made from the program's own tables (`UPDATE_DOCS=1 cargo test --lib api_doc`), and a test holds it.
+
+Base URL: `http://HOST:PORT/v1`, or `http://HOST:PORT` for Anthropic's clients. The key is needed below `/v1`.
+
+## Forwarded endpoints
+
+The body goes upstream as it is, except the model's name where the upstream has another.
+Streams: `stream: true` in the body is answered with server-sent events.
+
+| Method | Path | Dialect | Streams | WebSocket | The upstream needs |
+|---|---|---|---|---|---|
+";
+
+const OWN: &str = "
+## The pool's own endpoints
+
+| Method | Path | Query | |
+|---|---|---|---|
+";
+
+const ERRORS_HEAD: &str = "
+## Errors
+
+An error of the pool's own has the form of the path's dialect. The last column is what the answer says about another try.
+
+| Status | `type` | `code` | When | Another try |
+|---|---|---|---|---|
+";
+
+const END: &str = "
+| as the upstream | `invalid_request_error` | `upstream_refused` | The upstream refused the request (400, …), and the text of its reason did not arrive whole within 64 KiB and 2 s, or came compressed. | as the upstream |
+
+A wait of more than two minutes comes with `x-should-retry: false`, and a 503 then names no time. The last upstream's own 5xx comes with
+`x-should-retry: false`, too, if several upstreams were tried.
+";
+
+fn page() -> String {
+    let mut page = BEGINNING.to_owned();
+    for route in &ROUTES {
+        let streams = match route.reply {
+            ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses => "yes",
+            ReplyKind::Json | ReplyKind::Bytes => "no",
+        };
+        let websocket = if route.websocket { "yes" } else { "426" };
+        let path = route.id.path();
+        let _ = writeln!(
+            page,
+            "| POST | `/v1/{path}` | {} | {streams} | {websocket} | `{path}` below its base URL |",
+            route.dialect.name()
+        );
+    }
+    page.push_str(OWN);
+    for endpoint in &OWN_ENDPOINTS {
+        let method = match endpoint.method {
+            OwnMethod::Get => "GET, HEAD",
+            OwnMethod::Post => "POST",
+        };
+        let path = endpoint.path.replace("{id:.+}", "{id}");
+        let _ = writeln!(page, "| {method} | `{path}` | {} | {} |", endpoint.query, endpoint.about);
+    }
+    page.push_str(ERRORS_HEAD);
+    let mut rows: Vec<_> = ERRORS.iter().collect();
+    rows.sort_by_key(|row| row.status);
+    let each = rows.iter().map(|row| {
+        let (status, kind, code) = (row.status.as_u16(), row.kind, row.code);
+        format!("| {status} | `{kind}` | `{code}` | {} | {} |", row.when, row.again.as_headers())
+    });
+    page.push_str(&each.collect::<Vec<_>>().join("\n"));
+    page.push_str(END);
+    page
+}
+
+#[test]
+fn docs_api_md_is_made_from_the_tables() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/api.md");
+    let page = page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&file, &page).expect("writes docs/api.md");
+    }
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(written == page, "docs/api.md is old: run UPDATE_DOCS=1 cargo test --lib api_doc");
+}

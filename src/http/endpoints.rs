@@ -1,0 +1,102 @@
+//! The table of the pool's own endpoints. The forwarded ones stand in [`crate::dialect::ROUTES`]. The HTTP routes are made from
+//! both tables, and docs/api.md too.
+
+use actix_web::{Route as HttpRoute, guard, web};
+
+use super::{health, models, root, status, tokens};
+
+/// A row of the table.
+pub(super) struct OwnEndpoint {
+    /// The path, as a pattern of the router.
+    pub(super) path: &'static str,
+    pub(super) method: OwnMethod,
+    /// Gives the route its handler.
+    pub(super) handled: fn(HttpRoute) -> HttpRoute,
+    /// The query's parameters, for the documentation.
+    #[cfg_attr(not(test), expect(dead_code, reason = "docs/api.md is made by a test"))]
+    pub(super) query: &'static str,
+    /// What it is for, for the documentation.
+    #[cfg_attr(not(test), expect(dead_code, reason = "docs/api.md is made by a test"))]
+    pub(super) about: &'static str,
+}
+
+/// What an endpoint takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnMethod {
+    /// `GET`, and so `HEAD`.
+    Get,
+    /// `POST`.
+    Post,
+}
+
+/// The pool's own endpoints. A pattern stands last.
+pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 7] = [
+    OwnEndpoint {
+        path: "/v1/models",
+        method: OwnMethod::Get,
+        handled: |route| route.to(models::list),
+        query: "",
+        about: "The models of the pool.",
+    },
+    OwnEndpoint {
+        path: "/v1/status",
+        method: OwnMethod::Get,
+        handled: |route| route.to(status::status),
+        query: "`model`: what would become of a request for this model",
+        about: "The present state of each upstream, and the configuration in force.",
+    },
+    OwnEndpoint {
+        path: "/v1/token/stats",
+        method: OwnMethod::Get,
+        handled: |route| route.to(tokens::stats),
+        query: "",
+        about: "How many tokens the upstreams' answers took.",
+    },
+    OwnEndpoint {
+        path: "/v1/token/reset",
+        method: OwnMethod::Post,
+        handled: |route| route.to(tokens::reset),
+        query: "",
+        about: "Sets the token statistics to zero: of all upstreams, or of `apiId`.",
+    },
+    OwnEndpoint {
+        path: "/health",
+        method: OwnMethod::Get,
+        handled: |route| route.to(health::health),
+        query: "",
+        about: "Says whether the process is there and will stay. No key is needed.",
+    },
+    OwnEndpoint {
+        path: "/",
+        method: OwnMethod::Get,
+        handled: |route| route.to(root::root),
+        query: "",
+        about: "Says what this is, and where the rest is. No key is needed.",
+    },
+    // A model's name may hold slashes.
+    OwnEndpoint {
+        path: "/v1/models/{id:.+}",
+        method: OwnMethod::Get,
+        handled: |route| route.to(models::one),
+        query: "",
+        about: "One model.",
+    },
+];
+
+impl OwnMethod {
+    /// Returns the value of `allow`.
+    pub(super) const fn allow(self) -> &'static str {
+        match self {
+            OwnMethod::Get => "GET, HEAD",
+            OwnMethod::Post => "POST",
+        }
+    }
+
+    /// Returns a route for requests of this method.
+    pub(super) fn route(self) -> HttpRoute {
+        match self {
+            OwnMethod::Get => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+            OwnMethod::Post => web::post(),
+        }
+    }
+}
