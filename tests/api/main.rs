@@ -12,6 +12,7 @@ mod helpers;
 
 mod auth;
 mod cli;
+mod clients;
 mod config;
 mod edge;
 mod endpoints;

@@ -1,0 +1,36 @@
+//! Real programs do a task of three turns, with a call of a tool, through a pool of two accounts that know only their own
+//! objects. The programs, the accounts and what is looked at are in `tests/clients/`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Lets a program of `tests/clients/clients.py` do its task. Fails with what it has to say.
+fn works(client: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tools = std::env::var_os("API_TOGETHER_TOOLS").map_or_else(|| root.join("target/tools"), PathBuf::from);
+    let python = tools.join("clients-venv/bin/python");
+    let missing = format!("no programs in {}: run tests/run, which installs them", tools.display());
+    assert!(tools.join("clients-node/installed.json").exists() && python.exists(), "{missing}");
+    let mut command = Command::new(python);
+    command.arg(root.join("tests/clients/run.py")).arg("--tools").arg(tools);
+    command.args(["--pool", env!("CARGO_BIN_EXE_api-together"), client]);
+    let output = command.output().expect("Python is there");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{said}");
+}
+
+/// A test for each program.
+macro_rules! works {
+    ($($test:ident: $client:literal),* $(,)?) => {
+        $(#[test] fn $test() { works($client); })*
+    };
+}
+
+works! {
+    openai_for_python_works: "openai-python",
+    openai_for_node_works: "openai-node",
+    langchain_openai_works: "langchain-openai",
+    the_ai_sdk_works: "ai-sdk",
+    the_agents_sdk_works: "openai-agents",
+    litellm_works: "litellm",
+}

@@ -1,0 +1,134 @@
+"""The programs, and how each does its task of three turns: in a folder of its own, with a home of its own."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recipes import recipe
+
+HERE = Path(__file__).parent
+# What agents are asked. Their tool shows the file of `mock/model.py`, and the file has the result.
+FIRST = "Show codeword.txt and tell me the word. [call a tool]"
+SECOND = "What was the word?"
+THIRD = "And once more, what was the word?"
+# So long a program may take for all that it does, in seconds.
+DEADLINE = 150
+
+
+class Place:
+    """Where a program runs: its folder, its home, its environment, and the pool that it is pointed at."""
+
+    def __init__(self, folder, tools, url, key):
+        self.folder, self.tools, self.url, self.key = Path(folder), Path(tools), url, key
+        self.home, self.work = self.folder / "home", self.folder / "work"
+        self.temporary = self.folder / "tmp"
+        for path in self.home, self.work, self.temporary:
+            path.mkdir(parents=True)
+        self.env = {
+            "PATH": os.environ["PATH"], "HOME": str(self.home), "TMPDIR": str(self.temporary), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
+            "BASE_URL": url, "KEY": key, **{name: os.environ[name] for name in ("PARTS", "SESSIONS") if name in os.environ},
+        }
+        self.word = f"result-{os.urandom(4).hex()}"
+        (self.work / "codeword.txt").write_text(f"{self.word}\n")
+
+    def write(self, file, name, more=""):
+        """Writes a recipe of docs/agents.md to a file. Returns the file's path."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(recipe(name, self.url, self.key) + more)
+        return str(file)
+
+    def python(self, program, snippet=None):
+        if snippet:
+            self.env["SNIPPET"] = self.write(self.folder / "snippet.py", snippet)
+        return [[str(self.tools / "clients-venv/bin/python"), str(HERE / "programs" / program)]]
+
+    def node(self, program, snippet=None):
+        # Node looks for packages beside the program.
+        shutil.copytree(HERE / "programs", self.folder / "programs")
+        os.symlink(self.packages(), self.folder / "programs" / "node_modules")
+        if snippet:
+            more = "\nexport { anthropic, openai };\n"
+            self.env["SNIPPET"] = self.write(self.folder / "programs" / "snippet.mjs", snippet, more)
+        return [["node", str(self.folder / "programs" / program)]]
+
+    def packages(self):
+        return (self.tools / "clients-node/node_modules").resolve()
+
+    def binary(self, pattern):
+        """Returns the path of a program that an npm package for this machine ships."""
+        found = sorted(self.packages().glob(pattern))
+        assert found, f"no {pattern} in {self.packages()}"
+        return str(found[0])
+
+
+@dataclass
+class Client:
+    """A program. `commands` returns its command lines, which run one after the other."""
+
+    commands: object
+    # Whether each command must tell the word that is in the file.
+    agent: bool = False
+    # What a session is told by, if its requests name it: all of them go to one account.
+    session: tuple = ()
+    env: dict = field(default_factory=dict)
+    # The parts of its program that the pool can serve; all, if empty.
+    parts: str = ""
+
+
+def claude_code(place):
+    place.write(place.home / ".claude" / "settings.json", "claude-code")
+    claude = place.binary("@anthropic-ai/claude-code-*/claude")
+    return [[claude, "--allowedTools", "Bash", *more] for more in
+            (["-p", FIRST], ["-p", SECOND, "--continue"], ["-p", THIRD, "--continue"])]
+
+
+def codex(recipe_name):
+    def commands(place):
+        place.write(place.home / ".codex" / "config.toml", recipe_name)
+        place.env |= {"POOL_KEY": place.key, "CODEX_API_KEY": place.key}
+        # The sandbox of the program needs rights that a container may not have.
+        options = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
+        program = [place.binary("@openai/codex-*/vendor/*/bin/codex"), "exec"]
+        resume = [*program, "resume", "--last", *options]
+        return [[*program, *options, FIRST], [*resume, SECOND], [*resume, THIRD]]
+
+    return commands
+
+
+def opencode(place):
+    # The program installs its package for plugins, which nothing here uses, unless this is there.
+    settings = place.home / ".config" / "opencode"
+    (settings / "node_modules").mkdir(parents=True)
+    installed = {"packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}}}
+    (settings / "package-lock.json").write_text(json.dumps(installed))
+    place.write(place.work / "opencode.json", "opencode")
+    place.env["POOL_KEY"] = place.key
+    program = [place.binary("opencode-linux-*-baseline/bin/opencode"), "run"]
+    return [[*program, FIRST], [*program, "--continue", SECOND], [*program, "--continue", THIRD]]
+
+
+CLIENTS = {
+    "openai-python": Client(lambda place: place.python("openai_python.py"), parts="chat,chat_stream,by_reference,embeddings,models"),
+    "openai-node": Client(lambda place: place.node("openai_node.mjs"), parts="chat,chat_stream,embeddings,models"),
+    "anthropic-python": Client(lambda place: place.python("anthropic_python.py")),
+    "anthropic-node": Client(lambda place: place.node("anthropic_node.mjs")),
+    "langchain-openai": Client(
+        lambda place: place.python("openai_langchain.py", "langchain-openai"), env={"LANGSMITH_TRACING": "false"},
+        parts="chat,chat_stream,embeddings"),
+    "langchain-anthropic": Client(
+        lambda place: place.python("anthropic_langchain.py", "langchain-anthropic"), env={"LANGSMITH_TRACING": "false"}),
+    "ai-sdk": Client(lambda place: place.node("ai_sdk.mjs", "ai-sdk"), parts="chat,chat_stream,embeddings"),
+    "openai-agents": Client(
+        lambda place: place.python("agents_python.py"), env={"OPENAI_AGENTS_DISABLE_TRACING": "1"}, parts="chat"),
+    "litellm": Client(
+        lambda place: place.python("litellm_python.py"),
+        env={"LITELLM_TELEMETRY": "False", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}, parts="openai,openai_stream,embeddings"),
+    "claude-code": Client(claude_code, agent=True, session=("x-claude-code-session-id",)),
+    "codex": Client(codex("codex"), agent=True, session=("session-id",)),
+    "codex-built-in": Client(codex("codex-built-in"), agent=True, session=("session-id",)),
+    "opencode": Client(
+        opencode, agent=True, session=("x-session-affinity",),
+        env={"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1"}),
+}
