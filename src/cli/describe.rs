@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use url::Url;
 
 use crate::config::{ApiConfig, Config, CountOn, Models, Reset};
-use crate::types::{Limit, Limits};
+use crate::types::{Limit, Limits, NamePattern};
 
 /// How much is said of each API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,10 +99,12 @@ fn in_full(out: &mut impl Write, api: &ApiConfig, width: usize) -> io::Result<()
     if api.count_on == CountOn::Accepted {
         writeln!(out, "{indent}requests that it turns away with a 429 don't count")?;
     }
-    if let Models::Listed(listed) = &api.models {
-        writeln!(out, "{indent}models {}", listed.join(", "))?;
+    let patterns = api.models.patterns().iter().map(NamePattern::as_str);
+    let named: Vec<&str> = api.models.listed().iter().map(|name| &**name).chain(patterns).collect();
+    if !named.is_empty() {
+        writeln!(out, "{indent}models {}", named.join(", "))?;
     }
-    for (asked, own) in &api.mapping {
+    for (asked, own) in api.mapping.iter().filter(|(asked, own)| *asked != &***own) {
         writeln!(out, "{indent}{asked} → {own}")?;
     }
     if !api.http2 {
@@ -140,6 +142,10 @@ fn reset(reset: &Reset) -> String {
 fn models(api: &ApiConfig) -> String {
     match &api.models {
         Models::Listed(listed) => format!("{} models", listed.len()),
+        Models::Matching { listed, patterns } if listed.is_empty() => format!("models by {} patterns", patterns.len()),
+        Models::Matching { listed, patterns } => {
+            format!("{} models, and more by {} patterns", listed.len(), patterns.len())
+        }
         Models::Asked => "models as it tells".to_owned(),
     }
 }

@@ -10,6 +10,7 @@ mod json;
 mod load;
 mod messages;
 mod model;
+mod model_names;
 mod origin;
 mod partial;
 mod problem;

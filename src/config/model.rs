@@ -9,7 +9,7 @@ use url::Url;
 
 use super::secret::{ApiKey, ClientKey};
 use super::server_limits::ServerLimits;
-use crate::types::{ApiId, ClassSet, Limits};
+use crate::types::{ApiId, ByName, ClassSet, Limits, NamePattern};
 
 /// A whole valid configuration. Shared by reference; a reload makes a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +78,8 @@ pub struct ApiConfig {
     pub enabled: bool,
     /// The models, under the upstream's own names.
     pub models: Models,
-    /// Requested name → the upstream's own.
-    pub mapping: BTreeMap<Arc<str>, Arc<str>>,
+    /// Requested name → the upstream's own. With patterns among the requested names, a listed model is mapped to itself.
+    pub mapping: ByName<Arc<str>>,
     /// Share of the traffic within a priority, at least 1.
     pub weight: u32,
     /// Lowest first.
@@ -126,8 +126,51 @@ pub enum CountOn {
 pub enum Models {
     /// These.
     Listed(Vec<Arc<str>>),
+    /// These, and all that a pattern matches. The upstream's `GET /v1/models` tells which of those there are.
+    Matching {
+        /// The names without a pattern.
+        listed: Vec<Arc<str>>,
+        /// At least one.
+        patterns: Vec<NamePattern>,
+    },
     /// Whatever the upstream's `GET /v1/models` says.
     Asked,
+}
+
+impl Models {
+    /// Returns the names in the file.
+    pub fn listed(&self) -> &[Arc<str>] {
+        match self {
+            Models::Listed(listed) | Models::Matching { listed, .. } => listed,
+            Models::Asked => &[],
+        }
+    }
+
+    /// Returns the patterns in the file.
+    pub fn patterns(&self) -> &[NamePattern] {
+        match self {
+            Models::Matching { patterns, .. } => patterns,
+            Models::Listed(_) | Models::Asked => &[],
+        }
+    }
+
+    /// Returns whether the upstream is asked for its list.
+    pub fn are_asked(&self) -> bool {
+        match self {
+            Models::Matching { .. } | Models::Asked => true,
+            Models::Listed(_) => false,
+        }
+    }
+
+    /// Returns whether the file names the model; `None` if only the upstream could tell.
+    pub fn names(&self, model: &str) -> Option<bool> {
+        let in_file =
+            self.listed().iter().any(|name| **name == *model) || self.patterns().iter().any(|p| p.matches(model));
+        match self {
+            Models::Listed(_) | Models::Matching { .. } => Some(in_file),
+            Models::Asked => None,
+        }
+    }
 }
 
 /// How long to wait for an upstream.

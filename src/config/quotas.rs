@@ -11,7 +11,7 @@ use quota::Reset;
 
 use super::model::{ApiConfig, CountOn, GroupConfig, QuotaConfig};
 use super::validator::Validator;
-use crate::types::{Burst, Limit, Limits};
+use crate::types::{Burst, Limit, Limits, NamePattern};
 
 /// Where days of known providers end.
 const KNOWN_RESETS: [(&str, &str); 2] =
@@ -26,9 +26,9 @@ impl Validator<'_> {
             self.plain(&format!("{at}.quotaGroup"), name);
         }
         for (name, typed) in &file.model_limits {
-            self.plain(&format!("{at}.modelLimits"), name);
+            self.limited_model(&format!("{at}.modelLimits"), name);
             let upstream_model = mapping.and_then(|mapping| mapping.get(name)).unwrap_or(name);
-            let unlisted = file.models.as_ref().is_some_and(|listed| !listed.contains(upstream_model));
+            let unlisted = file.models.as_ref().is_some_and(|listed| !is_named(listed, upstream_model));
             if unlisted {
                 self.warn(format!("{at}.modelLimits: {name} is not among its models"));
             }
@@ -46,6 +46,14 @@ impl Validator<'_> {
     fn plain(&mut self, at: &str, name: &str) {
         if name.trim().is_empty() || name.chars().any(char::is_control) {
             self.problem(at, "holds a name that is empty or has control characters");
+        }
+    }
+
+    /// Checks the name of a model with limits of its own.
+    fn limited_model(&mut self, at: &str, name: &str) {
+        self.plain(at, name);
+        if NamePattern::parse(name).is_some() {
+            self.problem(at, "has a pattern (*); each model with limits of its own must be named");
         }
     }
 
@@ -109,11 +117,16 @@ impl Validator<'_> {
             return Some(QuotaConfig { limits, models, reset });
         };
         for model in file.model_limits.keys() {
-            self.plain(&format!("{at}.modelLimits"), model);
+            self.limited_model(&format!("{at}.modelLimits"), model);
         }
         let models = file.model_limits.iter().map(|(model, typed)| (Arc::from(model.as_str()), limits(typed)));
         Some(QuotaConfig { limits: limits(&file.limits), models: models.collect(), reset })
     }
+}
+
+/// Returns whether a list has the model, by name or by a pattern.
+fn is_named(listed: &[String], model: &str) -> bool {
+    listed.iter().any(|name| name == model || NamePattern::parse(name).is_some_and(|pattern| pattern.matches(model)))
 }
 
 pub(super) fn count_on(typed: Option<CountOnFile>) -> CountOn {

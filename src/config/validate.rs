@@ -119,21 +119,10 @@ impl Validator<'_> {
         let key = self.upstream_key(index, &file);
         let base_url = self.base_url(&at("baseUrl"), &file.base_url);
         let models = match &file.models {
-            Some(listed) => Models::Listed(self.models(&at("models"), listed)),
+            Some(listed) => self.models(&at("models"), listed),
             None => Models::Asked,
         };
-        let mapping = file.model_mapping.clone().unwrap_or_default();
-        for (from, to) in &mapping {
-            if from.trim().is_empty() || to.trim().is_empty() {
-                self.problem(&at("modelMapping"), "must map a model's name to a model's name; one of them is empty");
-            }
-        }
-        if let Models::Listed(listed) = &models {
-            for (from, to) in mapping.iter().filter(|(_, to)| !listed.iter().any(|m| **m == ***to)) {
-                self.warnings
-                    .push(format!("apis[{index}].modelMapping: {from} is mapped to {to}, which is not in its models"));
-            }
-        }
+        let mapping = self.mapping(&at("modelMapping"), &file, &models);
         if file.http2 == Some(true) && base_url.as_ref().is_some_and(|url| url.scheme() == "http") {
             self.warnings.push(format!("{}: HTTP/2 is spoken over https:// only", at("http2")));
         }
@@ -148,7 +137,7 @@ impl Validator<'_> {
             group: None,
             count_on: count_on(file.count_on),
             models,
-            mapping: mapping.iter().map(|(from, to)| (Arc::from(from.as_str()), Arc::from(to.as_str()))).collect(),
+            mapping,
             weight: file.weight.unwrap_or(1),
             priority: file.priority.unwrap_or(0),
             http2: file.http2.unwrap_or(true),
@@ -220,20 +209,6 @@ impl Validator<'_> {
             }
             Err(why) => self.refuse(at, why),
         }
-    }
-
-    fn models(&mut self, at: &str, listed: &[String]) -> Vec<Arc<str>> {
-        let mut models: Vec<Arc<str>> = Vec::with_capacity(listed.len());
-        for (i, model) in listed.iter().enumerate() {
-            if model.trim().is_empty() {
-                self.problem(&format!("{at}[{i}]"), "must not be empty");
-            } else if models.iter().any(|known| **known == **model) {
-                self.warnings.push(format!("{at}[{i}]: {model} is listed twice"));
-            } else {
-                models.push(Arc::from(model.as_str()));
-            }
-        }
-        models
     }
 
     fn unique_ids(&mut self, apis: &[(usize, ApiFile)]) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::scheduler::{ApiReport, ModelNames};
+use crate::scheduler::ApiReport;
 use crate::types::iso;
 
 /// Returns what would become of a request for `model`.
@@ -54,9 +54,5 @@ fn refusal(report: &ApiReport, model: &str) -> Option<(&'static str, Option<i64>
 }
 
 fn serves(report: &ApiReport, model: &str) -> bool {
-    match &report.models {
-        Some(ModelNames::These(names)) => names.contains(model),
-        Some(ModelNames::Any) => true,
-        None => false,
-    }
+    report.models.as_ref().is_some_and(|names| names.serve(model))
 }

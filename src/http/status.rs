@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::auth::worker;
 use super::explain::explain;
-use crate::config::{ConfigState, GetConfig};
+use crate::config::{ApiConfig, ConfigState, GetConfig, Models};
 use crate::error::ApiError;
 use crate::proxy::{BudgetReport, RetryBudget};
-use crate::scheduler::{ApiReport, GetMailbox, GetReports, MailboxReport, ModelNames};
-use crate::types::{Limits, Now, iso};
+use crate::scheduler::{ApiReport, GetMailbox, GetReports, MailboxReport, ServedNames};
+use crate::types::{Limits, NamePattern, Now, iso};
 use crate::upstream::QuotaStatus;
 
 #[derive(Deserialize)]
@@ -74,12 +74,16 @@ fn api(ApiReport { status, models }: &ApiReport) -> Value {
         "latency": { "firstTokenMs": status.latency_ms.0, "totalMs": status.latency_ms.1 },
         "weight": config.weight,
         "priority": config.priority,
-        "models": match models {
-            Some(ModelNames::These(names)) => json!(names),
-            Some(ModelNames::Any) => json!("any"),
-            None => Value::Null,
-        },
+        "models": models.as_ref().map(|names| named(config, names)),
     })
+}
+
+/// Returns the names that go to an upstream, the known ones first.
+fn named(config: &ApiConfig, ServedNames { exact, patterns }: &ServedNames) -> Value {
+    if config.models == Models::Asked && patterns.contains(&NamePattern::any()) {
+        return json!("any");
+    }
+    exact.iter().map(|name| &**name).chain(patterns.iter().map(NamePattern::as_str)).collect()
 }
 
 fn quota(quota: &QuotaStatus) -> Value {

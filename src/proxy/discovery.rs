@@ -1,4 +1,4 @@
-//! Asks the upstreams that list no `models` for theirs: at load, every ten minutes, and sooner after a failure.
+//! Asks the upstreams that list no `models`, or patterns of names, for theirs: at load, every ten minutes, and sooner after a failure.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use transport::ClientCache;
 
 use super::pool::target::client_of;
-use crate::config::{ApiConfig, ConfigChanged, Models};
+use crate::config::{ApiConfig, ConfigChanged};
 use crate::dialect::openai::OpenAi;
 use crate::dialect::{Dialect, RefusedResponse, SentRequest};
 use crate::scheduler::{ModelNames, ModelsFound, ModelsUnavailable, SupervisorActor};
@@ -90,19 +90,8 @@ impl DiscoveryActor {
         match found {
             Ok(models) => {
                 self.failing.remove(&api);
-                match &models {
-                    ModelNames::These(names) if names.is_empty() => {
-                        log::warn!(
-                            "{api}: its list of models is empty, and nothing is asked there. List `models` for it"
-                        );
-                    }
-                    ModelNames::These(names) => {
-                        log::info!("{api}: serves {} models", names.len())
-                    }
-                    ModelNames::Any => {
-                        log::warn!("{api}: it has no list of models; every model is tried there. List `models` for it");
-                    }
-                }
+                let has_patterns = self.asked.get(&api).is_some_and(|(config, _)| !config.models.patterns().is_empty());
+                log_list(&api, &models, has_patterns);
                 self.supervisor.do_send(ModelsFound { api, models });
                 REFRESH
             }
@@ -129,6 +118,23 @@ impl DiscoveryActor {
     /// Or has the configuration changed since? Then another round is under way, or none is wanted.
     fn is_current(&self, endpoint: &Endpoint) -> bool {
         self.asked.get(&endpoint.api).is_some_and(|(_, current)| current.serial == endpoint.serial)
+    }
+}
+
+/// Logs what came of the question. `has_patterns`: the file has patterns, which say what is asked there.
+fn log_list(api: &ApiId, models: &ModelNames, has_patterns: bool) {
+    match models {
+        ModelNames::These(names) if names.is_empty() && !has_patterns => {
+            log::warn!("{api}: its list of models is empty, and nothing is asked there. List `models` for it");
+        }
+        ModelNames::These(names) if has_patterns => log::info!("{api}: its own list has {} models", names.len()),
+        ModelNames::These(names) => log::info!("{api}: serves {} models", names.len()),
+        ModelNames::Any if has_patterns => {
+            log::info!("{api}: it has no list of models; those of its patterns are served, and not listed");
+        }
+        ModelNames::Any => {
+            log::warn!("{api}: it has no list of models; every model is tried there. List `models` for it");
+        }
     }
 }
 
@@ -181,12 +187,14 @@ impl Handler<ConfigChanged> for DiscoveryActor {
     type Result = ();
 
     fn handle(&mut self, ConfigChanged(config): ConfigChanged, ctx: &mut Self::Context) {
-        let wanted = |api: &&Arc<ApiConfig>| api.enabled && api.models == Models::Asked;
+        let wanted = |api: &&Arc<ApiConfig>| api.enabled && api.models.are_asked();
         self.asked.retain(|id, _| config.apis.iter().filter(wanted).any(|api| api.id == *id));
         for api in config.apis.iter().filter(wanted) {
             if self.asked.get(&api.id).is_none_or(|(known, _)| known != api) {
                 let endpoint = Arc::new(Endpoint::new(api));
-                log::info!("{}: lists no models, it is asked for them", api.id);
+                let why =
+                    if api.models.patterns().is_empty() { "lists no models" } else { "has patterns in its models" };
+                log::info!("{}: {why}, it is asked for its list", api.id);
                 self.asked.insert(api.id.clone(), (api.clone(), endpoint.clone()));
                 self.ask(endpoint, ctx);
             }

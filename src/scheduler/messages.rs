@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use actix::prelude::*;
 use thiserror::Error;
 
-use super::model_names::ModelNames;
+use super::model_names::{ModelNames, ServedNames};
 use crate::types::{ApiId, FailureClass, Profile, RateLimitSummary};
 use crate::upstream::{ApiStatus, Permit, Refusal, TokenReport};
 
@@ -100,7 +100,7 @@ pub struct ApiReport {
     /// The upstream's own report.
     pub status: ApiStatus,
     /// The requested names routed there; `None` while the list of models is missing.
-    pub models: Option<ModelNames>,
+    pub models: Option<ServedNames>,
 }
 
 /// Return the state of the supervisor's mailbox. Sent by the handler of `/v1/status`.

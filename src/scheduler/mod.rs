@@ -27,7 +27,7 @@ pub use messages::{
     AdmissionError, Admitted, ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, MailboxReport,
     ModelsFound, ModelsUnavailable, ResetTokenStats, Select, StopUpstreams, UnknownApi,
 };
-pub use model_names::ModelNames;
+pub use model_names::{ModelNames, ServedNames};
 pub use supervisor::SupervisorActor;
 pub use weighted_tiers::{Candidate, WeightedTiers};
 pub use worker::SchedulerActor;

@@ -1,65 +1,155 @@
 //! The routing table: the upstreams of each model, by the names that clients ask for.
+//!
+//! 1. A request for a name may go to every upstream that lists the name, and to every upstream with a pattern that matches.
+//! 2. A known name has its upstreams ready. The upstreams of any other name are found by the patterns, and not kept.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::model_names::{ModelNames, names};
+use super::model_names::{ModelNames, ServedNames, names};
 use super::weighted_tiers::{Candidate, WeightedTiers};
 use crate::config::ApiConfig;
-use crate::types::{ApiId, stable_hash};
+use crate::types::{ApiId, NamePattern, stable_hash};
 
 /// The routing table. A change of the configuration or of a list of models makes a new one.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
     by_model: HashMap<Arc<str>, Arc<WeightedTiers>>,
-    /// Upstreams without a list of models: candidates for every name.
-    serve_any: Arc<WeightedTiers>,
+    by_pattern: Vec<PatternRoute>,
+    none: Arc<WeightedTiers>,
+}
+
+/// The upstreams of all names that a pattern matches.
+#[derive(Debug)]
+struct PatternRoute {
+    pattern: NamePattern,
+    candidates: Vec<Candidate>,
+    /// The same, ready for names that no other pattern matches.
+    tiers: Arc<WeightedTiers>,
 }
 
 impl Routes {
     /// Creates the table of `apis`, with the lists of models `found` so far. A slot is a position in `apis`.
     pub(super) fn new(apis: &[Arc<ApiConfig>], found: &HashMap<ApiId, ModelNames>) -> Routes {
         let mut listed: HashMap<Arc<str>, Vec<Candidate>> = HashMap::new();
-        let mut serve_any: Vec<Candidate> = Vec::new();
+        let mut matching: BTreeMap<NamePattern, Vec<Candidate>> = BTreeMap::new();
         for (slot, api) in apis.iter().enumerate() {
             let hash = stable_hash(api.id.as_str().as_bytes());
             let candidate = Candidate { slot, priority: api.priority, weight: api.weight, hash };
-            match names(api, found) {
-                Some(ModelNames::These(names)) => {
-                    for name in names {
-                        listed.entry(name).or_default().push(candidate);
-                    }
-                }
-                Some(ModelNames::Any) => {
-                    serve_any.push(candidate);
-                    for alias in api.mapping.keys() {
-                        listed.entry(alias.clone()).or_default();
-                    }
-                }
-                None => {}
+            let ServedNames { exact, patterns } = names(api, found).unwrap_or_default();
+            for name in exact {
+                listed.entry(name).or_default().push(candidate);
+            }
+            for pattern in patterns {
+                matching.entry(pattern).or_default().push(candidate);
             }
         }
+        let route = |(pattern, candidates): (NamePattern, Vec<Candidate>)| PatternRoute {
+            pattern,
+            tiers: Arc::new(WeightedTiers::new(candidates.clone())),
+            candidates,
+        };
+        let by_pattern: Vec<PatternRoute> = matching.into_iter().map(route).collect();
         // Models of the same upstreams share their tiers, so that a large table fits into a processor's cache.
         let mut shared: HashMap<Vec<Candidate>, Arc<WeightedTiers>> = HashMap::new();
         let mut by_model = HashMap::new();
         for (name, listed) in listed {
-            let candidates = [listed, serve_any.clone()].concat();
+            let candidates = together(listed, &matching_routes(&by_pattern, &name));
             let tiers = shared.entry(candidates).or_insert_with_key(|all| Arc::new(WeightedTiers::new(all.clone())));
             by_model.insert(name, tiers.clone());
         }
-        Routes { by_model, serve_any: Arc::new(WeightedTiers::new(serve_any)) }
+        Routes { by_model, by_pattern, none: Arc::default() }
     }
 
     /// Returns the upstreams of `model`.
-    pub(super) fn tiers(&self, model: &str) -> &Arc<WeightedTiers> {
-        self.by_model.get(model).unwrap_or(&self.serve_any)
+    pub(super) fn tiers(&self, model: &str) -> Arc<WeightedTiers> {
+        if let Some(known) = self.by_model.get(model) {
+            return known.clone();
+        }
+        match &*matching_routes(&self.by_pattern, model) {
+            [] => self.none.clone(),
+            [one] => one.tiers.clone(),
+            several => Arc::new(WeightedTiers::new(together(Vec::new(), several))),
+        }
     }
 
-    /// Returns the names with an upstream in `is_enabled`, sorted.
+    /// Returns the known names with an upstream in `is_enabled`, sorted.
     pub(super) fn names(&self, is_enabled: impl Fn(usize) -> bool) -> Vec<Arc<str>> {
         let served = self.by_model.iter().filter(|(_, tiers)| tiers.slots().any(&is_enabled));
         let mut names: Vec<Arc<str>> = served.map(|(name, _)| name.clone()).collect();
         names.sort();
         names
+    }
+}
+
+fn matching_routes<'a>(all: &'a [PatternRoute], model: &str) -> Vec<&'a PatternRoute> {
+    all.iter().filter(|route| route.pattern.matches(model)).collect()
+}
+
+/// Returns the candidates of a list and of some patterns, each once.
+fn together(listed: Vec<Candidate>, patterns: &[&PatternRoute]) -> Vec<Candidate> {
+    let mut all = listed;
+    all.extend(patterns.iter().flat_map(|route| &route.candidates));
+    all.sort_by_key(|candidate| candidate.slot);
+    all.dedup_by_key(|candidate| candidate.slot);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{api, config};
+
+    fn routes(apis: &[Value], found: &[(&str, &[&str])]) -> Routes {
+        let names = |names: &[&str]| ModelNames::These(names.iter().map(|name| Arc::from(*name)).collect());
+        let found = found.iter().map(|(id, listed)| (ApiId::from(*id), names(listed))).collect();
+        Routes::new(&config(&json!({ "apis": apis })).apis, &found)
+    }
+
+    fn slots(routes: &Routes, model: &str) -> Vec<usize> {
+        routes.tiers(model).slots().collect()
+    }
+
+    #[test]
+    fn a_name_goes_to_all_that_list_it_and_to_all_with_a_pattern_for_it() {
+        let routes = routes(
+            &[
+                api("a", &json!({ "models": ["claude-opus-4", "gpt-4o"] })),
+                api("b", &json!({ "models": ["claude-*", "claude-opus-4"] })),
+                api("c", &json!({ "models": ["*"] })),
+                api("d", &json!({ "models": ["m"], "modelMapping": { "claude-haiku-*": "m" } })),
+            ],
+            &[],
+        );
+        for (model, expected) in [
+            ("claude-opus-4", &[0, 1, 2][..]),
+            ("claude-haiku-4-5", &[1, 2, 3]),
+            ("claude-x", &[1, 2]),
+            ("gpt-4o", &[0, 2]),
+            ("made-up", &[2]),
+        ] {
+            assert_eq!(slots(&routes, model), expected, "{model}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_names_has_what_a_pattern_matches_in_the_upstreams_own_list_and_no_pattern() {
+        let apis = [
+            api("a", &json!({ "models": ["claude-*", "mine"], "modelMapping": { "fast-*": "mine" } })),
+            api("b", &json!({ "models": ["off-*"], "enabled": false })),
+        ];
+        let own_list: &[(&str, &[&str])] = &[("a", &["claude-opus-4", "gpt-4o"]), ("b", &["off-1"])];
+        let routes = routes(&apis, own_list);
+        assert_eq!(routes.names(|slot| slot == 0), ["claude-opus-4".into(), "mine".into()] as [Arc<str>; 2]);
+        assert_eq!(slots(&routes, "gpt-4o"), [] as [usize; 0], "the pattern bounds the list");
+        assert_eq!(slots(&routes, "claude-unlisted"), [0], "the pattern is a promise");
+    }
+
+    #[test]
+    fn an_upstream_with_several_matching_patterns_is_one_candidate() {
+        let routes = routes(&[api("a", &json!({ "models": ["*", "gpt-*", "gpt-4*"] }))], &[]);
+        assert_eq!(slots(&routes, "gpt-4o"), [0]);
     }
 }

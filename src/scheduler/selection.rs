@@ -10,6 +10,7 @@ use actix::prelude::*;
 
 use super::messages::AdmissionError;
 use super::snapshot::{Member, RoutingSnapshot};
+use super::weighted_tiers::WeightedTiers;
 use crate::types::{ApiId, Profile};
 use crate::upstream::{Declined, FastPath, Forward, Forwarded, Permit, Refusal};
 
@@ -32,6 +33,8 @@ pub(super) struct ChosenUpstream {
 /// A selection on its way through the upstreams.
 pub(super) struct Selection {
     pub(super) snapshot: Arc<RoutingSnapshot>,
+    /// The upstreams of the model.
+    pub(super) tiers: Arc<WeightedTiers>,
     pub(super) profile: Profile,
     /// The slot to begin with, if one is picked already.
     pub(super) first: Option<usize>,
@@ -79,10 +82,8 @@ impl Selection {
         let slot = match self.first.take() {
             Some(slot) => slot,
             None => {
-                let tiers = self.snapshot.routes.tiers(&self.profile.model);
-                tiers.pick(self.profile.session, &mut rand::rng(), |slot| {
-                    self.skipped.get(slot).copied().unwrap_or(true)
-                })?
+                let is_skipped = |slot: usize| self.skipped.get(slot).copied().unwrap_or(true);
+                self.tiers.pick(self.profile.session, &mut rand::rng(), is_skipped)?
             }
         };
         if let Some(skipped) = self.skipped.get_mut(slot) {

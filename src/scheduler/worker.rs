@@ -112,7 +112,7 @@ impl SchedulerActor {
         }
         let cache = self.models.entry(model).or_insert_with_key(|model| ModelCache {
             limits,
-            tiers: snapshot.routes.tiers(model).clone(),
+            tiers: snapshot.routes.tiers(model),
             fast_paths: vec![None; snapshot.members.len()],
         });
         for (slot, fast_path) in fast_paths {

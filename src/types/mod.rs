@@ -2,6 +2,7 @@
 
 mod failure;
 mod ids;
+mod name_pattern;
 mod outcome;
 mod route;
 mod session;
@@ -13,6 +14,7 @@ mod usage;
 pub use clock::{Now, SendProgress, SentAt, Uptime};
 pub use failure::{ClassSet, Failure, FailureClass, LimitSpan, Phase};
 pub use ids::{ApiId, QuotaId, RequestId};
+pub use name_pattern::{ByName, NamePattern};
 pub use outcome::{Outcome, Settlement};
 pub use quota::{Burst, Limit, Limits, QuotaKind, RateLimitSummary};
 pub use route::RouteId;

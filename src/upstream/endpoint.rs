@@ -1,13 +1,12 @@
 //! The immutable reach of one upstream: all an attempt needs to know.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use url::{Position, Url};
 
 use crate::config::{ApiConfig, ApiKey, Timeouts};
-use crate::types::{ApiId, RouteId};
+use crate::types::{ApiId, ByName, RouteId};
 
 /// The address of an upstream, and the way to speak there. A changed configuration makes a new endpoint.
 #[derive(Debug)]
@@ -30,7 +29,7 @@ pub struct Endpoint {
     pub base: String,
     /// The base URL for people.
     shown_base: String,
-    mapping: BTreeMap<Arc<str>, Arc<str>>,
+    mapping: ByName<Arc<str>>,
 }
 
 impl Endpoint {

@@ -24,6 +24,7 @@ mod http2;
 mod limits;
 mod listen_tls;
 mod mistyped;
+mod names;
 mod persistence;
 mod pings;
 mod probes;

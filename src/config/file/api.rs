@@ -35,7 +35,7 @@ pub struct ApiFile {
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub reset: Option<String>,
-    /// More limits for single models, by the clients' name or this upstream's own.
+    /// More limits for single models, by the clients' name or this upstream's own. No patterns.
     #[serde(default)]
     pub model_limits: BTreeMap<String, LimitsFile>,
     /// The group with which this API shares limits: the group's entry in `quotaGroups`; without an entry, the tightest of the
@@ -50,11 +50,15 @@ pub struct ApiFile {
     /// Default: true.
     #[serde(default)]
     pub enabled: Option<bool>,
-    /// The served models. Left out: the upstream is asked (`GET /v1/models`), at load and every ten minutes.
+    /// The served models. `*` stands for any text (`claude-*`, `*`): every such name is sent there, and the upstream is asked
+    /// which there are, for the list of models. Left out: the upstream is asked (`GET /v1/models`), at load and every ten
+    /// minutes, and serves the models of the answer.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub models: Option<Vec<String>>,
-    /// Requested name → this upstream's name for it. Requested names are served as if they stood in `models`.
+    /// Requested name → this upstream's name for it. Requested names are served as if they stood in `models`, and may have `*`
+    /// for any text (`claude-*`). A name of its own comes first, then the pattern with the most text. A model that stands in
+    /// `models` by name is not mapped by a pattern.
     #[serde(default)]
     pub model_mapping: Option<BTreeMap<String, String>>,
     /// Share of the traffic among the APIs of one priority, relative to theirs. Default: 1.

@@ -50,7 +50,7 @@ impl SupervisorActor {
         let slot_of = |api: ApiId| snapshot.members.iter().position(|member| member.api == api);
         let first = first.and_then(slot_of).filter(|first| tiers.slots().any(|slot| slot == *first));
         let skipped = snapshot.members.iter().map(|member| !allowed.allows(&member.api)).collect();
-        Ok(Selection { snapshot: snapshot.clone(), profile, first, skipped })
+        Ok(Selection { snapshot: snapshot.clone(), tiers, profile, first, skipped })
     }
 
     /// Returns the error for a model that no upstream is known to serve. An upstream without a list of models may serve it:
@@ -72,8 +72,8 @@ impl SupervisorActor {
 
     /// Returns whether an upstream of the model has not failed this request yet.
     fn has_upstream_left(&self, model: &str, excluded: &[ApiId]) -> bool {
-        let mut slots = self.snapshot.routes.tiers(model).slots();
-        slots.any(|slot| self.snapshot.members.get(slot).is_some_and(|member| !excluded.contains(&member.api)))
+        let tiers = self.snapshot.routes.tiers(model);
+        tiers.slots().any(|slot| self.snapshot.members.get(slot).is_some_and(|member| !excluded.contains(&member.api)))
     }
 
     /// Returns whether a refused request may wait until `deadline` (ms, monotonic).
@@ -106,7 +106,8 @@ impl SupervisorActor {
         if self.limits.len() >= MAX_MODELS {
             self.limits.clear();
         }
-        let serving = self.snapshot.routes.tiers(model).slots().filter_map(|slot| self.apis.get(slot));
+        let tiers = self.snapshot.routes.tiers(model);
+        let serving = tiers.slots().filter_map(|slot| self.apis.get(slot));
         let enabled = serving.map(|api| &**api).filter(|api| api.enabled);
         let limits = Arc::new(self.quotas.pool_limits(enabled, model));
         self.limits.insert(model.clone(), limits.clone());
