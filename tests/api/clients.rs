@@ -33,4 +33,7 @@ works! {
     the_ai_sdk_works: "ai-sdk",
     the_agents_sdk_works: "openai-agents",
     litellm_works: "litellm",
+    codex_works: "codex",
+    codex_works_with_its_built_in_provider: "codex-built-in",
+    opencode_works: "opencode",
 }

@@ -68,10 +68,8 @@ class Client:
     """A program. `commands` returns its command lines, which run one after the other."""
 
     commands: object
-    # Whether each command must tell the word that is in the file.
+    # Whether it is one session, in which each command must tell the word that is in the file.
     agent: bool = False
-    # What a session is told by, if its requests name it: all of them go to one account.
-    session: tuple = ()
     env: dict = field(default_factory=dict)
     # The parts of its program that the pool can serve; all, if empty.
     parts: str = ""
@@ -125,10 +123,10 @@ CLIENTS = {
     "litellm": Client(
         lambda place: place.python("litellm_python.py"),
         env={"LITELLM_TELEMETRY": "False", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}, parts="openai,openai_stream,embeddings"),
-    "claude-code": Client(claude_code, agent=True, session=("x-claude-code-session-id",)),
-    "codex": Client(codex("codex"), agent=True, session=("session-id",)),
-    "codex-built-in": Client(codex("codex-built-in"), agent=True, session=("session-id",)),
+    "claude-code": Client(claude_code, agent=True),
+    "codex": Client(codex("codex"), agent=True),
+    "codex-built-in": Client(codex("codex-built-in"), agent=True),
     "opencode": Client(
-        opencode, agent=True, session=("x-session-affinity",),
+        opencode, agent=True,
         env={"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1"}),
 }
