@@ -95,7 +95,7 @@ async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration>
         let profile = Profile {
             model: Arc::from("m"),
             route: RouteId::new("chat/completions"),
-            estimate: TokenEstimate { prompt: 100, completion: Some(400) },
+            estimate: TokenEstimate { prompt: 100, completion: Some(400), longest: None },
             session: None,
         };
         let start = Instant::now();

@@ -1,6 +1,7 @@
 //! Every error of our own that a client can see. In reading order: the errors with their texts, [`table`] (status, type and
-//! code of each), [`render`] (the bytes that a client gets).
+//! code of each), [`mod@form`] (the bodies in each format), [`render`] (the responses).
 
+mod form;
 mod render;
 mod table;
 
@@ -9,8 +10,10 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use thiserror::Error;
 
+pub(crate) use self::form::error_event;
+pub use self::form::{abort_error, upstream_said};
+pub use self::render::Refused;
 pub(crate) use self::render::X_SHOULD_RETRY;
-pub use self::render::{Refused, abort_error, upstream_said};
 pub use self::table::{ERRORS, ErrorRow};
 use crate::scheduler::{AdmissionError, UnknownApi};
 use crate::types::{ApiId, Failure, FailureClass, Now, clock_time};
@@ -29,7 +32,7 @@ const AFTER_FAILURE_MS: u64 = 2_000;
 #[derive(Debug, Error)]
 pub enum ApiError {
     /// No key came with the request.
-    #[error("you didn't provide an API key; send it as `Authorization: Bearer YOUR_KEY`")]
+    #[error("you didn't provide an API key; send it as `Authorization: Bearer YOUR_KEY` or `x-api-key: YOUR_KEY`")]
     MissingKey,
     /// The key is not one of ours.
     #[error("incorrect API key provided")]
@@ -67,6 +70,14 @@ pub enum ApiError {
     /// No upstream serves the model.
     #[error("the model {0:?} does not exist in this pool; GET /v1/models lists those that do")]
     ModelNotFound(String),
+    /// The model is served in another format than the request's.
+    #[error("the model {model:?} is served at {served} only in this pool")]
+    OtherFormat {
+        /// As asked for.
+        model: String,
+        /// The path of the model's format.
+        served: &'static str,
+    },
     /// All that list the model say themselves that they don't serve it, or not at this endpoint.
     #[error(
         "no API of this pool serves {0:?} at this endpoint, as each said itself; GET /v1/status has them under \"absentModels\""
@@ -126,7 +137,9 @@ impl ApiError {
             ApiError::BodySlow => &table::BODY_SLOW,
             ApiError::UnknownPath(_) => &table::UNKNOWN_PATH,
             ApiError::WrongMethod { .. } => &table::WRONG_METHOD,
-            ApiError::ModelNotFound(_) | ApiError::ModelAbsent(_) => &table::MODEL_NOT_FOUND,
+            ApiError::ModelNotFound(_) | ApiError::OtherFormat { .. } | ApiError::ModelAbsent(_) => {
+                &table::MODEL_NOT_FOUND
+            }
             ApiError::NoneAvailable { limited: true, .. } if self.is_long_wait() => &table::SPENT,
             ApiError::NoneAvailable { limited: true, .. } => &table::LIMITED,
             ApiError::NoneAvailable { limited: false, .. } => &table::NONE_AVAILABLE,
@@ -190,7 +203,8 @@ impl ApiError {
         if let ApiError::Invalid { param, .. } = self {
             return *param;
         }
-        matches!(self, ApiError::ModelNotFound(_) | ApiError::ModelAbsent(_)).then_some("model")
+        matches!(self, ApiError::ModelNotFound(_) | ApiError::OtherFormat { .. } | ApiError::ModelAbsent(_))
+            .then_some("model")
     }
 }
 
@@ -198,6 +212,9 @@ impl From<AdmissionError> for ApiError {
     fn from(error: AdmissionError) -> Self {
         match error {
             AdmissionError::ModelNotFound(model) => ApiError::ModelNotFound(model.to_string()),
+            AdmissionError::OtherFormat { model, served } => {
+                ApiError::OtherFormat { model: model.to_string(), served: served.usual_path() }
+            }
             AdmissionError::NoneAvailable { model, refusals, .. }
                 if !refusals.is_empty() && refusals.iter().all(|(_, refusal)| refusal.is_missing_model()) =>
             {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use url::Url;
 
 use crate::config::{ApiConfig, Config, CountOn, Models, Reset};
-use crate::types::{Limit, Limits, NamePattern};
+use crate::types::{Limit, Limits, NamePattern, WireFormat};
 
 /// How much is said of each API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(super) fn apis(out: &mut impl Write, config: &Config, detail: Detail) -> io:
             out,
             "    {id:width$}  {}  {}  rpm {}, rpd {}, {}{state}",
             api.name,
-            api.base_url,
+            urls(api),
             api.quota.limits.rpm,
             api.quota.limits.rpd,
             models(api),
@@ -85,6 +85,10 @@ pub(super) fn apis(out: &mut impl Write, config: &Config, detail: Detail) -> io:
 fn in_full(out: &mut impl Write, api: &ApiConfig, width: usize) -> io::Result<()> {
     let indent = " ".repeat(width + 6);
     writeln!(out, "{indent}key {}, weight {}, priority {}", api.key, api.weight, api.priority)?;
+    let names: Vec<&str> = api.headers.keys().map(|name| &**name).collect();
+    if !names.is_empty() {
+        writeln!(out, "{indent}headers {}", names.join(", "))?;
+    }
     writeln!(out, "{indent}the day of rpd {}", reset(&api.quota.reset))?;
     let quotas = api.group.as_ref().map(|group| (format!("group {}: ", group.name), &group.quota));
     for (owner, quota) in std::iter::once((String::new(), &api.quota)).chain(quotas) {
@@ -137,6 +141,18 @@ fn reset(reset: &Reset) -> String {
         Reset::Midnight(zone) => format!("ends at midnight in {}", zone.iana_name().unwrap_or("its time zone")),
         Reset::Rolling => "is any 24 hours".to_owned(),
     }
+}
+
+/// Returns the base URLs, with a word for the one of Anthropic's format.
+fn urls(api: &ApiConfig) -> String {
+    let urls = api.addresses.iter().filter_map(|(format, address)| {
+        let url = &address.as_ref()?.base_url;
+        Some(match format {
+            WireFormat::OpenAi => url.to_string(),
+            WireFormat::Anthropic => format!("{url} (Anthropic's format)"),
+        })
+    });
+    urls.collect::<Vec<_>>().join("  ")
 }
 
 fn models(api: &ApiConfig) -> String {

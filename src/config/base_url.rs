@@ -2,12 +2,15 @@
 
 use url::{Host, Url};
 
+use crate::types::WireFormat;
+
 /// Returns the URL in front of every operation's path. The URL ends in a slash. A version is added where there is none,
-/// unless a `#` at the end says that the path is meant as typed.
+/// unless a `#` at the end says that the path is meant as typed. A base of Anthropic's format has the version at its end,
+/// as all clients of the format put `/v1` behind the base.
 ///
 /// # Errors
 /// With the mistake and the mend, and never with the text itself: a URL may hold a password.
-pub(super) fn parse(typed: &str) -> Result<Url, String> {
+pub(super) fn parse(typed: &str, format: WireFormat) -> Result<Url, String> {
     let mut url =
         Url::parse(typed.trim()).map_err(|why| format!("is not a URL ({why}); write it as https://api.openai.com"))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -22,12 +25,22 @@ pub(super) fn parse(typed: &str) -> Result<Url, String> {
     let as_it_stands = url.fragment().is_some();
     url.set_fragment(None);
     let path = url.path().trim_end_matches('/').to_owned();
-    let is_endpoint = ["/completions", "/embeddings", "/responses"].iter().any(|end| path.ends_with(end));
+    let endpoints = ["/completions", "/embeddings", "/responses", "/messages", "/count_tokens"];
+    let is_endpoint = endpoints.iter().any(|end| path.ends_with(end));
+    let example = match format {
+        WireFormat::OpenAi => "https://api.openai.com/v1",
+        WireFormat::Anthropic => "https://api.anthropic.com",
+    };
     if is_endpoint || (path.ends_with("/models") && !as_it_stands) {
-        return Err("must be the base alone, such as https://api.openai.com/v1, not an endpoint's URL".to_owned());
+        return Err(format!("must be the base alone, such as {example}, not an endpoint's URL"));
     }
     // OpenAI's own base has no version in the path, other bases have one (/v1, /api/paas/v4, /v1beta/openai).
-    let has_version = as_it_stands || path.split('/').any(is_version);
+    let mut segments = path.split('/');
+    let has_version = as_it_stands
+        || match format {
+            WireFormat::OpenAi => segments.any(is_version),
+            WireFormat::Anthropic => segments.next_back().is_some_and(is_version),
+        };
     url.set_path(&format!("{path}{}/", if has_version { "" } else { "/v1" }));
     Ok(url)
 }
@@ -52,7 +65,7 @@ fn is_version(segment: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::*;
 
     #[test]
     fn every_way_to_write_a_base_url_reaches_the_versioned_base() {
@@ -76,16 +89,33 @@ mod tests {
             ("https://host/v1#", "https://host/v1/"),
             ("https://host/models#", "https://host/models/"),
         ] {
-            assert_eq!(parse(typed).map(|url| url.to_string()).as_deref(), Ok(meant), "{typed}");
+            assert_eq!(parse(typed, WireFormat::OpenAi).map(|url| url.to_string()).as_deref(), Ok(meant), "{typed}");
         }
     }
 
     #[test]
     fn what_is_no_base_url_is_refused() {
         let wrong = "api.openai.com ftp://x https://u:p@x https://x/?a=1 https://x/?a=1# https://x/#a \
-             https://x/v1/chat/completions https://x/chat/completions# https://x/v1/models";
+             https://x/v1/chat/completions https://x/v1/messages https://x/v1/messages/count_tokens https://x/chat/completions# https://x/v1/models";
         for typed in wrong.split(' ').chain([""]) {
-            assert!(parse(typed).is_err(), "{typed}");
+            assert!(parse(typed, WireFormat::OpenAi).is_err(), "{typed}");
+            assert!(parse(typed, WireFormat::Anthropic).is_err(), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_base_of_anthropics_format_ends_in_its_version() {
+        for (typed, meant) in [
+            ("https://api.anthropic.com", "https://api.anthropic.com/v1/"),
+            ("https://api.anthropic.com/", "https://api.anthropic.com/v1/"),
+            ("https://api.anthropic.com/v1", "https://api.anthropic.com/v1/"),
+            ("https://api.anthropic.com/v1/", "https://api.anthropic.com/v1/"),
+            ("https://api.deepseek.com/anthropic", "https://api.deepseek.com/anthropic/v1/"),
+            ("https://x.example/api/v2/apps/anthropic", "https://x.example/api/v2/apps/anthropic/v1/"),
+            ("https://x.example/claude#", "https://x.example/claude/"),
+            ("https://x.example#", "https://x.example/"),
+        ] {
+            assert_eq!(parse(typed, WireFormat::Anthropic).map(|url| url.to_string()).as_deref(), Ok(meant), "{typed}");
         }
     }
 }

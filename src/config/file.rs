@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use api::{ApiFile, BurstFile, CountOnFile, GroupFile, LimitsFile};
+pub use api::{ApiFile, AuthFile, BurstFile, CountOnFile, GroupFile, LimitsFile};
 pub use retry::{BudgetFile, RetryFile, RetryOnFile, TimeoutsFile};
 pub use server::{OneOrMany, ServerFile, ServerTlsFile};
 

@@ -3,6 +3,7 @@
 //! In reading order: `load` (text → `Config`), `file`, `schema`, `validate`, then `actor` and `watch` (hot reload).
 
 mod actor;
+mod addresses;
 mod base_url;
 pub mod file;
 mod file_permissions;
@@ -28,8 +29,8 @@ pub use actor::ConfigActor;
 pub use load::{ConfigError, load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use model::{
-    ActorsConfig, Affinity, ApiConfig, BudgetConfig, Config, CountOn, GroupConfig, Models, QueueConfig, QuotaConfig,
-    RetryConfig, ServerConfig, StoreConfig, Timeouts,
+    ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, GroupConfig, Models,
+    QueueConfig, QuotaConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
 };
 pub use problem::Problem;
 pub use quota::Reset;

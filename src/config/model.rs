@@ -9,7 +9,7 @@ use url::Url;
 
 use super::secret::{ApiKey, ClientKey};
 use super::server_limits::ServerLimits;
-use crate::types::{ApiId, ByName, ClassSet, Limits, NamePattern};
+use crate::types::{ApiId, ByFormat, ByName, ClassSet, Limits, NamePattern, WireFormat};
 
 /// A whole valid configuration. Shared by reference; a reload makes a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,10 +64,12 @@ pub struct ApiConfig {
     pub id: ApiId,
     /// For people.
     pub name: String,
-    /// Where the operations are. Ends in a slash, and has the version (`https://api.openai.com/v1/`) if there is one.
-    pub base_url: Url,
+    /// Where the API of each format is. At least one is there.
+    pub addresses: ByFormat<Option<AddressConfig>>,
     /// The account's key.
     pub key: ApiKey,
+    /// Go along with each request, by name in lower case.
+    pub headers: BTreeMap<Arc<str>, ApiKey>,
     /// The limits of this account alone.
     pub quota: QuotaConfig,
     /// The limits shared with other accounts.
@@ -88,6 +90,33 @@ pub struct ApiConfig {
     pub http2: bool,
     /// How long to wait.
     pub timeouts: Timeouts,
+}
+
+impl ApiConfig {
+    /// Returns whether requests of this format can be sent there.
+    pub fn offers(&self, format: WireFormat) -> bool {
+        self.addresses.of(format).is_some()
+    }
+}
+
+/// Where an account's API of one format is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressConfig {
+    /// Where the operations are. Ends in a slash, and has the version (`https://api.openai.com/v1/`) if there is one.
+    pub base_url: Url,
+    /// How the key is sent.
+    pub auth: AuthScheme,
+}
+
+/// How a key is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthScheme {
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// `x-api-key: KEY`.
+    XApiKey,
+    /// `api-key: KEY`.
+    ApiKey,
 }
 
 /// The limits of one owner, an API or a group, and of single models.

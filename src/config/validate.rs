@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::base_url;
 use super::file::{AffinityFile, ApiFile, OneOrMany, ServerFile, StoreFile};
 use super::model::{ActorsConfig, Affinity, ApiConfig, Config, Models, QueueConfig, ServerConfig, StoreConfig};
 use super::origin::is_origin;
@@ -18,7 +17,7 @@ use super::secret::{ApiKey, ClientKey};
 use super::server_limits::ServerLimits;
 use super::source::{ConfigSource, folder_of};
 use super::validator::{KeyTexts, Validator};
-use crate::types::ApiId;
+use crate::types::{ApiId, ByFormat};
 
 /// Validates what is typed. `problems` were found before; `key_texts` are the contents of the `apiKeyFile`s by path.
 pub(super) fn validate(
@@ -117,21 +116,25 @@ impl Validator<'_> {
             self.problem(&at("id"), "must not begin or end with a space, nor hold control characters");
         }
         let key = self.upstream_key(index, &file);
-        let base_url = self.base_url(&at("baseUrl"), &file.base_url);
+        let addresses = self.addresses(index, &file);
+        let headers = self.fixed_headers(&at("headers"), &file.headers);
         let models = match &file.models {
             Some(listed) => self.models(&at("models"), listed),
             None => Models::Asked,
         };
         let mapping = self.mapping(&at("modelMapping"), &file, &models);
-        if file.http2 == Some(true) && base_url.as_ref().is_some_and(|url| url.scheme() == "http") {
+        let urls =
+            || addresses.iter().flat_map(ByFormat::iter).filter_map(|(_, address)| Some(&address.as_ref()?.base_url));
+        if file.http2 == Some(true) && urls().any(|url| url.scheme() == "http") {
             self.warnings.push(format!("{}: HTTP/2 is spoken over https:// only", at("http2")));
         }
-        let quota = self.api_quota(&format!("apis[{index}]"), &file, base_url.as_ref());
+        let quota = self.api_quota(&format!("apis[{index}]"), &file, urls().next());
         Some(ApiConfig {
             name: file.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| file.id.clone()),
             id: ApiId::from(file.id.as_str()),
-            base_url: base_url?,
+            addresses: addresses?,
             key: key?,
+            headers,
             enabled: file.enabled.unwrap_or(true) && !quota.as_ref()?.limits.disable(),
             quota: quota?,
             group: None,
@@ -196,19 +199,6 @@ impl Validator<'_> {
             return self.refuse(at, "must be of visible ASCII characters without spaces, as it is sent in a header");
         }
         Some(ApiKey::new(key))
-    }
-
-    fn base_url(&mut self, at: &str, typed: &str) -> Option<Url> {
-        match base_url::parse(typed) {
-            Ok(url) => {
-                if url.scheme() == "http" && !base_url::is_loopback(&url) {
-                    let text = "http:// sends the key and every prompt in clear text; prefer https://";
-                    self.warnings.push(format!("{at}: {text}"));
-                }
-                Some(url)
-            }
-            Err(why) => self.refuse(at, why),
-        }
     }
 
     fn unique_ids(&mut self, apis: &[(usize, ApiFile)]) {

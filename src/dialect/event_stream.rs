@@ -17,6 +17,7 @@ use super::first_bytes::BYTE_ORDER_MARK;
 use super::routes::Route;
 use super::sse::EventCutter;
 use crate::config::ApiKey;
+use crate::types::WireFormat;
 
 /// The longest event to be held until its end arrives. A longer one is passed on in pieces, unread. An event can hold a
 /// whole image in base64.
@@ -66,6 +67,11 @@ impl EventStream {
     pub(crate) fn committed(mut self) -> Self {
         self.progress.forget_request();
         self
+    }
+
+    /// Returns the format of the stream.
+    pub(crate) fn format(&self) -> WireFormat {
+        self.progress.format()
     }
 
     /// Takes in what arrived, and appends what the client is to see of it.

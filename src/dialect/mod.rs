@@ -2,9 +2,10 @@
 //!
 //! - [`routes`]: the table of forwarded paths. [`reply_kind`]: the kinds of answers. [`first_bytes`]: what an answer is, by its first bytes.
 //! - [`event_stream`]: one stream, event by event, in any dialect. [`event_meaning`]: one event. [`sse`] cuts events. [`usage`] completes reports.
-//! - [`openai`]: the fields of OpenAI's API, and nothing of general use.
+//! - [`openai`]: the fields of OpenAI's API, and nothing of general use. [`anthropic`]: the same of Anthropic's.
 //! - [`large_answer`]: answers beyond the bound of memory. [`lenient`], [`json_text`], [`json_repair`], [`json_depth`], [`redact`], [`token_estimate`]: tools.
 
+mod anthropic;
 mod event_meaning;
 pub(crate) mod event_stream;
 pub(crate) mod first_bytes;
@@ -24,27 +25,26 @@ mod usage;
 
 pub use event_stream::EventStream;
 pub use reply_kind::ReplyKind;
-pub use routes::{ROUTES, Route};
+pub use routes::{ROUTES, Route, format_of};
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 
+use self::anthropic::Anthropic;
 use self::event_meaning::EventMeaning;
+use self::openai::OpenAi;
 use crate::config::ApiKey;
-use crate::types::{Failure, Now, Usage};
+use crate::types::{Failure, Now, Usage, WireFormat};
 
 /// What the bytes of one API mean. One static value for each wire format; each route of the table names its own.
 pub(crate) trait Dialect: Debug + Sync {
     /// Returns the dialect's name for people.
     #[cfg_attr(not(test), expect(dead_code, reason = "docs/api.md is made by a test"))]
     fn name(&self) -> &'static str;
-
-    /// Returns the header with an account's key, if the key fits into a header.
-    fn credentials(&self, key: &ApiKey) -> Option<(HeaderName, HeaderValue)>;
 
     /// Returns what a response means whose status is no success.
     fn refusal(&self, response: RefusedResponse<'_>, sent: SentRequest<'_>, now: Now) -> Failure;
@@ -69,8 +69,19 @@ pub(crate) trait Dialect: Debug + Sync {
         None
     }
 
+    /// Returns the path of the list of models below a base URL, with a query.
+    fn model_list_path(&self) -> &'static str;
+
     /// Returns the names in a list of models; `None` if the body is no list.
     fn model_names(&self, body: &[u8]) -> Option<BTreeSet<Arc<str>>>;
+}
+
+/// Returns the dialect of a format.
+pub(crate) fn dialect_of(format: WireFormat) -> &'static dyn Dialect {
+    match format {
+        WireFormat::OpenAi => &OpenAi,
+        WireFormat::Anthropic => &Anthropic,
+    }
 }
 
 /// A response whose status is no success.

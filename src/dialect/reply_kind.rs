@@ -9,7 +9,9 @@ pub enum ReplyKind {
     Completion,
     /// A response of the Responses API, whole or as events.
     Responses,
-    /// Another JSON object: embeddings, moderations, images.
+    /// A message of Anthropic's API, whole or as events.
+    Messages,
+    /// Another JSON object: embeddings, moderations, images, a count of tokens.
     Json,
     /// Bytes without text: speech.
     Bytes,
@@ -20,7 +22,7 @@ impl ReplyKind {
     pub fn usage_must_be_asked(self) -> bool {
         match self {
             ReplyKind::Chat | ReplyKind::Completion => true,
-            ReplyKind::Responses | ReplyKind::Json | ReplyKind::Bytes => false,
+            ReplyKind::Responses | ReplyKind::Messages | ReplyKind::Json | ReplyKind::Bytes => false,
         }
     }
 
@@ -29,7 +31,7 @@ impl ReplyKind {
     /// object and a stream.
     pub fn generates_text(self) -> bool {
         match self {
-            ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses => true,
+            ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Messages => true,
             ReplyKind::Json | ReplyKind::Bytes => false,
         }
     }

@@ -1,9 +1,10 @@
 //! The route table: a row for each path that is forwarded. The HTTP routes are made from it, and nothing else knows a path.
 
 use super::Dialect;
+use super::anthropic::Anthropic;
 use super::openai::OpenAi;
 use super::reply_kind::ReplyKind;
-use crate::types::RouteId;
+use crate::types::{RouteId, WireFormat};
 
 /// A row of the table.
 #[derive(Debug)]
@@ -19,18 +20,33 @@ pub struct Route {
 }
 
 /// Every route. What is asked most stands first.
-pub static ROUTES: [Route; 7] = [
+pub static ROUTES: [Route; 9] = [
     route("chat/completions", ReplyKind::Chat),
+    anthropic(RouteId::anthropic("messages"), ReplyKind::Messages),
     route("completions", ReplyKind::Completion),
     route("embeddings", ReplyKind::Json),
     route("moderations", ReplyKind::Json),
     route("responses", ReplyKind::Responses),
     route("images/generations", ReplyKind::Json),
     route("audio/speech", ReplyKind::Bytes),
+    anthropic(RouteId::anthropic("messages/count_tokens").free(), ReplyKind::Json),
 ];
+
+/// Returns the format in which a client of this path speaks. All paths below one of Anthropic's are Anthropic's.
+pub fn format_of(path: &str) -> WireFormat {
+    let below = path.strip_prefix("/v1/").unwrap_or_default();
+    let is_below = |route: &&Route| {
+        below.strip_prefix(route.id.path()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    ROUTES.iter().filter(is_below).map(|route| route.id.format()).next().unwrap_or(WireFormat::OpenAi)
+}
 
 const fn route(path: &'static str, reply: ReplyKind) -> Route {
     Route { id: RouteId::new(path), reply, websocket: false, dialect: &OpenAi }
+}
+
+const fn anthropic(id: RouteId, reply: ReplyKind) -> Route {
+    Route { id, reply, websocket: false, dialect: &Anthropic }
 }
 
 /// A route with this kind of answer.

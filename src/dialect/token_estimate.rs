@@ -23,11 +23,16 @@ pub(crate) struct CompletionBounds<'a> {
 /// Estimates what a request with this body may cost.
 pub(crate) fn estimate(kind: ReplyKind, body: &str, bounds: CompletionBounds<'_>) -> TokenEstimate {
     let answers = number(bounds.n).unwrap_or(1).max(1);
-    let completion = match kind.generates_text() {
-        true => bounds.tokens.into_iter().find_map(number).map(|bound| bound.saturating_mul(answers)),
-        false => Some(0),
-    };
-    TokenEstimate { prompt: tokens_of_text(body.len() - attached(body)), completion }
+    let bound = bounds.tokens.into_iter().find_map(number).map(|bound| bound.saturating_mul(answers));
+    let prompt = tokens_of_text(body.len() - attached(body));
+    match kind {
+        // Each message must have a bound. Clients set the largest one, and providers count what is generated.
+        ReplyKind::Messages => TokenEstimate { prompt, completion: None, longest: bound },
+        ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses => {
+            TokenEstimate { prompt, completion: bound, longest: None }
+        }
+        ReplyKind::Json | ReplyKind::Bytes => TokenEstimate { prompt, completion: Some(0), longest: None },
+    }
 }
 
 fn number(typed: &str) -> Option<u64> {

@@ -4,6 +4,8 @@
 //! 2. A total is at least the sum of both parts. A missing part is the total without the other part.
 //! 3. Otherwise a missing part is estimated, and the usage is marked as estimated.
 
+use serde_json::value::RawValue;
+
 use crate::types::{Usage, UsageSource, tokens_of_text};
 
 /// The counts of a report, each read by itself. `None`: missing, or no possible count.
@@ -12,6 +14,15 @@ pub(crate) struct ReportedUsage {
     pub(crate) prompt: Option<u64>,
     pub(crate) completion: Option<u64>,
     pub(crate) total: Option<u64>,
+    /// Tokens of the prompt that `prompt` leaves out.
+    pub(crate) beside_prompt: CacheTokens,
+}
+
+/// Tokens that a prompt's cache gave and took, where a report has them beside the others.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CacheTokens {
+    pub(crate) read: Option<u64>,
+    pub(crate) written: Option<u64>,
 }
 
 /// What an exchange took by the length of what was sent and received.
@@ -37,9 +48,14 @@ impl ReportedUsage {
 
     /// Takes in a later report of the same exchange. A count of zero takes nothing back.
     pub(crate) fn update(&mut self, later: ReportedUsage) {
-        for (count, later) in
-            [(&mut self.prompt, later.prompt), (&mut self.completion, later.completion), (&mut self.total, later.total)]
-        {
+        let cache = &mut self.beside_prompt;
+        for (count, later) in [
+            (&mut self.prompt, later.prompt),
+            (&mut self.completion, later.completion),
+            (&mut self.total, later.total),
+            (&mut cache.read, later.beside_prompt.read),
+            (&mut cache.written, later.beside_prompt.written),
+        ] {
             if later.is_some_and(|later| later > 0) || count.is_none() {
                 *count = later;
             }
@@ -56,7 +72,10 @@ impl ReportedUsage {
     pub(crate) fn completed(self, estimate: EstimatedUsage) -> Usage {
         let is_zero_possible = estimate.completion == 0;
         let total = self.total.unwrap_or_default();
-        let prompt = self.prompt.filter(|tokens| *tokens > 0);
+        let CacheTokens { read, written } = self.beside_prompt;
+        let (read, written) = (read.unwrap_or_default(), written.unwrap_or_default());
+        let prompt = self.prompt.map(|tokens| tokens.saturating_add(read).saturating_add(written));
+        let prompt = prompt.filter(|tokens| *tokens > 0);
         let completion = self.completion.filter(|tokens| *tokens > 0 || is_zero_possible);
         let completion = completion.or_else(|| remainder(total, prompt)).or(is_zero_possible.then_some(0));
         let prompt = prompt.or_else(|| remainder(total, completion));
@@ -66,8 +85,22 @@ impl ReportedUsage {
         let most = if total > 0 && completion.is_none() { total } else { u64::MAX };
         let prompt = prompt.unwrap_or(estimate.prompt.min(most));
         let completion = completion.or_else(|| remainder(total, Some(prompt))).unwrap_or(estimate.completion);
-        Usage { prompt, completion, total: total.max(prompt.saturating_add(completion)), source }
+        let total = total.max(prompt.saturating_add(completion));
+        let usage = Usage::new(prompt, completion, total, source);
+        // (No more than the whole prompt.)
+        let cached = read.min(prompt);
+        Usage { cached, cache_write: written.min(prompt - cached), uncounted: cached, ..usage }
     }
+}
+
+/// No exchange takes more tokens: the text would have four gigabytes. A larger count is impossible.
+const MOST_TOKENS: f64 = 1e9;
+
+/// Returns a possible count: a number, or a text of one, rounded up. Neither less than zero nor absurdly large.
+pub(crate) fn count(value: Option<&RawValue>) -> Option<u64> {
+    let number: f64 = value?.get().trim_matches('"').trim().parse().ok()?;
+    // (A fraction below the bound fits.)
+    (0.0..=MOST_TOKENS).contains(&number).then(|| number.ceil() as u64)
 }
 
 /// Returns the rest of a total without one part, if anything is left.
@@ -80,7 +113,7 @@ mod tests {
     use super::*;
 
     fn report(prompt: Option<u64>, completion: Option<u64>, total: Option<u64>) -> ReportedUsage {
-        ReportedUsage { prompt, completion, total }
+        ReportedUsage { prompt, completion, total, ..ReportedUsage::default() }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The bytes of our own errors, as OpenAI's clients read them.
+//! The responses with our own errors. A response has OpenAI's form at first, and what another form needs goes along.
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
@@ -7,9 +7,10 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::{Value, json};
 
+use super::form::{ErrorText, anthropic_body, error_event};
 use super::table::{Again, ErrorRow};
 use super::{AFTER_FAILURE_MS, ApiError, is_long};
-use crate::types::{ApiId, FailureClass, Now, iso};
+use crate::types::{ApiId, Now, WireFormat, iso};
 use crate::upstream::Refusal;
 
 /// Says `false` where another try is in vain, whatever the status. SDKs and one agent obey.
@@ -17,9 +18,13 @@ pub(crate) const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-
 
 impl ApiError {
     /// The same at the end of a stream of events, where clients look for an error.
-    pub fn event(&self) -> Bytes {
-        let row = self.row();
-        Bytes::from(format!("data: {}\n\n", body(&self.to_string(), row.kind, self.param(), row.code)))
+    pub fn event(&self, format: WireFormat) -> Bytes {
+        error_event(format, &self.body(&self.to_string(), format))
+    }
+
+    fn body(&self, message: &str, format: WireFormat) -> Value {
+        let ErrorRow { status, kind, code, .. } = *self.row();
+        ErrorText { status, message, kind, param: self.param(), code }.body(format)
     }
 
     /// Tells the client when to come again, or not to.
@@ -59,6 +64,22 @@ pub struct Refused {
     pub code: &'static str,
     /// For a person.
     pub reason: String,
+    /// The text of the error.
+    message: String,
+    /// What each upstream said.
+    details: Option<Value>,
+}
+
+impl Refused {
+    /// Returns the error in Anthropic's form.
+    pub fn in_anthropics_form(&self, status: StatusCode, request_id: &str) -> Value {
+        let mut body = anthropic_body(status, &self.message);
+        if let Some(details) = &self.details {
+            insert(body.get_mut("error"), "details", details.clone());
+        }
+        insert(Some(&mut body), "request_id", request_id.into());
+        body
+    }
 }
 
 impl ResponseError for ApiError {
@@ -67,7 +88,7 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let ErrorRow { status, kind, code, again, .. } = *self.row();
+        let ErrorRow { status, code, again, .. } = *self.row();
         let mut response = HttpResponse::build(status);
         self.advise(again, &mut response);
         if let ApiError::WrongMethod { allow, .. } = self {
@@ -77,34 +98,20 @@ impl ResponseError for ApiError {
             // A 426 names the protocol that is spoken.
             response.insert_header((UPGRADE, HeaderValue::from_static("HTTP/1.1")));
         }
-        let mut body = body(&self.to_string(), kind, self.param(), code);
-        if let (Some(details), Some(error)) = (self.details(), body.get_mut("error").and_then(Value::as_object_mut)) {
-            error.insert("details".to_owned(), details);
+        let (message, details) = (self.to_string(), self.details());
+        let mut body = self.body(&message, WireFormat::OpenAi);
+        if let Some(details) = &details {
+            insert(body.get_mut("error"), "details", details.clone());
         }
         let mut response = response.json(body);
-        response.extensions_mut().insert(Refused { code, reason: self.reason() });
+        response.extensions_mut().insert(Refused { code, reason: self.reason(), message, details });
         response
     }
 }
 
-/// The error that ends a stream whose upstream failed in its middle.
-pub fn abort_error(class: FailureClass) -> Value {
-    let code = if class == FailureClass::Timeout { "upstream_timeout" } else { "upstream_failed" };
-    let text = format!("the upstream API failed in the middle of its answer ({})", class.as_str());
-    body(&text, "upstream_error", None, code)
-}
-
-/// An error of an upstream's whose own body can't be passed on as it is.
-pub fn upstream_said(status: StatusCode, reason: &str) -> Value {
-    let (kind, code) = match status {
-        StatusCode::TOO_MANY_REQUESTS => ("rate_limit_error", "rate_limit_exceeded"),
-        _ if status.is_client_error() => ("invalid_request_error", "upstream_refused"),
-        _ => ("upstream_error", "upstream_failed"),
-    };
-    body(&format!("the upstream API answered with {status}: {reason}"), kind, None, code)
-}
-
-/// An error as OpenAI writes it.
-fn body(message: &str, kind: &str, param: Option<&str>, code: &str) -> Value {
-    json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
+/// Puts a member into an object.
+fn insert(object: Option<&mut Value>, member: &str, value: Value) {
+    if let Some(members) = object.and_then(Value::as_object_mut) {
+        members.insert(member.to_owned(), value);
+    }
 }

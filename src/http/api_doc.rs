@@ -51,15 +51,16 @@ fn page() -> String {
     let mut page = BEGINNING.to_owned();
     for route in &ROUTES {
         let streams = match route.reply {
-            ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses => "yes",
+            ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Messages => "yes",
             ReplyKind::Json | ReplyKind::Bytes => "no",
         };
         let websocket = if route.websocket { "yes" } else { "426" };
         let path = route.id.path();
         let _ = writeln!(
             page,
-            "| POST | `/v1/{path}` | {} | {streams} | {websocket} | `{path}` below its base URL |",
-            route.dialect.name()
+            "| POST | `/v1/{path}` | {} | {streams} | {websocket} | `{path}` below `{}` |",
+            route.dialect.name(),
+            route.id.format().base_url_field()
         );
     }
     page.push_str(OWN);

@@ -1,26 +1,50 @@
 //! Who may come in: clients with one of the configured keys.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderName};
 
 use super::Worker;
 use crate::config::{ClientKey, PresentedKey};
 use crate::error::ApiError;
 
-/// Checks the key of a request: `Authorization: Bearer KEY`, or the bare key.
+/// Headers with a key and nothing else: Anthropic's, Azure's and Google's clients send theirs so.
+static BARE: [HeaderName; 3] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
+
+/// Checks the key of a request: `Authorization: Bearer KEY`, or the bare key, there or in a header of its own. Of several keys one
+/// must be right.
 pub(super) fn check(request: &HttpRequest, keys: &[ClientKey]) -> Result<(), ApiError> {
     if keys.is_empty() {
         return Ok(());
     }
-    let header = request.headers().get(AUTHORIZATION).ok_or(ApiError::MissingKey)?.as_bytes();
-    let presented = match header.split_at_checked(7) {
+    let bearer = request.headers().get(AUTHORIZATION).map(|header| without_scheme(header.as_bytes()));
+    if bearer.is_some_and(|key| is_known(key, keys)) {
+        return Ok(());
+    }
+    let mut refusal = if bearer.is_some() { ApiError::WrongKey } else { ApiError::MissingKey };
+    for header in BARE.iter().filter_map(|name| request.headers().get(name)) {
+        if is_known(header.as_bytes(), keys) {
+            return Ok(());
+        }
+        refusal = ApiError::WrongKey;
+    }
+    Err(refusal)
+}
+
+fn without_scheme(header: &[u8]) -> &[u8] {
+    match header.split_at_checked(7) {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case(b"bearer ") => key,
         Some(_) | None => header,
-    };
+    }
+}
+
+/// Returns whether this is one of the keys. Every key is compared, so the time taken shows nothing about near misses.
+fn is_known(presented: &[u8], keys: &[ClientKey]) -> bool {
     let presented = PresentedKey::new(presented.trim_ascii());
-    // Every key is compared, so the time taken shows nothing about near misses.
-    let known = keys.iter().fold(false, |known, key| known | key.matches(&presented));
-    if known { Ok(()) } else { Err(ApiError::WrongKey) }
+    keys.iter().fold(false, |known, key| known | key.matches(&presented))
 }
 
 /// Returns this thread's share of the application.

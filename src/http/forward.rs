@@ -70,7 +70,7 @@ async fn serve(
                 dispatch(pool, asked, retry, record).await
             });
             match ping {
-                Some(every) => with_pings(answer, every).await,
+                Some(every) => with_pings(answer, every, route.id.format()).await,
                 None => answer.await,
             }
         }

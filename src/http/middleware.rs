@@ -6,7 +6,8 @@
 //! 2. A browser's preflight is answered, for the configured origins.
 //! 3. Below `/v1` a key is required. Without one a client learns nothing of what is there, and no body is read.
 //! 4. The handler runs. A panic costs this request only.
-//! 5. The response is marked for browsers, named, logged, and wrapped: the wrapper gives back what the request took.
+//! 5. The response is marked for browsers, named, logged, and wrapped: the wrapper gives back what the request took. An error of
+//!    ours gets Anthropic's form, if the client speaks Anthropic's format.
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -23,9 +24,10 @@ use super::catch_panic::{Panicked, catch_panic};
 use super::concurrency::RequestSlot;
 use super::response_body::{GuardedBody, RequestGuards};
 use super::socket::ConnectionState;
-use super::{Worker, cors, request_id};
-use crate::dialect::{ROUTES, Route};
+use super::{Worker, anthropic_form, cors, request_id};
+use crate::dialect::{ROUTES, Route, format_of};
 use crate::error::ApiError;
+use crate::types::WireFormat;
 
 /// Takes a request from the head to the response's body.
 pub(super) async fn handle(
@@ -35,6 +37,7 @@ pub(super) async fn handle(
     let here = worker(request.request())?;
     let shutdown = here.shutdown.clone();
     let origin = cors::named_origin(&request, &here.config().server.cors);
+    let format = format_spoken(&request);
     let connection = request.conn_data::<Rc<ConnectionState>>();
     let in_flight = connection.map(ConnectionState::open);
     let too_many = connection.is_some_and(|connection| connection.is_too_many());
@@ -60,8 +63,19 @@ pub(super) async fn handle(
         cors::mark(response.headers_mut(), origin);
     }
     request_id::name_and_record(&mut response);
+    if format == WireFormat::Anthropic {
+        anthropic_form::give(&mut response);
+    }
     let guards = RequestGuards { slot, in_flight };
-    Ok(response.map_body(|head, body| GuardedBody::new(&head.headers, body, shutdown, guards)))
+    Ok(response.map_body(|head, body| GuardedBody::new(&head.headers, body, shutdown, guards).in_format(format)))
+}
+
+/// Returns the format in which the client speaks: by the path, or by the header of every client of Anthropic's.
+fn format_spoken(request: &ServiceRequest) -> WireFormat {
+    if request.headers().contains_key("anthropic-version") {
+        return WireFormat::Anthropic;
+    }
+    format_of(request.match_info().unprocessed())
 }
 
 /// Takes a slot among the requests served at the same time, or says why the request is refused.

@@ -19,6 +19,7 @@ use super::shutdown::{LocalShutdown, ShutdownWatch};
 use super::socket::InFlight;
 use crate::error::ApiError;
 use crate::proxy::FailureShown;
+use crate::types::WireFormat;
 
 /// What a request has taken. The drop after the response gives all back.
 pub(super) struct RequestGuards {
@@ -35,6 +36,8 @@ pub(super) struct GuardedBody {
     /// `None` if the body is complete already.
     shutdown: Option<ShutdownWatch>,
     is_stream: bool,
+    /// The client's, for an error at the end.
+    format: WireFormat,
     guards: RequestGuards,
 }
 
@@ -46,7 +49,12 @@ impl GuardedBody {
         };
         let kind = headers.get(CONTENT_TYPE);
         let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-        GuardedBody { body, shutdown, is_stream, guards }
+        GuardedBody { body, shutdown, is_stream, format: WireFormat::OpenAi, guards }
+    }
+
+    /// Lets the body end with an error in this format, if with one.
+    pub(super) fn in_format(self, format: WireFormat) -> Self {
+        GuardedBody { format, ..self }
     }
 
     /// Ends the body early. The rest is dropped, which stops the upstream and settles the permit.
@@ -57,7 +65,7 @@ impl GuardedBody {
             return Err(why.into());
         }
         self.close_connection();
-        Ok(why.event())
+        Ok(why.event(self.format))
     }
 
     fn close_connection(&self) {

@@ -33,6 +33,11 @@ pub(super) async fn run(
     // A stream's head comes early; another answer's when the answer is finished.
     let first = if request.stream { deadline.min(started + timeouts.first_token) } else { deadline };
 
+    // The configuration may have changed since the upstream was selected.
+    let Some(reach) = endpoint.reach(request.route.id.format()) else {
+        let detail = format!("it has no {}", request.route.id.format().base_url_field());
+        return Err(Failure::new(FailureClass::StaleConnection, Phase::Connect, detail).into());
+    };
     let upstream_model = endpoint.upstream_model(&request.profile.model).map(|own| &**own);
     let outgoing = OutgoingRequest {
         path: request.route.id.path(),
@@ -40,7 +45,7 @@ pub(super) async fn run(
         body: request.body_for(upstream_model, permit.ask_usage),
         sent_at: &permit.sent_at,
     };
-    let IncomingResponse { head, body } = timeout_at(first, upstreams.send(endpoint, outgoing))
+    let IncomingResponse { head, body } = timeout_at(first, upstreams.send((endpoint, reach), outgoing))
         .await
         .map_err(|_| Failure::new(FailureClass::Timeout, Phase::Head, "no answer in time"))?
         .map_err(failure_of)?;

@@ -16,7 +16,7 @@ pub(super) struct AttemptError {
     /// The upstream had been asked in a wrong way.
     pub(super) replay: Option<Replay>,
     /// The tokens of the failed attempt, if known.
-    pub(super) usage: Option<Usage>,
+    pub(super) usage: Option<Box<Usage>>,
 }
 
 /// A response that stands by in case nobody serves the request.

@@ -138,7 +138,7 @@ impl ClientRequest {
             profile,
             stream,
             client_timeout,
-            headers: client_headers(headers),
+            headers: client_headers(headers, route.id.format()),
             model_at,
             usage,
             body,

@@ -135,7 +135,7 @@ impl UpstreamResponse<'_> {
 
     /// Returns an error whose own text did not come whole, or can't be read: the status says enough.
     fn refused_in_our_words(&self, failure: Failure) -> Box<CommittedResponse> {
-        let error = upstream_said(self.status, "its reason did not arrive").to_string();
+        let error = upstream_said(self.request.route.id.format(), self.status, "its reason did not arrive").to_string();
         let mut answer = self.refused(self.status, error.into(), failure);
         answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(headers::JSON));
         answer.headers.remove(CONTENT_ENCODING);

@@ -14,10 +14,9 @@ use transport::ClientCache;
 
 use super::pool::target::client_of;
 use crate::config::{ApiConfig, ConfigChanged};
-use crate::dialect::openai::OpenAi;
-use crate::dialect::{Dialect, RefusedResponse, SentRequest};
+use crate::dialect::{RefusedResponse, SentRequest, dialect_of};
 use crate::scheduler::{ModelNames, ModelsFound, ModelsUnavailable, SupervisorActor};
-use crate::types::{ApiId, Failure, FailureClass, Now, Phase, SentAt};
+use crate::types::{ApiId, Failure, FailureClass, Now, Phase, SentAt, WireFormat};
 use crate::upstream::{Endpoint, mend};
 
 /// How often a list is asked for again.
@@ -29,6 +28,12 @@ const RETRY: Duration = Duration::from_secs(15);
 /// How long a list may take, and how large it may be.
 const WITHIN: Duration = Duration::from_secs(20);
 const LARGEST_LIST: usize = 8 << 20;
+
+/// The path of the list.
+const MODELS: &str = "models";
+
+/// Anthropic's API answers no request without this header. The oldest version knows the list.
+const ANTHROPIC_VERSION: &str = "anthropic-version";
 
 /// Keeps the lists of models fresh. Not part of any quota: providers don't count these.
 pub struct DiscoveryActor {
@@ -97,7 +102,8 @@ impl DiscoveryActor {
             }
             Err(why) => {
                 let class = why.class;
-                let why = format!("GET {}: {}: {}", endpoint.shown_list_url(), why.detail, mend(class));
+                let url = endpoint.list_reach().map(|reach| reach.shown_url(MODELS)).unwrap_or_default();
+                let why = format!("GET {url}: {}: {}", why.detail, mend(class));
                 // Once, and not each time for as long as it goes on.
                 if self.failing.insert(api.clone(), why.clone()).as_ref() != Some(&why) {
                     log::warn!("{api}: could not be asked for its models ({why}); again each {} s", RETRY.as_secs());
@@ -139,9 +145,14 @@ fn log_list(api: &ApiId, models: &ModelNames, has_patterns: bool) {
 }
 
 async fn fetch(clients: &ClientCache, endpoint: &Endpoint) -> Result<ModelNames, Failure> {
-    let client = client_of(clients, endpoint);
-    let request = client
-        .request(Method::GET, "models")
+    let Some(reach) = endpoint.list_reach() else { return Ok(ModelNames::Any) };
+    let dialect = dialect_of(reach.format);
+    let client = client_of(clients, endpoint, reach);
+    let mut request = client.request(Method::GET, dialect.model_list_path());
+    if let (WireFormat::Anthropic, false) = (reach.format, request.headers().contains_key(ANTHROPIC_VERSION)) {
+        request = request.insert_header((ANTHROPIC_VERSION, "2023-06-01"));
+    }
+    let request = request
         .insert_header((header::ACCEPT, "application/json"))
         .insert_header((header::ACCEPT_ENCODING, "identity"));
     // No quota waits for it.
@@ -150,7 +161,7 @@ async fn fetch(clients: &ClientCache, endpoint: &Endpoint) -> Result<ModelNames,
     match answer.head.status().as_u16() {
         200 => {
             let body = whole(answer.body).await?;
-            let names = OpenAi.model_names(&body).map(ModelNames::These);
+            let names = dialect.model_names(&body).map(ModelNames::These);
             names.ok_or_else(|| failure(FailureClass::ModelNotFound, "its answer is no list of models"))
         }
         404 | 405 | 501 => Ok(ModelNames::Any),
@@ -159,7 +170,7 @@ async fn fetch(clients: &ClientCache, endpoint: &Endpoint) -> Result<ModelNames,
             let refused = RefusedResponse { status, headers: answer.head.headers(), body: &body };
             // Nothing of a client's stands in the answer.
             let sent = SentRequest { upstream_model: "", body: Some(b""), key: Some(&endpoint.key) };
-            Err(OpenAi.refusal(refused, sent, Now::read()))
+            Err(dialect.refusal(refused, sent, Now::read()))
         }
     }
 }

@@ -142,7 +142,7 @@ fn pass_on(last: LastFailure, state: &mut RetryState<'_>) -> Result<HttpResponse
     if state.failures > 1 && status.is_server_error() {
         headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
     }
-    let id = headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let id = headers::upstream_id(&headers).map(str::to_owned);
     state.record.answered(status);
     state.record.with(|record| {
         record.upstream_id = id;

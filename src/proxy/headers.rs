@@ -3,7 +3,7 @@
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::ApiKey;
-use crate::types::RateLimitSummary;
+use crate::types::{RateLimitSummary, WireFormat};
 
 /// What of a client's headers goes upstream: all else is about its connection to us, its account, or itself.
 static UPWARD: [HeaderName; 4] = [
@@ -60,15 +60,26 @@ fn is_stripped(name: &str) -> bool {
         || name.contains("organization")
 }
 
-/// Of a client's headers, those that go upstream.
-pub(super) fn client_headers(client: &HeaderMap) -> Vec<Header> {
-    UPWARD.iter().filter_map(|name| Some((name.clone(), client.get(name)?.clone()))).collect()
+/// Of a client's headers, those that go upstream. Anthropic's own are an open list, as fields of the body need them.
+pub(super) fn client_headers(client: &HeaderMap, format: WireFormat) -> Vec<Header> {
+    let listed = UPWARD.iter().filter_map(|name| Some((name.clone(), client.get(name)?.clone())));
+    match format {
+        WireFormat::OpenAi => listed.collect(),
+        WireFormat::Anthropic => {
+            let is_anthropics = |name: &str| name.starts_with("anthropic-") && !is_stripped(name);
+            let open = client.iter().filter(|(name, _)| is_anthropics(name.as_str()));
+            listed.chain(open.map(|(name, value)| (name.clone(), value.clone()))).collect()
+        }
+    }
 }
 
 /// Puts the headers of an attempt onto its request.
 pub(super) fn set_request_headers(outgoing: &mut HeaderMap, client: &[Header]) {
-    for (name, value) in client {
-        outgoing.insert(name.clone(), value.clone());
+    // A header of the configuration stays.
+    let fixed: Vec<&HeaderName> =
+        client.iter().map(|(name, _)| name).filter(|name| outgoing.contains_key(*name)).collect();
+    for (name, value) in client.iter().filter(|(name, _)| !fixed.contains(&name)) {
+        outgoing.append(name.clone(), value.clone());
     }
     // The body was read as JSON, whatever the client called the body (curl: a form).
     outgoing.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -89,6 +100,11 @@ pub(super) fn response_headers(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap 
         }
     }
     passed
+}
+
+/// Returns the upstream's own name for the request: OpenAI's header, or Anthropic's.
+pub(super) fn upstream_id(headers: &HeaderMap) -> Option<&str> {
+    ["x-request-id", "request-id"].into_iter().find_map(|name| headers.get(name)?.to_str().ok())
 }
 
 /// Tells the client of the pool's own limits, as OpenAI does, in place of the upstream's limits for the account.

@@ -15,7 +15,7 @@ use self::target::client_of;
 use super::headers::{self, Header};
 use crate::scheduler::{AdmissionError, Admitted, SchedulerActor, Select};
 use crate::types::SentAt;
-use crate::upstream::Endpoint;
+use crate::upstream::{Endpoint, Reach};
 
 /// A request as it goes to one upstream.
 pub struct OutgoingRequest<'a> {
@@ -30,10 +30,10 @@ pub trait Upstreams {
     /// Returns the permit for one attempt.
     fn select(&self, select: Select) -> impl Future<Output = Result<Admitted, AdmissionError>>;
 
-    /// Sends a request to an upstream, and waits for the head of its response.
+    /// Sends a request to one of an upstream's addresses, and waits for the head of its response.
     fn send(
         &self,
-        endpoint: &Endpoint,
+        to: (&Endpoint, &Reach),
         request: OutgoingRequest<'_>,
     ) -> impl Future<Output = Result<IncomingResponse, SendError>>;
 
@@ -56,8 +56,12 @@ impl Upstreams for Pool {
         self.scheduler.send(select).await.unwrap_or(Err(AdmissionError::Stopping))
     }
 
-    async fn send(&self, endpoint: &Endpoint, request: OutgoingRequest<'_>) -> Result<IncomingResponse, SendError> {
-        let client = client_of(&self.clients, endpoint);
+    async fn send(
+        &self,
+        (endpoint, reach): (&Endpoint, &Reach),
+        request: OutgoingRequest<'_>,
+    ) -> Result<IncomingResponse, SendError> {
+        let client = client_of(&self.clients, endpoint, reach);
         let mut outgoing = client.request(Method::POST, request.path);
         headers::set_request_headers(outgoing.headers_mut(), request.headers);
         client.send(outgoing, request.body, request.sent_at).await

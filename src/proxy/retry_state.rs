@@ -151,7 +151,7 @@ impl<'a> RetryState<'a> {
 
     /// Records the begin of an attempt. Returns the place in the record.
     pub(super) fn begin_attempt(&mut self, permit: &mut Permit) -> usize {
-        permit.ask_usage &= self.without_stream_options.is_none();
+        permit.ask_usage &= self.request.lacks_usage() && self.without_stream_options.is_none();
         let endpoint = permit.endpoint();
         self.record.attempt_began(&endpoint.api, endpoint.upstream_model(&self.request.profile.model))
     }
@@ -238,7 +238,8 @@ impl<'a> RetryState<'a> {
         log::warn!("{} {api} failed: {failure}; {then}", self.record.id());
         self.record.attempt_ended(place, AttemptResult::Failed(failure.clone()));
         let duration = permit.elapsed();
-        permit.settle(Settlement { usage: error.usage, ..Settlement::of(Outcome::Failed(failure.clone()), duration) });
+        let usage = error.usage.as_deref().copied();
+        permit.settle(Settlement { usage, ..Settlement::of(Outcome::Failed(failure.clone()), duration) });
         // An answer in another form than the one asked for is better than an error.
         let keeps_answer = self.last.as_ref().is_some_and(|last| last.error.has_answer()) && !error.has_answer();
         if !keeps_answer {

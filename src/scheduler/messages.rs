@@ -6,7 +6,7 @@ use actix::prelude::*;
 use thiserror::Error;
 
 use super::model_names::{ModelNames, ServedNames};
-use crate::types::{ApiId, FailureClass, Profile, RateLimitSummary};
+use crate::types::{ApiId, FailureClass, Profile, RateLimitSummary, WireFormat};
 use crate::upstream::{ApiStatus, Permit, Refusal, TokenReport};
 
 /// Select an upstream with room for this request, now. Sent by the data path to the scheduler of its worker, and awaited. The
@@ -39,6 +39,14 @@ pub enum AdmissionError {
     /// No upstream serves the model.
     #[error("no API of this pool serves the model {0:?}")]
     ModelNotFound(Arc<str>),
+    /// Upstreams serve the model, in another format only.
+    #[error("no API of this pool serves the model {model:?} in this format")]
+    OtherFormat {
+        /// The model.
+        model: Arc<str>,
+        /// The format in which the model is served.
+        served: WireFormat,
+    },
     /// Upstreams serve the model, and none can now.
     #[error("no API can serve the model {model:?} now")]
     NoneAvailable {

@@ -1,4 +1,4 @@
-//! The routing table: the upstreams of each model, by the names that clients ask for.
+//! The routing table: the upstreams of each model in each format, by the names that clients ask for.
 //!
 //! 1. A request for a name may go to every upstream that lists the name, and to every upstream with a pattern that matches.
 //! 2. A known name has its upstreams ready. The upstreams of any other name are found by the patterns, and not kept.
@@ -9,11 +9,15 @@ use std::sync::Arc;
 use super::model_names::{ModelNames, ServedNames, names};
 use super::weighted_tiers::{Candidate, WeightedTiers};
 use crate::config::ApiConfig;
-use crate::types::{ApiId, NamePattern, stable_hash};
+use crate::types::{ApiId, ByFormat, NamePattern, WireFormat, stable_hash};
 
 /// The routing table. A change of the configuration or of a list of models makes a new one.
 #[derive(Debug, Default)]
-pub(super) struct Routes {
+pub(super) struct Routes(ByFormat<FormatRoutes>);
+
+/// The upstreams that offer one format.
+#[derive(Debug, Default)]
+struct FormatRoutes {
     by_model: HashMap<Arc<str>, Arc<WeightedTiers>>,
     by_pattern: Vec<PatternRoute>,
     none: Arc<WeightedTiers>,
@@ -31,9 +35,30 @@ struct PatternRoute {
 impl Routes {
     /// Creates the table of `apis`, with the lists of models `found` so far. A slot is a position in `apis`.
     pub(super) fn new(apis: &[Arc<ApiConfig>], found: &HashMap<ApiId, ModelNames>) -> Routes {
+        Routes(ByFormat::from_fn(|format| FormatRoutes::new(format, apis, found)))
+    }
+
+    /// Returns the upstreams of `model` that offer this format.
+    pub(super) fn tiers(&self, format: WireFormat, model: &str) -> Arc<WeightedTiers> {
+        self.0.of(format).tiers(model)
+    }
+
+    /// Returns the known names with an upstream in `is_enabled`, sorted.
+    pub(super) fn names(&self, is_enabled: impl Fn(usize) -> bool) -> Vec<Arc<str>> {
+        let all = self.0.iter().flat_map(|(_, routes)| &routes.by_model);
+        let served = all.filter(|(_, tiers)| tiers.slots().any(&is_enabled));
+        let mut names: Vec<Arc<str>> = served.map(|(name, _)| name.clone()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+impl FormatRoutes {
+    fn new(format: WireFormat, apis: &[Arc<ApiConfig>], found: &HashMap<ApiId, ModelNames>) -> FormatRoutes {
         let mut listed: HashMap<Arc<str>, Vec<Candidate>> = HashMap::new();
         let mut matching: BTreeMap<NamePattern, Vec<Candidate>> = BTreeMap::new();
-        for (slot, api) in apis.iter().enumerate() {
+        for (slot, api) in apis.iter().enumerate().filter(|(_, api)| api.offers(format)) {
             let hash = stable_hash(api.id.as_str().as_bytes());
             let candidate = Candidate { slot, priority: api.priority, weight: api.weight, hash };
             let ServedNames { exact, patterns } = names(api, found).unwrap_or_default();
@@ -58,11 +83,11 @@ impl Routes {
             let tiers = shared.entry(candidates).or_insert_with_key(|all| Arc::new(WeightedTiers::new(all.clone())));
             by_model.insert(name, tiers.clone());
         }
-        Routes { by_model, by_pattern, none: Arc::default() }
+        FormatRoutes { by_model, by_pattern, none: Arc::default() }
     }
 
     /// Returns the upstreams of `model`.
-    pub(super) fn tiers(&self, model: &str) -> Arc<WeightedTiers> {
+    fn tiers(&self, model: &str) -> Arc<WeightedTiers> {
         if let Some(known) = self.by_model.get(model) {
             return known.clone();
         }
@@ -71,14 +96,6 @@ impl Routes {
             [one] => one.tiers.clone(),
             several => Arc::new(WeightedTiers::new(together(Vec::new(), several))),
         }
-    }
-
-    /// Returns the known names with an upstream in `is_enabled`, sorted.
-    pub(super) fn names(&self, is_enabled: impl Fn(usize) -> bool) -> Vec<Arc<str>> {
-        let served = self.by_model.iter().filter(|(_, tiers)| tiers.slots().any(&is_enabled));
-        let mut names: Vec<Arc<str>> = served.map(|(name, _)| name.clone()).collect();
-        names.sort();
-        names
     }
 }
 
@@ -109,7 +126,7 @@ mod tests {
     }
 
     fn slots(routes: &Routes, model: &str) -> Vec<usize> {
-        routes.tiers(model).slots().collect()
+        routes.tiers(WireFormat::OpenAi, model).slots().collect()
     }
 
     #[test]

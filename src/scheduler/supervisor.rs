@@ -22,7 +22,7 @@ use super::snapshot::{Member, RoutingChanged, RoutingSnapshot, SubscribeRouting}
 use super::wait_queue::WaitQueues;
 use crate::config::{ApiConfig, ConfigChanged, QueueConfig};
 use crate::persistence::PersistenceActor;
-use crate::types::ApiId;
+use crate::types::{ApiId, ModelKey};
 use crate::upstream::{ListFailed, QuotaRegistry, Reconfigure, Retire, UpstreamActor};
 
 /// The most models to remember. Where an upstream takes any name, clients make names up.
@@ -42,7 +42,7 @@ pub struct SupervisorActor {
     pub(super) snapshot: Arc<RoutingSnapshot>,
     schedulers: Vec<Recipient<RoutingChanged>>,
     /// The limits on requests, by model.
-    limits: HashMap<Arc<str>, Arc<PoolLimits>>,
+    limits: HashMap<ModelKey, Arc<PoolLimits>>,
     queue: QueueConfig,
     waiting: WaitQueues,
     /// A timer for the wait queues is set.
@@ -79,7 +79,7 @@ impl SupervisorActor {
         }
         for api in apis {
             // A list from another address says nothing of this one.
-            if self.apis.iter().any(|old| old.id == api.id && old.base_url != api.base_url) {
+            if self.apis.iter().any(|old| old.id == api.id && old.addresses != api.addresses) {
                 self.found.remove(&api.id);
             }
             match self.upstreams.get(&api.id) {

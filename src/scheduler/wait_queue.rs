@@ -8,13 +8,13 @@
 //! No actix, no clock: functions of the queues, the input and `now`. Only the replies go out.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
 use tokio::sync::oneshot;
 
 use super::messages::AdmissionError;
 use super::selection::ChosenUpstream;
-use crate::types::{ApiId, Now, Profile};
+use crate::types::{ApiId, ModelKey, Now, Profile};
 
 /// The upstreams that a request may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(super) struct Trial {
 /// The queues of all models.
 #[derive(Debug, Default)]
 pub(super) struct WaitQueues {
-    by_model: BTreeMap<Arc<str>, WaitQueue>,
+    by_model: BTreeMap<ModelKey, WaitQueue>,
     last_id: u64,
 }
 
@@ -87,7 +87,7 @@ struct QueueEntry {
 
 impl WaitQueues {
     /// Returns what a new request for a model may do, if others wait.
-    pub(super) fn overtaking(&self, model: &str) -> Option<Overtaking> {
+    pub(super) fn overtaking(&self, model: &ModelKey) -> Option<Overtaking> {
         let queue = self.by_model.get(model)?;
         Some(Overtaking { upstreams: unused_by(&queue.waiting)?, refused: queue.refused.clone() })
     }
@@ -101,7 +101,7 @@ impl WaitQueues {
     /// Adds a request at the end of the queue of the model. `refused`: why the request waits.
     pub(super) fn join(&mut self, waiter: Waiter, refused: AdmissionError) {
         self.last_id += 1;
-        let model = waiter.profile.model.clone();
+        let model = waiter.profile.key();
         let queue = self.by_model.entry(model).or_insert_with(|| WaitQueue { waiting: Vec::new(), refused });
         queue.waiting.push(QueueEntry { id: self.last_id, waiter, is_tried: false });
     }
@@ -118,7 +118,7 @@ impl WaitQueues {
     }
 
     /// Removes a request whose trial was a success. Returns the request.
-    pub(super) fn served(&mut self, model: &str, id: u64) -> Option<Waiter> {
+    pub(super) fn served(&mut self, model: &ModelKey, id: u64) -> Option<Waiter> {
         let queue = self.by_model.get_mut(model)?;
         let at = queue.waiting.iter().position(|waiting| waiting.id == id)?;
         let served = queue.waiting.remove(at);
@@ -129,7 +129,7 @@ impl WaitQueues {
     }
 
     /// Records a trial in vain: the request keeps its place.
-    pub(super) fn refused(&mut self, model: &str, id: u64, refused: AdmissionError) {
+    pub(super) fn refused(&mut self, model: &ModelKey, id: u64, refused: AdmissionError) {
         let Some(queue) = self.by_model.get_mut(model) else { return };
         if let Some(at) = queue.waiting.iter().position(|waiting| waiting.id == id)
             && let Some(waiting) = queue.waiting.get_mut(at)

@@ -20,7 +20,7 @@ use super::slow_path::{SelectSlow, Selected};
 use super::snapshot::{MailboxSlot, RoutingChanged, RoutingSnapshot, SubscribeRouting};
 use super::supervisor::{MAX_MODELS, SupervisorActor};
 use super::weighted_tiers::WeightedTiers;
-use crate::types::Now;
+use crate::types::{ByFormat, ModelKey, Now};
 use crate::upstream::FastPath;
 
 /// How long the supervisor may take: it waits for the disk alone, and only when a block of units is used up.
@@ -34,7 +34,7 @@ pub struct SchedulerActor {
     supervisor: Addr<SupervisorActor>,
     snapshot: Arc<RoutingSnapshot>,
     /// What the supervisor's answers brought, by model.
-    models: BTreeMap<Arc<str>, ModelCache>,
+    models: ByFormat<BTreeMap<Arc<str>, ModelCache>>,
 }
 
 /// What a worker knows of one model.
@@ -48,7 +48,7 @@ struct ModelCache {
 impl SchedulerActor {
     /// Creates a scheduler that knows nothing yet, and asks this supervisor.
     pub fn new(supervisor: Addr<SupervisorActor>) -> Self {
-        SchedulerActor { supervisor, snapshot: Arc::default(), models: BTreeMap::new() }
+        SchedulerActor { supervisor, snapshot: Arc::default(), models: ByFormat::default() }
     }
 
     /// Returns a permit by a fast path.
@@ -60,7 +60,7 @@ impl SchedulerActor {
             return Err(None);
         }
         let now = Now::read();
-        let model = self.models.get(&select.profile.model).ok_or(None)?;
+        let model = self.models.of(select.profile.route.format()).get(&select.profile.model).ok_or(None)?;
         let mut skipped: Vec<usize> = Vec::new();
         let mut rng = rand::rng();
         let session = select.profile.session;
@@ -100,19 +100,20 @@ impl SchedulerActor {
     }
 
     /// Keeps what came with the permit: the next request may take a fast path.
-    fn learn(&mut self, model: Arc<str>, selected: Selected) -> Admitted {
+    fn learn(&mut self, ModelKey { format, model }: ModelKey, selected: Selected) -> Admitted {
         let Selected { choice: ChosenUpstream { permit, fast_paths, snapshot }, limits } = selected;
         let rate = limits.after_one_more(Now::read_mono());
         self.adopt(&snapshot);
         if snapshot.serial != self.snapshot.serial || fast_paths.is_empty() {
             return Admitted { permit, rate };
         }
-        if self.models.len() >= MAX_MODELS {
-            self.models.clear();
+        let models = self.models.of_mut(format);
+        if models.len() >= MAX_MODELS {
+            models.clear();
         }
-        let cache = self.models.entry(model).or_insert_with_key(|model| ModelCache {
+        let cache = models.entry(model).or_insert_with_key(|model| ModelCache {
             limits,
-            tiers: snapshot.routes.tiers(model),
+            tiers: snapshot.routes.tiers(format, model),
             fast_paths: vec![None; snapshot.members.len()],
         });
         for (slot, fast_path) in fast_paths {
@@ -126,7 +127,7 @@ impl SchedulerActor {
     fn adopt(&mut self, snapshot: &Arc<RoutingSnapshot>) {
         if snapshot.serial > self.snapshot.serial {
             self.snapshot = snapshot.clone();
-            self.models.clear();
+            self.models = ByFormat::default();
         }
     }
 }
@@ -155,7 +156,7 @@ impl Handler<Select> for SchedulerActor {
             Ok(admitted) => return ActorResponse::reply(Ok(admitted)),
             Err(picked) => picked,
         };
-        let model = select.profile.model.clone();
+        let model = select.profile.key();
         let answer = timeout(SELECT_WITHIN + self.snapshot.max_wait, self.select_slow(select, picked));
         ActorResponse::r#async(answer.into_actor(self).map(move |answer, actor, _| match answer {
             Ok(Ok(Ok(selected))) => Ok(actor.learn(model, selected)),

@@ -10,6 +10,7 @@ mod signal;
 mod time;
 mod tokens;
 mod usage;
+mod wire_format;
 
 pub use clock::{Now, SendProgress, SentAt, Uptime};
 pub use failure::{ClassSet, Failure, FailureClass, LimitSpan, Phase};
@@ -23,6 +24,7 @@ pub use signal::Signal;
 pub use time::{clock_time, iso};
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
 pub use usage::{TokenEstimate, Usage, UsageSource, tokens_of_text};
+pub use wire_format::{ByFormat, WireFormat};
 
 /// What a request asks of the pool: the input of routing.
 #[derive(Debug, Clone)]
@@ -35,4 +37,20 @@ pub struct Profile {
     pub estimate: TokenEstimate,
     /// The session, if the request names one: its requests prefer one upstream.
     pub session: Option<SessionHash>,
+}
+
+impl Profile {
+    /// Returns the name of what may serve the request.
+    pub fn key(&self) -> ModelKey {
+        ModelKey { format: self.route.format(), model: self.model.clone() }
+    }
+}
+
+/// A model in one format. Other upstreams may serve the model in another format.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModelKey {
+    /// The format of the request.
+    pub format: WireFormat,
+    /// The model, by the client's name.
+    pub model: std::sync::Arc<str>,
 }

@@ -105,7 +105,8 @@ impl UpstreamActor {
         let profile = &asked.profile;
         let model = self.shared.endpoint.upstream_model(&profile.model).unwrap_or(&profile.model).clone();
         let of = ModelRoute { model: &model, route: profile.route };
-        let quotas = self.quotas.for_model(&model, &self.registry);
+        let quotas =
+            if profile.route.is_free() { Rc::default() } else { self.quotas.for_model(&model, &self.registry) };
         if let Err(refusal) = self.state.may_serve(of, asked.panic, now) {
             return Some(Err(Declined { refusal, fast_path: self.fast_path(&model, &quotas) }));
         }
@@ -123,7 +124,8 @@ impl UpstreamActor {
                     Attempt { model, route: profile.route, quotas, reservations, admitted_at: now.mono, shared };
                 self.out.insert(id, attempt);
                 // Without a fast path, an attempt's end may free what another one waits for.
-                let permit = permit.on_slow_path(is_probe, fast_path.is_none());
+                let frees = fast_path.is_none() && !profile.route.is_free();
+                let permit = permit.on_slow_path(is_probe, frees);
                 Some(Ok(Forwarded { permit, fast_path }))
             }
             Admission::Refused(refusal) => Some(Err(Declined { refusal, fast_path: self.fast_path(&model, &quotas) })),

@@ -1,68 +1,107 @@
 //! The immutable reach of one upstream: all an attempt needs to know.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use url::{Position, Url};
 
-use crate::config::{ApiConfig, ApiKey, Timeouts};
-use crate::types::{ApiId, ByName, RouteId};
+use crate::config::{AddressConfig, ApiConfig, ApiKey, AuthScheme, Timeouts};
+use crate::types::{ApiId, ByFormat, ByName, RouteId, WireFormat};
 
-/// The address of an upstream, and the way to speak there. A changed configuration makes a new endpoint.
+/// The addresses of an upstream, and the way to speak there. A changed configuration makes a new endpoint.
 #[derive(Debug)]
 pub struct Endpoint {
     /// The API's id.
     pub api: ApiId,
     /// The name for people.
     pub name: String,
-    /// Sent upstream as a bearer token.
+    /// The account's key.
     pub key: ApiKey,
+    /// Go along with each request, by name in lower case.
+    pub headers: BTreeMap<Arc<str>, ApiKey>,
     /// How long to wait.
     pub timeouts: Timeouts,
-    /// Is TLS spoken?
-    pub tls: bool,
-    /// May HTTP/2 be spoken over it?
+    /// May HTTP/2 be spoken over TLS?
     pub http2: bool,
     /// Tells endpoints apart, in this process: a new one gets new connections.
     pub serial: u64,
+    reaches: ByFormat<Option<Reach>>,
+    mapping: ByName<Arc<str>>,
+}
+
+/// The address of an upstream's API of one format.
+#[derive(Debug)]
+pub struct Reach {
+    /// Tells the reaches of all endpoints apart, in this process.
+    pub serial: u64,
+    /// The format spoken there.
+    pub format: WireFormat,
+    /// How the key is sent.
+    pub auth: AuthScheme,
+    /// Is TLS spoken?
+    pub tls: bool,
     /// The text in front of each path, for the transport: always `http://`, as the transport itself speaks TLS.
     pub base: String,
     /// The base URL for people.
     shown_base: String,
-    mapping: ByName<Arc<str>>,
+}
+
+/// Returns a number that no other endpoint or reach has.
+fn next_serial() -> u64 {
+    static SERIAL: AtomicU64 = AtomicU64::new(0);
+    SERIAL.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Endpoint {
     /// Creates the reach of a configured API.
     pub fn new(config: &ApiConfig) -> Self {
-        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let reach = |format, address: &AddressConfig| Reach {
+            serial: next_serial(),
+            format,
+            auth: address.auth,
+            tls: address.base_url.scheme() == "https",
+            base: plain_http(&address.base_url),
+            shown_base: address.base_url.to_string(),
+        };
         Endpoint {
             api: config.id.clone(),
             name: config.name.clone(),
             key: config.key.clone(),
+            headers: config.headers.clone(),
             timeouts: config.timeouts,
-            tls: config.base_url.scheme() == "https",
             http2: config.http2,
-            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
-            base: plain_http(&config.base_url),
-            shown_base: config.base_url.to_string(),
+            serial: next_serial(),
+            reaches: ByFormat::from_fn(|format| Some(reach(format, config.addresses.of(format).as_ref()?))),
             mapping: config.mapping.clone(),
         }
     }
 
-    /// Returns the URL of a route, for the log.
-    pub fn shown_url(&self, route: RouteId) -> String {
-        format!("{}{}", self.shown_base, route.path())
+    /// Returns the address for requests of this format, if there is one.
+    pub fn reach(&self, format: WireFormat) -> Option<&Reach> {
+        self.reaches.of(format).as_ref()
     }
 
-    /// Returns the URL of the list of models, for the log.
-    pub fn shown_list_url(&self) -> String {
-        format!("{}models", self.shown_base)
+    /// Returns the address with the upstream's list of models: OpenAI's, if there is one.
+    pub fn list_reach(&self) -> Option<&Reach> {
+        WireFormat::ALL.into_iter().find_map(|format| self.reach(format))
+    }
+
+    /// Returns the URL of a route, for the log.
+    pub fn shown_url(&self, route: RouteId) -> String {
+        self.reach(route.format()).map(|reach| reach.shown_url(route.path())).unwrap_or_default()
     }
 
     /// Returns this upstream's own name for a model, if there is another than the requested one.
     pub fn upstream_model(&self, requested: &str) -> Option<&Arc<str>> {
         self.mapping.get(requested).filter(|own| &***own != requested)
+    }
+}
+
+impl Reach {
+    /// Returns the URL of a path, for the log.
+    pub fn shown_url(&self, path: &str) -> String {
+        format!("{}{path}", self.shown_base)
     }
 }
 

@@ -93,6 +93,10 @@ impl FastPath {
 
     /// Returns whether the upstream's health leaves the admission to a worker.
     fn may_admit(&self, profile: &Profile, now: u64) -> Result<(), TakeError> {
+        // No credits are taken for a free request.
+        if profile.route.is_free() {
+            return Err(TakeError::AskActor);
+        }
         let ask_from = |from: u64| Err(if from <= now { TakeError::AskActor } else { TakeError::Exhausted });
         if let AdmissionMode::AskActorFrom(from) = self.shared.admission() {
             return ask_from(from);
@@ -151,7 +155,7 @@ mod tests {
 
     /// Served, at the cost of so many tokens.
     fn served(total: u64) -> Settlement {
-        let usage = Usage { prompt: 0, completion: total, total, source: UsageSource::Reported };
+        let usage = Usage::new(0, total, total, UsageSource::Reported);
         Settlement { usage: Some(usage), ..Settlement::of(Outcome::Completed, Duration::ZERO) }
     }
 

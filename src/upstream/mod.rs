@@ -19,7 +19,7 @@ mod state;
 mod token_stats;
 
 pub use actor::UpstreamActor;
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, Reach};
 pub use fast_path::FastPath;
 pub(crate) use health::mend;
 pub use health::{Resting, Scope};

@@ -13,7 +13,7 @@ use super::shared_state::AdmissionMode;
 use super::token_stats::TokenStatsRecorder;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
-use crate::types::{FailureClass, Now, Outcome, Settlement, TokenEstimate, TokenStats};
+use crate::types::{FailureClass, Now, Outcome, RouteId, Settlement, TokenEstimate, TokenStats};
 
 mod outcome;
 
@@ -88,6 +88,10 @@ impl UpstreamState {
     /// With the reason.
     pub(super) fn may_serve(&self, of: ModelRoute<'_>, panic: bool, now: Now) -> Result<(), Refusal> {
         self.usable()?;
+        // The configuration may have changed since the upstream was selected.
+        if !self.config.offers(of.route.format()) {
+            return Err(Refusal::Retiring);
+        }
         self.health.check(of, panic, now.mono).map_err(Refusal::Resting)
     }
 
@@ -111,13 +115,16 @@ impl UpstreamState {
         let accepted = failed.is_none_or(|failure| failure.class != FailureClass::RateLimited);
         ActualUsage {
             counts: accepted || self.config.count_on == CountOn::Attempt,
-            tokens: settlement.usage.map(|usage| usage.total).or(consumed_nothing.then_some(0)),
+            tokens: settlement.usage.map(|usage| usage.counted()).or(consumed_nothing.then_some(0)),
         }
     }
 
     /// Records the end of an attempt. Returns the change of the statistics, if there is one.
-    pub(super) fn left(&mut self, settlement: &Settlement, now: Now) -> Option<TokenChange> {
+    pub(super) fn left(&mut self, settlement: &Settlement, route: RouteId, now: Now) -> Option<TokenChange> {
         self.in_flight = self.in_flight.saturating_sub(1);
+        if route.is_free() {
+            return None;
+        }
         let served = matches!(settlement.outcome, Outcome::Completed) || settlement.usage.is_some();
         served.then(|| self.token_stats.count(settlement.usage, now))
     }

@@ -130,12 +130,13 @@ fn a_mistake_of_one_kind_hides_none_of_another() {
         "apis[1].apiKey: the environment variable UNSET_VARIABLE is not set",
         "apis[1].rpm: must be a whole number, is a string",
         "apis[2].baseUrl: must be a string, is a whole number",
+        "apis[2].apiKey: is missing",
         "apis[3]: must be an object, is a string",
         "retry.maxAttempts: must be between 1 and 100, is 0",
     ] {
         assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
     }
-    assert_eq!(told.lines().count(), 11, "each once:\n{told}");
+    assert_eq!(told.lines().count(), 12, "each once:\n{told}");
 }
 
 #[test]

@@ -10,6 +10,7 @@
 
 mod helpers;
 
+mod anthropic;
 mod auth;
 mod cli;
 mod clients;

@@ -40,8 +40,8 @@ pub struct Target {
     pub tls: bool,
     /// May HTTP/2 be spoken over TLS?
     pub http2: bool,
-    /// The header with the account's key.
-    pub credentials: Option<(HeaderName, HeaderValue)>,
+    /// Headers of each request: the account's key, and others.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// How long a connection may take to be made: the name, TCP and TLS together.
     pub connect_timeout: Duration,
 }
@@ -154,14 +154,14 @@ impl UpstreamClient {
         self.stale.get()
     }
 
-    /// Returns a request for the path after the target's base, with the account's key.
+    /// Returns a request for the path after the target's base, with the target's headers.
     pub fn request(&self, method: Method, path: &str) -> ClientRequest {
         let mut request = self.client.request(method, self.uri(path));
         let headers = request.headers_mut();
         if let Some(host) = &self.host {
             headers.insert(header::HOST, host.clone());
         }
-        if let Some((name, value)) = &self.target.credentials {
+        for (name, value) in &self.target.headers {
             headers.insert(name.clone(), value.clone());
         }
         request
@@ -245,10 +245,9 @@ mod tests {
     use super::*;
 
     fn client(base: &str, tls: bool) -> UpstreamClient {
-        let credentials = Some((header::AUTHORIZATION, HeaderValue::from_static("Bearer k")));
+        let headers = vec![(header::AUTHORIZATION, HeaderValue::from_static("Bearer k"))];
         let connect_timeout = Duration::from_secs(1);
-        let target =
-            Target { id: "a".to_owned(), base: base.to_owned(), tls, http2: true, credentials, connect_timeout };
+        let target = Target { id: "a".to_owned(), base: base.to_owned(), tls, http2: true, headers, connect_timeout };
         UpstreamClient::new(target)
     }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::TimeoutsFile;
 
-/// One account of one OpenAI-format API.
+/// One account of an API of OpenAI's format, of Anthropic's, or of both.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("additionalProperties" = false))]
@@ -20,8 +20,23 @@ pub struct ApiFile {
     pub name: Option<String>,
     /// The base URL, with or without `/v1`: `https://api.openai.com`, `https://host/prefix/v1`. A `#` at the end keeps the path
     /// as typed, for an API without a version in the path: `https://host/inference#`.
-    pub base_url: String,
-    /// The key, sent as `Authorization: Bearer`. Either this or `apiKeyFile`.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// The base URL of the account's API in Anthropic's format (`/v1/messages`), with or without `/v1`:
+    /// `https://api.anthropic.com`, `https://api.deepseek.com/anthropic`. A `#` at the end keeps the path as typed. Beside
+    /// `baseUrl` or instead; limits and health are the same for both.
+    #[serde(default)]
+    pub anthropic_base_url: Option<String>,
+    /// The header with the key at `baseUrl`. Default: `bearer`.
+    #[serde(default)]
+    pub auth: Option<AuthFile>,
+    /// The header with the key at `anthropicBaseUrl`. Default: `x-api-key`.
+    #[serde(default)]
+    pub anthropic_auth: Option<AuthFile>,
+    /// More headers for each request to this API, by name. A client's header of the same name is not sent.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The key. Either this or `apiKeyFile`.
     #[serde(default)]
     pub api_key: Option<String>,
     /// A file with the key and nothing else, relative to this file's folder.
@@ -51,8 +66,8 @@ pub struct ApiFile {
     #[serde(default)]
     pub enabled: Option<bool>,
     /// The served models. `*` stands for any text (`claude-*`, `*`): every such name is sent there, and the upstream is asked
-    /// which there are, for the list of models. Left out: the upstream is asked (`GET /v1/models`), at load and every ten
-    /// minutes, and serves the models of the answer.
+    /// which there are, for the list of models. Left out: the upstream is asked (`GET /v1/models`, at `baseUrl` if there is one),
+    /// at load and every ten minutes, and serves the models of the answer.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub models: Option<Vec<String>>,
@@ -75,6 +90,20 @@ pub struct ApiFile {
     /// How long to wait for this API.
     #[serde(default)]
     pub timeouts: Option<TimeoutsFile>,
+}
+
+/// How a key is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum AuthFile {
+    /// `Authorization: Bearer KEY`.
+    #[serde(rename = "bearer")]
+    Bearer,
+    /// `x-api-key: KEY`.
+    #[serde(rename = "x-api-key")]
+    XApiKey,
+    /// `api-key: KEY`, as Azure wants.
+    #[serde(rename = "api-key")]
+    ApiKey,
 }
 
 /// Limits of one owner, or of one model.

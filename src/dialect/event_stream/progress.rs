@@ -9,7 +9,7 @@ use crate::dialect::redact::redacted;
 use crate::dialect::routes::Route;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
 use crate::dialect::{SentRequest, StreamEvent};
-use crate::types::{Failure, Usage, UsageSource, tokens_of_text};
+use crate::types::{Failure, Usage, UsageSource, WireFormat, tokens_of_text};
 
 /// Follows the meaning of one stream.
 #[derive(Debug)]
@@ -152,6 +152,10 @@ impl StreamProgress {
         }
     }
 
+    pub(super) fn format(&self) -> WireFormat {
+        self.route.id.format()
+    }
+
     /// Returns whether a part of the answer has come.
     pub(crate) fn began(&self) -> bool {
         self.began
@@ -193,7 +197,7 @@ impl StreamProgress {
         let estimate = self.length.tokens();
         let is_too_small = self.is_behind && self.usage.completion.is_none_or(|completion| completion < estimate);
         let reported = match is_too_small {
-            true => ReportedUsage { prompt: self.usage.prompt, ..ReportedUsage::default() },
+            true => ReportedUsage { completion: None, total: None, ..self.usage },
             false => self.usage,
         };
         let usage = reported.completed(EstimatedUsage::new(prompt_bytes, estimate));

@@ -23,13 +23,13 @@ pub(crate) fn object_of(kind: ReplyKind, stream: &[u8]) -> Option<Bytes> {
             completion(&events, ChunkForm { object: "text_completion", piece: "text", whole: None })
         }
         ReplyKind::Responses => response(&events),
-        ReplyKind::Json | ReplyKind::Bytes => None,
+        ReplyKind::Messages | ReplyKind::Json | ReplyKind::Bytes => None,
     };
     object.map(|object| Value::Object(object).to_string().into())
 }
 
 /// Reads all JSON objects in the data of events.
-fn events(mut stream: &[u8]) -> Vec<JsonObject> {
+pub(in crate::dialect) fn events(mut stream: &[u8]) -> Vec<JsonObject> {
     let mut events = Vec::new();
     let mut cutter = EventCutter::new();
     while !stream.is_empty() {

@@ -7,7 +7,7 @@ use crate::dialect::lenient::{Lenient, lenient};
 
 /// How far a choice has come by its `finish_reason`, in the order of weight.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Finish {
+pub(in crate::dialect) enum Finish {
     /// The choice goes on: there is no reason, or an empty one.
     #[default]
     Open,
@@ -47,7 +47,7 @@ const FAILED: [&str; 8] =
 
 impl Finish {
     /// Reads the text of a reason.
-    pub(super) fn of_text(reason: &str) -> Finish {
+    pub(in crate::dialect) fn of_text(reason: &str) -> Finish {
         // (Most answers.)
         if reason == "stop" {
             return Finish::Stopped;

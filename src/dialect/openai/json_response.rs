@@ -131,7 +131,7 @@ fn content(kind: ReplyKind, fields: &TopLevel<'_>) -> Content {
             (length, _) => Content::Text(length),
         },
         ReplyKind::Json if fields.has_a_full_list() => Content::Explained,
-        ReplyKind::Json => Content::Nothing,
+        ReplyKind::Json | ReplyKind::Messages => Content::Nothing,
         ReplyKind::Bytes => Content::Explained,
     }
 }

@@ -5,7 +5,7 @@ mod as_object;
 pub(crate) mod error_body;
 mod errors;
 mod fields;
-mod finish;
+pub(in crate::dialect) mod finish;
 mod json_response;
 mod limit_in_error;
 mod model_list;
@@ -16,21 +16,20 @@ mod usage;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 
+pub(in crate::dialect) use self::as_object::events;
 use self::error_body::ErrorBody;
 use super::event_meaning::EventMeaning;
 use super::json_repair::repaired;
 use super::{Dialect, RefusedResponse, SentRequest, StreamEvent, WholeAnswer, rate_limit_headers};
-use crate::config::ApiKey;
 use crate::types::{Failure, FailureClass, Now, Usage};
 
 /// An object of JSON, in the order of its members.
-type JsonObject = serde_json::Map<String, serde_json::Value>;
+pub(in crate::dialect) type JsonObject = serde_json::Map<String, serde_json::Value>;
 
 /// Reads an object, if clients can read one.
-fn object(json: &[u8]) -> Option<JsonObject> {
+pub(in crate::dialect) fn object(json: &[u8]) -> Option<JsonObject> {
     serde_json::from_slice(json).ok().or_else(|| serde_json::from_str(&repaired(json)?).ok())
 }
 
@@ -41,12 +40,6 @@ pub(crate) struct OpenAi;
 impl Dialect for OpenAi {
     fn name(&self) -> &'static str {
         "OpenAI"
-    }
-
-    fn credentials(&self, key: &ApiKey) -> Option<(HeaderName, HeaderValue)> {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose())).ok()?;
-        value.set_sensitive(true);
-        Some((AUTHORIZATION, value))
     }
 
     fn refusal(&self, response: RefusedResponse<'_>, sent: SentRequest<'_>, now: Now) -> Failure {
@@ -87,6 +80,10 @@ impl Dialect for OpenAi {
         serde_json::to_vec(&whole).ok().map(Bytes::from)
     }
 
+    fn model_list_path(&self) -> &'static str {
+        "models"
+    }
+
     fn model_names(&self, body: &[u8]) -> Option<BTreeSet<Arc<str>>> {
         model_list::names(body)
     }
@@ -94,16 +91,16 @@ impl Dialect for OpenAi {
 
 /// An error that came with a 200, or as an event.
 #[derive(Debug)]
-struct FoundError {
+pub(in crate::dialect) struct FoundError {
     /// What the error means.
-    failure: Failure,
+    pub(in crate::dialect) failure: Failure,
     /// Whether the error stands where OpenAI's clients look for one.
     is_openai_shaped: bool,
 }
 
 /// Returns the error in the body of a success, or in the data of an event. `named`: the event is called an error, so that all of its
 /// data is about one.
-fn error_in(data: &[u8], named: bool, sent: SentRequest<'_>) -> Option<FoundError> {
+pub(in crate::dialect) fn error_in(data: &[u8], named: bool, sent: SentRequest<'_>) -> Option<FoundError> {
     let error = ErrorBody::from_success(data).or_else(|| named.then(|| ErrorBody::from_error_response(data)))?;
     let failure = errors::in_success(&error, sent.upstream_model);
     let quote = quotation::quote(error.status_code, &error, failure.class, sent);

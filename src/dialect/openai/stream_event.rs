@@ -41,7 +41,12 @@ pub(in crate::dialect) fn read(kind: ReplyKind, event: &[u8], is_plain: bool, se
     let piece = match kind {
         ReplyKind::Chat | ReplyKind::Completion if is_plain => piece_of_chunk(event),
         ReplyKind::Responses if is_plain => piece_of_response(event),
-        ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Json | ReplyKind::Bytes => None,
+        ReplyKind::Chat
+        | ReplyKind::Completion
+        | ReplyKind::Responses
+        | ReplyKind::Messages
+        | ReplyKind::Json
+        | ReplyKind::Bytes => None,
     };
     piece.unwrap_or_else(|| parse(kind, event, sent))
 }

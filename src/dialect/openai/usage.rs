@@ -5,10 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::LazyLock;
 
-use crate::dialect::usage::ReportedUsage;
-
-/// No exchange takes more tokens: the text would have four gigabytes. A larger count is impossible.
-const MOST_TOKENS: f64 = 1e9;
+use crate::dialect::usage::{ReportedUsage, count};
 
 /// Finds the last member of this name.
 static USAGE: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("\"usage\""));
@@ -36,6 +33,7 @@ impl ReportedUsage {
             prompt: count(fields.prompt_tokens).or(count(fields.input_tokens)),
             completion: count(fields.completion_tokens).or(count(fields.output_tokens)),
             total: count(fields.total_tokens),
+            ..ReportedUsage::default()
         })
     }
 
@@ -59,13 +57,6 @@ impl ReportedUsage {
         }
         ReportedUsage::default()
     }
-}
-
-/// Returns a possible count: a number, or a text of one, rounded up. Neither less than zero nor absurdly large.
-fn count(value: Option<&RawValue>) -> Option<u64> {
-    let number: f64 = value?.get().trim_matches('"').trim().parse().ok()?;
-    // (A fraction below the bound fits.)
-    (0.0..=MOST_TOKENS).contains(&number).then(|| number.ceil() as u64)
 }
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ impl UpstreamResponse<'_> {
         let mut answer = self.committed(self.status, VecDeque::new());
         self.label_json(&mut answer.headers);
         answer.buffered.push_back(redacted(object, &self.permit.endpoint().key));
-        Err(AttemptError { usage, ..AttemptError::with_response(failure, answer) })
+        Err(AttemptError { usage: usage.map(Box::new), ..AttemptError::with_response(failure, answer) })
     }
 
     /// Returns a JSON answer, held back to the end.

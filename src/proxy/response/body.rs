@@ -13,9 +13,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{BodyReader, CommittedResponse, UpstreamBody, cut, stalled};
 use crate::dialect::EventStream;
-use crate::error::abort_error;
+use crate::error::{abort_error, error_event};
+use crate::proxy::headers::upstream_id;
 use crate::records::{OpenRecord, RequestEnd};
-use crate::types::{Failure, FailureClass, Outcome, Phase, Settlement, Usage};
+use crate::types::{Failure, FailureClass, Outcome, Phase, Settlement, Usage, WireFormat};
 use crate::upstream::Permit;
 
 /// How long a stream's body may take to end when the end of the stream has come: clients have stopped reading by then.
@@ -29,7 +30,7 @@ pub(in crate::proxy) fn respond(
     mut record: OpenRecord,
 ) -> HttpResponse<BoxBody> {
     record.answered(answer.status);
-    if let Some(id) = answer.headers.get("x-request-id").and_then(|id| id.to_str().ok()) {
+    if let Some(id) = upstream_id(&answer.headers) {
         record.with(|record| record.upstream_id = Some(id.to_owned()));
     }
     let is_streaming = answer.body.is_some() || answer.reader.events().is_some();
@@ -151,7 +152,7 @@ impl RelayedBody {
                 match &failure {
                     None => self.buffered.extend(rest),
                     // Half an event and the error would be one event, unreadable for any client.
-                    Some(failure) if !is_shown => self.buffered.push_back(error_event(failure)),
+                    Some(failure) if !is_shown => self.buffered.push_back(last_event(events.format(), failure)),
                     Some(_) => {}
                 }
                 self.last = failure.is_some().then(|| FailureShown.into());
@@ -230,8 +231,8 @@ fn lost(what: &str) -> Failure {
 pub struct FailureShown;
 
 /// Returns a failure as an event: clients take a mere end for a success.
-fn error_event(failure: &Failure) -> Bytes {
-    Bytes::from(format!("data: {}\n\n", abort_error(failure.class)))
+fn last_event(format: WireFormat, failure: &Failure) -> Bytes {
+    error_event(format, &abort_error(format, failure.class))
 }
 
 impl MessageBody for RelayedBody {

@@ -19,15 +19,19 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::body::FailureShown;
 use crate::dialect::openai::error_body::{ErrorBody, is_error};
-use crate::error::{abort_error, upstream_said};
+use crate::error::{abort_error, error_event, upstream_said};
 use crate::proxy::headers;
-use crate::types::FailureClass;
+use crate::types::{FailureClass, WireFormat};
 
 const PING: Bytes = Bytes::from_static(b": ping\n");
 
 /// Returns the answer to a request for a stream. A late answer begins with comments, one each `every`: then the status
 /// is a 200 already, and a failure becomes an event.
-pub async fn with_pings(answer: impl Future<Output = HttpResponse> + 'static, every: Duration) -> HttpResponse {
+pub async fn with_pings(
+    answer: impl Future<Output = HttpResponse> + 'static,
+    every: Duration,
+    format: WireFormat,
+) -> HttpResponse {
     let mut answer: LocalBoxFuture<'static, HttpResponse> = Box::pin(answer);
     match timeout(every, &mut answer).await {
         Ok(answer) if headers::is_event_stream(answer.headers()) => {
@@ -35,7 +39,7 @@ pub async fn with_pings(answer: impl Future<Output = HttpResponse> + 'static, ev
         }
         Ok(answer) => answer,
         Err(_) => {
-            let mut response = HttpResponse::Ok().body(PingedBody::new(Source::Awaited(answer), every));
+            let mut response = HttpResponse::Ok().body(PingedBody::new(Source::Awaited(answer, format), every));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
             headers::mark_stream(response.headers_mut());
             response
@@ -60,7 +64,7 @@ struct PingedBody {
 
 enum Source {
     /// The answer is not there yet.
-    Awaited(LocalBoxFuture<'static, HttpResponse>),
+    Awaited(LocalBoxFuture<'static, HttpResponse>, WireFormat),
     Stream(BoxBody),
     /// No stream came, and an error event says so.
     Failed,
@@ -69,7 +73,7 @@ enum Source {
 impl PingedBody {
     fn new(source: Source, every: Duration) -> PingedBody {
         // The client has waited for this answer already.
-        let first = if matches!(source, Source::Awaited(_)) { Duration::ZERO } else { every };
+        let first = if matches!(source, Source::Awaited(..)) { Duration::ZERO } else { every };
         let ping_at = Instant::now() + first;
         // As if a blank line had been passed on: a comment may stand at the beginning.
         PingedBody { source, every, timer: Box::pin(sleep_until(ping_at)), ping_at, tail: *b"\n\n\n\n" }
@@ -93,7 +97,7 @@ impl PingedBody {
     }
 
     /// Takes in the late answer: a stream to be read, or something else, to become an event.
-    fn arrived(&mut self, answer: HttpResponse) -> Option<Bytes> {
+    fn arrived(&mut self, answer: HttpResponse, format: WireFormat) -> Option<Bytes> {
         let (is_stream, status) = (headers::is_event_stream(answer.headers()), answer.status());
         let body = answer.into_body();
         if is_stream {
@@ -101,15 +105,16 @@ impl PingedBody {
             return None;
         }
         self.source = Source::Failed;
-        Some(as_event(status, &body.try_into_bytes().unwrap_or_default()))
+        Some(as_event(format, status, &body.try_into_bytes().unwrap_or_default()))
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Box<dyn std::error::Error>>>> {
         loop {
             match &mut self.source {
-                Source::Awaited(answer) => {
+                Source::Awaited(answer, format) => {
+                    let format = *format;
                     let answer = std::task::ready!(answer.as_mut().poll(cx));
-                    if let Some(event) = self.arrived(answer) {
+                    if let Some(event) = self.arrived(answer, format) {
                         return Poll::Ready(Some(Ok(event)));
                     }
                 }
@@ -122,19 +127,22 @@ impl PingedBody {
 
 /// Returns an answer other than a stream as an error event: the answer's own error, if an error stands where clients
 /// look for one.
-fn as_event(status: StatusCode, body: &[u8]) -> Bytes {
-    let own = serde_json::from_slice::<Value>(body).ok().filter(|body| body.get("error").is_some_and(is_error));
+fn as_event(format: WireFormat, status: StatusCode, body: &[u8]) -> Bytes {
+    let own = serde_json::from_slice::<Value>(body).ok().filter(|body| {
+        let is_named = format == WireFormat::OpenAi || body.get("type").is_some_and(|kind| kind == "error");
+        is_named && body.get("error").is_some_and(is_error)
+    });
     let error = match own {
         Some(own) => own,
         // A whole answer in place of a stream.
-        None if status.is_success() => abort_error(FailureClass::Protocol),
+        None if status.is_success() => abort_error(format, FailureClass::Protocol),
         None => match ErrorBody::from_error_response(body).message {
-            message if message.is_empty() => upstream_said(status, "it gave no reason"),
-            message => upstream_said(status, &message),
+            message if message.is_empty() => upstream_said(format, status, "it gave no reason"),
+            message => upstream_said(format, status, &message),
         },
     };
     // In one line, as an event's data is.
-    Bytes::from(format!("data: {error}\n\n"))
+    error_event(format, &error)
 }
 
 impl MessageBody for PingedBody {

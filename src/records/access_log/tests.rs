@@ -30,7 +30,7 @@ fn record() -> RequestRecord {
         end: RequestEnd::Answered,
         first_token: Some(Duration::from_millis(15)),
         total: Duration::from_millis(70),
-        usage: Some(Usage { prompt: 3, completion: 4, total: 7, source: UsageSource::Estimated }),
+        usage: Some(Usage::new(3, 4, 7, UsageSource::Estimated)),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::scheduler::messages::{AdmissionError, Select};
 use crate::scheduler::selection::{ChosenUpstream, Selection};
 use crate::scheduler::slow_path::{SelectSlow, Selected};
 use crate::scheduler::wait_queue::{Allowed, Trial, Waiter};
-use crate::types::{ApiId, Now, Profile};
+use crate::types::{ApiId, ModelKey, Now, Profile};
 use crate::upstream::Refusal;
 
 /// The time between two trials of the requests that wait.
@@ -42,9 +42,9 @@ impl SupervisorActor {
         first: Option<ApiId>,
     ) -> Result<Selection, AdmissionError> {
         let snapshot = self.snapshot.clone();
-        let tiers = snapshot.routes.tiers(&profile.model);
+        let tiers = snapshot.routes.tiers(profile.route.format(), &profile.model);
         if tiers.is_empty() {
-            return Err(self.not_found(&profile.model));
+            return Err(self.not_found(&profile.key()));
         }
         // The worker may know an older routing.
         let slot_of = |api: ApiId| snapshot.members.iter().position(|member| member.api == api);
@@ -55,14 +55,17 @@ impl SupervisorActor {
 
     /// Returns the error for a model that no upstream is known to serve. An upstream without a list of models may serve it:
     /// the client is to try again.
-    fn not_found(&self, model: &Arc<str>) -> AdmissionError {
+    fn not_found(&self, ModelKey { format, model }: &ModelKey) -> AdmissionError {
         let soon = Now::read_mono() + LISTED_SOON_MS;
         let mut refusals: Vec<(ApiId, Refusal)> = Vec::new();
-        for api in self.apis.iter().filter(|api| api.enabled && api.models == Models::Asked) {
+        for api in self.apis.iter().filter(|api| api.enabled && api.models == Models::Asked && api.offers(*format)) {
             if !self.found.contains_key(&api.id) {
                 let until = self.unlisted.get(&api.id).map_or(soon, |retry_at| soon.max(*retry_at));
                 refusals.push((api.id.clone(), Refusal::ModelsUnknown { until }));
             }
+        }
+        if refusals.is_empty() && !self.snapshot.routes.tiers(format.other(), model).is_empty() {
+            return AdmissionError::OtherFormat { model: model.clone(), served: format.other() };
         }
         if refusals.is_empty() {
             return AdmissionError::ModelNotFound(model.clone());
@@ -71,8 +74,8 @@ impl SupervisorActor {
     }
 
     /// Returns whether an upstream of the model has not failed this request yet.
-    fn has_upstream_left(&self, model: &str, excluded: &[ApiId]) -> bool {
-        let tiers = self.snapshot.routes.tiers(model);
+    fn has_upstream_left(&self, of: &ModelKey, excluded: &[ApiId]) -> bool {
+        let tiers = self.snapshot.routes.tiers(of.format, &of.model);
         tiers.slots().any(|slot| self.snapshot.members.get(slot).is_some_and(|member| !excluded.contains(&member.api)))
     }
 
@@ -86,31 +89,31 @@ impl SupervisorActor {
     /// Adds the pool's limits on requests for the model.
     fn with_limits(
         &mut self,
-        model: &Arc<str>,
+        of: &ModelKey,
         decided: Result<ChosenUpstream, AdmissionError>,
     ) -> Result<Selected, AdmissionError> {
         match decided {
-            Ok(choice) => Ok(Selected { choice, limits: self.limits_of(model) }),
+            Ok(choice) => Ok(Selected { choice, limits: self.limits_of(of) }),
             Err(AdmissionError::NoneAvailable { model, refusals, .. }) => {
-                let rate = self.limits_of(&model).summary(Now::read_mono());
+                let rate = self.limits_of(of).summary(Now::read_mono());
                 Err(AdmissionError::NoneAvailable { model, refusals, rate })
             }
             Err(other) => Err(other),
         }
     }
 
-    fn limits_of(&mut self, model: &Arc<str>) -> Arc<PoolLimits> {
-        if let Some(known) = self.limits.get(model) {
+    fn limits_of(&mut self, of: &ModelKey) -> Arc<PoolLimits> {
+        if let Some(known) = self.limits.get(of) {
             return known.clone();
         }
         if self.limits.len() >= MAX_MODELS {
             self.limits.clear();
         }
-        let tiers = self.snapshot.routes.tiers(model);
+        let tiers = self.snapshot.routes.tiers(of.format, &of.model);
         let serving = tiers.slots().filter_map(|slot| self.apis.get(slot));
         let enabled = serving.map(|api| &**api).filter(|api| api.enabled);
-        let limits = Arc::new(self.quotas.pool_limits(enabled, model));
-        self.limits.insert(model.clone(), limits.clone());
+        let limits = Arc::new(self.quotas.pool_limits(enabled, &of.model));
+        self.limits.insert(of.clone(), limits.clone());
         limits
     }
 
@@ -129,7 +132,7 @@ impl SupervisorActor {
 
     fn try_waiting(&mut self, ctx: &mut Context<Self>) {
         for Trial { id, profile, allowed } in self.waiting.trials(Now::read()) {
-            let model = profile.model.clone();
+            let model = profile.key();
             let selection = run(self.selection(profile, &allowed, None), ctx).into_actor(self);
             ctx.spawn(selection.map(move |selected, actor, ctx| match selected {
                 Ok(choice) => {
@@ -163,8 +166,9 @@ impl Handler<SelectSlow> for SupervisorActor {
         drop(slot);
         let Select { profile, excluded, client, may_queue } = select;
         let deadline = Now::read_mono() + self.queue.max_wait_ms;
-        let model = profile.model.clone();
-        let overtaking = self.waiting.overtaking(&model);
+        let model = profile.key();
+        // A free request waits for no limit.
+        let overtaking = self.waiting.overtaking(&model).filter(|_| !profile.route.is_free());
         // Without an upstream left, there is nothing to wait for.
         let behind = overtaking.as_ref().filter(|_| self.has_upstream_left(&model, &excluded));
         let refused_before = behind.map(|overtaking| overtaking.refused.clone());

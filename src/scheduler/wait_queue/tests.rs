@@ -1,7 +1,9 @@
 //! The queues by themselves: who is tried, and who may overtake.
 
+use std::sync::Arc;
+
 use super::*;
-use crate::types::{RouteId, TokenEstimate};
+use crate::types::{RouteId, TokenEstimate, WireFormat};
 
 type Answer = oneshot::Receiver<Result<ChosenUpstream, AdmissionError>>;
 
@@ -9,6 +11,11 @@ const START: Now = Now { mono: 1_000, wall: 0 };
 
 fn refused() -> AdmissionError {
     AdmissionError::NoneAvailable { model: "m".into(), refusals: Vec::new(), rate: None }
+}
+
+/// A model by a route of OpenAI's.
+fn of(model: &str) -> ModelKey {
+    ModelKey { format: WireFormat::OpenAi, model: model.into() }
 }
 
 /// A request for the model `m` until this deadline, after failures of these upstreams.
@@ -46,9 +53,9 @@ fn only_the_first_request_is_tried_and_again_after_a_trial_in_vain() {
     let (mut queues, _answers) = queues(&[&[], &[], &["a"]], &client);
     assert_eq!(ids(&queues.trials(START)), [1]);
     assert!(queues.trials(START).is_empty(), "its trial is under way");
-    queues.refused("m", 1, refused());
+    queues.refused(&of("m"), 1, refused());
     assert_eq!(ids(&queues.trials(START)), [1]);
-    assert!(queues.served("m", 1).is_some());
+    assert!(queues.served(&of("m"), 1).is_some());
     assert_eq!((ids(&queues.trials(START)), queues.len()), (vec![2], 2));
 }
 
@@ -62,9 +69,9 @@ fn a_later_request_is_tried_where_every_earlier_one_has_failed() {
     assert_eq!(allowed(0), [false, false, true]);
     assert_eq!(allowed(1), [false, true, false], "b, which the first may not use");
     assert_eq!(allowed(2), [true, false, false], "a, which neither may use");
-    let overtaking = queues.overtaking("m").expect("others wait");
+    let overtaking = queues.overtaking(&of("m")).expect("others wait");
     assert!(overtaking.upstreams.is_empty(), "the third may use all");
-    assert_eq!(queues.overtaking("x"), None);
+    assert_eq!(queues.overtaking(&of("x")), None);
 }
 
 #[test]
@@ -82,8 +89,8 @@ fn a_request_is_refused_at_its_deadline_and_one_without_a_client_is_dropped() {
     queues.trials(end);
     assert!(answers[1].try_recv().expect("a reply").is_err());
     assert!(answers[0].try_recv().is_err(), "its trial is under way");
-    queues.refused("m", 1, refused());
+    queues.refused(&of("m"), 1, refused());
     assert!(queues.trials(end).is_empty());
     assert!(answers[0].try_recv().expect("a reply").is_err());
-    assert_eq!(queues.overtaking("m"), None, "nobody waits any more");
+    assert_eq!(queues.overtaking(&of("m")), None, "nobody waits any more");
 }

@@ -141,7 +141,7 @@ impl UpstreamActor {
             let day_ends = if settlement.failure().is_some() { self.quotas.day_ends(now) } else { now.mono };
             self.state.apply_outcome(settlement, attempt.subject(now), day_ends);
         }
-        if let Some(change) = self.state.left(settlement, now) {
+        if let Some(change) = self.state.left(settlement, attempt.route, now) {
             self.unsaved.note_change(change);
         }
     }

@@ -10,9 +10,10 @@ use crate::upstream::quotas::QuotaHandle;
 use crate::upstream::shared_state::{AdmissionMode, CreditsByQuota, ModelCredits};
 
 impl UpstreamActor {
-    /// Returns the fast path to a model with these quotas, if there is one. A model without quotas of its own has none.
+    /// Returns the fast path to a model with these quotas, if there is one. A model without quotas of its own has none, and
+    /// a free request takes no quota.
     pub(super) fn fast_path(&mut self, model: &Arc<str>, quotas: &Rc<[QuotaHandle]>) -> Option<Arc<FastPath>> {
-        if Rc::ptr_eq(quotas, self.quotas.common()) {
+        if quotas.is_empty() || Rc::ptr_eq(quotas, self.quotas.common()) {
             return None;
         }
         let mut credits = CreditsByQuota::default();

@@ -211,7 +211,7 @@ fn the_attempts_of_an_actor_that_ended_count_as_used_and_free_their_slots() {
 fn statistics_count_whole_answers_and_a_reset_is_durable() {
     on_paused_clock(async {
         let world = World::start(&json!({}));
-        let usage = Usage { prompt: 3, completion: 4, total: 7, source: UsageSource::Reported };
+        let usage = Usage::new(3, 4, 7, UsageSource::Reported);
         let settlement = Settlement::of(Outcome::Completed, Duration::from_millis(1));
         sent(world.forward().await.expect("admitted")).settle(Settlement { usage: Some(usage), ..settlement });
         ends(world.forward().await.expect("admitted"), failed(FailureClass::ServerError));

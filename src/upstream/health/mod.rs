@@ -113,7 +113,9 @@ impl Health {
     /// With the last rest to end.
     pub(super) fn check(&self, of: ModelRoute<'_>, panic: bool, now: u64) -> Result<(), Resting> {
         let model = self.models.get(of).map(|health| (Scope::Model, health));
-        resting(self.common().into_iter().chain(model), panic, now)
+        // A free request has limits of its own.
+        let common = self.common().into_iter().filter(|(scope, _)| *scope != Scope::Limit || !of.route.is_free());
+        resting(common.chain(model), panic, now)
     }
 
     /// Does the same for the scopes of all attempts, without a model.
@@ -132,7 +134,9 @@ impl Health {
     /// Records an admitted attempt. Returns whether the attempt is a probe.
     pub(super) fn admit(&mut self, of: ModelRoute<'_>, now: u64) -> bool {
         self.service.admit(now);
-        self.limit.admit(now);
+        if !of.route.is_free() {
+            self.limit.admit(now);
+        }
         self.key.admit(now);
         self.models.admit(of, now);
         let model_rests = self.models.get(of).is_some_and(|health| health.rests_for().is_some());
@@ -143,7 +147,7 @@ impl Health {
     pub(super) fn success(&mut self, whole: bool, report: Reported<'_>) -> Healed {
         let Reported { of, times } = report;
         let service = self.service.success(whole, times);
-        let limit = self.limit.success(true, times);
+        let limit = !of.route.is_free() && self.limit.success(true, times);
         let key = self.key.success(true, times);
         Healed { upstream: service || limit || key, model: self.models.success(of, times) }
     }
@@ -154,6 +158,7 @@ impl Health {
         let began = |scope, until: Option<u64>| until.map(|until| RestBegan { scope, until });
         match signal {
             Signal::Failure => began(Scope::Service, self.service.failure(class, times)),
+            Signal::Limited { .. } if of.route.is_free() => None,
             Signal::Limited { wait: Some(wait) } => {
                 let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
                 began(Scope::Limit, self.limit.wait(wait_ms, class, times))

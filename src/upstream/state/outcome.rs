@@ -35,7 +35,9 @@ impl UpstreamState {
             Outcome::Completed => {
                 self.has_served = true;
                 self.on_success(of);
-                self.latency.record(settlement.first_token, settlement.duration);
+                if !of.of.route.is_free() {
+                    self.latency.record(settlement.first_token, settlement.duration);
+                }
             }
             // The upstream did the work: the request was wrong.
             Outcome::Failed(failure) if failure.class == FailureClass::Rejected => self.on_success(of),
@@ -52,7 +54,8 @@ impl UpstreamState {
     pub(in crate::upstream) fn on_confirmed(&mut self, failure: &Failure, of: Subject<'_>, url: &str) {
         let detail = match failure.status {
             Some(status @ (404 | 405)) if !self.has_served => {
-                format!("answered {status} to POST {url}, which another API serves: is its baseUrl right?")
+                let field = of.of.route.format().base_url_field();
+                format!("answered {status} to POST {url}, which another API serves: is its {field} right?")
             }
             _ => {
                 format!("{}, and another API serves the same request: {}", failure.detail, health::mend(failure.class))

@@ -180,7 +180,7 @@ fn client(addresses: &[SocketAddr], connect_timeout: Duration) -> UpstreamClient
         base: "http://upstream.example:80/v1/".to_owned(),
         tls: false,
         http2: false,
-        credentials: None,
+        headers: Vec::new(),
         connect_timeout,
     };
     UpstreamClient::resolving(resolver(addresses), target)

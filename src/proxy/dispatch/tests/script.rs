@@ -27,8 +27,8 @@ use crate::proxy::pool::{OutgoingRequest, Upstreams};
 use crate::records::{OpenRecord, Recorder, RequestRecord};
 use crate::scheduler::{AdmissionError, Admitted, Select};
 use crate::types::{ClassSet, RequestId};
-use crate::upstream::Endpoint;
 use crate::upstream::testing::TestUpstream;
+use crate::upstream::{Endpoint, Reach};
 
 /// What an upstream answers to one call.
 #[derive(Debug, Clone)]
@@ -178,7 +178,11 @@ impl Upstreams for Script {
         }
     }
 
-    async fn send(&self, endpoint: &Endpoint, request: OutgoingRequest<'_>) -> Result<IncomingResponse, SendError> {
+    async fn send(
+        &self,
+        (endpoint, _): (&Endpoint, &Reach),
+        request: OutgoingRequest<'_>,
+    ) -> Result<IncomingResponse, SendError> {
         let id = endpoint.api.to_string();
         let body = String::from_utf8(request.body.to_vec()).expect("UTF-8");
         self.calls.borrow_mut().push((id.clone(), body));

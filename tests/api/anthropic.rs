@@ -1,0 +1,166 @@
+//! Anthropic's format is passed through: keys, headers, bodies, errors, streams, limits.
+
+use serde_json::{Value, json};
+
+use crate::helpers::{App, Client, KEY, Reply, Response, Upstream};
+
+/// An API of Anthropic's format alone, with the id `a`, and these fields besides.
+fn config(upstream: &Upstream, fields: &Value) -> Value {
+    let mut api = json!({
+        "id": "a", "anthropicBaseUrl": upstream.url(), "apiKey": "sk-upstream-a-0123456789", "models": ["claude-x"],
+    });
+    api.as_object_mut().expect("an API").extend(fields.as_object().expect("fields").clone());
+    json!({ "server": { "apiKey": KEY }, "apis": [api] })
+}
+
+/// A message that says `text`, at the cost of 3 + 4 tokens, with 5 written into a cache and 900 read from it.
+fn message(text: &str) -> Value {
+    json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x",
+        "content": [{ "type": "text", "text": text }], "stop_reason": "end_turn", "stop_sequence": null,
+        "usage": {
+            "input_tokens": 3, "cache_creation_input_tokens": 5, "cache_read_input_tokens": 900, "output_tokens": 4,
+        },
+    })
+}
+
+fn asked(stream: bool) -> Value {
+    json!({ "model": "claude-x", "max_tokens": 64_000, "stream": stream, "messages": [] })
+}
+
+/// A client of Anthropic's format.
+fn client(app: &App) -> Client {
+    Client::new(app.port).header("x-api-key", KEY).header("anthropic-version", "2023-06-01")
+}
+
+fn post(app: &App, body: &Value) -> Response {
+    client(app).post("/v1/messages", body)
+}
+
+/// The type of an error in Anthropic's form, with the status. Fails on any other form.
+fn error(answer: Response) -> (u16, String) {
+    let (status, id) = (answer.status, answer.header("request-id").map(str::to_owned));
+    let body = answer.json();
+    assert_eq!((&body["type"], body["request_id"].as_str()), (&json!("error"), id.as_deref()), "{body}");
+    assert!(body["error"]["message"].is_string() && body["error"]["code"].is_null(), "{body}");
+    (status, body["error"]["type"].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_message_is_passed_through_with_the_accounts_key_and_the_clients_own_headers() {
+    let headers = [
+        ("content-type", "application/json"),
+        ("request-id", "req_theirs"),
+        ("anthropic-ratelimit-requests-remaining", "49"),
+        ("anthropic-organization-id", "org-secret"),
+    ];
+    let upstream = Upstream::always(Reply::text(200, &headers, &message("hi").to_string()));
+    let app = App::start(&config(&upstream, &json!({ "headers": { "X-Title": "pool" } })));
+    let body = r#"{ "max_tokens": 9, "model":"claude-x", "odd": [1.0e3], "messages":[] }"#;
+    let client = client(&app).header("anthropic-beta", "one,two").header("anthropic-new", "three");
+    let client = client.header("openai-organization", "org-client").header("x-app", "cli");
+    let answer = client.request("POST", "/v1/messages", body.as_bytes());
+    assert_eq!((answer.status, answer.header("request-id")), (200, Some("req_theirs")));
+    assert_eq!(answer.header("anthropic-ratelimit-requests-remaining"), Some("49"));
+    assert_eq!(answer.header("anthropic-organization-id"), None);
+    assert_eq!(answer.text(), message("hi").to_string());
+
+    let sent = &upstream.received()[0];
+    assert_eq!((sent.path.as_str(), sent.body.as_slice()), ("/v1/messages", body.as_bytes()));
+    let header = |name: &str| sent.header(name);
+    assert_eq!((header("x-api-key"), header("authorization")), (Some("sk-upstream-a-0123456789"), None));
+    assert_eq!((header("anthropic-version"), header("anthropic-beta")), (Some("2023-06-01"), Some("one,two")));
+    assert_eq!((header("anthropic-new"), header("x-title")), (Some("three"), Some("pool")));
+    assert_eq!((header("openai-organization"), header("x-app")), (None, None));
+}
+
+#[test]
+fn the_key_is_taken_from_either_header_on_every_path() {
+    let upstream = Upstream::always(Reply::json(200, &message("hi")));
+    let app = App::start(&config(&upstream, &json!({})));
+    let bare = || Client::new(app.port);
+    for client in [
+        bare().key(KEY),
+        bare().header("x-api-key", KEY),
+        bare().header("api-key", KEY),
+        bare().key("wrong").header("x-api-key", KEY),
+        bare().key(KEY).header("x-api-key", "wrong"),
+    ] {
+        assert_eq!(client.get("/v1/models").status, 200);
+        assert_eq!(client.post("/v1/messages", &asked(false)).status, 200);
+    }
+    for client in
+        [bare(), bare().key("wrong"), bare().header("x-api-key", "wrong"), bare().key("a").header("api-key", "b")]
+    {
+        assert_eq!(error(client.post("/v1/messages", &asked(false))), (401, "authentication_error".to_owned()));
+        assert_eq!(client.get("/v1/models").error().0, 401);
+        let of_anthropics = client.header("anthropic-version", "2023-06-01");
+        assert_eq!(error(of_anthropics.get("/v1/models")), (401, "authentication_error".to_owned()));
+    }
+}
+
+#[test]
+fn errors_of_ours_have_anthropics_form_and_an_upstreams_own_is_unchanged() {
+    let overloaded = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"x":1.0}"#;
+    let json_type = [("content-type", "application/json")];
+    let upstream = Upstream::always(Reply::text(529, &json_type, overloaded));
+    let app = App::start(&config(&upstream, &json!({ "rpm": 1 })));
+    let answer = post(&app, &asked(false));
+    assert_eq!(answer.status, 529);
+    assert_eq!(answer.text(), overloaded);
+    assert_eq!(error(post(&app, &asked(false))), (429, "rate_limit_error".to_owned()));
+    let unknown = json!({ "model": "other", "messages": [] });
+    assert_eq!(error(post(&app, &unknown)), (404, "not_found_error".to_owned()));
+    assert_eq!(error(post(&app, &json!([]))), (400, "invalid_request_error".to_owned()));
+    assert_eq!(error(client(&app).get("/v1/messages")), (405, "invalid_request_error".to_owned()));
+    assert_eq!(error(client(&app).get("/v1/messages/batches")), (404, "not_found_error".to_owned()));
+    // A refused account is no error of the client's key.
+    let refused = r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#;
+    let upstream = Upstream::always(Reply::text(401, &json_type, refused));
+    let app = App::start(&config(&upstream, &json!({})));
+    assert_eq!(error(post(&app, &asked(false))), (502, "api_error".to_owned()));
+}
+
+#[test]
+fn an_upstream_is_asked_only_in_a_format_that_it_offers() {
+    let openai = Upstream::always(Reply::chat("openai"));
+    let anthropic = Upstream::always(Reply::json(200, &message("anthropic")));
+    let mut config = config(&anthropic, &json!({ "models": ["claude-x", "both"] }));
+    let other =
+        json!({ "id": "b", "baseUrl": openai.url(), "apiKey": "sk-upstream-b-0123456789", "models": ["m", "both"] });
+    config["apis"].as_array_mut().expect("a list").push(other);
+    let app = App::start(&config);
+    let chat = |model: &str| app.client().post("/v1/chat/completions", &json!({ "model": model, "messages": [] }));
+    let message = |model: &str| post(&app, &json!({ "model": model, "max_tokens": 1, "messages": [] }));
+    for _ in 0..8 {
+        assert_eq!((chat("both").status, message("both").status), (200, 200));
+    }
+    assert_eq!((openai.calls(), anthropic.calls()), (8, 8));
+    let refused = chat("claude-x").json()["error"].clone();
+    assert_eq!((&refused["code"], &refused["param"]), (&json!("model_not_found"), &json!("model")));
+    assert!(refused["message"].as_str().expect("a text").contains("is served at /v1/messages only"), "{refused}");
+    let answer = message("m");
+    assert_eq!(answer.status, 404);
+    let refused = answer.json()["error"].clone();
+    assert_eq!(refused["type"], "not_found_error");
+    assert!(refused["message"].as_str().expect("a text").contains("served at /v1/chat/completions only"), "{refused}");
+}
+
+#[test]
+fn a_count_of_tokens_takes_nothing_of_any_limit_and_messages_do() {
+    let upstream = Upstream::start(|request| match request.path.as_str() {
+        "/v1/messages" => Reply::json(200, &message("hi")),
+        _ => Reply::json(200, &json!({ "input_tokens": 14 })),
+    });
+    let app = App::start(&config(&upstream, &json!({ "rpm": 2, "tpm": 1_000_000, "maxConcurrent": 1 })));
+    let count = || client(&app).post("/v1/messages/count_tokens", &json!({ "model": "claude-x", "messages": [] }));
+    for _ in 0..15 {
+        assert_eq!(count().json()["input_tokens"], 14);
+    }
+    assert_eq!(app.usage_of("a"), (0, 0));
+    assert_eq!((post(&app, &asked(false)).status, post(&app, &asked(false)).status), (200, 200));
+    assert_eq!((post(&app, &asked(false)).status, count().status), (429, 200));
+    crate::helpers::eventually("both are counted", || app.usage_of("a") == (2, 2));
+    // Cache reads count against no limit: 3 + 5 + 4 tokens each.
+    crate::helpers::eventually("tokens are counted", || app.status_of("a")["usage"]["tpm"] == 24);
+}
