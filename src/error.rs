@@ -28,6 +28,9 @@ const SOON_MS: u64 = 1_000;
 /// The `Retry-After` (ms) when all that were asked failed. Many programs come back after a fifth of a second otherwise.
 const AFTER_FAILURE_MS: u64 = 2_000;
 
+/// What an unknown path gets to read, if no path is near.
+const SERVED: &str = "this pool serves /v1/chat/completions, /v1/models and others";
+
 /// An error of ours.
 #[derive(Debug, Error)]
 pub enum ApiError {
@@ -55,8 +58,13 @@ pub enum ApiError {
     #[error("the rest of the request body did not come in time (server.bodyTimeoutMs)")]
     BodySlow,
     /// There is nothing at this path.
-    #[error("unknown request URL: {0}; this pool serves /v1/chat/completions, /v1/models and others")]
-    UnknownPath(String),
+    #[error("unknown request URL: {asked}; {}", .near.map_or_else(|| SERVED.to_owned(), |near| format!("did you mean /v1/{near}?")))]
+    UnknownPath {
+        /// Method and path, as sent.
+        asked: String,
+        /// The part below `/v1/` of a path that is near.
+        near: Option<&'static str>,
+    },
     /// The path takes another method.
     #[error("not allowed to {method} on {path}; use {allow}")]
     WrongMethod {
@@ -135,7 +143,7 @@ impl ApiError {
             ApiError::BodyCut => &table::BODY_CUT,
             ApiError::NoWebSocket => &table::NO_WEBSOCKET,
             ApiError::BodySlow => &table::BODY_SLOW,
-            ApiError::UnknownPath(_) => &table::UNKNOWN_PATH,
+            ApiError::UnknownPath { .. } => &table::UNKNOWN_PATH,
             ApiError::WrongMethod { .. } => &table::WRONG_METHOD,
             ApiError::ModelNotFound(_) | ApiError::OtherFormat { .. } | ApiError::ModelAbsent(_) => {
                 &table::MODEL_NOT_FOUND

@@ -13,11 +13,12 @@ const BEGINNING: &str = "\
 
 This page is made from the program's own tables (`UPDATE_DOCS=1 cargo test --lib api_doc`), and a test holds it.
 
-Base URL: `http://HOST:PORT/v1`, or `http://HOST:PORT` for Anthropic's clients. The key is needed below `/v1`.
+Base URL: `http://HOST:PORT/v1`, or `http://HOST:PORT` for Anthropic's clients. The key is needed below `/v1`. A base URL typed otherwise is
+answered as if right: `/v1` missing or twice, doubled slashes, a slash at the end, Azure's `/openai/v1` and `/openai/deployments/NAME`.
 
 ## Forwarded endpoints
 
-The body goes upstream as it is, except the model's name where the upstream has another.
+The body goes upstream as it is, except the model's name where the upstream has another. So does the query, byte for byte, except `key`.
 Streams: `stream: true` in the body is answered with server-sent events.
 
 | Method | Path | Dialect | Streams | WebSocket | The upstream needs |

@@ -6,6 +6,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderName};
 use super::Worker;
 use crate::config::{ClientKey, PresentedKey};
 use crate::error::ApiError;
+use crate::proxy::key_in_query;
 
 /// Headers with a key and nothing else: Anthropic's, Azure's and Google's clients send theirs so.
 static BARE: [HeaderName; 3] = [
@@ -14,8 +15,8 @@ static BARE: [HeaderName; 3] = [
     HeaderName::from_static("x-goog-api-key"),
 ];
 
-/// Checks the key of a request: `Authorization: Bearer KEY`, or the bare key, there or in a header of its own. Of several keys one
-/// must be right.
+/// Checks the key of a request: `Authorization: Bearer KEY`, or the bare key, there, in a header of its own, or as
+/// `?key=KEY`. Of several keys one must be right.
 pub(super) fn check(request: &HttpRequest, keys: &[ClientKey]) -> Result<(), ApiError> {
     if keys.is_empty() {
         return Ok(());
@@ -27,6 +28,12 @@ pub(super) fn check(request: &HttpRequest, keys: &[ClientKey]) -> Result<(), Api
     let mut refusal = if bearer.is_some() { ApiError::WrongKey } else { ApiError::MissingKey };
     for header in BARE.iter().filter_map(|name| request.headers().get(name)) {
         if is_known(header.as_bytes(), keys) {
+            return Ok(());
+        }
+        refusal = ApiError::WrongKey;
+    }
+    if let Some(key) = key_in_query(request.query_string()) {
+        if is_known(key.as_bytes(), keys) {
             return Ok(());
         }
         refusal = ApiError::WrongKey;

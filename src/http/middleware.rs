@@ -2,6 +2,7 @@
 //!
 //! One middleware does all, because each one more costs a request an allocation and a turn of the router. In order:
 //!
+//! 0. A path is taken as it is meant: see [`paths`].
 //! 1. A request for a WebSocket is refused where none is served, and so is one beyond a limit. `/health` is always answered.
 //! 2. A browser's preflight is answered, for the configured origins.
 //! 3. Below `/v1` a key is required. Without one a client learns nothing of what is there, and no body is read.
@@ -24,16 +25,17 @@ use super::catch_panic::{Panicked, catch_panic};
 use super::concurrency::RequestSlot;
 use super::response_body::{GuardedBody, RequestGuards};
 use super::socket::ConnectionState;
-use super::{Worker, anthropic_form, cors, request_id};
+use super::{Worker, anthropic_form, cors, paths, request_id};
 use crate::dialect::{ROUTES, Route, format_of};
 use crate::error::ApiError;
 use crate::types::WireFormat;
 
 /// Takes a request from the head to the response's body.
 pub(super) async fn handle(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<GuardedBody>, actix_web::Error> {
+    paths::straighten(&mut request);
     let here = worker(request.request())?;
     let shutdown = here.shutdown.clone();
     let origin = cors::named_origin(&request, &here.config().server.cors);

@@ -18,6 +18,7 @@ mod forward;
 mod health;
 mod middleware;
 mod models;
+mod paths;
 mod request_id;
 mod response_body;
 mod root;

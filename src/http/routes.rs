@@ -5,7 +5,7 @@ use actix_web::{App, HttpRequest, Resource, Route, web};
 use actix_web::{body::MessageBody, dev::ServiceFactory, dev::ServiceRequest, dev::ServiceResponse};
 
 use super::endpoints::OWN_ENDPOINTS;
-use super::{Worker, forward, middleware};
+use super::{Worker, forward, middleware, paths};
 use crate::dialect::ROUTES;
 use crate::error::ApiError;
 
@@ -48,5 +48,6 @@ fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
 }
 
 async fn unknown_path(request: HttpRequest) -> Result<String, ApiError> {
-    Err(ApiError::UnknownPath(format!("{} {}", request.method(), request.path())))
+    let asked = format!("{} {}", request.method(), request.path());
+    Err(ApiError::UnknownPath { asked, near: paths::near(request.path()) })
 }

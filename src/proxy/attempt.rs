@@ -41,6 +41,7 @@ pub(super) async fn run(
     let upstream_model = endpoint.upstream_model(&request.profile.model).map(|own| &**own);
     let outgoing = OutgoingRequest {
         path: request.route.id.path(),
+        query: &request.query,
         headers: &request.headers,
         body: request.body_for(upstream_model, permit.ask_usage),
         sent_at: &permit.sent_at,

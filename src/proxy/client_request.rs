@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::headers::{Header, client_headers};
+use super::query::without_key;
 use super::session::{SessionFields, session_of};
 use crate::dialect::Route;
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
@@ -22,6 +23,9 @@ use crate::types::Profile;
 
 /// The longest name of a model, in bytes. Names are kept where they are counted by, and quoted in errors and the log.
 const LONGEST_MODEL: usize = 256;
+
+/// The longest query, in bytes. Beyond 64 KiB a URL could not be written.
+const LONGEST_QUERY: usize = 8 << 10;
 
 /// A request of a client, understood as far as routing needs it.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct ClientRequest {
     pub stream: bool,
     /// How long the client waits for the head of its answer, if it tells.
     pub(super) client_timeout: Option<Duration>,
+    /// The query that goes upstream, without a question mark.
+    pub(super) query: String,
     /// Its headers that go upstream.
     pub(super) headers: Vec<Header>,
     body: Bytes,
@@ -138,11 +144,24 @@ impl ClientRequest {
             profile,
             stream,
             client_timeout,
+            query: String::new(),
             headers: client_headers(headers, route.id.format()),
             model_at,
             usage,
             body,
         })
+    }
+
+    /// Adds the query of the client's URL, which goes upstream byte for byte, without a key.
+    ///
+    /// # Errors
+    /// When the query is too long.
+    pub fn with_query(self, query: &str) -> Result<Self, InvalidRequest> {
+        if query.len() > LONGEST_QUERY {
+            let message = format!("the query is longer than {LONGEST_QUERY} bytes");
+            return Err(InvalidRequest { message, param: None });
+        }
+        Ok(ClientRequest { query: without_key(query).into_owned(), ..self })
     }
 
     /// Would the proxy have to ask for this stream's usage, as the client did not?

@@ -3,15 +3,36 @@
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::ApiKey;
-use crate::types::{RateLimitSummary, WireFormat};
+use crate::types::{ApiId, RateLimitSummary, WireFormat};
 
-/// What of a client's headers goes upstream: all else is about its connection to us, its account, or itself.
-static UPWARD: [HeaderName; 4] = [
-    header::ACCEPT,
-    HeaderName::from_static("openai-beta"),
-    header::USER_AGENT,
-    HeaderName::from_static("x-client-request-id"),
-];
+/// Returns whether a client's header goes upstream. All others are about the connection to us, the account, or the client itself.
+fn goes_up(name: &str) -> bool {
+    matches!(
+        name,
+        "accept"
+            | "openai-beta"
+            | "user-agent"
+            | "x-client-request-id"
+            // Traces, and one request sent twice.
+            | "traceparent"
+            | "tracestate"
+            | "idempotency-key"
+            // Sessions, for the affinity of a pool behind this one.
+            | "session-id"
+            | "thread-id"
+            | "x-session-id"
+            | "x-session-affinity"
+            | "x-claude-code-session-id"
+            | "originator"
+            | "version"
+            // Names of apps, for the statistics of OpenRouter.
+            | "http-referer"
+            | "x-title"
+    ) || name.starts_with("x-codex-")
+}
+
+/// Names one request, sent twice.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A header, on its way.
 pub(super) type Header = (HeaderName, HeaderValue);
@@ -62,29 +83,36 @@ fn is_stripped(name: &str) -> bool {
 
 /// Of a client's headers, those that go upstream. Anthropic's own are an open list, as fields of the body need them.
 pub(super) fn client_headers(client: &HeaderMap, format: WireFormat) -> Vec<Header> {
-    let listed = UPWARD.iter().filter_map(|name| Some((name.clone(), client.get(name)?.clone())));
-    match format {
-        WireFormat::OpenAi => listed.collect(),
-        WireFormat::Anthropic => {
-            let is_anthropics = |name: &str| name.starts_with("anthropic-") && !is_stripped(name);
-            let open = client.iter().filter(|(name, _)| is_anthropics(name.as_str()));
-            listed.chain(open.map(|(name, value)| (name.clone(), value.clone()))).collect()
-        }
-    }
+    let is_of_format = |name: &str| match format {
+        WireFormat::OpenAi => false,
+        WireFormat::Anthropic => name.starts_with("anthropic-") && !is_stripped(name),
+    };
+    let passed = client.iter().filter(|(name, _)| goes_up(name.as_str()) || is_of_format(name.as_str()));
+    passed.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Puts the headers of an attempt onto its request.
-pub(super) fn set_request_headers(outgoing: &mut HeaderMap, client: &[Header]) {
+/// Puts the headers of an attempt with an upstream onto its request.
+pub(super) fn set_request_headers(outgoing: &mut HeaderMap, client: &[Header], api: &ApiId) {
     // A header of the configuration stays.
     let fixed: Vec<&HeaderName> =
         client.iter().map(|(name, _)| name).filter(|name| outgoing.contains_key(*name)).collect();
     for (name, value) in client.iter().filter(|(name, _)| !fixed.contains(&name)) {
-        outgoing.append(name.clone(), value.clone());
+        if *name != IDEMPOTENCY_KEY {
+            outgoing.append(name.clone(), value.clone());
+        } else if let Some(own) = own_idempotency_key(value, api) {
+            outgoing.append(name.clone(), own);
+        }
     }
     // The body was read as JSON, whatever the client called the body (curl: a form).
     outgoing.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // A compressed stream could be neither counted nor passed on event by event.
     outgoing.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+}
+
+/// Returns the key with the upstream's id behind. Two accounts of one provider never get the same key: the second would answer
+/// with a conflict, or with the first one's answer.
+fn own_idempotency_key(key: &HeaderValue, api: &ApiId) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(&[key.as_bytes(), b"-", api.to_string().as_bytes()].concat()).ok()
 }
 
 /// The headers of an upstream's answer that the client may see. `key` is scrubbed: some upstreams echo it.

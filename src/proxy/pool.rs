@@ -3,6 +3,7 @@
 pub(super) mod budget;
 pub(super) mod target;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -20,9 +21,20 @@ use crate::upstream::{Endpoint, Reach};
 /// A request as it goes to one upstream.
 pub struct OutgoingRequest<'a> {
     pub(super) path: &'static str,
+    pub(super) query: &'a str,
     pub(super) headers: &'a [Header],
     pub(super) body: Bytes,
     pub(super) sent_at: &'a SentAt,
+}
+
+impl OutgoingRequest<'_> {
+    /// Returns path and query.
+    fn place(&self) -> Cow<'static, str> {
+        if self.query.is_empty() {
+            return Cow::Borrowed(self.path);
+        }
+        Cow::Owned(format!("{}?{}", self.path, self.query))
+    }
 }
 
 /// What the loop needs of the world: permits, exchanges, and the retry budget.
@@ -62,8 +74,8 @@ impl Upstreams for Pool {
         request: OutgoingRequest<'_>,
     ) -> Result<IncomingResponse, SendError> {
         let client = client_of(&self.clients, endpoint, reach);
-        let mut outgoing = client.request(Method::POST, request.path);
-        headers::set_request_headers(outgoing.headers_mut(), request.headers);
+        let mut outgoing = client.request(Method::POST, &request.place());
+        headers::set_request_headers(outgoing.headers_mut(), request.headers, &endpoint.api);
         client.send(outgoing, request.body, request.sent_at).await
     }
 

@@ -165,12 +165,20 @@ fn origins_of_desktop_apps_and_extensions_are_answered_exactly() {
 fn a_path_below_v1_needs_a_key_however_it_is_written() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::on(&[&upstream]);
-    for path in
-        ["/v1", "/v1/", "/v1/models", "/%761/models", "/v%31/models", "/v1/nothing", "/v1//models", "/v1/./models"]
-    {
+    for path in [
+        "/v1",
+        "/v1/",
+        "/v1/models",
+        "/%761/models",
+        "/v%31/models",
+        "/v1/nothing",
+        "/v1//models",
+        "/v1/./models",
+        "//v1/models",
+    ] {
         assert_eq!(Client::new(app.port).get(path).status, 401, "{path}");
     }
-    for path in ["/v1x/models", "//v1/models", "/V1/models"] {
+    for path in ["/v1x/models", "/V1/models"] {
         assert_eq!(Client::new(app.port).get(path).status, 404, "{path}");
     }
     assert_eq!(app.client().get("/%761/models").status, 200);

@@ -1,8 +1,11 @@
 //! The paths, as agents and libraries ask for them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::json;
 
-use crate::helpers::{App, Client, Reply, Upstream, config_of};
+use crate::helpers::{App, Client, KEY, Reply, Upstream, config_of};
 
 #[test]
 fn a_websocket_that_is_not_served_is_a_426_so_that_agents_go_on_by_http() {
@@ -96,4 +99,140 @@ fn a_503_names_no_time_beyond_two_minutes() {
     assert_eq!((resting.header("retry-after"), resting.header("retry-after-ms")), (None, None));
     assert_eq!(resting.header("x-should-retry"), Some("false"));
     assert_eq!(resting.error(), (503, "no_available_api".into()));
+}
+
+#[test]
+fn a_query_goes_up_byte_for_byte_but_for_the_key() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = App::on(&[&upstream]);
+    let cases = [
+        ("", ""),
+        ("?", ""),
+        ("?beta=true", "?beta=true"),
+        ("?include[]=a&include%5B%5D=b%20c+d&&x=%2F%2f", "?include[]=a&include%5B%5D=b%20c+d&&x=%2F%2f"),
+        ("?alt=sse&%6bey=sk-of-somebody-0123456789", "?alt=sse"),
+        ("?key=sk-of-somebody-0123456789", ""),
+    ];
+    let chat = json!({ "model": "m", "messages": [] });
+    for (typed, _) in cases {
+        assert_eq!(app.client().post(&format!("/v1/chat/completions{typed}"), &chat).status, 200, "{typed}");
+    }
+    let sent: Vec<String> = upstream.received().into_iter().map(|asked| asked.path).collect();
+    let expected: Vec<String> = cases.iter().map(|(_, sent)| format!("/v1/chat/completions{sent}")).collect();
+    assert_eq!(sent, expected);
+    let long = format!("/v1/chat/completions?a={}", "x".repeat(9_000));
+    assert_eq!(app.client().post(&long, &chat).error(), (400, "invalid_request".into()));
+    let log = app.log();
+    assert!(!log.contains("beta=true") && !log.contains("sk-of-somebody"), "{log}");
+}
+
+#[test]
+fn a_key_may_stand_in_the_query() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = App::on(&[&upstream]);
+    let stranger = Client::new(app.port);
+    let chat = json!({ "model": "m", "messages": [] });
+    for (query, status) in [(format!("?key={KEY}"), 200), (format!("?a=b&key={KEY}x"), 401), ("?keys=x".into(), 401)] {
+        assert_eq!(stranger.post(&format!("/v1/chat/completions{query}"), &chat).status, status, "{query}");
+        assert_eq!(stranger.get(&format!("/v1/models{query}")).status, status, "{query}");
+    }
+    assert!(!app.log().contains(KEY));
+}
+
+#[test]
+fn base_urls_as_people_type_them_are_answered_as_if_right() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = App::on(&[&upstream]);
+    let chat = json!({ "model": "m", "messages": [] });
+    let stranger = Client::new(app.port);
+    for path in [
+        "/chat/completions",
+        "/v1/v1/chat/completions",
+        "/v1/chat/completions/",
+        "//v1//chat/completions",
+        "/openai/v1/chat/completions",
+        "/openai/deployments/d/chat/completions?api-version=2024-10-21",
+    ] {
+        assert_eq!(stranger.post(path, &chat).error(), (401, "missing_api_key".into()), "{path}");
+        assert_eq!(app.client().post(path, &chat).status, 200, "{path}");
+        assert_eq!(app.client().get(path).header("allow"), Some("POST"), "{path}");
+    }
+    let sent: Vec<String> = upstream.received().into_iter().map(|asked| asked.path).collect();
+    assert!(sent.iter().take(5).all(|path| path == "/v1/chat/completions"), "{sent:?}");
+    assert_eq!(sent[5], "/v1/chat/completions?api-version=2024-10-21");
+    for path in ["/models", "/v1/models/", "/models/m", "/status?model=m", "//v1/status", "/v1/v1/token/stats"] {
+        assert_eq!(stranger.get(path).status, 401, "{path}");
+        assert_eq!(app.client().get(path).status, 200, "{path}");
+    }
+    // What is no served path even then is no way around the key, and no wrong answer.
+    for path in ["/v1/%2fstatus", "/%76%31/v1/status", "/v1/v1/nothing", "/v1//nothing"] {
+        assert_eq!(stranger.get(path).status, 401, "{path}");
+        assert_eq!(app.client().get(path).error(), (404, "unknown_url".into()), "{path}");
+    }
+    assert_eq!(stranger.get("/%63hat/completions").status, 404);
+    let unknown = app.client().get("/api/v1/chat/completions").json()["error"]["message"].clone();
+    let unknown = unknown.as_str().expect("a text").to_owned();
+    assert!(unknown.ends_with("GET /api/v1/chat/completions; did you mean /v1/chat/completions?"), "{unknown}");
+}
+
+#[test]
+fn headers_of_sessions_and_traces_go_up_and_those_of_the_clients_account_do_not() {
+    let named = Reply::text(
+        200,
+        &[
+            ("content-type", "application/json; charset=utf-8"),
+            ("x-codex-turn-state", "state"),
+            ("openai-model", "m-2"),
+            ("request-id", "req_1"),
+            ("x-should-retry", "true"),
+            ("openai-organization", "org"),
+        ],
+        r#"{"choices":[{"message":{"content":"hi"}}]}"#,
+    );
+    let asked = Arc::new(AtomicBool::new(false));
+    // Whichever is asked first fails.
+    let [a, b] = [named.clone(), named].map(|named| {
+        let asked = asked.clone();
+        Upstream::start(move |_| match asked.swap(true, Ordering::SeqCst) {
+            true => named.clone(),
+            false => Reply::error(500, "no"),
+        })
+    });
+    let app = App::on(&[&a, &b]);
+    let up = [
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ("tracestate", "a=b"),
+        ("session-id", "s"),
+        ("thread-id", "t"),
+        ("x-session-id", "x"),
+        ("x-session-affinity", "y"),
+        ("x-codex-turn-state", "z"),
+        ("x-codex-window-id", "w"),
+        ("originator", "codex"),
+        ("version", "0.171"),
+        ("x-claude-code-session-id", "c"),
+        ("openai-beta", "responses_websockets=2026-02-06"),
+        ("http-referer", "https://app.example"),
+        ("x-title", "App"),
+    ];
+    let client = up.iter().fold(app.client(), |client, (name, value)| client.header(name, value));
+    let client = client.header("idempotency-key", "once").header("openai-project", "p").header("cookie", "c=1");
+    let answer = client.post("/v1/chat/completions", &json!({ "model": "m", "messages": [] }));
+    for (name, value) in [
+        ("content-type", Some("application/json; charset=utf-8")),
+        ("x-codex-turn-state", Some("state")),
+        ("openai-model", Some("m-2")),
+        ("request-id", Some("req_1")),
+        ("x-should-retry", Some("true")),
+        ("openai-organization", None),
+    ] {
+        assert_eq!(answer.header(name), value, "{name}");
+    }
+    for (asked, own) in [(&a.received()[0], "once-a"), (&b.received()[0], "once-b")] {
+        for (name, value) in up {
+            assert_eq!(asked.header(name), Some(value), "{name}");
+        }
+        assert_eq!(asked.header("idempotency-key"), Some(own));
+        assert_eq!((asked.header("openai-project"), asked.header("cookie")), (None, None));
+    }
 }

@@ -173,7 +173,8 @@ impl UpstreamClient {
             return uri.clone();
         }
         let uri = parsed(&format!("http://{POOL_KEY}{}{path}", self.base_path));
-        if uris.len() < MAX_KEPT_PATHS {
+        // A client chooses the query: each one is another.
+        if uris.len() < MAX_KEPT_PATHS && !path.contains('?') {
             uris.push((path.to_owned(), uri.clone()));
         }
         uri
@@ -278,6 +279,16 @@ mod tests {
                 assert_eq!(request.get_uri().path(), format!("/p/v1/files/{nth}"));
             }
             assert_eq!(client.uris.borrow().len(), MAX_KEPT_PATHS);
+        });
+    }
+
+    #[test]
+    fn no_query_takes_the_place_of_a_path() {
+        Runtime::new().expect("a runtime").block_on(async {
+            let client = client("http://x.example:80/v1/", false);
+            let request = client.request(Method::GET, "files?a=%2f&b[]=%20");
+            assert_eq!(request.get_uri().path_and_query().expect("a path"), "/v1/files?a=%2f&b[]=%20");
+            assert!(client.uris.borrow().is_empty());
         });
     }
 }

@@ -1,0 +1,148 @@
+//! Paths as people type base URLs: with `/v1` twice or not at all, with doubled or trailing slashes, with Azure's prefix.
+//!
+//! 1. A path is straightened once, in front of the router, the check for a key and the log.
+//! 2. A path is only changed into one that is served. Any other stays as typed, so the 404 quotes what was typed.
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Uri;
+use actix_web::http::uri::PathAndQuery;
+
+use super::endpoints::OWN_ENDPOINTS;
+use crate::dialect::ROUTES;
+
+/// In front of every path that needs a key.
+const VERSION: &str = "v1";
+
+/// In front of OpenAI's own paths at Azure.
+const AZURE: &str = "openai";
+
+/// Behind [`AZURE`], in front of the name of a deployment. The body names the model as well.
+const DEPLOYMENTS: &str = "deployments";
+
+/// The longest path that is compared with those that are served, in bytes.
+const LONGEST_COMPARED: usize = 64;
+
+/// How many letters a path may differ from the one that is meant.
+const MOST_MISTYPED: usize = 3;
+
+/// Changes the path into the one that is meant. The query stays.
+pub(super) fn straighten(request: &mut ServiceRequest) {
+    let path = request.uri().path();
+    if is_straight(path) {
+        return;
+    }
+    let Some(meant) = meant_by(path) else { return };
+    let query = request.uri().query();
+    let target = query.map_or_else(|| meant.clone(), |query| format!("{meant}?{query}"));
+    let mut parts = request.uri().clone().into_parts();
+    let Ok(target) = PathAndQuery::try_from(target) else { return };
+    parts.path_and_query = Some(target);
+    let Ok(uri) = Uri::from_parts(parts) else { return };
+    request.match_info_mut().get_mut().update(&uri);
+    request.head_mut().uri = uri;
+}
+
+/// Returns the part below `/v1/` of a served path that is near to an unknown one, for the 404.
+pub(super) fn near(path: &str) -> Option<&'static str> {
+    let path = path.trim_end_matches('/');
+    let end = |below: &&'static str| path.strip_suffix(*below).is_some_and(|before| before.ends_with('/'));
+    if let Some(below) = served_below().find(end) {
+        return Some(below);
+    }
+    let below = path.trim_start_matches('/').trim_start_matches("v1/");
+    if below.len() > LONGEST_COMPARED {
+        return None;
+    }
+    let nearest = served_below().map(|served| (strsim::damerau_levenshtein(below, served), served)).min();
+    nearest.filter(|(letters, _)| *letters <= MOST_MISTYPED).map(|(_, served)| served)
+}
+
+/// Returns whether a path has none of the forms that are straightened. Most have none.
+fn is_straight(path: &str) -> bool {
+    let Some(below) = path.strip_prefix("/v1/") else { return path == "/" || path == "/health" };
+    !below.starts_with("v1/") && !below.ends_with('/') && !path.contains("//")
+}
+
+/// Returns the served path that is meant.
+fn meant_by(typed: &str) -> Option<String> {
+    let segments: Vec<&str> = typed.split('/').filter(|segment| !segment.is_empty()).collect();
+    let rest = match segments.as_slice() {
+        [AZURE, DEPLOYMENTS, _, rest @ ..] | [AZURE, rest @ ..] => rest,
+        rest => rest,
+    };
+    let versions = rest.iter().take_while(|segment| **segment == VERSION).count();
+    let below = rest.get(versions..).unwrap_or_default().join("/");
+    if is_served_below(&below) {
+        return Some(format!("/{VERSION}/{below}"));
+    }
+    let bare = format!("/{}", segments.join("/"));
+    OWN_ENDPOINTS.iter().any(|own| own.path == bare).then_some(bare)
+}
+
+fn is_served_below(below: &str) -> bool {
+    below.starts_with("models/") || served_below().any(|served| below == served)
+}
+
+/// Returns the part below `/v1/` of every served path.
+fn served_below() -> impl Iterator<Item = &'static str> {
+    let own = OWN_ENDPOINTS.iter().filter_map(|own| own.path.strip_prefix("/v1/"));
+    ROUTES.iter().map(|route| route.id.path()).chain(own.filter(|path| !path.contains('{')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_taken_as_it_is_meant_or_left_as_typed() {
+        for (typed, meant) in [
+            ("/chat/completions", Some("/v1/chat/completions")),
+            ("/v1/v1/chat/completions", Some("/v1/chat/completions")),
+            ("/v1/v1/v1/models", Some("/v1/models")),
+            ("/v1/chat/completions/", Some("/v1/chat/completions")),
+            ("//v1//chat///completions//", Some("/v1/chat/completions")),
+            ("/openai/v1/embeddings", Some("/v1/embeddings")),
+            ("/openai/deployments/gpt/chat/completions", Some("/v1/chat/completions")),
+            ("/models/", Some("/v1/models")),
+            ("/models/a/b", Some("/v1/models/a/b")),
+            ("/health/", Some("/health")),
+            ("//", Some("/")),
+            ("/v1/health", None),
+            ("/v1", None),
+            ("/v1/", None),
+            ("/v1//", None),
+            ("/openai", None),
+            ("/v2/models", None),
+            ("/chat", None),
+            ("/CHAT/completions", None),
+            ("/v1/nothing/", None),
+        ] {
+            assert_eq!(meant_by(typed).as_deref(), meant, "{typed}");
+            assert!(meant.is_none() || !is_straight(typed), "{typed}");
+        }
+    }
+
+    #[test]
+    fn every_served_path_is_straight() {
+        for below in served_below() {
+            let path = format!("/{VERSION}/{below}");
+            assert!(is_straight(&path) && meant_by(&path) == Some(path.clone()), "{path}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_path_is_near_to_one_that_is_served() {
+        for (typed, below) in [
+            ("/api/v1/chat/completions", Some("chat/completions")),
+            ("/v1/chat/completions/chat/completions", Some("chat/completions")),
+            ("/v1/chat/completion", Some("chat/completions")),
+            ("/v1/embedings", Some("embeddings")),
+            ("/v1/model", Some("models")),
+            ("/v1/assistants", None),
+            ("/", None),
+            ("/favicon.ico", None),
+        ] {
+            assert_eq!(near(typed), below, "{typed}");
+        }
+    }
+}
