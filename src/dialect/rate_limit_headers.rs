@@ -59,20 +59,32 @@ fn number(text: &str, unit: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// Returns how long the headers `x-ratelimit-remaining…: 0` close the upstream: until the matching `x-ratelimit-reset…`.
+/// Returns how long headers about an exhausted limit close the upstream: `x-ratelimit-remaining…: 0` until the matching
+/// `x-ratelimit-reset…`, and `anthropic-ratelimit-…-remaining: 0` until the matching `anthropic-ratelimit-…-reset`.
 pub(crate) fn exhausted_for(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
-    const REMAINING: &str = "x-ratelimit-remaining";
     let exhausted = |value: &HeaderValue| value.to_str().ok()?.trim().parse::<f64>().ok().filter(|left| *left <= 0.0);
     headers
         .iter()
-        .filter_map(|(name, value)| name.as_str().strip_prefix(REMAINING).filter(|_| exhausted(value).is_some()))
-        .filter_map(|kind| headers.get(format!("x-ratelimit-reset{kind}"))?.to_str().ok())
+        .filter_map(|(name, value)| reset_of(name.as_str()).filter(|_| exhausted(value).is_some()))
+        .filter_map(|[before, kind, behind]| headers.get(format!("{before}{kind}{behind}"))?.to_str().ok())
         .filter_map(|value| reset(value, now_ms))
         .filter(is_sensible)
         .max()
 }
 
-/// Reads `6m0s`, `1h2m3.5s`, `120ms`, `34s`, `20` (seconds), or a time since the Unix epoch in seconds or ms.
+/// Returns the name of the header with the reset of a limit, in parts; `None` if this is no header with the rest of a limit.
+fn reset_of(remaining: &str) -> Option<[&str; 3]> {
+    let openais = remaining.strip_prefix("x-ratelimit-remaining").map(|kind| ["x-ratelimit-reset", kind, ""]);
+    openais.or_else(|| {
+        let kind = remaining.strip_prefix(ANTHROPICS)?.strip_suffix("-remaining")?;
+        Some([ANTHROPICS, kind, "-reset"])
+    })
+}
+
+const ANTHROPICS: &str = "anthropic-ratelimit-";
+
+/// Reads `6m0s`, `1h2m3.5s`, `120ms`, `34s`, `20` (seconds), a time since the Unix epoch in seconds or ms, or a time as RFC 3339
+/// writes one.
 fn reset(text: &str, now_ms: i64) -> Option<Duration> {
     const EPOCH_SECONDS_FROM: f64 = 1e9;
     const EPOCH_MILLIS_FROM: f64 = 1e12;
@@ -81,7 +93,10 @@ fn reset(text: &str, now_ms: i64) -> Option<Duration> {
         Ok(millis) if millis >= EPOCH_MILLIS_FROM => since(millis, now_ms),
         Ok(seconds) if seconds >= EPOCH_SECONDS_FROM => since(seconds * 1_000.0, now_ms),
         Ok(seconds) => Some(Duration::from_secs_f64(seconds)),
-        Err(_) => duration(text.trim()),
+        Err(_) => duration(text.trim()).or_else(|| {
+            let at: jiff::Timestamp = text.trim().parse().ok()?;
+            u64::try_from(at.as_millisecond().checked_sub(now_ms)?).ok().map(Duration::from_millis)
+        }),
     }
 }
 
@@ -167,6 +182,34 @@ mod tests {
             (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "soon")], None),
             (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "0s")], None),
             (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "0.9ms")], None),
+            (
+                &[
+                    ("anthropic-ratelimit-requests-remaining", "0"),
+                    ("anthropic-ratelimit-requests-reset", "2023-11-14T22:13:50Z"),
+                ],
+                Some(30_000),
+            ),
+            (
+                &[
+                    ("anthropic-ratelimit-input-tokens-remaining", "0"),
+                    ("anthropic-ratelimit-input-tokens-reset", "2023-11-14T23:13:21.5+01:00"),
+                    ("anthropic-ratelimit-requests-remaining", "9"),
+                    ("anthropic-ratelimit-requests-reset", "2023-11-14T22:14:00Z"),
+                ],
+                Some(1_500),
+            ),
+            (
+                &[
+                    ("anthropic-ratelimit-output-tokens-remaining", "0"),
+                    ("anthropic-ratelimit-output-tokens-reset", "2023-11-14T22:13:20Z"),
+                ],
+                None,
+            ),
+            (&[("anthropic-ratelimit-requests-remaining", "0")], None),
+            (
+                &[("anthropic-ratelimit-tokens-remaining", "0"), ("anthropic-ratelimit-tokens-reset", "tomorrow")],
+                None,
+            ),
         ] {
             assert_eq!(closed(headers), millis, "{headers:?}");
         }
