@@ -22,22 +22,30 @@ pub(super) struct ExplainArgs {
     /// The model that a client asks for.
     #[arg(long)]
     model: String,
+    /// The format that the client speaks. Without it: the first one that serves the model.
+    #[arg(long, value_parser = ["openai", "anthropic"])]
+    format: Option<String>,
 }
 
 pub(super) fn explain(args: ExplainArgs) -> Result<(), CliError> {
-    let config = load(&args.config.source()?)?;
-    let answer = actix_web::rt::System::new().block_on(ask(&config, &args.model)).map_err(CliError::Server)?;
-    print(&mut io::stdout().lock(), &args.model, &answer)?;
+    let ExplainArgs { config, model, format } = args;
+    let config = load(&config.source()?)?;
+    let answer = ask(&config, &model, format.as_deref());
+    let answer = actix_web::rt::System::new().block_on(answer).map_err(CliError::Server)?;
+    print(&mut io::stdout().lock(), &model, &answer)?;
     Ok(())
 }
 
-async fn ask(config: &Config, model: &str) -> Result<Value, String> {
+async fn ask(config: &Config, model: &str, format: Option<&str>) -> Result<Value, String> {
     let base = describe::base(config, config.server.port);
     if base.starts_with("https") {
         return Err(format!("the server speaks TLS; ask {base}/v1/status?model=… with curl"));
     }
-    let query: String = url::form_urlencoded::byte_serialize(model.as_bytes()).collect();
-    let mut request = awc::Client::builder().timeout(WITHIN).finish().get(format!("{base}/v1/status?model={query}"));
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("model", model);
+    query.extend_pairs(format.iter().map(|format| ("format", format)));
+    let query = query.finish();
+    let mut request = awc::Client::builder().timeout(WITHIN).finish().get(format!("{base}/v1/status?{query}"));
     let keys = &config.server.client_keys;
     if let Some(key) = from_environment(KEY_VARIABLE).or_else(|| keys.iter().find_map(ClientKey::plain)) {
         request = request.bearer_auth(key);
@@ -71,7 +79,9 @@ fn print(out: &mut impl Write, model: &str, answer: &Value) -> io::Result<()> {
     let width = |column: usize| {
         std::iter::once(&head).chain(&rows).filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
     };
-    writeln!(out, "A request for {model} now:\n")?;
+    let format = answer.pointer("/explain/format").and_then(Value::as_str);
+    let spoken = if format == Some("anthropic") { " in Anthropic's format" } else { "" };
+    writeln!(out, "A request for {model}{spoken} now:\n")?;
     for row in std::iter::once(&head).chain(&rows) {
         let cells = row.iter().enumerate().map(|(i, cell)| format!("{cell:0$}", width(i).unwrap_or(0)));
         writeln!(out, "  {}", cells.collect::<Vec<_>>().join("  ").trim_end())?;

@@ -93,6 +93,11 @@ pub struct ApiConfig {
 }
 
 impl ApiConfig {
+    /// Returns the formats with an address.
+    pub fn formats(&self) -> impl Iterator<Item = WireFormat> {
+        WireFormat::ALL.into_iter().filter(|format| self.offers(*format))
+    }
+
     /// Returns whether requests of this format can be sent there.
     pub fn offers(&self, format: WireFormat) -> bool {
         self.addresses.of(format).is_some()

@@ -206,10 +206,7 @@ mod tests {
                 None,
             ),
             (&[("anthropic-ratelimit-requests-remaining", "0")], None),
-            (
-                &[("anthropic-ratelimit-tokens-remaining", "0"), ("anthropic-ratelimit-tokens-reset", "tomorrow")],
-                None,
-            ),
+            (&[("anthropic-ratelimit-tokens-remaining", "0"), ("anthropic-ratelimit-tokens-reset", "tomorrow")], None),
         ] {
             assert_eq!(closed(headers), millis, "{headers:?}");
         }

@@ -42,7 +42,7 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 7] = [
         path: "/v1/status",
         method: OwnMethod::Get,
         handled: |route| route.to(status::status),
-        query: "`model`: what would become of a request for this model",
+        query: "`model`: what would become of a request for this model; `format` (`openai`, `anthropic`) with it",
         about: "The present state of each upstream, and the configuration in force.",
     },
     OwnEndpoint {

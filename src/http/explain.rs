@@ -1,13 +1,16 @@
-//! `GET /v1/status?model=X`: says of each upstream whether a request may go there now, why not, until when, with which share.
+//! `GET /v1/status?model=X&format=Y`: says of each upstream whether a request may go there now, why not, until when, with which share.
 
 use serde_json::{Value, json};
 
 use crate::scheduler::ApiReport;
-use crate::types::iso;
+use crate::types::{WireFormat, iso};
 
-/// Returns what would become of a request for `model`.
-pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
-    let eligible = |report: &&ApiReport| serves(report, model) && refusal(report, model).is_none();
+/// Returns what would become of a request for `model`. Without a format: in the first one that serves the model.
+pub(super) fn explain(model: &str, format: Option<WireFormat>, reports: &[ApiReport]) -> Value {
+    let is_served = |format: &WireFormat| reports.iter().any(|report| serves(report, *format, model));
+    let format = format.or_else(|| WireFormat::ALL.into_iter().find(is_served)).unwrap_or(WireFormat::OpenAi);
+    let serves = |report: &ApiReport| serves(report, format, model);
+    let eligible = |report: &&ApiReport| serves(report) && refusal(report, model).is_none();
     let first = reports.iter().filter(eligible).map(|report| report.status.config.priority).min();
     let in_turn = |report: &ApiReport| eligible(&report) && Some(report.status.config.priority) == first;
     let total: u64 = reports.iter().filter(|r| in_turn(r)).map(|r| u64::from(r.status.config.weight)).sum();
@@ -17,8 +20,10 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
             let config = &report.status.config;
             let share = if in_turn(report) { f64::from(config.weight) / total as f64 } else { 0.0 };
             let refusal = refusal(report, model);
-            let reason = if serves(report, model) {
+            let reason = if serves(report) {
                 refusal.map(|(reason, _)| reason)
+            } else if !config.offers(format) {
+                Some("other_format")
             } else if report.models.is_none() {
                 Some("models_unknown")
             } else {
@@ -29,16 +34,16 @@ pub(super) fn explain(model: &str, reports: &[ApiReport]) -> Value {
                 "name": config.name,
                 "eligible": eligible(&report),
                 "reason": reason,
-                "until": refusal.and_then(|(_, until)| until).filter(|_| serves(report, model)).map(iso),
+                "until": refusal.and_then(|(_, until)| until).filter(|_| serves(report)).map(iso),
                 "priority": config.priority,
                 "weight": config.weight,
                 // Of the requests for this model, in the present state.
                 "share": (share * 1_000.0).round() / 1_000.0,
-                "ownName": serves(report, model).then(|| config.mapping.get(model).map_or(model, |own| own)),
+                "ownName": serves(report).then(|| config.mapping.get(model).map_or(model, |own| own)),
             })
         })
         .collect();
-    json!({ "model": model, "apis": apis })
+    json!({ "model": model, "format": format.as_str(), "apis": apis })
 }
 
 /// Returns why an upstream can't serve the model now, and until when. The reason is the upstream's state, a limit of the
@@ -53,6 +58,6 @@ fn refusal(report: &ApiReport, model: &str) -> Option<(&'static str, Option<i64>
         .max_by_key(|(_, until)| *until)
 }
 
-fn serves(report: &ApiReport, model: &str) -> bool {
-    report.models.as_ref().is_some_and(|names| names.serve(model))
+fn serves(report: &ApiReport, format: WireFormat, model: &str) -> bool {
+    report.status.config.offers(format) && report.models.as_ref().is_some_and(|names| names.serve(model))
 }

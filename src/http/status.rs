@@ -11,18 +11,20 @@ use crate::config::{ApiConfig, ConfigState, GetConfig, Models};
 use crate::error::ApiError;
 use crate::proxy::{BudgetReport, RetryBudget};
 use crate::scheduler::{ApiReport, GetMailbox, GetReports, MailboxReport, ServedNames};
-use crate::types::{Limits, NamePattern, Now, iso};
+use crate::types::{Limits, NamePattern, Now, WireFormat, iso};
 use crate::upstream::QuotaStatus;
 
 #[derive(Deserialize)]
 pub(super) struct StatusQuery {
     /// Asks what would become of a request for this model.
     model: Option<String>,
+    /// The format of the request.
+    format: Option<WireFormat>,
 }
 
 pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let worker = worker(&request)?;
-    let invalid = "the query must be empty, or model=… once";
+    let invalid = "the query must be empty, or model=… once, with format=openai or format=anthropic";
     let question = Query::<StatusQuery>::from_query(request.query_string())
         .map_err(|_| ApiError::Invalid { message: invalid.to_owned(), param: Some("model") })?;
     let stopping = |_| ApiError::Stopping;
@@ -37,7 +39,7 @@ pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiErro
         "actors": actors(&state, worker.supervisor.send(GetMailbox).await.map_err(stopping)?),
     });
     if let (Some(model), Some(fields)) = (&question.model, answer.as_object_mut()) {
-        fields.insert("explain".to_owned(), explain(model, &reports));
+        fields.insert("explain".to_owned(), explain(model, question.format, &reports));
     }
     Ok(HttpResponse::Ok().json(answer))
 }
@@ -52,6 +54,7 @@ fn api(ApiReport { status, models }: &ApiReport) -> Value {
     json!({
         "id": config.id,
         "name": config.name,
+        "formats": config.formats().map(WireFormat::as_str).collect::<Vec<_>>(),
         "enabled": config.enabled,
         "available": reason.is_none(),
         "temporarilyDisabled": status.resting,

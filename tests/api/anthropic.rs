@@ -136,6 +136,19 @@ fn an_upstream_is_asked_only_in_a_format_that_it_offers() {
         assert_eq!((chat("both").status, message("both").status), (200, 200));
     }
     assert_eq!((openai.calls(), anthropic.calls()), (8, 8));
+    let explained = |query: &str| {
+        let explain = app.client().get(&format!("/v1/status?{query}")).json()["explain"].clone();
+        let rows = explain["apis"].as_array().expect("a list").clone();
+        (
+            explain["format"].clone(),
+            rows.iter().map(|row| (row["reason"].clone(), row["share"].clone())).collect::<Vec<_>>(),
+        )
+    };
+    let (yes, no) = ((Value::Null, json!(1.0)), (json!("other_format"), json!(0.0)));
+    assert_eq!(explained("model=both"), (json!("openai"), vec![no.clone(), yes.clone()]));
+    assert_eq!(explained("model=both&format=anthropic"), (json!("anthropic"), vec![yes.clone(), no.clone()]));
+    assert_eq!(explained("model=claude-x"), (json!("anthropic"), vec![yes, no]));
+    assert_eq!(app.status_of("a")["formats"], json!(["anthropic"]));
     let refused = chat("claude-x").json()["error"].clone();
     assert_eq!((&refused["code"], &refused["param"]), (&json!("model_not_found"), &json!("model")));
     assert!(refused["message"].as_str().expect("a text").contains("is served at /v1/messages only"), "{refused}");

@@ -12,6 +12,7 @@ mod helpers;
 
 mod anthropic;
 mod auth;
+mod both_dialects;
 mod cli;
 mod clients;
 mod config;

@@ -106,6 +106,15 @@ impl Reply {
         Reply { steps: Vec::new(), keep_alive: false }
     }
 
+    /// All that is written, head and body.
+    pub fn bytes(&self) -> Vec<u8> {
+        let written = self.steps.iter().filter_map(|step| match step {
+            Step::Bytes(bytes) => Some(bytes.clone()),
+            Step::Pause(_) | Step::Hold => None,
+        });
+        written.flatten().collect()
+    }
+
     /// The same, on a connection that is kept.
     pub fn kept(mut self) -> Reply {
         self.keep_alive = true;
