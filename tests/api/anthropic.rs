@@ -59,14 +59,14 @@ fn a_message_is_passed_through_with_the_accounts_key_and_the_clients_own_headers
     let body = r#"{ "max_tokens": 9, "model":"claude-x", "odd": [1.0e3], "messages":[] }"#;
     let client = client(&app).header("anthropic-beta", "one,two").header("anthropic-new", "three");
     let client = client.header("openai-organization", "org-client").header("x-app", "cli");
-    let answer = client.request("POST", "/v1/messages", body.as_bytes());
+    let answer = client.request("POST", "/v1/messages?beta=true", body.as_bytes());
     assert_eq!((answer.status, answer.header("request-id")), (200, Some("req_theirs")));
     assert_eq!(answer.header("anthropic-ratelimit-requests-remaining"), Some("49"));
     assert_eq!(answer.header("anthropic-organization-id"), None);
     assert_eq!(answer.text(), message("hi").to_string());
 
     let sent = &upstream.received()[0];
-    assert_eq!((sent.path.as_str(), sent.body.as_slice()), ("/v1/messages", body.as_bytes()));
+    assert_eq!((sent.path.as_str(), sent.body.as_slice()), ("/v1/messages?beta=true", body.as_bytes()));
     let header = |name: &str| sent.header(name);
     assert_eq!((header("x-api-key"), header("authorization")), (Some("sk-upstream-a-0123456789"), None));
     assert_eq!((header("anthropic-version"), header("anthropic-beta")), (Some("2023-06-01"), Some("one,two")));
