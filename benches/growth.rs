@@ -11,7 +11,7 @@ use actix::prelude::*;
 use api_together::config::{Config, ConfigChanged, ConfigSource, Overrides, load};
 use api_together::persistence::{PersistenceActor, SledStore};
 use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
-use api_together::types::{Now, Outcome, Profile, RouteId, Settlement, TokenEstimate};
+use api_together::types::{Now, Outcome, Profile, RequestTarget, RouteId, Settlement, TokenEstimate};
 use api_together::upstream::Permit;
 
 /// As the server has it.
@@ -80,8 +80,16 @@ impl Requests {
         let estimate = TokenEstimate { prompt: 100, completion: Some(400), longest: None };
         let profile = Profile { model, route: RouteId::new("chat/completions"), estimate, session: None };
         let start = Instant::now();
-        let selected =
-            self.scheduler.send(Select { profile, excluded: Vec::new(), client: Weak::new(), may_queue: false }).await;
+        let selected = self
+            .scheduler
+            .send(Select {
+                profile,
+                target: RequestTarget::Any,
+                excluded: Vec::new(),
+                client: Weak::new(),
+                may_queue: false,
+            })
+            .await;
         let took = start.elapsed();
         let permit = selected.expect("answers").expect("there is room").permit;
         let mono = Now::read_mono();

@@ -19,7 +19,7 @@ use actix::prelude::*;
 use api_together::config::{ConfigChanged, ConfigSource, Overrides, load};
 use api_together::persistence::{PersistenceActor, RedisStore, SharedBackend, SledStore};
 use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
-use api_together::types::{Outcome, Profile, RouteId, Settlement, TokenEstimate};
+use api_together::types::{Outcome, Profile, RequestTarget, RouteId, Settlement, TokenEstimate};
 
 const ROUNDS: usize = 5;
 const REQUESTS: usize = 2_000;
@@ -99,8 +99,15 @@ async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration>
             session: None,
         };
         let start = Instant::now();
-        let selected =
-            scheduler.send(Select { profile, excluded: Vec::new(), client: Weak::new(), may_queue: false }).await;
+        let selected = scheduler
+            .send(Select {
+                profile,
+                target: RequestTarget::Any,
+                excluded: Vec::new(),
+                client: Weak::new(),
+                may_queue: false,
+            })
+            .await;
         let permit = selected.expect("answers").expect("there is room").permit;
         // The first ones find everything to be opened yet.
         if nth >= 10 {

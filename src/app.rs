@@ -2,6 +2,7 @@
 
 mod machine;
 mod signals;
+mod stores;
 
 use std::convert::Infallible;
 use std::io;
@@ -18,12 +19,15 @@ use tokio::time::{sleep, timeout};
 
 pub use machine::{keep_files_private, open_files};
 use signals::{second_stop_signal, stop_signal};
+pub use stores::Data;
+use stores::Stores;
 
 use crate::config::{Config, ConfigActor, ConfigSource, ServerLimits, Subscribe, Watcher};
+use crate::homes::{FlushHomes, Homes, HomesActor};
 use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPhase, TlsError};
-use crate::persistence::{Flush, PersistenceActor, RedisStore, SharedBackend, SledStore, StoreError};
+use crate::persistence::{Flush, PersistenceActor, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
-use crate::records::{FlushRecords, LogFormat, RecorderActor};
+use crate::records::{FlushRecords, RecorderActor};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
 
 /// The share of the machine's memory for bodies. A body counts once, and is there twice while on the way upstream.
@@ -87,21 +91,11 @@ fn shown_host(host: &str) -> &str {
     if host == "localhost" || host.parse::<IpAddr>().is_ok() { host } else { "the configured host" }
 }
 
-/// Where counts and statistics are kept.
-#[derive(Debug, Clone)]
-pub struct Data {
-    /// The folder.
-    pub folder: PathBuf,
-    /// Begins at zero if the folder is damaged. Otherwise every limit counts as spent then.
-    pub fresh: bool,
-    /// How lines of the log are written.
-    pub log_format: LogFormat,
-}
-
 /// The application, listening but not yet answering.
 pub struct App {
     core: Core,
     persistence: Addr<PersistenceActor>,
+    homes: Addr<HomesActor>,
     discovery: Addr<DiscoveryActor>,
     listening: Listening,
     shutdown: ShutdownHandle,
@@ -123,17 +117,20 @@ impl App {
         let port = config.server.port;
         let listeners =
             machine::listen(host, port).map_err(|why| AppError::Listen { host: host.clone(), port, why })?;
-        let failed = |why| AppError::Store { folder: data.folder.clone(), why };
-        let store = SledStore::open(&data.folder, data.fresh).map_err(failed)?;
-        let lender = config.store.as_ref().map(|store| RedisStore::new(store.url.expose(), &store.prefix)).transpose();
-        let lender = lender.map_err(AppError::SharedStore)?.map(|lender| Arc::new(lender) as Arc<dyn SharedBackend>);
+        let Stores { store, lender, shared_homes, known_homes } = Stores::open(&config, data)?;
         let shared = lender.is_some();
         let initial = Arc::new(config);
 
         // All core actors share one thread: a message between them costs 0.2 µs, to a sleeping thread 40.
         let control = Arbiter::new();
         let on = control.handle();
-        let persistence = PersistenceActor::start_in_arbiter(&on, |_| PersistenceActor::new(Arc::new(store), lender));
+        let persistence = PersistenceActor::start_in_arbiter(&on, |_| {
+            PersistenceActor::new(store, lender).sharing_homes(shared_homes)
+        });
+        let homes = {
+            let persistence = persistence.clone();
+            HomesActor::start_in_arbiter(&on, move |_| HomesActor::new(known_homes, persistence, shared))
+        };
         let supervisor = {
             let persistence = persistence.clone();
             SupervisorActor::start_in_arbiter(&on, move |_| SupervisorActor::new(persistence, shared))
@@ -162,9 +159,10 @@ impl App {
             recorder,
             shutdown: signal,
             budget: Arc::default(),
+            homes: Homes::of(homes.clone()),
             scheduler_ended: Arc::default(),
         };
-        Ok(App { core, persistence, discovery, listening, shutdown, _watcher: watcher, _control: control })
+        Ok(App { core, persistence, homes, discovery, listening, shutdown, _watcher: watcher, _control: control })
     }
 
     /// Returns the addresses of the listeners.
@@ -178,7 +176,7 @@ impl App {
     /// When the server ended for another reason.
     pub async fn run(self) -> Result<(), AppError> {
         let supervisor = self.core.supervisor.clone();
-        let persistence = self.persistence.clone();
+        let (persistence, homes) = (self.persistence.clone(), self.homes.clone());
         let recorder = self.core.recorder.actor().clone();
         let mut stop = Box::pin(stop_signal());
         let ended = tokio::select! {
@@ -191,6 +189,7 @@ impl App {
         };
         let _ = recorder.send(FlushRecords).await;
         let _ = supervisor.send(StopUpstreams).await;
+        let _ = homes.send(FlushHomes).await;
         match persistence.send(Flush).await {
             Ok(Ok(())) => log::info!("stopped; the counts are saved"),
             Ok(Err(e)) => log::error!("stopped; the last counts could not be saved: {e}"),
@@ -219,10 +218,11 @@ impl App {
         let handle = server.handle();
         let mut server = std::pin::pin!(server);
         let limits = &self.core.initial.server.limits;
-        let core: [(_, &dyn Fn() -> bool); 4] = [
+        let core: [(_, &dyn Fn() -> bool); 5] = [
             ("ConfigActor", &|| self.core.config.connected()),
             ("SupervisorActor", &|| self.core.supervisor.connected()),
             ("PersistenceActor", &|| self.persistence.connected()),
+            ("HomesActor", &|| self.homes.connected()),
             ("SchedulerActor", &|| !self.core.scheduler_ended.load(Ordering::Relaxed)),
         ];
         tokio::select! {

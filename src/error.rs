@@ -16,7 +16,7 @@ pub use self::render::Refused;
 pub(crate) use self::render::X_SHOULD_RETRY;
 pub use self::table::{ERRORS, ErrorRow};
 use crate::scheduler::{AdmissionError, UnknownApi};
-use crate::types::{ApiId, Failure, FailureClass, Now, clock_time};
+use crate::types::{ApiId, Failure, FailureClass, Now, RequestTarget, clock_time};
 use crate::upstream::Refusal;
 
 /// From this wait on an answer asks clients not to retry by themselves: one SDK would sleep for hours, holding its caller.
@@ -101,6 +101,14 @@ pub enum ApiError {
         /// A limit, ours or theirs, passes by itself: then 429 is the truth for the pool as a whole.
         limited: bool,
     },
+    /// The request names objects of one upstream, which can't take the request. Nobody else knows the objects.
+    #[error("the request names an object that lives on the API {api} alone, which {}", home_reasons(.refusals))]
+    HomeUnavailable {
+        /// The home.
+        api: ApiId,
+        /// What the home said. Empty if the home does not serve the model.
+        refusals: Vec<(ApiId, Refusal)>,
+    },
     /// All upstreams that were asked failed; this is the last one, and its failure.
     #[error("the upstream APIs failed; the last one asked, {api}: {failure}")]
     UpstreamFailed {
@@ -133,6 +141,18 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    /// Returns the error for a request that no upstream of the target admits.
+    pub fn of_target(refused: AdmissionError, target: &RequestTarget) -> ApiError {
+        match (refused, target) {
+            (AdmissionError::NoneAvailable { refusals, .. }, RequestTarget::Home(home))
+                if refusals.iter().all(|(api, _)| api == home) =>
+            {
+                ApiError::HomeUnavailable { api: home.clone(), refusals }
+            }
+            (refused, RequestTarget::Any | RequestTarget::Home(_)) => ApiError::from(refused),
+        }
+    }
+
     /// Returns the row of the table.
     fn row(&self) -> &'static ErrorRow {
         match self {
@@ -151,6 +171,11 @@ impl ApiError {
             ApiError::NoneAvailable { limited: true, .. } if self.is_long_wait() => &table::SPENT,
             ApiError::NoneAvailable { limited: true, .. } => &table::LIMITED,
             ApiError::NoneAvailable { limited: false, .. } => &table::NONE_AVAILABLE,
+            ApiError::HomeUnavailable { refusals, .. } if !refusals.iter().any(|(_, refusal)| refusal.is_limit()) => {
+                &table::HOME_UNAVAILABLE
+            }
+            ApiError::HomeUnavailable { .. } if self.is_long_wait() => &table::SPENT,
+            ApiError::HomeUnavailable { .. } => &table::LIMITED,
             ApiError::UpstreamFailed { failure, .. } if failure.class == FailureClass::Timeout => {
                 &table::UPSTREAM_TIMEOUT
             }
@@ -204,7 +229,11 @@ impl ApiError {
 
     /// What each upstream said, if it was asked for room.
     fn refusals(&self) -> Option<&[(ApiId, Refusal)]> {
-        if let ApiError::NoneAvailable { refusals, .. } = self { Some(refusals) } else { None }
+        if let ApiError::NoneAvailable { refusals, .. } | ApiError::HomeUnavailable { refusals, .. } = self {
+            Some(refusals)
+        } else {
+            None
+        }
     }
 
     fn param(&self) -> Option<&'static str> {
@@ -241,6 +270,14 @@ impl From<AdmissionError> for ApiError {
 
 fn is_long(wait_ms: u64) -> bool {
     Duration::from_millis(wait_ms) > LONGEST_CLIENT_RETRY
+}
+
+/// Says why a home can't take a request.
+fn home_reasons(refusals: &[(ApiId, Refusal)]) -> String {
+    if refusals.is_empty() {
+        return "does not serve the model".to_owned();
+    }
+    format!("can't take it now: {}", reasons(refusals))
 }
 
 /// Says why each upstream refused: `small (rpm until 01:16:51Z), large (disabled)`.

@@ -15,6 +15,7 @@ pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod error;
+pub mod homes;
 pub mod http;
 pub mod persistence;
 pub mod proxy;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and the rooms of ours that it may import. `app`, `cli` and `main` compose: they may know everything.
-const RULES: [(&str, &[&str]); 10] = [
+const RULES: [(&str, &[&str]); 11] = [
     ("types", &[]),
     ("config", &["types"]),
     ("dialect", &["types", "config"]),
@@ -15,13 +15,14 @@ const RULES: [(&str, &[&str]); 10] = [
     ("upstream", &["types", "config", "persistence"]),
     ("scheduler", &["types", "config", "persistence", "upstream"]),
     ("records", &["types", "config", "persistence"]),
+    ("homes", &["types", "persistence"]),
     ("error", &["types", "scheduler", "upstream"]),
-    ("proxy", &["types", "error", "config", "dialect", "scheduler", "upstream", "records"]),
-    ("http", &["types", "error", "config", "dialect", "scheduler", "upstream", "proxy", "records"]),
+    ("proxy", &["types", "error", "config", "dialect", "scheduler", "upstream", "homes", "records"]),
+    ("http", &["types", "error", "config", "dialect", "scheduler", "upstream", "proxy", "homes", "records"]),
 ];
 
 /// Files and folders that are pure: no actor, no clock, no I/O.
-const PURE: [&str; 9] = [
+const PURE: [&str; 11] = [
     "types",
     "dialect",
     "upstream/health",
@@ -31,6 +32,8 @@ const PURE: [&str; 9] = [
     "scheduler/weighted_tiers.rs",
     "scheduler/model_names.rs",
     "scheduler/routes.rs",
+    "homes/known.rs",
+    "homes/home_record.rs",
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

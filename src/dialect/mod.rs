@@ -33,12 +33,13 @@ use std::sync::Arc;
 
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
+use serde_json::value::RawValue;
 
 use self::anthropic::Anthropic;
 use self::event_meaning::EventMeaning;
 use self::openai::OpenAi;
 use crate::config::ApiKey;
-use crate::types::{Failure, Now, Usage, WireFormat};
+use crate::types::{Failure, Now, ObjectKey, Usage, WireFormat};
 
 /// What the bytes of one API mean. One static value for each wire format; each route of the table names its own.
 pub(crate) trait Dialect: Debug + Sync {
@@ -72,6 +73,19 @@ pub(crate) trait Dialect: Debug + Sync {
     /// Returns the path of the list of models below a base URL, with a query.
     fn model_list_path(&self) -> &'static str;
 
+    /// Returns the objects that a request names and that live on one account, the last one first.
+    fn named_objects(&self, _kind: ReplyKind, _fields: NamingFields<'_>) -> Vec<ObjectKey> {
+        Vec::new()
+    }
+
+    /// Returns the objects that a whole answer makes on the account.
+    fn made_objects(&self, _answer: WholeAnswer<'_>) -> Vec<ObjectKey> {
+        Vec::new()
+    }
+
+    /// Adds the objects that one event of a stream shows. Asked only for kinds of answers that make objects.
+    fn made_by_event(&self, _event: &[u8], _made: &mut Vec<ObjectKey>) {}
+
     /// Returns the names in a list of models; `None` if the body is no list.
     fn model_names(&self, body: &[u8]) -> Option<BTreeSet<Arc<str>>>;
 }
@@ -82,6 +96,14 @@ pub(crate) fn dialect_of(format: WireFormat) -> &'static dyn Dialect {
         WireFormat::OpenAi => &OpenAi,
         WireFormat::Anthropic => &Anthropic,
     }
+}
+
+/// The members of a request that may name objects. A missing one is null.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NamingFields<'a> {
+    pub(crate) previous_response_id: &'a RawValue,
+    pub(crate) conversation: &'a RawValue,
+    pub(crate) input: &'a RawValue,
 }
 
 /// A response whose status is no success.

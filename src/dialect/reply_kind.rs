@@ -26,6 +26,14 @@ impl ReplyKind {
         }
     }
 
+    /// Returns whether requests name objects that live on one account, and answers make such objects.
+    pub fn has_objects(self) -> bool {
+        match self {
+            ReplyKind::Responses => true,
+            ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Messages | ReplyKind::Json | ReplyKind::Bytes => false,
+        }
+    }
+
     /// Returns whether the model generates text. Such an answer costs tokens, estimated from its
     /// length where the upstream reports none. The stream ends with a mark, and the client chooses between one JSON
     /// object and a stream.

@@ -76,6 +76,7 @@ pub fn abort_error(format: WireFormat, class: FailureClass) -> Value {
         | FailureClass::StaleConnection
         | FailureClass::ModelNotFound
         | FailureClass::TooLarge
+        | FailureClass::ObjectNotHere
         | FailureClass::Rejected => (StatusCode::BAD_GATEWAY, "upstream_failed"),
     };
     let message = format!("the upstream API failed in the middle of its answer ({})", class.as_str());

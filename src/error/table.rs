@@ -78,6 +78,9 @@ table! {
         "The body is larger than `server.bodyLimitMb`.";
     NO_WEBSOCKET: UPGRADE_REQUIRED, INVALID, "websocket_not_served", ByStatus,
         "A WebSocket is asked for (`Upgrade: websocket`) at a path that serves none. Agents go on by HTTP.";
+    HOME_UNAVAILABLE: CONFLICT, "no_available_api", "object_home_unavailable", Later,
+        "The request names an object (a response, an item, a conversation, encrypted reasoning) that lives on one API alone, and \
+         that API rests, is disabled or does not serve the model. No other API knows the object. At a limit of that API: 429.";
     LIMITED: TOO_MANY_REQUESTS, LIMIT, "rate_limit_exceeded", Later,
         "No upstream that serves the model can take the request, and at least one of them is at a limit (ours or its own). \
          The message names each with its reason and time; `error.details` lists `api`, `reason` and `until`. Also an \

@@ -13,6 +13,7 @@ use super::concurrency::LocalConcurrency;
 use super::shutdown::LocalShutdown;
 use super::{Concurrency, ShutdownSignal};
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
+use crate::homes::Homes;
 use crate::proxy::{ClientCache, Pool, RetryBudget};
 use crate::records::{Recorder, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
@@ -28,6 +29,8 @@ pub struct Core {
     pub initial: Arc<Config>,
     /// The retry budget of all workers.
     pub budget: Arc<RetryBudget>,
+    /// Where objects live.
+    pub homes: Homes,
     /// How much is served at the same time.
     pub concurrency: Arc<Concurrency>,
     /// How much memory bodies may take, in bytes, unless the configuration says so.
@@ -71,7 +74,12 @@ impl Worker {
         core.config.do_send(Subscribe(follower.recipient()));
         let scheduler = SchedulerActor::new(core.supervisor.clone()).start();
         actix::spawn(look_after(scheduler.clone(), core.scheduler_ended.clone()));
-        let pool = Rc::new(Pool { scheduler, clients: ClientCache::default(), budget: core.budget.clone() });
+        let pool = Rc::new(Pool {
+            scheduler,
+            clients: ClientCache::default(),
+            budget: core.budget.clone(),
+            homes: core.homes.clone(),
+        });
         let shutdown = LocalShutdown::follow(core.shutdown.clone());
         let watched = shutdown.clone();
         Worker {

@@ -12,8 +12,10 @@ use quota::{Grant, Units};
 use tokio::sync::oneshot;
 
 use super::batch_worker::BatchWorker;
+use super::homes_worker::HomesWorker;
 use super::{
-    Ask, Change, Flush, GrantResult, Reserve, Restore, RestoreTokens, Save, Saved, SharedBackend, Store, StoreError,
+    Ask, Change, Flush, GrantResult, Reserve, Restore, RestoreTokens, Save, Saved, SharedBackend, SharedHomes, Store,
+    StoreError,
 };
 use crate::types::{ApiId, QuotaId, TokenStats, Uptime};
 
@@ -29,6 +31,8 @@ pub struct PersistenceActor {
     pausing: bool,
     /// Grants units if quotas are shared. Otherwise a record on disk is the grant.
     shared: Option<BatchWorker<SharedJob>>,
+    /// Tells other servers of homes, and asks them.
+    pub(super) homes: Option<HomesWorker>,
 }
 
 /// Changes to commit, and the reply.
@@ -58,7 +62,14 @@ impl PersistenceActor {
         let records = BatchWorker::start(consequence, move |jobs| commit(&*store, jobs));
         let consequence = "once what is lent is used up, APIs with limits will be refused until it answers again";
         let shared = shared.map(|backend| BatchWorker::start(consequence, move |jobs| grant_all(&*backend, jobs)));
-        PersistenceActor { records, unsaved: Vec::new(), pausing: false, shared }
+        PersistenceActor { records, unsaved: Vec::new(), pausing: false, shared, homes: None }
+    }
+
+    /// Shares homes with other servers by this store.
+    #[must_use]
+    pub fn sharing_homes(mut self, homes: Option<Arc<dyn SharedHomes>>) -> Self {
+        self.homes = homes.map(HomesWorker::start);
+        self
     }
 
     /// Queues a job behind all unsaved changes: of one quota, the last record has to win.
@@ -66,6 +77,14 @@ impl PersistenceActor {
         let mut all = std::mem::take(&mut self.unsaved);
         all.extend(changes);
         self.records.put(Job { changes: all, reply });
+    }
+
+    /// Saves these changes with the next commit.
+    pub(super) fn save_soon(&mut self, changes: impl IntoIterator<Item = Change>, ctx: &mut Context<Self>) {
+        self.unsaved.extend(changes);
+        if !self.pausing {
+            self.save(ctx);
+        }
     }
 
     /// Commits the unsaved changes, and after a pause all later ones.
@@ -109,7 +128,7 @@ fn mark(changes: &mut [Change]) {
     for change in changes {
         match change {
             Change::Quota(_, record) => *record = std::mem::take(record).marked(uptime.clone()),
-            Change::Tokens(..) => {}
+            Change::Tokens(..) | Change::Homes(..) | Change::ForgetHomes(_) => {}
         }
     }
 }
@@ -181,10 +200,7 @@ impl Handler<Save> for PersistenceActor {
             self.unsaved.retain(|older| !matches!(older, Change::Quota(of, _) if *of == id));
             self.unsaved.push(Change::Quota(id, record));
         }
-        self.unsaved.extend(tokens.into_iter().map(|(api, change)| Change::Tokens(api, change)));
-        if !self.pausing {
-            self.save(ctx);
-        }
+        self.save_soon(tokens.into_iter().map(|(api, change)| Change::Tokens(api, change)), ctx);
     }
 }
 

@@ -4,7 +4,7 @@ use actix::prelude::*;
 use quota::{Grant, QuotaRecord};
 
 use super::{Ask, Saved, StoreError, TokenChange};
-use crate::types::{ApiId, QuotaId, TokenStats};
+use crate::types::{ApiId, ObjectKey, QuotaId, TokenStats};
 
 /// Read what is saved of one quota. Sent when the quota is opened, and awaited.
 #[derive(Debug, Message)]
@@ -32,6 +32,34 @@ pub struct Save {
     /// How statistics of upstreams changed.
     pub tokens: Vec<(ApiId, TokenChange)>,
 }
+
+/// Save these records of homes soon, and forget older ones. Sent by the HomesActor. A lost one costs homes, which are then found by
+/// asking.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SaveHomes {
+    /// Records, by their numbers.
+    pub records: Vec<(u64, Vec<u8>)>,
+    /// Records with smaller numbers are forgotten.
+    pub forget_before: Option<u64>,
+}
+
+/// Tell other servers the home of these objects, if a store is shared. Sent by the HomesActor. A lost one makes them ask the
+/// upstreams.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ShareHomes {
+    /// The objects.
+    pub objects: Vec<ObjectKey>,
+    /// Their home.
+    pub api: ApiId,
+}
+
+/// Return the first of these objects whose home another server has told. Sent by the HomesActor, and awaited. A lost one makes the
+/// request ask the upstreams.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<(ObjectKey, ApiId)>")]
+pub struct FindSharedHome(pub Vec<ObjectKey>);
 
 /// Answer when everything sent before is durable. Sent at shutdown.
 #[derive(Debug, Message)]

@@ -6,23 +6,27 @@
 //! - `messages`: the contract. `record`: what is saved.
 //! - `store`: the trait. `sled` and `folder`: the store on disk.
 //! - `shared`: the trait of a shared store. `redis`, `replica_row` and the scripts `greet.lua` and `lend.lua`: the shared store.
-//! - `batch_worker` and `actor`: the wiring.
+//! - `redis_homes`: where several servers share homes of objects.
+//! - `batch_worker`, `homes_worker` and `actor`: the wiring.
 
 mod actor;
 mod batch_worker;
 mod folder;
+mod homes_worker;
 mod messages;
 mod record;
 mod redis;
+mod redis_homes;
 mod replica_row;
 mod shared;
 mod sled;
 mod store;
 
 pub use actor::PersistenceActor;
-pub use messages::{Flush, Reserve, Restore, RestoreTokens, Save};
+pub use messages::{FindSharedHome, Flush, Reserve, Restore, RestoreTokens, Save, SaveHomes, ShareHomes};
 pub use record::{Saved, TokenChange};
 pub use redis::RedisStore;
-pub use shared::{Ask, GrantResult, SharedBackend};
+pub use redis_homes::RedisHomes;
+pub use shared::{Ask, GrantResult, SharedBackend, SharedHomes};
 pub use sled::SledStore;
 pub use store::{Change, Store, StoreError};

@@ -38,7 +38,27 @@ pub struct Saved {
 /// Writes a record as bytes.
 pub(super) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
     let json = serde_json::to_vec(record).map_err(|e| StoreError::new("a record can't be written", e))?;
-    Ok([&[VERSION], &checksum(&json).to_be_bytes()[..], &json].concat())
+    Ok(seal(&json))
+}
+
+/// Puts version and checksum before the bytes of a record.
+pub(super) fn seal(bytes: &[u8]) -> Vec<u8> {
+    [&[VERSION], &checksum(bytes).to_be_bytes()[..], bytes].concat()
+}
+
+/// Returns the bytes behind version and checksum.
+///
+/// # Errors
+/// When any bit differs from what [`seal`] wrote.
+pub(super) fn unseal(bytes: &[u8]) -> Result<&[u8], StoreError> {
+    match bytes {
+        [VERSION, a, b, c, d, sealed @ ..] if checksum(sealed) == u32::from_be_bytes([*a, *b, *c, *d]) => Ok(sealed),
+        [VERSION, ..] | [] => Err(StoreError::new("a record can't be read", "its checksum is wrong")),
+        [version, ..] => Err(StoreError::new(
+            "a record can't be read",
+            format!("it is of version {version}, this program knows {VERSION}"),
+        )),
+    }
 }
 
 /// Reads a record from bytes.
@@ -46,16 +66,7 @@ pub(super) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
 /// # Errors
 /// When any bit differs from what [`encode`] wrote.
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
-    match bytes {
-        [VERSION, a, b, c, d, json @ ..] if checksum(json) == u32::from_be_bytes([*a, *b, *c, *d]) => {
-            serde_json::from_slice(json).map_err(|e| StoreError::new("a record can't be read", e))
-        }
-        [VERSION, ..] | [] => Err(StoreError::new("a record can't be read", "its checksum is wrong")),
-        [version, ..] => Err(StoreError::new(
-            "a record can't be read",
-            format!("it is of version {version}, this program knows {VERSION}"),
-        )),
-    }
+    serde_json::from_slice(unseal(bytes)?).map_err(|e| StoreError::new("a record can't be read", e))
 }
 
 /// Returns the CRC-32 (IEEE), as in zip and PNG.

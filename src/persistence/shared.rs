@@ -3,7 +3,7 @@
 use quota::{Grant, GrantRequest, QuotaRecord};
 
 use super::StoreError;
-use crate::types::QuotaId;
+use crate::types::{ApiId, ObjectKey, QuotaId};
 
 /// A quota's request to the store, before more attempts are admitted.
 #[derive(Debug, Clone)]
@@ -23,4 +23,19 @@ pub type GrantResult = Result<Grant, StoreError>;
 pub trait SharedBackend: Send + Sync + 'static {
     /// Answers all `asks` in order. After an error nothing was granted, as far as is known.
     fn grant(&self, asks: &[Ask]) -> Vec<GrantResult>;
+}
+
+/// A store of homes for several servers, with blocking calls likewise.
+pub trait SharedHomes: Send + Sync + 'static {
+    /// Keeps the homes of these objects for their time.
+    ///
+    /// # Errors
+    /// When the homes are not kept: the other servers find them by asking.
+    fn keep(&self, homes: &[(ObjectKey, ApiId)]) -> Result<(), StoreError>;
+
+    /// Returns the first of these objects with a home.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn find(&self, objects: &[ObjectKey]) -> Result<Option<(ObjectKey, ApiId)>, StoreError>;
 }

@@ -2,7 +2,7 @@
 //!
 //! Keys: `q/ID` for quotas (see [`QuotaId::key`]), `t/ID` for token totals, `h/ID/HOUR` and `d/ID/DAY` for buckets. The start of a
 //! bucket is written as 8 big-endian bytes, so keys sort by time. Only changes are written. The first
-//! write of a bucket removes the old ones.
+//! write of a bucket removes the old ones. `o/NUMBER` for records of homes, likewise.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use quota::QuotaRecord;
 
 use super::folder::Folder;
-use super::record::{decode, encode};
+use super::record::{decode, encode, seal, unseal};
 use super::{Change, Saved, Store, StoreError, TokenChange};
 use crate::types::{ApiId, DAYS_KEPT_MS, HOURS_KEPT_MS, QuotaId, TokenStats};
 
@@ -67,6 +67,15 @@ impl SledStore {
                     }
                     batch.insert(bucket, encode(&tokens)?);
                 }
+            }
+            Change::Homes(number, record) => batch.insert(homes_key(*number), seal(record)),
+            Change::ForgetHomes(before) => {
+                let old = self.db.range(homes_key(0)..homes_key(*before));
+                old.keys()
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(unreadable)?
+                    .into_iter()
+                    .for_each(|key| batch.remove(key));
             }
             Change::Tokens(api, TokenChange::Reset) => {
                 batch.remove(key("t", api.as_str()));
@@ -125,6 +134,20 @@ impl Store for SledStore {
         })
     }
 
+    fn homes(&self) -> Vec<(u64, Vec<u8>)> {
+        let sound = |(key, value): (sled::IVec, sled::IVec)| {
+            let number = key.get(HOMES.len()..).and_then(|number| number.try_into().ok()).map(u64::from_be_bytes)?;
+            match unseal(&value) {
+                Ok(record) => Some((number, record.to_vec())),
+                Err(e) => {
+                    log::error!("some homes of objects are lost, and will be found by asking: {e}");
+                    None
+                }
+            }
+        };
+        self.db.scan_prefix(HOMES).filter_map(Result::ok).filter_map(sound).collect()
+    }
+
     fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
         // One thread commits at a time. A panic in another can't have left the folder half written.
         let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,6 +169,13 @@ fn unreadable(error: sled::Error) -> StoreError {
 
 fn key(kind: &str, of: &str) -> Vec<u8> {
     format!("{kind}/{of}").into_bytes()
+}
+
+/// Begins the keys of records of homes.
+const HOMES: &[u8] = b"o/";
+
+fn homes_key(number: u64) -> Vec<u8> {
+    [HOMES, &number.to_be_bytes()].concat()
 }
 
 /// Returns the key of a bucket. A zero byte ends the id: no id holds one, and `a` and `a/b` don't mix.

@@ -16,6 +16,11 @@ pub trait Store: Send + Sync + 'static {
     /// Returns the saved statistics of one upstream. Damaged ones are lost.
     fn tokens(&self, api: &ApiId) -> TokenStats;
 
+    /// Returns the saved records of homes, in order of their numbers. Damaged ones are left out. A store may keep none.
+    fn homes(&self) -> Vec<(u64, Vec<u8>)> {
+        Vec::new()
+    }
+
     /// Writes all changes or none. The changes are durable when the call returns.
     ///
     /// # Errors
@@ -30,6 +35,10 @@ pub enum Change {
     Quota(QuotaId, QuotaRecord),
     /// New statistics of an upstream.
     Tokens(ApiId, TokenChange),
+    /// A record of homes, by its number.
+    Homes(u64, Vec<u8>),
+    /// Records of homes with smaller numbers are forgotten.
+    ForgetHomes(u64),
 }
 
 /// The store failed.

@@ -16,10 +16,10 @@ use thiserror::Error;
 use super::headers::{Header, client_headers};
 use super::query::without_key;
 use super::session::{SessionFields, session_of};
-use crate::dialect::Route;
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
 use crate::dialect::token_estimate::{CompletionBounds, estimate};
-use crate::types::Profile;
+use crate::dialect::{NamingFields, Route};
+use crate::types::{ObjectKey, Profile};
 
 /// The longest name of a model, in bytes. Names are kept where they are counted by, and quoted in errors and the log.
 const LONGEST_MODEL: usize = 256;
@@ -40,6 +40,8 @@ pub struct ClientRequest {
     pub(super) client_timeout: Option<Duration>,
     /// The query that goes upstream, without a question mark.
     pub(super) query: String,
+    /// The objects that it names and that live on one upstream, the last one first.
+    pub(super) objects: Vec<ObjectKey>,
     /// Its headers that go upstream.
     pub(super) headers: Vec<Header>,
     body: Bytes,
@@ -91,6 +93,12 @@ struct RequestFields<'a> {
     metadata: &'a RawValue,
     #[serde(borrow, default = "absent")]
     user: &'a RawValue,
+    #[serde(borrow, default = "absent")]
+    previous_response_id: &'a RawValue,
+    #[serde(borrow, default = "absent")]
+    conversation: &'a RawValue,
+    #[serde(borrow, default = "absent")]
+    input: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -135,7 +143,9 @@ impl ClientRequest {
         };
         let tokens = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
         let estimate = estimate(route.reply, text, CompletionBounds { tokens, n: peek.n.get() });
-        let RequestFields { prompt_cache_key, metadata, user, .. } = peek;
+        let RequestFields { previous_response_id, conversation, input, prompt_cache_key, metadata, user, .. } = peek;
+        let naming = NamingFields { previous_response_id, conversation, input };
+        let objects = route.dialect.named_objects(route.reply, naming);
         let session = session_of(headers, &SessionFields { prompt_cache_key, metadata, user });
         let profile = Profile { model, route: route.id, estimate, session };
         let client_timeout = client_timeout(headers);
@@ -145,6 +155,7 @@ impl ClientRequest {
             stream,
             client_timeout,
             query: String::new(),
+            objects,
             headers: client_headers(headers, route.id.format()),
             model_at,
             usage,

@@ -63,6 +63,7 @@ impl UpstreamResponse<'_> {
         let (body, whole) = self.refusal_text().await;
         let refused = RefusedResponse { status: self.status.as_u16(), headers: self.headers, body: &body };
         let failure = self.request.route.dialect.refusal(refused, self.sent(), Now::read());
+        let failure = self.about_objects(failure);
         // A redirect would send the client to the upstream.
         if !self.status.is_client_error() && !self.status.is_server_error() {
             return Err(failure.into());
@@ -79,6 +80,14 @@ impl UpstreamResponse<'_> {
         }
         let error = AttemptError::with_response(failure, response);
         Err(if replay { AttemptError { replay: Some(Replay::WithoutStreamOptions), ..error } } else { error })
+    }
+
+    /// Takes a 404 in doubt for one about the objects that the request names: nothing is held against the account.
+    fn about_objects(&self, failure: Failure) -> Failure {
+        let in_doubt = failure.status == Some(404) && failure.is_doubtful();
+        let class =
+            if in_doubt && !self.request.objects.is_empty() { FailureClass::ObjectNotHere } else { failure.class };
+        Failure { class, ..failure }
     }
 
     /// Returns the text of a refusal, and whether the text is whole. A compressed text can't be read.
@@ -112,14 +121,13 @@ impl UpstreamResponse<'_> {
     /// Handles a 200 without an answer. The caller's own mistake passes through, with the proper status for the mistake.
     fn error_in_success(&self, failure: Failure, error: Bytes) -> Result<Box<CommittedResponse>, AttemptError> {
         let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
-        match status.filter(|_| self.passes(failure.class)) {
-            Some(status) => {
-                let mut answer = self.refused(status, error, failure);
-                answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(headers::JSON));
-                Ok(answer)
-            }
-            None => Err(failure.into()),
-        }
+        let is_missing = failure.class == FailureClass::ObjectNotHere;
+        let Some(status) = status.filter(|_| is_missing || self.passes(failure.class)) else {
+            return Err(failure.into());
+        };
+        let mut answer = self.refused(status, error, failure.clone());
+        answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(headers::JSON));
+        if is_missing { Err(AttemptError::with_response(failure, answer)) } else { Ok(answer) }
     }
 
     /// An error, as the client is to see it.
@@ -151,6 +159,7 @@ impl UpstreamResponse<'_> {
             body: None,
             length: None,
             reader: BodyReader::Opaque,
+            made: Vec::new(),
             usage: None,
             outcome: Outcome::Completed,
             first_token: self.permit.elapsed(),

@@ -23,13 +23,15 @@ use super::attempt::hedge::{self, Ended};
 use super::attempt_error::{AttemptError, ErrorResponse};
 use super::client_request::ClientRequest;
 use super::headers;
+use super::last_failure::LastFailure;
 use super::long_wait;
 use super::pool::Upstreams;
 use super::response::CommittedResponse;
-use super::response::body::respond;
-use super::retry_state::{FailedAttempt, LastFailure, Next, RetryState};
+use super::response::body::{AnsweredRequest, respond};
+use super::retry_state::{FailedAttempt, Next, RetryState};
 use crate::config::RetryConfig;
 use crate::error::{ApiError, X_SHOULD_RETRY};
+use crate::homes::Homes;
 use crate::records::{OpenRecord, RequestEnd};
 use crate::scheduler::AdmissionError;
 use crate::types::{FailureClass, Outcome};
@@ -66,7 +68,11 @@ pub async fn dispatch<U: Upstreams>(
     };
     let rate = state.rate;
     let mut response = match served {
-        Ok((permit, response)) => respond(response, permit, request.body_len(), state.record),
+        Ok((permit, response)) => {
+            let makes_objects = request.route.reply.has_objects();
+            let homes = if makes_objects { upstreams.homes().clone() } else { Homes::default() };
+            respond(response, permit, AnsweredRequest { prompt_bytes: request.body_len(), homes }, state.record)
+        }
         Err(exhausted) => fail(exhausted, state),
     };
     headers::set_rate_limit(response.headers_mut(), rate);
@@ -78,6 +84,10 @@ async fn serve(
     request: &ClientRequest,
     state: &mut RetryState<'_>,
 ) -> Result<(Permit, Box<CommittedResponse>), Exhausted> {
+    if !request.objects.is_empty() {
+        // Boxed: few requests name objects.
+        Box::pin(state.home.find(upstreams.homes(), &request.objects)).await;
+    }
     loop {
         let selected = upstreams.select(state.selection()).await;
         let permit = match state.admitted(selected) {
@@ -91,7 +101,11 @@ async fn serve(
         let Ended { permit, place, result } = hedge::attempt(upstreams, request, permit, state).await;
         match result {
             Ok(response) => {
-                state.record_success(&permit, place, response.outcome == Outcome::Completed);
+                let is_complete = response.outcome == Outcome::Completed;
+                state.record_success(&permit, place, is_complete);
+                if is_complete {
+                    state.home.served_by(&permit.endpoint().api, upstreams.homes(), &request.objects);
+                }
                 return Ok((permit, response));
             }
             Err(error) => {
@@ -110,11 +124,15 @@ fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpResponse {
     let last = state.take_last();
     let error = match (exhausted, last) {
         (Exhausted::ClientTimeout, _) => ApiError::ClientTimeout,
+        // The object may live on an upstream that can't be asked just now.
+        (Exhausted::Refused(refused), Some(last)) if last.is_object_missing() && refused.passes_by_itself() => {
+            ApiError::from(refused)
+        }
         (Exhausted::Refused(_) | Exhausted::Failed, Some(last)) => match pass_on(last, &mut state) {
             Ok(response) => return response,
             Err(error) => error,
         },
-        (Exhausted::Refused(refused), None) => ApiError::from(refused),
+        (Exhausted::Refused(refused), None) => ApiError::of_target(refused, &state.home.target),
         // Each attempt was a replay.
         (Exhausted::Failed, None) => ApiError::Internal,
     };

@@ -9,7 +9,9 @@ mod dispatch;
 #[doc(hidden)]
 pub mod fuzzing;
 mod headers;
+mod last_failure;
 mod long_wait;
+mod object_home;
 mod pool;
 mod query;
 mod response;

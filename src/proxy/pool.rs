@@ -14,6 +14,7 @@ use transport::{ClientCache, IncomingResponse, SendError};
 use self::budget::RetryBudget;
 use self::target::client_of;
 use super::headers::{self, Header};
+use crate::homes::Homes;
 use crate::scheduler::{AdmissionError, Admitted, SchedulerActor, Select};
 use crate::types::SentAt;
 use crate::upstream::{Endpoint, Reach};
@@ -51,6 +52,9 @@ pub trait Upstreams {
 
     /// What may be spent on trying again.
     fn budget(&self) -> &RetryBudget;
+
+    /// Where objects live.
+    fn homes(&self) -> &Homes;
 }
 
 /// What one worker has of the pool.
@@ -61,6 +65,8 @@ pub struct Pool {
     pub clients: ClientCache,
     /// What all workers may spend on trying again.
     pub budget: Arc<RetryBudget>,
+    /// Where objects live.
+    pub homes: Homes,
 }
 
 impl Upstreams for Pool {
@@ -81,5 +87,9 @@ impl Upstreams for Pool {
 
     fn budget(&self) -> &RetryBudget {
         &self.budget
+    }
+
+    fn homes(&self) -> &Homes {
+        &self.homes
     }
 }

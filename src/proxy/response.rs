@@ -1,6 +1,7 @@
 //! The result of an attempt: an answer for the client, or a failure for the retry loop.
 
 pub(super) mod body;
+mod settle;
 pub(super) mod sse_keepalive;
 
 use std::collections::VecDeque;
@@ -19,7 +20,7 @@ use transport::{ConnectionLost, connection_lost};
 
 use crate::dialect::EventStream;
 use crate::dialect::large_answer::LargeAnswer;
-use crate::types::{Failure, FailureClass, Outcome, Phase, Usage};
+use crate::types::{Failure, FailureClass, ObjectKey, Outcome, Phase, Usage};
 
 /// An answer for the client: no other upstream is asked any more. Boxed, as many layers pass it on.
 pub(super) struct CommittedResponse {
@@ -32,6 +33,8 @@ pub(super) struct CommittedResponse {
     /// The length of the body in bytes, if known.
     pub(super) length: Option<u64>,
     pub(super) reader: BodyReader,
+    /// The objects of an answer that is there as a whole.
+    pub(super) made: Vec<ObjectKey>,
     /// The tokens, if the rest of the body does not report any.
     pub(super) usage: Option<Usage>,
     /// How the attempt ends if the rest comes through.

@@ -9,32 +9,28 @@
 //!    doubt (400, 413, 415, 422). Refusals about a limit, a key, a model or a place cost none.
 //! 4. The first ambiguous failure of a request counts for an upstream's health. Later ones count for nobody.
 //! 5. A refusal in doubt counts only when another upstream serves the same request.
+//! 6. An account without an object that the request names is no failure of anybody: see [`super::object_home`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use log::Level;
 use tokio::time::sleep;
 
 use super::attempt_error::{AttemptError, Replay};
 use super::client_request::ClientRequest;
+use super::last_failure::LastFailure;
+use super::object_home::ObjectHome;
 use super::pool::budget::{RetryBudget, backoff};
 use crate::config::RetryConfig;
 use crate::dialect::Route;
 use crate::records::{AttemptResult, OpenRecord};
 use crate::scheduler::{AdmissionError, Admitted, Select};
-use crate::types::{ApiId, Failure, Now, Outcome, RateLimitSummary, Settlement};
+use crate::types::{ApiId, Failure, FailureClass, Now, Outcome, RateLimitSummary, Settlement};
 use crate::upstream::{Permit, Suspicion};
 
 /// How often one request may be sent again without a failure.
 const MAX_REPLAYS: usize = 3;
-
-/// The last failure, and its upstream.
-pub(super) struct LastFailure {
-    pub(super) api: ApiId,
-    pub(super) error: AttemptError,
-    /// The upstream was to be asked again, in the right way.
-    replayed: bool,
-}
 
 /// A failed attempt.
 pub(super) struct FailedAttempt {
@@ -62,6 +58,8 @@ pub(super) struct RetryState<'a> {
     pub(super) budget: &'a RetryBudget,
     /// Alive as long as the client waits: a wait queue skips requests whose client has left.
     client: Arc<()>,
+    /// The home of the objects that the request names.
+    pub(super) home: ObjectHome,
     /// Upstreams with a failure for this request.
     excluded: Vec<ApiId>,
     /// Failed attempts.
@@ -97,6 +95,7 @@ impl<'a> RetryState<'a> {
             config,
             budget,
             client: Arc::new(()),
+            home: ObjectHome::unknown(),
             excluded: Vec::new(),
             failures: 0,
             replays: 0,
@@ -120,6 +119,7 @@ impl<'a> RetryState<'a> {
     pub(super) fn selection(&self) -> Select {
         Select {
             profile: self.request.profile.clone(),
+            target: self.home.target.clone(),
             excluded: self.excluded.clone(),
             client: Arc::downgrade(&self.client),
             may_queue: true,
@@ -180,6 +180,9 @@ impl<'a> RetryState<'a> {
             }
         }
         let failure = &error.failure;
+        if failure.class == FailureClass::ObjectNotHere {
+            return if self.home.may_ask_another() { Next::AnotherUpstream } else { Next::GiveUp };
+        }
         if self.failures + 1 >= self.config.max_attempts || !self.config.retry_on.contains(failure.class) {
             return Next::GiveUp;
         }
@@ -221,8 +224,11 @@ impl<'a> RetryState<'a> {
                 self.without_stream_options = Some(api.clone());
             }
         } else {
-            self.failures += 1;
             self.excluded.push(api.clone());
+            match error.failure.class == FailureClass::ObjectNotHere {
+                true => self.home.is_not_here(),
+                false => self.failures += 1,
+            }
         }
         let failure = &mut error.failure;
         if failure.is_ambiguous() {
@@ -235,14 +241,13 @@ impl<'a> RetryState<'a> {
             Next::AnotherUpstream => "another is asked if one is left",
             Next::GiveUp => "the client gets the error",
         };
-        log::warn!("{} {api} failed: {failure}; {then}", self.record.id());
+        let level = if failure.class == FailureClass::ObjectNotHere { Level::Info } else { Level::Warn };
+        log::log!(level, "{} {api} failed: {failure}; {then}", self.record.id());
         self.record.attempt_ended(place, AttemptResult::Failed(failure.clone()));
         let duration = permit.elapsed();
         let usage = error.usage.as_deref().copied();
         permit.settle(Settlement { usage, ..Settlement::of(Outcome::Failed(failure.clone()), duration) });
-        // An answer in another form than the one asked for is better than an error.
-        let keeps_answer = self.last.as_ref().is_some_and(|last| last.error.has_answer()) && !error.has_answer();
-        if !keeps_answer {
+        if !self.last.as_ref().is_some_and(|last| last.is_better_than(&error)) {
             self.last = Some(LastFailure { api, error, replayed });
         }
     }

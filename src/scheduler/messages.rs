@@ -6,7 +6,7 @@ use actix::prelude::*;
 use thiserror::Error;
 
 use super::model_names::{ModelNames, ServedNames};
-use crate::types::{ApiId, FailureClass, Profile, RateLimitSummary, WireFormat};
+use crate::types::{ApiId, FailureClass, Profile, RateLimitSummary, RequestTarget, WireFormat};
 use crate::upstream::{ApiStatus, Permit, Refusal, TokenReport};
 
 /// Select an upstream with room for this request, now. Sent by the data path to the scheduler of its worker, and awaited. The
@@ -16,6 +16,8 @@ use crate::upstream::{ApiStatus, Permit, Refusal, TokenReport};
 pub struct Select {
     /// What the request asks of the pool.
     pub profile: Profile,
+    /// Which upstreams may serve the request. A home that is not configured any more is none.
+    pub target: RequestTarget,
     /// Upstreams that have failed this request.
     pub excluded: Vec<ApiId>,
     /// Gone when the client has left: the request then leaves the wait queue.
@@ -66,6 +68,22 @@ pub enum AdmissionError {
     /// The supervisor has ended: the process is stopping.
     #[error("the server is stopping")]
     Stopping,
+}
+
+impl AdmissionError {
+    /// Returns whether an upstream refused for a time only.
+    pub fn passes_by_itself(&self) -> bool {
+        match self {
+            AdmissionError::NoneAvailable { refusals, .. } => {
+                refusals.iter().any(|(_, refusal)| refusal.until().is_some() || refusal.is_limit())
+            }
+            AdmissionError::ModelNotFound(_)
+            | AdmissionError::OtherFormat { .. }
+            | AdmissionError::NotInTime
+            | AdmissionError::Overloaded
+            | AdmissionError::Stopping => false,
+        }
+    }
 }
 
 /// An upstream answered with its models. Sent by the discovery; a lost one leaves the old list until the next.

@@ -8,7 +8,7 @@ use actix::prelude::*;
 
 use super::messages::MailboxReport;
 use super::routes::Routes;
-use crate::types::ApiId;
+use crate::types::{ApiId, RequestTarget};
 use crate::upstream::UpstreamActor;
 
 /// The routing changed. Sent by the supervisor to every scheduler. A lost one leaves a scheduler with fast paths that are
@@ -33,6 +33,16 @@ pub(super) struct RoutingSnapshot {
     /// How long a request may wait for a limit.
     pub(super) max_wait: Duration,
     pub(super) flags: Arc<SharedFlags>,
+}
+
+impl RoutingSnapshot {
+    /// Returns the slot of a target's home; `None` if any upstream may serve, or the home is not configured any more.
+    pub(super) fn home(&self, target: &RequestTarget) -> Option<usize> {
+        match target {
+            RequestTarget::Any => None,
+            RequestTarget::Home(home) => self.members.iter().position(|member| member.api == *home),
+        }
+    }
 }
 
 /// One upstream of the pool.

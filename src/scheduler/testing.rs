@@ -13,7 +13,9 @@ use super::snapshot::MailboxSlot;
 use super::supervisor::SupervisorActor;
 use crate::config::ConfigChanged;
 use crate::testing::{MemoryStore, config};
-use crate::types::{ApiId, Failure, FailureClass, Now, Outcome, Phase, Profile, RouteId, Settlement, TokenEstimate};
+use crate::types::{
+    ApiId, Failure, FailureClass, Now, Outcome, Phase, Profile, RequestTarget, RouteId, Settlement, TokenEstimate,
+};
 use crate::upstream::Permit;
 
 pub(super) struct Pool {
@@ -73,7 +75,7 @@ pub(super) fn chat(model: &str) -> Select {
 pub(super) fn by(route: &'static str, model: &str) -> Select {
     let profile =
         Profile { model: model.into(), route: RouteId::new(route), estimate: TokenEstimate::default(), session: None };
-    Select { profile, excluded: Vec::new(), client: a_client(), may_queue: true }
+    Select { profile, target: RequestTarget::Any, excluded: Vec::new(), client: a_client(), may_queue: true }
 }
 
 /// A client that never leaves.

@@ -64,8 +64,12 @@ impl SchedulerActor {
         let mut skipped: Vec<usize> = Vec::new();
         let mut rng = rand::rng();
         let session = select.profile.session;
+        let home = self.snapshot.home(&select.target);
         while skipped.len() < MAX_SKIPPED {
-            let slot = model.tiers.pick(session, &mut rng, |slot| skipped.contains(&slot)).ok_or(None)?;
+            let slot = model
+                .tiers
+                .pick(session, &mut rng, |slot| skipped.contains(&slot) || home.is_some_and(|home| home != slot));
+            let slot = slot.ok_or(None)?;
             let fast_path = model.fast_paths.get(slot).and_then(Option::as_ref).ok_or(Some(slot))?;
             match fast_path.try_admit(&select.profile, now) {
                 Ok(permit) => return Ok(Admitted { permit, rate: model.limits.after_one_more(now.mono) }),

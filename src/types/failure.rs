@@ -36,6 +36,8 @@ pub enum FailureClass {
     ModelNotFound,
     /// The request alone exceeds the upstream's limit, at any time. Another upstream's limit may be larger.
     TooLarge,
+    /// An object that the request names is unknown here: another account may have made the object.
+    ObjectNotHere,
     /// The request itself was refused (400, 413, 415, 422): the caller's own mistake.
     Rejected,
 }
@@ -55,7 +57,7 @@ const fn row(name: &'static str, is_unhealthy: bool, is_certain: bool, consumed_
 
 impl FailureClass {
     /// Every class.
-    pub const ALL: [FailureClass; 16] = [
+    pub const ALL: [FailureClass; 17] = [
         FailureClass::RateLimited,
         FailureClass::Unauthorized,
         FailureClass::Forbidden,
@@ -71,6 +73,7 @@ impl FailureClass {
         FailureClass::StaleConnection,
         FailureClass::ModelNotFound,
         FailureClass::TooLarge,
+        FailureClass::ObjectNotHere,
         FailureClass::Rejected,
     ];
 
@@ -92,6 +95,7 @@ impl FailureClass {
             FailureClass::StaleConnection => row("stale_connection", false, true, true),
             FailureClass::ModelNotFound => row("model_not_found", false, false, true),
             FailureClass::TooLarge => row("too_large", false, false, true),
+            FailureClass::ObjectNotHere => row("object_not_here", false, true, true),
             FailureClass::Rejected => row("rejected", false, false, true),
         }
     }

@@ -3,6 +3,7 @@
 mod failure;
 mod ids;
 mod name_pattern;
+mod object_key;
 mod outcome;
 mod route;
 mod session;
@@ -16,6 +17,7 @@ pub use clock::{Now, SendProgress, SentAt, Uptime};
 pub use failure::{ClassSet, Failure, FailureClass, LimitSpan, Phase};
 pub use ids::{ApiId, QuotaId, RequestId};
 pub use name_pattern::{ByName, NamePattern};
+pub use object_key::ObjectKey;
 pub use outcome::{Outcome, Settlement};
 pub use quota::{Burst, Limit, Limits, QuotaKind, RateLimitSummary};
 pub use route::RouteId;
@@ -25,6 +27,15 @@ pub use time::{clock_time, iso};
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
 pub use usage::{TokenEstimate, Usage, UsageSource, tokens_of_text};
 pub use wire_format::{ByFormat, WireFormat};
+
+/// Which upstreams may serve a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestTarget {
+    /// Any that serves the model.
+    Any,
+    /// The home of an object that the request names. Nobody else knows the object.
+    Home(ApiId),
+}
 
 /// What a request asks of the pool: the input of routing.
 #[derive(Debug, Clone)]

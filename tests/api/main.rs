@@ -22,6 +22,7 @@ mod failures;
 mod forms;
 mod framing;
 mod fuzz_corpus;
+mod homes;
 mod http2;
 mod limits;
 mod listen_tls;

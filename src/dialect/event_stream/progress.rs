@@ -9,7 +9,7 @@ use crate::dialect::redact::redacted;
 use crate::dialect::routes::Route;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
 use crate::dialect::{SentRequest, StreamEvent};
-use crate::types::{Failure, Usage, UsageSource, WireFormat, tokens_of_text};
+use crate::types::{Failure, ObjectKey, Usage, UsageSource, WireFormat, tokens_of_text};
 
 /// Follows the meaning of one stream.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct StreamProgress {
     end: End,
     failed: Option<StreamFailure>,
     dropped_last: bool,
+    /// The objects that were shown and not taken.
+    made: Vec<ObjectKey>,
     upstream: Option<Upstream>,
 }
 
@@ -62,6 +64,7 @@ impl StreamProgress {
             end: End::Open,
             failed: None,
             dropped_last: false,
+            made: Vec::new(),
             upstream: None,
         }
     }
@@ -89,6 +92,9 @@ impl StreamProgress {
             let event = StreamEvent { kind: self.route.reply, bytes: event, is_plain };
             self.route.dialect.event(event, self.sent())
         };
+        if self.route.reply.has_objects() {
+            self.route.dialect.made_by_event(event, &mut self.made);
+        }
         self.end = self.end.max(end);
         self.usage.update(usage);
         self.is_behind &= usage.is_empty();
@@ -154,6 +160,11 @@ impl StreamProgress {
 
     pub(super) fn format(&self) -> WireFormat {
         self.route.id.format()
+    }
+
+    /// Takes the objects that the events have shown.
+    pub(crate) fn take_made(&mut self) -> Vec<ObjectKey> {
+        std::mem::take(&mut self.made)
     }
 
     /// Returns whether a part of the answer has come.

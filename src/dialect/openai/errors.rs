@@ -44,7 +44,8 @@ pub(super) fn in_success(error: &ErrorBody, model: &str) -> Failure {
     let named = error.status_code.filter(|status| (400..=599).contains(status));
     let failure = failure(named, error, model);
     let meant = if failure.class == FailureClass::ModelNotFound { Some(404) } else { None };
-    let meant = if failure.class == FailureClass::Rejected { Some(400) } else { meant };
+    let is_of_request = matches!(failure.class, FailureClass::Rejected | FailureClass::ObjectNotHere);
+    let meant = if is_of_request { Some(400) } else { meant };
     Failure { status: named.or(meant), phase: Phase::Body, ..failure }
 }
 

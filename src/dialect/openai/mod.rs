@@ -9,6 +9,7 @@ pub(in crate::dialect) mod finish;
 mod json_response;
 mod limit_in_error;
 mod model_list;
+mod objects;
 mod quotation;
 mod stream_event;
 mod usage;
@@ -22,8 +23,10 @@ pub(in crate::dialect) use self::as_object::events;
 use self::error_body::ErrorBody;
 use super::event_meaning::EventMeaning;
 use super::json_repair::repaired;
-use super::{Dialect, RefusedResponse, SentRequest, StreamEvent, WholeAnswer, rate_limit_headers};
-use crate::types::{Failure, FailureClass, Now, Usage};
+use super::{
+    Dialect, NamingFields, RefusedResponse, ReplyKind, SentRequest, StreamEvent, WholeAnswer, rate_limit_headers,
+};
+use crate::types::{Failure, FailureClass, Now, ObjectKey, Usage};
 
 /// An object of JSON, in the order of its members.
 pub(in crate::dialect) type JsonObject = serde_json::Map<String, serde_json::Value>;
@@ -82,6 +85,18 @@ impl Dialect for OpenAi {
 
     fn model_list_path(&self) -> &'static str {
         "models"
+    }
+
+    fn named_objects(&self, kind: ReplyKind, fields: NamingFields<'_>) -> Vec<ObjectKey> {
+        if kind.has_objects() { objects::named(fields) } else { Vec::new() }
+    }
+
+    fn made_objects(&self, answer: WholeAnswer<'_>) -> Vec<ObjectKey> {
+        if answer.kind.has_objects() { objects::made(answer.body) } else { Vec::new() }
+    }
+
+    fn made_by_event(&self, event: &[u8], made: &mut Vec<ObjectKey>) {
+        objects::made_by_event(event, made);
     }
 
     fn model_names(&self, body: &[u8]) -> Option<BTreeSet<Arc<str>>> {

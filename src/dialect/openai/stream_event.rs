@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::error_in;
 use super::fields::{Choices, ChoicesForm, FAILED_STATUSES, TopLevel, is_nothing};
 use super::finish::Finish;
+use super::objects::response_event_name;
 use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning, InBandError};
 use crate::dialect::json_repair::repaired;
 use crate::dialect::json_text::TextLength;
@@ -25,7 +26,6 @@ use crate::types::{Failure, FailureClass, Phase};
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("error"));
 static FINISH_REASON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"finish_reason\""));
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
-static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"type\""));
 
 /// The ends of names that events of the Responses API have if the events hold a piece of the answer.
 const PIECES: [&str; 3] = [".delta", ".done", ".partial_image"];
@@ -69,10 +69,7 @@ fn piece_of_chunk(event: &[u8]) -> Option<EventMeaning> {
 
 /// Returns the same for an event of the Responses API.
 fn piece_of_response(event: &[u8]) -> Option<EventMeaning> {
-    let at = TYPE.find(event)?;
-    let name = value_at(event, at + TYPE.needle().len()).strip_prefix(b"\"")?;
-    let name = name.get(..memchr::memchr(b'"', name)?)?;
-    let is_piece = name.ends_with(b".delta") && event.trim_ascii_end().ends_with(b"}");
+    let is_piece = response_event_name(event)?.ends_with(".delta") && event.trim_ascii_end().ends_with(b"}");
     is_piece.then(|| EventMeaning::of(EventKind::Content(ContentLength::LikeBefore)))
 }
 

@@ -181,6 +181,7 @@ impl UpstreamResponse<'_> {
             Ok(usage) => usage,
             Err(failure) => return self.error_in_success(failure, body),
         };
+        answer.made = self.request.route.dialect.made_objects(self.whole(&body));
         let body = redacted(body.slice_ref(without_byte_order_mark(&body)), &self.permit.endpoint().key);
         let events = if self.request.stream {
             self.request.route.dialect.as_events(self.whole(&body), !self.request.lacks_usage())

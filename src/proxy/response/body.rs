@@ -11,22 +11,33 @@ use actix_web::web::Bytes;
 use thiserror::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::settle::SettleOnDrop;
 use super::{BodyReader, CommittedResponse, UpstreamBody, cut, stalled};
 use crate::dialect::EventStream;
 use crate::error::{abort_error, error_event};
+use crate::homes::Homes;
 use crate::proxy::headers::upstream_id;
-use crate::records::{OpenRecord, RequestEnd};
-use crate::types::{Failure, FailureClass, Outcome, Phase, Settlement, Usage, WireFormat};
+use crate::proxy::object_home::MadeObjects;
+use crate::records::OpenRecord;
+use crate::types::{Failure, FailureClass, Outcome, Phase, WireFormat};
 use crate::upstream::Permit;
 
 /// How long a stream's body may take to end when the end of the stream has come: clients have stopped reading by then.
 const AFTER_END: Duration = Duration::from_millis(200);
 
-/// Returns the response with an answer. `prompt_bytes`: the length of the request.
+/// What the answer needs of the request.
+pub(in crate::proxy) struct AnsweredRequest {
+    /// The length of the request.
+    pub(in crate::proxy) prompt_bytes: usize,
+    /// Where the objects of the answer are remembered.
+    pub(in crate::proxy) homes: Homes,
+}
+
+/// Returns the response with an answer.
 pub(in crate::proxy) fn respond(
     answer: Box<CommittedResponse>,
     permit: Permit,
-    prompt_bytes: usize,
+    request: AnsweredRequest,
     mut record: OpenRecord,
 ) -> HttpResponse<BoxBody> {
     record.answered(answer.status);
@@ -37,8 +48,11 @@ pub(in crate::proxy) fn respond(
     permit.responded(is_streaming, answer.quota_exhausted_for);
     let mut response = HttpResponse::new(answer.status);
     *response.headers_mut() = answer.headers;
-    let settle =
-        SettleOnDrop { permit, record, outcome: answer.outcome, usage: answer.usage, first_token: answer.first_token };
+    let AnsweredRequest { prompt_bytes, homes } = request;
+    let made = MadeObjects::new(homes, permit.endpoint().api.clone());
+    made.remember(answer.made);
+    let (outcome, usage, first_token) = (answer.outcome, answer.usage, answer.first_token);
+    let settle = SettleOnDrop { permit, record, outcome, usage, first_token, made };
     if !is_streaming {
         return complete_response(response, answer.buffered, settle);
     }
@@ -55,6 +69,7 @@ pub(in crate::proxy) fn respond(
         last: None,
     };
     body.extend_deadline();
+    body.remember_objects();
     response.set_body(BoxBody::new(body))
 }
 
@@ -86,38 +101,21 @@ struct RelayedBody {
     last: Option<Box<dyn std::error::Error>>,
 }
 
-/// The settlement at an answer's end. Dropped without settlement, the permit counts as abandoned.
-struct SettleOnDrop {
-    permit: Permit,
-    record: OpenRecord,
-    outcome: Outcome,
-    usage: Option<Usage>,
-    first_token: Duration,
-}
-
-impl SettleOnDrop {
-    fn settle(mut self, outcome: Option<Outcome>, usage: Option<Usage>) {
-        let usage = usage.or(self.usage);
-        let outcome = outcome.unwrap_or(self.outcome);
-        let first_token = matches!(outcome, Outcome::Completed).then_some(self.first_token);
-        let end = match &outcome {
-            Outcome::Failed(failure) => RequestEnd::Failed(failure.to_string()),
-            Outcome::ClientClosed => RequestEnd::ClientLeft,
-            Outcome::Completed | Outcome::Abandoned => RequestEnd::Answered,
-        };
-        self.record.with(|record| {
-            record.first_token = Some(self.first_token);
-            record.usage = usage;
-            record.end = end;
-        });
-        let duration = self.permit.elapsed();
-        self.permit.settle(Settlement { outcome, usage, first_token, duration });
-    }
-}
-
 impl RelayedBody {
+    /// Remembers the objects of the answer, once all have come.
+    fn remember_objects(&mut self) {
+        if let (BodyReader::Events(events), Some(settle)) = (&mut self.reader, &self.settle)
+            && events.progress.closed()
+        {
+            settle.made.remember(events.progress.take_made());
+        }
+    }
+
     fn settle(&mut self, outcome: Option<Outcome>) {
         if let Some(settle) = self.settle.take() {
+            if let BodyReader::Events(events) = &mut self.reader {
+                settle.made.remember(events.progress.take_made());
+            }
             let usage = match &self.reader {
                 BodyReader::Events(events) => events.progress.usage(self.prompt_bytes),
                 // A part of an answer reports nothing.
@@ -138,6 +136,7 @@ impl RelayedBody {
             }
             BodyReader::Opaque => self.buffered.push_back(chunk),
         }
+        self.remember_objects();
     }
 
     /// Ends the answer: the upstream's body has ended, is broken, or holds an error.

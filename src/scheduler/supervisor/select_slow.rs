@@ -21,7 +21,7 @@ use crate::scheduler::messages::{AdmissionError, Select};
 use crate::scheduler::selection::{ChosenUpstream, Selection};
 use crate::scheduler::slow_path::{SelectSlow, Selected};
 use crate::scheduler::wait_queue::{Allowed, Trial, Waiter};
-use crate::types::{ApiId, ModelKey, Now, Profile};
+use crate::types::{ApiId, ModelKey, Now, Profile, RequestTarget};
 use crate::upstream::Refusal;
 
 /// The time between two trials of the requests that wait.
@@ -77,6 +77,14 @@ impl SupervisorActor {
     fn has_upstream_left(&self, of: &ModelKey, excluded: &[ApiId]) -> bool {
         let tiers = self.snapshot.routes.tiers(of.format, &of.model);
         tiers.slots().any(|slot| self.snapshot.members.get(slot).is_some_and(|member| !excluded.contains(&member.api)))
+    }
+
+    /// Excludes all upstreams but a target's home: nobody else knows the object. A home that is not configured any more is none.
+    fn exclude_all_but(&self, target: &RequestTarget, excluded: &mut Vec<ApiId>) {
+        if let Some(home) = self.snapshot.home(target) {
+            let others = self.snapshot.members.iter().enumerate().filter(|(slot, _)| *slot != home);
+            excluded.extend(others.map(|(_, member)| member.api.clone()));
+        }
     }
 
     /// Returns whether a refused request may wait until `deadline` (ms, monotonic).
@@ -164,7 +172,8 @@ impl Handler<SelectSlow> for SupervisorActor {
 
     fn handle(&mut self, SelectSlow { select, picked, reply, slot }: SelectSlow, ctx: &mut Self::Context) {
         drop(slot);
-        let Select { profile, excluded, client, may_queue } = select;
+        let Select { profile, target, mut excluded, client, may_queue } = select;
+        self.exclude_all_but(&target, &mut excluded);
         let deadline = Now::read_mono() + self.queue.max_wait_ms;
         let model = profile.key();
         // A free request waits for no limit.

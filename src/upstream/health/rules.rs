@@ -78,7 +78,8 @@ pub(in crate::upstream) fn signal(failure: &Failure, day_ends: u64, now: Now) ->
         FailureClass::LocalSocketLimit
         | FailureClass::StaleConnection
         | FailureClass::WrongForm
-        | FailureClass::TooLarge => Signal::Nothing,
+        | FailureClass::TooLarge
+        | FailureClass::ObjectNotHere => Signal::Nothing,
     }
 }
 
@@ -106,8 +107,10 @@ pub(crate) fn mend(class: FailureClass) -> &'static str {
         FailureClass::Protocol => "check its baseUrl, and what stands between",
         FailureClass::ModelNotFound => "check its baseUrl and its models",
         FailureClass::LocalSocketLimit => "raise this process's limit of open files",
-        FailureClass::StaleConnection | FailureClass::WrongForm | FailureClass::TooLarge | FailureClass::Rejected => {
-            "nothing"
-        }
+        FailureClass::StaleConnection
+        | FailureClass::WrongForm
+        | FailureClass::TooLarge
+        | FailureClass::ObjectNotHere
+        | FailureClass::Rejected => "nothing",
     }
 }

@@ -145,6 +145,7 @@ fn is_of_the_account(class: FailureClass) -> bool {
         | FailureClass::StaleConnection
         | FailureClass::WrongForm
         | FailureClass::TooLarge
+        | FailureClass::ObjectNotHere
         | FailureClass::Rejected => false,
     }
 }

@@ -91,7 +91,12 @@ const ANY: &[u16] = &[0, 400, 403, 404, 405, 413, 415, 422, 500];
 /// The same without the error in a 200.
 const REFUSED: &[u16] = &[400, 403, 404, 405, 413, 415, 422];
 
-pub(super) const CODES: [Code; 21] = [
+pub(super) const CODES: [Code; 26] = [
+    code("previous_response_not_found", FailureClass::ObjectNotHere, ANY),
+    code("invalid_encrypted_content", FailureClass::ObjectNotHere, ANY),
+    code("conversation_not_found", FailureClass::ObjectNotHere, ANY),
+    code("response_not_found", FailureClass::ObjectNotHere, ANY),
+    code("item_not_found", FailureClass::ObjectNotHere, ANY),
     code("invalid_api_key", FailureClass::Unauthorized, &[400, 403]),
     code("account_", FailureClass::Unauthorized, &[403]),
     code("api_key", FailureClass::Unauthorized, &[400, 403]),
@@ -116,7 +121,18 @@ pub(super) const CODES: [Code; 21] = [
     code("badrequest", FailureClass::Rejected, &[0]),
 ];
 
-pub(super) const MESSAGES: [Message; 15] = [
+pub(super) const MESSAGES: [Message; 26] = [
+    message("openai", 404, "Item with id", FailureClass::ObjectNotHere),
+    message("openai", 400, "Item with id", FailureClass::ObjectNotHere),
+    message("openai", 404, "Previous response with id", FailureClass::ObjectNotHere),
+    message("openai", 400, "Previous response with id", FailureClass::ObjectNotHere),
+    message("openai", 404, "Conversation with id", FailureClass::ObjectNotHere),
+    message("openai", 400, "Conversation with id", FailureClass::ObjectNotHere),
+    message("openai", 400, "The encrypted content", FailureClass::ObjectNotHere),
+    message("openai", 400, "Encrypted content", FailureClass::ObjectNotHere),
+    message("vllm", 404, "Response with id", FailureClass::ObjectNotHere),
+    message("vllm", 400, "Response with id", FailureClass::ObjectNotHere),
+    message("azure", 404, "No response found with id", FailureClass::ObjectNotHere),
     message("openai", 429, "Request too large", FailureClass::TooLarge),
     message("groq", 413, "Request too large", FailureClass::TooLarge),
     message("openai", 401, "You have insufficient permissions", FailureClass::Forbidden),

@@ -2,6 +2,8 @@
 
 #[path = "accounts_tests.rs"]
 mod accounts;
+#[path = "objects_tests.rs"]
+mod objects;
 
 use super::*;
 use crate::types::FailureClass::{

@@ -21,6 +21,7 @@ use super::super::dispatch;
 use super::client::{Answer, Asked};
 use crate::config::{BudgetConfig, RetryConfig};
 use crate::dialect::ROUTES;
+use crate::homes::Homes;
 use crate::proxy::client_request::ClientRequest;
 use crate::proxy::pool::budget::RetryBudget;
 use crate::proxy::pool::{OutgoingRequest, Upstreams};
@@ -166,6 +167,7 @@ struct Script {
     for_all: RefCell<Option<Reply>>,
     calls: RefCell<Vec<(String, String)>>,
     budget: RetryBudget,
+    homes: Homes,
 }
 
 impl Upstreams for Script {
@@ -194,6 +196,10 @@ impl Upstreams for Script {
     fn budget(&self) -> &RetryBudget {
         &self.budget
     }
+
+    fn homes(&self) -> &Homes {
+        &self.homes
+    }
 }
 
 impl World {
@@ -213,6 +219,7 @@ impl World {
             for_all: RefCell::default(),
             calls: RefCell::default(),
             budget: RetryBudget::default(),
+            homes: Homes::default(),
         };
         World { retry, script: Rc::new(script), recorder, records }
     }

@@ -1,0 +1,72 @@
+//! What can be asked of the [`super::HomesActor`].
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::time::timeout;
+
+use super::HomesActor;
+use crate::types::{ApiId, ObjectKey};
+
+/// How long a request waits for a home, in case that the shared store is asked. Then the upstreams are asked.
+const FIND_WITHIN: Duration = Duration::from_secs(1);
+
+/// Return the home of the first of these objects that has one. Sent by the data path for a request that names objects, and
+/// awaited. If lost, the upstreams are asked one after the other.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<ApiId>")]
+pub struct FindHome(pub Vec<ObjectKey>);
+
+/// These objects live on this upstream. Sent by the data path before the client sees the end of the answer. If lost, the
+/// upstreams are asked one after the other.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Remember {
+    /// The objects.
+    pub objects: Vec<ObjectKey>,
+    /// Their home.
+    pub api: ApiId,
+}
+
+/// Return how many homes are kept. Sent by the handler of `/v1/status`.
+#[derive(Debug, Message)]
+#[rtype(result = "HomesReport")]
+pub struct GetHomes;
+
+/// What is kept of homes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, MessageResponse)]
+pub struct HomesReport {
+    /// Objects with a known home.
+    pub kept: usize,
+}
+
+/// The process stops: hand the last homes over to the store. Sent by the app before the store is flushed. A lost one costs the
+/// homes of a moment.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct FlushHomes;
+
+/// The data path's way to the homes. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Homes(Option<Addr<HomesActor>>);
+
+impl Homes {
+    /// Returns the way to this actor. The default is a way to nowhere: no home is known.
+    pub fn of(actor: Addr<HomesActor>) -> Homes {
+        Homes(Some(actor))
+    }
+
+    /// Returns the home of the first of these objects that has one, if the answer comes in time.
+    pub async fn find(&self, objects: &[ObjectKey]) -> Option<ApiId> {
+        let actor = self.0.as_ref()?;
+        timeout(FIND_WITHIN, actor.send(FindHome(objects.to_vec()))).await.ok()?.ok()?
+    }
+
+    /// Remembers the home of these objects. The next [`Homes::find`] of this process knows.
+    pub fn remember(&self, objects: Vec<ObjectKey>, api: &ApiId) {
+        if let Some(actor) = self.0.as_ref().filter(|_| !objects.is_empty()) {
+            // With a full mailbox the homes are found by asking.
+            let _ = actor.try_send(Remember { objects, api: api.clone() });
+        }
+    }
+}

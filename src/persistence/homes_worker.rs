@@ -1,0 +1,81 @@
+//! Homes of objects, saved and shared: the part of the [`PersistenceActor`] about homes.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::batch_worker::BatchWorker;
+use super::{Change, FindSharedHome, PersistenceActor, SaveHomes, ShareHomes, SharedHomes, StoreError};
+use crate::types::{ApiId, ObjectKey};
+
+/// The queue to the store that several servers share. A question stands behind all that was told before.
+pub(super) struct HomesWorker(BatchWorker<HomesJob>);
+
+enum HomesJob {
+    Keep(Vec<(ObjectKey, ApiId)>),
+    Find(Vec<ObjectKey>, oneshot::Sender<Option<(ObjectKey, ApiId)>>),
+}
+
+impl HomesWorker {
+    /// Starts the worker on the current thread.
+    pub(super) fn start(store: Arc<dyn SharedHomes>) -> HomesWorker {
+        let consequence = "homes of other servers' objects will be found by asking the APIs";
+        HomesWorker(BatchWorker::start(consequence, move |jobs| run(&*store, jobs)))
+    }
+}
+
+/// Runs jobs in order, with one round trip for all neighbours that keep something.
+fn run(store: &dyn SharedHomes, jobs: Vec<HomesJob>) -> Result<(), StoreError> {
+    let mut ended = Ok(());
+    let mut gathered: Vec<(ObjectKey, ApiId)> = Vec::new();
+    for job in jobs {
+        match job {
+            HomesJob::Keep(homes) => gathered.extend(homes),
+            HomesJob::Find(objects, reply) => {
+                ended = ended.and(keep(store, &mut gathered));
+                let found = store.find(&objects);
+                // A request without a client reads no reply.
+                let _ = reply.send(found.as_ref().ok().cloned().flatten());
+                ended = ended.and(found.map(drop));
+            }
+        }
+    }
+    ended.and(keep(store, &mut gathered))
+}
+
+fn keep(store: &dyn SharedHomes, gathered: &mut Vec<(ObjectKey, ApiId)>) -> Result<(), StoreError> {
+    let homes = std::mem::take(gathered);
+    if homes.is_empty() { Ok(()) } else { store.keep(&homes) }
+}
+
+impl Handler<SaveHomes> for PersistenceActor {
+    type Result = ();
+
+    fn handle(&mut self, SaveHomes { records, forget_before }: SaveHomes, ctx: &mut Self::Context) {
+        let saved = records.into_iter().map(|(number, record)| Change::Homes(number, record));
+        self.save_soon(saved.chain(forget_before.map(Change::ForgetHomes)), ctx);
+    }
+}
+
+impl Handler<ShareHomes> for PersistenceActor {
+    type Result = ();
+
+    fn handle(&mut self, ShareHomes { objects, api }: ShareHomes, _: &mut Self::Context) {
+        if let Some(HomesWorker(worker)) = &self.homes {
+            worker.put(HomesJob::Keep(objects.into_iter().map(|object| (object, api.clone())).collect()));
+        }
+    }
+}
+
+impl Handler<FindSharedHome> for PersistenceActor {
+    type Result = ResponseFuture<Option<(ObjectKey, ApiId)>>;
+
+    fn handle(&mut self, FindSharedHome(objects): FindSharedHome, _: &mut Self::Context) -> Self::Result {
+        let (sender, receiver) = oneshot::channel();
+        if let Some(HomesWorker(worker)) = &self.homes {
+            worker.put(HomesJob::Find(objects, sender));
+        }
+        Box::pin(async { receiver.await.ok().flatten() })
+    }
+}

@@ -1,0 +1,71 @@
+//! The home of the objects that a request names, and of those that an answer makes.
+//!
+//! 1. A request that names an object goes to the object's home, and nowhere else. Of several objects with homes, the last one decides.
+//! 2. An unknown home is found by asking: an account without the object says so, and the next account is asked. Such an answer is held
+//!    against nobody, and costs neither the retry budget nor `retry.maxAttempts`. At most [`MAX_ASKED`] accounts are asked.
+//! 3. The account that serves the request is remembered as the home of all objects that the request names.
+//! 4. A home that does not know the object is none: the others are asked.
+
+use crate::homes::Homes;
+use crate::types::{ApiId, ObjectKey, RequestTarget};
+
+/// How many accounts one request may ask for an object. A client that makes ids up must not cost a call at each of a thousand.
+const MAX_ASKED: usize = 32;
+
+/// What one request knows of the home of its objects.
+pub(super) struct ObjectHome {
+    /// The home, as far as known.
+    pub(super) target: RequestTarget,
+    /// Accounts without the object.
+    asked: usize,
+}
+
+impl ObjectHome {
+    /// Begins a request: any upstream may serve.
+    pub(super) fn unknown() -> Self {
+        ObjectHome { target: RequestTarget::Any, asked: 0 }
+    }
+
+    /// Finds the home of a request's objects.
+    pub(super) async fn find(&mut self, homes: &Homes, objects: &[ObjectKey]) {
+        if let Some(home) = homes.find(objects).await {
+            self.target = RequestTarget::Home(home);
+        }
+    }
+
+    /// Returns whether another account may be asked for the object, after one without.
+    pub(super) fn may_ask_another(&self) -> bool {
+        self.asked + 1 < MAX_ASKED
+    }
+
+    /// Records that an account does not know the object.
+    pub(super) fn is_not_here(&mut self) {
+        self.asked += 1;
+        self.target = RequestTarget::Any;
+    }
+
+    /// Remembers the account that served the request, if that is news.
+    pub(super) fn served_by(&self, api: &ApiId, homes: &Homes, objects: &[ObjectKey]) {
+        if !objects.is_empty() && self.target == RequestTarget::Any {
+            homes.remember(objects.to_vec(), api);
+        }
+    }
+}
+
+/// The objects of an answer on their way to the homes.
+pub(super) struct MadeObjects {
+    /// To nowhere, for answers that make no objects.
+    homes: Homes,
+    api: ApiId,
+}
+
+impl MadeObjects {
+    pub(super) fn new(homes: Homes, api: ApiId) -> Self {
+        MadeObjects { homes, api }
+    }
+
+    /// Remembers the home of new objects. The client must not have seen the end of the answer before.
+    pub(super) fn remember(&self, objects: Vec<ObjectKey>) {
+        self.homes.remember(objects, &self.api);
+    }
+}

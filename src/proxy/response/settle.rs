@@ -1,0 +1,38 @@
+//! The end of an answer: for the permit, the record, and the homes of new objects.
+
+use std::time::Duration;
+
+use crate::proxy::object_home::MadeObjects;
+use crate::records::{OpenRecord, RequestEnd};
+use crate::types::{Outcome, Settlement, Usage};
+use crate::upstream::Permit;
+
+/// The settlement at an answer's end. Dropped without settlement, the permit counts as abandoned.
+pub(super) struct SettleOnDrop {
+    pub(super) permit: Permit,
+    pub(super) record: OpenRecord,
+    pub(super) outcome: Outcome,
+    pub(super) usage: Option<Usage>,
+    pub(super) first_token: Duration,
+    pub(super) made: MadeObjects,
+}
+
+impl SettleOnDrop {
+    pub(super) fn settle(mut self, outcome: Option<Outcome>, usage: Option<Usage>) {
+        let usage = usage.or(self.usage);
+        let outcome = outcome.unwrap_or(self.outcome);
+        let first_token = matches!(outcome, Outcome::Completed).then_some(self.first_token);
+        let end = match &outcome {
+            Outcome::Failed(failure) => RequestEnd::Failed(failure.to_string()),
+            Outcome::ClientClosed => RequestEnd::ClientLeft,
+            Outcome::Completed | Outcome::Abandoned => RequestEnd::Answered,
+        };
+        self.record.with(|record| {
+            record.first_token = Some(self.first_token);
+            record.usage = usage;
+            record.end = end;
+        });
+        let duration = self.permit.elapsed();
+        self.permit.settle(Settlement { outcome, usage, first_token, duration });
+    }
+}
