@@ -35,8 +35,10 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 7] = [
         path: "/v1/models",
         method: OwnMethod::Get,
         handled: |route| route.to(models::list),
-        query: "",
-        about: "The models of the pool.",
+        query: "`limit`, `after_id`, `before_id` (Anthropic's form); `pageSize`, `pageToken` (Gemini's); `client_version` \
+                (Codex's)",
+        about: "The models of the pool, in the form of the client that asks: Anthropic's with the header \
+                `anthropic-version`, Gemini's with `x-goog-api-key` or `key`, Codex's with `client_version`, else OpenAI's.",
     },
     OwnEndpoint {
         path: "/v1/status",
@@ -79,7 +81,7 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 7] = [
         method: OwnMethod::Get,
         handled: |route| route.to(models::one),
         query: "",
-        about: "One model.",
+        about: "One model, in the same form.",
     },
 ];
 

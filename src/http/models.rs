@@ -1,34 +1,113 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`: the models for clients of this pool.
+//! `GET /v1/models` and `GET /v1/models/{id}`: the models for clients of this pool, in the form of the client that asks.
+//!
+//! | Form | Asked for by | Pages |
+//! |---|---|---|
+//! | Anthropic's | the header `anthropic-version` | `limit`, `after_id`, `before_id` |
+//! | Gemini's | the header `x-goog-api-key`, or a key in the query | `pageSize`, `pageToken` |
+//! | Codex's | `client_version` in the query | none |
+//! | OpenAI's | everybody else | none |
+
+mod page;
 
 use std::sync::Arc;
 
+use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
+use self::page::{Page, PageAsked, PageParameters};
 use super::auth::worker;
 use crate::error::ApiError;
+use crate::proxy::key_in_query;
 use crate::scheduler::GetModels;
 
 /// The same for all models, in seconds since the Unix epoch: the pool does not know when a model was made.
 const CREATED: i64 = 1_686_935_002;
 
+/// The same time, as Anthropic writes it.
+const CREATED_AT: &str = "2023-06-16T17:03:22Z";
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ModelsForm {
+    OpenAi,
+    Anthropic,
+    Codex,
+    Gemini,
+}
+
+static ANTHROPIC_PAGES: PageParameters =
+    PageParameters { size: "limit", after: "after_id", before: Some("before_id"), usual: 20 };
+
+static GEMINI_PAGES: PageParameters = PageParameters { size: "pageSize", after: "pageToken", before: None, usual: 50 };
+
 pub(super) async fn list(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let data: Vec<Value> = names(&request).await?.iter().map(|name| model(name)).collect();
-    Ok(HttpResponse::Ok().json(json!({ "object": "list", "data": data })))
+    let query = request.query_string();
+    let names = names(&request).await?;
+    let page = |parameters: &PageParameters| {
+        PageAsked::from_query(query, parameters).map_err(|wrong| ApiError::Invalid {
+            message: format!("{wrong} must be a whole number from 1 on"),
+            param: Some(wrong),
+        })
+    };
+    let form = form_of(request.headers(), query);
+    let entries = |names: &[Arc<str>]| -> Vec<Value> { names.iter().map(|name| entry(form, name)).collect() };
+    let answer = match form {
+        ModelsForm::OpenAi => json!({ "object": "list", "data": entries(&names) }),
+        // The catalogue of Codex is its own: without entries it goes by what it knows itself.
+        ModelsForm::Codex => json!({ "object": "list", "data": entries(&names), "models": [] }),
+        ModelsForm::Anthropic => {
+            let Page { names, has_more } = page(&ANTHROPIC_PAGES)?.of(&names);
+            let (first, last) = (names.first(), names.last());
+            json!({ "data": entries(names), "has_more": has_more, "first_id": first, "last_id": last })
+        }
+        ModelsForm::Gemini => {
+            let Page { names, has_more } = page(&GEMINI_PAGES)?.of(&names);
+            let mut answer = json!({ "models": entries(names) });
+            if let (true, Some(last), Some(fields)) = (has_more, names.last(), answer.as_object_mut()) {
+                fields.insert("nextPageToken".to_owned(), json!(last));
+            }
+            answer
+        }
+    };
+    Ok(HttpResponse::Ok().json(answer))
 }
 
 pub(super) async fn one(request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, ApiError> {
     let id = id.into_inner();
+    let form = form_of(request.headers(), request.query_string());
     match names(&request).await?.iter().find(|name| ***name == *id) {
-        Some(name) => Ok(HttpResponse::Ok().json(model(name))),
+        Some(name) => Ok(HttpResponse::Ok().json(entry(form, name))),
         None => Err(ApiError::ModelNotFound(id)),
     }
 }
 
+/// Returns the form for a client.
+fn form_of(headers: &HeaderMap, query: &str) -> ModelsForm {
+    if headers.contains_key("anthropic-version") {
+        ModelsForm::Anthropic
+    } else if headers.contains_key("x-goog-api-key") || key_in_query(query).is_some() {
+        ModelsForm::Gemini
+    } else if query.split('&').any(|part| part.starts_with("client_version=")) {
+        ModelsForm::Codex
+    } else {
+        ModelsForm::OpenAi
+    }
+}
+
+/// Returns the names in order.
 async fn names(request: &HttpRequest) -> Result<Vec<Arc<str>>, ApiError> {
     worker(request)?.supervisor.send(GetModels).await.map_err(|_| ApiError::Stopping)
 }
 
-fn model(name: &str) -> Value {
-    json!({ "id": name, "object": "model", "created": CREATED, "owned_by": "api-together" })
+fn entry(form: ModelsForm, name: &str) -> Value {
+    match form {
+        ModelsForm::OpenAi | ModelsForm::Codex => {
+            json!({ "id": name, "object": "model", "created": CREATED, "owned_by": "api-together" })
+        }
+        ModelsForm::Anthropic => {
+            json!({ "type": "model", "id": name, "display_name": name, "created_at": CREATED_AT })
+        }
+        ModelsForm::Gemini => json!({ "name": format!("models/{name}"), "displayName": name }),
+    }
 }

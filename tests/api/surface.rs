@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::helpers::{App, Client, KEY, Reply, Upstream, config_of};
 
@@ -235,4 +235,62 @@ fn headers_of_sessions_and_traces_go_up_and_those_of_the_clients_account_do_not(
         assert_eq!(asked.header("idempotency-key"), Some(own));
         assert_eq!((asked.header("openai-project"), asked.header("cookie")), (None, None));
     }
+}
+
+#[test]
+fn models_are_listed_in_the_form_of_the_client_that_asks() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0]["models"] = json!(["gpt", "claude", "org/model"]);
+    let app = App::start(&config);
+    let ids = |list: &Value, field: &str| -> Vec<String> {
+        let entries = list.as_array().expect("a list");
+        entries.iter().map(|entry| entry[field].as_str().expect("a name").to_owned()).collect()
+    };
+    let openai = app.client().get("/v1/models").json();
+    assert_eq!(
+        (ids(&openai["data"], "id"), &openai["models"]),
+        (vec!["claude".into(), "gpt".into(), "org/model".into()], &json!(null))
+    );
+
+    let codex = app.client().get("/v1/models?client_version=0.171.0").json();
+    assert_eq!((&codex["data"], &codex["models"]), (&openai["data"], &json!([])));
+
+    let anthropic = Client::new(app.port).header("x-api-key", KEY).header("anthropic-version", "2023-06-01");
+    let first = anthropic.get("/v1/models?limit=2").json();
+    assert_eq!(
+        (&first["has_more"], &first["first_id"], &first["last_id"]),
+        (&json!(true), &json!("claude"), &json!("gpt"))
+    );
+    let entry =
+        json!({ "type": "model", "id": "claude", "display_name": "claude", "created_at": "2023-06-16T17:03:22Z" });
+    assert_eq!(first["data"][0], entry);
+    let rest = anthropic.get("/v1/models?limit=2&after_id=gpt").json();
+    assert_eq!((&rest["has_more"], ids(&rest["data"], "id")), (&json!(false), vec!["org/model".to_owned()]));
+    let before = anthropic.get("/v1/models?limit=1&before_id=org%2Fmodel").json();
+    assert_eq!((&before["has_more"], ids(&before["data"], "id")), (&json!(true), vec!["gpt".to_owned()]));
+    assert_eq!(anthropic.get("/v1/models?limit=x").status, 400);
+
+    for (client, query) in [
+        (Client::new(app.port).header("x-goog-api-key", KEY), "?pageSize=2".to_owned()),
+        (Client::new(app.port), format!("?pageSize=2&key={KEY}")),
+    ] {
+        let first = client.get(&format!("/v1/models{query}")).json();
+        assert_eq!(ids(&first["models"], "name"), ["models/claude", "models/gpt"]);
+        let token = first["nextPageToken"].as_str().expect("more");
+        let rest = client.get(&format!("/v1/models{query}&pageToken={token}")).json();
+        assert_eq!(
+            (ids(&rest["models"], "name"), &rest["nextPageToken"]),
+            (vec!["models/org/model".to_owned()], &json!(null))
+        );
+    }
+
+    for (path, status) in [("org/model", 200), ("org%2Fmodel", 200), ("gpt", 200), ("none", 404), ("org", 404)] {
+        let path = format!("/v1/models/{path}");
+        assert_eq!((app.client().get(&path).status, anthropic.get(&path).status), (status, status), "{path}");
+    }
+    assert_eq!(app.client().get("/v1/models/org%2Fmodel").json()["id"], "org/model");
+    assert_eq!(anthropic.get("/v1/models/claude").json(), entry);
+    assert_eq!(app.client().get("/v1/models/none").error(), (404, "model_not_found".into()));
+    assert_eq!(anthropic.get("/v1/models/none").json()["error"]["type"], "not_found_error");
 }
