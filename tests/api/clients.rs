@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::helpers::Launch;
+
 /// Lets a program of `tests/clients/clients.py` do its task. Fails with what it has to say.
 fn works(client: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -19,6 +21,21 @@ fn works(client: &str) {
     assert!(output.status.success(), "{said}");
 }
 
+/// The pool that the recipes begin with.
+#[test]
+fn the_configuration_of_the_recipes_is_valid() {
+    let recipes = include_str!("../../docs/agents.md");
+    let (_, rest) = recipes.split_once("<!-- tested: pool -->\n```json\n").expect("a block");
+    let (config, _) = rest.split_once("```").expect("an end");
+    let mut launch = Launch::new(&serde_json::from_str(config).expect("JSON"));
+    for name in ["OPENAI_KEY_1", "OPENAI_KEY_2", "ANTHROPIC_KEY_1", "ANTHROPIC_KEY_2"] {
+        launch = launch.env(name, "sk-upstream-0123456789");
+    }
+    let output = launch.command().args(["check", "--config", "apis.json"]).output().expect("starts");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && said.contains("claude-*"), "{said}");
+}
+
 /// A test for each program.
 macro_rules! works {
     ($($test:ident: $client:literal),* $(,)?) => {
@@ -29,10 +46,14 @@ macro_rules! works {
 works! {
     openai_for_python_works: "openai-python",
     openai_for_node_works: "openai-node",
+    anthropic_for_python_works: "anthropic-python",
+    anthropic_for_node_works: "anthropic-node",
     langchain_openai_works: "langchain-openai",
+    langchain_anthropic_works: "langchain-anthropic",
     the_ai_sdk_works: "ai-sdk",
     the_agents_sdk_works: "openai-agents",
     litellm_works: "litellm",
+    claude_code_works: "claude-code",
     codex_works: "codex",
     codex_works_with_its_built_in_provider: "codex-built-in",
     opencode_works: "opencode",

@@ -110,19 +110,19 @@ def opencode(place):
 CLIENTS = {
     "openai-python": Client(lambda place: place.python("openai_python.py"), parts="chat,chat_stream,by_reference,embeddings,models"),
     "openai-node": Client(lambda place: place.node("openai_node.mjs"), parts="chat,chat_stream,embeddings,models"),
-    "anthropic-python": Client(lambda place: place.python("anthropic_python.py")),
+    "anthropic-python": Client(lambda place: place.python("anthropic_python.py"), parts="messages,messages_stream,beta,count_tokens"),
     "anthropic-node": Client(lambda place: place.node("anthropic_node.mjs")),
     "langchain-openai": Client(
         lambda place: place.python("openai_langchain.py", "langchain-openai"), env={"LANGSMITH_TRACING": "false"},
         parts="chat,chat_stream,embeddings"),
     "langchain-anthropic": Client(
         lambda place: place.python("anthropic_langchain.py", "langchain-anthropic"), env={"LANGSMITH_TRACING": "false"}),
-    "ai-sdk": Client(lambda place: place.node("ai_sdk.mjs", "ai-sdk"), parts="chat,chat_stream,embeddings"),
+    "ai-sdk": Client(lambda place: place.node("ai_sdk.mjs", "ai-sdk"), parts="chat,chat_stream,anthropic,anthropic_stream,embeddings"),
     "openai-agents": Client(
         lambda place: place.python("agents_python.py"), env={"OPENAI_AGENTS_DISABLE_TRACING": "1"}, parts="chat"),
     "litellm": Client(
         lambda place: place.python("litellm_python.py"),
-        env={"LITELLM_TELEMETRY": "False", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}, parts="openai,openai_stream,embeddings"),
+        env={"LITELLM_TELEMETRY": "False", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}, parts="openai,openai_stream,anthropic,anthropic_stream,embeddings"),
     "claude-code": Client(claude_code, agent=True),
     "codex": Client(codex("codex"), agent=True),
     "codex-built-in": Client(codex("codex-built-in"), agent=True),

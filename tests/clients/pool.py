@@ -44,4 +44,6 @@ class Pool:
 
 
 def api(account):
-    return {"id": account.name, "baseUrl": account.url, "apiKey": account.key, "models": [*account.models]}
+    """Both formats at one account, with one key."""
+    urls = {"baseUrl": account.url, "anthropicBaseUrl": account.url}
+    return {"id": account.name, **urls, "apiKey": account.key, "models": [*account.models]}
