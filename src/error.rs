@@ -86,6 +86,12 @@ pub enum ApiError {
         /// The path of the model's format.
         served: &'static str,
     },
+    /// A body for the Responses API came to the path for chats, and no upstream has that API.
+    #[error(
+        "the body has input and no messages, as for the Responses API, and no API of this pool that was asked for {0:?} serves \
+         /v1/responses; send messages, or add an API with the Responses API"
+    )]
+    NoResponses(String),
     /// All that list the model say themselves that they don't serve it, or not at this endpoint.
     #[error(
         "no API of this pool serves {0:?} at this endpoint, as each said itself; GET /v1/status has them under \"absentModels\""
@@ -160,6 +166,7 @@ impl ApiError {
             ApiError::WrongKey => &table::WRONG_KEY,
             ApiError::Invalid { .. } => &table::INVALID_REQUEST,
             ApiError::TooLarge(_) => &table::TOO_LARGE,
+            ApiError::NoResponses(_) => &table::NO_RESPONSES,
             ApiError::BodyCut => &table::BODY_CUT,
             ApiError::NoWebSocket => &table::NO_WEBSOCKET,
             ApiError::BodySlow => &table::BODY_SLOW,
@@ -234,14 +241,6 @@ impl ApiError {
         } else {
             None
         }
-    }
-
-    fn param(&self) -> Option<&'static str> {
-        if let ApiError::Invalid { param, .. } = self {
-            return *param;
-        }
-        matches!(self, ApiError::ModelNotFound(_) | ApiError::OtherFormat { .. } | ApiError::ModelAbsent(_))
-            .then_some("model")
     }
 }
 

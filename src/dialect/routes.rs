@@ -15,18 +15,20 @@ pub struct Route {
     pub reply: ReplyKind,
     /// Is a WebSocket served at this path, for `GET` with `Upgrade: websocket`?
     pub websocket: bool,
+    /// Where a body with `input` and without `messages` is meant to go. Cursor sends such a body to the wrong path.
+    pub(crate) with_input: Option<&'static Route>,
     /// What the bytes of requests and answers mean.
     pub(crate) dialect: &'static dyn Dialect,
 }
 
 /// Every route. What is asked most stands first.
 pub static ROUTES: [Route; 9] = [
-    route("chat/completions", ReplyKind::Chat),
+    Route { with_input: Some(&RESPONSES), ..route("chat/completions", ReplyKind::Chat) },
     anthropic(RouteId::anthropic("messages"), ReplyKind::Messages),
     route("completions", ReplyKind::Completion),
     route("embeddings", ReplyKind::Json),
     route("moderations", ReplyKind::Json),
-    route("responses", ReplyKind::Responses),
+    responses(),
     route("images/generations", ReplyKind::Json),
     route("audio/speech", ReplyKind::Bytes),
     anthropic(RouteId::anthropic("messages/count_tokens").free(), ReplyKind::Json),
@@ -41,12 +43,19 @@ pub fn format_of(path: &str) -> WireFormat {
     ROUTES.iter().filter(is_below).map(|route| route.id.format()).next().unwrap_or(WireFormat::OpenAi)
 }
 
+/// The same row as in the table.
+static RESPONSES: Route = responses();
+
+const fn responses() -> Route {
+    route("responses", ReplyKind::Responses)
+}
+
 const fn route(path: &'static str, reply: ReplyKind) -> Route {
-    Route { id: RouteId::new(path), reply, websocket: false, dialect: &OpenAi }
+    Route { id: RouteId::new(path), reply, websocket: false, with_input: None, dialect: &OpenAi }
 }
 
 const fn anthropic(id: RouteId, reply: ReplyKind) -> Route {
-    Route { id, reply, websocket: false, dialect: &Anthropic }
+    Route { id, reply, websocket: false, with_input: None, dialect: &Anthropic }
 }
 
 /// A route with this kind of answer.

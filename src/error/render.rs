@@ -27,6 +27,18 @@ impl ApiError {
         ErrorText { status, message, kind, param: self.param(), code }.body(format)
     }
 
+    /// Returns the field that is wrong, if it is one.
+    fn param(&self) -> Option<&'static str> {
+        if let ApiError::Invalid { param, .. } = self {
+            return *param;
+        }
+        if let ApiError::NoResponses(_) = self {
+            return Some("messages");
+        }
+        matches!(self, ApiError::ModelNotFound(_) | ApiError::OtherFormat { .. } | ApiError::ModelAbsent(_))
+            .then_some("model")
+    }
+
     /// Tells the client when to come again, or not to.
     fn advise(&self, again: Again, response: &mut HttpResponseBuilder) {
         let wait_ms = match again {

@@ -61,6 +61,9 @@ macro_rules! table {
 table! {
     INVALID_REQUEST: BAD_REQUEST, INVALID, "invalid_request", ByStatus,
         "The body is no JSON object, has no `model`, or can be read in two ways; or a query is not understood.";
+    NO_RESPONSES: BAD_REQUEST, INVALID, "responses_not_served", ByStatus,
+        "A body with `input` and without `messages` came to `/v1/chat/completions` (Cursor), and no upstream that was asked \
+         serves `/v1/responses`.";
     BODY_CUT: BAD_REQUEST, INVALID, "incomplete_body", ByStatus, "The body did not arrive whole.";
     MISSING_KEY: UNAUTHORIZED, KEY, "missing_api_key", Never, "No key came with the request.";
     WRONG_KEY: UNAUTHORIZED, KEY, "invalid_api_key", Never, "The key is not one of the server's.";

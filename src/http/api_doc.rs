@@ -19,6 +19,7 @@ answered as if right: `/v1` missing or twice, doubled slashes, a slash at the en
 ## Forwarded endpoints
 
 The body goes upstream as it is, except the model's name where the upstream has another. So does the query, byte for byte, except `key`.
+A body with `input` and without `messages` that comes to `/v1/chat/completions` is served as `/v1/responses` (Cursor sends such bodies).
 Streams: `stream: true` in the body is answered with server-sent events.
 
 | Method | Path | Dialect | Streams | WebSocket | The upstream needs |

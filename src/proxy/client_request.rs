@@ -32,6 +32,8 @@ const LONGEST_QUERY: usize = 8 << 10;
 pub struct ClientRequest {
     /// The row of the route table.
     pub(super) route: &'static Route,
+    /// The body came by another path than the one for its shape.
+    pub(super) is_moved: bool,
     /// What is asked of the pool.
     pub profile: Profile,
     /// Does it want its answer as a stream of events?
@@ -99,6 +101,8 @@ struct RequestFields<'a> {
     conversation: &'a RawValue,
     #[serde(borrow, default = "absent")]
     input: &'a RawValue,
+    #[serde(borrow, default = "absent")]
+    messages: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -116,7 +120,7 @@ impl ClientRequest {
     ///
     /// # Errors
     /// When it is not a JSON object, or too deep a one, or has no model's name.
-    pub fn parse(route: &'static Route, headers: &HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
+    pub fn parse(asked: &'static Route, headers: &HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
         let invalid = |message: String, param| InvalidRequest { message, param };
         let text = std::str::from_utf8(&body).map_err(|_| invalid("the body is not UTF-8".into(), None))?;
         // A list would be taken for a struct by its order.
@@ -127,6 +131,9 @@ impl ClientRequest {
         if !is_shallow(text) {
             return Err(invalid(format!("the body is nested deeper than {DEEPEST} levels"), None));
         }
+        let is_responses = peek.input.get() != "null" && peek.messages.get() == "null";
+        let meant = asked.with_input.filter(|_| is_responses);
+        let route = meant.unwrap_or(asked);
         let model_text = peek.model.map(RawValue::get);
         let model = model_text
             .and_then(|raw| serde_json::from_str(raw).ok())
@@ -151,6 +158,7 @@ impl ClientRequest {
         let client_timeout = client_timeout(headers);
         Ok(ClientRequest {
             route,
+            is_moved: meant.is_some(),
             profile,
             stream,
             client_timeout,

@@ -34,8 +34,8 @@ use crate::error::{ApiError, X_SHOULD_RETRY};
 use crate::homes::Homes;
 use crate::records::{OpenRecord, RequestEnd};
 use crate::scheduler::AdmissionError;
-use crate::types::{FailureClass, Outcome};
-use crate::upstream::Permit;
+use crate::types::{ApiId, FailureClass, Outcome};
+use crate::upstream::{Permit, Refusal};
 
 /// Why nobody served a request.
 enum Exhausted {
@@ -45,6 +45,16 @@ enum Exhausted {
     Failed,
     /// The client does not wait any longer.
     ClientTimeout,
+}
+
+impl Exhausted {
+    /// Returns what the upstreams said that were not asked.
+    fn refusals(&self) -> &[(ApiId, Refusal)] {
+        match self {
+            Exhausted::Refused(AdmissionError::NoneAvailable { refusals, .. }) => refusals,
+            Exhausted::Refused(_) | Exhausted::Failed | Exhausted::ClientTimeout => &[],
+        }
+    }
 }
 
 /// Serves one request: with the first upstream's answer, or with an error. An error comes when no upstream is left, when the
@@ -123,6 +133,9 @@ async fn serve(
 fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpResponse {
     let last = state.take_last();
     let error = match (exhausted, last) {
+        (exhausted, _) if lacks_path_of_shape(&state, exhausted.refusals()) => {
+            ApiError::NoResponses(state.request.profile.model.to_string())
+        }
         (Exhausted::ClientTimeout, _) => ApiError::ClientTimeout,
         // The object may live on an upstream that can't be asked just now.
         (Exhausted::Refused(refused), Some(last)) if last.is_object_missing() && refused.passes_by_itself() => {
@@ -137,6 +150,13 @@ fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpResponse {
         (Exhausted::Failed, None) => ApiError::Internal,
     };
     refuse(error, &mut state.record)
+}
+
+/// Returns whether the body came by another path than the one for its shape, and no upstream has that one.
+fn lacks_path_of_shape(state: &RetryState<'_>, refused: &[(ApiId, Refusal)]) -> bool {
+    let is_known = state.failures > 0 || !refused.is_empty();
+    let all_refused = refused.iter().all(|(_, refusal)| refusal.is_missing_model());
+    state.request.is_moved && is_known && state.only_missing_paths && all_refused
 }
 
 /// Passes the last upstream's own error on, if the client may see it.
@@ -154,7 +174,7 @@ fn pass_on(last: LastFailure, state: &mut RetryState<'_>) -> Result<HttpResponse
         return Err(ApiError::UpstreamFailed { api, failure: Box::new(failure) });
     };
     let mut response = *response;
-    long_wait::advise(&mut response, &failure, state.route());
+    long_wait::advise(&mut response, &failure, state.request.route);
     let ErrorResponse { status, mut headers, body } = response;
     // Other upstreams were tried already: the client's own tries would only come on top.
     if state.failures > 1 && status.is_server_error() {

@@ -23,7 +23,6 @@ use super::last_failure::LastFailure;
 use super::object_home::ObjectHome;
 use super::pool::budget::{RetryBudget, backoff};
 use crate::config::RetryConfig;
-use crate::dialect::Route;
 use crate::records::{AttemptResult, OpenRecord};
 use crate::scheduler::{AdmissionError, Admitted, Select};
 use crate::types::{ApiId, Failure, FailureClass, Now, Outcome, RateLimitSummary, Settlement};
@@ -53,7 +52,7 @@ pub(super) enum Next {
 
 /// One request on its way through the pool.
 pub(super) struct RetryState<'a> {
-    request: &'a ClientRequest,
+    pub(super) request: &'a ClientRequest,
     pub(super) config: RetryConfig,
     pub(super) budget: &'a RetryBudget,
     /// Alive as long as the client waits: a wait queue skips requests whose client has left.
@@ -72,6 +71,8 @@ pub(super) struct RetryState<'a> {
     failed_before: bool,
     /// The upstream without `stream_options`, as it seems. The request goes without the field from then on.
     without_stream_options: Option<ApiId>,
+    /// Each failure so far was of a path that the upstream does not have.
+    pub(super) only_missing_paths: bool,
     /// Refusals in doubt. Another upstream's answer decides.
     suspicions: Vec<Suspicion>,
     /// The last failure.
@@ -103,16 +104,12 @@ impl<'a> RetryState<'a> {
             connection_lost: false,
             failed_before: false,
             without_stream_options: None,
+            only_missing_paths: true,
             suspicions: Vec::new(),
             last: None,
             rate: None,
             record,
         }
-    }
-
-    /// Returns the row of the route table.
-    pub(super) fn route(&self) -> &'static Route {
-        self.request.route
     }
 
     /// Returns the selection of an upstream without a failure for this request.
@@ -235,6 +232,8 @@ impl<'a> RetryState<'a> {
             failure.counted &= !self.failed_before;
             self.failed_before = true;
         }
+        self.only_missing_paths &=
+            failure.class == FailureClass::ModelNotFound && matches!(failure.status, Some(404 | 405));
         self.suspicions.extend(permit.suspicion(failure, &self.request.profile));
         let then = match next {
             Next::Replay => "the same upstream is asked again",

@@ -50,3 +50,4 @@ mod tokens;
 mod transport;
 mod verdicts;
 mod wrong_address;
+mod wrong_path;
