@@ -71,6 +71,14 @@ mod tests {
             assert_eq!(chat([odd, "null", "null"], odd), None, "{odd}");
         }
         assert_eq!(estimate(ReplyKind::Json, "{}", NONE).completion, Some(0));
+        // The bound of a message says nothing of the likely length.
+        let message = |bound| {
+            estimate(ReplyKind::Messages, "{}", CompletionBounds { tokens: ["null", bound, "null"], n: "null" })
+        };
+        assert_eq!(
+            [message("64000"), message("70"), message("null")].map(|estimate| estimate.tokens(500)),
+            [501, 71, 501]
+        );
     }
 
     #[test]

@@ -139,9 +139,18 @@ mod tests {
     #[test]
     fn a_panic_and_the_end_of_the_server_end_a_body_as_a_failure() {
         System::new().block_on(async {
-            for (odd, is_stream) in
-                [(Odd::Defect, true), (Odd::Defect, false), (Odd::Silent, true), (Odd::Silent, false)]
-            {
+            let (openai, anthropic) = (WireFormat::OpenAi, WireFormat::Anthropic);
+            for (odd, is_stream, format) in [
+                (Odd::Defect, true, openai),
+                (Odd::Defect, false, openai),
+                (Odd::Silent, true, openai),
+                (Odd::Silent, false, openai),
+                (Odd::Silent, true, anthropic),
+            ] {
+                let wanted: &[u8] = match format {
+                    WireFormat::OpenAi => b"data: {\"error\"",
+                    WireFormat::Anthropic => b"event: error\ndata: {",
+                };
                 let handle = ShutdownHandle::default();
                 let shutdown = LocalShutdown::follow(handle.watch());
                 let connection = ConnectionState::of(None);
@@ -150,13 +159,14 @@ mod tests {
                 if is_stream {
                     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
                 }
-                let mut body = GuardedBody::new(&headers, BoxBody::new(odd), shutdown, guards);
+                let body = GuardedBody::new(&headers, BoxBody::new(odd), shutdown, guards);
+                let mut body = body.in_format(format);
                 actix_web::rt::spawn(async move {
                     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                     handle.reached(ShutdownPhase::Over);
                 });
                 match poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await.expect("not a mere end") {
-                    Ok(event) => assert!(is_stream && event.starts_with(b"data: {\"error\""), "{event:?}"),
+                    Ok(event) => assert!(is_stream && event.starts_with(wanted), "{event:?}"),
                     Err(_) => assert!(!is_stream),
                 }
                 assert!(poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await.is_none(), "and that is all");

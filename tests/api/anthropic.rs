@@ -177,3 +177,124 @@ fn a_count_of_tokens_takes_nothing_of_any_limit_and_messages_do() {
     // Cache reads count against no limit: 3 + 5 + 4 tokens each.
     crate::helpers::eventually("tokens are counted", || app.status_of("a")["usage"]["tpm"] == 24);
 }
+
+/// Answers messages with the first reply, and counts of tokens with the second.
+fn at_each_path(messages: Reply, counts: Reply) -> Upstream {
+    Upstream::start(move |request| if request.path == "/v1/messages" { messages.clone() } else { counts.clone() })
+}
+
+fn refused(status: u16, kind: &str, headers: &[(&str, &str)]) -> Reply {
+    let body = json!({ "type": "error", "error": { "type": kind, "message": "no" } }).to_string();
+    Reply::text(status, &[headers, &[("content-type", "application/json")]].concat(), &body)
+}
+
+fn count(app: &App) -> u16 {
+    client(app).post("/v1/messages/count_tokens", &json!({ "model": "claude-x", "messages": [] })).status
+}
+
+#[test]
+fn limits_of_messages_and_of_counts_are_two_and_the_rest_of_the_health_is_one() {
+    let (good, counted) = (Reply::json(200, &message("hi")), Reply::json(200, &json!({ "input_tokens": 14 })));
+    let limit = refused(429, "rate_limit_error", &[("retry-after", "60")]);
+
+    let upstream = at_each_path(good.clone(), limit.clone());
+    let app = App::start(&config(&upstream, &json!({})));
+    assert_eq!((count(&app), count(&app), post(&app, &asked(false)).status), (429, 429, 200));
+    assert_eq!(app.status_of("a")["available"], true, "a limit of counts rests nobody");
+
+    let upstream = at_each_path(limit, counted.clone());
+    let app = App::start(&config(&upstream, &json!({})));
+    assert_eq!((post(&app, &asked(false)).status, post(&app, &asked(false)).status), (429, 429));
+    assert_eq!((upstream.calls(), count(&app), count(&app)), (1, 200, 200));
+    assert_eq!(app.status_of("a")["unavailableReason"], "cooldown", "a count ends no rest of the limit");
+
+    let upstream = at_each_path(good, refused(401, "authentication_error", &[]));
+    let app = App::start(&config(&upstream, &json!({})));
+    assert_eq!((count(&app), post(&app, &asked(false)).status, upstream.calls()), (502, 503, 1));
+}
+
+#[test]
+fn a_failure_behind_a_comment_is_an_error_event_of_anthropics() {
+    let late = refused(500, "api_error", &[]).after(std::time::Duration::from_millis(400));
+    for (reply, kind) in
+        [(late, "api_error"), (Reply::drop().after(std::time::Duration::from_millis(400)), "api_error")]
+    {
+        let upstream = Upstream::always(reply);
+        let mut config = config(&upstream, &json!({}));
+        config["server"]["streamPingMs"] = json!(100);
+        let app = App::start(&config);
+        let text = post(&app, &asked(true)).text();
+        let (comments, event) = text.split_once("event: error\ndata: ").expect("an error event");
+        assert!(!comments.is_empty() && comments.lines().all(|line| line == ": ping"), "{text}");
+        let error: Value = serde_json::from_str(event.trim_end()).expect("JSON");
+        assert_eq!((&error["type"], &error["error"]["type"]), (&json!("error"), &json!(kind)), "{text}");
+    }
+}
+
+#[test]
+fn an_api_of_anthropics_format_alone_is_asked_for_its_models_in_anthropics_way() {
+    let upstream = Upstream::start(|request| match request.method.as_str() {
+        "GET" => Reply::json(200, &json!({ "data": [{ "type": "model", "id": "claude-y" }], "has_more": false })),
+        _ => Reply::json(200, &message("hi")),
+    });
+    let mut config = config(&upstream, &json!({}));
+    config["apis"][0].as_object_mut().expect("an API").remove("models");
+    let app = App::start(&config);
+    assert_eq!(post(&app, &json!({ "model": "claude-y", "max_tokens": 1, "messages": [] })).status, 200);
+    let asked = &upstream.received()[0];
+    assert_eq!((asked.method.as_str(), asked.path.as_str()), ("GET", "/v1/models?limit=1000"));
+    assert_eq!(asked.header("x-api-key"), Some("sk-upstream-a-0123456789"));
+    assert_eq!((asked.header("anthropic-version"), asked.header("authorization")), (Some("2023-06-01"), None));
+
+    // With both addresses, the list of OpenAI's is the one, and holds for both.
+    let both = Upstream::start(|request| match request.method.as_str() {
+        "GET" => Reply::json(200, &json!({ "object": "list", "data": [{ "id": "both" }] })),
+        _ => Reply::json(200, &message("hi")),
+    });
+    let base = format!("{}/openai", both.url());
+    config["apis"][0]["baseUrl"] = json!(base);
+    config["apis"][0]["anthropicBaseUrl"] = json!(format!("{}/anthropic", both.url()));
+    let app = App::start(&config);
+    assert_eq!(post(&app, &json!({ "model": "both", "max_tokens": 1, "messages": [] })).status, 200);
+    let paths: Vec<String> = both.received().iter().map(|request| request.path.clone()).collect();
+    assert_eq!(paths, ["/openai/v1/models", "/anthropic/v1/messages"]);
+}
+
+#[test]
+fn both_addresses_of_an_account_share_the_key_the_limit_and_the_health() {
+    let openai = Upstream::always(Reply::chat("hi"));
+    let anthropic = Upstream::always(refused(529, "overloaded_error", &[]));
+    let fields =
+        json!({ "baseUrl": openai.url(), "auth": "api-key", "anthropicAuth": "bearer", "rpm": 6, "models": ["m"] });
+    let app = App::start(&config(&anthropic, &fields));
+    let chat = || app.client().post("/v1/chat/completions", &json!({ "model": "m", "messages": [] })).status;
+    let message = || post(&app, &json!({ "model": "m", "max_tokens": 1, "messages": [] })).status;
+    assert_eq!((chat(), message(), message(), message()), (200, 529, 529, 529));
+    crate::helpers::eventually("it rests", || app.status_of("a")["unavailableReason"] == "breaker");
+    assert_eq!((chat(), app.usage_of("a")), (503, (4, 4)));
+    let key = Some("sk-upstream-a-0123456789");
+    let (to_openai, to_anthropic) = (&openai.received()[0], &anthropic.received()[0]);
+    assert_eq!((to_openai.header("api-key"), to_openai.header("authorization")), (key, None));
+    assert_eq!(to_anthropic.header("authorization"), Some("Bearer sk-upstream-a-0123456789"));
+    assert_eq!((to_anthropic.header("x-api-key"), to_anthropic.header("api-key")), (None, None));
+}
+
+#[test]
+fn a_fixed_header_wins_over_the_clients_and_is_shown_nowhere() {
+    let upstream = Upstream::always(Reply::json(200, &message("hi")));
+    let fields =
+        json!({ "headers": { "User-Agent": "pool", "Anthropic-Beta": "${BETA}", "X-Secret": "s3cr3t-value" } });
+    let app = crate::helpers::Launch::new(&config(&upstream, &fields)).env("BETA", "fixed").start();
+    let answer =
+        client(&app).header("anthropic-beta", "mine").header("user-agent", "cli").post("/v1/messages", &asked(false));
+    assert_eq!(answer.status, 200);
+    let sent = &upstream.received()[0];
+    assert_eq!((sent.header("user-agent"), sent.header("anthropic-beta")), (Some("pool"), Some("fixed")));
+    assert_eq!(sent.header("x-secret"), Some("s3cr3t-value"));
+    let status = app.client().get("/v1/status").text();
+    assert!(!status.contains("s3cr3t") && !app.log().contains("s3cr3t"));
+    let check = crate::helpers::Launch::new(&config(&upstream, &fields)).env("BETA", "fixed");
+    let told = check.command().args(["check", "--config", "apis.json"]).output().expect("runs");
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("headers anthropic-beta, user-agent, x-secret") && !told.contains("s3cr3t"), "{told}");
+}
