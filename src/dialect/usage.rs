@@ -14,6 +14,8 @@ pub(crate) struct ReportedUsage {
     pub(crate) prompt: Option<u64>,
     pub(crate) completion: Option<u64>,
     pub(crate) total: Option<u64>,
+    /// The part of `prompt` that was read from a cache.
+    pub(crate) cached: Option<u64>,
     /// Tokens of the prompt that `prompt` leaves out.
     pub(crate) beside_prompt: CacheTokens,
 }
@@ -53,6 +55,7 @@ impl ReportedUsage {
             (&mut self.prompt, later.prompt),
             (&mut self.completion, later.completion),
             (&mut self.total, later.total),
+            (&mut self.cached, later.cached),
             (&mut cache.read, later.beside_prompt.read),
             (&mut cache.written, later.beside_prompt.written),
         ] {
@@ -88,8 +91,9 @@ impl ReportedUsage {
         let total = total.max(prompt.saturating_add(completion));
         let usage = Usage::new(prompt, completion, total, source);
         // (No more than the whole prompt.)
-        let cached = read.min(prompt);
-        Usage { cached, cache_write: written.min(prompt - cached), uncounted: cached, ..usage }
+        let uncounted = read.min(prompt);
+        let cached = self.cached.unwrap_or(uncounted).min(prompt);
+        Usage { cached, cache_write: written.min(prompt - cached), uncounted, ..usage }
     }
 }
 

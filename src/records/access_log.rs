@@ -118,10 +118,13 @@ fn line(record: &RequestRecord) -> String {
         push_number(&mut line, " first=", first.as_millis() as u64, "ms");
     }
     push_number(&mut line, " total=", record.total.as_millis() as u64, "ms");
-    if let Some(Usage { prompt, completion, total, .. }) = record.usage {
+    if let Some(Usage { prompt, completion, total, cached, .. }) = record.usage {
         push_number(&mut line, " tokens=", prompt, "+");
         push_number(&mut line, "", completion, "=");
         push_number(&mut line, "", total, "");
+        if cached > 0 {
+            push_number(&mut line, " cached=", cached, "");
+        }
     }
     match reason(record) {
         (Some(code), Some(reason)) => line.extend([" (", code, ": ", reason, ")"]),
@@ -206,12 +209,18 @@ fn attempt(attempt: &AttemptRecord) -> Value {
 }
 
 fn usage(usage: Usage) -> Value {
-    json!({
+    let mut object = json!({
         "prompt": usage.prompt,
         "completion": usage.completion,
         "total": usage.total,
         "estimated": usage.source == UsageSource::Estimated,
-    })
+    });
+    for (name, tokens) in [("cached", usage.cached), ("cacheWrite", usage.cache_write)] {
+        if let Some(object) = object.as_object_mut().filter(|_| tokens > 0) {
+            object.insert(name.to_owned(), tokens.into());
+        }
+    }
+    object
 }
 
 #[cfg(test)]

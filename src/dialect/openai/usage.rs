@@ -22,6 +22,22 @@ struct UsageFields<'a> {
     output_tokens: Option<&'a RawValue>,
     #[serde(borrow)]
     total_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    prompt_tokens_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    input_tokens_details: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct PromptDetails<'a> {
+    #[serde(borrow)]
+    cached_tokens: Option<&'a RawValue>,
+}
+
+/// Returns the tokens that were read from a cache, if the details of a prompt name any.
+fn cached(details: Option<&RawValue>) -> Option<u64> {
+    let object = details.map(RawValue::get).filter(|json| json.starts_with('{'))?;
+    count(serde_json::from_str::<PromptDetails<'_>>(object).ok()?.cached_tokens)
 }
 
 impl ReportedUsage {
@@ -33,6 +49,7 @@ impl ReportedUsage {
             prompt: count(fields.prompt_tokens).or(count(fields.input_tokens)),
             completion: count(fields.completion_tokens).or(count(fields.output_tokens)),
             total: count(fields.total_tokens),
+            cached: cached(fields.prompt_tokens_details.or(fields.input_tokens_details)),
             ..ReportedUsage::default()
         })
     }
@@ -62,6 +79,7 @@ impl ReportedUsage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::usage::EstimatedUsage;
 
     fn read(json: &str) -> (Option<u64>, Option<u64>, Option<u64>) {
         let usage = ReportedUsage::read(json);
@@ -89,6 +107,20 @@ mod tests {
             ("7", (None, None, None)),
         ] {
             assert_eq!(read(json), wanted, "{json}");
+        }
+    }
+
+    #[test]
+    fn tokens_from_a_cache_are_a_part_of_the_prompt_and_count() {
+        for (json, wanted) in [
+            (r#"{"prompt_tokens":90,"completion_tokens":9,"prompt_tokens_details":{"cached_tokens":64}}"#, 64),
+            (r#"{"input_tokens":90,"output_tokens":9,"input_tokens_details":{"cached_tokens":"64"}}"#, 64),
+            (r#"{"input_tokens":9,"output_tokens":9,"input_tokens_details":{"cached_tokens":64}}"#, 9),
+            (r#"{"prompt_tokens":90,"completion_tokens":9,"prompt_tokens_details":{"cached_tokens":null}}"#, 0),
+            (r#"{"prompt_tokens":90,"completion_tokens":9,"prompt_tokens_details":[64]}"#, 0),
+        ] {
+            let usage = ReportedUsage::read(json).completed(EstimatedUsage::new(0, 0));
+            assert_eq!((usage.cached, usage.counted()), (wanted, usage.total), "{json}");
         }
     }
 

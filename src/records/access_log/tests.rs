@@ -92,6 +92,15 @@ fn an_object_has_every_attempt_and_no_member_without_a_value() {
 }
 
 #[test]
+fn tokens_of_a_cache_are_shown_if_there_are_any() {
+    let usage = Usage { cached: 2, cache_write: 1, ..Usage::new(3, 4, 7, UsageSource::Reported) };
+    let record = RequestRecord { usage: Some(usage), ..record() };
+    assert!(line(&record).ends_with(" tokens=3+4=7 cached=2"));
+    let object: Value = serde_json::from_str(&object(&record)).expect("JSON");
+    assert_eq!((&object["usage"]["cached"], &object["usage"]["cacheWrite"]), (&2.into(), &1.into()));
+}
+
+#[test]
 fn the_level_follows_from_the_status_and_the_end() {
     let of = |status: u16, end: RequestEnd, path: &'static str| {
         let status = StatusCode::from_u16(status).ok();
