@@ -1,4 +1,5 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`: the models for clients of this pool, in the form of the client that asks.
+//! `GET /v1/models` and `GET /v1/models/{id}`: the models for clients of this pool, in the form of the client that asks. A list has
+//! the models that the client can ask for in its format. If no API speaks the format, the list has all models.
 //!
 //! | Form | Asked for by | Pages |
 //! |---|---|---|
@@ -20,6 +21,7 @@ use super::auth::worker;
 use crate::error::ApiError;
 use crate::proxy::key_in_query;
 use crate::scheduler::GetModels;
+use crate::types::WireFormat;
 
 /// The same for all models, in seconds since the Unix epoch: the pool does not know when a model was made.
 const CREATED: i64 = 1_686_935_002;
@@ -43,14 +45,14 @@ static GEMINI_PAGES: PageParameters = PageParameters { size: "pageSize", after: 
 
 pub(super) async fn list(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let query = request.query_string();
-    let names = names(&request).await?;
+    let form = form_of(request.headers(), query);
+    let names = names(&request, form).await?;
     let page = |parameters: &PageParameters| {
         PageAsked::from_query(query, parameters).map_err(|wrong| ApiError::Invalid {
             message: format!("{wrong} must be a whole number from 1 on"),
             param: Some(wrong),
         })
     };
-    let form = form_of(request.headers(), query);
     let entries = |names: &[Arc<str>]| -> Vec<Value> { names.iter().map(|name| entry(form, name)).collect() };
     let answer = match form {
         ModelsForm::OpenAi => json!({ "object": "list", "data": entries(&names) }),
@@ -76,7 +78,7 @@ pub(super) async fn list(request: HttpRequest) -> Result<HttpResponse, ApiError>
 pub(super) async fn one(request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, ApiError> {
     let id = id.into_inner();
     let form = form_of(request.headers(), request.query_string());
-    match names(&request).await?.iter().find(|name| ***name == *id) {
+    match names(&request, form).await?.iter().find(|name| ***name == *id) {
         Some(name) => Ok(HttpResponse::Ok().json(entry(form, name))),
         None => Err(ApiError::ModelNotFound(id)),
     }
@@ -95,9 +97,13 @@ fn form_of(headers: &HeaderMap, query: &str) -> ModelsForm {
     }
 }
 
-/// Returns the names in order.
-async fn names(request: &HttpRequest) -> Result<Vec<Arc<str>>, ApiError> {
-    worker(request)?.supervisor.send(GetModels).await.map_err(|_| ApiError::Stopping)
+/// Returns the names that the client can ask for, in order.
+async fn names(request: &HttpRequest, form: ModelsForm) -> Result<Vec<Arc<str>>, ApiError> {
+    let format = match form {
+        ModelsForm::Anthropic => WireFormat::Anthropic,
+        ModelsForm::OpenAi | ModelsForm::Codex | ModelsForm::Gemini => WireFormat::OpenAi,
+    };
+    worker(request)?.supervisor.send(GetModels(format)).await.map_err(|_| ApiError::Stopping)
 }
 
 fn entry(form: ModelsForm, name: &str) -> Value {

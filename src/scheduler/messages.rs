@@ -110,10 +110,11 @@ pub struct ModelsUnavailable {
     pub detail: String,
 }
 
-/// Return the names that clients may ask for, sorted. Sent by the handler of `/v1/models`.
+/// Return the names that clients of this format may ask for, sorted. If no API offers the format: the names of the other one. Sent
+/// by the handler of `/v1/models`.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<Arc<str>>")]
-pub struct GetModels;
+pub struct GetModels(pub WireFormat);
 
 /// Return the state of each configured upstream, in the order of the configuration. Sent by the handler of `/v1/status`.
 #[derive(Debug, Message)]

@@ -43,13 +43,11 @@ impl Routes {
         self.0.of(format).tiers(model)
     }
 
-    /// Returns the known names with an upstream in `is_enabled`, sorted.
-    pub(super) fn names(&self, is_enabled: impl Fn(usize) -> bool) -> Vec<Arc<str>> {
-        let all = self.0.iter().flat_map(|(_, routes)| &routes.by_model);
-        let served = all.filter(|(_, tiers)| tiers.slots().any(&is_enabled));
+    /// Returns the known names with an upstream in `is_enabled` that offers this format, sorted.
+    pub(super) fn names(&self, format: WireFormat, is_enabled: impl Fn(usize) -> bool) -> Vec<Arc<str>> {
+        let served = self.0.of(format).by_model.iter().filter(|(_, tiers)| tiers.slots().any(&is_enabled));
         let mut names: Vec<Arc<str>> = served.map(|(name, _)| name.clone()).collect();
         names.sort();
-        names.dedup();
         names
     }
 }
@@ -159,7 +157,10 @@ mod tests {
         ];
         let own_list: &[(&str, &[&str])] = &[("a", &["claude-opus-4", "gpt-4o"]), ("b", &["off-1"])];
         let routes = routes(&apis, own_list);
-        assert_eq!(routes.names(|slot| slot == 0), ["claude-opus-4".into(), "mine".into()] as [Arc<str>; 2]);
+        assert_eq!(
+            routes.names(WireFormat::OpenAi, |slot| slot == 0),
+            ["claude-opus-4".into(), "mine".into()] as [Arc<str>; 2]
+        );
         assert_eq!(slots(&routes, "gpt-4o"), [] as [usize; 0], "the pattern bounds the list");
         assert_eq!(slots(&routes, "claude-unlisted"), [0], "the pattern is a promise");
     }

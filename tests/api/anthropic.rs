@@ -149,6 +149,14 @@ fn an_upstream_is_asked_only_in_a_format_that_it_offers() {
     assert_eq!(explained("model=both&format=anthropic"), (json!("anthropic"), vec![yes.clone(), no.clone()]));
     assert_eq!(explained("model=claude-x"), (json!("anthropic"), vec![yes, no]));
     assert_eq!(app.status_of("a")["formats"], json!(["anthropic"]));
+    let listed = |client: &Client| {
+        let list = client.get("/v1/models").json();
+        list["data"].as_array().expect("a list").iter().map(|entry| entry["id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (listed(&client(&app)), listed(&app.client())),
+        (vec![json!("both"), json!("claude-x")], vec![json!("both"), json!("m")])
+    );
     let refused = chat("claude-x").json()["error"].clone();
     assert_eq!((&refused["code"], &refused["param"]), (&json!("model_not_found"), &json!("model")));
     assert!(refused["message"].as_str().expect("a text").contains("is served at /v1/messages only"), "{refused}");

@@ -14,7 +14,7 @@ use crate::scheduler::messages::{AdmissionError, GetModels, GetReports, ModelsFo
 use crate::scheduler::model_names::ModelNames;
 use crate::scheduler::testing::{Pool, after_failures_of, by, chat, failure, served, settle};
 use crate::testing::{api, on_paused_clock};
-use crate::types::{ApiId, Failure, FailureClass, Now, Outcome, QuotaKind};
+use crate::types::{ApiId, Failure, FailureClass, Now, Outcome, QuotaKind, WireFormat};
 use crate::upstream::testing::End;
 use crate::upstream::{Refusal, UpstreamActor};
 
@@ -124,7 +124,7 @@ fn a_model_is_missing_only_if_every_list_of_models_is_known() {
         pool.supervisor.send(ModelsFound { api: "asked".into(), models }).await.expect("taken");
         assert_eq!(pool.select(chat("x")).await.err(), Some(AdmissionError::ModelNotFound("x".into())));
         assert_eq!(served(pool.select(chat("y")).await.expect("listed now")), "asked");
-        let names = pool.supervisor.send(GetModels).await.expect("a reply");
+        let names = pool.supervisor.send(GetModels(WireFormat::OpenAi)).await.expect("a reply");
         assert_eq!(names, [Arc::from("m"), Arc::from("y")]);
     });
 }
