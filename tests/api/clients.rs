@@ -6,19 +6,34 @@ use std::process::Command;
 
 use crate::helpers::Launch;
 
-/// Lets a program of `tests/clients/clients.py` do its task. Fails with what it has to say.
+/// Lets a program of `tests/clients/clients.py` do its task.
 fn works(client: &str) {
+    run("run.py", &[client]);
+}
+
+/// Runs a program of `tests/clients`. Fails with what it has to say.
+fn run(program: &str, arguments: &[&str]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tools = std::env::var_os("API_TOGETHER_TOOLS").map_or_else(|| root.join("target/tools"), PathBuf::from);
     let python = tools.join("clients-venv/bin/python");
     let missing = format!("no programs in {}: run tests/run, which installs them", tools.display());
     assert!(tools.join("clients-node/installed.json").exists() && python.exists(), "{missing}");
     let mut command = Command::new(python);
-    command.arg(root.join("tests/clients/run.py")).arg("--tools").arg(tools);
-    command.args(["--pool", env!("CARGO_BIN_EXE_api-together"), client]);
+    command.arg(root.join("tests/clients").join(program)).arg("--tools").arg(tools);
+    command.args(["--pool", env!("CARGO_BIN_EXE_api-together")]).args(arguments);
     let output = command.output().expect("Python is there");
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(output.status.success(), "{said}");
+}
+
+#[test]
+fn every_follow_up_reaches_the_account_that_knows_it_after_a_restart() {
+    run("carriers.py", &[]);
+}
+
+#[test]
+fn every_follow_up_reaches_the_account_that_knows_it_from_another_replica() {
+    run("carriers.py", &["--redis"]);
 }
 
 /// The pool that the recipes begin with.

@@ -9,6 +9,7 @@ how many were good, and how many calls of theirs an account refused before the r
 
 import argparse
 import asyncio
+import contextlib
 import http.client
 import json
 import shutil
@@ -30,7 +31,7 @@ ADD = {"type": "function", "name": "add", "parameters": {"type": "object"}}
 
 
 def call(pool, path, body):
-    """Sends a request, and returns the answer. Fails if it is none of 200."""
+    """Sends a request to a pool or an account, and returns the answer. Fails if it is none of 200."""
     connection = http.client.HTTPConnection("127.0.0.1", pool.port, timeout=PATIENCE)
     headers = {"authorization": f"Bearer {pool.key}", "content-type": "application/json"}
     connection.request("POST", f"/v1/{path}", json.dumps(body), headers)
@@ -85,7 +86,8 @@ def previous_response_id(pool, nth, first):
 
 
 def begin_conversation(pool, nth):
-    identifier = call(pool, "conversations", {})["id"]
+    """The conversation is made at an account. The pool has to find out at which."""
+    identifier = call(pool.accounts[nth % len(pool.accounts)], "conversations", {})["id"]
     return {**begin(pool, nth, conversation=identifier), "conversation": identifier}
 
 
@@ -118,7 +120,12 @@ class Redis:
             "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder,
             stdout=asyncio.subprocess.DEVNULL)
         self.url = f"redis://127.0.0.1:{port}/0"
-        return self
+        for _ in range(PATIENCE * 20):
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), PATIENCE).close()
+                return self
+            await asyncio.sleep(0.05)
+        raise AssertionError("redis-server does not listen")
 
 
 async def follow_ups(name, number, options, folder):
@@ -130,7 +137,8 @@ async def follow_ups(name, number, options, folder):
     pools = [await Pool(options.pool, folder / "pool-1", accounts, **more).start()]
     try:
         begun = [await asyncio.to_thread(first_part, pools[0], nth) for nth in range(CONVERSATIONS)]
-        assert all(account.calls for account in accounts), "an account had no conversation"
+        # Which is by chance: of five accounts one may have none.
+        assert sum(bool(account.calls) for account in accounts) > 1, "all conversations began at one account"
         refused = sum(entry.status >= 400 for account in accounts for entry in account.calls)
         if redis:
             pools.append(await Pool(options.pool, folder / "pool-2", accounts, **more).start())
@@ -157,6 +165,7 @@ async def follow_ups(name, number, options, folder):
 async def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pool", required=True, help="the built program")
+    parser.add_argument("--tools", help="not used: only Python is needed")
     parser.add_argument("--redis", action="store_true", help="two pools on one Redis, and no restart")
     parser.add_argument("carriers", nargs="*", choices=[[], *CARRIERS], help="all, if left out")
     options = parser.parse_args()

@@ -71,8 +71,11 @@ class Client:
     # Whether it is one session, in which each command must tell the word that is in the file.
     agent: bool = False
     env: dict = field(default_factory=dict)
-    # The parts of its program that the pool can serve; all, if empty.
-    parts: str = ""
+    # Headers that name the session, and a query: each request has them when it arrives.
+    headers: tuple = ()
+    query: str = ""
+    # The parts of its program that the pool does not serve yet.
+    without: str = ""
 
 
 def claude_code(place):
@@ -108,25 +111,25 @@ def opencode(place):
 
 
 CLIENTS = {
-    "openai-python": Client(lambda place: place.python("openai_python.py"), parts="chat,chat_stream,by_reference,embeddings,models"),
-    "openai-node": Client(lambda place: place.node("openai_node.mjs"), parts="chat,chat_stream,embeddings,models"),
-    "anthropic-python": Client(lambda place: place.python("anthropic_python.py"), parts="messages,messages_stream,beta,count_tokens"),
+    "openai-python": Client(lambda place: place.python("openai_python.py"), without="by_conversation,retrieved"),
+    "openai-node": Client(lambda place: place.node("openai_node.mjs"), without="by_conversation"),
+    "anthropic-python": Client(lambda place: place.python("anthropic_python.py")),
     "anthropic-node": Client(lambda place: place.node("anthropic_node.mjs")),
     "langchain-openai": Client(
-        lambda place: place.python("openai_langchain.py", "langchain-openai"), env={"LANGSMITH_TRACING": "false"},
-        parts="chat,chat_stream,embeddings"),
+        lambda place: place.python("openai_langchain.py", "langchain-openai"), env={"LANGSMITH_TRACING": "false"}),
     "langchain-anthropic": Client(
         lambda place: place.python("anthropic_langchain.py", "langchain-anthropic"), env={"LANGSMITH_TRACING": "false"}),
-    "ai-sdk": Client(lambda place: place.node("ai_sdk.mjs", "ai-sdk"), parts="chat,chat_stream,anthropic,anthropic_stream,embeddings"),
+    "ai-sdk": Client(lambda place: place.node("ai_sdk.mjs", "ai-sdk")),
     "openai-agents": Client(
-        lambda place: place.python("agents_python.py"), env={"OPENAI_AGENTS_DISABLE_TRACING": "1"}, parts="chat"),
+        lambda place: place.python("agents_python.py"), env={"OPENAI_AGENTS_DISABLE_TRACING": "1"},
+        without="by_conversation"),
     "litellm": Client(
         lambda place: place.python("litellm_python.py"),
-        env={"LITELLM_TELEMETRY": "False", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}, parts="openai,openai_stream,anthropic,anthropic_stream,embeddings"),
-    "claude-code": Client(claude_code, agent=True),
-    "codex": Client(codex("codex"), agent=True),
-    "codex-built-in": Client(codex("codex-built-in"), agent=True),
+        env={"LITELLM_TELEMETRY": "False", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}),
+    "claude-code": Client(claude_code, agent=True, headers=("x-claude-code-session-id", "anthropic-beta"), query="beta=true"),
+    "codex": Client(codex("codex"), agent=True, headers=("session-id",)),
+    "codex-built-in": Client(codex("codex-built-in"), agent=True, headers=("session-id",)),
     "opencode": Client(
-        opencode, agent=True,
+        opencode, agent=True, headers=("x-session-affinity",),
         env={"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1"}),
 }

@@ -15,7 +15,7 @@ class Pool:
 
     def __init__(self, binary, folder, accounts, **more):
         self.binary, self.folder = Path(binary).resolve(), Path(folder)
-        self.key, self.port = KEY, 0
+        self.accounts, self.key, self.port = accounts, KEY, 0
         self.config = {"server": {"apiKey": KEY, "host": "127.0.0.1"}, "apis": [api(account) for account in accounts], **more}
 
     async def start(self):

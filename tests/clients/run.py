@@ -75,8 +75,8 @@ async def try_client(name, options, folder):
         place = Place(folder, options.tools, url, key)
         commands = client.commands(place)
         for command in commands:
-            parts = {"PARTS": client.parts} if client.parts and not options.direct else {}
-            said = await run(command, place, {**parts, **place.env, **client.env, **trap.env})
+            without = {"WITHOUT": "" if options.direct else client.without}
+            said = await run(command, place, {**without, **place.env, **client.env, **trap.env})
             assert not client.agent or place.word in said, f"{command} did not say {place.word}, but\n{said[-2000:]}"
         check(client, accounts, trap, options)
         return "", accounts
@@ -94,6 +94,10 @@ def check(client, accounts, trap, options):
     assert not trap.wanted, f"a program called elsewhere: {trap.wanted}"
     for call in calls:
         assert call.status != 401, f"a key that is not the account's: {call.refused}"
+        assert call.status < 400, f"refused: {call.refused}"
+        if call.method == "POST":
+            lost = [name for name in client.headers if name not in call.headers]
+            assert not lost and client.query in call.query, f"lost on the way: {lost} {client.query} of {call.headers}"
     counts = [sum(call.method != "GET" for call in account.calls) for account in accounts]
     if client.agent:
         assert sum(map(bool, counts)) == 1, f"the session's requests were spread over the accounts: {counts}"

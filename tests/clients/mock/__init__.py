@@ -10,6 +10,6 @@ async def start(number):
     """Starts accounts named a, b, …"""
     accounts = [Account(chr(ord("a") + nth), MODELS) for nth in range(number)]
     for account in accounts:
-        account.server, port = await serve(account.handle)
-        account.url = f"http://127.0.0.1:{port}"
+        account.server, account.port = await serve(account.handle)
+        account.url = f"http://127.0.0.1:{account.port}"
     return accounts

@@ -13,7 +13,7 @@ class Call:
 
     method: str
     path: str
-    query: dict
+    query: str
     headers: dict
     body: dict
     status: int
@@ -55,7 +55,7 @@ class Account:
 
     def remember_message(self, body):
         """Remembers a message of a WebSocket."""
-        self.calls.append(Call("SOCKET", "/v1/responses", {}, {}, body, 200))
+        self.calls.append(Call("SOCKET", "/v1/responses", "", {}, body, 200))
 
     def answer(self, request, body):
         self.check_key(request)

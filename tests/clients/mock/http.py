@@ -6,7 +6,7 @@ import hashlib
 import json
 import struct
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 # The largest body that is read, in bytes.
 LARGEST_BODY = 64 << 20
@@ -27,7 +27,7 @@ class Request:
 
     @property
     def query(self):
-        return {name: values[0] for name, values in parse_qs(urlsplit(self.target).query, keep_blank_values=True).items()}
+        return urlsplit(self.target).query
 
     def json(self):
         return json.loads(self.body or b"{}")

@@ -55,8 +55,12 @@ def by_previous_response(session):
     for question in SECOND, THIRD:
         last = create(previous_response_id=last.id, input=question)
         expect(last.output_text)
-    assert client.responses.retrieve(last.id).id == last.id
-    client.responses.delete(last.id)
+
+
+def retrieved(session):
+    made = client.responses.create(model=MODEL, input=FIRST)
+    assert client.responses.retrieve(made.id).id == made.id
+    client.responses.delete(made.id)
 
 
 def by_reference(session):
@@ -109,4 +113,6 @@ def models(session):
     assert MODEL in {model.id for model in client.models.list()}
 
 
-sessions(chat, chat_stream, by_previous_response, by_reference, without_store, by_conversation, embeddings, models)
+sessions(
+    chat, chat_stream, by_previous_response, retrieved, by_reference, without_store, by_conversation, embeddings, models,
+)

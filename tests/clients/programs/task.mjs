@@ -29,10 +29,13 @@ export function expect(said) {
   assert.match(said, /result-42/, "the conversation was lost");
 }
 
-/// Does each part in several sessions. Ends the program with a list of those that failed; `PARTS` names a few to be done.
+/// Does each part in several sessions. Ends the program with a list of those that failed; `PARTS` names a few to be done,
+/// `WITHOUT` those to be left.
 export async function sessions(parts) {
   const failed = [];
+  const left = process.env.WITHOUT?.split(",") ?? [];
   for (const [name, part] of Object.entries(parts)) {
+    if (left.includes(name)) continue;
     if (process.env.PARTS && !process.env.PARTS.split(",").includes(name)) continue;
     let [failures, last] = [0, undefined];
     for (let nth = 0; nth < SESSIONS; nth += 1) {

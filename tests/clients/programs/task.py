@@ -35,11 +35,11 @@ def expect(said):
 
 
 def sessions(*parts):
-    """Does each part in several sessions. Ends the program with a list of those that failed; `PARTS` names a few to be done."""
-    wanted = os.environ.get("PARTS", "")
+    """Does each part in several sessions. Ends the program with a list of those that failed; `PARTS` names a few to be done, `WITHOUT` those to be left."""
+    wanted, left = os.environ.get("PARTS", ""), os.environ.get("WITHOUT", "").split(",")
     failed = []
     for part in parts:
-        if wanted and part.__name__ not in wanted.split(","):
+        if part.__name__ in left or wanted and part.__name__ not in wanted.split(","):
             continue
         failures = 0
         for nth in range(SESSIONS):
