@@ -160,6 +160,7 @@ impl App {
             shutdown: signal,
             budget: Arc::default(),
             homes: Homes::of(homes.clone()),
+            sockets: Arc::default(),
             scheduler_ended: Arc::default(),
         };
         Ok(App { core, persistence, homes, discovery, listening, shutdown, _watcher: watcher, _control: control })
@@ -250,6 +251,7 @@ impl App {
 async fn wind_down(shutdown: &ShutdownHandle, server: &ServerHandle, limits: &ServerLimits) -> Infallible {
     shutdown.reached(ShutdownPhase::Stopping);
     sleep(limits.drain_delay).await;
+    shutdown.reached(ShutdownPhase::Draining);
     actix::spawn(server.stop(true));
     sleep(limits.shutdown_timeout).await;
     log::warn!("stopping: answers that still run are cut off");

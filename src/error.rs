@@ -133,7 +133,9 @@ pub enum ApiError {
     #[error("no API could be admitted in time; the server's disk is slow, or it is overloaded")]
     AdmissionTimeout,
     /// A WebSocket is wished for, where none is served.
-    #[error("no WebSocket is served at this path: send the same request by HTTP, without an Upgrade header")]
+    #[error(
+        "no WebSocket is served at this path, or by any API of this pool that could answer: send the same request by HTTP"
+    )]
     NoWebSocket,
     /// There is more than the server may take, of this.
     #[error("the server is overloaded: {0}")]

@@ -13,13 +13,32 @@ pub struct Route {
     pub id: RouteId,
     /// What kind of answer a success is.
     pub reply: ReplyKind,
-    /// Is a WebSocket served at this path, for `GET` with `Upgrade: websocket`?
-    pub websocket: bool,
+    /// What is asked in a WebSocket, if one is served at this path, for `GET` with `Upgrade: websocket`.
+    pub websocket: Option<SocketTurns>,
     /// Where a body with `input` and without `messages` is meant to go. Cursor sends such a body to the wrong path.
     pub(crate) with_input: Option<&'static Route>,
     /// What the bytes of requests and answers mean.
     pub(crate) dialect: &'static dyn Dialect,
 }
+
+/// What is asked in a WebSocket: several requests in turn.
+#[derive(Debug)]
+pub struct SocketTurns {
+    /// The type of the client's message that begins a request. The model stands in the message.
+    pub(crate) creates: &'static str,
+}
+
+/// A route with a WebSocket.
+#[derive(Debug, Clone, Copy)]
+pub struct SocketRoute {
+    /// The row.
+    pub route: &'static Route,
+    /// What is asked.
+    pub turns: &'static SocketTurns,
+}
+
+/// The Responses API's.
+const RESPONSES_TURNS: SocketTurns = SocketTurns { creates: "response.create" };
 
 /// Every route. What is asked most stands first.
 pub static ROUTES: [Route; 9] = [
@@ -47,15 +66,15 @@ pub fn format_of(path: &str) -> WireFormat {
 static RESPONSES: Route = responses();
 
 const fn responses() -> Route {
-    route("responses", ReplyKind::Responses)
+    Route { websocket: Some(RESPONSES_TURNS), ..route("responses", ReplyKind::Responses) }
 }
 
 const fn route(path: &'static str, reply: ReplyKind) -> Route {
-    Route { id: RouteId::new(path), reply, websocket: false, with_input: None, dialect: &OpenAi }
+    Route { id: RouteId::new(path), reply, websocket: None, with_input: None, dialect: &OpenAi }
 }
 
 const fn anthropic(id: RouteId, reply: ReplyKind) -> Route {
-    Route { id, reply, websocket: false, with_input: None, dialect: &Anthropic }
+    Route { id, reply, websocket: None, with_input: None, dialect: &Anthropic }
 }
 
 /// A route with this kind of answer.

@@ -80,7 +80,8 @@ table! {
     TOO_LARGE: PAYLOAD_TOO_LARGE, INVALID, "request_too_large", ByStatus,
         "The body is larger than `server.bodyLimitMb`.";
     NO_WEBSOCKET: UPGRADE_REQUIRED, INVALID, "websocket_not_served", ByStatus,
-        "A WebSocket is asked for (`Upgrade: websocket`) at a path that serves none. Agents go on by HTTP.";
+        "A WebSocket is asked for (`Upgrade: websocket`) at a path that serves none, or no upstream speaks \
+         WebSockets (for the model: as an event in the connection). Agents go on by HTTP.";
     HOME_UNAVAILABLE: CONFLICT, "no_available_api", "object_home_unavailable", Later,
         "The request names an object (a response, an item, a conversation, encrypted reasoning) that lives on one API alone, and \
          that API rests, is disabled or does not serve the model. No other API knows the object. At a limit of that API: 429.";

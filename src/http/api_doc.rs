@@ -56,7 +56,7 @@ fn page() -> String {
             ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Messages => "yes",
             ReplyKind::Json | ReplyKind::Bytes => "no",
         };
-        let websocket = if route.websocket { "yes" } else { "426" };
+        let websocket = if route.websocket.is_some() { "yes" } else { "426" };
         let path = route.id.path();
         let _ = writeln!(
             page,

@@ -1,7 +1,7 @@
 //! Who may come in: clients with one of the configured keys.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, HeaderName};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 
 use super::Worker;
 use crate::config::{ClientKey, PresentedKey};
@@ -15,8 +15,11 @@ static BARE: [HeaderName; 3] = [
     HeaderName::from_static("x-goog-api-key"),
 ];
 
-/// Checks the key of a request: `Authorization: Bearer KEY`, or the bare key, there, in a header of its own, or as
-/// `?key=KEY`. Of several keys one must be right.
+/// The begin of the sub-protocol with a key: browsers can send no headers with a WebSocket.
+const KEY_PROTOCOL: &str = "openai-insecure-api-key.";
+
+/// Checks the key of a request: `Authorization: Bearer KEY`, or the bare key, there, in a header of its own, as `?key=KEY`, or as a
+/// sub-protocol. Of several keys one must be right.
 pub(super) fn check(request: &HttpRequest, keys: &[ClientKey]) -> Result<(), ApiError> {
     if keys.is_empty() {
         return Ok(());
@@ -26,8 +29,9 @@ pub(super) fn check(request: &HttpRequest, keys: &[ClientKey]) -> Result<(), Api
         return Ok(());
     }
     let mut refusal = if bearer.is_some() { ApiError::WrongKey } else { ApiError::MissingKey };
-    for header in BARE.iter().filter_map(|name| request.headers().get(name)) {
-        if is_known(header.as_bytes(), keys) {
+    let bare = BARE.iter().filter_map(|name| request.headers().get(name)).map(HeaderValue::as_bytes);
+    for key in bare.chain(offered_key(request.headers())) {
+        if is_known(key, keys) {
             return Ok(());
         }
         refusal = ApiError::WrongKey;
@@ -57,4 +61,36 @@ fn is_known(presented: &[u8], keys: &[ClientKey]) -> bool {
 /// Returns this thread's share of the application.
 pub(super) fn worker(request: &HttpRequest) -> Result<&Worker, ApiError> {
     request.app_data::<Worker>().ok_or(ApiError::Internal)
+}
+
+/// Returns the key among the offered sub-protocols.
+fn offered_key(headers: &HeaderMap) -> Option<&[u8]> {
+    protocols(headers).find_map(|protocol| protocol.strip_prefix(KEY_PROTOCOL)).map(str::as_bytes)
+}
+
+/// Returns the offered sub-protocols.
+pub(super) fn protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',').map(str::trim))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_found_among_the_sub_protocols() {
+        for (offered, key) in [
+            (&["realtime, openai-insecure-api-key.sk-1, openai-beta.realtime-v1"][..], Some("sk-1")),
+            (&["realtime", "openai-insecure-api-key.sk-2"], Some("sk-2")),
+            (&["realtime"], None),
+            (&[], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in offered {
+                headers.append(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(value));
+            }
+            assert_eq!(offered_key(&headers), key.map(str::as_bytes));
+        }
+    }
 }

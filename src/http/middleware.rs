@@ -17,7 +17,7 @@ use actix_web::ResponseError;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderValue, UPGRADE};
-use actix_web::http::{ConnectionType, Version};
+use actix_web::http::{ConnectionType, Method, StatusCode, Version};
 use actix_web::middleware::Next;
 
 use super::auth::{check, worker};
@@ -57,7 +57,8 @@ pub(super) async fn handle(
             Err(Panicked) => return Err(ApiError::Internal.into()),
         },
     };
-    if closes {
+    let is_socket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if closes && !is_socket {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     end_by_closing_for_http10(&mut response);
@@ -68,6 +69,8 @@ pub(super) async fn handle(
     if format == WireFormat::Anthropic {
         anthropic_form::give(&mut response);
     }
+    // Each turn of a WebSocket takes a slot of its own.
+    let slot = slot.filter(|_| !is_socket);
     let guards = RequestGuards { slot, in_flight };
     Ok(response.map_body(|head, body| GuardedBody::new(&head.headers, body, shutdown, guards).in_format(format)))
 }
@@ -122,7 +125,11 @@ fn end_by_closing_for_http10(response: &mut ServiceResponse<impl MessageBody>) {
 /// Returns whether the request asks for a WebSocket where none is served. What follows on such a connection would be no HTTP.
 fn asks_in_vain_for_websocket(request: &ServiceRequest) -> bool {
     let asks = request.headers().get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    let serves = |route: &Route| route.websocket && route.id.is_at(request.match_info().unprocessed());
+    let serves = |route: &Route| {
+        route.websocket.is_some()
+            && request.method() == Method::GET
+            && route.id.is_at(request.match_info().unprocessed())
+    };
     asks && !ROUTES.iter().any(serves)
 }
 

@@ -29,6 +29,7 @@ mod socket;
 mod status;
 mod tls;
 mod tokens;
+mod websocket;
 mod worker;
 
 pub use concurrency::Concurrency;

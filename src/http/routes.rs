@@ -1,12 +1,12 @@
 //! The table of paths. Any other path is a 404, and a wrong method a 405, both as OpenAI writes them.
 
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpRequest, Resource, Route, web};
+use actix_web::{App, HttpRequest, Resource, Route, guard, web};
 use actix_web::{body::MessageBody, dev::ServiceFactory, dev::ServiceRequest, dev::ServiceResponse};
 
 use super::endpoints::OWN_ENDPOINTS;
-use super::{Worker, forward, middleware, paths};
-use crate::dialect::ROUTES;
+use super::{Worker, forward, middleware, paths, websocket};
+use crate::dialect::{ROUTES, SocketRoute};
 use crate::error::ApiError;
 
 /// Builds the application of one worker.
@@ -27,7 +27,13 @@ pub fn routes(
     // Paths are tried in this order: the most frequent stands first, and a pattern last.
     for route in &ROUTES {
         let handler = web::post().to(move |request, payload| forward::forward(route, request, payload));
-        app = app.service(resource(&format!("/v1/{}", route.id.path()), "POST", handler));
+        let mut resource = resource(&format!("/v1/{}", route.id.path()), "POST", handler);
+        if let Some(turns) = &route.websocket {
+            let handler = web::get().guard(guard::fn_guard(|request| websocket::is_asked_for(request.head())));
+            let upgrade = move |request, payload| websocket::upgrade(SocketRoute { route, turns }, request, payload);
+            resource = resource.route(handler.to(upgrade));
+        }
+        app = app.service(resource);
     }
     for endpoint in &OWN_ENDPOINTS {
         let route = (endpoint.handled)(endpoint.method.route());

@@ -15,6 +15,8 @@ pub enum ShutdownPhase {
     Serving,
     /// Shutdown was requested: `/health` answers 503 so that load balancers stop sending traffic. Requests are still served.
     Stopping,
+    /// No more connections are taken. What runs may end in its time.
+    Draining,
     /// What still runs ends now.
     Over,
 }
@@ -73,8 +75,22 @@ impl LocalShutdown {
         LocalShutdown(state)
     }
 
+    /// Returns whether no more connections are taken.
+    pub(super) fn is_draining(&self) -> bool {
+        *self.0.signal.0.borrow() >= ShutdownPhase::Draining
+    }
+
     pub(super) fn has_begun(&self) -> bool {
         *self.0.signal.0.borrow() >= ShutdownPhase::Stopping
+    }
+
+    /// Resolves when no more connections are taken.
+    pub(super) async fn draining(self) {
+        let mut phase = self.0.signal.0.clone();
+        // The sender is gone only with the process.
+        if phase.wait_for(|phase| *phase >= ShutdownPhase::Draining).await.is_err() {
+            std::future::pending().await
+        }
     }
 
     /// Returns whether what runs is to end now.

@@ -14,7 +14,7 @@ use super::shutdown::LocalShutdown;
 use super::{Concurrency, ShutdownSignal};
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::homes::Homes;
-use crate::proxy::{ClientCache, Pool, RetryBudget};
+use crate::proxy::{ClientCache, Pool, RetryBudget, SocketEvidence};
 use crate::records::{Recorder, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
 
@@ -31,6 +31,8 @@ pub struct Core {
     pub budget: Arc<RetryBudget>,
     /// Where objects live.
     pub homes: Homes,
+    /// Which upstreams speak WebSockets, as far as all workers know.
+    pub sockets: Arc<SocketEvidence>,
     /// How much is served at the same time.
     pub concurrency: Arc<Concurrency>,
     /// How much memory bodies may take, in bytes, unless the configuration says so.
@@ -58,6 +60,7 @@ pub struct Worker {
     /// What all workers serve at the same time.
     pub(super) concurrency: LocalConcurrency,
     pub(super) shutdown: LocalShutdown,
+    pub(super) sockets: Arc<SocketEvidence>,
     pub(super) recorder: Recorder,
     bodies_in_flight: usize,
     config: Current,
@@ -88,6 +91,7 @@ impl Worker {
             config_actor: core.config.clone(),
             concurrency: LocalConcurrency::new(core.concurrency.clone()),
             shutdown,
+            sockets: core.sockets.clone(),
             recorder: Recorder::new(core.recorder.clone(), move || watched.is_over()),
             bodies_in_flight: core.bodies_in_flight,
             config,

@@ -67,7 +67,7 @@ pub(super) async fn run(
 }
 
 /// Returns the failure of a request that got no response.
-fn failure_of(error: SendError) -> Failure {
+pub(super) fn failure_of(error: SendError) -> Failure {
     let (class, phase) = match error.kind {
         SendErrorKind::StaleConnection => (FailureClass::StaleConnection, Phase::Head),
         SendErrorKind::NoLocalSocket => (FailureClass::LocalSocketLimit, Phase::Connect),

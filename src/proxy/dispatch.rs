@@ -38,7 +38,7 @@ use crate::types::{ApiId, FailureClass, Outcome};
 use crate::upstream::{Permit, Refusal};
 
 /// Why nobody served a request.
-enum Exhausted {
+pub(super) enum Exhausted {
     /// No upstream could be selected; the last attempt, if there was one, tells why.
     Refused(AdmissionError),
     /// The last attempt failed, and the request does not go on.
@@ -130,7 +130,7 @@ async fn serve(
 }
 
 /// Returns the client's response when nobody served: the last upstream's own error, else ours.
-fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpResponse {
+pub(super) fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpResponse {
     let last = state.take_last();
     let error = match (exhausted, last) {
         (exhausted, _) if lacks_path_of_shape(&state, exhausted.refusals()) => {

@@ -17,6 +17,7 @@ mod query;
 mod response;
 mod retry_state;
 mod session;
+mod websocket;
 
 pub use client_request::{ClientRequest, InvalidRequest};
 pub use discovery::{DiscoveryActor, FirstRound};
@@ -27,3 +28,4 @@ pub use query::key_in_query;
 pub use response::body::FailureShown;
 pub use response::sse_keepalive::with_pings;
 pub use transport::ClientCache;
+pub use websocket::{ClientSocket, SocketEvidence, SocketHost, any_upstream_speaks, serve};

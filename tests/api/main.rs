@@ -49,5 +49,6 @@ mod tls;
 mod tokens;
 mod transport;
 mod verdicts;
+mod websocket;
 mod wrong_address;
 mod wrong_path;

@@ -228,14 +228,14 @@ impl UpstreamClient {
 }
 
 /// Returns the host and port for the upstream's eyes: without the scheme's own port.
-fn named_host(base: &Uri, tls: bool) -> Authority {
+pub(crate) fn named_host(base: &Uri, tls: bool) -> Authority {
     let authority = base.authority().map_or("", |authority| authority.as_str());
     let named = authority.strip_suffix(if tls { ":443" } else { ":80" }).unwrap_or(authority);
     Authority::try_from(named).unwrap_or_else(|_| Authority::from_static(POOL_KEY))
 }
 
 /// Parses a URL. A configured URL is valid; for another the resolver finds no host.
-fn parsed(url: &str) -> Uri {
+pub(crate) fn parsed(url: &str) -> Uri {
     Uri::try_from(url).unwrap_or_default()
 }
 

@@ -78,6 +78,11 @@ impl SendError {
         io::Error::other("its connections take no requests").into()
     }
 
+    /// Returns the error of a connection that broke before an answer.
+    pub(crate) fn broken(why: &impl std::fmt::Display) -> Self {
+        SendError::new(SendErrorKind::Broken, format!("no valid answer ({why})"))
+    }
+
     /// Returns why an exchange failed, by awc's error and by what was seen of the connection.
     pub(crate) fn of_exchange(error: &SendRequestError, trace: &ExchangeTrace) -> Self {
         let error = if trace.was_stale() {

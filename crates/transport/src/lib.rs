@@ -14,6 +14,7 @@
 //!   [`stream`] is the result.
 //! - [`h1`]: HTTP/1.1 is awc over an I/O type of ours, whose guard judges all bytes before awc reads them.
 //! - [`h2`]: HTTP/2 is the crate h2 over the same connector.
+//! - [`websocket`]: an upgraded connection, over the same connector.
 //! - [`trace`]: what one exchange learned of its connection.
 //!
 //! # Invariants of awc
@@ -31,9 +32,14 @@ mod stream;
 mod tls;
 mod trace;
 mod trust;
+mod websocket;
 
 pub use cache::ClientCache;
 pub use client::{IncomingHead, IncomingResponse, Target, UpstreamClient};
 pub use error::{ConnectionLost, SendError, SendErrorKind, connection_lost};
 pub use h1::Framing;
 pub use trust::{TrustError, TrustedRoots, trusted_roots};
+pub use websocket::{
+    BadMessage, Handshake, HandshakeRefusal, SocketClose, SocketCodec, SocketError, SocketMessage, SocketRequest,
+    UpstreamSocket, open_socket,
+};

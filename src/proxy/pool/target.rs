@@ -14,7 +14,8 @@ pub(in crate::proxy) fn client_of(clients: &ClientCache, endpoint: &Endpoint, re
     clients.get(reach.serial, || target_of(endpoint, reach))
 }
 
-fn target_of(endpoint: &Endpoint, reach: &Reach) -> Target {
+/// Returns what the transport needs to know of one of an endpoint's addresses.
+pub(in crate::proxy) fn target_of(endpoint: &Endpoint, reach: &Reach) -> Target {
     let fixed = endpoint
         .headers
         .iter()

@@ -8,17 +8,17 @@ use crate::types::{Outcome, Settlement, Usage};
 use crate::upstream::Permit;
 
 /// The settlement at an answer's end. Dropped without settlement, the permit counts as abandoned.
-pub(super) struct SettleOnDrop {
-    pub(super) permit: Permit,
-    pub(super) record: OpenRecord,
-    pub(super) outcome: Outcome,
-    pub(super) usage: Option<Usage>,
-    pub(super) first_token: Duration,
-    pub(super) made: MadeObjects,
+pub(in crate::proxy) struct SettleOnDrop {
+    pub(in crate::proxy) permit: Permit,
+    pub(in crate::proxy) record: OpenRecord,
+    pub(in crate::proxy) outcome: Outcome,
+    pub(in crate::proxy) usage: Option<Usage>,
+    pub(in crate::proxy) first_token: Duration,
+    pub(in crate::proxy) made: MadeObjects,
 }
 
 impl SettleOnDrop {
-    pub(super) fn settle(mut self, outcome: Option<Outcome>, usage: Option<Usage>) {
+    pub(in crate::proxy) fn settle(mut self, outcome: Option<Outcome>, usage: Option<Usage>) {
         let usage = usage.or(self.usage);
         let outcome = outcome.unwrap_or(self.outcome);
         let first_token = matches!(outcome, Outcome::Completed).then_some(self.first_token);

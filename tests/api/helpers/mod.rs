@@ -9,6 +9,7 @@ mod raw;
 mod redis;
 mod tls;
 mod upstream;
+pub mod websocket;
 
 pub use app::{App, KEY, Launch, OPEN_FILES, config_at, config_of, config_with, scratch};
 pub use client::{Client, Response};

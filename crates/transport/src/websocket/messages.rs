@@ -1,0 +1,291 @@
+//! Frames of a WebSocket, put together to whole messages. For both sides of a proxy: the client's, and the upstream's.
+//!
+//! 1. A message is held until its end, and has a bound in bytes, whatever its frames say. A frame is refused when more has come
+//!    than the bound allows, and not when its head announces more.
+//! 2. A text is UTF-8, or the connection ends.
+//! 3. The library holds the rules of single frames: masks, reserved bits, lengths, the order of fragments.
+
+use actix_codec::Decoder;
+use actix_http::ws::{CloseReason, Codec, Frame, Item, OpCode, Parser, ProtocolError};
+use bytes::{Bytes, BytesMut};
+
+/// The longest head of a frame, in bytes.
+const FRAME_HEAD: usize = 14;
+
+/// A whole message, or a control frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SocketMessage {
+    /// A text, of UTF-8.
+    Text(Bytes),
+    /// Bytes.
+    Binary(Bytes),
+    /// The other side wants a pong with the same bytes.
+    Ping(Bytes),
+    /// An answer to a ping.
+    Pong(Bytes),
+    /// The other side sends nothing more.
+    Close(Option<SocketClose>),
+}
+
+/// Why a connection ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketClose {
+    /// As in RFC 6455, section 7.4.
+    pub code: u16,
+    /// For a person; at most [`SocketClose::LONGEST_REASON`] bytes.
+    pub reason: String,
+}
+
+/// What came is no message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadMessage {
+    /// The message is longer than the bound.
+    #[error("a message is larger than {0} bytes")]
+    TooLarge(usize),
+    /// A text is no UTF-8.
+    #[error("a text is no UTF-8")]
+    NotUtf8,
+    /// The frames break the protocol.
+    #[error("{0}")]
+    Protocol(String),
+}
+
+/// Reads and writes the messages of one connection.
+#[derive(Debug)]
+pub struct SocketCodec {
+    frames: Codec,
+    /// The largest message, in bytes.
+    largest: usize,
+    /// What we write is masked: the other side is a server.
+    masks: bool,
+    partial: Option<PartialMessage>,
+}
+
+/// A message whose last fragment has not come.
+#[derive(Debug)]
+struct PartialMessage {
+    is_text: bool,
+    bytes: BytesMut,
+}
+
+impl SocketClose {
+    /// The longest reason, in bytes: a control frame has 125, and the code takes two.
+    pub const LONGEST_REASON: usize = 123;
+
+    /// Creates the reason of an end. A longer text is cut.
+    pub fn new(code: u16, reason: &str) -> Self {
+        SocketClose {
+            code,
+            reason: reason.get(..reason.floor_char_boundary(Self::LONGEST_REASON)).unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+impl BadMessage {
+    /// Returns the code that tells the other side.
+    pub fn close_code(&self) -> u16 {
+        match self {
+            BadMessage::TooLarge(_) => 1009,
+            BadMessage::NotUtf8 => 1007,
+            BadMessage::Protocol(_) => 1002,
+        }
+    }
+}
+
+impl SocketCodec {
+    /// Creates the codec of a server's side. `largest`: the largest message of the client, in bytes.
+    pub fn of_server(largest: usize) -> Self {
+        SocketCodec { frames: Codec::new().max_size(largest), largest, masks: false, partial: None }
+    }
+
+    /// Creates the codec of a client's side. `largest`: the largest message of the server, in bytes.
+    pub fn of_client(largest: usize) -> Self {
+        SocketCodec { frames: Codec::new().max_size(largest).client_mode(), largest, masks: true, partial: None }
+    }
+
+    /// Takes the next message out of what has come; `None` if more has to come.
+    ///
+    /// # Errors
+    /// When the connection has to end.
+    pub fn decode(&mut self, came: &mut BytesMut) -> Result<Option<SocketMessage>, BadMessage> {
+        loop {
+            let frame = match self.frames.decode(came) {
+                Ok(Some(frame)) => frame,
+                Ok(None) if came.len() > self.largest.saturating_add(FRAME_HEAD) => {
+                    return Err(BadMessage::TooLarge(self.largest));
+                }
+                Ok(None) => return Ok(None),
+                Err(ProtocolError::Overflow) => return Err(BadMessage::TooLarge(self.largest)),
+                Err(error) => return Err(BadMessage::Protocol(error.to_string())),
+            };
+            let message = match frame {
+                Frame::Text(text) => data(true, text)?,
+                Frame::Binary(bytes) => SocketMessage::Binary(bytes),
+                Frame::Ping(bytes) => SocketMessage::Ping(bytes),
+                Frame::Pong(bytes) => SocketMessage::Pong(bytes),
+                Frame::Close(reason) => SocketMessage::Close(reason.map(of_library)),
+                Frame::Continuation(item) => match self.fragment(item)? {
+                    Some(message) => message,
+                    None => continue,
+                },
+            };
+            return Ok(Some(message));
+        }
+    }
+
+    /// Takes in a fragment. Returns the message behind the last one.
+    fn fragment(&mut self, item: Item) -> Result<Option<SocketMessage>, BadMessage> {
+        let (bytes, is_last) = match item {
+            Item::FirstText(bytes) => {
+                self.partial = Some(PartialMessage { is_text: true, bytes: BytesMut::new() });
+                (bytes, false)
+            }
+            Item::FirstBinary(bytes) => {
+                self.partial = Some(PartialMessage { is_text: false, bytes: BytesMut::new() });
+                (bytes, false)
+            }
+            Item::Continue(bytes) => (bytes, false),
+            Item::Last(bytes) => (bytes, true),
+        };
+        // The library lets no fragment pass without a first one.
+        let Some(partial) = &mut self.partial else {
+            return Err(BadMessage::Protocol("a fragment without a beginning".to_owned()));
+        };
+        if partial.bytes.len() + bytes.len() > self.largest {
+            return Err(BadMessage::TooLarge(self.largest));
+        }
+        partial.bytes.extend_from_slice(&bytes);
+        if !is_last {
+            return Ok(None);
+        }
+        match self.partial.take() {
+            Some(PartialMessage { is_text, bytes }) => data(is_text, bytes.freeze()).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns how many bytes are held of a message without its end.
+    pub fn held(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| partial.bytes.len())
+    }
+
+    /// Appends a message as one frame.
+    pub fn encode(&self, message: &SocketMessage, into: &mut BytesMut) {
+        let (bytes, code) = match message {
+            SocketMessage::Text(bytes) => (bytes, OpCode::Text),
+            SocketMessage::Binary(bytes) => (bytes, OpCode::Binary),
+            SocketMessage::Ping(bytes) => (bytes, OpCode::Ping),
+            SocketMessage::Pong(bytes) => (bytes, OpCode::Pong),
+            SocketMessage::Close(close) => {
+                return Parser::write_close(into, close.as_ref().map(to_library), self.masks);
+            }
+        };
+        Parser::write_message(into, bytes, code, true, self.masks);
+    }
+}
+
+fn data(is_text: bool, bytes: Bytes) -> Result<SocketMessage, BadMessage> {
+    if !is_text {
+        return Ok(SocketMessage::Binary(bytes));
+    }
+    if std::str::from_utf8(&bytes).is_err() {
+        return Err(BadMessage::NotUtf8);
+    }
+    Ok(SocketMessage::Text(bytes))
+}
+
+fn of_library(reason: CloseReason) -> SocketClose {
+    SocketClose { code: reason.code.into(), reason: reason.description.unwrap_or_default() }
+}
+
+fn to_library(close: &SocketClose) -> CloseReason {
+    let description = Some(close.reason.clone()).filter(|reason| !reason.is_empty());
+    CloseReason { code: close.code.into(), description }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns what a server reads of these frames, cut into pieces of this size.
+    fn read(frames: &[u8], piece: usize, largest: usize) -> Vec<Result<SocketMessage, BadMessage>> {
+        let mut codec = SocketCodec::of_server(largest);
+        let mut came = BytesMut::new();
+        let mut messages = Vec::new();
+        for piece in frames.chunks(piece) {
+            came.extend_from_slice(piece);
+            loop {
+                match codec.decode(&mut came) {
+                    Ok(None) => break,
+                    Ok(Some(message)) => messages.push(Ok(message)),
+                    Err(bad) => {
+                        messages.push(Err(bad));
+                        return messages;
+                    }
+                }
+            }
+        }
+        messages
+    }
+
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = vec![first];
+        match payload.len() {
+            short @ ..126 => frame.push(0x80 | short as u8),
+            long => {
+                frame.push(0x80 | 127);
+                frame.extend_from_slice(&(long as u64).to_be_bytes());
+            }
+        }
+        let mask = [1, 2, 3, 4];
+        frame.extend_from_slice(&mask);
+        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        frame
+    }
+
+    #[test]
+    fn fragments_are_one_message_with_a_ping_in_between_and_in_any_pieces() {
+        let frames = [frame(0x01, b"one "), frame(0x89, b"p"), frame(0x00, b"mess"), frame(0x80, b"age")].concat();
+        let wanted = [
+            Ok(SocketMessage::Ping(Bytes::from_static(b"p"))),
+            Ok(SocketMessage::Text(Bytes::from_static(b"one message"))),
+        ];
+        for piece in [1, 3, 1_000] {
+            assert_eq!(read(&frames, piece, 11), wanted);
+        }
+    }
+
+    #[test]
+    fn a_message_beyond_the_bound_ends_the_connection_in_one_frame_or_in_many() {
+        let too_large = [Err(BadMessage::TooLarge(300))];
+        assert_eq!(read(&frame(0x81, &[b'x'; 301]), 50, 300), too_large);
+        let fragments = [frame(0x01, &[b'x'; 120]), frame(0x00, &[b'x'; 120]), frame(0x00, &[b'x'; 120])].concat();
+        assert_eq!(read(&fragments, 1_000, 300), too_large);
+        assert!(read(&frame(0x81, &[b'x'; 300]), 50, 300)[0].is_ok());
+        // A head announces an exabyte: what has come decides.
+        let mut endless = frame(0x82, &[b'x'; 400]);
+        endless[2..10].copy_from_slice(&(1u64 << 60).to_be_bytes());
+        assert_eq!(read(&endless, 10, 300), too_large);
+    }
+
+    #[test]
+    fn what_breaks_the_protocol_has_a_code() {
+        for (frames, code) in [
+            (frame(0x81, b"\xff"), 1007),
+            (vec![0x81, 1, b'x'], 1002),
+            (frame(0x80, b"x"), 1002),
+            (frame(0xc1, b"x"), 1002),
+            (frame(0x83, b"x"), 1002),
+            (frame(0x88, b"\x03"), 1002),
+        ] {
+            let read = read(&frames, 100, 1_000);
+            assert_eq!(read[0].as_ref().expect_err("bad").close_code(), code, "{frames:?}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_cut_between_two_characters() {
+        let close = SocketClose::new(1011, &"é".repeat(100));
+        assert_eq!(close.reason.len(), 122);
+    }
+}

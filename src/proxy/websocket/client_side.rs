@@ -1,0 +1,164 @@
+//! The client's side of a connection: reads messages, and hands out what is written.
+//!
+//! 1. Pings are answered at once, also while an upstream is waited for.
+//! 2. What comes during a wait is set aside, in order. Beyond the bounds no more is read.
+//! 3. A client that sends nothing for [`PING_EVERY`] is pinged. One that answers no ping for [`GONE_AFTER`] is gone.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use actix_web::web::{Bytes, BytesMut, Payload};
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout_at};
+use transport::{SocketClose, SocketCodec, SocketMessage};
+
+use super::ending::{Ending, code, sendable};
+use super::outbox::Outbox;
+
+/// So many messages may wait for a turn to end.
+pub(super) const MOST_WAITING: usize = 32;
+
+/// After so long a silence the client is pinged.
+const PING_EVERY: Duration = Duration::from_secs(30);
+
+/// A client without any sign of life is gone. Some clients answer pings only while they wait for an event, and a tool may run for
+/// minutes.
+const GONE_AFTER: Duration = Duration::from_secs(600);
+
+/// The client's side of a connection.
+pub(super) struct ClientSide {
+    payload: Payload,
+    codec: SocketCodec,
+    came: BytesMut,
+    outbox: Rc<Outbox>,
+    /// Messages that wait for a turn to end.
+    waiting: VecDeque<SocketMessage>,
+    /// Their bytes.
+    waiting_bytes: usize,
+    largest: usize,
+    heard_at: Instant,
+    pinged_at: Instant,
+}
+
+impl ClientSide {
+    /// `largest`: the largest message, in bytes.
+    pub(super) fn new(payload: Payload, outbox: Rc<Outbox>, largest: usize) -> Self {
+        let now = Instant::now();
+        ClientSide {
+            payload,
+            codec: SocketCodec::of_server(largest),
+            came: BytesMut::new(),
+            outbox,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            largest,
+            heard_at: now,
+            pinged_at: now,
+        }
+    }
+
+    /// Returns the next message: one that was set aside, or one that comes.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(super) async fn next(&mut self) -> Result<SocketMessage, Ending> {
+        match self.waiting.pop_front() {
+            Some(message) => {
+                self.waiting_bytes = self.waiting_bytes.saturating_sub(length(&message));
+                Ok(message)
+            }
+            None => self.read().await,
+        }
+    }
+
+    /// Returns the next message that comes, a text or bytes. While too much is set aside, waits for ever.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(super) async fn read(&mut self) -> Result<SocketMessage, Ending> {
+        loop {
+            if self.waiting.len() >= MOST_WAITING || self.waiting_bytes > self.largest {
+                return std::future::pending().await;
+            }
+            match self.codec.decode(&mut self.came) {
+                Ok(Some(data @ (SocketMessage::Text(_) | SocketMessage::Binary(_)))) => return Ok(data),
+                Ok(Some(SocketMessage::Ping(bytes))) => self.queue(&SocketMessage::Pong(bytes)),
+                Ok(Some(SocketMessage::Pong(_))) => {}
+                Ok(Some(SocketMessage::Close(close))) => return Err(Ending::Client(sendable(close))),
+                Ok(None) => self.receive().await?,
+                Err(bad) => return Err(Ending::Client(SocketClose::new(bad.close_code(), &bad.to_string()))),
+            }
+        }
+    }
+
+    /// Waits for bytes. Pings a silent client.
+    async fn receive(&mut self) -> Result<(), Ending> {
+        let ping_at = self.heard_at.max(self.pinged_at) + PING_EVERY;
+        match timeout_at(ping_at, self.payload.next()).await {
+            Ok(Some(Ok(piece))) => {
+                self.heard_at = Instant::now();
+                self.came.extend_from_slice(&piece);
+                Ok(())
+            }
+            Ok(Some(Err(_)) | None) => Err(Ending::ClientGone),
+            Err(_) if self.heard_at.elapsed() >= GONE_AFTER => {
+                Err(Ending::Ours(SocketClose::new(code::GOING_AWAY, "no pong came")))
+            }
+            Err(_) => {
+                self.pinged_at = Instant::now();
+                self.queue(&SocketMessage::Ping(Bytes::new()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Sets a message aside until the turn is over.
+    pub(super) fn set_aside(&mut self, message: SocketMessage) {
+        self.waiting_bytes += length(&message);
+        self.waiting.push_back(message);
+    }
+
+    /// Waits for something, and sets aside what the client sends meanwhile.
+    ///
+    /// # Errors
+    /// When the client ends the connection.
+    pub(super) async fn beside<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Ending> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                message = self.read() => {
+                    let message = message?;
+                    self.set_aside(message);
+                }
+            }
+        }
+    }
+
+    /// Hands a message to the client, and waits until the connection took it.
+    pub(super) async fn send(&mut self, message: &SocketMessage) {
+        self.queue(message);
+        poll_fn(|_| if self.outbox.is_empty() { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+
+    /// Hands an event to the client, and waits until the connection took it.
+    pub(super) async fn send_text(&mut self, text: Bytes) {
+        self.send(&SocketMessage::Text(text)).await;
+    }
+
+    /// Hands a message over.
+    pub(super) fn queue(&self, message: &SocketMessage) {
+        self.outbox.fill(|into| self.codec.encode(message, into));
+    }
+}
+
+fn length(message: &SocketMessage) -> usize {
+    match message {
+        SocketMessage::Text(bytes) | SocketMessage::Binary(bytes) => bytes.len(),
+        SocketMessage::Ping(_) | SocketMessage::Pong(_) | SocketMessage::Close(_) => 0,
+    }
+}

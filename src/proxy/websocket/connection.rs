@@ -1,0 +1,163 @@
+//! One connection, from the upgrade to the close: waits for messages, and gives turns their place.
+
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_web::http::header::HeaderMap;
+use tokio::time::{Instant, sleep_until, timeout};
+use transport::{SocketClose, SocketMessage};
+
+use super::SocketHost;
+use super::client_message::{Asked, asked};
+use super::client_side::ClientSide;
+use super::ending::{Ending, code, event_of};
+use super::upstream_side::{FromUpstream, UpstreamSide};
+use crate::dialect::SocketRoute;
+use crate::error::ApiError;
+use crate::proxy::pool::Pool;
+
+/// How long a connection may stay without a turn.
+const LONGEST_IDLE: Duration = Duration::from_secs(3_600);
+
+/// How long the client may take to answer a close of ours.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// What the client asked for with the upgrade.
+pub(super) struct Upgrade {
+    pub(super) route: SocketRoute,
+    pub(super) headers: HeaderMap,
+    pub(super) query: String,
+}
+
+/// One connection.
+pub(super) struct SocketConnection<H> {
+    pub(super) pool: Rc<Pool>,
+    pub(super) host: H,
+    pub(super) client: ClientSide,
+    pub(super) upgrade: Upgrade,
+    /// The upstream's connection, if there is one.
+    pub(super) upstream: Option<UpstreamSide>,
+    /// A turn has succeeded there: all others go there.
+    pub(super) is_chosen: bool,
+}
+
+/// What a connection waits for between two turns.
+enum Waited {
+    Client(SocketMessage),
+    Upstream(FromUpstream),
+    Draining,
+    Idle,
+}
+
+impl<H: SocketHost> SocketConnection<H> {
+    pub(super) fn new(pool: Rc<Pool>, host: H, client: ClientSide, upgrade: Upgrade) -> Self {
+        SocketConnection { pool, host, client, upgrade, upstream: None, is_chosen: false }
+    }
+
+    /// Serves the connection to its end.
+    pub(super) async fn run(mut self) {
+        let mut over = pin!(self.host.over());
+        let ending = tokio::select! {
+            biased;
+            () = &mut over => {
+                // The turn that ran was dropped, which settled it.
+                self.client.queue(&SocketMessage::Text(event_of(&ApiError::Stopping)));
+                Ending::Ours(SocketClose::new(code::GOING_AWAY, "the server is stopping"))
+            }
+            ending = self.serve() => ending,
+        };
+        self.end(ending).await;
+    }
+
+    async fn serve(&mut self) -> Ending {
+        let mut draining = pin!(self.host.draining());
+        let mut idle_until = Instant::now() + LONGEST_IDLE;
+        loop {
+            let waited = match self.wait(draining.as_mut(), idle_until).await {
+                Ok(waited) => waited,
+                Err(ending) => return ending,
+            };
+            let done = match waited {
+                Waited::Client(message) => {
+                    let done = self.handle(message).await;
+                    idle_until = Instant::now() + LONGEST_IDLE;
+                    done
+                }
+                Waited::Upstream(FromUpstream::Data(message)) => {
+                    self.client.send(&message).await;
+                    Ok(())
+                }
+                Waited::Upstream(FromUpstream::Closed(close)) => Err(Ending::Upstream(close)),
+                Waited::Upstream(FromUpstream::Lost(_)) => Err(Ending::upstream_lost()),
+                Waited::Draining => Err(Ending::Ours(SocketClose::new(code::GOING_AWAY, "the server is stopping"))),
+                Waited::Idle => Err(Ending::Ours(SocketClose::new(code::GOING_AWAY, "nothing was asked for long"))),
+            };
+            if let Err(ending) = done {
+                return ending;
+            }
+        }
+    }
+
+    async fn wait(
+        &mut self,
+        draining: Pin<&mut impl Future<Output = ()>>,
+        idle_until: Instant,
+    ) -> Result<Waited, Ending> {
+        let from_upstream = async {
+            match &mut self.upstream {
+                Some(upstream) => upstream.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = draining => Ok(Waited::Draining),
+            message = self.client.next() => message.map(Waited::Client),
+            event = from_upstream => Ok(Waited::Upstream(event)),
+            () = sleep_until(idle_until) => Ok(Waited::Idle),
+        }
+    }
+
+    /// Handles a message between two turns.
+    async fn handle(&mut self, message: SocketMessage) -> Result<(), Ending> {
+        if let SocketMessage::Text(text) = &message
+            && let Asked::Response { generates } = asked(text, self.upgrade.route.turns.creates)
+        {
+            return self.turn(text.clone(), generates).await;
+        }
+        match &mut self.upstream {
+            Some(upstream) => {
+                upstream.queue(&message);
+                let flushed = self.client.beside(timeout(upstream.endpoint.timeouts.idle, upstream.flush())).await?;
+                if matches!(flushed, Ok(Ok(()))) { Ok(()) } else { Err(Ending::upstream_lost()) }
+            }
+            None => {
+                let message = format!("the first message must be a {}", self.upgrade.route.turns.creates);
+                self.client.send_text(event_of(&ApiError::Invalid { message, param: Some("type") })).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells both sides that the connection ends.
+    async fn end(mut self, ending: Ending) {
+        let normal = || SocketClose::new(code::NORMAL, "");
+        let is_answer = matches!(ending, Ending::Client(_));
+        let (client, upstream) = match ending {
+            Ending::Client(close) => (Some(close.clone()), close),
+            Ending::ClientGone => (None, normal()),
+            Ending::Upstream(close) => (Some(close), normal()),
+            Ending::Ours(close) => (Some(close.clone()), close),
+        };
+        if let Some(upstream_side) = self.upstream.take() {
+            upstream_side.close(upstream).await;
+        }
+        let Some(close) = client else { return };
+        self.client.send(&SocketMessage::Close(Some(close))).await;
+        if !is_answer {
+            // The client's own close, or its end.
+            let _ = timeout(CLOSE_WITHIN, async { while self.client.read().await.is_ok() {} }).await;
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! WebSockets of the Responses API: one connection, many requests, one upstream.
+//!
+//! 1. A *turn* is one request of the connection: a message `response.create`, up to the event that ends the response. Each turn is
+//!    admitted, counted, recorded and metered as a request over HTTP is. Turns run one after the other, as OpenAI runs them.
+//! 2. The first turn that succeeds chooses the upstream. All later turns go there, or `previous_response_id` would break.
+//! 3. Before the first content of a turn another upstream may be asked, as long as none is chosen. Afterwards a failure is an error
+//!    event.
+//! 4. A refusal is an event `{"type":"error","status":…,"error":{…}}`, and the connection goes on. When the upstream's connection
+//!    ends, the client's ends with the same code: the state of the connection was there.
+//! 5. An upstream that answers a handshake with a no is known not to speak WebSockets for a while ([`evidence`]). If none of the
+//!    pool's upstreams speaks them, the client's upgrade is refused with 426, and agents go on over HTTP.
+//! 6. Whoever drops the connection (client gone, shutdown) settles the turn's permit and ends the record.
+//!
+//! # Bounds
+//! A message: `server.bodyLimitMb` of a client, [`upstream_side::LARGEST_MESSAGE`] of an upstream. Messages that wait for their
+//! turn: [`client_side::MOST_WAITING`]. Of the bytes for a client, one message is held: the upstream is not read while the
+//! client does not read.
+
+mod answer;
+mod body;
+mod client_message;
+mod client_side;
+mod connection;
+mod ending;
+mod evidence;
+mod outbox;
+mod receive;
+mod refusal;
+mod turn;
+mod upstream_side;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::error::ApiError;
+use crate::records::OpenRecord;
+
+pub use body::{ClientSocket, serve};
+pub use evidence::{SocketEvidence, any_upstream_speaks};
+
+/// What a connection needs of the server around the data path.
+pub trait SocketHost: 'static {
+    /// A place among the requests that are served at the same time, until the drop.
+    type Slot;
+    /// Bytes of requests in memory, until the drop.
+    type Memory;
+
+    /// Returns the configuration in force.
+    fn config(&self) -> Rc<Arc<Config>>;
+
+    /// Returns what is known of the upstreams.
+    fn evidence(&self) -> &Arc<SocketEvidence>;
+
+    /// Opens the record of a turn.
+    fn open_record(&self) -> OpenRecord;
+
+    /// Takes a place among the requests that are served at the same time.
+    fn admit(&self) -> Result<Self::Slot, ApiError>;
+
+    /// Takes memory for so many bytes of a request.
+    fn hold(&self, bytes: usize) -> Result<Self::Memory, ApiError>;
+
+    /// Resolves when the server takes no more connections: what runs may end in its time.
+    fn draining(&self) -> impl Future<Output = ()> + 'static;
+
+    /// Resolves when what runs is to end now.
+    fn over(&self) -> impl Future<Output = ()> + 'static;
+}

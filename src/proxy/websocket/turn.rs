@@ -1,0 +1,249 @@
+//! One turn: a message `response.create`, from the admission to the first content, over as many upstreams as it takes.
+//!
+//! The story is that of [`crate::proxy::dispatch`], by the same rules for retries. The differences: an upstream may not speak
+//! WebSockets, which is no failure; and once an upstream is chosen, no other is asked.
+
+use std::collections::VecDeque;
+
+use actix_web::web::Bytes;
+use tokio::time::{Instant, timeout_at};
+use transport::{SocketClose, SocketMessage};
+
+use super::SocketHost;
+use super::answer::TurnEvents;
+use super::connection::SocketConnection;
+use super::ending::{Ending, code, event};
+use super::receive::{Received, lost};
+use super::refusal::{FailedTurn, late, sent};
+use crate::config::Config;
+use crate::error::ApiError;
+use crate::proxy::client_request::ClientRequest;
+use crate::proxy::dispatch::{Exhausted, fail, refuse};
+use crate::proxy::pool::Upstreams;
+use crate::proxy::retry_state::{FailedAttempt, Next, RetryState};
+use crate::scheduler::AdmissionError;
+use crate::types::{ApiId, Failure, FailureClass, Now, Phase, RequestTarget};
+use crate::upstream::{Permit, Refusal};
+
+/// How much of an answer is held before the first content, in bytes.
+const MOST_HELD: usize = 256 << 10;
+
+/// What is asked in a turn.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) request: &'a ClientRequest,
+    pub(super) generates: bool,
+}
+
+/// Why a turn has no answer.
+enum NoAnswer {
+    /// As of a request over HTTP.
+    Exhausted(Exhausted),
+    /// No upstream of the model that speaks WebSockets is left.
+    NoSockets,
+}
+
+impl<H: SocketHost> SocketConnection<H> {
+    /// Serves one turn.
+    ///
+    /// # Errors
+    /// When the connection has to end.
+    ///
+    /// # Cancel safety
+    /// Dropping the future settles the permit, and ends the record.
+    pub(super) async fn turn(&mut self, message: Bytes, generates: bool) -> Result<(), Ending> {
+        let mut record = self.host.open_record();
+        let config = self.host.config();
+        let begun = (|| {
+            let slot = self.host.admit()?;
+            let memory = self.host.hold(message.len())?;
+            let request = ClientRequest::parse(self.upgrade.route.route, &self.upgrade.headers, message)
+                .and_then(|request| request.with_query(&self.upgrade.query))
+                .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })?;
+            Ok((request, slot, memory))
+        })();
+        let (request, _slot, _memory) = match begun {
+            Ok(begun) => begun,
+            Err(error) => {
+                let response = refuse(error, &mut record);
+                self.client.send_text(event(response)).await;
+                return Ok(());
+            }
+        };
+        record.with(|record| record.model = Some(request.profile.model.clone()));
+        let pool = self.pool.clone();
+        let mut state = RetryState::new(&request, config.retry, pool.budget(), record);
+        let mut told = VecDeque::new();
+        match self.serve_turn(Question { request: &request, generates }, &mut state, &mut told).await? {
+            Ok((permit, events)) => self.answer(permit, state.record, events).await,
+            Err(no_answer) => {
+                let response = match no_answer {
+                    NoAnswer::NoSockets => refuse(ApiError::NoWebSocket, &mut state.record),
+                    NoAnswer::Exhausted(exhausted) => fail(exhausted, state),
+                };
+                if told.is_empty() {
+                    told.push_back(SocketMessage::Text(event(response)));
+                }
+                for message in told {
+                    self.client.send(&message).await;
+                }
+                self.go_on()
+            }
+        }
+    }
+
+    /// Ends the connection if the state of its earlier turns is gone, or will not be served any more.
+    fn go_on(&self) -> Result<(), Ending> {
+        if self.is_chosen && self.upstream.is_none() {
+            return Err(Ending::upstream_lost());
+        }
+        if self.chosen_is_gone(&self.host.config()).is_some() {
+            let why = "the API behind this connection has left the configuration";
+            return Err(Ending::Ours(SocketClose::new(code::GOING_AWAY, why)));
+        }
+        Ok(())
+    }
+
+    async fn serve_turn(
+        &mut self,
+        question: Question<'_>,
+        state: &mut RetryState<'_>,
+        told: &mut VecDeque<SocketMessage>,
+    ) -> Result<Result<(Permit, TurnEvents), NoAnswer>, Ending> {
+        let pool = self.pool.clone();
+        self.find_target(question.request, state).await?;
+        loop {
+            let config = self.host.config();
+            if let Some(gone) = self.chosen_is_gone(&config) {
+                let model = question.request.profile.model.clone();
+                let refused =
+                    AdmissionError::NoneAvailable { model, refusals: vec![(gone, Refusal::Retiring)], rate: None };
+                return Ok(Err(NoAnswer::Exhausted(Exhausted::Refused(refused))));
+            }
+            let mut select = state.selection();
+            let without = self.host.evidence().without(&config);
+            let has_barred = !without.is_empty();
+            select.excluded.extend(without);
+            let selected = self.client.beside(pool.select(select)).await?;
+            let mut permit = match state.admitted(selected) {
+                Ok(permit) => permit,
+                Err(_) if !self.is_chosen && state.may_retry_same_upstream() => {
+                    self.client.beside(state.wait_before_retry()).await?;
+                    continue;
+                }
+                Err(refused) if has_barred && state.failures == 0 && is_nobody(&refused) => {
+                    return Ok(Err(NoAnswer::NoSockets));
+                }
+                Err(refused) => return Ok(Err(NoAnswer::Exhausted(Exhausted::Refused(refused)))),
+            };
+            let deadline = Instant::now() + permit.endpoint().timeouts.first_token;
+            let opened = self.connect(&permit, question.request, deadline).await?;
+            let failed = match opened {
+                // The permit is dropped, which gives it back.
+                Ok(false) => continue,
+                Ok(true) => {
+                    let place = state.begin_attempt(&mut permit);
+                    match self.attempt(&permit, question, deadline).await? {
+                        Ok(events) => {
+                            self.is_chosen = true;
+                            state.record_success(&permit, place, true);
+                            state.home.served_by(&permit.endpoint().api, pool.homes(), &question.request.objects);
+                            return Ok(Ok((permit, events)));
+                        }
+                        Err(failed) => (place, failed),
+                    }
+                }
+                Err(failed) => (state.begin_attempt(&mut permit), failed),
+            };
+            let (place, FailedTurn { error, told: events }) = failed;
+            *told = events;
+            let next = if self.is_chosen { Next::GiveUp } else { state.should_retry(&error) };
+            state.record_failure(FailedAttempt { permit, place, error }, next);
+            if !self.is_chosen {
+                self.leave_upstream().await?;
+            }
+            if next == Next::GiveUp {
+                return Ok(Err(NoAnswer::Exhausted(Exhausted::Failed)));
+            }
+        }
+    }
+
+    /// Finds the upstream that has to serve the turn, if only one can.
+    async fn find_target(&mut self, request: &ClientRequest, state: &mut RetryState<'_>) -> Result<(), Ending> {
+        match self.chosen() {
+            // A connection whose upstream is gone ends.
+            Some(_) if self.chosen_is_gone(&self.host.config()).is_some() => Ok(()),
+            Some(chosen) => {
+                state.home.target = RequestTarget::Home(chosen.clone());
+                Ok(())
+            }
+            None if request.objects.is_empty() => Ok(()),
+            None => self.client.beside(state.home.find(self.pool.homes(), &request.objects)).await,
+        }
+    }
+
+    /// Returns the upstream of the connection, if one is chosen.
+    fn chosen(&self) -> Option<&ApiId> {
+        self.upstream.as_ref().filter(|_| self.is_chosen).map(|upstream| &upstream.endpoint.api)
+    }
+
+    /// Returns the upstream of the connection, if it has left the configuration.
+    fn chosen_is_gone(&self, config: &Config) -> Option<ApiId> {
+        let is_there = |id: &ApiId| config.apis.iter().any(|api| api.id == *id && api.enabled);
+        self.chosen().filter(|id| !is_there(id)).cloned()
+    }
+
+    /// Asks the connected upstream, and waits for the first content. Returns the events up to there.
+    async fn attempt(
+        &mut self,
+        permit: &Permit,
+        question: Question<'_>,
+        deadline: Instant,
+    ) -> Result<Result<TurnEvents, FailedTurn>, Ending> {
+        let Question { request, generates } = question;
+        let endpoint = permit.endpoint();
+        let Some(upstream) = &mut self.upstream else { return Ok(Err(lost("no connection").into())) };
+        if !permit.sent_at.begin(Now::read_mono()) {
+            let failure = Failure::new(FailureClass::Connect, Phase::Connect, "it took too long to connect");
+            return Ok(Err(failure.into()));
+        }
+        let own = endpoint.upstream_model(&request.profile.model).map(|own| &**own);
+        upstream.queue(&SocketMessage::Text(request.body_for(own, false)));
+        let written = self.client.beside(timeout_at(deadline, upstream.flush())).await?;
+        if !matches!(written, Ok(Ok(()))) {
+            self.upstream = None;
+            return Ok(Err(lost("the connection broke").into()));
+        }
+        permit.sent_at.finish(Now::read_mono());
+        let mut events = TurnEvents::new(self.upgrade.route.route, request, endpoint, generates);
+        while !events.is_committed(MOST_HELD) {
+            match self.receive(deadline).await? {
+                Received::Data(SocketMessage::Text(text)) => {
+                    if let Some(error) = self.error_event(&text, sent(request, endpoint)) {
+                        return Ok(Err(error.into()));
+                    }
+                    events.take(text);
+                    if let Some(failure) = events.failed_before_content() {
+                        return Ok(Err(FailedTurn { error: failure.into(), told: events.held }));
+                    }
+                }
+                Received::Data(other) => events.held.push_back(other),
+                Received::Ended(failure, _) => return Ok(Err(failure.into())),
+                Received::Late => {
+                    self.upstream = None;
+                    return Ok(Err(late().into()));
+                }
+            }
+        }
+        if events.is_empty() {
+            let failure = Failure::new(FailureClass::EmptyResponse, Phase::Body, "a response without content");
+            return Ok(Err(failure.into()));
+        }
+        Ok(Ok(events))
+    }
+}
+
+/// Returns whether no upstream was left to be asked.
+fn is_nobody(refused: &AdmissionError) -> bool {
+    matches!(refused, AdmissionError::NoneAvailable { refusals, .. } if refusals.is_empty())
+}

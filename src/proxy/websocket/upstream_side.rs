@@ -1,0 +1,149 @@
+//! The upstream's side of a connection.
+//!
+//! An upstream that sends nothing for [`PING_EVERY`] is pinged. Without a sign of life for [`LOST_AFTER`] the connection is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::Bytes;
+use tokio::time::{Instant, timeout, timeout_at};
+use transport::{
+    Handshake, HandshakeRefusal, SendError, SocketClose, SocketError, SocketMessage, SocketRequest, UpstreamSocket,
+    open_socket,
+};
+
+use super::ending::{code, sendable};
+use crate::dialect::redact::redacted;
+use crate::proxy::headers::{self, Header};
+use crate::proxy::pool::target::target_of;
+use crate::types::RouteId;
+use crate::upstream::Endpoint;
+
+/// The largest message of an upstream, in bytes. An event can hold a whole image in base64.
+pub(super) const LARGEST_MESSAGE: usize = 32 << 20;
+
+/// After so long a silence the upstream is pinged.
+const PING_EVERY: Duration = Duration::from_secs(30);
+
+/// Without a sign of life for so long, the connection is lost.
+const LOST_AFTER: Duration = Duration::from_secs(90);
+
+/// How long a close may take to be written.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// An open connection to the chosen upstream.
+pub(super) struct UpstreamSide {
+    pub(super) endpoint: Arc<Endpoint>,
+    socket: Box<UpstreamSocket>,
+    heard_at: Instant,
+    pinged_at: Instant,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum NotOpened {
+    /// The upstream has no address for this format.
+    NoAddress,
+    /// No answer came.
+    Failed(SendError),
+    /// The upstream answered without an upgrade.
+    Refused(HandshakeRefusal),
+}
+
+/// What comes from an upstream.
+#[derive(Debug)]
+pub(super) enum FromUpstream {
+    /// A text or bytes, without the upstream's key.
+    Data(SocketMessage),
+    /// The upstream ends the connection.
+    Closed(SocketClose),
+    /// The connection is lost: why.
+    Lost(String),
+}
+
+impl UpstreamSide {
+    /// Opens a connection. The time to connect has a bound; the caller bounds the whole.
+    pub(super) async fn open(
+        endpoint: &Arc<Endpoint>,
+        route: RouteId,
+        (client, query): (&[Header], &str),
+    ) -> Result<Self, NotOpened> {
+        let Some(reach) = endpoint.reach(route.format()) else { return Err(NotOpened::NoAddress) };
+        let path = if query.is_empty() { route.path().to_owned() } else { format!("{}?{query}", route.path()) };
+        let mut sent = HeaderMap::new();
+        headers::set_request_headers(&mut sent, client, &endpoint.api);
+        // A handshake has no body.
+        sent.remove(header::CONTENT_TYPE);
+        let request = SocketRequest { path: &path, headers: &sent, largest_message: LARGEST_MESSAGE };
+        let socket = match open_socket(&target_of(endpoint, reach), request).await {
+            Ok(Handshake::Open(socket)) => socket,
+            Ok(Handshake::Refused(refusal)) => return Err(NotOpened::Refused(refusal)),
+            Err(error) => return Err(NotOpened::Failed(error)),
+        };
+        let now = Instant::now();
+        Ok(UpstreamSide { endpoint: endpoint.clone(), socket, heard_at: now, pinged_at: now })
+    }
+
+    /// Hands a message over, to be written beside other things.
+    pub(super) fn queue(&mut self, message: &SocketMessage) {
+        self.socket.queue(message);
+    }
+
+    /// Returns whether more may be handed over.
+    pub(super) fn has_room(&self) -> bool {
+        self.socket.has_room()
+    }
+
+    /// Writes all that was handed over.
+    pub(super) async fn flush(&mut self) -> Result<(), SocketError> {
+        self.socket.flush().await
+    }
+
+    /// Returns what comes next.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(super) async fn next(&mut self) -> FromUpstream {
+        loop {
+            let ping_at = self.heard_at.max(self.pinged_at) + PING_EVERY;
+            let message = match timeout_at(ping_at, self.socket.next()).await {
+                Ok(Ok(message)) => message,
+                Ok(Err(error)) => return FromUpstream::Lost(error.to_string()),
+                Err(_) if self.heard_at.elapsed() >= LOST_AFTER => {
+                    return FromUpstream::Lost("no pong came".to_owned());
+                }
+                Err(_) => {
+                    self.pinged_at = Instant::now();
+                    self.queue(&SocketMessage::Ping(Bytes::new()));
+                    continue;
+                }
+            };
+            self.heard_at = Instant::now();
+            let key = &self.endpoint.key;
+            match message {
+                SocketMessage::Text(text) => return FromUpstream::Data(SocketMessage::Text(redacted(text, key))),
+                SocketMessage::Binary(bytes) => return FromUpstream::Data(SocketMessage::Binary(bytes)),
+                SocketMessage::Ping(bytes) => self.queue(&SocketMessage::Pong(bytes)),
+                SocketMessage::Pong(_) => {}
+                SocketMessage::Close(close) => {
+                    let mut close = sendable(close);
+                    let reason = redacted(std::mem::take(&mut close.reason).into(), key);
+                    return FromUpstream::Closed(SocketClose::new(close.code, &String::from_utf8_lossy(&reason)));
+                }
+            }
+        }
+    }
+
+    /// Ends the connection.
+    pub(super) async fn close(mut self, close: SocketClose) {
+        self.queue(&SocketMessage::Close(Some(close)));
+        // An upstream that reads nothing finds the end of the connection instead.
+        let _ = timeout(CLOSE_WITHIN, self.flush()).await;
+    }
+
+    /// Returns the close for an upstream that is left for another.
+    pub(super) fn not_needed() -> SocketClose {
+        SocketClose::new(code::NORMAL, "")
+    }
+}
