@@ -71,6 +71,8 @@ class Client:
     # Whether it is one session, in which each command must tell the word that is in the file.
     agent: bool = False
     env: dict = field(default_factory=dict)
+    # Whether the accounts speak WebSockets; if it is said, the program must use them, or do without.
+    sockets: bool | None = None
     # Headers that name the session, and a query: each request has them when it arrives.
     headers: tuple = ()
     query: str = ""
@@ -128,7 +130,8 @@ CLIENTS = {
         env={"LITELLM_TELEMETRY": "False", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}),
     "claude-code": Client(claude_code, agent=True, headers=("x-claude-code-session-id", "anthropic-beta"), query="beta=true"),
     "codex": Client(codex("codex"), agent=True, headers=("session-id",)),
-    "codex-built-in": Client(codex("codex-built-in"), agent=True, headers=("session-id",)),
+    "codex-websocket": Client(codex("codex-built-in"), agent=True, sockets=True),
+    "codex-fallback": Client(codex("codex-built-in"), agent=True, sockets=False, headers=("session-id",)),
     "opencode": Client(
         opencode, agent=True, headers=("x-session-affinity",),
         env={"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1"}),

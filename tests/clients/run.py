@@ -66,6 +66,8 @@ async def try_client(name, options, folder):
     """Returns what was wrong with a client's task, as a text: empty if all is well. Its requests are beside it."""
     client = CLIENTS[name]
     accounts = await mock.start(1 if options.direct else ACCOUNTS)
+    for account in accounts:
+        account.sockets = client.sockets is not False
     trap, pool = await Trap().start(), None
     url, key = accounts[0].url, accounts[0].key
     if not options.direct:
@@ -94,10 +96,13 @@ def check(client, accounts, trap, options):
     assert not trap.wanted, f"a program called elsewhere: {trap.wanted}"
     for call in calls:
         assert call.status != 401, f"a key that is not the account's: {call.refused}"
-        assert call.status < 400, f"refused: {call.refused}"
+        assert call.status < 400 or call.method == "GET" and client.sockets is False, f"refused: {call.refused}"
         if call.method == "POST":
             lost = [name for name in client.headers if name not in call.headers]
             assert not lost and client.query in call.query, f"lost on the way: {lost} {client.query} of {call.headers}"
+    if client.sockets is not None:
+        used = {call.method for call in calls if call.method != "GET"}
+        assert used == {"SOCKET" if client.sockets else "POST"}, f"sent by {used}"
     counts = [sum(call.method != "GET" for call in account.calls) for account in accounts]
     if client.agent:
         assert sum(map(bool, counts)) == 1, f"the session's requests were spread over the accounts: {counts}"

@@ -26,6 +26,10 @@ class Account:
     name: str
     models: tuple
     calls: list = field(default_factory=list)
+    # Whether it speaks WebSockets.
+    sockets: bool = True
+    # Whether it answers everything with a 500.
+    fails: bool = False
     # Each object by its id: responses, output items and conversations.
     objects: dict = field(default_factory=dict)
     numbers: itertools.count = field(default_factory=lambda: itertools.count(1))
@@ -48,6 +52,9 @@ class Account:
             answer, refused = Answer(refusal.status, refusal.body()), str(refusal)
             if is_anthropic(request):
                 answer.body = anthropic.error(refusal.status, refusal.message)
+        except Exception as error:
+            # A defect of this mock, or a request that no provider would understand. The test tells.
+            answer, refused = Answer(500, {"error": {"message": repr(error)}}), repr(error)
         call = Call(request.method, request.path, request.query, request.headers, body, answer.status, refused)
         self.calls.append(call)
         answer.headers.setdefault("request-id" if is_anthropic(request) else "x-request-id", self.new_id("req"))
@@ -59,8 +66,12 @@ class Account:
 
     def answer(self, request, body):
         self.check_key(request)
+        if self.fails:
+            raise Refusal(500, "The server had an error while processing your request.", code="server_error")
         match request.method, request.path.removeprefix("/v1").strip("/").split("/"):
-            case "GET", ["responses"] if request.headers.get("upgrade", "").lower() == "websocket":
+            case "GET", ["responses"] if request.headers.get("upgrade") == "websocket":
+                if not self.sockets:
+                    raise Refusal(404, "WebSockets are not served.")
                 return Answer(101, socket=lambda socket: responses.serve_socket(self, socket))
             case "POST", ["chat", "completions"]:
                 return chat.completions(self, body)

@@ -26,6 +26,8 @@ def answer(account, method, path, body):
             identity = {"id": account.new_id("conv"), "object": "conversation", "created_at": 1_795_000_000, "metadata": {}}
             account.objects[identity["id"]] = {**identity, "items": list(body.get("items") or [])}
             return Answer(body=identity)
+    if len(path) == 1:
+        raise Refusal(404, f"Invalid URL ({method} /v1/{path[0]})")
     known = stored(account, path[1], f"{path[0].capitalize()} with id '{path[1]}' not found.")
     match method, path:
         case "GET", ["responses", _]:

@@ -93,6 +93,25 @@ def without_store(session):
             history.append({"role": "user", "content": question or THIRD})
 
 
+def websocket(session):
+    """Several responses on one connection, which remembers the last one although nothing is stored."""
+    last, given = {}, [{"role": "user", "content": FIRST}]
+    with client.responses.connect(max_retries=0) as connection:
+        for question in None, SECOND, THIRD, None:
+            asked = {"model": MODEL, "tools": TOOLS, "store": False, "input": given, **last}
+            connection.send({"type": "response.create", **asked})
+            for event in connection:
+                assert event.type not in ("error", "response.failed"), event
+                if event.type == "response.completed":
+                    break
+            last, item = {"previous_response_id": event.response.id}, event.response.output[-1]
+            if item.type == "function_call":
+                given = [{"type": "function_call_output", "call_id": item.call_id, "output": add(item.arguments)}]
+            else:
+                expect(item.content[0].text)
+                given = [{"role": "user", "content": question or SECOND}]
+
+
 def by_conversation(session):
     conversation = client.conversations.create()
 
@@ -114,5 +133,6 @@ def models(session):
 
 
 sessions(
-    chat, chat_stream, by_previous_response, retrieved, by_reference, without_store, by_conversation, embeddings, models,
+    chat, chat_stream, by_previous_response, retrieved, by_reference, without_store, websocket, by_conversation, embeddings,
+    models,
 )
