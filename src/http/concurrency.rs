@@ -67,6 +67,15 @@ impl BodyMemory {
         }
         taken
     }
+
+    /// Gives back what is beyond `bytes`.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        let less = self.bytes.saturating_sub(bytes);
+        if less > 0 {
+            self.load.0.body_bytes.fetch_sub(less, Ordering::Relaxed);
+            self.bytes -= less;
+        }
+    }
 }
 
 /// Adds to a counter within a limit. Nothing else is read or written under these numbers, so the memory order is relaxed.
@@ -97,6 +106,10 @@ impl Drop for BodyMemory {
 mod tests {
     use super::*;
 
+    fn one_more(load: &LocalConcurrency, bytes: usize) -> bool {
+        load.hold().grow_to(bytes, 10)
+    }
+
     #[test]
     fn what_a_guard_took_comes_back_with_its_drop() {
         let load = LocalConcurrency::new(Arc::default());
@@ -110,6 +123,8 @@ mod tests {
         assert!(!other.grow_to(5, 10) && other.grow_to(4, 10) && !other.grow_to(usize::MAX, 10));
         drop(one);
         assert!(other.grow_to(10, 10));
+        other.shrink_to(4);
+        assert!(!one_more(&load, 7) && one_more(&load, 6));
         drop(other);
         assert_eq!(load.0.body_bytes.load(Ordering::Relaxed), 0);
     }

@@ -72,7 +72,9 @@ pub(super) async fn handle(
     // Each turn of a WebSocket takes a slot of its own.
     let slot = slot.filter(|_| !is_socket);
     let guards = RequestGuards { slot, in_flight };
-    Ok(response.map_body(|head, body| GuardedBody::new(&head.headers, body, shutdown, guards).in_format(format)))
+    Ok(response.map_body(|head, body| {
+        GuardedBody::new(&head.headers, body, shutdown, guards).in_format(format).of_socket(is_socket)
+    }))
 }
 
 /// Returns the format in which the client speaks: by the path, or by the header of every client of Anthropic's.

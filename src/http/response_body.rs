@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, SEC_WEBSOCKET_ACCEPT};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::web::Bytes;
 
 use super::catch_panic::{Panicked, catch_panic_in};
@@ -45,15 +45,18 @@ pub(super) struct GuardedBody {
 
 impl GuardedBody {
     pub(super) fn new(headers: &HeaderMap, body: BoxBody, shutdown: LocalShutdown, guards: RequestGuards) -> Self {
-        let is_socket = headers.contains_key(SEC_WEBSOCKET_ACCEPT);
         let (body, shutdown) = match body.try_into_bytes() {
             Ok(bytes) => (BoxBody::new(bytes), None),
-            Err(body) if is_socket => (body, None),
             Err(body) => (body, Some(ShutdownWatch::new(shutdown))),
         };
         let kind = headers.get(CONTENT_TYPE);
         let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-        GuardedBody { body, shutdown, is_stream, is_socket, format: WireFormat::OpenAi, guards }
+        GuardedBody { body, shutdown, is_stream, is_socket: false, format: WireFormat::OpenAi, guards }
+    }
+
+    /// Takes the body for a WebSocket, if it is one.
+    pub(super) fn of_socket(self, is_socket: bool) -> Self {
+        if is_socket { GuardedBody { is_socket, shutdown: None, ..self } } else { self }
     }
 
     /// Lets the body end with an error in this format, if with one.

@@ -25,7 +25,7 @@ use super::concurrency::{BodyMemory, RequestSlot};
 use crate::config::Config;
 use crate::dialect::SocketRoute;
 use crate::error::ApiError;
-use crate::proxy::{ClientSocket, SocketEvidence, SocketHost, any_upstream_speaks, serve};
+use crate::proxy::{ClientSocket, RequestMemory, SocketEvidence, SocketHost, any_upstream_speaks, serve};
 use crate::records::OpenRecord;
 use crate::types::RequestId;
 
@@ -83,7 +83,7 @@ struct Host {
 
 impl SocketHost for Host {
     type Slot = RequestSlot;
-    type Memory = BodyMemory;
+    type Memory = SocketMemory;
 
     fn config(&self) -> Rc<Arc<Config>> {
         self.worker.config()
@@ -106,11 +106,8 @@ impl SocketHost for Host {
         slot.ok_or(ApiError::Overloaded("too many requests are served at the same time (server.maxRequests)"))
     }
 
-    fn hold(&self, bytes: usize) -> Result<BodyMemory, ApiError> {
-        let mut memory = self.worker.concurrency.hold();
-        let is_held = memory.grow_to(bytes, self.worker.bodies_in_flight());
-        let too_large = "the requests that are served hold too much memory (server.bodiesInFlightMb)";
-        if is_held { Ok(memory) } else { Err(ApiError::Overloaded(too_large)) }
+    fn hold(&self) -> SocketMemory {
+        SocketMemory { held: self.worker.concurrency.hold(), worker: self.worker.clone() }
     }
 
     fn draining(&self) -> impl Future<Output = ()> + 'static {
@@ -119,5 +116,20 @@ impl SocketHost for Host {
 
     fn over(&self) -> impl Future<Output = ()> + 'static {
         self.worker.shutdown.clone().over()
+    }
+}
+
+/// The bytes of one client in memory.
+struct SocketMemory {
+    held: BodyMemory,
+    worker: Worker,
+}
+
+impl RequestMemory for SocketMemory {
+    fn resize(&mut self, bytes: usize) -> Result<(), ApiError> {
+        self.held.shrink_to(bytes);
+        let is_held = self.held.grow_to(bytes, self.worker.bodies_in_flight());
+        let too_large = "the requests that are served hold too much memory (server.bodiesInFlightMb)";
+        if is_held { Ok(()) } else { Err(ApiError::Overloaded(too_large)) }
     }
 }

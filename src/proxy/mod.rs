@@ -28,4 +28,4 @@ pub use query::key_in_query;
 pub use response::body::FailureShown;
 pub use response::sse_keepalive::with_pings;
 pub use transport::ClientCache;
-pub use websocket::{ClientSocket, SocketEvidence, SocketHost, any_upstream_speaks, serve};
+pub use websocket::{ClientSocket, RequestMemory, SocketEvidence, SocketHost, any_upstream_speaks, serve};

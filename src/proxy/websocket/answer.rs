@@ -62,8 +62,13 @@ impl TurnEvents {
     /// Takes in an event, and holds it.
     pub(super) fn take(&mut self, text: Bytes) {
         self.read(&text);
-        self.held_bytes += text.len();
-        self.held.push_back(SocketMessage::Text(text));
+        self.hold(SocketMessage::Text(text));
+    }
+
+    /// Holds a message.
+    pub(super) fn hold(&mut self, message: SocketMessage) {
+        self.held_bytes += message.len();
+        self.held.push_back(message);
     }
 
     fn read(&mut self, text: &[u8]) {

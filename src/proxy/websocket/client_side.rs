@@ -15,11 +15,16 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 use transport::{SocketClose, SocketCodec, SocketMessage};
 
+use super::RequestMemory;
 use super::ending::{Ending, code, sendable};
 use super::outbox::Outbox;
+use crate::error::ApiError;
 
 /// So many messages may wait for a turn to end.
 pub(super) const MOST_WAITING: usize = 32;
+
+/// So many bytes of a client are not counted.
+const UNCOUNTED: usize = 64 << 10;
 
 /// After so long a silence the client is pinged.
 const PING_EVERY: Duration = Duration::from_secs(30);
@@ -29,7 +34,7 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const GONE_AFTER: Duration = Duration::from_secs(600);
 
 /// The client's side of a connection.
-pub(super) struct ClientSide {
+pub(super) struct ClientSide<M> {
     payload: Payload,
     codec: SocketCodec,
     came: BytesMut,
@@ -39,13 +44,15 @@ pub(super) struct ClientSide {
     /// Their bytes.
     waiting_bytes: usize,
     largest: usize,
+    /// For all bytes of the client that are held here.
+    memory: M,
     heard_at: Instant,
     pinged_at: Instant,
 }
 
-impl ClientSide {
-    /// `largest`: the largest message, in bytes.
-    pub(super) fn new(payload: Payload, outbox: Rc<Outbox>, largest: usize) -> Self {
+impl<M: RequestMemory> ClientSide<M> {
+    /// `largest`: the largest message, in bytes. `memory`: nothing is held yet.
+    pub(super) fn new(payload: Payload, outbox: Rc<Outbox>, largest: usize, memory: M) -> Self {
         let now = Instant::now();
         ClientSide {
             payload,
@@ -55,6 +62,7 @@ impl ClientSide {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             largest,
+            memory,
             heard_at: now,
             pinged_at: now,
         }
@@ -67,7 +75,7 @@ impl ClientSide {
     pub(super) async fn next(&mut self) -> Result<SocketMessage, Ending> {
         match self.waiting.pop_front() {
             Some(message) => {
-                self.waiting_bytes = self.waiting_bytes.saturating_sub(length(&message));
+                self.waiting_bytes = self.waiting_bytes.saturating_sub(message.len());
                 Ok(message)
             }
             None => self.read().await,
@@ -84,7 +92,10 @@ impl ClientSide {
                 return std::future::pending().await;
             }
             match self.codec.decode(&mut self.came) {
-                Ok(Some(data @ (SocketMessage::Text(_) | SocketMessage::Binary(_)))) => return Ok(data),
+                Ok(Some(data @ (SocketMessage::Text(_) | SocketMessage::Binary(_)))) => {
+                    self.account()?;
+                    return Ok(data);
+                }
                 Ok(Some(SocketMessage::Ping(bytes))) => self.queue(&SocketMessage::Pong(bytes)),
                 Ok(Some(SocketMessage::Pong(_))) => {}
                 Ok(Some(SocketMessage::Close(close))) => return Err(Ending::Client(sendable(close))),
@@ -101,7 +112,7 @@ impl ClientSide {
             Ok(Some(Ok(piece))) => {
                 self.heard_at = Instant::now();
                 self.came.extend_from_slice(&piece);
-                Ok(())
+                self.account()
             }
             Ok(Some(Err(_)) | None) => Err(Ending::ClientGone),
             Err(_) if self.heard_at.elapsed() >= GONE_AFTER => {
@@ -115,9 +126,18 @@ impl ClientSide {
         }
     }
 
+    /// Accounts for what is held of the client. A client beyond the bound has to come again.
+    fn account(&mut self) -> Result<(), Ending> {
+        let held = self.came.len() + self.codec.held() + self.waiting_bytes;
+        // Small messages cost no look at what all threads share.
+        let counted = if held < UNCOUNTED { 0 } else { held };
+        let overloaded = |error: ApiError| Ending::Ours(SocketClose::new(code::TRY_AGAIN, &error.to_string()));
+        self.memory.resize(counted).map_err(overloaded)
+    }
+
     /// Sets a message aside until the turn is over.
     pub(super) fn set_aside(&mut self, message: SocketMessage) {
-        self.waiting_bytes += length(&message);
+        self.waiting_bytes += message.len();
         self.waiting.push_back(message);
     }
 
@@ -153,12 +173,5 @@ impl ClientSide {
     /// Hands a message over.
     pub(super) fn queue(&self, message: &SocketMessage) {
         self.outbox.fill(|into| self.codec.encode(message, into));
-    }
-}
-
-fn length(message: &SocketMessage) -> usize {
-    match message {
-        SocketMessage::Text(bytes) | SocketMessage::Binary(bytes) => bytes.len(),
-        SocketMessage::Ping(_) | SocketMessage::Pong(_) | SocketMessage::Close(_) => 0,
     }
 }

@@ -31,10 +31,10 @@ pub(super) struct Upgrade {
 }
 
 /// One connection.
-pub(super) struct SocketConnection<H> {
+pub(super) struct SocketConnection<H: SocketHost> {
     pub(super) pool: Rc<Pool>,
     pub(super) host: H,
-    pub(super) client: ClientSide,
+    pub(super) client: ClientSide<H::Memory>,
     pub(super) upgrade: Upgrade,
     /// The upstream's connection, if there is one.
     pub(super) upstream: Option<UpstreamSide>,
@@ -51,7 +51,7 @@ enum Waited {
 }
 
 impl<H: SocketHost> SocketConnection<H> {
-    pub(super) fn new(pool: Rc<Pool>, host: H, client: ClientSide, upgrade: Upgrade) -> Self {
+    pub(super) fn new(pool: Rc<Pool>, host: H, client: ClientSide<H::Memory>, upgrade: Upgrade) -> Self {
         SocketConnection { pool, host, client, upgrade, upstream: None, is_chosen: false }
     }
 

@@ -19,6 +19,8 @@ pub(super) mod code {
     pub(crate) const GOING_AWAY: u16 = 1001;
     /// This side failed.
     pub(crate) const INTERNAL: u16 = 1011;
+    /// The other side may come again later.
+    pub(crate) const TRY_AGAIN: u16 = 1013;
 }
 
 /// Why a connection ends.

@@ -13,7 +13,7 @@
 //!
 //! # Bounds
 //! A message: `server.bodyLimitMb` of a client, [`upstream_side::LARGEST_MESSAGE`] of an upstream. Messages that wait for their
-//! turn: [`client_side::MOST_WAITING`]. Of the bytes for a client, one message is held: the upstream is not read while the
+//! turn: [`client_side::MOST_WAITING`], and all of a client's bytes in memory count for `server.bodiesInFlightMb`. Of the bytes for a client, one message is held: the upstream is not read while the
 //! client does not read.
 
 mod answer;
@@ -39,12 +39,21 @@ use crate::records::OpenRecord;
 pub use body::{ClientSocket, serve};
 pub use evidence::{SocketEvidence, any_upstream_speaks};
 
+/// A share of the memory for requests.
+pub trait RequestMemory: 'static {
+    /// Takes memory for so many bytes in all, or gives back what is beyond.
+    ///
+    /// # Errors
+    /// When all requests together have too much.
+    fn resize(&mut self, bytes: usize) -> Result<(), ApiError>;
+}
+
 /// What a connection needs of the server around the data path.
 pub trait SocketHost: 'static {
     /// A place among the requests that are served at the same time, until the drop.
     type Slot;
     /// Bytes of requests in memory, until the drop.
-    type Memory;
+    type Memory: RequestMemory;
 
     /// Returns the configuration in force.
     fn config(&self) -> Rc<Arc<Config>>;
@@ -58,8 +67,8 @@ pub trait SocketHost: 'static {
     /// Takes a place among the requests that are served at the same time.
     fn admit(&self) -> Result<Self::Slot, ApiError>;
 
-    /// Takes memory for so many bytes of a request.
-    fn hold(&self, bytes: usize) -> Result<Self::Memory, ApiError>;
+    /// Returns a share of the memory for requests, of nothing yet.
+    fn hold(&self) -> Self::Memory;
 
     /// Resolves when the server takes no more connections: what runs may end in its time.
     fn draining(&self) -> impl Future<Output = ()> + 'static;

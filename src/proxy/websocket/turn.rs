@@ -9,12 +9,12 @@ use actix_web::web::Bytes;
 use tokio::time::{Instant, timeout_at};
 use transport::{SocketClose, SocketMessage};
 
-use super::SocketHost;
 use super::answer::TurnEvents;
 use super::connection::SocketConnection;
 use super::ending::{Ending, code, event};
 use super::receive::{Received, lost};
 use super::refusal::{FailedTurn, late, sent};
+use super::{RequestMemory, SocketHost};
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::proxy::client_request::ClientRequest;
@@ -56,7 +56,8 @@ impl<H: SocketHost> SocketConnection<H> {
         let config = self.host.config();
         let begun = (|| {
             let slot = self.host.admit()?;
-            let memory = self.host.hold(message.len())?;
+            let mut memory = self.host.hold();
+            memory.resize(message.len())?;
             let request = ClientRequest::parse(self.upgrade.route.route, &self.upgrade.headers, message)
                 .and_then(|request| request.with_query(&self.upgrade.query))
                 .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })?;
@@ -227,7 +228,7 @@ impl<H: SocketHost> SocketConnection<H> {
                         return Ok(Err(FailedTurn { error: failure.into(), told: events.held }));
                     }
                 }
-                Received::Data(other) => events.held.push_back(other),
+                Received::Data(other) => events.hold(other),
                 Received::Ended(failure, _) => return Ok(Err(failure.into())),
                 Received::Late => {
                     self.upstream = None;

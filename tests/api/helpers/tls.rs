@@ -75,13 +75,18 @@ impl Tls {
 
     /// The same, with this certificate and the protocols that it offers.
     pub fn speaking(upstream: &Upstream, identity: &Identity) -> Tls {
+        Tls::at(&upstream.url(), identity)
+    }
+
+    /// The same in front of a plain address.
+    pub fn at(url: &str, identity: &Identity) -> Tls {
         let config = Arc::new(Mutex::new(identity.config()));
         let current = config.clone();
         let offers = Arc::<Mutex<Vec<Vec<String>>>>::default();
         let told = offers.clone();
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
-        let target = upstream.url().trim_start_matches("http://").to_owned();
+        let target = url.trim_start_matches("http://").to_owned();
         listener.set_nonblocking(true).expect("non-blocking");
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -125,3 +125,25 @@ fn an_idle_connection_takes_no_place_among_the_requests() {
     let (_, told) = second.response();
     assert_eq!((&told["status"], &told["error"]["code"]), (&json!(503), &json!("server_overloaded")), "{told}");
 }
+
+#[test]
+fn the_bytes_of_all_clients_have_one_bound() {
+    let upstream = WsUpstream::answering();
+    let mut config = config_at(&[upstream.url()]);
+    config["server"]["bodyLimitMb"] = json!(3);
+    config["server"]["bodiesInFlightMb"] = json!(4);
+    let app = App::start(&config);
+    let half = || {
+        let mut client = WsClient::to(&app);
+        client.send(&WsFrame::new(BINARY, "x".repeat(5 << 19)).unfinished());
+        client
+    };
+    let (first, mut second) = (half(), half());
+    assert_eq!(second.closed(), 1013);
+    drop(first);
+    eventually("the first one's share is free", || {
+        let mut third = half();
+        third.send(&WsFrame::new(crate::helpers::websocket::PING, b"p"));
+        third.next().expect("a frame").close_code().is_none()
+    });
+}

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{pool, pool_with};
 use crate::helpers::websocket::{CLOSE, WsClient, WsUpstream, created, delta, failed};
-use crate::helpers::{App, KEY, Reply, Upstream, config_at, config_of, eventually};
+use crate::helpers::{App, Identity, KEY, Launch, Reply, Tls, Upstream, config_at, config_of, eventually, scratch};
 
 fn config_by_priority(urls: &[String]) -> serde_json::Value {
     let mut config = config_at(urls);
@@ -201,4 +201,23 @@ fn a_key_in_an_event_is_not_shown() {
     }
     app.logged("WS /v1/responses");
     assert!(!app.log().contains(key), "{}", app.log());
+}
+
+#[test]
+fn an_upstream_behind_tls_is_verified_and_asked_without_http2() {
+    let upstream = WsUpstream::answering();
+    let identity = Identity::speaking(&scratch(), &["h2", "http/1.1"]);
+    let tls = Tls::at(&upstream.url(), &identity);
+    let config = config_at(&[tls.url()]);
+    let trusting = Launch::new(&config).env("SSL_CERT_FILE", identity.certificate.to_str().expect("UTF-8")).start();
+    let mut client = WsClient::to(&trusting);
+    client.create();
+    assert_eq!(client.response().1["type"], "response.completed");
+    assert!(tls.offers().iter().all(|offer| *offer == ["http/1.1"]), "{:?}", tls.offers());
+    let host = tls.url().replace("https://", "host: ");
+    assert!(upstream.handshakes()[0].contains(&host), "{:?}", upstream.handshakes());
+    let before = upstream.handshakes().len();
+    let wary = Launch::new(&config).start();
+    assert!(WsClient::with(&wary, &format!("authorization: Bearer {KEY}\r\n")).head.starts_with("http/1.1 426"));
+    assert_eq!(upstream.handshakes().len(), before, "who is not verified is told nothing");
 }

@@ -68,6 +68,21 @@ struct PartialMessage {
     bytes: BytesMut,
 }
 
+impl SocketMessage {
+    /// Returns how many bytes of data a message has.
+    pub fn len(&self) -> usize {
+        match self {
+            SocketMessage::Text(bytes) | SocketMessage::Binary(bytes) => bytes.len(),
+            SocketMessage::Ping(_) | SocketMessage::Pong(_) | SocketMessage::Close(_) => 0,
+        }
+    }
+
+    /// Returns whether a message has no data.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl SocketClose {
     /// The longest reason, in bytes: a control frame has 125, and the code takes two.
     pub const LONGEST_REASON: usize = 123;
