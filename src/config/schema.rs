@@ -94,7 +94,8 @@ impl Walk {
 
     fn array(&mut self, items: &[Value], schema: &Value, at: &str) {
         if items.is_empty() && bound(schema, "minItems").is_some_and(|min| min >= 1.0) {
-            self.problem(at, "must not be an empty list; give at least one, or leave the field out");
+            let or_not = if at == "apis" { "" } else { ", or leave the field out" };
+            self.problem(at, format!("must not be an empty list; give at least one{or_not}"));
         }
         if let Some(schema) = schema.get("items") {
             for (i, item) in items.iter().enumerate() {
