@@ -88,6 +88,7 @@ impl Requests {
                 excluded: Vec::new(),
                 client: Weak::new(),
                 may_queue: false,
+                may_panic: true,
             })
             .await;
         let took = start.elapsed();

@@ -106,6 +106,7 @@ async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration>
                 excluded: Vec::new(),
                 client: Weak::new(),
                 may_queue: false,
+                may_panic: true,
             })
             .await;
         let permit = selected.expect("answers").expect("there is room").permit;

@@ -71,6 +71,8 @@ pub(super) struct RetryState<'a> {
     failed_before: bool,
     /// The upstream without `stream_options`, as it seems. The request goes without the field from then on.
     without_stream_options: Option<ApiId>,
+    /// No attempt at a resting upstream has failed yet.
+    may_panic: bool,
     /// Each failure so far was of a path that the upstream does not have.
     pub(super) only_missing_paths: bool,
     /// Refusals in doubt. Another upstream's answer decides.
@@ -104,6 +106,7 @@ impl<'a> RetryState<'a> {
             connection_lost: false,
             failed_before: false,
             without_stream_options: None,
+            may_panic: true,
             only_missing_paths: true,
             suspicions: Vec::new(),
             last: None,
@@ -120,6 +123,7 @@ impl<'a> RetryState<'a> {
             excluded: self.excluded.clone(),
             client: Arc::downgrade(&self.client),
             may_queue: true,
+            may_panic: self.may_panic,
         }
     }
 
@@ -222,6 +226,7 @@ impl<'a> RetryState<'a> {
             }
         } else {
             self.excluded.push(api.clone());
+            self.may_panic &= !permit.is_probe();
             match error.failure.class == FailureClass::ObjectNotHere {
                 true => self.home.is_not_here(),
                 false => self.failures += 1,

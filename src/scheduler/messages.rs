@@ -24,6 +24,8 @@ pub struct Select {
     pub client: Weak<()>,
     /// The request may wait for a limit. A hedge may not, as another attempt is under way.
     pub may_queue: bool,
+    /// The request may probe a resting upstream if nobody else can serve. A request whose probe failed may not.
+    pub may_panic: bool,
 }
 
 /// The answer to a [`Select`].

@@ -10,6 +10,7 @@
 
 mod messages;
 mod model_names;
+mod panic_mode;
 mod reports;
 mod routes;
 mod selection;

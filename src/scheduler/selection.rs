@@ -1,7 +1,7 @@
 //! One selection: the upstreams are asked in the order of their tiers, until one admits.
 //!
 //! 1. Each upstream is asked at most once, by the rules of its quotas and its health.
-//! 2. If all decline, panic mode begins: upstreams with an inferred rest are asked once more, and may admit.
+//! 2. If all decline, panic mode begins: upstreams with an inferred rest are asked once more ([`panic_mode`]), and may admit.
 //! 3. An upstream without a live actor is skipped, and started again for the next request.
 
 use std::sync::Arc;
@@ -9,9 +9,10 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::messages::AdmissionError;
+use super::panic_mode;
 use super::snapshot::{Member, RoutingSnapshot};
 use super::weighted_tiers::WeightedTiers;
-use crate::types::{ApiId, Profile};
+use crate::types::{ApiId, Now, Profile};
 use crate::upstream::{Declined, FastPath, Forward, Forwarded, Permit, Refusal};
 
 /// Start an upstream's actor again, after an end by a defect of this program. Sent by a selection to the supervisor. A lost one
@@ -40,6 +41,8 @@ pub(super) struct Selection {
     pub(super) first: Option<usize>,
     /// For each slot: is not to be asked, or not again.
     pub(super) skipped: Vec<bool>,
+    /// May panic mode begin?
+    pub(super) may_panic: bool,
 }
 
 impl Selection {
@@ -50,19 +53,20 @@ impl Selection {
     pub(super) async fn run(mut self, restart: Recipient<RestartUpstream>) -> Result<ChosenUpstream, AdmissionError> {
         let mut refusals: Vec<(ApiId, Refusal)> = Vec::new();
         let mut fast_paths: Vec<(usize, Arc<FastPath>)> = Vec::new();
-        let mut panic = false;
+        let mut resting: Option<Vec<ApiId>> = (!self.may_panic).then(Vec::new);
         loop {
             let Some(slot) = self.next_slot() else {
-                let resting = if panic { Vec::new() } else { take_inferred(&mut refusals) };
-                if resting.is_empty() {
+                let resting = resting.get_or_insert_with(|| panic_mode::begin(&mut refusals, Now::read_mono()));
+                let Some(api) = resting.pop() else {
                     let model = self.profile.model;
                     return Err(AdmissionError::NoneAvailable { model, refusals, rate: None });
-                }
-                panic = true;
-                self.ask_again(&resting);
+                };
+                refusals.retain(|(other, _)| *other != api);
+                self.ask_again(&api);
                 continue;
             };
             let Some(Member { api, upstream }) = self.snapshot.members.get(slot) else { continue };
+            let panic = self.may_panic && resting.is_some();
             match upstream.send(Forward { profile: self.profile.clone(), panic }).await {
                 Ok(Ok(Forwarded { permit, fast_path })) => {
                     fast_paths.extend(fast_path.map(|fast_path| (slot, fast_path)));
@@ -92,14 +96,9 @@ impl Selection {
         Some(slot)
     }
 
-    fn ask_again(&mut self, resting: &[ApiId]) {
+    fn ask_again(&mut self, api: &ApiId) {
         for (skipped, member) in self.skipped.iter_mut().zip(&self.snapshot.members) {
-            *skipped &= !resting.contains(&member.api);
+            *skipped &= member.api != *api;
         }
     }
-}
-
-/// Removes the refusals of inferred rests from the list. Returns the upstreams.
-fn take_inferred(refusals: &mut Vec<(ApiId, Refusal)>) -> Vec<ApiId> {
-    refusals.extract_if(.., |(_, refusal)| refusal.is_inferred()).map(|(api, _)| api).collect()
 }

@@ -75,7 +75,14 @@ pub(super) fn chat(model: &str) -> Select {
 pub(super) fn by(route: &'static str, model: &str) -> Select {
     let profile =
         Profile { model: model.into(), route: RouteId::new(route), estimate: TokenEstimate::default(), session: None };
-    Select { profile, target: RequestTarget::Any, excluded: Vec::new(), client: a_client(), may_queue: true }
+    Select {
+        profile,
+        target: RequestTarget::Any,
+        excluded: Vec::new(),
+        client: a_client(),
+        may_queue: true,
+        may_panic: true,
+    }
 }
 
 /// A client that never leaves.

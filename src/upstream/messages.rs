@@ -101,6 +101,13 @@ impl Refusal {
         }
     }
 
+    /// Lets an inferred rest be an obstacle until then, as another upstream was asked just now.
+    pub fn delay_panic_until(&mut self, at: u64) {
+        if let Refusal::Resting(resting) = self {
+            resting.panic_from = resting.panic_from.max(at).min(resting.until);
+        }
+    }
+
     /// Returns whether the upstream may be asked all the same if nobody else can serve.
     pub fn is_inferred(&self) -> bool {
         self.retry_at_in_panic() < self.until()

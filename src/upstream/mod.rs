@@ -21,7 +21,7 @@ mod token_stats;
 pub use actor::UpstreamActor;
 pub use endpoint::{Endpoint, Reach};
 pub use fast_path::FastPath;
-pub(crate) use health::mend;
+pub(crate) use health::{PROBE_EVERY_MS, mend};
 pub use health::{Resting, Scope};
 pub use messages::{
     ApiStatus, Declined, Forward, Forwarded, GetStatus, GetTokens, ListFailed, QuotaStatus, Reconfigure, Refusal,

@@ -74,6 +74,11 @@ impl Permit {
         &self.shared.endpoint
     }
 
+    /// Returns whether the attempt is the probe of a rest.
+    pub fn is_probe(&self) -> bool {
+        self.is_probe
+    }
+
     /// Returns the time since the attempt was admitted.
     pub fn elapsed(&self) -> Duration {
         self.since.elapsed()

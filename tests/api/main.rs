@@ -37,6 +37,7 @@ mod records;
 mod reload;
 mod replicas;
 mod retry;
+mod retry_storm;
 mod routing;
 mod sdk;
 mod secrets;

@@ -50,7 +50,7 @@ impl SupervisorActor {
         let slot_of = |api: ApiId| snapshot.members.iter().position(|member| member.api == api);
         let first = first.and_then(slot_of).filter(|first| tiers.slots().any(|slot| slot == *first));
         let skipped = snapshot.members.iter().map(|member| !allowed.allows(&member.api)).collect();
-        Ok(Selection { snapshot: snapshot.clone(), tiers, profile, first, skipped })
+        Ok(Selection { snapshot: snapshot.clone(), tiers, profile, first, skipped, may_panic: true })
     }
 
     /// Returns the error for a model that no upstream is known to serve. An upstream without a list of models may serve it:
@@ -172,7 +172,7 @@ impl Handler<SelectSlow> for SupervisorActor {
 
     fn handle(&mut self, SelectSlow { select, picked, reply, slot }: SelectSlow, ctx: &mut Self::Context) {
         drop(slot);
-        let Select { profile, target, mut excluded, client, may_queue } = select;
+        let Select { profile, target, mut excluded, client, may_queue, may_panic } = select;
         self.exclude_all_but(&target, &mut excluded);
         let deadline = Now::read_mono() + self.queue.max_wait_ms;
         let model = profile.key();
@@ -184,7 +184,8 @@ impl Handler<SelectSlow> for SupervisorActor {
         let picked = picked.filter(|_| overtaking.is_none());
         let allowed =
             Allowed { excluded: excluded.clone(), overtakes_to: overtaking.map(|overtaking| overtaking.upstreams) };
-        let selection = run(self.selection(profile.clone(), &allowed, picked), ctx).into_actor(self);
+        let selection = self.selection(profile.clone(), &allowed, picked);
+        let selection = run(selection.map(|selection| Selection { may_panic, ..selection }), ctx).into_actor(self);
         let decision = selection.then(move |selected, actor, ctx| {
             let decided = match selected.map_err(|refused| refused_before.unwrap_or(refused)) {
                 Err(refused) if may_queue && actor.may_wait(&refused, deadline) => {

@@ -19,6 +19,7 @@ pub(super) use self::model_backoff::{ModelBackoff, ModelRoute};
 pub(crate) use self::rules::mend;
 use self::rules::{KEY, KEY_REFUSED_MS, LIMIT, SERVICE, UNPAID_MS};
 pub(super) use self::rules::{hung, signal};
+pub(crate) use self::scope::PROBE_EVERY_MS;
 use self::scope::ScopeHealth;
 pub(super) use self::scope::Times;
 use crate::types::{FailureClass, Signal};

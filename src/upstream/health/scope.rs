@@ -14,7 +14,7 @@
 use crate::types::FailureClass;
 
 /// The time between two probes. Also the time from the beginning of a long rest to the first probe in panic mode.
-pub(super) const PROBE_EVERY_MS: u64 = 10_000;
+pub(crate) const PROBE_EVERY_MS: u64 = 10_000;
 
 /// The longest rest. However long a wait is asked for, the upstream is probed once an hour.
 pub(super) const LONGEST_REST_MS: u64 = 3_600_000;

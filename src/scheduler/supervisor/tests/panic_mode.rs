@@ -6,7 +6,8 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{reasons, refusals};
-use crate::scheduler::testing::{Pool, chat, failure, served, settle};
+use crate::scheduler::messages::Select;
+use crate::scheduler::testing::{Pool, after_failures_of, chat, failure, served, settle};
 use crate::testing::{api, on_paused_clock};
 use crate::types::{Failure, FailureClass, Now, Outcome};
 use crate::upstream::Permit;
@@ -43,6 +44,38 @@ fn the_last_upstream_is_probed_every_ten_seconds_however_long_its_rest() {
         }
         served(next_probe(&pool).await);
         assert_eq!(pool.serves().await, Ok("a".to_owned()), "a success ends the rest");
+    });
+}
+
+#[test]
+fn of_several_upstreams_one_is_probed_every_ten_seconds_in_turn() {
+    on_paused_clock(async {
+        let pool = Pool::start(&[api("a", &json!({})), api("b", &json!({}))]).await;
+        let down = || failure(FailureClass::ServerError);
+        for id in ["a", "b"] {
+            for _ in 0..3 {
+                let other = if id == "a" { "b" } else { "a" };
+                let permit = pool.select(after_failures_of(&[other], chat("m"))).await.expect("admitted");
+                settle(permit, Outcome::Failed(down()));
+            }
+        }
+        // The first rests are over at the same time, and each upstream has a probe of its own.
+        for _ in 0..2 {
+            settle(next_probe(&pool).await, Outcome::Failed(down()));
+        }
+        let mut probed = Vec::new();
+        let since = Instant::now();
+        // The rests are 20 s long, and a first probe of each, in panic, does not wait for their end.
+        for _ in 0..2 {
+            let permit = next_probe(&pool).await;
+            probed.push(permit.endpoint().api.to_string());
+            settle(permit, Outcome::Failed(down()));
+            let after_a_probe = Select { may_panic: false, ..chat("m") };
+            assert!(pool.select(after_a_probe).await.is_err(), "one request makes one probe");
+        }
+        probed.sort();
+        assert_eq!(probed, ["a", "b"]);
+        assert!(since.elapsed() >= 2 * TEN_SECONDS, "{:?}", since.elapsed());
     });
 }
 
