@@ -70,6 +70,7 @@ works! {
     litellm_works: "litellm",
     claude_code_works: "claude-code",
     codex_works: "codex",
+    each_session_of_codex_stays_on_one_account: "codex-sessions",
     codex_works_by_a_websocket: "codex-websocket",
     codex_goes_on_by_http_where_no_account_speaks_websockets: "codex-fallback",
     opencode_works: "opencode",

@@ -13,6 +13,8 @@ HERE = Path(__file__).parent
 FIRST = "Show codeword.txt and tell me the word. [call a tool]"
 SECOND = "What was the word?"
 THIRD = "And once more, what was the word?"
+# How many sessions there are where one account is not enough: by chance, all of them go to one in one run of 30,000.
+SESSIONS = 16
 # So long a program may take for all that it does, in seconds.
 DEADLINE = 150
 
@@ -68,8 +70,10 @@ class Client:
     """A program. `commands` returns its command lines, which run one after the other."""
 
     commands: object
-    # Whether it is one session, in which each command must tell the word that is in the file.
+    # Whether each command must tell the word that is in the file.
     agent: bool = False
+    # Whether all commands are one session, which goes to one account.
+    one_session: bool = True
     env: dict = field(default_factory=dict)
     # Whether the accounts speak WebSockets; if it is said, the program must use them, or do without.
     sockets: bool | None = None
@@ -98,6 +102,11 @@ def codex(recipe_name):
         return [[*program, *options, FIRST], [*resume, SECOND], [*resume, THIRD]]
 
     return commands
+
+
+def codex_sessions(place):
+    first, *_ = codex("codex")(place)
+    return [first] * SESSIONS
 
 
 def opencode(place):
@@ -130,6 +139,7 @@ CLIENTS = {
         env={"LITELLM_TELEMETRY": "False", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}),
     "claude-code": Client(claude_code, agent=True, headers=("x-claude-code-session-id", "anthropic-beta"), query="beta=true"),
     "codex": Client(codex("codex"), agent=True, headers=("session-id",)),
+    "codex-sessions": Client(codex_sessions, agent=True, one_session=False, headers=("session-id",)),
     "codex-websocket": Client(codex("codex-built-in"), agent=True, sockets=True),
     "codex-fallback": Client(codex("codex-built-in"), agent=True, sockets=False, headers=("session-id",)),
     "opencode": Client(

@@ -104,10 +104,13 @@ def check(client, accounts, trap, options):
         used = {call.method for call in calls if call.method != "GET"}
         assert used == {"SOCKET" if client.sockets else "POST"}, f"sent by {used}"
     counts = [sum(call.method != "GET" for call in account.calls) for account in accounts]
-    if client.agent:
+    if client.agent and client.one_session:
         assert sum(map(bool, counts)) == 1, f"the session's requests were spread over the accounts: {counts}"
     elif not options.direct and not os.environ.get("PARTS"):
         assert all(counts), f"an account had nothing to do: {counts}"
+    if not client.one_session:
+        sessions = [{call.headers[client.headers[0]] for call in account.calls if call.method == "POST"} for account in accounts]
+        assert options.direct or not set.intersection(*sessions), f"sessions on both accounts: {sessions}"
 
 
 def told(accounts):
