@@ -283,6 +283,6 @@ impl<'a> RetryState<'a> {
 /// Returns whether moving on is paid from the retry budget.
 fn costs_budget(failure: &Failure) -> bool {
     // An upstream with a wrong key or address, or without the model, refuses every request until a rest begins.
-    let is_of_the_account = matches!(failure.status, Some(401..=405 | 410));
+    let is_of_the_account = failure.is_of_the_account() || matches!(failure.status, Some(401..=405 | 410));
     failure.class.counts_as_unhealthy() || !failure.certain && !is_of_the_account
 }

@@ -219,9 +219,15 @@ impl Failure {
     }
 
     /// Returns whether the failure counts when another upstream serves the same request: a doubtful refusal whose status is the
-    /// upstream's own deed. A 400 or 422 in doubt never counts, since the words may be the client's, and the other upstream larger.
+    /// upstream's own deed, or whose words about the account are a provider's own. Another 400 or 422 in doubt never counts, since
+    /// the words may be the client's, and the other upstream larger.
     pub fn needs_confirmation(&self) -> bool {
-        self.is_doubtful() && matches!(self.status, Some(401..=405 | 410))
+        self.is_doubtful() && self.counted && (self.is_of_the_account() || matches!(self.status, Some(401..=405 | 410)))
+    }
+
+    /// Returns whether the failure is a refusal of the key or the account as a whole.
+    pub fn is_of_the_account(&self) -> bool {
+        matches!(self.class, FailureClass::Unauthorized | FailureClass::PaymentRequired)
     }
 }
 

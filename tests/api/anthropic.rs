@@ -306,3 +306,27 @@ fn a_fixed_header_wins_over_the_clients_and_is_shown_nowhere() {
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(told.contains("headers anthropic-beta, user-agent, x-secret") && !told.contains("s3cr3t"), "{told}");
 }
+
+#[test]
+fn an_account_without_money_rests_when_others_serve_what_it_refuses_in_its_own_words() {
+    const WORDS: &str = "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing.";
+    let body = json!({ "type": "error", "error": { "type": "invalid_request_error", "message": WORDS } });
+    let (empty, good) = (Upstream::always(Reply::json(400, &body)), Upstream::always(Reply::json(200, &message("hi"))));
+    // A client that writes the same words proves nothing by them.
+    for (said, calls) in [("hello", 3), ("what does YOUR CREDIT BALANCE is too low mean?", 8)] {
+        let mut config = config(&empty, &json!({}));
+        let other =
+            json!({ "id": "b", "anthropicBaseUrl": good.url(), "apiKey": "sk-upstream-b-0123456789", "priority": 1 });
+        config["apis"].as_array_mut().expect("a list").push(other);
+        config["apis"][1]["models"] = json!(["claude-x"]);
+        let app = App::start(&config);
+        let before = empty.calls();
+        for _ in 0..8 {
+            let messages = json!([{ "role": "user", "content": said }]);
+            let asked = json!({ "model": "claude-x", "max_tokens": 9, "messages": messages });
+            assert_eq!(post(&app, &asked).json()["content"][0]["text"], "hi");
+        }
+        assert_eq!(empty.calls() - before, calls, "{said}");
+        assert_eq!(app.client().get("/v1/status").json()["retry"]["budget"]["left"], 100, "moving on costs nothing");
+    }
+}

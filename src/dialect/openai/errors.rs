@@ -5,7 +5,8 @@
 //! 2. What is not known is not held for the client's fault. Only a 400, 413, 415 and 422 can be the caller's own mistake, and of these
 //!    only an API's error with a message, and with nothing that points to the model, the account, the place or a server in trouble.
 //! 3. A failure is `certain` by a status or a code. An uncertain refusal may be about the request, and counts against the
-//!    upstream only if another upstream serves the same request. An uncertain 400 or 422 never counts.
+//!    upstream only if another upstream serves the same request. An uncertain 400 or 422 never counts, unless a row of
+//!    [`tables::MESSAGES`] says that it is about the account, in words that the client did not write.
 //! 4. Errors quote what clients write, so words never make a failure certain.
 
 mod tables;

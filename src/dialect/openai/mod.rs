@@ -51,7 +51,10 @@ impl Dialect for OpenAi {
         let failure = errors::failure(Some(status), &error, sent.upstream_model);
         let detail = quotation::quote(Some(status), &error, failure.class, sent);
         let retry_after = rate_limit_headers::retry_after(headers, now.wall);
-        let failure = Failure { detail, retry_after, ..failure };
+        let is_by_words =
+            failure.is_doubtful() && failure.is_of_the_account() && matches!(status, 400 | 413 | 415 | 422);
+        let counted = !is_by_words || !quotation::may_be_quoted(&error, sent);
+        let failure = Failure { detail, retry_after, counted, ..failure };
         if failure.class != FailureClass::RateLimited {
             return failure;
         }

@@ -6,7 +6,7 @@
 
 use super::error_body::ErrorBody;
 use crate::dialect::SentRequest;
-use crate::dialect::redact::{contains, redacted};
+use crate::dialect::redact::{contains, contains_ignore_case, redacted};
 use crate::types::FailureClass;
 
 /// So much of a message is quoted, in characters.
@@ -17,6 +17,15 @@ const QUOTATION: usize = 12;
 
 /// A longer body is not searched, in bytes: then the message counts as a quotation.
 const LONGEST_SEARCH: usize = 64 << 10;
+
+/// So many characters at the beginning of a message say what the message is about.
+const BEGINNING: usize = 24;
+
+/// Returns whether the client may have written the beginning of a message. Then the words speak for nobody.
+pub(super) fn may_be_quoted(error: &ErrorBody, sent: SentRequest<'_>) -> bool {
+    let beginning: String = error.message.chars().take(BEGINNING).collect();
+    sent.body.is_none_or(|body| contains_ignore_case(body, &beginning.to_ascii_lowercase()))
+}
 
 /// Returns an error in short: `401 "Incorrect API key provided"`, or `400 invalid_request_error/invalid_value`.
 pub(super) fn quote(status: Option<u16>, error: &ErrorBody, class: FailureClass, sent: SentRequest<'_>) -> String {
