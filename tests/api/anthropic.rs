@@ -299,6 +299,8 @@ fn a_fixed_header_wins_over_the_clients_and_is_shown_nowhere() {
     let sent = &upstream.received()[0];
     assert_eq!((sent.header("user-agent"), sent.header("anthropic-beta")), (Some("pool"), Some("fixed")));
     assert_eq!(sent.header("x-secret"), Some("s3cr3t-value"));
+    let names = sent.headers.iter().filter(|(name, _)| name == "user-agent" || name == "anthropic-beta");
+    assert_eq!(names.count(), 2, "one of each");
     let status = app.client().get("/v1/status").text();
     assert!(!status.contains("s3cr3t") && !app.log().contains("s3cr3t"));
     let check = crate::helpers::Launch::new(&config(&upstream, &fields)).env("BETA", "fixed");
