@@ -53,7 +53,9 @@ impl ApiError {
             response.insert_header((RETRY_AFTER, wait_ms.div_ceil(1_000).max(1)));
             response.insert_header((HeaderName::from_static("retry-after-ms"), wait_ms.max(1)));
         }
-        if is_long || matches!(again, Again::Never | Again::Spent) {
+        // Only a change of the configuration helps.
+        let is_in_vain = matches!(self, ApiError::HomeUnavailable { .. }) && wait_ms.is_none();
+        if is_long || is_in_vain || matches!(again, Again::Never | Again::Spent) {
             response.insert_header((X_SHOULD_RETRY, HeaderValue::from_static("false")));
         }
     }

@@ -62,6 +62,12 @@ impl Homes {
         timeout(FIND_WITHIN, actor.send(FindHome(objects.to_vec()))).await.ok()?.ok()?
     }
 
+    /// Returns how many objects have a known home, if the answer comes in time.
+    pub async fn kept(&self) -> Option<usize> {
+        let report = timeout(FIND_WITHIN, self.0.as_ref()?.send(GetHomes)).await.ok()?.ok()?;
+        Some(report.kept)
+    }
+
     /// Remembers the home of these objects. The next [`Homes::find`] of this process knows.
     pub fn remember(&self, objects: Vec<ObjectKey>, api: &ApiId) {
         if let Some(actor) = self.0.as_ref().filter(|_| !objects.is_empty()) {

@@ -9,6 +9,7 @@ use super::auth::worker;
 use super::explain::explain;
 use crate::config::{ApiConfig, ConfigState, GetConfig, Models};
 use crate::error::ApiError;
+use crate::homes::MAX_HOMES;
 use crate::proxy::{BudgetReport, RetryBudget};
 use crate::scheduler::{ApiReport, GetMailbox, GetReports, MailboxReport, ServedNames};
 use crate::types::{Limits, NamePattern, Now, WireFormat, iso};
@@ -30,12 +31,14 @@ pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiErro
     let stopping = |_| ApiError::Stopping;
     let state = worker.config_actor.send(GetConfig).await.map_err(stopping)?;
     let reports = worker.supervisor.send(GetReports).await.map_err(stopping)?;
+    let homes = worker.pool.homes.kept().await;
     let mut answer = json!({
         "service": state.config.server.name,
         "timestamp": iso(Now::read().wall),
         "apis": reports.iter().map(api).collect::<Vec<_>>(),
         "config": config(&state),
         "retry": retry(&state, &worker.pool.budget),
+        "homes": { "kept": homes, "most": MAX_HOMES },
         "actors": actors(&state, worker.supervisor.send(GetMailbox).await.map_err(stopping)?),
     });
     if let (Some(model), Some(fields)) = (&question.model, answer.as_object_mut()) {

@@ -25,13 +25,13 @@ use super::client_request::ClientRequest;
 use super::headers;
 use super::last_failure::LastFailure;
 use super::long_wait;
+use super::object_home::MadeObjects;
 use super::pool::Upstreams;
 use super::response::CommittedResponse;
 use super::response::body::{AnsweredRequest, respond};
 use super::retry_state::{FailedAttempt, Next, RetryState};
 use crate::config::RetryConfig;
 use crate::error::{ApiError, X_SHOULD_RETRY};
-use crate::homes::Homes;
 use crate::records::{OpenRecord, RequestEnd};
 use crate::scheduler::AdmissionError;
 use crate::types::{ApiId, FailureClass, Outcome};
@@ -80,8 +80,9 @@ pub async fn dispatch<U: Upstreams>(
     let mut response = match served {
         Ok((permit, response)) => {
             let makes_objects = request.route.reply.has_objects();
-            let homes = if makes_objects { upstreams.homes().clone() } else { Homes::default() };
-            respond(response, permit, AnsweredRequest { prompt_bytes: request.body_len(), homes }, state.record)
+            let api = || permit.endpoint().api.clone();
+            let made = makes_objects.then(|| MadeObjects::new(upstreams.homes().clone(), api()));
+            respond(response, permit, AnsweredRequest { prompt_bytes: request.body_len(), made }, state.record)
         }
         Err(exhausted) => fail(exhausted, state),
     };

@@ -54,7 +54,6 @@ impl ObjectHome {
 
 /// The objects of an answer on their way to the homes.
 pub(super) struct MadeObjects {
-    /// To nowhere, for answers that make no objects.
     homes: Homes,
     api: ApiId,
 }

@@ -1,7 +1,7 @@
 //! Objects of the Responses API live on the account that made them. Follow-ups that name one go there, whatever happened in between.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -13,20 +13,26 @@ struct Account {
     upstream: Upstream,
     /// The ids and secrets of its objects.
     objects: Arc<Mutex<HashSet<String>>>,
+    is_down: Arc<AtomicBool>,
 }
 
 impl Account {
     fn start(name: &str) -> Account {
         let objects = Arc::new(Mutex::new(HashSet::new()));
         let (known, name, next) = (objects.clone(), name.to_owned(), AtomicUsize::new(0));
+        let is_down = Arc::new(AtomicBool::new(false));
+        let down = is_down.clone();
         let upstream = Upstream::start(move |request| {
+            if down.load(Ordering::SeqCst) {
+                return Reply::error(500, "down");
+            }
             if let Some(refused) = refusal(&request.json(), &known.lock().expect("whole")) {
                 return refused;
             }
             let nth = next.fetch_add(1, Ordering::SeqCst);
             answer(request, &format!("{name}{nth}"), &mut known.lock().expect("whole"))
         });
-        Account { upstream, objects }
+        Account { upstream, objects, is_down }
     }
 
     fn knows(&self, object: &str) -> bool {
@@ -178,6 +184,8 @@ fn twenty_follow_ups_of_each_carrier_are_good_over_two_and_five_accounts_also_af
         let app = app.kill_and_restart();
         assert_eq!(follow_all(&app, &accounts, &responses), 0, "after a crash");
         assert!(app.status_of("a")["lastError"].is_null(), "nothing is held against anybody");
+        let homes = app.client().get("/v1/status").json()["homes"].clone();
+        assert!(homes["kept"].as_u64().expect("a count") >= 100 && homes["most"] == 1_000_000, "{homes}");
     }
 }
 
@@ -302,7 +310,7 @@ fn a_home_without_room_is_a_429_with_a_time_and_never_another_account() {
 }
 
 #[test]
-fn a_home_that_is_disabled_or_rests_is_a_409_and_a_removed_one_is_found_by_asking() {
+fn a_home_that_is_disabled_is_a_409_and_a_removed_one_is_found_by_asking() {
     let accounts = accounts(2);
     let mut config = config(&accounts);
     let app = App::start(&config);
@@ -334,6 +342,28 @@ fn a_home_that_is_disabled_or_rests_is_a_409_and_a_removed_one_is_found_by_askin
     config["apis"][home]["id"] = json!("again");
     reload(&config);
     ask(&app, &follow_up("reference", &response));
+}
+
+#[test]
+fn a_home_in_trouble_tells_its_own_error_and_is_a_409_with_a_time_while_it_rests() {
+    let accounts = accounts(2);
+    let app = App::start(&config(&accounts));
+    let response = ask(&app, &json!({}));
+    let home = accounts.iter().position(|account| account.knows(response["id"].as_str().expect("an id"))).expect("one");
+    accounts[home].is_down.store(true, Ordering::SeqCst);
+    let before = calls(&accounts);
+    let follow = follow_up("secret", &response);
+    for _ in 0..3 {
+        assert_eq!(try_ask(&app, &follow).0, 500);
+    }
+    let mut body = json!({ "model": "m" });
+    body.as_object_mut().expect("an object").extend(follow.as_object().expect("fields").clone());
+    let refused = app.client().post("/v1/responses", &body);
+    let wait: u64 = refused.header("retry-after").expect("a time").parse().expect("seconds");
+    assert!(refused.status == 409 && (1..=10).contains(&wait), "{} {wait}", refused.status);
+    assert_eq!(calls(&accounts) - before, 3, "the other account was not asked");
+    // Others have the other account.
+    ask(&app, &json!({}));
 }
 
 #[test]

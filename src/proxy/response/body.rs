@@ -15,7 +15,6 @@ use super::settle::SettleOnDrop;
 use super::{BodyReader, CommittedResponse, UpstreamBody, cut, stalled};
 use crate::dialect::EventStream;
 use crate::error::{abort_error, error_event};
-use crate::homes::Homes;
 use crate::proxy::headers::upstream_id;
 use crate::proxy::object_home::MadeObjects;
 use crate::records::OpenRecord;
@@ -29,8 +28,8 @@ const AFTER_END: Duration = Duration::from_millis(200);
 pub(in crate::proxy) struct AnsweredRequest {
     /// The length of the request.
     pub(in crate::proxy) prompt_bytes: usize,
-    /// Where the objects of the answer are remembered.
-    pub(in crate::proxy) homes: Homes,
+    /// Remembers the objects of the answer, if such an answer makes any.
+    pub(in crate::proxy) made: Option<MadeObjects>,
 }
 
 /// Returns the response with an answer.
@@ -48,9 +47,10 @@ pub(in crate::proxy) fn respond(
     permit.responded(is_streaming, answer.quota_exhausted_for);
     let mut response = HttpResponse::new(answer.status);
     *response.headers_mut() = answer.headers;
-    let AnsweredRequest { prompt_bytes, homes } = request;
-    let made = MadeObjects::new(homes, permit.endpoint().api.clone());
-    made.remember(answer.made);
+    let AnsweredRequest { prompt_bytes, made } = request;
+    if let Some(made) = &made {
+        made.remember(answer.made);
+    }
     let (outcome, usage, first_token) = (answer.outcome, answer.usage, answer.first_token);
     let settle = SettleOnDrop { permit, record, outcome, usage, first_token, made };
     if !is_streaming {
@@ -104,17 +104,18 @@ struct RelayedBody {
 impl RelayedBody {
     /// Remembers the objects of the answer, once all have come.
     fn remember_objects(&mut self) {
-        if let (BodyReader::Events(events), Some(settle)) = (&mut self.reader, &self.settle)
+        if let (BodyReader::Events(events), Some(SettleOnDrop { made: Some(made), .. })) =
+            (&mut self.reader, &self.settle)
             && events.progress.closed()
         {
-            settle.made.remember(events.progress.take_made());
+            made.remember(events.progress.take_made());
         }
     }
 
     fn settle(&mut self, outcome: Option<Outcome>) {
         if let Some(settle) = self.settle.take() {
-            if let BodyReader::Events(events) = &mut self.reader {
-                settle.made.remember(events.progress.take_made());
+            if let (BodyReader::Events(events), Some(made)) = (&mut self.reader, &settle.made) {
+                made.remember(events.progress.take_made());
             }
             let usage = match &self.reader {
                 BodyReader::Events(events) => events.progress.usage(self.prompt_bytes),

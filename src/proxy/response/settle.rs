@@ -14,7 +14,7 @@ pub(in crate::proxy) struct SettleOnDrop {
     pub(in crate::proxy) outcome: Outcome,
     pub(in crate::proxy) usage: Option<Usage>,
     pub(in crate::proxy) first_token: Duration,
-    pub(in crate::proxy) made: MadeObjects,
+    pub(in crate::proxy) made: Option<MadeObjects>,
 }
 
 impl SettleOnDrop {

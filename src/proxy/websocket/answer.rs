@@ -118,7 +118,9 @@ struct OpenAnswer {
 impl OpenAnswer {
     fn settle(&mut self, outcome: Outcome) {
         if let Some(settle) = self.settle.take() {
-            settle.made.remember(self.events.stream.progress.take_made());
+            if let Some(made) = &settle.made {
+                made.remember(self.events.stream.progress.take_made());
+            }
             settle.settle(Some(outcome), self.events.usage());
         }
     }
@@ -164,7 +166,7 @@ impl<H: SocketHost> SocketConnection<H> {
         let held = std::mem::take(&mut events.held);
         events.stream = events.stream.committed();
         let first_token = permit.elapsed();
-        let made = MadeObjects::new(self.pool.homes().clone(), permit.endpoint().api.clone());
+        let made = Some(MadeObjects::new(self.pool.homes().clone(), permit.endpoint().api.clone()));
         let settle = SettleOnDrop { permit, record, outcome: Outcome::Completed, usage: None, first_token, made };
         let mut answer = OpenAnswer { events, settle: Some(settle) };
         answer.settle_if_ended();
