@@ -36,6 +36,11 @@ fn every_follow_up_reaches_the_account_that_knows_it_from_another_replica() {
     run("carriers.py", &["--redis"]);
 }
 
+#[test]
+fn one_prompt_of_codex_costs_two_failing_accounts_eighteen_calls_at_most_in_a_minute() {
+    run("failing.py", &[]);
+}
+
 /// The pool that the recipes begin with.
 #[test]
 fn the_configuration_of_the_recipes_is_valid() {

@@ -2,8 +2,8 @@
 
     python tests/clients/failing.py --tools target/tools --pool target/debug/api-together
 
-Codex retries up to thirty times by a clock of its own, and each try of the pool's would multiply that. Three calls each open the
-breakers; from then on each account gets one probe in ten seconds. Fails if there are more.
+Codex retries up to thirty times by a clock of its own, and each try of the pool's would multiply that. Fails if there are more calls than a
+breaker with probes allows.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from clients import CLIENTS, Place
 from pool import Pool
 
 MINUTE = 60
-# Three calls each, and a probe each in each ten seconds.
+# Three calls each until the breakers open, and then for each a probe in ten seconds.
 MOST = 18
 
 
