@@ -185,12 +185,16 @@ fn a_warm_up_is_a_request_without_tokens() {
     let upstream = WsUpstream::start(|served, _| {
         served.send_json(&json!({ "type": "response.completed", "response": { "id": "r", "output": [] } }))
     });
-    let app = pool_with(&upstream, &json!({ "tpm": 100_000 }));
+    // With room for one estimate.
+    let app = pool_with(&upstream, &json!({ "tpm": 5_000 }));
     let mut client = WsClient::to(&app);
-    client
-        .send_json(&json!({ "type": "response.create", "model": "m", "generate": false, "input": "x".repeat(9_000) }));
-    assert_eq!(client.response().1["type"], "response.completed");
-    eventually("it is counted", || app.usage_of("a").0 == 1);
+    for _ in 0..2 {
+        let input = "x".repeat(16_000);
+        client.send_json(&json!({ "type": "response.create", "model": "m", "generate": false, "input": input }));
+        let (_, last) = client.response();
+        assert_eq!(last["type"], "response.completed", "{last}");
+    }
+    eventually("both are counted", || app.usage_of("a").0 == 2);
     assert_eq!(app.client().get("/v1/token/stats").json()["summary"]["totalTokens"], 0);
     // Without content, a response that was to be generated is none.
     client.create();

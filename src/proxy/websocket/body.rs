@@ -35,7 +35,7 @@ pub fn serve<H: SocketHost>(pool: Rc<Pool>, host: H, socket: ClientSocket) -> im
     let outbox = Rc::new(Outbox::default());
     let largest = host.config().server.body_limit;
     let ClientSocket { route, headers, query, payload } = socket;
-    let client = ClientSide::new(payload, outbox.clone(), largest, host.hold());
+    let client = ClientSide::new(Box::pin(payload), outbox.clone(), largest, host.hold());
     let upgrade = Upgrade { route, headers, query };
     let connection = SocketConnection::new(pool, host, client, upgrade);
     SocketBody { connection: Some(Box::pin(connection.run())), outbox }

@@ -10,8 +10,10 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use actix_web::web::{Bytes, BytesMut, Payload};
+use actix_web::error::PayloadError;
+use actix_web::web::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use futures_util::stream::LocalBoxStream;
 use tokio::time::{Instant, timeout_at};
 use transport::{SocketClose, SocketCodec, SocketMessage};
 
@@ -33,9 +35,12 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 /// minutes.
 const GONE_AFTER: Duration = Duration::from_secs(600);
 
+/// What comes from a client.
+pub(super) type ClientBytes = LocalBoxStream<'static, Result<Bytes, PayloadError>>;
+
 /// The client's side of a connection.
 pub(super) struct ClientSide<M> {
-    payload: Payload,
+    payload: ClientBytes,
     codec: SocketCodec,
     came: BytesMut,
     outbox: Rc<Outbox>,
@@ -52,7 +57,7 @@ pub(super) struct ClientSide<M> {
 
 impl<M: RequestMemory> ClientSide<M> {
     /// `largest`: the largest message, in bytes. `memory`: nothing is held yet.
-    pub(super) fn new(payload: Payload, outbox: Rc<Outbox>, largest: usize, memory: M) -> Self {
+    pub(super) fn new(payload: ClientBytes, outbox: Rc<Outbox>, largest: usize, memory: M) -> Self {
         let now = Instant::now();
         ClientSide {
             payload,
@@ -173,5 +178,66 @@ impl<M: RequestMemory> ClientSide<M> {
     /// Hands a message over.
     pub(super) fn queue(&self, message: &SocketMessage) {
         self.outbox.fill(|into| self.codec.encode(message, into));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+    use crate::testing;
+
+    struct Endless;
+
+    impl RequestMemory for Endless {
+        fn resize(&mut self, _: usize) -> Result<(), ApiError> {
+            Ok(())
+        }
+    }
+
+    fn client(bytes: ClientBytes) -> (ClientSide<Endless>, Rc<Outbox>) {
+        let outbox = Rc::new(Outbox::default());
+        (ClientSide::new(bytes, outbox.clone(), 1_000, Endless), outbox)
+    }
+
+    #[test]
+    fn a_client_without_a_sign_of_life_is_pinged_and_then_gone() {
+        testing::on_paused_clock(async {
+            let (mut client, outbox) = client(Box::pin(stream::pending()));
+            let since = Instant::now();
+            assert!(matches!(client.read().await, Err(Ending::Ours(close)) if close.code == code::GOING_AWAY));
+            assert_eq!(since.elapsed().as_secs(), GONE_AFTER.as_secs());
+            let pings = outbox.take().expect("pings");
+            assert_eq!(*pings, [0x89, 0].repeat((GONE_AFTER.as_secs() / PING_EVERY.as_secs()) as usize - 1));
+        });
+    }
+
+    #[test]
+    fn a_pong_is_a_sign_of_life() {
+        testing::on_paused_clock(async {
+            let pong = || Bytes::from_static(&[0x8a, 0x80, 0, 0, 0, 0]);
+            let pongs = stream::unfold((), move |()| async move {
+                tokio::time::sleep(GONE_AFTER / 2).await;
+                Some((Ok(pong()), ()))
+            });
+            let (mut client, _) = client(Box::pin(pongs));
+            let within = tokio::time::timeout(10 * GONE_AFTER, client.read());
+            assert!(within.await.is_err(), "it is there, and says nothing");
+        });
+    }
+
+    #[test]
+    fn beyond_the_bound_no_more_is_set_aside() {
+        testing::on_paused_clock(async {
+            let text = Bytes::from_static(&[0x81, 0x81, 0, 0, 0, 0, b'x']);
+            let (mut client, _) = client(Box::pin(stream::repeat_with(move || Ok(text.clone()))));
+            let work = client.beside(tokio::time::sleep(Duration::from_secs(5)));
+            assert!(work.await.is_ok());
+            assert_eq!(client.waiting.len(), MOST_WAITING);
+            for _ in 0..2 * MOST_WAITING {
+                assert!(client.next().await.is_ok(), "what was set aside comes first, and then the rest");
+            }
+        });
     }
 }

@@ -162,7 +162,9 @@ async fn ask_all(evidence: &Arc<SocketEvidence>, config: &Arc<Config>, route: So
         let asked = unknown.iter().map(|api| async move { (api, ask(api, route).await) });
         let mut answers = iter(asked).buffer_unordered(MOST_AT_ONCE);
         while let Some((api, speaks)) = answers.next().await {
-            evidence.note(&config, &api.id, speaks);
+            if evidence.note(&config, &api.id, speaks) {
+                log::info!("{}: speaks {}WebSockets", api.id, if speaks == Speaks::Yes { "" } else { "no " });
+            }
             if speaks == Speaks::Yes {
                 done.send_replace(true);
             }
@@ -178,13 +180,9 @@ async fn ask(api: &ApiConfig, route: SocketRoute) -> Speaks {
     match timeout(ANSWER_WITHIN, UpstreamSide::open(&endpoint, route.route.id, (&[], ""))).await {
         Ok(Ok(upstream)) => {
             upstream.close(UpstreamSide::not_needed()).await;
-            log::info!("{}: speaks WebSockets", api.id);
             Speaks::Yes
         }
-        Ok(Err(NotOpened::Refused(refusal))) => {
-            log::info!("{}: speaks no WebSockets (a handshake was answered with {})", api.id, refusal.status);
-            Speaks::by_refusal(refusal.status)
-        }
+        Ok(Err(NotOpened::Refused(refusal))) => Speaks::by_refusal(refusal.status),
         Ok(Err(NotOpened::NoAddress)) => Speaks::no(),
         Ok(Err(NotOpened::Failed(_))) | Err(_) => Speaks::unclear(),
     }
