@@ -29,6 +29,19 @@ fn answering(app: &App) -> WsClient {
 }
 
 #[test]
+fn a_create_during_an_answer_waits_and_other_messages_do_not() {
+    let upstream = holding();
+    let app = pool(&[&upstream]);
+    let mut client = answering(&app);
+    client.create();
+    client.send_json(&json!({ "type": "anything" }));
+    assert_eq!(client.response().1["type"], "response.completed");
+    assert_eq!(client.event()["type"], "response.created", "the second one's turn");
+    let types: Vec<_> = upstream.messages().into_iter().map(|(_, message)| message["type"].clone()).collect();
+    assert_eq!(types, ["response.create", "anything", "response.create"]);
+}
+
+#[test]
 fn a_client_that_leaves_stops_the_upstream_within_a_second() {
     for with_close in [false, true] {
         let upstream = holding();
