@@ -79,6 +79,12 @@ pub(super) fn apis(out: &mut impl Write, config: &Config, detail: Detail) -> io:
             in_full(out, api, width)?;
         }
     }
+    if detail == Detail::Full && !config.aliases.is_empty() {
+        writeln!(out)?;
+    }
+    for (alias, models) in config.aliases.iter().filter(|_| detail == Detail::Full) {
+        writeln!(out, "    alias {alias} → {}", models.join(", "))?;
+    }
     writeln!(out)
 }
 

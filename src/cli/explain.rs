@@ -61,8 +61,30 @@ async fn ask(config: &Config, model: &str, format: Option<&str>) -> Result<Value
     serde_json::from_slice(&body).map_err(|e| format!("{base} is no api-together: {e}"))
 }
 
-fn print(out: &mut impl Write, model: &str, answer: &Value) -> io::Result<()> {
-    let apis = answer.pointer("/explain/apis").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+fn print(out: &mut impl Write, asked: &str, answer: &Value) -> io::Result<()> {
+    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let models = list(answer.pointer("/explain/models"));
+    let format = answer.pointer("/explain/format").and_then(Value::as_str);
+    let spoken = if format == Some("anthropic") { " in Anthropic's format" } else { "" };
+    if models.is_empty() {
+        writeln!(out, "A request for {asked}{spoken} now:\n")?;
+        let is_served = table(out, &list(answer.pointer("/explain/apis")))?;
+        return if is_served { Ok(()) } else { writeln!(out, "\n  It would be refused.") };
+    }
+    writeln!(out, "{asked} is an alias. A request for it{spoken} now, in the order of the tries:")?;
+    for model in &models {
+        let name = model.get("model").and_then(Value::as_str).unwrap_or("-");
+        writeln!(out, "\nAs {name}:\n")?;
+        table(out, &list(model.get("apis")))?;
+    }
+    match answer.pointer("/explain/servedAs").and_then(Value::as_str) {
+        Some(model) => writeln!(out, "\n  It would be served as {model}."),
+        None => writeln!(out, "\n  It would be refused."),
+    }
+}
+
+/// Prints a row for each API. Returns whether one could serve.
+fn table(out: &mut impl Write, apis: &[Value]) -> io::Result<bool> {
     let text = |api: &Value, field: &str| api.get(field).and_then(Value::as_str).unwrap_or("-").to_owned();
     let rows: Vec<[String; 6]> = apis
         .iter()
@@ -79,15 +101,9 @@ fn print(out: &mut impl Write, model: &str, answer: &Value) -> io::Result<()> {
     let width = |column: usize| {
         std::iter::once(&head).chain(&rows).filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
     };
-    let format = answer.pointer("/explain/format").and_then(Value::as_str);
-    let spoken = if format == Some("anthropic") { " in Anthropic's format" } else { "" };
-    writeln!(out, "A request for {model}{spoken} now:\n")?;
     for row in std::iter::once(&head).chain(&rows) {
         let cells = row.iter().enumerate().map(|(i, cell)| format!("{cell:0$}", width(i).unwrap_or(0)));
         writeln!(out, "  {}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
     }
-    if !apis.iter().any(|api| api.get("eligible").and_then(Value::as_bool) == Some(true)) {
-        writeln!(out, "\n  It would be refused.")?;
-    }
-    Ok(())
+    Ok(apis.iter().any(|api| api.get("eligible").and_then(Value::as_bool) == Some(true)))
 }

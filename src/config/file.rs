@@ -32,6 +32,11 @@ pub struct ConfigFile {
     /// The pooled accounts.
     #[schemars(length(min = 1))]
     pub apis: Vec<ApiFile>,
+    /// Other names for models: `{"smart": ["gpt-5.1", "claude-sonnet-4-5"]}`. A request for an alias goes to the first model that
+    /// can serve it. One model may be given as a string. `*` in an alias stands for any text (`claude-haiku-*`). An alias with
+    /// the name of a model takes the model's place.
+    #[serde(default)]
+    pub aliases: BTreeMap<String, OneOrMany>,
     /// What happens when an upstream fails.
     #[serde(default)]
     pub retry: RetryFile,

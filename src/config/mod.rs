@@ -4,6 +4,7 @@
 
 mod actor;
 mod addresses;
+mod aliases;
 mod base_url;
 pub mod file;
 mod file_permissions;
@@ -29,8 +30,8 @@ pub use actor::ConfigActor;
 pub use load::{ConfigError, load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use model::{
-    ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, GroupConfig, Models,
-    QueueConfig, QuotaConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
+    ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, GroupConfig,
+    ModelAliases, Models, QueueConfig, QuotaConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
 };
 pub use problem::Problem;
 pub use quota::Reset;

@@ -18,6 +18,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The accounts, in the order of the file; ids are unique.
     pub apis: Vec<Arc<ApiConfig>>,
+    /// Other names for models, of the whole pool.
+    pub aliases: ModelAliases,
     /// What happens when an upstream fails.
     pub retry: RetryConfig,
     /// What happens when every upstream is at a limit.
@@ -35,6 +37,9 @@ pub struct Config {
     /// What is allowed and yet probably not meant, for the log.
     pub warnings: Vec<String>,
 }
+
+/// By alias: the models that are tried, in order. At least one, and each once.
+pub type ModelAliases = ByName<Arc<[Arc<str>]>>;
 
 /// The pool's own address and keys.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use super::file::{
-    ActorsFile, AffinityFile, ApiFile, GroupFile, QueueFile, RetryFile, ServerFile, StoreFile, TimeoutsFile,
+    ActorsFile, AffinityFile, ApiFile, GroupFile, OneOrMany, QueueFile, RetryFile, ServerFile, StoreFile, TimeoutsFile,
 };
 use super::problem::Problem;
 
@@ -15,6 +15,7 @@ pub(super) struct SoundParts {
     pub(super) server: ServerFile,
     /// With the place of each in the list.
     pub(super) apis: Vec<(usize, ApiFile)>,
+    pub(super) aliases: BTreeMap<String, OneOrMany>,
     pub(super) retry: RetryFile,
     pub(super) timeouts: TimeoutsFile,
     pub(super) queue: QueueFile,
@@ -35,6 +36,7 @@ impl SoundParts {
         };
         SoundParts {
             server: typed(&mut document, "server", problems).unwrap_or_default(),
+            aliases: typed(&mut document, "aliases", problems).unwrap_or_default(),
             retry: typed(&mut document, "retry", problems).unwrap_or_default(),
             timeouts: typed(&mut document, "timeouts", problems).unwrap_or_default(),
             queue: typed(&mut document, "queue", problems).unwrap_or_default(),

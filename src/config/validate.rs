@@ -37,6 +37,7 @@ pub(super) fn validate(
     });
     let (mut apis, groups): (Vec<_>, Vec<_>) = named.unzip();
     validator.join_groups(&mut apis, &groups, &file.groups);
+    let aliases = validator.aliases(file.aliases, &apis);
     let apis: Vec<_> = apis.into_iter().map(Arc::new).collect();
     let store = file.store.and_then(|store| validator.store(store));
     if !apis.iter().any(|api| api.enabled) {
@@ -48,6 +49,7 @@ pub(super) fn validate(
     Ok(Config {
         server,
         apis,
+        aliases,
         retry,
         queue: QueueConfig {
             max_wait_ms: u64::from(file.queue.max_wait_ms.unwrap_or(0)),

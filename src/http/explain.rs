@@ -1,20 +1,49 @@
 //! `GET /v1/status?model=X&format=Y`: says of each upstream whether a request may go there now, why not, until when, with which share.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
+use crate::config::ModelAliases;
 use crate::scheduler::ApiReport;
-use crate::types::{WireFormat, iso};
+use crate::types::{ModelKey, WireFormat, iso};
 
-/// Returns what would become of a request for `model`. Without a format: in the first one that serves the model.
-pub(super) fn explain(model: &str, format: Option<WireFormat>, reports: &[ApiReport]) -> Value {
-    let is_served = |format: &WireFormat| reports.iter().any(|report| serves(report, *format, model));
-    let format = format.or_else(|| WireFormat::ALL.into_iter().find(is_served)).unwrap_or(WireFormat::OpenAi);
-    let serves = |report: &ApiReport| serves(report, format, model);
+/// Returns what would become of a request for `asked`. Without a format: in the first one that serves the model. For an alias: for each
+/// of the models, in the order of the tries.
+pub(super) fn explain(asked: &str, format: Option<WireFormat>, aliases: &ModelAliases, reports: &[ApiReport]) -> Value {
+    let alone = [Arc::from(asked)];
+    let models = aliases.get(asked);
+    let names: &[Arc<str>] = models.map_or(&alone, |models| models);
+    let is_served =
+        |format: &WireFormat| names.iter().any(|model| reports.iter().any(|report| serves(report, *format, model)));
+    let first = || WireFormat::ALL.into_iter().find(is_served);
+    let format = format.or_else(first).unwrap_or(WireFormat::OpenAi);
+    let explained: Vec<Value> = names
+        .iter()
+        .map(|model| json!({ "model": model, "apis": apis(&ModelKey { format, model: model.clone() }, reports) }))
+        .collect();
+    let can_serve = |explained: &&Value| {
+        let apis = explained.get("apis").and_then(Value::as_array);
+        apis.is_some_and(|apis| apis.iter().any(|api| api.get("eligible") == Some(&json!(true))))
+    };
+    let serving = explained.iter().find(can_serve);
+    let apis = serving.or(explained.first()).and_then(|explained| explained.get("apis"));
+    let mut answer = json!({ "model": asked, "format": format.as_str(), "apis": apis });
+    if let (Some(_), Some(answer)) = (models, answer.as_object_mut()) {
+        answer.insert("servedAs".to_owned(), json!(serving.and_then(|serving| serving.get("model"))));
+        answer.insert("models".to_owned(), json!(explained));
+    }
+    answer
+}
+
+/// Returns what each upstream would do with a request for a model.
+fn apis(ModelKey { format, model }: &ModelKey, reports: &[ApiReport]) -> Vec<Value> {
+    let serves = |report: &ApiReport| serves(report, *format, model);
     let eligible = |report: &&ApiReport| serves(report) && refusal(report, model).is_none();
     let first = reports.iter().filter(eligible).map(|report| report.status.config.priority).min();
     let in_turn = |report: &ApiReport| eligible(&report) && Some(report.status.config.priority) == first;
     let total: u64 = reports.iter().filter(|r| in_turn(r)).map(|r| u64::from(r.status.config.weight)).sum();
-    let apis: Vec<Value> = reports
+    reports
         .iter()
         .map(|report| {
             let config = &report.status.config;
@@ -22,7 +51,7 @@ pub(super) fn explain(model: &str, format: Option<WireFormat>, reports: &[ApiRep
             let refusal = refusal(report, model);
             let reason = if serves(report) {
                 refusal.map(|(reason, _)| reason)
-            } else if !config.offers(format) {
+            } else if !config.offers(*format) {
                 Some("other_format")
             } else if report.models.is_none() {
                 Some("models_unknown")
@@ -42,8 +71,7 @@ pub(super) fn explain(model: &str, format: Option<WireFormat>, reports: &[ApiRep
                 "ownName": serves(report).then(|| config.mapping.get(model).map_or(model, |own| own)),
             })
         })
-        .collect();
-    json!({ "model": model, "format": format.as_str(), "apis": apis })
+        .collect()
 }
 
 /// Returns why an upstream can't serve the model now, and until when. The reason is the upstream's state, a limit of the

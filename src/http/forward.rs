@@ -60,9 +60,12 @@ async fn serve(
         Ok((asked, held))
     });
     match read {
-        Ok((asked, held)) => {
+        Ok((mut asked, held)) => {
             record.with(|record| record.model = Some(asked.profile.model.clone()));
             let config = worker.config();
+            if let Some(models) = config.aliases.get(&asked.profile.model) {
+                asked.use_alias(models.clone());
+            }
             let ping = config.server.stream_ping.filter(|_| asked.stream);
             let (pool, retry) = (worker.pool.clone(), config.retry);
             // Boxed: three small futures cost less than one large one.

@@ -42,7 +42,8 @@ pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiErro
         "actors": actors(&state, worker.supervisor.send(GetMailbox).await.map_err(stopping)?),
     });
     if let (Some(model), Some(fields)) = (&question.model, answer.as_object_mut()) {
-        fields.insert("explain".to_owned(), explain(model, question.format, &reports));
+        let explained = explain(model, question.format, &state.config.aliases, &reports);
+        fields.insert("explain".to_owned(), explained);
     }
     Ok(HttpResponse::Ok().json(answer))
 }

@@ -38,7 +38,7 @@ pub(super) async fn run(
         let detail = format!("it has no {}", request.route.id.format().base_url_field());
         return Err(Failure::new(FailureClass::StaleConnection, Phase::Connect, detail).into());
     };
-    let upstream_model = endpoint.upstream_model(&request.profile.model).map(|own| &**own);
+    let upstream_model = request.sent_model(endpoint).map(|own| &**own);
     let outgoing = OutgoingRequest {
         path: request.route.id.path(),
         query: &request.query,

@@ -2,6 +2,8 @@
 //!
 //! Nothing is re-encoded: a mapped model's name, and the wish for a stream's usage, are spliced into the client's bytes.
 
+mod aliased;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use super::alias::AliasedModels;
 use super::headers::{Header, client_headers};
 use super::query::without_key;
 use super::session::{SessionFields, session_of};
@@ -46,6 +49,8 @@ pub struct ClientRequest {
     pub(super) objects: Vec<ObjectKey>,
     /// Its headers that go upstream.
     pub(super) headers: Vec<Header>,
+    /// The models behind the name, if it is an alias. The present one is in `profile`.
+    alias: Option<Box<AliasedModels>>,
     body: Bytes,
     model_at: Range<usize>,
     usage: UsageWish,
@@ -167,6 +172,7 @@ impl ClientRequest {
             headers: client_headers(headers, route.id.format()),
             model_at,
             usage,
+            alias: None,
             body,
         })
     }

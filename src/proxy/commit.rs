@@ -75,7 +75,7 @@ impl UpstreamResponse<'_> {
         };
         let asked_usage = self.permit.doubts_stream_options() && self.request.lacks_usage();
         let replay = matches!(self.status.as_u16(), 400 | 422) && asked_usage;
-        if self.passes(failure.class) && !replay {
+        if self.passes(&failure) && !replay {
             return Ok(response);
         }
         let error = AttemptError::with_response(failure, response);
@@ -99,9 +99,10 @@ impl UpstreamResponse<'_> {
         self.body.collect(ERROR_HELD).await.unwrap_or_default()
     }
 
-    /// Is a failure of this class for the client, whoever else there is?
-    fn passes(&self, class: FailureClass) -> bool {
-        class == FailureClass::Rejected && !self.retry_on.contains(class)
+    /// Is this failure for the client, whoever else there is?
+    fn passes(&self, failure: &Failure) -> bool {
+        let has_room_elsewhere = failure.context_exceeded && self.request.has_next_model();
+        failure.class == FailureClass::Rejected && !self.retry_on.contains(failure.class) && !has_room_elsewhere
     }
 
     /// The upstream's name for the model.
@@ -122,7 +123,7 @@ impl UpstreamResponse<'_> {
     fn error_in_success(&self, failure: Failure, error: Bytes) -> Result<Box<CommittedResponse>, AttemptError> {
         let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
         let is_missing = failure.class == FailureClass::ObjectNotHere;
-        let Some(status) = status.filter(|_| is_missing || self.passes(failure.class)) else {
+        let Some(status) = status.filter(|_| is_missing || self.passes(&failure)) else {
             return Err(failure.into());
         };
         let mut answer = self.refused(status, error, failure.clone());

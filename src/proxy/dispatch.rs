@@ -64,17 +64,17 @@ impl Exhausted {
 /// Dropping the future (the client left) ends the running attempt, settles the permit, and ends the record.
 pub async fn dispatch<U: Upstreams>(
     upstreams: Rc<U>,
-    request: ClientRequest,
+    mut request: ClientRequest,
     retry: RetryConfig,
     record: OpenRecord,
 ) -> HttpResponse {
     let mut state = RetryState::new(&request, retry, upstreams.budget(), record);
     let served = match request.client_timeout {
         // Boxed: few clients send a timeout, and other requests need not carry the future.
-        Some(limit) => Box::pin(timeout(limit, serve(&*upstreams, &request, &mut state)))
+        Some(limit) => Box::pin(timeout(limit, serve(&*upstreams, &mut request, &mut state)))
             .await
             .unwrap_or(Err(Exhausted::ClientTimeout)),
-        None => serve(&*upstreams, &request, &mut state).await,
+        None => serve(&*upstreams, &mut request, &mut state).await,
     };
     let rate = state.rate;
     let mut response = match served {
@@ -84,7 +84,7 @@ pub async fn dispatch<U: Upstreams>(
             let made = makes_objects.then(|| MadeObjects::new(upstreams.homes().clone(), api()));
             respond(response, permit, AnsweredRequest { prompt_bytes: request.body_len(), made }, state.record)
         }
-        Err(exhausted) => fail(exhausted, state),
+        Err(exhausted) => fail(exhausted, &request, state),
     };
     headers::set_rate_limit(response.headers_mut(), rate);
     response
@@ -92,7 +92,7 @@ pub async fn dispatch<U: Upstreams>(
 
 async fn serve(
     upstreams: &impl Upstreams,
-    request: &ClientRequest,
+    request: &mut ClientRequest,
     state: &mut RetryState<'_>,
 ) -> Result<(Permit, Box<CommittedResponse>), Exhausted> {
     if !request.objects.is_empty() {
@@ -100,14 +100,19 @@ async fn serve(
         Box::pin(state.home.find(upstreams.homes(), &request.objects)).await;
     }
     loop {
-        let selected = upstreams.select(state.selection()).await;
+        let selected = upstreams.select(state.selection(request)).await;
         let permit = match state.admitted(selected) {
             Ok(permit) => permit,
-            Err(_) if state.may_retry_same_upstream() => {
-                state.wait_before_retry().await;
-                continue;
+            Err(refused) => {
+                if state.pass_over_model(request, &refused) {
+                    continue;
+                }
+                if state.may_retry_same_upstream() {
+                    state.wait_before_retry().await;
+                    continue;
+                }
+                return Err(Exhausted::Refused(request.refusal_of_all(refused)));
             }
-            Err(refused) => return Err(Exhausted::Refused(refused)),
         };
         let Ended { permit, place, result } = hedge::attempt(upstreams, request, permit, state).await;
         match result {
@@ -120,10 +125,12 @@ async fn serve(
                 return Ok((permit, response));
             }
             Err(error) => {
-                let next = state.should_retry(&error);
-                state.record_failure(FailedAttempt { permit, place, error }, next);
-                if next == Next::GiveUp {
-                    return Err(Exhausted::Failed);
+                let next = state.should_retry(request, &error);
+                state.record_failure(request, FailedAttempt { permit, place, error }, next);
+                match next {
+                    Next::Replay | Next::AnotherUpstream => {}
+                    Next::AnotherModel => state.go_on_with_next_model(request),
+                    Next::GiveUp => return Err(Exhausted::Failed),
                 }
             }
         }
@@ -131,11 +138,11 @@ async fn serve(
 }
 
 /// Returns the client's response when nobody served: the last upstream's own error, else ours.
-pub(super) fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpResponse {
+pub(super) fn fail(exhausted: Exhausted, request: &ClientRequest, mut state: RetryState<'_>) -> HttpResponse {
     let last = state.take_last();
     let error = match (exhausted, last) {
-        (exhausted, _) if lacks_path_of_shape(&state, exhausted.refusals()) => {
-            ApiError::NoResponses(state.request.profile.model.to_string())
+        (exhausted, _) if request.is_moved && lacks_path(&state, exhausted.refusals()) => {
+            ApiError::NoResponses(request.asked_model().to_string())
         }
         (Exhausted::ClientTimeout, _) => ApiError::ClientTimeout,
         // The object may live on an upstream that can't be asked just now.
@@ -153,11 +160,11 @@ pub(super) fn fail(exhausted: Exhausted, mut state: RetryState<'_>) -> HttpRespo
     refuse(error, &mut state.record)
 }
 
-/// Returns whether the body came by another path than the one for its shape, and no upstream has that one.
-fn lacks_path_of_shape(state: &RetryState<'_>, refused: &[(ApiId, Refusal)]) -> bool {
+/// Returns whether no upstream has the path.
+fn lacks_path(state: &RetryState<'_>, refused: &[(ApiId, Refusal)]) -> bool {
     let is_known = state.failures > 0 || !refused.is_empty();
     let all_refused = refused.iter().all(|(_, refusal)| refusal.is_missing_model());
-    state.request.is_moved && is_known && state.only_missing_paths && all_refused
+    is_known && state.only_missing_paths && all_refused
 }
 
 /// Passes the last upstream's own error on, if the client may see it.
@@ -175,7 +182,7 @@ fn pass_on(last: LastFailure, state: &mut RetryState<'_>) -> Result<HttpResponse
         return Err(ApiError::UpstreamFailed { api, failure: Box::new(failure) });
     };
     let mut response = *response;
-    long_wait::advise(&mut response, &failure, state.request.route);
+    long_wait::advise(&mut response, &failure, state.route);
     let ErrorResponse { status, mut headers, body } = response;
     // Other upstreams were tried already: the client's own tries would only come on top.
     if state.failures > 1 && status.is_server_error() {

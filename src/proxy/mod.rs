@@ -1,5 +1,6 @@
 //! The data path. Begin with `dispatch.rs`.
 
+mod alias;
 mod attempt;
 mod attempt_error;
 mod client_request;

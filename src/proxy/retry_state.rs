@@ -10,9 +10,11 @@
 //! 4. The first ambiguous failure of a request counts for an upstream's health. Later ones count for nobody.
 //! 5. A refusal in doubt counts only when another upstream serves the same request.
 //! 6. An account without an object that the request names is no failure of anybody: see [`super::object_home`].
+//! 7. With another model of an alias the request is another one: no upstream is excluded, and no refusal in doubt will count.
+
+mod another_model;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use log::Level;
 use tokio::time::sleep;
@@ -23,6 +25,7 @@ use super::last_failure::LastFailure;
 use super::object_home::ObjectHome;
 use super::pool::budget::{RetryBudget, backoff};
 use crate::config::RetryConfig;
+use crate::dialect::Route;
 use crate::records::{AttemptResult, OpenRecord};
 use crate::scheduler::{AdmissionError, Admitted, Select};
 use crate::types::{ApiId, Failure, FailureClass, Now, Outcome, RateLimitSummary, Settlement};
@@ -46,13 +49,16 @@ pub(super) enum Next {
     Replay,
     /// An upstream that has not failed this request is asked, if one is left.
     AnotherUpstream,
+    /// The next model of the alias is asked for: the prompt is too long for this one.
+    AnotherModel,
     /// The client gets the error.
     GiveUp,
 }
 
 /// One request on its way through the pool.
 pub(super) struct RetryState<'a> {
-    pub(super) request: &'a ClientRequest,
+    /// The row of the route table.
+    pub(super) route: &'static Route,
     pub(super) config: RetryConfig,
     pub(super) budget: &'a RetryBudget,
     /// Alive as long as the client waits: a wait queue skips requests whose client has left.
@@ -87,14 +93,14 @@ pub(super) struct RetryState<'a> {
 impl<'a> RetryState<'a> {
     /// Begins a request, and deposits a share into the budget.
     pub(super) fn new(
-        request: &'a ClientRequest,
+        request: &ClientRequest,
         config: RetryConfig,
         budget: &'a RetryBudget,
         record: OpenRecord,
     ) -> Self {
         budget.deposit(config.budget, Now::read_mono());
         RetryState {
-            request,
+            route: request.route,
             config,
             budget,
             client: Arc::new(()),
@@ -116,20 +122,20 @@ impl<'a> RetryState<'a> {
     }
 
     /// Returns the selection of an upstream without a failure for this request.
-    pub(super) fn selection(&self) -> Select {
+    pub(super) fn selection(&self, request: &ClientRequest) -> Select {
         Select {
-            profile: self.request.profile.clone(),
+            profile: request.profile.clone(),
             target: self.home.target.clone(),
             excluded: self.excluded.clone(),
             client: Arc::downgrade(&self.client),
-            may_queue: true,
-            may_panic: self.may_panic,
+            may_queue: request.is_last_resort(),
+            may_panic: self.may_panic && request.is_last_resort(),
         }
     }
 
     /// Returns the selection for a hedge: of another upstream than `first`, and only if one has room now.
-    pub(super) fn hedge_selection(&self, first: &ApiId) -> Select {
-        let mut select = self.selection();
+    pub(super) fn hedge_selection(&self, request: &ClientRequest, first: &ApiId) -> Select {
+        let mut select = self.selection(request);
         select.excluded.push(first.clone());
         Select { may_queue: false, ..select }
     }
@@ -151,10 +157,10 @@ impl<'a> RetryState<'a> {
     }
 
     /// Records the begin of an attempt. Returns the place in the record.
-    pub(super) fn begin_attempt(&mut self, permit: &mut Permit) -> usize {
-        permit.ask_usage &= self.request.lacks_usage() && self.without_stream_options.is_none();
+    pub(super) fn begin_attempt(&mut self, request: &ClientRequest, permit: &mut Permit) -> usize {
+        permit.ask_usage &= request.lacks_usage() && self.without_stream_options.is_none();
         let endpoint = permit.endpoint();
-        self.record.attempt_began(&endpoint.api, endpoint.upstream_model(&self.request.profile.model))
+        self.record.attempt_began(&endpoint.api, request.sent_model(endpoint))
     }
 
     /// Records an answer for the client. `complete`: a real answer, and no error passed through.
@@ -173,7 +179,7 @@ impl<'a> RetryState<'a> {
     }
 
     /// Decides how the request goes on after this failure. Withdraws from the retry budget where rules 1 and 3 say so.
-    pub(super) fn should_retry(&mut self, error: &AttemptError) -> Next {
+    pub(super) fn should_retry(&mut self, request: &ClientRequest, error: &AttemptError) -> Next {
         if self.may_replay(error) {
             let is_paid = error.replay != Some(Replay::AfterLostConnection) || self.withdraw();
             if is_paid {
@@ -184,7 +190,13 @@ impl<'a> RetryState<'a> {
         if failure.class == FailureClass::ObjectNotHere {
             return if self.home.may_ask_another() { Next::AnotherUpstream } else { Next::GiveUp };
         }
-        if self.failures + 1 >= self.config.max_attempts || !self.config.retry_on.contains(failure.class) {
+        if self.failures + 1 >= self.config.max_attempts {
+            return Next::GiveUp;
+        }
+        if failure.context_exceeded && request.has_next_model() {
+            return Next::AnotherModel;
+        }
+        if !self.config.retry_on.contains(failure.class) {
             return Next::GiveUp;
         }
         let is_paid = !costs_budget(failure) || self.withdraw();
@@ -208,13 +220,13 @@ impl<'a> RetryState<'a> {
     }
 
     /// Records a failed attempt beside another that goes on.
-    pub(super) fn record_failed_hedge(&mut self, failed: FailedAttempt) {
+    pub(super) fn record_failed_hedge(&mut self, request: &ClientRequest, failed: FailedAttempt) {
         let next = if self.may_replay(&failed.error) { Next::Replay } else { Next::AnotherUpstream };
-        self.record_failure(failed, next);
+        self.record_failure(request, failed, next);
     }
 
     /// Records a failed attempt, settles the permit, and logs the failure.
-    pub(super) fn record_failure(&mut self, failed: FailedAttempt, next: Next) {
+    pub(super) fn record_failure(&mut self, request: &ClientRequest, failed: FailedAttempt, next: Next) {
         let FailedAttempt { permit, place, mut error } = failed;
         let api = permit.endpoint().api.clone();
         let replayed = next == Next::Replay;
@@ -239,10 +251,11 @@ impl<'a> RetryState<'a> {
         }
         self.only_missing_paths &=
             failure.class == FailureClass::ModelNotFound && matches!(failure.status, Some(404 | 405));
-        self.suspicions.extend(permit.suspicion(failure, &self.request.profile));
+        self.suspicions.extend(permit.suspicion(failure, &request.profile));
         let then = match next {
             Next::Replay => "the same upstream is asked again",
             Next::AnotherUpstream => "another is asked if one is left",
+            Next::AnotherModel => "the next model of the alias is asked for",
             Next::GiveUp => "the client gets the error",
         };
         let level = if failure.class == FailureClass::ObjectNotHere { Level::Info } else { Level::Warn };
@@ -264,14 +277,10 @@ impl<'a> RetryState<'a> {
 
     /// Waits before the same upstreams are asked again, and excludes no upstream any more.
     pub(super) async fn wait_before_retry(&mut self) {
-        let pause = self.pause(rand::random());
+        let pause = backoff(self.config.backoff, self.same_upstream_retries, rand::random());
         self.same_upstream_retries += 1;
         self.excluded.clear();
         sleep(pause).await;
-    }
-
-    fn pause(&self, draw: f64) -> Duration {
-        backoff(self.config.backoff, self.same_upstream_retries, draw)
     }
 
     /// Returns the failure for the client, unless the upstream had just been asked in a wrong way.

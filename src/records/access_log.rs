@@ -203,6 +203,7 @@ fn attempt(attempt: &AttemptRecord) -> Value {
         }
     };
     if let (Some(object), Value::Object(result)) = (object.as_object_mut(), result) {
+        object.extend(attempt.model.as_ref().map(|model| ("model".to_owned(), json!(model))));
         object.extend(result);
     }
     object

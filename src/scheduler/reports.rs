@@ -16,8 +16,7 @@ impl Handler<GetModels> for SupervisorActor {
     fn handle(&mut self, GetModels(asked): GetModels, _: &mut Self::Context) -> Self::Result {
         let is_offered = self.apis.iter().any(|api| api.enabled && api.offers(asked));
         let format = if is_offered { asked } else { asked.other() };
-        let is_enabled = |slot: usize| self.apis.get(slot).is_some_and(|api| api.enabled);
-        MessageResult(self.snapshot.routes.names(format, is_enabled))
+        MessageResult(self.snapshot.routes.names(format))
     }
 }
 

@@ -1,19 +1,25 @@
 //! The routing table: the upstreams of each model in each format, by the names that clients ask for.
 //!
 //! 1. A request for a name may go to every upstream that lists the name, and to every upstream with a pattern that matches.
-//! 2. A known name has its upstreams ready. The upstreams of any other name are found by the patterns, and not kept.
+//! 2. An alias is no name of a model here: the data path asks for one of the alias's models after the other.
+//! 3. A known name has its upstreams ready. The upstreams of any other name are found by the patterns, and not kept.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::model_names::{ModelNames, ServedNames, names};
 use super::weighted_tiers::{Candidate, WeightedTiers};
-use crate::config::ApiConfig;
+use crate::config::{ApiConfig, ModelAliases};
 use crate::types::{ApiId, ByFormat, NamePattern, WireFormat, stable_hash};
 
 /// The routing table. A change of the configuration or of a list of models makes a new one.
 #[derive(Debug, Default)]
-pub(super) struct Routes(ByFormat<FormatRoutes>);
+pub(super) struct Routes {
+    formats: ByFormat<FormatRoutes>,
+    aliases: ModelAliases,
+    /// By slot.
+    enabled: Vec<bool>,
+}
 
 /// The upstreams that offer one format.
 #[derive(Debug, Default)]
@@ -34,21 +40,33 @@ struct PatternRoute {
 
 impl Routes {
     /// Creates the table of `apis`, with the lists of models `found` so far. A slot is a position in `apis`.
-    pub(super) fn new(apis: &[Arc<ApiConfig>], found: &HashMap<ApiId, ModelNames>) -> Routes {
-        Routes(ByFormat::from_fn(|format| FormatRoutes::new(format, apis, found)))
+    pub(super) fn new(apis: &[Arc<ApiConfig>], found: &HashMap<ApiId, ModelNames>, aliases: &ModelAliases) -> Routes {
+        Routes {
+            formats: ByFormat::from_fn(|format| FormatRoutes::new(format, apis, found)),
+            aliases: aliases.clone(),
+            enabled: apis.iter().map(|api| api.enabled).collect(),
+        }
     }
 
     /// Returns the upstreams of `model` that offer this format.
     pub(super) fn tiers(&self, format: WireFormat, model: &str) -> Arc<WeightedTiers> {
-        self.0.of(format).tiers(model)
+        self.formats.of(format).tiers(model)
     }
 
-    /// Returns the known names with an upstream in `is_enabled` that offers this format, sorted.
-    pub(super) fn names(&self, format: WireFormat, is_enabled: impl Fn(usize) -> bool) -> Vec<Arc<str>> {
-        let served = self.0.of(format).by_model.iter().filter(|(_, tiers)| tiers.slots().any(&is_enabled));
-        let mut names: Vec<Arc<str>> = served.map(|(name, _)| name.clone()).collect();
+    /// Returns the known names with an enabled upstream that offers this format, aliases among them, sorted.
+    pub(super) fn names(&self, format: WireFormat) -> Vec<Arc<str>> {
+        let routes = self.formats.of(format);
+        let models = routes.by_model.iter().filter(|(_, tiers)| self.is_enabled(tiers)).map(|(name, _)| name);
+        let is_served = |model: &Arc<str>| self.is_enabled(&routes.tiers(model));
+        let aliases = self.aliases.exact().filter(|(_, models)| models.iter().any(is_served)).map(|(alias, _)| alias);
+        let mut names: Vec<Arc<str>> = models.chain(aliases).cloned().collect();
         names.sort();
+        names.dedup();
         names
+    }
+
+    fn is_enabled(&self, tiers: &WeightedTiers) -> bool {
+        tiers.slots().any(|slot| self.enabled.get(slot).copied().unwrap_or(false))
     }
 }
 
@@ -118,9 +136,14 @@ mod tests {
     use crate::testing::{api, config};
 
     fn routes(apis: &[Value], found: &[(&str, &[&str])]) -> Routes {
+        with_aliases(&json!({ "apis": apis }), found)
+    }
+
+    fn with_aliases(file: &Value, found: &[(&str, &[&str])]) -> Routes {
         let names = |names: &[&str]| ModelNames::These(names.iter().map(|name| Arc::from(*name)).collect());
         let found = found.iter().map(|(id, listed)| (ApiId::from(*id), names(listed))).collect();
-        Routes::new(&config(&json!({ "apis": apis })).apis, &found)
+        let config = config(file);
+        Routes::new(&config.apis, &found, &config.aliases)
     }
 
     fn slots(routes: &Routes, model: &str) -> Vec<usize> {
@@ -157,12 +180,18 @@ mod tests {
         ];
         let own_list: &[(&str, &[&str])] = &[("a", &["claude-opus-4", "gpt-4o"]), ("b", &["off-1"])];
         let routes = routes(&apis, own_list);
-        assert_eq!(
-            routes.names(WireFormat::OpenAi, |slot| slot == 0),
-            ["claude-opus-4".into(), "mine".into()] as [Arc<str>; 2]
-        );
+        assert_eq!(routes.names(WireFormat::OpenAi), ["claude-opus-4".into(), "mine".into()] as [Arc<str>; 2]);
         assert_eq!(slots(&routes, "gpt-4o"), [] as [usize; 0], "the pattern bounds the list");
         assert_eq!(slots(&routes, "claude-unlisted"), [0], "the pattern is a promise");
+    }
+
+    #[test]
+    fn the_list_of_names_has_the_aliases_of_models_that_somebody_serves() {
+        let file = json!({
+            "apis": [api("a", &json!({ "models": ["m", "gpt-*"] })), api("b", &json!({ "models": ["off"], "enabled": false }))],
+            "aliases": { "smart": ["off", "gpt-5"], "m": ["m", "off"], "none": "off", "claude-*": "m" },
+        });
+        assert_eq!(with_aliases(&file, &[]).names(WireFormat::OpenAi), ["m".into(), "smart".into()] as [Arc<str>; 2]);
     }
 
     #[test]

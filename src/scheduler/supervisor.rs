@@ -20,7 +20,7 @@ use super::routes::Routes;
 use super::selection::RestartUpstream;
 use super::snapshot::{Member, RoutingChanged, RoutingSnapshot, SubscribeRouting};
 use super::wait_queue::WaitQueues;
-use crate::config::{ApiConfig, ConfigChanged, QueueConfig};
+use crate::config::{ApiConfig, ConfigChanged, ModelAliases, QueueConfig};
 use crate::persistence::PersistenceActor;
 use crate::types::{ApiId, ModelKey};
 use crate::upstream::{ListFailed, QuotaRegistry, Reconfigure, Retire, UpstreamActor};
@@ -34,6 +34,8 @@ pub struct SupervisorActor {
     quotas: QuotaRegistry,
     /// In the order of the configuration.
     pub(super) apis: Vec<Arc<ApiConfig>>,
+    /// Other names for models.
+    aliases: ModelAliases,
     pub(super) upstreams: BTreeMap<ApiId, Addr<UpstreamActor>>,
     /// The lists of models so far.
     pub(super) found: HashMap<ApiId, ModelNames>,
@@ -57,6 +59,7 @@ impl SupervisorActor {
             quotas: QuotaRegistry::new(persistence.clone(), shared),
             persistence,
             apis: Vec::new(),
+            aliases: ModelAliases::default(),
             upstreams: BTreeMap::new(),
             found: HashMap::new(),
             unlisted: HashMap::new(),
@@ -103,7 +106,7 @@ impl SupervisorActor {
         };
         self.snapshot = Arc::new(RoutingSnapshot {
             serial: self.snapshot.serial + 1,
-            routes: Routes::new(&self.apis, &self.found),
+            routes: Routes::new(&self.apis, &self.found, &self.aliases),
             members: self.apis.iter().filter_map(member).collect(),
             max_wait: Duration::from_millis(self.queue.max_wait_ms),
             flags: self.snapshot.flags.clone(),
@@ -145,6 +148,7 @@ impl Handler<ConfigChanged> for SupervisorActor {
     fn handle(&mut self, ConfigChanged(config): ConfigChanged, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(config.actors.mailbox);
         self.queue = config.queue;
+        self.aliases = config.aliases.clone();
         self.adopt(&config.apis);
     }
 }

@@ -186,6 +186,8 @@ pub struct Failure {
     /// The failure counts for the upstream's health. The exceptions: an earlier attempt of the same request had failed
     /// ambiguously, or another request of the same connection counted already.
     pub counted: bool,
+    /// The request's text is too long for the model. Another model may have room.
+    pub context_exceeded: bool,
     /// A connection with other requests broke: the same upstream may be asked again once.
     pub connection_lost: bool,
     /// The event in words, for the log and the status, without a key or a body.
@@ -203,6 +205,7 @@ impl Failure {
             limit: None,
             certain: class.traits().is_certain,
             counted: true,
+            context_exceeded: false,
             connection_lost: false,
             detail: detail.into(),
         }

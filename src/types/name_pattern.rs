@@ -78,9 +78,9 @@ impl<V> ByName<V> {
         self.exact.get(name).or_else(by_pattern)
     }
 
-    /// Returns the value that stands under the name itself.
-    pub fn get_exact(&self, name: &str) -> Option<&V> {
-        self.exact.get(name)
+    /// Returns the entries under names without `*`, sorted.
+    pub fn exact(&self) -> impl Iterator<Item = (&Arc<str>, &V)> {
+        self.exact.iter()
     }
 
     /// Returns the names without `*`, sorted.

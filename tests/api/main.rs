@@ -10,6 +10,7 @@
 
 mod helpers;
 
+mod aliases;
 mod anthropic;
 mod auth;
 mod both_dialects;

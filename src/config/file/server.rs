@@ -85,3 +85,13 @@ pub enum OneOrMany {
     /// A list.
     Many(#[schemars(length(min = 1))] Vec<String>),
 }
+
+impl OneOrMany {
+    /// Returns all of them.
+    pub fn list(self) -> Vec<String> {
+        match self {
+            OneOrMany::One(one) => vec![one],
+            OneOrMany::Many(many) => many,
+        }
+    }
+}

@@ -12,8 +12,8 @@
 mod tables;
 
 use self::tables::{
-    CALLERS_OWN, CODES, INVALID_REQUEST, KEY_REFUSED, LESS_THAN_THE_KEY, MAYBE_OURS, MESSAGES, MODEL_MISSING,
-    MODERATED, RATE_LIMIT, REQUEST_STATUSES,
+    CALLERS_OWN, CODES, CONTEXT_EXCEEDED, CONTEXT_MESSAGES, INVALID_REQUEST, KEY_REFUSED, LESS_THAN_THE_KEY,
+    MAYBE_OURS, MESSAGES, MODEL_MISSING, MODERATED, RATE_LIMIT, REQUEST_STATUSES,
 };
 use super::error_body::ErrorBody;
 use crate::types::{Failure, FailureClass, Phase};
@@ -35,7 +35,8 @@ const fn uncertain(class: FailureClass) -> Verdict {
 /// Returns the meaning of an error. `status`: of the response, or named by an error in a 200. `model`: by the upstream's own name.
 pub(super) fn failure(status: Option<u16>, error: &ErrorBody, model: &str) -> Failure {
     let Verdict { class, certain } = verdict(status, error, model);
-    let failure = Failure { status, ..Failure::new(class, Phase::Head, String::new()) };
+    let context_exceeded = says_context_exceeded(error) || status == Some(413) && class == FailureClass::Rejected;
+    let failure = Failure { status, context_exceeded, ..Failure::new(class, Phase::Head, String::new()) };
     // Of a refusal, the code or the words decide; of all else, the class alone.
     if class.is_refusal() { Failure { certain, ..failure } } else { failure }
 }
@@ -72,6 +73,12 @@ fn verdict(status: Option<u16>, error: &ErrorBody, model: &str) -> Verdict {
         return certain(FailureClass::RateLimited);
     }
     by_account_code(status, error).unwrap_or_else(|| by_status(status, error, model))
+}
+
+/// Returns whether an error says that the prompt is too long for the model. The verdict rests nobody. With an alias, the next model is
+/// asked, so that words at the beginning of the message will do where there is no code.
+fn says_context_exceeded(error: &ErrorBody) -> bool {
+    error.is_code(&CONTEXT_EXCEEDED) || CONTEXT_MESSAGES.iter().any(|begins| error.message.starts_with(begins))
 }
 
 /// Returns whether a code says that the model is missing. An error about another field does not.

@@ -46,7 +46,7 @@ async fn run_recorded(
     mut permit: Permit,
     state: &mut RetryState<'_>,
 ) -> Ended {
-    let place = state.begin_attempt(&mut permit);
+    let place = state.begin_attempt(request, &mut permit);
     // Boxed: the allocator serves small sizes from the thread's own cache, and an attempt would make this future large.
     let result = Box::pin(run(upstreams, &permit, request, state.config.retry_on)).await;
     Ended { permit, place, result }
@@ -61,7 +61,7 @@ struct Hedge<'a, U> {
 impl<U: Upstreams> Hedge<'_, U> {
     async fn run(self, mut permit: Permit, state: &mut RetryState<'_>) -> Ended {
         let api = permit.endpoint().api.clone();
-        let place = state.begin_attempt(&mut permit);
+        let place = state.begin_attempt(self.request, &mut permit);
         let retry_on = state.config.retry_on;
         let mut first = pin!(async {
             let result = run(self.upstreams, &permit, self.request, retry_on).await;
@@ -85,7 +85,7 @@ impl<U: Upstreams> Hedge<'_, U> {
             Some(other) => {
                 let Ended { permit, place, result } = ended;
                 if let Err(error) = result {
-                    state.record_failed_hedge(FailedAttempt { permit, place, error });
+                    state.record_failed_hedge(self.request, FailedAttempt { permit, place, error });
                 }
                 other
             }
@@ -94,7 +94,7 @@ impl<U: Upstreams> Hedge<'_, U> {
 
     /// The attempt beside the first, if another upstream has room and the budget allows one.
     async fn second(&self, first: &ApiId, state: &mut RetryState<'_>) -> Option<Ended> {
-        let selected = self.upstreams.select(state.hedge_selection(first)).await;
+        let selected = self.upstreams.select(state.hedge_selection(self.request, first)).await;
         let permit = state.admitted(selected).ok()?;
         // Without budget the permit is dropped, which gives it back.
         if state.withdraw() { Some(run_recorded(self.upstreams, self.request, permit, state).await) } else { None }

@@ -35,6 +35,12 @@ pub(super) struct Question<'a> {
     pub(super) generates: bool,
 }
 
+/// A request on its way through the models of its name.
+struct OpenQuestion<'a> {
+    request: &'a mut ClientRequest,
+    generates: bool,
+}
+
 /// Why a turn has no answer.
 enum NoAnswer {
     /// As of a request over HTTP.
@@ -63,7 +69,7 @@ impl<H: SocketHost> SocketConnection<H> {
                 .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })?;
             Ok((request, slot, memory))
         })();
-        let (request, _slot, _memory) = match begun {
+        let (mut request, _slot, _memory) = match begun {
             Ok(begun) => begun,
             Err(error) => {
                 let response = refuse(error, &mut record);
@@ -72,15 +78,19 @@ impl<H: SocketHost> SocketConnection<H> {
             }
         };
         record.with(|record| record.model = Some(request.profile.model.clone()));
+        if let Some(models) = config.aliases.get(&request.profile.model) {
+            request.use_alias(models.clone());
+        }
         let pool = self.pool.clone();
         let mut state = RetryState::new(&request, config.retry, pool.budget(), record);
         let mut told = VecDeque::new();
-        match self.serve_turn(Question { request: &request, generates }, &mut state, &mut told).await? {
+        let question = OpenQuestion { request: &mut request, generates };
+        match self.serve_turn(question, &mut state, &mut told).await? {
             Ok((permit, events)) => self.answer(permit, state.record, events).await,
             Err(no_answer) => {
                 let response = match no_answer {
                     NoAnswer::NoSockets => refuse(ApiError::NoWebSocket, &mut state.record),
-                    NoAnswer::Exhausted(exhausted) => fail(exhausted, state),
+                    NoAnswer::Exhausted(exhausted) => fail(exhausted, &request, state),
                 };
                 if told.is_empty() {
                     told.push_back(SocketMessage::Text(event(response)));
@@ -107,43 +117,43 @@ impl<H: SocketHost> SocketConnection<H> {
 
     async fn serve_turn(
         &mut self,
-        question: Question<'_>,
+        OpenQuestion { request, generates }: OpenQuestion<'_>,
         state: &mut RetryState<'_>,
         told: &mut VecDeque<SocketMessage>,
     ) -> Result<Result<(Permit, TurnEvents), NoAnswer>, Ending> {
         let pool = self.pool.clone();
-        self.find_target(question.request, state).await?;
+        self.find_target(request, state).await?;
         loop {
             let config = self.host.config();
             if let Some(gone) = self.chosen_is_gone(&config) {
-                let model = question.request.profile.model.clone();
+                let model = request.asked_model().clone();
                 let refused =
                     AdmissionError::NoneAvailable { model, refusals: vec![(gone, Refusal::Retiring)], rate: None };
                 return Ok(Err(NoAnswer::Exhausted(Exhausted::Refused(refused))));
             }
-            let mut select = state.selection();
+            let mut select = state.selection(request);
             let without = self.host.evidence().without(&config);
             let has_barred = !without.is_empty();
             select.excluded.extend(without);
             let selected = self.client.beside(pool.select(select)).await?;
             let mut permit = match state.admitted(selected) {
                 Ok(permit) => permit,
-                Err(_) if !self.is_chosen && state.may_retry_same_upstream() => {
-                    self.client.beside(state.wait_before_retry()).await?;
-                    continue;
-                }
-                Err(refused) if has_barred && state.failures == 0 && is_nobody(&refused) => {
-                    return Ok(Err(NoAnswer::NoSockets));
-                }
-                Err(refused) => return Ok(Err(NoAnswer::Exhausted(Exhausted::Refused(refused)))),
+                Err(refused) => match self.refused_for_good(request, state, refused).await? {
+                    None => continue,
+                    Some(refused) if has_barred && state.failures == 0 && is_nobody(&refused) => {
+                        return Ok(Err(NoAnswer::NoSockets));
+                    }
+                    Some(refused) => return Ok(Err(NoAnswer::Exhausted(Exhausted::Refused(refused)))),
+                },
             };
+            let question = Question { request, generates };
             let deadline = Instant::now() + permit.endpoint().timeouts.first_token;
             let opened = self.connect(&permit, question.request, deadline).await?;
             let failed = match opened {
                 // The permit is dropped, which gives it back.
                 Ok(false) => continue,
                 Ok(true) => {
-                    let place = state.begin_attempt(&mut permit);
+                    let place = state.begin_attempt(request, &mut permit);
                     match self.attempt(&permit, question, deadline).await? {
                         Ok(events) => {
                             self.is_chosen = true;
@@ -154,19 +164,38 @@ impl<H: SocketHost> SocketConnection<H> {
                         Err(failed) => (place, failed),
                     }
                 }
-                Err(failed) => (state.begin_attempt(&mut permit), failed),
+                Err(failed) => (state.begin_attempt(request, &mut permit), failed),
             };
             let (place, FailedTurn { error, told: events }) = failed;
             *told = events;
-            let next = if self.is_chosen { Next::GiveUp } else { state.should_retry(&error) };
-            state.record_failure(FailedAttempt { permit, place, error }, next);
+            let next = if self.is_chosen { Next::GiveUp } else { state.should_retry(request, &error) };
+            state.record_failure(request, FailedAttempt { permit, place, error }, next);
             if !self.is_chosen {
                 self.leave_upstream().await?;
             }
-            if next == Next::GiveUp {
-                return Ok(Err(NoAnswer::Exhausted(Exhausted::Failed)));
+            match next {
+                Next::Replay | Next::AnotherUpstream => {}
+                Next::AnotherModel => state.go_on_with_next_model(request),
+                Next::GiveUp => return Ok(Err(NoAnswer::Exhausted(Exhausted::Failed))),
             }
         }
+    }
+
+    /// Returns the pool's refusal, if there is no other model, and no upstream to be asked again.
+    async fn refused_for_good(
+        &mut self,
+        request: &mut ClientRequest,
+        state: &mut RetryState<'_>,
+        refused: AdmissionError,
+    ) -> Result<Option<AdmissionError>, Ending> {
+        if state.pass_over_model(request, &refused) {
+            return Ok(None);
+        }
+        if !self.is_chosen && state.may_retry_same_upstream() {
+            self.client.beside(state.wait_before_retry()).await?;
+            return Ok(None);
+        }
+        Ok(Some(request.refusal_of_all(refused)))
     }
 
     /// Finds the upstream that has to serve the turn, if only one can.
@@ -208,7 +237,7 @@ impl<H: SocketHost> SocketConnection<H> {
             let failure = Failure::new(FailureClass::Connect, Phase::Connect, "it took too long to connect");
             return Ok(Err(failure.into()));
         }
-        let own = endpoint.upstream_model(&request.profile.model).map(|own| &**own);
+        let own = request.sent_model(endpoint).map(|own| &**own);
         upstream.queue(&SocketMessage::Text(request.body_for(own, false)));
         let written = self.client.beside(timeout_at(deadline, upstream.flush())).await?;
         if !matches!(written, Ok(Ok(()))) {

@@ -77,8 +77,9 @@ fn a_line_ends_with_the_reason() {
 fn an_object_has_every_attempt_and_no_member_without_a_value() {
     let object: Value = serde_json::from_str(&object(&record())).expect("JSON");
     let attempts = serde_json::json!([
-        { "upstream": "a", "startMs": 1, "ms": 20, "class": "server_error", "status": 500, "message": "500 \"oops\"" },
-        { "upstream": "b", "startMs": 30, "ms": 20, "class": null },
+        { "upstream": "a", "startMs": 1, "ms": 20, "model": "own", "class": "server_error", "status": 500,
+            "message": "500 \"oops\"" },
+        { "upstream": "b", "startMs": 30, "ms": 20, "model": "own", "class": null },
     ]);
     assert_eq!(object["attempts"], attempts);
     assert_eq!(

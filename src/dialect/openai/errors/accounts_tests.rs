@@ -114,3 +114,22 @@ fn a_moderators_verdict_is_the_requests_own_unless_a_code_names_the_account() {
         (403, r#"{"error":{"code":"content_filter","message":"no: \"your account\""}}"#, Rejected, true),
     ]);
 }
+
+#[test]
+fn a_prompt_beyond_the_context_is_known_by_code_status_or_the_beginning_of_the_words() {
+    for (status, body, exceeded) in [
+        (400, r#"{"error":{"message":"x","type":"invalid_request_error","code":"context_length_exceeded"}}"#, true),
+        (413, r#"{"error":{"message":"Max size: 8000 tokens","code":"tokens_limit_reached"}}"#, true),
+        (400, r#"{"error":{"message":"This model's maximum context length is 4096 tokens"}}"#, true),
+        (400, r#"{"object":"error","message":"This model's maximum context length is 8 tokens","code":400}"#, true),
+        (400, r#"{"error":{"message":"The input token count (9) exceeds 8","status":"INVALID_ARGUMENT"}}"#, true),
+        (413, r#"{"error":{"message":"too big","type":"invalid_request_error"}}"#, true),
+        (413, "", false),
+        (429, r#"{"error":{"message":"Request too large for the limit"}}"#, false),
+        (400, r#"{"error":{"message":"bad role: prompt is too long","type":"invalid_request_error"}}"#, false),
+        (400, r#"{"error":{"message":"bad role","type":"invalid_request_error"}}"#, false),
+    ] {
+        let error = ErrorBody::from_error_response(body.as_bytes());
+        assert_eq!(failure(Some(status), &error, "m").context_exceeded, exceeded, "{status} {body}");
+    }
+}

@@ -39,6 +39,25 @@ pub(super) const MODEL_MISSING: [&str; 8] = [
     "invalidendpointormodel.notfound",
 ];
 
+/// Codes for a prompt beyond the context of the model: OpenAI's and others', and GitHub's two.
+pub(super) const CONTEXT_EXCEEDED: [&str; 3] =
+    ["context_length_exceeded", "model_max_prompt_tokens_exceeded", "tokens_limit_reached"];
+
+/// Beginnings of messages about such a prompt, of providers without a code for it.
+pub(super) const CONTEXT_MESSAGES: [&str; 6] = [
+    // OpenAI, vLLM, DeepSeek.
+    "This model's maximum context length",
+    // OpenRouter.
+    "This endpoint's maximum context length",
+    // Anthropic's two.
+    "prompt is too long",
+    "input length and `max_tokens` exceed context limit",
+    // Google.
+    "The input token count",
+    // Groq.
+    "Please reduce the length of the messages",
+];
+
 /// Codes and types of a moderator's verdict on what the client wrote.
 pub(super) const MODERATED: [&str; 5] =
     ["content_policy_violation", "content_filter", "content_moderation", "moderation", "moderation_blocked"];
@@ -91,7 +110,7 @@ const ANY: &[u16] = &[0, 400, 403, 404, 405, 413, 415, 422, 500];
 /// The same without the error in a 200.
 const REFUSED: &[u16] = &[400, 403, 404, 405, 413, 415, 422];
 
-pub(super) const CODES: [Code; 26] = [
+pub(super) const CODES: [Code; 27] = [
     code("previous_response_not_found", FailureClass::ObjectNotHere, ANY),
     code("invalid_encrypted_content", FailureClass::ObjectNotHere, ANY),
     code("conversation_not_found", FailureClass::ObjectNotHere, ANY),
@@ -119,6 +138,7 @@ pub(super) const CODES: [Code; 26] = [
     code("quota", FailureClass::RateLimited, &[0]),
     code("invalid_request", FailureClass::Rejected, &[0]),
     code("badrequest", FailureClass::Rejected, &[0]),
+    code("context_length_exceeded", FailureClass::Rejected, &[0]),
 ];
 
 pub(super) const MESSAGES: [Message; 26] = [
