@@ -62,7 +62,8 @@ class Place:
         """Returns the path of a program that an npm package for this machine ships."""
         found = sorted(self.packages().glob(pattern))
         assert found, f"no {pattern} in {self.packages()}"
-        return str(found[0])
+        # Of opencode's two for x86 the last one runs on every processor.
+        return str(found[-1])
 
 
 @dataclass
@@ -117,7 +118,7 @@ def opencode(place):
     (settings / "package-lock.json").write_text(json.dumps(installed))
     place.write(place.work / "opencode.json", "opencode")
     place.env["POOL_KEY"] = place.key
-    program = [place.binary("opencode-linux-*-baseline/bin/opencode"), "run"]
+    program = [place.binary("opencode-linux-*/bin/opencode"), "run"]
     return [[*program, FIRST], [*program, "--continue", SECOND], [*program, "--continue", THIRD]]
 
 
