@@ -2,6 +2,7 @@
 //! code of each), [`mod@form`] (the bodies in each format), [`render`] (the responses).
 
 mod form;
+mod missing_model;
 mod render;
 mod table;
 
@@ -12,6 +13,7 @@ use thiserror::Error;
 
 pub(crate) use self::form::error_event;
 pub use self::form::{abort_error, upstream_said};
+pub use self::missing_model::MissingModel;
 pub use self::render::Refused;
 pub(crate) use self::render::X_SHOULD_RETRY;
 pub use self::table::{ERRORS, ErrorRow};
@@ -76,8 +78,8 @@ pub enum ApiError {
         allow: &'static str,
     },
     /// No upstream serves the model.
-    #[error("the model {0:?} does not exist in this pool; GET /v1/models lists those that do")]
-    ModelNotFound(String),
+    #[error("{0}")]
+    ModelNotFound(MissingModel),
     /// The model is served in another format than the request's.
     #[error("the model {model:?} is served at {served} only in this pool")]
     OtherFormat {
@@ -249,7 +251,9 @@ impl ApiError {
 impl From<AdmissionError> for ApiError {
     fn from(error: AdmissionError) -> Self {
         match error {
-            AdmissionError::ModelNotFound(model) => ApiError::ModelNotFound(model.to_string()),
+            AdmissionError::ModelNotFound(model) => {
+                ApiError::ModelNotFound(MissingModel { model: model.to_string(), similar: Vec::new() })
+            }
             AdmissionError::OtherFormat { model, served } => {
                 ApiError::OtherFormat { model: model.to_string(), served: served.usual_path() }
             }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use self::page::{Page, PageAsked, PageParameters};
 use super::auth::worker;
-use crate::error::ApiError;
+use crate::error::{ApiError, MissingModel};
 use crate::proxy::key_in_query;
 use crate::scheduler::GetModels;
 use crate::types::WireFormat;
@@ -80,7 +80,7 @@ pub(super) async fn one(request: HttpRequest, id: web::Path<String>) -> Result<H
     let form = form_of(request.headers(), request.query_string());
     match names(&request, form).await?.iter().find(|name| ***name == *id) {
         Some(name) => Ok(HttpResponse::Ok().json(entry(form, name))),
-        None => Err(ApiError::ModelNotFound(id)),
+        None => Err(ApiError::ModelNotFound(MissingModel { model: id, similar: Vec::new() })),
     }
 }
 

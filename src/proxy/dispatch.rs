@@ -31,10 +31,10 @@ use super::response::CommittedResponse;
 use super::response::body::{AnsweredRequest, respond};
 use super::retry_state::{FailedAttempt, Next, RetryState};
 use crate::config::RetryConfig;
-use crate::error::{ApiError, X_SHOULD_RETRY};
+use crate::error::{ApiError, MissingModel, X_SHOULD_RETRY};
 use crate::records::{OpenRecord, RequestEnd};
 use crate::scheduler::AdmissionError;
-use crate::types::{ApiId, FailureClass, Outcome};
+use crate::types::{ApiId, FailureClass, ModelKey, Outcome};
 use crate::upstream::{Permit, Refusal};
 
 /// Why nobody served a request.
@@ -83,6 +83,12 @@ pub async fn dispatch<U: Upstreams>(
             let api = || permit.endpoint().api.clone();
             let made = makes_objects.then(|| MadeObjects::new(upstreams.homes().clone(), api()));
             respond(response, permit, AnsweredRequest { prompt_bytes: request.body_len(), made }, state.record)
+        }
+        Err(Exhausted::Refused(AdmissionError::ModelNotFound(_))) if state.failures == 0 => {
+            let model = request.asked_model();
+            let similar = upstreams.similar_names(ModelKey { model: model.clone(), ..request.profile.key() }).await;
+            let missing = MissingModel { model: model.to_string(), similar };
+            refuse(ApiError::ModelNotFound(missing), &mut state.record)
         }
         Err(exhausted) => fail(exhausted, &request, state),
     };

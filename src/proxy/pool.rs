@@ -4,6 +4,7 @@ pub(super) mod budget;
 pub(super) mod target;
 
 use std::borrow::Cow;
+use std::future::ready;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -15,8 +16,8 @@ use self::budget::RetryBudget;
 use self::target::client_of;
 use super::headers::{self, Header};
 use crate::homes::Homes;
-use crate::scheduler::{AdmissionError, Admitted, SchedulerActor, Select};
-use crate::types::SentAt;
+use crate::scheduler::{AdmissionError, Admitted, GetSimilarNames, SchedulerActor, Select};
+use crate::types::{ModelKey, SentAt};
 use crate::upstream::{Endpoint, Reach};
 
 /// A request as it goes to one upstream.
@@ -49,6 +50,11 @@ pub trait Upstreams {
         to: (&Endpoint, &Reach),
         request: OutgoingRequest<'_>,
     ) -> impl Future<Output = Result<IncomingResponse, SendError>>;
+
+    /// Returns the names that are near to one that does not exist.
+    fn similar_names(&self, _: ModelKey) -> impl Future<Output = Vec<Arc<str>>> {
+        ready(Vec::new())
+    }
 
     /// What may be spent on trying again.
     fn budget(&self) -> &RetryBudget;
@@ -83,6 +89,10 @@ impl Upstreams for Pool {
         let mut outgoing = client.request(Method::POST, &request.place());
         headers::set_request_headers(outgoing.headers_mut(), request.headers, &endpoint.api);
         client.send(outgoing, request.body, request.sent_at).await
+    }
+
+    async fn similar_names(&self, key: ModelKey) -> Vec<Arc<str>> {
+        self.scheduler.send(GetSimilarNames(key)).await.unwrap_or_default()
     }
 
     fn budget(&self) -> &RetryBudget {

@@ -6,7 +6,7 @@ use actix::prelude::*;
 use thiserror::Error;
 
 use super::model_names::{ModelNames, ServedNames};
-use crate::types::{ApiId, FailureClass, Profile, RateLimitSummary, RequestTarget, WireFormat};
+use crate::types::{ApiId, FailureClass, ModelKey, Profile, RateLimitSummary, RequestTarget, WireFormat};
 use crate::upstream::{ApiStatus, Permit, Refusal, TokenReport};
 
 /// Select an upstream with room for this request, now. Sent by the data path to the scheduler of its worker, and awaited. The
@@ -117,6 +117,11 @@ pub struct ModelsUnavailable {
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<Arc<str>>")]
 pub struct GetModels(pub WireFormat);
+
+/// Return the names that are near to one that does not exist. Sent by the data path to the scheduler of its worker.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<Arc<str>>")]
+pub struct GetSimilarNames(pub ModelKey);
 
 /// Return the state of each configured upstream, in the order of the configuration. Sent by the handler of `/v1/status`.
 #[derive(Debug, Message)]

@@ -14,6 +14,7 @@ mod panic_mode;
 mod reports;
 mod routes;
 mod selection;
+mod similar_names;
 mod slow_path;
 mod snapshot;
 mod supervisor;
@@ -25,8 +26,8 @@ mod worker;
 mod testing;
 
 pub use messages::{
-    AdmissionError, Admitted, ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, MailboxReport,
-    ModelsFound, ModelsUnavailable, ResetTokenStats, Select, StopUpstreams, UnknownApi,
+    AdmissionError, Admitted, ApiReport, GetMailbox, GetModels, GetReports, GetSimilarNames, GetTokenReports,
+    MailboxReport, ModelsFound, ModelsUnavailable, ResetTokenStats, Select, StopUpstreams, UnknownApi,
 };
 pub use model_names::{ModelNames, ServedNames};
 pub use supervisor::SupervisorActor;

@@ -14,8 +14,9 @@ use quota::{PoolLimits, TakeError};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::messages::{AdmissionError, Admitted, Select};
+use super::messages::{AdmissionError, Admitted, GetSimilarNames, Select};
 use super::selection::ChosenUpstream;
+use super::similar_names::similar;
 use super::slow_path::{SelectSlow, Selected};
 use super::snapshot::{MailboxSlot, RoutingChanged, RoutingSnapshot, SubscribeRouting};
 use super::supervisor::{MAX_MODELS, SupervisorActor};
@@ -149,6 +150,18 @@ impl Handler<RoutingChanged> for SchedulerActor {
 
     fn handle(&mut self, RoutingChanged(snapshot): RoutingChanged, _: &mut Self::Context) {
         self.adopt(&snapshot);
+    }
+}
+
+impl Handler<GetSimilarNames> for SchedulerActor {
+    type Result = MessageResult<GetSimilarNames>;
+
+    fn handle(
+        &mut self,
+        GetSimilarNames(ModelKey { format, model }): GetSimilarNames,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        MessageResult(similar(&model, &self.snapshot.routes.names(format)))
     }
 }
 

@@ -106,6 +106,28 @@ fn a_refused_model_rests_by_its_own_name_and_not_by_the_pattern() {
 }
 
 #[test]
+fn a_name_that_does_not_exist_gets_those_that_were_probably_meant() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0]["models"] = json!(["gpt-4o-mini", "deepseek-chat"]);
+    config["aliases"] = json!({ "smart": "gpt-4o-mini" });
+    let app = App::start(&config);
+    for (asked, meant) in [
+        ("gpt-4o-mni", "; did you mean \"gpt-4o-mini\"? GET"),
+        ("openai/GPT-4o-mini", "; did you mean \"gpt-4o-mini\"? GET"),
+        ("smrt", "; did you mean \"smart\"? GET"),
+        ("llama", "in this pool; GET"),
+    ] {
+        let answer = ask(&app, asked);
+        assert_eq!(answer.status, 404);
+        let error = answer.json()["error"].clone();
+        assert!(error["message"].as_str().expect("a text").contains(meant), "{asked}: {error}");
+        assert_eq!((&error["code"], &error["param"]), (&json!("model_not_found"), &json!("model")));
+    }
+    assert_eq!(upstream.calls(), 0);
+}
+
+#[test]
 fn endless_made_up_names_cost_bounded_memory() {
     const NAMES: usize = 3_000;
     let upstream = Upstream::always(Reply::chat("hi"));
