@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::known::{HomesToSave, KnownHomes};
+use super::known::{KnownHomes, NumberedRecord};
 use super::messages::{FindHome, FlushHomes, GetHomes, HomesReport, Remember};
 use crate::persistence::{FindSharedHome, PersistenceActor, SaveHomes, ShareHomes};
 use crate::types::{ApiId, Now};
@@ -44,26 +44,29 @@ impl HomesActor {
     }
 
     fn remember(&mut self, Remember { objects, api }: Remember, share: bool, ctx: &mut Context<Self>) {
-        let (new, save) = self.known.remember(objects, &api, HomesActor::today());
+        let (new, records) = self.known.remember(objects, &api, HomesActor::today());
         if new.is_empty() {
             return;
         }
-        if save != HomesToSave::default() {
-            self.persistence.do_send(SaveHomes { records: save.records, forget_before: save.forget_before });
-        }
+        self.save(records);
         if self.shared && share {
             self.persistence.do_send(ShareHomes { objects: new, api });
         }
         if !self.gathers {
             self.gathers = true;
-            ctx.run_later(GATHER, |actor, _| actor.save());
+            ctx.run_later(GATHER, |actor, _| actor.save_all());
         }
     }
 
-    fn save(&mut self) {
+    fn save_all(&mut self) {
         self.gathers = false;
-        if let Some(record) = self.known.take_record() {
-            self.persistence.do_send(SaveHomes { records: vec![record], forget_before: None });
+        let records = self.known.take_record().into_iter().collect();
+        self.save(records);
+    }
+
+    fn save(&self, records: Vec<NumberedRecord>) {
+        if !records.is_empty() {
+            self.persistence.do_send(SaveHomes { records, forget_before: self.known.first_record() });
         }
     }
 }
@@ -114,6 +117,6 @@ impl Handler<FlushHomes> for HomesActor {
     type Result = ();
 
     fn handle(&mut self, _: FlushHomes, _: &mut Self::Context) {
-        self.save();
+        self.save_all();
     }
 }

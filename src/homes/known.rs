@@ -67,14 +67,8 @@ pub struct KnownHomes {
     next_record: u64,
 }
 
-/// What is to be written to disk.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct HomesToSave {
-    /// Records with their numbers.
-    pub records: Vec<(u64, Vec<u8>)>,
-    /// Records with smaller numbers are forgotten.
-    pub forget_before: Option<u64>,
-}
+/// A record for the disk, with its number.
+pub type NumberedRecord = (u64, Vec<u8>);
 
 impl KnownHomes {
     /// Returns the homes of these records, in order of their numbers. What can't be read is left out.
@@ -106,23 +100,28 @@ impl KnownHomes {
         self.apis.get(usize::from(*place))
     }
 
-    /// Remembers the home of these objects. Returns those that were new.
-    pub fn remember(&mut self, objects: Vec<ObjectKey>, api: &ApiId, today: u32) -> (Vec<ObjectKey>, HomesToSave) {
-        let mut save = HomesToSave::default();
+    /// Remembers the home of these objects. Returns those that were new, and the records of generations that are full.
+    pub fn remember(
+        &mut self,
+        objects: Vec<ObjectKey>,
+        api: &ApiId,
+        today: u32,
+    ) -> (Vec<ObjectKey>, Vec<NumberedRecord>) {
+        let mut records = Vec::new();
         let mut new = objects;
         new.retain(|object| self.home(object, today) != Some(api));
         for object in &new {
             if self.needs_generation(today) {
-                save.records.extend(self.take_record());
+                records.extend(self.take_record());
             }
             self.insert(*object, api, today);
         }
-        save.forget_before = self.forget(today);
-        (new, save)
+        self.forget(today);
+        (new, records)
     }
 
     /// Returns the record of what is not saved yet, if there is anything.
-    pub fn take_record(&mut self) -> Option<(u64, Vec<u8>)> {
+    pub fn take_record(&mut self) -> Option<NumberedRecord> {
         let day = self.generations.back()?.day;
         if self.unsaved.is_empty() {
             return None;
@@ -133,6 +132,11 @@ impl KnownHomes {
         let number = self.next_record;
         self.next_record += 1;
         Some((number, record))
+    }
+
+    /// Returns the number of the first record that counts. All before are forgotten.
+    pub fn first_record(&self) -> u64 {
+        self.generations.front().map_or(self.next_record, |oldest| oldest.first_record)
     }
 
     /// Returns how many homes are known.
@@ -172,18 +176,13 @@ impl KnownHomes {
         place.and_then(|place| Place::try_from(place).ok())
     }
 
-    /// Forgets generations beyond the bounds. Returns the number of the first record that still counts, if one does no more.
-    fn forget(&mut self, today: u32) -> Option<u64> {
-        let before = self.generations.len();
+    /// Forgets generations beyond the bounds.
+    fn forget(&mut self, today: u32) {
         while self.generations.len() > 1
             && (self.len() > MAX_HOMES || self.generations.front().is_some_and(|oldest| !is_kept(oldest.day, today)))
         {
             self.generations.pop_front();
         }
-        if self.generations.len() == before {
-            return None;
-        }
-        self.generations.front().map(|oldest| oldest.first_record)
     }
 }
 
@@ -219,12 +218,12 @@ mod tests {
         let mut known = KnownHomes::default();
         known.remember(vec![object(1)], &api("a"), 100);
         assert_eq!(known.take_record().map(|(number, _)| number), Some(0));
-        let (_, save) = known.remember(vec![object(2)], &api("a"), 130);
-        assert_eq!((known.find(&[object(1)], 130), save.forget_before), (Some(&api("a")), None));
+        known.remember(vec![object(2)], &api("a"), 130);
+        assert_eq!((known.find(&[object(1)], 130), known.first_record()), (Some(&api("a")), 0));
         known.take_record();
         assert_eq!(known.find(&[object(1)], 131), None, "although nothing was swept");
-        let (_, save) = known.remember(vec![object(3)], &api("a"), 131);
-        assert_eq!((known.len(), save.forget_before), (2, Some(1)));
+        known.remember(vec![object(3)], &api("a"), 131);
+        assert_eq!((known.len(), known.first_record()), (2, 1));
     }
 
     #[test]
@@ -232,8 +231,7 @@ mod tests {
         let mut known = KnownHomes::default();
         let mut records = Vec::new();
         for (n, id, day) in [(1, "a", 5), (2, "b", 5), (1, "b", 6)] {
-            let (_, save) = known.remember(vec![object(n)], &api(id), day);
-            records.extend(save.records);
+            records.extend(known.remember(vec![object(n)], &api(id), day).1);
         }
         records.extend(known.take_record());
         assert_eq!(records.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [0, 1], "a record a day");
@@ -246,24 +244,23 @@ mod tests {
         assert_eq!(again.take_record(), None, "all is saved");
         again.remember(vec![object(3)], &api("a"), 6);
         assert_eq!(again.take_record().map(|(number, _)| number), Some(3), "numbers go on");
-        assert!(KnownHomes::restore(records, 60).is_empty(), "too old");
+        let old = KnownHomes::restore(records, 60);
+        assert!(old.is_empty() && old.first_record() == 3, "too old, and so are the records");
     }
 
     #[test]
     fn beyond_the_bound_the_oldest_generation_goes_with_its_records() {
         let mut known = KnownHomes::default();
-        let mut forgotten = None;
         let mut taken = 0;
         for chunk in 0..=MAX_HOMES / 1_000 {
             let objects = (chunk * 1_000..(chunk + 1) * 1_000).map(object).collect();
-            let (_, save) = known.remember(objects, &api("a"), 1);
-            forgotten = forgotten.max(save.forget_before);
-            taken += save.records.len() + usize::from(known.take_record().is_some());
+            let (_, records) = known.remember(objects, &api("a"), 1);
+            taken += records.len() + usize::from(known.take_record().is_some());
             assert!(known.len() <= MAX_HOMES);
         }
         assert_eq!(known.len(), MAX_HOMES + 1_000 - GENERATION);
         assert_eq!((known.find(&[object(0)], 1), known.find(&[object(MAX_HOMES)], 1)), (None, Some(&api("a"))));
-        let before = forgotten.expect("records are forgotten") as usize;
+        let before = known.first_record() as usize;
         assert!((114..=116).contains(&before) && before < taken, "{before} of {taken}");
     }
 }

@@ -12,5 +12,5 @@ mod known;
 mod messages;
 
 pub use actor::HomesActor;
-pub use known::{DAYS_KEPT, KnownHomes, MAX_HOMES};
+pub use known::{DAYS_KEPT, KnownHomes, MAX_HOMES, NumberedRecord};
 pub use messages::{FindHome, FlushHomes, GetHomes, Homes, HomesReport, Remember};

@@ -54,7 +54,7 @@ impl Handler<SaveHomes> for PersistenceActor {
 
     fn handle(&mut self, SaveHomes { records, forget_before }: SaveHomes, ctx: &mut Self::Context) {
         let saved = records.into_iter().map(|(number, record)| Change::Homes(number, record));
-        self.save_soon(saved.chain(forget_before.map(Change::ForgetHomes)), ctx);
+        self.save_soon(saved.chain([Change::ForgetHomes(forget_before)]), ctx);
     }
 }
 

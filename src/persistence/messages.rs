@@ -41,7 +41,7 @@ pub struct SaveHomes {
     /// Records, by their numbers.
     pub records: Vec<(u64, Vec<u8>)>,
     /// Records with smaller numbers are forgotten.
-    pub forget_before: Option<u64>,
+    pub forget_before: u64,
 }
 
 /// Tell other servers the home of these objects, if a store is shared. Sent by the HomesActor. A lost one makes them ask the

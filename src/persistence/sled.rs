@@ -69,9 +69,11 @@ impl SledStore {
                 }
             }
             Change::Homes(number, record) => batch.insert(homes_key(*number), seal(record)),
+            Change::ForgetHomes(0) => {}
             Change::ForgetHomes(before) => {
                 let old = self.db.range(homes_key(0)..homes_key(*before));
                 old.keys()
+                    .take(MAX_FORGOTTEN)
                     .collect::<Result<Vec<_>, _>>()
                     .map_err(unreadable)?
                     .into_iter()
@@ -171,6 +173,9 @@ fn key(kind: &str, of: &str) -> Vec<u8> {
     format!("{kind}/{of}").into_bytes()
 }
 
+/// The most records of homes that one commit removes. The units of quotas wait for the same commit.
+const MAX_FORGOTTEN: usize = 500;
+
 /// Begins the keys of records of homes.
 const HOMES: &[u8] = b"o/";
 
@@ -230,6 +235,10 @@ mod tests {
         assert_eq!(saved.totals.requests, 2);
         assert_eq!(saved.hours, BTreeMap::from([(60 * HOUR, 2)]));
         assert_eq!(saved.days, BTreeMap::from([(0, 2)]));
+        let homes: Vec<Change> = (0..3).map(|number| Change::Homes(number, vec![7])).collect();
+        store.commit(&homes).expect("commits");
+        store.commit(&[Change::ForgetHomes(0), Change::ForgetHomes(2)]).expect("commits");
+        assert_eq!(store.homes(), [(2, vec![7])]);
         let reset = Change::Tokens(api.clone(), TokenChange::Reset);
         store.commit(&[grown(3, 61 * HOUR), reset]).expect("commits");
         assert_eq!(store.tokens(&api), TokenStats::default());

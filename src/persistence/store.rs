@@ -37,7 +37,7 @@ pub enum Change {
     Tokens(ApiId, TokenChange),
     /// A record of homes, by its number.
     Homes(u64, Vec<u8>),
-    /// Records of homes with smaller numbers are forgotten.
+    /// Records of homes with smaller numbers are forgotten, some with each commit.
     ForgetHomes(u64),
 }
 
