@@ -54,6 +54,8 @@ pub struct ServerConfig {
     pub client_keys: Vec<ClientKey>,
     /// How long a stream may be silent before the client is sent a comment.
     pub stream_ping: Option<Duration>,
+    /// Do answers have the asked name of the model?
+    pub echo_model: bool,
     /// The largest request body, in bytes.
     pub body_limit: usize,
     /// Origins of pages with access from a browser; `*` for any.

@@ -106,6 +106,7 @@ impl Validator<'_> {
             port: overrides.port.or(file.port).unwrap_or(3001),
             client_keys,
             stream_ping: non_zero(file.stream_ping_ms),
+            echo_model: file.echo_model.unwrap_or(false),
             body_limit: file.body_limit_mb.unwrap_or(64) as usize * 1024 * 1024,
             limits,
             cors: file.cors.unwrap_or_default(),

@@ -8,6 +8,7 @@
 mod progress;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use actix_web::web::{Bytes, BytesMut};
 
@@ -60,6 +61,12 @@ impl EventStream {
     /// `client`: what the client wrote.
     pub(crate) fn of_upstream(mut self, model: &str, client: Bytes, key: ApiKey) -> Self {
         self.progress.set_upstream(Upstream { model: model.to_owned(), client: Some(client), key });
+        self
+    }
+
+    /// Writes the asked name of the model into all events, if there is one.
+    pub(crate) fn echoing(mut self, asked: Option<Arc<str>>) -> Self {
+        self.progress.set_echo(asked);
         self
     }
 

@@ -6,6 +6,7 @@
 //! - [`large_answer`]: answers beyond the bound of memory. [`lenient`], [`json_text`], [`json_repair`], [`json_depth`], [`redact`], [`token_estimate`]: tools.
 
 mod anthropic;
+pub(crate) mod echo_model;
 mod event_meaning;
 pub(crate) mod event_stream;
 pub(crate) mod first_bytes;

@@ -63,6 +63,7 @@ async fn serve(
         Ok((mut asked, held)) => {
             record.with(|record| record.model = Some(asked.profile.model.clone()));
             let config = worker.config();
+            asked.echo_model = config.server.echo_model;
             if let Some(models) = config.aliases.get(&asked.profile.model) {
                 asked.use_alias(models.clone());
             }

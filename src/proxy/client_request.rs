@@ -51,6 +51,8 @@ pub struct ClientRequest {
     pub(super) headers: Vec<Header>,
     /// The models behind the name, if it is an alias. The present one is in `profile`.
     alias: Option<Box<AliasedModels>>,
+    /// Answers get the asked name of the model.
+    pub echo_model: bool,
     body: Bytes,
     model_at: Range<usize>,
     usage: UsageWish,
@@ -173,6 +175,7 @@ impl ClientRequest {
             model_at,
             usage,
             alias: None,
+            echo_model: false,
             body,
         })
     }

@@ -128,6 +128,28 @@ fn a_name_that_does_not_exist_gets_those_that_were_probably_meant() {
 }
 
 #[test]
+fn answers_have_the_asked_name_if_that_is_wished_for() {
+    let event = r#"data: {"id":"c","model":"own","choices":[{"delta":{"content":"hi"}}]}"#;
+    let upstream = Upstream::start(move |request| match request.json()["stream"].as_bool() {
+        Some(true) => Reply::events(&[&format!("{event}\n\n"), "data: [DONE]\n\n"]),
+        _ => Reply::json(200, &json!({ "model": "own", "choices": [{ "message": { "content": "hi" } }] })),
+    });
+    for echo in [false, true] {
+        let mut config = config_of(&[&upstream]);
+        config["apis"][0]["models"] = json!(["own"]);
+        config["aliases"] = json!({ "smart": "own" });
+        config["server"]["echoModel"] = json!(echo);
+        let app = App::start(&config);
+        let named = if echo { "smart" } else { "own" };
+        assert_eq!(ask(&app, "smart").json()["model"], named);
+        let stream =
+            app.client().post("/v1/chat/completions", &json!({ "model": "smart", "stream": true, "messages": [] }));
+        let text = stream.text();
+        assert_eq!(text, format!("{}\n\ndata: [DONE]\n\n", event.replace("own", named)), "{echo}");
+    }
+}
+
+#[test]
 fn endless_made_up_names_cost_bounded_memory() {
     const NAMES: usize = 3_000;
     let upstream = Upstream::always(Reply::chat("hi"));

@@ -24,6 +24,9 @@ pub struct ServerFile {
     /// a failure comes as an event.
     #[schemars(range(min = 0, max = 600_000))]
     pub stream_ping_ms: Option<u32>,
+    /// Whether answers have the asked name of the model in `model`, and not the upstream's. Not in answers beyond 8 MiB that are
+    /// no streams, nor on WebSockets. Default: false.
+    pub echo_model: Option<bool>,
     /// The largest request body, in MiB. Default: 64.
     #[schemars(range(min = 1, max = 4096))]
     pub body_limit_mb: Option<u32>,

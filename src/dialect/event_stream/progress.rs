@@ -1,9 +1,12 @@
 //! What a stream has come to so far.
 
+use std::sync::Arc;
+
 use actix_web::web::Bytes;
 
 use super::Shown;
 use crate::config::ApiKey;
+use crate::dialect::echo_model::with_model;
 use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning, InBandError};
 use crate::dialect::redact::redacted;
 use crate::dialect::routes::Route;
@@ -26,6 +29,8 @@ pub(crate) struct StreamProgress {
     end: End,
     failed: Option<StreamFailure>,
     dropped_last: bool,
+    /// The asked name of the model, if events are to have it.
+    echo: Option<Arc<str>>,
     /// The objects that were shown and not taken.
     made: Vec<ObjectKey>,
     upstream: Option<Upstream>,
@@ -64,6 +69,7 @@ impl StreamProgress {
             end: End::Open,
             failed: None,
             dropped_last: false,
+            echo: None,
             made: Vec::new(),
             upstream: None,
         }
@@ -71,6 +77,10 @@ impl StreamProgress {
 
     pub(super) fn set_upstream(&mut self, upstream: Upstream) {
         self.upstream = Some(upstream);
+    }
+
+    pub(super) fn set_echo(&mut self, asked: Option<Arc<str>>) {
+        self.echo = asked;
     }
 
     pub(super) fn forget_request(&mut self) {
@@ -82,6 +92,10 @@ impl StreamProgress {
     /// Takes in one event. Returns what the client is to see of it.
     pub(super) fn event(&mut self, event: &[u8]) -> Shown {
         let shown = if self.failed.is_some() { Shown::Nothing } else { self.read(event) };
+        let shown = match &self.echo {
+            Some(asked) => echoed(shown, event, asked),
+            None => shown,
+        };
         self.dropped_last = matches!(shown, Shown::Nothing);
         shown
     }
@@ -216,6 +230,19 @@ impl StreamProgress {
         let is_all = self.end != End::Open || !self.route.reply.generates_text();
         Some(if is_all { usage } else { Usage { source: UsageSource::Estimated, ..usage } })
     }
+}
+
+/// Returns what the client is to see of an event, with this name of the model.
+fn echoed(shown: Shown, event: &[u8], asked: &str) -> Shown {
+    let bytes = match shown {
+        Shown::All => Bytes::copy_from_slice(event),
+        Shown::Without(part) => {
+            [event.get(..part.start), event.get(part.end..)].map(Option::unwrap_or_default).concat().into()
+        }
+        Shown::Instead(bytes) => bytes,
+        Shown::Nothing => return Shown::Nothing,
+    };
+    Shown::Instead(with_model(bytes, asked))
 }
 
 /// The length of an answer by the lengths of events. The first events are measured; of the others, all bytes

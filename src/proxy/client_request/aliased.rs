@@ -21,6 +21,11 @@ impl ClientRequest {
         self.alias.as_ref().map_or(&self.profile.model, |alias| alias.alias())
     }
 
+    /// Returns the name that answers get as their model, if not the upstream's.
+    pub(in crate::proxy) fn echo(&self) -> Option<Arc<str>> {
+        self.echo_model.then(|| self.asked_model().clone())
+    }
+
     /// Returns the models behind the name, if it is an alias.
     pub(in crate::proxy) fn alias(&mut self) -> Option<&mut AliasedModels> {
         self.alias.as_deref_mut()

@@ -7,6 +7,7 @@ use actix_web::web::Bytes;
 use serde::de::IgnoredAny;
 
 use super::UpstreamResponse;
+use crate::dialect::echo_model::with_model;
 use crate::dialect::first_bytes::{Shape, is_text, without_byte_order_mark};
 use crate::dialect::large_answer::LargeAnswer;
 use crate::dialect::redact::redacted;
@@ -114,7 +115,9 @@ impl UpstreamResponse<'_> {
     fn event_stream(&self) -> EventStream {
         let strip = self.permit.ask_usage && self.request.lacks_usage();
         let key = self.permit.endpoint().key.clone();
-        EventStream::new(self.request.route, strip).of_upstream(self.upstream_model(), self.request.body().clone(), key)
+        let events = EventStream::new(self.request.route, strip);
+        let events = events.of_upstream(self.upstream_model(), self.request.body().clone(), key);
+        events.echoing(self.request.echo())
     }
 
     fn label_events(&self, headers: &mut HeaderMap) {
@@ -151,7 +154,7 @@ impl UpstreamResponse<'_> {
         };
         let mut answer = self.committed(self.status, VecDeque::new());
         self.label_json(&mut answer.headers);
-        answer.buffered.push_back(redacted(object, &self.permit.endpoint().key));
+        answer.buffered.push_back(self.echoed(redacted(object, &self.permit.endpoint().key)));
         Err(AttemptError { usage: usage.map(Box::new), ..AttemptError::with_response(failure, answer) })
     }
 
@@ -182,7 +185,7 @@ impl UpstreamResponse<'_> {
             Err(failure) => return self.error_in_success(failure, body),
         };
         answer.made = self.request.route.dialect.made_objects(self.whole(&body));
-        let body = redacted(body.slice_ref(without_byte_order_mark(&body)), &self.permit.endpoint().key);
+        let body = self.echoed(redacted(body.slice_ref(without_byte_order_mark(&body)), &self.permit.endpoint().key));
         let events = if self.request.stream {
             self.request.route.dialect.as_events(self.whole(&body), !self.request.lacks_usage())
         } else {
@@ -203,6 +206,14 @@ impl UpstreamResponse<'_> {
         answer.length = Some(body.len() as u64);
         answer.buffered.push_back(body);
         Ok(answer)
+    }
+
+    /// Writes the asked name of the model into a whole answer, if that is wished for.
+    fn echoed(&self, answer: Bytes) -> Bytes {
+        match self.request.echo() {
+            Some(asked) => with_model(answer, &asked),
+            None => answer,
+        }
     }
 
     fn label_json(&self, headers: &mut HeaderMap) {
