@@ -2,7 +2,10 @@
 //!
 //! Nothing is re-encoded: a mapped model's name, and the wish for a stream's usage, are spliced into the client's bytes.
 
+pub(super) mod alias;
 mod aliased;
+pub(super) mod query;
+mod session;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,10 +18,10 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::alias::AliasedModels;
+use self::alias::AliasedModels;
+use self::query::without_key;
+use self::session::{SessionFields, session_of};
 use super::headers::{Header, client_headers};
-use super::query::without_key;
-use super::session::{SessionFields, session_of};
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
 use crate::dialect::token_estimate::{CompletionBounds, estimate};
 use crate::dialect::{NamingFields, Route};

@@ -13,6 +13,8 @@
 //! 7. In doubt another upstream is asked; the last refusal passes unchanged. An upstream rests for its *deeds* only, never for
 //!    the words of a client.
 
+mod long_wait;
+
 use std::rc::Rc;
 
 use actix_web::http::header::HeaderValue;
@@ -23,12 +25,11 @@ use super::attempt::hedge::{self, Ended};
 use super::attempt_error::{AttemptError, ErrorResponse};
 use super::client_request::ClientRequest;
 use super::headers;
-use super::last_failure::LastFailure;
-use super::long_wait;
-use super::object_home::MadeObjects;
 use super::pool::Upstreams;
 use super::response::CommittedResponse;
 use super::response::body::{AnsweredRequest, respond};
+use super::response::made_objects::MadeObjects;
+use super::retry_state::last_failure::LastFailure;
 use super::retry_state::{FailedAttempt, Next, RetryState};
 use crate::config::RetryConfig;
 use crate::error::{ApiError, MissingModel, X_SHOULD_RETRY};

@@ -1,6 +1,5 @@
 //! The data path. Begin with `dispatch.rs`.
 
-mod alias;
 mod attempt;
 mod attempt_error;
 mod client_request;
@@ -10,22 +9,17 @@ mod dispatch;
 #[doc(hidden)]
 pub mod fuzzing;
 mod headers;
-mod last_failure;
-mod long_wait;
-mod object_home;
 mod pool;
-mod query;
 mod response;
 mod retry_state;
-mod session;
 mod websocket;
 
+pub use client_request::query::key_in_query;
 pub use client_request::{ClientRequest, InvalidRequest};
 pub use discovery::{DiscoveryActor, FirstRound};
 pub use dispatch::{dispatch, refuse};
 pub use pool::Pool;
 pub use pool::budget::{BudgetReport, RetryBudget};
-pub use query::key_in_query;
 pub use response::body::FailureShown;
 pub use response::sse_keepalive::with_pings;
 pub use transport::ClientCache;

@@ -1,6 +1,7 @@
 //! The result of an attempt: an answer for the client, or a failure for the retry loop.
 
 pub(super) mod body;
+pub(super) mod made_objects;
 pub(super) mod settle;
 pub(super) mod sse_keepalive;
 

@@ -13,16 +13,18 @@
 //! 7. With another model of an alias the request is another one: no upstream is excluded, and no refusal in doubt will count.
 
 mod another_model;
+pub(super) mod last_failure;
+pub(super) mod object_home;
 
 use std::sync::Arc;
 
 use log::Level;
 use tokio::time::sleep;
 
+use self::last_failure::LastFailure;
+use self::object_home::ObjectHome;
 use super::attempt_error::{AttemptError, Replay};
 use super::client_request::ClientRequest;
-use super::last_failure::LastFailure;
-use super::object_home::ObjectHome;
 use super::pool::budget::{RetryBudget, backoff};
 use crate::config::RetryConfig;
 use crate::dialect::Route;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ClientRequest;
-use crate::proxy::alias::AliasedModels;
+use crate::proxy::client_request::alias::AliasedModels;
 use crate::scheduler::AdmissionError;
 use crate::upstream::Endpoint;
 

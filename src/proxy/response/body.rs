@@ -16,7 +16,7 @@ use super::{BodyReader, CommittedResponse, UpstreamBody, cut, stalled};
 use crate::dialect::EventStream;
 use crate::error::{abort_error, error_event};
 use crate::proxy::headers::upstream_id;
-use crate::proxy::object_home::MadeObjects;
+use crate::proxy::response::made_objects::MadeObjects;
 use crate::records::OpenRecord;
 use crate::types::{Failure, FailureClass, Outcome, Phase, WireFormat};
 use crate::upstream::Permit;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::proxy::object_home::MadeObjects;
+use crate::proxy::response::made_objects::MadeObjects;
 use crate::records::{OpenRecord, RequestEnd};
 use crate::types::{Outcome, Settlement, Usage};
 use crate::upstream::Permit;

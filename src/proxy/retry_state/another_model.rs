@@ -1,8 +1,8 @@
 //! From one model of an alias to another.
 
 use super::RetryState;
-use crate::proxy::alias::{AliasedModels, NextModel};
 use crate::proxy::client_request::ClientRequest;
+use crate::proxy::client_request::alias::{AliasedModels, NextModel};
 use crate::scheduler::AdmissionError;
 use crate::types::Now;
 

@@ -10,13 +10,13 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 
-use super::attempt_error::ErrorResponse;
 use crate::dialect::Route;
 use crate::error::{LONGEST_CLIENT_RETRY, X_SHOULD_RETRY};
+use crate::proxy::attempt_error::ErrorResponse;
 use crate::types::Failure;
 
 /// Changes a response to the failure by the rules above, if the wait is long.
-pub(super) fn advise(response: &mut ErrorResponse, failure: &Failure, route: &Route) {
+pub(in crate::proxy) fn advise(response: &mut ErrorResponse, failure: &Failure, route: &Route) {
     if failure.retry_after.is_none_or(|wait| wait <= LONGEST_CLIENT_RETRY) {
         return;
     }

@@ -22,10 +22,10 @@ static HEADERS: [HeaderName; 5] = [
 const LONGEST_NAME: usize = 1_024;
 
 /// The members of a body with the name of a session.
-pub(super) struct SessionFields<'a> {
-    pub(super) prompt_cache_key: &'a RawValue,
-    pub(super) metadata: &'a RawValue,
-    pub(super) user: &'a RawValue,
+pub(in crate::proxy) struct SessionFields<'a> {
+    pub(in crate::proxy) prompt_cache_key: &'a RawValue,
+    pub(in crate::proxy) metadata: &'a RawValue,
+    pub(in crate::proxy) user: &'a RawValue,
 }
 
 /// Anthropic's place for the name of a user. Claude Code's name holds the session.
@@ -36,7 +36,7 @@ struct Metadata<'a> {
 }
 
 /// Returns the session that a request names, by headers before the body.
-pub(super) fn session_of(headers: &HeaderMap, fields: &SessionFields<'_>) -> Option<SessionHash> {
+pub(in crate::proxy) fn session_of(headers: &HeaderMap, fields: &SessionFields<'_>) -> Option<SessionHash> {
     let by_header = || HEADERS.iter().filter_map(|name| headers.get(name)).map(|value| value.as_bytes().trim_ascii());
     let user_id = || {
         let metadata = fields.metadata.get();

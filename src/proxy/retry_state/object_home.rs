@@ -1,4 +1,4 @@
-//! The home of the objects that a request names, and of those that an answer makes.
+//! The home of the objects that a request names.
 //!
 //! 1. A request that names an object goes to the object's home, and nowhere else. Of several objects with homes, the last one decides.
 //! 2. An unknown home is found by asking: an account without the object says so, and the next account is asked. Such an answer is held
@@ -13,58 +13,41 @@ use crate::types::{ApiId, ObjectKey, RequestTarget};
 const MAX_ASKED: usize = 32;
 
 /// What one request knows of the home of its objects.
-pub(super) struct ObjectHome {
+pub(in crate::proxy) struct ObjectHome {
     /// The home, as far as known.
-    pub(super) target: RequestTarget,
+    pub(in crate::proxy) target: RequestTarget,
     /// Accounts without the object.
     asked: usize,
 }
 
 impl ObjectHome {
     /// Begins a request: any upstream may serve.
-    pub(super) fn unknown() -> Self {
+    pub(in crate::proxy) fn unknown() -> Self {
         ObjectHome { target: RequestTarget::Any, asked: 0 }
     }
 
     /// Finds the home of a request's objects.
-    pub(super) async fn find(&mut self, homes: &Homes, objects: &[ObjectKey]) {
+    pub(in crate::proxy) async fn find(&mut self, homes: &Homes, objects: &[ObjectKey]) {
         if let Some(home) = homes.find(objects).await {
             self.target = RequestTarget::Home(home);
         }
     }
 
     /// Returns whether another account may be asked for the object, after one without.
-    pub(super) fn may_ask_another(&self) -> bool {
+    pub(in crate::proxy) fn may_ask_another(&self) -> bool {
         self.asked + 1 < MAX_ASKED
     }
 
     /// Records that an account does not know the object.
-    pub(super) fn is_not_here(&mut self) {
+    pub(in crate::proxy) fn is_not_here(&mut self) {
         self.asked += 1;
         self.target = RequestTarget::Any;
     }
 
     /// Remembers the account that served the request, if that is news.
-    pub(super) fn served_by(&self, api: &ApiId, homes: &Homes, objects: &[ObjectKey]) {
+    pub(in crate::proxy) fn served_by(&self, api: &ApiId, homes: &Homes, objects: &[ObjectKey]) {
         if !objects.is_empty() && self.target == RequestTarget::Any {
             homes.remember(objects.to_vec(), api);
         }
-    }
-}
-
-/// The objects of an answer on their way to the homes.
-pub(super) struct MadeObjects {
-    homes: Homes,
-    api: ApiId,
-}
-
-impl MadeObjects {
-    pub(super) fn new(homes: Homes, api: ApiId) -> Self {
-        MadeObjects { homes, api }
-    }
-
-    /// Remembers the home of new objects. The client must not have seen the end of the answer before.
-    pub(super) fn remember(&self, objects: Vec<ObjectKey>) {
-        self.homes.remember(objects, &self.api);
     }
 }

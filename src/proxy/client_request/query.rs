@@ -8,7 +8,7 @@ use url::form_urlencoded;
 const KEY: &str = "key";
 
 /// Returns the query for an upstream.
-pub(super) fn without_key(query: &str) -> Cow<'_, str> {
+pub(in crate::proxy) fn without_key(query: &str) -> Cow<'_, str> {
     if !query.split('&').any(is_key) {
         return Cow::Borrowed(query);
     }

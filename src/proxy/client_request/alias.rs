@@ -14,7 +14,7 @@ use crate::upstream::Refusal;
 
 /// The models behind an alias, and how far a request has come.
 #[derive(Debug)]
-pub(super) struct AliasedModels {
+pub(in crate::proxy) struct AliasedModels {
     alias: Arc<str>,
     /// At least one.
     models: Arc<[Arc<str>]>,
@@ -36,36 +36,36 @@ struct RefusedModel {
 
 /// The model to go on with.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NextModel {
-    pub(super) model: Arc<str>,
+pub(in crate::proxy) struct NextModel {
+    pub(in crate::proxy) model: Arc<str>,
     /// The upstreams that have failed the request with the model.
-    pub(super) excluded: Vec<ApiId>,
+    pub(in crate::proxy) excluded: Vec<ApiId>,
 }
 
 impl AliasedModels {
     /// Begins with the first model of an alias.
-    pub(super) fn new(alias: Arc<str>, models: Arc<[Arc<str>]>) -> AliasedModels {
+    pub(in crate::proxy) fn new(alias: Arc<str>, models: Arc<[Arc<str>]>) -> AliasedModels {
         let is_last_resort = models.len() < 2;
         AliasedModels { alias, models, at: 0, refused: Vec::new(), is_last_resort }
     }
 
     /// Returns the alias.
-    pub(super) fn alias(&self) -> &Arc<str> {
+    pub(in crate::proxy) fn alias(&self) -> &Arc<str> {
         &self.alias
     }
 
     /// Returns whether no other model is left for the request.
-    pub(super) fn is_last_resort(&self) -> bool {
+    pub(in crate::proxy) fn is_last_resort(&self) -> bool {
         self.is_last_resort
     }
 
     /// Returns whether a model is left that was not tried yet.
-    pub(super) fn has_next(&self) -> bool {
+    pub(in crate::proxy) fn has_next(&self) -> bool {
         !self.is_last_resort && self.at + 1 < self.models.len()
     }
 
     /// Returns the next model in order, if there is one.
-    pub(super) fn next(&mut self) -> Option<NextModel> {
+    pub(in crate::proxy) fn next(&mut self) -> Option<NextModel> {
         if !self.has_next() {
             return None;
         }
@@ -74,7 +74,12 @@ impl AliasedModels {
     }
 
     /// Passes over the present model. Returns the next one in order, or at the end the one that frees first.
-    pub(super) fn pass_over(&mut self, error: AdmissionError, excluded: Vec<ApiId>, now: u64) -> Option<NextModel> {
+    pub(in crate::proxy) fn pass_over(
+        &mut self,
+        error: AdmissionError,
+        excluded: Vec<ApiId>,
+        now: u64,
+    ) -> Option<NextModel> {
         match self.refused.iter_mut().find(|refused| refused.at == self.at) {
             Some(known) => known.error = error,
             None => self.refused.push(RefusedModel { at: self.at, error, excluded }),
@@ -94,7 +99,7 @@ impl AliasedModels {
     }
 
     /// Returns the refusal of all models as one.
-    pub(super) fn refusal_of_all(&self) -> AdmissionError {
+    pub(in crate::proxy) fn refusal_of_all(&self) -> AdmissionError {
         let mut refusals: Vec<(ApiId, Refusal)> = Vec::new();
         let mut rate = None;
         let mut is_served = false;
