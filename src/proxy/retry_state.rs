@@ -9,7 +9,7 @@
 //!    doubt (400, 413, 415, 422). Refusals about a limit, a key, a model or a place cost none.
 //! 4. The first ambiguous failure of a request counts for an upstream's health. Later ones count for nobody.
 //! 5. A refusal in doubt counts only when another upstream serves the same request.
-//! 6. An account without an object that the request names is no failure of anybody: see [`super::object_home`].
+//! 6. An account without an object that the request names is no failure of anybody: see [`object_home`].
 //! 7. With another model of an alias the request is another one: no upstream is excluded, and no refusal in doubt will count.
 
 mod another_model;

@@ -1,6 +1,6 @@
 //! One turn: a message `response.create`, from the admission to the first content, over as many upstreams as it takes.
 //!
-//! The story is that of [`crate::proxy::dispatch`], by the same rules for retries. The differences: an upstream may not speak
+//! The story is that of [`crate::proxy::dispatch()`], by the same rules for retries. The differences: an upstream may not speak
 //! WebSockets, which is no failure; and once an upstream is chosen, no other is asked.
 
 use std::collections::VecDeque;
