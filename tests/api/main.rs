@@ -15,6 +15,7 @@ mod anthropic;
 mod auth;
 mod both_dialects;
 mod cli;
+mod client_headers;
 mod clients;
 mod config;
 mod edge;

@@ -109,8 +109,9 @@ fn by_status(status: Option<u16>, error: &ErrorBody, model: &str) -> Verdict {
         410 => certain(FailureClass::ModelNotFound),
         429 => certain(FailureClass::RateLimited),
         400 | 413 | 415 | 422 if is_about_the_request(error, model) => certain(FailureClass::Rejected),
-        413 => uncertain(FailureClass::TooLarge),
-        400 | 415 | 422 => uncertain(FailureClass::ModelNotFound),
+        // The query and the headers are the client's, too.
+        413 | 414 | 431 => uncertain(FailureClass::TooLarge),
+        400 | 406 | 409 | 411 | 412 | 415..=417 | 422 => uncertain(FailureClass::ModelNotFound),
         // Busy servers and proxies answer with these, too.
         420 | 424 | 430 | 498 | 499 | 503 | 529 => certain(FailureClass::Overloaded),
         400..=599 => certain(FailureClass::ServerError),

@@ -183,11 +183,11 @@ fn only_a_400_413_415_or_422_is_the_callers_own_mistake() {
         (400, r#"{"error":{"message":"no","code":"content_filter"}}"#, Rejected, true),
         (422, r#"{"detail":[{"loc":["body","messages"],"msg":"field required"}]}"#, Rejected, true),
         (408, "", Timeout, true),
-        (406, "", ServerError, true),
-        (409, "", ServerError, true),
-        (414, "", ServerError, true),
+        (406, "", ModelNotFound, false),
+        (409, "", ModelNotFound, false),
+        (414, "", TooLarge, true),
         (418, "", ServerError, true),
-        (431, "", ServerError, true),
+        (431, "", TooLarge, true),
         (451, "", ServerError, true),
     ]);
 }
