@@ -13,7 +13,7 @@ mod tables;
 
 use self::tables::{
     CALLERS_OWN, CODES, CONTEXT_EXCEEDED, CONTEXT_MESSAGES, INVALID_REQUEST, KEY_REFUSED, LESS_THAN_THE_KEY,
-    MAYBE_OURS, MESSAGES, MODEL_MISSING, MODERATED, RATE_LIMIT, REQUEST_STATUSES,
+    MAYBE_OURS, MESSAGES, MODEL_MISSING, MODERATED, OBJECT_MESSAGES, OBJECT_STATUSES, RATE_LIMIT, REQUEST_STATUSES,
 };
 use super::error_body::ErrorBody;
 use crate::types::{Failure, FailureClass, Phase};
@@ -65,6 +65,9 @@ fn verdict(status: Option<u16>, error: &ErrorBody, model: &str) -> Verdict {
     }
     if matches!(status, None | Some(400 | 403)) && (error.moderated || error.is_code(&MODERATED)) {
         return by_account_code(status, error).unwrap_or(certain(FailureClass::Rejected));
+    }
+    if OBJECT_STATUSES.contains(&status) && OBJECT_MESSAGES.iter().any(|begins| error.message.starts_with(begins)) {
+        return uncertain(FailureClass::ObjectNotHere);
     }
     if let Some(row) = MESSAGES.iter().find(|row| Some(row.status) == status && error.message.starts_with(row.begins)) {
         return uncertain(row.class);

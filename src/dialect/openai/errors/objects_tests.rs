@@ -42,6 +42,11 @@ fn an_object_of_another_account_is_missing_by_a_code_or_by_the_beginning_of_the_
             r#"{"error":{"message":"Response with id 'resp_1' not found.","type":"invalid_request_error","code":404}}"#,
             ObjectNotHere,
         ),
+        (
+            422,
+            r#"{"error":{"message":"Item with id 'rs_1' not found.","type":"invalid_request_error","param":"input"}}"#,
+            ObjectNotHere,
+        ),
         // Not about an object of another account.
         (404, r#"{"error":{"message":"The model `m` does not exist","code":"model_not_found"}}"#, ModelNotFound),
         (404, r#"{"detail":"Not Found"}"#, ModelNotFound),
@@ -59,7 +64,12 @@ fn an_object_of_another_account_is_missing_by_a_code_or_by_the_beginning_of_the_
         let failure = failure(Some(status), &ErrorBody::from_error_response(body.as_bytes()), "m");
         assert_eq!(failure.class, class, "{body}");
     }
-    let event = r#"{"type":"error","error":{"code":"previous_response_not_found","message":"x"}}"#;
-    let failure = in_success(&ErrorBody::from_success(event.as_bytes()).expect("an error"), "m");
-    assert_eq!((failure.class, failure.status), (ObjectNotHere, Some(400)));
+    for event in [
+        r#"{"type":"error","error":{"code":"previous_response_not_found","message":"x"}}"#,
+        r#"{"type":"error","code":null,"message":"Item with id 'rs_1' not found.","param":"input"}"#,
+        r#"{"error":{"message":"Item with id 'rs_1' not found.","type":"invalid_request_error","code":null}}"#,
+    ] {
+        let failure = in_success(&ErrorBody::from_success(event.as_bytes()).expect("an error"), "m");
+        assert_eq!((failure.class, failure.status), (ObjectNotHere, Some(400)), "{event}");
+    }
 }

@@ -141,18 +141,24 @@ pub(super) const CODES: [Code; 27] = [
     code("context_length_exceeded", FailureClass::Rejected, &[0]),
 ];
 
-pub(super) const MESSAGES: [Message; 26] = [
-    message("openai", 404, "Item with id", FailureClass::ObjectNotHere),
-    message("openai", 400, "Item with id", FailureClass::ObjectNotHere),
-    message("openai", 404, "Previous response with id", FailureClass::ObjectNotHere),
-    message("openai", 400, "Previous response with id", FailureClass::ObjectNotHere),
-    message("openai", 404, "Conversation with id", FailureClass::ObjectNotHere),
-    message("openai", 400, "Conversation with id", FailureClass::ObjectNotHere),
-    message("openai", 400, "The encrypted content", FailureClass::ObjectNotHere),
-    message("openai", 400, "Encrypted content", FailureClass::ObjectNotHere),
-    message("vllm", 404, "Response with id", FailureClass::ObjectNotHere),
-    message("vllm", 400, "Response with id", FailureClass::ObjectNotHere),
-    message("azure", 404, "No response found with id", FailureClass::ObjectNotHere),
+/// Beginnings of messages about an object of another account, where there is no code, for any status of a refusal and none.
+pub(super) const OBJECT_MESSAGES: [&str; 7] = [
+    // OpenAI.
+    "Item with id",
+    "Previous response with id",
+    "Conversation with id",
+    "The encrypted content",
+    "Encrypted content",
+    // vLLM.
+    "Response with id",
+    // Azure.
+    "No response found with id",
+];
+
+/// The statuses of such a message. An error in a 200 has none.
+pub(super) const OBJECT_STATUSES: [Option<u16>; 4] = [None, Some(400), Some(404), Some(422)];
+
+pub(super) const MESSAGES: [Message; 15] = [
     message("openai", 429, "Request too large", FailureClass::TooLarge),
     message("groq", 413, "Request too large", FailureClass::TooLarge),
     message("openai", 401, "You have insufficient permissions", FailureClass::Forbidden),
