@@ -42,11 +42,7 @@ fn an_object_of_another_account_is_missing_by_a_code_or_by_the_beginning_of_the_
             r#"{"error":{"message":"Response with id 'resp_1' not found.","type":"invalid_request_error","code":404}}"#,
             ObjectNotHere,
         ),
-        (
-            422,
-            r#"{"error":{"message":"Item with id 'rs_1' not found.","type":"invalid_request_error","param":"input"}}"#,
-            ObjectNotHere,
-        ),
+        (422, r#"{"error":{"message":"Item with id 'rs_1' not found.","type":"x","param":"input"}}"#, ObjectNotHere),
         // Not about an object of another account.
         (404, r#"{"error":{"message":"The model `m` does not exist","code":"model_not_found"}}"#, ModelNotFound),
         (404, r#"{"detail":"Not Found"}"#, ModelNotFound),
@@ -64,6 +60,10 @@ fn an_object_of_another_account_is_missing_by_a_code_or_by_the_beginning_of_the_
         let failure = failure(Some(status), &ErrorBody::from_error_response(body.as_bytes()), "m");
         assert_eq!(failure.class, class, "{body}");
     }
+}
+
+#[test]
+fn an_object_of_another_account_is_missing_in_an_event_as_well() {
     for event in [
         r#"{"type":"error","error":{"code":"previous_response_not_found","message":"x"}}"#,
         r#"{"type":"error","code":null,"message":"Item with id 'rs_1' not found.","param":"input"}"#,
