@@ -5,7 +5,8 @@
 //!    nothing, and is asked for again after [`UNCLEAR_FOR`].
 //! 3. A client's upgrade is accepted if one upstream speaks them. When nobody knows, all are asked at the same time, and the client
 //!    waits [`ASK_WITHIN`]: agents go on over HTTP at once when the upgrade is refused. A handshake is no request, and not counted.
-//! 4. A changed configuration forgets all.
+//! 4. A client's query and headers may be the reason of a no. So only handshakes without them count as one.
+//! 5. A changed configuration forgets all.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -159,7 +160,7 @@ async fn ask_all(evidence: &Arc<SocketEvidence>, config: &Arc<Config>, route: So
     let (done, mut is_done) = watch::channel(false);
     let (evidence, config) = (evidence.clone(), config.clone());
     actix_web::rt::spawn(async move {
-        let asked = unknown.iter().map(|api| async move { (api, ask(api, route).await) });
+        let asked = unknown.iter().map(|api| async move { (api, ask(&Arc::new(Endpoint::new(api)), route).await) });
         let mut answers = iter(asked).buffer_unordered(MOST_AT_ONCE);
         while let Some((api, speaks)) = answers.next().await {
             if evidence.note(&config, &api.id, speaks) {
@@ -175,9 +176,9 @@ async fn ask_all(evidence: &Arc<SocketEvidence>, config: &Arc<Config>, route: So
     let _ = is_done.wait_for(|done| *done).await;
 }
 
-async fn ask(api: &ApiConfig, route: SocketRoute) -> Speaks {
-    let endpoint = Arc::new(Endpoint::new(api));
-    match timeout(ANSWER_WITHIN, UpstreamSide::open(&endpoint, route.route.id, (&[], ""))).await {
+/// Asks an upstream by a handshake in which nothing is a client's.
+pub(super) async fn ask(endpoint: &Arc<Endpoint>, route: SocketRoute) -> Speaks {
+    match timeout(ANSWER_WITHIN, UpstreamSide::open(endpoint, route.route.id, (&[], ""))).await {
         Ok(Ok(upstream)) => {
             upstream.close(UpstreamSide::not_needed()).await;
             Speaks::Yes

@@ -13,7 +13,7 @@ use transport::SocketMessage;
 use super::SocketHost;
 use super::connection::SocketConnection;
 use super::ending::Ending;
-use super::evidence::{Speaks, is_unclear};
+use super::evidence::{Speaks, ask, is_unclear};
 use super::upstream_side::{NotOpened, UpstreamSide};
 use crate::dialect::redact::redacted;
 use crate::dialect::{RefusedResponse, SentRequest};
@@ -77,11 +77,16 @@ impl<H: SocketHost> SocketConnection<H> {
             Err(NotOpened::Refused(refusal)) => refusal,
         };
         if !is_unclear(refusal.status) {
-            let status = refusal.status;
-            if self.host.evidence().note(&config, &endpoint.api, Speaks::by_refusal(status)) {
-                log::warn!("{}: speaks no WebSockets (a handshake was answered with {status})", endpoint.api);
+            // The client's query or headers may be the reason.
+            let speaks = self.client.beside(ask(endpoint, self.upgrade.route)).await?;
+            let is_news = self.host.evidence().note(&config, &endpoint.api, speaks);
+            if speaks != Speaks::Yes {
+                if is_news {
+                    let status = refusal.status;
+                    log::warn!("{}: speaks no WebSockets (a handshake was answered with {status})", endpoint.api);
+                }
+                return Ok(Ok(false));
             }
-            return Ok(Ok(false));
         }
         let response = RefusedResponse {
             status: refusal.status.as_u16(),

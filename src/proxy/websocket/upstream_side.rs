@@ -123,7 +123,7 @@ impl UpstreamSide {
             let key = &self.endpoint.key;
             match message {
                 SocketMessage::Text(text) => return FromUpstream::Data(SocketMessage::Text(redacted(text, key))),
-                SocketMessage::Binary(bytes) => return FromUpstream::Data(SocketMessage::Binary(bytes)),
+                SocketMessage::Binary(bytes) => return FromUpstream::Data(SocketMessage::Binary(redacted(bytes, key))),
                 SocketMessage::Ping(bytes) => self.queue(&SocketMessage::Pong(bytes)),
                 SocketMessage::Pong(_) => {}
                 SocketMessage::Close(close) => {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::{pool, pool_with};
-use crate::helpers::websocket::{CLOSE, WsClient, WsUpstream, created, delta, failed};
+use crate::helpers::websocket::{BINARY, CLOSE, WsClient, WsFrame, WsUpstream, created, delta, failed};
 use crate::helpers::{App, Identity, KEY, Launch, Reply, Tls, Upstream, config_at, config_of, eventually, scratch};
 
 fn config_by_priority(urls: &[String]) -> serde_json::Value {
@@ -88,6 +88,23 @@ fn a_reload_forgets_who_speaks_websockets() {
     config["apis"][0]["baseUrl"] = json!(with.url());
     std::fs::write(app.config_file(), config.to_string()).expect("writes");
     eventually("the new address is asked", || upgrade().starts_with("http/1.1 101"));
+}
+
+#[test]
+fn a_handshake_that_is_refused_for_what_the_client_wrote_bars_no_upstream() {
+    // The first one is the pool's own, the second the client's.
+    let refused = |nth| (nth == 1).then(|| "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n".to_owned());
+    let upstream = WsUpstream::refusing(refused, |served, _| served.respond("resp_1"));
+    let app = pool(&[&upstream]);
+    let mut client = WsClient::to(&app);
+    client.create();
+    assert_eq!(client.response().1["status"], 400, "the upstream's own error");
+    client.create();
+    assert_eq!(client.response().1["type"], "response.completed");
+    let mut client = WsClient::to(&app);
+    client.create();
+    assert_eq!(client.response().1["type"], "response.completed");
+    assert_eq!(app.status_of("a")["available"], true);
 }
 
 type BadUpstream = fn() -> WsUpstream;
@@ -190,13 +207,14 @@ fn a_key_in_an_event_is_not_shown() {
     let key = "sk-upstream-a-0123456789";
     let upstream = WsUpstream::start(move |served, _| {
         served.send_json(&delta(&format!("the key is {key}")))
+            && served.send(&WsFrame::new(BINARY, format!("the key {key}")))
             && served.send_json(&json!({ "type": "error", "error": { "message": format!("bad key {key}") } }))
     });
     let app = pool_with(&upstream, &json!({}));
     let mut client = WsClient::to(&app);
     client.create();
-    for _ in 0..2 {
-        let event = client.event().to_string();
+    for _ in 0..3 {
+        let event = String::from_utf8(client.next().expect("a message").bytes).expect("text");
         assert!(event.contains("key ") && event.contains("***") && !event.contains(key), "{event}");
     }
     app.logged("WS /v1/responses");
