@@ -20,23 +20,23 @@ const KEY_PROTOCOL: &str = "openai-insecure-api-key.";
 
 /// Checks the key of a request: `Authorization: Bearer KEY`, or the bare key, there, in a header of its own, as `?key=KEY`, or as a
 /// sub-protocol. Of several keys one must be right.
-pub(super) fn check(request: &HttpRequest, keys: &[ClientKey]) -> Result<(), ApiError> {
+pub(super) fn check(headers: &HeaderMap, query: &str, keys: &[ClientKey]) -> Result<(), ApiError> {
     if keys.is_empty() {
         return Ok(());
     }
-    let bearer = request.headers().get(AUTHORIZATION).map(|header| without_scheme(header.as_bytes()));
+    let bearer = headers.get(AUTHORIZATION).map(|header| without_scheme(header.as_bytes()));
     if bearer.is_some_and(|key| is_known(key, keys)) {
         return Ok(());
     }
     let mut refusal = if bearer.is_some() { ApiError::WrongKey } else { ApiError::MissingKey };
-    let bare = BARE.iter().filter_map(|name| request.headers().get(name)).map(HeaderValue::as_bytes);
-    for key in bare.chain(offered_key(request.headers())) {
+    let bare = BARE.iter().filter_map(|name| headers.get(name)).map(HeaderValue::as_bytes);
+    for key in bare.chain(offered_key(headers)) {
         if is_known(key, keys) {
             return Ok(());
         }
         refusal = ApiError::WrongKey;
     }
-    if let Some(key) = key_in_query(request.query_string()) {
+    if let Some(key) = key_in_query(query) {
         if is_known(key.as_bytes(), keys) {
             return Ok(());
         }

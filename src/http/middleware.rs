@@ -112,7 +112,8 @@ fn early_answer(
     if !needs_key {
         return None;
     }
-    check(request.request(), &here.config().server.client_keys).err().map(|refused| refused.error_response())
+    let keys = &here.config().server.client_keys;
+    check(request.headers(), request.query_string(), keys).err().map(|refused| refused.error_response())
 }
 
 /// Lets the end of the connection end a body of unknown length, where the client speaks HTTP/1.0 and knows no chunks.

@@ -14,13 +14,13 @@ use actix_http::RequestHead;
 use actix_http::ws::{hash_key, verify_handshake};
 use actix_web::body::BoxBody;
 use actix_web::http::header::{
-    HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
+    HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Worker;
-use super::auth::{protocols, worker};
+use super::auth::{check, protocols, worker};
 use super::concurrency::{BodyMemory, RequestSlot};
 use crate::config::Config;
 use crate::dialect::SocketRoute;
@@ -67,6 +67,8 @@ pub(super) async fn upgrade(
     let host = Host {
         path: request.path().to_owned(),
         peer: request.peer_addr().map(|peer| peer.ip()),
+        headers: headers.clone(),
+        query: request.query_string().to_owned(),
         worker: worker.clone(),
     };
     let client =
@@ -79,6 +81,9 @@ struct Host {
     worker: Worker,
     path: String,
     peer: Option<IpAddr>,
+    /// The headers and the query of the upgrade: the client's key is there.
+    headers: HeaderMap,
+    query: String,
 }
 
 impl SocketHost for Host {
@@ -102,7 +107,10 @@ impl SocketHost for Host {
     }
 
     fn admit(&self) -> Result<RequestSlot, ApiError> {
-        let slot = self.worker.concurrency.admit(self.config().server.limits.max_requests);
+        let server = &self.config().server;
+        // The key may have left the configuration since the upgrade.
+        check(&self.headers, &self.query, &server.client_keys)?;
+        let slot = self.worker.concurrency.admit(server.limits.max_requests);
         slot.ok_or(ApiError::Overloaded("too many requests are served at the same time (server.maxRequests)"))
     }
 

@@ -145,6 +145,25 @@ fn the_key_is_checked_and_may_be_a_sub_protocol() {
 }
 
 #[test]
+fn a_key_that_has_left_the_configuration_begins_no_turn() {
+    let upstream = WsUpstream::answering();
+    let mut config = config_at(&[upstream.url()]);
+    let app = App::start(&config);
+    let mut client = WsClient::to(&app);
+    client.create();
+    assert_eq!(client.response().1["type"], "response.completed");
+    config["server"]["apiKey"] = json!("sk-another-key-of-the-pool-0123456789");
+    std::fs::write(app.config_file(), config.to_string()).expect("writes");
+    let mut told = json!(null);
+    eventually("the thread of the connection has the new configuration", || {
+        client.create();
+        told = client.response().1;
+        told["type"] == "error"
+    });
+    assert_eq!((&told["status"], &told["error"]["code"]), (&json!(401), &json!("invalid_api_key")), "{told}");
+}
+
+#[test]
 fn other_messages_pass_unchanged_to_the_chosen_upstream() {
     let upstream = WsUpstream::start(|served, frame| match (frame.code, &frame.bytes[..]) {
         (TEXT, bytes) if bytes.starts_with(b"{\"type\":\"response.cancel\"") => served.send_json(&completed("r")),

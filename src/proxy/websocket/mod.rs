@@ -64,7 +64,7 @@ pub trait SocketHost: 'static {
     /// Opens the record of a turn.
     fn open_record(&self) -> OpenRecord;
 
-    /// Takes a place among the requests that are served at the same time.
+    /// Takes a place among the requests that are served at the same time, if the client's key is still one.
     fn admit(&self) -> Result<Self::Slot, ApiError>;
 
     /// Returns a share of the memory for requests, of nothing yet.
