@@ -222,6 +222,22 @@ fn limits_of_messages_and_of_counts_are_two_and_the_rest_of_the_health_is_one() 
 }
 
 #[test]
+fn an_account_without_a_path_for_counts_serves_messages_all_the_same() {
+    for status in [404, 405] {
+        let upstream = at_each_path(Reply::json(200, &message("hi")), refused(status, "not_found_error", &[]));
+        let other = Upstream::always(Reply::json(200, &json!({ "input_tokens": 14 })));
+        let mut config = config(&upstream, &json!({ "priority": 1 }));
+        let mut second = config["apis"][0].clone();
+        (second["id"], second["priority"], second["anthropicBaseUrl"]) = (json!("b"), json!(2), json!(other.url()));
+        config["apis"].as_array_mut().expect("a list").push(second);
+        let app = App::start(&config);
+        assert_eq!([(); 5].map(|()| count(&app)), [200; 5], "{status}");
+        assert_eq!(app.status_of("a")["available"], true, "{status}");
+        assert_eq!((upstream.calls(), post(&app, &asked(false)).status, upstream.calls()), (3, 200, 4), "{status}");
+    }
+}
+
+#[test]
 fn a_failure_behind_a_comment_is_an_error_event_of_anthropics() {
     let late = refused(500, "api_error", &[]).after(std::time::Duration::from_millis(400));
     for (reply, kind) in

@@ -178,17 +178,17 @@ impl Health {
         }
     }
 
-    /// Records a confirmed refusal: another upstream served the same request. `has_served`: this upstream has served somebody.
+    /// Records a confirmed refusal: another upstream served the same request. `is_known`: the address is right.
     /// Returns the rests that begin or grow.
     pub(super) fn confirmed(
         &mut self,
         class: FailureClass,
-        has_served: bool,
+        is_known: bool,
         report: Reported<'_>,
     ) -> impl Iterator<Item = RestBegan> {
         let Reported { of, times } = report;
         let model = self.models.failure(of, class, times).map(|until| RestBegan { scope: Scope::Model, until });
-        let service = if has_served { None } else { self.service.failure(class, times) };
+        let service = if is_known { None } else { self.service.failure(class, times) };
         service.map(|until| RestBegan { scope: Scope::Service, until }).into_iter().chain(model)
     }
 

@@ -52,8 +52,10 @@ impl UpstreamState {
 
     /// Records a confirmed refusal at this URL: another upstream served the same request.
     pub(in crate::upstream) fn on_confirmed(&mut self, failure: &Failure, of: Subject<'_>, url: &str) {
+        // Many serve messages and have no path for counts: that says nothing of the address.
+        let is_known = self.has_served || of.of.route.is_free();
         let detail = match failure.status {
-            Some(status @ (404 | 405)) if !self.has_served => {
+            Some(status @ (404 | 405)) if !is_known => {
                 let field = of.of.route.format().base_url_field();
                 format!("answered {status} to POST {url}, which another API serves: is its {field} right?")
             }
@@ -62,7 +64,7 @@ impl UpstreamState {
             }
         };
         self.last_failure = Some((of.now.wall, failure.class, detail.clone()));
-        let began: Vec<RestBegan> = self.health.confirmed(failure.class, self.has_served, of.reported()).collect();
+        let began: Vec<RestBegan> = self.health.confirmed(failure.class, is_known, of.reported()).collect();
         for began in began {
             self.log_rest((Level::Warn, began), of, &format!("{}: {detail}", failure.class.as_str()));
         }
