@@ -45,7 +45,7 @@ An error of the pool's own has the form of the path's dialect. The last column i
 const END: &str = "
 | as the upstream | `invalid_request_error` | `upstream_refused` | The upstream refused the request (400, …), and the text of its reason did not arrive whole within 64 KiB and 2 s, or came compressed. | as the upstream |
 
-A wait of more than two minutes comes with `x-should-retry: false`, and a 503 then names no time. The last upstream's own 5xx comes with
+A wait of more than two minutes comes with `x-should-retry: false`, and a 5xx then names no time. The last upstream's own 5xx comes with
 `x-should-retry: false`, too, if several upstreams were tried.
 ";
 

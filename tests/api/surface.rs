@@ -82,8 +82,10 @@ fn an_upstreams_long_wait_is_told_so_that_no_agent_sleeps_for_hours() {
     assert_eq!((short.header("retry-after"), short.header("x-should-retry")), (Some("20"), None));
     assert_eq!(short.text(), text, "as the upstream wrote it");
 
-    let down = of(503, "28800", text);
-    assert_eq!((down.header("retry-after"), down.header("x-should-retry")), (None, Some("false")));
+    for status in [500, 502, 503, 504, 529] {
+        let down = of(status, "28800", text);
+        assert_eq!((down.header("retry-after"), down.header("x-should-retry")), (None, Some("false")), "{status}");
+    }
     assert_eq!(of(503, "20", text).header("retry-after"), Some("20"));
     assert_eq!(of(429, "28800", "[]").text(), "[]", "no object to write the code into");
 }

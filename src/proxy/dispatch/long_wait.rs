@@ -5,7 +5,7 @@
 //! 1. Every such error says `x-should-retry: false`.
 //! 2. A 429 gets the code by which agents stop (`insufficient_quota`), in the upstream's own text, where the dialect has such
 //!    a code. The wait stays in the headers.
-//! 3. A 503 loses the wait.
+//! 3. A 5xx loses the wait.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
@@ -21,7 +21,7 @@ pub(in crate::proxy) fn advise(response: &mut ErrorResponse, failure: &Failure, 
         return;
     }
     response.headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
-    if response.status == StatusCode::SERVICE_UNAVAILABLE {
+    if response.status.is_server_error() {
         response.headers.remove(RETRY_AFTER);
         response.headers.remove(HeaderName::from_static("retry-after-ms"));
     }
