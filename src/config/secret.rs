@@ -19,13 +19,25 @@ struct Key {
     text: String,
     /// Finds the key in answers; `None` if the key is no secret.
     finder: Option<Finder<'static>>,
+    /// What else goes along with each request of the account, and is as secret.
+    beside: Vec<ApiKey>,
 }
 
 impl ApiKey {
     /// Takes a key from the configuration.
     pub fn new(key: &str) -> Self {
         let finder = (key.len() >= SHORTEST_SECRET).then(|| Finder::new(key).into_owned());
-        ApiKey(Arc::new(Key { text: key.to_owned(), finder }))
+        ApiKey(Arc::new(Key { text: key.to_owned(), finder, beside: Vec::new() }))
+    }
+
+    /// Returns the same key with other secrets of its account beside it: the values of fixed headers.
+    pub fn with_beside(&self, beside: Vec<ApiKey>) -> Self {
+        ApiKey(Arc::new(Key { text: self.0.text.clone(), finder: self.0.finder.clone(), beside }))
+    }
+
+    /// Returns the other secrets of the account.
+    pub fn beside(&self) -> &[ApiKey] {
+        &self.0.beside
     }
 
     /// Returns the key itself: for the `Authorization` header of an upstream, and to redact texts.

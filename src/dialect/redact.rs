@@ -1,4 +1,4 @@
-//! Takes an upstream's key out of texts from the upstream: some quote their keys in errors.
+//! Takes an upstream's secrets out of texts from the upstream: some quote their keys in errors, and some all headers.
 
 use std::ops::Range;
 
@@ -26,6 +26,12 @@ pub(crate) fn redacted(text: Bytes, key: &ApiKey) -> Bytes {
     }
     clean.extend_from_slice(rest);
     clean.into()
+}
+
+/// Returns an error without the key, and without the values of the fixed headers. These stay in answers: such a value may be a
+/// word like any other.
+pub(crate) fn redacted_error(text: Bytes, key: &ApiKey) -> Bytes {
+    key.beside().iter().fold(redacted(text, key), redacted)
 }
 
 /// Returns whether a text contains this word, plain or with JSON's escapes.

@@ -24,7 +24,7 @@ use super::attempt_error::{AttemptError, Replay};
 use super::client_request::ClientRequest;
 use super::headers;
 use super::response::{BodyReader, CommittedResponse, UpstreamBody};
-use crate::dialect::redact::redacted;
+use crate::dialect::redact::redacted_error;
 use crate::dialect::{RefusedResponse, SentRequest, rate_limit_headers};
 use crate::error::upstream_said;
 use crate::types::{ClassSet, Failure, FailureClass, Now, Outcome};
@@ -133,7 +133,7 @@ impl UpstreamResponse<'_> {
 
     /// An error, as the client is to see it.
     fn refused(&self, status: StatusCode, error: Bytes, failure: Failure) -> Box<CommittedResponse> {
-        let error = redacted(error, &self.permit.endpoint().key);
+        let error = redacted_error(error, &self.permit.endpoint().key);
         let length = Some(error.len() as u64);
         let mut answer = self.committed(status, [error].into());
         rate_limit_headers::strip_invalid_retry_after(&mut answer.headers, Now::read().wall);

@@ -115,15 +115,19 @@ fn own_idempotency_key(key: &HeaderValue, api: &ApiId) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&[key.as_bytes(), b"-", api.to_string().as_bytes()].concat()).ok()
 }
 
-/// The headers of an upstream's answer that the client may see. `key` is scrubbed: some upstreams echo it.
+/// The headers of an upstream's answer that the client may see. One with the key or a fixed header's value is left out: some
+/// upstreams echo these. A `content-type` is a common word and no echo.
 pub(super) fn response_headers(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap {
     let connection = upstream.get(header::CONNECTION).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let hop_by_hop = |name: &str| connection.split(',').any(|named| named.trim().eq_ignore_ascii_case(name));
-    let holds_key = |value: &HeaderValue| key.find_in(value.as_bytes()).is_some();
+    let holds = |value: &HeaderValue, key: &ApiKey| key.find_in(value.as_bytes()).is_some();
+    let echoes = |name: &HeaderName, value: &HeaderValue| {
+        holds(value, key) || *name != header::CONTENT_TYPE && key.beside().iter().any(|beside| holds(value, beside))
+    };
     // With room for our own: a map that grows is made anew.
     let mut passed = HeaderMap::with_capacity(upstream.len() + OF_OURS);
     for (name, value) in upstream {
-        if !is_stripped(name.as_str()) && !hop_by_hop(name.as_str()) && !holds_key(value) {
+        if !is_stripped(name.as_str()) && !hop_by_hop(name.as_str()) && !echoes(name, value) {
             passed.append(name.clone(), value.clone());
         }
     }

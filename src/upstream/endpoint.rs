@@ -16,7 +16,7 @@ pub struct Endpoint {
     pub api: ApiId,
     /// The name for people.
     pub name: String,
-    /// The account's key.
+    /// The account's key, with the values of the headers beside it.
     pub key: ApiKey,
     /// Go along with each request, by name in lower case.
     pub headers: BTreeMap<Arc<str>, ApiKey>,
@@ -67,7 +67,7 @@ impl Endpoint {
         Endpoint {
             api: config.id.clone(),
             name: config.name.clone(),
-            key: config.key.clone(),
+            key: config.key.with_beside(config.headers.values().cloned().collect()),
             headers: config.headers.clone(),
             timeouts: config.timeouts,
             http2: config.http2,

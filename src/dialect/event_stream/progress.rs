@@ -8,7 +8,7 @@ use super::Shown;
 use crate::config::ApiKey;
 use crate::dialect::echo_model::with_model;
 use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning, InBandError};
-use crate::dialect::redact::redacted;
+use crate::dialect::redact::{redacted, redacted_error};
 use crate::dialect::routes::Route;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
 use crate::dialect::{SentRequest, StreamEvent};
@@ -140,7 +140,7 @@ impl StreamProgress {
     fn error(&mut self, error: InBandError, event: &[u8]) -> Shown {
         let mut shown = Bytes::copy_from_slice(event);
         if let Some(Upstream { key, .. }) = &self.upstream {
-            shown = redacted(shown, key);
+            shown = redacted_error(shown, key);
         }
         if self.end != End::Closed {
             let InBandError { failure, is_plain, .. } = error;

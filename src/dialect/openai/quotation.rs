@@ -6,7 +6,7 @@
 
 use super::error_body::ErrorBody;
 use crate::dialect::SentRequest;
-use crate::dialect::redact::{contains, contains_ignore_case, redacted};
+use crate::dialect::redact::{contains, contains_ignore_case, redacted_error};
 use crate::types::FailureClass;
 
 /// So much of a message is quoted, in characters.
@@ -40,7 +40,7 @@ pub(super) fn quote(status: Option<u16>, error: &ErrorBody, class: FailureClass,
         return if codes.is_empty() { number } else { format!("{number} {codes}") };
     }
     let message = match sent.key {
-        Some(key) => redacted(message.to_owned().into(), key),
+        Some(key) => redacted_error(message.to_owned().into(), key),
         None => message.to_owned().into(),
     };
     let short: String = String::from_utf8_lossy(&message).chars().take(LONGEST_QUOTE).collect();

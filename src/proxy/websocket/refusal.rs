@@ -15,7 +15,7 @@ use super::connection::SocketConnection;
 use super::ending::Ending;
 use super::evidence::{Speaks, ask, is_unclear};
 use super::upstream_side::{NotOpened, UpstreamSide};
-use crate::dialect::redact::redacted;
+use crate::dialect::redact::redacted_error;
 use crate::dialect::{RefusedResponse, SentRequest};
 use crate::proxy::attempt::failure_of;
 use crate::proxy::attempt_error::{AttemptError, ErrorResponse};
@@ -91,7 +91,7 @@ impl<H: SocketHost> SocketConnection<H> {
         let response = RefusedResponse {
             status: refusal.status.as_u16(),
             headers: &refusal.headers,
-            body: &redacted(refusal.body, &endpoint.key),
+            body: &redacted_error(refusal.body, &endpoint.key),
         };
         Ok(Err(self.refused(response, sent(request, endpoint)).into()))
     }
