@@ -20,8 +20,8 @@ use self::page::{Page, PageAsked, PageParameters};
 use super::auth::worker;
 use crate::error::{ApiError, MissingModel};
 use crate::proxy::key_in_query;
-use crate::scheduler::GetModels;
-use crate::types::WireFormat;
+use crate::scheduler::{GetModels, GetSimilarNames};
+use crate::types::{ModelKey, WireFormat};
 
 /// The same for all models, in seconds since the Unix epoch: the pool does not know when a model was made.
 const CREATED: i64 = 1_686_935_002;
@@ -78,9 +78,21 @@ pub(super) async fn list(request: HttpRequest) -> Result<HttpResponse, ApiError>
 pub(super) async fn one(request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, ApiError> {
     let id = id.into_inner();
     let form = form_of(request.headers(), request.query_string());
-    match names(&request, form).await?.iter().find(|name| ***name == *id) {
-        Some(name) => Ok(HttpResponse::Ok().json(entry(form, name))),
-        None => Err(ApiError::ModelNotFound(MissingModel { model: id, similar: Vec::new() })),
+    if let Some(name) = names(&request, form).await?.iter().find(|name| ***name == *id) {
+        return Ok(HttpResponse::Ok().json(entry(form, name)));
+    }
+    let key = ModelKey { format: form.format(), model: Arc::from(id.as_str()) };
+    let similar = worker(&request)?.pool.scheduler.send(GetSimilarNames(key)).await.unwrap_or_default();
+    Err(ApiError::ModelNotFound(MissingModel { model: id, similar }))
+}
+
+impl ModelsForm {
+    /// Returns the format in which such a client asks for a model.
+    fn format(self) -> WireFormat {
+        match self {
+            ModelsForm::Anthropic => WireFormat::Anthropic,
+            ModelsForm::OpenAi | ModelsForm::Codex | ModelsForm::Gemini => WireFormat::OpenAi,
+        }
     }
 }
 
@@ -99,11 +111,7 @@ fn form_of(headers: &HeaderMap, query: &str) -> ModelsForm {
 
 /// Returns the names that the client can ask for, in order.
 async fn names(request: &HttpRequest, form: ModelsForm) -> Result<Vec<Arc<str>>, ApiError> {
-    let format = match form {
-        ModelsForm::Anthropic => WireFormat::Anthropic,
-        ModelsForm::OpenAi | ModelsForm::Codex | ModelsForm::Gemini => WireFormat::OpenAi,
-    };
-    worker(request)?.supervisor.send(GetModels(format)).await.map_err(|_| ApiError::Stopping)
+    worker(request)?.supervisor.send(GetModels(form.format())).await.map_err(|_| ApiError::Stopping)
 }
 
 fn entry(form: ModelsForm, name: &str) -> Value {

@@ -123,6 +123,7 @@ fn a_name_that_does_not_exist_gets_those_that_were_probably_meant() {
         let error = answer.json()["error"].clone();
         assert!(error["message"].as_str().expect("a text").contains(meant), "{asked}: {error}");
         assert_eq!((&error["code"], &error["param"]), (&json!("model_not_found"), &json!("model")));
+        assert_eq!(app.client().get(&format!("/v1/models/{asked}")).json()["error"], error, "{asked}");
     }
     assert_eq!(upstream.calls(), 0);
 }
