@@ -18,10 +18,13 @@ pub(super) fn events_of(kind: ReplyKind, answer: &[u8]) -> Option<Bytes> {
     let Some(Value::Array(blocks)) = message.insert("content".to_owned(), json!([])) else { return None };
     let mut take = |member: &str| message.insert(member.to_owned(), Value::Null).unwrap_or_default();
     let delta = json!({ "stop_reason": take("stop_reason"), "stop_sequence": take("stop_sequence") });
-    let usage = message.get("usage").cloned().unwrap_or(json!({ "output_tokens": 0 }));
-    if let Some(Value::Object(usage)) = message.get_mut("usage") {
-        usage.insert("output_tokens".to_owned(), json!(0));
-    }
+    // Clients read counts from both events without asking whether there are any.
+    let mut usage = message.get("usage").and_then(Value::as_object).cloned().unwrap_or_default();
+    usage.entry("input_tokens").or_insert(json!(0));
+    usage.entry("output_tokens").or_insert(json!(0));
+    let mut usage_at_start = usage.clone();
+    usage_at_start.insert("output_tokens".to_owned(), json!(0));
+    message.insert("usage".to_owned(), usage_at_start.into());
     let mut text = String::new();
     let mut push = |event: Value| {
         let name = event.get("type").and_then(Value::as_str).unwrap_or_default();
@@ -94,6 +97,12 @@ mod tests {
         assert!(text.starts_with("event: message_start\ndata: {") && text.ends_with("{\"type\":\"message_stop\"}\n\n"));
         let back = object_of(ReplyKind::Messages, &events).expect("an object");
         assert_eq!(serde_json::from_slice::<Value>(&back).expect("JSON"), message);
+        for usage in ["", r#","usage":null"#, r#","usage":{}"#] {
+            let plain = format!(r#"{{"content":[{{"type":"text","text":"hi"}}]{usage}}}"#);
+            let events = events_of(ReplyKind::Messages, plain.as_bytes()).expect("events");
+            let text = String::from_utf8_lossy(&events);
+            assert_eq!(text.matches(r#""usage":{"input_tokens":0,"output_tokens":0}"#).count(), 2, "{text}");
+        }
         assert_eq!(events_of(ReplyKind::Json, b"{\"input_tokens\":3}"), None);
         assert_eq!(events_of(ReplyKind::Messages, b"{\"id\":\"x\"}"), None);
     }
