@@ -51,9 +51,8 @@ async fn serve(
     let ForwardedRequest { route, mut record } = forwarded;
     let limit = worker.config().server.body_limit;
     let read = read_body(worker, request, payload, limit).await.and_then(|(body, held)| {
-        let mut asked = ClientRequest::parse(route, request.headers(), body)
-            .and_then(|asked| asked.with_query(request.query_string()))
-            .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })?;
+        let mut asked = ClientRequest::parse(route, request.headers(), body)?;
+        asked.set_query(request.query_string())?;
         if worker.config().affinity == Affinity::Off {
             asked.profile.session = None;
         }

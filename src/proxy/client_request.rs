@@ -4,6 +4,7 @@
 
 pub(super) mod alias;
 mod aliased;
+mod invalid;
 pub(super) mod query;
 mod session;
 
@@ -14,11 +15,11 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::web::Bytes;
 use serde::Deserialize;
-use serde_json::error::Category;
 use serde_json::value::RawValue;
-use thiserror::Error;
 
 use self::alias::AliasedModels;
+pub use self::invalid::InvalidRequest;
+use self::invalid::not_valid;
 use self::query::without_key;
 use self::session::{SessionFields, session_of};
 use super::headers::{Header, client_headers};
@@ -70,16 +71,6 @@ enum UsageWish {
     Asked,
     /// Put this text in place of these bytes to ask.
     Unasked(Range<usize>, &'static str),
-}
-
-/// What is wrong with a request, and with which of its fields.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{message}")]
-pub struct InvalidRequest {
-    /// For the person who wrote the client.
-    pub message: String,
-    /// The field, if it is one.
-    pub param: Option<&'static str>,
 }
 
 /// The fields that are looked at. Borrowed: a body of many MB is scanned once and copied never.
@@ -163,7 +154,8 @@ impl ClientRequest {
         let RequestFields { previous_response_id, conversation, input, prompt_cache_key, metadata, user, .. } = peek;
         let naming = NamingFields { previous_response_id, conversation, input };
         let objects = route.dialect.named_objects(route.reply, naming);
-        let session = session_of(headers, &SessionFields { prompt_cache_key, metadata, user });
+        let passed = client_headers(headers, route.id.format());
+        let session = session_of(&passed, &SessionFields { prompt_cache_key, metadata, user });
         let profile = Profile { model, route: route.id, estimate, session };
         let client_timeout = client_timeout(headers);
         Ok(ClientRequest {
@@ -174,7 +166,7 @@ impl ClientRequest {
             client_timeout,
             query: String::new(),
             objects,
-            headers: client_headers(headers, route.id.format()),
+            headers: passed,
             model_at,
             usage,
             alias: None,
@@ -187,12 +179,13 @@ impl ClientRequest {
     ///
     /// # Errors
     /// When the query is too long.
-    pub fn with_query(self, query: &str) -> Result<Self, InvalidRequest> {
+    pub fn set_query(&mut self, query: &str) -> Result<(), InvalidRequest> {
         if query.len() > LONGEST_QUERY {
             let message = format!("the query is longer than {LONGEST_QUERY} bytes");
             return Err(InvalidRequest { message, param: None });
         }
-        Ok(ClientRequest { query: without_key(query).into_owned(), ..self })
+        self.query = without_key(query).into_owned();
+        Ok(())
     }
 
     /// Would the proxy have to ask for this stream's usage, as the client did not?
@@ -224,17 +217,6 @@ impl ClientRequest {
         edits.sort_by_key(|(at, _)| at.start);
         splice(&self.body, &edits)
     }
-}
-
-/// Says what is wrong with a body, and never quotes it: the log has the message, too.
-fn not_valid(error: &serde_json::Error) -> InvalidRequest {
-    let text = error.to_string();
-    if error.classify() != Category::Data || text.starts_with("duplicate field") {
-        return InvalidRequest { message: format!("the body is not valid: {text}"), param: None };
-    }
-    // `stream` alone has a type here.
-    let at = format!("line {} column {}", error.line(), error.column());
-    InvalidRequest { message: format!("stream must be true or false, at {at}"), param: Some("stream") }
 }
 
 /// How long OpenAI's packages say that they wait, in seconds: for the head, or for each piece of the answer, the head among them.

@@ -4,6 +4,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::ApiKey;
 use crate::types::{ApiId, RateLimitSummary, WireFormat};
+use crate::upstream::Endpoint;
 
 /// Returns whether a client's header goes upstream. All others are about the connection to us, the account, or the client itself.
 fn goes_up(name: &str) -> bool {
@@ -92,14 +93,13 @@ pub(super) fn client_headers(client: &HeaderMap, format: WireFormat) -> Vec<Head
 }
 
 /// Puts the headers of an attempt with an upstream onto its request.
-pub(super) fn set_request_headers(outgoing: &mut HeaderMap, client: &[Header], api: &ApiId) {
+pub(super) fn set_request_headers(outgoing: &mut HeaderMap, client: &[Header], endpoint: &Endpoint) {
     // A header of the configuration stays.
-    let fixed: Vec<&HeaderName> =
-        client.iter().map(|(name, _)| name).filter(|name| outgoing.contains_key(*name)).collect();
-    for (name, value) in client.iter().filter(|(name, _)| !fixed.contains(&name)) {
+    let is_fixed = |name: &HeaderName| endpoint.headers.contains_key(name.as_str());
+    for (name, value) in client.iter().filter(|(name, _)| !is_fixed(name)) {
         if *name != IDEMPOTENCY_KEY {
             outgoing.append(name.clone(), value.clone());
-        } else if let Some(own) = own_idempotency_key(value, api) {
+        } else if let Some(own) = own_idempotency_key(value, &endpoint.api) {
             outgoing.append(name.clone(), own);
         }
     }

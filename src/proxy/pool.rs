@@ -87,7 +87,7 @@ impl Upstreams for Pool {
     ) -> Result<IncomingResponse, SendError> {
         let client = client_of(&self.clients, endpoint, reach);
         let mut outgoing = client.request(Method::POST, &request.place());
-        headers::set_request_headers(outgoing.headers_mut(), request.headers, &endpoint.api);
+        headers::set_request_headers(outgoing.headers_mut(), request.headers, endpoint);
         client.send(outgoing, request.body, request.sent_at).await
     }
 

@@ -3,10 +3,11 @@
 //! Requests of one session prefer one upstream, so that the provider's cache of prompts pays. A client can name any session. The name
 //! decides only which upstream is asked first.
 
-use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::http::header::HeaderName;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::proxy::headers::Header;
 use crate::types::SessionHash;
 
 /// Headers with the name of a session, the first first: Claude Code's, Codex's two, opencode's two.
@@ -36,8 +37,11 @@ struct Metadata<'a> {
 }
 
 /// Returns the session that a request names, by headers before the body.
-pub(in crate::proxy) fn session_of(headers: &HeaderMap, fields: &SessionFields<'_>) -> Option<SessionHash> {
-    let by_header = || HEADERS.iter().filter_map(|name| headers.get(name)).map(|value| value.as_bytes().trim_ascii());
+pub(in crate::proxy) fn session_of(headers: &[Header], fields: &SessionFields<'_>) -> Option<SessionHash> {
+    let by_header = || {
+        let values = |of: &'static HeaderName| headers.iter().filter(move |(name, _)| name == of);
+        HEADERS.iter().flat_map(values).map(|(_, value)| value.as_bytes().trim_ascii())
+    };
     let user_id = || {
         let metadata = fields.metadata.get();
         let metadata = metadata.starts_with('{').then(|| serde_json::from_str::<Metadata<'_>>(metadata).ok());
@@ -67,7 +71,7 @@ mod tests {
             headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         let raw = body.map(|json| RawValue::from_string(json.to_owned()).expect("JSON"));
         let [prompt_cache_key, metadata, user] = &raw;
-        session_of(&headers.collect(), &SessionFields { prompt_cache_key, metadata, user })
+        session_of(&headers.collect::<Vec<_>>(), &SessionFields { prompt_cache_key, metadata, user })
     }
 
     #[test]

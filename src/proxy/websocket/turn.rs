@@ -60,13 +60,12 @@ impl<H: SocketHost> SocketConnection<H> {
     pub(super) async fn turn(&mut self, message: Bytes, generates: bool) -> Result<(), Ending> {
         let mut record = self.host.open_record();
         let config = self.host.config();
-        let begun = (|| {
+        let begun = (|| -> Result<_, ApiError> {
             let slot = self.host.admit()?;
             let mut memory = self.host.hold();
             memory.resize(message.len())?;
-            let request = ClientRequest::parse(self.upgrade.route.route, &self.upgrade.headers, message)
-                .and_then(|request| request.with_query(&self.upgrade.query))
-                .map_err(|invalid| ApiError::Invalid { message: invalid.message, param: invalid.param })?;
+            let mut request = ClientRequest::parse(self.upgrade.route.route, &self.upgrade.headers, message)?;
+            request.set_query(&self.upgrade.query)?;
             Ok((request, slot, memory))
         })();
         let (mut request, _slot, _memory) = match begun {

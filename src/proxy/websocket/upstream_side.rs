@@ -72,7 +72,7 @@ impl UpstreamSide {
         let Some(reach) = endpoint.reach(route.format()) else { return Err(NotOpened::NoAddress) };
         let path = if query.is_empty() { route.path().to_owned() } else { format!("{}?{query}", route.path()) };
         let mut sent = HeaderMap::new();
-        headers::set_request_headers(&mut sent, client, &endpoint.api);
+        headers::set_request_headers(&mut sent, client, endpoint);
         // A handshake has no body.
         sent.remove(header::CONTENT_TYPE);
         let request = SocketRequest { path: &path, headers: &sent, largest_message: LARGEST_MESSAGE };
