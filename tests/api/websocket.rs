@@ -168,7 +168,6 @@ fn other_messages_pass_unchanged_to_the_chosen_upstream() {
     let upstream = WsUpstream::start(|served, frame| match (frame.code, &frame.bytes[..]) {
         (TEXT, bytes) if bytes.starts_with(b"{\"type\":\"response.cancel\"") => served.send_json(&completed("r")),
         (TEXT, _) => served.send_json(&delta("x")),
-        (BINARY, bytes) => served.send(&WsFrame::new(BINARY, [bytes, b"!"].concat())),
         _ => false,
     });
     let app = pool(&[&upstream]);
@@ -180,9 +179,30 @@ fn other_messages_pass_unchanged_to_the_chosen_upstream() {
     assert_eq!(client.event()["type"], "response.output_text.delta");
     client.send_json(&json!({ "type": "response.cancel", "response_id": "r" }));
     assert_eq!(client.response().1["type"], "response.completed");
-    client.send(&WsFrame::new(BINARY, b"bytes"));
-    assert_eq!(client.next(), Some(WsFrame::new(BINARY, b"bytes!")));
     assert_eq!(upstream.messages()[1].1, json!({ "type": "response.cancel", "response_id": "r" }));
+}
+
+#[test]
+fn a_message_that_an_upstream_may_take_for_an_uncounted_create_is_not_passed_on() {
+    let upstream = WsUpstream::answering();
+    let app = pool(&[&upstream]);
+    let mut client = WsClient::to(&app);
+    client.create();
+    assert_eq!(client.response().1["type"], "response.completed");
+    for (code, message) in [
+        (TEXT, r#"{"type":"response.create","model":"m","input":"hi","type":"response.create"}"#),
+        (TEXT, r#"{"type":"response.create","model":"m","input":"hi","generate":1}"#),
+        (TEXT, r#"{"model":"m","input":"hi"}"#),
+        (TEXT, "hi"),
+        (BINARY, r#"{"type":"response.create","model":"m","input":"hi"}"#),
+    ] {
+        client.send(&WsFrame::new(code, message));
+        let (_, refused) = client.response();
+        assert_eq!((&refused["status"], &refused["error"]["param"]), (&json!(400), &json!("type")), "{message}");
+    }
+    client.create();
+    assert_eq!(client.response().1["type"], "response.completed");
+    assert_eq!((upstream.messages().len(), app.usage_of("a").0), (2, 2));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use actix_web::web::Bytes;
 use serde::Deserialize;
+use transport::SocketMessage;
 
 /// What a client's message asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +13,11 @@ pub(super) enum Asked {
         /// `generate: false` warms the upstream's caches up, and makes no answer.
         generates: bool,
     },
-    /// Anything else, for the upstream to understand.
+    /// Another message with a type, for the upstream to understand.
     Other,
+    /// No one knows for sure: bytes, no JSON object, no type or two of them. An upstream could read such a message as one that begins a
+    /// turn, which nobody would count. So none is passed on.
+    Unclear,
 }
 
 #[derive(Deserialize)]
@@ -26,17 +29,21 @@ struct MessageFields<'a> {
 }
 
 /// Looks at a message. `creates`: the type that begins a turn.
-pub(super) fn asked(message: &Bytes, creates: &str) -> Asked {
-    match serde_json::from_slice(message) {
+pub(super) fn asked(message: &SocketMessage, creates: &str) -> Asked {
+    let SocketMessage::Text(text) = message else { return Asked::Unclear };
+    match serde_json::from_slice(text) {
         Ok(MessageFields { kind: Some(kind), generate }) if kind == creates => {
             Asked::Response { generates: generate != Some(false) }
         }
-        Ok(_) | Err(_) => Asked::Other,
+        Ok(MessageFields { kind: Some(_), .. }) => Asked::Other,
+        Ok(MessageFields { kind: None, .. }) | Err(_) => Asked::Unclear,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::web::Bytes;
+
     use super::*;
 
     #[test]
@@ -46,11 +53,15 @@ mod tests {
             (r#"{"model":"m","type":"response\u002ecreate","generate":true}"#, Asked::Response { generates: true }),
             (r#"{"type":"response.create","generate":false}"#, Asked::Response { generates: false }),
             (r#"{"type":"response.cancel"}"#, Asked::Other),
-            (r#"{"input":{"type":"response.create"}}"#, Asked::Other),
-            ("[]", Asked::Other),
-            ("response.create", Asked::Other),
+            (r#"{"input":{"type":"response.create"}}"#, Asked::Unclear),
+            (r#"{"type":"x","type":"response.create"}"#, Asked::Unclear),
+            (r#"{"type":"response.create","generate":1}"#, Asked::Unclear),
+            ("[]", Asked::Unclear),
+            ("response.create", Asked::Unclear),
         ] {
-            assert_eq!(asked(&Bytes::from(message), "response.create"), wanted, "{message}");
+            assert_eq!(asked(&SocketMessage::Text(Bytes::from(message)), "response.create"), wanted, "{message}");
         }
+        let bytes = SocketMessage::Binary(Bytes::from(r#"{"type":"response.create"}"#));
+        assert_eq!(asked(&bytes, "response.create"), Asked::Unclear);
     }
 }

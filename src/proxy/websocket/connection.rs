@@ -121,23 +121,25 @@ impl<H: SocketHost> SocketConnection<H> {
 
     /// Handles a message between two turns.
     async fn handle(&mut self, message: SocketMessage) -> Result<(), Ending> {
-        if let SocketMessage::Text(text) = &message
-            && let Asked::Response { generates } = asked(text, self.upgrade.route.turns.creates)
-        {
-            return self.turn(text.clone(), generates).await;
-        }
-        match &mut self.upstream {
-            Some(upstream) => {
+        let creates = self.upgrade.route.turns.creates;
+        match (asked(&message, creates), &message, &mut self.upstream) {
+            (Asked::Response { generates }, SocketMessage::Text(text), _) => self.turn(text.clone(), generates).await,
+            (Asked::Other, _, Some(upstream)) => {
                 upstream.queue(&message);
                 let flushed = self.client.beside(timeout(upstream.endpoint.timeouts.idle, upstream.flush())).await?;
                 if matches!(flushed, Ok(Ok(()))) { Ok(()) } else { Err(Ending::upstream_lost()) }
             }
-            None => {
-                let message = format!("the first message must be a {}", self.upgrade.route.turns.creates);
-                self.client.send_text(event_of(&ApiError::Invalid { message, param: Some("type") })).await;
-                Ok(())
+            (Asked::Other, _, None) => self.refuse(format!("the first message must be a {creates}")).await,
+            (Asked::Unclear | Asked::Response { .. }, ..) => {
+                self.refuse("a message must be a text: a JSON object with one type".to_owned()).await
             }
         }
+    }
+
+    /// Refuses a message. The connection goes on.
+    async fn refuse(&mut self, message: String) -> Result<(), Ending> {
+        self.client.send_text(event_of(&ApiError::Invalid { message, param: Some("type") })).await;
+        Ok(())
     }
 
     /// Tells both sides that the connection ends.

@@ -53,14 +53,9 @@ impl<H: SocketHost> SocketConnection<H> {
     }
 
     fn during_turn(&mut self, message: SocketMessage) {
-        let begins_turn = match &message {
-            SocketMessage::Text(text) => asked(text, self.upgrade.route.turns.creates) != Asked::Other,
-            SocketMessage::Binary(_) | SocketMessage::Ping(_) | SocketMessage::Pong(_) | SocketMessage::Close(_) => {
-                false
-            }
-        };
+        let passes = asked(&message, self.upgrade.route.turns.creates) == Asked::Other;
         match &mut self.upstream {
-            Some(upstream) if !begins_turn => upstream.queue(&message),
+            Some(upstream) if passes => upstream.queue(&message),
             Some(_) | None => self.client.set_aside(message),
         }
     }
