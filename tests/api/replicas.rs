@@ -134,16 +134,15 @@ fn tokens_and_groups_are_shared_too() {
     let upstream = Upstream::always(Reply::chat("hi"));
     // Seven tokens each, as the answers say.
     let apps = three(&shared(&redis, &upstream, &json!({ "quotaGroup": "g", "tpd": 700 })));
-    let (mut served, mut in_vain) = (0, 0);
-    within(Duration::from_secs(20), "what is left is not enough for one", || {
-        let more = ask_all(&apps, 20);
-        served += more;
-        in_vain = if more == 0 { in_vain + 1 } else { 0 };
+    let mut served = 0;
+    within(Duration::from_secs(60), "nearly all is used", || {
+        served += ask_all(&apps, 20);
         // What one of them has left over goes back after a while, and is asked for again.
         pause(300);
-        in_vain == 3
+        served >= 90
     });
-    assert!((90..=100).contains(&served), "{served} of 100");
+    served += ask_all(&apps, 60);
+    assert!(served <= 100, "{served} of 100");
     assert_eq!(served, upstream.calls());
 }
 

@@ -36,7 +36,8 @@ fn a_stream_passes_byte_for_byte_with_the_marks_of_a_stream() {
 
 #[test]
 fn each_event_is_passed_on_when_it_comes() {
-    let pause = || Step::Pause(Duration::from_millis(150));
+    // Long beside the delays of a busy machine.
+    let pause = || Step::Pause(Duration::from_millis(500));
     let steps = vec![
         Step::event(&content("a")),
         pause(),
