@@ -5,7 +5,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 
 use super::response::CommittedResponse;
-use crate::types::{Failure, FailureClass, Usage};
+use crate::types::{Failure, FailureClass, ObjectKey, Usage};
 
 /// A failed attempt, of which the client has seen nothing.
 #[derive(Debug)]
@@ -47,6 +47,13 @@ impl From<Failure> for AttemptError {
         };
         AttemptError { failure, response: None, replay, usage: None }
     }
+}
+
+/// Takes a 404 in doubt for one about the objects that the request names: nothing is held against the account.
+pub(super) fn about_objects(failure: Failure, objects: &[ObjectKey]) -> Failure {
+    let in_doubt = failure.status == Some(404) && failure.is_doubtful();
+    let class = if in_doubt && !objects.is_empty() { FailureClass::ObjectNotHere } else { failure.class };
+    Failure { class, ..failure }
 }
 
 impl AttemptError {

@@ -20,7 +20,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderV
 use actix_web::web::Bytes;
 use tokio::time::Instant;
 
-use super::attempt_error::{AttemptError, Replay};
+use super::attempt_error::{AttemptError, Replay, about_objects};
 use super::client_request::ClientRequest;
 use super::headers;
 use super::response::{BodyReader, CommittedResponse, UpstreamBody};
@@ -63,7 +63,7 @@ impl UpstreamResponse<'_> {
         let (body, whole) = self.refusal_text().await;
         let refused = RefusedResponse { status: self.status.as_u16(), headers: self.headers, body: &body };
         let failure = self.request.route.dialect.refusal(refused, self.sent(), Now::read());
-        let failure = self.about_objects(failure);
+        let failure = about_objects(failure, &self.request.objects);
         // A redirect would send the client to the upstream.
         if !self.status.is_client_error() && !self.status.is_server_error() {
             return Err(failure.into());
@@ -80,14 +80,6 @@ impl UpstreamResponse<'_> {
         }
         let error = AttemptError::with_response(failure, response);
         Err(if replay { AttemptError { replay: Some(Replay::WithoutStreamOptions), ..error } } else { error })
-    }
-
-    /// Takes a 404 in doubt for one about the objects that the request names: nothing is held against the account.
-    fn about_objects(&self, failure: Failure) -> Failure {
-        let in_doubt = failure.status == Some(404) && failure.is_doubtful();
-        let class =
-            if in_doubt && !self.request.objects.is_empty() { FailureClass::ObjectNotHere } else { failure.class };
-        Failure { class, ..failure }
     }
 
     /// Returns the text of a refusal, and whether the text is whole. A compressed text can't be read.

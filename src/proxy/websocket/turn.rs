@@ -17,6 +17,7 @@ use super::refusal::{FailedTurn, late, sent};
 use super::{RequestMemory, SocketHost};
 use crate::config::Config;
 use crate::error::ApiError;
+use crate::proxy::attempt_error::about_objects;
 use crate::proxy::client_request::ClientRequest;
 use crate::proxy::dispatch::{Exhausted, fail, refuse};
 use crate::proxy::pool::Upstreams;
@@ -248,7 +249,8 @@ impl<H: SocketHost> SocketConnection<H> {
         while !events.is_committed(MOST_HELD) {
             match self.receive(deadline).await? {
                 Received::Data(SocketMessage::Text(text)) => {
-                    if let Some(error) = self.error_event(&text, sent(request, endpoint)) {
+                    if let Some(mut error) = self.error_event(&text, sent(request, endpoint)) {
+                        error.failure = about_objects(error.failure, &request.objects);
                         return Ok(Err(error.into()));
                     }
                     events.take(text);

@@ -107,6 +107,21 @@ fn a_handshake_that_is_refused_for_what_the_client_wrote_bars_no_upstream() {
     assert_eq!(app.status_of("a")["available"], true);
 }
 
+#[test]
+fn a_404_in_other_words_to_a_request_that_names_an_object_is_held_against_nobody() {
+    let without = WsUpstream::start(|served, _| {
+        served.send_json(&json!({ "type": "error", "status": 404, "error": { "message": "not here" } }))
+    });
+    let app = App::start(&config_by_priority(&[without.url(), WsUpstream::answering().url()]));
+    for nth in 0..4 {
+        let mut client = WsClient::to(&app);
+        let input = [json!({ "type": "item_reference", "id": format!("rs_{nth}") })];
+        client.send_json(&json!({ "type": "response.create", "model": "m", "input": input }));
+        assert_eq!(client.response().1["type"], "response.completed");
+    }
+    assert_eq!(app.status_of("a")["available"], true, "{:#}", app.status_of("a"));
+}
+
 type BadUpstream = fn() -> WsUpstream;
 
 #[test]
