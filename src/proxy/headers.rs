@@ -35,6 +35,9 @@ fn goes_up(name: &str) -> bool {
 /// Names one request, sent twice.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// The upstream's own name for a request: at OpenAI, and at Anthropic.
+static UPSTREAM_IDS: [HeaderName; 2] = [HeaderName::from_static("x-request-id"), HeaderName::from_static("request-id")];
+
 /// A header, on its way.
 pub(super) type Header = (HeaderName, HeaderValue);
 
@@ -136,7 +139,7 @@ pub(super) fn response_headers(upstream: &HeaderMap, key: &ApiKey) -> HeaderMap 
 
 /// Returns the upstream's own name for the request: OpenAI's header, or Anthropic's.
 pub(super) fn upstream_id(headers: &HeaderMap) -> Option<&str> {
-    ["x-request-id", "request-id"].into_iter().find_map(|name| headers.get(name)?.to_str().ok())
+    UPSTREAM_IDS.iter().find_map(|name| headers.get(name)?.to_str().ok())
 }
 
 /// Tells the client of the pool's own limits, as OpenAI does, in place of the upstream's limits for the account.
