@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::lenient::{Lenient, lenient};
 
@@ -19,6 +20,12 @@ impl TextLength {
     pub(crate) fn of(json: &str) -> usize {
         serde_json::from_str::<TextLength>(json).map_or(json.len(), |text| text.0)
     }
+}
+
+/// Returns the text of a string without escapes, or nothing.
+pub(crate) fn plain_text(value: Option<&RawValue>) -> &str {
+    let text = value.map_or("", RawValue::get);
+    text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default()
 }
 
 impl<'de> Deserialize<'de> for TextLength {

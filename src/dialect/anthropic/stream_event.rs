@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::usage;
 use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning, InBandError};
 use crate::dialect::json_repair::repaired;
-use crate::dialect::json_text::TextLength;
+use crate::dialect::json_text::{TextLength, plain_text};
 use crate::dialect::openai::error_in;
 use crate::dialect::openai::finish::Finish;
 use crate::dialect::{SentRequest, StreamEvent, sse};
@@ -144,12 +144,6 @@ fn error_event(data: &[u8], event: &[u8], sent: SentRequest<'_>) -> Option<Event
     let is_named = sse::is_named(event, b"error");
     let found = error_in(data, is_named, sent)?;
     Some(EventMeaning::of_error(InBandError { failure: found.failure, is_plain: is_named, is_readable: true }))
-}
-
-/// Returns the text of a string without escapes, or nothing.
-pub(super) fn plain_text(value: Option<&RawValue>) -> &str {
-    let text = value.map_or("", RawValue::get);
-    text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::finish::Finish;
-use crate::dialect::json_text::{TextLength, is_hollow};
+use crate::dialect::json_text::{TextLength, is_hollow, plain_text};
 use crate::dialect::lenient::{Lenient, lenient};
 use crate::dialect::usage::ReportedUsage;
 
@@ -91,12 +91,6 @@ impl TopLevel<'_> {
     pub(super) fn status(&self) -> &str {
         plain_text(self.status)
     }
-}
-
-/// Returns the text of a string without escapes, or nothing.
-fn plain_text(value: Option<&RawValue>) -> &str {
-    let text = value.map_or("", RawValue::get);
-    text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default()
 }
 
 /// Returns whether this JSON is null, or a list or object without anything in it.

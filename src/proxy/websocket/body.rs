@@ -12,9 +12,8 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::{Bytes, Payload};
 
 use super::SocketHost;
-use super::client_side::ClientSide;
+use super::client_side::{ClientSide, Outbox};
 use super::connection::{SocketConnection, Upgrade};
-use super::outbox::Outbox;
 use crate::dialect::SocketRoute;
 use crate::proxy::pool::Pool;
 

@@ -4,6 +4,7 @@
 //! 2. What comes during a wait is set aside, in order. Beyond the bounds no more is read.
 //! 3. A client that sends nothing for [`PING_EVERY`] is pinged. One that answers no ping for [`GONE_AFTER`] is gone.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -19,7 +20,6 @@ use transport::{SocketClose, SocketCodec, SocketMessage};
 
 use super::RequestMemory;
 use super::ending::{Ending, code, sendable};
-use super::outbox::Outbox;
 use crate::error::ApiError;
 
 /// So many messages may wait for a turn to end.
@@ -34,6 +34,26 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 /// A client without any sign of life is gone. Some clients answer pings only while they wait for an event, and a tool may run for
 /// minutes.
 const GONE_AFTER: Duration = Duration::from_secs(600);
+
+/// What is to be written to the client.
+#[derive(Default)]
+pub(super) struct Outbox(RefCell<BytesMut>);
+
+impl Outbox {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    /// Appends what `write` writes.
+    pub(super) fn fill(&self, write: impl FnOnce(&mut BytesMut)) {
+        write(&mut self.0.borrow_mut());
+    }
+
+    /// Takes all that is to be written.
+    pub(super) fn take(&self) -> Option<Bytes> {
+        Some(self.0.borrow_mut().split().freeze()).filter(|bytes| !bytes.is_empty())
+    }
+}
 
 /// What comes from a client.
 pub(super) type ClientBytes = LocalBoxStream<'static, Result<Bytes, PayloadError>>;

@@ -23,7 +23,6 @@ mod client_side;
 mod connection;
 mod ending;
 mod evidence;
-mod outbox;
 mod receive;
 mod refusal;
 mod turn;
