@@ -3,9 +3,9 @@
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a bench prints, and ends by panicking")]
 
-use std::net::TcpListener;
+mod redis_server;
+
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use api_together::homes::{KnownHomes, MAX_HOMES};
@@ -100,7 +100,7 @@ fn disk(folder: &Path, turns_a_record: usize) {
 }
 
 fn redis() {
-    let (mut server, port) = start_redis();
+    let (mut server, port) = redis_server::start();
     let url = format!("redis://127.0.0.1:{port}");
     let store = RedisHomes::new(&url, "api-together").expect("a URL");
     let before = used(port);
@@ -141,19 +141,6 @@ fn on_disk(folder: &Path) -> u64 {
         Err(_) => 0,
     };
     std::fs::read_dir(folder).expect("a folder").map_while(Result::ok).map(size).sum()
-}
-
-fn start_redis() -> (Child, u16) {
-    let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port").port();
-    let redis = Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("redis-server is installed");
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    (redis, port)
 }
 
 /// The memory of the server, in bytes.

@@ -9,9 +9,9 @@
     reason = "a bench prints, and ends by panicking"
 )]
 
-use std::net::TcpListener;
+mod redis_server;
+
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ const GAP: Duration = Duration::from_millis(1);
 fn main() {
     let folder = std::env::temp_dir().join(format!("api-together-stores-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
-    let (mut redis, port) = start_redis();
+    let (mut redis, port) = redis_server::start();
     System::new().block_on(async {
         // Blocks of 32 are drawn ahead; of the smaller limit, each request asks the store.
         for (name, rpm, requests) in
@@ -54,19 +54,6 @@ fn main() {
     redis.kill().expect("killed");
     redis.wait().expect("reaped");
     std::fs::remove_dir_all(&folder).expect("ours to remove");
-}
-
-fn start_redis() -> (Child, u16) {
-    let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port").port();
-    let redis = Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("redis-server is installed");
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    (redis, port)
 }
 
 /// A scheduler with one upstream of that limit.

@@ -1,4 +1,4 @@
-//! The objects that an answer makes. They live on the upstream that made them.
+//! The objects that an answer makes. An object lives on the upstream behind the answer.
 
 use crate::homes::Homes;
 use crate::types::{ApiId, ObjectKey};
