@@ -12,7 +12,7 @@ use super::secret::ApiKey;
 use super::validator::Validator;
 use crate::types::{ByFormat, WireFormat};
 
-/// Headers that are made for each request, or that concern one connection alone.
+/// Headers made for each request, or about one connection alone.
 const OF_THE_CONNECTION: [&str; 15] = [
     "accept-encoding",
     "connection",
@@ -31,7 +31,7 @@ const OF_THE_CONNECTION: [&str; 15] = [
     "via",
 ];
 
-/// Headers that hold a key.
+/// Headers with a key.
 const OF_THE_KEY: [&str; 6] =
     ["api-key", "authorization", "cookie", "proxy-authorization", "x-api-key", "x-goog-api-key"];
 
@@ -79,7 +79,7 @@ impl Validator<'_> {
         }
     }
 
-    /// Returns the headers that go along with each request to an API. Their values may be secrets.
+    /// Returns the headers for each request to an API. The values may be secrets.
     pub(super) fn fixed_headers(&mut self, at: &str, typed: &BTreeMap<String, String>) -> BTreeMap<Arc<str>, ApiKey> {
         let mut headers = BTreeMap::new();
         for (name, value) in typed {

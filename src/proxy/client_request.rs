@@ -1,4 +1,4 @@
-//! What the client asked: a peek at the body, and the few bytes of it that may have to change.
+//! What the client asked: a peek at the body, and the few bytes there with a possible change.
 //!
 //! Nothing is re-encoded: a mapped model's name, and the wish for a stream's usage, are spliced into the client's bytes.
 
@@ -28,13 +28,13 @@ use crate::dialect::token_estimate::{CompletionBounds, estimate};
 use crate::dialect::{NamingFields, Route};
 use crate::types::{ObjectKey, Profile};
 
-/// The longest name of a model, in bytes. Names are kept where they are counted by, and quoted in errors and the log.
+/// The longest name of a model, in bytes. Counts are kept by name, and errors and the log quote names.
 const LONGEST_MODEL: usize = 256;
 
 /// The longest query, in bytes. Beyond 64 KiB a URL could not be written.
 const LONGEST_QUERY: usize = 8 << 10;
 
-/// A request of a client, understood as far as routing needs it.
+/// A request of a client, understood as far as routing needs.
 #[derive(Debug)]
 pub struct ClientRequest {
     /// The row of the route table.
@@ -43,15 +43,15 @@ pub struct ClientRequest {
     pub(super) is_moved: bool,
     /// What is asked of the pool.
     pub profile: Profile,
-    /// Does it want its answer as a stream of events?
+    /// Does the client want a stream of events?
     pub stream: bool,
-    /// How long the client waits for the head of its answer, if it tells.
+    /// How long the client waits for the head of the answer, if a header says so.
     pub(super) client_timeout: Option<Duration>,
-    /// The query that goes upstream, without a question mark.
+    /// The query for the upstream, without a question mark.
     pub(super) query: String,
-    /// The objects that it names and that live on one upstream, the last one first.
+    /// The named objects that live on one upstream, the last one first.
     pub(super) objects: Vec<ObjectKey>,
-    /// Its headers that go upstream.
+    /// The client's headers for the upstream.
     pub(super) headers: Vec<Header>,
     /// The models behind the name, if it is an alias. The present one is in `profile`.
     alias: Option<Box<AliasedModels>>,
@@ -62,18 +62,18 @@ pub struct ClientRequest {
     usage: UsageWish,
 }
 
-/// Whether the client asked for a stream's usage, and where the proxy would have to put its own wish for it.
+/// Whether the client asked for a stream's usage, and where the proxy would have to put a wish for the usage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum UsageWish {
     /// Not a stream, or one whose usage comes unasked.
     Moot,
-    /// The client asked for it itself.
+    /// The client asked for the usage.
     Asked,
     /// Put this text in place of these bytes to ask.
     Unasked(Range<usize>, &'static str),
 }
 
-/// The fields that are looked at. Borrowed: a body of many MB is scanned once and copied never.
+/// The fields of interest. Borrowed: a body of many MB is scanned once and copied never.
 #[derive(Deserialize)]
 struct RequestFields<'a> {
     #[serde(borrow)]
@@ -120,7 +120,7 @@ impl ClientRequest {
     /// Looks into a body.
     ///
     /// # Errors
-    /// When it is not a JSON object, or too deep a one, or has no model's name.
+    /// When the body is no JSON object, is nested too deeply, or names no model.
     pub fn parse(asked: &'static Route, headers: &HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
         let invalid = |message: String, param| InvalidRequest { message, param };
         let text = std::str::from_utf8(&body).map_err(|_| invalid("the body is not UTF-8".into(), None))?;
@@ -202,7 +202,7 @@ impl ClientRequest {
         self.body.len()
     }
 
-    /// The body for an upstream: the client's own bytes, but for its name of the model and, if `ask_usage`, the wish for
+    /// The body for an upstream: the client's own bytes, except for the model's name and, if `ask_usage`, the wish for
     /// usage.
     pub fn body_for(&self, upstream_model: Option<&str>, ask_usage: bool) -> Bytes {
         let model = upstream_model.and_then(|own| Some((self.model_at.clone(), serde_json::to_string(own).ok()?)));
@@ -219,7 +219,7 @@ impl ClientRequest {
     }
 }
 
-/// How long OpenAI's packages say that they wait, in seconds: for the head, or for each piece of the answer, the head among them.
+/// How long OpenAI's packages say they wait, in seconds: for the head, or for each piece of the answer, the head among them.
 fn client_timeout(headers: &HeaderMap) -> Option<Duration> {
     const LONGEST_SECS: f64 = 86_400.0;
     [HeaderName::from_static("x-stainless-timeout"), HeaderName::from_static("x-stainless-read-timeout")]
@@ -256,7 +256,7 @@ fn usage_wish(text: &str, options: &RawValue) -> Result<UsageWish, InvalidReques
     })
 }
 
-/// Where in `text` the part `raw` of it stands; `None` if it is no part of it (a default).
+/// Where in `text` the part `raw` of it stands; `None` for a default, which stands nowhere.
 fn place(text: &str, raw: &str) -> Option<Range<usize>> {
     let start = (raw.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
     (start + raw.len() <= text.len()).then(|| start..start + raw.len())
