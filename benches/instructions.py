@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts the user-space instructions of a chat and of an event of a stream, with valgrind's callgrind.
 
-    benches/instructions.py target/release/api-together [ANOTHER BUILD …]
+    benches/instructions.py target/dist/api-together [ANOTHER BUILD …]
 
 Needs valgrind; nginx is counted beside the builds if it is installed. Takes some three minutes a program.
 
@@ -224,7 +224,7 @@ def difference(short, long, units):
 
 
 def main():
-    programs = sys.argv[1:] or [f"{ROOT}/target/release/api-together"]
+    programs = sys.argv[1:] or [f"{ROOT}/target/dist/api-together"]
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     print(f"{'':40} {'a chat':>10} {'worker':>10} {'an event':>10} {'worker':>10}")
     for program in [os.path.abspath(program) for program in programs] + ([nginx] if nginx else []):

@@ -8,6 +8,7 @@ mod describe;
 mod dotenv;
 mod environment;
 mod explain;
+mod health;
 mod log_filter;
 mod log_writer;
 mod logging;
@@ -43,6 +44,8 @@ enum Command {
     Check(ConfigArgs),
     /// Ask a running server what would become of a request for a model.
     Explain(explain::ExplainArgs),
+    /// Ask the running server whether it is healthy, for container health checks.
+    Health(ConfigArgs),
     /// Serve a pool of two built-in demo APIs: no account needed.
     Demo(demo::DemoArgs),
     /// Print the JSON Schema of the configuration.
@@ -130,6 +133,7 @@ pub fn run() -> ExitCode {
         Some(Command::Serve(args)) => serve::serve(args),
         Some(Command::Check(args)) => check::check(args),
         Some(Command::Explain(args)) => explain::explain(args),
+        Some(Command::Health(args)) => health::health(args),
         Some(Command::Demo(args)) => demo::demo(&args),
         Some(Command::Schema) => schema::schema(),
         Some(Command::Bench(args)) => bench::bench(&args),

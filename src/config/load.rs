@@ -20,7 +20,7 @@ use super::{file_permissions, schema};
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file can't be read.
-    #[error("{}: can't be read: {why}; name another with --config, or try `api-together demo`", path.display())]
+    #[error("{}: can't be read: {why}; {}", path.display(), mend(why))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -99,6 +99,18 @@ pub fn parse(
     let secret = holds_keys.then(|| path.clone()).into_iter().chain(key_files).chain(tls_key).chain([environment]);
     config.warnings.extend(secret.filter_map(|file| file_permissions::warning(&file)));
     Ok(config)
+}
+
+/// What to do about a file that can't be read, by the system's reason.
+fn mend(why: &io::Error) -> &'static str {
+    match why.kind() {
+        io::ErrorKind::NotFound => {
+            "copy config/apis.example.json there, name another with --config, or try `api-together demo`"
+        }
+        io::ErrorKind::PermissionDenied => "let the server's user read it (chown, chmod 600)",
+        io::ErrorKind::IsADirectory => "--config takes the file, not its folder",
+        _ => "name another with --config",
+    }
 }
 
 /// Returns a text without its byte-order mark, which an editor on Windows may have put in front.

@@ -55,17 +55,33 @@ fn the_originals_files_load_unchanged() {
 }
 
 #[test]
-fn the_shipped_configuration_is_valid_and_its_schema_is_up_to_date() {
+fn the_shipped_example_is_valid_once_its_keys_are_given_and_its_schema_is_up_to_date() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/config/");
-    let shipped = fs::read_to_string(format!("{root}apis.json")).expect("reads");
-    let (code, told) = check(&shipped);
+    let shipped = fs::read_to_string(format!("{root}apis.example.json")).expect("reads");
+    let keys = ["API_TOGETHER_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"];
+    let (code, told) = check_with(&shipped, &keys.map(|name| (name, "sk-0123456789abcdef")));
     assert_eq!(code, Some(0), "{told}");
+    let (code, told) = check(&shipped);
+    assert_eq!(code, Some(2), "{told}");
+    for name in keys {
+        assert!(told.contains(&format!("the environment variable {name} is not set")), "no {name} in:\n{told}");
+    }
     let named: Value = serde_json::from_str(&shipped).expect("JSON");
     assert_eq!(named["$schema"], "./apis.schema.json");
     let schema = fs::read_to_string(format!("{root}apis.schema.json")).expect("reads");
     let generated = Launch { folder: scratch(), args: Vec::new(), env: Vec::new() }.command().arg("schema").output();
     let generated = String::from_utf8(generated.expect("ran").stdout).expect("UTF-8");
     assert!(schema == generated, "write it anew: cargo run -- schema > config/apis.schema.json");
+}
+
+/// A file with keys must not be published by `git add .`. Not in a copy without git, such as an archive's.
+#[test]
+fn files_with_keys_are_ignored_by_git() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/.gitignore");
+    let ignored = fs::read_to_string(root).expect("reads");
+    for line in ["/config/apis.json", "*.key", ".env"] {
+        assert!(ignored.lines().any(|it| it == line), "no {line} in .gitignore");
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod cli;
 mod client_headers;
 mod clients;
 mod config;
+mod documents;
 mod echoes;
 mod edge;
 mod endpoints;

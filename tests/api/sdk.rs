@@ -1,15 +1,13 @@
 //! The official OpenAI packages for Python and Node work with the pool by changing the base URL and the key. What they do
 //! and expect is in `tests/sdk/`; here are the upstreams for it.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, KEY, Launch, Received, Reply, Step, Upstream, scratch};
+use crate::helpers::{App, Demo, KEY, Launch, Received, Reply, Step, Upstream};
 
 /// What every model says, in the pieces that a stream brings it in.
 const SAID: [&str; 4] = ["Grüße, ", "世界 ", "🎉 ", "– done."];
@@ -261,40 +259,4 @@ fn response_events() -> Reply {
 /// A stream in pieces of seven bytes, which end anywhere: inside a character, too.
 fn shredded(events: &str) -> Reply {
     Reply::stream(events.as_bytes().chunks(7).map(Step::chunk).collect(), true)
-}
-
-/// A running `api-together demo`. Killed when it is dropped.
-struct Demo {
-    child: Child,
-    port: u16,
-    /// Kept open: the program stops when it can't print.
-    _stdout: BufReader<ChildStdout>,
-}
-
-impl Demo {
-    fn start() -> Demo {
-        let folder = scratch();
-        let log = File::create(folder.join("demo.log")).expect("a log");
-        // What a killed demo leaves in its temporary folder is to be found there.
-        let mut command = Launch::new(&Value::Null).env("TMPDIR", &folder.to_string_lossy()).command();
-        command.args(["demo", "--port", "0"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-        let mut child = command.spawn().expect("starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let address = (&mut stdout).lines().map_while(Result::ok).find_map(|line| {
-            let digits = line.split_once("listening on 127.0.0.1:")?.1.split(|c: char| !c.is_ascii_digit()).next()?;
-            digits.parse().ok()
-        });
-        let port = address.unwrap_or_else(|| {
-            let _ = child.kill();
-            panic!("the demo did not start, see {}", folder.join("demo.log").display())
-        });
-        Demo { child, port, _stdout: stdout }
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -25,15 +25,17 @@ pub(super) struct DemoArgs {
 pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
     let folder = TemporaryFolder::create("demo")?;
     actix_web::rt::System::new().block_on(async {
-        let steady = upstream::start(upstream::Temper::Steady)?;
-        let moody = upstream::start(upstream::Temper::Moody)?;
+        // Beside the pool's port, so that the documents can name an upstream's.
+        let beside = |nth: u16| if args.port == 0 { 0 } else { args.port.saturating_add(nth) };
+        let steady = upstream::start(upstream::Temper::Steady, beside(1))?;
+        let moody = upstream::start(upstream::Temper::Moody, beside(2))?;
         let path = folder.0.join("apis.json");
         std::fs::write(&path, configuration(steady, moody))?;
         let overrides = Overrides { host: Some(args.host.clone()), port: Some(args.port) };
         let source = ConfigSource { path, overrides };
         let config = load(&source)?;
         let data = Data { folder: folder.0.join("data"), fresh: false, log_format: logging::format() };
-        serve::run(source, config, &data, hint).await
+        serve::run(source, config, &data, |port| hint(port, moody)).await
     })
 }
 
@@ -55,7 +57,7 @@ fn configuration(steady: u16, moody: u16) -> String {
     format!("{document:#}\n")
 }
 
-fn hint(port: u16) -> io::Result<()> {
+fn hint(port: u16, moody: u16) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let chat = upstream::CHAT_MODEL;
     writeln!(out, "  Try it (Ctrl-C ends it; -N and \"stream\": true for a stream):\n")?;
@@ -65,5 +67,7 @@ fn hint(port: u16) -> io::Result<()> {
         out,
         "      -d '{{\"model\": \"{chat}\", \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello!\"}}]}}'\n"
     )?;
+    writeln!(out, "  Let the account \"moody\" die; requests go on without an error:\n")?;
+    writeln!(out, "    curl -X POST http://localhost:{moody}/die\n")?;
     out.flush()
 }

@@ -12,6 +12,7 @@ use base64::Engine;
 use futures_util::stream::{self, Stream, StreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::types::Now;
 
@@ -30,13 +31,16 @@ pub(super) enum Temper {
 struct Demo {
     temper: Temper,
     requests: AtomicU32,
+    /// Ends the upstream.
+    death: Notify,
 }
 
-/// Starts an upstream on a free port of the loopback interface, and returns the port.
-pub(super) fn start(temper: Temper) -> io::Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+/// Starts an upstream on the loopback interface, on this port or, if that is taken, on a free one. Returns the port.
+pub(super) fn start(temper: Temper, port: u16) -> io::Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)))?;
     let port = listener.local_addr()?.port();
-    let demo = Data::from(Arc::new(Demo { temper, requests: AtomicU32::new(0) }));
+    let demo = Data::from(Arc::new(Demo { temper, requests: AtomicU32::new(0), death: Notify::new() }));
+    let dying = demo.clone();
     let app = move || {
         App::new()
             .app_data(demo.clone())
@@ -44,9 +48,22 @@ pub(super) fn start(temper: Temper) -> io::Result<u16> {
             .route("/v1/chat/completions", web::post().to(chat))
             .route("/v1/embeddings", web::post().to(embeddings))
             .route("/v1/models", web::get().to(models))
+            .route("/die", web::post().to(die))
     };
-    actix::spawn(HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run());
+    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run();
+    let handle = server.handle();
+    actix::spawn(server);
+    actix::spawn(async move {
+        dying.death.notified().await;
+        handle.stop(false).await;
+    });
     Ok(port)
+}
+
+/// Ends this upstream: from now on connections are refused, as by a provider that is down.
+async fn die(demo: Data<Demo>) -> HttpResponse {
+    demo.death.notify_one();
+    HttpResponse::Ok().body(format!("{:?} is dead\n", demo.temper))
 }
 
 #[derive(Deserialize)]

@@ -3,6 +3,7 @@
 mod app;
 mod client;
 mod clock;
+mod demo;
 mod frames;
 mod http2;
 mod raw;
@@ -14,6 +15,7 @@ pub mod websocket;
 pub use app::{App, KEY, Launch, OPEN_FILES, config_at, config_of, config_with, scratch};
 pub use client::{Client, Response};
 pub use clock::{WallClock, hurried};
+pub use demo::Demo;
 pub use frames::{FrameKind, Frames};
 pub use http2::{Ask, Http2};
 pub use raw::{Answer, Raw, post};

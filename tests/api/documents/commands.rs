@@ -1,0 +1,151 @@
+//! Runs the shell blocks of the documents, page by page and in order, beside a running demo.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::blocks::{self, Block, root};
+use crate::helpers::{Demo, scratch};
+
+/// Lines that are not run, by their beginning, and why.
+const NOT_RUN: &[(&str, &str)] = &[
+    ("cargo build", "builds for minutes"),
+    ("cargo install", "builds for minutes"),
+    ("cargo bench", "measures for minutes"),
+    ("cargo test", "would test within a test"),
+    ("cargo clippy", "is a step of .ci/run"),
+    ("cargo fmt", "is a step of .ci/run"),
+    ("cargo deny", "needs cargo-deny, which fetches from GitHub"),
+    ("cargo deb", "needs cargo-deb"),
+    ("cargo +nightly", "needs another toolchain"),
+    ("RUSTC_BOOTSTRAP=1 cargo fuzz", "needs cargo-fuzz"),
+    ("cd fuzz", "belongs to cargo-fuzz"),
+    ("git clone", "needs GitHub"),
+    ("tests/run", "is the run of all tests, this one among them"),
+    (".ci/run", "is the run of all checks, this one among them"),
+    ("benches/instructions.py", "needs valgrind and minutes"),
+    ("target/dist/api-together bench", "measures for minutes; the test of `bench` runs it"),
+    ("docker ", "needs a container daemon"),
+    ("kubectl ", "needs a cluster"),
+    ("helm ", "needs helm and a cluster"),
+    ("systemctl ", "needs systemd as the first process"),
+    ("sudo ", "changes the machine"),
+    ("journalctl ", "needs systemd as the first process"),
+];
+
+/// Pages whose blocks are recipes for other programs; `tests/clients` runs those marked as tested.
+const OTHERS: [&str; 1] = ["docs/agents.md"];
+
+/// Stands for `cargo`, and for the program: a server is started, waited for, and stopped again.
+const PROGRAM: &str = r#"#!/bin/bash
+set -euo pipefail
+if [[ ${0##*/} == cargo ]]; then
+    [[ $1 == run ]] || { echo "cargo $*: not known to this test" >&2; exit 64; }
+    shift
+    while [[ ${1:-} == --* && ${1:-} != -- ]]; do shift; done
+    [[ ${1:-} != -- ]] || shift
+fi
+case "${1:-serve}" in
+    serve | demo | --*) ;;
+    *) exec PROGRAM "$@" ;;
+esac
+log=$(mktemp)
+PROGRAM "$@" --port 0 > "$log" 2>&1 &
+for _ in $(seq 200); do
+    grep -q 'listening on' "$log" && { kill $!; wait $!; exit; }
+    kill -0 $! 2> /dev/null || break
+    sleep 0.05
+done
+cat "$log" >&2
+exit 1
+"#;
+
+/// Returns the lines that are run: those of a listed command are left out, with the lines that continue them.
+fn runnable(text: &str) -> String {
+    let mut kept = String::new();
+    let mut is_continued = false;
+    let mut is_left_out = false;
+    for line in text.lines() {
+        if !is_continued {
+            let line = line.trim_start();
+            is_left_out = NOT_RUN.iter().any(|(beginning, _)| line.starts_with(beginning.trim_end()));
+        }
+        is_continued = line.ends_with('\\');
+        if !is_left_out {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
+/// Puts what a checkout has into a folder: the example, the schema, and the program as `cargo` and by its name.
+fn prepare(folder: &Path) {
+    fs::create_dir_all(folder.join("config")).expect("makes");
+    fs::create_dir_all(folder.join("bin")).expect("makes");
+    for file in ["apis.example.json", "apis.schema.json"] {
+        fs::copy(root().join("config").join(file), folder.join("config").join(file)).expect("copies");
+    }
+    let program = PROGRAM.replace("PROGRAM", env!("CARGO_BIN_EXE_api-together"));
+    for name in ["cargo", "api-together"] {
+        let file = folder.join("bin").join(name);
+        fs::write(&file, &program).expect("writes");
+        fs::set_permissions(&file, Permissions::from_mode(0o755)).expect("set");
+    }
+}
+
+/// Runs a block in `bash`, against the demo. Returns what it printed when it failed.
+fn run(block: &Block, folder: &Path, demo: &Demo) -> Result<(), String> {
+    let text = runnable(&block.text).replace("localhost:3001", &format!("localhost:{}", demo.port));
+    let text = text.replace("localhost:3003", &format!("localhost:{}", demo.moody));
+    let path = format!("{}:{}", folder.join("bin").display(), std::env::var("PATH").unwrap_or_default());
+    let mut command = Command::new("timeout");
+    command.args(["60", "bash", "-euo", "pipefail", "-c", &text]).current_dir(folder).stdin(Stdio::null());
+    let home = folder.display().to_string();
+    command.env_clear().envs([("PATH", path.as_str()), ("HOME", &home), ("TMPDIR", &home)]);
+    // Where commands that ask a running server find the demo.
+    command.envs([("PORT", demo.port.to_string().as_str()), ("API_TOGETHER_KEY", "sk-123")]);
+    let output = command.output().expect("timeout is there");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let is_error = said.contains("\"error\":{") || said.contains("curl: (");
+    if output.status.success() && !is_error { Ok(()) } else { Err(format!("{}\n{text}{said}", output.status)) }
+}
+
+#[test]
+fn every_command_in_the_documents_works() {
+    let mut wrong = Vec::new();
+    let mut ran = 0;
+    for (page, _) in blocks::pages() {
+        if OTHERS.contains(&page.as_str()) {
+            continue;
+        }
+        let demo = Demo::start();
+        let folder = scratch();
+        prepare(&folder);
+        for block in blocks::all().iter().filter(|block| block.page == page && block.language == "sh") {
+            ran += 1;
+            if let Err(why) = run(block, &folder, &demo) {
+                wrong.push(format!("{}: {why}", block.place()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(ran >= 10, "only {ran} blocks were found");
+}
+
+/// Whatever file of the project a command names is there.
+#[test]
+fn every_file_that_a_command_names_is_there() {
+    let mut missing = Vec::new();
+    for block in blocks::all().iter().filter(|block| block.language == "sh") {
+        let words = block.text.split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '=' | ';' | ')'));
+        for word in words.map(|word| word.trim_start_matches("./")) {
+            let is_ours = ["deploy/", "benches/", "tests/", "docs/"].iter().any(|folder| word.starts_with(folder));
+            if is_ours && !root().join(word).exists() {
+                missing.push(format!("{}: {word}", block.place()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
