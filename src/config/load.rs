@@ -103,13 +103,15 @@ pub fn parse(
 
 /// What to do about a file that can't be read, by the system's reason.
 fn mend(why: &io::Error) -> &'static str {
-    match why.kind() {
-        io::ErrorKind::NotFound => {
-            "copy config/apis.example.json there, name another with --config, or try `api-together demo`"
-        }
-        io::ErrorKind::PermissionDenied => "let the server's user read it (chown, chmod 600)",
-        io::ErrorKind::IsADirectory => "--config takes the file, not its folder",
-        _ => "name another with --config",
+    let kind = why.kind();
+    if kind == io::ErrorKind::NotFound {
+        "copy config/apis.example.json there, name another with --config, or try `api-together demo`"
+    } else if kind == io::ErrorKind::PermissionDenied {
+        "let the server's user read it (chown, chmod 600)"
+    } else if kind == io::ErrorKind::IsADirectory {
+        "--config takes the file, not its folder"
+    } else {
+        "name another with --config"
     }
 }
 
