@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use url::Url;
 
 use crate::config::{ApiConfig, Config, CountOn, Models, Reset};
-use crate::types::{Limit, Limits, NamePattern, WireFormat};
+use crate::types::{ApiId, Limit, Limits, NamePattern, WireFormat};
 
 /// How much is said of each API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,7 @@ pub(super) fn apis(out: &mut impl Write, config: &Config, detail: Detail) -> io:
         )?;
         if detail == Detail::Full {
             in_full(out, api, width)?;
+            filled_in(out, config, api, width)?;
         }
     }
     if detail == Detail::Full && !config.aliases.is_empty() {
@@ -126,6 +127,25 @@ fn in_full(out: &mut impl Write, api: &ApiConfig, width: usize) -> io::Result<()
         "{indent}waits: connect {:?}, first token {:?}, idle {:?}, total {:?} (streams {:?})",
         t.connect, t.first_token, t.idle, t.total, t.stream_total
     )
+}
+
+/// Prints what the preset of the API's provider filled in, and of which day the preset is.
+fn filled_in(out: &mut impl Write, config: &Config, api: &ApiConfig, width: usize) -> io::Result<()> {
+    let Some(preset) = config.presets.get(api.id.as_str()) else { return Ok(()) };
+    let indent = " ".repeat(width + 6);
+    let filled: Vec<String> = preset.filled.iter().map(|(field, value)| format!("{field} {value}")).collect();
+    writeln!(out, "{indent}filled in from {} ({}): {}", preset.provider, preset.as_of, filled.join(", "))?;
+    let filled_group = preset.filled.iter().any(|(field, _)| field == "quotaGroup");
+    let members = api.group.iter().flat_map(|group| &group.members).filter(|member| **member != api.id);
+    let others: Vec<&str> = members.map(ApiId::as_str).collect();
+    if filled_group && !others.is_empty() {
+        let others = others.join(", ");
+        writeln!(
+            out,
+            "{indent}shares limits with {others}, as keys of one account do; if not so, give each a quotaGroup"
+        )?;
+    }
+    Ok(())
 }
 
 fn limited(limits: &Limits) -> Vec<String> {

@@ -12,8 +12,10 @@ mod health;
 mod log_filter;
 mod log_writer;
 mod logging;
+mod presets;
 mod schema;
 mod serve;
+mod table;
 mod temporary_folder;
 
 use std::io::{self, Write};
@@ -46,6 +48,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Ask the running server whether it is healthy, for container health checks.
     Health(ConfigArgs),
+    /// List the known providers, or print what one fills in.
+    Presets(presets::PresetsArgs),
     /// Serve a pool of two built-in demo APIs: no account needed.
     Demo(demo::DemoArgs),
     /// Print the JSON Schema of the configuration.
@@ -66,6 +70,9 @@ struct ConfigArgs {
     /// Port to listen on, instead of PORT in the environment and the configuration's; 0 takes any free one.
     #[arg(long)]
     port: Option<u16>,
+    /// Presets of providers, where newer than the program's own. Without: `providers.json` beside the configuration.
+    #[arg(long, value_name = "FILE")]
+    presets: Option<PathBuf>,
 }
 
 impl ConfigArgs {
@@ -76,7 +83,7 @@ impl ConfigArgs {
             (None, Some(text)) => Some(text.trim().parse().map_err(|_| CliError::Port)?),
             (None, None) => None,
         };
-        Ok(ConfigSource { path: self.config, overrides: Overrides { host, port } })
+        Ok(ConfigSource { path: self.config, overrides: Overrides { host, port, presets: self.presets } })
     }
 }
 
@@ -95,6 +102,8 @@ enum CliError {
     #[error("PORT, in the environment or in .env, must be a number from 0 to 65535")]
     Port,
     #[error("{0}")]
+    Preset(String),
+    #[error("{0}")]
     Server(String),
     #[error("{0}")]
     Output(#[from] io::Error),
@@ -104,7 +113,7 @@ impl CliError {
     /// 2: the command line or the configuration is wrong. 1: the command failed.
     fn exit_code(&self) -> ExitCode {
         match self {
-            CliError::Config(_) | CliError::Port => ExitCode::from(2),
+            CliError::Config(_) | CliError::Port | CliError::Preset(_) => ExitCode::from(2),
             CliError::App(_) | CliError::Server(_) | CliError::Output(_) => ExitCode::from(1),
         }
     }
@@ -134,6 +143,7 @@ pub fn run() -> ExitCode {
         Some(Command::Check(args)) => check::check(args),
         Some(Command::Explain(args)) => explain::explain(args),
         Some(Command::Health(args)) => health::health(args),
+        Some(Command::Presets(args)) => presets::presets(args),
         Some(Command::Demo(args)) => demo::demo(&args),
         Some(Command::Schema) => schema::schema(),
         Some(Command::Bench(args)) => bench::bench(&args),

@@ -11,6 +11,7 @@ use super::json::Unambiguous;
 use super::model::Config;
 use super::partial::SoundParts;
 use super::problem::Problem;
+use super::providers::{self, PresetsError, PresetsRead, fill_in};
 use super::source::{ConfigSource, folder_of};
 use super::validate::validate;
 use super::validator::KeyTexts;
@@ -40,13 +41,16 @@ pub enum ConfigError {
         why: String,
     },
     /// The file has mistakes.
-    #[error("{}: {}", path.display(), listed(problems))]
+    #[error("{}: {}", path.display(), Problem::listed(problems))]
     Invalid {
         /// The file.
         path: PathBuf,
         /// All of them.
         problems: Vec<Problem>,
     },
+    /// The file of presets can't be used.
+    #[error(transparent)]
+    Presets(#[from] PresetsError),
 }
 
 /// Reads, checks and validates the configuration.
@@ -66,7 +70,8 @@ pub(super) fn is_current(config: &Config, source: &ConfigSource) -> bool {
     let folder = folder_of(&source.path);
     let keys = config.key_files.iter();
     let key_texts = keys.map(|name| (name.clone(), fs::read_to_string(folder.join(name)).map_err(|e| e.to_string())));
-    fingerprint(without_mark(&text), &key_texts.collect()) == config.hash
+    let presets = config.preset_file.as_deref().and_then(providers::text_of);
+    fingerprint(without_mark(&text), presets.as_deref(), &key_texts.collect()) == config.hash
 }
 
 /// Does the same with a text in memory. `read_key` reads an `apiKeyFile`.
@@ -86,13 +91,19 @@ pub fn parse(
     let invalid = |problems| ConfigError::Invalid { path: path.clone(), problems };
     let mut problems = Vec::new();
     let holds_keys = file_permissions::holds_keys(&document);
+    let presets = PresetsRead::read_for(&document, source)?;
     substitute(&mut document, "", &mut problems);
     problems.extend(schema::check(&document));
+    let filled = fill_in(&mut document, &presets.providers, &variable);
+    problems.extend(filled.problems);
     let typed = SoundParts::parse_sound_parts(document, &mut problems);
     let key_texts = read_key_files(&typed, read_key);
     let mut config = validate(typed, problems, source, &key_texts).map_err(invalid)?;
-    config.hash = fingerprint(text, &key_texts);
+    config.hash = fingerprint(text, presets.text.as_deref(), &key_texts);
     config.key_files = key_texts.keys().cloned().collect();
+    config.presets = filled.uses;
+    config.preset_file = presets.path;
+    config.warnings.extend(filled.warnings);
     let key_files = key_texts.keys().map(|name| folder_of(path).join(name));
     let tls_key = config.server.limits.tls.iter().map(|tls| tls.key_file.clone());
     let environment = PathBuf::from(".env");
@@ -132,11 +143,11 @@ fn read_key_files(typed: &SoundParts, read_key: impl Fn(&str) -> io::Result<Stri
     typed.apis.iter().filter_map(|(_, api)| api.api_key_file.as_ref()).map(|name| (name.clone(), read(name))).collect()
 }
 
-fn fingerprint(text: &str, key_texts: &KeyTexts) -> String {
+fn fingerprint(text: &str, presets: Option<&str>, key_texts: &KeyTexts) -> String {
     let mut files: Vec<_> = key_texts.iter().collect();
     files.sort();
     let mut hasher = DefaultHasher::new();
-    (text, files).hash(&mut hasher);
+    (text, presets, files).hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 
@@ -160,6 +171,11 @@ fn substitute(value: &mut Value, at: &str, problems: &mut Vec<Problem>) {
         }
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// Returns a variable. An empty one is not set, as in compose files.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 /// `${NAME}`, `${NAME:-default}`, and `$${` for a literal `${`.
@@ -199,16 +215,6 @@ fn unset(name: &str) -> String {
         format!("the environment variable {name} is not set")
     } else {
         "${…} names an environment variable that is not set; its name is not shown, as it may be a key".to_owned()
-    }
-}
-
-fn listed(problems: &[Problem]) -> String {
-    match problems {
-        [one] => one.to_string(),
-        many => {
-            let lines: String = many.iter().map(|problem| format!("\n  {problem}")).collect();
-            format!("{} problems:{lines}", many.len())
-        }
     }
 }
 

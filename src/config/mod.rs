@@ -1,6 +1,7 @@
 //! The configuration: what is typed ([`mod@file`]), what is meant ([`Config`]), and the actor that owns it.
 //!
 //! In reading order: `load` (text → `Config`), `file`, `schema`, `validate`, then `actor` and `watch` (hot reload).
+//! `providers` fills in entries that name a provider.
 
 mod actor;
 mod addresses;
@@ -16,6 +17,7 @@ mod model_names;
 mod origin;
 mod partial;
 mod problem;
+pub mod providers;
 mod quotas;
 mod retry_timeouts;
 mod schema;
@@ -34,6 +36,7 @@ pub use model::{
     ModelAliases, Models, QueueConfig, QuotaConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
 };
 pub use problem::Problem;
+pub use providers::{Provider, Providers};
 pub use quota::Reset;
 pub use schema::generate as generate_schema;
 pub use secret::{ApiKey, ClientKey, PresentedKey};

@@ -1,12 +1,14 @@
 //! What is meant: a configuration, valid by construction. Only `validate` makes one.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use quota::Reset;
 use url::Url;
 
+use super::providers::PresetUse;
 use super::secret::{ApiKey, ClientKey};
 use super::server_limits::ServerLimits;
 use crate::types::{ApiId, ByFormat, ByName, ClassSet, Limits, NamePattern, WireFormat};
@@ -34,6 +36,10 @@ pub struct Config {
     pub hash: String,
     /// The names of the key files, as typed.
     pub key_files: Vec<String>,
+    /// By the id of an API: what its provider's preset filled in.
+    pub presets: BTreeMap<String, PresetUse>,
+    /// The file of presets that was looked for, if a preset is used. The file need not be there.
+    pub preset_file: Option<PathBuf>,
     /// What is allowed and yet probably not meant, for the log.
     pub warnings: Vec<String>,
 }

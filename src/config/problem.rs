@@ -19,6 +19,17 @@ impl Problem {
     pub(super) fn at(&self) -> &str {
         &self.at
     }
+
+    /// Returns the problems as a text: one in the line, more in lines of their own.
+    pub(super) fn listed(problems: &[Problem]) -> String {
+        match problems {
+            [one] => one.to_string(),
+            many => {
+                let lines: String = many.iter().map(|problem| format!("\n  {problem}")).collect();
+                format!("{} problems:{lines}", many.len())
+            }
+        }
+    }
 }
 
 impl fmt::Display for Problem {

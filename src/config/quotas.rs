@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use url::Url;
 
 use super::file::{ApiFile, BurstFile, CountOnFile, GroupFile, LimitsFile};
 use quota::Reset;
@@ -13,13 +12,9 @@ use super::model::{ApiConfig, CountOn, GroupConfig, QuotaConfig};
 use super::validator::Validator;
 use crate::types::{Burst, Limit, Limits, NamePattern};
 
-/// Where days of known providers end.
-const KNOWN_RESETS: [(&str, &str); 2] =
-    [("generativelanguage.googleapis.com", "America/Los_Angeles"), ("openrouter.ai", "UTC")];
-
 impl Validator<'_> {
     /// Returns the limits of one API alone.
-    pub(super) fn api_quota(&mut self, at: &str, file: &ApiFile, base_url: Option<&Url>) -> Option<QuotaConfig> {
+    pub(super) fn api_quota(&mut self, at: &str, file: &ApiFile) -> Option<QuotaConfig> {
         let mapping = file.model_mapping.as_ref();
         let mut models: BTreeMap<Arc<str>, Limits> = BTreeMap::new();
         if let Some(name) = &file.quota_group {
@@ -35,10 +30,7 @@ impl Validator<'_> {
             let limits = limits(typed).tightest(models.get(upstream_model.as_str()).copied().unwrap_or_default());
             models.insert(Arc::from(upstream_model.as_str()), limits);
         }
-        let known =
-            |url: &Url| KNOWN_RESETS.iter().find(|(host, _)| url.host_str() == Some(host)).map(|(_, zone)| *zone);
-        let typed = file.reset.as_deref().or_else(|| base_url.and_then(known));
-        let reset = self.reset(&format!("{at}.reset"), typed)?;
+        let reset = self.reset(&format!("{at}.reset"), file.reset.as_deref())?;
         Some(QuotaConfig { limits: limits(&file.limits), models, reset })
     }
 

@@ -3,6 +3,7 @@
 //! Serde stops at the first mistake and names no place. A person wants all mistakes at once, each with a path.
 //! The walk knows the part of JSON Schema in use for our types, and no more.
 
+use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 use super::file::ConfigFile;
@@ -15,9 +16,24 @@ pub fn generate() -> Value {
 
 /// Returns every mistake in `document` against the schema.
 pub(super) fn check(document: &Value) -> Vec<Problem> {
-    let root = generate();
+    check_as::<ConfigFile>(document, "")
+}
+
+/// Returns every mistake in `part`, which stands at `at`, as a value of type `T`.
+pub(super) fn check_as<T: JsonSchema>(part: &Value, at: &str) -> Vec<Problem> {
+    walk(part, &schemars::schema_for!(T).to_value(), at)
+}
+
+/// Does the same with some of the fields: none is required.
+pub(super) fn check_fields<T: JsonSchema>(part: &Value, at: &str) -> Vec<Problem> {
+    let mut root = schemars::schema_for!(T);
+    root.remove("required");
+    walk(part, &root.to_value(), at)
+}
+
+fn walk(part: &Value, root: &Value, at: &str) -> Vec<Problem> {
     let mut walk = Walk { definitions: root.get("$defs").cloned().unwrap_or_default(), problems: Vec::new() };
-    walk.value(document, &root, "");
+    walk.value(part, root, at);
     walk.problems
 }
 
@@ -182,7 +198,7 @@ fn join(at: &str, name: &str) -> String {
 }
 
 /// Returns the known name that was probably meant: near in letters, whatever the case and the underscores.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Option<&'a String> {
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Option<&'a String> {
     let plain = |s: &str| s.replace(['_', '-'], "").to_lowercase();
     known
         .map(|k| (strsim::damerau_levenshtein(&plain(k), &plain(name)), k))

@@ -9,6 +9,8 @@ pub struct Overrides {
     pub host: Option<String>,
     /// `--port`, or `PORT`.
     pub port: Option<u16>,
+    /// `--presets`: the file with presets newer than the program's. Without: `providers.json` beside the configuration.
+    pub presets: Option<PathBuf>,
 }
 
 /// Where the configuration comes from, at start and at each reload.

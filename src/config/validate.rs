@@ -1,6 +1,6 @@
 //! From what is typed to what is meant: every rule beyond types. Finds all problems, not the first.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
@@ -66,6 +66,8 @@ pub(super) fn validate(
         },
         hash: String::new(),
         key_files: Vec::new(),
+        presets: BTreeMap::new(),
+        preset_file: None,
         warnings: validator.warnings,
     })
 }
@@ -131,7 +133,7 @@ impl Validator<'_> {
         if file.http2 == Some(true) && urls().any(|url| url.scheme() == "http") {
             self.warnings.push(format!("{}: HTTP/2 is spoken over https:// only", at("http2")));
         }
-        let quota = self.api_quota(&format!("apis[{index}]"), &file, urls().next());
+        let quota = self.api_quota(&format!("apis[{index}]"), &file);
         Some(ApiConfig {
             name: file.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| file.id.clone()),
             id: ApiId::from(file.id.as_str()),

@@ -70,7 +70,19 @@ fn variables(text: &str) -> BTreeMap<String, String> {
         "REDIS_URL" => "redis://127.0.0.1:1/0".to_owned(),
         _ => format!("sk-of-{}-0123456789", name.to_lowercase()),
     };
-    names.map(|name| (name.to_owned(), value(name))).collect()
+    let of_providers = key_variables(text);
+    names.map(str::to_owned).chain(of_providers).map(|name| (name.clone(), value(&name))).collect()
+}
+
+/// The variables in which the providers' keys are looked for, of entries without a key.
+fn key_variables(text: &str) -> Vec<String> {
+    let file: Value = serde_json::from_str(text).expect("JSON");
+    let presets = fs::read_to_string(root().join("config/providers.json")).expect("reads");
+    let presets: Value = serde_json::from_str(&presets).expect("JSON");
+    let apis = file["apis"].as_array().into_iter().flatten();
+    let without_a_key = apis.filter(|api| api.get("apiKey").or(api.get("apiKeyFile")).is_none());
+    let usual = |api: &Value| presets["providers"][api["provider"].as_str()?]["keyEnv"][0].as_str().map(str::to_owned);
+    without_a_key.filter_map(usual).collect()
 }
 
 #[test]

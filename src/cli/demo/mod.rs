@@ -31,7 +31,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
         let moody = upstream::start(upstream::Temper::Moody, beside(2))?;
         let path = folder.0.join("apis.json");
         std::fs::write(&path, configuration(steady, moody))?;
-        let overrides = Overrides { host: Some(args.host.clone()), port: Some(args.port) };
+        let overrides = Overrides { host: Some(args.host.clone()), port: Some(args.port), presets: None };
         let source = ConfigSource { path, overrides };
         let config = load(&source)?;
         let data = Data { folder: folder.0.join("data"), fresh: false, log_format: logging::format() };

@@ -18,6 +18,19 @@ pub struct ApiFile {
     /// The name for people. Default: the id.
     #[serde(default)]
     pub name: Option<String>,
+    /// A known provider (`api-together presets` lists them): fills in what the entry does not say. What the entry says wins, and
+    /// `null` takes a field away.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub provider: Option<String>,
+    /// The blank in the base URL of the provider `azure`: the name of the resource.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub resource: Option<String>,
+    /// The blank in the base URL of the provider `cloudflare`: the account's id.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub account: Option<String>,
     /// The base URL, with or without `/v1`: `https://api.openai.com`, `https://host/prefix/v1`. A `#` at the end keeps the path
     /// as typed, for an API without a version in the path: `https://host/inference#`.
     #[serde(default)]
@@ -36,7 +49,7 @@ pub struct ApiFile {
     /// More headers for each request to this API, by name. A client's header of the same name is not sent.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The key. Either this or `apiKeyFile`.
+    /// The key. Either this or `apiKeyFile`. With a `provider` the default is its usual variable, such as `${GROQ_API_KEY}`.
     #[serde(default)]
     pub api_key: Option<String>,
     /// A file with the key and nothing else, relative to this file's folder.
@@ -46,7 +59,7 @@ pub struct ApiFile {
     #[serde(flatten)]
     pub limits: LimitsFile,
     /// When the day of `rpd` and `tpd` begins: at midnight in an IANA time zone (`America/Los_Angeles`, `UTC`), or `rolling` for
-    /// any 24 hours. Default: the known zone of the provider (Gemini, OpenRouter), else the server's own.
+    /// any 24 hours. Default: as known of the provider or the host, else the server's own zone.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub reset: Option<String>,
