@@ -96,7 +96,7 @@ fn one(out: &mut impl Write, provider: &Provider) -> io::Result<()> {
         writeln!(out, "  {name:10}  {text}")?;
     }
     writeln!(out, "\n\"provider\": \"{}\" fills in:\n", provider.id)?;
-    writeln!(out, "{}", indented(&format!("{:#}", serde_json::Value::Object(provider.fields.clone()))))?;
+    writeln!(out, "{}", indented(&format!("{:#}", serde_json::Value::Object(provider.shown()))))?;
     provider.plans.iter().try_for_each(|(name, plan)| print_plan(out, name, plan))
 }
 

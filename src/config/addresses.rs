@@ -57,9 +57,10 @@ impl Validator<'_> {
         if file.anthropic_auth.is_some() && file.anthropic_base_url.is_none() {
             self.warnings.push(format!("{}: is about anthropicBaseUrl, which is not given", at("anthropicAuth")));
         }
-        let is_known_as_wrong = |field: &str| self.problems.iter().any(|problem| problem.at().starts_with(&at(field)));
+        let is_known_as_wrong = |field: &str| self.is_known_as_wrong(&at(field));
         let has_any = addresses.iter().any(|(_, address)| address.is_some());
-        if !has_any && !WireFormat::ALL.iter().any(|format| is_known_as_wrong(format.base_url_field())) {
+        let is_told = WireFormat::ALL.iter().any(|format| is_known_as_wrong(format.base_url_field()));
+        if !has_any && !is_told && !is_known_as_wrong("provider") {
             return self
                 .refuse(&at("baseUrl"), "is missing; give baseUrl, anthropicBaseUrl (for /v1/messages) or both");
         }

@@ -180,8 +180,8 @@ impl Validator<'_> {
                 None => self.refuse(&at("apiKeyFile"), "the file was not read"),
             },
             (Some(_), Some(_)) => self.refuse(&at("apiKeyFile"), "give either apiKey or apiKeyFile, not both"),
-            // The field is there, and wrong.
-            (None, None) if self.problems.iter().any(|problem| problem.at().starts_with(&at("apiKey"))) => None,
+            // The field is there, and wrong. Or the provider is wrong, and might have a key.
+            (None, None) if ["apiKey", "provider"].iter().any(|field| self.is_known_as_wrong(&at(field))) => None,
             (None, None) => self.refuse(
                 &at("apiKey"),
                 "is missing; give apiKey or apiKeyFile (any text will do for an upstream that needs none)",

@@ -24,6 +24,11 @@ impl Validator<'_> {
         self.problems.push(Problem::new(at, text));
     }
 
+    /// Returns whether a mistake at this place was found already.
+    pub(super) fn is_known_as_wrong(&self, at: &str) -> bool {
+        self.problems.iter().any(|problem| problem.at().starts_with(at))
+    }
+
     /// Notes a mistake without a value to go on with.
     pub(super) fn refuse<T>(&mut self, at: &str, text: impl Into<String>) -> Option<T> {
         self.problem(at, text);

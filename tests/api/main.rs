@@ -36,6 +36,7 @@ mod persistence;
 mod pings;
 mod probes;
 mod promises;
+mod providers;
 mod quotas;
 mod records;
 mod reload;

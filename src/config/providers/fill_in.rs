@@ -43,8 +43,9 @@ pub(in crate::config) fn fill_in(
     for (index, api) in apis {
         let Value::Object(entry) = api else { continue };
         match entry.get("provider") {
-            // Of another type: the schema has said so.
+            // Of another type, or empty: the schema has said so.
             Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {}
+            Some(Value::String(id)) if id.is_empty() => {}
             Some(Value::String(id)) => match providers.find(id) {
                 Some(provider) => Filler { index, provider, variable, done: &mut done }.fill(entry),
                 None => done.problems.push(unknown(index, id, providers)),

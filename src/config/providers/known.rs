@@ -103,9 +103,10 @@ pub struct Providers {
     resets: Vec<(String, String)>,
 }
 
-/// A file of presets, but for the providers themselves.
+/// A file of presets, apart from the providers themselves. The schema alone refuses unknown fields: all else is judged as well.
 #[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("additionalProperties" = false))]
 struct ProvidersFile {
     /// The date of the facts, `2026-11-28`.
     as_of: String,
@@ -244,6 +245,19 @@ impl Provider {
     /// Returns whether an entry needs a key of the user's.
     pub fn needs_key(&self) -> bool {
         !self.fields.contains_key("apiKey")
+    }
+
+    /// Returns what an entry is filled in with, for people: with the key's usual variable, and with blanks as they are.
+    pub fn shown(&self) -> Map<String, Value> {
+        let mut shown = self.fields.clone();
+        if let Some(variable) = self.key_env.first() {
+            shown.insert("apiKey".to_owned(), Value::from(format!("${{{variable}}}")));
+        }
+        if self.scope == Some(LimitScope::Account) {
+            let blanks: String = self.blanks.keys().map(|blank| format!(":{{{blank}}}")).collect();
+            shown.insert("quotaGroup".to_owned(), Value::from(format!("{}{blanks}", self.id)));
+        }
+        shown
     }
 
     fn hosts(&self) -> impl Iterator<Item = String> {

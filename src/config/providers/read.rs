@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::known::Providers;
 use crate::config::json::Unambiguous;
 use crate::config::problem::Problem;
-use crate::config::source::{ConfigSource, folder_of};
+use crate::config::source::ConfigSource;
 
 /// The name of the file beside the configuration.
 const FILE: &str = "providers.json";
@@ -71,7 +71,7 @@ impl PresetsRead {
 
     fn read(source: &ConfigSource) -> Result<Self, PresetsError> {
         let named = &source.overrides.presets;
-        let path = named.clone().unwrap_or_else(|| folder_of(&source.path).join(FILE));
+        let path = named.clone().unwrap_or_else(|| source.path.with_file_name(FILE));
         let embedded = Cow::Borrowed(Providers::embedded());
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,

@@ -17,6 +17,7 @@ const BASE_URLS: &[(&str, &str, &str)] = &[
     ("groq", "https://api.groq.com/openai/v1/", ""),
     ("cerebras", "https://api.cerebras.ai/v1/", ""),
     ("mistral", "https://api.mistral.ai/v1/", ""),
+    ("codestral", "https://codestral.mistral.ai/v1/", ""),
     ("together", "https://api.together.ai/v1/", ""),
     ("fireworks", "https://api.fireworks.ai/inference/v1/", ""),
     ("deepseek", "https://api.deepseek.com/v1/", "https://api.deepseek.com/anthropic/v1/"),
