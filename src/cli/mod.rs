@@ -70,7 +70,7 @@ struct ConfigArgs {
     /// Port to listen on, instead of PORT in the environment and the configuration's; 0 takes any free one.
     #[arg(long)]
     port: Option<u16>,
-    /// Presets of providers, where newer than the program's own. Without: `providers.json` beside the configuration.
+    /// Presets of providers, where newer than the program's own. Without: `presets.json` beside the configuration.
     #[arg(long, value_name = "FILE")]
     presets: Option<PathBuf>,
 }

@@ -14,10 +14,10 @@ use crate::types::WireFormat;
 pub(super) struct PresetsArgs {
     /// One provider, to see all that its preset fills in.
     name: Option<String>,
-    /// The configuration; `providers.json` beside it may have newer presets.
+    /// The configuration; `presets.json` beside it may have newer presets.
     #[arg(long, value_name = "FILE", default_value = "config/apis.json")]
     config: PathBuf,
-    /// The file with newer presets, instead of `providers.json` beside the configuration.
+    /// The file with newer presets, instead of `presets.json` beside the configuration.
     #[arg(long, value_name = "FILE")]
     presets: Option<PathBuf>,
 }

@@ -9,7 +9,7 @@ pub struct Overrides {
     pub host: Option<String>,
     /// `--port`, or `PORT`.
     pub port: Option<u16>,
-    /// `--presets`: the file with presets newer than the program's. Without: `providers.json` beside the configuration.
+    /// `--presets`: the file with presets newer than the program's. Without: `presets.json` beside the configuration.
     pub presets: Option<PathBuf>,
 }
 

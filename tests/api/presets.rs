@@ -132,12 +132,12 @@ fn what_a_preset_cant_fill_in_is_refused_with_the_place_and_the_mend() {
 fn presets_beside_the_configuration_take_effect_at_once_and_a_mistake_there_costs_nothing() {
     let [one, two] = ["one", "two"].map(|text| Upstream::always(Reply::chat(text)));
     let launch = Launch::new(&config(&json!([{ "id": "a", "provider": "ours", "models": ["m"] }])));
-    let file = launch.folder.join("providers.json");
+    let file = launch.folder.join("presets.json");
     fs::write(&file, presets("2026-01-01", "ours", &one.url())).expect("writes");
     let app = launch.env("OUR_KEY", "sk-ours-0123456789").start();
     assert!(app.chat().text().contains("one"));
     fs::write(&file, "{ \"asOf\": ").expect("writes");
-    app.logged("providers.json:1:10: not valid JSON");
+    app.logged("presets.json:1:10: not valid JSON");
     assert!(app.chat().text().contains("one"));
     fs::write(&file, presets("2026-01-01", "ours", &two.url())).expect("writes");
     eventually("the new address is asked", || app.chat().text().contains("two"));
@@ -169,11 +169,11 @@ fn a_file_of_presets_is_checked_as_the_configuration_is() {
         "c": { "name": "C", "id": "c", "timeouts": { "idleMs": 0 }, "plans": { "free": { "asOf": "x", "source": "y", "rpm": "1" } } },
         "d": { "name": "D", "baseUrl": "https://{place}.example", "blanks": { "place": { "about": "where" } } },
     }, "more": 1 });
-    fs::write(launch.folder.join("providers.json"), wrong.to_string()).expect("writes");
+    fs::write(launch.folder.join("presets.json"), wrong.to_string()).expect("writes");
     let (code, told) = said(&launch, &["check", "--config", "apis.json"]);
     assert_eq!(code, Some(2), "{told}");
     for wanted in [
-        "providers.json: ",
+        "presets.json: ",
         "asOf: must be a date such as 2026-11-28",
         "more: unknown field",
         "providers.a.baseUrl: must not hold a user or a password",

@@ -162,7 +162,9 @@ impl Filler<'_> {
     }
 
     /// Sees to a key for an entry without one. Returns the variable that the key is from.
-    fn fill_key(&mut self, entry: &Map<String, Value>, fields: &mut Map<String, Value>) -> Option<String> {
+    fn fill_key(&mut self, entry: &mut Map<String, Value>, fields: &mut Map<String, Value>) -> Option<String> {
+        // `null` is no key, and takes none away.
+        entry.retain(|name, value| !value.is_null() || !["apiKey", "apiKeyFile"].contains(&name.as_str()));
         if ["apiKey", "apiKeyFile"].iter().any(|field| entry.contains_key(*field)) {
             fields.shift_remove("apiKey");
             return None;

@@ -5,7 +5,7 @@
 //! 3. An entry with a base URL of its own gets neither of the preset's.
 //! 4. The key is the entry's own, else the first of the preset's variables that is set, else the preset's (local servers).
 //! 5. Where limits belong to the account, all entries of the provider share a quota group, unless the entry names another.
-//! 6. `providers.json` beside the configuration (or `--presets FILE`) stands beside the presets of the program. Of two presets with
+//! 6. `presets.json` beside the configuration (or `--presets FILE`) stands beside the presets of the program. Of two presets with
 //!    one name the newer one is used.
 //!
 //! The merge happens on the JSON document, before the document becomes a configuration. So no other code knows of presets.

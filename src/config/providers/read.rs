@@ -13,7 +13,7 @@ use crate::config::problem::Problem;
 use crate::config::source::ConfigSource;
 
 /// The name of the file beside the configuration.
-const FILE: &str = "providers.json";
+const FILE: &str = "presets.json";
 
 /// Why the file of presets can't be used. No text holds a value of the file.
 #[derive(Debug, Error)]

@@ -56,6 +56,7 @@ const BASE_URLS: &[(&str, &str, &str)] = &[
     ("modelscope", "https://api-inference.modelscope.cn/v1/", ""),
     ("longcat", "https://api.longcat.chat/openai/v1/", "https://api.longcat.chat/anthropic/v1/"),
     ("vercel", "https://ai-gateway.vercel.sh/v1/", "https://ai-gateway.vercel.sh/v1/"),
+    ("kilo", "https://api.kilo.ai/api/gateway/", ""),
     ("opencode-zen", "https://opencode.ai/zen/v1/", "https://opencode.ai/zen/v1/"),
     ("stepfun", "https://api.stepfun.com/v1/", "https://api.stepfun.com/v1/"),
     ("upstage", "https://api.upstage.ai/v1/solar/", ""),
@@ -213,6 +214,7 @@ fn a_key_is_the_entrys_own_or_the_providers_variable_or_not_needed() {
     assert_eq!(key(json!({ "id": "a", "provider": "groq" })), "gsk-of-the-environment");
     assert_eq!(key(json!({ "id": "a", "provider": "groq", "apiKey": "own" })), "own");
     assert_eq!(key(json!({ "id": "a", "provider": "groq", "apiKeyFile": "f" })), Value::Null);
+    assert_eq!(key(json!({ "id": "a", "provider": "groq", "apiKey": null })), "gsk-of-the-environment");
     assert_eq!(key(json!({ "id": "a", "provider": "ollama" })), "ollama");
     assert_eq!(key(json!({ "id": "a", "provider": "ollama", "apiKeyFile": "f" })), Value::Null);
     let missing =
