@@ -219,8 +219,8 @@ impl ApiError {
         }
     }
 
-    /// How long until it is worth trying again, in ms.
-    fn wait_ms(&self) -> Option<u64> {
+    /// Returns how long until it is worth trying again, in ms.
+    pub fn wait_ms(&self) -> Option<u64> {
         if let ApiError::Overloaded(_) = self {
             return Some(SOON_MS);
         }

@@ -8,6 +8,7 @@
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// A sound line.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,10 +35,21 @@ pub(super) fn load(path: &Path) -> Vec<String> {
         Err(e) => return vec![format!("{file}: can't be read: {e}")],
     };
     let Parsed { variables, mut warnings } = parse(&bytes);
+    let is_new = |variable: &&Variable| std::env::var_os(&variable.name).is_none();
+    let names = variables.iter().filter(is_new).map(|variable| variable.name.clone()).collect();
+    let _ = SET.set(names);
     if let Err(e) = set(&variables) {
         warnings.push(format!("can't be put into the environment: {e}"));
     }
     warnings.into_iter().map(|warning| format!("{file}:{warning}")).collect()
+}
+
+/// The variables of this process that were set by the file.
+static SET: OnceLock<Vec<String>> = OnceLock::new();
+
+/// Returns the names of the variables that [`load`] set.
+pub(super) fn variables() -> &'static [String] {
+    SET.get().map_or(&[], Vec::as_slice)
 }
 
 /// Puts the variables into the environment: by dotenvy, as a program without unsafe code can't do so itself. Written as

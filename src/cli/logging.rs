@@ -1,9 +1,9 @@
-//! The log: a line each on standard error, green, yellow or red on a terminal.
+//! The log: a line each on standard error, with the level in green, yellow or red on a terminal.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 
 use env_logger::{Builder, Target, WriteStyle};
@@ -12,6 +12,7 @@ use log::{Level, Record};
 
 use super::log_filter::LogFilter;
 use super::log_writer::LogWriter;
+use super::terminal::{Paint, Tone};
 use crate::records::{LogFormat, REQUESTS};
 
 /// Room for the line of a request, made in one piece.
@@ -39,7 +40,7 @@ pub(super) fn format() -> LogFormat {
 /// Sets the log up.
 #[must_use]
 pub(super) fn init(filter: &LogFilter) -> LogGuard {
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let paint = Paint::stderr();
     let writer = LogWriter::start(std::io::stderr()).ok();
     let mut builder = Builder::new();
     builder.parse_filters(&filter.directives);
@@ -49,7 +50,7 @@ pub(super) fn init(filter: &LogFilter) -> LogGuard {
         if json {
             push_object(&mut line, record)?
         } else {
-            push_text(&mut line, record, colour)
+            push_text(&mut line, record, paint)
         }
         line.push('\n');
         out.write_all(line.as_bytes())
@@ -70,20 +71,14 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 }
 
 /// Appends a line for people.
-fn push_text(line: &mut String, record: &Record<'_>, colour: bool) {
-    if colour {
-        line.push_str(paint(record.level()));
-    }
+fn push_text(line: &mut String, record: &Record<'_>, paint: Paint) {
     push_time(line, Timestamp::now());
-    line.push_str(padded(record.level()));
+    line.push_str(&paint.tint(tone(record.level()), padded(record.level())));
     let start = line.len();
     push_message(line, record);
     if let Cow::Owned(escaped) = one_line(line.get(start..).unwrap_or_default()) {
         line.truncate(start);
         line.push_str(&escaped);
-    }
-    if colour {
-        line.push_str("\x1b[0m");
     }
 }
 
@@ -148,12 +143,12 @@ fn padded(level: Level) -> &'static str {
     }
 }
 
-fn paint(level: Level) -> &'static str {
+fn tone(level: Level) -> Tone {
     match level {
-        Level::Error => "\x1b[31m",
-        Level::Warn => "\x1b[33m",
-        Level::Info => "\x1b[32m",
-        Level::Debug | Level::Trace => "\x1b[2m",
+        Level::Error => Tone::Bad,
+        Level::Warn => Tone::Warning,
+        Level::Info => Tone::Good,
+        Level::Debug | Level::Trace => Tone::Faint,
     }
 }
 

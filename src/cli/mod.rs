@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod agent;
 mod arguments;
 mod bench;
 mod check;
@@ -7,22 +8,23 @@ mod demo;
 mod describe;
 mod dotenv;
 mod environment;
-mod explain;
 mod health;
 mod log_filter;
 mod log_writer;
 mod logging;
+mod manual;
 mod presets;
+mod running;
 mod schema;
 mod serve;
-mod table;
 mod temporary_folder;
+mod terminal;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::log_filter::LogFilter;
 use crate::app::AppError;
@@ -44,31 +46,44 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Check a configuration, and print what it means.
     Check(ConfigArgs),
-    /// Ask a running server what would become of a request for a model.
-    Explain(explain::ExplainArgs),
     /// Ask the running server whether it is healthy, for container health checks.
     Health(ConfigArgs),
     /// List the known providers, or print what one fills in.
     Presets(presets::PresetsArgs),
+    /// Show the accounts of a running server
+    Status(running::StatusArgs),
+    /// Ask a running server what would become of a request for a model
+    Explain(running::ExplainArgs),
+    /// Print the settings that point a program at the server: Claude Code, Codex, opencode, aider …
+    Agent(agent::AgentArgs),
+    /// Start such a program with the server's address and key in its environment only
+    Run(agent::RunArgs),
     /// Serve a pool of two built-in demo APIs: no account needed.
     Demo(demo::DemoArgs),
-    /// Print the JSON Schema of the configuration.
+    /// Print the JSON Schema of the configuration
     Schema,
+    /// Print completions for a shell
+    Completions(manual::CompletionsArgs),
+    /// Print the manual page, or write all pages into a folder
+    Man(manual::ManArgs),
     /// Measure what this program costs, beside other servers if you like.
     Bench(::bench::BenchArgs),
 }
+
+/// Where the configuration is unless told otherwise.
+const DEFAULT_CONFIG: &str = "config/apis.json";
 
 /// Where the configuration is, and what goes before the file.
 #[derive(Debug, Args)]
 struct ConfigArgs {
     /// The configuration.
-    #[arg(long, value_name = "FILE", default_value = "config/apis.json")]
+    #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
     config: PathBuf,
-    /// Address to listen on, instead of HOST in the environment and the configuration's.
+    /// Address to listen on; overrides $HOST and server.host.
     #[arg(long)]
     host: Option<String>,
-    /// Port to listen on, instead of PORT in the environment and the configuration's; 0 takes any free one.
-    #[arg(long)]
+    /// Port to listen on; overrides $PORT and server.port. 0 takes any free one.
+    #[arg(short, long)]
     port: Option<u16>,
     /// Presets of providers, where newer than the program's own. Without: `presets.json` beside the configuration.
     #[arg(long, value_name = "FILE")]
@@ -77,14 +92,19 @@ struct ConfigArgs {
 
 impl ConfigArgs {
     fn source(self) -> Result<ConfigSource, CliError> {
-        let host = self.host.or_else(|| from_environment("HOST"));
-        let port = match (self.port, from_environment("PORT")) {
-            (Some(port), _) => Some(port),
-            (None, Some(text)) => Some(text.trim().parse().map_err(|_| CliError::Port)?),
-            (None, None) => None,
-        };
-        Ok(ConfigSource { path: self.config, overrides: Overrides { host, port, presets: self.presets } })
+        Ok(ConfigSource { path: self.config, overrides: overrides(self.host, self.port, self.presets)? })
     }
+}
+
+/// Returns what goes before the configuration's address: the command line, else the environment.
+fn overrides(host: Option<String>, port: Option<u16>, presets: Option<PathBuf>) -> Result<Overrides, CliError> {
+    let host = host.or_else(|| from_environment("HOST"));
+    let port = match (port, from_environment("PORT")) {
+        (Some(port), _) => Some(port),
+        (None, Some(text)) => Some(text.trim().parse().map_err(|_| CliError::Port)?),
+        (None, None) => None,
+    };
+    Ok(Overrides { host, port, presets })
 }
 
 /// Returns a variable. An empty one is not set, as in compose files.
@@ -102,9 +122,11 @@ enum CliError {
     #[error("PORT, in the environment or in .env, must be a number from 0 to 65535")]
     Port,
     #[error("{0}")]
-    Preset(String),
+    Usage(String),
     #[error("{0}")]
     Server(String),
+    #[error("no account can serve the model now")]
+    Unserved,
     #[error("{0}")]
     Output(#[from] io::Error),
 }
@@ -113,8 +135,8 @@ impl CliError {
     /// 2: the command line or the configuration is wrong. 1: the command failed.
     fn exit_code(&self) -> ExitCode {
         match self {
-            CliError::Config(_) | CliError::Port | CliError::Preset(_) => ExitCode::from(2),
-            CliError::App(_) | CliError::Server(_) | CliError::Output(_) => ExitCode::from(1),
+            CliError::Config(_) | CliError::Port | CliError::Usage(_) => ExitCode::from(2),
+            CliError::App(_) | CliError::Server(_) | CliError::Unserved | CliError::Output(_) => ExitCode::from(1),
         }
     }
 }
@@ -141,11 +163,19 @@ pub fn run() -> ExitCode {
         None => serve::serve(cli.serve),
         Some(Command::Serve(args)) => serve::serve(args),
         Some(Command::Check(args)) => check::check(args),
-        Some(Command::Explain(args)) => explain::explain(args),
         Some(Command::Health(args)) => health::health(args),
         Some(Command::Presets(args)) => presets::presets(args),
+        Some(Command::Status(args)) => running::status(args),
+        Some(Command::Explain(args)) => running::explain(args),
+        Some(Command::Agent(args)) => agent::agent(args),
+        Some(Command::Run(args)) => match agent::run(args) {
+            Ok(code) => return ExitCode::from(u8::try_from(code).unwrap_or(1)),
+            Err(error) => Err(error),
+        },
         Some(Command::Demo(args)) => demo::demo(&args),
         Some(Command::Schema) => schema::schema(),
+        Some(Command::Completions(args)) => manual::completions(args, Cli::command()),
+        Some(Command::Man(args)) => manual::man(args, Cli::command()),
         Some(Command::Bench(args)) => bench::bench(&args),
     };
     match done {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliError, table};
+use super::CliError;
+use super::terminal::{Paint, Table};
 use crate::config::providers::{LimitScope, Plan};
 use crate::config::{ConfigError, ConfigSource, Overrides, Provider, Providers};
 use crate::types::WireFormat;
@@ -30,7 +31,7 @@ pub(super) fn presets(args: PresetsArgs) -> Result<(), CliError> {
         None => list(&mut out, &providers)?,
         Some(name) => match providers.find(&name) {
             Some(provider) => one(&mut out, provider)?,
-            None => return Err(CliError::Preset(unknown(&name, &providers))),
+            None => return Err(CliError::Usage(unknown(&name, &providers))),
         },
     }
     Ok(())
@@ -46,10 +47,13 @@ fn unknown(typed: &str, providers: &Providers) -> String {
 }
 
 fn list(out: &mut impl Write, providers: &Providers) -> io::Result<()> {
-    let rows: Vec<[String; 5]> = providers.list().iter().map(row).collect();
-    table::write(out, ["provider", "name", "base URL", "key variable", "format"], &rows)?;
+    let mut table = Table::new(&["provider", "name", "base URL", "key variable", "format"]);
+    for provider in providers.list() {
+        table.row(row(provider).map(|text| (text, None)).into());
+    }
+    table.print(out, Paint::stdout())?;
     let newest = providers.list().iter().map(|provider| provider.as_of.as_str()).max().unwrap_or_default();
-    writeln!(out, "\n  {} presets, of {newest}. One in full: api-together presets NAME", rows.len())
+    writeln!(out, "\n  {} presets, of {newest}. One in full: api-together presets NAME", providers.list().len())
 }
 
 fn row(provider: &Provider) -> [String; 5] {

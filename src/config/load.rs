@@ -127,12 +127,12 @@ fn mend(why: &io::Error) -> &'static str {
 }
 
 /// Returns a text without its byte-order mark, which an editor on Windows may have put in front.
-fn without_mark(text: &str) -> &str {
+pub(super) fn without_mark(text: &str) -> &str {
     text.trim_start_matches('\u{feff}')
 }
 
 /// serde_json's texts name an expected token, and ours the name of a field, never a value.
-fn syntax_error(path: &Path, e: &serde_json::Error) -> ConfigError {
+pub(super) fn syntax_error(path: &Path, e: &serde_json::Error) -> ConfigError {
     let why = e.to_string();
     let why = why.split(" at line ").next().unwrap_or_default().to_owned();
     ConfigError::Syntax { path: path.to_owned(), line: e.line(), column: e.column().max(1), why }
@@ -179,7 +179,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// `${NAME}`, `${NAME:-default}`, and `$${` for a literal `${`.
-fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+pub(super) fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {

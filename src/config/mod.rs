@@ -3,6 +3,7 @@
 //! In reading order: `load` (text → `Config`), `file`, `schema`, `validate`, then `actor` and `watch` (hot reload).
 //! `providers` fills in entries that name a provider.
 
+mod access;
 mod actor;
 mod addresses;
 mod aliases;
@@ -28,6 +29,7 @@ mod validate;
 mod validator;
 mod watch;
 
+pub use access::ServerAccess;
 pub use actor::ConfigActor;
 pub use load::{ConfigError, load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};

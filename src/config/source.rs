@@ -2,6 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+/// Where the server listens unless told otherwise: both loopback addresses.
+pub(super) const DEFAULT_HOST: &str = "localhost";
+
+/// The same.
+pub(super) const DEFAULT_PORT: u16 = 3001;
+
 /// What the command line and the environment say instead of the file.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {

@@ -15,7 +15,7 @@ use super::quotas::count_on;
 use super::retry_timeouts::{Defaults, non_zero};
 use super::secret::{ApiKey, ClientKey};
 use super::server_limits::ServerLimits;
-use super::source::{ConfigSource, folder_of};
+use super::source::{ConfigSource, DEFAULT_HOST, DEFAULT_PORT, folder_of};
 use super::validator::{KeyTexts, Validator};
 use crate::types::{ApiId, ByFormat};
 
@@ -76,7 +76,7 @@ impl Validator<'_> {
     fn server(&mut self, file: ServerFile, source: &ConfigSource) -> ServerConfig {
         let overrides = &source.overrides;
         let limits = ServerLimits::from_file(&file, folder_of(&source.path));
-        let host = overrides.host.clone().or(file.host).unwrap_or_else(|| "localhost".to_owned());
+        let host = overrides.host.clone().or(file.host).unwrap_or_else(|| DEFAULT_HOST.to_owned());
         if !is_host(&host) {
             self.problem("server.host", "must be a host name or an address, such as localhost, 0.0.0.0 or ::1");
         }
@@ -105,7 +105,7 @@ impl Validator<'_> {
         ServerConfig {
             name: file.name.unwrap_or_else(|| "OpenAI API代理服务".to_owned()),
             host,
-            port: overrides.port.or(file.port).unwrap_or(3001),
+            port: overrides.port.or(file.port).unwrap_or(DEFAULT_PORT),
             client_keys,
             stream_ping: non_zero(file.stream_ping_ms),
             echo_model: file.echo_model.unwrap_or(false),

@@ -1,34 +1,38 @@
-//! `GET /v1/status?model=X&format=Y`: says of each upstream whether a request may go there now, why not, until when, with which share.
+//! `GET /v1/status?model=X&format=Y`: says of each upstream whether a request may go there now, why not, until when, with which share,
+//! and how the request would be refused if no upstream can take it.
+
+mod refused;
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::config::ModelAliases;
+use self::refused::refused;
+use crate::config::Config;
 use crate::scheduler::ApiReport;
 use crate::types::{ModelKey, WireFormat, iso};
 
 /// Returns what would become of a request for `asked`. Without a format: in the first one that serves the model. For an alias: for each
 /// of the models, in the order of the tries.
-pub(super) fn explain(asked: &str, format: Option<WireFormat>, aliases: &ModelAliases, reports: &[ApiReport]) -> Value {
+pub(super) fn explain(asked: &str, format: Option<WireFormat>, config: &Config, reports: &[ApiReport]) -> Value {
     let alone = [Arc::from(asked)];
-    let models = aliases.get(asked);
+    let models = config.aliases.get(asked);
     let names: &[Arc<str>] = models.map_or(&alone, |models| models);
     let is_served =
         |format: &WireFormat| names.iter().any(|model| reports.iter().any(|report| serves(report, *format, model)));
     let first = || WireFormat::ALL.into_iter().find(is_served);
     let format = format.or_else(first).unwrap_or(WireFormat::OpenAi);
-    let explained: Vec<Value> = names
-        .iter()
-        .map(|model| json!({ "model": model, "apis": apis(&ModelKey { format, model: model.clone() }, reports) }))
-        .collect();
+    let keys: Vec<ModelKey> = names.iter().map(|model| ModelKey { format, model: model.clone() }).collect();
+    let explained: Vec<Value> =
+        keys.iter().map(|key| json!({ "model": key.model, "apis": apis(key, reports) })).collect();
     let can_serve = |explained: &&Value| {
         let apis = explained.get("apis").and_then(Value::as_array);
         apis.is_some_and(|apis| apis.iter().any(|api| api.get("eligible") == Some(&json!(true))))
     };
     let serving = explained.iter().find(can_serve);
     let apis = serving.or(explained.first()).and_then(|explained| explained.get("apis"));
-    let mut answer = json!({ "model": asked, "format": format.as_str(), "apis": apis });
+    let refusal = serving.is_none().then(|| refused(&keys, config.queue, reports));
+    let mut answer = json!({ "model": asked, "format": format.as_str(), "apis": apis, "refusal": refusal });
     if let (Some(_), Some(answer)) = (models, answer.as_object_mut()) {
         answer.insert("servedAs".to_owned(), json!(serving.and_then(|serving| serving.get("model"))));
         answer.insert("models".to_owned(), json!(explained));

@@ -1,5 +1,7 @@
 //! `GET /v1/status`: the present state of each upstream, and the configuration in force.
 
+use std::sync::Arc;
+
 use actix_web::web::Query;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -11,8 +13,8 @@ use crate::config::{ApiConfig, ConfigState, GetConfig, Models};
 use crate::error::ApiError;
 use crate::homes::MAX_HOMES;
 use crate::proxy::{BudgetReport, RetryBudget};
-use crate::scheduler::{ApiReport, GetMailbox, GetReports, MailboxReport, ServedNames};
-use crate::types::{Limits, NamePattern, Now, WireFormat, iso};
+use crate::scheduler::{ApiReport, GetMailbox, GetReports, GetSimilarNames, MailboxReport, ServedNames};
+use crate::types::{Limits, ModelKey, NamePattern, Now, WireFormat, iso};
 use crate::upstream::QuotaStatus;
 
 #[derive(Deserialize)]
@@ -42,7 +44,13 @@ pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiErro
         "actors": actors(&state, worker.supervisor.send(GetMailbox).await.map_err(stopping)?),
     });
     if let (Some(model), Some(fields)) = (&question.model, answer.as_object_mut()) {
-        let explained = explain(model, question.format, &state.config.aliases, &reports);
+        let mut explained = explain(model, question.format, &state.config, &reports);
+        if explained.pointer("/refusal/code") == Some(&json!("model_not_found")) {
+            let format = question.format.unwrap_or(WireFormat::OpenAi);
+            let key = ModelKey { format, model: Arc::from(model.as_str()) };
+            let similar = worker.pool.scheduler.send(GetSimilarNames(key)).await.unwrap_or_default();
+            explained.as_object_mut().map(|explained| explained.insert("similar".to_owned(), json!(similar)));
+        }
         fields.insert("explain".to_owned(), explained);
     }
     Ok(HttpResponse::Ok().json(answer))

@@ -165,13 +165,14 @@ fn a_request_is_explained_before_it_is_made() {
             .args(["explain", "--config", "apis.json", "--port", &app.port.to_string(), "--model", model])
             .output()
             .expect("ran");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8")
+        (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
     };
-    let told = ask("m");
+    let (code, told) = ask("m");
+    assert_eq!(code, Some(0), "{told}");
     for wanted in ["a    yes", "75 %", "no: rpd", "no: disabled"] {
         assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
     }
-    assert!(ask("alias/x").contains("100 %  other"), "{}", ask("alias/x"));
-    assert!(ask("none").contains("It would be refused."));
+    assert!(ask("alias/x").1.contains("100 %  other"), "{}", ask("alias/x").1);
+    let (code, told) = ask("none");
+    assert!(code == Some(1) && told.contains("It would be refused with 404."), "{told}");
 }

@@ -10,6 +10,7 @@
 
 mod helpers;
 
+mod agent;
 mod aliases;
 mod anthropic;
 mod auth;
@@ -22,6 +23,7 @@ mod documents;
 mod echoes;
 mod edge;
 mod endpoints;
+mod explain;
 mod failures;
 mod forms;
 mod framing;

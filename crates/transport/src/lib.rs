@@ -38,7 +38,7 @@ pub use cache::ClientCache;
 pub use client::{IncomingHead, IncomingResponse, Target, UpstreamClient};
 pub use error::{ConnectionLost, SendError, SendErrorKind, connection_lost};
 pub use h1::Framing;
-pub use trust::{TrustError, TrustedRoots, trusted_roots};
+pub use trust::{TrustError, TrustedRoots, trust_also, trusted_roots};
 pub use websocket::{
     BadMessage, Handshake, HandshakeRefusal, SocketClose, SocketCodec, SocketError, SocketMessage, SocketRequest,
     UpstreamSocket, open_socket,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::client::{
@@ -59,7 +59,21 @@ pub enum TrustError {
 /// When the file can't be used at all. [`TrustedRoots::problems`] lists single certificates.
 pub fn trusted_roots() -> Result<TrustedRoots, TrustError> {
     let path = std::env::var_os(VARIABLE).filter(|path: &OsString| !path.is_empty()).map(PathBuf::from);
-    TrustedRoots::read(path.as_deref())
+    let mut trusted = TrustedRoots::read(path.as_deref())?;
+    for certificate in ALSO.get().into_iter().flat_map(|path| CertificateDer::pem_file_iter(path)).flatten() {
+        // What can't be trusted shows itself at the connection.
+        let _ = trusted.add(certificate);
+    }
+    Ok(trusted)
+}
+
+/// A file of certificates that this process trusts beside all others.
+static ALSO: OnceLock<PathBuf> = OnceLock::new();
+
+/// Trusts the certificates of one more file: a command's that asks the server of its own configuration. The first file counts, and
+/// only before the first connection over TLS.
+pub fn trust_also(file: &Path) {
+    ALSO.get_or_init(|| file.to_owned());
 }
 
 impl TrustedRoots {

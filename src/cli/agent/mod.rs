@@ -1,0 +1,130 @@
+//! `api-together agent` and `api-together run`: programs that use the server.
+//!
+//! In reading order: [`table`] (the programs), [`recipe`] (lines from templates), [`models`] (which model), [`launch`].
+
+mod launch;
+mod models;
+mod place;
+mod recipe;
+mod table;
+
+use std::io::{self, Write};
+
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+pub(super) use self::launch::{RunArgs, run};
+use self::models::{Named, choose};
+use self::recipe::{Values, is_plain};
+use self::table::{AGENTS, Agent, agent as row};
+use super::CliError;
+use super::running::{RunningServer, ServerArgs};
+use super::terminal::{Paint, Table, Tone};
+
+/// Stands for the key of a server that wants none: programs refuse an empty one.
+const ANY_KEY: &str = "none";
+
+#[derive(Debug, Args)]
+pub(super) struct AgentArgs {
+    /// The program. Without one all are listed
+    #[arg(value_parser = agent_name())]
+    agent: Option<&'static Agent>,
+    #[command(flatten)]
+    models: ModelArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Which models a program is to use.
+#[derive(Debug, Args)]
+struct ModelArgs {
+    /// The model. Default: the newest of the server's that suits the program
+    #[arg(short, long, value_name = "NAME")]
+    model: Option<String>,
+    /// The model for titles and summaries. Default: the same
+    #[arg(long, value_name = "NAME")]
+    small_model: Option<String>,
+}
+
+/// Prints the lines that point a program at the server.
+pub(super) fn agent(args: AgentArgs) -> Result<(), CliError> {
+    let AgentArgs { agent, models, server } = args;
+    let Some(agent) = agent else { return Ok(list()?) };
+    let values = values(agent, models, &server.server()?)?;
+    print(agent, &values)
+}
+
+fn list() -> io::Result<()> {
+    let mut table = Table::new(&["name", "program", "agent --write", "run"]);
+    for agent in &AGENTS {
+        let files = agent.settings.as_ref().map(|settings| (settings.folder, settings.files.last()));
+        let file = match files {
+            Some((folder, Some(file))) if folder.is_empty() => format!("~/{file}"),
+            Some((folder, Some(file))) => format!("~/{folder}/{file}"),
+            Some((_, None)) => "--file FILE".to_owned(),
+            None => String::new(),
+        };
+        let run = if agent.launch.is_some() { "yes" } else { "" };
+        let plain = |text: &str| (text.to_owned(), None);
+        let name = (agent.name.to_owned(), Some(Tone::Strong));
+        table.row(vec![name, plain(agent.title), plain(&file), plain(run)]);
+    }
+    table.print(&mut io::stdout().lock(), Paint::stdout())
+}
+
+/// Returns what goes into the program's lines, as the server tells.
+fn values(agent: &Agent, models: ModelArgs, server: &RunningServer) -> Result<Values, CliError> {
+    let named = Named { model: models.model, small: models.small_model };
+    let key = server.key.as_ref().map_or(ANY_KEY, |key| key.expose()).to_owned();
+    let typed = [("the key", Some(&key)), ("--model", named.model.as_ref()), ("--small-model", named.small.as_ref())];
+    for (what, text) in typed {
+        if text.is_some_and(|text| !is_plain(text)) {
+            let odd = "is empty, or has a space, a quote, a backslash, $ or a brace";
+            return Err(CliError::Usage(format!("{what} {odd}, which settings files can't hold as they are")));
+        }
+    }
+    Ok(Values { root: server.root().to_owned(), key, models: choose(server, agent, &named)? })
+}
+
+/// Prints the lines on standard output, and on standard error what to do with them.
+fn print(agent: &Agent, values: &Values) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    let mut notes = Vec::new();
+    if let Some(settings) = &agent.settings {
+        write!(out, "{}", values.put_into(settings.lines))?;
+        let file = settings.file().map_or_else(|| "a file".to_owned(), |file| file.display().to_string());
+        notes.push(format!("These lines go into {file}, the settings of {}.", agent.title));
+    } else if let Some(launch) = &agent.launch {
+        for (name, value) in launch.environment {
+            writeln!(out, "export {name}={}", values.put_into(value).trim_end())?;
+        }
+        notes.push(format!("These variables go into {}'s environment.", agent.title));
+    }
+    for (field, text) in agent.panel {
+        writeln!(out, "{field}: {}", values.put_into(text).trim_end())?;
+    }
+    if let Some(variable) = agent.key_variable {
+        notes.push(format!("Put a client's key into the environment: export {variable}=…"));
+    }
+    if agent.launch.is_some() {
+        notes.push(format!("Or start it without: api-together run {}", agent.name));
+    }
+    notes.extend(agent.notes.iter().map(|note| values.put_into(note).trim_end().to_owned()));
+    out.flush()?;
+    let mut err = io::stderr().lock();
+    writeln!(err)?;
+    for note in notes {
+        writeln!(err, "{note}")?;
+    }
+    Ok(())
+}
+
+/// Parses the name of a program.
+fn agent_name() -> impl TypedValueParser<Value = &'static Agent> {
+    let names = AGENTS.iter().map(|agent| PossibleValue::new(agent.name).aliases(agent.aliases).help(agent.title));
+    let found = |typed: String| {
+        let named = |agent: &&Agent| agent.aliases.contains(&typed.as_str());
+        row(&typed).or_else(|| AGENTS.iter().find(named)).ok_or("is not a program of the list")
+    };
+    PossibleValuesParser::new(names).try_map(found)
+}

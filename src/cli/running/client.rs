@@ -1,0 +1,118 @@
+//! Asks the running server. Messages name the server, and say what to do.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use actix_web::http::Method;
+use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use actix_web::rt::Runtime;
+use clock::SentAt;
+use futures_util::StreamExt;
+use serde_json::Value;
+use tokio::time::timeout;
+use transport::{ClientCache, IncomingResponse, Target};
+use url::Url;
+
+use super::access::KEY_VARIABLE;
+use crate::cli::CliError;
+use crate::config::ApiKey;
+
+/// How long the server may take, which answers from memory.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// The largest answer, in bytes: the status of thousands of accounts.
+const MOST_BYTES: usize = 64 << 20;
+
+/// A server that runs, maybe.
+#[derive(Debug)]
+pub(crate) struct RunningServer {
+    /// Its root: ends in `/`.
+    pub(crate) url: Url,
+    pub(crate) key: Option<ApiKey>,
+    /// The certificate in the server's configuration, which is trusted.
+    pub(crate) certificate: Option<PathBuf>,
+    /// Does the configuration have digests of keys only?
+    pub(crate) lacks_key: bool,
+}
+
+/// An answer in JSON.
+struct Answer {
+    status: u16,
+    body: Value,
+}
+
+impl RunningServer {
+    /// Returns the URL as clients have it, without the final `/`.
+    pub(crate) fn root(&self) -> &str {
+        self.url.as_str().trim_end_matches('/')
+    }
+
+    /// Asks for a path below the root.
+    ///
+    /// # Errors
+    /// When there is no answer, or another one than success.
+    pub(crate) fn get(&self, path: &str, headers: &[(&'static str, &'static str)]) -> Result<Value, CliError> {
+        if self.lacks_key {
+            let why = "the configuration has digests of keys only, or keys in variables that are not set";
+            return Err(CliError::Usage(format!("{why}; give a client's key with --key or {KEY_VARIABLE}")));
+        }
+        if let Some(certificate) = &self.certificate {
+            transport::trust_also(certificate);
+        }
+        let asked = async { timeout(WITHIN, self.ask(path, headers)).await };
+        let late = |_| self.unreachable("no answer within 10 s");
+        let Answer { status, body } = Runtime::new()?.block_on(asked).map_err(late)??;
+        if (200..300).contains(&status) { Ok(body) } else { Err(self.refused(status, &body)) }
+    }
+
+    async fn ask(&self, path: &str, headers: &[(&'static str, &'static str)]) -> Result<Answer, CliError> {
+        let tls = self.url.scheme() == "https";
+        let host = self.url.host_str().unwrap_or_default();
+        let port = self.url.port_or_known_default().unwrap_or(80);
+        let base = format!("http://{host}:{port}{}", self.url.path());
+        let key = self
+            .key
+            .iter()
+            .filter_map(|key| Some((AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {}", key.expose())).ok()?)));
+        let fixed =
+            headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let headers = key.chain(fixed).collect();
+        let target = Target { id: "server".to_owned(), base, tls, http2: false, headers, connect_timeout: WITHIN };
+        let client = ClientCache::default().get(0, || target);
+        let sent_at = SentAt::default();
+        let sending = client.send(client.request(Method::GET, path), Default::default(), &sent_at);
+        let IncomingResponse { head, mut body } =
+            sending.await.map_err(|error| self.unreachable(&error.to_string()))?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = body.next().await {
+            bytes.extend(piece.map_err(|error| self.unreachable(&format!("the answer broke off: {error}")))?);
+            if bytes.len() > MOST_BYTES {
+                return Err(self.unreachable("the answer is larger than 64 MiB"));
+            }
+        }
+        let status = head.status().as_u16();
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        Ok(Answer { status, body })
+    }
+
+    /// Says that the server can't be asked.
+    fn unreachable(&self, why: &str) -> CliError {
+        let mend = match (why.contains("certificate"), &self.certificate) {
+            (true, Some(_)) => "name the server as its certificate does, with --url https://NAME:PORT",
+            (true, None) => "trust its certificate with SSL_CERT_FILE=FILE",
+            (false, _) => "is api-together running there? Name another with --url",
+        };
+        CliError::Server(format!("{}: {why}; {mend}", self.root()))
+    }
+
+    /// Says that the server refused.
+    fn refused(&self, status: u16, body: &Value) -> CliError {
+        let said = body.pointer("/error/message").and_then(Value::as_str);
+        let mend = match (status, &self.key) {
+            (401 | 403, None) => format!("it wants a client's key: give one with --key or {KEY_VARIABLE}"),
+            (401 | 403, Some(key)) => format!("it refused the key {key}: {}", said.unwrap_or("no reason given")),
+            (_, _) => said.unwrap_or("is an api-together running there?").to_owned(),
+        };
+        CliError::Server(format!("{} answered {status}: {mend}", self.root()))
+    }
+}

@@ -1,0 +1,11 @@
+//! Commands that ask a running server.
+
+mod access;
+mod client;
+mod explain;
+mod status;
+
+pub(super) use access::ServerArgs;
+pub(super) use client::RunningServer;
+pub(super) use explain::{ExplainArgs, explain};
+pub(super) use status::{StatusArgs, status};

@@ -1,0 +1,81 @@
+//! How a request for a model would be refused, if nobody can serve the model now.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::serves;
+use crate::config::QueueConfig;
+use crate::error::ApiError;
+use crate::scheduler::{AdmissionError, ApiReport};
+use crate::types::{ApiId, ModelKey, Now};
+use crate::upstream::{Refusal, Resting, Scope};
+
+/// How soon a client may try again while a list of models is missing.
+const LISTED_SOON_MS: u64 = 1_000;
+
+/// Returns what the client would get, or who would be asked all the same, or how long the request would wait.
+pub(super) fn refused(keys: &[ModelKey], queue: QueueConfig, reports: &[ApiReport]) -> Value {
+    let now = Now::read();
+    let refusals: Vec<(ApiId, Refusal)> = reports
+        .iter()
+        .filter_map(|report| {
+            let refusal = keys.iter().filter(|key| serves(report, key.format, &key.model));
+            let refusal = refusal.filter_map(|key| refusal_by(report, &key.model, now)).next()?;
+            Some((report.status.config.id.clone(), refusal))
+        })
+        .collect();
+    let asked: Vec<&ApiId> = refusals
+        .iter()
+        .filter(|(_, refusal)| refusal.is_inferred() && refusal.retry_at_in_panic() <= Some(now.mono))
+        .map(|(api, _)| api)
+        .collect();
+    if !asked.is_empty() {
+        return json!({ "askedAllTheSame": asked });
+    }
+    let deadline = now.mono + queue.max_wait_ms;
+    if queue.max_wait_ms > 0 && refusals.iter().any(|(_, refusal)| refusal.may_pass_by(deadline)) {
+        return json!({ "waitsUpToMs": queue.max_wait_ms });
+    }
+    let Some(first) = keys.first() else { return Value::Null };
+    let error = ApiError::from(if refusals.is_empty() {
+        not_found(first, now, reports)
+    } else {
+        AdmissionError::NoneAvailable { model: first.model.clone(), refusals, rate: None }
+    });
+    json!({
+        "status": error.status().as_u16(),
+        "code": error.code(),
+        "message": error.to_string(),
+        "retryAfterMs": error.wait_ms(),
+    })
+}
+
+fn not_found(ModelKey { format, model }: &ModelKey, now: Now, reports: &[ApiReport]) -> AdmissionError {
+    let is_unlisted = |report: &&ApiReport| {
+        let config = &report.status.config;
+        report.models.is_none() && config.enabled && config.offers(*format)
+    };
+    let refusal = Refusal::ModelsUnknown { until: now.mono + LISTED_SOON_MS };
+    let unlisted = reports.iter().filter(is_unlisted).map(|report| report.status.config.id.clone());
+    let refusals: Vec<(ApiId, Refusal)> = unlisted.map(|api| (api, refusal.clone())).collect();
+    if !refusals.is_empty() {
+        return AdmissionError::NoneAvailable { model: model.clone(), refusals, rate: None };
+    }
+    if reports.iter().any(|report| serves(report, format.other(), model)) {
+        return AdmissionError::OtherFormat { model: model.clone(), served: format.other() };
+    }
+    AdmissionError::ModelNotFound(Arc::clone(model))
+}
+
+/// Returns the refusal of an upstream that lasts longest.
+fn refusal_by(report: &ApiReport, model: &str, now: Now) -> Option<Refusal> {
+    let upstream_model = report.status.config.mapping.get(model).map_or(model, |own| own);
+    let of_model = report.status.quotas.iter().filter(|quota| quota.model.as_deref() == Some(upstream_model));
+    let full = report.status.refusal.iter().chain(of_model.filter_map(|quota| quota.refusal.as_ref()));
+    let absent = report.status.absent_models.iter().filter(|absent| &*absent.model == upstream_model).map(|absent| {
+        let until = now.mono + u64::try_from(absent.until - now.wall).unwrap_or(0);
+        Refusal::Resting(Resting { scope: Scope::Model, reason: absent.reason, until, panic_from: until })
+    });
+    full.map(|(refusal, _)| refusal.clone()).chain(absent).max_by_key(Refusal::until)
+}
