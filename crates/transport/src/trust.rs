@@ -60,7 +60,7 @@ pub enum TrustError {
 pub fn trusted_roots() -> Result<TrustedRoots, TrustError> {
     let path = std::env::var_os(VARIABLE).filter(|path: &OsString| !path.is_empty()).map(PathBuf::from);
     let mut trusted = TrustedRoots::read(path.as_deref())?;
-    for certificate in ALSO.get().into_iter().flat_map(|path| CertificateDer::pem_file_iter(path)).flatten() {
+    for certificate in ALSO.get().into_iter().flat_map(CertificateDer::pem_file_iter).flatten() {
         // What can't be trusted shows itself at the connection.
         let _ = trusted.add(certificate);
     }

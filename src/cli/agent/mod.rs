@@ -1,14 +1,18 @@
 //! `api-together agent` and `api-together run`: programs that use the server.
 //!
-//! In reading order: [`table`] (the programs), [`recipe`] (lines from templates), [`models`] (which model), [`launch`].
+//! In reading order: [`table`] (the programs), [`recipe`] (lines from templates), [`models`] (which model), [`merge`] and
+//! [`mod@write`] (into the program's file), [`launch`].
 
 mod launch;
+mod merge;
 mod models;
 mod place;
 mod recipe;
 mod table;
+mod write;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -31,6 +35,15 @@ pub(super) struct AgentArgs {
     agent: Option<&'static Agent>,
     #[command(flatten)]
     models: ModelArgs,
+    /// Put the lines into the program's own file, beside what is there. The old file is kept as a backup
+    #[arg(short, long)]
+    write: bool,
+    /// Show what --write would change
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// The program's file, where not the usual one
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -46,12 +59,19 @@ struct ModelArgs {
     small_model: Option<String>,
 }
 
-/// Prints the lines that point a program at the server.
+/// Prints the lines that point a program at the server, or writes them.
 pub(super) fn agent(args: AgentArgs) -> Result<(), CliError> {
-    let AgentArgs { agent, models, server } = args;
+    let AgentArgs { agent, models, write, dry_run, file, server } = args;
     let Some(agent) = agent else { return Ok(list()?) };
     let values = values(agent, models, &server.server()?)?;
-    print(agent, &values)
+    if !write && !dry_run {
+        return print(agent, &values);
+    }
+    write::write(agent, &values, file, dry_run)?;
+    if !dry_run {
+        note(agent, &values, Vec::new())?;
+    }
+    Ok(())
 }
 
 fn list() -> io::Result<()> {
@@ -103,6 +123,12 @@ fn print(agent: &Agent, values: &Values) -> Result<(), CliError> {
     for (field, text) in agent.panel {
         writeln!(out, "{field}: {}", values.put_into(text).trim_end())?;
     }
+    out.flush()?;
+    note(agent, values, notes)
+}
+
+/// Prints on standard error what a person has to do, behind these notes.
+fn note(agent: &Agent, values: &Values, mut notes: Vec<String>) -> Result<(), CliError> {
     if let Some(variable) = agent.key_variable {
         notes.push(format!("Put a client's key into the environment: export {variable}=…"));
     }
@@ -110,7 +136,6 @@ fn print(agent: &Agent, values: &Values) -> Result<(), CliError> {
         notes.push(format!("Or start it without: api-together run {}", agent.name));
     }
     notes.extend(agent.notes.iter().map(|note| values.put_into(note).trim_end().to_owned()));
-    out.flush()?;
     let mut err = io::stderr().lock();
     writeln!(err)?;
     for note in notes {

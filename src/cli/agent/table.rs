@@ -39,8 +39,20 @@ pub(super) struct Settings {
     pub(super) folder: &'static str,
     /// The file, by all its possible names: the first one that exists, else the last. Without any, only `--file` says where.
     pub(super) files: &'static [&'static str],
+    pub(super) syntax: Syntax,
+    /// Names of the top level whose old values stay.
+    pub(super) kept: &'static [&'static str],
     /// A template (see [`super::recipe`]).
     pub(super) lines: &'static str,
+}
+
+/// The form of a settings file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Syntax {
+    /// With comments, maybe.
+    Json,
+    Toml,
+    Yaml,
 }
 
 /// How a program is started with all it needs in its environment and arguments.
@@ -82,6 +94,8 @@ pub(super) static AGENTS: [Agent; 14] = [
             folder_variable: Some("CLAUDE_CONFIG_DIR"),
             folder: ".claude",
             files: &["settings.json"],
+            syntax: Syntax::Json,
+            kept: &[],
             lines: include_str!("recipes/claude.json"),
         }),
         launch: Some(Launch {
@@ -109,6 +123,8 @@ pub(super) static AGENTS: [Agent; 14] = [
             folder_variable: Some("CODEX_HOME"),
             folder: ".codex",
             files: &["config.toml"],
+            syntax: Syntax::Toml,
+            kept: &[],
             lines: include_str!("recipes/codex.toml"),
         }),
         key_variable: Some(POOL_KEY),
@@ -136,6 +152,8 @@ pub(super) static AGENTS: [Agent; 14] = [
             folder_variable: Some("XDG_CONFIG_HOME"),
             folder: ".config",
             files: &["opencode/opencode.jsonc", "opencode/opencode.json"],
+            syntax: Syntax::Json,
+            kept: &["$schema"],
             lines: OPENCODE,
         }),
         key_variable: Some(POOL_KEY),
@@ -155,6 +173,8 @@ pub(super) static AGENTS: [Agent; 14] = [
             folder_variable: None,
             folder: "",
             files: &[".aider.conf.yml"],
+            syntax: Syntax::Yaml,
+            kept: &[],
             lines: include_str!("recipes/aider.yml"),
         }),
         launch: Some(Launch {
@@ -186,6 +206,8 @@ pub(super) static AGENTS: [Agent; 14] = [
             folder_variable: None,
             folder: "",
             files: &[],
+            syntax: Syntax::Json,
+            kept: &[],
             lines: include_str!("recipes/roo.json"),
         }),
         notes: &[
@@ -201,6 +223,8 @@ pub(super) static AGENTS: [Agent; 14] = [
             folder_variable: Some("XDG_CONFIG_HOME"),
             folder: ".config",
             files: &["kilo/kilo.jsonc", "kilo/kilo.json"],
+            syntax: Syntax::Json,
+            kept: &[],
             lines: include_str!("recipes/kilo.json"),
         }),
         key_variable: Some(POOL_KEY),
@@ -213,6 +237,8 @@ pub(super) static AGENTS: [Agent; 14] = [
             folder_variable: Some("CONTINUE_GLOBAL_DIR"),
             folder: ".continue",
             files: &["config.yaml"],
+            syntax: Syntax::Yaml,
+            kept: &["name", "version", "schema"],
             lines: include_str!("recipes/continue.yaml"),
         }),
         ..NONE
@@ -224,6 +250,8 @@ pub(super) static AGENTS: [Agent; 14] = [
             folder_variable: Some("XDG_CONFIG_HOME"),
             folder: ".config",
             files: &["goose/config.yaml"],
+            syntax: Syntax::Yaml,
+            kept: &[],
             lines: include_str!("recipes/goose.yaml"),
         }),
         key_variable: Some("OPENAI_API_KEY"),
@@ -249,6 +277,8 @@ pub(super) static AGENTS: [Agent; 14] = [
             folder_variable: None,
             folder: ".qwen",
             files: &["settings.json"],
+            syntax: Syntax::Json,
+            kept: &[],
             lines: include_str!("recipes/qwen.json"),
         }),
         key_variable: Some(POOL_KEY),
@@ -268,6 +298,8 @@ pub(super) static AGENTS: [Agent; 14] = [
             folder_variable: Some("XDG_CONFIG_HOME"),
             folder: ".config",
             files: &["crush/crush.json"],
+            syntax: Syntax::Json,
+            kept: &["$schema"],
             lines: include_str!("recipes/crush.json"),
         }),
         key_variable: Some(POOL_KEY),
@@ -280,6 +312,8 @@ pub(super) static AGENTS: [Agent; 14] = [
             folder_variable: Some("XDG_CONFIG_HOME"),
             folder: ".config",
             files: &["zed/settings.json"],
+            syntax: Syntax::Json,
+            kept: &[],
             lines: include_str!("recipes/zed.json"),
         }),
         key_variable: Some("POOL_API_KEY"),

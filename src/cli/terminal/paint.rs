@@ -23,6 +23,10 @@ pub(crate) enum Tone {
 pub(crate) struct Paint(bool);
 
 impl Paint {
+    /// Without colours.
+    #[cfg(test)]
+    pub(crate) const OFF: Paint = Paint(false);
+
     /// For standard output.
     pub(crate) fn stdout() -> Paint {
         Paint(stdout().is_terminal() && is_wanted())
