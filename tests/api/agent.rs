@@ -109,3 +109,170 @@ fn a_program_is_started_with_the_key_in_its_environment_alone() {
     let (code, _, told) = run(&["zed"]);
     assert!(code == Some(2) && told.contains("api-together agent zed"), "{told}");
 }
+
+/// Each file below a folder, with its content.
+fn files(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("reads").map_while(Result::ok) {
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path()));
+        } else {
+            let text = std::fs::read_to_string(entry.path()).expect("UTF-8");
+            found.push((entry.path().to_string_lossy().into_owned(), text));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A settings file of a person's own for each form, below the home folder.
+const OWN: [(&str, &str, &str, &[&str]); 5] = [
+    (
+        "codex",
+        ".codex/config.toml",
+        "# mine\nmodel = \"old\" # the best\n\n[model_providers.other]\nname = \"other\"\n\n[tui]\ntheme = \"dark\"\n",
+        &[
+            "# mine\nmodel = \"gpt-5.1\" # the best\n",
+            "[model_providers.other]\nname = \"other\"\n",
+            "[model_providers.pool]\n",
+        ],
+    ),
+    (
+        "claude",
+        ".claude/settings.json",
+        "{\n  \"permissions\": { \"allow\": [\"Bash\"] },\n  \"env\": { \"MINE\": \"1\", \"ANTHROPIC_AUTH_TOKEN\": \"sk-ant-old\" }\n}\n",
+        &["\"allow\": [\"Bash\"]", "\"MINE\": \"1\"", "\"ANTHROPIC_BASE_URL\": \"http://localhost:"],
+    ),
+    (
+        "zed",
+        ".config/zed/settings.json",
+        "// Zed settings\n{\n  \"theme\": \"One Dark\", // dark\n  \"language_models\": { \"ollama\": { \"api_url\": \"x\" }, },\n}\n",
+        &[
+            "// Zed settings\n",
+            "\"theme\": \"One Dark\", // dark",
+            "\"ollama\": { \"api_url\": \"x\" }",
+            "\"openai_compatible\"",
+        ],
+    ),
+    (
+        "continue",
+        ".continue/config.yaml",
+        "name: Mine\nversion: 0.0.1\nschema: v1\nmodels:\n  # of the firm\n  - name: Other\n    provider: openai\n    model: x\nrules:\n  - Be brief.\n",
+        &["name: Mine\n", "  # of the firm\n  - name: Other\n", "  - name: Pool\n", "rules:\n  - Be brief.\n"],
+    ),
+    (
+        "aider",
+        ".aider.conf.yml",
+        "# mine\nmodel: sonnet # dear\nauto-commits: false\n",
+        &["# mine\nmodel: \"openai/gpt-5.1\" # dear\nauto-commits: false\n", "openai-api-base: \"http://localhost:"],
+    ),
+];
+
+#[test]
+fn lines_are_merged_into_a_persons_own_file_and_a_second_time_changes_nothing() {
+    let app = pool();
+    for (agent, file, text, kept) in OWN {
+        let home = scratch();
+        let path = home.join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(&path, text).expect("writes");
+        let before = files(&home);
+        let (code, told, errors) = at(&app, &home, &["agent", agent, "--dry-run"]);
+        assert_eq!(code, Some(0), "{agent}: {errors}");
+        assert!(told.contains("would change") && told.contains("\n+ ") && !told.contains(KEY), "{told}");
+        assert!(!told.contains("sk-ant-old"), "{told}");
+        assert_eq!(files(&home), before, "{agent}: a dry run wrote something");
+        assert_eq!(at(&app, &home, &["agent", agent, "--write", "-n"]).0, Some(0));
+        assert_eq!(files(&home), before, "{agent}: a dry run wrote something");
+
+        let (code, told, errors) = at(&app, &home, &["agent", agent, "--write"]);
+        assert_eq!(code, Some(0), "{agent}: {errors}");
+        assert!(told.contains("written; the old file is ") && !told.contains(KEY) && !errors.contains(KEY), "{told}");
+        let written = std::fs::read_to_string(&path).expect("reads");
+        for kept in kept {
+            assert!(written.contains(kept), "{agent}: no {kept:?} in:\n{written}");
+        }
+        let backups: Vec<_> = files(&home).into_iter().filter(|(name, _)| name.ends_with(".bak")).collect();
+        assert!(matches!(&backups[..], [(_, old)] if old == text), "{agent}: {backups:?}");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).expect("there").permissions());
+        assert_eq!(mode & 0o077 == 0, written.contains(KEY), "{agent}: {mode:o}");
+
+        let (code, told, _) = at(&app, &home, &["agent", agent, "-w"]);
+        assert!(code == Some(0) && told.contains("nothing to change"), "{agent}: {told}");
+        assert_eq!(files(&home).len(), 2, "{agent}");
+    }
+}
+
+#[test]
+fn a_file_is_made_where_there_was_none() {
+    let app = pool();
+    for (agent, file) in [
+        ("claude", ".claude/settings.json"),
+        ("codex", ".codex/config.toml"),
+        ("opencode", ".config/opencode/opencode.json"),
+        ("aider", ".aider.conf.yml"),
+        ("kilo", ".config/kilo/kilo.json"),
+        ("continue", ".continue/config.yaml"),
+        ("goose", ".config/goose/config.yaml"),
+        ("qwen", ".qwen/settings.json"),
+        ("crush", ".config/crush/crush.json"),
+        ("zed", ".config/zed/settings.json"),
+    ] {
+        let home = scratch();
+        let (code, told, errors) = at(&app, &home, &["agent", agent, "--write"]);
+        assert_eq!(code, Some(0), "{agent}: {errors}");
+        let printed = at(&app, &home, &["agent", agent]).1;
+        let written = files(&home);
+        assert!(
+            matches!(&written[..], [(name, text)] if name.ends_with(file) && *text == printed),
+            "{told}\n{written:?}"
+        );
+        let again = at(&app, &home, &["agent", agent, "--write"]);
+        assert!(again.1.contains("nothing to change"), "{agent}: {}{}", again.1, again.2);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_edited_is_refused_and_left_as_it_is() {
+    let app = pool();
+    for (agent, file, text, wanted) in [
+        ("claude", ".claude/settings.json", "{\"env\": {", "line 1: this is not valid JSON"),
+        ("claude", ".claude/settings.json", "{\"env\": []}", "env holds something else"),
+        ("codex", ".codex/config.toml", "model = \n", "line 1: this is not valid TOML"),
+        ("codex", ".codex/config.toml", "model_providers = 1\n", "model_providers holds something else"),
+        ("aider", ".aider.conf.yml", "model: [a\n", "model holds something else"),
+        ("continue", ".continue/config.yaml", "models: {}\n", "models holds something else"),
+        ("continue", ".continue/config.yaml", "- a\n", "line 1"),
+    ] {
+        let home = scratch();
+        let path = home.join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(&path, text).expect("writes");
+        let (code, lines, told) = at(&app, &home, &["agent", agent, "--write"]);
+        assert_eq!(code, Some(1), "{agent} {text:?}: {lines}{told}");
+        assert!(told.contains(wanted) && told.contains("nothing was changed") && told.contains(file), "{told}");
+        assert!(lines.contains(&format!("http://localhost:{}", app.port)), "the lines to paste: {lines}");
+        assert_eq!(files(&home), [(path.to_string_lossy().into_owned(), text.to_owned())], "{agent} {text:?}");
+    }
+    let home = scratch();
+    for agent in ["cline", "cursor", "openwebui", "roo"] {
+        let (code, _, told) = at(&app, &home, &["agent", agent, "--write"]);
+        assert!(code == Some(2) && (told.contains("agent ") || told.contains("--file")), "{told}");
+    }
+    let file = home.join("roo.json");
+    assert_eq!(at(&app, &home, &["agent", "roo", "--write", "--file", file.to_str().expect("UTF-8")]).0, Some(0));
+    assert!(std::fs::read_to_string(file).expect("written").contains("openAiBaseUrl"));
+}
+
+#[test]
+fn a_link_to_the_settings_stays_a_link() {
+    let app = pool();
+    let home = scratch();
+    let own = home.join("dotfiles.toml");
+    std::fs::write(&own, "[tui]\n").expect("writes");
+    std::fs::create_dir(home.join(".codex")).expect("made");
+    std::os::unix::fs::symlink(&own, home.join(".codex/config.toml")).expect("linked");
+    assert_eq!(at(&app, &home, &["agent", "codex", "--write"]).0, Some(0));
+    assert!(std::fs::symlink_metadata(home.join(".codex/config.toml")).expect("there").is_symlink());
+    assert!(std::fs::read_to_string(own).expect("reads").contains("[model_providers.pool]"));
+}

@@ -32,6 +32,7 @@ mod homes;
 mod http2;
 mod limits;
 mod listen_tls;
+mod manual;
 mod mistyped;
 mod names;
 mod persistence;

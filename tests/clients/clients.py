@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,8 +23,10 @@ DEADLINE = 150
 class Place:
     """Where a program runs: its folder, its home, its environment, and the pool that it is pointed at."""
 
-    def __init__(self, folder, tools, url, key):
+    def __init__(self, folder, tools, url, key, api_together=None):
         self.folder, self.tools, self.url, self.key = Path(folder), Path(tools), url, key
+        # The program under test, for its commands `agent` and `run`.
+        self.api_together = api_together and str(Path(api_together).resolve())
         self.home, self.work = self.folder / "home", self.folder / "work"
         self.temporary = self.folder / "tmp"
         for path in self.home, self.work, self.temporary:
@@ -40,6 +43,19 @@ class Place:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(recipe(name, self.url, self.key) + more)
         return str(file)
+
+    def agent(self, name):
+        """Lets `api-together agent NAME --write` make the settings in the fresh home."""
+        env = {**self.env, "API_TOGETHER_KEY": self.key}
+        subprocess.run([self.api_together, "agent", name, "--write", "--url", self.url], env=env, cwd=self.folder, check=True)
+
+    def run(self, name, program):
+        """Returns a command line that starts a program by `api-together run NAME`."""
+        programs = self.folder / "bin"
+        programs.mkdir()
+        os.symlink(program, programs / name)
+        self.env |= {"PATH": f"{programs}:{self.env['PATH']}", "API_TOGETHER_KEY": self.key}
+        return [self.api_together, "run", name, "--url", self.url, "--"]
 
     def python(self, program, snippet=None):
         if snippet:
@@ -83,43 +99,83 @@ class Client:
     query: str = ""
     # The parts of its program that the pool does not serve yet.
     without: str = ""
+    # Whether `agent` or `run` sets it up, which ask a pool.
+    by_command: bool = False
 
 
-def claude_code(place):
-    place.write(place.home / ".claude" / "settings.json", "claude-code")
-    claude = place.binary("@anthropic-ai/claude-code-*/claude")
-    return [[claude, "--allowedTools", "Bash", *more] for more in
-            (["-p", FIRST], ["-p", SECOND, "--continue"], ["-p", THIRD, "--continue"])]
+# How a program gets its settings: by a recipe of docs/agents.md, by `api-together agent`, or none of its own, by `api-together run`.
+RECIPE, AGENT, RUN = "recipe", "agent", "run"
 
 
-def codex(recipe_name):
+def claude_code(by):
     def commands(place):
-        place.write(place.home / ".codex" / "config.toml", recipe_name)
-        place.env |= {"POOL_KEY": place.key, "CODEX_API_KEY": place.key}
+        program = [place.binary("@anthropic-ai/claude-code-*/claude")]
+        if by == RECIPE:
+            place.write(place.home / ".claude" / "settings.json", "claude")
+        elif by == AGENT:
+            place.agent("claude")
+        else:
+            program = place.run("claude", *program)
+        return [[*program, "--allowedTools", "Bash", *more] for more in
+                (["-p", FIRST], ["-p", SECOND, "--continue"], ["-p", THIRD, "--continue"])]
+
+    return commands
+
+
+def codex(by, recipe_name="codex"):
+    def commands(place):
+        program = [place.binary("@openai/codex-*/vendor/*/bin/codex")]
+        settings = place.home / ".codex" / "config.toml"
+        quiet = recipe("codex-quiet", place.url, place.key)
+        if by == RECIPE:
+            place.write(settings, recipe_name, "" if recipe_name == "codex-built-in" else quiet)
+            place.env |= {"POOL_KEY": place.key, "CODEX_API_KEY": place.key}
+        elif by == AGENT:
+            settings.parent.mkdir()
+            settings.write_text(quiet)
+            place.agent("codex")
+            place.env["POOL_KEY"] = place.key
+        else:
+            settings.parent.mkdir()
+            settings.write_text(quiet)
+            program = place.run("codex", *program)
         # The sandbox of the program needs rights that a container may not have.
         options = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
-        program = [place.binary("@openai/codex-*/vendor/*/bin/codex"), "exec"]
-        resume = [*program, "resume", "--last", *options]
-        return [[*program, *options, FIRST], [*resume, SECOND], [*resume, THIRD]]
+        resume = [*program, "exec", "resume", "--last", *options]
+        return [[*program, "exec", *options, FIRST], [*resume, SECOND], [*resume, THIRD]]
 
     return commands
 
 
 def codex_sessions(place):
-    first, *_ = codex("codex")(place)
+    first, *_ = codex(RECIPE)(place)
     return [first] * SESSIONS
 
 
-def opencode(place):
-    # The program installs its package for plugins, which nothing here uses, unless this is there.
-    settings = place.home / ".config" / "opencode"
-    (settings / "node_modules").mkdir(parents=True)
-    installed = {"packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}}}
-    (settings / "package-lock.json").write_text(json.dumps(installed))
-    place.write(place.work / "opencode.json", "opencode")
-    place.env["POOL_KEY"] = place.key
-    program = [place.binary("opencode-linux-*/bin/opencode"), "run"]
-    return [[*program, FIRST], [*program, "--continue", SECOND], [*program, "--continue", THIRD]]
+def opencode(by):
+    def commands(place):
+        # The program installs its package for plugins, which nothing here uses, unless this is there.
+        settings = place.home / ".config" / "opencode"
+        (settings / "node_modules").mkdir(parents=True)
+        installed = {"packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}}}
+        (settings / "package-lock.json").write_text(json.dumps(installed))
+        program = [place.binary("opencode-linux-*/bin/opencode")]
+        if by == RUN:
+            program = place.run("opencode", *program)
+        else:
+            place.env["POOL_KEY"] = place.key
+            place.write(place.work / "opencode.json", "opencode") if by == RECIPE else place.agent("opencode")
+        program = [*program, "run"]
+        return [[*program, FIRST], [*program, "--continue", SECOND], [*program, "--continue", THIRD]]
+
+    return commands
+
+
+CLAUDE = {"agent": True, "headers": ("x-claude-code-session-id", "anthropic-beta"), "query": "beta=true",
+          "env": {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}}
+CODEX = {"agent": True, "headers": ("session-id",)}
+OPENCODE = {"agent": True, "headers": ("x-session-affinity",), "env": {
+    "OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1"}}
 
 
 CLIENTS = {
@@ -138,12 +194,16 @@ CLIENTS = {
     "litellm": Client(
         lambda place: place.python("litellm_python.py"),
         env={"LITELLM_TELEMETRY": "False", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}),
-    "claude-code": Client(claude_code, agent=True, headers=("x-claude-code-session-id", "anthropic-beta"), query="beta=true"),
-    "codex": Client(codex("codex"), agent=True, headers=("session-id",)),
+    "claude-code": Client(claude_code(RECIPE), **CLAUDE),
+    "claude-code-by-agent": Client(claude_code(AGENT), by_command=True, **CLAUDE),
+    "claude-code-by-run": Client(claude_code(RUN), by_command=True, **CLAUDE),
+    "codex": Client(codex(RECIPE), **CODEX),
+    "codex-by-agent": Client(codex(AGENT), by_command=True, **CODEX),
+    "codex-by-run": Client(codex(RUN), by_command=True, **CODEX),
     "codex-sessions": Client(codex_sessions, agent=True, one_session=False, headers=("session-id",)),
-    "codex-websocket": Client(codex("codex-built-in"), agent=True, sockets=True),
-    "codex-fallback": Client(codex("codex-built-in"), agent=True, sockets=False, headers=("session-id",)),
-    "opencode": Client(
-        opencode, agent=True, headers=("x-session-affinity",),
-        env={"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1"}),
+    "codex-websocket": Client(codex(RECIPE, "codex-built-in"), agent=True, sockets=True),
+    "codex-fallback": Client(codex(RECIPE, "codex-built-in"), agent=True, sockets=False, headers=("session-id",)),
+    "opencode": Client(opencode(RECIPE), **OPENCODE),
+    "opencode-by-agent": Client(opencode(AGENT), by_command=True, **OPENCODE),
+    "opencode-by-run": Client(opencode(RUN), by_command=True, **OPENCODE),
 }

@@ -74,7 +74,7 @@ async def try_client(name, options, folder):
         pool = await Pool(options.pool, folder / "pool", accounts).start()
         url, key = pool.url, pool.key
     try:
-        place = Place(folder, options.tools, url, key)
+        place = Place(folder, options.tools, url, key, options.pool)
         commands = client.commands(place)
         for command in commands:
             without = {"WITHOUT": "" if options.direct else client.without}
@@ -144,7 +144,8 @@ async def main():
             failed.append(name)
             print(wrong, file=sys.stderr, flush=True)
 
-    await asyncio.gather(*(one(name) for name in options.clients or CLIENTS))
+    able = [name for name, client in CLIENTS.items() if options.pool or not client.by_command]
+    await asyncio.gather(*(one(name) for name in options.clients or able))
     sys.exit(1 if failed else 0)
 
 

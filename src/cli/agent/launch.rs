@@ -48,9 +48,10 @@ pub(crate) fn run(args: RunArgs) -> Result<i32, CliError> {
 
 fn failed(launch: &Launch, error: &io::Error) -> CliError {
     let Launch { program, install, .. } = launch;
-    CliError::Server(match error.kind() {
-        io::ErrorKind::NotFound => format!("there is no {program} in PATH; install it: {install}"),
-        _ => format!("{program} can't be started: {error}"),
+    CliError::Server(if error.kind() == io::ErrorKind::NotFound {
+        format!("there is no {program} in PATH; install it: {install}")
+    } else {
+        format!("{program} can't be started: {error}")
     })
 }
 

@@ -3,6 +3,8 @@
 //! In reading order: [`table`] (the programs), [`recipe`] (lines from templates), [`models`] (which model), [`merge`] and
 //! [`mod@write`] (into the program's file), [`launch`].
 
+#[cfg(test)]
+mod agents_doc;
 mod launch;
 mod merge;
 mod models;
@@ -79,7 +81,7 @@ fn list() -> io::Result<()> {
     for agent in &AGENTS {
         let files = agent.settings.as_ref().map(|settings| (settings.folder, settings.files.last()));
         let file = match files {
-            Some((folder, Some(file))) if folder.is_empty() => format!("~/{file}"),
+            Some(("", Some(file))) => format!("~/{file}"),
             Some((folder, Some(file))) => format!("~/{folder}/{file}"),
             Some((_, None)) => "--file FILE".to_owned(),
             None => String::new(),

@@ -98,7 +98,7 @@ fn usage(quota: &Value, window: &str) -> (String, Option<Tone>) {
         None if used == 0 => (String::new(), None),
         None => (short(used), None),
         Some(limit) => {
-            let percent = if limit == 0 { 100 } else { used.saturating_mul(100) / limit };
+            let percent = used.saturating_mul(100).checked_div(limit).unwrap_or(100);
             let tone = match percent {
                 100.. => Tone::Bad,
                 NEARLY_FULL.. => Tone::Warning,

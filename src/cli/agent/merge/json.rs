@@ -1,7 +1,7 @@
 //! JSON with comments and commas at the end of lists, as many programs take it.
 
 use jsonc_parser::ParseOptions;
-use jsonc_parser::cst::{CstArray, CstContainerNode, CstInputValue, CstNode, CstObject, CstRootNode};
+use jsonc_parser::cst::{CstArray, CstInputValue, CstObject, CstRootNode};
 use serde_json::{Map, Value};
 
 use super::MergeError;
@@ -49,10 +49,8 @@ fn parse(text: &str) -> Result<CstRootNode, MergeError> {
 }
 
 fn object_of(text: &str) -> Result<Map<String, Value>, MergeError> {
-    match parse(text)?.to_serde_value() {
-        Some(Value::Object(object)) => Ok(object),
-        _ => Err(MergeError::Odd("it is no object")),
-    }
+    let value = parse(text)?.to_serde_value();
+    value.as_ref().and_then(Value::as_object).cloned().ok_or(MergeError::Odd("it is no object"))
 }
 
 /// Puts the wanted members into an object of the text. Returns whether anything changed.
@@ -66,17 +64,15 @@ fn put(object: &CstObject, wanted: &Map<String, Value>, at: &str) -> Result<bool
         };
         let here = format!("{at}{name}");
         let Some(old) = member.value() else { return Err(MergeError::OtherKind(here)) };
-        match (value, old.as_object(), old.as_array()) {
-            (Value::Object(wanted), Some(old), _) => changed |= put(&old, wanted, &format!("{here}."))?,
-            (Value::Array(wanted), _, Some(old)) => changed |= put_entries(&old, wanted, &here)?,
-            (Value::Object(_) | Value::Array(_), _, _) | (_, Some(_), _) | (_, _, Some(_)) => {
-                return Err(MergeError::OtherKind(here));
-            }
-            _ if old.to_serde_value().as_ref() == Some(value) => {}
-            _ => {
-                member.set_value(input(value));
-                changed = true;
-            }
+        if let (Some(wanted), Some(old)) = (value.as_object(), old.as_object()) {
+            changed |= put(&old, wanted, &format!("{here}."))?;
+        } else if let (Some(wanted), Some(old)) = (value.as_array(), old.as_array()) {
+            changed |= put_entries(&old, wanted, &here)?;
+        } else if value.is_object() || value.is_array() || old.as_object().is_some() || old.as_array().is_some() {
+            return Err(MergeError::OtherKind(here));
+        } else if old.to_serde_value().as_ref() != Some(value) {
+            member.set_value(input(value));
+            changed = true;
         }
     }
     Ok(changed)
@@ -86,11 +82,8 @@ fn put(object: &CstObject, wanted: &Map<String, Value>, at: &str) -> Result<bool
 fn put_entries(list: &CstArray, wanted: &[Value], at: &str) -> Result<bool, MergeError> {
     let mut changed = false;
     for value in wanted {
-        let same = list.elements().into_iter().find_map(|element| match (&element, value) {
-            (CstNode::Container(CstContainerNode::Object(old)), Value::Object(wanted)) => {
-                is_same(&element.to_serde_value()?, value).then(|| (old.clone(), wanted))
-            }
-            _ => None,
+        let same = list.elements().into_iter().find_map(|element| {
+            is_same(&element.to_serde_value()?, value).then_some((element.as_object()?, value.as_object()?))
         });
         if let Some((old, wanted)) = same {
             changed |= put(&old, wanted, &format!("{at}[]."))?;
@@ -109,25 +102,23 @@ fn is_same(one: &Value, other: &Value) -> bool {
 
 /// Does the same with values alone.
 fn put_value(into: &mut Value, wanted: &Value) {
-    match (into, wanted) {
-        (Value::Object(old), Value::Object(wanted)) => {
-            for (name, value) in wanted {
-                match old.get_mut(name) {
-                    Some(old) => put_value(old, value),
-                    None => drop(old.insert(name.clone(), value.clone())),
-                }
+    if let (Some(old), Some(wanted)) = (into.as_object_mut(), wanted.as_object()) {
+        for (name, value) in wanted {
+            match old.get_mut(name) {
+                Some(old) => put_value(old, value),
+                None => drop(old.insert(name.clone(), value.clone())),
             }
         }
-        (Value::Array(old), Value::Array(wanted)) => {
-            for value in wanted {
-                match old.iter().position(|one| is_same(one, value)).and_then(|at| old.get_mut(at)) {
-                    Some(old) => put_value(old, value),
-                    None if old.contains(value) => {}
-                    None => old.push(value.clone()),
-                }
+    } else if let (Some(old), Some(wanted)) = (into.as_array_mut(), wanted.as_array()) {
+        for value in wanted {
+            if let Some(old) = old.iter_mut().find(|one| is_same(one, value)) {
+                put_value(old, value);
+            } else if !old.contains(value) {
+                old.push(value.clone());
             }
         }
-        (old, wanted) => *old = wanted.clone(),
+    } else {
+        *into = wanted.clone();
     }
 }
 
@@ -180,7 +171,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_or_edited_is_refused() {
         for (text, error) in [
-            ("{\n\"a\": 1\n\"b\": 2}", MergeError::Unreadable { line: 3, why: "this is not valid JSON" }),
+            ("{\n\"a\": 1\n\"b\": 2}", MergeError::Unreadable { line: 2, why: "this is not valid JSON" }),
             ("{\"a\": ", MergeError::Unreadable { line: 1, why: "this is not valid JSON" }),
             ("[1]", MergeError::Odd("it is no object")),
             ("{\"env\": 1}", MergeError::OtherKind("env".to_owned())),
