@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use super::models::Chosen;
-use super::recipe::Values;
-use super::table::{AGENTS, Agent, Syntax};
+use super::program::{Agent, Syntax};
+use super::recipe::{Chosen, Values};
+use super::table::AGENTS;
 use crate::types::WireFormat;
 
 fn values(agent: &Agent) -> Values {

@@ -8,7 +8,8 @@ use std::process::Command;
 
 use clap::Args;
 
-use super::table::{AGENTS, Launch};
+use super::program::Launch;
+use super::table::AGENTS;
 use super::{Agent, CliError, ModelArgs, ServerArgs, agent_name, values};
 use crate::cli::dotenv;
 

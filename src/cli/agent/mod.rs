@@ -9,6 +9,7 @@ mod launch;
 mod merge;
 mod models;
 mod place;
+mod program;
 mod recipe;
 mod table;
 mod write;
@@ -21,8 +22,9 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 pub(super) use self::launch::{RunArgs, run};
 use self::models::{Named, choose};
+use self::program::Agent;
 use self::recipe::{Values, is_plain};
-use self::table::{AGENTS, Agent, agent as row};
+use self::table::{AGENTS, agent as row};
 use super::CliError;
 use super::running::{RunningServer, ServerArgs};
 use super::terminal::{Paint, Table, Tone};

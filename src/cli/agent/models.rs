@@ -6,8 +6,8 @@
 
 use serde_json::Value;
 
-use super::recipe::is_plain;
-use super::table::Agent;
+use super::program::Agent;
+use super::recipe::{Chosen, is_plain};
 use crate::cli::CliError;
 use crate::cli::running::RunningServer;
 use crate::types::WireFormat;
@@ -37,19 +37,6 @@ const NO_CHAT: [&str; 16] = [
 
 /// Parts of the names of small models.
 const SMALL: [&str; 6] = ["mini", "haiku", "flash", "lite", "nano", "small"];
-
-/// The models of a recipe.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Chosen {
-    pub(super) model: String,
-    pub(super) small: String,
-    /// By the roles of Claude Code.
-    pub(super) opus: String,
-    pub(super) sonnet: String,
-    pub(super) haiku: String,
-    /// All that the program may show, the chosen ones among them.
-    pub(super) listed: Vec<String>,
-}
 
 /// Asks the server for its models, and chooses.
 pub(super) fn choose(server: &RunningServer, agent: &Agent, named: &Named) -> Result<Chosen, CliError> {

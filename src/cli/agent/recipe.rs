@@ -8,8 +8,6 @@
 //! | `{opus}`, `{sonnet}`, `{haiku}` | the model for each role of Claude Code |
 //! | a line with `{each}` | a line for each model |
 
-use super::models::Chosen;
-
 /// What goes into a template.
 #[derive(Debug, Clone)]
 pub(super) struct Values {
@@ -17,6 +15,19 @@ pub(super) struct Values {
     pub(super) root: String,
     pub(super) key: String,
     pub(super) models: Chosen,
+}
+
+/// The models of a recipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Chosen {
+    pub(super) model: String,
+    pub(super) small: String,
+    /// By the roles of Claude Code.
+    pub(super) opus: String,
+    pub(super) sonnet: String,
+    pub(super) haiku: String,
+    /// All that the program may show, the chosen ones among them.
+    pub(super) listed: Vec<String>,
 }
 
 impl Values {

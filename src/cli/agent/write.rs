@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use jiff::Zoned;
 
 use super::merge::merge;
+use super::program::{Agent, Settings};
 use super::recipe::Values;
-use super::table::{Agent, Settings};
 use crate::cli::CliError;
 use crate::cli::terminal::{Paint, print_diff};
 

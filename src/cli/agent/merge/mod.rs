@@ -10,7 +10,7 @@ mod yaml;
 
 use thiserror::Error;
 
-use super::table::{Settings, Syntax};
+use super::program::{Settings, Syntax};
 
 /// Why a recipe's lines were not put into a text.
 #[derive(Debug, PartialEq, Eq, Error)]
