@@ -28,7 +28,9 @@ pub(super) fn completions(args: CompletionsArgs, mut command: Command) -> Result
     let mut script = Vec::new();
     let name = command.get_name().to_owned();
     clap_complete::generate(args.shell, &mut command, name, &mut script);
-    io::stdout().write_all(&script)?;
+    // A hyphen in the name makes clap_complete 4.6 write two labels for one thing, and bash completes nothing.
+    let script = String::from_utf8_lossy(&script).replace("api__subcmd__together", "api__together");
+    io::stdout().write_all(script.as_bytes())?;
     Ok(())
 }
 

@@ -23,7 +23,7 @@ fn completions_are_scripts_that_the_shells_take() {
     let complete = r#"
         . ./bash
         COMP_WORDS=(api-together agent cod); COMP_CWORD=2
-        _api-together api-together cod agent
+        _api__together api-together cod agent
         echo "${COMPREPLY[@]}"
     "#;
     let output = Command::new("bash").args(["-c", complete]).current_dir(&folder).output().expect("bash is there");

@@ -103,14 +103,47 @@ fn changes<'a>(old: &[&'a str], new: &[&'a str]) -> Vec<Line<'a>> {
     }
 }
 
-/// Returns a line without the value of a name that speaks of a secret. References to variables are no secrets.
+/// Returns a line without the values of names that speak of secrets. References to variables are no secrets.
 fn masked(line: &str) -> Cow<'_, str> {
-    let Some(at) = line.find([':', '=']) else { return line.into() };
-    let (name, value) = line.split_at(at + 1);
-    let is_secret = SECRET.iter().any(|word| name.to_lowercase().contains(word));
-    let bare = value.trim().trim_end_matches(',').trim_matches(['"', '\'']);
-    let is_reference = bare.starts_with(['$', '{', '[']) || bare.chars().all(|c| c.is_ascii_uppercase() || c == '_');
-    if is_secret && !is_reference { format!("{name} ***").into() } else { line.into() }
+    let mut shown = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find([':', '=']) {
+        let (name, behind) = rest.split_at(at + 1);
+        shown.push_str(name);
+        rest = behind;
+        if !is_secret(name) {
+            continue;
+        }
+        let value_at = rest.len() - rest.trim_start().len();
+        let (blank, from_value) = rest.split_at(value_at);
+        let quote = from_value.chars().next().filter(|c| ['"', '\''].contains(c));
+        let value = match quote {
+            Some(quote) => from_value.get(1..).unwrap_or_default().split(quote).next().unwrap_or_default(),
+            None => from_value.split([',', '}', ' ']).next().unwrap_or_default(),
+        };
+        shown.push_str(blank);
+        shown.extend(quote);
+        shown.push_str(if is_reference(value) { value } else { "***" });
+        rest = from_value.get(value.len() + usize::from(quote.is_some())..).unwrap_or_default();
+    }
+    if shown.is_empty() {
+        return line.into();
+    }
+    (shown + rest).into()
+}
+
+/// Returns whether the text ends with a name that speaks of a secret, and `:` or `=`.
+fn is_secret(text: &str) -> bool {
+    let before = text.trim_end_matches([':', '=', ' ', '"', '\'']);
+    let name = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or_default();
+    SECRET.iter().any(|word| name.to_lowercase().contains(word))
+}
+
+/// Returns whether a value is no secret: a variable (`$KEY`, `{env:KEY}`, `POOL_KEY`), or a number.
+fn is_reference(value: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let is_variable = value.contains('_') && value.chars().all(is_name);
+    value.starts_with(['$', '{', '[']) || is_variable || value.parse::<u32>().is_ok()
 }
 
 #[cfg(test)]
@@ -134,9 +167,14 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let old = "\"API_KEY\": \"sk-secret\",\nmodel: m\n";
+        let old =
+            "\"API_KEY\": \"sk-secret\",\nenv: { \"MINE\": \"1\", \"TOKEN\": \"sk-it\", KEY=sk-is }\nmodel: http://m\n";
         let new = "\"API_KEY\": \"$POOL\",\nANTHROPIC_AUTH_TOKEN = 'sk-other'\nenv_key = \"POOL_KEY\"\n";
         let told = diff(old, new);
         assert!(!told.contains("sk-") && told.contains("\"$POOL\"") && told.contains("\"POOL_KEY\""), "{told}");
+        assert!(
+            told.contains("- env: { \"MINE\": \"1\", \"TOKEN\": \"***\", KEY=*** }\n- model: http://m\n"),
+            "{told}"
+        );
     }
 }
