@@ -15,12 +15,9 @@ use std::path::PathBuf;
 use clap::Args;
 use url::Url;
 
-use super::client::RunningServer;
+use super::client::{KEY_VARIABLE, RunningServer};
 use crate::cli::{CliError, DEFAULT_CONFIG, describe, from_environment, overrides};
 use crate::config::{ApiKey, ConfigSource, ServerAccess};
-
-/// Holds a client's key.
-pub(crate) const KEY_VARIABLE: &str = "API_TOGETHER_KEY";
 
 /// Where the running server is, and a key for it.
 #[derive(Debug, Args)]

@@ -13,9 +13,11 @@ use tokio::time::timeout;
 use transport::{ClientCache, IncomingResponse, Target};
 use url::Url;
 
-use super::access::KEY_VARIABLE;
 use crate::cli::CliError;
 use crate::config::ApiKey;
+
+/// Holds a client's key.
+pub(super) const KEY_VARIABLE: &str = "API_TOGETHER_KEY";
 
 /// How long the server may take, which answers from memory.
 const WITHIN: Duration = Duration::from_secs(10);
