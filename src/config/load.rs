@@ -102,12 +102,19 @@ pub fn parse(
     config.hash = fingerprint(text, presets.text.as_deref(), &key_texts);
     config.key_files = key_texts.keys().cloned().collect();
     config.presets = filled.uses;
+    let presets_with_secrets = presets.path.clone().filter(|_| presets.holds_secrets);
     config.preset_file = presets.path;
     config.warnings.extend(filled.warnings);
     let key_files = key_texts.keys().map(|name| folder_of(path).join(name));
     let tls_key = config.server.limits.tls.iter().map(|tls| tls.key_file.clone());
     let environment = PathBuf::from(".env");
-    let secret = holds_keys.then(|| path.clone()).into_iter().chain(key_files).chain(tls_key).chain([environment]);
+    let secret = holds_keys
+        .then(|| path.clone())
+        .into_iter()
+        .chain(presets_with_secrets)
+        .chain(key_files)
+        .chain(tls_key)
+        .chain([environment]);
     config.warnings.extend(secret.filter_map(|file| file_permissions::warning(&file)));
     Ok(config)
 }

@@ -194,6 +194,29 @@ fn a_file_of_presets_is_checked_as_the_configuration_is() {
 }
 
 #[test]
+fn a_secret_in_a_file_of_presets_is_shown_to_nobody() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let launch = Launch::new(&config(&json!([{ "id": "a", "provider": "ours", "models": ["m"] }])));
+    let ours = json!({ "name": "Ours", "baseUrl": upstream.url(), "apiKey": "sk-shared-secret-0123", "headers": { "x-team": "team-secret-4567" } });
+    let file = json!({ "$schema": "x", "asOf": "2026-01-01", "providers": { "ours": ours } });
+    fs::write(launch.folder.join("presets.json"), file.to_string()).expect("writes");
+    let told = [&["check", "--config", "apis.json"][..], &["presets", "ours", "--config", "apis.json"]]
+        .map(|arguments| said(&launch, arguments));
+    for (code, told) in &told {
+        assert!(*code == Some(0) && !told.contains("secret") && told.contains("sk-…0123"), "{told}");
+        assert!(told.contains("x-team"), "{told}");
+    }
+    assert!(told[0].1.contains("presets.json: others on this machine may read the keys in it"), "{}", told[0].1);
+    let app = launch.start();
+    assert_eq!(app.chat().status, 200);
+    let received = upstream.received();
+    assert_eq!(received[0].header("authorization"), Some("Bearer sk-shared-secret-0123"));
+    assert_eq!(received[0].header("x-team"), Some("team-secret-4567"));
+    let status = app.client().get("/v1/status").text();
+    assert!(![app.banner(), app.log(), status].concat().contains("secret"));
+}
+
+#[test]
 fn presets_lists_all_and_prints_one() {
     let launch = Launch { folder: scratch(), args: Vec::new(), env: Vec::new() };
     let (code, told) = said(&launch, &["presets"]);

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::known::{LimitScope, Provider, Providers};
+use super::secrets::without_secrets;
 use crate::config::problem::Problem;
 use crate::types::WireFormat;
 
@@ -188,7 +189,7 @@ impl Filler<'_> {
 fn merge(entry: &mut Map<String, Value>, field: &str, value: Value) -> Option<String> {
     match (entry.get_mut(field), value) {
         (None, value) => {
-            let shown = shown(&value);
+            let shown = shown(field, &value);
             entry.insert(field.to_owned(), value);
             Some(shown)
         }
@@ -196,7 +197,7 @@ fn merge(entry: &mut Map<String, Value>, field: &str, value: Value) -> Option<St
             let is_own =
                 |name: &String, own: &Map<String, Value>| own.keys().any(|known| known.eq_ignore_ascii_case(name));
             let missing: Map<String, Value> = members.into_iter().filter(|(name, _)| !is_own(name, own)).collect();
-            let shown = (!missing.is_empty()).then(|| shown(&Value::Object(missing.clone())));
+            let shown = (!missing.is_empty()).then(|| shown(field, &Value::Object(missing.clone())));
             own.extend(missing);
             shown
         }
@@ -204,6 +205,8 @@ fn merge(entry: &mut Map<String, Value>, field: &str, value: Value) -> Option<St
     }
 }
 
-fn shown(value: &Value) -> String {
+/// Returns a value for people: a key as its mask, and of headers the names alone.
+fn shown(field: &str, value: &Value) -> String {
+    let value = without_secrets(field, value.clone());
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::secrets::without_secrets;
 use crate::config::base_url;
 use crate::config::file::ApiFile;
 use crate::config::problem::Problem;
@@ -108,6 +109,10 @@ pub struct Providers {
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("additionalProperties" = false))]
 struct ProvidersFile {
+    /// Where a JSON Schema is, for editors. Not used.
+    #[serde(rename = "$schema", default)]
+    #[expect(dead_code, reason = "is for editors alone")]
+    schema: Option<String>,
     /// The date of the facts, `2026-11-28`.
     as_of: String,
     /// By id.
@@ -242,14 +247,22 @@ impl Provider {
         self.fields.get(format.base_url_field()).and_then(Value::as_str)
     }
 
+    /// Returns whether the preset itself has what may be a secret.
+    pub(super) fn holds_secrets(&self) -> bool {
+        ["apiKey", "headers"].iter().any(|field| self.fields.contains_key(*field))
+    }
+
     /// Returns whether an entry needs a key of the user's.
     pub fn needs_key(&self) -> bool {
         !self.fields.contains_key("apiKey")
     }
 
-    /// Returns what an entry is filled in with, for people: with the key's usual variable, and with blanks as they are.
+    /// Returns what an entry is filled in with, for people: with the key's usual variable, with blanks as they are, and without
+    /// secrets.
     pub fn shown(&self) -> Map<String, Value> {
-        let mut shown = self.fields.clone();
+        let fields = self.fields.clone().into_iter();
+        let mut shown: Map<String, Value> =
+            fields.map(|(field, value)| (field.clone(), without_secrets(&field, value))).collect();
         if let Some(variable) = self.key_env.first() {
             shown.insert("apiKey".to_owned(), Value::from(format!("${{{variable}}}")));
         }

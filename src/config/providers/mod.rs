@@ -15,6 +15,7 @@ mod known;
 #[cfg(test)]
 mod page;
 mod read;
+mod secrets;
 #[cfg(test)]
 mod tests;
 

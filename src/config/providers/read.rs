@@ -7,7 +7,7 @@ use std::{fs, io};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::known::Providers;
+use super::known::{Provider, Providers};
 use crate::config::json::Unambiguous;
 use crate::config::problem::Problem;
 use crate::config::source::ConfigSource;
@@ -55,6 +55,8 @@ pub(in crate::config) struct PresetsRead {
     pub(in crate::config) path: Option<PathBuf>,
     /// The file's content; `None` if there is no file.
     pub(in crate::config) text: Option<String>,
+    /// May there be secrets in the file?
+    pub(in crate::config) holds_secrets: bool,
 }
 
 impl PresetsRead {
@@ -65,7 +67,12 @@ impl PresetsRead {
         if apis.is_some_and(|apis| apis.iter().any(|api| api.get("provider").is_some())) {
             Self::read(source)
         } else {
-            Ok(PresetsRead { providers: Cow::Borrowed(Providers::embedded()), path: None, text: None })
+            Ok(PresetsRead {
+                providers: Cow::Borrowed(Providers::embedded()),
+                path: None,
+                text: None,
+                holds_secrets: false,
+            })
         }
     }
 
@@ -76,12 +83,14 @@ impl PresetsRead {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(why) if why.kind() == io::ErrorKind::NotFound && named.is_none() => {
-                return Ok(PresetsRead { providers: embedded, path: Some(path), text: None });
+                return Ok(PresetsRead { providers: embedded, path: Some(path), text: None, holds_secrets: false });
             }
             Err(why) => return Err(PresetsError::Unreadable { path, why }),
         };
-        let providers = embedded.into_owned().with(parse(&path, &text)?);
-        Ok(PresetsRead { providers: Cow::Owned(providers), path: Some(path), text: Some(text) })
+        let own = parse(&path, &text)?;
+        let holds_secrets = own.list().iter().any(Provider::holds_secrets);
+        let providers = Cow::Owned(embedded.into_owned().with(own));
+        Ok(PresetsRead { providers, path: Some(path), text: Some(text), holds_secrets })
     }
 }
 
