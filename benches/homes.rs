@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use api_together::homes::{KnownHomes, MAX_HOMES};
 use api_together::persistence::{Change, RedisHomes, SharedHomes, SledStore, Store};
-use api_together::types::{ApiId, ObjectKey};
+use api_together::types::{LedgerId, ObjectKey};
 
 const SESSIONS: usize = 10_000;
 const OBJECTS: usize = 4;
@@ -35,8 +35,8 @@ fn turn(session: usize, turn: usize) -> Vec<ObjectKey> {
     vec![id("resp"), id("rs"), id("msg"), ObjectKey::of_content(&format!("gAAAA{session:0200}{turn:0200}"))]
 }
 
-fn api(session: usize) -> ApiId {
-    ApiId::from(format!("account-{}", session % 20).as_str())
+fn api(session: usize) -> LedgerId {
+    LedgerId::from(format!("account-{}", session % 20).as_str())
 }
 
 fn turns() -> impl Iterator<Item = (usize, usize)> {

@@ -132,8 +132,8 @@ impl App {
             HomesActor::start_in_arbiter(&on, move |_| HomesActor::new(known_homes, persistence, shared))
         };
         let supervisor = {
-            let persistence = persistence.clone();
-            SupervisorActor::start_in_arbiter(&on, move |_| SupervisorActor::new(persistence, shared))
+            let (persistence, homes) = (persistence.clone(), homes.clone().recipient());
+            SupervisorActor::start_in_arbiter(&on, move |_| SupervisorActor::new(persistence, shared).telling(homes))
         };
         let discovery = {
             let supervisor = supervisor.clone();

@@ -1,6 +1,6 @@
 //! What tests of several rooms need: a paused clock, a configuration, and a store in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use quota::QuotaRecord;
 
 use crate::config::{Config, ConfigSource, Overrides, parse};
 use crate::persistence::{Change, PersistenceActor, Saved, Store, StoreError};
-use crate::types::{ApiId, QuotaId, TokenStats};
+use crate::types::{LedgerId, LedgerRecord, QuotaId, TokenStats};
 
 /// Runs a test with actors, on a clock that stands still while anything is to do, and else jumps to the next timer.
 pub(crate) fn on_paused_clock<T>(test: impl Future<Output = T>) -> T {
@@ -40,6 +40,7 @@ pub(crate) fn api(id: &str, fields: &serde_json::Value) -> serde_json::Value {
 #[derive(Default)]
 pub(crate) struct MemoryStore {
     pub(crate) quotas: Mutex<HashMap<QuotaId, QuotaRecord>>,
+    pub(crate) ledgers: Mutex<BTreeMap<LedgerId, LedgerRecord>>,
     pub(crate) fails: AtomicBool,
     /// As long as this is set, no call returns.
     pub(crate) holds: AtomicBool,
@@ -67,8 +68,12 @@ impl Store for MemoryStore {
         Saved { record: self.quotas.lock().expect("whole").get(id).cloned(), lost: false }
     }
 
-    fn tokens(&self, _: &ApiId) -> TokenStats {
+    fn tokens(&self, _: &LedgerId) -> TokenStats {
         TokenStats::default()
+    }
+
+    fn ledgers(&self) -> Vec<(LedgerId, LedgerRecord)> {
+        self.ledgers.lock().expect("whole").clone().into_iter().collect()
     }
 
     fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
@@ -78,8 +83,12 @@ impl Store for MemoryStore {
         }
         let mut quotas = self.quotas.lock().expect("whole");
         for change in changes {
-            if let Change::Quota(id, record) = change {
-                quotas.insert(id.clone(), record.clone());
+            match change {
+                Change::Quota(id, record) => drop(quotas.insert(id.clone(), record.clone())),
+                Change::Ledger(ledger, record) => {
+                    self.ledgers.lock().expect("whole").insert(ledger.clone(), record.clone());
+                }
+                Change::Tokens(..) | Change::Homes(..) | Change::ForgetHomes(_) => {}
             }
         }
         Ok(())

@@ -20,9 +20,11 @@ mod partial;
 mod problem;
 pub mod providers;
 mod quotas;
+mod renames;
 mod retry_timeouts;
 mod schema;
 mod secret;
+mod served_models;
 mod server_limits;
 mod source;
 mod validate;
@@ -35,13 +37,14 @@ pub use load::{ConfigError, load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use model::{
     ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, GroupConfig,
-    ModelAliases, Models, QueueConfig, QuotaConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
+    ModelAliases, QueueConfig, QuotaConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
 };
 pub use problem::Problem;
 pub use providers::{Provider, Providers};
 pub use quota::Reset;
 pub use schema::generate as generate_schema;
 pub use secret::{ApiKey, ClientKey, PresentedKey};
+pub use served_models::Models;
 pub use server_limits::{ServerLimits, TlsFiles};
 pub use source::{ConfigSource, Overrides};
 pub use watch::Watcher;

@@ -10,8 +10,9 @@ use url::Url;
 
 use super::providers::PresetUse;
 use super::secret::{ApiKey, ClientKey};
+use super::served_models::Models;
 use super::server_limits::ServerLimits;
-use crate::types::{ApiId, ByFormat, ByName, ClassSet, Limits, NamePattern, WireFormat};
+use crate::types::{ApiId, ByFormat, ByName, ClassSet, LedgerId, Limits, WireFormat};
 
 /// A whole valid configuration. Shared by reference; a reload makes a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +76,10 @@ pub struct ServerConfig {
 pub struct ApiConfig {
     /// Unique.
     pub id: ApiId,
+    /// The id before a rename.
+    pub was: Option<ApiId>,
+    /// Where counts, statistics and homes are kept: under the id, until the supervisor has found the ledger of a renamed entry.
+    pub ledger: LedgerId,
     /// For people.
     pub name: String,
     /// Where the API of each format is. At least one is there.
@@ -155,6 +160,8 @@ pub struct GroupConfig {
     pub name: Arc<str>,
     /// The members.
     pub members: Vec<ApiId>,
+    /// Their ledgers.
+    pub ledgers: Vec<LedgerId>,
     /// The limits.
     pub quota: QuotaConfig,
 }
@@ -166,58 +173,6 @@ pub enum CountOn {
     Attempt,
     /// All but the ones turned away with a 429.
     Accepted,
-}
-
-/// Which models an upstream serves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Models {
-    /// These.
-    Listed(Vec<Arc<str>>),
-    /// These, and all that a pattern matches. The upstream's `GET /v1/models` tells which of those there are.
-    Matching {
-        /// The names without a pattern.
-        listed: Vec<Arc<str>>,
-        /// At least one.
-        patterns: Vec<NamePattern>,
-    },
-    /// Whatever the upstream's `GET /v1/models` says.
-    Asked,
-}
-
-impl Models {
-    /// Returns the names in the file.
-    pub fn listed(&self) -> &[Arc<str>] {
-        match self {
-            Models::Listed(listed) | Models::Matching { listed, .. } => listed,
-            Models::Asked => &[],
-        }
-    }
-
-    /// Returns the patterns in the file.
-    pub fn patterns(&self) -> &[NamePattern] {
-        match self {
-            Models::Matching { patterns, .. } => patterns,
-            Models::Listed(_) | Models::Asked => &[],
-        }
-    }
-
-    /// Returns whether the upstream is asked for its list.
-    pub fn are_asked(&self) -> bool {
-        match self {
-            Models::Matching { .. } | Models::Asked => true,
-            Models::Listed(_) => false,
-        }
-    }
-
-    /// Returns whether the file names the model; `None` if only the upstream could tell.
-    pub fn names(&self, model: &str) -> Option<bool> {
-        let in_file =
-            self.listed().iter().any(|name| **name == *model) || self.patterns().iter().any(|p| p.matches(model));
-        match self {
-            Models::Listed(_) | Models::Matching { .. } => Some(in_file),
-            Models::Asked => None,
-        }
-    }
 }
 
 /// How long to wait for an upstream.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::file::ApiFile;
-use super::model::Models;
+use super::served_models::Models;
 use super::validator::Validator;
 use crate::types::{ByName, NamePattern};
 

@@ -73,11 +73,12 @@ impl Validator<'_> {
         let mut groups: BTreeMap<&str, Arc<GroupConfig>> = BTreeMap::new();
         for name in members.iter().flatten().collect::<BTreeSet<_>>() {
             let own = |(api, member): (&ApiConfig, &Option<String>)| {
-                (member.as_ref() == Some(name)).then(|| (api.id.clone(), api.quota.clone()))
+                (member.as_ref() == Some(name)).then(|| ((api.id.clone(), api.ledger.clone()), api.quota.clone()))
             };
-            let (ids, quotas): (Vec<_>, Vec<QuotaConfig>) = apis.iter().zip(members).filter_map(own).unzip();
+            let (named, quotas): (Vec<_>, Vec<QuotaConfig>) = apis.iter().zip(members).filter_map(own).unzip();
             if let Some(quota) = self.group_quota(name, &quotas, files.get(name)) {
-                let group = GroupConfig { name: Arc::from(name.as_str()), members: ids, quota };
+                let (members, ledgers) = named.into_iter().unzip();
+                let group = GroupConfig { name: Arc::from(name.as_str()), members, ledgers, quota };
                 groups.insert(name, Arc::new(group));
             }
         }

@@ -7,17 +7,18 @@ use std::sync::Arc;
 use url::Url;
 
 use super::file::{AffinityFile, ApiFile, OneOrMany, ServerFile, StoreFile};
-use super::model::{ActorsConfig, Affinity, ApiConfig, Config, Models, QueueConfig, ServerConfig, StoreConfig};
+use super::model::{ActorsConfig, Affinity, ApiConfig, Config, QueueConfig, ServerConfig, StoreConfig};
 use super::origin::is_origin;
 use super::partial::SoundParts;
 use super::problem::Problem;
 use super::quotas::count_on;
 use super::retry_timeouts::{Defaults, non_zero};
 use super::secret::{ApiKey, ClientKey};
+use super::served_models::Models;
 use super::server_limits::ServerLimits;
 use super::source::{ConfigSource, DEFAULT_HOST, DEFAULT_PORT, folder_of};
 use super::validator::{KeyTexts, Validator};
-use crate::types::{ApiId, ByFormat};
+use crate::types::{ApiId, ByFormat, LedgerId};
 
 /// Validates what is typed. `problems` were found before; `key_texts` are the contents of the `apiKeyFile`s by path.
 pub(super) fn validate(
@@ -29,6 +30,7 @@ pub(super) fn validate(
     let mut validator = Validator { problems, warnings: Vec::new(), key_texts };
     let server = validator.server(file.server, source);
     validator.unique_ids(&file.apis);
+    validator.former_ids(&file.apis);
     let retry = validator.retry(&file.retry);
     let defaults = Defaults { timeouts: &file.timeouts, retry: &file.retry };
     let named = file.apis.into_iter().filter_map(|(i, api)| {
@@ -136,7 +138,9 @@ impl Validator<'_> {
         let quota = self.api_quota(&format!("apis[{index}]"), &file);
         Some(ApiConfig {
             name: file.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| file.id.clone()),
+            ledger: LedgerId::from(file.id.as_str()),
             id: ApiId::from(file.id.as_str()),
+            was: file.was.as_deref().map(ApiId::from),
             addresses: addresses?,
             key: key?,
             headers,

@@ -2,7 +2,8 @@
 //!
 //! 1. What is remembered counts for the next question at once. Disk and shared store learn soon.
 //! 2. Memory is asked first. Only what memory does not know is asked of the shared store.
-//! 3. Without a store, disk or shared, the homes in memory go on. What nobody knows is found by asking the upstreams.
+//! 3. Homes are kept by ledger: a renamed entry keeps its objects. The data path knows ids, and the actor translates.
+//! 4. Without a store, disk or shared, the homes in memory go on. What nobody knows is found by asking the upstreams.
 
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use actix::prelude::*;
 
 use super::known::{KnownHomes, NumberedRecord};
 use super::messages::{FindHome, FlushHomes, GetHomes, HomesReport, Remember};
-use crate::persistence::{FindSharedHome, PersistenceActor, SaveHomes, ShareHomes};
-use crate::types::{ApiId, Now};
+use crate::persistence::{FindSharedHome, LedgersChanged, PersistenceActor, SaveHomes, ShareHomes};
+use crate::types::{ApiId, LedgerId, Now, ObjectKey};
 
 /// How long homes gather before one record of all is written.
 const GATHER: Duration = Duration::from_millis(100);
@@ -26,6 +27,8 @@ const DAY_MS: i64 = 86_400_000;
 pub struct HomesActor {
     known: KnownHomes,
     persistence: Addr<PersistenceActor>,
+    /// The configured entries.
+    ledgers: Vec<(ApiId, LedgerId)>,
     /// Several servers share the homes.
     shared: bool,
     /// A record will be written after [`GATHER`].
@@ -35,7 +38,7 @@ pub struct HomesActor {
 impl HomesActor {
     /// Creates the actor of these homes. `shared`: other servers share what they know.
     pub fn new(known: KnownHomes, persistence: Addr<PersistenceActor>, shared: bool) -> HomesActor {
-        HomesActor { known, persistence, shared, gathers: false }
+        HomesActor { known, persistence, ledgers: Vec::new(), shared, gathers: false }
     }
 
     /// Returns the present day since the Unix epoch.
@@ -43,19 +46,26 @@ impl HomesActor {
         u32::try_from(Now::read().wall / DAY_MS).unwrap_or(0)
     }
 
-    fn remember(&mut self, Remember { objects, api }: Remember, share: bool, ctx: &mut Context<Self>) {
-        let (new, records) = self.known.remember(objects, &api, HomesActor::today());
-        if new.is_empty() {
-            return;
-        }
+    /// Returns the ledger of an entry.
+    fn ledger(&self, api: &ApiId) -> LedgerId {
+        let known = self.ledgers.iter().find(|(id, _)| id == api);
+        known.map_or_else(|| LedgerId::first_of(api), |(_, ledger)| ledger.clone())
+    }
+
+    /// Returns the entry of a ledger, if one is configured.
+    fn api(&self, home: &LedgerId) -> Option<ApiId> {
+        self.ledgers.iter().find(|(_, ledger)| ledger == home).map(|(id, _)| id.clone())
+    }
+
+    /// Remembers a home. Returns the objects that are new.
+    fn remember(&mut self, objects: Vec<ObjectKey>, home: &LedgerId, ctx: &mut Context<Self>) -> Vec<ObjectKey> {
+        let (new, records) = self.known.remember(objects, home, HomesActor::today());
         self.save(records);
-        if self.shared && share {
-            self.persistence.do_send(ShareHomes { objects: new, api });
-        }
-        if !self.gathers {
+        if !new.is_empty() && !self.gathers {
             self.gathers = true;
             ctx.run_later(GATHER, |actor, _| actor.save_all());
         }
+        new
     }
 
     fn save_all(&mut self) {
@@ -85,14 +95,14 @@ impl Handler<FindHome> for HomesActor {
     fn handle(&mut self, FindHome(objects): FindHome, _: &mut Self::Context) -> Self::Result {
         let known = self.known.find(&objects, HomesActor::today()).cloned();
         if known.is_some() || !self.shared {
-            return ActorResponse::reply(known);
+            return ActorResponse::reply(known.and_then(|home| self.api(&home)));
         }
         let asked = self.persistence.send(FindSharedHome(objects)).into_actor(self);
         ActorResponse::r#async(asked.map(|found, actor, ctx| {
-            let (object, api) = found.ok().flatten()?;
+            let (object, home) = found.ok().flatten()?;
             // The shared store keeps its own time.
-            actor.remember(Remember { objects: vec![object], api: api.clone() }, false, ctx);
-            Some(api)
+            actor.remember(vec![object], &home, ctx);
+            actor.api(&home)
         }))
     }
 }
@@ -100,8 +110,20 @@ impl Handler<FindHome> for HomesActor {
 impl Handler<Remember> for HomesActor {
     type Result = ();
 
-    fn handle(&mut self, remember: Remember, ctx: &mut Self::Context) {
-        self.remember(remember, true, ctx);
+    fn handle(&mut self, Remember { objects, api }: Remember, ctx: &mut Self::Context) {
+        let home = self.ledger(&api);
+        let objects = self.remember(objects, &home, ctx);
+        if self.shared && !objects.is_empty() {
+            self.persistence.do_send(ShareHomes { objects, home });
+        }
+    }
+}
+
+impl Handler<LedgersChanged> for HomesActor {
+    type Result = ();
+
+    fn handle(&mut self, LedgersChanged(ledgers): LedgersChanged, _: &mut Self::Context) {
+        self.ledgers = ledgers;
     }
 }
 

@@ -1,20 +1,20 @@
 //! A record of homes as bytes: the day, the upstreams, then each object with a place among the upstreams. The store adds version and
 //! checksum.
 
-use crate::types::{ApiId, ObjectKey};
+use crate::types::{LedgerId, ObjectKey};
 
 /// Homes that were remembered on one day.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct HomeRecord {
     /// Since the Unix epoch.
     pub(super) day: u32,
-    pub(super) homes: Vec<(ObjectKey, ApiId)>,
+    pub(super) homes: Vec<(ObjectKey, LedgerId)>,
 }
 
 impl HomeRecord {
     /// Writes the record.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut apis: Vec<&ApiId> = Vec::new();
+        let mut apis: Vec<&LedgerId> = Vec::new();
         let mut homes = Vec::with_capacity(self.homes.len() * (ObjectKey::LEN + 2));
         for (key, api) in &self.homes {
             let place = apis.iter().position(|known| *known == api).unwrap_or_else(|| {
@@ -38,11 +38,11 @@ impl HomeRecord {
     pub(super) fn decode(bytes: &[u8]) -> Option<HomeRecord> {
         let (day, rest) = bytes.split_first_chunk()?;
         let (count, mut rest) = number(rest)?;
-        let mut apis: Vec<ApiId> = Vec::new();
+        let mut apis: Vec<LedgerId> = Vec::new();
         for _ in 0..count {
             let (length, behind) = number(rest)?;
             let (id, behind) = behind.split_at_checked(length)?;
-            apis.push(ApiId::from(std::str::from_utf8(id).ok()?));
+            apis.push(LedgerId::from(std::str::from_utf8(id).ok()?));
             rest = behind;
         }
         let mut homes = Vec::with_capacity(rest.len() / (ObjectKey::LEN + 2));
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written_and_a_cut_one_not_at_all() {
-        let home = |n: u32, api: &str| (ObjectKey::of_id(&n.to_string()), ApiId::from(api));
+        let home = |n: u32, api: &str| (ObjectKey::of_id(&n.to_string()), LedgerId::from(api));
         let record = HomeRecord { day: 20_000, homes: vec![home(1, "a"), home(2, "größe"), home(3, "a")] };
         let bytes = record.encode();
         assert_eq!(HomeRecord::decode(&bytes), Some(record));

@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::home_record::HomeRecord;
-use crate::types::{ApiId, ObjectKey};
+use crate::types::{LedgerId, ObjectKey};
 
 /// For how many days a home is kept, as long as OpenAI keeps the object.
 pub const DAYS_KEPT: u32 = 30;
@@ -61,7 +61,7 @@ pub struct KnownHomes {
     /// The oldest first.
     generations: VecDeque<Generation>,
     /// Every upstream with a home.
-    apis: Vec<ApiId>,
+    apis: Vec<LedgerId>,
     /// Remembered since the last record, all in the newest generation.
     unsaved: Vec<(ObjectKey, Place)>,
     next_record: u64,
@@ -90,11 +90,11 @@ impl KnownHomes {
     }
 
     /// Returns the home of the first of these objects that has one.
-    pub fn find(&self, objects: &[ObjectKey], today: u32) -> Option<&ApiId> {
+    pub fn find(&self, objects: &[ObjectKey], today: u32) -> Option<&LedgerId> {
         objects.iter().find_map(|object| self.home(object, today))
     }
 
-    fn home(&self, object: &ObjectKey, today: u32) -> Option<&ApiId> {
+    fn home(&self, object: &ObjectKey, today: u32) -> Option<&LedgerId> {
         let kept = self.generations.iter().rev().filter(|generation| is_kept(generation.day, today));
         let place = kept.filter_map(|generation| generation.homes.get(object)).next()?;
         self.apis.get(usize::from(*place))
@@ -104,7 +104,7 @@ impl KnownHomes {
     pub fn remember(
         &mut self,
         objects: Vec<ObjectKey>,
-        api: &ApiId,
+        api: &LedgerId,
         today: u32,
     ) -> (Vec<ObjectKey>, Vec<NumberedRecord>) {
         let mut records = Vec::new();
@@ -153,7 +153,7 @@ impl KnownHomes {
         self.generations.back().is_none_or(|newest| newest.day < day || newest.homes.len() >= GENERATION)
     }
 
-    fn insert(&mut self, object: ObjectKey, api: &ApiId, day: u32) {
+    fn insert(&mut self, object: ObjectKey, api: &LedgerId, day: u32) {
         let Some(place) = self.place(api) else { return };
         if self.needs_generation(day) {
             let (first_record, homes) = (self.next_record, HashMap::default());
@@ -165,7 +165,7 @@ impl KnownHomes {
         }
     }
 
-    fn place(&mut self, api: &ApiId) -> Option<Place> {
+    fn place(&mut self, api: &LedgerId) -> Option<Place> {
         let known = self.apis.iter().position(|known| known == api);
         let place = known.or_else(|| {
             (self.apis.len() < MAX_UPSTREAMS).then(|| {
@@ -198,8 +198,8 @@ mod tests {
         ObjectKey::of_id(&format!("rs_{n}"))
     }
 
-    fn api(id: &str) -> ApiId {
-        ApiId::from(id)
+    fn api(id: &str) -> LedgerId {
+        LedgerId::from(id)
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::error::ApiError;
 use crate::homes::MAX_HOMES;
 use crate::proxy::{BudgetReport, RetryBudget};
 use crate::scheduler::{ApiReport, GetMailbox, GetReports, GetSimilarNames, MailboxReport, ServedNames};
-use crate::types::{Limits, ModelKey, NamePattern, Now, WireFormat, iso};
+use crate::types::{ApiId, Limits, ModelKey, NamePattern, Now, WireFormat, iso};
 use crate::upstream::QuotaStatus;
 
 #[derive(Deserialize)]
@@ -84,7 +84,7 @@ fn api(ApiReport { status, models }: &ApiReport) -> Value {
         }),
         "limits": own.map(|own| limits(&own.limits)),
         "usage": own.map(usage),
-        "quotas": status.quotas.iter().skip(1).map(quota).collect::<Vec<_>>(),
+        "quotas": status.quotas.iter().skip(1).map(|of| quota(of, &config.id)).collect::<Vec<_>>(),
         "inFlight": status.in_flight,
         "latency": { "firstTokenMs": status.latency_ms.0, "totalMs": status.latency_ms.1 },
         "weight": config.weight,
@@ -101,9 +101,9 @@ fn named(config: &ApiConfig, ServedNames { exact, patterns }: &ServedNames) -> V
     exact.iter().map(|name| &**name).chain(patterns.iter().map(NamePattern::as_str)).collect()
 }
 
-fn quota(quota: &QuotaStatus) -> Value {
+fn quota(quota: &QuotaStatus, api: &ApiId) -> Value {
     json!({
-        "of": quota.id.to_string(),
+        "of": quota.id.shown(api),
         "model": quota.model,
         "limits": limits(&quota.limits),
         "usage": usage(quota),

@@ -14,10 +14,10 @@ use tokio::sync::oneshot;
 use super::batch_worker::BatchWorker;
 use super::homes_worker::HomesWorker;
 use super::{
-    Ask, Change, Flush, GrantResult, Reserve, Restore, RestoreTokens, Save, Saved, SharedBackend, SharedHomes, Store,
-    StoreError,
+    Ask, Change, Flush, GrantResult, Reserve, Restore, RestoreLedgers, RestoreTokens, Save, SaveLedgers, Saved,
+    SharedBackend, SharedHomes, Store, StoreError,
 };
-use crate::types::{ApiId, QuotaId, TokenStats, Uptime};
+use crate::types::{LedgerId, LedgerRecord, QuotaId, TokenStats, Uptime};
 
 /// The pause between two commits without anybody waiting. Each commit wakes every thread of the store.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
@@ -46,7 +46,8 @@ enum JobReply {
     Done(oneshot::Sender<Result<(), StoreError>>),
     Granted(Units, oneshot::Sender<GrantResult>),
     Quota(QuotaId, oneshot::Sender<Saved>),
-    Tokens(ApiId, oneshot::Sender<TokenStats>),
+    Tokens(LedgerId, oneshot::Sender<TokenStats>),
+    Ledgers(oneshot::Sender<Vec<(LedgerId, LedgerRecord)>>),
 }
 
 /// A request to the shared store.
@@ -116,7 +117,8 @@ fn commit(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
                 drop(reply.send(committed.clone().map(|()| Grant { units, shared: None })));
             }
             JobReply::Quota(id, reply) => drop(reply.send(store.quota(&id))),
-            JobReply::Tokens(api, reply) => drop(reply.send(store.tokens(&api))),
+            JobReply::Tokens(ledger, reply) => drop(reply.send(store.tokens(&ledger))),
+            JobReply::Ledgers(reply) => drop(reply.send(store.ledgers())),
         }
     }
     committed
@@ -128,7 +130,7 @@ fn mark(changes: &mut [Change]) {
     for change in changes {
         match change {
             Change::Quota(_, record) => *record = std::mem::take(record).marked(uptime.clone()),
-            Change::Tokens(..) | Change::Homes(..) | Change::ForgetHomes(_) => {}
+            Change::Tokens(..) | Change::Ledger(..) | Change::Homes(..) | Change::ForgetHomes(_) => {}
         }
     }
 }
@@ -169,10 +171,32 @@ impl Handler<Restore> for PersistenceActor {
 impl Handler<RestoreTokens> for PersistenceActor {
     type Result = ResponseFuture<TokenStats>;
 
-    fn handle(&mut self, RestoreTokens(api): RestoreTokens, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, RestoreTokens(ledger): RestoreTokens, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
-        self.put(Vec::new(), JobReply::Tokens(api, sender));
+        self.put(Vec::new(), JobReply::Tokens(ledger, sender));
         Box::pin(async { receiver.await.unwrap_or_default() })
+    }
+}
+
+impl Handler<RestoreLedgers> for PersistenceActor {
+    type Result = ResponseFuture<Vec<(LedgerId, LedgerRecord)>>;
+
+    fn handle(&mut self, _: RestoreLedgers, _: &mut Self::Context) -> Self::Result {
+        let (sender, receiver) = oneshot::channel();
+        self.put(Vec::new(), JobReply::Ledgers(sender));
+        Box::pin(async { receiver.await.unwrap_or_default() })
+    }
+}
+
+impl Handler<SaveLedgers> for PersistenceActor {
+    type Result = ();
+
+    /// Counts of a later message must not be durable before.
+    fn handle(&mut self, SaveLedgers(records): SaveLedgers, _: &mut Self::Context) {
+        self.put(
+            records.into_iter().map(|(ledger, record)| Change::Ledger(ledger, record)).collect(),
+            JobReply::Nobody,
+        );
     }
 }
 
@@ -200,7 +224,7 @@ impl Handler<Save> for PersistenceActor {
             self.unsaved.retain(|older| !matches!(older, Change::Quota(of, _) if *of == id));
             self.unsaved.push(Change::Quota(id, record));
         }
-        self.save_soon(tokens.into_iter().map(|(api, change)| Change::Tokens(api, change)), ctx);
+        self.save_soon(tokens.into_iter().map(|(ledger, change)| Change::Tokens(ledger, change)), ctx);
     }
 }
 

@@ -7,14 +7,14 @@ use tokio::sync::oneshot;
 
 use super::batch_worker::BatchWorker;
 use super::{Change, FindSharedHome, PersistenceActor, SaveHomes, ShareHomes, SharedHomes, StoreError};
-use crate::types::{ApiId, ObjectKey};
+use crate::types::{LedgerId, ObjectKey};
 
 /// The queue to the store that several servers share. A question stands behind all that was told before.
 pub(super) struct HomesWorker(BatchWorker<HomesJob>);
 
 enum HomesJob {
-    Keep(Vec<(ObjectKey, ApiId)>),
-    Find(Vec<ObjectKey>, oneshot::Sender<Option<(ObjectKey, ApiId)>>),
+    Keep(Vec<(ObjectKey, LedgerId)>),
+    Find(Vec<ObjectKey>, oneshot::Sender<Option<(ObjectKey, LedgerId)>>),
 }
 
 impl HomesWorker {
@@ -28,7 +28,7 @@ impl HomesWorker {
 /// Runs jobs in order, with one round trip for all neighbours that keep something.
 fn run(store: &dyn SharedHomes, jobs: Vec<HomesJob>) -> Result<(), StoreError> {
     let mut ended = Ok(());
-    let mut gathered: Vec<(ObjectKey, ApiId)> = Vec::new();
+    let mut gathered: Vec<(ObjectKey, LedgerId)> = Vec::new();
     for job in jobs {
         match job {
             HomesJob::Keep(homes) => gathered.extend(homes),
@@ -44,7 +44,7 @@ fn run(store: &dyn SharedHomes, jobs: Vec<HomesJob>) -> Result<(), StoreError> {
     ended.and(keep(store, &mut gathered))
 }
 
-fn keep(store: &dyn SharedHomes, gathered: &mut Vec<(ObjectKey, ApiId)>) -> Result<(), StoreError> {
+fn keep(store: &dyn SharedHomes, gathered: &mut Vec<(ObjectKey, LedgerId)>) -> Result<(), StoreError> {
     let homes = std::mem::take(gathered);
     if homes.is_empty() { Ok(()) } else { store.keep(&homes) }
 }
@@ -61,15 +61,15 @@ impl Handler<SaveHomes> for PersistenceActor {
 impl Handler<ShareHomes> for PersistenceActor {
     type Result = ();
 
-    fn handle(&mut self, ShareHomes { objects, api }: ShareHomes, _: &mut Self::Context) {
+    fn handle(&mut self, ShareHomes { objects, home }: ShareHomes, _: &mut Self::Context) {
         if let Some(HomesWorker(worker)) = &self.homes {
-            worker.put(HomesJob::Keep(objects.into_iter().map(|object| (object, api.clone())).collect()));
+            worker.put(HomesJob::Keep(objects.into_iter().map(|object| (object, home.clone())).collect()));
         }
     }
 }
 
 impl Handler<FindSharedHome> for PersistenceActor {
-    type Result = ResponseFuture<Option<(ObjectKey, ApiId)>>;
+    type Result = ResponseFuture<Option<(ObjectKey, LedgerId)>>;
 
     fn handle(&mut self, FindSharedHome(objects): FindSharedHome, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();

@@ -4,7 +4,7 @@ use actix::prelude::*;
 use quota::{Grant, QuotaRecord};
 
 use super::{Ask, Saved, StoreError, TokenChange};
-use crate::types::{ApiId, ObjectKey, QuotaId, TokenStats};
+use crate::types::{ApiId, LedgerId, LedgerRecord, ObjectKey, QuotaId, TokenStats};
 
 /// Read what is saved of one quota. Sent when the quota is opened, and awaited.
 #[derive(Debug, Message)]
@@ -14,7 +14,24 @@ pub struct Restore(pub QuotaId);
 /// Read the saved statistics of one upstream. Sent by an UpstreamActor once, at the start, and awaited.
 #[derive(Debug, Message)]
 #[rtype(result = "TokenStats")]
-pub struct RestoreTokens(pub ApiId);
+pub struct RestoreTokens(pub LedgerId);
+
+/// Read whose ledgers there are. Sent by the supervisor once, at the start, and awaited.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<(LedgerId, LedgerRecord)>")]
+pub struct RestoreLedgers;
+
+/// Write whose ledgers these are, before all that is sent later. Sent by the supervisor for new, changed and renamed entries. After a
+/// lost one a renamed entry begins at zero.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SaveLedgers(pub Vec<(LedgerId, LedgerRecord)>);
+
+/// These entries have these ledgers now. Sent by the supervisor after a change, to those who keep something by ledger and are asked
+/// by id. A lost one leaves the homes of renamed entries to be found by asking.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct LedgersChanged(pub Vec<(ApiId, LedgerId)>);
 
 /// Make these counts durable, and grant units for attempts. Sent for a quota, and awaited. A lost one refuses
 /// requests until the next.
@@ -30,7 +47,7 @@ pub struct Save {
     /// What quotas have counted.
     pub quotas: Vec<(QuotaId, QuotaRecord)>,
     /// How statistics of upstreams changed.
-    pub tokens: Vec<(ApiId, TokenChange)>,
+    pub tokens: Vec<(LedgerId, TokenChange)>,
 }
 
 /// Save these records of homes soon, and forget older ones. Sent by the HomesActor. A lost one costs homes, which are then found by
@@ -52,13 +69,13 @@ pub struct ShareHomes {
     /// The objects.
     pub objects: Vec<ObjectKey>,
     /// Their home.
-    pub api: ApiId,
+    pub home: LedgerId,
 }
 
 /// Return the first of these objects whose home another server has told. Sent by the HomesActor, and awaited. A lost one makes the
 /// request ask the upstreams.
 #[derive(Debug, Message)]
-#[rtype(result = "Option<(ObjectKey, ApiId)>")]
+#[rtype(result = "Option<(ObjectKey, LedgerId)>")]
 pub struct FindSharedHome(pub Vec<ObjectKey>);
 
 /// Answer when everything sent before is durable. Sent at shutdown.

@@ -23,7 +23,10 @@ mod sled;
 mod store;
 
 pub use actor::PersistenceActor;
-pub use messages::{FindSharedHome, Flush, Reserve, Restore, RestoreTokens, Save, SaveHomes, ShareHomes};
+pub use messages::{
+    FindSharedHome, Flush, LedgersChanged, Reserve, Restore, RestoreLedgers, RestoreTokens, Save, SaveHomes,
+    SaveLedgers, ShareHomes,
+};
 pub use record::{Saved, TokenChange};
 pub use redis::RedisStore;
 pub use redis_homes::RedisHomes;

@@ -9,7 +9,7 @@ use redis::{Client, Connection, RedisResult};
 
 use super::StoreError;
 use super::shared::SharedHomes;
-use crate::types::{ApiId, ObjectKey};
+use crate::types::{LedgerId, ObjectKey};
 
 /// The deadline to connect, and of each answer.
 const DEADLINE: Duration = Duration::from_millis(500);
@@ -81,7 +81,7 @@ impl RedisHomes {
 }
 
 impl SharedHomes for RedisHomes {
-    fn keep(&self, homes: &[(ObjectKey, ApiId)]) -> Result<(), StoreError> {
+    fn keep(&self, homes: &[(ObjectKey, LedgerId)]) -> Result<(), StoreError> {
         let mut pipe = ::redis::pipe();
         for (object, api) in homes {
             pipe.cmd("SET").arg((self.key(object), api.as_str(), "EX", KEPT_SECS)).ignore();
@@ -89,13 +89,14 @@ impl SharedHomes for RedisHomes {
         self.ask(|connection| pipe.query(connection))
     }
 
-    fn find(&self, objects: &[ObjectKey]) -> Result<Option<(ObjectKey, ApiId)>, StoreError> {
+    fn find(&self, objects: &[ObjectKey]) -> Result<Option<(ObjectKey, LedgerId)>, StoreError> {
         let mut question = ::redis::cmd("MGET");
         for object in objects {
             question.arg(self.key(object));
         }
         let found: Vec<Option<String>> = self.ask(|connection| question.query(connection))?;
-        let homes = objects.iter().zip(found).filter_map(|(object, api)| Some((*object, ApiId::from(api?.as_str()))));
+        let homes =
+            objects.iter().zip(found).filter_map(|(object, api)| Some((*object, LedgerId::from(api?.as_str()))));
         Ok(homes.into_iter().next())
     }
 }

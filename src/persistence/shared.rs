@@ -3,7 +3,7 @@
 use quota::{Grant, GrantRequest, QuotaRecord};
 
 use super::StoreError;
-use crate::types::{ApiId, ObjectKey, QuotaId};
+use crate::types::{LedgerId, ObjectKey, QuotaId};
 
 /// A quota's request to the store, before more attempts are admitted.
 #[derive(Debug, Clone)]
@@ -31,11 +31,11 @@ pub trait SharedHomes: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the homes are not kept: the other servers find them by asking.
-    fn keep(&self, homes: &[(ObjectKey, ApiId)]) -> Result<(), StoreError>;
+    fn keep(&self, homes: &[(ObjectKey, LedgerId)]) -> Result<(), StoreError>;
 
     /// Returns the first of these objects with a home.
     ///
     /// # Errors
     /// When the store does not answer.
-    fn find(&self, objects: &[ObjectKey]) -> Result<Option<(ObjectKey, ApiId)>, StoreError>;
+    fn find(&self, objects: &[ObjectKey]) -> Result<Option<(ObjectKey, LedgerId)>, StoreError>;
 }

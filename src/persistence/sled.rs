@@ -2,7 +2,7 @@
 //!
 //! Keys: `q/ID` for quotas (see [`QuotaId::key`]), `t/ID` for token totals, `h/ID/HOUR` and `d/ID/DAY` for buckets. The start of a
 //! bucket is written as 8 big-endian bytes, so keys sort by time. Only changes are written. The first
-//! write of a bucket removes the old ones. `o/NUMBER` for records of homes, likewise.
+//! write of a bucket removes the old ones. `o/NUMBER` for records of homes, likewise. `l/ID` for whose the ledger ID is.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ use quota::QuotaRecord;
 use super::folder::Folder;
 use super::record::{decode, encode, seal, unseal};
 use super::{Change, Saved, Store, StoreError, TokenChange};
-use crate::types::{ApiId, DAYS_KEPT_MS, HOURS_KEPT_MS, QuotaId, TokenStats};
+use crate::types::{DAYS_KEPT_MS, HOURS_KEPT_MS, LedgerId, LedgerRecord, QuotaId, TokenStats};
 
 /// The store in a data folder.
 pub struct SledStore {
@@ -46,7 +46,7 @@ impl SledStore {
         Ok(SledStore { folder: Mutex::new(folder), db, fresh, lost })
     }
 
-    fn read_tokens(&self, api: &ApiId) -> Result<TokenStats, StoreError> {
+    fn read_tokens(&self, api: &LedgerId) -> Result<TokenStats, StoreError> {
         Ok(TokenStats {
             totals: self.get(&key("t", api.as_str()))?.unwrap_or_default(),
             hours: self.buckets("h", api)?,
@@ -68,6 +68,7 @@ impl SledStore {
                     batch.insert(bucket, encode(&tokens)?);
                 }
             }
+            Change::Ledger(ledger, record) => batch.insert(key("l", ledger.as_str()), encode(record)?),
             Change::Homes(number, record) => batch.insert(homes_key(*number), seal(record)),
             Change::ForgetHomes(0) => {}
             Change::ForgetHomes(before) => {
@@ -90,12 +91,12 @@ impl SledStore {
     }
 
     /// Returns the keys of the buckets before `start`.
-    fn before(&self, kind: &str, api: &ApiId, start: i64) -> Result<Vec<sled::IVec>, StoreError> {
+    fn before(&self, kind: &str, api: &LedgerId, start: i64) -> Result<Vec<sled::IVec>, StoreError> {
         let range = self.db.range(bucket_key(kind, api, 0)..bucket_key(kind, api, start));
         range.keys().collect::<Result<_, _>>().map_err(unreadable)
     }
 
-    fn buckets(&self, kind: &str, api: &ApiId) -> Result<BTreeMap<i64, u64>, StoreError> {
+    fn buckets(&self, kind: &str, api: &LedgerId) -> Result<BTreeMap<i64, u64>, StoreError> {
         let prefix = bucket_key(kind, api, 0);
         let prefix = prefix.get(..prefix.len() - 8).unwrap_or_default();
         let mut buckets = BTreeMap::new();
@@ -129,7 +130,7 @@ impl Store for SledStore {
         Saved { record: record.ok().flatten(), lost: lost && !self.fresh }
     }
 
-    fn tokens(&self, api: &ApiId) -> TokenStats {
+    fn tokens(&self, api: &LedgerId) -> TokenStats {
         self.read_tokens(api).unwrap_or_else(|e| {
             log::error!("{api}: its token statistics are lost: {e}");
             TokenStats::default()
@@ -148,6 +149,20 @@ impl Store for SledStore {
             }
         };
         self.db.scan_prefix(HOMES).filter_map(Result::ok).filter_map(sound).collect()
+    }
+
+    fn ledgers(&self) -> Vec<(LedgerId, LedgerRecord)> {
+        let sound = |(key, value): (sled::IVec, sled::IVec)| {
+            let ledger = LedgerId::from(std::str::from_utf8(key.get(LEDGERS.len()..)?).ok()?);
+            match decode(&value) {
+                Ok(record) => Some((ledger, record)),
+                Err(e) => {
+                    log::error!("{ledger}: a renamed entry will not be recognised: {e}");
+                    None
+                }
+            }
+        };
+        self.db.scan_prefix(LEDGERS).filter_map(Result::ok).filter_map(sound).collect()
     }
 
     fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
@@ -176,6 +191,9 @@ fn key(kind: &str, of: &str) -> Vec<u8> {
 /// The most records of homes that one commit removes. The units of quotas wait for the same commit.
 const MAX_FORGOTTEN: usize = 500;
 
+/// Begins the keys of records of ledgers.
+const LEDGERS: &[u8] = b"l/";
+
 /// Begins the keys of records of homes.
 const HOMES: &[u8] = b"o/";
 
@@ -184,7 +202,7 @@ fn homes_key(number: u64) -> Vec<u8> {
 }
 
 /// Returns the key of a bucket. A zero byte ends the id: no id holds one, and `a` and `a/b` don't mix.
-fn bucket_key(kind: &str, api: &ApiId, start: i64) -> Vec<u8> {
+fn bucket_key(kind: &str, api: &LedgerId, start: i64) -> Vec<u8> {
     let mut key = key(kind, api.as_str());
     key.push(0);
     key.extend_from_slice(&start.max(0).to_be_bytes());
@@ -194,13 +212,13 @@ fn bucket_key(kind: &str, api: &ApiId, start: i64) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::TokenTotals;
+    use crate::types::{AccountDigest, TokenTotals};
 
     const HOUR: i64 = 3_600_000;
 
     fn grown(requests: u64, hour: i64) -> Change {
         let totals = TokenTotals { requests, ..TokenTotals::default() };
-        Change::Tokens(ApiId::from("a"), TokenChange::Grown { totals, hour: (hour, requests), day: (0, requests) })
+        Change::Tokens(LedgerId::from("a"), TokenChange::Grown { totals, hour: (hour, requests), day: (0, requests) })
     }
 
     /// Opens a folder again in the same process. sled's own threads may hold the lock for some milliseconds more.
@@ -219,7 +237,7 @@ mod tests {
     #[test]
     fn committed_changes_survive_a_reopening_and_old_hours_are_removed() {
         let folder = std::env::temp_dir().join(format!("api-together-sled-{}", std::process::id()));
-        let api = ApiId::from("a");
+        let api = LedgerId::from("a");
         let id = QuotaId::of_api(&api);
         let quota = QuotaRecord { saved_wall: 7, ..QuotaRecord::default() };
         {
@@ -227,7 +245,7 @@ mod tests {
             store.commit(&[grown(1, HOUR), Change::Quota(id.clone(), quota.clone())]).expect("commits");
             store.commit(&[grown(2, 60 * HOUR)]).expect("commits");
             // Another API with a longer id has other buckets.
-            assert!(store.tokens(&ApiId::from("a/b")).hours.is_empty());
+            assert!(store.tokens(&LedgerId::from("a/b")).hours.is_empty());
         }
         let store = reopened(&folder);
         assert_eq!(store.quota(&id).record, Some(quota));
@@ -239,6 +257,10 @@ mod tests {
         store.commit(&homes).expect("commits");
         store.commit(&[Change::ForgetHomes(0), Change::ForgetHomes(2)]).expect("commits");
         assert_eq!(store.homes(), [(2, vec![7])]);
+        let mut record = LedgerRecord::default();
+        record.claim(&"b".into(), &[AccountDigest::of("http://x/v1/", "sk-0123456789")]);
+        store.commit(&[Change::Ledger(api.clone(), record.clone())]).expect("commits");
+        assert_eq!(store.ledgers(), [(api.clone(), record)]);
         let reset = Change::Tokens(api.clone(), TokenChange::Reset);
         store.commit(&[grown(3, 61 * HOUR), reset]).expect("commits");
         assert_eq!(store.tokens(&api), TokenStats::default());

@@ -6,7 +6,7 @@ use quota::QuotaRecord;
 use thiserror::Error;
 
 use super::{Saved, TokenChange};
-use crate::types::{ApiId, QuotaId, TokenStats};
+use crate::types::{LedgerId, LedgerRecord, QuotaId, TokenStats};
 
 /// A place for records, with blocking calls: the [`super::PersistenceActor`] has a thread for these.
 pub trait Store: Send + Sync + 'static {
@@ -14,10 +14,15 @@ pub trait Store: Send + Sync + 'static {
     fn quota(&self, id: &QuotaId) -> Saved;
 
     /// Returns the saved statistics of one upstream. Damaged ones are lost.
-    fn tokens(&self, api: &ApiId) -> TokenStats;
+    fn tokens(&self, api: &LedgerId) -> TokenStats;
 
     /// Returns the saved records of homes, in order of their numbers. Damaged ones are left out. A store may keep none.
     fn homes(&self) -> Vec<(u64, Vec<u8>)> {
+        Vec::new()
+    }
+
+    /// Returns whose ledgers there are. Damaged records are left out. A store may keep none.
+    fn ledgers(&self) -> Vec<(LedgerId, LedgerRecord)> {
         Vec::new()
     }
 
@@ -34,7 +39,9 @@ pub enum Change {
     /// New counts of a quota.
     Quota(QuotaId, QuotaRecord),
     /// New statistics of an upstream.
-    Tokens(ApiId, TokenChange),
+    Tokens(LedgerId, TokenChange),
+    /// Whose a ledger is.
+    Ledger(LedgerId, LedgerRecord),
     /// A record of homes, by its number.
     Homes(u64, Vec<u8>),
     /// Records of homes with smaller numbers are forgotten, some with each commit.

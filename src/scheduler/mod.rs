@@ -8,6 +8,7 @@
 //! - `snapshot`: what the supervisor shows the workers. `routes`, `model_names` and `weighted_tiers`: parts of the snapshot.
 //! - `reports`: questions about the pool.
 
+mod ledgers;
 mod messages;
 mod model_names;
 mod panic_mode;

@@ -8,6 +8,7 @@ use super::messages::{
 };
 use super::model_names::names;
 use super::supervisor::SupervisorActor;
+use crate::types::ApiId;
 use crate::upstream::{GetStatus, GetTokens, ResetTokens, TokenReport};
 
 impl Handler<GetModels> for SupervisorActor {
@@ -33,7 +34,7 @@ impl Handler<GetReports> for SupervisorActor {
 
     fn handle(&mut self, _: GetReports, _: &mut Self::Context) -> Self::Result {
         let reports = self.apis.iter().filter_map(|api| {
-            let upstream = self.upstreams.get(&api.id)?.clone();
+            let upstream = self.upstreams.get(&api.ledger)?.clone();
             let models = names(api, &self.found);
             Some(async move { Some(ApiReport { status: upstream.send(GetStatus).await.ok()?, models }) })
         });
@@ -46,9 +47,22 @@ impl Handler<GetTokenReports> for SupervisorActor {
     type Result = ResponseFuture<Vec<TokenReport>>;
 
     fn handle(&mut self, _: GetTokenReports, _: &mut Self::Context) -> Self::Result {
-        let reports =
-            join_all(self.addresses().into_iter().map(|upstream| async move { upstream.send(GetTokens).await }));
-        Box::pin(async { reports.await.into_iter().flatten().collect() })
+        let reports = self.upstreams.iter().map(|(ledger, upstream)| {
+            let is_present = self.apis.iter().any(|api| api.ledger == *ledger);
+            // A present entry may have the id of a former one.
+            let former = (!is_present).then(|| ApiId::from(format!("{ledger} (former)").as_str()));
+            let report = upstream.send(GetTokens);
+            async move { Some((report.await.ok()?, former)) }
+        });
+        let reports = join_all(reports);
+        let present: Vec<ApiId> = self.apis.iter().map(|api| api.id.clone()).collect();
+        Box::pin(async move {
+            let named = reports.await.into_iter().flatten().map(|(report, former)| match former {
+                Some(api) if present.contains(&report.api) => TokenReport { api, ..report },
+                Some(_) | None => report,
+            });
+            named.collect()
+        })
     }
 }
 
@@ -58,7 +72,7 @@ impl Handler<ResetTokenStats> for SupervisorActor {
     fn handle(&mut self, ResetTokenStats(which): ResetTokenStats, _: &mut Self::Context) -> Self::Result {
         let upstreams = match which {
             None => self.addresses(),
-            Some(id) => match self.upstreams.get(&id) {
+            Some(id) => match self.upstream(&id).or_else(|| self.upstreams.get(self.ledgers.last_of(&id)?)) {
                 Some(upstream) => vec![upstream.clone()],
                 None => return Box::pin(async { Err(UnknownApi(id)) }),
             },

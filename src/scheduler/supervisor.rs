@@ -1,6 +1,6 @@
 //! The supervisor of the upstreams: one for all workers. In `select_slow`: the selections that no worker decides alone.
 //!
-//! 1. Each id that was ever configured has one actor. Counts outlive an absence from the configuration.
+//! 1. Each ledger that was ever configured has one actor. Counts outlive an absence from the configuration, and a new id.
 //! 2. A change of the configuration or of a list of models makes a new snapshot, which goes to every scheduler.
 //! 3. An actor that has ended is started again.
 
@@ -14,6 +14,7 @@ use actix::prelude::*;
 use futures_util::future::join_all;
 use quota::PoolLimits;
 
+use super::ledgers::{Ledgers, Resolved};
 use super::messages::{ModelsFound, ModelsUnavailable, StopUpstreams};
 use super::model_names::ModelNames;
 use super::routes::Routes;
@@ -21,8 +22,8 @@ use super::selection::RestartUpstream;
 use super::snapshot::{Member, RoutingChanged, RoutingSnapshot, SubscribeRouting};
 use super::wait_queue::WaitQueues;
 use crate::config::{ApiConfig, ConfigChanged, ModelAliases, QueueConfig};
-use crate::persistence::PersistenceActor;
-use crate::types::{ApiId, ModelKey};
+use crate::persistence::{LedgersChanged, PersistenceActor, RestoreLedgers, SaveLedgers};
+use crate::types::{ApiId, LedgerId, ModelKey};
 use crate::upstream::{ListFailed, QuotaRegistry, Reconfigure, Retire, UpstreamActor};
 
 /// The most models to remember. Where an upstream takes any name, clients make names up.
@@ -36,7 +37,10 @@ pub struct SupervisorActor {
     pub(super) apis: Vec<Arc<ApiConfig>>,
     /// Other names for models.
     aliases: ModelAliases,
-    pub(super) upstreams: BTreeMap<ApiId, Addr<UpstreamActor>>,
+    pub(super) ledgers: Ledgers,
+    /// Keeps homes by ledger.
+    homes: Option<Recipient<LedgersChanged>>,
+    pub(super) upstreams: BTreeMap<LedgerId, Addr<UpstreamActor>>,
     /// The lists of models so far.
     pub(super) found: HashMap<ApiId, ModelNames>,
     /// When upstreams without an answer are asked for their models again (ms, monotonic).
@@ -60,6 +64,8 @@ impl SupervisorActor {
             persistence,
             apis: Vec::new(),
             aliases: ModelAliases::default(),
+            ledgers: Ledgers::default(),
+            homes: None,
             upstreams: BTreeMap::new(),
             found: HashMap::new(),
             unlisted: HashMap::new(),
@@ -72,20 +78,26 @@ impl SupervisorActor {
         }
     }
 
+    /// Tells `homes` which entry has which ledger.
+    #[must_use]
+    pub fn telling(self, homes: Recipient<LedgersChanged>) -> Self {
+        SupervisorActor { homes: Some(homes), ..self }
+    }
+
     fn adopt(&mut self, apis: &[Arc<ApiConfig>]) {
-        for gone in self.apis.iter().filter(|old| !apis.iter().any(|api| api.id == old.id)) {
+        for gone in self.apis.iter().filter(|old| !apis.iter().any(|api| api.ledger == old.ledger)) {
             log::info!("{}: retired, it is no longer in the configuration", gone.id);
-            if let Some(upstream) = self.upstreams.get(&gone.id) {
+            if let Some(upstream) = self.upstreams.get(&gone.ledger) {
                 upstream.do_send(Retire);
             }
-            self.found.remove(&gone.id);
         }
+        self.found.retain(|id, _| apis.iter().any(|api| api.id == *id));
         for api in apis {
             // A list from another address says nothing of this one.
             if self.apis.iter().any(|old| old.id == api.id && old.addresses != api.addresses) {
                 self.found.remove(&api.id);
             }
-            match self.upstreams.get(&api.id) {
+            match self.upstreams.get(&api.ledger) {
                 Some(upstream) => {
                     // At once: the new limits may be summed up before the actor handles the message.
                     self.quotas.configure(api);
@@ -95,13 +107,16 @@ impl SupervisorActor {
             }
         }
         self.apis = apis.to_vec();
+        if let Some(homes) = &self.homes {
+            homes.do_send(LedgersChanged(apis.iter().map(|api| (api.id.clone(), api.ledger.clone())).collect()));
+        }
         self.publish_snapshot();
     }
 
     /// Sends the present routing to every scheduler.
     fn publish_snapshot(&mut self) {
         let member = |api: &Arc<ApiConfig>| {
-            let upstream = self.upstreams.get(&api.id)?.clone();
+            let upstream = self.upstreams.get(&api.ledger)?.clone();
             Some(Member { api: api.id.clone(), upstream })
         };
         self.snapshot = Arc::new(RoutingSnapshot {
@@ -119,9 +134,15 @@ impl SupervisorActor {
     }
 
     fn start_upstream(&mut self, api: Arc<ApiConfig>) {
-        let id = api.id.clone();
+        let ledger = api.ledger.clone();
         let upstream = UpstreamActor::start(api, self.persistence.clone(), self.quotas.clone());
-        self.upstreams.insert(id, upstream);
+        self.upstreams.insert(ledger, upstream);
+    }
+
+    /// Returns the actor of a configured entry.
+    pub(super) fn upstream(&self, id: &ApiId) -> Option<&Addr<UpstreamActor>> {
+        let api = self.apis.iter().find(|api| api.id == *id)?;
+        self.upstreams.get(&api.ledger)
     }
 
     pub(super) fn addresses(&self) -> Vec<Addr<UpstreamActor>> {
@@ -131,6 +152,12 @@ impl SupervisorActor {
 
 impl Actor for SupervisorActor {
     type Context = Context<Self>;
+
+    /// The mailbox waits until the saved ledgers are there.
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let restored = self.persistence.send(RestoreLedgers).into_actor(self);
+        restored.map(|records, actor, _| actor.ledgers = Ledgers::restore(records.unwrap_or_default())).wait(ctx);
+    }
 }
 
 impl Handler<SubscribeRouting> for SupervisorActor {
@@ -149,7 +176,13 @@ impl Handler<ConfigChanged> for SupervisorActor {
         ctx.set_mailbox_capacity(config.actors.mailbox);
         self.queue = config.queue;
         self.aliases = config.aliases.clone();
-        self.adopt(&config.apis);
+        let Resolved { apis, changed, news, warnings } = self.ledgers.resolve(&config.apis);
+        news.iter().for_each(|line| log::info!("{line}"));
+        warnings.iter().for_each(|line| log::warn!("{line}"));
+        if !changed.is_empty() {
+            self.persistence.do_send(SaveLedgers(changed));
+        }
+        self.adopt(&apis);
     }
 }
 
@@ -168,7 +201,7 @@ impl Handler<ModelsUnavailable> for SupervisorActor {
 
     fn handle(&mut self, message: ModelsUnavailable, _: &mut Self::Context) {
         let ModelsUnavailable { api, retry_at, class, detail } = message;
-        if let Some(upstream) = self.upstreams.get(&api) {
+        if let Some(upstream) = self.upstream(&api) {
             upstream.do_send(ListFailed { class, detail });
         }
         self.unlisted.insert(api, retry_at);
@@ -179,7 +212,7 @@ impl Handler<RestartUpstream> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, RestartUpstream(id): RestartUpstream, _: &mut Self::Context) {
-        let has_ended = self.upstreams.get(&id).is_some_and(|upstream| !upstream.connected());
+        let has_ended = self.upstream(&id).is_some_and(|upstream| !upstream.connected());
         if let Some(api) = self.apis.iter().find(|api| api.id == id && has_ended) {
             log::error!("{id}: its actor ended, which is a defect of this program; it is started again");
             self.start_upstream(api.clone());

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The `id` of an entry of `apis`. Quotas and statistics belong to the id, across reloads and restarts.
+use super::LedgerId;
+
+/// The `id` of an entry of `apis`: the name in requests, logs and answers. What is kept of the entry has a [`LedgerId`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ApiId(Arc<str>);
@@ -38,14 +40,14 @@ pub struct QuotaId {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Owner {
-    Api(ApiId),
+    Api(LedgerId),
     Group(Arc<str>),
 }
 
 impl QuotaId {
     /// Returns the id of the quota of an entry of `apis`.
-    pub fn of_api(api: &ApiId) -> QuotaId {
-        QuotaId { owner: Owner::Api(api.clone()), model: None }
+    pub fn of_api(ledger: &LedgerId) -> QuotaId {
+        QuotaId { owner: Owner::Api(ledger.clone()), model: None }
     }
 
     /// Returns the id of the quota of a `quotaGroup`.
@@ -58,11 +60,20 @@ impl QuotaId {
         QuotaId { owner: self.owner.clone(), model: Some(model.clone()) }
     }
 
+    /// Returns the name for people: an entry has its present id, not the one of its ledger.
+    pub fn shown(&self, api: &ApiId) -> String {
+        match (&self.owner, &self.model) {
+            (Owner::Api(_), Some(model)) => format!("{api}, {model}"),
+            (Owner::Api(_), None) => api.to_string(),
+            (Owner::Group(_), _) => self.to_string(),
+        }
+    }
+
     /// Returns a unique text: `api:ID`, `group:NAME:MODEL`. A colon in a name is written `%3A`.
     pub fn key(&self) -> String {
         let plain = |name: &str| name.replace('%', "%25").replace(':', "%3A");
         let owner = match &self.owner {
-            Owner::Api(api) => format!("api:{}", plain(api.as_str())),
+            Owner::Api(ledger) => format!("api:{}", plain(ledger.as_str())),
             Owner::Group(name) => format!("group:{}", plain(name)),
         };
         match &self.model {
@@ -75,7 +86,7 @@ impl QuotaId {
 impl fmt::Display for QuotaId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.owner {
-            Owner::Api(api) => write!(f, "{api}")?,
+            Owner::Api(ledger) => write!(f, "{ledger}")?,
             Owner::Group(name) => write!(f, "group {name}")?,
         }
         match &self.model {
@@ -120,7 +131,7 @@ mod tests {
 
     #[test]
     fn no_two_quotas_have_one_key() {
-        let api = |id: &str| QuotaId::of_api(&ApiId::from(id));
+        let api = |id: &str| QuotaId::of_api(&LedgerId::from(id));
         let model = |name: &str| Arc::<str>::from(name);
         let ids = [
             api("a"),

@@ -2,6 +2,7 @@
 
 mod failure;
 mod ids;
+mod ledger;
 mod name_pattern;
 mod object_key;
 mod outcome;
@@ -16,6 +17,7 @@ mod wire_format;
 pub use clock::{Now, SendProgress, SentAt, Uptime};
 pub use failure::{ClassSet, Failure, FailureClass, LimitSpan, Phase};
 pub use ids::{ApiId, QuotaId, RequestId};
+pub use ledger::{AccountDigest, LedgerId, LedgerRecord};
 pub use name_pattern::{ByName, NamePattern};
 pub use object_key::ObjectKey;
 pub use outcome::{Outcome, Settlement};

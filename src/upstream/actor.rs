@@ -165,7 +165,7 @@ impl Actor for UpstreamActor {
     /// The mailbox waits until the saved statistics are there.
     fn started(&mut self, ctx: &mut Self::Context) {
         self.persistence
-            .send(RestoreTokens(self.state.config.id.clone()))
+            .send(RestoreTokens(self.state.config.ledger.clone()))
             .into_actor(self)
             .map(|saved, actor, _| {
                 let config = actor.state.config.clone();

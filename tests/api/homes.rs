@@ -310,7 +310,7 @@ fn a_home_without_room_is_a_429_with_a_time_and_never_another_account() {
 }
 
 #[test]
-fn a_home_that_is_disabled_is_a_409_and_a_removed_one_is_found_by_asking() {
+fn a_home_that_is_disabled_is_a_409_and_a_renamed_one_is_the_same() {
     let accounts = accounts(2);
     let mut config = config(&accounts);
     let app = App::start(&config);
@@ -337,11 +337,23 @@ fn a_home_that_is_disabled_is_a_409_and_a_removed_one_is_found_by_asking() {
     assert_eq!((status, &body["error"]["code"]), (409, &json!("object_home_unavailable")), "{body}");
     assert!(body["error"]["message"].as_str().expect("a text").contains("does not serve the model"), "{body}");
 
-    // The home under another id: by asking.
+    // Under another id, a home is the same.
     config["apis"][home]["models"] = json!(["m"]);
     config["apis"][home]["id"] = json!("again");
     reload(&config);
+    let before = calls(&accounts);
     ask(&app, &follow_up("reference", &response));
+    assert_eq!(calls(&accounts), before + 1, "nobody else was asked");
+    let app = app.kill_and_restart();
+    ask(&app, &follow_up("previous", &response));
+    assert_eq!(calls(&accounts), before + 2, "nor after a restart");
+    config["apis"][home]["id"] = json!("other");
+    config["apis"][home]["was"] = json!("again");
+    config["apis"][home]["apiKey"] = json!("sk-another-0123456789");
+    std::fs::write(app.config_file(), config.to_string()).expect("written");
+    let app = app.stop_and_restart();
+    ask(&app, &follow_up("previous", &response));
+    assert_eq!(calls(&accounts), before + 3, "nor with another key");
 }
 
 #[test]

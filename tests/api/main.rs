@@ -43,6 +43,7 @@ mod promises;
 mod quotas;
 mod records;
 mod reload;
+mod renames;
 mod replicas;
 mod retry;
 mod retry_storm;

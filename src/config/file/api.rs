@@ -12,9 +12,14 @@ use super::TimeoutsFile;
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("additionalProperties" = false))]
 pub struct ApiFile {
-    /// Unique name. Quotas and statistics belong to the name, across reloads and restarts.
+    /// Unique name. Quotas and statistics outlive reloads and restarts, and a change of the name as well: see `was`.
     #[schemars(length(min = 1))]
     pub id: String,
+    /// The former id of a renamed entry, whose counts, statistics and stored objects the entry takes over. Needed only where
+    /// base URL or key change at the same time: an account is recognised by these.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub was: Option<String>,
     /// The name for people. Default: the id.
     #[serde(default)]
     pub name: Option<String>,

@@ -198,6 +198,6 @@ impl Handler<GetUpstream> for super::SupervisorActor {
     type Result = Upstream;
 
     fn handle(&mut self, GetUpstream(id): GetUpstream, _: &mut Self::Context) -> Upstream {
-        Upstream(self.upstreams[&id].clone())
+        Upstream(self.upstream(&id).expect("configured").clone())
     }
 }

@@ -160,10 +160,10 @@ impl UpstreamActor {
         if self.unsaved.is_empty() {
             return;
         }
-        let api = &self.state.config.id;
+        let ledger = &self.state.config.ledger;
         self.persistence.do_send(Save {
             quotas: self.unsaved.quotas.drain(..).map(|quota| quota.record()).collect(),
-            tokens: self.unsaved.tokens.drain(..).map(|change| (api.clone(), change)).collect(),
+            tokens: self.unsaved.tokens.drain(..).map(|change| (ledger.clone(), change)).collect(),
         });
     }
 

@@ -41,11 +41,11 @@ impl QuotaRegistry {
 
     /// Returns all quotas of an upstream. New ones are opened, and open ones get the limits of this configuration.
     pub(in crate::upstream) fn open_for(&self, api: &ApiConfig) -> ApiQuotas {
-        let own = QuotaOwner { id: QuotaId::of_api(&api.id), quota: api.quota.clone(), members: Vec::new() };
+        let own = QuotaOwner { id: QuotaId::of_api(&api.ledger), quota: api.quota.clone(), members: Vec::new() };
         let group = api.group.as_ref().map(|group| QuotaOwner {
             id: QuotaId::of_group(&group.name),
             quota: group.quota.clone(),
-            members: group.members.iter().map(QuotaId::of_api).collect(),
+            members: group.ledgers.iter().map(QuotaId::of_api).collect(),
         });
         let owners: Vec<QuotaOwner> = std::iter::once(own).chain(group).collect();
         let common = owners.iter().map(|owner| self.open(owner, None)).collect();
@@ -87,7 +87,7 @@ impl QuotaRegistry {
         let mut limits = PoolLimits::default();
         for api in apis {
             let upstream_model = api.mapping.get(model).map_or(model, |name| name);
-            let own = self.owner_limits(&QuotaId::of_api(&api.id), &api.quota, upstream_model);
+            let own = self.owner_limits(&QuotaId::of_api(&api.ledger), &api.quota, upstream_model);
             let group = api.group.as_ref().map_or_else(OwnerLimits::default, |group| {
                 self.owner_limits(&QuotaId::of_group(&group.name), &group.quota, upstream_model)
             });

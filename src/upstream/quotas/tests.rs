@@ -13,7 +13,7 @@ use super::{Admission, QuotaRegistry, admit};
 use crate::config::ApiConfig;
 use crate::persistence::{Ask, GrantResult, PersistenceActor, SharedBackend, StoreError};
 use crate::testing::{MemoryStore, api, config, on_paused_clock};
-use crate::types::{ApiId, Now, QuotaId};
+use crate::types::{LedgerId, Now, QuotaId};
 use actix::Actor;
 
 fn entries(apis: &[Value], groups: &Value) -> Vec<Arc<ApiConfig>> {
@@ -165,7 +165,7 @@ fn what_other_servers_have_used_counts_here() {
         assert_eq!(used_today(&quotas.common()[0]), 8);
         registry.close().await;
         let last = lender.asked.lock().expect("whole").pop().expect("asked");
-        assert_eq!(last.id, QuotaId::of_api(&ApiId::from("a")));
+        assert_eq!(last.id, QuotaId::of_api(&LedgerId::from("a")));
         assert_eq!(last.request.wanted, quota::Units::default(), "at the end it gives back, and wants nothing");
     });
 }
