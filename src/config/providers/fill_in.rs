@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::known::{LimitScope, Provider, Providers};
+use super::known::Providers;
+use super::provider::{LimitScope, Provider};
 use super::secrets::without_secrets;
 use crate::config::problem::Problem;
 use crate::types::WireFormat;

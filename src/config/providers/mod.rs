@@ -14,6 +14,7 @@ mod fill_in;
 mod known;
 #[cfg(test)]
 mod page;
+mod provider;
 mod read;
 mod secrets;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod tests;
 
 pub use fill_in::PresetUse;
 pub(super) use fill_in::fill_in;
-pub use known::{Blank, LimitScope, Plan, Provider, Providers};
+pub use known::Providers;
+pub use provider::{Blank, LimitScope, Plan, Provider};
 pub use read::PresetsError;
 pub(super) use read::{PresetsRead, text_of};

@@ -7,7 +7,8 @@ use std::{fs, io};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::known::{Provider, Providers};
+use super::known::Providers;
+use super::provider::Provider;
 use crate::config::json::Unambiguous;
 use crate::config::problem::Problem;
 use crate::config::source::ConfigSource;
