@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use url::Url;
 
+use super::terminal::{Paint, Tone, count};
 use crate::config::{ApiConfig, Config, CountOn, Models, Reset};
 use crate::types::{ApiId, Limit, Limits, NamePattern, WireFormat};
 
@@ -61,10 +62,11 @@ pub(super) fn url_host(host: &str) -> String {
 
 pub(super) fn apis(out: &mut impl Write, config: &Config, detail: Detail) -> io::Result<()> {
     let enabled = config.apis.iter().filter(|api| api.enabled).count();
-    writeln!(out, "\n  {} APIs, {enabled} of them enabled\n", config.apis.len())?;
+    writeln!(out, "\n  {}, {enabled} of them enabled\n", count(config.apis.len(), "API"))?;
     let width = config.apis.iter().map(|api| api.id.as_str().chars().count()).max().unwrap_or(0);
+    let disabled = Paint::stdout().tint(Tone::Bad, "  DISABLED");
     for api in &config.apis {
-        let state = if api.enabled { "" } else { "  DISABLED" };
+        let state = if api.enabled { "" } else { &*disabled };
         let id = api.id.as_str();
         writeln!(
             out,
@@ -183,10 +185,13 @@ fn urls(api: &ApiConfig) -> String {
 
 fn models(api: &ApiConfig) -> String {
     match &api.models {
-        Models::Listed(listed) => format!("{} models", listed.len()),
-        Models::Matching { listed, patterns } if listed.is_empty() => format!("models by {} patterns", patterns.len()),
+        Models::Listed(listed) => count(listed.len(), "model"),
+        Models::Matching { listed, patterns } if listed.is_empty() => {
+            format!("models by {}", count(patterns.len(), "pattern"))
+        }
         Models::Matching { listed, patterns } => {
-            format!("{} models, and more by {} patterns", listed.len(), patterns.len())
+            let (models, patterns) = (count(listed.len(), "model"), count(patterns.len(), "pattern"));
+            format!("{models}, and more by {patterns}")
         }
         Models::Asked => "models as it tells".to_owned(),
     }

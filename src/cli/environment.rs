@@ -1,5 +1,5 @@
-//! Finds mistakes in variables of the environment that would otherwise have no effect and no message: the log's format, the time
-//! zone, and a folder of certificates. Reported at the start and by `check`, and never with a variable's value.
+//! Finds mistakes in variables of the environment that would otherwise have no effect and no message: the time zone, and a folder
+//! of certificates. Reported at the start and by `check`, and never with a variable's value.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,9 +9,6 @@ use jiff::tz::TimeZone;
 /// Returns a text for each problem.
 pub(super) fn warnings() -> Vec<String> {
     let mut warnings = Vec::new();
-    if variable("LOG_FORMAT").is_some_and(|format| format != "text" && format != "json") {
-        warnings.push("LOG_FORMAT must be text or json; text is used".to_owned());
-    }
     if variable("TZ").is_some() && TimeZone::try_system().is_err() {
         let mend = "give an IANA name such as Asia/Shanghai, and see that the system has the zones' data (tzdata)";
         warnings.push(format!("TZ names no time zone that is known here, so UTC is used; {mend}"));

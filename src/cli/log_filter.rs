@@ -1,6 +1,7 @@
 //! Which lines are logged: by `RUST_LOG`, a list of directives, or else by `LOG_LEVEL`.
 //!
-//! 1. An unreadable part of either is left out. A warning names the part's place and does not show the text.
+//! 1. A level that is none is an error. An unreadable part of `RUST_LOG` is left out. A warning names the part's place and does not
+//!    show the text.
 //! 2. An empty variable counts as not set.
 //! 3. A `RUST_LOG` without any line of this program is worth a warning.
 
@@ -20,26 +21,25 @@ pub(super) struct LogFilter {
 }
 
 impl LogFilter {
-    pub(super) fn from_environment() -> LogFilter {
+    /// Returns the filter, or what is wrong with `LOG_LEVEL`.
+    pub(super) fn from_environment() -> Result<LogFilter, String> {
         let variable = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         LogFilter::of(variable("RUST_LOG").as_deref(), variable("LOG_LEVEL").as_deref())
     }
 
-    fn of(rust_log: Option<&str>, log_level: Option<&str>) -> LogFilter {
+    fn of(rust_log: Option<&str>, log_level: Option<&str>) -> Result<LogFilter, String> {
         let mut warnings = Vec::new();
         let rust_log = rust_log.map(str::trim).filter(|value| !value.is_empty());
         if let Some(directives) = rust_log.and_then(|typed| sound_directives(typed, &mut warnings)) {
-            return LogFilter { directives, warnings };
+            return Ok(LogFilter { directives, warnings });
         }
         let typed = log_level.map(str::trim).filter(|value| !value.is_empty()).unwrap_or("info");
-        let level = typed.parse().unwrap_or_else(|_| {
-            warnings.push(format!("LOG_LEVEL must be {LEVELS}; info is used"));
-            LevelFilter::Info
-        });
+        let level: LevelFilter = typed.parse().map_err(|_| format!("LOG_LEVEL must be {LEVELS}"))?;
         // The libraries' lines are of use to the libraries' developers only. What actix_http calls an error is a client's broken
         // request, and any stranger can send thousands.
         let [program, request] = OWN_TARGETS;
-        LogFilter { directives: format!("warn,actix_http=off,{program}={level},{request}={level}"), warnings }
+        let directives = format!("warn,actix_http=off,{program}={level},{request}={level}");
+        Ok(LogFilter { directives, warnings })
     }
 }
 
@@ -99,12 +99,11 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_left_out_and_named_by_its_place() {
         let usual = |level: &str| format!("warn,actix_http=off,api_together={level},request={level}");
-        let (level, part) = ("LOG_LEVEL must be error", "RUST_LOG: part 2 of 3 must be TARGET=LEVEL");
+        let part = "RUST_LOG: part 2 of 3 must be TARGET=LEVEL";
         let silent = "RUST_LOG leaves nothing of this program";
         for (rust_log, log_level, directives, warning) in [
             (None, None, usual("INFO"), None),
             (Some(" "), Some("Debug "), usual("DEBUG"), None),
-            (None, Some("sk-secret"), usual("INFO"), Some(level)),
             (Some("warn,request=info"), Some("sk-secret"), "warn,request=info".to_owned(), None),
             (Some("warn,x=sk-secret, request=info/chat"), None, "warn,request=info/chat".to_owned(), Some(part)),
             (Some("warn,a=b=sk-secret,sled"), None, "warn,sled".to_owned(), Some(part)),
@@ -115,12 +114,16 @@ mod tests {
             (Some("api_together::cli=debug"), None, "api_together::cli=debug".to_owned(), None),
             (Some("warn/a/secret"), None, "warn".to_owned(), Some("RUST_LOG: only one /")),
         ] {
-            let filter = LogFilter::of(rust_log, log_level);
+            let filter = LogFilter::of(rust_log, log_level).expect("a filter");
             assert_eq!(filter.directives, directives, "{rust_log:?} {log_level:?}");
             assert_eq!(filter.warnings.len(), usize::from(warning.is_some()), "{:?}", filter.warnings);
             for told in &filter.warnings {
                 assert!(told.starts_with(warning.unwrap_or_default()) && !told.contains("secret"), "{told}");
             }
+        }
+        for rust_log in [None, Some(""), Some("x=secret")] {
+            let error = LogFilter::of(rust_log, Some("sk-secret")).expect_err("no level");
+            assert_eq!(error, "LOG_LEVEL must be error, warn, info, debug, trace or off");
         }
     }
 }

@@ -13,6 +13,7 @@ use log::{Level, Record};
 use super::log_filter::LogFilter;
 use super::log_writer::LogWriter;
 use super::terminal::{Paint, Tone};
+use super::{CliError, from_environment};
 use crate::records::{LogFormat, REQUESTS};
 
 /// Room for the line of a request, made in one piece.
@@ -29,28 +30,30 @@ impl Drop for LogGuard {
     }
 }
 
-/// Returns how lines are written, by `LOG_FORMAT` (`text` or `json`).
-pub(super) fn format() -> LogFormat {
-    match std::env::var("LOG_FORMAT").as_deref() {
-        Ok("json") => LogFormat::Json,
-        Ok(_) | Err(_) => LogFormat::Text,
+/// Returns how lines are written, by `LOG_FORMAT`.
+///
+/// # Errors
+/// When that is no format.
+pub(super) fn format() -> Result<LogFormat, CliError> {
+    match from_environment("LOG_FORMAT").as_deref().map(str::trim) {
+        Some("json") => Ok(LogFormat::Json),
+        Some("text") | None => Ok(LogFormat::Text),
+        Some(_) => Err(CliError::Usage("LOG_FORMAT must be text or json".to_owned())),
     }
 }
 
 /// Sets the log up.
 #[must_use]
-pub(super) fn init(filter: &LogFilter) -> LogGuard {
+pub(super) fn init(filter: &LogFilter, format: LogFormat) -> LogGuard {
     let paint = Paint::stderr();
     let writer = LogWriter::start(std::io::stderr()).ok();
     let mut builder = Builder::new();
     builder.parse_filters(&filter.directives);
-    let json = format() == LogFormat::Json;
     builder.write_style(WriteStyle::Never).format(move |out, record| {
         let mut line = String::with_capacity(USUAL_LINE);
-        if json {
-            push_object(&mut line, record)?
-        } else {
-            push_text(&mut line, record, paint)
+        match format {
+            LogFormat::Json => push_object(&mut line, record)?,
+            LogFormat::Text => push_text(&mut line, record, paint),
         }
         line.push('\n');
         out.write_all(line.as_bytes())

@@ -12,13 +12,13 @@ use super::terminal::count;
 
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArgs {
-    /// The shell
+    /// The shell.
     shell: Shell,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ManArgs {
-    /// Write a page for each command into this folder. Without one the main page is printed
+    /// Write a page for each command into this folder. Without one the main page is printed.
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 }

@@ -32,13 +32,45 @@ use crate::config::{ConfigError, ConfigSource, Overrides};
 
 /// Pools many OpenAI-format API accounts behind one address and one key.
 #[derive(Debug, Parser)]
-#[command(name = "api-together", version, args_conflicts_with_subcommands = true)]
+#[command(name = "api-together", version = VERSION, args_conflicts_with_subcommands = true)]
+#[command(after_help = "More with --help: examples, the environment, where the documents are.", after_long_help = MORE_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
     serve: serve::ServeArgs,
 }
+
+/// The version. Packaging may give another text, with the commit: a build script would compile all again with each commit.
+const VERSION: &str = match option_env!("API_TOGETHER_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
+/// Stands at the end of `--help`.
+const MORE_HELP: &str = "\
+Examples:
+  api-together demo                          a pool of two built-in accounts, to try
+  api-together check                         what is wrong in config/apis.json, and what it means
+  api-together -c my.json -p 8080            serve another configuration
+  api-together status                        the accounts of the running server
+  api-together explain gpt-4o                who would serve a request, or why nobody
+  api-together agent codex --write           point Codex at the server
+  api-together run claude                    start Claude Code with the server's key
+
+Environment (also read from .env):
+  HOST, PORT           go before server.host and server.port
+  LOG_LEVEL            error, warn, info (the default), debug, trace or off
+  LOG_FORMAT           text (the default) or json
+  RUST_LOG             a filter of lines, instead of LOG_LEVEL
+  NO_COLOR             no colours
+  API_TOGETHER_KEY     a client's key, for status, explain, agent and run
+  TZ                   the time zone of days, an IANA name
+  SSL_CERT_FILE        certificates to trust, beside Mozilla's
+
+Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong.
+
+Documents: README.md and docs/ of https://github.com/api-together/api-together";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -50,23 +82,23 @@ enum Command {
     Health(ConfigArgs),
     /// List the known providers, or print what one fills in.
     Presets(presets::PresetsArgs),
-    /// Show the accounts of a running server
+    /// Show the accounts of a running server.
     Status(running::StatusArgs),
-    /// Ask a running server what would become of a request for a model
+    /// Ask a running server what would become of a request for a model.
     Explain(running::ExplainArgs),
-    /// Print the settings that point a program at the server: Claude Code, Codex, opencode, aider …
+    /// Print the settings that point a program at the server: Claude Code, Codex, opencode, aider and others.
     Agent(agent::AgentArgs),
-    /// Start such a program with the server's address and key in its environment only
+    /// Start such a program with the server's address and key in its environment only.
     Run(agent::RunArgs),
     /// Serve a pool of two built-in demo APIs: no account needed.
     Demo(demo::DemoArgs),
-    /// Print the JSON Schema of the configuration
+    /// Print the JSON Schema of the configuration.
     Schema,
-    /// Print completions for a shell
+    /// Print completions for a shell.
     Completions(manual::CompletionsArgs),
-    /// Print the manual page, or write all pages into a folder
+    /// Print the manual page, or write all pages into a folder.
     Man(manual::ManArgs),
-    /// Measure what this program costs, beside other servers if you like.
+    /// Benchmark this server against others.
     Bench(::bench::BenchArgs),
 }
 
@@ -146,8 +178,12 @@ pub fn run() -> ExitCode {
     // Before anything is read from the environment, and while there is but one thread.
     let dotenv_warnings = dotenv::load(Path::new(".env"));
     let cli: Cli = arguments::parse();
-    let filter = LogFilter::from_environment();
-    let _log = logging::init(&filter);
+    let log = LogFilter::from_environment().map_err(CliError::Usage).and_then(|f| Ok((f, logging::format()?)));
+    let (filter, format) = match log {
+        Ok(log) => log,
+        Err(error) => return failed(&error),
+    };
+    let _log = logging::init(&filter, format);
     for warning in filter.warnings {
         // A mistyped filter may hide this very warning.
         if log::log_enabled!(log::Level::Warn) {
@@ -182,9 +218,12 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // A reader with enough (`| head`) is no error.
         Err(CliError::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "api-together: {error}");
-            error.exit_code()
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// Says why a command failed.
+fn failed(error: &CliError) -> ExitCode {
+    let _ = writeln!(io::stderr(), "api-together: {error}");
+    error.exit_code()
 }

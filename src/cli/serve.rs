@@ -14,8 +14,8 @@ use crate::config::{Config, ConfigSource, load};
 pub(super) struct ServeArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The folder for counts and statistics.
-    #[arg(long, value_name = "DIR", default_value = "data")]
+    /// Where counts and statistics are kept.
+    #[arg(short, long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
     /// If the folder is damaged, begin at zero instead of with the day's limits spent.
     #[arg(long)]
@@ -26,10 +26,11 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), CliError> {
     keep_files_private();
     let source = args.config.source()?;
     let config = load(&source)?;
+    let log_format = logging::format()?;
     actix_web::rt::System::new().block_on(run(
         source,
         config,
-        &Data { folder: args.data, fresh: args.fresh, log_format: logging::format() },
+        &Data { folder: args.data, fresh: args.fresh, log_format },
         |_| Ok(()),
     ))
 }
@@ -65,8 +66,13 @@ fn banner(config: &Config, addresses: &[SocketAddr], path: &Path, data: &Path) -
     writeln!(out, "  Key       {}", describe::keys(config))?;
     writeln!(out, "  Status    {base}/v1/status")?;
     writeln!(out, "  Health    {base}/health")?;
-    writeln!(out, "  Config    {} (changes take effect at once)", path.display())?;
-    writeln!(out, "  Data      {}", data.display())?;
+    writeln!(out, "  Config    {} (changes take effect at once)", full(path).display())?;
+    writeln!(out, "  Data      {}", full(data).display())?;
     describe::apis(&mut out, config, describe::Detail::Brief)?;
     out.flush()
+}
+
+/// Returns a path that says where it begins.
+fn full(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

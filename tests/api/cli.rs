@@ -39,7 +39,7 @@ fn the_banner_says_where_what_and_with_which_key() {
         format!("http://localhost:{port}/v1/status"),
         format!("http://localhost:{port}/health"),
         "sk-…6789".to_owned(),
-        format!("a  API a  {url}/v1/  rpm unlimited, rpd unlimited, 1 models"),
+        format!("a  API a  {url}/v1/  rpm unlimited, rpd unlimited, 1 model"),
     ] {
         assert!(banner.contains(&wanted), "no {wanted:?} in:\n{banner}");
     }

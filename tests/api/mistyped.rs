@@ -122,7 +122,7 @@ fn a_broken_line_of_dotenv_is_told_without_its_value_and_the_other_lines_count()
     let mut config = config_of(&[&upstream]);
     config["apis"][0]["apiKey"] = json!("${KEY_BEHIND}");
     let launch = Launch::new(&config);
-    let lines = ["# keys", "BROKEN=\"SECRET", "SECRET", "KEY_BEHIND=sk-a$b${c}-0123456789", "LOG_LEVEL=SECRET"];
+    let lines = ["# keys", "BROKEN=\"SECRET", "SECRET", "KEY_BEHIND=sk-a$b${c}-0123456789"];
     fs::write(launch.folder.join(".env"), lines.join("\n").replace("SECRET", SECRET)).expect("writes");
     let app = launch.start();
     assert_eq!(app.chat().status, 200);
@@ -130,7 +130,6 @@ fn a_broken_line_of_dotenv_is_told_without_its_value_and_the_other_lines_count()
     app.logged(".env:2: the value has no closing \" at its end; the line is left out");
     app.logged(".env:3: must be NAME=value, and has no =; the line is left out");
     app.logged(".env:4: ${…} is taken as it stands");
-    app.logged("LOG_LEVEL must be error, warn, info, debug, trace or off; info is used");
     assert!(!app.log().contains(PART) && !app.banner().contains(PART), "{}", app.log());
 }
 
@@ -149,14 +148,39 @@ fn what_a_client_sends_to_our_own_endpoints_is_not_repeated() {
 }
 
 #[test]
+fn variables_of_this_program_that_cannot_be_used_end_it_with_2() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let launch = Launch::new(&config_of(&[&upstream]));
+    for (name, wanted) in [
+        ("LOG_LEVEL", "LOG_LEVEL must be error, warn, info, debug, trace or off"),
+        ("LOG_FORMAT", "LOG_FORMAT must be text or json"),
+        ("PORT", "PORT, in the environment or in .env, must be a number"),
+    ] {
+        for in_file in [false, true] {
+            let dotenv = if in_file { format!("{name}={SECRET}\n") } else { String::new() };
+            fs::write(launch.folder.join(".env"), dotenv).expect("writes");
+            for command in ["serve", "check"] {
+                let mut program = launch.command();
+                program.args([command, "--config", "apis.json"]);
+                if !in_file {
+                    program.env(name, SECRET);
+                }
+                let output = program.output().expect("runs");
+                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                assert!(output.status.code() == Some(2) && said.contains(wanted), "{name}: {said}");
+                assert!(!said.contains(PART), "{said}");
+            }
+        }
+    }
+}
+
+#[test]
 fn variables_that_cannot_be_used_are_worth_a_warning_at_the_start_and_of_check() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let config = config_of(&[&upstream]);
     for (name, value, warning) in [
         ("TZ", "Asia/Shanhai".to_owned(), "TZ names no time zone that is known here, so UTC is used"),
         ("TZ", SECRET.to_owned(), "TZ names no time zone that is known here, so UTC is used"),
-        ("LOG_LEVEL", "verbose".to_owned(), "LOG_LEVEL must be error, warn, info"),
-        ("LOG_FORMAT", SECRET.to_owned(), "LOG_FORMAT must be text or json; text is used"),
         ("RUST_LOG", "warn,request=verbose".to_owned(), "RUST_LOG: part 2 of 2 must be TARGET=LEVEL or LEVEL"),
         ("RUST_LOG", format!("error,{SECRET}=x"), "RUST_LOG: part 2 of 2 must be TARGET=LEVEL or LEVEL"),
         ("RUST_LOG", "sled=debug".to_owned(), "RUST_LOG leaves nothing of this program in the log"),

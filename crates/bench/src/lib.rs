@@ -26,11 +26,11 @@ use self::target::{OwnBuild, TargetKind};
 /// What to measure, and how.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// What to measure: the URL of an API that runs already, as clients have it (http://127.0.0.1:3001/v1). Default: this
-    /// program, started with everything switched on.
+    /// What to measure: the URL of a running API, as clients have it (http://127.0.0.1:3001/v1). Default: this program, started with
+    /// everything switched on.
     #[arg(long, value_name = "URL", value_parser = TargetKind::parse)]
     target: Option<TargetKind>,
-    /// What to measure beside it, in turns: the URL of another API; `nginx` or `haproxy`, which are started if they are
+    /// Another server to measure in turns with the target: the URL of an API; `nginx` or `haproxy`, which are started if they are
     /// installed; `workers=N`, this program with so many worker threads; or `build=PATH`, another build of it. May be given
     /// several times.
     #[arg(long, value_name = "URL|nginx|haproxy|workers=N|build=PATH", value_parser = TargetKind::parse)]
@@ -45,7 +45,7 @@ pub struct BenchArgs {
     /// How many accounts the mock is entered as where this program is measured.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     accounts: u16,
-    /// What to measure; several are given with commas.
+    /// The measurements, separated by commas.
     #[arg(long, value_delimiter = ',', default_values = Scenario::NAMES, value_parser = clap::builder::PossibleValuesParser::new(Scenario::NAMES))]
     only: Vec<String>,
     /// How often each target is measured.

@@ -15,10 +15,10 @@ use crate::cli::dotenv;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The program
+    /// The program.
     #[arg(value_parser = agent_name())]
     agent: &'static Agent,
-    /// Arguments for the program
+    /// Arguments for the program.
     #[arg(last = true, value_name = "ARGS")]
     arguments: Vec<OsString>,
     #[command(flatten)]

@@ -34,18 +34,18 @@ const ANY_KEY: &str = "none";
 
 #[derive(Debug, Args)]
 pub(super) struct AgentArgs {
-    /// The program. Without one all are listed
+    /// The program. Without one all are listed.
     #[arg(value_parser = agent_name())]
     agent: Option<&'static Agent>,
     #[command(flatten)]
     models: ModelArgs,
-    /// Put the lines into the program's own file, beside what is there. The old file is kept as a backup
+    /// Put the lines into the program's own file, beside what is there. The old file is kept as a backup.
     #[arg(short, long)]
     write: bool,
-    /// Show what --write would change
+    /// Show what --write would change.
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// The program's file, where not the usual one
+    /// The program's file, where not the usual one.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
@@ -55,10 +55,10 @@ pub(super) struct AgentArgs {
 /// Which models a program is to use.
 #[derive(Debug, Args)]
 struct ModelArgs {
-    /// The model. Default: the newest of the server's that suits the program
+    /// The model. Default: the newest of the server's that suits the program.
     #[arg(short, long, value_name = "NAME")]
     model: Option<String>,
-    /// The model for titles and summaries. Default: the same
+    /// The model for titles and summaries. Default: the same.
     #[arg(long, value_name = "NAME")]
     small_model: Option<String>,
 }

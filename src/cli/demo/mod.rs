@@ -18,7 +18,7 @@ pub(super) struct DemoArgs {
     #[arg(long, default_value = "localhost")]
     host: String,
     /// Port to listen on; 0 takes any free one.
-    #[arg(long, default_value_t = 3001)]
+    #[arg(short, long, default_value_t = 3001)]
     port: u16,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
         let overrides = Overrides { host: Some(args.host.clone()), port: Some(args.port), presets: None };
         let source = ConfigSource { path, overrides };
         let config = load(&source)?;
-        let data = Data { folder: folder.0.join("data"), fresh: false, log_format: logging::format() };
+        let data = Data { folder: folder.0.join("data"), fresh: false, log_format: logging::format()? };
         serve::run(source, config, &data, |port| hint(port, moody)).await
     })
 }

@@ -22,19 +22,19 @@ use crate::config::{ApiKey, ConfigSource, ServerAccess};
 /// Where the running server is, and a key for it.
 #[derive(Debug, Args)]
 pub(crate) struct ServerArgs {
-    /// The server's URL, with or without /v1. Default: where the configuration says
+    /// The server's URL, with or without /v1. Default: where the configuration says.
     #[arg(short, long, value_name = "URL", value_parser = server_url, conflicts_with_all = ["config", "host", "port"])]
     url: Option<Url>,
-    /// A client's key. Default: $API_TOGETHER_KEY, else the configuration's (not with --url)
+    /// A client's key. Default: $API_TOGETHER_KEY, else the configuration's (not with --url).
     #[arg(short, long, value_parser = api_key)]
     key: Option<ApiKey>,
-    /// The configuration that the server runs with; only `server` is read
+    /// The configuration that the server runs with; only `server` is read.
     #[arg(short, long, value_name = "FILE", help_heading = "Where the server is, without --url")]
     config: Option<PathBuf>,
-    /// Where the server listens; overrides $HOST and server.host
+    /// Where the server listens; overrides $HOST and server.host.
     #[arg(long, help_heading = "Where the server is, without --url")]
     host: Option<String>,
-    /// Where the server listens; overrides $PORT and server.port
+    /// Where the server listens; overrides $PORT and server.port.
     #[arg(short, long, help_heading = "Where the server is, without --url")]
     port: Option<u16>,
 }

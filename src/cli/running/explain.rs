@@ -11,16 +11,16 @@ use crate::cli::terminal::{Paint, Table, Tone, span};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// The model that a client asks for
+    /// The model that a client asks for.
     #[arg(value_name = "MODEL", required_unless_present = "named", conflicts_with = "named")]
     model: Option<String>,
-    /// The same
+    /// The same.
     #[arg(short, long = "model", value_name = "MODEL", hide = true)]
     named: Option<String>,
-    /// The format that the client speaks. Default: the first one that serves the model
+    /// The format that the client speaks. Default: the first one that serves the model.
     #[arg(short, long, value_parser = ["openai", "anthropic"])]
     format: Option<String>,
-    /// Print what the server answered, as JSON
+    /// Print what the server answered, as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -20,7 +20,7 @@ const NEARLY_FULL: u64 = 80;
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     server: ServerArgs,
-    /// Print what the server answered, as JSON
+    /// Print what the server answered, as JSON.
     #[arg(long)]
     json: bool,
 }
