@@ -11,6 +11,7 @@ use super::CliError;
 use super::terminal::count;
 
 #[derive(Debug, Args)]
+#[command(after_help = INSTALL)]
 pub(super) struct CompletionsArgs {
     /// The shell.
     shell: Shell,
@@ -22,6 +23,12 @@ pub(super) struct ManArgs {
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 }
+
+/// Where the scripts go.
+const INSTALL: &str = "\
+bash:  api-together completions bash > ~/.local/share/bash-completion/completions/api-together
+zsh:   api-together completions zsh > \"${fpath[1]}/_api-together\"
+fish:  api-together completions fish > ~/.config/fish/completions/api-together.fish";
 
 /// Prints the script for a shell.
 pub(super) fn completions(args: CompletionsArgs, mut command: Command) -> Result<(), CliError> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::explain::run_in;
-use crate::helpers::{App, KEY, Reply, Upstream, config_of, scratch};
+use crate::helpers::{App, KEY, Launch, Reply, Upstream, config_of, eventually, scratch};
 
 /// A server with models for OpenAI's and for Anthropic's format.
 fn pool() -> App {
@@ -275,4 +275,20 @@ fn a_link_to_the_settings_stays_a_link() {
     assert_eq!(at(&app, &home, &["agent", "codex", "--write"]).0, Some(0));
     assert!(std::fs::symlink_metadata(home.join(".codex/config.toml")).expect("there").is_symlink());
     assert!(std::fs::read_to_string(own).expect("reads").contains("[model_providers.pool]"));
+}
+
+#[test]
+fn signals_reach_a_program_that_run_has_started() {
+    let app = pool();
+    let (home, bin) = (scratch(), scratch());
+    fake(&bin, "aider", "trap 'exit 5' TERM; touch started; while :; do sleep 0.05; done");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("set"));
+    let launch = Launch { folder: home.clone(), args: Vec::new(), env: Vec::new() };
+    let url = format!("http://localhost:{}", app.port);
+    let mut command = launch.env("PATH", &path).command();
+    let mut child = command.args(["run", "aider", "--url", &url, "--key", KEY]).spawn().expect("starts");
+    eventually("it runs", || home.join("started").exists());
+    let sent = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(sent.expect("kill is there").success());
+    assert_eq!(child.wait().expect("ended").code(), Some(5));
 }

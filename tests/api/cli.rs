@@ -22,6 +22,11 @@ fn help_and_version_and_slips() {
     for wanted in ["serve", "check", "demo", "schema", "--config", "--data", "--host", "--port"] {
         assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
     }
+    for wanted in ["Examples:", "API_TOGETHER_KEY", "LOG_LEVEL", "HOST, PORT", "Exit codes", "docs/"] {
+        assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
+    }
+    let brief = run(&["-h"]).1;
+    assert!(brief.len() < told.len() && !brief.contains("Examples:") && brief.contains("--help"), "{brief}");
     assert!(run(&["--version"]).1.starts_with("api-together "));
     let (code, told) = run(&["srve"]);
     assert!(code == Some(2) && told.contains("'serve'"), "{told}");

@@ -104,3 +104,61 @@ fn status_shows_each_account_with_its_limits() {
     let (_, told, _) = run_in(&app.folder, &[], &["status", "-c", "apis.json", "-p", &port, "--json"]);
     assert_eq!(serde_json::from_str::<Value>(&told).expect("JSON")["apis"][0]["usage"]["rpm"], 2);
 }
+
+/// What explain says of a model, with the exit code.
+fn told_of(app: &App, model: &str) -> (Option<i32>, String) {
+    let port = app.port.to_string();
+    let (code, told, _) = run_in(&app.folder, &[], &["explain", "-c", "apis.json", "-p", &port, model]);
+    (code, told)
+}
+
+#[test]
+fn explain_foretells_a_wait_in_the_queue_and_a_last_resort() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0]["rpm"] = json!(1);
+    config["queue"] = json!({ "maxWaitMs": 120_000 });
+    let app = App::start(&config);
+    assert_eq!(app.chat().status, 200);
+    let (code, told) = told_of(&app, "m");
+    assert!(code == Some(0) && told.contains("It would wait for a limit to free, up to 2 min"), "{told}");
+
+    let upstream = Upstream::always(Reply::error(500, "no"));
+    let app = App::on(&[&upstream]);
+    for _ in 0..5 {
+        app.chat();
+    }
+    let (code, told) = told_of(&app, "m");
+    let calls = upstream.calls();
+    let status = app.chat().status;
+    // Either a probe is due, and the next request is one, or none is.
+    match code {
+        Some(0) => {
+            assert!(told.contains("It would be tried with a all the same") && upstream.calls() > calls, "{told}")
+        }
+        _ => assert!(told.contains("It would be refused with 503, retry after") && status == 503, "{told}"),
+    }
+}
+
+#[test]
+fn explain_knows_aliases_and_formats() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream, &upstream]);
+    config["apis"][0]["models"] = json!(["x"]);
+    config["apis"][0]["rpm"] = json!(0);
+    config["apis"][1]["models"] = json!(["y"]);
+    config["apis"][1]["enabled"] = json!(false);
+    config["aliases"] = json!({ "smart": ["x", "y"] });
+    let app = App::start(&config);
+    let (code, told) = told_of(&app, "smart");
+    assert!(
+        code == Some(1) && told.contains("smart is an alias") && told.contains("It would be refused with "),
+        "{told}"
+    );
+    let status = app.client().post("/v1/chat/completions", &json!({ "model": "smart", "messages": [] })).status;
+    assert!(told.contains(&format!("refused with {status}")), "{status}: {told}");
+    let port = app.port.to_string();
+    let args = ["explain", "-c", "apis.json", "-p", &port, "x", "--format", "anthropic"];
+    let (code, told, _) = run_in(&app.folder, &[], &args);
+    assert!(code == Some(1) && told.contains("speak the format") && told.contains("refused with 404"), "{told}");
+}

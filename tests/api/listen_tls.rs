@@ -15,7 +15,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::edge::with;
-use crate::helpers::{App, Launch, Raw, Reply, Step, Upstream, eventually, post};
+use crate::explain::run_in;
+use crate::helpers::{App, KEY, Launch, Raw, Reply, Step, Upstream, eventually, post};
 
 /// Writes a new certificate for `localhost`, and its key.
 fn certify(folder: &Path) {
@@ -129,4 +130,29 @@ fn a_certificate_that_can_not_be_used_is_told_at_the_start() {
         fs::write(folder.join("key.pem"), key).expect("writes");
     });
     assert!(foreign.contains("key.pem: does not fit the certificate"), "{foreign}");
+}
+
+#[test]
+fn commands_ask_a_server_that_speaks_tls() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = secured(&upstream).listen();
+    let port = app.port.to_string();
+    let url = format!("https://localhost:{port}");
+    let trusted = app.folder.join("cert.pem").display().to_string();
+    for (args, env, wanted) in [
+        (&["-c", "apis.json", "-p", &port][..], &[][..], None),
+        (&["--url", &url, "--key", KEY], &[("SSL_CERT_FILE", trusted.as_str())], None),
+        (&["--url", &url, "--key", KEY], &[], Some("trust its certificate with SSL_CERT_FILE=FILE")),
+        (
+            &["-c", "apis.json", "-p", &port, "--host", "127.0.0.1"],
+            &[],
+            Some("name the server as its certificate does"),
+        ),
+    ] {
+        for command in [&["status"][..], &["explain", "m"]] {
+            let (code, told, errors) = run_in(&app.folder, env, &[command, args].concat());
+            assert_eq!(code, Some(i32::from(wanted.is_some())), "{args:?}: {told}{errors}");
+            assert!(wanted.is_none_or(|wanted| errors.contains(wanted)), "{args:?}: {errors}");
+        }
+    }
 }

@@ -25,7 +25,7 @@ pub(crate) struct ServerArgs {
     /// The server's URL, with or without /v1. Default: where the configuration says.
     #[arg(short, long, value_name = "URL", value_parser = server_url, conflicts_with_all = ["config", "host", "port"])]
     url: Option<Url>,
-    /// A client's key. Default: $API_TOGETHER_KEY, else the configuration's (not with --url).
+    /// A client's key; better in $API_TOGETHER_KEY, as arguments are seen by others. Default: the configuration's (not with --url).
     #[arg(short, long, value_parser = api_key)]
     key: Option<ApiKey>,
     /// The configuration that the server runs with; only `server` is read.
