@@ -1,6 +1,7 @@
 //! The client of one upstream on one thread: the parts shared by all requests, made once.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -13,9 +14,10 @@ use bytes::Bytes;
 use clock::{Now, SentAt};
 
 use super::connector::Connector;
-use super::dial::Dialer;
+use super::dial::parsed;
 use super::error::SendError;
 use super::h2;
+use super::proxy::Proxy;
 use super::trace::ExchangeTrace;
 
 /// How long an idle connection is kept: less than by upstreams (uvicorn: 5 s), so few are found stale.
@@ -40,9 +42,11 @@ pub struct Target {
     pub tls: bool,
     /// May HTTP/2 be spoken over TLS?
     pub http2: bool,
+    /// The proxy on the way, if any.
+    pub proxy: Option<Arc<Proxy>>,
     /// Headers of each request: the account's key, and others.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// How long a connection may take to be made: the name, TCP and TLS together.
+    /// How long a connection may take to be made: the name, TCP, the proxy and TLS together.
     pub connect_timeout: Duration,
 }
 
@@ -106,7 +110,7 @@ impl UpstreamClient {
     pub(crate) fn resolving(resolver: ResolverService, target: Target) -> Self {
         let base = parsed(&target.base);
         let host = named_host(&base, target.tls);
-        let connector = Connector::new(Dialer::new(resolver, base.clone()), target.tls);
+        let connector = Connector::to(&target, resolver);
         let pool = awc::Connector::new()
             .connector(connector.clone())
             .timeout(target.connect_timeout)
@@ -121,10 +125,10 @@ impl UpstreamClient {
             .disable_redirects()
             .no_default_headers()
             .finish();
-        let may_speak_http2 = target.tls && target.http2;
         UpstreamClient {
             host: HeaderValue::from_str(host.as_str()).ok(),
-            http2: may_speak_http2.then(|| h2::ConnectionPool::new(connector, host, target.connect_timeout)),
+            http2: (target.tls && target.http2)
+                .then(|| h2::ConnectionPool::new(connector, host, target.connect_timeout)),
             base_path: base.path().to_owned(),
             target,
             used_at: Cell::new(0),
@@ -200,7 +204,7 @@ impl UpstreamClient {
         if response.is_err() && trace.was_stale() && !trace.was_refused() {
             self.stale.set(true);
         }
-        response
+        response.map_err(|error| error.through(self.target.proxy.as_deref()))
     }
 
     async fn exchange(
@@ -227,16 +231,11 @@ impl UpstreamClient {
     }
 }
 
-/// Returns the host and port for the upstream's eyes: without the scheme's own port.
+/// Returns the host and port for the upstream: without the scheme's own port.
 pub(crate) fn named_host(base: &Uri, tls: bool) -> Authority {
     let authority = base.authority().map_or("", |authority| authority.as_str());
     let named = authority.strip_suffix(if tls { ":443" } else { ":80" }).unwrap_or(authority);
     Authority::try_from(named).unwrap_or_else(|_| Authority::from_static(POOL_KEY))
-}
-
-/// Parses a URL. A configured URL is valid; for another the resolver finds no host.
-pub(crate) fn parsed(url: &str) -> Uri {
-    Uri::try_from(url).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -246,9 +245,15 @@ mod tests {
     use super::*;
 
     fn client(base: &str, tls: bool) -> UpstreamClient {
-        let headers = vec![(header::AUTHORIZATION, HeaderValue::from_static("Bearer k"))];
-        let connect_timeout = Duration::from_secs(1);
-        let target = Target { id: "a".to_owned(), base: base.to_owned(), tls, http2: true, headers, connect_timeout };
+        let target = Target {
+            id: "a".to_owned(),
+            base: base.to_owned(),
+            tls,
+            http2: true,
+            proxy: None,
+            headers: vec![(header::AUTHORIZATION, HeaderValue::from_static("Bearer k"))],
+            connect_timeout: Duration::from_secs(1),
+        };
         UpstreamClient::new(target)
     }
 

@@ -1,23 +1,23 @@
-//! Makes connections: resolves the name, connects, sets nodelay, lays TLS. awc's pool calls the connector as a service, and
+//! Makes connections: reaches the upstream, straight or through a proxy, and lays TLS. awc's pool calls the connector as a service, and
 //! HTTP/2's pool calls [`Connector::connect`].
 
 use std::cell::RefCell;
-use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
 use actix_service::Service;
-use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection, ResolverService};
 use awc::http::Uri;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::dial::Dialer;
+use super::client::Target;
+use super::dial::{Dialer, parsed};
 use super::h1::UpstreamIo;
+use super::proxy::ProxyDialer;
 use super::stream::Stream;
-use super::tls::{Alpn, client_config};
+use super::tls::{Alpn, client_config, server_name};
 
 /// How long an unclaimed connection is kept. The first request claims the connection at once. A later one could not see
 /// whether the connection has ended, as unread bytes may be a ticket for later TLS sessions.
@@ -26,30 +26,42 @@ const UNCLAIMED_TIMEOUT: Duration = Duration::from_secs(1);
 /// The connector of one upstream.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    dialer: Dialer,
+    way: Way,
     tls: bool,
     /// A connection made to learn what the upstream speaks, and when. The upstream chose HTTP/1.1.
     unclaimed: Rc<RefCell<Option<(Stream, Instant)>>>,
 }
 
+/// How the upstream is reached.
+#[derive(Clone)]
+enum Way {
+    Straight(Dialer),
+    Proxied(ProxyDialer),
+}
+
 impl Connector {
-    pub(crate) fn new(dialer: Dialer, tls: bool) -> Self {
-        Connector { dialer, tls, unclaimed: Rc::default() }
+    /// Returns the connector of a target. The resolver finds addresses for names.
+    pub(crate) fn to(target: &Target, resolver: ResolverService) -> Self {
+        let host = parsed(&target.base);
+        let way = match &target.proxy {
+            None => Way::Straight(Dialer::new(resolver, host)),
+            Some(proxy) => Way::Proxied(ProxyDialer::new(proxy.clone(), resolver, host)),
+        };
+        Connector { way, tls: target.tls, unclaimed: Rc::default() }
     }
 
     /// Makes a connection. Returns whether HTTP/2 was chosen, too.
     pub(crate) async fn connect(&self, alpn: Alpn) -> Result<(Stream, bool), ConnectError> {
-        let socket = self.dialer.dial().await?;
-        // Else an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
-        socket.set_nodelay(true).map_err(ConnectError::Io)?;
+        let (stream, host_name) = match &self.way {
+            Way::Straight(dialer) => (Stream::Plain(dialer.dial().await?), dialer.host_name()),
+            Way::Proxied(dialer) => (dialer.dial().await?, dialer.host_name()),
+        };
         if !self.tls {
-            return Ok((Stream::Plain(socket), false));
+            return Ok((stream, false));
         }
         let connector = TlsConnector::from(client_config(alpn).map_err(ConnectError::Io)?);
-        let name = server_name(self.dialer.host_name()).map_err(ConnectError::Io)?;
-        let session = connector.connect(name, socket).await.map_err(ConnectError::Io)?;
-        let chose_http2 = session.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok((Stream::Tls(Box::new(session)), chose_http2))
+        let name = server_name(host_name).map_err(ConnectError::Io)?;
+        stream.over_tls(&connector, name).await.map_err(ConnectError::Io)
     }
 
     /// Keeps a connection of HTTP/1.1 for the request behind the choice.
@@ -81,9 +93,4 @@ impl Service<ConnectInfo<Uri>> for Connector {
             Ok(Connection::new(request.request().clone(), UpstreamIo::new(stream)))
         })
     }
-}
-
-fn server_name(host: &str) -> io::Result<ServerName<'static>> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    ServerName::try_from(bare.to_owned()).map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))
 }

@@ -42,6 +42,10 @@ impl Dialer {
         self.host.host().unwrap_or_default()
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.host.port_u16().unwrap_or_default()
+    }
+
     /// Makes a connection to the host.
     ///
     /// # Errors
@@ -50,12 +54,36 @@ impl Dialer {
     /// # Cancel safety
     /// Dropping the future drops all attempts.
     pub(crate) async fn dial(&self) -> Result<TcpStream, ConnectError> {
+        self.dial_by(async |address| {
+            let socket = TcpStream::connect(address).await?;
+            // Else an event waits for the acknowledgement of the one before: 40 ms at the 99th percentile.
+            socket.set_nodelay(true)?;
+            Ok(socket)
+        })
+        .await
+    }
+
+    /// Does the same with another way to reach one address.
+    pub(crate) async fn dial_by<T>(
+        &self,
+        connect: impl AsyncFn(SocketAddr) -> io::Result<T>,
+    ) -> Result<T, ConnectError> {
         let mut resolved = self.resolver.call(ConnectInfo::new(self.host.clone())).await?;
         let addresses = interleaved(resolved.take_addrs().collect(), self.last_winner.get());
-        let (address, socket) = first_to_connect(addresses).await.map_err(ConnectError::Io)?;
+        let (address, connection) = first_to_connect(addresses, connect).await.map_err(ConnectError::Io)?;
         self.last_winner.set(Some(address));
-        Ok(socket)
+        Ok(connection)
     }
+}
+
+/// Parses a URL. A configured URL is valid; for another the resolver finds no host.
+pub(crate) fn parsed(url: &str) -> Uri {
+    Uri::try_from(url).unwrap_or_default()
+}
+
+/// Returns a host as written without a port: an IPv6 address without brackets.
+pub(crate) fn without_brackets(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// Orders addresses by alternating families, beginning with the family of the last winner.
@@ -75,7 +103,11 @@ fn interleaved(addresses: Vec<SocketAddr>, last_winner: Option<SocketAddr>) -> V
     ordered
 }
 
-async fn first_to_connect(addresses: Vec<SocketAddr>) -> io::Result<(SocketAddr, TcpStream)> {
+async fn first_to_connect<T>(
+    addresses: Vec<SocketAddr>,
+    connect: impl AsyncFn(SocketAddr) -> io::Result<T>,
+) -> io::Result<(SocketAddr, T)> {
+    let connect = async |address| Ok((address, connect(address).await?));
     let mut attempts = FuturesUnordered::new();
     let mut first_error = None;
     for address in addresses {
@@ -95,10 +127,6 @@ async fn first_to_connect(addresses: Vec<SocketAddr>) -> io::Result<(SocketAddr,
     }
     // The resolver returns at least one address, or an error.
     Err(first_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
-}
-
-async fn connect(address: SocketAddr) -> io::Result<(SocketAddr, TcpStream)> {
-    Ok((address, TcpStream::connect(address).await?))
 }
 
 #[cfg(test)]

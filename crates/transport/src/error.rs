@@ -6,6 +6,7 @@ use actix_http::error::PayloadError;
 use actix_tls::connect::ConnectError as TcpError;
 use awc::error::{ConnectError, SendRequestError};
 
+use super::proxy::{Proxy, ProxyError};
 use super::trace::ExchangeTrace;
 
 /// Why a request got no response.
@@ -83,6 +84,23 @@ impl SendError {
         SendError::new(SendErrorKind::Broken, format!("no valid answer ({why})"))
     }
 
+    /// Names the proxy, if the connection was to be made through one and was not made.
+    pub(crate) fn through(self, proxy: Option<&Proxy>) -> Self {
+        match (self.kind, proxy) {
+            (SendErrorKind::Connect, Some(proxy)) => {
+                SendError { detail: format!("by its proxy {proxy}: {}", self.detail), ..self }
+            }
+            (
+                SendErrorKind::Connect
+                | SendErrorKind::StaleConnection
+                | SendErrorKind::NoLocalSocket
+                | SendErrorKind::TurnedAway
+                | SendErrorKind::Broken,
+                _,
+            ) => self,
+        }
+    }
+
     /// Returns why an exchange failed, by awc's error and by what was seen of the connection.
     pub(crate) fn of_exchange(error: &SendRequestError, trace: &ExchangeTrace) -> Self {
         let error = if trace.was_stale() {
@@ -123,6 +141,7 @@ impl SendError {
             ConnectError::Timeout => "no connection in time".to_owned(),
             ConnectError::Resolver(why) => format!("its host name can't be resolved ({why})"),
             ConnectError::NoRecords => "its host name has no address".to_owned(),
+            ConnectError::Io(error) if is_of_proxy(error) => error.to_string(),
             other => format!("no connection ({other})"),
         };
         SendError::new(kind, detail)
@@ -150,7 +169,17 @@ impl From<io::Error> for SendError {
 
 /// Returns whether this machine gave no socket, so nobody was asked.
 fn is_local(error: &ConnectError) -> bool {
+    matches!(error, ConnectError::Io(error) if is_no_socket(error))
+}
+
+/// Returns whether this machine gave no socket.
+pub(crate) fn is_no_socket(error: &io::Error) -> bool {
     /// `ENFILE` and `EMFILE`: too many open files, in the system or in the process.
     const NO_FILE: [i32; 2] = [23, 24];
-    matches!(error, ConnectError::Io(error) if error.raw_os_error().is_some_and(|code| NO_FILE.contains(&code)))
+    error.raw_os_error().is_some_and(|code| NO_FILE.contains(&code))
+}
+
+/// Returns whether the error says in words what a proxy did.
+fn is_of_proxy(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<ProxyError>())
 }

@@ -10,8 +10,8 @@
 //! 5. A request whose outcome is unknown is not sent twice by this crate; [`SendError`] says what is known.
 //!
 //! # Layers
-//! - [`connector`] makes connections for both versions: [`dial`] resolves the name and connects, [`tls`] verifies the upstream.
-//!   [`stream`] is the result.
+//! - [`connector`] makes connections for both versions: [`dial`] resolves the name and connects, or [`proxy`] has a proxy connect;
+//!   [`tls`] verifies the upstream. [`stream`] is the result.
 //! - [`h1`]: HTTP/1.1 is awc over an I/O type of ours, whose guard judges all bytes before awc reads them.
 //! - [`h2`]: HTTP/2 is the crate h2 over the same connector.
 //! - [`websocket`]: an upgraded connection, over the same connector.
@@ -28,6 +28,7 @@ mod dial;
 mod error;
 mod h1;
 mod h2;
+mod proxy;
 mod stream;
 mod tls;
 mod trace;
@@ -38,6 +39,7 @@ pub use cache::ClientCache;
 pub use client::{IncomingHead, IncomingResponse, Target, UpstreamClient};
 pub use error::{ConnectionLost, SendError, SendErrorKind, connection_lost};
 pub use h1::Framing;
+pub use proxy::{Proxy, ProxyUrlError};
 pub use trust::{TrustError, TrustedRoots, trust_also, trusted_roots};
 pub use websocket::{
     BadMessage, Handshake, HandshakeRefusal, SocketClose, SocketCodec, SocketError, SocketMessage, SocketRequest,

@@ -8,13 +8,17 @@ use std::task::{Context, Poll};
 use actix_rt::net::TcpStream;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 /// A byte stream to an upstream.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// TLS with the upstream within TLS with a proxy.
+    TlsInTls(Box<TlsStream<Box<TlsStream<TcpStream>>>>),
     /// The connection was given up: a read finds the end.
     Closed,
 }
@@ -25,16 +29,46 @@ macro_rules! delegate {
         match $self.get_mut() {
             Stream::Plain(socket) => Pin::new(socket).$method($($argument),*),
             Stream::Tls(session) => Pin::new(session).$method($($argument),*),
+            Stream::TlsInTls(session) => Pin::new(session).$method($($argument),*),
             Stream::Closed => Poll::Ready($closed),
         }
     };
 }
 
 impl Stream {
+    /// Lays TLS over the stream. Returns whether the other side chose HTTP/2, too.
+    ///
+    /// # Errors
+    /// When the other side has no trusted certificate for the name, or no TLS.
+    pub(crate) async fn over_tls(
+        self,
+        connector: &TlsConnector,
+        name: ServerName<'static>,
+    ) -> io::Result<(Stream, bool)> {
+        fn chose_http2<T>(session: &TlsStream<T>) -> bool {
+            session.get_ref().1.alpn_protocol() == Some(b"h2")
+        }
+        match self {
+            Stream::Plain(socket) => {
+                let session = connector.connect(name, socket).await?;
+                let http2 = chose_http2(&session);
+                Ok((Stream::Tls(Box::new(session)), http2))
+            }
+            Stream::Tls(outer) => {
+                let session = connector.connect(name, outer).await?;
+                let http2 = chose_http2(&session);
+                Ok((Stream::TlsInTls(Box::new(session)), http2))
+            }
+            // Nothing is asked for a third layer.
+            Stream::TlsInTls(_) | Stream::Closed => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
     pub(crate) fn socket(&self) -> Option<&TcpStream> {
         match self {
             Stream::Plain(socket) => Some(socket),
             Stream::Tls(session) => Some(session.get_ref().0),
+            Stream::TlsInTls(session) => Some(session.get_ref().0.get_ref().0),
             Stream::Closed => None,
         }
     }

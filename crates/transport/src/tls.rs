@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::ServerName;
 
+use super::dial::without_brackets;
 use super::trust::{TrustedRoots, trusted_roots};
 
 /// What a connection offers to speak (ALPN).
@@ -41,6 +43,12 @@ pub(crate) fn client_config(alpn: Alpn) -> io::Result<Arc<ClientConfig>> {
         Alpn::Http1 => configs.http1.clone(),
         Alpn::Http2 => configs.http2.clone(),
     })
+}
+
+/// Returns the name that a host's certificate must have.
+pub(crate) fn server_name(host: &str) -> io::Result<ServerName<'static>> {
+    let bare = without_brackets(host).to_owned();
+    ServerName::try_from(bare).map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))
 }
 
 fn offering(base: &ClientConfig, protocols: &[&str]) -> Arc<ClientConfig> {

@@ -85,9 +85,20 @@ fn resolver(addresses: &[SocketAddr]) -> ResolverService {
     Resolver::custom(Addresses(addresses.to_vec())).service()
 }
 
+fn target(base: &str, connect_timeout: Duration) -> Target {
+    Target {
+        id: "a".to_owned(),
+        base: base.to_owned(),
+        tls: false,
+        http2: false,
+        proxy: None,
+        headers: Vec::new(),
+        connect_timeout,
+    }
+}
+
 fn connector(addresses: &[SocketAddr]) -> Connector {
-    let host = Uri::from_static("http://upstream.example:80/");
-    Connector::new(Dialer::new(resolver(addresses), host), false)
+    Connector::to(&target("http://upstream.example:80/", Duration::MAX), resolver(addresses))
 }
 
 /// Connects with the offer of HTTP/2. Returns the winner, or the error, and the time taken.
@@ -168,22 +179,13 @@ fn a_slow_address_wins_while_later_ones_are_tried() {
 fn a_literal_address_is_neither_resolved_nor_raced() {
     Runtime::new().expect("a runtime").block_on(async {
         let sound = serving(V4);
-        let host = format!("http://{sound}/").parse().expect("a URI");
-        let connector = Connector::new(Dialer::new(resolver(&[]), host), false);
+        let connector = Connector::to(&target(&format!("http://{sound}/"), Duration::MAX), resolver(&[]));
         assert!(connector.connect(Alpn::Http1).await.is_ok());
     });
 }
 
 fn client(addresses: &[SocketAddr], connect_timeout: Duration) -> UpstreamClient {
-    let target = Target {
-        id: "a".to_owned(),
-        base: "http://upstream.example:80/v1/".to_owned(),
-        tls: false,
-        http2: false,
-        headers: Vec::new(),
-        connect_timeout,
-    };
-    UpstreamClient::resolving(resolver(addresses), target)
+    UpstreamClient::resolving(resolver(addresses), target("http://upstream.example:80/v1/", connect_timeout))
 }
 
 #[test]

@@ -15,9 +15,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::socket::UpstreamSocket;
-use crate::client::{Target, named_host, parsed};
+use crate::client::{Target, named_host};
 use crate::connector::Connector;
-use crate::dial::Dialer;
+use crate::dial::parsed;
 use crate::error::SendError;
 use crate::stream::Stream;
 use crate::tls::Alpn;
@@ -73,9 +73,10 @@ pub async fn open_socket(target: &Target, request: SocketRequest<'_>) -> Result<
     let base = parsed(&target.base);
     let key = encoded_nonce();
     let head = request_head(target, &base, &request, &key);
-    let connector = Connector::new(Dialer::new(ResolverService::default(), base), target.tls);
+    let connector = Connector::to(target, ResolverService::default());
     let connected = timeout(target.connect_timeout, connector.connect(Alpn::Http1)).await;
-    let (mut stream, _) = connected.map_err(|_| SendError::timeout())??;
+    let connected = connected.map_or_else(|_| Err(SendError::timeout()), |made| made.map_err(SendError::from));
+    let (mut stream, _) = connected.map_err(|error| error.through(target.proxy.as_deref()))?;
 
     let mut codec = ClientCodec::default();
     let mut bytes = BytesMut::new();
