@@ -120,6 +120,11 @@ fn in_full(out: &mut impl Write, api: &ApiConfig, width: usize) -> io::Result<()
     for (asked, own) in api.mapping.iter().filter(|(asked, own)| *asked != &***own) {
         writeln!(out, "{indent}{asked} → {own}")?;
     }
+    for (_, address) in api.addresses.iter() {
+        if let Some((address, proxy)) = address.as_ref().and_then(|address| Some((address, address.proxy.as_ref()?))) {
+            writeln!(out, "{indent}by the proxy {proxy} to {}", address.base_url)?;
+        }
+    }
     if !api.http2 {
         writeln!(out, "{indent}is spoken to in HTTP/1.1 alone")?;
     }

@@ -8,6 +8,7 @@ use url::Url;
 use super::base_url;
 use super::file::{ApiFile, AuthFile};
 use super::model::{AddressConfig, AuthScheme};
+use super::proxies::ProxyChoice;
 use super::secret::ApiKey;
 use super::validator::Validator;
 use crate::types::{ByFormat, WireFormat};
@@ -36,9 +37,16 @@ const OF_THE_KEY: [&str; 6] =
     ["api-key", "authorization", "cookie", "proxy-authorization", "x-api-key", "x-goog-api-key"];
 
 impl Validator<'_> {
-    /// Returns the address of an API in each format.
-    pub(super) fn addresses(&mut self, index: usize, file: &ApiFile) -> Option<ByFormat<Option<AddressConfig>>> {
+    /// Returns the address of an API in each format. `proxy` is the choice for an API without its own.
+    pub(super) fn addresses(
+        &mut self,
+        index: usize,
+        file: &ApiFile,
+        proxy: &ProxyChoice,
+    ) -> Option<ByFormat<Option<AddressConfig>>> {
         let at = |field: &str| format!("apis[{index}].{field}");
+        let own = file.proxy.as_ref().map(|typed| self.proxy_choice(&at("proxy"), typed.as_deref()));
+        let choice = own.as_ref().unwrap_or(proxy);
         let problems = self.problems.len();
         let openai = file.base_url.as_ref().map(|typed| (typed, file.auth, AuthScheme::Bearer));
         let anthropic = file.anthropic_base_url.as_ref().map(|typed| (typed, file.anthropic_auth, AuthScheme::XApiKey));
@@ -49,7 +57,8 @@ impl Validator<'_> {
         let addresses = ByFormat::from_fn(|format| {
             let (typed, auth, default) = (*typed.of(format))?;
             let base_url = self.base_url(&at(format.base_url_field()), typed, format)?;
-            Some(AddressConfig { base_url, auth: auth.map_or(default, AuthScheme::from) })
+            let proxy = self.proxy_for(&at("proxy"), choice, &base_url);
+            Some(AddressConfig { base_url, auth: auth.map_or(default, AuthScheme::from), proxy })
         });
         if file.auth.is_some() && file.base_url.is_none() {
             self.warnings.push(format!("{}: is about baseUrl, which is not given", at("auth")));

@@ -9,13 +9,15 @@ use serde_json::Value;
 pub(super) fn holds_keys(document: &Value) -> bool {
     let server = document.get("server");
     let of_clients = ["apiKey", "apiKeys"].into_iter().filter_map(|field| server?.get(field)).flat_map(strings);
-    let apis = document.get("apis").and_then(Value::as_array).into_iter().flatten();
-    let of_upstreams = apis.filter_map(|api| api.get("apiKey")).flat_map(strings);
+    let apis = || document.get("apis").and_then(Value::as_array).into_iter().flatten();
+    let of_upstreams = apis().filter_map(|api| api.get("apiKey")).flat_map(strings);
     // A variable's default stands in the document itself.
     let default = |text: &str| text.split_once(":-").is_some_and(|(_, text)| !text.starts_with('}'));
     let is_key = |text: &str| (!text.contains("${") || default(text)) && !text.starts_with("sha256:");
-    let store = document.get("store").and_then(|store| store.get("url")?.as_str());
-    of_clients.chain(of_upstreams).any(is_key) || store.is_some_and(|url| is_key(url) && url.contains('@'))
+    let store = document.get("store").and_then(|store| store.get("url"));
+    let proxies = apis().chain(server).filter_map(|part| part.get("proxy"));
+    let mut urls = proxies.chain(store).filter_map(Value::as_str);
+    of_clients.chain(of_upstreams).any(is_key) || urls.any(|url| is_key(url) && url.contains('@'))
 }
 
 /// Returns one string, or the strings of a list.
@@ -61,6 +63,9 @@ mod tests {
             (json!({ "server": { "apiKey": "${A:-x}" } }), true),
             (json!({ "store": { "url": "redis://:pass@host" } }), true),
             (json!({ "store": { "url": "redis://host" } }), false),
+            (json!({ "server": { "proxy": "http://u:pass@host" } }), true),
+            (json!({ "apis": [{ "proxy": "socks5://u:${P}@host" }, { "proxy": "socks5://host" }] }), false),
+            (json!({ "apis": [{ "proxy": null }, { "proxy": "socks5://u:pass@host" }] }), true),
             (json!([]), false),
         ] {
             assert_eq!(holds_keys(&document), holds, "{document}");

@@ -129,6 +129,8 @@ pub struct AddressConfig {
     pub base_url: Url,
     /// How the key is sent.
     pub auth: AuthScheme,
+    /// The proxy on the way, if any.
+    pub proxy: Option<Arc<transport::Proxy>>,
 }
 
 /// How a key is sent.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::file::{RetryFile, RetryOnFile, TimeoutsFile};
 use super::model::{BudgetConfig, RetryConfig, Timeouts};
+use super::proxies::ProxyChoice;
 use super::validator::Validator;
 use crate::types::{ClassSet, FailureClass};
 
@@ -11,6 +12,7 @@ use crate::types::{ClassSet, FailureClass};
 pub(super) struct Defaults<'a> {
     pub(super) timeouts: &'a TimeoutsFile,
     pub(super) retry: &'a RetryFile,
+    pub(super) proxy: &'a ProxyChoice,
 }
 
 impl Defaults<'_> {

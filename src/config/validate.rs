@@ -28,11 +28,12 @@ pub(super) fn validate(
     key_texts: &KeyTexts,
 ) -> Result<Config, Vec<Problem>> {
     let mut validator = Validator { problems, warnings: Vec::new(), key_texts };
+    let proxy = validator.proxy_choice("server.proxy", file.server.proxy.as_deref());
     let server = validator.server(file.server, source);
     validator.unique_ids(&file.apis);
     validator.former_ids(&file.apis);
     let retry = validator.retry(&file.retry);
-    let defaults = Defaults { timeouts: &file.timeouts, retry: &file.retry };
+    let defaults = Defaults { timeouts: &file.timeouts, retry: &file.retry, proxy: &proxy };
     let named = file.apis.into_iter().filter_map(|(i, api)| {
         let group = api.quota_group.clone();
         Some((validator.api(i, api, &defaults)?, group))
@@ -123,7 +124,7 @@ impl Validator<'_> {
             self.problem(&at("id"), "must not begin or end with a space, nor hold control characters");
         }
         let key = self.upstream_key(index, &file);
-        let addresses = self.addresses(index, &file);
+        let addresses = self.addresses(index, &file, defaults.proxy);
         let headers = self.fixed_headers(&at("headers"), &file.headers);
         let models = match &file.models {
             Some(listed) => self.models(&at("models"), listed),

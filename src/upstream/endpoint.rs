@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use url::{Position, Url};
 
-use crate::config::{AddressConfig, ApiConfig, ApiKey, AuthScheme, Timeouts};
+use crate::config::{AddressConfig, ApiConfig, ApiKey, AuthScheme, Proxy, Timeouts};
 use crate::types::{ApiId, ByFormat, ByName, RouteId, WireFormat};
 
 /// The addresses of an upstream, and the way to speak there. A changed configuration makes a new endpoint.
@@ -16,7 +16,7 @@ pub struct Endpoint {
     pub api: ApiId,
     /// The name for people.
     pub name: String,
-    /// The account's key, with the values of the headers beside it.
+    /// The account's key, with the values of the headers and the secrets of the proxy beside it.
     pub key: ApiKey,
     /// Go along with each request, by name in lower case.
     pub headers: BTreeMap<Arc<str>, ApiKey>,
@@ -43,6 +43,8 @@ pub struct Reach {
     pub tls: bool,
     /// The text in front of each path, for the transport: always `http://`, as the transport itself speaks TLS.
     pub base: String,
+    /// The proxy on the way, if any.
+    pub proxy: Option<Arc<Proxy>>,
     /// The base URL for people.
     shown_base: String,
 }
@@ -62,12 +64,13 @@ impl Endpoint {
             auth: address.auth,
             tls: address.base_url.scheme() == "https",
             base: plain_http(&address.base_url),
+            proxy: address.proxy.clone(),
             shown_base: address.base_url.to_string(),
         };
         Endpoint {
             api: config.id.clone(),
             name: config.name.clone(),
-            key: config.key.with_beside(config.headers.values().cloned().collect()),
+            key: config.key.with_beside(secrets_beside_the_key(config)),
             headers: config.headers.clone(),
             timeouts: config.timeouts,
             http2: config.http2,
@@ -103,6 +106,14 @@ impl Reach {
     pub fn shown_url(&self, path: &str) -> String {
         format!("{}{path}", self.shown_base)
     }
+}
+
+/// Returns what an upstream's error must not show to a client, beside the key.
+fn secrets_beside_the_key(config: &ApiConfig) -> Vec<ApiKey> {
+    let addresses = config.addresses.iter().filter_map(|(_, address)| address.as_ref());
+    let proxies = addresses.filter_map(|address| address.proxy.as_ref());
+    let of_proxies = proxies.flat_map(|proxy| proxy.secrets()).map(|secret| ApiKey::new(&secret));
+    config.headers.values().cloned().chain(of_proxies).collect()
 }
 
 fn plain_http(base: &Url) -> String {

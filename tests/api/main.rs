@@ -40,6 +40,7 @@ mod pings;
 mod presets;
 mod probes;
 mod promises;
+mod proxies;
 mod quotas;
 mod records;
 mod reload;

@@ -79,7 +79,8 @@ impl RunningServer {
         let fixed =
             headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         let headers = key.chain(fixed).collect();
-        let target = Target { id: "server".to_owned(), base, tls, http2: false, headers, connect_timeout: WITHIN };
+        let id = "server".to_owned();
+        let target = Target { id, base, tls, http2: false, proxy: None, headers, connect_timeout: WITHIN };
         let client = ClientCache::default().get(0, || target);
         let sent_at = SentAt::default();
         let sending = client.send(client.request(Method::GET, path), Default::default(), &sent_at);

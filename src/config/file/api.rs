@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::TimeoutsFile;
 
@@ -105,9 +105,18 @@ pub struct ApiFile {
     /// Whether HTTP/2 is offered to an `https://` API. Default: true; false for HTTP/1.1 alone.
     #[serde(default)]
     pub http2: Option<bool>,
+    /// The proxy on the way to this API, instead of `server.proxy`. `none` or `null`: no proxy.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(length(min = 1))]
+    pub proxy: Option<Option<String>>,
     /// How long to wait for this API.
     #[serde(default)]
     pub timeouts: Option<TimeoutsFile>,
+}
+
+/// Keeps a `null` apart from a field that is left out.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// How a key is sent.

@@ -27,6 +27,11 @@ pub struct ServerFile {
     /// Whether answers have the asked name of the model in `model`, and not the upstream's. Not in answers beyond 8 MiB that are
     /// no streams, nor on WebSockets. Default: false.
     pub echo_model: Option<bool>,
+    /// The proxy on the way to all APIs without `proxy` of their own: `http://user:password@host:port` (or `https://`),
+    /// `socks5://…`, or `socks5h://…` for a proxy that resolves the names. `env` takes the proxies that `HTTPS_PROXY`,
+    /// `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name. Default: `none`.
+    #[schemars(length(min = 1))]
+    pub proxy: Option<String>,
     /// The largest request body, in MiB. Default: 64.
     #[schemars(range(min = 1, max = 4096))]
     pub body_limit_mb: Option<u32>,

@@ -29,6 +29,7 @@ pub(in crate::proxy) fn target_of(endpoint: &Endpoint, reach: &Reach) -> Target 
         base: reach.base.clone(),
         tls: reach.tls,
         http2: endpoint.http2,
+        proxy: reach.proxy.clone(),
         // A key with characters that no header takes is not sent at all: the upstream then says what is missing.
         headers: credentials(reach.auth, &endpoint.key).into_iter().chain(fixed).collect(),
         connect_timeout: endpoint.timeouts.connect,

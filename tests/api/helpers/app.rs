@@ -94,6 +94,9 @@ impl Launch {
         for name in ["RUST_LOG", "LOG_LEVEL", "PORT", "HOST", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
             command.env_remove(name);
         }
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+            command.env_remove(name).env_remove(name.to_ascii_lowercase());
+        }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }

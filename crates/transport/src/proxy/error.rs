@@ -30,11 +30,10 @@ impl ProxyError {
 
     /// Returns the error of a connection to the proxy that broke.
     pub(super) fn broken(error: &io::Error) -> io::Error {
-        let text = match error.kind() {
-            io::ErrorKind::UnexpectedEof => "it closed the connection before an answer".to_owned(),
-            _ => format!("the connection to it broke ({error})"),
-        };
-        ProxyError(text).into()
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return ProxyError::new("it closed the connection before an answer").into();
+        }
+        ProxyError::new(format!("the connection to it broke ({error})")).into()
     }
 }
 
