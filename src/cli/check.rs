@@ -2,13 +2,24 @@
 
 use std::io::{self, Write};
 
-use super::{CliError, ConfigArgs, describe, environment};
+use clap::Args;
+
+use super::{CliError, ConfigArgs, describe, environment, online};
 use crate::app::AppError;
 use crate::config::load;
 use crate::http::Certificate;
 
-pub(super) fn check(args: ConfigArgs) -> Result<(), CliError> {
-    let source = args.source()?;
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Ask each enabled account for its models, too: does its key work? Costs no request of a quota.
+    #[arg(long)]
+    online: bool,
+}
+
+pub(super) fn check(args: CheckArgs) -> Result<(), CliError> {
+    let source = args.config.source()?;
     let config = load(&source)?;
     config.server.limits.tls.as_ref().map(Certificate::load).transpose().map_err(AppError::Tls)?;
     let trusted = transport::trusted_roots().map_err(AppError::Trust)?;
@@ -22,5 +33,5 @@ pub(super) fn check(args: ConfigArgs) -> Result<(), CliError> {
     for problem in trusted.problems() {
         writeln!(out, "warning: {problem}")?;
     }
-    Ok(())
+    if args.online { online::ask_all(&mut out, &config) } else { Ok(()) }
 }

@@ -10,6 +10,8 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::OnceLock;
 
+use crate::config::ApiKey;
+
 /// A sound line.
 #[derive(Debug, PartialEq, Eq)]
 struct Variable {
@@ -50,6 +52,24 @@ static SET: OnceLock<Vec<String>> = OnceLock::new();
 /// Returns the names of the variables that [`load`] set.
 pub(super) fn variables() -> &'static [String] {
     SET.get().map_or(&[], Vec::as_slice)
+}
+
+/// A file's variables and problems, for a command that looks at the file.
+#[derive(Debug)]
+pub(super) struct DotEnv {
+    /// In the order of the file.
+    pub(super) variables: Vec<(String, ApiKey)>,
+    /// A text for each problem.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Reads a file, and leaves the environment alone.
+pub(super) fn read(path: &Path) -> io::Result<DotEnv> {
+    let Parsed { variables, warnings } = parse(&std::fs::read(path)?);
+    Ok(DotEnv {
+        variables: variables.into_iter().map(|Variable { name, value }| (name, ApiKey::new(&value))).collect(),
+        warnings: warnings.into_iter().map(|warning| format!("{}:{warning}", path.display())).collect(),
+    })
 }
 
 /// Puts the variables into the environment: by dotenvy, as a program without unsafe code can't do so itself. Written as

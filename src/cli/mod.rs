@@ -9,16 +9,19 @@ mod describe;
 mod dotenv;
 mod environment;
 mod health;
+mod init;
 mod log_filter;
 mod log_writer;
 mod logging;
 mod manual;
+mod online;
 mod presets;
 mod running;
 mod schema;
 mod serve;
 mod temporary_folder;
 mod terminal;
+mod trial;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -76,8 +79,12 @@ Documents: README.md and docs/ of https://github.com/api-together/api-together";
 enum Command {
     /// Serve the pool (the default).
     Serve(serve::ServeArgs),
+    /// Write a configuration from the keys in .env, in the environment, or typed.
+    Init(init::InitArgs),
     /// Check a configuration, and print what it means.
-    Check(ConfigArgs),
+    Check(check::CheckArgs),
+    /// Send one word through one account, and say who answered, how fast, and the tokens.
+    Test(trial::TrialArgs),
     /// Ask the running server whether it is healthy, for container health checks.
     Health(ConfigArgs),
     /// List the known providers, or print what one fills in.
@@ -139,6 +146,14 @@ fn overrides(host: Option<String>, port: Option<u16>, presets: Option<PathBuf>) 
     Ok(Overrides { host, port, presets })
 }
 
+/// Returns the name that was probably meant.
+fn nearest_name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = known.map(|known| (strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase()), known));
+    near.filter(|(distance, known)| *distance <= 1 + known.len() / 5)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, k)| k)
+}
+
 /// Returns a variable. An empty one is not set, as in compose files.
 fn from_environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
@@ -159,6 +174,8 @@ enum CliError {
     Server(String),
     #[error("no account can serve the model now")]
     Unserved,
+    #[error("{failed} of {of} accounts can't serve")]
+    Accounts { failed: usize, of: usize },
     #[error("{0}")]
     Output(#[from] io::Error),
 }
@@ -168,7 +185,11 @@ impl CliError {
     fn exit_code(&self) -> ExitCode {
         match self {
             CliError::Config(_) | CliError::Port | CliError::Usage(_) => ExitCode::from(2),
-            CliError::App(_) | CliError::Server(_) | CliError::Unserved | CliError::Output(_) => ExitCode::from(1),
+            CliError::App(_)
+            | CliError::Server(_)
+            | CliError::Unserved
+            | CliError::Accounts { .. }
+            | CliError::Output(_) => ExitCode::from(1),
         }
     }
 }
@@ -198,7 +219,9 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         None => serve::serve(cli.serve),
         Some(Command::Serve(args)) => serve::serve(args),
+        Some(Command::Init(args)) => init::init(args),
         Some(Command::Check(args)) => check::check(args),
+        Some(Command::Test(args)) => trial::trial(args),
         Some(Command::Health(args)) => health::health(args),
         Some(Command::Presets(args)) => presets::presets(args),
         Some(Command::Status(args)) => running::status(args),

@@ -15,7 +15,7 @@ use super::providers::{self, PresetsError, PresetsRead, fill_in};
 use super::source::{ConfigSource, folder_of};
 use super::validate::validate;
 use super::validator::KeyTexts;
-use super::{file_permissions, schema};
+use super::{file_permissions, schema, warnings};
 
 /// Why there is no configuration. The text never holds a value of the file, so never a key.
 #[derive(Debug, Error)]
@@ -92,6 +92,7 @@ pub fn parse(
     let mut problems = Vec::new();
     let holds_keys = file_permissions::holds_keys(&document);
     let presets = PresetsRead::read_for(&document, source)?;
+    let unexpanded = warnings::unexpanded_variables(&document);
     substitute(&mut document, "", &mut problems);
     problems.extend(schema::check(&document));
     let filled = fill_in(&mut document, &presets.providers, &variable);
@@ -115,6 +116,9 @@ pub fn parse(
         .chain(key_files)
         .chain(tls_key)
         .chain([environment]);
+    config.warnings.extend(unexpanded);
+    let unknown_paths = warnings::unknown_paths(&config, &presets.providers);
+    config.warnings.extend(unknown_paths);
     config.warnings.extend(secret.filter_map(|file| file_permissions::warning(&file)));
     Ok(config)
 }
@@ -123,7 +127,7 @@ pub fn parse(
 fn mend(why: &io::Error) -> &'static str {
     let kind = why.kind();
     if kind == io::ErrorKind::NotFound {
-        "copy config/apis.example.json there, name another with --config, or try `api-together demo`"
+        "write one with `api-together init`, name another with --config, or try `api-together demo`"
     } else if kind == io::ErrorKind::PermissionDenied {
         "let the server's user read it (chown, chmod 600)"
     } else if kind == io::ErrorKind::IsADirectory {

@@ -30,6 +30,7 @@ mod server_limits;
 mod source;
 mod validate;
 mod validator;
+mod warnings;
 mod watch;
 
 pub use access::ServerAccess;
@@ -41,7 +42,7 @@ pub use model::{
     ModelAliases, QueueConfig, QuotaConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
 };
 pub use problem::Problem;
-pub use providers::{Provider, Providers};
+pub use providers::{LimitScope, Plan, Provider, Providers};
 pub use quota::Reset;
 pub use schema::generate as generate_schema;
 pub use secret::{ApiKey, ClientKey, PresentedKey};
@@ -49,4 +50,5 @@ pub use served_models::Models;
 pub use server_limits::{ServerLimits, TlsFiles};
 pub use source::{ConfigSource, Overrides};
 pub use transport::Proxy;
+pub use warnings::is_placeholder;
 pub use watch::Watcher;

@@ -109,6 +109,7 @@ impl Validator<'_> {
             }
             return Some(QuotaConfig { limits, models, reset });
         };
+        self.doubt_group(name, file);
         for model in file.model_limits.keys() {
             self.limited_model(&format!("{at}.modelLimits"), model);
         }

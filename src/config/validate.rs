@@ -40,6 +40,7 @@ pub(super) fn validate(
     });
     let (mut apis, groups): (Vec<_>, Vec<_>) = named.unzip();
     validator.join_groups(&mut apis, &groups, &file.groups);
+    validator.doubt_keys(&apis, &server.client_keys);
     let aliases = validator.aliases(file.aliases, &apis);
     let apis: Vec<_> = apis.into_iter().map(Arc::new).collect();
     let store = file.store.and_then(|store| validator.store(store));
@@ -96,15 +97,13 @@ impl Validator<'_> {
         };
         keys.extend(numbered("server.apiKeys", file.api_keys.unwrap_or_default()));
         let client_keys: Vec<ClientKey> = keys.iter().filter_map(|(at, key)| self.client_key(at, key)).collect();
-        if client_keys.is_empty() && keys.is_empty() {
-            self.warnings.push("server.apiKey is not set: anyone who reaches the address may use the pool".to_owned());
-        }
         for (at, origin) in numbered("server.cors", file.cors.clone().unwrap_or_default()) {
             if !is_origin(&origin) {
                 let form = "https://app.example.com or tauri://localhost (no path, no final slash), null, or *";
                 self.problem(&at, format!("must be an origin such as {form}"));
             }
         }
+        self.doubt_server(&host, &keys);
         ServerConfig {
             name: file.name.unwrap_or_else(|| "OpenAI API代理服务".to_owned()),
             host,
@@ -137,6 +136,9 @@ impl Validator<'_> {
             self.warnings.push(format!("{}: HTTP/2 is spoken over https:// only", at("http2")));
         }
         let quota = self.api_quota(&format!("apis[{index}]"), &file);
+        let key_field = if file.api_key_file.is_some() { "apiKeyFile" } else { "apiKey" };
+        self.doubt_key(&at(key_field), key.as_ref(), addresses.as_ref());
+        self.doubt_api(index, &file, addresses.as_ref());
         Some(ApiConfig {
             name: file.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| file.id.clone()),
             ledger: LedgerId::from(file.id.as_str()),

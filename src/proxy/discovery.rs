@@ -5,18 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use actix_web::dev::Payload;
-use actix_web::http::{Method, header};
-use actix_web::web::Bytes;
-use futures_util::StreamExt;
 use tokio::sync::oneshot;
 use transport::ClientCache;
 
-use super::pool::target::client_of;
+use super::model_list::{self, ModelListReply};
 use crate::config::{ApiConfig, ConfigChanged};
-use crate::dialect::{RefusedResponse, SentRequest, dialect_of};
 use crate::scheduler::{ModelNames, ModelsFound, ModelsUnavailable, SupervisorActor};
-use crate::types::{ApiId, Failure, FailureClass, Now, Phase, SentAt, WireFormat};
+use crate::types::{ApiId, Failure, Now};
 use crate::upstream::{Endpoint, mend};
 
 /// How often a list is asked for again.
@@ -25,15 +20,8 @@ const REFRESH: Duration = Duration::from_secs(600);
 /// How soon after a failure.
 const RETRY: Duration = Duration::from_secs(15);
 
-/// How long a list may take, and how large it may be.
+/// How long a list may take.
 const WITHIN: Duration = Duration::from_secs(20);
-const LARGEST_LIST: usize = 8 << 20;
-
-/// The path of the list.
-const MODELS: &str = "models";
-
-/// Anthropic's API answers no request without this header. The oldest version knows the list.
-const ANTHROPIC_VERSION: &str = "anthropic-version";
 
 /// Keeps the lists of models fresh. Not part of any quota: providers don't count these.
 pub struct DiscoveryActor {
@@ -70,7 +58,7 @@ impl DiscoveryActor {
         let clients = self.clients.clone();
         let asking = {
             let endpoint = endpoint.clone();
-            async move { tokio::time::timeout(WITHIN, fetch(&clients, &endpoint)).await }
+            async move { tokio::time::timeout(WITHIN, model_list::ask(&clients, &endpoint)).await }
         };
         asking
             .into_actor(self)
@@ -80,7 +68,7 @@ impl DiscoveryActor {
                     // Dropping what they wait for is the word that they wait for.
                     actor.waiting.clear();
                 }
-                let found = found.unwrap_or_else(|_| Err(failure(FailureClass::Timeout, "no answer in time")));
+                let found = found.unwrap_or_else(|_| Err(model_list::timeout())).map(ModelNames::from);
                 if !actor.is_current(&endpoint) {
                     return;
                 }
@@ -102,7 +90,7 @@ impl DiscoveryActor {
             }
             Err(why) => {
                 let class = why.class;
-                let url = endpoint.list_reach().map(|reach| reach.shown_url(MODELS)).unwrap_or_default();
+                let url = endpoint.list_reach().map(|reach| reach.shown_url(model_list::PATH)).unwrap_or_default();
                 let why = format!("GET {url}: {}: {}", why.detail, mend(class));
                 // Once, and not each time for as long as it goes on.
                 if self.failing.insert(api.clone(), why.clone()).as_ref() != Some(&why) {
@@ -144,50 +132,13 @@ fn log_list(api: &ApiId, models: &ModelNames, has_patterns: bool) {
     }
 }
 
-async fn fetch(clients: &ClientCache, endpoint: &Endpoint) -> Result<ModelNames, Failure> {
-    let Some(reach) = endpoint.list_reach() else { return Ok(ModelNames::Any) };
-    let dialect = dialect_of(reach.format);
-    let client = client_of(clients, endpoint, reach);
-    let mut request = client.request(Method::GET, dialect.model_list_path());
-    if let (WireFormat::Anthropic, false) = (reach.format, request.headers().contains_key(ANTHROPIC_VERSION)) {
-        request = request.insert_header((ANTHROPIC_VERSION, "2023-06-01"));
-    }
-    let request = request
-        .insert_header((header::ACCEPT, "application/json"))
-        .insert_header((header::ACCEPT_ENCODING, "identity"));
-    // No quota waits for it.
-    let answer = client.send(request, Bytes::new(), &SentAt::default()).await;
-    let answer = answer.map_err(|e| failure(FailureClass::Connect, e.to_string()))?;
-    match answer.head.status().as_u16() {
-        200 => {
-            let body = whole(answer.body).await?;
-            let names = dialect.model_names(&body).map(ModelNames::These);
-            names.ok_or_else(|| failure(FailureClass::ModelNotFound, "its answer is no list of models"))
-        }
-        404 | 405 | 501 => Ok(ModelNames::Any),
-        status => {
-            let body = whole(answer.body).await.unwrap_or_default();
-            let refused = RefusedResponse { status, headers: answer.head.headers(), body: &body };
-            // Nothing of a client's stands in the answer.
-            let sent = SentRequest { upstream_model: "", body: Some(b""), key: Some(&endpoint.key) };
-            Err(dialect.refusal(refused, sent, Now::read()))
+impl From<ModelListReply> for ModelNames {
+    fn from(reply: ModelListReply) -> Self {
+        match reply {
+            ModelListReply::Names(names) => ModelNames::These(names),
+            ModelListReply::NoList(_) => ModelNames::Any,
         }
     }
-}
-
-fn failure(class: FailureClass, detail: impl Into<String>) -> Failure {
-    Failure::new(class, Phase::Head, detail)
-}
-
-async fn whole(mut payload: Payload) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    while let Some(piece) = payload.next().await {
-        body.extend_from_slice(&piece.map_err(|e| failure(FailureClass::Protocol, e.to_string()))?);
-        if body.len() > LARGEST_LIST {
-            return Err(failure(FailureClass::ModelNotFound, "its list is too long"));
-        }
-    }
-    Ok(body)
 }
 
 impl Actor for DiscoveryActor {

@@ -9,9 +9,11 @@ mod dispatch;
 #[doc(hidden)]
 pub mod fuzzing;
 mod headers;
+pub mod model_list;
 mod pool;
 mod response;
 mod retry_state;
+pub mod trial;
 mod websocket;
 
 pub use client_request::query::key_in_query;

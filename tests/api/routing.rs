@@ -184,7 +184,7 @@ fn a_list_that_is_refused_or_none_is_logged_with_the_words_the_url_and_what_to_d
         (
             Reply::json(200, &json!({ "status": "ok" })),
             "model_not_found",
-            "its answer is no list of models: check its baseUrl and its models",
+            "200, but its answer is no list of models: check its baseUrl and its models",
         ),
     ] {
         let upstream = Upstream::always(reply);

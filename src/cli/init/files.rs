@@ -1,0 +1,81 @@
+//! The files of `init`: a configuration that was not there before, and lines behind those of `.env`. Both are their owner's alone.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::RngCore;
+
+use crate::config::ApiKey;
+
+/// Begins a client's key that was made here.
+pub(super) const CLIENT_KEY_PREFIX: &str = "sk-at-";
+
+/// So many random bytes has a client's key: 256 bits.
+const CLIENT_KEY_BYTES: usize = 32;
+
+/// Makes a key for the clients.
+pub(super) fn new_client_key() -> ApiKey {
+    let mut bytes = [0; CLIENT_KEY_BYTES];
+    rand::rng().fill_bytes(&mut bytes);
+    ApiKey::new(&format!("{CLIENT_KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+/// Writes a file that must not be there yet, and the folders above.
+pub(super) fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder)?;
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half a file would stand in the way of the next try.
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+/// Appends variables to a file of lines `NAME=value`, which is made if it is not there.
+pub(super) fn append_variables(path: &Path, variables: &[(String, ApiKey)]) -> io::Result<()> {
+    let before = match fs::read(path) {
+        Ok(before) => before,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(e),
+    };
+    let mut text = String::new();
+    if !before.is_empty() && !before.ends_with(b"\n") {
+        text.push('\n');
+    }
+    for (name, value) in variables {
+        text.push_str(&format!("{name}={}\n", quoted(value.expose())));
+    }
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Returns a value as readers of such files, and shells, take it for itself.
+fn quoted(value: &str) -> String {
+    let is_plain = value.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./+=:,@%".contains(&b));
+    if is_plain { value.to_owned() } else { format!("'{}'", value.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_key_has_256_random_bits() {
+        let [one, other] = [new_client_key(), new_client_key()];
+        assert!(one != other && one.expose().len() == CLIENT_KEY_PREFIX.len() + 43, "{one:?}");
+    }
+
+    #[test]
+    fn a_value_stands_in_quotes_where_it_must() {
+        for (value, written) in [("gsk_a-1.2=", "gsk_a-1.2="), ("a$b", "'a$b'"), ("#a", "'#a'"), ("a\"b", "'a\"b'")] {
+            assert_eq!(quoted(value), written);
+        }
+    }
+}

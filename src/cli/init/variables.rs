@@ -1,0 +1,249 @@
+//! Which variables hold keys of which providers. Pure.
+//!
+//! 1. A provider's variable stands in its preset (`GROQ_API_KEY`), and may have a number or a word behind it, for one more key:
+//!    `GROQ_API_KEY_2`, `GROQ_API_KEY3`, `GROQ_API_KEY_WORK`. `GROQ_KEY` means the same. The longest name that fits counts.
+//! 2. `GROQ_API_KEYS` holds several keys, with commas between them.
+//! 3. `GROQ_BASE_URL` beside a key says where the account is. Behind a number, `GROQ_BASE_URL_2` does for that key alone.
+//! 4. An empty variable is not set. A placeholder, and a key that another variable holds, too, are left out with the reason.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::config::{ApiKey, Provider, is_placeholder};
+
+/// The variables by name. Any value may be a key.
+pub(super) type Variables = BTreeMap<String, ApiKey>;
+
+/// Words behind a variable's name by which the variable holds something else.
+const OTHER_THINGS: [&str; 12] =
+    ["file", "path", "url", "base", "id", "name", "header", "prefix", "limit", "enabled", "type", "env"];
+
+/// What the variable of a base URL ends in.
+const BASE_URLS: [&str; 4] = ["_BASE_URL", "_API_BASE", "_API_BASE_URL", "_ENDPOINT"];
+
+/// What the variable of a key ends in.
+const KEYS: [&str; 4] = ["_API_KEY", "_API_TOKEN", "_KEY", "_TOKEN"];
+
+/// A key, and what stands beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct FoundKey<'a> {
+    pub(super) provider: &'a Provider,
+    /// Where the key stands, or is going to stand.
+    pub(super) variable: String,
+    /// What tells the key from others of the provider: empty, a number or a word.
+    pub(super) label: String,
+    pub(super) key: ApiKey,
+    /// The variable of the base URL, and its value.
+    pub(super) base_url: Option<(String, String)>,
+    /// The variable is not there yet.
+    pub(super) is_new: bool,
+}
+
+/// A variable that is not used.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LeftOut {
+    pub(super) variable: String,
+    pub(super) why: String,
+}
+
+/// Returns the keys of these providers, in the order of the providers; and what is left out.
+pub(super) fn find<'a>(variables: &Variables, providers: &[&'a Provider]) -> (Vec<FoundKey<'a>>, Vec<LeftOut>) {
+    let (mut found, mut left_out) = (Vec::new(), Vec::new());
+    let mut names: Vec<&String> = variables.keys().collect();
+    // `_2` before `_10`.
+    names.sort_by_key(|name| (name.len(), name.as_str()));
+    for name in names {
+        let Some(value) = variables.get(name).filter(|value| !value.expose().trim().is_empty()) else { continue };
+        match Name::read(name, providers) {
+            Some(read) => found.extend(read.keys(variables, value)),
+            None if name.ends_with("_API_KEY") => {
+                let why = "no known provider keeps a key there; add an entry with its `baseUrl`".to_owned();
+                left_out.push(LeftOut { variable: name.clone(), why });
+            }
+            None => {}
+        }
+    }
+    let order = |found: &FoundKey<'_>| providers.iter().position(|provider| provider.id == found.provider.id);
+    found.sort_by_key(order);
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut refuse = |key: &FoundKey<'_>| {
+        let text = key.key.expose();
+        let why = if is_placeholder(text) {
+            "is a placeholder".to_owned()
+        } else if !text.bytes().all(|b| b.is_ascii_graphic()) {
+            "is no key: has spaces or letters beyond ASCII".to_owned()
+        } else if !seen.insert(text.to_owned()) {
+            "holds the same key as another variable".to_owned()
+        } else {
+            return None;
+        };
+        Some(LeftOut { variable: key.variable.clone(), why })
+    };
+    found.retain(|key| match refuse(key) {
+        Some(refused) => {
+            left_out.push(refused);
+            false
+        }
+        None => true,
+    });
+    (found, left_out)
+}
+
+/// Returns a name for the variable of one more key, which no variable has.
+pub(super) fn free_name(wanted: &str, variables: &Variables) -> String {
+    let numbered = (2..).map(|n: u32| format!("{wanted}_{n}"));
+    std::iter::once(wanted.to_owned()).chain(numbered).find(|name| !variables.contains_key(name)).unwrap_or_default()
+}
+
+/// The name of a variable, taken apart.
+struct Name<'a> {
+    name: String,
+    provider: &'a Provider,
+    /// The provider's variable.
+    base: String,
+    label: String,
+    holds_several: bool,
+}
+
+impl<'a> Name<'a> {
+    fn read(name: &str, providers: &[&'a Provider]) -> Option<Name<'a>> {
+        let known = providers.iter().flat_map(|provider| {
+            let usual = provider.key_env.first();
+            provider.key_env.iter().map(move |base| (*provider, base, Some(base) == usual))
+        });
+        let written = known.flat_map(|(provider, base, is_usual)| {
+            let short = base.strip_suffix("_API_KEY").map(|stem| format!("{stem}_KEY"));
+            [Some(base.clone()), short].into_iter().flatten().map(move |base| (provider, base, is_usual))
+        });
+        let fitting = written.filter_map(|(provider, base, is_usual)| {
+            let (label, holds_several) = label(name.strip_prefix(base.as_str())?)?;
+            Some((is_usual, Name { name: name.to_owned(), provider, base, label, holds_several }))
+        });
+        // Of equal ones the last is the largest: the first provider of the list is meant.
+        let all: Vec<_> = fitting.collect();
+        all.into_iter().rev().max_by_key(|(is_usual, name)| (name.base.len(), *is_usual)).map(|(_, name)| name)
+    }
+
+    fn keys(&self, variables: &Variables, value: &ApiKey) -> Vec<FoundKey<'a>> {
+        let text = value.expose().trim();
+        if !self.holds_several {
+            return vec![self.key(variables, (self.name.clone(), self.label.clone()), text)];
+        }
+        let several = text.split([',', ';', '\n']).map(str::trim).filter(|key| !key.is_empty());
+        let numbered = several.enumerate().map(|(i, key)| {
+            let label = (i + 1).to_string();
+            let variable = free_name(&format!("{}_{label}", self.base), variables);
+            let found = self.key(variables, (variable, label), key);
+            FoundKey { is_new: true, ..found }
+        });
+        numbered.collect()
+    }
+
+    fn key(&self, variables: &Variables, (variable, label): (String, String), key: &str) -> FoundKey<'a> {
+        let key = ApiKey::new(key);
+        let base_url = self.base_url(variables, &label);
+        FoundKey { provider: self.provider, variable, label, key, base_url, is_new: false }
+    }
+
+    /// Returns the variable with the base URL of a key, and its value.
+    fn base_url(&self, variables: &Variables, label: &str) -> Option<(String, String)> {
+        let stem = KEYS.iter().find_map(|end| self.base.strip_suffix(end)).unwrap_or(&self.base);
+        let own = |end: &str| {
+            let label = label.to_ascii_uppercase();
+            [format!("{stem}{end}_{label}"), format!("{stem}_{label}{end}"), format!("{stem}{end}{label}")]
+        };
+        let of_the_key = BASE_URLS.iter().flat_map(|end| own(end)).filter(|_| !label.is_empty());
+        let of_all = BASE_URLS.iter().map(|end| format!("{stem}{end}"));
+        of_the_key.chain(of_all).find_map(|name| {
+            let value = variables.get(&name)?.expose().trim().to_owned();
+            (!value.is_empty()).then_some((name, value))
+        })
+    }
+}
+
+/// Reads what stands behind a provider's variable: the label, and whether the variable holds several keys.
+fn label(behind: &str) -> Option<(String, bool)> {
+    if behind.is_empty() || behind == "S" {
+        return Some((String::new(), behind == "S"));
+    }
+    let is_number = behind.bytes().all(|b| b.is_ascii_digit());
+    let word = if is_number { behind } else { behind.strip_prefix('_')? }.to_ascii_lowercase();
+    let is_word = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let last = word.rsplit('_').next().unwrap_or_default();
+    (is_word && !OTHER_THINGS.contains(&last)).then(|| (word.replace('_', "-"), false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Providers;
+
+    fn variables(of: &[(&str, &str)]) -> Variables {
+        of.iter().map(|(name, value)| ((*name).to_owned(), ApiKey::new(value))).collect()
+    }
+
+    /// The keys as `provider label variable base-url-variable`, and the variables that are left out.
+    fn found(of: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+        let providers: Vec<&Provider> = Providers::embedded().list().iter().collect();
+        let (found, left_out) = find(&variables(of), &providers);
+        let shown = |key: &FoundKey<'_>| {
+            let base = key.base_url.as_ref().map(|(variable, _)| format!(" {variable}")).unwrap_or_default();
+            format!("{} {} {}{base}", key.provider.id, key.label, key.variable)
+        };
+        let left_out = left_out.into_iter().map(|out| format!("{} {}", out.variable, out.why)).collect();
+        (found.iter().map(shown).collect(), left_out)
+    }
+
+    #[test]
+    fn keys_are_found_by_the_providers_variables_with_numbers_and_words() {
+        for (name, shown) in [
+            ("GROQ_API_KEY", "groq  GROQ_API_KEY"),
+            ("GROQ_API_KEY_2", "groq 2 GROQ_API_KEY_2"),
+            ("GROQ_API_KEY2", "groq 2 GROQ_API_KEY2"),
+            ("GROQ_API_KEY_WORK", "groq work GROQ_API_KEY_WORK"),
+            ("GROQ_API_KEY_my_team", "groq my-team GROQ_API_KEY_my_team"),
+            ("OPENAI_KEY_1", "openai 1 OPENAI_KEY_1"),
+            ("OPENROUTER_KEY", "openrouter  OPENROUTER_KEY"),
+            ("GOOGLE_API_KEY", "gemini  GOOGLE_API_KEY"),
+            ("AZURE_OPENAI_API_KEY", "azure  AZURE_OPENAI_API_KEY"),
+            ("CLOUDFLARE_API_TOKEN", "cloudflare  CLOUDFLARE_API_TOKEN"),
+            ("HF_TOKEN", "huggingface  HF_TOKEN"),
+            ("MOONSHOT_API_KEY", "moonshot  MOONSHOT_API_KEY"),
+        ] {
+            assert_eq!(found(&[(name, "k-4f9Qm2Zk7w")]), (vec![shown.to_owned()], vec![]), "{name}");
+        }
+        for name in ["GROQ_API_KEY_FILE", "OPENAI_BASE_URL", "OPENAI_API_KEY_ID", "KEY", "GROQ", "API_TOGETHER_KEY"] {
+            assert_eq!(found(&[(name, "k-4f9Qm2Zk7w")]), (vec![], vec![]), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_has_a_reason_and_several_keys_in_one_variable_get_one_each() {
+        let (keys, left_out) = found(&[
+            ("GROQ_API_KEYS", "k-one-4f9, k-two-4f9 ,"),
+            ("GEMINI_API_KEY", "your_api_key_here"),
+            ("GOOGLE_API_KEY", "k-one-4f9"),
+            ("MISTRAL_API_KEY", " "),
+            ("COHERE_API_KEY", "a b"),
+            ("ACME_API_KEY", "k"),
+        ]);
+        assert_eq!(keys, ["gemini  GOOGLE_API_KEY", "groq 2 GROQ_API_KEY_2"].map(str::to_owned));
+        assert_eq!(left_out.len(), 4, "{left_out:?}");
+    }
+
+    #[test]
+    fn a_base_url_beside_a_key_is_the_keys_own_or_that_of_all() {
+        let url = ("OPENAI_BASE_URL", "https://x.example/v1");
+        let (keys, _) =
+            found(&[url, ("OPENAI_API_KEY", "k-1"), ("OPENAI_API_KEY_2", "k-2"), ("OPENAI_BASE_URL_2", "https://y")]);
+        assert_eq!(keys, ["openai  OPENAI_API_KEY OPENAI_BASE_URL", "openai 2 OPENAI_API_KEY_2 OPENAI_BASE_URL_2"]);
+        let (keys, _) = found(&[("OPENAI_API_BASE", "https://x"), ("OPENAI_API_KEY_2", "k-2")]);
+        assert_eq!(keys, ["openai 2 OPENAI_API_KEY_2 OPENAI_API_BASE"]);
+    }
+
+    #[test]
+    fn a_new_variable_takes_no_name_that_is_there() {
+        let there = variables(&[("GROQ_API_KEY", ""), ("GROQ_API_KEY_2", "k")]);
+        assert_eq!(free_name("GROQ_API_KEY", &there), "GROQ_API_KEY_3");
+        assert_eq!(free_name("COHERE_API_KEY", &there), "COHERE_API_KEY");
+    }
+}

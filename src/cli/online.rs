@@ -1,0 +1,120 @@
+//! `api-together check --online`: asks each enabled account for its list of models, which counts against no quota.
+//!
+//! 1. An account can't serve by this check if its list is refused, is no list, or does not come. The exit code is 1 then.
+//! 2. A list that comes without a key, too, is no proof of the key. The line says so.
+//! 3. A model of the file that the list lacks is named. That is no failure: some lists are not complete.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use tokio::time::timeout;
+
+use super::{CliError, nearest_name};
+use crate::config::{ApiConfig, ApiKey, Config};
+use crate::proxy::ClientCache;
+use crate::proxy::model_list::{self, ModelListReply};
+use crate::types::{Failure, FailureClass};
+use crate::upstream::{Endpoint, mend};
+
+/// How long a list may take.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// How many accounts are asked at the same time.
+const AT_ONCE: usize = 32;
+
+/// How many missing models are named.
+const MOST_NAMED: usize = 10;
+
+/// No header takes this text, so that it is not sent.
+const NO_KEY: &str = "\n";
+
+/// What is said of one account.
+struct AccountVerdict {
+    can_serve: bool,
+    text: String,
+}
+
+/// Asks all enabled accounts, and prints a line for each in the order of the file.
+pub(super) fn ask_all(out: &mut impl Write, config: &Config) -> Result<(), CliError> {
+    let enabled = || config.apis.iter().filter(|api| api.enabled);
+    writeln!(out, "Asked for their models, which costs no request of a quota:\n")?;
+    let clients = ClientCache::default();
+    let mut failed = 0;
+    let clients = &clients;
+    let asked = stream::iter(enabled()).map(|api| async move { (api, judge(clients, api).await) }).buffered(AT_ONCE);
+    let printing = asked.map(|(api, AccountVerdict { can_serve, text })| {
+        failed += usize::from(!can_serve);
+        writeln!(out, "  {} {text}", api.id)
+    });
+    let printed: Vec<io::Result<()>> = actix_web::rt::System::new().block_on(printing.collect());
+    printed.into_iter().collect::<io::Result<()>>()?;
+    for api in config.apis.iter().filter(|api| !api.enabled) {
+        writeln!(out, "  {} is disabled, and was not asked", api.id)?;
+    }
+    out.flush()?;
+    if failed == 0 { Ok(()) } else { Err(CliError::Accounts { failed, of: enabled().count() }) }
+}
+
+async fn judge(clients: &ClientCache, api: &ApiConfig) -> AccountVerdict {
+    let endpoint = Endpoint::new(api);
+    match ask(clients, &endpoint).await {
+        Ok(ModelListReply::Names(names)) => {
+            let keyless = Endpoint::new(&ApiConfig { key: ApiKey::new(NO_KEY), ..api.clone() });
+            let is_open = matches!(ask(clients, &keyless).await, Ok(ModelListReply::Names(_)));
+            AccountVerdict { can_serve: true, text: listed(api, &names, is_open) }
+        }
+        Ok(ModelListReply::NoList(status)) => {
+            AccountVerdict { can_serve: false, text: no_list(api, &endpoint, status) }
+        }
+        Err(failure) => AccountVerdict { can_serve: false, text: refused(&failure) },
+    }
+}
+
+async fn ask(clients: &ClientCache, endpoint: &Endpoint) -> Result<ModelListReply, Failure> {
+    timeout(WITHIN, model_list::ask(clients, endpoint)).await.unwrap_or_else(|_| Err(model_list::timeout()))
+}
+
+fn listed(api: &ApiConfig, names: &BTreeSet<Arc<str>>, is_open: bool) -> String {
+    let mut text = match names.len() {
+        1 => "200, 1 model".to_owned(),
+        many => format!("200, {many} models"),
+    };
+    if names.is_empty() {
+        text.push_str("; list `models` in its entry, as nothing is asked there otherwise");
+    }
+    let own = api.models.listed().iter().chain(api.mapping.iter().map(|(_, own)| own));
+    let missing: BTreeSet<&str> = own.map(|name| &**name).filter(|name| !names.contains(*name)).collect();
+    if !missing.is_empty() && !names.is_empty() {
+        let hint =
+            |name: &str| nearest_name(name, names.iter().map(|name| &**name)).map(|n| format!(" (did you mean {n}?)"));
+        let named = missing.iter().take(MOST_NAMED).map(|name| format!("{name}{}", hint(name).unwrap_or_default()));
+        let named: Vec<String> = named.collect();
+        let more = missing.len().saturating_sub(MOST_NAMED);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        text.push_str(&format!("; not in its list: {}{more}", named.join(", ")));
+    }
+    if is_open {
+        let id = &api.id;
+        text.push_str(&format!(
+            "; the list comes without a key, too, so it proves none: `api-together test {id}` does"
+        ));
+    }
+    text
+}
+
+fn no_list(api: &ApiConfig, endpoint: &Endpoint, status: u16) -> String {
+    let reach = endpoint.list_reach();
+    let url = reach.map(|reach| reach.shown_url(model_list::PATH)).unwrap_or_default();
+    let field = reach.map_or("baseUrl", |reach| reach.format.base_url_field());
+    let other = format!("if it has no list, `api-together test {} MODEL` tells", api.id);
+    format!("{status}, nothing at {url}: is its {field} right? ({other})")
+}
+
+fn refused(failure: &Failure) -> String {
+    let is_busy = failure.class == FailureClass::RateLimited;
+    let mend = if is_busy { "the account is at its limit; ask again later" } else { mend(failure.class) };
+    format!("{}: {mend}", failure.detail)
+}

@@ -1,0 +1,192 @@
+//! `api-together test API [MODEL]`: sends one word through one account, and says who answered, how fast, and the tokens.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use tokio::time::timeout;
+
+use super::{CliError, ConfigArgs, nearest_name};
+use crate::config::{ApiConfig, Config, load};
+use crate::proxy::ClientCache;
+use crate::proxy::model_list::{self, ModelListReply};
+use crate::proxy::trial::{AccountTrial, TrialFailure, TrialReport};
+use crate::types::{Usage, UsageSource, WireFormat};
+use crate::upstream::{Endpoint, mend};
+
+/// How long the list of models may take, where no model is named.
+const LIST_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Parts of names of models that don't chat.
+const OTHER_KINDS: [&str; 16] = [
+    "embed",
+    "whisper",
+    "tts",
+    "image",
+    "audio",
+    "realtime",
+    "moderation",
+    "rerank",
+    "transcribe",
+    "guard",
+    "dall-e",
+    "sora",
+    "veo",
+    "ocr",
+    "davinci",
+    "babbage",
+];
+
+/// Parts of names of models that cost little.
+const SMALL_ONES: [&str; 9] = ["nano", "mini", "lite", "flash", "haiku", "small", "instant", "8b", "fast"];
+
+#[derive(Debug, Args)]
+pub(super) struct TrialArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The id of the account in the configuration.
+    api: String,
+    /// The model, as clients ask for it. Without it: the first of the entry's `models`, or a small one of the account's list.
+    model: Option<String>,
+    /// The format to speak. Without it: OpenAI's, if the account has a baseUrl.
+    #[arg(long, value_parser = ["openai", "anthropic"])]
+    format: Option<String>,
+}
+
+pub(super) fn trial(args: TrialArgs) -> Result<(), CliError> {
+    let TrialArgs { config, api, model, format } = args;
+    let config = load(&config.source()?)?;
+    let api = account(&config, &api)?;
+    let format = match format.as_deref() {
+        Some("anthropic") => Some(WireFormat::Anthropic),
+        Some(_) => Some(WireFormat::OpenAi),
+        None => api.formats().next(),
+    };
+    let format = format.filter(|format| api.offers(*format)).ok_or_else(|| {
+        let fields: Vec<&str> = api.formats().map(WireFormat::base_url_field).collect();
+        CliError::Usage(format!("{} has no address of this format, only {}", api.id, fields.join(" and ")))
+    })?;
+    let endpoint = Endpoint::new(api);
+    let clients = ClientCache::default();
+    actix_web::rt::System::new().block_on(async {
+        let model = match model {
+            Some(model) => endpoint.upstream_model(&model).map_or(model, |own| own.to_string()),
+            None => any_model(&clients, api, &endpoint).await?,
+        };
+        run(&clients, AccountTrial { endpoint: &endpoint, format, model: &model }).await
+    })
+}
+
+async fn run(clients: &ClientCache, trial: AccountTrial<'_>) -> Result<(), CliError> {
+    let mut out = io::stdout();
+    let id = &trial.endpoint.api;
+    writeln!(out, "{id}: {} at {}", trial.model, trial.url())?;
+    writeln!(out, "This costs one request of the account, which no running server counts.\n")?;
+    let mut said = String::new();
+    let mut show = |text: &str| {
+        // A reader that left is noticed by the lines below.
+        let _ = write!(out, "{text}").and_then(|()| out.flush());
+        said.push_str(text);
+    };
+    let outcome = trial.run(clients, &mut show).await;
+    if !said.is_empty() {
+        writeln!(out, "\n")?;
+    }
+    match outcome {
+        Ok(report) => Ok(told(&mut out, trial.model, &report)?),
+        Err(failure) => Err(CliError::Server(format!("{id}: {}", why(&failure, trial.model)))),
+    }
+}
+
+fn told(out: &mut impl Write, model: &str, report: &TrialReport) -> io::Result<()> {
+    let own_name = report.answered_as.as_deref().filter(|name| *name != model);
+    let own_name = own_name.map(|name| format!(", as {name}")).unwrap_or_default();
+    let [first, total] = [report.first, report.total].map(|time| time.as_millis());
+    if report.streamed {
+        writeln!(out, "  200, streamed{own_name}: first token after {first} ms, all after {total} ms")?;
+    } else {
+        writeln!(out, "  200, in one piece{own_name} (no stream came): after {total} ms")?;
+    }
+    match report.usage {
+        Some(Usage { prompt, completion, total, source, .. }) => {
+            let sign = if source == UsageSource::Estimated { "about " } else { "" };
+            writeln!(out, "  tokens: {sign}{prompt} + {completion} = {total}")?;
+        }
+        None => writeln!(out, "  tokens: not reported")?,
+    }
+    if report.without_options {
+        writeln!(out, "  it refuses stream_options; the pool learns that by itself")?;
+    }
+    out.flush()
+}
+
+/// Says why there is no answer, in the upstream's own words where there are any.
+fn why(TrialFailure { failure, words }: &TrialFailure, model: &str) -> String {
+    let status = failure.status.map(|status| format!("{status} ")).unwrap_or_default();
+    let what = match words {
+        Some(words) => format!("{status}\"{words}\""),
+        None => failure.detail.clone(),
+    };
+    let mend = match (mend(failure.class), failure.status) {
+        (_, Some(404 | 405)) => format!("check its baseUrl, and whether it has the model {model}"),
+        ("nothing", _) => format!("see whether {model} is a model for chat"),
+        (mend, _) => mend.to_owned(),
+    };
+    format!("{what}: {mend}")
+}
+
+fn account<'a>(config: &'a Config, id: &str) -> Result<&'a ApiConfig, CliError> {
+    let ids = || config.apis.iter().map(|api| api.id.as_str());
+    config.apis.iter().map(|api| &**api).find(|api| api.id.as_str() == id).ok_or_else(|| {
+        let hint = match nearest_name(id, ids()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("there are: {}", ids().collect::<Vec<_>>().join(", ")),
+        };
+        // What was typed may be a key in the wrong place.
+        CliError::Usage(format!("the configuration has no API of this id; {hint}"))
+    })
+}
+
+/// Returns a model to ask for: of the entry, or of the account's list.
+async fn any_model(clients: &ClientCache, api: &ApiConfig, endpoint: &Endpoint) -> Result<String, CliError> {
+    if let Some(model) = chat_model(api.models.listed().iter().map(|name| &**name), false) {
+        return Ok(model.to_owned());
+    }
+    let names = match timeout(LIST_WITHIN, model_list::ask(clients, endpoint)).await {
+        Ok(Ok(ModelListReply::Names(names))) => names,
+        Ok(Ok(ModelListReply::NoList(status))) => {
+            let text = format!("it has no list of models ({status}); name one: api-together test {} MODEL", api.id);
+            return Err(CliError::Server(format!("{}: {text}", api.id)));
+        }
+        Ok(Err(failure)) => {
+            return Err(CliError::Server(format!("{}: {}: {}", api.id, failure.detail, mend(failure.class))));
+        }
+        Err(_) => return Err(CliError::Server(format!("{}: its list of models did not come in time", api.id))),
+    };
+    let found = chat_model(names.iter().map(|name| &**name), true).map(str::to_owned);
+    found.ok_or_else(|| CliError::Server(format!("{}: its list names no model that chats; name one", api.id)))
+}
+
+/// Returns a model that most likely chats; a small one where there is a choice.
+fn chat_model<'a>(names: impl Iterator<Item = &'a str>, prefer_small: bool) -> Option<&'a str> {
+    let has = |name: &str, parts: &[&str]| parts.iter().any(|part| name.to_ascii_lowercase().contains(part));
+    let chatting: Vec<&str> = names.filter(|name| !has(name, &OTHER_KINDS)).collect();
+    let small = chatting.iter().find(|name| prefer_small && has(name, &SMALL_ONES));
+    small.or(chatting.first()).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_chats_is_chosen_and_a_small_one_where_there_is_a_choice() {
+        for (names, small, chosen) in [
+            (&["text-embedding-3", "gpt-5", "gpt-5-mini", "whisper-1"][..], true, Some("gpt-5-mini")),
+            (&["gpt-5", "gpt-5-mini"], false, Some("gpt-5")),
+            (&["babbage-002", "o3"], true, Some("o3")),
+            (&["tts-1"], true, None),
+        ] {
+            assert_eq!(chat_model(names.iter().copied(), small), chosen, "{names:?}");
+        }
+    }
+}
