@@ -141,7 +141,9 @@ impl Providers {
 
     /// Returns the id that was probably meant.
     pub fn nearest(&self, typed: &str) -> Option<&str> {
-        if let Some(provider) = self.find_by_word(typed) {
+        // A base URL or a host in the place of the name.
+        let host = typed.split_once("://").map_or(typed, |(_, rest)| rest).split('/').next().unwrap_or_default();
+        if let Some(provider) = self.find_by_word(typed).or_else(|| self.find_by_host(host)) {
             return Some(&provider.id);
         }
         schema::nearest(typed, self.list.iter().map(|provider| &provider.id)).map(String::as_str)

@@ -247,6 +247,8 @@ fn an_unknown_provider_is_refused_with_the_one_that_was_meant() {
         ("Kimi", "did you mean moonshot?"),
         ("GROQ", "did you mean groq?"),
         ("mistrall", "did you mean mistral?"),
+        ("https://api.groq.com/openai/v1", "did you mean groq?"),
+        ("api.x.ai", "did you mean xai?"),
         ("sk-or-v1-0123456789", "is not known; `api-together presets` lists all"),
         ("github-models", "retired on 2026-07-30"),
         ("vertex-express", "speaks only Google's own wire format"),
