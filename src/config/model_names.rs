@@ -28,7 +28,7 @@ impl Validator<'_> {
         if patterns.is_empty() { Models::Listed(listed) } else { Models::Matching { listed, patterns } }
     }
 
-    /// Returns the mapping. A model that stands in `models` by name is no matter for a pattern here, and is mapped to itself.
+    /// Returns the mapping. A name that `models` lists and the mapping maps is meant so. A model that stands in `models` by name is no matter for a pattern here, and is mapped to itself.
     pub(super) fn mapping(&mut self, at: &str, file: &ApiFile, models: &Models) -> ByName<Arc<str>> {
         let typed = file.model_mapping.clone().unwrap_or_default();
         for (from, to) in &typed {
@@ -36,7 +36,7 @@ impl Validator<'_> {
                 self.problem(at, "must map a model's name to a model's name; one of them is empty");
             } else if NamePattern::parse(to).is_some() {
                 self.problem(at, "may have * in a requested name, on the left, and must map it to one model's name");
-            } else if models.names(to) == Some(false) {
+            } else if models.names(to) == Some(false) && !models.listed().iter().any(|name| **name == **from) {
                 self.warn(format!("{at}: {from} is mapped to {to}, which is not in its models"));
             }
         }

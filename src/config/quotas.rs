@@ -23,8 +23,9 @@ impl Validator<'_> {
         for (name, typed) in &file.model_limits {
             self.limited_model(&format!("{at}.modelLimits"), name);
             let upstream_model = mapping.and_then(|mapping| mapping.get(name)).unwrap_or(name);
+            let is_mapped = mapping.is_some_and(|mapping| mapping.values().any(|own| own == upstream_model));
             let unlisted = file.models.as_ref().is_some_and(|listed| !is_named(listed, upstream_model));
-            if unlisted {
+            if unlisted && !is_mapped {
                 self.warn(format!("{at}.modelLimits: {name} is not among its models"));
             }
             let limits = limits(typed).tightest(models.get(upstream_model.as_str()).copied().unwrap_or_default());
