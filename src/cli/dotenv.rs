@@ -14,16 +14,16 @@ use crate::config::ApiKey;
 
 /// A sound line.
 #[derive(Debug, PartialEq, Eq)]
-struct Variable {
-    name: String,
-    value: String,
+pub(super) struct Variable {
+    pub(super) name: String,
+    pub(super) value: String,
 }
 
 /// What a file holds.
 #[derive(Debug, Default)]
-struct Parsed {
-    variables: Vec<Variable>,
-    warnings: Vec<String>,
+pub(super) struct Parsed {
+    pub(super) variables: Vec<Variable>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Sets the variables of the file, and returns a text for each problem.
@@ -92,7 +92,8 @@ fn set(variables: &[Variable]) -> io::Result<()> {
     dotenvy::from_read(text.as_bytes()).map_err(|_| io::Error::other("a variable was refused"))
 }
 
-fn parse(bytes: &[u8]) -> Parsed {
+/// Parses the lines. A warning begins with the number of a line.
+pub(super) fn parse(bytes: &[u8]) -> Parsed {
     let mut parsed = Parsed::default();
     if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
         parsed.warnings.push("1: the file is in UTF-16; save it as UTF-8".to_owned());

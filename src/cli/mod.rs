@@ -9,6 +9,7 @@ mod describe;
 mod dotenv;
 mod environment;
 mod health;
+mod import;
 mod init;
 mod log_filter;
 mod log_writer;
@@ -97,6 +98,8 @@ enum Command {
     Agent(agent::AgentArgs),
     /// Start such a program with the server's address and key in its environment only.
     Run(agent::RunArgs),
+    /// Write a configuration from the one of LiteLLM or another program, or from a .env
+    Import(import::ImportArgs),
     /// Serve a pool of two built-in demo APIs: no account needed.
     Demo(demo::DemoArgs),
     /// Print the JSON Schema of the configuration.
@@ -231,6 +234,7 @@ pub fn run() -> ExitCode {
             Ok(code) => return ExitCode::from(u8::try_from(code).unwrap_or(1)),
             Err(error) => Err(error),
         },
+        Some(Command::Import(args)) => import::import(&args),
         Some(Command::Demo(args)) => demo::demo(&args),
         Some(Command::Schema) => schema::schema(),
         Some(Command::Completions(args)) => manual::completions(args, Cli::command()),

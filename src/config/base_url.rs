@@ -55,6 +55,11 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Returns whether the path of a URL has a version in it, so that none is added.
+pub(crate) fn has_version(url: &str) -> bool {
+    Url::parse(url.trim()).is_ok_and(|url| url.path().split('/').any(is_version))
+}
+
 /// `v1`, `v4`, `v1beta`, `v1beta2`: a path segment with a version of the API.
 fn is_version(segment: &str) -> bool {
     let Some(version) = segment.strip_prefix(['v', 'V']) else { return false };

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::problem::shown_name;
 
 /// A JSON value without doubled fields.
-pub(super) struct Unambiguous(pub(super) Value);
+pub(crate) struct Unambiguous(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Unambiguous {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

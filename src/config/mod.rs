@@ -35,6 +35,8 @@ mod watch;
 
 pub use access::ServerAccess;
 pub use actor::ConfigActor;
+pub(crate) use base_url::has_version;
+pub(crate) use json::Unambiguous;
 pub use load::{ConfigError, load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use model::{

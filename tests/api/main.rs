@@ -30,6 +30,7 @@ mod framing;
 mod fuzz_corpus;
 mod homes;
 mod http2;
+mod import;
 mod init;
 mod limits;
 mod listen_tls;
