@@ -1,6 +1,9 @@
 //! Parses the command line. What a person typed wrongly may be a key in the wrong place: an error names the argument and
 //! what the argument takes, and never shows a value.
 
+use std::ffi::OsString;
+use std::io::Write;
+
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, Error};
 
@@ -12,8 +15,20 @@ pub(super) fn parse<Cli: Parser>() -> Cli {
     let parsed = Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.unwrap_or_else(|mut error| {
         hide_values(&mut error);
-        error.format(&mut Cli::command()).exit()
+        let error = error.format(&mut Cli::command());
+        if error.use_stderr() && is_run_without_separator(std::env::args_os().skip(1)) {
+            // The error itself says that nobody reads.
+            let _ = error.print();
+            let _ = writeln!(std::io::stderr(), "\n  arguments for the program go behind --: run NAME -- ARGS");
+            std::process::exit(error.exit_code());
+        }
+        error.exit()
     })
+}
+
+/// Returns whether somebody may have meant an argument for the program that `run` starts.
+fn is_run_without_separator(mut arguments: impl Iterator<Item = OsString>) -> bool {
+    arguments.next().is_some_and(|command| command == "run") && !arguments.any(|argument| argument == "--")
 }
 
 /// Hides all that is neither the name of an option nor of a command.

@@ -1,14 +1,11 @@
 //! `api-together health`: asks the running server's `/health`, for container health checks. Exit code 0 means healthy.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::{CliError, ConfigArgs, describe};
+use crate::config::ServerAccess;
 
 /// How long each step may take: the server answers from memory.
 const WITHIN: Duration = Duration::from_secs(3);
@@ -18,20 +15,11 @@ const MOST_BYTES: u64 = 4_096;
 
 pub(super) fn health(args: ConfigArgs) -> Result<(), CliError> {
     let source = args.source()?;
-    let server = server_of(&source.path);
-    let port = source.overrides.port.or_else(|| server.get("port")?.as_u64()?.try_into().ok()).unwrap_or(3001);
-    let host = source.overrides.host.or_else(|| server.get("host")?.as_str().map(str::to_owned));
-    let host = describe::url_host(&host.unwrap_or_else(|| "localhost".to_owned()));
-    let address = format!("{host}:{port}");
-    let told = ask(&address, server.get("tls").is_some_and(Value::is_object));
+    // A file that is being edited must not make a running server look dead: one that can't be read means the defaults.
+    let access = ServerAccess::read(&source).unwrap_or_else(|_| ServerAccess::without_file(&source.overrides));
+    let address = format!("{}:{}", describe::url_host(&access.host), access.port);
+    let told = ask(&address, access.certificate.is_some());
     told.map_err(|why| CliError::Server(format!("{address}: {why}")))
-}
-
-/// Returns `server` of the file as typed. A file that is being edited must not make a running server look dead, so one that
-/// can't be read means the defaults.
-fn server_of(path: &Path) -> Value {
-    let document = fs::read_to_string(path).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    document.and_then(|mut document| document.get_mut("server").map(Value::take)).unwrap_or_default()
 }
 
 /// Asks, over plain HTTP. Of a server that speaks TLS only a connection is wanted: the certificate's name is not this machine's.

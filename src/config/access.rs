@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::json::Unambiguous;
 use super::load::{ConfigError, expand, syntax_error, without_mark};
 use super::secret::{ApiKey, ClientKey};
-use super::source::{ConfigSource, DEFAULT_HOST, DEFAULT_PORT, folder_of};
+use super::source::{ConfigSource, DEFAULT_HOST, DEFAULT_PORT, Overrides, folder_of};
 
 /// How to call the server of a configuration.
 #[derive(Debug, Clone)]
@@ -26,15 +26,18 @@ pub struct ServerAccess {
     pub wants_key: bool,
 }
 
-impl Default for ServerAccess {
-    /// The access to a server without a configuration.
-    fn default() -> Self {
-        let host = DEFAULT_HOST.to_owned();
-        ServerAccess { host, port: DEFAULT_PORT, certificate: None, key: None, wants_key: false }
-    }
-}
-
 impl ServerAccess {
+    /// Returns the access to a server without a configuration.
+    pub fn without_file(overrides: &Overrides) -> ServerAccess {
+        ServerAccess {
+            host: overrides.host.clone().unwrap_or_else(|| DEFAULT_HOST.to_owned()),
+            port: overrides.port.unwrap_or(DEFAULT_PORT),
+            certificate: None,
+            key: None,
+            wants_key: false,
+        }
+    }
+
     /// Reads `server` of the configuration. A value that can't be used is left out: `check` tells what is wrong with it.
     ///
     /// # Errors
@@ -79,7 +82,6 @@ fn texts(value: &Value) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Overrides;
 
     fn access(text: &str) -> ServerAccess {
         let path = std::env::temp_dir().join(format!("api-together-access-{}.json", std::process::id()));

@@ -106,6 +106,8 @@ fn a_program_is_started_with_the_key_in_its_environment_alone() {
     assert!(!arguments.concat().contains(KEY), "arguments are seen by everybody on the machine");
     let (code, _, told) = run(&["goose"]);
     assert!(code == Some(1) && told.contains("there is no goose in PATH; install it: https://"), "{told}");
+    let (code, _, told) = run(&["claude", "-p", "hello"]);
+    assert!(code == Some(2) && told.contains("go behind --") && !told.contains("hello"), "{told}");
     let (code, _, told) = run(&["zed"]);
     assert!(code == Some(2) && told.contains("api-together agent zed"), "{told}");
 }
@@ -254,6 +256,11 @@ fn a_file_that_cannot_be_edited_is_refused_and_left_as_it_is() {
         assert!(lines.contains(&format!("http://localhost:{}", app.port)), "the lines to paste: {lines}");
         assert_eq!(files(&home), [(path.to_string_lossy().into_owned(), text.to_owned())], "{agent} {text:?}");
     }
+    // Where the new file can't be put beside the old one, there is no backup either.
+    let home = scratch();
+    std::fs::create_dir_all(home.join(".codex/config.toml")).expect("made");
+    let (code, _, told) = at(&app, &home, &["agent", "codex", "--write"]);
+    assert!(code == Some(1) && told.contains("it is no file; nothing was changed"), "{told}");
     let home = scratch();
     for agent in ["cline", "cursor", "openwebui", "roo"] {
         let (code, _, told) = at(&app, &home, &["agent", agent, "--write"]);
@@ -268,6 +275,12 @@ fn a_file_that_cannot_be_edited_is_refused_and_left_as_it_is() {
 fn a_link_to_the_settings_stays_a_link() {
     let app = pool();
     let home = scratch();
+    // A variable of the program's own moves the folder.
+    let elsewhere = scratch();
+    let (url, folder) = (format!("http://localhost:{}", app.port), elsewhere.to_str().expect("UTF-8"));
+    let env = [("HOME", home.to_str().expect("UTF-8")), ("CODEX_HOME", folder)];
+    assert_eq!(run_in(&home, &env, &["agent", "codex", "--write", "--url", &url, "--key", KEY]).0, Some(0));
+    assert!(elsewhere.join("config.toml").exists() && files(&home).is_empty());
     let own = home.join("dotfiles.toml");
     std::fs::write(&own, "[tui]\n").expect("writes");
     std::fs::create_dir(home.join(".codex")).expect("made");

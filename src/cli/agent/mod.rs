@@ -134,7 +134,8 @@ fn print(agent: &Agent, values: &Values) -> Result<(), CliError> {
 /// Prints on standard error what a person has to do, behind these notes.
 fn note(agent: &Agent, values: &Values, mut notes: Vec<String>) -> Result<(), CliError> {
     if let Some(variable) = agent.key_variable {
-        notes.push(format!("Put a client's key into the environment: export {variable}=…"));
+        let key = if values.key == ANY_KEY { ANY_KEY } else { "…" };
+        notes.push(format!("Put a client's key into the environment: export {variable}={key}"));
     }
     if agent.launch.is_some() {
         notes.push(format!("Or start it without: api-together run {}", agent.name));

@@ -101,6 +101,7 @@ pub(super) static AGENTS: [Agent; 14] = [
             kept: &[],
             lines: include_str!("recipes/aider.yml"),
         }),
+        key_variable: Some("AIDER_OPENAI_API_KEY"),
         launch: Some(Launch {
             program: "aider",
             install: "python -m pip install aider-install && aider-install",

@@ -98,6 +98,7 @@ impl OldFile {
         if written.is_err() {
             // Ours, and of no use.
             let _ = fs::remove_file(&draft);
+            let _ = backup.as_ref().map(fs::remove_file);
         }
         written.map(|()| backup)
     }

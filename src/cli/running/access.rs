@@ -51,9 +51,7 @@ impl ServerArgs {
         let path = config.unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
         let overrides = overrides(host, port, None)?;
         let access = if is_usual && !path.exists() {
-            let usual = ServerAccess::default();
-            let host = overrides.host.unwrap_or(usual.host.clone());
-            ServerAccess { host, port: overrides.port.unwrap_or(usual.port), ..usual }
+            ServerAccess::without_file(&overrides)
         } else {
             ServerAccess::read(&ConfigSource { path, overrides })?
         };

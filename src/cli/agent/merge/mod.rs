@@ -31,14 +31,45 @@ pub(super) enum MergeError {
     Odd(&'static str),
 }
 
-/// Returns the text with the lines in it.
+/// Stands at the beginning of files that some editors on Windows save.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Returns the text with the lines in it. A byte-order mark stays, and so do line ends of Windows.
 pub(super) fn merge(text: &str, lines: &str, settings: &Settings) -> Result<String, MergeError> {
     if text.trim().is_empty() {
         return Ok(lines.to_owned());
     }
-    match settings.syntax {
-        Syntax::Json => json::merge(text, lines, settings.kept),
-        Syntax::Toml => toml::merge(text, lines),
-        Syntax::Yaml => yaml::merge(text, lines, settings.kept),
+    let old = text.trim_start_matches(BYTE_ORDER_MARK).replace("\r\n", "\n");
+    let new = match settings.syntax {
+        Syntax::Json => json::merge(&old, lines, settings.kept)?,
+        Syntax::Toml => toml::merge(&old, lines)?,
+        Syntax::Yaml => yaml::merge(&old, lines, settings.kept)?,
+    };
+    if new == old {
+        return Ok(text.to_owned());
+    }
+    let mark = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.to_string() } else { String::new() };
+    let has_windows_ends = text.contains("\r\n");
+    Ok(mark + &if has_windows_ends { new.replace('\n', "\r\n") } else { new })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::agent;
+    use super::*;
+
+    #[test]
+    fn a_file_of_windows_stays_one() {
+        for (name, text, lines) in [
+            ("codex", "\u{feff}[tui]\r\na = 1\r\n", "model = \"m\"\n"),
+            ("claude", "\u{feff}{\r\n  \"a\": 1\r\n}\r\n", "{\"b\": 2}\n"),
+            ("aider", "\u{feff}a: 1\r\n", "b: 2\n"),
+        ] {
+            let settings = agent(name).and_then(|agent| agent.settings.as_ref()).expect("settings");
+            let merged = merge(text, lines, settings).expect("merged");
+            assert!(merged.starts_with('\u{feff}') && merged.len() > text.len(), "{name}: {merged:?}");
+            assert_eq!(merged.matches('\n').count(), merged.matches("\r\n").count(), "{name}: {merged:?}");
+            assert_eq!(merge(&merged, lines, settings).as_ref(), Ok(&merged), "{name}");
+        }
     }
 }

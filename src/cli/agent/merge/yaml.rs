@@ -42,8 +42,7 @@ pub(super) fn merge(text: &str, lines: &str, kept: &[&str]) -> Result<String, Me
             (_, _) => return Err(MergeError::Odd("it says a thing twice")),
         }
     }
-    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let merged: String = result.iter().flat_map(|line| [line.as_str(), end]).collect();
+    let merged: String = result.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
     let is_same = merged.trim_end() == text.trim_end();
     Ok(if is_same { text.to_owned() } else { merged })
 }
