@@ -105,7 +105,7 @@ fn one(out: &mut impl Write, provider: &Provider) -> io::Result<()> {
 }
 
 fn print_plan(out: &mut impl Write, name: &str, plan: &Plan) -> io::Result<()> {
-    writeln!(out, "\nPlan {name}, as of {} ({}), never filled in unasked:", plan.as_of, plan.source)?;
+    writeln!(out, "\nPlan {name}, as of {} ({}), which `api-together init --free` writes:", plan.as_of, plan.source)?;
     if let Some(note) = &plan.note {
         writeln!(out, "  {note}")?;
     }

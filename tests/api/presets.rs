@@ -198,7 +198,9 @@ fn a_secret_in_a_file_of_presets_is_shown_to_nobody() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let launch = Launch::new(&config(&json!([{ "id": "a", "provider": "ours", "models": ["m"] }])));
     let ours = json!({ "name": "Ours", "baseUrl": upstream.url(), "apiKey": "sk-shared-secret-0123", "headers": { "x-team": "team-secret-4567" } });
-    let file = json!({ "$schema": "x", "asOf": "2026-01-01", "providers": { "ours": ours } });
+    let proxied =
+        json!({ "name": "Ours", "baseUrl": "https://x.example", "proxy": "http://u:proxy-secret-89@127.0.0.1:1" });
+    let file = json!({ "$schema": "x", "asOf": "2026-01-01", "providers": { "ours": ours, "proxied": proxied } });
     fs::write(launch.folder.join("presets.json"), file.to_string()).expect("writes");
     let told = [&["check", "--config", "apis.json"][..], &["presets", "ours", "--config", "apis.json"]]
         .map(|arguments| said(&launch, arguments));
@@ -206,6 +208,8 @@ fn a_secret_in_a_file_of_presets_is_shown_to_nobody() {
         assert!(*code == Some(0) && !told.contains("secret") && told.contains("sk-…0123"), "{told}");
         assert!(told.contains("x-team"), "{told}");
     }
+    let (code, proxied) = said(&launch, &["presets", "proxied", "--config", "apis.json"]);
+    assert!(code == Some(0) && proxied.contains("\"proxy\"") && !proxied.contains("secret"), "{proxied}");
     assert!(told[0].1.contains("presets.json: others on this machine may read the keys in it"), "{}", told[0].1);
     let app = launch.start();
     assert_eq!(app.chat().status, 200);

@@ -98,7 +98,7 @@ impl Provider {
 
     /// Returns whether the preset itself has what may be a secret.
     pub(super) fn holds_secrets(&self) -> bool {
-        ["apiKey", "headers"].iter().any(|field| self.fields.contains_key(*field))
+        ["apiKey", "headers", "proxy"].iter().any(|field| self.fields.contains_key(*field))
     }
 
     /// Returns whether an entry needs a key of the user's.

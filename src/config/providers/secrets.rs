@@ -1,4 +1,4 @@
-//! What people are shown of a preset: no key, and no value of a header. Those of a file of one's own may be secrets.
+//! What people are shown of a preset: no key, no proxy, and no value of a header. Those of a file of one's own may be secrets.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::config::secret::ApiKey;
 pub(super) fn without_secrets(field: &str, value: Value) -> Value {
     let mask = |value: &Value| Value::from(ApiKey::new(value.as_str().unwrap_or_default()).to_string());
     match (field, value) {
-        ("apiKey", value) => mask(&value),
+        ("apiKey" | "proxy", value) => mask(&value),
         ("headers", Value::Object(headers)) => {
             headers.iter().map(|(name, value)| (name.clone(), mask(value))).collect()
         }
