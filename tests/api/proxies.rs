@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::helpers::websocket::{WsClient, WsUpstream};
 use crate::helpers::{
-    App, Http2, Identity, Launch, RealProxy, Reply, Step, Tls, Upstream, assert_no_proxy_login, config_at, config_of,
-    eventually, scratch,
+    App, Http2, Identity, Launch, PROXY_LOGIN, RealProxy, Reply, Step, Tls, Upstream, assert_no_proxy_login, config_at,
+    config_of, eventually, scratch,
 };
 
 const EVENT: &str = r#"{"choices":[{"delta":{"content":"a"}}]}"#;
@@ -130,11 +130,10 @@ fn with_socks5_the_name_is_resolved_here() {
 #[test]
 fn a_proxy_may_speak_tls_and_within_it_the_upstream_as_well() {
     let (proxy, identity) = (RealProxy::http(&[]), Identity::new(&scratch()));
-    let plain_proxy = proxy.url_with("").replace('@', "");
-    let tls_proxy = Tls::at(&plain_proxy, &identity);
+    let tls_proxy = Tls::at(&format!("http://{}", proxy.address()), &identity);
     let (plain, behind_tls) = (upstream(), upstream());
     let tls = Tls::speaking(&behind_tls, &identity);
-    let url = tls_proxy.url().replace("https://", &format!("https://{}@", crate::helpers::PROXY_LOGIN));
+    let url = tls_proxy.url().replace("https://", &format!("https://{PROXY_LOGIN}@"));
     for target in [plain.url(), tls.url()] {
         let mut config = config_at(&[target]);
         config["server"]["proxy"] = json!(url);
@@ -143,6 +142,21 @@ fn a_proxy_may_speak_tls_and_within_it_the_upstream_as_well() {
         assert_eq!(wary.chat().error(), (502, "upstream_failed".into()));
         wary.logged("no TLS with it");
     }
+}
+
+#[test]
+fn http2_is_chosen_within_a_tunnel_within_tls() {
+    let (proxy, identity) = (RealProxy::http(&[]), Identity::speaking(&scratch(), &["h2", "http/1.1"]));
+    let upstream = Http2::start(&identity, |mut ask| async move { ask.chat("over HTTP/2") });
+    let tls_proxy = Tls::at(&format!("http://{}", proxy.address()), &identity);
+    let mut config = upstream.config();
+    config["server"]["proxy"] = json!(tls_proxy.url().replace("https://", &format!("https://{PROXY_LOGIN}@")));
+    let app = trusting(&config, &identity);
+    for _ in 0..3 {
+        assert!(app.chat().text().contains("over HTTP/2"));
+    }
+    assert_eq!((upstream.connections(), upstream.calls()), (1, 3));
+    assert_eq!(tls_proxy.offers(), [["http/1.1"]], "a proxy is never offered HTTP/2");
 }
 
 #[test]

@@ -199,12 +199,15 @@ impl UpstreamClient {
         sent_at: &SentAt,
     ) -> Result<IncomingResponse, SendError> {
         let trace = ExchangeTrace::new(sent_at.clone());
-        let response = self.exchange(request, body, &trace).await;
-        // After a GOAWAY the other connections are sound.
-        if response.is_err() && trace.was_stale() && !trace.was_refused() {
-            self.stale.set(true);
+        let mut response = self.exchange(request, body, &trace).await;
+        if let Err(error) = &mut response {
+            // After a GOAWAY the other connections are sound.
+            if trace.was_stale() && !trace.was_refused() {
+                self.stale.set(true);
+            }
+            error.name_proxy(self.target.proxy.as_deref());
         }
-        response.map_err(|error| error.through(self.target.proxy.as_deref()))
+        response
     }
 
     async fn exchange(

@@ -84,20 +84,10 @@ impl SendError {
         SendError::new(SendErrorKind::Broken, format!("no valid answer ({why})"))
     }
 
-    /// Names the proxy, if the connection was to be made through one and was not made.
-    pub(crate) fn through(self, proxy: Option<&Proxy>) -> Self {
-        match (self.kind, proxy) {
-            (SendErrorKind::Connect, Some(proxy)) => {
-                SendError { detail: format!("by its proxy {proxy}: {}", self.detail), ..self }
-            }
-            (
-                SendErrorKind::Connect
-                | SendErrorKind::StaleConnection
-                | SendErrorKind::NoLocalSocket
-                | SendErrorKind::TurnedAway
-                | SendErrorKind::Broken,
-                _,
-            ) => self,
+    /// Names the proxy through which no connection could be made.
+    pub(crate) fn name_proxy(&mut self, proxy: Option<&Proxy>) {
+        if let (SendErrorKind::Connect, Some(proxy)) = (self.kind, proxy) {
+            self.detail = format!("by its proxy {proxy}: {}", self.detail);
         }
     }
 

@@ -65,13 +65,22 @@ impl RealProxy {
         [RealProxy::http(&[]), RealProxy::socks()]
     }
 
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Without user and password.
+    pub fn bare_url(&self) -> String {
+        format!("{}://{}", self.scheme, self.address())
+    }
+
     /// With the right user and password.
     pub fn url(&self) -> String {
         self.url_with(PROXY_LOGIN)
     }
 
     pub fn url_with(&self, login: &str) -> String {
-        format!("{}://{login}@127.0.0.1:{}", self.scheme, self.port)
+        format!("{}://{login}@{}", self.scheme, self.address())
     }
 
     /// As outputs show it.

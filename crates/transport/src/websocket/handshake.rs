@@ -76,7 +76,10 @@ pub async fn open_socket(target: &Target, request: SocketRequest<'_>) -> Result<
     let connector = Connector::to(target, ResolverService::default());
     let connected = timeout(target.connect_timeout, connector.connect(Alpn::Http1)).await;
     let connected = connected.map_or_else(|_| Err(SendError::timeout()), |made| made.map_err(SendError::from));
-    let (mut stream, _) = connected.map_err(|error| error.through(target.proxy.as_deref()))?;
+    let (mut stream, _) = connected.map_err(|mut error| {
+        error.name_proxy(target.proxy.as_deref());
+        error
+    })?;
 
     let mut codec = ClientCodec::default();
     let mut bytes = BytesMut::new();
