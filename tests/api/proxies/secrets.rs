@@ -55,3 +55,31 @@ fn check_shows_the_proxy_of_each_api_without_its_login() {
     assert_eq!(lines, [of("http://***@p.example:80"), of("socks5h://***@[::1]:9050")], "{said}");
     assert_no_proxy_login(&said);
 }
+
+#[test]
+fn check_online_and_test_go_by_the_proxy_and_say_what_it_says() {
+    let upstream = Upstream::start(|request| match request.path.as_str() {
+        "/v1/models" => Reply::json(200, &json!({ "object": "list", "data": [{ "id": "m" }] })),
+        _ => Reply::chat("by a proxy"),
+    });
+    for proxy in RealProxy::both() {
+        let said = |url: String, args: &[&str]| {
+            let mut config = config_of(&[&upstream]);
+            config["apis"][0]["proxy"] = json!(url);
+            let output =
+                Launch::new(&config).command().args(args).args(["--config", "apis.json"]).output().expect("runs");
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+            assert_no_proxy_login(&said);
+            (output.status.code(), said)
+        };
+        for args in [&["check", "--online"][..], &["test", "a"]] {
+            let (code, all) = said(proxy.url(), args);
+            assert!(code == Some(0) && all.contains("200"), "{args:?}: {all}");
+            let (code, all) = said(proxy.url_with("anna-of-the-proxy:wrong"), args);
+            let words = format!("by its proxy {}: it", proxy.shown());
+            assert!(code == Some(1) && all.contains(&words), "{args:?}: {all}");
+            assert!(all.contains("it does not take the user and the password of `proxy`"), "{args:?}: {all}");
+        }
+    }
+    assert!(upstream.calls() > 0);
+}
