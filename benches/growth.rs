@@ -11,7 +11,7 @@ use actix::prelude::*;
 use api_together::config::{Config, ConfigChanged, ConfigSource, Overrides, load};
 use api_together::persistence::{PersistenceActor, SledStore};
 use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
-use api_together::types::{Now, Outcome, Profile, RequestTarget, RouteId, Settlement, TokenEstimate};
+use api_together::types::{Now, Outcome, ParameterSet, Profile, RequestTarget, RouteId, Settlement, TokenEstimate};
 use api_together::upstream::Permit;
 
 /// As the server has it.
@@ -78,7 +78,13 @@ impl Requests {
     async fn select(&mut self, nth: usize) -> Duration {
         let model = Arc::from(format!("model-{}", nth % MODELS));
         let estimate = TokenEstimate { prompt: 100, completion: Some(400), longest: None };
-        let profile = Profile { model, route: RouteId::new("chat/completions"), estimate, session: None };
+        let profile = Profile {
+            model,
+            route: RouteId::new("chat/completions"),
+            estimate,
+            session: None,
+            parameters: ParameterSet::NONE,
+        };
         let start = Instant::now();
         let selected = self
             .scheduler

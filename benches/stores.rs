@@ -19,7 +19,7 @@ use actix::prelude::*;
 use api_together::config::{ConfigChanged, ConfigSource, Overrides, load};
 use api_together::persistence::{PersistenceActor, RedisStore, SharedBackend, SledStore};
 use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
-use api_together::types::{Outcome, Profile, RequestTarget, RouteId, Settlement, TokenEstimate};
+use api_together::types::{Outcome, ParameterSet, Profile, RequestTarget, RouteId, Settlement, TokenEstimate};
 
 const ROUNDS: usize = 5;
 const REQUESTS: usize = 2_000;
@@ -84,6 +84,7 @@ async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration>
             route: RouteId::new("chat/completions"),
             estimate: TokenEstimate { prompt: 100, completion: Some(400), longest: None },
             session: None,
+            parameters: ParameterSet::NONE,
         };
         let start = Instant::now();
         let selected = scheduler

@@ -5,6 +5,7 @@
 //! serde can't do both.
 
 mod api;
+mod quirks;
 mod retry;
 mod server;
 
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use api::{ApiFile, AuthFile, BurstFile, CountOnFile, GroupFile, LimitsFile};
+pub use quirks::{LimitsPerFile, QuirksFile, StreamUsageFile, TpmCountsFile};
 pub use retry::{BudgetFile, RetryFile, RetryOnFile, TimeoutsFile};
 pub use server::{OneOrMany, ServerFile, ServerTlsFile};
 

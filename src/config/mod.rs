@@ -20,6 +20,7 @@ mod partial;
 mod problem;
 pub mod providers;
 mod proxies;
+mod quirks;
 mod quotas;
 mod renames;
 mod retry_timeouts;
@@ -45,6 +46,7 @@ pub use model::{
 };
 pub use problem::Problem;
 pub use providers::{LimitScope, Plan, Provider, Providers};
+pub use quirks::{LimitsPer, Quirks, StreamUsage};
 pub use quota::Reset;
 pub use schema::generate as generate_schema;
 pub use secret::{ApiKey, ClientKey, PresentedKey};

@@ -9,6 +9,7 @@ use quota::Reset;
 use url::Url;
 
 use super::providers::PresetUse;
+use super::quirks::Quirks;
 use super::secret::{ApiKey, ClientKey};
 use super::served_models::Models;
 use super::server_limits::ServerLimits;
@@ -108,6 +109,8 @@ pub struct ApiConfig {
     pub http2: bool,
     /// How long to wait.
     pub timeouts: Timeouts,
+    /// In what it differs from others of the same format.
+    pub quirks: Quirks,
 }
 
 impl ApiConfig {

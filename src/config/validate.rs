@@ -135,6 +135,7 @@ impl Validator<'_> {
         if file.http2 == Some(true) && urls().any(|url| url.scheme() == "http") {
             self.warnings.push(format!("{}: HTTP/2 is spoken over https:// only", at("http2")));
         }
+        let quirks = self.quirks(&format!("apis[{index}]"), &file.quirks);
         let quota = self.api_quota(&format!("apis[{index}]"), &file);
         let key_field = if file.api_key_file.is_some() { "apiKeyFile" } else { "apiKey" };
         self.doubt_key(&at(key_field), key.as_ref(), addresses.as_ref());
@@ -157,6 +158,7 @@ impl Validator<'_> {
             priority: file.priority.unwrap_or(0),
             http2: file.http2.unwrap_or(true),
             timeouts: defaults.timeouts(&file.timeouts.unwrap_or_default()),
+            quirks,
         })
     }
 

@@ -59,32 +59,82 @@ fn number(text: &str, unit: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// Returns how long headers about an exhausted limit close the upstream: `x-ratelimit-remaining…: 0` until the matching
-/// `x-ratelimit-reset…`, and `anthropic-ratelimit-…-remaining: 0` until the matching `anthropic-ratelimit-…-reset`.
+/// Returns how long headers about an exhausted limit close the upstream. Nobody has to say whose headers they are:
+///
+/// 1. A limit is a header with `ratelimit` and `remaining` in the name, and nothing left.
+/// 2. The header of the same name with `reset` for `remaining` says until when: `x-ratelimit-reset-tokens`,
+///    `anthropic-ratelimit-requests-reset`.
+/// 3. Without that one, a span in the name bounds the time (`…-remaining-req-day`), and so does the one reset of all limits
+///    (`ratelimitbysize-reset` of Mistral) for a limit of a minute at most.
+/// 4. The field `RateLimit` of the IETF says both: `"default";r=0;t=30`.
 pub(crate) fn exhausted_for(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
-    let exhausted = |value: &HeaderValue| value.to_str().ok()?.trim().parse::<f64>().ok().filter(|left| *left <= 0.0);
-    headers
-        .iter()
-        .filter_map(|(name, value)| reset_of(name.as_str()).filter(|_| exhausted(value).is_some()))
-        .filter_map(|[before, kind, behind]| headers.get(format!("{before}{kind}{behind}"))?.to_str().ok())
-        .filter_map(|value| reset(value, now_ms))
-        .filter(is_sensible)
-        .max()
+    let told = headers.iter().filter_map(|(name, value)| {
+        if name.as_str() == IETFS_FIELD {
+            return exhausted_field(value.to_str().ok()?);
+        }
+        // Most headers are passed over by their first byte.
+        let is_spent = value.as_bytes().first().is_some_and(|first| b"0- ".contains(first)) && is_spent(value);
+        if is_spent { until_reset(name.as_str(), headers, now_ms) } else { None }
+    });
+    told.filter(is_sensible).max()
 }
 
-/// Returns the name of the header with the reset of a limit, in parts; `None` if this is no header with the rest of a limit.
-fn reset_of(remaining: &str) -> Option<[&str; 3]> {
-    let openais = remaining.strip_prefix("x-ratelimit-remaining").map(|kind| ["x-ratelimit-reset", kind, ""]);
-    openais.or_else(|| {
-        let kind = remaining.strip_prefix(ANTHROPICS)?.strip_suffix("-remaining")?;
-        Some([ANTHROPICS, kind, "-reset"])
-    })
+/// The field of the IETF's draft, for all limits.
+const IETFS_FIELD: &str = "ratelimit";
+
+/// The words of a limit in a header's name.
+const FAMILIES: [&str; 2] = ["ratelimit", "rate-limit"];
+
+/// The word for the rest of a limit, in a header's name, and the one for the time in its place.
+const REMAINING: &str = "remaining";
+const RESET: &str = "reset";
+
+/// Spans in headers' names, in seconds.
+const SPANS: [(&str, u64); 5] =
+    [("second", 1), ("minute", MINUTE), ("hour", 3_600), ("day", 86_400), ("month", 2_592_000)];
+const MINUTE: u64 = 60;
+
+fn is_spent(value: &HeaderValue) -> bool {
+    value.to_str().is_ok_and(|text| text.trim().parse::<f64>().is_ok_and(|left| left <= 0.0))
 }
 
-const ANTHROPICS: &str = "anthropic-ratelimit-";
+/// Returns how long a limit is closed, by the name of the header with the rest of the limit.
+fn until_reset(remaining: &str, headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
+    let (before, behind) = remaining.split_once(REMAINING)?;
+    if !FAMILIES.iter().any(|family| before.contains(family)) {
+        return None;
+    }
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    if let Some(own) = text(&format!("{before}{RESET}{behind}")) {
+        return reset(own, now_ms);
+    }
+    let span = SPANS.iter().find(|(word, _)| behind.contains(word)).map(|(_, seconds)| *seconds);
+    let shared =
+        || text(&format!("{before}{RESET}")).or_else(|| text(&format!("{}{RESET}", before.strip_prefix("x-")?)));
+    match span {
+        Some(seconds) if seconds > MINUTE => Some(Duration::from_secs(seconds)),
+        // (One limit's reset says nothing of another kind of limit: tokens are not requests.)
+        Some(seconds) => shared().map_or(Some(Duration::from_secs(seconds)), |text| reset(text, now_ms)),
+        None => None,
+    }
+}
+
+/// Reads the IETF's field: `"default";r=0;t=30, "day";r=9;t=9`, or `limit=9, remaining=0, reset=30` of an older draft.
+fn exhausted_field(field: &str) -> Option<Duration> {
+    let mut left: Option<f64> = None;
+    let mut longest = None;
+    for (name, value) in field.split([';', ',']).filter_map(|part| part.trim().split_once('=')) {
+        match name {
+            "r" | "remaining" => left = value.parse().ok(),
+            "t" | "reset" if left.take().is_some_and(|left| left <= 0.0) => longest = longest.max(number(value, 1.0)),
+            _ => {}
+        }
+    }
+    longest
+}
 
 /// Reads `6m0s`, `1h2m3.5s`, `120ms`, `34s`, `20` (seconds), a time since the Unix epoch in seconds or ms, or a time as RFC 3339
-/// writes one.
+/// or HTTP writes one.
 fn reset(text: &str, now_ms: i64) -> Option<Duration> {
     const EPOCH_SECONDS_FROM: f64 = 1e9;
     const EPOCH_MILLIS_FROM: f64 = 1e12;
@@ -94,7 +144,9 @@ fn reset(text: &str, now_ms: i64) -> Option<Duration> {
         Ok(seconds) if seconds >= EPOCH_SECONDS_FROM => since(seconds * 1_000.0, now_ms),
         Ok(seconds) => Some(Duration::from_secs_f64(seconds)),
         Err(_) => duration(text.trim()).or_else(|| {
-            let at: jiff::Timestamp = text.trim().parse().ok()?;
+            let text = text.trim();
+            let at = text.parse().or_else(|_| Ok::<_, jiff::Error>(jiff::fmt::rfc2822::parse(text)?.timestamp()));
+            let at: jiff::Timestamp = at.ok()?;
             u64::try_from(at.as_millisecond().checked_sub(now_ms)?).ok().map(Duration::from_millis)
         }),
     }
@@ -129,105 +181,4 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
-        headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
-    }
-
-    fn closed(headers: &[(&'static str, &'static str)]) -> Option<u128> {
-        exhausted_for(&map(headers), 1_700_000_000_000).map(|d| d.as_millis())
-    }
-
-    #[test]
-    fn milliseconds_count_before_seconds_if_they_are_a_time() {
-        for (millis, wait) in [("0", 9_000), ("1500", 1_500)] {
-            let upstream = map(&[("retry-after", "9"), ("retry-after-ms", millis)]);
-            assert_eq!(retry_after(&upstream, 0), Some(Duration::from_millis(wait)));
-        }
-    }
-
-    #[test]
-    fn every_form_of_retry_after_is_read() {
-        let secs = |text| retry_after_header(text, 1_445_412_470_000).map(|d| d.as_millis());
-        assert_eq!(secs("20"), Some(20_000));
-        assert_eq!(secs("0.5"), Some(500));
-        assert_eq!(secs("Wed, 21 Oct 2015 07:28:00 GMT"), Some(10_000));
-        assert_eq!(secs("Wed, 21 Oct 2015 07:27:00 GMT"), None, "it has passed");
-        assert_eq!(secs("Tue, 31 Dec 2999 23:59:59 GMT"), None, "nobody means that");
-        assert_eq!((secs("soon"), secs("-1"), secs("NaN"), secs("1e300")), (None, None, None, None));
-        assert_eq!((secs("0"), secs("0.0")), (None, None), "that is no time");
-        assert_eq!(secs("0.0005"), None, "nor is that");
-        let millis = |text| retry_after_ms(text, 0).map(|d| d.as_millis());
-        assert_eq!((millis("1500"), millis("0"), millis("soon")), (Some(1_500), None, None));
-    }
-
-    #[test]
-    fn a_limit_of_which_nothing_is_left_closes_until_its_reset() {
-        for (headers, millis) in [
-            (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "6m0s")][..], Some(360_000)),
-            (&[("x-ratelimit-remaining-requests", "1"), ("x-ratelimit-reset-requests", "6m0s")], None),
-            (&[("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-requests", "6m0s")], None),
-            (&[("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", "120ms")], Some(120)),
-            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000005000")], Some(5_000)),
-            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000005")], Some(5_000)),
-            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1600000000")], None),
-            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "40000000")], None),
-            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "9e15")], None),
-            (
-                &[("x-ratelimit-remaining-requests-day", "0"), ("x-ratelimit-reset-requests-day", "33011.38")],
-                Some(33_011_380),
-            ),
-            (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "soon")], None),
-            (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "0s")], None),
-            (&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "0.9ms")], None),
-            (
-                &[
-                    ("anthropic-ratelimit-requests-remaining", "0"),
-                    ("anthropic-ratelimit-requests-reset", "2023-11-14T22:13:50Z"),
-                ],
-                Some(30_000),
-            ),
-            (
-                &[
-                    ("anthropic-ratelimit-input-tokens-remaining", "0"),
-                    ("anthropic-ratelimit-input-tokens-reset", "2023-11-14T23:13:21.5+01:00"),
-                    ("anthropic-ratelimit-requests-remaining", "9"),
-                    ("anthropic-ratelimit-requests-reset", "2023-11-14T22:14:00Z"),
-                ],
-                Some(1_500),
-            ),
-            (
-                &[
-                    ("anthropic-ratelimit-output-tokens-remaining", "0"),
-                    ("anthropic-ratelimit-output-tokens-reset", "2023-11-14T22:13:20Z"),
-                ],
-                None,
-            ),
-            (&[("anthropic-ratelimit-requests-remaining", "0")], None),
-            (&[("anthropic-ratelimit-tokens-remaining", "0"), ("anthropic-ratelimit-tokens-reset", "tomorrow")], None),
-        ] {
-            assert_eq!(closed(headers), millis, "{headers:?}");
-        }
-        let endless = map(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1e300")]);
-        assert_eq!(exhausted_for(&endless, -1), None, "nothing overflows");
-    }
-
-    #[test]
-    fn durations_are_read_in_every_unit() {
-        for (text, millis) in [
-            ("1h2m3.5s", Some(3_723_500)),
-            ("1d", Some(86_400_000)),
-            ("34.074824224s", Some(34_074)),
-            ("", None),
-            ("s", None),
-            ("5", None),
-            ("5x", None),
-            ("..s", None),
-            ("99999999999h", None),
-        ] {
-            assert_eq!(duration(text).map(|d| d.as_millis()), millis, "{text:?}");
-        }
-    }
-}
+mod tests;

@@ -53,6 +53,7 @@ fn attached(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::CountedTokens;
 
     const NONE: CompletionBounds<'static> = CompletionBounds { tokens: ["null"; 3], n: "null" };
 
@@ -76,7 +77,7 @@ mod tests {
             estimate(ReplyKind::Messages, "{}", CompletionBounds { tokens: ["null", bound, "null"], n: "null" })
         };
         assert_eq!(
-            [message("64000"), message("70"), message("null")].map(|estimate| estimate.tokens(500)),
+            [message("64000"), message("70"), message("null")].map(|estimate| estimate.tokens(500, CountedTokens::ALL)),
             [501, 71, 501]
         );
     }

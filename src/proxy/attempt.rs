@@ -10,6 +10,7 @@ use super::client_request::ClientRequest;
 use super::commit::UpstreamResponse;
 use super::pool::{OutgoingRequest, Upstreams};
 use super::response::{CommittedResponse, UpstreamBody, with_connection_loss};
+use crate::config::StreamUsage;
 use crate::types::{ClassSet, Failure, FailureClass, Phase};
 use crate::upstream::Permit;
 
@@ -39,11 +40,15 @@ pub(super) async fn run(
         return Err(Failure::new(FailureClass::StaleConnection, Phase::Connect, detail).into());
     };
     let upstream_model = request.sent_model(endpoint).map(|own| &**own);
+    let body = match endpoint.quirks.stream_usage {
+        StreamUsage::Ask | StreamUsage::Never => request.body_for(upstream_model, permit.ask_usage),
+        StreamUsage::Unasked => request.body_without_stream_options(upstream_model),
+    };
     let outgoing = OutgoingRequest {
         path: request.route.id.path(),
         query: &request.query,
         headers: &request.headers,
-        body: request.body_for(upstream_model, permit.ask_usage),
+        body,
         sent_at: &permit.sent_at,
     };
     let IncomingResponse { head, body } = timeout_at(first, upstreams.send((endpoint, reach), outgoing))

@@ -15,6 +15,8 @@ pub(super) struct AttemptError {
     pub(super) response: Option<Box<ErrorResponse>>,
     /// The upstream had been asked in a wrong way.
     pub(super) replay: Option<Replay>,
+    /// The request was rejected by an upstream that refuses what others take: another one is asked.
+    pub(super) is_doubted: bool,
     /// The tokens of the failed attempt, if known.
     pub(super) usage: Option<Box<Usage>>,
 }
@@ -45,7 +47,7 @@ impl From<Failure> for AttemptError {
         } else {
             failure.connection_lost.then_some(Replay::AfterLostConnection)
         };
-        AttemptError { failure, response: None, replay, usage: None }
+        AttemptError { failure, response: None, replay, is_doubted: false, usage: None }
     }
 }
 

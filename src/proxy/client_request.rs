@@ -4,9 +4,11 @@
 
 pub(super) mod alias;
 mod aliased;
+mod fields;
 mod invalid;
 pub(super) mod query;
 mod session;
+mod stream_options;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,14 +16,15 @@ use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::web::Bytes;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use self::alias::AliasedModels;
+use self::fields::RequestFields;
 pub use self::invalid::InvalidRequest;
 use self::invalid::not_valid;
 use self::query::without_key;
 use self::session::{SessionFields, session_of};
+use self::stream_options::{UsageWish, member, place, usage_wish};
 use super::headers::{Header, client_headers};
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
 use crate::dialect::token_estimate::{CompletionBounds, estimate};
@@ -60,60 +63,8 @@ pub struct ClientRequest {
     body: Bytes,
     model_at: Range<usize>,
     usage: UsageWish,
-}
-
-/// Whether the client asked for a stream's usage, and where the proxy would have to put a wish for the usage.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum UsageWish {
-    /// Not a stream, or one whose usage comes unasked.
-    Moot,
-    /// The client asked for the usage.
-    Asked,
-    /// Put this text in place of these bytes to ask.
-    Unasked(Range<usize>, &'static str),
-}
-
-/// The fields of interest. Borrowed: a body of many MB is scanned once and copied never.
-#[derive(Deserialize)]
-struct RequestFields<'a> {
-    #[serde(borrow)]
-    model: Option<&'a RawValue>,
-    #[serde(default)]
-    stream: Option<bool>,
-    #[serde(borrow, default = "absent")]
-    stream_options: &'a RawValue,
-    #[serde(borrow, default = "absent")]
-    max_completion_tokens: &'a RawValue,
-    #[serde(borrow, default = "absent")]
-    max_tokens: &'a RawValue,
-    #[serde(borrow, default = "absent")]
-    max_output_tokens: &'a RawValue,
-    #[serde(borrow, default = "absent")]
-    n: &'a RawValue,
-    #[serde(borrow, default = "absent")]
-    prompt_cache_key: &'a RawValue,
-    #[serde(borrow, default = "absent")]
-    metadata: &'a RawValue,
-    #[serde(borrow, default = "absent")]
-    user: &'a RawValue,
-    #[serde(borrow, default = "absent")]
-    previous_response_id: &'a RawValue,
-    #[serde(borrow, default = "absent")]
-    conversation: &'a RawValue,
-    #[serde(borrow, default = "absent")]
-    input: &'a RawValue,
-    #[serde(borrow, default = "absent")]
-    messages: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-struct PeekOptions<'a> {
-    #[serde(borrow, default = "absent")]
-    include_usage: &'a RawValue,
-}
-
-fn absent() -> &'static RawValue {
-    RawValue::NULL
+    /// Where the client's `stream_options` stand, if a stream has any.
+    options_at: Option<Range<usize>>,
 }
 
 impl ClientRequest {
@@ -149,6 +100,8 @@ impl ClientRequest {
             true => usage_wish(text, peek.stream_options)?,
             false => UsageWish::Moot,
         };
+        let options_at = if usage == UsageWish::Moot { None } else { member(text, peek.stream_options) };
+        let parameters = peek.parameters();
         let tokens = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
         let estimate = estimate(route.reply, text, CompletionBounds { tokens, n: peek.n.get() });
         let RequestFields { previous_response_id, conversation, input, prompt_cache_key, metadata, user, .. } = peek;
@@ -156,7 +109,7 @@ impl ClientRequest {
         let objects = route.dialect.named_objects(route.reply, naming);
         let passed = client_headers(headers, route.id.format());
         let session = session_of(&passed, &SessionFields { prompt_cache_key, metadata, user });
-        let profile = Profile { model, route: route.id, estimate, session };
+        let profile = Profile { model, route: route.id, estimate, session, parameters };
         let client_timeout = client_timeout(headers);
         Ok(ClientRequest {
             route,
@@ -169,6 +122,7 @@ impl ClientRequest {
             headers: passed,
             model_at,
             usage,
+            options_at,
             alias: None,
             echo_model: false,
             body,
@@ -205,12 +159,21 @@ impl ClientRequest {
     /// The body for an upstream: the client's own bytes, except for the model's name and, if `ask_usage`, the wish for
     /// usage.
     pub fn body_for(&self, upstream_model: Option<&str>, ask_usage: bool) -> Bytes {
-        let model = upstream_model.and_then(|own| Some((self.model_at.clone(), serde_json::to_string(own).ok()?)));
         let usage = match &self.usage {
             UsageWish::Unasked(at, text) if ask_usage => Some((at.clone(), (*text).to_owned())),
             UsageWish::Unasked(..) | UsageWish::Moot | UsageWish::Asked => None,
         };
-        let mut edits: Vec<(Range<usize>, String)> = model.into_iter().chain(usage).collect();
+        self.edited(upstream_model, usage)
+    }
+
+    /// Returns the body for an upstream that reports the usage of each stream, and may not know `stream_options`.
+    pub(super) fn body_without_stream_options(&self, upstream_model: Option<&str>) -> Bytes {
+        self.edited(upstream_model, self.options_at.clone().map(|at| (at, String::new())))
+    }
+
+    fn edited(&self, upstream_model: Option<&str>, edit: Option<(Range<usize>, String)>) -> Bytes {
+        let model = upstream_model.and_then(|own| Some((self.model_at.clone(), serde_json::to_string(own).ok()?)));
+        let mut edits: Vec<(Range<usize>, String)> = model.into_iter().chain(edit).collect();
         if edits.is_empty() {
             return self.body.clone();
         }
@@ -228,38 +191,6 @@ fn client_timeout(headers: &HeaderMap) -> Option<Duration> {
         .filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST_SECS)
         .map(Duration::from_secs_f64)
         .min()
-}
-
-/// Where the client's body would have to change for the upstream to tell the usage of its stream.
-fn usage_wish(text: &str, options: &RawValue) -> Result<UsageWish, InvalidRequest> {
-    let Some(at) = place(text, options.get()) else {
-        let brace = text.find('{').map_or(0, |i| i + 1);
-        return Ok(UsageWish::Unasked(brace..brace, r#""stream_options":{"include_usage":true},"#));
-    };
-    if options.get() == "null" {
-        return Ok(UsageWish::Unasked(at, r#"{"include_usage":true}"#));
-    }
-    let wrong =
-        || InvalidRequest { message: "stream_options must be an object".to_owned(), param: Some("stream_options") };
-    if !options.get().starts_with('{') {
-        return Err(wrong());
-    }
-    let peek: PeekOptions<'_> = serde_json::from_str(options.get()).map_err(|_| wrong())?;
-    Ok(match (place(text, peek.include_usage.get()), peek.include_usage.get()) {
-        (_, "true") => UsageWish::Asked,
-        (Some(at), _) => UsageWish::Unasked(at, "true"),
-        (None, _) => {
-            let empty = options.get().trim_start_matches('{').trim_start() == "}";
-            let text = if empty { r#""include_usage":true"# } else { r#""include_usage":true,"# };
-            UsageWish::Unasked(at.start + 1..at.start + 1, text)
-        }
-    })
-}
-
-/// Where in `text` the part `raw` of it stands; `None` for a default, which stands nowhere.
-fn place(text: &str, raw: &str) -> Option<Range<usize>> {
-    let start = (raw.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
-    (start + raw.len() <= text.len()).then(|| start..start + raw.len())
 }
 
 fn splice(body: &[u8], edits: &[(Range<usize>, String)]) -> Bytes {

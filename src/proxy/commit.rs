@@ -75,10 +75,11 @@ impl UpstreamResponse<'_> {
         };
         let asked_usage = self.permit.doubts_stream_options() && self.request.lacks_usage();
         let replay = matches!(self.status.as_u16(), 400 | 422) && asked_usage;
-        if self.passes(&failure) && !replay {
+        let is_doubted = self.is_doubted(&failure);
+        if self.passes(&failure) && !replay && !is_doubted {
             return Ok(response);
         }
-        let error = AttemptError::with_response(failure, response);
+        let error = AttemptError { is_doubted, ..AttemptError::with_response(failure, response) };
         Err(if replay { AttemptError { replay: Some(Replay::WithoutStreamOptions), ..error } } else { error })
     }
 
@@ -95,6 +96,12 @@ impl UpstreamResponse<'_> {
     fn passes(&self, failure: &Failure) -> bool {
         let has_room_elsewhere = failure.context_exceeded && self.request.has_next_model();
         failure.class == FailureClass::Rejected && !self.retry_on.contains(failure.class) && !has_room_elsewhere
+    }
+
+    /// Is this rejection the upstream's own way, perhaps? A moderator's verdict is not, and a longer context is a matter of the model.
+    fn is_doubted(&self, failure: &Failure) -> bool {
+        let is_of_form = failure.class == FailureClass::Rejected && !failure.moderated && !failure.context_exceeded;
+        is_of_form && self.permit.endpoint().quirks.retry_rejected
     }
 
     /// The upstream's name for the model.
@@ -115,12 +122,16 @@ impl UpstreamResponse<'_> {
     fn error_in_success(&self, failure: Failure, error: Bytes) -> Result<Box<CommittedResponse>, AttemptError> {
         let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
         let is_missing = failure.class == FailureClass::ObjectNotHere;
-        let Some(status) = status.filter(|_| is_missing || self.passes(&failure)) else {
+        let is_doubted = self.is_doubted(&failure);
+        let Some(status) = status.filter(|_| is_missing || is_doubted || self.passes(&failure)) else {
             return Err(failure.into());
         };
         let mut answer = self.refused(status, error, failure.clone());
         answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(headers::JSON));
-        if is_missing { Err(AttemptError::with_response(failure, answer)) } else { Ok(answer) }
+        if !is_missing && !is_doubted {
+            return Ok(answer);
+        }
+        Err(AttemptError { is_doubted, ..AttemptError::with_response(failure, answer) })
     }
 
     /// An error, as the client is to see it.

@@ -198,7 +198,7 @@ impl<'a> RetryState<'a> {
         if failure.context_exceeded && request.has_next_model() {
             return Next::AnotherModel;
         }
-        if !self.config.retry_on.contains(failure.class) {
+        if !error.is_doubted && !self.config.retry_on.contains(failure.class) {
             return Next::GiveUp;
         }
         let is_paid = !costs_budget(failure) || self.withdraw();

@@ -56,8 +56,8 @@ impl Routes {
     /// Returns the known names with an enabled upstream that offers this format, aliases among them, sorted.
     pub(super) fn names(&self, format: WireFormat) -> Vec<Arc<str>> {
         let routes = self.formats.of(format);
-        let models = routes.by_model.iter().filter(|(_, tiers)| self.is_enabled(tiers)).map(|(name, _)| name);
-        let is_served = |model: &Arc<str>| self.is_enabled(&routes.tiers(model));
+        let models = routes.by_model.iter().filter(|(_, tiers)| self.is_served(tiers)).map(|(name, _)| name);
+        let is_served = |model: &Arc<str>| self.is_served(&routes.tiers(model));
         let aliases = self.aliases.exact().filter(|(_, models)| models.iter().any(is_served)).map(|(alias, _)| alias);
         let mut names: Vec<Arc<str>> = models.chain(aliases).cloned().collect();
         names.sort();
@@ -65,8 +65,13 @@ impl Routes {
         names
     }
 
-    fn is_enabled(&self, tiers: &WeightedTiers) -> bool {
-        tiers.slots().any(|slot| self.enabled.get(slot).copied().unwrap_or(false))
+    /// Returns whether the upstream of a slot is enabled.
+    pub(super) fn is_enabled(&self, slot: usize) -> bool {
+        self.enabled.get(slot).copied().unwrap_or(false)
+    }
+
+    fn is_served(&self, tiers: &WeightedTiers) -> bool {
+        tiers.slots().any(|slot| self.is_enabled(slot))
     }
 }
 

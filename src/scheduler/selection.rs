@@ -65,7 +65,7 @@ impl Selection {
                 self.ask_again(&api);
                 continue;
             };
-            let Some(Member { api, upstream }) = self.snapshot.members.get(slot) else { continue };
+            let Some(Member { api, upstream, .. }) = self.snapshot.members.get(slot) else { continue };
             let panic = self.may_panic && resting.is_some();
             match upstream.send(Forward { profile: self.profile.clone(), panic }).await {
                 Ok(Ok(Forwarded { permit, fast_path })) => {

@@ -8,7 +8,8 @@ use actix::prelude::*;
 
 use super::messages::MailboxReport;
 use super::routes::Routes;
-use crate::types::{ApiId, RequestTarget};
+use super::weighted_tiers::WeightedTiers;
+use crate::types::{ApiId, ParameterSet, RequestTarget};
 use crate::upstream::UpstreamActor;
 
 /// The routing changed. Sent by the supervisor to every scheduler. A lost one leaves a scheduler with fast paths that are
@@ -30,6 +31,8 @@ pub(super) struct RoutingSnapshot {
     pub(super) routes: Routes,
     /// In the order of the configuration. A slot of `routes` is a position here.
     pub(super) members: Vec<Member>,
+    /// The parameters that any upstream refuses.
+    pub(super) unsupported: ParameterSet,
     /// How long a request may wait for a limit.
     pub(super) max_wait: Duration,
     pub(super) flags: Arc<SharedFlags>,
@@ -43,6 +46,17 @@ impl RoutingSnapshot {
             RequestTarget::Home(home) => self.members.iter().position(|member| member.api == *home),
         }
     }
+
+    /// Returns the slots of a model's upstreams that refuse one of these parameters, if an enabled upstream of the model refuses none.
+    pub(super) fn refusing(&self, tiers: &WeightedTiers, parameters: ParameterSet) -> Vec<usize> {
+        if !self.unsupported.intersects(parameters) {
+            return Vec::new();
+        }
+        let refuses =
+            |slot: &usize| self.members.get(*slot).is_some_and(|member| member.unsupported.intersects(parameters));
+        let (refusing, others): (Vec<usize>, Vec<usize>) = tiers.slots().partition(refuses);
+        if others.iter().any(|slot| self.routes.is_enabled(*slot)) { refusing } else { Vec::new() }
+    }
 }
 
 /// One upstream of the pool.
@@ -50,6 +64,8 @@ impl RoutingSnapshot {
 pub(super) struct Member {
     pub(super) api: ApiId,
     pub(super) upstream: Addr<UpstreamActor>,
+    /// The parameters that the upstream refuses.
+    pub(super) unsupported: ParameterSet,
 }
 
 /// What changes too often for a new snapshot.

@@ -23,7 +23,7 @@ use super::snapshot::{Member, RoutingChanged, RoutingSnapshot, SubscribeRouting}
 use super::wait_queue::WaitQueues;
 use crate::config::{ApiConfig, ConfigChanged, ModelAliases, QueueConfig};
 use crate::persistence::{LedgersChanged, PersistenceActor, RestoreLedgers, SaveLedgers};
-use crate::types::{ApiId, LedgerId, ModelKey};
+use crate::types::{ApiId, LedgerId, ModelKey, ParameterSet};
 use crate::upstream::{ListFailed, QuotaRegistry, Reconfigure, Retire, UpstreamActor};
 
 /// The most models to remember. Where an upstream takes any name, clients make names up.
@@ -117,12 +117,13 @@ impl SupervisorActor {
     fn publish_snapshot(&mut self) {
         let member = |api: &Arc<ApiConfig>| {
             let upstream = self.upstreams.get(&api.ledger)?.clone();
-            Some(Member { api: api.id.clone(), upstream })
+            Some(Member { api: api.id.clone(), upstream, unsupported: api.quirks.unsupported })
         };
         self.snapshot = Arc::new(RoutingSnapshot {
             serial: self.snapshot.serial + 1,
             routes: Routes::new(&self.apis, &self.found, &self.aliases),
             members: self.apis.iter().filter_map(member).collect(),
+            unsupported: self.apis.iter().fold(ParameterSet::NONE, |all, api| all.with(api.quirks.unsupported)),
             max_wait: Duration::from_millis(self.queue.max_wait_ms),
             flags: self.snapshot.flags.clone(),
         });

@@ -14,7 +14,8 @@ use super::supervisor::SupervisorActor;
 use crate::config::ConfigChanged;
 use crate::testing::{MemoryStore, config};
 use crate::types::{
-    ApiId, Failure, FailureClass, Now, Outcome, Phase, Profile, RequestTarget, RouteId, Settlement, TokenEstimate,
+    ApiId, Failure, FailureClass, Now, Outcome, ParameterSet, Phase, Profile, RequestTarget, RouteId, Settlement,
+    TokenEstimate,
 };
 use crate::upstream::Permit;
 
@@ -73,8 +74,8 @@ pub(super) fn chat(model: &str) -> Select {
 
 /// A request by this route.
 pub(super) fn by(route: &'static str, model: &str) -> Select {
-    let profile =
-        Profile { model: model.into(), route: RouteId::new(route), estimate: TokenEstimate::default(), session: None };
+    let (route, estimate) = (RouteId::new(route), TokenEstimate::default());
+    let profile = Profile { model: model.into(), route, estimate, session: None, parameters: ParameterSet::NONE };
     Select {
         profile,
         target: RequestTarget::Any,

@@ -2,7 +2,8 @@
 //!
 //! 1. A request that has failed somewhere, or finds others in a wait queue, goes to the supervisor.
 //! 2. Upstreams without room just now are skipped: their fast paths say so.
-//! 3. What a fast path can't decide, the supervisor decides. Its answer brings the fast paths for the next request.
+//! 3. Upstreams that refuse a parameter of the request are skipped, if another one serves the model.
+//! 4. What a fast path can't decide, the supervisor decides. Its answer brings the fast paths for the next request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,11 +63,16 @@ impl SchedulerActor {
         }
         let now = Now::read();
         let model = self.models.of(select.profile.route.format()).get(&select.profile.model).ok_or(None)?;
-        let mut skipped: Vec<usize> = Vec::new();
+        let home = self.snapshot.home(&select.target);
+        // At its home alone an object is known, whatever the home refuses.
+        let mut skipped = match home {
+            Some(_) => Vec::new(),
+            None => self.snapshot.refusing(&model.tiers, select.profile.parameters),
+        };
+        let most_skipped = skipped.len() + MAX_SKIPPED;
         let mut rng = rand::rng();
         let session = select.profile.session;
-        let home = self.snapshot.home(&select.target);
-        while skipped.len() < MAX_SKIPPED {
+        while skipped.len() < most_skipped {
             let slot = model
                 .tiers
                 .pick(session, &mut rng, |slot| skipped.contains(&slot) || home.is_some_and(|home| home != slot));

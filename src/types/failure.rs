@@ -181,6 +181,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// Which limit was reached, if the upstream says.
     pub limit: Option<LimitSpan>,
+    /// Whether the limit is of the model alone or of the account, if the upstream says.
+    pub limit_of_model: Option<bool>,
     /// A code or a status says so, and the request can't be the cause. Words prove nothing: they may be the client's.
     pub certain: bool,
     /// The failure counts for the upstream's health. The exceptions: an earlier attempt of the same request had failed
@@ -188,6 +190,8 @@ pub struct Failure {
     pub counted: bool,
     /// The request's text is too long for the model. Another model may have room.
     pub context_exceeded: bool,
+    /// A moderator refused what the client wrote.
+    pub moderated: bool,
     /// A connection with other requests broke: the same upstream may be asked again once.
     pub connection_lost: bool,
     /// The event in words, for the log and the status, without a key or a body.
@@ -203,9 +207,11 @@ impl Failure {
             status: None,
             retry_after: None,
             limit: None,
+            limit_of_model: None,
             certain: class.traits().is_certain,
             counted: true,
             context_exceeded: false,
+            moderated: false,
             connection_lost: false,
             detail: detail.into(),
         }

@@ -6,6 +6,7 @@ mod ledger;
 mod name_pattern;
 mod object_key;
 mod outcome;
+mod parameters;
 mod route;
 mod session;
 mod signal;
@@ -21,13 +22,14 @@ pub use ledger::{AccountDigest, LedgerId, LedgerRecord};
 pub use name_pattern::{ByName, NamePattern};
 pub use object_key::ObjectKey;
 pub use outcome::{Outcome, Settlement};
+pub use parameters::ParameterSet;
 pub use quota::{Burst, Limit, Limits, QuotaKind, RateLimitSummary};
 pub use route::RouteId;
 pub use session::{SessionHash, stable_hash};
 pub use signal::Signal;
 pub use time::{clock_time, iso};
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
-pub use usage::{TokenEstimate, Usage, UsageSource, tokens_of_text};
+pub use usage::{CountedTokens, TokenEstimate, Usage, UsageSource, tokens_of_text};
 pub use wire_format::{ByFormat, WireFormat};
 
 /// Which upstreams may serve a request.
@@ -50,6 +52,8 @@ pub struct Profile {
     pub estimate: TokenEstimate,
     /// The session, if the request names one: its requests prefer one upstream.
     pub session: Option<SessionHash>,
+    /// The optional parameters of the request.
+    pub parameters: ParameterSet,
 }
 
 impl Profile {

@@ -16,6 +16,8 @@ pub enum Signal {
     Limited {
         /// How long the upstream asks to be left alone, if at all.
         wait: Option<Duration>,
+        /// The limit is of the model alone.
+        of_model: bool,
     },
     /// The key is refused, or the account: beyond doubt, by a code or a status.
     KeyRefused {

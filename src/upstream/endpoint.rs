@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use url::{Position, Url};
 
-use crate::config::{AddressConfig, ApiConfig, ApiKey, AuthScheme, Proxy, Timeouts};
+use crate::config::{AddressConfig, ApiConfig, ApiKey, AuthScheme, Proxy, Quirks, Timeouts};
 use crate::types::{ApiId, ByFormat, ByName, RouteId, WireFormat};
 
 /// The addresses of an upstream, and the way to speak there. A changed configuration makes a new endpoint.
@@ -22,6 +22,8 @@ pub struct Endpoint {
     pub headers: BTreeMap<Arc<str>, ApiKey>,
     /// How long to wait.
     pub timeouts: Timeouts,
+    /// In what the upstream differs from others of the same format.
+    pub quirks: Quirks,
     /// May HTTP/2 be spoken over TLS?
     pub http2: bool,
     /// Tells endpoints apart, in this process: a new one gets new connections.
@@ -73,6 +75,7 @@ impl Endpoint {
             key: config.key.with_beside(secrets_beside_the_key(config)),
             headers: config.headers.clone(),
             timeouts: config.timeouts,
+            quirks: config.quirks,
             http2: config.http2,
             serial: next_serial(),
             reaches: ByFormat::from_fn(|format| Some(reach(format, config.addresses.of(format).as_ref()?))),

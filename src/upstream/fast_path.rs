@@ -67,7 +67,8 @@ impl FastPath {
     /// When the attempt can't be admitted here: whether to ask the actor instead.
     pub fn try_admit(&self, profile: &Profile, now: Now) -> Result<Permit, TakeError> {
         self.may_admit(profile, now.mono)?;
-        let demand = profile.estimate.tokens(self.shared.expected_completion());
+        let counted = self.shared.endpoint.quirks.counted_tokens;
+        let demand = profile.estimate.tokens(self.shared.expected_completion(), counted);
         let mut begin_by = u64::MAX;
         for (quotas, credits) in self.credits.credits.iter().enumerate() {
             match credits.as_ref().map_or(Ok(u64::MAX), |credits| credits.take(demand, now.mono)) {
@@ -104,10 +105,8 @@ impl FastPath {
         if self.superseded.load(Ordering::Acquire) {
             return Err(TakeError::AskActor);
         }
-        match self.backoffs.iter().find(|backoff| backoff.route == profile.route) {
-            Some(backoff) => ask_from(backoff.open_from),
-            None => Ok(()),
-        }
+        let by_route = self.backoffs.iter().filter(|backoff| backoff.route == profile.route);
+        by_route.map(|backoff| backoff.open_from).max().map_or(Ok(()), ask_from)
     }
 
     /// Reports that the first quotas had room, and the next had none. Only the actor can put units back: the quotas may have
@@ -128,7 +127,9 @@ mod tests {
 
     use super::*;
     use crate::types::RouteId;
-    use crate::types::{Failure, FailureClass, Outcome, Phase, Settlement, TokenEstimate, Usage, UsageSource};
+    use crate::types::{
+        Failure, FailureClass, Outcome, ParameterSet, Phase, Settlement, TokenEstimate, Usage, UsageSource,
+    };
     use crate::upstream::Endpoint;
     use crate::upstream::shared_state::EventQueue;
     use crate::upstream::testing::{actor, entry};
@@ -171,6 +172,7 @@ mod tests {
             route: RouteId::new("chat/completions"),
             estimate: TokenEstimate::default(),
             session: None,
+            parameters: ParameterSet::NONE,
         }
     }
 

@@ -129,7 +129,7 @@ impl Refusal {
         match self {
             Refusal::QuotaExhausted { .. } => true,
             Refusal::Resting(Resting { scope, reason, .. }) => {
-                *scope == Scope::Limit && *reason == FailureClass::RateLimited
+                matches!(scope, Scope::Limit | Scope::ModelLimit) && *reason == FailureClass::RateLimited
             }
             Refusal::StoreUnavailable { .. }
             | Refusal::ModelsUnknown { .. }
@@ -150,7 +150,7 @@ impl Refusal {
             Refusal::Resting(Resting { scope, reason, .. }) => match scope {
                 Scope::Service => "breaker",
                 Scope::Limit => "cooldown",
-                Scope::Key | Scope::Model => reason.as_str(),
+                Scope::Key | Scope::Model | Scope::ModelLimit => reason.as_str(),
             },
             Refusal::StoreUnavailable { .. } => "store",
             Refusal::ModelsUnknown { .. } => "models_unknown",

@@ -139,7 +139,8 @@ impl Permit {
         }
         // A client's own mistake says nothing new of the upstream.
         let failed = settlement.failure().is_some_and(|failure| failure.class != FailureClass::Rejected);
-        let overshoot = settlement.usage.map_or(0, |usage| usage.counted().saturating_sub(self.demand));
+        let counted = self.shared.endpoint.quirks.counted_tokens;
+        let overshoot = settlement.usage.map_or(0, |usage| usage.counted(counted).saturating_sub(self.demand));
         // An overshoot may fill a window.
         let urgency = if failed || overshoot > self.lazy_overshoot {
             Urgency::Blocking

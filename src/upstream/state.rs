@@ -59,7 +59,7 @@ impl UpstreamState {
 
     /// Returns what a request may cost here, in tokens.
     pub(super) fn demand(&self, estimate: &TokenEstimate) -> u64 {
-        estimate.tokens(self.token_stats.average_completion_tokens())
+        estimate.tokens(self.token_stats.average_completion_tokens(), self.config.quirks.counted_tokens)
     }
 
     /// Records an admission by the actor. Returns whether the attempt is a probe.
@@ -115,7 +115,10 @@ impl UpstreamState {
         let accepted = failed.is_none_or(|failure| failure.class != FailureClass::RateLimited);
         ActualUsage {
             counts: accepted || self.config.count_on == CountOn::Attempt,
-            tokens: settlement.usage.map(|usage| usage.counted()).or(consumed_nothing.then_some(0)),
+            tokens: settlement
+                .usage
+                .map(|usage| usage.counted(self.config.quirks.counted_tokens))
+                .or(consumed_nothing.then_some(0)),
         }
     }
 

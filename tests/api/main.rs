@@ -43,6 +43,7 @@ mod pings;
 mod presets;
 mod probes;
 mod promises;
+mod providers;
 mod proxies;
 mod quotas;
 mod records;

@@ -79,7 +79,8 @@ fn check_says_what_was_filled_in_and_of_which_day_and_never_the_key() {
     assert_eq!(code, Some(0), "{told}");
     for wanted in [
         "filled in from groq (2026-",
-        "baseUrl https://api.groq.com/openai/v1, reset rolling, quotaGroup groq, apiKey from GROQ_API_KEY",
+        "baseUrl https://api.groq.com/openai/v1, limitsPer model, cachedTokensCount false, ",
+        "reset rolling, quotaGroup groq, apiKey from GROQ_API_KEY",
         "shares limits with g2",
         "https://my-ai.openai.azure.com/openai/v1/",
         "auth api-key",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::TimeoutsFile;
+use super::{QuirksFile, TimeoutsFile};
 
 /// One account of an API of OpenAI's format, of Anthropic's, or of both.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -112,6 +112,9 @@ pub struct ApiFile {
     /// How long to wait for this API.
     #[serde(default)]
     pub timeouts: Option<TimeoutsFile>,
+    /// In what this API differs from others of the same format.
+    #[serde(flatten)]
+    pub quirks: QuirksFile,
 }
 
 /// Keeps a `null` apart from a field that is left out.

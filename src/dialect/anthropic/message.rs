@@ -87,7 +87,7 @@ fn failure(class: FailureClass, why: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::UsageSource;
+    use crate::types::{CountedTokens, UsageSource};
 
     fn judged(kind: ReplyKind, body: &str) -> Result<Option<Usage>, Failure> {
         let sent = SentRequest { upstream_model: "m", body: Some(b"{}"), key: None };
@@ -140,7 +140,7 @@ mod tests {
             r#"{"input_tokens":3,"cache_creation_input_tokens":50,"cache_read_input_tokens":900,"output_tokens":7}"#;
         let found = usage(all);
         assert_eq!((found.prompt, found.completion, found.total), (953, 7, 960));
-        assert_eq!((found.cached, found.cache_write, found.counted()), (900, 50, 60));
+        assert_eq!((found.cached, found.cache_write, found.counted(CountedTokens::ALL)), (900, 50, 60));
         assert_eq!(found.source, UsageSource::Reported);
         for (odd, wanted, source) in [
             (r#"{"input_tokens":0,"output_tokens":0}"#, (10, 20), UsageSource::Estimated),

@@ -36,7 +36,8 @@ const fn uncertain(class: FailureClass) -> Verdict {
 pub(super) fn failure(status: Option<u16>, error: &ErrorBody, model: &str) -> Failure {
     let Verdict { class, certain } = verdict(status, error, model);
     let context_exceeded = says_context_exceeded(error) || status == Some(413) && class == FailureClass::Rejected;
-    let failure = Failure { status, context_exceeded, ..Failure::new(class, Phase::Head, String::new()) };
+    let moderated = error.moderated || error.is_code(&MODERATED);
+    let failure = Failure { status, context_exceeded, moderated, ..Failure::new(class, Phase::Head, String::new()) };
     // Of a refusal, the code or the words decide; of all else, the class alone.
     if class.is_refusal() { Failure { certain, ..failure } } else { failure }
 }
@@ -138,7 +139,7 @@ fn is_about_the_request(error: &ErrorBody, model: &str) -> bool {
 }
 
 /// Returns whether a message holds this name by itself, and not as a part of another word.
-fn names(message: &str, name: &str) -> bool {
+pub(super) fn names(message: &str, name: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
     !name.is_empty()
         && message.match_indices(name).any(|(at, _)| {

@@ -54,13 +54,11 @@ impl Dialect for OpenAi {
         let is_by_words =
             failure.is_doubtful() && failure.is_of_the_account() && matches!(status, 400 | 413 | 415 | 422);
         let counted = !is_by_words || !quotation::may_be_quoted(&error, sent);
-        let failure = Failure { detail, retry_after, counted, ..failure };
-        if failure.class != FailureClass::RateLimited {
-            return failure;
-        }
-        let limit = limit_in_error::limit_from_error(body, &error, sent);
-        let exhausted = rate_limit_headers::exhausted_for(headers, now.wall);
-        Failure { limit: limit.span, retry_after: retry_after.or(exhausted).or(limit.wait), ..failure }
+        let is_limited = failure.class == FailureClass::RateLimited;
+        let exhausted = || is_limited.then(|| rate_limit_headers::exhausted_for(headers, now.wall)).flatten();
+        let repeated = || is_limited.then(|| limit_in_error::exhausted_by_body(body, now.wall)).flatten();
+        let retry_after = retry_after.or_else(exhausted).or_else(repeated);
+        limit_in_error::with_limit(Failure { detail, retry_after, counted, ..failure }, body, &error, sent)
     }
 
     fn answer(&self, answer: WholeAnswer<'_>, sent: SentRequest<'_>) -> Result<Option<Usage>, Failure> {
@@ -123,5 +121,6 @@ pub(in crate::dialect) fn error_in(data: &[u8], named: bool, sent: SentRequest<'
     let failure = errors::in_success(&error, sent.upstream_model);
     let quote = quotation::quote(error.status_code, &error, failure.class, sent);
     let failure = Failure { detail: format!("an error in a 200: {quote}"), ..failure };
+    let failure = limit_in_error::with_limit(failure, data, &error, sent);
     Some(FoundError { failure, is_openai_shaped: error.is_openai_shaped })
 }

@@ -80,6 +80,7 @@ impl ReportedUsage {
 mod tests {
     use super::*;
     use crate::dialect::usage::EstimatedUsage;
+    use crate::types::CountedTokens;
 
     fn read(json: &str) -> (Option<u64>, Option<u64>, Option<u64>) {
         let usage = ReportedUsage::read(json);
@@ -120,7 +121,7 @@ mod tests {
             (r#"{"prompt_tokens":90,"completion_tokens":9,"prompt_tokens_details":[64]}"#, 0),
         ] {
             let usage = ReportedUsage::read(json).completed(EstimatedUsage::new(0, 0));
-            assert_eq!((usage.cached, usage.counted()), (wanted, usage.total), "{json}");
+            assert_eq!((usage.cached, usage.counted(CountedTokens::ALL)), (wanted, usage.total), "{json}");
         }
     }
 

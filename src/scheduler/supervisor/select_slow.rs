@@ -20,8 +20,9 @@ use crate::config::Models;
 use crate::scheduler::messages::{AdmissionError, Select};
 use crate::scheduler::selection::{ChosenUpstream, Selection};
 use crate::scheduler::slow_path::{SelectSlow, Selected};
+use crate::scheduler::snapshot::Member;
 use crate::scheduler::wait_queue::{Allowed, Trial, Waiter};
-use crate::types::{ApiId, ModelKey, Now, Profile, RequestTarget};
+use crate::types::{ApiId, ModelKey, Now, ParameterSet, Profile, RequestTarget};
 use crate::upstream::Refusal;
 
 /// The time between two trials of the requests that wait.
@@ -46,10 +47,13 @@ impl SupervisorActor {
         if tiers.is_empty() {
             return Err(self.not_found(&profile.key()));
         }
+        let refusing = snapshot.refusing(&tiers, profile.parameters);
         // The worker may know an older routing.
         let slot_of = |api: ApiId| snapshot.members.iter().position(|member| member.api == api);
-        let first = first.and_then(slot_of).filter(|first| tiers.slots().any(|slot| slot == *first));
-        let skipped = snapshot.members.iter().map(|member| !allowed.allows(&member.api)).collect();
+        let is_of_model = |first: &usize| tiers.slots().any(|slot| slot == *first) && !refusing.contains(first);
+        let first = first.and_then(slot_of).filter(is_of_model);
+        let is_skipped = |(slot, member): (usize, &Member)| refusing.contains(&slot) || !allowed.allows(&member.api);
+        let skipped = snapshot.members.iter().enumerate().map(is_skipped).collect();
         Ok(Selection { snapshot: snapshot.clone(), tiers, profile, first, skipped, may_panic: true })
     }
 
@@ -74,17 +78,20 @@ impl SupervisorActor {
     }
 
     /// Returns whether an upstream of the model has not failed this request yet.
-    fn has_upstream_left(&self, of: &ModelKey, excluded: &[ApiId]) -> bool {
-        let tiers = self.snapshot.routes.tiers(of.format, &of.model);
-        tiers.slots().any(|slot| self.snapshot.members.get(slot).is_some_and(|member| !excluded.contains(&member.api)))
+    fn has_upstream_left(&self, of: &Profile, excluded: &[ApiId]) -> bool {
+        let tiers = self.snapshot.routes.tiers(of.route.format(), &of.model);
+        let refusing = self.snapshot.refusing(&tiers, of.parameters);
+        let mut left = tiers.slots().filter(|slot| !refusing.contains(slot));
+        left.any(|slot| self.snapshot.members.get(slot).is_some_and(|member| !excluded.contains(&member.api)))
     }
 
     /// Excludes all upstreams but a target's home: nobody else knows the object. A home that is not configured any more is none.
-    fn exclude_all_but(&self, target: &RequestTarget, excluded: &mut Vec<ApiId>) {
-        if let Some(home) = self.snapshot.home(target) {
-            let others = self.snapshot.members.iter().enumerate().filter(|(slot, _)| *slot != home);
-            excluded.extend(others.map(|(_, member)| member.api.clone()));
-        }
+    /// Returns whether there is a home.
+    fn exclude_all_but(&self, target: &RequestTarget, excluded: &mut Vec<ApiId>) -> bool {
+        let Some(home) = self.snapshot.home(target) else { return false };
+        let others = self.snapshot.members.iter().enumerate().filter(|(slot, _)| *slot != home);
+        excluded.extend(others.map(|(_, member)| member.api.clone()));
+        true
     }
 
     /// Returns whether a refused request may wait until `deadline` (ms, monotonic).
@@ -172,14 +179,17 @@ impl Handler<SelectSlow> for SupervisorActor {
 
     fn handle(&mut self, SelectSlow { select, picked, reply, slot }: SelectSlow, ctx: &mut Self::Context) {
         drop(slot);
-        let Select { profile, target, mut excluded, client, may_queue, may_panic } = select;
-        self.exclude_all_but(&target, &mut excluded);
+        let Select { mut profile, target, mut excluded, client, may_queue, may_panic } = select;
+        if self.exclude_all_but(&target, &mut excluded) {
+            // Nobody else is asked, whatever the home refuses.
+            profile.parameters = ParameterSet::NONE;
+        }
         let deadline = Now::read_mono() + self.queue.max_wait_ms;
         let model = profile.key();
         // A free request waits for no limit.
         let overtaking = self.waiting.overtaking(&model).filter(|_| !profile.route.is_free());
         // Without an upstream left, there is nothing to wait for.
-        let behind = overtaking.as_ref().filter(|_| self.has_upstream_left(&model, &excluded));
+        let behind = overtaking.as_ref().filter(|_| self.has_upstream_left(&profile, &excluded));
         let refused_before = behind.map(|overtaking| overtaking.refused.clone());
         let picked = picked.filter(|_| overtaking.is_none());
         let allowed =

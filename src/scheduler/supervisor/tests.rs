@@ -10,11 +10,11 @@ use actix::prelude::*;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::scheduler::messages::{AdmissionError, GetModels, GetReports, ModelsFound, ModelsUnavailable};
+use crate::scheduler::messages::{AdmissionError, GetModels, GetReports, ModelsFound, ModelsUnavailable, Select};
 use crate::scheduler::model_names::ModelNames;
 use crate::scheduler::testing::{Pool, after_failures_of, by, chat, failure, served, settle};
 use crate::testing::{api, on_paused_clock};
-use crate::types::{ApiId, Failure, FailureClass, Now, Outcome, QuotaKind, WireFormat};
+use crate::types::{ApiId, Failure, FailureClass, Now, Outcome, ParameterSet, QuotaKind, RequestTarget, WireFormat};
 use crate::upstream::testing::End;
 use crate::upstream::{Refusal, UpstreamActor};
 
@@ -200,4 +200,25 @@ impl Handler<GetUpstream> for super::SupervisorActor {
     fn handle(&mut self, GetUpstream(id): GetUpstream, _: &mut Self::Context) -> Upstream {
         Upstream(self.upstream(&id).expect("configured").clone())
     }
+}
+
+#[test]
+fn who_refuses_a_parameter_is_passed_over_while_another_is_there() {
+    on_paused_clock(async {
+        let picky = api("a", &json!({ "unsupportedParameters": ["seed"], "priority": -1 }));
+        let pool = Pool::start(&[picky.clone(), api("b", &json!({ "rpm": 1 }))]).await;
+        let asks = || {
+            let mut select = chat("m");
+            select.profile.parameters = ParameterSet::of("seed").expect("known");
+            select
+        };
+        assert_eq!(pool.serves().await, Ok("a".to_owned()));
+        assert_eq!(pool.select(asks()).await.map(served), Ok("b".to_owned()));
+        let full = pool.select(asks()).await.expect_err("the other is full");
+        assert!(matches!(full, AdmissionError::NoneAvailable { refusals, .. } if refusals.len() == 1));
+        let at_home = Select { target: RequestTarget::Home(ApiId::from("a")), ..asks() };
+        assert_eq!(pool.select(at_home).await.map(served), Ok("a".to_owned()), "nobody else knows the object");
+        pool.configure(&json!({ "apis": [picky, api("b", &json!({ "enabled": false }))] })).await;
+        assert_eq!(pool.select(asks()).await.map(served), Ok("a".to_owned()), "nobody else is there");
+    });
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::types::{RouteId, TokenEstimate, WireFormat};
+use crate::types::{ParameterSet, RouteId, TokenEstimate, WireFormat};
 
 type Answer = oneshot::Receiver<Result<ChosenUpstream, AdmissionError>>;
 
@@ -25,6 +25,7 @@ fn waiter(excluded: &[&str], deadline: u64, client: &Arc<()>) -> (Waiter, Answer
         route: RouteId::new("chat/completions"),
         estimate: TokenEstimate::default(),
         session: None,
+        parameters: ParameterSet::NONE,
     };
     let (reply, answer) = oneshot::channel();
     let excluded = excluded.iter().map(|id| ApiId::from(*id)).collect();

@@ -9,7 +9,9 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::testing::{MemoryStore, api, config, on_paused_clock};
-use crate::types::{Failure, FailureClass, Outcome, Phase, Profile, Settlement, TokenEstimate, Usage, UsageSource};
+use crate::types::{
+    Failure, FailureClass, Outcome, ParameterSet, Phase, Profile, Settlement, TokenEstimate, Usage, UsageSource,
+};
 use crate::upstream::messages::{ApiStatus, GetStatus, GetTokens, ResetTokens};
 use crate::upstream::testing::End;
 
@@ -42,6 +44,7 @@ impl World {
             route: RouteId::new("chat/completions"),
             estimate: TokenEstimate::default(),
             session: None,
+            parameters: ParameterSet::NONE,
         };
         let forwarded = self.upstream.send(Forward { profile, panic: false }).await.expect("the actor lives");
         forwarded.map(|forwarded| forwarded.permit).map_err(|declined| declined.refusal)

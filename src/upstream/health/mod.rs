@@ -1,9 +1,10 @@
-//! The health of one upstream: four kinds of scopes under one rule.
+//! The health of one upstream: five kinds of scopes under one rule.
 //!
 //! In reading order: `scope` (the rule), `rules` (failures to signals, and the figures), `model_backoff` (a scope for each model
-//! by each route). Here the four meet.
+//! by each route). Here all meet.
 //!
-//! 1. An attempt needs all four scopes: the service, the limit, the key, and the model by the route.
+//! 1. An attempt needs all scopes: the service, the limit, the key, and of the model by the route the limit and the model itself.
+//!    A limit is the model's if the upstream or the configuration says so, and then rests no other model.
 //! 2. An attempt admitted while a scope rests is the probe of the scope.
 //! 3. The beginning of an answer proves the limit, the key and the model. Only a whole answer proves the service.
 //! 4. A refusal in words may be about the request. The refusal says nothing until another upstream has served the same request,
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use self::model_backoff::ModelBackoffs;
 pub(super) use self::model_backoff::{ModelBackoff, ModelRoute};
 pub(crate) use self::rules::mend;
-use self::rules::{KEY, KEY_REFUSED_MS, LIMIT, SERVICE, UNPAID_MS};
+use self::rules::{KEY, KEY_REFUSED_MS, LIMIT, MODEL, MODEL_REFUSED_MS, SERVICE, UNPAID_MS};
 pub(super) use self::rules::{hung, signal};
 pub(crate) use self::scope::PROBE_EVERY_MS;
 use self::scope::ScopeHealth;
@@ -41,6 +42,8 @@ pub enum Scope {
     Key,
     /// One model by one route.
     Model,
+    /// A limit of the upstream's own is reached, of one model by one route.
+    ModelLimit,
 }
 
 /// Why an attempt can't go now. Times are ms of the monotonic clock.
@@ -94,6 +97,7 @@ pub(super) struct Health {
     limit: ScopeHealth,
     key: ScopeHealth,
     models: ModelBackoffs,
+    model_limits: ModelBackoffs,
 }
 
 impl Default for Health {
@@ -102,7 +106,8 @@ impl Default for Health {
             service: ScopeHealth::new(&SERVICE),
             limit: ScopeHealth::new(&LIMIT),
             key: ScopeHealth::new(&KEY),
-            models: ModelBackoffs::default(),
+            models: ModelBackoffs::new(&MODEL),
+            model_limits: ModelBackoffs::new(&LIMIT),
         }
     }
 }
@@ -113,10 +118,9 @@ impl Health {
     /// # Errors
     /// With the last rest to end.
     pub(super) fn check(&self, of: ModelRoute<'_>, panic: bool, now: u64) -> Result<(), Resting> {
-        let model = self.models.get(of).map(|health| (Scope::Model, health));
         // A free request has limits of its own.
         let common = self.common().into_iter().filter(|(scope, _)| *scope != Scope::Limit || !of.route.is_free());
-        resting(common.chain(model), panic, now)
+        resting(common.chain(self.of_model(of)), panic, now)
     }
 
     /// Does the same for the scopes of all attempts, without a model.
@@ -140,7 +144,8 @@ impl Health {
         }
         self.key.admit(now);
         self.models.admit(of, now);
-        let model_rests = self.models.get(of).is_some_and(|health| health.rests_for().is_some());
+        self.model_limits.admit(of, now);
+        let model_rests = self.of_model(of).any(|(_, health)| health.rests_for().is_some());
         model_rests || !self.is_open()
     }
 
@@ -150,7 +155,9 @@ impl Health {
         let service = self.service.success(whole, times);
         let limit = !of.route.is_free() && self.limit.success(true, times);
         let key = self.key.success(true, times);
-        Healed { upstream: service || limit || key, model: self.models.success(of, times) }
+        let model = self.models.success(of, times);
+        let model_limit = self.model_limits.success(of, times);
+        Healed { upstream: service || limit || key, model: model || model_limit }
     }
 
     /// Records the signal of a failure of this class. Returns the rest, if one begins or grows.
@@ -160,16 +167,20 @@ impl Health {
         match signal {
             Signal::Failure => began(Scope::Service, self.service.failure(class, times)),
             Signal::Limited { .. } if of.route.is_free() => None,
-            Signal::Limited { wait: Some(wait) } => {
-                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                began(Scope::Limit, self.limit.wait(wait_ms, class, times))
+            Signal::Limited { wait, of_model } => {
+                let wait_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+                match (of_model, wait_ms) {
+                    (false, Some(wait)) => began(Scope::Limit, self.limit.wait(wait, class, times)),
+                    (false, None) => began(Scope::Limit, self.limit.failure(class, times)),
+                    (true, Some(wait)) => began(Scope::ModelLimit, self.model_limits.wait(of, wait, (class, times))),
+                    (true, None) => began(Scope::ModelLimit, self.model_limits.failure(of, class, times)),
+                }
             }
-            Signal::Limited { wait: None } => began(Scope::Limit, self.limit.failure(class, times)),
             Signal::KeyRefused { unpaid } => {
                 let wait_ms = if unpaid { UNPAID_MS } else { KEY_REFUSED_MS };
                 began(Scope::Key, self.key.wait(wait_ms, class, times))
             }
-            Signal::ModelRefused => began(Scope::Model, self.models.refuse(of, class, times)),
+            Signal::ModelRefused => began(Scope::Model, self.models.wait(of, MODEL_REFUSED_MS, (class, times))),
             Signal::Success { whole } => {
                 self.success(whole, report);
                 None
@@ -194,17 +205,23 @@ impl Health {
 
     /// Returns the routes by which a model backs off, until a success.
     pub(super) fn backoffs_of(&self, model: &str) -> Vec<ModelBackoff> {
-        self.models.of(model)
+        [self.models.of(model), self.model_limits.of(model)].concat()
     }
 
     /// Returns all models in back-off now.
     pub(super) fn backoffs(&self, now: u64) -> impl Iterator<Item = (&Arc<str>, ModelBackoff)> {
-        self.models.all(now)
+        self.models.all(now).chain(self.model_limits.all(now))
     }
 
     /// Returns a number that grows with each change of the back-offs.
     pub(super) fn backoffs_version(&self) -> u64 {
-        self.models.version()
+        self.models.version() + self.model_limits.version()
+    }
+
+    /// Returns the scopes of one model by one route, as far as there is anything to remember.
+    fn of_model(&self, of: ModelRoute<'_>) -> impl Iterator<Item = (Scope, &ScopeHealth)> {
+        let both = [(Scope::Model, self.models.get(of)), (Scope::ModelLimit, self.model_limits.get(of))];
+        both.into_iter().filter_map(|(scope, health)| Some((scope, health?)))
     }
 
     fn common(&self) -> [(Scope, &ScopeHealth); 3] {

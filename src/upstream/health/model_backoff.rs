@@ -1,4 +1,4 @@
-//! Models refused by an upstream, each by each route: a chat model without embeddings is still a chat model.
+//! Models refused by an upstream, or at a limit there, each by each route: a chat model without embeddings is still a chat model.
 //!
 //! Pure. The names are the upstream's own, and the number of models is bounded: where an upstream takes any name, clients
 //! make names up.
@@ -6,8 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::rules::{MODEL, MODEL_REFUSED_MS};
-use super::scope::{ScopeHealth, Times};
+use super::scope::{Rule, ScopeHealth, Times};
 use crate::types::{FailureClass, RouteId};
 
 /// The most models to remember. Of more, the first whose rest ends is forgotten.
@@ -30,9 +29,10 @@ pub(in crate::upstream) struct ModelBackoff {
     pub(in crate::upstream) reason: FailureClass,
 }
 
-/// The health of every model with a refusal to remember.
-#[derive(Debug, Default)]
+/// The health of every model with a refusal to remember, or with a limit.
+#[derive(Debug)]
 pub(super) struct ModelBackoffs {
+    rule: &'static Rule,
     models: BTreeMap<Arc<str>, Vec<RouteHealth>>,
     /// Grows with each change of what [`ModelBackoffs::of`] returns.
     version: u64,
@@ -45,6 +45,11 @@ struct RouteHealth {
 }
 
 impl ModelBackoffs {
+    /// Creates the health of unknown models under this rule.
+    pub(super) fn new(rule: &'static Rule) -> Self {
+        ModelBackoffs { rule, models: BTreeMap::new(), version: 0 }
+    }
+
     /// Returns the health of a model by a route, if there is anything to remember.
     pub(super) fn get(&self, of: ModelRoute<'_>) -> Option<&ScopeHealth> {
         let routes = self.models.get(of.model)?;
@@ -67,17 +72,17 @@ impl ModelBackoffs {
         ended
     }
 
-    /// Records a confirmed refusal. Returns until when the model backs off, if a rest begins or grows.
+    /// Records a confirmed refusal, or a limit without a time. Returns until when the model backs off, if a rest begins or grows.
     pub(super) fn failure(&mut self, of: ModelRoute<'_>, reason: FailureClass, at: Times) -> Option<u64> {
         self.version += 1;
         self.entry(of)?.failure(reason, at)
     }
 
-    /// Records a certain refusal. Returns until when the model backs off, if the attempt speaks of the present
-    /// state.
-    pub(super) fn refuse(&mut self, of: ModelRoute<'_>, reason: FailureClass, at: Times) -> Option<u64> {
+    /// Records an explicit rest. Returns until when the model backs off, if the attempt speaks of the present state.
+    pub(super) fn wait(&mut self, of: ModelRoute<'_>, wait_ms: u64, why: (FailureClass, Times)) -> Option<u64> {
         self.version += 1;
-        self.entry(of)?.wait(MODEL_REFUSED_MS, reason, at)
+        let (reason, at) = why;
+        self.entry(of)?.wait(wait_ms, reason, at)
     }
 
     /// Returns the back-offs of a model, one for each route, until a success.
@@ -107,7 +112,7 @@ impl ModelBackoffs {
     fn entry(&mut self, of: ModelRoute<'_>) -> Option<&mut ScopeHealth> {
         if self.get(of).is_none() {
             self.make_room();
-            let route = RouteHealth { route: of.route, health: ScopeHealth::new(&MODEL) };
+            let route = RouteHealth { route: of.route, health: ScopeHealth::new(self.rule) };
             self.models.entry(of.model.clone()).or_default().push(route);
         }
         self.get_mut(of)
@@ -134,6 +139,7 @@ fn backoff(RouteHealth { route, health }: &RouteHealth) -> Option<ModelBackoff> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::rules::{MODEL, MODEL_REFUSED_MS};
     use super::*;
 
     const CHAT: RouteId = RouteId::new("chat/completions");
@@ -141,11 +147,11 @@ mod tests {
 
     #[test]
     fn a_model_backs_off_by_the_route_that_refused_it_and_by_no_other() {
-        let (mut models, model) = (ModelBackoffs::default(), Arc::from("a"));
+        let (mut models, model) = (ModelBackoffs::new(&MODEL), Arc::from("a"));
         let (chat, vectors) =
             (ModelRoute { model: &model, route: CHAT }, ModelRoute { model: &model, route: EMBEDDINGS });
         let at = |sent| Times { sent, now: sent + 1 };
-        assert_eq!(models.refuse(vectors, FailureClass::ModelNotFound, at(5)), Some(600_006));
+        assert_eq!(models.wait(vectors, MODEL_REFUSED_MS, (FailureClass::ModelNotFound, at(5))), Some(600_006));
         assert!(models.get(chat).is_none() && models.get(vectors).is_some());
         assert_eq!(models.failure(chat, FailureClass::Forbidden, at(7)), None);
         assert_eq!(models.failure(chat, FailureClass::Forbidden, at(8)), None);
@@ -163,11 +169,11 @@ mod tests {
 
     #[test]
     fn of_too_many_models_the_one_whose_rest_ends_first_is_forgotten() {
-        let mut models = ModelBackoffs::default();
+        let mut models = ModelBackoffs::new(&MODEL);
         for nth in 0..1_000 {
             let model = Arc::from(format!("made up {nth}"));
             let of = ModelRoute { model: &model, route: EMBEDDINGS };
-            models.refuse(of, FailureClass::ModelNotFound, Times { sent: nth + 1, now: nth + 2 });
+            models.wait(of, MODEL_REFUSED_MS, (FailureClass::ModelNotFound, Times { sent: nth + 1, now: nth + 2 }));
         }
         assert_eq!(models.all(2_000).count(), MAX_MODELS);
         assert!(models.of("made up 0").is_empty() && !models.of("made up 999").is_empty());

@@ -43,7 +43,9 @@ fn signal() -> impl Strategy<Value = Signal> {
     prop_oneof![
         3 => Just(Signal::Success { whole: true }),
         4 => Just(Signal::Failure),
-        4 => wait.prop_map(|wait| Signal::Limited { wait: wait.map(std::time::Duration::from_millis) }),
+        4 => (wait, any::<bool>()).prop_map(|(wait, of_model)| {
+            Signal::Limited { wait: wait.map(std::time::Duration::from_millis), of_model }
+        }),
         1 => any::<bool>().prop_map(|unpaid| Signal::KeyRefused { unpaid }),
         1 => Just(Signal::ModelRefused),
         1 => Just(Signal::Nothing),
@@ -86,8 +88,7 @@ impl World {
 
     fn resting(&self) -> Vec<Scope> {
         let of = ModelRoute { model: &self.model, route: RouteId::new("chat/completions") };
-        let model = self.health.models.get(of).map(|health| (Scope::Model, health));
-        let scopes = self.health.common().into_iter().chain(model);
+        let scopes = self.health.common().into_iter().chain(self.health.of_model(of));
         scopes.filter(|(_, health)| health.rests_for().is_some()).map(|(scope, _)| scope).collect()
     }
 
@@ -129,10 +130,10 @@ impl World {
     fn end(&mut self, which: usize, signal: Signal) {
         let Out { sent, .. } = self.out.remove(which);
         let wait_ms = match signal {
-            Signal::Limited { wait: Some(wait) } => (wait.as_millis() as u64).min(LONGEST_REST_MS),
+            Signal::Limited { wait: Some(wait), .. } => (wait.as_millis() as u64).min(LONGEST_REST_MS),
             Signal::KeyRefused { unpaid: false } | Signal::ModelRefused => 600_000,
             Signal::KeyRefused { unpaid: true } => LONGEST_REST_MS,
-            Signal::Limited { wait: None } | Signal::Success { .. } | Signal::Failure | Signal::Nothing => 0,
+            Signal::Limited { wait: None, .. } | Signal::Success { .. } | Signal::Failure | Signal::Nothing => 0,
         };
         self.explicit_until = self.explicit_until.max(self.now + wait_ms);
         let class = FailureClass::ServerError;

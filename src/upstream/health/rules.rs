@@ -3,7 +3,7 @@
 //! | Scope | Explicit rests | Inferred rests |
 //! |---|---|---|
 //! | service | none | three failures in a row: 10 s, doubling up to 10 minutes |
-//! | limit | as long as the upstream says, an hour at most | a 429 without a time: 1 s, doubling up to a minute |
+//! | limit, of the account or of a model by a route | as long as the upstream says, an hour at most | a 429 without a time: 1 s, doubling up to a minute |
 //! | key | refused: 10 minutes; an unpaid account: an hour | none |
 //! | model by a route | refused by a code: 10 minutes | three confirmed refusals in a row: a minute |
 //!
@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 use super::scope::Rule;
+use crate::config::LimitsPer;
 use crate::types::{Failure, FailureClass, LimitSpan, Now, Outcome, Settlement, Signal};
 
 /// The upstream as a whole. Three failures in a row and 600 s are the original's numbers.
@@ -54,15 +55,17 @@ pub(in crate::upstream) fn hung(settlement: &Settlement) -> Option<Failure> {
     is_hung.then(|| Failure::new(FailureClass::Timeout, crate::types::Phase::Head, detail))
 }
 
-/// Returns the signal of a failure. `day_ends` is when a day's limit frees (ms, monotonic).
-pub(in crate::upstream) fn signal(failure: &Failure, day_ends: u64, now: Now) -> Signal {
+/// Returns the signal of a failure. `day_ends` is when a day's limit frees (ms, monotonic). `limits_per`: what a limit is about
+/// of which the failure does not say so.
+pub(in crate::upstream) fn signal(failure: &Failure, day_ends: u64, now: Now, limits_per: LimitsPer) -> Signal {
+    let of_model = failure.limit_of_model.unwrap_or(limits_per == LimitsPer::Model);
     if !failure.counted || failure.is_doubtful() {
         return Signal::Nothing;
     }
     match failure.class {
-        FailureClass::RateLimited => Signal::Limited { wait: limit_wait(failure, now.until(day_ends)) },
+        FailureClass::RateLimited => Signal::Limited { wait: limit_wait(failure, now.until(day_ends)), of_model },
         FailureClass::Overloaded => match failure.retry_after {
-            Some(wait) => Signal::Limited { wait: Some(wait) },
+            Some(wait) => Signal::Limited { wait: Some(wait), of_model },
             None => Signal::Failure,
         },
         FailureClass::ServerError

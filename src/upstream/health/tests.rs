@@ -1,13 +1,17 @@
 //! The rule in readable cases.
 
+#[path = "model_limit_tests.rs"]
+mod model_limits;
+
 use std::time::Duration;
 
 use super::*;
+use crate::config::LimitsPer;
 use crate::types::{Failure, LimitSpan, Now, Outcome, Phase, RouteId, Settlement};
 
 const SUCCESS: Signal = Signal::Success { whole: true };
 const BEGUN: Signal = Signal::Success { whole: false };
-const LIMITED: Signal = Signal::Limited { wait: None };
+const LIMITED: Signal = Signal::Limited { wait: None, of_model: false };
 const MINUTE: u64 = 60_000;
 
 /// An upstream, asked for one model by one route.
@@ -124,7 +128,7 @@ fn in_panic_mode_an_inferred_rest_is_no_obstacle_and_an_explicit_one_is() {
     let until = world.all_end(LIMITED, probes).expect("a rest");
     assert_eq!(until, 31_016 + 32_000);
     assert!(!world.may_go(true, 41_015) && world.may_go(true, 41_016), "ten seconds of an inferred rest are kept");
-    let wait = Signal::Limited { wait: Some(Duration::from_secs(15)) };
+    let wait = Signal::Limited { wait: Some(Duration::from_secs(15)), of_model: false };
     world.ends(wait, 9, 31_020);
     assert!(!world.may_go(true, 46_019) && world.may_go(true, 46_020), "an attempt of before brought the wait");
     assert!(!world.may_go(false, until - 1), "a shorter wait shortens nothing");
@@ -148,7 +152,7 @@ fn a_429_without_a_time_rests_a_second_and_doubles_up_to_a_minute() {
 #[test]
 fn a_wait_is_kept_for_an_hour_at_most_and_then_probed() {
     let mut world = World::new();
-    world.ends(Signal::Limited { wait: Some(Duration::from_secs(86_400)) }, 10, 11);
+    world.ends(Signal::Limited { wait: Some(Duration::from_secs(86_400)), of_model: false }, 10, 11);
     assert!(!world.may_go(true, 3_600_010) && world.may_go(false, 3_600_011));
     assert!(world.admit(3_600_011) && !world.may_go(false, 3_600_012));
     world.ends(SUCCESS, 3_600_011, 3_600_013);
@@ -221,16 +225,16 @@ fn each_class_gives_its_signal() {
     let now = Now { mono: 1_000, wall: 0 };
     let of = |class, retry_after, limit| {
         let failure = Failure { retry_after, limit, ..Failure::new(class, Phase::Head, "") };
-        signal(&failure, 901_000, now)
+        signal(&failure, 901_000, now, LimitsPer::Account)
     };
     for (class, retry_after, limit, expected) in [
         (RateLimited, None, None, LIMITED),
-        (RateLimited, seconds(7), None, Signal::Limited { wait: seconds(7) }),
-        (RateLimited, seconds(7), Some(LimitSpan::Day), Signal::Limited { wait: seconds(900) }),
-        (RateLimited, seconds(99), Some(LimitSpan::Minute), Signal::Limited { wait: seconds(60) }),
+        (RateLimited, seconds(7), None, Signal::Limited { wait: seconds(7), of_model: false }),
+        (RateLimited, seconds(7), Some(LimitSpan::Day), Signal::Limited { wait: seconds(900), of_model: false }),
+        (RateLimited, seconds(99), Some(LimitSpan::Minute), Signal::Limited { wait: seconds(60), of_model: false }),
         (RateLimited, None, Some(LimitSpan::Minute), LIMITED),
         (Overloaded, None, None, Signal::Failure),
-        (Overloaded, seconds(7), None, Signal::Limited { wait: seconds(7) }),
+        (Overloaded, seconds(7), None, Signal::Limited { wait: seconds(7), of_model: false }),
         (ServerError, seconds(7), None, Signal::Failure),
         (Timeout, None, None, Signal::Failure),
         (Connect, None, None, Signal::Failure),
@@ -249,11 +253,12 @@ fn each_class_gives_its_signal() {
         assert_eq!(of(class, retry_after, limit), expected, "{class:?} {retry_after:?} {limit:?}");
     }
     let doubtful = Failure { certain: false, ..Failure::new(Unauthorized, Phase::Head, "") };
-    assert_eq!(signal(&doubtful, 0, now), Signal::Nothing, "the words may be about the request");
-    let day_is_over = Failure { limit: Some(LimitSpan::Day), ..Failure::new(RateLimited, Phase::Head, "") };
-    assert_eq!(signal(&day_is_over, 0, now), Signal::Limited { wait: seconds(1) });
+    assert_eq!(signal(&doubtful, 0, now, LimitsPer::Account), Signal::Nothing, "the words may be about the request");
+    let day_is_over =
+        Failure { limit: Some(LimitSpan::Day), ..Failure::new(FailureClass::RateLimited, Phase::Head, "") };
+    assert_eq!(signal(&day_is_over, 0, now, LimitsPer::Account), Signal::Limited { wait: seconds(1), of_model: false });
     let uncounted = Failure { counted: false, ..Failure::new(ServerError, Phase::Head, "") };
-    assert_eq!(signal(&uncounted, 0, now), Signal::Nothing, "the request had failed before");
+    assert_eq!(signal(&uncounted, 0, now, LimitsPer::Account), Signal::Nothing, "the request had failed before");
 }
 
 #[test]

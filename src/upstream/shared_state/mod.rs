@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 pub(super) use self::events::{BATCH_INTERVAL, ConfirmedRefusal, Drain, EventQueue, UpstreamEvent, Urgency};
 pub(super) use self::model_credits::{CreditsByQuota, ModelCredits};
 use super::Endpoint;
+use crate::config::StreamUsage;
 
 mod events;
 mod model_credits;
@@ -41,18 +42,22 @@ pub(super) enum StreamOptions {
     Unknown,
     /// A stream reported the usage asked for. No later refusal raises a doubt again.
     Accepted,
-    /// A refused request was served without `stream_options`.
+    /// A refused request was served without `stream_options`, or the configuration says that nobody has to ask.
     Refused,
 }
 
 impl SharedState {
     /// Creates a state with admission by the actor.
     pub(super) fn new(endpoint: Arc<Endpoint>, events: Arc<EventQueue>) -> SharedState {
+        let stream_options = match endpoint.quirks.stream_usage {
+            StreamUsage::Ask => StreamOptions::Unknown,
+            StreamUsage::Unasked | StreamUsage::Never => StreamOptions::Refused,
+        };
         SharedState {
             endpoint,
             events,
             admission: AtomicU64::new(packed(AdmissionMode::AskActorFrom(0))),
-            stream_options: AtomicU8::new(StreamOptions::Unknown as u8),
+            stream_options: AtomicU8::new(stream_options as u8),
             expected_completion: AtomicU64::new(0),
         }
     }

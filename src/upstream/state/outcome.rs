@@ -6,6 +6,7 @@ use std::time::Duration;
 use log::Level;
 
 use super::{Subject, UpstreamState};
+use crate::config::LimitsPer;
 use crate::types::{Failure, FailureClass, Now, Outcome, Settlement, Signal, iso};
 use crate::upstream::health::{self, Reported, RestBegan, Scope, Times};
 
@@ -21,7 +22,8 @@ impl UpstreamState {
         self.has_served = true;
         self.heal(false, of);
         if exhausted_for.is_some() {
-            let limited = Signal::Limited { wait: exhausted_for };
+            let of_model = self.config.quirks.limits_per == LimitsPer::Model;
+            let limited = Signal::Limited { wait: exhausted_for, of_model };
             if let Some(began) = self.health.failure(limited, FailureClass::RateLimited, of.reported()) {
                 let why = "its answer says that nothing is left of a limit";
                 self.log_rest((Level::Info, began), of, why);
@@ -103,7 +105,7 @@ impl UpstreamState {
             return;
         }
         self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
-        let signal = health::signal(failure, day_ends, of.now);
+        let signal = health::signal(failure, day_ends, of.now, self.config.quirks.limits_per);
         if let Some(began) = self.health.failure(signal, failure.class, of.reported()) {
             self.log_rest((Level::Warn, began), of, &format!("{failure}: {mend}"));
         }
@@ -118,7 +120,7 @@ impl UpstreamState {
             Scope::Service | Scope::Limit | Scope::Key => {
                 log::log!(level, "{api}: rests for {seconds:.1} s, until {until} ({why})")
             }
-            Scope::Model => {
+            Scope::Model | Scope::ModelLimit => {
                 let (model, route) = (of.of.model, of.of.route);
                 log::log!(
                     level,

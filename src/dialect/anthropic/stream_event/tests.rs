@@ -4,7 +4,7 @@ use super::*;
 use crate::dialect::EventStream;
 use crate::dialect::reply_kind::ReplyKind;
 use crate::dialect::routes::any;
-use crate::types::{Usage, UsageSource};
+use crate::types::{CountedTokens, Usage, UsageSource};
 use actix_web::web::Bytes;
 
 const SENT: SentRequest<'static> = SentRequest { upstream_model: "m", body: Some(b"{}"), key: None };
@@ -98,7 +98,7 @@ fn the_counts_at_the_end_replace_those_at_the_start_each_by_itself() {
 
     let whole = of(r#"{"output_tokens":15}"#);
     assert_eq!((whole.prompt, whole.completion, whole.cached, whole.cache_write), (3289, 15, 600, 10));
-    assert_eq!((whole.counted(), whole.source), (2704, UsageSource::Reported));
+    assert_eq!((whole.counted(CountedTokens::ALL), whole.source), (2704, UsageSource::Reported));
     let grown = of(r#"{"input_tokens":10682,"output_tokens":510}"#);
     assert_eq!((grown.prompt, grown.completion, grown.source), (11_292, 510, UsageSource::Reported));
     // Zero tokens beside a text are no report.
