@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Measured in docs/performance.md.
-#[cfg(not(target_env = "msvc"))]
+/// Measured in docs/performance.md. Without the feature the system's allocator serves.
+#[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

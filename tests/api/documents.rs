@@ -2,6 +2,7 @@
 
 mod blocks;
 mod commands;
+mod snippets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
