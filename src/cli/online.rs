@@ -114,7 +114,44 @@ fn no_list(api: &ApiConfig, endpoint: &Endpoint, status: u16) -> String {
 }
 
 fn refused(failure: &Failure) -> String {
-    let is_busy = failure.class == FailureClass::RateLimited;
-    let mend = if is_busy { "the account is at its limit; ask again later" } else { mend(failure.class) };
-    format!("{}: {mend}", failure.detail)
+    format!("{}: {}", failure.detail, what_to_do(failure))
+}
+
+/// What connections say that were not made, and what to do.
+const CONNECTING: [(&str, &str); 6] = [
+    ("InvalidContentType", "no TLS is spoken there; write http:// in its baseUrl, or another port"),
+    ("UnknownIssuer", "name a PEM file with its authority in SSL_CERT_FILE"),
+    ("NotValidForName", "its certificate is for another name; check the host in its baseUrl"),
+    ("Expired", "its certificate has expired; tell the provider, and check this machine's clock"),
+    ("can't be resolved", "check the host in its baseUrl, and this machine's DNS"),
+    ("has no address", "check the host in its baseUrl, and this machine's DNS"),
+];
+
+/// Returns what to do about a failure.
+pub(super) fn what_to_do(failure: &Failure) -> &'static str {
+    match (failure.class, CONNECTING.iter().find(|(says, _)| failure.detail.contains(says))) {
+        (FailureClass::Connect, Some((_, mend))) => mend,
+        (FailureClass::RateLimited, _) => "the account is at its limit; ask again later",
+        (class, _) => mend(class),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Phase;
+
+    #[test]
+    fn a_connection_that_is_not_made_has_its_own_mend() {
+        for (class, detail, says) in [
+            (FailureClass::Connect, "no connection (received corrupt message of type InvalidContentType)", "http://"),
+            (FailureClass::Connect, "no connection (invalid peer certificate: UnknownIssuer)", "SSL_CERT_FILE"),
+            (FailureClass::Connect, "its host name can't be resolved (x)", "DNS"),
+            (FailureClass::Connect, "no connection (Connection refused (os error 111))", "check its baseUrl"),
+            (FailureClass::ServerError, "500 \"UnknownIssuer\"", "status page"),
+        ] {
+            let told = what_to_do(&Failure::new(class, Phase::Connect, detail));
+            assert!(told.contains(says), "{detail}: {told}");
+        }
+    }
 }

@@ -5,13 +5,14 @@ use std::io::{self, Write};
 use clap::Args;
 use tokio::time::timeout;
 
+use super::online::what_to_do;
 use super::{CliError, ConfigArgs, nearest_name};
 use crate::config::{ApiConfig, Config, load};
 use crate::proxy::ClientCache;
 use crate::proxy::model_list::{self, ModelListReply};
 use crate::proxy::trial::{AccountTrial, TrialFailure, TrialReport};
 use crate::types::{Usage, UsageSource, WireFormat};
-use crate::upstream::{Endpoint, mend};
+use crate::upstream::Endpoint;
 
 /// How long the list of models may take, where no model is named.
 const LIST_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
@@ -126,7 +127,7 @@ fn why(TrialFailure { failure, words }: &TrialFailure, model: &str) -> String {
         Some(words) => format!("{status}\"{words}\""),
         None => failure.detail.clone(),
     };
-    let mend = match (mend(failure.class), failure.status) {
+    let mend = match (what_to_do(failure), failure.status) {
         (_, Some(404 | 405)) => format!("check its baseUrl, and whether it has the model {model}"),
         ("nothing", _) => format!("see whether {model} is a model for chat"),
         (mend, _) => mend.to_owned(),
@@ -158,7 +159,7 @@ async fn any_model(clients: &ClientCache, api: &ApiConfig, endpoint: &Endpoint) 
             return Err(CliError::Server(format!("{}: {text}", api.id)));
         }
         Ok(Err(failure)) => {
-            return Err(CliError::Server(format!("{}: {}: {}", api.id, failure.detail, mend(failure.class))));
+            return Err(CliError::Server(format!("{}: {}: {}", api.id, failure.detail, what_to_do(&failure))));
         }
         Err(_) => return Err(CliError::Server(format!("{}: its list of models did not come in time", api.id))),
     };

@@ -25,7 +25,17 @@ pub(super) fn parse(typed: &str, format: WireFormat) -> Result<Url, String> {
     let as_it_stands = url.fragment().is_some();
     url.set_fragment(None);
     let path = url.path().trim_end_matches('/').to_owned();
-    let endpoints = ["/completions", "/embeddings", "/responses", "/messages", "/count_tokens"];
+    let endpoints = [
+        "/completions",
+        "/embeddings",
+        "/responses",
+        "/messages",
+        "/count_tokens",
+        "/moderations",
+        "/images/generations",
+        "/audio/speech",
+        "/audio/transcriptions",
+    ];
     let is_endpoint = endpoints.iter().any(|end| path.ends_with(end));
     let example = match format {
         WireFormat::OpenAi => "https://api.openai.com/v1",
@@ -101,7 +111,7 @@ mod tests {
     #[test]
     fn what_is_no_base_url_is_refused() {
         let wrong = "api.openai.com ftp://x https://u:p@x https://x/?a=1 https://x/?a=1# https://x/#a \
-             https://x/v1/chat/completions https://x/v1/messages https://x/v1/messages/count_tokens https://x/chat/completions# https://x/v1/models";
+             https://x/v1/chat/completions https://x/v1/messages https://x/v1/images/generations https://x/v1/audio/speech https://x/v1/messages/count_tokens https://x/chat/completions# https://x/v1/models";
         for typed in wrong.split(' ').chain([""]) {
             assert!(parse(typed, WireFormat::OpenAi).is_err(), "{typed}");
             assert!(parse(typed, WireFormat::Anthropic).is_err(), "{typed}");

@@ -88,7 +88,8 @@ impl Validator<'_> {
 
     /// Warns of an account's key that can be none.
     pub(super) fn doubt_key(&mut self, at: &str, key: Option<&ApiKey>, addresses: Option<&Addresses>) {
-        if key.is_some_and(|key| is_placeholder(key.expose())) && addresses.is_some_and(is_remote) {
+        let is_none = |text: &str| is_placeholder(text) && !placeholder::names_variable(text);
+        if key.is_some_and(|key| is_none(key.expose())) && addresses.is_some_and(is_remote) {
             let mend = "give the account's key, or ${NAME} for a variable that holds it";
             self.warn(format!("{at}: is a placeholder; {mend}"));
         }

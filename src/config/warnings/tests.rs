@@ -31,6 +31,7 @@ fn with_server(server: &Value) -> Value {
 fn what_cannot_work_has_a_warning_with_its_place_and_no_value() {
     for (config, says) in [
         (with_api(&json!({ "apiKey": "$OPENAI_KEY_9" })), "apis[0].apiKey: looks like a variable"),
+        (with_api(&json!({ "apiKey": "$OPENAI_API_KEY" })), "apis[0].apiKey: looks like a variable"),
         (with_api(&json!({ "baseUrl": "https://$OPENAI_KEY_9/v1" })), "apis[0].baseUrl: looks like a variable"),
         (with_api(&json!({ "headers": { "x-t": "$OPENAI_KEY_9" } })), "apis[0].headers.x-t: looks like a variable"),
         (with_api(&json!({ "apiKey": "sk-your-openai-key-here" })), "apis[0].apiKey: is a placeholder"),
