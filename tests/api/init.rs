@@ -161,6 +161,28 @@ fn keys_of_another_file_go_into_the_dot_env_that_the_server_reads() {
     assert!(code == Some(0) && !told.contains("warning:"), "{told}");
 }
 
+#[test]
+fn a_clients_key_in_the_environment_stays_there() {
+    let launch = with_env("API_TOGETHER_KEY=sk-4f9Qm2Zk7wXxXa8L\nGROQ_API_KEY=gsk-4f9Qm2Zk7w\n");
+    let (code, told) = run(&launch, &["init"]);
+    assert!(code == Some(0) && told.contains("Bearer $(sed -n 's/^API_TOGETHER_KEY=//p' .env)"), "{told}");
+    assert_eq!(written(&launch, "config/apis.json")["server"]["apiKey"], "${API_TOGETHER_KEY}");
+}
+
+#[test]
+fn the_shipped_files_have_no_warning() {
+    let env: String =
+        ["OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY", "API_TOGETHER_KEY", "POOL_KEY", "OPENROUTER_KEY"]
+            .map(|name| format!("{name}=sk-{name}-4f9Qm2Zk7wXxXa8L\n"))
+            .concat();
+    let launch = with_env(&format!("{env}REDIS_URL=redis://localhost\n"));
+    for name in ["config/apis.example.json", "deploy/apis.json"] {
+        fs::copy(format!("{}/{name}", env!("CARGO_MANIFEST_DIR")), launch.folder.join("apis.json")).expect("copied");
+        let (code, told) = run(&launch, &["check", "--config", "apis.json"]);
+        assert!(code == Some(0) && !told.contains("warning:"), "{name}: {told}");
+    }
+}
+
 /// Types at a pseudo-terminal: after each text, the line that follows it.
 const TYPIST: &str = r#"
 import os, pty, sys, json, select

@@ -46,7 +46,7 @@ pub(super) struct DraftAccount<'a> {
 }
 
 impl EntryText {
-    fn written(&self, how: Written) -> String {
+    pub(super) fn written(&self, how: Written) -> String {
         // `$${` stands for `${`.
         let literal = |text: &str| text.replace("${", "$${");
         match (self, how) {

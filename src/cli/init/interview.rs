@@ -72,6 +72,7 @@ pub(super) fn interview<'a>(
     interview.unique_ids();
     interview.groups()?;
     interview.plans()?;
+    interview.doubts();
     Ok(interview.draft)
 }
 

@@ -3,7 +3,8 @@
 //! In reading order: `variables` (which keys are there), `interview` (what becomes of them), `account` (an entry), `files`.
 //!
 //! 1. No file is overwritten. `.env` gets new lines at its end, for keys typed by hand.
-//! 2. The configuration has no account's key, but the names of variables. The clients' key stands in it.
+//! 2. The configuration has no account's key, but the names of variables. A new key for the clients stands in it, unless
+//!    `API_TOGETHER_KEY` holds one.
 //! 3. What is written is valid, and runs as it stands in the same folder.
 
 mod account;
@@ -19,10 +20,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Map, Value};
 
-use self::account::{Written, document};
+use self::account::{EntryText, Written, document};
 use self::ask::{Answers, Person, UsualAnswers};
 use self::interview::{Draft, InterviewError, Wishes, interview};
 use self::variables::Variables;
+use super::running::KEY_VARIABLE;
 use super::{CliError, dotenv};
 use crate::app::keep_files_private;
 use crate::config::{ApiKey, ConfigSource, Overrides, Providers, parse};
@@ -95,18 +97,18 @@ pub(super) fn init(args: InitArgs) -> Result<(), CliError> {
     if draft.accounts.is_empty() {
         return Err(CliError::Usage(nothing_found(&draft)));
     }
-    let server = server(args.host, args.port);
-    let config =
-        parse(&document(&server, &draft.accounts, Written::ByValue), &source, |_| Err(io::ErrorKind::NotFound.into()))?;
+    let key = client_key(&variables);
+    let as_text = |how| document(&server(args.host.as_deref(), args.port, key.written(how)), &draft.accounts, how);
+    let config = parse(&as_text(Written::ByValue), &source, |_| Err(io::ErrorKind::NotFound.into()))?;
     let new = new_variables(&draft);
     if !new.is_empty() {
         files::append_variables(Path::new(DOT_ENV), &new).map_err(|e| cannot_write(Path::new(DOT_ENV), &e))?;
     }
-    let text = document(&server, &draft.accounts, Written::ByName);
-    files::write_new(&args.output, &text).map_err(|e| cannot_write(&args.output, &e))?;
+    files::write_new(&args.output, &as_text(Written::ByName)).map_err(|e| cannot_write(&args.output, &e))?;
     let warnings = warnings.into_iter().chain(config.warnings.iter().cloned()).collect();
     let port = config.server.port;
-    Ok(report(&mut io::stdout().lock(), &Done { draft: &draft, path: &args.output, new: &new, warnings, port })?)
+    let done = Done { draft: &draft, key: &key, path: &args.output, new: &new, warnings, port };
+    Ok(report(&mut io::stdout().lock(), &done)?)
 }
 
 /// Returns the variables of the environment, with those of `.env`, and behind them those of the file.
@@ -140,11 +142,19 @@ fn new_variables(draft: &Draft<'_>) -> Vec<(String, ApiKey)> {
     missing.filter(|(name, _)| named.insert((*name).clone())).map(|(name, key)| (name.clone(), key.clone())).collect()
 }
 
-fn server(host: Option<String>, port: Option<u16>) -> Map<String, Value> {
+/// Returns the clients' key: the one that other commands take from the environment, or a new one.
+fn client_key(variables: &Variables) -> EntryText {
+    match variables.get(KEY_VARIABLE) {
+        Some(key) => EntryText::Variable(KEY_VARIABLE.to_owned(), key.clone()),
+        None => EntryText::Literal(files::new_client_key().expose().to_owned()),
+    }
+}
+
+fn server(host: Option<&str>, port: Option<u16>, key: String) -> Map<String, Value> {
     let mut server = Map::new();
     server.extend(host.map(|host| ("host".to_owned(), host.into())));
     server.extend(port.map(|port| ("port".to_owned(), port.into())));
-    server.insert("apiKey".to_owned(), files::new_client_key().expose().into());
+    server.insert("apiKey".to_owned(), key.into());
     server
 }
 
@@ -167,6 +177,7 @@ fn cannot_write(path: &Path, e: &io::Error) -> CliError {
 /// What was done.
 struct Done<'a> {
     draft: &'a Draft<'a>,
+    key: &'a EntryText,
     path: &'a Path,
     new: &'a [(String, ApiKey)],
     warnings: Vec<String>,
@@ -174,7 +185,7 @@ struct Done<'a> {
 }
 
 fn report(out: &mut impl Write, done: &Done<'_>) -> io::Result<()> {
-    let Done { draft, path, new, warnings, port } = done;
+    let Done { draft, key, path, new, warnings, port } = done;
     writeln!(out, "\nFound:")?;
     for account in &draft.accounts {
         writeln!(out, "  {} → {}", account.key_variable().unwrap_or("no key needed"), account.id)?;
@@ -185,7 +196,17 @@ fn report(out: &mut impl Write, done: &Done<'_>) -> io::Result<()> {
     let path = path.display();
     let accounts =
         if draft.accounts.len() == 1 { "1 account".to_owned() } else { format!("{} accounts", draft.accounts.len()) };
-    writeln!(out, "\nWritten:\n  {path}: {accounts}, and a new key for the clients")?;
+    let (clients, key) = match key {
+        EntryText::Literal(_) => {
+            let pattern = format!("{}[A-Za-z0-9_-]*", files::CLIENT_KEY_PREFIX);
+            ("a new key for the clients", format!("$(grep -o '{pattern}' {path})"))
+        }
+        EntryText::Variable(name, _) if dotenv::variables().contains(name) => {
+            ("API_TOGETHER_KEY for the clients", format!("$(sed -n 's/^{name}=//p' {DOT_ENV})"))
+        }
+        EntryText::Variable(name, _) => ("API_TOGETHER_KEY for the clients", format!("${name}")),
+    };
+    writeln!(out, "\nWritten:\n  {path}: {accounts}, and {clients}")?;
     if !new.is_empty() {
         let names: Vec<&str> = new.iter().map(|(name, _)| name.as_str()).collect();
         writeln!(out, "  {DOT_ENV}: {} (keep it out of git)", names.join(", "))?;
@@ -199,12 +220,8 @@ fn report(out: &mut impl Write, done: &Done<'_>) -> io::Result<()> {
     let program = std::env::args().next().unwrap_or_else(|| "api-together".to_owned());
     let config = if path.to_string() == super::DEFAULT_CONFIG { String::new() } else { format!(" --config {path}") };
     writeln!(out, "\nNext, in this folder:")?;
-    writeln!(out, "  {program} check{config} --online     do the keys work? (costs no quota)")?;
+    writeln!(out, "  {program} check{config} --online   # do the keys work? costs no quota")?;
     writeln!(out, "  {program} serve{config}")?;
-    writeln!(
-        out,
-        "  curl http://localhost:{port}/v1/models -H \"Authorization: Bearer $(grep -o '{}[A-Za-z0-9_-]*' {path})\"",
-        files::CLIENT_KEY_PREFIX
-    )?;
+    writeln!(out, "  curl http://localhost:{port}/v1/models -H \"Authorization: Bearer {key}\"")?;
     out.flush()
 }

@@ -17,7 +17,7 @@ use crate::cli::CliError;
 use crate::config::ApiKey;
 
 /// Holds a client's key.
-pub(super) const KEY_VARIABLE: &str = "API_TOGETHER_KEY";
+pub(in crate::cli) const KEY_VARIABLE: &str = "API_TOGETHER_KEY";
 
 /// How long the server may take, which answers from memory.
 const WITHIN: Duration = Duration::from_secs(10);

@@ -6,6 +6,6 @@ mod explain;
 mod status;
 
 pub(super) use access::ServerArgs;
-pub(super) use client::RunningServer;
+pub(super) use client::{KEY_VARIABLE, RunningServer};
 pub(super) use explain::{ExplainArgs, explain};
 pub(super) use status::{StatusArgs, status};

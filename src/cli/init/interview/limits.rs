@@ -31,6 +31,23 @@ impl<'a> Interview<'a, '_> {
         Ok(())
     }
 
+    /// Notes where a variable may be of another provider as well: keys of one site are not valid at the other.
+    pub(super) fn doubts(&mut self) {
+        for account in &self.draft.accounts {
+            let (Some(variable), Some(taken)) = (account.key_variable(), account.provider) else { continue };
+            let base = taken.key_env.iter().find(|base| variable.starts_with(base.as_str()));
+            let others = self.providers.list().iter().filter(|other| other.id != taken.id && account.address.is_none());
+            let others: Vec<&str> = others
+                .filter(|other| base.is_some_and(|base| other.key_env.contains(base)))
+                .map(|other| other.id.as_str())
+                .collect();
+            if !others.is_empty() && self.wishes.providers.is_empty() {
+                let text = format!("{variable} is taken for {}, and may be of {}", taken.id, others.join(" or "));
+                self.draft.notes.push(format!("{text}; then change `provider` in its entry"));
+            }
+        }
+    }
+
     /// Settles which accounts are on a free plan.
     pub(super) fn plans(&mut self) -> io::Result<()> {
         for provider in self.in_use() {

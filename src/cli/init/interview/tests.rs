@@ -167,3 +167,13 @@ fn a_wish_for_a_provider_leaves_out_all_others() {
         assert!(told.as_ref().is_err_and(|e| e.to_string().contains(says)), "{name}: {told:?}");
     }
 }
+
+#[test]
+fn a_variable_of_two_sites_is_noted() {
+    for (variable, others) in [("MOONSHOT_API_KEY", Some("moonshot-cn")), ("GROQ_API_KEY", None)] {
+        let of = variables(&[(variable, "k-1")]);
+        let draft = interview(&wishes(), &of, Providers::embedded(), &mut Script::default()).expect("a draft");
+        let noted = draft.notes.iter().any(|note| others.is_some_and(|other| note.contains(other)));
+        assert_eq!((noted, draft.notes.len()), (others.is_some(), usize::from(others.is_some())), "{:?}", draft.notes);
+    }
+}
