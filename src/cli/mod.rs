@@ -8,11 +8,8 @@ mod demo;
 mod describe;
 mod dotenv;
 mod environment;
-mod health;
 mod import;
 mod init;
-mod log_filter;
-mod log_writer;
 mod logging;
 mod manual;
 mod online;
@@ -30,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use self::log_filter::LogFilter;
+use self::logging::LogFilter;
 use crate::app::AppError;
 use crate::config::{ConfigError, ConfigSource, Overrides};
 
@@ -55,7 +52,8 @@ const VERSION: &str = match option_env!("API_TOGETHER_VERSION") {
 const MORE_HELP: &str = "\
 Examples:
   api-together demo                          a pool of two built-in accounts, to try
-  api-together check                         what is wrong in config/apis.json, and what it means
+  api-together init                          write a configuration from the keys that are there
+  api-together check --online                what is wrong in config/apis.json, and with its keys
   api-together -c my.json -p 8080            serve another configuration
   api-together status                        the accounts of the running server
   api-together explain gpt-4o                who would serve a request, or why nobody
@@ -87,7 +85,7 @@ enum Command {
     /// Send one word through one account, and say who answered, how fast, and the tokens.
     Test(trial::TrialArgs),
     /// Ask the running server whether it is healthy, for container health checks.
-    Health(ConfigArgs),
+    Health(running::HealthArgs),
     /// List the known providers, or print what one fills in.
     Presets(presets::PresetsArgs),
     /// Show the accounts of a running server.
@@ -225,7 +223,7 @@ pub fn run() -> ExitCode {
         Some(Command::Init(args)) => init::init(args),
         Some(Command::Check(args)) => check::check(args),
         Some(Command::Test(args)) => trial::trial(args),
-        Some(Command::Health(args)) => health::health(args),
+        Some(Command::Health(args)) => running::health(args),
         Some(Command::Presets(args)) => presets::presets(args),
         Some(Command::Status(args)) => running::status(args),
         Some(Command::Explain(args)) => running::explain(args),

@@ -73,6 +73,6 @@ fn banner(config: &Config, addresses: &[SocketAddr], path: &Path, data: &Path) -
 }
 
 /// Returns a path that says where it begins.
-fn full(path: &Path) -> PathBuf {
+pub(super) fn full(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

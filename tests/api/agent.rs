@@ -242,9 +242,10 @@ fn a_file_that_cannot_be_edited_is_refused_and_left_as_it_is() {
         ("claude", ".claude/settings.json", "{\"env\": []}", "env holds something else"),
         ("codex", ".codex/config.toml", "model = \n", "line 1: this is not valid TOML"),
         ("codex", ".codex/config.toml", "model_providers = 1\n", "model_providers holds something else"),
-        ("aider", ".aider.conf.yml", "model: [a\n", "model holds something else"),
+        ("aider", ".aider.conf.yml", "model: [a\n", "not valid YAML"),
+        ("aider", ".aider.conf.yml", "model: [a]\n", "model holds something else"),
         ("continue", ".continue/config.yaml", "models: {}\n", "models holds something else"),
-        ("continue", ".continue/config.yaml", "- a\n", "line 1"),
+        ("continue", ".continue/config.yaml", "- a\n", "it is no mapping of keys"),
     ] {
         let home = scratch();
         let path = home.join(file);

@@ -70,6 +70,17 @@ fn serve_is_the_default_command() {
 }
 
 #[test]
+fn check_takes_the_arguments_of_serve_and_says_where_the_data_is() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let launch = Launch::new(&config_of(&[&upstream]));
+    let output = launch.command().args(["check", "-c", "apis.json", "-p", "1", "--data", "x"]).output().expect("ran");
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let data = launch.folder.join("x");
+    assert!(output.status.success() && told.contains(&format!("Data      {}", data.display())), "{told}");
+    assert!(told.contains("1 API, 1 of them enabled") && !told.contains('\u{1b}') && !data.exists(), "{told}");
+}
+
+#[test]
 fn a_port_that_is_taken_is_told() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");

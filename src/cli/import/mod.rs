@@ -47,6 +47,14 @@ struct Imported {
     notes: Vec<String>,
 }
 
+/// Returns what a text in YAML says, for commands that edit such files.
+///
+/// # Errors
+/// With the line and what is wrong there.
+pub(super) fn yaml_value(text: &str) -> Result<Value, String> {
+    yaml::read(text).map(|document| document.root)
+}
+
 pub(super) fn import(args: &ImportArgs) -> Result<(), CliError> {
     let unusable = |why: String| CliError::Usage(format!("{}: {why}", args.file.display()));
     if let Some(out) = args.out.as_ref().filter(|out| out.exists()) {

@@ -3,9 +3,11 @@
 mod access;
 mod client;
 mod explain;
+mod health;
 mod status;
 
 pub(super) use access::ServerArgs;
 pub(super) use client::{KEY_VARIABLE, RunningServer};
 pub(super) use explain::{ExplainArgs, explain};
+pub(super) use health::{HealthArgs, health};
 pub(super) use status::{StatusArgs, status};

@@ -23,6 +23,9 @@ pub(super) enum MergeError {
         /// What was expected there.
         why: &'static str,
     },
+    /// The same, in the words of another reader.
+    #[error("{0}")]
+    Broken(String),
     /// There is something else in the place.
     #[error("{0} holds something else than expected")]
     OtherKind(String),

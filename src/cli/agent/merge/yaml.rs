@@ -1,6 +1,10 @@
-//! YAML, line by line: keys of the top level alone, with texts or with a list of entries that have a `name`.
+//! YAML, line by line: keys of the top level alone, with texts or with a list of entries that have a `name`. A reader of YAML judges
+//! the text before and the result.
+
+use serde_json::{Map, Value};
 
 use super::MergeError;
+use crate::cli::import::yaml_value;
 
 /// What a file of these programs never has, and an edit by lines could not handle.
 const ODD: MergeError = MergeError::Odd("it is written in a way that can't be edited safely");
@@ -19,6 +23,44 @@ struct Part<'a> {
 
 /// Puts the keys of `lines` into `text`. Of the keys in `kept` the old value stays.
 pub(super) fn merge(text: &str, lines: &str, kept: &[&str]) -> Result<String, MergeError> {
+    let before = value_of(text)?;
+    let merged = put(text, lines, kept)?;
+    let expected = expected(before, value_of(lines)?, kept);
+    if value_of(&merged)? == expected { Ok(merged) } else { Err(ODD) }
+}
+
+/// Returns what a text says. A text of comments alone says nothing.
+fn value_of(text: &str) -> Result<Map<String, Value>, MergeError> {
+    match yaml_value(text).map_err(MergeError::Broken)? {
+        Value::Object(keys) => Ok(keys),
+        Value::Null => Ok(Map::new()),
+        Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            Err(MergeError::Odd("it is no mapping of keys to values"))
+        }
+    }
+}
+
+/// Returns what the result has to say.
+fn expected(mut text: Map<String, Value>, wanted: Map<String, Value>, kept: &[&str]) -> Map<String, Value> {
+    for (key, value) in wanted {
+        match (text.get_mut(&key), value) {
+            (Some(_), _) if kept.contains(&key.as_str()) => {}
+            (Some(Value::Array(old)), Value::Array(wanted)) => {
+                for entry in wanted {
+                    match old.iter_mut().find(|old| old.get("name") == entry.get("name")) {
+                        Some(old) => *old = entry,
+                        None => old.insert(0, entry),
+                    }
+                }
+            }
+            (_, value) => drop(text.insert(key, value)),
+        }
+    }
+    text
+}
+
+/// Edits the lines.
+fn put(text: &str, lines: &str, kept: &[&str]) -> Result<String, MergeError> {
     let wanted: Vec<&str> = lines.lines().collect();
     let mut result: Vec<String> = text.lines().map(str::to_owned).collect();
     for part in parts(&wanted)? {
@@ -216,7 +258,14 @@ mod tests {
         ] {
             assert!(merge(text, FLAT, &[]).is_err(), "{text:?}");
         }
-        for text in ["models: [{name: x}]\n", "models: {}\n", "models:\n  a: 1\n", "models: &x\n  - name: a\n"] {
+        for text in [
+            "models: [{name: x}]\n",
+            "models: {}\n",
+            "models:\n  a: 1\n",
+            "models: &x\n  - name: a\n",
+            "a: [b\n",
+            "a: 'b\n",
+        ] {
             assert!(merge(text, LIST, &[]).is_err(), "{text:?}");
         }
     }

@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use super::{CliError, ConfigArgs, describe};
+use clap::Args;
+
+use crate::cli::{CliError, ConfigArgs, describe};
 use crate::config::ServerAccess;
 
 /// How long each step may take: the server answers from memory.
@@ -13,8 +15,14 @@ const WITHIN: Duration = Duration::from_secs(3);
 /// The longest response that is read. Head and body of `/health` take some 300 bytes.
 const MOST_BYTES: u64 = 4_096;
 
-pub(super) fn health(args: ConfigArgs) -> Result<(), CliError> {
-    let source = args.source()?;
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+pub(crate) fn health(args: HealthArgs) -> Result<(), CliError> {
+    let source = args.config.source()?;
     // A file that is being edited must not make a running server look dead: one that can't be read means the defaults.
     let access = ServerAccess::read(&source).unwrap_or_else(|_| ServerAccess::without_file(&source.overrides));
     let address = format!("{}:{}", describe::url_host(&access.host), access.port);

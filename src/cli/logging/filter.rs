@@ -14,15 +14,15 @@ const LEVELS: &str = "error, warn, info, debug, trace or off";
 
 /// A filter in the form of env_logger, without mistakes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct LogFilter {
-    pub(super) directives: String,
+pub(crate) struct LogFilter {
+    pub(crate) directives: String,
     /// What was wrong, a text for each problem.
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl LogFilter {
     /// Returns the filter, or what is wrong with `LOG_LEVEL`.
-    pub(super) fn from_environment() -> Result<LogFilter, String> {
+    pub(crate) fn from_environment() -> Result<LogFilter, String> {
         let variable = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         LogFilter::of(variable("RUST_LOG").as_deref(), variable("LOG_LEVEL").as_deref())
     }

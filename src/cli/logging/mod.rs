@@ -1,5 +1,8 @@
 //! The log: a line each on standard error, with the level in green, yellow or red on a terminal.
 
+mod filter;
+mod writer;
+
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
@@ -10,8 +13,8 @@ use env_logger::{Builder, Target, WriteStyle};
 use jiff::Timestamp;
 use log::{Level, Record};
 
-use super::log_filter::LogFilter;
-use super::log_writer::LogWriter;
+pub(super) use self::filter::LogFilter;
+use self::writer::LogWriter;
 use super::terminal::{Paint, Tone};
 use super::{CliError, from_environment};
 use crate::records::{LogFormat, REQUESTS};
