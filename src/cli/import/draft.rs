@@ -25,7 +25,7 @@ const OPEN_HEADERS: [&str; 8] = [
 
 /// A configuration in the making.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct ConfigDraft {
     pub(super) secrets: Secrets,
     pub(super) server: Map<String, Value>,
     pub(super) timeouts: Map<String, Value>,
@@ -62,9 +62,9 @@ impl AccountDraft {
     }
 }
 
-impl Draft {
-    pub(super) fn new(with_secrets: bool) -> Draft {
-        Draft {
+impl ConfigDraft {
+    pub(super) fn new(with_secrets: bool) -> ConfigDraft {
+        ConfigDraft {
             secrets: Secrets::new(with_secrets),
             server: Map::new(),
             timeouts: Map::new(),
@@ -223,14 +223,14 @@ mod tests {
 
     #[test]
     fn ids_are_unique_and_read_like_names() {
-        let mut draft = Draft::new(false);
+        let mut draft = ConfigDraft::new(false);
         let ids = ["Groq", "groq", "my relay/eu", "深度求索", " ", "groq-2"].map(|wish| draft.unique_id(wish));
         assert_eq!(ids, ["groq", "groq-2", "my-relay-eu", "深度求索", "api", "groq-2-2"]);
     }
 
     #[test]
     fn models_are_served_under_the_names_of_the_input_and_no_others() {
-        let mut draft = Draft::new(false);
+        let mut draft = ConfigDraft::new(false);
         let mut account = AccountDraft::new(Address::at("http://localhost:1/v1"), KeySource::Usual);
         account.models = [("fast", "llama"), ("gpt-4", "gpt-4"), ("claude-*", "opus")]
             .map(|(asked, own)| (asked.to_owned(), own.to_owned()))
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn an_alias_takes_no_more_than_the_configuration_does() {
-        let mut draft = Draft::new(false);
+        let mut draft = ConfigDraft::new(false);
         assert!(draft.alias("a", ["x".to_owned(), "x".to_owned()]));
         assert!(!draft.alias("b", (0..20).map(|i| i.to_string())));
         let aliases = &draft.finish()["aliases"];

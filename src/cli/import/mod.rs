@@ -12,17 +12,18 @@ mod secrets;
 mod tree;
 mod yaml;
 
-use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::Value;
 
-use self::draft::Draft;
+use self::draft::ConfigDraft;
 use self::formats::Format;
 use self::tree::Tree;
 use super::CliError;
+use super::init::files::write_new;
+use crate::app::keep_files_private;
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
@@ -64,7 +65,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<(), CliError> {
     let imported = convert(args.from, &text, args.with_secrets).map_err(&unusable)?;
     match &args.out {
         Some(out) => {
-            write_new(out, &imported.configuration)?;
+            write(out, &imported.configuration)?;
             let mut stdout = io::stdout().lock();
             report(&mut stdout, &imported)?;
             writeln!(stdout, "\nWrote {0}. Next: api-together check --config {0}", out.display())?;
@@ -83,7 +84,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<(), CliError> {
 /// If the text can't be read, or has no account that can be carried over. The text never holds a value of the file.
 fn convert(format: Format, text: &str, with_secrets: bool) -> Result<Imported, String> {
     let tree = input::parse(format.form(), text)?;
-    let mut draft = Draft::new(with_secrets);
+    let mut draft = ConfigDraft::new(with_secrets);
     formats::read(format, &tree, &mut draft)?;
     if draft.is_empty() {
         return Err(nothing_left(&tree));
@@ -114,22 +115,13 @@ fn pretty(configuration: &Value) -> String {
 }
 
 /// Writes a file that is not there yet, for the user alone.
-fn write_new(path: &Path, text: &str) -> Result<(), CliError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let failed = |e: io::Error| {
+fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    keep_files_private();
+    write_new(path, text).map_err(|e| {
         if e.kind() == ErrorKind::AlreadyExists {
             return exists(path);
         }
         CliError::Output(io::Error::new(e.kind(), format!("{}: can't be written: {e}", path.display())))
-    };
-    let mut file = options.open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| {
-        // Half a configuration is worse than none.
-        let _ = std::fs::remove_file(path);
-        failed(e)
     })
 }
 

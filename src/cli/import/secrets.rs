@@ -110,13 +110,6 @@ fn key_file(id: &str) -> String {
     format!("keys/{name}.key")
 }
 
-/// Returns whether a text only stands where a key is to stand: `your-key-here`, `sk-...`, `<key>`.
-pub(super) fn is_placeholder(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let words = ["your", "changeme", "change-me", "replace", "xxxx", "...", "…", "<", "placeholder", "todo"];
-    words.iter().any(|word| lower.contains(word)) && !lower.contains("://")
-}
-
 /// Returns a text as the configuration takes one that is no reference.
 pub(super) fn literal(text: &str) -> String {
     text.replace("${", "$${")

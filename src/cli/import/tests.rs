@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::findings::{Fate, Finding};
-use super::{Draft, Format, Imported, Tree, convert, findings, formats, input};
+use super::{ConfigDraft, Format, Imported, Tree, convert, findings, formats, input};
 use crate::config::{Config, ConfigSource, Overrides, parse};
 
 /// In each secret of the inputs.
@@ -50,8 +50,11 @@ fn load(configuration: &str) -> Result<Config, String> {
     let mut rest = configuration;
     while let Some((before, after)) = rest.split_once("${") {
         let (name, behind) = after.split_once('}').expect("a variable");
-        let value =
-            if name.contains("BASE") { "https://from-the-environment.example/v1" } else { "sk-of-a-test-0123456789" };
+        let value = match name {
+            base if base.contains("BASE") => "https://from-the-environment.example/v1",
+            proxy if proxy.contains("PROXY") => "http://user:password@proxy.example:3128",
+            _ => "sk-of-a-test-0123456789",
+        };
         filled.extend([before, value]);
         rest = behind;
     }
@@ -134,7 +137,7 @@ fn finding_of<'a>(findings: &'a [Finding], leaf: &str) -> Option<&'a Finding> {
 }
 
 fn read(format: Format, tree: &Tree) -> (Value, Vec<Finding>) {
-    let mut draft = Draft::new(true);
+    let mut draft = ConfigDraft::new(true);
     formats::read(format, tree, &mut draft).expect("the form");
     let configuration = draft.finish();
     (configuration, tree.findings())

@@ -24,7 +24,7 @@ pub(super) fn new_client_key() -> ApiKey {
 }
 
 /// Writes a file that must not be there yet, and the folders above.
-pub(super) fn write_new(path: &Path, text: &str) -> io::Result<()> {
+pub(in crate::cli) fn write_new(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder)?;
     }

@@ -9,9 +9,9 @@
 
 mod account;
 mod ask;
-mod files;
+pub(super) mod files;
 mod interview;
-mod variables;
+pub(super) mod variables;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};

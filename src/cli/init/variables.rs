@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::config::{ApiKey, Provider, is_placeholder};
 
 /// The variables by name. Any value may be a key.
-pub(super) type Variables = BTreeMap<String, ApiKey>;
+pub(in crate::cli) type Variables = BTreeMap<String, ApiKey>;
 
 /// Words behind a variable's name by which the variable holds something else.
 const OTHER_THINGS: [&str; 12] =
@@ -25,28 +25,28 @@ const KEYS: [&str; 4] = ["_API_KEY", "_API_TOKEN", "_KEY", "_TOKEN"];
 
 /// A key, and what stands beside it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct FoundKey<'a> {
-    pub(super) provider: &'a Provider,
+pub(in crate::cli) struct FoundKey<'a> {
+    pub(in crate::cli) provider: &'a Provider,
     /// Where the key stands, or is going to stand.
-    pub(super) variable: String,
+    pub(in crate::cli) variable: String,
     /// What tells the key from others of the provider: empty, a number or a word.
-    pub(super) label: String,
-    pub(super) key: ApiKey,
+    pub(in crate::cli) label: String,
+    pub(in crate::cli) key: ApiKey,
     /// The variable of the base URL, and its value.
-    pub(super) base_url: Option<(String, String)>,
+    pub(in crate::cli) base_url: Option<(String, String)>,
     /// The variable is not there yet.
-    pub(super) is_new: bool,
+    pub(in crate::cli) is_new: bool,
 }
 
 /// A variable that is not used.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct LeftOut {
-    pub(super) variable: String,
-    pub(super) why: String,
+pub(in crate::cli) struct LeftOut {
+    pub(in crate::cli) variable: String,
+    pub(in crate::cli) why: String,
 }
 
 /// Returns the keys of these providers, in the order of the providers; and what is left out.
-pub(super) fn find<'a>(variables: &Variables, providers: &[&'a Provider]) -> (Vec<FoundKey<'a>>, Vec<LeftOut>) {
+pub(in crate::cli) fn find<'a>(variables: &Variables, providers: &[&'a Provider]) -> (Vec<FoundKey<'a>>, Vec<LeftOut>) {
     let (mut found, mut left_out) = (Vec::new(), Vec::new());
     let mut names: Vec<&String> = variables.keys().collect();
     // `_2` before `_10`.
@@ -89,7 +89,7 @@ pub(super) fn find<'a>(variables: &Variables, providers: &[&'a Provider]) -> (Ve
 }
 
 /// Returns a name for the variable of one more key, which no variable has.
-pub(super) fn free_name(wanted: &str, variables: &Variables) -> String {
+pub(in crate::cli) fn free_name(wanted: &str, variables: &Variables) -> String {
     let numbered = (2..).map(|n: u32| format!("{wanted}_{n}"));
     std::iter::once(wanted.to_owned()).chain(numbered).find(|name| !variables.contains_key(name)).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::proxies;
 use crate::cli::import::address::{Address, has_password};
-use crate::cli::import::draft::{AccountDraft, Draft};
+use crate::cli::import::draft::{AccountDraft, ConfigDraft};
 use crate::cli::import::secrets::KeySource;
 use crate::cli::import::tree::Node;
 use crate::config::ApiKey;
@@ -80,7 +80,7 @@ const LISTS: [(&str, &str, &str); 4] = [
     ("xai-api-key", "xai", ""),
 ];
 
-pub(super) fn read(root: &Node<'_>, draft: &mut Draft) -> Result<(), String> {
+pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), String> {
     let lists = LISTS.iter().map(|(name, ..)| *name).chain(["openai-compatibility", "generative-language-api-key"]);
     if !lists.clone().any(|name| root.get(name).is_some()) {
         let all: Vec<&str> = lists.collect();
@@ -107,7 +107,7 @@ pub(super) fn read(root: &Node<'_>, draft: &mut Draft) -> Result<(), String> {
     Ok(())
 }
 
-fn compatible(provider: &Node<'_>, draft: &mut Draft) {
+fn compatible(provider: &Node<'_>, draft: &mut ConfigDraft) {
     let Some((field, url)) = provider.get("base-url").and_then(|field| Some((field.clone(), field.text()?))) else {
         return provider.leave("has no base-url");
     };
@@ -143,7 +143,7 @@ fn compatible(provider: &Node<'_>, draft: &mut Draft) {
     }
 }
 
-fn keyed(item: &Node<'_>, kind: (&str, &str), draft: &mut Draft) {
+fn keyed(item: &Node<'_>, kind: (&str, &str), draft: &mut ConfigDraft) {
     let (word, behind) = kind;
     let Some((field, key)) = item.get("api-key").and_then(|field| Some((field.clone(), field.text()?))) else {
         return item.leave("has no api-key");
@@ -172,7 +172,12 @@ fn keyed(item: &Node<'_>, kind: (&str, &str), draft: &mut Draft) {
 }
 
 /// Adds an account. `of` has the headers, and the proxy unless `entry` has one.
-fn add(of: (&Node<'_>, Option<&Node<'_>>), wish: &str, mut account: AccountDraft, draft: &mut Draft) -> Option<String> {
+fn add(
+    of: (&Node<'_>, Option<&Node<'_>>),
+    wish: &str,
+    mut account: AccountDraft,
+    draft: &mut ConfigDraft,
+) -> Option<String> {
     let (of, entry) = of;
     let id = draft.unique_id(wish);
     for (name, value) in of.get("headers").iter().flat_map(Node::fields) {
@@ -252,7 +257,7 @@ fn fields(of: &Node<'_>) -> Map<String, Value> {
     fields
 }
 
-fn server(root: &Node<'_>, draft: &mut Draft) {
+fn server(root: &Node<'_>, draft: &mut ConfigDraft) {
     let mut keys = Vec::new();
     for (field, key) in root.get("api-keys").map(|list| list.texts()).unwrap_or_default() {
         if let Some((written, how)) = draft.secrets.client_key(&KeySource::Given(ApiKey::new(&key))) {

@@ -1,7 +1,7 @@
 //! FreeLLMAPI's export of keys: JSON, `.env` or a table.
 
 use crate::cli::import::address::Address;
-use crate::cli::import::draft::{AccountDraft, Draft};
+use crate::cli::import::draft::{AccountDraft, ConfigDraft};
 use crate::cli::import::input::AGAIN;
 use crate::cli::import::secrets::KeySource;
 use crate::cli::import::tree::Node;
@@ -10,7 +10,7 @@ use crate::config::{ApiKey, Providers};
 /// Platforms that presets know by another word.
 const WORDS: [(&str, &str); 2] = [("ollama", "ollama-cloud"), ("ollama-local", "ollama")];
 
-pub(super) fn read(root: &Node<'_>, draft: &mut Draft) -> Result<(), String> {
+pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), String> {
     let keys = root.get("keys").unwrap_or_else(|| root.clone());
     if keys.is_list() {
         root.leave_each(&[(&["version", "exportedAt", "source"], "is about the export, not a setting")]);
@@ -24,7 +24,7 @@ pub(super) fn read(root: &Node<'_>, draft: &mut Draft) -> Result<(), String> {
     Ok(())
 }
 
-fn read_key(item: &Node<'_>, draft: &mut Draft) {
+fn read_key(item: &Node<'_>, draft: &mut ConfigDraft) {
     let Some((platform, key)) = item.get("platform").and_then(|platform| Some((platform, item.get("key")?))) else {
         return;
     };
@@ -74,7 +74,7 @@ fn say(key: &Node<'_>, is_split: bool, todo: Option<String>) {
 }
 
 /// Reads `GROQ_KEY_2=…`, and `CUSTOM_1_KEY=…` beside `CUSTOM_1_BASE_URL=…`. The keys stay in the file.
-fn lines(root: &Node<'_>, draft: &mut Draft) {
+fn lines(root: &Node<'_>, draft: &mut ConfigDraft) {
     for (name, variable) in root.fields() {
         let Some(value) = variable.text() else { continue };
         if name.ends_with(AGAIN) {

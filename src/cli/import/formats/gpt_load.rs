@@ -14,7 +14,7 @@ use self::group::{Group, groups, weights};
 use super::numbers::milliseconds;
 use super::proxies;
 use crate::cli::import::address::{Address, has_password};
-use crate::cli::import::draft::{AccountDraft, Draft};
+use crate::cli::import::draft::{AccountDraft, ConfigDraft};
 use crate::cli::import::secrets::KeySource;
 use crate::cli::import::tree::Node;
 use crate::config::ApiKey;
@@ -58,7 +58,7 @@ const TIMES: [(&str, &str); 3] = [
     ("request_timeout", "totalMs"),
 ];
 
-pub(super) fn read(root: &Node<'_>, draft: &mut Draft) -> Result<(), String> {
+pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), String> {
     let groups = groups(root);
     if groups.is_empty() {
         return Err("has no groups: give the JSON of GET /api/groups, or an export".to_owned());
@@ -83,7 +83,7 @@ pub(super) fn read(root: &Node<'_>, draft: &mut Draft) -> Result<(), String> {
     Ok(())
 }
 
-fn read_group(one: &Group<'_>, weights: &BTreeMap<String, u64>, draft: &mut Draft) {
+fn read_group(one: &Group<'_>, weights: &BTreeMap<String, u64>, draft: &mut ConfigDraft) {
     let group = &one.group;
     let kind = one.text("channel_type").unwrap_or_else(|| "openai".to_owned());
     group.get("channel_type").iter().for_each(|kind| kind.change("the address says which format is spoken"));
@@ -130,7 +130,7 @@ fn read_group(one: &Group<'_>, weights: &BTreeMap<String, u64>, draft: &mut Draf
     }
 }
 
-fn add(group: &Node<'_>, id: &str, mut account: AccountDraft, draft: &mut Draft) -> Option<String> {
+fn add(group: &Node<'_>, id: &str, mut account: AccountDraft, draft: &mut ConfigDraft) -> Option<String> {
     for rule in group.get("header_rules").map(|rules| rules.items()).unwrap_or_default() {
         let action = rule.get("action").and_then(|action| action.text());
         if action.as_deref() == Some("remove") {
@@ -213,7 +213,7 @@ fn models(group: &Node<'_>) -> Vec<(String, String)> {
     models
 }
 
-fn fields(group: &Node<'_>, weight: Option<u64>, draft: &mut Draft) -> Map<String, Value> {
+fn fields(group: &Node<'_>, weight: Option<u64>, draft: &mut ConfigDraft) -> Map<String, Value> {
     let mut fields = Map::new();
     if let Some(weight) = weight {
         fields.insert("weight".to_owned(), json!(weight));
@@ -246,7 +246,7 @@ fn fields(group: &Node<'_>, weight: Option<u64>, draft: &mut Draft) -> Map<Strin
 }
 
 /// Returns the keys of clients of a group, who are clients of the whole pool here.
-fn client_keys(group: &Node<'_>, draft: &Draft) -> Vec<Value> {
+fn client_keys(group: &Node<'_>, draft: &ConfigDraft) -> Vec<Value> {
     let Some((field, text)) = group.get("proxy_keys").and_then(|field| Some((field.clone(), field.text()?))) else {
         return Vec::new();
     };

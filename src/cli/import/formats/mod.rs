@@ -13,7 +13,7 @@ mod uni_api;
 
 use clap::ValueEnum;
 
-use super::draft::Draft;
+use super::draft::ConfigDraft;
 use super::input::Form;
 use super::tree::Tree;
 
@@ -54,7 +54,7 @@ impl Format {
 ///
 /// # Errors
 /// If the tree is not of the program's form; with the mend.
-pub(super) fn read(format: Format, tree: &Tree, draft: &mut Draft) -> Result<(), String> {
+pub(super) fn read(format: Format, tree: &Tree, draft: &mut ConfigDraft) -> Result<(), String> {
     let root = tree.root();
     match format {
         Format::Litellm => litellm::read(&root, draft),

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::proxies;
-use crate::cli::import::draft::{AccountDraft, Draft};
+use crate::cli::import::draft::{AccountDraft, ConfigDraft};
 use crate::cli::import::secrets::KeySource;
 use crate::cli::import::tree::Node;
 use crate::config::ApiKey;
@@ -41,7 +41,7 @@ const OF_CHANNEL: &[(&[&str], &str)] = &[
     (&["settings"], "is about how the program changes requests; they go up as clients send them"),
 ];
 
-pub(super) fn read(root: &Node<'_>, draft: &mut Draft) -> Result<(), String> {
+pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), String> {
     let channels = channels(root);
     if channels.is_empty() {
         return Err("has no channels: give the JSON of GET /api/channel/, or of one channel".to_owned());
@@ -84,7 +84,7 @@ fn say_around(root: &Node<'_>) {
 }
 
 /// Reads a channel. Returns whether it has a key.
-fn read_channel(channel: &Node<'_>, draft: &mut Draft) -> bool {
+fn read_channel(channel: &Node<'_>, draft: &mut ConfigDraft) -> bool {
     channel.leave_each(OF_CHANNEL);
     let address = match place::address(channel) {
         Ok(address) => address,
@@ -209,7 +209,7 @@ fn order(channel: &Node<'_>) -> Map<String, Value> {
     fields
 }
 
-fn headers(channel: &Node<'_>, id: &str, account: &mut AccountDraft, draft: &Draft) {
+fn headers(channel: &Node<'_>, id: &str, account: &mut AccountDraft, draft: &ConfigDraft) {
     if let Some(organization) = channel.get("openai_organization")
         && let Some(text) = organization.text()
     {
@@ -228,11 +228,12 @@ fn headers(channel: &Node<'_>, id: &str, account: &mut AccountDraft, draft: &Dra
     }
 }
 
-fn setting_of(setting: &Node<'_>, id: &str, account: &mut AccountDraft, draft: &Draft) {
+fn setting_of(setting: &Node<'_>, id: &str, account: &mut AccountDraft, draft: &ConfigDraft) {
     setting.leave("is about how the program changes requests; they go up as clients send them");
     let parsed = setting.text().and_then(|text| serde_json::from_str::<Map<String, Value>>(&text).ok());
     let proxy = parsed.as_ref().and_then(|fields| fields.get("proxy")?.as_str().filter(|proxy| !proxy.is_empty()));
     if let Some(proxy) = proxy {
+        // The proxy is taken out of the field, and the rest stays behind.
         proxies::within(setting, proxy, (id, account), draft);
     }
 }

@@ -6,12 +6,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::import::draft::Draft;
+use crate::cli::import::draft::ConfigDraft;
 use crate::cli::import::secrets::{KeySource, variable};
 use crate::cli::import::tree::Node;
 use crate::config::{ApiKey, generate_schema};
 
-pub(super) fn read(root: &Node<'_>, draft: &mut Draft) -> Result<(), String> {
+pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), String> {
     let Some(apis) = root.get("apis").filter(Node::is_list) else {
         return Err("has no apis; is it the Node project's configuration?".to_owned());
     };
@@ -34,7 +34,7 @@ pub(super) fn read(root: &Node<'_>, draft: &mut Draft) -> Result<(), String> {
 }
 
 /// Puts the clients' keys in the place of what was copied.
-fn client_keys(server: &Node<'_>, fields: &mut Map<String, Value>, draft: &Draft) {
+fn client_keys(server: &Node<'_>, fields: &mut Map<String, Value>, draft: &ConfigDraft) {
     for name in ["apiKey", "apiKeys"] {
         let Some(field) = find(server, name) else { continue };
         let keys = field.texts().into_iter().filter_map(|(field, key)| {
@@ -55,7 +55,7 @@ fn client_keys(server: &Node<'_>, fields: &mut Map<String, Value>, draft: &Draft
     }
 }
 
-fn entry(api: &Node<'_>, schema: &Schema, draft: &mut Draft) {
+fn entry(api: &Node<'_>, schema: &Schema, draft: &mut ConfigDraft) {
     let mut fields = schema.known("/$defs/ApiFile", api);
     for name in ["id", "apiKey", "headers"] {
         fields.remove(name);
@@ -89,7 +89,7 @@ fn entry(api: &Node<'_>, schema: &Schema, draft: &mut Draft) {
     draft.add_whole(entry);
 }
 
-fn client_key(key: &str, draft: &Draft) -> Option<(Value, &'static str)> {
+fn client_key(key: &str, draft: &ConfigDraft) -> Option<(Value, &'static str)> {
     if key.contains("${") || key.starts_with("sha256:") {
         return Some((json!(key), ""));
     }

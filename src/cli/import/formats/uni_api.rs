@@ -12,7 +12,7 @@ use self::order::Order;
 use super::numbers::{milliseconds, rates};
 use super::proxies;
 use crate::cli::import::address::{Address, has_password};
-use crate::cli::import::draft::{AccountDraft, Draft};
+use crate::cli::import::draft::{AccountDraft, ConfigDraft};
 use crate::cli::import::secrets::KeySource;
 use crate::cli::import::tree::Node;
 use crate::config::ApiKey;
@@ -32,7 +32,7 @@ const OF_PREFERENCES: &[(&[&str], &str)] = &[
     (&["keepalive_interval"], "see server.streamPingMs"),
 ];
 
-pub(super) fn read(root: &Node<'_>, draft: &mut Draft) -> Result<(), String> {
+pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), String> {
     let Some(providers) = root.get("providers").filter(Node::is_list) else {
         let hint = if root.get("model_list").is_some() {
             "is it LiteLLM's (--from litellm)?"
@@ -57,7 +57,7 @@ pub(super) fn read(root: &Node<'_>, draft: &mut Draft) -> Result<(), String> {
     Ok(())
 }
 
-fn read_provider(provider: &Node<'_>, order: &Map<String, Value>, draft: &mut Draft) {
+fn read_provider(provider: &Node<'_>, order: &Map<String, Value>, draft: &mut ConfigDraft) {
     let name = provider.get("provider");
     let word = name.as_ref().and_then(Node::text).unwrap_or_default();
     let address = match address(provider, &word) {
@@ -100,7 +100,12 @@ fn read_provider(provider: &Node<'_>, order: &Map<String, Value>, draft: &mut Dr
     }
 }
 
-fn add(draft: &mut Draft, word: &str, mut account: AccountDraft, preferences: Option<&Node<'_>>) -> Option<String> {
+fn add(
+    draft: &mut ConfigDraft,
+    word: &str,
+    mut account: AccountDraft,
+    preferences: Option<&Node<'_>>,
+) -> Option<String> {
     let id = draft.unique_id(if word.is_empty() { "api" } else { word });
     if let Some(preferences) = preferences {
         for (name, value) in preferences.get("headers").iter().flat_map(Node::fields) {
@@ -219,7 +224,7 @@ fn first_content(preferences: &Node<'_>) -> Option<u64> {
 }
 
 /// Returns the clients' keys.
-fn clients(root: &Node<'_>, draft: &mut Draft) {
+fn clients(root: &Node<'_>, draft: &mut ConfigDraft) {
     let mut keys = Vec::new();
     for client in root.get("api_keys").map(|list| list.items()).unwrap_or_default() {
         if let Some((field, key)) = client.get("api").and_then(|field| Some((field.clone(), field.text()?)))

@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::super::numbers::whole_weight;
 use super::deployment::Deployment;
-use crate::cli::import::draft::{AccountDraft, Draft};
+use crate::cli::import::draft::{AccountDraft, ConfigDraft};
 use crate::cli::import::tree::Node;
 
 /// Adds an entry for each account. Deployments that differ in more than the model stay apart.
-pub(super) fn add(deployments: Vec<Deployment<'_>>, draft: &mut Draft) {
+pub(super) fn add(deployments: Vec<Deployment<'_>>, draft: &mut ConfigDraft) {
     let weights: Vec<f64> = deployments.iter().filter_map(Deployment::share).collect();
     let mut accounts: Vec<Vec<Deployment<'_>>> = Vec::new();
     for deployment in deployments {
@@ -69,7 +69,7 @@ fn groups(accounts: &[Vec<Deployment<'_>>], ids: &[String]) -> BTreeMap<String, 
     groups
 }
 
-fn entry(account: Vec<Deployment<'_>>, place: (&str, Option<String>), weights: &[f64], draft: &mut Draft) {
+fn entry(account: Vec<Deployment<'_>>, place: (&str, Option<String>), weights: &[f64], draft: &mut ConfigDraft) {
     let (id, group) = place;
     let Some(first) = account.first() else { return };
     let mut entry = AccountDraft::new(first.address.clone(), first.key.clone());

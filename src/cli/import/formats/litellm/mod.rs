@@ -14,10 +14,10 @@ mod settings;
 
 use std::collections::HashMap;
 
-use crate::cli::import::draft::Draft;
+use crate::cli::import::draft::ConfigDraft;
 use crate::cli::import::tree::Node;
 
-pub(super) fn read(root: &Node<'_>, draft: &mut Draft) -> Result<(), String> {
+pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), String> {
     let Some(list) = root.get("model_list").filter(Node::is_list) else {
         return Err(misses(root));
     };

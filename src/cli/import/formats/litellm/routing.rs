@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::import::draft::Draft;
+use crate::cli::import::draft::ConfigDraft;
 use crate::cli::import::tree::Node;
 use crate::types::NamePattern;
 
@@ -15,7 +15,7 @@ const FALLBACKS: [(&str, &str); 2] = [
     ),
 ];
 
-pub(super) fn read(root: &Node<'_>, served: &[String], draft: &mut Draft) {
+pub(super) fn read(root: &Node<'_>, served: &[String], draft: &mut ConfigDraft) {
     let mut router = Router { served, behind: BTreeMap::new() };
     let sections: Vec<_> = ["router_settings", "litellm_settings"].iter().filter_map(|name| root.get(name)).collect();
     for (section, (name, how)) in sections.iter().flat_map(|section| FALLBACKS.map(|list| (section, list))) {
@@ -85,7 +85,7 @@ impl Router<'_> {
         known
     }
 
-    fn alias(&self, alias: &str, target: &Node<'_>, draft: &mut Draft) {
+    fn alias(&self, alias: &str, target: &Node<'_>, draft: &mut ConfigDraft) {
         let model = target.get("model").unwrap_or_else(|| target.clone());
         if let Some(hidden) = target.get("hidden") {
             hidden.leave("all aliases are in the list of models");

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::super::numbers::milliseconds;
-use crate::cli::import::draft::Draft;
+use crate::cli::import::draft::ConfigDraft;
 use crate::cli::import::secrets::KeySource;
 use crate::cli::import::tree::Node;
 
-pub(super) fn read(root: &Node<'_>, draft: &mut Draft) {
+pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) {
     if let Some(general) = root.get("general_settings") {
         master_key(&general, draft);
         whole(&general, ("global_max_parallel_requests", "maxRequests"), draft);
@@ -24,7 +24,7 @@ pub(super) fn read(root: &Node<'_>, draft: &mut Draft) {
     found.for_each(|second| second.leave("router_settings.timeout comes first"));
 }
 
-fn master_key(general: &Node<'_>, draft: &mut Draft) {
+fn master_key(general: &Node<'_>, draft: &mut ConfigDraft) {
     let Some((field, key)) = general.get("master_key").and_then(|field| Some((field.clone(), field.text()?))) else {
         return;
     };
@@ -34,7 +34,7 @@ fn master_key(general: &Node<'_>, draft: &mut Draft) {
     }
 }
 
-fn whole(section: &Node<'_>, names: (&str, &str), draft: &mut Draft) {
+fn whole(section: &Node<'_>, names: (&str, &str), draft: &mut ConfigDraft) {
     let (theirs, ours) = names;
     if let Some(field) = section.get(theirs)
         && let Some(number @ 1..=4096) = field.whole()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::import::draft::Draft;
+use crate::cli::import::draft::ConfigDraft;
 use crate::cli::import::tree::Node;
 
 /// How accounts are chosen.
@@ -54,7 +54,7 @@ impl<'a> Order<'a> {
     }
 
     /// Says what became of the order.
-    pub(super) fn say(&self, root: &Node<'_>, draft: &mut Draft) {
+    pub(super) fn say(&self, root: &Node<'_>, draft: &mut ConfigDraft) {
         let Some(said) = &self.said else {
             if self.by_place {
                 let order = "priority 0, 1 and so on; for turns, give all one priority";
