@@ -28,6 +28,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("tests/run", "is the run of all tests, this one among them"),
     (".ci/run", "is the run of all checks, this one among them"),
     ("benches/instructions.py", "needs valgrind and minutes"),
+    ("benches/first_answer", "builds for minutes"),
     ("target/dist/api-together bench", "measures for minutes; the test of `bench` runs it"),
     ("docker ", "needs a container daemon"),
     ("kubectl ", "needs a cluster"),
