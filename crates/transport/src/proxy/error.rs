@@ -42,3 +42,17 @@ impl From<ProxyError> for io::Error {
         io::Error::other(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SendError, SendErrorKind};
+
+    #[test]
+    fn a_lack_of_sockets_here_is_not_held_against_a_proxy() {
+        for (code, kind) in [(24, SendErrorKind::NoLocalSocket), (111, SendErrorKind::Connect)] {
+            let error = ProxyError::unreachable(ConnectError::Io(io::Error::from_raw_os_error(code)));
+            assert_eq!(SendError::from(error).kind, kind, "{code}");
+        }
+    }
+}
