@@ -15,7 +15,7 @@ use api_together::types::{Now, Outcome, ParameterSet, Profile, RequestTarget, Ro
 use api_together::upstream::Permit;
 
 /// As the server has it.
-#[cfg(not(target_env = "msvc"))]
+#[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
