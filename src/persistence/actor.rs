@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::batch_worker::BatchWorker;
 use super::homes_worker::HomesWorker;
+use super::shared_worker::SharedWorker;
 use super::{
     Ask, Change, Flush, GrantResult, Reserve, Restore, RestoreLedgers, RestoreTokens, Save, SaveLedgers, Saved,
     SharedBackend, SharedHomes, Store, StoreError,
@@ -30,7 +31,7 @@ pub struct PersistenceActor {
     /// Whether the pause after a commit lasts.
     pausing: bool,
     /// Grants units if quotas are shared. Otherwise a record on disk is the grant.
-    shared: Option<BatchWorker<SharedJob>>,
+    pub(super) shared: Option<SharedWorker>,
     /// Tells other servers of homes, and asks them.
     pub(super) homes: Option<HomesWorker>,
 }
@@ -50,19 +51,12 @@ enum JobReply {
     Ledgers(oneshot::Sender<Vec<(LedgerId, LedgerRecord)>>),
 }
 
-/// A request to the shared store.
-struct SharedJob {
-    ask: Ask,
-    reply: oneshot::Sender<GrantResult>,
-}
-
 impl PersistenceActor {
     /// Creates the actor of these stores, with tasks on the current thread.
     pub fn new(store: Arc<dyn Store>, shared: Option<Arc<dyn SharedBackend>>) -> Self {
         let consequence = "APIs with limits will be refused until it can be written again";
         let records = BatchWorker::start(consequence, move |jobs| commit(&*store, jobs));
-        let consequence = "once what is lent is used up, APIs with limits will be refused until it answers again";
-        let shared = shared.map(|backend| BatchWorker::start(consequence, move |jobs| grant_all(&*backend, jobs)));
+        let shared = shared.map(SharedWorker::start);
         PersistenceActor { records, unsaved: Vec::new(), pausing: false, shared, homes: None }
     }
 
@@ -135,16 +129,7 @@ fn mark(changes: &mut [Change]) {
     }
 }
 
-/// Asks the shared store for all `jobs` at once, then answers each.
-fn grant_all(backend: &dyn SharedBackend, jobs: Vec<SharedJob>) -> Result<(), StoreError> {
-    let (asks, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.ask, job.reply)).unzip();
-    let results = backend.grant(&asks);
-    let failed = results.iter().find_map(|result| result.as_ref().err().cloned());
-    replies.into_iter().zip(results).for_each(|(reply, result)| drop(reply.send(result)));
-    failed.map_or(Ok(()), Err)
-}
-
-async fn reply<T>(received: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+pub(super) async fn reply<T>(received: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
     received.await.unwrap_or_else(|_| Err(StoreError::new("the store did not answer", "its thread ended")))
 }
 
@@ -206,7 +191,7 @@ impl Handler<Reserve> for PersistenceActor {
     fn handle(&mut self, Reserve(ask): Reserve, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
         match &self.shared {
-            Some(shared) => shared.put(SharedJob { ask: *ask, reply: sender }),
+            Some(shared) => shared.grant(*ask, sender),
             None => {
                 let Ask { id, request, .. } = *ask;
                 self.put(vec![Change::Quota(id, request.record)], JobReply::Granted(request.wanted, sender));

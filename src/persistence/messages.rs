@@ -27,6 +27,12 @@ pub struct RestoreLedgers;
 #[rtype(result = "()")]
 pub struct SaveLedgers(pub Vec<(LedgerId, LedgerRecord)>);
 
+/// Tell other servers whose ledgers these are, and return whose ledgers they have told. Sent by the supervisor around each change, if
+/// a store is shared, and awaited. A lost one is sent again; until one has succeeded the store lends nothing.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Vec<(LedgerId, LedgerRecord)>, StoreError>")]
+pub struct ShareLedgers(pub Vec<(LedgerId, LedgerRecord)>);
+
 /// These entries have these ledgers now. Sent by the supervisor after a change, to those who keep something by ledger and are asked
 /// by id. A lost one leaves the homes of renamed entries to be found by asking.
 #[derive(Debug, Message)]

@@ -6,8 +6,8 @@
 //! - `messages`: the contract. `record`: what is saved.
 //! - `store`: the trait. `sled` and `folder`: the store on disk.
 //! - `shared`: the trait of a shared store. `redis`, `replica_row` and the scripts `greet.lua` and `lend.lua`: the shared store.
-//! - `redis_homes`: where several servers share homes of objects.
-//! - `batch_worker`, `homes_worker` and `actor`: the wiring.
+//! - `redis_homes`: where several servers share homes of objects. `redis_ledgers`: whose ledgers they are.
+//! - `batch_worker`, `shared_worker`, `homes_worker` and `actor`: the wiring.
 
 mod actor;
 mod batch_worker;
@@ -17,15 +17,17 @@ mod messages;
 mod record;
 mod redis;
 mod redis_homes;
+mod redis_ledgers;
 mod replica_row;
 mod shared;
+mod shared_worker;
 mod sled;
 mod store;
 
 pub use actor::PersistenceActor;
 pub use messages::{
     FindSharedHome, Flush, LedgersChanged, Reserve, Restore, RestoreLedgers, RestoreTokens, Save, SaveHomes,
-    SaveLedgers, ShareHomes,
+    SaveLedgers, ShareHomes, ShareLedgers,
 };
 pub use record::{Saved, TokenChange};
 pub use redis::RedisStore;

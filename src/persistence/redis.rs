@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use ::redis::{Client, Connection, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
 use super::replica_row::{LEARN_MS, LEASE_MS, LastKnownTotals, RowState, ScriptReply, replica_row};
-use super::{Ask, GrantResult, SharedBackend, StoreError};
-use crate::types::QuotaId;
+use super::{Ask, GrantResult, SharedBackend, StoreError, redis_ledgers};
+use crate::types::{LedgerId, LedgerRecord, QuotaId};
 
 /// The deadline to connect, and of each answer.
 const DEADLINE: Duration = Duration::from_millis(500);
@@ -56,6 +56,8 @@ struct Session {
     /// Numbers the asks: a delayed ask must not undo a later one.
     asked: u64,
     totals: HashMap<QuotaId, LastKnownTotals>,
+    /// Whether the names of the ledgers are known.
+    knows_ledgers: bool,
     /// The end of the pause after a failure.
     paused_until: Option<Instant>,
 }
@@ -185,6 +187,9 @@ impl SharedBackend for RedisStore {
         if session.paused_until.is_some_and(|until| Instant::now() < until) {
             return asks.iter().map(|_| Err(StoreError::new(FAILED, "it did not a moment ago"))).collect();
         }
+        if !session.knows_ledgers {
+            return asks.iter().map(|_| Err(StoreError::new(FAILED, "the ledgers are not known yet"))).collect();
+        }
         let mut results = self.grant_in_rounds(&mut session, asks);
         // An idle connection may have been closed, and scripts may have been flushed: neither costs a request.
         if results.as_ref().is_err_and(|e| is_script_missing(e) || e.is_connection_dropped() && !e.is_timeout()) {
@@ -192,6 +197,17 @@ impl SharedBackend for RedisStore {
         }
         session.paused_until = results.is_err().then(|| Instant::now() + PAUSE);
         results.unwrap_or_else(|e| asks.iter().map(|_| Err(StoreError::new(FAILED, &e))).collect())
+    }
+
+    fn ledgers(&self, own: &[(LedgerId, LedgerRecord)]) -> Result<Vec<(LedgerId, LedgerRecord)>, StoreError> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if session.paused_until.is_some_and(|until| Instant::now() < until) {
+            return Err(StoreError::new(FAILED, "it did not a moment ago"));
+        }
+        let known = redis_ledgers::share(&self.client, &self.prefix, DEADLINE, own);
+        session.paused_until = known.is_err().then(|| Instant::now() + PAUSE);
+        session.knows_ledgers |= known.is_ok();
+        known
     }
 }
 

@@ -3,7 +3,7 @@
 use quota::{Grant, GrantRequest, QuotaRecord};
 
 use super::StoreError;
-use crate::types::{LedgerId, ObjectKey, QuotaId};
+use crate::types::{LedgerId, LedgerRecord, ObjectKey, QuotaId};
 
 /// A quota's request to the store, before more attempts are admitted.
 #[derive(Debug, Clone)]
@@ -21,8 +21,15 @@ pub type GrantResult = Result<Grant, StoreError>;
 
 /// A store of quotas for several servers, with blocking calls: the [`super::PersistenceActor`] has a thread for these.
 pub trait SharedBackend: Send + Sync + 'static {
-    /// Answers all `asks` in order. After an error nothing was granted, as far as is known.
+    /// Answers all `asks` in order. After an error nothing was granted, as far as is known. Before the first success of
+    /// [`Self::ledgers`] nothing is granted: the counts may belong to a ledger of another name.
     fn grant(&self, asks: &[Ask]) -> Vec<GrantResult>;
+
+    /// Keeps `own`, and returns whose ledgers all servers know.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn ledgers(&self, own: &[(LedgerId, LedgerRecord)]) -> Result<Vec<(LedgerId, LedgerRecord)>, StoreError>;
 }
 
 /// A store of homes for several servers, with blocking calls likewise.

@@ -67,7 +67,7 @@ struct Claimant<'a> {
 }
 
 /// All ledgers known to this process, configured or not.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Ledgers(BTreeMap<LedgerId, LedgerRecord>);
 
 /// What came of a new configuration.
@@ -87,6 +87,19 @@ impl Ledgers {
     /// Returns the ledgers of these records.
     pub(super) fn restore(records: Vec<(LedgerId, LedgerRecord)>) -> Ledgers {
         Ledgers(records.into_iter().collect())
+    }
+
+    /// Adds what another server knows. Of a ledger that both know, the present id and account are the other's: that server may have
+    /// renamed the entry while this one stood still.
+    pub(super) fn learn(&mut self, records: Vec<(LedgerId, LedgerRecord)>) {
+        for (ledger, other) in records {
+            self.0.entry(ledger).or_default().learn(&other);
+        }
+    }
+
+    /// Returns the records of these entries.
+    pub(super) fn of(&self, apis: &[Arc<ApiConfig>]) -> Vec<(LedgerId, LedgerRecord)> {
+        apis.iter().filter_map(|api| Some((api.ledger.clone(), self.0.get(&api.ledger)?.clone()))).collect()
     }
 
     /// Returns the ledger of the entry that had this id last.

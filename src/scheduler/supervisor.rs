@@ -1,10 +1,12 @@
-//! The supervisor of the upstreams: one for all workers. In `select_slow`: the selections that no worker decides alone.
+//! The supervisor of the upstreams: one for all workers. In `select_slow`: the selections that no worker decides alone. In
+//! `shared_ledgers`: what servers with one store tell each other of ledgers.
 //!
 //! 1. Each ledger that was ever configured has one actor. Counts outlive an absence from the configuration, and a new id.
 //! 2. A change of the configuration or of a list of models makes a new snapshot, which goes to every scheduler.
 //! 3. An actor that has ended is started again.
 
 mod select_slow;
+mod shared_ledgers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use actix::prelude::*;
 use futures_util::future::join_all;
 use quota::PoolLimits;
 
+use self::shared_ledgers::Entries;
 use super::ledgers::{Ledgers, Resolved};
 use super::messages::{ModelsFound, ModelsUnavailable, StopUpstreams};
 use super::model_names::ModelNames;
@@ -33,7 +36,13 @@ pub(super) const MAX_MODELS: usize = 1_000;
 pub struct SupervisorActor {
     persistence: Addr<PersistenceActor>,
     quotas: QuotaRegistry,
-    /// In the order of the configuration.
+    /// Whether other servers share the quotas.
+    shared: bool,
+    /// The next try to learn the ledgers of other servers.
+    learns_again: Option<SpawnHandle>,
+    /// The entries, as typed.
+    typed: Vec<Arc<ApiConfig>>,
+    /// The entries, each with its ledger. In the order of the configuration.
     pub(super) apis: Vec<Arc<ApiConfig>>,
     /// Other names for models.
     aliases: ModelAliases,
@@ -62,6 +71,9 @@ impl SupervisorActor {
         SupervisorActor {
             quotas: QuotaRegistry::new(persistence.clone(), shared),
             persistence,
+            shared,
+            learns_again: None,
+            typed: Vec::new(),
             apis: Vec::new(),
             aliases: ModelAliases::default(),
             ledgers: Ledgers::default(),
@@ -84,9 +96,22 @@ impl SupervisorActor {
         SupervisorActor { homes: Some(homes), ..self }
     }
 
+    /// Adopts the entries, each with its ledger.
+    fn adopt_typed(&mut self) {
+        let Resolved { apis, changed, news, warnings } = self.ledgers.resolve(&self.typed);
+        news.iter().for_each(|line| log::info!("{line}"));
+        warnings.iter().for_each(|line| log::warn!("{line}"));
+        if !changed.is_empty() {
+            self.persistence.do_send(SaveLedgers(changed));
+        }
+        self.adopt(&apis);
+    }
+
     fn adopt(&mut self, apis: &[Arc<ApiConfig>]) {
         for gone in self.apis.iter().filter(|old| !apis.iter().any(|api| api.ledger == old.ledger)) {
-            log::info!("{}: retired, it is no longer in the configuration", gone.id);
+            if !apis.iter().any(|api| api.id == gone.id) {
+                log::info!("{}: retired, it is no longer in the configuration", gone.id);
+            }
             if let Some(upstream) = self.upstreams.get(&gone.ledger) {
                 upstream.do_send(Retire);
             }
@@ -177,13 +202,8 @@ impl Handler<ConfigChanged> for SupervisorActor {
         ctx.set_mailbox_capacity(config.actors.mailbox);
         self.queue = config.queue;
         self.aliases = config.aliases.clone();
-        let Resolved { apis, changed, news, warnings } = self.ledgers.resolve(&config.apis);
-        news.iter().for_each(|line| log::info!("{line}"));
-        warnings.iter().for_each(|line| log::warn!("{line}"));
-        if !changed.is_empty() {
-            self.persistence.do_send(SaveLedgers(changed));
-        }
-        self.adopt(&apis);
+        self.typed.clone_from(&config.apis);
+        if self.shared { self.adopt_with_shared_ledgers(Entries::New, ctx) } else { self.adopt_typed() }
     }
 }
 

@@ -100,6 +100,17 @@ impl LedgerRecord {
         accounts.iter().any(|account| self.former.contains(account))
     }
 
+    /// Adds what another record of the same ledger says. The other's present entry counts.
+    pub fn learn(&mut self, other: &LedgerRecord) {
+        self.ids.retain(|known| !other.ids.contains(known));
+        self.former.retain(|known| !other.former.contains(known));
+        self.former.extend(&other.former);
+        if let Some((id, before)) = other.ids.split_last() {
+            self.ids.extend_from_slice(before);
+            self.claim(id, &other.accounts);
+        }
+    }
+
     /// Records the present entry.
     pub fn claim(&mut self, id: &ApiId, accounts: &[AccountDigest]) {
         self.ids.retain(|known| known != id);

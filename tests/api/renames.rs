@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
-use crate::helpers::{App, KEY, Launch, Reply, Upstream, eventually};
+use crate::helpers::{App, KEY, Launch, Redis, Reply, Upstream, eventually};
 
 /// An entry with this id for account `n` of an upstream.
 fn entry(id: &str, upstream: &Upstream, n: u32, fields: &Value) -> Value {
@@ -251,4 +251,48 @@ fn no_order_of_renames_and_crashes_gives_quota_back() {
         let calls: Vec<usize> = upstreams.iter().map(Upstream::calls).collect();
         assert_eq!(calls, [RPD; ACCOUNTS as usize]);
     }
+}
+
+/// The same with a shared store.
+fn shared(redis: &Redis, entries: &[Value]) -> Value {
+    let mut config = config(entries);
+    config["store"] = json!({ "url": redis.url(), "prefix": "pool" });
+    config
+}
+
+#[test]
+fn a_new_server_that_never_saw_the_former_id_counts_on_the_same_account() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let limits = json!({ "rpd": 3, "modelLimits": { "m": { "rpd": 3 } }, "quotaGroup": "all" });
+    let first = App::start(&shared(&redis, &[entry("a", &upstream, 1, &limits)]));
+    assert_eq!(served(&first, 2), 2);
+    // Rolled out one after the other, with empty data folders.
+    let second = App::start(&shared(&redis, &[entry("a2", &upstream, 1, &limits)]));
+    second.logged("a2: takes over the counts of a, which had the same base URL and key");
+    first.stop();
+    let third = App::start(&shared(&redis, &[entry("a2", &upstream, 1, &limits)]));
+    eventually("what is left is lent", || served(&second, 1) + served(&third, 1) > 0);
+    let renewed = json!({ "rpd": 3, "modelLimits": { "m": { "rpd": 3 } }, "quotaGroup": "all", "was": "a2" });
+    let fourth = App::start(&shared(&redis, &[entry("b", &upstream, 2, &renewed)]));
+    fourth.logged("b: takes over the counts of a2, as \"was\" says");
+    assert_eq!([&second, &third, &fourth].map(|app| served(app, 4)), [0, 0, 0]);
+    assert_eq!(upstream.calls(), 3);
+}
+
+#[test]
+fn a_new_server_lends_nothing_under_a_new_id_before_the_store_has_told_whose_ledgers_there_are() {
+    let redis = Redis::start();
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let limits = json!({ "rpd": 3 });
+    let first = App::start(&shared(&redis, &[entry("a", &upstream, 1, &limits)]));
+    assert_eq!(served(&first, 4), 3);
+    first.kill();
+    redis.signal("STOP");
+    let second = App::start(&shared(&redis, &[entry("a2", &upstream, 1, &limits)]));
+    assert_eq!(served(&second, 3), 0, "nothing is lent");
+    redis.signal("CONT");
+    second.logged("a2: takes over the counts of a, which had the same base URL and key");
+    eventually("the store answers", || second.chat().json()["error"]["code"] == "rate_limit_exceeded");
+    assert_eq!((served(&second, 10), upstream.calls()), (0, 3));
 }

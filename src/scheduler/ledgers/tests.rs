@@ -126,3 +126,27 @@ fn a_group_has_the_ledgers_of_its_members() {
         assert_eq!(ledgers, &[LedgerId::from("b"), LedgerId::from("a")]);
     }
 }
+
+/// Servers that share a store, each with a memory of its own.
+#[test]
+fn a_server_that_never_saw_a_former_id_learns_the_ledger_from_the_others() {
+    let ids = |ledgers: &mut Ledgers, entries: &[Value]| -> Vec<String> {
+        let resolved = ledgers.resolve(&config(&json!({ "apis": entries })).apis);
+        resolved.apis.iter().map(|api| api.ledger.to_string()).collect()
+    };
+    let told = |ledgers: &Ledgers| ledgers.0.clone().into_iter().collect::<Vec<_>>();
+    let mut first = Ledgers::default();
+    assert_eq!(ids(&mut first, &[entry("a", 1), entry("b", 2)]), ["a", "b"]);
+    let mut second = Ledgers::default();
+    second.learn(told(&first));
+    assert_eq!(ids(&mut second, &[entry("b", 1), entry("a", 2)]), ["a", "b"], "swapped");
+    assert_eq!(ids(&mut second, &[entry("c", 1), entry("a", 3)]), ["a", "b"], "a new key under an id");
+    // The first one stood still, and has the old names in its own memory.
+    first.learn(told(&second));
+    assert_eq!(ids(&mut first, &[entry("c", 1), entry("a", 3), entry("b", 2)]), ["a", "b", "b~2"]);
+    assert_eq!(ids(&mut first, &[was("d", 4, "c"), entry("e", 3)]), ["a", "b"]);
+    // Learning what is known already changes nothing.
+    let before = told(&first);
+    first.learn(before.clone());
+    assert_eq!(told(&first), before);
+}

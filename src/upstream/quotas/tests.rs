@@ -13,7 +13,7 @@ use super::{Admission, QuotaRegistry, admit};
 use crate::config::ApiConfig;
 use crate::persistence::{Ask, GrantResult, PersistenceActor, SharedBackend, StoreError};
 use crate::testing::{MemoryStore, api, config, on_paused_clock};
-use crate::types::{LedgerId, Now, QuotaId};
+use crate::types::{LedgerId, LedgerRecord, Now, QuotaId};
 use actix::Actor;
 
 fn entries(apis: &[Value], groups: &Value) -> Vec<Arc<ApiConfig>> {
@@ -148,6 +148,10 @@ impl SharedBackend for Lender {
         };
         self.asked.lock().expect("whole").extend(asks.iter().cloned());
         asks.iter().map(answer).collect()
+    }
+
+    fn ledgers(&self, _: &[(LedgerId, LedgerRecord)]) -> Result<Vec<(LedgerId, LedgerRecord)>, StoreError> {
+        Ok(Vec::new())
     }
 }
 
