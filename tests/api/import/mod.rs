@@ -1,5 +1,7 @@
 //! `import`: a configuration of another program becomes ours, and serves as the other program would.
 
+mod litellm;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
