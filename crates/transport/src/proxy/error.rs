@@ -21,9 +21,9 @@ impl ProxyError {
         match error {
             ConnectError::Io(error) if is_no_socket(&error) => error,
             ConnectError::Io(error) => ProxyError::new(format!("it can't be reached ({error})")).into(),
-            ConnectError::NoRecords => ProxyError::new("its host name has no address").into(),
+            ConnectError::NoRecords => ProxyError::new("the proxy's host name has no address").into(),
             ConnectError::Resolver(_) | ConnectError::InvalidInput | ConnectError::Unresolved => {
-                ProxyError::new(format!("its host name can't be resolved ({error})")).into()
+                ProxyError::new(format!("the proxy's host name can't be resolved ({error})")).into()
             }
         }
     }
