@@ -28,6 +28,7 @@ mod failures;
 mod forms;
 mod framing;
 mod fuzz_corpus;
+mod health;
 mod homes;
 mod http2;
 mod import;
