@@ -37,7 +37,8 @@ pub(super) fn share(
         let (known,): (Vec<(String, String)>,) = pipe.hgetall(&key).query(&mut connection)?;
         Ok(known)
     };
-    let known = exchange().map_err(|e| StoreError::new("the shared store does not answer, asked whose ledgers there are", e))?;
+    let known = exchange()
+        .map_err(|e| StoreError::new("the shared store does not answer, asked whose ledgers there are", e))?;
     let read =
         |(ledger, text): (String, String)| Some((LedgerId::from(ledger.as_str()), serde_json::from_str(&text).ok()?));
     Ok(known.into_iter().filter_map(read).collect())
