@@ -13,7 +13,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
 
 use super::{CliError, nearest_name};
-use crate::config::{ApiConfig, ApiKey, Config};
+use crate::config::{ApiConfig, ApiKey, Config, PresetUse};
 use crate::proxy::ClientCache;
 use crate::proxy::model_list::{self, ModelListReply};
 use crate::types::{Failure, FailureClass};
@@ -44,7 +44,8 @@ pub(super) fn ask_all(out: &mut impl Write, config: &Config) -> Result<(), CliEr
     let clients = ClientCache::default();
     let mut failed = 0;
     let clients = &clients;
-    let asked = stream::iter(enabled()).map(|api| async move { (api, judge(clients, api).await) }).buffered(AT_ONCE);
+    let asked =
+        stream::iter(enabled()).map(|api| async move { (api, judge(clients, config, api).await) }).buffered(AT_ONCE);
     let printing = asked.map(|(api, AccountVerdict { can_serve, text })| {
         failed += usize::from(!can_serve);
         writeln!(out, "  {} {text}", api.id)
@@ -58,7 +59,7 @@ pub(super) fn ask_all(out: &mut impl Write, config: &Config) -> Result<(), CliEr
     if failed == 0 { Ok(()) } else { Err(CliError::Accounts { failed, of: enabled().count() }) }
 }
 
-async fn judge(clients: &ClientCache, api: &ApiConfig) -> AccountVerdict {
+async fn judge(clients: &ClientCache, config: &Config, api: &ApiConfig) -> AccountVerdict {
     let endpoint = Endpoint::new(api);
     match ask(clients, &endpoint).await {
         Ok(ModelListReply::Names(names)) => {
@@ -66,9 +67,7 @@ async fn judge(clients: &ClientCache, api: &ApiConfig) -> AccountVerdict {
             let is_open = matches!(ask(clients, &keyless).await, Ok(ModelListReply::Names(_)));
             AccountVerdict { can_serve: true, text: listed(api, &names, is_open) }
         }
-        Ok(ModelListReply::NoList(status)) => {
-            AccountVerdict { can_serve: false, text: no_list(api, &endpoint, status) }
-        }
+        Ok(ModelListReply::NoList(status)) => no_list(config, api, &endpoint, status),
         Err(failure) => AccountVerdict { can_serve: false, text: refused(&failure) },
     }
 }
@@ -105,12 +104,24 @@ fn listed(api: &ApiConfig, names: &BTreeSet<Arc<str>>, is_open: bool) -> String 
     text
 }
 
-fn no_list(api: &ApiConfig, endpoint: &Endpoint, status: u16) -> String {
+/// Judges an account without a list. The base URL of a preset is right: the provider has none.
+fn no_list(config: &Config, api: &ApiConfig, endpoint: &Endpoint, status: u16) -> AccountVerdict {
     let reach = endpoint.list_reach();
     let url = reach.map(|reach| reach.shown_url(model_list::PATH)).unwrap_or_default();
     let field = reach.map_or("baseUrl", |reach| reach.format.base_url_field());
-    let other = format!("if it has no list, `api-together test {} MODEL` tells", api.id);
-    format!("{status}, nothing at {url}: is its {field} right? ({other})")
+    let is_of_preset = |used: &PresetUse| used.filled.iter().any(|(filled, _)| filled == field);
+    let can_serve = config.presets.get(api.id.as_str()).is_some_and(is_of_preset);
+    let id = &api.id;
+    let text = if can_serve {
+        format!(
+            "{status}: {} has no list of models, which would prove the key; `api-together test {id}` does",
+            api.name
+        )
+    } else {
+        let other = format!("if it has no list, `api-together test {id} MODEL` tells");
+        format!("{status}, nothing at {url}: is its {field} right? ({other})")
+    };
+    AccountVerdict { can_serve, text }
 }
 
 fn refused(failure: &Failure) -> String {

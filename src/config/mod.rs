@@ -45,7 +45,7 @@ pub use model::{
     ModelAliases, QueueConfig, QuotaConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
 };
 pub use problem::Problem;
-pub use providers::{LimitScope, Plan, Provider, Providers};
+pub use providers::{LimitScope, Plan, PresetUse, Provider, Providers};
 pub use quirks::{LimitsPer, Quirks, StreamUsage};
 pub use quota::Reset;
 pub use schema::generate as generate_schema;

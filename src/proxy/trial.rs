@@ -19,6 +19,7 @@ use super::attempt::failure_of;
 use super::headers::set_request_headers;
 use super::model_list::{ANTHROPIC_VERSION, timeout};
 use super::pool::target::client_of;
+use crate::config::StreamUsage;
 use crate::dialect::said::words_of_error;
 use crate::dialect::{ROUTES, RefusedResponse, Route, SentRequest};
 use crate::types::{Failure, FailureClass, Now, Phase, SentAt, Usage, WireFormat};
@@ -86,11 +87,15 @@ impl AccountTrial<'_> {
     pub async fn run(&self, clients: &ClientCache, show: &mut impl FnMut(&str)) -> Result<TrialReport, TrialFailure> {
         let started = Instant::now();
         let deadline = started + self.endpoint.timeouts.stream_total;
-        let mut body = self.body(true);
+        let may_ask = match self.endpoint.quirks.stream_usage {
+            StreamUsage::Ask => self.format == WireFormat::OpenAi,
+            StreamUsage::Unasked | StreamUsage::Never => false,
+        };
+        let mut body = self.body(may_ask);
         let mut response = self.send(clients, body.clone(), deadline).await?;
         // Unknown fields are refused before any work.
         let may_be_the_options = matches!(response.head.status().as_u16(), 400 | 422);
-        let without_options = may_be_the_options && self.format == WireFormat::OpenAi;
+        let without_options = may_be_the_options && may_ask;
         if without_options {
             body = self.body(false);
             response = self.send(clients, body.clone(), deadline).await?;

@@ -71,6 +71,27 @@ fn an_account_that_cannot_serve_is_named_with_its_mend() {
 }
 
 #[test]
+fn a_provider_without_a_list_is_no_failure_where_the_base_url_is_the_presets() {
+    let upstream = Upstream::always(Reply::error(404, "not found"));
+    let presets =
+        json!({ "asOf": "2026-11-28", "providers": { "mine": { "name": "Mine", "baseUrl": upstream.url() } } });
+    let entry = |base: Value| json!({ "id": "a", "provider": "mine", "apiKey": "sk-4f9Qm2Zk7w", "models": ["m"], "baseUrl": base });
+    for (base, code, says) in
+        [(json!(null), 0, "has no list of models"), (json!(upstream.url()), 1, "is its baseUrl right?")]
+    {
+        let mut entry = entry(base);
+        if entry["baseUrl"].is_null() {
+            entry.as_object_mut().expect("an entry").remove("baseUrl");
+        }
+        let launch = Launch::new(&json!({ "server": { "apiKey": "sk-4f9Qm2Zk7wXx" }, "apis": [entry] }));
+        std::fs::write(launch.folder.join("presets.json"), presets.to_string()).expect("writes");
+        let output = launch.command().args(["check", "--online", "--config", "apis.json"]).output().expect("ran");
+        let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.code() == Some(code) && told.contains(says), "{told}");
+    }
+}
+
+#[test]
 fn accounts_are_asked_at_the_same_time_and_a_silent_one_holds_up_nobody() {
     let nobody = TcpListener::bind("127.0.0.1:0").and_then(|taken| taken.local_addr()).expect("a free port");
     let silent = [0, 1].map(|_| Upstream::always(list(&["m"]).held()));
@@ -127,6 +148,9 @@ fn an_answer_in_one_piece_will_do_and_so_will_one_without_stream_options() {
     });
     let (code, told) = run(&config_of(&[&strict]), &["test", "a"]);
     assert!(code == Some(0) && told.contains("it refuses stream_options"), "{told}");
+    let (code, told) = run(&config_with(&strict, &json!({ "streamUsage": "unasked" })), &["test", "a"]);
+    assert!(code == Some(0) && !told.contains("it refuses"), "{told}");
+    assert_eq!(strict.calls(), 3, "an entry that says so is not asked in vain");
 }
 
 #[test]
