@@ -52,7 +52,7 @@ const WATCHDOG: Duration = Duration::from_secs(1);
 #[derive(Debug, Error)]
 pub enum AppError {
     /// The address can't be listened on.
-    #[error("can't listen on {}:{port}: {why}; choose another with --port or --host", shown_host(host))]
+    #[error("can't listen on {}:{port}: {why}; {}", shown_host(host), machine::listening_mend(why))]
     Listen {
         /// As configured.
         host: String,
@@ -62,7 +62,7 @@ pub enum AppError {
         why: io::Error,
     },
     /// The data folder can't be used.
-    #[error("{}: {why}", folder.display())]
+    #[error("{}: {why}", std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display())]
     Store {
         /// The folder.
         folder: PathBuf,

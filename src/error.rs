@@ -30,9 +30,6 @@ const SOON_MS: u64 = 1_000;
 /// The `Retry-After` (ms) when all that were asked failed. Many programs come back after a fifth of a second otherwise.
 const AFTER_FAILURE_MS: u64 = 2_000;
 
-/// What an unknown path gets to read, if no path is near.
-const SERVED: &str = "this pool serves /v1/chat/completions, /v1/models and others";
-
 /// An error of ours.
 #[derive(Debug, Error)]
 pub enum ApiError {
@@ -42,6 +39,11 @@ pub enum ApiError {
     /// The key is not one of ours.
     #[error("incorrect API key provided")]
     WrongKey,
+    /// The key is one of an account's.
+    #[error(
+        "this is the key of an account behind this pool, not a key of the pool; send one of server.apiKey or server.apiKeys"
+    )]
+    AccountKey,
     /// The request can't be understood.
     #[error("{message}")]
     Invalid {
@@ -60,12 +62,12 @@ pub enum ApiError {
     #[error("the rest of the request body did not come in time (server.bodyTimeoutMs)")]
     BodySlow,
     /// There is nothing at this path.
-    #[error("unknown request URL: {asked}; {}", .near.map_or_else(|| SERVED.to_owned(), |near| format!("did you mean /v1/{near}?")))]
+    #[error("unknown request URL: {asked}; {hint}")]
     UnknownPath {
         /// Method and path, as sent.
         asked: String,
-        /// The part below `/v1/` of a path that is near.
-        near: Option<&'static str>,
+        /// What was probably meant, or what there is.
+        hint: String,
     },
     /// The path takes another method.
     #[error("not allowed to {method} on {path}; use {allow}")]
@@ -167,7 +169,7 @@ impl ApiError {
     fn row(&self) -> &'static ErrorRow {
         match self {
             ApiError::MissingKey => &table::MISSING_KEY,
-            ApiError::WrongKey => &table::WRONG_KEY,
+            ApiError::WrongKey | ApiError::AccountKey => &table::WRONG_KEY,
             ApiError::Invalid { .. } => &table::INVALID_REQUEST,
             ApiError::TooLarge(_) => &table::TOO_LARGE,
             ApiError::NoResponses(_) => &table::NO_RESPONSES,

@@ -47,6 +47,18 @@ pub(super) fn listen(host: &str, port: u16) -> io::Result<Vec<TcpListener>> {
     Ok(listeners)
 }
 
+/// Returns what to do about an address that can't be listened on.
+pub(super) fn listening_mend(why: &io::Error) -> &'static str {
+    if why.kind() == io::ErrorKind::PermissionDenied {
+        "ports below 1024 need root or the right to use them (setcap cap_net_bind_service=+ep, AmbientCapabilities in systemd); \
+         choose another with --port"
+    } else if why.kind() == io::ErrorKind::AddrNotAvailable {
+        "this machine has no such address; choose one of its own with --host, or 0.0.0.0 for all"
+    } else {
+        "choose another with --port or --host"
+    }
+}
+
 fn both_loopbacks(port: u16) -> io::Result<Vec<TcpListener>> {
     let v4 = TcpListener::bind(("127.0.0.1", port))?;
     match TcpListener::bind(("::1", v4.local_addr()?.port())) {

@@ -45,8 +45,8 @@ impl ServerAccess {
     pub fn read(source: &ConfigSource) -> Result<ServerAccess, ConfigError> {
         let path = &source.path;
         let text = fs::read_to_string(path).map_err(|why| ConfigError::Unreadable { path: path.clone(), why })?;
-        let Unambiguous(document) =
-            serde_json::from_str(without_mark(&text)).map_err(|error| syntax_error(path, &error))?;
+        let Unambiguous(document) = serde_json::from_str(without_mark(&text))
+            .map_err(|error| syntax_error(path, without_mark(&text), &error))?;
         let server = document.get("server");
         let field = |name: &str| server.and_then(|server| server.get(name));
         let text = |name: &str| field(name).and_then(Value::as_str).and_then(expanded);

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use super::changes;
 use super::load::{ConfigError, is_current, load};
 use super::messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 use super::model::Config;
 use super::server_limits::ServerLimits;
 use super::source::ConfigSource;
-use crate::types::Now;
+use crate::types::{Now, clock_time};
 
 /// Owns the valid configuration in force, and replaces the configuration when the file's content changes into another valid one.
 pub struct ConfigActor {
     source: ConfigSource,
+    /// The configuration of the start: what it says of the server's address holds until the end.
+    started: Arc<Config>,
     state: ConfigState,
     subscribers: Vec<Recipient<ConfigChanged>>,
 }
@@ -21,8 +24,8 @@ pub struct ConfigActor {
 impl ConfigActor {
     /// Takes the configuration of the start, and its source.
     pub fn new(source: ConfigSource, config: Arc<Config>) -> Self {
-        let state = ConfigState { config, loaded_at: Now::read().wall, last_error: None };
-        ConfigActor { source, state, subscribers: Vec::new() }
+        let state = ConfigState { config: config.clone(), loaded_at: Now::read().wall, last_error: None };
+        ConfigActor { source, started: config, state, subscribers: Vec::new() }
     }
 
     fn adopt(&mut self, loaded: Result<Config, ConfigError>, forced: bool) {
@@ -47,10 +50,11 @@ impl ConfigActor {
                 let why = error.to_string();
                 // The poll comes every second: say a mistake once.
                 if forced || self.state.last_error.as_ref() != Some(&why) {
-                    log::error!("configuration: the old one stays in force");
-                    for line in why.lines() {
-                        log::error!("configuration: {line}");
-                    }
+                    let mut lines = why.lines();
+                    let first = lines.next().unwrap_or_default();
+                    let since = clock_time(self.state.loaded_at, Now::read().wall);
+                    log::error!("configuration: {first}; the configuration of {since} stays in force");
+                    lines.for_each(|line| log::error!("configuration: {line}"));
                 }
                 self.state.last_error = Some(why);
             }
@@ -58,18 +62,20 @@ impl ConfigActor {
     }
 
     fn announce(&self, config: &Config) {
-        let old = &self.state.config.server;
-        let new = &config.server;
-        log::info!("configuration: reloaded, {} APIs (hash {})", config.apis.len(), config.hash);
+        let old = &self.state.config;
+        log::info!("configuration: reloaded, {} (hash {})", changes::told(old, config), config.hash);
         for warning in &config.warnings {
             log::warn!("configuration: {warning}");
         }
-        if self.state.config.store != config.store {
+        // What is in force since the start is no news, nor is what waits for a restart already.
+        let waits = |differ: fn(&Config, &Config) -> bool| differ(config, &self.started) && differ(config, old);
+        if waits(|one, other| one.store != other.store) {
             log::warn!("configuration: a new store takes effect after a restart");
         }
-        if (&old.host, old.port) != (&new.host, new.port) {
+        if waits(|one, other| (&one.server.host, one.server.port) != (&other.server.host, other.server.port)) {
             log::warn!("configuration: a new server.host or server.port takes effect after a restart");
         }
+        let (old, new) = (&old.server, &config.server);
         let taken_up = ServerLimits {
             max_requests: new.limits.max_requests,
             bodies_in_flight: new.limits.bodies_in_flight,

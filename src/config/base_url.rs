@@ -11,8 +11,10 @@ use crate::types::WireFormat;
 /// # Errors
 /// With the mistake and the mend, and never with the text itself: a URL may hold a password.
 pub(super) fn parse(typed: &str, format: WireFormat) -> Result<Url, String> {
-    let mut url =
-        Url::parse(typed.trim()).map_err(|why| format!("is not a URL ({why}); write it as https://api.openai.com"))?;
+    let mut url = Url::parse(typed.trim()).map_err(|why| match typed.contains("://") {
+        true => format!("is not a URL ({why}); write it as https://api.openai.com"),
+        false => "must begin with https:// or http://, as in https://api.openai.com".to_owned(),
+    })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("must begin with http:// or https://".to_owned());
     }

@@ -15,7 +15,7 @@ use super::providers::{self, PresetsError, PresetsRead, fill_in};
 use super::source::{ConfigSource, folder_of};
 use super::validate::validate;
 use super::validator::KeyTexts;
-use super::{file_permissions, schema, warnings};
+use super::{file_permissions, schema, syntax, warnings};
 
 /// Why there is no configuration. The text never holds a value of the file, so never a key.
 #[derive(Debug, Error)]
@@ -29,7 +29,7 @@ pub enum ConfigError {
         why: io::Error,
     },
     /// The file is not JSON, or says a thing twice.
-    #[error("{}:{line}:{column}: not valid JSON: {why}", path.display())]
+    #[error("{}:{line}:{column}: {why}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum ConfigError {
         line: usize,
         /// From 1.
         column: usize,
-        /// What was expected there.
+        /// The mistake, and the line without its values.
         why: String,
     },
     /// The file has mistakes.
@@ -69,7 +69,8 @@ pub(super) fn is_current(config: &Config, source: &ConfigSource) -> bool {
     let Ok(text) = fs::read_to_string(&source.path) else { return false };
     let folder = folder_of(&source.path);
     let keys = config.key_files.iter();
-    let key_texts = keys.map(|name| (name.clone(), fs::read_to_string(folder.join(name)).map_err(|e| e.to_string())));
+    let key_texts =
+        keys.map(|name| (name.clone(), fs::read_to_string(folder.join(name)).map_err(|e| unreadable(&e, folder))));
     let presets = config.preset_file.as_deref().and_then(providers::text_of);
     fingerprint(without_mark(&text), presets.as_deref(), &key_texts.collect()) == config.hash
 }
@@ -86,7 +87,7 @@ pub fn parse(
 ) -> Result<Config, ConfigError> {
     let path = &source.path;
     let text = without_mark(text);
-    let Unambiguous(mut document) = serde_json::from_str(text).map_err(|e| syntax_error(path, &e))?;
+    let Unambiguous(mut document) = serde_json::from_str(text).map_err(|e| syntax_error(path, text, &e))?;
 
     let invalid = |problems| ConfigError::Invalid { path: path.clone(), problems };
     let mut problems = Vec::new();
@@ -98,7 +99,7 @@ pub fn parse(
     let filled = fill_in(&mut document, &presets.providers, &variable);
     problems.extend(filled.problems);
     let typed = SoundParts::parse_sound_parts(document, &mut problems);
-    let key_texts = read_key_files(&typed, read_key);
+    let key_texts = read_key_files(&typed, folder_of(path), read_key);
     let mut config = validate(typed, problems, source, &key_texts).map_err(invalid)?;
     config.hash = fingerprint(text, presets.text.as_deref(), &key_texts);
     config.key_files = key_texts.keys().cloned().collect();
@@ -143,14 +144,31 @@ pub(super) fn without_mark(text: &str) -> &str {
 }
 
 /// serde_json's texts name an expected token, and ours the name of a field, never a value.
-pub(super) fn syntax_error(path: &Path, e: &serde_json::Error) -> ConfigError {
+pub(super) fn syntax_error(path: &Path, text: &str, e: &serde_json::Error) -> ConfigError {
     let why = e.to_string();
-    let why = why.split(" at line ").next().unwrap_or_default().to_owned();
-    ConfigError::Syntax { path: path.to_owned(), line: e.line(), column: e.column().max(1), why }
+    let (line, column) = (e.line(), e.column().max(1));
+    let why = syntax::mistake(text, line, column, why.split(" at line ").next().unwrap_or_default());
+    ConfigError::Syntax { path: path.to_owned(), line, column, why }
 }
 
-fn read_key_files(typed: &SoundParts, read_key: impl Fn(&str) -> io::Result<String>) -> KeyTexts {
-    let read = |name: &String| read_key(name).map_err(|e| e.to_string());
+/// Why a key file can't be read, in words.
+const UNREADABLE: [(io::ErrorKind, &str); 4] = [
+    (io::ErrorKind::NotFound, "the file does not exist"),
+    (io::ErrorKind::PermissionDenied, "the user of this program may not read the file"),
+    (io::ErrorKind::IsADirectory, "is a folder, not a file"),
+    (io::ErrorKind::InvalidData, "the file is no text"),
+];
+
+/// Returns why a key file can't be read, and where it was looked for. The name is not shown: a key may stand in its place.
+fn unreadable(why: &io::Error, folder: &Path) -> String {
+    let known = UNREADABLE.iter().find(|(kind, _)| *kind == why.kind()).map(|(_, words)| (*words).to_owned());
+    let what = known.unwrap_or_else(|| format!("the file can't be read: {why}"));
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    format!("{what}; a relative path begins in {}; give a path, not the key", folder.display())
+}
+
+fn read_key_files(typed: &SoundParts, folder: &Path, read_key: impl Fn(&str) -> io::Result<String>) -> KeyTexts {
+    let read = |name: &String| read_key(name).map_err(|e| unreadable(&e, folder));
     typed.apis.iter().filter_map(|(_, api)| api.api_key_file.as_ref()).map(|name| (name.clone(), read(name))).collect()
 }
 

@@ -93,7 +93,8 @@ impl Walk {
             match (known.get(name), schema.get("additionalProperties")) {
                 (Some(schema), _) => self.value(value, schema, &here),
                 (None, Some(Value::Bool(false))) => {
-                    let hint = nearest(name, known.keys()).map(|k| format!(", did you mean {k}?"));
+                    let meant = nearest(name, known.keys()).map(String::as_str).or_else(|| meant_by(name, at, known));
+                    let hint = meant.map(|k| format!(", did you mean {k}?"));
                     let here = if hint.is_some() { here } else { join(at, shown_name(name)) };
                     self.problem(&here, format!("unknown field{}", hint.unwrap_or_default()));
                 }
@@ -195,6 +196,41 @@ fn bound(schema: &Value, name: &str) -> Option<f64> {
 
 fn join(at: &str, name: &str) -> String {
     if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
+}
+
+/// Names of other programs' files, and the fields here.
+const OTHER_NAMES: [(&[&str], &str); 14] = [
+    (&["url", "endpoint", "apibase", "openaiapibase", "base", "host", "address", "uri", "server"], "baseUrl"),
+    (&["key", "token", "secret", "password", "authtoken", "bearer", "keys", "apikeys"], "apiKey"),
+    (&["keyfile", "secretfile"], "apiKeyFile"),
+    (&["mapping", "modelmap", "aliases", "rename"], "modelMapping"),
+    (&["requestsperminute", "ratelimit", "perminute"], "rpm"),
+    (&["requestsperday", "dailylimit", "perday"], "rpd"),
+    (&["tokensperminute"], "tpm"),
+    (&["tokensperday"], "tpd"),
+    (&["concurrency", "maxparallelrequests", "parallel"], "maxConcurrent"),
+    (&["group"], "quotaGroup"),
+    (&["timezone", "tz"], "reset"),
+    (&["disabled", "active"], "enabled"),
+    (&["upstreams", "channels", "accounts", "providers", "models", "modellist", "backends"], "apis"),
+    (&["listen", "bind"], "host"),
+];
+
+/// Fields that people write at the top, and that stand below `server`.
+const OF_THE_SERVER: [(&str, &str); 5] = [
+    ("apikey", "server.apiKey"),
+    ("apikeys", "server.apiKeys"),
+    ("keys", "server.apiKeys"),
+    ("port", "server.port"),
+    ("host", "server.host"),
+];
+
+/// Returns the field that has the meaning of another program's name.
+fn meant_by(name: &str, at: &str, known: &Map<String, Value>) -> Option<&'static str> {
+    let plain = name.replace(['_', '-'], "").to_lowercase();
+    let of_the_server = OF_THE_SERVER.iter().find(|(other, _)| at.is_empty() && *other == plain);
+    let here = OTHER_NAMES.iter().find(|(others, ours)| known.contains_key(*ours) && others.contains(&plain.as_str()));
+    of_the_server.map(|(_, ours)| *ours).or_else(|| here.map(|(_, ours)| *ours))
 }
 
 /// Returns the known name that was probably meant: near in letters, whatever the case and the underscores.

@@ -183,9 +183,7 @@ impl Validator<'_> {
             (Some(key), None) => self.key(&at("apiKey"), key),
             (None, Some(path)) => match self.key_texts.get(path) {
                 Some(Ok(text)) => self.key(&at("apiKeyFile"), text.trim()),
-                Some(Err(why)) => {
-                    self.refuse(&at("apiKeyFile"), format!("the file can't be read: {why}; give a path, not the key"))
-                }
+                Some(Err(why)) => self.refuse(&at("apiKeyFile"), why),
                 None => self.refuse(&at("apiKeyFile"), "the file was not read"),
             },
             (Some(_), Some(_)) => self.refuse(&at("apiKeyFile"), "give either apiKey or apiKeyFile, not both"),

@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 
 use super::Worker;
-use crate::config::{ClientKey, PresentedKey};
+use crate::config::{ApiConfig, ClientKey, Config, PresentedKey};
 use crate::error::ApiError;
 use crate::proxy::key_in_query;
 
@@ -20,7 +20,8 @@ const KEY_PROTOCOL: &str = "openai-insecure-api-key.";
 
 /// Checks the key of a request: `Authorization: Bearer KEY`, or the bare key, there, in a header of its own, as `?key=KEY`, or as a
 /// sub-protocol. Of several keys one must be right.
-pub(super) fn check(headers: &HeaderMap, query: &str, keys: &[ClientKey]) -> Result<(), ApiError> {
+pub(super) fn check(headers: &HeaderMap, query: &str, config: &Config) -> Result<(), ApiError> {
+    let keys = &config.server.client_keys;
     if keys.is_empty() {
         return Ok(());
     }
@@ -28,21 +29,30 @@ pub(super) fn check(headers: &HeaderMap, query: &str, keys: &[ClientKey]) -> Res
     if bearer.is_some_and(|key| is_known(key, keys)) {
         return Ok(());
     }
-    let mut refusal = if bearer.is_some() { ApiError::WrongKey } else { ApiError::MissingKey };
+    let mut refusal = bearer.map_or(ApiError::MissingKey, |key| wrong(key, config));
     let bare = BARE.iter().filter_map(|name| headers.get(name)).map(HeaderValue::as_bytes);
     for key in bare.chain(offered_key(headers)) {
         if is_known(key, keys) {
             return Ok(());
         }
-        refusal = ApiError::WrongKey;
+        refusal = wrong(key, config);
     }
     if let Some(key) = key_in_query(query) {
         if is_known(key.as_bytes(), keys) {
             return Ok(());
         }
-        refusal = ApiError::WrongKey;
+        refusal = wrong(key.as_bytes(), config);
     }
     Err(refusal)
+}
+
+/// Returns what to say of a wrong key: whoever sends an account's key has taken the pool for the provider.
+fn wrong(key: &[u8], config: &Config) -> ApiError {
+    let key = key.trim_ascii();
+    let is_of = |api: &ApiConfig| api.key.is_secret() && api.key.matches(key);
+    // Every key is compared, as for clients' keys.
+    let is_of_account = config.apis.iter().fold(false, |known, api| known | is_of(api));
+    if is_of_account { ApiError::AccountKey } else { ApiError::WrongKey }
 }
 
 fn without_scheme(header: &[u8]) -> &[u8] {

@@ -112,8 +112,7 @@ fn early_answer(
     if !needs_key {
         return None;
     }
-    let keys = &here.config().server.client_keys;
-    check(request.headers(), request.query_string(), keys).err().map(|refused| refused.error_response())
+    check(request.headers(), request.query_string(), &here.config()).err().map(|refused| refused.error_response())
 }
 
 /// Lets the end of the connection end a body of unknown length, where the client speaks HTTP/1.0 and knows no chunks.

@@ -29,6 +29,7 @@ mod socket;
 mod status;
 mod tls;
 mod tokens;
+mod unknown_paths;
 mod websocket;
 mod worker;
 

@@ -19,12 +19,6 @@ const AZURE: &str = "openai";
 /// Behind [`AZURE`], in front of the name of a deployment. The body names the model as well.
 const DEPLOYMENTS: &str = "deployments";
 
-/// The longest path that is compared with those that are served, in bytes.
-const LONGEST_COMPARED: usize = 64;
-
-/// How many letters a path may differ from the one that is meant.
-const MOST_MISTYPED: usize = 3;
-
 /// Changes the path into the one that is meant. The query stays.
 pub(super) fn straighten(request: &mut ServiceRequest) {
     let path = request.uri().path();
@@ -40,21 +34,6 @@ pub(super) fn straighten(request: &mut ServiceRequest) {
     let Ok(uri) = Uri::from_parts(parts) else { return };
     request.match_info_mut().get_mut().update(&uri);
     request.head_mut().uri = uri;
-}
-
-/// Returns the part below `/v1/` of a served path that is near to an unknown one, for the 404.
-pub(super) fn near(path: &str) -> Option<&'static str> {
-    let path = path.trim_end_matches('/');
-    let end = |below: &&'static str| path.strip_suffix(*below).is_some_and(|before| before.ends_with('/'));
-    if let Some(below) = served_below().find(end) {
-        return Some(below);
-    }
-    let below = path.trim_start_matches('/').trim_start_matches("v1/");
-    if below.len() > LONGEST_COMPARED {
-        return None;
-    }
-    let nearest = served_below().map(|served| (strsim::damerau_levenshtein(below, served), served)).min();
-    nearest.filter(|(letters, _)| *letters <= MOST_MISTYPED).map(|(_, served)| served)
 }
 
 /// Returns whether a path has none of the forms that are straightened. Most have none.
@@ -84,7 +63,7 @@ fn is_served_below(below: &str) -> bool {
 }
 
 /// Returns the part below `/v1/` of every served path.
-fn served_below() -> impl Iterator<Item = &'static str> {
+pub(super) fn served_below() -> impl Iterator<Item = &'static str> {
     let own = OWN_ENDPOINTS.iter().filter_map(|own| own.path.strip_prefix("/v1/"));
     ROUTES.iter().map(|route| route.id.path()).chain(own.filter(|path| !path.contains('{')))
 }
@@ -127,22 +106,6 @@ mod tests {
         for below in served_below() {
             let path = format!("/{VERSION}/{below}");
             assert!(is_straight(&path) && meant_by(&path) == Some(path.clone()), "{path}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_path_is_near_to_one_that_is_served() {
-        for (typed, below) in [
-            ("/api/v1/chat/completions", Some("chat/completions")),
-            ("/v1/chat/completions/chat/completions", Some("chat/completions")),
-            ("/v1/chat/completion", Some("chat/completions")),
-            ("/v1/embedings", Some("embeddings")),
-            ("/v1/model", Some("models")),
-            ("/v1/assistants", None),
-            ("/", None),
-            ("/favicon.ico", None),
-        ] {
-            assert_eq!(near(typed), below, "{typed}");
         }
     }
 }

@@ -5,7 +5,7 @@ use actix_web::{App, HttpRequest, Resource, Route, guard, web};
 use actix_web::{body::MessageBody, dev::ServiceFactory, dev::ServiceRequest, dev::ServiceResponse};
 
 use super::endpoints::OWN_ENDPOINTS;
-use super::{Worker, forward, middleware, paths, websocket};
+use super::{Worker, forward, middleware, unknown_paths, websocket};
 use crate::dialect::{ROUTES, SocketRoute};
 use crate::error::ApiError;
 
@@ -55,5 +55,5 @@ fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
 
 async fn unknown_path(request: HttpRequest) -> Result<String, ApiError> {
     let asked = format!("{} {}", request.method(), request.path());
-    Err(ApiError::UnknownPath { asked, near: paths::near(request.path()) })
+    Err(ApiError::UnknownPath { asked, hint: unknown_paths::hint(request.path()) })
 }

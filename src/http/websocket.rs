@@ -107,10 +107,10 @@ impl SocketHost for Host {
     }
 
     fn admit(&self) -> Result<RequestSlot, ApiError> {
-        let server = &self.config().server;
+        let config = self.config();
         // The key may have left the configuration since the upgrade.
-        check(&self.headers, &self.query, &server.client_keys)?;
-        let slot = self.worker.concurrency.admit(server.limits.max_requests);
+        check(&self.headers, &self.query, &config)?;
+        let slot = self.worker.concurrency.admit(config.server.limits.max_requests);
         slot.ok_or(ApiError::Overloaded("too many requests are served at the same time (server.maxRequests)"))
     }
 

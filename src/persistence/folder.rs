@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
+use super::folder_error::{is_refusal, unusable};
 use super::record::{decode, encode};
 use crate::types::Now;
 
@@ -33,6 +34,7 @@ impl Folder {
     /// # Errors
     /// When another process uses the folder, or nothing can be read or written.
     pub(super) fn open(path: &Path) -> Result<Folder, StoreError> {
+        let cannot = |error: io::Error| unusable(path, &error);
         fs::create_dir_all(path).map_err(cannot)?;
         let is_new = !path.join("sled").exists() && !path.join(MARKER).exists();
         let why = match open_sound(path) {
@@ -56,7 +58,7 @@ impl Folder {
 
     fn begin(db: sled::Db, path: &Path, commits: u64, lost: bool) -> Result<Folder, StoreError> {
         let marker = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(MARKER));
-        let mut folder = Folder { db, marker: marker.map_err(cannot)?, commits, lost };
+        let mut folder = Folder { db, marker: marker.map_err(|error| unusable(path, &error))?, commits, lost };
         // Tells a new store from one without any memory left.
         folder.commit(sled::Batch::default())?;
         Ok(folder)
@@ -97,7 +99,7 @@ fn open_sound(path: &Path) -> Result<(sled::Db, u64), Unusable> {
     }));
     let (db, commits) = match opened {
         Ok(Ok(opened)) => opened,
-        Ok(Err(error)) => return Err(judge(error)),
+        Ok(Err(error)) => return Err(judge(error, path)),
         Err(_) => return Err(Unusable::Damaged("it can't be read".to_owned())),
     };
     let commits = match commits.map(|bytes| decode::<u64>(&bytes)) {
@@ -105,7 +107,8 @@ fn open_sound(path: &Path) -> Result<(sled::Db, u64), Unusable> {
         Some(Ok(commits)) => commits,
         Some(Err(why)) => return Err(Unusable::Damaged(why.to_string())),
     };
-    match (read_marker(&path.join(MARKER)), commits) {
+    let marker = read_marker(&path.join(MARKER)).map_err(|error| Unusable::Refused(unusable(path, &error)))?;
+    match (marker, commits) {
         (None, 0) => Ok((db, 0)),
         (Some(marked), _) if marked <= commits => Ok((db, commits)),
         (Some(_), _) => Err(Unusable::Damaged("the last commits are missing".to_owned())),
@@ -113,20 +116,13 @@ fn open_sound(path: &Path) -> Result<(sled::Db, u64), Unusable> {
     }
 }
 
-fn judge(error: sled::Error) -> Unusable {
+fn judge(error: sled::Error, path: &Path) -> Unusable {
     if error.to_string().contains("could not acquire lock") {
         let mend = "another api-together is using it; stop that one, or give this one its own --data";
         return Unusable::Refused(StoreError::new("the data folder can't be opened", mend));
     }
     match &error {
-        sled::Error::Io(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::PermissionDenied | io::ErrorKind::StorageFull | io::ErrorKind::ReadOnlyFilesystem
-            ) =>
-        {
-            Unusable::Refused(StoreError::new("the data folder can't be opened", error))
-        }
+        sled::Error::Io(e) if is_refusal(e) => Unusable::Refused(unusable(path, e)),
         sled::Error::Io(_)
         | sled::Error::Corruption { .. }
         | sled::Error::Unsupported(_)
@@ -148,9 +144,16 @@ fn move_aside(path: &Path) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-/// Returns the number in the commit marker; `None` if the file is missing or unreadable.
-fn read_marker(path: &Path) -> Option<u64> {
-    decode::<String>(&fs::read(path).ok()?).ok()?.parse().ok()
+/// Returns the number in the commit marker; `None` if the file is missing or damaged.
+///
+/// # Errors
+/// When the system refuses to read the file, which says nothing of the contents.
+fn read_marker(path: &Path) -> io::Result<Option<u64>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(decode::<String>(&bytes).ok().and_then(|number| number.parse().ok())),
+        Err(error) if is_refusal(&error) => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Writes the commit marker: a few bytes, of one length for every number. One write survives the end of the process without a flush.
@@ -159,8 +162,4 @@ fn write_marker(marker: &mut File, number: u64) -> io::Result<()> {
     let bytes = encode(&format!("{number:020}")).map_err(io::Error::other)?;
     marker.seek(SeekFrom::Start(0))?;
     marker.write_all(&bytes)
-}
-
-fn cannot(error: io::Error) -> StoreError {
-    StoreError::new("the data folder can't be used", error)
 }

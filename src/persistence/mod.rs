@@ -12,6 +12,7 @@
 mod actor;
 mod batch_worker;
 mod folder;
+mod folder_error;
 mod homes_worker;
 mod messages;
 mod record;

@@ -141,7 +141,7 @@ fn a_mistake_of_one_kind_hides_none_of_another() {
         "server.prot: unknown field, did you mean port?",
         "server.cors[0]: must be an origin",
         "apis[0].rmp: unknown field, did you mean rpm?",
-        "apis[0].baseUrl: is not a URL",
+        "apis[0].baseUrl: must begin with https:// or http://",
         "apis[1].id: is the id of apis[0] too",
         "apis[1].apiKey: the environment variable UNSET_VARIABLE is not set",
         "apis[1].rpm: must be a whole number, is a string",
@@ -162,14 +162,14 @@ fn what_no_type_can_say_is_told_all_at_once_too() {
     for wanted in [
         "server.host: must be a host name",
         "server.cors[0]: must be an origin",
-        "apis[0].baseUrl: is not a URL",
+        "apis[0].baseUrl: must begin with https:// or http://",
         "apis[1].baseUrl: must not hold a user or a password",
         "apis[1].apiKey: must be of visible ASCII characters",
         "apis[2].baseUrl: must be the base alone",
         "apis[2].apiKey: must not be empty",
         "apis[3].apiKey: is missing",
         "apis[4].apiKeyFile: give either",
-        "apis[5].apiKeyFile: the file can't be read",
+        "apis[5].apiKeyFile: the file does not exist; a relative path begins in /",
         "apis[6].id: is the id of apis[0] too",
     ] {
         assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
@@ -200,13 +200,13 @@ fn a_slip_of_syntax_is_told_with_line_and_column() {
     let (code, told) =
         check("{\n  \"server\": { \"apiKey\": \"sk-secret-1\" },\n  \"apis\": [ { \"id\": \"a\", } ]\n}");
     assert_eq!(code, Some(2));
-    assert!(told.contains("apis.json:3:26: not valid JSON: trailing comma"), "{told}");
+    assert!(told.contains("apis.json:3:26: not valid JSON: a comma stands before a closing bracket"), "{told}");
     assert!(!told.contains("sk-secret-1"));
     let (code, told) = check("{\n  \"apis\": [],\n  \"apis\": [{ \"apiKey\": \"sk-secret-1\" }]\n}");
     assert_eq!(code, Some(2));
     assert!(told.contains("apis.json:3:") && told.contains("the field \"apis\" stands twice"), "{told}");
     for (text, wanted) in
-        [("", "apis.json:1:1: not valid JSON"), ("[]", "the file: must be an object"), ("{}", "apis: is missing")]
+        [("", "apis.json:1:1: is empty"), ("[]", "the file: must be an object"), ("{}", "apis: is missing")]
     {
         let (code, told) = check(text);
         assert!(code == Some(2) && told.contains(wanted), "{text:?}: {told}");

@@ -36,6 +36,7 @@ mod init;
 mod limits;
 mod listen_tls;
 mod manual;
+mod messages;
 mod mistyped;
 mod names;
 mod online;

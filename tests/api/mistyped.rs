@@ -66,14 +66,14 @@ fn mistakes() -> Vec<Mistake> {
         mistake("apis[0].…: unknown field").at("/apis/0/SECRET", json!({})),
         mistake("apis[0].http2: must be true or false").at("/apis/0/http2", secret.clone()),
         mistake("apis[0].countOn: must be attempt or accepted").at("/apis/0/countOn", secret.clone()),
-        mistake("apis[0].baseUrl: is not a URL").at("/apis/0/baseUrl", secret.clone()),
+        mistake("apis[0].baseUrl: must begin with https://").at("/apis/0/baseUrl", secret.clone()),
         mistake("apis[0].baseUrl: must not hold a user or a password")
             .at("/apis/0/baseUrl", json!("https://u:SECRET@x.example")),
         mistake("apis[0].baseUrl: must not hold a query").at("/apis/0/baseUrl", json!("https://x.example?key=SECRET")),
         mistake("apis[0].apiKey: ${…} names an environment variable that is not set")
             .at("/apis/0/apiKey", json!("${SECRET}")),
         mistake("apis[0].apiKey: must be of visible ASCII").at("/apis/0/apiKey", json!("SECRET x")),
-        mistake("apis[0].apiKeyFile: the file can't be read")
+        mistake("apis[0].apiKeyFile: the file ")
             .text(r#"{ "apis": [{ "id": "a", "baseUrl": "https://x.example", "apiKeyFile": "SECRET" }] }"#),
         mistake("apis[0].reset: must be an IANA time zone").at("/apis/0/reset", secret.clone()),
         mistake("apis[0].priority: must be between").at("/apis/0/priority", json!(1_i64 << 40)),

@@ -105,7 +105,7 @@ fn a_bad_file_leaves_the_old_one_serving_and_says_why() {
     let mut misspelt = config.clone();
     misspelt["apis"][0]["modelMaping"] = json!({});
     for (text, what) in [
-        (String::new(), "not valid JSON"),
+        (String::new(), "apis.json:1:1: is empty"),
         ("{\n  \"apis\": [\n".to_owned(), "apis.json:3"),
         (misspelt.to_string(), "apis[0].modelMaping: unknown field, did you mean modelMapping?"),
     ] {

@@ -134,7 +134,7 @@ fn nothing_that_the_process_says_or_keeps_holds_a_key() {
     told.push_str(&String::from_utf8_lossy(&broken.until_closed()));
     fs::write(app.config_file(), format!("{{ \"apis\": [ \"{UPSTREAM_KEY}\", {KEY} ] }}")).expect("writes");
     app.signal("HUP");
-    app.logged("the old one stays in force");
+    app.logged("stays in force");
     told.push_str(&app.client().get("/v1/status").text());
     for of_process in ["cmdline", "environ"] {
         told.push_str(&String::from_utf8_lossy(

@@ -1,0 +1,142 @@
+//! What a reload changed, in a few words for the log: `alpha: rpm 60 → 5; gemini removed; 2 client keys more`.
+
+use super::model::{ApiConfig, Config};
+use crate::types::Limits;
+
+/// The most changes in one line. A new file may change everything.
+const MOST_TOLD: usize = 8;
+
+/// Returns the changes as a line.
+pub(super) fn told(old: &Config, new: &Config) -> String {
+    let mut changes = Vec::new();
+    for api in &new.apis {
+        match old.apis.iter().find(|before| before.id == api.id) {
+            Some(before) if before == api => {}
+            Some(before) => changes.push(format!("{}: {}", api.id, of_api(before, api).join(", "))),
+            None => changes.push(format!("{} added", api.id)),
+        }
+    }
+    let gone = old.apis.iter().filter(|before| !new.apis.iter().any(|api| api.id == before.id));
+    changes.extend(gone.map(|api| format!("{} removed", api.id)));
+    let keys = |config: &Config| config.server.client_keys.len();
+    if old.server.client_keys != new.server.client_keys {
+        changes.push(match (keys(old), keys(new)) {
+            (before, now) if before < now => counted(now - before, "client key", "more"),
+            (before, now) if before > now => counted(before - now, "client key", "fewer"),
+            _ => "other client keys".to_owned(),
+        });
+    }
+    changes.extend(sections(old, new).map(|section| format!("{section} changed")));
+    let more = changes.len().saturating_sub(MOST_TOLD);
+    if changes.is_empty() {
+        return "nothing that is in use".to_owned();
+    }
+    changes.truncate(MOST_TOLD);
+    if more > 0 {
+        changes.push(counted(more, "change", "more"));
+    }
+    changes.join("; ")
+}
+
+fn counted(count: usize, what: &str, how: &str) -> String {
+    format!("{count} {what}{} {how}", if count == 1 { "" } else { "s" })
+}
+
+/// Returns the names of the parts of the file that changed, without `apis` and the clients' keys.
+fn sections<'a>(old: &Config, new: &Config) -> impl Iterator<Item = &'a str> {
+    let mut keys = old.server.clone();
+    keys.client_keys.clone_from(&new.server.client_keys);
+    [
+        ("server", keys != new.server),
+        ("aliases", old.aliases != new.aliases),
+        ("retry", old.retry != new.retry),
+        ("queue", old.queue != new.queue),
+        ("store", old.store != new.store),
+        ("actors", old.actors != new.actors),
+        ("affinity", old.affinity != new.affinity),
+    ]
+    .into_iter()
+    .filter(|(_, changed)| *changed)
+    .map(|(name, _)| name)
+}
+
+fn of_api(old: &ApiConfig, new: &ApiConfig) -> Vec<String> {
+    let mut changes = of_limits(&old.quota.limits, &new.quota.limits);
+    for (name, before, now) in [
+        ("weight", i64::from(old.weight), i64::from(new.weight)),
+        ("priority", i64::from(old.priority), i64::from(new.priority)),
+    ] {
+        if before != now {
+            changes.push(format!("{name} {before} → {now}"));
+        }
+    }
+    if old.enabled != new.enabled {
+        changes.push(if new.enabled { "enabled" } else { "disabled" }.to_owned());
+    }
+    let others = [
+        ("base URL", old.addresses != new.addresses),
+        ("key", old.key != new.key),
+        ("models", old.models != new.models || old.mapping != new.mapping),
+        ("limits of models", old.quota.models != new.quota.models),
+        ("reset", old.quota.reset != new.quota.reset),
+        ("group", old.group != new.group),
+        ("headers", old.headers != new.headers),
+        ("timeouts", old.timeouts != new.timeouts),
+    ];
+    changes.extend(others.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| format!("{name} changed")));
+    if changes.is_empty() {
+        changes.push("changed".to_owned());
+    }
+    changes
+}
+
+fn of_limits(old: &Limits, new: &Limits) -> Vec<String> {
+    let word = |limit: Option<u64>| limit.map_or_else(|| "unlimited".to_owned(), |bound| bound.to_string());
+    let windows =
+        [("rpm", old.rpm, new.rpm), ("rpd", old.rpd, new.rpd), ("tpm", old.tpm, new.tpm), ("tpd", old.tpd, new.tpd)];
+    let windows = windows.map(|(name, old, new)| (name, old.bound(), new.bound()));
+    let concurrent = ("maxConcurrent", old.max_concurrent.map(u64::from), new.max_concurrent.map(u64::from));
+    let all = windows.into_iter().chain([concurrent]).filter(|(_, old, new)| old != new);
+    let mut changes: Vec<String> =
+        all.map(|(name, old, new)| format!("{name} {} → {}", word(old), word(new))).collect();
+    if old.burst != new.burst {
+        changes.push("burst changed".to_owned());
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{api, config};
+
+    fn of(apis: &[Value], keys: &[&str], fields: &Value) -> Config {
+        let mut document = json!({ "server": { "apiKeys": keys }, "apis": apis });
+        document.as_object_mut().expect("an object").extend(fields.as_object().expect("fields").clone());
+        config(&document)
+    }
+
+    #[test]
+    fn a_reload_tells_what_changed_and_no_key() {
+        let none = json!({});
+        let old = of(&[api("a", &json!({ "rpm": 60 })), api("b", &none)], &["sk-1234567890"], &none);
+        let changed = json!({ "rpm": 5, "rpd": 9, "weight": 3, "enabled": false, "apiKey": "sk-another-0123456789" });
+        let new =
+            of(&[api("a", &changed), api("c", &none)], &["k1", "k2", "k3"], &json!({ "queue": { "maxWaitMs": 9 } }));
+        assert_eq!(
+            told(&old, &new),
+            "a: rpm 60 → 5, rpd unlimited → 9, weight 1 → 3, disabled, key changed; c added; b removed; 2 client keys more; \
+             queue changed"
+        );
+        assert_eq!(
+            told(&new, &old),
+            "a: rpm 5 → 60, rpd 9 → unlimited, weight 3 → 1, enabled, key changed; b added; c removed; 2 client keys fewer; \
+             queue changed"
+        );
+        let many: Vec<Value> = (0..20).map(|n| api(&format!("x{n}"), &none)).collect();
+        let told = told(&old, &of(&many, &["other-key"], &none));
+        assert!(told.ends_with("x7 added; 15 changes more"), "{told}");
+    }
+}
