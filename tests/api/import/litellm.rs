@@ -104,7 +104,7 @@ impl LiteLlm {
             .expect("starts");
         let mut litellm = LiteLlm { child, port };
         let begin = Instant::now();
-        while !Client::new(port).try_get("/health/liveliness").is_some_and(|answer| answer.status == 200) {
+        while Client::new(port).try_get("/health/liveliness").is_none_or(|answer| answer.status != 200) {
             let ended = litellm.child.try_wait().expect("asked");
             let log = || fs::read_to_string(folder.join("litellm.log")).unwrap_or_default();
             assert!(ended.is_none() && begin.elapsed() < START, "LiteLLM did not start: {}", log());
