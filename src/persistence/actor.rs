@@ -11,7 +11,7 @@ use actix::prelude::*;
 use quota::{Grant, Units};
 use tokio::sync::oneshot;
 
-use super::batch_worker::BatchWorker;
+use super::batch_worker::{BatchWorker, reply};
 use super::homes_worker::HomesWorker;
 use super::shared_worker::SharedWorker;
 use super::{
@@ -127,10 +127,6 @@ fn mark(changes: &mut [Change]) {
             Change::Tokens(..) | Change::Ledger(..) | Change::Homes(..) | Change::ForgetHomes(_) => {}
         }
     }
-}
-
-pub(super) async fn reply<T>(received: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
-    received.await.unwrap_or_else(|_| Err(StoreError::new("the store did not answer", "its thread ended")))
 }
 
 impl Actor for PersistenceActor {

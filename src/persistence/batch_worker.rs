@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
 use super::StoreError;
 
@@ -48,4 +49,9 @@ async fn work<J: Send + 'static>(mut jobs: UnboundedReceiver<J>, consequence: &'
         }
         failing = ended.is_err();
     }
+}
+
+/// Returns what a worker sends back.
+pub(super) async fn reply<T>(received: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+    received.await.unwrap_or_else(|_| Err(StoreError::new("the store did not answer", "its thread ended")))
 }

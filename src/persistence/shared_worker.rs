@@ -5,8 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::actor::reply;
-use super::batch_worker::BatchWorker;
+use super::batch_worker::{BatchWorker, reply};
 use super::{Ask, GrantResult, PersistenceActor, ShareLedgers, SharedBackend, StoreError};
 use crate::types::{LedgerId, LedgerRecord};
 
