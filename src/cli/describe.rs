@@ -198,6 +198,6 @@ fn models(api: &ApiConfig) -> String {
             let (models, patterns) = (count(listed.len(), "model"), count(patterns.len(), "pattern"));
             format!("{models}, and more by {patterns}")
         }
-        Models::Asked => "models as it tells".to_owned(),
+        Models::Asked => "models: discovered".to_owned(),
     }
 }

@@ -54,7 +54,7 @@ pub struct ConfigFile {
     /// Where several servers count their limits together. Without a store each server counts for itself.
     #[serde(default)]
     pub store: Option<StoreFile>,
-    /// How the server is laid out over the machine.
+    /// Threads and queue sizes.
     #[serde(default)]
     pub actors: ActorsFile,
     /// Which API the requests of one session prefer.
@@ -73,7 +73,7 @@ pub enum AffinityFile {
     Off,
 }
 
-/// How the server is laid out over the machine.
+/// Threads and queue sizes.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ActorsFile {

@@ -30,7 +30,7 @@ pub struct Config {
     pub queue: QueueConfig,
     /// Where several servers count their limits together.
     pub store: Option<StoreConfig>,
-    /// How the server is laid out over the machine.
+    /// Threads and queue sizes.
     pub actors: ActorsConfig,
     /// Which upstream the requests of one session prefer.
     pub affinity: Affinity,
@@ -204,7 +204,7 @@ pub struct StoreConfig {
     pub prefix: String,
 }
 
-/// How the server is laid out over the machine.
+/// Threads and queue sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActorsConfig {
     /// Threads for clients; as many as there are cores, if none are named.

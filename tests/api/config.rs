@@ -45,7 +45,7 @@ fn the_originals_files_load_unchanged() {
         "rpm 60, rpd 1000",
         "gpt-3.5 → gpt-3.5-turbo",
         "rpm unlimited, rpd 500",
-        "models as it tells",
+        "models: discovered",
     ] {
         assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");
     }
