@@ -74,10 +74,13 @@ fn judge(head: &[u8], proxy: &Proxy, to: Destination<'_>) -> Result<(), ProxyErr
     }
 }
 
-/// Returns the proxy's own words for a log: short, on one line, without the password.
+/// Returns the proxy's own words for a log: short, and on one line. A proxy with a login is not quoted: the words may repeat the
+/// login in any spelling.
 fn quoted(words: &str, proxy: &Proxy) -> String {
-    let clean = proxy.secrets().iter().fold(words.to_owned(), |text, secret| text.replace(secret, "***"));
-    let shown: String = clean.chars().filter(|c| *c == ' ' || c.is_ascii_graphic()).take(LONGEST_WORDS).collect();
+    if proxy.login.is_some() {
+        return String::new();
+    }
+    let shown: String = words.chars().filter(|c| *c == ' ' || c.is_ascii_graphic()).take(LONGEST_WORDS).collect();
     let shown = shown.trim();
     if shown.is_empty() { String::new() } else { format!(" {shown:?}") }
 }
