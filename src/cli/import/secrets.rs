@@ -2,6 +2,7 @@
 //!
 //! 1. A reference to an environment variable stays one.
 //! 2. A key in clear text goes into the configuration only if the user says so. Else the entry names a file that is to hold the key.
+//!    A word that says that there is no key (`none`) is no secret, and stays where no key is needed.
 //! 3. A client's key becomes a digest, so clients go on with the key that they have.
 //! 4. Any other secret becomes a reference to a variable that is to hold the secret.
 
@@ -10,7 +11,7 @@ use std::collections::HashMap;
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
-use crate::config::ApiKey;
+use crate::config::{ApiKey, Provider, Providers};
 
 /// Where the key of an account comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Secrets {
                 entry.insert("apiKey".to_owned(), json!(format!("${{{name}}}")));
                 None
             }
-            KeySource::Given(key) if self.in_the_file => {
+            KeySource::Given(key) if self.in_the_file || (says_no_key(key.expose()) && !needs_key(entry)) => {
                 entry.insert("apiKey".to_owned(), json!(literal(key.expose())));
                 None
             }
@@ -102,6 +103,47 @@ impl Secrets {
             }
         }
     }
+}
+
+/// What people write where a program insists on a key: in lower case, without marks, `sk` in front, and `key` at the end.
+const NO_KEYS: [&str; 23] = [
+    "none",
+    "null",
+    "nil",
+    "na",
+    "no",
+    "nokeyrequired",
+    "nokeyneeded",
+    "nothing",
+    "notneeded",
+    "notrequired",
+    "notused",
+    "unused",
+    "empty",
+    "dummy",
+    "fake",
+    "anything",
+    "ignored",
+    "local",
+    "ollama",
+    "lmstudio",
+    "vllm",
+    "llamacpp",
+    "noauth",
+];
+
+/// Returns whether a key's text says that there is no key.
+fn says_no_key(text: &str) -> bool {
+    let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let plain = plain.strip_prefix("sk").unwrap_or(&plain);
+    let plain = plain.strip_suffix("key").map_or(plain, |word| word.strip_suffix("api").unwrap_or(word));
+    NO_KEYS.contains(&plain)
+}
+
+/// Returns whether the account is at a provider that asks for a key.
+fn needs_key(entry: &Map<String, Value>) -> bool {
+    let provider = entry.get("provider").and_then(Value::as_str).and_then(|id| Providers::embedded().find(id));
+    provider.is_some_and(Provider::needs_key)
 }
 
 /// The file of an account's key, beside the configuration.

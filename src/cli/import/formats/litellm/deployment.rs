@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::super::numbers::milliseconds;
-use super::place::{Placed, place};
+use super::place::place;
 use super::reasons;
 use crate::cli::import::address::Address;
 use crate::cli::import::secrets::KeySource;
@@ -57,7 +57,7 @@ impl<'a> Deployment<'a> {
             provider.carry();
         }
         placed.say(&model, base.as_ref());
-        if let Some(why) = unsaid(&asked, &placed) {
+        if let Some(why) = unsaid(&asked, &placed.own) {
             name.change(why);
         }
         let weight =
@@ -71,11 +71,21 @@ impl<'a> Deployment<'a> {
             headers: headers(&params),
             id: id(item).unwrap_or_else(|| placed.name()),
             address: placed.address,
-            own: if placed.own == "*" { asked.clone() } else { placed.own },
+            own: if placed.own == "*" && !asked.contains('*') { asked.clone() } else { placed.own },
             asked,
         };
         reasons::leave_of_deployment(item, &params);
         Some(deployment)
+    }
+
+    /// Returns whether any model of the account is meant. Clients ask here for the names of the account's own list.
+    pub(super) fn is_whole_account(&self) -> bool {
+        self.own == "*"
+    }
+
+    /// Returns the name or the pattern that clients ask for here.
+    pub(super) fn asked_here(&self) -> &str {
+        if self.asked.contains('*') && self.own.contains('*') { &self.own } else { &self.asked }
     }
 }
 
@@ -89,10 +99,19 @@ fn credential<'a>(named: &Node<'a>, credentials: &HashMap<String, Node<'a>>) -> 
 }
 
 /// Returns what the configuration can't say of a pattern: a part of the asked name goes up as part of another name.
-fn unsaid(asked: &str, placed: &Placed) -> Option<String> {
-    let is_mapped = asked.contains('*') && placed.own.contains('*') && *asked != placed.own && placed.own != "*";
-    is_mapped
-        .then(|| format!("clients ask for {} here: a pattern maps to one model, not to another pattern", placed.own))
+fn unsaid(asked: &str, own: &str) -> Option<String> {
+    let is_pattern = asked.contains('*') && own.contains('*');
+    match (asked, own) {
+        ("*", "*") => Some("the models are those of the account's own list, and no others".to_owned()),
+        (_, "*") if is_pattern => {
+            let named = asked.replacen('*', "NAME", 1);
+            Some(format!("the account's own list has the models: clients ask for NAME here, and not for {named}"))
+        }
+        _ if is_pattern && asked != own => {
+            Some(format!("clients ask for {own} here: a pattern maps to one model, not to another pattern"))
+        }
+        _ => None,
+    }
 }
 
 fn id(item: &Node<'_>) -> Option<String> {

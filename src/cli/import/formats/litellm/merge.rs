@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::super::numbers::whole_weight;
 use super::deployment::Deployment;
 use crate::cli::import::draft::{AccountDraft, ConfigDraft};
+use crate::cli::import::secrets::literal;
 use crate::cli::import::tree::Node;
 
 /// Adds an entry for each account. Deployments that differ in more than the model stay apart.
@@ -36,6 +37,11 @@ fn fits(one: &Deployment<'_>, other: &Deployment<'_>) -> bool {
     // Limits of single models know no patterns.
     let is_limited_pattern = |of: &Deployment<'_>| of.asked.contains('*') && !of.limits.is_empty();
     if is_limited_pattern(one) || is_limited_pattern(other) {
+        return false;
+    }
+    // A whole account has no list of names, where a pattern would stand.
+    let is_pattern = |of: &Deployment<'_>| of.asked.contains('*');
+    if is_pattern(one) && is_pattern(other) && one.is_whole_account() != other.is_whole_account() {
         return false;
     }
     let is_same_account = is_same_key(one, other) && one.share() == other.share() && one.fields == other.fields;
@@ -84,13 +90,10 @@ fn entry(account: Vec<Deployment<'_>>, place: (&str, Option<String>), weights: &
         draft.group(&group);
         entry.fields.insert("quotaGroup".to_owned(), json!(group));
     }
-    entry.models = account.iter().map(|deployment| (deployment.asked.clone(), deployment.own.clone())).collect();
-    if entry.models.iter().any(|(asked, own)| asked.contains('*') && own.contains('*') && asked != own) {
-        entry.models.iter_mut().for_each(|(asked, own)| {
-            if own.contains('*') {
-                own.clone_into(asked)
-            }
-        });
+    if account.iter().any(Deployment::is_whole_account) {
+        entry.fields.extend(beside_the_list(&account));
+    } else {
+        entry.models = account.iter().map(|one| (one.asked_here().to_owned(), one.own.clone())).collect();
     }
     let key = draft.add(id, entry);
     for (name, _, field) in account.iter().flat_map(|deployment| &deployment.headers) {
@@ -99,6 +102,13 @@ fn entry(account: Vec<Deployment<'_>>, place: (&str, Option<String>), weights: &
     for field in account.iter().filter_map(|deployment| deployment.key_field.as_ref()) {
         say(field, key.clone());
     }
+}
+
+/// Returns the names that a whole account has beside its own list. A name that the list may lack is mapped to itself.
+fn beside_the_list(account: &[Deployment<'_>]) -> Option<(String, Value)> {
+    let named = account.iter().filter(|deployment| !deployment.is_whole_account());
+    let mapping: Map<String, Value> = named.map(|one| (literal(&one.asked), json!(literal(&one.own)))).collect();
+    (!mapping.is_empty()).then(|| ("modelMapping".to_owned(), Value::Object(mapping)))
 }
 
 /// Returns the field that says how large the share of the traffic is.

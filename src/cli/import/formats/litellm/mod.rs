@@ -24,7 +24,7 @@ pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), Strin
     let credentials = credentials(root);
     let deployments: Vec<_> =
         list.items().iter().filter_map(|item| deployment::Deployment::read(item, &credentials)).collect();
-    let served: Vec<String> = deployments.iter().map(|deployment| deployment.asked.clone()).collect();
+    let served = deployments.iter().map(routing::served).collect();
     merge::add(deployments, draft);
     routing::read(root, &served, draft);
     settings::read(root, draft);
@@ -59,3 +59,6 @@ fn credentials<'a>(root: &Node<'a>) -> HashMap<String, Node<'a>> {
     });
     named.collect()
 }
+
+#[cfg(test)]
+mod tests;

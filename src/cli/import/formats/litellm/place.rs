@@ -24,6 +24,10 @@ const REFUSED: [(&[&str], &str); 5] = [
     ),
 ];
 
+/// Why a model such as `*` has no address.
+const ANY_PROVIDER: &str =
+    "the asked name says the provider; give each provider an item (groq/*), or an entry here by hand";
+
 /// LiteLLM's words for providers that presets know by others.
 const WORDS: [(&str, &str); 9] = [
     ("cohere_chat", "cohere"),
@@ -54,7 +58,12 @@ pub(super) struct Placed {
 /// # Errors
 /// With the reason, if the pool can't serve the deployment.
 pub(super) fn place(model: &str, provider: Option<&Node<'_>>, base: Option<&Node<'_>>) -> Result<Placed, String> {
-    let (word, own) = split(model, provider.and_then(Node::text).as_deref());
+    let provider = provider.and_then(Node::text);
+    let (word, own) = split(model, provider.as_deref());
+    let is_of_any = provider.is_none() && !model.contains('/') && model.starts_with('*') && base.is_none();
+    if is_of_any || word.contains('*') {
+        return Err(ANY_PROVIDER.to_owned());
+    }
     let word = WORDS.iter().find(|(theirs, _)| *theirs == word).map_or(word.as_str(), |(_, ours)| ours).to_owned();
     if let Some((_, why)) = REFUSED.iter().find(|(words, _)| words.contains(&word.as_str())) {
         return Err(format!("{word}: {why}"));

@@ -1,10 +1,12 @@
 //! The router's other names: `model_group_alias` and the fallbacks become aliases.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::deployment::Deployment;
 use crate::cli::import::draft::ConfigDraft;
 use crate::cli::import::tree::Node;
-use crate::types::NamePattern;
+use crate::types::ByName;
 
 /// The lists of fallbacks, and what is different here.
 const FALLBACKS: [(&str, &str); 2] = [
@@ -15,7 +17,16 @@ const FALLBACKS: [(&str, &str); 2] = [
     ),
 ];
 
-pub(super) fn read(root: &Node<'_>, served: &[String], draft: &mut ConfigDraft) {
+/// The names of `model_list`. A pattern that is another one here has both.
+pub(super) type Served = ByName<Option<(String, String)>>;
+
+/// Returns a deployment's name for the table.
+pub(super) fn served(deployment: &Deployment<'_>) -> (Arc<str>, Option<(String, String)>) {
+    let (asked, here) = (deployment.asked.as_str(), deployment.asked_here());
+    (Arc::from(asked), (asked != here).then(|| (asked.to_owned(), here.to_owned())))
+}
+
+pub(super) fn read(root: &Node<'_>, served: &Served, draft: &mut ConfigDraft) {
     let mut router = Router { served, behind: BTreeMap::new() };
     let sections: Vec<_> = ["router_settings", "litellm_settings"].iter().filter_map(|name| root.get(name)).collect();
     for (section, (name, how)) in sections.iter().flat_map(|section| FALLBACKS.map(|list| (section, list))) {
@@ -27,23 +38,30 @@ pub(super) fn read(root: &Node<'_>, served: &[String], draft: &mut ConfigDraft) 
     for (alias, target) in aliases {
         router.alias(alias, &target, draft);
     }
-    for (model, behind) in router.behind {
-        draft.alias(&model, std::iter::once(model.clone()).chain(behind));
+    for (model, behind) in &router.behind {
+        draft.alias(model, std::iter::once(router.here(model)).chain(behind.iter().cloned()));
     }
 }
 
 struct Router<'a> {
-    /// The names of `model_list`.
-    served: &'a [String],
+    served: &'a Served,
     /// By model: the models that are asked after it.
     behind: BTreeMap<String, Vec<String>>,
 }
 
 impl Router<'_> {
     fn serves(&self, model: &str) -> bool {
-        self.served
-            .iter()
-            .any(|name| name == model || NamePattern::parse(name).is_some_and(|pattern| pattern.matches(model)))
+        self.served.get(model).is_some()
+    }
+
+    /// Returns what a model is called here: `llama-3` for `groq/llama-3`, if `groq/*` is a whole account.
+    fn here(&self, model: &str) -> String {
+        let named = self.served.get(model).and_then(Option::as_ref).and_then(|(asked, here)| {
+            let (before, after) = asked.split_once('*')?;
+            let part = model.strip_prefix(before)?.strip_suffix(after)?;
+            Some(here.replacen('*', part, 1))
+        });
+        named.unwrap_or_else(|| model.to_owned())
     }
 
     /// Reads a list of `{model: [other, …]}`.
@@ -63,10 +81,10 @@ impl Router<'_> {
     /// Reads the fallbacks of all models without any.
     fn default(&mut self, list: &Node<'_>) {
         let found = self.known(list, "an alias of each model without fallbacks of its own");
-        for model in self.served.iter().filter(|model| !model.contains('*') && !found.is_empty()) {
-            let others: Vec<String> = found.iter().filter(|other| *other != model).cloned().collect();
+        for model in self.served.names().filter(|_| !found.is_empty()) {
+            let others: Vec<String> = found.iter().filter(|other| ***other != **model).cloned().collect();
             if !others.is_empty() {
-                self.behind.entry(model.clone()).or_insert(others);
+                self.behind.entry(model.to_string()).or_insert(others);
             }
         }
     }
@@ -77,7 +95,7 @@ impl Router<'_> {
         for (field, name) in list.texts() {
             if self.serves(&name) {
                 field.change(how);
-                known.push(name);
+                known.push(self.here(&name));
             } else {
                 field.leave("model_list has no model of this name");
             }
@@ -94,8 +112,13 @@ impl Router<'_> {
         if !self.serves(&name) {
             return model.leave("model_list has no model of this name");
         }
-        model.carry();
+        let here = self.here(&name);
+        if here == name {
+            model.carry()
+        } else {
+            model.change(format!("is called {here} here"))
+        }
         let behind = self.behind.get(&name).cloned().unwrap_or_default();
-        draft.alias(alias, std::iter::once(name).chain(behind));
+        draft.alias(alias, std::iter::once(here).chain(behind));
     }
 }
