@@ -128,56 +128,11 @@ fn refused(failure: &Failure) -> String {
     format!("{}: {}", failure.detail, what_to_do(failure))
 }
 
-/// What connections say that were not made, and what to do.
-const CONNECTING: [(&str, &str); 9] = [
-    ("the proxy's host name", "check the host in its proxy, and this machine's DNS"),
-    ("no TLS with it (", "write http:// in its proxy, or name a PEM file with the proxy's authority in SSL_CERT_FILE"),
-    ("InvalidContentType", "no TLS is spoken there; write http:// in its baseUrl, or another port"),
-    ("UnknownIssuer", "name a PEM file with its authority in SSL_CERT_FILE"),
-    ("NotValidForName", "its certificate is for another name; check the host in its baseUrl"),
-    ("Expired", "its certificate has expired; tell the provider, and check this machine's clock"),
-    ("can't be resolved", "check the host in its baseUrl, and this machine's DNS"),
-    ("has no address", "check the host in its baseUrl, and this machine's DNS"),
-    ("by its proxy ", "check its proxy"),
-];
-
-/// Returns what to do about a failure.
+/// Returns what to do about a failure of one request that a person sent.
 pub(super) fn what_to_do(failure: &Failure) -> &'static str {
-    match (failure.class, CONNECTING.iter().find(|(says, _)| failure.detail.contains(says))) {
-        (FailureClass::Connect, Some((_, mend))) => mend,
-        (FailureClass::RateLimited, _) => "the account is at its limit; ask again later",
-        (class, _) => mend(class),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::types::Phase;
-
-    #[test]
-    fn a_connection_that_is_not_made_has_its_own_mend() {
-        for (class, detail, says) in [
-            (FailureClass::Connect, "no connection (received corrupt message of type InvalidContentType)", "http://"),
-            (FailureClass::Connect, "no connection (invalid peer certificate: UnknownIssuer)", "SSL_CERT_FILE"),
-            (FailureClass::Connect, "its host name can't be resolved (x)", "DNS"),
-            (FailureClass::Connect, "no connection (Connection refused (os error 111))", "check its baseUrl"),
-            (FailureClass::Connect, "by its proxy http://p:1: no connection (… UnknownIssuer)", "its authority"),
-            (
-                FailureClass::Connect,
-                "by its proxy https://p:1: no TLS with it (… UnknownIssuer)",
-                "the proxy's authority",
-            ),
-            (
-                FailureClass::Connect,
-                "by its proxy http://p:1: the proxy's host name can't be resolved (x)",
-                "its proxy, and",
-            ),
-            (FailureClass::Connect, "by its proxy http://p:1: it can't be reached (x)", "check its proxy"),
-            (FailureClass::ServerError, "500 \"UnknownIssuer\"", "status page"),
-        ] {
-            let told = what_to_do(&Failure::new(class, Phase::Connect, detail));
-            assert!(told.contains(says), "{detail}: {told}");
-        }
+    if failure.class == FailureClass::RateLimited {
+        "the account is at its limit; ask again later"
+    } else {
+        mend(failure)
     }
 }

@@ -91,7 +91,7 @@ impl DiscoveryActor {
             Err(why) => {
                 let class = why.class;
                 let url = endpoint.list_reach().map(|reach| reach.shown_url(model_list::PATH)).unwrap_or_default();
-                let why = format!("GET {url}: {}: {}", why.detail, mend(class));
+                let why = format!("GET {url}: {}: {}", why.detail, mend(&why));
                 // Once, and not each time for as long as it goes on.
                 if self.failing.insert(api.clone(), why.clone()).as_ref() != Some(&why) {
                     log::warn!("{api}: could not be asked for its models ({why}); again each {} s", RETRY.as_secs());

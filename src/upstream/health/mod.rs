@@ -1,7 +1,7 @@
 //! The health of one upstream: five kinds of scopes under one rule.
 //!
 //! In reading order: `scope` (the rule), `rules` (failures to signals, and the figures), `model_backoff` (a scope for each model
-//! by each route). Here all meet.
+//! by each route), [`mod@mend`] (what an operator can do). Here all meet.
 //!
 //! 1. An attempt needs all scopes: the service, the limit, the key, and of the model by the route the limit and the model itself.
 //!    A limit is the model's if the upstream or the configuration says so, and then rests no other model.
@@ -15,9 +15,9 @@
 
 use std::sync::Arc;
 
+pub(crate) use self::mend::mend;
 use self::model_backoff::ModelBackoffs;
 pub(super) use self::model_backoff::{ModelBackoff, ModelRoute};
-pub(crate) use self::rules::mend;
 use self::rules::{KEY, KEY_REFUSED_MS, LIMIT, MODEL, MODEL_REFUSED_MS, SERVICE, UNPAID_MS};
 pub(super) use self::rules::{hung, signal};
 pub(crate) use self::scope::PROBE_EVERY_MS;
@@ -25,6 +25,7 @@ use self::scope::ScopeHealth;
 pub(super) use self::scope::Times;
 use crate::types::{FailureClass, Signal};
 
+mod mend;
 mod model_backoff;
 #[cfg(test)]
 mod properties;

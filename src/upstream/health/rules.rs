@@ -94,26 +94,3 @@ fn limit_wait(failure: &Failure, until_day_ends: Duration) -> Option<Duration> {
         None => failure.retry_after,
     }
 }
-
-/// Returns what an operator can do about a failure of this class.
-pub(crate) fn mend(class: FailureClass) -> &'static str {
-    match class {
-        FailureClass::RateLimited => "give its entry the limits that the account has",
-        FailureClass::Unauthorized => "check its apiKey",
-        FailureClass::Forbidden => "check what its apiKey may use",
-        FailureClass::PaymentRequired => "top up its account",
-        FailureClass::Overloaded | FailureClass::ServerError | FailureClass::EmptyResponse => {
-            "see its provider's status page"
-        }
-        FailureClass::Timeout => "see its provider's status page, and its timeouts",
-        FailureClass::Connect => "check its baseUrl and the network",
-        FailureClass::Protocol => "check its baseUrl, and what stands between",
-        FailureClass::ModelNotFound => "check its baseUrl and its models",
-        FailureClass::LocalSocketLimit => "raise this process's limit of open files",
-        FailureClass::StaleConnection
-        | FailureClass::WrongForm
-        | FailureClass::TooLarge
-        | FailureClass::ObjectNotHere
-        | FailureClass::Rejected => "nothing",
-    }
-}

@@ -62,7 +62,7 @@ impl UpstreamState {
                 format!("answered {status} to POST {url}, which another API serves: is its {field} right?")
             }
             _ => {
-                format!("{}, and another API serves the same request: {}", failure.detail, health::mend(failure.class))
+                format!("{}, and another API serves the same request: {}", failure.detail, health::mend(failure))
             }
         };
         self.last_failure = Some((of.now.wall, failure.class, detail.clone()));
@@ -99,7 +99,7 @@ impl UpstreamState {
         if !is_of_the_account(failure.class) {
             return;
         }
-        let mend = health::mend(failure.class);
+        let mend = health::mend(failure);
         self.last_failure = Some((of.now.wall, failure.class, format!("{}: {mend}", failure.detail)));
         if !failure.counted {
             return;
