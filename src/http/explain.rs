@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use self::refused::refused;
 use crate::config::Config;
 use crate::scheduler::ApiReport;
-use crate::types::{ModelKey, WireFormat, iso};
+use crate::types::{ModelKey, Now, WireFormat, iso};
 
 /// Returns what would become of a request for `asked`. Without a format: in the first one that serves the model. For an alias: for each
 /// of the models, in the order of the tries.
@@ -46,6 +46,7 @@ fn apis(ModelKey { format, model }: &ModelKey, reports: &[ApiReport]) -> Vec<Val
     let eligible = |report: &&ApiReport| serves(report) && refusal(report, model).is_none();
     let first = reports.iter().filter(eligible).map(|report| report.status.config.priority).min();
     let in_turn = |report: &ApiReport| eligible(&report) && Some(report.status.config.priority) == first;
+    let now = Now::read();
     let total: u64 = reports.iter().filter(|r| in_turn(r)).map(|r| u64::from(r.status.config.weight)).sum();
     reports
         .iter()
@@ -53,21 +54,21 @@ fn apis(ModelKey { format, model }: &ModelKey, reports: &[ApiReport]) -> Vec<Val
             let config = &report.status.config;
             let share = if in_turn(report) { f64::from(config.weight) / total as f64 } else { 0.0 };
             let refusal = refusal(report, model);
-            let reason = if serves(report) {
-                refusal.map(|(reason, _)| reason)
+            let (reason, until) = if serves(report) {
+                refusal.unzip()
             } else if !config.offers(*format) {
-                Some("other_format")
-            } else if report.models.is_none() {
-                Some("models_unknown")
+                (Some("other_format"), None)
+            } else if report.models.is_none() || report.models_at.is_some() {
+                (Some("models_unknown"), Some(report.models_at.map(|at| now.wall_at(at))))
             } else {
-                Some("model_not_served")
+                (Some("model_not_served"), None)
             };
             json!({
                 "id": config.id,
                 "name": config.name,
                 "eligible": eligible(&report),
                 "reason": reason,
-                "until": refusal.and_then(|(_, until)| until).filter(|_| serves(report)).map(iso),
+                "until": until.flatten().map(iso),
                 "priority": config.priority,
                 "weight": config.weight,
                 // Of the requests for this model, in the present state.

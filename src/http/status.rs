@@ -56,13 +56,16 @@ pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiErro
     Ok(HttpResponse::Ok().json(answer))
 }
 
-fn api(ApiReport { status, models }: &ApiReport) -> Value {
+fn api(ApiReport { status, models, models_at }: &ApiReport) -> Value {
     let config = &status.config;
     let untold = models.is_none().then_some("models_unknown");
     let reason = status.refusal.as_ref().map(|(refusal, _)| refusal.reason()).or(untold);
     // The first quota is the upstream's own. The others are quotas of single models and shared ones.
     let own = status.quotas.first();
-    let available_at = status.refusal.as_ref().and_then(|(_, until)| *until);
+    let available_at = match &status.refusal {
+        Some((_, until)) => *until,
+        None => models_at.filter(|_| models.is_none()).map(|at| Now::read().wall_at(at)),
+    };
     json!({
         "id": config.id,
         "name": config.name,

@@ -135,6 +135,8 @@ pub struct ApiReport {
     pub status: ApiStatus,
     /// The requested names routed there; `None` while the list of models is missing.
     pub models: Option<ServedNames>,
+    /// When the list of models may be there (ms, monotonic), if it decides what is served here, and is missing.
+    pub models_at: Option<u64>,
 }
 
 /// Return the state of the supervisor's mailbox. Sent by the handler of `/v1/status`.

@@ -36,7 +36,8 @@ impl Handler<GetReports> for SupervisorActor {
         let reports = self.apis.iter().filter_map(|api| {
             let upstream = self.upstreams.get(&api.ledger)?.clone();
             let models = names(api, &self.found);
-            Some(async move { Some(ApiReport { status: upstream.send(GetStatus).await.ok()?, models }) })
+            let models_at = self.models_at(api);
+            Some(async move { Some(ApiReport { status: upstream.send(GetStatus).await.ok()?, models, models_at }) })
         });
         let reports = join_all(reports);
         Box::pin(async { reports.await.into_iter().flatten().collect() })

@@ -24,13 +24,16 @@ use super::routes::Routes;
 use super::selection::RestartUpstream;
 use super::snapshot::{Member, RoutingChanged, RoutingSnapshot, SubscribeRouting};
 use super::wait_queue::WaitQueues;
-use crate::config::{ApiConfig, ConfigChanged, ModelAliases, QueueConfig};
+use crate::config::{ApiConfig, ConfigChanged, ModelAliases, Models, QueueConfig};
 use crate::persistence::{LedgersChanged, PersistenceActor, RestoreLedgers, SaveLedgers};
-use crate::types::{ApiId, LedgerId, ModelKey, ParameterSet};
+use crate::types::{ApiId, LedgerId, ModelKey, Now, ParameterSet};
 use crate::upstream::{ListFailed, QuotaRegistry, Reconfigure, Retire, UpstreamActor};
 
 /// The most models to remember. Where an upstream takes any name, clients make names up.
 pub(super) const MAX_MODELS: usize = 1_000;
+
+/// How soon a list of models may be there, while no time for the next attempt is known (ms).
+const LISTED_SOON_MS: u64 = 1_000;
 
 /// Owns the routing, the upstreams' actors and the wait queues.
 pub struct SupervisorActor {
@@ -169,6 +172,13 @@ impl SupervisorActor {
     pub(super) fn upstream(&self, id: &ApiId) -> Option<&Addr<UpstreamActor>> {
         let api = self.apis.iter().find(|api| api.id == *id)?;
         self.upstreams.get(&api.ledger)
+    }
+
+    /// Returns when the list of models may be there (ms, monotonic), if it decides what the upstream serves, and is missing.
+    pub(super) fn models_at(&self, api: &ApiConfig) -> Option<u64> {
+        let is_missing = api.enabled && api.models == Models::Asked && !self.found.contains_key(&api.id);
+        let soon = Now::read_mono() + LISTED_SOON_MS;
+        is_missing.then(|| self.unlisted.get(&api.id).map_or(soon, |retry_at| soon.max(*retry_at)))
     }
 
     pub(super) fn addresses(&self) -> Vec<Addr<UpstreamActor>> {

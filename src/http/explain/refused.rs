@@ -11,9 +11,6 @@ use crate::scheduler::{AdmissionError, ApiReport};
 use crate::types::{ApiId, ModelKey, Now};
 use crate::upstream::{Refusal, Resting, Scope};
 
-/// How soon a client may try again while a list of models is missing.
-const LISTED_SOON_MS: u64 = 1_000;
-
 /// Returns what the client would get, or who would be asked all the same, or how long the request would wait.
 pub(super) fn refused(keys: &[ModelKey], queue: QueueConfig, reports: &[ApiReport]) -> Value {
     let now = Now::read();
@@ -39,7 +36,7 @@ pub(super) fn refused(keys: &[ModelKey], queue: QueueConfig, reports: &[ApiRepor
     }
     let Some(first) = keys.first() else { return Value::Null };
     let error = ApiError::from(if refusals.is_empty() {
-        not_found(first, now, reports)
+        not_found(first, reports)
     } else {
         AdmissionError::NoneAvailable { model: first.model.clone(), refusals, rate: None }
     });
@@ -51,14 +48,12 @@ pub(super) fn refused(keys: &[ModelKey], queue: QueueConfig, reports: &[ApiRepor
     })
 }
 
-fn not_found(ModelKey { format, model }: &ModelKey, now: Now, reports: &[ApiReport]) -> AdmissionError {
-    let is_unlisted = |report: &&ApiReport| {
-        let config = &report.status.config;
-        report.models.is_none() && config.enabled && config.offers(*format)
+fn not_found(ModelKey { format, model }: &ModelKey, reports: &[ApiReport]) -> AdmissionError {
+    let unlisted = |report: &ApiReport| {
+        let until = report.models_at.filter(|_| report.status.config.offers(*format))?;
+        Some((report.status.config.id.clone(), Refusal::ModelsUnknown { until }))
     };
-    let refusal = Refusal::ModelsUnknown { until: now.mono + LISTED_SOON_MS };
-    let unlisted = reports.iter().filter(is_unlisted).map(|report| report.status.config.id.clone());
-    let refusals: Vec<(ApiId, Refusal)> = unlisted.map(|api| (api, refusal.clone())).collect();
+    let refusals: Vec<(ApiId, Refusal)> = reports.iter().filter_map(unlisted).collect();
     if !refusals.is_empty() {
         return AdmissionError::NoneAvailable { model: model.clone(), refusals, rate: None };
     }

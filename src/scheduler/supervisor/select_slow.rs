@@ -16,7 +16,6 @@ use quota::PoolLimits;
 use tokio::sync::oneshot;
 
 use super::{MAX_MODELS, SupervisorActor};
-use crate::config::Models;
 use crate::scheduler::messages::{AdmissionError, Select};
 use crate::scheduler::selection::{ChosenUpstream, Selection};
 use crate::scheduler::slow_path::{SelectSlow, Selected};
@@ -27,9 +26,6 @@ use crate::upstream::Refusal;
 
 /// The time between two trials of the requests that wait.
 const TRIAL_INTERVAL: Duration = Duration::from_millis(10);
-
-/// How soon a client may try again while a list of models is missing, and no time for the next attempt is known (ms).
-const LISTED_SOON_MS: u64 = 1_000;
 
 impl SupervisorActor {
     /// Returns the selection among the allowed upstreams of a model, `first` of all this one.
@@ -60,14 +56,10 @@ impl SupervisorActor {
     /// Returns the error for a model that no upstream is known to serve. An upstream without a list of models may serve it:
     /// the client is to try again.
     fn not_found(&self, ModelKey { format, model }: &ModelKey) -> AdmissionError {
-        let soon = Now::read_mono() + LISTED_SOON_MS;
-        let mut refusals: Vec<(ApiId, Refusal)> = Vec::new();
-        for api in self.apis.iter().filter(|api| api.enabled && api.models == Models::Asked && api.offers(*format)) {
-            if !self.found.contains_key(&api.id) {
-                let until = self.unlisted.get(&api.id).map_or(soon, |retry_at| soon.max(*retry_at));
-                refusals.push((api.id.clone(), Refusal::ModelsUnknown { until }));
-            }
-        }
+        let offering = self.apis.iter().filter(|api| api.offers(*format));
+        let unlisted =
+            offering.filter_map(|api| Some((api.id.clone(), Refusal::ModelsUnknown { until: self.models_at(api)? })));
+        let refusals: Vec<(ApiId, Refusal)> = unlisted.collect();
         if refusals.is_empty() && !self.snapshot.routes.tiers(format.other(), model).is_empty() {
             return AdmissionError::OtherFormat { model: model.clone(), served: format.other() };
         }

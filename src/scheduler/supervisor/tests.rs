@@ -118,6 +118,8 @@ fn a_model_is_missing_only_if_every_list_of_models_is_known() {
         let reports = pool.supervisor.send(GetReports).await.expect("a reply");
         let (_, class, detail) = reports[1].status.last_failure.as_ref().expect("the status shows the failure");
         assert_eq!((*class, &**detail), (FailureClass::Unauthorized, "GET http://host/v1/models: 401"));
+        assert_eq!(reports[1].models_at, Some(retry_at), "explain is told the same");
+        assert_eq!(reports[0].models_at, None);
         let unknown = refusals(pool.select(chat("x")).await.expect_err("not yet"));
         assert_eq!(unknown[0].1.until(), Some(retry_at), "the client is told when to try again");
         let models = ModelNames::These([Arc::from("y")].into());
