@@ -31,7 +31,7 @@ fn is_run_without_separator(mut arguments: impl Iterator<Item = OsString>) -> bo
     arguments.next().is_some_and(|command| command == "run") && !arguments.any(|argument| argument == "--")
 }
 
-/// Hides all that is neither the name of an option nor of a command.
+/// Hides all that is no name of an option, an argument or a command.
 fn hide_values(error: &mut Error) {
     for kind in [ContextKind::InvalidValue, ContextKind::InvalidSubcommand] {
         if error.remove(kind).is_some() {
@@ -40,7 +40,7 @@ fn hide_values(error: &mut Error) {
     }
     // An unknown argument, or a known option without a value.
     if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
-        && !argument.split([' ', '=']).next().is_some_and(is_option)
+        && !argument.split([' ', '=']).next().is_some_and(|first| is_option(first) || is_placeholder(first))
     {
         error.insert(ContextKind::InvalidArg, ContextValue::String(HIDDEN.to_owned()));
         // These hints repeat the argument.
@@ -50,6 +50,15 @@ fn hide_values(error: &mut Error) {
 
 fn is_option(text: &str) -> bool {
     text.strip_prefix("--").is_some_and(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+}
+
+/// Returns whether a text is the name of an argument without an option, as clap shows one: `<AGENT>`, `[MODEL]`, `[ARGS]...`.
+fn is_placeholder(text: &str) -> bool {
+    let text = text.trim_end_matches('.');
+    let required = text.strip_prefix('<').and_then(|text| text.strip_suffix('>'));
+    let optional = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let name = required.or(optional);
+    name.is_some_and(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
 }
 
 #[cfg(test)]
@@ -63,6 +72,20 @@ mod tests {
         port: Option<u16>,
         #[arg(long, value_parser = ["chat", "start"])]
         only: Option<String>,
+        #[command(subcommand)]
+        command: Option<Command>,
+    }
+
+    #[derive(Debug, clap::Subcommand)]
+    enum Command {
+        Agent {
+            #[arg(value_parser = ["claude"])]
+            agent: Option<String>,
+        },
+        Run {
+            #[arg(value_parser = ["claude"])]
+            agent: String,
+        },
     }
 
     fn message(arguments: &[&str]) -> String {
@@ -77,12 +100,16 @@ mod tests {
             (&["--port", "sk-secret"][..], "--port <PORT>"),
             (&["--port=sk-secret"], "--port <PORT>"),
             (&["--only", "sk-secret"], "possible values: chat, start"),
-            (&["sk-secret"], "unexpected argument"),
+            (&["agent", "sk-secret"], "for '[AGENT]'"),
+            (&["run", "sk-secret"], "for '<AGENT>'"),
+            (&["run", "claude", "sk-secret"], "unexpected argument"),
+            (&["run", "claude", "[sk-secret]"], "unexpected argument"),
+            (&["sk-secret"], "unrecognized subcommand"),
             (&["-sk-secret"], "unexpected argument"),
             (&["--sk-secret-1"], "unexpected argument"),
             (&["--prt=sk-secret"], "'--prt'"),
             (&["--port"], "--port <PORT>"),
-            (&["--", "sk-secret"], "unexpected argument"),
+            (&["--", "sk-secret"], "unrecognized subcommand"),
         ] {
             let message = message(arguments);
             assert!(message.contains(named) && !message.contains("secret"), "{arguments:?}: {message}");

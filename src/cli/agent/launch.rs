@@ -16,7 +16,7 @@ use crate::cli::dotenv;
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// The program.
-    #[arg(value_parser = agent_name())]
+    #[arg(value_parser = agent_name(|agent| agent.launch.is_some()))]
     agent: &'static Agent,
     /// Arguments for the program.
     #[arg(last = true, value_name = "ARGS")]

@@ -35,7 +35,7 @@ const ANY_KEY: &str = "none";
 #[derive(Debug, Args)]
 pub(super) struct AgentArgs {
     /// The program. Without one all are listed.
-    #[arg(value_parser = agent_name())]
+    #[arg(value_parser = agent_name(|_| true))]
     agent: Option<&'static Agent>,
     #[command(flatten)]
     models: ModelArgs,
@@ -149,12 +149,38 @@ fn note(agent: &Agent, values: &Values, mut notes: Vec<String>) -> Result<(), Cl
     Ok(())
 }
 
-/// Parses the name of a program.
-fn agent_name() -> impl TypedValueParser<Value = &'static Agent> {
-    let names = AGENTS.iter().map(|agent| PossibleValue::new(agent.name).aliases(agent.aliases).help(agent.title));
+/// Parses the name of a program. A program that the command can't serve is not offered; the command says why.
+fn agent_name(is_offered: fn(&Agent) -> bool) -> impl TypedValueParser<Value = &'static Agent> {
+    let names = AGENTS.iter().map(|agent| {
+        let name = PossibleValue::new(agent.name).aliases(agent.aliases).help(agent.title);
+        name.hide(!is_offered(agent))
+    });
     let found = |typed: String| {
         let named = |agent: &&Agent| agent.aliases.contains(&typed.as_str());
         row(&typed).or_else(|| AGENTS.iter().find(named)).ok_or("is not a program of the list")
     };
     PossibleValuesParser::new(names).try_map(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    #[test]
+    fn run_offers_what_it_can_start_and_takes_the_other_names_to_say_why_not() {
+        let refused = Cli::try_parse_from(["run", "nosuch"]).expect_err("no such program").to_string();
+        for agent in &AGENTS {
+            let is_offered = refused.contains(&format!(" {}", agent.name));
+            assert_eq!(is_offered, agent.launch.is_some(), "{}: {refused}", agent.name);
+            assert!(Cli::try_parse_from(["run", agent.name]).is_ok(), "{}", agent.name);
+        }
+    }
 }
