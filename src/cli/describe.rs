@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use url::Url;
 
 use super::terminal::{Paint, Tone, count};
-use crate::config::{ApiConfig, Config, CountOn, Models, Reset};
+use crate::config::{ApiConfig, Config, CountOn, DEFAULT_NAME, Models, Reset};
 use crate::types::{ApiId, Limit, Limits, NamePattern, WireFormat};
 
 /// How much is said of each API.
@@ -15,6 +15,11 @@ pub(super) enum Detail {
     Brief,
     /// With models, mapping and timeouts.
     Full,
+}
+
+/// Returns the server's name, unless nobody gave one.
+pub(super) fn own_name(name: &str) -> Option<&str> {
+    Some(name).filter(|name| *name != DEFAULT_NAME)
 }
 
 pub(super) fn server(out: &mut impl Write, config: &Config) -> io::Result<()> {

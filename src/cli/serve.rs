@@ -61,7 +61,8 @@ fn banner(config: &Config, addresses: &[SocketAddr], path: &Path, data: &Path) -
     let base = describe::base(config, port);
     let listening: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let mut out = io::stdout().lock();
-    writeln!(out, "\napi-together {} · {}\n", env!("CARGO_PKG_VERSION"), config.server.name)?;
+    let name = describe::own_name(&config.server.name).map(|name| format!(" · {name}")).unwrap_or_default();
+    writeln!(out, "\napi-together {}{name}\n", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "  Address   {base}/v1   (listening on {})", listening.join(", "))?;
     writeln!(out, "  Key       {}", describe::keys(config))?;
     writeln!(out, "  Status    {base}/v1/status")?;

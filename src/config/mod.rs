@@ -54,7 +54,7 @@ pub use schema::generate as generate_schema;
 pub use secret::{ApiKey, ClientKey, PresentedKey};
 pub use served_models::Models;
 pub use server_limits::{ServerLimits, TlsFiles};
-pub use source::{ConfigSource, Overrides};
+pub use source::{ConfigSource, DEFAULT_NAME, Overrides};
 pub use transport::Proxy;
 pub use warnings::is_placeholder;
 pub use watch::Watcher;

@@ -8,6 +8,9 @@ pub(super) const DEFAULT_HOST: &str = "localhost";
 /// The same.
 pub(super) const DEFAULT_PORT: u16 = 3001;
 
+/// The name of a server that has none of its own: the original's.
+pub const DEFAULT_NAME: &str = "OpenAI API代理服务";
+
 /// What the command line and the environment say instead of the file.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {

@@ -16,7 +16,7 @@ use super::retry_timeouts::{Defaults, non_zero};
 use super::secret::{ApiKey, ClientKey};
 use super::served_models::Models;
 use super::server_limits::ServerLimits;
-use super::source::{ConfigSource, DEFAULT_HOST, DEFAULT_PORT, folder_of};
+use super::source::{ConfigSource, DEFAULT_HOST, DEFAULT_NAME, DEFAULT_PORT, folder_of};
 use super::validator::{KeyTexts, Validator};
 use crate::types::{ApiId, ByFormat, LedgerId};
 
@@ -105,7 +105,7 @@ impl Validator<'_> {
         }
         self.doubt_server(&host, &keys);
         ServerConfig {
-            name: file.name.unwrap_or_else(|| "OpenAI API代理服务".to_owned()),
+            name: file.name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
             host,
             port: overrides.port.or(file.port).unwrap_or(DEFAULT_PORT),
             client_keys,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, KEY, Launch, Reply, Upstream, config_of, scratch};
+use crate::helpers::{App, KEY, Launch, Reply, Upstream, config_of, eventually, scratch};
 
 /// Runs a command in a folder. Returns the exit code and what was printed on either stream.
 pub(crate) fn run_in(folder: &std::path::Path, env: &[(&str, &str)], args: &[&str]) -> (Option<i32>, String, String) {
@@ -105,6 +105,27 @@ fn status_shows_each_account_with_its_limits() {
     assert_eq!(serde_json::from_str::<Value>(&told).expect("JSON")["apis"][0]["usage"]["rpm"], 2);
 }
 
+#[test]
+fn status_shows_a_recent_error_of_an_account_that_can_serve_and_no_name_that_nobody_gave() {
+    let upstreams = [Upstream::always(Reply::error(502, "no")), Upstream::always(Reply::error(502, "no"))];
+    let mut config = config_of(&upstreams.each_ref());
+    let app = App::start(&config);
+    assert_eq!(app.chat().status, 502);
+    let port = app.port.to_string();
+    let status = || run_in(&app.folder, &[], &["status", "-c", "apis.json", "-p", &port]).1;
+    let told = status();
+    assert!(told.starts_with("api-together at http://") && told.contains("2 of 2 accounts can serve"), "{told}");
+    for account in ["a", "b"] {
+        let line = told.lines().find(|line| line.starts_with(&format!("  {account}: 502 "))).expect(&told);
+        assert!(line.contains("see its provider's status page (") && line.ends_with(" s ago)"), "{told}");
+    }
+    config["server"]["name"] = json!("our pool");
+    let app = App::start(&config);
+    let port = app.port.to_string();
+    let (_, told, _) = run_in(&app.folder, &[], &["status", "-c", "apis.json", "-p", &port]);
+    assert!(told.starts_with("our pool at "), "{told}");
+}
+
 /// What explain says of a model, with the exit code.
 fn told_of(app: &App, model: &str) -> (Option<i32>, String) {
     let port = app.port.to_string();
@@ -161,4 +182,22 @@ fn explain_knows_aliases_and_formats() {
     let args = ["explain", "-c", "apis.json", "-p", &port, "x", "--format", "anthropic"];
     let (code, told, _) = run_in(&app.folder, &[], &args);
     assert!(code == Some(1) && told.contains("speak the format") && told.contains("refused with 404"), "{told}");
+}
+
+#[test]
+fn explain_foretells_the_wait_for_a_missing_list_of_models_as_the_client_gets_it() {
+    let upstream = Upstream::always(Reply::error(500, "no"));
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0].as_object_mut().expect("an object").remove("models");
+    let app = App::start(&config);
+    eventually("the list was asked for", || !app.status_of("a")["lastError"].is_null());
+    let (code, told) = told_of(&app, "m");
+    let refused = app.chat();
+    let after: u64 = refused.header("retry-after").expect("a time").parse().expect("seconds");
+    assert!((2..=15).contains(&after) && refused.status == 503, "{after}");
+    let said = told.split_once("It would be refused with 503, retry after ").map(|(_, rest)| rest.to_owned());
+    let said: u64 = said.expect(&told).split(' ').next().expect("a number").parse().expect("seconds");
+    assert!(code == Some(1) && (after..=after + 2).contains(&said), "{after}: {told}");
+    let until = app.status_of("a")["availableAt"].as_str().expect("a time").to_owned();
+    assert!(told.contains("no: models_unknown") && told.contains(&until[..16]), "{until}: {told}");
 }

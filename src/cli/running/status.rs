@@ -8,10 +8,14 @@ use serde_json::Value;
 
 use super::access::ServerArgs;
 use crate::cli::CliError;
+use crate::cli::describe::own_name;
 use crate::cli::terminal::{Paint, Table, Tone, count, span};
 
 /// The width of a bar.
 const BAR: u64 = 8;
+
+/// An older error of an account that can serve is over (ms).
+const RECENT_MS: i64 = 3_600_000;
 
 /// From this part of a limit on, in percent, a bar warns.
 const NEARLY_FULL: u64 = 80;
@@ -37,7 +41,7 @@ pub(crate) fn status(args: StatusArgs) -> Result<(), CliError> {
         return Err(CliError::Server(format!("{} is no api-together: it lists no accounts", server.root())));
     };
     let paint = Paint::stdout();
-    let service = text(&status, "/service").unwrap_or("api-together");
+    let service = text(&status, "/service").and_then(own_name).unwrap_or("api-together");
     let able = apis.iter().filter(|api| flag(api, "/available")).count();
     writeln!(out, "{} at {}: {able} of {} can serve\n", service, server.root(), count(apis.len(), "account"))?;
     table(apis, now_of(&status)).print(&mut out, paint)?;
@@ -135,11 +139,11 @@ fn short(number: u64) -> String {
 }
 
 fn warnings(out: &mut impl Write, status: &Value, paint: Paint) -> io::Result<()> {
+    let now = now_of(status);
     for api in status.get("apis").and_then(Value::as_array).into_iter().flatten() {
-        if !flag(api, "/available")
-            && let (Some(id), Some(detail)) = (text(api, "/id"), text(api, "/lastError/detail"))
-        {
-            writeln!(out, "\n  {}: {detail}", paint.tint(Tone::Bad, id))?;
+        if let (Some(id), Some(error)) = (text(api, "/id"), last_error(api, now)) {
+            let tone = if flag(api, "/available") { Tone::Warning } else { Tone::Bad };
+            writeln!(out, "\n  {}: {error}", paint.tint(tone, id))?;
         }
     }
     if let Some(error) = text(status, "/config/lastError") {
@@ -150,6 +154,16 @@ fn warnings(out: &mut impl Write, status: &Value, paint: Paint) -> io::Result<()
         writeln!(out, "\n  {} {warning}", paint.tint(Tone::Warning, "warning:"))?;
     }
     Ok(())
+}
+
+/// Returns an account's last error with its age, if the account can't serve, or the error is recent.
+fn last_error(api: &Value, now: i64) -> Option<String> {
+    let detail = text(api, "/lastError/detail")?;
+    let at = text(api, "/lastError/at").and_then(|at| at.parse::<Timestamp>().ok());
+    let age = at.map(|at| now.saturating_sub(at.as_millisecond()).max(0));
+    let is_recent = age.is_some_and(|age| age <= RECENT_MS);
+    let ago = age.map(|age| format!(" ({} ago)", span(age.unsigned_abs()))).unwrap_or_default();
+    (is_recent || !flag(api, "/available")).then(|| format!("{detail}{ago}"))
 }
 
 /// Returns the server's time: its clock decides what is over.
@@ -195,5 +209,21 @@ mod tests {
         assert_eq!(state(&api, now), ("rpd, 1 h more".to_owned(), Some(Tone::Warning)));
         assert_eq!(state(&json!({ "unavailableReason": null }), now).0, "ready");
         assert_eq!(state(&json!({ "unavailableReason": "unauthorized" }), now).1, Some(Tone::Bad));
+    }
+
+    #[test]
+    fn an_error_of_the_last_hour_is_shown_with_its_age_also_of_an_account_that_can_serve() {
+        let now = "2026-11-28T10:00:00Z".parse::<Timestamp>().expect("a time").as_millisecond();
+        let shown = |available: bool, at: &str| {
+            let error = json!({ "at": at, "class": "server_error", "detail": "502" });
+            last_error(&json!({ "id": "a", "available": available, "lastError": error }), now)
+        };
+        assert_eq!(shown(true, "2026-11-28T09:59:55.000Z").as_deref(), Some("502 (5 s ago)"));
+        assert_eq!(shown(true, "2026-11-28T09:00:00.000Z").as_deref(), Some("502 (1 h ago)"));
+        assert_eq!(shown(true, "2026-11-28T08:59:59.000Z"), None, "that is over");
+        assert_eq!(shown(false, "2026-11-28T08:00:00.000Z").as_deref(), Some("502 (2 h ago)"), "that may be why");
+        assert_eq!(shown(true, "2026-11-28T10:00:01.000Z").as_deref(), Some("502 (0 s ago)"), "clocks differ");
+        assert_eq!(shown(true, "some day"), None);
+        assert_eq!(last_error(&json!({ "available": true, "lastError": null }), now), None);
     }
 }
