@@ -112,7 +112,8 @@ impl OldFile {
         file.sync_all()
     }
 
-    /// Copies the file beside itself, under a name that nothing has yet.
+    /// Copies the file beside itself, under a name that nothing has yet. Only the owner can read the copy: there may be a key in it,
+    /// and nobody else reads a backup.
     fn back_up(&self) -> io::Result<PathBuf> {
         let time = Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
         let names = (0..100).map(|nth| if nth == 0 { time.clone() } else { format!("{time}-{nth}") });
@@ -120,7 +121,6 @@ impl OldFile {
             match private(&backup) {
                 Ok(mut file) => {
                     file.write_all(self.text.as_bytes())?;
-                    file.set_permissions(fs::metadata(&self.path)?.permissions())?;
                     file.sync_all()?;
                     return Ok(backup);
                 }
@@ -156,4 +156,27 @@ fn permissions(old: &Path, holds_key: bool) -> io::Result<fs::Permissions> {
         permissions.set_mode(permissions.mode() & 0o700);
     }
     Ok(permissions)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::cli::temporary_folder::TemporaryFolder;
+
+    #[test]
+    fn a_backup_is_for_the_owner_alone() {
+        let folder = TemporaryFolder::create("agent-backup").expect("a folder");
+        let path = folder.0.join("settings.json");
+        fs::write(&path, "{}").expect("writes");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("sets");
+        let old = OldFile::read(&path).expect("reads");
+        let backup = old.replace_with("{\"key\": 1}", true).expect("written").expect("a backup");
+        for file in [&backup, &path] {
+            let mode = fs::metadata(file).expect("there").permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{}", file.display());
+        }
+        assert_eq!(fs::read_to_string(&backup).expect("reads"), "{}");
+    }
 }
