@@ -7,13 +7,14 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::size;
 use super::tree::Tree;
 use super::yaml;
 use crate::cli::dotenv;
 use crate::config::Unambiguous;
 
 /// The largest input, in bytes. A list of ten thousand keys has one megabyte.
-const MOST_BYTES: u64 = 32 << 20;
+const MOST_BYTES: u64 = 4 << 20;
 
 /// Behind the name of a variable that stands twice.
 pub(super) const AGAIN: &str = " (again)";
@@ -62,7 +63,7 @@ pub(super) fn parse(form: Form, text: &str) -> Result<Tree, String> {
                 why.split(" at line ").next().unwrap_or_default()
             )
         })?;
-        return Ok(Tree::new(root, BTreeSet::new()));
+        return Ok(Tree::new(size::check(root)?, BTreeSet::new()));
     }
     match form {
         Form::Yaml => {
@@ -81,6 +82,9 @@ pub(super) fn parse(form: Form, text: &str) -> Result<Tree, String> {
 fn table(text: &str) -> Result<Value, String> {
     let mut rows = cells(text)?.into_iter();
     let names = rows.next().unwrap_or_default();
+    names.iter().try_for_each(|name| size::check_name(name))?;
+    let row_of_nothing = names.iter().map(|name| size::count(&Value::Null, name.len())).sum::<usize>();
+    size::in_bound(rows.len() * row_of_nothing)?;
     let objects = rows.enumerate().map(|(i, row)| {
         if row.len() > names.len() {
             return Err(format!("row {} has more fields than the first line", i + 2));

@@ -1,7 +1,7 @@
 //! `api-together import`: writes a configuration from the one of another program, and says what became of each field.
 //!
 //! In reading order: `tree` (the input, with marks), `formats` (a file for each program), `draft` (the configuration in the making),
-//! `address` and `secrets` (what becomes of base URLs and keys), `findings` (what people are told), `yaml`.
+//! `address` and `secrets` (what becomes of base URLs and keys), `findings` (what people are told), `yaml`, `size`.
 
 mod address;
 mod draft;
@@ -9,6 +9,7 @@ mod findings;
 mod formats;
 mod input;
 mod secrets;
+mod size;
 mod tree;
 mod yaml;
 

@@ -207,3 +207,34 @@ fn findings_end_with_the_sum() {
     findings::print(&mut out, &[]).expect("writes");
     assert_eq!(String::from_utf8(out).expect("UTF-8"), "\n  0 carried, 0 changed, 0 left out\n");
 }
+
+#[test]
+fn a_small_file_does_not_become_a_large_tree() {
+    use super::input::{Form, parse, read_file};
+
+    let long = "n".repeat(1_025);
+    for (form, text) in [
+        (Form::Yaml, format!("? {long}\n: 1\n")),
+        (Form::Yaml, format!("{{\"{long}\": 1}}")),
+        (Form::LinesOrTable, format!("{long},b\n1,2\n")),
+    ] {
+        let why = parse(form, &text).map(|_| ()).expect_err("a long name");
+        assert!(why.ends_with("the name of a field has more than 1024 bytes"), "{why}");
+    }
+    // Each value has a path of 40 kB.
+    let names = |end: &str| (0..40).map(|_| format!("\"{}\"{end}{{", "n".repeat(1_000))).collect::<String>();
+    let anchors: String = (0..2_000).map(|i| format!("&a{i} x, ")).collect();
+    let rows = "1,2\n".repeat(100_000);
+    for (form, text) in [
+        (Form::Yaml, format!("# in a line\n{{{}x: [{anchors}]{}\n", names(": "), "}".repeat(41))),
+        (Form::Yaml, format!("{{{}\"x\": [{}1]{}\n", names(":"), "1,".repeat(2_000), "}".repeat(41))),
+        (Form::LinesOrTable, format!("{},b\n{rows}", "n".repeat(1_000))),
+    ] {
+        let why = parse(form, &text).map(|_| ()).expect_err("long paths");
+        assert!(why.contains("more than 500000 values"), "{why}");
+    }
+    let folder = crate::cli::temporary_folder::TemporaryFolder::create("import-bound").expect("a folder");
+    let path = folder.0.join("large.yaml");
+    fs::write(&path, "#".repeat((4 << 20) + 1)).expect("writes");
+    assert!(read_file(&path).expect_err("too large").starts_with("is larger than 4 MiB"));
+}

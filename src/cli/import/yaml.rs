@@ -12,13 +12,8 @@ use granit_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Value};
 
 use super::findings::reads_like_a_key;
+use super::size::{BYTES_OF_A_PLACE, check_name, count, in_bound};
 use super::tree::named;
-
-/// The most values of a file, with all aliases replaced. A thousand accounts have twenty thousand.
-const MOST_VALUES: usize = 500_000;
-
-/// How many bytes of a text count as one more value.
-const BYTES_OF_A_VALUE: usize = 64;
 
 /// How deep lists and mappings may stand in each other.
 const MOST_LEVELS: usize = 64;
@@ -70,7 +65,6 @@ enum Made {
 
 struct Anchored {
     value: Value,
-    size: usize,
     path: String,
 }
 
@@ -80,8 +74,8 @@ impl Composer {
             Event::Scalar(text, style, anchor, tag) => {
                 let is_plain = style == ScalarStyle::Plain && tag.is_none();
                 let value = if is_plain { plain(&text) } else { Value::String(text.into_owned()) };
-                let size = count(&value);
-                self.place(value, anchor, size)
+                self.grow(count(&value, self.path_bytes()))?;
+                self.place(value, anchor)
             }
             Event::SequenceStart(_, anchor, _) => self.begin(Made::List(Vec::new()), anchor),
             Event::MappingStart(_, anchor, _) => {
@@ -122,29 +116,31 @@ impl Composer {
                 Value::Object(fields)
             }
         };
-        self.place(value, anchor, 1)
+        self.grow(count(&Value::Null, self.path_bytes()))?;
+        self.place(value, anchor)
     }
 
     fn alias(&mut self, id: usize) -> Result<(), String> {
-        let Some(Anchored { value, size, path }) = self.anchors.get(&id) else {
+        let Some(Anchored { value, path }) = self.anchors.get(&id) else {
             return Err("refers to an anchor that is not complete yet".to_owned());
         };
-        let (value, size) = (value.clone(), *size);
+        self.values = in_bound(self.values + count(value, self.path_bytes()))?;
+        let value = value.clone();
         self.used_elsewhere.insert(path.clone());
-        self.place(value, 0, size)
+        self.place(value, 0)
     }
 
-    /// Puts a value where the file is now. `size` counts values that are new in memory.
-    fn place(&mut self, value: Value, anchor: usize, size: usize) -> Result<(), String> {
-        self.values += size;
-        if self.values > MOST_VALUES {
-            return Err(format!("the file has more than {MOST_VALUES} values, aliases included"));
-        }
-        let path = self.path();
+    /// Counts values that are new in memory.
+    fn grow(&mut self, values: usize) -> Result<(), String> {
+        self.values = in_bound(self.values + values)?;
+        Ok(())
+    }
+
+    /// Puts a value where the file is now.
+    fn place(&mut self, value: Value, anchor: usize) -> Result<(), String> {
         if anchor != 0 {
-            let size = count(&value);
-            self.values += size;
-            self.anchors.insert(anchor, Anchored { value: value.clone(), size, path });
+            self.grow(count(&value, self.path_bytes()))?;
+            self.anchors.insert(anchor, Anchored { value: value.clone(), path: self.path() });
         }
         match self.open.last_mut().map(|level| &mut level.parts) {
             None => self.root = Some(value),
@@ -160,6 +156,15 @@ impl Composer {
             },
         }
         Ok(())
+    }
+
+    /// Returns about how long the path of the next value is.
+    fn path_bytes(&self) -> usize {
+        let parts = self.open.iter().map(|level| match &level.parts {
+            Made::List(_) => BYTES_OF_A_PLACE,
+            Made::Mapping { name, .. } => name.as_ref().map_or(0, String::len),
+        });
+        parts.sum()
     }
 
     /// Returns the path of the value that comes next.
@@ -190,7 +195,7 @@ fn mappings(value: Value) -> Result<Vec<Value>, String> {
 
 fn field_name(value: Value) -> Result<String, String> {
     match value {
-        Value::String(name) => Ok(name),
+        Value::String(name) => check_name(&name).map(|()| name),
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(flag) => Ok(flag.to_string()),
         Value::Null => Ok("null".to_owned()),
@@ -208,15 +213,6 @@ fn plain(text: &str) -> Value {
     }
     let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
     number.map_or_else(|| Value::String(text.to_owned()), Value::from)
-}
-
-fn count(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(count).sum::<usize>(),
-        Value::Object(fields) => 1 + fields.values().map(count).sum::<usize>(),
-        Value::String(text) => 1 + text.len() / BYTES_OF_A_VALUE,
-        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
-    }
 }
 
 /// Hides what the parser quotes of the file.
