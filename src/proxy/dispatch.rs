@@ -121,6 +121,11 @@ async fn serve(
                 return Err(Exhausted::Refused(request.refusal_of_all(refused)));
             }
         };
+        if state.is_refused_alike(request, &permit) {
+            // Dropping the permit gives it back.
+            state.exclude(permit.endpoint().api.clone());
+            continue;
+        }
         let Ended { permit, place, result } = hedge::attempt(upstreams, request, permit, state).await;
         match result {
             Ok(response) => {

@@ -10,22 +10,25 @@
 //! 4. The first ambiguous failure of a request counts for an upstream's health. Later ones count for nobody.
 //! 5. A refusal in doubt counts only when another upstream serves the same request.
 //! 6. An account without an object that the request names is no failure of anybody: see [`object_home`].
-//! 7. With another model of an alias the request is another one: no upstream is excluded, and no refusal in doubt will count.
+//! 7. A rejection in doubt (`retryRejected`) excludes all entries of the same address and model: see [`refused_alike`].
+//! 8. With another model of an alias the request is another one: no upstream is excluded, and no refusal in doubt will count.
 
 mod another_model;
 pub(super) mod last_failure;
 pub(super) mod object_home;
+mod refused_alike;
+mod same_upstream;
 
 use std::sync::Arc;
 
 use log::Level;
-use tokio::time::sleep;
 
 use self::last_failure::LastFailure;
 use self::object_home::ObjectHome;
+use self::refused_alike::RefusedAlike;
 use super::attempt_error::{AttemptError, Replay};
 use super::client_request::ClientRequest;
-use super::pool::budget::{RetryBudget, backoff};
+use super::pool::budget::RetryBudget;
 use crate::config::RetryConfig;
 use crate::dialect::Route;
 use crate::records::{AttemptResult, OpenRecord};
@@ -69,6 +72,7 @@ pub(super) struct RetryState<'a> {
     pub(super) home: ObjectHome,
     /// Upstreams with a failure for this request.
     excluded: Vec<ApiId>,
+    refused_alike: RefusedAlike,
     /// Failed attempts.
     pub(super) failures: usize,
     replays: usize,
@@ -108,6 +112,7 @@ impl<'a> RetryState<'a> {
             client: Arc::new(()),
             home: ObjectHome::unknown(),
             excluded: Vec::new(),
+            refused_alike: RefusedAlike::default(),
             failures: 0,
             replays: 0,
             same_upstream_retries: 0,
@@ -232,6 +237,9 @@ impl<'a> RetryState<'a> {
         let FailedAttempt { permit, place, mut error } = failed;
         let api = permit.endpoint().api.clone();
         let replayed = next == Next::Replay;
+        if error.is_doubted && !replayed {
+            self.refused_alike.remember(request, permit.endpoint());
+        }
         if replayed {
             self.replays += 1;
             self.connection_lost |= error.failure.connection_lost;
@@ -269,20 +277,6 @@ impl<'a> RetryState<'a> {
         if !self.last.as_ref().is_some_and(|last| last.is_better_than(&error)) {
             self.last = Some(LastFailure { api, error, replayed });
         }
-    }
-
-    /// Returns whether failed upstreams may be asked once more, as no other is left (`retry.sameUpstream`).
-    pub(super) fn may_retry_same_upstream(&self) -> bool {
-        let in_trouble = self.last.as_ref().is_some_and(|last| last.error.failure.class.counts_as_unhealthy());
-        in_trouble && self.same_upstream_retries < self.config.same_upstream
-    }
-
-    /// Waits before the same upstreams are asked again, and excludes no upstream any more.
-    pub(super) async fn wait_before_retry(&mut self) {
-        let pause = backoff(self.config.backoff, self.same_upstream_retries, rand::random());
-        self.same_upstream_retries += 1;
-        self.excluded.clear();
-        sleep(pause).await;
     }
 
     /// Returns the failure for the client, unless the upstream had just been asked in a wrong way.

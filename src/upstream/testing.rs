@@ -12,9 +12,12 @@ use crate::types::{Failure, Outcome, SentAt, Settlement};
 
 /// An entry of a configuration.
 pub(crate) fn entry(id: &str) -> Arc<ApiConfig> {
-    let text = format!(
-        r#"{{"apis": [{{"id": "{id}", "baseUrl": "http://127.0.0.1:1", "apiKey": "sk-upstream-0123", "models": ["m"]}}]}}"#
-    );
+    entry_with(id, r#""baseUrl": "http://127.0.0.1:1", "models": ["m"]"#)
+}
+
+/// An entry with these fields.
+fn entry_with(id: &str, fields: &str) -> Arc<ApiConfig> {
+    let text = format!(r#"{{"apis": [{{"id": "{id}", "apiKey": "sk-upstream-0123", {fields}}}]}}"#);
     let source = ConfigSource { path: "x.json".into(), overrides: Overrides::default() };
     let config = parse(&text, &source, |_| Ok(String::new())).expect("a configuration");
     config.apis.first().expect("an entry").clone()
@@ -33,8 +36,17 @@ pub(crate) struct TestUpstream {
 
 impl TestUpstream {
     pub(crate) fn new(id: &str) -> TestUpstream {
+        TestUpstream::of(&entry(id))
+    }
+
+    /// An upstream of an entry with these fields.
+    pub(crate) fn with(id: &str, fields: &str) -> TestUpstream {
+        TestUpstream::of(&entry_with(id, fields))
+    }
+
+    fn of(config: &ApiConfig) -> TestUpstream {
         let (events, reported) = EventQueue::new(actor());
-        TestUpstream { shared: Arc::new(SharedState::new(Arc::new(Endpoint::new(&entry(id))), events)), reported }
+        TestUpstream { shared: Arc::new(SharedState::new(Arc::new(Endpoint::new(config)), events)), reported }
     }
 
     pub(crate) fn permit(&self) -> Permit {

@@ -95,7 +95,7 @@ impl<U: Upstreams> Hedge<'_, U> {
     /// The attempt beside the first, if another upstream has room and the budget allows one.
     async fn second(&self, first: &ApiId, state: &mut RetryState<'_>) -> Option<Ended> {
         let selected = self.upstreams.select(state.hedge_selection(self.request, first)).await;
-        let permit = state.admitted(selected).ok()?;
+        let permit = state.admitted(selected).ok().filter(|permit| !state.is_refused_alike(self.request, permit))?;
         // Without budget the permit is dropped, which gives it back.
         if state.withdraw() { Some(run_recorded(self.upstreams, self.request, permit, state).await) } else { None }
     }

@@ -1,6 +1,7 @@
 //! Refusals: of the request, and of the account, the model or the place.
 
 use super::*;
+use crate::upstream::testing::TestUpstream;
 
 #[test]
 fn the_callers_own_mistake_passes_after_one_call() {
@@ -71,4 +72,24 @@ fn a_refusal_in_doubt_counts_when_another_upstream_serves_the_request() {
         world.run(&chat());
         assert!(world.upstream("a").reports().confirmed.is_empty(), "nobody served: {reply:?}");
     }
+}
+
+#[test]
+fn a_rejection_in_doubt_is_tried_once_for_each_address_and_model() {
+    let here = r#""baseUrl": "http://127.0.0.1:1""#;
+    let there = r#""baseUrl": "http://127.0.0.1:2""#;
+    let (same, renamed) = (r#""models": ["m"]"#, r#""models": ["m"], "modelMapping": { "m": "other" }"#);
+    let entries = [("a", here, same), ("b", here, same), ("c", here, same), ("d", here, renamed), ("e", there, same)];
+    let upstreams = entries.map(|(id, address, models)| {
+        let fields = format!(r#"{address}, {models}, "retryRejected": true"#);
+        (id.to_owned(), TestUpstream::with(id, &fields))
+    });
+    let mut world = World::of(upstreams.into());
+    world.retry.max_attempts = 10;
+    world.all(&Reply::error(400, "bad role"));
+    let answer = world.run(&chat());
+    assert_eq!((answer.status.as_u16(), world.calls()), (400, "a d e".to_owned()));
+    assert!(answer.text.contains("bad role"), "{}", answer.text);
+    world.script("e", [Reply::ok("e")]);
+    assert_eq!(served_by(&world.run(&chat())), "e", "another request asks anew");
 }

@@ -204,6 +204,10 @@ impl Upstreams for Script {
 
 impl World {
     pub(super) fn new(ids: &[&str]) -> World {
+        World::of(ids.iter().map(|id| ((*id).to_owned(), TestUpstream::new(id))).collect())
+    }
+
+    pub(super) fn of(upstreams: Vec<(String, TestUpstream)>) -> World {
         let (recorder, records) = Recorder::keeping();
         let retry = RetryConfig {
             max_attempts: 5,
@@ -214,7 +218,7 @@ impl World {
             hedge_after: None,
         };
         let script = Script {
-            upstreams: ids.iter().map(|id| ((*id).to_owned(), TestUpstream::new(id))).collect(),
+            upstreams,
             replies: RefCell::default(),
             for_all: RefCell::default(),
             calls: RefCell::default(),
