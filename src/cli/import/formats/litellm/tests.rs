@@ -1,3 +1,5 @@
+//! What becomes of the parts of a LiteLLM configuration, one by one.
+
 use serde_json::{Value, json};
 
 use super::read;
