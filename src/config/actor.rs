@@ -55,6 +55,9 @@ impl ConfigActor {
                     let since = clock_time(self.state.loaded_at, Now::read().wall);
                     log::error!("configuration: {first}; the configuration of {since} stays in force");
                     lines.for_each(|line| log::error!("configuration: {line}"));
+                    if why.contains("environment variable") {
+                        log::error!("configuration: the environment and .env are read at the start: restart the server");
+                    }
                 }
                 self.state.last_error = Some(why);
             }

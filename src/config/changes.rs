@@ -1,6 +1,8 @@
 //! What a reload changed, in a few words for the log: `alpha: rpm 60 → 5; gemini removed; 2 client keys more`.
 
-use super::model::{ApiConfig, Config};
+use url::Url;
+
+use super::model::{ApiConfig, AuthScheme, Config};
 use crate::types::Limits;
 
 /// The most changes in one line. A new file may change everything.
@@ -74,7 +76,8 @@ fn of_api(old: &ApiConfig, new: &ApiConfig) -> Vec<String> {
         changes.push(if new.enabled { "enabled" } else { "disabled" }.to_owned());
     }
     let others = [
-        ("base URL", old.addresses != new.addresses),
+        ("base URL", reach(old) != reach(new)),
+        ("proxy", proxies(old) != proxies(new)),
         ("key", old.key != new.key),
         ("models", old.models != new.models || old.mapping != new.mapping),
         ("limits of models", old.quota.models != new.quota.models),
@@ -88,6 +91,15 @@ fn of_api(old: &ApiConfig, new: &ApiConfig) -> Vec<String> {
         changes.push("changed".to_owned());
     }
     changes
+}
+
+/// Returns the base URLs, each with the header of the key.
+fn reach(api: &ApiConfig) -> Vec<(&Url, AuthScheme)> {
+    api.addresses.iter().filter_map(|(_, address)| address.as_ref()).map(|a| (&a.base_url, a.auth)).collect()
+}
+
+fn proxies(api: &ApiConfig) -> Vec<Option<&transport::Proxy>> {
+    api.addresses.iter().filter_map(|(_, address)| address.as_ref()).map(|a| a.proxy.as_deref()).collect()
 }
 
 fn of_limits(old: &Limits, new: &Limits) -> Vec<String> {
@@ -135,6 +147,9 @@ mod tests {
             "a: rpm 5 → 60, rpd 9 → unlimited, weight 3 → 1, enabled, key changed; b added; c removed; 2 client keys fewer; \
              queue changed"
         );
+        let by = |password: &str| api("a", &json!({ "proxy": format!("http://pool:{password}@127.0.0.1:3128") }));
+        let [one, other] = ["one", "other"].map(|password| of(&[by(password)], &["k1"], &none));
+        assert_eq!(told(&one, &other), "a: proxy changed");
         let many: Vec<Value> = (0..20).map(|n| api(&format!("x{n}"), &none)).collect();
         let told = told(&old, &of(&many, &["other-key"], &none));
         assert!(told.ends_with("x7 added; 15 changes more"), "{told}");

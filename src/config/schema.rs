@@ -77,8 +77,7 @@ impl Walk {
             Value::Array(items) => self.array(items, schema, at),
             Value::String(text) => {
                 if text.is_empty() && bound(schema, "minLength").is_some_and(|min| min >= 1.0) {
-                    let open = if at == "server.apiKey" { "; leave the field out to let everybody in" } else { "" };
-                    self.problem(at, format!("must not be empty{open}"));
+                    self.problem(at, "must not be empty");
                 }
             }
             Value::Number(number) => self.number(number.as_f64().unwrap_or(f64::NAN), schema, at),

@@ -197,6 +197,9 @@ impl Validator<'_> {
     }
 
     fn client_key(&mut self, at: &str, key: &str) -> Option<ClientKey> {
+        if key.is_empty() {
+            return self.refuse(at, "must not be empty; leave the field out to let everybody in");
+        }
         self.key(at, key)?;
         let digest = "a digest must be sha256: and 64 hexadecimal digits, as `printf %s KEY | sha256sum` prints them";
         ClientKey::parse(key).or_else(|| self.refuse(at, digest))

@@ -51,7 +51,7 @@ fn configuration(steady: u16, moody: u16) -> String {
         "server": { "name": "api-together's demo", "apiKey": "sk-123" },
         "apis": [
             api("steady", "Demo API that always answers", steady, -1),
-            api("moody", "Demo API that fails now and then, 5 requests a minute", moody, 5),
+            api("moody", "Demo API that fails now and then, 30 requests a minute", moody, 30),
         ],
     });
     format!("{document:#}\n")
