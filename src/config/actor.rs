@@ -56,7 +56,9 @@ impl ConfigActor {
                     log::error!("configuration: {first}; the configuration of {since} stays in force");
                     lines.for_each(|line| log::error!("configuration: {line}"));
                     if why.contains("environment variable") {
-                        log::error!("configuration: the environment and .env are read at the start: restart the server");
+                        log::error!(
+                            "configuration: the environment and .env are read at the start: restart the server"
+                        );
                     }
                 }
                 self.state.last_error = Some(why);

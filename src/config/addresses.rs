@@ -89,10 +89,14 @@ impl Validator<'_> {
         }
     }
 
-    /// Returns the headers for each request to an API. The values may be secrets.
-    pub(super) fn fixed_headers(&mut self, at: &str, typed: &BTreeMap<String, String>) -> BTreeMap<Arc<str>, ApiKey> {
+    /// Returns the headers for each request to an API. The values may be secrets. A header that is `null` is none.
+    pub(super) fn fixed_headers<'a>(
+        &mut self,
+        at: &str,
+        typed: impl Iterator<Item = (&'a String, &'a Option<String>)>,
+    ) -> BTreeMap<Arc<str>, ApiKey> {
         let mut headers = BTreeMap::new();
-        for (name, value) in typed {
+        for (name, value) in typed.filter_map(|(name, value)| Some((name, value.as_ref()?))) {
             let name = name.to_ascii_lowercase();
             let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
             if name.is_empty() || !name.bytes().all(is_token) {

@@ -43,7 +43,7 @@ impl Validator<'_> {
     /// Returns the quirks of the API at this place of the file.
     pub(super) fn quirks(&mut self, at: &str, typed: &QuirksFile) -> Quirks {
         let mut unsupported = ParameterSet::NONE;
-        for (nth, name) in typed.unsupported_parameters.iter().enumerate() {
+        for (nth, name) in typed.unsupported_parameters.iter().flatten().enumerate() {
             match ParameterSet::of(name) {
                 Some(one) => unsupported = unsupported.with(one),
                 None => {

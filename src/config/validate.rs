@@ -124,7 +124,7 @@ impl Validator<'_> {
         }
         let key = self.upstream_key(index, &file);
         let addresses = self.addresses(index, &file, defaults.proxy);
-        let headers = self.fixed_headers(&at("headers"), &file.headers);
+        let headers = self.fixed_headers(&at("headers"), file.headers.iter().flatten());
         let models = match &file.models {
             Some(listed) => self.models(&at("models"), listed),
             None => Models::Asked,

@@ -8,11 +8,11 @@ pub fn iso(millis: i64) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// Returns a time for people, in UTC: `01:16:51Z`, with the date if `now` is a day away or more. Both in ms since the Unix epoch.
+/// Returns a time for people, in UTC: `01:16:51Z`, with the date if that is not the date of `now`. Both in ms since the Unix epoch.
 pub fn clock_time(millis: i64, now: i64) -> String {
     const DAY_MS: i64 = 86_400_000;
     let at = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
-    let format = if (millis - now).abs() < DAY_MS { "%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
+    let format = if millis.div_euclid(DAY_MS) == now.div_euclid(DAY_MS) { "%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
     at.strftime(format).to_string()
 }
 
@@ -22,6 +22,7 @@ mod tests {
     fn a_time_of_another_day_has_its_date() {
         assert_eq!(super::clock_time(1_704_110_400_000, 1_704_110_000_000), "12:00:00Z");
         assert_eq!(super::clock_time(1_704_110_400_000, 1_703_000_000_000), "2024-01-01T12:00:00Z");
+        assert_eq!(super::clock_time(1_704_110_400_000, 1_704_064_000_000), "2024-01-01T12:00:00Z", "next noon");
     }
 
     #[test]

@@ -51,9 +51,10 @@ pub struct ApiFile {
     /// The header with the key at `anthropicBaseUrl`. Default: `x-api-key`.
     #[serde(default)]
     pub anthropic_auth: Option<AuthFile>,
-    /// More headers for each request to this API, by name. A client's header of the same name is not sent.
+    /// More headers for each request to this API, by name. A client's header of the same name is not sent. `null` takes away what the
+    /// provider's preset has.
     #[serde(default)]
-    pub headers: BTreeMap<String, String>,
+    pub headers: Option<BTreeMap<String, Option<String>>>,
     /// The key. Either this or `apiKeyFile`. With a `provider` the default is its usual variable, such as `${GROQ_API_KEY}`.
     #[serde(default)]
     pub api_key: Option<String>,

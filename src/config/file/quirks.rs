@@ -25,7 +25,7 @@ pub struct QuirksFile {
     /// Parameters of requests that this API refuses (`logprobs`, `seed`). A request with one of them goes to other APIs of the model
     /// that are enabled and do not refuse it. Without such an API it is sent as it is.
     #[schemars(length(max = 64))]
-    pub unsupported_parameters: Vec<String>,
+    pub unsupported_parameters: Option<Vec<String>>,
 }
 
 /// Which tokens count.

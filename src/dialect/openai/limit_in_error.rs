@@ -75,7 +75,10 @@ fn limit_from_error(body: &[u8], error: &ErrorBody, sent: SentRequest<'_>) -> Li
     texts(&value, "retryDelay", &mut delays);
     let wait = delays.first().and_then(|text| duration(text));
     let behind = value.pointer("/error/metadata/provider_name").is_some_and(Value::is_string);
-    let says_model = behind || is_of(&MODEL_WORDS) || names(&error.message, sent.upstream_model) && quotas.is_empty();
+    // Even if the client wrote these words: a model's rest is the milder one.
+    let of_a_model = |word: &&str| quotas.contains(word) || quotas.is_empty() && text.contains(word);
+    let says_model =
+        behind || MODEL_WORDS.iter().any(of_a_model) || names(&error.message, sent.upstream_model) && quotas.is_empty();
     let says_account = is_empty || !quotas.is_empty();
     let of_model = if says_model { Some(true) } else { says_account.then_some(false) };
     LimitInError { span, wait: wait.filter(is_sensible), of_model }
