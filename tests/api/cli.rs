@@ -171,7 +171,7 @@ fn the_demo_serves_without_an_account_and_hides_its_failures() {
     assert_eq!(embeddings["data"].as_array().map(Vec::len), Some(2));
     assert_eq!(client.get("/v1/models").json()["data"].as_array().map(Vec::len), Some(3));
     let status = client.get("/v1/status").json();
-    assert!(status["apis"][1]["limits"]["rpm"] == 5 && status["apis"][1]["lastError"].is_object(), "{status}");
+    assert!(status["apis"][1]["limits"]["rpm"] == 30 && status["apis"][1]["lastError"].is_object(), "{status}");
     assert_eq!(status["config"]["warnings"], json!([]), "nothing of its own is to be mended");
     child.kill().expect("killed");
     child.wait().expect("reaped");
