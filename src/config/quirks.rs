@@ -74,3 +74,31 @@ impl Validator<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::ParameterSet;
+    use crate::config::{ApiConfig, ConfigSource, Overrides, parse};
+
+    fn api(entry: &Value) -> ApiConfig {
+        let source = ConfigSource { path: "apis.json".into(), overrides: Overrides::default() };
+        let text = json!({ "apis": [entry] }).to_string();
+        let config = parse(&text, &source, |_| Ok(String::new())).expect("valid");
+        config.apis.first().expect("one").as_ref().clone()
+    }
+
+    /// No preset has a header today, so a header is typed.
+    #[test]
+    fn null_takes_away_what_a_preset_would_fill_in() {
+        let mut entry = json!({ "id": "a", "provider": "groq", "apiKey": "gsk-0123456789abcdef" });
+        assert_ne!(api(&entry).quirks.unsupported, ParameterSet::NONE);
+        entry["unsupportedParameters"] = Value::Null;
+        assert_eq!(api(&entry).quirks.unsupported, ParameterSet::NONE);
+        entry["headers"] = Value::Null;
+        assert!(api(&entry).headers.is_empty());
+        entry["headers"] = json!({ "X-Title": null, "x-other": "1" });
+        assert_eq!(api(&entry).headers.len(), 1);
+    }
+}

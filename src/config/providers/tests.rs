@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::fill_in::FilledIn;
 use super::{Providers, fill_in};
 use crate::config::{Config, ConfigSource, Overrides, parse};
-use crate::types::{ParameterSet, WireFormat};
+use crate::types::WireFormat;
 
 /// The final base URLs of every preset, OpenAI's form and Anthropic's, with `x` in blanks.
 const BASE_URLS: &[(&str, &str, &str)] = &[
@@ -168,21 +168,6 @@ fn the_users_own_fields_win_and_objects_are_merged_member_by_member() {
     let (entry, _) =
         filled(json!({ "id": "a", "provider": "gemini", "apiKey": "k", "reset": null, "quotaGroup": null }));
     assert!(entry["reset"].is_null() && entry["quotaGroup"].is_null(), "{entry}");
-}
-
-/// No preset has a header today, so the merge is tried with a typed one.
-#[test]
-fn null_takes_a_list_or_a_header_away() {
-    let of = |entry: Value| loaded(&json!([entry])).expect("valid").apis.first().expect("one").clone();
-    let groq = json!({ "id": "a", "provider": "groq", "apiKey": "gsk-0123456789abcdef" });
-    assert_ne!(of(groq.clone()).quirks.unsupported, ParameterSet::NONE);
-    let mut without = groq;
-    without["unsupportedParameters"] = Value::Null;
-    assert_eq!(of(without.clone()).quirks.unsupported, ParameterSet::NONE);
-    without["headers"] = Value::Null;
-    assert!(of(without.clone()).headers.is_empty());
-    without["headers"] = json!({ "X-Title": null, "x-other": "1" });
-    assert_eq!(of(without).headers.len(), 1);
 }
 
 #[test]
