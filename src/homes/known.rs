@@ -89,7 +89,7 @@ impl KnownHomes {
         known
     }
 
-    /// Returns the home of the first of these objects that has one.
+    /// Returns the home of the first object with a home.
     pub fn find(&self, objects: &[ObjectKey], today: u32) -> Option<&LedgerId> {
         objects.iter().find_map(|object| self.home(object, today))
     }
@@ -100,7 +100,7 @@ impl KnownHomes {
         self.apis.get(usize::from(*place))
     }
 
-    /// Remembers the home of these objects. Returns those that were new, and the records of generations that are full.
+    /// Remembers the home of these objects. Returns the new objects, and the records of full generations.
     pub fn remember(
         &mut self,
         objects: Vec<ObjectKey>,

@@ -222,8 +222,7 @@ impl UpstreamClient {
             return response;
         }
         let sending = if body.is_empty() { request.send() } else { request.send_body(body) };
-        let sent = trace.run(sending).await;
-        let mut response = sent.map_err(|error| {
+        let mut response = trace.run(sending).await.map_err(|error| {
             if let (SendRequestError::Connect(_), Some(http2)) = (&error, &self.http2) {
                 http2.forget_protocol();
             }
@@ -248,7 +247,7 @@ mod tests {
     use super::*;
 
     fn client(base: &str, tls: bool) -> UpstreamClient {
-        let target = Target {
+        UpstreamClient::new(Target {
             id: "a".to_owned(),
             base: base.to_owned(),
             tls,
@@ -256,8 +255,7 @@ mod tests {
             proxy: None,
             headers: vec![(header::AUTHORIZATION, HeaderValue::from_static("Bearer k"))],
             connect_timeout: Duration::from_secs(1),
-        };
-        UpstreamClient::new(target)
+        })
     }
 
     #[test]
