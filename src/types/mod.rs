@@ -1,5 +1,6 @@
 //! The vocabulary of all rooms: no I/O, no actix, and no import of a room.
 
+mod app_name;
 mod failure;
 mod ids;
 mod ledger;
@@ -13,8 +14,10 @@ mod signal;
 mod time;
 mod tokens;
 mod usage;
+mod usage_period;
 mod wire_format;
 
+pub use app_name::AppName;
 pub use clock::{Now, SendProgress, SentAt, Uptime};
 pub use failure::{ClassSet, Failure, FailureClass, LimitSpan, Phase};
 pub use ids::{ApiId, QuotaId, RequestId};
@@ -30,6 +33,7 @@ pub use signal::Signal;
 pub use time::{clock_time, iso};
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
 pub use usage::{CountedTokens, TokenEstimate, Usage, UsageSource, tokens_of_text};
+pub use usage_period::{UsageChange, UsagePeriod, UsageSpan};
 pub use wire_format::{ByFormat, WireFormat};
 
 /// Which upstreams may serve a request.
