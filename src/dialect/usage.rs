@@ -6,7 +6,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::types::{Usage, UsageSource, tokens_of_text};
+use crate::types::{Usage, UsageDetails, UsageSource, tokens_of_text};
 
 /// The counts of a report, each read by itself. `None`: missing, or no possible count.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,12 @@ pub(crate) struct ReportedUsage {
     pub(crate) total: Option<u64>,
     /// The part of `prompt` that was read from a cache.
     pub(crate) cached: Option<u64>,
+    /// The part of `prompt` that was written into a cache.
+    pub(crate) cache_write: Option<u64>,
+    /// The part of the tokens written into a cache that stays for an hour.
+    pub(crate) cache_write_1h: Option<u64>,
+    /// Tokens of thought: a part of `completion`, or beside `completion`.
+    pub(crate) reasoning: Option<u64>,
     /// Tokens of the prompt that `prompt` leaves out.
     pub(crate) beside_prompt: CacheTokens,
 }
@@ -56,6 +62,9 @@ impl ReportedUsage {
             (&mut self.completion, later.completion),
             (&mut self.total, later.total),
             (&mut self.cached, later.cached),
+            (&mut self.cache_write, later.cache_write),
+            (&mut self.cache_write_1h, later.cache_write_1h),
+            (&mut self.reasoning, later.reasoning),
             (&mut cache.read, later.beside_prompt.read),
             (&mut cache.written, later.beside_prompt.written),
         ] {
@@ -89,11 +98,13 @@ impl ReportedUsage {
         let prompt = prompt.unwrap_or(estimate.prompt.min(most));
         let completion = completion.or_else(|| remainder(total, Some(prompt))).unwrap_or(estimate.completion);
         let total = total.max(prompt.saturating_add(completion));
-        let usage = Usage::new(prompt, completion, total, source);
-        // (No more than the whole prompt.)
-        let uncounted = read.min(prompt);
-        let cached = self.cached.unwrap_or(uncounted).min(prompt);
-        Usage { cached, cache_write: written.min(prompt - cached), uncounted, ..usage }
+        Usage::new(prompt, completion, total, source).with(UsageDetails {
+            cached: self.cached.unwrap_or(read),
+            cache_write: self.cache_write.unwrap_or(written),
+            cache_write_1h: self.cache_write_1h.unwrap_or_default(),
+            reasoning: self.reasoning.unwrap_or_default(),
+            uncounted: read,
+        })
     }
 }
 

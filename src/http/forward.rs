@@ -60,7 +60,11 @@ async fn serve(
     });
     match read {
         Ok((mut asked, held)) => {
-            record.with(|record| record.model = Some(asked.profile.model.clone()));
+            record.with(|record| {
+                record.model = Some(asked.profile.model.clone());
+                record.route = Some(asked.profile.route);
+                record.stream = asked.stream;
+            });
             let config = worker.config();
             asked.echo_model = config.server.echo_model;
             if let Some(models) = config.aliases.get(&asked.profile.model) {

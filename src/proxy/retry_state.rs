@@ -31,7 +31,7 @@ use super::client_request::ClientRequest;
 use super::pool::budget::RetryBudget;
 use crate::config::RetryConfig;
 use crate::dialect::Route;
-use crate::records::{AttemptResult, OpenRecord};
+use crate::records::{AttemptResult, AttemptStart, OpenRecord};
 use crate::scheduler::{AdmissionError, Admitted, Select};
 use crate::types::{ApiId, Failure, FailureClass, Now, Outcome, RateLimitSummary, Settlement};
 use crate::upstream::{Permit, Suspicion};
@@ -167,7 +167,13 @@ impl<'a> RetryState<'a> {
     pub(super) fn begin_attempt(&mut self, request: &ClientRequest, permit: &mut Permit) -> usize {
         permit.ask_usage &= request.lacks_usage() && self.without_stream_options.is_none();
         let endpoint = permit.endpoint();
-        self.record.attempt_began(&endpoint.api, request.sent_model(endpoint))
+        self.record.attempt_began(AttemptStart {
+            api: &endpoint.api,
+            model: request.sent_model(endpoint),
+            price: None,
+            sent_at: &permit.sent_at,
+            prompt: (!request.profile.route.is_free()).then_some(request.profile.estimate.prompt),
+        })
     }
 
     /// Records an answer for the client. `complete`: a real answer, and no error passed through.
@@ -273,6 +279,7 @@ impl<'a> RetryState<'a> {
         self.record.attempt_ended(place, AttemptResult::Failed(failure.clone()));
         let duration = permit.elapsed();
         let usage = error.usage.as_deref().copied();
+        self.record.attempt_used(place, usage);
         permit.settle(Settlement { usage, ..Settlement::of(Outcome::Failed(failure.clone()), duration) });
         if !self.last.as_ref().is_some_and(|last| last.is_better_than(&error)) {
             self.last = Some(LastFailure { api, error, replayed });

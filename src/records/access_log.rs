@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::request_record::{AttemptRecord, AttemptResult, RequestEnd, RequestRecord};
-use crate::types::{Usage, UsageSource};
+use crate::types::{TokenKinds, Usage, UsageSource};
 
 /// Room for a usual line, made in one piece.
 const USUAL_LINE: usize = 256;
@@ -118,12 +118,12 @@ fn line(record: &RequestRecord) -> String {
         push_number(&mut line, " first=", first.as_millis() as u64, "ms");
     }
     push_number(&mut line, " total=", record.total.as_millis() as u64, "ms");
-    if let Some(Usage { prompt, completion, total, cached, .. }) = record.usage {
+    if let Some(Usage { prompt, completion, total, kinds, .. }) = record.usage {
         push_number(&mut line, " tokens=", prompt, "+");
         push_number(&mut line, "", completion, "=");
         push_number(&mut line, "", total, "");
-        if cached > 0 {
-            push_number(&mut line, " cached=", cached, "");
+        if kinds.cached > 0 {
+            push_number(&mut line, " cached=", kinds.cached, "");
         }
     }
     match reason(record) {
@@ -216,7 +216,13 @@ fn usage(usage: Usage) -> Value {
         "total": usage.total,
         "estimated": usage.source == UsageSource::Estimated,
     });
-    for (name, tokens) in [("cached", usage.cached), ("cacheWrite", usage.cache_write)] {
+    let TokenKinds { cached, cache_write_5m, cache_write_1h, reasoning, .. } = usage.kinds;
+    for (name, tokens) in [
+        ("cached", cached),
+        ("cacheWrite5m", cache_write_5m),
+        ("cacheWrite1h", cache_write_1h),
+        ("reasoning", reasoning),
+    ] {
         if let Some(object) = object.as_object_mut().filter(|_| tokens > 0) {
             object.insert(name.to_owned(), tokens.into());
         }

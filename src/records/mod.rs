@@ -9,4 +9,4 @@ mod request_record;
 
 pub use access_log::{LogFormat, REQUESTS};
 pub use recorder::{FlushRecords, Recorder, RecorderActor, RecorderHandle};
-pub use request_record::{AttemptRecord, AttemptResult, OpenRecord, RequestEnd, RequestRecord};
+pub use request_record::{AttemptRecord, AttemptResult, AttemptStart, OpenRecord, RequestEnd, RequestRecord};

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 use actix_web::http::{Method, StatusCode};
 
 use super::Recorder;
-use crate::types::{ApiId, Failure, RequestId, Usage};
+use crate::types::{
+    ApiId, AppName, Cost, Failure, FailureClass, KeyName, Price, RequestId, RouteId, SendProgress, SentAt, TokenKinds,
+    Usage, UsageSource,
+};
 
 /// All facts of one request, known at its end.
 #[derive(Debug, Clone)]
@@ -23,6 +26,14 @@ pub struct RequestRecord {
     pub path: Cow<'static, str>,
     /// The client's address.
     pub client: Option<IpAddr>,
+    /// The client's key.
+    pub key: Option<KeyName>,
+    /// The client's program.
+    pub app: AppName,
+    /// The route of a forwarded request.
+    pub route: Option<RouteId>,
+    /// The client asked for a stream.
+    pub stream: bool,
     /// The model by the client's name.
     pub model: Option<Arc<str>>,
     /// Every exchange with an upstream, in order of begin.
@@ -39,6 +50,18 @@ pub struct RequestRecord {
     pub usage: Option<Usage>,
 }
 
+impl RequestRecord {
+    /// Returns the tokens that upstreams were asked for, over all attempts.
+    pub fn tokens(&self) -> TokenKinds {
+        self.attempts.iter().filter_map(|attempt| attempt.usage).map(|usage| usage.kinds).sum()
+    }
+
+    /// Returns what the request cost, over all attempts.
+    pub fn cost(&self) -> Cost {
+        self.attempts.iter().map(AttemptRecord::cost).sum()
+    }
+}
+
 /// One exchange with one upstream.
 #[derive(Debug, Clone)]
 pub struct AttemptRecord {
@@ -52,6 +75,53 @@ pub struct AttemptRecord {
     pub took: Duration,
     /// The end.
     pub result: AttemptResult,
+    /// The tokens, reported or estimated. `None`: none, as far as anybody knows.
+    pub usage: Option<Usage>,
+    /// The price of the model there.
+    pub price: Option<Price>,
+    /// Tells whether the request was written to the upstream.
+    pub sent_at: SentAt,
+    /// The tokens of the prompt, estimated. `None`: the route takes none.
+    pub prompt: Option<u64>,
+}
+
+impl AttemptRecord {
+    /// Returns what the attempt cost. A model without a price costs nothing.
+    pub fn cost(&self) -> Cost {
+        self.price.zip(self.usage).map_or(Cost::ZERO, |(price, usage)| price.cost(&usage.kinds))
+    }
+
+    /// Returns whether any of the request was written to the upstream.
+    pub fn was_sent(&self) -> bool {
+        self.sent_at.read() != SendProgress::NotStarted
+    }
+
+    /// Returns the likely tokens of an attempt that this program or the client gave up after the request was written: the
+    /// upstream has read the prompt by then.
+    fn given_up(&self) -> Option<Usage> {
+        let is_given_up = match &self.result {
+            AttemptResult::Open => true,
+            AttemptResult::Failed(failure) => failure.class == FailureClass::Timeout,
+            AttemptResult::Served => false,
+        };
+        let prompt = self.prompt.filter(|_| is_given_up && self.was_sent())?;
+        Some(Usage::new(prompt, 0, prompt, UsageSource::Estimated))
+    }
+}
+
+/// What is known of an attempt at its begin.
+#[derive(Debug)]
+pub struct AttemptStart<'a> {
+    /// The upstream.
+    pub api: &'a ApiId,
+    /// The upstream's own name for the model, if different.
+    pub model: Option<&'a Arc<str>>,
+    /// The price of the model there.
+    pub price: Option<Price>,
+    /// Tells whether the request was written.
+    pub sent_at: &'a SentAt,
+    /// The tokens of the prompt, estimated. `None`: the route takes none.
+    pub prompt: Option<u64>,
 }
 
 /// How an attempt ended.
@@ -104,6 +174,10 @@ impl OpenRecord {
             method,
             path,
             client: None,
+            key: None,
+            app: AppName::NONE,
+            route: None,
+            stream: false,
             model: None,
             attempts: Vec::new(),
             status: None,
@@ -141,17 +215,21 @@ impl OpenRecord {
     }
 
     /// Records the begin of an attempt. Returns the place for [`OpenRecord::attempt_ended`].
-    pub fn attempt_began(&mut self, api: &ApiId, model: Option<&Arc<str>>) -> usize {
+    pub fn attempt_began(&mut self, start: AttemptStart<'_>) -> usize {
         let began = self.since.elapsed();
         let mut place = 0;
         self.with(|record| {
             place = record.attempts.len();
             record.attempts.push(AttemptRecord {
-                api: api.clone(),
-                model: model.cloned(),
+                api: start.api.clone(),
+                model: start.model.cloned(),
                 began,
                 took: Duration::ZERO,
                 result: AttemptResult::Open,
+                usage: None,
+                price: start.price,
+                sent_at: start.sent_at.clone(),
+                prompt: start.prompt,
             });
         });
         place
@@ -167,12 +245,35 @@ impl OpenRecord {
             }
         });
     }
+
+    /// Records the tokens of an attempt.
+    pub fn attempt_used(&mut self, place: usize, usage: Option<Usage>) {
+        self.with(|record| {
+            if let Some(attempt) = record.attempts.get_mut(place) {
+                attempt.usage = usage;
+            }
+        });
+    }
+
+    /// Records the tokens of the answer, those of the serving attempt.
+    pub fn answer_used(&mut self, usage: Option<Usage>) {
+        self.with(|record| {
+            record.usage = usage;
+            let is_serving = |attempt: &&mut AttemptRecord| matches!(attempt.result, AttemptResult::Served);
+            if let Some(serving) = record.attempts.iter_mut().rfind(is_serving) {
+                serving.usage = usage;
+            }
+        });
+    }
 }
 
 impl Drop for OpenRecord {
     fn drop(&mut self) {
         let Some(mut record) = self.record.take() else { return };
         record.total = self.since.elapsed();
+        for attempt in &mut record.attempts {
+            attempt.usage = attempt.usage.or_else(|| attempt.given_up());
+        }
         if std::thread::panicking() {
             record.status = Some(StatusCode::INTERNAL_SERVER_ERROR);
             record.end = RequestEnd::Defect;

@@ -3,7 +3,9 @@
 mod app_name;
 mod failure;
 mod ids;
+mod key_name;
 mod ledger;
+mod money;
 mod name_pattern;
 mod object_key;
 mod outcome;
@@ -21,7 +23,9 @@ pub use app_name::AppName;
 pub use clock::{Now, SendProgress, SentAt, Uptime};
 pub use failure::{ClassSet, Failure, FailureClass, LimitSpan, Phase};
 pub use ids::{ApiId, QuotaId, RequestId};
+pub use key_name::KeyName;
 pub use ledger::{AccountDigest, LedgerId, LedgerRecord};
+pub use money::{Cost, Price, PriceFactor};
 pub use name_pattern::{ByName, NamePattern};
 pub use object_key::ObjectKey;
 pub use outcome::{Outcome, Settlement};
@@ -32,7 +36,7 @@ pub use session::{SessionHash, stable_hash};
 pub use signal::Signal;
 pub use time::{clock_time, iso};
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
-pub use usage::{CountedTokens, TokenEstimate, Usage, UsageSource, tokens_of_text};
+pub use usage::{CountedTokens, TokenEstimate, TokenKinds, Usage, UsageDetails, UsageSource, tokens_of_text};
 pub use usage_period::{UsageChange, UsagePeriod, UsageSpan};
 pub use wire_format::{ByFormat, WireFormat};
 

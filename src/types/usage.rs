@@ -1,5 +1,9 @@
 //! The tokens of an exchange.
 
+mod kinds;
+
+pub use kinds::TokenKinds;
+
 /// Where a count of tokens comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UsageSource {
@@ -10,34 +14,82 @@ pub enum UsageSource {
 }
 
 /// The tokens of one exchange.
+///
+/// # Invariants
+/// `total` is the sum of all kinds. `prompt` is the sum of the prompt's kinds. `completion` is the provider's word, and may leave
+/// thoughts out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
-    /// Tokens of the prompt (`prompt_tokens`, `input_tokens`).
+    /// Tokens of the prompt (`prompt_tokens`, `input_tokens`), caches included.
     pub prompt: u64,
     /// Generated tokens (`completion_tokens`, `output_tokens`).
     pub completion: u64,
     /// `total_tokens`, or the sum of both if an upstream leaves the field out.
     pub total: u64,
-    /// The part of the prompt that was read from a cache.
-    pub cached: u64,
-    /// The part of the prompt that was written into a cache.
-    pub cache_write: u64,
+    /// The same tokens by what is billed apart.
+    pub kinds: TokenKinds,
     /// The part of the total that counts against no limit: cache reads beside the prompt, as Anthropic reports them.
     pub uncounted: u64,
     /// Reported or estimated.
     pub source: UsageSource,
 }
 
+/// What a provider says beside the counts of prompt, completion and total.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UsageDetails {
+    /// The part of the prompt that was read from a cache.
+    pub cached: u64,
+    /// The part of the prompt that was written into a cache, for any time.
+    pub cache_write: u64,
+    /// The part of `cache_write` for one hour.
+    pub cache_write_1h: u64,
+    /// The part of the generated tokens that was thought.
+    pub reasoning: u64,
+    /// The part of the total that counts against no limit.
+    pub uncounted: u64,
+}
+
 impl Usage {
-    /// Creates a usage without a cache. All tokens count.
+    /// Creates a usage without a cache. All tokens count. What neither the prompt nor the completion has of the total was thought.
     pub fn new(prompt: u64, completion: u64, total: u64, source: UsageSource) -> Self {
-        Usage { prompt, completion, total, cached: 0, cache_write: 0, uncounted: 0, source }
+        let all = Usage { prompt, completion, total, kinds: TokenKinds::default(), uncounted: 0, source };
+        all.with(UsageDetails::default())
+    }
+
+    /// Returns the usage with these details. Thoughts are a part of the completion, or of the rest of the total, or stand beside
+    /// both if they are too many for either. Other parts are cut to the size of the whole.
+    pub fn with(self, details: UsageDetails) -> Usage {
+        let Usage { prompt, completion, .. } = self;
+        let cached = details.cached.min(prompt);
+        let cache_write = details.cache_write.min(prompt - cached);
+        let cache_write_1h = details.cache_write_1h.min(cache_write);
+        let both = prompt.saturating_add(completion);
+        let named = self.total.max(both);
+        let is_beside = details.reasoning > named - prompt;
+        let total = if is_beside { both.saturating_add(details.reasoning) } else { named };
+        let reasoning = details.reasoning.max(total - both);
+        let kinds = TokenKinds {
+            input: prompt - cached - cache_write,
+            cached,
+            cache_write_5m: cache_write - cache_write_1h,
+            cache_write_1h,
+            output: (total - prompt).saturating_sub(reasoning),
+            reasoning,
+        };
+        Usage { total, kinds, uncounted: details.uncounted.min(prompt), ..self }
+    }
+
+    /// Returns the usage with a total of so many tokens at least. What is added was thought.
+    pub fn with_total_of(self, total: u64) -> Usage {
+        let more = total.saturating_sub(self.total);
+        let kinds = TokenKinds { reasoning: self.kinds.reasoning.saturating_add(more), ..self.kinds };
+        Usage { total: self.total.saturating_add(more), kinds, ..self }
     }
 
     /// Returns the tokens that count against limits, as the provider counts.
     pub fn counted(&self, by: CountedTokens) -> u64 {
         let all = if by.completion { self.total } else { self.prompt };
-        let cache_reads = if by.cached { self.uncounted } else { self.cached.max(self.uncounted) };
+        let cache_reads = if by.cached { self.uncounted } else { self.kinds.cached.max(self.uncounted) };
         all.saturating_sub(cache_reads)
     }
 }
@@ -93,8 +145,9 @@ mod tests {
     fn tokens_count_as_the_provider_counts() {
         let by = |completion, cached| CountedTokens { completion, cached };
         // Thoughts stand in the total alone.
-        let usage = Usage { cached: 60, ..Usage::new(100, 20, 150, UsageSource::Reported) };
-        let beside = Usage { uncounted: 60, ..usage };
+        let details = UsageDetails { cached: 60, ..UsageDetails::default() };
+        let usage = Usage::new(100, 20, 150, UsageSource::Reported).with(details);
+        let beside = usage.with(UsageDetails { uncounted: 60, ..details });
         for (counted, tokens, tokens_beside) in [
             (by(true, true), 150, 90),
             (by(false, true), 100, 40),
@@ -105,5 +158,33 @@ mod tests {
         }
         let estimate = TokenEstimate { prompt: 100, completion: Some(9), longest: None };
         assert_eq!((estimate.tokens(500, CountedTokens::ALL), estimate.tokens(500, by(false, true))), (109, 100));
+    }
+
+    #[test]
+    fn thoughts_are_a_part_of_the_completion_or_of_the_rest_or_beside_both() {
+        for (case, counts, thought, (output, reasoning, total)) in [
+            ("none", (100, 20, 120), 0, (20, 0, 120)),
+            ("a part of the completion", (100, 20, 120), 15, (5, 15, 120)),
+            ("the rest of the total", (100, 20, 150), 30, (20, 30, 150)),
+            ("the rest of the total, without a word", (100, 20, 150), 0, (20, 30, 150)),
+            ("beside both", (100, 20, 120), 94, (20, 94, 214)),
+            ("all of the completion", (100, 20, 120), 20, (0, 20, 120)),
+        ] {
+            let (prompt, completion, all) = counts;
+            let details = UsageDetails { reasoning: thought, ..UsageDetails::default() };
+            let usage = Usage::new(prompt, completion, all, UsageSource::Reported).with(details);
+            let found = (usage.kinds.output, usage.kinds.reasoning, usage.total);
+            assert_eq!((found, usage.kinds.total()), ((output, reasoning, total), total), "{case}");
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_prompt_is_larger_than_the_prompt() {
+        let details = UsageDetails { cached: 90, cache_write: 60, cache_write_1h: 70, ..UsageDetails::default() };
+        let usage = Usage::new(100, 20, 120, UsageSource::Reported).with(details);
+        let kinds = TokenKinds { cached: 90, cache_write_1h: 10, output: 20, ..TokenKinds::default() };
+        assert_eq!((usage.kinds, usage.kinds.prompt()), (kinds, 100));
+        assert_eq!(usage.with_total_of(130).kinds, TokenKinds { reasoning: 10, ..kinds });
+        assert_eq!(usage.with_total_of(7), usage);
     }
 }

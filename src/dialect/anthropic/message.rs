@@ -140,7 +140,8 @@ mod tests {
             r#"{"input_tokens":3,"cache_creation_input_tokens":50,"cache_read_input_tokens":900,"output_tokens":7}"#;
         let found = usage(all);
         assert_eq!((found.prompt, found.completion, found.total), (953, 7, 960));
-        assert_eq!((found.cached, found.cache_write, found.counted(CountedTokens::ALL)), (900, 50, 60));
+        assert_eq!((found.kinds.cached, found.kinds.cache_write_5m), (900, 50));
+        assert_eq!(found.counted(CountedTokens::ALL), 60);
         assert_eq!(found.source, UsageSource::Reported);
         for (odd, wanted, source) in [
             (r#"{"input_tokens":0,"output_tokens":0}"#, (10, 20), UsageSource::Estimated),

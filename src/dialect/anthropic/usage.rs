@@ -26,12 +26,11 @@ pub(super) fn read(usage: Option<&RawValue>) -> ReportedUsage {
     ReportedUsage {
         prompt: count(fields.input_tokens),
         completion: count(fields.output_tokens),
-        total: None,
-        cached: None,
         beside_prompt: CacheTokens {
             read: count(fields.cache_read_input_tokens),
             written: count(fields.cache_creation_input_tokens),
         },
+        ..ReportedUsage::default()
     }
 }
 

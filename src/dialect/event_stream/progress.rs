@@ -226,7 +226,7 @@ impl StreamProgress {
             false => self.usage,
         };
         let usage = reported.completed(EstimatedUsage::new(prompt_bytes, estimate));
-        let usage = Usage { total: usage.total.max(self.usage.total.unwrap_or_default()), ..usage };
+        let usage = usage.with_total_of(self.usage.total.unwrap_or_default());
         let is_all = self.end != End::Open || !self.route.reply.generates_text();
         Some(if is_all { usage } else { Usage { source: UsageSource::Estimated, ..usage } })
     }

@@ -121,7 +121,7 @@ mod tests {
             (r#"{"prompt_tokens":90,"completion_tokens":9,"prompt_tokens_details":[64]}"#, 0),
         ] {
             let usage = ReportedUsage::read(json).completed(EstimatedUsage::new(0, 0));
-            assert_eq!((usage.cached, usage.counted(CountedTokens::ALL)), (wanted, usage.total), "{json}");
+            assert_eq!((usage.kinds.cached, usage.counted(CountedTokens::ALL)), (wanted, usage.total), "{json}");
         }
     }
 

@@ -29,9 +29,9 @@ impl SettleOnDrop {
         };
         self.record.with(|record| {
             record.first_token = Some(self.first_token);
-            record.usage = usage;
             record.end = end;
         });
+        self.record.answer_used(usage);
         let duration = self.permit.elapsed();
         self.permit.settle(Settlement { outcome, usage, first_token, duration });
     }

@@ -77,7 +77,11 @@ impl<H: SocketHost> SocketConnection<H> {
                 return Ok(());
             }
         };
-        record.with(|record| record.model = Some(request.profile.model.clone()));
+        record.with(|record| {
+            record.model = Some(request.profile.model.clone());
+            record.route = Some(request.profile.route);
+            record.stream = true;
+        });
         if let Some(models) = config.aliases.get(&request.profile.model) {
             request.use_alias(models.clone());
         }

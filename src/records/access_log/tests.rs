@@ -6,7 +6,7 @@ use actix_web::http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::*;
-use crate::types::{Failure, FailureClass, Phase, RequestId};
+use crate::types::{AppName, Failure, FailureClass, Phase, RequestId, SentAt, UsageDetails};
 
 /// A chat that `b` served, after `a` had failed.
 fn record() -> RequestRecord {
@@ -17,6 +17,10 @@ fn record() -> RequestRecord {
         began: Duration::from_millis(began),
         took: Duration::from_millis(20),
         result,
+        usage: None,
+        price: None,
+        sent_at: SentAt::default(),
+        prompt: None,
     };
     RequestRecord {
         id: RequestId::generate(),
@@ -24,6 +28,10 @@ fn record() -> RequestRecord {
         method: Method::POST,
         path: "/v1/chat/completions".into(),
         client: Some([127, 0, 0, 1].into()),
+        key: None,
+        app: AppName::NONE,
+        route: None,
+        stream: false,
         model: Some("m".into()),
         attempts: vec![attempt("a", 1, AttemptResult::Failed(failure)), attempt("b", 30, AttemptResult::Served)],
         status: Some(StatusCode::OK),
@@ -94,11 +102,12 @@ fn an_object_has_every_attempt_and_no_member_without_a_value() {
 
 #[test]
 fn tokens_of_a_cache_are_shown_if_there_are_any() {
-    let usage = Usage { cached: 2, cache_write: 1, ..Usage::new(3, 4, 7, UsageSource::Reported) };
+    let details = UsageDetails { cached: 2, cache_write: 1, ..UsageDetails::default() };
+    let usage = Usage::new(3, 4, 7, UsageSource::Reported).with(details);
     let record = RequestRecord { usage: Some(usage), ..record() };
     assert!(line(&record).ends_with(" tokens=3+4=7 cached=2"));
     let object: Value = serde_json::from_str(&object(&record)).expect("JSON");
-    assert_eq!((&object["usage"]["cached"], &object["usage"]["cacheWrite"]), (&2.into(), &1.into()));
+    assert_eq!((&object["usage"]["cached"], &object["usage"]["cacheWrite5m"]), (&2.into(), &1.into()));
 }
 
 #[test]

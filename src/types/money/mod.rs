@@ -1,0 +1,7 @@
+//! Money: amounts, and prices of tokens.
+
+mod cost;
+mod price;
+
+pub use cost::Cost;
+pub use price::{Price, PriceFactor};
