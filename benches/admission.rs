@@ -7,7 +7,10 @@ use std::hint::black_box;
 use clock::{Now, SentAt};
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::tz::TimeZone;
-use quota::{ActualUsage, Burst, Grant, Limit, Limits, Need, Quota, Reset};
+use quota::{ActualUsage, Burst, Demand, Grant, Limit, Limits, Need, Quota, Reset};
+
+/// What each request may use.
+const DEMAND: Demand = Demand { tokens: 500, cost: 0 };
 
 /// A quota in the middle of its life: half of its minute is used, by requests that came evenly.
 fn half_used(limits: Limits, now: &mut Now) -> Quota {
@@ -26,18 +29,18 @@ fn at(now: Now, later: u64) -> Now {
 
 /// One request, as an upstream's actor treats it: is there room, is it granted, take it; draw more ahead; written; settled.
 fn one(quota: &mut Quota, now: Now) {
-    if black_box(quota.room(500, now)).is_err() {
+    if black_box(quota.room(DEMAND, now)).is_err() {
         return;
     }
-    if quota.needs_grant(500) {
-        let need = Need { demand: 500, waiting: 1 };
+    if quota.needs_grant(DEMAND) {
+        let need = Need { demand: DEMAND, waiting: 1 };
         let units = quota.request_grant(Some(need), now).expect("a grant is needed").wanted;
         quota.record_grant(Some(&Grant { units, shared: None }));
     }
-    let reservation = quota.reserve(&SentAt::default(), 500);
+    let reservation = quota.reserve(&SentAt::default(), DEMAND);
     reservation.sent_at.begin(now.mono);
     reservation.sent_at.finish(now.mono);
-    quota.settle(black_box(&reservation), ActualUsage { counts: true, tokens: Some(400) }, now);
+    quota.settle(black_box(&reservation), ActualUsage { counts: true, tokens: Some(400), cost: None }, now);
 }
 
 fn admission(criterion: &mut Criterion) {
@@ -74,7 +77,7 @@ fn admission(criterion: &mut Criterion) {
         one(&mut full, now);
     }
     criterion.bench_function("refuse: rpm 60 is used up", |bencher| {
-        bencher.iter(|| black_box(full.room(500, now)).is_err());
+        bencher.iter(|| black_box(full.room(DEMAND, now)).is_err());
     });
 }
 

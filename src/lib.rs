@@ -5,7 +5,8 @@
 //! 1. [`types`]: the vocabulary.
 //! 2. [`proxy`]: ★ the data path, with the story of a request. Begin with `proxy/dispatch.rs`.
 //!    [`dialect`]: what the bytes of an API mean. [`records`]: one record for each request.
-//! 3. [`scheduler`]: which upstream is asked. [`upstream`]: one upstream with quotas and health.
+//! 3. [`scheduler`]: which upstream is asked. [`upstream`]: one upstream with its health. [`quotas`]: the limits of
+//!    upstreams and clients.
 //! 4. [`config`]: the configuration, and the reload. [`persistence`]: what survives.
 //! 5. [`http`]: the endpoints. [`error`]: every error of our own, in one table.
 //! 6. [`app`]: starts all of it, and stops. [`cli`]: the commands.
@@ -19,6 +20,7 @@ pub mod homes;
 pub mod http;
 pub mod persistence;
 pub mod proxy;
+pub mod quotas;
 pub mod records;
 pub mod scheduler;
 #[cfg(test)]

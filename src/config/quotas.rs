@@ -141,6 +141,7 @@ fn limits(file: &LimitsFile) -> Limits {
         tpd: limit(file.tpd),
         burst: file.burst.map(burst),
         max_concurrent: file.max_concurrent,
+        ..Limits::default()
     }
 }
 

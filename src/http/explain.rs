@@ -84,9 +84,10 @@ fn apis(ModelKey { format, model }: &ModelKey, reports: &[ApiReport]) -> Vec<Val
 fn refusal(report: &ApiReport, model: &str) -> Option<(&'static str, Option<i64>)> {
     let upstream_model = report.status.config.mapping.get(model).map_or(model, |own| own);
     let of_model = report.status.quotas.iter().filter(|quota| quota.model.as_deref() == Some(upstream_model));
-    let full = report.status.refusal.iter().chain(of_model.filter_map(|quota| quota.refusal.as_ref()));
+    let full = report.status.refusal.iter().map(|(refusal, until)| (refusal.reason(), *until));
+    let of_model = of_model.filter_map(|quota| quota.refusal.as_ref()).map(|(full, until)| (full.as_str(), *until));
     let absent = report.status.absent_models.iter().filter(|absent| &*absent.model == upstream_model);
-    full.map(|(refusal, until)| (refusal.reason(), *until))
+    full.chain(of_model)
         .chain(absent.map(|absent| (absent.reason.as_str(), Some(absent.until))))
         .max_by_key(|(_, until)| *until)
 }

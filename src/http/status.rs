@@ -13,9 +13,9 @@ use crate::config::{ApiConfig, ConfigState, GetConfig, Models};
 use crate::error::ApiError;
 use crate::homes::MAX_HOMES;
 use crate::proxy::{BudgetReport, RetryBudget};
+use crate::quotas::QuotaStatus;
 use crate::scheduler::{ApiReport, GetMailbox, GetReports, GetSimilarNames, MailboxReport, ServedNames};
 use crate::types::{ApiId, Limits, ModelKey, NamePattern, Now, WireFormat, iso};
-use crate::upstream::QuotaStatus;
 
 #[derive(Deserialize)]
 pub(super) struct StatusQuery {
@@ -110,7 +110,7 @@ fn quota(quota: &QuotaStatus, api: &ApiId) -> Value {
         "model": quota.model,
         "limits": limits(&quota.limits),
         "usage": usage(quota),
-        "unavailableReason": quota.refusal.as_ref().map(|(refusal, _)| refusal.reason()),
+        "unavailableReason": quota.refusal.as_ref().map(|(no_room, _)| no_room.as_str()),
         "availableAt": quota.refusal.as_ref().and_then(|(_, until)| *until).map(iso),
     })
 }

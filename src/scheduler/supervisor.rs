@@ -26,8 +26,9 @@ use super::snapshot::{Member, RoutingChanged, RoutingSnapshot, SubscribeRouting}
 use super::wait_queue::WaitQueues;
 use crate::config::{ApiConfig, ConfigChanged, ModelAliases, Models, QueueConfig};
 use crate::persistence::{LedgersChanged, PersistenceActor, RestoreLedgers, SaveLedgers};
+use crate::quotas::QuotaRegistry;
 use crate::types::{ApiId, LedgerId, ModelKey, Now, ParameterSet};
-use crate::upstream::{ListFailed, QuotaRegistry, Reconfigure, Retire, UpstreamActor};
+use crate::upstream::{ListFailed, Reconfigure, Retire, UpstreamActor};
 
 /// The most models to remember. Where an upstream takes any name, clients make names up.
 pub(super) const MAX_MODELS: usize = 1_000;

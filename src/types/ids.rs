@@ -42,6 +42,7 @@ pub struct QuotaId {
 enum Owner {
     Api(LedgerId),
     Group(Arc<str>),
+    Key(Arc<str>),
 }
 
 impl QuotaId {
@@ -55,6 +56,11 @@ impl QuotaId {
         QuotaId { owner: Owner::Group(name.clone()), model: None }
     }
 
+    /// Returns the id of the quota of a client's key, by the key's name.
+    pub fn of_key(name: &Arc<str>) -> QuotaId {
+        QuotaId { owner: Owner::Key(name.clone()), model: None }
+    }
+
     /// Returns the same owner's id for one model, by the upstream's own name.
     pub fn for_model(&self, model: &Arc<str>) -> QuotaId {
         QuotaId { owner: self.owner.clone(), model: Some(model.clone()) }
@@ -65,7 +71,7 @@ impl QuotaId {
         match (&self.owner, &self.model) {
             (Owner::Api(_), Some(model)) => format!("{api}, {model}"),
             (Owner::Api(_), None) => api.to_string(),
-            (Owner::Group(_), _) => self.to_string(),
+            (Owner::Group(_) | Owner::Key(_), _) => self.to_string(),
         }
     }
 
@@ -75,6 +81,7 @@ impl QuotaId {
         let owner = match &self.owner {
             Owner::Api(ledger) => format!("api:{}", plain(ledger.as_str())),
             Owner::Group(name) => format!("group:{}", plain(name)),
+            Owner::Key(name) => format!("key:{}", plain(name)),
         };
         match &self.model {
             Some(model) => format!("{owner}:{}", plain(model)),
@@ -88,6 +95,7 @@ impl fmt::Display for QuotaId {
         match &self.owner {
             Owner::Api(ledger) => write!(f, "{ledger}")?,
             Owner::Group(name) => write!(f, "group {name}")?,
+            Owner::Key(name) => write!(f, "key {name}")?,
         }
         match &self.model {
             Some(model) => write!(f, ", {model}"),
@@ -142,6 +150,7 @@ mod tests {
             api("a").for_model(&model("m:free")),
             QuotaId::of_group(&model("a")),
             QuotaId::of_group(&model("a:m")),
+            QuotaId::of_key(&model("a")),
             QuotaId::of_group(&model("a")).for_model(&model("m")),
         ];
         let keys: std::collections::BTreeSet<String> = ids.iter().map(QuotaId::key).collect();

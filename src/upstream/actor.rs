@@ -17,13 +17,13 @@ use self::drain::Unsaved;
 use super::endpoint::Endpoint;
 use super::fast_path::FastPath;
 use super::health::ModelRoute;
-use super::messages::{Declined, Forward, Forwarded, QuotaStatus, Reconfigure, Refusal, Retire};
+use super::messages::{Declined, Forward, Forwarded, Reconfigure, Refusal, Retire};
 use super::permit::{Permit, ReservedTokens};
-use super::quotas::{Admission, ApiQuotas, QuotaHandle, QuotaRegistry, admit};
 use super::shared_state::{AdmissionMode, EventQueue, SharedState, UpstreamEvent};
 use super::state::{Subject, UpstreamState};
 use crate::config::ApiConfig;
 use crate::persistence::{PersistenceActor, RestoreTokens};
+use crate::quotas::{Admission, ApiQuotas, QuotaHandle, QuotaRegistry, QuotaStatus, admit};
 use crate::types::{Now, RouteId, TokenStats};
 
 /// Owns one upstream.
@@ -128,7 +128,9 @@ impl UpstreamActor {
                 let permit = permit.on_slow_path(is_probe, frees);
                 Some(Ok(Forwarded { permit, fast_path }))
             }
-            Admission::Refused(refusal) => Some(Err(Declined { refusal, fast_path: self.fast_path(&model, &quotas) })),
+            Admission::Refused(no_room) => {
+                Some(Err(Declined { refusal: no_room.into(), fast_path: self.fast_path(&model, &quotas) }))
+            }
             Admission::Wait(answered) => {
                 let then = answered.into_actor(self).map(|_, actor, ctx| {
                     actor.drain_events();
@@ -182,7 +184,7 @@ impl Drop for UpstreamActor {
     fn drop(&mut self) {
         self.shared.publish_state(AdmissionMode::AskActorFrom(0));
         let now = Now::read();
-        let unknown = ActualUsage { counts: true, tokens: None };
+        let unknown = ActualUsage { counts: true, tokens: None, cost: None };
         for Attempt { quotas, reservations, .. } in self.out.values() {
             quotas.iter().zip(reservations).for_each(|(quota, reservation)| quota.settle(reservation, unknown, now));
         }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use quota::TakeError;
+use quota::{Demand, TakeError};
 
 use super::health::ModelBackoff;
 use super::permit::{Permit, ReservedTokens};
@@ -68,7 +68,7 @@ impl FastPath {
     pub fn try_admit(&self, profile: &Profile, now: Now) -> Result<Permit, TakeError> {
         self.may_admit(profile, now.mono)?;
         let counted = self.shared.endpoint.quirks.counted_tokens;
-        let demand = profile.estimate.tokens(self.shared.expected_completion(), counted);
+        let demand = Demand::of_tokens(profile.estimate.tokens(self.shared.expected_completion(), counted));
         let mut begin_by = u64::MAX;
         for (quotas, credits) in self.credits.credits.iter().enumerate() {
             match credits.as_ref().map_or(Ok(u64::MAX), |credits| credits.take(demand, now.mono)) {
@@ -111,7 +111,7 @@ impl FastPath {
 
     /// Reports that the first quotas had room, and the next had none. Only the actor can put units back: the quotas may have
     /// called in the issued ones.
-    fn refund(&self, quotas: usize, demand: u64, why: TakeError) {
+    fn refund(&self, quotas: usize, demand: Demand, why: TakeError) {
         // An actor that is asked next applies the event then.
         let urgency = if why == TakeError::AskActor { Urgency::Lazy } else { Urgency::Batched };
         if self.credits.credits.iter().take(quotas).any(Option::is_some) {
@@ -162,7 +162,7 @@ mod tests {
 
     fn permit(fast_path: &FastPath) -> Permit {
         // Of a hundred tokens, two more than were foreseen may be reported later.
-        let reserved = ReservedTokens { demand: 10, tightest: Some(100) };
+        let reserved = ReservedTokens { demand: Demand::of_tokens(10), tightest: Some(100) };
         Permit::new(fast_path.shared.clone(), reserved, SentAt::to_begin_by(u64::MAX), 1)
     }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use quota::WindowUsage;
+use quota::NoRoom;
 
 use super::health::{Resting, Scope};
 use super::{FastPath, Permit};
 use crate::config::ApiConfig;
-use crate::types::{ApiId, FailureClass, Limits, Now, Profile, QuotaId, QuotaKind, RouteId, TokenStats};
+use crate::quotas::QuotaStatus;
+use crate::types::{ApiId, FailureClass, Now, Profile, QuotaKind, RouteId, TokenStats};
 
 /// Admit one attempt. Sent by the scheduler and awaited; the permit in the reply *is* the admission, and gives itself
 /// back without a taker.
@@ -75,6 +76,16 @@ pub enum Refusal {
     Disabled,
     /// It is no longer in the configuration.
     Retiring,
+}
+
+impl From<NoRoom> for Refusal {
+    fn from(no_room: NoRoom) -> Refusal {
+        match no_room {
+            NoRoom::Disabled => Refusal::Disabled,
+            NoRoom::Full { which, until } => Refusal::QuotaExhausted { which, until },
+            NoRoom::StoreNotReady { until } => Refusal::StoreUnavailable { until },
+        }
+    }
 }
 
 impl Refusal {
@@ -210,23 +221,6 @@ pub struct AbsentModel {
     pub reason: FailureClass,
     /// When it is asked again (ms since the Unix epoch).
     pub until: i64,
-}
-
-/// One quota of an upstream.
-#[derive(Debug, Clone)]
-pub struct QuotaStatus {
-    /// Whose.
-    pub id: QuotaId,
-    /// The model that it is for, by the upstream's own name; all together, if there is none.
-    pub model: Option<Arc<str>>,
-    /// Its bounds.
-    pub limits: Limits,
-    /// Requests, with those under way and those of other servers.
-    pub requests: WindowUsage,
-    /// Tokens, likewise.
-    pub tokens: WindowUsage,
-    /// Why it has no room just now, and until when (ms since the Unix epoch).
-    pub refusal: Option<(Refusal, Option<i64>)>,
 }
 
 /// The token statistics. Sent by the scheduler for a handler.

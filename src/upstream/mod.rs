@@ -3,7 +3,7 @@
 //! In reading order:
 //!
 //! - `messages`: the contract. `permit` and `endpoint`: what an attempt needs.
-//! - `actor`: the wiring. `state`: the decisions, with `health`, `latency` and `token_stats`. `quotas`: the limits.
+//! - `actor`: the wiring. `state`: the decisions, with `health`, `latency` and `token_stats`.
 //! - `shared_state` and `fast_path`: how workers admit without a message. Skip both in a first reading.
 
 mod actor;
@@ -13,7 +13,6 @@ mod health;
 mod latency;
 mod messages;
 mod permit;
-mod quotas;
 mod shared_state;
 mod state;
 mod token_stats;
@@ -24,11 +23,10 @@ pub use fast_path::FastPath;
 pub(crate) use health::{PROBE_EVERY_MS, mend};
 pub use health::{Resting, Scope};
 pub use messages::{
-    ApiStatus, Declined, Forward, Forwarded, GetStatus, GetTokens, ListFailed, QuotaStatus, Reconfigure, Refusal,
-    ResetTokens, Retire, TokenReport,
+    ApiStatus, Declined, Forward, Forwarded, GetStatus, GetTokens, ListFailed, Reconfigure, Refusal, ResetTokens,
+    Retire, TokenReport,
 };
 pub use permit::{Permit, Suspicion};
-pub use quotas::QuotaRegistry;
 
 #[cfg(test)]
 pub(crate) mod testing;

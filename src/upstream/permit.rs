@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use quota::Demand;
+
 use super::Endpoint;
 use super::shared_state::{ConfirmedRefusal, EventQueue, SharedState, StreamOptions, UpstreamEvent, Urgency};
 use crate::types::{Failure, FailureClass, Now, Outcome, Profile, SentAt, Settlement, UsageSource};
@@ -22,8 +24,8 @@ pub struct Permit {
     /// The proxy may ask for a stream's usage. The proxy clears the flag for a request without such a wish of its own.
     pub ask_usage: bool,
     shared: Arc<SharedState>,
-    /// Tokens set aside, at most.
-    demand: u64,
+    /// What is set aside, at most.
+    demand: Demand,
     /// An overshoot of so many tokens or fewer may be reported later.
     lazy_overshoot: u64,
     since: Instant,
@@ -39,8 +41,8 @@ pub struct Permit {
 /// What is set aside for an attempt.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReservedTokens {
-    /// Tokens the attempt may take, as far as is known.
-    pub(super) demand: u64,
+    /// What the attempt may use, as far as is known.
+    pub(super) demand: Demand,
     /// The tightest limit of tokens.
     pub(super) tightest: Option<u64>,
 }
@@ -140,7 +142,7 @@ impl Permit {
         // A client's own mistake says nothing new of the upstream.
         let failed = settlement.failure().is_some_and(|failure| failure.class != FailureClass::Rejected);
         let counted = self.shared.endpoint.quirks.counted_tokens;
-        let overshoot = settlement.usage.map_or(0, |usage| usage.counted(counted).saturating_sub(self.demand));
+        let overshoot = settlement.usage.map_or(0, |usage| usage.counted(counted).saturating_sub(self.demand.tokens));
         // An overshoot may fill a window.
         let urgency = if failed || overshoot > self.lazy_overshoot {
             Urgency::Blocking

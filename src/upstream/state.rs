@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use quota::ActualUsage;
+use quota::{ActualUsage, Demand};
 
 use super::health::{Health, ModelBackoff, ModelRoute};
 use super::latency::Latency;
-use super::messages::{AbsentModel, ApiStatus, QuotaStatus, Refusal};
+use super::messages::{AbsentModel, ApiStatus, Refusal};
 use super::shared_state::AdmissionMode;
 use super::token_stats::TokenStatsRecorder;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
+use crate::quotas::QuotaStatus;
 use crate::types::{FailureClass, Now, Outcome, RouteId, Settlement, TokenEstimate, TokenStats};
 
 mod outcome;
@@ -57,9 +58,10 @@ impl UpstreamState {
         }
     }
 
-    /// Returns what a request may cost here, in tokens.
-    pub(super) fn demand(&self, estimate: &TokenEstimate) -> u64 {
-        estimate.tokens(self.token_stats.average_completion_tokens(), self.config.quirks.counted_tokens)
+    /// Returns what a request may use here.
+    pub(super) fn demand(&self, estimate: &TokenEstimate) -> Demand {
+        let expected = self.token_stats.average_completion_tokens();
+        Demand::of_tokens(estimate.tokens(expected, self.config.quirks.counted_tokens))
     }
 
     /// Records an admission by the actor. Returns whether the attempt is a probe.
@@ -119,6 +121,7 @@ impl UpstreamState {
                 .usage
                 .map(|usage| usage.counted(self.config.quirks.counted_tokens))
                 .or(consumed_nothing.then_some(0)),
+            cost: Some(0),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, mpsc};
 
 use actix::{AsyncContext, Context, Recipient};
+use quota::Demand;
 
 use super::permit::ReservedTokens;
 use super::shared_state::{Drain, EventQueue, SharedState, UpstreamEvent};
@@ -50,7 +51,7 @@ impl TestUpstream {
     }
 
     pub(crate) fn permit(&self) -> Permit {
-        let reserved = ReservedTokens { demand: 10, tightest: None };
+        let reserved = ReservedTokens { demand: Demand::of_tokens(10), tightest: None };
         Permit::new(self.shared.clone(), reserved, SentAt::default(), 0)
     }
 

@@ -8,11 +8,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::demand::{Demand, Measure};
 use crate::rate_limit_summary::RateLimitSummary;
 use crate::records::Units;
 use crate::request_window::{PublishedWindow, RequestWindow};
 
-/// Requests and tokens are packed into one number, because an attempt takes both or none.
+/// Requests and tokens (or nano-dollars) are packed into one number, because an attempt takes both or none.
 const TOKEN_BITS: u32 = 40;
 const MAX_TOKENS: u64 = (1 << TOKEN_BITS) - 1;
 const MAX_REQUESTS: u64 = (1 << (u64::BITS - TOKEN_BITS)) - 1;
@@ -31,6 +32,8 @@ pub enum TakeError {
 pub struct Credits {
     /// Whether requests are bounded. Unbounded units are not counted here.
     bounds_requests: bool,
+    /// What the tokens here are.
+    measure: Measure,
     /// The most tokens of one attempt, if tokens are bounded.
     max_tokens: Option<u64>,
     left: AtomicU64,
@@ -46,9 +49,10 @@ pub struct Credits {
 
 impl Credits {
     /// Creates credits without any issued units.
-    pub(crate) fn new(bounds_requests: bool, max_tokens: Option<u64>) -> Credits {
+    pub(crate) fn new(bounds_requests: bool, measure: Measure, max_tokens: Option<u64>) -> Credits {
         Credits {
             bounds_requests,
+            measure,
             max_tokens,
             left: AtomicU64::new(0),
             begin_by: AtomicU64::new(0),
@@ -58,17 +62,17 @@ impl Credits {
         }
     }
 
-    /// Returns the units of an attempt for `demand` tokens.
-    pub(crate) fn units_for(&self, demand: u64) -> Units {
-        let tokens = self.max_tokens.map_or(0, |most| demand.max(1).min(most));
+    /// Returns the units of an attempt of this `demand`.
+    pub(crate) fn units_for(&self, demand: Demand) -> Units {
+        let tokens = self.max_tokens.map_or(0, |most| demand.part(self.measure).max(1).min(most));
         Units { requests: u64::from(self.bounds_requests), tokens, slots: 0 }
     }
 
-    /// Takes the units of an attempt for `demand` tokens, at `now` (ms, monotonic). Returns the last moment to begin the attempt.
+    /// Takes the units of an attempt of this `demand`, at `now` (ms, monotonic). Returns the last moment to begin the attempt.
     ///
     /// # Errors
     /// When too few units are left, or the lease has ended.
-    pub fn take(&self, demand: u64, now: u64) -> Result<u64, TakeError> {
+    pub fn take(&self, demand: Demand, now: u64) -> Result<u64, TakeError> {
         // Read first: a lease renewed in the meantime is longer, never shorter.
         let begin_by = self.begin_by.load(Ordering::Acquire);
         let wanted = self.units_for(demand);
@@ -152,25 +156,36 @@ mod tests {
 
     #[test]
     fn an_attempt_takes_both_its_request_and_its_tokens_or_nothing() {
-        let credits = Credits::new(true, Some(1_000));
-        assert_eq!(credits.take(1, 0), Err(TakeError::AskActor), "nothing is issued yet");
+        let credits = Credits::new(true, Measure::Tokens, Some(1_000));
+        assert_eq!(credits.take(Demand::of_tokens(1), 0), Err(TakeError::AskActor), "nothing is issued yet");
         credits.issue(units(3, 1_500), 100, 50);
-        assert_eq!(credits.take(1_600, 0), Ok(100), "a demand above the window takes all of the window");
-        assert_eq!(credits.take(501, 0), Err(TakeError::Exhausted));
-        assert_eq!(credits.take(0, 0), Ok(100), "no demand is known, and there is room");
-        assert_eq!(credits.take(501, 50), Err(TakeError::AskActor));
-        assert_eq!(credits.take(499, 100), Err(TakeError::AskActor), "the lease has ended");
-        assert_eq!(credits.take(499, 99), Ok(100));
+        assert_eq!(
+            credits.take(Demand::of_tokens(1_600), 0),
+            Ok(100),
+            "a demand above the window takes all of the window"
+        );
+        assert_eq!(credits.take(Demand::of_tokens(501), 0), Err(TakeError::Exhausted));
+        assert_eq!(credits.take(Demand::of_tokens(0), 0), Ok(100), "no demand is known, and there is room");
+        assert_eq!(credits.take(Demand::of_tokens(501), 50), Err(TakeError::AskActor));
+        assert_eq!(credits.take(Demand::of_tokens(499), 100), Err(TakeError::AskActor), "the lease has ended");
+        assert_eq!(credits.take(Demand::of_tokens(499), 99), Ok(100));
         assert_eq!(credits.reclaim(), Units::default());
         credits.issue(units(1, 0), 100, 0);
-        assert_eq!(credits.take(0, 0), Err(TakeError::AskActor), "an attempt may use tokens, and there are none");
+        assert_eq!(
+            credits.take(Demand::of_tokens(0), 0),
+            Err(TakeError::AskActor),
+            "an attempt may use tokens, and there are none"
+        );
     }
 
     #[test]
     fn units_without_a_bound_are_not_counted() {
-        let credits = Credits::new(false, Some(10));
+        let credits = Credits::new(false, Measure::Tokens, Some(10));
         credits.issue(units(0, 10), u64::MAX, 0);
-        assert_eq!((credits.take(5, 0), credits.take(5, 0)), (Ok(u64::MAX), Ok(u64::MAX)));
+        assert_eq!(
+            (credits.take(Demand::of_tokens(5), 0), credits.take(Demand::of_tokens(5), 0)),
+            (Ok(u64::MAX), Ok(u64::MAX))
+        );
         let most = credits.issue(units(u64::MAX, u64::MAX), u64::MAX, 0);
         assert_eq!(most, units(MAX_REQUESTS, MAX_TOKENS));
         assert_eq!(credits.reclaim(), most);
@@ -178,11 +193,11 @@ mod tests {
 
     #[test]
     fn many_threads_take_each_unit_once_while_units_are_reclaimed_and_issued() {
-        let (credits, over) = (Credits::new(true, None), AtomicBool::new(false));
+        let (credits, over) = (Credits::new(true, Measure::Tokens, None), AtomicBool::new(false));
         let taker = || {
             let mut taken = 0;
             while !over.load(Ordering::Relaxed) {
-                match credits.take(0, 0) {
+                match credits.take(Demand::of_tokens(0), 0) {
                     Ok(_) => taken += 1,
                     Err(_) => std::thread::yield_now(),
                 }

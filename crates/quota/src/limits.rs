@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::demand::Measure;
+
 /// The most units in a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Limit {
@@ -69,12 +71,14 @@ pub struct Limits {
     pub burst: Option<Burst>,
     /// Requests at the same time.
     pub max_concurrent: Option<u32>,
+    /// What `tpm` and `tpd` count.
+    pub measure: Measure,
 }
 
 impl Limits {
     /// Returns whether nothing is bounded.
     pub fn are_none(&self) -> bool {
-        *self == Limits::default()
+        *self == Limits { measure: self.measure, ..Limits::default() }
     }
 
     /// Returns whether any limit is 0.
@@ -92,6 +96,7 @@ impl Limits {
             tpd: self.tpd.min(other.tpd),
             burst: self.burst.into_iter().chain(other.burst).min_by_key(rate),
             max_concurrent: self.max_concurrent.into_iter().chain(other.max_concurrent).min(),
+            measure: self.measure,
         }
     }
 }

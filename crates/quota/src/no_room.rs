@@ -31,6 +31,15 @@ impl NoRoom {
         }
     }
 
+    /// Returns the word in `/v1/status`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            NoRoom::Disabled => "disabled",
+            NoRoom::Full { which, .. } => which.as_str(),
+            NoRoom::StoreNotReady { .. } => "store",
+        }
+    }
+
     /// Returns the last reason to end.
     pub fn last(reasons: impl Iterator<Item = NoRoom>) -> Option<NoRoom> {
         reasons.max_by_key(|reason| match reason {

@@ -118,12 +118,13 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demand::{Demand, Measure};
     use crate::records::Units;
     use crate::request_window::RequestWindow;
 
     /// Returns credits of a quota with `used` requests of `limit` in a minute with its end at 1,000.
     fn credits(limit: u64, used: u64) -> Arc<Credits> {
-        let credits = Credits::new(true, None);
+        let credits = Credits::new(true, Measure::Tokens, None);
         credits.publish(Some(RequestWindow { limit, used, reserved: 0, resets_at: 1_000, span_ms: 61_000 }));
         Arc::new(credits)
     }
@@ -172,7 +173,7 @@ mod tests {
     #[test]
     fn one_upstream_without_a_limit_on_requests_leaves_nothing_to_say() {
         assert_eq!(PoolLimits::default().summary(0), None);
-        let tokens_only = Credits::new(false, Some(1_000));
+        let tokens_only = Credits::new(false, Measure::Tokens, Some(1_000));
         tokens_only.publish(None);
         let mut pool = PoolLimits::default();
         pool.add(of_all(10, 3), OwnerLimits::default());
@@ -202,7 +203,7 @@ mod tests {
         let mut pool = PoolLimits::default();
         pool.add(OwnerLimits::new(Some(credits.clone()), None), OwnerLimits::default());
         assert_eq!(pool.summary(0), summary(10, 8, 1_000), "issued credits are left");
-        assert!(credits.take(0, 0).is_ok() && credits.take(0, 0).is_ok());
+        assert!(credits.take(Demand::of_tokens(0), 0).is_ok() && credits.take(Demand::of_tokens(0), 0).is_ok());
         assert_eq!(pool.summary(0), summary(10, 6, 1_000));
         assert_eq!(pool.summary(2_000), summary(10, 8, 61_000), "the window is over, and two are under way");
         credits.reclaim();

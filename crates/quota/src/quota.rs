@@ -12,6 +12,7 @@ use clock::{Now, SendProgress, SentAt};
 pub use self::grants::{GrantRequest, Need};
 use crate::bounds::Bounds;
 use crate::credits::Credits;
+use crate::demand::{ActualUsage, Demand};
 use crate::lease::Lease;
 use crate::limits::{Limits, QuotaKind};
 use crate::no_room::NoRoom;
@@ -24,17 +25,8 @@ use crate::unit_counter::{Spending, UnitCounter};
 pub struct Reservation {
     /// When the request was sent; set by the transport.
     pub sent_at: SentAt,
-    /// Reserved tokens, by estimate.
-    pub tokens: u64,
-}
-
-/// How a finished attempt counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ActualUsage {
-    /// Whether the attempt counts as a request.
-    pub counts: bool,
-    /// The used tokens; `None` if nobody knows. Then the estimate stands.
-    pub tokens: Option<u64>,
+    /// Reserved tokens or nano-dollars, by estimate.
+    pub amount: u64,
 }
 
 /// The limits of one quota, and the windows of requests and tokens.
@@ -155,18 +147,23 @@ impl Quota {
         self.requests.day_ends(now)
     }
 
-    /// Returns whether one more attempt of `demand` tokens fits.
+    /// Returns how many units of the second counter an attempt takes.
+    fn tokens_for(&self, demand: Demand) -> u64 {
+        self.tokens.units_for(demand.part(self.limits.measure))
+    }
+
+    /// Returns whether one more attempt of this `demand` fits.
     ///
     /// # Errors
     /// When no room is left. Of several reasons, the error is the last to end.
-    pub fn room(&mut self, demand: u64, now: Now) -> Result<(), NoRoom> {
+    pub fn room(&mut self, demand: Demand, now: Now) -> Result<(), NoRoom> {
         self.advance(now);
         if self.limits.disable() {
             return Err(NoRoom::Disabled);
         }
-        let tokens = self.tokens.units_for(demand);
+        let tokens = self.tokens_for(demand);
         let is_crowded = self.limits.max_concurrent.is_some_and(|most| self.in_flight >= most);
-        let denied = self.lease.as_ref().and_then(|lease| lease.denial(demand, now));
+        let denied = self.lease.as_ref().and_then(|lease| lease.denial(demand.part(self.limits.measure), now));
         let reasons = [
             is_crowded.then_some(NoRoom::Full { which: QuotaKind::Concurrency, until: None }),
             self.requests.room(1, now).err(),
@@ -176,30 +173,30 @@ impl Quota {
         NoRoom::last(reasons.into_iter().flatten()).map_or(Ok(()), Err)
     }
 
-    /// Returns whether the store has to grant something before an attempt of `demand` tokens.
-    pub fn needs_grant(&self, demand: u64) -> bool {
-        let tokens = self.tokens.shortfall(self.tokens.units_for(demand));
+    /// Returns whether the store has to grant something before an attempt of this `demand`.
+    pub fn needs_grant(&self, demand: Demand) -> bool {
+        let tokens = self.tokens.shortfall(self.tokens_for(demand));
         self.requests.shortfall(1) > 0 || tokens > 0 || self.slots_needed() > 0
     }
 
     /// Reserves an attempt's part. There must be [`Quota::room`], and the attempt must not [`Quota::needs_grant`].
-    pub fn reserve(&mut self, sent_at: &SentAt, demand: u64) -> Reservation {
-        let tokens = self.tokens.units_for(demand);
+    pub fn reserve(&mut self, sent_at: &SentAt, demand: Demand) -> Reservation {
+        let tokens = self.tokens_for(demand);
         self.requests.reserve(1);
         self.tokens.reserve(tokens);
         self.begin(sent_at, tokens)
     }
 
     /// Counts an attempt as under way.
-    fn begin(&mut self, sent_at: &SentAt, tokens: u64) -> Reservation {
+    fn begin(&mut self, sent_at: &SentAt, amount: u64) -> Reservation {
         self.in_flight += 1;
         self.pending.push(sent_at.clone());
-        Reservation { sent_at: sent_at.clone(), tokens }
+        Reservation { sent_at: sent_at.clone(), amount }
     }
 
     /// Ends an attempt. An unwritten attempt gives everything back.
     pub fn settle(&mut self, reservation: &Reservation, actual: ActualUsage, now: Now) {
-        let Reservation { sent_at, tokens } = reservation;
+        let Reservation { sent_at, amount } = reservation;
         if sent_at.read() == SendProgress::InProgress {
             sent_at.finish(now.mono);
         }
@@ -210,13 +207,13 @@ impl Quota {
                 if !actual.counts {
                     self.requests.refund(at, now);
                 }
-                let used = actual.tokens.unwrap_or(*tokens);
-                self.tokens.spend(Spending { reserved: *tokens, used, at: now.mono }, now);
+                let used = actual.part(self.limits.measure).unwrap_or(*amount);
+                self.tokens.spend(Spending { reserved: *amount, used, at: now.mono }, now);
             }
             SendProgress::NotStarted | SendProgress::InProgress => {
                 self.pending.retain(|pending| !pending.is(sent_at));
                 self.requests.release(1);
-                self.tokens.release(*tokens);
+                self.tokens.release(*amount);
             }
         }
     }

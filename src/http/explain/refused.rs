@@ -67,10 +67,11 @@ fn not_found(ModelKey { format, model }: &ModelKey, reports: &[ApiReport]) -> Ad
 fn refusal_by(report: &ApiReport, model: &str, now: Now) -> Option<Refusal> {
     let upstream_model = report.status.config.mapping.get(model).map_or(model, |own| own);
     let of_model = report.status.quotas.iter().filter(|quota| quota.model.as_deref() == Some(upstream_model));
-    let full = report.status.refusal.iter().chain(of_model.filter_map(|quota| quota.refusal.as_ref()));
+    let of_model = of_model.filter_map(|quota| quota.refusal.as_ref()).map(|(no_room, _)| Refusal::from(*no_room));
+    let full = report.status.refusal.iter().map(|(refusal, _)| refusal.clone()).chain(of_model);
     let absent = report.status.absent_models.iter().filter(|absent| &*absent.model == upstream_model).map(|absent| {
         let until = now.mono + u64::try_from(absent.until - now.wall).unwrap_or(0);
         Refusal::Resting(Resting { scope: Scope::Model, reason: absent.reason, until, panic_from: until })
     });
-    full.map(|(refusal, _)| refusal.clone()).chain(absent).max_by_key(Refusal::until)
+    full.chain(absent).max_by_key(Refusal::until)
 }

@@ -7,10 +7,10 @@ use actix::prelude::*;
 
 use super::{Attempt, UpstreamActor};
 use crate::persistence::{Save, TokenChange};
+use crate::quotas::{Paused, QuotaHandle};
 use crate::types::{Now, SentAt, Settlement};
 use crate::upstream::fast_path::FastPath;
 use crate::upstream::health::ModelRoute;
-use crate::upstream::quotas::{Paused, QuotaHandle};
 use crate::upstream::shared_state::{BATCH_INTERVAL, ConfirmedRefusal, Drain, ModelCredits, UpstreamEvent};
 use crate::upstream::state::Subject;
 

@@ -4,9 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::UpstreamActor;
+use crate::quotas::QuotaHandle;
 use crate::types::Now;
 use crate::upstream::fast_path::FastPath;
-use crate::upstream::quotas::QuotaHandle;
 use crate::upstream::shared_state::{AdmissionMode, CreditsByQuota, ModelCredits};
 
 impl UpstreamActor {

@@ -1,12 +1,13 @@
 //! The answers to questions of the upstream's state and tokens.
 
 use actix::prelude::*;
+use quota::Demand;
 
 use super::UpstreamActor;
 use crate::persistence::Flush;
+use crate::quotas::room;
 use crate::types::Now;
-use crate::upstream::messages::{ApiStatus, GetStatus, GetTokens, ListFailed, ResetTokens, TokenReport};
-use crate::upstream::quotas::room;
+use crate::upstream::messages::{ApiStatus, GetStatus, GetTokens, ListFailed, Refusal, ResetTokens, TokenReport};
 
 impl Handler<GetStatus> for UpstreamActor {
     type Result = ApiStatus;
@@ -14,7 +15,7 @@ impl Handler<GetStatus> for UpstreamActor {
     fn handle(&mut self, _: GetStatus, _: &mut Self::Context) -> ApiStatus {
         self.drain_events();
         let now = Now::read();
-        let room = room(self.quotas.common(), 1, now);
+        let room = room(self.quotas.common(), Demand::of_tokens(1), now).map_err(Refusal::from);
         self.state.status(self.quotas(now), room, now)
     }
 }

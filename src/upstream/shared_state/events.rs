@@ -12,6 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use actix::prelude::*;
+use quota::Demand;
 
 use super::ModelCredits;
 use crate::types::{Failure, Now, RouteId, SentAt, Settlement};
@@ -22,12 +23,12 @@ pub(in crate::upstream) const BATCH_INTERVAL: Duration = Duration::from_millis(2
 /// A worker's report.
 #[derive(Debug)]
 pub(in crate::upstream) enum UpstreamEvent {
-    /// An attempt was admitted by a fast path, and takes so many tokens at most.
+    /// An attempt was admitted by a fast path, and takes so much at most.
     Admitted {
         credits: Arc<ModelCredits>,
         route: RouteId,
         sent_at: SentAt,
-        demand: u64,
+        demand: Demand,
         /// ms, monotonic.
         admitted_at: u64,
     },
@@ -36,7 +37,7 @@ pub(in crate::upstream) enum UpstreamEvent {
         credits: Arc<ModelCredits>,
         /// How many quotas get units back.
         count: usize,
-        demand: u64,
+        demand: Demand,
     },
     /// An attempt had an answer for the client.
     Responded {

@@ -3,6 +3,7 @@
 use clock::Now;
 
 use super::Quota;
+use crate::demand::Demand;
 use crate::lease::Lease;
 use crate::limits::Limits;
 use crate::records::{Grant, QuotaRecord, Units};
@@ -11,8 +12,8 @@ use crate::unit_counter::UnitNeed;
 /// An attempt in need of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
-    /// The tokens of the attempt.
-    pub demand: u64,
+    /// What the attempt may use.
+    pub demand: Demand,
     /// How many attempts of the same size wait, this one included.
     pub waiting: u64,
 }
@@ -48,7 +49,7 @@ impl Quota {
             return None;
         }
         if let Some(lease) = &mut self.lease {
-            lease.demand = need.map_or(0, |need| need.demand);
+            lease.demand = need.map_or(0, |need| need.demand.part(self.limits.measure));
         }
         Some(self.ask(wanted, needed, now))
     }
@@ -57,7 +58,7 @@ impl Quota {
     /// units at once.
     fn units_in_need(&mut self, need: Need, now: Now) -> (Units, Units) {
         let Need { demand, waiting } = need;
-        let tokens = self.tokens.units_for(demand);
+        let tokens = self.tokens_for(demand);
         let needed = Units {
             requests: self.requests.shortfall(1),
             tokens: self.tokens.shortfall(tokens),

@@ -6,13 +6,14 @@ use clock::{Now, SentAt};
 
 use super::{Quota, Reservation};
 use crate::credits::Credits;
+use crate::demand::Demand;
 use crate::records::Units;
 
 impl Quota {
     /// Makes new credits. Other limits need others: an attempt takes other units then, and must not find any in the old ones.
     pub(super) fn renew_credits(&mut self, now: Now) {
         self.credits = (!self.limits.are_none()).then(|| {
-            let credits = Credits::new(self.requests.bounds.are_any(), self.tokens.tightest());
+            let credits = Credits::new(self.requests.bounds.are_any(), self.limits.measure, self.tokens.tightest());
             credits.publish(self.requests.tightest_window(now));
             Arc::new(credits)
         });
@@ -44,7 +45,7 @@ impl Quota {
         let requests = self.requests.issuable(now);
         let tokens = self.tokens.issuable(now);
         let is_exhausted = requests == Some(0) || tokens == Some(0);
-        let no_room = if is_exhausted { self.room(1, now).err() } else { None };
+        let no_room = if is_exhausted { self.room(Demand { tokens: 1, cost: 1 }, now).err() } else { None };
         let exhausted_until = no_room.and_then(|no_room| no_room.until()).unwrap_or(0);
         let free = Units { requests: requests.unwrap_or(0), tokens: tokens.unwrap_or(0), slots: 0 };
         let issued = credits.issue(free, self.begin_by(), exhausted_until);
@@ -53,7 +54,7 @@ impl Quota {
     }
 
     /// Takes back what an attempt took from `credits` and will not use.
-    pub fn give_back(&mut self, credits: &Arc<Credits>, demand: u64) {
+    pub fn give_back(&mut self, credits: &Arc<Credits>, demand: Demand) {
         let Units { requests, tokens, .. } = credits.units_for(demand);
         if self.credits.as_ref().is_some_and(|current| Arc::ptr_eq(current, credits)) {
             self.requests.reclaim(requests);
@@ -66,7 +67,7 @@ impl Quota {
     }
 
     /// Counts an attempt admitted on another thread. Units from `credits` are reserved already; this call reserves the others.
-    pub fn join(&mut self, sent_at: &SentAt, demand: u64, credits: Option<&Credits>) -> Reservation {
+    pub fn join(&mut self, sent_at: &SentAt, demand: Demand, credits: Option<&Credits>) -> Reservation {
         let Some(credits) = credits else { return self.reserve(sent_at, demand) };
         let units = credits.units_for(demand);
         self.requests.reserve(1 - units.requests);

@@ -31,6 +31,7 @@ fn restarted(quota: &Quota, record: &QuotaRecord, now: Now) -> Quota {
 
 /// Admits an attempt as an actor does, with a grant if needed.
 fn admit(quota: &mut Quota, demand: u64, now: Now) -> Result<Reservation, NoRoom> {
+    let demand = Demand { tokens: demand, cost: demand };
     quota.room(demand, now)?;
     if quota.needs_grant(demand) {
         let request = quota.request_grant(Some(Need { demand, waiting: 1 }), now).expect("a grant is needed");
@@ -52,8 +53,12 @@ fn write(reservation: &Reservation, now: Now) {
     reservation.sent_at.finish(now.mono);
 }
 
+fn actual(counts: bool, units: Option<u64>) -> ActualUsage {
+    ActualUsage { counts, tokens: units, cost: units }
+}
+
 fn settle(quota: &mut Quota, reservation: &Reservation, now: Now) {
-    quota.settle(reservation, ActualUsage { counts: true, tokens: None }, now);
+    quota.settle(reservation, actual(true, None), now);
 }
 
 /// Returns the requests in the last minute and today.
@@ -93,7 +98,7 @@ fn a_crash_counts_every_unit_that_was_granted() {
     let mut sent = 0;
     let mut durable = quota.record(at(0));
     for i in 0..57 {
-        let need = quota.needs_grant(0).then_some(Need { demand: 0, waiting: 1 });
+        let need = quota.needs_grant(Demand::default()).then_some(Need { demand: Demand::default(), waiting: 1 });
         if let Some(request) = quota.request_grant(need, at(i)) {
             durable = request.record;
             quota.record_grant(Some(&Grant { units: request.wanted, shared: None }));
@@ -199,9 +204,9 @@ fn tokens_are_reserved_corrected_and_carried() {
     let mut quota = with_limits(Limits { tpm: Limit::AtMost(1_000), ..Limits::default() });
     let first = send(&mut quota, 600, at(0)).expect("room");
     assert!(send(&mut quota, 600, at(1)).is_err(), "the estimate counts while it is open");
-    quota.settle(&first, ActualUsage { counts: true, tokens: Some(100) }, at(20_000));
+    quota.settle(&first, actual(true, Some(100)), at(20_000));
     let second = send(&mut quota, 900, at(20_000)).expect("the estimate was corrected");
-    quota.settle(&second, ActualUsage { counts: true, tokens: Some(2_900) }, at(30_000));
+    quota.settle(&second, actual(true, Some(2_900)), at(30_000));
     // 100 until 81 s. Of the 2,900, 1,000 count in the minute of 30 s and the others in the next two.
     for (ms, tokens) in [(30_000, 3_000), (81_000, 2_900), (91_000, 2_000), (152_000, 1_000), (213_000, 0)] {
         quota.advance(at(ms));
@@ -209,8 +214,8 @@ fn tokens_are_reserved_corrected_and_carried() {
     }
     // A demand above the window takes all of the window.
     let all = send(&mut quota, 50_000, at(300_000)).expect("an empty window");
-    assert_eq!(all.tokens, 1_000);
-    quota.settle(&all, ActualUsage { counts: true, tokens: None }, at(300_000));
+    assert_eq!(all.amount, 1_000);
+    quota.settle(&all, actual(true, None), at(300_000));
     assert!(send(&mut quota, 1, at(300_001)).is_err(), "nobody knows what it used: the estimate stands");
 }
 
@@ -218,7 +223,7 @@ fn tokens_are_reserved_corrected_and_carried() {
 fn a_days_overshoot_of_tokens_counts_tomorrow() {
     let mut quota = with_limits(Limits { tpd: Limit::AtMost(1_000), ..Limits::default() });
     let reservation = send(&mut quota, 10, at(0)).expect("room");
-    quota.settle(&reservation, ActualUsage { counts: true, tokens: Some(2_600) }, at(1));
+    quota.settle(&reservation, actual(true, Some(2_600)), at(1));
     let Err(NoRoom::Full { which: QuotaKind::Tpd, until: Some(until) }) = send(&mut quota, 1, at(2)) else {
         panic!("the day is spent");
     };
@@ -230,7 +235,7 @@ fn a_days_overshoot_of_tokens_counts_tomorrow() {
     }
     // A restart keeps the debt.
     let reservation = send(&mut quota, 10, at(morning + 2 * day)).expect("room");
-    quota.settle(&reservation, ActualUsage { counts: true, tokens: Some(1_500) }, at(morning + 2 * day));
+    quota.settle(&reservation, actual(true, Some(1_500)), at(morning + 2 * day));
     quota.release_grant();
     let record = quota.record(at(morning + 2 * day));
     let mut after = restarted(&quota, &record, at(morning + 3 * day));
@@ -242,10 +247,10 @@ fn a_days_overshoot_of_tokens_counts_tomorrow() {
 fn a_request_that_does_not_count_is_taken_back() {
     let mut quota = quota(1, 1);
     let reservation = send(&mut quota, 0, at(0)).expect("room");
-    quota.settle(&reservation, ActualUsage { counts: false, tokens: Some(0) }, at(5));
+    quota.settle(&reservation, actual(false, Some(0)), at(5));
     assert_eq!(usage(&mut quota, at(5)), (0, 0));
     let reservation = send(&mut quota, 0, at(6)).expect("room again");
-    quota.settle(&reservation, ActualUsage { counts: true, tokens: None }, at(7));
+    quota.settle(&reservation, actual(true, None), at(7));
     assert_eq!(usage(&mut quota, at(7)), (1, 1));
 }
 
@@ -279,11 +284,11 @@ fn units_of_old_credits_do_not_count_as_granted_under_new_limits() {
     let mut quota = with_limits(bursts);
     quota.issue(at(0));
     let old = quota.credits().expect("bounded").clone();
-    assert!(old.take(0, at(0).mono).is_ok());
+    assert!(old.take(Demand::default(), at(0).mono).is_ok());
     quota.reclaim();
     // A burst needs no grant. A minute does, and has none.
     quota.reconfigure(Limits { rpm: Limit::AtMost(10), ..bursts }, &Reset::Midnight(TimeZone::UTC), at(0));
-    quota.give_back(&old, 0);
-    assert!(quota.needs_grant(0) && !quota.holds_grant());
+    quota.give_back(&old, Demand::default());
+    assert!(quota.needs_grant(Demand::default()) && !quota.holds_grant());
     assert_eq!(usage(&mut quota, at(0)).0, 0);
 }

@@ -22,7 +22,7 @@ pub(super) struct Attempt {
 impl World {
     /// Takes from each quota's credits in turn, as a worker's fast path does.
     pub(super) fn admit_on_worker(&mut self, call: Call, delay: i64) {
-        let Call { api, demand, .. } = call;
+        let (api, demand) = (call.api, call.demand());
         let Some(known) = self.known_credits[api].clone() else { return };
         let mono = self.now().mono;
         let from: Vec<_> = known.into_iter().take_while(|credits| credits.take(demand, mono).is_ok()).collect();
@@ -59,7 +59,7 @@ impl World {
     /// Tells the quotas what the workers took.
     pub(super) fn drain(&mut self) {
         for Taken { call, from, attempt } in std::mem::take(&mut self.taken) {
-            let Call { api, demand, uses } = call;
+            let (api, demand, uses) = (call.api, call.demand(), call.uses);
             let Some(Attempt { sent_at, at }) = attempt else {
                 let gave = [api, APIS].into_iter().zip(&from);
                 gave.for_each(|(i, credits)| self.quotas[i].quota.give_back(credits, demand));

@@ -38,6 +38,13 @@ pub(super) struct Call {
     pub(super) uses: u64,
 }
 
+impl Call {
+    /// Returns the demand of as many tokens as nano-dollars: a quota counts either.
+    pub(super) fn demand(&self) -> Demand {
+        Demand { tokens: self.demand, cost: self.demand }
+    }
+}
+
 /// The number of APIs. Each has a quota of its own, and all share another.
 pub(super) const APIS: usize = 3;
 
@@ -189,13 +196,13 @@ impl World {
     }
 
     pub(super) fn settle(&mut self, one: &Admitted, tokens: Option<u64>) {
-        let (now, actual) = (self.now(), ActualUsage { counts: true, tokens });
+        let (now, actual) = (self.now(), ActualUsage { counts: true, tokens, cost: tokens });
         self.quotas[one.call.api].quota.settle(&one.own, actual, now);
         self.quotas[APIS].quota.settle(&one.shared, actual, now);
     }
 
     fn request(&mut self, call: Call, delay: Option<i64>) {
-        let Call { api, demand, uses } = call;
+        let (api, demand, uses) = (call.api, call.demand(), call.uses);
         let now = self.now();
         let both = [api, APIS];
         if both.iter().any(|i| self.quotas[*i].quota.room(demand, now).is_err()) {

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use quota::{ActualUsage, Credits, Quota, QuotaRecord, Reservation, Reset};
+use quota::{ActualUsage, Credits, Demand, Quota, QuotaRecord, Reservation, Reset};
 use tokio::sync::oneshot;
 
 use super::quota_clock::QuotaClock;
+use super::status::QuotaStatus;
 use crate::persistence::{PersistenceActor, Restore, Save};
 use crate::types::{Limits, Now, QuotaId, SentAt, Uptime};
-use crate::upstream::messages::{QuotaStatus, Refusal};
 
 /// The pause after a failure of the store (ms).
 pub(super) const STORE_RETRY_MS: u64 = 1_000;
@@ -35,7 +35,7 @@ pub(super) struct QuotaStore {
 
 /// A quota and the store.
 #[derive(Clone)]
-pub(in crate::upstream) struct QuotaHandle(pub(super) Rc<HandleState>);
+pub(crate) struct QuotaHandle(pub(super) Rc<HandleState>);
 
 pub(super) struct HandleState {
     pub(super) id: QuotaId,
@@ -122,13 +122,13 @@ impl QuotaHandle {
     }
 
     /// Looks at the whole quota during a pause, by the clock of quotas.
-    pub(in crate::upstream) fn with<T>(&self, now: Now, look: impl FnOnce(&mut Quota, Now) -> T) -> T {
+    pub(crate) fn with<T>(&self, now: Now, look: impl FnOnce(&mut Quota, Now) -> T) -> T {
         let _paused = self.pause(now);
         look(&mut self.0.quota.borrow_mut(), self.0.store.clock.at(now))
     }
 
     /// Reclaims the issued credits until the guard is dropped.
-    pub(in crate::upstream) fn pause(&self, now: Now) -> Paused {
+    pub(crate) fn pause(&self, now: Now) -> Paused {
         if self.0.pauses.replace(self.0.pauses.get() + 1) == 0 {
             self.0.quota.borrow_mut().reclaim();
         }
@@ -136,28 +136,28 @@ impl QuotaHandle {
     }
 
     /// Returns whether the credits are reclaimed already.
-    pub(in crate::upstream) fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         self.0.pauses.get() > 0
     }
 
     /// Returns the credits; `None` if nothing is limited.
-    pub(in crate::upstream) fn credits(&self) -> Option<Arc<Credits>> {
+    pub(crate) fn credits(&self) -> Option<Arc<Credits>> {
         self.0.quota.borrow().credits().cloned()
     }
 
     /// Returns whether attempts may be admitted with credits alone. Where the number of attempts at the
     /// same time is limited, every attempt has to ask: the end of another frees a place.
-    pub(in crate::upstream) fn allows_fast_path(&self) -> bool {
+    pub(crate) fn allows_fast_path(&self) -> bool {
         self.0.quota.borrow().limits().max_concurrent.is_none()
     }
 
     /// Returns the tightest bound of tokens.
-    pub(in crate::upstream) fn tightest_tokens(&self) -> Option<u64> {
+    pub(crate) fn tightest_tokens(&self) -> Option<u64> {
         self.0.quota.borrow().tightest_tokens()
     }
 
     /// Returns whether both are the same quota.
-    pub(in crate::upstream) fn is(&self, other: &QuotaHandle) -> bool {
+    pub(crate) fn is(&self, other: &QuotaHandle) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
 
@@ -177,7 +177,7 @@ impl QuotaHandle {
     }
 
     /// Reserves an attempt's part, and asks for more ahead of the next attempt.
-    pub(super) fn reserve(&self, sent_at: &SentAt, demand: u64, now: Now) -> Reservation {
+    pub(super) fn reserve(&self, sent_at: &SentAt, demand: Demand, now: Now) -> Reservation {
         let reservation = self.with(now, |quota, _| quota.reserve(sent_at, demand));
         self.0.is_active.set(true);
         self.prefetch(now);
@@ -185,13 +185,13 @@ impl QuotaHandle {
     }
 
     /// Counts an attempt admitted by a worker, with units from `credits`.
-    pub(in crate::upstream) fn join(&self, sent_at: &SentAt, demand: u64, credits: Option<&Credits>) -> Reservation {
+    pub(crate) fn join(&self, sent_at: &SentAt, demand: Demand, credits: Option<&Credits>) -> Reservation {
         self.0.is_active.set(true);
         self.0.quota.borrow_mut().join(sent_at, demand, credits)
     }
 
     /// Ends an attempt.
-    pub(in crate::upstream) fn settle(&self, reservation: &Reservation, actual: ActualUsage, now: Now) {
+    pub(crate) fn settle(&self, reservation: &Reservation, actual: ActualUsage, now: Now) {
         let has_slots = self.with(now, |quota, now| {
             quota.settle(reservation, actual, now);
             quota.limits().max_concurrent.is_some()
@@ -202,19 +202,22 @@ impl QuotaHandle {
     }
 
     /// Returns the quota's part of `/v1/status`.
-    pub(in crate::upstream) fn status(&self, model: Option<Arc<str>>, now: Now) -> QuotaStatus {
+    pub(crate) fn status(&self, model: Option<Arc<str>>, now: Now) -> QuotaStatus {
         self.with(now, |quota, now| QuotaStatus {
             id: self.0.id.clone(),
             model,
             limits: quota.limits(),
-            refusal: quota.room(1, now).err().map(|no_room| Refusal::from(no_room).dated(now)),
+            refusal: quota
+                .room(Demand::of_tokens(1), now)
+                .err()
+                .map(|full| (full, full.until().map(|at| now.wall_at(at)))),
             requests: quota.requests_used(now),
             tokens: quota.tokens_used(now),
         })
     }
 
     /// Returns what is to be saved.
-    pub(in crate::upstream) fn record(&self) -> (QuotaId, QuotaRecord) {
+    pub(crate) fn record(&self) -> (QuotaId, QuotaRecord) {
         let record = if self.0.store.shared {
             let epoch = self.0.epoch.borrow().clone();
             let record = self.with(Now::read(), |quota, now| quota.record_of_all_servers(now));
@@ -265,7 +268,7 @@ impl QuotaHandle {
 }
 
 /// Holds a quota's credits back until the drop.
-pub(in crate::upstream) struct Paused {
+pub(crate) struct Paused {
     handle: QuotaHandle,
     now: Now,
 }

@@ -4,7 +4,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
-use quota::{GrantRequest, Need, SharedGrant};
+use quota::{Demand, GrantRequest, Need, SharedGrant};
 
 use super::handle::{HandleState, KEPT_FREE, QuotaHandle, STORE_RETRY_MS};
 use crate::persistence::{Ask, PersistenceActor, Reserve};
@@ -24,7 +24,7 @@ impl QuotaHandle {
     }
 
     /// Asks the store for units ahead of the next attempt.
-    pub(in crate::upstream) fn prefetch(&self, now: Now) {
+    pub(crate) fn prefetch(&self, now: Now) {
         self.request_grant(None, now);
     }
 
@@ -38,7 +38,7 @@ impl QuotaHandle {
     }
 
     /// Asks a shared store again after a denial: other servers may have given units back.
-    pub(super) fn retry_denied(&self, demand: u64, now: Now) {
+    pub(super) fn retry_denied(&self, demand: Demand, now: Now) {
         if self.with(now, |quota, _| quota.may_retry_denied(now)) {
             self.request_grant(Some(Need { demand, waiting: 1 }), now);
         }
@@ -89,7 +89,7 @@ impl QuotaHandle {
         let asks = if self.0.store.shared {
             self.refresh()
         } else {
-            self.request_grant(Some(Need { demand: 1, waiting: 1 }), Now::read())
+            self.request_grant(Some(Need { demand: Demand::of_tokens(1), waiting: 1 }), Now::read())
         };
         // Without anything to ask for, the next attempt finds out whether the store works again.
         self.0.is_failing.set(asks);

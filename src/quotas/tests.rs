@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use quota::{Grant, SharedGrant, WindowUsage};
+use quota::{Demand, Grant, SharedGrant, WindowUsage};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -25,7 +25,7 @@ async fn send(quotas: &[QuotaHandle], requests: usize) -> usize {
     let mut admitted = 0;
     for _ in 0..requests {
         loop {
-            match admit(quotas, 0, 1, Now::read()) {
+            match admit(quotas, Demand::default(), 1, Now::read()) {
                 Admission::Admitted { sent_at, reservations } => {
                     sent_at.begin(Now::read_mono());
                     sent_at.finish(Now::read_mono());

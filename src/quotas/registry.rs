@@ -40,7 +40,7 @@ impl QuotaRegistry {
     }
 
     /// Returns all quotas of an upstream. New ones are opened, and open ones get the limits of this configuration.
-    pub(in crate::upstream) fn open_for(&self, api: &ApiConfig) -> ApiQuotas {
+    pub(crate) fn open_for(&self, api: &ApiConfig) -> ApiQuotas {
         let own = QuotaOwner { id: QuotaId::of_api(&api.ledger), quota: api.quota.clone(), members: Vec::new() };
         let group = api.group.as_ref().map(|group| QuotaOwner {
             id: QuotaId::of_group(&group.name),
@@ -118,7 +118,7 @@ struct QuotaOwner {
 }
 
 /// The quotas of one upstream: the own ones and the group's.
-pub(in crate::upstream) struct ApiQuotas {
+pub(crate) struct ApiQuotas {
     owners: Vec<QuotaOwner>,
     common: Rc<[QuotaHandle]>,
     /// By the upstream's own names of models: the common quotas, and the model's.
@@ -127,12 +127,12 @@ pub(in crate::upstream) struct ApiQuotas {
 
 impl ApiQuotas {
     /// Returns the quotas of every attempt. The upstream's own is the first.
-    pub(in crate::upstream) fn common(&self) -> &Rc<[QuotaHandle]> {
+    pub(crate) fn common(&self) -> &Rc<[QuotaHandle]> {
         &self.common
     }
 
     /// Returns all quotas with limits, each with the model. The upstream's own quota is the first, with limits or without.
-    pub(in crate::upstream) fn each(&self) -> Vec<(Option<Arc<str>>, QuotaHandle)> {
+    pub(crate) fn each(&self) -> Vec<(Option<Arc<str>>, QuotaHandle)> {
         let of_models = self.models.iter().flat_map(|(model, quotas)| {
             let of_model = quotas.iter().skip(self.common.len()).filter(|quota| quota.is_bounded());
             of_model.map(|quota| (Some(model.clone()), quota.clone()))
@@ -141,14 +141,14 @@ impl ApiQuotas {
     }
 
     /// Returns the latest end of the upstream's day (ms, monotonic).
-    pub(in crate::upstream) fn day_ends(&self, now: Now) -> u64 {
+    pub(crate) fn day_ends(&self, now: Now) -> u64 {
         let ends = |quota: &QuotaHandle| quota.with(now, |quota, now| quota.day_ends(now));
         self.common.first().map_or(now.mono, ends)
     }
 
     /// Returns the quotas of an attempt for a model, by the upstream's own name. A model is counted even without limits:
     /// a later configuration may bring some.
-    pub(in crate::upstream) fn for_model(&mut self, model: &str, registry: &QuotaRegistry) -> Rc<[QuotaHandle]> {
+    pub(crate) fn for_model(&mut self, model: &str, registry: &QuotaRegistry) -> Rc<[QuotaHandle]> {
         if !self.models.contains_key(model) && self.models.len() < MAX_MODELS {
             self.add_model(&Arc::from(model), registry);
         }
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_documents_name_the_number_of_counted_models() {
-        let quotas = include_str!("../../../docs/quotas.md");
+        let quotas = include_str!("../../docs/quotas.md");
         assert!(quotas.contains(&format!("({MAX_MODELS} models of each API)")));
     }
 }

@@ -1,0 +1,20 @@
+//! The quotas of upstreams and clients, and the talk with the store. The arithmetic is in the crate `quota`.
+//!
+//! In reading order: `registry` (all quotas), `handle` (one quota), `store_requests`, `quota_clock`, `admission` (one attempt in
+//! several quotas), `status`.
+
+mod admission;
+mod handle;
+mod quota_clock;
+mod registry;
+mod status;
+mod store_requests;
+
+pub(crate) use admission::{Admission, admit, room};
+pub(crate) use handle::{Paused, QuotaHandle};
+pub(crate) use registry::ApiQuotas;
+pub use registry::QuotaRegistry;
+pub use status::QuotaStatus;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! What a quota says of itself in `/v1/status`.
+
+use std::sync::Arc;
+
+use quota::{NoRoom, WindowUsage};
+
+use crate::types::{Limits, QuotaId};
+
+/// One quota.
+#[derive(Debug, Clone)]
+pub struct QuotaStatus {
+    /// Whose.
+    pub id: QuotaId,
+    /// The model that it is for, by the upstream's own name; all together, if there is none.
+    pub model: Option<Arc<str>>,
+    /// Its bounds.
+    pub limits: Limits,
+    /// Requests, with those under way and those of other servers.
+    pub requests: WindowUsage,
+    /// Tokens, likewise.
+    pub tokens: WindowUsage,
+    /// Why it has no room just now, and until when (ms since the Unix epoch).
+    pub refusal: Option<(NoRoom, Option<i64>)>,
+}
