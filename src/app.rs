@@ -201,7 +201,9 @@ impl App {
 
     /// Waits until the supervisor knows the upstreams, and for a moment until the upstreams have listed their models.
     async fn ready(&self) -> Result<(), AppError> {
-        let subscribers = [self.core.supervisor.clone().recipient(), self.discovery.clone().recipient()];
+        let recorder = self.core.recorder.actor().clone();
+        let subscribers =
+            [self.core.supervisor.clone().recipient(), self.discovery.clone().recipient(), recorder.recipient()];
         for subscriber in subscribers {
             let subscribed = self.core.config.send(Subscribe(subscriber)).await;
             subscribed.map_err(|_| AppError::CoreActorEnded("ConfigActor"))?;

@@ -4,7 +4,8 @@
 //!
 //! 1. [`types`]: the vocabulary.
 //! 2. [`proxy`]: ★ the data path, with the story of a request. Begin with `proxy/dispatch.rs`.
-//!    [`dialect`]: what the bytes of an API mean. [`records`]: one record for each request.
+//!    [`dialect`]: what the bytes of an API mean. [`records`]: one record for each request. [`metrics`]: what
+//!    Prometheus reads.
 //! 3. [`scheduler`]: which upstream is asked. [`upstream`]: one upstream with its health. [`quotas`]: the limits of
 //!    upstreams and clients.
 //! 4. [`config`]: the configuration, and the reload. [`persistence`]: what survives.
@@ -18,6 +19,7 @@ pub mod dialect;
 pub mod error;
 pub mod homes;
 pub mod http;
+pub mod metrics;
 pub mod persistence;
 pub mod proxy;
 pub mod quotas;

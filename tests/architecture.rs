@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and the rooms of ours that it may import. `app`, `cli` and `main` compose: they may know everything.
-const RULES: [(&str, &[&str]); 12] = [
+const RULES: [(&str, &[&str]); 13] = [
     ("types", &[]),
     ("config", &["types"]),
     ("dialect", &["types", "config"]),
@@ -15,11 +15,18 @@ const RULES: [(&str, &[&str]); 12] = [
     ("quotas", &["types", "config", "persistence"]),
     ("upstream", &["types", "config", "persistence", "quotas"]),
     ("scheduler", &["types", "config", "persistence", "quotas", "upstream"]),
-    ("records", &["types", "config", "persistence"]),
+    ("metrics", &[]),
+    ("records", &["types", "config", "persistence", "metrics"]),
     ("homes", &["types", "persistence"]),
     ("error", &["types", "scheduler", "upstream"]),
     ("proxy", &["types", "error", "config", "dialect", "scheduler", "upstream", "homes", "records"]),
-    ("http", &["types", "error", "config", "dialect", "quotas", "scheduler", "upstream", "proxy", "homes", "records"]),
+    (
+        "http",
+        &[
+            "types", "error", "config", "dialect", "quotas", "scheduler", "upstream", "proxy", "homes", "records",
+            "metrics",
+        ],
+    ),
 ];
 
 /// Files and folders that are pure: no actor, no clock, no I/O.

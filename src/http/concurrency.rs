@@ -18,6 +18,15 @@ pub struct Concurrency {
 #[expect(clippy::redundant_allocation, reason = "the outer count is the thread's own, which no other core writes")]
 pub(super) struct LocalConcurrency(Rc<Arc<Concurrency>>);
 
+/// How much is served now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LoadReport {
+    /// Open connections.
+    pub(super) connections: usize,
+    /// Requests under way.
+    pub(super) requests: usize,
+}
+
 /// One of the open connections.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot(Arc<Concurrency>);
@@ -49,6 +58,12 @@ impl LocalConcurrency {
     /// Takes one more request, if there are then at most `most`.
     pub(super) fn admit(&self, most: usize) -> Option<RequestSlot> {
         take(&self.0.requests, 1, most).then(|| RequestSlot(self.clone()))
+    }
+
+    /// Returns how much is served now.
+    pub(super) fn report(&self) -> LoadReport {
+        let now = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        LoadReport { connections: now(&self.0.connections), requests: now(&self.0.requests) }
     }
 
     /// Begins with nothing of a body.

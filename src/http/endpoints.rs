@@ -3,7 +3,7 @@
 
 use actix_web::{Route as HttpRoute, guard, web};
 
-use super::{health, models, root, status, tokens};
+use super::{health, metrics, models, root, status, tokens};
 
 /// A row of the table.
 pub(super) struct OwnEndpoint {
@@ -30,7 +30,7 @@ pub(super) enum OwnMethod {
 }
 
 /// The pool's own endpoints. A pattern stands last.
-pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 7] = [
+pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 8] = [
     OwnEndpoint {
         path: "/v1/models",
         method: OwnMethod::Get,
@@ -60,6 +60,13 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 7] = [
         handled: |route| route.to(tokens::reset),
         query: "",
         about: "Sets the token statistics to zero: of all upstreams, or of `apiId`.",
+    },
+    OwnEndpoint {
+        path: "/metrics",
+        method: OwnMethod::Get,
+        handled: |route| route.to(metrics::metrics),
+        query: "",
+        about: "All numbers in Prometheus' text format ([metrics.md](metrics.md)).",
     },
     OwnEndpoint {
         path: "/health",

@@ -22,7 +22,8 @@ pub(super) async fn forward(route: &'static Route, request: HttpRequest, payload
     let id = RequestId::generate();
     let mut response = match worker(&request) {
         Ok(worker) => {
-            let record = request_id::open_record(worker, &request, id);
+            let mut record = request_id::open_record(worker, &request, id);
+            record.with(|record| record.route = Some(route.id));
             tokio::select! {
                 biased;
                 served = serve(worker, ForwardedRequest { route, record }, &request, payload) => served,

@@ -5,7 +5,7 @@
 //! 0. A path is taken as it is meant: see [`paths`].
 //! 1. A request for a WebSocket is refused where none is served, and so is one beyond a limit. `/health` is always answered.
 //! 2. A browser's preflight is answered, for the configured origins.
-//! 3. Below `/v1` a key is required. Without one a client learns nothing of what is there, and no body is read.
+//! 3. Below `/v1`, and for `/metrics`, a key is required. Without one a client learns nothing of what is there, and no body is read.
 //! 4. The handler runs. A panic costs this request only.
 //! 5. The response is marked for browsers, named, logged, and wrapped: the wrapper gives back what the request took. An error of
 //!    ours gets Anthropic's form, if the client speaks Anthropic's format.
@@ -108,7 +108,8 @@ fn early_answer(
     }
     // The path as the router reads it: `%76` is decoded.
     let path = request.match_info().unprocessed();
-    let needs_key = path.strip_prefix("/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_below_v1 = path.strip_prefix("/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let needs_key = is_below_v1 || path == METRICS;
     if !needs_key {
         return None;
     }
@@ -136,5 +137,6 @@ fn asks_in_vain_for_websocket(request: &ServiceRequest) -> bool {
 }
 
 const HEALTH: &str = "/health";
+const METRICS: &str = "/metrics";
 const TOO_MANY_CONNECTIONS: &str = "too many connections are open (server.maxConnections)";
 const TOO_MANY_REQUESTS: &str = "too many requests are served at the same time (server.maxRequests)";

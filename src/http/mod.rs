@@ -16,6 +16,7 @@ mod endpoints;
 mod explain;
 mod forward;
 mod health;
+mod metrics;
 mod middleware;
 mod models;
 mod paths;

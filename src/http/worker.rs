@@ -15,7 +15,7 @@ use super::{Concurrency, ShutdownSignal};
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::homes::Homes;
 use crate::proxy::{ClientCache, Pool, RetryBudget, SocketEvidence};
-use crate::records::{Recorder, RecorderHandle};
+use crate::records::{Recorder, RecorderActor, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
 
 /// The actors behind the handlers, and the configuration at the start of the process.
@@ -57,6 +57,8 @@ pub struct Worker {
     pub supervisor: Addr<SupervisorActor>,
     /// Answers `GetConfig`.
     pub config_actor: Addr<ConfigActor>,
+    /// Answers what the ended requests add up to.
+    pub recorder_actor: Addr<RecorderActor>,
     /// What all workers serve at the same time.
     pub(super) concurrency: LocalConcurrency,
     pub(super) shutdown: LocalShutdown,
@@ -89,6 +91,7 @@ impl Worker {
             pool,
             supervisor: core.supervisor.clone(),
             config_actor: core.config.clone(),
+            recorder_actor: core.recorder.actor().clone(),
             concurrency: LocalConcurrency::new(core.concurrency.clone()),
             shutdown,
             sockets: core.sockets.clone(),

@@ -102,9 +102,10 @@ impl<'a> RetryState<'a> {
         request: &ClientRequest,
         config: RetryConfig,
         budget: &'a RetryBudget,
-        record: OpenRecord,
+        mut record: OpenRecord,
     ) -> Self {
         budget.deposit(config.budget, Now::read_mono());
+        record.asked();
         RetryState {
             route: request.route,
             config,

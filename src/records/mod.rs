@@ -1,12 +1,14 @@
 //! What is recorded of every request: one [`RequestRecord`], sent once when the request ends.
 //!
 //! [`request_record`] is the value, [`recorder`] the actor that receives all of them. Readers of the records: [`access_log`]
-//! writes the line of each request. Nothing else counts requests.
+//! writes the line of each request, [`request_cells`] counts for `/metrics`. Nothing else counts requests.
 
 mod access_log;
 mod recorder;
+mod request_cells;
 mod request_record;
 
 pub use access_log::{LogFormat, REQUESTS};
-pub use recorder::{FlushRecords, Recorder, RecorderActor, RecorderHandle};
+pub use recorder::{FlushRecords, GetRequestCells, Recorder, RecorderActor, RecorderHandle};
+pub use request_cells::{AttemptCells, MOST_CELLS, RequestCell, RequestCells, RequestTimes, StatusLabel};
 pub use request_record::{AttemptRecord, AttemptResult, AttemptStart, OpenRecord, RequestEnd, RequestRecord};

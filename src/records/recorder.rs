@@ -14,7 +14,9 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::access_log::{self, LogFormat};
+use super::request_cells::RequestCells;
 use super::request_record::RequestRecord;
+use crate::config::ConfigChanged;
 
 /// How long a record may wait to be read: what a `kill -9` under load may cost the log.
 const BATCH_INTERVAL: Duration = Duration::from_millis(20);
@@ -28,6 +30,7 @@ pub struct RecorderActor {
     shared: Arc<QueueState>,
     format: LogFormat,
     polling: bool,
+    cells: RequestCells,
 }
 
 struct QueueState {
@@ -47,6 +50,11 @@ struct Wake;
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct FlushRecords;
+
+/// Return what the ended requests add up to. Sent by the handler of `/metrics`.
+#[derive(Debug, Message)]
+#[rtype(result = "Box<RequestCells>")]
+pub struct GetRequestCells;
 
 /// Where records are sent to. Cheap to clone, on every thread.
 #[derive(Clone)]
@@ -80,6 +88,7 @@ impl RecorderActor {
             shared: state,
             format,
             polling: false,
+            cells: RequestCells::default(),
         });
         RecorderHandle { actor, queue: sender, shared }
     }
@@ -91,8 +100,10 @@ impl RecorderActor {
             any = true;
             self.shared.queued.fetch_sub(1, Ordering::Relaxed);
             access_log::write(&record, self.format);
+            self.cells.count(&record);
         }
         let dropped = self.shared.dropped.swap(0, Ordering::Relaxed);
+        self.cells.dropped += dropped as u64;
         if dropped > 0 {
             log::error!("{dropped} requests were not recorded: more than {MOST_QUEUED} had ended at once");
         }
@@ -189,6 +200,24 @@ impl Handler<FlushRecords> for RecorderActor {
 
     fn handle(&mut self, _: FlushRecords, _: &mut Self::Context) {
         self.read_queue();
+    }
+}
+
+impl Handler<GetRequestCells> for RecorderActor {
+    type Result = MessageResult<GetRequestCells>;
+
+    /// A copy of ten thousand cells takes a millisecond.
+    fn handle(&mut self, _: GetRequestCells, _: &mut Self::Context) -> Self::Result {
+        self.read_queue();
+        MessageResult(Box::new(self.cells.clone()))
+    }
+}
+
+impl Handler<ConfigChanged> for RecorderActor {
+    type Result = ();
+
+    fn handle(&mut self, ConfigChanged(config): ConfigChanged, _: &mut Self::Context) {
+        self.cells.configure(&config);
     }
 }
 

@@ -34,6 +34,8 @@ pub struct RequestRecord {
     pub route: Option<RouteId>,
     /// The client asked for a stream.
     pub stream: bool,
+    /// From the request's head to the whole request, body included.
+    pub asked: Duration,
     /// The model by the client's name.
     pub model: Option<Arc<str>>,
     /// Every exchange with an upstream, in order of begin.
@@ -44,6 +46,8 @@ pub struct RequestRecord {
     pub end: RequestEnd,
     /// From the start of the serving attempt to the first content.
     pub first_token: Option<Duration>,
+    /// From the upstream's first content to the client's.
+    pub passed_on: Duration,
     /// From the request's head to the end.
     pub total: Duration,
     /// The tokens of the answer, reported or estimated.
@@ -178,11 +182,13 @@ impl OpenRecord {
             app: AppName::NONE,
             route: None,
             stream: false,
+            asked: Duration::ZERO,
             model: None,
             attempts: Vec::new(),
             status: None,
             end: RequestEnd::ClientLeft,
             first_token: None,
+            passed_on: Duration::ZERO,
             total: Duration::ZERO,
             usage: None,
         };
@@ -194,6 +200,12 @@ impl OpenRecord {
         if let Some(record) = &mut self.record {
             set(record);
         }
+    }
+
+    /// Records that the whole request is there.
+    pub fn asked(&mut self) {
+        let asked = self.since.elapsed();
+        self.with(|record| record.asked = asked);
     }
 
     /// Returns the id of the request, for other lines of the log.

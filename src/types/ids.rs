@@ -75,6 +75,14 @@ impl QuotaId {
         }
     }
 
+    /// Returns the name of the owner for people, without the model.
+    pub fn owner_shown(&self, api: &ApiId) -> String {
+        match &self.owner {
+            Owner::Api(_) => api.to_string(),
+            Owner::Group(_) => QuotaId { model: None, ..self.clone() }.to_string(),
+        }
+    }
+
     /// Returns a unique text: `api:ID`, `group:NAME:MODEL`. A colon in a name is written `%3A`.
     pub fn key(&self) -> String {
         let plain = |name: &str| name.replace('%', "%25").replace(':', "%3A");

@@ -37,6 +37,7 @@ mod limits;
 mod listen_tls;
 mod manual;
 mod messages;
+mod metrics;
 mod mistyped;
 mod names;
 mod online;

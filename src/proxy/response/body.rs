@@ -40,6 +40,8 @@ pub(in crate::proxy) fn respond(
     mut record: OpenRecord,
 ) -> HttpResponse<BoxBody> {
     record.answered(answer.status);
+    let passed_on = permit.elapsed().saturating_sub(answer.first_token);
+    record.with(|record| record.passed_on = passed_on);
     if let Some(id) = upstream_id(&answer.headers) {
         record.with(|record| record.upstream_id = Some(id.to_owned()));
     }

@@ -32,11 +32,13 @@ fn record() -> RequestRecord {
         app: AppName::NONE,
         route: None,
         stream: false,
+        asked: Duration::ZERO,
         model: Some("m".into()),
         attempts: vec![attempt("a", 1, AttemptResult::Failed(failure)), attempt("b", 30, AttemptResult::Served)],
         status: Some(StatusCode::OK),
         end: RequestEnd::Answered,
         first_token: Some(Duration::from_millis(15)),
+        passed_on: Duration::ZERO,
         total: Duration::from_millis(70),
         usage: Some(Usage::new(3, 4, 7, UsageSource::Estimated)),
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::clock::clean_up_after;
-use super::{Client, Response, Upstream, eventually};
+use super::{Client, Metrics, Response, Upstream, eventually};
 
 /// The pool's own key in every test.
 pub const KEY: &str = "sk-the-key-of-the-pool-0123456789";
@@ -175,6 +175,11 @@ impl App {
     /// Asks for a chat completion of the model `m`.
     pub fn chat(&self) -> Response {
         self.client().post("/v1/chat/completions", &json!({ "model": "m", "messages": [] }))
+    }
+
+    /// What `/metrics` says.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::parse(self.client().get("/metrics").text())
     }
 
     /// What `/v1/status` says of one upstream.

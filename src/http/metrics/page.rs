@@ -1,0 +1,185 @@
+//! The page: each family, from what the owners answered.
+
+use std::collections::BTreeSet;
+
+use crate::config::ConfigState;
+use crate::http::concurrency::LoadReport;
+use crate::metrics::{self, Exposition, MetricFamily, ProcessStats};
+use crate::proxy::BudgetReport;
+use crate::records::{RequestCells, StatusLabel};
+use crate::scheduler::ApiReport;
+use crate::types::FailureClass;
+use crate::upstream::{ApiStatus, QuotaStatus, Refusal, Resting, Scope};
+
+/// What the owners of all numbers answered; `None` from who did not in time.
+pub(super) struct Scrape {
+    pub(super) config: Option<ConfigState>,
+    pub(super) reports: Option<Vec<ApiReport>>,
+    pub(super) cells: Option<Box<RequestCells>>,
+    pub(super) budget: BudgetReport,
+    pub(super) load: LoadReport,
+}
+
+/// The states of an upstream.
+const STATES: [&str; 8] = ["ok", "limited", "resting", "breaker", "unauthorized", "unpaid", "not_ready", "disabled"];
+
+impl Scrape {
+    /// Returns the text.
+    pub(super) fn page(&self) -> String {
+        let mut page = Exposition::default();
+        if let Some(cells) = &self.cells {
+            requests(&mut page, cells);
+            attempts(&mut page, cells);
+        }
+        if let Some(reports) = &self.reports {
+            upstreams(&mut page, reports);
+            limits(&mut page, reports);
+        }
+        self.server(&mut page);
+        if let Some(config) = &self.config {
+            configuration(&mut page, config);
+        }
+        page.family(&metrics::BUILD_INFO).sample(&[env!("CARGO_PKG_VERSION")], true);
+        if let Some(stats) = ProcessStats::read() {
+            process(&mut page, stats);
+        }
+        page.finish()
+    }
+
+    fn server(&self, page: &mut Exposition) {
+        page.family(&metrics::CONNECTIONS).sample(&[], self.load.connections);
+        page.family(&metrics::REQUESTS_IN_FLIGHT).sample(&[], self.load.requests);
+        page.family(&metrics::RETRY_BUDGET_LEFT).sample(&[], self.budget.left);
+        page.family(&metrics::RETRY_BUDGET_DENIED).sample(&[], self.budget.denied);
+    }
+}
+
+fn requests(page: &mut Exposition, cells: &RequestCells) {
+    let mut family = page.family(&metrics::REQUESTS);
+    for (cell, counts) in &cells.requests {
+        for (status, count) in StatusLabel::ALL.iter().zip(counts).filter(|(_, count)| **count > 0) {
+            family.sample(&[cell.op, &cell.key, &cell.model, status.as_str()], *count);
+        }
+    }
+    let mut family = page.family(&metrics::REQUEST_DURATION);
+    for ((op, stream), times) in &cells.times {
+        family.histogram(&[op, shown(*stream)], &times.duration);
+    }
+    let mut family = page.family(&metrics::FIRST_TOKEN);
+    for ((op, stream), times) in &cells.times {
+        family.histogram(&[op, shown(*stream)], &times.first_token);
+    }
+    page.family(&metrics::ADDED_LATENCY).histogram(&[], &cells.added);
+    let mut family = page.family(&metrics::REFUSALS);
+    for ((reason, key), count) in &cells.refusals {
+        family.sample(&[reason, key], *count);
+    }
+    page.family(&metrics::CELLS_OVERFLOWED).sample(&[], cells.overflowed);
+    page.family(&metrics::RECORDS_DROPPED).sample(&[], cells.dropped);
+}
+
+fn attempts(page: &mut Exposition, cells: &RequestCells) {
+    let mut family = page.family(&metrics::ATTEMPTS);
+    for (api, attempts) in &cells.attempts {
+        for (class, count) in &attempts.classes {
+            family.sample(&[api.as_str(), class], *count);
+        }
+    }
+    let mut family = page.family(&metrics::ATTEMPT_FIRST_TOKEN);
+    for (api, attempts) in &cells.attempts {
+        family.histogram(&[api.as_str()], &attempts.first_token);
+    }
+}
+
+fn upstreams(page: &mut Exposition, reports: &[ApiReport]) {
+    let mut family = page.family(&metrics::UPSTREAM_STATE);
+    for ApiReport { status, .. } in reports {
+        let now = state(status);
+        for name in STATES {
+            family.sample(&[status.config.id.as_str(), name], name == now);
+        }
+    }
+    let mut family = page.family(&metrics::IN_FLIGHT);
+    for ApiReport { status, .. } in reports {
+        family.sample(&[status.config.id.as_str()], u64::from(status.in_flight));
+    }
+}
+
+/// Returns the state of an upstream, one of [`STATES`].
+fn state(status: &ApiStatus) -> &'static str {
+    match status.refusal.as_ref().map(|(refusal, _)| refusal) {
+        None => "ok",
+        Some(Refusal::QuotaExhausted { .. }) => "limited",
+        Some(Refusal::Resting(Resting { scope: Scope::Service, .. })) => "breaker",
+        Some(Refusal::Resting(Resting { reason: FailureClass::Unauthorized, .. })) => "unauthorized",
+        Some(Refusal::Resting(Resting { reason: FailureClass::PaymentRequired, .. })) => "unpaid",
+        Some(Refusal::Resting(_)) => "resting",
+        Some(Refusal::StoreUnavailable { .. } | Refusal::ModelsUnknown { .. }) => "not_ready",
+        Some(Refusal::Disabled | Refusal::Retiring) => "disabled",
+    }
+}
+
+/// One quota, with its labels.
+struct Labelled<'a> {
+    of: String,
+    model: &'a str,
+    quota: &'a QuotaStatus,
+}
+
+fn limits(page: &mut Exposition, reports: &[ApiReport]) {
+    // The quota of a group is in the report of each member.
+    let mut seen = BTreeSet::new();
+    let quotas = reports.iter().flat_map(|report| report.status.quotas.iter().map(move |quota| (report, quota)));
+    let labelled: Vec<Labelled<'_>> = quotas
+        .filter(|(_, quota)| seen.insert(&quota.id))
+        .map(|(report, quota)| {
+            let model = quota.model.as_deref().unwrap_or_default();
+            Labelled { of: quota.id.owner_shown(&report.status.config.id), model, quota }
+        })
+        .collect();
+    each_limit(page, &metrics::LIMIT, &labelled, |(_, bound, _)| bound);
+    each_limit(page, &metrics::LIMIT_USED, &labelled, |(_, _, used)| used);
+}
+
+fn each_limit(
+    page: &mut Exposition,
+    family: &'static MetricFamily,
+    labelled: &[Labelled<'_>],
+    value: fn((&'static str, u64, u64)) -> u64,
+) {
+    let mut family = page.family(family);
+    for Labelled { of, model, quota } in labelled {
+        let QuotaStatus { limits, requests, tokens, .. } = quota;
+        let windows = [
+            ("rpm", limits.rpm, requests.minute),
+            ("rpd", limits.rpd, requests.day),
+            ("tpm", limits.tpm, tokens.minute),
+            ("tpd", limits.tpd, tokens.day),
+        ];
+        for (name, limit, used) in windows {
+            if let Some(bound) = limit.bound() {
+                family.sample(&[of, model, name], value((name, bound, used)));
+            }
+        }
+    }
+}
+
+fn configuration(page: &mut Exposition, state: &ConfigState) {
+    page.family(&metrics::CONFIG_RELOADED).sample(&[], state.loaded_at as f64 / 1_000.0);
+    page.family(&metrics::CONFIG_RELOAD_SUCCESS).sample(&[], state.last_error.is_none());
+    page.family(&metrics::CONFIG_INFO).sample(&[&state.config.hash], true);
+}
+
+fn process(page: &mut Exposition, stats: ProcessStats) {
+    page.family(&metrics::PROCESS_CPU).sample(&[], stats.cpu_seconds);
+    page.family(&metrics::PROCESS_RESIDENT).sample(&[], stats.resident_bytes);
+    page.family(&metrics::PROCESS_VIRTUAL).sample(&[], stats.virtual_bytes);
+    page.family(&metrics::PROCESS_FDS).sample(&[], stats.open_fds);
+    page.family(&metrics::PROCESS_MAX_FDS).sample(&[], stats.max_fds);
+    page.family(&metrics::PROCESS_THREADS).sample(&[], stats.threads);
+    page.family(&metrics::PROCESS_START).sample(&[], stats.start_seconds);
+}
+
+fn shown(stream: bool) -> &'static str {
+    if stream { "1" } else { "0" }
+}
