@@ -23,7 +23,16 @@ const RULES: [(&str, &[&str]); 13] = [
     (
         "http",
         &[
-            "types", "error", "config", "dialect", "quotas", "scheduler", "upstream", "proxy", "homes", "records",
+            "types",
+            "error",
+            "config",
+            "dialect",
+            "quotas",
+            "scheduler",
+            "upstream",
+            "proxy",
+            "homes",
+            "records",
             "metrics",
         ],
     ),

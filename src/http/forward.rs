@@ -66,6 +66,7 @@ async fn serve(
                 record.route = Some(asked.profile.route);
                 record.stream = asked.stream;
             });
+            record.asked();
             let config = worker.config();
             asked.echo_model = config.server.echo_model;
             if let Some(models) = config.aliases.get(&asked.profile.model) {

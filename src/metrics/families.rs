@@ -60,6 +60,10 @@ families! {
          where the attempt was given up.";
     ATTEMPT_FIRST_TOKEN: Histogram "api_together_attempt_first_token_seconds" ["api"]
         "From the start of a serving attempt to its first content.";
+    TOKENS: Counter "api_together_tokens_total" ["api" "key" "model" "type" "estimated"]
+        "Tokens of all attempts, by kind: input, cached_input, cache_write, output, reasoning. No token is of two kinds.";
+    COST: Counter "api_together_cost_total" ["api" "key" "model" "currency"]
+        "What all attempts cost, by the prices in force. A model without a price costs nothing.";
     REFUSALS: Counter "api_together_refusals_total" ["reason" "key"]
         "Requests that the pool itself refused, by reason.";
     LIMIT: Gauge "api_together_limit" ["of" "model" "limit"]

@@ -102,10 +102,9 @@ impl<'a> RetryState<'a> {
         request: &ClientRequest,
         config: RetryConfig,
         budget: &'a RetryBudget,
-        mut record: OpenRecord,
+        record: OpenRecord,
     ) -> Self {
         budget.deposit(config.budget, Now::read_mono());
-        record.asked();
         RetryState {
             route: request.route,
             config,

@@ -10,5 +10,7 @@ mod request_record;
 
 pub use access_log::{LogFormat, REQUESTS};
 pub use recorder::{FlushRecords, GetRequestCells, Recorder, RecorderActor, RecorderHandle};
-pub use request_cells::{AttemptCells, MOST_CELLS, RequestCell, RequestCells, RequestTimes, StatusLabel};
+pub use request_cells::{
+    AttemptCells, MOST_CELLS, RequestCell, RequestCells, RequestTimes, StatusLabel, TokenCell, TokenCounts,
+};
 pub use request_record::{AttemptRecord, AttemptResult, AttemptStart, OpenRecord, RequestEnd, RequestRecord};

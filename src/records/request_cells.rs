@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::request_record::{AttemptRecord, AttemptResult, RequestEnd, RequestRecord};
 use crate::config::Config;
 use crate::metrics::{ADDED_SECONDS, Histogram, WAIT_SECONDS};
-use crate::types::{ApiId, FailureClass};
+use crate::types::{ApiId, Cost, FailureClass, KeyName, TokenKinds, UsageSource};
 
 pub use self::labels::StatusLabel;
 use self::labels::{ModelLabels, OTHER, operation};
@@ -39,8 +39,10 @@ pub struct RequestCells {
     pub added: Histogram,
     /// Attempts by upstream.
     pub attempts: BTreeMap<ApiId, AttemptCells>,
+    /// Tokens and cost of all attempts.
+    pub tokens: HashMap<TokenCell, TokenCounts>,
     /// The pool's own refusals, by reason and key.
-    pub refusals: BTreeMap<(&'static str, Arc<str>), u64>,
+    pub refusals: BTreeMap<(&'static str, Option<KeyName>), u64>,
     /// Requests without a cell of their own.
     pub overflowed: u64,
     /// Records that never came here.
@@ -53,10 +55,32 @@ pub struct RequestCells {
 pub struct RequestCell {
     /// The operation.
     pub op: &'static str,
-    /// The name of the client's key; empty without one.
-    pub key: Arc<str>,
+    /// The client's key.
+    pub key: Option<KeyName>,
     /// The model by the client's name; empty without one.
     pub model: Arc<str>,
+}
+
+/// The labels of tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TokenCell {
+    /// The upstream.
+    pub api: ApiId,
+    /// The client's key.
+    pub key: Option<KeyName>,
+    /// The model by the client's name.
+    pub model: Arc<str>,
+}
+
+/// Tokens and what they cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TokenCounts {
+    /// As upstreams said.
+    pub reported: TokenKinds,
+    /// As far as upstreams said nothing.
+    pub estimated: TokenKinds,
+    /// Of all.
+    pub cost: Cost,
 }
 
 /// Times of one kind of requests.
@@ -96,6 +120,7 @@ impl Default for RequestCells {
             times: BTreeMap::new(),
             added: Histogram::new(ADDED_SECONDS),
             attempts: BTreeMap::new(),
+            tokens: HashMap::new(),
             refusals: BTreeMap::new(),
             overflowed: 0,
             dropped: 0,
@@ -116,18 +141,25 @@ impl RequestCells {
         let served = record.attempts.iter().rev().find(|attempt| matches!(attempt.result, AttemptResult::Served));
         let status = StatusLabel::of(record.status);
         let model = self.models.label(record.model.as_ref(), served.is_some() && status == StatusLabel::Fine);
-        let key: Arc<str> = Arc::default();
+        let key = record.key.clone();
         if let RequestEnd::Refused { code, .. } = &record.end {
             *self.refusals.entry((code, key.clone())).or_default() += 1;
         }
         for attempt in &record.attempts {
             self.count_attempt(attempt);
+            self.count_tokens(attempt, &key, &model);
         }
         if record.route.is_some() {
             self.count_times(op, record, served);
         }
-        let (counts, is_other) =
-            cell_of(&mut self.requests, RequestCell { op, key, model }, [without_model, without_key]);
+        let (counts, is_other) = cell_of(
+            &mut self.requests,
+            RequestCell { op, key, model },
+            [
+                |cell| RequestCell { model: OTHER.into(), ..cell.clone() },
+                |cell| RequestCell { model: OTHER.into(), key: Some(OTHER.into()), ..cell.clone() },
+            ],
+        );
         if let Some(count) = counts.get_mut(status as usize) {
             *count += 1;
         }
@@ -148,6 +180,25 @@ impl RequestCells {
         }
     }
 
+    fn count_tokens(&mut self, attempt: &AttemptRecord, key: &Option<KeyName>, model: &Arc<str>) {
+        let Some(usage) = attempt.usage else { return };
+        let cell = TokenCell { api: attempt.api.clone(), key: key.clone(), model: model.clone() };
+        let (counts, is_other) = cell_of(
+            &mut self.tokens,
+            cell,
+            [
+                |cell| TokenCell { model: OTHER.into(), ..cell.clone() },
+                |cell| TokenCell { model: OTHER.into(), key: Some(OTHER.into()), ..cell.clone() },
+            ],
+        );
+        match usage.source {
+            UsageSource::Reported => counts.reported += usage.kinds,
+            UsageSource::Estimated => counts.estimated += usage.kinds,
+        }
+        counts.cost += attempt.cost();
+        self.overflowed += u64::from(is_other);
+    }
+
     fn count_times(&mut self, op: &'static str, record: &RequestRecord, served: Option<&AttemptRecord>) {
         let times = self.times.entry((op, record.stream)).or_default();
         times.duration.record(record.total);
@@ -162,14 +213,6 @@ impl RequestCells {
             self.added.record(first.began.saturating_sub(record.asked) + record.passed_on);
         }
     }
-}
-
-fn without_model(cell: &RequestCell) -> RequestCell {
-    RequestCell { model: OTHER.into(), ..cell.clone() }
-}
-
-fn without_key(cell: &RequestCell) -> RequestCell {
-    RequestCell { model: OTHER.into(), key: OTHER.into(), ..cell.clone() }
 }
 
 /// Returns the cell, or in a full table one of the cells for all others. And whether it is one of those.

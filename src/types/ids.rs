@@ -79,7 +79,7 @@ impl QuotaId {
     pub fn owner_shown(&self, api: &ApiId) -> String {
         match &self.owner {
             Owner::Api(_) => api.to_string(),
-            Owner::Group(_) => QuotaId { model: None, ..self.clone() }.to_string(),
+            Owner::Group(_) | Owner::Key(_) => QuotaId { model: None, ..self.clone() }.to_string(),
         }
     }
 

@@ -6,10 +6,11 @@ use crate::config::ConfigState;
 use crate::http::concurrency::LoadReport;
 use crate::metrics::{self, Exposition, MetricFamily, ProcessStats};
 use crate::proxy::BudgetReport;
-use crate::records::{RequestCells, StatusLabel};
+use crate::quotas::QuotaStatus;
+use crate::records::{RequestCells, StatusLabel, TokenCell};
 use crate::scheduler::ApiReport;
-use crate::types::FailureClass;
-use crate::upstream::{ApiStatus, QuotaStatus, Refusal, Resting, Scope};
+use crate::types::{Cost, FailureClass, KeyName, TokenKinds};
+use crate::upstream::{ApiStatus, Refusal, Resting, Scope};
 
 /// What the owners of all numbers answered; `None` from who did not in time.
 pub(super) struct Scrape {
@@ -30,6 +31,7 @@ impl Scrape {
         if let Some(cells) = &self.cells {
             requests(&mut page, cells);
             attempts(&mut page, cells);
+            tokens(&mut page, cells);
         }
         if let Some(reports) = &self.reports {
             upstreams(&mut page, reports);
@@ -58,7 +60,7 @@ fn requests(page: &mut Exposition, cells: &RequestCells) {
     let mut family = page.family(&metrics::REQUESTS);
     for (cell, counts) in &cells.requests {
         for (status, count) in StatusLabel::ALL.iter().zip(counts).filter(|(_, count)| **count > 0) {
-            family.sample(&[cell.op, &cell.key, &cell.model, status.as_str()], *count);
+            family.sample(&[cell.op, key_label(&cell.key), &cell.model, status.as_str()], *count);
         }
     }
     let mut family = page.family(&metrics::REQUEST_DURATION);
@@ -72,7 +74,7 @@ fn requests(page: &mut Exposition, cells: &RequestCells) {
     page.family(&metrics::ADDED_LATENCY).histogram(&[], &cells.added);
     let mut family = page.family(&metrics::REFUSALS);
     for ((reason, key), count) in &cells.refusals {
-        family.sample(&[reason, key], *count);
+        family.sample(&[reason, key_label(key)], *count);
     }
     page.family(&metrics::CELLS_OVERFLOWED).sample(&[], cells.overflowed);
     page.family(&metrics::RECORDS_DROPPED).sample(&[], cells.dropped);
@@ -89,6 +91,32 @@ fn attempts(page: &mut Exposition, cells: &RequestCells) {
     for (api, attempts) in &cells.attempts {
         family.histogram(&[api.as_str()], &attempts.first_token);
     }
+}
+
+fn tokens(page: &mut Exposition, cells: &RequestCells) {
+    let mut family = page.family(&metrics::TOKENS);
+    for (TokenCell { api, key, model }, counts) in &cells.tokens {
+        for (estimated, kinds) in [("0", &counts.reported), ("1", &counts.estimated)] {
+            for (kind, count) in kinds_by_label(kinds).into_iter().filter(|(_, count)| *count > 0) {
+                family.sample(&[api.as_str(), key_label(key), model, kind, estimated], count);
+            }
+        }
+    }
+    let mut family = page.family(&metrics::COST);
+    for (TokenCell { api, key, model }, counts) in cells.tokens.iter().filter(|(_, counts)| counts.cost != Cost::ZERO) {
+        family.sample(&[api.as_str(), key_label(key), model, "usd"], counts.cost.dollars());
+    }
+}
+
+/// Returns each kind of tokens by its label.
+fn kinds_by_label(kinds: &TokenKinds) -> [(&'static str, u64); 5] {
+    [
+        ("input", kinds.input),
+        ("cached_input", kinds.cached),
+        ("cache_write", kinds.cache_write_5m.saturating_add(kinds.cache_write_1h)),
+        ("output", kinds.output),
+        ("reasoning", kinds.reasoning),
+    ]
 }
 
 fn upstreams(page: &mut Exposition, reports: &[ApiReport]) {
@@ -178,6 +206,10 @@ fn process(page: &mut Exposition, stats: ProcessStats) {
     page.family(&metrics::PROCESS_MAX_FDS).sample(&[], stats.max_fds);
     page.family(&metrics::PROCESS_THREADS).sample(&[], stats.threads);
     page.family(&metrics::PROCESS_START).sample(&[], stats.start_seconds);
+}
+
+fn key_label(key: &Option<KeyName>) -> &str {
+    key.as_ref().map_or("", KeyName::as_str)
 }
 
 fn shown(stream: bool) -> &'static str {

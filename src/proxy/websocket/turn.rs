@@ -82,6 +82,7 @@ impl<H: SocketHost> SocketConnection<H> {
             record.route = Some(request.profile.route);
             record.stream = true;
         });
+        record.asked();
         if let Some(models) = config.aliases.get(&request.profile.model) {
             request.use_alias(models.clone());
         }
