@@ -2,7 +2,9 @@
 //! code of each), [`mod@form`] (the bodies in each format), [`render`] (the responses).
 
 mod form;
+mod key_refusal;
 mod missing_model;
+mod refused_by;
 mod render;
 mod table;
 
@@ -13,12 +15,14 @@ use thiserror::Error;
 
 pub(crate) use self::form::error_event;
 pub use self::form::{abort_error, upstream_said};
+pub use self::key_refusal::KeyRefusal;
 pub use self::missing_model::MissingModel;
+use self::refused_by::{home_reasons, reasons};
 pub use self::render::Refused;
 pub(crate) use self::render::X_SHOULD_RETRY;
 pub use self::table::{ERRORS, ErrorRow};
 use crate::scheduler::{AdmissionError, UnknownApi};
-use crate::types::{ApiId, Failure, FailureClass, Now, RequestTarget, clock_time};
+use crate::types::{ApiId, Failure, FailureClass, Now, RequestTarget};
 use crate::upstream::Refusal;
 
 /// From this wait on an answer asks clients not to retry by themselves: one SDK would sleep for hours, holding its caller.
@@ -44,6 +48,9 @@ pub enum ApiError {
         "this is the key of an account behind this pool, not a key of the pool; send one of server.apiKey or server.apiKeys"
     )]
     AccountKey,
+    /// The key is known, and may not do this.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
     /// The request can't be understood.
     #[error("{message}")]
     Invalid {
@@ -170,6 +177,7 @@ impl ApiError {
         match self {
             ApiError::MissingKey => &table::MISSING_KEY,
             ApiError::WrongKey | ApiError::AccountKey => &table::WRONG_KEY,
+            ApiError::Key(refusal) => refusal.row(),
             ApiError::Invalid { .. } => &table::INVALID_REQUEST,
             ApiError::TooLarge(_) => &table::TOO_LARGE,
             ApiError::NoResponses(_) => &table::NO_RESPONSES,
@@ -277,22 +285,4 @@ impl From<AdmissionError> for ApiError {
 
 fn is_long(wait_ms: u64) -> bool {
     Duration::from_millis(wait_ms) > LONGEST_CLIENT_RETRY
-}
-
-/// Says why a home can't take a request.
-fn home_reasons(refusals: &[(ApiId, Refusal)]) -> String {
-    if refusals.is_empty() {
-        return "does not serve the model".to_owned();
-    }
-    format!("can't take it now: {}", reasons(refusals))
-}
-
-/// Says why each upstream refused: `small (rpm until 01:16:51Z), large (disabled)`.
-fn reasons(refusals: &[(ApiId, Refusal)]) -> String {
-    let now = Now::read();
-    let each = refusals.iter().map(|(api, refusal)| match refusal.retry_at_in_panic() {
-        Some(until) => format!("{api} ({} until {})", refusal.reason(), clock_time(now.wall_at(until), now.wall)),
-        None => format!("{api} ({})", refusal.reason()),
-    });
-    if refusals.is_empty() { "all were tried".to_owned() } else { each.collect::<Vec<_>>().join(", ") }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use url::Url;
 
 use super::terminal::{Paint, Tone, count};
-use crate::config::{ApiConfig, Config, CountOn, DEFAULT_NAME, Models, Reset};
+use crate::config::{ApiConfig, Config, CountOn, DEFAULT_NAME, KeyConfig, Models, Reset};
 use crate::types::{ApiId, Limit, Limits, NamePattern, WireFormat};
 
 /// How much is said of each API.
@@ -52,8 +52,14 @@ pub(super) fn base(config: &Config, port: u16) -> String {
 }
 
 pub(super) fn keys(config: &Config) -> String {
-    let masked: Vec<String> = config.server.client_keys.iter().map(ToString::to_string).collect();
-    if masked.is_empty() { "none: every client is let in".to_owned() } else { masked.join(", ") }
+    if !config.wants_key() {
+        return "none: every client is let in".to_owned();
+    }
+    let shown = |key: &KeyConfig| {
+        let masked: Vec<String> = key.secrets.iter().map(ToString::to_string).collect();
+        if key.is_default() { masked.join(", ") } else { format!("{} ({})", key.name, masked.join(", ")) }
+    };
+    config.keys.iter().map(|key| shown(key)).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns a host as written in a URL.

@@ -20,9 +20,11 @@ pub(super) fn told(old: &Config, new: &Config) -> String {
     }
     let gone = old.apis.iter().filter(|before| !new.apis.iter().any(|api| api.id == before.id));
     changes.extend(gone.map(|api| format!("{} removed", api.id)));
-    let keys = |config: &Config| config.server.client_keys.len();
-    if old.server.client_keys != new.server.client_keys {
-        changes.push(match (keys(old), keys(new)) {
+    let count =
+        |config: &Config| config.keys.iter().filter(|key| key.is_default()).flat_map(|key| &key.secrets).count();
+    let defaults = |config: &Config| config.keys.iter().find(|key| key.is_default()).map(|key| key.secrets.clone());
+    if defaults(old) != defaults(new) {
+        changes.push(match (count(old), count(new)) {
             (before, now) if before < now => counted(now - before, "client key", "more"),
             (before, now) if before > now => counted(before - now, "client key", "fewer"),
             _ => "other client keys".to_owned(),
@@ -46,10 +48,9 @@ fn counted(count: usize, what: &str, how: &str) -> String {
 
 /// Returns the names of the parts of the file that changed, without `apis` and the clients' keys.
 fn sections<'a>(old: &Config, new: &Config) -> impl Iterator<Item = &'a str> {
-    let mut keys = old.server.clone();
-    keys.client_keys.clone_from(&new.server.client_keys);
     [
-        ("server", keys != new.server),
+        ("server", old.server != new.server),
+        ("operators' keys", old.access != new.access),
         ("aliases", old.aliases != new.aliases),
         ("retry", old.retry != new.retry),
         ("queue", old.queue != new.queue),

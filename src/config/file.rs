@@ -5,6 +5,7 @@
 //! serde can't do both.
 
 mod api;
+mod keys;
 mod quirks;
 mod retry;
 mod server;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use api::{ApiFile, AuthFile, BurstFile, CountOnFile, GroupFile, LimitsFile};
+pub use keys::{KeyBudgetFile, KeyFile, NamedKeyFile, OperatorKeyFile};
 pub use quirks::{LimitsPerFile, QuirksFile, StreamUsageFile, TpmCountsFile};
 pub use retry::{BudgetFile, RetryFile, RetryOnFile, TimeoutsFile};
 pub use server::{OneOrMany, ServerFile, ServerTlsFile};
@@ -34,6 +36,10 @@ pub struct ConfigFile {
     /// The pooled accounts.
     #[schemars(length(min = 1))]
     pub apis: Vec<ApiFile>,
+    /// The keys of clients, each with a name, rights and limits of its own. Beside `server.apiKey`, which has none.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub keys: Option<Vec<KeyFile>>,
     /// Other names for models: `{"smart": ["gpt-5.1", "claude-sonnet-4-5"]}`. A request for an alias goes to the first model that
     /// can serve it. One model may be given as a string. `*` in an alias stands for any text (`claude-haiku-*`). An alias with
     /// the name of a model takes the model's place.

@@ -8,8 +8,12 @@ use serde_json::Value;
 /// Does the document, as typed, hold a key itself, and not only the name of a variable or a digest?
 pub(super) fn holds_keys(document: &Value) -> bool {
     let server = document.get("server");
-    let of_clients = ["apiKey", "apiKeys"].into_iter().filter_map(|field| server?.get(field)).flat_map(strings);
-    let apis = || document.get("apis").and_then(Value::as_array).into_iter().flatten();
+    let list = |name| document.get(name).and_then(Value::as_array).into_iter().flatten();
+    let of_server = ["apiKey", "apiKeys", "adminKeys", "viewerKeys"].into_iter().filter_map(|field| server?.get(field));
+    let of_operators = of_server.clone().filter_map(Value::as_array).flatten();
+    let entries = list("keys").chain(of_operators).filter_map(|entry| entry.get("key"));
+    let of_clients = of_server.chain(entries).flat_map(strings);
+    let apis = || list("apis");
     let of_upstreams = apis().filter_map(|api| api.get("apiKey")).flat_map(strings);
     // A variable's default stands in the document itself.
     let default = |text: &str| text.split_once(":-").is_some_and(|(_, text)| !text.starts_with('}'));
@@ -61,6 +65,9 @@ mod tests {
             (json!({ "server": { "apiKey": ["${A}", "sk-1"] } }), true),
             (json!({ "server": { "apiKeys": ["sha256:00"], "apiKey": "${A:-}" } }), false),
             (json!({ "server": { "apiKey": "${A:-x}" } }), true),
+            (json!({ "server": { "adminKeys": ["sha256:00", { "name": "ops", "key": "sk-1" }] } }), true),
+            (json!({ "keys": [{ "name": "a", "key": "sha256:00" }, { "name": "b", "key": ["${B}"] }] }), false),
+            (json!({ "keys": [{ "name": "a", "key": "sha256:00" }, { "name": "b", "key": ["sk-1"] }] }), true),
             (json!({ "store": { "url": "redis://:pass@host" } }), true),
             (json!({ "store": { "url": "redis://host" } }), false),
             (json!({ "server": { "proxy": "http://u:pass@host" } }), true),

@@ -12,6 +12,7 @@ mod changes;
 pub mod file;
 mod file_permissions;
 mod json;
+mod keys;
 mod load;
 mod messages;
 mod model;
@@ -43,8 +44,9 @@ pub(crate) use json::Unambiguous;
 pub use load::{ConfigError, load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use model::{
-    ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, GroupConfig,
-    ModelAliases, QueueConfig, QuotaConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
+    Access, ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, DEFAULT_KEY,
+    GroupConfig, KeyBudget, KeyConfig, ModelAliases, OperatorKey, QueueConfig, QuotaConfig, RetryConfig, ServerConfig,
+    StoreConfig, Timeouts,
 };
 pub use problem::Problem;
 pub use providers::{LimitScope, Plan, PresetUse, Provider, Providers};

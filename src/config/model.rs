@@ -1,5 +1,7 @@
 //! What is meant: a configuration, valid by construction. Only `validate` makes one.
 
+mod keys;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,9 +10,10 @@ use std::time::Duration;
 use quota::Reset;
 use url::Url;
 
+pub use self::keys::{Access, DEFAULT_KEY, KeyBudget, KeyConfig, OperatorKey};
 use super::providers::PresetUse;
 use super::quirks::Quirks;
-use super::secret::{ApiKey, ClientKey};
+use super::secret::ApiKey;
 use super::served_models::Models;
 use super::server_limits::ServerLimits;
 use crate::types::{ApiId, ByFormat, ByName, ClassSet, LedgerId, Limits, WireFormat};
@@ -22,6 +25,10 @@ pub struct Config {
     pub server: ServerConfig,
     /// The accounts, in the order of the file; ids are unique.
     pub apis: Vec<Arc<ApiConfig>>,
+    /// The keys of clients, with unique names. At least one: without a secret where every client is let in.
+    pub keys: Vec<Arc<KeyConfig>>,
+    /// The keys of people who operate the pool.
+    pub access: Access,
     /// Other names for models, of the whole pool.
     pub aliases: ModelAliases,
     /// What happens when an upstream fails.
@@ -46,6 +53,13 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
+impl Config {
+    /// Returns whether clients need a key.
+    pub fn wants_key(&self) -> bool {
+        self.keys.iter().any(|key| !key.secrets.is_empty())
+    }
+}
+
 /// By alias: the models that are tried, in order. At least one, and each once.
 pub type ModelAliases = ByName<Arc<[Arc<str>]>>;
 
@@ -58,8 +72,6 @@ pub struct ServerConfig {
     pub host: String,
     /// Port to listen on; 0 takes any free one.
     pub port: u16,
-    /// The keys of clients; with none, every client is let in.
-    pub client_keys: Vec<ClientKey>,
     /// How long a stream may be silent before the client is sent a comment.
     pub stream_ping: Option<Duration>,
     /// Do answers have the asked name of the model?

@@ -6,7 +6,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use super::file::{
-    ActorsFile, AffinityFile, ApiFile, GroupFile, OneOrMany, QueueFile, RetryFile, ServerFile, StoreFile, TimeoutsFile,
+    ActorsFile, AffinityFile, ApiFile, GroupFile, KeyFile, OneOrMany, QueueFile, RetryFile, ServerFile, StoreFile,
+    TimeoutsFile,
 };
 use super::problem::Problem;
 
@@ -15,6 +16,8 @@ pub(super) struct SoundParts {
     pub(super) server: ServerFile,
     /// With the place of each in the list.
     pub(super) apis: Vec<(usize, ApiFile)>,
+    /// With the place of each in the list.
+    pub(super) keys: Vec<(usize, KeyFile)>,
     pub(super) aliases: BTreeMap<String, OneOrMany>,
     pub(super) retry: RetryFile,
     pub(super) timeouts: TimeoutsFile,
@@ -29,11 +32,6 @@ impl SoundParts {
     /// Takes a document apart. Fields with known problems are left out: if nothing else is wrong with a part, the other fields
     /// can still be judged.
     pub(super) fn parse_sound_parts(mut document: Value, problems: &mut Vec<Problem>) -> SoundParts {
-        let apis = match taken(&mut document, "apis") {
-            Value::Array(apis) => apis,
-            // Missing, or no list: `problems` says so.
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Vec::new(),
-        };
         SoundParts {
             server: typed(&mut document, "server", problems).unwrap_or_default(),
             aliases: typed(&mut document, "aliases", problems).unwrap_or_default(),
@@ -44,17 +42,25 @@ impl SoundParts {
             store: typed(&mut document, "store", problems),
             actors: typed(&mut document, "actors", problems).unwrap_or_default(),
             affinity: typed(&mut document, "affinity", problems).unwrap_or_default(),
-            apis: apis
-                .into_iter()
-                .enumerate()
-                .filter_map(|(i, api)| Some((i, parsed(&format!("apis[{i}]"), api, problems)?)))
-                .collect(),
+            apis: entries(&mut document, "apis", problems),
+            keys: entries(&mut document, "keys", problems),
         }
     }
 }
 
 fn taken(document: &mut Value, name: &str) -> Value {
     document.get_mut(name).map(Value::take).unwrap_or_default()
+}
+
+/// Returns the sound entries of a list, each with its place.
+fn entries<T: DeserializeOwned>(document: &mut Value, list: &str, problems: &mut Vec<Problem>) -> Vec<(usize, T)> {
+    let entries = match taken(document, list) {
+        Value::Array(entries) => entries,
+        // Missing, or no list: `problems` says so.
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Vec::new(),
+    };
+    let sound = |(i, entry)| Some((i, parsed(&format!("{list}[{i}]"), entry, problems)?));
+    entries.into_iter().enumerate().filter_map(sound).collect()
 }
 
 fn typed<T: DeserializeOwned>(document: &mut Value, name: &str, problems: &mut Vec<Problem>) -> Option<T> {

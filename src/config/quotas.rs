@@ -35,6 +35,13 @@ impl Validator<'_> {
         Some(QuotaConfig { limits: limits(&file.limits), models, reset })
     }
 
+    /// Returns the limits of a client's key.
+    pub(super) fn key_quota(&mut self, at: &str, file: &LimitsFile, reset: Option<&str>) -> Option<QuotaConfig> {
+        self.doubt_limits(at, file);
+        let reset = self.reset(&format!("{at}.reset"), reset)?;
+        Some(QuotaConfig { limits: limits(file), models: BTreeMap::new(), reset })
+    }
+
     /// Checks the name of a quota.
     fn plain(&mut self, at: &str, name: &str) {
         if name.trim().is_empty() || name.chars().any(char::is_control) {

@@ -148,7 +148,8 @@ impl Walk {
     }
 
     fn wrong_type(&mut self, value: &Value, wanted: &[String], at: &str) {
-        let mut wanted: Vec<&str> = wanted.iter().map(|t| named(t)).filter(|t| *t != "null").collect();
+        let word = |wanted| if wanted == "number" { "a number" } else { named(wanted) };
+        let mut wanted: Vec<&str> = wanted.iter().map(String::as_str).map(word).filter(|t| *t != "null").collect();
         wanted.dedup();
         self.problem(at, format!("must be {}, is {}", wanted.join(" or "), named(type_of(value))));
     }
@@ -217,13 +218,8 @@ const OTHER_NAMES: [(&[&str], &str); 14] = [
 ];
 
 /// Fields that people write at the top, and that stand below `server`.
-const OF_THE_SERVER: [(&str, &str); 5] = [
-    ("apikey", "server.apiKey"),
-    ("apikeys", "server.apiKeys"),
-    ("keys", "server.apiKeys"),
-    ("port", "server.port"),
-    ("host", "server.host"),
-];
+const OF_THE_SERVER: [(&str, &str); 4] =
+    [("apikey", "server.apiKey"), ("apikeys", "server.apiKeys"), ("port", "server.port"), ("host", "server.host")];
 
 /// Returns the field that has the meaning of another program's name.
 fn meant_by(name: &str, at: &str, known: &Map<String, Value>) -> Option<&'static str> {

@@ -94,7 +94,7 @@ pub enum ClientKey {
     /// The key.
     Plain(ApiKey),
     /// The SHA-256 of the key.
-    Digest([u8; DIGEST_LEN]),
+    Digest(KeyDigest),
 }
 
 /// What a client sent in a key's place.
@@ -103,6 +103,9 @@ pub struct PresentedKey<'a> {
     text: &'a [u8],
     digest: OnceCell<Digest>,
 }
+
+/// The SHA-256 of a key.
+pub(super) type KeyDigest = [u8; DIGEST_LEN];
 
 /// Of SHA-256, in bytes.
 const DIGEST_LEN: usize = 32;
@@ -122,6 +125,19 @@ impl ClientKey {
             *byte = u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()?;
         }
         Some(ClientKey::Digest(digest))
+    }
+
+    /// Returns the digest, of a key in clear text as well.
+    pub(super) fn digest(&self) -> KeyDigest {
+        match self {
+            ClientKey::Plain(key) => {
+                let mut digest = KeyDigest::default();
+                let made = ring::digest::digest(&SHA256, key.expose().as_bytes());
+                digest.iter_mut().zip(made.as_ref()).for_each(|(byte, made)| *byte = *made);
+                digest
+            }
+            ClientKey::Digest(digest) => *digest,
+        }
     }
 
     /// Returns the key itself, if known.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::file::{AffinityFile, ApiFile, OneOrMany, ServerFile, StoreFile};
+use super::file::{AffinityFile, ApiFile, KeyFile, OneOrMany, ServerFile, StoreFile};
+use super::keys::Served;
 use super::model::{ActorsConfig, Affinity, ApiConfig, Config, QueueConfig, ServerConfig, StoreConfig};
 use super::origin::is_origin;
 use super::partial::SoundParts;
@@ -22,14 +23,17 @@ use crate::types::{ApiId, ByFormat, LedgerId};
 
 /// Validates what is typed. `problems` were found before; `key_texts` are the contents of the `apiKeyFile`s by path.
 pub(super) fn validate(
-    file: SoundParts,
+    mut file: SoundParts,
     problems: Vec<Problem>,
     source: &ConfigSource,
     key_texts: &KeyTexts,
 ) -> Result<Config, Vec<Problem>> {
     let mut validator = Validator { problems, warnings: Vec::new(), key_texts };
     let proxy = validator.proxy_choice("server.proxy", file.server.proxy.as_deref());
+    let access = validator.access(&mut file.server);
+    let of_server = keys_of_server(&mut file.server);
     let server = validator.server(file.server, source);
+    validator.doubt_server(&server.host, &typed_keys(&of_server, &file.keys), access.open);
     validator.unique_ids(&file.apis);
     validator.former_ids(&file.apis);
     let retry = validator.retry(&file.retry);
@@ -40,8 +44,11 @@ pub(super) fn validate(
     });
     let (mut apis, groups): (Vec<_>, Vec<_>) = named.unzip();
     validator.join_groups(&mut apis, &groups, &file.groups);
-    validator.doubt_keys(&apis, &server.client_keys);
     let aliases = validator.aliases(file.aliases, &apis);
+    let of_server = of_server.iter().filter_map(|(at, key)| validator.client_key(at, key)).collect();
+    let keys = validator.client_keys(of_server, file.keys, &Served { apis: &apis, aliases: &aliases });
+    validator.doubt_keys(&apis, &keys);
+    validator.distinct_secrets(&keys, &access);
     let apis: Vec<_> = apis.into_iter().map(Arc::new).collect();
     let store = file.store.and_then(|store| validator.store(store));
     if !apis.iter().any(|api| api.enabled) {
@@ -53,6 +60,8 @@ pub(super) fn validate(
     Ok(Config {
         server,
         apis,
+        keys: keys.into_iter().map(Arc::new).collect(),
+        access,
         aliases,
         retry,
         queue: QueueConfig {
@@ -90,25 +99,16 @@ impl Validator<'_> {
                 self.problem(&format!("server.tls.{field}"), "must be the path of a PEM file, not what stands in it");
             }
         }
-        let mut keys = match file.api_key {
-            Some(OneOrMany::One(key)) => vec![("server.apiKey".to_owned(), key)],
-            Some(OneOrMany::Many(keys)) => numbered("server.apiKey", keys),
-            None => Vec::new(),
-        };
-        keys.extend(numbered("server.apiKeys", file.api_keys.unwrap_or_default()));
-        let client_keys: Vec<ClientKey> = keys.iter().filter_map(|(at, key)| self.client_key(at, key)).collect();
         for (at, origin) in numbered("server.cors", file.cors.clone().unwrap_or_default()) {
             if !is_origin(&origin) {
                 let form = "https://app.example.com or tauri://localhost (no path, no final slash), null, or *";
                 self.problem(&at, format!("must be an origin such as {form}"));
             }
         }
-        self.doubt_server(&host, &keys);
         ServerConfig {
             name: file.name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
             host,
             port: overrides.port.or(file.port).unwrap_or(DEFAULT_PORT),
-            client_keys,
             stream_ping: non_zero(file.stream_ping_ms),
             echo_model: file.echo_model.unwrap_or(false),
             body_limit: file.body_limit_mb.unwrap_or(64) as usize * 1024 * 1024,
@@ -196,7 +196,8 @@ impl Validator<'_> {
         }
     }
 
-    fn client_key(&mut self, at: &str, key: &str) -> Option<ClientKey> {
+    /// Returns a key that a client must present.
+    pub(super) fn client_key(&mut self, at: &str, key: &str) -> Option<ClientKey> {
         if key.is_empty() {
             return self.refuse(at, "must not be empty; leave the field out to let everybody in");
         }
@@ -228,6 +229,26 @@ impl Validator<'_> {
             }
         }
     }
+}
+
+/// Returns the keys of `server.apiKey` and `server.apiKeys` as typed, each with its place.
+fn keys_of_server(server: &mut ServerFile) -> Vec<(String, String)> {
+    let mut keys = match server.api_key.take() {
+        Some(OneOrMany::One(key)) => vec![("server.apiKey".to_owned(), key)],
+        Some(OneOrMany::Many(keys)) => numbered("server.apiKey", keys),
+        None => Vec::new(),
+    };
+    keys.extend(numbered("server.apiKeys", server.api_keys.take().unwrap_or_default()));
+    keys
+}
+
+/// Returns all clients' keys as typed, each with its place.
+fn typed_keys(of_server: &[(String, String)], entries: &[(usize, KeyFile)]) -> Vec<(String, String)> {
+    let of_entry = |(i, entry): &(usize, KeyFile)| match &entry.key {
+        OneOrMany::One(key) => vec![(format!("keys[{i}].key"), key.clone())],
+        OneOrMany::Many(keys) => numbered(&format!("keys[{i}].key"), keys.clone()),
+    };
+    of_server.iter().cloned().chain(entries.iter().flat_map(of_entry)).collect()
 }
 
 /// Returns whether the host is an IPv6 address, perhaps with a zone, or else labels of letters, digits and hyphens.

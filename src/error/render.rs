@@ -32,6 +32,9 @@ impl ApiError {
         if let ApiError::Invalid { param, .. } = self {
             return *param;
         }
+        if let ApiError::Key(refusal) = self {
+            return refusal.param();
+        }
         if let ApiError::NoResponses(_) = self {
             return Some("messages");
         }

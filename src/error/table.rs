@@ -44,6 +44,7 @@ impl Again {
 
 const INVALID: &str = "invalid_request_error";
 const KEY: &str = "authentication_error";
+const PERMISSION: &str = "permission_error";
 const LIMIT: &str = "rate_limit_error";
 const SERVER: &str = "server_error";
 const UPSTREAM: &str = "upstream_error";
@@ -67,6 +68,13 @@ table! {
     BODY_CUT: BAD_REQUEST, INVALID, "incomplete_body", ByStatus, "The body did not arrive whole.";
     MISSING_KEY: UNAUTHORIZED, KEY, "missing_api_key", Never, "No key came with the request.";
     WRONG_KEY: UNAUTHORIZED, KEY, "invalid_api_key", Never, "The key is not one of the server's.";
+    KEY_EXPIRED: FORBIDDEN, PERMISSION, "key_expired", Never, "The key's `expires` is over.";
+    KEY_DISABLED: FORBIDDEN, PERMISSION, "key_disabled", Never, "The key has `enabled: false`, or a limit of 0.";
+    MODEL_NOT_ALLOWED: FORBIDDEN, PERMISSION, "model_not_allowed", Never,
+        "The model is not among the key's `models`, or no API of the key's `apis` serves the model.";
+    NOT_PERMITTED: FORBIDDEN, PERMISSION, "not_permitted", Never,
+        "A client's key asks for the pool's state where that wants an operator's; a viewer's key resets; or an operator's key \
+         asks for a model.";
     UNKNOWN_PATH: NOT_FOUND, INVALID, "unknown_url", Never,
         "There is nothing at this path. The message names a path that is near.";
     MODEL_NOT_FOUND: NOT_FOUND, INVALID, "model_not_found", Never,

@@ -1,12 +1,20 @@
-//! Who may come in: clients with one of the configured keys.
+//! Who may come in: clients with one of the configured keys, and operators.
+//!
+//! 1. A key comes as `Authorization: Bearer KEY`, or the bare key there, in a header of its own, as a sub-protocol, or as `?key=KEY`.
+//! 2. Of several keys one must be right. The first right one, in this order, says who it is.
+//! 3. Every configured key is compared with every presented one, so the time taken shows nothing about near misses.
+//! 4. Where clients need no key, whoever presents no operator's key is a client.
 
-use actix_web::HttpRequest;
+use std::sync::Arc;
+
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use actix_web::{HttpMessage, HttpRequest};
 
 use super::Worker;
-use crate::config::{ApiConfig, ClientKey, Config, PresentedKey};
-use crate::error::ApiError;
+use crate::config::{ApiConfig, Config, KeyConfig, OperatorKey, PresentedKey};
+use crate::error::{ApiError, KeyRefusal};
 use crate::proxy::key_in_query;
+use crate::types::{KeyName, Now};
 
 /// Headers with a key and nothing else: Anthropic's, Azure's and Google's clients send theirs so.
 static BARE: [HeaderName; 3] = [
@@ -18,32 +26,86 @@ static BARE: [HeaderName; 3] = [
 /// The begin of the sub-protocol with a key: browsers can send no headers with a WebSocket.
 const KEY_PROTOCOL: &str = "openai-insecure-api-key.";
 
-/// Checks the key of a request: `Authorization: Bearer KEY`, or the bare key, there, in a header of its own, as `?key=KEY`, or as a
-/// sub-protocol. Of several keys one must be right.
-pub(super) fn check(headers: &HeaderMap, query: &str, config: &Config) -> Result<(), ApiError> {
-    let keys = &config.server.client_keys;
-    if keys.is_empty() {
-        return Ok(());
+/// Who sent a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Identity {
+    /// A key of `server.adminKeys`: reads and resets.
+    Admin(KeyName),
+    /// A key of `server.viewerKeys`: reads.
+    Viewer(KeyName),
+    /// A client, with its key.
+    Client(Arc<KeyConfig>),
+}
+
+impl Identity {
+    /// Returns the name of the key.
+    pub(super) fn name(&self) -> &KeyName {
+        match self {
+            Identity::Admin(name) | Identity::Viewer(name) => name,
+            Identity::Client(key) => &key.name,
+        }
+    }
+
+    /// Returns the key of a client that may ask for models now.
+    ///
+    /// # Errors
+    /// When the key is an operator's, over or disabled.
+    pub(super) fn client(self, now: i64) -> Result<Arc<KeyConfig>, KeyRefusal> {
+        match self {
+            Identity::Admin(name) | Identity::Viewer(name) => Err(KeyRefusal::OperatorKey(name)),
+            Identity::Client(key) => usable(&key, now).map(|()| key),
+        }
+    }
+}
+
+/// Returns whether a client's key is still in force at this wall time (ms).
+pub(super) fn usable(key: &KeyConfig, now: i64) -> Result<(), KeyRefusal> {
+    match key.expires {
+        Some(end) if end <= now => Err(KeyRefusal::Expired { key: key.name.clone(), end }),
+        Some(_) | None if !key.enabled => Err(KeyRefusal::Disabled(key.name.clone())),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Returns whose key a request has.
+///
+/// # Errors
+/// When clients need a key, and none of the presented ones is right.
+pub(super) fn identify(headers: &HeaderMap, query: &str, config: &Config) -> Result<Identity, ApiError> {
+    let everybody = config.keys.iter().find(|key| key.secrets.is_empty());
+    if let Some(key) = everybody.filter(|_| !config.access.has_operators()) {
+        return Ok(Identity::Client(key.clone()));
     }
     let bearer = headers.get(AUTHORIZATION).map(|header| without_scheme(header.as_bytes()));
-    if bearer.is_some_and(|key| is_known(key, keys)) {
-        return Ok(());
-    }
-    let mut refusal = bearer.map_or(ApiError::MissingKey, |key| wrong(key, config));
     let bare = BARE.iter().filter_map(|name| headers.get(name)).map(HeaderValue::as_bytes);
-    for key in bare.chain(offered_key(headers)) {
-        if is_known(key, keys) {
-            return Ok(());
+    let mut refusal = ApiError::MissingKey;
+    for key in bearer.into_iter().chain(bare).chain(offered_key(headers)) {
+        match owner(key, config) {
+            Some(owner) => return Ok(owner),
+            None => refusal = wrong(key, config),
         }
-        refusal = wrong(key, config);
     }
     if let Some(key) = key_in_query(query) {
-        if is_known(key.as_bytes(), keys) {
-            return Ok(());
+        match owner(key.as_bytes(), config) {
+            Some(owner) => return Ok(owner),
+            None => refusal = wrong(key.as_bytes(), config),
         }
-        refusal = wrong(key.as_bytes(), config);
     }
-    Err(refusal)
+    everybody.map(|key| Identity::Client(key.clone())).ok_or(refusal)
+}
+
+/// Returns whose key this is. Every key is compared.
+fn owner(key: &[u8], config: &Config) -> Option<Identity> {
+    let presented = PresentedKey::new(key.trim_ascii());
+    let client = config.keys.iter().fold(None, |found, key| if key.matches(&presented) { Some(key) } else { found });
+    let operator = |keys: &[OperatorKey]| {
+        let found =
+            |found, key: &OperatorKey| if key.secret.matches(&presented) { Some(key.name.clone()) } else { found };
+        keys.iter().fold(None, found)
+    };
+    let admin = operator(&config.access.admins).map(Identity::Admin);
+    let viewer = operator(&config.access.viewers).map(Identity::Viewer);
+    client.cloned().map(Identity::Client).or(admin).or(viewer)
 }
 
 /// Returns what to say of a wrong key: whoever sends an account's key has taken the pool for the provider.
@@ -62,10 +124,10 @@ fn without_scheme(header: &[u8]) -> &[u8] {
     }
 }
 
-/// Returns whether this is one of the keys. Every key is compared, so the time taken shows nothing about near misses.
-fn is_known(presented: &[u8], keys: &[ClientKey]) -> bool {
-    let presented = PresentedKey::new(presented.trim_ascii());
-    keys.iter().fold(false, |known, key| known | key.matches(&presented))
+/// Returns the client's key of a request that passed the door.
+pub(super) fn client(request: &HttpRequest) -> Result<Arc<KeyConfig>, ApiError> {
+    let caller = request.extensions().get::<Identity>().cloned();
+    Ok(caller.ok_or(ApiError::Internal)?.client(Now::read().wall)?)
 }
 
 /// Returns this thread's share of the application.

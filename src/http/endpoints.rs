@@ -10,6 +10,8 @@ pub(super) struct OwnEndpoint {
     /// The path, as a pattern of the router.
     pub(super) path: &'static str,
     pub(super) method: OwnMethod,
+    /// Who may call.
+    pub(super) audience: Audience,
     /// Gives the route its handler.
     pub(super) handled: fn(HttpRoute) -> HttpRoute,
     /// The query's parameters, for the documentation.
@@ -18,6 +20,21 @@ pub(super) struct OwnEndpoint {
     /// What it is for, for the documentation.
     #[cfg_attr(not(test), expect(dead_code, reason = "docs/api.md is made by a test"))]
     pub(super) about: &'static str,
+}
+
+/// Who may call an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// Everybody, without a key.
+    Everybody,
+    /// Whoever has a key.
+    AnyKey,
+    /// Clients: for models.
+    Clients,
+    /// Operators, for the pool's state.
+    Readers,
+    /// Operators, for a change of the pool's state.
+    Admins,
 }
 
 /// What an endpoint takes.
@@ -34,6 +51,7 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 8] = [
     OwnEndpoint {
         path: "/v1/models",
         method: OwnMethod::Get,
+        audience: Audience::AnyKey,
         handled: |route| route.to(models::list),
         query: "`limit`, `after_id`, `before_id` (Anthropic's form); `pageSize`, `pageToken` (Gemini's); `client_version` \
                 (Codex's)",
@@ -43,6 +61,7 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 8] = [
     OwnEndpoint {
         path: "/v1/status",
         method: OwnMethod::Get,
+        audience: Audience::Readers,
         handled: |route| route.to(status::status),
         query: "`model`: what would become of a request for this model; `format` (`openai`, `anthropic`) with it",
         about: "The present state of each upstream, and the configuration in force.",
@@ -50,6 +69,7 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 8] = [
     OwnEndpoint {
         path: "/v1/token/stats",
         method: OwnMethod::Get,
+        audience: Audience::Readers,
         handled: |route| route.to(tokens::stats),
         query: "",
         about: "How many tokens the upstreams' answers took.",
@@ -57,6 +77,7 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 8] = [
     OwnEndpoint {
         path: "/v1/token/reset",
         method: OwnMethod::Post,
+        audience: Audience::Admins,
         handled: |route| route.to(tokens::reset),
         query: "",
         about: "Sets the token statistics to zero: of all upstreams, or of `apiId`.",
@@ -64,6 +85,7 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 8] = [
     OwnEndpoint {
         path: "/metrics",
         method: OwnMethod::Get,
+        audience: Audience::Readers,
         handled: |route| route.to(metrics::metrics),
         query: "",
         about: "All numbers in Prometheus' text format ([metrics.md](metrics.md)).",
@@ -71,6 +93,7 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 8] = [
     OwnEndpoint {
         path: "/health",
         method: OwnMethod::Get,
+        audience: Audience::Everybody,
         handled: |route| route.to(health::health),
         query: "",
         about: "Says whether the process is there and will stay. No key is needed.",
@@ -78,6 +101,7 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 8] = [
     OwnEndpoint {
         path: "/",
         method: OwnMethod::Get,
+        audience: Audience::Everybody,
         handled: |route| route.to(root::root),
         query: "",
         about: "Says what this is, and where the rest is. No key is needed.",
@@ -86,6 +110,7 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 8] = [
     OwnEndpoint {
         path: "/v1/models/{id:.+}",
         method: OwnMethod::Get,
+        audience: Audience::AnyKey,
         handled: |route| route.to(models::one),
         query: "",
         about: "One model, in the same form.",

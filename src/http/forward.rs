@@ -7,13 +7,13 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::auth::worker;
+use super::auth::{client, worker};
 use super::concurrency::BodyMemory;
 use super::{Worker, request_id};
 use crate::config::Affinity;
 use crate::dialect::Route;
 use crate::error::ApiError;
-use crate::proxy::{ClientRequest, dispatch, refuse, with_pings};
+use crate::proxy::{ClientRequest, check_model, dispatch, refuse, with_pings};
 use crate::records::OpenRecord;
 use crate::types::RequestId;
 
@@ -51,6 +51,10 @@ async fn serve(
 ) -> HttpResponse {
     let ForwardedRequest { route, mut record } = forwarded;
     let limit = worker.config().server.body_limit;
+    let key = match client(request) {
+        Ok(key) => key,
+        Err(error) => return refuse(error, &mut record),
+    };
     let read = read_body(worker, request, payload, limit).await.and_then(|(body, held)| {
         let mut asked = ClientRequest::parse(route, request.headers(), body)?;
         asked.set_query(request.query_string())?;
@@ -67,6 +71,9 @@ async fn serve(
                 record.stream = asked.stream;
             });
             record.asked();
+            if let Err(refused) = check_model(&key, &asked) {
+                return refuse(refused.into(), &mut record);
+            }
             let config = worker.config();
             asked.echo_model = config.server.echo_model;
             if let Some(models) = config.aliases.get(&asked.profile.model) {

@@ -5,7 +5,8 @@
 //! 0. A path is taken as it is meant: see [`paths`].
 //! 1. A request for a WebSocket is refused where none is served, and so is one beyond a limit. `/health` is always answered.
 //! 2. A browser's preflight is answered, for the configured origins.
-//! 3. Below `/v1`, and for `/metrics`, a key is required. Without one a client learns nothing of what is there, and no body is read.
+//! 3. Below `/v1`, and for `/metrics`, a key is required, and the key's role must suffice: see [`super::access`]. Without one a client
+//!    learns nothing of what is there, and no body is read.
 //! 4. The handler runs. A panic costs this request only.
 //! 5. The response is marked for browsers, named, logged, and wrapped: the wrapper gives back what the request took. An error of
 //!    ours gets Anthropic's form, if the client speaks Anthropic's format.
@@ -13,22 +14,23 @@
 use std::pin::pin;
 use std::rc::Rc;
 
-use actix_web::ResponseError;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderValue, UPGRADE};
 use actix_web::http::{ConnectionType, Method, StatusCode, Version};
 use actix_web::middleware::Next;
+use actix_web::{HttpMessage, ResponseError};
 
-use super::auth::{check, worker};
+use super::auth::{identify, worker};
 use super::catch_panic::{Panicked, catch_panic};
 use super::concurrency::RequestSlot;
+use super::endpoints::Audience;
 use super::response_body::{GuardedBody, RequestGuards};
 use super::socket::ConnectionState;
 use super::{Worker, anthropic_form, cors, paths, request_id};
 use crate::dialect::{ROUTES, Route, format_of};
 use crate::error::ApiError;
-use crate::types::WireFormat;
+use crate::types::{Now, WireFormat};
 
 /// Takes a request from the head to the response's body.
 pub(super) async fn handle(
@@ -107,13 +109,17 @@ fn early_answer(
         return Some(answer);
     }
     // The path as the router reads it: `%76` is decoded.
-    let path = request.match_info().unprocessed();
-    let is_below_v1 = path.strip_prefix("/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let needs_key = is_below_v1 || path == METRICS;
-    if !needs_key {
+    let audience = Audience::of(request.match_info().unprocessed());
+    if audience == Audience::Everybody {
         return None;
     }
-    check(request.headers(), request.query_string(), &here.config()).err().map(|refused| refused.error_response())
+    let config = here.config();
+    let admitted = identify(request.headers(), request.query_string(), &config).and_then(|caller| {
+        let admitted = audience.admit(&caller, &config, Now::read().wall);
+        request.extensions_mut().insert(caller);
+        Ok(admitted?)
+    });
+    admitted.err().map(|refused| refused.error_response())
 }
 
 /// Lets the end of the connection end a body of unknown length, where the client speaks HTTP/1.0 and knows no chunks.
@@ -137,6 +143,5 @@ fn asks_in_vain_for_websocket(request: &ServiceRequest) -> bool {
 }
 
 const HEALTH: &str = "/health";
-const METRICS: &str = "/metrics";
 const TOO_MANY_CONNECTIONS: &str = "too many connections are open (server.maxConnections)";
 const TOO_MANY_REQUESTS: &str = "too many requests are served at the same time (server.maxRequests)";

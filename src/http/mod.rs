@@ -3,6 +3,7 @@
 //! Below are the defences against clients: `server` and `socket` (connections and their deadlines), `concurrency` (how much
 //! at once), `tls` (the certificate), `response_body`, `catch_panic` and `shutdown`.
 
+mod access;
 mod anthropic_form;
 #[cfg(test)]
 mod api_doc;

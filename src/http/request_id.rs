@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use actix_web::HttpRequest;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::{HttpMessage, HttpRequest};
 
 use super::Worker;
-use super::auth::worker;
+use super::auth::{Identity, worker};
 use crate::error::Refused;
 use crate::records::{OpenRecord, RequestEnd};
 use crate::types::RequestId;
@@ -27,7 +27,10 @@ pub(super) fn name(headers: &mut HeaderMap, id: &RequestId) {
 pub(super) fn open_record(worker: &Worker, request: &HttpRequest, id: RequestId) -> OpenRecord {
     let path = Cow::Owned(request.path().to_owned());
     let mut record = OpenRecord::new(worker.recorder.clone(), id, request.method().clone(), path);
-    record.with(|record| record.client = request.peer_addr().map(|peer| peer.ip()));
+    record.with(|record| {
+        record.client = request.peer_addr().map(|peer| peer.ip());
+        record.key = request.extensions().get::<Identity>().map(|caller| caller.name().clone());
+    });
     record
 }
 

@@ -20,14 +20,14 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Worker;
-use super::auth::{check, protocols, worker};
+use super::auth::{identify, protocols, worker};
 use super::concurrency::{BodyMemory, RequestSlot};
-use crate::config::Config;
+use crate::config::{Config, KeyConfig};
 use crate::dialect::SocketRoute;
 use crate::error::ApiError;
 use crate::proxy::{ClientSocket, RequestMemory, SocketEvidence, SocketHost, any_upstream_speaks, serve};
 use crate::records::OpenRecord;
-use crate::types::RequestId;
+use crate::types::{Now, RequestId};
 
 /// The sub-protocol that the answer may name.
 const REALTIME: &str = "realtime";
@@ -102,16 +102,21 @@ impl SocketHost for Host {
         let method = Method::from_bytes(b"WS").unwrap_or_default();
         let path = Cow::Owned(self.path.clone());
         let mut record = OpenRecord::new(self.worker.recorder.clone(), RequestId::generate(), method, path);
-        record.with(|record| record.client = self.peer);
+        let caller = identify(&self.headers, &self.query, &self.config());
+        record.with(|record| {
+            record.client = self.peer;
+            record.key = caller.ok().map(|caller| caller.name().clone());
+        });
         record
     }
 
-    fn admit(&self) -> Result<RequestSlot, ApiError> {
+    fn admit(&self) -> Result<(RequestSlot, Arc<KeyConfig>), ApiError> {
         let config = self.config();
         // The key may have left the configuration since the upgrade.
-        check(&self.headers, &self.query, &config)?;
+        let key = identify(&self.headers, &self.query, &config)?.client(Now::read().wall)?;
         let slot = self.worker.concurrency.admit(config.server.limits.max_requests);
-        slot.ok_or(ApiError::Overloaded("too many requests are served at the same time (server.maxRequests)"))
+        let too_many = "too many requests are served at the same time (server.maxRequests)";
+        Ok((slot.ok_or(ApiError::Overloaded(too_many))?, key))
     }
 
     fn hold(&self) -> SocketMemory {

@@ -9,6 +9,7 @@ mod dispatch;
 #[doc(hidden)]
 pub mod fuzzing;
 mod headers;
+mod key_rights;
 pub mod model_list;
 mod pool;
 mod response;
@@ -20,6 +21,7 @@ pub use client_request::query::key_in_query;
 pub use client_request::{ClientRequest, InvalidRequest};
 pub use discovery::{DiscoveryActor, FirstRound};
 pub use dispatch::{dispatch, refuse};
+pub use key_rights::check_model;
 pub use pool::Pool;
 pub use pool::budget::{BudgetReport, RetryBudget};
 pub use response::body::FailureShown;

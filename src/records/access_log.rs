@@ -1,6 +1,6 @@
 //! The log's line for each request.
 //!
-//! 1. One shape for all requests: `ID METHOD PATH MODEL → UPSTREAM (ITS MODEL) from CLIENT attempts=… status=… …`, and the reason
+//! 1. One shape for all requests: `ID METHOD PATH MODEL → UPSTREAM (ITS MODEL) from CLIENT key=NAME attempts=… status=… …`, and the reason
 //!    in parentheses at the end.
 //! 2. A refusal of the pool's own has the error's code and the reason.
 //! 3. `ERROR`: a 5xx. `WARN`: a limit, a refused key, a broken answer. `INFO`: all others, with clients' mistakes and clients
@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::request_record::{AttemptRecord, AttemptResult, RequestEnd, RequestRecord};
-use crate::types::{TokenKinds, Usage, UsageSource};
+use crate::config::DEFAULT_KEY;
+use crate::types::{KeyName, TokenKinds, Usage, UsageSource};
 
 /// Room for a usual line, made in one piece.
 const USUAL_LINE: usize = 256;
@@ -52,7 +53,7 @@ fn level(record: &RequestRecord) -> Level {
     };
     match status {
         500.. => Level::Error,
-        401 | 403 | 429 => Level::Warn,
+        401..=403 | 429 => Level::Warn,
         _ if broke_off => Level::Warn,
         // Asked every few seconds by whatever keeps the process up.
         _ if record.path == "/health" => Level::Debug,
@@ -87,6 +88,11 @@ fn reason(record: &RequestRecord) -> (Option<&str>, Option<&str>) {
     }
 }
 
+/// Returns the name of the key, if the key has one in the configuration.
+fn named_key(record: &RequestRecord) -> Option<&str> {
+    record.key.as_ref().map(KeyName::as_str).filter(|name| *name != DEFAULT_KEY)
+}
+
 /// Returns the line for people.
 fn line(record: &RequestRecord) -> String {
     let mut line = String::with_capacity(USUAL_LINE);
@@ -109,6 +115,9 @@ fn line(record: &RequestRecord) -> String {
         }
         Some(IpAddr::V6(client)) => line.extend([" from ", &client.to_string()]),
         None => line.push_str(" from -"),
+    }
+    if let Some(key) = named_key(record) {
+        line.extend([" key=", key]);
     }
     if record.model.is_some() {
         push_number(&mut line, " attempts=", record.attempts.len() as u64, "");
@@ -146,6 +155,8 @@ struct LogObject<'a> {
     method: &'a str,
     path: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream: Option<&'a str>,
@@ -173,6 +184,7 @@ fn object(record: &RequestRecord) -> String {
         id: id(record),
         method: record.method.as_str(),
         path: &record.path,
+        key: named_key(record),
         model: record.model.as_deref(),
         upstream: target.map(|target| target.api.as_str()),
         upstream_model: target.and_then(|target| target.model.as_deref()),

@@ -26,7 +26,7 @@ pub struct RequestRecord {
     pub path: Cow<'static, str>,
     /// The client's address.
     pub client: Option<IpAddr>,
-    /// The client's key.
+    /// The name of the key that was presented, or of the key of all clients where none is needed.
     pub key: Option<KeyName>,
     /// The client's program.
     pub app: AppName,

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::OperatorKeyFile;
+
 /// The pool's own address and keys.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -19,6 +21,15 @@ pub struct ServerFile {
     /// More keys for clients.
     #[schemars(length(min = 1))]
     pub api_keys: Option<Vec<String>>,
+    /// The keys of people who operate the pool: they read its state and reset statistics, and call no models. Each is a text, a
+    /// digest, or `{"name": "ops", "key": …}`. With one of these or of `viewerKeys`, clients' keys read nothing of the state.
+    #[schemars(length(min = 1))]
+    pub admin_keys: Option<Vec<OperatorKeyFile>>,
+    /// Keys that read the state, and no more.
+    #[schemars(length(min = 1))]
+    pub viewer_keys: Option<Vec<OperatorKeyFile>>,
+    /// Whether the pool may listen beyond this machine without any client's key. Default: false.
+    pub open: Option<bool>,
     /// After so many milliseconds of silence a stream gets a comment (`: ping`). Clients pass over comments, and nothing on the
     /// way takes the stream for dead. Default: 0, never. A stream without content yet is then answered with a 200 at once, and
     /// a failure comes as an event.

@@ -20,8 +20,8 @@ pub(super) use known_hosts::unknown_paths;
 pub use placeholder::is_placeholder;
 
 use super::file::{ApiFile, GroupFile, LimitsFile};
-use super::model::{AddressConfig, ApiConfig};
-use super::secret::{ApiKey, ClientKey, PresentedKey};
+use super::model::{AddressConfig, ApiConfig, KeyConfig};
+use super::secret::{ApiKey, PresentedKey};
 use super::validator::Validator;
 use crate::types::ByFormat;
 
@@ -62,18 +62,26 @@ fn each_string(value: &Value, at: &str, visit: &mut impl FnMut(&str, &str)) {
 }
 
 impl Validator<'_> {
-    /// Warns of what is doubtful in the pool's own part. `keys`: the clients' keys as typed, each with its place.
-    pub(super) fn doubt_server(&mut self, host: &str, keys: &[(String, String)]) {
+    /// Warns of what is doubtful in the pool's own part, and refuses a pool that is open to the network against nobody's wish.
+    /// `keys`: the clients' keys as typed, each with its place. `may_be_open`: somebody said so.
+    pub(super) fn doubt_server(&mut self, host: &str, keys: &[(String, String)], may_be_open: bool) {
         let is_open = !is_this_machine(host);
-        if keys.is_empty() {
+        // A key with a mistake is missing here.
+        let are_wrong = ["server.apiKey", "keys"].iter().any(|list| self.is_known_as_wrong(list));
+        if keys.is_empty() && !are_wrong {
             let text = "server.apiKey is not set: anyone who reaches the address may use the pool";
             // The host may be a key in the wrong place: only an address is shown.
             let where_from = match host.parse::<IpAddr>() {
                 Ok(address) => format!(", and server.host ({address}) lets the network in"),
                 Err(_) => ", and server.host lets the network in".to_owned(),
             };
-            let mend = "; set server.apiKey, or server.host to localhost";
-            self.warn(if is_open { format!("{text}{where_from}{mend}") } else { text.to_owned() });
+            let mend = "set server.apiKey or keys, or server.host to localhost";
+            if is_open && !may_be_open {
+                let text = format!("{text}{where_from}; {mend}, or server.open to true to let everybody in");
+                self.problem("server", text);
+            } else {
+                self.warn(if is_open { format!("{text}{where_from}; {mend}") } else { text.to_owned() });
+            }
         }
         for (at, key) in keys.iter().filter(|(_, key)| !key.starts_with("sha256:")) {
             let mend = "take a random one, as `openssl rand -hex 32` prints";
@@ -119,7 +127,8 @@ impl Validator<'_> {
         }
     }
 
-    fn doubt_limits(&mut self, at: &str, limits: &LimitsFile) {
+    /// Warns of doubtful limits.
+    pub(super) fn doubt_limits(&mut self, at: &str, limits: &LimitsFile) {
         for (minute, a_minute, day, a_day) in
             [("rpm", limits.rpm, "rpd", limits.rpd), ("tpm", limits.tpm, "tpd", limits.tpd)]
         {
@@ -135,12 +144,14 @@ impl Validator<'_> {
     }
 
     /// Warns of keys that stand where another stands.
-    pub(super) fn doubt_keys(&mut self, apis: &[ApiConfig], clients: &[ClientKey]) {
+    pub(super) fn doubt_keys(&mut self, apis: &[ApiConfig], clients: &[KeyConfig]) {
         let mut first: HashMap<(&str, Option<&str>), usize> = HashMap::new();
         for (index, api) in apis.iter().enumerate().filter(|(_, api)| api.enabled && is_remote(&api.addresses)) {
             let key = api.key.expose();
-            if clients.iter().any(|client| client.matches(&PresentedKey::new(key.as_bytes()))) {
-                let text = "is a key of server.apiKey, too, so that every client holds the account";
+            let presented = PresentedKey::new(key.as_bytes());
+            if let Some(client) = clients.iter().find(|client| client.matches(&presented)) {
+                let owner = if client.is_default() { "of server.apiKey" } else { "of a client (keys)" };
+                let text = format!("is a key {owner}, too, so that every client holds the account");
                 self.warn(format!("apis[{index}].apiKey: {text}; give the clients another key"));
             }
             let account = (key, host(&api.addresses));

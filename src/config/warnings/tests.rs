@@ -54,9 +54,9 @@ fn what_cannot_work_has_a_warning_with_its_place_and_no_value() {
         (with_server(&json!({ "apiKeys": ["sk-0a8Lr0Tn5Vb3", "xxx"] })), "server.apiKeys[1]: is a placeholder"),
         (with_server(&json!({ "apiKey": "sk-123", "host": "0.0.0.0" })), "server.apiKey: has fewer than 16"),
         (with_server(&json!({})), "server.apiKey is not set: anyone who reaches the address"),
-        (with_server(&json!({ "host": "0.0.0.0" })), "server.host (0.0.0.0) lets the network in"),
-        (with_server(&json!({ "host": "::" })), "server.host (::) lets the network in"),
-        (with_server(&json!({ "host": "pool.provider.net" })), "server.host lets the network in"),
+        (with_server(&json!({ "host": "0.0.0.0", "open": true })), "server.host (0.0.0.0) lets the network in"),
+        (with_server(&json!({ "host": "::", "open": true })), "server.host (::) lets the network in"),
+        (with_server(&json!({ "host": "pool.provider.net", "open": true })), "server.host lets the network in"),
     ] {
         let told = warnings(&config);
         assert!(told.len() == 1 && told[0].contains(says), "no {says:?} in {told:#?}");

@@ -31,7 +31,7 @@ mod upstream_side;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, KeyConfig};
 use crate::error::ApiError;
 use crate::records::OpenRecord;
 
@@ -63,8 +63,11 @@ pub trait SocketHost: 'static {
     /// Opens the record of a turn.
     fn open_record(&self) -> OpenRecord;
 
-    /// Takes a place among the requests that are served at the same time, if the client's key is still one.
-    fn admit(&self) -> Result<Self::Slot, ApiError>;
+    /// Takes a place among the requests that are served at the same time, if the client's key is still one. Returns the key, too.
+    ///
+    /// # Errors
+    /// When the key may not ask any more, or too much is served.
+    fn admit(&self) -> Result<(Self::Slot, Arc<KeyConfig>), ApiError>;
 
     /// Returns a share of the memory for requests, of nothing yet.
     fn hold(&self) -> Self::Memory;

@@ -20,6 +20,7 @@ use crate::error::ApiError;
 use crate::proxy::attempt_error::about_objects;
 use crate::proxy::client_request::ClientRequest;
 use crate::proxy::dispatch::{Exhausted, fail, refuse};
+use crate::proxy::key_rights::check_model;
 use crate::proxy::pool::Upstreams;
 use crate::proxy::retry_state::{FailedAttempt, Next, RetryState};
 use crate::scheduler::AdmissionError;
@@ -62,11 +63,17 @@ impl<H: SocketHost> SocketConnection<H> {
         let mut record = self.host.open_record();
         let config = self.host.config();
         let begun = (|| -> Result<_, ApiError> {
-            let slot = self.host.admit()?;
+            let (slot, key) = self.host.admit()?;
             let mut memory = self.host.hold();
             memory.resize(message.len())?;
             let mut request = ClientRequest::parse(self.upgrade.route.route, &self.upgrade.headers, message)?;
             request.set_query(&self.upgrade.query)?;
+            record.with(|record| {
+                record.model = Some(request.profile.model.clone());
+                record.route = Some(request.profile.route);
+                record.stream = true;
+            });
+            check_model(&key, &request)?;
             Ok((request, slot, memory))
         })();
         let (mut request, _slot, _memory) = match begun {
@@ -77,11 +84,6 @@ impl<H: SocketHost> SocketConnection<H> {
                 return Ok(());
             }
         };
-        record.with(|record| {
-            record.model = Some(request.profile.model.clone());
-            record.route = Some(request.profile.route);
-            record.stream = true;
-        });
         record.asked();
         if let Some(models) = config.aliases.get(&request.profile.model) {
             request.use_alias(models.clone());

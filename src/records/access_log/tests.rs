@@ -28,7 +28,7 @@ fn record() -> RequestRecord {
         method: Method::POST,
         path: "/v1/chat/completions".into(),
         client: Some([127, 0, 0, 1].into()),
-        key: None,
+        key: Some("team-a".into()),
         app: AppName::NONE,
         route: None,
         stream: false,
@@ -49,6 +49,7 @@ fn refused() -> RequestRecord {
     RequestRecord {
         upstream_id: None,
         client: None,
+        key: None,
         model: None,
         attempts: Vec::new(),
         status: Some(StatusCode::UNAUTHORIZED),
@@ -62,7 +63,7 @@ fn refused() -> RequestRecord {
 #[test]
 fn a_line_has_the_request_the_serving_upstream_and_the_times() {
     let line = line(&record());
-    let expected = "req_theirs POST /v1/chat/completions m → b (own) from 127.0.0.1 attempts=2 status=200 first=15ms \
+    let expected = "req_theirs POST /v1/chat/completions m → b (own) from 127.0.0.1 key=team-a attempts=2 status=200 first=15ms \
                     total=70ms tokens=3+4=7";
     assert_eq!(line, expected);
 }

@@ -1,0 +1,233 @@
+//! From typed keys to meant ones.
+
+use std::collections::HashMap;
+
+use super::expiry;
+use crate::config::file::{KeyBudgetFile, KeyFile, OneOrMany, OperatorKeyFile, ServerFile};
+use crate::config::model::{
+    Access, ApiConfig, DEFAULT_KEY, KeyBudget, KeyConfig, ModelAliases, OperatorKey, QuotaConfig,
+};
+use crate::config::schema::nearest;
+use crate::config::secret::{ClientKey, KeyDigest};
+use crate::config::validator::Validator;
+use crate::types::{KeyName, Limits, NameList, NamePattern, Now};
+
+/// The longest name of a key, in characters.
+const LONGEST_NAME: usize = 64;
+
+/// What a name may have beside letters and digits: nothing that needs quotes in a log line, a table or a shell.
+const NAME_MARKS: &str = "-_.@/+";
+
+/// What the names in `models` and `apis` of a key are compared with.
+pub(in crate::config) struct Served<'a> {
+    pub(in crate::config) apis: &'a [ApiConfig],
+    pub(in crate::config) aliases: &'a ModelAliases,
+}
+
+impl Validator<'_> {
+    /// Returns the clients' keys: [`DEFAULT_KEY`] with the keys of `server.apiKey(s)`, and the entries of `keys`.
+    pub(in crate::config) fn client_keys(
+        &mut self,
+        defaults: Vec<ClientKey>,
+        entries: Vec<(usize, KeyFile)>,
+        served: &Served<'_>,
+    ) -> Vec<KeyConfig> {
+        let mut keys = Vec::with_capacity(entries.len() + 1);
+        if !defaults.is_empty() || entries.is_empty() {
+            keys.push(default_key(defaults));
+        }
+        let mut first: HashMap<String, usize> = HashMap::new();
+        for (index, entry) in entries {
+            let at = format!("keys[{index}]");
+            if let Some(before) = first.get(&entry.name) {
+                self.problem(&format!("{at}.name"), format!("is the name of keys[{before}] too; names must be unique"));
+            }
+            first.entry(entry.name.clone()).or_insert(index);
+            let names = [("models", &entry.models), ("apis", &entry.apis)];
+            names.into_iter().for_each(|(field, list)| self.listed(&format!("{at}.{field}"), list.as_deref()));
+            self.doubt_served(&at, &entry, served);
+            keys.extend(self.named_key(&at, entry));
+        }
+        keys
+    }
+
+    fn named_key(&mut self, at: &str, entry: KeyFile) -> Option<KeyConfig> {
+        let name = self.key_name(&format!("{at}.name"), &entry.name);
+        let secrets = self.secrets(&format!("{at}.key"), entry.key);
+        let quota = self.key_quota(at, &entry.limits, entry.reset.as_deref());
+        let budgets = self.budgets(at, entry.budgets.as_deref().unwrap_or_default());
+        let expires = match entry.expires.as_deref().zip(quota.as_ref()) {
+            Some((typed, quota)) => self.expiry(&format!("{at}.expires"), typed, quota),
+            None => None,
+        };
+        let quota = quota?;
+        Some(KeyConfig {
+            name: name?,
+            secrets: secrets?,
+            models: entry.models.as_deref().map(NameList::of),
+            apis: entry.apis.as_deref().map(NameList::of),
+            enabled: entry.enabled.unwrap_or(true) && !quota.limits.disable(),
+            quota,
+            budgets,
+            expires,
+        })
+    }
+
+    fn key_name(&mut self, at: &str, name: &str) -> Option<KeyName> {
+        let is_allowed = |c: char| c.is_alphanumeric() || NAME_MARKS.contains(c);
+        if name == DEFAULT_KEY {
+            return self.refuse(at, "is the name of the keys in server.apiKey and server.apiKeys; take another");
+        }
+        if !name.chars().all(is_allowed) || !name.starts_with(char::is_alphanumeric) {
+            return self.refuse(at, "must be of letters, digits and -_.@/+, and begin with a letter or a digit");
+        }
+        if name.chars().count() > LONGEST_NAME {
+            return self.refuse(at, format!("must have at most {LONGEST_NAME} characters"));
+        }
+        Some(KeyName::from(name))
+    }
+
+    fn secrets(&mut self, at: &str, typed: OneOrMany) -> Option<Vec<ClientKey>> {
+        let typed = match typed {
+            OneOrMany::One(key) => vec![(at.to_owned(), key)],
+            OneOrMany::Many(keys) => keys.into_iter().enumerate().map(|(i, key)| (format!("{at}[{i}]"), key)).collect(),
+        };
+        let secrets: Vec<_> = typed.iter().filter_map(|(at, key)| self.client_key(at, key)).collect();
+        (!secrets.is_empty()).then_some(secrets)
+    }
+
+    fn expiry(&mut self, at: &str, typed: &str, quota: &QuotaConfig) -> Option<i64> {
+        let Some(end) = expiry::parse(typed, &quota.reset) else {
+            return self.refuse(at, "must be a day such as 2027-03-01, or a moment such as 2027-03-01T12:00:00Z");
+        };
+        if end <= Now::read().wall {
+            self.warn(format!("{at}: is over, so that the key is refused"));
+        }
+        Some(end)
+    }
+
+    fn budgets(&mut self, at: &str, typed: &[KeyBudgetFile]) -> Vec<KeyBudget> {
+        let budget = |typed: &KeyBudgetFile| KeyBudget {
+            nanodollars: (typed.usd * 1e9).round() as u64,
+            per: typed.per.as_str().into(),
+        };
+        for (i, _) in typed.iter().enumerate().filter(|(_, budget)| budget.usd < 1e-9) {
+            self.problem(&format!("{at}.budgets[{i}].usd"), "must be more than 0; disable the key with enabled: false");
+        }
+        typed.iter().map(budget).collect()
+    }
+
+    fn listed(&mut self, at: &str, typed: Option<&[String]>) {
+        for (i, name) in typed.unwrap_or_default().iter().enumerate() {
+            if name.trim().is_empty() {
+                self.problem(&format!("{at}[{i}]"), "must not be empty");
+            }
+        }
+    }
+
+    /// Compares the names with what there is, as far as the file says.
+    fn doubt_served(&mut self, at: &str, entry: &KeyFile, served: &Served<'_>) {
+        // An API with a mistake is missing.
+        if !self.problems.is_empty() {
+            return;
+        }
+        for (i, name) in entry.models.iter().flatten().enumerate().filter(|(_, name)| !served.may_have_model(name)) {
+            let what = if NamePattern::parse(name).is_some() { "matches" } else { "names" };
+            self.warn(format!("{at}.models[{i}]: {what} no model of any API, and no alias"));
+        }
+        let ids = || served.apis.iter().map(|api| api.id.as_str());
+        for (i, name) in entry.apis.iter().flatten().enumerate() {
+            let at = format!("{at}.apis[{i}]");
+            let pattern = NamePattern::parse(name);
+            if pattern.is_none() && !ids().any(|id| id == name) {
+                let known: Vec<String> = ids().map(str::to_owned).collect();
+                let hint = nearest(name, known.iter()).map(|id| format!("; did you mean {id}?"));
+                self.problem(&at, format!("is the id of no API{}", hint.unwrap_or_default()));
+            } else if pattern.is_some_and(|pattern| !ids().any(|id| pattern.matches(id))) {
+                self.warn(format!("{at}: matches the id of no API"));
+            }
+        }
+    }
+
+    /// Returns the operators' keys.
+    pub(in crate::config) fn access(&mut self, file: &mut ServerFile) -> Access {
+        let admins = self.operators("server.adminKeys", "admin", file.admin_keys.take());
+        let viewers = self.operators("server.viewerKeys", "viewer", file.viewer_keys.take());
+        Access { admins, viewers, open: file.open.unwrap_or(false) }
+    }
+
+    fn operators(&mut self, at: &str, role: &str, typed: Option<Vec<OperatorKeyFile>>) -> Vec<OperatorKey> {
+        let mut keys = Vec::new();
+        for (i, typed) in typed.unwrap_or_default().into_iter().enumerate() {
+            let at = format!("{at}[{i}]");
+            let (name, secret) = match typed {
+                OperatorKeyFile::Plain(key) => (Some(KeyName::from(role)), self.client_key(&at, &key)),
+                OperatorKeyFile::Named(named) => {
+                    let name = self.key_name(&format!("{at}.name"), &named.name);
+                    (name, self.client_key(&format!("{at}.key"), &named.key))
+                }
+            };
+            keys.extend(name.zip(secret).map(|(name, secret)| OperatorKey { name, secret }));
+        }
+        keys
+    }
+
+    /// Checks that no secret belongs to two names: a request could not be told from the other's.
+    pub(in crate::config) fn distinct_secrets(&mut self, keys: &[KeyConfig], access: &Access) {
+        let clients = keys.iter().flat_map(|key| key.secrets.iter().map(move |secret| (key.name.as_str(), secret)));
+        let operators = [("server.adminKeys", &access.admins), ("server.viewerKeys", &access.viewers)];
+        let operators = operators.into_iter().flat_map(|(list, keys)| keys.iter().map(move |key| (list, &key.secret)));
+        let mut owners: HashMap<KeyDigest, &str> = HashMap::new();
+        let mut shared = Vec::new();
+        for (owner, secret) in clients.chain(operators) {
+            match owners.insert(secret.digest(), owner) {
+                // The same key twice in one list does no harm.
+                Some(before) if before != owner => shared.push((before, owner)),
+                Some(_) | None => {}
+            }
+        }
+        for (before, owner) in shared {
+            let shown = |owner: &str| if owner == DEFAULT_KEY { "server.apiKey".to_owned() } else { owner.to_owned() };
+            let (before, owner) = (shown(before), shown(owner));
+            self.problem("keys", format!("one key belongs to {before} and to {owner}; give each a key of its own"));
+        }
+    }
+}
+
+impl Served<'_> {
+    /// Returns whether a name or a pattern may mean a model or an alias. Only the upstreams know the models of some APIs.
+    fn may_have_model(&self, name: &str) -> bool {
+        let are_known = |api: &ApiConfig| api.models.patterns().is_empty() && !api.models.are_asked();
+        if !self.apis.iter().all(are_known) {
+            return true;
+        }
+        let pattern = NamePattern::parse(name);
+        let is_meant = |other: &str| match &pattern {
+            Some(pattern) => pattern.matches(other),
+            None => other == name,
+        };
+        let matches_typed = |typed: &str| NamePattern::parse(typed).is_some_and(|typed| typed.matches(name));
+        let mapped = self.apis.iter().flat_map(|api| api.mapping.iter().map(|(from, _)| from));
+        let aliases = self.aliases.iter().map(|(alias, _)| alias);
+        let names = mapped.chain(aliases).chain(self.apis.iter().flat_map(|api| api.models.listed()).map(|m| &**m));
+        names.into_iter().any(|other| is_meant(other) || matches_typed(other))
+    }
+}
+
+/// Returns the key of `server.apiKey(s)`.
+fn default_key(secrets: Vec<ClientKey>) -> KeyConfig {
+    KeyConfig {
+        name: KeyName::from(DEFAULT_KEY),
+        secrets,
+        models: None,
+        apis: None,
+        quota: QuotaConfig {
+            limits: Limits::default(),
+            models: Default::default(),
+            reset: quota::Reset::LocalMidnight,
+        },
+        budgets: Vec::new(),
+        expires: None,
+        enabled: true,
+    }
+}

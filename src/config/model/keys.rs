@@ -1,0 +1,93 @@
+//! Who may come in: the keys of clients, with their rights and limits, and the keys of people who operate the pool.
+//!
+//! 1. `keys` are clients' keys with names. `server.apiKey(s)` are one more, [`DEFAULT_KEY`], without limits.
+//! 2. Without any client's key every client is let in, and counts as [`DEFAULT_KEY`].
+//! 3. A key of `server.adminKeys` or `server.viewerKeys` calls no models.
+
+use std::sync::Arc;
+
+use super::QuotaConfig;
+use crate::config::secret::{ClientKey, PresentedKey};
+use crate::types::{KeyName, NameList};
+
+/// The name of the keys in `server.apiKey(s)`, and of clients without a key where none is needed.
+pub const DEFAULT_KEY: &str = "default";
+
+/// A client's key, as configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyConfig {
+    /// Unique.
+    pub name: KeyName,
+    /// What a client must present: one of these. None where every client is let in.
+    pub secrets: Vec<ClientKey>,
+    /// The models that may be asked for, by the name in the request; `None` for all.
+    pub models: Option<NameList>,
+    /// The ids of the APIs that may serve; `None` for all.
+    pub apis: Option<NameList>,
+    /// The limits of the key.
+    pub quota: QuotaConfig,
+    /// How much may be spent.
+    pub budgets: Vec<KeyBudget>,
+    /// The end, in ms since the Unix epoch.
+    pub expires: Option<i64>,
+    /// `enabled`, and no limit is 0.
+    pub enabled: bool,
+}
+
+/// So much money in each period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyBudget {
+    /// In billionths of a dollar.
+    pub nanodollars: u64,
+    /// The period, as typed.
+    pub per: Arc<str>,
+}
+
+impl KeyConfig {
+    /// Returns whether this is the key of `server.apiKey(s)`, which has no entry of its own.
+    pub fn is_default(&self) -> bool {
+        self.name.as_str() == DEFAULT_KEY
+    }
+
+    /// Returns whether the key is over at this wall time (ms).
+    pub fn is_expired(&self, wall_ms: i64) -> bool {
+        self.expires.is_some_and(|end| end <= wall_ms)
+    }
+
+    /// Returns whether a model may be asked for by this name.
+    pub fn may_ask_for(&self, model: &str) -> bool {
+        self.models.as_ref().is_none_or(|models| models.has(model))
+    }
+
+    /// Returns whether one of the secrets was presented. Every secret is compared, so the time taken shows nothing.
+    pub fn matches(&self, presented: &PresentedKey<'_>) -> bool {
+        self.secrets.iter().fold(false, |known, secret| known | secret.matches(presented))
+    }
+}
+
+/// Who operates the pool, and whether the pool may be open to all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// May read and reset.
+    pub admins: Vec<OperatorKey>,
+    /// May read.
+    pub viewers: Vec<OperatorKey>,
+    /// `server.open`: the pool may listen to the network without any client's key.
+    pub open: bool,
+}
+
+impl Access {
+    /// Returns whether there is any operator's key: then clients' keys read nothing of the pool's state.
+    pub fn has_operators(&self) -> bool {
+        !self.admins.is_empty() || !self.viewers.is_empty()
+    }
+}
+
+/// A key of a person who operates the pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorKey {
+    /// For logs: as configured, or else `admin` or `viewer`.
+    pub name: KeyName,
+    /// The key.
+    pub secret: ClientKey,
+}

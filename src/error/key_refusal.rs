@@ -1,0 +1,68 @@
+//! What a key may not: the refusals of keys that are known. All come before any upstream is called.
+
+use thiserror::Error;
+
+use super::table::{self, ErrorRow};
+use crate::types::{KeyName, iso};
+
+/// Why a known key is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum KeyRefusal {
+    /// `expires` is over.
+    #[error("the key {key} ended at {}; ask whoever runs this pool for another", iso(*.end))]
+    Expired {
+        /// The key.
+        key: KeyName,
+        /// The end, in ms since the Unix epoch.
+        end: i64,
+    },
+    /// `enabled` is false, or a limit is 0.
+    #[error("the key {0} is disabled; ask whoever runs this pool")]
+    Disabled(KeyName),
+    /// The model is not among the key's.
+    #[error("the key {key} may not use the model {model:?}; it may use {allowed}")]
+    ModelNotAllowed {
+        /// The key.
+        key: KeyName,
+        /// As asked for.
+        model: String,
+        /// The key's models, as typed.
+        allowed: String,
+    },
+    /// Every API that serves the model is closed to the key.
+    #[error("the key {key} may not use the model {model:?}: no API that is open to the key (apis) serves it")]
+    NoApiAllowed {
+        /// The key.
+        key: KeyName,
+        /// As asked for.
+        model: String,
+    },
+    /// An operator's key came to where clients ask for models.
+    #[error("{0} is a key of an operator, which reads the pool's state and calls no models; send a client's key")]
+    OperatorKey(KeyName),
+    /// A client's key came to the pool's state.
+    #[error("this path wants a key of server.adminKeys or server.viewerKeys; the key {0} is a client's")]
+    OperatorsOnly(KeyName),
+    /// Another key than an admin's came to a change of the pool's state.
+    #[error("this path wants a key of server.adminKeys; the key {0} is none")]
+    AdminsOnly(KeyName),
+}
+
+impl KeyRefusal {
+    /// Returns the row of the table.
+    pub(super) fn row(&self) -> &'static ErrorRow {
+        match self {
+            KeyRefusal::Expired { .. } => &table::KEY_EXPIRED,
+            KeyRefusal::Disabled(_) => &table::KEY_DISABLED,
+            KeyRefusal::ModelNotAllowed { .. } | KeyRefusal::NoApiAllowed { .. } => &table::MODEL_NOT_ALLOWED,
+            KeyRefusal::OperatorKey(_) | KeyRefusal::OperatorsOnly(_) | KeyRefusal::AdminsOnly(_) => {
+                &table::NOT_PERMITTED
+            }
+        }
+    }
+
+    /// Returns the field that is wrong, if one is.
+    pub(super) fn param(&self) -> Option<&'static str> {
+        matches!(self, KeyRefusal::ModelNotAllowed { .. } | KeyRefusal::NoApiAllowed { .. }).then_some("model")
+    }
+}

@@ -1,0 +1,22 @@
+//! What upstreams said that refused a request, in words.
+
+use crate::types::{ApiId, Now, clock_time};
+use crate::upstream::Refusal;
+
+/// Says why a home can't take a request.
+pub(super) fn home_reasons(refusals: &[(ApiId, Refusal)]) -> String {
+    if refusals.is_empty() {
+        return "does not serve the model".to_owned();
+    }
+    format!("can't take it now: {}", reasons(refusals))
+}
+
+/// Says why each upstream refused: `small (rpm until 01:16:51Z), large (disabled)`.
+pub(super) fn reasons(refusals: &[(ApiId, Refusal)]) -> String {
+    let now = Now::read();
+    let each = refusals.iter().map(|(api, refusal)| match refusal.retry_at_in_panic() {
+        Some(until) => format!("{api} ({} until {})", refusal.reason(), clock_time(now.wall_at(until), now.wall)),
+        None => format!("{api} ({})", refusal.reason()),
+    });
+    if refusals.is_empty() { "all were tried".to_owned() } else { each.collect::<Vec<_>>().join(", ") }
+}

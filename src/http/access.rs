@@ -1,0 +1,56 @@
+//! Which key may call which path. The pool's own endpoints say it in their table, a row each.
+//!
+//! | Audience | Admin | Viewer | Client of `keys` | Client of `server.apiKey(s)` |
+//! |---|---|---|---|---|
+//! | any key | yes | yes | yes | yes |
+//! | clients | no | no | yes | yes |
+//! | readers | yes | yes | no | where there is no operator's key |
+//! | admins | yes | no | no | where there is no operator's key, and no entry in `keys` |
+
+use super::auth::{Identity, usable};
+use super::endpoints::{Audience, OWN_ENDPOINTS};
+use crate::config::Config;
+use crate::dialect::ROUTES;
+use crate::error::KeyRefusal;
+
+impl Audience {
+    /// Returns who may call a path. Below `/v1` a path without a row is for any key: there is nothing, which the answer says.
+    pub(super) fn of(path: &str) -> Audience {
+        let is_at = |pattern: &str| match pattern.split_once('{') {
+            Some((begin, _)) => path.starts_with(begin),
+            None => path == pattern,
+        };
+        let is_below_v1 = || path.strip_prefix("/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if ROUTES.iter().any(|route| route.id.is_at(path)) {
+            return Audience::Clients;
+        }
+        match OWN_ENDPOINTS.iter().find(|endpoint| is_at(endpoint.path)) {
+            Some(endpoint) => endpoint.audience,
+            None if is_below_v1() => Audience::AnyKey,
+            None => Audience::Everybody,
+        }
+    }
+
+    /// Lets a caller pass, or says why not.
+    pub(super) fn admit(self, caller: &Identity, config: &Config, now: i64) -> Result<(), KeyRefusal> {
+        if let Identity::Client(key) = caller {
+            usable(key, now)?;
+        }
+        let are_open = !config.access.has_operators();
+        let is_alone = config.keys.len() == 1;
+        match (self, caller) {
+            (Audience::Everybody | Audience::AnyKey, _)
+            | (Audience::Clients, Identity::Client(_))
+            | (Audience::Readers, Identity::Admin(_) | Identity::Viewer(_))
+            | (Audience::Admins, Identity::Admin(_)) => Ok(()),
+            (Audience::Clients, Identity::Admin(name) | Identity::Viewer(name)) => {
+                Err(KeyRefusal::OperatorKey(name.clone()))
+            }
+            (Audience::Readers, Identity::Client(key)) if key.is_default() && are_open => Ok(()),
+            (Audience::Readers, Identity::Client(key)) => Err(KeyRefusal::OperatorsOnly(key.name.clone())),
+            (Audience::Admins, Identity::Client(key)) if key.is_default() && are_open && is_alone => Ok(()),
+            (Audience::Admins, Identity::Client(key)) => Err(KeyRefusal::AdminsOnly(key.name.clone())),
+            (Audience::Admins, Identity::Viewer(name)) => Err(KeyRefusal::AdminsOnly(name.clone())),
+        }
+    }
+}
