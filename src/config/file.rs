@@ -6,6 +6,7 @@
 
 mod api;
 mod keys;
+mod prices;
 mod quirks;
 mod retry;
 mod server;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 pub use api::{ApiFile, AuthFile, BurstFile, CountOnFile, GroupFile, LimitsFile};
 pub use keys::{KeyBudgetFile, KeyFile, NamedKeyFile, OperatorKeyFile};
+pub use prices::{ApiPricesFile, PriceOfFile, PricesFile};
 pub use quirks::{LimitsPerFile, QuirksFile, StreamUsageFile, TpmCountsFile};
 pub use retry::{BudgetFile, RetryFile, RetryOnFile, TimeoutsFile};
 pub use server::{OneOrMany, ServerFile, ServerTlsFile};
@@ -66,6 +68,9 @@ pub struct ConfigFile {
     /// Which API the requests of one session prefer.
     #[serde(default)]
     pub affinity: AffinityFile,
+    /// What tokens cost, beside the program's own table.
+    #[serde(default)]
+    pub prices: PricesFile,
 }
 
 /// Which API the requests of one session prefer.

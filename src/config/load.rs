@@ -10,12 +10,13 @@ use thiserror::Error;
 use super::json::Unambiguous;
 use super::model::Config;
 use super::partial::SoundParts;
+use super::prices::PriceFileRead;
 use super::problem::Problem;
 use super::providers::{self, PresetsError, PresetsRead, fill_in};
 use super::source::{ConfigSource, folder_of};
 use super::validate::validate;
 use super::validator::KeyTexts;
-use super::{file_permissions, schema, syntax, warnings};
+use super::{file_permissions, pricing, schema, syntax, warnings};
 
 /// Why there is no configuration. The text never holds a value of the file, so never a key.
 #[derive(Debug, Error)]
@@ -72,7 +73,8 @@ pub(super) fn is_current(config: &Config, source: &ConfigSource) -> bool {
     let key_texts =
         keys.map(|name| (name.clone(), fs::read_to_string(folder.join(name)).map_err(|e| unreadable(&e, folder))));
     let presets = config.preset_file.as_deref().and_then(providers::text_of);
-    fingerprint(without_mark(&text), presets.as_deref(), &key_texts.collect()) == config.hash
+    let prices = config.price_file.as_ref().map(|file| file.current_fingerprint().unwrap_or_default());
+    fingerprint(without_mark(&text), presets.as_deref(), &key_texts.collect(), prices) == config.hash
 }
 
 /// Does the same with a text in memory. `read_key` reads an `apiKeyFile`.
@@ -99,11 +101,15 @@ pub fn parse(
     let filled = fill_in(&mut document, &presets.providers, &variable);
     problems.extend(filled.problems);
     let typed = SoundParts::parse_sound_parts(document, &mut problems);
-    let key_texts = read_key_files(&typed, folder_of(path), read_key);
+    let key_texts = read_key_files(&typed, folder_of(path), &read_key);
+    let (prices, bad) =
+        PriceFileRead::named(typed.prices.file.as_deref(), folder_of(path), &presets.providers, &read_key);
+    problems.extend(bad);
     let mut config = validate(typed, problems, source, &key_texts).map_err(invalid)?;
-    config.hash = fingerprint(text, presets.text.as_deref(), &key_texts);
+    config.hash = fingerprint(text, presets.text.as_deref(), &key_texts, prices.fingerprint());
     config.key_files = key_texts.keys().cloned().collect();
     config.presets = filled.uses;
+    pricing::attach(&mut config, prices, &presets.providers);
     let presets_with_secrets = presets.path.clone().filter(|_| presets.holds_secrets);
     config.preset_file = presets.path;
     config.warnings.extend(filled.warnings);
@@ -172,11 +178,11 @@ fn read_key_files(typed: &SoundParts, folder: &Path, read_key: impl Fn(&str) -> 
     typed.apis.iter().filter_map(|(_, api)| api.api_key_file.as_ref()).map(|name| (name.clone(), read(name))).collect()
 }
 
-fn fingerprint(text: &str, presets: Option<&str>, key_texts: &KeyTexts) -> String {
+fn fingerprint(text: &str, presets: Option<&str>, key_texts: &KeyTexts, prices: Option<u64>) -> String {
     let mut files: Vec<_> = key_texts.iter().collect();
     files.sort();
     let mut hasher = DefaultHasher::new();
-    (text, presets, files).hash(&mut hasher);
+    (text, presets, files, prices).hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 

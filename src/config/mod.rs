@@ -19,6 +19,8 @@ mod model;
 mod model_names;
 mod origin;
 mod partial;
+pub mod prices;
+mod pricing;
 mod problem;
 pub mod providers;
 mod proxies;

@@ -11,6 +11,7 @@ use quota::Reset;
 use url::Url;
 
 pub use self::keys::{Access, DEFAULT_KEY, KeyBudget, KeyConfig, OperatorKey};
+use super::prices::{AccountPrices, PriceFile};
 use super::providers::PresetUse;
 use super::quirks::Quirks;
 use super::secret::ApiKey;
@@ -49,6 +50,8 @@ pub struct Config {
     pub presets: BTreeMap<String, PresetUse>,
     /// The file of presets that was looked for, if a preset is used. The file need not be there.
     pub preset_file: Option<PathBuf>,
+    /// The file of prices, if one is named.
+    pub price_file: Option<PriceFile>,
     /// What is allowed and yet probably not meant, for the log.
     pub warnings: Vec<String>,
 }
@@ -123,6 +126,8 @@ pub struct ApiConfig {
     pub timeouts: Timeouts,
     /// In what it differs from others of the same format.
     pub quirks: Quirks,
+    /// What tokens cost there.
+    pub prices: AccountPrices,
 }
 
 impl ApiConfig {

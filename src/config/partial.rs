@@ -6,8 +6,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use super::file::{
-    ActorsFile, AffinityFile, ApiFile, GroupFile, KeyFile, OneOrMany, QueueFile, RetryFile, ServerFile, StoreFile,
-    TimeoutsFile,
+    ActorsFile, AffinityFile, ApiFile, GroupFile, KeyFile, OneOrMany, PricesFile, QueueFile, RetryFile, ServerFile,
+    StoreFile, TimeoutsFile,
 };
 use super::problem::Problem;
 
@@ -26,6 +26,7 @@ pub(super) struct SoundParts {
     pub(super) store: Option<StoreFile>,
     pub(super) actors: ActorsFile,
     pub(super) affinity: AffinityFile,
+    pub(super) prices: PricesFile,
 }
 
 impl SoundParts {
@@ -42,6 +43,7 @@ impl SoundParts {
             store: typed(&mut document, "store", problems),
             actors: typed(&mut document, "actors", problems).unwrap_or_default(),
             affinity: typed(&mut document, "affinity", problems).unwrap_or_default(),
+            prices: typed(&mut document, "prices", problems).unwrap_or_default(),
             apis: entries(&mut document, "apis", problems),
             keys: entries(&mut document, "keys", problems),
         }

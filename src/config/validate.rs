@@ -81,6 +81,7 @@ pub(super) fn validate(
         key_files: Vec::new(),
         presets: BTreeMap::new(),
         preset_file: None,
+        price_file: None,
         warnings: validator.warnings,
     })
 }
@@ -136,6 +137,7 @@ impl Validator<'_> {
             self.warnings.push(format!("{}: HTTP/2 is spoken over https:// only", at("http2")));
         }
         let quirks = self.quirks(&format!("apis[{index}]"), &file.quirks);
+        let prices = self.prices(&format!("apis[{index}]"), &file.prices);
         let quota = self.api_quota(&format!("apis[{index}]"), &file);
         let key_field = if file.api_key_file.is_some() { "apiKeyFile" } else { "apiKey" };
         self.doubt_key(&at(key_field), key.as_ref(), addresses.as_ref());
@@ -159,6 +161,7 @@ impl Validator<'_> {
             http2: file.http2.unwrap_or(true),
             timeouts: defaults.timeouts(&file.timeouts.unwrap_or_default()),
             quirks,
+            prices,
         })
     }
 

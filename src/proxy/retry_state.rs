@@ -170,7 +170,7 @@ impl<'a> RetryState<'a> {
         self.record.attempt_began(AttemptStart {
             api: &endpoint.api,
             model: request.sent_model(endpoint),
-            price: None,
+            price: endpoint.price(&request.profile.model),
             sent_at: &permit.sent_at,
             prompt: (!request.profile.route.is_free()).then_some(request.profile.estimate.prompt),
         })

@@ -26,7 +26,7 @@ pub use failure::{ClassSet, Failure, FailureClass, LimitSpan, Phase};
 pub use ids::{ApiId, QuotaId, RequestId};
 pub use key_name::KeyName;
 pub use ledger::{AccountDigest, LedgerId, LedgerRecord};
-pub use money::{Cost, Price, PriceFactor};
+pub use money::{Cost, PartialPrice, Price, PriceFactor};
 pub use name_list::NameList;
 pub use name_pattern::{ByName, NamePattern};
 pub use object_key::ObjectKey;

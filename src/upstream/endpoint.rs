@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use url::{Position, Url};
 
+use crate::config::prices::AccountPrices;
 use crate::config::{AddressConfig, ApiConfig, ApiKey, AuthScheme, Proxy, Quirks, Timeouts};
-use crate::types::{ApiId, ByFormat, ByName, RouteId, WireFormat};
+use crate::types::{ApiId, ByFormat, ByName, Price, RouteId, WireFormat};
 
 /// The addresses of an upstream, and the way to speak there. A changed configuration makes a new endpoint.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Endpoint {
     pub timeouts: Timeouts,
     /// In what the upstream differs from others of the same format.
     pub quirks: Quirks,
+    /// What tokens cost there.
+    pub prices: AccountPrices,
     /// May HTTP/2 be spoken over TLS?
     pub http2: bool,
     /// Tells endpoints apart, in this process: a new one gets new connections.
@@ -76,6 +79,7 @@ impl Endpoint {
             headers: config.headers.clone(),
             timeouts: config.timeouts,
             quirks: config.quirks,
+            prices: config.prices.clone(),
             http2: config.http2,
             serial: next_serial(),
             reaches: ByFormat::from_fn(|format| Some(reach(format, config.addresses.of(format).as_ref()?))),
@@ -101,6 +105,11 @@ impl Endpoint {
     /// Returns this upstream's own name for a model, if there is another than the requested one.
     pub fn upstream_model(&self, requested: &str) -> Option<&Arc<str>> {
         self.mapping.get(requested).filter(|own| &***own != requested)
+    }
+
+    /// Returns the price of a requested model.
+    pub fn price(&self, requested: &str) -> Option<Price> {
+        self.prices.price(self.upstream_model(requested).map_or(requested, |own| own))
     }
 }
 

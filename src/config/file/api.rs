@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::{QuirksFile, TimeoutsFile};
+use super::{ApiPricesFile, QuirksFile, TimeoutsFile};
 
 /// One account of an API of OpenAI's format, of Anthropic's, or of both.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -116,6 +116,9 @@ pub struct ApiFile {
     /// In what this API differs from others of the same format.
     #[serde(flatten)]
     pub quirks: QuirksFile,
+    /// What this API costs.
+    #[serde(flatten)]
+    pub prices: ApiPricesFile,
 }
 
 /// Keeps a `null` apart from a field that is left out.

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 const DOLLAR: u64 = 1_000_000_000_000;
 
 /// The decimals of a dollar that an amount has.
-const DECIMALS: usize = 12;
+pub(super) const DECIMALS: usize = 12;
 
 /// An amount in pico-dollars (1e-12 $). A price of one dollar for a million tokens is a million pico-dollars for a token, so
 /// costs and their sums are exact. The largest amount, some 18 million dollars, is never passed.

@@ -4,4 +4,4 @@ mod cost;
 mod price;
 
 pub use cost::Cost;
-pub use price::{Price, PriceFactor};
+pub use price::{PartialPrice, Price, PriceFactor};
