@@ -25,6 +25,7 @@ use stores::Stores;
 use crate::config::{Config, ConfigActor, ConfigSource, ServerLimits, Subscribe, Watcher};
 use crate::homes::{FlushHomes, Homes, HomesActor};
 use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPhase, TlsError};
+use crate::keys::{KeysActor, StopKeys};
 use crate::persistence::{Flush, PersistenceActor, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::records::{FlushRecords, RecorderActor};
@@ -33,14 +34,8 @@ use crate::scheduler::{StopUpstreams, SupervisorActor};
 /// The share of the machine's memory for bodies. A body counts once, and is there twice while on the way upstream.
 const BODIES_SHARE: u64 = 8;
 
-/// Files that are always open: the store, the log, listeners, the runtime's own.
-const OWN_FILES: u64 = 48;
-
 /// How long the end of an answer may take after the order to end at once.
 const CUT_WITHIN: Duration = Duration::from_millis(300);
-
-/// Clients' connections, where the process may open more files than anybody needs.
-const MOST_CONNECTIONS: u64 = 25_000;
 
 /// How long the first clients may wait for the upstreams' lists of models.
 const FIRST_ROUND_WITHIN: Duration = Duration::from_millis(500);
@@ -135,6 +130,7 @@ impl App {
             let (persistence, homes) = (persistence.clone(), homes.clone().recipient());
             SupervisorActor::start_in_arbiter(&on, move |_| SupervisorActor::new(persistence, shared).telling(homes))
         };
+        let keys = KeysActor::start_on(&on, persistence.clone(), shared);
         let discovery = {
             let supervisor = supervisor.clone();
             DiscoveryActor::start_in_arbiter(&on, |_| DiscoveryActor::new(supervisor))
@@ -149,10 +145,12 @@ impl App {
         let shutdown = ShutdownHandle::default();
         let signal = shutdown.watch();
         let bodies_in_flight = usize::try_from(machine::memory() / BODIES_SHARE).unwrap_or(usize::MAX);
-        let listening = Listening { listeners, max_connections: max_connections(&initial.server.limits), certificate };
+        let listening =
+            Listening { listeners, max_connections: machine::max_connections(&initial.server.limits), certificate };
         let core = Core {
             config,
             supervisor,
+            keys,
             initial,
             concurrency: Arc::default(),
             bodies_in_flight,
@@ -176,7 +174,7 @@ impl App {
     /// # Errors
     /// When the server ended for another reason.
     pub async fn run(self) -> Result<(), AppError> {
-        let supervisor = self.core.supervisor.clone();
+        let (supervisor, keys) = (self.core.supervisor.clone(), self.core.keys.clone());
         let (persistence, homes) = (self.persistence.clone(), self.homes.clone());
         let recorder = self.core.recorder.actor().clone();
         let mut stop = Box::pin(stop_signal());
@@ -190,6 +188,7 @@ impl App {
         };
         let _ = recorder.send(FlushRecords).await;
         let _ = supervisor.send(StopUpstreams).await;
+        let _ = keys.send(StopKeys).await;
         let _ = homes.send(FlushHomes).await;
         match persistence.send(Flush).await {
             Ok(Ok(())) => log::info!("stopped; the counts are saved"),
@@ -201,9 +200,13 @@ impl App {
 
     /// Waits until the supervisor knows the upstreams, and for a moment until the upstreams have listed their models.
     async fn ready(&self) -> Result<(), AppError> {
-        let recorder = self.core.recorder.actor().clone();
-        let subscribers =
-            [self.core.supervisor.clone().recipient(), self.discovery.clone().recipient(), recorder.recipient()];
+        let core = &self.core;
+        let subscribers = [
+            core.keys.clone().recipient(),
+            core.supervisor.clone().recipient(),
+            self.discovery.clone().recipient(),
+            core.recorder.actor().clone().recipient(),
+        ];
         for subscriber in subscribers {
             let subscribed = self.core.config.send(Subscribe(subscriber)).await;
             subscribed.map_err(|_| AppError::CoreActorEnded("ConfigActor"))?;
@@ -221,9 +224,10 @@ impl App {
         let handle = server.handle();
         let mut server = std::pin::pin!(server);
         let limits = &self.core.initial.server.limits;
-        let core: [(_, &dyn Fn() -> bool); 5] = [
+        let core: [(_, &dyn Fn() -> bool); 6] = [
             ("ConfigActor", &|| self.core.config.connected()),
             ("SupervisorActor", &|| self.core.supervisor.connected()),
+            ("KeysActor", &|| self.core.keys.connected()),
             ("PersistenceActor", &|| self.persistence.connected()),
             ("HomesActor", &|| self.homes.connected()),
             ("SchedulerActor", &|| !self.core.scheduler_ended.load(Ordering::Relaxed)),
@@ -259,14 +263,6 @@ async fn wind_down(shutdown: &ShutdownHandle, server: &ServerHandle, limits: &Se
     log::warn!("stopping: answers that still run are cut off");
     shutdown.reached(ShutdownPhase::Over);
     std::future::pending().await
-}
-
-/// Returns the configured number, or half of the files that may be open. The other half is for as many upstream connections,
-/// and for clients who get a 503.
-fn max_connections(limits: &ServerLimits) -> usize {
-    let half = |files: u64| (files.saturating_sub(OWN_FILES) * 8 / 17).clamp(1, MOST_CONNECTIONS);
-    let files = machine::open_files().map_or(MOST_CONNECTIONS, half);
-    limits.max_connections.or_else(|| usize::try_from(files).ok()).unwrap_or(usize::MAX)
 }
 
 /// Resolves with the name of an ended core actor. Without the actor the process would look healthy and serve nobody.

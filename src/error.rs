@@ -2,6 +2,7 @@
 //! code of each), [`mod@form`] (the bodies in each format), [`render`] (the responses).
 
 mod form;
+mod key_limits;
 mod key_refusal;
 mod missing_model;
 mod refused_by;
@@ -21,6 +22,7 @@ use self::refused_by::{home_reasons, reasons};
 pub use self::render::Refused;
 pub(crate) use self::render::X_SHOULD_RETRY;
 pub use self::table::{ERRORS, ErrorRow};
+use crate::keys::FullLimit;
 use crate::scheduler::{AdmissionError, UnknownApi};
 use crate::types::{ApiId, Failure, FailureClass, Now, RequestTarget};
 use crate::upstream::Refusal;
@@ -48,6 +50,15 @@ pub enum ApiError {
         "this is the key of an account behind this pool, not a key of the pool; send one of server.apiKey or server.apiKeys"
     )]
     AccountKey,
+    /// A limit or a budget of the key has no room.
+    #[error("{}", key_limits::text(.0))]
+    KeyLimit(FullLimit),
+    /// The store of the key's counts does not answer.
+    #[error("the store of the counts does not answer, so no key with limits can spend anything safely")]
+    KeyStore {
+        /// When the store is asked again (ms, monotonic).
+        until: u64,
+    },
     /// The key is known, and may not do this.
     #[error(transparent)]
     Key(#[from] KeyRefusal),
@@ -178,6 +189,8 @@ impl ApiError {
             ApiError::MissingKey => &table::MISSING_KEY,
             ApiError::WrongKey | ApiError::AccountKey => &table::WRONG_KEY,
             ApiError::Key(refusal) => refusal.row(),
+            ApiError::KeyLimit(full) => key_limits::row(full),
+            ApiError::KeyStore { .. } => &table::KEY_STORE,
             ApiError::Invalid { .. } => &table::INVALID_REQUEST,
             ApiError::TooLarge(_) => &table::TOO_LARGE,
             ApiError::NoResponses(_) => &table::NO_RESPONSES,
@@ -234,7 +247,13 @@ impl ApiError {
         if let ApiError::Overloaded(_) = self {
             return Some(SOON_MS);
         }
+        if let ApiError::KeyLimit(full) = self {
+            return key_limits::wait_ms(full);
+        }
         let now = Now::read().mono;
+        if let ApiError::KeyStore { until } = self {
+            return Some(until.saturating_sub(now));
+        }
         let wait = |refusal: &Refusal| match refusal.retry_at_in_panic() {
             Some(at) => Some(at.saturating_sub(now)),
             // When one of those ends that are on the way.
@@ -254,31 +273,6 @@ impl ApiError {
             Some(refusals)
         } else {
             None
-        }
-    }
-}
-
-impl From<AdmissionError> for ApiError {
-    fn from(error: AdmissionError) -> Self {
-        match error {
-            AdmissionError::ModelNotFound(model) => {
-                ApiError::ModelNotFound(MissingModel { model: model.to_string(), similar: Vec::new() })
-            }
-            AdmissionError::OtherFormat { model, served } => {
-                ApiError::OtherFormat { model: model.to_string(), served: served.usual_path() }
-            }
-            AdmissionError::NoneAvailable { model, refusals, .. }
-                if !refusals.is_empty() && refusals.iter().all(|(_, refusal)| refusal.is_missing_model()) =>
-            {
-                ApiError::ModelAbsent(model.to_string())
-            }
-            AdmissionError::NoneAvailable { model, refusals, .. } => {
-                let limited = refusals.iter().any(|(_, refusal)| refusal.is_limit());
-                ApiError::NoneAvailable { model: model.to_string(), refusals, limited }
-            }
-            AdmissionError::NotInTime => ApiError::AdmissionTimeout,
-            AdmissionError::Overloaded => ApiError::Overloaded("too many requests wait to be admitted"),
-            AdmissionError::Stopping => ApiError::Stopping,
         }
     }
 }

@@ -9,7 +9,7 @@
 //! 3. [`scheduler`]: which upstream is asked. [`upstream`]: one upstream with its health. [`quotas`]: the limits of
 //!    upstreams and clients.
 //! 4. [`config`]: the configuration, and the reload. [`persistence`]: what survives.
-//! 5. [`http`]: the endpoints. [`error`]: every error of our own, in one table.
+//! 5. [`keys`]: what a client may spend. [`http`]: the endpoints. [`error`]: every error of our own, in one table.
 //! 6. [`app`]: starts all of it, and stops. [`cli`]: the commands.
 
 pub mod app;
@@ -19,6 +19,7 @@ pub mod dialect;
 pub mod error;
 pub mod homes;
 pub mod http;
+pub mod keys;
 pub mod metrics;
 pub mod persistence;
 pub mod proxy;

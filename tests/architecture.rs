@@ -7,19 +7,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and the rooms of ours that it may import. `app`, `cli` and `main` compose: they may know everything.
-const RULES: [(&str, &[&str]); 13] = [
+const RULES: [(&str, &[&str]); 14] = [
     ("types", &[]),
     ("config", &["types"]),
     ("dialect", &["types", "config"]),
     ("persistence", &["types"]),
     ("quotas", &["types", "config", "persistence"]),
+    ("keys", &["types", "config", "persistence", "quotas"]),
     ("upstream", &["types", "config", "persistence", "quotas"]),
     ("scheduler", &["types", "config", "persistence", "quotas", "upstream"]),
     ("metrics", &[]),
-    ("records", &["types", "config", "persistence", "metrics"]),
+    ("records", &["types", "config", "persistence", "metrics", "keys"]),
     ("homes", &["types", "persistence"]),
-    ("error", &["types", "scheduler", "upstream"]),
-    ("proxy", &["types", "error", "config", "dialect", "scheduler", "upstream", "homes", "records"]),
+    ("error", &["types", "keys", "scheduler", "upstream"]),
+    ("proxy", &["types", "error", "config", "dialect", "keys", "scheduler", "upstream", "homes", "records"]),
     (
         "http",
         &[
@@ -28,6 +29,7 @@ const RULES: [(&str, &[&str]); 13] = [
             "config",
             "dialect",
             "quotas",
+            "keys",
             "scheduler",
             "upstream",
             "proxy",

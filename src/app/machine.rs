@@ -5,8 +5,16 @@ use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
+use crate::config::ServerLimits;
+
 /// The memory of a machine without `/proc/meminfo`, in bytes.
 const MEMORY_UNKNOWN: u64 = 4 << 30;
+
+/// Files that are always open: the store, the log, listeners, the runtime's own.
+const OWN_FILES: u64 = 48;
+
+/// Clients' connections, where the process may open more files than anybody needs.
+const MOST_CONNECTIONS: u64 = 25_000;
 
 /// Makes new files private to their owner: counts and statistics show what keys are used for, and how much.
 pub fn keep_files_private() {
@@ -86,6 +94,14 @@ fn prepare(listener: &TcpListener) {
 pub(super) fn memory() -> u64 {
     let total = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_of(&text)).unwrap_or(MEMORY_UNKNOWN);
     cgroup_files().iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok()).fold(total, u64::min)
+}
+
+/// Returns the configured number, or half of the files that may be open. The other half is for as many upstream connections,
+/// and for clients who get a 503.
+pub(super) fn max_connections(limits: &ServerLimits) -> usize {
+    let half = |files: u64| (files.saturating_sub(OWN_FILES) * 8 / 17).clamp(1, MOST_CONNECTIONS);
+    let files = open_files().map_or(MOST_CONNECTIONS, half);
+    limits.max_connections.or_else(|| usize::try_from(files).ok()).unwrap_or(usize::MAX)
 }
 
 /// `MemTotal:       24683764 kB`

@@ -1,5 +1,7 @@
-//! What upstreams said that refused a request, in words.
+//! What upstreams said that refused a request, in words, and the error that comes of all of them.
 
+use super::{ApiError, MissingModel};
+use crate::scheduler::AdmissionError;
 use crate::types::{ApiId, Now, clock_time};
 use crate::upstream::Refusal;
 
@@ -19,4 +21,29 @@ pub(super) fn reasons(refusals: &[(ApiId, Refusal)]) -> String {
         None => format!("{api} ({})", refusal.reason()),
     });
     if refusals.is_empty() { "all were tried".to_owned() } else { each.collect::<Vec<_>>().join(", ") }
+}
+
+impl From<AdmissionError> for ApiError {
+    fn from(error: AdmissionError) -> Self {
+        match error {
+            AdmissionError::ModelNotFound(model) => {
+                ApiError::ModelNotFound(MissingModel { model: model.to_string(), similar: Vec::new() })
+            }
+            AdmissionError::OtherFormat { model, served } => {
+                ApiError::OtherFormat { model: model.to_string(), served: served.usual_path() }
+            }
+            AdmissionError::NoneAvailable { model, refusals, .. }
+                if !refusals.is_empty() && refusals.iter().all(|(_, refusal)| refusal.is_missing_model()) =>
+            {
+                ApiError::ModelAbsent(model.to_string())
+            }
+            AdmissionError::NoneAvailable { model, refusals, .. } => {
+                let limited = refusals.iter().any(|(_, refusal)| refusal.is_limit());
+                ApiError::NoneAvailable { model: model.to_string(), refusals, limited }
+            }
+            AdmissionError::NotInTime => ApiError::AdmissionTimeout,
+            AdmissionError::Overloaded => ApiError::Overloaded("too many requests wait to be admitted"),
+            AdmissionError::Stopping => ApiError::Stopping,
+        }
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::form::{ErrorText, anthropic_body, error_event};
 use super::table::{Again, ErrorRow};
-use super::{AFTER_FAILURE_MS, ApiError, is_long};
+use super::{AFTER_FAILURE_MS, ApiError, is_long, key_limits};
 use crate::types::{ApiId, Now, WireFormat, iso};
 use crate::upstream::Refusal;
 
@@ -46,7 +46,7 @@ impl ApiError {
     fn advise(&self, again: Again, response: &mut HttpResponseBuilder) {
         let wait_ms = match again {
             Again::ByStatus | Again::Never => None,
-            Again::Later => self.wait_ms(),
+            Again::Later | Again::NotBefore => self.wait_ms(),
             Again::Spent => Some(AFTER_FAILURE_MS),
         };
         let is_long = wait_ms.is_some_and(is_long);
@@ -58,13 +58,16 @@ impl ApiError {
         }
         // Only a change of the configuration helps.
         let is_in_vain = matches!(self, ApiError::HomeUnavailable { .. }) && wait_ms.is_none();
-        if is_long || is_in_vain || matches!(again, Again::Never | Again::Spent) {
+        if is_long || is_in_vain || matches!(again, Again::Never | Again::Spent | Again::NotBefore) {
             response.insert_header((X_SHOULD_RETRY, HeaderValue::from_static("false")));
         }
     }
 
     /// Why each upstream said no, and until when.
     fn details(&self) -> Option<Value> {
+        if let ApiError::KeyLimit(full) = self {
+            return Some(key_limits::details(full));
+        }
         let now = Now::read();
         let detail = |(api, refusal): &(ApiId, Refusal)| {
             let until = refusal.retry_at_in_panic().map(|until| iso(now.wall_at(until)));

@@ -28,6 +28,8 @@ pub enum Again {
     Later,
     /// A short time, and `x-should-retry: false`: the pool's own tries are used up, and the client's would come on top.
     Spent,
+    /// A time, and `x-should-retry: false`: the time is far off, or nobody should ask before.
+    NotBefore,
 }
 
 impl Again {
@@ -37,7 +39,7 @@ impl Again {
             Again::ByStatus => "",
             Again::Never => "`x-should-retry: false`",
             Again::Later => "`retry-after`",
-            Again::Spent => "`retry-after`, `x-should-retry: false`",
+            Again::Spent | Again::NotBefore => "`retry-after`, `x-should-retry: false`",
         }
     }
 }
@@ -68,6 +70,9 @@ table! {
     BODY_CUT: BAD_REQUEST, INVALID, "incomplete_body", ByStatus, "The body did not arrive whole.";
     MISSING_KEY: UNAUTHORIZED, KEY, "missing_api_key", Never, "No key came with the request.";
     WRONG_KEY: UNAUTHORIZED, KEY, "invalid_api_key", Never, "The key is not one of the server's.";
+    BUDGET_SPENT: PAYMENT_REQUIRED, LIMIT, "insufficient_quota", NotBefore,
+        "A budget of the key is spent. The message has the budget and the time at which there is room again. No upstream was \
+         called.";
     KEY_EXPIRED: FORBIDDEN, PERMISSION, "key_expired", Never, "The key's `expires` is over.";
     KEY_DISABLED: FORBIDDEN, PERMISSION, "key_disabled", Never, "The key has `enabled: false`, or a limit of 0.";
     MODEL_NOT_ALLOWED: FORBIDDEN, PERMISSION, "model_not_allowed", Never,
@@ -93,6 +98,16 @@ table! {
     HOME_UNAVAILABLE: CONFLICT, "no_available_api", "object_home_unavailable", Later,
         "The request names an object (a response, an item, a conversation, encrypted reasoning) that lives on one API alone, and \
          that API rests, is disabled or does not serve the model. No other API knows the object. At a limit of that API: 429.";
+    KEY_RPM: TOO_MANY_REQUESTS, LIMIT, "key_rpm", Later, "The key's `rpm` is used up. No upstream was called.";
+    KEY_RPD: TOO_MANY_REQUESTS, LIMIT, "key_rpd", Later, "The key's `rpd` is used up.";
+    KEY_TPM: TOO_MANY_REQUESTS, LIMIT, "key_tpm", Later, "The key's `tpm` leaves too little for the request.";
+    KEY_TPD: TOO_MANY_REQUESTS, LIMIT, "key_tpd", Later, "The key's `tpd` leaves too little for the request.";
+    KEY_LIMIT: TOO_MANY_REQUESTS, LIMIT, "key_limit", Later,
+        "An entry of the key's `limits`, or its `burst`, leaves too little for the request.";
+    KEY_CONCURRENCY: TOO_MANY_REQUESTS, LIMIT, "key_concurrency", Later,
+        "The key has `maxConcurrent` requests under way.";
+    BUDGET_RESERVED: TOO_MANY_REQUESTS, LIMIT, "key_budget", Later,
+        "A budget of the key is not spent, and requests under way have reserved the rest.";
     LIMITED: TOO_MANY_REQUESTS, LIMIT, "rate_limit_exceeded", Later,
         "No upstream that serves the model can take the request, and at least one of them is at a limit (ours or its own). \
          The message names each with its reason and time; `error.details` lists `api`, `reason` and `until`. Also an \
@@ -110,6 +125,8 @@ table! {
     OVERLOADED: SERVICE_UNAVAILABLE, SERVER, "server_overloaded", Later,
         "Too many requests wait to be admitted (`actors.mailbox`) or are served (`maxRequests`), or their bodies hold too much \
          memory (`bodiesInFlightMb`), or too many connections (`maxConnections`) or files are open.";
+    KEY_STORE: SERVICE_UNAVAILABLE, SERVER, "store_unavailable", Later,
+        "The store can't record what a key with limits spends, so nothing is spent. Keys without limits are served.";
     ADMISSION_TIMEOUT: SERVICE_UNAVAILABLE, SERVER, "admission_timeout", ByStatus,
         "The disk or the machine is so slow that nothing could be admitted within 5 s.";
     STOPPING: SERVICE_UNAVAILABLE, SERVER, "server_stopping", ByStatus, "The server is stopping.";
@@ -125,7 +142,8 @@ mod tests {
 
     #[test]
     fn each_code_has_one_row() {
-        let codes: BTreeSet<_> = ERRORS.iter().map(|row| row.code).collect();
+        // A spent budget and a limit that is spent for long have one code: agents stop at that code.
+        let codes: BTreeSet<_> = ERRORS.iter().map(|row| (row.code, row.status)).collect();
         assert_eq!(codes.len(), ERRORS.len());
     }
 }

@@ -13,7 +13,7 @@ use super::{Worker, request_id};
 use crate::config::Affinity;
 use crate::dialect::Route;
 use crate::error::ApiError;
-use crate::proxy::{ClientRequest, check_model, dispatch, refuse, with_pings};
+use crate::proxy::{ClientRequest, check_model, dispatch, refuse, refuse_by_limits, with_pings};
 use crate::records::OpenRecord;
 use crate::types::RequestId;
 
@@ -75,6 +75,10 @@ async fn serve(
                 return refuse(refused.into(), &mut record);
             }
             let config = worker.config();
+            match worker.keys.admit(&key, &asked.profile, &config).await {
+                Ok(permit) => record.admitted_by_key(permit),
+                Err(refused) => return refuse_by_limits(refused, &mut record),
+            }
             asked.echo_model = config.server.echo_model;
             if let Some(models) = config.aliases.get(&asked.profile.model) {
                 asked.use_alias(models.clone());

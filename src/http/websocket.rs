@@ -25,9 +25,10 @@ use super::concurrency::{BodyMemory, RequestSlot};
 use crate::config::{Config, KeyConfig};
 use crate::dialect::SocketRoute;
 use crate::error::ApiError;
+use crate::keys::{KeyAdmissionError, KeyPermit};
 use crate::proxy::{ClientSocket, RequestMemory, SocketEvidence, SocketHost, any_upstream_speaks, serve};
 use crate::records::OpenRecord;
-use crate::types::{Now, RequestId};
+use crate::types::{Now, Profile, RequestId};
 
 /// The sub-protocol that the answer may name.
 const REALTIME: &str = "realtime";
@@ -117,6 +118,10 @@ impl SocketHost for Host {
         let slot = self.worker.concurrency.admit(config.server.limits.max_requests);
         let too_many = "too many requests are served at the same time (server.maxRequests)";
         Ok((slot.ok_or(ApiError::Overloaded(too_many))?, key))
+    }
+
+    async fn admit_key(&self, key: &Arc<KeyConfig>, profile: &Profile) -> Result<Option<KeyPermit>, KeyAdmissionError> {
+        self.worker.keys.admit(key, profile, &self.config()).await
     }
 
     fn hold(&self) -> SocketMemory {

@@ -14,6 +14,7 @@ use super::shutdown::LocalShutdown;
 use super::{Concurrency, ShutdownSignal};
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::homes::Homes;
+use crate::keys::{KeyGate, KeysActor};
 use crate::proxy::{ClientCache, Pool, RetryBudget, SocketEvidence};
 use crate::records::{Recorder, RecorderActor, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
@@ -25,6 +26,8 @@ pub struct Core {
     pub config: Addr<ConfigActor>,
     /// Answers questions about the pool, and what no scheduler can answer alone.
     pub supervisor: Addr<SupervisorActor>,
+    /// Owns what clients' keys have used.
+    pub keys: Addr<KeysActor>,
     /// In force at the start.
     pub initial: Arc<Config>,
     /// The retry budget of all workers.
@@ -59,6 +62,8 @@ pub struct Worker {
     pub config_actor: Addr<ConfigActor>,
     /// Answers what the ended requests add up to.
     pub recorder_actor: Addr<RecorderActor>,
+    /// Admits the requests of clients' keys.
+    pub(super) keys: KeyGate,
     /// What all workers serve at the same time.
     pub(super) concurrency: LocalConcurrency,
     pub(super) shutdown: LocalShutdown,
@@ -92,6 +97,7 @@ impl Worker {
             supervisor: core.supervisor.clone(),
             config_actor: core.config.clone(),
             recorder_actor: core.recorder.actor().clone(),
+            keys: KeyGate::new(core.keys.clone()),
             concurrency: LocalConcurrency::new(core.concurrency.clone()),
             shutdown,
             sockets: core.sockets.clone(),

@@ -35,7 +35,7 @@ use crate::config::RetryConfig;
 use crate::error::{ApiError, MissingModel, X_SHOULD_RETRY};
 use crate::records::{OpenRecord, RequestEnd};
 use crate::scheduler::AdmissionError;
-use crate::types::{ApiId, FailureClass, ModelKey, Outcome};
+use crate::types::{ApiId, FailureClass, ModelKey, Outcome, RateLimitSummary};
 use crate::upstream::{Permit, Refusal};
 
 /// Why nobody served a request.
@@ -77,7 +77,9 @@ pub async fn dispatch<U: Upstreams>(
             .unwrap_or(Err(Exhausted::ClientTimeout)),
         None => serve(&*upstreams, &mut request, &mut state).await,
     };
-    let rate = state.rate;
+    // The tighter limit is the client's: the pool's, or the key's own.
+    let rates = [state.rate, state.record.key_rate()];
+    let rate = rates.into_iter().flatten().min_by_key(RateLimitSummary::tightness);
     let mut response = match served {
         Ok((permit, response)) => {
             let makes_objects = request.route.reply.has_objects();

@@ -267,6 +267,11 @@ impl QuotaHandle {
     }
 }
 
+/// Pauses each of these quotas that is not paused already. `held` ends the pauses.
+pub(crate) fn pause_all(quotas: &[QuotaHandle], held: &mut Vec<Paused>, now: Now) {
+    held.extend(quotas.iter().filter(|quota| !quota.is_paused()).map(|quota| quota.pause(now)));
+}
+
 /// Holds a quota's credits back until the drop.
 pub(crate) struct Paused {
     handle: QuotaHandle,

@@ -4,6 +4,7 @@
 //! several quotas), `status`.
 
 mod admission;
+mod event_queue;
 mod handle;
 mod quota_clock;
 mod registry;
@@ -11,7 +12,8 @@ mod status;
 mod store_requests;
 
 pub(crate) use admission::{Admission, admit, room};
-pub(crate) use handle::{Paused, QuotaHandle};
+pub(crate) use event_queue::{BATCH_INTERVAL, Drain, EventQueue, Urgency};
+pub(crate) use handle::{Paused, QuotaHandle, pause_all};
 pub(crate) use registry::ApiQuotas;
 pub use registry::QuotaRegistry;
 pub use status::QuotaStatus;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use futures_util::future::join_all;
-use quota::{OwnerLimits, PoolLimits};
+use quota::{Limit, Limits, Measure, OwnerLimits, PoolLimits};
 
 use super::handle::{QuotaHandle, QuotaStore};
-use crate::config::{ApiConfig, QuotaConfig};
+use crate::config::{ApiConfig, KeyBudget, KeyConfig, QuotaConfig};
 use crate::persistence::PersistenceActor;
 use crate::types::{Now, QuotaId};
 
@@ -54,6 +54,20 @@ impl QuotaRegistry {
             quotas.owners.iter().flat_map(|owner| owner.quota.models.keys().cloned()).collect();
         limited.iter().for_each(|model| quotas.add_model(model, self));
         quotas
+    }
+
+    /// Returns all quotas of a client's key: the main one first, then one for each budget.
+    pub(crate) fn open_key(&self, key: &KeyConfig) -> Rc<[QuotaHandle]> {
+        let id = QuotaId::of_key(&Arc::from(key.name.as_str()));
+        let main = QuotaOwner { id: id.clone(), quota: key.quota.clone(), members: Vec::new() };
+        let budget = |budget: &KeyBudget| {
+            let tpd = Limit::AtMost(budget.nanodollars);
+            let limits = Limits { tpd, measure: Measure::Cost, ..Limits::default() };
+            let quota = QuotaConfig { limits, models: BTreeMap::new(), reset: key.quota.reset.clone() };
+            QuotaOwner { id: id.for_model(&budget.per), quota, members: Vec::new() }
+        };
+        let owners: Vec<QuotaOwner> = std::iter::once(main).chain(key.budgets.iter().map(budget)).collect();
+        owners.iter().map(|owner| self.open(owner, None)).collect()
     }
 
     fn open(&self, owner: &QuotaOwner, model: Option<&Arc<str>>) -> QuotaHandle {

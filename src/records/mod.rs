@@ -7,6 +7,7 @@ mod access_log;
 mod recorder;
 mod request_cells;
 mod request_record;
+mod sums;
 
 pub use access_log::{LogFormat, REQUESTS};
 pub use recorder::{FlushRecords, GetRequestCells, Recorder, RecorderActor, RecorderHandle};

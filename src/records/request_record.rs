@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use actix_web::http::{Method, StatusCode};
 
 use super::Recorder;
+use crate::keys::KeyPermit;
 use crate::types::{
-    ApiId, AppName, Cost, Failure, FailureClass, KeyName, Price, RequestId, RouteId, SendProgress, SentAt, TokenKinds,
-    Usage, UsageSource,
+    ApiId, AppName, Cost, Failure, FailureClass, KeyName, Price, RequestId, RouteId, SendProgress, SentAt, Usage,
+    UsageSource,
 };
 
 /// All facts of one request, known at its end.
@@ -52,18 +53,6 @@ pub struct RequestRecord {
     pub total: Duration,
     /// The tokens of the answer, reported or estimated.
     pub usage: Option<Usage>,
-}
-
-impl RequestRecord {
-    /// Returns the tokens that upstreams were asked for, over all attempts.
-    pub fn tokens(&self) -> TokenKinds {
-        self.attempts.iter().filter_map(|attempt| attempt.usage).map(|usage| usage.kinds).sum()
-    }
-
-    /// Returns what the request cost, over all attempts.
-    pub fn cost(&self) -> Cost {
-        self.attempts.iter().map(AttemptRecord::cost).sum()
-    }
 }
 
 /// One exchange with one upstream.
@@ -167,6 +156,8 @@ pub struct OpenRecord {
     record: Option<Box<RequestRecord>>,
     since: Instant,
     recorder: Recorder,
+    /// What the client's key gave, if anything of the key is limited. Boxed: most requests have none.
+    pub(super) key_permit: Option<Box<KeyPermit>>,
 }
 
 impl OpenRecord {
@@ -192,7 +183,7 @@ impl OpenRecord {
             total: Duration::ZERO,
             usage: None,
         };
-        OpenRecord { record: Some(Box::new(record)), since: Instant::now(), recorder }
+        OpenRecord { record: Some(Box::new(record)), since: Instant::now(), recorder, key_permit: None }
     }
 
     /// Records something of the request.
@@ -285,6 +276,9 @@ impl Drop for OpenRecord {
         record.total = self.since.elapsed();
         for attempt in &mut record.attempts {
             attempt.usage = attempt.usage.or_else(|| attempt.given_up());
+        }
+        if let Some(permit) = self.key_permit.take() {
+            permit.settle(record.key_spending());
         }
         if std::thread::panicking() {
             record.status = Some(StatusCode::INTERNAL_SERVER_ERROR);

@@ -19,11 +19,11 @@ use super::fast_path::FastPath;
 use super::health::ModelRoute;
 use super::messages::{Declined, Forward, Forwarded, Reconfigure, Refusal, Retire};
 use super::permit::{Permit, ReservedTokens};
-use super::shared_state::{AdmissionMode, EventQueue, SharedState, UpstreamEvent};
+use super::shared_state::{AdmissionMode, SharedState, UpstreamEvent};
 use super::state::{Subject, UpstreamState};
 use crate::config::ApiConfig;
 use crate::persistence::{PersistenceActor, RestoreTokens};
-use crate::quotas::{Admission, ApiQuotas, QuotaHandle, QuotaRegistry, QuotaStatus, admit};
+use crate::quotas::{Admission, ApiQuotas, EventQueue, QuotaHandle, QuotaRegistry, QuotaStatus, admit};
 use crate::types::{Now, RouteId, TokenStats};
 
 /// Owns one upstream.
@@ -34,7 +34,7 @@ pub struct UpstreamActor {
     quotas: ApiQuotas,
     /// The knowledge of the workers.
     shared: Arc<SharedState>,
-    events: Arc<EventQueue>,
+    events: Arc<EventQueue<UpstreamEvent>>,
     /// This actor's end of the queue.
     receiver: mpsc::Receiver<UpstreamEvent>,
     /// The actor polls the queue by itself.

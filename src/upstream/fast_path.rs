@@ -12,7 +12,8 @@ use quota::{Demand, TakeError};
 
 use super::health::ModelBackoff;
 use super::permit::{Permit, ReservedTokens};
-use super::shared_state::{AdmissionMode, CreditsByQuota, ModelCredits, SharedState, UpstreamEvent, Urgency};
+use super::shared_state::{AdmissionMode, CreditsByQuota, ModelCredits, SharedState, UpstreamEvent};
+use crate::quotas::Urgency;
 use crate::types::{Now, Profile, SentAt};
 
 /// The short way to one upstream for one model.
@@ -126,12 +127,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::quotas::EventQueue;
     use crate::types::RouteId;
     use crate::types::{
         Failure, FailureClass, Outcome, ParameterSet, Phase, Settlement, TokenEstimate, Usage, UsageSource,
     };
     use crate::upstream::Endpoint;
-    use crate::upstream::shared_state::EventQueue;
     use crate::upstream::testing::{actor, entry};
 
     fn open() -> Arc<FastPath> {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use quota::Demand;
 
 use super::Endpoint;
-use super::shared_state::{ConfirmedRefusal, EventQueue, SharedState, StreamOptions, UpstreamEvent, Urgency};
+use super::shared_state::{ConfirmedRefusal, SharedState, StreamOptions, UpstreamEvent};
+use crate::quotas::{EventQueue, Urgency};
 use crate::types::{Failure, FailureClass, Now, Outcome, Profile, SentAt, Settlement, UsageSource};
 
 /// An overshoot of less than this part of the tightest limit may be reported with the next batch.
@@ -167,7 +168,7 @@ impl Drop for Permit {
 /// request.
 #[derive(Debug)]
 pub struct Suspicion {
-    events: Arc<EventQueue>,
+    events: Arc<EventQueue<UpstreamEvent>>,
     refusal: ConfirmedRefusal,
 }
 

@@ -6,9 +6,10 @@ use actix::{AsyncContext, Context, Recipient};
 use quota::Demand;
 
 use super::permit::ReservedTokens;
-use super::shared_state::{Drain, EventQueue, SharedState, UpstreamEvent};
+use super::shared_state::{SharedState, UpstreamEvent};
 use super::{Endpoint, Permit, UpstreamActor};
 use crate::config::{ApiConfig, ConfigSource, Overrides, parse};
+use crate::quotas::{Drain, EventQueue};
 use crate::types::{Failure, Outcome, SentAt, Settlement};
 
 /// An entry of a configuration.

@@ -102,6 +102,16 @@ impl Credits {
         issued
     }
 
+    /// Returns the part of a demand that is bounded here, beside the request itself.
+    pub fn part(&self, demand: Demand) -> u64 {
+        demand.part(self.measure)
+    }
+
+    /// Returns whether a demand of money is more than the whole of a window: no window ever pays for such an attempt.
+    pub fn never_pay(&self, demand: Demand) -> bool {
+        self.measure == Measure::Cost && self.max_tokens.is_some_and(|most| demand.cost > most)
+    }
+
     /// Returns the tightest bound of tokens, if there is one.
     pub fn tightest_tokens(&self) -> Option<u64> {
         self.max_tokens
@@ -128,7 +138,7 @@ impl Credits {
 
     /// Returns what the tightest window of requests leaves at `now` (ms, monotonic), issued requests included; `None` where requests
     /// are not limited.
-    pub(crate) fn summary(&self, now: u64) -> Option<RateLimitSummary> {
+    pub fn summary(&self, now: u64) -> Option<RateLimitSummary> {
         let window = self.window.read()?;
         let left = unpack(self.left.load(Ordering::Acquire)).requests;
         let taken = self.issued.load(Ordering::Acquire).saturating_sub(left);

@@ -293,5 +293,6 @@ mod grants;
 mod issue;
 #[cfg(test)]
 mod properties;
+mod spent;
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ pub struct RateLimitSummary {
 
 impl RateLimitSummary {
     /// Returns a key to order limits, the tightest first.
-    pub(crate) fn tightness(&self) -> (u64, u64) {
+    pub fn tightness(&self) -> (u64, u64) {
         (self.remaining, self.limit)
     }
 

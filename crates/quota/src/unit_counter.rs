@@ -130,6 +130,15 @@ impl UnitCounter {
         NoRoom::last(burst.into_iter().chain(minute).chain(day)).map_or(Ok(()), Err)
     }
 
+    /// Returns whether `amount` units would not fit if nothing were reserved.
+    pub(crate) fn is_spent(&mut self, amount: u64, now: Now) -> bool {
+        let others = self.other_replicas;
+        let is_over = |used: u64, bound: Option<u64>| bound.is_some_and(|bound| used.saturating_add(amount) > bound);
+        let minute = self.minute.count(now.mono).saturating_add(others.minute);
+        let day = self.daily.count(now).saturating_add(others.day);
+        is_over(minute, self.bounds.minute) || is_over(day, self.bounds.day)
+    }
+
     /// Returns how many units fit into every window and need no grant; `None` if nothing is bounded.
     pub(crate) fn issuable(&mut self, now: Now) -> Option<u64> {
         let reserved = self.reserved;

@@ -2,6 +2,7 @@
 
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
@@ -11,11 +12,15 @@ use transport::{SocketClose, SocketMessage};
 use super::SocketHost;
 use super::client_message::{Asked, asked};
 use super::client_side::ClientSide;
-use super::ending::{Ending, code, event_of};
+use super::ending::{Ending, code, event, event_of};
 use super::upstream_side::{FromUpstream, UpstreamSide};
+use crate::config::KeyConfig;
 use crate::dialect::SocketRoute;
 use crate::error::ApiError;
+use crate::proxy::client_request::ClientRequest;
+use crate::proxy::dispatch::refuse;
 use crate::proxy::pool::Pool;
+use crate::records::OpenRecord;
 
 /// How long a connection may stay without a turn.
 const LONGEST_IDLE: Duration = Duration::from_secs(3_600);
@@ -140,6 +145,27 @@ impl<H: SocketHost> SocketConnection<H> {
     async fn refuse(&mut self, message: String) -> Result<(), Ending> {
         self.client.send_text(event_of(&ApiError::Invalid { message, param: Some("type") })).await;
         Ok(())
+    }
+
+    /// Admits a turn by the limits of the client's key, or sends the refusal. Returns whether the turn is admitted.
+    pub(super) async fn admit_by_key(
+        &mut self,
+        key: &Arc<KeyConfig>,
+        request: &ClientRequest,
+        record: &mut OpenRecord,
+    ) -> Result<bool, Ending> {
+        let host = &self.host;
+        match self.client.beside(host.admit_key(key, &request.profile)).await? {
+            Ok(permit) => {
+                record.admitted_by_key(permit);
+                Ok(true)
+            }
+            Err(refused) => {
+                let response = refuse(refused.into(), record);
+                self.client.send_text(event(response)).await;
+                Ok(false)
+            }
+        }
     }
 
     /// Tells both sides that the connection ends.

@@ -33,7 +33,9 @@ use std::sync::Arc;
 
 use crate::config::{Config, KeyConfig};
 use crate::error::ApiError;
+use crate::keys::{KeyAdmissionError, KeyPermit};
 use crate::records::OpenRecord;
+use crate::types::Profile;
 
 pub use body::{ClientSocket, serve};
 pub use evidence::{SocketEvidence, any_upstream_speaks};
@@ -68,6 +70,16 @@ pub trait SocketHost: 'static {
     /// # Errors
     /// When the key may not ask any more, or too much is served.
     fn admit(&self) -> Result<(Self::Slot, Arc<KeyConfig>), ApiError>;
+
+    /// Admits a turn by the limits of the client's key.
+    ///
+    /// # Errors
+    /// When a limit or a budget of the key leaves no room.
+    fn admit_key(
+        &self,
+        key: &Arc<KeyConfig>,
+        profile: &Profile,
+    ) -> impl Future<Output = Result<Option<KeyPermit>, KeyAdmissionError>>;
 
     /// Returns a share of the memory for requests, of nothing yet.
     fn hold(&self) -> Self::Memory;

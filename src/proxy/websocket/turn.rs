@@ -74,9 +74,9 @@ impl<H: SocketHost> SocketConnection<H> {
                 record.stream = true;
             });
             check_model(&key, &request)?;
-            Ok((request, slot, memory))
+            Ok((request, key, slot, memory))
         })();
-        let (mut request, _slot, _memory) = match begun {
+        let (mut request, key, _slot, _memory) = match begun {
             Ok(begun) => begun,
             Err(error) => {
                 let response = refuse(error, &mut record);
@@ -85,6 +85,9 @@ impl<H: SocketHost> SocketConnection<H> {
             }
         };
         record.asked();
+        if !self.admit_by_key(&key, &request, &mut record).await? {
+            return Ok(());
+        }
         if let Some(models) = config.aliases.get(&request.profile.model) {
             request.use_alias(models.clone());
         }

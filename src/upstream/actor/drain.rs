@@ -7,11 +7,11 @@ use actix::prelude::*;
 
 use super::{Attempt, UpstreamActor};
 use crate::persistence::{Save, TokenChange};
-use crate::quotas::{Paused, QuotaHandle};
+use crate::quotas::{BATCH_INTERVAL, Drain, Paused, QuotaHandle, pause_all};
 use crate::types::{Now, SentAt, Settlement};
 use crate::upstream::fast_path::FastPath;
 use crate::upstream::health::ModelRoute;
-use crate::upstream::shared_state::{BATCH_INTERVAL, ConfirmedRefusal, Drain, ModelCredits, UpstreamEvent};
+use crate::upstream::shared_state::{ConfirmedRefusal, ModelCredits, UpstreamEvent};
 use crate::upstream::state::Subject;
 
 /// Under load, changes go to the store with every so many batches: the store commits no oftener.
@@ -91,7 +91,7 @@ impl UpstreamActor {
             UpstreamEvent::Admitted { credits, route, sent_at, demand, admitted_at } => {
                 let Some((fast_path, quotas)) = self.fast_path_with(&credits) else { return };
                 let shared = fast_path.shared.clone();
-                pause(&quotas, held, now);
+                pause_all(&quotas, held, now);
                 let taken = quotas.iter().zip(&credits.credits);
                 let reservations = taken.map(|(quota, from)| quota.join(&sent_at, demand, from.as_deref())).collect();
                 let model = credits.model.clone();
@@ -100,7 +100,7 @@ impl UpstreamActor {
             }
             UpstreamEvent::Refunded { credits, count, demand } => {
                 let Some((_, quotas)) = self.fast_path_with(&credits) else { return };
-                pause(&quotas, held, now);
+                pause_all(&quotas, held, now);
                 for (quota, credits) in quotas.iter().zip(&credits.credits).take(count) {
                     if let Some(credits) = credits {
                         quota.with(now, |quota, _| quota.give_back(credits, demand));
@@ -110,7 +110,7 @@ impl UpstreamActor {
             UpstreamEvent::Responded { sent_at, at, exhausted_for } => self.on_response(&sent_at, at, exhausted_for),
             UpstreamEvent::Settled { sent_at, settlement } => {
                 let Some(attempt) = self.out.remove(&sent_at.id()) else { return };
-                pause(&attempt.quotas, held, now);
+                pause_all(&attempt.quotas, held, now);
                 self.settle(&attempt, &settlement, now);
             }
             UpstreamEvent::Confirmed(refusal) => self.on_confirmed(&refusal, now),
@@ -187,10 +187,6 @@ impl UpstreamActor {
             }
         });
     }
-}
-
-fn pause(quotas: &[QuotaHandle], held: &mut Vec<Paused>, now: Now) {
-    held.extend(quotas.iter().filter(|quota| !quota.is_paused()).map(|quota| quota.pause(now)));
 }
 
 impl Handler<Drain> for UpstreamActor {

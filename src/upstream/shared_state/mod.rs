@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-pub(super) use self::events::{BATCH_INTERVAL, ConfirmedRefusal, Drain, EventQueue, UpstreamEvent, Urgency};
+pub(super) use self::events::{ConfirmedRefusal, UpstreamEvent};
 pub(super) use self::model_credits::{CreditsByQuota, ModelCredits};
 use super::Endpoint;
 use crate::config::StreamUsage;
+use crate::quotas::EventQueue;
 
 mod events;
 mod model_credits;
@@ -16,7 +17,7 @@ mod model_credits;
 #[derive(Debug)]
 pub(super) struct SharedState {
     pub(super) endpoint: Arc<Endpoint>,
-    pub(super) events: Arc<EventQueue>,
+    pub(super) events: Arc<EventQueue<UpstreamEvent>>,
     /// See [`AdmissionMode`]: 0 is `Local`, anything else the moment of `AskActorFrom`.
     admission: AtomicU64,
     /// See [`StreamOptions`].
@@ -48,7 +49,7 @@ pub(super) enum StreamOptions {
 
 impl SharedState {
     /// Creates a state with admission by the actor.
-    pub(super) fn new(endpoint: Arc<Endpoint>, events: Arc<EventQueue>) -> SharedState {
+    pub(super) fn new(endpoint: Arc<Endpoint>, events: Arc<EventQueue<UpstreamEvent>>) -> SharedState {
         let stream_options = match endpoint.quirks.stream_usage {
             StreamUsage::Ask => StreamOptions::Unknown,
             StreamUsage::Unasked | StreamUsage::Never => StreamOptions::Refused,

@@ -1,0 +1,150 @@
+//! A worker's side of the admission: credits on the worker's own thread, or else a question to the actor.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use quota::TakeError;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::actor::KeysActor;
+use super::demand::KeyDemand;
+use super::limits::{has_budget, is_limited};
+use super::messages::{AdmitKey, KeyAnswer};
+use super::path::KeyPath;
+use super::permit::KeyPermit;
+use super::refusal::{FullLimit, KeyAdmissionError};
+use crate::config::{Config, KeyConfig};
+use crate::types::{KeyName, Now, Price, Profile};
+
+/// How long the actor may take: it waits for the disk alone, and only when a block of units is used up.
+const ADMIT_WITHIN: Duration = Duration::from_secs(5);
+
+/// The most models with a remembered price. Where an upstream takes any name, clients make names up.
+const MOST_PRICES: usize = 500;
+
+/// The admission of one worker. Cheap to clone.
+#[derive(Clone)]
+pub struct KeyGate {
+    actor: Addr<KeysActor>,
+    memory: Rc<RefCell<GateMemory>>,
+}
+
+/// What a worker remembers under one configuration.
+#[derive(Default)]
+struct GateMemory {
+    config: Option<Arc<Config>>,
+    /// As many as there are keys.
+    keys: HashMap<KeyName, KnownKey>,
+    /// The dearest price of each model. Bound: [`MOST_PRICES`].
+    prices: HashMap<Arc<str>, Option<Price>>,
+}
+
+/// What a worker knows of one key.
+struct KnownKey {
+    path: Arc<KeyPath>,
+    /// The actor's last refusal.
+    refused: Option<KeyAdmissionError>,
+}
+
+impl KeyGate {
+    /// Creates the admission of a worker that asks this actor.
+    pub fn new(actor: Addr<KeysActor>) -> KeyGate {
+        KeyGate { actor, memory: Rc::default() }
+    }
+
+    /// Admits a request of a key. There is no permit where nothing of the key is limited, or the request is free.
+    ///
+    /// # Errors
+    /// When a limit or a budget leaves no room, or nobody can tell.
+    ///
+    /// # Cancel safety
+    /// The permit of a dropped future gives itself back.
+    pub async fn admit(
+        &self,
+        key: &Arc<KeyConfig>,
+        profile: &Profile,
+        config: &Arc<Config>,
+    ) -> Result<Option<KeyPermit>, KeyAdmissionError> {
+        if !is_limited(key) || profile.route.is_free() {
+            return Ok(None);
+        }
+        let decided = self.memory.borrow_mut().decide(key, profile, config);
+        match decided {
+            Ok(decided) => decided.map(Some),
+            // Boxed: most requests need not carry the future.
+            Err(demand) => Box::pin(self.ask(key, demand)).await.map(Some),
+        }
+    }
+
+    async fn ask(&self, key: &Arc<KeyConfig>, demand: KeyDemand) -> Result<KeyPermit, KeyAdmissionError> {
+        let (reply, answer) = oneshot::channel();
+        match self.actor.try_send(AdmitKey { key: key.clone(), demand, reply }) {
+            Ok(()) => {}
+            Err(SendError::Full(_)) => return Err(KeyAdmissionError::Overloaded),
+            Err(SendError::Closed(_)) => return Err(KeyAdmissionError::Stopping),
+        }
+        let KeyAnswer { admitted, path } = match timeout(ADMIT_WITHIN, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => return Err(KeyAdmissionError::Stopping),
+            Err(_) => return Err(KeyAdmissionError::NotInTime),
+        };
+        let refused = admitted.as_ref().err().cloned();
+        self.memory.borrow_mut().keys.insert(key.name.clone(), KnownKey { path, refused });
+        admitted
+    }
+}
+
+impl GateMemory {
+    /// Admits or refuses.
+    ///
+    /// # Errors
+    /// When the actor has to decide: with the demand.
+    fn decide(
+        &mut self,
+        key: &KeyConfig,
+        profile: &Profile,
+        config: &Arc<Config>,
+    ) -> Result<Result<KeyPermit, KeyAdmissionError>, KeyDemand> {
+        self.follow(config);
+        let price = if has_budget(key) { self.dearest_price(&profile.model) } else { None };
+        let demand = KeyDemand { estimate: profile.estimate, price };
+        let Some(KnownKey { path, refused }) = self.keys.get(&key.name) else { return Err(demand) };
+        let (now, units) = (Now::read_mono(), demand.units(path.expected_completion()));
+        match path.try_admit(units, now) {
+            Ok(request) => Ok(Ok(KeyPermit::new(path.clone(), request, units, now))),
+            Err(TakeError::AskActor) => Err(demand),
+            // Nothing comes free for a while, so the last refusal is still true.
+            Err(TakeError::Exhausted) => match refused {
+                Some(KeyAdmissionError::Full(full)) if full.until.is_some_and(|until| until > now) => {
+                    path.count_refusal(full.reason);
+                    Ok(Err(KeyAdmissionError::Full(FullLimit { rate: path.rate(now), ..full.clone() })))
+                }
+                Some(_) | None => Err(demand),
+            },
+        }
+    }
+
+    /// Forgets what was true under another configuration.
+    fn follow(&mut self, config: &Arc<Config>) {
+        if !self.config.as_ref().is_some_and(|known| Arc::ptr_eq(known, config)) {
+            *self = GateMemory { config: Some(config.clone()), ..GateMemory::default() };
+        }
+    }
+
+    fn dearest_price(&mut self, model: &Arc<str>) -> Option<Price> {
+        if let Some(price) = self.prices.get(model) {
+            return *price;
+        }
+        let price = self.config.as_ref().and_then(|config| config.dearest_price(model));
+        if self.prices.len() >= MOST_PRICES {
+            self.prices.clear();
+        }
+        self.prices.insert(model.clone(), price);
+        price
+    }
+}
