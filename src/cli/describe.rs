@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use url::Url;
 
 use super::terminal::{Paint, Tone, count};
-use crate::config::{ApiConfig, Config, CountOn, DEFAULT_NAME, KeyConfig, Models, Reset};
+use crate::config::{ApiConfig, Config, CountOn, DEFAULT_NAME, KeyConfig, Models, PeriodLimit, Reset};
 use crate::types::{ApiId, Limit, Limits, NamePattern, WireFormat};
 
 /// How much is said of each API.
@@ -119,6 +119,10 @@ fn in_full(out: &mut impl Write, api: &ApiConfig, width: usize) -> io::Result<()
         for (whose, limits) in std::iter::once(all).chain(quota.models.iter().map(of_model)) {
             limited(&limits).into_iter().try_for_each(|bound| writeln!(out, "{indent}{whose} {bound}"))?;
         }
+        for entry in &quota.more {
+            let model = entry.model.as_ref().map(|model| format!("{model}: ")).unwrap_or_default();
+            writeln!(out, "{indent}{owner}{model}at most {}{}", entry.limit, begins(entry))?;
+        }
     }
     if api.count_on == CountOn::Accepted {
         writeln!(out, "{indent}requests that it turns away with a 429 don't count")?;
@@ -164,6 +168,16 @@ fn filled_in(out: &mut impl Write, config: &Config, api: &ApiConfig, width: usiz
         )?;
     }
     Ok(())
+}
+
+/// Returns when the period of a limit begins, as far as the limit's words do not say so.
+fn begins(PeriodLimit { limit, reset, .. }: &PeriodLimit) -> String {
+    match (limit.period.calendar(), reset) {
+        (None, _) => String::new(),
+        (Some(_), Reset::Rolling) => " (rolling)".to_owned(),
+        (Some(_), Reset::LocalMidnight) => " (by the server's time zone)".to_owned(),
+        (Some(_), Reset::Midnight(zone)) => format!(" (by {})", zone.iana_name().unwrap_or("its time zone")),
+    }
 }
 
 fn limited(limits: &Limits) -> Vec<String> {

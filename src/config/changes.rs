@@ -73,6 +73,9 @@ fn of_api(old: &ApiConfig, new: &ApiConfig) -> Vec<String> {
             changes.push(format!("{name} {before} → {now}"));
         }
     }
+    if old.quota.more != new.quota.more {
+        changes.push("limits changed".to_owned());
+    }
     if old.enabled != new.enabled {
         changes.push(if new.enabled { "enabled" } else { "disabled" }.to_owned());
     }

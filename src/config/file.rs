@@ -6,6 +6,7 @@
 
 mod api;
 mod keys;
+mod limits;
 mod prices;
 mod quirks;
 mod retry;
@@ -16,8 +17,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use api::{ApiFile, AuthFile, BurstFile, CountOnFile, GroupFile, LimitsFile};
+pub use api::{ApiFile, AuthFile, CountOnFile, GroupFile};
 pub use keys::{KeyBudgetFile, KeyFile, NamedKeyFile, OperatorKeyFile};
+pub use limits::{BurstFile, LimitsFile, PeriodLimitFile};
 pub use prices::{ApiPricesFile, PriceOfFile, PricesFile};
 pub use quirks::{LimitsPerFile, QuirksFile, StreamUsageFile, TpmCountsFile};
 pub use retry::{BudgetFile, RetryFile, RetryOnFile, TimeoutsFile};

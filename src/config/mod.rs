@@ -19,6 +19,7 @@ mod model;
 mod model_names;
 mod origin;
 mod partial;
+mod period_limits;
 pub mod prices;
 mod pricing;
 mod problem;
@@ -47,8 +48,8 @@ pub use load::{ConfigError, load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use model::{
     Access, ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, DEFAULT_KEY,
-    GroupConfig, KeyBudget, KeyConfig, ModelAliases, OperatorKey, QueueConfig, QuotaConfig, RetryConfig, ServerConfig,
-    StoreConfig, Timeouts,
+    GroupConfig, KeyBudget, KeyConfig, ModelAliases, OperatorKey, PeriodLimit, QueueConfig, QuotaConfig, RetryConfig,
+    ServerConfig, StoreConfig, Timeouts,
 };
 pub use problem::Problem;
 pub use providers::{LimitScope, Plan, PresetUse, Provider, Providers};

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quota::Reset;
+use quota::{ListedLimit, Reset};
 use url::Url;
 
 pub use self::keys::{Access, DEFAULT_KEY, KeyBudget, KeyConfig, OperatorKey};
@@ -171,7 +171,20 @@ pub struct QuotaConfig {
     pub limits: Limits,
     /// For one model, by the upstream's own name.
     pub models: BTreeMap<Arc<str>, Limits>,
+    /// Limits of other periods. Each is a quota of its own.
+    pub more: Vec<PeriodLimit>,
     /// When a day begins.
+    pub reset: Reset,
+}
+
+/// A limit of the list `limits`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeriodLimit {
+    /// The one model with the limit, by the upstream's own name; all together, if there is none.
+    pub model: Option<Arc<str>>,
+    /// So many requests, tokens or dollars in a period.
+    pub limit: ListedLimit,
+    /// When a period of the calendar begins.
     pub reset: Reset,
 }
 

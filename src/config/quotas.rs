@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::file::{ApiFile, BurstFile, CountOnFile, GroupFile, LimitsFile};
+use super::file::{ApiFile, BurstFile, CountOnFile, GroupFile, KeyBudgetFile, KeyFile, LimitsFile, PeriodLimitFile};
 use quota::Reset;
 
-use super::model::{ApiConfig, CountOn, GroupConfig, QuotaConfig};
+use super::model::{ApiConfig, CountOn, GroupConfig, PeriodLimit, QuotaConfig};
+use super::period_limits::add_tightest;
 use super::validator::Validator;
 use crate::types::{Burst, Limit, Limits, NamePattern};
 
@@ -16,6 +17,8 @@ impl Validator<'_> {
     /// Returns the limits of one API alone.
     pub(super) fn api_quota(&mut self, at: &str, file: &ApiFile) -> Option<QuotaConfig> {
         let mapping = file.model_mapping.as_ref();
+        let reset = self.reset(&format!("{at}.reset"), file.reset.as_deref())?;
+        let mut more = self.period_limits(&format!("{at}.limits"), &file.limits.limits, (None, &reset));
         let mut models: BTreeMap<Arc<str>, Limits> = BTreeMap::new();
         if let Some(name) = &file.quota_group {
             self.plain(&format!("{at}.quotaGroup"), name);
@@ -29,17 +32,26 @@ impl Validator<'_> {
                 self.warn(format!("{at}.modelLimits: {name} is not among its models"));
             }
             let limits = limits(typed).tightest(models.get(upstream_model.as_str()).copied().unwrap_or_default());
-            models.insert(Arc::from(upstream_model.as_str()), limits);
+            let model: Arc<str> = Arc::from(upstream_model.as_str());
+            let place = format!("{at}.modelLimits.{name}.limits");
+            add_tightest(&mut more, self.period_limits(&place, &typed.limits, (Some(&model), &reset)));
+            models.insert(model, limits);
         }
-        let reset = self.reset(&format!("{at}.reset"), file.reset.as_deref())?;
-        Some(QuotaConfig { limits: limits(&file.limits), models, reset })
+        Some(QuotaConfig { limits: limits(&file.limits), models, more, reset })
     }
 
-    /// Returns the limits of a client's key.
-    pub(super) fn key_quota(&mut self, at: &str, file: &LimitsFile, reset: Option<&str>) -> Option<QuotaConfig> {
-        self.doubt_limits(at, file);
-        let reset = self.reset(&format!("{at}.reset"), reset)?;
-        Some(QuotaConfig { limits: limits(file), models: BTreeMap::new(), reset })
+    /// Returns the limits of a client's key: a budget is a limit in dollars.
+    pub(super) fn key_quota(&mut self, at: &str, file: &KeyFile) -> Option<QuotaConfig> {
+        self.doubt_limits(at, &file.limits);
+        let reset = self.reset(&format!("{at}.reset"), file.reset.as_deref())?;
+        let mut more = self.period_limits(&format!("{at}.limits"), &file.limits.limits, (None, &reset));
+        let budgets: Vec<PeriodLimitFile> = file.budgets.iter().flatten().map(KeyBudgetFile::as_limit).collect();
+        let budgets = self.period_limits(&format!("{at}.budgets"), &budgets, (None, &reset));
+        if budgets.iter().any(|budget| more.iter().any(|limit| limit.limit.is_alike(budget.limit))) {
+            self.problem(&format!("{at}.budgets"), "has a period that one of limits bounds in usd as well");
+        }
+        more.extend(budgets);
+        Some(QuotaConfig { limits: limits(&file.limits), models: BTreeMap::new(), more, reset })
     }
 
     /// Checks the name of a quota.
@@ -57,7 +69,7 @@ impl Validator<'_> {
         }
     }
 
-    fn reset(&mut self, at: &str, typed: Option<&str>) -> Option<Reset> {
+    pub(super) fn reset(&mut self, at: &str, typed: Option<&str>) -> Option<Reset> {
         match typed {
             None => Some(Reset::LocalMidnight),
             Some("rolling") => Some(Reset::Rolling),
@@ -115,14 +127,19 @@ impl Validator<'_> {
                 let all = models.entry(model.clone()).or_default();
                 *all = all.tightest(*limits);
             }
-            return Some(QuotaConfig { limits, models, reset });
+            let mut more: Vec<PeriodLimit> = Vec::new();
+            members.iter().for_each(|member| add_tightest(&mut more, member.more.iter().cloned()));
+            return Some(QuotaConfig { limits, models, more, reset });
         };
         self.doubt_group(name, file);
-        for model in file.model_limits.keys() {
-            self.limited_model(&format!("{at}.modelLimits"), model);
+        let mut more = self.period_limits(&format!("{at}.limits"), &file.limits.limits, (None, &reset));
+        for (name, typed) in &file.model_limits {
+            self.limited_model(&format!("{at}.modelLimits"), name);
+            let place = format!("{at}.modelLimits.{name}.limits");
+            more.extend(self.period_limits(&place, &typed.limits, (Some(&Arc::from(name.as_str())), &reset)));
         }
         let models = file.model_limits.iter().map(|(model, typed)| (Arc::from(model.as_str()), limits(typed)));
-        Some(QuotaConfig { limits: limits(&file.limits), models: models.collect(), reset })
+        Some(QuotaConfig { limits: limits(&file.limits), models: models.collect(), more, reset })
     }
 }
 

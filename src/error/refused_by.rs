@@ -17,8 +17,8 @@ pub(super) fn home_reasons(refusals: &[(ApiId, Refusal)]) -> String {
 pub(super) fn reasons(refusals: &[(ApiId, Refusal)]) -> String {
     let now = Now::read();
     let each = refusals.iter().map(|(api, refusal)| match refusal.retry_at_in_panic() {
-        Some(until) => format!("{api} ({} until {})", refusal.reason(), clock_time(now.wall_at(until), now.wall)),
-        None => format!("{api} ({})", refusal.reason()),
+        Some(until) => format!("{api} ({refusal} until {})", clock_time(now.wall_at(until), now.wall)),
+        None => format!("{api} ({refusal})"),
     });
     if refusals.is_empty() { "all were tried".to_owned() } else { each.collect::<Vec<_>>().join(", ") }
 }

@@ -71,7 +71,7 @@ impl ApiError {
         let now = Now::read();
         let detail = |(api, refusal): &(ApiId, Refusal)| {
             let until = refusal.retry_at_in_panic().map(|until| iso(now.wall_at(until)));
-            json!({ "api": api, "reason": refusal.reason(), "until": until })
+            json!({ "api": api, "reason": refusal.to_string(), "until": until })
         };
         Some(self.refusals()?.iter().map(detail).collect())
     }

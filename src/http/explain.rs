@@ -57,11 +57,11 @@ fn apis(ModelKey { format, model }: &ModelKey, reports: &[ApiReport]) -> Vec<Val
             let (reason, until) = if serves(report) {
                 refusal.unzip()
             } else if !config.offers(*format) {
-                (Some("other_format"), None)
+                (Some("other_format".to_owned()), None)
             } else if report.models.is_none() || report.models_at.is_some() {
-                (Some("models_unknown"), Some(report.models_at.map(|at| now.wall_at(at))))
+                (Some("models_unknown".to_owned()), Some(report.models_at.map(|at| now.wall_at(at))))
             } else {
-                (Some("model_not_served"), None)
+                (Some("model_not_served".to_owned()), None)
             };
             json!({
                 "id": config.id,
@@ -81,14 +81,14 @@ fn apis(ModelKey { format, model }: &ModelKey, reports: &[ApiReport]) -> Vec<Val
 
 /// Returns why an upstream can't serve the model now, and until when. The reason is the upstream's state, a limit of the
 /// model, or the upstream's own word about an unknown model.
-fn refusal(report: &ApiReport, model: &str) -> Option<(&'static str, Option<i64>)> {
+fn refusal(report: &ApiReport, model: &str) -> Option<(String, Option<i64>)> {
     let upstream_model = report.status.config.mapping.get(model).map_or(model, |own| own);
     let of_model = report.status.quotas.iter().filter(|quota| quota.model.as_deref() == Some(upstream_model));
-    let full = report.status.refusal.iter().map(|(refusal, until)| (refusal.reason(), *until));
-    let of_model = of_model.filter_map(|quota| quota.refusal.as_ref()).map(|(full, until)| (full.as_str(), *until));
+    let full = report.status.refusal.iter().map(|(refusal, until)| (refusal.to_string(), *until));
+    let of_model = of_model.filter_map(|quota| quota.refusal.as_ref()).map(|(full, until)| (full.to_string(), *until));
     let absent = report.status.absent_models.iter().filter(|absent| &*absent.model == upstream_model);
     full.chain(of_model)
-        .chain(absent.map(|absent| (absent.reason.as_str(), Some(absent.until))))
+        .chain(absent.map(|absent| (absent.reason.as_str().to_owned(), Some(absent.until))))
         .max_by_key(|(_, until)| *until)
 }
 

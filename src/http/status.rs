@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::web::Query;
 use actix_web::{HttpRequest, HttpResponse};
+use quota::{LimitUnit, ListedLimit};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -59,7 +60,8 @@ pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiErro
 fn api(ApiReport { status, models, models_at }: &ApiReport) -> Value {
     let config = &status.config;
     let untold = models.is_none().then_some("models_unknown");
-    let reason = status.refusal.as_ref().map(|(refusal, _)| refusal.reason()).or(untold);
+    let refusal = status.refusal.as_ref().map(|(refusal, _)| refusal.to_string());
+    let reason = refusal.or_else(|| untold.map(str::to_owned));
     // The first quota is the upstream's own. The others are quotas of single models and shared ones.
     let own = status.quotas.first();
     let available_at = match &status.refusal {
@@ -108,14 +110,18 @@ fn quota(quota: &QuotaStatus, api: &ApiId) -> Value {
     json!({
         "of": quota.id.shown(api),
         "model": quota.model,
+        "limit": quota.limits.listed_limit().map(|limit| limit.to_string()),
         "limits": limits(&quota.limits),
         "usage": usage(quota),
-        "unavailableReason": quota.refusal.as_ref().map(|(no_room, _)| no_room.as_str()),
+        "unavailableReason": quota.refusal.as_ref().map(|(no_room, _)| no_room.to_string()),
         "availableAt": quota.refusal.as_ref().and_then(|(_, until)| *until).map(iso),
     })
 }
 
 fn limits(limits: &Limits) -> Value {
+    if let Some(limit) = limits.listed_limit() {
+        return json!({ limit.unit.as_str(): amount(limit.unit, limit.amount), "per": limit.period.to_string() });
+    }
     json!({
         "rpm": limits.rpm.as_configured(),
         "rpd": limits.rpd.as_configured(),
@@ -124,8 +130,20 @@ fn limits(limits: &Limits) -> Value {
     })
 }
 
+/// Returns an amount as configured: dollars, requests or tokens.
+fn amount(unit: LimitUnit, amount: u64) -> Value {
+    match unit {
+        LimitUnit::Requests | LimitUnit::Tokens => json!(amount),
+        LimitUnit::Usd => json!(amount as f64 / 1e9),
+    }
+}
+
 fn usage(quota: &QuotaStatus) -> Value {
     let QuotaStatus { requests, tokens, .. } = quota;
+    if let Some(ListedLimit { unit, .. }) = quota.limits.listed_limit() {
+        let used = if unit == LimitUnit::Requests { requests } else { tokens };
+        return json!({ unit.as_str(): amount(unit, used.day) });
+    }
     json!({ "rpm": requests.minute, "rpd": requests.day, "tpm": tokens.minute, "tpd": tokens.day })
 }
 

@@ -2,23 +2,30 @@
 
 use std::sync::Arc;
 
+use quota::{LimitUnit, ListedLimit};
+
 use super::refusal::KeyReason;
 use crate::config::KeyConfig;
-use crate::types::{Cost, Limit};
+use crate::types::Limit;
 
 /// Returns whether anything of a key is limited.
 pub(super) fn is_limited(key: &KeyConfig) -> bool {
-    !key.quota.limits.are_none() || has_budget(key)
+    !key.quota.limits.are_none() || !key.quota.more.is_empty()
 }
 
 /// Returns whether money is limited.
 pub(super) fn has_budget(key: &KeyConfig) -> bool {
-    !key.budgets.is_empty()
+    key.quota.more.iter().any(|entry| entry.limit.unit == LimitUnit::Usd)
 }
 
 /// Returns whether the quota at this place of a key is a budget. The first place is the main quota's.
-pub(super) fn is_budget(_key: &KeyConfig, place: usize) -> bool {
-    place > 0
+pub(super) fn is_budget(key: &KeyConfig, place: usize) -> bool {
+    listed(key, place).is_some_and(|limit| limit.unit == LimitUnit::Usd)
+}
+
+/// Returns the limit of another period at this place.
+fn listed(key: &KeyConfig, place: usize) -> Option<ListedLimit> {
+    Some(key.quota.more.get(place.checked_sub(1)?)?.limit)
 }
 
 /// Returns the limit behind a refusal by the quota at this place: `30 requests a minute`, `$2 per day`.
@@ -32,10 +39,7 @@ pub(super) fn limit_in_words(key: &KeyConfig, place: usize, reason: KeyReason) -
         KeyReason::Tpd => format!("{} tokens a day", number(limits.tpd)),
         KeyReason::Concurrency => format!("{} requests at the same time", limits.max_concurrent.unwrap_or_default()),
         KeyReason::Limit | KeyReason::BudgetSpent | KeyReason::BudgetTooSmall | KeyReason::BudgetReserved => {
-            let budget = place.checked_sub(1).and_then(|nth| key.budgets.get(nth));
-            budget.map_or(String::new(), |budget| {
-                format!("${} per {}", Cost::from_picodollars(budget.nanodollars * 1_000), budget.per)
-            })
+            listed(key, place).map_or(String::new(), |limit| limit.to_string())
         }
     };
     Arc::from(text)

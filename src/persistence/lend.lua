@@ -7,12 +7,12 @@
 -- A row is written as a whole each time, so a repeated call or a lost answer does no harm:
 --   e, n        the epoch of the row; the number of the holder's ask
 --   x           the end of the loan; the rest of the loan counts as used then
---   de          the end of the civil day that u counts in; 0 where a day is any 24 hours
+--   de          the end of the period (a day, or another one) that u counts in; 0 where the period is rolling
 --   c           requests at the same time
---   r, t        of requests and of tokens:
+--   r, t        of requests, and of tokens or nano-dollars:
 --     o         units held or under way: all count as used now
---     u, k      units used in the day, and the part to count in the next day again
---     l, d      units used in the last minute, and in the last 24 hours where that is the day: {time, count} …
+--     u, k      units used in the period, and the part to count in the next period again
+--     l, d      units used in the last minute, and in a rolling period: {time, count} …
 local function wall()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
@@ -21,7 +21,8 @@ end
 local now = wall()
 local me, ask = ARGV[1], cjson.decode(ARGV[4])
 local limits, day = ask.limits, ask.day
-local MINUTE, DAY = ask.minute, ask.any_day
+-- The length of a rolling period; of the calendar's, the longest one.
+local MINUTE, PERIOD = ask.minute, ask.period
 
 local epoch = redis.call('HGET', KEYS[2], 'id')
 if not epoch then
@@ -43,8 +44,8 @@ local function window(ms, limit)
   return {ms = ms, limit = limit, sum = 0, entries = {}}
 end
 local windows = {
-  r = {minute = window(MINUTE, limits.rpm), day = window(DAY, limits.rpd), burst = window(limits.burst_ms or 0, limits.burst)},
-  t = {minute = window(MINUTE, limits.tpm), day = window(DAY, limits.tpd)},
+  r = {minute = window(MINUTE, limits.rpm), day = window(PERIOD, limits.rpd), burst = window(limits.burst_ms or 0, limits.burst)},
+  t = {minute = window(MINUTE, limits.tpm), day = window(PERIOD, limits.tpd)},
 }
 local slots = 0
 
@@ -58,7 +59,7 @@ end
 -- Adds a row to the windows. Returns whether the row still matters.
 local function count(row)
   local carries = row.r.k + row.t.k > 0
-  local alive = row.x + MINUTE > now or row.de > now or carries and row.de + DAY > now
+  local alive = row.x + MINUTE > now or row.de > now or carries and row.de + PERIOD > now
   for kind, part in pairs({r = row.r, t = row.t}) do
     local w = windows[kind]
     for _, entry in ipairs(part.l) do
@@ -66,7 +67,7 @@ local function count(row)
       add(w.burst, entry[1], entry[2])
     end
     for _, entry in ipairs(part.d) do
-      alive = alive or entry[1] + DAY > now
+      alive = alive or entry[1] + PERIOD > now
       if not day then
         add(w.day, entry[1], entry[2])
       elseif entry[1] >= day[1] then
@@ -94,7 +95,7 @@ local function count(row)
   return alive
 end
 
--- Rows of departed holders are merged into one for each day, once no minute holds any of their units. '~' holds the known totals
+-- Rows of departed holders are merged into one for each period, once no minute holds any of their units. '~' holds the known totals
 -- of lost rows.
 local rows = redis.call('HGETALL', KEYS[1])
 local together = '+' .. ask.row.de
@@ -127,16 +128,27 @@ end
 if next(leaving) then
   local function none() return {o = 0, u = 0, k = 0, l = {}, d = {}} end
   gone = gone or {e = epoch, n = 0, x = 0, de = ask.row.de, c = 0, r = none(), t = none(), holders = {}}
-  -- Entries older than a day do not matter any more.
+  -- Entries older than the period do not matter any more. Many departed holders have many entries: those of one six-hundredth of the
+  -- period become one, with a later time.
+  local grain = math.max(1000, math.floor(PERIOD / 600))
   local function recent(log)
-    local kept = {}
+    local sums, kept = {}, {}
     for _, entry in ipairs(log) do
-      if entry[1] + DAY > now then kept[#kept + 1] = entry end
+      if entry[1] + PERIOD > now then
+        local at = #log > 600 and math.ceil(entry[1] / grain) * grain or entry[1]
+        if not sums[at] then
+          sums[at] = {at, 0}
+          kept[#kept + 1] = sums[at]
+        end
+        sums[at][2] = sums[at][2] + entry[2]
+      end
     end
     return kept
   end
+  -- A holder that comes back after a day tells its units again: these count twice, rather than not at all.
+  local known_for = math.min(PERIOD, ask.known_for)
   for holder, since in pairs(gone.holders) do
-    if since + DAY < now then gone.holders[holder] = nil end
+    if since + known_for < now then gone.holders[holder] = nil end
   end
   for holder, row in pairs(leaving) do
     for _, kind in ipairs({'r', 't'}) do
@@ -245,7 +257,7 @@ row.r.o = row.r.o + granted.r
 row.t.o = row.t.o + granted.t
 row.c = row.c + granted.c
 redis.call('HSET', KEYS[1], me, cjson.encode(row))
-redis.call('PEXPIRE', KEYS[1], 3 * DAY)
+redis.call('PEXPIRE', KEYS[1], 3 * math.max(PERIOD, ask.known_for))
 
 local serial = redis.call('HINCRBY', KEYS[2], 'serial', 1)
 

@@ -20,6 +20,7 @@ mod redis;
 mod redis_homes;
 mod redis_ledgers;
 mod replica_row;
+mod script_reply;
 mod shared;
 mod shared_worker;
 mod sled;

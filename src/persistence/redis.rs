@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use ::redis::{Client, Connection, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
-use super::replica_row::{LEARN_MS, LEASE_MS, LastKnownTotals, RowState, ScriptReply, replica_row};
+use super::replica_row::{LEARN_MS, LastKnownTotals, RowState, replica_row};
+use super::script_reply::{LEASE_MS, ScriptReply};
 use super::{Ask, GrantResult, SharedBackend, StoreError, redis_ledgers};
 use crate::types::{LedgerId, LedgerRecord, QuotaId};
 
@@ -131,7 +132,7 @@ impl RedisStore {
                         let totals = session.totals.entry(ask.id.clone()).or_default();
                         session.serial = session.serial.max(reply.serial);
                         match totals.record_reply(ask, &reply) {
-                            RowState::Known(reported) => *result = Ok(reply.into_grant(reported)),
+                            RowState::Known(reported) => *result = Ok(reply.into_grant(&ask.request.limits, reported)),
                             RowState::Missing => again.push(i),
                         }
                     }

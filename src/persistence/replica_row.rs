@@ -1,17 +1,20 @@
-//! The row of this server in a shared store, one for each quota, and the answers of the store, as JSON.
+//! The row of this server in a shared store, one for each quota, as JSON.
 
-use quota::{CountRecord, Denial, Grant, QuotaRecord, SharedGrant, Units, WindowUsage, guarded};
-use serde::Deserialize;
+use quota::{CountRecord, GrantRequest, QuotaRecord, Units, guarded};
 use serde_json::{Value, json};
 
-use super::{Ask, StoreError};
-use crate::types::{Limits, QuotaKind};
-
-/// How long a grant may be used without asking again (ms). After a crash nobody may use the grant for as long.
-pub(super) const LEASE_MS: u64 = 5_000;
+use super::Ask;
+use super::script_reply::{LEASE_MS, ScriptReply};
+use crate::types::Limits;
 
 /// How long a store without memory grants nothing (ms). Earlier grants are used up by then, and have left every minute.
 pub(super) const LEARN_MS: u64 = LEASE_MS + 61_000;
+
+/// How long the names of departed servers are known, if the period is not shorter (ms).
+const KNOWN_MS: u64 = guarded(86_400_000);
+
+/// By how much a period of the calendar may be longer than its nominal length (ms): clocks are set back by an hour.
+const CLOCK_CHANGE_MS: u64 = 3_600_000;
 
 /// The last known totals of a quota, all servers together. A store without memory learns from here.
 #[derive(Debug, Clone, Default)]
@@ -101,17 +104,18 @@ impl LastKnownTotals {
         let tokens =
             CountRecord { granted: record.tokens.granted.saturating_sub(wanted.tokens), ..record.tokens.clone() };
         OwnCounts {
-            requests: unreported(requests, reported.map(|reported| &reported.requests), record.saved_wall),
-            tokens: unreported(tokens, reported.map(|reported| &reported.tokens), record.saved_wall),
+            requests: unreported(requests, reported.map(|reported| &reported.requests), &ask.request),
+            tokens: unreported(tokens, reported.map(|reported| &reported.tokens), &ask.request),
         }
     }
 }
 
-/// Returns the counts without reported ones, at `now` (ms since the Unix epoch).
-fn unreported(mut counts: CountRecord, reported: Option<&CountRecord>, now: i64) -> CountRecord {
+/// Returns the counts of a request without reported ones.
+fn unreported(mut counts: CountRecord, reported: Option<&CountRecord>, request: &GrantRequest) -> CountRecord {
     let Some(reported) = reported else { return counts };
+    let now = request.record.saved_wall;
     counts.log = later_entries(&counts.log, &reported.log, now - guarded(60_000) as i64);
-    counts.day_log = later_entries(&counts.day_log, &reported.day_log, now - guarded(86_400_000) as i64);
+    counts.day_log = later_entries(&counts.day_log, &reported.day_log, now - longest_period(request) as i64);
     if counts.day_end == reported.day_end {
         counts.used_today = counts.used_today.saturating_sub(reported.used_today);
         counts.carried = counts.carried.saturating_sub(reported.carried);
@@ -128,6 +132,12 @@ fn later_entries(log: &[(i64, u64)], reported: &[(i64, u64)], since: i64) -> Vec
         (*at, count - known)
     });
     later.filter(|(_, count)| *count > 0).collect()
+}
+
+/// Returns the length of the rolling period, or of the longest period of the calendar (ms).
+fn longest_period(request: &GrantRequest) -> u64 {
+    let is_rolling = request.record.requests.day_end == 0;
+    guarded(request.limits.period().length_ms()) + if is_rolling { 0 } else { CLOCK_CHANGE_MS }
 }
 
 fn used_in_day(counts: &CountRecord) -> u64 {
@@ -151,7 +161,8 @@ pub(super) fn replica_row(ask: &Ask, totals: &mut LastKnownTotals, epoch: &str, 
         "lease": LEASE_MS,
         "learn": LEARN_MS,
         "minute": guarded(60_000),
-        "any_day": guarded(86_400_000),
+        "period": longest_period(request),
+        "known_for": KNOWN_MS,
         "limits": limits(&request.limits),
         "wanted": units(request.wanted),
         "needed": units(request.needed),
@@ -215,67 +226,4 @@ fn limits(limits: &Limits) -> Value {
     ];
     let some = all.into_iter().filter_map(|(name, bound)| Some((name.to_owned(), json!(bound?))));
     Value::Object(some.collect())
-}
-
-/// The script's answer. Without `others` the answer has only the time and the epoch.
-#[derive(Debug, Deserialize)]
-pub(super) struct ScriptReply {
-    now: i64,
-    #[serde(default)]
-    pub(super) epoch: String,
-    /// A number, larger with each answer of this epoch.
-    #[serde(default)]
-    pub(super) serial: u64,
-    /// Why this server's row is missing, against expectation.
-    missing: Option<String>,
-    granted: Option<Granted>,
-    #[serde(default)]
-    slots: u32,
-    denied: Option<(String, i64)>,
-    others: Option<Others>,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-struct Granted {
-    r: u64,
-    t: u64,
-    c: u32,
-}
-
-/// Units of other servers: in the minute, and in the day.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-struct Others {
-    r: (u64, u64),
-    t: (u64, u64),
-}
-
-impl ScriptReply {
-    pub(super) fn parse(text: &str) -> Result<ScriptReply, StoreError> {
-        serde_json::from_str(text).map_err(|e| StoreError::new("the shared store's answer can't be read", e))
-    }
-
-    /// Returns the grant. A mere correction of the clock grants nothing. `reported` is this server's own part in the units
-    /// of others.
-    pub(super) fn into_grant(self, reported: Units) -> Grant {
-        let granted = self.granted.unwrap_or_default();
-        let kind = |name: &str| QuotaKind::ALL.into_iter().find(|kind| kind.as_str() == name);
-        let denial =
-            |(name, ms): (String, i64)| Denial { which: kind(&name), frees_in_ms: u64::try_from(ms).unwrap_or(0) };
-        let lasts_ms = if self.others.is_some() { LEASE_MS } else { 0 };
-        let others = self.others.unwrap_or_default();
-        let usage =
-            |(minute, day): (u64, u64), reported: u64| WindowUsage { minute, day: day.saturating_sub(reported) };
-        Grant {
-            units: Units { requests: granted.r, tokens: granted.t, slots: granted.c },
-            shared: Some(SharedGrant {
-                lasts_ms,
-                slots: self.slots,
-                denied: self.denied.map(denial),
-                requests: usage(others.r, reported.requests),
-                tokens: usage(others.t, reported.tokens),
-                wall: self.now,
-                epoch: self.epoch,
-            }),
-        }
-    }
 }

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use quota::{ActualUsage, Credits, Demand, Quota, QuotaRecord, Reservation, Reset};
+use quota::{ActualUsage, Credits, Demand, LimitUnit, Quota, QuotaRecord, Reservation, Reset};
 use tokio::sync::oneshot;
 
 use super::quota_clock::QuotaClock;
 use super::status::QuotaStatus;
-use crate::persistence::{PersistenceActor, Restore, Save};
-use crate::types::{Limits, Now, QuotaId, SentAt, Uptime};
+use crate::persistence::{PersistenceActor, Save};
+use crate::types::{Limits, Now, QuotaId, SentAt};
 
 /// The pause after a failure of the store (ms).
 pub(super) const STORE_RETRY_MS: u64 = 1_000;
@@ -42,7 +42,7 @@ pub(super) struct HandleState {
     pub(super) quota: RefCell<Quota>,
     pub(super) store: QuotaStore,
     /// Whether the saved counts are there.
-    is_ready: Cell<bool>,
+    pub(super) is_ready: Cell<bool>,
     /// Whether the last request to the store failed.
     pub(super) is_failing: Cell<bool>,
     /// Waiters for the store's answer.
@@ -74,46 +74,6 @@ impl QuotaHandle {
             renewal: Cell::new(None),
             pauses: Cell::new(0),
         }))
-    }
-
-    /// Reads the saved counts. A new quota begins with the counts of all `members`.
-    pub(super) async fn restore(self, members: impl Fn() -> Vec<QuotaHandle>) {
-        let asked = self.0.store.persistence.send(Restore(self.0.id.clone())).await;
-        // Without an answer the process is about to stop: then nothing is admitted.
-        let Ok(saved) = asked else { return };
-        let (now, shared) = (self.0.store.clock.now(), self.0.store.shared);
-        let mut is_lost = saved.lost;
-        match saved.record {
-            // The store knows the counts. The saved record is for a store without memory.
-            Some(record) if shared && record.epoch.is_some() => {
-                is_lost = false;
-                *self.0.remembered.borrow_mut() = Some(record);
-            }
-            Some(record) => {
-                let record = record.by_the_clock_of(now, Uptime::read().as_ref());
-                self.with(now, |quota, now| quota.add(&record, now));
-            }
-            None if is_lost && !shared => self.with(now, |quota, now| {
-                let exhausted = Quota::exhausted(&quota.limits(), now);
-                quota.add(&exhausted, now);
-            }),
-            None => {
-                for member in members() {
-                    if !member.is_ready() {
-                        let _ = member.notified().await;
-                    }
-                    let counted = member.with(Now::read(), |quota, now| quota.record(now));
-                    self.with(Now::read(), |quota, now| quota.add(&counted, now));
-                }
-            }
-        }
-        self.0.is_ready.set(true);
-        if is_lost {
-            // The next start has to know as well.
-            self.save();
-        }
-        self.refresh();
-        self.notify();
     }
 
     /// Sets new limits.
@@ -154,6 +114,17 @@ impl QuotaHandle {
     /// Returns the tightest bound of tokens.
     pub(crate) fn tightest_tokens(&self) -> Option<u64> {
         self.0.quota.borrow().tightest_tokens()
+    }
+
+    /// Returns whether the quota counts what a quota of these `limits` bounds.
+    pub(super) fn knows_units_of(&self, limits: &Limits) -> bool {
+        let own = self.0.quota.borrow().limits();
+        own.measure == limits.measure || limits.listed.is_some_and(|(unit, _)| unit == LimitUnit::Requests)
+    }
+
+    /// Returns the length of the period of `rpd` and `tpd`, or of another one (ms).
+    pub(super) fn period_ms(&self) -> u64 {
+        self.0.quota.borrow().limits().period().length_ms()
     }
 
     /// Returns whether both are the same quota.

@@ -1,6 +1,6 @@
 //! The quotas of upstreams and clients, and the talk with the store. The arithmetic is in the crate `quota`.
 //!
-//! In reading order: `registry` (all quotas), `handle` (one quota), `store_requests`, `quota_clock`, `admission` (one attempt in
+//! In reading order: `registry` (all quotas), `handle` (one quota), `restore`, `store_requests`, `quota_clock`, `admission` (one attempt in
 //! several quotas), `status`.
 
 mod admission;
@@ -8,6 +8,7 @@ mod event_queue;
 mod handle;
 mod quota_clock;
 mod registry;
+mod restore;
 mod status;
 mod store_requests;
 

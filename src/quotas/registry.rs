@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use futures_util::future::join_all;
-use quota::{Limit, Limits, Measure, OwnerLimits, PoolLimits};
+use quota::{OwnerLimits, PoolLimits, Reset};
 
 use super::handle::{QuotaHandle, QuotaStore};
-use crate::config::{ApiConfig, KeyBudget, KeyConfig, QuotaConfig};
+use super::restore::CountsBefore;
+use crate::config::{ApiConfig, KeyConfig, PeriodLimit, QuotaConfig};
 use crate::persistence::PersistenceActor;
-use crate::types::{Now, QuotaId};
+use crate::types::{Limits, Now, QuotaId};
 
 /// The most models of an upstream with counts and without limits. Where an upstream takes any name, clients make
 /// names up.
@@ -48,47 +49,81 @@ impl QuotaRegistry {
             members: group.ledgers.iter().map(QuotaId::of_api).collect(),
         });
         let owners: Vec<QuotaOwner> = std::iter::once(own).chain(group).collect();
-        let common = owners.iter().map(|owner| self.open(owner, None)).collect();
+        let plain = owners.iter().map(|owner| self.open(owner, None));
+        let listed = owners.iter().flat_map(|owner| self.open_listed(owner, None));
+        let common = plain.chain(listed).collect();
         let mut quotas = ApiQuotas { owners, common, models: BTreeMap::new() };
-        let limited: Vec<Arc<str>> =
-            quotas.owners.iter().flat_map(|owner| owner.quota.models.keys().cloned()).collect();
+        let limited: Vec<Arc<str>> = quotas.owners.iter().flat_map(|owner| owner.limited_models()).cloned().collect();
         limited.iter().for_each(|model| quotas.add_model(model, self));
         quotas
     }
 
-    /// Returns all quotas of a client's key: the main one first, then one for each budget.
+    /// Returns all quotas of a client's key: the main one first, then one for each entry of the lists `limits` and `budgets`.
     pub(crate) fn open_key(&self, key: &KeyConfig) -> Rc<[QuotaHandle]> {
         let id = QuotaId::of_key(&Arc::from(key.name.as_str()));
-        let main = QuotaOwner { id: id.clone(), quota: key.quota.clone(), members: Vec::new() };
-        let budget = |budget: &KeyBudget| {
-            let tpd = Limit::AtMost(budget.nanodollars);
-            let limits = Limits { tpd, measure: Measure::Cost, ..Limits::default() };
-            let quota = QuotaConfig { limits, models: BTreeMap::new(), reset: key.quota.reset.clone() };
-            QuotaOwner { id: id.for_model(&budget.per), quota, members: Vec::new() }
-        };
-        let owners: Vec<QuotaOwner> = std::iter::once(main).chain(key.budgets.iter().map(budget)).collect();
-        owners.iter().map(|owner| self.open(owner, None)).collect()
+        let owner = QuotaOwner { id, quota: key.quota.clone(), members: Vec::new() };
+        std::iter::once(self.open(&owner, None)).chain(self.open_listed(&owner, None)).collect()
     }
 
+    /// Returns the quota of `rpm` and its like, for one model or for all.
     fn open(&self, owner: &QuotaOwner, model: Option<&Arc<str>>) -> QuotaHandle {
-        let id_of = |id: &QuotaId| model.map_or(id.clone(), |model| id.for_model(model));
-        let (id, reset) = (id_of(&owner.id), &owner.quota.reset);
         let limits = match model {
             Some(model) => owner.quota.models.get(model).copied().unwrap_or_default(),
             None => owner.quota.limits,
         };
+        let id_of = |id: &QuotaId| model.map_or(id.clone(), |model| id.for_model(model));
+        let members: Vec<QuotaId> = owner.members.iter().map(id_of).collect();
+        let id = id_of(&owner.id);
+        let before = move |registry: &QuotaRegistry| {
+            CountsBefore::Sum(members.iter().filter_map(|member| registry.get(member)).collect())
+        };
+        self.open_one(&id, (limits, &owner.quota.reset), before)
+    }
+
+    /// Returns a quota for each entry of the list `limits`, for one model or for all.
+    fn open_listed(&self, owner: &QuotaOwner, model: Option<&Arc<str>>) -> Vec<QuotaHandle> {
+        let entries = owner.quota.more.iter().filter(|entry| entry.model.as_ref() == model);
+        let id = model.map_or_else(|| owner.id.clone(), |model| owner.id.for_model(model));
+        let open = |PeriodLimit { limit, reset, .. }: &PeriodLimit| {
+            let (owner, id, limits) = (id.clone(), id.for_limit(*limit), limit.limits());
+            let new = id.clone();
+            let before = move |registry: &QuotaRegistry| CountsBefore::Largest(registry.alike(&owner, &new, &limits));
+            self.open_one(&id, (limits, reset), before)
+        };
+        entries.map(open).collect()
+    }
+
+    /// Returns a quota. `before`: where the counts of a new one come from.
+    fn open_one(
+        &self,
+        id: &QuotaId,
+        (limits, reset): (Limits, &Reset),
+        before: impl Fn(&QuotaRegistry) -> CountsBefore + 'static,
+    ) -> QuotaHandle {
         let mut quotas = self.0.quotas.borrow_mut();
-        if let Some(known) = quotas.get(&id) {
+        if let Some(known) = quotas.get(id) {
             known.reconfigure(limits, reset);
             return known.clone();
         }
-        let members: Vec<QuotaId> = owner.members.iter().map(id_of).collect();
-        let registry = self.clone();
-        let members = move || members.iter().filter_map(|member| registry.get(member)).collect();
         let quota = QuotaHandle::new(id.clone(), limits, reset, self.0.store.clone());
-        actix::spawn(quota.clone().restore(members));
-        quotas.insert(id, quota.clone());
+        let registry = self.clone();
+        actix::spawn(quota.clone().restore(move || before(&registry)));
+        quotas.insert(id.clone(), quota.clone());
         quota
+    }
+
+    /// Returns the quotas of an owner that count what a `new` quota of the owner with these `limits` bounds: the ones of no longer
+    /// periods, and the shortest of the longer ones. (A longer one may have counted too much, and a shorter one too little.)
+    fn alike(&self, owner: &QuotaId, new: &QuotaId, limits: &Limits) -> Vec<QuotaHandle> {
+        let quotas = self.0.quotas.borrow();
+        // Nobody waits for a quota that may be waiting for others: only the quota of `rpm` and its like waits for none of these.
+        let is_usable = |id: &QuotaId, quota: &QuotaHandle| id == owner || id != new && quota.is_ready();
+        let alike = quotas.iter().filter(|(id, quota)| id.is_of(owner) && is_usable(id, quota));
+        let alike = alike.map(|(_, quota)| quota).filter(|quota| quota.knows_units_of(limits));
+        let (longer, mut others): (Vec<&QuotaHandle>, Vec<&QuotaHandle>) =
+            alike.partition(|quota| quota.period_ms() > limits.period().length_ms());
+        others.extend(longer.into_iter().min_by_key(|quota| quota.period_ms()));
+        others.into_iter().cloned().collect()
     }
 
     /// Returns an open quota.
@@ -111,9 +146,14 @@ impl QuotaRegistry {
     }
 
     fn owner_limits(&self, owner: &QuotaId, quota: &QuotaConfig, model: &str) -> OwnerLimits {
-        let of_model = quota.models.get_key_value(model).and_then(|(model, _)| self.get(&owner.for_model(model)));
-        let credits = |quota: QuotaHandle| quota.credits();
-        OwnerLimits::new(self.get(owner).and_then(credits), of_model.and_then(credits))
+        let of_model = quota.models.get_key_value(model).map(|(model, _)| owner.for_model(model));
+        let listed = quota.more.iter().filter(|entry| entry.model.as_deref().is_none_or(|of| of == model));
+        let listed = listed.map(|entry| {
+            let owner = entry.model.as_ref().map_or_else(|| owner.clone(), |model| owner.for_model(model));
+            owner.for_limit(entry.limit)
+        });
+        let ids = std::iter::once(owner.clone()).chain(of_model).chain(listed);
+        OwnerLimits::new(ids.filter_map(|id| self.get(&id)?.credits()))
     }
 
     /// Closes all quotas, when the process stops: grants are given back, and counts saved.
@@ -131,6 +171,13 @@ struct QuotaOwner {
     members: Vec<QuotaId>,
 }
 
+impl QuotaOwner {
+    /// Returns the models with limits of their own.
+    fn limited_models(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.quota.models.keys().chain(self.quota.more.iter().filter_map(|entry| entry.model.as_ref()))
+    }
+}
+
 /// The quotas of one upstream: the own ones and the group's.
 pub(crate) struct ApiQuotas {
     owners: Vec<QuotaOwner>,
@@ -140,7 +187,7 @@ pub(crate) struct ApiQuotas {
 }
 
 impl ApiQuotas {
-    /// Returns the quotas of every attempt. The upstream's own is the first.
+    /// Returns the quotas of every attempt. The upstream's own is the first, and the group's the second.
     pub(crate) fn common(&self) -> &Rc<[QuotaHandle]> {
         &self.common
     }
@@ -156,7 +203,7 @@ impl ApiQuotas {
 
     /// Returns the latest end of the upstream's day (ms, monotonic).
     pub(crate) fn day_ends(&self, now: Now) -> u64 {
-        let ends = |quota: &QuotaHandle| quota.with(now, |quota, now| quota.day_ends(now));
+        let ends = |quota: &QuotaHandle| quota.with(now, |quota, now| quota.period_ends(now));
         self.common.first().map_or(now.mono, ends)
     }
 
@@ -171,7 +218,8 @@ impl ApiQuotas {
 
     fn add_model(&mut self, model: &Arc<str>, registry: &QuotaRegistry) {
         let of_model = self.owners.iter().map(|owner| registry.open(owner, Some(model)));
-        let all = self.common.iter().cloned().chain(of_model).collect();
+        let listed = self.owners.iter().flat_map(|owner| registry.open_listed(owner, Some(model)));
+        let all = self.common.iter().cloned().chain(of_model).chain(listed).collect();
         self.models.insert(model.clone(), all);
     }
 }

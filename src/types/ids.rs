@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use quota::ListedLimit;
 use serde::{Deserialize, Serialize};
 
 use super::LedgerId;
@@ -36,6 +37,8 @@ impl fmt::Display for ApiId {
 pub struct QuotaId {
     owner: Owner,
     model: Option<Arc<str>>,
+    /// Of a limit of the list `limits`: what is counted, and the key of the period (`usd:month`).
+    limit: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,22 +51,33 @@ enum Owner {
 impl QuotaId {
     /// Returns the id of the quota of an entry of `apis`.
     pub fn of_api(ledger: &LedgerId) -> QuotaId {
-        QuotaId { owner: Owner::Api(ledger.clone()), model: None }
+        QuotaId { owner: Owner::Api(ledger.clone()), model: None, limit: None }
     }
 
     /// Returns the id of the quota of a `quotaGroup`.
     pub fn of_group(name: &Arc<str>) -> QuotaId {
-        QuotaId { owner: Owner::Group(name.clone()), model: None }
+        QuotaId { owner: Owner::Group(name.clone()), model: None, limit: None }
     }
 
     /// Returns the id of the quota of a client's key, by the key's name.
     pub fn of_key(name: &Arc<str>) -> QuotaId {
-        QuotaId { owner: Owner::Key(name.clone()), model: None }
+        QuotaId { owner: Owner::Key(name.clone()), model: None, limit: None }
     }
 
     /// Returns the same owner's id for one model, by the upstream's own name.
     pub fn for_model(&self, model: &Arc<str>) -> QuotaId {
-        QuotaId { owner: self.owner.clone(), model: Some(model.clone()) }
+        QuotaId { model: Some(model.clone()), ..self.clone() }
+    }
+
+    /// Returns the same owner's id for a limit of the list `limits`. Another amount is the same limit, another period is another one.
+    pub fn for_limit(&self, limit: ListedLimit) -> QuotaId {
+        let name = format!("{}:{}", limit.unit.as_str(), limit.period.key());
+        QuotaId { limit: Some(Arc::from(name)), ..self.clone() }
+    }
+
+    /// Returns whether the quota has the owner and the model of `other`, whatever it counts.
+    pub fn is_of(&self, other: &QuotaId) -> bool {
+        self.owner == other.owner && self.model == other.model
     }
 
     /// Returns the name for people: an entry has its present id, not the one of its ledger.
@@ -83,7 +97,7 @@ impl QuotaId {
         }
     }
 
-    /// Returns a unique text: `api:ID`, `group:NAME:MODEL`. A colon in a name is written `%3A`.
+    /// Returns a unique text: `api:ID`, `group:NAME:MODEL`, `limit:usd:month:key:NAME`. A colon in a name is written `%3A`.
     pub fn key(&self) -> String {
         let plain = |name: &str| name.replace('%', "%25").replace(':', "%3A");
         let owner = match &self.owner {
@@ -91,9 +105,13 @@ impl QuotaId {
             Owner::Group(name) => format!("group:{}", plain(name)),
             Owner::Key(name) => format!("key:{}", plain(name)),
         };
-        match &self.model {
+        let all = match &self.model {
             Some(model) => format!("{owner}:{}", plain(model)),
             None => owner,
+        };
+        match &self.limit {
+            Some(limit) => format!("limit:{limit}:{all}"),
+            None => all,
         }
     }
 }
@@ -143,6 +161,8 @@ impl fmt::Display for RequestId {
 
 #[cfg(test)]
 mod tests {
+    use quota::{LimitUnit, Period};
+
     use super::*;
 
     #[test]
@@ -164,5 +184,9 @@ mod tests {
         let keys: std::collections::BTreeSet<String> = ids.iter().map(QuotaId::key).collect();
         assert_eq!(keys.len(), ids.len(), "{keys:?}");
         assert_eq!(ids[5].key(), "api:a:m%3Afree");
+        let limit = |period| ListedLimit { amount: 1, unit: LimitUnit::Requests, period };
+        let weekly = ids[5].for_limit(limit(Period::Week));
+        assert_eq!(weekly.key(), "limit:requests:week:api:a:m%3Afree");
+        assert_eq!(api("a").for_limit(limit(Period::Hours(24))), api("a").for_limit(limit(Period::Days(1))));
     }
 }

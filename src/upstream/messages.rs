@@ -1,5 +1,6 @@
 //! The questions to an [`super::UpstreamActor`], and the answers.
 
+use std::fmt;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -154,7 +155,7 @@ impl Refusal {
         matches!(self, Refusal::Resting(Resting { scope: Scope::Model, reason: FailureClass::ModelNotFound, .. }))
     }
 
-    /// Returns the word in `/v1/status`.
+    /// Returns the word for programs: for people see [`Refusal::fmt`].
     pub fn reason(&self) -> &'static str {
         match self {
             Refusal::QuotaExhausted { which, .. } => which.as_str(),
@@ -167,6 +168,20 @@ impl Refusal {
             Refusal::ModelsUnknown { .. } => "models_unknown",
             Refusal::Disabled => "disabled",
             Refusal::Retiring => "retired",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// Writes the reason for people: the word, or a limit of the list `limits` as written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::QuotaExhausted { which, .. } => which.fmt(f),
+            Refusal::Resting(_)
+            | Refusal::StoreUnavailable { .. }
+            | Refusal::ModelsUnknown { .. }
+            | Refusal::Disabled
+            | Refusal::Retiring => f.write_str(self.reason()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use quota::{Day, hour_start};
+use quota::{CalendarSpan, CalendarUnit, hour_start};
 
 use super::messages::TokenReport;
 use crate::persistence::TokenChange;
@@ -63,7 +63,7 @@ impl TokenStatsRecorder {
     fn moment(&mut self, now: Now) -> Moment {
         const QUARTER_MS: i64 = 900_000;
         if now.wall.div_euclid(QUARTER_MS) != self.moment.wall.div_euclid(QUARTER_MS) {
-            self.moment.day = Day::containing(now.wall, &self.zone).start;
+            self.moment.day = CalendarSpan::containing(now.wall, CalendarUnit::Day, &self.zone).start;
             self.moment.hour = hour_start(now.wall, &self.zone);
         }
         self.moment.wall = now.wall;

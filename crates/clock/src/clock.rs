@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// `mono` orders and measures inside the process; `wall` names days and survives a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Milliseconds of the monotonic clock; three days when the process first asked, so that what happened before a
+    /// Milliseconds of the monotonic clock; more than a year when the process first asked, so that what happened before a
     /// restart has a place. Never goes back.
     pub mono: u64,
     /// Milliseconds since the Unix epoch. May step in either direction.
@@ -50,7 +50,7 @@ impl Now {
 }
 
 /// What the monotonic clock shows when the process first asks.
-const FIRST_MONO: u64 = 3 * 86_400_000;
+const FIRST_MONO: u64 = 400 * 86_400_000;
 
 fn origin() -> Instant {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();

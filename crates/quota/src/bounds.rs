@@ -1,17 +1,24 @@
-//! The bounds of one kind of unit, requests or tokens.
+//! The bounds of one kind of unit: requests, tokens or money.
 
+use crate::demand::Measure;
 use crate::limits::{Burst, Limits, QuotaKind};
+use crate::period::Period;
 
 /// The largest block of requests in one grant: a crash loses as many.
 const MAX_REQUEST_BLOCK: u64 = 32;
+
+/// The largest block of money in one grant (nano-dollars): 25 cents.
+const MAX_COST_BLOCK: u64 = 250_000_000;
 
 /// The bounds of one counter's windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bounds {
     /// Units in any minute.
     pub(crate) minute: Option<u64>,
-    /// Units in a day.
-    pub(crate) day: Option<u64>,
+    /// Units in a period.
+    pub(crate) period: Option<u64>,
+    /// The period: a day, or another one of the list `limits`.
+    pub(crate) length: Period,
     /// The names of these two.
     pub(crate) kinds: [QuotaKind; 2],
     /// Units in a shorter span.
@@ -27,28 +34,33 @@ impl Bounds {
     pub(crate) fn of_requests(limits: &Limits, shared: bool) -> Bounds {
         Bounds {
             minute: limits.rpm.bound(),
-            day: limits.rpd.bound(),
-            kinds: [QuotaKind::Rpm, QuotaKind::Rpd],
+            period: limits.rpd.bound(),
+            length: limits.period(),
+            kinds: [QuotaKind::Rpm, limits.listed_limit().map_or(QuotaKind::Rpd, QuotaKind::Listed)],
             burst: limits.burst,
             max_block: MAX_REQUEST_BLOCK,
             shared,
         }
     }
 
-    /// Returns the bounds of tokens.
+    /// Returns the bounds of tokens or money.
     pub(crate) fn of_tokens(limits: &Limits, shared: bool) -> Bounds {
         Bounds {
             minute: limits.tpm.bound(),
-            day: limits.tpd.bound(),
-            kinds: [QuotaKind::Tpm, QuotaKind::Tpd],
+            period: limits.tpd.bound(),
+            length: limits.period(),
+            kinds: [QuotaKind::Tpm, limits.listed_limit().map_or(QuotaKind::Tpd, QuotaKind::Listed)],
             burst: None,
-            max_block: u64::MAX,
+            max_block: match limits.measure {
+                Measure::Tokens => u64::MAX,
+                Measure::Cost => MAX_COST_BLOCK,
+            },
             shared,
         }
     }
 
     /// Returns whether anything is bounded.
     pub(crate) fn are_any(&self) -> bool {
-        self.minute.is_some() || self.day.is_some() || self.burst.is_some()
+        self.minute.is_some() || self.period.is_some() || self.burst.is_some()
     }
 }

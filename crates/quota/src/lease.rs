@@ -24,7 +24,7 @@ pub(crate) struct Lease {
     pub(crate) slots: u32,
     /// When the store was last asked (ms, monotonic).
     pub(crate) asked_at: u64,
-    /// The tokens of the attempt behind the last request.
+    /// The tokens or nano-dollars of the attempt behind the last request.
     pub(crate) demand: u64,
     denied: Option<Denied>,
     /// How many times in a row the store has corrected the clock.
@@ -38,7 +38,7 @@ struct Denied {
     which: Option<QuotaKind>,
     /// When units come free (ms, monotonic).
     until: u64,
-    /// The tokens of the denied attempt.
+    /// The tokens or nano-dollars of the denied attempt.
     demand: u64,
 }
 
@@ -69,12 +69,12 @@ impl Lease {
         over
     }
 
-    /// Returns why the store would grant nothing for an attempt of `demand` tokens, if so.
+    /// Returns why the store would grant nothing for an attempt of `demand` units, if so.
     pub(crate) fn denial(&self, demand: u64, now: Now) -> Option<NoRoom> {
         let denied = self.denied.filter(|denied| denied.until > now.mono)?;
         match denied.which {
             // What is left may be enough for a smaller attempt.
-            Some(QuotaKind::Tpm | QuotaKind::Tpd) if demand < denied.demand => None,
+            Some(which) if which.depends_on_demand() && demand < denied.demand => None,
             // A slot comes free with the end of some attempt. Nobody can foresee when.
             Some(QuotaKind::Concurrency) => Some(NoRoom::Full { which: QuotaKind::Concurrency, until: None }),
             Some(which) => Some(NoRoom::Full { which, until: Some(denied.until) }),

@@ -1,23 +1,25 @@
-//! Limits on requests and tokens, and the use of both.
+//! Limits on requests, tokens and money, and the use of these.
 //!
 //! The crate is pure: every function takes the time as a value, and nothing here knows an actor, a disk or a network.
 //!
 //! In reading order:
 //!
-//! - `limits` and `reset`: what is bounded.
+//! - `limits`, `listed_limit`, `period` and `reset`: what is bounded. `demand`: what an attempt may use.
 //! - `quota`: one set of limits, and the counts.
-//! - `unit_counter`: requests or tokens alone. `window`, `daily_window` and `day`: what was used, and when.
+//! - `unit_counter`: requests, tokens or money alone. `window`, `period_window` and `calendar`: what was used, and when.
 //! - `credits`: units for use on any thread. `pool_limits`: what all quotas of a model leave.
 //! - `lease` and `records`: the talk with a store.
 
 mod bounds;
+mod calendar;
 mod credits;
-mod daily_window;
-mod day;
 mod demand;
 mod lease;
 mod limits;
+mod listed_limit;
 mod no_room;
+mod period;
+mod period_window;
 mod pool_limits;
 mod quota;
 mod rate;
@@ -28,11 +30,13 @@ mod reset;
 mod unit_counter;
 mod window;
 
+pub use calendar::{CalendarSpan, CalendarUnit, hour_start};
 pub use credits::{Credits, TakeError};
-pub use day::{Day, hour_start};
 pub use demand::{ActualUsage, Demand, Measure};
 pub use limits::{Burst, Limit, Limits, QuotaKind, guarded};
+pub use listed_limit::{LimitUnit, ListedLimit};
 pub use no_room::NoRoom;
+pub use period::{MAX_PERIOD_DAYS, Period, PeriodError};
 pub use pool_limits::{OwnerLimits, PoolLimits};
 pub use quota::{GrantRequest, Need, Quota, Reservation};
 pub use rate_limit_summary::RateLimitSummary;

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::demand::Measure;
+use crate::listed_limit::{LimitUnit, ListedLimit};
+use crate::period::Period;
 
 /// The most units in a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,17 +75,42 @@ pub struct Limits {
     pub max_concurrent: Option<u32>,
     /// What `tpm` and `tpd` count.
     pub measure: Measure,
+    /// Of a limit of the list `limits`: its unit and period. The amount stands in `rpd` or `tpd`, and the period takes the place of
+    /// the day.
+    pub listed: Option<(LimitUnit, Period)>,
 }
 
 impl Limits {
     /// Returns whether nothing is bounded.
     pub fn are_none(&self) -> bool {
-        *self == Limits { measure: self.measure, ..Limits::default() }
+        *self == Limits { measure: self.measure, listed: self.listed, ..Limits::default() }
     }
 
     /// Returns whether any limit is 0.
     pub fn disable(&self) -> bool {
         [self.rpm, self.rpd, self.tpm, self.tpd].contains(&Limit::AtMost(0))
+    }
+
+    /// Returns the period of `rpd` and `tpd`.
+    pub fn period(&self) -> Period {
+        self.listed.map_or(Period::Day, |(_, period)| period)
+    }
+
+    /// Returns the one limit of the list `limits`, if this is one.
+    pub fn listed_limit(&self) -> Option<ListedLimit> {
+        let (unit, period) = self.listed?;
+        let bound = match unit {
+            LimitUnit::Requests => self.rpd.bound(),
+            LimitUnit::Tokens | LimitUnit::Usd => self.tpd.bound(),
+        };
+        Some(ListedLimit { amount: bound?, unit, period })
+    }
+
+    /// Returns the kind of a limit by its [`QuotaKind::as_str`], as a shared store names the limit.
+    pub fn kind(&self, name: &str) -> Option<QuotaKind> {
+        let kind = QuotaKind::PLAIN.into_iter().find(|kind| kind.as_str() == name)?;
+        let of_period = matches!(kind, QuotaKind::Rpd | QuotaKind::Tpd);
+        Some(self.listed_limit().filter(|_| of_period).map_or(kind, QuotaKind::Listed))
     }
 
     /// Returns the tighter limits of two sets. Of two bursts the one with the lower rate is the tighter.
@@ -97,6 +124,7 @@ impl Limits {
             burst: self.burst.into_iter().chain(other.burst).min_by_key(rate),
             max_concurrent: self.max_concurrent.into_iter().chain(other.max_concurrent).min(),
             measure: self.measure,
+            listed: self.listed,
         }
     }
 }
@@ -122,11 +150,13 @@ pub enum QuotaKind {
     Burst,
     /// Requests at the same time (`maxConcurrent`).
     Concurrency,
+    /// A limit of the list `limits`.
+    Listed(ListedLimit),
 }
 
 impl QuotaKind {
-    /// Every kind.
-    pub const ALL: [QuotaKind; 6] =
+    /// Every kind with a name of its own.
+    pub const PLAIN: [QuotaKind; 6] =
         [QuotaKind::Rpm, QuotaKind::Rpd, QuotaKind::Tpm, QuotaKind::Tpd, QuotaKind::Burst, QuotaKind::Concurrency];
 
     /// Returns the word for the limit in `/v1/status` and in errors.
@@ -138,6 +168,33 @@ impl QuotaKind {
             QuotaKind::Tpd => "tpd",
             QuotaKind::Burst => "burst",
             QuotaKind::Concurrency => "concurrency",
+            QuotaKind::Listed(ListedLimit { unit: LimitUnit::Requests, .. }) => "limit_requests",
+            QuotaKind::Listed(ListedLimit { unit: LimitUnit::Tokens, .. }) => "limit_tokens",
+            QuotaKind::Listed(ListedLimit { unit: LimitUnit::Usd, .. }) => "limit_usd",
+        }
+    }
+
+    /// Returns whether an attempt takes as much of the limit as its demand says, and not one.
+    pub fn depends_on_demand(self) -> bool {
+        match self {
+            QuotaKind::Tpm | QuotaKind::Tpd => true,
+            QuotaKind::Rpm | QuotaKind::Rpd | QuotaKind::Burst | QuotaKind::Concurrency => false,
+            QuotaKind::Listed(ListedLimit { unit, .. }) => unit != LimitUnit::Requests,
+        }
+    }
+}
+
+impl fmt::Display for QuotaKind {
+    /// Writes the limit for people: a word, or the limit of the list as written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            QuotaKind::Listed(limit) => limit.fmt(f),
+            QuotaKind::Rpm
+            | QuotaKind::Rpd
+            | QuotaKind::Tpm
+            | QuotaKind::Tpd
+            | QuotaKind::Burst
+            | QuotaKind::Concurrency => f.write_str(self.as_str()),
         }
     }
 }

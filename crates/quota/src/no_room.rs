@@ -1,5 +1,7 @@
 //! Why a quota takes no attempt now.
 
+use std::fmt;
+
 use crate::limits::QuotaKind;
 
 /// Why a quota takes no attempt now. Times are ms of the monotonic clock.
@@ -46,5 +48,15 @@ impl NoRoom {
             NoRoom::Disabled => u64::MAX,
             NoRoom::Full { .. } | NoRoom::StoreNotReady { .. } => reason.until().unwrap_or(0),
         })
+    }
+}
+
+impl fmt::Display for NoRoom {
+    /// Writes the reason for people: the word, or a limit of the list `limits` as written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoRoom::Full { which, .. } => which.fmt(f),
+            NoRoom::Disabled | NoRoom::StoreNotReady { .. } => f.write_str(self.as_str()),
+        }
     }
 }

@@ -41,29 +41,28 @@ struct Account {
     members: Vec<OwnerLimits>,
 }
 
-/// The limits on requests of one upstream or one group: for all models, and for one.
+/// The limits on requests of one upstream or one group: for all models, for one, and of other periods.
 #[derive(Debug, Default)]
-pub struct OwnerLimits([Option<Arc<Credits>>; 2]);
+pub struct OwnerLimits(Vec<Arc<Credits>>);
 
 impl OwnerLimits {
-    /// Creates the limits of an owner from the credits of two quotas. Credits without a limit on requests do not matter.
-    pub fn new(all_models: Option<Arc<Credits>>, one_model: Option<Arc<Credits>>) -> OwnerLimits {
-        OwnerLimits([all_models, one_model].map(|credits| credits.filter(|credits| credits.limits_requests())))
+    /// Creates the limits of an owner from the credits of all quotas. Credits without a limit on requests do not matter.
+    pub fn new(credits: impl IntoIterator<Item = Arc<Credits>>) -> OwnerLimits {
+        OwnerLimits(credits.into_iter().filter(|credits| credits.limits_requests()).collect())
     }
 
     fn is_empty(&self) -> bool {
-        self.0.iter().all(Option::is_none)
+        self.0.is_empty()
     }
 
     /// Returns whether both are of the same owner.
     fn is(&self, other: &OwnerLimits) -> bool {
-        let places = |owner: &OwnerLimits| owner.0.each_ref().map(|credits| credits.as_ref().map(Arc::as_ptr));
-        places(self) == places(other)
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(one, other)| Arc::ptr_eq(one, other))
     }
 
     /// Returns what the tightest limit leaves at `now` (ms, monotonic).
     fn summary(&self, now: u64) -> Option<RateLimitSummary> {
-        let limits = self.0.iter().flatten().filter_map(|credits| credits.summary(now));
+        let limits = self.0.iter().filter_map(|credits| credits.summary(now));
         limits.min_by_key(RateLimitSummary::tightness)
     }
 }
@@ -130,7 +129,7 @@ mod tests {
     }
 
     fn of_all(limit: u64, used: u64) -> OwnerLimits {
-        OwnerLimits::new(Some(credits(limit, used)), None)
+        OwnerLimits::new([credits(limit, used)])
     }
 
     fn summary(limit: u64, remaining: u64, reset_ms: u64) -> Option<RateLimitSummary> {
@@ -142,7 +141,7 @@ mod tests {
         let mut pool = PoolLimits::default();
         pool.add(of_all(10, 3), OwnerLimits::default());
         assert_eq!(pool.summary(0), summary(10, 7, 1_000));
-        pool.add(OwnerLimits::new(Some(credits(100, 0)), Some(credits(5, 1))), OwnerLimits::default());
+        pool.add(OwnerLimits::new([credits(100, 0), credits(5, 1)]), OwnerLimits::default());
         assert_eq!(pool.summary(0), summary(15, 11, 1_000));
         assert_eq!(pool.summary(1_000), summary(15, 15, 0), "all requests have left their windows");
     }
@@ -150,7 +149,7 @@ mod tests {
     #[test]
     fn members_of_a_group_have_together_no_more_than_the_group() {
         let group = credits(10, 4);
-        let of_group = || OwnerLimits::new(Some(group.clone()), None);
+        let of_group = || OwnerLimits::new([group.clone()]);
         let mut pool = PoolLimits::default();
         pool.add(of_all(4, 1), of_group());
         assert_eq!(pool.summary(0), summary(4, 3, 1_000));
@@ -163,7 +162,7 @@ mod tests {
     #[test]
     fn a_member_without_limits_may_use_all_of_its_group() {
         let group = credits(10, 4);
-        let of_group = || OwnerLimits::new(Some(group.clone()), None);
+        let of_group = || OwnerLimits::new([group.clone()]);
         let mut pool = PoolLimits::default();
         pool.add(of_all(4, 1), of_group());
         pool.add(OwnerLimits::default(), of_group());
@@ -177,7 +176,7 @@ mod tests {
         tokens_only.publish(None);
         let mut pool = PoolLimits::default();
         pool.add(of_all(10, 3), OwnerLimits::default());
-        pool.add(OwnerLimits::new(Some(Arc::new(tokens_only)), None), OwnerLimits::default());
+        pool.add(OwnerLimits::new([Arc::new(tokens_only)]), OwnerLimits::default());
         assert_eq!(pool.summary(0), None);
     }
 
@@ -186,7 +185,7 @@ mod tests {
         let credits = credits(2, 1);
         let mut pool = PoolLimits::default();
         for _ in 0..3 {
-            pool.add(OwnerLimits::new(Some(credits.clone()), None), OwnerLimits::default());
+            pool.add(OwnerLimits::new([credits.clone()]), OwnerLimits::default());
         }
         assert_eq!(pool.after_one_more(0), summary(6, 3, 1_000), "the admission came before the sum");
         credits.publish(Some(RequestWindow { limit: 5, used: 1, reserved: 0, resets_at: 1_000, span_ms: 61_000 }));
@@ -201,7 +200,7 @@ mod tests {
         let credits = credits(10, 2);
         credits.issue(Units { requests: 5, ..Units::default() }, u64::MAX, 0);
         let mut pool = PoolLimits::default();
-        pool.add(OwnerLimits::new(Some(credits.clone()), None), OwnerLimits::default());
+        pool.add(OwnerLimits::new([credits.clone()]), OwnerLimits::default());
         assert_eq!(pool.summary(0), summary(10, 8, 1_000), "issued credits are left");
         assert!(credits.take(Demand::of_tokens(0), 0).is_ok() && credits.take(Demand::of_tokens(0), 0).is_ok());
         assert_eq!(pool.summary(0), summary(10, 6, 1_000));

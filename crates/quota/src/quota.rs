@@ -1,4 +1,4 @@
-//! One quota: the limits of an API, of a group, or of one model in either, with the units used so far.
+//! One quota: the limits of one owner, with the units used so far.
 //!
 //! 1. Every attempt is counted before a byte is sent: one request and an estimate of tokens are reserved.
 //! 2. The request counts as used from the moment of its last written byte.
@@ -16,7 +16,7 @@ use crate::demand::{ActualUsage, Demand};
 use crate::lease::Lease;
 use crate::limits::{Limits, QuotaKind};
 use crate::no_room::NoRoom;
-use crate::records::{CountRecord, QuotaRecord, WindowUsage};
+use crate::records::WindowUsage;
 use crate::reset::Reset;
 use crate::unit_counter::{Spending, UnitCounter};
 
@@ -35,6 +35,7 @@ pub struct Quota {
     limits: Limits,
     reset: Reset,
     requests: UnitCounter,
+    /// Tokens, or nano-dollars where that is the measure.
     tokens: UnitCounter,
     /// Admitted attempts, not known to be written.
     pending: Vec<SentAt>,
@@ -69,35 +70,12 @@ impl Quota {
         quota
     }
 
-    /// Adds the counts of a record: of this quota before a restart, or of another one.
-    pub fn add(&mut self, record: &QuotaRecord, now: Now) {
-        self.newest_wall = self.newest_wall.max(record.newest_wall);
-        self.advance(now);
-        self.requests.add(&record.requests, self.newest_wall, now);
-        self.tokens.add(&record.tokens, self.newest_wall, now);
-    }
-
-    /// Returns the record of a quota with nothing left, for one whose record is lost.
-    pub fn exhausted(limits: &Limits, now: Now) -> QuotaRecord {
-        let all = |bounds: Bounds| CountRecord {
-            granted: bounds.minute.max(bounds.day).unwrap_or(0),
-            ..CountRecord::default()
-        };
-        QuotaRecord {
-            requests: all(Bounds::of_requests(limits, false)),
-            tokens: all(Bounds::of_tokens(limits, false)),
-            newest_wall: now.wall,
-            saved_wall: now.wall,
-            ..QuotaRecord::default()
-        }
-    }
-
     /// Sets new limits. Units used already count against the new limits.
     pub fn reconfigure(&mut self, limits: Limits, reset: &Reset, now: Now) {
         self.advance(now);
         self.requests.reconfigure(Bounds::of_requests(&limits, self.lease.is_some()));
         self.tokens.reconfigure(Bounds::of_tokens(&limits, self.lease.is_some()));
-        if *reset != self.reset {
+        if *reset != self.reset || limits.period() != self.limits.period() {
             self.reset = reset.clone();
             self.change_reset(now);
         }
@@ -110,7 +88,7 @@ impl Quota {
         }
     }
 
-    /// Lets days begin at other times from now on.
+    /// Lets periods begin at other times from now on.
     fn change_reset(&mut self, now: Now) {
         self.requests.change_reset(&self.reset, self.newest_wall, now);
         self.tokens.change_reset(&self.reset, self.newest_wall, now);
@@ -127,24 +105,24 @@ impl Quota {
         self.limits
     }
 
-    /// Returns the requests in the last minute and today.
+    /// Returns the requests in the last minute and in the period.
     pub fn requests_used(&mut self, now: Now) -> WindowUsage {
         self.requests.usage(now)
     }
 
-    /// Returns the tokens in the last minute and today.
+    /// Returns the tokens or nano-dollars in the last minute and in the period.
     pub fn tokens_used(&mut self, now: Now) -> WindowUsage {
         self.tokens.usage(now)
     }
 
-    /// Returns the tightest bound of tokens.
+    /// Returns the tightest bound of tokens or nano-dollars.
     pub fn tightest_tokens(&self) -> Option<u64> {
         self.tokens.tightest()
     }
 
-    /// Returns the latest end of the day (ms, monotonic).
-    pub fn day_ends(&self, now: Now) -> u64 {
-        self.requests.day_ends(now)
+    /// Returns the latest end of the period (ms, monotonic).
+    pub fn period_ends(&self, now: Now) -> u64 {
+        self.requests.period_ends(now)
     }
 
     /// Returns how many units of the second counter an attempt takes.
@@ -218,26 +196,6 @@ impl Quota {
         }
     }
 
-    /// Returns the counts in the form for the store.
-    pub fn record(&mut self, now: Now) -> QuotaRecord {
-        self.advance(now);
-        QuotaRecord {
-            requests: self.requests.record(now),
-            tokens: self.tokens.record(now),
-            newest_wall: self.newest_wall,
-            saved_wall: now.wall,
-            ..QuotaRecord::default()
-        }
-    }
-
-    /// Returns the counts of all servers together, for a forgetful store.
-    pub fn record_of_all_servers(&mut self, now: Now) -> QuotaRecord {
-        let mut record = self.record(now);
-        record.requests = self.requests.with_others(record.requests, now);
-        record.tokens = self.tokens.with_others(record.tokens, now);
-        record
-    }
-
     /// Gives unused grants back. The next record is exact.
     pub fn release_grant(&mut self) {
         for counter in [&mut self.requests, &mut self.tokens] {
@@ -267,7 +225,7 @@ impl Quota {
         has_slots || self.requests.holds_anything() || self.tokens.holds_anything()
     }
 
-    /// Brings the quota up to date: begins a new day, counts written requests as used, and drops an expired lease.
+    /// Brings the quota up to date: begins a new period, counts written requests as used, and drops an expired lease.
     fn advance(&mut self, now: Now) {
         self.newest_wall = self.newest_wall.max(now.wall);
         self.requests.advance(self.newest_wall);
@@ -293,6 +251,7 @@ mod grants;
 mod issue;
 #[cfg(test)]
 mod properties;
+mod saved;
 mod spent;
 #[cfg(test)]
 mod tests;

@@ -8,15 +8,15 @@ use crate::limits::QuotaKind;
 /// What a quota has counted of one kind of unit, requests or tokens, at one moment. The field names are the format on disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountRecord {
-    /// The midnight before `used_today`, in ms since the Unix epoch.
+    /// The beginning of the day (or of another period) of `used_today`, in ms since the Unix epoch.
     pub day_start: i64,
-    /// The next midnight; 0 where a day is any 24 hours.
+    /// The end of the day; 0 where the period is rolling.
     pub day_end: i64,
     /// Units since `day_start`.
     pub used_today: u64,
-    /// The part of `used_today` to count in the next day again: an overshoot.
+    /// The part of `used_today` to count in the next period again: an overshoot.
     pub carried: u64,
-    /// Units of the last 24 hours, where a day is any 24 hours: (ms since the Unix epoch, how many).
+    /// Units of the period, where it is rolling: (ms since the Unix epoch, how many).
     pub day_log: Vec<(i64, u64)>,
     /// Units of the last minute: (ms since the Unix epoch, how many).
     pub log: Vec<(i64, u64)>,
@@ -30,7 +30,7 @@ pub struct CountRecord {
 pub struct QuotaRecord {
     /// Requests.
     pub requests: CountRecord,
-    /// Tokens.
+    /// Tokens, or nano-dollars in a quota of money.
     pub tokens: CountRecord,
     /// The largest wall time seen, in ms since the Unix epoch.
     pub newest_wall: i64,
@@ -67,18 +67,18 @@ impl QuotaRecord {
 pub struct Units {
     /// Requests.
     pub requests: u64,
-    /// Tokens.
+    /// Tokens or nano-dollars.
     pub tokens: u64,
     /// Requests at the same time.
     pub slots: u32,
 }
 
-/// Units of one kind in the last minute and in the day.
+/// Units of one kind in the last minute and in the period.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WindowUsage {
     /// In the last minute.
     pub minute: u64,
-    /// In the day.
+    /// In the day, or in another period.
     pub day: u64,
 }
 
@@ -103,7 +103,7 @@ pub struct SharedGrant {
     pub denied: Option<Denial>,
     /// Requests of other servers.
     pub requests: WindowUsage,
-    /// Tokens of other servers.
+    /// Tokens or nano-dollars of other servers.
     pub tokens: WindowUsage,
     /// The store's clock, in ms since the Unix epoch.
     pub wall: i64,

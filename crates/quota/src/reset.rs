@@ -1,14 +1,14 @@
-//! When a day ends.
+//! When a period ends.
 
 use jiff::tz::TimeZone;
 
-/// When a day of `rpd` and `tpd` ends.
+/// When the day of `rpd` and `tpd` ends, or another period of the calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reset {
     /// At midnight in the server's own time zone.
     LocalMidnight,
     /// At midnight in this time zone.
     Midnight(TimeZone),
-    /// Never: each request counts for 24 hours.
+    /// Never: each request counts for the length of the period.
     Rolling,
 }

@@ -1,9 +1,9 @@
-//! One kind of unit, requests or tokens: the used, the reserved and the granted ones.
+//! One kind of unit, requests, tokens or money: the used, the reserved and the granted ones.
 //!
 //! Three places hold what is counted:
 //!
 //! - `reserved`: units of attempts under way, and issued credits. All of these count as *now*, in each window.
-//! - The windows (`minute`, `daily`, `burst`): used units, with the times of use.
+//! - The windows (`minute`, `period`, `burst`): used units, with the times of use.
 //! - `granted`: units counted as used by the store, and not used yet. A crash would lose as many.
 //!
 //! # Invariants
@@ -14,9 +14,9 @@ use clock::Now;
 
 pub(crate) use self::grants::UnitNeed;
 use crate::bounds::Bounds;
-use crate::daily_window::DailyWindow;
 use crate::limits::{Burst, QuotaKind};
 use crate::no_room::NoRoom;
+use crate::period_window::PeriodWindow;
 use crate::rate::ConsumptionRate;
 use crate::records::{CountRecord, WindowUsage};
 use crate::request_window::RequestWindow;
@@ -39,7 +39,7 @@ pub(crate) struct Spending {
 pub(crate) struct UnitCounter {
     pub(crate) bounds: Bounds,
     minute: SlidingLog,
-    daily: DailyWindow,
+    period: PeriodWindow,
     burst: Option<BurstWindow>,
     reserved: u64,
     pub(crate) granted: u64,
@@ -55,7 +55,7 @@ impl UnitCounter {
     pub(crate) fn new(bounds: Bounds, reset: &Reset, newest_wall: i64) -> UnitCounter {
         let minute = SlidingLog::new(Span::MINUTE);
         UnitCounter {
-            daily: DailyWindow::new(reset, newest_wall),
+            period: PeriodWindow::new(bounds.length, reset, newest_wall),
             burst: burst_of(&bounds, &minute),
             bounds,
             minute,
@@ -69,9 +69,9 @@ impl UnitCounter {
 
     /// Counts the units of `record`. Nobody knows the use of granted units: all count as used just now.
     pub(crate) fn add(&mut self, record: &CountRecord, newest_wall: i64, now: Now) {
-        self.minute.restore(&record.log, self.bounds.minute, now);
+        self.minute.restore(&record.log, now);
         self.minute.insert(now.mono, record.granted, self.bounds.minute);
-        self.daily.add(record, newest_wall, now);
+        self.period.add(record, newest_wall, now);
         self.burst = burst_of(&self.bounds, &self.minute);
     }
 
@@ -83,22 +83,22 @@ impl UnitCounter {
         self.bounds = bounds;
     }
 
-    /// Lets days begin at other times from now on.
+    /// Lets periods begin at other times from now on.
     pub(crate) fn change_reset(&mut self, reset: &Reset, newest_wall: i64, now: Now) {
         let record = CountRecord { granted: 0, ..self.record(now) };
-        self.daily = DailyWindow::new(reset, newest_wall);
-        self.daily.add(&record, newest_wall, now);
+        self.period = PeriodWindow::new(self.bounds.length, reset, newest_wall);
+        self.period.add(&record, newest_wall, now);
     }
 
-    /// Begins the next day if the current one is over.
+    /// Begins the next period if the current one is over.
     pub(crate) fn advance(&mut self, newest_wall: i64) {
-        self.daily.advance(newest_wall, self.bounds.day);
+        self.period.advance(newest_wall, self.bounds.period);
     }
 
     /// Returns the tightest bound for the store; `None` if there is none. (A burst is over before a restart is.)
     pub(crate) fn tightest(&self) -> Option<u64> {
         let burst = self.bounds.burst.filter(|_| self.bounds.shared).map(|burst| burst.requests);
-        [self.bounds.minute, self.bounds.day].into_iter().flatten().min().or(burst)
+        [self.bounds.minute, self.bounds.period].into_iter().flatten().min().or(burst)
     }
 
     /// Returns how many units to reserve for an attempt with `demand` units: at least one, at most the tightest window.
@@ -119,8 +119,8 @@ impl UnitCounter {
             (excess > 0).then_some(excess)
         };
         let [minute_kind, day_kind] = self.bounds.kinds;
-        let day = excess(self.daily.count(now), self.bounds.day);
-        let day = day.map(|units| NoRoom::Full { which: day_kind, until: self.daily.frees(units, now) });
+        let day = excess(self.period.count(now), self.bounds.period);
+        let day = day.map(|units| NoRoom::Full { which: day_kind, until: self.period.frees(units, now) });
         let minute = excess(self.minute.count(now.mono), self.bounds.minute);
         let minute = minute.map(|units| NoRoom::Full { which: minute_kind, until: self.minute.frees(units) });
         let burst = self.burst.as_mut().and_then(|burst| {
@@ -144,7 +144,7 @@ impl UnitCounter {
         let reserved = self.reserved;
         let free = |used: u64, bound: u64| bound.saturating_sub(used).saturating_sub(reserved);
         let minute = self.bounds.minute.map(|bound| free(self.minute.count(now.mono), bound));
-        let day = self.bounds.day.map(|bound| free(self.daily.count(now), bound));
+        let day = self.bounds.period.map(|bound| free(self.period.count(now), bound));
         let burst = self.burst.as_mut().map(|burst| free(burst.log.count(now.mono), burst.limit));
         let granted = self.tightest().map(|_| self.granted);
         [minute, day, burst, granted].into_iter().flatten().min()
@@ -181,10 +181,10 @@ impl UnitCounter {
         let debt = self.overshoot(spending, minute, self.bounds.minute);
         self.minute.insert(at, used - debt, self.bounds.minute);
         self.minute.carry_debt(at, debt, self.bounds.minute);
-        let day = self.daily.count(now).saturating_add(others.day);
-        let debt = self.overshoot(spending, day, self.bounds.day);
-        self.daily.insert(at, used - debt, self.bounds.day);
-        self.daily.carry_debt(at, debt, self.bounds.day);
+        let day = self.period.count(now).saturating_add(others.day);
+        let debt = self.overshoot(spending, day, self.bounds.period);
+        self.period.insert(at, used - debt, self.bounds.period);
+        self.period.carry_debt(at, debt, self.bounds.period);
         if let Some(BurstWindow { limit, log }) = &mut self.burst {
             log.insert(at, used, Some(*limit));
         }
@@ -199,7 +199,7 @@ impl UnitCounter {
     /// Takes back a unit used at `at`.
     pub(crate) fn refund(&mut self, at: u64, now: Now) {
         self.minute.remove(at, 1, self.bounds.minute);
-        self.daily.remove(at, self.bounds.day, now);
+        self.period.remove(at, self.bounds.period, now);
         if let Some(BurstWindow { limit, log }) = &mut self.burst {
             log.remove(at, 1, Some(*limit));
         }
@@ -214,7 +214,7 @@ impl UnitCounter {
             granted: self.granted.saturating_add(self.requested).saturating_add(self.reserved),
             ..CountRecord::default()
         };
-        self.daily.save(&mut record, now);
+        self.period.save(&mut record, now);
         record
     }
 
@@ -232,11 +232,11 @@ impl UnitCounter {
         let others = self.other_replicas;
         WindowUsage {
             minute: self.minute.count(now.mono).saturating_add(self.reserved).saturating_add(others.minute),
-            day: self.daily.count(now).saturating_add(self.reserved).saturating_add(others.day),
+            day: self.period.count(now).saturating_add(self.reserved).saturating_add(others.day),
         }
     }
 
-    /// Returns the tighter window of the minute and the day; `None` if neither is bounded.
+    /// Returns the tighter window of the minute and the period; `None` if neither is bounded.
     pub(crate) fn tightest_window(&mut self, now: Now) -> Option<RequestWindow> {
         let reserved = self.reserved;
         let others = self.other_replicas;
@@ -247,19 +247,19 @@ impl UnitCounter {
             resets_at: self.minute.empties().unwrap_or(now.mono + Span::MINUTE.window_ms),
             span_ms: Span::MINUTE.window_ms,
         });
-        let day = self.bounds.day.map(|limit| RequestWindow {
+        let day = self.bounds.period.map(|limit| RequestWindow {
             limit,
-            used: self.daily.count(now).saturating_add(others.day),
+            used: self.period.count(now).saturating_add(others.day),
             reserved,
-            resets_at: self.daily.ends(now),
-            span_ms: Span::DAY.window_ms,
+            resets_at: self.period.ends(now),
+            span_ms: self.period.span_ms(),
         });
         minute.into_iter().chain(day).min_by_key(|window| (window.remaining(), window.limit))
     }
 
-    /// Returns the latest end of the day (ms, monotonic).
-    pub(crate) fn day_ends(&self, now: Now) -> u64 {
-        self.daily.ends(now)
+    /// Returns the latest end of the period (ms, monotonic).
+    pub(crate) fn period_ends(&self, now: Now) -> u64 {
+        self.period.ends(now)
     }
 
     /// Returns whether anything is reserved or granted.

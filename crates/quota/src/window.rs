@@ -1,4 +1,4 @@
-//! A sliding log of used units, requests or tokens: exactly how many lie in the last minute, burst or day.
+//! A sliding log of used units: exactly how many lie in the last minute, burst or period.
 //!
 //! A sliding log satisfies providers with a fixed minute, with a sliding minute and with a token bucket at once. A counter per
 //! calendar minute would let twice the limit through at the minute's edge.
@@ -12,9 +12,12 @@ use crate::limits::guarded;
 /// Up to this limit each request has its own entry. Above, requests share entries of [`Span::coarse_ms`].
 const EXACT_UP_TO: u64 = 4_096;
 
-/// The grain of saved times (ms), if the window has no coarser one: a log saved many times a second must be small. After a restart a unit
-/// leaves the window later by so much.
+/// The grain of saved times (ms): a log saved many times a second must be small. After a restart a unit leaves the window later by
+/// so much. With more than [`MAX_EXACTLY_SAVED`] entries the grain is the one of shared entries, if that is coarser.
 const SAVED_GRAIN_MS: u64 = 1_000;
+
+/// Up to so many entries are saved to the second.
+const MAX_EXACTLY_SAVED: usize = 610;
 
 /// The most windows to pay an overshoot back. The last one takes the rest.
 pub(crate) const MAX_DEBT_WINDOWS: u64 = 10;
@@ -31,9 +34,6 @@ pub(crate) struct Span {
 impl Span {
     /// Any 60 seconds.
     pub(crate) const MINUTE: Span = Span::of(60_000);
-
-    /// Any 24 hours.
-    pub(crate) const DAY: Span = Span::of(86_400_000);
 
     /// Returns the span of `ms` milliseconds.
     pub(crate) const fn of(ms: u64) -> Span {
@@ -65,10 +65,13 @@ impl SlidingLog {
 
     /// Records `count` units used at `at` (ms, monotonic). `limit` decides how exactly.
     pub(crate) fn insert(&mut self, at: u64, count: u64, limit: Option<u64>) {
+        self.insert_at(self.rounded(at, limit), count);
+    }
+
+    fn insert_at(&mut self, at: u64, count: u64) {
         if count == 0 {
             return;
         }
-        let at = self.rounded(at, limit);
         self.total = self.total.saturating_add(count);
         // Times come almost in order: the place is at the end or a step before.
         let place = self.entries.iter().rposition(|e| e.at <= at).map_or(0, |i| i + 1);
@@ -147,21 +150,28 @@ impl SlidingLog {
         shorter
     }
 
+    /// Returns the length of the window.
+    pub(crate) fn span(&self) -> Span {
+        self.span
+    }
+
     /// Returns when the window will be empty, if nothing is added; `None` for an empty one.
     pub(crate) fn empties(&self) -> Option<u64> {
         self.entries.back().map(|newest| newest.at + self.span.window_ms)
     }
 
-    /// Adds what [`SlidingLog::saved`] returned.
-    pub(crate) fn restore(&mut self, saved: &[(i64, u64)], limit: Option<u64>, now: Now) {
+    /// Adds what [`SlidingLog::saved`] returned. These times are rounded already.
+    pub(crate) fn restore(&mut self, saved: &[(i64, u64)], now: Now) {
         for &(wall, count) in saved {
-            self.insert(now.mono_at(wall), count, limit);
+            self.insert_at(now.mono_at(wall), count);
         }
     }
 
-    /// Returns the window as (wall time in ms, count), at most some 610 pairs. Times are rounded up, as in every shared entry.
+    /// Returns the window as (wall time in ms, count), at most some 610 pairs. Times are rounded up: to the second, or with more
+    /// entries than that as in every shared entry.
     pub(crate) fn saved(&self, now: Now) -> Vec<(i64, u64)> {
-        let grain = self.span.coarse_ms.max(SAVED_GRAIN_MS);
+        let is_long = self.entries.len() > MAX_EXACTLY_SAVED;
+        let grain = if is_long { self.span.coarse_ms.max(SAVED_GRAIN_MS) } else { SAVED_GRAIN_MS };
         let mut saved: Vec<(i64, u64)> = Vec::new();
         for Entry { at, count } in &self.entries {
             let at = now.wall_at(at.next_multiple_of(grain));
@@ -207,7 +217,7 @@ mod tests {
         let saved = log.saved(now);
         assert_eq!((saved.len(), saved.iter().map(|(_, count)| count).sum::<u64>()), (61, 60_000));
         let mut restored = SlidingLog::new(Span::MINUTE);
-        restored.restore(&saved, None, now);
+        restored.restore(&saved, now);
         for later in (60_000..125_000).step_by(100) {
             assert!(restored.count(later) >= log.count(later), "at {later}");
         }
@@ -243,6 +253,6 @@ mod tests {
     fn the_guard_of_a_short_window_is_a_tenth_of_its_span() {
         assert_eq!(Span::of(1_000).window_ms, 1_100);
         assert_eq!(Span::MINUTE.window_ms, 61_000);
-        assert_eq!(Span::DAY.window_ms, 86_401_000);
+        assert_eq!(Span::of(86_400_000).window_ms, 86_401_000);
     }
 }

@@ -70,12 +70,35 @@ fn table(apis: &[Value], now: i64) -> Table {
 /// Returns a row for a shared quota, or a quota of one model, if the quota has a limit.
 fn quota_row(quota: &Value) -> Option<Vec<(String, Option<Tone>)>> {
     const WINDOWS: [&str; 4] = ["rpm", "rpd", "tpm", "tpd"];
+    if let Some(limit) = text(quota, "/limit") {
+        return Some(listed_row(quota, limit));
+    }
     WINDOWS.iter().any(|window| limit(quota, window).is_some()).then_some(())?;
     let name = text(quota, "/model").map_or_else(|| text(quota, "/of").unwrap_or("-").to_owned(), str::to_owned);
     let mut row = vec![(format!("  {name}"), Some(Tone::Faint)), (String::new(), None)];
     row.extend(WINDOWS.map(|window| usage(quota, window)));
     row.push((String::new(), None));
     Some(row)
+}
+
+/// Returns a row for a limit of another period: the use stands where the use of a day would.
+fn listed_row(quota: &Value, limit: &str) -> Vec<(String, Option<Tone>)> {
+    let model = text(quota, "/model").map(|model| format!("{model}: ")).unwrap_or_default();
+    let mut row = vec![(format!("  {model}{limit}"), Some(Tone::Faint))];
+    let used = ["requests", "tokens", "usd"].map(|unit| {
+        let of = |pointer: String| quota.pointer(&pointer).and_then(Value::as_f64);
+        (of(format!("/usage/{unit}")), of(format!("/limits/{unit}")))
+    });
+    // Cents are the smallest money in a table.
+    let whole = |amount: f64, of: f64| (amount * of).round() as u64;
+    let [requests, tokens, usd] = used.map(|(used, limit)| used.zip(limit));
+    let requests = requests.map(|(used, limit)| share(whole(used, 1.0), whole(limit, 1.0), short));
+    let tokens = tokens.map(|(used, limit)| share(whole(used, 1.0), whole(limit, 1.0), short));
+    let dollars = |cents: u64| format!("${}.{:02}", cents / 100, cents % 100);
+    let usd = usd.map(|(used, limit)| share(whole(used, 100.0), whole(limit, 100.0), dollars));
+    let none = || (String::new(), None);
+    row.extend([none(), none(), requests.unwrap_or_else(none), none(), tokens.or(usd).unwrap_or_else(none), none()]);
+    row
 }
 
 /// Returns what an account does: `ready`, or why not and how long.
@@ -87,11 +110,8 @@ fn state(api: &Value, now: i64) -> (String, Option<Tone>) {
     let until = text(api, "/availableAt").and_then(|at| at.parse::<Timestamp>().ok());
     let left = until.map(|at| u64::try_from(at.as_millisecond() - now).unwrap_or(0));
     let wait = left.map(|ms| format!(", {} more", span(ms))).unwrap_or_default();
-    let tone = if ["rpm", "rpd", "tpm", "tpd", "burst", "maxConcurrent"].contains(&reason) {
-        Tone::Warning
-    } else {
-        Tone::Bad
-    };
+    let is_full = ["rpm", "rpd", "tpm", "tpd", "burst", "concurrency"].contains(&reason) || reason.contains(" per ");
+    let tone = if is_full { Tone::Warning } else { Tone::Bad };
     (format!("{reason}{wait}"), Some(tone))
 }
 
@@ -101,16 +121,19 @@ fn usage(quota: &Value, window: &str) -> (String, Option<Tone>) {
     match limit(quota, window) {
         None if used == 0 => (String::new(), None),
         None => (short(used), None),
-        Some(limit) => {
-            let percent = used.saturating_mul(100).checked_div(limit).unwrap_or(100);
-            let tone = match percent {
-                100.. => Tone::Bad,
-                NEARLY_FULL.. => Tone::Warning,
-                _ => Tone::Good,
-            };
-            (format!("{} {}/{}", bar(used, limit), short(used), short(limit)), Some(tone))
-        }
+        Some(limit) => share(used, limit, short),
     }
+}
+
+/// Returns how much of a limit is used, with a bar.
+fn share(used: u64, limit: u64, shown: impl Fn(u64) -> String) -> (String, Option<Tone>) {
+    let percent = used.saturating_mul(100).checked_div(limit).unwrap_or(100);
+    let tone = match percent {
+        100.. => Tone::Bad,
+        NEARLY_FULL.. => Tone::Warning,
+        _ => Tone::Good,
+    };
+    (format!("{} {}/{}", bar(used, limit), shown(used), shown(limit)), Some(tone))
 }
 
 fn limit(quota: &Value, window: &str) -> Option<u64> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::{ApiPricesFile, QuirksFile, TimeoutsFile};
+use super::{ApiPricesFile, LimitsFile, QuirksFile, TimeoutsFile};
 
 /// One account of an API of OpenAI's format, of Anthropic's, or of both.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -140,30 +140,6 @@ pub enum AuthFile {
     ApiKey,
 }
 
-/// Limits of one owner, or of one model.
-#[derive(Debug, Default, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(extend("additionalProperties" = false))]
-pub struct LimitsFile {
-    /// Requests in any 60 seconds; -1 for no limit (the default), 0 disables.
-    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
-    pub rpm: Option<i64>,
-    /// Requests a day, as `reset` counts days; -1 for no limit (the default), 0 disables.
-    #[schemars(range(min = -1, max = 4_294_967_295_i64))]
-    pub rpd: Option<i64>,
-    /// Tokens in any 60 seconds, of prompts and answers; -1 for no limit (the default), 0 disables.
-    #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
-    pub tpm: Option<i64>,
-    /// Tokens a day, as `reset` counts days; -1 for no limit (the default), 0 disables.
-    #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
-    pub tpd: Option<i64>,
-    /// A bound on a span shorter than the minute of `rpm`.
-    pub burst: Option<BurstFile>,
-    /// Requests at the same time. Default: no limit.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub max_concurrent: Option<u32>,
-}
-
 /// Limits of several APIs together.
 #[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -187,16 +163,4 @@ pub enum CountOnFile {
     Attempt,
     /// All but the ones turned away with a 429.
     Accepted,
-}
-
-/// At most so many requests in any so many seconds.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct BurstFile {
-    /// Requests.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub requests: u32,
-    /// Seconds.
-    #[schemars(range(min = 1, max = 60))]
-    pub seconds: u32,
 }

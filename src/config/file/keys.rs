@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{LimitsFile, OneOrMany};
+use super::{LimitsFile, OneOrMany, PeriodLimitFile};
 
 /// A client's key, with a name, rights and limits of its own.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -51,11 +51,18 @@ pub struct KeyFile {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeyBudgetFile {
     /// US dollars.
-    #[schemars(range(min = 0.0, max = 1_000_000_000.0))]
+    #[schemars(range(min = 0.0, max = 100_000.0))]
     pub usd: f64,
     /// `hour`, `day`, `week`, `month`, or a number of minutes, hours or days (`5h`, `30m`, `7 days`).
     #[schemars(length(min = 1))]
     pub per: String,
+}
+
+impl KeyBudgetFile {
+    /// Returns the same as an entry of `limits`.
+    pub(in crate::config) fn as_limit(&self) -> PeriodLimitFile {
+        PeriodLimitFile { requests: None, tokens: None, usd: Some(self.usd), per: self.per.clone(), reset: None }
+    }
 }
 
 /// A key of a person who operates the pool: the key alone, or with a name.

@@ -53,8 +53,8 @@ impl Validator<'_> {
 
     fn named_key(&mut self, at: &str, entry: KeyFile) -> Option<KeyConfig> {
         let name = self.key_name(&format!("{at}.name"), &entry.name);
+        let quota = self.key_quota(at, &entry);
         let secrets = self.secrets(&format!("{at}.key"), entry.key);
-        let quota = self.key_quota(at, &entry.limits, entry.reset.as_deref());
         let budgets = self.budgets(at, entry.budgets.as_deref().unwrap_or_default());
         let expires = match entry.expires.as_deref().zip(quota.as_ref()) {
             Some((typed, quota)) => self.expiry(&format!("{at}.expires"), typed, quota),
@@ -224,6 +224,7 @@ fn default_key(secrets: Vec<ClientKey>) -> KeyConfig {
         quota: QuotaConfig {
             limits: Limits::default(),
             models: Default::default(),
+            more: Vec::new(),
             reset: quota::Reset::LocalMidnight,
         },
         budgets: Vec::new(),

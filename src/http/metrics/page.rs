@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use quota::{LimitUnit, ListedLimit};
+
 use crate::config::ConfigState;
 use crate::http::concurrency::LoadReport;
 use crate::metrics::{self, Exposition, MetricFamily, ProcessStats};
@@ -178,6 +180,14 @@ fn each_limit(
     let mut family = page.family(family);
     for Labelled { of, model, quota } in labelled {
         let QuotaStatus { limits, requests, tokens, .. } = quota;
+        // The amount is no label: a changed one is the same limit.
+        if let Some(ListedLimit { amount, unit, period }) = limits.listed_limit() {
+            let used = if unit == LimitUnit::Requests { requests.day } else { tokens.day };
+            let shown = value(("", amount, used)) as f64;
+            let scale = if unit == LimitUnit::Usd { 1e-9 } else { 1.0 };
+            family.sample(&[of, model, &format!("{} per {period}", unit.as_str())], shown * scale);
+            continue;
+        }
         let windows = [
             ("rpm", limits.rpm, requests.minute),
             ("rpd", limits.rpd, requests.day),

@@ -16,13 +16,10 @@ impl UpstreamActor {
         if quotas.is_empty() || Rc::ptr_eq(quotas, self.quotas.common()) {
             return None;
         }
-        let mut credits = CreditsByQuota::default();
-        for (place, quota) in credits.iter_mut().zip(quotas.iter()) {
-            if !quota.allows_fast_path() {
-                return None;
-            }
-            *place = quota.credits();
+        if !quotas.iter().all(QuotaHandle::allows_fast_path) {
+            return None;
         }
+        let credits: CreditsByQuota = quotas.iter().map(QuotaHandle::credits).collect();
         let backoffs = self.state.health.backoffs_of(model);
         for (known, of) in &self.fast_paths {
             if Rc::ptr_eq(of, quotas) && known.matches(&self.shared, &credits, &backoffs) {

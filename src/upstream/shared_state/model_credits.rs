@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use quota::Credits;
 
-/// Credits by quota, in order; `None` for a quota without bounds, and behind the last. There are four at most: of an API, of
-/// a group, and of the model in both.
-pub(in crate::upstream) type CreditsByQuota = [Option<Arc<Credits>>; 4];
+/// Credits by quota, in order; `None` for a quota without bounds: of an API, of a group, and of the model in both, and of the limits of
+/// other periods.
+pub(in crate::upstream) type CreditsByQuota = Box<[Option<Arc<Credits>>]>;
 
 /// The credits of an attempt's quotas. Events and the fast path share one value: the actor knows by its address which quotas
 /// the units came from.

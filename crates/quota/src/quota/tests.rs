@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::limits::{Burst, Limit};
-use crate::records::Grant;
+use crate::records::{Grant, QuotaRecord};
 
 const START: Now = Now { mono: 1_000_000, wall: 1_790_000_000_000 };
 
@@ -271,7 +271,7 @@ fn a_quota_publishes_what_its_tightest_window_leaves() {
     quota.issue(at(0));
     assert_eq!(left(&quota, at(0)), (3, 2), "of the day");
     settle(&mut quota, &first, at(10));
-    let midnight = quota.day_ends(at(10)) - START.mono;
+    let midnight = quota.period_ends(at(10)) - START.mono;
     quota.issue(at(10));
     assert_eq!(summary(&quota, at(10)).reset_ms, midnight - 10);
     assert_eq!(left(&quota, at(midnight)), (3, 3), "tomorrow, though nobody has looked at the quota");

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::super::*;
+use crate::records::QuotaRecord;
 
 /// A quota, what the disk holds of it, and what truly happened.
 pub(super) struct Tracked {

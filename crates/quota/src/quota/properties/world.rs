@@ -6,7 +6,7 @@ use super::super::*;
 use super::tracked::Tracked;
 use super::workers::Taken;
 use crate::limits::Limit;
-use crate::records::Grant;
+use crate::records::{Grant, QuotaRecord};
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
