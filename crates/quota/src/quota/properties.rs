@@ -13,7 +13,10 @@ use proptest::prelude::*;
 use self::world::{APIS, Call, Step, World};
 use super::*;
 use crate::limits::{Burst, Limit};
+use crate::listed_limit::{LimitUnit, ListedLimit};
+use crate::period::Period;
 
+mod owners;
 mod tracked;
 mod workers;
 mod world;
@@ -39,6 +42,11 @@ fn step(clock: bool) -> impl Strategy<Value = Step> {
         1 => (-hours..=hours).prop_map(Step::SetClock),
         1 => prop_oneof![Just(100_u64), 1..200_u64].prop_map(Step::Reload),
     ]
+}
+
+/// The same steps over weeks: some waits take days.
+fn long_step(clock: bool) -> impl Strategy<Value = Step> {
+    prop_oneof![12 => step(clock), 1 => (0..400_000_000_u64).prop_map(Step::Wait)]
 }
 
 /// Steps with requests above their estimates, one after the other.
@@ -111,7 +119,7 @@ proptest! {
         let mut world = World::new(own, group, Reset::Midnight(zone(name)), start);
         steps.iter().for_each(|step| world.run(step));
         for (i, tracked) in world.quotas.iter().enumerate() {
-            let (limit, most) = (if i == APIS { shared } else { rpd }, tracked.most_a_day(&zone(name)));
+            let (limit, most) = (if i == APIS { shared } else { rpd }, tracked.most_in(Period::Day, &zone(name)));
             prop_assert!(most <= limit || i == 0 && !unchanged(&steps), "{most} in a day");
         }
     }
@@ -143,9 +151,60 @@ proptest! {
         steps.iter().for_each(|step| world.run(step));
         for tracked in &world.quotas {
             // All attempts under way may overshoot together.
-            let (over, one) = tracked.tokens_over(tpm);
+            let (over, one) = tracked.tokens_over(tpm, 60_000);
             let together = world.most_under_way * one;
             prop_assert!(over <= tpm + together, "{over} over, of {tpm} a minute, and {together} under way");
+        }
+    }
+
+    #[test]
+    fn no_week_and_no_month_is_ever_over(
+        steps in prop::collection::vec(long_step(false), 1..300),
+        (amount, shared) in (1..150_u64, 1..250_u64),
+        period in prop_oneof![Just(Period::Week), Just(Period::Month)],
+        name in zones(),
+        start in beginnings(),
+    ) {
+        let limits = |amount| ListedLimit { amount, unit: LimitUnit::Requests, period }.limits();
+        let mut world = World::new(limits(amount), limits(shared), Reset::Midnight(zone(name)), start);
+        steps.iter().for_each(|step| world.run(step));
+        for (i, tracked) in world.quotas.iter().enumerate() {
+            let (limit, most) = (if i == APIS { shared } else { amount }, tracked.most_in(period, &zone(name)));
+            prop_assert!(most <= limit || i == 0 && !unchanged(&steps), "{most} in a {period}");
+        }
+    }
+
+    #[test]
+    fn no_span_of_a_rolling_period_is_ever_over_even_if_the_clock_is_set(
+        steps in prop::collection::vec(long_step(true), 1..300),
+        (amount, shared) in (1..150_u64, 1..250_u64),
+        period in prop_oneof![Just(Period::Hours(5)), Just(Period::Days(7)), Just(Period::Minutes(30)), Just(Period::Month)],
+        start in beginnings(),
+    ) {
+        let limits = |amount| ListedLimit { amount, unit: LimitUnit::Requests, period }.limits();
+        let mut world = World::new(limits(amount), limits(shared), Reset::Rolling, start);
+        steps.iter().for_each(|step| world.run(step));
+        for (i, tracked) in world.quotas.iter().enumerate() {
+            let most = tracked.most_within(period.length_ms() as i64);
+            let limit = if i == APIS { shared } else { amount };
+            prop_assert!(most <= limit || i == 0 && !unchanged(&steps), "{most} in {period}");
+        }
+    }
+
+    #[test]
+    fn money_is_over_by_no_more_than_was_underestimated_and_later_periods_pay_it_back(
+        steps in prop::collection::vec(spending(), 1..300),
+        amount in 50..300_u64,
+        minutes in 2..40_u32,
+        start in beginnings(),
+    ) {
+        let own = ListedLimit { amount, unit: LimitUnit::Usd, period: Period::Minutes(minutes) }.limits();
+        let mut world = World::new(own, own, Reset::Rolling, start);
+        steps.iter().for_each(|step| world.run(step));
+        for tracked in &world.quotas {
+            let (over, one) = tracked.tokens_over(amount, own.period().length_ms());
+            let together = world.most_under_way * one;
+            prop_assert!(over <= amount + together, "{over} over, of {amount}, and {together} under way");
         }
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::super::*;
+use crate::period::Period;
 use crate::records::QuotaRecord;
 
 /// A quota, what the disk holds of it, and what truly happened.
@@ -26,22 +27,29 @@ impl Tracked {
         self.written.iter().map(holds).max().unwrap_or(0) as u64
     }
 
-    /// Returns the most requests in any civil day of the zone.
-    pub(super) fn most_a_day(&self, zone: &TimeZone) -> u64 {
-        let date = |at: &i64| Timestamp::from_millisecond(*at).expect("in range").to_zoned(zone.clone()).date();
-        let of = |day: &i64| self.written.iter().filter(|at| date(at) == date(day)).count();
+    /// Returns the most requests in any civil day, week or month of the zone.
+    pub(super) fn most_in(&self, period: Period, zone: &TimeZone) -> u64 {
+        let name = |at: &i64| {
+            let date = Timestamp::from_millisecond(*at).expect("in range").to_zoned(zone.clone()).date();
+            match period {
+                Period::Month => (date.year(), i32::from(date.month())),
+                Period::Week => (date.iso_week_date().year(), i32::from(date.iso_week_date().week())),
+                _ => (date.year(), i32::from(date.day_of_year())),
+            }
+        };
+        let of = |day: &i64| self.written.iter().filter(|at| name(at) == name(day)).count();
         self.written.iter().map(of).max().unwrap_or(0) as u64
     }
 
-    /// Returns by how many tokens any run of minutes was over, and the most tokens of one request.
-    pub(super) fn tokens_over(&self, tpm: u64) -> (u64, u64) {
+    /// Returns by how many tokens any run of windows of `ms` was over, and the most tokens of one request.
+    pub(super) fn tokens_over(&self, limit: u64, ms: u64) -> (u64, u64) {
         let one = self.used.iter().map(|(_, tokens)| *tokens).max().unwrap_or(0);
         let over = |(i, (from, _)): (usize, &(i64, u64))| {
             let mut sum = 0;
             let later = self.used.iter().skip(i).map(|(at, tokens)| {
                 sum += tokens;
-                let minutes = (at - from) as u64 / 60_000 + 1;
-                sum.saturating_sub(tpm * minutes)
+                let windows = (at - from) as u64 / ms + 1;
+                sum.saturating_sub(limit * windows)
             });
             later.max().unwrap_or(0)
         };

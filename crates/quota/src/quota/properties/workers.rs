@@ -1,7 +1,7 @@
 //! Requests admitted on other threads, with issued credits. The quotas learn of these requests later.
 
 use super::super::*;
-use super::world::{APIS, Admitted, Call, World};
+use super::world::{APIS, Admitted, Call, FIRST_MONO, World};
 
 /// What a worker took, and the quotas do not know yet.
 pub(super) struct Taken {
@@ -45,7 +45,7 @@ impl World {
             if *at > until || sent_at.read() != SendProgress::NotStarted {
                 continue;
             }
-            let mono = 300_000_000 + (at - self.started) as u64;
+            let mono = FIRST_MONO + (at - self.started) as u64;
             assert!(sent_at.begin(mono));
             sent_at.finish(mono);
             for i in [call.api, APIS] {

@@ -45,6 +45,9 @@ impl Call {
     }
 }
 
+/// The monotonic clock at the start of a process (ms): what happened a month before has a place.
+pub(super) const FIRST_MONO: u64 = 40_000_000_000;
+
 /// The number of APIs. Each has a quota of its own, and all share another.
 pub(super) const APIS: usize = 3;
 
@@ -78,7 +81,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(own: Limits, shared: Limits, reset: Reset, time: i64) -> World {
-        let now = Now { mono: 300_000_000, wall: time };
+        let now = Now { mono: FIRST_MONO, wall: time };
         let tracked = |limits: Limits| Tracked {
             quota: Quota::new(limits, &reset, false, now),
             disk: QuotaRecord::default(),
@@ -102,7 +105,7 @@ impl World {
     }
 
     pub(super) fn now(&self) -> Now {
-        Now { mono: 300_000_000 + (self.time - self.started) as u64, wall: self.time + self.clock_error }
+        Now { mono: FIRST_MONO + (self.time - self.started) as u64, wall: self.time + self.clock_error }
     }
 
     /// Returns the machine's uptime. The machine never restarts.
