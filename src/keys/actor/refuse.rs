@@ -37,9 +37,15 @@ impl KeyState {
             (false, QuotaKind::Rpd) if place == 0 => KeyReason::Rpd,
             (false, QuotaKind::Tpm) if place == 0 => KeyReason::Tpm,
             (false, QuotaKind::Tpd) if place == 0 => KeyReason::Tpd,
-            (false, QuotaKind::Rpm | QuotaKind::Rpd | QuotaKind::Tpm | QuotaKind::Tpd | QuotaKind::Burst) => {
-                KeyReason::Limit
-            }
+            (
+                false,
+                QuotaKind::Rpm
+                | QuotaKind::Rpd
+                | QuotaKind::Tpm
+                | QuotaKind::Tpd
+                | QuotaKind::Burst
+                | QuotaKind::Listed(_),
+            ) => KeyReason::Limit,
         };
         self.full(reason, place, (until, now))
     }

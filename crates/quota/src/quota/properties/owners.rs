@@ -145,7 +145,9 @@ impl World {
             under_way: Vec::new(),
             admitted: Cell::new(0),
         };
-        for (i, limits) in std::iter::repeat_n(of_key, KEYS).chain(std::iter::repeat_n(of_upstream, UPSTREAMS)).enumerate() {
+        for (i, limits) in
+            std::iter::repeat_n(of_key, KEYS).chain(std::iter::repeat_n(of_upstream, UPSTREAMS)).enumerate()
+        {
             let first = world.quotas.len();
             let reset = if i % 2 == 0 { Reset::Midnight(world.zone.clone()) } else { Reset::Rolling };
             let owned = limits.map(|limits| Owned {
@@ -254,8 +256,11 @@ impl World {
         let demand = Demand { tokens: call.demand, cost: call.demand * 10 };
         let places = self.owners[owner].clone();
         let sent_at = SentAt::default();
-        let reservations =
-            if call.by_credits { self.take_credits(&places, demand, &sent_at) } else { self.ask(&places, demand, &sent_at) };
+        let reservations = if call.by_credits {
+            self.take_credits(&places, demand, &sent_at)
+        } else {
+            self.ask(&places, demand, &sent_at)
+        };
         let parts: Vec<Part> = places
             .iter()
             .zip(reservations?)
@@ -284,7 +289,8 @@ impl World {
     /// Takes issued credits, as a worker does. What the first quotas gave goes back if another has nothing.
     fn take_credits(&mut self, places: &[usize], demand: Demand, sent_at: &SentAt) -> Option<Vec<Reservation>> {
         let mono = self.now().mono;
-        let credits: Vec<_> = places.iter().map(|i| self.quotas[*i].quota.credits().cloned().expect("limits")).collect();
+        let credits: Vec<_> =
+            places.iter().map(|i| self.quotas[*i].quota.credits().cloned().expect("limits")).collect();
         let taken = credits.iter().take_while(|credits| credits.take(demand, mono).is_ok()).count();
         let all = taken == places.len();
         let joined = places.iter().zip(&credits).take(taken).map(|(i, credits)| {
@@ -400,7 +406,8 @@ impl World {
     /// Returns whether `at` is in the period of now, by the reference's own calendar.
     fn is_in_period(&self, at: i64, limits: &Limits, reset: &Reset) -> bool {
         let period = limits.period();
-        let is_rolling = *reset == Reset::Rolling || matches!(period, Period::Minutes(_) | Period::Hours(_) | Period::Days(_));
+        let is_rolling =
+            *reset == Reset::Rolling || matches!(period, Period::Minutes(_) | Period::Hours(_) | Period::Days(_));
         if is_rolling {
             return at > self.time - period.length_ms() as i64;
         }
