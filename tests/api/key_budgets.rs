@@ -25,8 +25,8 @@ pub fn no_midnight_near() -> String {
 /// A pool of these upstreams with prices, and one key with these fields.
 pub fn with_key(upstreams: &[&Upstream], fields: &Value) -> Value {
     let mut config = config_of(upstreams);
-    for _api in config["apis"].as_array_mut().expect("a list") {
-        // STUB api["prices"] = json!({ "m": { "input": PRICES.0, "output": PRICES.1 } });
+    for api in config["apis"].as_array_mut().expect("a list") {
+        api["prices"] = json!({ "m": { "input": PRICES.0, "output": PRICES.1 } });
     }
     let mut key = json!({ "name": "team", "key": TEAM, "reset": no_midnight_near() });
     key.as_object_mut().expect("fields").extend(fields.as_object().expect("fields").clone());
