@@ -65,20 +65,22 @@ struct OpenRequest {
 impl KeysActor {
     /// Starts the actor on an arbiter. `shared`: other servers share the quotas.
     pub fn start_on(arbiter: &ArbiterHandle, persistence: Addr<PersistenceActor>, shared: bool) -> Addr<KeysActor> {
-        KeysActor::start_in_arbiter(arbiter, move |ctx| {
-            let (events, receiver) = EventQueue::new(ctx.address().recipient());
-            KeysActor {
-                registry: QuotaRegistry::new(persistence.clone(), shared),
-                persistence,
-                keys: BTreeMap::new(),
-                configured: Vec::new(),
-                open: HashMap::new(),
-                events,
-                receiver,
-                awake: false,
-                unsaved: BTreeMap::new(),
-            }
-        })
+        KeysActor::start_in_arbiter(arbiter, move |ctx| KeysActor::new(ctx, persistence, shared))
+    }
+
+    fn new(ctx: &mut Context<Self>, persistence: Addr<PersistenceActor>, shared: bool) -> KeysActor {
+        let (events, receiver) = EventQueue::new(ctx.address().recipient());
+        KeysActor {
+            registry: QuotaRegistry::new(persistence.clone(), shared),
+            persistence,
+            keys: BTreeMap::new(),
+            configured: Vec::new(),
+            open: HashMap::new(),
+            events,
+            receiver,
+            awake: false,
+            unsaved: BTreeMap::new(),
+        }
     }
 
     /// Adopts a key as configured. New limits count at once, for what was spent before as well.
@@ -236,3 +238,6 @@ impl Handler<StopKeys> for KeysActor {
         Box::pin(async move { registry.close().await })
     }
 }
+
+#[cfg(test)]
+mod tests;
