@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quota::{LimitUnit, ListedLimit};
+use quota::{LimitUnit, ListedLimit, QuotaKind};
 
 use super::refusal::KeyReason;
 use crate::config::KeyConfig;
@@ -18,29 +18,35 @@ pub(super) fn has_budget(key: &KeyConfig) -> bool {
     key.quota.more.iter().any(|entry| entry.limit.unit == LimitUnit::Usd)
 }
 
-/// Returns whether the quota at this place of a key is a budget. The first place is the main quota's.
-pub(super) fn is_budget(key: &KeyConfig, place: usize) -> bool {
-    listed(key, place).is_some_and(|limit| limit.unit == LimitUnit::Usd)
+/// Returns the reason of a refusal by this limit. `is_spent`: a budget would have no room even if nothing were under way.
+pub(super) fn reason_of(which: QuotaKind, is_spent: bool) -> KeyReason {
+    match which {
+        QuotaKind::Rpm => KeyReason::Rpm,
+        QuotaKind::Rpd => KeyReason::Rpd,
+        QuotaKind::Tpm => KeyReason::Tpm,
+        QuotaKind::Tpd => KeyReason::Tpd,
+        QuotaKind::Burst => KeyReason::Limit,
+        QuotaKind::Concurrency => KeyReason::Concurrency,
+        QuotaKind::Listed(ListedLimit { unit: LimitUnit::Requests | LimitUnit::Tokens, .. }) => KeyReason::Limit,
+        QuotaKind::Listed(ListedLimit { unit: LimitUnit::Usd, .. }) if is_spent => KeyReason::BudgetSpent,
+        QuotaKind::Listed(ListedLimit { unit: LimitUnit::Usd, .. }) => KeyReason::BudgetReserved,
+    }
 }
 
-/// Returns the limit of another period at this place.
-fn listed(key: &KeyConfig, place: usize) -> Option<ListedLimit> {
-    Some(key.quota.more.get(place.checked_sub(1)?)?.limit)
-}
-
-/// Returns the limit behind a refusal by the quota at this place: `30 requests a minute`, `$2 per day`.
-pub(super) fn limit_in_words(key: &KeyConfig, place: usize, reason: KeyReason) -> Arc<str> {
+/// Returns a limit of a key in words: `30 requests a minute`, `$2 per day`.
+pub(super) fn limit_in_words(key: &KeyConfig, which: QuotaKind) -> Arc<str> {
     let limits = key.quota.limits;
     let number = |limit: Limit| limit.bound().unwrap_or_default();
-    let text = match reason {
-        KeyReason::Rpm => format!("{} requests a minute", number(limits.rpm)),
-        KeyReason::Rpd => format!("{} requests a day", number(limits.rpd)),
-        KeyReason::Tpm => format!("{} tokens a minute", number(limits.tpm)),
-        KeyReason::Tpd => format!("{} tokens a day", number(limits.tpd)),
-        KeyReason::Concurrency => format!("{} requests at the same time", limits.max_concurrent.unwrap_or_default()),
-        KeyReason::Limit | KeyReason::BudgetSpent | KeyReason::BudgetTooSmall | KeyReason::BudgetReserved => {
-            listed(key, place).map_or(String::new(), |limit| limit.to_string())
-        }
+    let text = match which {
+        QuotaKind::Rpm => format!("{} requests a minute", number(limits.rpm)),
+        QuotaKind::Rpd => format!("{} requests a day", number(limits.rpd)),
+        QuotaKind::Tpm => format!("{} tokens a minute", number(limits.tpm)),
+        QuotaKind::Tpd => format!("{} tokens a day", number(limits.tpd)),
+        QuotaKind::Burst => limits.burst.map_or(String::new(), |burst| {
+            format!("{} requests in {} s", burst.requests, burst.span_ms / 1_000)
+        }),
+        QuotaKind::Concurrency => format!("{} requests at the same time", limits.max_concurrent.unwrap_or_default()),
+        QuotaKind::Listed(limit) => limit.to_string(),
     };
     Arc::from(text)
 }

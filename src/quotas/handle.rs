@@ -132,6 +132,11 @@ impl QuotaHandle {
         Rc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Returns the limits.
+    pub(crate) fn limits(&self) -> Limits {
+        self.0.quota.borrow().limits()
+    }
+
     /// Returns whether the quota bounds anything.
     pub(super) fn is_bounded(&self) -> bool {
         !self.0.quota.borrow().limits().are_none()
