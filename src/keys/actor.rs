@@ -19,7 +19,7 @@ use super::refusal::RefusalCounts;
 use crate::config::{ConfigChanged, KeyConfig};
 use crate::persistence::PersistenceActor;
 use crate::quotas::{Admission, EventQueue, QuotaHandle, QuotaRegistry, admit};
-use crate::types::{KeyName, Now, QuotaId};
+use crate::types::{KeyName, Now};
 
 /// Owns the quotas of all keys.
 pub struct KeysActor {
@@ -85,8 +85,7 @@ impl KeysActor {
 
     /// Adopts a key as configured. New limits count at once, for what was spent before as well.
     fn adopt(&mut self, config: &Arc<KeyConfig>) {
-        let id = QuotaId::of_key(&Arc::from(config.name.as_str()));
-        let quotas: Rc<[QuotaHandle]> = self.registry.open_owner(id, &config.quota).into();
+        let quotas = self.registry.open_key(config);
         let asks_always = quotas.iter().any(|quota| !quota.allows_fast_path());
         let credits: Vec<_> = quotas.iter().map(QuotaHandle::credits).collect();
         let known = self.keys.get_mut(&config.name);

@@ -135,8 +135,8 @@ impl UnitCounter {
         let others = self.other_replicas;
         let is_over = |used: u64, bound: Option<u64>| bound.is_some_and(|bound| used.saturating_add(amount) > bound);
         let minute = self.minute.count(now.mono).saturating_add(others.minute);
-        let period = self.period.count(now).saturating_add(others.day);
-        is_over(minute, self.bounds.minute) || is_over(period, self.bounds.period)
+        let day = self.period.count(now).saturating_add(others.day);
+        is_over(minute, self.bounds.minute) || is_over(day, self.bounds.period)
     }
 
     /// Returns how many units fit into every window and need no grant; `None` if nothing is bounded.
