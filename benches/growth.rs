@@ -84,6 +84,7 @@ impl Requests {
             estimate,
             session: None,
             parameters: ParameterSet::NONE,
+            apis: None,
         };
         let start = Instant::now();
         let selected = self

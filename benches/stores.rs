@@ -85,6 +85,7 @@ async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration>
             estimate: TokenEstimate { prompt: 100, completion: Some(400), longest: None },
             session: None,
             parameters: ParameterSet::NONE,
+            apis: None,
         };
         let start = Instant::now();
         let selected = scheduler

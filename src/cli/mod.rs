@@ -10,8 +10,10 @@ mod dotenv;
 mod environment;
 mod import;
 mod init;
+mod keys;
 mod logging;
 mod manual;
+mod old_file;
 mod online;
 mod presets;
 mod running;
@@ -57,6 +59,8 @@ Examples:
   api-together -c my.json -p 8080            serve another configuration
   api-together status                        the accounts of the running server
   api-together explain gpt-4o                who would serve a request, or why nobody
+  api-together keys new --name team-a --rpm 30 --budget 2/day --write
+                                             a key for a client, with limits
   api-together agent codex --write           point Codex at the server
   api-together run claude                    start Claude Code with the server's key
 
@@ -66,7 +70,7 @@ Environment (also read from .env):
   LOG_FORMAT           text (the default) or json
   RUST_LOG             a filter of lines, instead of LOG_LEVEL
   NO_COLOR             no colours
-  API_TOGETHER_KEY     a client's key, for status, explain, agent and run
+  API_TOGETHER_KEY     a key of the server, for status, explain, usage, keys, agent and run
   TZ                   the time zone of days, an IANA name
   SSL_CERT_FILE        certificates to trust, beside Mozilla's
 
@@ -92,6 +96,9 @@ enum Command {
     Status(running::StatusArgs),
     /// Ask a running server what would become of a request for a model.
     Explain(running::ExplainArgs),
+    /// Make, list and disable the keys of clients.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Print the settings that point a program at the server: Claude Code, Codex, opencode, aider and others.
     Agent(agent::AgentArgs),
     /// Start such a program with the server's address and key in its environment only.
@@ -227,6 +234,7 @@ pub fn run() -> ExitCode {
         Some(Command::Presets(args)) => presets::presets(args),
         Some(Command::Status(args)) => running::status(args),
         Some(Command::Explain(args)) => running::explain(args),
+        Some(Command::Keys(command)) => keys::keys(command),
         Some(Command::Agent(args)) => agent::agent(args),
         Some(Command::Run(args)) => match agent::run(args) {
             Ok(code) => return ExitCode::from(u8::try_from(code).unwrap_or(1)),

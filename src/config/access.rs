@@ -1,4 +1,4 @@
-//! What a program that calls the server needs of the configuration: the address and a client's key. No secret of an account is
+//! What a program that calls the server needs of the configuration: the address and a key. No secret of an account is
 //! wanted, so variables that are set for the server alone may be missing here.
 
 use std::fs;
@@ -20,10 +20,21 @@ pub struct ServerAccess {
     pub port: u16,
     /// The certificate that the server shows, if it speaks TLS.
     pub certificate: Option<PathBuf>,
-    /// The first client's key in clear text.
-    pub key: Option<ApiKey>,
-    /// Does the server want a key?
-    pub wants_key: bool,
+    /// A client's key, for models.
+    pub client: FoundKey,
+    /// An operator's key, for the pool's state: an admin's, else a viewer's, else a client's of `server.apiKey(s)`.
+    pub operator: FoundKey,
+}
+
+/// A key of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundKey {
+    /// The first one in clear text.
+    Plain(ApiKey),
+    /// The configuration has digests only, or variables that are not set here.
+    Hidden,
+    /// The server wants none.
+    NotWanted,
 }
 
 impl ServerAccess {
@@ -33,8 +44,8 @@ impl ServerAccess {
             host: overrides.host.clone().unwrap_or_else(|| DEFAULT_HOST.to_owned()),
             port: overrides.port.unwrap_or(DEFAULT_PORT),
             certificate: None,
-            key: None,
-            wants_key: false,
+            client: FoundKey::NotWanted,
+            operator: FoundKey::NotWanted,
         }
     }
 
@@ -51,15 +62,24 @@ impl ServerAccess {
         let field = |name: &str| server.and_then(|server| server.get(name));
         let text = |name: &str| field(name).and_then(Value::as_str).and_then(expanded);
         let port = || field("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
-        let keys: Vec<&str> = ["apiKey", "apiKeys"].iter().filter_map(|name| field(name)).flat_map(texts).collect();
+        let of_server =
+            |names: &[&str]| -> Vec<&str> { names.iter().filter_map(|name| field(name)).flat_map(texts).collect() };
+        let defaults = of_server(&["apiKey", "apiKeys"]);
+        let operators = of_server(&["adminKeys", "viewerKeys"]);
+        let named: Vec<&str> = document.get("keys").map(texts).unwrap_or_default();
         let certificate = field("tls").and_then(|tls| tls.get("certFile")).and_then(Value::as_str).and_then(expanded);
         let overrides = &source.overrides;
         Ok(ServerAccess {
             host: overrides.host.clone().or(text("host")).unwrap_or_else(|| DEFAULT_HOST.to_owned()),
             port: overrides.port.or_else(port).unwrap_or(DEFAULT_PORT),
             certificate: certificate.map(|file| folder_of(path).join(file)),
-            key: keys.iter().filter_map(|typed| expanded(typed)).find_map(|key| plain(&key)),
-            wants_key: !keys.is_empty(),
+            operator: if operators.is_empty() && (!defaults.is_empty() || named.is_empty()) {
+                found(&defaults)
+            } else {
+                // Nobody reads the state with a key of `keys`.
+                found(&operators).or_hidden()
+            },
+            client: found(&[defaults, named].concat()),
         })
     }
 }
@@ -73,10 +93,42 @@ fn plain(key: &str) -> Option<ApiKey> {
     Some(ApiKey::new(&ClientKey::parse(key)?.plain()?))
 }
 
-/// Returns a text, or the texts of a list.
+/// Returns the first key in clear text.
+fn found(typed: &[&str]) -> FoundKey {
+    let first = typed.iter().filter_map(|typed| expanded(typed)).find_map(|key| plain(&key));
+    match first {
+        Some(key) => FoundKey::Plain(key),
+        None if typed.is_empty() => FoundKey::NotWanted,
+        None => FoundKey::Hidden,
+    }
+}
+
+/// Returns a text, the texts of a list, and what stands in the field `key` of an entry.
 fn texts(value: &Value) -> Vec<&str> {
-    let list = value.as_array().map(|list| list.iter().filter_map(Value::as_str).collect());
-    list.unwrap_or_else(|| value.as_str().into_iter().collect())
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(list) => list.iter().flat_map(texts).collect(),
+        Value::Object(entry) => entry.get("key").map(texts).unwrap_or_default(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
+impl FoundKey {
+    /// Returns the key in clear text.
+    pub fn plain(self) -> Option<ApiKey> {
+        match self {
+            FoundKey::Plain(key) => Some(key),
+            FoundKey::Hidden | FoundKey::NotWanted => None,
+        }
+    }
+
+    /// Says that a key is wanted, where none was found.
+    fn or_hidden(self) -> FoundKey {
+        match self {
+            FoundKey::NotWanted => FoundKey::Hidden,
+            FoundKey::Plain(_) | FoundKey::Hidden => self,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -97,10 +149,30 @@ mod tests {
             r#"{"server": {"port": 8080, "apiKey": ["sha256:00", "${API_TOGETHER_NOT_SET}", "sk-one"], "apiKeys": ["sk-two"]},
                 "apis": [{"apiKey": "${API_TOGETHER_NOT_SET}"}], "unknown": 1}"#,
         );
-        assert_eq!((found.host.as_str(), found.port, found.wants_key), ("localhost", 8080, true));
-        assert_eq!(found.key.expect("a key").expose(), "sk-one");
+        assert_eq!((found.host.as_str(), found.port), ("localhost", 8080));
+        assert_eq!(found.client, FoundKey::Plain(ApiKey::new("sk-one")));
         let found = access(r#"{"server": {"host": "0.0.0.0", "port": "x", "tls": {"certFile": "c.pem"}}}"#);
-        assert_eq!((found.host.as_str(), found.port, found.wants_key), ("0.0.0.0", 3001, false));
+        assert_eq!((found.host.as_str(), found.port, found.client), ("0.0.0.0", 3001, FoundKey::NotWanted));
         assert!(found.certificate.is_some_and(|file| file.ends_with("c.pem")));
+    }
+    #[test]
+    fn each_purpose_has_its_key() {
+        let plain = |key: &str| FoundKey::Plain(ApiKey::new(key));
+        for (server, keys, client, operator) in [
+            ("{}", "[]", FoundKey::NotWanted, FoundKey::NotWanted),
+            (r#"{"apiKey": "sk-pool"}"#, "[]", plain("sk-pool"), plain("sk-pool")),
+            (r#"{"apiKey": "sk-pool"}"#, r#"[{"key": "sk-a"}]"#, plain("sk-pool"), plain("sk-pool")),
+            ("{}", r#"[{"key": "sha256:00"}, {"key": ["sk-a"]}]"#, plain("sk-a"), FoundKey::Hidden),
+            (
+                r#"{"apiKey": "sk-pool", "viewerKeys": ["sk-v"], "adminKeys": ["sha256:00", {"name": "x", "key": "sk-x"}]}"#,
+                "[]",
+                plain("sk-pool"),
+                plain("sk-x"),
+            ),
+            (r#"{"apiKey": "sk-pool", "viewerKeys": ["sha256:00"]}"#, "[]", plain("sk-pool"), FoundKey::Hidden),
+        ] {
+            let found = access(&format!(r#"{{"server": {server}, "keys": {keys}}}"#));
+            assert_eq!((found.client, found.operator), (client, operator), "{server} {keys}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::model::{ApiConfig, AuthScheme, Config};
+use super::model::{ApiConfig, AuthScheme, Config, KeyConfig};
 use crate::types::Limits;
 
 /// The most changes in one line. A new file may change everything.
@@ -30,6 +30,16 @@ pub(super) fn told(old: &Config, new: &Config) -> String {
             _ => "other client keys".to_owned(),
         });
     }
+    for key in new.keys.iter().filter(|key| !key.is_default()) {
+        match old.keys.iter().find(|before| before.name == key.name) {
+            Some(before) if before == key => {}
+            Some(before) => changes.push(format!("key {}: {}", key.name, of_key(before, key).join(", "))),
+            None => changes.push(format!("key {} added", key.name)),
+        }
+    }
+    let gone =
+        old.keys.iter().filter(|before| !before.is_default() && !new.keys.iter().any(|key| key.name == before.name));
+    changes.extend(gone.map(|key| format!("key {} removed", key.name)));
     changes.extend(sections(old, new).map(|section| format!("{section} changed")));
     let more = changes.len().saturating_sub(MOST_TOLD);
     if changes.is_empty() {
@@ -89,6 +99,26 @@ fn of_api(old: &ApiConfig, new: &ApiConfig) -> Vec<String> {
         ("group", old.group != new.group),
         ("headers", old.headers != new.headers),
         ("timeouts", old.timeouts != new.timeouts),
+    ];
+    changes.extend(others.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| format!("{name} changed")));
+    if changes.is_empty() {
+        changes.push("changed".to_owned());
+    }
+    changes
+}
+
+fn of_key(old: &KeyConfig, new: &KeyConfig) -> Vec<String> {
+    let mut changes = of_limits(&old.quota.limits, &new.quota.limits);
+    if old.enabled != new.enabled {
+        changes.push(if new.enabled { "enabled" } else { "disabled" }.to_owned());
+    }
+    let others = [
+        ("secret", old.secrets != new.secrets),
+        ("models", old.models != new.models),
+        ("APIs", old.apis != new.apis),
+        ("budgets", old.budgets != new.budgets),
+        ("reset", old.quota.reset != new.quota.reset),
+        ("expires", old.expires != new.expires),
     ];
     changes.extend(others.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| format!("{name} changed")));
     if changes.is_empty() {
@@ -157,5 +187,22 @@ mod tests {
         let many: Vec<Value> = (0..20).map(|n| api(&format!("x{n}"), &none)).collect();
         let told = told(&old, &of(&many, &["other-key"], &none));
         assert!(told.ends_with("x7 added; 15 changes more"), "{told}");
+    }
+    #[test]
+    fn a_changed_key_is_named_and_never_shown() {
+        let with = |fields: &Value| {
+            let mut key = json!({ "name": "team-a", "key": "sk-one-0123456789" });
+            key.as_object_mut().expect("an object").extend(fields.as_object().expect("fields").clone());
+            of(&[api("a", &json!({}))], &["sk-1234567890"], &json!({ "keys": [key] }))
+        };
+        let old = with(&json!({}));
+        let new = with(
+            &json!({ "rpm": 5, "enabled": false, "key": "sk-two-0123456789", "models": ["m"], "expires": "2999-01-01" }),
+        );
+        let changed = "key team-a: rpm unlimited → 5, disabled, secret changed, models changed, expires changed";
+        assert_eq!(told(&old, &new), changed);
+        let without = of(&[api("a", &json!({}))], &["sk-1234567890"], &json!({}));
+        assert_eq!(told(&old, &without), "key team-a removed");
+        assert_eq!(told(&without, &old), "key team-a added");
     }
 }

@@ -40,7 +40,7 @@ mod validator;
 mod warnings;
 mod watch;
 
-pub use access::ServerAccess;
+pub use access::{FoundKey, ServerAccess};
 pub use actor::ConfigActor;
 pub(crate) use base_url::has_version;
 pub(crate) use json::Unambiguous;

@@ -140,6 +140,12 @@ impl ClientKey {
         }
     }
 
+    /// Returns the digest of a key as the configuration has it: `sha256:…`.
+    pub fn digest_of(key: &ApiKey) -> String {
+        let digest = ClientKey::Plain(key.clone()).digest();
+        digest.iter().fold(DIGEST_PREFIX.to_owned(), |text, byte| text + &format!("{byte:02x}"))
+    }
+
     /// Returns the key itself, if known.
     pub fn plain(&self) -> Option<String> {
         match self {

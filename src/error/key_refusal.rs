@@ -30,13 +30,10 @@ pub enum KeyRefusal {
         allowed: String,
     },
     /// Every API that serves the model is closed to the key.
-    #[error("the key {key} may not use the model {model:?}: no API that is open to the key (apis) serves it")]
-    NoApiAllowed {
-        /// The key.
-        key: KeyName,
-        /// As asked for.
-        model: String,
-    },
+    #[error(
+        "no API that is open to this key (its apis) serves the model {0:?}, or holds the object that the request names"
+    )]
+    NoApiAllowed(String),
     /// An operator's key came to where clients ask for models.
     #[error("{0} is a key of an operator, which reads the pool's state and calls no models; send a client's key")]
     OperatorKey(KeyName),
@@ -54,7 +51,7 @@ impl KeyRefusal {
         match self {
             KeyRefusal::Expired { .. } => &table::KEY_EXPIRED,
             KeyRefusal::Disabled(_) => &table::KEY_DISABLED,
-            KeyRefusal::ModelNotAllowed { .. } | KeyRefusal::NoApiAllowed { .. } => &table::MODEL_NOT_ALLOWED,
+            KeyRefusal::ModelNotAllowed { .. } | KeyRefusal::NoApiAllowed(_) => &table::MODEL_NOT_ALLOWED,
             KeyRefusal::OperatorKey(_) | KeyRefusal::OperatorsOnly(_) | KeyRefusal::AdminsOnly(_) => {
                 &table::NOT_PERMITTED
             }
@@ -63,6 +60,6 @@ impl KeyRefusal {
 
     /// Returns the field that is wrong, if one is.
     pub(super) fn param(&self) -> Option<&'static str> {
-        matches!(self, KeyRefusal::ModelNotAllowed { .. } | KeyRefusal::NoApiAllowed { .. }).then_some("model")
+        matches!(self, KeyRefusal::ModelNotAllowed { .. } | KeyRefusal::NoApiAllowed(_)).then_some("model")
     }
 }

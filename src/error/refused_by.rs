@@ -29,6 +29,7 @@ impl From<AdmissionError> for ApiError {
             AdmissionError::ModelNotFound(model) => {
                 ApiError::ModelNotFound(MissingModel { model: model.to_string(), similar: Vec::new() })
             }
+            AdmissionError::ClosedToKey(model) => KeyRefusal::NoApiAllowed(model.to_string()).into(),
             AdmissionError::OtherFormat { model, served } => {
                 ApiError::OtherFormat { model: model.to_string(), served: served.usual_path() }
             }

@@ -13,7 +13,7 @@ use super::{Worker, request_id};
 use crate::config::Affinity;
 use crate::dialect::Route;
 use crate::error::ApiError;
-use crate::proxy::{ClientRequest, check_model, dispatch, refuse, refuse_by_limits, with_pings};
+use crate::proxy::{ClientRequest, dispatch, refuse, refuse_by_limits, with_pings};
 use crate::records::OpenRecord;
 use crate::types::RequestId;
 
@@ -71,7 +71,7 @@ async fn serve(
                 record.stream = asked.stream;
             });
             record.asked();
-            if let Err(refused) = check_model(&key, &asked) {
+            if let Err(refused) = asked.use_key(&key) {
                 return refuse(refused.into(), &mut record);
             }
             let config = worker.config();

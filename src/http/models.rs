@@ -17,7 +17,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use self::page::{Page, PageAsked, PageParameters};
-use super::auth::worker;
+use super::auth::{client, worker};
+use crate::config::KeyConfig;
 use crate::error::{ApiError, MissingModel};
 use crate::proxy::key_in_query;
 use crate::scheduler::{GetModels, GetSimilarNames};
@@ -82,7 +83,11 @@ pub(super) async fn one(request: HttpRequest, id: web::Path<String>) -> Result<H
         return Ok(HttpResponse::Ok().json(entry(form, name)));
     }
     let key = ModelKey { format: form.format(), model: Arc::from(id.as_str()) };
-    let similar = worker(&request)?.pool.scheduler.send(GetSimilarNames(key)).await.unwrap_or_default();
+    let caller = rights(&request);
+    let apis = caller.as_ref().and_then(|key| key.apis.clone());
+    let asked = worker(&request)?.pool.scheduler.send(GetSimilarNames { of: key, apis });
+    let mut similar = asked.await.unwrap_or_default();
+    similar.retain(|name| caller.as_ref().is_none_or(|key| key.may_ask_for(name)));
     Err(ApiError::ModelNotFound(MissingModel { model: id, similar }))
 }
 
@@ -109,9 +114,18 @@ fn form_of(headers: &HeaderMap, query: &str) -> ModelsForm {
     }
 }
 
-/// Returns the names that the client can ask for, in order.
+/// Returns the names that the client can ask for, in order. An operator's key sees all of them.
 async fn names(request: &HttpRequest, form: ModelsForm) -> Result<Vec<Arc<str>>, ApiError> {
-    worker(request)?.supervisor.send(GetModels(form.format())).await.map_err(|_| ApiError::Stopping)
+    let caller = rights(request);
+    let asked = GetModels { format: form.format(), apis: caller.as_ref().and_then(|key| key.apis.clone()) };
+    let mut names = worker(request)?.supervisor.send(asked).await.map_err(|_| ApiError::Stopping)?;
+    names.retain(|name| caller.as_ref().is_none_or(|key| key.may_ask_for(name)));
+    Ok(names)
+}
+
+/// Returns the client's key; `None` for an operator's.
+fn rights(request: &HttpRequest) -> Option<Arc<KeyConfig>> {
+    client(request).ok()
 }
 
 fn entry(form: ModelsForm, name: &str) -> Value {

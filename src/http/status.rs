@@ -49,7 +49,7 @@ pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiErro
         if explained.pointer("/refusal/code") == Some(&json!("model_not_found")) {
             let format = question.format.unwrap_or(WireFormat::OpenAi);
             let key = ModelKey { format, model: Arc::from(model.as_str()) };
-            let similar = worker.pool.scheduler.send(GetSimilarNames(key)).await.unwrap_or_default();
+            let similar = worker.pool.scheduler.send(GetSimilarNames { of: key, apis: None }).await.unwrap_or_default();
             explained.as_object_mut().map(|explained| explained.insert("similar".to_owned(), json!(similar)));
         }
         fields.insert("explain".to_owned(), explained);

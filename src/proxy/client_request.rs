@@ -29,7 +29,7 @@ use super::headers::{Header, client_headers};
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
 use crate::dialect::token_estimate::{CompletionBounds, estimate};
 use crate::dialect::{NamingFields, Route};
-use crate::types::{ObjectKey, Profile};
+use crate::types::{NameList, ObjectKey, Profile};
 
 /// The longest name of a model, in bytes. Counts are kept by name, and errors and the log quote names.
 const LONGEST_MODEL: usize = 256;
@@ -46,6 +46,8 @@ pub struct ClientRequest {
     pub(super) is_moved: bool,
     /// What is asked of the pool.
     pub profile: Profile,
+    /// The names of models that the client may know; `None` for all.
+    pub(super) models: Option<Arc<NameList>>,
     /// Does the client want a stream of events?
     pub stream: bool,
     /// How long the client waits for the head of the answer, if a header says so.
@@ -109,12 +111,13 @@ impl ClientRequest {
         let objects = route.dialect.named_objects(route.reply, naming);
         let passed = client_headers(headers, route.id.format());
         let session = session_of(&passed, &SessionFields { prompt_cache_key, metadata, user });
-        let profile = Profile { model, route: route.id, estimate, session, parameters };
+        let profile = Profile { model, route: route.id, estimate, session, parameters, apis: None };
         let client_timeout = client_timeout(headers);
         Ok(ClientRequest {
             route,
             is_moved: meant.is_some(),
             profile,
+            models: None,
             stream,
             client_timeout,
             query: String::new(),

@@ -34,7 +34,7 @@ use super::retry_state::{FailedAttempt, Next, RetryState};
 use crate::config::RetryConfig;
 use crate::error::{ApiError, MissingModel, X_SHOULD_RETRY};
 use crate::records::{OpenRecord, RequestEnd};
-use crate::scheduler::AdmissionError;
+use crate::scheduler::{AdmissionError, GetSimilarNames};
 use crate::types::{ApiId, FailureClass, ModelKey, Outcome, RateLimitSummary};
 use crate::upstream::{Permit, Refusal};
 
@@ -89,7 +89,10 @@ pub async fn dispatch<U: Upstreams>(
         }
         Err(Exhausted::Refused(AdmissionError::ModelNotFound(_))) if state.failures == 0 => {
             let model = request.asked_model();
-            let similar = upstreams.similar_names(ModelKey { model: model.clone(), ..request.profile.key() }).await;
+            let of = ModelKey { model: model.clone(), ..request.profile.key() };
+            let asked = GetSimilarNames { of, apis: request.profile.apis.clone() };
+            let mut similar = upstreams.similar_names(asked).await;
+            similar.retain(|name| request.models.as_ref().is_none_or(|models| models.has(name)));
             let missing = MissingModel { model: model.to_string(), similar };
             refuse(ApiError::ModelNotFound(missing), &mut state.record)
         }

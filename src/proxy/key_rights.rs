@@ -10,18 +10,25 @@ use crate::error::KeyRefusal;
 use crate::keys::KeyAdmissionError;
 use crate::records::OpenRecord;
 
-/// Checks the model that a request asks for, by the name in the request: an alias counts by the alias's own name.
-///
-/// # Errors
-/// When the model is not among the key's.
-pub fn check_model(key: &KeyConfig, request: &ClientRequest) -> Result<(), KeyRefusal> {
-    let model = request.asked_model();
-    let Some(models) = key.models.as_ref().filter(|models| !models.has(model)) else { return Ok(()) };
-    Err(KeyRefusal::ModelNotAllowed {
-        key: key.name.clone(),
-        model: model.to_string(),
-        allowed: models.iter().collect::<Vec<_>>().join(", "),
-    })
+impl ClientRequest {
+    /// Bounds a request by the rights of its key: the model by the name in the request (an alias counts by the alias's own name),
+    /// and the APIs. To be called before the models of an alias are known.
+    ///
+    /// # Errors
+    /// When the model is not among the key's.
+    pub fn use_key(&mut self, key: &KeyConfig) -> Result<(), KeyRefusal> {
+        let model = &self.profile.model;
+        if let Some(models) = key.models.as_ref().filter(|models| !models.has(model)) {
+            return Err(KeyRefusal::ModelNotAllowed {
+                key: key.name.clone(),
+                model: model.to_string(),
+                allowed: models.iter().collect::<Vec<_>>().join(", "),
+            });
+        }
+        self.profile.apis.clone_from(&key.apis);
+        self.models.clone_from(&key.models);
+        Ok(())
+    }
 }
 
 /// Answers a request that the key's own limits refuse.

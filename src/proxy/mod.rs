@@ -21,7 +21,7 @@ pub use client_request::query::key_in_query;
 pub use client_request::{ClientRequest, InvalidRequest};
 pub use discovery::{DiscoveryActor, FirstRound};
 pub use dispatch::{dispatch, refuse};
-pub use key_rights::{check_model, refuse_by_limits};
+pub use key_rights::refuse_by_limits;
 pub use pool::Pool;
 pub use pool::budget::{BudgetReport, RetryBudget};
 pub use response::body::FailureShown;

@@ -17,7 +17,7 @@ use self::target::client_of;
 use super::headers::{self, Header};
 use crate::homes::Homes;
 use crate::scheduler::{AdmissionError, Admitted, GetSimilarNames, SchedulerActor, Select};
-use crate::types::{ModelKey, SentAt};
+use crate::types::SentAt;
 use crate::upstream::{Endpoint, Reach};
 
 /// A request as it goes to one upstream.
@@ -52,7 +52,7 @@ pub trait Upstreams {
     ) -> impl Future<Output = Result<IncomingResponse, SendError>>;
 
     /// Returns the names that are near to one that does not exist.
-    fn similar_names(&self, _: ModelKey) -> impl Future<Output = Vec<Arc<str>>> {
+    fn similar_names(&self, _: GetSimilarNames) -> impl Future<Output = Vec<Arc<str>>> {
         ready(Vec::new())
     }
 
@@ -91,8 +91,8 @@ impl Upstreams for Pool {
         client.send(outgoing, request.body, request.sent_at).await
     }
 
-    async fn similar_names(&self, key: ModelKey) -> Vec<Arc<str>> {
-        self.scheduler.send(GetSimilarNames(key)).await.unwrap_or_default()
+    async fn similar_names(&self, asked: GetSimilarNames) -> Vec<Arc<str>> {
+        self.scheduler.send(asked).await.unwrap_or_default()
     }
 
     fn budget(&self) -> &RetryBudget {

@@ -6,7 +6,7 @@ use actix::prelude::*;
 use thiserror::Error;
 
 use super::model_names::{ModelNames, ServedNames};
-use crate::types::{ApiId, FailureClass, ModelKey, Profile, RateLimitSummary, RequestTarget, WireFormat};
+use crate::types::{ApiId, FailureClass, ModelKey, NameList, Profile, RateLimitSummary, RequestTarget, WireFormat};
 use crate::upstream::{ApiStatus, Permit, Refusal, TokenReport};
 
 /// Select an upstream with room for this request, now. Sent by the data path to the scheduler of its worker, and awaited. The
@@ -51,6 +51,9 @@ pub enum AdmissionError {
         /// The format in which the model is served.
         served: WireFormat,
     },
+    /// Upstreams serve the model, and none of them is open to the client's key.
+    #[error("no API that is open to the key serves the model {0:?}")]
+    ClosedToKey(Arc<str>),
     /// Upstreams serve the model, and none can now.
     #[error("no API can serve the model {model:?} now")]
     NoneAvailable {
@@ -81,6 +84,7 @@ impl AdmissionError {
             }
             AdmissionError::ModelNotFound(_)
             | AdmissionError::OtherFormat { .. }
+            | AdmissionError::ClosedToKey(_)
             | AdmissionError::NotInTime
             | AdmissionError::Overloaded
             | AdmissionError::Stopping => false,
@@ -116,12 +120,22 @@ pub struct ModelsUnavailable {
 /// by the handler of `/v1/models`.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<Arc<str>>")]
-pub struct GetModels(pub WireFormat);
+pub struct GetModels {
+    /// The format.
+    pub format: WireFormat,
+    /// The ids of the APIs that are open to the client's key; `None` for all.
+    pub apis: Option<Arc<NameList>>,
+}
 
 /// Return the names that are near to one that does not exist. Sent by the data path to the scheduler of its worker.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<Arc<str>>")]
-pub struct GetSimilarNames(pub ModelKey);
+pub struct GetSimilarNames {
+    /// The name that does not exist.
+    pub of: ModelKey,
+    /// The ids of the APIs that are open to the client's key; `None` for all.
+    pub apis: Option<Arc<NameList>>,
+}
 
 /// Return the state of each configured upstream, in the order of the configuration. Sent by the handler of `/v1/status`.
 #[derive(Debug, Message)]

@@ -14,10 +14,10 @@ use crate::upstream::{GetStatus, GetTokens, ResetTokens, TokenReport};
 impl Handler<GetModels> for SupervisorActor {
     type Result = MessageResult<GetModels>;
 
-    fn handle(&mut self, GetModels(asked): GetModels, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, GetModels { format: asked, apis }: GetModels, _: &mut Self::Context) -> Self::Result {
         let is_offered = self.apis.iter().any(|api| api.enabled && api.offers(asked));
         let format = if is_offered { asked } else { asked.other() };
-        MessageResult(self.snapshot.routes.names(format))
+        MessageResult(self.snapshot.routes.names(format, &self.snapshot.closed_to(apis.as_ref())))
     }
 }
 

@@ -53,11 +53,12 @@ impl Routes {
         self.formats.of(format).tiers(model)
     }
 
-    /// Returns the known names with an enabled upstream that offers this format, aliases among them, sorted.
-    pub(super) fn names(&self, format: WireFormat) -> Vec<Arc<str>> {
+    /// Returns the known names with an enabled upstream that offers this format and whose slot is none of `closed`, aliases among
+    /// them, sorted.
+    pub(super) fn names(&self, format: WireFormat, closed: &[usize]) -> Vec<Arc<str>> {
         let routes = self.formats.of(format);
-        let models = routes.by_model.iter().filter(|(_, tiers)| self.is_served(tiers)).map(|(name, _)| name);
-        let is_served = |model: &Arc<str>| self.is_served(&routes.tiers(model));
+        let models = routes.by_model.iter().filter(|(_, tiers)| self.is_served(tiers, closed)).map(|(name, _)| name);
+        let is_served = |model: &Arc<str>| self.is_served(&routes.tiers(model), closed);
         let aliases = self.aliases.exact().filter(|(_, models)| models.iter().any(is_served)).map(|(alias, _)| alias);
         let mut names: Vec<Arc<str>> = models.chain(aliases).cloned().collect();
         names.sort();
@@ -70,8 +71,8 @@ impl Routes {
         self.enabled.get(slot).copied().unwrap_or(false)
     }
 
-    fn is_served(&self, tiers: &WeightedTiers) -> bool {
-        tiers.slots().any(|slot| self.is_enabled(slot))
+    fn is_served(&self, tiers: &WeightedTiers, closed: &[usize]) -> bool {
+        tiers.slots().any(|slot| self.is_enabled(slot) && !closed.contains(&slot))
     }
 }
 
@@ -185,7 +186,7 @@ mod tests {
         ];
         let own_list: &[(&str, &[&str])] = &[("a", &["claude-opus-4", "gpt-4o"]), ("b", &["off-1"])];
         let routes = routes(&apis, own_list);
-        assert_eq!(routes.names(WireFormat::OpenAi), ["claude-opus-4".into(), "mine".into()] as [Arc<str>; 2]);
+        assert_eq!(routes.names(WireFormat::OpenAi, &[]), ["claude-opus-4".into(), "mine".into()] as [Arc<str>; 2]);
         assert_eq!(slots(&routes, "gpt-4o"), [] as [usize; 0], "the pattern bounds the list");
         assert_eq!(slots(&routes, "claude-unlisted"), [0], "the pattern is a promise");
     }
@@ -196,7 +197,10 @@ mod tests {
             "apis": [api("a", &json!({ "models": ["m", "gpt-*"] })), api("b", &json!({ "models": ["off"], "enabled": false }))],
             "aliases": { "smart": ["off", "gpt-5"], "m": ["m", "off"], "none": "off", "claude-*": "m" },
         });
-        assert_eq!(with_aliases(&file, &[]).names(WireFormat::OpenAi), ["m".into(), "smart".into()] as [Arc<str>; 2]);
+        assert_eq!(
+            with_aliases(&file, &[]).names(WireFormat::OpenAi, &[]),
+            ["m".into(), "smart".into()] as [Arc<str>; 2]
+        );
     }
 
     #[test]

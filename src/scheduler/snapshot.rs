@@ -9,7 +9,7 @@ use actix::prelude::*;
 use super::messages::MailboxReport;
 use super::routes::Routes;
 use super::weighted_tiers::WeightedTiers;
-use crate::types::{ApiId, ParameterSet, RequestTarget};
+use crate::types::{ApiId, NameList, ParameterSet, RequestTarget};
 use crate::upstream::UpstreamActor;
 
 /// The routing changed. Sent by the supervisor to every scheduler. A lost one leaves a scheduler with fast paths that are
@@ -45,6 +45,13 @@ impl RoutingSnapshot {
             RequestTarget::Any => None,
             RequestTarget::Home(home) => self.members.iter().position(|member| member.api == *home),
         }
+    }
+
+    /// Returns the slots of the upstreams that are closed to the client's key. `open`: the ids of the open ones, if not all are.
+    pub(super) fn closed_to(&self, open: Option<&Arc<NameList>>) -> Vec<usize> {
+        let Some(open) = open else { return Vec::new() };
+        let members = self.members.iter().enumerate();
+        members.filter(|(_, member)| !open.has(member.api.as_str())).map(|(slot, _)| slot).collect()
     }
 
     /// Returns the slots of a model's upstreams that refuse one of these parameters, if an enabled upstream of the model refuses none.

@@ -75,7 +75,8 @@ pub(super) fn chat(model: &str) -> Select {
 /// A request by this route.
 pub(super) fn by(route: &'static str, model: &str) -> Select {
     let (route, estimate) = (RouteId::new(route), TokenEstimate::default());
-    let profile = Profile { model: model.into(), route, estimate, session: None, parameters: ParameterSet::NONE };
+    let profile =
+        Profile { model: model.into(), route, estimate, session: None, parameters: ParameterSet::NONE, apis: None };
     Select {
         profile,
         target: RequestTarget::Any,

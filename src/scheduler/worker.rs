@@ -3,7 +3,8 @@
 //! 1. A request that has failed somewhere, or finds others in a wait queue, goes to the supervisor.
 //! 2. Upstreams without room just now are skipped: their fast paths say so.
 //! 3. Upstreams that refuse a parameter of the request are skipped, if another one serves the model.
-//! 4. What a fast path can't decide, the supervisor decides. Its answer brings the fast paths for the next request.
+//! 4. Upstreams that are closed to the client's key are skipped.
+//! 5. What a fast path can't decide, the supervisor decides. Its answer brings the fast paths for the next request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,6 +70,7 @@ impl SchedulerActor {
             Some(_) => Vec::new(),
             None => self.snapshot.refusing(&model.tiers, select.profile.parameters),
         };
+        skipped.extend(self.snapshot.closed_to(select.profile.apis.as_ref()));
         let most_skipped = skipped.len() + MAX_SKIPPED;
         let mut rng = rand::rng();
         let session = select.profile.session;
@@ -164,10 +166,11 @@ impl Handler<GetSimilarNames> for SchedulerActor {
 
     fn handle(
         &mut self,
-        GetSimilarNames(ModelKey { format, model }): GetSimilarNames,
+        GetSimilarNames { of: ModelKey { format, model }, apis }: GetSimilarNames,
         _: &mut Self::Context,
     ) -> Self::Result {
-        MessageResult(similar(&model, &self.snapshot.routes.names(format)))
+        let closed = self.snapshot.closed_to(apis.as_ref());
+        MessageResult(similar(&model, &self.snapshot.routes.names(format, &closed)))
     }
 }
 

@@ -64,9 +64,16 @@ pub struct Profile {
     pub session: Option<SessionHash>,
     /// The optional parameters of the request.
     pub parameters: ParameterSet,
+    /// The ids of the APIs that are open to the client's key; `None` for all.
+    pub apis: Option<std::sync::Arc<NameList>>,
 }
 
 impl Profile {
+    /// Returns whether an API is open to the client's key.
+    pub fn may_use(&self, api: &ApiId) -> bool {
+        self.apis.as_ref().is_none_or(|apis| apis.has(api.as_str()))
+    }
+
     /// Returns the name of what may serve the request.
     pub fn key(&self) -> ModelKey {
         ModelKey { format: self.route.format(), model: self.model.clone() }

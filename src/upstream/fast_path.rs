@@ -174,6 +174,7 @@ mod tests {
             estimate: TokenEstimate::default(),
             session: None,
             parameters: ParameterSet::NONE,
+            apis: None,
         }
     }
 

@@ -36,6 +36,7 @@ mod init;
 mod key_attempts;
 mod key_budgets;
 mod key_crashes;
+mod keys;
 mod limits;
 mod listen_tls;
 mod manual;

@@ -17,7 +17,7 @@ pub(super) const CLIENT_KEY_PREFIX: &str = "sk-at-";
 const CLIENT_KEY_BYTES: usize = 32;
 
 /// Makes a key for the clients.
-pub(super) fn new_client_key() -> ApiKey {
+pub(in crate::cli) fn new_client_key() -> ApiKey {
     let mut bytes = [0; CLIENT_KEY_BYTES];
     rand::rng().fill_bytes(&mut bytes);
     ApiKey::new(&format!("{CLIENT_KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))

@@ -3,11 +3,12 @@
 //! | | Address | Key |
 //! |---|---|---|
 //! | `--url` | that one | `--key`, `API_TOGETHER_KEY` |
-//! | else | the configuration's, where `--host`, `--port`, `HOST` and `PORT` win | the same, else the configuration's first in clear text |
+//! | else | the configuration's, where `--host`, `--port`, `HOST` and `PORT` win | the same, else the configuration's first in clear text for the purpose |
 //!
 //! 1. The configuration's key goes to the configuration's server alone.
-//! 2. Without a file at the usual place the server is at the usual address.
-//! 3. No secret of an account is read.
+//! 2. For models this is a client's key; for the pool's state an admin's, else a viewer's, else a client's of `server.apiKey(s)`.
+//! 3. Without a file at the usual place the server is at the usual address.
+//! 4. No secret of an account is read.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use url::Url;
 
 use super::client::{KEY_VARIABLE, RunningServer};
 use crate::cli::{CliError, DEFAULT_CONFIG, describe, from_environment, overrides};
-use crate::config::{ApiKey, ConfigSource, ServerAccess};
+use crate::config::{ApiKey, ConfigSource, FoundKey, ServerAccess};
 
 /// Where the running server is, and a key for it.
 #[derive(Debug, Args)]
@@ -25,7 +26,8 @@ pub(crate) struct ServerArgs {
     /// The server's URL, with or without /v1. Default: where the configuration says.
     #[arg(short, long, value_name = "URL", value_parser = server_url, conflicts_with_all = ["config", "host", "port"])]
     url: Option<Url>,
-    /// A client's key; better in $API_TOGETHER_KEY, as arguments are seen by others. Default: the configuration's (not with --url).
+    /// A key; better in $API_TOGETHER_KEY, as arguments are seen by others. Default: the configuration's (not with --url).
+    /// `status`, `explain` and the like want an admin's or a viewer's key, where there are such.
     #[arg(short, long, value_parser = api_key)]
     key: Option<ApiKey>,
     /// The configuration that the server runs with; only `server` is read.
@@ -40,8 +42,22 @@ pub(crate) struct ServerArgs {
 }
 
 impl ServerArgs {
-    /// Returns the server that is meant.
+    /// Returns the configuration that is meant.
+    pub(crate) fn config_path(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG))
+    }
+
+    /// Returns the server that is meant, with a key for models.
     pub(crate) fn server(self) -> Result<RunningServer, CliError> {
+        self.server_with(|access| access.client)
+    }
+
+    /// Returns the server that is meant, with a key for the pool's state.
+    pub(crate) fn operated_server(self) -> Result<RunningServer, CliError> {
+        self.server_with(|access| access.operator)
+    }
+
+    fn server_with(self, found: impl FnOnce(ServerAccess) -> FoundKey) -> Result<RunningServer, CliError> {
         let ServerArgs { url, key, config, host, port } = self;
         let key = key.or_else(|| from_environment(KEY_VARIABLE).map(|key| ApiKey::new(&key)));
         if let Some(url) = url {
@@ -58,8 +74,10 @@ impl ServerArgs {
         let scheme = if access.certificate.is_some() { "https" } else { "http" };
         let typed = format!("{scheme}://{}:{}", describe::url_host(&access.host), access.port);
         let url = server_url(&typed).map_err(|why| CliError::Usage(format!("server.host: {why}")))?;
-        let key = key.or(access.key);
-        Ok(RunningServer { url, lacks_key: access.wants_key && key.is_none(), key, certificate: access.certificate })
+        let certificate = access.certificate.clone();
+        let found = found(access);
+        let lacks_key = found == FoundKey::Hidden && key.is_none();
+        Ok(RunningServer { url, lacks_key, key: key.or_else(|| found.plain()), certificate })
     }
 }
 

@@ -16,7 +16,7 @@ use url::Url;
 use crate::cli::CliError;
 use crate::config::ApiKey;
 
-/// Holds a client's key.
+/// Holds a key of the server.
 pub(in crate::cli) const KEY_VARIABLE: &str = "API_TOGETHER_KEY";
 
 /// How long the server may take, which answers from memory.
@@ -54,17 +54,35 @@ impl RunningServer {
     /// # Errors
     /// When there is no answer, or another one than success.
     pub(crate) fn get(&self, path: &str, headers: &[(&'static str, &'static str)]) -> Result<Value, CliError> {
+        let Answer { status, body } = self.answer(path, headers)?;
+        if (200..300).contains(&status) { Ok(body) } else { Err(self.refused(status, &body)) }
+    }
+
+    /// Does the same with a path that is for operators. Returns nothing if the key is a client's.
+    ///
+    /// # Errors
+    /// When there is no answer, or another one.
+    pub(crate) fn get_as_operator(&self, path: &str) -> Result<Option<Value>, CliError> {
+        let Answer { status, body } = self.answer(path, &[])?;
+        match status {
+            200..300 => Ok(Some(body)),
+            403 if body.pointer("/error/code").and_then(Value::as_str) == Some("not_permitted") => Ok(None),
+            _ => Err(self.refused(status, &body)),
+        }
+    }
+
+    fn answer(&self, path: &str, headers: &[(&'static str, &'static str)]) -> Result<Answer, CliError> {
         if self.lacks_key {
-            let why = "the configuration has digests of keys only, or keys in variables that are not set";
-            return Err(CliError::Usage(format!("{why}; give a client's key with --key or {KEY_VARIABLE}")));
+            let why =
+                "no key for this stands in the configuration in clear text (digests, and variables that are not set)";
+            return Err(CliError::Usage(format!("{why}; give a key with --key or {KEY_VARIABLE}")));
         }
         if let Some(certificate) = &self.certificate {
             transport::trust_also(certificate);
         }
         let asked = async { timeout(WITHIN, self.ask(path, headers)).await };
         let late = |_| self.unreachable("no answer within 10 s");
-        let Answer { status, body } = Runtime::new()?.block_on(asked).map_err(late)??;
-        if (200..300).contains(&status) { Ok(body) } else { Err(self.refused(status, &body)) }
+        Runtime::new()?.block_on(asked).map_err(late)?
     }
 
     async fn ask(&self, path: &str, headers: &[(&'static str, &'static str)]) -> Result<Answer, CliError> {
@@ -112,7 +130,7 @@ impl RunningServer {
     fn refused(&self, status: u16, body: &Value) -> CliError {
         let said = body.pointer("/error/message").and_then(Value::as_str);
         let mend = match (status, &self.key) {
-            (401 | 403, None) => format!("it wants a client's key: give one with --key or {KEY_VARIABLE}"),
+            (401 | 403, None) => format!("it wants a key: give one with --key or {KEY_VARIABLE}"),
             (401 | 403, Some(key)) => format!("it refused the key {key}: {}", said.unwrap_or("no reason given")),
             (_, _) => said.unwrap_or("is an api-together running there?").to_owned(),
         };

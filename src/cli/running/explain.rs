@@ -31,7 +31,7 @@ pub(crate) struct ExplainArgs {
 pub(crate) fn explain(args: ExplainArgs) -> Result<(), CliError> {
     let ExplainArgs { model, named, format, json, server } = args;
     let model = model.or(named).unwrap_or_default();
-    let server = server.server()?;
+    let server = server.operated_server()?;
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("model", &model);
     query.extend_pairs(format.iter().map(|format| ("format", format)));

@@ -30,7 +30,7 @@ pub(crate) struct StatusArgs {
 }
 
 pub(crate) fn status(args: StatusArgs) -> Result<(), CliError> {
-    let server = args.server.server()?;
+    let server = args.server.operated_server()?;
     let status = server.get("v1/status", &[])?;
     let mut out = io::stdout().lock();
     if args.json {

@@ -1,6 +1,7 @@
 //! From typed keys to meant ones.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::expiry;
 use crate::config::file::{KeyBudgetFile, KeyFile, OneOrMany, OperatorKeyFile, ServerFile};
@@ -64,8 +65,8 @@ impl Validator<'_> {
         Some(KeyConfig {
             name: name?,
             secrets: secrets?,
-            models: entry.models.as_deref().map(NameList::of),
-            apis: entry.apis.as_deref().map(NameList::of),
+            models: entry.models.as_deref().map(NameList::of).map(Arc::new),
+            apis: entry.apis.as_deref().map(NameList::of).map(Arc::new),
             enabled: entry.enabled.unwrap_or(true) && !quota.limits.disable(),
             quota,
             budgets,

@@ -21,9 +21,9 @@ pub struct KeyConfig {
     /// What a client must present: one of these. None where every client is let in.
     pub secrets: Vec<ClientKey>,
     /// The models that may be asked for, by the name in the request; `None` for all.
-    pub models: Option<NameList>,
+    pub models: Option<Arc<NameList>>,
     /// The ids of the APIs that may serve; `None` for all.
-    pub apis: Option<NameList>,
+    pub apis: Option<Arc<NameList>>,
     /// The limits of the key.
     pub quota: QuotaConfig,
     /// How much may be spent.

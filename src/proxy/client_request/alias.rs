@@ -104,6 +104,7 @@ impl AliasedModels {
         let mut rate = None;
         let mut is_served = false;
         let mut other_format = None;
+        let mut is_closed = false;
         for refused in &self.refused {
             match &refused.error {
                 AdmissionError::NoneAvailable { refusals: more, rate: of_model, .. } => {
@@ -112,6 +113,7 @@ impl AliasedModels {
                     refusals.extend(more.iter().cloned());
                 }
                 AdmissionError::OtherFormat { served, .. } => other_format = Some(*served),
+                AdmissionError::ClosedToKey(_) => is_closed = true,
                 AdmissionError::ModelNotFound(_)
                 | AdmissionError::NotInTime
                 | AdmissionError::Overloaded
@@ -128,6 +130,7 @@ impl AliasedModels {
         let model = self.alias.clone();
         match other_format {
             _ if is_served => AdmissionError::NoneAvailable { model, refusals: unique, rate },
+            _ if is_closed => AdmissionError::ClosedToKey(model),
             Some(served) => AdmissionError::OtherFormat { model, served },
             None => AdmissionError::ModelNotFound(model),
         }

@@ -47,6 +47,7 @@ impl ClientRequest {
             (
                 AdmissionError::ModelNotFound(_)
                 | AdmissionError::OtherFormat { .. }
+                | AdmissionError::ClosedToKey(_)
                 | AdmissionError::NoneAvailable { .. },
                 Some(alias),
             ) => alias.refusal_of_all(),

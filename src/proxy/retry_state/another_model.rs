@@ -12,6 +12,7 @@ impl RetryState<'_> {
         let is_about_the_model = match refused {
             AdmissionError::ModelNotFound(_)
             | AdmissionError::OtherFormat { .. }
+            | AdmissionError::ClosedToKey(_)
             | AdmissionError::NoneAvailable { .. } => true,
             AdmissionError::NotInTime | AdmissionError::Overloaded | AdmissionError::Stopping => false,
         };

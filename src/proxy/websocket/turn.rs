@@ -20,7 +20,6 @@ use crate::error::ApiError;
 use crate::proxy::attempt_error::about_objects;
 use crate::proxy::client_request::ClientRequest;
 use crate::proxy::dispatch::{Exhausted, fail, refuse};
-use crate::proxy::key_rights::check_model;
 use crate::proxy::pool::Upstreams;
 use crate::proxy::retry_state::{FailedAttempt, Next, RetryState};
 use crate::scheduler::AdmissionError;
@@ -73,7 +72,7 @@ impl<H: SocketHost> SocketConnection<H> {
                 record.route = Some(request.profile.route);
                 record.stream = true;
             });
-            check_model(&key, &request)?;
+            request.use_key(&key)?;
             Ok((request, key, slot, memory))
         })();
         let (mut request, key, _slot, _memory) = match begun {

@@ -41,7 +41,7 @@ impl SupervisorActor {
         let snapshot = self.snapshot.clone();
         let tiers = snapshot.routes.tiers(profile.route.format(), &profile.model);
         if tiers.is_empty() {
-            return Err(self.not_found(&profile.key()));
+            return Err(self.not_found(&profile));
         }
         let refusing = snapshot.refusing(&tiers, profile.parameters);
         // The worker may know an older routing.
@@ -55,8 +55,9 @@ impl SupervisorActor {
 
     /// Returns the error for a model that no upstream is known to serve. An upstream without a list of models may serve it:
     /// the client is to try again.
-    fn not_found(&self, ModelKey { format, model }: &ModelKey) -> AdmissionError {
-        let offering = self.apis.iter().filter(|api| api.offers(*format));
+    fn not_found(&self, profile: &Profile) -> AdmissionError {
+        let ModelKey { format, model } = &profile.key();
+        let offering = self.apis.iter().filter(|api| api.offers(*format) && profile.may_use(&api.id));
         let unlisted =
             offering.filter_map(|api| Some((api.id.clone(), Refusal::ModelsUnknown { until: self.models_at(api)? })));
         let refusals: Vec<(ApiId, Refusal)> = unlisted.collect();
@@ -84,6 +85,22 @@ impl SupervisorActor {
         let others = self.snapshot.members.iter().enumerate().filter(|(slot, _)| *slot != home);
         excluded.extend(others.map(|(_, member)| member.api.clone()));
         true
+    }
+
+    /// Excludes the upstreams that are closed to the client's key. Returns whether all are that serve the model, or the home is.
+    fn exclude_closed(&self, of: &Profile, target: &RequestTarget, excluded: &mut Vec<ApiId>) -> bool {
+        let closed = self.snapshot.closed_to(of.apis.as_ref());
+        if closed.is_empty() {
+            return false;
+        }
+        let tiers = self.snapshot.routes.tiers(of.route.format(), &of.model);
+        let is_closed = match self.snapshot.home(target) {
+            Some(home) => closed.contains(&home),
+            None => !tiers.is_empty() && tiers.slots().all(|slot| closed.contains(&slot)),
+        };
+        let members = closed.iter().filter_map(|slot| self.snapshot.members.get(*slot));
+        excluded.extend(members.map(|member| member.api.clone()));
+        is_closed
     }
 
     /// Returns whether a refused request may wait until `deadline` (ms, monotonic).
@@ -175,6 +192,11 @@ impl Handler<SelectSlow> for SupervisorActor {
         if self.exclude_all_but(&target, &mut excluded) {
             // Nobody else is asked, whatever the home refuses.
             profile.parameters = ParameterSet::NONE;
+        }
+        if self.exclude_closed(&profile, &target, &mut excluded) {
+            // A client that has left reads no reply.
+            let _ = reply.send(Err(AdmissionError::ClosedToKey(profile.model)));
+            return;
         }
         let deadline = Now::read_mono() + self.queue.max_wait_ms;
         let model = profile.key();

@@ -126,7 +126,7 @@ fn a_model_is_missing_only_if_every_list_of_models_is_known() {
         pool.supervisor.send(ModelsFound { api: "asked".into(), models }).await.expect("taken");
         assert_eq!(pool.select(chat("x")).await.err(), Some(AdmissionError::ModelNotFound("x".into())));
         assert_eq!(served(pool.select(chat("y")).await.expect("listed now")), "asked");
-        let names = pool.supervisor.send(GetModels(WireFormat::OpenAi)).await.expect("a reply");
+        let names = pool.supervisor.send(GetModels { format: WireFormat::OpenAi, apis: None }).await.expect("a reply");
         assert_eq!(names, [Arc::from("m"), Arc::from("y")]);
     });
 }

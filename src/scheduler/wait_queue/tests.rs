@@ -26,6 +26,7 @@ fn waiter(excluded: &[&str], deadline: u64, client: &Arc<()>) -> (Waiter, Answer
         estimate: TokenEstimate::default(),
         session: None,
         parameters: ParameterSet::NONE,
+        apis: None,
     };
     let (reply, answer) = oneshot::channel();
     let excluded = excluded.iter().map(|id| ApiId::from(*id)).collect();

@@ -45,6 +45,7 @@ impl World {
             estimate: TokenEstimate::default(),
             session: None,
             parameters: ParameterSet::NONE,
+            apis: None,
         };
         let forwarded = self.upstream.send(Forward { profile, panic: false }).await.expect("the actor lives");
         forwarded.map(|forwarded| forwarded.permit).map_err(|declined| declined.refusal)

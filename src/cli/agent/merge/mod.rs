@@ -14,7 +14,7 @@ use super::program::{Settings, Syntax};
 
 /// Why a recipe's lines were not put into a text.
 #[derive(Debug, PartialEq, Eq, Error)]
-pub(super) enum MergeError {
+pub(in crate::cli) enum MergeError {
     /// The text is not what the program itself could read.
     #[error("line {line}: {why}")]
     Unreadable {
@@ -37,6 +37,16 @@ pub(super) enum MergeError {
 /// Stands at the beginning of files that some editors on Windows save.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
+/// Returns a text in JSON with the members of `lines` in it. An entry of a list is found by `id` or `name`.
+///
+/// # Errors
+/// When the text can't be read, or can't be edited safely.
+pub(in crate::cli) fn merge_json(text: &str, lines: &str) -> Result<String, MergeError> {
+    let old = text.trim_start_matches(BYTE_ORDER_MARK).replace("\r\n", "\n");
+    let new = json::merge(&old, lines, &[])?;
+    Ok(as_before(text, &old, new))
+}
+
 /// Returns the text with the lines in it. A byte-order mark stays, and so do line ends of Windows.
 pub(super) fn merge(text: &str, lines: &str, settings: &Settings) -> Result<String, MergeError> {
     if text.trim().is_empty() {
@@ -48,12 +58,17 @@ pub(super) fn merge(text: &str, lines: &str, settings: &Settings) -> Result<Stri
         Syntax::Toml => toml::merge(&old, lines)?,
         Syntax::Yaml => yaml::merge(&old, lines, settings.kept)?,
     };
+    Ok(as_before(text, &old, new))
+}
+
+/// Gives a new text the mark and the line ends of the one before.
+fn as_before(text: &str, old: &str, new: String) -> String {
     if new == old {
-        return Ok(text.to_owned());
+        return text.to_owned();
     }
     let mark = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.to_string() } else { String::new() };
     let has_windows_ends = text.contains("\r\n");
-    Ok(mark + &if has_windows_ends { new.replace('\n', "\r\n") } else { new })
+    mark + &if has_windows_ends { new.replace('\n', "\r\n") } else { new }
 }
 
 #[cfg(test)]

@@ -1,0 +1,68 @@
+//! The configuration as a text with keys in it, to be edited. Variables need not be set.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::cli::CliError;
+use crate::cli::agent::merge_json;
+use crate::cli::old_file::OldFile;
+use crate::config::Unambiguous;
+
+/// A configuration as it is.
+pub(super) struct Document {
+    path: PathBuf,
+    file: OldFile,
+    value: Value,
+}
+
+impl Document {
+    /// Reads a configuration.
+    pub(super) fn read(path: &Path) -> Result<Document, CliError> {
+        let wrong = |why: String| CliError::Usage(format!("{}: {why}", path.display()));
+        let file = OldFile::read(path).map_err(|why| wrong(why.to_string()))?;
+        if file.text.is_empty() {
+            return Err(wrong("there is no configuration; write one with `api-together init`".to_owned()));
+        }
+        let text = file.text.trim_start_matches('\u{feff}');
+        let Unambiguous(value) = serde_json::from_str(text)
+            .map_err(|_| wrong(format!("this is no JSON; `api-together check -c {}` says where", path.display())))?;
+        Ok(Document { path: path.to_owned(), file, value })
+    }
+
+    /// Returns the entries of `keys`.
+    pub(super) fn keys(&self) -> &[Value] {
+        self.value.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns a field below `server`.
+    pub(super) fn of_server(&self, field: &str) -> Option<&Value> {
+        self.value.get("server")?.get(field)
+    }
+
+    /// Returns the entry of a name.
+    pub(super) fn key(&self, name: &str) -> Option<&Value> {
+        self.keys().iter().find(|key| name_of(key) == Some(name))
+    }
+
+    /// Returns the names of the keys.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.keys().iter().filter_map(name_of)
+    }
+
+    /// Puts an entry into `keys`: into the one of the same name, or behind the last one. Returns what to tell.
+    pub(super) fn put(&self, entry: &Value) -> Result<String, CliError> {
+        let failed = |why: String| CliError::Server(format!("{}: {why}; nothing was changed", self.path.display()));
+        let lines = json!({ "keys": [entry] }).to_string();
+        let new = merge_json(&self.file.text, &lines).map_err(|why| failed(why.to_string()))?;
+        let written = self.file.replace_with(&new, true).map_err(|why: io::Error| failed(why.to_string()))?;
+        let kept = written.map(|backup| format!("; the old file is {}", backup.display())).unwrap_or_default();
+        Ok(format!("{}: written{kept}", self.path.display()))
+    }
+}
+
+/// Returns the name of an entry.
+pub(super) fn name_of(key: &Value) -> Option<&str> {
+    key.get("name")?.as_str()
+}

@@ -1,0 +1,122 @@
+//! `api-together keys list`: a row for each key of the configuration, and what is used of it if the server runs.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::FileArgs;
+use super::document::{Document, name_of};
+use crate::cli::CliError;
+use crate::cli::running::ServerArgs;
+use crate::cli::terminal::{Paint, Table, Tone};
+use crate::config::DEFAULT_KEY;
+
+/// The limits of a key, in the order of the table.
+const LIMITS: [&str; 5] = ["rpm", "rpd", "tpm", "tpd", "maxConcurrent"];
+
+/// Stands at the end of the help.
+const EXAMPLES: &str = "\
+Examples:
+  api-together keys list            the keys, with what is used if the server runs
+  api-together keys list --json     the same for programs; no key is shown";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Print the entries as JSON, without the keys.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn list(args: ListArgs) -> Result<(), CliError> {
+    let file = FileArgs { config: args.server.config_path() };
+    let document = Document::read(&file.source().path)?;
+    // The list is of use without a server, too.
+    let status = args.server.operated_server().and_then(|server| server.get("v1/status", &[])).ok();
+    let states = status.as_ref().and_then(|status| status.get("keys")).and_then(Value::as_array);
+    let state_of = |name: &str| states.into_iter().flatten().find(|state| name_of(state) == Some(name));
+    let mut out = io::stdout().lock();
+    if args.json {
+        let shown: Vec<Value> =
+            document.keys().iter().map(|key| without_secret(key, name_of(key).and_then(state_of))).collect();
+        writeln!(out, "{:#}", json!({ "keys": shown }))?;
+        return Ok(());
+    }
+    let has_default = ["apiKey", "apiKeys"].iter().any(|field| document.of_server(field).is_some());
+    if document.keys().is_empty() && !has_default {
+        writeln!(out, "no keys: every client is let in. Make one with `api-together keys new --name NAME`")?;
+        return Ok(());
+    }
+    let mut table = Table::new(&["key", "state", "models", "APIs", "limits", "budgets", "expires", "used"]);
+    if has_default {
+        let name = format!("{DEFAULT_KEY} (server.apiKey)");
+        table.row(row(name, &json!({}), state_of(DEFAULT_KEY)));
+    }
+    for key in document.keys() {
+        let name = name_of(key).unwrap_or("-");
+        table.row(row(name.to_owned(), key, state_of(name)));
+    }
+    table.print(&mut out, Paint::stdout())?;
+    Ok(())
+}
+
+fn row(name: String, key: &Value, state: Option<&Value>) -> Vec<(String, Option<Tone>)> {
+    let is_enabled = key.get("enabled").and_then(Value::as_bool).unwrap_or(true);
+    let told = state.and_then(|state| state.get("unavailableReason")).and_then(Value::as_str);
+    let state_word = match told {
+        Some(reason) => (reason.to_owned(), Some(Tone::Bad)),
+        None if !is_enabled => ("disabled".to_owned(), Some(Tone::Faint)),
+        None => ("enabled".to_owned(), Some(Tone::Good)),
+    };
+    let limits = LIMITS.iter().filter_map(|name| Some(format!("{name} {}", key.get(*name)?)));
+    let budgets = key.get("budgets").and_then(Value::as_array).into_iter().flatten().map(budget);
+    let expires = key.get("expires").and_then(Value::as_str).unwrap_or_default();
+    vec![
+        (name, None),
+        state_word,
+        (names(key, "models"), None),
+        (names(key, "apis"), None),
+        (limits.collect::<Vec<_>>().join(", "), None),
+        (budgets.collect::<Vec<_>>().join(", "), None),
+        (expires.to_owned(), None),
+        (state.map(used).unwrap_or_default(), None),
+    ]
+}
+
+fn names(key: &Value, field: &str) -> String {
+    let listed = key.get(field).and_then(Value::as_array);
+    let listed: Vec<&str> = listed.into_iter().flatten().filter_map(Value::as_str).collect();
+    if listed.is_empty() { "all".to_owned() } else { listed.join(", ") }
+}
+
+fn budget(budget: &Value) -> String {
+    let per = budget.get("per").and_then(Value::as_str).unwrap_or("-");
+    format!("${} a {per}", budget.get("usd").unwrap_or(&Value::Null))
+}
+
+/// Returns how much is used of each limit and budget, as the server says.
+fn used(state: &Value) -> String {
+    let number = |pointer: &str| state.pointer(pointer).filter(|number| !number.is_null());
+    let limits = LIMITS.iter().filter_map(|name| {
+        let (used, limit) = (number(&format!("/usage/{name}"))?, number(&format!("/limits/{name}"))?);
+        Some(format!("{name} {used}/{limit}"))
+    });
+    let budgets = state.get("budgets").and_then(Value::as_array).into_iter().flatten();
+    let spent = budgets.filter_map(|budget| {
+        let per = budget.get("per")?.as_str()?;
+        Some(format!("${} of ${} a {per}", budget.get("used")?, budget.get("usd")?))
+    });
+    limits.chain(spent).collect::<Vec<_>>().join(", ")
+}
+
+fn without_secret(key: &Value, state: Option<&Value>) -> Value {
+    let mut shown = key.clone();
+    if let Some(fields) = shown.as_object_mut() {
+        fields.remove("key");
+        fields.extend(state.map(|state| ("state".to_owned(), state.clone())));
+    }
+    shown
+}
