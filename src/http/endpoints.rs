@@ -3,7 +3,7 @@
 
 use actix_web::{Route as HttpRoute, guard, web};
 
-use super::{health, metrics, models, root, status, tokens};
+use super::{health, key, metrics, models, root, status, tokens};
 
 /// A row of the table.
 pub(super) struct OwnEndpoint {
@@ -47,7 +47,7 @@ pub(super) enum OwnMethod {
 }
 
 /// The pool's own endpoints. A pattern stands last.
-pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 8] = [
+pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 11] = [
     OwnEndpoint {
         path: "/v1/models",
         method: OwnMethod::Get,
@@ -81,6 +81,30 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 8] = [
         handled: |route| route.to(tokens::reset),
         query: "",
         about: "Sets the token statistics to zero: of all upstreams, or of `apiId`.",
+    },
+    OwnEndpoint {
+        path: "/v1/key",
+        method: OwnMethod::Get,
+        audience: Audience::Clients,
+        handled: |route| route.to(key::key),
+        query: "",
+        about: "What the client's own key may use, and what is used, in OpenRouter's form ([keys](keys.md#what-a-key-learns-of-itself)).",
+    },
+    OwnEndpoint {
+        path: "/v1/dashboard/billing/subscription",
+        method: OwnMethod::Get,
+        audience: Audience::Clients,
+        handled: |route| route.to(key::subscription),
+        query: "",
+        about: "The budget of the client's own key, in OpenAI's former form.",
+    },
+    OwnEndpoint {
+        path: "/v1/dashboard/billing/usage",
+        method: OwnMethod::Get,
+        audience: Audience::Clients,
+        handled: |route| route.to(key::usage),
+        query: "`start_date`, `end_date` (days, `2026-11-01`; the second is not included)",
+        about: "What the client's own key has spent, in cents, in OpenAI's former form.",
     },
     OwnEndpoint {
         path: "/metrics",

@@ -17,6 +17,8 @@ mod endpoints;
 mod explain;
 mod forward;
 mod health;
+mod key;
+mod key_report;
 mod metrics;
 mod middleware;
 mod models;

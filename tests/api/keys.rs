@@ -1,6 +1,7 @@
 //! Keys of clients: who comes in, with which key, for which models, by which accounts. A refusal costs no upstream call.
 
 mod command;
+mod itself;
 mod reloads;
 mod rights;
 mod roles;

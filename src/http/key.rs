@@ -1,0 +1,74 @@
+//! What a key learns of itself, in the shapes that programs poll: OpenRouter's `GET /v1/key`, and OpenAI's former
+//! `GET /v1/dashboard/billing/subscription` and `…/usage`.
+//!
+//! A key without a budget gets no limit from OpenRouter's shape. OpenAI's former one has no word for that: its limit is then
+//! [`UNLIMITED_USD`], as other servers of this kind answer.
+
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use super::auth::{client, worker};
+use super::key_report::{BudgetReport, KeyReport};
+use crate::error::ApiError;
+use crate::types::{Cost, iso};
+
+/// The limit of a key without a budget, in dollars.
+const UNLIMITED_USD: u64 = 100_000_000;
+
+/// `rate_limit.requests` without a limit.
+const NO_LIMIT: i64 = -1;
+
+pub(super) async fn key(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let report = own_report(&request)?;
+    let tightest = report.tightest();
+    let rpm = report.key.quota.limits.rpm.bound().and_then(|bound| i64::try_from(bound).ok());
+    Ok(HttpResponse::Ok().json(json!({ "data": {
+        "label": report.key.name.as_str(),
+        "limit": tightest.map(|budget| budget.limit),
+        "limit_remaining": tightest.map(BudgetReport::left),
+        "limit_reset": tightest.and_then(|budget| reset_word(&budget.per)),
+        "usage": tightest.map(|budget| budget.used).unwrap_or_default(),
+        "is_free_tier": false,
+        "is_provisioning_key": false,
+        "rate_limit": { "requests": rpm.unwrap_or(NO_LIMIT), "interval": "1m" },
+        "expires_at": report.key.expires.map(iso),
+        "budgets": report.budgets.iter().map(BudgetReport::to_json).collect::<Vec<_>>(),
+    } })))
+}
+
+pub(super) async fn subscription(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let report = own_report(&request)?;
+    let limit = report.tightest().map_or(json!(UNLIMITED_USD), |budget| json!(budget.limit));
+    Ok(HttpResponse::Ok().json(json!({
+        "object": "billing_subscription",
+        "has_payment_method": true,
+        "canceled": false,
+        "soft_limit_usd": limit,
+        "hard_limit_usd": limit,
+        "system_hard_limit_usd": limit,
+        "access_until": report.key.expires.map_or(0, |end| end / 1_000),
+    })))
+}
+
+pub(super) async fn usage(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let report = own_report(&request)?;
+    let used = report.tightest().map(|budget| budget.used).unwrap_or_default();
+    let cents = Cost::from_picodollars(used.picodollars().saturating_mul(100));
+    Ok(HttpResponse::Ok().json(json!({ "object": "list", "daily_costs": [], "total_usage": cents })))
+}
+
+/// Returns the report of the key that asks. A key sees itself alone.
+fn own_report(request: &HttpRequest) -> Result<KeyReport, ApiError> {
+    let key = client(request)?;
+    let mut reports = KeyReport::of(worker(request)?, Some(&key));
+    // A reload may have removed the key since the request came.
+    reports.pop().ok_or(ApiError::WrongKey)
+}
+
+/// Returns OpenRouter's word for a period, if there is one.
+fn reset_word(per: &str) -> Option<&'static str> {
+    [("day", "daily"), ("week", "weekly"), ("month", "monthly")]
+        .iter()
+        .find(|(ours, _)| *ours == per)
+        .map(|(_, word)| *word)
+}

@@ -1,0 +1,99 @@
+//! What a client's key may use, and what is used: for the key itself, and for operators.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::Worker;
+use crate::config::{KeyBudget, KeyConfig};
+use crate::types::{Cost, NameList, Now, iso};
+
+/// A key with all that is known of its use.
+#[derive(Debug)]
+pub(super) struct KeyReport {
+    /// As configured.
+    pub(super) key: Arc<KeyConfig>,
+    /// The budgets, in the order of the configuration.
+    pub(super) budgets: Vec<BudgetReport>,
+}
+
+/// A budget, and what is spent of it in the running period.
+#[derive(Debug, Clone)]
+pub(super) struct BudgetReport {
+    pub(super) limit: Cost,
+    pub(super) used: Cost,
+    /// The period, as typed.
+    pub(super) per: Arc<str>,
+}
+
+impl BudgetReport {
+    fn unused(budget: &KeyBudget) -> BudgetReport {
+        BudgetReport { limit: nanodollars(budget.nanodollars), used: Cost::default(), per: budget.per.clone() }
+    }
+
+    /// Returns what is left.
+    pub(super) fn left(&self) -> Cost {
+        Cost::from_picodollars(self.limit.picodollars().saturating_sub(self.used.picodollars()))
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        json!({ "usd": self.limit, "per": &*self.per, "used": self.used, "remaining": self.left() })
+    }
+}
+
+impl KeyReport {
+    /// Returns the reports of all keys, or of one.
+    pub(super) fn of(worker: &Worker, only: Option<&KeyConfig>) -> Vec<KeyReport> {
+        let config = worker.config();
+        let wanted = config.keys.iter().filter(|key| only.is_none_or(|only| only.name == key.name));
+        let report = |key: &Arc<KeyConfig>| KeyReport {
+            key: key.clone(),
+            budgets: key.budgets.iter().map(BudgetReport::unused).collect(),
+        };
+        wanted.map(report).collect()
+    }
+
+    /// Returns the budget with the least left.
+    pub(super) fn tightest(&self) -> Option<&BudgetReport> {
+        self.budgets.iter().min_by_key(|budget| budget.left().picodollars())
+    }
+
+    /// Returns why the key is refused, whatever the request.
+    pub(super) fn unavailable_reason(&self) -> Option<&'static str> {
+        match &self.key {
+            key if key.is_expired(Now::read().wall) => Some("expired"),
+            key if !key.enabled => Some("disabled"),
+            _ => None,
+        }
+    }
+
+    /// Returns the entry of `/v1/status`.
+    pub(super) fn to_status(&self) -> Value {
+        let key = &self.key;
+        let limits = &key.quota.limits;
+        json!({
+            "name": key.name.as_str(),
+            "enabled": key.enabled,
+            "unavailableReason": self.unavailable_reason(),
+            "expires": key.expires.map(iso),
+            "models": listed(key.models.as_deref()),
+            "apis": listed(key.apis.as_deref()),
+            "limits": {
+                "rpm": limits.rpm.as_configured(), "rpd": limits.rpd.as_configured(),
+                "tpm": limits.tpm.as_configured(), "tpd": limits.tpd.as_configured(),
+                "maxConcurrent": limits.max_concurrent,
+            },
+            "budgets": self.budgets.iter().map(BudgetReport::to_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Returns the entries of a list; nothing where all names are meant.
+fn listed(names: Option<&NameList>) -> Option<Vec<&str>> {
+    names.map(|names| names.iter().collect())
+}
+
+/// Returns an amount in billionths of a dollar.
+fn nanodollars(amount: u64) -> Cost {
+    Cost::from_picodollars(amount.saturating_mul(1_000))
+}
