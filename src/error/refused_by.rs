@@ -1,6 +1,6 @@
 //! What upstreams said that refused a request, in words, and the error that comes of all of them.
 
-use super::{ApiError, MissingModel};
+use super::{ApiError, KeyRefusal, MissingModel};
 use crate::scheduler::AdmissionError;
 use crate::types::{ApiId, Now, clock_time};
 use crate::upstream::Refusal;

@@ -19,7 +19,7 @@ const UNLIMITED_USD: u64 = 100_000_000;
 const NO_LIMIT: i64 = -1;
 
 pub(super) async fn key(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let report = own_report(&request)?;
+    let report = own_report(&request).await?;
     let tightest = report.tightest();
     let rpm = report.key.quota.limits.rpm.bound().and_then(|bound| i64::try_from(bound).ok());
     Ok(HttpResponse::Ok().json(json!({ "data": {
@@ -37,7 +37,7 @@ pub(super) async fn key(request: HttpRequest) -> Result<HttpResponse, ApiError> 
 }
 
 pub(super) async fn subscription(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let report = own_report(&request)?;
+    let report = own_report(&request).await?;
     let limit = report.tightest().map_or(json!(UNLIMITED_USD), |budget| json!(budget.limit));
     Ok(HttpResponse::Ok().json(json!({
         "object": "billing_subscription",
@@ -51,16 +51,16 @@ pub(super) async fn subscription(request: HttpRequest) -> Result<HttpResponse, A
 }
 
 pub(super) async fn usage(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let report = own_report(&request)?;
+    let report = own_report(&request).await?;
     let used = report.tightest().map(|budget| budget.used).unwrap_or_default();
     let cents = Cost::from_picodollars(used.picodollars().saturating_mul(100));
     Ok(HttpResponse::Ok().json(json!({ "object": "list", "daily_costs": [], "total_usage": cents })))
 }
 
 /// Returns the report of the key that asks. A key sees itself alone.
-fn own_report(request: &HttpRequest) -> Result<KeyReport, ApiError> {
+async fn own_report(request: &HttpRequest) -> Result<KeyReport, ApiError> {
     let key = client(request)?;
-    let mut reports = KeyReport::of(worker(request)?, Some(&key));
+    let mut reports = KeyReport::of(worker(request)?, Some(&key)).await;
     // A reload may have removed the key since the request came.
     reports.pop().ok_or(ApiError::WrongKey)
 }

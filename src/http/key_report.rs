@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use quota::Measure;
 use serde_json::{Value, json};
 
 use super::Worker;
 use crate::config::{KeyBudget, KeyConfig};
+use crate::keys::KeyStatus;
+use crate::quotas::QuotaStatus;
 use crate::types::{Cost, NameList, Now, iso};
 
 /// A key with all that is known of its use.
@@ -15,6 +18,9 @@ pub(super) struct KeyReport {
     pub(super) key: Arc<KeyConfig>,
     /// The budgets, in the order of the configuration.
     pub(super) budgets: Vec<BudgetReport>,
+    /// What the limits count; none for a key without limits.
+    main: Option<QuotaStatus>,
+    in_flight: u32,
 }
 
 /// A budget, and what is spent of it in the running period.
@@ -27,8 +33,10 @@ pub(super) struct BudgetReport {
 }
 
 impl BudgetReport {
-    fn unused(budget: &KeyBudget) -> BudgetReport {
-        BudgetReport { limit: nanodollars(budget.nanodollars), used: Cost::default(), per: budget.per.clone() }
+    /// Returns a budget with what its quota counted.
+    fn of((budget, quota): (&KeyBudget, &QuotaStatus)) -> BudgetReport {
+        let (limit, used) = (nanodollars(budget.nanodollars), nanodollars(quota.tokens.day));
+        BudgetReport { limit, used, per: budget.per.clone() }
     }
 
     /// Returns what is left.
@@ -42,15 +50,20 @@ impl BudgetReport {
 }
 
 impl KeyReport {
-    /// Returns the reports of all keys, or of one.
-    pub(super) fn of(worker: &Worker, only: Option<&KeyConfig>) -> Vec<KeyReport> {
-        let config = worker.config();
-        let wanted = config.keys.iter().filter(|key| only.is_none_or(|only| only.name == key.name));
-        let report = |key: &Arc<KeyConfig>| KeyReport {
-            key: key.clone(),
-            budgets: key.budgets.iter().map(BudgetReport::unused).collect(),
-        };
-        wanted.map(report).collect()
+    /// Asks for the reports of all keys, or of one.
+    pub(super) async fn of(worker: &Worker, only: Option<&KeyConfig>) -> Vec<KeyReport> {
+        let statuses = worker.keys.status(only.map(|key| key.name.clone())).await;
+        statuses.into_iter().map(KeyReport::from_status).collect()
+    }
+
+    fn from_status(status: KeyStatus) -> KeyReport {
+        let KeyStatus { config: key, quotas, in_flight, .. } = status;
+        // The budgets' quotas stand behind those of the limits.
+        let of_money: Vec<&QuotaStatus> = quotas.iter().filter(|of| of.limits.measure == Measure::Cost).collect();
+        let others = of_money.len().saturating_sub(key.budgets.len());
+        let budgets = key.budgets.iter().zip(of_money.into_iter().skip(others)).map(BudgetReport::of).collect();
+        let main = quotas.into_iter().next();
+        KeyReport { key, budgets, main, in_flight }
     }
 
     /// Returns the budget with the least left.
@@ -83,6 +96,11 @@ impl KeyReport {
                 "tpm": limits.tpm.as_configured(), "tpd": limits.tpd.as_configured(),
                 "maxConcurrent": limits.max_concurrent,
             },
+            "usage": self.main.as_ref().map(|main| json!({
+                "rpm": main.requests.minute, "rpd": main.requests.day,
+                "tpm": main.tokens.minute, "tpd": main.tokens.day,
+            })),
+            "inFlight": self.in_flight,
             "budgets": self.budgets.iter().map(BudgetReport::to_json).collect::<Vec<_>>(),
         })
     }

@@ -40,7 +40,7 @@ pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiErro
         "service": state.config.server.name,
         "timestamp": iso(Now::read().wall),
         "apis": reports.iter().map(api).collect::<Vec<_>>(),
-        "keys": KeyReport::of(worker, None).iter().map(KeyReport::to_status).collect::<Vec<_>>(),
+        "keys": KeyReport::of(worker, None).await.iter().map(KeyReport::to_status).collect::<Vec<_>>(),
         "config": config(&state),
         "retry": retry(&state, &worker.pool.budget),
         "homes": { "kept": homes, "most": MAX_HOMES },

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::actor::KeysActor;
 use super::demand::KeyDemand;
 use super::limits::{has_budget, is_limited};
-use super::messages::{AdmitKey, KeyAnswer};
+use super::messages::{AdmitKey, GetKeyStatus, KeyAnswer, KeyStatus};
 use super::path::KeyPath;
 use super::permit::KeyPermit;
 use super::refusal::{FullLimit, KeyAdmissionError};
@@ -23,6 +23,9 @@ use crate::types::{KeyName, Now, Price, Profile};
 
 /// How long the actor may take: it waits for the disk alone, and only when a block of units is used up.
 const ADMIT_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long the actor may take to tell what keys have used, from memory.
+const STATUS_WITHIN: Duration = Duration::from_secs(2);
 
 /// The most models with a remembered price. Where an upstream takes any name, clients make names up.
 const MOST_PRICES: usize = 500;
@@ -55,6 +58,12 @@ impl KeyGate {
     /// Creates the admission of a worker that asks this actor.
     pub fn new(actor: Addr<KeysActor>) -> KeyGate {
         KeyGate { actor, memory: Rc::default() }
+    }
+
+    /// Returns what keys have used: all of them, or one. Nothing if the process stops, or the answer is late.
+    pub async fn status(&self, only: Option<KeyName>) -> Vec<KeyStatus> {
+        let asked = timeout(STATUS_WITHIN, self.actor.send(GetKeyStatus { only }));
+        asked.await.ok().and_then(Result::ok).unwrap_or_default()
     }
 
     /// Admits a request of a key. There is no permit where nothing of the key is limited, or the request is free.

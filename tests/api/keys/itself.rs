@@ -28,7 +28,7 @@ fn a_key_sees_its_own_budget_in_the_forms_that_programs_poll() {
         (&data["label"], &data["limit"], &data["limit_remaining"]),
         (&json!("team-a"), &json!(2.5), &json!(2.5))
     );
-    assert_eq!((&data["limit_reset"], &data["usage"]), (&json!("daily"), &json!(0)));
+    assert_eq!((&data["limit_reset"], &data["usage"]), (&json!("daily"), &json!(0.0)));
     assert_eq!(data["rate_limit"], json!({ "requests": 30, "interval": "1m" }));
     assert_eq!(data["expires_at"], "2100-01-01T00:00:00.000Z");
     assert!(!own.to_string().contains("team-b") && !own.to_string().contains(TEAM), "{own}");
@@ -38,7 +38,7 @@ fn a_key_sees_its_own_budget_in_the_forms_that_programs_poll() {
         assert_eq!(told["access_until"], 4_102_444_800_u64);
     }
     let path = "/dashboard/billing/usage?start_date=2026-11-01&end_date=2026-12-01";
-    assert_eq!(get(&app, TEAM, path)["total_usage"], 0);
+    assert_eq!(get(&app, TEAM, path)["total_usage"], 0.0);
     for (key, name) in [(OTHER, "team-b"), (KEY, "default")] {
         let own = get(&app, key, "/v1/key");
         let data = &own["data"];
@@ -74,7 +74,7 @@ fn the_status_lists_the_keys_for_operators_without_a_secret() {
     );
     let team = &status["keys"][1];
     assert_eq!((&team["limits"]["rpm"], &team["models"]), (&json!(30), &json!(["m"])), "{team}");
-    assert_eq!((&team["budgets"][0]["usd"], &team["budgets"][0]["used"]), (&json!(2), &json!(0)), "{team}");
+    assert_eq!((&team["budgets"][0]["usd"], &team["budgets"][0]["used"]), (&json!(2.0), &json!(0.0)), "{team}");
     for secret in [TEAM, KEY, "sk-old", "sk-off"] {
         assert!(!status.to_string().contains(secret), "{secret}");
     }
