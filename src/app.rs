@@ -26,6 +26,7 @@ use crate::config::{Config, ConfigActor, ConfigSource, ServerLimits, Subscribe, 
 use crate::homes::{FlushHomes, Homes, HomesActor};
 use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPhase, TlsError};
 use crate::keys::{KeysActor, StopKeys};
+use crate::mailbox::Launch;
 use crate::persistence::{Flush, PersistenceActor, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::records::{FlushRecords, RecorderActor};
@@ -119,27 +120,26 @@ impl App {
         // All core actors share one thread: a message between them costs 0.2 µs, to a sleeping thread 40.
         let control = Arbiter::new();
         let on = control.handle();
-        let persistence = PersistenceActor::start_in_arbiter(&on, |_| {
-            PersistenceActor::new(store, lender).sharing_homes(shared_homes)
-        });
+        let persistence =
+            PersistenceActor::launch_on(&on, |_| PersistenceActor::new(store, lender).sharing_homes(shared_homes));
         let homes = {
             let persistence = persistence.clone();
-            HomesActor::start_in_arbiter(&on, move |_| HomesActor::new(known_homes, persistence, shared))
+            HomesActor::launch_on(&on, move |_| HomesActor::new(known_homes, persistence, shared))
         };
         let supervisor = {
             let (persistence, homes) = (persistence.clone(), homes.clone().recipient());
-            SupervisorActor::start_in_arbiter(&on, move |_| SupervisorActor::new(persistence, shared).telling(homes))
+            SupervisorActor::launch_on(&on, move |_| SupervisorActor::new(persistence, shared).telling(homes))
         };
         let keys = KeysActor::start_on(&on, persistence.clone(), shared);
         let discovery = {
             let supervisor = supervisor.clone();
-            DiscoveryActor::start_in_arbiter(&on, |_| DiscoveryActor::new(supervisor))
+            DiscoveryActor::launch_on(&on, |_| DiscoveryActor::new(supervisor))
         };
         let recorder = RecorderActor::start_on(&on, data.log_format);
         let path = source.path.clone();
         let config = {
             let initial = initial.clone();
-            ConfigActor::start_in_arbiter(&on, |_| ConfigActor::new(source, initial))
+            ConfigActor::launch_on(&on, |_| ConfigActor::new(source, initial))
         };
         let watcher = Watcher::start(&path, config.clone());
         let shutdown = ShutdownHandle::default();

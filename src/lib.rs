@@ -10,7 +10,7 @@
 //!    upstreams and clients.
 //! 4. [`config`]: the configuration, and the reload. [`persistence`]: what survives.
 //! 5. [`keys`]: what a client may spend. [`http`]: the endpoints. [`error`]: every error of our own, in one table.
-//! 6. [`app`]: starts all of it, and stops. [`cli`]: the commands.
+//! 6. [`mailbox`]: what actors run in. [`app`]: starts all of it, and stops. [`cli`]: the commands.
 
 pub mod app;
 pub mod cli;
@@ -20,6 +20,7 @@ pub mod error;
 pub mod homes;
 pub mod http;
 pub mod keys;
+pub mod mailbox;
 pub mod metrics;
 pub mod persistence;
 pub mod proxy;

@@ -8,6 +8,7 @@ use actix::prelude::*;
 use quota::QuotaRecord;
 
 use crate::config::{Config, ConfigSource, Overrides, parse};
+use crate::mailbox::Launch;
 use crate::persistence::{Change, PersistenceActor, Saved, Store, StoreError};
 use crate::types::{LedgerId, LedgerRecord, QuotaId, TokenStats};
 
@@ -49,7 +50,7 @@ pub(crate) struct MemoryStore {
 impl MemoryStore {
     /// Starts the actor of this store.
     pub(crate) fn start(self: &Arc<Self>) -> Addr<PersistenceActor> {
-        PersistenceActor::new(self.clone(), None).start()
+        PersistenceActor::new(self.clone(), None).launch()
     }
 }
 

@@ -7,20 +7,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and the rooms of ours that it may import. `app`, `cli` and `main` compose: they may know everything.
-const RULES: [(&str, &[&str]); 14] = [
+const RULES: [(&str, &[&str]); 15] = [
     ("types", &[]),
-    ("config", &["types"]),
+    ("mailbox", &[]),
+    ("config", &["types", "mailbox"]),
     ("dialect", &["types", "config"]),
-    ("persistence", &["types"]),
+    ("persistence", &["types", "mailbox"]),
     ("quotas", &["types", "config", "persistence"]),
-    ("keys", &["types", "config", "persistence", "quotas"]),
-    ("upstream", &["types", "config", "persistence", "quotas"]),
-    ("scheduler", &["types", "config", "persistence", "quotas", "upstream"]),
+    ("keys", &["types", "mailbox", "config", "persistence", "quotas"]),
+    ("upstream", &["types", "mailbox", "config", "persistence", "quotas"]),
+    ("scheduler", &["types", "mailbox", "config", "persistence", "quotas", "upstream"]),
     ("metrics", &[]),
-    ("records", &["types", "config", "persistence", "metrics", "keys"]),
-    ("homes", &["types", "persistence"]),
+    ("records", &["types", "mailbox", "config", "persistence", "metrics", "keys"]),
+    ("homes", &["types", "mailbox", "persistence"]),
     ("error", &["types", "keys", "scheduler", "upstream"]),
-    ("proxy", &["types", "error", "config", "dialect", "keys", "scheduler", "upstream", "homes", "records"]),
+    ("proxy", &["types", "mailbox", "error", "config", "dialect", "keys", "scheduler", "upstream", "homes", "records"]),
     (
         "http",
         &[

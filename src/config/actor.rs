@@ -10,6 +10,7 @@ use super::messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 use super::model::Config;
 use super::server_limits::ServerLimits;
 use super::source::ConfigSource;
+use crate::mailbox::{ActorKind, Context, LivesInMailbox};
 use crate::types::{Now, clock_time};
 
 /// Owns the valid configuration in force, and replaces the configuration when the file's content changes into another valid one.
@@ -24,6 +25,7 @@ pub struct ConfigActor {
 impl ConfigActor {
     /// Takes the configuration of the start, and its source.
     pub fn new(source: ConfigSource, config: Arc<Config>) -> Self {
+        config.actors.apply();
         let state = ConfigState { config: config.clone(), loaded_at: Now::read().wall, last_error: None };
         ConfigActor { source, started: config, state, subscribers: Vec::new() }
     }
@@ -39,6 +41,7 @@ impl ConfigActor {
             }
             Ok(config) => {
                 self.announce(&config);
+                config.actors.apply();
                 let config = Arc::new(config);
                 self.state = ConfigState { config: config.clone(), loaded_at: Now::read().wall, last_error: None };
                 self.subscribers.retain(Recipient::connected);
@@ -93,6 +96,10 @@ impl ConfigActor {
             log::warn!("configuration: a new value of {fields} takes effect after a restart");
         }
     }
+}
+
+impl LivesInMailbox for ConfigActor {
+    const KIND: ActorKind = ActorKind::Config;
 }
 
 impl Actor for ConfigActor {

@@ -97,6 +97,35 @@ pub struct ActorsFile {
     /// requests are refused (503). Default: 10000.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub mailbox: Option<u32>,
+    /// How many messages wait in the mailbox of each kind of actor. docs/operations.md says when to widen which.
+    pub mailboxes: MailboxesFile,
+}
+
+/// How many messages wait in a mailbox. The store's takes any number, as nothing there may be lost.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct MailboxesFile {
+    /// Of each worker's scheduler. With a full one requests wait for room. Default: 10000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub scheduler: Option<u32>,
+    /// Of each API's actor. With a full one requests wait for room. Default: 10000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub upstream: Option<u32>,
+    /// Of the writer of objects' homes. With a full one a home is not remembered, and found by asking. Default: 10000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub homes: Option<u32>,
+    /// The queue of ended requests for the log, the usage and the metrics. With a full one a request is in none of them. Default: 65536.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub recorder: Option<u32>,
+    /// Of the owner of the configuration. With a full one `/v1/status` and `/metrics` wait. Default: 1000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub config: Option<u32>,
+    /// Of the actor that asks for lists of models. Default: 1000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub discovery: Option<u32>,
+    /// Of each worker's copy of the configuration. Default: 1000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub follower: Option<u32>,
 }
 
 /// Redis or Valkey, for limits of several servers together.

@@ -14,6 +14,7 @@ mod file_permissions;
 mod json;
 mod keys;
 mod load;
+mod mailboxes;
 mod messages;
 mod model;
 mod model_names;

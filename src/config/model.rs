@@ -17,6 +17,7 @@ use super::quirks::Quirks;
 use super::secret::ApiKey;
 use super::served_models::Models;
 use super::server_limits::ServerLimits;
+use crate::mailbox::ActorKind;
 use crate::types::{ApiId, ByFormat, ByName, ClassSet, LedgerId, Limits, WireFormat};
 
 /// A whole valid configuration. Shared by reference; a reload makes a new one.
@@ -239,8 +240,8 @@ pub struct StoreConfig {
 pub struct ActorsConfig {
     /// Threads for clients; as many as there are cores, if none are named.
     pub workers: Option<usize>,
-    /// How many requests may wait in the supervisor's mailbox.
-    pub mailbox: usize,
+    /// How many messages wait in a mailbox of each kind, where the configuration says so.
+    pub mailboxes: [(ActorKind, Option<usize>); 8],
 }
 
 /// Which upstream the requests of one session prefer.

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::file::{AffinityFile, ApiFile, KeyFile, OneOrMany, ServerFile, StoreFile};
 use super::keys::Served;
+use super::mailboxes::mailboxes;
 use super::model::{ActorsConfig, Affinity, ApiConfig, Config, QueueConfig, ServerConfig, StoreConfig};
 use super::origin::is_origin;
 use super::partial::SoundParts;
@@ -71,7 +72,7 @@ pub(super) fn validate(
         store,
         actors: ActorsConfig {
             workers: file.actors.workers.map(|workers| workers as usize),
-            mailbox: file.actors.mailbox.unwrap_or(10_000) as usize,
+            mailboxes: mailboxes(&file.actors),
         },
         affinity: match file.affinity {
             AffinityFile::Session => Affinity::Session,

@@ -11,14 +11,12 @@ use actix::prelude::*;
 
 use super::known::{KnownHomes, NumberedRecord};
 use super::messages::{FindHome, FlushHomes, GetHomes, HomesReport, Remember};
+use crate::mailbox::{ActorKind, Context, LivesInMailbox};
 use crate::persistence::{FindSharedHome, LedgersChanged, PersistenceActor, SaveHomes, ShareHomes};
 use crate::types::{ApiId, LedgerId, Now, ObjectKey};
 
 /// How long homes gather before one record of all is written.
 const GATHER: Duration = Duration::from_millis(100);
-
-/// The most messages that wait. Beyond, homes are found by asking.
-const MAILBOX: usize = 10_000;
 
 /// The length of a day in ms.
 const DAY_MS: i64 = 86_400_000;
@@ -81,12 +79,12 @@ impl HomesActor {
     }
 }
 
+impl LivesInMailbox for HomesActor {
+    const KIND: ActorKind = ActorKind::Homes;
+}
+
 impl Actor for HomesActor {
     type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(MAILBOX);
-    }
 }
 
 impl Handler<FindHome> for HomesActor {

@@ -6,6 +6,7 @@ use actix::prelude::*;
 use tokio::time::timeout;
 
 use super::HomesActor;
+use crate::mailbox::{ActorKind, refused};
 use crate::types::{ApiId, ObjectKey};
 
 /// How long a request waits for a home, in case that the shared store is asked. Then the upstreams are asked.
@@ -72,7 +73,9 @@ impl Homes {
     pub fn remember(&self, objects: Vec<ObjectKey>, api: &ApiId) {
         if let Some(actor) = self.0.as_ref().filter(|_| !objects.is_empty()) {
             // With a full mailbox the homes are found by asking.
-            let _ = actor.try_send(Remember { objects, api: api.clone() });
+            if actor.try_send(Remember { objects, api: api.clone() }).is_err() {
+                refused(ActorKind::Homes, 1);
+            }
         }
     }
 }

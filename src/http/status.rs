@@ -14,9 +14,10 @@ use super::key_report::KeyReport;
 use crate::config::{ApiConfig, ConfigState, GetConfig, Models};
 use crate::error::ApiError;
 use crate::homes::MAX_HOMES;
+use crate::mailbox::{MailboxReport, mailbox_reports};
 use crate::proxy::{BudgetReport, RetryBudget};
 use crate::quotas::QuotaStatus;
-use crate::scheduler::{ApiReport, GetMailbox, GetReports, GetSimilarNames, MailboxReport, ServedNames};
+use crate::scheduler::{ApiReport, GetReports, GetSimilarNames, ServedNames};
 use crate::types::{ApiId, Limits, ModelKey, NamePattern, Now, WireFormat, iso};
 
 #[derive(Deserialize)]
@@ -44,7 +45,7 @@ pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiErro
         "config": config(&state),
         "retry": retry(&state, &worker.pool.budget),
         "homes": { "kept": homes, "most": MAX_HOMES },
-        "actors": actors(&state, worker.supervisor.send(GetMailbox).await.map_err(stopping)?),
+        "actors": actors(),
     });
     if let (Some(model), Some(fields)) = (&question.model, answer.as_object_mut()) {
         let mut explained = explain(model, question.format, &state.config, &reports);
@@ -155,10 +156,13 @@ fn retry(state: &ConfigState, budget: &RetryBudget) -> Value {
     json!({ "budget": { "left": left, "denied": denied } })
 }
 
-/// Returns how many messages wait for the supervisor, the judge of all that no worker can decide alone.
-fn actors(state: &ConfigState, MailboxReport { depth, deepest, refused }: MailboxReport) -> Value {
-    let mailbox = state.config.actors.mailbox;
-    json!({ "supervisor": { "mailbox": mailbox, "depth": depth, "deepest": deepest, "refused": refused } })
+/// Returns how many messages wait for each kind of actor. A capacity of `null`: any number.
+fn actors() -> Value {
+    let each = mailbox_reports().into_iter().map(|MailboxReport { kind, depth, deepest, refused, capacity }| {
+        let mailbox = json!({ "mailbox": capacity, "depth": depth, "deepest": deepest, "refused": refused });
+        (kind.as_str().to_owned(), mailbox)
+    });
+    Value::Object(each.collect())
 }
 
 fn config(state: &ConfigState) -> Value {

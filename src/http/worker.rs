@@ -15,6 +15,7 @@ use super::{Concurrency, ShutdownSignal};
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::homes::Homes;
 use crate::keys::{KeyGate, KeysActor};
+use crate::mailbox::{ActorKind, Context, Launch, LivesInMailbox};
 use crate::proxy::{ClientCache, Pool, RetryBudget, SocketEvidence};
 use crate::records::{Recorder, RecorderActor, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
@@ -80,9 +81,9 @@ impl Worker {
     /// Starts a worker's share on the current thread. The share follows the configuration from then on.
     pub fn start(core: &Core) -> Worker {
         let config = Rc::new(RefCell::new(Rc::new(core.initial.clone())));
-        let follower = Follower(config.clone()).start();
+        let follower = Follower(config.clone()).launch();
         core.config.do_send(Subscribe(follower.recipient()));
-        let scheduler = SchedulerActor::new(core.supervisor.clone()).start();
+        let scheduler = SchedulerActor::new(core.supervisor.clone()).launch();
         actix::spawn(look_after(scheduler.clone(), core.scheduler_ended.clone()));
         let pool = Rc::new(Pool {
             scheduler,
@@ -119,7 +120,7 @@ impl Worker {
 }
 
 /// Sets `ended` when an actor of this thread has ended.
-async fn look_after<A: Actor<Context = Context<A>>>(actor: Addr<A>, ended: Arc<AtomicBool>) {
+async fn look_after<A: Actor>(actor: Addr<A>, ended: Arc<AtomicBool>) {
     while actor.connected() {
         sleep(LOOK_AFTER).await;
     }
@@ -128,6 +129,10 @@ async fn look_after<A: Actor<Context = Context<A>>>(actor: Addr<A>, ended: Arc<A
 
 /// Keeps a worker's copy of the configuration fresh, so no request sends a message for one.
 struct Follower(Current);
+
+impl LivesInMailbox for Follower {
+    const KIND: ActorKind = ActorKind::Follower;
+}
 
 impl Actor for Follower {
     type Context = Context<Self>;

@@ -82,6 +82,14 @@ families! {
         "Attempts that the retry budget allows now.";
     RETRY_BUDGET_DENIED: Counter "api_together_retry_budget_denied_total" []
         "Attempts not made as the retry budget was spent.";
+    MAILBOX_DEPTH: Gauge "api_together_mailbox_depth" ["actor"]
+        "Messages that wait, in all mailboxes of a kind of actor.";
+    MAILBOX_DEEPEST: Gauge "api_together_mailbox_deepest" ["actor"]
+        "The most messages that waited since the start.";
+    MAILBOX_REFUSED: Counter "api_together_mailbox_refused_total" ["actor"]
+        "Messages that a full mailbox did not take.";
+    MAILBOX_CAPACITY: Gauge "api_together_mailbox_capacity" ["actor"]
+        "How many messages a mailbox takes (actors.mailboxes); no sample where any number.";
     CONFIG_RELOADED: Gauge "api_together_config_last_reload_timestamp_seconds" []
         "When the configuration in force was loaded.";
     CONFIG_RELOAD_SUCCESS: Gauge "api_together_config_last_reload_success" []

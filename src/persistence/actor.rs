@@ -2,7 +2,8 @@
 //!
 //! 1. Changes during a commit go into the next one. Any number of waiting requests costs one flush (group commit).
 //! 2. Without anybody waiting, commits are 100 ms apart.
-//! 3. A shared store has its own worker, and waits for no disk.
+//! 3. The mailbox takes any number of messages ([`ActorKind::Persistence`]): messages in front of a full one would lose their order.
+//! 4. A shared store has its own worker, and waits for no disk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use super::{
     Ask, Change, Flush, GrantResult, Reserve, Restore, RestoreLedgers, RestoreTokens, Save, SaveLedgers, Saved,
     SharedBackend, SharedHomes, Store, StoreError,
 };
+use crate::mailbox::{ActorKind, Context, LivesInMailbox};
 use crate::types::{LedgerId, LedgerRecord, QuotaId, TokenStats, Uptime};
 
 /// The pause between two commits without anybody waiting. Each commit wakes every thread of the store.
@@ -129,13 +131,12 @@ fn mark(changes: &mut [Change]) {
     }
 }
 
+impl LivesInMailbox for PersistenceActor {
+    const KIND: ActorKind = ActorKind::Persistence;
+}
+
 impl Actor for PersistenceActor {
     type Context = Context<Self>;
-
-    /// Lets the mailbox take any number of messages. Messages in front of a full mailbox would lose their order.
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(usize::MAX >> 8);
-    }
 }
 
 impl Handler<Restore> for PersistenceActor {

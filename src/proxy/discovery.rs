@@ -10,6 +10,7 @@ use transport::ClientCache;
 
 use super::model_list::{self, ModelListReply};
 use crate::config::{ApiConfig, ConfigChanged};
+use crate::mailbox::{ActorKind, Context, LivesInMailbox};
 use crate::scheduler::{ModelNames, ModelsFound, ModelsUnavailable, SupervisorActor};
 use crate::types::{ApiId, Failure, Now};
 use crate::upstream::{Endpoint, mend};
@@ -139,6 +140,10 @@ impl From<ModelListReply> for ModelNames {
             ModelListReply::NoList(_) => ModelNames::Any,
         }
     }
+}
+
+impl LivesInMailbox for DiscoveryActor {
+    const KIND: ActorKind = ActorKind::Discovery;
 }
 
 impl Actor for DiscoveryActor {

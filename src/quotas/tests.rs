@@ -11,10 +11,10 @@ use tokio::time::sleep;
 use super::handle::QuotaHandle;
 use super::{Admission, QuotaRegistry, admit};
 use crate::config::ApiConfig;
+use crate::mailbox::Launch;
 use crate::persistence::{Ask, GrantResult, PersistenceActor, SharedBackend, StoreError};
 use crate::testing::{MemoryStore, api, config, on_paused_clock};
 use crate::types::{LedgerId, LedgerRecord, Now, QuotaId};
-use actix::Actor;
 
 fn entries(apis: &[Value], groups: &Value) -> Vec<Arc<ApiConfig>> {
     config(&json!({ "apis": apis, "quotaGroups": groups })).apis
@@ -161,7 +161,7 @@ fn what_other_servers_have_used_counts_here() {
         let lender = Arc::<Lender>::default();
         *lender.others.lock().expect("whole") = 7;
         let store = Arc::<MemoryStore>::default();
-        let persistence = PersistenceActor::new(store, Some(lender.clone())).start();
+        let persistence = PersistenceActor::new(store, Some(lender.clone())).launch();
         let registry = QuotaRegistry::new(persistence, true);
         let apis = entries(&[api("a", &json!({ "rpd": 10 }))], &json!({}));
         let quotas = registry.open_for(&apis[0]);

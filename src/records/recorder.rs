@@ -2,7 +2,7 @@
 //!
 //! 1. Workers put records into a queue; no request waits for the actor.
 //! 2. The first record after a silence wakes the actor. Later ones are read together, [`BATCH_INTERVAL`] later at most.
-//! 3. The queue has a bound, [`MOST_QUEUED`]. Records beyond the bound are dropped and counted.
+//! 3. The queue has a bound, the mailbox of [`ActorKind::Recorder`]. Records beyond the bound are dropped and counted.
 
 use std::fmt;
 use std::rc::Rc;
@@ -17,12 +17,10 @@ use super::access_log::{self, LogFormat};
 use super::request_cells::RequestCells;
 use super::request_record::RequestRecord;
 use crate::config::ConfigChanged;
+use crate::mailbox::{ActorKind, Context, Launch, LivesInMailbox, QueueGauge};
 
 /// How long a record may wait to be read: what a `kill -9` under load may cost the log.
 const BATCH_INTERVAL: Duration = Duration::from_millis(20);
-
-/// The most records in the queue: about a second of the largest load in measurements.
-const MOST_QUEUED: usize = 65_536;
 
 /// Owns what ended requests add up to.
 pub struct RecorderActor {
@@ -36,7 +34,7 @@ pub struct RecorderActor {
 struct QueueState {
     /// The actor reads the queue by itself, and need not be woken.
     awake: AtomicBool,
-    queued: AtomicUsize,
+    queue: QueueGauge,
     dropped: AtomicUsize,
 }
 
@@ -79,11 +77,11 @@ impl RecorderActor {
         let (sender, queue) = mpsc::channel();
         let shared = Arc::new(QueueState {
             awake: AtomicBool::new(false),
-            queued: AtomicUsize::new(0),
+            queue: QueueGauge::new(ActorKind::Recorder),
             dropped: AtomicUsize::new(0),
         });
         let state = shared.clone();
-        let actor = RecorderActor::start_in_arbiter(arbiter, move |_| RecorderActor {
+        let actor = RecorderActor::launch_on(arbiter, move |_| RecorderActor {
             queue,
             shared: state,
             format,
@@ -98,14 +96,14 @@ impl RecorderActor {
         let mut any = false;
         while let Ok(record) = self.queue.try_recv() {
             any = true;
-            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+            self.shared.queue.leave();
             access_log::write(&record, self.format);
             self.cells.count(&record);
         }
         let dropped = self.shared.dropped.swap(0, Ordering::Relaxed);
         self.cells.dropped += dropped as u64;
         if dropped > 0 {
-            log::error!("{dropped} requests were not recorded: more than {MOST_QUEUED} had ended at once");
+            log::error!("{dropped} requests were not recorded: too many had ended at once (actors.mailboxes.recorder)");
         }
         any
     }
@@ -135,8 +133,7 @@ impl RecorderHandle {
     }
 
     fn send(&self, record: Box<RequestRecord>) {
-        if self.shared.queued.fetch_add(1, Ordering::Relaxed) >= MOST_QUEUED {
-            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+        if !self.shared.queue.enter() {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -178,6 +175,10 @@ impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Recorder")
     }
+}
+
+impl LivesInMailbox for RecorderActor {
+    const KIND: ActorKind = ActorKind::Recorder;
 }
 
 impl Actor for RecorderActor {

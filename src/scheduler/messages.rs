@@ -153,22 +153,6 @@ pub struct ApiReport {
     pub models_at: Option<u64>,
 }
 
-/// Return the state of the supervisor's mailbox. Sent by the handler of `/v1/status`.
-#[derive(Debug, Message)]
-#[rtype(result = "MailboxReport")]
-pub struct GetMailbox;
-
-/// The state of an actor's mailbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, MessageResponse)]
-pub struct MailboxReport {
-    /// Messages in the mailbox.
-    pub depth: usize,
-    /// The most messages so far.
-    pub deepest: usize,
-    /// Messages refused, as there was no room.
-    pub refused: u64,
-}
-
 /// Return the token statistics of every upstream known to this process, also of former ones. Sent by the handler of
 /// `/v1/token/stats`.
 #[derive(Debug, Message)]

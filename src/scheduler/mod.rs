@@ -27,8 +27,8 @@ mod worker;
 mod testing;
 
 pub use messages::{
-    AdmissionError, Admitted, ApiReport, GetMailbox, GetModels, GetReports, GetSimilarNames, GetTokenReports,
-    MailboxReport, ModelsFound, ModelsUnavailable, ResetTokenStats, Select, StopUpstreams, UnknownApi,
+    AdmissionError, Admitted, ApiReport, GetModels, GetReports, GetSimilarNames, GetTokenReports, ModelsFound,
+    ModelsUnavailable, ResetTokenStats, Select, StopUpstreams, UnknownApi,
 };
 pub use model_names::{ModelNames, ServedNames};
 pub use supervisor::SupervisorActor;

@@ -3,9 +3,7 @@
 use actix::prelude::*;
 use futures_util::future::join_all;
 
-use super::messages::{
-    ApiReport, GetMailbox, GetModels, GetReports, GetTokenReports, MailboxReport, ResetTokenStats, UnknownApi,
-};
+use super::messages::{ApiReport, GetModels, GetReports, GetTokenReports, ResetTokenStats, UnknownApi};
 use super::model_names::names;
 use super::supervisor::SupervisorActor;
 use crate::types::ApiId;
@@ -18,14 +16,6 @@ impl Handler<GetModels> for SupervisorActor {
         let is_offered = self.apis.iter().any(|api| api.enabled && api.offers(asked));
         let format = if is_offered { asked } else { asked.other() };
         MessageResult(self.snapshot.routes.names(format, &self.snapshot.closed_to(apis.as_ref())))
-    }
-}
-
-impl Handler<GetMailbox> for SupervisorActor {
-    type Result = MailboxReport;
-
-    fn handle(&mut self, _: GetMailbox, _: &mut Self::Context) -> MailboxReport {
-        self.snapshot.flags.report()
     }
 }
 

@@ -8,7 +8,6 @@ use tokio::sync::oneshot;
 
 use super::messages::{AdmissionError, Select};
 use super::selection::ChosenUpstream;
-use super::snapshot::MailboxSlot;
 use crate::types::ApiId;
 
 /// Decide a selection that a worker can't decide alone. Sent by a worker's scheduler. If lost, the scheduler answers by its
@@ -20,8 +19,6 @@ pub(super) struct SelectSlow {
     /// The upstream that the worker has picked already.
     pub(super) picked: Option<ApiId>,
     pub(super) reply: oneshot::Sender<Result<Selected, AdmissionError>>,
-    /// The place of this message in the mailbox.
-    pub(super) slot: MailboxSlot,
 }
 
 /// The answer to a [`SelectSlow`]: a permit, and what the worker needs to decide the next selection alone.

@@ -1,12 +1,11 @@
 //! What the supervisor shows the schedulers of all workers: the routing, and a few shared flags.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::messages::MailboxReport;
 use super::routes::Routes;
 use super::weighted_tiers::WeightedTiers;
 use crate::types::{ApiId, NameList, ParameterSet, RequestTarget};
@@ -80,44 +79,4 @@ pub(super) struct Member {
 pub(super) struct SharedFlags {
     /// Requests wait in a queue, and a new one goes behind: no fast path is taken.
     pub(super) queueing: AtomicBool,
-    /// Requests in the supervisor's mailbox: now, and at most so far.
-    depth: AtomicUsize,
-    deepest: AtomicUsize,
-    /// Requests refused by a full mailbox.
-    refused: AtomicU64,
-}
-
-impl SharedFlags {
-    /// Records that the supervisor's mailbox had no room.
-    pub(super) fn mailbox_was_full(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Returns the part of `/v1/status` about the mailbox.
-    pub(super) fn report(&self) -> MailboxReport {
-        MailboxReport {
-            depth: self.depth.load(Ordering::Relaxed),
-            deepest: self.deepest.load(Ordering::Relaxed),
-            refused: self.refused.load(Ordering::Relaxed),
-        }
-    }
-}
-
-/// A place in the supervisor's mailbox, until the drop.
-#[derive(Debug)]
-pub(super) struct MailboxSlot(Arc<SharedFlags>);
-
-impl MailboxSlot {
-    /// Counts a request that goes into the mailbox.
-    pub(super) fn new(flags: &Arc<SharedFlags>) -> MailboxSlot {
-        let depth = flags.depth.fetch_add(1, Ordering::Relaxed) + 1;
-        flags.deepest.fetch_max(depth, Ordering::Relaxed);
-        MailboxSlot(flags.clone())
-    }
-}
-
-impl Drop for MailboxSlot {
-    fn drop(&mut self) {
-        self.0.depth.fetch_sub(1, Ordering::Relaxed);
-    }
 }

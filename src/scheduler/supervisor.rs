@@ -25,6 +25,7 @@ use super::selection::RestartUpstream;
 use super::snapshot::{Member, RoutingChanged, RoutingSnapshot, SubscribeRouting};
 use super::wait_queue::WaitQueues;
 use crate::config::{ApiConfig, ConfigChanged, ModelAliases, Models, QueueConfig};
+use crate::mailbox::{ActorKind, Context, LivesInMailbox};
 use crate::persistence::{LedgersChanged, PersistenceActor, RestoreLedgers, SaveLedgers};
 use crate::quotas::QuotaRegistry;
 use crate::types::{ApiId, LedgerId, ModelKey, Now, ParameterSet};
@@ -187,6 +188,10 @@ impl SupervisorActor {
     }
 }
 
+impl LivesInMailbox for SupervisorActor {
+    const KIND: ActorKind = ActorKind::Supervisor;
+}
+
 impl Actor for SupervisorActor {
     type Context = Context<Self>;
 
@@ -210,7 +215,7 @@ impl Handler<ConfigChanged> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, ConfigChanged(config): ConfigChanged, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(config.actors.mailbox);
+        ctx.set_mailbox_capacity(config.actors.mailbox(ActorKind::Supervisor));
         self.queue = config.queue;
         self.aliases = config.aliases.clone();
         self.typed.clone_from(&config.apis);

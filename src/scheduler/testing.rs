@@ -9,9 +9,9 @@ use tokio::sync::oneshot;
 
 use super::messages::{AdmissionError, Select};
 use super::slow_path::{SelectSlow, Selected};
-use super::snapshot::MailboxSlot;
 use super::supervisor::SupervisorActor;
 use crate::config::ConfigChanged;
+use crate::mailbox::Launch;
 use crate::testing::{MemoryStore, config};
 use crate::types::{
     ApiId, Failure, FailureClass, Now, Outcome, ParameterSet, Phase, Profile, RequestTarget, RouteId, Settlement,
@@ -32,7 +32,7 @@ impl Pool {
 
     pub(super) async fn start_with(configuration: &Value) -> Pool {
         let store = Arc::new(MemoryStore::default());
-        let supervisor = SupervisorActor::new(store.start(), false).start();
+        let supervisor = SupervisorActor::new(store.start(), false).launch();
         let pool = Pool { supervisor, store };
         pool.configure(configuration).await;
         pool
@@ -46,8 +46,7 @@ impl Pool {
     /// Puts a selection into the supervisor's mailbox.
     pub(super) fn ask(&self, select: Select) -> oneshot::Receiver<Result<Selected, AdmissionError>> {
         let (reply, answer) = oneshot::channel();
-        let slot = MailboxSlot::new(&Arc::default());
-        self.supervisor.do_send(SelectSlow { select, picked: None, reply, slot });
+        self.supervisor.do_send(SelectSlow { select, picked: None, reply });
         answer
     }
 

@@ -20,9 +20,10 @@ use super::messages::{AdmissionError, Admitted, GetSimilarNames, Select};
 use super::selection::ChosenUpstream;
 use super::similar_names::similar;
 use super::slow_path::{SelectSlow, Selected};
-use super::snapshot::{MailboxSlot, RoutingChanged, RoutingSnapshot, SubscribeRouting};
+use super::snapshot::{RoutingChanged, RoutingSnapshot, SubscribeRouting};
 use super::supervisor::{MAX_MODELS, SupervisorActor};
 use super::weighted_tiers::WeightedTiers;
+use crate::mailbox::{ActorKind, Context, LivesInMailbox, refused};
 use crate::types::{ByFormat, ModelKey, Now};
 use crate::upstream::FastPath;
 
@@ -97,12 +98,11 @@ impl SchedulerActor {
     ) -> oneshot::Receiver<Result<Selected, AdmissionError>> {
         let (reply, answer) = oneshot::channel();
         let picked = picked.and_then(|slot| self.snapshot.members.get(slot)).map(|member| member.api.clone());
-        let slot = MailboxSlot::new(&self.snapshot.flags);
         // `try_send`, on an address that lives as long as the worker: all else ignores the mailbox's bound.
-        match self.supervisor.try_send(SelectSlow { select, picked, reply, slot }) {
+        match self.supervisor.try_send(SelectSlow { select, picked, reply }) {
             Ok(()) => {}
             Err(SendError::Full(SelectSlow { reply, .. })) => {
-                self.snapshot.flags.mailbox_was_full();
+                refused(ActorKind::Supervisor, 1);
                 // A client that has left reads no reply.
                 let _ = reply.send(Err(AdmissionError::Overloaded));
             }
@@ -143,6 +143,10 @@ impl SchedulerActor {
             self.models = ByFormat::default();
         }
     }
+}
+
+impl LivesInMailbox for SchedulerActor {
+    const KIND: ActorKind = ActorKind::Scheduler;
 }
 
 impl Actor for SchedulerActor {

@@ -22,6 +22,7 @@ use super::permit::{Permit, ReservedTokens};
 use super::shared_state::{AdmissionMode, SharedState, UpstreamEvent};
 use super::state::{Subject, UpstreamState};
 use crate::config::ApiConfig;
+use crate::mailbox::{ActorKind, Context, Launch, LivesInMailbox};
 use crate::persistence::{PersistenceActor, RestoreTokens};
 use crate::quotas::{Admission, ApiQuotas, EventQueue, QuotaHandle, QuotaRegistry, QuotaStatus, admit};
 use crate::types::{Now, RouteId, TokenStats};
@@ -79,7 +80,7 @@ struct WaitingAttempt {
 impl UpstreamActor {
     /// Starts the actor of a configured API on the current arbiter. The saved counts are restored before any admission.
     pub fn start(config: Arc<ApiConfig>, persistence: Addr<PersistenceActor>, registry: QuotaRegistry) -> Addr<Self> {
-        UpstreamActor::create(|ctx| {
+        UpstreamActor::launch_with(|ctx| {
             let (events, receiver) = EventQueue::new(ctx.address().recipient());
             UpstreamActor {
                 shared: Arc::new(SharedState::new(Arc::new(Endpoint::new(&config)), events.clone())),
@@ -159,6 +160,10 @@ impl UpstreamActor {
     fn quotas(&self, now: Now) -> Vec<QuotaStatus> {
         self.quotas.each().into_iter().map(|(model, quota)| quota.status(model, now)).collect()
     }
+}
+
+impl LivesInMailbox for UpstreamActor {
+    const KIND: ActorKind = ActorKind::Upstream;
 }
 
 impl Actor for UpstreamActor {

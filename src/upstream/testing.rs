@@ -27,7 +27,7 @@ fn entry_with(id: &str, fields: &str) -> Arc<ApiConfig> {
 
 /// An actor that does nothing.
 pub(super) fn actor() -> Recipient<Drain> {
-    Context::<UpstreamActor>::new().address().recipient()
+    Addr::<UpstreamActor>::new(channel(1).0).recipient()
 }
 
 /// An upstream whose actor is the test.

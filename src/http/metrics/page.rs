@@ -6,6 +6,7 @@ use quota::{LimitUnit, ListedLimit};
 
 use crate::config::ConfigState;
 use crate::http::concurrency::LoadReport;
+use crate::mailbox::{MailboxReport, mailbox_reports};
 use crate::metrics::{self, Exposition, MetricFamily, ProcessStats};
 use crate::proxy::BudgetReport;
 use crate::quotas::QuotaStatus;
@@ -55,6 +56,7 @@ impl Scrape {
         page.family(&metrics::REQUESTS_IN_FLIGHT).sample(&[], self.load.requests);
         page.family(&metrics::RETRY_BUDGET_LEFT).sample(&[], self.budget.left);
         page.family(&metrics::RETRY_BUDGET_DENIED).sample(&[], self.budget.denied);
+        mailboxes(page);
     }
 }
 
@@ -200,6 +202,22 @@ fn each_limit(
             }
         }
     }
+}
+
+fn mailboxes(page: &mut Exposition) {
+    let reports = mailbox_reports();
+    let mut each = |family: &'static MetricFamily, value: fn(&MailboxReport) -> Option<u64>| {
+        let mut family = page.family(family);
+        for report in &reports {
+            if let Some(value) = value(report) {
+                family.sample(&[report.kind.as_str()], value);
+            }
+        }
+    };
+    each(&metrics::MAILBOX_DEPTH, |report| Some(report.depth as u64));
+    each(&metrics::MAILBOX_DEEPEST, |report| Some(report.deepest as u64));
+    each(&metrics::MAILBOX_REFUSED, |report| Some(report.refused));
+    each(&metrics::MAILBOX_CAPACITY, |report| report.capacity.map(|capacity| capacity as u64));
 }
 
 fn configuration(page: &mut Exposition, state: &ConfigState) {

@@ -16,6 +16,7 @@ use quota::PoolLimits;
 use tokio::sync::oneshot;
 
 use super::{MAX_MODELS, SupervisorActor};
+use crate::mailbox::Context;
 use crate::scheduler::messages::{AdmissionError, Select};
 use crate::scheduler::selection::{ChosenUpstream, Selection};
 use crate::scheduler::slow_path::{SelectSlow, Selected};
@@ -186,8 +187,7 @@ fn run(
 impl Handler<SelectSlow> for SupervisorActor {
     type Result = ();
 
-    fn handle(&mut self, SelectSlow { select, picked, reply, slot }: SelectSlow, ctx: &mut Self::Context) {
-        drop(slot);
+    fn handle(&mut self, SelectSlow { select, picked, reply }: SelectSlow, ctx: &mut Self::Context) {
         let Select { mut profile, target, mut excluded, client, may_queue, may_panic } = select;
         if self.exclude_all_but(&target, &mut excluded) {
             // Nobody else is asked, whatever the home refuses.

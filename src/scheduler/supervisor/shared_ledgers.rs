@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::{Resolved, SupervisorActor};
+use crate::mailbox::Context;
 use crate::persistence::ShareLedgers;
 use crate::types::{LedgerId, LedgerRecord};
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::{Attempt, UpstreamActor};
+use crate::mailbox::Context;
 use crate::persistence::{Save, TokenChange};
 use crate::quotas::{BATCH_INTERVAL, Drain, Paused, QuotaHandle, pause_all};
 use crate::types::{Now, SentAt, Settlement};
