@@ -26,7 +26,7 @@ use crate::config::{Config, ConfigActor, ConfigSource, ServerLimits, Subscribe, 
 use crate::homes::{FlushHomes, Homes, HomesActor};
 use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPhase, TlsError};
 use crate::keys::{KeysActor, StopKeys};
-use crate::mailbox::Launch;
+use crate::mailbox::LaunchActor;
 use crate::persistence::{Flush, PersistenceActor, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::records::{FlushRecords, RecorderActor};

@@ -1,6 +1,7 @@
 //! Every error of our own that a client can see. In reading order: the errors with their texts, [`table`] (status, type and
 //! code of each), [`mod@form`] (the bodies in each format), [`render`] (the responses).
 
+mod cause;
 mod form;
 mod key_limits;
 mod key_refusal;

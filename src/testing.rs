@@ -8,7 +8,7 @@ use actix::prelude::*;
 use quota::QuotaRecord;
 
 use crate::config::{Config, ConfigSource, Overrides, parse};
-use crate::mailbox::Launch;
+use crate::mailbox::LaunchActor;
 use crate::persistence::{Change, PersistenceActor, Saved, Store, StoreError};
 use crate::types::{LedgerId, LedgerRecord, QuotaId, TokenStats};
 

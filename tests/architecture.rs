@@ -26,6 +26,7 @@ const RULES: [(&str, &[&str]); 15] = [
         "http",
         &[
             "types",
+            "mailbox",
             "error",
             "config",
             "dialect",

@@ -111,6 +111,10 @@ pub struct MailboxesFile {
     /// Of each API's actor. With a full one requests wait for room. Default: 10000.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub upstream: Option<u32>,
+    /// Of the actor that admits requests of keys with limits, where no worker can alone. With a full one requests are refused (503).
+    /// Default: 10000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub keys: Option<u32>,
     /// Of the writer of objects' homes. With a full one a home is not remembered, and found by asking. Default: 10000.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub homes: Option<u32>,

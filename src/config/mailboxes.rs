@@ -5,12 +5,13 @@ use super::model::ActorsConfig;
 use crate::mailbox::{ActorKind, set_capacity};
 
 /// Returns the typed capacities, by kind.
-pub(super) fn mailboxes(file: &ActorsFile) -> [(ActorKind, Option<usize>); 8] {
+pub(super) fn mailboxes(file: &ActorsFile) -> [(ActorKind, Option<usize>); 9] {
     let typed = &file.mailboxes;
     [
         (ActorKind::Supervisor, file.mailbox),
         (ActorKind::Scheduler, typed.scheduler),
         (ActorKind::Upstream, typed.upstream),
+        (ActorKind::Keys, typed.keys),
         (ActorKind::Homes, typed.homes),
         (ActorKind::Recorder, typed.recorder),
         (ActorKind::Config, typed.config),

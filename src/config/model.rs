@@ -241,7 +241,7 @@ pub struct ActorsConfig {
     /// Threads for clients; as many as there are cores, if none are named.
     pub workers: Option<usize>,
     /// How many messages wait in a mailbox of each kind, where the configuration says so.
-    pub mailboxes: [(ActorKind, Option<usize>); 8],
+    pub mailboxes: [(ActorKind, Option<usize>); 9],
 }
 
 /// Which upstream the requests of one session prefer.

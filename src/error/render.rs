@@ -82,6 +82,8 @@ impl ApiError {
 pub struct Refused {
     /// `error.code`.
     pub code: &'static str,
+    /// What stood in the way.
+    pub cause: &'static str,
     /// For a person.
     pub reason: String,
     /// The text of the error.
@@ -124,7 +126,13 @@ impl ResponseError for ApiError {
             insert(body.get_mut("error"), "details", details.clone());
         }
         let mut response = response.json(body);
-        response.extensions_mut().insert(Refused { code, reason: self.reason(), message, details });
+        response.extensions_mut().insert(Refused {
+            code,
+            cause: self.cause(),
+            reason: self.reason(),
+            message,
+            details,
+        });
         response
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
 use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::future::{join, join3};
 use tokio::time::timeout;
 
 use super::auth::worker;
@@ -17,7 +18,7 @@ use crate::config::GetConfig;
 use crate::error::ApiError;
 use crate::metrics::Exposition;
 use crate::records::GetRequestCells;
-use crate::scheduler::GetReports;
+use crate::scheduler::{GetReports, GetStores, GetWaiting};
 use crate::types::Now;
 use page::Scrape;
 
@@ -26,14 +27,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn metrics(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let worker = worker(&request)?;
-    let (config, reports, cells) = futures_util::future::join3(
-        ask(&worker.config_actor, GetConfig),
-        ask(&worker.supervisor, GetReports),
-        ask(&worker.recorder_actor, GetRequestCells),
-    )
-    .await;
+    let core = join(ask(&worker.config_actor, GetConfig), ask(&worker.recorder_actor, GetRequestCells));
+    let supervisor = &worker.supervisor;
+    let pool = join3(ask(supervisor, GetReports), ask(supervisor, GetWaiting), ask(supervisor, GetStores));
+    let ((config, cells), (reports, waiting, stores)) = join(core, pool).await;
     let budget = worker.pool.budget.report(worker.config().retry.budget, Now::read_mono());
-    let scrape = Scrape { config, reports, cells, budget, load: worker.concurrency.report() };
+    let scrape = Scrape { config, reports, waiting, stores, cells, budget, load: worker.concurrency.report() };
     let page = web::block(move || scrape.page()).await.map_err(|_| ApiError::Stopping)?;
     Ok(HttpResponse::Ok().content_type(Exposition::CONTENT_TYPE).body(page))
 }

@@ -44,8 +44,8 @@ pub(super) fn name_and_record(response: &mut ServiceResponse<impl MessageBody>) 
     if let Ok(worker) = worker(request) {
         let mut record = open_record(worker, request, id);
         record.answered(response.status());
-        if let Some(Refused { code, reason, .. }) = response.response().extensions().get() {
-            record.ended(RequestEnd::Refused { code, reason: reason.clone() });
+        if let Some(Refused { code, cause, reason, .. }) = response.response().extensions().get() {
+            record.ended(RequestEnd::Refused { code, cause, reason: reason.clone() });
         }
     }
     name(response.headers_mut(), &id);

@@ -15,7 +15,7 @@ use super::{Concurrency, ShutdownSignal};
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::homes::Homes;
 use crate::keys::{KeyGate, KeysActor};
-use crate::mailbox::{ActorKind, Context, Launch, LivesInMailbox};
+use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
 use crate::proxy::{ClientCache, Pool, RetryBudget, SocketEvidence};
 use crate::records::{Recorder, RecorderActor, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};

@@ -17,6 +17,7 @@ use super::path::{KeyEvent, KeyPath, PathParts};
 use super::permit::KeyPermit;
 use super::refusal::RefusalCounts;
 use crate::config::{ConfigChanged, KeyConfig};
+use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
 use crate::persistence::PersistenceActor;
 use crate::quotas::{Admission, EventQueue, QuotaHandle, QuotaRegistry, admit};
 use crate::types::{KeyName, Now};
@@ -65,7 +66,7 @@ struct OpenRequest {
 impl KeysActor {
     /// Starts the actor on an arbiter. `shared`: other servers share the quotas.
     pub fn start_on(arbiter: &ArbiterHandle, persistence: Addr<PersistenceActor>, shared: bool) -> Addr<KeysActor> {
-        KeysActor::start_in_arbiter(arbiter, move |ctx| KeysActor::new(ctx, persistence, shared))
+        KeysActor::launch_on(arbiter, move |ctx| KeysActor::new(ctx, persistence, shared))
     }
 
     fn new(ctx: &mut Context<Self>, persistence: Addr<PersistenceActor>, shared: bool) -> KeysActor {
@@ -188,6 +189,10 @@ impl KeyState {
         }
         self.former.iter().find(|(former, _)| Arc::ptr_eq(former, path)).map(|(_, quotas)| quotas.clone())
     }
+}
+
+impl LivesInMailbox for KeysActor {
+    const KIND: ActorKind = ActorKind::Keys;
 }
 
 impl Actor for KeysActor {

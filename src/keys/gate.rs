@@ -18,6 +18,7 @@ use super::messages::{AdmitKey, GetKeyStatus, KeyAnswer, KeyStatus};
 use super::path::KeyPath;
 use super::permit::KeyPermit;
 use super::refusal::{FullLimit, KeyAdmissionError};
+use crate::mailbox::{ActorKind, refused};
 use crate::config::{Config, KeyConfig};
 use crate::types::{KeyName, Now, Price, Profile};
 
@@ -94,7 +95,10 @@ impl KeyGate {
         let (reply, answer) = oneshot::channel();
         match self.actor.try_send(AdmitKey { key: key.clone(), demand, reply }) {
             Ok(()) => {}
-            Err(SendError::Full(_)) => return Err(KeyAdmissionError::Overloaded),
+            Err(SendError::Full(_)) => {
+                refused(ActorKind::Keys, 1);
+                return Err(KeyAdmissionError::Overloaded);
+            }
             Err(SendError::Closed(_)) => return Err(KeyAdmissionError::Stopping),
         }
         let KeyAnswer { admitted, path } = match timeout(ADMIT_WITHIN, answer).await {

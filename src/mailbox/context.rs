@@ -10,7 +10,7 @@ use actix::{
 };
 use tokio::sync::oneshot;
 
-use super::gauge::{Place, in_force};
+use super::gauge::{MailboxPlace, in_force};
 use super::kind::ActorKind;
 
 /// The capacity of a mailbox before its first message.
@@ -23,7 +23,7 @@ pub trait LivesInMailbox: Actor<Context = Context<Self>> {
 }
 
 /// Starts actors with counted mailboxes.
-pub trait Launch: LivesInMailbox {
+pub trait LaunchActor: LivesInMailbox {
     /// Starts this actor on the current arbiter.
     fn launch(self) -> Addr<Self> {
         Self::launch_with(|_| self)
@@ -47,7 +47,7 @@ pub trait Launch: LivesInMailbox {
     }
 }
 
-impl<A: LivesInMailbox> Launch for A {}
+impl<A: LivesInMailbox> LaunchActor for A {}
 
 /// What an actor runs in.
 #[derive(Debug)]
@@ -132,13 +132,13 @@ where
     M: Message<Result: Send> + Send + 'static,
 {
     fn pack(message: M, reply: Option<oneshot::Sender<M::Result>>) -> Envelope<A> {
-        Envelope::with_proxy(Box::new(Counted { message: Some((message, Place::take(A::KIND))), reply }))
+        Envelope::with_proxy(Box::new(Counted { message: Some((message, MailboxPlace::take(A::KIND))), reply }))
     }
 }
 
 /// A message in a mailbox.
 struct Counted<M: Message> {
-    message: Option<(M, Place)>,
+    message: Option<(M, MailboxPlace)>,
     reply: Option<OneshotSender<M::Result>>,
 }
 

@@ -15,15 +15,15 @@ pub(super) struct Gauge {
     deepest: AtomicUsize,
 }
 
-type Block = [Gauge; KINDS];
+type GaugeBlock = [Gauge; KINDS];
 
 const EMPTY: Gauge = Gauge { depth: AtomicIsize::new(0), deepest: AtomicUsize::new(0) };
 
 /// Of kinds with few instances.
-static COMMON: Block = [EMPTY; KINDS];
+static COMMON: GaugeBlock = [EMPTY; KINDS];
 
 /// The blocks of threads and queues, of which there are few. None is ever given back.
-static THREADS: Mutex<Vec<&'static Block>> = Mutex::new(Vec::new());
+static THREADS: Mutex<Vec<&'static GaugeBlock>> = Mutex::new(Vec::new());
 
 static REFUSED: [AtomicU64; KINDS] = [const { AtomicU64::new(0) }; KINDS];
 
@@ -31,18 +31,18 @@ static REFUSED: [AtomicU64; KINDS] = [const { AtomicU64::new(0) }; KINDS];
 static CAPACITY: [AtomicUsize; KINDS] = [const { AtomicUsize::new(0) }; KINDS];
 
 thread_local! {
-    static OWN: &'static Block = new_block();
+    static OWN: &'static GaugeBlock = new_block();
 }
 
-fn new_block() -> &'static Block {
-    let block: &'static Block = Box::leak(Box::new([EMPTY; KINDS]));
+fn new_block() -> &'static GaugeBlock {
+    let block: &'static GaugeBlock = Box::leak(Box::new([EMPTY; KINDS]));
     THREADS.lock().unwrap_or_else(PoisonError::into_inner).push(block);
     block
 }
 
 impl Gauge {
     /// Returns the gauge of a kind.
-    fn of(block: &'static Block, kind: ActorKind) -> &'static Gauge {
+    fn of(block: &'static GaugeBlock, kind: ActorKind) -> &'static Gauge {
         // A kind is a place in the block.
         block.get(kind as usize).unwrap_or(&SPARE)
     }
@@ -63,21 +63,21 @@ impl Gauge {
 
 /// A place in a mailbox, until the drop.
 #[derive(Debug)]
-pub(super) struct Place(&'static Gauge);
+pub(super) struct MailboxPlace(&'static Gauge);
 
-impl Place {
+impl MailboxPlace {
     /// Counts a message that goes into a mailbox.
-    pub(super) fn take(kind: ActorKind) -> Place {
+    pub(super) fn take(kind: ActorKind) -> MailboxPlace {
         let block = if kind.is_per_thread() { OWN.with(|own| *own) } else { &COMMON };
         let gauge = Gauge::of(block, kind);
         gauge.enter();
-        Place(gauge)
+        MailboxPlace(gauge)
     }
 }
 
 static SPARE: Gauge = EMPTY;
 
-impl Drop for Place {
+impl Drop for MailboxPlace {
     fn drop(&mut self) {
         self.0.leave();
     }
@@ -137,7 +137,7 @@ pub struct MailboxReport {
 /// Returns the state of all mailboxes.
 pub fn mailbox_reports() -> Vec<MailboxReport> {
     let threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let blocks: Vec<&Block> = threads.into_iter().chain([&COMMON]).collect();
+    let blocks: Vec<&GaugeBlock> = threads.into_iter().chain([&COMMON]).collect();
     let report = |kind: ActorKind| {
         let gauges = || blocks.iter().filter_map(|block| block.get(kind as usize));
         let depth: isize = gauges().map(|gauge| gauge.depth.load(Ordering::Relaxed)).sum();

@@ -11,6 +11,8 @@ pub enum ActorKind {
     Scheduler,
     /// The writer of one upstream's facts.
     Upstream,
+    /// The writer of what clients' keys have used.
+    Keys,
     /// The writer of the store.
     Persistence,
     /// The writer of homes.
@@ -60,11 +62,12 @@ impl KindRow {
 
 impl ActorKind {
     /// Every kind.
-    pub const ALL: [ActorKind; 9] = [
+    pub const ALL: [ActorKind; 10] = [
         ActorKind::Config,
         ActorKind::Supervisor,
         ActorKind::Scheduler,
         ActorKind::Upstream,
+        ActorKind::Keys,
         ActorKind::Persistence,
         ActorKind::Homes,
         ActorKind::Recorder,
@@ -78,6 +81,7 @@ impl ActorKind {
             ActorKind::Supervisor => row("supervisor", 10_000, WhenFull::Refuses),
             ActorKind::Scheduler => row("scheduler", 10_000, WhenFull::Waits).on_each_worker(),
             ActorKind::Upstream => row("upstream", 10_000, WhenFull::Waits),
+            ActorKind::Keys => row("keys", 10_000, WhenFull::Refuses),
             ActorKind::Persistence => row("persistence", UNBOUNDED, WhenFull::Never),
             ActorKind::Homes => row("homes", 10_000, WhenFull::LeavesOut),
             ActorKind::Recorder => row("recorder", 65_536, WhenFull::LeavesOut),

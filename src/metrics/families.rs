@@ -70,10 +70,20 @@ families! {
         "The bound of a limit: rpm, rpd, tpm, tpd.";
     LIMIT_USED: Gauge "api_together_limit_used" ["of" "model" "limit"]
         "How much of a limit is used, requests under way included.";
+    LIMIT_RESET: Gauge "api_together_limit_reset_timestamp_seconds" ["of" "model" "limit"]
+        "When a limit's period ends.";
+    LIMIT_EXHAUSTION: Gauge "api_together_limit_exhaustion_timestamp_seconds" ["of" "model" "limit"]
+        "When a limit is used up at the present rate; no sample where its period ends before.";
+    BUDGET: Gauge "api_together_budget" ["key" "per"]
+        "A budget of a client's key, in dollars.";
+    BUDGET_USED: Gauge "api_together_budget_used" ["key" "per"]
+        "How much of a budget is used, requests under way included, in dollars.";
     UPSTREAM_STATE: Gauge "api_together_upstream_state" ["api" "state"]
         "1 for the state in which an upstream is, and 0 for the others.";
     IN_FLIGHT: Gauge "api_together_in_flight" ["api"]
         "Attempts under way.";
+    WAITING: Gauge "api_together_waiting" []
+        "Requests in wait for a limit to free (queue).";
     CONNECTIONS: Gauge "api_together_connections" []
         "Open connections of clients.";
     REQUESTS_IN_FLIGHT: Gauge "api_together_requests_in_flight" []
@@ -90,6 +100,10 @@ families! {
         "Messages that a full mailbox did not take.";
     MAILBOX_CAPACITY: Gauge "api_together_mailbox_capacity" ["actor"]
         "How many messages a mailbox takes (actors.mailboxes); no sample where any number.";
+    STORE_UP: Gauge "api_together_store_up" ["store"]
+        "1 if the last batch for a store succeeded: disk, or the shared one of several servers.";
+    STORE_LAG: Gauge "api_together_store_lag_seconds" ["store"]
+        "How long the batch under way has taken so far; 0 without one.";
     CONFIG_RELOADED: Gauge "api_together_config_last_reload_timestamp_seconds" []
         "When the configuration in force was loaded.";
     CONFIG_RELOAD_SUCCESS: Gauge "api_together_config_last_reload_success" []

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::batch_worker::{BatchWorker, reply};
 use super::homes_worker::HomesWorker;
 use super::shared_worker::SharedWorker;
+use super::store_health::StoreHealth;
 use super::{
     Ask, Change, Flush, GrantResult, Reserve, Restore, RestoreLedgers, RestoreTokens, Save, SaveLedgers, Saved,
     SharedBackend, SharedHomes, Store, StoreError,
@@ -67,6 +68,11 @@ impl PersistenceActor {
     pub fn sharing_homes(mut self, homes: Option<Arc<dyn SharedHomes>>) -> Self {
         self.homes = homes.map(HomesWorker::start);
         self
+    }
+
+    /// Returns how the store on disk is.
+    pub(super) fn records_health(&self) -> &StoreHealth {
+        self.records.health()
     }
 
     /// Queues a job behind all unsaved changes: of one quota, the last record has to win.

@@ -1,17 +1,22 @@
 //! Runs jobs for a store whose calls block: all jobs during one batch go into the next.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::StoreError;
+use super::store_health::StoreHealth;
 
 /// Runs one batch of jobs, on a thread for blocking calls.
 type RunBatch<J> = Arc<dyn Fn(Vec<J>) -> Result<(), StoreError> + Send + Sync>;
 
 /// A queue of jobs, and a task to run all of them.
-pub(super) struct BatchWorker<J>(UnboundedSender<J>);
+pub(super) struct BatchWorker<J> {
+    jobs: UnboundedSender<J>,
+    health: Rc<StoreHealth>,
+}
 
 impl<J: Send + 'static> BatchWorker<J> {
     /// Starts a worker on the current thread. `consequence` says in the log what failures of the store mean for requests.
@@ -20,18 +25,29 @@ impl<J: Send + 'static> BatchWorker<J> {
         run: impl Fn(Vec<J>) -> Result<(), StoreError> + Send + Sync + 'static,
     ) -> Self {
         let (put, jobs) = unbounded_channel();
-        actix::spawn(work(jobs, consequence, Arc::new(run)));
-        BatchWorker(put)
+        let health = Rc::<StoreHealth>::default();
+        actix::spawn(work(jobs, consequence, Arc::new(run), health.clone()));
+        BatchWorker { jobs: put, health }
     }
 
     /// Puts a job at the end of the queue.
     pub(super) fn put(&self, job: J) {
         // The task lives as long as this sender: the channel is open.
-        let _ = self.0.send(job);
+        let _ = self.jobs.send(job);
+    }
+
+    /// Returns how the store is.
+    pub(super) fn health(&self) -> &StoreHealth {
+        &self.health
     }
 }
 
-async fn work<J: Send + 'static>(mut jobs: UnboundedReceiver<J>, consequence: &'static str, run: RunBatch<J>) {
+async fn work<J: Send + 'static>(
+    mut jobs: UnboundedReceiver<J>,
+    consequence: &'static str,
+    run: RunBatch<J>,
+    health: Rc<StoreHealth>,
+) {
     // A failing store is logged once, not for each request.
     let mut failing = false;
     while let Some(first) = jobs.recv().await {
@@ -40,6 +56,7 @@ async fn work<J: Send + 'static>(mut jobs: UnboundedReceiver<J>, consequence: &'
             batch.push(next);
         }
         let run = run.clone();
+        health.batch_began();
         let ended = tokio::task::spawn_blocking(move || run(batch)).await;
         let ended = ended.unwrap_or_else(|e| Err(StoreError::new("the store's thread ended", e)));
         match &ended {
@@ -48,6 +65,7 @@ async fn work<J: Send + 'static>(mut jobs: UnboundedReceiver<J>, consequence: &'
             Ok(()) | Err(_) => {}
         }
         failing = ended.is_err();
+        health.batch_ended(failing);
     }
 }
 

@@ -7,7 +7,7 @@
 //! - `store`: the trait. `sled` and `folder`: the store on disk.
 //! - `shared`: the trait of a shared store. `redis`, `replica_row` and the scripts `greet.lua` and `lend.lua`: the shared store.
 //! - `redis_homes`: where several servers share homes of objects. `redis_ledgers`: whose ledgers they are.
-//! - `batch_worker`, `shared_worker`, `homes_worker` and `actor`: the wiring.
+//! - `batch_worker`, `shared_worker`, `homes_worker` and `actor`: the wiring. `store_health`: how the stores are.
 
 mod actor;
 mod batch_worker;
@@ -25,6 +25,7 @@ mod shared;
 mod shared_worker;
 mod sled;
 mod store;
+mod store_health;
 
 pub use actor::PersistenceActor;
 pub use messages::{
@@ -37,3 +38,4 @@ pub use redis_homes::RedisHomes;
 pub use shared::{Ask, GrantResult, SharedBackend, SharedHomes};
 pub use sled::SledStore;
 pub use store::{Change, Store, StoreError};
+pub use store_health::{GetStores, StoreReport};

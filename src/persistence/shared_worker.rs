@@ -6,6 +6,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::batch_worker::{BatchWorker, reply};
+use super::store_health::StoreHealth;
 use super::{Ask, GrantResult, PersistenceActor, ShareLedgers, SharedBackend, StoreError};
 use crate::types::{LedgerId, LedgerRecord};
 
@@ -26,6 +27,11 @@ impl SharedWorker {
     pub(super) fn start(backend: Arc<dyn SharedBackend>) -> SharedWorker {
         let consequence = "once what is lent is used up, APIs with limits will be refused until it answers again";
         SharedWorker(BatchWorker::start(consequence, move |jobs| run(&*backend, jobs)))
+    }
+
+    /// Returns how the store is.
+    pub(super) fn health(&self) -> &StoreHealth {
+        self.0.health()
     }
 
     /// Queues a question for units.

@@ -220,7 +220,7 @@ fn pass_on(last: LastFailure, state: &mut RetryState<'_>) -> Result<HttpResponse
 pub fn refuse(error: ApiError, record: &mut OpenRecord) -> HttpResponse {
     record.with(|record| {
         record.status = Some(error.status());
-        record.end = RequestEnd::Refused { code: error.code(), reason: error.reason() };
+        record.end = RequestEnd::Refused { code: error.code(), cause: error.cause(), reason: error.reason() };
     });
     error.error_response()
 }

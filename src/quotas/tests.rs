@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::handle::QuotaHandle;
 use super::{Admission, QuotaRegistry, admit};
 use crate::config::ApiConfig;
-use crate::mailbox::Launch;
+use crate::mailbox::LaunchActor;
 use crate::persistence::{Ask, GrantResult, PersistenceActor, SharedBackend, StoreError};
 use crate::testing::{MemoryStore, api, config, on_paused_clock};
 use crate::types::{LedgerId, LedgerRecord, Now, QuotaId};

@@ -4,7 +4,7 @@
 //!    in parentheses at the end.
 //! 2. A refusal of the pool's own has the error's code and the reason.
 //! 3. `ERROR`: a 5xx. `WARN`: a limit, a refused key, a broken answer. `INFO`: all others, with clients' mistakes and clients
-//!    that left. `DEBUG`: `/health`.
+//!    that left. `DEBUG`: `/health`, `/metrics`.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,8 @@ use log::Level;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::request_record::{AttemptRecord, AttemptResult, RequestEnd, RequestRecord};
+use super::request_end::RequestEnd;
+use super::request_record::{AttemptRecord, AttemptResult, RequestRecord};
 use crate::config::DEFAULT_KEY;
 use crate::types::{KeyName, TokenKinds, Usage, UsageSource};
 
@@ -55,8 +56,8 @@ fn level(record: &RequestRecord) -> Level {
         500.. => Level::Error,
         401..=403 | 429 => Level::Warn,
         _ if broke_off => Level::Warn,
-        // Asked every few seconds by whatever keeps the process up.
-        _ if record.path == "/health" => Level::Debug,
+        // Asked every few seconds by whatever keeps the process up, or watches.
+        _ if record.path == "/health" || record.path == "/metrics" => Level::Debug,
         _ => Level::Info,
     }
 }
@@ -80,7 +81,7 @@ fn id(record: &RequestRecord) -> &str {
 fn reason(record: &RequestRecord) -> (Option<&str>, Option<&str>) {
     match &record.end {
         RequestEnd::Answered => (None, None),
-        RequestEnd::Refused { code, reason } => (Some(code), Some(reason)),
+        RequestEnd::Refused { code, reason, .. } => (Some(code), Some(reason)),
         RequestEnd::Failed(reason) => (None, Some(reason)),
         RequestEnd::ClientLeft => (None, Some("the client left")),
         RequestEnd::Stopped => (None, Some("the server stopped and cut the answer off")),

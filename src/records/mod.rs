@@ -6,6 +6,7 @@
 mod access_log;
 mod recorder;
 mod request_cells;
+mod request_end;
 mod request_record;
 mod sums;
 
@@ -14,4 +15,5 @@ pub use recorder::{FlushRecords, GetRequestCells, Recorder, RecorderActor, Recor
 pub use request_cells::{
     AttemptCells, MOST_CELLS, RequestCell, RequestCells, RequestTimes, StatusLabel, TokenCell, TokenCounts,
 };
-pub use request_record::{AttemptRecord, AttemptResult, AttemptStart, OpenRecord, RequestEnd, RequestRecord};
+pub use request_end::RequestEnd;
+pub use request_record::{AttemptRecord, AttemptResult, AttemptStart, OpenRecord, RequestRecord};

@@ -17,7 +17,7 @@ use super::access_log::{self, LogFormat};
 use super::request_cells::RequestCells;
 use super::request_record::RequestRecord;
 use crate::config::ConfigChanged;
-use crate::mailbox::{ActorKind, Context, Launch, LivesInMailbox, QueueGauge};
+use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox, QueueGauge};
 
 /// How long a record may wait to be read: what a `kill -9` under load may cost the log.
 const BATCH_INTERVAL: Duration = Duration::from_millis(20);

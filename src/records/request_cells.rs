@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::request_record::{AttemptRecord, AttemptResult, RequestEnd, RequestRecord};
+use super::request_end::RequestEnd;
+use super::request_record::{AttemptRecord, AttemptResult, RequestRecord};
 use crate::config::Config;
 use crate::metrics::{ADDED_SECONDS, Histogram, WAIT_SECONDS};
 use crate::types::{ApiId, Cost, FailureClass, KeyName, TokenKinds, UsageSource};
@@ -142,8 +143,8 @@ impl RequestCells {
         let status = StatusLabel::of(record.status);
         let model = self.models.label(record.model.as_ref(), served.is_some() && status == StatusLabel::Fine);
         let key = record.key.clone();
-        if let RequestEnd::Refused { code, .. } = &record.end {
-            *self.refusals.entry((code, key.clone())).or_default() += 1;
+        if let RequestEnd::Refused { cause, .. } = &record.end {
+            *self.refusals.entry((cause, key.clone())).or_default() += 1;
         }
         for attempt in &record.attempts {
             self.count_attempt(attempt);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::http::{Method, StatusCode};
 
 use super::Recorder;
+use super::request_end::RequestEnd;
 use crate::keys::KeyPermit;
 use crate::types::{
     ApiId, AppName, Cost, Failure, FailureClass, KeyName, Price, RequestId, RouteId, SendProgress, SentAt, Usage,
@@ -126,28 +127,6 @@ pub enum AttemptResult {
     Served,
     /// A failure, with the reason.
     Failed(Failure),
-}
-
-/// How a request ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RequestEnd {
-    /// The client got an answer, whole.
-    Answered,
-    /// The pool itself refused: the error's code, and why.
-    Refused {
-        /// `error.code` of the client's answer.
-        code: &'static str,
-        /// For a person.
-        reason: String,
-    },
-    /// The client got an upstream's error, or a part of an answer: why.
-    Failed(String),
-    /// The client left before the end.
-    ClientLeft,
-    /// The server stopped, and cut the answer off.
-    Stopped,
-    /// This program panicked.
-    Defect,
 }
 
 /// The record of a request under way. The drop ends and sends the record, once, at any end of the request.

@@ -142,6 +142,11 @@ pub struct GetSimilarNames {
 #[rtype(result = "Vec<ApiReport>")]
 pub struct GetReports;
 
+/// Return how many requests wait for a limit to free. Sent by the handler of `/metrics`.
+#[derive(Debug, Message)]
+#[rtype(result = "usize")]
+pub struct GetWaiting;
+
 /// One upstream's status, and the models that are routed there.
 #[derive(Debug, Clone)]
 pub struct ApiReport {

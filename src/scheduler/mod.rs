@@ -26,9 +26,10 @@ mod worker;
 #[cfg(test)]
 mod testing;
 
+pub use crate::persistence::{GetStores, StoreReport};
 pub use messages::{
-    AdmissionError, Admitted, ApiReport, GetModels, GetReports, GetSimilarNames, GetTokenReports, ModelsFound,
-    ModelsUnavailable, ResetTokenStats, Select, StopUpstreams, UnknownApi,
+    AdmissionError, Admitted, ApiReport, GetModels, GetReports, GetSimilarNames, GetTokenReports, GetWaiting,
+    ModelsFound, ModelsUnavailable, ResetTokenStats, Select, StopUpstreams, UnknownApi,
 };
 pub use model_names::{ModelNames, ServedNames};
 pub use supervisor::SupervisorActor;

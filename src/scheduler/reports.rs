@@ -3,11 +3,29 @@
 use actix::prelude::*;
 use futures_util::future::join_all;
 
-use super::messages::{ApiReport, GetModels, GetReports, GetTokenReports, ResetTokenStats, UnknownApi};
+use super::messages::{ApiReport, GetModels, GetReports, GetTokenReports, GetWaiting, ResetTokenStats, UnknownApi};
 use super::model_names::names;
 use super::supervisor::SupervisorActor;
+use crate::persistence::{GetStores, StoreReport};
 use crate::types::ApiId;
 use crate::upstream::{GetStatus, GetTokens, ResetTokens, TokenReport};
+
+impl Handler<GetStores> for SupervisorActor {
+    type Result = ResponseFuture<Vec<StoreReport>>;
+
+    fn handle(&mut self, _: GetStores, _: &mut Self::Context) -> Self::Result {
+        let asked = self.persistence().send(GetStores);
+        Box::pin(async { asked.await.unwrap_or_default() })
+    }
+}
+
+impl Handler<GetWaiting> for SupervisorActor {
+    type Result = usize;
+
+    fn handle(&mut self, _: GetWaiting, _: &mut Self::Context) -> usize {
+        self.waiting()
+    }
+}
 
 impl Handler<GetModels> for SupervisorActor {
     type Result = MessageResult<GetModels>;

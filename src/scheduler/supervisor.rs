@@ -183,6 +183,16 @@ impl SupervisorActor {
         is_missing.then(|| self.unlisted.get(&api.id).map_or(soon, |retry_at| soon.max(*retry_at)))
     }
 
+    /// Returns the writer of the store.
+    pub(super) fn persistence(&self) -> &Addr<PersistenceActor> {
+        &self.persistence
+    }
+
+    /// Returns how many requests wait for a limit.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(super) fn addresses(&self) -> Vec<Addr<UpstreamActor>> {
         self.upstreams.values().cloned().collect()
     }

@@ -11,7 +11,7 @@ use super::messages::{AdmissionError, Select};
 use super::slow_path::{SelectSlow, Selected};
 use super::supervisor::SupervisorActor;
 use crate::config::ConfigChanged;
-use crate::mailbox::Launch;
+use crate::mailbox::LaunchActor;
 use crate::testing::{MemoryStore, config};
 use crate::types::{
     ApiId, Failure, FailureClass, Now, Outcome, ParameterSet, Phase, Profile, RequestTarget, RouteId, Settlement,

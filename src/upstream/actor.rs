@@ -22,7 +22,7 @@ use super::permit::{Permit, ReservedTokens};
 use super::shared_state::{AdmissionMode, SharedState, UpstreamEvent};
 use super::state::{Subject, UpstreamState};
 use crate::config::ApiConfig;
-use crate::mailbox::{ActorKind, Context, Launch, LivesInMailbox};
+use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
 use crate::persistence::{PersistenceActor, RestoreTokens};
 use crate::quotas::{Admission, ApiQuotas, EventQueue, QuotaHandle, QuotaRegistry, QuotaStatus, admit};
 use crate::types::{Now, RouteId, TokenStats};

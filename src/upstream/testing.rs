@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, mpsc};
 
-use actix::{AsyncContext, Context, Recipient};
+use actix::dev::channel::channel;
+use actix::{Addr, Recipient};
 use quota::Demand;
 
 use super::permit::ReservedTokens;

@@ -11,7 +11,7 @@ use crate::metrics::{self, Exposition, MetricFamily, ProcessStats};
 use crate::proxy::BudgetReport;
 use crate::quotas::QuotaStatus;
 use crate::records::{RequestCells, StatusLabel, TokenCell};
-use crate::scheduler::ApiReport;
+use crate::scheduler::{ApiReport, StoreReport};
 use crate::types::{Cost, FailureClass, KeyName, TokenKinds};
 use crate::upstream::{ApiStatus, Refusal, Resting, Scope};
 
@@ -19,6 +19,8 @@ use crate::upstream::{ApiStatus, Refusal, Resting, Scope};
 pub(super) struct Scrape {
     pub(super) config: Option<ConfigState>,
     pub(super) reports: Option<Vec<ApiReport>>,
+    pub(super) waiting: Option<usize>,
+    pub(super) stores: Option<Vec<StoreReport>>,
     pub(super) cells: Option<Box<RequestCells>>,
     pub(super) budget: BudgetReport,
     pub(super) load: LoadReport,
@@ -52,11 +54,23 @@ impl Scrape {
     }
 
     fn server(&self, page: &mut Exposition) {
+        if let Some(waiting) = self.waiting {
+            page.family(&metrics::WAITING).sample(&[], waiting);
+        }
         page.family(&metrics::CONNECTIONS).sample(&[], self.load.connections);
         page.family(&metrics::REQUESTS_IN_FLIGHT).sample(&[], self.load.requests);
         page.family(&metrics::RETRY_BUDGET_LEFT).sample(&[], self.budget.left);
         page.family(&metrics::RETRY_BUDGET_DENIED).sample(&[], self.budget.denied);
+        self.stores(page);
         mailboxes(page);
+    }
+
+    fn stores(&self, page: &mut Exposition) {
+        let Some(stores) = &self.stores else { return };
+        let mut family = page.family(&metrics::STORE_UP);
+        stores.iter().for_each(|store| family.sample(&[store.store], store.is_up));
+        let mut family = page.family(&metrics::STORE_LAG);
+        stores.iter().for_each(|store| family.sample(&[store.store], store.lag_ms as f64 / 1_000.0));
     }
 }
 
@@ -171,6 +185,10 @@ fn limits(page: &mut Exposition, reports: &[ApiReport]) {
         .collect();
     each_limit(page, &metrics::LIMIT, &labelled, |(_, bound, _)| bound);
     each_limit(page, &metrics::LIMIT_USED, &labelled, |(_, _, used)| used);
+    page.family(&metrics::LIMIT_RESET);
+    page.family(&metrics::LIMIT_EXHAUSTION);
+    page.family(&metrics::BUDGET);
+    page.family(&metrics::BUDGET_USED);
 }
 
 fn each_limit(

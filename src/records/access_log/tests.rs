@@ -53,7 +53,7 @@ fn refused() -> RequestRecord {
         model: None,
         attempts: Vec::new(),
         status: Some(StatusCode::UNAUTHORIZED),
-        end: RequestEnd::Refused { code: "invalid_api_key", reason: "no key".to_owned() },
+        end: RequestEnd::Refused { code: "invalid_api_key", cause: "invalid_api_key", reason: "no key".to_owned() },
         first_token: None,
         usage: None,
         ..record()

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::SchedulerActor;
-use crate::mailbox::{ActorKind, Launch, mailbox_reports};
+use crate::mailbox::{ActorKind, LaunchActor, mailbox_reports};
 use crate::scheduler::messages::{AdmissionError, Admitted, Select};
 use crate::scheduler::supervisor::SupervisorActor;
 use crate::scheduler::testing::{Pool, after_failures_of, chat, failure, served, settle};

@@ -20,7 +20,7 @@ pub use clock::{WallClock, hurried};
 pub use demo::Demo;
 pub use frames::{FrameKind, Frames};
 pub use http2::{Ask, Http2};
-pub use prometheus::{Metrics, promtool};
+pub use prometheus::{Metrics, Prometheus, promtool};
 pub use proxies::{PROXY_LOGIN, RealProxy, assert_no_proxy_login};
 pub use raw::{Answer, Raw, post};
 pub use redis::Redis;
