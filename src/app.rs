@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::dev::ServerHandle;
+use jiff::tz::TimeZone;
 use thiserror::Error;
 use tokio::time::{sleep, timeout};
 
@@ -29,7 +30,7 @@ use crate::keys::{KeysActor, StopKeys};
 use crate::mailbox::LaunchActor;
 use crate::persistence::{Flush, PersistenceActor, StoreError};
 use crate::proxy::{DiscoveryActor, FirstRound};
-use crate::records::{FlushRecords, RecorderActor};
+use crate::records::{FlushRecords, RecordReaders, RecorderActor, UsageRecorder};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
 
 /// The share of the machine's memory for bodies. A body counts once, and is there twice while on the way upstream.
@@ -113,15 +114,17 @@ impl App {
         let port = config.server.port;
         let listeners =
             machine::listen(host, port).map_err(|why| AppError::Listen { host: host.clone(), port, why })?;
-        let Stores { store, lender, shared_homes, known_homes } = Stores::open(&config, data)?;
+        let Stores { store, lender, shared_homes, shared_usage, known_homes, usage } = Stores::open(&config, data)?;
         let shared = lender.is_some();
         let initial = Arc::new(config);
 
         // All core actors share one thread: a message between them costs 0.2 µs, to a sleeping thread 40.
         let control = Arbiter::new();
         let on = control.handle();
-        let persistence =
-            PersistenceActor::launch_on(&on, |_| PersistenceActor::new(store, lender).sharing_homes(shared_homes));
+        let told_usage = shared_usage.clone();
+        let persistence = PersistenceActor::launch_on(&on, |_| {
+            PersistenceActor::new(store, lender).sharing_homes(shared_homes).sharing_usage(told_usage)
+        });
         let homes = {
             let persistence = persistence.clone();
             HomesActor::launch_on(&on, move |_| HomesActor::new(known_homes, persistence, shared))
@@ -135,7 +138,8 @@ impl App {
             let supervisor = supervisor.clone();
             DiscoveryActor::launch_on(&on, |_| DiscoveryActor::new(supervisor))
         };
-        let recorder = RecorderActor::start_on(&on, data.log_format);
+        let usage = Some(UsageRecorder::new(usage, TimeZone::system(), persistence.clone()).sharing(shared_usage));
+        let recorder = RecorderActor::start_on(&on, RecordReaders { format: data.log_format, usage });
         let path = source.path.clone();
         let config = {
             let initial = initial.clone();

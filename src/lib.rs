@@ -8,6 +8,7 @@
 //!    Prometheus reads.
 //! 3. [`scheduler`]: which upstream is asked. [`upstream`]: one upstream with its health. [`quotas`]: the limits of
 //!    upstreams and clients.
+//!    [`usage`]: who used what, summed over the records.
 //! 4. [`config`]: the configuration, and the reload. [`persistence`]: what survives.
 //! 5. [`keys`]: what a client may spend. [`http`]: the endpoints. [`error`]: every error of our own, in one table.
 //! 6. [`mailbox`]: what actors run in. [`app`]: starts all of it, and stops. [`cli`]: the commands.
@@ -31,3 +32,4 @@ pub mod scheduler;
 mod testing;
 pub mod types;
 pub mod upstream;
+pub mod usage;

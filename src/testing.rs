@@ -89,7 +89,7 @@ impl Store for MemoryStore {
                 Change::Ledger(ledger, record) => {
                     self.ledgers.lock().expect("whole").insert(ledger.clone(), record.clone());
                 }
-                Change::Tokens(..) | Change::Homes(..) | Change::ForgetHomes(_) => {}
+                Change::Tokens(..) | Change::Homes(..) | Change::ForgetHomes(_) | Change::Usage(_) => {}
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and the rooms of ours that it may import. `app`, `cli` and `main` compose: they may know everything.
-const RULES: [(&str, &[&str]); 15] = [
+const RULES: [(&str, &[&str]); 16] = [
     ("types", &[]),
     ("mailbox", &[]),
     ("config", &["types", "mailbox"]),
@@ -18,7 +18,8 @@ const RULES: [(&str, &[&str]); 15] = [
     ("upstream", &["types", "mailbox", "config", "persistence", "quotas"]),
     ("scheduler", &["types", "mailbox", "config", "persistence", "quotas", "upstream"]),
     ("metrics", &[]),
-    ("records", &["types", "mailbox", "config", "persistence", "metrics", "keys"]),
+    ("usage", &["types"]),
+    ("records", &["types", "mailbox", "config", "persistence", "metrics", "keys", "usage"]),
     ("homes", &["types", "mailbox", "persistence"]),
     ("error", &["types", "keys", "scheduler", "upstream"]),
     ("proxy", &["types", "mailbox", "error", "config", "dialect", "keys", "scheduler", "upstream", "homes", "records"]),
@@ -38,12 +39,14 @@ const RULES: [(&str, &[&str]); 15] = [
             "homes",
             "records",
             "metrics",
+            "usage",
         ],
     ),
 ];
 
 /// Files and folders that are pure: no actor, no clock, no I/O.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
+    "usage",
     "types",
     "dialect",
     "upstream/health",

@@ -3,11 +3,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use super::AppError;
 use crate::config::Config;
 use crate::homes::{HomesActor, KnownHomes};
-use crate::persistence::{RedisHomes, RedisStore, SharedBackend, SharedHomes, SledStore, Store};
-use crate::records::LogFormat;
+use crate::persistence::{
+    RedisHomes, RedisStore, RedisUsage, SharedBackend, SharedHomes, SharedUsage, SledStore, Store, UsageReader,
+};
+use crate::records::{LogFormat, restore_usage};
+use crate::types::{Now, UsageChange};
+use crate::usage::UsageLedger;
 
 /// Where counts and statistics are kept.
 #[derive(Debug, Clone)]
@@ -28,8 +34,12 @@ pub(super) struct Stores {
     pub(super) lender: Option<Arc<dyn SharedBackend>>,
     /// Has the homes of other servers' objects, likewise.
     pub(super) shared_homes: Option<Arc<dyn SharedHomes>>,
+    /// Has the usage of other servers, likewise.
+    pub(super) shared_usage: Option<Arc<dyn SharedUsage>>,
     /// The homes in the data folder.
     pub(super) known_homes: KnownHomes,
+    /// The usage of today, and seals of days before.
+    pub(super) usage: (UsageLedger, Vec<UsageChange>),
 }
 
 impl Stores {
@@ -41,10 +51,14 @@ impl Stores {
         let failed = |why| AppError::Store { folder: data.folder.clone(), why };
         let store = SledStore::open(&data.folder, data.fresh).map_err(failed)?;
         let known_homes = KnownHomes::restore(store.homes(), HomesActor::today());
-        let mut stores = Stores { store: Arc::new(store), lender: None, shared_homes: None, known_homes };
+        let store: Arc<dyn Store> = Arc::new(store);
+        let usage = restore_usage(&UsageReader::new(store.clone()), &TimeZone::system(), Now::read().wall);
+        let mut stores = Stores { store, lender: None, shared_homes: None, shared_usage: None, known_homes, usage };
         if let Some(shared) = &config.store {
             let (url, prefix) = (shared.url.expose(), &shared.prefix);
             stores.lender = Some(Arc::new(RedisStore::new(url, prefix).map_err(AppError::SharedStore)?));
+            let server = stores.store.usage_server();
+            stores.shared_usage = Some(Arc::new(RedisUsage::new(url, prefix, server).map_err(AppError::SharedStore)?));
             stores.shared_homes = Some(Arc::new(RedisHomes::new(url, prefix).map_err(AppError::SharedStore)?));
         }
         Ok(stores)

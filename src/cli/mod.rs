@@ -58,6 +58,7 @@ Examples:
   api-together check --online                what is wrong in config/apis.json, and with its keys
   api-together -c my.json -p 8080            serve another configuration
   api-together status                        the accounts of the running server
+  api-together usage --by model              who used what, and what it cost
   api-together explain gpt-4o                who would serve a request, or why nobody
   api-together keys new --name team-a --rpm 30 --budget 2/day --write
                                              a key for a client, with limits
@@ -94,6 +95,8 @@ enum Command {
     Presets(presets::PresetsArgs),
     /// Show the accounts of a running server.
     Status(running::StatusArgs),
+    /// Show who used what, and what it cost, at a running server.
+    Usage(running::UsageArgs),
     /// Ask a running server what would become of a request for a model.
     Explain(running::ExplainArgs),
     /// Make, list and disable the keys of clients.
@@ -233,6 +236,7 @@ pub fn run() -> ExitCode {
         Some(Command::Health(args)) => running::health(args),
         Some(Command::Presets(args)) => presets::presets(args),
         Some(Command::Status(args)) => running::status(args),
+        Some(Command::Usage(args)) => running::usage(args),
         Some(Command::Explain(args)) => running::explain(args),
         Some(Command::Keys(command)) => keys::keys(command),
         Some(Command::Agent(args)) => agent::agent(args),

@@ -3,7 +3,7 @@
 
 use actix_web::{Route as HttpRoute, guard, web};
 
-use super::{health, key, metrics, models, root, status, tokens};
+use super::{health, key, metrics, models, root, status, tokens, usage};
 
 /// A row of the table.
 pub(super) struct OwnEndpoint {
@@ -47,7 +47,7 @@ pub(super) enum OwnMethod {
 }
 
 /// The pool's own endpoints. A pattern stands last.
-pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 11] = [
+pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 16] = [
     OwnEndpoint {
         path: "/v1/models",
         method: OwnMethod::Get,
@@ -113,6 +113,47 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 11] = [
         handled: |route| route.to(metrics::metrics),
         query: "",
         about: "All numbers in Prometheus' text format ([metrics.md](metrics.md)).",
+    },
+    OwnEndpoint {
+        path: "/v1/usage",
+        method: OwnMethod::Get,
+        audience: Audience::Readers,
+        handled: |route| route.to(usage::json),
+        query: "`from`, `to` (a date, a time or Unix seconds); `by` (`hour`, `day`, `month`); `group` (`api,model,key,app`); \
+                `key`, `api`, `model`, `app`: only these",
+        about: "Who used what: requests, tokens by kind, and cost. See [usage.md](usage.md).",
+    },
+    OwnEndpoint {
+        path: "/v1/usage.csv",
+        method: OwnMethod::Get,
+        audience: Audience::Readers,
+        handled: |route| route.to(usage::csv),
+        query: "as `/v1/usage`",
+        about: "The same as CSV.",
+    },
+    OwnEndpoint {
+        path: "/v1/organization/usage/completions",
+        method: OwnMethod::Get,
+        audience: Audience::Readers,
+        handled: |route| route.to(usage::organization::completions),
+        query: "`start_time`, `end_time` (Unix seconds); `bucket_width` (`1h`, `1d`); `group_by`, `models`, `api_key_ids`; `limit`, `page`",
+        about: "Who used what, in the shape of OpenAI's own usage of completions.",
+    },
+    OwnEndpoint {
+        path: "/v1/organization/usage/embeddings",
+        method: OwnMethod::Get,
+        audience: Audience::Readers,
+        handled: |route| route.to(usage::organization::embeddings),
+        query: "likewise",
+        about: "The same for embeddings.",
+    },
+    OwnEndpoint {
+        path: "/v1/organization/costs",
+        method: OwnMethod::Get,
+        audience: Audience::Readers,
+        handled: |route| route.to(usage::organization::costs),
+        query: "likewise",
+        about: "What it cost, in OpenAI's shape.",
     },
     OwnEndpoint {
         path: "/health",

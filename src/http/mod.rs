@@ -34,6 +34,7 @@ mod status;
 mod tls;
 mod tokens;
 mod unknown_paths;
+mod usage;
 mod websocket;
 mod worker;
 

@@ -4,16 +4,19 @@ use std::borrow::Cow;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use actix_web::{HttpMessage, HttpRequest};
 
 use super::Worker;
 use super::auth::{Identity, worker};
 use crate::error::Refused;
 use crate::records::{OpenRecord, RequestEnd};
-use crate::types::RequestId;
+use crate::types::{AppName, RequestId};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The program's name for OpenRouter's statistics.
+const X_TITLE: HeaderName = HeaderName::from_static("x-title");
 
 /// Names an answer without a name.
 pub(super) fn name(headers: &mut HeaderMap, id: &RequestId) {
@@ -30,8 +33,15 @@ pub(super) fn open_record(worker: &Worker, request: &HttpRequest, id: RequestId)
     record.with(|record| {
         record.client = request.peer_addr().map(|peer| peer.ip());
         record.key = request.extensions().get::<Identity>().map(|caller| caller.name().clone());
+        record.app = app_of(request.headers());
     });
     record
+}
+
+/// Returns the client's program.
+pub(super) fn app_of(headers: &HeaderMap) -> AppName {
+    let value = |name| headers.get(name).map(HeaderValue::as_bytes);
+    AppName::of(value(USER_AGENT), value(X_TITLE))
 }
 
 /// Names and records an answer without a name. (An answer with a name comes from the data path, and has a record.)

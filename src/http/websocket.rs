@@ -22,6 +22,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::Worker;
 use super::auth::{identify, protocols, worker};
 use super::concurrency::{BodyMemory, RequestSlot};
+use super::request_id::app_of;
 use crate::config::{Config, KeyConfig};
 use crate::dialect::SocketRoute;
 use crate::error::ApiError;
@@ -107,6 +108,7 @@ impl SocketHost for Host {
         record.with(|record| {
             record.client = self.peer;
             record.key = caller.ok().map(|caller| caller.name().clone());
+            record.app = app_of(&self.headers);
         });
         record
     }

@@ -70,6 +70,8 @@ pub struct Worker {
     pub(super) shutdown: LocalShutdown,
     pub(super) sockets: Arc<SocketEvidence>,
     pub(super) recorder: Recorder,
+    /// Answers questions about usage.
+    pub(super) records: Addr<RecorderActor>,
     bodies_in_flight: usize,
     config: Current,
 }
@@ -103,6 +105,7 @@ impl Worker {
             shutdown,
             sockets: core.sockets.clone(),
             recorder: Recorder::new(core.recorder.clone(), move || watched.is_over()),
+            records: core.recorder.actor().clone(),
             bodies_in_flight: core.bodies_in_flight,
             config,
         }

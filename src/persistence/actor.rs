@@ -16,9 +16,10 @@ use super::batch_worker::{BatchWorker, reply};
 use super::homes_worker::HomesWorker;
 use super::shared_worker::SharedWorker;
 use super::store_health::StoreHealth;
+use super::usage_worker::UsageWorker;
 use super::{
     Ask, Change, Flush, GrantResult, Reserve, Restore, RestoreLedgers, RestoreTokens, Save, SaveLedgers, Saved,
-    SharedBackend, SharedHomes, Store, StoreError,
+    SharedBackend, SharedHomes, SharedUsage, Store, StoreError,
 };
 use crate::mailbox::{ActorKind, Context, LivesInMailbox};
 use crate::types::{LedgerId, LedgerRecord, QuotaId, TokenStats, Uptime};
@@ -37,6 +38,10 @@ pub struct PersistenceActor {
     pub(super) shared: Option<SharedWorker>,
     /// Tells other servers of homes, and asks them.
     pub(super) homes: Option<HomesWorker>,
+    /// Tells other servers of usage.
+    pub(super) usage: Option<UsageWorker>,
+    /// For those who read usage.
+    pub(super) store: Arc<dyn Store>,
 }
 
 /// Changes to commit, and the reply.
@@ -58,9 +63,10 @@ impl PersistenceActor {
     /// Creates the actor of these stores, with tasks on the current thread.
     pub fn new(store: Arc<dyn Store>, shared: Option<Arc<dyn SharedBackend>>) -> Self {
         let consequence = "APIs with limits will be refused until it can be written again";
-        let records = BatchWorker::start(consequence, move |jobs| commit(&*store, jobs));
+        let written = store.clone();
+        let records = BatchWorker::start(consequence, move |jobs| commit(&*written, jobs));
         let shared = shared.map(SharedWorker::start);
-        PersistenceActor { records, unsaved: Vec::new(), pausing: false, shared, homes: None }
+        PersistenceActor { records, unsaved: Vec::new(), pausing: false, shared, homes: None, usage: None, store }
     }
 
     /// Shares homes with other servers by this store.
@@ -75,11 +81,25 @@ impl PersistenceActor {
         self.records.health()
     }
 
+    /// Shares usage with other servers by this store.
+    #[must_use]
+    pub fn sharing_usage(mut self, usage: Option<Arc<dyn SharedUsage>>) -> Self {
+        self.usage = usage.map(|shared| UsageWorker::start(shared, self.store.clone()));
+        self
+    }
+
     /// Queues a job behind all unsaved changes: of one quota, the last record has to win.
     fn put(&mut self, changes: Vec<Change>, reply: JobReply) {
         let mut all = std::mem::take(&mut self.unsaved);
         all.extend(changes);
         self.records.put(Job { changes: all, reply });
+    }
+
+    /// Commits all so far, then replies.
+    pub(super) fn flush(&mut self) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (sender, receiver) = oneshot::channel();
+        self.put(Vec::new(), JobReply::Done(sender));
+        receiver
     }
 
     /// Saves these changes with the next commit.
@@ -132,7 +152,8 @@ fn mark(changes: &mut [Change]) {
     for change in changes {
         match change {
             Change::Quota(_, record) => *record = std::mem::take(record).marked(uptime.clone()),
-            Change::Tokens(..) | Change::Ledger(..) | Change::Homes(..) | Change::ForgetHomes(_) => {}
+            Change::Tokens(..) | Change::Ledger(..) | Change::Homes(..) | Change::ForgetHomes(_) | Change::Usage(_) => {
+            }
         }
     }
 }
@@ -220,8 +241,6 @@ impl Handler<Flush> for PersistenceActor {
     type Result = ResponseFuture<Result<(), StoreError>>;
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
-        let (sender, receiver) = oneshot::channel();
-        self.put(Vec::new(), JobReply::Done(sender));
-        Box::pin(reply(receiver))
+        Box::pin(reply(self.flush()))
     }
 }

@@ -1,9 +1,11 @@
 //! The seam between a quota and the store behind.
 
+use std::ops::Range;
+
 use quota::{Grant, GrantRequest, QuotaRecord};
 
 use super::StoreError;
-use crate::types::{LedgerId, LedgerRecord, ObjectKey, QuotaId};
+use crate::types::{LedgerId, LedgerRecord, ObjectKey, QuotaId, UsagePeriod, UsageSpan};
 
 /// A quota's request to the store, before more attempts are admitted.
 #[derive(Debug, Clone)]
@@ -30,6 +32,27 @@ pub trait SharedBackend: Send + Sync + 'static {
     /// # Errors
     /// When the store does not answer.
     fn ledgers(&self, own: &[(LedgerId, LedgerRecord)]) -> Result<Vec<(LedgerId, LedgerRecord)>, StoreError>;
+}
+
+/// A store of usage for several servers, with blocking calls likewise.
+pub trait SharedUsage: Send + Sync + 'static {
+    /// Keeps these rows of this server: all of each period so far.
+    ///
+    /// # Errors
+    /// When the rows are not kept.
+    fn keep(&self, rows: &[(UsagePeriod, Vec<u8>)]) -> Result<(), StoreError>;
+
+    /// Returns which of these periods have no row of this server.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn missing(&self, periods: &[UsagePeriod]) -> Result<Vec<UsagePeriod>, StoreError>;
+
+    /// Shows the rows of other servers for periods that begin in a range, and for some around it: the start, and the block.
+    ///
+    /// # Errors
+    /// When the store does not answer; some rows may have been shown.
+    fn others(&self, span: UsageSpan, starts: Range<i64>, show: &mut dyn FnMut(i64, &[u8])) -> Result<(), StoreError>;
 }
 
 /// A store of homes for several servers, with blocking calls likewise.

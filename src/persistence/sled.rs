@@ -2,9 +2,11 @@
 //!
 //! Keys: `q/ID` for quotas (see [`QuotaId::key`]), `t/ID` for token totals, `h/ID/HOUR` and `d/ID/DAY` for buckets. The start of a
 //! bucket is written as 8 big-endian bytes, so keys sort by time. Only changes are written. The first
-//! write of a bucket removes the old ones. `o/NUMBER` for records of homes, likewise. `l/ID` for whose the ledger ID is.
+//! write of a bucket removes the old ones. `o/NUMBER` for records of homes, likewise. `l/ID` for whose the ledger ID is. Usage has
+//! a tree of its own, see `sled_usage`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -12,13 +14,15 @@ use quota::QuotaRecord;
 
 use super::folder::Folder;
 use super::record::{decode, encode, seal, unseal};
+use super::sled_usage::UsageTree;
 use super::{Change, Saved, Store, StoreError, TokenChange};
-use crate::types::{DAYS_KEPT_MS, HOURS_KEPT_MS, LedgerId, LedgerRecord, QuotaId, TokenStats};
+use crate::types::{DAYS_KEPT_MS, HOURS_KEPT_MS, LedgerId, LedgerRecord, QuotaId, TokenStats, UsageSpan};
 
 /// The store in a data folder.
 pub struct SledStore {
     folder: Mutex<Folder>,
     db: sled::Db,
+    usage: UsageTree,
     /// Whether lost counts begin at zero, instead of counting as used up.
     fresh: bool,
     lost: bool,
@@ -43,7 +47,8 @@ impl SledStore {
                 "persistence: the limits of APIs count as spent until their day is over; --fresh begins at zero"
             );
         }
-        Ok(SledStore { folder: Mutex::new(folder), db, fresh, lost })
+        let usage = UsageTree::open(&db)?;
+        Ok(SledStore { folder: Mutex::new(folder), db, usage, fresh, lost })
     }
 
     fn read_tokens(&self, api: &LedgerId) -> Result<TokenStats, StoreError> {
@@ -70,7 +75,8 @@ impl SledStore {
             }
             Change::Ledger(ledger, record) => batch.insert(key("l", ledger.as_str()), encode(record)?),
             Change::Homes(number, record) => batch.insert(homes_key(*number), seal(record)),
-            Change::ForgetHomes(0) => {}
+            // Written before: see `commit`.
+            Change::ForgetHomes(0) | Change::Usage(_) => {}
             Change::ForgetHomes(before) => {
                 let old = self.db.range(homes_key(0)..homes_key(*before));
                 old.keys()
@@ -165,9 +171,22 @@ impl Store for SledStore {
         self.db.scan_prefix(LEDGERS).filter_map(Result::ok).filter_map(sound).collect()
     }
 
+    fn usage(&self, span: UsageSpan, starts: Range<i64>, show: &mut dyn FnMut(i64, u64, &[u8])) {
+        self.usage.show(span, starts, show);
+    }
+
+    fn usage_server(&self) -> String {
+        self.usage.server()
+    }
+
+    fn usage_number(&self) -> u64 {
+        self.usage.number()
+    }
+
     fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
         // One thread commits at a time. A panic in another can't have left the folder half written.
         let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        self.usage.apply(changes)?;
         let mut batch = sled::Batch::default();
         for change in changes {
             if matches!(change, Change::Tokens(_, TokenChange::Reset)) {

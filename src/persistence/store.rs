@@ -1,12 +1,13 @@
 //! The seam between what is saved and where.
 
 use std::fmt;
+use std::ops::Range;
 
 use quota::QuotaRecord;
 use thiserror::Error;
 
 use super::{Saved, TokenChange};
-use crate::types::{LedgerId, LedgerRecord, QuotaId, TokenStats};
+use crate::types::{LedgerId, LedgerRecord, QuotaId, TokenStats, UsageChange, UsageSpan};
 
 /// A place for records, with blocking calls: the [`super::PersistenceActor`] has a thread for these.
 pub trait Store: Send + Sync + 'static {
@@ -24,6 +25,20 @@ pub trait Store: Send + Sync + 'static {
     /// Returns whose ledgers there are. Damaged records are left out. A store may keep none.
     fn ledgers(&self) -> Vec<(LedgerId, LedgerRecord)> {
         Vec::new()
+    }
+
+    /// Shows the blocks of usage of the periods that begin in a range: the start, the number, the bytes, in this order. Damaged ones
+    /// are left out. A store may keep none.
+    fn usage(&self, _span: UsageSpan, _starts: Range<i64>, _show: &mut dyn FnMut(i64, u64, &[u8])) {}
+
+    /// Returns the name of this server's rows of usage, made once for each store.
+    fn usage_server(&self) -> String {
+        String::new()
+    }
+
+    /// Returns the highest number that a block of usage ever had.
+    fn usage_number(&self) -> u64 {
+        0
     }
 
     /// Writes all changes or none. The changes are durable when the call returns.
@@ -46,6 +61,8 @@ pub enum Change {
     Homes(u64, Vec<u8>),
     /// Records of homes with smaller numbers are forgotten, some with each commit.
     ForgetHomes(u64),
+    /// More usage.
+    Usage(UsageChange),
 }
 
 /// The store failed.

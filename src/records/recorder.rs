@@ -16,8 +16,10 @@ use actix::prelude::*;
 use super::access_log::{self, LogFormat};
 use super::request_cells::RequestCells;
 use super::request_record::RequestRecord;
+use super::usage::UsageRecorder;
 use crate::config::ConfigChanged;
 use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox, QueueGauge};
+use crate::types::Now;
 
 /// How long a record may wait to be read: what a `kill -9` under load may cost the log.
 const BATCH_INTERVAL: Duration = Duration::from_millis(20);
@@ -27,8 +29,17 @@ pub struct RecorderActor {
     queue: mpsc::Receiver<Box<RequestRecord>>,
     shared: Arc<QueueState>,
     format: LogFormat,
+    pub(super) usage: Option<UsageRecorder>,
     polling: bool,
     cells: RequestCells,
+}
+
+/// Who reads the records.
+pub struct RecordReaders {
+    /// The form of the log's lines.
+    pub format: LogFormat,
+    /// Sums up who used what.
+    pub usage: Option<UsageRecorder>,
 }
 
 struct QueueState {
@@ -44,7 +55,7 @@ struct QueueState {
 struct Wake;
 
 /// Read all records that are in the queue. Sent by the application when the server has ended, and awaited; a lost one
-/// costs the last lines of the log.
+/// costs the last lines of the log and the usage of the last moment.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct FlushRecords;
@@ -73,7 +84,8 @@ struct Local {
 
 impl RecorderActor {
     /// Starts the actor on this arbiter.
-    pub fn start_on(arbiter: &ArbiterHandle, format: LogFormat) -> RecorderHandle {
+    pub fn start_on(arbiter: &ArbiterHandle, readers: RecordReaders) -> RecorderHandle {
+        let RecordReaders { format, usage } = readers;
         let (sender, queue) = mpsc::channel();
         let shared = Arc::new(QueueState {
             awake: AtomicBool::new(false),
@@ -85,6 +97,7 @@ impl RecorderActor {
             queue,
             shared: state,
             format,
+            usage,
             polling: false,
             cells: RequestCells::default(),
         });
@@ -92,18 +105,30 @@ impl RecorderActor {
     }
 
     /// Hands every queued record to the readers. Returns whether there was any.
-    fn read_queue(&mut self) -> bool {
-        let mut any = false;
+    pub(super) fn read_queue(&mut self) -> bool {
+        let mut now = None;
         while let Ok(record) = self.queue.try_recv() {
-            any = true;
+            let now = *now.get_or_insert_with(Now::read);
             self.shared.queue.leave();
             access_log::write(&record, self.format);
             self.cells.count(&record);
+            if let Some(usage) = &mut self.usage {
+                usage.count(&record, now);
+            }
         }
         let dropped = self.shared.dropped.swap(0, Ordering::Relaxed);
         self.cells.dropped += dropped as u64;
         if dropped > 0 {
             log::error!("{dropped} requests were not recorded: too many had ended at once (actors.mailboxes.recorder)");
+        }
+        now.is_some()
+    }
+
+    /// Reads the queue, and has saved what changed. Returns whether there was any record.
+    fn read_and_save(&mut self, ctx: &mut Context<Self>) -> bool {
+        let any = self.read_queue();
+        if any {
+            self.save_usage(ctx);
         }
         any
     }
@@ -112,13 +137,13 @@ impl RecorderActor {
     fn poll_while_busy(&mut self, ctx: &mut Context<Self>) {
         self.polling = true;
         ctx.run_later(BATCH_INTERVAL, |actor, ctx| {
-            if actor.read_queue() {
+            if actor.read_and_save(ctx) {
                 return actor.poll_while_busy(ctx);
             }
             actor.polling = false;
             actor.shared.awake.store(false, Ordering::SeqCst);
             // A record just before this line saw `awake`, and woke nobody.
-            if actor.read_queue() {
+            if actor.read_and_save(ctx) {
                 actor.shared.awake.store(true, Ordering::SeqCst);
                 actor.poll_while_busy(ctx);
             }
@@ -183,13 +208,17 @@ impl LivesInMailbox for RecorderActor {
 
 impl Actor for RecorderActor {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.look_at_clock(ctx);
+    }
 }
 
 impl Handler<Wake> for RecorderActor {
     type Result = ();
 
     fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
-        self.read_queue();
+        self.read_and_save(ctx);
         if !self.polling {
             self.poll_while_busy(ctx);
         }
@@ -201,6 +230,10 @@ impl Handler<FlushRecords> for RecorderActor {
 
     fn handle(&mut self, _: FlushRecords, _: &mut Self::Context) {
         self.read_queue();
+        if let Some(usage) = &mut self.usage {
+            usage.save();
+            usage.tell();
+        }
     }
 }
 
@@ -208,8 +241,8 @@ impl Handler<GetRequestCells> for RecorderActor {
     type Result = MessageResult<GetRequestCells>;
 
     /// A copy of ten thousand cells takes a millisecond.
-    fn handle(&mut self, _: GetRequestCells, _: &mut Self::Context) -> Self::Result {
-        self.read_queue();
+    fn handle(&mut self, _: GetRequestCells, ctx: &mut Self::Context) -> Self::Result {
+        self.read_and_save(ctx);
         MessageResult(Box::new(self.cells.clone()))
     }
 }

@@ -70,6 +70,7 @@ mod surface;
 mod tls;
 mod tokens;
 mod transport;
+mod usage;
 mod verdicts;
 mod websocket;
 mod wrong_address;

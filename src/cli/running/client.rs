@@ -37,10 +37,10 @@ pub(crate) struct RunningServer {
     pub(crate) lacks_key: bool,
 }
 
-/// An answer in JSON.
+/// An answer.
 struct Answer {
     status: u16,
-    body: Value,
+    body: Vec<u8>,
 }
 
 impl RunningServer {
@@ -55,6 +55,7 @@ impl RunningServer {
     /// When there is no answer, or another one than success.
     pub(crate) fn get(&self, path: &str, headers: &[(&'static str, &'static str)]) -> Result<Value, CliError> {
         let Answer { status, body } = self.answer(path, headers)?;
+        let body = serde_json::from_slice(&body).unwrap_or_default();
         if (200..300).contains(&status) { Ok(body) } else { Err(self.refused(status, &body)) }
     }
 
@@ -64,11 +65,24 @@ impl RunningServer {
     /// When there is no answer, or another one.
     pub(crate) fn get_as_operator(&self, path: &str) -> Result<Option<Value>, CliError> {
         let Answer { status, body } = self.answer(path, &[])?;
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         match status {
             200..300 => Ok(Some(body)),
             403 if body.pointer("/error/code").and_then(Value::as_str) == Some("not_permitted") => Ok(None),
             _ => Err(self.refused(status, &body)),
         }
+    }
+
+    /// Asks for a text below the root.
+    ///
+    /// # Errors
+    /// When there is no answer, or another one than success.
+    pub(crate) fn get_text(&self, path: &str) -> Result<String, CliError> {
+        let Answer { status, body } = self.answer(path, &[])?;
+        if (200..300).contains(&status) {
+            return Ok(String::from_utf8_lossy(&body).into_owned());
+        }
+        Err(self.refused(status, &serde_json::from_slice(&body).unwrap_or_default()))
     }
 
     fn answer(&self, path: &str, headers: &[(&'static str, &'static str)]) -> Result<Answer, CliError> {
@@ -112,8 +126,7 @@ impl RunningServer {
             }
         }
         let status = head.status().as_u16();
-        let body = serde_json::from_slice(&bytes).unwrap_or_default();
-        Ok(Answer { status, body })
+        Ok(Answer { status, body: bytes })
     }
 
     /// Says that the server can't be asked.

@@ -9,7 +9,7 @@ use crate::testing::on_paused_clock;
 use crate::types::RequestId;
 
 fn start() -> RecorderHandle {
-    RecorderActor::start_on(&Arbiter::current(), LogFormat::Text)
+    RecorderActor::start_on(&Arbiter::current(), RecordReaders { format: LogFormat::Text, usage: None })
 }
 
 /// Ends a request.

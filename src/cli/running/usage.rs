@@ -1,0 +1,141 @@
+//! `api-together usage`: who used what, a row for each key, model, API or program.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use clap::Args;
+use serde_json::Value;
+
+use super::access::ServerArgs;
+use crate::cli::CliError;
+use crate::cli::terminal::{Paint, Table, Tone};
+
+/// The columns of tokens and requests: the head, and the field of the answer.
+const COLUMNS: [(&str, &str); 7] = [
+    ("requests", "requests"),
+    ("failed", "failedRequests"),
+    ("input", "inputTokens"),
+    ("cached", "cachedTokens"),
+    ("output", "outputTokens"),
+    ("reasoning", "reasoningTokens"),
+    ("all tokens", "totalTokens"),
+];
+
+#[derive(Debug, Args)]
+pub(crate) struct UsageArgs {
+    /// What the rows are.
+    #[arg(short, long, value_parser = ["key", "model", "api", "app"], default_value = "key")]
+    by: String,
+    /// The first day (2026-11-01), or a time. Default: 30 days ago.
+    #[arg(long, value_name = "DATE")]
+    from: Option<String>,
+    /// The last day, or a time. Default: now.
+    #[arg(long, value_name = "DATE")]
+    to: Option<String>,
+    /// Print CSV, a row for each day.
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Print what the server answered, as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+pub(crate) fn usage(args: UsageArgs) -> Result<(), CliError> {
+    let UsageArgs { by, from, to, csv, json, server } = args;
+    let server = server.server()?;
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("by", "day").append_pair("group", &by);
+    query.extend_pairs(from.iter().map(|from| ("from", from)).chain(to.iter().map(|to| ("to", to))));
+    let query = query.finish();
+    let mut out = io::stdout().lock();
+    if csv {
+        write!(out, "{}", server.get_text(&format!("v1/usage.csv?{query}"))?)?;
+        return Ok(());
+    }
+    let answer = server.get(&format!("v1/usage?{query}"), &[])?;
+    if json {
+        writeln!(out, "{answer:#}")?;
+        return Ok(());
+    }
+    let Some(rows) = answer.get("usage").and_then(Value::as_array) else {
+        return Err(CliError::Server(format!("{} is no api-together: it knows no usage", server.root())));
+    };
+    let day = |field: &str| answer.get(field).and_then(Value::as_str).unwrap_or("-");
+    let zone = answer.get("zone").and_then(Value::as_str).unwrap_or("the server's zone");
+    writeln!(out, "Usage at {} from {} to {}, in days of {zone}\n", server.root(), day("from"), day("to"))?;
+    let table = table(&by, rows, answer.get("total").unwrap_or(&Value::Null));
+    table.print(&mut out, Paint::stdout())?;
+    if answer.get("complete") == Some(&Value::Bool(false)) {
+        writeln!(out, "\n  The shared store does not answer: these are the numbers of this server alone.")?;
+    }
+    Ok(())
+}
+
+/// Returns a row for each name, the dearest first, then those with the most tokens; the last row has the sums.
+fn table(by: &str, rows: &[Value], total: &Value) -> Table {
+    let mut sums: BTreeMap<&str, ([u64; 7], f64)> = BTreeMap::new();
+    for row in rows {
+        let name = row.get(by).and_then(Value::as_str).unwrap_or("-");
+        let (sum, cost) = sums.entry(name).or_default();
+        for (sum, more) in sum.iter_mut().zip(numbers(row)) {
+            *sum = sum.saturating_add(more);
+        }
+        *cost += dollars(row);
+    }
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_by(|(_, one), (_, other)| {
+        let [.., one_tokens] = one.0;
+        let [.., other_tokens] = other.0;
+        other.1.total_cmp(&one.1).then(other_tokens.cmp(&one_tokens))
+    });
+    let heads: Vec<&str> = [by].into_iter().chain(COLUMNS.iter().map(|(head, _)| *head)).chain(["cost"]).collect();
+    let mut table = Table::new(&heads);
+    for (name, (sum, cost)) in sums {
+        table.row(cells(name, sum, cost, None));
+    }
+    table.row(cells("all", numbers(total), dollars(total), Some(Tone::Strong)));
+    table
+}
+
+fn cells(name: &str, sum: [u64; 7], cost: f64, tone: Option<Tone>) -> Vec<(String, Option<Tone>)> {
+    let shown = |number: u64| if number == 0 { String::new() } else { number.to_string() };
+    // A name may come from a client: nothing of it may move the cursor.
+    let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let numbers = sum.into_iter().map(|number| (shown(number), None));
+    let cost = if cost > 0.0 { format!("${cost:.4}") } else { String::new() };
+    [(name, tone)].into_iter().chain(numbers).chain([(cost, None)]).collect()
+}
+
+fn numbers(row: &Value) -> [u64; 7] {
+    COLUMNS.map(|(_, field)| row.get(field).and_then(Value::as_u64).unwrap_or(0))
+}
+
+fn dollars(row: &Value) -> f64 {
+    row.get("costUsd").and_then(Value::as_f64).unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn days_are_added_up_and_the_dearest_stands_first() {
+        let row = |key: Value, tokens: u64, cost: f64| json!({ "key": key, "requests": 1, "totalTokens": tokens, "costUsd": cost });
+        let rows = [
+            row(json!("a"), 5, 0.0),
+            row(json!("b\u{1b}"), 1, 0.25),
+            row(json!("a"), 6, 0.0),
+            row(Value::Null, 1, 0.0),
+        ];
+        let mut text = Vec::new();
+        table("key", &rows, &json!({ "requests": 4 })).print(&mut text, Paint::stdout()).expect("prints");
+        let text = String::from_utf8(text).expect("text");
+        let names: Vec<_> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(names, ["key", "b", "a", "-", "all"], "{text}");
+        assert!(text.contains("11") && text.contains("$0.2500") && !text.contains('\u{1b}'), "{text}");
+    }
+}

@@ -1,0 +1,65 @@
+//! `GET /v1/usage` and `/v1/usage.csv`: who used what. `organization` has the same in OpenAI's shapes.
+
+pub(super) mod organization;
+mod question;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, HeaderName};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+
+use self::question::Question;
+use super::auth::worker;
+use crate::error::ApiError;
+use crate::records::{AskUsage, UsageAnswer, UsageError};
+use crate::types::Now;
+use crate::usage::{UsageQuery, usage_csv, usage_json};
+
+pub(super) async fn json(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let UsageAnswer { sum, is_complete } = answer(&request).await?;
+    let body = rendered(move || usage_json(&sum, is_complete).to_string()).await?;
+    Ok(response(is_complete).content_type("application/json").body(body))
+}
+
+pub(super) async fn csv(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let UsageAnswer { sum, is_complete } = answer(&request).await?;
+    let body = rendered(move || usage_csv(&sum)).await?;
+    let mut response = response(is_complete);
+    Ok(response
+        .content_type("text/csv; charset=utf-8")
+        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"usage.csv\""))
+        .body(body))
+}
+
+/// Begins an answer. Without the numbers of other servers a header says so.
+fn response(is_complete: bool) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    if !is_complete {
+        response.insert_header((HeaderName::from_static("x-usage-complete"), "false"));
+    }
+    response
+}
+
+async fn answer(request: &HttpRequest) -> Result<UsageAnswer, ApiError> {
+    let question = Question::read(request.query_string())?;
+    ask(request, question.query(Now::read().wall, &jiff::tz::TimeZone::system())?).await
+}
+
+/// Asks the recorder.
+async fn ask(request: &HttpRequest, query: UsageQuery) -> Result<UsageAnswer, ApiError> {
+    let asked = worker(request)?.records.send(AskUsage(query)).await;
+    asked.map_err(|_| ApiError::Stopping)?.map_err(|error| match error {
+        UsageError::TooManyRows => ApiError::Invalid {
+            message: "there would be more than 200000 rows; ask for a shorter time, a longer `by`, fewer names in `group`, or \
+                      filter by key, api, model or app"
+                .to_owned(),
+            param: Some("group"),
+        },
+        UsageError::Late => ApiError::Overloaded("too many questions about usage at once; ask for a shorter time, or later"),
+        UsageError::Stopping => ApiError::Stopping,
+    })
+}
+
+/// Writes a body on a thread of its own: a large one takes some hundred milliseconds.
+async fn rendered(write: impl FnOnce() -> String + Send + 'static) -> Result<String, ApiError> {
+    web::block(write).await.map_err(|_| ApiError::Internal)
+}

@@ -1,0 +1,146 @@
+//! Cells as bytes. A block stands alone: its names are in it.
+//!
+//! 1. A block is a *piece* of a period, which adds to others, or *whole*: all of the period so far. Blocks have numbers; a period is its
+//!    last whole block, and all later pieces.
+//! 2. The form: whole or not; for each dimension the names; the cells by place of the names. All numbers are of variable length
+//!    (seven bits a byte), and sums that are zero take no byte.
+//! 3. The store puts a version and a checksum before each block.
+
+use super::cell::{CellKey, OperationKind};
+use super::counts::{COUNTS, UsageCounts};
+use super::names::UsageNames;
+
+/// The most names in a dimension of a block. Bounds what a damaged one can ask for.
+const MOST_NAMES: u64 = 1 << 16;
+
+/// The kind of operation stands above the bits of the sums.
+const KIND_SHIFT: u16 = 12;
+
+/// Writes cells as a block.
+pub(super) fn write_block(whole: bool, names: &UsageNames, cells: &mut [(CellKey, UsageCounts)]) -> Vec<u8> {
+    cells.sort_unstable_by_key(|(key, _)| *key);
+    let mut bytes = Vec::with_capacity(64 + 24 * cells.len());
+    put(&mut bytes, whole.into());
+    let mut local: [Vec<u16>; 4] = Default::default();
+    for (dimension, places) in local.iter_mut().enumerate() {
+        let used = cells.iter().filter_map(|(key, _)| key.places.get(dimension));
+        places.extend(used);
+        places.sort_unstable();
+        places.dedup();
+        put(&mut bytes, places.len() as u64);
+        for place in places.iter() {
+            let name = names.of(dimension).map_or("", |table| table.name(*place));
+            put(&mut bytes, name.len() as u64);
+            bytes.extend_from_slice(name.as_bytes());
+        }
+    }
+    put(&mut bytes, cells.len() as u64);
+    for (key, counts) in cells.iter() {
+        let sums = counts.to_array();
+        let bits = sums.iter().rev().fold(0_u16, |bits, sum| bits << 1 | u16::from(*sum > 0));
+        bytes.extend_from_slice(&(bits | key.kind.number() << KIND_SHIFT).to_le_bytes());
+        for (place, places) in key.places.iter().zip(&local) {
+            put(&mut bytes, places.binary_search(place).unwrap_or_default() as u64);
+        }
+        sums.into_iter().filter(|sum| *sum > 0).for_each(|sum| put(&mut bytes, sum));
+    }
+    bytes
+}
+
+fn put(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number.to_le_bytes().first().copied().unwrap_or_default() | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number.to_le_bytes().first().copied().unwrap_or_default());
+}
+
+/// A block, opened: the names are read, and the cells follow.
+#[derive(Debug)]
+pub struct UsageBlock<'a> {
+    /// Whether this is all of the period so far.
+    pub whole: bool,
+    /// The names of each dimension.
+    pub(super) names: [Vec<&'a str>; 4],
+    cells: u64,
+    rest: &'a [u8],
+}
+
+impl<'a> UsageBlock<'a> {
+    /// Opens a block. `None` if the bytes are none.
+    pub fn open(bytes: &'a [u8]) -> Option<UsageBlock<'a>> {
+        let mut rest = bytes;
+        let whole = take(&mut rest)? == 1;
+        let mut names: [Vec<&str>; 4] = Default::default();
+        for names in &mut names {
+            for _ in 0..take(&mut rest).filter(|count| *count <= MOST_NAMES)? {
+                let length = usize::try_from(take(&mut rest)?).ok()?;
+                let (name, after) = rest.split_at_checked(length)?;
+                names.push(std::str::from_utf8(name).ok()?);
+                rest = after;
+            }
+        }
+        let cells = take(&mut rest)?;
+        Some(UsageBlock { whole, names, cells, rest })
+    }
+
+    /// Returns about how many bytes the block has.
+    pub(super) fn size(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Shows every cell: the places in [`Self::names`], the kind, and the sums. Returns whether all cells could be read.
+    pub(super) fn cells(&self, mut show: impl FnMut([usize; 4], OperationKind, UsageCounts)) -> bool {
+        let mut rest = self.rest;
+        for _ in 0..self.cells {
+            let Some((places, kind, counts)) = cell(&mut rest) else { return false };
+            show(places, kind, counts);
+        }
+        true
+    }
+}
+
+#[inline]
+fn cell(rest: &mut &[u8]) -> Option<([usize; 4], OperationKind, UsageCounts)> {
+    let (head, after) = rest.split_first_chunk::<2>()?;
+    *rest = after;
+    let bits = u16::from_le_bytes(*head);
+    let mut places = [0; 4];
+    for place in &mut places {
+        *place = usize::try_from(take(rest)?).ok()?;
+    }
+    let mut sums = [0; COUNTS];
+    for (nth, sum) in sums.iter_mut().enumerate() {
+        if bits >> nth & 1 == 1 {
+            *sum = take(rest)?;
+        }
+    }
+    Some((places, OperationKind::of_number(bits >> KIND_SHIFT), UsageCounts::from_array(sums)))
+}
+
+/// Takes a number from the begin.
+#[inline]
+fn take(rest: &mut &[u8]) -> Option<u64> {
+    let (first, after) = rest.split_first()?;
+    *rest = after;
+    if *first < 0x80 {
+        return Some((*first).into());
+    }
+    let mut number = u64::from(first & 0x7f);
+    for shift in (7..64).step_by(7) {
+        let (byte, after) = rest.split_first()?;
+        *rest = after;
+        number |= u64::from(byte & 0x7f) << shift;
+        if *byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+/// Returns the blocks that make up a period, of all that are kept with their numbers, in order of the numbers.
+pub fn read_period(blocks: &[(u64, Vec<u8>)]) -> impl Iterator<Item = UsageBlock<'_>> {
+    let opened: Vec<UsageBlock<'_>> = blocks.iter().filter_map(|(_, bytes)| UsageBlock::open(bytes)).collect();
+    let first = opened.iter().rposition(|block| block.whole).unwrap_or(0);
+    opened.into_iter().skip(first)
+}
