@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::terminal::{Paint, Tone};
-use super::{CliError, ConfigArgs, describe, environment, online, serve};
+use super::{CliError, ConfigArgs, describe, environment, online, prices, serve};
 use crate::app::AppError;
 use crate::config::load;
 use crate::http::Certificate;
@@ -35,6 +35,7 @@ pub(super) fn check(args: CheckArgs) -> Result<(), CliError> {
     if let Some(data) = &args.data {
         writeln!(out, "  Data      {}", serve::full(data).display())?;
     }
+    writeln!(out, "  Prices    {}", prices::sources(Some(&config)))?;
     describe::apis(&mut out, &config, describe::Detail::Full)?;
     for warning in config.warnings.iter().chain(&environment::warnings()).chain(trusted.problems()) {
         writeln!(out, "{} {warning}", paint.tint(Tone::Warning, "warning:"))?;

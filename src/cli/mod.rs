@@ -16,6 +16,7 @@ mod manual;
 mod old_file;
 mod online;
 mod presets;
+mod prices;
 mod running;
 mod schema;
 mod serve;
@@ -93,6 +94,8 @@ enum Command {
     Health(running::HealthArgs),
     /// List the known providers, or print what one fills in.
     Presets(presets::PresetsArgs),
+    /// List what models cost, or write a table of prices from one of LiteLLM or models.dev.
+    Prices(prices::PricesArgs),
     /// Show the accounts of a running server.
     Status(running::StatusArgs),
     /// Show who used what, and what it cost, at a running server.
@@ -235,6 +238,7 @@ pub fn run() -> ExitCode {
         Some(Command::Test(args)) => trial::trial(args),
         Some(Command::Health(args)) => running::health(args),
         Some(Command::Presets(args)) => presets::presets(args),
+        Some(Command::Prices(args)) => prices::prices(args),
         Some(Command::Status(args)) => running::status(args),
         Some(Command::Usage(args)) => running::usage(args),
         Some(Command::Explain(args)) => running::explain(args),

@@ -19,6 +19,25 @@ pub(super) fn attach(config: &mut Config, read: PriceFileRead, providers: &Provi
         Arc::make_mut(api).prices.use_tables(provider, tables.into_iter());
     }
     config.price_file = read.file;
+    if config.keys.iter().any(|key| !key.budgets.is_empty()) {
+        let unseen = config.apis.iter().filter(|api| api.enabled).filter_map(|api| without_price(api));
+        config.warnings.extend(unseen.collect::<Vec<_>>());
+    }
+}
+
+/// So many models are named in a warning.
+const MOST_NAMED: usize = 5;
+
+/// Warns of models that a limit in dollars does not see.
+fn without_price(api: &ApiConfig) -> Option<String> {
+    let lacking: Vec<&str> = api.models_by_name().into_iter().filter(|model| api.price(model).is_none()).collect();
+    let named = lacking.get(..MOST_NAMED).unwrap_or(&lacking).join(", ");
+    let more = match lacking.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let mend = "such requests cost 0, and no budget in dollars sees them; give apis[].prices or prices.file";
+    (!lacking.is_empty()).then(|| format!("{}: no price is known of {named}{more}: {mend}", api.id))
 }
 
 fn by_host(api: &ApiConfig, providers: &Providers) -> Option<String> {
@@ -41,6 +60,16 @@ impl ApiConfig {
     /// Returns the price of a model, by this API's own name of the model.
     pub fn price(&self, model: &str) -> Option<Price> {
         self.prices.price(model)
+    }
+
+    /// Returns the models that the file names, by this API's own name.
+    pub fn models_by_name(&self) -> Vec<&str> {
+        let is_own = |name: &&str| self.mapping.get(name).is_none_or(|own| **own == **name);
+        let listed = self.models.listed().iter().map(|name| &**name).filter(is_own);
+        let mut all: Vec<&str> = listed.chain(self.mapping.iter().map(|(_, own)| &**own)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// Returns this API's own name for a model that clients may ask for here; `None` if the model is not served.

@@ -145,3 +145,6 @@ pub(crate) struct SentRequest<'a> {
     /// The upstream's key, which errors may quote.
     pub(crate) key: Option<&'a ApiKey>,
 }
+
+#[cfg(test)]
+mod tests;

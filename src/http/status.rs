@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::auth::worker;
 use super::explain::explain;
 use super::key_report::KeyReport;
+use crate::config::prices::PriceTable;
 use crate::config::{ApiConfig, ConfigState, GetConfig, Models};
 use crate::error::ApiError;
 use crate::homes::MAX_HOMES;
@@ -98,6 +99,7 @@ fn api(ApiReport { status, models, models_at }: &ApiReport) -> Value {
         "weight": config.weight,
         "priority": config.priority,
         "models": models.as_ref().map(|names| named(config, names)),
+        "modelsWithoutPrice": models.as_ref().map(|names| without_price(config, names)),
     })
 }
 
@@ -107,6 +109,16 @@ fn named(config: &ApiConfig, ServedNames { exact, patterns }: &ServedNames) -> V
         return json!("any");
     }
     exact.iter().map(|name| &**name).chain(patterns.iter().map(NamePattern::as_str)).collect()
+}
+
+/// How many models without a price are named.
+const MOST_WITHOUT_PRICE: usize = 20;
+
+/// Returns the known models whose tokens cost 0 for lack of a price, by the clients' names.
+fn without_price(config: &ApiConfig, names: &ServedNames) -> Vec<Arc<str>> {
+    let own = |name: &Arc<str>| config.mapping.get(name).unwrap_or(name).clone();
+    let lacking = names.exact.iter().filter(|name| config.price(&own(name)).is_none());
+    lacking.take(MOST_WITHOUT_PRICE).cloned().collect()
 }
 
 fn quota(quota: &QuotaStatus, api: &ApiId) -> Value {
@@ -171,5 +183,9 @@ fn config(state: &ConfigState) -> Value {
         "loadedAt": iso(state.loaded_at),
         "lastError": state.last_error,
         "warnings": state.config.warnings,
+        "prices": {
+            "asOf": PriceTable::embedded().as_of,
+            "file": state.config.price_file.as_ref().map(|file| json!({ "name": file.name, "asOf": file.as_of })),
+        },
     })
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use quota::{ActualUsage, Credits, Demand, LimitUnit, Quota, QuotaRecord, Reservation, Reset};
+use quota::{ActualUsage, Credits, Demand, LimitUnit, Measure, Quota, QuotaRecord, Reservation, Reset};
 use tokio::sync::oneshot;
 
 use super::quota_clock::QuotaClock;
@@ -113,7 +113,12 @@ impl QuotaHandle {
 
     /// Returns the tightest bound of tokens.
     pub(crate) fn tightest_tokens(&self) -> Option<u64> {
-        self.0.quota.borrow().tightest_tokens()
+        self.0.quota.borrow().tightest_tokens().filter(|_| !self.counts_cost())
+    }
+
+    /// Returns whether the quota counts money.
+    pub(crate) fn counts_cost(&self) -> bool {
+        self.0.quota.borrow().limits().measure == Measure::Cost
     }
 
     /// Returns whether the quota counts what a quota of these `limits` bounds.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::request_end::RequestEnd;
 use super::request_record::{AttemptRecord, AttemptResult, RequestRecord};
 use crate::config::DEFAULT_KEY;
-use crate::types::{KeyName, TokenKinds, Usage, UsageSource};
+use crate::types::{Cost, KeyName, TokenKinds, Usage, UsageSource};
 
 /// Room for a usual line, made in one piece.
 const USUAL_LINE: usize = 256;
@@ -136,6 +136,10 @@ fn line(record: &RequestRecord) -> String {
             push_number(&mut line, " cached=", kinds.cached, "");
         }
     }
+    let cost = record.cost();
+    if cost > Cost::ZERO {
+        line.extend([" cost=$", &cost.to_string()]);
+    }
     match reason(record) {
         (Some(code), Some(reason)) => line.extend([" (", code, ": ", reason, ")"]),
         (None, Some(reason)) => line.extend([" (", reason, ")"]),
@@ -175,6 +179,9 @@ struct LogObject<'a> {
     total_ms: u128,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<Value>,
+    /// Dollars, over all attempts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Cost>,
 }
 
 fn object(record: &RequestRecord) -> String {
@@ -197,6 +204,7 @@ fn object(record: &RequestRecord) -> String {
         first_token_ms: record.first_token.map(|first| first.as_millis()),
         total_ms: record.total.as_millis(),
         usage: record.usage.map(usage),
+        cost: record.attempts.iter().any(|attempt| attempt.price.is_some()).then(|| record.cost()),
     };
     // Texts and numbers alone always serialize.
     serde_json::to_string(&object).unwrap_or_default()

@@ -25,7 +25,7 @@ use crate::config::ApiConfig;
 use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
 use crate::persistence::{PersistenceActor, RestoreTokens};
 use crate::quotas::{Admission, ApiQuotas, EventQueue, QuotaHandle, QuotaRegistry, QuotaStatus, admit};
-use crate::types::{Now, RouteId, TokenStats};
+use crate::types::{Now, Price, RouteId, TokenStats};
 
 /// Owns one upstream.
 pub struct UpstreamActor {
@@ -111,7 +111,8 @@ impl UpstreamActor {
         if let Err(refusal) = self.state.may_serve(of, asked.panic, now) {
             return Some(Err(Declined { refusal, fast_path: self.fast_path(&model, &quotas) }));
         }
-        let demand = self.state.demand(&profile.estimate);
+        let price = price(&self.shared, &quotas, &model);
+        let demand = self.state.demand(profile.estimate, price);
         match admit(&quotas, demand, self.waiting.len() + 1, now) {
             Admission::Admitted { sent_at, reservations } => {
                 let is_probe = self.state.admitted(of, now);
@@ -120,7 +121,7 @@ impl UpstreamActor {
                     ReservedTokens { demand, tightest: quotas.iter().filter_map(QuotaHandle::tightest_tokens).min() };
                 let shared = self.shared.clone();
                 let id = sent_at.id();
-                let permit = Permit::new(shared.clone(), reserved, sent_at, now.mono);
+                let permit = Permit::new(shared.clone(), reserved, sent_at, now.mono).at_price(price);
                 let attempt =
                     Attempt { model, route: profile.route, quotas, reservations, admitted_at: now.mono, shared };
                 self.out.insert(id, attempt);
@@ -164,6 +165,11 @@ impl UpstreamActor {
 
 impl LivesInMailbox for UpstreamActor {
     const KIND: ActorKind = ActorKind::Upstream;
+}
+
+/// Returns the price of a model, by the upstream's own name, if one of the quotas counts money.
+fn price(shared: &SharedState, quotas: &[QuotaHandle], model: &str) -> Option<Price> {
+    if quotas.iter().any(QuotaHandle::counts_cost) { shared.endpoint.prices.price(model) } else { None }
 }
 
 impl Actor for UpstreamActor {

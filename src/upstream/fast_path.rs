@@ -8,19 +8,21 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use quota::{Demand, TakeError};
+use quota::{Demand, Measure, TakeError};
 
 use super::health::ModelBackoff;
 use super::permit::{Permit, ReservedTokens};
 use super::shared_state::{AdmissionMode, CreditsByQuota, ModelCredits, SharedState, UpstreamEvent};
 use crate::quotas::Urgency;
-use crate::types::{Now, Profile, SentAt};
+use crate::types::{Now, Price, Profile, SentAt};
 
 /// The short way to one upstream for one model.
 #[derive(Debug)]
 pub struct FastPath {
     pub(super) shared: Arc<SharedState>,
     pub(super) credits: Arc<ModelCredits>,
+    /// The price of the model, if a quota counts money.
+    price: Option<Price>,
     /// The back-offs of the model, by route.
     backoffs: Vec<ModelBackoff>,
     /// Another fast path has taken the place of this one.
@@ -30,7 +32,9 @@ pub struct FastPath {
 impl FastPath {
     /// Creates the fast path to a model of the upstream with this state.
     pub(super) fn new(shared: Arc<SharedState>, credits: ModelCredits, backoffs: Vec<ModelBackoff>) -> FastPath {
-        FastPath { shared, credits: Arc::new(credits), backoffs, superseded: AtomicBool::new(false) }
+        let counts_cost = credits.credits.iter().flatten().any(|one| one.measure() == Measure::Cost);
+        let price = if counts_cost { shared.endpoint.prices.price(&credits.model) } else { None };
+        FastPath { shared, credits: Arc::new(credits), price, backoffs, superseded: AtomicBool::new(false) }
     }
 
     /// Returns whether the fast path is in force, and has this state, these credits and these back-offs.
@@ -69,7 +73,9 @@ impl FastPath {
     pub fn try_admit(&self, profile: &Profile, now: Now) -> Result<Permit, TakeError> {
         self.may_admit(profile, now.mono)?;
         let counted = self.shared.endpoint.quirks.counted_tokens;
-        let demand = Demand::of_tokens(profile.estimate.tokens(self.shared.expected_completion(), counted));
+        let expected = self.shared.expected_completion();
+        let cost = self.price.map_or(0, |price| price.estimate(profile.estimate, expected).nanodollars());
+        let demand = Demand { tokens: profile.estimate.tokens(expected, counted), cost };
         let mut begin_by = u64::MAX;
         for (quotas, credits) in self.credits.credits.iter().enumerate() {
             match credits.as_ref().map_or(Ok(u64::MAX), |credits| credits.take(demand, now.mono)) {
@@ -89,8 +95,10 @@ impl FastPath {
             admitted_at: now.mono,
         };
         self.shared.events.push(admitted, Urgency::Lazy);
-        let tightest = self.credits.credits.iter().flatten().filter_map(|one| one.tightest_tokens()).min();
-        Ok(Permit::new(self.shared.clone(), ReservedTokens { demand, tightest }, sent_at, now.mono))
+        let of_tokens = self.credits.credits.iter().flatten().filter(|one| one.measure() == Measure::Tokens);
+        let tightest = of_tokens.filter_map(|one| one.tightest_tokens()).min();
+        let reserved = ReservedTokens { demand, tightest };
+        Ok(Permit::new(self.shared.clone(), reserved, sent_at, now.mono).at_price(self.price))
     }
 
     /// Returns whether the upstream's health leaves the admission to a worker.

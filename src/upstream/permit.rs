@@ -8,7 +8,7 @@ use quota::Demand;
 use super::Endpoint;
 use super::shared_state::{ConfirmedRefusal, SharedState, StreamOptions, UpstreamEvent};
 use crate::quotas::{EventQueue, Urgency};
-use crate::types::{Failure, FailureClass, Now, Outcome, Profile, SentAt, Settlement, UsageSource};
+use crate::types::{Failure, FailureClass, Now, Outcome, Price, Profile, SentAt, Settlement, UsageSource};
 
 /// An overshoot of less than this part of the tightest limit may be reported with the next batch.
 const LAZY_OVERSHOOT: u64 = 50;
@@ -29,6 +29,8 @@ pub struct Permit {
     demand: Demand,
     /// An overshoot of so many tokens or fewer may be reported later.
     lazy_overshoot: u64,
+    /// The price of the model, if a quota counts money.
+    price: Option<Price>,
     since: Instant,
     /// The moment of admission (ms, monotonic).
     admitted_at: u64,
@@ -57,6 +59,7 @@ impl Permit {
             shared,
             demand: reserved.demand,
             lazy_overshoot: reserved.tightest.map_or(u64::MAX, |tightest| tightest / LAZY_OVERSHOOT),
+            price: None,
             since: Instant::now(),
             admitted_at,
             is_probe: false,
@@ -69,6 +72,12 @@ impl Permit {
     pub(super) fn on_slow_path(mut self, is_probe: bool, frees: bool) -> Self {
         self.is_probe = is_probe;
         self.frees = frees;
+        self
+    }
+
+    /// Sets the price of the model, if a quota of the attempt counts money.
+    pub(super) fn at_price(mut self, price: Option<Price>) -> Self {
+        self.price = price;
         self
     }
 
@@ -144,8 +153,9 @@ impl Permit {
         let failed = settlement.failure().is_some_and(|failure| failure.class != FailureClass::Rejected);
         let counted = self.shared.endpoint.quirks.counted_tokens;
         let overshoot = settlement.usage.map_or(0, |usage| usage.counted(counted).saturating_sub(self.demand.tokens));
+        let cost = self.price.zip(settlement.usage).map_or(0, |(price, usage)| price.cost(&usage.kinds).nanodollars());
         // An overshoot may fill a window.
-        let urgency = if failed || overshoot > self.lazy_overshoot {
+        let urgency = if failed || overshoot > self.lazy_overshoot || cost > self.demand.cost {
             Urgency::Blocking
         } else if self.is_probe || self.frees {
             Urgency::Immediate

@@ -14,7 +14,7 @@ use super::token_stats::TokenStatsRecorder;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
 use crate::quotas::QuotaStatus;
-use crate::types::{FailureClass, Now, Outcome, RouteId, Settlement, TokenEstimate, TokenStats};
+use crate::types::{FailureClass, Now, Outcome, Price, RouteId, Settlement, TokenEstimate, TokenStats, Usage};
 
 mod outcome;
 
@@ -58,10 +58,11 @@ impl UpstreamState {
         }
     }
 
-    /// Returns what a request may use here.
-    pub(super) fn demand(&self, estimate: &TokenEstimate) -> Demand {
+    /// Returns what a request may use here. `price`: of the model, if a quota counts money.
+    pub(super) fn demand(&self, estimate: TokenEstimate, price: Option<Price>) -> Demand {
         let expected = self.token_stats.average_completion_tokens();
-        Demand::of_tokens(estimate.tokens(expected, self.config.quirks.counted_tokens))
+        let cost = price.map_or(0, |price| price.estimate(estimate, expected).nanodollars());
+        Demand { tokens: estimate.tokens(expected, self.config.quirks.counted_tokens), cost }
     }
 
     /// Records an admission by the actor. Returns whether the attempt is a probe.
@@ -110,18 +111,17 @@ impl UpstreamState {
         if self.config.enabled { Ok(()) } else { Err(Refusal::Disabled) }
     }
 
-    /// Returns what an attempt with this end took of the quotas.
-    pub(super) fn actual_usage(&self, settlement: &Settlement) -> ActualUsage {
+    /// Returns what an attempt with this end took of the quotas. `price`: of the model, if a quota counts money.
+    pub(super) fn actual_usage(&self, settlement: &Settlement, price: Option<Price>) -> ActualUsage {
         let failed = settlement.failure();
         let consumed_nothing = failed.is_some_and(|failure| failure.class.consumed_nothing());
         let accepted = failed.is_none_or(|failure| failure.class != FailureClass::RateLimited);
+        let nothing = consumed_nothing.then_some(0);
+        let cost = |usage: Usage| price.map_or(0, |price| price.cost(&usage.kinds).nanodollars());
         ActualUsage {
             counts: accepted || self.config.count_on == CountOn::Attempt,
-            tokens: settlement
-                .usage
-                .map(|usage| usage.counted(self.config.quirks.counted_tokens))
-                .or(consumed_nothing.then_some(0)),
-            cost: Some(0),
+            tokens: settlement.usage.map(|usage| usage.counted(self.config.quirks.counted_tokens)).or(nothing),
+            cost: settlement.usage.map(cost).or(nothing),
         }
     }
 

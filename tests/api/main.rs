@@ -48,6 +48,7 @@ mod online;
 mod persistence;
 mod pings;
 mod presets;
+mod prices;
 mod probes;
 mod promises;
 mod providers;

@@ -112,7 +112,12 @@ impl Credits {
         self.measure == Measure::Cost && self.max_tokens.is_some_and(|most| demand.cost > most)
     }
 
-    /// Returns the tightest bound of tokens, if there is one.
+    /// Returns what is counted beside requests.
+    pub fn measure(&self) -> Measure {
+        self.measure
+    }
+
+    /// Returns the tightest bound of what is counted beside requests, if there is one.
     pub fn tightest_tokens(&self) -> Option<u64> {
         self.max_tokens
     }

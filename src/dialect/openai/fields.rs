@@ -32,6 +32,9 @@ pub(super) struct TopLevel<'a> {
     pub(super) choices: Choices,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(super) usage: Option<&'a RawValue>,
+    /// Groq's own member: the usage of a stream stands within.
+    #[serde(borrow)]
+    pub(super) x_groq: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(super) output: Option<&'a RawValue>,
     #[serde(borrow)]

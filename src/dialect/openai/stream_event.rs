@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::error_in;
 use super::fields::{Choices, ChoicesForm, FAILED_STATUSES, TopLevel, is_nothing};
@@ -171,10 +172,14 @@ fn is_idle(json: &[u8], fields: &TopLevel<'_>) -> bool {
     is_nothing(json) || KEEP_ALIVES.contains(&fields.kind())
 }
 
-/// Returns the usage of an event. The Responses API reports usage within the response.
+/// Returns the usage of an event. The Responses API reports usage within the response, and Groq within `x_groq`.
 fn usage_of(fields: &TopLevel<'_>) -> ReportedUsage {
-    let response = fields.response.and_then(|response| serde_json::from_str::<TopLevel<'_>>(response.get()).ok());
-    ReportedUsage::of_member(response.and_then(|response| response.usage).or(fields.usage))
+    let usage = fields.response.and_then(usage_within).or(fields.usage.filter(|usage| usage.get() != "null"));
+    ReportedUsage::of_member(usage.or_else(|| fields.x_groq.and_then(usage_within)))
+}
+
+fn usage_within(member: &RawValue) -> Option<&RawValue> {
+    serde_json::from_str::<TopLevel<'_>>(member.get()).ok()?.usage
 }
 
 /// Returns the meaning of a chunk with these choices.

@@ -26,18 +26,43 @@ struct UsageFields<'a> {
     prompt_tokens_details: Option<&'a RawValue>,
     #[serde(borrow)]
     input_tokens_details: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct PromptDetails<'a> {
+    #[serde(borrow)]
+    completion_tokens_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    output_tokens_details: Option<&'a RawValue>,
+    /// DeepSeek's: together the prompt.
+    #[serde(borrow)]
+    prompt_cache_hit_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    prompt_cache_miss_tokens: Option<&'a RawValue>,
+    /// Moonshot's, and Together's.
     #[serde(borrow)]
     cached_tokens: Option<&'a RawValue>,
+    /// Of relays to Anthropic, within the prompt.
+    #[serde(borrow)]
+    cache_creation_input_tokens: Option<&'a RawValue>,
+    /// Perplexity's.
+    #[serde(borrow)]
+    reasoning_tokens: Option<&'a RawValue>,
 }
 
-/// Returns the tokens that were read from a cache, if the details of a prompt name any.
-fn cached(details: Option<&RawValue>) -> Option<u64> {
-    let object = details.map(RawValue::get).filter(|json| json.starts_with('{'))?;
-    count(serde_json::from_str::<PromptDetails<'_>>(object).ok()?.cached_tokens)
+/// The details of a prompt, or of a completion.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Details<'a> {
+    #[serde(borrow)]
+    cached_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    cache_write_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    cache_creation_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning_tokens: Option<&'a RawValue>,
+}
+
+fn details(value: Option<&RawValue>) -> Details<'_> {
+    let object = value.map(RawValue::get).filter(|json| json.starts_with('{'));
+    object.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }
 
 impl ReportedUsage {
@@ -45,13 +70,25 @@ impl ReportedUsage {
     pub(crate) fn read(json: &str) -> ReportedUsage {
         // By order, serde would take a list for an object.
         let fields = json.starts_with('{').then(|| serde_json::from_str::<UsageFields<'_>>(json).ok()).flatten();
-        fields.map_or_else(ReportedUsage::default, |fields| ReportedUsage {
-            prompt: count(fields.prompt_tokens).or(count(fields.input_tokens)),
+        fields.as_ref().map_or_else(ReportedUsage::default, Self::of_fields)
+    }
+
+    fn of_fields(fields: &UsageFields<'_>) -> ReportedUsage {
+        let prompt = details(fields.prompt_tokens_details.or(fields.input_tokens_details));
+        let generated = details(fields.completion_tokens_details.or(fields.output_tokens_details));
+        let (hit, miss) = (count(fields.prompt_cache_hit_tokens), count(fields.prompt_cache_miss_tokens));
+        let of_hit_and_miss = || hit.zip(miss).map(|(hit, miss)| hit.saturating_add(miss));
+        ReportedUsage {
+            prompt: count(fields.prompt_tokens).or(count(fields.input_tokens)).or_else(of_hit_and_miss),
             completion: count(fields.completion_tokens).or(count(fields.output_tokens)),
             total: count(fields.total_tokens),
-            cached: cached(fields.prompt_tokens_details.or(fields.input_tokens_details)),
+            cached: count(prompt.cached_tokens).or(hit).or(count(fields.cached_tokens)),
+            cache_write: [prompt.cache_write_tokens, prompt.cache_creation_tokens, fields.cache_creation_input_tokens]
+                .into_iter()
+                .find_map(count),
+            reasoning: count(generated.reasoning_tokens).or(count(fields.reasoning_tokens)),
             ..ReportedUsage::default()
-        })
+        }
     }
 
     /// Reads a `usage` member. A missing one reports nothing.

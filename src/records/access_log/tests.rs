@@ -6,7 +6,8 @@ use actix_web::http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::*;
-use crate::types::{AppName, Failure, FailureClass, Phase, RequestId, SentAt, UsageDetails};
+use crate::records::request_record::{AttemptStart, OpenRecord};
+use crate::types::{AppName, Failure, FailureClass, PartialPrice, Phase, RequestId, SentAt, UsageDetails};
 
 /// A chat that `b` served, after `a` had failed.
 fn record() -> RequestRecord {
@@ -135,4 +136,50 @@ fn the_level_follows_from_the_status_and_the_end() {
         assert_eq!(of(status, end.clone(), path), expected, "{status} {end:?} {path}");
     }
     assert_eq!(level(&RequestRecord { status: None, end: RequestEnd::ClientLeft, ..record() }), Level::Info);
+}
+
+#[test]
+fn a_line_has_the_cost_of_all_attempts_if_the_models_have_prices() {
+    let price = PartialPrice { input: Some(150_000), output: Some(600_000), ..PartialPrice::default() }.filled();
+    let mut record = record();
+    for attempt in &mut record.attempts {
+        attempt.price = price;
+        attempt.usage = Some(Usage::new(3, 4, 7, UsageSource::Estimated));
+    }
+    assert!(line(&record).ends_with(" tokens=3+4=7 cost=$0.0000057"), "{}", line(&record));
+    let told: Value = serde_json::from_str(&object(&record)).expect("JSON");
+    assert_eq!(told["cost"], serde_json::json!(0.000_005_7));
+    record.attempts.iter_mut().for_each(|attempt| attempt.price = None);
+    assert!(line(&record).ends_with(" tokens=3+4=7"));
+}
+
+#[test]
+fn an_attempt_that_was_given_up_after_the_request_was_written_has_used_the_prompt() {
+    let (recorder, kept) = crate::records::Recorder::keeping();
+    let mut open = OpenRecord::new(recorder, RequestId::generate(), Method::POST, "/v1/chat/completions".into());
+    let begin = |open: &mut OpenRecord, is_sent: bool, prompt| {
+        let sent_at = SentAt::default();
+        if is_sent {
+            assert!(sent_at.begin(1));
+        }
+        open.attempt_began(AttemptStart { api: &"a".into(), model: None, price: None, sent_at: &sent_at, prompt })
+    };
+    let failed = |class| AttemptResult::Failed(Failure::new(class, Phase::Head, ""));
+    for (is_sent, prompt, result) in [
+        (true, Some(10), AttemptResult::Open),
+        (false, Some(10), AttemptResult::Open),
+        (true, None, AttemptResult::Open),
+        (true, Some(10), failed(FailureClass::Timeout)),
+        (true, Some(10), failed(FailureClass::ServerError)),
+        (true, Some(10), AttemptResult::Served),
+    ] {
+        let place = begin(&mut open, is_sent, prompt);
+        open.attempt_ended(place, result);
+    }
+    open.answer_used(Some(Usage::new(3, 4, 7, UsageSource::Reported)));
+    drop(open);
+    let kept = kept.borrow();
+    let used: Vec<Option<u64>> = kept[0].attempts.iter().map(|attempt| Some(attempt.usage?.total)).collect();
+    assert_eq!(used, [Some(10), None, None, Some(10), None, Some(7)]);
+    assert_eq!(kept[0].tokens().total(), 27);
 }

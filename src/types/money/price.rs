@@ -92,7 +92,7 @@ impl Price {
     }
 
     /// Returns the price of a token of each kind at this account, rounded up to a pico-dollar.
-    fn due(&self) -> TokenKinds {
+    pub fn due(&self) -> TokenKinds {
         let due = |each: u64| self.factor.of(each.into()).try_into().unwrap_or(u64::MAX);
         let TokenKinds { input, cached, cache_write_5m, cache_write_1h, output, reasoning } = self.each;
         TokenKinds {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::{Attempt, UpstreamActor};
+use super::{Attempt, UpstreamActor, price};
 use crate::mailbox::Context;
 use crate::persistence::{Save, TokenChange};
 use crate::quotas::{BATCH_INTERVAL, Drain, Paused, QuotaHandle, pause_all};
@@ -132,7 +132,8 @@ impl UpstreamActor {
     }
 
     fn settle(&mut self, attempt: &Attempt, settlement: &Settlement, now: Now) {
-        let actual = self.state.actual_usage(settlement);
+        let price = price(&attempt.shared, &attempt.quotas, &attempt.model);
+        let actual = self.state.actual_usage(settlement, price);
         for (quota, reservation) in attempt.quotas.iter().zip(&attempt.reservations) {
             quota.settle(reservation, actual, now);
         }
