@@ -175,6 +175,10 @@ fn an_entry_with_a_base_url_of_its_own_gets_neither_of_the_presets() {
     let (entry, done) =
         filled(json!({ "id": "a", "provider": "deepseek", "apiKey": "k", "baseUrl": "http://127.0.0.1:1" }));
     assert_eq!((&entry["baseUrl"], entry.get("anthropicBaseUrl")), (&json!("http://127.0.0.1:1"), None));
+    // An auth scheme without an address would only be warned of.
+    let (entry, _) =
+        filled(json!({ "id": "a", "provider": "openrouter", "apiKey": "k", "baseUrl": "http://127.0.0.1:1" }));
+    assert_eq!(entry.get("anthropicAuth"), None);
     assert!(done.problems.is_empty());
     let (entry, _) = filled(json!({ "id": "a", "provider": "deepseek", "apiKey": "k", "anthropicBaseUrl": null }));
     assert_eq!((&entry["baseUrl"], &entry["anthropicBaseUrl"]), (&json!("https://api.deepseek.com/v1"), &Value::Null));
