@@ -28,7 +28,7 @@ use crate::config::{ApiConfig, ConfigChanged, ModelAliases, Models, QueueConfig}
 use crate::mailbox::{ActorKind, Context, LivesInMailbox};
 use crate::persistence::{LedgersChanged, PersistenceActor, RestoreLedgers, SaveLedgers};
 use crate::quotas::QuotaRegistry;
-use crate::types::{ApiId, LedgerId, ModelKey, Now, ParameterSet};
+use crate::types::{ApiId, FailureClass, LedgerId, ModelKey, Now, ParameterSet};
 use crate::upstream::{ListFailed, Reconfigure, Retire, UpstreamActor};
 
 /// The most models to remember. Where an upstream takes any name, clients make names up.
@@ -58,7 +58,7 @@ pub struct SupervisorActor {
     /// The lists of models so far.
     pub(super) found: HashMap<ApiId, ModelNames>,
     /// When upstreams without an answer are asked for their models again (ms, monotonic).
-    unlisted: HashMap<ApiId, u64>,
+    unlisted: HashMap<ApiId, Option<u64>>,
     pub(super) snapshot: Arc<RoutingSnapshot>,
     schedulers: Vec<Recipient<RoutingChanged>>,
     /// The limits on requests, by model.
@@ -122,10 +122,15 @@ impl SupervisorActor {
             }
         }
         self.found.retain(|id, _| apis.iter().any(|api| api.id == *id));
+        self.unlisted.retain(|id, _| apis.iter().any(|api| api.id == *id));
         for api in apis {
             // A list from another address says nothing of this one.
             if self.apis.iter().any(|old| old.id == api.id && old.addresses != api.addresses) {
                 self.found.remove(&api.id);
+            }
+            // A changed entry is asked anew, perhaps with another key.
+            if self.apis.iter().any(|old| old.id == api.id && old != api) {
+                self.unlisted.remove(&api.id);
             }
             match self.upstreams.get(&api.ledger) {
                 Some(upstream) => {
@@ -177,10 +182,14 @@ impl SupervisorActor {
     }
 
     /// Returns when the list of models may be there (ms, monotonic), if it decides what the upstream serves, and is missing.
+    /// `None` as well after a refusal: what has no list serves nothing.
     pub(super) fn models_at(&self, api: &ApiConfig) -> Option<u64> {
         let is_missing = api.enabled && api.models == Models::Asked && !self.found.contains_key(&api.id);
         let soon = Now::read_mono() + LISTED_SOON_MS;
-        is_missing.then(|| self.unlisted.get(&api.id).map_or(soon, |retry_at| soon.max(*retry_at)))
+        match self.unlisted.get(&api.id).filter(|_| is_missing) {
+            Some(failed) => failed.map(|retry_at| soon.max(retry_at)),
+            None => is_missing.then_some(soon),
+        }
     }
 
     /// Returns the writer of the store.
@@ -248,10 +257,12 @@ impl Handler<ModelsUnavailable> for SupervisorActor {
 
     fn handle(&mut self, message: ModelsUnavailable, _: &mut Self::Context) {
         let ModelsUnavailable { api, retry_at, class, detail } = message;
+        // A refusal of the key or the address is an answer: the list does not come by waiting.
+        let is_final = class.is_refusal() || class == FailureClass::Rejected;
         if let Some(upstream) = self.upstream(&api) {
             upstream.do_send(ListFailed { class, detail });
         }
-        self.unlisted.insert(api, retry_at);
+        self.unlisted.insert(api, (!is_final).then_some(retry_at));
     }
 }
 

@@ -129,6 +129,25 @@ fn a_name_that_does_not_exist_gets_those_that_were_probably_meant() {
 }
 
 #[test]
+fn a_dead_key_makes_no_mistyped_model_wait_for_its_list() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let dead = Upstream::always(Reply::error(401, "Incorrect API key"));
+    let mut config = config_of(&[&upstream, &dead]);
+    config["apis"][0]["models"] = json!(["gpt-4o-mini"]);
+    config["apis"][1].as_object_mut().expect("an object").remove("models");
+    let app = App::start(&config);
+    eventually("the list was refused", || app.status_of("b")["lastError"]["class"] == "unauthorized");
+    let refused = ask(&app, "gpt-4o-mni");
+    assert_eq!(refused.status, 404);
+    let told = refused.text();
+    assert!(told.contains("did you mean"), "{told}");
+    let explained = app.client().get("/v1/status?model=gpt-4o-mni").json()["explain"].clone();
+    assert_eq!((&explained["refusal"]["status"], &explained["similar"]), (&json!(404), &json!(["gpt-4o-mini"])));
+    assert_eq!(explained["apis"][1]["reason"], "models_unknown");
+    assert!(app.log().contains("b: could not be asked for its models"), "{}", app.log());
+}
+
+#[test]
 fn answers_have_the_asked_name_if_that_is_wished_for() {
     let event = r#"data: {"id":"c","model":"own","choices":[{"delta":{"content":"hi"}}]}"#;
     let upstream = Upstream::start(move |request| match request.json()["stream"].as_bool() {

@@ -111,13 +111,13 @@ fn a_model_is_missing_only_if_every_list_of_models_is_known() {
         let unavailable = ModelsUnavailable {
             api: "asked".into(),
             retry_at,
-            class: FailureClass::Unauthorized,
-            detail: "GET http://host/v1/models: 401".to_owned(),
+            class: FailureClass::ServerError,
+            detail: "GET http://host/v1/models: 500".to_owned(),
         };
         pool.supervisor.send(unavailable).await.expect("taken");
         let reports = pool.supervisor.send(GetReports).await.expect("a reply");
         let (_, class, detail) = reports[1].status.last_failure.as_ref().expect("the status shows the failure");
-        assert_eq!((*class, &**detail), (FailureClass::Unauthorized, "GET http://host/v1/models: 401"));
+        assert_eq!((*class, &**detail), (FailureClass::ServerError, "GET http://host/v1/models: 500"));
         assert_eq!(reports[1].models_at, Some(retry_at), "explain is told the same");
         assert_eq!(reports[0].models_at, None);
         let unknown = refusals(pool.select(chat("x")).await.expect_err("not yet"));
@@ -128,6 +128,44 @@ fn a_model_is_missing_only_if_every_list_of_models_is_known() {
         assert_eq!(served(pool.select(chat("y")).await.expect("listed now")), "asked");
         let names = pool.supervisor.send(GetModels { format: WireFormat::OpenAi, apis: None }).await.expect("a reply");
         assert_eq!(names, [Arc::from("m"), Arc::from("y")]);
+    });
+}
+
+/// One account with a dead key made a 503 of each mistyped name, for ever.
+#[test]
+fn a_refused_list_of_models_is_an_answer_and_no_name_waits_for_the_list() {
+    on_paused_clock(async {
+        let without_list = |key: &str| {
+            let mut asked = api("asked", &json!({ "apiKey": key }));
+            asked.as_object_mut().expect("an object").remove("models");
+            json!({ "apis": [asked] })
+        };
+        let pool = Pool::start_with(&without_list("dead")).await;
+        let list_failed = async |class| {
+            let retry_at = Now::read_mono() + 7_000;
+            let failed = ModelsUnavailable { api: "asked".into(), retry_at, class, detail: String::new() };
+            pool.supervisor.send(failed).await.expect("taken");
+            pool.select(chat("x")).await.expect_err("nobody is known to serve it")
+        };
+        let not_found = AdmissionError::ModelNotFound("x".into());
+        for class in [
+            FailureClass::Unauthorized,
+            FailureClass::Forbidden,
+            FailureClass::PaymentRequired,
+            FailureClass::ModelNotFound,
+            FailureClass::Rejected,
+        ] {
+            assert_eq!(list_failed(class).await, not_found, "{class:?}");
+        }
+        assert_eq!(pool.supervisor.send(GetReports).await.expect("a reply")[0].models_at, None);
+        for class in
+            [FailureClass::Timeout, FailureClass::ServerError, FailureClass::Connect, FailureClass::RateLimited]
+        {
+            assert_ne!(list_failed(class).await, not_found, "{class:?}");
+        }
+        assert_eq!(list_failed(FailureClass::Unauthorized).await, not_found);
+        pool.configure(&without_list("alive")).await;
+        assert_ne!(pool.select(chat("x")).await.err(), Some(not_found), "the new key is not asked yet");
     });
 }
 
