@@ -4,6 +4,38 @@ use url::{Host, Url};
 
 use crate::types::WireFormat;
 
+/// `localhost:8080` is a URL with the scheme `localhost`.
+const NO_SCHEME: &str = "must begin with https:// or http://, as in https://api.openai.com";
+
+/// Ends of URLs that name an endpoint, and not the base: of two that fit, the longer stands first.
+const ENDPOINTS: [&str; 10] = [
+    "/chat/completions",
+    "/completions",
+    "/embeddings",
+    "/responses",
+    "/messages",
+    "/count_tokens",
+    "/moderations",
+    "/images/generations",
+    "/audio/speech",
+    "/audio/transcriptions",
+];
+
+/// Returns the base in front of an endpoint's URL, and what is behind; `None` if the URL names no endpoint.
+pub(crate) fn without_endpoint(url: &str) -> Option<(&str, &'static str)> {
+    let url = url.trim().trim_end_matches('/');
+    let ends = ENDPOINTS.iter().chain(&["/models"]);
+    ends.filter_map(|end| Some((url.strip_suffix(end)?, *end))).next()
+}
+
+/// Returns why a text is no base URL of OpenAI's format.
+///
+/// # Errors
+/// With the mistake and the mend, and never with the text itself.
+pub(crate) fn check(typed: &str) -> Result<(), String> {
+    parse(typed, WireFormat::OpenAi).map(drop)
+}
+
 /// Returns the URL in front of every operation's path. The URL ends in a slash. A version is added where there is none,
 /// unless a `#` at the end says that the path is meant as typed. A base of Anthropic's format has the version at its end,
 /// as all clients of the format put `/v1` behind the base.
@@ -13,10 +45,10 @@ use crate::types::WireFormat;
 pub(super) fn parse(typed: &str, format: WireFormat) -> Result<Url, String> {
     let mut url = Url::parse(typed.trim()).map_err(|why| match typed.contains("://") {
         true => format!("is not a URL ({why}); write it as https://api.openai.com"),
-        false => "must begin with https:// or http://, as in https://api.openai.com".to_owned(),
+        false => NO_SCHEME.to_owned(),
     })?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err("must begin with http:// or https://".to_owned());
+        return Err(NO_SCHEME.to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not hold a user or a password; the key goes into apiKey".to_owned());
@@ -27,18 +59,7 @@ pub(super) fn parse(typed: &str, format: WireFormat) -> Result<Url, String> {
     let as_it_stands = url.fragment().is_some();
     url.set_fragment(None);
     let path = url.path().trim_end_matches('/').to_owned();
-    let endpoints = [
-        "/completions",
-        "/embeddings",
-        "/responses",
-        "/messages",
-        "/count_tokens",
-        "/moderations",
-        "/images/generations",
-        "/audio/speech",
-        "/audio/transcriptions",
-    ];
-    let is_endpoint = endpoints.iter().any(|end| path.ends_with(end));
+    let is_endpoint = ENDPOINTS.iter().any(|end| path.ends_with(end));
     let example = match format {
         WireFormat::OpenAi => "https://api.openai.com/v1",
         WireFormat::Anthropic => "https://api.anthropic.com",

@@ -119,6 +119,46 @@ fn no_file_is_overwritten() {
 }
 
 #[test]
+fn a_configuration_that_cannot_be_written_leaves_the_dot_env_alone() {
+    let launch = with_env("GROQ_API_KEYS=gsk-4f9Qm2Zk7w,gsk-8c2Rn5Lm1x\n");
+    fs::write(launch.folder.join("config"), "a file in the folder's place").expect("writes");
+    let (code, told) = run(&launch, &["init", "--yes"]);
+    assert!(code == Some(1) && told.contains("config/apis.json: can't be written"), "{told}");
+    assert!(told.contains("nothing was written") && !told.contains("presets.json"), "{told}");
+    let lines = || fs::read_to_string(launch.folder.join(".env")).expect("there");
+    assert_eq!(lines(), "GROQ_API_KEYS=gsk-4f9Qm2Zk7w,gsk-8c2Rn5Lm1x\n");
+    let (code, told) = run(&launch, &["init", "--yes", "-o", "apis.json"]);
+    assert!(
+        code == Some(0) && lines().ends_with("GROQ_API_KEY_1=gsk-4f9Qm2Zk7w\nGROQ_API_KEY_2=gsk-8c2Rn5Lm1x\n"),
+        "{told}"
+    );
+    assert_eq!(run(&launch, &["check", "-c", "apis.json"]).0, Some(0));
+}
+
+#[test]
+fn one_odd_variable_costs_its_own_account_alone() {
+    let launch = with_env(
+        "OPENAI_API_KEY=sk-4f9Qm2Zk7w\nOPENAI_BASE_URL=http://127.0.0.1:1/v1/chat/completions\nGROQ_API_KEY=gsk-4f9Qm2Zk7w\n\
+         GROQ_BASE_URL=127.0.0.1:18181\nCEREBRAS_API_KEY=$OTHER_KEY\nMYRELAY_API_KEY=k-4f9Qm2Zk7w\nMYRELAY_BASE_URL=http://127.0.0.1:2/v1\n",
+    );
+    let (code, told) = run(&launch, &["init", "--yes", "-o", "apis.json"]);
+    assert_eq!(code, Some(0), "{told}");
+    for says in [
+        "GROQ_API_KEY left out: GROQ_BASE_URL beside it must begin with https:// or http://",
+        "CEREBRAS_API_KEY left out: holds the name of another variable",
+        "MYRELAY_API_KEY → myrelay",
+    ] {
+        assert!(told.contains(says), "no {says:?} in {told}");
+    }
+    let config = written(&launch, "apis.json");
+    assert_eq!(config["apis"].as_array().map(Vec::len), Some(2));
+    assert_eq!(config["apis"][0]["baseUrl"], "http://127.0.0.1:1/v1");
+    let relay = json!({ "id": "myrelay", "baseUrl": "${MYRELAY_BASE_URL}", "apiKey": "${MYRELAY_API_KEY}" });
+    assert_eq!(config["apis"][1], relay);
+    assert_eq!(run(&launch, &["check", "-c", "apis.json"]).0, Some(0));
+}
+
+#[test]
 fn limits_of_a_free_plan_are_written_when_wished_and_never_by_yes() {
     let launch = with_env("GROQ_API_KEY=gsk-4f9Qm2Zk7w\n");
     for (args, has) in [(&["init", "--yes", "-o", "a.json"][..], false), (&["init", "--free", "-o", "b.json"], true)] {

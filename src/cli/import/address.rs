@@ -8,12 +8,8 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::secrets::literal;
-use crate::config::{Provider, Providers, has_version};
+use crate::config::{Provider, Providers, has_version, without_endpoint};
 use crate::types::WireFormat;
-
-/// Ends of URLs that name an endpoint, and not the base.
-const ENDPOINTS: [&str; 7] =
-    ["/chat/completions", "/completions", "/embeddings", "/responses", "/messages", "/images/generations", "/models"];
 
 /// Where an account is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,12 +54,10 @@ impl Address {
 
     /// Takes an endpoint's URL, such as `https://host/v1/chat/completions`, or a base.
     pub(super) fn endpoint(url: &str) -> Address {
-        let url = url.trim().trim_end_matches('/');
-        let base = ENDPOINTS.iter().find_map(|end| url.strip_suffix(end));
-        match base {
-            Some(base) if url.ends_with("/messages") => Self::of_anthropic(base),
-            Some(base) => Self::exactly(base),
-            None => Self::at(url),
+        match without_endpoint(url) {
+            Some((base, "/messages")) => Self::of_anthropic(base),
+            Some((base, _)) => Self::exactly(base),
+            None => Self::at(url.trim().trim_end_matches('/')),
         }
     }
 

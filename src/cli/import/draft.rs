@@ -131,7 +131,7 @@ impl ConfigDraft {
     }
 
     /// Writes a header of an entry, and returns what the user must do for the value.
-    pub(super) fn header(&self, id: &str, header: (&str, &str), account: &mut AccountDraft) -> Option<String> {
+    pub(super) fn header(&mut self, id: &str, header: (&str, &str), account: &mut AccountDraft) -> Option<String> {
         let (name, value) = header;
         let (written, todo) = if OPEN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
             (literal(value), None)

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::size;
-use super::tree::Tree;
+use super::tree::{Node, Tree};
 use super::yaml;
 use crate::cli::dotenv;
 use crate::config::Unambiguous;
@@ -18,6 +18,18 @@ const MOST_BYTES: u64 = 4 << 20;
 
 /// Behind the name of a variable that stands twice.
 pub(super) const AGAIN: &str = " (again)";
+
+/// In front of the number of a line that can't be read; the value says why. No variable has such a name.
+const LINE: &str = "line-";
+
+/// Marks the lines of a file of variables that can't be read.
+pub(super) fn leave_odd_lines(root: &Node<'_>) {
+    for (name, why) in root.fields() {
+        if let (true, Some(why)) = (name.starts_with(LINE), why.value().as_str()) {
+            root.get(name).iter().for_each(|line| line.leave(why));
+        }
+    }
+}
 
 /// What a file is written in, unless it is JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +42,8 @@ pub(super) enum Form {
     LinesOrTable,
     /// Nothing else.
     Json,
+    /// Nothing else, and a text may be JSON again: the program keeps structures as texts.
+    JsonInTexts,
 }
 
 /// Reads a file, or standard input for `-`.
@@ -54,7 +68,7 @@ pub(super) fn parse(form: Form, text: &str) -> Result<Tree, String> {
         return Err("is empty".to_owned());
     }
     if text.trim_start().starts_with(['{', '[']) {
-        let Unambiguous(root) = serde_json::from_str(text).map_err(|e| {
+        let Unambiguous(mut root) = serde_json::from_str(text).map_err(|e| {
             let why = e.to_string();
             format!(
                 "{}:{}: not valid JSON: {}",
@@ -63,6 +77,9 @@ pub(super) fn parse(form: Form, text: &str) -> Result<Tree, String> {
                 why.split(" at line ").next().unwrap_or_default()
             )
         })?;
+        if form == Form::JsonInTexts {
+            spell_out(&mut root);
+        }
         return Ok(Tree::new(size::check(root)?, BTreeSet::new()));
     }
     match form {
@@ -74,7 +91,21 @@ pub(super) fn parse(form: Form, text: &str) -> Result<Tree, String> {
             Ok(Tree::new(table(text)?, BTreeSet::new()))
         }
         Form::Lines | Form::LinesOrTable => variables(text),
-        Form::Json => Err("must be JSON, and begins with neither { nor [".to_owned()),
+        Form::Json | Form::JsonInTexts => Err("must be JSON, and begins with neither { nor [".to_owned()),
+    }
+}
+
+/// Puts the structure in the place of each text that is JSON of one. The structure's own texts stay.
+fn spell_out(value: &mut Value) {
+    match value {
+        Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
+            if let Ok(Unambiguous(structure)) = serde_json::from_str(text) {
+                *value = structure;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(spell_out),
+        Value::Object(fields) => fields.values_mut().for_each(spell_out),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -129,10 +160,12 @@ fn cells(text: &str) -> Result<Vec<Vec<String>>, String> {
 /// Returns the variables of an environment file as an object.
 fn variables(text: &str) -> Result<Tree, String> {
     let parsed = dotenv::parse(text.as_bytes());
-    if let Some(problem) = parsed.warnings.iter().find(|problem| problem.contains("left out")) {
-        return Err(format!("{problem}; mend it first, so that no key is lost"));
-    }
     let mut fields = Map::new();
+    // As at the start of the server, a line that can't be read costs itself alone. The line is a field without a meaning.
+    let left_out = parsed.warnings.iter().filter_map(|warning| warning.strip_suffix("; the line is left out"));
+    for (number, why) in left_out.filter_map(|warning| warning.split_once(": ")) {
+        fields.insert(format!("{LINE}{number}"), Value::String(why.to_owned()));
+    }
     for variable in parsed.variables {
         // The first of two lines with one name counts, as at the start of the server. The second is a field without a meaning.
         let name =

@@ -42,11 +42,16 @@ pub(super) struct Secrets {
     in_the_file: bool,
     /// The file of each key in clear text.
     files: HashMap<String, String>,
+    /// The variable of each other secret.
+    variables: HashMap<String, String>,
 }
+
+/// How many files or variables are named at most. The configuration names all.
+const MOST_NAMED: usize = 20;
 
 impl Secrets {
     pub(super) fn new(in_the_file: bool) -> Secrets {
-        Secrets { in_the_file, files: HashMap::new() }
+        Secrets { in_the_file, files: HashMap::new(), variables: HashMap::new() }
     }
 
     /// Writes the key into an entry, and returns what the user must do for the key.
@@ -63,7 +68,7 @@ impl Secrets {
             KeySource::Given(key) => {
                 let file = self.files.entry(key.expose().to_owned()).or_insert_with(|| key_file(id));
                 entry.insert("apiKeyFile".to_owned(), json!(file));
-                Some(format!("is not copied: put the key into {file}, or import --with-secrets"))
+                Some(not_copied(&[file]))
             }
             // A preset knows the usual variables.
             KeySource::Usual if entry.contains_key("provider") => None,
@@ -76,6 +81,21 @@ impl Secrets {
                 None
             }
         }
+    }
+
+    /// Returns what the user must do for the keys of one field, whose entries are written.
+    pub(super) fn todo_of<'k>(&self, keys: impl IntoIterator<Item = &'k KeySource>) -> Option<String> {
+        let mut files: Vec<&str> = Vec::new();
+        for key in keys {
+            let KeySource::Given(key) = key else { continue };
+            files.extend(self.files.get(key.expose()).map(String::as_str).filter(|file| !files.contains(file)));
+        }
+        (!files.is_empty()).then(|| not_copied(&files))
+    }
+
+    /// Returns whether secrets are copied into the configuration.
+    pub(super) fn are_copied(&self) -> bool {
+        self.in_the_file
     }
 
     /// Returns how a client's key is written, and what changed.
@@ -92,17 +112,53 @@ impl Secrets {
         }
     }
 
-    /// Returns how another secret is written, and what the user must do for the secret.
-    pub(super) fn other(&self, text: &str, variable: &str) -> (String, Option<String>) {
+    /// Returns how another secret is written, and what the user must do for the secret. One secret has one variable.
+    pub(super) fn other(&mut self, text: &str, variable: &str) -> (String, Option<String>) {
         match KeySource::parse(text) {
             KeySource::Variable(name) => (format!("${{{name}}}"), None),
             KeySource::Given(_) | KeySource::Usual | KeySource::Missing if self.in_the_file => (literal(text), None),
             KeySource::Given(_) | KeySource::Usual | KeySource::Missing => {
-                let how = format!("is not copied: set the variable {variable}, or import --with-secrets");
-                (format!("${{{variable}}}"), Some(how))
+                let name = match self.variables.get(text) {
+                    Some(known) => known.clone(),
+                    None => self.new_variable(text, variable),
+                };
+                (format!("${{{name}}}"), Some(format!("is not copied: {}", not_set(&[&name]))))
             }
         }
     }
+
+    /// Returns a variable that no other secret has.
+    fn new_variable(&mut self, text: &str, wish: &str) -> String {
+        let numbered = |nth: usize| if nth == 1 { wish.to_owned() } else { format!("{wish}_{nth}") };
+        let is_free = |name: &String| !self.variables.values().any(|taken| taken == name);
+        let name = (1..).map(numbered).find(is_free).unwrap_or_default();
+        self.variables.insert(text.to_owned(), name.clone());
+        name
+    }
+}
+
+fn not_copied(files: &[&str]) -> String {
+    match files {
+        [file] => format!("is not copied: put the key into {file}, or import --with-secrets"),
+        files => format!(
+            "is not copied: put each key into a file of its own, in this order: {}, or import --with-secrets",
+            listed(files)
+        ),
+    }
+}
+
+/// Says which variables have to be set.
+pub(super) fn not_set(variables: &[&str]) -> String {
+    match variables {
+        [variable] => format!("set the variable {variable}, or import --with-secrets"),
+        many => format!("set the variables {}, in this order, or import --with-secrets", listed(many)),
+    }
+}
+
+fn listed(names: &[&str]) -> String {
+    let (shown, more) = names.split_at(names.len().min(MOST_NAMED));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// What people write where a program insists on a key: in lower case, without marks, `sk` in front, and `key` at the end.
@@ -157,11 +213,20 @@ pub(super) fn literal(text: &str) -> String {
     text.replace("${", "$${")
 }
 
-/// Returns the name of a variable for something of an entry: `GROQ_2_X_TITLE`.
+/// Returns the name of a variable for something of an entry: `GROQ_2_X_TITLE`. Without a Latin letter in the id, `API_` begins
+/// the name.
 pub(super) fn variable(id: &str, what: &str) -> String {
-    let upper = format!("{id}_{what}").to_ascii_uppercase();
-    let name: String = upper.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("API_{name}") } else { name }
+    let words = |text: &str| {
+        let upper = text.to_ascii_uppercase();
+        let words = upper.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        words.collect::<Vec<_>>().join("_")
+    };
+    let (id, what) = (words(id), words(what));
+    if id.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        format!("{id}_{what}")
+    } else {
+        format!("API_{}", words(&format!("{id}_{what}")))
+    }
 }
 
 #[cfg(test)]
@@ -191,5 +256,34 @@ mod tests {
         // printf %s sk-pool | sha256sum
         assert_eq!(written, "sha256:67af08925208c90be925e3a555fe44e8a1cef149772323b3d15dc43a392fc57d");
         assert_eq!(variable("2groq", "x-title"), "API_2GROQ_X_TITLE");
+    }
+
+    #[test]
+    fn a_variable_reads_like_a_name_and_holds_one_secret() {
+        for (id, name) in [
+            ("groq-2", "GROQ_2_PROXY"),
+            ("深度-openai", "OPENAI_PROXY"),
+            ("深度求索", "API_PROXY"),
+            ("深度-2", "API_2_PROXY"),
+        ] {
+            assert_eq!(variable(id, "PROXY"), name);
+        }
+        let mut secrets = Secrets::new(false);
+        let written: Vec<String> =
+            ["one", "two", "one"].map(|secret| secrets.other(secret, "API_PROXY").0).into_iter().collect();
+        assert_eq!(written, ["${API_PROXY}", "${API_PROXY_2}", "${API_PROXY}"]);
+    }
+
+    #[test]
+    fn each_file_of_a_field_is_named_up_to_a_bound() {
+        let mut secrets = Secrets::new(false);
+        let keys: Vec<KeySource> = (0..22).map(|nth| KeySource::parse(&format!("sk-{nth}"))).collect();
+        for (nth, key) in keys.iter().enumerate() {
+            secrets.write_key(&format!("a-{nth}"), key, &mut Map::new());
+        }
+        let todo = secrets.todo_of(&keys[..3]).expect("keys");
+        assert!(todo.contains("keys/a-0.key, keys/a-1.key, keys/a-2.key, or"), "{todo}");
+        assert!(secrets.todo_of(&keys).expect("keys").contains("keys/a-19.key and 2 more"));
+        assert_eq!(Secrets::new(true).todo_of(&keys), None);
     }
 }

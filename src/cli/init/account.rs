@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::variables::FoundKey;
-use crate::config::{ApiKey, Plan, Provider, Providers};
+use crate::config::{ApiKey, Plan, Provider, Providers, check_base_url, has_version, without_endpoint};
 use crate::types::WireFormat;
 
 /// Providers whose variables are used for any API of their format, by way of a base URL.
@@ -46,6 +46,14 @@ pub(super) struct DraftAccount<'a> {
 }
 
 impl EntryText {
+    /// Returns the text with the variable put in.
+    fn value(&self) -> &str {
+        match self {
+            EntryText::Literal(text) => text,
+            EntryText::Variable(_, value) => value.expose(),
+        }
+    }
+
     pub(super) fn written(&self, how: Written) -> String {
         // `$${` stands for `${`.
         let literal = |text: &str| text.replace("${", "$${");
@@ -60,9 +68,13 @@ impl EntryText {
 impl<'a> DraftAccount<'a> {
     /// Returns an account without a key, a plan and an address of its own.
     pub(super) fn of(provider: &'a Provider) -> Self {
+        DraftAccount::named(&provider.id, Some(provider))
+    }
+
+    fn named(id: &str, provider: Option<&'a Provider>) -> Self {
         DraftAccount {
-            id: provider.id.clone(),
-            provider: Some(provider),
+            id: id.to_owned(),
+            provider,
             key: None,
             address: None,
             blanks: Vec::new(),
@@ -80,14 +92,17 @@ impl<'a> DraftAccount<'a> {
         providers: &'a Providers,
         is_here: impl Fn(&url::Url) -> bool,
     ) -> Result<Self, String> {
-        let mut account = DraftAccount::of(found.provider);
-        account.key = Some(EntryText::Variable(found.variable.clone(), found.key.clone()));
+        let key = Some(EntryText::Variable(found.variable.clone(), found.key.clone()));
+        let mut account = DraftAccount { key, ..DraftAccount::named(&found.name, found.provider) };
         if let Some((variable, value)) = &found.base_url {
-            let url = url::Url::parse(value).map_err(|_| format!("{variable} beside it is no URL"))?;
+            let text = base_url(variable, value);
+            let base = text.value();
+            check_base_url(base).map_err(|why| format!("{variable} beside it {why}"))?;
+            let url = url::Url::parse(base).map_err(|_| format!("{variable} beside it is no URL"))?;
             if is_here(&url) {
                 return Err(format!("{variable} beside it is this pool's own address"));
             }
-            account.move_to(&url, (variable, value), providers);
+            account.move_to(&url, text, providers);
         }
         if !found.label.is_empty() {
             account.id = format!("{}-{}", account.id, found.label);
@@ -96,27 +111,25 @@ impl<'a> DraftAccount<'a> {
     }
 
     /// Takes in a base URL. At a known host the preset knows better; elsewhere the URL counts.
-    fn move_to(&mut self, url: &url::Url, (variable, value): (&str, &str), providers: &'a Providers) {
-        let Some(provider) = self.provider else { return };
+    fn move_to(&mut self, url: &url::Url, text: EntryText, providers: &'a Providers) {
         let host = url.host_str().unwrap_or_default();
-        if let Some((field, text)) = blank_in_host(provider, host) {
+        if let Some((field, text)) = self.provider.and_then(|provider| blank_in_host(provider, host)) {
             self.blanks.push((field.to_owned(), EntryText::Literal(text.to_owned())));
             return;
         }
-        let format =
-            if provider.base_url(WireFormat::OpenAi).is_some() { WireFormat::OpenAi } else { WireFormat::Anthropic };
-        let known = known_at(value, host, providers);
-        let is_of_a_format = OF_A_FORMAT.contains(&provider.id.as_str());
-        match known {
-            Some(known) if is_of_a_format || known.id == provider.id => {
+        let speaks_openai = self.provider.is_none_or(|provider| provider.base_url(WireFormat::OpenAi).is_some());
+        let format = if speaks_openai { WireFormat::OpenAi } else { WireFormat::Anthropic };
+        let is_anyones = self.provider.is_none_or(|provider| OF_A_FORMAT.contains(&provider.id.as_str()));
+        let is_own = |known: &Provider| self.provider.is_some_and(|provider| provider.id == known.id);
+        match known_at(text.value(), host, providers) {
+            Some(known) if is_anyones || is_own(known) => {
                 self.provider = Some(known);
                 self.id.clone_from(&known.id);
             }
             Some(_) | None => {
-                if is_of_a_format {
+                if is_anyones {
                     self.provider = None;
                 }
-                let text = EntryText::Variable(variable.to_owned(), ApiKey::new(value));
                 self.address = Some((format, text));
             }
         }
@@ -162,6 +175,16 @@ impl<'a> DraftAccount<'a> {
         let limits = self.plan.into_iter().flat_map(|plan| &plan.fields);
         entry.extend(limits.map(|(field, value)| (field.clone(), value.clone())));
         Value::Object(entry)
+    }
+}
+
+/// Returns the base URL that a variable gives. Programs that send to the URL itself have an endpoint there, which is cut off.
+fn base_url(variable: &str, value: &str) -> EntryText {
+    match without_endpoint(value) {
+        Some((base, _)) if has_version(base) => EntryText::Literal(base.to_owned()),
+        // Nothing is put between the base and the endpoint.
+        Some((base, _)) => EntryText::Literal(format!("{base}#")),
+        None => EntryText::Variable(variable.to_owned(), ApiKey::new(value)),
     }
 }
 

@@ -39,6 +39,9 @@ pub(in crate::cli) fn write_new(path: &Path, text: &str) -> io::Result<()> {
 
 /// Appends variables to a file of lines `NAME=value`, which is made if it is not there.
 pub(super) fn append_variables(path: &Path, variables: &[(String, ApiKey)]) -> io::Result<()> {
+    if variables.is_empty() {
+        return Ok(());
+    }
     let before = match fs::read(path) {
         Ok(before) => before,
         Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),

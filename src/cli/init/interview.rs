@@ -56,7 +56,8 @@ pub(super) fn interview<'a>(
     let wanted = wanted(wishes, providers)?;
     let all: Vec<&Provider> = providers.list().iter().collect();
     let is_choice = !wanted.is_empty();
-    let (found, left_out) = variables::find(variables, if is_choice { &wanted } else { &all });
+    let (mut found, left_out) = variables::find(variables, if is_choice { &wanted } else { &all });
+    found.retain(|key| !is_choice || key.provider.is_some());
     let mut interview = Interview { wishes, providers, variables: variables.clone(), draft: Draft::default(), ask };
     // With a choice, other variables are none of the draft's business.
     interview.draft.left_out = if is_choice { Vec::new() } else { left_out };

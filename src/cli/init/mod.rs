@@ -74,14 +74,18 @@ pub(super) struct InitArgs {
 
 pub(super) fn init(args: InitArgs) -> Result<(), CliError> {
     keep_files_private();
-    if args.output.symlink_metadata().is_ok() {
-        let text =
-            "is there already, and init overwrites nothing; write another with -o FILE, or remove this one first";
-        return Err(CliError::Usage(format!("{} {text}", args.output.display())));
+    match args.output.symlink_metadata() {
+        Ok(_) => {
+            let text =
+                "is there already, and init overwrites nothing; write another with -o FILE, or remove this one first";
+            return Err(CliError::Usage(format!("{} {text}", args.output.display())));
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(cannot_write(&args.output, &e)),
     }
     let (variables, warnings) = read_variables(args.env_file.as_deref())?;
     let source = ConfigSource { path: args.output.clone(), overrides: Overrides::default() };
-    let providers = Providers::load(&source).map_err(|e| CliError::Usage(e.to_string()))?;
+    let providers = Providers::load(&source)?;
     let wishes = Wishes {
         providers: args.provider,
         free: args.free,
@@ -101,10 +105,12 @@ pub(super) fn init(args: InitArgs) -> Result<(), CliError> {
     let as_text = |how| document(&server(args.host.as_deref(), args.port, key.written(how)), &draft.accounts, how);
     let config = parse(&as_text(Written::ByValue), &source, |_| Err(io::ErrorKind::NotFound.into()))?;
     let new = new_variables(&draft);
-    if !new.is_empty() {
-        files::append_variables(Path::new(DOT_ENV), &new).map_err(|e| cannot_write(Path::new(DOT_ENV), &e))?;
-    }
     files::write_new(&args.output, &as_text(Written::ByName)).map_err(|e| cannot_write(&args.output, &e))?;
+    if let Err(e) = files::append_variables(Path::new(DOT_ENV), &new) {
+        // Without its variables the configuration would be of no use, and in the way of the next try.
+        let _ = std::fs::remove_file(&args.output);
+        return Err(cannot_write(Path::new(DOT_ENV), &e));
+    }
     let warnings = warnings.into_iter().chain(config.warnings.iter().cloned()).collect();
     let port = config.server.port;
     let done = Done { draft: &draft, key: &key, path: &args.output, new: &new, warnings, port };
@@ -169,9 +175,17 @@ fn nothing_found(draft: &Draft<'_>) -> String {
 }
 
 fn cannot_write(path: &Path, e: &io::Error) -> CliError {
-    let is_there = e.kind() == io::ErrorKind::AlreadyExists;
-    let mend = if is_there { "; it came into being just now, and init overwrites nothing" } else { "" };
-    CliError::Output(io::Error::other(format!("{}: can't be written: {e}{mend}", path.display())))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let kind = e.kind();
+    let mend = if kind == io::ErrorKind::AlreadyExists {
+        "; it came into being just now, and init overwrites nothing".to_owned()
+    } else if matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
+        let folder = folder.display();
+        format!("; let this user write in {folder} (chmod u+rwx, or another owner), or write elsewhere with -o FILE")
+    } else {
+        String::new()
+    };
+    CliError::Output(io::Error::other(format!("{}: can't be written: {e}{mend}; nothing was written", path.display())))
 }
 
 /// What was done.

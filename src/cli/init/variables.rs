@@ -4,11 +4,13 @@
 //!    `GROQ_API_KEY_2`, `GROQ_API_KEY3`, `GROQ_API_KEY_WORK`. `GROQ_KEY` means the same. The longest name that fits counts.
 //! 2. `GROQ_API_KEYS` holds several keys, with commas between them.
 //! 3. `GROQ_BASE_URL` beside a key says where the account is. Behind a number, `GROQ_BASE_URL_2` does for that key alone.
-//! 4. An empty variable is not set. A placeholder, and a key that another variable holds, too, are left out with the reason.
+//! 4. `RELAY_API_KEY` with `RELAY_BASE_URL` beside it is a key of an account at the URL, whoever that is.
+//! 5. An empty variable is not set. A placeholder, the name of another variable, and a key that another variable holds, too, are
+//!    left out with the reason.
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::config::{ApiKey, Provider, is_placeholder};
+use crate::config::{ApiKey, Provider, is_placeholder, is_reference, why_no_key};
 
 /// The variables by name. Any value may be a key.
 pub(in crate::cli) type Variables = BTreeMap<String, ApiKey>;
@@ -18,7 +20,7 @@ const OTHER_THINGS: [&str; 12] =
     ["file", "path", "url", "base", "id", "name", "header", "prefix", "limit", "enabled", "type", "env"];
 
 /// What the variable of a base URL ends in.
-const BASE_URLS: [&str; 4] = ["_BASE_URL", "_API_BASE", "_API_BASE_URL", "_ENDPOINT"];
+const BASE_URLS: [&str; 5] = ["_BASE_URL", "_API_BASE", "_API_BASE_URL", "_ENDPOINT", "_BASE"];
 
 /// What the variable of a key ends in.
 const KEYS: [&str; 4] = ["_API_KEY", "_API_TOKEN", "_KEY", "_TOKEN"];
@@ -26,7 +28,10 @@ const KEYS: [&str; 4] = ["_API_KEY", "_API_TOKEN", "_KEY", "_TOKEN"];
 /// A key, and what stands beside it.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::cli) struct FoundKey<'a> {
-    pub(in crate::cli) provider: &'a Provider,
+    /// `None`: nobody known, at the base URL beside.
+    pub(in crate::cli) provider: Option<&'a Provider>,
+    /// What the entry is called, but for the label.
+    pub(in crate::cli) name: String,
     /// Where the key stands, or is going to stand.
     pub(in crate::cli) variable: String,
     /// What tells the key from others of the provider: empty, a number or a word.
@@ -34,8 +39,8 @@ pub(in crate::cli) struct FoundKey<'a> {
     pub(in crate::cli) key: ApiKey,
     /// The variable of the base URL, and its value.
     pub(in crate::cli) base_url: Option<(String, String)>,
-    /// The variable is not there yet.
-    pub(in crate::cli) is_new: bool,
+    /// The variable with several keys of which this is one. `variable` is not there yet then.
+    pub(in crate::cli) one_of: Option<String>,
 }
 
 /// A variable that is not used.
@@ -53,24 +58,30 @@ pub(in crate::cli) fn find<'a>(variables: &Variables, providers: &[&'a Provider]
     names.sort_by_key(|name| (name.len(), name.as_str()));
     for name in names {
         let Some(value) = variables.get(name).filter(|value| !value.expose().trim().is_empty()) else { continue };
-        match Name::read(name, providers) {
+        match Name::read(name, providers).or_else(|| Name::of_nobody_known(name, variables)) {
             Some(read) => found.extend(read.keys(variables, value)),
             None if name.ends_with("_API_KEY") => {
-                let why = "no known provider keeps a key there; add an entry with its `baseUrl`".to_owned();
+                let stem = name.trim_end_matches("_API_KEY");
+                let why = format!("no known provider keeps a key there; set {stem}_BASE_URL beside it");
                 left_out.push(LeftOut { variable: name.clone(), why });
             }
             None => {}
         }
     }
-    let order = |found: &FoundKey<'_>| providers.iter().position(|provider| provider.id == found.provider.id);
-    found.sort_by_key(order);
+    let order = |found: &FoundKey<'_>| {
+        providers.iter().position(|provider| found.provider.is_some_and(|own| own.id == provider.id))
+    };
+    // Those of nobody known come last.
+    found.sort_by_key(|found| order(found).unwrap_or(usize::MAX));
     let mut seen: HashSet<String> = HashSet::new();
     let mut refuse = |key: &FoundKey<'_>| {
         let text = key.key.expose();
         let why = if is_placeholder(text) {
             "is a placeholder".to_owned()
+        } else if is_reference(text) {
+            "holds the name of another variable, which nothing puts in".to_owned()
         } else if !text.bytes().all(|b| b.is_ascii_graphic()) {
-            "is no key: has spaces or letters beyond ASCII".to_owned()
+            why_no_key(text).to_owned()
         } else if !seen.insert(text.to_owned()) {
             "holds the same key as another variable".to_owned()
         } else {
@@ -97,7 +108,7 @@ pub(in crate::cli) fn free_name(wanted: &str, variables: &Variables) -> String {
 /// The name of a variable, taken apart.
 struct Name<'a> {
     name: String,
-    provider: &'a Provider,
+    provider: Option<&'a Provider>,
     /// The provider's variable.
     base: String,
     label: String,
@@ -116,11 +127,28 @@ impl<'a> Name<'a> {
         });
         let fitting = written.filter_map(|(provider, base, is_usual)| {
             let (label, holds_several) = label(name.strip_prefix(base.as_str())?)?;
-            Some((is_usual, Name { name: name.to_owned(), provider, base, label, holds_several }))
+            Some((is_usual, Name { name: name.to_owned(), provider: Some(provider), base, label, holds_several }))
         });
         // Of equal ones the last is the largest: the first provider of the list is meant.
         let all: Vec<_> = fitting.collect();
         all.into_iter().rev().max_by_key(|(is_usual, name)| (name.base.len(), *is_usual)).map(|(_, name)| name)
+    }
+
+    /// Reads a name with a base URL beside.
+    fn of_nobody_known(name: &str, variables: &Variables) -> Option<Name<'a>> {
+        let fitting = KEYS.iter().filter_map(|end| {
+            let (stem, behind) = name.split_once(end)?;
+            let (label, holds_several) = label(behind)?;
+            (!stem.is_empty()).then(|| (format!("{stem}{end}"), label, holds_several))
+        });
+        let mut names = fitting.map(|(base, label, holds_several)| Name {
+            name: name.to_owned(),
+            provider: None,
+            base,
+            label,
+            holds_several,
+        });
+        names.find(|name| name.base_url(variables, &name.label).is_some())
     }
 
     fn keys(&self, variables: &Variables, value: &ApiKey) -> Vec<FoundKey<'a>> {
@@ -133,7 +161,7 @@ impl<'a> Name<'a> {
             let label = (i + 1).to_string();
             let variable = free_name(&format!("{}_{label}", self.base), variables);
             let found = self.key(variables, (variable, label), key);
-            FoundKey { is_new: true, ..found }
+            FoundKey { one_of: Some(self.name.clone()), ..found }
         });
         numbered.collect()
     }
@@ -141,12 +169,19 @@ impl<'a> Name<'a> {
     fn key(&self, variables: &Variables, (variable, label): (String, String), key: &str) -> FoundKey<'a> {
         let key = ApiKey::new(key);
         let base_url = self.base_url(variables, &label);
-        FoundKey { provider: self.provider, variable, label, key, base_url, is_new: false }
+        let of_stem = || self.stem().to_lowercase().replace('_', "-");
+        let name = self.provider.map_or_else(of_stem, |provider| provider.id.clone());
+        FoundKey { name, provider: self.provider, variable, label, key, base_url, one_of: None }
+    }
+
+    /// Returns the variable without its end: `RELAY` of `RELAY_API_KEY`.
+    fn stem(&self) -> &str {
+        KEYS.iter().find_map(|end| self.base.strip_suffix(end)).unwrap_or(&self.base)
     }
 
     /// Returns the variable with the base URL of a key, and its value.
     fn base_url(&self, variables: &Variables, label: &str) -> Option<(String, String)> {
-        let stem = KEYS.iter().find_map(|end| self.base.strip_suffix(end)).unwrap_or(&self.base);
+        let stem = self.stem();
         let own = |end: &str| {
             let label = label.to_ascii_uppercase();
             [format!("{stem}{end}_{label}"), format!("{stem}_{label}{end}"), format!("{stem}{end}{label}")]
@@ -173,77 +208,4 @@ fn label(behind: &str) -> Option<(String, bool)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Providers;
-
-    fn variables(of: &[(&str, &str)]) -> Variables {
-        of.iter().map(|(name, value)| ((*name).to_owned(), ApiKey::new(value))).collect()
-    }
-
-    /// The keys as `provider label variable base-url-variable`, and the variables that are left out.
-    fn found(of: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
-        let providers: Vec<&Provider> = Providers::embedded().list().iter().collect();
-        let (found, left_out) = find(&variables(of), &providers);
-        let shown = |key: &FoundKey<'_>| {
-            let base = key.base_url.as_ref().map(|(variable, _)| format!(" {variable}")).unwrap_or_default();
-            format!("{} {} {}{base}", key.provider.id, key.label, key.variable)
-        };
-        let left_out = left_out.into_iter().map(|out| format!("{} {}", out.variable, out.why)).collect();
-        (found.iter().map(shown).collect(), left_out)
-    }
-
-    #[test]
-    fn keys_are_found_by_the_providers_variables_with_numbers_and_words() {
-        for (name, shown) in [
-            ("GROQ_API_KEY", "groq  GROQ_API_KEY"),
-            ("GROQ_API_KEY_2", "groq 2 GROQ_API_KEY_2"),
-            ("GROQ_API_KEY2", "groq 2 GROQ_API_KEY2"),
-            ("GROQ_API_KEY_WORK", "groq work GROQ_API_KEY_WORK"),
-            ("GROQ_API_KEY_my_team", "groq my-team GROQ_API_KEY_my_team"),
-            ("OPENAI_KEY_1", "openai 1 OPENAI_KEY_1"),
-            ("OPENROUTER_KEY", "openrouter  OPENROUTER_KEY"),
-            ("GOOGLE_API_KEY", "gemini  GOOGLE_API_KEY"),
-            ("AZURE_OPENAI_API_KEY", "azure  AZURE_OPENAI_API_KEY"),
-            ("CLOUDFLARE_API_TOKEN", "cloudflare  CLOUDFLARE_API_TOKEN"),
-            ("HF_TOKEN", "huggingface  HF_TOKEN"),
-            ("MOONSHOT_API_KEY", "moonshot  MOONSHOT_API_KEY"),
-        ] {
-            assert_eq!(found(&[(name, "k-4f9Qm2Zk7w")]), (vec![shown.to_owned()], vec![]), "{name}");
-        }
-        for name in ["GROQ_API_KEY_FILE", "OPENAI_BASE_URL", "OPENAI_API_KEY_ID", "KEY", "GROQ", "API_TOGETHER_KEY"] {
-            assert_eq!(found(&[(name, "k-4f9Qm2Zk7w")]), (vec![], vec![]), "{name}");
-        }
-    }
-
-    #[test]
-    fn what_is_left_out_has_a_reason_and_several_keys_in_one_variable_get_one_each() {
-        let (keys, left_out) = found(&[
-            ("GROQ_API_KEYS", "k-one-4f9, k-two-4f9 ,"),
-            ("GEMINI_API_KEY", "your_api_key_here"),
-            ("GOOGLE_API_KEY", "k-one-4f9"),
-            ("MISTRAL_API_KEY", " "),
-            ("COHERE_API_KEY", "a b"),
-            ("ACME_API_KEY", "k"),
-        ]);
-        assert_eq!(keys, ["gemini  GOOGLE_API_KEY", "groq 2 GROQ_API_KEY_2"].map(str::to_owned));
-        assert_eq!(left_out.len(), 4, "{left_out:?}");
-    }
-
-    #[test]
-    fn a_base_url_beside_a_key_is_the_keys_own_or_that_of_all() {
-        let url = ("OPENAI_BASE_URL", "https://x.example/v1");
-        let (keys, _) =
-            found(&[url, ("OPENAI_API_KEY", "k-1"), ("OPENAI_API_KEY_2", "k-2"), ("OPENAI_BASE_URL_2", "https://y")]);
-        assert_eq!(keys, ["openai  OPENAI_API_KEY OPENAI_BASE_URL", "openai 2 OPENAI_API_KEY_2 OPENAI_BASE_URL_2"]);
-        let (keys, _) = found(&[("OPENAI_API_BASE", "https://x"), ("OPENAI_API_KEY_2", "k-2")]);
-        assert_eq!(keys, ["openai 2 OPENAI_API_KEY_2 OPENAI_API_BASE"]);
-    }
-
-    #[test]
-    fn a_new_variable_takes_no_name_that_is_there() {
-        let there = variables(&[("GROQ_API_KEY", ""), ("GROQ_API_KEY_2", "k")]);
-        assert_eq!(free_name("GROQ_API_KEY", &there), "GROQ_API_KEY_3");
-        assert_eq!(free_name("COHERE_API_KEY", &there), "COHERE_API_KEY");
-    }
-}
+mod tests;

@@ -114,6 +114,15 @@ fn without_a_file_the_configuration_goes_out_and_the_findings_beside() {
 }
 
 #[test]
+fn a_line_of_a_dot_env_that_cannot_be_read_costs_itself_alone() {
+    let ran = import(&scratch(), &["--from", "env"], "GROQ_API_KEY=gsk-4f9Qm2Zk7w\nsk-secret\nHF_TOKEN='hf\n");
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("left out  line-2: must be NAME=value"), "{}", ran.err);
+    assert!(ran.err.contains("left out  line-3: the value has no closing '"), "{}", ran.err);
+    assert!(ran.out.contains("${GROQ_API_KEY}") && !ran.err.contains("secret"), "{}", ran.err);
+}
+
+#[test]
 fn no_file_is_overwritten() {
     let folder = scratch();
     fs::write(folder.join("apis.json"), "mine").expect("writes");
@@ -134,7 +143,7 @@ fn what_cannot_be_read_has_a_line_and_the_mend() {
         ("new-api", "{}", "has no channels"),
         ("gpt-load", "{}", "has no groups"),
         ("cliproxy", "port: 1", "is it CLIProxyAPI's config.yaml?"),
-        ("env", "sk-secret", "1: must be NAME=value"),
+        ("env", "sk-secret", "line-1: must be NAME=value"),
         ("env", "EDITOR=vi", "no account in it can be carried over"),
         ("env", " ", "is empty"),
     ] {

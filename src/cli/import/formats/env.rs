@@ -2,21 +2,17 @@
 //!
 //! 1. `GROQ_API_KEY`, `GEMINI_API_KEY_2`, `OPENAI_KEY_WORK`: an account by the provider's preset. The key stays where it is.
 //! 2. `RELAY_API_KEY` beside `RELAY_BASE_URL`: an account at the address, whether a provider is known or not.
-//! 3. `GEMINI_API_KEYS=a,b`: an account for each key.
+//! 3. `GEMINI_API_KEYS=a,b`: an account for each key, under the names that `init` would append to the file.
+
+use std::collections::BTreeSet;
 
 use crate::cli::import::address::Address;
 use crate::cli::import::draft::{AccountDraft, ConfigDraft};
-use crate::cli::import::input::AGAIN;
-use crate::cli::import::secrets::KeySource;
+use crate::cli::import::input::{AGAIN, leave_odd_lines};
+use crate::cli::import::secrets::{KeySource, not_set};
 use crate::cli::import::tree::Node;
 use crate::cli::init::variables::{FoundKey, Variables, find};
-use crate::config::{ApiKey, Provider, Providers, is_placeholder};
-
-/// Ends of names that hold the base URL of the key beside.
-const BASES: [&str; 3] = ["_BASE_URL", "_API_BASE", "_BASE"];
-
-/// Ends of names that hold a key of nobody known, the longest first.
-const KEYS: [&str; 4] = ["_API_KEY", "_API_TOKEN", "_TOKEN", "_KEY"];
+use crate::config::{ApiKey, Provider, Providers};
 
 pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), String> {
     if !root.is_object() {
@@ -34,73 +30,64 @@ pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), Strin
             variables.insert(name.to_owned(), ApiKey::new(&value));
         }
     }
+    leave_odd_lines(root);
     let providers: Vec<&Provider> = Providers::embedded().list().iter().collect();
     let (found, left_out) = find(&variables, &providers);
     for out in left_out {
         root.get(&out.variable).iter().for_each(|variable| variable.leave(out.why.clone()));
     }
     found.iter().for_each(|key| add(root, key, draft));
-    of_nobody_known(root, draft);
+    of_several(root, &found, draft);
     fill_blanks(root);
     draft.notes.push("the keys stay in the file: name it .env, in the folder where the server starts".to_owned());
     Ok(())
 }
 
 fn add(root: &Node<'_>, found: &FoundKey<'_>, draft: &mut ConfigDraft) {
-    let address = match &found.base_url {
-        None => Address::Preset { id: found.provider.id.clone(), blank: None },
-        Some((variable, url)) => at(root.get(variable).as_ref(), url),
+    let address = match (&found.base_url, found.provider) {
+        (Some((variable, url)), _) => at(root.get(variable).as_ref(), url),
+        (None, Some(provider)) => Address::Preset { id: provider.id.clone(), blank: None },
+        // Nobody known is found by the base URL alone.
+        (None, None) => return,
     };
-    let wish = if found.label.is_empty() {
-        found.provider.id.clone()
-    } else {
-        format!("{}-{}", found.provider.id, found.label)
-    };
+    let name = &found.name;
+    let wish = if found.label.is_empty() { name.clone() } else { format!("{name}-{}", found.label) };
     let id = draft.unique_id(&wish);
-    if !found.is_new {
-        draft.add(&id, AccountDraft::new(address, KeySource::Variable(found.variable.clone())));
-        return root.get(&found.variable).iter().for_each(Node::carry);
+    let is_copied = found.one_of.is_some() && draft.secrets.are_copied();
+    let key = if is_copied { KeySource::Given(found.key.clone()) } else { KeySource::Variable(found.variable.clone()) };
+    draft.add(&id, AccountDraft::new(address, key));
+    if found.one_of.is_none() {
+        root.get(&found.variable).iter().for_each(Node::carry);
     }
-    // One of several keys in a variable, which a reference can't name.
-    let todo = draft.add(&id, AccountDraft::new(address, KeySource::Given(found.key.clone())));
-    let todo = todo.map(|todo| format!("; the last {todo}")).unwrap_or_default();
-    for (_, variable) in root.fields() {
-        if variable.text().is_some_and(|text| text.contains(found.key.expose())) {
-            variable.change(format!("each key is an entry{todo}"));
-        }
+}
+
+/// Says what becomes of the variables with several keys, of which a reference can name none.
+fn of_several(root: &Node<'_>, found: &[FoundKey<'_>], draft: &mut ConfigDraft) {
+    let names: BTreeSet<&String> = found.iter().filter_map(|key| key.one_of.as_ref()).collect();
+    for name in &names {
+        let own = found.iter().filter(|key| key.one_of.as_ref() == Some(name)).map(|key| key.variable.as_str());
+        let own: Vec<&str> = own.collect();
+        let how = match draft.secrets.are_copied() {
+            true => String::new(),
+            false => format!(": {}", not_set(&own)),
+        };
+        root.get(name).iter().for_each(|variable| variable.change(format!("each key is an entry{how}")));
+    }
+    if !names.is_empty() && !draft.secrets.are_copied() {
+        draft.notes.push("`api-together init --env-file FILE` makes the same entries, and sets their variables".into());
     }
 }
 
 fn at(variable: Option<&Node<'_>>, url: &str) -> Address {
-    let address = Address::at(url);
+    let address = Address::endpoint(url);
     if let Some(variable) = variable {
         match &address {
             Address::Preset { id, .. } => variable.change(format!("is the preset {id}")),
-            Address::Own { .. } => variable.carry(),
+            Address::Own { url: own, .. } if own == url => variable.carry(),
+            Address::Own { .. } => variable.change("is the base, without the endpoint"),
         }
     }
     address
-}
-
-/// Adds the keys with a base URL beside whose provider is not known.
-fn of_nobody_known(root: &Node<'_>, draft: &mut ConfigDraft) {
-    for (name, variable) in root.fields() {
-        let Some(stem) = KEYS.iter().find_map(|end| name.strip_suffix(end)).filter(|stem| !stem.is_empty()) else {
-            continue;
-        };
-        let base = BASES.iter().find_map(|end| root.get(&format!("{stem}{end}")));
-        let url = base.as_ref().and_then(Node::text).filter(|url| url.starts_with("http"));
-        let (Some(url), Some(key)) = (url, variable.text()) else { continue };
-        let is_known = Providers::embedded().list().iter().any(|provider| {
-            provider.key_env.iter().any(|known| known == name || known.strip_suffix("_API_KEY") == Some(stem))
-        });
-        if is_known || is_placeholder(&key) {
-            continue;
-        }
-        let id = draft.unique_id(&stem.to_lowercase().replace('_', "-"));
-        draft.add(&id, AccountDraft::new(at(base.as_ref(), &url), KeySource::Variable(name.to_owned())));
-        variable.carry();
-    }
 }
 
 /// Marks what presets read by themselves: the name of an Azure resource, say.

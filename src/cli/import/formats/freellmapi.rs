@@ -2,7 +2,7 @@
 
 use crate::cli::import::address::Address;
 use crate::cli::import::draft::{AccountDraft, ConfigDraft};
-use crate::cli::import::input::AGAIN;
+use crate::cli::import::input::{AGAIN, leave_odd_lines};
 use crate::cli::import::secrets::KeySource;
 use crate::cli::import::tree::Node;
 use crate::config::{ApiKey, Providers};
@@ -75,6 +75,7 @@ fn say(key: &Node<'_>, is_split: bool, todo: Option<String>) {
 
 /// Reads `GROQ_KEY_2=…`, and `CUSTOM_1_KEY=…` beside `CUSTOM_1_BASE_URL=…`. The keys stay in the file.
 fn lines(root: &Node<'_>, draft: &mut ConfigDraft) {
+    leave_odd_lines(root);
     for (name, variable) in root.fields() {
         let Some(value) = variable.text() else { continue };
         if name.ends_with(AGAIN) {

@@ -96,7 +96,6 @@ fn read_group(one: &Group<'_>, weights: &BTreeMap<String, u64>, draft: &mut Conf
     }
     group.leave_each(OF_GROUP);
     let keys = one.keys();
-    let mut todos: BTreeMap<String, Option<String>> = BTreeMap::new();
     for upstream in upstreams(group) {
         let mut base = AccountDraft::new(upstream_address(&upstream.0, &upstream.1, &kind), KeySource::Missing);
         base.name = one.text("display_name").or(Some(name.clone())).filter(|name| !name.is_empty());
@@ -106,21 +105,21 @@ fn read_group(one: &Group<'_>, weights: &BTreeMap<String, u64>, draft: &mut Conf
             let id = draft.unique_id(&name);
             add(group, &id, base.clone(), draft);
         }
-        for (field, key, is_on) in &keys {
+        for (_, key, is_on) in &keys {
             let id = draft.unique_id(&name);
-            let mut account = AccountDraft { key: KeySource::Given(ApiKey::new(key)), ..base.clone() };
+            let mut account = AccountDraft { key: key.clone(), ..base.clone() };
             if !is_on {
                 account.fields.insert("enabled".to_owned(), json!(false));
             }
-            let todo = add(group, &id, account, draft);
-            todos.entry(field.path().to_owned()).or_insert(todo);
+            add(group, &id, account, draft);
         }
     }
     for (field, ..) in &keys {
-        let is_one = field.text().is_some_and(|text| !text.contains(['\n', ',']));
-        match todos.get(field.path()).cloned().flatten() {
+        let of_the_field = keys.iter().filter(|(other, ..)| other.path() == field.path()).map(|(_, key, _)| key);
+        let is_one = of_the_field.clone().count() == 1;
+        match draft.secrets.todo_of(of_the_field) {
             Some(todo) if is_one => field.change(todo),
-            Some(todo) => field.change(format!("each line is an entry; {todo}, and so on")),
+            Some(todo) => field.change(format!("each line is an entry; {todo}")),
             None if is_one => field.carry(),
             None => field.change("each line is an entry"),
         }

@@ -43,7 +43,8 @@ impl Format {
     pub(super) fn form(self) -> Form {
         match self {
             Format::Litellm | Format::UniApi | Format::Cliproxy => Form::Yaml,
-            Format::GptLoad | Format::NewApi | Format::Node => Form::Json,
+            Format::GptLoad | Format::NewApi => Form::JsonInTexts,
+            Format::Node => Form::Json,
             Format::Freellmapi => Form::LinesOrTable,
             Format::Env => Form::Lines,
         }

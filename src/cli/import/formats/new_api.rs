@@ -3,6 +3,7 @@
 //! 1. Each line of a channel's `key` is an entry.
 //! 2. A channel's type is a provider, by number.
 //! 3. The highest priority comes first there, the lowest here: the sign changes.
+//! 4. Structures are kept as texts there, and are read as structures.
 
 mod place;
 
@@ -38,8 +39,10 @@ const OF_CHANNEL: &[(&[&str], &str)] = &[
     (&["auto_ban"], "accounts rest by the rules of docs/failures.md"),
     (&["status_code_mapping"], "each status has its own meaning: docs/failures.md"),
     (&["param_override"], "requests go up as clients send them"),
-    (&["settings"], "is about how the program changes requests; they go up as clients send them"),
 ];
+
+/// Why the members of `setting` and `settings` are left out.
+const OF_SETTING: &str = "is about how the program changes requests; they go up as clients send them";
 
 pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), String> {
     let channels = channels(root);
@@ -103,38 +106,33 @@ fn read_channel(channel: &Node<'_>, draft: &mut ConfigDraft) -> bool {
     let keys = keys(channel);
     let wish = base.name.clone().unwrap_or_else(|| base.address.name());
     let all = if keys.is_empty() { vec![KeySource::Missing] } else { keys };
-    let has_key = !matches!(&*all, [KeySource::Missing]);
-    let mut todo = None;
-    for (place, key) in all.into_iter().enumerate() {
+    for (place, key) in all.iter().enumerate() {
         let id = draft.unique_id(&wish);
-        let mut account = AccountDraft { key, ..base.clone() };
+        let mut account = AccountDraft { key: key.clone(), ..base.clone() };
         if off.contains(&place) {
             account.fields.insert("enabled".to_owned(), json!(false));
         }
         headers(channel, &id, &mut account, draft);
-        if let Some(setting) = channel.get("setting") {
-            setting_of(&setting, &id, &mut account, draft);
-        }
-        todo = todo.or(draft.add(&id, account));
+        settings(channel, &id, &mut account, draft);
+        draft.add(&id, account);
     }
+    let has_key = !matches!(&*all, [KeySource::Missing]);
     if let Some(field) = channel.get("key").filter(|_| has_key) {
-        let is_one = field.text().is_some_and(|text| !text.contains('\n') && !text.starts_with('['));
-        match todo {
-            Some(todo) if is_one => field.change(todo),
-            Some(todo) => field.change(format!("each line is an entry; {todo}, and so on")),
-            None if is_one => field.carry(),
-            None => field.change("each line is an entry"),
+        match (&*all, draft.secrets.todo_of(&all)) {
+            ([_], Some(todo)) => field.change(todo),
+            ([_], None) => field.carry(),
+            (_, Some(todo)) => field.change(format!("each line is an entry; {todo}")),
+            (_, None) => field.change("each line is an entry"),
         }
     }
     has_key
 }
 
-/// Returns the keys: lines, or a JSON list.
+/// Returns the keys: lines, or a list.
 fn keys(channel: &Node<'_>) -> Vec<KeySource> {
-    let text = channel.get("key").and_then(|key| key.text()).unwrap_or_default();
-    let listed: Option<Vec<String>> = text.starts_with('[').then(|| serde_json::from_str(&text).ok()).flatten();
-    let lines = listed.unwrap_or_else(|| text.lines().map(|line| line.trim().to_owned()).collect());
-    lines.iter().filter(|line| !line.is_empty()).map(|line| KeySource::Given(ApiKey::new(line))).collect()
+    let texts = channel.get("key").map(|key| key.texts()).unwrap_or_default();
+    let lines = texts.iter().flat_map(|(_, text)| text.lines()).map(str::trim).filter(|line| !line.is_empty());
+    lines.map(|line| KeySource::Given(ApiKey::new(line))).collect()
 }
 
 /// Returns the places of the keys that are switched off.
@@ -170,20 +168,23 @@ fn switched_off(channel: &Node<'_>) -> Vec<usize> {
 }
 
 fn models(channel: &Node<'_>) -> Vec<(String, String)> {
-    let mapping: BTreeMap<String, String> = json_text(channel, "model_mapping")
-        .map(|(field, mapping)| {
-            field.change("is modelMapping, without names that models does not list");
-            mapping.into_iter().filter_map(|(asked, own)| Some((asked, own.as_str()?.to_owned()))).collect()
-        })
-        .unwrap_or_default();
     let listed = channel.get("models").map(|models| {
         models.change("is a list");
-        models.text().unwrap_or_default()
+        models.texts().into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(",")
     });
     let listed = listed.unwrap_or_default();
-    let names = listed.split(',').map(str::trim).filter(|name| !name.is_empty());
-    // A name that is mapped and not listed is never asked for there.
-    names.map(|name| (name.to_owned(), mapping.get(name).cloned().unwrap_or_else(|| name.to_owned()))).collect()
+    let names: Vec<&str> = listed.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    let mut mapping = BTreeMap::new();
+    for (asked, field) in channel.get("model_mapping").iter().flat_map(Node::fields) {
+        let Some(own) = field.text() else { continue };
+        if names.contains(&asked) {
+            field.carry();
+            mapping.insert(asked, own);
+        } else {
+            field.leave("models does not list the name, so it is never asked for there");
+        }
+    }
+    names.iter().map(|name| ((*name).to_owned(), mapping.remove(name).unwrap_or_else(|| (*name).to_owned()))).collect()
 }
 
 fn order(channel: &Node<'_>) -> Map<String, Value> {
@@ -209,38 +210,32 @@ fn order(channel: &Node<'_>) -> Map<String, Value> {
     fields
 }
 
-fn headers(channel: &Node<'_>, id: &str, account: &mut AccountDraft, draft: &ConfigDraft) {
+fn headers(channel: &Node<'_>, id: &str, account: &mut AccountDraft, draft: &mut ConfigDraft) {
     if let Some(organization) = channel.get("openai_organization")
         && let Some(text) = organization.text()
     {
         organization.change("is the header OpenAI-Organization");
         draft.header(id, ("OpenAI-Organization", &text), account);
     }
-    let Some((field, headers)) = json_text(channel, "header_override") else { return };
-    field.change("is headers");
-    for (name, value) in headers {
-        let Some(value) = value.as_str() else { continue };
+    for (name, field) in channel.get("header_override").iter().flat_map(Node::fields) {
+        let Some(value) = field.text() else { continue };
         if value.contains("{api_key}") || name.eq_ignore_ascii_case("authorization") {
-            field.change("is headers, without the key: the pool sends the key by itself");
-        } else if let Some(todo) = draft.header(id, (&name, value), account) {
-            field.change(todo);
+            field.leave("the pool sends the key by itself");
+        } else {
+            let todo = draft.header(id, (name, &value), account);
+            todo.map_or_else(|| field.carry(), |todo| field.change(todo));
         }
     }
 }
 
-fn setting_of(setting: &Node<'_>, id: &str, account: &mut AccountDraft, draft: &ConfigDraft) {
-    setting.leave("is about how the program changes requests; they go up as clients send them");
-    let parsed = setting.text().and_then(|text| serde_json::from_str::<Map<String, Value>>(&text).ok());
-    let proxy = parsed.as_ref().and_then(|fields| fields.get("proxy")?.as_str().filter(|proxy| !proxy.is_empty()));
-    if let Some(proxy) = proxy {
-        // The proxy is taken out of the field, and the rest stays behind.
-        proxies::within(setting, proxy, (id, account), draft);
+fn settings(channel: &Node<'_>, id: &str, account: &mut AccountDraft, draft: &mut ConfigDraft) {
+    for field in ["setting", "settings"].into_iter().filter_map(|name| channel.get(name)) {
+        if !field.is_object() {
+            field.leave(OF_SETTING);
+        }
+        field.fields().iter().for_each(|(_, member)| member.leave(OF_SETTING));
     }
-}
-
-/// Returns an object that is written as a text.
-fn json_text<'a>(channel: &Node<'a>, name: &str) -> Option<(Node<'a>, Map<String, Value>)> {
-    let field = channel.get(name)?;
-    let object = serde_json::from_str::<Map<String, Value>>(&field.text()?).ok()?;
-    Some((field, object))
+    if let Some(setting) = channel.get("setting") {
+        proxies::of_entry(&setting, "proxy", (id, account), draft);
+    }
 }

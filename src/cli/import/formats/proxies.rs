@@ -11,7 +11,7 @@ use crate::cli::import::tree::Node;
 const SCHEMES: [&str; 4] = ["http://", "https://", "socks5://", "socks5h://"];
 
 /// Reads the proxy of an entry.
-pub(super) fn of_entry(from: &Node<'_>, name: &str, entry: (&str, &mut AccountDraft), draft: &ConfigDraft) {
+pub(super) fn of_entry(from: &Node<'_>, name: &str, entry: (&str, &mut AccountDraft), draft: &mut ConfigDraft) {
     if let Some((field, proxy)) = from.get(name).and_then(|field| Some((field.clone(), field.text()?))) {
         within(&field, &proxy, entry, draft);
     }
@@ -26,7 +26,7 @@ pub(super) fn of_all(from: &Node<'_>, name: &str, draft: &mut ConfigDraft) {
 }
 
 /// Reads the proxy that stands in a field, or inside of one.
-pub(super) fn within(field: &Node<'_>, proxy: &str, entry: (&str, &mut AccountDraft), draft: &ConfigDraft) {
+pub(super) fn within(field: &Node<'_>, proxy: &str, entry: (&str, &mut AccountDraft), draft: &mut ConfigDraft) {
     let (id, account) = entry;
     if let Some(written) = written(field, proxy, &variable(id, "PROXY"), draft) {
         account.fields.insert("proxy".to_owned(), json!(written));
@@ -34,7 +34,7 @@ pub(super) fn within(field: &Node<'_>, proxy: &str, entry: (&str, &mut AccountDr
 }
 
 /// Returns the proxy as the configuration writes one. A URL with a password is a secret.
-fn written(field: &Node<'_>, proxy: &str, variable: &str, draft: &ConfigDraft) -> Option<String> {
+fn written(field: &Node<'_>, proxy: &str, variable: &str, draft: &mut ConfigDraft) -> Option<String> {
     if matches!(proxy, "direct" | "none") {
         field.change("is proxy: none");
         return Some("none".to_owned());

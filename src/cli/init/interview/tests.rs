@@ -114,10 +114,11 @@ fn a_base_url_says_where_an_account_is() {
         ("https://api.groq.com/openai/v1", preset("groq")),
         ("http://localhost:11434/v1", preset("ollama")),
         ("http://127.0.0.1:9000/v1", plain),
+        ("https://api.groq.com/openai/v1/chat/completions", preset("groq")),
     ] {
         assert_eq!(json!(drafted(&wishes(), &base(url), &mut Script::default()).0), wanted, "{url}");
     }
-    for (url, why) in [("http://localhost:3001/v1", "this pool's own address"), ("nonsense", "is no URL")] {
+    for (url, why) in [("http://localhost:3001/v1", "this pool's own address"), ("nonsense", "must begin with https")] {
         let (entries, left_out) = drafted(&wishes(), &base(url), &mut Script::default());
         assert!(entries.is_empty() && left_out[0].contains(why), "{url}: {left_out:?}");
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::cli::import::secrets::KeySource;
 use crate::cli::import::tree::Node;
+use crate::config::ApiKey;
 
 /// A group, with what stands beside it in an export.
 pub(super) struct Group<'a> {
@@ -37,17 +39,17 @@ impl<'a> Group<'a> {
     }
 
     /// Returns the keys, each with the status.
-    pub(super) fn keys(&self) -> Vec<(Node<'a>, String, bool)> {
+    pub(super) fn keys(&self) -> Vec<(Node<'a>, KeySource, bool)> {
         let fields =
             [&self.around, &self.group].into_iter().flat_map(|node| ["keys", "api_keys"].map(|name| node.get(name)));
         let Some(field) = fields.flatten().next() else { return Vec::new() };
         if let Some(text) = field.text() {
             let lines = text.split(['\n', ',']).map(str::trim).filter(|line| !line.is_empty());
-            return lines.map(|line| (field.clone(), line.to_owned(), true)).collect();
+            return lines.map(|line| (field.clone(), given(line), true)).collect();
         }
         let items = field.items().into_iter().filter_map(|item| {
             if let Some(text) = item.text() {
-                return Some((item, text, true));
+                return Some((item, given(&text), true));
             }
             item.leave_each(&[(
                 &[
@@ -68,10 +70,14 @@ impl<'a> Group<'a> {
             let status = item.get("status");
             let is_on = status.as_ref().and_then(Node::text).is_none_or(|status| status == "active");
             status.iter().for_each(|status| status.change(if is_on { "is the default" } else { "is enabled: false" }));
-            Some((key, text, is_on))
+            Some((key, given(&text), is_on))
         });
         items.collect()
     }
+}
+
+fn given(key: &str) -> KeySource {
+    KeySource::Given(ApiKey::new(key))
 }
 
 /// Returns the weights that groups of groups give to their members.
