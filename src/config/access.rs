@@ -1,15 +1,14 @@
 //! What a program that calls the server needs of the configuration: the address and a key. No secret of an account is
 //! wanted, so variables that are set for the server alone may be missing here.
 
-use std::fs;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::json::Unambiguous;
-use super::load::{ConfigError, expand, syntax_error, without_mark};
+use super::reading::{CONFIGURATION, ConfigError, document, read_text};
 use super::secret::{ApiKey, ClientKey};
 use super::source::{ConfigSource, DEFAULT_HOST, DEFAULT_PORT, Overrides, folder_of};
+use super::variables::expand;
 
 /// How to call the server of a configuration.
 #[derive(Debug, Clone)]
@@ -55,9 +54,8 @@ impl ServerAccess {
     /// When the file can't be read, or is not JSON.
     pub fn read(source: &ConfigSource) -> Result<ServerAccess, ConfigError> {
         let path = &source.path;
-        let text = fs::read_to_string(path).map_err(|why| ConfigError::Unreadable { path: path.clone(), why })?;
-        let Unambiguous(document) = serde_json::from_str(without_mark(&text))
-            .map_err(|error| syntax_error(path, without_mark(&text), &error))?;
+        let text = read_text(path).map_err(|why| ConfigError::unreadable(path, why, &CONFIGURATION))?;
+        let document = document(path, &text, &CONFIGURATION)?;
         let server = document.get("server");
         let field = |name: &str| server.and_then(|server| server.get(name));
         let text = |name: &str| field(name).and_then(Value::as_str).and_then(expanded);
@@ -133,6 +131,8 @@ impl FoundKey {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn access(text: &str) -> ServerAccess {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::changes;
-use super::load::{ConfigError, is_current, load};
+use super::load::{is_current, load};
 use super::messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 use super::model::Config;
+use super::reading::ConfigError;
 use super::server_limits::ServerLimits;
 use super::source::ConfigSource;
 use crate::mailbox::{ActorKind, Context, LivesInMailbox};

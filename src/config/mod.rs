@@ -21,6 +21,7 @@ mod model_names;
 mod origin;
 mod partial;
 mod period_limits;
+mod placeholder;
 pub mod prices;
 mod pricing;
 mod problem;
@@ -28,6 +29,7 @@ pub mod providers;
 mod proxies;
 mod quirks;
 mod quotas;
+mod reading;
 mod renames;
 mod retry_timeouts;
 mod schema;
@@ -38,29 +40,31 @@ mod source;
 mod syntax;
 mod validate;
 mod validator;
+mod variables;
 mod warnings;
 mod watch;
 
 pub use access::{FoundKey, ServerAccess};
 pub use actor::ConfigActor;
-pub(crate) use base_url::has_version;
+pub(crate) use base_url::{check as check_base_url, has_version, without_endpoint};
 pub(crate) use json::Unambiguous;
-pub use load::{ConfigError, load, parse};
+pub use load::{load, parse};
 pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
 pub use model::{
     Access, ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, DEFAULT_KEY,
     GroupConfig, KeyBudget, KeyConfig, ModelAliases, OperatorKey, PeriodLimit, QueueConfig, QuotaConfig, RetryConfig,
     ServerConfig, StoreConfig, Timeouts,
 };
+pub use placeholder::{is_placeholder, is_reference, why_no_key};
 pub use problem::Problem;
 pub use providers::{LimitScope, Plan, PresetUse, Provider, Providers};
 pub use quirks::{LimitsPer, Quirks, StreamUsage};
 pub use quota::Reset;
+pub use reading::ConfigError;
 pub use schema::generate as generate_schema;
 pub use secret::{ApiKey, ClientKey, PresentedKey};
 pub use served_models::Models;
 pub use server_limits::{ServerLimits, TlsFiles};
 pub use source::{ConfigSource, DEFAULT_NAME, Overrides};
 pub use transport::Proxy;
-pub use warnings::is_placeholder;
 pub use watch::Watcher;

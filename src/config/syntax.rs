@@ -19,9 +19,6 @@ const TYPOGRAPHIC: [char; 8] = ['“', '”', '„', '‟', '«', '»', '‘', '
 
 /// Returns what is wrong: `why` is serde_json's text, without the place.
 pub(super) fn mistake(text: &str, line: usize, column: usize, why: &str) -> String {
-    if text.trim().is_empty() {
-        return "is empty; begin with `api-together init`, or with config/apis.example.json".to_owned();
-    }
     let said = named(text, line, column, why).unwrap_or_else(|| why.to_owned());
     let Some(shown) = shown_line(text, line, column) else { return format!("not valid JSON: {said}") };
     format!("not valid JSON: {said}\n{shown}")

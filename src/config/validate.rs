@@ -12,6 +12,7 @@ use super::mailboxes::mailboxes;
 use super::model::{ActorsConfig, Affinity, ApiConfig, Config, QueueConfig, ServerConfig, StoreConfig};
 use super::origin::is_origin;
 use super::partial::SoundParts;
+use super::placeholder::why_no_key;
 use super::problem::Problem;
 use super::quotas::count_on;
 use super::retry_timeouts::{Defaults, non_zero};
@@ -93,7 +94,8 @@ impl Validator<'_> {
         let limits = ServerLimits::from_file(&file, folder_of(&source.path));
         let host = overrides.host.clone().or(file.host).unwrap_or_else(|| DEFAULT_HOST.to_owned());
         if !is_host(&host) {
-            self.problem("server.host", "must be a host name or an address, such as localhost, 0.0.0.0 or ::1");
+            let at = if overrides.host.is_some() { "--host, or $HOST" } else { "server.host" };
+            self.problem(at, "must be a host name or an address, such as localhost, 0.0.0.0 or ::1");
         }
         for (field, path) in file.tls.iter().flat_map(|tls| [("certFile", &tls.cert_file), ("keyFile", &tls.key_file)])
         {
@@ -216,7 +218,7 @@ impl Validator<'_> {
             return self.refuse(at, "must not be empty");
         }
         if !key.bytes().all(|b| b.is_ascii_graphic()) {
-            return self.refuse(at, "must be of visible ASCII characters without spaces, as it is sent in a header");
+            return self.refuse(at, why_no_key(key));
         }
         Some(ApiKey::new(key))
     }

@@ -8,6 +8,7 @@ use url::Url;
 use super::known::Providers;
 use super::provider::{LimitScope, Provider};
 use super::secrets::without_secrets;
+use crate::config::placeholder::{held_by, is_reference};
 use crate::config::problem::Problem;
 use crate::types::WireFormat;
 
@@ -177,6 +178,9 @@ impl Filler<'_> {
         }
         let set = self.provider.key_env.iter().find_map(|name| Some((name, (self.variable)(name)?)));
         if let Some((name, key)) = set {
+            if is_reference(&key) {
+                self.done.warnings.push(format!("apis[{}].apiKey: {}", self.index, held_by(name)));
+            }
             fields.insert("apiKey".to_owned(), Value::from(key));
             return Some(name.clone());
         }

@@ -146,7 +146,10 @@ impl Providers {
         if let Some(provider) = self.find_by_word(typed).or_else(|| self.find_by_host(host)) {
             return Some(&provider.id);
         }
-        schema::nearest(typed, self.list.iter().map(|provider| &provider.id)).map(String::as_str)
+        // `gork` is near to grok, another word for xai.
+        let words = || self.list.iter().flat_map(|provider| std::iter::once(&provider.id).chain(&provider.aka));
+        let near = schema::nearest(typed, words())?;
+        self.find_by_word(near).map(|provider| provider.id.as_str())
     }
 
     /// Returns when a day begins at this host, as `reset` says it.

@@ -24,5 +24,4 @@ pub use fill_in::PresetUse;
 pub(super) use fill_in::fill_in;
 pub use known::Providers;
 pub use provider::{Blank, LimitScope, Plan, Provider};
-pub use read::PresetsError;
 pub(super) use read::{PresetsRead, text_of};

@@ -248,6 +248,7 @@ fn an_unknown_provider_is_refused_with_the_one_that_was_meant() {
     for (typed, told) in [
         ("grok", "did you mean xai?"),
         ("google", "did you mean gemini?"),
+        ("gork", "did you mean xai?"),
         ("Kimi", "did you mean moonshot?"),
         ("GROQ", "did you mean groq?"),
         ("mistrall", "did you mean mistral?"),

@@ -1,4 +1,9 @@
-//! Warns of a base URL at a known provider's host whose path is none of the provider's. Pure.
+//! Warns of what does not fit to a known provider's host. Pure.
+//!
+//! 1. The path of the base URL is none of the provider's.
+//! 2. The provider has no API of the base URL's format.
+//! 3. The entry's `provider` is another one.
+//! 4. The key begins like those of another provider.
 
 use url::Url;
 
@@ -7,8 +12,69 @@ use crate::config::model::Config;
 use crate::config::providers::{Provider, Providers};
 use crate::types::WireFormat;
 
+/// What keys begin with, and whose they are. Of two that fit the longer counts.
+const KEY_STARTS: [(&str, &str); 9] = [
+    ("sk-ant-", "anthropic"),
+    ("sk-or-", "openrouter"),
+    ("gsk_", "groq"),
+    ("AIza", "gemini"),
+    ("xai-", "xai"),
+    ("csk-", "cerebras"),
+    ("nvapi-", "nvidia"),
+    ("hf_", "huggingface"),
+    ("pplx-", "perplexity"),
+];
+
+/// Returns a warning for each address at a known host, and for each key there, that does not fit.
+pub(in crate::config) fn at_known_hosts(config: &Config, providers: &Providers) -> Vec<String> {
+    let mut warnings = unknown_paths(config, providers);
+    for (index, api) in config.apis.iter().enumerate() {
+        let named = config.presets.get(api.id.as_str()).map(|used| used.provider.as_str());
+        let at = |field: &str| format!("apis[{index}].{field}");
+        for (format, address) in api.addresses.iter() {
+            let Some(url) = address.as_ref().map(|address| &address.base_url) else { continue };
+            let here = providers_at(url, providers);
+            let Some(first) = here.first() else { continue };
+            let is_here = |id: &str| here.iter().any(|provider| provider.id == id);
+            let field = at(format.base_url_field());
+            if let Some(named) = named.filter(|named| !is_here(named)) {
+                let text = format!("is at the host of {}, and provider says {named}", first.name);
+                warnings.push(format!("{field}: {text}; correct one of the two"));
+            } else if !here.iter().any(|provider| provider.base_url(format).is_some()) {
+                let other = format.other();
+                let has_none =
+                    format!("is at the host of {}, which has no API of {}'s format", first.name, name(format));
+                warnings.push(format!("{field}: {has_none}; {} is for {}'s", other.base_url_field(), name(other)));
+            }
+            let starts = KEY_STARTS.iter().filter(|(start, _)| api.key.expose().starts_with(start));
+            if let Some((_, owner)) = starts.max_by_key(|(start, _)| start.len()).filter(|(_, owner)| !is_here(owner)) {
+                let text = format!("begins like a key of {owner}, and is sent to the host of {}", first.name);
+                warnings.push(format!("{}: {text}; give each account its own key", at("apiKey")));
+            }
+        }
+    }
+    warnings
+}
+
+fn name(format: WireFormat) -> &'static str {
+    match format {
+        WireFormat::OpenAi => "OpenAI",
+        WireFormat::Anthropic => "Anthropic",
+    }
+}
+
+/// Returns the providers with an API of either format at the URL's host.
+fn providers_at<'a>(url: &Url, providers: &'a Providers) -> Vec<&'a Provider> {
+    if base_url::is_loopback(url) {
+        return Vec::new();
+    }
+    let host = |provider: &Provider, format| known(provider, format).is_some_and(|base| base.host() == url.host());
+    let is_here = |provider: &&Provider| WireFormat::ALL.into_iter().any(|format| host(provider, format));
+    providers.list().iter().filter(is_here).collect()
+}
+
 /// Returns a warning for each base URL at a known host with an unknown path.
-pub(in crate::config) fn unknown_paths(config: &Config, providers: &Providers) -> Vec<String> {
+fn unknown_paths(config: &Config, providers: &Providers) -> Vec<String> {
     let mut warnings = Vec::new();
     for (index, api) in config.apis.iter().enumerate() {
         for (format, address) in api.addresses.iter() {

@@ -1,28 +1,30 @@
 //! Warns of what is valid and yet can't work, or not as meant. A warning names the place and the mend, and never a value.
 //!
-//! 1. A key that is a placeholder, a variable without braces, a host of the kind `your-…`, and a path that a known host does not have.
-//! 2. Keys in wrong company: one key in two entries, an account's key that clients have, too.
-//! 3. A pool that is open to the network, or has a key that can be guessed there.
-//! 4. More requests or tokens in a minute than in a day.
+//! 1. A key that is a placeholder, a variable without braces, a host of the kind `your-…`, and what does not fit to a known host.
+//! 2. A variable, or a key file, that holds the name of another variable.
+//! 3. Keys in wrong company: one key in two entries, an account's key that clients have, too.
+//! 4. A pool that is open to the network, or has a key that can be guessed there.
+//! 5. More requests or tokens in a minute than in a day.
 //!
 //! An upstream on this machine or in its network may take any text for a key, so that rules about accounts' keys leave it out.
 
 mod known_hosts;
-mod placeholder;
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use serde_json::Value;
 use url::{Host, Url};
 
-pub(super) use known_hosts::unknown_paths;
-pub use placeholder::is_placeholder;
+pub(super) use known_hosts::at_known_hosts;
 
 use super::file::{ApiFile, GroupFile, LimitsFile};
 use super::model::{AddressConfig, ApiConfig, KeyConfig};
+use super::placeholder::{held_by, is_placeholder, is_reference, names_variable};
 use super::secret::{ApiKey, PresentedKey};
 use super::validator::Validator;
+use super::variables::expand;
 use crate::types::ByFormat;
 
 /// Where an account's API of each format is.
@@ -31,14 +33,25 @@ type Addresses = ByFormat<Option<AddressConfig>>;
 /// A shorter key can be guessed over a network, in characters.
 const SHORTEST_POOL_KEY: usize = 16;
 
-/// Returns a warning for each string of a document, as typed, that names a variable in another way than `${NAME}`.
-pub(super) fn unexpanded_variables(document: &Value) -> Vec<String> {
+/// Returns a warning for each string of a document, as typed, that names a variable in another way than `${NAME}`, and for each
+/// variable whose value is such a name. `lookup` looks into the environment.
+pub(super) fn unexpanded_variables(document: &Value, lookup: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let mut warnings = Vec::new();
     each_string(document, "", &mut |at, text| {
-        if placeholder::names_variable(text) {
+        if names_variable(text) {
             warnings
                 .push(format!("{at}: looks like a variable, and is taken as it stands; write a variable as ${{NAME}}"));
         }
+        let references = RefCell::new(BTreeSet::new());
+        // A variable that is not set is a problem, which is told elsewhere.
+        let _ = expand(text, |name| {
+            let value = lookup(name);
+            if value.as_deref().is_some_and(is_reference) {
+                references.borrow_mut().insert(name.to_owned());
+            }
+            value
+        });
+        warnings.extend(references.into_inner().iter().map(|name| format!("{at}: {}", held_by(name))));
     });
     warnings
 }
@@ -96,7 +109,11 @@ impl Validator<'_> {
 
     /// Warns of an account's key that can be none.
     pub(super) fn doubt_key(&mut self, at: &str, key: Option<&ApiKey>, addresses: Option<&Addresses>) {
-        let is_none = |text: &str| is_placeholder(text) && !placeholder::names_variable(text);
+        let is_none = |text: &str| is_placeholder(text) && !names_variable(text);
+        if at.ends_with("apiKeyFile") && key.is_some_and(|key| is_reference(key.expose())) {
+            let text = "the file holds the name of a variable, which nothing puts in; put the key itself into the file";
+            self.warn(format!("{at}: {text}"));
+        }
         if key.is_some_and(|key| is_none(key.expose())) && addresses.is_some_and(is_remote) {
             let mend = "give the account's key, or ${NAME} for a variable that holds it";
             self.warn(format!("{at}: is a placeholder; {mend}"));

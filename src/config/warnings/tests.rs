@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::unexpanded_variables;
 use crate::config::{ConfigSource, Overrides, parse};
 
 /// The warnings of a configuration that is valid.
@@ -50,6 +51,18 @@ fn what_cannot_work_has_a_warning_with_its_place_and_no_value() {
         (with_api(&json!({ "baseUrl": "https://api.groq.com/v1" })), "\"provider\": \"groq\" instead"),
         (with_api(&json!({ "baseUrl": "https://openrouter.ai" })), "whose base URL is https://openrouter.ai/api/v1;"),
         (with_api(&json!({ "baseUrl": "https://api.perplexity.ai" })), "apis[0].baseUrl: is at the host of"),
+        (
+            with_api(&json!({ "baseUrl": "https://api.openai.com", "apiKey": "sk-ant-4f9Qm2Zk7w" })),
+            "apis[0].apiKey: begins like a key of anthropic, and is sent to the host of OpenAI;",
+        ),
+        (
+            with_api(&json!({ "provider": "groq", "baseUrl": "https://api.cerebras.ai/v1" })),
+            "apis[0].baseUrl: is at the host of Cerebras, and provider says groq;",
+        ),
+        (
+            with_api(&json!({ "anthropicBaseUrl": "https://api.openai.com" })),
+            "apis[0].anthropicBaseUrl: is at the host of OpenAI, which has no API of Anthropic's format; baseUrl is for OpenAI's",
+        ),
         (with_server(&json!({ "apiKey": "sk-choose-a-long-random-key" })), "server.apiKey: is a placeholder"),
         (with_server(&json!({ "apiKeys": ["sk-0a8Lr0Tn5Vb3", "xxx"] })), "server.apiKeys[1]: is a placeholder"),
         (with_server(&json!({ "apiKey": "sk-123", "host": "0.0.0.0" })), "server.apiKey: has fewer than 16"),
@@ -64,6 +77,25 @@ fn what_cannot_work_has_a_warning_with_its_place_and_no_value() {
             assert!(!told[0].contains(value), "{told:?}");
         }
     }
+}
+
+#[test]
+fn a_variable_or_a_file_that_holds_the_name_of_a_variable_has_a_warning() {
+    let entry = json!({ "apiKey": "sk-${A}${B}", "headers": { "x": "${GOOD}", "y": "$${A}" } });
+    let told = unexpanded_variables(&entry, &|name| match name {
+        "A" => Some("os.environ/OTHER_A".to_owned()),
+        "B" => Some("${OTHER_B}".to_owned()),
+        _ => Some("sk-4f9Qm2Zk7w".to_owned()),
+    });
+    let of =
+        |name: &str| format!("apiKey: the variable {name} holds the name of another variable, which nothing puts in; ");
+    assert!(told.len() == 2 && told[0].starts_with(&of("A")) && told[1].starts_with(&of("B")), "{told:?}");
+    assert!(!told.concat().contains("OTHER"), "{told:?}");
+    let source = ConfigSource { path: "x.json".into(), overrides: Overrides::default() };
+    let config = with_api(&json!({ "apiKeyFile": "key" })).to_string();
+    let told = parse(&config, &source, |_| Ok("%OTHER_KEY%\n".to_owned())).expect("valid").warnings;
+    let says = "apis[0].apiKeyFile: the file holds the name of a variable, which nothing puts in; put the key itself";
+    assert!(told.len() == 1 && told[0].starts_with(says), "{told:?}");
 }
 
 #[test]

@@ -42,6 +42,32 @@ pub fn is_placeholder(key: &str) -> bool {
         || ENDS.iter().any(|end| plain.ends_with(end))
 }
 
+/// Returns whether a variable's value is the name of another variable, in any way of writing. Nothing puts that one in.
+pub fn is_reference(value: &str) -> bool {
+    let in_braces = value.trim().strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    let name = in_braces.map(|inner| inner.split_once(":-").map_or(inner, |(name, _)| name));
+    name.is_some_and(is_name) || names_variable(value)
+}
+
+/// Says that a variable holds the name of another one.
+pub(super) fn held_by(variable: &str) -> String {
+    format!(
+        "the variable {variable} holds the name of another variable, which nothing puts in; set {variable} to the value itself"
+    )
+}
+
+/// Returns why a text that fits into no header is no key, and the mend.
+pub fn why_no_key(text: &str) -> &'static str {
+    let begins_with_bearer = text.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("bearer"));
+    if begins_with_bearer {
+        "must be the key alone: leave Bearer out, as the header is made here"
+    } else if is_placeholder(text) {
+        "is a placeholder; give the key itself, or ${NAME} for a variable that holds it"
+    } else {
+        "must be of visible ASCII characters without spaces, as it is sent in a header"
+    }
+}
+
 fn is_one_character(plain: &str) -> bool {
     let (before, last) = plain.rsplit_once('-').unwrap_or(("", plain));
     let is_part = |part: &str| part.len() <= LONGEST_PART && part.bytes().all(|b| b.is_ascii_lowercase());
@@ -117,6 +143,16 @@ mod tests {
             "",
         ] {
             assert!(!is_placeholder(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_names_another_variable_is_seen() {
+        for value in ["$FOO_KEY", "${FOO_KEY}", " ${FOO_KEY:-x}", "%FOO_KEY%", "os.environ/FOO", "Bearer $TOKEN"] {
+            assert!(is_reference(value), "{value}");
+        }
+        for value in ["", "gsk_4f9", "${foo", "$${x}", "pa$$word", "50%"] {
+            assert!(!is_reference(value), "{value}");
         }
     }
 
