@@ -63,7 +63,7 @@ pub(super) fn listening_mend(why: &io::Error) -> &'static str {
     } else if why.kind() == io::ErrorKind::AddrNotAvailable {
         "this machine has no such address; choose one of its own with --host, or 0.0.0.0 for all"
     } else {
-        "choose another with --port or --host"
+        "choose another with --port ($PORT, server.port) or --host ($HOST, server.host)"
     }
 }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use clap::Parser;
-use clap::error::{ContextKind, ContextValue, Error};
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// Stands for a hidden text.
 const HIDDEN: &str = "…";
@@ -16,19 +16,27 @@ pub(super) fn parse<Cli: Parser>() -> Cli {
     parsed.unwrap_or_else(|mut error| {
         hide_values(&mut error);
         let error = error.format(&mut Cli::command());
-        if error.use_stderr() && is_run_without_separator(std::env::args_os().skip(1)) {
+        if let Some(hint) = hint(&error, std::env::args_os().skip(1).collect()) {
             // The error itself says that nobody reads.
             let _ = error.print();
-            let _ = writeln!(std::io::stderr(), "\n  arguments for the program go behind --: run NAME -- ARGS");
+            let _ = writeln!(std::io::stderr(), "\n  {hint}");
             std::process::exit(error.exit_code());
         }
         error.exit()
     })
 }
 
-/// Returns whether somebody may have meant an argument for the program that `run` starts.
-fn is_run_without_separator(mut arguments: impl Iterator<Item = OsString>) -> bool {
-    arguments.next().is_some_and(|command| command == "run") && !arguments.any(|argument| argument == "--")
+/// Returns what was probably meant.
+fn hint(error: &Error, arguments: Vec<OsString>) -> Option<&'static str> {
+    let is_unknown = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand);
+    let is_run = arguments.first().is_some_and(|command| command == "run");
+    if error.use_stderr() && is_run && !arguments.iter().any(|argument| argument == "--") {
+        return Some("arguments for the program go behind --: run NAME -- ARGS");
+    }
+    let is_file = |argument: &OsString| argument.to_str().is_some_and(|text| text.ends_with(".json"));
+    let is_named = |pair: &[OsString]| matches!(pair, [option, file] if is_file(file) && option.to_string_lossy().starts_with('-'));
+    let is_loose = arguments.iter().any(is_file) && !arguments.windows(2).any(is_named);
+    (is_unknown && is_loose).then_some("a configuration is named with -c: -c FILE")
 }
 
 /// Hides all that is no name of an option, an argument or a command.
@@ -113,6 +121,19 @@ mod tests {
         ] {
             let message = message(arguments);
             assert!(message.contains(named) && !message.contains("secret"), "{arguments:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_its_option_and_arguments_without_a_separator_have_a_hint() {
+        let hint = |arguments: &[&str]| {
+            let error = Cli::try_parse_from(["program"].iter().chain(arguments)).expect_err("unknown");
+            super::hint(&error, arguments.iter().map(OsString::from).collect())
+        };
+        assert!(hint(&["agent", "claude", "my.json"]).is_some_and(|hint| hint.contains("-c FILE")));
+        assert!(hint(&["run", "claude", "--print"]).is_some_and(|hint| hint.contains("run NAME -- ARGS")));
+        for other in [&["agent", "claude", "more"][..], &["-c", "my.json", "--prot", "1"], &["--port", "x"]] {
+            assert_eq!(hint(other), None, "{other:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use super::CliError;
 use super::terminal::{Paint, Table};
 use crate::config::providers::{LimitScope, Plan};
-use crate::config::{ConfigError, ConfigSource, Overrides, Provider, Providers};
+use crate::config::{ConfigSource, Overrides, Provider, Providers};
 use crate::types::WireFormat;
 
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub(super) struct PresetsArgs {
 
 pub(super) fn presets(args: PresetsArgs) -> Result<(), CliError> {
     let overrides = Overrides { presets: args.presets, ..Overrides::default() };
-    let providers = Providers::load(&ConfigSource { path: args.config, overrides }).map_err(ConfigError::Presets)?;
+    let providers = Providers::load(&ConfigSource { path: args.config, overrides })?;
     let mut out = io::stdout().lock();
     match args.name {
         None => list(&mut out, &providers)?,

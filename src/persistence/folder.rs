@@ -10,12 +10,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
-use super::folder_error::{is_refusal, unusable};
+use super::folder_error::{MARKER, is_refusal, unusable};
 use super::record::{decode, encode};
 use crate::types::Now;
-
-/// The name of the commit marker's file.
-const MARKER: &str = "witness";
 
 /// The key of the last commit's number.
 const COMMITS: &[u8] = b"m/commits";

@@ -29,6 +29,17 @@ fn at(app: &App, home: &Path, args: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
+fn a_model_that_no_account_is_known_to_serve_has_a_warning() {
+    let upstream = Upstream::always(Reply::error(401, "Incorrect API key"));
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0].as_object_mut().expect("an object").remove("models");
+    let app = App::start(&config);
+    let (code, lines, told) = at(&app, &scratch(), &["agent", "codex", "-m", "gpt-6"]);
+    assert!(code == Some(0) && lines.contains("model = \"gpt-6\""), "{lines}{told}");
+    assert!(told.starts_with("warning: gpt-6: no account is known to serve it"), "{told}");
+}
+
+#[test]
 fn the_lines_for_a_program_name_the_servers_own_models() {
     let app = pool();
     let home = scratch();

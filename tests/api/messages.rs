@@ -134,6 +134,9 @@ fn a_key_file_that_is_not_there_was_looked_for_in_a_folder_with_a_name() {
     let launch = Launch::new(&config);
     let (code, told) = refused(&launch, &["--data", "data"]);
     let folder = std::path::absolute(&launch.folder).expect("a path");
-    let wanted = format!("apis[0].apiKeyFile: the file does not exist; a relative path begins in {}", folder.display());
+    let wanted = format!(
+        "apis[0].apiKeyFile: the file does not exist; put the key into that file; a relative path begins in {}",
+        folder.display()
+    );
     assert!(code == Some(2) && told.contains(&wanted), "{told}");
 }

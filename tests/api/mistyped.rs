@@ -56,7 +56,7 @@ fn mistakes() -> Vec<Mistake> {
     let secret = json!("SECRET");
     vec![
         mistake("PORT, in the environment or in .env, must be a number").env("PORT", "SECRET"),
-        mistake("server.host: must be a host name").env("HOST", &format!("SECRET{}", "x".repeat(40))),
+        mistake("--host, or $HOST: must be a host name").env("HOST", &format!("SECRET{}", "x".repeat(40))),
         mistake("'--port <PORT>'").args(&["--port", "SECRET"]),
         mistake("'--port <PORT>'").args(&["--port=SECRET"]),
         mistake("unexpected argument").args(&["--SECRET"]),
@@ -73,6 +73,8 @@ fn mistakes() -> Vec<Mistake> {
         mistake("apis[0].apiKey: ${…} names an environment variable that is not set")
             .at("/apis/0/apiKey", json!("${SECRET}")),
         mistake("apis[0].apiKey: must be of visible ASCII").at("/apis/0/apiKey", json!("SECRET x")),
+        mistake("apis[0].apiKey: must be the key alone: leave Bearer out").at("/apis/0/apiKey", json!("Bearer SECRET")),
+        mistake("apis[0].apiKey: is a placeholder; give the key itself").at("/apis/0/apiKey", json!("<your SECRET>")),
         mistake("apis[0].apiKeyFile: the file ")
             .text(r#"{ "apis": [{ "id": "a", "baseUrl": "https://x.example", "apiKeyFile": "SECRET" }] }"#),
         mistake("apis[0].reset: must be an IANA time zone").at("/apis/0/reset", secret.clone()),
@@ -113,6 +115,7 @@ fn a_host_that_cannot_be_listened_on_is_not_shown_if_it_is_no_address() {
     let output = launch.command().args(["--config", "apis.json", "--port", "0"]).output().expect("runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(1) && said.contains("can't listen on the configured host"), "{said}");
+    assert!(said.contains("--host ($HOST, server.host)"), "{said}");
     assert!(!said.contains(PART), "{said}");
 }
 

@@ -158,7 +158,12 @@ fn of_two_presets_with_one_name_the_newer_one_is_used() {
     assert!(told("newer.json").contains("filled in from groq (2099-01-01): baseUrl https://newer.example"));
     assert!(told("older.json").contains("https://api.groq.com/openai/v1/"));
     let (code, told) = said(&launch, &["check", "--config", "apis.json", "--presets", "none.json"]);
-    assert!(code == Some(2) && told.contains("none.json: the presets can't be read"), "{told}");
+    assert!(code == Some(2) && told.contains("none.json: can't be read"), "{told}");
+    assert!(told.contains("name another with --presets"), "{told}");
+    fs::write(launch.folder.join("broken.json"), "{\n  \"asOf\": \"2099-01-01\",\n  // mine\n}").expect("writes");
+    let (code, told) = said(&launch, &["check", "--config", "apis.json", "--presets", "broken.json"]);
+    let says = "broken.json:3:3: not valid JSON: comments are not allowed\n";
+    assert!(code == Some(2) && told.contains(says) && told.contains('^'), "{told}");
 }
 
 #[test]
@@ -239,6 +244,7 @@ fn presets_lists_all_and_prints_one() {
     }
     for (typed, says) in [
         ("google", "did you mean gemini?"),
+        ("gork", "did you mean xai?"),
         ("github-models", "was retired on 2026-07-30"),
         ("sk-secret-9", "`api-together presets` lists all"),
     ] {

@@ -30,6 +30,8 @@ mod h1;
 mod h2;
 mod proxy;
 mod stream;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod trace;
 mod trust;

@@ -4,6 +4,8 @@
 //! 2. Else, of the names that the program likes best, the last in order: mostly the newest. Names of small models come after.
 //! 3. Else the first name that is no embedding, image or voice.
 
+use std::io::{self, Write};
+
 use serde_json::Value;
 
 use super::program::Agent;
@@ -63,7 +65,8 @@ pub(super) struct Named {
     pub(super) small: Option<String>,
 }
 
-/// Fails if no account offers the model in the program's format, as far as the key may know.
+/// Fails if no account offers the model in the program's format, as far as the key may know. Warns if none is known to: a list of
+/// models is missing.
 fn must_be_served(server: &RunningServer, agent: &Agent, model: &str) -> Result<(), CliError> {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("model", model).append_pair("format", agent.format.as_str());
@@ -72,7 +75,13 @@ fn must_be_served(server: &RunningServer, agent: &Agent, model: &str) -> Result<
     let apis: Vec<&Value> = lists.into_iter().flatten().filter_map(Value::as_array).flatten().collect();
     let reason = |api: &&&Value, of: &str| api.get("reason").and_then(Value::as_str) == Some(of);
     let does_not = |api: &&&Value| reason(api, "model_not_served") || reason(api, "other_format");
-    if apis.is_empty() || !apis.iter().all(|api| does_not(&api)) {
+    let may = |api: &&&Value| reason(api, "models_unknown");
+    if apis.is_empty() || !apis.iter().all(|api| does_not(&api) || may(&api)) {
+        return Ok(());
+    }
+    if apis.iter().any(|api| may(&api)) {
+        let text = "no account is known to serve it: a list of models is missing";
+        writeln!(io::stderr(), "warning: {model}: {text}; `api-together explain {model}` tells more")?;
         return Ok(());
     }
     let why = match (apis.iter().all(|api| reason(&api, "other_format")), agent.format) {

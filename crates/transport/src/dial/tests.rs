@@ -6,14 +6,13 @@ use std::time::Instant;
 
 use actix_http::{Method, StatusCode};
 use actix_rt::Runtime;
-use actix_tls::connect::{Resolve, Resolver};
 use bytes::Bytes;
 use clock::{SendProgress, SentAt};
-use futures_util::future::LocalBoxFuture;
 use socket2::{Domain, Socket, Type};
 
 use super::*;
 use crate::connector::Connector;
+use crate::testing::resolver;
 use crate::tls::Alpn;
 use crate::{SendErrorKind, Target, UpstreamClient};
 
@@ -64,25 +63,6 @@ fn serving(ip: IpAddr) -> SocketAddr {
 /// Returns an address without a listener.
 fn refusing(ip: IpAddr) -> SocketAddr {
     TcpListener::bind((ip, 0)).expect("a free port").local_addr().expect("bound")
-}
-
-/// A name's addresses.
-#[derive(Clone)]
-struct Addresses(Vec<SocketAddr>);
-
-impl Resolve for Addresses {
-    fn lookup<'a>(
-        &'a self,
-        host: &'a str,
-        _port: u16,
-    ) -> LocalBoxFuture<'a, Result<Vec<SocketAddr>, Box<dyn std::error::Error>>> {
-        assert_eq!(host, "upstream.example");
-        Box::pin(async { Ok(self.0.clone()) })
-    }
-}
-
-fn resolver(addresses: &[SocketAddr]) -> ResolverService {
-    Resolver::custom(Addresses(addresses.to_vec())).service()
 }
 
 fn target(base: &str, connect_timeout: Duration) -> Target {

@@ -11,10 +11,9 @@ use std::time::{Duration, Instant};
 
 use actix_http::{Method, StatusCode};
 use actix_rt::Runtime;
-use actix_tls::connect::{Resolve, Resolver, ResolverService};
+use actix_tls::connect::ResolverService;
 use bytes::Bytes;
 use clock::{SendProgress, SentAt};
-use futures_util::future::LocalBoxFuture;
 use tokio::io::AsyncReadExt;
 
 use super::Proxy;
@@ -121,24 +120,9 @@ impl Peer {
     }
 }
 
-/// The addresses of the upstream's name.
-#[derive(Clone)]
-struct Addresses(Vec<SocketAddr>);
-
-impl Resolve for Addresses {
-    fn lookup<'a>(
-        &'a self,
-        host: &'a str,
-        _port: u16,
-    ) -> LocalBoxFuture<'a, Result<Vec<SocketAddr>, Box<dyn std::error::Error>>> {
-        assert_eq!(host, "upstream.example", "only this name is to be resolved here");
-        Box::pin(async { Ok(self.0.clone()) })
-    }
-}
-
 fn resolver(addresses: &[&str]) -> ResolverService {
-    let addresses = addresses.iter().map(|address| address.parse().expect("an address")).collect();
-    Resolver::custom(Addresses(addresses)).service()
+    let addresses: Vec<SocketAddr> = addresses.iter().map(|address| address.parse().expect("an address")).collect();
+    crate::testing::resolver(&addresses)
 }
 
 fn target(url: &str, proxy: &str, connect_timeout: Duration) -> Target {
