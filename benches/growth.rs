@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use api_together::config::{Config, ConfigChanged, ConfigSource, Overrides, load};
+use api_together::mailbox::LaunchActor;
 use api_together::persistence::{PersistenceActor, SledStore};
 use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
 use api_together::types::{Now, Outcome, ParameterSet, Profile, RequestTarget, RouteId, Settlement, TokenEstimate};
@@ -119,10 +120,10 @@ fn scheduler(folder: &Path, upstreams: usize) -> Addr<SchedulerActor> {
     let config = Arc::new(config(&folder.join("apis.json"), upstreams));
     let store = Arc::new(SledStore::open(&folder.join("data"), false).expect("opens"));
     let control = Arbiter::new().handle();
-    let persistence = PersistenceActor::start_in_arbiter(&control, |_| PersistenceActor::new(store, None));
-    let supervisor = SupervisorActor::start_in_arbiter(&control, |_| SupervisorActor::new(persistence, false));
+    let persistence = PersistenceActor::launch_on(&control, |_| PersistenceActor::new(store, None));
+    let supervisor = SupervisorActor::launch_on(&control, |_| SupervisorActor::new(persistence, false));
     supervisor.do_send(ConfigChanged(config));
-    SchedulerActor::new(supervisor).start()
+    SchedulerActor::new(supervisor).launch()
 }
 
 fn config(path: &PathBuf, upstreams: usize) -> Config {

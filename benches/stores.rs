@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use api_together::config::{ConfigChanged, ConfigSource, Overrides, load};
+use api_together::mailbox::LaunchActor;
 use api_together::persistence::{PersistenceActor, RedisStore, SharedBackend, SledStore};
 use api_together::scheduler::{SchedulerActor, Select, SupervisorActor};
 use api_together::types::{Outcome, ParameterSet, Profile, RequestTarget, RouteId, Settlement, TokenEstimate};
@@ -70,10 +71,10 @@ fn scheduler(folder: &PathBuf, rpm: u32, redis: Option<u16>) -> Addr<SchedulerAc
         let store = RedisStore::new(&format!("redis://127.0.0.1:{port}"), &prefix).expect("a URL");
         Arc::new(store) as Arc<dyn SharedBackend>
     });
-    let persistence = PersistenceActor::new(store, lender).start();
-    let supervisor = SupervisorActor::new(persistence, redis.is_some()).start();
+    let persistence = PersistenceActor::new(store, lender).launch();
+    let supervisor = SupervisorActor::new(persistence, redis.is_some()).launch();
     supervisor.do_send(ConfigChanged(Arc::new(config)));
-    SchedulerActor::new(supervisor).start()
+    SchedulerActor::new(supervisor).launch()
 }
 
 async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration> {

@@ -10,7 +10,7 @@ use super::init::files::write_new;
 use super::terminal::{Paint, Table, count};
 use super::{CliError, DEFAULT_CONFIG};
 use crate::config::prices::{PriceTable, read_text, write_csv};
-use crate::config::{Config, ConfigError, ConfigSource, Overrides, Providers, load};
+use crate::config::{Config, ConfigSource, Overrides, Providers, load};
 use crate::types::{Now, Price, TokenKinds, iso};
 
 #[derive(Debug, Args)]
@@ -136,7 +136,7 @@ pub(super) fn sources(config: Option<&Config>) -> String {
 fn import(args: &ImportPricesArgs) -> Result<(), CliError> {
     let text = read(&args.file)?;
     let source = ConfigSource { path: PathBuf::from(DEFAULT_CONFIG), overrides: Overrides::default() };
-    let providers = Providers::load(&source).map_err(ConfigError::Presets)?;
+    let providers = Providers::load(&source)?;
     let file = args.file.display();
     let told = |problems: Vec<String>| {
         let lines: Vec<String> = problems.iter().take(10).map(|problem| format!("{file}: {problem}")).collect();

@@ -203,7 +203,7 @@ impl Handler<ConfigChanged> for KeysActor {
     type Result = ();
 
     fn handle(&mut self, ConfigChanged(config): ConfigChanged, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(config.actors.mailbox);
+        ctx.set_mailbox_capacity(config.actors.mailbox(ActorKind::Keys));
         self.drain_events();
         config.keys.iter().for_each(|key| self.adopt(key));
         self.configured = config.keys.iter().map(|key| key.name.clone()).collect();

@@ -18,8 +18,8 @@ use super::messages::{AdmitKey, GetKeyStatus, KeyAnswer, KeyStatus};
 use super::path::KeyPath;
 use super::permit::KeyPermit;
 use super::refusal::{FullLimit, KeyAdmissionError};
-use crate::mailbox::{ActorKind, refused};
 use crate::config::{Config, KeyConfig};
+use crate::mailbox::{ActorKind, refused};
 use crate::types::{KeyName, Now, Price, Profile};
 
 /// How long the actor may take: it waits for the disk alone, and only when a block of units is used up.

@@ -42,9 +42,9 @@ pub(super) fn limit_in_words(key: &KeyConfig, which: QuotaKind) -> Arc<str> {
         QuotaKind::Rpd => format!("{} requests a day", number(limits.rpd)),
         QuotaKind::Tpm => format!("{} tokens a minute", number(limits.tpm)),
         QuotaKind::Tpd => format!("{} tokens a day", number(limits.tpd)),
-        QuotaKind::Burst => limits.burst.map_or(String::new(), |burst| {
-            format!("{} requests in {} s", burst.requests, burst.span_ms / 1_000)
-        }),
+        QuotaKind::Burst => limits
+            .burst
+            .map_or(String::new(), |burst| format!("{} requests in {} s", burst.requests, burst.span_ms / 1_000)),
         QuotaKind::Concurrency => format!("{} requests at the same time", limits.max_concurrent.unwrap_or_default()),
         QuotaKind::Listed(limit) => limit.to_string(),
     };

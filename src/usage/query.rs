@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use quota::{Day, hour_start};
+use quota::{CalendarSpan, CalendarUnit, hour_start};
 
 use super::cell::{Dimension, OperationKind};
 use crate::types::UsageSpan;
@@ -31,8 +31,10 @@ impl Bucket {
     pub fn start(self, wall: i64, zone: &TimeZone) -> i64 {
         match self {
             Bucket::Hour => hour_start(wall, zone),
-            Bucket::Day => Day::containing(wall, zone).start,
-            Bucket::Month => month_start(wall, zone).unwrap_or_else(|| Day::containing(wall, zone).start),
+            Bucket::Day => CalendarSpan::containing(wall, CalendarUnit::Day, zone).start,
+            Bucket::Month => {
+                month_start(wall, zone).unwrap_or_else(|| CalendarSpan::containing(wall, CalendarUnit::Day, zone).start)
+            }
         }
     }
 
@@ -41,7 +43,7 @@ impl Bucket {
         const HOUR_MS: i64 = 3_600_000;
         match self {
             Bucket::Hour => start.saturating_add(HOUR_MS),
-            Bucket::Day => Day::containing(start, zone).end,
+            Bucket::Day => CalendarSpan::containing(start, CalendarUnit::Day, zone).end,
             // Every month ends within 31 days, and the next one within two days more has begun, in every zone.
             Bucket::Month => Bucket::Month.start(start.saturating_add(32 * 24 * HOUR_MS), zone),
         }

@@ -6,6 +6,7 @@ use actix::prelude::*;
 
 use super::{KeysActor, OpenRequest};
 use crate::keys::path::KeyEvent;
+use crate::mailbox::Context;
 use crate::persistence::Save;
 use crate::quotas::{BATCH_INTERVAL, Drain, Paused, QuotaHandle, pause_all};
 use crate::types::Now;

@@ -47,8 +47,11 @@ impl KeyState {
 fn limits_of(which: QuotaKind) -> Option<Limits> {
     match which {
         QuotaKind::Listed(limit) => Some(limit.limits()),
-        QuotaKind::Rpm | QuotaKind::Rpd | QuotaKind::Tpm | QuotaKind::Tpd | QuotaKind::Burst | QuotaKind::Concurrency => {
-            None
-        }
+        QuotaKind::Rpm
+        | QuotaKind::Rpd
+        | QuotaKind::Tpm
+        | QuotaKind::Tpd
+        | QuotaKind::Burst
+        | QuotaKind::Concurrency => None,
     }
 }

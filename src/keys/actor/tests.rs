@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::keys::messages::GetKeyStatus;
 use crate::keys::refusal::{KeyAdmissionError, KeyReason};
 use crate::keys::{KeyGate, KeySpending};
+use crate::mailbox::LaunchActor;
 use crate::testing::{MemoryStore, api, config, on_paused_clock};
 use crate::types::{Cost, ParameterSet, Profile, RouteId, TokenEstimate};
 
@@ -37,7 +38,7 @@ impl World {
 
     async fn over(store: Arc<MemoryStore>, fields: &Value) -> World {
         let persistence = store.start();
-        let keys = KeysActor::create(|ctx| KeysActor::new(ctx, persistence, false));
+        let keys = KeysActor::launch_with(|ctx| KeysActor::new(ctx, persistence, false));
         let world = World { store, gate: KeyGate::new(keys.clone()), keys, config: configured(fields) };
         world.keys.send(ConfigChanged(world.config.clone())).await.expect("the actor lives");
         world
@@ -56,6 +57,7 @@ impl World {
             estimate: TokenEstimate { prompt: 0, completion: Some(completion), longest: None },
             session: None,
             parameters: ParameterSet::NONE,
+            apis: None,
         };
         let key = self.config.keys.iter().find(|key| key.name.as_str() == "team").expect("configured").clone();
         self.gate.admit(&key, &profile, &self.config).await

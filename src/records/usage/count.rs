@@ -1,6 +1,7 @@
 //! What one request adds to the ledger.
 
-use crate::records::request_record::{AttemptRecord, AttemptResult, RequestEnd, RequestRecord};
+use crate::records::request_end::RequestEnd;
+use crate::records::request_record::{AttemptRecord, AttemptResult, RequestRecord};
 use crate::types::{Moment, UsageSource};
 use crate::usage::{CellNames, OperationKind, UsageCounts, UsageLedger};
 

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use jiff::tz::TimeZone;
-use quota::{Day, hour_start};
+use quota::{CalendarSpan, CalendarUnit, hour_start};
 
 use super::recorder::RecorderActor;
 use super::request_record::RequestRecord;
+use crate::mailbox::Context;
 use crate::persistence::{PersistenceActor, SaveUsage, ShareUsage, SharedUsage};
 use crate::types::{Moment, Now, UsageChange, UsagePeriod, UsageSpan};
 use crate::usage::{UsageBlock, UsageLedger};
@@ -67,7 +68,7 @@ impl UsageClock {
 }
 
 fn moment_of(wall: i64, zone: &TimeZone) -> Moment {
-    Moment { wall, hour: hour_start(wall, zone), day: Day::containing(wall, zone).start }
+    Moment { wall, hour: hour_start(wall, zone), day: CalendarSpan::containing(wall, CalendarUnit::Day, zone).start }
 }
 
 impl UsageRecorder {
