@@ -7,15 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and the rooms of ours that it may import. `app`, `cli` and `main` compose: they may know everything.
-const RULES: [(&str, &[&str]); 14] = [
+const RULES: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("config", &["types"]),
+    ("alerts", &["types", "config"]),
     ("dialect", &["types", "config"]),
-    ("persistence", &["types"]),
-    ("quotas", &["types", "config", "persistence"]),
-    ("keys", &["types", "config", "persistence", "quotas"]),
-    ("upstream", &["types", "config", "persistence", "quotas"]),
-    ("scheduler", &["types", "config", "persistence", "quotas", "upstream"]),
+    ("persistence", &["types", "alerts"]),
+    ("quotas", &["types", "alerts", "config", "persistence"]),
+    ("keys", &["types", "alerts", "config", "persistence", "quotas"]),
+    ("upstream", &["types", "alerts", "config", "persistence", "quotas"]),
+    ("scheduler", &["types", "alerts", "config", "persistence", "quotas", "upstream"]),
     ("metrics", &[]),
     ("records", &["types", "config", "persistence", "metrics", "keys"]),
     ("homes", &["types", "persistence"]),
@@ -25,6 +26,7 @@ const RULES: [(&str, &[&str]); 14] = [
         "http",
         &[
             "types",
+            "alerts",
             "error",
             "config",
             "dialect",

@@ -4,6 +4,7 @@
 //! Unknown fields are refused: by `deny_unknown_fields`, or by the schema alone where limits are flattened into a struct, as
 //! serde can't do both.
 
+mod alerts;
 mod api;
 mod keys;
 mod limits;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use alerts::AlertFile;
 pub use api::{ApiFile, AuthFile, CountOnFile, GroupFile};
 pub use keys::{KeyBudgetFile, KeyFile, NamedKeyFile, OperatorKeyFile};
 pub use limits::{BurstFile, LimitsFile, PeriodLimitFile};
@@ -73,6 +75,9 @@ pub struct ConfigFile {
     /// What tokens cost, beside the program's own table.
     #[serde(default)]
     pub prices: PricesFile,
+    /// Who is told of limits, refused keys, failing accounts and wrong configurations: webhooks.
+    #[serde(default)]
+    pub alerts: Vec<AlertFile>,
 }
 
 /// Which API the requests of one session prefer.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::auth::worker;
 use super::explain::explain;
+use crate::alerts::{GetReceivers, ReceiverReport};
 use crate::config::{ApiConfig, ConfigState, GetConfig, Models};
 use crate::error::ApiError;
 use crate::homes::MAX_HOMES;
@@ -41,6 +42,7 @@ pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiErro
         "apis": reports.iter().map(api).collect::<Vec<_>>(),
         "config": config(&state),
         "retry": retry(&state, &worker.pool.budget),
+        "alerts": worker.alerts.send(GetReceivers).await.map_err(stopping)?.iter().map(receiver).collect::<Vec<_>>(),
         "homes": { "kept": homes, "most": MAX_HOMES },
         "actors": actors(&state, worker.supervisor.send(GetMailbox).await.map_err(stopping)?),
     });
@@ -145,6 +147,13 @@ fn usage(quota: &QuotaStatus) -> Value {
         return json!({ unit.as_str(): amount(unit, used.day) });
     }
     json!({ "rpm": requests.minute, "rpd": requests.day, "tpm": tokens.minute, "tpd": tokens.day })
+}
+
+/// Returns who is told of events, and whether the messages arrive.
+fn receiver(of: &ReceiverReport) -> Value {
+    let ReceiverReport { shown, on, waiting, sent, lost, last_error } = of;
+    let last_error = last_error.as_ref().map(|(at, why)| json!({ "at": iso(*at), "detail": why }));
+    json!({ "url": shown, "on": on, "waiting": waiting, "sent": sent, "lost": lost, "lastError": last_error })
 }
 
 /// Returns the rest of the retry budget, and how often there was none.

@@ -13,11 +13,13 @@ use tokio::sync::oneshot;
 
 use super::batch_worker::{BatchWorker, reply};
 use super::homes_worker::HomesWorker;
+use super::outage::Outage;
 use super::shared_worker::SharedWorker;
 use super::{
     Ask, Change, Flush, GrantResult, Reserve, Restore, RestoreLedgers, RestoreTokens, Save, SaveLedgers, Saved,
     SharedBackend, SharedHomes, Store, StoreError,
 };
+use crate::alerts::AlertSender;
 use crate::types::{LedgerId, LedgerRecord, QuotaId, TokenStats, Uptime};
 
 /// The pause between two commits without anybody waiting. Each commit wakes every thread of the store.
@@ -54,9 +56,14 @@ enum JobReply {
 impl PersistenceActor {
     /// Creates the actor of these stores, with tasks on the current thread.
     pub fn new(store: Arc<dyn Store>, shared: Option<Arc<dyn SharedBackend>>) -> Self {
+        PersistenceActor::alerting(store, shared, AlertSender::default())
+    }
+
+    /// Creates the same actor. People are told of a store that fails.
+    pub fn alerting(store: Arc<dyn Store>, shared: Option<Arc<dyn SharedBackend>>, alerts: AlertSender) -> Self {
         let consequence = "APIs with limits will be refused until it can be written again";
-        let records = BatchWorker::start(consequence, move |jobs| commit(&*store, jobs));
-        let shared = shared.map(SharedWorker::start);
+        let records = BatchWorker::start(Outage::new(consequence, alerts.clone()), move |jobs| commit(&*store, jobs));
+        let shared = shared.map(|shared| SharedWorker::start(shared, alerts));
         PersistenceActor { records, unsaved: Vec::new(), pausing: false, shared, homes: None }
     }
 

@@ -6,6 +6,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::StoreError;
+use super::outage::Outage;
 
 /// Runs one batch of jobs, on a thread for blocking calls.
 type RunBatch<J> = Arc<dyn Fn(Vec<J>) -> Result<(), StoreError> + Send + Sync>;
@@ -14,13 +15,13 @@ type RunBatch<J> = Arc<dyn Fn(Vec<J>) -> Result<(), StoreError> + Send + Sync>;
 pub(super) struct BatchWorker<J>(UnboundedSender<J>);
 
 impl<J: Send + 'static> BatchWorker<J> {
-    /// Starts a worker on the current thread. `consequence` says in the log what failures of the store mean for requests.
+    /// Starts a worker on the current thread. `outage` records failures of the store.
     pub(super) fn start(
-        consequence: &'static str,
+        outage: Outage,
         run: impl Fn(Vec<J>) -> Result<(), StoreError> + Send + Sync + 'static,
     ) -> Self {
         let (put, jobs) = unbounded_channel();
-        actix::spawn(work(jobs, consequence, Arc::new(run)));
+        actix::spawn(work(jobs, outage, Arc::new(run)));
         BatchWorker(put)
     }
 
@@ -31,9 +32,7 @@ impl<J: Send + 'static> BatchWorker<J> {
     }
 }
 
-async fn work<J: Send + 'static>(mut jobs: UnboundedReceiver<J>, consequence: &'static str, run: RunBatch<J>) {
-    // A failing store is logged once, not for each request.
-    let mut failing = false;
+async fn work<J: Send + 'static>(mut jobs: UnboundedReceiver<J>, mut outage: Outage, run: RunBatch<J>) {
     while let Some(first) = jobs.recv().await {
         let mut batch = vec![first];
         while let Ok(next) = jobs.try_recv() {
@@ -42,12 +41,7 @@ async fn work<J: Send + 'static>(mut jobs: UnboundedReceiver<J>, consequence: &'
         let run = run.clone();
         let ended = tokio::task::spawn_blocking(move || run(batch)).await;
         let ended = ended.unwrap_or_else(|e| Err(StoreError::new("the store's thread ended", e)));
-        match &ended {
-            Ok(()) if failing => log::info!("persistence: the store works again"),
-            Err(e) if !failing => log::error!("persistence: {e}; {consequence}"),
-            Ok(()) | Err(_) => {}
-        }
-        failing = ended.is_err();
+        outage.ended(ended.err().as_ref());
     }
 }
 
