@@ -1,13 +1,12 @@
 //! The composition root: starts the actors, listens, watches over the core, and stops in order.
 
+mod app_error;
 mod machine;
 mod signals;
 mod stores;
 
 use std::convert::Infallible;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,20 +14,21 @@ use std::time::Duration;
 use actix::prelude::*;
 use actix_web::dev::ServerHandle;
 use jiff::tz::TimeZone;
-use thiserror::Error;
 use tokio::time::{sleep, timeout};
 
+pub use app_error::AppError;
 pub use machine::{keep_files_private, open_files};
 use signals::{second_stop_signal, stop_signal};
 pub use stores::Data;
 use stores::Stores;
 
+use crate::alerts::{AlertsActor, FlushAlerts};
 use crate::config::{Config, ConfigActor, ConfigSource, ServerLimits, Subscribe, Watcher};
 use crate::homes::{FlushHomes, Homes, HomesActor};
-use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPhase, TlsError};
+use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPhase};
 use crate::keys::{KeysActor, StopKeys};
 use crate::mailbox::LaunchActor;
-use crate::persistence::{Flush, PersistenceActor, StoreError};
+use crate::persistence::{Flush, PersistenceActor};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::records::{FlushRecords, RecordReaders, RecorderActor, UsageRecorder};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
@@ -42,51 +42,11 @@ const CUT_WITHIN: Duration = Duration::from_millis(300);
 /// How long the first clients may wait for the upstreams' lists of models.
 const FIRST_ROUND_WITHIN: Duration = Duration::from_millis(500);
 
+/// How long the last alerts may take when the process stops.
+const ALERTS_WITHIN: Duration = Duration::from_secs(1);
+
 /// How often the core actors are looked after.
 const WATCHDOG: Duration = Duration::from_secs(1);
-
-/// Why the application did not start, or ended.
-#[derive(Debug, Error)]
-pub enum AppError {
-    /// The address can't be listened on.
-    #[error("can't listen on {}:{port}: {why}; {}", shown_host(host), machine::listening_mend(why))]
-    Listen {
-        /// As configured.
-        host: String,
-        /// As configured.
-        port: u16,
-        /// What the system said.
-        why: io::Error,
-    },
-    /// The data folder can't be used.
-    #[error("{}: {why}", std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display())]
-    Store {
-        /// The folder.
-        folder: PathBuf,
-        /// What is wrong.
-        why: StoreError,
-    },
-    /// The store of several servers can't be used.
-    #[error("{0}")]
-    SharedStore(StoreError),
-    /// The server's certificate can't be used.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The certificates to trust at upstreams can't be used.
-    #[error(transparent)]
-    Trust(#[from] transport::TrustError),
-    /// The server ended by itself.
-    #[error("the server ended: {0}")]
-    Server(#[from] io::Error),
-    /// An actor that nothing works without has ended.
-    #[error("the {0} ended, which is a defect of this program")]
-    CoreActorEnded(&'static str),
-}
-
-/// Returns a host for an error's text. A name without an address may be a key in the wrong place.
-fn shown_host(host: &str) -> &str {
-    if host == "localhost" || host.parse::<IpAddr>().is_ok() { host } else { "the configured host" }
-}
 
 /// The application, listening but not yet answering.
 pub struct App {
@@ -121,17 +81,22 @@ impl App {
         // All core actors share one thread: a message between them costs 0.2 µs, to a sleeping thread 40.
         let control = Arbiter::new();
         let on = control.handle();
-        let told_usage = shared_usage.clone();
-        let persistence = PersistenceActor::launch_on(&on, |_| {
-            PersistenceActor::new(store, lender).sharing_homes(shared_homes).sharing_usage(told_usage)
-        });
+        let (alerts, told) = AlertsActor::start_on(&on);
+        let persistence = {
+            let (told, told_usage) = (told.clone(), shared_usage.clone());
+            PersistenceActor::launch_on(&on, |_| {
+                PersistenceActor::alerting(store, lender, told).sharing_homes(shared_homes).sharing_usage(told_usage)
+            })
+        };
         let homes = {
             let persistence = persistence.clone();
             HomesActor::launch_on(&on, move |_| HomesActor::new(known_homes, persistence, shared))
         };
         let supervisor = {
             let (persistence, homes) = (persistence.clone(), homes.clone().recipient());
-            SupervisorActor::launch_on(&on, move |_| SupervisorActor::new(persistence, shared).telling(homes))
+            SupervisorActor::launch_on(&on, move |_| {
+                SupervisorActor::new(persistence, shared).telling(homes).alerting(told)
+            })
         };
         let keys = KeysActor::start_on(&on, persistence.clone(), shared);
         let discovery = {
@@ -142,8 +107,8 @@ impl App {
         let recorder = RecorderActor::start_on(&on, RecordReaders { format: data.log_format, usage });
         let path = source.path.clone();
         let config = {
-            let initial = initial.clone();
-            ConfigActor::launch_on(&on, |_| ConfigActor::new(source, initial))
+            let (initial, reporter) = (initial.clone(), alerts.clone().recipient());
+            ConfigActor::launch_on(&on, |_| ConfigActor::new(source, initial).reporting_to(reporter))
         };
         let watcher = Watcher::start(&path, config.clone());
         let shutdown = ShutdownHandle::default();
@@ -164,6 +129,7 @@ impl App {
             homes: Homes::of(homes.clone()),
             sockets: Arc::default(),
             scheduler_ended: Arc::default(),
+            alerts,
         };
         Ok(App { core, persistence, homes, discovery, listening, shutdown, _watcher: watcher, _control: control })
     }
@@ -180,7 +146,7 @@ impl App {
     pub async fn run(self) -> Result<(), AppError> {
         let (supervisor, keys) = (self.core.supervisor.clone(), self.core.keys.clone());
         let (persistence, homes) = (self.persistence.clone(), self.homes.clone());
-        let recorder = self.core.recorder.actor().clone();
+        let (recorder, alerts) = (self.core.recorder.actor().clone(), self.core.alerts.clone());
         let mut stop = Box::pin(stop_signal());
         let ended = tokio::select! {
             biased;
@@ -191,6 +157,7 @@ impl App {
             },
         };
         let _ = recorder.send(FlushRecords).await;
+        let _ = alerts.send(FlushAlerts).timeout(ALERTS_WITHIN).await;
         let _ = supervisor.send(StopUpstreams).await;
         let _ = keys.send(StopKeys).await;
         let _ = homes.send(FlushHomes).await;
@@ -210,6 +177,7 @@ impl App {
             core.supervisor.clone().recipient(),
             self.discovery.clone().recipient(),
             core.recorder.actor().clone().recipient(),
+            core.alerts.clone().recipient(),
         ];
         for subscriber in subscribers {
             let subscribed = self.core.config.send(Subscribe(subscriber)).await;

@@ -9,10 +9,12 @@
 //! 3. [`scheduler`]: which upstream is asked. [`upstream`]: one upstream with its health. [`quotas`]: the limits of
 //!    upstreams and clients.
 //!    [`usage`]: who used what, summed over the records.
+//!    [`alerts`]: what people are told of.
 //! 4. [`config`]: the configuration, and the reload. [`persistence`]: what survives.
 //! 5. [`keys`]: what a client may spend. [`http`]: the endpoints. [`error`]: every error of our own, in one table.
 //! 6. [`mailbox`]: what actors run in. [`app`]: starts all of it, and stops. [`cli`]: the commands.
 
+pub mod alerts;
 pub mod app;
 pub mod cli;
 pub mod config;

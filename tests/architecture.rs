@@ -7,16 +7,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and the rooms of ours that it may import. `app`, `cli` and `main` compose: they may know everything.
-const RULES: [(&str, &[&str]); 16] = [
+const RULES: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("mailbox", &[]),
     ("config", &["types", "mailbox"]),
+    ("alerts", &["types", "mailbox", "config"]),
     ("dialect", &["types", "config"]),
-    ("persistence", &["types", "mailbox"]),
-    ("quotas", &["types", "config", "persistence"]),
-    ("keys", &["types", "mailbox", "config", "persistence", "quotas"]),
-    ("upstream", &["types", "mailbox", "config", "persistence", "quotas"]),
-    ("scheduler", &["types", "mailbox", "config", "persistence", "quotas", "upstream"]),
+    ("persistence", &["types", "mailbox", "alerts"]),
+    ("quotas", &["types", "alerts", "config", "persistence"]),
+    ("keys", &["types", "mailbox", "alerts", "config", "persistence", "quotas"]),
+    ("upstream", &["types", "mailbox", "alerts", "config", "persistence", "quotas"]),
+    ("scheduler", &["types", "mailbox", "alerts", "config", "persistence", "quotas", "upstream"]),
     ("metrics", &[]),
     ("usage", &["types"]),
     ("records", &["types", "mailbox", "config", "persistence", "metrics", "keys", "usage"]),
@@ -28,6 +29,7 @@ const RULES: [(&str, &[&str]); 16] = [
         &[
             "types",
             "mailbox",
+            "alerts",
             "error",
             "config",
             "dialect",

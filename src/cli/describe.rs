@@ -6,7 +6,7 @@ use url::Url;
 
 use super::terminal::{Paint, Tone, count};
 use crate::config::{ApiConfig, Config, CountOn, DEFAULT_NAME, KeyConfig, Models, PeriodLimit, Reset};
-use crate::types::{ApiId, Limit, Limits, NamePattern, WireFormat};
+use crate::types::{AlertEvent, ApiId, Limit, Limits, NamePattern, WireFormat};
 
 /// How much is said of each API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,11 @@ pub(super) fn server(out: &mut impl Write, config: &Config) -> io::Result<()> {
         let host = place.as_ref().and_then(Url::host_str).unwrap_or_default();
         let port = place.as_ref().and_then(Url::port).unwrap_or(6379);
         writeln!(out, "  Store     Redis at {}:{port}, prefix {}", url_host(host), store.prefix)?;
+    }
+    for alert in &config.alerts {
+        let on = alert.on.iter().map(|event| event.as_str()).collect::<Vec<_>>();
+        let on = if on.len() == AlertEvent::ALL.len() { "all events".to_owned() } else { on.join(", ") };
+        writeln!(out, "  Alerts    {} on {on}", alert.shown)?;
     }
     writeln!(out, "  Retry     up to {} attempts a request, each with another API", config.retry.max_attempts)
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod agent;
+mod alerts;
 mod arguments;
 mod bench;
 mod check;
@@ -88,6 +89,8 @@ enum Command {
     Init(init::InitArgs),
     /// Check a configuration, and print what it means.
     Check(check::CheckArgs),
+    /// Try the receivers of alerts.
+    Alerts(alerts::AlertsArgs),
     /// Send one word through one account, and say who answered, how fast, and the tokens.
     Test(trial::TrialArgs),
     /// Ask the running server whether it is healthy, for container health checks.
@@ -235,6 +238,7 @@ pub fn run() -> ExitCode {
         Some(Command::Serve(args)) => serve::serve(args),
         Some(Command::Init(args)) => init::init(args),
         Some(Command::Check(args)) => check::check(args),
+        Some(Command::Alerts(args)) => alerts::alerts(args),
         Some(Command::Test(args)) => trial::trial(args),
         Some(Command::Health(args)) => running::health(args),
         Some(Command::Presets(args)) => presets::presets(args),

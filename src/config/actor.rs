@@ -6,7 +6,7 @@ use actix::prelude::*;
 
 use super::changes;
 use super::load::{is_current, load};
-use super::messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
+use super::messages::{ConfigChanged, ConfigState, GetConfig, Reload, ReloadReported, Subscribe};
 use super::model::Config;
 use super::reading::ConfigError;
 use super::server_limits::ServerLimits;
@@ -21,6 +21,8 @@ pub struct ConfigActor {
     started: Arc<Config>,
     state: ConfigState,
     subscribers: Vec<Recipient<ConfigChanged>>,
+    /// Is told of mistakes.
+    reporter: Option<Recipient<ReloadReported>>,
 }
 
 impl ConfigActor {
@@ -28,7 +30,20 @@ impl ConfigActor {
     pub fn new(source: ConfigSource, config: Arc<Config>) -> Self {
         config.actors.apply();
         let state = ConfigState { config: config.clone(), loaded_at: Now::read().wall, last_error: None };
-        ConfigActor { source, started: config, state, subscribers: Vec::new() }
+        ConfigActor { source, started: config, state, subscribers: Vec::new(), reporter: None }
+    }
+
+    /// Tells `reporter` of mistakes in the file, and of their end.
+    #[must_use]
+    pub fn reporting_to(self, reporter: Recipient<ReloadReported>) -> Self {
+        ConfigActor { reporter: Some(reporter), ..self }
+    }
+
+    fn report(&self, before: Option<&String>) {
+        let now = self.state.last_error.as_ref();
+        if let Some(reporter) = self.reporter.as_ref().filter(|_| now != before) {
+            reporter.do_send(ReloadReported(now.cloned()));
+        }
     }
 
     fn adopt(&mut self, loaded: Result<Config, ConfigError>, forced: bool) {
@@ -134,6 +149,8 @@ impl Handler<Reload> for ConfigActor {
             return;
         }
         let loaded = load(&self.source);
+        let before = self.state.last_error.clone();
         self.adopt(loaded, forced);
+        self.report(before.as_ref());
     }
 }

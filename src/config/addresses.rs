@@ -95,17 +95,28 @@ impl Validator<'_> {
         at: &str,
         typed: impl Iterator<Item = (&'a String, &'a Option<String>)>,
     ) -> BTreeMap<Arc<str>, ApiKey> {
+        let typed = typed.filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        let is_of_key = |name: &&String| OF_THE_KEY.contains(&name.to_ascii_lowercase().as_str());
+        let (of_key, others): (Vec<_>, Vec<_>) = typed.partition(|(name, _)| is_of_key(name));
+        for (name, _) in of_key {
+            let name = name.to_ascii_lowercase();
+            self.problem(at, format!("must not hold {name}: the key goes into apiKey, and auth says how it is sent"));
+        }
+        self.headers(at, others.into_iter())
+    }
+
+    /// Returns headers that the server does not set by itself. The values may be secrets.
+    pub(super) fn headers<'a>(
+        &mut self,
+        at: &str,
+        typed: impl Iterator<Item = (&'a String, &'a String)>,
+    ) -> BTreeMap<Arc<str>, ApiKey> {
         let mut headers = BTreeMap::new();
-        for (name, value) in typed.filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+        for (name, value) in typed {
             let name = name.to_ascii_lowercase();
             let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
             if name.is_empty() || !name.bytes().all(is_token) {
                 self.problem(at, "holds a name that is no header's name, such as X-Title");
-            } else if OF_THE_KEY.contains(&name.as_str()) {
-                self.problem(
-                    at,
-                    format!("must not hold {name}: the key goes into apiKey, and auth says how it is sent"),
-                );
             } else if OF_THE_CONNECTION.contains(&name.as_str()) {
                 self.problem(at, format!("must not hold {name}: the server sets it for each request by itself"));
             } else if value.trim() != value || !value.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {

@@ -67,6 +67,7 @@ fn sections<'a>(old: &Config, new: &Config) -> impl Iterator<Item = &'a str> {
         ("store", old.store != new.store),
         ("actors", old.actors != new.actors),
         ("affinity", old.affinity != new.affinity),
+        ("alerts", old.alerts != new.alerts),
     ]
     .into_iter()
     .filter(|(_, changed)| *changed)

@@ -4,6 +4,7 @@
 //! Unknown fields are refused: by `deny_unknown_fields`, or by the schema alone where limits are flattened into a struct, as
 //! serde can't do both.
 
+mod alerts;
 mod api;
 mod keys;
 mod limits;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use alerts::AlertFile;
 pub use api::{ApiFile, AuthFile, CountOnFile, GroupFile};
 pub use keys::{KeyBudgetFile, KeyFile, NamedKeyFile, OperatorKeyFile};
 pub use limits::{BurstFile, LimitsFile, PeriodLimitFile};
@@ -73,6 +75,9 @@ pub struct ConfigFile {
     /// What tokens cost, beside the program's own table.
     #[serde(default)]
     pub prices: PricesFile,
+    /// Who is told of limits, refused keys, failing accounts and wrong configurations: webhooks.
+    #[serde(default)]
+    pub alerts: Vec<AlertFile>,
 }
 
 /// Which API the requests of one session prefer.
@@ -127,6 +132,9 @@ pub struct MailboxesFile {
     /// Of the actor that asks for lists of models. Default: 1000.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub discovery: Option<u32>,
+    /// Of the sender of webhooks (`alerts`). With a full one news is left out. Default: 1000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub alerts: Option<u32>,
     /// Of each worker's copy of the configuration. Default: 1000.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub follower: Option<u32>,

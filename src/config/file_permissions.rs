@@ -21,7 +21,10 @@ pub(super) fn holds_keys(document: &Value) -> bool {
     let store = document.get("store").and_then(|store| store.get("url"));
     let proxies = apis().chain(server).filter_map(|part| part.get("proxy"));
     let mut urls = proxies.chain(store).filter_map(Value::as_str);
-    of_clients.chain(of_upstreams).any(is_key) || urls.any(|url| is_key(url) && url.contains('@'))
+    // The path of a webhook is its key.
+    let alerts = document.get("alerts").and_then(Value::as_array).into_iter().flatten();
+    let of_alerts = alerts.filter_map(|alert| alert.get("url")?.as_str());
+    of_clients.chain(of_upstreams).chain(of_alerts).any(is_key) || urls.any(|url| is_key(url) && url.contains('@'))
 }
 
 /// Returns one string, or the strings of a list.

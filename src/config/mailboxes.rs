@@ -5,7 +5,7 @@ use super::model::ActorsConfig;
 use crate::mailbox::{ActorKind, set_capacity};
 
 /// Returns the typed capacities, by kind.
-pub(super) fn mailboxes(file: &ActorsFile) -> [(ActorKind, Option<usize>); 9] {
+pub(super) fn mailboxes(file: &ActorsFile) -> [(ActorKind, Option<usize>); 10] {
     let typed = &file.mailboxes;
     [
         (ActorKind::Supervisor, file.mailbox),
@@ -16,6 +16,7 @@ pub(super) fn mailboxes(file: &ActorsFile) -> [(ActorKind, Option<usize>); 9] {
         (ActorKind::Recorder, typed.recorder),
         (ActorKind::Config, typed.config),
         (ActorKind::Discovery, typed.discovery),
+        (ActorKind::Alerts, typed.alerts),
         (ActorKind::Follower, typed.follower),
     ]
     .map(|(kind, most)| (kind, most.map(|most| most as usize)))

@@ -36,6 +36,12 @@ pub struct Reload {
 #[rtype(result = "()")]
 pub struct Subscribe(pub Recipient<ConfigChanged>);
 
+/// The newest content of the file has mistakes (the text never holds a value of the file), or is right again. Sent by the
+/// ConfigActor at each change of that; a lost one costs the message to people.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct ReloadReported(pub Option<String>);
+
 /// A configuration came into force. Sent by the ConfigActor to all subscribers; a lost one would leave a
 /// subscriber on the old configuration until the next change.
 #[derive(Debug, Clone, Message)]

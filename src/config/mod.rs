@@ -6,6 +6,7 @@
 mod access;
 mod actor;
 mod addresses;
+mod alerts;
 mod aliases;
 mod base_url;
 mod changes;
@@ -46,10 +47,11 @@ mod watch;
 
 pub use access::{FoundKey, ServerAccess};
 pub use actor::ConfigActor;
+pub use alerts::AlertConfig;
 pub(crate) use base_url::{check as check_base_url, has_version, without_endpoint};
 pub(crate) use json::Unambiguous;
 pub use load::{load, parse};
-pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, Subscribe};
+pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, ReloadReported, Subscribe};
 pub use model::{
     Access, ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, DEFAULT_KEY,
     GroupConfig, KeyBudget, KeyConfig, ModelAliases, OperatorKey, PeriodLimit, QueueConfig, QuotaConfig, RetryConfig,

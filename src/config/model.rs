@@ -11,6 +11,7 @@ use quota::{ListedLimit, Reset};
 use url::Url;
 
 pub use self::keys::{Access, DEFAULT_KEY, KeyBudget, KeyConfig, OperatorKey};
+use super::alerts::AlertConfig;
 use super::prices::{AccountPrices, PriceFile};
 use super::providers::PresetUse;
 use super::quirks::Quirks;
@@ -43,6 +44,8 @@ pub struct Config {
     pub actors: ActorsConfig,
     /// Which upstream the requests of one session prefer.
     pub affinity: Affinity,
+    /// Who is told of events.
+    pub alerts: Vec<Arc<AlertConfig>>,
     /// Of the content of the file and of the key files. Two contents differ in the hash.
     pub hash: String,
     /// The names of the key files, as typed.
@@ -241,7 +244,7 @@ pub struct ActorsConfig {
     /// Threads for clients; as many as there are cores, if none are named.
     pub workers: Option<usize>,
     /// How many messages wait in a mailbox of each kind, where the configuration says so.
-    pub mailboxes: [(ActorKind, Option<usize>); 9],
+    pub mailboxes: [(ActorKind, Option<usize>); 10],
 }
 
 /// Which upstream the requests of one session prefer.

@@ -6,8 +6,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use super::file::{
-    ActorsFile, AffinityFile, ApiFile, GroupFile, KeyFile, OneOrMany, PricesFile, QueueFile, RetryFile, ServerFile,
-    StoreFile, TimeoutsFile,
+    ActorsFile, AffinityFile, AlertFile, ApiFile, GroupFile, KeyFile, OneOrMany, PricesFile, QueueFile, RetryFile,
+    ServerFile, StoreFile, TimeoutsFile,
 };
 use super::problem::Problem;
 
@@ -27,6 +27,8 @@ pub(super) struct SoundParts {
     pub(super) actors: ActorsFile,
     pub(super) affinity: AffinityFile,
     pub(super) prices: PricesFile,
+    /// With the place of each in the list.
+    pub(super) alerts: Vec<(usize, AlertFile)>,
 }
 
 impl SoundParts {
@@ -46,6 +48,7 @@ impl SoundParts {
             prices: typed(&mut document, "prices", problems).unwrap_or_default(),
             apis: entries(&mut document, "apis", problems),
             keys: entries(&mut document, "keys", problems),
+            alerts: entries(&mut document, "alerts", problems),
         }
     }
 }

@@ -63,8 +63,10 @@ impl Walk {
         if let Some(words) = schema.get("oneOf").and_then(Value::as_array) {
             let words: Vec<&Value> = words.iter().filter_map(|word| word.get("const")).collect();
             if !words.contains(&value) {
-                let words: Vec<&str> = words.iter().filter_map(|word| word.as_str()).collect();
-                self.problem(at, format!("must be {}", words.join(" or ")));
+                let words: Vec<String> = words.iter().filter_map(|word| Some(word.as_str()?.to_owned())).collect();
+                let meant = value.as_str().and_then(|typed| nearest(typed, words.iter()));
+                let hint = meant.map(|word| format!("; did you mean {word}?")).unwrap_or_default();
+                self.problem(at, format!("must be {}{hint}", words.join(" or ")));
             }
             return;
         }

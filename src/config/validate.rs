@@ -52,6 +52,7 @@ pub(super) fn validate(
     validator.doubt_keys(&apis, &keys);
     validator.distinct_secrets(&keys, &access);
     let apis: Vec<_> = apis.into_iter().map(Arc::new).collect();
+    let alerts = validator.alerts(file.alerts, &proxy);
     let store = file.store.and_then(|store| validator.store(store));
     if !apis.iter().any(|api| api.enabled) {
         validator.warnings.push("every API is disabled: all requests will be refused".to_owned());
@@ -79,6 +80,7 @@ pub(super) fn validate(
             AffinityFile::Session => Affinity::Session,
             AffinityFile::Off => Affinity::Off,
         },
+        alerts,
         hash: String::new(),
         key_files: Vec::new(),
         presets: BTreeMap::new(),

@@ -12,6 +12,7 @@ use super::auth::worker;
 use super::explain::explain;
 use super::key_report::KeyReport;
 use crate::config::prices::PriceTable;
+use crate::alerts::{GetReceivers, ReceiverReport};
 use crate::config::{ApiConfig, ConfigState, GetConfig, Models};
 use crate::error::ApiError;
 use crate::homes::MAX_HOMES;
@@ -45,6 +46,7 @@ pub(super) async fn status(request: HttpRequest) -> Result<HttpResponse, ApiErro
         "keys": KeyReport::of(worker, None).await.iter().map(KeyReport::to_status).collect::<Vec<_>>(),
         "config": config(&state),
         "retry": retry(&state, &worker.pool.budget),
+        "alerts": worker.alerts.send(GetReceivers).await.map_err(stopping)?.iter().map(receiver).collect::<Vec<_>>(),
         "homes": { "kept": homes, "most": MAX_HOMES },
         "actors": actors(),
     });
@@ -160,6 +162,13 @@ fn usage(quota: &QuotaStatus) -> Value {
         return json!({ unit.as_str(): amount(unit, used.day) });
     }
     json!({ "rpm": requests.minute, "rpd": requests.day, "tpm": tokens.minute, "tpd": tokens.day })
+}
+
+/// Returns who is told of events, and whether the messages arrive.
+fn receiver(of: &ReceiverReport) -> Value {
+    let ReceiverReport { shown, on, waiting, sent, lost, last_error } = of;
+    let last_error = last_error.as_ref().map(|(at, why)| json!({ "at": iso(*at), "detail": why }));
+    json!({ "url": shown, "on": on, "waiting": waiting, "sent": sent, "lost": lost, "lastError": last_error })
 }
 
 /// Returns the rest of the retry budget, and how often there was none.

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use super::concurrency::LocalConcurrency;
 use super::shutdown::LocalShutdown;
 use super::{Concurrency, ShutdownSignal};
+use crate::alerts::AlertsActor;
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::homes::Homes;
 use crate::keys::{KeyGate, KeysActor};
@@ -47,6 +48,8 @@ pub struct Core {
     pub shutdown: ShutdownSignal,
     /// A worker's scheduler has ended, which is a defect: all requests of that worker would be refused for ever.
     pub scheduler_ended: Arc<AtomicBool>,
+    /// Answers questions about the receivers of alerts.
+    pub alerts: Addr<AlertsActor>,
 }
 
 /// How often a worker checks the scheduler.
@@ -65,6 +68,8 @@ pub struct Worker {
     pub recorder_actor: Addr<RecorderActor>,
     /// Admits the requests of clients' keys.
     pub(super) keys: KeyGate,
+    /// Answers `GetReceivers`.
+    pub(super) alerts: Addr<AlertsActor>,
     /// What all workers serve at the same time.
     pub(super) concurrency: LocalConcurrency,
     pub(super) shutdown: LocalShutdown,
@@ -101,6 +106,7 @@ impl Worker {
             config_actor: core.config.clone(),
             recorder_actor: core.recorder.actor().clone(),
             keys: KeyGate::new(core.keys.clone()),
+            alerts: core.alerts.clone(),
             concurrency: LocalConcurrency::new(core.concurrency.clone()),
             shutdown,
             sockets: core.sockets.clone(),

@@ -21,6 +21,8 @@ pub enum ActorKind {
     Recorder,
     /// Who asks upstreams for their models.
     Discovery,
+    /// The owner of webhooks' receivers.
+    Alerts,
     /// A worker's copy of the configuration.
     Follower,
 }
@@ -62,7 +64,7 @@ impl KindRow {
 
 impl ActorKind {
     /// Every kind.
-    pub const ALL: [ActorKind; 10] = [
+    pub const ALL: [ActorKind; 11] = [
         ActorKind::Config,
         ActorKind::Supervisor,
         ActorKind::Scheduler,
@@ -72,6 +74,7 @@ impl ActorKind {
         ActorKind::Homes,
         ActorKind::Recorder,
         ActorKind::Discovery,
+        ActorKind::Alerts,
         ActorKind::Follower,
     ];
 
@@ -86,6 +89,7 @@ impl ActorKind {
             ActorKind::Homes => row("homes", 10_000, WhenFull::LeavesOut),
             ActorKind::Recorder => row("recorder", 65_536, WhenFull::LeavesOut),
             ActorKind::Discovery => row("discovery", 1_000, WhenFull::Waits),
+            ActorKind::Alerts => row("alerts", 1_000, WhenFull::LeavesOut),
             ActorKind::Follower => row("follower", 1_000, WhenFull::Waits).on_each_worker(),
         }
     }

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::batch_worker::{BatchWorker, reply};
 use super::homes_worker::HomesWorker;
+use super::outage::Outage;
 use super::shared_worker::SharedWorker;
 use super::store_health::StoreHealth;
 use super::usage_worker::UsageWorker;
@@ -21,6 +22,7 @@ use super::{
     Ask, Change, Flush, GrantResult, Reserve, Restore, RestoreLedgers, RestoreTokens, Save, SaveLedgers, Saved,
     SharedBackend, SharedHomes, SharedUsage, Store, StoreError,
 };
+use crate::alerts::AlertSender;
 use crate::mailbox::{ActorKind, Context, LivesInMailbox};
 use crate::types::{LedgerId, LedgerRecord, QuotaId, TokenStats, Uptime};
 
@@ -62,10 +64,16 @@ enum JobReply {
 impl PersistenceActor {
     /// Creates the actor of these stores, with tasks on the current thread.
     pub fn new(store: Arc<dyn Store>, shared: Option<Arc<dyn SharedBackend>>) -> Self {
+        PersistenceActor::alerting(store, shared, AlertSender::default())
+    }
+
+    /// Creates the same actor. People are told of a store that fails.
+    pub fn alerting(store: Arc<dyn Store>, shared: Option<Arc<dyn SharedBackend>>, alerts: AlertSender) -> Self {
         let consequence = "APIs with limits will be refused until it can be written again";
         let written = store.clone();
-        let records = BatchWorker::start(consequence, move |jobs| commit(&*written, jobs));
-        let shared = shared.map(SharedWorker::start);
+        let outage = Outage::new(consequence, alerts.clone());
+        let records = BatchWorker::start(outage, move |jobs| commit(&*written, jobs));
+        let shared = shared.map(|shared| SharedWorker::start(shared, alerts));
         PersistenceActor { records, unsaved: Vec::new(), pausing: false, shared, homes: None, usage: None, store }
     }
 

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::StoreError;
+use super::outage::Outage;
 use super::store_health::StoreHealth;
 
 /// Runs one batch of jobs, on a thread for blocking calls.
@@ -19,14 +20,14 @@ pub(super) struct BatchWorker<J> {
 }
 
 impl<J: Send + 'static> BatchWorker<J> {
-    /// Starts a worker on the current thread. `consequence` says in the log what failures of the store mean for requests.
+    /// Starts a worker on the current thread. `outage` records failures of the store.
     pub(super) fn start(
-        consequence: &'static str,
+        outage: Outage,
         run: impl Fn(Vec<J>) -> Result<(), StoreError> + Send + Sync + 'static,
     ) -> Self {
         let (put, jobs) = unbounded_channel();
         let health = Rc::<StoreHealth>::default();
-        actix::spawn(work(jobs, consequence, Arc::new(run), health.clone()));
+        actix::spawn(work(jobs, outage, Arc::new(run), health.clone()));
         BatchWorker { jobs: put, health }
     }
 
@@ -44,12 +45,10 @@ impl<J: Send + 'static> BatchWorker<J> {
 
 async fn work<J: Send + 'static>(
     mut jobs: UnboundedReceiver<J>,
-    consequence: &'static str,
+    mut outage: Outage,
     run: RunBatch<J>,
     health: Rc<StoreHealth>,
 ) {
-    // A failing store is logged once, not for each request.
-    let mut failing = false;
     while let Some(first) = jobs.recv().await {
         let mut batch = vec![first];
         while let Ok(next) = jobs.try_recv() {
@@ -59,13 +58,8 @@ async fn work<J: Send + 'static>(
         health.batch_began();
         let ended = tokio::task::spawn_blocking(move || run(batch)).await;
         let ended = ended.unwrap_or_else(|e| Err(StoreError::new("the store's thread ended", e)));
-        match &ended {
-            Ok(()) if failing => log::info!("persistence: the store works again"),
-            Err(e) if !failing => log::error!("persistence: {e}; {consequence}"),
-            Ok(()) | Err(_) => {}
-        }
-        failing = ended.is_err();
-        health.batch_ended(failing);
+        health.batch_ended(ended.is_err());
+        outage.ended(ended.err().as_ref());
     }
 }
 

@@ -6,7 +6,9 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::batch_worker::BatchWorker;
+use super::outage::Outage;
 use super::{Change, FindSharedHome, PersistenceActor, SaveHomes, ShareHomes, SharedHomes, StoreError};
+use crate::alerts::AlertSender;
 use crate::types::{LedgerId, ObjectKey};
 
 /// The queue to the store that several servers share. A question stands behind all that was told before.
@@ -21,7 +23,9 @@ impl HomesWorker {
     /// Starts the worker on the current thread.
     pub(super) fn start(store: Arc<dyn SharedHomes>) -> HomesWorker {
         let consequence = "homes of other servers' objects will be found by asking the APIs";
-        HomesWorker(BatchWorker::start(consequence, move |jobs| run(&*store, jobs)))
+        HomesWorker(BatchWorker::start(Outage::new(consequence, AlertSender::default()), move |jobs| {
+            run(&*store, jobs)
+        }))
     }
 }
 

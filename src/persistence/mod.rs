@@ -15,6 +15,7 @@ mod folder;
 mod folder_error;
 mod homes_worker;
 mod messages;
+mod outage;
 mod record;
 mod redis;
 mod redis_homes;

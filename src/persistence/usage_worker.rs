@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix::prelude::*;
 
 use super::batch_worker::BatchWorker;
+use super::outage::Outage;
 use super::{PersistenceActor, SharedUsage, Store, StoreError, UsageReader};
+use crate::alerts::AlertSender;
 use crate::types::{UsagePeriod, UsageSpan};
 
 /// The most rows that wait for the store: two days of hours, and the days of a month. Beyond, the oldest is told at the next start.
@@ -39,7 +41,7 @@ impl UsageWorker {
     pub(super) fn start(shared: Arc<dyn SharedUsage>, store: Arc<dyn Store>) -> UsageWorker {
         let consequence = "other servers will learn later what was used here";
         let untold = Mutex::new(Untold::default());
-        UsageWorker(BatchWorker::start(consequence, move |rows| {
+        UsageWorker(BatchWorker::start(Outage::new(consequence, AlertSender::default()), move |rows| {
             // One thread runs at a time.
             let mut untold = untold.lock().unwrap_or_else(PoisonError::into_inner);
             untold.rows.extend(rows.into_iter().flatten());

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::quota_clock::QuotaClock;
 use super::status::QuotaStatus;
+use crate::alerts::AlertSender;
 use crate::persistence::{PersistenceActor, Save};
 use crate::types::{Limits, Now, QuotaId, SentAt};
 
@@ -29,6 +30,8 @@ pub(super) const KEPT_FREE: Duration = Duration::from_millis(100);
 pub(super) struct QuotaStore {
     pub(super) clock: Rc<QuotaClock>,
     pub(super) persistence: Addr<PersistenceActor>,
+    /// Where people are told of used limits.
+    pub(super) alerts: AlertSender,
     /// Whether other servers share the quotas.
     pub(super) shared: bool,
 }

@@ -11,6 +11,7 @@ use quota::{OwnerLimits, PoolLimits, Reset};
 
 use super::handle::{QuotaHandle, QuotaStore};
 use super::restore::CountsBefore;
+use crate::alerts::AlertSender;
 use crate::config::{ApiConfig, KeyConfig, PeriodLimit, QuotaConfig};
 use crate::persistence::PersistenceActor;
 use crate::types::{Limits, Now, QuotaId};
@@ -31,8 +32,20 @@ struct RegistryState {
 impl QuotaRegistry {
     /// Creates an empty registry. `shared`: other servers share the quotas through the store.
     pub fn new(persistence: Addr<PersistenceActor>, shared: bool) -> QuotaRegistry {
-        let store = QuotaStore { clock: Rc::default(), persistence, shared };
+        let store = QuotaStore { clock: Rc::default(), persistence, alerts: AlertSender::default(), shared };
         QuotaRegistry(Rc::new(RegistryState { store, quotas: RefCell::default() }))
+    }
+
+    /// Returns an empty registry that tells people of used limits.
+    #[must_use]
+    pub fn alerting(self, alerts: AlertSender) -> QuotaRegistry {
+        let store = QuotaStore { alerts, ..self.0.store.clone() };
+        QuotaRegistry(Rc::new(RegistryState { store, quotas: RefCell::default() }))
+    }
+
+    /// Returns where people are told of events.
+    pub fn alerts(&self) -> &AlertSender {
+        &self.0.store.alerts
     }
 
     /// Opens the quotas of an upstream, or sets the limits of this configuration.

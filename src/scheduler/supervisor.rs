@@ -24,6 +24,7 @@ use super::routes::Routes;
 use super::selection::RestartUpstream;
 use super::snapshot::{Member, RoutingChanged, RoutingSnapshot, SubscribeRouting};
 use super::wait_queue::WaitQueues;
+use crate::alerts::AlertSender;
 use crate::config::{ApiConfig, ConfigChanged, ModelAliases, Models, QueueConfig};
 use crate::mailbox::{ActorKind, Context, LivesInMailbox};
 use crate::persistence::{LedgersChanged, PersistenceActor, RestoreLedgers, SaveLedgers};
@@ -99,6 +100,12 @@ impl SupervisorActor {
     #[must_use]
     pub fn telling(self, homes: Recipient<LedgersChanged>) -> Self {
         SupervisorActor { homes: Some(homes), ..self }
+    }
+
+    /// Tells people of events.
+    #[must_use]
+    pub fn alerting(self, alerts: AlertSender) -> Self {
+        SupervisorActor { quotas: self.quotas.alerting(alerts), ..self }
     }
 
     /// Adopts the entries, each with its ledger.

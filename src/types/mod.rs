@@ -1,5 +1,6 @@
 //! The vocabulary of all rooms: no I/O, no actix, and no import of a room.
 
+mod alert;
 mod app_name;
 mod failure;
 mod ids;
@@ -20,6 +21,7 @@ mod usage;
 mod usage_period;
 mod wire_format;
 
+pub use alert::AlertEvent;
 pub use app_name::AppName;
 pub use clock::{Now, SendProgress, SentAt, Uptime};
 pub use failure::{ClassSet, Failure, FailureClass, LimitSpan, Phase};

@@ -7,6 +7,7 @@
 //! - `shared_state` and `fast_path`: how workers admit without a message. Skip both in a first reading.
 
 mod actor;
+mod alarms;
 mod endpoint;
 mod fast_path;
 mod health;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use quota::{ActualUsage, Demand};
 
+use super::alarms::{Alarms, RestOf};
 use super::health::{Health, ModelBackoff, ModelRoute};
 use super::latency::Latency;
 use super::messages::{AbsentModel, ApiStatus, Refusal};
 use super::shared_state::AdmissionMode;
 use super::token_stats::TokenStatsRecorder;
+use crate::alerts::Alert;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
 use crate::quotas::QuotaStatus;
@@ -29,6 +31,7 @@ pub(super) struct UpstreamState {
     last_failure: Option<(i64, FailureClass, String)>,
     /// The upstream has answered somebody since the entry changed: so the address is right.
     has_served: bool,
+    alarms: Alarms,
     retired: bool,
 }
 
@@ -54,6 +57,7 @@ impl UpstreamState {
             errors_in_a_row: 0,
             last_failure: None,
             has_served: false,
+            alarms: Alarms::default(),
             retired: false,
         }
     }
@@ -143,8 +147,16 @@ impl UpstreamState {
             self.health = Health::default();
             self.errors_in_a_row = 0;
             self.has_served = false;
+            self.alarms.rearm();
             self.config = config;
         }
+    }
+
+    /// Returns what people are to be told of rests since the last look.
+    pub(super) fn news(&mut self, now: Now) -> Vec<Alert> {
+        let rests: Vec<RestOf> =
+            self.health.rests().map(|(scope, reason, until)| RestOf { scope, reason, until }).collect();
+        self.alarms.judge((&self.config.id, self.has_served), &rests, now)
     }
 
     /// Records that the entry is gone.

@@ -11,6 +11,7 @@
 mod helpers;
 
 mod agent;
+mod alerts;
 mod aliases;
 mod anthropic;
 mod auth;

@@ -35,9 +35,11 @@ impl UpstreamActor {
     }
 
     /// Publishes the place of admission to the workers, and replaces the fast paths of models with changed back-offs.
+    /// Tells people of rests.
     pub(super) fn publish_state(&mut self) {
         let asks = AdmissionMode::AskActorFrom(0);
-        let mode = if self.waiting.is_empty() { self.state.admission_mode(Now::read()) } else { asks };
+        let now = Now::read();
+        let mode = if self.waiting.is_empty() { self.state.admission_mode(now) } else { asks };
         self.shared.set_expected_completion(self.state.token_stats.average_completion_tokens());
         let version = self.state.health.backoffs_version();
         if version != self.published_backoffs {
@@ -47,5 +49,6 @@ impl UpstreamActor {
             }
         }
         self.shared.publish_state(mode);
+        self.state.news(now).into_iter().for_each(|alert| self.registry.alerts().send(alert));
     }
 }

@@ -17,7 +17,14 @@ const CONNECTING: [(&str, &str); 9] = [
 
 /// Returns what an operator can do about a failure.
 pub(crate) fn mend(failure: &Failure) -> &'static str {
-    match failure.class {
+    let row =
+        CONNECTING.iter().find(|(says, _)| failure.class == FailureClass::Connect && failure.detail.contains(says));
+    row.map_or_else(|| mend_of_class(failure.class), |(_, mend)| mend)
+}
+
+/// Returns what an operator can do about failures of a class.
+pub(in crate::upstream) fn mend_of_class(class: FailureClass) -> &'static str {
+    match class {
         FailureClass::RateLimited => "give its entry the limits that the account has",
         FailureClass::Unauthorized => "check its apiKey",
         FailureClass::Forbidden => "check what its apiKey may use",
@@ -26,7 +33,7 @@ pub(crate) fn mend(failure: &Failure) -> &'static str {
             "see its provider's status page"
         }
         FailureClass::Timeout => "see its provider's status page, and its timeouts",
-        FailureClass::Connect => connecting(&failure.detail),
+        FailureClass::Connect => "check its baseUrl and the network",
         FailureClass::Protocol => "check its baseUrl, and what stands between",
         FailureClass::ModelNotFound => "check its baseUrl and its models",
         FailureClass::LocalSocketLimit => "raise this process's limit of open files",
@@ -36,11 +43,6 @@ pub(crate) fn mend(failure: &Failure) -> &'static str {
         | FailureClass::ObjectNotHere
         | FailureClass::Rejected => "nothing",
     }
-}
-
-fn connecting(detail: &str) -> &'static str {
-    let row = CONNECTING.iter().find(|(says, _)| detail.contains(says));
-    row.map_or("check its baseUrl and the network", |(_, mend)| mend)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 use std::sync::Arc;
 
 pub(crate) use self::mend::mend;
+pub(super) use self::mend::mend_of_class;
 use self::model_backoff::ModelBackoffs;
 pub(super) use self::model_backoff::{ModelBackoff, ModelRoute};
 use self::rules::{KEY, KEY_REFUSED_MS, LIMIT, MODEL, MODEL_REFUSED_MS, SERVICE, UNPAID_MS};
@@ -135,6 +136,13 @@ impl Health {
     /// Returns whether no scope of all attempts rests or waits for a probe.
     pub(super) fn is_open(&self) -> bool {
         self.common().iter().all(|(_, health)| health.rests_for().is_none())
+    }
+
+    /// Returns the rests of the scopes of all attempts: the scope, the reason, and the end (ms, monotonic). A rest is there until a
+    /// success, even if its time is over.
+    pub(super) fn rests(&self) -> impl Iterator<Item = (Scope, FailureClass, u64)> {
+        let rest = |(scope, health): (Scope, &ScopeHealth)| Some((scope, health.rests_for()?, health.ends()));
+        self.common().into_iter().filter_map(rest)
     }
 
     /// Records an admitted attempt. Returns whether the attempt is a probe.

@@ -75,6 +75,11 @@ impl ScopeHealth {
         }
     }
 
+    /// Returns when the rest is over; 0 without one.
+    pub(super) fn ends(&self) -> u64 {
+        self.rest.map_or(0, |rest| rest.until)
+    }
+
     /// Returns the class of the failure behind a rest. A rest is there until a success, even if its time is over.
     pub(super) fn rests_for(&self) -> Option<FailureClass> {
         self.rest.map(|rest| rest.reason)
