@@ -103,7 +103,7 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 16] = [
         method: OwnMethod::Get,
         audience: Audience::Clients,
         handled: |route| route.to(key::usage),
-        query: "`start_date`, `end_date` (days, `2026-11-01`; the second is not included)",
+        query: "`start_date`, `end_date`: taken, and of no effect",
         about: "What the client's own key has spent, in cents, in OpenAI's former form.",
     },
     OwnEndpoint {
