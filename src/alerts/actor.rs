@@ -38,8 +38,7 @@ impl AlertsActor {
     pub fn start_on(arbiter: &ArbiterHandle) -> (Addr<AlertsActor>, AlertSender) {
         let lost: Arc<AtomicU64> = Arc::default();
         let counted = lost.clone();
-        let actor =
-            AlertsActor::launch_on(arbiter, move |_| AlertsActor { lost: counted, ..AlertsActor::default() });
+        let actor = AlertsActor::launch_on(arbiter, move |_| AlertsActor { lost: counted, ..AlertsActor::default() });
         let sender = AlertSender::new(actor.clone().recipient(), lost);
         (actor, sender)
     }

@@ -22,13 +22,13 @@ pub(super) struct PricesArgs {
 #[derive(Debug, Subcommand)]
 enum PricesCommand {
     /// List the models of the configuration with their prices, or all that is known of one provider.
-    List(ListArgs),
+    List(ListPricesArgs),
     /// Write a table for `prices.file` from LiteLLM's model_prices_and_context_window.json or models.dev's api.json.
     Import(ImportPricesArgs),
 }
 
 #[derive(Debug, Args)]
-struct ListArgs {
+struct ListPricesArgs {
     /// A provider of `api-together presets`: all models in the program's own table.
     provider: Option<String>,
     /// The configuration.
@@ -53,8 +53,8 @@ const LARGEST_TABLE: u64 = 32 << 20;
 
 pub(super) fn prices(args: PricesArgs) -> Result<(), CliError> {
     match args.command {
-        PricesCommand::List(ListArgs { provider: Some(provider), .. }) => list_provider(&provider),
-        PricesCommand::List(ListArgs { provider: None, config, missing }) => list(config, missing),
+        PricesCommand::List(ListPricesArgs { provider: Some(provider), .. }) => list_provider(&provider),
+        PricesCommand::List(ListPricesArgs { provider: None, config, missing }) => list(config, missing),
         PricesCommand::Import(args) => import(&args),
     }
 }

@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(alert.shown, "https://hooks.example.com:8443/…");
         assert_eq!(alert.url.expose(), "https://hooks.example.com:8443/services/T0/secret?token=secret");
         assert_eq!(alert.on.len(), AlertEvent::ALL.len(), "all events");
-        assert!(!format!("{config:?}").contains("secret"));
+        assert!(!format!("{:?}", config.alerts).contains("secret"));
     }
 
     #[test]

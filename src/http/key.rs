@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::auth::{client, worker};
-use super::key_report::{BudgetReport, KeyReport};
+use super::key_report::{KeyBudgetReport, KeyReport};
 use crate::error::ApiError;
 use crate::types::{Cost, iso};
 
@@ -25,14 +25,14 @@ pub(super) async fn key(request: HttpRequest) -> Result<HttpResponse, ApiError> 
     Ok(HttpResponse::Ok().json(json!({ "data": {
         "label": report.key.name.as_str(),
         "limit": tightest.map(|budget| budget.limit),
-        "limit_remaining": tightest.map(BudgetReport::left),
+        "limit_remaining": tightest.map(KeyBudgetReport::left),
         "limit_reset": tightest.and_then(|budget| reset_word(&budget.per)),
         "usage": tightest.map(|budget| budget.used).unwrap_or_default(),
         "is_free_tier": false,
         "is_provisioning_key": false,
         "rate_limit": { "requests": rpm.unwrap_or(NO_LIMIT), "interval": "1m" },
         "expires_at": report.key.expires.map(iso),
-        "budgets": report.budgets.iter().map(BudgetReport::to_json).collect::<Vec<_>>(),
+        "budgets": report.budgets.iter().map(KeyBudgetReport::to_json).collect::<Vec<_>>(),
     } })))
 }
 

@@ -17,7 +17,7 @@ pub(super) struct KeyReport {
     /// As configured.
     pub(super) key: Arc<KeyConfig>,
     /// The budgets, in the order of the configuration.
-    pub(super) budgets: Vec<BudgetReport>,
+    pub(super) budgets: Vec<KeyBudgetReport>,
     /// What the limits count; none for a key without limits.
     main: Option<QuotaStatus>,
     in_flight: u32,
@@ -25,18 +25,18 @@ pub(super) struct KeyReport {
 
 /// A budget, and what is spent of it in the running period.
 #[derive(Debug, Clone)]
-pub(super) struct BudgetReport {
+pub(super) struct KeyBudgetReport {
     pub(super) limit: Cost,
     pub(super) used: Cost,
     /// The period, as typed.
     pub(super) per: Arc<str>,
 }
 
-impl BudgetReport {
+impl KeyBudgetReport {
     /// Returns a budget with what its quota counted.
-    fn of((budget, quota): (&KeyBudget, &QuotaStatus)) -> BudgetReport {
+    fn of((budget, quota): (&KeyBudget, &QuotaStatus)) -> KeyBudgetReport {
         let (limit, used) = (nanodollars(budget.nanodollars), nanodollars(quota.tokens.day));
-        BudgetReport { limit, used, per: budget.per.clone() }
+        KeyBudgetReport { limit, used, per: budget.per.clone() }
     }
 
     /// Returns what is left.
@@ -61,13 +61,13 @@ impl KeyReport {
         // The budgets' quotas stand behind those of the limits.
         let of_money: Vec<&QuotaStatus> = quotas.iter().filter(|of| of.limits.measure == Measure::Cost).collect();
         let others = of_money.len().saturating_sub(key.budgets.len());
-        let budgets = key.budgets.iter().zip(of_money.into_iter().skip(others)).map(BudgetReport::of).collect();
+        let budgets = key.budgets.iter().zip(of_money.into_iter().skip(others)).map(KeyBudgetReport::of).collect();
         let main = quotas.into_iter().next();
         KeyReport { key, budgets, main, in_flight }
     }
 
     /// Returns the budget with the least left.
-    pub(super) fn tightest(&self) -> Option<&BudgetReport> {
+    pub(super) fn tightest(&self) -> Option<&KeyBudgetReport> {
         self.budgets.iter().min_by_key(|budget| budget.left().picodollars())
     }
 
@@ -101,7 +101,7 @@ impl KeyReport {
                 "tpm": main.tokens.minute, "tpd": main.tokens.day,
             })),
             "inFlight": self.in_flight,
-            "budgets": self.budgets.iter().map(BudgetReport::to_json).collect::<Vec<_>>(),
+            "budgets": self.budgets.iter().map(KeyBudgetReport::to_json).collect::<Vec<_>>(),
         })
     }
 }

@@ -72,7 +72,9 @@ fn near(path: &str) -> Option<&'static str> {
         return Some("chat/completions");
     }
     let nearest = served_below().map(|served| (strsim::damerau_levenshtein(below, served), served)).min();
-    nearest.filter(|(letters, _)| *letters <= MOST_MISTYPED).map(|(_, served)| served)
+    nearest
+        .filter(|(letters, served)| *letters <= MOST_MISTYPED && letters * 2 <= served.len())
+        .map(|(_, served)| served)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! 2. The first record after a silence wakes the actor. Later ones are read together, [`BATCH_INTERVAL`] later at most.
 //! 3. The queue has a bound, the mailbox of [`ActorKind::Recorder`]. Records beyond the bound are dropped and counted.
 
+mod usage;
+
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;

@@ -5,6 +5,7 @@
 //! 2. A change of the configuration or of a list of models makes a new snapshot, which goes to every scheduler.
 //! 3. An actor that has ended is started again.
 
+mod lists;
 mod select_slow;
 mod shared_ledgers;
 
@@ -18,7 +19,7 @@ use quota::PoolLimits;
 
 use self::shared_ledgers::Entries;
 use super::ledgers::{Ledgers, Resolved};
-use super::messages::{ModelsFound, ModelsUnavailable, StopUpstreams};
+use super::messages::StopUpstreams;
 use super::model_names::ModelNames;
 use super::routes::Routes;
 use super::selection::RestartUpstream;
@@ -29,8 +30,8 @@ use crate::config::{ApiConfig, ConfigChanged, ModelAliases, Models, QueueConfig}
 use crate::mailbox::{ActorKind, Context, LivesInMailbox};
 use crate::persistence::{LedgersChanged, PersistenceActor, RestoreLedgers, SaveLedgers};
 use crate::quotas::QuotaRegistry;
-use crate::types::{ApiId, FailureClass, LedgerId, ModelKey, Now, ParameterSet};
-use crate::upstream::{ListFailed, Reconfigure, Retire, UpstreamActor};
+use crate::types::{ApiId, LedgerId, ModelKey, Now, ParameterSet};
+use crate::upstream::{Reconfigure, Retire, UpstreamActor};
 
 /// The most models to remember. Where an upstream takes any name, clients make names up.
 pub(super) const MAX_MODELS: usize = 1_000;
@@ -246,30 +247,6 @@ impl Handler<ConfigChanged> for SupervisorActor {
         self.aliases = config.aliases.clone();
         self.typed.clone_from(&config.apis);
         if self.shared { self.adopt_with_shared_ledgers(Entries::New, ctx) } else { self.adopt_typed() }
-    }
-}
-
-impl Handler<ModelsFound> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, ModelsFound { api, models }: ModelsFound, _: &mut Self::Context) {
-        if self.found.insert(api, models.clone()) != Some(models) {
-            self.publish_snapshot();
-        }
-    }
-}
-
-impl Handler<ModelsUnavailable> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, message: ModelsUnavailable, _: &mut Self::Context) {
-        let ModelsUnavailable { api, retry_at, class, detail } = message;
-        // A refusal of the key or the address is an answer: the list does not come by waiting.
-        let is_final = class.is_refusal() || class == FailureClass::Rejected;
-        if let Some(upstream) = self.upstream(&api) {
-            upstream.do_send(ListFailed { class, detail });
-        }
-        self.unlisted.insert(api, (!is_final).then_some(retry_at));
     }
 }
 

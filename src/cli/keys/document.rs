@@ -11,15 +11,15 @@ use crate::cli::old_file::OldFile;
 use crate::config::Unambiguous;
 
 /// A configuration as it is.
-pub(super) struct Document {
+pub(super) struct ConfigText {
     path: PathBuf,
     file: OldFile,
     value: Value,
 }
 
-impl Document {
+impl ConfigText {
     /// Reads a configuration.
-    pub(super) fn read(path: &Path) -> Result<Document, CliError> {
+    pub(super) fn read(path: &Path) -> Result<ConfigText, CliError> {
         let wrong = |why: String| CliError::Usage(format!("{}: {why}", path.display()));
         let file = OldFile::read(path).map_err(|why| wrong(why.to_string()))?;
         if file.text.is_empty() {
@@ -28,7 +28,7 @@ impl Document {
         let text = file.text.trim_start_matches('\u{feff}');
         let Unambiguous(value) = serde_json::from_str(text)
             .map_err(|_| wrong(format!("this is no JSON; `api-together check -c {}` says where", path.display())))?;
-        Ok(Document { path: path.to_owned(), file, value })
+        Ok(ConfigText { path: path.to_owned(), file, value })
     }
 
     /// Returns the entries of `keys`.

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::FileArgs;
-use super::document::{Document, name_of};
+use super::document::{ConfigText, name_of};
 use crate::cli::CliError;
 use crate::cli::running::ServerArgs;
 use crate::cli::terminal::{Paint, Table, Tone};
@@ -23,7 +23,7 @@ Examples:
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct ListArgs {
+pub(crate) struct ListKeysArgs {
     #[command(flatten)]
     server: ServerArgs,
     /// Print the entries as JSON, without the keys.
@@ -31,9 +31,9 @@ pub(crate) struct ListArgs {
     json: bool,
 }
 
-pub(super) fn list(args: ListArgs) -> Result<(), CliError> {
+pub(super) fn list(args: ListKeysArgs) -> Result<(), CliError> {
     let file = FileArgs { config: args.server.config_path() };
-    let document = Document::read(&file.source().path)?;
+    let document = ConfigText::read(&file.source().path)?;
     // The list is of use without a server, too.
     let status = args.server.operated_server().and_then(|server| server.get("v1/status", &[])).ok();
     let states = status.as_ref().and_then(|status| status.get("keys")).and_then(Value::as_array);

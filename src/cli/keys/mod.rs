@@ -18,7 +18,7 @@ pub(super) enum KeysCommand {
     /// Make a key for a client, and print the key this once with the entry for the configuration.
     New(new::NewArgs),
     /// List the clients' keys, and what is used of them if the server runs.
-    List(list::ListArgs),
+    List(list::ListKeysArgs),
     /// Refuse a key from now on: writes "enabled": false into the configuration.
     Disable(switch::SwitchArgs),
     /// Let a disabled key in again.

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::FileArgs;
-use super::document::Document;
+use super::document::ConfigText;
 use crate::cli::CliError;
 use crate::cli::init::files::new_client_key;
 use crate::config::{ApiKey, ClientKey, ConfigSource, parse};
@@ -70,7 +70,7 @@ pub(super) fn new(args: NewArgs) -> Result<(), CliError> {
     let key = new_client_key();
     let entry = entry(&args, &key);
     check(&args, &entry)?;
-    let document = if args.write { Some(Document::read(&args.file.config)?) } else { None };
+    let document = if args.write { Some(ConfigText::read(&args.file.config)?) } else { None };
     if document.as_ref().is_some_and(|document| document.key(&args.name).is_some()) {
         let name = &args.name;
         return Err(CliError::Usage(format!("a key has the name {name} already; take another, or remove that entry")));

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::FileArgs;
-use super::document::Document;
+use super::document::ConfigText;
 use crate::cli::{CliError, nearest_name};
 use crate::config::DEFAULT_KEY;
 
@@ -25,7 +25,7 @@ pub(crate) struct SwitchArgs {
 }
 
 pub(super) fn switch(args: &SwitchArgs, enabled: bool) -> Result<(), CliError> {
-    let document = Document::read(&args.file.config)?;
+    let document = ConfigText::read(&args.file.config)?;
     let name = args.name.as_str();
     let Some(key) = document.key(name) else { return Err(unknown(name, &document)) };
     let word = if enabled { "enabled" } else { "disabled" };
@@ -39,7 +39,7 @@ pub(super) fn switch(args: &SwitchArgs, enabled: bool) -> Result<(), CliError> {
     Ok(())
 }
 
-fn unknown(name: &str, document: &Document) -> CliError {
+fn unknown(name: &str, document: &ConfigText) -> CliError {
     if name == DEFAULT_KEY {
         let mend = "remove the keys of server.apiKey and server.apiKeys in the configuration instead";
         return CliError::Usage(format!("{DEFAULT_KEY} has no entry in \"keys\"; {mend}"));

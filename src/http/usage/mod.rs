@@ -6,7 +6,7 @@ mod question;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
-use self::question::Question;
+use self::question::UsageQuestion;
 use super::auth::worker;
 use crate::error::ApiError;
 use crate::records::{AskUsage, UsageAnswer, UsageError};
@@ -40,7 +40,7 @@ fn response(is_complete: bool) -> HttpResponseBuilder {
 }
 
 async fn answer(request: &HttpRequest) -> Result<UsageAnswer, ApiError> {
-    let question = Question::read(request.query_string())?;
+    let question = UsageQuestion::read(request.query_string())?;
     ask(request, question.query(Now::read().wall, &jiff::tz::TimeZone::system())?).await
 }
 

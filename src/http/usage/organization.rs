@@ -18,7 +18,7 @@ use crate::types::Now;
 use crate::usage::{Bucket, Dimension, OperationKind, UsageQuery, UsageRow};
 
 /// What is asked, and how the answer's rows are written.
-struct Report {
+struct OrganizationReport {
     kind: Option<OperationKind>,
     row: fn(&UsageRow) -> Value,
     /// What the rows can be apart by, and the dimension of ours. `None`: always null.
@@ -38,13 +38,21 @@ const USAGE_GROUPS: &[(&str, Option<Dimension>)] = &[
 
 const USAGE_WIDTHS: &[(&str, Bucket, usize, usize)] = &[("1d", Bucket::Day, 7, 31), ("1h", Bucket::Hour, 24, 168)];
 
-static COMPLETIONS: Report =
-    Report { kind: Some(OperationKind::Completions), row: completions_row, groups: USAGE_GROUPS, widths: USAGE_WIDTHS };
+static COMPLETIONS: OrganizationReport = OrganizationReport {
+    kind: Some(OperationKind::Completions),
+    row: completions_row,
+    groups: USAGE_GROUPS,
+    widths: USAGE_WIDTHS,
+};
 
-static EMBEDDINGS: Report =
-    Report { kind: Some(OperationKind::Embeddings), row: embeddings_row, groups: USAGE_GROUPS, widths: USAGE_WIDTHS };
+static EMBEDDINGS: OrganizationReport = OrganizationReport {
+    kind: Some(OperationKind::Embeddings),
+    row: embeddings_row,
+    groups: USAGE_GROUPS,
+    widths: USAGE_WIDTHS,
+};
 
-static COSTS: Report = Report {
+static COSTS: OrganizationReport = OrganizationReport {
     kind: None,
     row: costs_row,
     groups: &[("line_item", Some(Dimension::Model)), ("api_key_id", Some(Dimension::Key)), ("project_id", None)],
@@ -110,7 +118,7 @@ fn costs_row(row: &UsageRow) -> Value {
 
 /// A page that was asked for.
 #[derive(Debug, Default)]
-struct Page {
+struct UsagePage {
     start: Option<i64>,
     end: Option<i64>,
     width: Option<usize>,
@@ -121,9 +129,9 @@ struct Page {
     page: Option<i64>,
 }
 
-impl Page {
-    fn read(query: &str, report: &Report) -> Result<Page, ApiError> {
-        let mut page = Page::default();
+impl UsagePage {
+    fn read(query: &str, report: &OrganizationReport) -> Result<UsagePage, ApiError> {
+        let mut page = UsagePage::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let values = value.split(',').filter(|value| !value.is_empty());
             // OpenAI's libraries write lists with brackets.
@@ -162,12 +170,12 @@ impl Page {
     }
 }
 
-fn widths(report: &Report) -> String {
+fn widths(report: &OrganizationReport) -> String {
     let widths: Vec<&str> = report.widths.iter().map(|(width, ..)| *width).collect();
     format!("must be {}; usage is kept by the hour and by the day", widths.join(" or "))
 }
 
-fn groups(report: &Report) -> String {
+fn groups(report: &OrganizationReport) -> String {
     let groups: Vec<&str> = report.groups.iter().map(|(group, _)| *group).collect();
     format!("must be some of {}", groups.join(", "))
 }
@@ -184,9 +192,9 @@ struct Buckets {
     next: Option<i64>,
 }
 
-async fn answer(report: &Report, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+async fn answer(report: &OrganizationReport, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
     let (zone, now) = (TimeZone::system(), Now::read().wall);
-    let page = Page::read(request.query_string(), report)?;
+    let page = UsagePage::read(request.query_string(), report)?;
     let Some((_, by, usual, most)) = report.widths.get(page.width.unwrap_or(0)).copied() else {
         return Err(ApiError::Internal);
     };
@@ -256,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_list_is_read_with_brackets_and_with_commas() {
-        let page = Page::read("group_by[]=model&group_by=api_key_id,batch&models=a,b&models[]=c", &COMPLETIONS);
+        let page = UsagePage::read("group_by[]=model&group_by=api_key_id,batch&models=a,b&models[]=c", &COMPLETIONS);
         let page = page.expect("a page");
         assert_eq!(page.group, [Dimension::Model, Dimension::Key]);
         assert_eq!(page.models, ["a", "b", "c"]);
@@ -269,8 +277,8 @@ mod tests {
             ("project_ids=p", "projects"),
             ("from=1", "start_time"),
         ] {
-            assert!(Page::read(query, &COMPLETIONS).expect_err(query).to_string().contains(name), "{query}");
+            assert!(UsagePage::read(query, &COMPLETIONS).expect_err(query).to_string().contains(name), "{query}");
         }
-        assert!(Page::read("bucket_width=1h", &COSTS).is_err());
+        assert!(UsagePage::read("bucket_width=1h", &COSTS).is_err());
     }
 }

@@ -14,7 +14,7 @@ const MOST_NAMES: usize = 1_000;
 
 /// What was typed.
 #[derive(Debug, Default)]
-pub(super) struct Question {
+pub(super) struct UsageQuestion {
     from: Option<String>,
     to: Option<String>,
     by: Option<Bucket>,
@@ -22,13 +22,13 @@ pub(super) struct Question {
     filters: [Vec<String>; 4],
 }
 
-impl Question {
+impl UsageQuestion {
     /// Reads a query string.
     ///
     /// # Errors
     /// When a parameter is unknown or wrong.
-    pub(super) fn read(query: &str) -> Result<Question, ApiError> {
-        let mut question = Question::default();
+    pub(super) fn read(query: &str) -> Result<UsageQuestion, ApiError> {
+        let mut question = UsageQuestion::default();
         let mut names = 0;
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
@@ -148,7 +148,7 @@ mod tests {
     fn asked(query: &str) -> Result<(String, String), String> {
         let now = "2026-11-28T13:05:00Z".parse::<Timestamp>().expect("a time").as_millisecond();
         let zone = TimeZone::get("Europe/Berlin").expect("a zone");
-        let query = Question::read(query).and_then(|question| question.query(now, &zone));
+        let query = UsageQuestion::read(query).and_then(|question| question.query(now, &zone));
         let iso = |at: i64| crate::types::iso(at).replace(":00.000Z", "Z");
         query.map(|query| (iso(query.from), iso(query.to))).map_err(|e| e.to_string())
     }

@@ -7,8 +7,8 @@ use actix::prelude::*;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::UsageRecorder;
 use crate::persistence::{ReadUsage, SharedUsage, UsageReader};
-use crate::records::recorder::RecorderActor;
 use crate::usage::{LedgerPage, TooManyRows, UsageBlock, UsageQuery, UsageSum, read_period};
 
 /// The most questions that are answered at once. Each may take a core for some hundred milliseconds.
@@ -42,6 +42,9 @@ pub enum UsageError {
     Stopping,
 }
 
+/// An answer to come.
+pub(in crate::records) type AnswerFuture = ResponseFuture<Result<UsageAnswer, UsageError>>;
+
 /// Those who ask at once.
 pub(super) struct Askers(Arc<Semaphore>);
 
@@ -51,16 +54,13 @@ impl Default for Askers {
     }
 }
 
-impl Handler<AskUsage> for RecorderActor {
-    type Result = ResponseFuture<Result<UsageAnswer, UsageError>>;
-
-    fn handle(&mut self, AskUsage(query): AskUsage, _: &mut Self::Context) -> Self::Result {
-        self.read_queue();
-        let Some(usage) = &mut self.usage else { return Box::pin(async { Err(UsageError::Stopping) }) };
-        usage.save();
-        let page = usage.ledger.page(query.by.span());
-        let (persistence, askers) = (usage.persistence.clone(), usage.asked.0.clone());
-        let shared = usage.shared.clone();
+impl UsageRecorder {
+    /// Answers a question, in turn with others.
+    pub(in crate::records) fn answer(&mut self, query: UsageQuery) -> AnswerFuture {
+        self.save();
+        let page = self.ledger.page(query.by.span());
+        let (persistence, askers) = (self.persistence.clone(), self.asked.0.clone());
+        let shared = self.shared.clone();
         let answer = async move {
             let _turn = askers.acquire().await.map_err(|_| UsageError::Stopping)?;
             let reader = persistence.send(ReadUsage).await.map_err(|_| UsageError::Stopping)?;

@@ -1,20 +1,17 @@
-//! Who used what: the part of the [`RecorderActor`] about usage. It counts every request in the ledger of [`crate::usage`], has what is
-//! new saved, and answers questions.
+//! Who used what: a reader of records. Counts every request in the ledger of [`crate::usage`], has what is new saved, and answers
+//! questions. The recorder (`recorder/usage.rs`) says when.
 
 mod ask;
 mod count;
 mod restore;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::prelude::*;
 use jiff::tz::TimeZone;
 use quota::{CalendarSpan, CalendarUnit, hour_start};
 
-use super::recorder::RecorderActor;
 use super::request_record::RequestRecord;
-use crate::mailbox::Context;
 use crate::persistence::{PersistenceActor, SaveUsage, ShareUsage, SharedUsage};
 use crate::types::{Moment, Now, UsageChange, UsagePeriod, UsageSpan};
 use crate::usage::{UsageBlock, UsageLedger};
@@ -22,22 +19,13 @@ use crate::usage::{UsageBlock, UsageLedger};
 pub use ask::{AskUsage, UsageAnswer, UsageError};
 pub use restore::restore_usage;
 
-/// How long usage gathers before a piece of all is written.
-const GATHER: Duration = Duration::from_millis(100);
-
-/// How often other servers are told what is new.
-const TELL: Duration = Duration::from_secs(1);
-
-/// How often the end of an hour or a day is looked for.
-const LOOK: Duration = Duration::from_secs(10);
-
 /// The ledger in the actor's hands.
 pub struct UsageRecorder {
     ledger: UsageLedger,
     clock: UsageClock,
     persistence: Addr<PersistenceActor>,
-    /// A piece will be written after [`GATHER`].
-    gathers: bool,
+    /// A piece will be written soon.
+    pub(super) gathers: bool,
     asked: ask::Askers,
     /// Has the usage of other servers.
     shared: Option<Arc<dyn SharedUsage>>,
@@ -119,6 +107,12 @@ impl UsageRecorder {
         self.send(changes);
     }
 
+    /// Ends hours and days without a request.
+    pub(super) fn look_at_clock(&mut self) {
+        self.ledger.begin(moment_of(Now::read().wall, &self.clock.zone));
+        self.save();
+    }
+
     fn send(&self, changes: Vec<UsageChange>) {
         if changes.is_empty() {
             return;
@@ -137,36 +131,6 @@ fn ended_period(change: &UsageChange) -> Option<(UsagePeriod, Vec<u8>)> {
             UsageBlock::open(block).filter(|opened| opened.whole).map(|_| (*period, block.clone()))
         }
         UsageChange::Replace { .. } | UsageChange::Forget(_) => None,
-    }
-}
-
-impl RecorderActor {
-    /// Has the usage so far saved: at once after a silence, else after [`GATHER`].
-    pub(super) fn save_usage(&mut self, ctx: &mut Context<Self>) {
-        let Some(usage) = self.usage.as_mut().filter(|usage| !usage.gathers) else { return };
-        usage.save();
-        usage.gathers = true;
-        ctx.run_later(GATHER, |actor, _| {
-            if let Some(usage) = &mut actor.usage {
-                usage.gathers = false;
-                usage.save();
-            }
-        });
-    }
-
-    /// Ends hours and days without a request.
-    pub(super) fn look_at_clock(&self, ctx: &mut Context<Self>) {
-        ctx.run_interval(TELL, |actor, _| {
-            if let Some(usage) = &mut actor.usage {
-                usage.tell();
-            }
-        });
-        ctx.run_interval(LOOK, |actor, _| {
-            if let Some(usage) = &mut actor.usage {
-                usage.ledger.begin(moment_of(Now::read().wall, &usage.clock.zone));
-                usage.save();
-            }
-        });
     }
 }
 
