@@ -6,7 +6,7 @@ mod signals;
 mod stores;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -70,10 +70,7 @@ impl App {
         for problem in transport::trusted_roots()?.problems() {
             log::warn!("{problem}");
         }
-        let host = &config.server.host;
-        let port = config.server.port;
-        let listeners =
-            machine::listen(host, port).map_err(|why| AppError::Listen { host: host.clone(), port, why })?;
+        let listeners = listeners(&config)?;
         let Stores { store, lender, shared_homes, shared_usage, known_homes, usage } = Stores::open(&config, data)?;
         let shared = lender.is_some();
         let initial = Arc::new(config);
@@ -112,7 +109,6 @@ impl App {
         };
         let watcher = Watcher::start(&path, config.clone());
         let shutdown = ShutdownHandle::default();
-        let signal = shutdown.watch();
         let bodies_in_flight = usize::try_from(machine::memory() / BODIES_SHARE).unwrap_or(usize::MAX);
         let listening =
             Listening { listeners, max_connections: machine::max_connections(&initial.server.limits), certificate };
@@ -124,7 +120,7 @@ impl App {
             concurrency: Arc::default(),
             bodies_in_flight,
             recorder,
-            shutdown: signal,
+            shutdown: shutdown.watch(),
             budget: Arc::default(),
             homes: Homes::of(homes.clone()),
             sockets: Arc::default(),
@@ -223,6 +219,12 @@ impl App {
             dead = watchdog(&core) => Err(AppError::CoreActorEnded(dead)),
         }
     }
+}
+
+/// Listens on the configured address.
+fn listeners(config: &Config) -> Result<Vec<TcpListener>, AppError> {
+    let (host, port) = (&config.server.host, config.server.port);
+    machine::listen(host, port).map_err(|why| AppError::Listen { host: host.clone(), port, why })
 }
 
 /// Lets running answers end, and cuts off the rest when time is up. The server ends by itself when all answers have.

@@ -17,10 +17,14 @@ pub(super) struct Gauge {
 
 type GaugeBlock = [Gauge; KINDS];
 
-const EMPTY: Gauge = Gauge { depth: AtomicIsize::new(0), deepest: AtomicUsize::new(0) };
+impl Gauge {
+    const fn empty() -> Gauge {
+        Gauge { depth: AtomicIsize::new(0), deepest: AtomicUsize::new(0) }
+    }
+}
 
 /// Of kinds with few instances.
-static COMMON: GaugeBlock = [EMPTY; KINDS];
+static COMMON: GaugeBlock = [const { Gauge::empty() }; KINDS];
 
 /// The blocks of threads and queues, of which there are few. None is ever given back.
 static THREADS: Mutex<Vec<&'static GaugeBlock>> = Mutex::new(Vec::new());
@@ -35,7 +39,7 @@ thread_local! {
 }
 
 fn new_block() -> &'static GaugeBlock {
-    let block: &'static GaugeBlock = Box::leak(Box::new([EMPTY; KINDS]));
+    let block: &'static GaugeBlock = Box::leak(Box::new([const { Gauge::empty() }; KINDS]));
     THREADS.lock().unwrap_or_else(PoisonError::into_inner).push(block);
     block
 }
@@ -75,7 +79,7 @@ impl MailboxPlace {
     }
 }
 
-static SPARE: Gauge = EMPTY;
+static SPARE: Gauge = Gauge::empty();
 
 impl Drop for MailboxPlace {
     fn drop(&mut self) {

@@ -34,7 +34,9 @@ impl Tracked {
             match period {
                 Period::Month => (date.year(), i32::from(date.month())),
                 Period::Week => (date.iso_week_date().year(), i32::from(date.iso_week_date().week())),
-                _ => (date.year(), i32::from(date.day_of_year())),
+                Period::Minutes(_) | Period::Hours(_) | Period::Days(_) | Period::Hour | Period::Day => {
+                    (date.year(), i32::from(date.day_of_year()))
+                }
             }
         };
         let of = |day: &i64| self.written.iter().filter(|at| name(at) == name(day)).count();
