@@ -56,7 +56,7 @@ impl KeyReport {
         statuses.into_iter().map(KeyReport::from_status).collect()
     }
 
-    fn from_status(status: KeyStatus) -> KeyReport {
+    pub(super) fn from_status(status: KeyStatus) -> KeyReport {
         let KeyStatus { config: key, quotas, in_flight, .. } = status;
         // The budgets' quotas stand behind those of the limits.
         let of_money: Vec<&QuotaStatus> = quotas.iter().filter(|of| of.limits.measure == Measure::Cost).collect();

@@ -3,6 +3,7 @@
 //! 1. Every number is asked of its owner by a message, with one deadline for all. Who does not answer in time is left out.
 //! 2. The page is written on a thread for blocking work: no request waits for a large page.
 
+mod limits;
 mod page;
 
 use std::time::Duration;
@@ -30,9 +31,9 @@ pub(super) async fn metrics(request: HttpRequest) -> Result<HttpResponse, ApiErr
     let core = join(ask(&worker.config_actor, GetConfig), ask(&worker.recorder_actor, GetRequestCells));
     let supervisor = &worker.supervisor;
     let pool = join3(ask(supervisor, GetReports), ask(supervisor, GetWaiting), ask(supervisor, GetStores));
-    let ((config, cells), (reports, waiting, stores)) = join(core, pool).await;
+    let ((config, cells), (reports, waiting, stores), keys) = join3(core, pool, worker.keys.status(None)).await;
     let budget = worker.pool.budget.report(worker.config().retry.budget, Now::read_mono());
-    let scrape = Scrape { config, reports, waiting, stores, cells, budget, load: worker.concurrency.report() };
+    let scrape = Scrape { config, reports, keys, waiting, stores, cells, budget, load: worker.concurrency.report() };
     let page = web::block(move || scrape.page()).await.map_err(|_| ApiError::Stopping)?;
     Ok(HttpResponse::Ok().content_type(Exposition::CONTENT_TYPE).body(page))
 }

@@ -195,6 +195,7 @@ impl QuotaHandle {
                 .room(Demand::of_tokens(1), now)
                 .err()
                 .map(|full| (full, full.until().map(|at| now.wall_at(at)))),
+            period_ends: now.wall_at(quota.period_ends(now)),
             requests: quota.requests_used(now),
             tokens: quota.tokens_used(now),
         })

@@ -19,6 +19,8 @@ pub struct QuotaStatus {
     pub requests: WindowUsage,
     /// Tokens, likewise.
     pub tokens: WindowUsage,
+    /// When the period ends, at the latest (ms since the Unix epoch).
+    pub period_ends: i64,
     /// Why it has no room just now, and until when (ms since the Unix epoch).
     pub refusal: Option<(NoRoom, Option<i64>)>,
 }

@@ -1,15 +1,12 @@
 //! The page: each family, from what the owners answered.
 
-use std::collections::BTreeSet;
-
-use quota::{LimitUnit, ListedLimit};
-
+use super::limits::{budgets, limits};
 use crate::config::ConfigState;
 use crate::http::concurrency::LoadReport;
+use crate::keys::KeyStatus;
 use crate::mailbox::{MailboxReport, mailbox_reports};
 use crate::metrics::{self, Exposition, MetricFamily, ProcessStats};
 use crate::proxy::BudgetReport;
-use crate::quotas::QuotaStatus;
 use crate::records::{RequestCells, StatusLabel, TokenCell};
 use crate::scheduler::{ApiReport, StoreReport};
 use crate::types::{Cost, FailureClass, KeyName, TokenKinds};
@@ -19,6 +16,7 @@ use crate::upstream::{ApiStatus, Refusal, Resting, Scope};
 pub(super) struct Scrape {
     pub(super) config: Option<ConfigState>,
     pub(super) reports: Option<Vec<ApiReport>>,
+    pub(super) keys: Vec<KeyStatus>,
     pub(super) waiting: Option<usize>,
     pub(super) stores: Option<Vec<StoreReport>>,
     pub(super) cells: Option<Box<RequestCells>>,
@@ -40,8 +38,9 @@ impl Scrape {
         }
         if let Some(reports) = &self.reports {
             upstreams(&mut page, reports);
-            limits(&mut page, reports);
+            limits(&mut page, reports, &self.keys);
         }
+        budgets(&mut page, &self.keys);
         self.server(&mut page);
         if let Some(config) = &self.config {
             configuration(&mut page, config);
@@ -162,63 +161,6 @@ fn state(status: &ApiStatus) -> &'static str {
         Some(Refusal::Resting(_)) => "resting",
         Some(Refusal::StoreUnavailable { .. } | Refusal::ModelsUnknown { .. }) => "not_ready",
         Some(Refusal::Disabled | Refusal::Retiring) => "disabled",
-    }
-}
-
-/// One quota, with its labels.
-struct Labelled<'a> {
-    of: String,
-    model: &'a str,
-    quota: &'a QuotaStatus,
-}
-
-fn limits(page: &mut Exposition, reports: &[ApiReport]) {
-    // The quota of a group is in the report of each member.
-    let mut seen = BTreeSet::new();
-    let quotas = reports.iter().flat_map(|report| report.status.quotas.iter().map(move |quota| (report, quota)));
-    let labelled: Vec<Labelled<'_>> = quotas
-        .filter(|(_, quota)| seen.insert(&quota.id))
-        .map(|(report, quota)| {
-            let model = quota.model.as_deref().unwrap_or_default();
-            Labelled { of: quota.id.owner_shown(&report.status.config.id), model, quota }
-        })
-        .collect();
-    each_limit(page, &metrics::LIMIT, &labelled, |(_, bound, _)| bound);
-    each_limit(page, &metrics::LIMIT_USED, &labelled, |(_, _, used)| used);
-    page.family(&metrics::LIMIT_RESET);
-    page.family(&metrics::LIMIT_EXHAUSTION);
-    page.family(&metrics::BUDGET);
-    page.family(&metrics::BUDGET_USED);
-}
-
-fn each_limit(
-    page: &mut Exposition,
-    family: &'static MetricFamily,
-    labelled: &[Labelled<'_>],
-    value: fn((&'static str, u64, u64)) -> u64,
-) {
-    let mut family = page.family(family);
-    for Labelled { of, model, quota } in labelled {
-        let QuotaStatus { limits, requests, tokens, .. } = quota;
-        // The amount is no label: a changed one is the same limit.
-        if let Some(ListedLimit { amount, unit, period }) = limits.listed_limit() {
-            let used = if unit == LimitUnit::Requests { requests.day } else { tokens.day };
-            let shown = value(("", amount, used)) as f64;
-            let scale = if unit == LimitUnit::Usd { 1e-9 } else { 1.0 };
-            family.sample(&[of, model, &format!("{} per {period}", unit.as_str())], shown * scale);
-            continue;
-        }
-        let windows = [
-            ("rpm", limits.rpm, requests.minute),
-            ("rpd", limits.rpd, requests.day),
-            ("tpm", limits.tpm, tokens.minute),
-            ("tpd", limits.tpd, tokens.day),
-        ];
-        for (name, limit, used) in windows {
-            if let Some(bound) = limit.bound() {
-                family.sample(&[of, model, name], value((name, bound, used)));
-            }
-        }
     }
 }
 
