@@ -163,7 +163,8 @@ pub fn refused(kind: ActorKind, messages: u64) {
     }
 }
 
-/// Sets how many messages a mailbox of this kind takes; `None`: as many as usual. Each takes it up with the next message.
+/// Sets how many messages a mailbox of this kind takes; `None`: as many as usual. Each mailbox takes the number up with its next
+/// message.
 pub fn set_capacity(kind: ActorKind, capacity: Option<usize>) {
     if let Some(place) = CAPACITY.get(kind as usize) {
         place.store(capacity.unwrap_or(0), Ordering::Relaxed);
