@@ -126,17 +126,19 @@ impl QuotaRegistry {
     }
 
     /// Returns the quotas of an owner that count what a `new` quota of the owner with these `limits` bounds: the ones of no longer
-    /// periods, and the shortest of the longer ones. (A longer one may have counted too much, and a shorter one too little.)
+    /// periods and of the day, and the shortest of the longer ones. (A longer one may have counted too much, a shorter one too little.)
     fn alike(&self, owner: &QuotaId, new: &QuotaId, limits: &Limits) -> Vec<QuotaHandle> {
         let quotas = self.0.quotas.borrow();
         // Nobody waits for a quota that may be waiting for others: only the quota of `rpm` and its like waits for none of these.
         let is_usable = |id: &QuotaId, quota: &QuotaHandle| id == owner || id != new && quota.is_ready();
         let alike = quotas.iter().filter(|(id, quota)| id.is_of(owner) && is_usable(id, quota));
-        let alike = alike.map(|(_, quota)| quota).filter(|quota| quota.knows_units_of(limits));
-        let (longer, mut others): (Vec<&QuotaHandle>, Vec<&QuotaHandle>) =
-            alike.partition(|quota| quota.period_ms() > limits.period().length_ms());
-        others.extend(longer.into_iter().min_by_key(|quota| quota.period_ms()));
-        others.into_iter().cloned().collect()
+        let alike = alike.filter(|(_, quota)| quota.knows_units_of(limits));
+        // The day is always counted. A limit that left the configuration counts no more.
+        let is_short =
+            |id: &QuotaId, quota: &QuotaHandle| id == owner || quota.period_ms() <= limits.period().length_ms();
+        let (mut others, longer): (Vec<_>, Vec<_>) = alike.partition(|(id, quota)| is_short(id, quota));
+        others.extend(longer.into_iter().min_by_key(|(_, quota)| quota.period_ms()));
+        others.into_iter().map(|(_, quota)| quota.clone()).collect()
     }
 
     /// Returns an open quota.

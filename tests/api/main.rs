@@ -46,6 +46,7 @@ mod metrics;
 mod mistyped;
 mod names;
 mod online;
+mod periods;
 mod persistence;
 mod pings;
 mod presets;
