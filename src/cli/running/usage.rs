@@ -44,7 +44,7 @@ pub(crate) struct UsageArgs {
 
 pub(crate) fn usage(args: UsageArgs) -> Result<(), CliError> {
     let UsageArgs { by, from, to, csv, json, server } = args;
-    let server = server.server()?;
+    let server = server.operated_server()?;
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("by", "day").append_pair("group", &by);
     query.extend_pairs(from.iter().map(|from| ("from", from)).chain(to.iter().map(|to| ("to", to))));
