@@ -102,3 +102,16 @@ fn check_says_the_date_of_the_table_and_what_a_budget_would_not_see() {
     let warned = check(&config);
     assert!(warned.contains("a: no price is known of m: such requests cost 0"), "{warned}");
 }
+
+#[test]
+fn an_account_with_a_limit_in_dollars_never_passes_the_limit() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = priced(&upstream, &json!({ "m": { "input": 1, "output": 1 } }));
+    // Each answer costs seven millionths of a dollar.
+    config["apis"][0]["limits"] = json!([{ "usd": 0.0001, "per": "month" }]);
+    let app = App::start(&config);
+    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }], "max_tokens": 4 });
+    let statuses: Vec<u16> = (0..30).map(|_| app.client().post("/v1/chat/completions", &body).status).collect();
+    assert!((5..=14).contains(&upstream.calls()), "{} calls, {statuses:?}", upstream.calls());
+    assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
+}
