@@ -96,6 +96,8 @@ fn a_request_that_reached_no_upstream_is_given_back_and_any_other_counts_once() 
         assert_eq!((team.in_flight, team.quotas[0].requests.day), (1, 2));
         assert_eq!(team.refused, [(KeyReason::Rpd, 1)]);
         open.settle(KeySpending::default());
+        // A worker repeats the last refusal until the actor has read the event.
+        sleep(Duration::from_millis(50)).await;
         assert_eq!(world.reason(1).await, None);
     });
 }
