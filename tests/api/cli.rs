@@ -237,7 +237,7 @@ fn the_bench_says_what_it_cannot_measure() {
     for (args, told) in [
         (&["--against", "https://localhost/v1"][..], "only http://"),
         (&["--against", "workers=0"], "from 1 on"),
-        (&["--against", "apache"], "nor nginx, haproxy, workers=N or build=PATH"),
+        (&["--against", "apache"], "nor nginx, haproxy, workers=N, build=PATH, plain or plain=PATH"),
         (&["--only", "everything"], "possible values: chat"),
     ] {
         let (code, said) = run(&[&["bench"], args].concat());

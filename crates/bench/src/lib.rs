@@ -31,9 +31,9 @@ pub struct BenchArgs {
     #[arg(long, value_name = "URL", value_parser = TargetKind::parse)]
     target: Option<TargetKind>,
     /// Another server to measure in turns with the target: the URL of an API; `nginx` or `haproxy`, which are started if they are
-    /// installed; `workers=N`, this program with so many worker threads; or `build=PATH`, another build of it. May be given
-    /// several times.
-    #[arg(long, value_name = "URL|nginx|haproxy|workers=N|build=PATH", value_parser = TargetKind::parse)]
+    /// installed; `workers=N`, this program with so many worker threads; `build=PATH`, another build of it; `plain`, this
+    /// program with one key and without budgets and prices; or `plain=PATH`, another build so. May be given several times.
+    #[arg(long, value_name = "URL|nginx|haproxy|workers=N|build=PATH|plain|plain=PATH", value_parser = TargetKind::parse)]
     against: Vec<TargetKind>,
     /// The key to send to the URLs.
     #[arg(long)]

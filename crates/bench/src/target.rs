@@ -67,6 +67,8 @@ pub(crate) struct OwnBuild {
     workers: Option<u16>,
     /// Another build of this program.
     build: Option<PathBuf>,
+    /// With one key for all clients, and without budgets and prices: builds before these know no others.
+    is_plain: bool,
 }
 
 impl TargetKind {
@@ -76,10 +78,14 @@ impl TargetKind {
             Some(("workers", number)) => {
                 let workers = number.parse().ok().filter(|workers| *workers > 0);
                 let workers = Some(workers.ok_or("workers= takes a number from 1 on")?);
-                return Ok(TargetKind::ThisProgram(OwnBuild { workers, build: None }));
+                return Ok(TargetKind::ThisProgram(OwnBuild { workers, ..OwnBuild::default() }));
             }
-            Some(("build", path)) => {
-                return Ok(TargetKind::ThisProgram(OwnBuild { workers: None, build: Some(PathBuf::from(path)) }));
+            Some((kind @ ("build" | "plain"), path)) => {
+                let build = Some(PathBuf::from(path));
+                return Ok(TargetKind::ThisProgram(OwnBuild { build, is_plain: kind == "plain", workers: None }));
+            }
+            None if text == "plain" => {
+                return Ok(TargetKind::ThisProgram(OwnBuild { is_plain: true, ..OwnBuild::default() }));
             }
             None if text == "nginx" => return Ok(TargetKind::Nginx),
             None if text == "haproxy" => return Ok(TargetKind::Haproxy),
@@ -91,7 +97,9 @@ impl TargetKind {
             }
             Ok(url) if url.scheme() == "http" && url.host_str().is_some() => Ok(TargetKind::At(url)),
             Ok(_) => Err("only http:// can be measured: TLS would be measured with it".to_owned()),
-            Err(e) => Err(format!("neither a URL ({e}) nor nginx, haproxy, workers=N or build=PATH")),
+            Err(e) => {
+                Err(format!("neither a URL ({e}) nor nginx, haproxy, workers=N, build=PATH, plain or plain=PATH"))
+            }
         }
     }
 
@@ -109,6 +117,7 @@ impl TargetKind {
             TargetKind::Direct => "direct".to_owned(),
             TargetKind::ThisProgram(OwnBuild { workers: Some(workers), .. }) => format!("workers={workers}"),
             TargetKind::ThisProgram(OwnBuild { build: Some(_), .. }) => "other build".to_owned(),
+            TargetKind::ThisProgram(OwnBuild { is_plain: true, .. }) => "plain".to_owned(),
             TargetKind::ThisProgram(_) => "api-together".to_owned(),
             TargetKind::Nginx => "nginx".to_owned(),
             TargetKind::Haproxy => "haproxy".to_owned(),
@@ -232,8 +241,8 @@ fn command(which: &TargetKind, setup: &Setup<'_>, address: SocketAddr, folder: &
     };
     let mut command = match which {
         TargetKind::Direct | TargetKind::At(_) => return Ok(None),
-        TargetKind::ThisProgram(OwnBuild { workers, build }) => {
-            let config = written("apis.json", &own_config(upstream, accounts, *workers))?;
+        TargetKind::ThisProgram(own @ OwnBuild { build, .. }) => {
+            let config = written("apis.json", &own_config(upstream, accounts, own))?;
             let mut command = Command::new(build.clone().map_or_else(std::env::current_exe, Ok)?);
             command.arg("serve").arg("--config").arg(config).arg("--data").arg(folder.join("data"));
             command.args(["--host", &address.ip().to_string(), "--port", &address.port().to_string()]);
@@ -256,17 +265,34 @@ fn command(which: &TargetKind, setup: &Setup<'_>, address: SocketAddr, folder: &
     Ok(Some(command))
 }
 
-/// This program as people run it: with a key, the mock entered as several accounts, limits of every kind (which are not
-/// reached), statistics and the log.
-fn own_config(upstream: SocketAddr, accounts: u16, workers: Option<u16>) -> String {
+/// This program as people run it: the mock entered as several accounts, limits of every kind (which are not reached), statistics
+/// and the log. Unless plain, with prices, and with four keys of clients, each with limits and two budgets.
+fn own_config(upstream: SocketAddr, accounts: u16, own: &OwnBuild) -> String {
     const MOST: u32 = u32::MAX;
     let api = |nth: u16| {
-        json!({
+        let mut api = json!({
             "id": format!("account-{nth}"), "baseUrl": format!("http://{upstream}"), "apiKey": format!("sk-account-{nth}"),
             "models": [mock::MODEL], "rpm": MOST, "rpd": MOST, "tpm": MOST, "tpd": MOST,
+        });
+        if !own.is_plain {
+            api["prices"] = json!({ mock::MODEL: { "input": 0.15, "output": 0.6 } });
+        }
+        api
+    };
+    let key = |nth: u16| {
+        let key = if nth == 1 { KEY.to_owned() } else { format!("{KEY}-{nth}") };
+        json!({
+            "name": format!("team-{nth}"), "key": key, "rpm": MOST, "rpd": MOST, "tpm": MOST, "tpd": MOST,
+            "budgets": [{ "usd": 90_000, "per": "day" }, { "usd": 100_000, "per": "month" }],
         })
     };
     let apis: Vec<_> = (1..=accounts).map(api).collect();
-    let actors = workers.map_or(json!({}), |workers| json!({ "workers": workers }));
-    json!({ "server": { "apiKey": KEY }, "apis": apis, "actors": actors }).to_string()
+    let actors = own.workers.map_or(json!({}), |workers| json!({ "workers": workers }));
+    let mut config = json!({ "apis": apis, "actors": actors });
+    if own.is_plain {
+        config["server"] = json!({ "apiKey": KEY });
+    } else {
+        config["keys"] = (1..=4).map(key).collect();
+    }
+    config.to_string()
 }
