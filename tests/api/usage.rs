@@ -1,5 +1,9 @@
 //! Who used what.
 
+mod answers;
+mod sums;
+mod traffic;
+
 use serde_json::{Value, json};
 
 use crate::helpers::{App, Reply, Upstream, config_of, eventually};

@@ -17,12 +17,16 @@ pub(super) fn count(ledger: &mut UsageLedger, record: &RequestRecord, moment: Mo
     let is_served = |attempt: &AttemptRecord| matches!(attempt.result, AttemptResult::Served);
     // The serving attempt, or else the last one.
     let target = record.attempts.iter().rposition(is_served).or_else(|| record.attempts.len().checked_sub(1));
+    // A name that has served is no invention of a client's, at the attempts before it either.
+    let served = record.attempts.iter().find(|attempt| is_served(attempt));
+    let served = served.map(|attempt| attempt.model.as_deref().unwrap_or(asked));
     for (nth, attempt) in record.attempts.iter().enumerate() {
         let mut counts = if Some(nth) == target { of_request(record) } else { UsageCounts::default() };
         counts.add(&of_attempt(attempt));
         if !counts.is_empty() {
             let model = attempt.model.as_deref().unwrap_or(asked);
-            ledger.add(&cell(attempt.api.as_str(), model, is_served(attempt)), &counts, moment);
+            let is_proven = served == Some(model);
+            ledger.add(&cell(attempt.api.as_str(), model, is_proven), &counts, moment);
         }
     }
     if target.is_none() {
