@@ -91,11 +91,12 @@ impl App {
         };
         let supervisor = {
             let (persistence, homes) = (persistence.clone(), homes.clone().recipient());
+            let told = told.clone();
             SupervisorActor::launch_on(&on, move |_| {
                 SupervisorActor::new(persistence, shared).telling(homes).alerting(told)
             })
         };
-        let keys = KeysActor::start_on(&on, persistence.clone(), shared);
+        let keys = KeysActor::start_on(&on, persistence.clone(), shared, told);
         let discovery = {
             let supervisor = supervisor.clone();
             DiscoveryActor::launch_on(&on, |_| DiscoveryActor::new(supervisor))

@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn message(nth: usize) -> Outgoing {
-        Outgoing { event: AlertEvent::PoolUp, body: nth.to_string(), raised_at: 0 }
+        Outgoing { event: AlertEvent::UpstreamUp, body: nth.to_string(), raised_at: 0 }
     }
 
     #[test]

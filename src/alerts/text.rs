@@ -33,8 +33,6 @@ pub(super) fn sentence(alert: &Alert) -> String {
             format!("{who}: it fails{}{}{}", reason(facts), mend(facts), asked_again(facts))
         }
         AlertEvent::UpstreamUp => format!("{who}: it serves again"),
-        AlertEvent::PoolDown => format!("no account can serve {who}{}{}", reason(facts), until(facts, "not before")),
-        AlertEvent::PoolUp => format!("{who} is served again"),
         AlertEvent::StoreDown => format!("the store of counts can't be used{}", mend(facts)),
         AlertEvent::StoreUp => "the store of counts can be used again".to_owned(),
         AlertEvent::ReloadFailed => {
@@ -116,7 +114,7 @@ mod tests {
     #[test]
     fn the_name_of_a_model_calls_nobody() {
         let facts = AlertFacts { model: Some("<!channel> @all\n*x*".to_owned()), ..AlertFacts::default() };
-        let said = sentence(&Alert::new(AlertEvent::PoolUp, 0, facts));
-        assert_eq!(said, "model ??channel? ?all??x? is served again");
+        let said = sentence(&Alert::new(AlertEvent::UpstreamUp, 0, facts));
+        assert_eq!(said, "model ??channel? ?all??x?: it serves again");
     }
 }

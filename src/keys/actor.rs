@@ -16,6 +16,7 @@ use super::messages::{AdmitKey, KeyAnswer, StopKeys};
 use super::path::{KeyEvent, KeyPath, PathParts};
 use super::permit::KeyPermit;
 use super::refusal::RefusalCounts;
+use crate::alerts::AlertSender;
 use crate::config::{ConfigChanged, KeyConfig};
 use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
 use crate::persistence::PersistenceActor;
@@ -65,8 +66,16 @@ struct OpenRequest {
 
 impl KeysActor {
     /// Starts the actor on an arbiter. `shared`: other servers share the quotas.
-    pub fn start_on(arbiter: &ArbiterHandle, persistence: Addr<PersistenceActor>, shared: bool) -> Addr<KeysActor> {
-        KeysActor::launch_on(arbiter, move |ctx| KeysActor::new(ctx, persistence, shared))
+    pub fn start_on(
+        arbiter: &ArbiterHandle,
+        persistence: Addr<PersistenceActor>,
+        shared: bool,
+        alerts: AlertSender,
+    ) -> Addr<KeysActor> {
+        KeysActor::launch_on(arbiter, move |ctx| {
+            let actor = KeysActor::new(ctx, persistence, shared);
+            KeysActor { registry: actor.registry.clone().alerting(alerts), ..actor }
+        })
     }
 
     fn new(ctx: &mut Context<Self>, persistence: Addr<PersistenceActor>, shared: bool) -> KeysActor {

@@ -13,6 +13,7 @@ use actix::prelude::*;
 use quota::{ActualUsage, Credits, Demand, LimitUnit, Measure, Quota, QuotaRecord, Reservation, Reset};
 use tokio::sync::oneshot;
 
+use super::limit_watch::LimitWatch;
 use super::quota_clock::QuotaClock;
 use super::status::QuotaStatus;
 use crate::alerts::AlertSender;
@@ -59,6 +60,8 @@ pub(super) struct HandleState {
     pub(super) renewal: Cell<Option<u64>>,
     /// How many [`Paused`] there are.
     pauses: Cell<u32>,
+    /// What people were told of used limits.
+    watch: Cell<LimitWatch>,
 }
 
 impl QuotaHandle {
@@ -76,6 +79,7 @@ impl QuotaHandle {
             is_active: Cell::new(false),
             renewal: Cell::new(None),
             pauses: Cell::new(0),
+            watch: Cell::default(),
         }))
     }
 
@@ -265,10 +269,17 @@ pub(crate) struct Paused {
 
 impl Drop for Paused {
     fn drop(&mut self) {
-        let HandleState { pauses, quota, store, .. } = &*self.handle.0;
+        let HandleState { pauses, quota, store, watch, id, is_ready, .. } = &*self.handle.0;
         pauses.set(pauses.get() - 1);
         if pauses.get() == 0 {
-            quota.borrow_mut().issue(store.clock.at(self.now));
+            let now = store.clock.at(self.now);
+            let mut quota = quota.borrow_mut();
+            if is_ready.get() {
+                let mut told = watch.get();
+                told.judge(id, &mut quota, now).into_iter().for_each(|alert| store.alerts.send(alert));
+                watch.set(told);
+            }
+            quota.issue(now);
         }
     }
 }

@@ -23,10 +23,6 @@ pub enum AlertEvent {
     UpstreamDown,
     /// The account serves again, after one of the three before.
     UpstreamUp,
-    /// A request was refused because no account can serve the model, for half a minute or longer.
-    PoolDown,
-    /// The model is served again.
-    PoolUp,
     /// The store of counts (the data folder, or Redis) can't be used.
     StoreDown,
     /// The store can be used again.
@@ -39,7 +35,7 @@ pub enum AlertEvent {
 
 impl AlertEvent {
     /// Every event, in the order of the documents.
-    pub const ALL: [AlertEvent; 13] = [
+    pub const ALL: [AlertEvent; 11] = [
         AlertEvent::Limit90,
         AlertEvent::Limit100,
         AlertEvent::BudgetSpent,
@@ -47,8 +43,6 @@ impl AlertEvent {
         AlertEvent::UpstreamLimited,
         AlertEvent::UpstreamDown,
         AlertEvent::UpstreamUp,
-        AlertEvent::PoolDown,
-        AlertEvent::PoolUp,
         AlertEvent::StoreDown,
         AlertEvent::StoreUp,
         AlertEvent::ReloadFailed,
@@ -65,8 +59,6 @@ impl AlertEvent {
             AlertEvent::UpstreamLimited => "upstream_limited",
             AlertEvent::UpstreamDown => "upstream_down",
             AlertEvent::UpstreamUp => "upstream_up",
-            AlertEvent::PoolDown => "pool_down",
-            AlertEvent::PoolUp => "pool_up",
             AlertEvent::StoreDown => "store_down",
             AlertEvent::StoreUp => "store_up",
             AlertEvent::ReloadFailed => "reload_failed",

@@ -80,6 +80,16 @@ impl QuotaId {
         self.owner == other.owner && self.model == other.model
     }
 
+    /// Returns the names of the account (of its ledger), the group, the client's key and the model, as far as the quota has them.
+    pub fn names(&self) -> [Option<&str>; 4] {
+        let (api, group, key) = match &self.owner {
+            Owner::Api(ledger) => (Some(ledger.as_str()), None, None),
+            Owner::Group(name) => (None, Some(&**name), None),
+            Owner::Key(name) => (None, None, Some(&**name)),
+        };
+        [api, group, key, self.model.as_deref()]
+    }
+
     /// Returns the name for people: an entry has its present id, not the one of its ledger.
     pub fn shown(&self, api: &ApiId) -> String {
         match (&self.owner, &self.model) {

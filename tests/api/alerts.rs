@@ -207,3 +207,19 @@ fn nothing_secret_is_in_a_message_a_log_or_the_status() {
         assert!(!status.contains(secret) && !app.log().contains(secret), "{secret}: {status} {}", app.log());
     }
 }
+
+#[test]
+fn a_limit_is_told_at_90_and_at_100_percent_once_each() {
+    let (upstream, hook) = (Upstream::always(Reply::chat("x")), receiver());
+    let app = App::start(&alerting(config_with(&upstream, &json!({ "rpd": 10 })), &[&hook]));
+    (0..8).for_each(|_| assert_eq!(app.chat().status, 200));
+    assert_eq!(app.usage_of("a").1, 8);
+    assert_eq!(told(&hook), Vec::<String>::new());
+    assert_eq!(app.chat().status, 200);
+    eventually("it is told", || told(&hook) == ["limit_90"]);
+    let message = hook.received()[0].json();
+    assert_eq!((&message["limit"], &message["used"], &message["most"]), (&json!("rpd"), &json!(9), &json!(10)));
+    assert_eq!(message["api"], "a", "{message}");
+    (0..4).for_each(|_| drop(app.chat()));
+    eventually("it is told", || told(&hook) == ["limit_90", "limit_100"]);
+}

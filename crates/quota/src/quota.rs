@@ -120,6 +120,11 @@ impl Quota {
         self.tokens.tightest()
     }
 
+    /// Returns the requests and tokens (or money) of the period that are used, without reservations.
+    pub fn spent(&mut self, now: Now) -> [u64; 2] {
+        [self.requests.spent(now), self.tokens.spent(now)]
+    }
+
     /// Returns the latest end of the period (ms, monotonic).
     pub fn period_ends(&self, now: Now) -> u64 {
         self.requests.period_ends(now)

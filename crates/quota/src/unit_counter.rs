@@ -236,6 +236,11 @@ impl UnitCounter {
         }
     }
 
+    /// Returns what is used in the period, without reservations.
+    pub(crate) fn spent(&mut self, now: Now) -> u64 {
+        self.period.count(now).saturating_add(self.other_replicas.day)
+    }
+
     /// Returns the tighter window of the minute and the period; `None` if neither is bounded.
     pub(crate) fn tightest_window(&mut self, now: Now) -> Option<RequestWindow> {
         let reserved = self.reserved;
