@@ -45,7 +45,7 @@ impl LimitWatch {
             };
             if reached > *level && self.0.is_some() {
                 let until = now.wall_at(quota.period_ends(now));
-                news.push(alert(id, &limits, (nth == 0, reached), [used, bound], (until, now)));
+                news.push(alert((id, &limits), (nth == 0, reached), [used, bound], (until, now)));
             }
             // A correction below the level is no new window.
             *level = if reached == 0 { 0 } else { reached.max(*level) };
@@ -56,8 +56,7 @@ impl LimitWatch {
 }
 
 fn alert(
-    id: &QuotaId,
-    limits: &Limits,
+    (id, limits): (&QuotaId, &Limits),
     (of_requests, level): (bool, u64),
     amounts: [u64; 2],
     (until, now): (i64, Now),
