@@ -90,8 +90,7 @@ impl App {
             HomesActor::launch_on(&on, move |_| HomesActor::new(known_homes, persistence, shared))
         };
         let supervisor = {
-            let (persistence, homes) = (persistence.clone(), homes.clone().recipient());
-            let told = told.clone();
+            let (persistence, homes, told) = (persistence.clone(), homes.clone().recipient(), told.clone());
             SupervisorActor::launch_on(&on, move |_| {
                 SupervisorActor::new(persistence, shared).telling(homes).alerting(told)
             })

@@ -189,6 +189,18 @@ impl QuotaHandle {
         }
     }
 
+    /// Tells people, once a period, that the rest of a budget pays for no more.
+    pub(crate) fn tell_spent(&self, now: Now) {
+        let HandleState { id, watch, .. } = &*self.0;
+        let alert = self.with(now, |quota, now| {
+            let mut told = watch.get();
+            let alert = told.refuse(id, quota, now);
+            watch.set(told);
+            alert
+        });
+        alert.into_iter().for_each(|alert| self.0.store.alerts.send(alert));
+    }
+
     /// Returns the quota's part of `/v1/status`.
     pub(crate) fn status(&self, model: Option<Arc<str>>, now: Now) -> QuotaStatus {
         self.with(now, |quota, now| QuotaStatus {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::helpers::{App, Launch, Reply, Upstream, config_of, config_with, eventually, within};
+use crate::key_budgets::{TEAM, ask, dollars_for, price_of_one, reporting, team, with_key};
 
 /// The path of every receiver: a secret.
 const PATH: &str = "/services/T0/a-secret-path-0123456789?token=a-secret-token";
@@ -27,9 +28,11 @@ fn told(receiver: &Upstream) -> Vec<String> {
     events.map(|event| event.expect("an event")).collect()
 }
 
-/// Writes another configuration of a running program.
+/// Writes another configuration of a running program, at once: half a file would be one mistake more.
 fn rewrite(app: &App, config: &Value) {
-    std::fs::write(app.config_file(), config.to_string()).expect("written");
+    let beside = app.config_file().with_extension("new");
+    std::fs::write(&beside, config.to_string()).expect("written");
+    std::fs::rename(&beside, app.config_file()).expect("renamed");
 }
 
 #[test]
@@ -73,7 +76,7 @@ fn a_wrong_configuration_is_told_once_and_its_mend() {
     assert!(message["detail"].as_str().is_some_and(|why| why.contains("apis[0].rpm: must be")), "{message}");
     assert!(!message.to_string().contains("sk-a-key"), "{message}");
     app.signal("HUP");
-    app.logged("stays in force");
+    eventually("it is read again", || app.log().matches("stays in force").count() == 2);
     rewrite(&app, &config);
     eventually("it is told", || told(&hook) == ["reload_failed", "reload_ok"]);
 }
@@ -222,4 +225,20 @@ fn a_limit_is_told_at_90_and_at_100_percent_once_each() {
     assert_eq!(message["api"], "a", "{message}");
     (0..4).for_each(|_| drop(app.chat()));
     eventually("it is told", || told(&hook) == ["limit_90", "limit_100"]);
+}
+
+#[test]
+fn a_spent_budget_of_a_client_key_is_told_in_dollars() {
+    let (upstream, hook) = (Upstream::start(reporting(100)), receiver());
+    let budget = json!({ "budgets": [{ "usd": dollars_for(4), "per": "month" }] });
+    let app = App::start(&alerting(with_key(&[&upstream], &budget), &[&hook]));
+    // After the fourth request, the rest of the budget pays for half of one more.
+    (0..4).for_each(|_| assert_eq!(ask(&team(&app)).status, 200));
+    (0..2).for_each(|_| assert_eq!(ask(&team(&app)).status, 402));
+    eventually("it is told", || told(&hook) == ["budget_spent"]);
+    let message = hook.received()[0].json();
+    assert_eq!((&message["key"], &message["api"]), (&json!("team"), &Value::Null), "{message}");
+    let dollars = ["used", "most"].map(|field| message[field].as_f64().expect("dollars"));
+    assert_eq!(dollars, [4.0 * price_of_one() as f64 / 1e9, dollars_for(4)], "{message}");
+    assert!(!message.to_string().contains(TEAM));
 }

@@ -27,7 +27,11 @@ impl KeyState {
         let is_full = |quota: &&QuotaHandle| limits_of(which).is_some_and(|limits| quota.limits() == limits);
         let full = self.quotas.iter().find(is_full);
         let is_spent = full.is_some_and(|quota| quota.with(now, |quota, now| quota.is_spent(demand, now)));
-        self.full(reason_of(which, is_spent), which, (until, now))
+        let reason = reason_of(which, is_spent);
+        if let (Some(budget), KeyReason::BudgetSpent) = (full, reason) {
+            budget.tell_spent(now);
+        }
+        self.full(reason, which, (until, now))
     }
 
     /// Counts and returns a refusal by this limit.
