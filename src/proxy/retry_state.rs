@@ -149,18 +149,12 @@ impl<'a> RetryState<'a> {
 
     /// Records what a selection said of the pool's limits. Returns the permit.
     pub(super) fn admitted(&mut self, selected: Result<Admitted, AdmissionError>) -> Result<Permit, AdmissionError> {
-        match selected {
-            Ok(Admitted { permit, rate }) => {
-                self.rate = rate;
-                Ok(permit)
-            }
-            Err(refused) => {
-                if let AdmissionError::NoneAvailable { rate, .. } = &refused {
-                    self.rate = *rate;
-                }
-                Err(refused)
-            }
+        if let Ok(Admitted { rate, .. }) | Err(AdmissionError::NoneAvailable { rate, .. }) = &selected {
+            self.rate = *rate;
         }
+        let Admitted { permit, waited, .. } = selected?;
+        self.record.waited(waited);
+        Ok(permit)
     }
 
     /// Records the begin of an attempt. Returns the place in the record.

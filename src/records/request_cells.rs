@@ -211,7 +211,7 @@ impl RequestCells {
             }
         }
         if let Some(first) = record.attempts.first() {
-            self.added.record(first.began.saturating_sub(record.asked) + record.passed_on);
+            self.added.record(first.began.saturating_sub(record.asked + record.waited) + record.passed_on);
         }
     }
 }

@@ -38,6 +38,8 @@ pub struct RequestRecord {
     pub stream: bool,
     /// From the request's head to the whole request, body included.
     pub asked: Duration,
+    /// How long the request waited for a limit to free before the first attempt.
+    pub waited: Duration,
     /// The model by the client's name.
     pub model: Option<Arc<str>>,
     /// Every exchange with an upstream, in order of begin.
@@ -153,6 +155,7 @@ impl OpenRecord {
             route: None,
             stream: false,
             asked: Duration::ZERO,
+            waited: Duration::ZERO,
             model: None,
             attempts: Vec::new(),
             status: None,
@@ -194,6 +197,15 @@ impl OpenRecord {
     /// Records how the request ended.
     pub fn ended(&mut self, end: RequestEnd) {
         self.with(|record| record.end = end);
+    }
+
+    /// Records a wait for a limit to free. What is waited between attempts is none of the pool's own time anyway.
+    pub fn waited(&mut self, waited: Duration) {
+        self.with(|record| {
+            if record.attempts.is_empty() {
+                record.waited += waited;
+            }
+        });
     }
 
     /// Records the begin of an attempt. Returns the place for [`OpenRecord::attempt_ended`].

@@ -1,6 +1,7 @@
 //! The questions to the [`super::SchedulerActor`] and the [`super::SupervisorActor`], and the answers.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use actix::prelude::*;
 use thiserror::Error;
@@ -35,6 +36,8 @@ pub struct Admitted {
     pub permit: Permit,
     /// What the pool's limits leave for the model.
     pub rate: Option<RateLimitSummary>,
+    /// How long the request waited for a limit to free (`queue`).
+    pub waited: Duration,
 }
 
 /// Why no upstream of the pool admits a request.

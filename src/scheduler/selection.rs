@@ -5,6 +5,7 @@
 //! 3. An upstream without a live actor is skipped, and started again for the next request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 
@@ -29,6 +30,8 @@ pub(super) struct ChosenUpstream {
     pub(super) fast_paths: Vec<(usize, Arc<FastPath>)>,
     /// The routing behind the choice.
     pub(super) snapshot: Arc<RoutingSnapshot>,
+    /// How long the request waited for a limit to free.
+    pub(super) waited: Duration,
 }
 
 /// A selection on its way through the upstreams.
@@ -70,7 +73,7 @@ impl Selection {
             match upstream.send(Forward { profile: self.profile.clone(), panic }).await {
                 Ok(Ok(Forwarded { permit, fast_path })) => {
                     fast_paths.extend(fast_path.map(|fast_path| (slot, fast_path)));
-                    return Ok(ChosenUpstream { permit, fast_paths, snapshot: self.snapshot });
+                    return Ok(ChosenUpstream { permit, fast_paths, snapshot: self.snapshot, waited: Duration::ZERO });
                 }
                 Ok(Err(Declined { refusal, fast_path })) => {
                     refusals.push((api.clone(), refusal));

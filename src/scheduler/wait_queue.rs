@@ -38,6 +38,8 @@ pub(super) struct Waiter {
     pub(super) profile: Profile,
     /// Upstreams that have failed the request.
     pub(super) excluded: Vec<ApiId>,
+    /// The begin of the wait (ms, monotonic).
+    pub(super) since: u64,
     /// The end of the wait (ms, monotonic).
     pub(super) deadline: u64,
     /// Gone when the client has left.

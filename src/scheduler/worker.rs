@@ -82,7 +82,10 @@ impl SchedulerActor {
             let slot = slot.ok_or(None)?;
             let fast_path = model.fast_paths.get(slot).and_then(Option::as_ref).ok_or(Some(slot))?;
             match fast_path.try_admit(&select.profile, now) {
-                Ok(permit) => return Ok(Admitted { permit, rate: model.limits.after_one_more(now.mono) }),
+                Ok(permit) => {
+                    let rate = model.limits.after_one_more(now.mono);
+                    return Ok(Admitted { permit, rate, waited: Duration::ZERO });
+                }
                 Err(TakeError::AskActor) => return Err(Some(slot)),
                 Err(TakeError::Exhausted) => skipped.push(slot),
             }
@@ -114,11 +117,11 @@ impl SchedulerActor {
 
     /// Keeps what came with the permit: the next request may take a fast path.
     fn learn(&mut self, ModelKey { format, model }: ModelKey, selected: Selected) -> Admitted {
-        let Selected { choice: ChosenUpstream { permit, fast_paths, snapshot }, limits } = selected;
+        let Selected { choice: ChosenUpstream { permit, fast_paths, snapshot, waited }, limits } = selected;
         let rate = limits.after_one_more(Now::read_mono());
         self.adopt(&snapshot);
         if snapshot.serial != self.snapshot.serial || fast_paths.is_empty() {
-            return Admitted { permit, rate };
+            return Admitted { permit, rate, waited };
         }
         let models = self.models.of_mut(format);
         if models.len() >= MAX_MODELS {
@@ -134,7 +137,7 @@ impl SchedulerActor {
                 *known = Some(fast_path);
             }
         }
-        Admitted { permit, rate }
+        Admitted { permit, rate, waited }
     }
 
     fn adopt(&mut self, snapshot: &Arc<RoutingSnapshot>) {

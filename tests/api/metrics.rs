@@ -1,5 +1,7 @@
 //! `/metrics`: what Prometheus reads, and Prometheus itself.
 
+mod limits;
+
 use std::collections::BTreeSet;
 use std::fs;
 

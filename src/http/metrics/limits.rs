@@ -48,7 +48,6 @@ pub(super) fn limits(page: &mut Exposition, reports: &[ApiReport], keys: &[KeySt
     each_limit(page, &metrics::LIMIT, &labelled, |limit| Some(in_units(limit.bound, limit.unit)));
     each_limit(page, &metrics::LIMIT_USED, &labelled, |limit| Some(in_units(limit.used, limit.unit)));
     each_limit(page, &metrics::LIMIT_RESET, &labelled, |limit| Some((limit.ends? as f64 / 1_000.0).into()));
-    page.family(&metrics::LIMIT_EXHAUSTION);
 }
 
 /// Writes the budgets of keys.

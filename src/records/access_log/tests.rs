@@ -39,6 +39,7 @@ fn record() -> RequestRecord {
         status: Some(StatusCode::OK),
         end: RequestEnd::Answered,
         first_token: Some(Duration::from_millis(15)),
+        waited: Duration::ZERO,
         passed_on: Duration::ZERO,
         total: Duration::from_millis(70),
         usage: Some(Usage::new(3, 4, 7, UsageSource::Estimated)),

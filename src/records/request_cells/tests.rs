@@ -90,7 +90,9 @@ fn the_first_token_of_the_request_has_the_attempts_before() {
     if let Some(attempt) = record.attempts.last_mut() {
         attempt.began = Duration::from_secs(5);
     }
-    (record.asked, record.passed_on) = (Duration::from_millis(4_999), Duration::from_millis(1));
+    // From 1 s on, the request waited for a limit.
+    (record.asked, record.waited) = (Duration::from_secs(1), Duration::from_millis(3_999));
+    record.passed_on = Duration::from_millis(1);
     let mut cells = RequestCells::default();
     cells.count(&record);
     let of_request = &cells.times.get(&("chat", true)).expect("times").first_token;

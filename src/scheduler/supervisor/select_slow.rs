@@ -160,8 +160,9 @@ impl SupervisorActor {
             let model = profile.key();
             let selection = run(self.selection(profile, &allowed, None), ctx).into_actor(self);
             ctx.spawn(selection.map(move |selected, actor, ctx| match selected {
-                Ok(choice) => {
+                Ok(mut choice) => {
                     if let Some(waiter) = actor.waiting.served(&model, id) {
+                        choice.waited = Duration::from_millis(Now::read_mono().saturating_sub(waiter.since));
                         // Without a client, the permit gives itself back.
                         let _ = waiter.reply.send(Ok(choice));
                     }
@@ -198,7 +199,8 @@ impl Handler<SelectSlow> for SupervisorActor {
             let _ = reply.send(Err(AdmissionError::ClosedToKey(profile.model)));
             return;
         }
-        let deadline = Now::read_mono() + self.queue.max_wait_ms;
+        let since = Now::read_mono();
+        let deadline = since + self.queue.max_wait_ms;
         let model = profile.key();
         // A free request waits for no limit.
         let overtaking = self.waiting.overtaking(&model).filter(|_| !profile.route.is_free());
@@ -214,7 +216,7 @@ impl Handler<SelectSlow> for SupervisorActor {
             let decided = match selected.map_err(|refused| refused_before.unwrap_or(refused)) {
                 Err(refused) if may_queue && actor.may_wait(&refused, deadline) => {
                     let (reply, answer) = oneshot::channel();
-                    actor.waiting.join(Waiter { profile, excluded, deadline, client, reply }, refused);
+                    actor.waiting.join(Waiter { profile, excluded, since, deadline, client, reply }, refused);
                     actor.plan_trials(ctx);
                     answer.map(|answer| answer.unwrap_or(Err(AdmissionError::Stopping))).left_future()
                 }

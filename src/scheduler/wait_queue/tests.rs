@@ -30,7 +30,7 @@ fn waiter(excluded: &[&str], deadline: u64, client: &Arc<()>) -> (Waiter, Answer
     };
     let (reply, answer) = oneshot::channel();
     let excluded = excluded.iter().map(|id| ApiId::from(*id)).collect();
-    (Waiter { profile, excluded, deadline, client: Arc::downgrade(client), reply }, answer)
+    (Waiter { profile, excluded, since: 0, deadline, client: Arc::downgrade(client), reply }, answer)
 }
 
 /// Queues of requests that have failed at these upstreams, in their order.

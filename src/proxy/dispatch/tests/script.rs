@@ -175,7 +175,7 @@ impl Upstreams for Script {
         let free =
             self.upstreams.iter().find(|(id, _)| !select.excluded.iter().any(|excluded| excluded.as_str() == id));
         match free {
-            Some((_, upstream)) => Ok(Admitted { permit: upstream.permit(), rate: None }),
+            Some((_, upstream)) => Ok(Admitted { permit: upstream.permit(), rate: None, waited: Duration::ZERO }),
             None => Err(AdmissionError::NoneAvailable { model: "m".into(), refusals: Vec::new(), rate: None }),
         }
     }
