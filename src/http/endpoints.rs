@@ -103,7 +103,7 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 16] = [
         method: OwnMethod::Get,
         audience: Audience::Clients,
         handled: |route| route.to(key::usage),
-        query: "`start_date`, `end_date`: taken, and of no effect",
+        query: "`start_date`, `end_date` (the day after the last)",
         about: "What the client's own key has spent, in cents, in OpenAI's former form.",
     },
     OwnEndpoint {

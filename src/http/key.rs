@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::auth::{client, worker};
 use super::key_report::{KeyBudgetReport, KeyReport};
+use super::key_spending::{OwnSpending, asked_days, cents, costs_by_day};
 use crate::error::ApiError;
-use crate::types::{Cost, iso};
+use crate::types::iso;
 
 /// The limit of a key without a budget, in dollars.
 const UNLIMITED_USD: u64 = 100_000_000;
@@ -20,6 +21,7 @@ const NO_LIMIT: i64 = -1;
 
 pub(super) async fn key(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let report = own_report(&request).await?;
+    let spent = OwnSpending::of(&request, &report.key.name).await;
     let tightest = report.tightest();
     let rpm = report.key.quota.limits.rpm.bound().and_then(|bound| i64::try_from(bound).ok());
     Ok(HttpResponse::Ok().json(json!({ "data": {
@@ -27,7 +29,10 @@ pub(super) async fn key(request: HttpRequest) -> Result<HttpResponse, ApiError> 
         "limit": tightest.map(|budget| budget.limit),
         "limit_remaining": tightest.map(KeyBudgetReport::left),
         "limit_reset": tightest.and_then(|budget| reset_word(&budget.per)),
-        "usage": tightest.map(|budget| budget.used).unwrap_or_default(),
+        "usage": tightest.map(|budget| budget.used).or(spent.map(|spent| spent.month)).unwrap_or_default(),
+        "usage_daily": spent.map(|spent| spent.day),
+        "usage_weekly": spent.map(|spent| spent.week),
+        "usage_monthly": spent.map(|spent| spent.month),
         "is_free_tier": false,
         "is_provisioning_key": false,
         "rate_limit": { "requests": rpm.unwrap_or(NO_LIMIT), "interval": "1m" },
@@ -52,9 +57,13 @@ pub(super) async fn subscription(request: HttpRequest) -> Result<HttpResponse, A
 
 pub(super) async fn usage(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let report = own_report(&request).await?;
-    let used = report.tightest().map(|budget| budget.used).unwrap_or_default();
-    let cents = Cost::from_picodollars(used.picodollars().saturating_mul(100));
-    Ok(HttpResponse::Ok().json(json!({ "object": "list", "daily_costs": [], "total_usage": cents })))
+    let (daily_costs, used) = match asked_days(request.query_string())? {
+        Some(days) => costs_by_day(&request, &report.key.name, days).await?,
+        None => (Vec::new(), report.tightest().map(|budget| budget.used).unwrap_or_default()),
+    };
+    Ok(HttpResponse::Ok().json(json!({
+        "object": "list", "daily_costs": daily_costs, "total_usage": cents(used),
+    })))
 }
 
 /// Returns the report of the key that asks. A key sees itself alone.

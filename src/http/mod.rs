@@ -19,6 +19,7 @@ mod forward;
 mod health;
 mod key;
 mod key_report;
+mod key_spending;
 mod metrics;
 mod middleware;
 mod models;

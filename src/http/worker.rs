@@ -10,6 +10,7 @@ use actix::prelude::*;
 use tokio::time::sleep;
 
 use super::concurrency::LocalConcurrency;
+use super::key_spending::PastDays;
 use super::shutdown::LocalShutdown;
 use super::{Concurrency, ShutdownSignal};
 use crate::alerts::AlertsActor;
@@ -77,6 +78,8 @@ pub struct Worker {
     pub(super) recorder: Recorder,
     /// Answers questions about usage.
     pub(super) records: Addr<RecorderActor>,
+    /// What keys spent on days that are over.
+    pub(super) past_days: PastDays,
     bodies_in_flight: usize,
     config: Current,
 }
@@ -112,6 +115,7 @@ impl Worker {
             sockets: core.sockets.clone(),
             recorder: Recorder::new(core.recorder.clone(), move || watched.is_over()),
             records: core.recorder.actor().clone(),
+            past_days: PastDays::default(),
             bodies_in_flight: core.bodies_in_flight,
             config,
         }

@@ -34,9 +34,9 @@ impl SharedHomes for RedisHomes {
     fn keep(&self, homes: &[(ObjectKey, LedgerId)]) -> Result<(), StoreError> {
         let mut pipe = ::redis::pipe();
         for (object, api) in homes {
-            pipe.cmd("SET").arg((self.key(object), api.as_str(), "EX", KEPT_SECS)).ignore();
+            pipe.cmd("SET").arg((self.key(object), api.as_str(), "EX", KEPT_SECS));
         }
-        self.link.ask(|connection| pipe.query(connection))
+        self.link.ask_all::<String>(&pipe).map(drop)
     }
 
     fn find(&self, objects: &[ObjectKey]) -> Result<Option<(ObjectKey, LedgerId)>, StoreError> {

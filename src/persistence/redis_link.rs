@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::{Client, Connection, RedisResult};
+use redis::{Client, Connection, FromRedisValue, Pipeline, RedisResult, from_redis_value};
 
 use super::StoreError;
 
@@ -68,5 +68,21 @@ impl RedisLink {
         let (connection, answer) = answered.map_err(|e| StoreError::new(FAILED, e))?;
         session.connection = Some(connection);
         Ok(answer)
+    }
+
+    /// Sends commands together, and returns their answers. The first answer that does not come ends the wait: the library's own
+    /// pipelines wait the deadline for every answer.
+    ///
+    /// # Errors
+    /// As [`RedisLink::ask`].
+    pub(super) fn ask_all<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<Vec<T>, StoreError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ask(|connection| {
+            connection.send_packed_command(&commands.get_packed_pipeline())?;
+            let mut answer = || Ok(from_redis_value(connection.recv_response()?.extract_error()?)?);
+            (0..commands.len()).map(|_| answer()).collect()
+        })
     }
 }

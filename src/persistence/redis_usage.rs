@@ -61,10 +61,10 @@ impl SharedUsage for RedisUsage {
         for (period, block) in rows {
             let (length, kept) = slot(period.span);
             let key = self.key(period.span, period.start.div_euclid(length));
-            pipe.cmd("HSET").arg((&key, self.field(*period), seal(block))).ignore();
-            pipe.cmd("EXPIRE").arg((&key, kept)).ignore();
+            pipe.cmd("HSET").arg((&key, self.field(*period), seal(block)));
+            pipe.cmd("EXPIRE").arg((&key, kept));
         }
-        self.link.ask(|connection| pipe.query(connection))
+        self.link.ask_all::<i64>(&pipe).map(drop)
     }
 
     fn missing(&self, periods: &[UsagePeriod]) -> Result<Vec<UsagePeriod>, StoreError> {
@@ -73,7 +73,7 @@ impl SharedUsage for RedisUsage {
             let key = self.key(period.span, period.start.div_euclid(slot(period.span).0));
             pipe.cmd("HEXISTS").arg((key, self.field(*period)));
         }
-        let there: Vec<bool> = self.link.ask(|connection| pipe.query(connection))?;
+        let there: Vec<bool> = self.link.ask_all(&pipe)?;
         Ok(periods.iter().zip(there).filter(|(_, there)| !there).map(|(period, _)| *period).collect())
     }
 
@@ -86,7 +86,7 @@ impl SharedUsage for RedisUsage {
             for slot in slots {
                 pipe.cmd("HGETALL").arg(self.key(span, *slot));
             }
-            let rows: Vec<Vec<(String, Vec<u8>)>> = self.link.ask(|connection| pipe.query(connection))?;
+            let rows: Vec<Vec<(String, Vec<u8>)>> = self.link.ask_all(&pipe)?;
             for (field, row) in rows.into_iter().flatten().filter(|(field, _)| !field.starts_with(&own)) {
                 let start = field.rsplit('/').next().and_then(|start| start.parse().ok());
                 // A damaged row, or one of another version, is nobody's.

@@ -1,6 +1,8 @@
 //! Who used what.
 
 mod answers;
+mod own;
+mod store;
 mod sums;
 mod traffic;
 

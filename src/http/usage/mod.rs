@@ -7,6 +7,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
 use self::question::UsageQuestion;
+pub(super) use self::question::time;
 use super::auth::worker;
 use crate::error::ApiError;
 use crate::records::{AskUsage, UsageAnswer, UsageError};
@@ -45,7 +46,7 @@ async fn answer(request: &HttpRequest) -> Result<UsageAnswer, ApiError> {
 }
 
 /// Asks the recorder.
-async fn ask(request: &HttpRequest, query: UsageQuery) -> Result<UsageAnswer, ApiError> {
+pub(super) async fn ask(request: &HttpRequest, query: UsageQuery) -> Result<UsageAnswer, ApiError> {
     let asked = worker(request)?.records.send(AskUsage(query)).await;
     asked.map_err(|_| ApiError::Stopping)?.map_err(|error| match error {
         UsageError::TooManyRows => ApiError::Invalid {

@@ -112,7 +112,7 @@ fn group(value: &str) -> Result<Vec<Dimension>, ApiError> {
 }
 
 /// Returns the time of a text, in ms since the Unix epoch. A date is the begin of the day, and as `to` the end.
-pub(super) fn time(name: &'static str, text: &str, zone: &TimeZone) -> Result<i64, ApiError> {
+pub(in crate::http) fn time(name: &'static str, text: &str, zone: &TimeZone) -> Result<i64, ApiError> {
     // The plus of an offset is a blank in a query that was not encoded.
     let text = if text.contains('T') { text.replace(' ', "+") } else { text.to_owned() };
     let parsed = if text.bytes().all(|c| c.is_ascii_digit()) && !text.is_empty() {
