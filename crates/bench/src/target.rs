@@ -267,6 +267,7 @@ fn command(which: &TargetKind, setup: &Setup<'_>, address: SocketAddr, folder: &
 
 /// This program as people run it: the mock entered as several accounts, limits of every kind (which are not reached), statistics
 /// and the log. Unless plain, with prices, and with four keys of clients, each with limits and two budgets.
+#[expect(clippy::indexing_slicing, reason = "an object of JSON takes a new name so")]
 fn own_config(upstream: SocketAddr, accounts: u16, own: &OwnBuild) -> String {
     const MOST: u32 = u32::MAX;
     let api = |nth: u16| {
