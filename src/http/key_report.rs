@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use quota::Measure;
+use quota::{Forecast, LimitUnit, Measure};
 use serde_json::{Value, json};
 
 use super::Worker;
+use super::forecast::{forecast, forecasts};
 use crate::config::{KeyBudget, KeyConfig};
 use crate::keys::KeyStatus;
 use crate::quotas::QuotaStatus;
@@ -30,13 +31,16 @@ pub(super) struct KeyBudgetReport {
     pub(super) used: Cost,
     /// The period, as typed.
     pub(super) per: Arc<str>,
+    /// What becomes of the budget, if it is spent as before.
+    forecast: Option<Forecast>,
 }
 
 impl KeyBudgetReport {
     /// Returns a budget with what its quota counted.
     fn of((budget, quota): (&KeyBudget, &QuotaStatus)) -> KeyBudgetReport {
         let (limit, used) = (nanodollars(budget.nanodollars), nanodollars(quota.tokens.day));
-        KeyBudgetReport { limit, used, per: budget.per.clone() }
+        let [_, forecast] = quota.forecasts;
+        KeyBudgetReport { limit, used, per: budget.per.clone(), forecast }
     }
 
     /// Returns what is left.
@@ -45,7 +49,10 @@ impl KeyBudgetReport {
     }
 
     pub(super) fn to_json(&self) -> Value {
-        json!({ "usd": self.limit, "per": &*self.per, "used": self.used, "remaining": self.left() })
+        let forecast = self.forecast.as_ref().map(|of| forecast(of, LimitUnit::Usd));
+        json!({
+            "usd": self.limit, "per": &*self.per, "used": self.used, "remaining": self.left(), "forecast": forecast,
+        })
     }
 }
 
@@ -100,6 +107,7 @@ impl KeyReport {
                 "rpm": main.requests.minute, "rpd": main.requests.day,
                 "tpm": main.tokens.minute, "tpd": main.tokens.day,
             })),
+            "forecast": self.main.as_ref().map(forecasts),
             "inFlight": self.in_flight,
             "budgets": self.budgets.iter().map(KeyBudgetReport::to_json).collect::<Vec<_>>(),
         })

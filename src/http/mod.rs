@@ -15,6 +15,7 @@ mod cors;
 pub(crate) mod crashing_actor;
 mod endpoints;
 mod explain;
+mod forecast;
 mod forward;
 mod health;
 mod key;

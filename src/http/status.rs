@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::auth::worker;
 use super::explain::explain;
+use super::forecast::forecasts;
 use super::key_report::KeyReport;
 use crate::alerts::{GetReceivers, ReceiverReport};
 use crate::config::prices::PriceTable;
@@ -95,6 +96,7 @@ fn api(ApiReport { status, models, models_at }: &ApiReport) -> Value {
         }),
         "limits": own.map(|own| limits(&own.limits)),
         "usage": own.map(usage),
+        "forecast": own.map(forecasts),
         "quotas": status.quotas.iter().skip(1).map(|of| quota(of, &config.id)).collect::<Vec<_>>(),
         "inFlight": status.in_flight,
         "latency": { "firstTokenMs": status.latency_ms.0, "totalMs": status.latency_ms.1 },
@@ -130,6 +132,7 @@ fn quota(quota: &QuotaStatus, api: &ApiId) -> Value {
         "limit": quota.limits.listed_limit().map(|limit| limit.to_string()),
         "limits": limits(&quota.limits),
         "usage": usage(quota),
+        "forecast": forecasts(quota),
         "unavailableReason": quota.refusal.as_ref().map(|(no_room, _)| no_room.to_string()),
         "availableAt": quota.refusal.as_ref().and_then(|(_, until)| *until).map(iso),
     })

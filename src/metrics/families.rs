@@ -72,6 +72,8 @@ families! {
         "How much of a limit is used, requests under way included.";
     LIMIT_RESET: Gauge "api_together_limit_reset_timestamp_seconds" ["of" "model" "limit"]
         "When a limit's period ends.";
+    LIMIT_EXHAUSTION: Gauge "api_together_limit_exhaustion_timestamp_seconds" ["of" "model" "limit"]
+        "When a limit is used up at the present rate; no sample where its period ends before.";
     BUDGET: Gauge "api_together_budget" ["key" "per"]
         "A budget of a client's key, in dollars.";
     BUDGET_USED: Gauge "api_together_budget_used" ["key" "per"]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quota::{NoRoom, WindowUsage};
+use quota::{Forecast, NoRoom, WindowUsage};
 
 use crate::types::{Limits, QuotaId};
 
@@ -19,6 +19,8 @@ pub struct QuotaStatus {
     pub requests: WindowUsage,
     /// Tokens, likewise.
     pub tokens: WindowUsage,
+    /// What becomes of the period's limits of requests and of tokens (or money), if the use goes on as before.
+    pub forecasts: [Option<Forecast>; 2],
     /// When the period ends, at the latest (ms since the Unix epoch).
     pub period_ends: i64,
     /// Why it has no room just now, and until when (ms since the Unix epoch).

@@ -26,6 +26,7 @@ mod edge;
 mod endpoints;
 mod explain;
 mod failures;
+mod forecast;
 mod forms;
 mod framing;
 mod fuzz_corpus;

@@ -8,12 +8,14 @@
 //! - `quota`: one set of limits, and the counts.
 //! - `unit_counter`: requests, tokens or money alone. `window`, `period_window` and `calendar`: what was used, and when.
 //! - `credits`: units for use on any thread. `pool_limits`: what all quotas of a model leave.
+//! - `forecast`: when a limit is spent if its use goes on as before.
 //! - `lease` and `records`: the talk with a store.
 
 mod bounds;
 mod calendar;
 mod credits;
 mod demand;
+mod forecast;
 mod lease;
 mod limits;
 mod listed_limit;
@@ -33,6 +35,7 @@ mod window;
 pub use calendar::{CalendarSpan, CalendarUnit, hour_start};
 pub use credits::{Credits, TakeError};
 pub use demand::{ActualUsage, Demand, Measure};
+pub use forecast::Forecast;
 pub use limits::{Burst, Limit, Limits, QuotaKind, guarded};
 pub use listed_limit::{LimitUnit, ListedLimit};
 pub use no_room::NoRoom;

@@ -127,6 +127,18 @@ impl PeriodWindow {
         }
     }
 
+    /// Returns since when the units of the window may have been used, and when units come free (ms since the Unix epoch); `None` if
+    /// a rolling window is empty.
+    pub(crate) fn in_use(&self, now: Now) -> Option<[i64; 2]> {
+        match self {
+            PeriodWindow::Calendar { span, .. } => Some([span.start, span.end]),
+            PeriodWindow::Rolling(log) => {
+                let frees = now.wall_at(log.frees(1)?);
+                Some([frees.saturating_sub(log.span().window_ms as i64), frees])
+            }
+        }
+    }
+
     /// Returns the latest end of the period (ms, monotonic).
     pub(crate) fn ends(&self, now: Now) -> u64 {
         match self {

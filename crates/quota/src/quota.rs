@@ -13,6 +13,7 @@ pub use self::grants::{GrantRequest, Need};
 use crate::bounds::Bounds;
 use crate::credits::Credits;
 use crate::demand::{ActualUsage, Demand};
+use crate::forecast::Forecast;
 use crate::lease::Lease;
 use crate::limits::{Limits, QuotaKind};
 use crate::no_room::NoRoom;
@@ -123,6 +124,12 @@ impl Quota {
     /// Returns the requests and tokens (or money) of the period that are used, without reservations.
     pub fn spent(&mut self, now: Now) -> [u64; 2] {
         [self.requests.spent(now), self.tokens.spent(now)]
+    }
+
+    /// Returns what becomes of the period's limits of requests and of tokens (or money).
+    pub fn forecasts(&mut self, now: Now) -> [Option<Forecast>; 2] {
+        self.advance(now);
+        [self.requests.forecast(now), self.tokens.forecast(now)]
     }
 
     /// Returns the latest end of the period (ms, monotonic).

@@ -14,6 +14,7 @@ use clock::Now;
 
 pub(crate) use self::grants::UnitNeed;
 use crate::bounds::Bounds;
+use crate::forecast::Forecast;
 use crate::limits::{Burst, QuotaKind};
 use crate::no_room::NoRoom;
 use crate::period_window::PeriodWindow;
@@ -234,6 +235,13 @@ impl UnitCounter {
             minute: self.minute.count(now.mono).saturating_add(self.reserved).saturating_add(others.minute),
             day: self.period.count(now).saturating_add(self.reserved).saturating_add(others.day),
         }
+    }
+
+    /// Returns what becomes of the period's limit; `None` if there is none, or nothing was used.
+    pub(crate) fn forecast(&mut self, now: Now) -> Option<Forecast> {
+        let (bound, used) = (self.bounds.period?, self.spent(now));
+        let [since, frees_at] = self.period.in_use(now)?;
+        Forecast::of([used, bound], [since, now.wall, frees_at])
     }
 
     /// Returns what is used in the period, without reservations.

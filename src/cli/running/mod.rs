@@ -4,6 +4,7 @@ mod access;
 mod client;
 mod explain;
 mod health;
+mod next_spent;
 mod status;
 mod usage;
 

@@ -4,9 +4,11 @@ use std::io::{self, Write};
 
 use clap::Args;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::access::ServerArgs;
+use super::next_spent::next_spent;
 use crate::cli::CliError;
 use crate::cli::describe::own_name;
 use crate::cli::terminal::{Paint, Table, Tone, count, span};
@@ -45,6 +47,9 @@ pub(crate) fn status(args: StatusArgs) -> Result<(), CliError> {
     let able = apis.iter().filter(|api| flag(api, "/available")).count();
     writeln!(out, "{} at {}: {able} of {} can serve\n", service, server.root(), count(apis.len(), "account"))?;
     table(apis, now_of(&status)).print(&mut out, paint)?;
+    if let Some(next) = next_spent(&status, now_of(&status), &TimeZone::system()) {
+        writeln!(out, "\n  {next}")?;
+    }
     warnings(&mut out, &status, paint)?;
     Ok(())
 }

@@ -26,6 +26,8 @@ struct LimitValues {
     used: u64,
     /// When the period ends (ms since the Unix epoch); `None` for the last minute, which ends all the time.
     ends: Option<i64>,
+    /// When the limit is spent at the present rate (ms since the Unix epoch).
+    exhausted: Option<i64>,
 }
 
 /// Writes the limits of upstreams, groups and keys.
@@ -36,18 +38,19 @@ pub(super) fn limits(page: &mut Exposition, reports: &[ApiReport], keys: &[KeySt
         let id = &report.status.config.id;
         report.status.quotas.iter().map(move |quota| (quota.id.owner_shown(id), quota))
     });
-    // The budgets have families of their own.
-    let is_no_budget = |quota: &&QuotaStatus| quota.limits.measure != Measure::Cost;
-    let of_keys = keys.iter().flat_map(|key| key.quotas.iter()).filter(is_no_budget);
-    let of_keys = of_keys.map(|quota| (quota.id.to_string(), quota));
-    let labelled: Vec<Labelled<'_>> = of_apis
-        .chain(of_keys)
-        .filter(|(_, quota)| seen.insert(&quota.id))
-        .map(|(of, quota)| Labelled { of, model: quota.model.as_deref().unwrap_or_default(), quota })
-        .collect();
+    let of_keys = keys.iter().flat_map(|key| key.quotas.iter()).map(|quota| (quota.id.to_string(), quota));
+    // The budgets have families of their own, and only their forecasts are here.
+    let (budgets, of_keys): (Vec<_>, Vec<_>) = of_keys.partition(|(_, quota)| quota.limits.measure == Measure::Cost);
+    let mut label = |(of, quota): (String, _)| {
+        let quota: &QuotaStatus = quota;
+        seen.insert(&quota.id).then(|| Labelled { of, model: quota.model.as_deref().unwrap_or_default(), quota })
+    };
+    let mut labelled: Vec<Labelled<'_>> = of_apis.chain(of_keys).filter_map(&mut label).collect();
     each_limit(page, &metrics::LIMIT, &labelled, |limit| Some(in_units(limit.bound, limit.unit)));
     each_limit(page, &metrics::LIMIT_USED, &labelled, |limit| Some(in_units(limit.used, limit.unit)));
     each_limit(page, &metrics::LIMIT_RESET, &labelled, |limit| Some((limit.ends? as f64 / 1_000.0).into()));
+    labelled.extend(budgets.into_iter().filter_map(label));
+    each_limit(page, &metrics::LIMIT_EXHAUSTION, &labelled, |limit| Some((limit.exhausted? as f64 / 1_000.0).into()));
 }
 
 /// Writes the budgets of keys.
@@ -88,22 +91,24 @@ fn each_limit(
 }
 
 fn limits_of(quota: &QuotaStatus) -> Vec<LimitValues> {
-    let QuotaStatus { limits, requests, tokens, period_ends, .. } = quota;
+    let QuotaStatus { limits, requests, tokens, period_ends, forecasts, .. } = quota;
+    let [requests_spent, tokens_spent] = forecasts.map(|forecast| forecast?.exhausted_at);
     // The amount is no label: a changed one is the same limit.
     if let Some(ListedLimit { amount: bound, unit, period }) = limits.listed_limit() {
-        let used = if unit == LimitUnit::Requests { requests.day } else { tokens.day };
+        let of_requests = (requests.day, requests_spent);
+        let (used, exhausted) = if unit == LimitUnit::Requests { of_requests } else { (tokens.day, tokens_spent) };
         let name = format!("{} per {period}", unit.as_str());
         let unit = if unit == LimitUnit::Usd { 1e-9 } else { 1.0 };
-        return vec![LimitValues { name, unit, bound, used, ends: Some(*period_ends) }];
+        return vec![LimitValues { name, unit, bound, used, ends: Some(*period_ends), exhausted }];
     }
     let windows = [
-        ("rpm", limits.rpm, requests.minute, None),
-        ("rpd", limits.rpd, requests.day, Some(*period_ends)),
-        ("tpm", limits.tpm, tokens.minute, None),
-        ("tpd", limits.tpd, tokens.day, Some(*period_ends)),
+        ("rpm", limits.rpm, requests.minute, (None, None)),
+        ("rpd", limits.rpd, requests.day, (Some(*period_ends), requests_spent)),
+        ("tpm", limits.tpm, tokens.minute, (None, None)),
+        ("tpd", limits.tpd, tokens.day, (Some(*period_ends), tokens_spent)),
     ];
-    let bounded = windows.into_iter().filter_map(|(name, limit, used, ends)| {
-        Some(LimitValues { name: name.to_owned(), unit: 1.0, bound: limit.bound()?, used, ends })
+    let bounded = windows.into_iter().filter_map(|(name, limit, used, (ends, exhausted))| {
+        Some(LimitValues { name: name.to_owned(), unit: 1.0, bound: limit.bound()?, used, ends, exhausted })
     });
     bounded.collect()
 }
