@@ -155,7 +155,7 @@ impl Refusal {
         matches!(self, Refusal::Resting(Resting { scope: Scope::Model, reason: FailureClass::ModelNotFound, .. }))
     }
 
-    /// Returns the word for programs: for people see [`Refusal::fmt`].
+    /// Returns the word for programs: for people see the `Display`.
     pub fn reason(&self) -> &'static str {
         match self {
             Refusal::QuotaExhausted { which, .. } => which.as_str(),
