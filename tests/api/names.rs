@@ -144,7 +144,7 @@ fn a_dead_key_makes_no_mistyped_model_wait_for_its_list() {
     let explained = app.client().get("/v1/status?model=gpt-4o-mni").json()["explain"].clone();
     assert_eq!((&explained["refusal"]["status"], &explained["similar"]), (&json!(404), &json!(["gpt-4o-mini"])));
     assert_eq!(explained["apis"][1]["reason"], "models_unknown");
-    assert!(app.log().contains("b: could not be asked for its models"), "{}", app.log());
+    app.logged("b: could not be asked for its models");
 }
 
 #[test]
