@@ -4,6 +4,7 @@
 //! 2. The first record after a silence wakes the actor. Later ones are read together, [`BATCH_INTERVAL`] later at most.
 //! 3. The queue has a bound, the mailbox of [`ActorKind::Recorder`]. Records beyond the bound are dropped and counted.
 
+mod recent;
 mod usage;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
+use self::recent::RecentLog;
 use super::access_log::{self, LogFormat};
 use super::request_cells::RequestCells;
 use super::request_record::RequestRecord;
@@ -22,6 +24,8 @@ use super::usage::UsageRecorder;
 use crate::config::ConfigChanged;
 use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox, QueueGauge};
 use crate::types::Now;
+
+pub use self::recent::{FindRecent, GetRecent, KEPT_REQUESTS, RecentFilter, RecentRequest, RecentRequests};
 
 /// How long a record may wait to be read: what a `kill -9` under load may cost the log.
 const BATCH_INTERVAL: Duration = Duration::from_millis(20);
@@ -34,6 +38,7 @@ pub struct RecorderActor {
     pub(super) usage: Option<UsageRecorder>,
     polling: bool,
     cells: RequestCells,
+    recent: RecentLog,
 }
 
 /// Who reads the records.
@@ -102,6 +107,7 @@ impl RecorderActor {
             usage,
             polling: false,
             cells: RequestCells::default(),
+            recent: RecentLog::default(),
         });
         RecorderHandle { actor, queue: sender, shared }
     }
@@ -117,6 +123,7 @@ impl RecorderActor {
             if let Some(usage) = &mut self.usage {
                 usage.count(&record, now);
             }
+            self.recent.keep(record, now.wall);
         }
         let dropped = self.shared.dropped.swap(0, Ordering::Relaxed);
         self.cells.dropped += dropped as u64;

@@ -55,7 +55,7 @@ impl StatusLabel {
     ];
 
     /// Returns the kind of a status.
-    pub(super) fn of(status: Option<StatusCode>) -> StatusLabel {
+    pub fn of(status: Option<StatusCode>) -> StatusLabel {
         match status.map(|status| status.as_u16()) {
             None => StatusLabel::ClientLeft,
             Some(429) => StatusLabel::Limited,
