@@ -32,6 +32,7 @@ use crate::persistence::{Flush, PersistenceActor};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::records::{FlushRecords, RecordReaders, RecorderActor, UsageRecorder};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
+use crate::ui::{self, DashboardActor};
 
 /// The share of the machine's memory for bodies. A body counts once, and is there twice while on the way upstream.
 const BODIES_SHARE: u64 = 8;
@@ -54,10 +55,10 @@ pub struct App {
     persistence: Addr<PersistenceActor>,
     homes: Addr<HomesActor>,
     discovery: Addr<DiscoveryActor>,
+    dashboard: Addr<DashboardActor>,
     listening: Listening,
     shutdown: ShutdownHandle,
-    _watcher: Watcher,
-    _control: Arbiter,
+    _running: (Watcher, Arbiter),
 }
 
 impl App {
@@ -66,11 +67,10 @@ impl App {
     /// # Errors
     /// When the address or the data folder can't be used.
     pub fn build(source: ConfigSource, config: Config, data: &Data) -> Result<App, AppError> {
-        let certificate = config.server.limits.tls.as_ref().map(Certificate::load).transpose()?;
+        let listening = listening(&config)?;
         for problem in transport::trusted_roots()?.problems() {
             log::warn!("{problem}");
         }
-        let listeners = listeners(&config)?;
         let Stores { store, lender, shared_homes, shared_usage, known_homes, usage } = Stores::open(&config, data)?;
         let shared = lender.is_some();
         let initial = Arc::new(config);
@@ -107,11 +107,10 @@ impl App {
             let (initial, reporter) = (initial.clone(), alerts.clone().recipient());
             ConfigActor::launch_on(&on, |_| ConfigActor::new(source, initial).reporting_to(reporter))
         };
+        let dashboard = DashboardActor::start_on(&on, initial.clone());
         let watcher = Watcher::start(&path, config.clone());
         let shutdown = ShutdownHandle::default();
         let bodies_in_flight = usize::try_from(machine::memory() / BODIES_SHARE).unwrap_or(usize::MAX);
-        let listening =
-            Listening { listeners, max_connections: machine::max_connections(&initial.server.limits), certificate };
         let core = Core {
             config,
             supervisor,
@@ -126,8 +125,10 @@ impl App {
             sockets: Arc::default(),
             scheduler_ended: Arc::default(),
             alerts,
+            more: ui::configure(dashboard.clone()),
         };
-        Ok(App { core, persistence, homes, discovery, listening, shutdown, _watcher: watcher, _control: control })
+        let running = (watcher, control);
+        Ok(App { core, persistence, homes, discovery, dashboard, listening, shutdown, _running: running })
     }
 
     /// Returns the addresses of the listeners.
@@ -172,6 +173,7 @@ impl App {
             core.keys.clone().recipient(),
             core.supervisor.clone().recipient(),
             self.discovery.clone().recipient(),
+            self.dashboard.clone().recipient(),
             core.recorder.actor().clone().recipient(),
             core.alerts.clone().recipient(),
         ];
@@ -219,6 +221,13 @@ impl App {
             dead = watchdog(&core) => Err(AppError::CoreActorEnded(dead)),
         }
     }
+}
+
+/// Opens the listeners of a configuration.
+fn listening(config: &Config) -> Result<Listening, AppError> {
+    let certificate = config.server.limits.tls.as_ref().map(Certificate::load).transpose()?;
+    let max_connections = machine::max_connections(&config.server.limits);
+    Ok(Listening { listeners: listeners(config)?, max_connections, certificate })
 }
 
 /// Listens on the configured address.

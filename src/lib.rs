@@ -33,5 +33,6 @@ pub mod scheduler;
 #[cfg(test)]
 mod testing;
 pub mod types;
+pub mod ui;
 pub mod upstream;
 pub mod usage;

@@ -44,6 +44,24 @@ const RULES: &[(&str, &[&str])] = &[
             "usage",
         ],
     ),
+    (
+        "ui",
+        &[
+            "types",
+            "mailbox",
+            "alerts",
+            "error",
+            "config",
+            "quotas",
+            "keys",
+            "scheduler",
+            "upstream",
+            "proxy",
+            "records",
+            "usage",
+            "http",
+        ],
+    ),
 ];
 
 /// Files and folders that are pure: no actor, no clock, no I/O.

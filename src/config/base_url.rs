@@ -1,5 +1,7 @@
 //! Base URLs, in all the ways people write them. Pure.
 
+use std::net::IpAddr;
+
 use url::{Host, Url};
 
 use crate::types::WireFormat;
@@ -76,6 +78,12 @@ pub(super) fn parse(typed: &str, format: WireFormat) -> Result<Url, String> {
         };
     url.set_path(&format!("{path}{}/", if has_version { "" } else { "/v1" }));
     Ok(url)
+}
+
+/// Returns whether only programs on this machine reach an address to listen on.
+pub(super) fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.ends_with(".localhost") || address.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 /// Does what is sent there stay on this machine?

@@ -135,6 +135,9 @@ pub struct MailboxesFile {
     /// Of the sender of webhooks (`alerts`). With a full one news is left out. Default: 1000.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub alerts: Option<u32>,
+    /// Of the owner of the dashboard's sessions. Default: 1000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub dashboard: Option<u32>,
     /// Of each worker's copy of the configuration. Default: 1000.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub follower: Option<u32>,

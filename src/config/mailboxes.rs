@@ -5,7 +5,7 @@ use super::model::ActorsConfig;
 use crate::mailbox::{ActorKind, set_capacity};
 
 /// Returns the typed capacities, by kind.
-pub(super) fn mailboxes(file: &ActorsFile) -> [(ActorKind, Option<usize>); 10] {
+pub(super) fn mailboxes(file: &ActorsFile) -> [(ActorKind, Option<usize>); 11] {
     let typed = &file.mailboxes;
     [
         (ActorKind::Supervisor, file.mailbox),
@@ -17,6 +17,7 @@ pub(super) fn mailboxes(file: &ActorsFile) -> [(ActorKind, Option<usize>); 10] {
         (ActorKind::Config, typed.config),
         (ActorKind::Discovery, typed.discovery),
         (ActorKind::Alerts, typed.alerts),
+        (ActorKind::Dashboard, typed.dashboard),
         (ActorKind::Follower, typed.follower),
     ]
     .map(|(kind, most)| (kind, most.map(|most| most as usize)))

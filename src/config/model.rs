@@ -12,6 +12,7 @@ use url::Url;
 
 pub use self::keys::{Access, DEFAULT_KEY, KeyBudget, KeyConfig, OperatorKey};
 use super::alerts::AlertConfig;
+use super::base_url::is_this_machine;
 use super::prices::{AccountPrices, PriceFile};
 use super::providers::PresetUse;
 use super::quirks::Quirks;
@@ -61,6 +62,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Returns whether there is a dashboard: for people who operate the pool, and on this machine for the holder of its key.
+    pub fn has_dashboard(&self) -> bool {
+        self.access.has_operators() || is_this_machine(&self.server.host)
+    }
+
     /// Returns whether clients need a key.
     pub fn wants_key(&self) -> bool {
         self.keys.iter().any(|key| !key.secrets.is_empty())
@@ -81,6 +87,8 @@ pub struct ServerConfig {
     pub port: u16,
     /// How long a stream may be silent before the client is sent a comment.
     pub stream_ping: Option<Duration>,
+    /// The names under which the dashboard is opened, beside `localhost` and addresses.
+    pub hostnames: Vec<String>,
     /// Do answers have the asked name of the model?
     pub echo_model: bool,
     /// The largest request body, in bytes.
@@ -244,7 +252,7 @@ pub struct ActorsConfig {
     /// Threads for clients; as many as there are cores, if none are named.
     pub workers: Option<usize>,
     /// How many messages wait in a mailbox of each kind, where the configuration says so.
-    pub mailboxes: [(ActorKind, Option<usize>); 10],
+    pub mailboxes: [(ActorKind, Option<usize>); 11],
 }
 
 /// Which upstream the requests of one session prefer.

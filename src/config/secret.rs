@@ -4,7 +4,10 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use memchr::memmem::Finder;
+use rand::RngCore;
 use ring::digest::{Digest, SHA256};
 use subtle::ConstantTimeEq;
 
@@ -28,6 +31,19 @@ impl ApiKey {
     pub fn new(key: &str) -> Self {
         let finder = (key.len() >= SHORTEST_SECRET).then(|| Finder::new(key).into_owned());
         ApiKey(Arc::new(Key { text: key.to_owned(), finder, beside: Vec::new() }))
+    }
+
+    /// Begins a client's key that was made here.
+    pub const GENERATED_PREFIX: &str = "sk-at-";
+
+    /// So many random bytes has a client's key: 256 bits.
+    const GENERATED_BYTES: usize = 32;
+
+    /// Makes a key of 256 random bits for a client.
+    pub fn generate() -> Self {
+        let mut bytes = [0; Self::GENERATED_BYTES];
+        rand::rng().fill_bytes(&mut bytes);
+        ApiKey::new(&format!("{}{}", Self::GENERATED_PREFIX, URL_SAFE_NO_PAD.encode(bytes)))
     }
 
     /// Returns the same key with other secrets of its account beside it: the values of fixed headers.
@@ -189,6 +205,12 @@ impl fmt::Display for ClientKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_generated_key_has_256_random_bits() {
+        let [one, other] = [ApiKey::generate(), ApiKey::generate()];
+        assert!(one != other && one.expose().len() == ApiKey::GENERATED_PREFIX.len() + 43, "{one:?}");
+    }
 
     #[test]
     fn a_digest_lets_its_key_in_and_none_else() {

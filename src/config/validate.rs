@@ -111,7 +111,13 @@ impl Validator<'_> {
                 self.problem(&at, format!("must be an origin such as {form}"));
             }
         }
+        for (at, name) in numbered("server.hostnames", file.hostnames.clone().unwrap_or_default()) {
+            if !is_host(&name) {
+                self.problem(&at, "must be a host name such as pool.example.org, without scheme and port");
+            }
+        }
         ServerConfig {
+            hostnames: file.hostnames.unwrap_or_default(),
             name: file.name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
             host,
             port: overrides.port.or(file.port).unwrap_or(DEFAULT_PORT),

@@ -28,7 +28,7 @@ const KEY_PROTOCOL: &str = "openai-insecure-api-key.";
 
 /// Who sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Identity {
+pub(crate) enum Identity {
     /// A key of `server.adminKeys`: reads and resets.
     Admin(KeyName),
     /// A key of `server.viewerKeys`: reads.
@@ -39,7 +39,7 @@ pub(super) enum Identity {
 
 impl Identity {
     /// Returns the name of the key.
-    pub(super) fn name(&self) -> &KeyName {
+    pub(crate) fn name(&self) -> &KeyName {
         match self {
             Identity::Admin(name) | Identity::Viewer(name) => name,
             Identity::Client(key) => &key.name,
@@ -80,13 +80,13 @@ pub(super) fn identify(headers: &HeaderMap, query: &str, config: &Config) -> Res
     let bare = BARE.iter().filter_map(|name| headers.get(name)).map(HeaderValue::as_bytes);
     let mut refusal = ApiError::MissingKey;
     for key in bearer.into_iter().chain(bare).chain(offered_key(headers)) {
-        match owner(key, config) {
+        match holder(key, config) {
             Some(owner) => return Ok(owner),
             None => refusal = wrong(key, config),
         }
     }
     if let Some(key) = key_in_query(query) {
-        match owner(key.as_bytes(), config) {
+        match holder(key.as_bytes(), config) {
             Some(owner) => return Ok(owner),
             None => refusal = wrong(key.as_bytes(), config),
         }
@@ -95,7 +95,7 @@ pub(super) fn identify(headers: &HeaderMap, query: &str, config: &Config) -> Res
 }
 
 /// Returns whose key this is. Every key is compared.
-fn owner(key: &[u8], config: &Config) -> Option<Identity> {
+pub(crate) fn holder(key: &[u8], config: &Config) -> Option<Identity> {
     let presented = PresentedKey::new(key.trim_ascii());
     let client = config.keys.iter().fold(None, |found, key| if key.matches(&presented) { Some(key) } else { found });
     let operator = |keys: &[OperatorKey]| {
@@ -131,7 +131,7 @@ pub(super) fn client(request: &HttpRequest) -> Result<Arc<KeyConfig>, ApiError> 
 }
 
 /// Returns this thread's share of the application.
-pub(super) fn worker(request: &HttpRequest) -> Result<&Worker, ApiError> {
+pub(crate) fn worker(request: &HttpRequest) -> Result<&Worker, ApiError> {
     request.app_data::<Worker>().ok_or(ApiError::Internal)
 }
 

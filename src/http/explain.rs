@@ -14,7 +14,7 @@ use crate::types::{ModelKey, Now, WireFormat, iso};
 
 /// Returns what would become of a request for `asked`. Without a format: in the first one that serves the model. For an alias: for each
 /// of the models, in the order of the tries.
-pub(super) fn explain(asked: &str, format: Option<WireFormat>, config: &Config, reports: &[ApiReport]) -> Value {
+pub(crate) fn explain(asked: &str, format: Option<WireFormat>, config: &Config, reports: &[ApiReport]) -> Value {
     let alone = [Arc::from(asked)];
     let models = config.aliases.get(asked);
     let names: &[Arc<str>] = models.map_or(&alone, |models| models);

@@ -40,9 +40,12 @@ mod usage;
 mod websocket;
 mod worker;
 
+pub(crate) use auth::{Identity, holder, worker};
 pub use concurrency::Concurrency;
+pub(crate) use explain::explain;
+pub(crate) use key_report::KeyReport;
 pub use routes::routes;
 pub use server::{Listening, serve};
 pub use shutdown::{ShutdownHandle, ShutdownPhase, ShutdownSignal};
 pub use tls::{Certificate, TlsError};
-pub use worker::{Core, Worker};
+pub use worker::{Core, MorePages, Worker};

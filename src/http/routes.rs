@@ -5,7 +5,7 @@ use actix_web::{App, HttpRequest, Resource, Route, guard, web};
 use actix_web::{body::MessageBody, dev::ServiceFactory, dev::ServiceRequest, dev::ServiceResponse};
 
 use super::endpoints::OWN_ENDPOINTS;
-use super::{Worker, forward, middleware, unknown_paths, websocket};
+use super::{MorePages, Worker, forward, middleware, unknown_paths, websocket};
 use crate::dialect::{ROUTES, SocketRoute};
 use crate::error::ApiError;
 
@@ -14,6 +14,7 @@ use crate::error::ApiError;
 /// There is no scope for `/v1`: the router would be asked twice for each request. The middleware requires the key there.
 pub fn routes(
     worker: Worker,
+    more: MorePages,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -39,6 +40,7 @@ pub fn routes(
         let route = (endpoint.handled)(endpoint.method.route());
         app = app.service(resource(endpoint.path, endpoint.method.allow(), route));
     }
+    app = app.configure(|routes| more(routes));
     app.default_service(web::to(unknown_path)).wrap(from_fn(middleware::handle)).app_data(worker)
 }
 

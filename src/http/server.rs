@@ -95,7 +95,7 @@ fn service(
         .on_connect_ext(|socket: &Socket, known| {
             known.insert(socket.state.clone());
         })
-        .finish(map_config(routes(Worker::start(core)), |()| AppConfig::default()));
+        .finish(map_config(routes(Worker::start(core), core.more.clone()), |()| AppConfig::default()));
     fn_service(move |tcp: TcpStream| accept(tcp, context.clone(), timeouts)).and_then(http)
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
+use actix_web::web::ServiceConfig;
 use tokio::time::sleep;
 
 use super::concurrency::LocalConcurrency;
@@ -21,6 +22,9 @@ use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
 use crate::proxy::{ClientCache, Pool, RetryBudget, SocketEvidence};
 use crate::records::{Recorder, RecorderActor, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
+
+/// Adds paths beside the API's to a worker's routes: the dashboard.
+pub type MorePages = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
 
 /// The actors behind the handlers, and the configuration at the start of the process.
 #[derive(Clone)]
@@ -51,6 +55,8 @@ pub struct Core {
     pub scheduler_ended: Arc<AtomicBool>,
     /// Answers questions about the receivers of alerts.
     pub alerts: Addr<AlertsActor>,
+    /// What is served beside the API.
+    pub more: MorePages,
 }
 
 /// How often a worker checks the scheduler.
@@ -68,16 +74,16 @@ pub struct Worker {
     /// Answers what the ended requests add up to.
     pub recorder_actor: Addr<RecorderActor>,
     /// Admits the requests of clients' keys.
-    pub(super) keys: KeyGate,
+    pub(crate) keys: KeyGate,
     /// Answers `GetReceivers`.
-    pub(super) alerts: Addr<AlertsActor>,
+    pub(crate) alerts: Addr<AlertsActor>,
     /// What all workers serve at the same time.
     pub(super) concurrency: LocalConcurrency,
     pub(super) shutdown: LocalShutdown,
-    pub(super) sockets: Arc<SocketEvidence>,
-    pub(super) recorder: Recorder,
+    pub(crate) sockets: Arc<SocketEvidence>,
+    pub(crate) recorder: Recorder,
     /// Answers questions about usage.
-    pub(super) records: Addr<RecorderActor>,
+    pub(crate) records: Addr<RecorderActor>,
     /// What keys spent on days that are over.
     pub(super) past_days: PastDays,
     bodies_in_flight: usize,

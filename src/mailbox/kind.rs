@@ -23,6 +23,8 @@ pub enum ActorKind {
     Discovery,
     /// The owner of webhooks' receivers.
     Alerts,
+    /// The owner of the dashboard's sessions.
+    Dashboard,
     /// A worker's copy of the configuration.
     Follower,
 }
@@ -64,7 +66,7 @@ impl KindRow {
 
 impl ActorKind {
     /// Every kind.
-    pub const ALL: [ActorKind; 11] = [
+    pub const ALL: [ActorKind; 12] = [
         ActorKind::Config,
         ActorKind::Supervisor,
         ActorKind::Scheduler,
@@ -75,6 +77,7 @@ impl ActorKind {
         ActorKind::Recorder,
         ActorKind::Discovery,
         ActorKind::Alerts,
+        ActorKind::Dashboard,
         ActorKind::Follower,
     ];
 
@@ -90,6 +93,7 @@ impl ActorKind {
             ActorKind::Recorder => row("recorder", 65_536, WhenFull::LeavesOut),
             ActorKind::Discovery => row("discovery", 1_000, WhenFull::Waits),
             ActorKind::Alerts => row("alerts", 1_000, WhenFull::LeavesOut),
+            ActorKind::Dashboard => row("dashboard", 1_000, WhenFull::Waits),
             ActorKind::Follower => row("follower", 1_000, WhenFull::Waits).on_each_worker(),
         }
     }

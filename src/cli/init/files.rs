@@ -4,24 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rand::RngCore;
-
 use crate::config::ApiKey;
-
-/// Begins a client's key that was made here.
-pub(super) const CLIENT_KEY_PREFIX: &str = "sk-at-";
-
-/// So many random bytes has a client's key: 256 bits.
-const CLIENT_KEY_BYTES: usize = 32;
-
-/// Makes a key for the clients.
-pub(in crate::cli) fn new_client_key() -> ApiKey {
-    let mut bytes = [0; CLIENT_KEY_BYTES];
-    rand::rng().fill_bytes(&mut bytes);
-    ApiKey::new(&format!("{CLIENT_KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
-}
 
 /// Writes a file that must not be there yet, and the folders above.
 pub(in crate::cli) fn write_new(path: &Path, text: &str) -> io::Result<()> {
@@ -68,12 +51,6 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_clients_key_has_256_random_bits() {
-        let [one, other] = [new_client_key(), new_client_key()];
-        assert!(one != other && one.expose().len() == CLIENT_KEY_PREFIX.len() + 43, "{one:?}");
-    }
 
     #[test]
     fn a_value_stands_in_quotes_where_it_must() {

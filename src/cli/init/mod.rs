@@ -152,7 +152,7 @@ fn new_variables(draft: &Draft<'_>) -> Vec<(String, ApiKey)> {
 fn client_key(variables: &Variables) -> EntryText {
     match variables.get(KEY_VARIABLE) {
         Some(key) => EntryText::Variable(KEY_VARIABLE.to_owned(), key.clone()),
-        None => EntryText::Literal(files::new_client_key().expose().to_owned()),
+        None => EntryText::Literal(ApiKey::generate().expose().to_owned()),
     }
 }
 
@@ -212,7 +212,7 @@ fn report(out: &mut impl Write, done: &Done<'_>) -> io::Result<()> {
         if draft.accounts.len() == 1 { "1 account".to_owned() } else { format!("{} accounts", draft.accounts.len()) };
     let (clients, key) = match key {
         EntryText::Literal(_) => {
-            let pattern = format!("{}[A-Za-z0-9_-]*", files::CLIENT_KEY_PREFIX);
+            let pattern = format!("{}[A-Za-z0-9_-]*", ApiKey::GENERATED_PREFIX);
             ("a new key for the clients", format!("$(grep -o '{pattern}' {path})"))
         }
         EntryText::Variable(name, _) if dotenv::variables().contains(name) => {

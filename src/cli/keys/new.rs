@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use super::FileArgs;
 use super::document::ConfigText;
 use crate::cli::CliError;
-use crate::cli::init::files::new_client_key;
 use crate::config::{ApiKey, ClientKey, ConfigSource, parse};
 
 /// Stands at the end of the help.
@@ -67,7 +66,7 @@ pub(crate) struct NewArgs {
 }
 
 pub(super) fn new(args: NewArgs) -> Result<(), CliError> {
-    let key = new_client_key();
+    let key = ApiKey::generate();
     let entry = entry(&args, &key);
     check(&args, &entry)?;
     let document = if args.write { Some(ConfigText::read(&args.file.config)?) } else { None };

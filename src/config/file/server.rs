@@ -30,6 +30,10 @@ pub struct ServerFile {
     pub viewer_keys: Option<Vec<OperatorKeyFile>>,
     /// Whether the pool may listen beyond this machine without any client's key. Default: false.
     pub open: Option<bool>,
+    /// The names under which the dashboard is opened, beside `localhost` and addresses: those of a proxy in front, or of this
+    /// machine. A page of somebody else whose name points here (DNS rebinding) is refused. Default: none.
+    #[schemars(length(min = 1))]
+    pub hostnames: Option<Vec<String>>,
     /// After so many milliseconds of silence a stream gets a comment (`: ping`). Clients pass over comments, and nothing on the
     /// way takes the stream for dead. Default: 0, never. A stream without content yet is then answered with a 200 at once, and
     /// a failure comes as an event.

@@ -19,6 +19,7 @@ use url::{Host, Url};
 
 pub(super) use known_hosts::at_known_hosts;
 
+use super::base_url::is_this_machine;
 use super::file::{ApiFile, GroupFile, LimitsFile};
 use super::model::{AddressConfig, ApiConfig, KeyConfig};
 use super::placeholder::{held_by, is_placeholder, is_reference, names_variable};
@@ -204,12 +205,6 @@ fn is_remote(addresses: &Addresses) -> bool {
         Some(Host::Ipv6(ip)) => !(ip.is_loopback() || ip.is_unique_local() || ip.is_unspecified()),
         None => false,
     })
-}
-
-/// Returns whether only programs on this machine reach an address to listen on.
-fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.ends_with(".localhost") || address.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 #[cfg(test)]

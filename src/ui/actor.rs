@@ -1,0 +1,145 @@
+//! The owner of sessions and of log-ins.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use rand::RngCore;
+
+use super::messages::{CurrentSession, GetSession, LogIn, LogInByLink, LogInRefused, LogOut, MakeLink, Notify};
+use super::sessions::Sessions;
+use super::tries::Tries;
+use super::visitor::Visitor;
+use crate::config::{ApiKey, Config, ConfigChanged};
+use crate::http::holder;
+use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
+use crate::types::Now;
+
+/// Random bytes of a cookie, a form token and a link.
+const SECRET_BYTES: usize = 32;
+
+/// Owns who is logged in.
+pub struct DashboardActor {
+    config: Arc<Config>,
+    sessions: Sessions,
+    tries: Tries,
+    /// The link that logs in once, if there is one.
+    link: Option<(String, ApiKey)>,
+}
+
+impl DashboardActor {
+    /// Starts the actor on this arbiter.
+    pub fn start_on(arbiter: &ArbiterHandle, config: Arc<Config>) -> Addr<DashboardActor> {
+        DashboardActor::launch_on(arbiter, move |_| DashboardActor {
+            config,
+            sessions: Sessions::default(),
+            tries: Tries::default(),
+            link: None,
+        })
+    }
+
+    fn rights_of(config: &Config, key: &ApiKey) -> Option<Visitor> {
+        Visitor::of(&holder(key.expose().as_bytes(), config)?, config)
+    }
+
+    /// Begins a session, if the key may anything. Returns the cookie's value.
+    fn begin(&mut self, key: ApiKey) -> Option<String> {
+        let visitor = DashboardActor::rights_of(&self.config, &key)?;
+        log::info!("dashboard: {} logged in", visitor.name);
+        let cookie = secret();
+        self.sessions.begin(cookie.clone(), (key, visitor, secret()), Now::read_mono());
+        Some(cookie)
+    }
+}
+
+/// Returns 256 random bits.
+fn secret() -> String {
+    let mut bytes = [0; SECRET_BYTES];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl LivesInMailbox for DashboardActor {
+    const KIND: ActorKind = ActorKind::Dashboard;
+}
+
+impl Actor for DashboardActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<ConfigChanged> for DashboardActor {
+    type Result = ();
+
+    fn handle(&mut self, ConfigChanged(config): ConfigChanged, _: &mut Self::Context) {
+        self.sessions.review(|key| DashboardActor::rights_of(&config, key));
+        self.config = config;
+    }
+}
+
+impl Handler<LogIn> for DashboardActor {
+    type Result = Result<String, LogInRefused>;
+
+    fn handle(&mut self, LogIn { key, from }: LogIn, _: &mut Self::Context) -> Self::Result {
+        let now = Now::read_mono();
+        if let Some(until) = self.tries.locked_until(from, now) {
+            return Err(LogInRefused::TooManyTries { seconds: (until - now).div_ceil(1_000) });
+        }
+        self.begin(key).ok_or_else(|| {
+            log::warn!("dashboard: a wrong key from {from}");
+            self.tries.failed(from, now);
+            LogInRefused::WrongKey
+        })
+    }
+}
+
+impl Handler<MakeLink> for DashboardActor {
+    type Result = String;
+
+    fn handle(&mut self, MakeLink { key }: MakeLink, _: &mut Self::Context) -> String {
+        let secret = secret();
+        self.link = Some((secret.clone(), key));
+        secret
+    }
+}
+
+impl Handler<LogInByLink> for DashboardActor {
+    type Result = Option<String>;
+
+    fn handle(&mut self, LogInByLink { secret }: LogInByLink, _: &mut Self::Context) -> Option<String> {
+        let (_, key) = self.link.take_if(|(right, _)| *right == secret)?;
+        self.begin(key)
+    }
+}
+
+impl Handler<GetSession> for DashboardActor {
+    type Result = Option<CurrentSession>;
+
+    fn handle(&mut self, GetSession { cookie, by_request }: GetSession, _: &mut Self::Context) -> Self::Result {
+        let now = Now::read_mono();
+        let (session, notice) = if by_request {
+            let session = self.sessions.of_request(&cookie, now)?;
+            let notice = session.notice.take();
+            (&*session, notice)
+        } else {
+            (self.sessions.peek(&cookie, now)?, None)
+        };
+        Some(CurrentSession { visitor: session.visitor.clone(), form_token: session.form_token.clone(), notice })
+    }
+}
+
+impl Handler<LogOut> for DashboardActor {
+    type Result = ();
+
+    fn handle(&mut self, LogOut { cookie }: LogOut, _: &mut Self::Context) {
+        self.sessions.end(&cookie);
+    }
+}
+
+impl Handler<Notify> for DashboardActor {
+    type Result = ();
+
+    fn handle(&mut self, Notify { cookie, notice }: Notify, _: &mut Self::Context) {
+        if let Some(session) = self.sessions.of_request(&cookie, Now::read_mono()) {
+            session.notice = Some(notice);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+// What a page does beside showing: it takes updates, shows times in the visitor's zone, copies, and streams a trial.
+// Everything else works without this file.
+
+/** Shows the times below an element in the visitor's own zone. The title keeps the exact time.
+ * @param {ParentNode} root */
+function localTimes(root) {
+  const today = new Date().toDateString();
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const time = /** @type {HTMLTimeElement} */ (element);
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    /** @type {Intl.DateTimeFormatOptions} */
+    const form = { hour: "2-digit", minute: "2-digit" };
+    if (time.dataset.seconds !== undefined) form.second = "2-digit";
+    if (at.toDateString() !== today) Object.assign(form, { month: "short", day: "numeric" });
+    time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, form).format(at);
+    time.title = `${at.toLocaleString(document.documentElement.lang)} (${time.dateTime})`;
+  }
+}
+
+/** Adds a button to each text that is there to be copied.
+ * @param {ParentNode} root */
+function copyButtons(root) {
+  for (const element of root.querySelectorAll("[data-copy]")) {
+    const text = /** @type {HTMLElement} */ (element);
+    if (text.nextElementSibling?.classList.contains("copy") || !navigator.clipboard) continue;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "⧉";
+    button.setAttribute("aria-label", text.dataset.copy || "copy");
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(text.textContent ?? "");
+      button.textContent = "✓";
+      setTimeout(() => (button.textContent = "⧉"), 1500);
+    });
+    text.after(button);
+  }
+}
+
+/** @param {ParentNode} root */
+function dress(root) {
+  localTimes(root);
+  copyButtons(root);
+}
+
+/** Replaces a piece of the page. What the visitor has opened or is about to use stays as it is.
+ * @param {string} id
+ * @param {string} html */
+function replacePiece(id, html) {
+  const old = document.getElementById(id);
+  if (!old) return;
+  const focused = document.activeElement;
+  if (focused && focused !== old && old.contains(focused) && focused.matches("input, select, textarea")) return;
+  const selection = document.getSelection();
+  if (selection && !selection.isCollapsed && selection.anchorNode && old.contains(selection.anchorNode)) return;
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = /** @type {HTMLElement | null} */ (template.content.firstElementChild);
+  if (!fresh) return;
+  for (const open of old.querySelectorAll("details[open][id]")) {
+    fresh.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
+  }
+  const at = focused instanceof HTMLElement && old.contains(focused) ? focused.getAttribute("href") : null;
+  dress(fresh);
+  old.replaceWith(fresh);
+  if (at) fresh.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus?.();
+}
+
+const main = document.querySelector("main[data-live]");
+/** @type {EventSource | null} */
+let updates = null;
+let isPaused = false;
+
+/** Shows whether updates come. @param {boolean} isLive */
+function showState(isLive) {
+  const state = document.getElementById("live-state");
+  if (!state) return;
+  state.hidden = false;
+  state.classList.toggle("off", !isLive);
+}
+
+/** Takes updates while the page is to be seen. */
+function follow() {
+  updates?.close();
+  updates = null;
+  if (!(main instanceof HTMLElement) || document.hidden || isPaused) return showState(false);
+  const query = new URLSearchParams({ page: main.dataset.page ?? "/ui/", seen: main.dataset.seen ?? "" });
+  const source = new EventSource(`/ui/events?${query}`);
+  updates = source;
+  source.addEventListener("open", () => showState(true));
+  source.addEventListener("error", () => showState(false));
+  source.addEventListener("pieces", (event) => {
+    main.dataset.seen = "";
+    for (const [id, html] of Object.entries(JSON.parse(event.data))) replacePiece(id, String(html));
+  });
+  source.addEventListener("reload", () => refresh(main));
+  source.addEventListener("over", () => {
+    source.close();
+    location.reload();
+  });
+}
+
+/** Takes the whole content anew: parts came or went.
+ * @param {HTMLElement} main */
+async function refresh(main) {
+  if (main.querySelector("form :focus")) return;
+  const answer = await fetch(main.dataset.page ?? location.href, { headers: { accept: "text/html" } });
+  if (!answer.ok || answer.redirected) return location.reload();
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
+  if (!fresh) return;
+  main.replaceChildren(...fresh.childNodes);
+  dress(main);
+}
+
+/** A trial whose answer appears as it comes.
+ * @param {HTMLFormElement} form */
+function streamTrial(form) {
+  const output = document.getElementById("trial-answer");
+  if (!output) return;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = /** @type {HTMLButtonElement | null} */ (form.querySelector("button[type=submit]"));
+    if (button) button.disabled = true;
+    output.replaceChildren();
+    output.setAttribute("aria-busy", "true");
+    try {
+      const fields = new URLSearchParams();
+      for (const [name, value] of new FormData(form)) fields.append(name, String(value));
+      fields.append("stream", "1");
+      const answer = await fetch(form.action, { method: "POST", body: fields });
+      const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+      if (!reader) return;
+      let rest = "";
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        rest += value;
+        const lines = rest.split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines.filter(Boolean)) {
+          const piece = JSON.parse(line);
+          if (piece.text) output.append(piece.text);
+          if (piece.html) {
+            const template = document.createElement("template");
+            template.innerHTML = piece.html;
+            output.append(template.content);
+          }
+        }
+      }
+    } finally {
+      output.removeAttribute("aria-busy");
+      if (button) button.disabled = false;
+    }
+  });
+}
+
+dress(document);
+for (const form of document.querySelectorAll("form[data-stream]")) streamTrial(/** @type {HTMLFormElement} */ (form));
+for (const button of document.querySelectorAll("[data-pause]")) {
+  const toggle = /** @type {HTMLElement} */ (button);
+  toggle.hidden = false;
+  toggle.addEventListener("click", () => {
+    isPaused = !isPaused;
+    toggle.setAttribute("aria-pressed", String(isPaused));
+    follow();
+  });
+}
+// A choice takes effect at once; the button is for browsers without scripts.
+for (const form of document.querySelectorAll("form[data-auto]")) {
+  form.addEventListener("change", () => /** @type {HTMLFormElement} */ (form).requestSubmit());
+}
+document.addEventListener("visibilitychange", follow);
+window.addEventListener("pagehide", () => updates?.close());
+follow();

@@ -1,0 +1,50 @@
+//! What a form is, and what becomes of it.
+
+use futures_util::future::LocalBoxFuture;
+
+use super::messages::CurrentSession;
+use super::sessions::Notice;
+use super::text::Language;
+use crate::http::Worker;
+
+/// A form's effect. For admins alone.
+pub(super) struct Action {
+    pub(super) path: &'static str,
+    pub(super) run: Run,
+}
+
+/// Does what a form asks for.
+pub(super) type Run = fn(SentForm) -> LocalBoxFuture<'static, ActionOutcome>;
+
+/// A form that was sent.
+#[derive(Clone)]
+pub(super) struct SentForm {
+    pub(super) worker: Worker,
+    pub(super) language: Language,
+}
+
+/// How an action ended.
+#[derive(Debug)]
+pub(super) struct ActionOutcome {
+    pub(super) notice: Notice,
+    /// The page that says so.
+    pub(super) to: String,
+}
+
+impl ActionOutcome {
+    pub(super) fn good(text: String, to: impl Into<String>) -> ActionOutcome {
+        ActionOutcome { notice: Notice { is_good: true, text, secret: None }, to: to.into() }
+    }
+
+    pub(super) fn bad(text: String, to: impl Into<String>) -> ActionOutcome {
+        ActionOutcome { notice: Notice { is_good: false, text, secret: None }, to: to.into() }
+    }
+}
+
+/// Returns whether a form came from a page of this session.
+pub(super) fn is_token_right(session: &CurrentSession, fields: &[(String, String)]) -> bool {
+    use subtle::ConstantTimeEq;
+    let token = fields.iter().find(|(field, _)| field == "token").map(|(_, value)| value.as_bytes());
+    let right = session.form_token.as_bytes();
+    !right.is_empty() && token.is_some_and(|token| token.ct_eq(right).into())
+}

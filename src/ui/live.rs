@@ -1,0 +1,239 @@
+//! Updates of an open page, as server-sent events.
+//!
+//! 1. The page is made again, at most twice a second. Tabs that show the same to people with the same rights share one making.
+//! 2. Pieces that differ from what the tab was sent are sent, at most [`MOST_AT_ONCE`] bytes a time: the rest waits for the next.
+//! 3. Where pieces came or went, the browser is told to load the page again.
+//! 4. A session that ended ends its streams.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_web::web::{Bytes, Query};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use futures_util::stream;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::{Instant, sleep_until};
+
+use super::door::{cookie_of, door};
+use super::frame::view_start;
+use super::messages::{CurrentSession, GetSession};
+use super::page::{Facts, PageRequest, PageRow};
+use super::table::PAGES;
+use super::view::{Piece, View, ViewStart};
+use crate::http::worker;
+
+/// Open streams at the same time, in the whole process.
+const MOST_STREAMS: usize = 64;
+
+/// What one update may have, in bytes: 50 KB a second.
+const MOST_AT_ONCE: usize = 25_000;
+
+/// A stream without news says so, that proxies between don't close it.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+static STREAMS: AtomicUsize = AtomicUsize::new(0);
+
+#[derive(Deserialize)]
+pub(super) struct EventsQuery {
+    /// The page, with its query.
+    page: String,
+    /// The digest of the pieces that the tab has.
+    seen: String,
+}
+
+/// A place among the open streams.
+struct Slot;
+
+impl Slot {
+    fn take() -> Option<Slot> {
+        let is_free = |open: usize| (open < MOST_STREAMS).then_some(open + 1);
+        STREAMS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_free).ok().map(|_| Slot)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        STREAMS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Returns what tells one making of a page from another.
+pub(super) fn digest(pieces: &[Piece]) -> String {
+    let mut hasher = DefaultHasher::new();
+    pieces.iter().for_each(|piece| hash_of(piece).hash(&mut hasher));
+    format!("{:016x}", hasher.finish())
+}
+
+fn hash_of(piece: &Piece) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&piece.id, &piece.html).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// One making of a page, shared by the tabs of this thread that show the same.
+#[derive(Clone)]
+struct MadePage {
+    at: Instant,
+    pieces: Rc<Vec<Piece>>,
+}
+
+thread_local! {
+    static MADE: RefCell<HashMap<String, MadePage>> = RefCell::default();
+}
+
+/// An open page.
+struct Tab {
+    request: HttpRequest,
+    every: Duration,
+    url: String,
+    cookie: Option<String>,
+    session: CurrentSession,
+    /// By id, the hash of the piece that the tab has. None: unknown.
+    has: Option<HashMap<String, u64>>,
+    /// The digest that the tab brought along.
+    seen: String,
+    next: Instant,
+    last_sent: Instant,
+    _slot: Slot,
+}
+
+/// Answers with the updates of a page.
+pub(super) async fn events(request: HttpRequest, query: Query<EventsQuery>) -> HttpResponse {
+    let EventsQuery { page: url, seen } = query.into_inner();
+    let session = request.extensions().get::<CurrentSession>().cloned();
+    let (Some(session), Some((page, _))) = (session, find(&url)) else { return HttpResponse::NotFound().finish() };
+    let Some(every) = page.refresh.filter(|_| page.audience.admits(&session.visitor)) else {
+        return HttpResponse::NotFound().finish();
+    };
+    // The browser asks again later, by itself.
+    let Some(slot) = Slot::take() else { return HttpResponse::ServiceUnavailable().finish() };
+    let cookie = cookie_of(&request);
+    let now = Instant::now();
+    let tab = Tab { request, every, url, cookie, session, has: None, seen, next: now, last_sent: now, _slot: slot };
+    let updates = stream::unfold(Some(tab), |tab| async move {
+        let mut tab = tab?;
+        let update = tab.update().await;
+        let is_last = update.is_none();
+        let bytes = update.unwrap_or_else(|| Bytes::from_static(b"event: over\ndata: {}\n\n"));
+        Some((Ok::<_, actix_web::Error>(bytes), (!is_last).then_some(tab)))
+    });
+    HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header(("cache-control", "no-store"))
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(updates)
+}
+
+/// Returns the page of an address, and the name at its end.
+fn find(url: &str) -> Option<(&'static PageRow, Option<String>)> {
+    let path = url.split(['?', '#']).next()?;
+    let of = |page: &'static PageRow| match page.path.split_once("{name}") {
+        None => (page.path == path).then_some((page, None)),
+        Some((begin, _)) => {
+            let name = path.strip_prefix(begin)?;
+            let name = percent_decoded(name);
+            (!name.is_empty()).then_some((page, Some(name)))
+        }
+    };
+    PAGES.iter().find_map(of)
+}
+
+fn percent_decoded(text: &str) -> String {
+    // `+` is a plus in a path.
+    let text = text.replace('+', "%2B");
+    url::form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
+}
+
+impl Tab {
+    /// Waits for something to say. `None`: the session is over.
+    async fn update(&mut self) -> Option<Bytes> {
+        loop {
+            sleep_until(self.next).await;
+            self.next = Instant::now() + self.every;
+            self.session = self.current_session().await?;
+            let pieces = self.make().await?;
+            if let Some(event) = self.news(&pieces) {
+                self.last_sent = Instant::now();
+                return Some(Bytes::from(event));
+            }
+            if self.last_sent.elapsed() >= HEARTBEAT {
+                self.last_sent = Instant::now();
+                return Some(Bytes::from_static(b": still here\n\n"));
+            }
+        }
+    }
+
+    async fn current_session(&self) -> Option<CurrentSession> {
+        let Some(cookie) = self.cookie.clone() else {
+            let worker = worker(&self.request).ok()?;
+            super::visitor::Visitor::without_key(&worker.config())?;
+            return Some(self.session.clone());
+        };
+        door(&self.request)?.dashboard.send(GetSession { cookie, by_request: false }).await.ok()?
+    }
+
+    /// Makes the page's pieces, or takes those that another tab just had made.
+    async fn make(&self) -> Option<Rc<Vec<Piece>>> {
+        let start = view_start(&self.request, &self.session, self.url.clone());
+        let key = format!("{} {} {:?} {}", start.language.tag(), start.visitor.name, start.visitor.rights, self.url);
+        let fresh = MADE.with_borrow(|made| made.get(&key).filter(|made| made.at.elapsed() < self.every / 2).cloned());
+        if let Some(made) = fresh {
+            return Some(made.pieces);
+        }
+        let pieces = Rc::new(self.make_anew(start).await?);
+        MADE.with_borrow_mut(|made| {
+            made.retain(|_, made| made.at.elapsed() < 2 * self.every);
+            made.insert(key, MadePage { at: Instant::now(), pieces: pieces.clone() });
+        });
+        Some(pieces)
+    }
+
+    async fn make_anew(&self, start: ViewStart) -> Option<Vec<Piece>> {
+        let (page, name) = find(&self.url)?;
+        let query = self.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
+        let fields = Query::<Vec<(String, String)>>::from_query(query).map(Query::into_inner).unwrap_or_default();
+        let visitor = self.session.visitor.clone();
+        let asked = PageRequest { worker: worker(&self.request).ok()?.clone(), visitor, name, query: Rc::new(fields) };
+        let facts: Box<dyn Facts> = (page.load)(asked).await.ok()?;
+        let view = View::new(start, String::new(), None);
+        let make = move || {
+            let _ = facts.render(&view);
+            view.take_pieces()
+        };
+        actix_web::web::block(make).await.ok()
+    }
+
+    /// Returns the event with the pieces that differ, as far as there is room.
+    fn news(&mut self, pieces: &[Piece]) -> Option<String> {
+        let hashes = |pieces: &[Piece]| pieces.iter().map(|piece| (piece.id.clone(), hash_of(piece))).collect();
+        let Some(has) = &mut self.has else {
+            let is_current = digest(pieces) == self.seen;
+            // Each piece is sent once if the tab's are older.
+            self.has =
+                Some(if is_current { hashes(pieces) } else { pieces.iter().map(|p| (p.id.clone(), 0)).collect() });
+            return if is_current { None } else { self.news(pieces) };
+        };
+        let has_all = pieces.len() == has.len() && pieces.iter().all(|piece| has.contains_key(&piece.id));
+        if !has_all {
+            *has = hashes(pieces);
+            return Some("event: reload\ndata: {}\n\n".to_owned());
+        }
+        let mut sent = serde_json::Map::new();
+        let mut size = 0;
+        for piece in pieces {
+            let hash = hash_of(piece);
+            if has.get(&piece.id) == Some(&hash) || (size > 0 && size + piece.html.len() > MOST_AT_ONCE) {
+                continue;
+            }
+            size += piece.html.len();
+            has.insert(piece.id.clone(), hash);
+            sent.insert(piece.id.clone(), json!(piece.html));
+        }
+        (!sent.is_empty()).then(|| format!("event: pieces\ndata: {}\n\n", serde_json::Value::Object(sent)))
+    }
+}

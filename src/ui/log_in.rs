@@ -1,0 +1,153 @@
+//! Log-in by a key or by a link, log-out, and the choice of language and colours.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::StatusCode;
+use actix_web::http::header::ContentType;
+use actix_web::web::{Form, Query};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use maud::html;
+use serde::Deserialize;
+
+use super::door::{cookie_of, door, session_cookie};
+use super::forms::is_token_right;
+use super::frame::{bare_view, document, refused, see_other};
+use super::messages::{CurrentSession, LogIn, LogInByLink, LogInRefused, LogOut};
+use super::text::Language;
+use super::view::Theme;
+use crate::config::ApiKey;
+
+/// A key has at most so many bytes.
+const LONGEST_KEY: usize = 1_024;
+
+/// How long the choice of language and colours is remembered: a year.
+const REMEMBERED: actix_web::cookie::time::Duration = actix_web::cookie::time::Duration::days(365);
+
+#[derive(Deserialize)]
+pub(super) struct LogInForm {
+    key: String,
+    /// The page to go to.
+    to: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct LogInQuery {
+    to: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct LinkQuery {
+    once: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PreferencesForm {
+    language: Option<String>,
+    theme: Option<String>,
+    to: Option<String>,
+}
+
+/// Returns a page of ours, whatever was asked for: never a link to elsewhere.
+fn own_page(to: Option<&str>) -> &str {
+    let is_own = |to: &&str| to.starts_with("/ui/") && !to.contains(['\\', '\r', '\n']) && !to.contains("//");
+    to.filter(is_own).unwrap_or("/ui/")
+}
+
+/// Shows the form.
+pub(super) async fn form(request: HttpRequest) -> HttpResponse {
+    let to = Query::<LogInQuery>::from_query(request.query_string()).ok().and_then(|query| query.into_inner().to);
+    log_in_page(&request, StatusCode::OK, None, to.as_deref())
+}
+
+fn log_in_page(request: &HttpRequest, status: StatusCode, said: Option<String>, to: Option<&str>) -> HttpResponse {
+    let view = bare_view(request);
+    let content = html! {
+        main id="main" class="alone" {
+            h1 { span class="mark" aria-hidden="true" {} "api-together" }
+            form method="post" action="/ui/login" class="log-in" {
+                input type="hidden" name="to" value=(own_page(to));
+                label for="key" { (view.t("login.key")) }
+                input id="key" name="key" type="password" autocomplete="current-password" required autofocus
+                    aria-describedby="about-key" aria-invalid=[said.as_ref().map(|_| "true")];
+                @if let Some(said) = &said { p class="problem" role="alert" { (said) } }
+                button type="submit" class="main" { (view.t("login.log_in")) }
+                p id="about-key" class="faint" { (view.t("login.which_key")) }
+            }
+        }
+    };
+    let page = document(&view, view.t("login.log_in"), content);
+    HttpResponse::build(status).content_type(ContentType::html()).body(page.into_string())
+}
+
+/// Begins a session.
+pub(super) async fn log_in(request: HttpRequest, form: Form<LogInForm>) -> HttpResponse {
+    let LogInForm { key, to } = form.into_inner();
+    let key = key.trim();
+    let from = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
+    let Some(door) = door(&request) else { return refused(&request, "refused.session", &[]) };
+    let key = ApiKey::new(key.get(..LONGEST_KEY).unwrap_or(key));
+    // A session from before is over: its cookie may be known to somebody else.
+    if let Some(cookie) = cookie_of(&request) {
+        let _ = door.dashboard.send(LogOut { cookie }).await;
+    }
+    let view = bare_view(&request);
+    let (status, said) = match door.dashboard.send(LogIn { key, from }).await {
+        Ok(Ok(cookie)) => return welcome(&request, cookie, own_page(to.as_deref())),
+        Ok(Err(LogInRefused::WrongKey)) => (StatusCode::FORBIDDEN, view.t("login.wrong_key").to_owned()),
+        Ok(Err(LogInRefused::TooManyTries { seconds })) => {
+            (StatusCode::TOO_MANY_REQUESTS, view.tr("login.too_many_tries", &[("seconds", &seconds.to_string())]))
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, view.t("login.stopping").to_owned()),
+    };
+    log_in_page(&request, status, Some(said), to.as_deref())
+}
+
+/// Begins a session by a link, which works once.
+pub(super) async fn by_link(request: HttpRequest, query: Query<LinkQuery>) -> HttpResponse {
+    let Some(door) = door(&request) else { return refused(&request, "refused.session", &[]) };
+    match door.dashboard.send(LogInByLink { secret: query.into_inner().once }).await {
+        Ok(Some(cookie)) => welcome(&request, cookie, "/ui/"),
+        Ok(None) | Err(_) => {
+            let said = bare_view(&request).t("login.link_spent").to_owned();
+            log_in_page(&request, StatusCode::FORBIDDEN, Some(said), None)
+        }
+    }
+}
+
+fn welcome(request: &HttpRequest, cookie: String, to: &str) -> HttpResponse {
+    let mut response = see_other(to);
+    let _ = response.add_cookie(&session_cookie(request, Some(cookie)));
+    response
+}
+
+/// Ends the session.
+pub(super) async fn log_out(request: HttpRequest, form: Form<Vec<(String, String)>>) -> HttpResponse {
+    let session = request.extensions().get::<CurrentSession>().cloned();
+    if !session.is_some_and(|session| is_token_right(&session, &form)) {
+        return refused(&request, "refused.form", &[]);
+    }
+    if let (Some(cookie), Some(door)) = (cookie_of(&request), door(&request)) {
+        let _ = door.dashboard.send(LogOut { cookie }).await;
+    }
+    let mut response = see_other("/ui/login");
+    let _ = response.add_cookie(&session_cookie(&request, None));
+    response
+}
+
+/// Remembers the language and the colours.
+pub(super) async fn preferences(form: Form<PreferencesForm>) -> HttpResponse {
+    let PreferencesForm { language, theme, to } = form.into_inner();
+    let mut response = see_other(own_page(to.as_deref()));
+    let chosen = [
+        ("ui-language", language.and_then(|tag| Language::of_tag(&tag)).map(Language::tag)),
+        ("ui-theme", theme.and_then(|name| Theme::of_name(&name)).map(Theme::name)),
+    ];
+    for (name, value) in chosen {
+        let Some(value) = value else { continue };
+        let cookie =
+            Cookie::build(name, value).path("/ui").same_site(SameSite::Strict).http_only(true).max_age(REMEMBERED);
+        let _ = response.add_cookie(&cookie.finish());
+    }
+    response
+}

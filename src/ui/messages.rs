@@ -1,0 +1,74 @@
+//! The questions to the [`super::DashboardActor`], and the answers. Sent by the dashboard's handlers, and awaited: a lost one costs
+//! one page.
+
+use std::net::IpAddr;
+
+use actix::prelude::*;
+
+use super::sessions::Notice;
+use super::visitor::Visitor;
+use crate::config::ApiKey;
+
+/// Begin a session for the holder of a key.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<String, LogInRefused>")]
+pub(super) struct LogIn {
+    pub(super) key: ApiKey,
+    pub(super) from: IpAddr,
+}
+
+/// Begin a session by a link of [`MakeLink`], which is spent with that.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<String>")]
+pub(super) struct LogInByLink {
+    pub(super) secret: String,
+}
+
+/// Make the secret of a link that logs the holder of a key in once. Sent by `demo` at the start; a lost one costs the link.
+#[derive(Debug, Message)]
+#[rtype(result = "String")]
+pub struct MakeLink {
+    /// Whose session it will be.
+    pub key: ApiKey,
+}
+
+/// Why there is no session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LogInRefused {
+    /// No key of the configuration, or one that is over.
+    WrongKey,
+    /// Too many wrong keys came from the address; tried again in so many seconds.
+    TooManyTries { seconds: u64 },
+}
+
+/// Return whose session this is.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<CurrentSession>")]
+pub(super) struct GetSession {
+    pub(super) cookie: String,
+    /// A request keeps the session going and takes the notice; an open page does neither.
+    pub(super) by_request: bool,
+}
+
+/// A session as a page needs it.
+#[derive(Debug, Clone)]
+pub(super) struct CurrentSession {
+    pub(super) visitor: Visitor,
+    pub(super) form_token: String,
+    pub(super) notice: Option<Notice>,
+}
+
+/// End a session.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct LogOut {
+    pub(super) cookie: String,
+}
+
+/// Let the next page of a session say something.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Notify {
+    pub(super) cookie: String,
+    pub(super) notice: Notice,
+}

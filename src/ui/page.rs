@@ -1,0 +1,100 @@
+//! What a page is: a row of the table, the question for its facts, and the facts.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::LocalBoxFuture;
+use maud::Markup;
+
+use super::view::View;
+use super::visitor::Visitor;
+use crate::error::ApiError;
+use crate::http::Worker;
+
+/// A page.
+pub(super) struct PageRow {
+    /// A pattern may end in `{name}`.
+    pub(super) path: &'static str,
+    /// The name of the words of the title.
+    pub(super) title: &'static str,
+    pub(super) audience: PageAudience,
+    pub(super) in_navigation: bool,
+    /// How often an open page is made again, if at all.
+    pub(super) refresh: Option<Duration>,
+    pub(super) load: Load,
+}
+
+/// Who sees a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PageAudience {
+    /// Whoever operates the pool.
+    Operators,
+    /// Holders of a client's key.
+    Clients,
+}
+
+/// For what changes with each request.
+const AT_ONCE: Option<Duration> = Some(Duration::from_millis(500));
+
+/// For what changes with the hour.
+pub(super) const SLOWLY: Option<Duration> = Some(Duration::from_secs(5));
+
+pub(super) const fn page(path: &'static str, title: &'static str, load: Load) -> PageRow {
+    PageRow { path, title, audience: PageAudience::Operators, in_navigation: true, refresh: AT_ONCE, load }
+}
+
+impl PageRow {
+    pub(super) const fn refreshed(self, refresh: Option<Duration>) -> PageRow {
+        PageRow { refresh, ..self }
+    }
+
+    pub(super) const fn of(self, audience: PageAudience) -> PageRow {
+        PageRow { audience, ..self }
+    }
+
+    pub(super) const fn aside(self) -> PageRow {
+        PageRow { in_navigation: false, ..self }
+    }
+}
+
+impl PageAudience {
+    pub(super) fn admits(self, visitor: &Visitor) -> bool {
+        match self {
+            PageAudience::Operators => visitor.is_operator(),
+            PageAudience::Clients => !visitor.is_operator(),
+        }
+    }
+}
+
+/// A request for a page.
+#[derive(Clone)]
+pub(super) struct PageRequest {
+    pub(super) worker: Worker,
+    pub(super) visitor: Visitor,
+    /// The rest of the path, behind the page's own: an account's id.
+    pub(super) name: Option<String>,
+    /// The fields of the query.
+    pub(super) query: Rc<Vec<(String, String)>>,
+}
+
+impl PageRequest {
+    /// Returns a field of the query. An empty one is none.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+        found.filter(|value| !value.is_empty())
+    }
+}
+
+/// What a page shows, ready to be made as markup on any thread.
+pub(super) trait Facts: Send {
+    /// Makes the page's content.
+    fn render(&self, view: &View) -> Markup;
+
+    /// Returns what the page is about, for its title. None: the page's own name.
+    fn about(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Asks for a page's facts.
+pub(super) type Load = fn(PageRequest) -> LocalBoxFuture<'static, Result<Box<dyn Facts>, ApiError>>;

@@ -1,0 +1,7 @@
+//! The pages, a file each: what is asked of the actors, and how that looks.
+
+pub(super) mod account;
+pub(super) mod me;
+pub(super) mod models;
+pub(super) mod now;
+pub(super) mod system;

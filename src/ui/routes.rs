@@ -1,0 +1,40 @@
+//! The paths below `/ui`.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+
+use super::actor::DashboardActor;
+use super::door::{self, Door};
+use super::show::show;
+use super::table::{ACTIONS, PAGES};
+use super::{actions, assets, live, log_in};
+use crate::http::MorePages;
+
+/// Returns what adds the dashboard to a worker's routes.
+pub fn configure(dashboard: Addr<DashboardActor>) -> MorePages {
+    Arc::new(move |routes: &mut ServiceConfig| add(routes, dashboard.clone()))
+}
+
+fn add(routes: &mut ServiceConfig, dashboard: Addr<DashboardActor>) {
+    let mut below = web::scope("/ui").app_data(Door { dashboard }).wrap(from_fn(door::handle));
+    for page in &PAGES {
+        let path = page.path.strip_prefix("/ui").unwrap_or(page.path);
+        below = below.route(path, web::get().to(move |request| show(page, request)));
+    }
+    for action in &ACTIONS {
+        let path = action.path.strip_prefix("/ui").unwrap_or(action.path);
+        below = below.route(path, web::post().to(move |request, form| actions::act(action, request, form)));
+    }
+    below = below
+        .route("/login", web::get().to(log_in::form))
+        .route("/login", web::post().to(log_in::log_in))
+        .route("/link", web::get().to(log_in::by_link))
+        .route("/logout", web::post().to(log_in::log_out))
+        .route("/preferences", web::post().to(log_in::preferences))
+        .route("/events", web::get().to(live::events))
+        .route("/assets/{name}", web::get().to(assets::serve));
+    routes.service(below);
+}

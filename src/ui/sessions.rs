@@ -1,0 +1,139 @@
+//! Who is logged in. Pure: state, and what becomes of the state. Times are ms of the monotonic clock.
+
+use std::collections::HashMap;
+
+use super::visitor::Visitor;
+use crate::config::ApiKey;
+
+/// A session without a request for so long is over: 12 hours.
+pub(super) const IDLE: u64 = 12 * 60 * 60 * 1_000;
+
+/// Sessions at the same time. Beyond it, the one without a request for longest ends.
+const MOST_SESSIONS: usize = 1_000;
+
+/// A log-in.
+#[derive(Debug)]
+pub(super) struct OpenSession {
+    /// The key that was presented: whether the key is still right is asked again at each change of the configuration.
+    pub(super) key: ApiKey,
+    pub(super) visitor: Visitor,
+    /// What a form must bring along: other pages can't know it.
+    pub(super) form_token: String,
+    /// What the next page says, once.
+    pub(super) notice: Option<Notice>,
+    last_request: u64,
+}
+
+/// What a page says once: how an action ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Notice {
+    pub(super) is_good: bool,
+    /// For people, in their language.
+    pub(super) text: String,
+    /// A new key, shown this once.
+    pub(super) secret: Option<ApiKey>,
+}
+
+/// All sessions, by the cookie's value.
+#[derive(Debug, Default)]
+pub(super) struct Sessions(HashMap<String, OpenSession>);
+
+impl Sessions {
+    /// Begins a session.
+    pub(super) fn begin(&mut self, cookie: String, session: (ApiKey, Visitor, String), now: u64) {
+        self.0.retain(|_, session| session.last_request + IDLE > now);
+        if self.0.len() >= MOST_SESSIONS {
+            let idlest =
+                self.0.iter().min_by_key(|(_, session)| session.last_request).map(|(cookie, _)| cookie.clone());
+            idlest.map(|cookie| self.0.remove(&cookie));
+        }
+        let (key, visitor, form_token) = session;
+        self.0.insert(cookie, OpenSession { key, visitor, form_token, notice: None, last_request: now });
+    }
+
+    /// Returns the session of a request, which keeps the session going.
+    pub(super) fn of_request(&mut self, cookie: &str, now: u64) -> Option<&mut OpenSession> {
+        if self.peek(cookie, now).is_none() {
+            self.0.remove(cookie);
+            return None;
+        }
+        let session = self.0.get_mut(cookie)?;
+        session.last_request = now;
+        Some(session)
+    }
+
+    /// Returns a session as it is. An open page is no request: nobody may be there.
+    pub(super) fn peek(&self, cookie: &str, now: u64) -> Option<&OpenSession> {
+        self.0.get(cookie).filter(|session| session.last_request + IDLE > now)
+    }
+
+    /// Ends a session.
+    pub(super) fn end(&mut self, cookie: &str) {
+        self.0.remove(cookie);
+    }
+
+    /// Asks again what each key may, and ends the sessions of those that may nothing.
+    pub(super) fn review(&mut self, rights_of: impl Fn(&ApiKey) -> Option<Visitor>) {
+        self.0.retain(|_, session| match rights_of(&session.key) {
+            Some(visitor) => {
+                session.visitor = visitor;
+                true
+            }
+            None => false,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::KeyName;
+    use crate::ui::visitor::Rights;
+
+    fn visitor(rights: Rights) -> Visitor {
+        Visitor { name: KeyName::from("ops"), rights }
+    }
+
+    fn begin(sessions: &mut Sessions, cookie: &str, now: u64) {
+        let session = (ApiKey::new("sk-operator-0123"), visitor(Rights::Admin), "token".to_owned());
+        sessions.begin(cookie.to_owned(), session, now);
+    }
+
+    #[test]
+    fn a_session_ends_after_twelve_hours_without_a_request() {
+        let mut sessions = Sessions::default();
+        begin(&mut sessions, "a", 0);
+        assert!(sessions.of_request("a", IDLE - 1).is_some());
+        assert!(sessions.peek("a", 2 * IDLE - 2).is_some(), "the request counted");
+        assert!(sessions.of_request("a", 2 * IDLE - 1).is_none());
+        assert!(sessions.of_request("a", 2 * IDLE - 1).is_none() && sessions.0.is_empty());
+    }
+
+    #[test]
+    fn an_open_page_keeps_no_session_going() {
+        let mut sessions = Sessions::default();
+        begin(&mut sessions, "a", 0);
+        assert!(sessions.peek("a", IDLE - 1).is_some());
+        assert!(sessions.of_request("a", IDLE).is_none());
+    }
+
+    #[test]
+    fn a_key_that_left_the_configuration_ends_its_sessions_and_other_rights_hold_at_once() {
+        let mut sessions = Sessions::default();
+        begin(&mut sessions, "a", 0);
+        sessions.review(|_| Some(visitor(Rights::Viewer)));
+        assert_eq!(sessions.peek("a", 0).map(|session| session.visitor.is_admin()), Some(false));
+        sessions.review(|_| None);
+        assert!(sessions.peek("a", 0).is_none());
+    }
+
+    #[test]
+    fn the_number_of_sessions_is_bounded() {
+        let mut sessions = Sessions::default();
+        for at in 0..=MOST_SESSIONS {
+            begin(&mut sessions, &at.to_string(), at as u64);
+        }
+        assert_eq!(sessions.0.len(), MOST_SESSIONS);
+        assert!(sessions.peek("0", MOST_SESSIONS as u64).is_none());
+    }
+}

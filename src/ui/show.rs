@@ -1,0 +1,136 @@
+//! Answers with a page: asked of the actors, made as markup, and framed.
+
+use std::rc::Rc;
+
+use actix_web::http::header::ContentType;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use maud::{Markup, html};
+
+use super::frame::{document, failed, refused, see_other, view_start};
+use super::live;
+use super::messages::CurrentSession;
+use super::page::{Facts, PageRequest, PageRow};
+use super::sessions::Notice;
+use super::table::PAGES;
+use super::text::Language;
+use super::view::{Theme, View};
+use crate::error::ApiError;
+use crate::http::worker;
+
+/// Answers with a page.
+pub(super) async fn show(page: &'static PageRow, request: HttpRequest) -> HttpResponse {
+    let Some(session) = request.extensions().get::<CurrentSession>().cloned() else {
+        return refused(&request, "refused.session", &[]);
+    };
+    if !page.audience.admits(&session.visitor) {
+        // A client's key has one page.
+        return match session.visitor.is_operator() {
+            true => refused(&request, "refused.rights", &[]),
+            false => see_other("/ui/me"),
+        };
+    }
+    let name = request.match_info().get("name").map(str::to_owned);
+    let facts = match load(page, &request, &session, name).await {
+        Ok(facts) => facts,
+        Err(error) => return failed(&request, &error),
+    };
+    let start = view_start(&request, &session, request.uri().to_string());
+    let view = View::new(start, session.form_token, session.notice);
+    // A large page takes some milliseconds, in which this thread serves others.
+    let made = web::block(move || framed(page, &*facts, &view)).await;
+    match made {
+        Ok(markup) => HttpResponse::Ok().content_type(ContentType::html()).body(markup.into_string()),
+        Err(_) => failed(&request, &ApiError::Stopping),
+    }
+}
+
+/// Asks for a page's facts.
+pub(super) async fn load(
+    page: &'static PageRow,
+    request: &HttpRequest,
+    session: &CurrentSession,
+    name: Option<String>,
+) -> Result<Box<dyn Facts>, ApiError> {
+    let worker = worker(request)?.clone();
+    let fields = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
+    let query = Rc::new(fields.map(web::Query::into_inner).unwrap_or_default());
+    (page.load)(PageRequest { worker, visitor: session.visitor.clone(), name, query }).await
+}
+
+/// Puts a page into the frame.
+fn framed(page: &'static PageRow, facts: &dyn Facts, view: &View) -> Markup {
+    let content = facts.render(view);
+    let title = facts.about().unwrap_or_else(|| view.t(page.title).to_owned());
+    let seen = live::digest(&view.take_pieces());
+    document(
+        view,
+        &title,
+        html! {
+            (header(page, view))
+            main id="main" data-page=(view.url) data-seen=(seen) data-live[page.refresh.is_some()] {
+                @if let Some(notice) = &view.notice { (told(view, notice)) }
+                h1 { (title) }
+                (content)
+            }
+            (footer(view))
+        },
+    )
+}
+
+fn told(view: &View, notice: &Notice) -> Markup {
+    html! {
+        div class={ "notice " (if notice.is_good { "good" } else { "bad" }) } role="status" {
+            p { (notice.text) }
+            @if let Some(secret) = &notice.secret {
+                p { code class="secret" data-copy { (secret.expose()) } }
+                p { (view.t("keys.shown_once")) }
+            }
+        }
+    }
+}
+
+fn header(current: &'static PageRow, view: &View) -> Markup {
+    let pages = PAGES.iter().filter(|page| page.in_navigation && page.audience.admits(&view.visitor));
+    html! {
+        a class="skip" href="#main" { (view.t("frame.skip")) }
+        header class="top" {
+            a class="brand" href="/ui/" { span class="mark" aria-hidden="true" {} "api-together" }
+            nav aria-label=(view.t("frame.pages")) {
+                ul {
+                    @for page in pages {
+                        li { a href=(page.path) aria-current=[std::ptr::eq(page, current).then_some("page")] { (view.t(page.title)) } }
+                    }
+                }
+            }
+            span class="live" id="live-state" hidden { (view.t("frame.live")) }
+            span class="who" { (view.visitor.name) }
+            @if !view.form_token.is_empty() { (view.button("/ui/logout", view.t("frame.log_out"), &[])) }
+        }
+    }
+}
+
+fn footer(view: &View) -> Markup {
+    html! {
+        footer {
+            form method="post" action="/ui/preferences" class="inline" {
+                input type="hidden" name="to" value=(view.url);
+                label { (view.t("frame.language")) " "
+                    select name="language" { @for language in Language::ALL {
+                        option value=(language.tag()) selected[language == view.language] { (language.own_name()) }
+                    } }
+                }
+                label { (view.t("frame.theme")) " "
+                    select name="theme" { @for theme in Theme::ALL {
+                        option value=(theme.name()) selected[theme == view.theme] { (view.t(match theme {
+                            Theme::System => "frame.theme_system",
+                            Theme::Light => "frame.theme_light",
+                            Theme::Dark => "frame.theme_dark",
+                        })) }
+                    } }
+                }
+                button type="submit" { (view.t("frame.apply")) }
+            }
+            span class="version" { "api-together " (env!("CARGO_PKG_VERSION")) }
+        }
+    }
+}

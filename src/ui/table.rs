@@ -1,0 +1,17 @@
+//! What there is: a row for each page, and one for each form.
+
+use super::forms::Action;
+use super::page::{PageAudience, PageRow, SLOWLY, page};
+use super::pages;
+
+/// The pages, in the order of the navigation.
+pub(super) static PAGES: [PageRow; 5] = [
+    page("/ui/", "page.now", pages::now::load),
+    page("/ui/accounts/{name}", "page.account", pages::account::load).aside(),
+    page("/ui/models", "page.models", pages::models::load),
+    page("/ui/system", "page.system", pages::system::load),
+    page("/ui/me", "page.me", pages::me::load).of(PageAudience::Clients).refreshed(SLOWLY),
+];
+
+/// What forms do.
+pub(super) static ACTIONS: [Action; 1] = [Action { path: "/ui/system/reload", run: pages::system::reload }];

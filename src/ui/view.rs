@@ -1,0 +1,127 @@
+//! What the making of a page knows beside the facts: the language, the visitor, the time; and the pieces that it makes.
+
+use std::cell::RefCell;
+
+use maud::{Markup, Render, html};
+use url::form_urlencoded;
+
+use super::sessions::Notice;
+use super::text::Language;
+use super::visitor::Visitor;
+
+/// How colours are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Theme {
+    /// As the system has it.
+    System,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub(super) const ALL: [Theme; 3] = [Theme::System, Theme::Light, Theme::Dark];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Theme::System => "system",
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        }
+    }
+
+    pub(super) fn of_name(name: &str) -> Option<Theme> {
+        Theme::ALL.into_iter().find(|theme| theme.name() == name)
+    }
+}
+
+/// One making of a page.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) language: Language,
+    pub(super) theme: Theme,
+    pub(super) visitor: Visitor,
+    /// For forms. Empty in an update: forms are no pieces.
+    pub(super) form_token: String,
+    pub(super) notice: Option<Notice>,
+    /// As asked, with the query.
+    pub(super) url: String,
+    pieces: RefCell<Vec<Piece>>,
+}
+
+/// A part of a page that an update may replace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// The element's id.
+    pub(super) id: String,
+    /// The whole element.
+    pub(super) html: String,
+}
+
+/// What is known of a view at its begin.
+#[derive(Debug, Clone)]
+pub(super) struct ViewStart {
+    pub(super) language: Language,
+    pub(super) theme: Theme,
+    pub(super) visitor: Visitor,
+    pub(super) url: String,
+}
+
+impl View {
+    pub(super) fn new(start: ViewStart, form_token: String, notice: Option<Notice>) -> View {
+        let ViewStart { language, theme, visitor, url } = start;
+        View { language, theme, visitor, form_token, notice, url, pieces: RefCell::default() }
+    }
+
+    /// Returns the words of a name.
+    pub(super) fn t(&self, name: &str) -> &'static str {
+        self.language.text(name)
+    }
+
+    /// Returns the words of a name, with values.
+    pub(super) fn tr(&self, name: &str, values: &[(&str, &str)]) -> String {
+        self.language.filled(name, values)
+    }
+
+    /// Makes a piece: a `div` with an id, which is replaced when the content differs. Pieces don't hold pieces.
+    pub(super) fn piece(&self, id: &str, class: &str, content: Markup) -> Markup {
+        let whole = html! { div id=(id) class=(class) data-piece { (content) } };
+        self.pieces.borrow_mut().push(Piece { id: id.to_owned(), html: whole.clone().into_string() });
+        whole
+    }
+
+    /// Returns the pieces that were made.
+    pub(super) fn take_pieces(&self) -> Vec<Piece> {
+        self.pieces.take()
+    }
+
+    /// Returns the hidden field that every form needs.
+    pub(super) fn token_field(&self) -> Markup {
+        html! { input type="hidden" name="token" value=(self.form_token); }
+    }
+
+    /// Returns a form that does one thing at a press of a button.
+    pub(super) fn button(&self, action: &str, label: &str, fields: &[(&str, &str)]) -> Markup {
+        html! {
+            form method="post" action=(action) class="inline" {
+                (self.token_field())
+                @for (name, value) in fields { input type="hidden" name=(name) value=(value); }
+                button type="submit" { (label) }
+            }
+        }
+    }
+
+    /// Returns a link, with a query.
+    pub(super) fn link(&self, path: &str, query: &[(&str, &str)], text: impl Render) -> Markup {
+        html! { a href=(address(path, query)) { (text) } }
+    }
+}
+
+/// Returns a path with a query.
+pub(super) fn address(path: &str, query: &[(&str, &str)]) -> String {
+    if query.is_empty() {
+        return path.to_owned();
+    }
+    let mut encoded = form_urlencoded::Serializer::new(String::new());
+    encoded.extend_pairs(query);
+    format!("{path}?{}", encoded.finish())
+}
