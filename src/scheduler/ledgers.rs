@@ -107,6 +107,19 @@ impl Ledgers {
         self.0.iter().find(|(_, record)| record.id() == Some(id)).map(|(ledger, _)| ledger)
     }
 
+    /// Returns the end of the rest of a ledger by an operator (ms since the Unix epoch). It may be over.
+    pub(super) fn rested_until(&self, ledger: &LedgerId) -> Option<i64> {
+        self.0.get(ledger)?.rested_until
+    }
+
+    /// Keeps the end of a rest by an operator, or that there is none. Returns the record to save, if it changed.
+    pub(super) fn rest_until(&mut self, ledger: &LedgerId, until: Option<i64>) -> Option<(LedgerId, LedgerRecord)> {
+        let record = self.0.get_mut(ledger)?;
+        let is_changed = record.rested_until != until;
+        record.rested_until = until;
+        is_changed.then(|| (ledger.clone(), record.clone()))
+    }
+
     /// Finds the ledger of each entry.
     pub(super) fn resolve(&mut self, apis: &[Arc<ApiConfig>]) -> Resolved {
         let entries: Vec<Claimant<'_>> = apis.iter().map(|api| Claimant { api, accounts: api.accounts() }).collect();

@@ -172,6 +172,26 @@ pub struct GetTokenReports;
 #[rtype(result = "Result<(), UnknownApi>")]
 pub struct ResetTokenStats(pub Option<ApiId>);
 
+/// Let an upstream rest until a time, in place of an earlier such rest. Sent by the dashboard for an operator, and awaited.
+/// Returns the end: a time that is over ends such a rest, and none is longer than a year.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<i64, UnknownApi>")]
+pub struct RestUpstream {
+    /// The upstream.
+    pub api: ApiId,
+    /// ms since the Unix epoch.
+    pub until: i64,
+}
+
+/// End every rest of an upstream, by an operator or by itself, also of single models: try it again now. Counts of limits stay. Sent by
+/// the dashboard for an operator, and awaited.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), UnknownApi>")]
+pub struct ClearRest {
+    /// The upstream.
+    pub api: ApiId,
+}
+
 /// No upstream has this id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("no API has the id {:?}", .0.as_str())]

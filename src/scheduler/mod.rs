@@ -28,8 +28,8 @@ mod testing;
 
 pub use crate::persistence::{GetStores, StoreReport};
 pub use messages::{
-    AdmissionError, Admitted, ApiReport, GetModels, GetReports, GetSimilarNames, GetTokenReports, GetWaiting,
-    ModelsFound, ModelsUnavailable, ResetTokenStats, Select, StopUpstreams, UnknownApi,
+    AdmissionError, Admitted, ApiReport, ClearRest, GetModels, GetReports, GetSimilarNames, GetTokenReports,
+    GetWaiting, ModelsFound, ModelsUnavailable, ResetTokenStats, RestUpstream, Select, StopUpstreams, UnknownApi,
 };
 pub use model_names::{ModelNames, ServedNames};
 pub use supervisor::SupervisorActor;

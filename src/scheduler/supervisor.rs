@@ -8,6 +8,7 @@
 mod lists;
 mod select_slow;
 mod shared_ledgers;
+mod steering;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use crate::mailbox::{ActorKind, Context, LivesInMailbox};
 use crate::persistence::{LedgersChanged, PersistenceActor, RestoreLedgers, SaveLedgers};
 use crate::quotas::QuotaRegistry;
 use crate::types::{ApiId, LedgerId, ModelKey, Now, ParameterSet};
-use crate::upstream::{Reconfigure, Retire, UpstreamActor};
+use crate::upstream::{Reconfigure, RestUntil, Retire, UpstreamActor};
 
 /// The most models to remember. Where an upstream takes any name, clients make names up.
 pub(super) const MAX_MODELS: usize = 1_000;
@@ -180,6 +181,10 @@ impl SupervisorActor {
     fn start_upstream(&mut self, api: Arc<ApiConfig>) {
         let ledger = api.ledger.clone();
         let upstream = UpstreamActor::start(api, self.persistence.clone(), self.quotas.clone());
+        // A rest outlives a restart of the process, and of the actor.
+        if let Some(until) = self.ledgers.rested_until(&ledger).filter(|until| *until > Now::read().wall) {
+            upstream.do_send(RestUntil(until));
+        }
         self.upstreams.insert(ledger, upstream);
     }
 

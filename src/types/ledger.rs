@@ -79,6 +79,9 @@ pub struct LedgerRecord {
     /// Accounts of the entry before its base URL or key changed, the last one last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<AccountDigest>,
+    /// The end of a rest by an operator, on this server alone (ms since the Unix epoch).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rested_until: Option<i64>,
 }
 
 /// How many former ids and accounts a record keeps.

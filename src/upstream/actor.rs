@@ -3,6 +3,7 @@
 mod drain;
 mod fast_paths;
 mod reports;
+mod steering;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -14,6 +15,7 @@ use quota::{ActualUsage, Reservation};
 use tokio::sync::oneshot;
 
 use self::drain::Unsaved;
+pub use self::steering::{RestUntil, TryAgain};
 use super::endpoint::Endpoint;
 use super::fast_path::FastPath;
 use super::health::ModelRoute;
@@ -226,12 +228,10 @@ impl Handler<Reconfigure> for UpstreamActor {
 
     fn handle(&mut self, Reconfigure(config): Reconfigure, _: &mut Self::Context) {
         self.drain_events();
-        if config != self.state.config {
-            self.shared.publish_state(AdmissionMode::AskActorFrom(0));
-            self.shared = Arc::new(SharedState::new(Arc::new(Endpoint::new(&config)), self.events.clone()));
-        }
         self.quotas = self.registry.open_for(&config);
-        self.state.reconfigure(config);
+        if self.state.reconfigure(config) {
+            self.renew_shared();
+        }
         self.publish_state();
     }
 }

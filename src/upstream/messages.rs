@@ -63,6 +63,11 @@ pub enum Refusal {
     },
     /// The upstream rests, or the model by this route.
     Resting(Resting),
+    /// An operator said that the upstream rests.
+    RestedByOperator {
+        /// The end.
+        until: u64,
+    },
     /// The store can't promise that a crash would not forget this attempt, or that no other server uses its place.
     StoreUnavailable {
         /// When it is asked again.
@@ -95,6 +100,7 @@ impl Refusal {
         match self {
             Refusal::QuotaExhausted { until, .. } => *until,
             Refusal::Resting(Resting { until, .. })
+            | Refusal::RestedByOperator { until }
             | Refusal::ModelsUnknown { until }
             | Refusal::StoreUnavailable { until } => Some(*until),
             Refusal::Disabled | Refusal::Retiring => None,
@@ -106,6 +112,7 @@ impl Refusal {
         match self {
             Refusal::Resting(resting) => Some(resting.panic_from),
             Refusal::QuotaExhausted { .. }
+            | Refusal::RestedByOperator { .. }
             | Refusal::StoreUnavailable { .. }
             | Refusal::ModelsUnknown { .. }
             | Refusal::Disabled
@@ -143,7 +150,8 @@ impl Refusal {
             Refusal::Resting(Resting { scope, reason, .. }) => {
                 matches!(scope, Scope::Limit | Scope::ModelLimit) && *reason == FailureClass::RateLimited
             }
-            Refusal::StoreUnavailable { .. }
+            Refusal::RestedByOperator { .. }
+            | Refusal::StoreUnavailable { .. }
             | Refusal::ModelsUnknown { .. }
             | Refusal::Disabled
             | Refusal::Retiring => false,
@@ -164,6 +172,7 @@ impl Refusal {
                 Scope::Limit => "cooldown",
                 Scope::Key | Scope::Model | Scope::ModelLimit => reason.as_str(),
             },
+            Refusal::RestedByOperator { .. } => "rested_by_operator",
             Refusal::StoreUnavailable { .. } => "store",
             Refusal::ModelsUnknown { .. } => "models_unknown",
             Refusal::Disabled => "disabled",
@@ -178,6 +187,7 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::QuotaExhausted { which, .. } => which.fmt(f),
             Refusal::Resting(_)
+            | Refusal::RestedByOperator { .. }
             | Refusal::StoreUnavailable { .. }
             | Refusal::ModelsUnknown { .. }
             | Refusal::Disabled

@@ -18,7 +18,7 @@ mod shared_state;
 mod state;
 mod token_stats;
 
-pub use actor::UpstreamActor;
+pub use actor::{RestUntil, TryAgain, UpstreamActor};
 pub use endpoint::{Endpoint, Reach};
 pub use fast_path::FastPath;
 pub(crate) use health::{PROBE_EVERY_MS, mend};

@@ -16,7 +16,7 @@ use crate::alerts::Alert;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
 use crate::quotas::QuotaStatus;
-use crate::types::{FailureClass, Now, Outcome, Price, RouteId, Settlement, TokenEstimate, TokenStats, Usage};
+use crate::types::{FailureClass, Now, Outcome, Price, RouteId, Settlement, TokenEstimate, TokenStats, Usage, iso};
 
 mod outcome;
 
@@ -33,6 +33,8 @@ pub(super) struct UpstreamState {
     has_served: bool,
     alarms: Alarms,
     retired: bool,
+    /// The end of a rest by an operator (ms, monotonic).
+    rested_until: Option<u64>,
 }
 
 /// What a report on an attempt is about.
@@ -59,6 +61,7 @@ impl UpstreamState {
             has_served: false,
             alarms: Alarms::default(),
             retired: false,
+            rested_until: None,
         }
     }
 
@@ -94,7 +97,7 @@ impl UpstreamState {
     /// # Errors
     /// With the reason.
     pub(super) fn may_serve(&self, of: ModelRoute<'_>, panic: bool, now: Now) -> Result<(), Refusal> {
-        self.usable()?;
+        self.usable(now)?;
         // The configuration may have changed since the upstream was selected.
         if !self.config.offers(of.route.format()) {
             return Err(Refusal::Retiring);
@@ -104,15 +107,21 @@ impl UpstreamState {
 
     /// Returns whether the upstream may be asked at all.
     fn check(&self, now: Now) -> Result<(), Refusal> {
-        self.usable()?;
+        self.usable(now)?;
         self.health.check_common(now.mono).map_err(Refusal::Resting)
     }
 
-    fn usable(&self) -> Result<(), Refusal> {
+    fn usable(&self, now: Now) -> Result<(), Refusal> {
         if self.retired {
             return Err(Refusal::Retiring);
         }
-        if self.config.enabled { Ok(()) } else { Err(Refusal::Disabled) }
+        if !self.config.enabled {
+            return Err(Refusal::Disabled);
+        }
+        match self.rested_until.filter(|until| *until > now.mono) {
+            Some(until) => Err(Refusal::RestedByOperator { until }),
+            None => Ok(()),
+        }
     }
 
     /// Returns what an attempt with this end took of the quotas. `price`: of the model, if a quota counts money.
@@ -140,16 +149,38 @@ impl UpstreamState {
     }
 
     /// Adopts a changed entry, or one that came back. New limits count at once. A change may mend the reason of a rest: then all
-    /// health is forgotten.
-    pub(super) fn reconfigure(&mut self, config: Arc<ApiConfig>) {
+    /// health is forgotten. Returns whether there was a change.
+    pub(super) fn reconfigure(&mut self, config: Arc<ApiConfig>) -> bool {
         self.retired = false;
-        if config != self.config {
-            self.health = Health::default();
-            self.errors_in_a_row = 0;
-            self.has_served = false;
-            self.alarms.rearm();
+        let is_changed = config != self.config;
+        if is_changed {
+            self.forget_health();
             self.config = config;
         }
+        is_changed
+    }
+
+    /// Rests until then (ms since the Unix epoch), as an operator says.
+    pub(super) fn rest_until(&mut self, until: i64, now: Now) {
+        self.rested_until = Some(now.mono_at(until)).filter(|until| *until > now.mono);
+        match self.rested_until {
+            Some(_) => log::info!("{}: rests until {}, as an operator says", self.config.id, iso(until)),
+            None => log::info!("{}: no longer rests by an operator", self.config.id),
+        }
+    }
+
+    /// Ends every rest, as an operator says.
+    pub(super) fn try_again(&mut self) {
+        self.rested_until = None;
+        self.forget_health();
+        log::info!("{}: is tried again now, as an operator says", self.config.id);
+    }
+
+    fn forget_health(&mut self) {
+        self.health = Health::default();
+        self.errors_in_a_row = 0;
+        self.has_served = false;
+        self.alarms.rearm();
     }
 
     /// Returns what people are to be told of rests since the last look.
@@ -169,7 +200,7 @@ impl UpstreamState {
         let health = self.check(now);
         ApiStatus {
             config: self.config.clone(),
-            resting: matches!(health, Err(Refusal::Resting(_))),
+            resting: matches!(health, Err(Refusal::Resting(_) | Refusal::RestedByOperator { .. })),
             refusal: health.and(room).err().map(|refusal| refusal.dated(now)),
             absent_models: self.absent_models(now),
             error_count: self.errors_in_a_row,

@@ -158,7 +158,7 @@ fn state(status: &ApiStatus) -> &'static str {
         Some(Refusal::Resting(Resting { scope: Scope::Service, .. })) => "breaker",
         Some(Refusal::Resting(Resting { reason: FailureClass::Unauthorized, .. })) => "unauthorized",
         Some(Refusal::Resting(Resting { reason: FailureClass::PaymentRequired, .. })) => "unpaid",
-        Some(Refusal::Resting(_)) => "resting",
+        Some(Refusal::Resting(_) | Refusal::RestedByOperator { .. }) => "resting",
         Some(Refusal::StoreUnavailable { .. } | Refusal::ModelsUnknown { .. }) => "not_ready",
         Some(Refusal::Disabled | Refusal::Retiring) => "disabled",
     }

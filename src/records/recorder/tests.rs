@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use super::*;
 use crate::records::OpenRecord;
 use crate::testing::on_paused_clock;
-use crate::types::RequestId;
+use crate::types::{RequestId, RouteId};
 
 fn start() -> RecorderHandle {
     RecorderActor::start_on(&Arbiter::current(), RecordReaders { format: LogFormat::Text, usage: None })
@@ -61,6 +61,24 @@ fn records_beyond_the_bound_are_dropped_and_counted() {
         assert_eq!((queued(&handle), handle.shared.dropped.load(Ordering::Relaxed)), (most, 3));
         handle.actor.send(FlushRecords).await.expect("the actor lives");
         assert_eq!((queued(&handle), handle.shared.dropped.load(Ordering::Relaxed)), (0, 0), "and said in the log");
+    });
+}
+
+#[test]
+fn who_asks_for_the_last_requests_sees_those_in_the_queue_too() {
+    on_paused_clock(async {
+        let handle = start();
+        end(&handle);
+        let recorder = Recorder::new(handle.clone(), || false);
+        let mut record = OpenRecord::new(recorder, RequestId::generate(), Method::POST, "/v1/embeddings".into());
+        record.with(|record| record.route = Some(RouteId::new("embeddings")));
+        let id = record.id().to_owned();
+        drop(record);
+        let recent = handle.actor.send(GetRecent { most: 9, ..GetRecent::default() }).await.expect("the actor lives");
+        let numbers: Vec<u64> = recent.requests.iter().map(|request| request.number).collect();
+        assert_eq!(numbers, [2, 1], "the client of the first left before the head");
+        let found = handle.actor.send(FindRecent(id)).await.expect("the actor lives").expect("it is kept");
+        assert!(found.number == 2 && (found.ended_at - Now::read().wall).abs() < 60_000);
     });
 }
 

@@ -1,6 +1,7 @@
 //! The supervisor with real upstreams, on a clock that jumps.
 
 mod panic_mode;
+mod steering;
 mod waiting;
 
 use std::sync::Arc;

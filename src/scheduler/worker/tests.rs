@@ -9,11 +9,11 @@ use tokio::time::{Instant, sleep};
 
 use super::SchedulerActor;
 use crate::mailbox::{ActorKind, LaunchActor, mailbox_reports};
-use crate::scheduler::messages::{AdmissionError, Admitted, Select};
+use crate::scheduler::messages::{AdmissionError, Admitted, ClearRest, RestUpstream, Select};
 use crate::scheduler::supervisor::SupervisorActor;
 use crate::scheduler::testing::{Pool, after_failures_of, chat, failure, served, settle};
 use crate::testing::{api, on_paused_clock};
-use crate::types::{FailureClass, Outcome};
+use crate::types::{FailureClass, Now, Outcome};
 
 struct Stop;
 
@@ -161,5 +161,23 @@ fn a_full_mailbox_refuses_and_counts_the_refusals() {
         assert!(refused > 0 && refused < 20, "{refused}");
         // Other tests' mailboxes count, too.
         assert!(report.is_some_and(|report| report.refused >= refused as u64));
+    });
+}
+
+#[test]
+fn a_worker_obeys_an_operator_at_once() {
+    on_paused_clock(async {
+        let (pool, worker) = warm(&[api("a", &json!({ "rpm": 1_000 }))]).await;
+        assert_eq!(serve(&worker).await, Ok("a".to_owned()));
+        let until = Now::read().wall + 60_000;
+        pool.supervisor.send(RestUpstream { api: "a".into(), until }).await.expect("a reply").expect("it is known");
+        assert!(serve(&worker).await.is_err(), "not even by a fast path");
+        pool.supervisor.send(ClearRest { api: "a".into() }).await.expect("a reply").expect("it is known");
+        for _ in 0..3 {
+            assert_eq!(serve(&worker).await, Ok("a".to_owned()));
+        }
+        sleep(Duration::from_millis(1)).await;
+        let _ = pool.supervisor.send(Stop).await;
+        assert_eq!(serve(&worker).await, Ok("a".to_owned()), "by a fast path again");
     });
 }
