@@ -74,7 +74,7 @@ impl OwnSpending {
             Some(past) => past,
             None => {
                 let query = of_key(key, week.start.min(month.start), today.start, Vec::new());
-                let answer = ask(request, query).await.ok()?;
+                let answer = ask(worker(request).ok()?, query).await.ok()?;
                 let (rows, _) = answer.sum.rows();
                 let since = |start| rows.iter().filter(|row| row.start >= start).map(|row| row.counts.cost).sum();
                 let (week, month) = (since(week.start), since(month.start));
@@ -85,7 +85,8 @@ impl OwnSpending {
                 past
             }
         };
-        let (_, total) = ask(request, of_key(key, today.start, today.end, Vec::new())).await.ok()?.sum.rows();
+        let (_, total) =
+            ask(worker(request).ok()?, of_key(key, today.start, today.end, Vec::new())).await.ok()?.sum.rows();
         let day = total.cost;
         Some(OwnSpending { day, week: past.week + day, month: past.month + day })
     }
@@ -126,7 +127,7 @@ pub(super) async fn costs_by_day(
         return Ok((Vec::new(), Cost::ZERO));
     }
     let query = of_key(key, start, end, vec![Dimension::Model]).in_whole_buckets();
-    let (rows, total) = ask(request, query).await?.sum.rows();
+    let (rows, total) = ask(worker(request)?, query).await?.sum.rows();
     let days = rows.chunk_by(|one, other| one.start == other.start).filter_map(|day| {
         let item = |row: &UsageRow| {
             let [_, _, model, _] = &row.names;

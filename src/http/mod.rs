@@ -48,4 +48,5 @@ pub use routes::routes;
 pub use server::{Listening, serve};
 pub use shutdown::{ShutdownHandle, ShutdownPhase, ShutdownSignal};
 pub use tls::{Certificate, TlsError};
+pub(crate) use usage::{csv_response, usage_answer};
 pub use worker::{Core, MorePages, Worker};

@@ -57,6 +57,13 @@ pub(super) fn time(at: i64) -> Markup {
     html! { time datetime=(text) { (shown) " UTC" } }
 }
 
+/// Returns a time to the second, in UTC, for what just happened.
+pub(super) fn seconds(at: i64) -> Markup {
+    let text = iso(at);
+    let shown = text.get(11..19).unwrap_or_default();
+    html! { time datetime=(text) data-seconds { (shown) " UTC" } }
+}
+
 /// Returns a part of a whole in percent.
 pub(super) fn percent(part: u64, whole: u64) -> u64 {
     if whole == 0 { 0 } else { (u128::from(part) * 100 / u128::from(whole)) as u64 }

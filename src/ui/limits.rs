@@ -1,5 +1,7 @@
 //! What quotas say, as lines of a page: a limit each, with what is used of it and what becomes of it.
 
+use std::sync::Arc;
+
 use maud::{Markup, html};
 use quota::{Forecast, LimitUnit};
 
@@ -11,6 +13,8 @@ use crate::types::Cost;
 /// A limit in use.
 #[derive(Debug, Clone)]
 pub(super) struct LimitLine {
+    /// The model that the limit is for, by the account's own name.
+    pub(super) of_model: Option<Arc<str>>,
     /// `rpm`, `rpd` …, or the period of a limit of the list `limits`.
     pub(super) name: String,
     pub(super) unit: LimitUnit,
@@ -31,7 +35,9 @@ impl LimitLine {
         let QuotaStatus { limits, requests, tokens, forecasts: [of_requests, of_tokens], period_ends, .. } = quota;
         let line =
             |name: String, unit: LimitUnit, used: u64, bound: Option<u64>, forecast: Option<&Forecast>, ends: bool| {
+                let of_model = quota.model.clone();
                 Some(LimitLine {
+                    of_model,
                     name,
                     unit,
                     used,
@@ -61,6 +67,11 @@ impl LimitLine {
     /// Returns when the limit is spent at the present rate, if before it frees.
     pub(super) fn exhausted_at(&self) -> Option<i64> {
         self.forecast.as_ref()?.exhausted_at
+    }
+
+    /// Returns when units come free, where the use so far tells.
+    pub(super) fn frees_at(&self) -> Option<i64> {
+        self.forecast.as_ref().map(|of| of.frees_at)
     }
 
     fn amount(&self, units: u64) -> String {

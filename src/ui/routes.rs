@@ -8,7 +8,7 @@ use actix_web::web::{self, ServiceConfig};
 
 use super::actor::DashboardActor;
 use super::door::{self, Door};
-use super::show::show;
+use super::show::{self, show};
 use super::table::{ACTIONS, PAGES};
 use super::{actions, assets, live, log_in};
 use crate::http::MorePages;
@@ -34,6 +34,7 @@ fn add(routes: &mut ServiceConfig, dashboard: Addr<DashboardActor>) {
         .route("/link", web::get().to(log_in::by_link))
         .route("/logout", web::post().to(log_in::log_out))
         .route("/preferences", web::post().to(log_in::preferences))
+        .route("/usage.csv", web::get().to(show::usage_csv))
         .route("/events", web::get().to(live::events))
         .route("/assets/{name}", web::get().to(assets::serve));
     routes.service(below);

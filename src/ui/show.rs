@@ -15,7 +15,7 @@ use super::table::PAGES;
 use super::text::Language;
 use super::view::{Theme, View};
 use crate::error::ApiError;
-use crate::http::worker;
+use crate::http::{csv_response, worker};
 
 /// Answers with a page.
 pub(super) async fn show(page: &'static PageRow, request: HttpRequest) -> HttpResponse {
@@ -55,6 +55,19 @@ pub(super) async fn load(
     let fields = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
     let query = Rc::new(fields.map(web::Query::into_inner).unwrap_or_default());
     (page.load)(PageRequest { worker, visitor: session.visitor.clone(), name, query }).await
+}
+
+/// Answers with usage as CSV, to who may see all of it.
+pub(super) async fn usage_csv(request: HttpRequest) -> HttpResponse {
+    let is_operator = request.extensions().get::<CurrentSession>().is_some_and(|session| session.visitor.is_operator());
+    if !is_operator {
+        return refused(&request, "refused.rights", &[]);
+    }
+    let answer = match worker(&request) {
+        Ok(worker) => csv_response(worker, request.query_string()).await,
+        Err(error) => Err(error),
+    };
+    answer.unwrap_or_else(|error| failed(&request, &error))
 }
 
 /// Puts a page into the frame.

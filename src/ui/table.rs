@@ -5,10 +5,13 @@ use super::page::{PageAudience, PageRow, SLOWLY, page};
 use super::pages;
 
 /// The pages, in the order of the navigation.
-pub(super) static PAGES: [PageRow; 5] = [
+pub(super) static PAGES: [PageRow; 8] = [
     page("/ui/", "page.now", pages::now::load),
     page("/ui/accounts/{name}", "page.account", pages::account::load).aside(),
+    page("/ui/requests/{name}", "page.request", pages::request::load).aside().refreshed(None),
     page("/ui/models", "page.models", pages::models::load),
+    page("/ui/live", "page.live", pages::live::load),
+    page("/ui/usage", "page.usage", pages::usage::load).refreshed(SLOWLY),
     page("/ui/system", "page.system", pages::system::load),
     page("/ui/me", "page.me", pages::me::load).of(PageAudience::Clients).refreshed(SLOWLY),
 ];

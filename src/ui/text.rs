@@ -123,12 +123,10 @@ mod tests {
                 assert!(words.contains_key(used), "no words for {used}");
             }
         }
-        // Names made from values: `state.…`, `reason.…`, `class.…`, `end.…`, `page.…`.
-        let is_made = |name: &str| {
-            ["state.", "reason.", "class.", "end.", "page.", "by.", "group."]
-                .iter()
-                .any(|begin| name.starts_with(begin))
-        };
+        // Names made from values: the begin stands in the code, as in `state.{…}`.
+        let begins: Vec<&str> =
+            code.split("\"").filter_map(|text| text.split_once(".{")).map(|(begin, _)| begin).collect();
+        let is_made = |name: &str| begins.iter().any(|begin| name.split('.').next() == Some(*begin));
         for name in words.keys().filter(|name| !is_made(name)) {
             assert!(code.contains(&format!("\"{name}\"")), "{name} is used nowhere");
         }

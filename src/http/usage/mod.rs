@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
 use self::question::UsageQuestion;
 pub(super) use self::question::time;
+use super::Worker;
 use super::auth::worker;
 use crate::error::ApiError;
 use crate::records::{AskUsage, UsageAnswer, UsageError};
@@ -15,13 +16,18 @@ use crate::types::Now;
 use crate::usage::{UsageQuery, usage_csv, usage_json};
 
 pub(super) async fn json(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let UsageAnswer { sum, is_complete } = answer(&request).await?;
+    let UsageAnswer { sum, is_complete } = usage_answer(worker(&request)?, request.query_string()).await?;
     let body = rendered(move || usage_json(&sum, is_complete).to_string()).await?;
     Ok(response(is_complete).content_type("application/json").body(body))
 }
 
 pub(super) async fn csv(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let UsageAnswer { sum, is_complete } = answer(&request).await?;
+    csv_response(worker(&request)?, request.query_string()).await
+}
+
+/// Answers a query of `/v1/usage` as CSV.
+pub(crate) async fn csv_response(worker: &Worker, query: &str) -> Result<HttpResponse, ApiError> {
+    let UsageAnswer { sum, is_complete } = usage_answer(worker, query).await?;
     let body = rendered(move || usage_csv(&sum)).await?;
     let mut response = response(is_complete);
     Ok(response
@@ -40,14 +46,15 @@ fn response(is_complete: bool) -> HttpResponseBuilder {
     response
 }
 
-async fn answer(request: &HttpRequest) -> Result<UsageAnswer, ApiError> {
-    let question = UsageQuestion::read(request.query_string())?;
-    ask(request, question.query(Now::read().wall, &jiff::tz::TimeZone::system())?).await
+/// Answers a query of `/v1/usage`.
+pub(crate) async fn usage_answer(worker: &Worker, query: &str) -> Result<UsageAnswer, ApiError> {
+    let question = UsageQuestion::read(query)?;
+    ask(worker, question.query(Now::read().wall, &jiff::tz::TimeZone::system())?).await
 }
 
 /// Asks the recorder.
-pub(super) async fn ask(request: &HttpRequest, query: UsageQuery) -> Result<UsageAnswer, ApiError> {
-    let asked = worker(request)?.records.send(AskUsage(query)).await;
+pub(super) async fn ask(worker: &Worker, query: UsageQuery) -> Result<UsageAnswer, ApiError> {
+    let asked = worker.records.send(AskUsage(query)).await;
     asked.map_err(|_| ApiError::Stopping)?.map_err(|error| match error {
         UsageError::TooManyRows => ApiError::Invalid {
             message: "there would be more than 200000 rows; ask for a shorter time, a longer `by`, fewer names in `group`, or \

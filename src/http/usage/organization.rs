@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use super::super::auth::worker;
 use super::question::{since_hours_are_kept, wrong};
 use super::{ask, response};
 use crate::error::ApiError;
@@ -223,7 +224,7 @@ async fn answer(report: &OrganizationReport, request: &HttpRequest) -> Result<Ht
         kind: report.kind,
         zone: zone.clone(),
     };
-    let UsageAnswer { sum, is_complete } = ask(request, query).await?;
+    let UsageAnswer { sum, is_complete } = ask(worker(request)?, query).await?;
     let (rows, _) = sum.rows();
     let bucket = |start: &i64| {
         let results: Vec<Value> = rows.iter().filter(|row| row.start == *start).map(report.row).collect();

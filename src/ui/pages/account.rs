@@ -4,7 +4,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 
-use super::now::{card, state};
+use super::card::{card, state};
 use crate::error::ApiError;
 use crate::scheduler::{ApiReport, GetReports};
 use crate::ui::format::time;
@@ -34,7 +34,7 @@ impl Facts for AccountFacts {
     fn render(&self, view: &View) -> Markup {
         let Some(api) = &self.api else { return html! { p { (view.t("account.gone")) } } };
         html! {
-            (card(api, view))
+            (card(api, Vec::new(), view))
             (view.piece("absent", "panel", absent(api, view)))
         }
     }

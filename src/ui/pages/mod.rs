@@ -1,7 +1,11 @@
 //! The pages, a file each: what is asked of the actors, and how that looks.
 
 pub(super) mod account;
+mod card;
+pub(super) mod live;
 pub(super) mod me;
 pub(super) mod models;
 pub(super) mod now;
+pub(super) mod request;
 pub(super) mod system;
+pub(super) mod usage;

@@ -1,24 +1,52 @@
 //! What can serve now, what runs out next, and what failed.
 
+use std::collections::BTreeMap;
+
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 
+use super::card::{can_serve, card};
 use crate::error::ApiError;
-use crate::scheduler::{ApiReport, GetReports};
-use crate::ui::format::{count, span, time};
+use crate::http::usage_answer;
+use crate::records::{AttemptResult, GetRecent, KEPT_REQUESTS, RecentFilter, RecentRequest};
+use crate::scheduler::{ApiReport, GetReports, GetWaiting};
+use crate::types::Now;
+use crate::ui::format::{count, money, short, time};
 use crate::ui::limits::LimitLine;
 use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::{View, address};
+use crate::ui::view::View;
+use crate::usage::UsageCounts;
+
+/// The span of the present rates, in ms.
+const RATE_SPAN: i64 = 10_000;
 
 struct NowFacts {
     apis: Vec<ApiReport>,
+    recent: Vec<RecentRequest>,
+    waiting: usize,
+    today: UsageCounts,
+    now: i64,
+    /// `order=next`: what runs out first stands first.
+    by_next: bool,
+    /// `state=…`: only accounts of this state.
+    only: Option<String>,
 }
 
 pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<Box<dyn Facts>, ApiError>> {
     async move {
-        let apis = asked.worker.supervisor.send(GetReports).await.map_err(|_| ApiError::Stopping)?;
-        Ok(Box::new(NowFacts { apis }) as Box<dyn Facts>)
+        let worker = &asked.worker;
+        let stopping = |_| ApiError::Stopping;
+        let apis = worker.supervisor.send(GetReports).await.map_err(stopping)?;
+        let waiting = worker.supervisor.send(GetWaiting).await.map_err(stopping)?;
+        let recent = GetRecent { after: None, filter: RecentFilter::default(), most: KEPT_REQUESTS };
+        let recent = worker.recorder_actor.send(recent).await.map_err(stopping)?.requests;
+        let now = Now::read().wall;
+        let today = usage_answer(worker, &format!("by=day&from={}", now / 1_000)).await?;
+        let (_, today) = today.sum.rows();
+        let by_next = asked.field("order") == Some("next");
+        let only = asked.field("state").map(str::to_owned);
+        Ok(Box::new(NowFacts { apis, recent, waiting, today, now, by_next, only }) as Box<dyn Facts>)
     }
     .boxed_local()
 }
@@ -27,8 +55,10 @@ impl Facts for NowFacts {
     fn render(&self, view: &View) -> Markup {
         html! {
             (view.piece("health", "health", self.health(view)))
+            (view.piece("tiles", "", self.tiles(view)))
+            (self.choices(view))
             div class="cards" {
-                @for api in &self.apis { (card(api, view)) }
+                @for api in self.shown() { (card(api, self.firsts(api), view)) }
             }
         }
     }
@@ -37,64 +67,112 @@ impl Facts for NowFacts {
 impl NowFacts {
     fn health(&self, view: &View) -> Markup {
         let able = self.apis.iter().filter(|api| can_serve(api)).count();
-        let of_all = [("able", able.to_string()), ("all", self.apis.len().to_string())];
-        let values: Vec<(&str, &str)> = of_all.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (shown, all) = (able.to_string(), self.apis.len().to_string());
         html! {
-            p class=(if able == 0 { "headline bad" } else { "headline" }) { (view.tr("now.can_serve", &values)) }
+            p class=(if able == 0 { "headline bad" } else { "headline" }) { (view.tr("now.can_serve", &[("able", &shown), ("all", &all)])) }
             @if let Some((api, line, at)) = self.next_out() {
-                p { (view.t("now.next_out")) " " a href=(format!("/ui/accounts/{}", api.status.config.id)) { (api.status.config.id) } " " (line.name) ", " (time(at)) }
+                p { (view.t("now.next_out")) " " a href=(format!("/ui/accounts/{}", api.status.config.id)) { (api.status.config.id) } " " (line.name) ", " (time(at))
+                    @if let Some(frees) = line.frees_at() { " · " (view.t("limit.frees_at")) " " (time(frees)) } }
             }
         }
     }
 
     /// Returns the limit that is spent first at the present rates.
     fn next_out(&self) -> Option<(&ApiReport, LimitLine, i64)> {
-        let lines = self.apis.iter().flat_map(|api| {
-            let lines = api.status.quotas.iter().flat_map(LimitLine::of);
-            lines.filter_map(move |line| line.exhausted_at().map(|at| (api, line, at)))
-        });
-        lines.min_by_key(|(_, _, at)| *at)
+        let of = |api| next_out(api).map(|(line, at)| (api, line, at));
+        self.apis.iter().filter_map(of).min_by_key(|(_, _, at)| *at)
     }
-}
 
-fn can_serve(api: &ApiReport) -> bool {
-    api.status.refusal.is_none() && api.models.is_some()
-}
+    /// Returns the accounts to show, in order.
+    fn shown(&self) -> Vec<&ApiReport> {
+        let is_wanted = |api: &&ApiReport| self.only.as_ref().is_none_or(|only| super::card::state(api).0 == *only);
+        let mut shown: Vec<&ApiReport> = self.apis.iter().filter(is_wanted).collect();
+        if self.by_next {
+            shown.sort_by_key(|api| next_out(api).map_or(i64::MAX, |(_, at)| at));
+        }
+        shown
+    }
 
-/// Makes the card of an account.
-pub(super) fn card(api: &ApiReport, view: &View) -> Markup {
-    let status = &api.status;
-    let id = &status.config.id;
-    let (state, reason) = state(api);
-    let reason_name = format!("reason.{reason}");
-    let content = html! {
-        h2 { a href=(address(&format!("/ui/accounts/{id}"), &[])) { (status.config.name) } " " span class={ "state " (state) } { (view.t(&format!("state.{state}"))) } }
-        @if !reason.is_empty() {
-            p class="why" {
-                (view.language.text_or(&reason_name, &reason))
-                @if let Some((_, Some(until))) = &status.refusal { " · " (view.t("now.until")) " " (time(*until)) }
+    /// Returns how long the last answers of an account took to their first token, in ms, in order.
+    fn firsts(&self, api: &ApiReport) -> Vec<u64> {
+        let of = |request: &RecentRequest| {
+            let serving =
+                request.record.attempts.iter().find(|attempt| matches!(attempt.result, AttemptResult::Served))?;
+            let first = request.record.first_token.filter(|_| serving.api == api.status.config.id)?;
+            Some(first.as_millis() as u64)
+        };
+        let mut firsts: Vec<u64> = self.recent.iter().filter_map(of).collect();
+        firsts.sort_unstable();
+        firsts
+    }
+
+    fn tiles(&self, view: &View) -> Markup {
+        let latest = self.recent.iter().take_while(|request| request.ended_at > self.now - RATE_SPAN);
+        // With very many requests the kept ones reach back less far.
+        let reach = match self.recent.last() {
+            Some(oldest) if self.recent.len() == KEPT_REQUESTS => (self.now - oldest.ended_at).clamp(1, RATE_SPAN),
+            Some(_) | None => RATE_SPAN,
+        };
+        let (mut requests, mut tokens) = (0, 0);
+        for request in latest {
+            requests += 1;
+            tokens += request.record.usage.map_or(0, |usage| usage.total);
+        }
+        let rate = |units: u64| units as f64 * 1_000.0 / reach as f64;
+        let in_flight: u64 = self.apis.iter().map(|api| u64::from(api.status.in_flight)).sum();
+        let tile = |name: &str, value: String, below: String| {
+            html! { div class="tile" { dt { (view.t(name)) } dd { (value) } @if !below.is_empty() { dd class="sub" { (below) } } } }
+        };
+        html! {
+            dl class="tiles" {
+                (tile("now.requests_s", format!("{:.1}", rate(requests)), String::new()))
+                (tile("now.tokens_s", short(rate(tokens) as u64), String::new()))
+                (tile("now.in_flight", count(in_flight), format!("{} {}", count(self.waiting as u64), view.t("now.waiting"))))
+                (tile("now.today", count(self.today.requests), format!("{} {}", count(self.today.failed), view.t("usage.failed"))))
+                (tile("now.tokens_today", short(self.today.tokens.total()), String::new()))
+                (tile("now.cost_today", format!("{}{}", if self.today.estimated > 0 { "≈ " } else { "" }, money(self.today.cost)), String::new()))
+            }
+            (self.errors(view))
+        }
+    }
+
+    /// Makes the failures among the last requests, by class.
+    fn errors(&self, view: &View) -> Markup {
+        let mut classes: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for attempt in self.recent.iter().flat_map(|request| &request.record.attempts) {
+            if let AttemptResult::Failed(failure) = &attempt.result {
+                *classes.entry(failure.class.as_str()).or_default() += 1;
             }
         }
-        @for line in status.quotas.iter().flat_map(LimitLine::of) { (line.render(view)) }
-        dl class="figures" {
-            div { dt { (view.t("now.in_flight")) } dd { (count(status.in_flight.into())) } }
-            div { dt { (view.t("now.first_token")) } dd { (status.latency_ms.0.map_or("–".to_owned(), span)) } }
+        let mut classes: Vec<_> = classes.into_iter().collect();
+        classes.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+        html! {
+            @if !classes.is_empty() {
+                ul class="chips" {
+                    li class="faint" { (view.tr("now.errors", &[("of", &count(self.recent.len() as u64))])) }
+                    @for (class, times) in classes { li { a href=(format!("/ui/live?class={class}")) { (class) " " (times) } } }
+                }
+            }
         }
-        @if let Some((at, class, detail)) = &status.last_failure {
-            p class="last-error" { (time(*at)) " " span class="class" { (class.as_str()) } " " (detail) }
+    }
+
+    fn choices(&self, view: &View) -> Markup {
+        let states = ["able", "full", "resting", "disabled", "unknown"];
+        let of = |state: &str| self.apis.iter().filter(|api| super::card::state(api).0 == state).count();
+        html! {
+            ul class="chips" {
+                li { a href="/ui/" aria-current=[(self.only.is_none() && !self.by_next).then_some("true")] { (view.t("now.all")) " " (self.apis.len()) } }
+                @for state in states { @if of(state) > 0 {
+                    li { a href=(format!("/ui/?state={state}")) aria-current=[(self.only.as_deref() == Some(state)).then_some("true")] { (view.t(&format!("state.{state}"))) " " (of(state)) } }
+                } }
+                li { a href="/ui/?order=next" aria-current=[self.by_next.then_some("true")] { (view.t("now.by_next")) } }
+            }
         }
-    };
-    view.piece(&format!("api-{id}"), "card", content)
+    }
 }
 
-/// Returns the name of an account's state, and of the reason.
-pub(super) fn state(api: &ApiReport) -> (&'static str, String) {
-    let status = &api.status;
-    match &status.refusal {
-        _ if !status.config.enabled => ("disabled", String::new()),
-        Some((refusal, _)) if refusal.is_limit() => ("full", refusal.to_string()),
-        Some((refusal, _)) => ("resting", refusal.to_string()),
-        None if api.models.is_none() => ("unknown", "models_unknown".to_owned()),
-        None => ("able", String::new()),
-    }
+/// Returns the limit of an account that is spent first.
+fn next_out(api: &ApiReport) -> Option<(LimitLine, i64)> {
+    let lines = api.status.quotas.iter().flat_map(LimitLine::of);
+    lines.filter_map(|line| line.exhausted_at().map(|at| (line, at))).min_by_key(|(_, at)| *at)
 }
