@@ -107,7 +107,7 @@ impl App {
             let (initial, reporter) = (initial.clone(), alerts.clone().recipient());
             ConfigActor::launch_on(&on, |_| ConfigActor::new(source, initial).reporting_to(reporter))
         };
-        let dashboard = DashboardActor::start_on(&on, initial.clone());
+        let dashboard = DashboardActor::start_on(&on, initial.clone(), &data.folder);
         let watcher = Watcher::start(&path, config.clone());
         let shutdown = ShutdownHandle::default();
         let bodies_in_flight = usize::try_from(machine::memory() / BODIES_SHARE).unwrap_or(usize::MAX);

@@ -14,11 +14,11 @@ use crate::types::{Cost, NameList, Now, iso};
 
 /// A key with all that is known of its use.
 #[derive(Debug)]
-pub(crate) struct KeyReport {
+pub(super) struct KeyReport {
     /// As configured.
-    pub(crate) key: Arc<KeyConfig>,
+    pub(super) key: Arc<KeyConfig>,
     /// The budgets, in the order of the configuration.
-    pub(crate) budgets: Vec<KeyBudgetReport>,
+    pub(super) budgets: Vec<KeyBudgetReport>,
     /// What the limits count; none for a key without limits.
     main: Option<QuotaStatus>,
     in_flight: u32,
@@ -26,11 +26,11 @@ pub(crate) struct KeyReport {
 
 /// A budget, and what is spent of it in the running period.
 #[derive(Debug, Clone)]
-pub(crate) struct KeyBudgetReport {
-    pub(crate) limit: Cost,
-    pub(crate) used: Cost,
+pub(super) struct KeyBudgetReport {
+    pub(super) limit: Cost,
+    pub(super) used: Cost,
     /// The period, as typed.
-    pub(crate) per: Arc<str>,
+    pub(super) per: Arc<str>,
     /// What becomes of the budget, if it is spent as before.
     forecast: Option<Forecast>,
 }
@@ -44,11 +44,11 @@ impl KeyBudgetReport {
     }
 
     /// Returns what is left.
-    pub(crate) fn left(&self) -> Cost {
+    pub(super) fn left(&self) -> Cost {
         Cost::from_picodollars(self.limit.picodollars().saturating_sub(self.used.picodollars()))
     }
 
-    pub(crate) fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         let forecast = self.forecast.as_ref().map(|of| forecast(of, LimitUnit::Usd));
         json!({
             "usd": self.limit, "per": &*self.per, "used": self.used, "remaining": self.left(), "forecast": forecast,
@@ -58,12 +58,12 @@ impl KeyBudgetReport {
 
 impl KeyReport {
     /// Asks for the reports of all keys, or of one.
-    pub(crate) async fn of(worker: &Worker, only: Option<&KeyConfig>) -> Vec<KeyReport> {
+    pub(super) async fn of(worker: &Worker, only: Option<&KeyConfig>) -> Vec<KeyReport> {
         let statuses = worker.keys.status(only.map(|key| key.name.clone())).await;
         statuses.into_iter().map(KeyReport::from_status).collect()
     }
 
-    pub(crate) fn from_status(status: KeyStatus) -> KeyReport {
+    pub(super) fn from_status(status: KeyStatus) -> KeyReport {
         let KeyStatus { config: key, quotas, in_flight, .. } = status;
         // The budgets' quotas stand behind those of the limits.
         let of_money: Vec<&QuotaStatus> = quotas.iter().filter(|of| of.limits.measure == Measure::Cost).collect();
@@ -74,12 +74,12 @@ impl KeyReport {
     }
 
     /// Returns the budget with the least left.
-    pub(crate) fn tightest(&self) -> Option<&KeyBudgetReport> {
+    pub(super) fn tightest(&self) -> Option<&KeyBudgetReport> {
         self.budgets.iter().min_by_key(|budget| budget.left().picodollars())
     }
 
     /// Returns why the key is refused, whatever the request.
-    pub(crate) fn unavailable_reason(&self) -> Option<&'static str> {
+    pub(super) fn unavailable_reason(&self) -> Option<&'static str> {
         match &self.key {
             key if key.is_expired(Now::read().wall) => Some("expired"),
             key if !key.enabled => Some("disabled"),
@@ -88,7 +88,7 @@ impl KeyReport {
     }
 
     /// Returns the entry of `/v1/status`.
-    pub(crate) fn to_status(&self) -> Value {
+    pub(super) fn to_status(&self) -> Value {
         let key = &self.key;
         let limits = &key.quota.limits;
         json!({

@@ -43,7 +43,6 @@ mod worker;
 pub(crate) use auth::{Identity, holder, worker};
 pub use concurrency::Concurrency;
 pub(crate) use explain::explain;
-pub(crate) use key_report::KeyReport;
 pub use routes::routes;
 pub use server::{Listening, serve};
 pub use shutdown::{ShutdownHandle, ShutdownPhase, ShutdownSignal};

@@ -3,11 +3,13 @@
 use actix_web::web::Form;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
+use super::audit::AuditEntry;
 use super::door::{cookie_of, door};
 use super::forms::{Action, ActionOutcome, SentForm, is_token_right};
 use super::frame::{refused, see_other, view_start};
-use super::messages::{CurrentSession, Notify};
+use super::messages::{CurrentSession, Notify, WriteAudit};
 use crate::http::worker;
+use crate::types::{Now, iso};
 
 /// Does what a form asks for.
 pub(super) async fn act(
@@ -30,8 +32,12 @@ pub(super) async fn act(
         return refused(&request, "refused.session", &[]);
     };
     let language = view_start(&request, &session, String::new()).language;
-    let order = SentForm { worker: worker.clone(), language };
-    let ActionOutcome { notice, to } = (action.run)(order).await;
+    let by = session.visitor.name.to_string();
+    let form = SentForm { worker: worker.clone(), language, by: by.clone(), fields };
+    let ActionOutcome { notice, what, to } = (action.run)(form).await;
+    let from = request.peer_addr().map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default();
+    let entry = AuditEntry { at: iso(Now::read().wall), by, from, what, done: notice.is_good };
+    let _ = door.dashboard.send(WriteAudit(entry)).await;
     let _ = door.dashboard.send(Notify { cookie, notice }).await;
     see_other(&to)
 }

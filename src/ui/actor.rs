@@ -1,11 +1,16 @@
-//! The owner of sessions and of log-ins.
+//! The owner of sessions, of log-ins and of the audit log.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use actix::prelude::*;
 use rand::RngCore;
+use tokio::task::spawn_blocking;
 
-use super::messages::{CurrentSession, GetSession, LogIn, LogInByLink, LogInRefused, LogOut, MakeLink, Notify};
+use super::audit::{AuditEntry, AuditFile};
+use super::messages::{
+    CurrentSession, GetAudit, GetSession, LogIn, LogInByLink, LogInRefused, LogOut, MakeLink, Notify, WriteAudit,
+};
 use super::sessions::Sessions;
 use super::tries::Tries;
 use super::visitor::Visitor;
@@ -22,15 +27,18 @@ pub struct DashboardActor {
     config: Arc<Config>,
     sessions: Sessions,
     tries: Tries,
+    audit: AuditFile,
     /// The link that logs in once, if there is one.
     link: Option<(String, ApiKey)>,
 }
 
 impl DashboardActor {
-    /// Starts the actor on this arbiter.
-    pub fn start_on(arbiter: &ArbiterHandle, config: Arc<Config>) -> Addr<DashboardActor> {
+    /// Starts the actor on this arbiter. The audit log is in the data folder.
+    pub fn start_on(arbiter: &ArbiterHandle, config: Arc<Config>, folder: &Path) -> Addr<DashboardActor> {
+        let audit = AuditFile::of(folder);
         DashboardActor::launch_on(arbiter, move |_| DashboardActor {
             config,
+            audit,
             sessions: Sessions::default(),
             tries: Tries::default(),
             link: None,
@@ -141,5 +149,38 @@ impl Handler<Notify> for DashboardActor {
         if let Some(session) = self.sessions.of_request(&cookie, Now::read_mono()) {
             session.notice = Some(notice);
         }
+    }
+}
+
+impl Handler<WriteAudit> for DashboardActor {
+    type Result = ResponseFuture<bool>;
+
+    /// The disk may take some milliseconds, in which this thread admits requests.
+    fn handle(&mut self, WriteAudit(entry): WriteAudit, _: &mut Self::Context) -> Self::Result {
+        let file = self.audit.clone();
+        Box::pin(async move {
+            let written = spawn_blocking(move || file.append(&entry)).await;
+            let failed = |why: &dyn std::fmt::Display| log::error!("dashboard: the audit log can't be written: {why}");
+            match written {
+                Ok(Ok(())) => true,
+                Ok(Err(why)) => {
+                    failed(&why);
+                    false
+                }
+                Err(why) => {
+                    failed(&why);
+                    false
+                }
+            }
+        })
+    }
+}
+
+impl Handler<GetAudit> for DashboardActor {
+    type Result = ResponseFuture<Vec<AuditEntry>>;
+
+    fn handle(&mut self, GetAudit { most }: GetAudit, _: &mut Self::Context) -> Self::Result {
+        let file = self.audit.clone();
+        Box::pin(async move { spawn_blocking(move || file.last(most)).await.unwrap_or_default() })
     }
 }

@@ -21,23 +21,36 @@ pub(super) type Run = fn(SentForm) -> LocalBoxFuture<'static, ActionOutcome>;
 pub(super) struct SentForm {
     pub(super) worker: Worker,
     pub(super) language: Language,
+    /// The name of the admin's key.
+    pub(super) by: String,
+    pub(super) fields: Vec<(String, String)>,
 }
 
 /// How an action ended.
 #[derive(Debug)]
 pub(super) struct ActionOutcome {
     pub(super) notice: Notice,
+    /// What was asked for, for the audit log: in English, without any secret.
+    pub(super) what: String,
     /// The page that says so.
     pub(super) to: String,
 }
 
+impl SentForm {
+    /// Returns a field, without spaces around. An empty one is none.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        let found = self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.trim());
+        found.filter(|value| !value.is_empty())
+    }
+}
+
 impl ActionOutcome {
-    pub(super) fn good(text: String, to: impl Into<String>) -> ActionOutcome {
-        ActionOutcome { notice: Notice { is_good: true, text, secret: None }, to: to.into() }
+    pub(super) fn good(what: impl Into<String>, text: String, to: impl Into<String>) -> ActionOutcome {
+        ActionOutcome { notice: Notice { is_good: true, text, secret: None }, what: what.into(), to: to.into() }
     }
 
-    pub(super) fn bad(text: String, to: impl Into<String>) -> ActionOutcome {
-        ActionOutcome { notice: Notice { is_good: false, text, secret: None }, to: to.into() }
+    pub(super) fn bad(what: impl Into<String>, text: String, to: impl Into<String>) -> ActionOutcome {
+        ActionOutcome { notice: Notice { is_good: false, text, secret: None }, what: what.into(), to: to.into() }
     }
 }
 

@@ -198,7 +198,14 @@ impl Tab {
         let query = self.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
         let fields = Query::<Vec<(String, String)>>::from_query(query).map(Query::into_inner).unwrap_or_default();
         let visitor = self.session.visitor.clone();
-        let asked = PageRequest { worker: worker(&self.request).ok()?.clone(), visitor, name, query: Rc::new(fields) };
+        let dashboard = door(&self.request)?.dashboard.clone();
+        let asked = PageRequest {
+            dashboard,
+            worker: worker(&self.request).ok()?.clone(),
+            visitor,
+            name,
+            query: Rc::new(fields),
+        };
         let facts: Box<dyn Facts> = (page.load)(asked).await.ok()?;
         let view = View::new(start, String::new(), None);
         let make = move || {

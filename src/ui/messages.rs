@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use actix::prelude::*;
 
+use super::audit::AuditEntry;
 use super::sessions::Notice;
 use super::visitor::Visitor;
 use crate::config::ApiKey;
@@ -71,4 +72,16 @@ pub(super) struct LogOut {
 pub(super) struct Notify {
     pub(super) cookie: String,
     pub(super) notice: Notice,
+}
+
+/// Write a change down. Returns whether it is on disk.
+#[derive(Debug, Message)]
+#[rtype(result = "bool")]
+pub(super) struct WriteAudit(pub(super) AuditEntry);
+
+/// Return the last changes, the newest first.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<AuditEntry>")]
+pub(super) struct GetAudit {
+    pub(super) most: usize,
 }

@@ -13,6 +13,7 @@
 mod actions;
 mod actor;
 mod assets;
+mod audit;
 mod chart;
 mod door;
 mod format;

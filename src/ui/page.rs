@@ -3,9 +3,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use actix::Addr;
 use futures_util::future::LocalBoxFuture;
 use maud::Markup;
 
+use super::actor::DashboardActor;
 use super::view::View;
 use super::visitor::Visitor;
 use crate::error::ApiError;
@@ -70,6 +72,7 @@ impl PageAudience {
 #[derive(Clone)]
 pub(super) struct PageRequest {
     pub(super) worker: Worker,
+    pub(super) dashboard: Addr<DashboardActor>,
     pub(super) visitor: Visitor,
     /// The rest of the path, behind the page's own: an account's id.
     pub(super) name: Option<String>,

@@ -6,6 +6,7 @@ use actix_web::http::header::ContentType;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 
+use super::door::door;
 use super::frame::{document, failed, refused, see_other, view_start};
 use super::live;
 use super::messages::CurrentSession;
@@ -54,7 +55,8 @@ pub(super) async fn load(
     let worker = worker(request)?.clone();
     let fields = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
     let query = Rc::new(fields.map(web::Query::into_inner).unwrap_or_default());
-    (page.load)(PageRequest { worker, visitor: session.visitor.clone(), name, query }).await
+    let dashboard = door(request).ok_or(ApiError::Internal)?.dashboard.clone();
+    (page.load)(PageRequest { dashboard, worker, visitor: session.visitor.clone(), name, query }).await
 }
 
 /// Answers with usage as CSV, to who may see all of it.

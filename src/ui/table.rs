@@ -17,4 +17,8 @@ pub(super) static PAGES: [PageRow; 8] = [
 ];
 
 /// What forms do.
-pub(super) static ACTIONS: [Action; 1] = [Action { path: "/ui/system/reload", run: pages::system::reload }];
+pub(super) static ACTIONS: [Action; 3] = [
+    Action { path: "/ui/accounts/rest", run: pages::steering::rest },
+    Action { path: "/ui/accounts/wake", run: pages::steering::wake },
+    Action { path: "/ui/system/reload", run: pages::system::reload },
+];

@@ -125,3 +125,10 @@ pub(super) fn address(path: &str, query: &[(&str, &str)]) -> String {
     encoded.extend_pairs(query);
     format!("{path}?{}", encoded.finish())
 }
+
+/// Returns the address of an account's page.
+pub(super) fn account_page(id: &str) -> String {
+    // An id may hold what an address may not.
+    let encoded = address("", &[("", id)]);
+    format!("/ui/accounts/{}", encoded.trim_start_matches("?=").replace('+', "%20"))
+}

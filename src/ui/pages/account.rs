@@ -4,16 +4,22 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 
-use super::card::{card, state};
+use super::card::{card, firsts};
 use crate::error::ApiError;
+use crate::records::{GetRecent, KEPT_REQUESTS, RecentFilter, RecentRequest};
 use crate::scheduler::{ApiReport, GetReports};
 use crate::ui::format::time;
+use crate::ui::limits::LimitLine;
 use crate::ui::page::{Facts, PageRequest};
 use crate::ui::view::View;
+
+/// How long an account may be let rest by one press, in hours.
+const RESTS: [u32; 4] = [1, 4, 12, 24];
 
 struct AccountFacts {
     name: String,
     api: Option<ApiReport>,
+    recent: Vec<RecentRequest>,
 }
 
 pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<Box<dyn Facts>, ApiError>> {
@@ -21,7 +27,10 @@ pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<
         let apis = asked.worker.supervisor.send(GetReports).await.map_err(|_| ApiError::Stopping)?;
         let name = asked.name.unwrap_or_default();
         let api = apis.into_iter().find(|api| api.status.config.id.as_str() == name);
-        Ok(Box::new(AccountFacts { name, api }) as Box<dyn Facts>)
+        let filter = RecentFilter { api: Some(name.clone()), ..RecentFilter::default() };
+        let recent = GetRecent { after: None, filter, most: KEPT_REQUESTS };
+        let recent = asked.worker.recorder_actor.send(recent).await.map_err(|_| ApiError::Stopping)?.requests;
+        Ok(Box::new(AccountFacts { name, api, recent }) as Box<dyn Facts>)
     }
     .boxed_local()
 }
@@ -34,17 +43,47 @@ impl Facts for AccountFacts {
     fn render(&self, view: &View) -> Markup {
         let Some(api) = &self.api else { return html! { p { (view.t("account.gone")) } } };
         html! {
-            (card(api, Vec::new(), view))
+            (card(api, firsts(api, &self.recent), view))
+            @if view.visitor.is_admin() { (self.steering(view)) }
+            (view.piece("of-models", "panel", of_models(api, view)))
             (view.piece("absent", "panel", absent(api, view)))
+            p { (view.link("/ui/live", &[("api", &self.name)], view.t("account.requests"))) " · "
+                (view.link("/ui/usage", &[("api", &self.name), ("group", "model")], view.t("page.usage"))) }
         }
     }
 }
 
+impl AccountFacts {
+    fn steering(&self, view: &View) -> Markup {
+        html! {
+            div class="panel row" {
+                form method="post" action="/ui/accounts/rest" class="inline" {
+                    (view.token_field())
+                    input type="hidden" name="api" value=(self.name);
+                    label { (view.t("account.rest_for")) " " select name="hours" { @for hours in RESTS { option value=(hours) { (hours) " h" } } } }
+                    button type="submit" { (view.t("account.rest")) }
+                }
+                (view.button("/ui/accounts/wake", view.t("account.wake"), &[("api", &self.name)]))
+            }
+        }
+    }
+}
+
+/// Makes the limits of single models.
+fn of_models(api: &ApiReport, view: &View) -> Markup {
+    let lines = api.status.quotas.iter().flat_map(LimitLine::of);
+    let lines: Vec<LimitLine> = lines.filter(|line| line.of_model.is_some()).collect();
+    html! {
+        h2 { (view.t("account.model_limits")) }
+        @if lines.is_empty() { p class="faint" { (view.t("account.none")) } }
+        @for line in lines { p class="faint" { code { (line.of_model.as_deref().unwrap_or_default()) } } (line.render(view)) }
+    }
+}
+
 fn absent(api: &ApiReport, view: &View) -> Markup {
-    let (name, _) = state(api);
     html! {
         h2 { (view.t("account.absent_models")) }
-        @if api.status.absent_models.is_empty() { p class="faint" { (view.t("account.none_absent")) " (" (view.t(&format!("state.{name}"))) ")" } }
+        @if api.status.absent_models.is_empty() { p class="faint" { (view.t("account.none")) } }
         @for absent in &api.status.absent_models {
             p { code { (absent.model) } " " span class="class" { (absent.reason.as_str()) } " " (view.t("now.until")) " " (time(absent.until)) }
         }

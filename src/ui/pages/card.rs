@@ -2,10 +2,11 @@
 
 use maud::{Markup, html};
 
+use crate::records::{AttemptResult, RecentRequest};
 use crate::scheduler::ApiReport;
 use crate::ui::format::{count, span, time};
 use crate::ui::limits::LimitLine;
-use crate::ui::view::View;
+use crate::ui::view::{View, account_page};
 
 /// Returns whether an account takes requests now.
 pub(super) fn can_serve(api: &ApiReport) -> bool {
@@ -20,7 +21,7 @@ pub(super) fn card(api: &ApiReport, firsts: Vec<u64>, view: &View) -> Markup {
     let own = |line: &LimitLine| line.of_model.is_none();
     let lines: Vec<LimitLine> = status.quotas.iter().flat_map(LimitLine::of).filter(own).collect();
     let content = html! {
-        h2 { a href=(format!("/ui/accounts/{id}")) { (status.config.name) } span class={ "state " (state) } { (view.t(&format!("state.{state}"))) } }
+        h2 { a href=(account_page(id.as_str())) { (status.config.name) } span class={ "state " (state) } { (view.t(&format!("state.{state}"))) } }
         (why(api, view))
         @for line in lines { (line.render(view)) }
         dl class="figures" {
@@ -45,6 +46,18 @@ pub(super) fn why(api: &ApiReport, view: &View) -> Markup {
             }
         }
     }
+}
+
+/// Returns how long the last answers of an account took to their first token, in ms, in order.
+pub(super) fn firsts(api: &ApiReport, recent: &[RecentRequest]) -> Vec<u64> {
+    let of = |request: &RecentRequest| {
+        let serving = request.record.attempts.iter().find(|attempt| matches!(attempt.result, AttemptResult::Served))?;
+        let first = request.record.first_token.filter(|_| serving.api == api.status.config.id)?;
+        Some(first.as_millis() as u64)
+    };
+    let mut firsts: Vec<u64> = recent.iter().filter_map(of).collect();
+    firsts.sort_unstable();
+    firsts
 }
 
 /// Returns a percentile of sorted numbers.

@@ -2,10 +2,12 @@
 
 pub(super) mod account;
 mod card;
+mod key_card;
 pub(super) mod live;
 pub(super) mod me;
 pub(super) mod models;
 pub(super) mod now;
 pub(super) mod request;
+pub(super) mod steering;
 pub(super) mod system;
 pub(super) mod usage;

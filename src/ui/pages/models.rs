@@ -14,7 +14,7 @@ use crate::http::explain;
 use crate::scheduler::{ApiReport, GetReports};
 use crate::types::ApiId;
 use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::{View, address};
+use crate::ui::view::{View, account_page};
 
 /// Models that a page lists. Beyond it, a name is to be typed.
 const MOST_LISTED: usize = 500;
@@ -77,7 +77,7 @@ impl ModelsFacts {
                     @for (name, apis) in served.iter().take(MOST_LISTED) {
                         tr {
                             td { (view.link("/ui/models", &[("model", name)], name)) }
-                            td { @for (at, id) in apis.iter().enumerate() { @if at > 0 { ", " } a href=(address(&format!("/ui/accounts/{id}"), &[])) { (id) } } }
+                            td { @for (at, id) in apis.iter().enumerate() { @if at > 0 { ", " } a href=(account_page(id.as_str())) { (id) } } }
                         }
                     }
                 }

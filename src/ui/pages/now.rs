@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 
-use super::card::{can_serve, card};
+use super::card::{can_serve, card, firsts, state};
 use crate::error::ApiError;
 use crate::http::usage_answer;
 use crate::records::{AttemptResult, GetRecent, KEPT_REQUESTS, RecentFilter, RecentRequest};
@@ -15,7 +15,7 @@ use crate::types::Now;
 use crate::ui::format::{count, money, short, time};
 use crate::ui::limits::LimitLine;
 use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::View;
+use crate::ui::view::{View, account_page};
 use crate::usage::UsageCounts;
 
 /// The span of the present rates, in ms.
@@ -58,7 +58,7 @@ impl Facts for NowFacts {
             (view.piece("tiles", "", self.tiles(view)))
             (self.choices(view))
             div class="cards" {
-                @for api in self.shown() { (card(api, self.firsts(api), view)) }
+                @for api in self.shown() { (card(api, firsts(api, &self.recent), view)) }
             }
         }
     }
@@ -71,7 +71,7 @@ impl NowFacts {
         html! {
             p class=(if able == 0 { "headline bad" } else { "headline" }) { (view.tr("now.can_serve", &[("able", &shown), ("all", &all)])) }
             @if let Some((api, line, at)) = self.next_out() {
-                p { (view.t("now.next_out")) " " a href=(format!("/ui/accounts/{}", api.status.config.id)) { (api.status.config.id) } " " (line.name) ", " (time(at))
+                p { (view.t("now.next_out")) " " a href=(account_page(api.status.config.id.as_str())) { (api.status.config.id) } " " (line.name) ", " (time(at))
                     @if let Some(frees) = line.frees_at() { " · " (view.t("limit.frees_at")) " " (time(frees)) } }
             }
         }
@@ -85,25 +85,12 @@ impl NowFacts {
 
     /// Returns the accounts to show, in order.
     fn shown(&self) -> Vec<&ApiReport> {
-        let is_wanted = |api: &&ApiReport| self.only.as_ref().is_none_or(|only| super::card::state(api).0 == *only);
+        let is_wanted = |api: &&ApiReport| self.only.as_ref().is_none_or(|only| state(api).0 == *only);
         let mut shown: Vec<&ApiReport> = self.apis.iter().filter(is_wanted).collect();
         if self.by_next {
             shown.sort_by_key(|api| next_out(api).map_or(i64::MAX, |(_, at)| at));
         }
         shown
-    }
-
-    /// Returns how long the last answers of an account took to their first token, in ms, in order.
-    fn firsts(&self, api: &ApiReport) -> Vec<u64> {
-        let of = |request: &RecentRequest| {
-            let serving =
-                request.record.attempts.iter().find(|attempt| matches!(attempt.result, AttemptResult::Served))?;
-            let first = request.record.first_token.filter(|_| serving.api == api.status.config.id)?;
-            Some(first.as_millis() as u64)
-        };
-        let mut firsts: Vec<u64> = self.recent.iter().filter_map(of).collect();
-        firsts.sort_unstable();
-        firsts
     }
 
     fn tiles(&self, view: &View) -> Markup {
@@ -158,7 +145,7 @@ impl NowFacts {
 
     fn choices(&self, view: &View) -> Markup {
         let states = ["able", "full", "resting", "disabled", "unknown"];
-        let of = |state: &str| self.apis.iter().filter(|api| super::card::state(api).0 == state).count();
+        let of = |name: &str| self.apis.iter().filter(|api| state(api).0 == name).count();
         html! {
             ul class="chips" {
                 li { a href="/ui/" aria-current=[(self.only.is_none() && !self.by_next).then_some("true")] { (view.t("now.all")) " " (self.apis.len()) } }
