@@ -17,8 +17,8 @@ pub(super) async fn act(
     request: HttpRequest,
     form: Form<Vec<(String, String)>>,
 ) -> HttpResponse {
-    let (Some(session), Some(cookie)) = (request.extensions().get::<CurrentSession>().cloned(), cookie_of(&request))
-    else {
+    let session = request.extensions().get::<CurrentSession>().cloned();
+    let (Some(session), Some(cookie)) = (session, cookie_of(&request)) else {
         return refused(&request, "refused.session", &[]);
     };
     let fields = form.into_inner();

@@ -93,6 +93,11 @@ pub(super) trait Facts: Send {
     /// Makes the page's content.
     fn render(&self, view: &View) -> Markup;
 
+    /// Returns whether there is what was asked for.
+    fn is_there(&self) -> bool {
+        true
+    }
+
     /// Returns what the page is about, for its title. None: the page's own name.
     fn about(&self) -> Option<String> {
         None

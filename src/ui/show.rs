@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
@@ -37,10 +38,11 @@ pub(super) async fn show(page: &'static PageRow, request: HttpRequest) -> HttpRe
     };
     let start = view_start(&request, &session, request.uri().to_string());
     let view = View::new(start, session.form_token, session.notice);
+    let status = if facts.is_there() { StatusCode::OK } else { StatusCode::NOT_FOUND };
     // A large page takes some milliseconds, in which this thread serves others.
     let made = web::block(move || framed(page, &*facts, &view)).await;
     match made {
-        Ok(markup) => HttpResponse::Ok().content_type(ContentType::html()).body(markup.into_string()),
+        Ok(markup) => HttpResponse::build(status).content_type(ContentType::html()).body(markup.into_string()),
         Err(_) => failed(&request, &ApiError::Stopping),
     }
 }

@@ -20,6 +20,7 @@ mod cli;
 mod client_headers;
 mod clients;
 mod config;
+mod dashboard;
 mod documents;
 mod echoes;
 mod edge;

@@ -36,6 +36,10 @@ pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<
 }
 
 impl Facts for AccountFacts {
+    fn is_there(&self) -> bool {
+        self.api.is_some()
+    }
+
     fn about(&self) -> Option<String> {
         Some(self.name.clone())
     }

@@ -26,6 +26,10 @@ pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<
 }
 
 impl Facts for RequestFacts {
+    fn is_there(&self) -> bool {
+        self.found.is_some()
+    }
+
     fn about(&self) -> Option<String> {
         Some(self.id.clone())
     }

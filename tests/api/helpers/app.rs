@@ -121,7 +121,8 @@ impl Launch {
         let kept = banner.clone();
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
-                let port = line.split_once("listening on 127.0.0.1:").map(|(_, rest)| rest.to_owned());
+                let first = line.split_once("listening on ").and_then(|(_, rest)| rest.split([',', ')']).next());
+                let port = first.and_then(|address| address.rsplit_once(':')).map(|(_, port)| port.to_owned());
                 kept.lock().expect("whole").push_str(&format!("{line}\n"));
                 if let Some(rest) = port {
                     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();

@@ -1,0 +1,27 @@
+//! The dashboard from outside: who comes in, what each may do, and what attacks come to. `browser` has the pages in a browser.
+
+mod attacks;
+mod browser;
+mod doors;
+mod visitor;
+
+use serde_json::{Value, json};
+
+use crate::helpers::{KEY, Upstream, config_of};
+
+/// The key of an admin.
+pub const ADMIN: &str = "sk-admin-0123456789abcdef";
+/// The key of a viewer.
+pub const VIEWER: &str = "sk-viewer-0123456789abcdef";
+/// The key of a client.
+pub const TEAM: &str = "sk-team-a-0123456789abcdef";
+
+/// A pool with people who operate it, and a client's key with limits.
+pub fn operated(upstreams: &[&Upstream]) -> Value {
+    let mut config = config_of(upstreams);
+    config["server"] = json!({
+        "apiKey": KEY, "adminKeys": [{ "name": "ops", "key": ADMIN }], "viewerKeys": [{ "name": "eyes", "key": VIEWER }],
+    });
+    config["keys"] = json!([{ "name": "team-a", "key": TEAM, "rpm": 30, "budgets": [{ "usd": 2, "per": "day" }] }]);
+    config
+}

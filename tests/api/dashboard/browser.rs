@@ -1,0 +1,55 @@
+//! The pages in Debian's Chromium. What is done there stands in `tests/ui`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::{ADMIN, TEAM, VIEWER, operated};
+use crate::helpers::{App, KEY, Reply, Upstream};
+
+/// The pages that an operator sees, `ACCOUNT` and `REQUEST` apart.
+const PAGES: &str =
+    "/ui/ /ui/accounts/a /ui/models /ui/models?model=m /ui/live /ui/usage /ui/usage?range=24h&group=key /ui/system";
+
+fn chromium() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join("chromium")).find(|file| file.exists());
+    found.expect("Debian's chromium: run tests/run, which installs it")
+}
+
+/// Runs a script. Fails with what that has to say.
+fn run(script: &str, app: &App) {
+    let tools = std::env::var_os("API_TOGETHER_TOOLS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tools"), PathBuf::from);
+    assert!(tools.join("ui-node/installed.json").exists(), "run tests/run, which installs playwright-core");
+    let mut command = Command::new("timeout");
+    command.args(["240", "node", &format!("{}/tests/ui/{script}", env!("CARGO_MANIFEST_DIR"))]);
+    command.env("API_TOGETHER_TOOLS", tools).env("CHROMIUM", chromium());
+    command.env("BASE_URL", format!("http://127.0.0.1:{}", app.port)).env("PAGES", PAGES);
+    command.envs([("ADMIN_KEY", ADMIN), ("VIEWER_KEY", VIEWER), ("CLIENT_KEY", TEAM), ("POOL_KEY", KEY)]);
+    let output = command.output().expect("timeout is there");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{script}: {}\n{said}\n{}", output.status, app.log());
+}
+
+/// A pool with some history: answers, a failure, a refusal.
+fn start() -> (Upstream, App) {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = App::start(&operated(&[&upstream]));
+    for _ in 0..5 {
+        assert_eq!(app.chat().status, 200);
+    }
+    assert_eq!(app.client().post("/v1/chat/completions", &serde_json::json!({ "model": "none" })).status, 404);
+    (upstream, app)
+}
+
+#[test]
+fn every_page_is_whole_and_accessible() {
+    let (_upstream, app) = start();
+    run("pages.mjs", &app);
+}
+
+#[test]
+fn an_open_page_is_kept_up_to_date() {
+    let (_upstream, app) = start();
+    run("live.mjs", &app);
+}

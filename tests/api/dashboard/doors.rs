@@ -1,0 +1,129 @@
+//! Log-in, log-out, lock-out, rights, and the end of a session.
+
+use serde_json::{Value, json};
+
+use super::visitor::{Visitor, log_in};
+use super::{ADMIN, TEAM, VIEWER, operated};
+use crate::helpers::{App, Client, KEY, Launch, Reply, Upstream, config_of, eventually};
+
+fn start() -> (Upstream, App) {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = App::start(&operated(&[&upstream]));
+    (upstream, app)
+}
+
+#[test]
+fn a_right_key_logs_in_and_a_log_out_ends_the_session() {
+    let (_upstream, app) = start();
+    let asked = Client::new(app.port).get("/ui/live?model=m");
+    assert_eq!((asked.status, asked.header("location")), (303, Some("/ui/login?to=%2Fui%2Flive%3Fmodel%3Dm")));
+    let answer = log_in(&app, ADMIN);
+    let cookie = answer.header("set-cookie").expect("a cookie");
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    assert!(!cookie.contains(ADMIN));
+    let visitor = Visitor::with_key(&app, ADMIN);
+    assert!(visitor.page("/ui/").contains("1 of 1 accounts can serve"));
+    assert_eq!(visitor.send("/ui/logout", &[]).status, 303);
+    assert_eq!(visitor.get("/ui/").status, 303, "the cookie is worth nothing any more");
+    app.logged("dashboard: ops logged in");
+    assert!(!app.log().contains(ADMIN));
+}
+
+#[test]
+fn a_wrong_key_is_refused_and_after_five_the_right_one_as_well() {
+    let (_upstream, app) = start();
+    for _ in 0..5 {
+        let answer = log_in(&app, "sk-wrong-0123456789");
+        assert_eq!(answer.status, 403);
+        let page = answer.text();
+        assert!(page.contains("not in the configuration") && !page.contains("sk-wrong"), "{page}");
+    }
+    let answer = log_in(&app, ADMIN);
+    assert_eq!(answer.status, 429);
+    assert!(answer.text().contains("Try again in"));
+    assert_eq!(log_in(&app, TEAM).status, 429);
+}
+
+#[test]
+fn each_key_sees_and_does_what_it_may() {
+    let (_upstream, app) = start();
+    let (admin, viewer, team) =
+        (Visitor::with_key(&app, ADMIN), Visitor::with_key(&app, VIEWER), Visitor::with_key(&app, TEAM));
+    for path in ["/ui/", "/ui/models", "/ui/live", "/ui/usage", "/ui/system", "/ui/accounts/a", "/ui/usage.csv?by=day"]
+    {
+        assert_eq!((admin.get(path).status, viewer.get(path).status), (200, 200), "{path}");
+        let refused = team.get(path);
+        assert!([303, 403].contains(&refused.status), "{path}");
+        assert!(!refused.text().contains("API a"), "{path}");
+    }
+    let own = team.page("/ui/me");
+    assert!(own.contains("team-a") && own.contains("$2.00") && !own.contains("API a"), "{own}");
+    assert_eq!(viewer.send("/ui/accounts/rest", &[("api", "a"), ("hours", "1")]).status, 403);
+    assert_eq!(team.send("/ui/accounts/rest", &[("api", "a"), ("hours", "1")]).status, 403);
+    assert_eq!(admin.send("/ui/accounts/rest", &[("api", "a"), ("hours", "1")]).status, 303);
+    assert!(viewer.page("/ui/accounts/a").contains("let rest by an operator"));
+    assert_eq!(app.chat().status, 503, "no account is left");
+    assert_eq!(admin.send("/ui/accounts/wake", &[("api", "a")]).status, 303);
+    assert_eq!(app.chat().status, 200);
+    let audit = admin.page("/ui/system");
+    for what in
+        ["let the account &quot;a&quot; rest for 1 h", "try the account &quot;a&quot; again now", "ops", "127.0.0.1"]
+    {
+        assert!(audit.contains(what), "{what}: {audit}");
+    }
+    let file = std::fs::read_to_string(app.folder.join("data/audit.jsonl")).expect("an audit log");
+    assert_eq!(file.lines().count(), 2, "{file}");
+}
+
+#[test]
+fn a_key_that_leaves_the_file_ends_its_sessions_and_a_new_role_holds_at_once() {
+    let (_upstream, app) = start();
+    let (admin, viewer) = (Visitor::with_key(&app, ADMIN), Visitor::with_key(&app, VIEWER));
+    let mut config: Value = serde_json::from_slice(&std::fs::read(app.config_file()).expect("reads")).expect("JSON");
+    config["server"]["adminKeys"] = json!([{ "name": "eyes", "key": VIEWER }]);
+    config["server"].as_object_mut().expect("fields").remove("viewerKeys");
+    std::fs::write(app.config_file(), config.to_string()).expect("written");
+    eventually("the session is over", || admin.get("/ui/").status == 303);
+    assert_eq!(viewer.send("/ui/accounts/wake", &[("api", "a")]).status, 303, "an admin now");
+}
+
+#[test]
+fn without_an_operators_key_the_dashboard_is_on_this_machine_alone() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = App::start(&config_of(&[&upstream]));
+    let visitor = Visitor::with_key(&app, KEY);
+    assert_eq!(visitor.send("/ui/accounts/rest", &[("api", "a"), ("hours", "1")]).status, 303, "the key is an admin's");
+    let mut config = config_of(&[&upstream]);
+    config["server"]["host"] = json!("0.0.0.0");
+    let app = Launch::new(&config).start();
+    for path in ["/ui/", "/ui/login", "/ui/assets/page.js", "/ui/events?page=/ui/&seen="] {
+        let answer = Client::new(app.port).get(path);
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.text().contains("server.adminKeys"), "{path}");
+    }
+}
+
+#[test]
+fn where_no_key_is_wanted_everybody_on_this_machine_looks_and_nobody_changes() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream]);
+    config["server"] = json!({});
+    let app = App::start(&config);
+    let client = Client::new(app.port);
+    let page = client.get("/ui/");
+    assert_eq!(page.status, 200);
+    assert!(!page.text().contains("name=\"token\""));
+    let answer = super::visitor::form(&client, "/ui/accounts/rest", &[("api", "a"), ("token", "")]);
+    assert_eq!(answer.status, 403);
+}
+
+#[test]
+fn a_browser_is_sent_to_the_dashboard_and_a_program_is_not() {
+    let (_upstream, app) = start();
+    let browser = Client::new(app.port).header("accept", "text/html,application/xhtml+xml");
+    let answer = browser.get("/");
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/ui/")));
+    assert_eq!(Client::new(app.port).get("/").json()["service"], "OpenAI API代理服务");
+}
