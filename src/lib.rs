@@ -32,6 +32,7 @@ pub mod records;
 pub mod scheduler;
 #[cfg(test)]
 mod testing;
+mod text;
 pub mod types;
 pub mod ui;
 pub mod upstream;

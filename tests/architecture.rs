@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 const RULES: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("mailbox", &[]),
-    ("config", &["types", "mailbox"]),
+    ("text", &[]),
+    ("config", &["types", "mailbox", "text"]),
     ("alerts", &["types", "mailbox", "config"]),
     ("dialect", &["types", "config"]),
     ("persistence", &["types", "mailbox", "alerts"]),
@@ -65,7 +66,16 @@ const RULES: &[(&str, &[&str])] = &[
 ];
 
 /// Files and folders that are pure: no actor, no clock, no I/O.
-const PURE: [&str; 12] = [
+const PURE: [&str; 21] = [
+    "text/json",
+    "text/lines.rs",
+    "config/edit/change.rs",
+    "config/edit/entry.rs",
+    "config/edit/error.rs",
+    "config/edit/mask.rs",
+    "config/edit/place.rs",
+    "config/edit/restore.rs",
+    "config/edit/secret_parts.rs",
     "usage",
     "types",
     "dialect",

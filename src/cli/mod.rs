@@ -14,7 +14,6 @@ mod init;
 mod keys;
 mod logging;
 mod manual;
-mod old_file;
 mod online;
 mod presets;
 mod prices;

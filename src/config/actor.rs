@@ -1,18 +1,26 @@
 //! The owner of the configuration in force.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 
 use super::changes;
+use super::edit::{Adopted, EditError, EditJob, EditedConfig, MaskedConfig, masked_text};
 use super::load::{is_current, load};
-use super::messages::{ConfigChanged, ConfigState, GetConfig, Reload, ReloadReported, Subscribe};
+use super::messages::{
+    ConfigChanged, ConfigState, EditConfig, GetConfig, GetConfigText, Reload, ReloadReported, Subscribe,
+};
 use super::model::Config;
 use super::reading::ConfigError;
 use super::server_limits::ServerLimits;
 use super::source::ConfigSource;
 use crate::mailbox::{ActorKind, Context, LivesInMailbox};
+use crate::text::file::remove_left_draft;
 use crate::types::{Now, clock_time};
+
+/// How long an edit may take: files are read and written on another thread.
+const EDIT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Owns the valid configuration in force, and replaces the configuration when the file's content changes into another valid one.
 pub struct ConfigActor {
@@ -120,6 +128,10 @@ impl LivesInMailbox for ConfigActor {
 
 impl Actor for ConfigActor {
     type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        remove_left_draft(&self.source.path);
+    }
 }
 
 impl Handler<GetConfig> for ConfigActor {
@@ -154,3 +166,50 @@ impl Handler<Reload> for ConfigActor {
         self.report(before.as_ref());
     }
 }
+
+impl Handler<EditConfig> for ConfigActor {
+    /// One edit at a time, and no reload meanwhile.
+    type Result = AtomicResponse<Self, Result<EditedConfig, EditError>>;
+
+    fn handle(&mut self, message: EditConfig, _: &mut Self::Context) -> Self::Result {
+        let EditConfig { edit, seen, dry_run, by } = message;
+        let what = edit.to_string();
+        let job = EditJob { source: self.source.clone(), edit, seen, dry_run };
+        let done = blocking(move || job.run()).into_actor(self).map(move |done, actor, _| {
+            let Adopted { config, edited } = done?;
+            if let Some(config) = config {
+                log::info!("configuration: {by} has edited the file: {what}");
+                let before = actor.state.last_error.clone();
+                actor.adopt(Ok(config), false);
+                actor.report(before.as_ref());
+            }
+            Ok(edited)
+        });
+        AtomicResponse::new(Box::pin(done))
+    }
+}
+
+impl Handler<GetConfigText> for ConfigActor {
+    type Result = ResponseFuture<Result<MaskedConfig, EditError>>;
+
+    fn handle(&mut self, _: GetConfigText, _: &mut Self::Context) -> Self::Result {
+        let path = self.source.path.clone();
+        Box::pin(blocking(move || masked_text(&path)))
+    }
+}
+
+/// Does on a thread of its own what blocks.
+async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, EditError> + Send + 'static,
+) -> Result<T, EditError> {
+    let done = tokio::time::timeout(EDIT_WITHIN, tokio::task::spawn_blocking(job)).await;
+    let seconds = EDIT_WITHIN.as_secs();
+    match done {
+        Ok(Ok(done)) => done,
+        Ok(Err(_)) => Err(EditError::Io("the edit ended without an outcome; the log says why".to_owned())),
+        Err(_) => Err(EditError::Io(format!("the disk has not answered for {seconds} s; the edit may still be done"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

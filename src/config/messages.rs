@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use super::edit::{ConfigEdit, EditError, EditedConfig, MaskedConfig, TextHash};
 use super::model::Config;
 
 /// Asks for the configuration in force. Sent by handlers of `/v1/status`; a lost one costs one answer.
@@ -30,6 +31,26 @@ pub struct Reload {
     /// Log the outcome even if there was nothing to do.
     pub forced: bool,
 }
+
+/// Edits the file, and puts the new configuration in force at once. Sent by pages of the dashboard; a lost one costs one edit, of which
+/// the page then says that nobody knows whether the edit is done. Other messages wait until the edit is done.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<EditedConfig, EditError>")]
+pub struct EditConfig {
+    /// What to do.
+    pub edit: ConfigEdit,
+    /// The text that the operator saw ([`MaskedConfig::hash`]). After another's edit this one is refused.
+    pub seen: TextHash,
+    /// Only say what would come of the edit.
+    pub dry_run: bool,
+    /// Who does it, for the log: the name of a key, never the key.
+    pub by: String,
+}
+
+/// Asks for the file's text without secrets. Sent by pages of the dashboard; a lost one costs one page.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<MaskedConfig, EditError>")]
+pub struct GetConfigText;
 
 /// Asks for the configuration now and at each change. Sent by the supervisor, the discovery and each worker, once, at the start.
 #[derive(Debug, Message)]

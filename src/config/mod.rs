@@ -1,7 +1,7 @@
 //! The configuration: what is typed ([`mod@file`]), what is meant ([`Config`]), and the actor that owns it.
 //!
 //! In reading order: `load` (text → `Config`), `file`, `schema`, `validate`, then `actor` and `watch` (hot reload).
-//! `providers` fills in entries that name a provider.
+//! `providers` fills in entries that name a provider. `edit` changes the file's text.
 
 mod access;
 mod actor;
@@ -10,6 +10,7 @@ mod alerts;
 mod aliases;
 mod base_url;
 mod changes;
+mod edit;
 pub mod file;
 mod file_permissions;
 mod json;
@@ -49,9 +50,12 @@ pub use access::{FoundKey, ServerAccess};
 pub use actor::ConfigActor;
 pub use alerts::AlertConfig;
 pub(crate) use base_url::{check as check_base_url, has_version, without_endpoint};
+pub use edit::{ConfigEdit, EditError, EditedConfig, MaskedConfig, TextHash};
 pub(crate) use json::Unambiguous;
 pub use load::{load, parse};
-pub use messages::{ConfigChanged, ConfigState, GetConfig, Reload, ReloadReported, Subscribe};
+pub use messages::{
+    ConfigChanged, ConfigState, EditConfig, GetConfig, GetConfigText, Reload, ReloadReported, Subscribe,
+};
 pub use model::{
     Access, ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, DEFAULT_KEY,
     GroupConfig, KeyBudget, KeyConfig, ModelAliases, OperatorKey, PeriodLimit, QueueConfig, QuotaConfig, RetryConfig,
@@ -63,6 +67,7 @@ pub use providers::{LimitScope, Plan, PresetUse, Provider, Providers};
 pub use quirks::{LimitsPer, Quirks, StreamUsage};
 pub use quota::Reset;
 pub use reading::ConfigError;
+pub(crate) use reading::LARGEST;
 pub use schema::generate as generate_schema;
 pub use secret::{ApiKey, ClientKey, PresentedKey};
 pub use served_models::Models;

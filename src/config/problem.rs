@@ -16,8 +16,13 @@ impl Problem {
     }
 
     /// Returns the place: `apis[2].rpm`.
-    pub(super) fn at(&self) -> &str {
+    pub fn at(&self) -> &str {
         &self.at
+    }
+
+    /// Returns what is wrong there. Holds no value of the file.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Returns the problems as a text: one in the line, more in lines of their own.

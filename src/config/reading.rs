@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::syntax;
 
 /// The largest file, in bytes. Ten thousand accounts have three megabytes.
-const LARGEST: u64 = 16 << 20;
+pub(crate) const LARGEST: u64 = 16 << 20;
 
 /// Why there is no configuration. The text never holds a value of the file, so never a key.
 #[derive(Debug, Error)]

@@ -21,7 +21,6 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 pub(super) use self::launch::{RunArgs, run};
-pub(super) use self::merge::merge_json;
 use self::models::{Named, choose};
 use self::program::Agent;
 use self::recipe::{Values, is_plain};

@@ -1,6 +1,7 @@
 //! `api-together agent NAME --write`: puts the lines into the program's own file. A file that holds the server's key can be read by
 //! its owner alone.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,8 +9,11 @@ use super::merge::merge;
 use super::program::{Agent, Settings};
 use super::recipe::Values;
 use crate::cli::CliError;
-use crate::cli::old_file::OldFile;
 use crate::cli::terminal::{Paint, print_diff};
+use crate::text::file::{Manner, TextFile};
+
+/// The largest file that is edited, in bytes: people write settings.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// Merges the lines into the program's file, or shows what would change.
 pub(super) fn write(agent: &Agent, values: &Values, file: Option<PathBuf>, dry_run: bool) -> Result<(), CliError> {
@@ -19,8 +23,8 @@ pub(super) fn write(agent: &Agent, values: &Values, file: Option<PathBuf>, dry_r
     };
     let path = file.or_else(|| settings.file());
     let path = path.ok_or_else(|| CliError::Usage(format!("name the file for {} with --file", agent.title)))?;
-    let failed = |why: io::Error| CliError::Server(format!("{}: {why}; nothing was changed", path.display()));
-    let old = OldFile::read(&path).map_err(failed)?;
+    let failed = |why: &dyn Display| CliError::Server(format!("{}: {why}; nothing was changed", path.display()));
+    let old = TextFile::read(&path, MOST_BYTES).map_err(|why| failed(&why))?;
     let new = merged(&old, &path, settings, &values.put_into(settings.lines))?;
     let mut out = io::stdout().lock();
     let place = path.display();
@@ -30,7 +34,8 @@ pub(super) fn write(agent: &Agent, values: &Values, file: Option<PathBuf>, dry_r
         writeln!(out, "{place}: would change\n")?;
         print_diff(&mut out, &old.text, &new, Paint::stdout())?;
     } else {
-        let backup = old.replace_with(&new, settings.lines.contains("{key}")).map_err(failed)?;
+        let manner = Manner { keeps_old: true, makes_private: settings.lines.contains("{key}") };
+        let backup = old.replace_with(&new, manner).map_err(|why| failed(&why))?;
         let kept = backup.map_or(String::new(), |backup| format!("; the old file is {}", backup.display()));
         writeln!(out, "{place}: written{kept}")?;
     }
@@ -38,7 +43,7 @@ pub(super) fn write(agent: &Agent, values: &Values, file: Option<PathBuf>, dry_r
 }
 
 /// Returns the new text. Where the old one can't be edited, prints the lines for a person.
-fn merged(old: &OldFile, path: &Path, settings: &Settings, lines: &str) -> Result<String, CliError> {
+fn merged(old: &TextFile, path: &Path, settings: &Settings, lines: &str) -> Result<String, CliError> {
     merge(&old.text, lines, settings).map_err(|why| {
         // The lines are what the person needs, with or without a reader.
         let _ = io::stdout().lock().write_all(lines.as_bytes());

@@ -1,19 +1,21 @@
 //! The configuration as a text with keys in it, to be edited. Variables need not be set.
 
-use std::io;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::cli::CliError;
-use crate::cli::agent::merge_json;
-use crate::cli::old_file::OldFile;
-use crate::config::Unambiguous;
+use crate::config::{ConfigEdit, LARGEST, Unambiguous};
+use crate::text::file::{Manner, TextFile};
+
+/// The old text is kept beside the file, and nobody else reads the keys.
+const MANNER: Manner = Manner { keeps_old: true, makes_private: true };
 
 /// A configuration as it is.
 pub(super) struct ConfigText {
     path: PathBuf,
-    file: OldFile,
+    file: TextFile,
     value: Value,
 }
 
@@ -21,7 +23,7 @@ impl ConfigText {
     /// Reads a configuration.
     pub(super) fn read(path: &Path) -> Result<ConfigText, CliError> {
         let wrong = |why: String| CliError::Usage(format!("{}: {why}", path.display()));
-        let file = OldFile::read(path).map_err(|why| wrong(why.to_string()))?;
+        let file = TextFile::read(path, LARGEST).map_err(|why| wrong(why.to_string()))?;
         if file.text.is_empty() {
             return Err(wrong("there is no configuration; write one with `api-together init`".to_owned()));
         }
@@ -51,12 +53,12 @@ impl ConfigText {
         self.keys().iter().filter_map(name_of)
     }
 
-    /// Puts an entry into `keys`: into the one of the same name, or behind the last one. Returns what to tell.
-    pub(super) fn put(&self, entry: &Value) -> Result<String, CliError> {
-        let failed = |why: String| CliError::Server(format!("{}: {why}; nothing was changed", self.path.display()));
-        let lines = json!({ "keys": [entry] }).to_string();
-        let new = merge_json(&self.file.text, &lines).map_err(|why| failed(why.to_string()))?;
-        let written = self.file.replace_with(&new, true).map_err(|why: io::Error| failed(why.to_string()))?;
+    /// Edits the text, and writes the file. Returns what to tell.
+    pub(super) fn write(&self, edit: &ConfigEdit) -> Result<String, CliError> {
+        let failed =
+            |why: &dyn Display| CliError::Server(format!("{}: {why}; nothing was changed", self.path.display()));
+        let new = edit.edit_text(&self.file.text).map_err(|why| failed(&why))?;
+        let written = self.file.replace_with(&new, MANNER).map_err(|why| failed(&why))?;
         let kept = written.map(|backup| format!("; the old file is {}", backup.display())).unwrap_or_default();
         Ok(format!("{}: written{kept}", self.path.display()))
     }

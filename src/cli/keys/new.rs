@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::FileArgs;
 use super::document::ConfigText;
 use crate::cli::CliError;
-use crate::config::{ApiKey, ClientKey, ConfigSource, parse};
+use crate::config::{ApiKey, ClientKey, ConfigEdit, ConfigSource, parse};
 
 /// Stands at the end of the help.
 const EXAMPLES: &str = "\
@@ -74,7 +74,7 @@ pub(super) fn new(args: NewArgs) -> Result<(), CliError> {
         let name = &args.name;
         return Err(CliError::Usage(format!("a key has the name {name} already; take another, or remove that entry")));
     }
-    let told = document.map(|document| document.put(&entry)).transpose()?;
+    let told = document.map(|document| document.write(&ConfigEdit::PutKey(entry.clone()))).transpose()?;
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(out, "{:#}", json!({ "name": args.name, "key": key.expose(), "entry": entry }))?;

@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::FileArgs;
 use super::document::ConfigText;
 use crate::cli::{CliError, nearest_name};
-use crate::config::DEFAULT_KEY;
+use crate::config::{ConfigEdit, DEFAULT_KEY};
 
 /// Stands at the end of the help.
 const EXAMPLE: &str = "\
@@ -34,7 +34,8 @@ pub(super) fn switch(args: &SwitchArgs, enabled: bool) -> Result<(), CliError> {
         writeln!(out, "{name} is {word} already, nothing to change")?;
         return Ok(());
     }
-    let told = document.put(&json!({ "name": name, "enabled": enabled }))?;
+    let fields = Map::from_iter([("enabled".to_owned(), Value::from(enabled))]);
+    let told = document.write(&ConfigEdit::SetKey { name: name.to_owned(), fields })?;
     writeln!(out, "{name} is {word}. {told}")?;
     Ok(())
 }

@@ -4,22 +4,10 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::paint::{Paint, Tone};
-
-/// Lines around a change.
-const CONTEXT: usize = 3;
-
-/// The most pairs of lines that are compared. Beyond, all old lines in between are shown as gone.
-const MOST_PAIRS: usize = 4_000_000;
+use crate::text::lines::{Line, compare, is_near_change};
 
 /// Names whose values are not shown.
 const SECRET: [&str; 5] = ["key", "token", "secret", "password", "authorization"];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line<'a> {
-    Kept(&'a str),
-    Gone(&'a str),
-    New(&'a str),
-}
 
 /// Prints what changes from the old text to the new one.
 ///
@@ -27,13 +15,9 @@ enum Line<'a> {
 /// When nothing more can be written.
 pub(crate) fn print_diff(out: &mut impl Write, old: &str, new: &str, paint: Paint) -> io::Result<()> {
     let lines = compare(&old.lines().collect::<Vec<_>>(), &new.lines().collect::<Vec<_>>());
-    let is_near = |at: usize| {
-        let around = lines.get(at.saturating_sub(CONTEXT)..(at + CONTEXT + 1).min(lines.len())).unwrap_or_default();
-        around.iter().any(|line| !matches!(line, Line::Kept(_)))
-    };
     let mut skipped = false;
     for (at, line) in lines.iter().enumerate() {
-        if !is_near(at) {
+        if !is_near_change(&lines, at) {
             skipped = true;
             continue;
         }
@@ -47,60 +31,6 @@ pub(crate) fn print_diff(out: &mut impl Write, old: &str, new: &str, paint: Pain
         }
     }
     Ok(())
-}
-
-/// Returns the lines of both texts, with the longest common sequence kept.
-fn compare<'a>(old: &[&'a str], new: &[&'a str]) -> Vec<Line<'a>> {
-    let begin = old.iter().zip(new).take_while(|(old, new)| old == new).count();
-    let rest = old.len().min(new.len()) - begin;
-    let end = old.iter().rev().zip(new.iter().rev()).take(rest).take_while(|(old, new)| old == new).count();
-    let middle = |lines: &[&'a str]| lines.get(begin..lines.len() - end).unwrap_or_default().to_vec();
-    let kept = |lines: &[&'a str]| lines.iter().map(|line| Line::Kept(line)).collect::<Vec<_>>();
-    let mut all = kept(old.get(..begin).unwrap_or_default());
-    all.extend(changes(&middle(old), &middle(new)));
-    all.extend(kept(old.get(old.len() - end..).unwrap_or_default()));
-    all
-}
-
-fn changes<'a>(old: &[&'a str], new: &[&'a str]) -> Vec<Line<'a>> {
-    let width = new.len() + 1;
-    if (old.len() + 1).saturating_mul(width) > MOST_PAIRS {
-        let gone = old.iter().map(|line| Line::Gone(line));
-        return gone.chain(new.iter().map(|line| Line::New(line))).collect();
-    }
-    // The length of the longest common sequence of both rests.
-    let mut common = vec![0_u32; (old.len() + 1) * width];
-    let at = |common: &[u32], i: usize, j: usize| common.get(i * width + j).copied().unwrap_or(0);
-    for (i, old_line) in old.iter().enumerate().rev() {
-        for (j, new_line) in new.iter().enumerate().rev() {
-            let longest = match old_line == new_line {
-                true => at(&common, i + 1, j + 1) + 1,
-                false => at(&common, i + 1, j).max(at(&common, i, j + 1)),
-            };
-            if let Some(place) = common.get_mut(i * width + j) {
-                *place = longest;
-            }
-        }
-    }
-    let mut lines = Vec::with_capacity(old.len() + new.len());
-    let (mut i, mut j) = (0, 0);
-    loop {
-        match (old.get(i), new.get(j)) {
-            (Some(old), Some(new)) if old == new => {
-                lines.push(Line::Kept(old));
-                (i, j) = (i + 1, j + 1);
-            }
-            (Some(old), new) if new.is_none() || at(&common, i + 1, j) >= at(&common, i, j + 1) => {
-                lines.push(Line::Gone(old));
-                i += 1;
-            }
-            (_, Some(new)) => {
-                lines.push(Line::New(new));
-                j += 1;
-            }
-            (_, None) => return lines,
-        }
-    }
 }
 
 /// Returns a line without the values of names that speak of secrets. References to variables are no secrets.

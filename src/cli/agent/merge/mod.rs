@@ -11,10 +11,11 @@ mod yaml;
 use thiserror::Error;
 
 use super::program::{Settings, Syntax};
+use crate::text::json::BYTE_ORDER_MARK;
 
 /// Why a recipe's lines were not put into a text.
 #[derive(Debug, PartialEq, Eq, Error)]
-pub(in crate::cli) enum MergeError {
+pub(super) enum MergeError {
     /// The text is not what the program itself could read.
     #[error("line {line}: {why}")]
     Unreadable {
@@ -34,41 +35,31 @@ pub(in crate::cli) enum MergeError {
     Odd(&'static str),
 }
 
-/// Stands at the beginning of files that some editors on Windows save.
-const BYTE_ORDER_MARK: char = '\u{feff}';
-
-/// Returns a text in JSON with the members of `lines` in it. An entry of a list is found by `id` or `name`.
-///
-/// # Errors
-/// When the text can't be read, or can't be edited safely.
-pub(in crate::cli) fn merge_json(text: &str, lines: &str) -> Result<String, MergeError> {
-    let old = text.trim_start_matches(BYTE_ORDER_MARK).replace("\r\n", "\n");
-    let new = json::merge(&old, lines, &[])?;
-    Ok(as_before(text, &old, new))
-}
-
 /// Returns the text with the lines in it. A byte-order mark stays, and so do line ends of Windows.
 pub(super) fn merge(text: &str, lines: &str, settings: &Settings) -> Result<String, MergeError> {
     if text.trim().is_empty() {
         return Ok(lines.to_owned());
     }
-    let old = text.trim_start_matches(BYTE_ORDER_MARK).replace("\r\n", "\n");
-    let new = match settings.syntax {
-        Syntax::Json => json::merge(&old, lines, settings.kept)?,
-        Syntax::Toml => toml::merge(&old, lines)?,
-        Syntax::Yaml => yaml::merge(&old, lines, settings.kept)?,
-    };
-    Ok(as_before(text, &old, new))
+    match settings.syntax {
+        Syntax::Json => json::merge(text, lines, settings.kept),
+        Syntax::Toml => with_plain_line_ends(text, |old| toml::merge(old, lines)),
+        Syntax::Yaml => with_plain_line_ends(text, |old| yaml::merge(old, lines, settings.kept)),
+    }
 }
 
-/// Gives a new text the mark and the line ends of the one before.
-fn as_before(text: &str, old: &str, new: String) -> String {
+/// Changes a text without byte-order mark and line ends of Windows, and gives the new text those of the one before.
+fn with_plain_line_ends(
+    text: &str,
+    change: impl FnOnce(&str) -> Result<String, MergeError>,
+) -> Result<String, MergeError> {
+    let old = text.trim_start_matches(BYTE_ORDER_MARK).replace("\r\n", "\n");
+    let new = change(&old)?;
     if new == old {
-        return text.to_owned();
+        return Ok(text.to_owned());
     }
     let mark = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.to_string() } else { String::new() };
     let has_windows_ends = text.contains("\r\n");
-    mark + &if has_windows_ends { new.replace('\n', "\r\n") } else { new }
+    Ok(mark + &if has_windows_ends { new.replace('\n', "\r\n") } else { new })
 }
 
 #[cfg(test)]
