@@ -158,7 +158,12 @@ impl ClientKey {
 
     /// Returns the digest of a key as the configuration has it: `sha256:…`.
     pub fn digest_of(key: &ApiKey) -> String {
-        let digest = ClientKey::Plain(key.clone()).digest();
+        ClientKey::Plain(key.clone()).digest_text()
+    }
+
+    /// Returns the key's digest as the configuration has it.
+    pub fn digest_text(&self) -> String {
+        let digest = self.digest();
         digest.iter().fold(DIGEST_PREFIX.to_owned(), |text, byte| text + &format!("{byte:02x}"))
     }
 

@@ -5,9 +5,10 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::audit::AuditEntry;
 use super::door::{cookie_of, door};
-use super::forms::{Action, ActionOutcome, SentForm, is_token_right};
+use super::forms::{Action, ActionOutcome, NextPage, SentForm, is_token_right};
 use super::frame::{refused, see_other, view_start};
 use super::messages::{CurrentSession, Notify, WriteAudit};
+use super::show::show_again;
 use crate::http::worker;
 use crate::types::{Now, iso};
 
@@ -34,10 +35,17 @@ pub(super) async fn act(
     let language = view_start(&request, &session, String::new()).language;
     let by = session.visitor.name.to_string();
     let form = SentForm { worker: worker.clone(), language, by: by.clone(), fields };
-    let ActionOutcome { notice, what, to } = (action.run)(form).await;
-    let from = request.peer_addr().map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default();
-    let entry = AuditEntry { at: iso(Now::read().wall), by, from, what, done: notice.is_good };
-    let _ = door.dashboard.send(WriteAudit(entry)).await;
-    let _ = door.dashboard.send(Notify { cookie, notice }).await;
-    see_other(&to)
+    let ActionOutcome { notice, what, next } = (action.run)(form).await;
+    if let Some(what) = what {
+        let from = request.peer_addr().map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default();
+        let entry = AuditEntry { at: iso(Now::read().wall), by, from, what, done: notice.is_good };
+        let _ = door.dashboard.send(WriteAudit(entry)).await;
+    }
+    match next {
+        NextPage::At(to) => {
+            let _ = door.dashboard.send(Notify { cookie, notice }).await;
+            see_other(&to)
+        }
+        NextPage::Again { path, facts } => show_again(path, &request, session, facts).await,
+    }
 }

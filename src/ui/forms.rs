@@ -3,6 +3,7 @@
 use futures_util::future::LocalBoxFuture;
 
 use super::messages::CurrentSession;
+use super::page::Facts;
 use super::sessions::Notice;
 use super::text::Language;
 use crate::http::Worker;
@@ -27,13 +28,19 @@ pub(super) struct SentForm {
 }
 
 /// How an action ended.
-#[derive(Debug)]
 pub(super) struct ActionOutcome {
     pub(super) notice: Notice,
-    /// What was asked for, for the audit log: in English, without any secret.
-    pub(super) what: String,
-    /// The page that says so.
-    pub(super) to: String,
+    /// What was asked for, for the audit log: in English, without any secret. `None`: nothing was to be changed.
+    pub(super) what: Option<String>,
+    pub(super) next: NextPage,
+}
+
+/// What is shown after an action.
+pub(super) enum NextPage {
+    /// Another page, which says how the action ended.
+    At(String),
+    /// The page of this path again, with what was typed.
+    Again { path: &'static str, facts: Box<dyn Facts> },
 }
 
 impl SentForm {
@@ -46,11 +53,15 @@ impl SentForm {
 
 impl ActionOutcome {
     pub(super) fn good(what: impl Into<String>, text: String, to: impl Into<String>) -> ActionOutcome {
-        ActionOutcome { notice: Notice { is_good: true, text, secret: None }, what: what.into(), to: to.into() }
+        ActionOutcome::said(true, what.into(), text, to.into())
     }
 
     pub(super) fn bad(what: impl Into<String>, text: String, to: impl Into<String>) -> ActionOutcome {
-        ActionOutcome { notice: Notice { is_good: false, text, secret: None }, what: what.into(), to: to.into() }
+        ActionOutcome::said(false, what.into(), text, to.into())
+    }
+
+    fn said(is_good: bool, what: String, text: String, to: String) -> ActionOutcome {
+        ActionOutcome { notice: Notice { is_good, text, secret: None }, what: Some(what), next: NextPage::At(to) }
     }
 }
 

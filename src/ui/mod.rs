@@ -16,6 +16,7 @@ mod assets;
 mod audit;
 mod chart;
 mod door;
+mod edit;
 mod format;
 mod forms;
 mod frame;

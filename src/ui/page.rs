@@ -31,6 +31,8 @@ pub(super) struct PageRow {
 pub(super) enum PageAudience {
     /// Whoever operates the pool.
     Operators,
+    /// Whoever may change something.
+    Admins,
     /// Holders of a client's key.
     Clients,
 }
@@ -63,6 +65,7 @@ impl PageAudience {
     pub(super) fn admits(self, visitor: &Visitor) -> bool {
         match self {
             PageAudience::Operators => visitor.is_operator(),
+            PageAudience::Admins => visitor.is_admin(),
             PageAudience::Clients => !visitor.is_operator(),
         }
     }

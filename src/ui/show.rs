@@ -36,14 +36,38 @@ pub(super) async fn show(page: &'static PageRow, request: HttpRequest) -> HttpRe
         Ok(facts) => facts,
         Err(error) => return failed(&request, &error),
     };
-    let start = view_start(&request, &session, request.uri().to_string());
-    let view = View::new(start, session.form_token, session.notice);
     let status = if facts.is_there() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    answer(page, &request, session, (status, facts)).await
+}
+
+/// Answers a form with its page, and what was typed.
+pub(super) async fn show_again(
+    path: &str,
+    request: &HttpRequest,
+    session: CurrentSession,
+    facts: Box<dyn Facts>,
+) -> HttpResponse {
+    match PAGES.iter().find(|page| page.path == path) {
+        Some(page) => answer(page, request, session, (StatusCode::UNPROCESSABLE_ENTITY, facts)).await,
+        None => failed(request, &ApiError::Internal),
+    }
+}
+
+/// Makes a page of its facts.
+async fn answer(
+    page: &'static PageRow,
+    request: &HttpRequest,
+    session: CurrentSession,
+    (status, facts): (StatusCode, Box<dyn Facts>),
+) -> HttpResponse {
+    let url = if request.method() == "GET" { request.uri().to_string() } else { page.path.to_owned() };
+    let start = view_start(request, &session, url);
+    let view = View::new(start, session.form_token, session.notice);
     // A large page takes some milliseconds, in which this thread serves others.
     let made = web::block(move || framed(page, &*facts, &view)).await;
     match made {
         Ok(markup) => HttpResponse::build(status).content_type(ContentType::html()).body(markup.into_string()),
-        Err(_) => failed(&request, &ApiError::Stopping),
+        Err(_) => failed(request, &ApiError::Stopping),
     }
 }
 

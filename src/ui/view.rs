@@ -99,6 +99,12 @@ impl View {
         html! { input type="hidden" name="token" value=(self.form_token); }
     }
 
+    /// Returns the value of a field of the query.
+    pub(super) fn asked(&self, name: &str) -> Option<String> {
+        let query = self.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes()).find(|(field, _)| field == name).map(|(_, value)| value.into_owned())
+    }
+
     /// Returns a form that does one thing at a press of a button.
     pub(super) fn button(&self, action: &str, label: &str, fields: &[(&str, &str)]) -> Markup {
         html! {

@@ -5,9 +5,12 @@ use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 
 use super::card::{card, firsts};
+use super::settings::settings;
+use crate::config::MaskedConfig;
 use crate::error::ApiError;
 use crate::records::{GetRecent, KEPT_REQUESTS, RecentFilter, RecentRequest};
 use crate::scheduler::{ApiReport, GetReports};
+use crate::ui::edit::config_text;
 use crate::ui::format::time;
 use crate::ui::limits::LimitLine;
 use crate::ui::page::{Facts, PageRequest};
@@ -20,6 +23,7 @@ struct AccountFacts {
     name: String,
     api: Option<ApiReport>,
     recent: Vec<RecentRequest>,
+    text: Result<MaskedConfig, String>,
 }
 
 pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<Box<dyn Facts>, ApiError>> {
@@ -30,7 +34,8 @@ pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<
         let filter = RecentFilter { api: Some(name.clone()), ..RecentFilter::default() };
         let recent = GetRecent { after: None, filter, most: KEPT_REQUESTS };
         let recent = asked.worker.recorder_actor.send(recent).await.map_err(|_| ApiError::Stopping)?.requests;
-        Ok(Box::new(AccountFacts { name, api, recent }) as Box<dyn Facts>)
+        let text = config_text(&asked.worker).await;
+        Ok(Box::new(AccountFacts { name, api, recent, text }) as Box<dyn Facts>)
     }
     .boxed_local()
 }
@@ -47,10 +52,14 @@ impl Facts for AccountFacts {
     fn render(&self, view: &View) -> Markup {
         let Some(api) = &self.api else { return html! { p { (view.t("account.gone")) } } };
         html! {
-            (card(api, firsts(api, &self.recent), view))
-            @if view.visitor.is_admin() { (self.steering(view)) }
-            (view.piece("of-models", "panel", of_models(api, view)))
-            (view.piece("absent", "panel", absent(api, view)))
+            div class="columns" {
+                div {
+                    (card(api, firsts(api, &self.recent), view))
+                    (view.piece("of-models", "panel", of_models(api, view)))
+                    (view.piece("absent", "panel", absent(api, view)))
+                }
+                @if view.visitor.is_admin() { div { (self.steering(view)) (settings(&api.status.config, &self.text, view)) } }
+            }
             p { (view.link("/ui/live", &[("api", &self.name)], view.t("account.requests"))) " · "
                 (view.link("/ui/usage", &[("api", &self.name), ("group", "model")], view.t("page.usage"))) }
         }

@@ -13,7 +13,7 @@ pub(super) fn key_state(status: &KeyStatus) -> &'static str {
     match &status.config {
         key if key.is_expired(Now::read().wall) => "expired",
         key if !key.enabled => "disabled",
-        _ => "able",
+        _ => "active",
     }
 }
 

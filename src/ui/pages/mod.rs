@@ -2,12 +2,15 @@
 
 pub(super) mod account;
 mod card;
+pub(super) mod configuration;
 mod key_card;
+pub(super) mod keys;
 pub(super) mod live;
 pub(super) mod me;
 pub(super) mod models;
 pub(super) mod now;
 pub(super) mod request;
+pub(super) mod settings;
 pub(super) mod steering;
 pub(super) mod system;
 pub(super) mod usage;

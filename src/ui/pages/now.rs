@@ -57,6 +57,7 @@ impl Facts for NowFacts {
             (view.piece("health", "health", self.health(view)))
             (view.piece("tiles", "", self.tiles(view)))
             (self.choices(view))
+            @if view.visitor.is_admin() { p { a href="/ui/add" { "+ " (view.t("page.add")) } } }
             div class="cards" {
                 @for api in self.shown() { (card(api, firsts(api, &self.recent), view)) }
             }

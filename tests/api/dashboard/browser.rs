@@ -7,8 +7,7 @@ use super::{ADMIN, TEAM, VIEWER, operated};
 use crate::helpers::{App, KEY, Reply, Upstream};
 
 /// The pages that an operator sees, `ACCOUNT` and `REQUEST` apart.
-const PAGES: &str =
-    "/ui/ /ui/accounts/a /ui/models /ui/models?model=m /ui/live /ui/usage /ui/usage?range=24h&group=key /ui/system";
+const PAGES: &str = "/ui/ /ui/accounts/a /ui/models /ui/models?model=m /ui/live /ui/usage /ui/usage?range=24h&group=key /ui/keys /ui/configuration /ui/system";
 
 fn chromium() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -17,7 +16,7 @@ fn chromium() -> PathBuf {
 }
 
 /// Runs a script. Fails with what that has to say.
-fn run(script: &str, app: &App) {
+fn run(script: &str, app: &App, upstream: &Upstream) {
     let tools = std::env::var_os("API_TOGETHER_TOOLS")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tools"), PathBuf::from);
     assert!(tools.join("ui-node/installed.json").exists(), "run tests/run, which installs playwright-core");
@@ -25,6 +24,7 @@ fn run(script: &str, app: &App) {
     command.args(["240", "node", &format!("{}/tests/ui/{script}", env!("CARGO_MANIFEST_DIR"))]);
     command.env("API_TOGETHER_TOOLS", tools).env("CHROMIUM", chromium());
     command.env("BASE_URL", format!("http://127.0.0.1:{}", app.port)).env("PAGES", PAGES);
+    command.env("UPSTREAM_URL", upstream.url());
     command.envs([("ADMIN_KEY", ADMIN), ("VIEWER_KEY", VIEWER), ("CLIENT_KEY", TEAM), ("POOL_KEY", KEY)]);
     let output = command.output().expect("timeout is there");
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -44,12 +44,27 @@ fn start() -> (Upstream, App) {
 
 #[test]
 fn every_page_is_whole_and_accessible() {
-    let (_upstream, app) = start();
-    run("pages.mjs", &app);
+    let (upstream, app) = start();
+    run("pages.mjs", &app, &upstream);
 }
 
 #[test]
 fn an_open_page_is_kept_up_to_date() {
-    let (_upstream, app) = start();
-    run("live.mjs", &app);
+    let (upstream, app) = start();
+    run("live.mjs", &app, &upstream);
+}
+
+#[test]
+fn an_admin_changes_keys_accounts_and_the_configuration() {
+    let (upstream, app) = start();
+    run("actions.mjs", &app, &upstream);
+    let text = std::fs::read_to_string(app.config_file()).expect("reads");
+    for kept in ["sk-another-0123456789abcdef", "sk-new-0123456789abcdef", ADMIN] {
+        assert!(text.contains(kept), "{kept}: {text}");
+    }
+    let log = app.log();
+    let audit = std::fs::read_to_string(app.folder.join("data/audit.jsonl")).expect("an audit log");
+    for secret in ["sk-another", "sk-new", "sk-at-", "sk-admin"] {
+        assert!(!log.contains(secret) && !audit.contains(secret), "{secret}");
+    }
 }

@@ -1,0 +1,89 @@
+//! Edits of the configuration's file by a form: one message to the [`crate::config::ConfigActor`], and what to say of the answer.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+
+use super::forms::{ActionOutcome, SentForm};
+use super::view::{View, address};
+use crate::config::{ConfigEdit, EditConfig, EditError, EditedConfig, GetConfigText, MaskedConfig, TextHash};
+use crate::http::Worker;
+
+/// How long an edit may take: the new text is checked, and written to the disk.
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// Returns the file's text without secrets.
+pub(super) async fn config_text(worker: &Worker) -> Result<MaskedConfig, String> {
+    match timeout(WITHIN, worker.config_actor.send(GetConfigText)).await {
+        Ok(Ok(answer)) => answer.map_err(|why| why.to_string()),
+        Ok(Err(_)) | Err(_) => Err("the server is stopping".to_owned()),
+    }
+}
+
+/// Asks for an edit of the text that the form's page showed.
+pub(super) async fn ask(form: &SentForm, edit: ConfigEdit, dry_run: bool) -> Result<EditedConfig, EditError> {
+    let seen: TextHash = form.field("seen").unwrap_or_default().parse().map_err(|_| EditError::Changed)?;
+    let asked = EditConfig { edit, seen, dry_run, by: form.by.clone() };
+    match timeout(WITHIN, form.worker.config_actor.send(asked)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) | Err(_) => Err(EditError::Io(form.language.text("edit.unknown").to_owned())),
+    }
+}
+
+/// Does an edit. `done`: the page that says so, and the name of the words.
+pub(super) async fn edit(form: &SentForm, edit: ConfigEdit, done: (&str, &str)) -> ActionOutcome {
+    let what = edit.to_string();
+    let (to, words) = done;
+    match ask(form, edit, false).await {
+        Ok(edited) => {
+            let warnings = edited.warnings.iter().map(|warning| format!(" {warning}.")).collect::<String>();
+            let text = form.language.filled(words, &[("hash", edited.hash.get(..8).unwrap_or(&edited.hash))]);
+            ActionOutcome::good(what, text + &warnings, to)
+        }
+        Err(why) => ActionOutcome::bad(what, said(&why, form), to_again(form, to)),
+    }
+}
+
+/// Returns what to say of a refused edit.
+pub(super) fn said(why: &EditError, form: &SentForm) -> String {
+    match why {
+        EditError::Changed => form.language.text("edit.changed").to_owned(),
+        EditError::ReadOnly { why, diff } => format!("{}\n{why}\n\n{diff}", form.language.text("edit.read_only")),
+        EditError::Invalid(_) | EditError::NotFound(_) | EditError::Io(_) => why.to_string(),
+    }
+}
+
+/// Returns the page to go back to, with what was typed: nothing is lost to a mistake. Secrets are not in an address.
+fn to_again(form: &SentForm, to: &str) -> String {
+    let is_kept = |(name, value): &&(String, String)| {
+        !["token", "seen", "key", "api"].contains(&name.as_str()) && !value.is_empty()
+    };
+    let fields: Vec<(&str, &str)> =
+        form.fields.iter().filter(is_kept).map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    address(to, &fields)
+}
+
+/// Reads fields of a form as fields of an entry. An empty one takes the field out of the entry.
+pub(super) fn entry_fields(form: &SentForm, numbers: &[&str], lists: &[&str], texts: &[&str]) -> Map<String, Value> {
+    let mut fields = Map::new();
+    for name in numbers {
+        // What is no number is left for the loader, which names the place.
+        let value = form.field(name).map(|typed| typed.parse::<i64>().map_or(json!(typed), Value::from));
+        fields.insert((*name).to_owned(), value.unwrap_or(Value::Null));
+    }
+    for name in lists {
+        let value =
+            form.field(name).map(|typed| typed.split(',').map(str::trim).filter(|name| !name.is_empty()).collect());
+        fields.insert((*name).to_owned(), value.unwrap_or(Value::Null));
+    }
+    for name in texts {
+        fields.insert((*name).to_owned(), form.field(name).map_or(Value::Null, Value::from));
+    }
+    fields
+}
+
+/// Returns the value of an input: what was typed before a mistake, or else what holds.
+pub(super) fn typed(view: &View, name: &str, holds: &str) -> String {
+    view.asked(name).unwrap_or_else(|| holds.to_owned())
+}

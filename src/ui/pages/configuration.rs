@@ -1,0 +1,156 @@
+//! The configuration's own text, without secrets; for admins to edit, with a check before.
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use maud::{Markup, html};
+
+use crate::config::{ConfigEdit, ConfigState, GetConfig, MaskedConfig};
+use crate::error::ApiError;
+use crate::ui::edit::{ask, config_text, said};
+use crate::ui::format::time;
+use crate::ui::forms::{ActionOutcome, NextPage, SentForm};
+use crate::ui::page::{Facts, PageRequest};
+use crate::ui::sessions::Notice;
+use crate::ui::view::View;
+
+struct ConfigurationFacts {
+    state: ConfigState,
+    text: Result<MaskedConfig, String>,
+    /// What an admin typed, and what is to be said of it.
+    draft: Option<TextDraft>,
+}
+
+struct TextDraft {
+    text: String,
+    /// Of the text that the admin began with.
+    seen: String,
+    said: Result<String, String>,
+}
+
+pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<Box<dyn Facts>, ApiError>> {
+    async move {
+        let state = asked.worker.config_actor.send(GetConfig).await.map_err(|_| ApiError::Stopping)?;
+        let text = config_text(&asked.worker).await;
+        Ok(Box::new(ConfigurationFacts { state, text, draft: None }) as Box<dyn Facts>)
+    }
+    .boxed_local()
+}
+
+/// The page of the text.
+const PATH: &str = "/ui/configuration";
+
+/// Checks a draft, and keeps it on the page.
+pub(in crate::ui) fn check(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
+    async move {
+        let checked = ask(&form, ConfigEdit::Replace(text_of(&form)), true).await;
+        again(&form, None, checked.map(|edited| edited.diff).map_err(|why| said(&why, &form))).await
+    }
+    .boxed_local()
+}
+
+/// Puts a draft in the file's place. After a mistake the draft stays on the page: nothing that was typed is lost.
+pub(in crate::ui) fn save(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
+    async move {
+        let edit = ConfigEdit::Replace(text_of(&form));
+        let what = edit.to_string();
+        match ask(&form, edit, false).await {
+            Ok(edited) => {
+                let hash = edited.hash.get(..8).unwrap_or(&edited.hash);
+                ActionOutcome::good(what, form.language.filled("settings.saved", &[("hash", hash)]), PATH)
+            }
+            Err(why) => again(&form, Some(what), Err(said(&why, &form))).await,
+        }
+    }
+    .boxed_local()
+}
+
+/// Returns the typed text. Browsers end the lines of a form with CR LF.
+fn text_of(form: &SentForm) -> String {
+    let typed = form.fields.iter().find(|(name, _)| name == "text").map_or("", |(_, value)| value);
+    typed.replace("\r\n", "\n")
+}
+
+/// Shows the page again, with the draft.
+async fn again(form: &SentForm, what: Option<String>, said: Result<String, String>) -> ActionOutcome {
+    let notice = Notice { is_good: said.is_ok(), text: String::new(), secret: None };
+    let seen = form.field("seen").unwrap_or_default().to_owned();
+    let text = config_text(&form.worker).await;
+    let next = match form.worker.config_actor.send(GetConfig).await {
+        Ok(state) => {
+            let draft = Some(TextDraft { text: text_of(form), seen, said });
+            NextPage::Again { path: PATH, facts: Box::new(ConfigurationFacts { state, text, draft }) }
+        }
+        Err(_) => NextPage::At(PATH.to_owned()),
+    };
+    ActionOutcome { notice, what, next }
+}
+
+impl Facts for ConfigurationFacts {
+    fn render(&self, view: &View) -> Markup {
+        html! {
+            (view.piece("in-force", "panel", self.in_force(view)))
+            @match &self.text {
+                Err(why) => p class="problem" { (why) },
+                Ok(text) => (self.text(text, view)),
+            }
+        }
+    }
+}
+
+impl ConfigurationFacts {
+    fn in_force(&self, view: &View) -> Markup {
+        let config = &self.state.config;
+        html! {
+            p { (view.t("system.config_of")) " " (time(self.state.loaded_at)) ", " code { (config.hash) } }
+            @if let Some(why) = &self.state.last_error {
+                p class="problem" { (view.t("configuration.not_in_force")) }
+                pre { (why) }
+            }
+            @if !config.warnings.is_empty() {
+                h2 { (view.t("configuration.warnings")) }
+                ul { @for warning in &config.warnings { li { (warning) } } }
+            }
+        }
+    }
+
+    fn text(&self, text: &MaskedConfig, view: &View) -> Markup {
+        let (shown, seen) = match &self.draft {
+            Some(draft) => (draft.text.as_str(), draft.seen.clone()),
+            None => (text.text.as_str(), text.hash.to_string()),
+        };
+        if !view.visitor.is_admin() {
+            return html! { pre class="scroll" tabindex="0" { (shown) } };
+        }
+        html! {
+            @if let Some(why) = &text.read_only { p class="problem" { (view.t("edit.read_only")) " " (why) } }
+            @match self.draft.as_ref().map(|draft| &draft.said) {
+                None => {},
+                Some(Err(why)) => pre class="problem" role="alert" { (why) },
+                Some(Ok(diff)) if diff.is_empty() => p role="status" { (view.t("configuration.same")) },
+                Some(Ok(diff)) => { p role="status" { (view.t("configuration.good")) } (lines(diff)) },
+            }
+            form method="post" action="/ui/configuration/save" class="stacked wide" {
+                (view.token_field())
+                input type="hidden" name="seen" value=(seen);
+                label for="text" { (view.t("configuration.text")) }
+                textarea id="text" name="text" rows="28" spellcheck="false" autocomplete="off" { "\n" (shown) }
+                div class="row" {
+                    button type="submit" formaction="/ui/configuration/check" { (view.t("configuration.check")) }
+                    button type="submit" class="main" { (view.t("configuration.save")) }
+                }
+            }
+        }
+    }
+}
+
+/// Makes a diff, with colours.
+fn lines(diff: &str) -> Markup {
+    html! {
+        pre class="diff" tabindex="0" {
+            @for line in diff.lines() {
+                @let class = match line.as_bytes().first() { Some(b'+') => "add", Some(b'-') => "del", _ => "same" };
+                span class=(class) { (line) "\n" }
+            }
+        }
+    }
+}

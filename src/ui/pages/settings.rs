@@ -1,0 +1,164 @@
+//! What an admin changes of an account in the file: on and off, weight, limits, key; and a new account from a preset.
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use crate::config::{ApiConfig, ConfigEdit, MaskedConfig, Providers};
+use crate::error::ApiError;
+use crate::types::Limit;
+use crate::ui::edit::{config_text, edit, entry_fields, typed};
+use crate::ui::forms::{ActionOutcome, NextPage, SentForm};
+use crate::ui::page::{Facts, PageRequest};
+use crate::ui::view::{View, account_page};
+
+/// The numbers of an account's form.
+const NUMBERS: [&str; 6] = ["weight", "priority", "rpm", "rpd", "tpm", "tpd"];
+
+/// Makes the forms of an account.
+pub(super) fn settings(api: &ApiConfig, text: &Result<MaskedConfig, String>, view: &View) -> Markup {
+    let seen = text.as_ref().map(|text| text.hash.to_string()).unwrap_or_default();
+    let id = api.id.as_str();
+    let of = [("api", id), ("seen", seen.as_str())];
+    let limits = &api.quota.limits;
+    let bound = |limit: Limit| limit.bound().map(|bound| bound.to_string()).unwrap_or_default();
+    let holds = [
+        api.weight.to_string(),
+        api.priority.to_string(),
+        bound(limits.rpm),
+        bound(limits.rpd),
+        bound(limits.tpm),
+        bound(limits.tpd),
+    ];
+    html! {
+        div class="panel" {
+            h2 { (view.t("settings.in_the_file")) }
+            @match text {
+                Err(why) => p class="problem" { (why) },
+                Ok(MaskedConfig { read_only: Some(why), .. }) => p class="problem" { (view.t("edit.read_only")) " " (why) },
+                Ok(_) => {},
+            }
+            div class="row" {
+                @if api.enabled { (view.button("/ui/accounts/disable", view.t("keys.disable"), &of)) }
+                @else { (view.button("/ui/accounts/enable", view.t("keys.enable"), &of)) }
+            }
+            form method="post" action="/ui/accounts/set" class="stacked" {
+                (view.token_field())
+                @for (name, value) in of { input type="hidden" name=(name) value=(value); }
+                div class="row" { @for (name, holds) in NUMBERS.iter().zip(&holds) {
+                    label { (name) input name=(name) type="number" size="8" value=(typed(view, name, holds)); }
+                } }
+                div { button type="submit" { (view.t("settings.save")) } }
+            }
+            form method="post" action="/ui/accounts/key" class="stacked" autocomplete="off" {
+                (view.token_field())
+                @for (name, value) in of { input type="hidden" name=(name) value=(value); }
+                label { (view.t("settings.new_key")) input name="key" type="password" required autocomplete="off"; }
+                p class="faint" { (view.t("settings.key_hint")) }
+                div { button type="submit" { (view.t("settings.replace_key")) } }
+            }
+        }
+    }
+}
+
+/// Puts the numbers of the form into the entry.
+pub(in crate::ui) fn set(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
+    async move { change(&form, entry_fields(&form, &NUMBERS, &[], &[]), "settings.saved").await }.boxed_local()
+}
+
+/// Gives the account another key. A key file is no longer named then.
+pub(in crate::ui) fn key(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
+    async move {
+        let key = form.field("key").unwrap_or_default();
+        let fields = [("apiKey".to_owned(), json!(key)), ("apiKeyFile".to_owned(), Value::Null)];
+        change(&form, fields.into_iter().collect(), "settings.key_replaced").await
+    }
+    .boxed_local()
+}
+
+/// Takes an account out of use.
+pub(in crate::ui) fn disable(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
+    async move { change(&form, [("enabled".to_owned(), json!(false))].into_iter().collect(), "settings.saved").await }
+        .boxed_local()
+}
+
+/// Takes an account into use again.
+pub(in crate::ui) fn enable(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
+    async move { change(&form, [("enabled".to_owned(), Value::Null)].into_iter().collect(), "settings.saved").await }
+        .boxed_local()
+}
+
+async fn change(form: &SentForm, fields: serde_json::Map<String, Value>, words: &str) -> ActionOutcome {
+    let id = form.field("api").unwrap_or_default().to_owned();
+    let to = account_page(&id);
+    edit(form, ConfigEdit::SetApi { id, fields }, (&to, words)).await
+}
+
+struct NewAccountFacts {
+    text: Result<MaskedConfig, String>,
+    providers: Vec<(String, String)>,
+}
+
+/// Loads the form for a new account.
+pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<Box<dyn Facts>, ApiError>> {
+    async move {
+        let text = config_text(&asked.worker).await;
+        let known = Providers::embedded().list().iter();
+        let providers = known.map(|provider| (provider.id.clone(), provider.name.clone())).collect();
+        Ok(Box::new(NewAccountFacts { text, providers }) as Box<dyn Facts>)
+    }
+    .boxed_local()
+}
+
+impl Facts for NewAccountFacts {
+    fn render(&self, view: &View) -> Markup {
+        let seen = self.text.as_ref().map(|text| text.hash.to_string()).unwrap_or_default();
+        let input =
+            |name: &str, label: &str| html! { label { (label) input name=(name) value=(typed(view, name, "")); } };
+        html! {
+            @if let Err(why) = &self.text { p class="problem" { (why) } }
+            form method="post" action="/ui/accounts/add" class="stacked panel" autocomplete="off" {
+                (view.token_field())
+                input type="hidden" name="seen" value=(seen);
+                label { (view.t("add.provider"))
+                    select name="provider" {
+                        option value="" { (view.t("add.other")) }
+                        @for (id, name) in &self.providers { option value=(id) selected[view.asked("provider").as_deref() == Some(id)] { (name) } }
+                    }
+                }
+                (input("id", view.t("add.id")))
+                (input("baseUrl", view.t("add.base_url")))
+                label { (view.t("settings.new_key")) input name="key" type="password" autocomplete="off"; }
+                p class="faint" { (view.t("settings.key_hint")) }
+                (input("models", view.t("add.models")))
+                div class="row" { @for name in ["rpm", "rpd", "tpm", "tpd"] { label { (name) input name=(name) type="number" value=(typed(view, name, "")); } } }
+                div { button type="submit" class="main" { (view.t("add.add")) } }
+            }
+        }
+    }
+}
+
+/// Adds an account.
+pub(in crate::ui) fn add(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
+    async move {
+        let mut fields =
+            entry_fields(&form, &["rpm", "rpd", "tpm", "tpd"], &["models"], &["id", "provider", "baseUrl"]);
+        let id = form.field("id").or(form.field("provider")).unwrap_or_default().to_owned();
+        fields.insert("id".to_owned(), json!(id));
+        if let Some(key) = form.field("key") {
+            fields.insert("apiKey".to_owned(), json!(key));
+        }
+        fields.retain(|_, value| !value.is_null());
+        // As people write an entry: who and where first, the limits last.
+        let mut entry = serde_json::Map::new();
+        for name in ["id", "provider", "baseUrl", "apiKey", "models"] {
+            entry.extend(fields.remove_entry(name));
+        }
+        entry.extend(fields);
+        let outcome = edit(&form, ConfigEdit::AddApi(Value::Object(entry)), ("/ui/add", "add.added")).await;
+        let is_good = outcome.notice.is_good;
+        if is_good { ActionOutcome { next: NextPage::At(account_page(&id)), ..outcome } } else { outcome }
+    }
+    .boxed_local()
+}

@@ -1,0 +1,159 @@
+// What an admin does: keys, accounts, the configuration; refused, raced and undone. With and without JavaScript.
+import assert from "node:assert/strict";
+import { admin, base, logIn, withBrowser } from "./browser.mjs";
+
+/** Asks for a chat with a key, and returns the status. */
+const ask = async (key) => {
+  const answer = await fetch(`${base}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: JSON.stringify({ model: "m", messages: [{ role: "user", content: "x" }] }),
+  });
+  await answer.text();
+  return answer.status;
+};
+
+const said = (page) => page.textContent(".notice");
+
+async function keys(page, name) {
+  await page.goto(`${base}/ui/keys`);
+  await page.fill("#make input[name=name]", name);
+  await page.fill("#make input[name=rpm]", "30");
+  await page.fill("#make input[name=usd]", "2");
+  await page.click("#make button[type=submit]");
+  const secret = await page.textContent(".notice .secret");
+  assert.match(secret, /^sk-at-/);
+  assert.equal(await ask(secret), 200);
+  // Shown this once.
+  await page.goto(`${base}/ui/keys`);
+  assert.ok(!(await page.content()).includes(secret));
+  const card = page.locator(".stack", { has: page.locator(`#key-${name}`) });
+  assert.match(await card.textContent(), /rpm.*30.*day.*\$2\.00/s);
+
+  // A second secret beside the first, then alone.
+  await card.getByRole("button", { name: "New secret" }).click();
+  const second = await page.textContent(".notice .secret");
+  assert.deepEqual([await ask(secret), await ask(second)], [200, 200]);
+  await card.getByRole("button", { name: "End the older secret" }).click();
+  assert.deepEqual([await ask(secret), await ask(second)], [401, 200]);
+
+  await card.getByRole("button", { name: "Disable" }).click();
+  assert.match(await said(page), /refused from now on/);
+  assert.equal(await ask(second), 403);
+  await card.getByRole("button", { name: "Enable" }).click();
+  assert.equal(await ask(second), 200);
+
+  // What is wrong is said, and what was typed stays.
+  await page.fill("#make input[name=name]", name);
+  await page.click("#make button[type=submit]");
+  assert.match(await said(page), /has the name/);
+  await page.fill("#make input[name=name]", "another");
+  await page.fill("#make input[name=models]", "m");
+  await page.fill("#make input[name=apis]", "no-such");
+  await page.click("#make button[type=submit]");
+  assert.match(await said(page), /no-such|id of no API/);
+  assert.equal(await page.inputValue("#make input[name=apis]"), "no-such");
+}
+
+async function accounts(page) {
+  await page.goto(`${base}/ui/accounts/a`);
+  await page.getByRole("button", { name: "Let it rest" }).click();
+  assert.match(await said(page), /rests/);
+  assert.match(await page.textContent("#api-a"), /let rest by an operator/);
+  await page.getByRole("button", { name: "Try it again now" }).click();
+  assert.match(await page.textContent("#api-a"), /can serve/);
+
+  await page.fill("input[name=rpm]", "1000");
+  await page.getByRole("button", { name: "Save" }).click();
+  assert.match(await said(page), /in force/);
+  assert.match(await page.textContent("#api-a"), /1,000/);
+  await page.fill("input[name=rpm]", "-7");
+  await page.getByRole("button", { name: "Save" }).click();
+  assert.match(await said(page), /rpm/);
+  assert.equal(await page.inputValue("input[name=rpm]"), "-7", "what was typed stays");
+  await page.goto(`${base}/ui/accounts/a`);
+  await page.fill("input[name=rpm]", "");
+  await page.getByRole("button", { name: "Save" }).click();
+  assert.doesNotMatch(await page.textContent("#api-a"), /1,000/);
+
+  await page.getByRole("button", { name: "Disable" }).click();
+  assert.match(await page.textContent("#api-a"), /disabled/);
+  await page.getByRole("button", { name: "Enable" }).click();
+  await page.fill("input[name=key]", "sk-another-0123456789abcdef");
+  await page.getByRole("button", { name: "Replace the key" }).click();
+  assert.match(await said(page), /replaced/);
+  assert.ok(!(await page.content()).includes("sk-another"));
+}
+
+async function added(page) {
+  await page.goto(`${base}/ui/add`);
+  await page.fill("input[name=id]", "new one");
+  await page.fill("input[name=baseUrl]", "no address");
+  await page.fill("input[name=key]", "sk-new-0123456789abcdef");
+  await page.getByRole("button", { name: "Add" }).click();
+  assert.match(await said(page), /baseUrl/);
+  assert.equal(await page.inputValue("input[name=id]"), "new one");
+  await page.fill("input[name=baseUrl]", process.env.UPSTREAM_URL);
+  await page.fill("input[name=key]", "sk-new-0123456789abcdef");
+  await page.fill("input[name=models]", "m, m2");
+  await page.getByRole("button", { name: "Add" }).click();
+  assert.equal(new URL(page.url()).pathname, "/ui/accounts/new%20one");
+  assert.match(await page.textContent(".card"), /can serve/);
+}
+
+async function configuration(page, other) {
+  await page.goto(`${base}/ui/configuration`);
+  const text = await page.inputValue("#text");
+  assert.ok(!text.includes("sk-upstream-a-0123456789") && text.includes("masked"), "no secret");
+  await page.fill("#text", text.replace(/"apis": *\[/, '"apis": ['));
+  await page.getByRole("button", { name: "Check" }).click();
+  assert.match(await page.textContent("main"), /says the same|would change/);
+  // A mistake is told with its place, and the text stays.
+  await page.fill("#text", text.replace('"models"', '"modles"'));
+  await page.getByRole("button", { name: "Save" }).click();
+  assert.match(await page.textContent(".problem"), /modles/);
+  assert.match(await page.inputValue("#text"), /modles/);
+  await page.fill("#text", text.slice(1));
+  await page.getByRole("button", { name: "Save" }).click();
+  assert.match(await page.textContent(".problem"), /line 1|JSON/);
+
+  // Two at once: the second is told, and loses nothing.
+  await page.goto(`${base}/ui/configuration`);
+  await other.goto(`${base}/ui/configuration`);
+  await other.fill("#text", (await other.inputValue("#text")).replace('"rpm": 30', '"rpm": 31'));
+  await other.getByRole("button", { name: "Save" }).click();
+  assert.match(await said(other), /in force/);
+  const mine = (await page.inputValue("#text")).replace('"rpm": 30', '"rpm": 32');
+  await page.fill("#text", mine);
+  await page.getByRole("button", { name: "Save" }).click();
+  assert.match(await page.textContent(".problem"), /Somebody else/);
+  assert.equal(await page.inputValue("#text"), mine);
+
+  // And back.
+  await other.goto(`${base}/ui/configuration`);
+  await other.fill("#text", (await other.inputValue("#text")).replace('"rpm": 31', '"rpm": 30'));
+  await other.getByRole("button", { name: "Check" }).click();
+  assert.match(await other.textContent(".diff"), /\+.*30/);
+  await other.getByRole("button", { name: "Save" }).click();
+  assert.match(await said(other), /in force/);
+}
+
+await withBrowser(async (open) => {
+  for (const javaScriptEnabled of [true, false]) {
+    const page = await open({ javaScriptEnabled });
+    const other = await open({ javaScriptEnabled });
+    await logIn(page, admin);
+    await logIn(other, admin);
+    await keys(page, javaScriptEnabled ? "colleague" : "other-colleague");
+    await accounts(page);
+    if (javaScriptEnabled) await added(page);
+    await configuration(page, other);
+    await page.goto(`${base}/ui/system`);
+    assert.match(await page.textContent("main"), /put key "(other-)?colleague"/);
+    await page.getByRole("button", { name: "Log out" }).click();
+    assert.equal(new URL(page.url()).pathname, "/ui/login");
+    await page.goto(`${base}/ui/keys`);
+    assert.equal(new URL(page.url()).pathname, "/ui/login");
+  }
+});
+console.log("actions: passed");
