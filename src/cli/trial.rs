@@ -10,35 +10,12 @@ use super::{CliError, ConfigArgs, nearest_name};
 use crate::config::{ApiConfig, Config, load};
 use crate::proxy::ClientCache;
 use crate::proxy::model_list::{self, ModelListReply};
-use crate::proxy::trial::{AccountTrial, TrialFailure, TrialReport};
+use crate::proxy::trial::{AccountTrial, TrialFailure, TrialReport, chat_model};
 use crate::types::{Usage, UsageSource, WireFormat};
 use crate::upstream::Endpoint;
 
 /// How long the list of models may take, where no model is named.
 const LIST_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// Parts of names of models that don't chat.
-const OTHER_KINDS: [&str; 16] = [
-    "embed",
-    "whisper",
-    "tts",
-    "image",
-    "audio",
-    "realtime",
-    "moderation",
-    "rerank",
-    "transcribe",
-    "guard",
-    "dall-e",
-    "sora",
-    "veo",
-    "ocr",
-    "davinci",
-    "babbage",
-];
-
-/// Parts of names of models that cost little.
-const SMALL_ONES: [&str; 9] = ["nano", "mini", "lite", "flash", "haiku", "small", "instant", "8b", "fast"];
 
 #[derive(Debug, Args)]
 pub(super) struct TrialArgs {
@@ -165,29 +142,4 @@ async fn any_model(clients: &ClientCache, api: &ApiConfig, endpoint: &Endpoint) 
     };
     let found = chat_model(names.iter().map(|name| &**name), true).map(str::to_owned);
     found.ok_or_else(|| CliError::Server(format!("{}: its list names no model that chats; name one", api.id)))
-}
-
-/// Returns a model that most likely chats; a small one where there is a choice.
-fn chat_model<'a>(names: impl Iterator<Item = &'a str>, prefer_small: bool) -> Option<&'a str> {
-    let has = |name: &str, parts: &[&str]| parts.iter().any(|part| name.to_ascii_lowercase().contains(part));
-    let chatting: Vec<&str> = names.filter(|name| !has(name, &OTHER_KINDS)).collect();
-    let small = chatting.iter().find(|name| prefer_small && has(name, &SMALL_ONES));
-    small.or(chatting.first()).copied()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_model_that_chats_is_chosen_and_a_small_one_where_there_is_a_choice() {
-        for (names, small, chosen) in [
-            (&["text-embedding-3", "gpt-5", "gpt-5-mini", "whisper-1"][..], true, Some("gpt-5-mini")),
-            (&["gpt-5", "gpt-5-mini"], false, Some("gpt-5")),
-            (&["babbage-002", "o3"], true, Some("o3")),
-            (&["tts-1"], true, None),
-        ] {
-            assert_eq!(chat_model(names.iter().copied(), small), chosen, "{names:?}");
-        }
-    }
 }

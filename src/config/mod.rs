@@ -57,9 +57,9 @@ pub use messages::{
     ConfigChanged, ConfigState, EditConfig, GetConfig, GetConfigText, Reload, ReloadReported, Subscribe,
 };
 pub use model::{
-    Access, ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, DEFAULT_KEY,
-    GroupConfig, KeyBudget, KeyConfig, ModelAliases, OperatorKey, PeriodLimit, QueueConfig, QuotaConfig, RetryConfig,
-    ServerConfig, StoreConfig, Timeouts,
+    Access, ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, DASHBOARD_KEY,
+    DEFAULT_KEY, GroupConfig, KeyBudget, KeyConfig, ModelAliases, OperatorKey, PeriodLimit, QueueConfig, QuotaConfig,
+    RetryConfig, ServerConfig, StoreConfig, Timeouts,
 };
 pub use placeholder::{is_placeholder, is_reference, why_no_key};
 pub use problem::Problem;

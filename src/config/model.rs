@@ -10,7 +10,7 @@ use std::time::Duration;
 use quota::{ListedLimit, Reset};
 use url::Url;
 
-pub use self::keys::{Access, DEFAULT_KEY, KeyBudget, KeyConfig, OperatorKey};
+pub use self::keys::{Access, DASHBOARD_KEY, DEFAULT_KEY, KeyBudget, KeyConfig, OperatorKey};
 use super::alerts::AlertConfig;
 use super::base_url::is_this_machine;
 use super::prices::{AccountPrices, PriceFile};

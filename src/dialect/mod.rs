@@ -27,7 +27,7 @@ mod usage;
 
 pub use event_stream::EventStream;
 pub use reply_kind::ReplyKind;
-pub use routes::{ROUTES, Route, SocketRoute, format_of};
+pub use routes::{ROUTES, Route, SocketRoute, chat_route, format_of};
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

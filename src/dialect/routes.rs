@@ -62,6 +62,12 @@ pub fn format_of(path: &str) -> WireFormat {
     ROUTES.iter().filter(is_below).map(|route| route.id.format()).next().unwrap_or(WireFormat::OpenAi)
 }
 
+/// Returns the route of a chat in a format.
+pub fn chat_route(format: WireFormat) -> Option<&'static Route> {
+    let path = format.usual_path();
+    ROUTES.iter().find(|route| route.id.is_at(path) && route.id.format() == format)
+}
+
 /// The same row as in the table.
 static RESPONSES: Route = responses();
 

@@ -7,11 +7,12 @@
 //! | readers | yes | yes | no | where there is no operator's key |
 //! | admins | yes | no | no | where there is no operator's key, and no entry in `keys` |
 
-use super::auth::{Identity, usable};
+use super::auth::Identity;
 use super::endpoints::{Audience, OWN_ENDPOINTS};
 use crate::config::Config;
 use crate::dialect::ROUTES;
 use crate::error::KeyRefusal;
+use crate::proxy::key_in_force;
 
 impl Audience {
     /// Returns who may call a path. Below `/v1` a path without a row is for any key: there is nothing, which the answer says.
@@ -34,7 +35,7 @@ impl Audience {
     /// Lets a caller pass, or says why not.
     pub(super) fn admit(self, caller: &Identity, config: &Config, now: i64) -> Result<(), KeyRefusal> {
         if let Identity::Client(key) = caller {
-            usable(key, now)?;
+            key_in_force(key, now)?;
         }
         let are_open = !config.access.has_operators();
         let is_alone = config.keys.len() == 1;

@@ -13,7 +13,7 @@ use actix_web::{HttpMessage, HttpRequest};
 use super::Worker;
 use crate::config::{ApiConfig, Config, KeyConfig, OperatorKey, PresentedKey};
 use crate::error::{ApiError, KeyRefusal};
-use crate::proxy::key_in_query;
+use crate::proxy::{key_in_force, key_in_query};
 use crate::types::{KeyName, Now};
 
 /// Headers with a key and nothing else: Anthropic's, Azure's and Google's clients send theirs so.
@@ -53,17 +53,8 @@ impl Identity {
     pub(super) fn client(self, now: i64) -> Result<Arc<KeyConfig>, KeyRefusal> {
         match self {
             Identity::Admin(name) | Identity::Viewer(name) => Err(KeyRefusal::OperatorKey(name)),
-            Identity::Client(key) => usable(&key, now).map(|()| key),
+            Identity::Client(key) => key_in_force(&key, now).map(|()| key),
         }
-    }
-}
-
-/// Returns whether a client's key is still in force at this wall time (ms).
-pub(super) fn usable(key: &KeyConfig, now: i64) -> Result<(), KeyRefusal> {
-    match key.expires {
-        Some(end) if end <= now => Err(KeyRefusal::Expired { key: key.name.clone(), end }),
-        Some(_) | None if !key.enabled => Err(KeyRefusal::Disabled(key.name.clone())),
-        Some(_) | None => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The state of each worker thread: the addresses of the actors, the connections, and the configuration in force.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::homes::Homes;
 use crate::keys::{KeyGate, KeysActor};
 use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
+use crate::proxy::own_chat::OwnClient;
 use crate::proxy::{ClientCache, Pool, RetryBudget, SocketEvidence};
 use crate::records::{Recorder, RecorderActor, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
@@ -130,6 +132,19 @@ impl Worker {
     /// Returns how many bytes of request bodies may be in memory at the same time.
     pub(super) fn bodies_in_flight(&self) -> usize {
         self.config.borrow().server.limits.bodies_in_flight.unwrap_or(self.bodies_in_flight)
+    }
+
+    /// Returns what the dashboard's own chats need. `client`: where the person at the dashboard is.
+    pub fn own_client(&self, client: Option<IpAddr>) -> OwnClient {
+        OwnClient {
+            pool: self.pool.clone(),
+            keys: self.keys.clone(),
+            recorder: self.recorder.clone(),
+            records: self.recorder_actor.clone(),
+            supervisor: self.supervisor.clone(),
+            config: Arc::clone(&self.config()),
+            client,
+        }
     }
 
     /// Returns the configuration in force.

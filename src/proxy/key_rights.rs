@@ -31,6 +31,18 @@ impl ClientRequest {
     }
 }
 
+/// Returns whether a client's key is still in force at this wall time (ms).
+///
+/// # Errors
+/// When the key is over or disabled.
+pub fn key_in_force(key: &KeyConfig, now: i64) -> Result<(), KeyRefusal> {
+    match key.expires {
+        Some(end) if end <= now => Err(KeyRefusal::Expired { key: key.name.clone(), end }),
+        Some(_) | None if !key.enabled => Err(KeyRefusal::Disabled(key.name.clone())),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Answers a request that the key's own limits refuse.
 pub fn refuse_by_limits(error: KeyAdmissionError, record: &mut OpenRecord) -> HttpResponse {
     let rate = error.rate();

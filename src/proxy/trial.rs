@@ -5,6 +5,7 @@
 //! 3. What the upstream answers is taken in either form, events or one object.
 
 mod answer;
+mod chat_model;
 
 use std::time::Duration;
 
@@ -15,13 +16,14 @@ use tokio::time::{Instant, timeout_at};
 use transport::{ClientCache, IncomingResponse};
 
 use self::answer::{Pieces, TrialAnswer};
+pub use self::chat_model::chat_model;
 use super::attempt::failure_of;
 use super::headers::set_request_headers;
 use super::model_list::{ANTHROPIC_VERSION, timeout};
 use super::pool::target::client_of;
 use crate::config::StreamUsage;
 use crate::dialect::said::words_of_error;
-use crate::dialect::{ROUTES, RefusedResponse, Route, SentRequest};
+use crate::dialect::{RefusedResponse, Route, SentRequest, chat_route};
 use crate::types::{Failure, FailureClass, Now, Phase, SentAt, Usage, WireFormat};
 use crate::upstream::Endpoint;
 
@@ -111,24 +113,11 @@ impl AccountTrial<'_> {
     }
 
     fn route(&self) -> Option<&'static Route> {
-        let path = self.format.usual_path().trim_start_matches("/v1/");
-        ROUTES.iter().find(|route| route.id.path() == path && route.id.format() == self.format)
+        chat_route(self.format)
     }
 
     fn body(&self, ask_usage: bool) -> Bytes {
-        let mut body = json!({
-            "model": self.model, "stream": true, "messages": [{ "role": "user", "content": PROMPT }],
-        });
-        if let Some(fields) = body.as_object_mut() {
-            match self.format {
-                WireFormat::OpenAi if ask_usage => {
-                    fields.insert("stream_options".to_owned(), json!({ "include_usage": true }));
-                }
-                WireFormat::OpenAi => {}
-                WireFormat::Anthropic => drop(fields.insert("max_tokens".to_owned(), MOST_TOKENS.into())),
-            }
-        }
-        Bytes::from(body.to_string())
+        trial_body(self.format, self.model, ask_usage)
     }
 
     async fn send(
@@ -170,6 +159,21 @@ impl AccountTrial<'_> {
     fn sent(&self) -> SentRequest<'_> {
         SentRequest { upstream_model: self.model, body: Some(b""), key: Some(&self.endpoint.key) }
     }
+}
+
+/// Returns the request for one word. `ask_usage`: with the wish for the usage of a stream.
+pub(super) fn trial_body(format: WireFormat, model: &str, ask_usage: bool) -> Bytes {
+    let mut body = json!({ "model": model, "stream": true, "messages": [{ "role": "user", "content": PROMPT }] });
+    if let Some(fields) = body.as_object_mut() {
+        match format {
+            WireFormat::OpenAi if ask_usage => {
+                fields.insert("stream_options".to_owned(), json!({ "include_usage": true }));
+            }
+            WireFormat::OpenAi => {}
+            WireFormat::Anthropic => drop(fields.insert("max_tokens".to_owned(), MOST_TOKENS.into())),
+        }
+    }
+    Bytes::from(body.to_string())
 }
 
 fn no_address(format: WireFormat) -> TrialFailure {

@@ -23,6 +23,11 @@ impl NameList {
         }
     }
 
+    /// Returns the list of this name alone.
+    pub fn only(name: &str) -> NameList {
+        NameList { names: vec![Arc::from(name)], patterns: Vec::new() }
+    }
+
     /// Returns whether a name is in the list, or a pattern of the list matches the name.
     pub fn has(&self, name: &str) -> bool {
         self.names.iter().any(|listed| **listed == *name) || self.patterns.iter().any(|pattern| pattern.matches(name))

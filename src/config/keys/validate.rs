@@ -11,7 +11,7 @@ use crate::config::model::{
 use crate::config::schema::nearest;
 use crate::config::secret::{ClientKey, KeyDigest};
 use crate::config::validator::Validator;
-use crate::types::{KeyName, Limits, NameList, NamePattern, Now};
+use crate::types::{KeyName, NameList, NamePattern, Now};
 
 /// The longest name of a key, in characters.
 const LONGEST_NAME: usize = 64;
@@ -217,19 +217,5 @@ impl Served<'_> {
 
 /// Returns the key of `server.apiKey(s)`.
 fn default_key(secrets: Vec<ClientKey>) -> KeyConfig {
-    KeyConfig {
-        name: KeyName::from(DEFAULT_KEY),
-        secrets,
-        models: None,
-        apis: None,
-        quota: QuotaConfig {
-            limits: Limits::default(),
-            models: Default::default(),
-            more: Vec::new(),
-            reset: quota::Reset::LocalMidnight,
-        },
-        budgets: Vec::new(),
-        expires: None,
-        enabled: true,
-    }
+    KeyConfig { secrets, ..KeyConfig::unlimited(DEFAULT_KEY) }
 }

@@ -8,10 +8,13 @@ use std::sync::Arc;
 
 use super::QuotaConfig;
 use crate::config::secret::{ClientKey, PresentedKey};
-use crate::types::{KeyName, NameList};
+use crate::types::{KeyName, Limits, NameList};
 
 /// The name of the keys in `server.apiKey(s)`, and of clients without a key where none is needed.
 pub const DEFAULT_KEY: &str = "default";
+
+/// The name of the key of what the dashboard itself sends. An entry of `keys` may have this name: then the entry's limits hold.
+pub const DASHBOARD_KEY: &str = "dashboard";
 
 /// A client's key, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +47,25 @@ pub struct KeyBudget {
 }
 
 impl KeyConfig {
+    /// Returns a key without secrets, rights to bound and limits.
+    pub fn unlimited(name: &str) -> KeyConfig {
+        KeyConfig {
+            name: KeyName::from(name),
+            secrets: Vec::new(),
+            models: None,
+            apis: None,
+            quota: QuotaConfig {
+                limits: Limits::default(),
+                models: Default::default(),
+                more: Vec::new(),
+                reset: quota::Reset::LocalMidnight,
+            },
+            budgets: Vec::new(),
+            expires: None,
+            enabled: true,
+        }
+    }
+
     /// Returns whether this is the key of `server.apiKey(s)`, which has no entry of its own.
     pub fn is_default(&self) -> bool {
         self.name.as_str() == DEFAULT_KEY
