@@ -17,7 +17,7 @@ use super::homes_worker::HomesWorker;
 use super::outage::Outage;
 use super::shared_worker::SharedWorker;
 use super::store_health::StoreHealth;
-use super::usage_worker::UsageWorker;
+use super::usage::UsageWorker;
 use super::{
     Ask, Change, Flush, GrantResult, Reserve, Restore, RestoreLedgers, RestoreTokens, Save, SaveLedgers, Saved,
     SharedBackend, SharedHomes, SharedUsage, Store, StoreError,

@@ -4,9 +4,9 @@
 //! In reading order:
 //!
 //! - `messages`: the contract. `record`: what is saved.
-//! - `store`: the trait. `sled`, `sled_usage` and `folder`: the store on disk. `usage`: who writes and reads usage.
+//! - `store`: the trait. `sled` and `folder`: the store on disk. `usage`: usage in this and in the shared store.
 //! - `shared`: the trait of a shared store. `redis`, `replica_row` and the scripts `greet.lua` and `lend.lua`: the shared store.
-//! - `redis_homes`, `redis_usage`: where several servers share homes of objects, and usage. `redis_ledgers`: whose ledgers they are.
+//! - `redis_homes`: where several servers share homes of objects. `redis_ledgers`: whose ledgers they are.
 //! - `batch_worker`, `shared_worker`, `homes_worker` and `actor`: the wiring. `store_health`: how the stores are.
 
 mod actor;
@@ -21,17 +21,14 @@ mod redis;
 mod redis_homes;
 mod redis_ledgers;
 mod redis_link;
-mod redis_usage;
 mod replica_row;
 mod script_reply;
 mod shared;
 mod shared_worker;
 mod sled;
-mod sled_usage;
 mod store;
 mod store_health;
 mod usage;
-mod usage_worker;
 
 pub use actor::PersistenceActor;
 pub use messages::{
@@ -41,10 +38,8 @@ pub use messages::{
 pub use record::{Saved, TokenChange};
 pub use redis::RedisStore;
 pub use redis_homes::RedisHomes;
-pub use redis_usage::RedisUsage;
 pub use shared::{Ask, GrantResult, SharedBackend, SharedHomes, SharedUsage};
 pub use sled::SledStore;
 pub use store::{Change, Store, StoreError};
 pub use store_health::{GetStores, StoreReport};
-pub use usage::{ReadUsage, SaveUsage, UsageReader};
-pub use usage_worker::ShareUsage;
+pub use usage::{ReadUsage, RedisUsage, SaveUsage, ShareUsage, UsageReader};

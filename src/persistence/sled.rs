@@ -3,7 +3,7 @@
 //! Keys: `q/ID` for quotas (see [`QuotaId::key`]), `t/ID` for token totals, `h/ID/HOUR` and `d/ID/DAY` for buckets. The start of a
 //! bucket is written as 8 big-endian bytes, so keys sort by time. Only changes are written. The first
 //! write of a bucket removes the old ones. `o/NUMBER` for records of homes, likewise. `l/ID` for whose the ledger ID is. Usage has
-//! a tree of its own, see `sled_usage`.
+//! a tree and files of its own, see `usage`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use quota::QuotaRecord;
 
 use super::folder::Folder;
 use super::record::{decode, encode, seal, unseal};
-use super::sled_usage::UsageTree;
+use super::usage::UsageTree;
 use super::{Change, Saved, Store, StoreError, TokenChange};
 use crate::types::{DAYS_KEPT_MS, HOURS_KEPT_MS, LedgerId, LedgerRecord, QuotaId, TokenStats, UsageSpan};
 
@@ -32,13 +32,13 @@ pub struct SledStore {
 const BUCKETS: [(&str, i64); 2] = [("h", HOURS_KEPT_MS), ("d", DAYS_KEPT_MS)];
 
 impl SledStore {
-    /// Opens or creates the store in `folder`. A damaged one is moved aside; then the limits of the day count as used up, unless
+    /// Opens or creates the store in the folder `path`. A damaged one is moved aside; then the limits of the day count as used up, unless
     /// `fresh`.
     ///
     /// # Errors
     /// When the folder can't be used, or another process uses the folder.
-    pub fn open(folder: &Path, fresh: bool) -> Result<SledStore, StoreError> {
-        let folder = Folder::open(folder)?;
+    pub fn open(path: &Path, fresh: bool) -> Result<SledStore, StoreError> {
+        let folder = Folder::open(path)?;
         let (db, lost) = (folder.db.clone(), folder.lost);
         if lost && fresh {
             log::warn!("persistence: --fresh: all counts begin at zero");
@@ -47,7 +47,7 @@ impl SledStore {
                 "persistence: the limits of APIs count as spent until their day is over; --fresh begins at zero"
             );
         }
-        let usage = UsageTree::open(&db)?;
+        let usage = UsageTree::open(&db, path)?;
         Ok(SledStore { folder: Mutex::new(folder), db, usage, fresh, lost })
     }
 

@@ -19,6 +19,9 @@ const DAYS_OF_USAGE_MS: i64 = DAYS_KEPT_MS + 34 * 86_400_000;
 /// The most cells of a day. Beyond, a client key has one more cell for each kind of operation, with `other` for the rest.
 const MOST_CELLS: usize = 10_000;
 
+/// The most cells of a piece: some KB. The store on disk is made for small values.
+const CELLS_OF_PIECE: usize = 64;
+
 /// Pieces below this size, in bytes, do not make an hour be written whole.
 const FEW_BYTES: usize = 64 << 10;
 
@@ -184,12 +187,16 @@ impl UsageLedger {
         }
     }
 
-    /// Puts a piece of a period. Returns the size in bytes.
+    /// Puts pieces of a period. Returns the size in bytes.
     fn put(&mut self, span: UsageSpan, start: i64, cells: &mut [(CellKey, UsageCounts)]) -> usize {
-        let block = write_block(false, &self.names, cells);
-        let size = block.len();
-        self.changes.push(UsageChange::Put { period: UsagePeriod { span, start }, number: self.next_number, block });
-        self.next_number += 1;
+        let mut size = 0;
+        for cells in cells.chunks_mut(CELLS_OF_PIECE) {
+            let block = write_block(false, &self.names, cells);
+            size += block.len();
+            let period = UsagePeriod { span, start };
+            self.changes.push(UsageChange::Put { period, number: self.next_number, block });
+            self.next_number += 1;
+        }
         size
     }
 

@@ -7,10 +7,9 @@
 
 use std::ops::Range;
 
-use super::StoreError;
-use super::record::{seal, unseal};
-use super::redis_link::RedisLink;
-use super::shared::SharedUsage;
+use crate::persistence::record::{seal, unseal};
+use crate::persistence::redis_link::RedisLink;
+use crate::persistence::{SharedUsage, StoreError};
 use crate::types::{UsagePeriod, UsageSpan};
 
 /// Hashes that are read in one round trip.

@@ -1,6 +1,14 @@
 //! Usage, written and read: the part of the [`PersistenceActor`] about usage.
 //!
+//! In reading order: `tree` (usage in the data folder) and `files` (blocks that are files there), `redis` (usage that several servers
+//! share) and `worker` (who tells them).
+//!
 //! Reading a year takes a thread some time. So the actor gives the reader away, once all that was told before is on disk.
+
+mod files;
+mod redis;
+mod tree;
+mod worker;
 
 use std::fmt;
 use std::ops::Range;
@@ -8,8 +16,13 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::{Change, PersistenceActor, Store};
+use crate::persistence::{Change, PersistenceActor, Store};
 use crate::types::{UsageChange, UsageSpan};
+
+pub use redis::RedisUsage;
+pub(super) use tree::UsageTree;
+pub use worker::ShareUsage;
+pub(super) use worker::UsageWorker;
 
 /// Save this usage soon. Sent by the RecorderActor. A lost one costs the usage of a moment, until the hour is written whole.
 #[derive(Debug, Message)]
@@ -82,3 +95,6 @@ impl Handler<ReadUsage> for PersistenceActor {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::prelude::*;
 
-use super::batch_worker::BatchWorker;
-use super::outage::Outage;
-use super::{PersistenceActor, SharedUsage, Store, StoreError, UsageReader};
+use super::UsageReader;
+use super::tree::is_whole;
 use crate::alerts::AlertSender;
+use crate::persistence::batch_worker::BatchWorker;
+use crate::persistence::outage::Outage;
+use crate::persistence::{PersistenceActor, SharedUsage, Store, StoreError};
 use crate::types::{UsagePeriod, UsageSpan};
 
 /// The most rows that wait for the store: two days of hours, and the days of a month. Beyond, the oldest is told at the next start.
@@ -27,7 +29,7 @@ const DAYS_AT_ONCE: usize = 8;
 pub struct ShareUsage(pub Vec<(UsagePeriod, Vec<u8>)>);
 
 /// The worker.
-pub(super) struct UsageWorker(BatchWorker<Vec<(UsagePeriod, Vec<u8>)>>);
+pub(in crate::persistence) struct UsageWorker(BatchWorker<Vec<(UsagePeriod, Vec<u8>)>>);
 
 #[derive(Default)]
 struct Untold {
@@ -38,7 +40,7 @@ struct Untold {
 
 impl UsageWorker {
     /// Starts the worker on the current thread.
-    pub(super) fn start(shared: Arc<dyn SharedUsage>, store: Arc<dyn Store>) -> UsageWorker {
+    pub(in crate::persistence) fn start(shared: Arc<dyn SharedUsage>, store: Arc<dyn Store>) -> UsageWorker {
         let consequence = "other servers will learn later what was used here";
         let untold = Mutex::new(Untold::default());
         UsageWorker(BatchWorker::start(Outage::new(consequence, AlertSender::default()), move |rows| {
@@ -71,7 +73,7 @@ fn tell_days(shared: &dyn SharedUsage, reader: &UsageReader) -> Result<(), Store
     let mut told = Ok(());
     let mut days: Vec<(UsagePeriod, Vec<u8>)> = Vec::new();
     reader.show(UsageSpan::Day, 0..i64::MAX, |start, blocks| {
-        let whole = blocks.iter().rfind(|(_, block)| block.first() == Some(&1)).or_else(|| blocks.last());
+        let whole = blocks.iter().rfind(|(_, block)| is_whole(block)).or_else(|| blocks.last());
         days.extend(whole.map(|(_, block)| (UsagePeriod { span: UsageSpan::Day, start }, block.clone())));
         if days.len() >= DAYS_AT_ONCE && told.is_ok() {
             told = tell_missing(shared, std::mem::take(&mut days));
