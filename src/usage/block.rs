@@ -4,11 +4,20 @@
 //!    last whole block, and all later pieces.
 //! 2. The form: whole or not; for each dimension the names; the cells by place of the names. All numbers are of variable length
 //!    (seven bits a byte), and sums that are zero take no byte.
-//! 3. The store puts a version and a checksum before each block.
+//! 3. A block may begin with *folds*: for each dimension a block with the sums of its names, whatever the other names are. A year
+//!    of days is summed from folds ten times as fast as from cells.
+//! 4. The store puts a version and a checksum before each block.
 
-use super::cell::{CellKey, OperationKind};
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
+use super::cell::{CellKey, Dimension, OperationKind, PlaceHasher};
 use super::counts::{COUNTS, UsageCounts};
-use super::names::UsageNames;
+use super::names::{NONE_PLACE, UsageNames};
+
+/// Begins a block with folds: their lengths and bytes come next, then the block without folds. That one begins with 1 if it is whole,
+/// else with 0.
+const FOLDED: u8 = 3;
 
 /// The most names in a dimension of a block. Bounds what a damaged one can ask for.
 const MOST_NAMES: u64 = 1 << 16;
@@ -16,7 +25,27 @@ const MOST_NAMES: u64 = 1 << 16;
 /// The kind of operation stands above the bits of the sums.
 const KIND_SHIFT: u16 = 12;
 
-/// Writes cells as a block.
+/// Writes cells as a whole block with folds.
+pub(super) fn write_folded(names: &UsageNames, cells: &mut [(CellKey, UsageCounts)]) -> Vec<u8> {
+    let mut bytes = vec![FOLDED];
+    for dimension in 0..Dimension::ALL.len() {
+        let mut sums: HashMap<CellKey, UsageCounts, BuildHasherDefault<PlaceHasher>> = HashMap::default();
+        for (key, counts) in cells.iter() {
+            let mut folded = CellKey { places: [NONE_PLACE; 4], ..*key };
+            if let (Some(to), Some(from)) = (folded.places.get_mut(dimension), key.places.get(dimension)) {
+                *to = *from;
+            }
+            sums.entry(folded).or_default().add(counts);
+        }
+        let fold = write_block(true, names, &mut sums.into_iter().collect::<Vec<_>>());
+        put(&mut bytes, fold.len() as u64);
+        bytes.extend(fold);
+    }
+    bytes.extend(write_block(true, names, cells));
+    bytes
+}
+
+/// Writes cells as a block without folds.
 pub(super) fn write_block(whole: bool, names: &UsageNames, cells: &mut [(CellKey, UsageCounts)]) -> Vec<u8> {
     cells.sort_unstable_by_key(|(key, _)| *key);
     let mut bytes = Vec::with_capacity(64 + 24 * cells.len());
@@ -69,7 +98,28 @@ pub struct UsageBlock<'a> {
 impl<'a> UsageBlock<'a> {
     /// Opens a block. `None` if the bytes are none.
     pub fn open(bytes: &'a [u8]) -> Option<UsageBlock<'a>> {
+        UsageBlock::open_fold(bytes, None)
+    }
+
+    /// Opens the fold of this dimension, if one is wanted and the block has folds, else the block with all cells. `None` if the bytes
+    /// are none.
+    pub fn open_fold(bytes: &'a [u8], of: Option<Dimension>) -> Option<UsageBlock<'a>> {
         let mut rest = bytes;
+        if let Some(after) = bytes.strip_prefix(&[FOLDED]) {
+            rest = after;
+            for dimension in Dimension::ALL {
+                let length = usize::try_from(take(&mut rest)?).ok()?;
+                let (fold, after) = rest.split_at_checked(length)?;
+                if of == Some(dimension) {
+                    return UsageBlock::open_plain(fold);
+                }
+                rest = after;
+            }
+        }
+        UsageBlock::open_plain(rest)
+    }
+
+    fn open_plain(mut rest: &'a [u8]) -> Option<UsageBlock<'a>> {
         let whole = take(&mut rest)? == 1;
         let mut names: [Vec<&str>; 4] = Default::default();
         for names in &mut names {
@@ -138,9 +188,11 @@ fn take(rest: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Returns the blocks that make up a period, of all that are kept with their numbers, in order of the numbers.
-pub fn read_period(blocks: &[(u64, Vec<u8>)]) -> impl Iterator<Item = UsageBlock<'_>> {
-    let opened: Vec<UsageBlock<'_>> = blocks.iter().filter_map(|(_, bytes)| UsageBlock::open(bytes)).collect();
+/// Returns the blocks that make up a period, of all that are kept with their numbers, in order of the numbers: the folds of a
+/// dimension where one is wanted, and there are some.
+pub fn read_period(blocks: &[(u64, Vec<u8>)], fold: Option<Dimension>) -> impl Iterator<Item = UsageBlock<'_>> {
+    let opened: Vec<UsageBlock<'_>> =
+        blocks.iter().filter_map(|(_, bytes)| UsageBlock::open_fold(bytes, fold)).collect();
     let first = opened.iter().rposition(|block| block.whole).unwrap_or(0);
     opened.into_iter().skip(first)
 }

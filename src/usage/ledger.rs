@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
 
-use super::block::{UsageBlock, write_block};
+use super::block::{UsageBlock, write_block, write_folded};
 use super::cell::{CellKey, CellNames, PlaceHasher};
 use super::counts::UsageCounts;
 use super::names::{OTHER_PLACE, UsageNames};
@@ -201,7 +201,13 @@ impl UsageLedger {
     }
 
     fn write_whole(&mut self, span: UsageSpan) {
-        let LedgerPage { period, block } = self.page(span);
+        let LedgerPage { period, block } = match span {
+            UsageSpan::Hour => self.page(span),
+            UsageSpan::Day => {
+                let block = write_folded(&self.names, &mut self.cells_of(span));
+                LedgerPage { period: UsagePeriod { span, start: self.day }, block }
+            }
+        };
         if span == UsageSpan::Hour {
             (self.pieces, self.whole) = (0, block.len());
         }
@@ -212,13 +218,20 @@ impl UsageLedger {
 
     /// Returns all of the open hour or day.
     pub fn page(&self, span: UsageSpan) -> LedgerPage {
-        let (start, of): (i64, fn(&OpenCell) -> UsageCounts) = match span {
-            UsageSpan::Hour => (self.hour, |cell| cell.hour),
-            UsageSpan::Day => (self.day, |cell| cell.day),
+        let start = match span {
+            UsageSpan::Hour => self.hour,
+            UsageSpan::Day => self.day,
         };
-        let cells = self.cells.iter().map(|(key, cell)| (*key, of(cell))).filter(|(_, counts)| !counts.is_empty());
-        let block = write_block(true, &self.names, &mut cells.collect::<Vec<_>>());
+        let block = write_block(true, &self.names, &mut self.cells_of(span));
         LedgerPage { period: UsagePeriod { span, start }, block }
+    }
+
+    fn cells_of(&self, span: UsageSpan) -> Vec<(CellKey, UsageCounts)> {
+        let of: fn(&OpenCell) -> UsageCounts = match span {
+            UsageSpan::Hour => |cell| cell.hour,
+            UsageSpan::Day => |cell| cell.day,
+        };
+        self.cells.iter().map(|(key, cell)| (*key, of(cell))).filter(|(_, counts)| !counts.is_empty()).collect()
     }
 
     /// Returns the sums of an open day as the whole block of that day, to seal a day that ended without this process.

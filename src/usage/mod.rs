@@ -25,3 +25,6 @@ pub use ledger::{LedgerPage, UsageLedger};
 pub use query::{Bucket, UsageQuery};
 pub use report::{counts_json, usage_csv, usage_json};
 pub use sum::{TooManyRows, UsageRow, UsageSum};
+
+#[cfg(test)]
+mod tests;

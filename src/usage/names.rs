@@ -11,6 +11,9 @@ pub(super) const OTHER: &str = "other";
 /// The place of [`OTHER`].
 pub(super) const OTHER_PLACE: u16 = 0;
 
+/// The place of no name.
+pub(super) const NONE_PLACE: u16 = 1;
+
 /// Names of one dimension, in order of entry. The first two are always `other` and none.
 #[derive(Debug)]
 pub(super) struct NameTable {

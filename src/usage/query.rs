@@ -84,4 +84,17 @@ impl UsageQuery {
         self.to = self.by.end(last, &self.zone);
         self
     }
+
+    /// Returns the dimension whose folds answer the question: the only one that is asked for, or any if none is. `None`: cells are needed.
+    pub fn fold(&self) -> Option<Dimension> {
+        let dimensions = Dimension::ALL.into_iter().zip(&self.filters);
+        let mut asked = dimensions
+            .filter(|(dimension, names)| self.group.contains(dimension) || !names.is_empty())
+            .map(|(dimension, _)| dimension);
+        match (asked.next(), asked.next()) {
+            (None, _) => Some(Dimension::App),
+            (only, None) => only,
+            (_, Some(_)) => None,
+        }
+    }
 }

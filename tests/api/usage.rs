@@ -1,6 +1,7 @@
 //! Who used what.
 
 mod answers;
+mod disk;
 mod own;
 mod store;
 mod sums;

@@ -29,9 +29,9 @@ const NUMBER: &[u8] = b"n";
 /// The key under which the server's name was before.
 const SERVER: &[u8] = b"s";
 
-/// Returns whether a block is all of its period so far, and no piece.
+/// Returns whether a block is all of its period so far: a piece begins with 0.
 pub(super) fn is_whole(block: &[u8]) -> bool {
-    block.first() == Some(&1)
+    block.first().is_some_and(|first| *first != 0)
 }
 
 pub(in crate::persistence) struct UsageTree {

@@ -83,7 +83,7 @@ pub(super) struct Pages {
 
 /// Adds up the open page, the periods on disk, and those of other servers. Without an answer of the shared store the own sums stand.
 pub(super) fn sum(query: UsageQuery, pages: &Pages) -> Result<UsageAnswer, TooManyRows> {
-    let (page, range) = (&pages.open, query.from..query.to);
+    let (page, range, fold) = (&pages.open, query.from..query.to, query.fold());
     let mut sum = UsageSum::new(query);
     let mut ended = Ok(());
     if let Some(block) = UsageBlock::open(&page.block) {
@@ -91,12 +91,12 @@ pub(super) fn sum(query: UsageQuery, pages: &Pages) -> Result<UsageAnswer, TooMa
     }
     pages.reader.show(page.period.span, range.clone(), |start, blocks| {
         if start != page.period.start && ended.is_ok() {
-            ended = read_period(blocks).try_for_each(|block| sum.add(start, &block));
+            ended = read_period(blocks, fold).try_for_each(|block| sum.add(start, &block));
         }
     });
     let others = pages.shared.as_ref().map(|shared| {
         shared.others(page.period.span, range, &mut |start, bytes| {
-            if let (Some(block), Ok(())) = (UsageBlock::open(bytes), ended) {
+            if let (Some(block), Ok(())) = (UsageBlock::open_fold(bytes, fold), ended) {
                 ended = sum.add(start, &block);
             }
         })

@@ -43,14 +43,14 @@ pub fn restore_usage(reader: &UsageReader, zone: &TimeZone, wall: i64) -> (Usage
             number += 1;
             UsageLedger::open(moment, number, false)
         });
-        read_period(blocks).for_each(|block| ledger.load(UsageSpan::Day, &block));
+        read_period(blocks, None).for_each(|block| ledger.load(UsageSpan::Day, &block));
     });
     reader.show(UsageSpan::Day, now.day..now.day + 1, |_, blocks| today = blocks.to_vec());
     let open = unsealed.remove(&now.day);
     let changes = unsealed.into_values().flat_map(UsageLedger::seal).collect();
     let mut ledger = open.unwrap_or_else(|| UsageLedger::open(now, 0, sealed.contains(&now.day)));
     ledger.go_on(now, number + 1);
-    read_period(&today).for_each(|block| ledger.load(UsageSpan::Day, &block));
-    read_period(&hour).for_each(|block| ledger.load(UsageSpan::Hour, &block));
+    read_period(&today, None).for_each(|block| ledger.load(UsageSpan::Day, &block));
+    read_period(&hour, None).for_each(|block| ledger.load(UsageSpan::Hour, &block));
     (ledger, changes)
 }
