@@ -23,7 +23,7 @@ pub use cell::{CellNames, Dimension, OperationKind};
 pub use counts::UsageCounts;
 pub use ledger::{LedgerPage, UsageLedger};
 pub use query::{Bucket, UsageQuery};
-pub use report::{counts_json, usage_csv, usage_json};
+pub use report::{usage_csv, usage_json};
 pub use sum::{TooManyRows, UsageRow, UsageSum};
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Sums as JSON and as CSV: one table of columns for both.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::cell::Dimension;
 use super::counts::UsageCounts;
@@ -27,20 +29,94 @@ const COLUMNS: [Column; 10] = [
     ("estimatedTokens", "estimated_tokens", |counts| counts.estimated),
 ];
 
-/// Returns the sums as the answer of `/v1/usage`.
-pub fn usage_json(sum: &UsageSum, is_complete: bool) -> Value {
+/// Returns the sums as the answer of `/v1/usage`. Rows are written one after the other: a tree of them takes three times as long.
+pub fn usage_json(sum: &UsageSum, is_complete: bool) -> String {
     let query = sum.query();
     let (rows, total) = sum.rows();
-    json!({
-        "from": iso(query.from),
-        "to": iso(query.to),
-        "by": by(query.by),
-        "zone": query.zone.iana_name(),
-        "group": query.group.iter().map(|dimension| dimension.as_str()).collect::<Vec<_>>(),
-        "complete": is_complete,
-        "total": counts_json(&total),
-        "usage": rows.iter().map(|row| row_json(row, query)).collect::<Vec<_>>(),
-    })
+    let report = UsageReport {
+        from: iso(query.from),
+        to: iso(query.to),
+        by: by(query.by),
+        zone: query.zone.iana_name(),
+        group: query.group.iter().map(|dimension| dimension.as_str()).collect(),
+        complete: is_complete,
+        total: ReportSums(&total),
+        usage: ReportRows { rows: &rows, times: &bucket_times(&rows, query) },
+    };
+    // Texts and numbers can all be written.
+    serde_json::to_string(&report).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct UsageReport<'a> {
+    from: String,
+    to: String,
+    by: &'static str,
+    zone: Option<&'a str>,
+    group: Vec<&'static str>,
+    complete: bool,
+    total: ReportSums<'a>,
+    usage: ReportRows<'a>,
+}
+
+/// The begin and the end of each bucket, written.
+type BucketTimes = BTreeMap<i64, [String; 2]>;
+
+fn bucket_times(rows: &[UsageRow], query: &UsageQuery) -> BucketTimes {
+    let mut times = BucketTimes::new();
+    for row in rows {
+        times.entry(row.start).or_insert_with(|| [iso(row.start), iso(query.by.end(row.start, &query.zone))]);
+    }
+    times
+}
+
+struct ReportRows<'a> {
+    rows: &'a [UsageRow],
+    times: &'a BucketTimes,
+}
+
+impl Serialize for ReportRows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.rows.iter().map(|row| ReportRow { row, times: self.times.get(&row.start) }))
+    }
+}
+
+struct ReportRow<'a> {
+    row: &'a UsageRow,
+    times: Option<&'a [String; 2]>,
+}
+
+impl Serialize for ReportRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        for (name, time) in ["start", "end"].iter().zip(self.times.into_iter().flatten()) {
+            object.serialize_entry(name, time)?;
+        }
+        for (dimension, name) in Dimension::ALL.into_iter().zip(&self.row.names) {
+            if let Some(name) = name {
+                object.serialize_entry(dimension.as_str(), &Some(&**name).filter(|name| !name.is_empty()))?;
+            }
+        }
+        write_sums(&self.row.counts, &mut object)?;
+        object.end()
+    }
+}
+
+struct ReportSums<'a>(&'a UsageCounts);
+
+impl Serialize for ReportSums<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        write_sums(self.0, &mut object)?;
+        object.end()
+    }
+}
+
+fn write_sums<M: SerializeMap>(counts: &UsageCounts, object: &mut M) -> Result<(), M::Error> {
+    for (name, _, value) in COLUMNS {
+        object.serialize_entry(name, &value(counts))?;
+    }
+    object.serialize_entry("costUsd", &counts.cost)
 }
 
 fn by(by: Bucket) -> &'static str {
@@ -49,28 +125,6 @@ fn by(by: Bucket) -> &'static str {
         Bucket::Day => "day",
         Bucket::Month => "month",
     }
-}
-
-fn row_json(row: &UsageRow, query: &UsageQuery) -> Value {
-    let mut object = Map::new();
-    object.insert("start".to_owned(), json!(iso(row.start)));
-    object.insert("end".to_owned(), json!(iso(query.by.end(row.start, &query.zone))));
-    for (dimension, name) in Dimension::ALL.into_iter().zip(&row.names) {
-        if let Some(name) = name {
-            let name = Some(&**name).filter(|name| !name.is_empty());
-            object.insert(dimension.as_str().to_owned(), json!(name));
-        }
-    }
-    object.extend(counts_json(&row.counts));
-    Value::Object(object)
-}
-
-/// Returns sums as fields.
-pub fn counts_json(counts: &UsageCounts) -> Map<String, Value> {
-    let mut fields: Map<String, Value> =
-        COLUMNS.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value(counts)))).collect();
-    fields.insert("costUsd".to_owned(), json!(counts.cost));
-    fields
 }
 
 /// Returns the sums as CSV (RFC 4180), with a head.
@@ -83,8 +137,10 @@ pub fn usage_csv(sum: &UsageSum) -> String {
     }
     COLUMNS.iter().for_each(|(_, name, _)| csv.extend([",", name]));
     csv.push_str(",cost_usd\r\n");
+    let times = bucket_times(&rows, query);
     for row in &rows {
-        csv.extend([&iso(row.start), ",", &iso(query.by.end(row.start, &query.zone))]);
+        let [start, end] = times.get(&row.start).map_or([""; 2], |times| times.each_ref().map(String::as_str));
+        csv.extend([start, ",", end]);
         for name in row.names.iter().flatten() {
             csv.push(',');
             push_cell(&mut csv, name);

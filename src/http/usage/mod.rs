@@ -17,7 +17,7 @@ use crate::usage::{UsageQuery, usage_csv, usage_json};
 
 pub(super) async fn json(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let UsageAnswer { sum, is_complete } = usage_answer(worker(&request)?, request.query_string()).await?;
-    let body = rendered(move || usage_json(&sum, is_complete).to_string()).await?;
+    let body = rendered(move || usage_json(&sum, is_complete)).await?;
     Ok(response(is_complete).content_type("application/json").body(body))
 }
 

@@ -101,6 +101,9 @@ fn full_days_take_the_room_of_their_data_and_outlive_kills_and_damage() {
     app.logged(&file.file_name().expect("a name").to_string_lossy());
     assert!(files().any(|path| is_third(&path) && path.extension().is_some_and(|end| end == "damaged")));
     assert_eq!(ask(&app)["usage"].as_array().map(Vec::len), Some(11));
+    // A good copy counts again.
+    fs::write(&file, &bytes).expect("writes");
+    assert_eq!(ask(&app), before);
 }
 
 #[test]
