@@ -9,6 +9,9 @@ use crate::types::{Moment, TokenKinds, UsageChange, UsageSpan};
 
 const DAY_MS: i64 = 86_400_000;
 
+/// The begin of a day, and its blocks by their numbers.
+type DayOnDisk = (i64, Vec<(u64, Vec<u8>)>);
+
 /// The sealed block of a day in which every name meets many others.
 fn day(nth: i64) -> Vec<u8> {
     let mut ledger = UsageLedger::open(Moment { wall: 0, hour: nth * DAY_MS, day: nth * DAY_MS }, 1, false);
@@ -24,11 +27,11 @@ fn day(nth: i64) -> Vec<u8> {
         let counts = UsageCounts { requests: 1 + cell % 3, tokens, ..UsageCounts::default() };
         ledger.add(&CellNames { names, kind, proven: true }, &counts, moment);
     }
-    let blocks = ledger.seal().into_iter().filter_map(|change| match change {
+    let mut blocks = ledger.seal().into_iter().filter_map(|change| match change {
         UsageChange::Put { period, block, .. } => (period.span == UsageSpan::Day).then_some(block),
         UsageChange::Replace { .. } | UsageChange::Forget(_) => None,
     });
-    blocks.last().expect("a day")
+    blocks.next_back().expect("a day")
 }
 
 fn query(by: Bucket, group: &[Dimension], wanted: Option<Dimension>, kind: Option<OperationKind>) -> UsageQuery {
@@ -41,7 +44,7 @@ fn query(by: Bucket, group: &[Dimension], wanted: Option<Dimension>, kind: Optio
     UsageQuery { from: 0, to: 90 * DAY_MS, by, group: group.to_vec(), filters, kind, zone: TimeZone::UTC }
 }
 
-fn rows(query: &UsageQuery, days: &[(i64, Vec<(u64, Vec<u8>)>)], fold: Option<Dimension>) -> Vec<UsageRow> {
+fn rows(query: &UsageQuery, days: &[DayOnDisk], fold: Option<Dimension>) -> Vec<UsageRow> {
     let mut sum = UsageSum::new(query.clone());
     for (start, blocks) in days {
         read_period(blocks, fold).try_for_each(|block| sum.add(*start, &block)).expect("few rows");

@@ -55,7 +55,8 @@ impl UsageFiles {
     /// # Errors
     /// When the file can't be written. Then none is there.
     pub(super) fn put(&self, period: UsagePeriod, number: u64, block: &[u8]) -> Result<(), StoreError> {
-        self.write(&format!("{}-{}-{number}", span_name(period.span), period.start), block)
+        // The clock of a machine that has lost the time begins in 1970, where a day may begin before.
+        self.write(&format!("{}-{}-{number}", span_name(period.span), period.start.max(0)), block)
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
