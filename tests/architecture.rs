@@ -15,7 +15,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("alerts", &["types", "mailbox", "config"]),
     ("dialect", &["types", "config"]),
     ("persistence", &["types", "mailbox", "alerts"]),
-    ("quotas", &["types", "alerts", "config", "persistence"]),
+    ("quotas", &["types", "mailbox", "alerts", "config", "persistence"]),
     ("keys", &["types", "mailbox", "alerts", "config", "persistence", "quotas"]),
     ("upstream", &["types", "mailbox", "alerts", "config", "persistence", "quotas"]),
     ("scheduler", &["types", "mailbox", "alerts", "config", "persistence", "quotas", "upstream"]),

@@ -6,7 +6,7 @@ mod report;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use actix::prelude::*;
 use quota::Reservation;
@@ -20,7 +20,7 @@ use crate::alerts::AlertSender;
 use crate::config::{ConfigChanged, KeyConfig};
 use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
 use crate::persistence::PersistenceActor;
-use crate::quotas::{Admission, EventQueue, QuotaHandle, QuotaRegistry, admit};
+use crate::quotas::{Admission, AppliesEvents, OwnedEvents, QuotaHandle, QuotaRegistry, admit};
 use crate::types::{KeyName, Now};
 
 /// Owns the quotas of all keys.
@@ -33,11 +33,7 @@ pub struct KeysActor {
     configured: Vec<KeyName>,
     /// Admitted requests that are not settled, by [`SentAt::id`](crate::types::SentAt::id).
     open: HashMap<usize, OpenRequest>,
-    events: Arc<EventQueue<KeyEvent>>,
-    /// This actor's end of the queue.
-    receiver: mpsc::Receiver<KeyEvent>,
-    /// The actor polls the queue by itself.
-    awake: bool,
+    events: OwnedEvents<KeyEvent>,
     /// Quotas in use since the last save, by address.
     unsaved: BTreeMap<usize, Rc<[QuotaHandle]>>,
 }
@@ -79,16 +75,13 @@ impl KeysActor {
     }
 
     fn new(ctx: &mut Context<Self>, persistence: Addr<PersistenceActor>, shared: bool) -> KeysActor {
-        let (events, receiver) = EventQueue::new(ctx.address().recipient());
         KeysActor {
             registry: QuotaRegistry::new(persistence.clone(), shared),
             persistence,
             keys: BTreeMap::new(),
             configured: Vec::new(),
             open: HashMap::new(),
-            events,
-            receiver,
-            awake: false,
+            events: OwnedEvents::new(ctx.address().recipient()),
             unsaved: BTreeMap::new(),
         }
     }
@@ -105,7 +98,7 @@ impl KeysActor {
             return;
         }
         let refused = self.keys.get(&config.name).map(|state| state.refused.clone()).unwrap_or_default();
-        let events = self.events.clone();
+        let events = self.events.queue.clone();
         let parts = PathParts { key: config.name.clone(), credits, asks_always, refused: refused.clone(), events };
         let path = Arc::new(KeyPath::new(parts));
         match self.keys.get_mut(&config.name) {

@@ -18,7 +18,7 @@ const LAZY_OVERSHOOT: u64 = 50;
 
 /// A worker's report to the owner of the quotas.
 #[derive(Debug)]
-pub(super) enum KeyEvent {
+pub(crate) enum KeyEvent {
     /// A request was admitted by a path.
     Admitted { path: Arc<KeyPath>, request: SentAt, demand: Demand },
     /// A request was not admitted: the first quotas of a path had room, and the next had none.
@@ -34,7 +34,7 @@ pub(super) enum KeyEvent {
 
 /// The short way to the quotas of one key.
 #[derive(Debug)]
-pub(super) struct KeyPath {
+pub(crate) struct KeyPath {
     pub(super) key: KeyName,
     /// By quota, in order; `None` for a quota without bounds.
     pub(super) credits: Vec<Option<Arc<Credits>>>,

@@ -5,11 +5,14 @@
 //! 3. Kinds with an instance on each worker count by thread, so no core waits for another one's count.
 //! 4. A capacity bounds `try_send` (refused when full) and `send` (waits when full). `do_send` ignores the capacity: news and
 //!    settlements are never lost.
+//! 5. An actor with a queue beside the mailbox reads that queue in batches ([`ReadsInBatches`]).
 
+mod batches;
 mod context;
 mod gauge;
 mod kind;
 
+pub use batches::{BATCH_INTERVAL, ReadsInBatches};
 pub use context::{Context, LaunchActor, LivesInMailbox};
 pub use gauge::{MailboxReport, QueueGauge, mailbox_reports, refused, set_capacity};
 pub use kind::{ActorKind, WhenFull};

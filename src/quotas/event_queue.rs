@@ -2,19 +2,22 @@
 //!
 //! 1. Events are queued in order, and the owner applies all before any decision.
 //! 2. The first end of a request after a silence wakes the owner. Closely following events are applied together,
-//!    [`BATCH_INTERVAL`] later at most, or as soon as anything is asked of the owner. So a load costs 50 wakes a second.
+//!    [`BATCH_INTERVAL`] later at most, or as soon as anything is asked of the owner. So a load costs 50 wakes a second, and the
+//!    same 50 for all owners together.
 //! 3. An admission wakes nobody: the quota units are taken already.
 //! 4. A blocking event (a failure, an overshoot) holds from the moment of queueing. Until the owner has applied the event, the
 //!    published state is out of date, and every request asks the owner.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use actix::prelude::*;
 
-/// How long events may wait.
-pub(crate) const BATCH_INTERVAL: Duration = Duration::from_millis(20);
+use super::handle::Paused;
+#[cfg(doc)]
+use crate::mailbox::BATCH_INTERVAL;
+use crate::mailbox::{LivesInMailbox, ReadsInBatches};
+use crate::types::Now;
 
 /// How soon an event is to be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +46,77 @@ pub(crate) struct EventQueue<E> {
     awake: AtomicBool,
     /// Blocking events the owner has not applied yet.
     pending_blocking: AtomicU32,
+}
+
+/// The owner's end of an [`EventQueue`].
+#[derive(Debug)]
+pub(crate) struct OwnedEvents<E> {
+    pub(crate) queue: Arc<EventQueue<E>>,
+    receiver: mpsc::Receiver<E>,
+    is_reading: bool,
+}
+
+impl<E> OwnedEvents<E> {
+    /// Creates the queue of an owner.
+    pub(crate) fn new(owner: Recipient<Drain>) -> OwnedEvents<E> {
+        let (queue, receiver) = EventQueue::new(owner);
+        OwnedEvents { queue, receiver, is_reading: false }
+    }
+}
+
+/// An owner of quotas, who applies what workers report.
+pub(crate) trait AppliesEvents: LivesInMailbox {
+    /// A report.
+    type Event;
+
+    /// Returns the owner's end of the queue.
+    fn events(&mut self) -> &mut OwnedEvents<Self::Event>;
+
+    /// Applies an event. `held`: the quotas of several events are looked at once for all.
+    fn apply(&mut self, event: Self::Event, held: &mut Vec<Paused>, now: Now);
+
+    /// Asks the store ahead, and publishes what changed: all queued events are applied.
+    fn applied_all(&mut self, now: Now);
+
+    /// Sends what changed to the store.
+    fn save(&mut self);
+
+    /// Applies all queued events. Returns whether there were any.
+    fn drain_events(&mut self) -> bool {
+        // The count is read before the events: a later event goes on blocking.
+        let blocking = self.events().queue.pending_blocking();
+        let mut next = self.events().receiver.try_recv().ok();
+        let any = next.is_some();
+        if any {
+            let (now, mut held) = (Now::read(), Vec::new());
+            while let Some(event) = next {
+                self.apply(event, &mut held, now);
+                next = self.events().receiver.try_recv().ok();
+            }
+            drop(held);
+            self.applied_all(now);
+        }
+        self.events().queue.applied(blocking);
+        any
+    }
+}
+
+impl<A: AppliesEvents> ReadsInBatches for A {
+    fn read_batch(&mut self) -> bool {
+        self.drain_events()
+    }
+
+    fn save_batches(&mut self) {
+        self.save();
+    }
+
+    fn is_reading(&mut self) -> &mut bool {
+        &mut self.events().is_reading
+    }
+
+    fn set_awake(&mut self, awake: bool) {
+        self.events().queue.set_awake(awake);
+    }
 }
 
 impl<E> EventQueue<E> {

@@ -14,7 +14,7 @@ mod status;
 mod store_requests;
 
 pub(crate) use admission::{Admission, admit, room};
-pub(crate) use event_queue::{BATCH_INTERVAL, Drain, EventQueue, Urgency};
+pub(crate) use event_queue::{AppliesEvents, Drain, EventQueue, OwnedEvents, Urgency};
 pub(crate) use handle::{Paused, QuotaHandle, pause_all};
 pub(crate) use registry::ApiQuotas;
 pub use registry::QuotaRegistry;

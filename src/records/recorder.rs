@@ -1,7 +1,8 @@
 //! Receives the record of every request for all readers.
 //!
 //! 1. Workers put records into a queue; no request waits for the actor.
-//! 2. The first record after a silence wakes the actor. Later ones are read together, [`BATCH_INTERVAL`] later at most.
+//! 2. The first record after a silence wakes the actor. Later ones are read together, [`BATCH_INTERVAL`] later at most: what a
+//!    `kill -9` under load may cost the log.
 //! 3. The queue has a bound, the mailbox of [`ActorKind::Recorder`]. Records beyond the bound are dropped and counted.
 
 mod recent;
@@ -12,7 +13,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
 
 use actix::prelude::*;
 
@@ -22,13 +22,12 @@ use super::request_cells::RequestCells;
 use super::request_record::RequestRecord;
 use super::usage::UsageRecorder;
 use crate::config::ConfigChanged;
-use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox, QueueGauge};
+#[cfg(doc)]
+use crate::mailbox::BATCH_INTERVAL;
+use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox, QueueGauge, ReadsInBatches};
 use crate::types::Now;
 
 pub use self::recent::{FindRecent, GetRecent, KEPT_REQUESTS, RecentFilter, RecentRequest, RecentRequests};
-
-/// How long a record may wait to be read: what a `kill -9` under load may cost the log.
-const BATCH_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Owns what ended requests add up to.
 pub struct RecorderActor {
@@ -36,7 +35,7 @@ pub struct RecorderActor {
     shared: Arc<QueueState>,
     format: LogFormat,
     pub(super) usage: Option<UsageRecorder>,
-    polling: bool,
+    is_reading: bool,
     cells: RequestCells,
     recent: RecentLog,
 }
@@ -105,7 +104,7 @@ impl RecorderActor {
             shared: state,
             format,
             usage,
-            polling: false,
+            is_reading: false,
             cells: RequestCells::default(),
             recent: RecentLog::default(),
         });
@@ -132,31 +131,26 @@ impl RecorderActor {
         }
         now.is_some()
     }
+}
 
-    /// Reads the queue, and has saved what changed. Returns whether there was any record.
-    fn read_and_save(&mut self, ctx: &mut Context<Self>) -> bool {
-        let any = self.read_queue();
-        if any {
-            self.save_usage(ctx);
-        }
-        any
+impl ReadsInBatches for RecorderActor {
+    fn read_batch(&mut self) -> bool {
+        self.read_queue()
     }
 
-    /// Reads the queue every [`BATCH_INTERVAL`] until it is empty.
-    fn poll_while_busy(&mut self, ctx: &mut Context<Self>) {
-        self.polling = true;
-        ctx.run_later(BATCH_INTERVAL, |actor, ctx| {
-            if actor.read_and_save(ctx) {
-                return actor.poll_while_busy(ctx);
-            }
-            actor.polling = false;
-            actor.shared.awake.store(false, Ordering::SeqCst);
-            // A record just before this line saw `awake`, and woke nobody.
-            if actor.read_and_save(ctx) {
-                actor.shared.awake.store(true, Ordering::SeqCst);
-                actor.poll_while_busy(ctx);
-            }
-        });
+    fn save_batches(&mut self) {
+        if let Some(usage) = &mut self.usage {
+            usage.save();
+        }
+    }
+
+    fn is_reading(&mut self) -> &mut bool {
+        &mut self.is_reading
+    }
+
+    fn set_awake(&mut self, awake: bool) {
+        // A swap rather than a store: a record put before is read right after; a later one wakes the actor.
+        self.shared.awake.swap(awake, Ordering::AcqRel);
     }
 }
 
@@ -172,7 +166,7 @@ impl RecorderHandle {
             return;
         }
         // The actor drops its end when it ends: the process is stopping.
-        if self.queue.send(record).is_ok() && !self.shared.awake.swap(true, Ordering::SeqCst) {
+        if self.queue.send(record).is_ok() && !self.shared.awake.swap(true, Ordering::AcqRel) {
             self.actor.do_send(Wake);
         }
     }
@@ -227,10 +221,7 @@ impl Handler<Wake> for RecorderActor {
     type Result = ();
 
     fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
-        self.read_and_save(ctx);
-        if !self.polling {
-            self.poll_while_busy(ctx);
-        }
+        self.wake(ctx);
     }
 }
 
@@ -250,8 +241,8 @@ impl Handler<GetRequestCells> for RecorderActor {
     type Result = MessageResult<GetRequestCells>;
 
     /// A copy of ten thousand cells takes a millisecond.
-    fn handle(&mut self, _: GetRequestCells, ctx: &mut Self::Context) -> Self::Result {
-        self.read_and_save(ctx);
+    fn handle(&mut self, _: GetRequestCells, _: &mut Self::Context) -> Self::Result {
+        self.read_queue();
         MessageResult(Box::new(self.cells.clone()))
     }
 }

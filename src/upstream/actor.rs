@@ -7,7 +7,7 @@ mod steering;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use actix::prelude::*;
 use jiff::tz::TimeZone;
@@ -26,7 +26,7 @@ use super::state::{Subject, UpstreamState};
 use crate::config::ApiConfig;
 use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
 use crate::persistence::{PersistenceActor, RestoreTokens};
-use crate::quotas::{Admission, ApiQuotas, EventQueue, QuotaHandle, QuotaRegistry, QuotaStatus, admit};
+use crate::quotas::{Admission, ApiQuotas, AppliesEvents, OwnedEvents, QuotaHandle, QuotaRegistry, QuotaStatus, admit};
 use crate::types::{Now, Price, RouteId, TokenStats};
 
 /// Owns one upstream.
@@ -37,11 +37,7 @@ pub struct UpstreamActor {
     quotas: ApiQuotas,
     /// The knowledge of the workers.
     shared: Arc<SharedState>,
-    events: Arc<EventQueue<UpstreamEvent>>,
-    /// This actor's end of the queue.
-    receiver: mpsc::Receiver<UpstreamEvent>,
-    /// The actor polls the queue by itself.
-    awake: bool,
+    events: OwnedEvents<UpstreamEvent>,
     /// Fast paths in use, with the quotas they stand for.
     fast_paths: Vec<(Arc<FastPath>, Rc<[QuotaHandle]>)>,
     /// Of the back-offs in the fast paths.
@@ -83,12 +79,10 @@ impl UpstreamActor {
     /// Starts the actor of a configured API on the current arbiter. The saved counts are restored before any admission.
     pub fn start(config: Arc<ApiConfig>, persistence: Addr<PersistenceActor>, registry: QuotaRegistry) -> Addr<Self> {
         UpstreamActor::launch_with(|ctx| {
-            let (events, receiver) = EventQueue::new(ctx.address().recipient());
+            let events = OwnedEvents::new(ctx.address().recipient());
             UpstreamActor {
-                shared: Arc::new(SharedState::new(Arc::new(Endpoint::new(&config)), events.clone())),
+                shared: Arc::new(SharedState::new(Arc::new(Endpoint::new(&config)), events.queue.clone())),
                 events,
-                receiver,
-                awake: false,
                 fast_paths: Vec::new(),
                 published_backoffs: 0,
                 quotas: registry.open_for(&config),

@@ -6,37 +6,16 @@ use actix::prelude::*;
 
 use super::{KeysActor, OpenRequest};
 use crate::keys::path::KeyEvent;
-use crate::mailbox::Context;
+use crate::mailbox::ReadsInBatches;
 use crate::persistence::Save;
-use crate::quotas::{BATCH_INTERVAL, Drain, Paused, QuotaHandle, pause_all};
+use crate::quotas::{AppliesEvents, Drain, OwnedEvents, Paused, QuotaHandle, pause_all};
 use crate::types::Now;
 
-/// Under load, changes go to the store with every so many batches: the store commits no oftener.
-const BATCHES_A_SAVE: u32 = 5;
+impl AppliesEvents for KeysActor {
+    type Event = KeyEvent;
 
-impl KeysActor {
-    /// Applies all queued events. Returns whether there were any.
-    pub(super) fn drain_events(&mut self) -> bool {
-        // The count is read before the events: a later event goes on blocking.
-        let blocking = self.events.pending_blocking();
-        let any = self.apply_all();
-        self.events.applied(blocking);
-        any
-    }
-
-    fn apply_all(&mut self) -> bool {
-        let Ok(first) = self.receiver.try_recv() else { return false };
-        let now = Now::read();
-        // A quota of several events is looked at once for all.
-        let mut held: Vec<Paused> = Vec::new();
-        let mut next = Some(first);
-        while let Some(event) = next {
-            self.apply(event, &mut held, now);
-            next = self.receiver.try_recv().ok();
-        }
-        drop(held);
-        self.unsaved.values().flat_map(|quotas| quotas.iter()).for_each(|quota| quota.prefetch(now));
-        true
+    fn events(&mut self) -> &mut OwnedEvents<KeyEvent> {
+        &mut self.events
     }
 
     fn apply(&mut self, event: KeyEvent, held: &mut Vec<Paused>, now: Now) {
@@ -77,47 +56,23 @@ impl KeysActor {
         }
     }
 
-    /// Sends what changed to the store.
-    pub(super) fn save(&mut self) {
+    fn applied_all(&mut self, now: Now) {
+        self.unsaved.values().flat_map(|quotas| quotas.iter()).for_each(|quota| quota.prefetch(now));
+    }
+
+    fn save(&mut self) {
         if !self.unsaved.is_empty() {
             let used = std::mem::take(&mut self.unsaved);
             let quotas = used.values().flat_map(|quotas| quotas.iter()).map(QuotaHandle::record).collect();
             self.persistence.do_send(Save { quotas, tokens: Vec::new() });
         }
     }
-
-    /// Drains the queue each [`BATCH_INTERVAL`], until one passes without an event. `batch`: how many came before.
-    fn poll_while_busy(&mut self, batch: u32, ctx: &mut Context<Self>) {
-        self.awake = true;
-        ctx.run_later(BATCH_INTERVAL, move |actor, ctx| {
-            let more = actor.drain_events();
-            if !more || batch.is_multiple_of(BATCHES_A_SAVE) {
-                actor.save();
-            }
-            if more {
-                return actor.poll_while_busy(batch.wrapping_add(1), ctx);
-            }
-            actor.awake = false;
-            actor.events.set_awake(false);
-            // An event in between woke nobody.
-            if actor.drain_events() {
-                actor.events.set_awake(true);
-                actor.poll_while_busy(0, ctx);
-            }
-        });
-    }
 }
 
 impl Handler<Drain> for KeysActor {
     type Result = ();
 
-    /// After a silence the change is saved at once; under load, what changed since the last save.
     fn handle(&mut self, _: Drain, ctx: &mut Self::Context) {
-        self.drain_events();
-        if !self.awake {
-            self.save();
-            self.events.set_awake(true);
-            self.poll_while_busy(0, ctx);
-        }
+        self.wake(ctx);
     }
 }

@@ -4,6 +4,7 @@ use actix::prelude::*;
 
 use super::{KeyState, KeysActor};
 use crate::keys::messages::{GetKeyStatus, KeyStatus};
+use crate::quotas::AppliesEvents;
 use crate::types::Now;
 
 impl KeyState {

@@ -157,8 +157,8 @@ impl Handler<GetRecent> for RecorderActor {
     type Result = MessageResult<GetRecent>;
 
     /// A copy of a thousand usual records takes half a millisecond.
-    fn handle(&mut self, asked: GetRecent, ctx: &mut Context<Self>) -> Self::Result {
-        self.read_and_save(ctx);
+    fn handle(&mut self, asked: GetRecent, _: &mut Context<Self>) -> Self::Result {
+        self.read_queue();
         MessageResult(Box::new(self.recent.requests(&asked)))
     }
 }
@@ -166,8 +166,8 @@ impl Handler<GetRecent> for RecorderActor {
 impl Handler<FindRecent> for RecorderActor {
     type Result = MessageResult<FindRecent>;
 
-    fn handle(&mut self, FindRecent(id): FindRecent, ctx: &mut Context<Self>) -> Self::Result {
-        self.read_and_save(ctx);
+    fn handle(&mut self, FindRecent(id): FindRecent, _: &mut Context<Self>) -> Self::Result {
+        self.read_queue();
         MessageResult(self.recent.find(&id).map(Box::new))
     }
 }

@@ -4,6 +4,7 @@ use actix_web::http::Method;
 use tokio::time::sleep;
 
 use super::*;
+use crate::mailbox::BATCH_INTERVAL;
 use crate::records::OpenRecord;
 use crate::testing::on_paused_clock;
 use crate::types::{RequestId, RouteId};
@@ -35,7 +36,7 @@ fn the_first_record_is_read_at_once_and_later_ones_together() {
         assert_eq!(queued(&handle), 3, "nobody is woken for these");
         sleep(2 * BATCH_INTERVAL).await;
         assert_eq!(queued(&handle), 0);
-        sleep(3 * BATCH_INTERVAL).await;
+        sleep(12 * BATCH_INTERVAL).await;
         end(&handle);
         handle.actor.send(Nothing).await.expect("the actor lives");
         assert_eq!(queued(&handle), 0, "after a silence, the first is read at once again");

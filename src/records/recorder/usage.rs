@@ -1,4 +1,4 @@
-//! The recorder's part about usage: when usage is saved and told, and who may ask.
+//! The recorder's part about usage: when usage is told, and who may ask.
 
 use std::time::Duration;
 
@@ -8,9 +8,6 @@ use super::RecorderActor;
 use crate::mailbox::Context;
 use crate::records::usage::{AskUsage, UsageAnswer, UsageError};
 
-/// How long usage gathers before a piece of all is written.
-const GATHER: Duration = Duration::from_millis(100);
-
 /// How often other servers are told what is new.
 const TELL: Duration = Duration::from_secs(1);
 
@@ -18,19 +15,6 @@ const TELL: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(10);
 
 impl RecorderActor {
-    /// Has the usage so far saved: at once after a silence, else after [`GATHER`].
-    pub(super) fn save_usage(&mut self, ctx: &mut Context<Self>) {
-        let Some(usage) = self.usage.as_mut().filter(|usage| !usage.gathers) else { return };
-        usage.save();
-        usage.gathers = true;
-        ctx.run_later(GATHER, |actor, _| {
-            if let Some(usage) = &mut actor.usage {
-                usage.gathers = false;
-                usage.save();
-            }
-        });
-    }
-
     /// Tells other servers in time, and ends hours and days without a request.
     pub(super) fn look_at_clock(&self, ctx: &mut Context<Self>) {
         ctx.run_interval(TELL, |actor, _| {

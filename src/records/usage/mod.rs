@@ -24,8 +24,6 @@ pub struct UsageRecorder {
     ledger: UsageLedger,
     clock: UsageClock,
     persistence: Addr<PersistenceActor>,
-    /// A piece will be written soon.
-    pub(super) gathers: bool,
     asked: ask::Askers,
     /// Has the usage of other servers.
     shared: Option<Arc<dyn SharedUsage>>,
@@ -70,7 +68,6 @@ impl UsageRecorder {
             ledger,
             clock: UsageClock::new(zone),
             persistence,
-            gathers: false,
             asked: ask::Askers::default(),
             shared: None,
             untold: true,

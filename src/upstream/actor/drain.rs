@@ -6,17 +6,14 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::{Attempt, UpstreamActor, price};
-use crate::mailbox::Context;
+use crate::mailbox::ReadsInBatches;
 use crate::persistence::{Save, TokenChange};
-use crate::quotas::{BATCH_INTERVAL, Drain, Paused, QuotaHandle, pause_all};
+use crate::quotas::{AppliesEvents, Drain, OwnedEvents, Paused, QuotaHandle, pause_all};
 use crate::types::{Now, SentAt, Settlement};
 use crate::upstream::fast_path::FastPath;
 use crate::upstream::health::ModelRoute;
 use crate::upstream::shared_state::{ConfirmedRefusal, ModelCredits, UpstreamEvent};
 use crate::upstream::state::Subject;
-
-/// Under load, changes go to the store with every so many batches: the store commits no oftener.
-const BATCHES_A_SAVE: u32 = 5;
 
 /// What changed and is not sent to the store yet.
 #[derive(Default)]
@@ -61,30 +58,11 @@ fn is_of_same_buckets(one: &TokenChange, other: &TokenChange) -> bool {
     }
 }
 
-impl UpstreamActor {
-    /// Applies all queued events. Returns whether there were any.
-    pub(super) fn drain_events(&mut self) -> bool {
-        // The count is read before the events: a later event goes on blocking.
-        let blocking = self.events.pending_blocking();
-        let any = self.apply_all();
-        self.events.applied(blocking);
-        any
-    }
+impl AppliesEvents for UpstreamActor {
+    type Event = UpstreamEvent;
 
-    fn apply_all(&mut self) -> bool {
-        let Ok(first) = self.receiver.try_recv() else { return false };
-        let now = Now::read();
-        // A quota of several events is looked at once for all.
-        let mut held: Vec<Paused> = Vec::new();
-        let mut next = Some(first);
-        while let Some(event) = next {
-            self.apply(event, &mut held, now);
-            next = self.receiver.try_recv().ok();
-        }
-        drop(held);
-        self.unsaved.quotas.iter().for_each(|quota| quota.prefetch(now));
-        self.publish_state();
-        true
+    fn events(&mut self) -> &mut OwnedEvents<UpstreamEvent> {
+        &mut self.events
     }
 
     fn apply(&mut self, event: UpstreamEvent, held: &mut Vec<Paused>, now: Now) {
@@ -118,6 +96,24 @@ impl UpstreamActor {
         }
     }
 
+    fn applied_all(&mut self, now: Now) {
+        self.unsaved.quotas.iter().for_each(|quota| quota.prefetch(now));
+        self.publish_state();
+    }
+
+    fn save(&mut self) {
+        if self.unsaved.is_empty() {
+            return;
+        }
+        let ledger = &self.state.config.ledger;
+        self.persistence.do_send(Save {
+            quotas: self.unsaved.quotas.drain(..).map(|quota| quota.record()).collect(),
+            tokens: self.unsaved.tokens.drain(..).map(|change| (ledger.clone(), change)).collect(),
+        });
+    }
+}
+
+impl UpstreamActor {
     fn fast_path_with(&self, credits: &Arc<ModelCredits>) -> Option<(&FastPath, Rc<[QuotaHandle]>)> {
         let (fast_path, quotas) = self.fast_paths.iter().find(|(known, _)| Arc::ptr_eq(&known.credits, credits))?;
         Some((fast_path, quotas.clone()))
@@ -156,51 +152,12 @@ impl UpstreamActor {
             self.state.on_confirmed(failure, Subject { of, admitted_at: *admitted_at, now }, &url);
         }
     }
-
-    /// Sends what changed to the store.
-    pub(super) fn save(&mut self) {
-        if self.unsaved.is_empty() {
-            return;
-        }
-        let ledger = &self.state.config.ledger;
-        self.persistence.do_send(Save {
-            quotas: self.unsaved.quotas.drain(..).map(|quota| quota.record()).collect(),
-            tokens: self.unsaved.tokens.drain(..).map(|change| (ledger.clone(), change)).collect(),
-        });
-    }
-
-    /// Drains the queue each [`BATCH_INTERVAL`], until one passes without an event. `batch`: how many came before.
-    fn poll_while_busy(&mut self, batch: u32, ctx: &mut Context<Self>) {
-        self.awake = true;
-        ctx.run_later(BATCH_INTERVAL, move |actor, ctx| {
-            let more = actor.drain_events();
-            if !more || batch.is_multiple_of(BATCHES_A_SAVE) {
-                actor.save();
-            }
-            if more {
-                return actor.poll_while_busy(batch.wrapping_add(1), ctx);
-            }
-            actor.awake = false;
-            actor.events.set_awake(false);
-            // An event in between woke nobody.
-            if actor.drain_events() {
-                actor.events.set_awake(true);
-                actor.poll_while_busy(0, ctx);
-            }
-        });
-    }
 }
 
 impl Handler<Drain> for UpstreamActor {
     type Result = ();
 
-    /// After a silence the change is saved at once; under load, what changed since the last save.
     fn handle(&mut self, _: Drain, ctx: &mut Self::Context) {
-        self.drain_events();
-        if !self.awake {
-            self.save();
-            self.events.set_awake(true);
-            self.poll_while_busy(0, ctx);
-        }
+        self.wake(ctx);
     }
 }

@@ -5,7 +5,7 @@ use quota::Demand;
 
 use super::UpstreamActor;
 use crate::persistence::Flush;
-use crate::quotas::room;
+use crate::quotas::{AppliesEvents, room};
 use crate::types::Now;
 use crate::upstream::messages::{ApiStatus, GetStatus, GetTokens, ListFailed, Refusal, ResetTokens, TokenReport};
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::UpstreamActor;
+use crate::quotas::AppliesEvents;
 use crate::types::Now;
 use crate::upstream::Endpoint;
 use crate::upstream::shared_state::{AdmissionMode, SharedState};
@@ -31,7 +32,7 @@ impl UpstreamActor {
     pub(super) fn renew_shared(&mut self) {
         self.shared.publish_state(AdmissionMode::AskActorFrom(0));
         let endpoint = Arc::new(Endpoint::new(&self.state.config));
-        self.shared = Arc::new(SharedState::new(endpoint, self.events.clone()));
+        self.shared = Arc::new(SharedState::new(endpoint, self.events.queue.clone()));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::types::{Failure, Now, RouteId, SentAt, Settlement};
 
 /// A worker's report.
 #[derive(Debug)]
-pub(in crate::upstream) enum UpstreamEvent {
+pub(crate) enum UpstreamEvent {
     /// An attempt was admitted by a fast path, and takes so much at most.
     Admitted {
         credits: Arc<ModelCredits>,
@@ -42,7 +42,7 @@ pub(in crate::upstream) enum UpstreamEvent {
 
 /// A refusal by one upstream of a request served by another.
 #[derive(Debug)]
-pub(in crate::upstream) struct ConfirmedRefusal {
+pub(crate) struct ConfirmedRefusal {
     /// Of the refusing endpoint: a changed entry has another one.
     pub(in crate::upstream) endpoint_serial: u64,
     /// By the upstream's own name.

@@ -11,7 +11,7 @@ pub(in crate::upstream) type CreditsByQuota = Box<[Option<Arc<Credits>>]>;
 /// The credits of an attempt's quotas. Events and the fast path share one value: the actor knows by its address which quotas
 /// the units came from.
 #[derive(Debug)]
-pub(in crate::upstream) struct ModelCredits {
+pub(crate) struct ModelCredits {
     /// By the upstream's own name.
     pub(in crate::upstream) model: Arc<str>,
     pub(in crate::upstream) credits: CreditsByQuota,
