@@ -1,7 +1,7 @@
 //! What tests of several rooms need: a paused clock, a configuration, and a store in memory.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use actix::prelude::*;
@@ -45,6 +45,8 @@ pub(crate) struct MemoryStore {
     pub(crate) fails: AtomicBool,
     /// As long as this is set, no call returns.
     pub(crate) holds: AtomicBool,
+    /// How many commits there were.
+    pub(crate) commits: AtomicUsize,
 }
 
 impl MemoryStore {
@@ -82,6 +84,7 @@ impl Store for MemoryStore {
         if self.fails.load(Ordering::Relaxed) {
             return Err(StoreError::new("the store", "fails as the test wants"));
         }
+        self.commits.fetch_add(1, Ordering::Relaxed);
         let mut quotas = self.quotas.lock().expect("whole");
         for change in changes {
             match change {

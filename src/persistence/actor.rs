@@ -1,7 +1,7 @@
 //! The single writer of the store.
 //!
 //! 1. Changes during a commit go into the next one. Any number of waiting requests costs one flush (group commit).
-//! 2. Without anybody waiting, commits are 100 ms apart.
+//! 2. Without anybody waiting, commits are 100 ms apart. Units that are asked for ahead wait for such a commit.
 //! 3. The mailbox takes any number of messages ([`ActorKind::Persistence`]): messages in front of a full one would lose their order.
 //! 4. A shared store has its own worker, and waits for no disk.
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use quota::{Grant, Units};
+use quota::{Grant, QuotaRecord, Units};
 use tokio::sync::oneshot;
 
 use super::batch_worker::{BatchWorker, reply};
@@ -34,6 +34,8 @@ pub struct PersistenceActor {
     records: BatchWorker<Job>,
     /// Changes for the next commit: with the next job, or after the pause.
     unsaved: Vec<Change>,
+    /// Who is told of that commit.
+    ahead: Vec<JobReply>,
     /// Whether the pause after a commit lasts.
     pausing: bool,
     /// Grants units if quotas are shared. Otherwise a record on disk is the grant.
@@ -46,14 +48,13 @@ pub struct PersistenceActor {
     pub(super) store: Arc<dyn Store>,
 }
 
-/// Changes to commit, and the reply.
+/// Changes to commit, and the replies.
 struct Job {
     changes: Vec<Change>,
-    reply: JobReply,
+    replies: Vec<JobReply>,
 }
 
 enum JobReply {
-    Nobody,
     Done(oneshot::Sender<Result<(), StoreError>>),
     Granted(Units, oneshot::Sender<GrantResult>),
     Quota(QuotaId, oneshot::Sender<Saved>),
@@ -74,7 +75,8 @@ impl PersistenceActor {
         let outage = Outage::new(consequence, alerts.clone());
         let records = BatchWorker::start(outage, move |jobs| commit(&*written, jobs));
         let shared = shared.map(|shared| SharedWorker::start(shared, alerts));
-        PersistenceActor { records, unsaved: Vec::new(), pausing: false, shared, homes: None, usage: None, store }
+        let (unsaved, ahead) = (Vec::new(), Vec::new());
+        PersistenceActor { records, unsaved, ahead, pausing: false, shared, homes: None, usage: None, store }
     }
 
     /// Shares homes with other servers by this store.
@@ -97,16 +99,24 @@ impl PersistenceActor {
     }
 
     /// Queues a job behind all unsaved changes: of one quota, the last record has to win.
-    fn put(&mut self, changes: Vec<Change>, reply: JobReply) {
+    fn put(&mut self, changes: Vec<Change>, reply: Option<JobReply>) {
         let mut all = std::mem::take(&mut self.unsaved);
         all.extend(changes);
-        self.records.put(Job { changes: all, reply });
+        let mut replies = std::mem::take(&mut self.ahead);
+        replies.extend(reply);
+        self.records.put(Job { changes: all, replies });
+    }
+
+    /// Saves a record with the next commit, instead of an earlier one of the same quota.
+    fn note_quota(&mut self, id: QuotaId, record: QuotaRecord) {
+        self.unsaved.retain(|older| !matches!(older, Change::Quota(of, _) if *of == id));
+        self.unsaved.push(Change::Quota(id, record));
     }
 
     /// Commits all so far, then replies.
     pub(super) fn flush(&mut self) -> oneshot::Receiver<Result<(), StoreError>> {
         let (sender, receiver) = oneshot::channel();
-        self.put(Vec::new(), JobReply::Done(sender));
+        self.put(Vec::new(), Some(JobReply::Done(sender)));
         receiver
     }
 
@@ -122,7 +132,7 @@ impl PersistenceActor {
     fn save(&mut self, ctx: &mut Context<Self>) {
         self.pausing = !self.unsaved.is_empty();
         if self.pausing {
-            self.put(Vec::new(), JobReply::Nobody);
+            self.put(Vec::new(), None);
             ctx.run_later(COMMIT_INTERVAL, |actor, ctx| actor.save(ctx));
         }
     }
@@ -130,7 +140,7 @@ impl PersistenceActor {
 
 /// Commits the changes of all `jobs` at once, then answers one after the other.
 fn commit(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
-    let (changes, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.changes, job.reply)).unzip();
+    let (changes, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.changes, job.replies)).unzip();
     let mut changes: Vec<Change> = changes.into_iter().flatten().collect();
     let committed = if changes.is_empty() {
         Ok(())
@@ -138,10 +148,9 @@ fn commit(store: &dyn Store, jobs: Vec<Job>) -> Result<(), StoreError> {
         mark(&mut changes);
         store.commit(&changes)
     };
-    for reply in replies {
+    for reply in replies.into_iter().flatten() {
         // A missing receiver is no error.
         match reply {
-            JobReply::Nobody => {}
             JobReply::Done(reply) => drop(reply.send(committed.clone())),
             JobReply::Granted(units, reply) => {
                 drop(reply.send(committed.clone().map(|()| Grant { units, shared: None })));
@@ -179,7 +188,7 @@ impl Handler<Restore> for PersistenceActor {
 
     fn handle(&mut self, Restore(id): Restore, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
-        self.put(Vec::new(), JobReply::Quota(id, sender));
+        self.put(Vec::new(), Some(JobReply::Quota(id, sender)));
         // A store without an answer holds nothing reliable.
         Box::pin(async { receiver.await.unwrap_or(Saved { record: None, lost: true }) })
     }
@@ -190,7 +199,7 @@ impl Handler<RestoreTokens> for PersistenceActor {
 
     fn handle(&mut self, RestoreTokens(ledger): RestoreTokens, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
-        self.put(Vec::new(), JobReply::Tokens(ledger, sender));
+        self.put(Vec::new(), Some(JobReply::Tokens(ledger, sender)));
         Box::pin(async { receiver.await.unwrap_or_default() })
     }
 }
@@ -200,7 +209,7 @@ impl Handler<RestoreLedgers> for PersistenceActor {
 
     fn handle(&mut self, _: RestoreLedgers, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
-        self.put(Vec::new(), JobReply::Ledgers(sender));
+        self.put(Vec::new(), Some(JobReply::Ledgers(sender)));
         Box::pin(async { receiver.await.unwrap_or_default() })
     }
 }
@@ -210,23 +219,28 @@ impl Handler<SaveLedgers> for PersistenceActor {
 
     /// Counts of a later message must not be durable before.
     fn handle(&mut self, SaveLedgers(records): SaveLedgers, _: &mut Self::Context) {
-        self.put(
-            records.into_iter().map(|(ledger, record)| Change::Ledger(ledger, record)).collect(),
-            JobReply::Nobody,
-        );
+        self.put(records.into_iter().map(|(ledger, record)| Change::Ledger(ledger, record)).collect(), None);
     }
 }
 
 impl Handler<Reserve> for PersistenceActor {
     type Result = ResponseFuture<GrantResult>;
 
-    fn handle(&mut self, Reserve(ask): Reserve, _: &mut Self::Context) -> Self::Result {
+    /// Units for a waiting attempt are committed at once. Units ahead wait for the next commit.
+    fn handle(&mut self, Reserve(ask): Reserve, ctx: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
         match &self.shared {
             Some(shared) => shared.grant(*ask, sender),
             None => {
                 let Ask { id, request, .. } = *ask;
-                self.put(vec![Change::Quota(id, request.record)], JobReply::Granted(request.wanted, sender));
+                let (is_ahead, reply) = (request.is_ahead(), JobReply::Granted(request.wanted, sender));
+                self.note_quota(id, request.record);
+                if is_ahead {
+                    self.ahead.push(reply);
+                    self.save_soon([], ctx);
+                } else {
+                    self.put(Vec::new(), Some(reply));
+                }
             }
         }
         Box::pin(reply(receiver))
@@ -237,10 +251,7 @@ impl Handler<Save> for PersistenceActor {
     type Result = ();
 
     fn handle(&mut self, Save { quotas, tokens }: Save, ctx: &mut Self::Context) {
-        for (id, record) in quotas {
-            self.unsaved.retain(|older| !matches!(older, Change::Quota(of, _) if *of == id));
-            self.unsaved.push(Change::Quota(id, record));
-        }
+        quotas.into_iter().for_each(|(id, record)| self.note_quota(id, record));
         self.save_soon(tokens.into_iter().map(|(ledger, change)| Change::Tokens(ledger, change)), ctx);
     }
 }

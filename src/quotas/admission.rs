@@ -6,7 +6,8 @@
 use quota::{Demand, Need, NoRoom, Reservation};
 use tokio::sync::oneshot;
 
-use super::handle::{Paused, QuotaHandle, STORE_RETRY_MS};
+use super::handle::{Paused, QuotaHandle};
+use super::store_requests::STORE_RETRY_MS;
 use crate::types::{Now, SentAt};
 
 /// The answer of [`admit`].

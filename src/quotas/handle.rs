@@ -20,9 +20,6 @@ use crate::alerts::AlertSender;
 use crate::persistence::{PersistenceActor, Save};
 use crate::types::{Limits, Now, QuotaId, SentAt};
 
-/// The pause after a failure of the store (ms).
-pub(super) const STORE_RETRY_MS: u64 = 1_000;
-
 /// How long a freed part of a shared quota is kept from other servers, in case this server needs more again.
 pub(super) const KEPT_FREE: Duration = Duration::from_millis(100);
 
@@ -49,6 +46,8 @@ pub(super) struct HandleState {
     pub(super) is_ready: Cell<bool>,
     /// Whether the last request to the store failed.
     pub(super) is_failing: Cell<bool>,
+    /// Whether units were asked for ahead, with the next commit.
+    pub(super) asks_ahead: Cell<bool>,
     /// Waiters for the store's answer.
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
     /// The saved record of a shared quota, for a store without memory.
@@ -71,8 +70,9 @@ impl QuotaHandle {
             id,
             quota: RefCell::new(Quota::new(limits, reset, store.shared, store.clock.now())),
             store,
-            is_ready: Cell::new(false),
-            is_failing: Cell::new(false),
+            is_ready: Cell::default(),
+            is_failing: Cell::default(),
+            asks_ahead: Cell::default(),
             waiting: RefCell::default(),
             remembered: RefCell::default(),
             epoch: RefCell::default(),

@@ -6,9 +6,12 @@ use std::time::Duration;
 use actix::prelude::*;
 use quota::{Demand, GrantRequest, Need, SharedGrant};
 
-use super::handle::{HandleState, KEPT_FREE, QuotaHandle, STORE_RETRY_MS};
-use crate::persistence::{Ask, PersistenceActor, Reserve};
+use super::handle::{HandleState, KEPT_FREE, QuotaHandle};
+use crate::persistence::{Ask, Flush, PersistenceActor, Reserve};
 use crate::types::Now;
+
+/// The pause after a failure of the store (ms).
+pub(super) const STORE_RETRY_MS: u64 = 1_000;
 
 /// How often a shared quota without a loan is refreshed. This server has to know the use of others, and a store without memory has
 /// to learn from this server.
@@ -20,6 +23,10 @@ const SHARED_DEADLINE: Duration = Duration::from_secs(1);
 impl QuotaHandle {
     /// Asks the store for units in time: for an attempt in `need`, or ahead. Returns whether the store is asked.
     pub(super) fn request_grant(&self, need: Option<Need>, now: Now) -> bool {
+        if need.is_some() && self.0.asks_ahead.replace(false) {
+            // The attempt waits for units that were asked for ahead: these must not wait for others now.
+            self.0.store.persistence.do_send(Flush);
+        }
         self.start_ask(self.with(now, |quota, now| quota.request_grant(need, now)))
     }
 
@@ -48,6 +55,7 @@ impl QuotaHandle {
     fn start_ask(&self, request: Option<GrantRequest>) -> bool {
         let asks = request.is_some();
         if let Some(request) = request {
+            self.0.asks_ahead.set(!self.0.store.shared && request.is_ahead());
             actix::spawn(self.clone().ask(request));
         }
         asks
@@ -66,6 +74,7 @@ impl QuotaHandle {
     async fn await_answer(self, asking: Request<PersistenceActor, Reserve>) {
         // A slow disk is waited for. A network or a name server may be gone for good.
         let answer = if self.0.store.shared { asking.timeout(SHARED_DEADLINE).await } else { asking.await };
+        self.0.asks_ahead.set(false);
         let grant = answer.ok().and_then(Result::ok);
         self.with(Now::read(), |quota, _| quota.record_grant(grant.as_ref()));
         if let Some(shared) = grant.as_ref().and_then(|grant| grant.shared.as_ref()) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use quota::{Demand, Grant, SharedGrant, WindowUsage};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::handle::QuotaHandle;
 use super::{Admission, QuotaRegistry, admit};
@@ -109,6 +109,37 @@ fn a_process_that_did_not_stop_properly_has_used_all_that_was_granted() {
         let admitted = send(again.common(), 1_000).await;
         // The store grants twenty at a time, and half a block ahead.
         assert!((950..=980).contains(&admitted), "{admitted}");
+    });
+}
+
+#[test]
+fn units_asked_for_ahead_share_commits() {
+    on_paused_clock(async {
+        let store = Arc::<MemoryStore>::default();
+        let apis = entries(&["a", "b", "c"].map(|id| api(id, &json!({ "rpd": 1_000 }))), &json!({}));
+        let registry = QuotaRegistry::new(store.start(), false);
+        let quotas: Vec<_> = apis.iter().map(|api| registry.open_for(api).common().clone()).collect();
+        for _ in 0..100 {
+            for quotas in &quotas {
+                assert_eq!(send(quotas, 1).await, 1);
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        // Thirty half blocks in a second, and three that the first requests waited for.
+        let commits = store.commits.load(Ordering::Relaxed);
+        assert!((10..=15).contains(&commits), "{commits}");
+    });
+}
+
+#[test]
+fn a_request_in_need_does_not_wait_for_the_pause_between_commits() {
+    on_paused_clock(async {
+        let store = Arc::<MemoryStore>::default();
+        let apis = entries(&[api("a", &json!({ "rpd": 1_000 }))], &json!({}));
+        let registry = QuotaRegistry::new(store.start(), false);
+        let (begun, quotas) = (Instant::now(), registry.open_for(&apis[0]));
+        assert_eq!(send(quotas.common(), 200).await, 200);
+        assert!(begun.elapsed() < Duration::from_millis(50), "{:?}", begun.elapsed());
     });
 }
 

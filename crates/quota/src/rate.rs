@@ -1,6 +1,6 @@
-//! How fast units are used. The store grants at least as many at a time as are used between two samples.
+//! How fast units are used. The store grants at least as many at a time as are used between some samples.
 
-/// The time between two samples (ms). At full load a store then makes some twenty commits a second.
+/// The time between two samples (ms).
 const SAMPLE_MS: u64 = 50;
 
 /// How many units are used in [`SAMPLE_MS`], lately.

@@ -33,6 +33,13 @@ pub struct GrantRequest {
     pub slots: u32,
 }
 
+impl GrantRequest {
+    /// Returns whether no attempt waits for these units.
+    pub fn is_ahead(&self) -> bool {
+        self.needed == Units::default()
+    }
+}
+
 impl Quota {
     /// Returns what to ask the store for, if anything: for an attempt in `need`, or ahead of the next one.
     /// [`Quota::record_grant`] has to be called with the outcome.

@@ -4,6 +4,10 @@ use clock::Now;
 
 use super::UnitCounter;
 
+/// How many samples of the rate a block lasts: 250 ms. The second half of a block is used while the next one waits for a commit, a tenth
+/// of a second at most.
+const BLOCK_SAMPLES: u64 = 5;
+
 /// The units needed by waiting attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UnitNeed {
@@ -21,9 +25,9 @@ impl UnitCounter {
 
     /// Returns the units of one block, the amount of one grant; `None` if nothing is bounded, and so nothing has to be on disk before
     /// use. A block is a fiftieth of the tightest bound, because a crash loses as many. A block has at most `max_block` units, or at
-    /// a high rate the units of one sample.
+    /// a high rate the units of [`BLOCK_SAMPLES`].
     fn block(&mut self, now: Now) -> Option<u64> {
-        let most = self.bounds.max_block.max(self.rate.recent(now.mono));
+        let most = self.bounds.max_block.max(self.rate.recent(now.mono).saturating_mul(BLOCK_SAMPLES));
         Some((self.tightest()? / 50).clamp(1, most))
     }
 
