@@ -58,8 +58,8 @@ pub use messages::{
 };
 pub use model::{
     Access, ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, DASHBOARD_KEY,
-    DEFAULT_KEY, GroupConfig, KeyBudget, KeyConfig, ModelAliases, OperatorKey, PeriodLimit, QueueConfig, QuotaConfig,
-    RetryConfig, ServerConfig, StoreConfig, Timeouts,
+    DEFAULT_KEY,    GroupConfig, Identity, KeyBudget, KeyConfig, KeyOwners, ModelAliases, OperatorKey, PeriodLimit, QueueConfig,
+    QuotaConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
 };
 pub use placeholder::{is_placeholder, is_reference, why_no_key};
 pub use problem::Problem;
@@ -69,7 +69,7 @@ pub use quota::Reset;
 pub use reading::ConfigError;
 pub(crate) use reading::LARGEST;
 pub use schema::generate as generate_schema;
-pub use secret::{ApiKey, ClientKey, PresentedKey};
+pub use secret::{ApiKey, ClientKey};
 pub use served_models::Models;
 pub use server_limits::{ServerLimits, TlsFiles};
 pub use source::{ConfigSource, DEFAULT_NAME, Overrides};

@@ -1,6 +1,7 @@
 //! What is meant: a configuration, valid by construction. Only `validate` makes one.
 
 mod keys;
+mod owners;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use quota::{ListedLimit, Reset};
 use url::Url;
 
 pub use self::keys::{Access, DASHBOARD_KEY, DEFAULT_KEY, KeyBudget, KeyConfig, OperatorKey};
+pub use self::owners::{Identity, KeyOwners};
 use super::alerts::AlertConfig;
 use super::base_url::is_this_machine;
 use super::prices::{AccountPrices, PriceFile};
@@ -33,6 +35,8 @@ pub struct Config {
     pub keys: Vec<Arc<KeyConfig>>,
     /// The keys of people who operate the pool.
     pub access: Access,
+    /// Whose all of these keys are.
+    pub owners: KeyOwners,
     /// Other names for models, of the whole pool.
     pub aliases: ModelAliases,
     /// What happens when an upstream fails.

@@ -1,6 +1,5 @@
 //! Keys. No key may appear in a log, a status or an error.
 
-use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use memchr::memmem::Finder;
 use rand::RngCore;
-use ring::digest::{Digest, SHA256};
+use ring::digest::SHA256;
 use subtle::ConstantTimeEq;
 
 /// A shorter key is no secret: where no key is needed people type any text, maybe a part of common words.
@@ -113,13 +112,6 @@ pub enum ClientKey {
     Digest(KeyDigest),
 }
 
-/// What a client sent in a key's place.
-#[derive(Debug)]
-pub struct PresentedKey<'a> {
-    text: &'a [u8],
-    digest: OnceCell<Digest>,
-}
-
 /// The SHA-256 of a key.
 pub(super) type KeyDigest = [u8; DIGEST_LEN];
 
@@ -146,12 +138,7 @@ impl ClientKey {
     /// Returns the digest, of a key in clear text as well.
     pub(super) fn digest(&self) -> KeyDigest {
         match self {
-            ClientKey::Plain(key) => {
-                let mut digest = KeyDigest::default();
-                let made = ring::digest::digest(&SHA256, key.expose().as_bytes());
-                digest.iter_mut().zip(made.as_ref()).for_each(|(byte, made)| *byte = *made);
-                digest
-            }
+            ClientKey::Plain(key) => digest_of(key.expose().as_bytes()),
             ClientKey::Digest(digest) => *digest,
         }
     }
@@ -174,24 +161,13 @@ impl ClientKey {
             ClientKey::Digest(_) => None,
         }
     }
-
-    /// Is this the key? Takes as long for a wrong key as for the right one.
-    pub fn matches(&self, candidate: &PresentedKey<'_>) -> bool {
-        match self {
-            ClientKey::Plain(key) => key.matches(candidate.text),
-            ClientKey::Digest(digest) => {
-                let sent = candidate.digest.get_or_init(|| ring::digest::digest(&SHA256, candidate.text));
-                digest.ct_eq(sent.as_ref()).into()
-            }
-        }
-    }
 }
 
-impl<'a> PresentedKey<'a> {
-    /// What came in the header.
-    pub fn new(text: &'a [u8]) -> Self {
-        PresentedKey { text, digest: OnceCell::new() }
-    }
+/// Returns the SHA-256 of a key.
+pub(super) fn digest_of(key: &[u8]) -> KeyDigest {
+    let mut digest = KeyDigest::default();
+    digest.iter_mut().zip(ring::digest::digest(&SHA256, key).as_ref()).for_each(|(byte, made)| *byte = *made);
+    digest
 }
 
 impl fmt::Display for ClientKey {
@@ -223,9 +199,9 @@ mod tests {
         let typed = "sha256:67af08925208c90be925e3a555fe44e8a1cef149772323b3d15dc43a392fc57d";
         let key = ClientKey::parse(typed).expect("a digest");
         assert_eq!(key.to_string(), "sha256:67af0892…");
-        assert!(key.matches(&PresentedKey::new(b"sk-pool")) && key.plain().is_none());
-        assert!(!key.matches(&PresentedKey::new(b"sk-poo")) && !key.matches(&PresentedKey::new(typed.as_bytes())));
-        assert!(ClientKey::parse("sk-pool").expect("a key").matches(&PresentedKey::new(b"sk-pool")));
+        assert!(key.digest() == digest_of(b"sk-pool") && key.plain().is_none());
+        assert!(key.digest() != digest_of(b"sk-poo") && key.digest() != digest_of(typed.as_bytes()));
+        assert_eq!(ClientKey::parse("sk-pool").expect("a key").digest(), key.digest());
         for wrong in ["sha256:", "sha256:abc", &typed[..70], &format!("{typed}0"), &typed.replace('c', "g")] {
             assert_eq!(ClientKey::parse(wrong), None, "{wrong}");
         }

@@ -9,7 +9,7 @@ use url::Url;
 use super::file::{AffinityFile, ApiFile, KeyFile, OneOrMany, ServerFile, StoreFile};
 use super::keys::Served;
 use super::mailboxes::mailboxes;
-use super::model::{ActorsConfig, Affinity, ApiConfig, Config, QueueConfig, ServerConfig, StoreConfig};
+use super::model::{ActorsConfig, Affinity, ApiConfig, Config, KeyOwners, QueueConfig, ServerConfig, StoreConfig};
 use super::origin::is_origin;
 use super::partial::SoundParts;
 use super::placeholder::why_no_key;
@@ -49,8 +49,10 @@ pub(super) fn validate(
     let aliases = validator.aliases(file.aliases, &apis);
     let of_server = of_server.iter().filter_map(|(at, key)| validator.client_key(at, key)).collect();
     let keys = validator.client_keys(of_server, file.keys, &Served { apis: &apis, aliases: &aliases });
-    validator.doubt_keys(&apis, &keys);
     validator.distinct_secrets(&keys, &access);
+    let keys: Vec<_> = keys.into_iter().map(Arc::new).collect();
+    let owners = KeyOwners::new(&keys, &access);
+    validator.doubt_keys(&apis, &owners);
     let apis: Vec<_> = apis.into_iter().map(Arc::new).collect();
     let alerts = validator.alerts(file.alerts, &proxy);
     let store = file.store.and_then(|store| validator.store(store));
@@ -63,8 +65,9 @@ pub(super) fn validate(
     Ok(Config {
         server,
         apis,
-        keys: keys.into_iter().map(Arc::new).collect(),
+        keys,
         access,
+        owners,
         aliases,
         retry,
         queue: QueueConfig {

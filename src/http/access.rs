@@ -7,9 +7,8 @@
 //! | readers | yes | yes | no | where there is no operator's key |
 //! | admins | yes | no | no | where there is no operator's key, and no entry in `keys` |
 
-use super::auth::Identity;
 use super::endpoints::{Audience, OWN_ENDPOINTS};
-use crate::config::Config;
+use crate::config::{Config, Identity};
 use crate::dialect::ROUTES;
 use crate::error::KeyRefusal;
 use crate::proxy::key_in_force;
@@ -33,7 +32,7 @@ impl Audience {
     }
 
     /// Lets a caller pass, or says why not.
-    pub(super) fn admit(self, caller: &Identity, config: &Config, now: i64) -> Result<(), KeyRefusal> {
+    pub(super) fn admit(self, caller: &Identity, config: &Config, now: impl FnOnce() -> i64) -> Result<(), KeyRefusal> {
         if let Identity::Client(key) = caller {
             key_in_force(key, now)?;
         }

@@ -2,7 +2,7 @@
 //!
 //! 1. A key comes as `Authorization: Bearer KEY`, or the bare key there, in a header of its own, as a sub-protocol, or as `?key=KEY`.
 //! 2. Of several keys one must be right. The first right one, in this order, says who it is.
-//! 3. Every configured key is compared with every presented one, so the time taken shows nothing about near misses.
+//! 3. A presented key is looked up by digest, so the time taken shows nothing about near misses.
 //! 4. Where clients need no key, whoever presents no operator's key is a client.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue,
 use actix_web::{HttpMessage, HttpRequest};
 
 use super::Worker;
-use crate::config::{ApiConfig, Config, KeyConfig, OperatorKey, PresentedKey};
+use crate::config::{ApiConfig, Config, Identity, KeyConfig};
 use crate::error::{ApiError, KeyRefusal};
 use crate::proxy::{key_in_force, key_in_query};
 use crate::types::{KeyName, Now};
@@ -26,17 +26,6 @@ static BARE: [HeaderName; 3] = [
 /// The begin of the sub-protocol with a key: browsers can send no headers with a WebSocket.
 const KEY_PROTOCOL: &str = "openai-insecure-api-key.";
 
-/// Who sent a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Identity {
-    /// A key of `server.adminKeys`: reads and resets.
-    Admin(KeyName),
-    /// A key of `server.viewerKeys`: reads.
-    Viewer(KeyName),
-    /// A client, with its key.
-    Client(Arc<KeyConfig>),
-}
-
 impl Identity {
     /// Returns the name of the key.
     pub(crate) fn name(&self) -> &KeyName {
@@ -50,7 +39,7 @@ impl Identity {
     ///
     /// # Errors
     /// When the key is an operator's, over or disabled.
-    pub(super) fn client(self, now: i64) -> Result<Arc<KeyConfig>, KeyRefusal> {
+    pub(super) fn client(self, now: impl FnOnce() -> i64) -> Result<Arc<KeyConfig>, KeyRefusal> {
         match self {
             Identity::Admin(name) | Identity::Viewer(name) => Err(KeyRefusal::OperatorKey(name)),
             Identity::Client(key) => key_in_force(&key, now).map(|()| key),
@@ -63,7 +52,7 @@ impl Identity {
 /// # Errors
 /// When clients need a key, and none of the presented ones is right.
 pub(super) fn identify(headers: &HeaderMap, query: &str, config: &Config) -> Result<Identity, ApiError> {
-    let everybody = config.keys.iter().find(|key| key.secrets.is_empty());
+    let everybody = config.owners.everybody();
     if let Some(key) = everybody.filter(|_| !config.access.has_operators()) {
         return Ok(Identity::Client(key.clone()));
     }
@@ -85,25 +74,16 @@ pub(super) fn identify(headers: &HeaderMap, query: &str, config: &Config) -> Res
     everybody.map(|key| Identity::Client(key.clone())).ok_or(refusal)
 }
 
-/// Returns whose key this is. Every key is compared.
+/// Returns whose key this is.
 pub(crate) fn holder(key: &[u8], config: &Config) -> Option<Identity> {
-    let presented = PresentedKey::new(key.trim_ascii());
-    let client = config.keys.iter().fold(None, |found, key| if key.matches(&presented) { Some(key) } else { found });
-    let operator = |keys: &[OperatorKey]| {
-        let found =
-            |found, key: &OperatorKey| if key.secret.matches(&presented) { Some(key.name.clone()) } else { found };
-        keys.iter().fold(None, found)
-    };
-    let admin = operator(&config.access.admins).map(Identity::Admin);
-    let viewer = operator(&config.access.viewers).map(Identity::Viewer);
-    client.cloned().map(Identity::Client).or(admin).or(viewer)
+    config.owners.of(key.trim_ascii()).cloned()
 }
 
 /// Returns what to say of a wrong key: whoever sends an account's key has taken the pool for the provider.
 fn wrong(key: &[u8], config: &Config) -> ApiError {
     let key = key.trim_ascii();
     let is_of = |api: &ApiConfig| api.key.is_secret() && api.key.matches(key);
-    // Every key is compared, as for clients' keys.
+    // Every key is compared, so the time taken shows nothing.
     let is_of_account = config.apis.iter().fold(false, |known, api| known | is_of(api));
     if is_of_account { ApiError::AccountKey } else { ApiError::WrongKey }
 }
@@ -118,7 +98,12 @@ fn without_scheme(header: &[u8]) -> &[u8] {
 /// Returns the client's key of a request that passed the door.
 pub(super) fn client(request: &HttpRequest) -> Result<Arc<KeyConfig>, ApiError> {
     let caller = request.extensions().get::<Identity>().cloned();
-    Ok(caller.ok_or(ApiError::Internal)?.client(Now::read().wall)?)
+    Ok(caller.ok_or(ApiError::Internal)?.client(wall_now)?)
+}
+
+/// Returns the wall time (ms).
+pub(super) fn wall_now() -> i64 {
+    Now::read().wall
 }
 
 /// Returns this thread's share of the application.

@@ -21,7 +21,7 @@ use actix_web::http::{ConnectionType, Method, StatusCode, Version};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, ResponseError};
 
-use super::auth::{identify, worker};
+use super::auth::{identify, wall_now, worker};
 use super::catch_panic::{Panicked, catch_panic};
 use super::concurrency::RequestSlot;
 use super::endpoints::Audience;
@@ -30,7 +30,7 @@ use super::socket::ConnectionState;
 use super::{Worker, anthropic_form, cors, paths, request_id};
 use crate::dialect::{ROUTES, Route, format_of};
 use crate::error::ApiError;
-use crate::types::{Now, WireFormat};
+use crate::types::WireFormat;
 
 /// Takes a request from the head to the response's body.
 pub(super) async fn handle(
@@ -115,7 +115,7 @@ fn early_answer(
     }
     let config = here.config();
     let admitted = identify(request.headers(), request.query_string(), &config).and_then(|caller| {
-        let admitted = audience.admit(&caller, &config, Now::read().wall);
+        let admitted = audience.admit(&caller, &config, wall_now);
         request.extensions_mut().insert(caller);
         Ok(admitted?)
     });

@@ -40,7 +40,7 @@ mod usage;
 mod websocket;
 mod worker;
 
-pub(crate) use auth::{Identity, holder, worker};
+pub(crate) use auth::{holder, worker};
 pub use concurrency::Concurrency;
 pub(crate) use explain::explain;
 pub use routes::routes;

@@ -8,7 +8,8 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use actix_web::{HttpMessage, HttpRequest};
 
 use super::Worker;
-use super::auth::{Identity, worker};
+use super::auth::worker;
+use crate::config::Identity;
 use crate::error::Refused;
 use crate::records::{OpenRecord, RequestEnd};
 use crate::types::{AppName, RequestId};

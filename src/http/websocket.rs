@@ -20,7 +20,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Worker;
-use super::auth::{identify, protocols, worker};
+use super::auth::{identify, protocols, wall_now, worker};
 use super::concurrency::{BodyMemory, RequestSlot};
 use super::request_id::app_of;
 use crate::config::{Config, KeyConfig};
@@ -29,7 +29,7 @@ use crate::error::ApiError;
 use crate::keys::{KeyAdmissionError, KeyPermit};
 use crate::proxy::{ClientSocket, RequestMemory, SocketEvidence, SocketHost, any_upstream_speaks, serve};
 use crate::records::OpenRecord;
-use crate::types::{Now, Profile, RequestId};
+use crate::types::{Profile, RequestId};
 
 /// The sub-protocol that the answer may name.
 const REALTIME: &str = "realtime";
@@ -116,7 +116,7 @@ impl SocketHost for Host {
     fn admit(&self) -> Result<(RequestSlot, Arc<KeyConfig>), ApiError> {
         let config = self.config();
         // The key may have left the configuration since the upgrade.
-        let key = identify(&self.headers, &self.query, &config)?.client(Now::read().wall)?;
+        let key = identify(&self.headers, &self.query, &config)?.client(wall_now)?;
         let slot = self.worker.concurrency.admit(config.server.limits.max_requests);
         let too_many = "too many requests are served at the same time (server.maxRequests)";
         Ok((slot.ok_or(ApiError::Overloaded(too_many))?, key))

@@ -35,9 +35,9 @@ impl ClientRequest {
 ///
 /// # Errors
 /// When the key is over or disabled.
-pub fn key_in_force(key: &KeyConfig, now: i64) -> Result<(), KeyRefusal> {
+pub fn key_in_force(key: &KeyConfig, now: impl FnOnce() -> i64) -> Result<(), KeyRefusal> {
     match key.expires {
-        Some(end) if end <= now => Err(KeyRefusal::Expired { key: key.name.clone(), end }),
+        Some(end) if end <= now() => Err(KeyRefusal::Expired { key: key.name.clone(), end }),
         Some(_) | None if !key.enabled => Err(KeyRefusal::Disabled(key.name.clone())),
         Some(_) | None => Ok(()),
     }

@@ -152,7 +152,7 @@ impl OwnClient {
                 once(self.config.retry)
             }
             None => {
-                let in_force = key_in_force(&key, Now::read().wall);
+                let in_force = key_in_force(&key, || Now::read().wall);
                 if let Err(refused) = in_force.and_then(|()| asked.use_key(&key)) {
                     return refuse(refused.into(), &mut record);
                 }

@@ -1,7 +1,6 @@
 //! Who looks at the dashboard, and what they may.
 
-use crate::config::{Config, DEFAULT_KEY};
-use crate::http::Identity;
+use crate::config::{Config, DEFAULT_KEY, Identity};
 use crate::types::{KeyName, Now};
 
 /// What a visitor may see and do.

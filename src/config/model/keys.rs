@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::QuotaConfig;
-use crate::config::secret::{ClientKey, PresentedKey};
+use crate::config::secret::ClientKey;
 use crate::types::{KeyName, Limits, NameList};
 
 /// The name of the keys in `server.apiKey(s)`, and of clients without a key where none is needed.
@@ -79,11 +79,6 @@ impl KeyConfig {
     /// Returns whether a model may be asked for by this name.
     pub fn may_ask_for(&self, model: &str) -> bool {
         self.models.as_ref().is_none_or(|models| models.has(model))
-    }
-
-    /// Returns whether one of the secrets was presented. Every secret is compared, so the time taken shows nothing.
-    pub fn matches(&self, presented: &PresentedKey<'_>) -> bool {
-        self.secrets.iter().fold(false, |known, secret| known | secret.matches(presented))
     }
 }
 

@@ -21,9 +21,9 @@ pub(super) use known_hosts::at_known_hosts;
 
 use super::base_url::is_this_machine;
 use super::file::{ApiFile, GroupFile, LimitsFile};
-use super::model::{AddressConfig, ApiConfig, KeyConfig};
+use super::model::{AddressConfig, ApiConfig, Identity, KeyOwners};
 use super::placeholder::{held_by, is_placeholder, is_reference, names_variable};
-use super::secret::{ApiKey, PresentedKey};
+use super::secret::ApiKey;
 use super::validator::Validator;
 use super::variables::expand;
 use crate::types::ByFormat;
@@ -162,12 +162,11 @@ impl Validator<'_> {
     }
 
     /// Warns of keys that stand where another stands.
-    pub(super) fn doubt_keys(&mut self, apis: &[ApiConfig], clients: &[KeyConfig]) {
+    pub(super) fn doubt_keys(&mut self, apis: &[ApiConfig], owners: &KeyOwners) {
         let mut first: HashMap<(&str, Option<&str>), usize> = HashMap::new();
         for (index, api) in apis.iter().enumerate().filter(|(_, api)| api.enabled && is_remote(&api.addresses)) {
             let key = api.key.expose();
-            let presented = PresentedKey::new(key.as_bytes());
-            if let Some(client) = clients.iter().find(|client| client.matches(&presented)) {
+            if let Some(Identity::Client(client)) = owners.of(key.as_bytes()) {
                 let owner = if client.is_default() { "of server.apiKey" } else { "of a client (keys)" };
                 let text = format!("is a key {owner}, too, so that every client holds the account");
                 self.warn(format!("apis[{index}].apiKey: {text}; give the clients another key"));
