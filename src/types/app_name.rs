@@ -134,13 +134,18 @@ fn product(agent: &[u8]) -> &[u8] {
 
 fn known_begin(agent: &[u8]) -> Option<&'static str> {
     let agent = agent.trim_ascii();
-    let begins = |begin: &str| agent.get(..begin.len()).is_some_and(|own| own.eq_ignore_ascii_case(begin.as_bytes()));
+    let first = agent.first()?.to_ascii_lowercase();
+    let begins = |begin: &str| {
+        // A glance at one letter spares most comparisons.
+        begin.as_bytes().first() == Some(&first)
+            && agent.get(..begin.len()).is_some_and(|own| own.eq_ignore_ascii_case(begin.as_bytes()))
+    };
     BY_BEGIN.iter().find(|(begin, _)| begins(begin)).map(|(_, name)| *name)
 }
 
 fn known_part(text: &[u8]) -> Option<&'static str> {
     let text = text.get(..MOST_READ).unwrap_or(text);
-    // Few letters begin a part: the others cost a nanosecond each.
+    // Few pairs of letters begin a part: the others cost a nanosecond each.
     let mut at = (0..text.len()).filter_map(|at| text.get(at..)).filter(|rest| may_begin_part(rest));
     at.find_map(|rest| {
         let begins = |part: &str| rest.get(..part.len()).is_some_and(|own| own.eq_ignore_ascii_case(part.as_bytes()));
@@ -149,19 +154,21 @@ fn known_part(text: &[u8]) -> Option<&'static str> {
 }
 
 fn may_begin_part(rest: &[u8]) -> bool {
-    const BEGINS: u32 = letters();
-    rest.first().is_some_and(|first| first.is_ascii_alphabetic() && BEGINS >> (first & 31) & 1 == 1)
+    const BEGINS: [u32; 2] = [letters(0), letters(1)];
+    let [first, second] = BEGINS;
+    let is_among = |letter: &u8, letters: u32| letter.is_ascii_alphabetic() && letters >> (letter & 31) & 1 == 1;
+    matches!(rest, [one, two, ..] if is_among(one, first) && is_among(two, second))
 }
 
-/// Returns a bit for each letter that begins a part.
-const fn letters() -> u32 {
+/// Returns a bit for each letter that is the `nth` of a part.
+const fn letters(nth: usize) -> u32 {
     let (mut found, mut row) = (0, 0);
     while row < BY_PART.len() {
         #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler: a row too far would not compile")]
         let part = BY_PART[row].0.as_bytes();
-        if let Some(first) = part.first() {
-            found |= 1 << (*first & 31);
-        }
+        #[expect(clippy::indexing_slicing, reason = "the same: each part has two letters")]
+        let letter = part[nth];
+        found |= 1 << (letter & 31);
         row += 1;
     }
     found
