@@ -2,6 +2,7 @@
 
 mod keys;
 mod owners;
+mod retry;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use url::Url;
 
 pub use self::keys::{Access, DASHBOARD_KEY, DEFAULT_KEY, KeyBudget, KeyConfig, OperatorKey};
 pub use self::owners::{Identity, KeyOwners};
+pub use self::retry::{BudgetConfig, RetryConfig};
 use super::alerts::AlertConfig;
 use super::base_url::is_this_machine;
 use super::prices::{AccountPrices, PriceFile};
@@ -22,7 +24,7 @@ use super::secret::ApiKey;
 use super::served_models::Models;
 use super::server_limits::ServerLimits;
 use crate::mailbox::ActorKind;
-use crate::types::{ApiId, ByFormat, ByName, ClassSet, LedgerId, Limits, WireFormat};
+use crate::types::{ApiId, ByFormat, ByName, LedgerId, Limits, WireFormat};
 
 /// A whole valid configuration. Shared by reference; a reload makes a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,30 +277,4 @@ pub struct QueueConfig {
     pub max_wait_ms: u64,
     /// At the same time.
     pub max_waiting: usize,
-}
-
-/// What happens when an upstream fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetryConfig {
-    /// Attempts a request, the first included.
-    pub max_attempts: usize,
-    /// The failures that move a request on.
-    pub retry_on: ClassSet,
-    /// What bounds further attempts where upstreams are in trouble.
-    pub budget: BudgetConfig,
-    /// How often an upstream in trouble is asked again, where no other is left.
-    pub same_upstream: u32,
-    /// The pause before the first of these.
-    pub backoff: Duration,
-    /// How long without an answer until a second upstream is asked, too.
-    pub hedge_after: Option<Duration>,
-}
-
-/// How many further attempts the pool makes because upstreams are in trouble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BudgetConfig {
-    /// Of a hundred requests.
-    pub percent: u32,
-    /// In each second, on top of the percentage.
-    pub per_second: u32,
 }
