@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use url::Url;
 
 use super::terminal::{Paint, Tone, count};
-use crate::config::{ApiConfig, Config, CountOn, DEFAULT_NAME, KeyConfig, Models, PeriodLimit, Reset};
+use crate::config::{ApiConfig, Config, CountOn, DEFAULT_NAME, KeyConfig, Models, Pacing, PeriodLimit, Reset};
 use crate::types::{AlertEvent, ApiId, Limit, Limits, NamePattern, WireFormat};
 
 /// How much is said of each API.
@@ -114,7 +114,7 @@ fn in_full(out: &mut impl Write, api: &ApiConfig, width: usize) -> io::Result<()
     if !names.is_empty() {
         writeln!(out, "{indent}headers {}", names.join(", "))?;
     }
-    writeln!(out, "{indent}the day of rpd {}", reset(&api.quota.reset))?;
+    writeln!(out, "{indent}the day of rpd {}{}", reset(&api.quota.reset), spread(api.quota.limits.pacing))?;
     let quotas = api.group.as_ref().map(|group| (format!("group {}: ", group.name), &group.quota));
     for (owner, quota) in std::iter::once((String::new(), &api.quota)).chain(quotas) {
         // Requests a minute and a day stand in the first line already.
@@ -175,13 +175,22 @@ fn filled_in(out: &mut impl Write, config: &Config, api: &ApiConfig, width: usiz
     Ok(())
 }
 
-/// Returns when the period of a limit begins, as far as the limit's words do not say so.
-fn begins(PeriodLimit { limit, reset, .. }: &PeriodLimit) -> String {
-    match (limit.period.calendar(), reset) {
+/// Returns when the period of a limit begins, as far as the limit's words do not say so, and how the limit is spread.
+fn begins(PeriodLimit { limit, reset, pacing, .. }: &PeriodLimit) -> String {
+    let begin = match (limit.period.calendar(), reset) {
         (None, _) => String::new(),
         (Some(_), Reset::Rolling) => " (rolling)".to_owned(),
         (Some(_), Reset::LocalMidnight) => " (by the server's time zone)".to_owned(),
         (Some(_), Reset::Midnight(zone)) => format!(" (by {})", zone.iana_name().unwrap_or("its time zone")),
+    };
+    format!("{begin}{}", spread(*pacing))
+}
+
+/// Returns how a limit is spread, if so.
+fn spread(pacing: Pacing) -> &'static str {
+    match pacing {
+        Pacing::Free => "",
+        Pacing::Spread => ", spread evenly",
     }
 }
 
@@ -189,9 +198,9 @@ fn limited(limits: &Limits) -> Vec<String> {
     let bound = |limit: Limit, of: &str| limit.bound().map(|bound| format!("{bound} {of}"));
     let bounds = [
         bound(limits.rpm, "requests a minute"),
-        bound(limits.rpd, "requests a day"),
+        bound(limits.rpd, &format!("requests a day{}", spread(limits.pacing))),
         bound(limits.tpm, "tokens a minute"),
-        bound(limits.tpd, "tokens a day"),
+        bound(limits.tpd, &format!("tokens a day{}", spread(limits.pacing))),
         limits.burst.map(|burst| format!("{} requests in {} s", burst.requests, burst.span_ms / 1_000)),
         limits.max_concurrent.map(|most| format!("{most} requests at the same time")),
     ];

@@ -117,7 +117,7 @@ fn of_key(old: &KeyConfig, new: &KeyConfig) -> Vec<String> {
         ("secret", old.secrets != new.secrets),
         ("models", old.models != new.models),
         ("APIs", old.apis != new.apis),
-        ("budgets", old.budgets != new.budgets),
+        ("limits and budgets", old.quota.more != new.quota.more),
         ("reset", old.quota.reset != new.quota.reset),
         ("expires", old.expires != new.expires),
     ];
@@ -146,9 +146,8 @@ fn of_limits(old: &Limits, new: &Limits) -> Vec<String> {
     let all = windows.into_iter().chain([concurrent]).filter(|(_, old, new)| old != new);
     let mut changes: Vec<String> =
         all.map(|(name, old, new)| format!("{name} {} → {}", word(old), word(new))).collect();
-    if old.burst != new.burst {
-        changes.push("burst changed".to_owned());
-    }
+    let others = [("burst", old.burst != new.burst), ("pacing", old.pacing != new.pacing)];
+    changes.extend(others.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| format!("{name} changed")));
     changes
 }
 

@@ -21,7 +21,7 @@ use serde::Deserialize;
 pub use alerts::AlertFile;
 pub use api::{ApiFile, AuthFile, CountOnFile, GroupFile};
 pub use keys::{KeyBudgetFile, KeyFile, NamedKeyFile, OperatorKeyFile};
-pub use limits::{BurstFile, LimitsFile, PeriodLimitFile};
+pub use limits::{BurstFile, LimitsFile, PacingFile, PeriodLimitFile};
 pub use prices::{ApiPricesFile, PriceOfFile, PricesFile};
 pub use quirks::{LimitsPerFile, QuirksFile, StreamUsageFile, TpmCountsFile};
 pub use retry::{BudgetFile, RetryFile, RetryOnFile, TimeoutsFile};

@@ -65,7 +65,7 @@ pub use placeholder::{is_placeholder, is_reference, why_no_key};
 pub use problem::Problem;
 pub use providers::{LimitScope, Plan, PresetUse, Provider, Providers};
 pub use quirks::{LimitsPer, Quirks, StreamUsage};
-pub use quota::Reset;
+pub use quota::{Pacing, Reset};
 pub use reading::ConfigError;
 pub(crate) use reading::LARGEST;
 pub use schema::generate as generate_schema;

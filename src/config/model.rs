@@ -2,6 +2,7 @@
 
 mod keys;
 mod owners;
+mod quotas;
 mod retry;
 
 use std::collections::BTreeMap;
@@ -9,11 +10,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quota::{ListedLimit, Reset};
 use url::Url;
 
 pub use self::keys::{Access, DASHBOARD_KEY, DEFAULT_KEY, KeyBudget, KeyConfig, OperatorKey};
 pub use self::owners::{Identity, KeyOwners};
+pub use self::quotas::{PeriodLimit, QuotaConfig};
 pub use self::retry::{BudgetConfig, RetryConfig};
 use super::alerts::AlertConfig;
 use super::base_url::is_this_machine;
@@ -24,7 +25,7 @@ use super::secret::ApiKey;
 use super::served_models::Models;
 use super::server_limits::ServerLimits;
 use crate::mailbox::ActorKind;
-use crate::types::{ApiId, ByFormat, ByName, LedgerId, Limits, WireFormat};
+use crate::types::{ApiId, ByFormat, ByName, LedgerId, WireFormat};
 
 /// A whole valid configuration. Shared by reference; a reload makes a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,30 +181,6 @@ pub enum AuthScheme {
     XApiKey,
     /// `api-key: KEY`.
     ApiKey,
-}
-
-/// The limits of one owner, an API or a group, and of single models.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QuotaConfig {
-    /// For all models together.
-    pub limits: Limits,
-    /// For one model, by the upstream's own name.
-    pub models: BTreeMap<Arc<str>, Limits>,
-    /// Limits of other periods. Each is a quota of its own.
-    pub more: Vec<PeriodLimit>,
-    /// When a day begins.
-    pub reset: Reset,
-}
-
-/// A limit of the list `limits`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeriodLimit {
-    /// The one model with the limit, by the upstream's own name; all together, if there is none.
-    pub model: Option<Arc<str>>,
-    /// So many requests, tokens or dollars in a period.
-    pub limit: ListedLimit,
-    /// When a period of the calendar begins.
-    pub reset: Reset,
 }
 
 /// Limits of several APIs together.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use quota::{LimitUnit, ListedLimit, MAX_PERIOD_DAYS, Period, PeriodError, Reset};
+use quota::{LimitUnit, ListedLimit, MAX_PERIOD_DAYS, Pacing, Period, PeriodError, Reset};
 
-use super::file::PeriodLimitFile;
+use super::file::{LimitsFile, PacingFile, PeriodLimitFile};
 use super::model::PeriodLimit;
 use super::validator::Validator;
 
@@ -12,6 +12,18 @@ use super::validator::Validator;
 const MAX_LIMITS: usize = 8;
 
 const NANODOLLARS: f64 = 1e9;
+
+/// Why a rolling limit can't be spread.
+const ROLLING: &str = "spreads an hour, day, week or month of the calendar, and this period is rolling; name a time zone in reset \
+                       (UTC), or bound a shorter rolling period as well (`limits`)";
+
+/// Returns how a limit may be used.
+pub(super) fn pacing(typed: Option<PacingFile>) -> Pacing {
+    match typed {
+        None => Pacing::Free,
+        Some(PacingFile::Spread) => Pacing::Spread,
+    }
+}
 
 impl Validator<'_> {
     /// Returns the limits of a list at `at`, for one model or for all. `reset` is the owner's.
@@ -34,7 +46,10 @@ impl Validator<'_> {
                     format!("limits {} per {}, as an earlier entry does", limit.unit.as_str(), limit.period),
                 );
             }
-            limits.push(PeriodLimit { model: model.cloned(), limit, reset });
+            if file.pacing.is_some() && (reset == Reset::Rolling || limit.period.calendar().is_none()) {
+                self.problem(&format!("{at}.pacing"), ROLLING);
+            }
+            limits.push(PeriodLimit { model: model.cloned(), limit, reset, pacing: pacing(file.pacing) });
         }
         limits
     }
@@ -59,6 +74,21 @@ impl Validator<'_> {
         };
         let ((unit, amount), period) = (amount?, period?);
         Some((ListedLimit { amount, unit, period }, reset?))
+    }
+
+    /// Checks `pacing` beside `rpd` and `tpd`.
+    pub(super) fn day_pacing(&mut self, at: &str, limits: &LimitsFile, reset: &Reset) {
+        if limits.pacing.is_none() {
+            return;
+        }
+        let is_limit = |limit: &Option<i64>| limit.is_some_and(|amount| amount >= 0);
+        if ![limits.rpd, limits.tpd].iter().any(is_limit) {
+            let text = "has neither rpd nor tpd to spread; each entry of limits and budgets has a pacing of its own";
+            return self.problem(&format!("{at}.pacing"), text);
+        }
+        if *reset == Reset::Rolling {
+            self.problem(&format!("{at}.pacing"), ROLLING);
+        }
     }
 
     fn period(&mut self, at: &str, typed: &str) -> Option<Period> {
@@ -87,14 +117,19 @@ impl Validator<'_> {
     }
 }
 
-/// Adds limits to others of the same owner. Of two alike the lower one stays.
+/// Adds limits to others of the same owner. Of two alike the lower one stays, and of two equal ones a spread one.
 pub(super) fn add_tightest(all: &mut Vec<PeriodLimit>, more: impl IntoIterator<Item = PeriodLimit>) {
     for limit in more {
         let alike = |known: &&mut PeriodLimit| known.model == limit.model && known.limit.is_alike(limit.limit);
         match all.iter_mut().find(alike) {
-            Some(known) if known.limit.amount > limit.limit.amount => *known = limit,
+            Some(known) if tightness(known) > tightness(&limit) => *known = limit,
             Some(_) => {}
             None => all.push(limit),
         }
     }
+}
+
+/// Returns a key to order limits of one unit and period, the tightest first.
+fn tightness(of: &PeriodLimit) -> (u64, bool) {
+    (of.limit.amount, of.pacing == Pacing::Free)
 }

@@ -9,7 +9,7 @@ use super::file::{ApiFile, BurstFile, CountOnFile, GroupFile, KeyBudgetFile, Key
 use quota::Reset;
 
 use super::model::{ApiConfig, CountOn, GroupConfig, PeriodLimit, QuotaConfig};
-use super::period_limits::add_tightest;
+use super::period_limits::{add_tightest, pacing};
 use super::validator::Validator;
 use crate::types::{Burst, Limit, Limits, NamePattern};
 
@@ -18,6 +18,7 @@ impl Validator<'_> {
     pub(super) fn api_quota(&mut self, at: &str, file: &ApiFile) -> Option<QuotaConfig> {
         let mapping = file.model_mapping.as_ref();
         let reset = self.reset(&format!("{at}.reset"), file.reset.as_deref())?;
+        self.day_pacing(at, &file.limits, &reset);
         let mut more = self.period_limits(&format!("{at}.limits"), &file.limits.limits, (None, &reset));
         let mut models: BTreeMap<Arc<str>, Limits> = BTreeMap::new();
         if let Some(name) = &file.quota_group {
@@ -32,6 +33,7 @@ impl Validator<'_> {
                 self.warn(format!("{at}.modelLimits: {name} is not among its models"));
             }
             let limits = limits(typed).tightest(models.get(upstream_model.as_str()).copied().unwrap_or_default());
+            self.day_pacing(&format!("{at}.modelLimits.{name}"), typed, &reset);
             let model: Arc<str> = Arc::from(upstream_model.as_str());
             let place = format!("{at}.modelLimits.{name}.limits");
             add_tightest(&mut more, self.period_limits(&place, &typed.limits, (Some(&model), &reset)));
@@ -44,6 +46,7 @@ impl Validator<'_> {
     pub(super) fn key_quota(&mut self, at: &str, file: &KeyFile) -> Option<QuotaConfig> {
         self.doubt_limits(at, &file.limits);
         let reset = self.reset(&format!("{at}.reset"), file.reset.as_deref())?;
+        self.day_pacing(at, &file.limits, &reset);
         let mut more = self.period_limits(&format!("{at}.limits"), &file.limits.limits, (None, &reset));
         let budgets: Vec<PeriodLimitFile> = file.budgets.iter().flatten().map(KeyBudgetFile::as_limit).collect();
         let budgets = self.period_limits(&format!("{at}.budgets"), &budgets, (None, &reset));
@@ -132,9 +135,11 @@ impl Validator<'_> {
             return Some(QuotaConfig { limits, models, more, reset });
         };
         self.doubt_group(name, file);
+        self.day_pacing(&at, &file.limits, &reset);
         let mut more = self.period_limits(&format!("{at}.limits"), &file.limits.limits, (None, &reset));
         for (name, typed) in &file.model_limits {
             self.limited_model(&format!("{at}.modelLimits"), name);
+            self.day_pacing(&format!("{at}.modelLimits.{name}"), typed, &reset);
             let place = format!("{at}.modelLimits.{name}.limits");
             more.extend(self.period_limits(&place, &typed.limits, (Some(&Arc::from(name.as_str())), &reset)));
         }
@@ -165,6 +170,7 @@ fn limits(file: &LimitsFile) -> Limits {
         tpd: limit(file.tpd),
         burst: file.burst.map(burst),
         max_concurrent: file.max_concurrent,
+        pacing: pacing(file.pacing),
         ..Limits::default()
     }
 }

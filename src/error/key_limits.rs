@@ -33,6 +33,7 @@ pub(super) fn row(full: &FullLimit) -> &'static ErrorRow {
         KeyReason::Tpm => &table::KEY_TPM,
         KeyReason::Tpd => &table::KEY_TPD,
         KeyReason::Limit => &table::KEY_LIMIT,
+        KeyReason::Paced => &table::KEY_PACED,
         KeyReason::Concurrency => &table::KEY_CONCURRENCY,
         KeyReason::BudgetSpent | KeyReason::BudgetTooSmall => &table::BUDGET_SPENT,
         KeyReason::BudgetReserved => &table::BUDGET_RESERVED,
@@ -59,6 +60,7 @@ pub(super) fn text(FullLimit { key, reason, limit, until, .. }: &FullLimit) -> S
         KeyReason::BudgetReserved => {
             format!("requests under way have reserved the rest of the budget of the key {key} ({limit})")
         }
+        KeyReason::Paced => format!("the key {key} is ahead of the pace of its limit ({limit}){again}"),
         KeyReason::Concurrency => format!("the key {key} has as many requests under way as it may ({limit})"),
         KeyReason::Rpm | KeyReason::Rpd | KeyReason::Tpm | KeyReason::Tpd | KeyReason::Limit => {
             format!("the key {key} is at its limit ({limit}){again}")

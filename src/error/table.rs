@@ -104,6 +104,8 @@ table! {
     KEY_TPD: TOO_MANY_REQUESTS, LIMIT, "key_tpd", Later, "The key's `tpd` leaves too little for the request.";
     KEY_LIMIT: TOO_MANY_REQUESTS, LIMIT, "key_limit", Later,
         "An entry of the key's `limits`, or its `burst`, leaves too little for the request.";
+    KEY_PACED: TOO_MANY_REQUESTS, LIMIT, "key_paced", Later,
+        "A limit or a budget of the key with `pacing: spread` is not spent, and the rest is for later in its period.";
     KEY_CONCURRENCY: TOO_MANY_REQUESTS, LIMIT, "key_concurrency", Later,
         "The key has `maxConcurrent` requests under way.";
     BUDGET_RESERVED: TOO_MANY_REQUESTS, LIMIT, "key_budget", Later,

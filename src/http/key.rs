@@ -37,6 +37,7 @@ pub(super) async fn key(request: HttpRequest) -> Result<HttpResponse, ApiError> 
         "is_provisioning_key": false,
         "rate_limit": { "requests": rpm.unwrap_or(NO_LIMIT), "interval": "1m" },
         "expires_at": report.key.expires.map(iso),
+        "limits": report.limits(),
         "budgets": report.budgets.iter().map(KeyBudgetReport::to_json).collect::<Vec<_>>(),
     } })))
 }

@@ -6,7 +6,8 @@ use quota::{Forecast, LimitUnit, Measure};
 use serde_json::{Value, json};
 
 use super::Worker;
-use super::forecast::{forecast, forecasts};
+use super::forecast::{amount, forecast, forecasts, usable_now};
+use super::key_limits::limit_reports;
 use crate::config::{KeyBudget, KeyConfig};
 use crate::keys::KeyStatus;
 use crate::quotas::QuotaStatus;
@@ -19,8 +20,8 @@ pub(super) struct KeyReport {
     pub(super) key: Arc<KeyConfig>,
     /// The budgets, in the order of the configuration.
     pub(super) budgets: Vec<KeyBudgetReport>,
-    /// What the limits count; none for a key without limits.
-    main: Option<QuotaStatus>,
+    /// What the limits count, those of other periods too, without the budgets; none for a key without limits.
+    limits: Vec<QuotaStatus>,
     in_flight: u32,
 }
 
@@ -33,6 +34,10 @@ pub(super) struct KeyBudgetReport {
     pub(super) per: Arc<str>,
     /// What becomes of the budget, if it is spent as before.
     forecast: Option<Forecast>,
+    /// How much may be spent by now, in nano-dollars, where the budget is spread.
+    usable: Option<u64>,
+    /// When the running period ends, or the last of a rolling one leaves it (ms since the Unix epoch).
+    resets_at: i64,
 }
 
 impl KeyBudgetReport {
@@ -40,7 +45,8 @@ impl KeyBudgetReport {
     fn of((budget, quota): (&KeyBudget, &QuotaStatus)) -> KeyBudgetReport {
         let (limit, used) = (nanodollars(budget.nanodollars), nanodollars(quota.tokens.day));
         let [_, forecast] = quota.forecasts;
-        KeyBudgetReport { limit, used, per: budget.per.clone(), forecast }
+        let [_, usable] = quota.usable;
+        KeyBudgetReport { limit, used, per: budget.per.clone(), forecast, usable, resets_at: quota.period_ends }
     }
 
     /// Returns what is left.
@@ -52,6 +58,7 @@ impl KeyBudgetReport {
         let forecast = self.forecast.as_ref().map(|of| forecast(of, LimitUnit::Usd));
         json!({
             "usd": self.limit, "per": &*self.per, "used": self.used, "remaining": self.left(), "forecast": forecast,
+            "usableNow": self.usable.map(|usable| amount(LimitUnit::Usd, usable)), "resetsAt": iso(self.resets_at),
         })
     }
 }
@@ -69,13 +76,19 @@ impl KeyReport {
         let of_money: Vec<&QuotaStatus> = quotas.iter().filter(|of| of.limits.measure == Measure::Cost).collect();
         let others = of_money.len().saturating_sub(key.budgets.len());
         let budgets = key.budgets.iter().zip(of_money.into_iter().skip(others)).map(KeyBudgetReport::of).collect();
-        let main = quotas.into_iter().next();
-        KeyReport { key, budgets, main, in_flight }
+        let of_limits = quotas.len().saturating_sub(key.budgets.len());
+        let limits = quotas.into_iter().take(of_limits).collect();
+        KeyReport { key, budgets, limits, in_flight }
     }
 
     /// Returns the budget with the least left.
     pub(super) fn tightest(&self) -> Option<&KeyBudgetReport> {
         self.budgets.iter().min_by_key(|budget| budget.left().picodollars())
+    }
+
+    /// Returns each limit with what is used and when it begins anew.
+    pub(super) fn limits(&self) -> Vec<Value> {
+        limit_reports(&self.limits)
     }
 
     /// Returns why the key is refused, whatever the request.
@@ -90,7 +103,7 @@ impl KeyReport {
     /// Returns the entry of `/v1/status`.
     pub(super) fn to_status(&self) -> Value {
         let key = &self.key;
-        let limits = &key.quota.limits;
+        let (limits, main) = (&key.quota.limits, self.limits.first());
         json!({
             "name": key.name.as_str(),
             "enabled": key.enabled,
@@ -103,11 +116,13 @@ impl KeyReport {
                 "tpm": limits.tpm.as_configured(), "tpd": limits.tpd.as_configured(),
                 "maxConcurrent": limits.max_concurrent,
             },
-            "usage": self.main.as_ref().map(|main| json!({
+            "usage": main.map(|main| json!({
                 "rpm": main.requests.minute, "rpd": main.requests.day,
                 "tpm": main.tokens.minute, "tpd": main.tokens.day,
             })),
-            "forecast": self.main.as_ref().map(forecasts),
+            "forecast": main.map(forecasts),
+            "usableNow": main.map(usable_now),
+            "otherLimits": limit_reports(self.limits.get(1..).unwrap_or_default()),
             "inFlight": self.in_flight,
             "budgets": self.budgets.iter().map(KeyBudgetReport::to_json).collect::<Vec<_>>(),
         })

@@ -19,6 +19,7 @@ mod forecast;
 mod forward;
 mod health;
 mod key;
+mod key_limits;
 mod key_report;
 mod key_spending;
 mod metrics;

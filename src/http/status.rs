@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use actix_web::web::Query;
 use actix_web::{HttpRequest, HttpResponse};
-use quota::{LimitUnit, ListedLimit};
+use quota::{LimitUnit, ListedLimit, Pacing};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::auth::worker;
 use super::explain::explain;
-use super::forecast::forecasts;
+use super::forecast::{amount, forecasts, usable_now};
 use super::key_report::KeyReport;
 use crate::alerts::{GetReceivers, ReceiverReport};
 use crate::config::prices::PriceTable;
@@ -97,6 +97,7 @@ fn api(ApiReport { status, models, models_at }: &ApiReport) -> Value {
         "limits": own.map(|own| limits(&own.limits)),
         "usage": own.map(usage),
         "forecast": own.map(forecasts),
+        "usableNow": own.map(usable_now),
         "quotas": status.quotas.iter().skip(1).map(|of| quota(of, &config.id)).collect::<Vec<_>>(),
         "inFlight": status.in_flight,
         "latency": { "firstTokenMs": status.latency_ms.0, "totalMs": status.latency_ms.1 },
@@ -133,29 +134,29 @@ fn quota(quota: &QuotaStatus, api: &ApiId) -> Value {
         "limits": limits(&quota.limits),
         "usage": usage(quota),
         "forecast": forecasts(quota),
+        "usableNow": usable_now(quota),
         "unavailableReason": quota.refusal.as_ref().map(|(no_room, _)| no_room.to_string()),
         "availableAt": quota.refusal.as_ref().and_then(|(_, until)| *until).map(iso),
     })
 }
 
+/// Returns the limits as configured; `pacing` only where it is typed.
 fn limits(limits: &Limits) -> Value {
-    if let Some(limit) = limits.listed_limit() {
-        return json!({ limit.unit.as_str(): amount(limit.unit, limit.amount), "per": limit.period.to_string() });
+    let mut shown = match limits.listed_limit() {
+        Some(limit) => {
+            json!({ limit.unit.as_str(): amount(limit.unit, limit.amount), "per": limit.period.to_string() })
+        }
+        None => json!({
+            "rpm": limits.rpm.as_configured(),
+            "rpd": limits.rpd.as_configured(),
+            "tpm": limits.tpm.as_configured(),
+            "tpd": limits.tpd.as_configured(),
+        }),
+    };
+    if let (Pacing::Spread, Some(fields)) = (limits.pacing, shown.as_object_mut()) {
+        fields.insert("pacing".to_owned(), json!("spread"));
     }
-    json!({
-        "rpm": limits.rpm.as_configured(),
-        "rpd": limits.rpd.as_configured(),
-        "tpm": limits.tpm.as_configured(),
-        "tpd": limits.tpd.as_configured(),
-    })
-}
-
-/// Returns an amount as configured: dollars, requests or tokens.
-fn amount(unit: LimitUnit, amount: u64) -> Value {
-    match unit {
-        LimitUnit::Requests | LimitUnit::Tokens => json!(amount),
-        LimitUnit::Usd => json!(amount as f64 / 1e9),
-    }
+    shown
 }
 
 fn usage(quota: &QuotaStatus) -> Value {

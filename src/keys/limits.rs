@@ -18,8 +18,8 @@ pub(super) fn has_budget(key: &KeyConfig) -> bool {
     key.quota.more.iter().any(|entry| entry.limit.unit == LimitUnit::Usd)
 }
 
-/// Returns the reason of a refusal by this limit. `is_spent`: a budget would have no room even if nothing were under way.
-pub(super) fn reason_of(which: QuotaKind, is_spent: bool) -> KeyReason {
+/// Returns the reason of a refusal by this limit. `lasts`: a budget, or its pace, would leave no room even if nothing were under way.
+pub(super) fn reason_of(which: QuotaKind, lasts: bool) -> KeyReason {
     match which {
         QuotaKind::Rpm => KeyReason::Rpm,
         QuotaKind::Rpd => KeyReason::Rpd,
@@ -28,8 +28,12 @@ pub(super) fn reason_of(which: QuotaKind, is_spent: bool) -> KeyReason {
         QuotaKind::Burst => KeyReason::Limit,
         QuotaKind::Concurrency => KeyReason::Concurrency,
         QuotaKind::Listed(ListedLimit { unit: LimitUnit::Requests | LimitUnit::Tokens, .. }) => KeyReason::Limit,
-        QuotaKind::Listed(ListedLimit { unit: LimitUnit::Usd, .. }) if is_spent => KeyReason::BudgetSpent,
-        QuotaKind::Listed(ListedLimit { unit: LimitUnit::Usd, .. }) => KeyReason::BudgetReserved,
+        QuotaKind::Listed(ListedLimit { unit: LimitUnit::Usd, .. }) if lasts => KeyReason::BudgetSpent,
+        QuotaKind::RpdPaced | QuotaKind::TpdPaced => KeyReason::Paced,
+        QuotaKind::ListedPaced(ListedLimit { unit: LimitUnit::Requests | LimitUnit::Tokens, .. }) => KeyReason::Paced,
+        QuotaKind::ListedPaced(ListedLimit { unit: LimitUnit::Usd, .. }) if lasts => KeyReason::Paced,
+        QuotaKind::Listed(ListedLimit { unit: LimitUnit::Usd, .. })
+        | QuotaKind::ListedPaced(ListedLimit { unit: LimitUnit::Usd, .. }) => KeyReason::BudgetReserved,
     }
 }
 
@@ -47,6 +51,9 @@ pub(super) fn limit_in_words(key: &KeyConfig, which: QuotaKind) -> Arc<str> {
             .map_or(String::new(), |burst| format!("{} requests in {} s", burst.requests, burst.span_ms / 1_000)),
         QuotaKind::Concurrency => format!("{} requests at the same time", limits.max_concurrent.unwrap_or_default()),
         QuotaKind::Listed(limit) => limit.to_string(),
+        QuotaKind::RpdPaced => format!("{} requests a day, spread over the day", number(limits.rpd)),
+        QuotaKind::TpdPaced => format!("{} tokens a day, spread over the day", number(limits.tpd)),
+        QuotaKind::ListedPaced(limit) => format!("{limit}, spread over the {}", limit.period),
     };
     Arc::from(text)
 }

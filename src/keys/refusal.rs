@@ -52,6 +52,8 @@ pub enum KeyReason {
     Tpd,
     /// An entry of `limits`, or `burst`.
     Limit,
+    /// A limit or a budget has more, and `pacing` holds the rest back.
+    Paced,
     /// `maxConcurrent`.
     Concurrency,
     /// A budget is spent.
@@ -64,12 +66,13 @@ pub enum KeyReason {
 
 impl KeyReason {
     /// Every reason, in the order of the discriminants.
-    pub const ALL: [KeyReason; 9] = [
+    pub const ALL: [KeyReason; 10] = [
         KeyReason::Rpm,
         KeyReason::Rpd,
         KeyReason::Tpm,
         KeyReason::Tpd,
         KeyReason::Limit,
+        KeyReason::Paced,
         KeyReason::Concurrency,
         KeyReason::BudgetSpent,
         KeyReason::BudgetTooSmall,
@@ -84,6 +87,7 @@ impl KeyReason {
             KeyReason::Tpm => "key_tpm",
             KeyReason::Tpd => "key_tpd",
             KeyReason::Limit => "key_limit",
+            KeyReason::Paced => "key_paced",
             KeyReason::Concurrency => "key_concurrency",
             KeyReason::BudgetSpent | KeyReason::BudgetTooSmall => "insufficient_quota",
             KeyReason::BudgetReserved => "key_budget",

@@ -223,6 +223,23 @@ local function deny(name, ms)
   if not denied or ms > denied[2] then denied = {name, ms} end
 end
 
+-- A spread limit may be used in part at once, and evenly over the period, second by second: ask.pace has the first parts.
+local pace = day and ask.pace
+local length = day and math.max(1, math.floor((day[2] - day[1]) / 1000))
+
+-- Returns how much of a spread limit may be used by now. Both products are whole numbers of a size that is exact here.
+local function usable(limit, at_once)
+  local passed = math.floor((now - day[1]) / 1000)
+  local share = math.floor(limit / length) * passed + math.floor(limit % length * passed / length)
+  return math.min(limit, at_once + share)
+end
+
+-- Returns how long until so many units of a spread limit may be used.
+local function reaches(limit, at_once, units)
+  local seconds = math.ceil(math.max(0, units - at_once) * length / math.max(1, limit))
+  return math.max(1, day[1] + seconds * 1000 - now)
+end
+
 -- Returns how many of the wanted units fit into every window of a kind.
 local function fits(kind, names)
   local most = ask.wanted[kind]
@@ -231,6 +248,13 @@ local function fits(kind, names)
       local room = w.limit - w.sum
       if room < ask.needed[kind] then
         deny(names[which], frees(w, ask.needed[kind] - room, which == 'day' and day))
+      end
+      if which == 'day' and pace then
+        local by_now = math.min(room, usable(w.limit, pace[kind]) - w.sum)
+        if by_now < ask.needed[kind] and room >= ask.needed[kind] then
+          deny(names[which] .. '_paced', reaches(w.limit, pace[kind], w.sum + ask.needed[kind]))
+        end
+        room = by_now
       end
       most = math.min(most, math.max(0, room))
     end

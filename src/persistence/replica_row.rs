@@ -1,6 +1,6 @@
 //! The row of this server in a shared store, one for each quota, as JSON.
 
-use quota::{CountRecord, GrantRequest, QuotaRecord, Units, guarded};
+use quota::{CountRecord, GrantRequest, Pacing, QuotaRecord, Units, guarded};
 use serde_json::{Value, json};
 
 use super::Ask;
@@ -180,6 +180,9 @@ pub(super) fn replica_row(ask: &Ask, totals: &mut LastKnownTotals, epoch: &str, 
         if day.day_end > 0 {
             fields.insert("day".to_owned(), json!([day.day_start, day.day_end]));
         }
+        if let Some(pace) = pace(request) {
+            fields.insert("pace".to_owned(), pace);
+        }
         if let Some(known) = known {
             fields.insert("known".to_owned(), known);
         }
@@ -211,6 +214,14 @@ fn counts(counts: &CountRecord, now: i64) -> Value {
         "l": ages(&counts.log),
         "d": ages(&counts.day_log),
     })
+}
+
+/// Returns how many units of each kind may be used at the beginning of the period, where the limits are spread.
+fn pace(request: &GrantRequest) -> Option<Value> {
+    let Limits { rpd, tpd, pacing, .. } = request.limits;
+    let is_spread = pacing == Pacing::Spread && request.record.requests.day_end > 0;
+    let [requests, tokens] = [rpd, tpd].map(|limit| limit.bound().map_or(0, |bound| pacing.at_once(bound)));
+    is_spread.then(|| json!({ "r": requests, "t": tokens }))
 }
 
 /// Returns the set limits. (The script would take a null for a value.)

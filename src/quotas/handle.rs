@@ -213,6 +213,7 @@ impl QuotaHandle {
                 .map(|full| (full, full.until().map(|at| now.wall_at(at)))),
             period_ends: now.wall_at(quota.period_ends(now)),
             forecasts: quota.forecasts(now),
+            usable: quota.usable(now),
             requests: quota.requests_used(now),
             tokens: quota.tokens_used(now),
         })

@@ -97,8 +97,9 @@ impl QuotaRegistry {
     fn open_listed(&self, owner: &QuotaOwner, model: Option<&Arc<str>>) -> Vec<QuotaHandle> {
         let entries = owner.quota.more.iter().filter(|entry| entry.model.as_ref() == model);
         let id = model.map_or_else(|| owner.id.clone(), |model| owner.id.for_model(model));
-        let open = |PeriodLimit { limit, reset, .. }: &PeriodLimit| {
-            let (owner, id, limits) = (id.clone(), id.for_limit(*limit), limit.limits());
+        let open = |PeriodLimit { limit, reset, pacing, .. }: &PeriodLimit| {
+            let limits = Limits { pacing: *pacing, ..limit.limits() };
+            let (owner, id) = (id.clone(), id.for_limit(*limit));
             let new = id.clone();
             let before = move |registry: &QuotaRegistry| CountsBefore::Largest(registry.alike(&owner, &new, &limits));
             self.open_one(&id, (limits, reset), before)

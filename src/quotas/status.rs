@@ -21,6 +21,8 @@ pub struct QuotaStatus {
     pub tokens: WindowUsage,
     /// What becomes of the period's limits of requests and of tokens (or money), if the use goes on as before.
     pub forecasts: [Option<Forecast>; 2],
+    /// How many requests, and tokens or nano-dollars, may be used up to now, where a limit is spread.
+    pub usable: [Option<u64>; 2],
     /// When the period ends, at the latest (ms since the Unix epoch).
     pub period_ends: i64,
     /// Why it has no room just now, and until when (ms since the Unix epoch).

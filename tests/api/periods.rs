@@ -85,7 +85,8 @@ fn tokens_groups_and_models_have_periods_too() {
     config["apis"][0]["modelLimits"] = json!({ "m": { "limits": [{ "requests": 1, "per": "7 days" }] } });
     config["quotaGroups"] = json!({ "g": { "limits": [{ "requests": 3, "per": "month" }] } });
     let app = App::start(&config);
-    assert_eq!((served(&app, 6), first.calls()), (3, 1));
+    // By chance the first may get none.
+    assert_eq!((served(&app, 6), first.calls() <= 1), (3, true));
     let details = app.chat().json()["error"]["details"].clone();
     assert_eq!(details[1]["reason"], "3 requests per month", "{details}");
 

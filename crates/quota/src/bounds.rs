@@ -2,6 +2,7 @@
 
 use crate::demand::Measure;
 use crate::limits::{Burst, Limits, QuotaKind};
+use crate::pacing::Pacing;
 use crate::period::Period;
 
 /// The largest block of requests in one grant: a crash loses as many.
@@ -19,6 +20,8 @@ pub(crate) struct Bounds {
     pub(crate) period: Option<u64>,
     /// The period: a day, or another one of the list `limits`.
     pub(crate) length: Period,
+    /// How the period's units may be used.
+    pub(crate) pacing: Pacing,
     /// The names of these two.
     pub(crate) kinds: [QuotaKind; 2],
     /// Units in a shorter span.
@@ -36,6 +39,7 @@ impl Bounds {
             minute: limits.rpm.bound(),
             period: limits.rpd.bound(),
             length: limits.period(),
+            pacing: limits.pacing,
             kinds: [QuotaKind::Rpm, limits.listed_limit().map_or(QuotaKind::Rpd, QuotaKind::Listed)],
             burst: limits.burst,
             max_block: MAX_REQUEST_BLOCK,
@@ -49,6 +53,7 @@ impl Bounds {
             minute: limits.tpm.bound(),
             period: limits.tpd.bound(),
             length: limits.period(),
+            pacing: limits.pacing,
             kinds: [QuotaKind::Tpm, limits.listed_limit().map_or(QuotaKind::Tpd, QuotaKind::Listed)],
             burst: None,
             max_block: match limits.measure {

@@ -34,6 +34,12 @@ impl Forecast {
         let exhausted_at = Some(spent_at).filter(|at| used >= bound || *at < frees_at);
         Some(Forecast { rate_per_hour: rate * HOUR_MS, exhausted_at, frees_at })
     }
+
+    /// Returns the forecast of a limit that a pace keeps from being spent before `at`.
+    #[must_use]
+    pub(crate) fn not_before(self, at: i64) -> Forecast {
+        Forecast { exhausted_at: self.exhausted_at.map(|spent| spent.max(at)), ..self }
+    }
 }
 
 #[cfg(test)]

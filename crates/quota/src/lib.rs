@@ -6,6 +6,7 @@
 //!
 //! - `limits`, `listed_limit`, `period` and `reset`: what is bounded. `demand`: what an attempt may use.
 //! - `quota`: one set of limits, and the counts.
+//! - `pacing`: how a limit is spread over its period.
 //! - `unit_counter`: requests, tokens or money alone. `window`, `period_window` and `calendar`: what was used, and when.
 //! - `credits`: units for use on any thread. `pool_limits`: what all quotas of a model leave.
 //! - `forecast`: when a limit is spent if its use goes on as before.
@@ -20,6 +21,7 @@ mod lease;
 mod limits;
 mod listed_limit;
 mod no_room;
+mod pacing;
 mod period;
 mod period_window;
 mod pool_limits;
@@ -39,6 +41,7 @@ pub use forecast::Forecast;
 pub use limits::{Burst, Limit, Limits, QuotaKind, guarded};
 pub use listed_limit::{LimitUnit, ListedLimit};
 pub use no_room::NoRoom;
+pub use pacing::Pacing;
 pub use period::{MAX_PERIOD_DAYS, Period, PeriodError};
 pub use pool_limits::{OwnerLimits, PoolLimits};
 pub use quota::{GrantRequest, Need, Quota, Reservation};

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::demand::Measure;
 use crate::listed_limit::{LimitUnit, ListedLimit};
+use crate::pacing::Pacing;
 use crate::period::Period;
 
 /// The most units in a window.
@@ -75,6 +76,8 @@ pub struct Limits {
     pub max_concurrent: Option<u32>,
     /// What `tpm` and `tpd` count.
     pub measure: Measure,
+    /// How `rpd` and `tpd` may be used over their period. Of no effect where the period is rolling.
+    pub pacing: Pacing,
     /// Of a limit of the list `limits`: its unit and period. The amount stands in `rpd` or `tpd`, and the period takes the place of
     /// the day.
     pub listed: Option<(LimitUnit, Period)>,
@@ -83,7 +86,7 @@ pub struct Limits {
 impl Limits {
     /// Returns whether nothing is bounded.
     pub fn are_none(&self) -> bool {
-        *self == Limits { measure: self.measure, listed: self.listed, ..Limits::default() }
+        *self == Limits { measure: self.measure, listed: self.listed, pacing: self.pacing, ..Limits::default() }
     }
 
     /// Returns whether any limit is 0.
@@ -109,8 +112,17 @@ impl Limits {
     /// Returns the kind of a limit by its [`QuotaKind::as_str`], as a shared store names the limit.
     pub fn kind(&self, name: &str) -> Option<QuotaKind> {
         let kind = QuotaKind::PLAIN.into_iter().find(|kind| kind.as_str() == name)?;
-        let of_period = matches!(kind, QuotaKind::Rpd | QuotaKind::Tpd);
-        Some(self.listed_limit().filter(|_| of_period).map_or(kind, QuotaKind::Listed))
+        let Some(listed) = self.listed_limit() else { return Some(kind) };
+        Some(match kind {
+            QuotaKind::Rpd | QuotaKind::Tpd => QuotaKind::Listed(listed),
+            QuotaKind::RpdPaced | QuotaKind::TpdPaced => QuotaKind::ListedPaced(listed),
+            QuotaKind::Rpm
+            | QuotaKind::Tpm
+            | QuotaKind::Burst
+            | QuotaKind::Concurrency
+            | QuotaKind::Listed(_)
+            | QuotaKind::ListedPaced(_) => kind,
+        })
     }
 
     /// Returns the tighter limits of two sets. Of two bursts the one with the lower rate is the tighter.
@@ -124,6 +136,7 @@ impl Limits {
             burst: self.burst.into_iter().chain(other.burst).min_by_key(rate),
             max_concurrent: self.max_concurrent.into_iter().chain(other.max_concurrent).min(),
             measure: self.measure,
+            pacing: self.pacing.max(other.pacing),
             listed: self.listed,
         }
     }
@@ -152,12 +165,26 @@ pub enum QuotaKind {
     Concurrency,
     /// A limit of the list `limits`.
     Listed(ListedLimit),
+    /// The part of `rpd` that may be used by now: the day has more.
+    RpdPaced,
+    /// The part of `tpd` that may be used by now.
+    TpdPaced,
+    /// The part of a limit of the list `limits` that may be used by now.
+    ListedPaced(ListedLimit),
 }
 
 impl QuotaKind {
     /// Every kind with a name of its own.
-    pub const PLAIN: [QuotaKind; 6] =
-        [QuotaKind::Rpm, QuotaKind::Rpd, QuotaKind::Tpm, QuotaKind::Tpd, QuotaKind::Burst, QuotaKind::Concurrency];
+    pub const PLAIN: [QuotaKind; 8] = [
+        QuotaKind::Rpm,
+        QuotaKind::Rpd,
+        QuotaKind::Tpm,
+        QuotaKind::Tpd,
+        QuotaKind::Burst,
+        QuotaKind::Concurrency,
+        QuotaKind::RpdPaced,
+        QuotaKind::TpdPaced,
+    ];
 
     /// Returns the word for the limit in `/v1/status` and in errors.
     pub fn as_str(self) -> &'static str {
@@ -171,15 +198,38 @@ impl QuotaKind {
             QuotaKind::Listed(ListedLimit { unit: LimitUnit::Requests, .. }) => "limit_requests",
             QuotaKind::Listed(ListedLimit { unit: LimitUnit::Tokens, .. }) => "limit_tokens",
             QuotaKind::Listed(ListedLimit { unit: LimitUnit::Usd, .. }) => "limit_usd",
+            QuotaKind::RpdPaced => "rpd_paced",
+            QuotaKind::TpdPaced => "tpd_paced",
+            QuotaKind::ListedPaced(ListedLimit { unit: LimitUnit::Requests, .. }) => "limit_requests_paced",
+            QuotaKind::ListedPaced(ListedLimit { unit: LimitUnit::Tokens, .. }) => "limit_tokens_paced",
+            QuotaKind::ListedPaced(ListedLimit { unit: LimitUnit::Usd, .. }) => "limit_usd_paced",
         }
     }
 
     /// Returns whether an attempt takes as much of the limit as its demand says, and not one.
     pub fn depends_on_demand(self) -> bool {
         match self {
-            QuotaKind::Tpm | QuotaKind::Tpd => true,
-            QuotaKind::Rpm | QuotaKind::Rpd | QuotaKind::Burst | QuotaKind::Concurrency => false,
-            QuotaKind::Listed(ListedLimit { unit, .. }) => unit != LimitUnit::Requests,
+            QuotaKind::Tpm | QuotaKind::Tpd | QuotaKind::TpdPaced => true,
+            QuotaKind::Rpm | QuotaKind::Rpd | QuotaKind::RpdPaced | QuotaKind::Burst | QuotaKind::Concurrency => false,
+            QuotaKind::Listed(ListedLimit { unit, .. }) | QuotaKind::ListedPaced(ListedLimit { unit, .. }) => {
+                unit != LimitUnit::Requests
+            }
+        }
+    }
+
+    /// Returns the kind for a period that has more, and not yet.
+    pub fn paced(self) -> QuotaKind {
+        match self {
+            QuotaKind::Rpd => QuotaKind::RpdPaced,
+            QuotaKind::Tpd => QuotaKind::TpdPaced,
+            QuotaKind::Listed(limit) => QuotaKind::ListedPaced(limit),
+            QuotaKind::Rpm
+            | QuotaKind::Tpm
+            | QuotaKind::Burst
+            | QuotaKind::Concurrency
+            | QuotaKind::RpdPaced
+            | QuotaKind::TpdPaced
+            | QuotaKind::ListedPaced(_) => self,
         }
     }
 }
@@ -189,10 +239,13 @@ impl fmt::Display for QuotaKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             QuotaKind::Listed(limit) => limit.fmt(f),
+            QuotaKind::ListedPaced(limit) => write!(f, "the pace of {limit}"),
             QuotaKind::Rpm
             | QuotaKind::Rpd
+            | QuotaKind::RpdPaced
             | QuotaKind::Tpm
             | QuotaKind::Tpd
+            | QuotaKind::TpdPaced
             | QuotaKind::Burst
             | QuotaKind::Concurrency => f.write_str(self.as_str()),
         }

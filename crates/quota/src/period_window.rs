@@ -4,6 +4,7 @@ use clock::Now;
 use jiff::tz::TimeZone;
 
 use crate::calendar::{CalendarSpan, CalendarUnit};
+use crate::pacing::{Pace, Pacing};
 use crate::period::Period;
 use crate::records::CountRecord;
 use crate::reset::Reset;
@@ -68,14 +69,33 @@ impl PeriodWindow {
         self.insert(now.mono, record.granted, None);
     }
 
-    /// Begins the next period if the current one is over. One period pays at most `limit` of a carried overshoot.
-    pub(crate) fn advance(&mut self, newest_wall: i64, limit: Option<u64>) {
+    /// Begins the next period if the current one is over. One period pays at most `limit` of a carried overshoot. Returns whether
+    /// another one has begun.
+    pub(crate) fn advance(&mut self, newest_wall: i64, limit: Option<u64>) -> bool {
         if let PeriodWindow::Calendar { zone, unit, span, used, carried } = self
             && newest_wall >= span.end
         {
             *span = CalendarSpan::containing(newest_wall, *unit, zone);
             *used = *carried;
             *carried = carried.saturating_sub(limit.unwrap_or(u64::MAX));
+            return true;
+        }
+        false
+    }
+
+    /// Returns the overshoot with which the next period of the calendar begins.
+    pub(crate) fn carried(&self) -> u64 {
+        match self {
+            PeriodWindow::Calendar { carried, .. } => *carried,
+            PeriodWindow::Rolling(_) => 0,
+        }
+    }
+
+    /// Returns the pace at which `bound` may be used in the current period, if the bound is spread.
+    pub(crate) fn pace(&self, bound: u64, pacing: Pacing) -> Option<Pace> {
+        match (self, pacing) {
+            (PeriodWindow::Calendar { span, .. }, Pacing::Spread) => Some(Pace { bound, span: *span }),
+            (PeriodWindow::Rolling(_), _) | (_, Pacing::Free) => None,
         }
     }
 

@@ -124,7 +124,14 @@ mod tests {
     /// Returns credits of a quota with `used` requests of `limit` in a minute with its end at 1,000.
     fn credits(limit: u64, used: u64) -> Arc<Credits> {
         let credits = Credits::new(true, Measure::Tokens, None);
-        credits.publish(Some(RequestWindow { limit, used, reserved: 0, resets_at: 1_000, span_ms: 61_000 }));
+        credits.publish(Some(RequestWindow {
+            limit,
+            used,
+            reserved: 0,
+            resets_at: 1_000,
+            span_ms: 61_000,
+            held: [0, 0],
+        }));
         Arc::new(credits)
     }
 
@@ -188,7 +195,14 @@ mod tests {
             pool.add(OwnerLimits::new([credits.clone()]), OwnerLimits::default());
         }
         assert_eq!(pool.after_one_more(0), summary(6, 3, 1_000), "the admission came before the sum");
-        credits.publish(Some(RequestWindow { limit: 5, used: 1, reserved: 0, resets_at: 1_000, span_ms: 61_000 }));
+        credits.publish(Some(RequestWindow {
+            limit: 5,
+            used: 1,
+            reserved: 0,
+            resets_at: 1_000,
+            span_ms: 61_000,
+            held: [0, 0],
+        }));
         for left in [2, 1, 0, 0] {
             assert_eq!(pool.after_one_more(2), summary(6, left, 998));
         }

@@ -20,12 +20,15 @@ pub(crate) struct RequestWindow {
     pub(crate) resets_at: u64,
     /// The length of the window (ms).
     pub(crate) span_ms: u64,
+    /// Units that a pace holds back: now, and after the reset.
+    pub(crate) held: [u64; 2],
 }
 
 impl RequestWindow {
     /// Returns the remaining requests.
     pub(crate) fn remaining(&self) -> u64 {
-        self.limit.saturating_sub(self.used).saturating_sub(self.reserved)
+        let [held, _] = self.held;
+        self.limit.saturating_sub(held).saturating_sub(self.used).saturating_sub(self.reserved)
     }
 
     /// Returns the rest at `now` (ms, monotonic), even if nobody has looked at the quota since: used requests leave together, and
@@ -33,12 +36,14 @@ impl RequestWindow {
     pub(crate) fn summary(&self, now: u64) -> RateLimitSummary {
         let is_over = now >= self.resets_at;
         let used = if is_over { 0 } else { self.used };
+        let [held_now, held_after] = self.held;
+        let held = [if is_over { held_after } else { held_now }, held_after];
         let reset_ms = match (used, self.reserved) {
             (0, 0) => 0,
             _ if is_over => self.span_ms,
             _ => self.resets_at - now,
         };
-        RateLimitSummary { limit: self.limit, remaining: RequestWindow { used, ..*self }.remaining(), reset_ms }
+        RateLimitSummary { limit: self.limit, remaining: RequestWindow { used, held, ..*self }.remaining(), reset_ms }
     }
 }
 
@@ -51,12 +56,13 @@ pub(crate) struct PublishedWindow {
     reserved: AtomicU64,
     resets_at: AtomicU64,
     span_ms: AtomicU64,
+    held: [AtomicU64; 2],
 }
 
 impl PublishedWindow {
     /// Publishes a window; `None` where requests are not limited.
     pub(crate) fn publish(&self, window: Option<RequestWindow>) {
-        let Some(RequestWindow { limit, used, reserved, resets_at, span_ms }) = window else {
+        let Some(RequestWindow { limit, used, reserved, resets_at, span_ms, held }) = window else {
             return self.limit.store(NO_LIMIT, Ordering::Release);
         };
         self.limit.store(limit, Ordering::Release);
@@ -64,6 +70,7 @@ impl PublishedWindow {
         self.reserved.store(reserved, Ordering::Release);
         self.resets_at.store(resets_at, Ordering::Release);
         self.span_ms.store(span_ms, Ordering::Release);
+        self.held.iter().zip(held).for_each(|(place, units)| place.store(units, Ordering::Release));
     }
 
     /// Counts requests taken by workers as reserved.
@@ -80,6 +87,7 @@ impl PublishedWindow {
             reserved: self.reserved.load(Ordering::Acquire),
             resets_at: self.resets_at.load(Ordering::Acquire),
             span_ms: self.span_ms.load(Ordering::Acquire),
+            held: self.held.each_ref().map(|units| units.load(Ordering::Acquire)),
         })
     }
 }

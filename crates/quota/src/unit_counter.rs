@@ -15,8 +15,8 @@ use clock::Now;
 pub(crate) use self::grants::UnitNeed;
 use crate::bounds::Bounds;
 use crate::forecast::Forecast;
-use crate::limits::{Burst, QuotaKind};
-use crate::no_room::NoRoom;
+use crate::limits::Burst;
+use crate::pacing::Pacing;
 use crate::period_window::PeriodWindow;
 use crate::rate::ConsumptionRate;
 use crate::records::{CountRecord, WindowUsage};
@@ -93,7 +93,12 @@ impl UnitCounter {
 
     /// Begins the next period if the current one is over.
     pub(crate) fn advance(&mut self, newest_wall: i64) {
-        self.period.advance(newest_wall, self.bounds.period);
+        let has_begun = self.period.advance(newest_wall, self.bounds.period);
+        if has_begun && self.bounds.shared && self.bounds.pacing == Pacing::Spread {
+            // What a store lent by the pace of one period is too much for the beginning of the next.
+            self.granted = 0;
+            self.requested = 0;
+        }
     }
 
     /// Returns the tightest bound for the store; `None` if there is none. (A burst is over before a restart is.)
@@ -106,49 +111,6 @@ impl UnitCounter {
     /// (A larger attempt waits for an empty window.) Returns 0 if nothing is limited.
     pub(crate) fn units_for(&self, demand: u64) -> u64 {
         self.tightest().map_or(0, |tightest| demand.max(1).min(tightest))
-    }
-
-    /// Returns whether `amount` more units fit into every window.
-    ///
-    /// # Errors
-    /// When a window is full. Of several full windows, the error names the last to come free.
-    pub(crate) fn room(&mut self, amount: u64, now: Now) -> Result<(), NoRoom> {
-        let taken = self.reserved.saturating_add(amount);
-        // How many units have to leave the window.
-        let excess = |used: u64, bound: Option<u64>| {
-            let excess = taken.saturating_add(used).saturating_sub(bound?);
-            (excess > 0).then_some(excess)
-        };
-        let [minute_kind, day_kind] = self.bounds.kinds;
-        let day = excess(self.period.count(now), self.bounds.period);
-        let day = day.map(|units| NoRoom::Full { which: day_kind, until: self.period.frees(units, now) });
-        let minute = excess(self.minute.count(now.mono), self.bounds.minute);
-        let minute = minute.map(|units| NoRoom::Full { which: minute_kind, until: self.minute.frees(units) });
-        let burst = self.burst.as_mut().and_then(|burst| {
-            let units = excess(burst.log.count(now.mono), Some(burst.limit))?;
-            Some(NoRoom::Full { which: QuotaKind::Burst, until: burst.log.frees(units) })
-        });
-        NoRoom::last(burst.into_iter().chain(minute).chain(day)).map_or(Ok(()), Err)
-    }
-
-    /// Returns whether `amount` units would not fit if nothing were reserved.
-    pub(crate) fn is_spent(&mut self, amount: u64, now: Now) -> bool {
-        let others = self.other_replicas;
-        let is_over = |used: u64, bound: Option<u64>| bound.is_some_and(|bound| used.saturating_add(amount) > bound);
-        let minute = self.minute.count(now.mono).saturating_add(others.minute);
-        let day = self.period.count(now).saturating_add(others.day);
-        is_over(minute, self.bounds.minute) || is_over(day, self.bounds.period)
-    }
-
-    /// Returns how many units fit into every window and need no grant; `None` if nothing is bounded.
-    pub(crate) fn issuable(&mut self, now: Now) -> Option<u64> {
-        let reserved = self.reserved;
-        let free = |used: u64, bound: u64| bound.saturating_sub(used).saturating_sub(reserved);
-        let minute = self.bounds.minute.map(|bound| free(self.minute.count(now.mono), bound));
-        let day = self.bounds.period.map(|bound| free(self.period.count(now), bound));
-        let burst = self.burst.as_mut().map(|burst| free(burst.log.count(now.mono), burst.limit));
-        let granted = self.tightest().map(|_| self.granted);
-        [minute, day, burst, granted].into_iter().flatten().min()
     }
 
     /// Reserves units for an attempt or for credits.
@@ -241,7 +203,9 @@ impl UnitCounter {
     pub(crate) fn forecast(&mut self, now: Now) -> Option<Forecast> {
         let (bound, used) = (self.bounds.period?, self.spent(now));
         let [since, frees_at] = self.period.in_use(now)?;
-        Forecast::of([used, bound], [since, now.wall, frees_at])
+        let forecast = Forecast::of([used, bound], [since, now.wall, frees_at])?;
+        let pace = self.pace().filter(|_| used < bound);
+        Some(pace.map_or(forecast, |pace| forecast.not_before(pace.reaches(bound))))
     }
 
     /// Returns what is used in the period, without reservations.
@@ -259,6 +223,7 @@ impl UnitCounter {
             reserved,
             resets_at: self.minute.empties().unwrap_or(now.mono + Span::MINUTE.window_ms),
             span_ms: Span::MINUTE.window_ms,
+            held: [0, 0],
         });
         let day = self.bounds.period.map(|limit| RequestWindow {
             limit,
@@ -266,6 +231,7 @@ impl UnitCounter {
             reserved,
             resets_at: self.period.ends(now),
             span_ms: self.period.span_ms(),
+            held: self.pace().map_or([0, 0], |pace| [pace.usable(now.wall), pace.at_once()].map(|part| limit - part)),
         });
         minute.into_iter().chain(day).min_by_key(|window| (window.remaining(), window.limit))
     }
@@ -294,3 +260,4 @@ fn burst_of(bounds: &Bounds, minute: &SlidingLog) -> Option<BurstWindow> {
 }
 
 mod grants;
+mod room;

@@ -115,7 +115,8 @@ fn state(api: &Value, now: i64) -> (String, Option<Tone>) {
     let until = text(api, "/availableAt").and_then(|at| at.parse::<Timestamp>().ok());
     let left = until.map(|at| u64::try_from(at.as_millisecond() - now).unwrap_or(0));
     let wait = left.map(|ms| format!(", {} more", span(ms))).unwrap_or_default();
-    let is_full = ["rpm", "rpd", "tpm", "tpd", "burst", "concurrency"].contains(&reason) || reason.contains(" per ");
+    let is_full = ["rpm", "rpd", "tpm", "tpd", "burst", "concurrency", "rpd_paced", "tpd_paced"].contains(&reason)
+        || reason.contains(" per ");
     let tone = if is_full { Tone::Warning } else { Tone::Bad };
     (format!("{reason}{wait}"), Some(tone))
 }

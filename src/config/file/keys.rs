@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{LimitsFile, OneOrMany, PeriodLimitFile};
+use super::{LimitsFile, OneOrMany, PacingFile, PeriodLimitFile};
 
 /// A client's key, with a name, rights and limits of its own.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -56,12 +56,22 @@ pub struct KeyBudgetFile {
     /// `hour`, `day`, `week`, `month`, or a number of minutes, hours or days (`5h`, `30m`, `7 days`).
     #[schemars(length(min = 1))]
     pub per: String,
+    /// How the budget may be spent over the period, which is then one of the calendar. Default: as fast as clients ask.
+    #[serde(default)]
+    pub pacing: Option<PacingFile>,
 }
 
 impl KeyBudgetFile {
     /// Returns the same as an entry of `limits`.
     pub(in crate::config) fn as_limit(&self) -> PeriodLimitFile {
-        PeriodLimitFile { requests: None, tokens: None, usd: Some(self.usd), per: self.per.clone(), reset: None }
+        PeriodLimitFile {
+            requests: None,
+            tokens: None,
+            usd: Some(self.usd),
+            per: self.per.clone(),
+            reset: None,
+            pacing: self.pacing,
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub struct LimitsFile {
     /// Tokens a day, as `reset` counts days; -1 for no limit (the default), 0 disables.
     #[schemars(range(min = -1, max = 1_000_000_000_000_000_i64))]
     pub tpd: Option<i64>,
+    /// How `rpd` and `tpd` may be used over the day. Default: as fast as clients ask.
+    pub pacing: Option<PacingFile>,
     /// A bound on a span shorter than the minute of `rpm`.
     pub burst: Option<BurstFile>,
     /// Requests at the same time. Default: no limit.
@@ -28,6 +30,14 @@ pub struct LimitsFile {
     /// Limits of other periods, eight at most: `{"requests": 200, "per": "5h"}`, `{"tokens": 1000000, "per": "week"}`,
     /// `{"usd": 10, "per": "month"}`.
     pub limits: Vec<PeriodLimitFile>,
+}
+
+/// How a limit may be used over a period of the calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum PacingFile {
+    /// Evenly: a twenty-fourth at once, and the rest as the period goes on.
+    Spread,
 }
 
 /// At most so many requests in any so many seconds.
@@ -66,4 +76,7 @@ pub struct PeriodLimitFile {
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub reset: Option<String>,
+    /// How the limit may be used over the period, which is then one of the calendar. Default: as fast as clients ask.
+    #[serde(default)]
+    pub pacing: Option<PacingFile>,
 }

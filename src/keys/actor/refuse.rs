@@ -1,6 +1,6 @@
 //! What a request without room is told.
 
-use quota::{Demand, Limits, NoRoom, QuotaKind};
+use quota::{Demand, ListedLimit, NoRoom, Quota, QuotaKind};
 
 use super::KeyState;
 use crate::keys::limits::{limit_in_words, reason_of};
@@ -24,10 +24,14 @@ impl KeyState {
             NoRoom::Disabled => (QuotaKind::Rpd, None),
             NoRoom::Full { which, until } => (which, until),
         };
-        let is_full = |quota: &&QuotaHandle| limits_of(which).is_some_and(|limits| quota.limits() == limits);
+        let listed = listed_of(which);
+        let is_full = |quota: &&QuotaHandle| listed.is_some() && quota.limits().listed_limit() == listed;
         let full = self.quotas.iter().find(is_full);
-        let is_spent = full.is_some_and(|quota| quota.with(now, |quota, now| quota.is_spent(demand, now)));
-        let reason = reason_of(which, is_spent);
+        let is_paced = matches!(which, QuotaKind::ListedPaced(_));
+        let lasts = |quota: &mut Quota, now| {
+            if is_paced { quota.is_ahead(demand, now) } else { quota.is_spent(demand, now) }
+        };
+        let reason = reason_of(which, full.is_some_and(|quota| quota.with(now, lasts)));
         if let (Some(budget), KeyReason::BudgetSpent) = (full, reason) {
             budget.tell_spent(now);
         }
@@ -47,14 +51,16 @@ impl KeyState {
     }
 }
 
-/// Returns the bounds of the quota of a listed limit.
-fn limits_of(which: QuotaKind) -> Option<Limits> {
+/// Returns the listed limit, if this is one.
+fn listed_of(which: QuotaKind) -> Option<ListedLimit> {
     match which {
-        QuotaKind::Listed(limit) => Some(limit.limits()),
+        QuotaKind::Listed(limit) | QuotaKind::ListedPaced(limit) => Some(limit),
         QuotaKind::Rpm
         | QuotaKind::Rpd
+        | QuotaKind::RpdPaced
         | QuotaKind::Tpm
         | QuotaKind::Tpd
+        | QuotaKind::TpdPaced
         | QuotaKind::Burst
         | QuotaKind::Concurrency => None,
     }

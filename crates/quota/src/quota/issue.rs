@@ -7,6 +7,7 @@ use clock::{Now, SentAt};
 use super::{Quota, Reservation};
 use crate::credits::Credits;
 use crate::demand::Demand;
+use crate::pacing::Pacing;
 use crate::records::Units;
 
 impl Quota {
@@ -48,7 +49,10 @@ impl Quota {
         let no_room = if is_exhausted { self.room(Demand { tokens: 1, cost: 1 }, now).err() } else { None };
         let exhausted_until = no_room.and_then(|no_room| no_room.until()).unwrap_or(0);
         let free = Units { requests: requests.unwrap_or(0), tokens: tokens.unwrap_or(0), slots: 0 };
-        let issued = credits.issue(free, self.begin_by(), exhausted_until);
+        // A store's loan by the pace of one period is none in the next.
+        let paced_until = self.lease.as_ref().filter(|_| self.limits.pacing == Pacing::Spread);
+        let begin_by = self.begin_by().min(paced_until.map_or(u64::MAX, |_| self.requests.period_ends(now)));
+        let issued = credits.issue(free, begin_by, exhausted_until);
         self.requests.reserve(issued.requests);
         self.tokens.reserve(issued.tokens);
     }

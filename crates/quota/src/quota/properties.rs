@@ -17,6 +17,7 @@ use crate::listed_limit::{LimitUnit, ListedLimit};
 use crate::period::Period;
 
 mod owners;
+mod paced;
 mod tracked;
 mod workers;
 mod world;

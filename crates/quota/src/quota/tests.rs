@@ -292,3 +292,5 @@ fn units_of_old_credits_do_not_count_as_granted_under_new_limits() {
     assert!(quota.needs_grant(Demand::default()) && !quota.holds_grant());
     assert_eq!(usage(&mut quota, at(0)).0, 0);
 }
+
+mod paced;

@@ -13,9 +13,10 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::super::*;
-use super::{beginnings, zone};
+use super::{beginnings, paced, zone};
 use crate::limits::Limit;
 use crate::listed_limit::{LimitUnit, ListedLimit};
+use crate::pacing::Pacing;
 use crate::period::Period;
 use crate::records::{Grant, QuotaRecord};
 
@@ -125,14 +126,19 @@ fn listed(amount: u64, unit: LimitUnit, period: Period) -> Limits {
 impl World {
     fn new(scale: u64, zone: TimeZone, time: i64) -> World {
         let of_key = [
-            Limits { rpm: Limit::AtMost(scale), tpd: Limit::AtMost(60 * scale), ..Limits::default() },
+            Limits {
+                rpm: Limit::AtMost(scale),
+                tpd: Limit::AtMost(60 * scale),
+                pacing: Pacing::Spread,
+                ..Limits::default()
+            },
             listed(500 * scale, LimitUnit::Usd, Period::Day),
             listed(2 * scale, LimitUnit::Requests, Period::Hours(5)),
-            listed(2_000 * scale, LimitUnit::Usd, Period::Month),
+            Limits { pacing: Pacing::Spread, ..listed(2_000 * scale, LimitUnit::Usd, Period::Month) },
         ];
         let of_upstream = [
             Limits { rpd: Limit::AtMost(2 * scale), tpm: Limit::AtMost(40 * scale), ..Limits::default() },
-            listed(900 * scale, LimitUnit::Usd, Period::Week),
+            Limits { pacing: Pacing::Spread, ..listed(900 * scale, LimitUnit::Usd, Period::Week) },
             listed(150 * scale, LimitUnit::Tokens, Period::Days(7)),
             listed(scale, LimitUnit::Requests, Period::Hour),
         ];
@@ -400,6 +406,11 @@ impl World {
         }
         for (limit, used) in [(limits.tpm, minute.1), (limits.tpd, period.1)] {
             assert!(limit.bound().is_none_or(|bound| used <= bound), "{used} units of {limit:?}, {limits:?}");
+        }
+        if limits.pacing == Pacing::Spread && owned.reset != Reset::Rolling {
+            let bound = limits.tpd.bound().expect("a limit of the second counter");
+            let (_, usable) = paced::reference(bound, self.time, limits.period(), &self.zone);
+            assert!(period.1 <= usable, "{} units, and {usable} of {bound} by now", period.1);
         }
     }
 

@@ -244,6 +244,7 @@ impl World {
     pub(super) fn check(&self, i: usize) {
         let (tracked, within) = (&self.quotas[i], self.in_last_minute(i));
         assert!(tracked.in_force.rpm.bound().is_none_or(|rpm| within <= rpm), "{within} in the last minute");
+        self.check_pace(i);
     }
 
     /// Checks the summary: clients must never see more than is truly left.
@@ -256,14 +257,18 @@ impl World {
 
     /// Returns the requests of the last minute, with the ones under way.
     fn in_last_minute(&self, i: usize) -> u64 {
-        let tracked = &self.quotas[i];
+        let written = self.quotas[i].written.iter().filter(|at| **at > self.time - 60_000).count();
+        written as u64 + self.unwritten(i)
+    }
+
+    /// Returns the requests under way, known to the quota or not.
+    pub(super) fn unwritten(&self, i: usize) -> u64 {
         let concerns = |api: usize| i == APIS || api == i;
         let under_way = self.under_way.iter().filter(|one| concerns(one.call.api)).count();
         let unknown =
             self.taken.iter().filter(|taken| concerns(taken.call.api)).filter_map(|taken| taken.attempt.as_ref());
         let unwritten = unknown.filter(|attempt| attempt.sent_at.read() == SendProgress::NotStarted).count();
-        let written = tracked.written.iter().filter(|at| **at > self.time - 60_000).count();
-        (written + under_way + unwritten) as u64
+        (under_way + unwritten) as u64
     }
 
     /// Starts a new process with what is on disk. The old one writes nothing any more.
