@@ -48,7 +48,7 @@ pub enum ApiError {
     WrongKey,
     /// The key is one of an account's.
     #[error(
-        "this is the key of an account behind this pool, not a key of the pool; send one of server.apiKey or server.apiKeys"
+        "this is the key of an account behind this pool, not a key of the pool; send one of keys, server.apiKey or server.apiKeys"
     )]
     AccountKey,
     /// A limit or a budget of the key has no room.

@@ -4,8 +4,8 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-use clap::Parser;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
+use clap::{Command, Parser};
 
 /// Stands for a hidden text.
 const HIDDEN: &str = "…";
@@ -14,9 +14,11 @@ const HIDDEN: &str = "…";
 pub(super) fn parse<Cli: Parser>() -> Cli {
     let parsed = Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.unwrap_or_else(|mut error| {
+        let late = behind_the_command(&error);
         hide_values(&mut error);
         let error = error.format(&mut Cli::command());
-        if let Some(hint) = hint(&error, std::env::args_os().skip(1).collect()) {
+        let hint = || hint(&error, std::env::args_os().skip(1).collect(), Cli::command()).map(str::to_owned);
+        if let Some(hint) = late.or_else(hint) {
             // The error itself says that nobody reads.
             let _ = error.print();
             let _ = writeln!(std::io::stderr(), "\n  {hint}");
@@ -26,8 +28,16 @@ pub(super) fn parse<Cli: Parser>() -> Cli {
     })
 }
 
+/// Returns where options belong that stand in front of a command.
+fn behind_the_command(error: &Error) -> Option<String> {
+    let command = error.get(ContextKind::InvalidSubcommand).filter(|_| error.kind() == ErrorKind::ArgumentConflict)?;
+    let options = error.get(ContextKind::PriorArg)?;
+    let options = if let ContextValue::Strings(several) = options { several.join(" ") } else { options.to_string() };
+    Some(format!("write options behind the command: {command} {options}"))
+}
+
 /// Returns what was probably meant.
-fn hint(error: &Error, arguments: Vec<OsString>) -> Option<&'static str> {
+fn hint(error: &Error, arguments: Vec<OsString>, program: Command) -> Option<&'static str> {
     let is_unknown = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand);
     let is_run = arguments.first().is_some_and(|command| command == "run");
     if error.use_stderr() && is_run && !arguments.iter().any(|argument| argument == "--") {
@@ -36,7 +46,10 @@ fn hint(error: &Error, arguments: Vec<OsString>) -> Option<&'static str> {
     let is_file = |argument: &OsString| argument.to_str().is_some_and(|text| text.ends_with(".json"));
     let is_named = |pair: &[OsString]| matches!(pair, [option, file] if is_file(file) && option.to_string_lossy().starts_with('-'));
     let is_loose = arguments.iter().any(is_file) && !arguments.windows(2).any(is_named);
-    (is_unknown && is_loose).then_some("a configuration is named with -c: -c FILE")
+    let command =
+        arguments.iter().fold(&program, |command, argument| command.find_subcommand(argument).unwrap_or(command));
+    let takes_file = command.get_arguments().any(|argument| argument.get_short() == Some('c'));
+    (is_unknown && is_loose && takes_file).then_some("a configuration is named with -c: -c FILE")
 }
 
 /// Hides all that is no name of an option, an argument or a command.
@@ -71,24 +84,31 @@ fn is_placeholder(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[derive(Debug, Parser)]
-    #[command(name = "program")]
+    #[command(name = "program", args_conflicts_with_subcommands = true)]
     struct Cli {
         #[arg(long)]
         port: Option<u16>,
         #[arg(long, value_parser = ["chat", "start"])]
         only: Option<String>,
         #[command(subcommand)]
-        command: Option<Command>,
+        command: Option<What>,
     }
 
     #[derive(Debug, clap::Subcommand)]
-    enum Command {
+    enum What {
         Agent {
             #[arg(value_parser = ["claude"])]
             agent: Option<String>,
+            #[arg(short)]
+            config: Option<String>,
+        },
+        Import {
+            file: String,
         },
         Run {
             #[arg(value_parser = ["claude"])]
@@ -125,14 +145,29 @@ mod tests {
     }
 
     #[test]
+    fn options_in_front_of_a_command_belong_behind_it() {
+        for (arguments, says) in [
+            (&["--port", "1", "agent"][..], Some("agent --port <PORT>")),
+            (&["--only", "chat", "run", "claude"], Some("run --only <ONLY>")),
+            (&["--port", "x"], None),
+        ] {
+            let error = Cli::try_parse_from(["program"].iter().chain(arguments)).expect_err("a mistake");
+            let hint = behind_the_command(&error);
+            let wanted = says.map(|says| format!("write options behind the command: {says}"));
+            assert_eq!(hint, wanted, "{arguments:?}: {error}");
+        }
+    }
+
+    #[test]
     fn a_file_without_its_option_and_arguments_without_a_separator_have_a_hint() {
         let hint = |arguments: &[&str]| {
             let error = Cli::try_parse_from(["program"].iter().chain(arguments)).expect_err("unknown");
-            super::hint(&error, arguments.iter().map(OsString::from).collect())
+            super::hint(&error, arguments.iter().map(OsString::from).collect(), Cli::command())
         };
         assert!(hint(&["agent", "claude", "my.json"]).is_some_and(|hint| hint.contains("-c FILE")));
         assert!(hint(&["run", "claude", "--print"]).is_some_and(|hint| hint.contains("run NAME -- ARGS")));
-        for other in [&["agent", "claude", "more"][..], &["-c", "my.json", "--prot", "1"], &["--port", "x"]] {
+        let two_files = &["import", "a.json", "b.json"][..];
+        for other in [two_files, &["agent", "claude", "more"], &["-c", "my.json", "--prot", "1"], &["--port", "x"]] {
             assert_eq!(hint(other), None, "{other:?}");
         }
     }

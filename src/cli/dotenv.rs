@@ -4,8 +4,9 @@
 //! 2. All other lines count.
 //! 3. A value is taken as it stands, `$` included. Only double quotes know escapes: `\n`, `\r`, `\t`, `\\`, `\"`, `\$`.
 //! 4. A value in quotes may have several lines. Outside of quotes, a `#` behind a space begins a comment.
-//! 5. A variable of the environment is left alone. Of two lines with one name the first wins.
+//! 5. A variable of the environment is left alone. Of two lines with one name the last counts, as in a shell, with a warning.
 
+use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -22,7 +23,10 @@ pub(super) struct Variable {
 /// What a file holds.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
+    /// Each name once.
     pub(super) variables: Vec<Variable>,
+    /// The values of earlier lines, in whose place a later line counts.
+    pub(super) replaced: Vec<Variable>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -36,7 +40,7 @@ pub(super) fn load(path: &Path) -> Vec<String> {
         Err(e) if e.kind() == ErrorKind::NotFound => return Vec::new(),
         Err(e) => return vec![format!("{file}: can't be read: {e}")],
     };
-    let Parsed { variables, mut warnings } = parse(&bytes);
+    let Parsed { variables, mut warnings, .. } = parse(&bytes);
     let is_new = |variable: &&Variable| std::env::var_os(&variable.name).is_none();
     let names = variables.iter().filter(is_new).map(|variable| variable.name.clone()).collect();
     let _ = SET.set(names);
@@ -65,7 +69,7 @@ pub(super) struct DotEnv {
 
 /// Reads a file, and leaves the environment alone.
 pub(super) fn read(path: &Path) -> io::Result<DotEnv> {
-    let Parsed { variables, warnings } = parse(&std::fs::read(path)?);
+    let Parsed { variables, warnings, .. } = parse(&std::fs::read(path)?);
     Ok(DotEnv {
         variables: variables.into_iter().map(|Variable { name, value }| (name, ApiKey::new(&value))).collect(),
         warnings: warnings.into_iter().map(|warning| format!("{}:{warning}", path.display())).collect(),
@@ -101,6 +105,8 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    // The place among the variables and the number of the line, by name.
+    let mut seen: HashMap<String, (usize, usize)> = HashMap::new();
     let mut next = 0;
     while let Some(line) = lines.get(next) {
         let number = next + 1;
@@ -111,7 +117,14 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
                 if variable.value.contains("${") {
                     parsed.warnings.push(format!("{number}: ${{…}} is taken as it stands, nothing is put in"));
                 }
-                parsed.variables.push(variable);
+                let here = seen.get(&variable.name).map_or(parsed.variables.len(), |(at, _)| *at);
+                let before = seen.insert(variable.name.clone(), (here, number)).map(|(_, line)| line);
+                if let Some((place, line)) = parsed.variables.get_mut(here).zip(before) {
+                    parsed.replaced.push(std::mem::replace(place, variable));
+                    parsed.warnings.push(format!("{number}: line {line} sets the same variable; the last line counts"));
+                } else {
+                    parsed.variables.push(variable);
+                }
                 next += more_lines;
             }
             Err(why) => parsed.warnings.push(format!("{number}: {why}; the line is left out")),
@@ -199,7 +212,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> (Vec<(String, String)>, Vec<String>) {
-        let Parsed { variables, warnings } = parse(text.as_bytes());
+        let Parsed { variables, warnings, .. } = parse(text.as_bytes());
         (variables.into_iter().map(|v| (v.name, v.value)).collect(), warnings)
     }
 
@@ -242,6 +255,11 @@ mod tests {
             assert_eq!(variables, [("A", "1"), ("B", "2")].map(|(n, v)| (n.to_owned(), v.to_owned())), "{line:?}");
             assert_eq!(warnings, [warning]);
         }
+        let (variables, warnings) = read("A=1\nB=2\nexport A='sk-secret'\nA=3");
+        assert_eq!(variables, [("A", "3"), ("B", "2")].map(|(n, v)| (n.to_owned(), v.to_owned())));
+        let told = [(3, 1), (4, 3)]
+            .map(|(number, line)| format!("{number}: line {line} sets the same variable; the last line counts"));
+        assert_eq!(warnings, told);
         assert_eq!(read("A=1\nB=\"${C}\"").1, ["2: ${…} is taken as it stands, nothing is put in"]);
         assert_eq!(parse(b"A=\xff\nB=1").warnings, ["1: is not UTF-8; the line is left out"]);
         assert_eq!(parse(b"\xff\xfeA\0=\0").warnings, ["1: the file is in UTF-16; save it as UTF-8"]);

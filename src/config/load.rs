@@ -31,7 +31,8 @@ pub(super) fn is_current(config: &Config, source: &ConfigSource) -> bool {
     let Ok(text) = read_text(&source.path) else { return false };
     let folder = folder_of(&source.path);
     let keys = config.key_files.iter();
-    let key_texts = keys.map(|name| (name.clone(), read_text(&folder.join(name)).map_err(|e| unreadable(&e, folder))));
+    let key_texts =
+        keys.map(|name| (name.clone(), read_text(&folder.join(name)).map_err(|e| unreadable(&e, name, folder))));
     let presets = config.preset_file.as_deref().and_then(providers::text_of);
     let prices = config.price_file.as_ref().map(|file| file.current_fingerprint().unwrap_or_default());
     fingerprint(without_mark(&text), presets.as_deref(), &key_texts.collect(), prices) == config.hash
@@ -99,16 +100,25 @@ const UNREADABLE: [(io::ErrorKind, &str); 5] = [
     (io::ErrorKind::FileTooLarge, "the file is too large to hold a key"),
 ];
 
-/// Returns why a key file can't be read, and where it was looked for. The name is not shown: a key may stand in its place.
-fn unreadable(why: &io::Error, folder: &Path) -> String {
+/// Returns why a key file can't be read, and where it was looked for.
+fn unreadable(why: &io::Error, name: &str, folder: &Path) -> String {
     let known = UNREADABLE.iter().find(|(kind, _)| *kind == why.kind()).map(|(_, words)| (*words).to_owned());
     let what = known.unwrap_or_else(|| format!("the file can't be read: {why}"));
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    if is_path(name, &folder) {
+        return format!("{what}: {}", folder.join(name).display());
+    }
     format!("{what}; a relative path begins in {}; give a path, not the key", folder.display())
 }
 
+/// Returns whether a name is that of a file for sure, and may be shown: a key may stand in its place.
+fn is_path(name: &str, folder: &Path) -> bool {
+    let parent = name.rsplit_once('/').map_or("", |(parent, _)| parent);
+    name.ends_with(".key") || (!parent.is_empty() && folder.join(parent).is_dir())
+}
+
 fn read_key_files(typed: &SoundParts, folder: &Path, read_key: impl Fn(&str) -> io::Result<String>) -> KeyTexts {
-    let read = |name: &String| read_key(name).map_err(|e| unreadable(&e, folder));
+    let read = |name: &String| read_key(name).map_err(|e| unreadable(&e, name, folder));
     typed.apis.iter().filter_map(|(_, api)| api.api_key_file.as_ref()).map(|name| (name.clone(), read(name))).collect()
 }
 
@@ -125,6 +135,24 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_missing_key_file_is_named_unless_a_key_may_stand_in_its_place() {
+        let told = |name: &str| {
+            let text = format!(r#"{{"apis":[{{"id":"a","baseUrl":"http://x","apiKeyFile":"{name}"}}]}}"#);
+            let source = ConfigSource { path: "/tmp/apis.json".into(), overrides: Default::default() };
+            parse(&text, &source, |_| Err(io::ErrorKind::NotFound.into())).expect_err("no key").to_string()
+        };
+        for (name, shown) in [("a.key", "/tmp/a.key"), ("../tmp/groq", "/tmp/../tmp/groq"), ("/tmp/groq", "/tmp/groq")]
+        {
+            let wanted = format!("apis[0].apiKeyFile: a: the file does not exist; put the key into that file: {shown}");
+            assert!(told(name).ends_with(&wanted), "{}", told(name));
+        }
+        for name in ["sk-secret", "sk/secret", "/secret"] {
+            let told = told(name);
+            assert!(told.contains("a: the file does not exist") && !told.contains("secret"), "{told}");
+        }
+    }
 
     #[test]
     fn a_configuration_is_current_until_its_file_or_a_key_file_changes() {

@@ -58,8 +58,8 @@ pub use messages::{
 };
 pub use model::{
     Access, ActorsConfig, AddressConfig, Affinity, ApiConfig, AuthScheme, BudgetConfig, Config, CountOn, DASHBOARD_KEY,
-    DEFAULT_KEY,    GroupConfig, Identity, KeyBudget, KeyConfig, KeyOwners, ModelAliases, OperatorKey, PeriodLimit, QueueConfig,
-    QuotaConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
+    DEFAULT_KEY, GroupConfig, Identity, KeyBudget, KeyConfig, KeyOwners, ModelAliases, OperatorKey, PeriodLimit,
+    QueueConfig, QuotaConfig, RetryConfig, ServerConfig, StoreConfig, Timeouts,
 };
 pub use placeholder::{is_placeholder, is_reference, why_no_key};
 pub use problem::Problem;

@@ -18,6 +18,7 @@ pub use self::quotas::{PeriodLimit, QuotaConfig};
 pub use self::retry::{BudgetConfig, RetryConfig};
 use super::alerts::AlertConfig;
 use super::base_url::is_this_machine;
+use super::file::AffinityFile;
 use super::prices::{AccountPrices, PriceFile};
 use super::providers::PresetUse;
 use super::quirks::Quirks;
@@ -245,6 +246,15 @@ pub enum Affinity {
     Session,
     /// None.
     Off,
+}
+
+impl From<AffinityFile> for Affinity {
+    fn from(typed: AffinityFile) -> Affinity {
+        match typed {
+            AffinityFile::Session => Affinity::Session,
+            AffinityFile::Off => Affinity::Off,
+        }
+    }
 }
 
 /// How requests wait for a limit to free.

@@ -105,7 +105,7 @@ pub(super) fn document(path: &Path, text: &str, kind: &FileKind) -> Result<Value
     serde_json::from_str(text).map(|Unambiguous(document)| document).map_err(|e| {
         // serde_json's texts name an expected token, and ours the name of a field, never a value.
         let why = e.to_string();
-        let (line, column) = (e.line(), e.column().max(1));
+        let (line, column) = syntax::place(text, &e);
         let why = if text.trim().is_empty() {
             format!("is empty; {}", kind.begin)
         } else {

@@ -17,6 +17,28 @@ const LONGEST_NUMBER: usize = 6;
 /// Signs in the place of a straight quotation mark.
 const TYPOGRAPHIC: [char; 8] = ['“', '”', '„', '‟', '«', '»', '‘', '’'];
 
+/// Returns the line and the column of a mistake, in bytes from 1. A text without its end is wrong where the text begins.
+pub(super) fn place(text: &str, error: &serde_json::Error) -> (usize, usize) {
+    let reported = (error.line(), error.column().max(1));
+    let lines = text.lines().enumerate().take(reported.0);
+    let mut open = lines.filter_map(|(i, line)| Some((i + 1, open_quote(line)?)));
+    open.next().unwrap_or(reported)
+}
+
+/// Returns the column of a quotation mark that nothing closes in the line.
+fn open_quote(line: &str) -> Option<usize> {
+    let (mut open, mut is_escaped) = (None, false);
+    for (i, byte) in line.bytes().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = open.is_some(),
+            b'"' => open = if open.is_some() { None } else { Some(i + 1) },
+            _ => {}
+        }
+    }
+    open
+}
+
 /// Returns what is wrong: `why` is serde_json's text, without the place.
 pub(super) fn mistake(text: &str, line: usize, column: usize, why: &str) -> String {
     let said = named(text, line, column, why).unwrap_or_else(|| why.to_owned());
@@ -164,6 +186,19 @@ mod tests {
         ] {
             assert!(said(text).contains(says), "{text:?}: {}", said(text));
         }
+    }
+
+    #[test]
+    fn a_text_without_its_end_is_wrong_where_it_begins() {
+        for (text, place) in [
+            ("{\n  \"server: {\n  \"port\": 1 } }", "x.json:2:3: not valid JSON: a line ends inside a text"),
+            ("{\"a\": \"\\\"\\\\\",\n \"server\": \"\\\"", "x.json:2:12: not valid JSON: the file ends too early"),
+            ("{\"apis\": [\n{\"id\": \"a\tb\", }\n], \"x", "x.json:2:10: not valid JSON"),
+        ] {
+            assert!(said(text).starts_with(place), "{text:?}: {}", said(text));
+        }
+        let shown = said("{\n  \"server: {\n  \"port\": 1 } }");
+        assert!(shown.ends_with("\n  \"server: {\n  ^"), "{shown}");
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::file::{AffinityFile, ApiFile, KeyFile, OneOrMany, ServerFile, StoreFile};
+use super::file::{ApiFile, KeyFile, OneOrMany, ServerFile, StoreFile};
 use super::keys::Served;
 use super::mailboxes::mailboxes;
-use super::model::{ActorsConfig, Affinity, ApiConfig, Config, KeyOwners, QueueConfig, ServerConfig, StoreConfig};
+use super::model::{ActorsConfig, ApiConfig, Config, KeyOwners, QueueConfig, ServerConfig, StoreConfig};
 use super::origin::is_origin;
 use super::partial::SoundParts;
 use super::placeholder::why_no_key;
@@ -79,10 +79,7 @@ pub(super) fn validate(
             workers: file.actors.workers.map(|workers| workers as usize),
             mailboxes: mailboxes(&file.actors),
         },
-        affinity: match file.affinity {
-            AffinityFile::Session => Affinity::Session,
-            AffinityFile::Off => Affinity::Off,
-        },
+        affinity: file.affinity.into(),
         alerts,
         hash: String::new(),
         key_files: Vec::new(),
@@ -200,7 +197,7 @@ impl Validator<'_> {
             (Some(key), None) => self.key(&at("apiKey"), key),
             (None, Some(path)) => match self.key_texts.get(path) {
                 Some(Ok(text)) => self.key(&at("apiKeyFile"), text.trim()),
-                Some(Err(why)) => self.refuse(&at("apiKeyFile"), why),
+                Some(Err(why)) => self.refuse(&at("apiKeyFile"), format!("{}: {why}", file.id)),
                 None => self.refuse(&at("apiKeyFile"), "the file was not read"),
             },
             (Some(_), Some(_)) => self.refuse(&at("apiKeyFile"), "give either apiKey or apiKeyFile, not both"),

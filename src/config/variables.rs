@@ -65,7 +65,8 @@ fn unset(name: &str) -> String {
     let is_upper = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
     let is_lower = |b: u8| b.is_ascii_lowercase() || b == b'_';
     if name.bytes().all(is_upper) || name.bytes().all(is_lower) {
-        format!("the environment variable {name} is not set")
+        let mend = "set it in the environment, or in a file .env in the folder where the program starts";
+        format!("the environment variable {name} is not set; {mend}")
     } else {
         "${…} names an environment variable that is not set; its name is not shown, as it may be a key".to_owned()
     }
@@ -90,10 +91,11 @@ mod tests {
             ("${EMPTY}", Ok("")),
             ("$${KEY}", Ok("${KEY}")),
             ("plain $5", Ok("plain $5")),
-            ("${NONE}", Err("the environment variable NONE is not set")),
             ("${KEY", Err("has ${ without a closing }; write $${ for a literal ${")),
         ] {
             assert_eq!(expand(text, env).as_deref().map_err(String::as_str), expanded, "{text}");
         }
+        let unset = expand("${NONE}", env).expect_err("not set");
+        assert!(unset.starts_with("the environment variable NONE is not set; set it in"), "{unset}");
     }
 }

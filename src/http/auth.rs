@@ -75,7 +75,7 @@ pub(super) fn identify(headers: &HeaderMap, query: &str, config: &Config) -> Res
 }
 
 /// Returns whose key this is.
-pub(crate) fn holder(key: &[u8], config: &Config) -> Option<Identity> {
+fn holder(key: &[u8], config: &Config) -> Option<Identity> {
     config.owners.of(key.trim_ascii()).cloned()
 }
 

@@ -11,6 +11,7 @@ use self::refused::refused;
 use crate::config::Config;
 use crate::scheduler::ApiReport;
 use crate::types::{ModelKey, Now, WireFormat, iso};
+use crate::upstream::ApiStatus;
 
 /// Returns what would become of a request for `asked`. Without a format: in the first one that serves the model. For an alias: for each
 /// of the models, in the order of the tries.
@@ -69,6 +70,7 @@ fn apis(ModelKey { format, model }: &ModelKey, reports: &[ApiReport]) -> Vec<Val
                 "eligible": eligible(&report),
                 "reason": reason,
                 "until": until.flatten().map(iso),
+                "lastError": last_error(&report.status),
                 "priority": config.priority,
                 "weight": config.weight,
                 // Of the requests for this model, in the present state.
@@ -77,6 +79,12 @@ fn apis(ModelKey { format, model }: &ModelKey, reports: &[ApiReport]) -> Vec<Val
             })
         })
         .collect()
+}
+
+/// Returns an upstream's last failure.
+pub(super) fn last_error(status: &ApiStatus) -> Option<Value> {
+    let (at, class, detail) = status.last_failure.as_ref()?;
+    Some(json!({ "at": iso(*at), "class": class.as_str(), "detail": detail }))
 }
 
 /// Returns why an upstream can't serve the model now, and until when. The reason is the upstream's state, a limit of the

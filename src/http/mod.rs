@@ -41,7 +41,7 @@ mod usage;
 mod websocket;
 mod worker;
 
-pub(crate) use auth::{holder, worker};
+pub(crate) use auth::worker;
 pub use concurrency::Concurrency;
 pub(crate) use explain::explain;
 pub use routes::routes;

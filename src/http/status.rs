@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::auth::worker;
-use super::explain::explain;
+use super::explain::{explain, last_error};
 use super::forecast::{amount, forecasts, usable_now};
 use super::key_report::KeyReport;
 use crate::alerts::{GetReceivers, ReceiverReport};
@@ -91,9 +91,7 @@ fn api(ApiReport { status, models, models_at }: &ApiReport) -> Value {
             "until": iso(absent.until),
         })).collect::<Vec<_>>(),
         "errorCount": status.error_count,
-        "lastError": status.last_failure.as_ref().map(|(at, class, detail)| {
-            json!({ "at": iso(*at), "class": class.as_str(), "detail": detail })
-        }),
+        "lastError": last_error(status),
         "limits": own.map(|own| limits(&own.limits)),
         "usage": own.map(usage),
         "forecast": own.map(forecasts),

@@ -31,7 +31,7 @@ use crate::config::{ApiConfig, ConfigChanged, ModelAliases, Models, QueueConfig}
 use crate::mailbox::{ActorKind, Context, LivesInMailbox};
 use crate::persistence::{LedgersChanged, PersistenceActor, RestoreLedgers, SaveLedgers};
 use crate::quotas::QuotaRegistry;
-use crate::types::{ApiId, LedgerId, ModelKey, Now, ParameterSet};
+use crate::types::{ApiId, FailureClass, LedgerId, ModelKey, Now, ParameterSet};
 use crate::upstream::{Reconfigure, RestUntil, Retire, UpstreamActor};
 
 /// The most models to remember. Where an upstream takes any name, clients make names up.
@@ -60,8 +60,8 @@ pub struct SupervisorActor {
     pub(super) upstreams: BTreeMap<LedgerId, Addr<UpstreamActor>>,
     /// The lists of models so far.
     pub(super) found: HashMap<ApiId, ModelNames>,
-    /// When upstreams without an answer are asked for their models again (ms, monotonic).
-    unlisted: HashMap<ApiId, Option<u64>>,
+    /// Why upstreams gave no list of models, and when they are asked again (ms, monotonic).
+    unlisted: HashMap<ApiId, (FailureClass, Option<u64>)>,
     pub(super) snapshot: Arc<RoutingSnapshot>,
     schedulers: Vec<Recipient<RoutingChanged>>,
     /// The limits on requests, by model.
@@ -200,7 +200,7 @@ impl SupervisorActor {
         let is_missing = api.enabled && api.models == Models::Asked && !self.found.contains_key(&api.id);
         let soon = Now::read_mono() + LISTED_SOON_MS;
         match self.unlisted.get(&api.id).filter(|_| is_missing) {
-            Some(failed) => failed.map(|retry_at| soon.max(retry_at)),
+            Some((_, retry_at)) => retry_at.map(|retry_at| soon.max(retry_at)),
             None => is_missing.then_some(soon),
         }
     }

@@ -77,6 +77,8 @@ pub enum Refusal {
     ModelsUnknown {
         /// When it is asked again.
         until: u64,
+        /// Why it could not be asked the last time.
+        why: Option<FailureClass>,
     },
     /// `enabled: false`, or a limit of 0.
     Disabled,
@@ -101,7 +103,7 @@ impl Refusal {
             Refusal::QuotaExhausted { until, .. } => *until,
             Refusal::Resting(Resting { until, .. })
             | Refusal::RestedByOperator { until }
-            | Refusal::ModelsUnknown { until }
+            | Refusal::ModelsUnknown { until, .. }
             | Refusal::StoreUnavailable { until } => Some(*until),
             Refusal::Disabled | Refusal::Retiring => None,
         }
@@ -182,14 +184,15 @@ impl Refusal {
 }
 
 impl fmt::Display for Refusal {
-    /// Writes the reason for people: the word, or a limit of the list `limits` as written.
+    /// Writes the reason for people: the word with its cause, or a limit of the list `limits` as written.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::QuotaExhausted { which, .. } => which.fmt(f),
+            Refusal::ModelsUnknown { why: Some(why), .. } => write!(f, "{}: {}", self.reason(), why.as_str()),
             Refusal::Resting(_)
             | Refusal::RestedByOperator { .. }
             | Refusal::StoreUnavailable { .. }
-            | Refusal::ModelsUnknown { .. }
+            | Refusal::ModelsUnknown { why: None, .. }
             | Refusal::Disabled
             | Refusal::Retiring => f.write_str(self.reason()),
         }

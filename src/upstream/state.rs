@@ -155,6 +155,7 @@ impl UpstreamState {
         let is_changed = config != self.config;
         if is_changed {
             self.forget_health();
+            self.last_failure = None;
             self.config = config;
         }
         is_changed

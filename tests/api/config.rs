@@ -169,7 +169,7 @@ fn what_no_type_can_say_is_told_all_at_once_too() {
         "apis[2].apiKey: must not be empty",
         "apis[3].apiKey: is missing",
         "apis[4].apiKeyFile: give either",
-        "apis[5].apiKeyFile: the file does not exist; put the key into that file; a relative path begins in /",
+        "apis[5].apiKeyFile: f: the file does not exist; put the key into that file; a relative path begins in /",
         "apis[6].id: is the id of apis[0] too",
     ] {
         assert!(told.contains(wanted), "no {wanted:?} in:\n{told}");

@@ -116,7 +116,8 @@ fn status_shows_a_recent_error_of_an_account_that_can_serve_and_no_name_that_nob
     let told = status();
     assert!(told.starts_with("api-together at http://") && told.contains("2 of 2 accounts can serve"), "{told}");
     for account in ["a", "b"] {
-        let line = told.lines().find(|line| line.starts_with(&format!("  {account}: 502 "))).expect(&told);
+        let line =
+            told.lines().find(|line| line.starts_with(&format!("  {account}: server_error: 502 "))).expect(&told);
         assert!(line.contains("see its provider's status page (") && line.ends_with(" s ago)"), "{told}");
     }
     config["server"]["name"] = json!("our pool");

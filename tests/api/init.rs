@@ -295,7 +295,7 @@ fn a_person_at_a_terminal_is_asked_and_a_typed_key_is_neither_shown_nor_in_the_c
 #[test]
 fn an_interrupted_person_leaves_nothing_behind() {
     let launch = empty();
-    let (code, told) = talk(&launch.folder, &json!([["Another account?", "groq\n"], ["Key of Groq", "gsk\u{3}"]]));
+    let (code, told) = talk(&launch.folder, &json!([["Which one?", "groq\n"], ["Key of Groq", "gsk\u{3}"]]));
     assert!(code == Some(1) && told.contains("nothing was written"), "{told}");
     assert!(!launch.folder.join(".env").exists() && !launch.folder.join("config").exists());
 }

@@ -27,6 +27,7 @@ mod edge;
 mod endpoints;
 mod explain;
 mod failures;
+mod first_run;
 mod forecast;
 mod forms;
 mod framing;

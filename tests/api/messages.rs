@@ -133,10 +133,9 @@ fn a_key_file_that_is_not_there_was_looked_for_in_a_folder_with_a_name() {
     api.insert("apiKeyFile".to_owned(), json!("backup.key"));
     let launch = Launch::new(&config);
     let (code, told) = refused(&launch, &["--data", "data"]);
-    let folder = std::path::absolute(&launch.folder).expect("a path");
-    let wanted = format!(
-        "apis[0].apiKeyFile: the file does not exist; put the key into that file; a relative path begins in {}",
-        folder.display()
-    );
+    let file = std::path::absolute(launch.folder.join("backup.key")).expect("a path");
+    let id = config["apis"][0]["id"].as_str().expect("an id");
+    let wanted =
+        format!("apis[0].apiKeyFile: {id}: the file does not exist; put the key into that file: {}", file.display());
     assert!(code == Some(2) && told.contains(&wanted), "{told}");
 }

@@ -75,7 +75,7 @@ fn mistakes() -> Vec<Mistake> {
         mistake("apis[0].apiKey: must be of visible ASCII").at("/apis/0/apiKey", json!("SECRET x")),
         mistake("apis[0].apiKey: must be the key alone: leave Bearer out").at("/apis/0/apiKey", json!("Bearer SECRET")),
         mistake("apis[0].apiKey: is a placeholder; give the key itself").at("/apis/0/apiKey", json!("<your SECRET>")),
-        mistake("apis[0].apiKeyFile: the file ")
+        mistake("apis[0].apiKeyFile: a: the file ")
             .text(r#"{ "apis": [{ "id": "a", "baseUrl": "https://x.example", "apiKeyFile": "SECRET" }] }"#),
         mistake("apis[0].reset: must be an IANA time zone").at("/apis/0/reset", secret.clone()),
         mistake("apis[0].priority: must be between").at("/apis/0/priority", json!(1_i64 << 40)),

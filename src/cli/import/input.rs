@@ -19,6 +19,9 @@ const MOST_BYTES: u64 = 4 << 20;
 /// Behind the name of a variable that stands twice.
 pub(super) const AGAIN: &str = " (again)";
 
+/// More lines that can't be read than this, and than can be read, are no file of variables.
+const MOST_ODD_LINES: usize = 10;
+
 /// In front of the number of a line that can't be read; the value says why. No variable has such a name.
 const LINE: &str = "line-";
 
@@ -163,14 +166,18 @@ fn variables(text: &str) -> Result<Tree, String> {
     let mut fields = Map::new();
     // As at the start of the server, a line that can't be read costs itself alone. The line is a field without a meaning.
     let left_out = parsed.warnings.iter().filter_map(|warning| warning.strip_suffix("; the line is left out"));
+    if left_out.clone().count() > MOST_ODD_LINES.max(parsed.variables.len()) {
+        return Err(
+            "most of its lines are no NAME=value: is this a .env? --from names the program whose file it is".into()
+        );
+    }
     for (number, why) in left_out.filter_map(|warning| warning.split_once(": ")) {
         fields.insert(format!("{LINE}{number}"), Value::String(why.to_owned()));
     }
-    for variable in parsed.variables {
-        // The first of two lines with one name counts, as at the start of the server. The second is a field without a meaning.
-        let name =
-            if fields.contains_key(&variable.name) { format!("{}{AGAIN}", variable.name) } else { variable.name };
-        fields.insert(name, Value::String(variable.value));
-    }
+    let value = |text: String| Value::String(text);
+    fields.extend(parsed.variables.into_iter().map(|variable| (variable.name, value(variable.value))));
+    // The last of two lines with one name counts, as at the start of the server. The other one is a field without a meaning.
+    let replaced = parsed.replaced.into_iter();
+    fields.extend(replaced.map(|variable| (format!("{}{AGAIN}", variable.name), value(variable.value))));
     Ok(Tree::new(Value::Object(fields), BTreeSet::new()))
 }

@@ -178,14 +178,17 @@ impl<'a> DraftAccount<'a> {
     }
 }
 
-/// Returns the base URL that a variable gives. Programs that send to the URL itself have an endpoint there, which is cut off.
+/// Returns the base URL that a variable gives.
 fn base_url(variable: &str, value: &str) -> EntryText {
-    match without_endpoint(value) {
-        Some((base, _)) if has_version(base) => EntryText::Literal(base.to_owned()),
-        // Nothing is put between the base and the endpoint.
-        Some((base, _)) => EntryText::Literal(format!("{base}#")),
-        None => EntryText::Variable(variable.to_owned(), ApiKey::new(value)),
-    }
+    let as_it_stands = || EntryText::Variable(variable.to_owned(), ApiKey::new(value));
+    base_of(value).map_or_else(as_it_stands, EntryText::Literal)
+}
+
+/// Returns the base in front of an endpoint's URL, if this is one. Programs that send to the URL itself have an endpoint there.
+pub(super) fn base_of(url: &str) -> Option<String> {
+    let (base, _) = without_endpoint(url)?;
+    // Nothing is put between the base and the endpoint.
+    Some(if has_version(base) { base.to_owned() } else { format!("{base}#") })
 }
 
 /// Returns the provider with this base URL, or at this host. A local server is known by its port.

@@ -20,6 +20,14 @@ pub(in crate::cli) fn write_new(path: &Path, text: &str) -> io::Result<()> {
     written
 }
 
+/// Returns what lets this user write a file, if that is what is missing.
+pub(in crate::cli) fn writable_mend(path: &Path, why: io::ErrorKind) -> Option<String> {
+    matches!(why, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem).then_some(())?;
+    let path = std::path::absolute(path).ok()?;
+    let folder = path.ancestors().skip(1).find(|folder| folder.exists())?;
+    Some(format!("let this user write in {} (chmod u+rwx, or another owner)", folder.display()))
+}
+
 /// Appends variables to a file of lines `NAME=value`, which is made if it is not there.
 pub(super) fn append_variables(path: &Path, variables: &[(String, ApiKey)]) -> io::Result<()> {
     if variables.is_empty() {
@@ -51,6 +59,15 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folder_is_named_in_which_nobody_may_write() {
+        let folder = std::env::temp_dir();
+        let told = |path: &str, why| writable_mend(&folder.join(path), why);
+        let wanted = format!("let this user write in {} (chmod u+rwx, or another owner)", folder.display());
+        assert_eq!(told("not-there/nor-this/apis.json", io::ErrorKind::PermissionDenied), Some(wanted));
+        assert_eq!(told("x", io::ErrorKind::NotFound), None);
+    }
 
     #[test]
     fn a_value_stands_in_quotes_where_it_must() {

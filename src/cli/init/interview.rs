@@ -9,10 +9,10 @@ mod limits;
 
 use std::io;
 
-use super::account::{DraftAccount, EntryText, known_at};
+use super::account::{DraftAccount, EntryText, base_of, known_at};
 use super::ask::Answers;
 use super::variables::{self, FoundKey, LeftOut, Variables};
-use crate::config::{ApiKey, Provider, Providers};
+use crate::config::{ApiKey, Provider, Providers, check_base_url};
 use crate::types::WireFormat;
 
 /// What is wished for on the command line.
@@ -165,6 +165,7 @@ impl<'a> Interview<'a, '_> {
     /// Asks for a key of this provider. Returns whether there is one.
     fn typed(&mut self, provider: &'a Provider) -> io::Result<bool> {
         let Some(key) = self.ask.key(&format!("Key of {} (not shown; Enter for none):", provider.name))? else {
+            self.ask.say(&format!("No key, so no account of {}.", provider.name))?;
             return Ok(false);
         };
         let wanted = provider.key_env.first().cloned().unwrap_or_else(|| variable_of(&provider.id));
@@ -181,9 +182,10 @@ impl<'a> Interview<'a, '_> {
 
     /// Asks for more accounts, until there are no more.
     fn more(&mut self) -> io::Result<()> {
-        let question = "Another account? A provider such as groq, gemini or ollama, a base URL, or Enter to go on:";
         loop {
-            let typed = self.ask.line(question)?;
+            let begin = if self.draft.accounts.is_empty() { "No account yet. Which one?" } else { "Another account?" };
+            let question = "A provider such as groq, gemini or ollama, a base URL, or Enter to go on:";
+            let typed = self.ask.line(&format!("{begin} {question}"))?;
             if typed.is_empty() {
                 return Ok(());
             }
@@ -202,11 +204,18 @@ impl<'a> Interview<'a, '_> {
         }
     }
 
-    /// Adds an account at a base URL of which nothing is known.
+    /// Adds an account at a base URL of which nothing is known. An endpoint at the end is cut off.
     fn at_url(&mut self, typed: &str) -> io::Result<()> {
-        let host = url::Url::parse(typed).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let base = base_of(typed).unwrap_or_else(|| typed.to_owned());
+        if let Err(why) = check_base_url(&base) {
+            return self.ask.say(&format!("This {why}."));
+        }
+        let host = url::Url::parse(&base).ok().and_then(|url| url.host_str().map(str::to_owned));
         let Some(host) = host else { return self.ask.say("This is no URL.") };
-        match known_at(typed, &host, self.providers) {
+        if base != typed {
+            self.ask.say(&format!("The base URL is {base}"))?;
+        }
+        match known_at(&base, &host, self.providers) {
             Some(known) if known.needs_key() => return self.typed(known).map(drop),
             Some(known) => return self.add(DraftAccount::of(known)),
             None => {}
@@ -219,7 +228,7 @@ impl<'a> Interview<'a, '_> {
             // Any text will do where no key is needed.
             None => EntryText::Literal("none".to_owned()),
         };
-        let address = Some((WireFormat::OpenAi, EntryText::Literal(typed.to_owned())));
+        let address = Some((WireFormat::OpenAi, EntryText::Literal(base)));
         let (blanks, group, plan) = (Vec::new(), None, None);
         self.add(DraftAccount { id, provider: None, key: Some(key), address, blanks, group, plan })
     }

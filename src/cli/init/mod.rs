@@ -75,6 +75,11 @@ pub(super) struct InitArgs {
 pub(super) fn init(args: InitArgs) -> Result<(), CliError> {
     keep_files_private();
     match args.output.symlink_metadata() {
+        Ok(there) if there.is_dir() => {
+            let file = args.output.join("apis.json");
+            let text = format!("is a folder, and a file is to be written; name one: -o {}", file.display());
+            return Err(CliError::Usage(format!("{} {text}", args.output.display())));
+        }
         Ok(_) => {
             let text =
                 "is there already, and init overwrites nothing; write another with -o FILE, or remove this one first";
@@ -170,20 +175,18 @@ fn nothing_found(draft: &Draft<'_>) -> String {
         text.push_str(&format!("\n  {}: {}", out.variable, out.why));
     }
     text.push_str("\nput one there (GROQ_API_KEY=…, GEMINI_API_KEY_2=…; `api-together presets` lists the names),");
-    text.push_str(" name a local server (--provider ollama), or run this on a terminal");
+    text.push_str(" or name a local server (--provider ollama)");
+    if !Person::is_there() {
+        text.push_str("; on a terminal, init asks");
+    }
     text
 }
 
 fn cannot_write(path: &Path, e: &io::Error) -> CliError {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let kind = e.kind();
-    let mend = if kind == io::ErrorKind::AlreadyExists {
-        "; it came into being just now, and init overwrites nothing".to_owned()
-    } else if matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
-        let folder = folder.display();
-        format!("; let this user write in {folder} (chmod u+rwx, or another owner), or write elsewhere with -o FILE")
-    } else {
-        String::new()
+    let mend = match (e.kind(), files::writable_mend(path, e.kind())) {
+        (io::ErrorKind::AlreadyExists, _) => "; it came into being just now, and init overwrites nothing".to_owned(),
+        (_, Some(mend)) => format!("; {mend}, or write elsewhere with -o FILE"),
+        (_, None) => String::new(),
     };
     CliError::Output(io::Error::other(format!("{}: can't be written: {e}{mend}; nothing was written", path.display())))
 }

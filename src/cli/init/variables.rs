@@ -71,15 +71,15 @@ pub(in crate::cli) fn find<'a>(variables: &Variables, providers: &[&'a Provider]
     let order = |found: &FoundKey<'_>| {
         providers.iter().position(|provider| found.provider.is_some_and(|own| own.id == provider.id))
     };
-    // Those of nobody known come last.
-    found.sort_by_key(|found| order(found).unwrap_or(usize::MAX));
+    // Those of nobody known come last. A key that has a variable of its own by now needs no new one.
+    found.sort_by_key(|found| (order(found).unwrap_or(usize::MAX), found.one_of.is_some()));
     let mut seen: HashSet<String> = HashSet::new();
     let mut refuse = |key: &FoundKey<'_>| {
         let text = key.key.expose();
-        let why = if is_placeholder(text) {
-            "is a placeholder".to_owned()
-        } else if is_reference(text) {
+        let why = if is_reference(text) {
             "holds the name of another variable, which nothing puts in".to_owned()
+        } else if is_placeholder(text) {
+            "is a placeholder".to_owned()
         } else if !text.bytes().all(|b| b.is_ascii_graphic()) {
             why_no_key(text).to_owned()
         } else if !seen.insert(text.to_owned()) {
@@ -87,7 +87,7 @@ pub(in crate::cli) fn find<'a>(variables: &Variables, providers: &[&'a Provider]
         } else {
             return None;
         };
-        Some(LeftOut { variable: key.variable.clone(), why })
+        Some(LeftOut { variable: key.one_of.as_ref().unwrap_or(&key.variable).clone(), why })
     };
     found.retain(|key| match refuse(key) {
         Some(refused) => {

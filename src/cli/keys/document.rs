@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::cli::CliError;
+use crate::cli::init::files::writable_mend;
 use crate::config::{ConfigEdit, LARGEST, Unambiguous};
-use crate::text::file::{Manner, TextFile};
+use crate::text::file::{Manner, ReplaceError, TextFile};
 
 /// The old text is kept beside the file, and nobody else reads the keys.
 const MANNER: Manner = Manner { keeps_old: true, makes_private: true };
@@ -58,7 +59,13 @@ impl ConfigText {
         let failed =
             |why: &dyn Display| CliError::Server(format!("{}: {why}; nothing was changed", self.path.display()));
         let new = edit.edit_text(&self.file.text).map_err(|why| failed(&why))?;
-        let written = self.file.replace_with(&new, MANNER).map_err(|why| failed(&why))?;
+        let written = self.file.replace_with(&new, MANNER).map_err(|why| match &why {
+            ReplaceError::Io(error) => match writable_mend(&self.path, error.kind()) {
+                Some(mend) => failed(&format!("can't be written: {why}; {mend}")),
+                None => failed(&why),
+            },
+            ReplaceError::Changed | ReplaceError::ReadOnly(_) => failed(&why),
+        })?;
         let kept = written.map(|backup| format!("; the old file is {}", backup.display())).unwrap_or_default();
         Ok(format!("{}: written{kept}", self.path.display()))
     }

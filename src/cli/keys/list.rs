@@ -94,12 +94,18 @@ fn names(key: &Value, field: &str) -> String {
 
 fn budget(budget: &Value) -> String {
     let per = budget.get("per").and_then(Value::as_str).unwrap_or("-");
-    format!("${} a {per}", budget.get("usd").unwrap_or(&Value::Null))
+    format!("{} a {per}", budget.get("usd").and_then(dollars).unwrap_or_default())
+}
+
+/// Returns an amount without zeros behind it: `$2`, `$0.5`.
+fn dollars(amount: &Value) -> Option<String> {
+    amount.as_f64().map(|dollars| format!("${dollars}"))
 }
 
 /// Returns how much is used of each limit and budget, as the server says.
 fn used(state: &Value) -> String {
-    let number = |pointer: &str| state.pointer(pointer).filter(|number| !number.is_null());
+    // Of a limit, -1 means none.
+    let number = |pointer: &str| state.pointer(pointer)?.as_u64();
     let limits = LIMITS.iter().filter_map(|name| {
         let (used, limit) = (number(&format!("/usage/{name}"))?, number(&format!("/limits/{name}"))?);
         Some(format!("{name} {used}/{limit}"))
@@ -107,7 +113,7 @@ fn used(state: &Value) -> String {
     let budgets = state.get("budgets").and_then(Value::as_array).into_iter().flatten();
     let spent = budgets.filter_map(|budget| {
         let per = budget.get("per")?.as_str()?;
-        Some(format!("${} of ${} a {per}", budget.get("used")?, budget.get("usd")?))
+        Some(format!("{} of {} a {per}", dollars(budget.get("used")?)?, dollars(budget.get("usd")?)?))
     });
     limits.chain(spent).collect::<Vec<_>>().join(", ")
 }
@@ -119,4 +125,20 @@ fn without_secret(key: &Value, state: Option<&Value>) -> Value {
         fields.extend(state.map(|state| ("state".to_owned(), state.clone())));
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_is_told_of_limits_that_there_are() {
+        let state = json!({
+            "limits": { "rpm": 30, "rpd": -1, "tpm": null, "tpd": 0 },
+            "usage": { "rpm": 2, "rpd": 30, "tpm": 5, "tpd": 0 },
+            "budgets": [{ "usd": 2.0, "per": "day", "used": 0.25 }],
+        });
+        assert_eq!(used(&state), "rpm 2/30, tpd 0/0, $0.25 of $2 a day");
+        assert_eq!(budget(&json!({ "usd": 30, "per": "month" })), "$30 a month");
+    }
 }

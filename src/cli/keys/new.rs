@@ -1,13 +1,14 @@
 //! `api-together keys new`: a key of 256 random bits, and the entry for the configuration with the key's digest.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::FileArgs;
 use super::document::ConfigText;
-use crate::cli::CliError;
+use crate::cli::{CliError, DEFAULT_CONFIG};
 use crate::config::{ApiKey, ClientKey, ConfigEdit, ConfigSource, parse};
 
 /// Stands at the end of the help.
@@ -20,7 +21,7 @@ Examples:
 The key is shown once. The configuration gets its digest, so that nobody can read the key there.";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, allow_negative_numbers = true)]
 pub(crate) struct NewArgs {
     /// The key's name in logs, counts and answers.
     #[arg(long)]
@@ -69,11 +70,15 @@ pub(super) fn new(args: NewArgs) -> Result<(), CliError> {
     let key = ApiKey::generate();
     let entry = entry(&args, &key);
     check(&args, &entry)?;
-    let document = if args.write { Some(ConfigText::read(&args.file.config)?) } else { None };
+    // At the usual place there may be no configuration yet.
+    let config = &args.file.config;
+    let is_meant = args.write || config != Path::new(DEFAULT_CONFIG) || config.exists();
+    let document = is_meant.then(|| ConfigText::read(config)).transpose()?;
     if document.as_ref().is_some_and(|document| document.key(&args.name).is_some()) {
         let name = &args.name;
         return Err(CliError::Usage(format!("a key has the name {name} already; take another, or remove that entry")));
     }
+    let document = document.filter(|_| args.write);
     let told = document.map(|document| document.write(&ConfigEdit::PutKey(entry.clone()))).transpose()?;
     let mut out = io::stdout().lock();
     if args.json {

@@ -145,7 +145,7 @@ impl RunningServer {
         let mend = match (status, &self.key) {
             (401 | 403, None) => format!("it wants a key: give one with --key or {KEY_VARIABLE}"),
             (401 | 403, Some(key)) => format!("it refused the key {key}: {}", said.unwrap_or("no reason given")),
-            (_, _) => said.unwrap_or("is an api-together running there?").to_owned(),
+            (_, _) => said.unwrap_or("is an api-together running there? Name another with --url").to_owned(),
         };
         CliError::Server(format!("{} answered {status}: {mend}", self.root()))
     }

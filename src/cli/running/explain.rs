@@ -131,6 +131,12 @@ fn table(out: &mut impl Write, apis: &[Value]) -> io::Result<()> {
     if !table.is_empty() {
         table.print(out, Paint::stdout())?;
     }
+    for api in rows.iter().filter(|api| !is_eligible(api)) {
+        let of_error = |field: &str| api.get("lastError").and_then(|error| text(error, field));
+        if let (Some(id), Some(class), Some(detail)) = (text(api, "id"), of_error("class"), of_error("detail")) {
+            writeln!(out, "  {id}, last error: {class}: {detail}")?;
+        }
+    }
     for (reason_of_others, what) in others {
         let number = apis.iter().filter(|api| !is_eligible(api) && reason(api) == reason_of_others).count();
         let do_not = if number == 1 { "does not" } else { "do not" };

@@ -192,7 +192,8 @@ fn last_error(api: &Value, now: i64) -> Option<String> {
     let age = at.map(|at| now.saturating_sub(at.as_millisecond()).max(0));
     let is_recent = age.is_some_and(|age| age <= RECENT_MS);
     let ago = age.map(|age| format!(" ({} ago)", span(age.unsigned_abs()))).unwrap_or_default();
-    (is_recent || !flag(api, "/available")).then(|| format!("{detail}{ago}"))
+    let class = text(api, "/lastError/class").map(|class| format!("{class}: ")).unwrap_or_default();
+    (is_recent || !flag(api, "/available")).then(|| format!("{class}{detail}{ago}"))
 }
 
 /// Returns the server's time: its clock decides what is over.
@@ -247,11 +248,19 @@ mod tests {
             let error = json!({ "at": at, "class": "server_error", "detail": "502" });
             last_error(&json!({ "id": "a", "available": available, "lastError": error }), now)
         };
-        assert_eq!(shown(true, "2026-11-28T09:59:55.000Z").as_deref(), Some("502 (5 s ago)"));
-        assert_eq!(shown(true, "2026-11-28T09:00:00.000Z").as_deref(), Some("502 (1 h ago)"));
+        assert_eq!(shown(true, "2026-11-28T09:59:55.000Z").as_deref(), Some("server_error: 502 (5 s ago)"));
+        assert_eq!(shown(true, "2026-11-28T09:00:00.000Z").as_deref(), Some("server_error: 502 (1 h ago)"));
         assert_eq!(shown(true, "2026-11-28T08:59:59.000Z"), None, "that is over");
-        assert_eq!(shown(false, "2026-11-28T08:00:00.000Z").as_deref(), Some("502 (2 h ago)"), "that may be why");
-        assert_eq!(shown(true, "2026-11-28T10:00:01.000Z").as_deref(), Some("502 (0 s ago)"), "clocks differ");
+        assert_eq!(
+            shown(false, "2026-11-28T08:00:00.000Z").as_deref(),
+            Some("server_error: 502 (2 h ago)"),
+            "that may be why"
+        );
+        assert_eq!(
+            shown(true, "2026-11-28T10:00:01.000Z").as_deref(),
+            Some("server_error: 502 (0 s ago)"),
+            "clocks differ"
+        );
         assert_eq!(shown(true, "some day"), None);
         assert_eq!(last_error(&json!({ "available": true, "lastError": null }), now), None);
     }

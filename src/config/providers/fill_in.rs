@@ -157,6 +157,11 @@ impl Filler<'_> {
                     Some(format!("is missing; give {} for {url}{or_set}, or give a baseUrl", blank.about))
                 }
             };
+            let is_hex = |word: &String, digits| word.len() == digits && word.bytes().all(|b| b.is_ascii_hexdigit());
+            if blank.hex_digits.zip(word.as_ref()).is_some_and(|(digits, word)| why.is_none() && !is_hex(word, digits))
+            {
+                self.done.warnings.push(format!("{at}: must be {}", blank.about));
+            }
             self.done.problems.extend(why.map(|why| Problem::new(&at, why)));
             // Refused or not, the base URL is complete: one mistake is told once.
             let word = word.filter(is_word).unwrap_or_else(|| name.clone());

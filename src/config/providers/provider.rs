@@ -73,6 +73,8 @@ pub struct Blank {
     /// Variables that are used where the entry does not say.
     #[serde(default)]
     pub env: Vec<String>,
+    /// So many hexadecimal digits it has. Without: letters, digits and hyphens.
+    pub hex_digits: Option<usize>,
 }
 
 /// Published limits.

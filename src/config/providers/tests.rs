@@ -40,7 +40,7 @@ const BASE_URLS: &[(&str, &str, &str)] = &[
     ("volcengine", "https://ark.cn-beijing.volces.com/api/v3/", ""),
     ("byteplus", "https://ark.ap-southeast.bytepluses.com/api/v3/", ""),
     ("nvidia", "https://integrate.api.nvidia.com/v1/", ""),
-    ("cloudflare", "https://api.cloudflare.com/client/v4/accounts/x/ai/v1/", ""),
+    ("cloudflare", "https://api.cloudflare.com/client/v4/accounts/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/ai/v1/", ""),
     ("huggingface", "https://router.huggingface.co/v1/", ""),
     ("cohere", "https://api.cohere.ai/compatibility/v1/", ""),
     ("sambanova", "https://api.sambanova.ai/v1/", ""),
@@ -134,8 +134,8 @@ fn every_preset_fills_in_a_valid_entry_with_the_base_urls_of_its_provider() {
     assert_eq!(ids, expected);
     for (provider, (id, openai, anthropic)) in known.iter().zip(BASE_URLS) {
         let mut entry = json!({ "id": "a", "provider": id });
-        for blank in provider.blanks.keys() {
-            entry[blank] = json!("x");
+        for (name, blank) in &provider.blanks {
+            entry[name] = json!("a".repeat(blank.hex_digits.unwrap_or(1)));
         }
         if provider.needs_key() {
             entry["apiKey"] = json!("sk-0123456789");

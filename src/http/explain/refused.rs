@@ -51,7 +51,8 @@ pub(super) fn refused(keys: &[ModelKey], queue: QueueConfig, reports: &[ApiRepor
 fn not_found(ModelKey { format, model }: &ModelKey, reports: &[ApiReport]) -> AdmissionError {
     let unlisted = |report: &ApiReport| {
         let until = report.models_at.filter(|_| report.status.config.offers(*format))?;
-        Some((report.status.config.id.clone(), Refusal::ModelsUnknown { until }))
+        let why = report.status.last_failure.as_ref().map(|(_, class, _)| *class);
+        Some((report.status.config.id.clone(), Refusal::ModelsUnknown { until, why }))
     };
     let refusals: Vec<(ApiId, Refusal)> = reports.iter().filter_map(unlisted).collect();
     if !refusals.is_empty() {

@@ -27,6 +27,6 @@ impl Handler<ModelsUnavailable> for SupervisorActor {
         if let Some(upstream) = self.upstream(&api) {
             upstream.do_send(ListFailed { class, detail });
         }
-        self.unlisted.insert(api, (!is_final).then_some(retry_at));
+        self.unlisted.insert(api, (class, (!is_final).then_some(retry_at)));
     }
 }

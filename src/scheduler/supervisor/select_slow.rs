@@ -59,8 +59,10 @@ impl SupervisorActor {
     fn not_found(&self, profile: &Profile) -> AdmissionError {
         let ModelKey { format, model } = &profile.key();
         let offering = self.apis.iter().filter(|api| api.offers(*format) && profile.may_use(&api.id));
-        let unlisted =
-            offering.filter_map(|api| Some((api.id.clone(), Refusal::ModelsUnknown { until: self.models_at(api)? })));
+        let unlisted = offering.filter_map(|api| {
+            let why = self.unlisted.get(&api.id).map(|(class, _)| *class);
+            Some((api.id.clone(), Refusal::ModelsUnknown { until: self.models_at(api)?, why }))
+        });
         let refusals: Vec<(ApiId, Refusal)> = unlisted.collect();
         if refusals.is_empty() && !self.snapshot.routes.tiers(format.other(), model).is_empty() {
             return AdmissionError::OtherFormat { model: model.clone(), served: format.other() };

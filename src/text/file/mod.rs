@@ -4,16 +4,17 @@
 //! 2. What somebody else has saved since the reading is not overwritten.
 //! 3. A process that is killed leaves the old text or the new one. A draft that a killed process left is removed by the next one.
 
+mod backups;
 mod draft;
 mod read_only;
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use jiff::Zoned;
 use thiserror::Error;
 
+use backups::back_up;
 use draft::Draft;
 use read_only::{is_refusal, why_read_only};
 
@@ -99,14 +100,21 @@ impl TextFile {
             true => ReplaceError::ReadOnly(format!("{}: {error}", self.path.display())),
             false => ReplaceError::Io(error),
         };
-        let backup = if self.exists && manner.keeps_old { Some(self.back_up().map_err(refused)?) } else { None };
+        let backup = if self.exists && manner.keeps_old {
+            Some(back_up(&self.path, &self.text).map_err(refused)?)
+        } else {
+            None
+        };
         let old = if self.exists { Some(fs::metadata(&self.path)?) } else { None };
         let written = Draft::write(&self.path, new, old.as_ref(), manner.makes_private).and_then(|draft| {
             // A program may have saved in the meantime. Nothing but the last step comes after this look.
             if self.is_as_read() { draft.take_place().map(|()| true) } else { Ok(false) }
         });
         match written {
-            Ok(true) => return Ok(backup),
+            Ok(true) => {
+                backup.iter().for_each(|_| backups::remove_old(&self.path));
+                return Ok(backup);
+            }
             Ok(false) | Err(_) => backup.iter().for_each(|backup| drop(fs::remove_file(backup))),
         }
         Err(written.err().map_or(ReplaceError::Changed, refused))
@@ -118,25 +126,6 @@ impl TextFile {
         }
         let is_same_file = fs::canonicalize(&self.given).is_ok_and(|path| path == self.path);
         is_same_file && fs::read(&self.path).is_ok_and(|now| now == self.text.as_bytes())
-    }
-
-    /// Copies the file beside itself, under a name that nothing has yet. Only the owner can read the copy: there may be a key in it,
-    /// and nobody else reads a backup.
-    fn back_up(&self) -> io::Result<PathBuf> {
-        let time = Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
-        let names = (0..100).map(|nth| if nth == 0 { time.clone() } else { format!("{time}-{nth}") });
-        for backup in names.map(|name| beside(&self.path, "", &format!(".{name}.bak"))) {
-            match private(&backup) {
-                Ok(mut file) => {
-                    file.write_all(self.text.as_bytes())?;
-                    file.sync_all()?;
-                    return Ok(backup);
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(io::Error::other("there are a hundred backups of this second"))
     }
 }
 

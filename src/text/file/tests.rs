@@ -1,3 +1,5 @@
+//! A file of somebody's gets another text, or stays as it was.
+
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -145,6 +147,26 @@ fn a_backup_is_for_the_owner_alone() {
         assert_eq!(mode, 0o600, "{}", file.display());
     }
     assert_eq!(fs::read_to_string(&backup).expect("reads"), "{}");
+}
+
+#[test]
+fn the_newest_backups_are_kept_and_no_file_of_somebody_else_is_removed() {
+    let folder = Folder::create();
+    let path = folder.0.join("settings.json");
+    let others = ["settings.json.bak", "settings.json.20200101.bak", "x.json.20200101-000000.bak"];
+    others.iter().for_each(|name| fs::write(folder.0.join(name), "").expect("writes"));
+    fs::write(folder.0.join("settings.json.20200101-000000.bak"), "the oldest").expect("writes");
+    let manner = Manner { keeps_old: true, makes_private: true };
+    for n in 0..13 {
+        fs::write(&path, n.to_string()).expect("writes");
+        read(&path).replace_with("new", manner).expect("written");
+    }
+    let files = fs::read_dir(&folder.0).expect("there").map(|entry| entry.expect("there").path());
+    let files = files.filter(|file| !others.iter().any(|other| file.ends_with(other)) && *file != path);
+    let mut kept: Vec<String> = files.map(|file| fs::read_to_string(file).expect("reads")).collect();
+    kept.sort();
+    assert_eq!(kept, ["10", "11", "12", "8", "9"]);
+    assert!(others.iter().all(|name| folder.0.join(name).exists()));
 }
 
 /// Where the writer of the next test writes.

@@ -266,5 +266,6 @@ mod tests {
         assert!(world.status().resting);
         world.state.reconfigure(Arc::new(ApiConfig { name: "mended".to_owned(), ..(*entry("a")).clone() }));
         assert!(!world.status().resting && world.status().error_count == 0);
+        assert_eq!(world.detail(), None, "the failure was that of the entry as it was");
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), Strin
         let Some(value) = variable.text() else { continue };
         variable.leave(match name {
             "HOST" | "PORT" | "LOG_LEVEL" | "LOG_FORMAT" | "TZ" => "is no account; the server reads it at the start",
-            again if again.ends_with(AGAIN) => "stands twice; the first line counts",
+            again if again.ends_with(AGAIN) => "stands twice; the last line counts",
             _ => "is no key of a known provider",
         });
         if !name.ends_with(AGAIN) {

@@ -79,7 +79,7 @@ fn lines(root: &Node<'_>, draft: &mut ConfigDraft) {
     for (name, variable) in root.fields() {
         let Some(value) = variable.text() else { continue };
         if name.ends_with(AGAIN) {
-            variable.leave("stands twice; the first line counts");
+            variable.leave("stands twice; the last line counts");
             continue;
         }
         let plain = name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_');

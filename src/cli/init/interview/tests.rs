@@ -157,6 +157,21 @@ fn a_person_may_add_accounts_by_name_or_base_url() {
 }
 
 #[test]
+fn what_is_no_base_url_is_asked_for_again_and_an_endpoint_is_cut_off() {
+    let typed =
+        ["http://127.0.0.1:9/v1/chat/completions", "k-1", "https://me:secret@x.example", "https://", "groq", ""];
+    let mut script = Script::of(&typed);
+    let (entries, _) = drafted(&wishes(), &[], &mut script);
+    let wanted = json!([{ "id": "127", "baseUrl": "http://127.0.0.1:9/v1", "apiKey": "${API_127_API_KEY}" }]);
+    assert_eq!(json!(entries), wanted);
+    let asked = script.asked.join("\n");
+    for says in ["No account yet. Which one?", "The base URL is http", "must not hold a user", "no account of Groq"] {
+        assert!(asked.contains(says), "no {says:?} in {asked}");
+    }
+    assert!(!asked.contains("secret"), "{asked}");
+}
+
+#[test]
 fn a_wish_for_a_provider_leaves_out_all_others() {
     let of = [("GROQ_API_KEY", "k-1"), ("MOONSHOT_API_KEY", "k-2"), ("ACME_API_KEY", "k-3")];
     let only = Wishes { providers: vec!["moonshot-cn".to_owned()], ..wishes() };

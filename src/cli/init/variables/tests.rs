@@ -57,6 +57,15 @@ fn what_is_left_out_has_a_reason_and_several_keys_in_one_variable_get_one_each()
 }
 
 #[test]
+fn keys_of_one_variable_that_init_has_given_variables_of_their_own_get_no_others() {
+    let (keys, left_out) =
+        found(&[("GROQ_API_KEYS", "k-1,k-2,k-3"), ("GROQ_API_KEY_1", "k-1"), ("GROQ_API_KEY_2", "k-2")]);
+    let wanted = ["groq 1 GROQ_API_KEY_1", "groq 2 GROQ_API_KEY_2", "groq 3 GROQ_API_KEY_3"];
+    assert_eq!(keys, wanted);
+    assert_eq!(left_out, ["GROQ_API_KEYS holds the same key as another variable"; 2]);
+}
+
+#[test]
 fn a_key_of_nobody_known_is_at_the_base_url_beside() {
     let url = |name| (name, "https://relay.example/v1");
     for (of, shown) in [
@@ -71,7 +80,7 @@ fn a_key_of_nobody_known_is_at_the_base_url_beside() {
 
 #[test]
 fn the_name_of_another_variable_is_no_key() {
-    for value in ["$GROQ_KEY", "${GROQ_KEY}", "%GROQ_KEY%", "os.environ/GROQ_KEY"] {
+    for value in ["$GROQ_KEY", "$OPENAI_API_KEY", "${GROQ_KEY}", "%GROQ_KEY%", "os.environ/GROQ_KEY"] {
         let (keys, left_out) = found(&[("GROQ_API_KEY", value)]);
         let why = "GROQ_API_KEY holds the name of another variable, which nothing puts in".to_owned();
         assert_eq!((keys, left_out), (vec![], vec![why]), "{value}");
