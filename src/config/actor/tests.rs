@@ -1,3 +1,5 @@
+//! Edits by way of the actor: one at a time, judged by the loader, in force at once.
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -69,7 +71,7 @@ fn of_two_edits_of_one_text_the_second_is_refused() {
         assert_eq!(pool.text(), TEXT.replace("\"rpm\": 5", "\"rpm\": 5, \"weight\": 2"));
         let state = pool.state().await;
         assert_eq!((&state.config.hash, state.config.apis[0].weight), (&done.hash, 2));
-        assert_eq!((done.old_text_hash, &done.new_text_hash), (seen, &pool.shown().await.hash));
+        assert_eq!((done.old_text_hash, &done.new_text_hash), (seen.clone(), &pool.shown().await.hash));
         assert!(
             done.diff.contains("\n+    { \"id\": \"a\", ") && done.diff.contains("\"weight\": 2 }"),
             "{}",
@@ -89,7 +91,7 @@ fn an_edit_with_a_mistake_changes_nothing() {
         let pool = Pool::start();
         let seen = pool.shown().await.hash;
         for (edit, says) in [
-            (set("rpm", json!("x")), "apis[0].rpm: must be an integer or null, is a string"),
+            (set("rpm", json!("x")), "apis[0].rpm: must be a whole number, is a string"),
             (
                 set("apiKey", json!("${NOBODY_SETS_THIS}")),
                 "apis[0].apiKey: the environment variable NOBODY_SETS_THIS is not set",
@@ -131,7 +133,10 @@ fn a_masked_text_is_saved_with_the_values() {
             by: "ops".to_owned(),
         };
         let would = pool.actor.send(dry).await.expect("lives").expect("could be done");
-        assert_eq!((pool.text().as_str(), pool.state().await.config.apis[0].quota.limits.rpm == Some(5)), (TEXT, true));
+        assert_eq!(
+            (pool.text().as_str(), pool.state().await.config.apis[0].quota.limits.rpm.bound() == Some(5)),
+            (TEXT, true)
+        );
         let edit = ConfigEdit::Replace(shown.text.replace("\"rpm\": 5", "\"rpm\": 6"));
         assert_eq!(pool.edit(edit, &shown.hash).await.expect("done"), would);
         assert_eq!(pool.text(), TEXT.replace("\"rpm\": 5", "\"rpm\": 6"));
@@ -174,6 +179,6 @@ fn a_file_of_a_config_map_is_not_written_and_the_difference_is_told() {
             why.contains("ConfigMap") && diff.contains("\"rpm\": 6 }") && !diff.contains("secret"),
             "{why}\n{diff}"
         );
-        assert_eq!((pool.text().as_str(), pool.state().await.config.apis[0].quota.limits.rpm), (TEXT, Some(5)));
+        assert_eq!((pool.text().as_str(), pool.state().await.config.apis[0].quota.limits.rpm.bound()), (TEXT, Some(5)));
     });
 }

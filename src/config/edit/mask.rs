@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::place::Place;
+use super::place::SecretPlace;
 use super::secret_parts::{begins_like_key, is_reference, without_secret_parts};
 use crate::config::secret::ClientKey;
 use crate::text::json::{JsonError, Leaf, Step, leaves, read};
@@ -30,7 +30,7 @@ const SECRET_WORDS: [&str; 7] = ["key", "token", "secret", "password", "passwd",
 /// A secret of a text.
 #[derive(Debug)]
 pub(super) struct Secret {
-    pub(super) place: Place,
+    pub(super) place: SecretPlace,
     /// In bytes of the text, with the quotation marks.
     pub(super) at: Range<usize>,
     /// What people see in the value's place.
@@ -65,7 +65,7 @@ pub(super) fn secrets(text: &str, numbers: &mut Numbers) -> Result<Vec<Secret>, 
     let document = read(text)?;
     let secret = |leaf: Leaf| {
         let shown = shown(&leaf, numbers)?;
-        Some(Secret { place: Place::of(&document, &leaf.path), at: leaf.at, shown })
+        Some(Secret { place: SecretPlace::of(&document, &leaf.path), at: leaf.at, shown })
     };
     Ok(leaves(text)?.into_iter().filter_map(secret).collect())
 }

@@ -6,7 +6,7 @@ use crate::text::json::Step;
 
 /// A place: an entry of a list counts by its id or name, and one without by nothing but its list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Place(Vec<PlaceStep>);
+pub(super) struct SecretPlace(Vec<PlaceStep>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum PlaceStep {
@@ -14,18 +14,18 @@ enum PlaceStep {
     Entry(Option<String>),
 }
 
-impl Place {
+impl SecretPlace {
     /// Returns the place at the end of a path.
-    pub(super) fn of(document: &Value, path: &[Step]) -> Place {
-        Place::named_by(&["id", "name"], document, path)
+    pub(super) fn of(document: &Value, path: &[Step]) -> SecretPlace {
+        SecretPlace::named_by(&["id", "name"], document, path)
     }
 
     /// Returns the place where the path's end was before entries got other ids.
-    pub(super) fn before_renames(document: &Value, path: &[Step]) -> Place {
-        Place::named_by(&["was", "id", "name"], document, path)
+    pub(super) fn before_renames(document: &Value, path: &[Step]) -> SecretPlace {
+        SecretPlace::named_by(&["was", "id", "name"], document, path)
     }
 
-    fn named_by(names: &[&str], document: &Value, path: &[Step]) -> Place {
+    fn named_by(names: &[&str], document: &Value, path: &[Step]) -> SecretPlace {
         let mut at = Some(document);
         let step = |step: &Step| match step {
             Step::Member(name) => {
@@ -38,7 +38,7 @@ impl Place {
                 PlaceStep::Entry(name.map(str::to_owned))
             }
         };
-        Place(path.iter().map(step).collect())
+        SecretPlace(path.iter().map(step).collect())
     }
 }
 

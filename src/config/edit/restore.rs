@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::mask::{Numbers, Secret, has_mask, secrets};
-use super::place::{Place, shown_path};
+use super::place::{SecretPlace, shown_path};
 use crate::config::problem::Problem;
 use crate::text::json::{JsonError, Leaf, leaves, read};
 
@@ -22,12 +22,12 @@ pub(super) fn restored(new: &str, old: &str) -> Result<Result<String, Vec<Proble
         return Ok(Ok(new.to_owned()));
     }
     let secrets = secrets(old, &mut Numbers::default())?;
-    let known: HashMap<(&Place, &str), &Secret> =
+    let known: HashMap<(&SecretPlace, &str), &Secret> =
         secrets.iter().map(|secret| ((&secret.place, &*secret.shown), secret)).collect();
     let (mut text, mut end, mut problems) = (String::with_capacity(new.len()), 0, Vec::new());
     for Leaf { path, at, value } in masks {
         let shown = value.as_str().unwrap_or_default();
-        let places = [Place::of(&document, &path), Place::before_renames(&document, &path)];
+        let places = [SecretPlace::of(&document, &path), SecretPlace::before_renames(&document, &path)];
         let Some(secret) = places.iter().find_map(|place| known.get(&(place, shown))) else {
             problems.push(Problem::new(&shown_path(&path), MISPLACED));
             continue;

@@ -1,3 +1,5 @@
+//! An edit changes what is meant, and nothing else of the text; a secret stays masked and is kept.
+
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 

@@ -11,7 +11,7 @@ pub struct TextHash(String);
 
 impl TextHash {
     /// Returns the hash of a text.
-    pub(super) fn of(text: &str) -> TextHash {
+    pub(in crate::config) fn of(text: &str) -> TextHash {
         let digest: Digest = digest(&SHA256, text.as_bytes());
         TextHash(digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
     }

@@ -10,7 +10,7 @@ use crate::types::WireFormat;
 /// The final base URLs of every preset, OpenAI's form and Anthropic's, with `x` in blanks.
 const BASE_URLS: &[(&str, &str, &str)] = &[
     ("openai", "https://api.openai.com/v1/", ""),
-    ("azure", "https://x.openai.azure.com/openai/v1/", ""),
+    ("azure", "https://a.openai.azure.com/openai/v1/", ""),
     ("anthropic", "", "https://api.anthropic.com/v1/"),
     ("gemini", "https://generativelanguage.googleapis.com/v1beta/openai/", ""),
     ("openrouter", "https://openrouter.ai/api/v1/", "https://openrouter.ai/api/v1/"),

@@ -27,7 +27,7 @@ const SERVER: &str = "server";
 const MOST_BYTES: u64 = 32 << 20;
 
 /// The place of a block among all of a span: the begin of the period, and the number.
-pub(super) type Place = (i64, u64);
+pub(super) type FilePlace = (i64, u64);
 
 /// The folder.
 pub(super) struct UsageFiles(PathBuf);
@@ -77,8 +77,8 @@ impl UsageFiles {
     }
 
     /// Returns the blocks in a range, in order.
-    pub(super) fn list(&self, span: UsageSpan, places: Range<Place>) -> Vec<(Place, PathBuf)> {
-        let mut found: Vec<(Place, PathBuf)> =
+    pub(super) fn list(&self, span: UsageSpan, places: Range<FilePlace>) -> Vec<(FilePlace, PathBuf)> {
+        let mut found: Vec<(FilePlace, PathBuf)> =
             self.all().filter(|(of, _, _)| *of == span).map(|(_, at, path)| (at, path)).collect();
         found.retain(|(place, _)| places.contains(place));
         found.sort_unstable();
@@ -90,7 +90,7 @@ impl UsageFiles {
         self.all().map(|(_, (_, number), _)| number).max().unwrap_or(0)
     }
 
-    fn all(&self) -> impl Iterator<Item = (UsageSpan, Place, PathBuf)> {
+    fn all(&self) -> impl Iterator<Item = (UsageSpan, FilePlace, PathBuf)> {
         let entries = fs::read_dir(&self.0).inspect_err(|error| {
             log::error!("persistence: {} can't be read, and its usage is missing in sums: {error}", self.0.display());
         });
@@ -124,7 +124,7 @@ impl UsageFiles {
     }
 
     /// Removes the blocks in a range.
-    pub(super) fn remove(&self, span: UsageSpan, places: Range<Place>) {
+    pub(super) fn remove(&self, span: UsageSpan, places: Range<FilePlace>) {
         for (_, path) in self.list(span, places) {
             if let Err(error) = fs::remove_file(&path) {
                 log::warn!("persistence: {} can't be removed: {error}", path.display());
@@ -170,7 +170,7 @@ fn span_name(span: UsageSpan) -> &'static str {
     }
 }
 
-fn parse(name: &str) -> Option<(UsageSpan, Place)> {
+fn parse(name: &str) -> Option<(UsageSpan, FilePlace)> {
     let (span, place) = name.split_once('-')?;
     let (start, number) = place.split_once('-')?;
     let span = [UsageSpan::Hour, UsageSpan::Day].into_iter().find(|known| span_name(*known) == span)?;

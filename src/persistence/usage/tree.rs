@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::files::{Place, UsageFiles};
+use super::files::{FilePlace, UsageFiles};
 use crate::persistence::record::{seal, unseal};
 use crate::persistence::{Change, StoreError};
 use crate::types::{UsageChange, UsagePeriod, UsageSpan};
@@ -128,7 +128,12 @@ impl UsageTree {
         Ok(())
     }
 
-    fn remove_pieces(&self, batch: &mut sled::Batch, span: UsageSpan, places: &Range<Place>) -> Result<(), StoreError> {
+    fn remove_pieces(
+        &self,
+        batch: &mut sled::Batch,
+        span: UsageSpan,
+        places: &Range<FilePlace>,
+    ) -> Result<(), StoreError> {
         for key in self.pieces_in(span, places).map(|range| range.keys()).into_iter().flatten().take(MAX_REMOVED) {
             batch.remove(key.map_err(unreadable)?);
         }
@@ -136,7 +141,7 @@ impl UsageTree {
     }
 
     /// Returns the pieces in a range. `None`: an earlier one than the first is none.
-    fn pieces_in(&self, span: UsageSpan, places: &Range<Place>) -> Option<sled::Iter> {
+    fn pieces_in(&self, span: UsageSpan, places: &Range<FilePlace>) -> Option<sled::Iter> {
         let range = key(span, places.start)..key(span, places.end);
         (range.start < range.end).then(|| self.pieces.range(range))
     }
@@ -180,7 +185,7 @@ impl UsageTree {
             Some(((period.start, number), Kept::Piece(value)))
         });
         let mut damaged = 0;
-        for ((start, number), kept) in pieces.chain(files).collect::<BTreeMap<Place, Kept>>() {
+        for ((start, number), kept) in pieces.chain(files).collect::<BTreeMap<FilePlace, Kept>>() {
             match kept {
                 Kept::File(path) => {
                     if let Some(block) = self.files.read(&path) {
@@ -199,7 +204,7 @@ impl UsageTree {
     }
 }
 
-fn key(span: UsageSpan, (start, number): Place) -> [u8; 17] {
+fn key(span: UsageSpan, (start, number): FilePlace) -> [u8; 17] {
     let kind = match span {
         UsageSpan::Hour => b'h',
         UsageSpan::Day => b'd',

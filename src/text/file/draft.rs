@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::{beside, private};
 
 /// A written draft. Gone when dropped, unless it has taken the file's place.
-pub(super) struct Draft {
+pub(super) struct FileDraft {
     file: File,
     /// The file that the draft is for.
     target: PathBuf,
@@ -19,10 +19,10 @@ pub(super) struct Draft {
     name: Option<PathBuf>,
 }
 
-impl Draft {
+impl FileDraft {
     /// Writes a text, with mode and owner of the old file.
-    pub(super) fn write(target: &Path, text: &str, old: Option<&Metadata>, is_private: bool) -> io::Result<Draft> {
-        let mut draft = Draft::create(target)?;
+    pub(super) fn write(target: &Path, text: &str, old: Option<&Metadata>, is_private: bool) -> io::Result<FileDraft> {
+        let mut draft = FileDraft::create(target)?;
         draft.file.write_all(text.as_bytes())?;
         if let Some(old) = old {
             keep_owner(&draft.file, old)?;
@@ -33,14 +33,14 @@ impl Draft {
         Ok(draft)
     }
 
-    fn create(target: &Path) -> io::Result<Draft> {
+    fn create(target: &Path) -> io::Result<FileDraft> {
         remove_left(target);
         if let Some(file) = without_name(target) {
-            return Ok(Draft { file, target: target.to_owned(), name: None });
+            return Ok(FileDraft { file, target: target.to_owned(), name: None });
         }
         let name = name_of(target);
         let file = private(&name)?;
-        let draft = Draft { file, target: target.to_owned(), name: Some(name) };
+        let draft = FileDraft { file, target: target.to_owned(), name: Some(name) };
         draft.file.lock()?;
         Ok(draft)
     }
@@ -69,7 +69,7 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for FileDraft {
     fn drop(&mut self) {
         if let Some(name) = &self.name {
             // Ours, and of no use.

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use backups::back_up;
-use draft::Draft;
+use draft::FileDraft;
 use read_only::{is_refusal, why_read_only};
 
 /// A file as it was read.
@@ -106,7 +106,7 @@ impl TextFile {
             None
         };
         let old = if self.exists { Some(fs::metadata(&self.path)?) } else { None };
-        let written = Draft::write(&self.path, new, old.as_ref(), manner.makes_private).and_then(|draft| {
+        let written = FileDraft::write(&self.path, new, old.as_ref(), manner.makes_private).and_then(|draft| {
             // A program may have saved in the meantime. Nothing but the last step comes after this look.
             if self.is_as_read() { draft.take_place().map(|()| true) } else { Ok(false) }
         });
@@ -150,5 +150,5 @@ fn private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;

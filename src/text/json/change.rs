@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 
 use super::JsonError;
 use super::layout::Layout;
-use super::tree::{Container, Span, Step, container, find, parse, position, span};
+use super::tree::{Container, Step, TextSpan, container, find, parse, position, span};
 use super::trivia::{begins_line, comma, end_of_comments, indentation_at, tidy};
 
 /// A text under edit.
-pub(super) struct Draft {
+pub(super) struct ChangedText {
     text: String,
     layout: Layout,
     /// The part that is edited.
@@ -25,10 +25,10 @@ struct Item<'a> {
     value: &'a Value,
 }
 
-impl Draft {
+impl ChangedText {
     /// Begins with a text without a byte-order mark.
-    pub(super) fn new(text: &str) -> Draft {
-        Draft { text: text.to_owned(), layout: Layout::of(text), path: Vec::new() }
+    pub(super) fn new(text: &str) -> ChangedText {
+        ChangedText { text: text.to_owned(), layout: Layout::of(text), path: Vec::new() }
     }
 
     /// Returns the text.
@@ -119,7 +119,7 @@ impl Draft {
             (Some(next), _) => {
                 let (blank, indent) = self.between(*next);
                 let new = self.written(item, &indent, Some(*next));
-                self.splice(Span { start: next.start, end: next.start }, &format!("{new},{blank}"))
+                self.splice(TextSpan { start: next.start, end: next.start }, &format!("{new},{blank}"))
             }
             (None, Some(last)) => self.append(&place, *last, item),
             (None, None) => self.fill(&place, item),
@@ -127,8 +127,8 @@ impl Draft {
     }
 
     /// Writes an item behind the last one. A comma at the end of the list stays there, and a comment in the line of its item.
-    fn append(&mut self, place: &Container, last: Span, item: Item<'_>) -> Result<(), JsonError> {
-        let own_comma = comma(&self.text, Span { start: last.end, end: place.inside.end });
+    fn append(&mut self, place: &Container, last: TextSpan, item: Item<'_>) -> Result<(), JsonError> {
+        let own_comma = comma(&self.text, TextSpan { start: last.end, end: place.inside.end });
         let (behind, needs_line_end) = end_of_comments(&self.text, own_comma.map_or(last.end, |at| at + 1));
         let (mut blank, indent) = self.between(last);
         if needs_line_end && !blank.contains('\n') {
@@ -136,8 +136,8 @@ impl Draft {
         }
         let new = self.written(item, &indent, Some(last));
         let end = if own_comma.is_some() { "," } else { "" };
-        self.splice(Span { start: behind, end: behind }, &format!("{blank}{new}{end}"))?;
-        if own_comma.is_none() { self.splice(Span { start: last.end, end: last.end }, ",") } else { Ok(()) }
+        self.splice(TextSpan { start: behind, end: behind }, &format!("{blank}{new}{end}"))?;
+        if own_comma.is_none() { self.splice(TextSpan { start: last.end, end: last.end }, ",") } else { Ok(()) }
     }
 
     /// Writes the first item of an empty container.
@@ -148,7 +148,7 @@ impl Draft {
         let wants_line = inside.contains('\n') || self.layout.wants_line(item.value, place.is_object);
         let new = self.written(item, if wants_line { &inner } else { &outer }, None);
         let comments = inside.trim_end().len();
-        let at = Span { start: place.inside.start + comments, end: place.inside.end };
+        let at = TextSpan { start: place.inside.start + comments, end: place.inside.end };
         let (before, behind) = match (wants_line, place.is_object || comments > 0) {
             (true, _) => (self.layout.line_break(&inner), self.layout.line_break(&outer)),
             (false, true) => (self.layout.blank().to_owned(), self.layout.blank().to_owned()),
@@ -158,7 +158,7 @@ impl Draft {
     }
 
     /// Returns what stands between an item and a new neighbour, and the neighbour's indentation.
-    fn between(&self, item: Span) -> (String, String) {
+    fn between(&self, item: TextSpan) -> (String, String) {
         let indent = indentation_at(&self.text, item.start).to_owned();
         let own_line = begins_line(&self.text, item.start);
         let blank = if own_line { self.layout.line_break(&indent) } else { self.layout.blank().to_owned() };
@@ -166,7 +166,7 @@ impl Draft {
     }
 
     /// Writes an item in the form of its neighbour.
-    fn written(&self, item: Item<'_>, indent: &str, neighbour: Option<Span>) -> String {
+    fn written(&self, item: Item<'_>, indent: &str, neighbour: Option<TextSpan>) -> String {
         let neighbour = neighbour.and_then(|at| self.text.get(at.start..at.end));
         match item.name {
             Some(name) => self.layout.name(name) + &self.layout.written(item.value, indent, None),
@@ -174,7 +174,7 @@ impl Draft {
         }
     }
 
-    fn splice(&mut self, at: Span, new: &str) -> Result<(), JsonError> {
+    fn splice(&mut self, at: TextSpan, new: &str) -> Result<(), JsonError> {
         let before = self.text.get(..at.start).ok_or(JsonError::Odd)?;
         let behind = self.text.get(at.end..).ok_or(JsonError::Odd)?;
         self.text = [before, new, behind].concat();
@@ -183,17 +183,17 @@ impl Draft {
 }
 
 /// Returns what goes with an item, in the order of the text: the item's own comma, or of the last item the one before.
-fn cuts(text: &str, place: &Container, index: usize) -> Option<Vec<Span>> {
+fn cuts(text: &str, place: &Container, index: usize) -> Option<Vec<TextSpan>> {
     let item = *place.items.get(index)?;
     let before = index.checked_sub(1).and_then(|before| place.items.get(before));
     let end = place.items.get(index + 1).map_or(place.inside.end, |next| next.start);
-    let of_comma = |at: usize| Span { start: at, end: at + 1 };
-    if let Some(own) = comma(text, Span { start: item.end, end }) {
+    let of_comma = |at: usize| TextSpan { start: at, end: at + 1 };
+    if let Some(own) = comma(text, TextSpan { start: item.end, end }) {
         let is_beside = text.get(item.end..own)?.trim().is_empty();
-        let with_comma = Span { start: item.start, end: own + 1 };
+        let with_comma = TextSpan { start: item.start, end: own + 1 };
         return Some(if is_beside { vec![tidy(text, with_comma, true)] } else { vec![item, of_comma(own)] });
     }
     let Some(before) = before else { return Some(vec![tidy(text, item, false)]) };
-    let comma = comma(text, Span { start: before.end, end: item.start })?;
+    let comma = comma(text, TextSpan { start: before.end, end: item.start })?;
     Some(vec![of_comma(comma), tidy(text, item, false)])
 }

@@ -13,7 +13,7 @@ mod trivia;
 use serde_json::Value;
 use thiserror::Error;
 
-use change::Draft;
+use change::ChangedText;
 pub(crate) use tree::{Leaf, Step};
 
 /// Stands at the beginning of files that some editors on Windows save.
@@ -62,7 +62,7 @@ pub(crate) fn rewrite(text: &str, wanted: &Value) -> Result<String, JsonError> {
         return Err(JsonError::Odd);
     }
     let old = Value::from(tree);
-    let mut draft = Draft::new(body);
+    let mut draft = ChangedText::new(body);
     draft.turn(&old, wanted)?;
     let new = draft.into_text();
     if read(&new)? != *wanted {

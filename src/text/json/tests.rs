@@ -1,3 +1,5 @@
+//! A change of what a text says changes nothing else of the text.
+
 use proptest::prelude::*;
 use serde_json::json;
 

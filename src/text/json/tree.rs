@@ -34,7 +34,7 @@ pub(crate) enum Step {
 
 /// A stretch of the text, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct TextSpan {
     pub(super) start: usize,
     pub(super) end: usize,
 }
@@ -44,9 +44,9 @@ pub(super) struct Span {
 pub(super) struct Container {
     pub(super) is_object: bool,
     /// Between the brackets.
-    pub(super) inside: Span,
+    pub(super) inside: TextSpan,
     /// Of a member the name and the value.
-    pub(super) items: Vec<Span>,
+    pub(super) items: Vec<TextSpan>,
 }
 
 /// Reads a text without a byte-order mark.
@@ -83,7 +83,7 @@ pub(super) fn find<'a, 'b>(root: &'b Node<'a>, path: &[Step]) -> Option<&'b Node
 /// Returns the places of an object's or a list's items.
 pub(super) fn container(node: &Node<'_>) -> Option<Container> {
     let range = span(node);
-    let inside = Span { start: range.start + 1, end: range.end.checked_sub(1)? };
+    let inside = TextSpan { start: range.start + 1, end: range.end.checked_sub(1)? };
     let items = match (node.as_object(), node.as_array()) {
         (Some(object), _) => object.properties.iter().map(span).collect(),
         (None, Some(list)) => list.elements.iter().map(span).collect(),
@@ -98,8 +98,8 @@ pub(super) fn position(object: &Node<'_>, name: &str) -> Option<usize> {
 }
 
 /// Returns the place of a part.
-pub(super) fn span(of: &impl Ranged) -> Span {
-    Span { start: of.start(), end: of.end() }
+pub(super) fn span(of: &impl Ranged) -> TextSpan {
+    TextSpan { start: of.start(), end: of.end() }
 }
 
 fn name_of<'a>(name: &'a ObjectPropName<'a>) -> &'a str {

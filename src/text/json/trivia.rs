@@ -1,10 +1,10 @@
 //! What stands between the parts of a text: blanks, comments, commas. Pure.
 
 use super::layout::indentation;
-use super::tree::Span;
+use super::tree::TextSpan;
 
 /// Returns the place of the comma in a stretch between two items.
-pub(super) fn comma(text: &str, between: Span) -> Option<usize> {
+pub(super) fn comma(text: &str, between: TextSpan) -> Option<usize> {
     let mut at = between.start;
     while at < between.end {
         let rest = text.get(at..between.end)?;
@@ -54,7 +54,7 @@ pub(super) fn begins_line(text: &str, at: usize) -> bool {
 }
 
 /// Widens a cut, so that no blanks are left over. `is_before_comma` says that the cut ends with the item's own comma.
-pub(super) fn tidy(text: &str, cut: Span, is_before_comma: bool) -> Span {
+pub(super) fn tidy(text: &str, cut: TextSpan, is_before_comma: bool) -> TextSpan {
     let before = text.get(..cut.start).unwrap_or_default();
     let behind = text.get(cut.end..).unwrap_or_default();
     let left = before.len() - before.trim_end_matches([' ', '\t']).len();
@@ -63,10 +63,10 @@ pub(super) fn tidy(text: &str, cut: Span, is_before_comma: bool) -> Span {
         .get(right..)
         .and_then(|rest| ["\n", "\r\n"].into_iter().find(|end| rest.starts_with(end)).map(|end| right + end.len()));
     match (begins_line(text, cut.start), line_end) {
-        (true, Some(line_end)) => Span { start: cut.start - left, end: cut.end + line_end },
-        (false, Some(_)) => Span { start: cut.start - left, end: cut.end },
-        (true, None) => Span { start: cut.start, end: cut.end + right },
-        (false, None) if is_before_comma => Span { start: cut.start, end: cut.end + right },
-        (false, None) => Span { start: cut.start - left, end: cut.end },
+        (true, Some(line_end)) => TextSpan { start: cut.start - left, end: cut.end + line_end },
+        (false, Some(_)) => TextSpan { start: cut.start - left, end: cut.end },
+        (true, None) => TextSpan { start: cut.start, end: cut.end + right },
+        (false, None) if is_before_comma => TextSpan { start: cut.start, end: cut.end + right },
+        (false, None) => TextSpan { start: cut.start - left, end: cut.end },
     }
 }
