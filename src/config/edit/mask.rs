@@ -27,6 +27,9 @@ const KEY_FIELDS: [&str; 5] = ["apiKey", "apiKeys", "key", "adminKeys", "viewerK
 /// What names of secrets speak of, in lower case.
 const SECRET_WORDS: [&str; 7] = ["key", "token", "secret", "password", "passwd", "authorization", "credential"];
 
+/// The longest number that is seen in a field whose name speaks of keys (`actors.mailboxes.keys`), in digits.
+const LONGEST_NUMBER: usize = 8;
+
 /// A secret of a text.
 #[derive(Debug)]
 pub(super) struct Secret {
@@ -84,8 +87,10 @@ fn shown(leaf: &Leaf, numbers: &mut Numbers) -> Option<String> {
     let names: Vec<&str> = leaf.path.iter().filter_map(member).collect();
     let holds_key = names.iter().any(|name| KEY_FIELDS.contains(name)) && names.last() != Some(&"name");
     let Some(text) = leaf.value.as_str() else {
-        let may_be_key = holds_key || names.last().is_some_and(|name| name.to_lowercase().contains("key"));
-        return (leaf.value.is_number() && may_be_key).then(|| mask(numbers, &leaf.value.to_string(), None));
+        let number = leaf.value.to_string();
+        let is_long =
+            number.len() > LONGEST_NUMBER && names.last().is_some_and(|name| name.to_lowercase().contains("key"));
+        return (leaf.value.is_number() && (holds_key || is_long)).then(|| mask(numbers, &number, None));
     };
     if text.is_empty() || is_reference(text) {
         return None;

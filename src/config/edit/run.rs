@@ -15,7 +15,7 @@ use crate::text::file::{Manner, ReplaceError, TextFile};
 use crate::text::json::{JsonError, read, rewrite};
 use crate::text::lines::unified_diff;
 
-/// Mode and owner stay. The old text is in the diff, and what was secret there is in the provider's hands.
+/// The mode stays, and no copy of the old text is left beside (docs/decisions.md).
 const MANNER: Manner = Manner { keeps_old: false, makes_private: false };
 
 /// An edit to be done.

@@ -155,6 +155,14 @@ fn no_secret_is_seen_and_the_masked_text_means_the_text() {
 }
 
 #[test]
+fn what_is_no_secret_is_seen() {
+    let text = r#"{"actors": {"mailboxes": {"keys": 10000000}}, "apis": [{"id": "a", "baseUrl": "https://h/v1", "models": ["gpt-4o@x", "claude-sonnet-4-5-20250929"],
+        "apiKeyFile": "keys/a.key", "apiKey": null, "limits": [{"tokens": 1000000000, "per": "day"}], "firstTokenTimeoutMs": 30000, "proxy": "socks5://host:1080"}],
+        "keys": [{"name": "me@team", "key": "${K}"}]}"#;
+    assert_eq!(masked(text, &mut Numbers::default()).as_deref(), Ok(text));
+}
+
+#[test]
 fn a_masked_value_means_the_value_of_its_place_alone() {
     let old = r#"{"apis": [{"id": "a", "apiKey": "sk-a"}, {"id": "b", "apiKey": "sk-b"}], "server": {"apiKeys": ["k1", "k2"]}}"#;
     let shown = masked(old, &mut Numbers::default()).expect("JSON");
