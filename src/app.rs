@@ -23,7 +23,7 @@ pub use stores::Data;
 use stores::Stores;
 
 use crate::alerts::{AlertsActor, FlushAlerts};
-use crate::config::{Config, ConfigActor, ConfigSource, ServerLimits, Subscribe, Watcher};
+use crate::config::{ApiKey, Config, ConfigActor, ConfigSource, ServerLimits, Subscribe, Watcher};
 use crate::homes::{FlushHomes, Homes, HomesActor};
 use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPhase};
 use crate::keys::{KeysActor, StopKeys};
@@ -32,7 +32,7 @@ use crate::persistence::{Flush, PersistenceActor};
 use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::records::{FlushRecords, RecordReaders, RecorderActor, UsageRecorder};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
-use crate::ui::{self, DashboardActor};
+use crate::ui::{self, DashboardActor, MakeLink};
 
 /// The share of the machine's memory for bodies. A body counts once, and is there twice while on the way upstream.
 const BODIES_SHARE: u64 = 8;
@@ -136,6 +136,17 @@ impl App {
         self.listening.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
+    /// Returns the port of the dashboard.
+    pub fn dashboard_port(&self) -> Option<u16> {
+        let Listening { listeners, admin, .. } = &self.listening;
+        admin.first().or(listeners.first())?.local_addr().ok().map(|address| address.port())
+    }
+
+    /// Returns the secret of a link that logs the holder of a key in once.
+    pub async fn log_in_link(&self, key: ApiKey) -> Option<String> {
+        self.dashboard.send(MakeLink { key }).await.ok()
+    }
+
     /// Serves until a signal (SIGINT, SIGTERM) stops the process; then lets running answers end, and saves.
     ///
     /// # Errors
@@ -225,15 +236,17 @@ impl App {
 
 /// Opens the listeners of a configuration.
 fn listening(config: &Config) -> Result<Listening, AppError> {
-    let certificate = config.server.limits.tls.as_ref().map(Certificate::load).transpose()?;
-    let max_connections = machine::max_connections(&config.server.limits);
-    Ok(Listening { listeners: listeners(config)?, max_connections, certificate })
+    let server = &config.server;
+    let certificate = server.limits.tls.as_ref().map(Certificate::load).transpose()?;
+    let max_connections = machine::max_connections(&server.limits);
+    let listeners = listeners(&server.host, server.port)?;
+    let admin = server.admin.as_ref().map(|(host, port)| self::listeners(host, *port)).transpose()?;
+    Ok(Listening { listeners, admin: admin.unwrap_or_default(), max_connections, certificate })
 }
 
-/// Listens on the configured address.
-fn listeners(config: &Config) -> Result<Vec<TcpListener>, AppError> {
-    let (host, port) = (&config.server.host, config.server.port);
-    machine::listen(host, port).map_err(|why| AppError::Listen { host: host.clone(), port, why })
+/// Listens on an address.
+fn listeners(host: &str, port: u16) -> Result<Vec<TcpListener>, AppError> {
+    machine::listen(host, port).map_err(|why| AppError::Listen { host: host.to_owned(), port, why })
 }
 
 /// Lets running answers end, and cuts off the rest when time is up. The server ends by itself when all answers have.

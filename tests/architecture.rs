@@ -59,6 +59,7 @@ const RULES: &[(&str, &[&str])] = &[
             "upstream",
             "proxy",
             "records",
+            "metrics",
             "usage",
             "http",
         ],

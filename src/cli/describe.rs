@@ -52,8 +52,17 @@ pub(super) fn server(out: &mut impl Write, config: &Config) -> io::Result<()> {
 
 /// Returns the server's URL, for clients on this machine.
 pub(super) fn base(config: &Config, port: u16) -> String {
+    url(config, &config.server.host, port)
+}
+
+/// Returns the dashboard's URL, for browsers on this machine.
+pub(super) fn dashboard_base(config: &Config, port: u16) -> String {
+    url(config, config.server.admin.as_ref().map_or(&config.server.host, |(host, _)| host), port)
+}
+
+fn url(config: &Config, host: &str, port: u16) -> String {
     let scheme = if config.server.limits.tls.is_some() { "https" } else { "http" };
-    format!("{scheme}://{}:{port}", url_host(&config.server.host))
+    format!("{scheme}://{}:{port}", url_host(host))
 }
 
 pub(super) fn keys(config: &Config) -> String {

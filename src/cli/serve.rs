@@ -31,7 +31,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), CliError> {
         source,
         config,
         &Data { folder: args.data, fresh: args.fresh, log_format },
-        |_| Ok(()),
+        async |_| Ok(()),
     ))
 }
 
@@ -40,13 +40,12 @@ pub(super) async fn run(
     source: ConfigSource,
     config: Config,
     data: &Data,
-    then: impl FnOnce(u16) -> io::Result<()>,
+    then: impl AsyncFnOnce(&App) -> io::Result<()>,
 ) -> Result<(), CliError> {
     let path = source.path.clone();
     let app = App::build(source, config.clone(), data)?;
-    let addresses = app.addresses();
-    banner(&config, &addresses, &path, &data.folder)?;
-    then(addresses.first().map_or(0, SocketAddr::port))?;
+    banner(&config, &app, &path, &data.folder)?;
+    then(&app).await?;
     for warning in &config.warnings {
         log::warn!("configuration: {warning}");
     }
@@ -56,7 +55,8 @@ pub(super) async fn run(
     Ok(app.run().await?)
 }
 
-fn banner(config: &Config, addresses: &[SocketAddr], path: &Path, data: &Path) -> io::Result<()> {
+fn banner(config: &Config, app: &App, path: &Path, data: &Path) -> io::Result<()> {
+    let addresses = app.addresses();
     let port = addresses.first().map_or(config.server.port, SocketAddr::port);
     let base = describe::base(config, port);
     let listening: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -66,6 +66,9 @@ fn banner(config: &Config, addresses: &[SocketAddr], path: &Path, data: &Path) -
     writeln!(out, "  Address   {base}/v1   (listening on {})", listening.join(", "))?;
     writeln!(out, "  Key       {}", describe::keys(config))?;
     writeln!(out, "  Status    {base}/v1/status")?;
+    if let Some(port) = app.dashboard_port().filter(|_| config.has_dashboard()) {
+        writeln!(out, "  Dashboard {}/ui/", describe::dashboard_base(config, port))?;
+    }
     writeln!(out, "  Health    {base}/health")?;
     writeln!(out, "  Config    {} (changes take effect at once)", full(path).display())?;
     writeln!(out, "  Data      {}", full(data).display())?;

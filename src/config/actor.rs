@@ -104,8 +104,8 @@ impl ConfigActor {
         if waits(|one, other| one.store != other.store) {
             log::warn!("configuration: a new store takes effect after a restart");
         }
-        if waits(|one, other| (&one.server.host, one.server.port) != (&other.server.host, other.server.port)) {
-            log::warn!("configuration: a new server.host or server.port takes effect after a restart");
+        if waits(|one, other| one.server.address() != other.server.address()) {
+            log::warn!("configuration: a new server.host, server.port or server.admin takes effect after a restart");
         }
         let (old, new) = (&old.server, &config.server);
         let taken_up = ServerLimits {

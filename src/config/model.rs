@@ -72,7 +72,8 @@ pub struct Config {
 impl Config {
     /// Returns whether there is a dashboard: for people who operate the pool, and on this machine for the holder of its key.
     pub fn has_dashboard(&self) -> bool {
-        self.access.has_operators() || is_this_machine(&self.server.host)
+        let host = self.server.admin.as_ref().map_or(&self.server.host, |(host, _)| host);
+        self.access.has_operators() || is_this_machine(host)
     }
 
     /// Returns whether clients need a key.
@@ -95,6 +96,8 @@ pub struct ServerConfig {
     pub port: u16,
     /// How long a stream may be silent before the client is sent a comment.
     pub stream_ping: Option<Duration>,
+    /// The dashboard's own address, if it has one: host and port.
+    pub admin: Option<(String, u16)>,
     /// The names under which the dashboard is opened, beside `localhost` and addresses.
     pub hostnames: Vec<String>,
     /// Do answers have the asked name of the model?
@@ -105,6 +108,13 @@ pub struct ServerConfig {
     pub cors: Vec<String>,
     /// The server's own limits.
     pub limits: ServerLimits,
+}
+
+impl ServerConfig {
+    /// Returns where the server listens: host and port, and those of the dashboard.
+    pub(super) fn address(&self) -> (&str, u16, Option<&(String, u16)>) {
+        (&self.host, self.port, self.admin.as_ref())
+    }
 }
 
 /// One upstream, as configured.

@@ -116,7 +116,12 @@ impl Validator<'_> {
                 self.problem(&at, "must be a host name such as pool.example.org, without scheme and port");
             }
         }
+        let admin = file.admin.map(|admin| (admin.host.unwrap_or_else(|| DEFAULT_HOST.to_owned()), admin.port));
+        if admin.as_ref().is_some_and(|(host, _)| !is_host(host)) {
+            self.problem("server.admin.host", "must be a host name or an address, such as localhost, 0.0.0.0 or ::1");
+        }
         ServerConfig {
+            admin,
             hostnames: file.hostnames.unwrap_or_default(),
             name: file.name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
             host,

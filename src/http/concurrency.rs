@@ -20,11 +20,11 @@ pub(super) struct LocalConcurrency(Rc<Arc<Concurrency>>);
 
 /// How much is served now.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct LoadReport {
+pub(crate) struct LoadReport {
     /// Open connections.
-    pub(super) connections: usize,
+    pub(crate) connections: usize,
     /// Requests under way.
-    pub(super) requests: usize,
+    pub(crate) requests: usize,
 }
 
 /// One of the open connections.

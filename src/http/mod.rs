@@ -43,6 +43,7 @@ mod worker;
 
 pub(crate) use auth::worker;
 pub use concurrency::Concurrency;
+pub(crate) use concurrency::LoadReport;
 pub(crate) use explain::explain;
 pub use routes::routes;
 pub use server::{Listening, serve};

@@ -14,7 +14,7 @@ use crate::error::ApiError;
 /// There is no scope for `/v1`: the router would be asked twice for each request. The middleware requires the key there.
 pub fn routes(
     worker: Worker,
-    more: MorePages,
+    more: Option<MorePages>,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -40,7 +40,7 @@ pub fn routes(
         let route = (endpoint.handled)(endpoint.method.route());
         app = app.service(resource(endpoint.path, endpoint.method.allow(), route));
     }
-    app = app.configure(|routes| more(routes));
+    app = app.configure(|routes| more.iter().for_each(|more| more(routes)));
     app.default_service(web::to(unknown_path)).wrap(from_fn(middleware::handle)).app_data(worker)
 }
 

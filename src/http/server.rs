@@ -28,6 +28,8 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 pub struct Listening {
     /// The listening sockets.
     pub listeners: Vec<TcpListener>,
+    /// The dashboard's own listening sockets. Without any, the others have the dashboard, too.
+    pub admin: Vec<TcpListener>,
     /// So many are served at the same time; others are answered with 503.
     pub max_connections: usize,
     /// Clients speak TLS, if there is one.
@@ -51,11 +53,13 @@ pub fn serve(core: &Core, listening: Listening) -> io::Result<Server> {
         .max_concurrent_connections((most + spare(most)).div_ceil(workers))
         .shutdown_timeout(grace.as_secs());
     let tls = listening.certificate.map(tls::acceptor).transpose()?;
-    for listener in listening.listeners {
+    let has_own = !listening.admin.is_empty();
+    let listeners = listening.listeners.into_iter().map(|listener| (listener, !has_own));
+    for (listener, has_pages) in listeners.chain(listening.admin.into_iter().map(|listener| (listener, true))) {
         let name = listener.local_addr()?.to_string();
         let core = core.clone();
         let stop = builder.graceful_shutdown_signal();
-        let context = ListenerContext { tls: tls.clone(), concurrency: core.concurrency.clone(), most };
+        let context = ListenerContext { tls: tls.clone(), concurrency: core.concurrency.clone(), most, has_pages };
         builder = builder.listen(name, listener, move || service(&core, context.clone(), stop.clone()))?;
     }
     Ok(builder.run())
@@ -72,6 +76,8 @@ struct ListenerContext {
     tls: Option<TlsAcceptor>,
     concurrency: Arc<Concurrency>,
     most: usize,
+    /// The dashboard is served.
+    has_pages: bool,
 }
 
 fn service(
@@ -95,14 +101,16 @@ fn service(
         .on_connect_ext(|socket: &Socket, known| {
             known.insert(socket.state.clone());
         })
-        .finish(map_config(routes(Worker::start(core), core.more.clone()), |()| AppConfig::default()));
+        .finish(map_config(routes(Worker::start(core), context.has_pages.then(|| core.more.clone())), |()| {
+            AppConfig::default()
+        }));
     fn_service(move |tcp: TcpStream| accept(tcp, context.clone(), timeouts)).and_then(http)
 }
 
 /// Makes a connection ready for the first request.
 async fn accept(
     tcp: TcpStream,
-    ListenerContext { tls, concurrency, most }: ListenerContext,
+    ListenerContext { tls, concurrency, most, .. }: ListenerContext,
     timeouts: SocketTimeouts,
 ) -> Result<(Socket, Protocol, Option<SocketAddr>), DispatchError> {
     let peer = tcp.peer_addr().ok();

@@ -11,7 +11,7 @@ use actix::prelude::*;
 use actix_web::web::ServiceConfig;
 use tokio::time::sleep;
 
-use super::concurrency::LocalConcurrency;
+use super::concurrency::{LoadReport, LocalConcurrency};
 use super::key_spending::PastDays;
 use super::shutdown::LocalShutdown;
 use super::{Concurrency, ShutdownSignal};
@@ -145,6 +145,11 @@ impl Worker {
             config: Arc::clone(&self.config()),
             client,
         }
+    }
+
+    /// Returns how much is served now.
+    pub(crate) fn load(&self) -> LoadReport {
+        self.concurrency.report()
     }
 
     /// Returns the configuration in force.

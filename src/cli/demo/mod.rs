@@ -3,6 +3,7 @@
 mod upstream;
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 
 use clap::Args;
 use serde_json::json;
@@ -10,7 +11,10 @@ use serde_json::json;
 use super::temporary_folder::TemporaryFolder;
 use super::{CliError, logging, serve};
 use crate::app::Data;
-use crate::config::{ConfigSource, Overrides, load};
+use crate::config::{ApiKey, ConfigSource, Overrides, load};
+
+/// The key of the demo's clients.
+const KEY: &str = "sk-123";
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
@@ -35,7 +39,12 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
         let source = ConfigSource { path, overrides };
         let config = load(&source)?;
         let data = Data { folder: folder.0.join("data"), fresh: false, log_format: logging::format()? };
-        serve::run(source, config, &data, |port| hint(port, moody)).await
+        serve::run(source, config, &data, async |app| {
+            let port = app.addresses().first().map_or(0, SocketAddr::port);
+            let link = app.log_in_link(ApiKey::new(KEY)).await.unwrap_or_default();
+            hint(port, moody, &link)
+        })
+        .await
     })
 }
 
@@ -48,7 +57,7 @@ fn configuration(steady: u16, moody: u16) -> String {
         })
     };
     let document = json!({
-        "server": { "name": "api-together's demo", "apiKey": "sk-123" },
+        "server": { "name": "api-together's demo", "apiKey": KEY },
         "apis": [
             api("steady", "Demo API that always answers", steady, -1),
             api("moody", "Demo API that fails now and then, 30 requests a minute", moody, 30),
@@ -57,7 +66,7 @@ fn configuration(steady: u16, moody: u16) -> String {
     format!("{document:#}\n")
 }
 
-fn hint(port: u16, moody: u16) -> io::Result<()> {
+fn hint(port: u16, moody: u16, link: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let chat = upstream::CHAT_MODEL;
     writeln!(out, "  Try it (Ctrl-C ends it; -N and \"stream\": true for a stream):\n")?;
@@ -67,6 +76,8 @@ fn hint(port: u16, moody: u16) -> io::Result<()> {
         out,
         "      -d '{{\"model\": \"{chat}\", \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello!\"}}]}}'\n"
     )?;
+    writeln!(out, "  Look at it, logged in by this link, once:\n")?;
+    writeln!(out, "    http://localhost:{port}/ui/link?once={link}\n")?;
     writeln!(out, "  Let the account \"moody\" die; requests go on without an error:\n")?;
     writeln!(out, "    curl -X POST http://localhost:{moody}/die\n")?;
     out.flush()

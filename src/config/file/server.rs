@@ -30,6 +30,8 @@ pub struct ServerFile {
     pub viewer_keys: Option<Vec<OperatorKeyFile>>,
     /// Whether the pool may listen beyond this machine without any client's key. Default: false.
     pub open: Option<bool>,
+    /// An address of its own for the dashboard, which is then at no other. A change needs a restart.
+    pub admin: Option<AdminFile>,
     /// The names under which the dashboard is opened, beside `localhost` and addresses: those of a proxy in front, or of this
     /// machine. A page of somebody else whose name points here (DNS rebinding) is refused. Default: none.
     #[schemars(length(min = 1))]
@@ -85,6 +87,16 @@ pub struct ServerFile {
     pub shutdown_timeout_sec: Option<u32>,
     /// Makes the server speak HTTPS. A change needs a restart, a new content of the files does not.
     pub tls: Option<ServerTlsFile>,
+}
+
+/// Where the dashboard listens.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AdminFile {
+    /// Address to listen on. Default: `localhost`.
+    pub host: Option<String>,
+    /// TCP port.
+    pub port: u16,
 }
 
 /// A certificate of the server's own.

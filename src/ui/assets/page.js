@@ -64,7 +64,8 @@ function replacePiece(id, html) {
   const at = focused instanceof HTMLElement && old.contains(focused) ? focused.getAttribute("href") : null;
   dress(fresh);
   old.replaceWith(fresh);
-  if (at) fresh.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus?.();
+  const again = at && /** @type {HTMLElement | null} */ (fresh.querySelector(`a[href="${CSS.escape(at)}"]`));
+  if (again) again.focus();
 }
 
 const main = document.querySelector("main[data-live]");

@@ -1,14 +1,18 @@
 //! The program itself: version, memory, connections, mailboxes, the configuration in force.
 
+use actix_web::web;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 
 use crate::config::{ConfigState, GetConfig, Reload};
 use crate::error::ApiError;
+use crate::http::LoadReport;
 use crate::mailbox::{MailboxReport, mailbox_reports};
+use crate::metrics::ProcessStats;
+use crate::types::Now;
 use crate::ui::audit::AuditEntry;
-use crate::ui::format::{count, time};
+use crate::ui::format::{count, short, span, time};
 use crate::ui::forms::{ActionOutcome, SentForm};
 use crate::ui::messages::GetAudit;
 use crate::ui::page::{Facts, PageRequest};
@@ -18,6 +22,9 @@ struct SystemFacts {
     state: ConfigState,
     mailboxes: Vec<MailboxReport>,
     audit: Vec<AuditEntry>,
+    load: LoadReport,
+    /// `None` where the system does not tell.
+    process: Option<ProcessStats>,
 }
 
 /// Changes that the page shows.
@@ -27,7 +34,9 @@ pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<
     async move {
         let state = asked.worker.config_actor.send(GetConfig).await.map_err(|_| ApiError::Stopping)?;
         let audit = asked.dashboard.send(GetAudit { most: MOST_CHANGES }).await.unwrap_or_default();
-        Ok(Box::new(SystemFacts { state, mailboxes: mailbox_reports(), audit }) as Box<dyn Facts>)
+        let load = asked.worker.load();
+        let process = web::block(ProcessStats::read).await.ok().flatten();
+        Ok(Box::new(SystemFacts { state, mailboxes: mailbox_reports(), audit, load, process }) as Box<dyn Facts>)
     }
     .boxed_local()
 }
@@ -35,6 +44,7 @@ pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<
 impl Facts for SystemFacts {
     fn render(&self, view: &View) -> Markup {
         html! {
+            (view.piece("process", "", self.process(view)))
             (view.piece("in-force", "panel", html! {
                 p { (view.t("system.config_of")) " " (time(self.state.loaded_at)) ", " code { (self.state.config.hash) } }
                 @if let Some(why) = &self.state.last_error { pre class="problem" { (why) } }
@@ -61,6 +71,26 @@ impl Facts for SystemFacts {
                     } }
                 }
             }))
+        }
+    }
+}
+
+impl SystemFacts {
+    fn process(&self, view: &View) -> Markup {
+        let tile = |name: &str, value: String| html! { div class="tile" { dt { (view.t(name)) } dd { (value) } } };
+        let now = Now::read().wall as f64 / 1_000.0;
+        html! {
+            dl class="tiles" {
+                (tile("system.version", env!("CARGO_PKG_VERSION").to_owned()))
+                @if let Some(process) = &self.process {
+                    (tile("system.uptime", span(((now - process.start_seconds).max(0.0) * 1_000.0) as u64)))
+                    (tile("system.memory", format!("{} MB", process.resident_bytes / 1_000_000)))
+                    (tile("system.cpu", span((process.cpu_seconds * 1_000.0) as u64)))
+                    (tile("system.files", format!("{} / {}", count(process.open_fds), short(process.max_fds))))
+                }
+                (tile("system.connections", count(self.load.connections as u64)))
+                (tile("system.requests", count(self.load.requests as u64)))
+            }
         }
     }
 }

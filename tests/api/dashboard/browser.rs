@@ -31,6 +31,20 @@ fn run(script: &str, app: &App, upstream: &Upstream) {
     assert!(output.status.success(), "{script}: {}\n{said}\n{}", output.status, app.log());
 }
 
+#[test]
+fn the_pages_script_is_typed() {
+    let tools = std::env::var_os("API_TOGETHER_TOOLS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tools"), PathBuf::from);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ui/assets/page.js");
+    let mut command = Command::new("node");
+    command.arg(tools.join("ui-node/node_modules/typescript/bin/tsc"));
+    command.args(["--allowJs", "--checkJs", "--noEmit", "--strict", "--target", "es2022"]);
+    let output = command.args(["--lib", "es2022,dom,dom.iterable", script]).output().expect("node is there");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let lines = std::fs::read_to_string(script).expect("reads").lines().count();
+    assert!(lines < 300, "{lines} lines");
+}
+
 /// A pool with some history: answers, a failure, a refusal.
 fn start() -> (Upstream, App) {
     let upstream = Upstream::always(Reply::chat("hi"));
