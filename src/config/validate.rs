@@ -50,7 +50,6 @@ pub(super) fn validate(
     let of_server = of_server.iter().filter_map(|(at, key)| validator.client_key(at, key)).collect();
     let keys = validator.client_keys(of_server, file.keys, &Served { apis: &apis, aliases: &aliases });
     validator.distinct_secrets(&keys, &access);
-    let keys: Vec<_> = keys.into_iter().map(Arc::new).collect();
     let owners = KeyOwners::new(&keys, &access);
     validator.doubt_keys(&apis, &owners);
     let apis: Vec<_> = apis.into_iter().map(Arc::new).collect();

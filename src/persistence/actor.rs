@@ -233,9 +233,9 @@ impl Handler<Reserve> for PersistenceActor {
             Some(shared) => shared.grant(*ask, sender),
             None => {
                 let Ask { id, request, .. } = *ask;
-                let (is_ahead, reply) = (request.is_ahead(), JobReply::Granted(request.wanted, sender));
+                let (may_wait, reply) = (request.may_wait, JobReply::Granted(request.wanted, sender));
                 self.note_quota(id, request.record);
-                if is_ahead {
+                if may_wait {
                     self.ahead.push(reply);
                     self.save_soon([], ctx);
                 } else {

@@ -55,7 +55,7 @@ impl QuotaHandle {
     fn start_ask(&self, request: Option<GrantRequest>) -> bool {
         let asks = request.is_some();
         if let Some(request) = request {
-            self.0.asks_ahead.set(!self.0.store.shared && request.is_ahead());
+            self.0.asks_ahead.set(!self.0.store.shared && request.may_wait);
             actix::spawn(self.clone().ask(request));
         }
         asks

@@ -32,10 +32,10 @@ impl Validator<'_> {
         defaults: Vec<ClientKey>,
         entries: Vec<(usize, KeyFile)>,
         served: &Served<'_>,
-    ) -> Vec<KeyConfig> {
+    ) -> Vec<Arc<KeyConfig>> {
         let mut keys = Vec::with_capacity(entries.len() + 1);
         if !defaults.is_empty() || entries.is_empty() {
-            keys.push(default_key(defaults));
+            keys.push(Arc::new(default_key(defaults)));
         }
         let mut first: HashMap<String, usize> = HashMap::new();
         for (index, entry) in entries {
@@ -47,7 +47,7 @@ impl Validator<'_> {
             let names = [("models", &entry.models), ("apis", &entry.apis)];
             names.into_iter().for_each(|(field, list)| self.listed(&format!("{at}.{field}"), list.as_deref()));
             self.doubt_served(&at, &entry, served);
-            keys.extend(self.named_key(&at, entry));
+            keys.extend(self.named_key(&at, entry).map(Arc::new));
         }
         keys
     }
@@ -174,7 +174,7 @@ impl Validator<'_> {
     }
 
     /// Checks that no secret belongs to two names: a request could not be told from the other's.
-    pub(in crate::config) fn distinct_secrets(&mut self, keys: &[KeyConfig], access: &Access) {
+    pub(in crate::config) fn distinct_secrets(&mut self, keys: &[Arc<KeyConfig>], access: &Access) {
         let clients = keys.iter().flat_map(|key| key.secrets.iter().map(move |secret| (key.name.as_str(), secret)));
         let operators = [("server.adminKeys", &access.admins), ("server.viewerKeys", &access.viewers)];
         let operators = operators.into_iter().flat_map(|(list, keys)| keys.iter().map(move |key| (list, &key.secret)));

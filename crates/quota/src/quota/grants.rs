@@ -31,13 +31,8 @@ pub struct GrantRequest {
     pub needed: Units,
     /// Requests at the same time, held by this server already.
     pub slots: u32,
-}
-
-impl GrantRequest {
-    /// Returns whether no attempt waits for these units.
-    pub fn is_ahead(&self) -> bool {
-        self.needed == Units::default()
-    }
+    /// Whether a tenth of a second does no harm: no attempt waits, and what is left lasts that long at the present rate.
+    pub may_wait: bool,
 }
 
 impl Quota {
@@ -58,7 +53,8 @@ impl Quota {
         if let Some(lease) = &mut self.lease {
             lease.demand = need.map_or(0, |need| need.demand.part(self.limits.measure));
         }
-        Some(self.ask(wanted, needed, now))
+        let may_wait = need.is_none() && self.requests.lasts_for_a_while(now) && self.tokens.lasts_for_a_while(now);
+        Some(GrantRequest { may_wait, ..self.ask(wanted, needed, now) })
     }
 
     /// Returns what all waiting attempts want, and what the first of them needs. Asking for all is no hoarding: waiting attempts use
@@ -123,7 +119,8 @@ impl Quota {
         if let Some(lease) = &mut self.lease {
             lease.asked_at = now.mono;
         }
-        GrantRequest { limits: self.limits, record: self.record(now), wanted, needed, slots: self.slots() }
+        let (limits, record, slots) = (self.limits, self.record(now), self.slots());
+        GrantRequest { limits, record, wanted, needed, slots, may_wait: false }
     }
 
     /// Records the store's answer; `None` if the store failed.

@@ -4,9 +4,14 @@ use clock::Now;
 
 use super::UnitCounter;
 
-/// How many samples of the rate a block lasts: 250 ms. The second half of a block is used while the next one waits for a commit, a tenth
-/// of a second at most.
+/// How many samples of the rate a block lasts where that is a small part of the limit: 250 ms.
 const BLOCK_SAMPLES: u64 = 5;
+
+/// A five-hundredth of a limit is a small part.
+const SMALL_PART: u64 = 500;
+
+/// How many samples of the rate a while is: 100 ms.
+const SAMPLES_OF_A_WHILE: u64 = 2;
 
 /// The units needed by waiting attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +30,17 @@ impl UnitCounter {
 
     /// Returns the units of one block, the amount of one grant; `None` if nothing is bounded, and so nothing has to be on disk before
     /// use. A block is a fiftieth of the tightest bound, because a crash loses as many. A block has at most `max_block` units, or at
-    /// a high rate the units of [`BLOCK_SAMPLES`].
+    /// a high rate the units of one sample; of [`BLOCK_SAMPLES`] where these are a [`SMALL_PART`].
     fn block(&mut self, now: Now) -> Option<u64> {
-        let most = self.bounds.max_block.max(self.rate.recent(now.mono).saturating_mul(BLOCK_SAMPLES));
-        Some((self.tightest()? / 50).clamp(1, most))
+        let (tightest, recent) = (self.tightest()?, self.rate.recent(now.mono));
+        let large = recent.saturating_mul(BLOCK_SAMPLES).min(tightest / SMALL_PART);
+        Some((tightest / 50).clamp(1, self.bounds.max_block.max(recent).max(large)))
+    }
+
+    /// Returns whether the second half of a block lasts for a while, at the present rate.
+    pub(crate) fn lasts_for_a_while(&mut self, now: Now) -> bool {
+        let used = self.rate.recent(now.mono).saturating_mul(SAMPLES_OF_A_WHILE);
+        self.block(now).is_none_or(|block| block / 2 >= used)
     }
 
     /// Returns how many units to ask the store for. With a `need`: what the first attempt needs, and what all waiting attempts need
