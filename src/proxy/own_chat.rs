@@ -4,6 +4,7 @@
 //!    chat by its limits and rights; without one there is no bound. The accounts' own limits hold in any case.
 //! 2. What came of a chat is its record, found by id among the last ones: nothing else is measured.
 
+mod pieces;
 mod test_report;
 
 use std::future::poll_fn;
@@ -21,6 +22,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, ResponseError};
 use tokio::time::timeout;
 
+pub use self::pieces::OwnPieces;
 pub use self::test_report::{TestError, TestFailure, TestReport};
 use super::client_request::ClientRequest;
 use super::dispatch::{dispatch, refuse};

@@ -12,32 +12,47 @@ use super::show::show_again;
 use crate::http::worker;
 use crate::types::{Now, iso};
 
-/// Does what a form asks for.
-pub(super) async fn act(
-    action: &'static Action,
-    request: HttpRequest,
-    form: Form<Vec<(String, String)>>,
-) -> HttpResponse {
+/// The fields of a form, as sent.
+pub(super) type SentFields = Form<Vec<(String, String)>>;
+
+/// A form that an admin sent from a page of the session.
+pub(super) struct CheckedForm {
+    pub(super) session: CurrentSession,
+    pub(super) form: SentForm,
+    cookie: String,
+}
+
+/// Lets a form in, or returns the name of the words that say why not.
+pub(super) fn check(request: &HttpRequest, fields: SentFields) -> Result<CheckedForm, &'static str> {
     let session = request.extensions().get::<CurrentSession>().cloned();
-    let (Some(session), Some(cookie)) = (session, cookie_of(&request)) else {
-        return refused(&request, "refused.session", &[]);
+    let (Some(session), Some(cookie)) = (session, cookie_of(request)) else {
+        return Err("refused.session");
     };
-    let fields = form.into_inner();
+    let fields = fields.into_inner();
     if !is_token_right(&session, &fields) {
-        return refused(&request, "refused.form", &[]);
+        return Err("refused.form");
     }
     if !session.visitor.is_admin() {
-        return refused(&request, "refused.rights", &[]);
+        return Err("refused.rights");
     }
-    let (Ok(worker), Some(door)) = (worker(&request), door(&request)) else {
-        return refused(&request, "refused.session", &[]);
-    };
-    let language = view_start(&request, &session, String::new()).language;
+    let Ok(worker) = worker(request) else { return Err("refused.session") };
+    let language = view_start(request, &session, String::new()).language;
     let by = session.visitor.name.to_string();
-    let form = SentForm { worker: worker.clone(), language, by: by.clone(), fields };
+    let client = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    let form = SentForm { worker: worker.clone(), language, by, client, fields };
+    Ok(CheckedForm { session, form, cookie })
+}
+
+/// Does what a form asks for.
+pub(super) async fn act(action: &'static Action, request: HttpRequest, fields: SentFields) -> HttpResponse {
+    let CheckedForm { session, form, cookie } = match check(&request, fields) {
+        Ok(checked) => checked,
+        Err(why) => return refused(&request, why, &[]),
+    };
+    let Some(door) = door(&request) else { return refused(&request, "refused.session", &[]) };
+    let (by, from) = (form.by.clone(), form.client.map(|client| client.to_string()).unwrap_or_default());
     let ActionOutcome { notice, what, next } = (action.run)(form).await;
     if let Some(what) = what {
-        let from = request.peer_addr().map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default();
         let entry = AuditEntry { at: iso(Now::read().wall), by, from, what, done: notice.is_good };
         let _ = door.dashboard.send(WriteAudit(entry)).await;
     }
@@ -46,6 +61,6 @@ pub(super) async fn act(
             let _ = door.dashboard.send(Notify { cookie, notice }).await;
             see_other(&to)
         }
-        NextPage::Again { path, facts } => show_again(path, &request, session, facts).await,
+        NextPage::Again { path, facts } => show_again(path, &request, session, (notice.is_good, facts)).await,
     }
 }

@@ -1,10 +1,12 @@
 //! What a form is, and what becomes of it.
 
+use std::net::IpAddr;
+
 use futures_util::future::LocalBoxFuture;
 
 use super::messages::CurrentSession;
 use super::page::Facts;
-use super::sessions::Notice;
+use super::sessions::{Notice, NoticeLink};
 use super::text::Language;
 use crate::http::Worker;
 
@@ -24,6 +26,8 @@ pub(super) struct SentForm {
     pub(super) language: Language,
     /// The name of the admin's key.
     pub(super) by: String,
+    /// Where the admin is.
+    pub(super) client: Option<IpAddr>,
     pub(super) fields: Vec<(String, String)>,
 }
 
@@ -60,8 +64,18 @@ impl ActionOutcome {
         ActionOutcome::said(false, what.into(), text, to.into())
     }
 
+    /// Lets the next page lead on.
+    pub(super) fn linked(mut self, to: impl Into<String>, words: &'static str) -> ActionOutcome {
+        self.notice.link = Some(NoticeLink { to: to.into(), words });
+        self
+    }
+
     fn said(is_good: bool, what: String, text: String, to: String) -> ActionOutcome {
-        ActionOutcome { notice: Notice { is_good, text, secret: None }, what: Some(what), next: NextPage::At(to) }
+        ActionOutcome {
+            notice: Notice { is_good, text, secret: None, link: None },
+            what: Some(what),
+            next: NextPage::At(to),
+        }
     }
 }
 

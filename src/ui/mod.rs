@@ -32,6 +32,7 @@ mod sessions;
 mod show;
 mod table;
 mod text;
+mod trial;
 mod tries;
 mod view;
 mod visitor;

@@ -10,7 +10,7 @@ use super::actor::DashboardActor;
 use super::door::{self, Door};
 use super::show::{self, show};
 use super::table::{ACTIONS, PAGES};
-use super::{actions, assets, live, log_in};
+use super::{actions, assets, live, log_in, trial};
 use crate::http::MorePages;
 
 /// Returns what adds the dashboard to a worker's routes.
@@ -35,6 +35,7 @@ fn add(routes: &mut ServiceConfig, dashboard: Addr<DashboardActor>) {
         .route("/logout", web::post().to(log_in::log_out))
         .route("/preferences", web::post().to(log_in::preferences))
         .route("/usage.csv", web::get().to(show::usage_csv))
+        .route("/try/stream", web::post().to(trial::pieces))
         .route("/events", web::get().to(live::events))
         .route("/assets/{name}", web::get().to(assets::serve));
     routes.service(below);

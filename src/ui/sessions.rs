@@ -32,6 +32,15 @@ pub(super) struct Notice {
     pub(super) text: String,
     /// A new key, shown this once.
     pub(super) secret: Option<ApiKey>,
+    pub(super) link: Option<NoticeLink>,
+}
+
+/// Where a notice leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NoticeLink {
+    pub(super) to: String,
+    /// The name of the words.
+    pub(super) words: &'static str,
 }
 
 /// All sessions, by the cookie's value.

@@ -45,10 +45,11 @@ pub(super) async fn show_again(
     path: &str,
     request: &HttpRequest,
     session: CurrentSession,
-    facts: Box<dyn Facts>,
+    (is_good, facts): (bool, Box<dyn Facts>),
 ) -> HttpResponse {
+    let status = if is_good { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     match PAGES.iter().find(|page| page.path == path) {
-        Some(page) => answer(page, request, session, (StatusCode::UNPROCESSABLE_ENTITY, facts)).await,
+        Some(page) => answer(page, request, session, (status, facts)).await,
         None => failed(request, &ApiError::Internal),
     }
 }
@@ -126,6 +127,7 @@ fn told(view: &View, notice: &Notice) -> Markup {
                 p { code class="secret" data-copy { (secret.expose()) } }
                 p { (view.t("keys.shown_once")) }
             }
+            @if let Some(link) = &notice.link { p { a href=(link.to) { (view.t(link.words)) } } }
         }
     }
 }

@@ -5,7 +5,7 @@ use super::page::{PageAudience, PageRow, SLOWLY, page};
 use super::pages;
 
 /// The pages, in the order of the navigation.
-pub(super) static PAGES: [PageRow; 11] = [
+pub(super) static PAGES: [PageRow; 12] = [
     page("/ui/", "page.now", pages::now::load),
     page("/ui/accounts/{name}", "page.account", pages::account::load).aside(),
     page("/ui/requests/{name}", "page.request", pages::request::load).aside().refreshed(None),
@@ -13,6 +13,7 @@ pub(super) static PAGES: [PageRow; 11] = [
     page("/ui/live", "page.live", pages::live::load),
     page("/ui/usage", "page.usage", pages::usage::load).refreshed(SLOWLY),
     page("/ui/keys", "page.keys", pages::keys::load),
+    page("/ui/try", "page.try", pages::trial::load).of(PageAudience::Admins).refreshed(None),
     page("/ui/configuration", "page.configuration", pages::configuration::load).refreshed(SLOWLY),
     page("/ui/add", "page.add", pages::settings::load).of(PageAudience::Admins).aside().refreshed(None),
     page("/ui/system", "page.system", pages::system::load),
@@ -20,9 +21,10 @@ pub(super) static PAGES: [PageRow; 11] = [
 ];
 
 /// What forms do.
-pub(super) static ACTIONS: [Action; 15] = [
+pub(super) static ACTIONS: [Action; 17] = [
     Action { path: "/ui/accounts/rest", run: pages::steering::rest },
     Action { path: "/ui/accounts/wake", run: pages::steering::wake },
+    Action { path: "/ui/accounts/test", run: pages::steering::test },
     Action { path: "/ui/accounts/set", run: pages::settings::set },
     Action { path: "/ui/accounts/key", run: pages::settings::key },
     Action { path: "/ui/accounts/disable", run: pages::settings::disable },
@@ -35,5 +37,6 @@ pub(super) static ACTIONS: [Action; 15] = [
     Action { path: "/ui/keys/end-old", run: pages::keys::end_old },
     Action { path: "/ui/configuration/check", run: pages::configuration::check },
     Action { path: "/ui/configuration/save", run: pages::configuration::save },
+    Action { path: "/ui/try/send", run: pages::trial::send },
     Action { path: "/ui/system/reload", run: pages::system::reload },
 ];

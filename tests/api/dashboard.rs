@@ -3,6 +3,7 @@
 mod attacks;
 mod browser;
 mod doors;
+mod trials;
 mod visitor;
 
 use serde_json::{Value, json};

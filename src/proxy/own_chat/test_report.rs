@@ -11,8 +11,8 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use thiserror::Error;
 
-use super::{OwnAnswer, OwnChat, OwnClient, OwnRequest};
-use crate::config::ApiConfig;
+use super::{ANSWER_WITHIN, OwnAnswer, OwnChat, OwnClient, OwnRequest};
+use crate::config::{ApiConfig, ApiKey};
 use crate::dialect::said::words_of_error;
 use crate::proxy::trial::{chat_model, trial_body};
 use crate::records::{AttemptResult, RequestEnd, RequestRecord};
@@ -87,6 +87,14 @@ impl OwnClient {
         Ok(report(answer, model, config))
     }
 
+    /// Returns why a chat failed, if so.
+    pub fn failure(&self, answer: &OwnAnswer) -> Option<TestFailure> {
+        let attempt = answer.request.as_ref().and_then(|request| request.record.attempts.last());
+        let asked = attempt.and_then(|attempt| self.config.apis.iter().find(|api| api.id == attempt.api));
+        let no_key = ApiKey::new("");
+        failure_of(answer, asked.map_or(&no_key, |api| &api.key), ANSWER_WITHIN)
+    }
+
     async fn known_model(&self, config: &ApiConfig) -> Option<Arc<str>> {
         let listed = config.models.listed();
         if let Some(model) = chat_model(listed.iter().map(|name| &**name), false) {
@@ -100,7 +108,7 @@ impl OwnClient {
 }
 
 fn report(answer: OwnAnswer, model: Arc<str>, config: &ApiConfig) -> TestReport {
-    let failure = failure_of(&answer, config);
+    let failure = failure_of(&answer, &config.key, TEST_WITHIN);
     let OwnAnswer { id, status, text, request, .. } = answer;
     let record = request.as_ref().map(|request| &request.record);
     TestReport {
@@ -116,9 +124,9 @@ fn report(answer: OwnAnswer, model: Arc<str>, config: &ApiConfig) -> TestReport 
     }
 }
 
-fn failure_of(answer: &OwnAnswer, config: &ApiConfig) -> Option<TestFailure> {
+fn failure_of(answer: &OwnAnswer, key: &ApiKey, within: Duration) -> Option<TestFailure> {
     let fails = |reason, words: String| Some(TestFailure { reason, words });
-    let shown = || answer.error.as_ref().and_then(|body| words_of_error(body, &config.key));
+    let shown = || answer.error.as_ref().and_then(|body| words_of_error(body, key));
     let Some(record) = answer.request.as_ref().map(|request| &request.record) else {
         let is_fine = answer.status.is_some_and(|status| status.is_success());
         return if is_fine { None } else { fails("not_recorded", shown().unwrap_or_default()) };
@@ -138,7 +146,7 @@ fn failure_of(answer: &OwnAnswer, config: &ApiConfig) -> Option<TestFailure> {
             fails(class.map_or("failed", |class| class.as_str()), shown().unwrap_or_else(|| detail.to_owned()))
         }
         (RequestEnd::ClientLeft, None) => {
-            fails("timeout", format!("no whole answer came within {} s", TEST_WITHIN.as_secs()))
+            fails("timeout", format!("no whole answer came within {} s", within.as_secs()))
         }
         (RequestEnd::Stopped, None) => fails("stopping", "the server stops".to_owned()),
         (RequestEnd::Answered | RequestEnd::Defect, None) => fails("internal", shown().unwrap_or_default()),

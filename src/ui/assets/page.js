@@ -85,7 +85,8 @@ function showState(isLive) {
 function follow() {
   updates?.close();
   updates = null;
-  if (!(main instanceof HTMLElement) || document.hidden || isPaused) return showState(false);
+  if (!(main instanceof HTMLElement)) return;
+  if (document.hidden || isPaused) return showState(false);
   const query = new URLSearchParams({ page: main.dataset.page ?? "/ui/", seen: main.dataset.seen ?? "" });
   const source = new EventSource(`/ui/events?${query}`);
   updates = source;
@@ -128,8 +129,13 @@ function streamTrial(form) {
     try {
       const fields = new URLSearchParams();
       for (const [name, value] of new FormData(form)) fields.append(name, String(value));
-      fields.append("stream", "1");
-      const answer = await fetch(form.action, { method: "POST", body: fields });
+      const answer = await fetch(form.dataset.stream ?? form.action, { method: "POST", body: fields });
+      if (answer.status === 401) return location.reload();
+      if (!answer.ok) {
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        output.append(page.querySelector("main p")?.textContent || String(answer.status));
+        return;
+      }
       const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
       if (!reader) return;
       let rest = "";
@@ -145,10 +151,13 @@ function streamTrial(form) {
           if (piece.html) {
             const template = document.createElement("template");
             template.innerHTML = piece.html;
+            dress(template.content);
             output.append(template.content);
           }
         }
       }
+    } catch (error) {
+      output.append(String(error));
     } finally {
       output.removeAttribute("aria-busy");
       if (button) button.disabled = false;

@@ -19,6 +19,9 @@ use crate::ui::view::View;
 /// How long an account may be let rest by one press, in hours.
 const RESTS: [u32; 4] = [1, 4, 12, 24];
 
+/// Models that are offered while a name is typed.
+const MOST_OFFERED: usize = 500;
+
 struct AccountFacts {
     name: String,
     api: Option<ApiReport>,
@@ -67,6 +70,12 @@ impl Facts for AccountFacts {
 }
 
 impl AccountFacts {
+    /// Returns the models to choose from for a test.
+    fn models(&self) -> impl Iterator<Item = &str> {
+        let served = self.api.iter().filter_map(|api| api.models.as_ref());
+        served.flat_map(|models| models.exact.iter()).map(|name| &**name).take(MOST_OFFERED)
+    }
+
     fn steering(&self, view: &View) -> Markup {
         html! {
             div class="panel row" {
@@ -77,6 +86,13 @@ impl AccountFacts {
                     button type="submit" { (view.t("account.rest")) }
                 }
                 (view.button("/ui/accounts/wake", view.t("account.wake"), &[("api", &self.name)]))
+                form method="post" action="/ui/accounts/test" class="inline" {
+                    (view.token_field())
+                    input type="hidden" name="api" value=(self.name);
+                    label { (view.t("account.test_with")) " " input name="model" list="of-account" autocomplete="off"; }
+                    datalist id="of-account" { @for model in self.models() { option value=(model) {} } }
+                    button type="submit" { (view.t("account.test")) }
+                }
             }
         }
     }

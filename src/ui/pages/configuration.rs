@@ -72,7 +72,7 @@ fn text_of(form: &SentForm) -> String {
 
 /// Shows the page again, with the draft.
 async fn again(form: &SentForm, what: Option<String>, said: Result<String, String>) -> ActionOutcome {
-    let notice = Notice { is_good: said.is_ok(), text: String::new(), secret: None };
+    let notice = Notice { is_good: said.is_ok(), text: String::new(), secret: None, link: None };
     let seen = form.field("seen").unwrap_or_default().to_owned();
     let text = config_text(&form.worker).await;
     let next = match form.worker.config_actor.send(GetConfig).await {

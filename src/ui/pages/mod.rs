@@ -13,4 +13,5 @@ pub(super) mod request;
 pub(super) mod settings;
 pub(super) mod steering;
 pub(super) mod system;
+pub(super) mod trial;
 pub(super) mod usage;

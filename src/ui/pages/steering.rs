@@ -1,10 +1,12 @@
-//! What an admin does with an account that runs: let it rest, try it again.
+//! What an admin does with an account that runs: let it rest, try it again, test it.
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
+use crate::proxy::own_chat::{TestFailure, TestReport};
 use crate::scheduler::{ClearRest, RestUpstream};
 use crate::types::Now;
+use crate::ui::format::{count, money, span};
 use crate::ui::forms::{ActionOutcome, SentForm};
 use crate::ui::view::account_page;
 
@@ -45,4 +47,44 @@ pub(in crate::ui) fn wake(form: SentForm) -> LocalBoxFuture<'static, ActionOutco
         }
     }
     .boxed_local()
+}
+
+/// Asks an account for one word.
+pub(in crate::ui) fn test(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
+    async move {
+        let api = form.field("api").unwrap_or_default();
+        let what = format!("test the account {api:?}");
+        let client = form.worker.own_client(form.client);
+        match client.test_account(&api.into(), form.field("model")).await {
+            Err(why) => ActionOutcome::bad(what, why.to_string(), account_page(api)),
+            Ok(report) => {
+                let text = told(&report, &form);
+                let said = if report.failure.is_none() { ActionOutcome::good } else { ActionOutcome::bad };
+                said(what, text, account_page(api)).linked(format!("/ui/requests/{}", report.id), "try.request")
+            }
+        }
+    }
+    .boxed_local()
+}
+
+/// Returns what came of a test: a line that says it, and a line of figures.
+fn told(report: &TestReport, form: &SentForm) -> String {
+    let status = report.status.map_or("–".to_owned(), |status| status.as_u16().to_string());
+    let model = &*report.model;
+    let first = match &report.failure {
+        None => form.language.filled("test.fine", &[("model", model)]),
+        Some(TestFailure { reason, words }) => {
+            form.language.filled("test.failed", &[("model", model), ("class", reason)]) + " " + words
+        }
+    };
+    let tokens = report.usage.map(|usage| usage.prompt.saturating_add(usage.completion)).unwrap_or_default();
+    let figures = [
+        ("live.status", status),
+        ("live.first", report.first_token.map_or("–".to_owned(), |first| span(first.as_millis() as u64))),
+        ("live.total", span(report.total.as_millis() as u64)),
+        ("live.tokens", count(tokens)),
+        ("live.cost", money(report.cost)),
+    ];
+    let figures = figures.map(|(name, value)| format!("{} {value}", form.language.text(name)));
+    format!("{}\n{}", first.trim_end(), figures.join(" · "))
 }

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use super::{ADMIN, TEAM, VIEWER, operated};
-use crate::helpers::{App, KEY, Reply, Upstream};
+use crate::helpers::{App, KEY, Reply, Step, Upstream};
 
 /// The pages that an operator sees, `ACCOUNT` and `REQUEST` apart.
-const PAGES: &str = "/ui/ /ui/accounts/a /ui/models /ui/models?model=m /ui/live /ui/usage /ui/usage?range=24h&group=key /ui/keys /ui/configuration /ui/system";
+const PAGES: &str = "/ui/ /ui/accounts/a /ui/models /ui/models?model=m /ui/live /ui/usage /ui/usage?range=24h&group=key /ui/keys /ui/try /ui/configuration /ui/system";
 
 fn chromium() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -81,4 +82,23 @@ fn an_admin_changes_keys_accounts_and_the_configuration() {
     for secret in ["sk-another", "sk-new", "sk-at-", "sk-admin"] {
         assert!(!log.contains(secret) && !audit.contains(secret), "{secret}");
     }
+}
+
+#[test]
+fn an_admin_tries_a_chat_and_tests_an_account() {
+    let piece = |text: &str| format!(r#"{{"model":"m","choices":[{{"index":0,"delta":{{"content":"{text}"}}}}]}}"#);
+    let end = r#"{"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#;
+    let steps = vec![
+        Step::event(&piece("Hel")),
+        Step::Pause(Duration::from_secs(2)),
+        Step::event(&piece("lo")),
+        Step::event(end),
+        Step::event("[DONE]"),
+    ];
+    let upstream = Upstream::start(move |request| {
+        let fails = request.json()["messages"][0]["content"] == "fail";
+        if fails { Reply::error(400, "<b>no such organisation</b>") } else { Reply::stream(steps.clone(), true) }
+    });
+    let app = App::start(&operated(&[&upstream]));
+    run("try.mjs", &app, &upstream);
 }
