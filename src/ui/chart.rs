@@ -40,19 +40,25 @@ impl StackedBars {
                 @for quarter in 0..=4 {
                     @let value = top * f64::from(quarter) / 4.0;
                     line class="grid" x1=(LEFT) x2=(WIDTH) y1=(number(y(value))) y2=(number(y(value))) {}
-                    @if quarter % 2 == 0 { text x=(LEFT - 6.0) y=(number(y(value) + 3.5)) text-anchor="end" { ((self.amount)(value)) } }
+                    @if quarter % 2 == 0 {
+                        text x=(LEFT - 6.0) y=(number(y(value) + 3.5)) text-anchor="end" { ((self.amount)(value)) }
+                    }
                 }
                 @for (at, bar) in self.bars.iter().enumerate() {
                     @let x = LEFT + step * at as f64;
                     g {
                         title { (bar.label) ": " ((self.amount)(bar.sum())) }
                         @for (part, from, to) in bar.stack() {
-                            rect class={ "s" (part) } x=(number(x + step * 0.1)) width=(number((step * 0.8).max(1.0))) y=(number(y(to))) height=(number(y(from) - y(to))) {}
+                            rect class={ "s" (part) } x=(number(x + step * 0.1)) y=(number(y(to)))
+                                width=(number((step * 0.8).max(1.0))) height=(number(y(from) - y(to))) {}
                         }
                         // The whole column tells its number, also where nothing is drawn.
-                        rect fill="transparent" x=(number(x)) width=(number(step)) y=(ABOVE) height=(HEIGHT - ABOVE - BELOW) {}
+                        rect fill="transparent" x=(number(x)) y=(ABOVE)
+                            width=(number(step)) height=(HEIGHT - ABOVE - BELOW) {}
                     }
-                    @if at % each == 0 { text x=(number(x + step / 2.0)) y=(HEIGHT - 4.0) text-anchor="middle" { (bar.label) } }
+                    @if at % each == 0 {
+                        text x=(number(x + step / 2.0)) y=(HEIGHT - 4.0) text-anchor="middle" { (bar.label) }
+                    }
                 }
             }
         }
@@ -63,7 +69,12 @@ impl StackedBars {
         html! {
             ul class="legend" {
                 @for (part, name) in self.parts.iter().enumerate() {
-                    li { svg class="chart" viewBox="0 0 10 10" aria-hidden="true" { rect class={ "s" (part) } width="10" height="10" {} } (name) }
+                    li {
+                        svg class="chart" viewBox="0 0 10 10" aria-hidden="true" {
+                            rect class={ "s" (part) } width="10" height="10" {}
+                        }
+                        (name)
+                    }
                 }
             }
         }

@@ -64,7 +64,13 @@ pub(super) fn failed(request: &HttpRequest, error: &ApiError) -> HttpResponse {
 /// Answers with a page that says one thing.
 fn message(request: &HttpRequest, status: StatusCode, text: impl Fn(&View) -> String) -> HttpResponse {
     let view = bare_view(request);
-    let content = html! { main id="main" class="alone" { h1 { (status.as_u16()) } p { (text(&view)) } p { a href="/ui/" { (view.t("frame.back")) } } } };
+    let content = html! {
+        main id="main" class="alone" {
+            h1 { (status.as_u16()) }
+            p { (text(&view)) }
+            p { a href="/ui/" { (view.t("frame.back")) } }
+        }
+    };
     HttpResponse::build(status)
         .content_type(ContentType::html())
         .body(document(&view, status.as_str(), content).into_string())

@@ -95,7 +95,8 @@ impl LimitLine {
             div class="limit" {
                 span class="limit-name" { (self.name) }
                 // Drawn by attributes alone: the policy allows no styles in the markup.
-                svg class=(class) viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label={ (self.name) ": " (full) " %" } {
+                svg class=(class) viewBox="0 0 100 6" preserveAspectRatio="none" role="img"
+                    aria-label={ (self.name) ": " (full) " %" } {
                     rect class="track" width="100" height="6" rx="1" {}
                     rect class="used" width=(full) height="6" rx="1" {}
                 }
@@ -103,7 +104,7 @@ impl LimitLine {
                 @if let Some(at) = self.exhausted_at().filter(|_| full < 100) {
                     span class="limit-note near" { (view.t("limit.spent_at")) " " (time(at)) }
                 } @else if let Some(ends) = self.ends.filter(|_| full >= 100) {
-                    span class="limit-note" { (view.t("limit.frees_at")) " " (time(self.forecast.as_ref().map_or(ends, |of| of.frees_at))) }
+                    span class="limit-note" { (view.t("limit.frees_at")) " " (time(self.frees_at().unwrap_or(ends))) }
                 }
             }
         }

@@ -36,6 +36,7 @@ mod trial;
 mod tries;
 mod view;
 mod visitor;
+mod widgets;
 
 pub use actor::DashboardActor;
 pub use messages::MakeLink;

@@ -141,7 +141,8 @@ fn header(current: &'static PageRow, view: &View) -> Markup {
             nav aria-label=(view.t("frame.pages")) {
                 ul {
                     @for page in pages {
-                        li { a href=(page.path) aria-current=[std::ptr::eq(page, current).then_some("page")] { (view.t(page.title)) } }
+                        @let is_current = std::ptr::eq(page, current).then_some("page");
+                        li { a href=(page.path) aria-current=[is_current] { (view.t(page.title)) } }
                     }
                 }
             }

@@ -94,6 +94,13 @@ impl View {
         self.pieces.take()
     }
 
+    /// Returns the words of a reason, as `/v1/status` names it; one that has no words is for people already.
+    pub(super) fn reason(&self, reason: &str) -> String {
+        let (word, cause) = reason.split_once(": ").map_or((reason, None), |(word, cause)| (word, Some(cause)));
+        let words = self.language.text_or(&format!("reason.{word}"), word);
+        cause.map_or(words.to_owned(), |cause| format!("{words} ({cause})"))
+    }
+
     /// Returns the hidden field that every form needs.
     pub(super) fn token_field(&self) -> Markup {
         html! { input type="hidden" name="token" value=(self.form_token); }

@@ -61,7 +61,9 @@ impl Facts for AccountFacts {
                     (view.piece("of-models", "panel", of_models(api, view)))
                     (view.piece("absent", "panel", absent(api, view)))
                 }
-                @if view.visitor.is_admin() { div { (self.steering(view)) (settings(&api.status.config, &self.text, view)) } }
+                @if view.visitor.is_admin() {
+                    div { (self.steering(view)) (settings(&api.status.config, &self.text, view)) }
+                }
             }
             p { (view.link("/ui/live", &[("api", &self.name)], view.t("account.requests"))) " · "
                 (view.link("/ui/usage", &[("api", &self.name), ("group", "model")], view.t("page.usage"))) }
@@ -82,7 +84,10 @@ impl AccountFacts {
                 form method="post" action="/ui/accounts/rest" class="inline" {
                     (view.token_field())
                     input type="hidden" name="api" value=(self.name);
-                    label { (view.t("account.rest_for")) " " select name="hours" { @for hours in RESTS { option value=(hours) { (hours) " h" } } } }
+                    label {
+                        (view.t("account.rest_for")) " "
+                        select name="hours" { @for hours in RESTS { option value=(hours) { (hours) " h" } } }
+                    }
                     button type="submit" { (view.t("account.rest")) }
                 }
                 (view.button("/ui/accounts/wake", view.t("account.wake"), &[("api", &self.name)]))
@@ -105,7 +110,10 @@ fn of_models(api: &ApiReport, view: &View) -> Markup {
     html! {
         h2 { (view.t("account.model_limits")) }
         @if lines.is_empty() { p class="faint" { (view.t("account.none")) } }
-        @for line in lines { p class="faint" { code { (line.of_model.as_deref().unwrap_or_default()) } } (line.render(view)) }
+        @for line in lines {
+            p class="faint" { code { (line.of_model.as_deref().unwrap_or_default()) } }
+            (line.render(view))
+        }
     }
 }
 
@@ -114,7 +122,11 @@ fn absent(api: &ApiReport, view: &View) -> Markup {
         h2 { (view.t("account.absent_models")) }
         @if api.status.absent_models.is_empty() { p class="faint" { (view.t("account.none")) } }
         @for absent in &api.status.absent_models {
-            p { code { (absent.model) } " " span class="class" { (absent.reason.as_str()) } " " (view.t("now.until")) " " (time(absent.until)) }
+            p {
+                code { (absent.model) } " "
+                span class="class" { (absent.reason.as_str()) } " "
+                (view.t("now.until")) " " (time(absent.until))
+            }
         }
     }
 }

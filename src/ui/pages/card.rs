@@ -21,12 +21,18 @@ pub(super) fn card(api: &ApiReport, firsts: Vec<u64>, view: &View) -> Markup {
     let own = |line: &LimitLine| line.of_model.is_none();
     let lines: Vec<LimitLine> = status.quotas.iter().flat_map(LimitLine::of).filter(own).collect();
     let content = html! {
-        h2 { a href=(account_page(id.as_str())) { (status.config.name) } span class={ "state " (state) } { (view.t(&format!("state.{state}"))) } }
+        h2 {
+            a href=(account_page(id.as_str())) { (status.config.name) }
+            span class={ "state " (state) } { (view.t(&format!("state.{state}"))) }
+        }
         (why(api, view))
         @for line in lines { (line.render(view)) }
         dl class="figures" {
             div { dt { (view.t("now.in_flight")) } dd { (count(status.in_flight.into())) } }
-            div { dt { (view.t("now.first_token")) " p50 / p95" } dd { (share(&firsts, 50)) " / " (share(&firsts, 95)) } }
+            div {
+                dt { (view.t("now.first_token")) " p50 / p95" }
+                dd { (share(&firsts, 50)) " / " (share(&firsts, 95)) }
+            }
         }
         @if let Some((at, class, detail)) = &status.last_failure {
             p class="last-error" { (time(*at)) " " span class="class" { (class.as_str()) } " " (detail) }
@@ -41,7 +47,7 @@ pub(super) fn why(api: &ApiReport, view: &View) -> Markup {
     html! {
         @if !reason.is_empty() {
             p class="why" {
-                (view.language.text_or(&format!("reason.{reason}"), &reason))
+                (view.reason(&reason))
                 @if let Some((_, Some(until))) = &api.status.refusal { " · " (view.t("now.until")) " " (time(*until)) }
             }
         }

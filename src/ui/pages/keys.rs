@@ -91,17 +91,34 @@ impl KeysFacts {
             div class="panel" id="make" {
                 h2 { (view.t("keys.make")) }
                 @if let Err(why) = &self.text { p class="problem" { (why) } }
-                @if let Ok(MaskedConfig { read_only: Some(why), .. }) = &self.text { p class="problem" { (view.t("edit.read_only")) " " (why) } }
+                @if let Ok(MaskedConfig { read_only: Some(why), .. }) = &self.text {
+                    p class="problem" { (view.t("edit.read_only")) " " (why) }
+                }
                 form method="post" action="/ui/keys/make" class="stacked" {
                     (view.token_field())
                     input type="hidden" name="seen" value=(self.seen());
                     label { (view.t("keys.name")) input name="name" required value=(typed(view, "name", "")); }
-                    div class="row" { (input("models", view.t("keys.models_list"), "text")) (input("apis", view.t("keys.apis_list"), "text")) }
+                    div class="row" {
+                        (input("models", view.t("keys.models_list"), "text"))
+                        (input("apis", view.t("keys.apis_list"), "text"))
+                    }
                     div class="row" { @for name in NUMBERS { (input(name, name, "number")) } }
                     div class="row" {
-                        label { (view.t("keys.budget")) input name="usd" inputmode="decimal" value=(typed(view, "usd", "")); }
-                        label { (view.t("keys.per")) select name="per" { @for per in PERIODS { option value=(per) selected[view.asked("per").as_deref() == Some(per)] { (view.t(&format!("period.{per}"))) } } } }
-                        label { (view.t("keys.last_day")) input name="expires" type="date" value=(typed(view, "expires", "")); }
+                        label {
+                            (view.t("keys.budget"))
+                            input name="usd" inputmode="decimal" value=(typed(view, "usd", ""));
+                        }
+                        label {
+                            (view.t("keys.per"))
+                            select name="per" { @for per in PERIODS {
+                                @let is_chosen = view.asked("per").as_deref() == Some(per);
+                                option value=(per) selected[is_chosen] { (view.t(&format!("period.{per}"))) }
+                            } }
+                        }
+                        label {
+                            (view.t("keys.last_day"))
+                            input name="expires" type="date" value=(typed(view, "expires", ""));
+                        }
                     }
                     div { button type="submit" class="main" { (view.t("keys.make")) } }
                 }

@@ -13,12 +13,19 @@ use crate::types::{FailureClass, UsageSource};
 use crate::ui::format::{count, money, seconds, span};
 use crate::ui::page::{Facts, PageRequest};
 use crate::ui::view::{View, address};
+use crate::ui::widgets::{empty_row, head, number};
 
 /// Requests of a page that is kept up to date.
 const USUAL: usize = 50;
 
 /// The fields of the query that choose requests.
 const FILTERS: [&str; 7] = ["key", "api", "model", "app", "status", "class", "id"];
+
+/// The columns.
+const WORDS: [&str; 6] = ["live.time", "live.key", "live.app", "live.model", "live.api", "live.status"];
+
+/// The columns of numbers.
+const NUMBERS: [&str; 4] = ["live.first", "live.total", "live.tokens", "live.cost"];
 
 struct LiveFacts {
     recent: Box<RecentRequests>,
@@ -52,7 +59,11 @@ impl Facts for LiveFacts {
     fn render(&self, view: &View) -> Markup {
         html! {
             (self.filters(view))
-            @if self.most <= USUAL { (view.piece("requests", "scroll", self.table(view))) } @else { div class="scroll" { (self.table(view)) } }
+            @if self.most <= USUAL {
+                (view.piece("requests", "scroll", self.table(view)))
+            } @else {
+                div class="scroll" { (self.table(view)) }
+            }
             @if self.recent.has_more && self.most < KEPT_REQUESTS {
                 p { a href=(self.with_most()) { (view.tr("live.more", &[("most", &count(KEPT_REQUESTS as u64))])) } }
             }
@@ -76,7 +87,10 @@ impl LiveFacts {
     fn filters(&self, view: &View) -> Markup {
         let choice = |name: &str, values: &[&'static str]| {
             html! {
-                select name=(name) { option value="" { (view.t("live.any")) } @for value in values { option value=(value) selected[self.field(name) == *value] { (value) } } }
+                select name=(name) {
+                option value="" { (view.t("live.any")) }
+                @for value in values { option value=(value) selected[self.field(name) == *value] { (value) } }
+            }
             }
         };
         let classes = FailureClass::ALL.map(FailureClass::as_str);
@@ -92,7 +106,10 @@ impl LiveFacts {
                         }
                     }
                 }
-                label { (view.t("live.failed")) input type="checkbox" name="failed" value="1" checked[!self.field("failed").is_empty()]; }
+                label {
+                    (view.t("live.failed"))
+                    input type="checkbox" name="failed" value="1" checked[!self.field("failed").is_empty()];
+                }
                 button type="submit" { (view.t("live.filter")) }
                 @if !self.fields.is_empty() { a href="/ui/live" { (view.t("live.all")) } }
                 button type="button" data-pause hidden aria-pressed="false" { (view.t("live.pause")) }
@@ -103,13 +120,12 @@ impl LiveFacts {
     fn table(&self, view: &View) -> Markup {
         html! {
             table {
-                thead { tr {
-                    @for name in ["live.time", "live.key", "live.app", "live.model", "live.api", "live.status"] { th { (view.t(name)) } }
-                    @for name in ["live.first", "live.total", "live.tokens", "live.cost"] { th class="right" { (view.t(name)) } }
-                } }
+                (head(view, &WORDS, &NUMBERS))
                 tbody {
                     @for request in &self.recent.requests { (row(request, view)) }
-                    @if self.recent.requests.is_empty() { tr { td colspan="10" class="faint" { (view.t("live.none")) } } }
+                    @if self.recent.requests.is_empty() {
+                        (empty_row(WORDS.len() + NUMBERS.len(), view.t("live.none")))
+                    }
                 }
             }
         }
@@ -125,18 +141,26 @@ fn row(request: &RecentRequest, view: &View) -> Markup {
         .or(record.attempts.last());
     let usage = record.usage.as_ref();
     let mark = if usage.is_some_and(|usage| usage.source == UsageSource::Estimated) { "≈ " } else { "" };
+    let model = record.model.as_deref().unwrap_or(&record.path);
+    let first = record.first_token.map_or("–".to_owned(), |first| span(first.as_millis() as u64));
     html! {
         tr {
             td { a href=(format!("/ui/requests/{}", record.id.as_str())) { (seconds(request.ended_at)) } }
             td { (record.key.as_ref().map_or("", |key| key.as_str())) }
             td { (record.app.as_str()) }
-            td class="wrap" { (record.model.as_deref().unwrap_or(&record.path)) @if let Some(own) = serving.and_then(|attempt| attempt.model.as_ref()) { span class="faint" { " → " (own) } } }
-            td { (serving.map_or("", |attempt| attempt.api.as_str())) @if record.attempts.len() > 1 { " " span class="faint" { "×" (record.attempts.len()) } } }
+            td class="wrap" {
+                (model)
+                @if let Some(own) = serving.and_then(|attempt| attempt.model.as_ref()) { span class="faint" { " → " (own) } }
+            }
+            td {
+                (serving.map_or("", |attempt| attempt.api.as_str()))
+                @if record.attempts.len() > 1 { " " span class="faint" { "×" (record.attempts.len()) } }
+            }
             td { (status(record, view)) }
-            td class="right" { (record.first_token.map_or("–".to_owned(), |first| span(first.as_millis() as u64))) }
-            td class="right" { (span(record.total.as_millis() as u64)) }
-            td class="right" { (mark) (usage.map_or("–".to_owned(), |usage| count(usage.total))) }
-            td class="right" { (mark) (money(record.cost())) }
+            (number(first))
+            (number(span(record.total.as_millis() as u64)))
+            (number(format!("{mark}{}", usage.map_or("–".to_owned(), |usage| count(usage.total)))))
+            (number(format!("{mark}{}", money(record.cost()))))
         }
     }
 }
@@ -153,5 +177,6 @@ pub(super) fn status(record: &RequestRecord, view: &View) -> Markup {
         RequestEnd::Defect => ("bad", view.t("end.defect")),
     };
     let is_fine = class == "ok" && StatusLabel::of(record.status) == StatusLabel::Fine;
-    html! { span class={ "state " (if is_fine { "ok" } else if class == "ok" { "near" } else { class }) } { (code) @if !what.is_empty() { " " (what) } } }
+    let class = if class == "ok" && !is_fine { "near" } else { class };
+    html! { span class={ "state " (class) } { (code) @if !what.is_empty() { " " (what) } } }
 }

@@ -12,10 +12,14 @@ use crate::types::Now;
 use crate::ui::format::{count, money, short};
 use crate::ui::page::{Facts, PageRequest};
 use crate::ui::view::{View, address};
+use crate::ui::widgets::{empty_row, head, number};
 use crate::usage::UsageRow;
 
 /// How far back the usage is summed up, in ms: thirty days.
 const REACH: i64 = 29 * 86_400_000;
+
+/// The columns of numbers.
+const COLUMNS: [&str; 4] = ["usage.requests", "usage.input", "usage.output", "usage.cost"];
 
 struct OwnFacts {
     status: Option<KeyStatus>,
@@ -42,18 +46,20 @@ impl Facts for OwnFacts {
             (view.piece("own-usage", "scroll", html! {
                 table {
                     caption { (view.t("me.usage")) }
-                    thead { tr { th { (view.t("models.model")) } th class="right" { (view.t("usage.requests")) } th class="right" { (view.t("usage.input")) } th class="right" { (view.t("usage.output")) } th class="right" { (view.t("usage.cost")) } } }
+                    (head(view, &["models.model"], &COLUMNS))
                     tbody {
                         @for row in &self.rows {
                             @let [_, _, model, _] = &row.names;
+                            @let counts = &row.counts;
                             tr {
                                 td class="wrap" { (model.as_deref().unwrap_or_default()) }
-                                td class="right" { (count(row.counts.requests)) }
-                                td class="right" { (short(row.counts.tokens.prompt())) } td class="right" { (short(row.counts.tokens.completion())) }
-                                td class="right" { (money(row.counts.cost)) }
+                                (number(count(counts.requests)))
+                                (number(short(counts.tokens.prompt())))
+                                (number(short(counts.tokens.completion())))
+                                (number(money(counts.cost)))
                             }
                         }
-                        @if self.rows.is_empty() { tr { td colspan="5" class="faint" { (view.t("usage.none")) } } }
+                        @if self.rows.is_empty() { (empty_row(COLUMNS.len() + 1, view.t("usage.none"))) }
                     }
                 }
             }))

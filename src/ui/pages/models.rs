@@ -15,6 +15,7 @@ use crate::scheduler::{ApiReport, GetReports};
 use crate::types::ApiId;
 use crate::ui::page::{Facts, PageRequest};
 use crate::ui::view::{View, account_page};
+use crate::ui::widgets::{head, number};
 
 /// Models that a page lists. Beyond it, a name is to be typed.
 const MOST_LISTED: usize = 500;
@@ -40,7 +41,10 @@ impl Facts for ModelsFacts {
     fn render(&self, view: &View) -> Markup {
         html! {
             form method="get" action="/ui/models" class="filters" {
-                label { (view.t("models.name")) input name="model" value=(self.asked.as_deref().unwrap_or_default()) list="names" required; }
+                label {
+                    (view.t("models.name"))
+                    input name="model" value=(self.asked.as_deref().unwrap_or_default()) list="names" required;
+                }
                 button type="submit" { (view.t("models.explain")) }
                 datalist id="names" { @for name in self.served().keys().take(MOST_LISTED) { option value=(name) {} } }
             }
@@ -69,15 +73,26 @@ impl ModelsFacts {
         let aliases = self.config.aliases.iter();
         html! {
             table {
-                thead { tr { th { (view.t("models.model")) } th { (view.t("models.accounts")) } } }
+                (head(view, &["models.model", "models.accounts"], &[]))
                 tbody {
                     @for (alias, models) in aliases {
-                        tr { td { (view.link("/ui/models", &[("model", alias)], alias)) " " span class="state" { (view.t("models.alias")) } } td { (models.join(" → ")) } }
+                        tr {
+                            td {
+                                (view.link("/ui/models", &[("model", alias)], alias)) " "
+                                span class="state" { (view.t("models.alias")) }
+                            }
+                            td { (models.join(" → ")) }
+                        }
                     }
                     @for (name, apis) in served.iter().take(MOST_LISTED) {
                         tr {
                             td { (view.link("/ui/models", &[("model", name)], name)) }
-                            td { @for (at, id) in apis.iter().enumerate() { @if at > 0 { ", " } a href=(account_page(id.as_str())) { (id) } } }
+                            td {
+                                @for (at, id) in apis.iter().enumerate() {
+                                    @if at > 0 { ", " }
+                                    a href=(account_page(id.as_str())) { (id) }
+                                }
+                            }
                         }
                     }
                 }
@@ -97,15 +112,15 @@ impl ModelsFacts {
                 p class="problem" { (text(refusal, "message")) }
             }
             table {
-                thead { tr { th { (view.t("models.account")) } th class="right" { (view.t("models.share")) } th { (view.t("models.why_not")) } } }
+                (head(view, &["models.account", "models.why_not"], &["models.share"]))
                 tbody {
                     @for api in &apis {
                         @let share = api.get("share").and_then(Value::as_f64).unwrap_or_default();
                         @let reason = text(api, "reason");
                         tr {
                             td { (text(api, "id")) }
-                            td class="right" { @if share > 0.0 { (format!("{:.0} %", share * 100.0)) } @else { "–" } }
-                            td { (view.language.text_or(&format!("reason.{reason}"), &reason)) }
+                            td { (view.reason(&reason)) }
+                            (number(if share > 0.0 { format!("{:.0} %", share * 100.0) } else { "–".to_owned() }))
                         }
                     }
                 }

@@ -16,6 +16,7 @@ use crate::ui::format::{count, money, short, time};
 use crate::ui::limits::LimitLine;
 use crate::ui::page::{Facts, PageRequest};
 use crate::ui::view::{View, account_page};
+use crate::ui::widgets::tile;
 use crate::usage::UsageCounts;
 
 /// The span of the present rates, in ms.
@@ -57,7 +58,6 @@ impl Facts for NowFacts {
             (view.piece("health", "health", self.health(view)))
             (view.piece("tiles", "", self.tiles(view)))
             (self.choices(view))
-            @if view.visitor.is_admin() { p { a href="/ui/add" { "+ " (view.t("page.add")) } } }
             div class="cards" {
                 @for api in self.shown() { (card(api, firsts(api, &self.recent), view)) }
             }
@@ -69,11 +69,15 @@ impl NowFacts {
     fn health(&self, view: &View) -> Markup {
         let able = self.apis.iter().filter(|api| can_serve(api)).count();
         let (shown, all) = (able.to_string(), self.apis.len().to_string());
+        let headline = if able == 0 { "headline bad" } else { "headline" };
         html! {
-            p class=(if able == 0 { "headline bad" } else { "headline" }) { (view.tr("now.can_serve", &[("able", &shown), ("all", &all)])) }
+            p class=(headline) { (view.tr("now.can_serve", &[("able", &shown), ("all", &all)])) }
             @if let Some((api, line, at)) = self.next_out() {
-                p { (view.t("now.next_out")) " " a href=(account_page(api.status.config.id.as_str())) { (api.status.config.id) } " " (line.name) ", " (time(at))
-                    @if let Some(frees) = line.frees_at() { " · " (view.t("limit.frees_at")) " " (time(frees)) } }
+                @let id = api.status.config.id.as_str();
+                p {
+                    (view.t("now.next_out")) " " a href=(account_page(id)) { (id) } " " (line.name) ", " (time(at))
+                    @if let Some(frees) = line.frees_at() { " · " (view.t("limit.frees_at")) " " (time(frees)) }
+                }
             }
         }
     }
@@ -108,17 +112,17 @@ impl NowFacts {
         }
         let rate = |units: u64| units as f64 * 1_000.0 / reach as f64;
         let in_flight: u64 = self.apis.iter().map(|api| u64::from(api.status.in_flight)).sum();
-        let tile = |name: &str, value: String, below: String| {
-            html! { div class="tile" { dt { (view.t(name)) } dd { (value) } @if !below.is_empty() { dd class="sub" { (below) } } } }
-        };
+        let tile = |name: &str, value: String, below: String| tile(view, name, value, below);
+        let of_words = |number: u64, name: &str| format!("{} {}", count(number), view.t(name));
+        let mark = if self.today.estimated > 0 { "≈ " } else { "" };
         html! {
             dl class="tiles" {
                 (tile("now.requests_s", format!("{:.1}", rate(requests)), String::new()))
                 (tile("now.tokens_s", short(rate(tokens) as u64), String::new()))
-                (tile("now.in_flight", count(in_flight), format!("{} {}", count(self.waiting as u64), view.t("now.waiting"))))
-                (tile("now.today", count(self.today.requests), format!("{} {}", count(self.today.failed), view.t("usage.failed"))))
+                (tile("now.in_flight", count(in_flight), of_words(self.waiting as u64, "now.waiting")))
+                (tile("now.today", count(self.today.requests), of_words(self.today.failed, "usage.failed")))
                 (tile("now.tokens_today", short(self.today.tokens.total()), String::new()))
-                (tile("now.cost_today", format!("{}{}", if self.today.estimated > 0 { "≈ " } else { "" }, money(self.today.cost)), String::new()))
+                (tile("now.cost_today", format!("{mark}{}", money(self.today.cost)), String::new()))
             }
             (self.errors(view))
         }
@@ -147,13 +151,21 @@ impl NowFacts {
     fn choices(&self, view: &View) -> Markup {
         let states = ["able", "full", "resting", "disabled", "unknown"];
         let of = |name: &str| self.apis.iter().filter(|api| state(api).0 == name).count();
+        let chip = |address: &str, is_chosen: bool, text: &str| {
+            html! { li { a href=(address) aria-current=[is_chosen.then_some("true")] { (text) } } }
+        };
+        let is_all = self.only.is_none() && !self.by_next;
         html! {
             ul class="chips" {
-                li { a href="/ui/" aria-current=[(self.only.is_none() && !self.by_next).then_some("true")] { (view.t("now.all")) " " (self.apis.len()) } }
-                @for state in states { @if of(state) > 0 {
-                    li { a href=(format!("/ui/?state={state}")) aria-current=[(self.only.as_deref() == Some(state)).then_some("true")] { (view.t(&format!("state.{state}"))) " " (of(state)) } }
-                } }
-                li { a href="/ui/?order=next" aria-current=[self.by_next.then_some("true")] { (view.t("now.by_next")) } }
+                (chip("/ui/", is_all, &format!("{} {}", view.t("now.all"), self.apis.len())))
+                @for state in states {
+                    @let text = format!("{} {}", view.t(&format!("state.{state}")), of(state));
+                    @if of(state) > 0 {
+                        (chip(&format!("/ui/?state={state}"), self.only.as_deref() == Some(state), &text))
+                    }
+                }
+                (chip("/ui/?order=next", self.by_next, view.t("now.by_next")))
+                @if view.visitor.is_admin() { li { a href="/ui/add" { "+ " (view.t("page.add")) } } }
             }
         }
     }

@@ -66,14 +66,16 @@ fn line(attempt: &AttemptRecord, record: &RequestRecord, view: &View) -> Markup 
         AttemptResult::Open => ("bar near", view.t("request.given_up"), ""),
         AttemptResult::Failed(failure) => ("bar full", failure.class.as_str(), &*failure.detail),
     };
+    let [began, took] = [attempt.began, attempt.took].map(|time| span(time.as_millis() as u64));
+    let times = format!("+{began} · {took}");
     html! {
         div class="limit attempt" {
             span class="limit-name" { (attempt.api.as_str()) }
-            svg class=(class) viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label={ (span(attempt.began.as_millis() as u64)) " + " (span(attempt.took.as_millis() as u64)) } {
+            svg class=(class) viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label=(times) {
                 rect class="track" width="100" height="6" rx="1" {}
                 rect class="used" x=(format!("{from:.2}")) width=(format!("{long:.2}")) height="6" rx="1" {}
             }
-            span class="limit-amounts" { "+" (span(attempt.began.as_millis() as u64)) " · " (span(attempt.took.as_millis() as u64)) " · " (word) }
+            span class="limit-amounts" { (times) " · " (word) }
             @if !words.is_empty() { span class="limit-note" { (words) } }
         }
     }
@@ -99,7 +101,9 @@ fn facts(record: &RequestRecord, view: &View) -> Markup {
     ];
     html! {
         div class="scroll" { table { tbody {
-            @for (name, value) in rows { @if !value.is_empty() { tr { th scope="row" { (view.t(name)) } td class="wrap" { (value) } } } }
+            @for (name, value) in rows {
+                @if !value.is_empty() { tr { th scope="row" { (view.t(name)) } td class="wrap" { (value) } } }
+            }
         } } }
     }
 }

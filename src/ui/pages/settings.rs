@@ -124,7 +124,9 @@ impl Facts for NewAccountFacts {
                 label { (view.t("add.provider"))
                     select name="provider" {
                         option value="" { (view.t("add.other")) }
-                        @for (id, name) in &self.providers { option value=(id) selected[view.asked("provider").as_deref() == Some(id)] { (name) } }
+                        @for (id, name) in &self.providers {
+                            option value=(id) selected[view.asked("provider").as_deref() == Some(id)] { (name) }
+                        }
                     }
                 }
                 (input("id", view.t("add.id")))
@@ -132,7 +134,9 @@ impl Facts for NewAccountFacts {
                 label { (view.t("settings.new_key")) input name="key" type="password" autocomplete="off"; }
                 p class="faint" { (view.t("settings.key_hint")) }
                 (input("models", view.t("add.models")))
-                div class="row" { @for name in ["rpm", "rpd", "tpm", "tpd"] { label { (name) input name=(name) type="number" value=(typed(view, name, "")); } } }
+                div class="row" { @for name in ["rpm", "rpd", "tpm", "tpd"] {
+                    label { (name) input name=(name) type="number" value=(typed(view, name, "")); }
+                } }
                 div { button type="submit" class="main" { (view.t("add.add")) } }
             }
         }

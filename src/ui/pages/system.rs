@@ -17,6 +17,7 @@ use crate::ui::forms::{ActionOutcome, SentForm};
 use crate::ui::messages::GetAudit;
 use crate::ui::page::{Facts, PageRequest};
 use crate::ui::view::View;
+use crate::ui::widgets::{empty_row, head, number, tile};
 
 struct SystemFacts {
     state: ConfigState,
@@ -53,22 +54,26 @@ impl Facts for SystemFacts {
             (view.piece("audit", "scroll", html! {
                 table {
                     caption { (view.t("system.changes")) }
-                    thead { tr { th { (view.t("live.time")) } th { (view.t("system.by")) } th { (view.t("system.from")) } th { (view.t("system.what")) } } }
+                    (head(view, &["live.time", "system.by", "system.from", "system.what"], &[]))
                     tbody {
-                        @for entry in &self.audit { tr {
-                            td { time datetime=(entry.at) { (entry.at) } } td { (entry.by) } td { (entry.from) }
-                            td class="wrap" { @if !entry.done { span class="state bad" { (view.t("system.refused")) } " " } (entry.what) }
-                        } }
-                        @if self.audit.is_empty() { tr { td colspan="4" class="faint" { (view.t("system.no_changes")) } } }
+                        @for entry in &self.audit { (change(entry, view)) }
+                        @if self.audit.is_empty() { (empty_row(4, view.t("system.no_changes"))) }
                     }
                 }
             }))
             (view.piece("mailboxes", "scroll", html! {
                 table {
-                    thead { tr { th { (view.t("system.mailbox")) } th class="right" { (view.t("system.depth")) } th class="right" { (view.t("system.deepest")) } th class="right" { (view.t("system.refused")) } } }
-                    tbody { @for of in &self.mailboxes {
-                        tr { td { (of.kind.as_str()) } td class="right" { (count(of.depth as u64)) } td class="right" { (count(of.deepest as u64)) } td class="right" { (count(of.refused)) } }
-                    } }
+                    (head(view, &["system.mailbox"], &["system.depth", "system.deepest", "system.refused"]))
+                    tbody {
+                        @for of in &self.mailboxes {
+                            tr {
+                                td { (of.kind.as_str()) }
+                                (number(count(of.depth as u64)))
+                                (number(count(of.deepest as u64)))
+                                (number(count(of.refused)))
+                            }
+                        }
+                    }
                 }
             }))
         }
@@ -77,7 +82,7 @@ impl Facts for SystemFacts {
 
 impl SystemFacts {
     fn process(&self, view: &View) -> Markup {
-        let tile = |name: &str, value: String| html! { div class="tile" { dt { (view.t(name)) } dd { (value) } } };
+        let tile = |name: &str, value: String| tile(view, name, value, String::new());
         let now = Now::read().wall as f64 / 1_000.0;
         html! {
             dl class="tiles" {
@@ -90,6 +95,20 @@ impl SystemFacts {
                 }
                 (tile("system.connections", count(self.load.connections as u64)))
                 (tile("system.requests", count(self.load.requests as u64)))
+            }
+        }
+    }
+}
+
+fn change(entry: &AuditEntry, view: &View) -> Markup {
+    html! {
+        tr {
+            td { time datetime=(entry.at) { (entry.at) } }
+            td { (entry.by) }
+            td { (entry.from) }
+            td class="wrap" {
+                @if !entry.done { span class="state bad" { (view.t("system.refused")) } " " }
+                (entry.what)
             }
         }
     }
