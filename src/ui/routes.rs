@@ -21,8 +21,9 @@ pub fn configure(dashboard: Addr<DashboardActor>) -> MorePages {
 fn add(routes: &mut ServiceConfig, dashboard: Addr<DashboardActor>) {
     let mut below = web::scope("/ui").app_data(Door { dashboard }).wrap(from_fn(door::handle));
     for page in &PAGES {
-        let path = page.path.strip_prefix("/ui").unwrap_or(page.path);
-        below = below.route(path, web::get().to(move |request| show(page, request)));
+        // A name may hold slashes.
+        let path = page.path.strip_prefix("/ui").unwrap_or(page.path).replace("{name}", "{name:.+}");
+        below = below.route(&path, web::get().to(move |request| show(page, request)));
     }
     for action in &ACTIONS {
         let path = action.path.strip_prefix("/ui").unwrap_or(action.path);

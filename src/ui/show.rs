@@ -31,7 +31,10 @@ pub(super) async fn show(page: &'static PageRow, request: HttpRequest) -> HttpRe
             false => see_other("/ui/me"),
         };
     }
-    let name = request.match_info().get("name").map(str::to_owned);
+    // The router leaves these three encoded.
+    let encoded = [("%2F", "/"), ("%2B", "+"), ("%25", "%")];
+    let plain = |name: &str| encoded.iter().fold(name.to_owned(), |name, (code, plain)| name.replace(code, plain));
+    let name = request.match_info().get("name").map(plain);
     let facts = match load(page, &request, &session, name).await {
         Ok(facts) => facts,
         Err(error) => return failed(&request, &error),

@@ -200,3 +200,33 @@ fn no_path_leads_out_of_the_pages() {
         assert!(!answer.text().contains("apiKey"), "{path}");
     }
 }
+
+#[test]
+fn an_account_of_any_name_has_its_page() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = operated(&[&upstream]);
+    let entry = config["apis"][0].clone();
+    let odd = ["a/b", "a b", "50%", "%2F", "a%20b", "x+y", "ü-中文", "a&b=c", "..", "rest", "<i>", "a\"b", "#1", "?"];
+    let entries = odd.iter().map(|id| {
+        let mut entry = entry.clone();
+        entry["id"] = json!(id);
+        entry["name"] = json!(format!("named {id}"));
+        entry
+    });
+    config["apis"] = entries.collect();
+    let app = App::start(&config);
+    let visitor = Visitor::with_key(&app, ADMIN);
+    let now = visitor.page("/ui/");
+    let links: Vec<&str> =
+        now.split("href=\"/ui/accounts/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(links.len(), odd.len(), "{links:?}");
+    for (link, id) in links.iter().zip(odd) {
+        let page = visitor.page(&format!("/ui/accounts/{}", link.replace("&amp;", "&")));
+        let shown = format!("named {id}")
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&quot;");
+        assert!(page.contains(&shown), "{id}: {link}: {page}");
+    }
+}
