@@ -14,7 +14,6 @@ use tokio::sync::oneshot;
 
 use super::batch_worker::{BatchWorker, reply};
 use super::homes_worker::HomesWorker;
-use super::outage::Outage;
 use super::shared_worker::SharedWorker;
 use super::store_health::StoreHealth;
 use super::usage::UsageWorker;
@@ -72,8 +71,8 @@ impl PersistenceActor {
     pub fn alerting(store: Arc<dyn Store>, shared: Option<Arc<dyn SharedBackend>>, alerts: AlertSender) -> Self {
         let consequence = "APIs with limits will be refused until it can be written again";
         let written = store.clone();
-        let outage = Outage::new(consequence, alerts.clone());
-        let records = BatchWorker::start(outage, move |jobs| commit(&*written, jobs));
+        let health = StoreHealth::new(consequence, alerts.clone());
+        let records = BatchWorker::start(health, move |jobs| commit(&*written, jobs));
         let shared = shared.map(|shared| SharedWorker::start(shared, alerts));
         let (unsaved, ahead) = (Vec::new(), Vec::new());
         PersistenceActor { records, unsaved, ahead, pausing: false, shared, homes: None, usage: None, store }

@@ -7,7 +7,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::StoreError;
-use super::outage::Outage;
 use super::store_health::StoreHealth;
 
 /// Runs one batch of jobs, on a thread for blocking calls.
@@ -20,14 +19,14 @@ pub(super) struct BatchWorker<J> {
 }
 
 impl<J: Send + 'static> BatchWorker<J> {
-    /// Starts a worker on the current thread. `outage` records failures of the store.
+    /// Starts a worker on the current thread. `health` records failures of the store.
     pub(super) fn start(
-        outage: Outage,
+        health: StoreHealth,
         run: impl Fn(Vec<J>) -> Result<(), StoreError> + Send + Sync + 'static,
     ) -> Self {
         let (put, jobs) = unbounded_channel();
-        let health = Rc::<StoreHealth>::default();
-        actix::spawn(work(jobs, outage, Arc::new(run), health.clone()));
+        let health = Rc::new(health);
+        actix::spawn(work(jobs, Arc::new(run), health.clone()));
         BatchWorker { jobs: put, health }
     }
 
@@ -43,12 +42,7 @@ impl<J: Send + 'static> BatchWorker<J> {
     }
 }
 
-async fn work<J: Send + 'static>(
-    mut jobs: UnboundedReceiver<J>,
-    mut outage: Outage,
-    run: RunBatch<J>,
-    health: Rc<StoreHealth>,
-) {
+async fn work<J: Send + 'static>(mut jobs: UnboundedReceiver<J>, run: RunBatch<J>, health: Rc<StoreHealth>) {
     while let Some(first) = jobs.recv().await {
         let mut batch = vec![first];
         while let Ok(next) = jobs.try_recv() {
@@ -58,8 +52,7 @@ async fn work<J: Send + 'static>(
         health.batch_began();
         let ended = tokio::task::spawn_blocking(move || run(batch)).await;
         let ended = ended.unwrap_or_else(|e| Err(StoreError::new("the store's thread ended", e)));
-        health.batch_ended(ended.is_err());
-        outage.ended(ended.err().as_ref());
+        health.batch_ended(ended.err().as_ref());
     }
 }
 

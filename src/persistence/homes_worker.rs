@@ -6,7 +6,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::batch_worker::BatchWorker;
-use super::outage::Outage;
+use super::store_health::StoreHealth;
 use super::{Change, FindSharedHome, PersistenceActor, SaveHomes, ShareHomes, SharedHomes, StoreError};
 use crate::alerts::AlertSender;
 use crate::types::{LedgerId, ObjectKey};
@@ -23,7 +23,7 @@ impl HomesWorker {
     /// Starts the worker on the current thread.
     pub(super) fn start(store: Arc<dyn SharedHomes>) -> HomesWorker {
         let consequence = "homes of other servers' objects will be found by asking the APIs";
-        HomesWorker(BatchWorker::start(Outage::new(consequence, AlertSender::default()), move |jobs| {
+        HomesWorker(BatchWorker::start(StoreHealth::new(consequence, AlertSender::default()), move |jobs| {
             run(&*store, jobs)
         }))
     }

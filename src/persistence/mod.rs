@@ -14,8 +14,9 @@ mod batch_worker;
 mod folder;
 mod folder_error;
 mod homes_worker;
+#[cfg(test)]
+mod hung_store;
 mod messages;
-mod outage;
 mod record;
 mod redis;
 mod redis_homes;

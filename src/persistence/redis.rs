@@ -11,20 +11,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use ::redis::{Client, Connection, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use ::redis::{Connection, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
+use super::redis_link::{FAILED, PAUSE, RedisAddress, ask_all};
 use super::replica_row::{LEARN_MS, LastKnownTotals, RowState, replica_row};
 use super::script_reply::{LEASE_MS, ScriptReply};
 use super::{Ask, GrantResult, SharedBackend, StoreError, redis_ledgers};
 use crate::types::{LedgerId, LedgerRecord, QuotaId};
-
-/// The deadline to connect, and of each answer.
-const DEADLINE: Duration = Duration::from_millis(500);
-
-/// The pause after a failure. Otherwise each of many quotas would find the failure out alone.
-const PAUSE: Duration = Duration::from_millis(900);
 
 /// The most rounds of one call: the epoch may turn out to be another, and then a row to be missing.
 const MAX_ROUNDS: usize = 3;
@@ -32,15 +27,13 @@ const MAX_ROUNDS: usize = 3;
 /// How long a store grants nothing after a restart with all its saved data (ms).
 const RESTART_MS: u64 = LEASE_MS;
 
-const FAILED: &str = "the shared store does not answer";
-
 const GREET: &str = include_str!("greet.lua");
 
 const LEND: &str = include_str!("lend.lua");
 
 /// A connection to the store, and this server's memory of the store.
 pub struct RedisStore {
-    client: Client,
+    address: RedisAddress,
     prefix: String,
     /// The name of this server's rows. Each start makes a new one, because nobody knows for sure what the process before held.
     holder: String,
@@ -83,9 +76,8 @@ impl RedisStore {
     /// # Errors
     /// When the URL is not one of Redis.
     pub fn new(url: &str, prefix: &str) -> Result<RedisStore, StoreError> {
-        let client = Client::open(url).map_err(|e| StoreError::new("store.url is not usable", e))?;
-        let holder = unique_name("server");
-        Ok(RedisStore { client, prefix: prefix.to_owned(), holder, session: Mutex::default() })
+        let (address, holder) = (RedisAddress::new(url)?, unique_name("server"));
+        Ok(RedisStore { address, prefix: prefix.to_owned(), holder, session: Mutex::default() })
     }
 
     fn epoch_key(&self) -> String {
@@ -94,21 +86,18 @@ impl RedisStore {
 
     /// Connects, and returns the connection and the epoch.
     fn connect(&self, known: Option<&str>, serial: u64) -> RedisResult<(Link, String)> {
-        let mut connection = self.client.get_connection_with_timeout(DEADLINE)?;
-        connection.set_read_timeout(Some(DEADLINE))?;
-        connection.set_write_timeout(Some(DEADLINE))?;
+        let mut connection = self.address.connect()?;
+        let mut first = ::redis::pipe();
+        first.cmd("INFO").arg("server").cmd("SCRIPT").arg(("LOAD", LEND));
+        let mut first = ask_all::<String>(&mut connection, &first)?.into_iter();
         // Without the right to ask for the run id every run looks the same: a restart without any loss goes unnoticed.
-        let info: RedisResult<String> = ::redis::cmd("INFO").arg("server").query(&mut connection);
-        let info = match info {
-            Err(e) if e.is_io_error() => return Err(e),
-            answered => answered.unwrap_or_default(),
-        };
+        let info = first.next().and_then(Result::ok).unwrap_or_default();
+        let script = first.next().transpose()?.unwrap_or_default();
         let run = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned();
-        let epoch: String = ::redis::cmd("EVAL")
-            .arg((GREET, 1, self.epoch_key()))
-            .arg((known.unwrap_or_default(), run, unique_name("epoch"), LEARN_MS, RESTART_MS, serial))
-            .query(&mut connection)?;
-        let script: String = ::redis::cmd("SCRIPT").arg(("LOAD", LEND)).query(&mut connection)?;
+        let mut greet = ::redis::pipe();
+        greet.cmd("EVAL").arg((GREET, 1, self.epoch_key()));
+        greet.arg((known.unwrap_or_default(), run, unique_name("epoch"), LEARN_MS, RESTART_MS, serial));
+        let epoch = ask_all::<String>(&mut connection, &greet)?.pop().transpose()?.unwrap_or_default();
         Ok((Link { connection, script }, epoch))
     }
 
@@ -161,8 +150,6 @@ impl RedisStore {
         };
         let epoch = session.epoch.clone().unwrap_or_default();
         let mut pipe = ::redis::pipe();
-        // An error of one quota's key does not concern the others.
-        pipe.ignore_errors();
         for ask in open.iter().filter_map(|i| asks.get(*i)) {
             let totals = session.totals.entry(ask.id.clone()).or_insert_with(|| LastKnownTotals::of(ask));
             session.asked += 1;
@@ -171,8 +158,8 @@ impl RedisStore {
             pipe.cmd("EVALSHA").arg((&link.script, 2, key, self.epoch_key(), &self.holder, &epoch));
             pipe.arg((unique_name("epoch"), row));
         }
-        let answered: Vec<RedisResult<String>> = pipe.query(&mut link.connection)?;
-        // After any error the state of the connection is unknown: the next call makes a new one.
+        // After an error the connection is dropped: the next call makes a new one. A refusal of one quota's key is only that quota's.
+        let answered = ask_all::<String>(&mut link.connection, &pipe)?;
         if let Some(Err(flushed)) = answered.iter().find(|one| one.as_ref().is_err_and(is_script_missing)) {
             return Err(flushed.clone());
         }
@@ -205,7 +192,7 @@ impl SharedBackend for RedisStore {
         if session.paused_until.is_some_and(|until| Instant::now() < until) {
             return Err(StoreError::new(FAILED, "it did not a moment ago"));
         }
-        let known = redis_ledgers::share(&self.client, &self.prefix, DEADLINE, own);
+        let known = redis_ledgers::share(&self.address, &self.prefix, own);
         session.paused_until = known.is_err().then(|| Instant::now() + PAUSE);
         session.knows_ledgers |= known.is_ok();
         known

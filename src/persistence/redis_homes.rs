@@ -40,13 +40,13 @@ impl SharedHomes for RedisHomes {
     }
 
     fn find(&self, objects: &[ObjectKey]) -> Result<Option<(ObjectKey, LedgerId)>, StoreError> {
-        let mut question = ::redis::cmd("MGET");
+        let mut pipe = ::redis::pipe();
         for object in objects {
-            question.arg(self.key(object));
+            pipe.cmd("GET").arg(self.key(object));
         }
-        let found: Vec<Option<String>> = self.link.ask(|connection| question.query(connection))?;
-        let homes =
+        let found: Vec<Option<String>> = self.link.ask_all(&pipe)?;
+        let mut homes =
             objects.iter().zip(found).filter_map(|(object, api)| Some((*object, LedgerId::from(api?.as_str()))));
-        Ok(homes.into_iter().next())
+        Ok(homes.next())
     }
 }

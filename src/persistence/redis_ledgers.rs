@@ -1,11 +1,10 @@
 //! Whose ledgers there are, for servers that share quotas: a hash with a record for each ledger. A server that never saw the former
 //! id of an entry finds the ledger there.
 
-use std::time::Duration;
-
-use redis::{Client, RedisResult};
+use redis::{RedisResult, Value, from_redis_value};
 
 use super::StoreError;
+use super::redis_link::{RedisAddress, ask_all};
 use crate::types::{LedgerId, LedgerRecord};
 
 /// How long the records outlive the last start or reload of a server, in seconds.
@@ -16,9 +15,8 @@ const KEPT_SECS: u64 = 400 * 86_400;
 /// # Errors
 /// When the store does not answer, or has something else under the key.
 pub(super) fn share(
-    client: &Client,
+    address: &RedisAddress,
     prefix: &str,
-    deadline: Duration,
     own: &[(LedgerId, LedgerRecord)],
 ) -> Result<Vec<(LedgerId, LedgerRecord)>, StoreError> {
     let key = format!("{prefix}:ledgers");
@@ -26,16 +24,15 @@ pub(super) fn share(
     let texts: Vec<(&str, String)> = texts
         .collect::<Result<_, serde_json::Error>>()
         .map_err(|e| StoreError::new("the record of a ledger can't be written", e))?;
+    let mut pipe = redis::pipe();
+    if !texts.is_empty() {
+        pipe.hset_multiple(&key, &texts).expire(&key, KEPT_SECS.cast_signed());
+    }
+    pipe.hgetall(&key);
     let exchange = || -> RedisResult<Vec<(String, String)>> {
-        let mut connection = client.get_connection_with_timeout(deadline)?;
-        connection.set_read_timeout(Some(deadline))?;
-        connection.set_write_timeout(Some(deadline))?;
-        let mut pipe = redis::pipe();
-        if !texts.is_empty() {
-            pipe.hset_multiple(&key, &texts).ignore().expire(&key, KEPT_SECS.cast_signed()).ignore();
-        }
-        let (known,): (Vec<(String, String)>,) = pipe.hgetall(&key).query(&mut connection)?;
-        Ok(known)
+        let answers = ask_all::<Value>(&mut address.connect()?, &pipe)?;
+        let last = answers.into_iter().collect::<RedisResult<Vec<Value>>>()?.pop();
+        Ok(from_redis_value(last.unwrap_or(Value::Nil))?)
     };
     let known = exchange()
         .map_err(|e| StoreError::new("the shared store does not answer, asked whose ledgers there are", e))?;

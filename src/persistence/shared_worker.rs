@@ -6,7 +6,6 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::batch_worker::{BatchWorker, reply};
-use super::outage::Outage;
 use super::store_health::StoreHealth;
 use super::{Ask, GrantResult, PersistenceActor, ShareLedgers, SharedBackend, StoreError};
 use crate::alerts::AlertSender;
@@ -28,7 +27,7 @@ impl SharedWorker {
     /// Starts the worker on the current thread.
     pub(super) fn start(backend: Arc<dyn SharedBackend>, alerts: AlertSender) -> SharedWorker {
         let consequence = "once what is lent is used up, APIs with limits will be refused until it answers again";
-        SharedWorker(BatchWorker::start(Outage::new(consequence, alerts), move |jobs| run(&*backend, jobs)))
+        SharedWorker(BatchWorker::start(StoreHealth::new(consequence, alerts), move |jobs| run(&*backend, jobs)))
     }
 
     /// Returns how the store is.

@@ -1,37 +1,69 @@
-//! How a store is, as far as its batches tell.
+//! How a store is, as far as its batches tell. Failures are logged once, and people are told of those that last.
 
 use std::cell::Cell;
 
 use actix::prelude::*;
 
-use super::PersistenceActor;
-use crate::types::Now;
+use super::{PersistenceActor, StoreError};
+use crate::alerts::{Alert, AlertFacts, AlertSender};
+use crate::types::{AlertEvent, Now};
 
-/// Whether the last batch succeeded, and since when the present one runs.
-#[derive(Debug, Default)]
+/// How long a store must fail until people are told: a single failure comes and goes (ms).
+const TOLD_AFTER_MS: u64 = 10_000;
+
+/// Whether a store fails, and since when the present batch runs. All times are monotonic (ms).
 pub(super) struct StoreHealth {
-    is_failing: Cell<bool>,
-    /// ms, monotonic.
+    /// What failures mean for requests.
+    consequence: &'static str,
+    alerts: AlertSender,
+    /// When the first failure in a row came.
+    failing_since: Cell<Option<u64>>,
+    is_told: Cell<bool>,
     busy_since: Cell<Option<u64>>,
 }
 
 impl StoreHealth {
+    /// Creates the state of a store that works. `consequence` says what failures mean for requests.
+    pub(super) fn new(consequence: &'static str, alerts: AlertSender) -> StoreHealth {
+        let (failing_since, is_told, busy_since) = Default::default();
+        StoreHealth { consequence, alerts, failing_since, is_told, busy_since }
+    }
+
     /// Records the begin of a batch.
     pub(super) fn batch_began(&self) {
         self.busy_since.set(Some(Now::read_mono()));
     }
 
     /// Records the end of a batch.
-    pub(super) fn batch_ended(&self, failed: bool) {
-        self.is_failing.set(failed);
+    pub(super) fn batch_ended(&self, failure: Option<&StoreError>) {
         self.busy_since.set(None);
+        let now = Now::read();
+        match (failure, self.failing_since.get()) {
+            (None, None) => {}
+            (None, Some(_)) => {
+                log::info!("persistence: the store works again");
+                self.failing_since.set(None);
+                if self.is_told.take() {
+                    self.alerts.send(Alert::new(AlertEvent::StoreUp, now.wall, AlertFacts::default()));
+                }
+            }
+            (Some(error), None) => {
+                log::error!("persistence: {error}; {}", self.consequence);
+                self.failing_since.set(Some(now.mono));
+            }
+            (Some(_), Some(since)) if now.mono >= since + TOLD_AFTER_MS && !self.is_told.replace(true) => {
+                let facts = AlertFacts { detail: Some(self.consequence.to_owned()), ..AlertFacts::default() };
+                self.alerts.send(Alert::new(AlertEvent::StoreDown, now.wall, facts));
+            }
+            (Some(_), Some(_)) => {}
+        }
     }
 
     /// Returns the report of the store with this name.
     fn report(&self, store: &'static str) -> StoreReport {
         let now = Now::read_mono();
         let lag_ms = self.busy_since.get().map_or(0, |since| now.saturating_sub(since));
-        StoreReport { store, is_up: !self.is_failing.get(), lag_ms }
+        StoreReport { store, is_up: self.failing_since.get().is_none(), lag_ms }
     }
 }
 

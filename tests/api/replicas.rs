@@ -1,5 +1,7 @@
 //! Several servers that share their limits by way of a real `redis-server`: never over, whatever becomes of it or of them.
 
+mod hung;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 

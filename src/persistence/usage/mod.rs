@@ -1,9 +1,9 @@
 //! Usage, written and read: the part of the [`PersistenceActor`] about usage.
 //!
-//! In reading order: `tree` (usage in the data folder) and `files` (blocks that are files there), `redis` (usage that several servers
-//! share) and `worker` (who tells them).
+//! In reading order: `tree` (usage in the data folder) and `files` (large blocks there), `redis` (usage shared by several servers)
+//! and `worker` (the queue to the shared store).
 //!
-//! Reading a year takes a thread some time. So the actor gives the reader away, once all that was told before is on disk.
+//! Reading a year takes a thread some time. So the actor only gives a reader away, once all earlier changes are on disk.
 
 mod files;
 mod redis;
@@ -24,12 +24,12 @@ pub(super) use tree::UsageTree;
 pub use worker::ShareUsage;
 pub(super) use worker::UsageWorker;
 
-/// Save this usage soon. Sent by the RecorderActor. A lost one costs the usage of a moment, until the hour is written whole.
+/// Save this usage soon. Sent by the RecorderActor. A lost message costs the usage of a moment, until the hour is written whole.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct SaveUsage(pub Vec<UsageChange>);
 
-/// Return a reader of all usage that was saved before. Sent for a question about usage, and awaited. A lost one fails the question.
+/// Return a reader of all usage saved before. Sent for a question about usage, and awaited. A lost message fails the question.
 #[derive(Debug, Message)]
 #[rtype(result = "UsageReader")]
 pub struct ReadUsage;

@@ -1,9 +1,9 @@
-//! Usage in Redis or Valkey, for servers that share it: a hash for each hour and day, with a row of each server.
+//! Usage in Redis or Valkey, shared by several servers: a hash for each hour and day, with a row of each server.
 //!
-//! 1. A row is all that its server counted in the period so far. It replaces the row before, so nothing counts twice.
-//! 2. The name of a server is made once for each data folder. After a restart the server goes on with its own rows.
-//! 3. Rows of a server that is gone stay as long as usage is kept.
-//! 4. Hours and days are found by UTC, and a row has its own start: servers may be in several zones.
+//! 1. A row holds all counts of one server in the period so far, and replaces the row before, so nothing counts twice.
+//! 2. The name of a server is made once for each data folder. After a restart the server goes on with the same rows.
+//! 3. Rows of a departed server stay as long as usage is kept.
+//! 4. Hours and days are found by UTC, and each row says when the period began: servers may be in several zones.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::persistence::redis_link::RedisLink;
 use crate::persistence::{SharedUsage, StoreError};
 use crate::types::{UsagePeriod, UsageSpan};
 
-/// Hashes that are read in one round trip.
+/// Hashes read in one round trip.
 const AT_ONCE: usize = 16;
 
 const DAY_MS: i64 = 86_400_000;
@@ -46,7 +46,7 @@ impl RedisUsage {
     }
 }
 
-/// Returns how long a slot of the clock is in ms, and how long its rows are kept in seconds.
+/// Returns how long a slot of the clock is in ms, and how long the rows are kept in seconds.
 fn slot(span: UsageSpan) -> (i64, i64) {
     match span {
         UsageSpan::Hour => (3_600_000, 4 * 86_400),

@@ -1,7 +1,7 @@
 //! The queue of usage to the store that several servers share: the part of the [`PersistenceActor`] about rows.
 //!
-//! What could not be told waits in memory, and goes with the next row. At the first contact the store gets every day that it does not
-//! have: it may be new, or have lost all.
+//! Rows that could not be sent wait in memory, and go with the next row. At the first contact the store gets every missing day: a
+//! store may be new, or have lost all.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,18 +12,18 @@ use super::UsageReader;
 use super::tree::is_whole;
 use crate::alerts::AlertSender;
 use crate::persistence::batch_worker::BatchWorker;
-use crate::persistence::outage::Outage;
+use crate::persistence::store_health::StoreHealth;
 use crate::persistence::{PersistenceActor, SharedUsage, Store, StoreError};
 use crate::types::{UsagePeriod, UsageSpan};
 
-/// The most rows that wait for the store: two days of hours, and the days of a month. Beyond, the oldest is told at the next start.
+/// The most rows that wait for the store: two days of hours, and the days of a month. Beyond, the oldest row is sent at the next start.
 const MOST_WAITING: usize = 80;
 
-/// Days that are told in one round trip.
+/// Days sent in one round trip.
 const DAYS_AT_ONCE: usize = 8;
 
-/// Tell other servers this usage, if a store is shared: all of each period so far. Sent by the RecorderActor every second. A lost one
-/// is made good by the next.
+/// Tell other servers this usage, if a store is shared: all of each period so far. Sent by the RecorderActor every second. The next
+/// message makes a lost one good.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ShareUsage(pub Vec<(UsagePeriod, Vec<u8>)>);
@@ -43,7 +43,7 @@ impl UsageWorker {
     pub(in crate::persistence) fn start(shared: Arc<dyn SharedUsage>, store: Arc<dyn Store>) -> UsageWorker {
         let consequence = "other servers will learn later what was used here";
         let untold = Mutex::new(Untold::default());
-        UsageWorker(BatchWorker::start(Outage::new(consequence, AlertSender::default()), move |rows| {
+        UsageWorker(BatchWorker::start(StoreHealth::new(consequence, AlertSender::default()), move |rows| {
             // One thread runs at a time.
             let mut untold = untold.lock().unwrap_or_else(PoisonError::into_inner);
             untold.rows.extend(rows.into_iter().flatten());
