@@ -14,6 +14,7 @@ mod edit;
 pub mod file;
 mod file_permissions;
 mod json;
+mod key_beginnings;
 mod keys;
 mod load;
 mod mailboxes;
@@ -52,6 +53,7 @@ pub use alerts::AlertConfig;
 pub(crate) use base_url::{check as check_base_url, has_version, without_endpoint};
 pub use edit::{ConfigEdit, EditError, EditedConfig, MaskedConfig, TextHash};
 pub(crate) use json::Unambiguous;
+pub(crate) use key_beginnings::begins_like_key;
 pub use load::{load, parse};
 pub use messages::{
     ConfigChanged, ConfigState, EditConfig, GetConfig, GetConfigText, Reload, ReloadReported, Subscribe,

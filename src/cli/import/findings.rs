@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
 
+use crate::config::begins_like_key;
+
 /// What became of a field. The order is the order in which people are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fate {
@@ -100,13 +102,10 @@ fn without_keys(path: &str) -> String {
     shown
 }
 
-/// What keys of well-known providers begin with.
-const KEY_STARTS: [&str; 9] = ["sk-", "sk_", "gsk_", "AIza", "xai-", "csk-", "nvapi-", "hf_", "pplx-"];
-
 /// Returns whether a word could be a key: by the beginning, or long and of letters and many digits without a break.
 pub(super) fn reads_like_a_key(word: &str) -> bool {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    let is_known = KEY_STARTS.iter().any(|start| word.starts_with(start)) && word.len() >= 12;
+    let is_known = word.len() >= 12 && begins_like_key(word);
     let is_random = word.len() >= 28 && digits >= 4 && word.matches(['-', '_']).count() <= 2;
     is_known || is_random
 }

@@ -14,7 +14,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::place::SecretPlace;
-use super::secret_parts::{begins_like_key, is_reference, without_secret_parts};
+use super::secret_parts::{is_reference, looks_like_key, without_secret_parts};
 use crate::config::secret::ClientKey;
 use crate::text::json::{JsonError, Leaf, Step, leaves, read};
 
@@ -95,7 +95,7 @@ fn shown(leaf: &Leaf, numbers: &mut Numbers) -> Option<String> {
     if text.is_empty() || is_reference(text) {
         return None;
     }
-    if holds_key || is_below_headers(&names) || begins_like_key(text) || has_secret_name(&names, text) {
+    if holds_key || is_below_headers(&names) || looks_like_key(text) || has_secret_name(&names, text) {
         return Some(mask(numbers, text, Some(text)));
     }
     let hides_path = names.first() == Some(&"alerts");

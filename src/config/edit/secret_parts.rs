@@ -1,30 +1,6 @@
 //! What is secret in a text without a name that says so. Pure.
 
-/// What keys of providers and of others begin with.
-const BEGINNINGS: [&str; 22] = [
-    "sk-",
-    "sk_",
-    "gsk_",
-    "AIza",
-    "xai-",
-    "hf_",
-    "nvapi-",
-    "csk-",
-    "pplx-",
-    "fw_",
-    "r8_",
-    "ghp_",
-    "gho_",
-    "github_pat_",
-    "glpat-",
-    "xoxb-",
-    "xoxp-",
-    "ya29.",
-    "AKIA",
-    "eyJ",
-    "Bearer ",
-    "Basic ",
-];
+use crate::config::begins_like_key;
 
 /// The shortest text that is taken for a key by its beginning, and the shortest part of a path that is taken for a key by its
 /// letters and digits.
@@ -33,9 +9,9 @@ const SHORTEST: usize = 20;
 /// Words and signs that may stand beside a variable.
 const BESIDE: [&str; 3] = ["Bearer", "Basic", "Token"];
 
-/// Returns whether a text begins like a key.
-pub(super) fn begins_like_key(text: &str) -> bool {
-    text.len() >= SHORTEST && BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
+/// Returns whether a text is as long as a key, and begins like one.
+pub(super) fn looks_like_key(text: &str) -> bool {
+    text.len() >= SHORTEST && begins_like_key(text)
 }
 
 /// Returns whether a text consists of variables (`${NAME}`), without a default.
@@ -104,5 +80,5 @@ fn is_secret(part: &str) -> bool {
 fn looks_random(part: &str) -> bool {
     let has = |is: fn(&u8) -> bool| part.as_bytes().iter().any(is);
     part.len() >= SHORTEST && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) && !part.contains("${")
-        || begins_like_key(part)
+        || looks_like_key(part)
 }

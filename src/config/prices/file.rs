@@ -11,8 +11,8 @@ use super::csv;
 use super::foreign::{self, ForeignRead};
 use super::row::PriceRow;
 use super::table::PriceTable;
-use crate::config::Providers;
 use crate::config::problem::Problem;
+use crate::config::{Providers, reading};
 
 /// Where the file is named.
 const AT: &str = "prices.file";
@@ -127,7 +127,7 @@ impl PriceFile {
         if self.stamp == Some(now) {
             return Some(self.fingerprint);
         }
-        Some(fingerprint(&fs::read_to_string(&self.path).ok()?))
+        Some(fingerprint(&reading::read_text(&self.path).ok()?))
     }
 }
 
@@ -147,4 +147,16 @@ fn told(name: &str, problems: Vec<String>) -> Vec<Problem> {
     let named = problems.into_iter().take(MOST_PROBLEMS).map(|why| Problem::new(AT, format!("{name} {why}")));
     let rest = (more > 0).then(|| Problem::new(AT, format!("{name} has {more} more bad rows")));
     named.chain(rest).collect()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_has_become_endless_has_no_fingerprint() {
+        let path = PathBuf::from("/dev/zero");
+        let file = PriceFile { name: "zero".to_owned(), as_of: None, path, stamp: None, fingerprint: 0 };
+        assert_eq!(file.current_fingerprint(), None);
+    }
 }

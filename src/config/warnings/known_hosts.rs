@@ -7,23 +7,10 @@
 
 use url::Url;
 
-use crate::config::base_url;
 use crate::config::model::Config;
 use crate::config::providers::{Provider, Providers};
+use crate::config::{base_url, key_beginnings};
 use crate::types::WireFormat;
-
-/// What keys begin with, and whose they are. Of two that fit the longer counts.
-const KEY_STARTS: [(&str, &str); 9] = [
-    ("sk-ant-", "anthropic"),
-    ("sk-or-", "openrouter"),
-    ("gsk_", "groq"),
-    ("AIza", "gemini"),
-    ("xai-", "xai"),
-    ("csk-", "cerebras"),
-    ("nvapi-", "nvidia"),
-    ("hf_", "huggingface"),
-    ("pplx-", "perplexity"),
-];
 
 /// Returns a warning for each address at a known host, and for each key there, that does not fit.
 pub(in crate::config) fn at_known_hosts(config: &Config, providers: &Providers) -> Vec<String> {
@@ -46,8 +33,7 @@ pub(in crate::config) fn at_known_hosts(config: &Config, providers: &Providers) 
                     format!("is at the host of {}, which has no API of {}'s format", first.name, name(format));
                 warnings.push(format!("{field}: {has_none}; {} is for {}'s", other.base_url_field(), name(other)));
             }
-            let starts = KEY_STARTS.iter().filter(|(start, _)| api.key.expose().starts_with(start));
-            if let Some((_, owner)) = starts.max_by_key(|(start, _)| start.len()).filter(|(_, owner)| !is_here(owner)) {
+            if let Some(owner) = key_beginnings::provider_of(api.key.expose()).filter(|owner| !is_here(owner)) {
                 let text = format!("begins like a key of {owner}, and is sent to the host of {}", first.name);
                 warnings.push(format!("{}: {text}; give each account its own key", at("apiKey")));
             }
