@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Reply, Upstream, config_of, eventually};
+use crate::helpers::{App, Reply, Upstream, config_of, eventually, first_then_second};
 
 fn stats(app: &App) -> Value {
     app.client().get("/v1/token/stats").json()
@@ -11,10 +11,7 @@ fn stats(app: &App) -> Value {
 #[test]
 fn tokens_are_summed_by_api_by_hour_and_by_day() {
     let (first, second) = (Upstream::always(Reply::chat("1")), Upstream::always(Reply::chat("2")));
-    let mut config = config_of(&[&first, &second]);
-    config["apis"][0]["rpd"] = json!(2);
-    config["apis"][1]["priority"] = json!(1);
-    let app = App::start(&config);
+    let app = App::start(&first_then_second(&first, &second, 2));
     for _ in 0..5 {
         assert_eq!(app.chat().status, 200);
     }
@@ -44,10 +41,7 @@ fn tokens_are_summed_by_api_by_hour_and_by_day() {
 #[test]
 fn statistics_are_reset_for_one_or_for_all_and_quotas_stay() {
     let (first, second) = (Upstream::always(Reply::chat("1")), Upstream::always(Reply::chat("2")));
-    let mut config = config_of(&[&first, &second]);
-    config["apis"][0]["rpd"] = json!(1);
-    config["apis"][1]["priority"] = json!(1);
-    let app = App::start(&config);
+    let app = App::start(&first_then_second(&first, &second, 1));
     assert_eq!((app.chat().status, app.chat().status), (200, 200));
     eventually("both are counted", || stats(&app)["summary"]["totalRequests"] == 2);
     // Long enough for the statistics to be saved, which they are at once, or 20 ms later: a reset must undo that.

@@ -9,7 +9,7 @@ mod traffic;
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Reply, Upstream, config_of, eventually};
+use crate::helpers::{App, Reply, Upstream, eventually, first_then_second};
 
 /// Returns the answer of `/v1/usage` with this query.
 fn usage(app: &App, query: &str) -> Value {
@@ -21,10 +21,7 @@ fn usage(app: &App, query: &str) -> Value {
 #[test]
 fn usage_is_summed_by_model_and_api_and_survives_a_kill_and_a_stop() {
     let (first, second) = (Upstream::always(Reply::chat("1")), Upstream::always(Reply::chat("2")));
-    let mut config = config_of(&[&first, &second]);
-    config["apis"][0]["rpd"] = json!(2);
-    config["apis"][1]["priority"] = json!(1);
-    let app = App::start(&config);
+    let app = App::start(&first_then_second(&first, &second, 2));
     for _ in 0..5 {
         assert_eq!(app.chat().status, 200);
     }

@@ -36,7 +36,15 @@ pub fn config_of(upstreams: &[&Upstream]) -> Value {
     config_at(&upstreams.iter().map(|upstream| upstream.url()).collect::<Vec<_>>())
 }
 
-/// The same for upstreams at these addresses.
+/// The first serves so many requests a day, and then the second does.
+pub fn first_then_second(first: &Upstream, second: &Upstream, rpd: u64) -> Value {
+    let mut config = config_of(&[first, second]);
+    config["apis"][0]["rpd"] = json!(rpd);
+    config["apis"][1]["priority"] = json!(1);
+    config
+}
+
+/// An entry of `apis` for each upstream at these addresses.
 pub fn config_at(urls: &[String]) -> Value {
     let apis: Vec<Value> = urls
         .iter()

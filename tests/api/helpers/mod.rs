@@ -14,7 +14,7 @@ mod tls;
 mod upstream;
 pub mod websocket;
 
-pub use app::{App, KEY, Launch, OPEN_FILES, config_at, config_of, config_with, scratch};
+pub use app::{App, KEY, Launch, OPEN_FILES, config_at, config_of, config_with, first_then_second, scratch};
 pub use client::{Client, Response};
 pub use clock::{WallClock, hurried};
 pub use demo::Demo;
