@@ -34,7 +34,7 @@ pub struct AlertsActor {
 }
 
 impl AlertsActor {
-    /// Starts the actor on this arbiter, without receivers: the first [`ConfigChanged`] brings them.
+    /// Starts the actor on this arbiter, without receivers: the first [`ConfigChanged`] brings the receivers.
     pub fn start_on(arbiter: &ArbiterHandle) -> (Addr<AlertsActor>, AlertSender) {
         let lost: Arc<AtomicU64> = Arc::default();
         let counted = lost.clone();
@@ -79,7 +79,7 @@ impl AlertsActor {
             }));
         }
         if self.receivers.iter().all(Receiver::is_idle) {
-            // Dropping what they wait for is the word that they wait for.
+            // A dropped sender tells the waiter that all queues are empty.
             self.flushing.clear();
         }
     }
@@ -99,7 +99,7 @@ impl AlertsActor {
     fn adopt(&mut self, receivers: &[Arc<AlertConfig>]) {
         let mut before = std::mem::take(&mut self.receivers);
         for config in receivers {
-            // An unchanged receiver keeps its queue. The messages of a removed one are dropped.
+            // An unchanged receiver keeps its queue. The messages of a removed receiver are dropped.
             let known = before.iter().position(|receiver| receiver.config == *config);
             let receiver = known.map(|nth| before.swap_remove(nth)).unwrap_or_else(|| {
                 self.serial += 1;
@@ -181,7 +181,7 @@ impl Handler<TryFailed> for AlertsActor {
 
     fn handle(&mut self, TryFailed { serial, why }: TryFailed, _: &mut Self::Context) {
         let Some(receiver) = self.receivers.iter_mut().find(|receiver| receiver.serial == serial) else { return };
-        // Once, and not each time for as long as it goes on.
+        // Logged at the first failure in a row only.
         if receiver.failed(Now::read().wall, why.clone()) {
             log::warn!("alerts to {}: not delivered yet: {why}", receiver.config.shown);
         }

@@ -2,9 +2,9 @@
 //!
 //! 1. A placeholder says so in words (`sk-your-openai-key-here`, `YOUR_API_KEY`, `sk-choose-…`, `<key>`), or is one character over and
 //!    over behind the last `-` or `_` (`xxx`, `sk-...`, `sk-ant-XXXXXXXX`).
-//! 2. The name of a variable is put in where it is written `${NAME}`, and nowhere else (`$NAME`, `os.environ/NAME`, `%NAME%`).
+//! 2. The value of a variable stands in for `${NAME}` only, not for other forms (`$NAME`, `os.environ/NAME`, `%NAME%`).
 
-/// Words of placeholders, in lower case and with `-`. A random key of 64 characters holds one of them once in a million times.
+/// Words of placeholders, in lower case and with `-`. Of a million random keys of 64 characters, one has such a word.
 const WORDS: [&str; 11] = [
     "your-",
     "yourkey",
@@ -42,7 +42,7 @@ pub fn is_placeholder(key: &str) -> bool {
         || ENDS.iter().any(|end| plain.ends_with(end))
 }
 
-/// Returns whether a variable's value is the name of another variable, in any way of writing. Nothing puts that one in.
+/// Returns whether a variable's value is the name of another variable, in any form. Nobody looks the other variable up.
 pub fn is_reference(value: &str) -> bool {
     let in_braces = value.trim().strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
     let name = in_braces.map(|inner| inner.split_once(":-").map_or(inner, |(name, _)| name));
@@ -56,7 +56,7 @@ pub(super) fn held_by(variable: &str) -> String {
     )
 }
 
-/// Returns why a text that fits into no header is no key, and the mend.
+/// Returns why a text is no key, and the mend, if the text can't be the value of a header.
 pub fn why_no_key(text: &str) -> &'static str {
     let begins_with_bearer = text.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("bearer"));
     if begins_with_bearer {
@@ -76,7 +76,7 @@ fn is_one_character(plain: &str) -> bool {
     last.len() >= REPEATED && characters.all(|c| Some(c) == first) && before.split('-').all(is_part)
 }
 
-/// Returns whether a text is, or has as a part of a URL or a header, the name of a variable that nothing puts in.
+/// Returns whether a text, or a part of a URL or a header, is a variable's name in a form other than `${NAME}`.
 pub(super) fn names_variable(text: &str) -> bool {
     let parts = text.split(['/', '@', ':', ' ', '?', '&', '=']);
     let is_written = |text: &str, (before, behind): (&str, &str)| {

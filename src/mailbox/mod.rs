@@ -1,11 +1,11 @@
-//! The mailboxes of all kinds of actors: how deep each is, how deep it was, what it refused, and how much it takes.
+//! The mailboxes of all kinds of actors: the present and the greatest depth, refused messages, and the capacity.
 //!
-//! 1. An actor of ours runs in the [`Context`] of this room, and is started by [`LaunchActor`]. Whoever sends knows nothing of that.
-//! 2. A message counts from the moment it is queued until its handler begins: two additions to an atomic.
+//! 1. An actor of ours runs in the [`Context`] of this room, and is started by [`LaunchActor`]. Senders need not know.
+//! 2. A message counts from the queue until the handler begins: two additions to an atomic.
 //! 3. Kinds with an instance on each worker count by thread, so no core waits for another one's count.
 //! 4. A capacity bounds `try_send` (refused when full) and `send` (waits when full). `do_send` ignores the capacity: news and
 //!    settlements are never lost.
-//! 5. An actor with a queue beside the mailbox reads that queue in batches ([`ReadsInBatches`]).
+//! 5. An actor with a queue beside the mailbox reads the queue in batches ([`ReadsInBatches`]).
 
 mod batches;
 mod context;

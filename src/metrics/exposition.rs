@@ -1,4 +1,4 @@
-//! The text that Prometheus reads: `# HELP`, `# TYPE`, then a line for each sample.
+//! The text for Prometheus: `# HELP`, `# TYPE`, then a line for each sample.
 
 use std::fmt::Write;
 
@@ -75,7 +75,7 @@ impl FamilyWriter<'_> {
         self.line(("", None), labels, value.into());
     }
 
-    /// Writes one histogram: its buckets, its sum and its count.
+    /// Writes one histogram: the buckets, the sum and the count.
     pub fn histogram(&mut self, labels: &[&str], histogram: &Histogram) {
         debug_assert_eq!(self.family.kind, MetricKind::Histogram);
         for (bound, count) in histogram.cumulative() {
@@ -110,7 +110,7 @@ impl FamilyWriter<'_> {
     }
 }
 
-/// Writes a text such that its end and the line's are where they seem to be.
+/// Escapes backslashes, line feeds and, in a quoted text, quotes.
 fn escape(to: &mut String, text: &str, quoted: bool) {
     if !text.contains(['\\', '\n', '"']) {
         return to.push_str(text);

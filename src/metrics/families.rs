@@ -5,11 +5,11 @@
 pub struct MetricFamily {
     /// The name, as exported.
     pub name: &'static str,
-    /// What its values are.
+    /// What the values are.
     pub kind: MetricKind,
-    /// The names of its labels.
+    /// The names of the labels.
     pub labels: &'static [&'static str],
-    /// What it says.
+    /// What the values say, for people.
     pub help: &'static str,
 }
 

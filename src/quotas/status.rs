@@ -1,4 +1,4 @@
-//! What a quota says of itself in `/v1/status`.
+//! The state of a quota, for `/v1/status`.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::types::{Limits, QuotaId};
 /// One quota.
 #[derive(Debug, Clone)]
 pub struct QuotaStatus {
-    /// Whose.
+    /// The name of the quota, with the owner.
     pub id: QuotaId,
-    /// The model that it is for, by the upstream's own name; all together, if there is none.
+    /// The model, by the upstream's own name. `None` stands for all models together.
     pub model: Option<Arc<str>>,
-    /// Its bounds.
+    /// The bounds.
     pub limits: Limits,
-    /// Requests, with those under way and those of other servers.
+    /// Requests, with the ones under way and the ones of other servers.
     pub requests: WindowUsage,
     /// Tokens, likewise.
     pub tokens: WindowUsage,
@@ -25,6 +25,6 @@ pub struct QuotaStatus {
     pub usable: [Option<u64>; 2],
     /// When the period ends, at the latest (ms since the Unix epoch).
     pub period_ends: i64,
-    /// Why it has no room just now, and until when (ms since the Unix epoch).
+    /// Why there is no room just now, and until when (ms since the Unix epoch).
     pub refusal: Option<(NoRoom, Option<i64>)>,
 }

@@ -1,4 +1,4 @@
-//! An account of the configuration to be written: what stands in its entry, and what that comes from. Pure.
+//! An account of the configuration to be written: the texts of the entry, and their origin. Pure.
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ const OF_A_FORMAT: [&str; 2] = ["openai", "anthropic"];
 /// A text of an entry.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum EntryText {
-    /// As it stands.
+    /// A text without variables.
     Literal(String),
     /// `${NAME}`, and the value now. The value may be a key.
     Variable(String, ApiKey),
@@ -184,7 +184,7 @@ fn base_url(variable: &str, value: &str) -> EntryText {
     base_of(value).map_or_else(as_it_stands, EntryText::Literal)
 }
 
-/// Returns the base in front of an endpoint's URL, if this is one. Programs that send to the URL itself have an endpoint there.
+/// Returns the base in front of an endpoint's URL; `None` for another URL. Some programs send to the URL itself, endpoint and all.
 pub(super) fn base_of(url: &str) -> Option<String> {
     let (base, _) = without_endpoint(url)?;
     // Nothing is put between the base and the endpoint.

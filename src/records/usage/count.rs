@@ -5,7 +5,7 @@ use crate::records::request_record::{AttemptRecord, AttemptResult, RequestRecord
 use crate::types::{Moment, UsageSource};
 use crate::usage::{CellNames, OperationKind, UsageCounts, UsageLedger};
 
-/// Counts a request that named a model or reached an API.
+/// Counts a request with the name of a model or with an attempt.
 pub(super) fn count(ledger: &mut UsageLedger, record: &RequestRecord, moment: Moment) {
     if record.model.is_none() && record.attempts.is_empty() {
         return;
@@ -17,7 +17,7 @@ pub(super) fn count(ledger: &mut UsageLedger, record: &RequestRecord, moment: Mo
     let is_served = |attempt: &AttemptRecord| matches!(attempt.result, AttemptResult::Served);
     // The serving attempt, or else the last one.
     let target = record.attempts.iter().rposition(is_served).or_else(|| record.attempts.len().checked_sub(1));
-    // A name that has served is no invention of a client's, at the attempts before it either.
+    // The model's name is real if one of the attempts was served, so the earlier attempts may use the name too.
     let served = record.attempts.iter().find(|attempt| is_served(attempt));
     let served = served.map(|attempt| attempt.model.as_deref().unwrap_or(asked));
     for (nth, attempt) in record.attempts.iter().enumerate() {
@@ -34,7 +34,7 @@ pub(super) fn count(ledger: &mut UsageLedger, record: &RequestRecord, moment: Mo
     }
 }
 
-/// Returns the request itself. An error as the answer is a failure, whoever gave it.
+/// Returns the request itself. An error as the answer is a failure, from the upstream or from this server.
 fn of_request(record: &RequestRecord) -> UsageCounts {
     let is_error = record.status.is_none_or(|status| status.as_u16() >= 400);
     let failed = is_error || record.end != RequestEnd::Answered;
