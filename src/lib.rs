@@ -14,6 +14,7 @@
 //! 5. [`keys`]: what a client may spend. [`http`]: the endpoints. [`error`]: every error of our own, in one table.
 //! 6. [`mailbox`]: what actors run in. [`app`]: starts all of it, and stops. [`cli`]: the commands.
 
+mod agents;
 pub mod alerts;
 pub mod app;
 pub mod cli;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// A room, and the rooms of ours that it may import. `app`, `cli` and `main` compose: they may know everything.
 const RULES: &[(&str, &[&str])] = &[
     ("types", &[]),
+    ("agents", &["types"]),
     ("mailbox", &[]),
     ("text", &[]),
     ("config", &["types", "mailbox", "text"]),
@@ -49,6 +50,7 @@ const RULES: &[(&str, &[&str])] = &[
         "ui",
         &[
             "types",
+            "agents",
             "mailbox",
             "alerts",
             "error",
@@ -67,7 +69,11 @@ const RULES: &[(&str, &[&str])] = &[
 ];
 
 /// Files and folders that are pure: no actor, no clock, no I/O.
-const PURE: [&str; 21] = [
+const PURE: [&str; 25] = [
+    "agents/choice.rs",
+    "agents/program.rs",
+    "agents/recipe.rs",
+    "agents/table.rs",
     "text/json",
     "text/lines.rs",
     "config/edit/change.rs",

@@ -125,6 +125,17 @@ pub(super) fn door(request: &HttpRequest) -> Option<&Door> {
     request.app_data::<Door>()
 }
 
+/// Returns where clients reach the API, by the request's own word: [`enter`] has checked the host. A proxy in front may speak TLS.
+pub(super) fn api_address(request: &HttpRequest) -> String {
+    let info = request.connection_info();
+    let scheme = if info.scheme() == "https" { "https" } else { "http" };
+    let named = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or(info.host());
+    match worker(request).map(|worker| worker.config()) {
+        Ok(config) => format!("{scheme}://{}", host::of_api(named, &config.server)),
+        Err(_) => format!("{scheme}://{named}"),
+    }
+}
+
 /// Returns the name of the session's cookie. Browsers take the name with the prefix only over TLS, for this host alone.
 fn cookie_name(is_secure: bool) -> &'static str {
     if is_secure { "__Host-api-together" } else { "api-together" }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::config::Config;
+use crate::config::{Config, ServerConfig};
 
 /// Returns whether the host of a request (with its port, as in the header) is an address, `localhost`, or a name of the
 /// configuration.
@@ -20,6 +20,16 @@ pub(super) fn is_ours(host: &str, config: &Config) -> bool {
 fn is_address(name: &str) -> bool {
     let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
     inner.parse::<IpAddr>().is_ok()
+}
+
+/// Returns the host and the port of the API, for a page under this host. Where the dashboard has an address of its own, the API is
+/// at another port, and at another host where the configuration names one.
+pub(super) fn of_api(page: &str, server: &ServerConfig) -> String {
+    let Some((admin, _)) = &server.admin else { return page.to_owned() };
+    let is_anywhere = server.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified());
+    let host = if is_anywhere || server.host == *admin { without_port(page) } else { &server.host };
+    let needs_brackets = host.contains(':') && !host.starts_with('[');
+    if needs_brackets { format!("[{host}]:{}", server.port) } else { format!("{host}:{}", server.port) }
 }
 
 fn without_port(host: &str) -> &str {
@@ -63,6 +73,26 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_ours(host, &config), ours, "{host}");
+        }
+    }
+
+    #[test]
+    fn the_api_is_beside_the_dashboards_own_address() {
+        for (host, admin, page, api) in [
+            ("0.0.0.0", None, "pool.example:8080", "pool.example:8080"),
+            ("0.0.0.0", Some("127.0.0.1"), "localhost:3002", "localhost:3001"),
+            ("127.0.0.1", Some("127.0.0.1"), "127.0.0.1:3002", "127.0.0.1:3001"),
+            ("::", Some("::1"), "[::1]:3002", "[::1]:3001"),
+            ("10.0.0.5", Some("127.0.0.1"), "127.0.0.1:3002", "10.0.0.5:3001"),
+            ("fd00::5", Some("::1"), "[::1]:3002", "[fd00::5]:3001"),
+        ] {
+            let mut server = json!({ "host": host, "port": 3001, "open": true });
+            if let Some(admin) = admin {
+                server["admin"] = json!({ "host": admin, "port": 3002 });
+            }
+            let apis = [crate::testing::api("a", &json!({}))];
+            let config = crate::testing::config(&json!({ "server": server, "apis": apis }));
+            assert_eq!(of_api(page, &config.server), api, "{host}");
         }
     }
 

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
-use super::door::{cookie_of, door};
+use super::door::{api_address, cookie_of, door};
 use super::frame::view_start;
 use super::messages::{CurrentSession, GetSession};
 use super::page::{Facts, PageRequest, PageRow};
@@ -204,6 +204,7 @@ impl Tab {
             worker: worker(&self.request).ok()?.clone(),
             visitor,
             name,
+            address: api_address(&self.request),
             query: Rc::new(fields),
         };
         let facts: Box<dyn Facts> = (page.load)(asked).await.ok()?;

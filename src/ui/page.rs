@@ -79,6 +79,8 @@ pub(super) struct PageRequest {
     pub(super) visitor: Visitor,
     /// The rest of the path, behind the page's own: an account's id.
     pub(super) name: Option<String>,
+    /// Where clients reach the API: the scheme and the host, without a `/` at the end.
+    pub(super) address: String,
     /// The fields of the query.
     pub(super) query: Rc<Vec<(String, String)>>,
 }

@@ -7,7 +7,7 @@ use actix_web::http::header::ContentType;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 
-use super::door::door;
+use super::door::{api_address, door};
 use super::frame::{document, failed, refused, see_other, view_start};
 use super::live;
 use super::messages::CurrentSession;
@@ -86,7 +86,8 @@ pub(super) async fn load(
     let fields = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
     let query = Rc::new(fields.map(web::Query::into_inner).unwrap_or_default());
     let dashboard = door(request).ok_or(ApiError::Internal)?.dashboard.clone();
-    (page.load)(PageRequest { dashboard, worker, visitor: session.visitor.clone(), name, query }).await
+    let address = api_address(request);
+    (page.load)(PageRequest { dashboard, worker, visitor: session.visitor.clone(), name, address, query }).await
 }
 
 /// Answers with usage as CSV, to who may see all of it.

@@ -5,7 +5,7 @@ use super::page::{PageAudience, PageRow, SLOWLY, page};
 use super::pages;
 
 /// The pages, in the order of the navigation.
-pub(super) static PAGES: [PageRow; 12] = [
+pub(super) static PAGES: [PageRow; 13] = [
     page("/ui/", "page.now", pages::now::load),
     page("/ui/accounts/{name}", "page.account", pages::account::load).aside(),
     page("/ui/requests/{name}", "page.request", pages::request::load).aside().refreshed(None),
@@ -14,6 +14,7 @@ pub(super) static PAGES: [PageRow; 12] = [
     page("/ui/usage", "page.usage", pages::usage::load).refreshed(SLOWLY),
     page("/ui/keys", "page.keys", pages::keys::load),
     page("/ui/try", "page.try", pages::trial::load).of(PageAudience::Admins).refreshed(None),
+    page("/ui/recipes", "page.recipes", pages::recipes::load).aside().refreshed(None),
     page("/ui/configuration", "page.configuration", pages::configuration::load).refreshed(SLOWLY),
     page("/ui/add", "page.add", pages::settings::load).of(PageAudience::Admins).aside().refreshed(None),
     page("/ui/system", "page.system", pages::system::load),

@@ -56,6 +56,14 @@ await withBrowser(async (open) => {
   await fits(page, "an answer");
   await failure(page);
   await accessible(page, "a failure");
+  // The recipes, all of them open.
+  await page.getByRole("link", { name: "recipes" }).click();
+  for (const summary of await page.locator("summary").all()) await summary.click();
+  await accessible(page, "recipes");
+  await fits(page, "recipes");
+  assert.match(await page.locator("#recipe-codex").textContent(), new RegExp(`base_url = "${base}/v1"`));
+  await page.goto(`${base}/ui/try`);
+  await page.fill("input[name=model]", "m");
   // Whoever is no longer logged in is sent to the log-in.
   await page.context().clearCookies();
   await page.getByRole("button", { name: "Send" }).click();

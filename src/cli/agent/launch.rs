@@ -8,9 +8,8 @@ use std::process::Command;
 
 use clap::Args;
 
-use super::program::Launch;
-use super::table::AGENTS;
 use super::{Agent, CliError, ModelArgs, ServerArgs, agent_name, values};
+use crate::agents::{AGENTS, Launch};
 use crate::cli::dotenv;
 
 #[derive(Debug, Args)]

@@ -1,17 +1,12 @@
 //! `api-together agent` and `api-together run`: programs that use the server.
 //!
-//! In reading order: [`table`] (the programs), [`recipe`] (lines from templates), [`models`] (which model), [`merge`] and
-//! [`mod@write`] (into the program's file), [`launch`].
+//! [`crate::agents`] knows the programs and their lines. In reading order: [`models`] (which model), [`merge`] and [`mod@write`]
+//! (into the program's file), [`launch`].
 
-#[cfg(test)]
-mod agents_doc;
 mod launch;
 mod merge;
 mod models;
 mod place;
-mod program;
-mod recipe;
-mod table;
 mod write;
 
 use std::io::{self, Write};
@@ -21,16 +16,11 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 pub(super) use self::launch::{RunArgs, run};
-use self::models::{Named, choose};
-use self::program::Agent;
-use self::recipe::{Values, is_plain};
-use self::table::{AGENTS, agent as row};
+use self::models::choose;
 use super::CliError;
 use super::running::{RunningServer, ServerArgs};
 use super::terminal::{Paint, Table, Tone};
-
-/// Stands for the key of a server that wants none: programs refuse an empty one.
-const ANY_KEY: &str = "none";
+use crate::agents::{AGENTS, ANY_KEY, Agent, Named, Settings, Values, agent as row, is_plain};
 
 #[derive(Debug, Args)]
 pub(super) struct AgentArgs {
@@ -81,13 +71,8 @@ pub(super) fn agent(args: AgentArgs) -> Result<(), CliError> {
 fn list() -> io::Result<()> {
     let mut table = Table::new(&["name", "program", "agent --write", "run"]);
     for agent in &AGENTS {
-        let files = agent.settings.as_ref().map(|settings| (settings.folder, settings.files.last()));
-        let file = match files {
-            Some(("", Some(file))) => format!("~/{file}"),
-            Some((folder, Some(file))) => format!("~/{folder}/{file}"),
-            Some((_, None)) => "--file FILE".to_owned(),
-            None => String::new(),
-        };
+        let place = |settings: &Settings| settings.usual_place().unwrap_or_else(|| "--file FILE".to_owned());
+        let file = agent.settings.as_ref().map(place).unwrap_or_default();
         let run = if agent.launch.is_some() { "yes" } else { "" };
         let plain = |text: &str| (text.to_owned(), None);
         let name = (agent.name.to_owned(), Some(Tone::Strong));

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::program::Settings;
+use crate::agents::Settings;
 
 impl Settings {
     /// Returns the program's file, if the program has one of its own: by the variable that moves the folder, else below the home

@@ -6,8 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::merge::merge;
-use super::program::{Agent, Settings};
-use super::recipe::Values;
+use crate::agents::{Agent, Settings, Values};
 use crate::cli::CliError;
 use crate::cli::terminal::{Paint, print_diff};
 use crate::text::file::{Manner, TextFile};

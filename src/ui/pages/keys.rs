@@ -12,7 +12,7 @@ use crate::keys::KeyStatus;
 use crate::ui::edit::{config_text, edit, entry_fields, typed};
 use crate::ui::forms::{ActionOutcome, SentForm};
 use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::View;
+use crate::ui::view::{View, address};
 
 /// The limits that a form has, in this order.
 const NUMBERS: [&str; 5] = ["rpm", "rpd", "tpm", "tpd", "maxConcurrent"];
@@ -149,15 +149,18 @@ pub(in crate::ui) fn make(form: SentForm) -> LocalBoxFuture<'static, ActionOutco
         whole.insert("key".to_owned(), json!(ClientKey::digest_of(&key)));
         whole.extend(entry);
         let outcome = edit(&form, ConfigEdit::PutKey(Value::Object(whole)), ("/ui/keys", "keys.made")).await;
-        shown_once(outcome, key)
+        shown_once(outcome, key, form.field("name").unwrap_or_default())
     }
     .boxed_local()
 }
 
 /// Shows a new key, if it is in the file.
-fn shown_once(mut outcome: ActionOutcome, key: ApiKey) -> ActionOutcome {
-    outcome.notice.secret = Some(key).filter(|_| outcome.notice.is_good);
-    outcome
+fn shown_once(mut outcome: ActionOutcome, key: ApiKey, name: &str) -> ActionOutcome {
+    if !outcome.notice.is_good {
+        return outcome;
+    }
+    outcome.notice.secret = Some(key);
+    outcome.linked(address("/ui/recipes", &[("key", name)]), "recipes.link")
 }
 
 /// Refuses a key from now on.
@@ -186,7 +189,7 @@ pub(in crate::ui) fn rotate(form: SentForm) -> LocalBoxFuture<'static, ActionOut
         let mut digests = digests(&form);
         digests.push(ClientKey::digest_of(&key));
         let outcome = put_digests(&form, &digests, "keys.rotated").await;
-        shown_once(outcome, key)
+        shown_once(outcome, key, form.field("name").unwrap_or_default())
     }
     .boxed_local()
 }

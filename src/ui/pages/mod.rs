@@ -9,6 +9,7 @@ pub(super) mod live;
 pub(super) mod me;
 pub(super) mod models;
 pub(super) mod now;
+pub(super) mod recipes;
 pub(super) mod request;
 pub(super) mod settings;
 pub(super) mod steering;

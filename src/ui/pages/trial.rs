@@ -127,11 +127,15 @@ impl Facts for TrialFacts {
     fn render(&self, view: &View) -> Markup {
         html! {
             p class="faint" { (view.t("try.about")) }
+            p { a href="/ui/recipes" { (view.t("recipes.link")) } }
             div class="columns" {
                 div { (self.form(view)) }
                 section class="panel" aria-labelledby="answer-title" {
                     h2 id="answer-title" { (view.t("try.answer")) }
-                    div id="trial-answer" class="answer" aria-live="polite" tabindex="0" aria-labelledby="answer-title" role="group" { (self.result(view)) }
+                    div id="trial-answer" class="answer" role="group" aria-labelledby="answer-title"
+                        aria-live="polite" tabindex="0" {
+                        (self.result(view))
+                    }
                 }
             }
         }
@@ -144,15 +148,22 @@ impl TrialFacts {
         html! {
             form method="post" action="/ui/try/send" data-stream="/ui/try/stream" class="panel stacked wide" {
                 (view.token_field())
-                label { (view.t("models.model")) input name="model" list="models" value=(self.model) required autocomplete="off"; }
+                label {
+                    (view.t("models.model"))
+                    input name="model" list="models" value=(self.model) required autocomplete="off";
+                }
                 datalist id="models" { @for model in models.into_iter().take(MOST_OFFERED) { option value=(model) {} } }
-                label { (view.t("try.message")) textarea name="message" class="prose" rows="5" required { "\n" (self.message) } }
+                label {
+                    (view.t("try.message"))
+                    textarea name="message" class="prose" rows="5" required { "\n" (self.message) }
+                }
                 div class="row" {
                     @if self.served.len() > 1 {
                         label { (view.t("try.format")) select name="format" {
                             option value="" { (view.t("try.suited")) }
                             @for (format, _) in &self.served {
-                                option value=(format.as_str()) selected[self.format == Some(*format)] { (title(*format)) }
+                                @let is_chosen = self.format == Some(*format);
+                                option value=(format.as_str()) selected[is_chosen] { (title(*format)) }
                             }
                         } }
                     }
@@ -172,7 +183,7 @@ impl TrialFacts {
 }
 
 /// Returns a format's own name.
-fn title(format: WireFormat) -> &'static str {
+pub(super) fn title(format: WireFormat) -> &'static str {
     match format {
         WireFormat::OpenAi => "OpenAI",
         WireFormat::Anthropic => "Anthropic",

@@ -42,7 +42,7 @@ fn streamed(visitor: &Visitor, fields: &[(&str, &str)]) -> (Vec<Value>, String, 
 
 #[test]
 fn a_trial_is_answered_on_the_page_with_the_facts() {
-    let (upstream, app, visitor) = start(says("Hel", piece("lo &")));
+    let (upstream, _app, visitor) = start(says("Hel", piece("lo &")));
     assert!(visitor.page("/ui/try").contains("<option value=\"m\">"), "the models are offered");
     let answer = visitor.send("/ui/try/send", &ASK);
     assert_eq!(answer.status, 200);
@@ -60,10 +60,6 @@ fn a_trial_is_answered_on_the_page_with_the_facts() {
     let id = html.split("/ui/requests/").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
     let request = visitor.page(&format!("/ui/requests/{id}"));
     assert!(request.contains("dashboard"), "the key, and the program: {request}");
-    assert!(
-        app.client().get("/v1/usage?group=key").text().contains("dashboard")
-            || visitor.page("/ui/live").contains("dashboard")
-    );
 }
 
 #[test]
@@ -119,10 +115,7 @@ fn failures_are_told_in_the_upstreams_own_words_and_never_as_markup() {
             assert!(!page.contains(markup), "{markup}: {page}");
         }
     }
-    assert!(
-        unknown.contains("model_not_found") || unknown.contains("no account") || unknown.contains("class"),
-        "{unknown}"
-    );
+    assert!(unknown.contains("model_not_found"), "{unknown}");
 }
 
 #[test]

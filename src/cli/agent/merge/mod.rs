@@ -10,7 +10,7 @@ mod yaml;
 
 use thiserror::Error;
 
-use super::program::{Settings, Syntax};
+use crate::agents::{Settings, Syntax};
 use crate::text::json::BYTE_ORDER_MARK;
 
 /// Why a recipe's lines were not put into a text.
@@ -64,8 +64,8 @@ fn with_plain_line_ends(
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::agent;
     use super::*;
+    use crate::agents::agent;
 
     #[test]
     fn a_file_of_windows_stays_one() {

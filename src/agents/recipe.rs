@@ -10,29 +10,29 @@
 
 /// What goes into a template.
 #[derive(Debug, Clone)]
-pub(super) struct Values {
+pub(crate) struct Values {
     /// The server's URL without `/v1` and without a `/` at the end.
-    pub(super) root: String,
-    pub(super) key: String,
-    pub(super) models: Chosen,
+    pub(crate) root: String,
+    pub(crate) key: String,
+    pub(crate) models: Chosen,
 }
 
 /// The models of a recipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Chosen {
-    pub(super) model: String,
-    pub(super) small: String,
+pub(crate) struct Chosen {
+    pub(crate) model: String,
+    pub(crate) small: String,
     /// By the roles of Claude Code.
-    pub(super) opus: String,
-    pub(super) sonnet: String,
-    pub(super) haiku: String,
+    pub(crate) opus: String,
+    pub(crate) sonnet: String,
+    pub(crate) haiku: String,
     /// All that the program may show, the chosen ones among them.
-    pub(super) listed: Vec<String>,
+    pub(crate) listed: Vec<String>,
 }
 
 impl Values {
     /// Returns a template with the values put in. They need no quoting, as [`is_plain`] holds for each.
-    pub(super) fn put_into(&self, template: &str) -> String {
+    pub(crate) fn put_into(&self, template: &str) -> String {
         let mut text = String::new();
         for line in template.lines() {
             if line.contains("{each}") {
@@ -59,7 +59,7 @@ impl Values {
 }
 
 /// Returns whether a text can stand in quotes in every format of settings, and in a shell's command.
-pub(super) fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     let is_odd = |c: char| c.is_whitespace() || c.is_control() || "\"'\\`${}".contains(c);
     !text.is_empty() && !text.chars().any(is_odd)
 }

@@ -7,7 +7,7 @@ use crate::types::WireFormat;
 const POOL_KEY: &str = "POOL_KEY";
 
 /// All programs.
-pub(super) static AGENTS: [Agent; 14] = [
+pub(crate) static AGENTS: [Agent; 14] = [
     Agent {
         name: "claude",
         aliases: &["claude-code"],
@@ -275,6 +275,6 @@ const PANEL: &[(&str, &str)] =
     &[("API provider", "OpenAI Compatible"), ("Base URL", "{base}"), ("API key", "{key}"), ("Model ID", "{model}")];
 
 /// Returns the row of a name.
-pub(super) fn agent(name: &str) -> Option<&'static Agent> {
+pub(crate) fn agent(name: &str) -> Option<&'static Agent> {
     AGENTS.iter().find(|agent| agent.name == name)
 }
