@@ -1,19 +1,16 @@
 //! Does what a form asks for: checked, done, and told on the next page.
 
-use actix_web::web::Form;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::audit::AuditEntry;
 use super::door::{cookie_of, door};
+use super::fields::SentFields;
 use super::forms::{Action, ActionOutcome, NextPage, SentForm, is_token_right};
 use super::frame::{refused, see_other, view_start};
 use super::messages::{CurrentSession, Notify, WriteAudit};
 use super::show::show_again;
 use crate::http::worker;
 use crate::types::{Now, iso};
-
-/// The fields of a form, as sent.
-pub(super) type SentFields = Form<Vec<(String, String)>>;
 
 /// A form that an admin sent from a page of the session.
 pub(super) struct CheckedForm {
@@ -28,7 +25,7 @@ pub(super) fn check(request: &HttpRequest, fields: SentFields) -> Result<Checked
     let (Some(session), Some(cookie)) = (session, cookie_of(request)) else {
         return Err("refused.session");
     };
-    let fields = fields.into_inner();
+    let SentFields(fields) = fields;
     if !is_token_right(&session, &fields) {
         return Err("refused.form");
     }

@@ -7,16 +7,17 @@
 
 use actix::Addr;
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 
 use super::actor::DashboardActor;
+use super::cookies::{self, NewCookie};
 use super::frame::{refused, see_other};
 use super::host;
 use super::messages::{CurrentSession, GetSession};
@@ -148,23 +149,18 @@ fn is_secure(request: &HttpRequest) -> bool {
 
 /// Returns the value of the session's cookie.
 pub(super) fn cookie_of(request: &HttpRequest) -> Option<String> {
-    request.cookie(cookie_name(is_secure(request))).map(|cookie| cookie.value().to_owned())
+    cookies::sent(request, cookie_name(is_secure(request)))
 }
 
-/// Returns the cookie of a new session, or of none.
-pub(super) fn session_cookie(request: &HttpRequest, value: Option<String>) -> Cookie<'static> {
+/// Gives the browser the cookie of a new session, or takes it away.
+pub(super) fn give_session(request: &HttpRequest, response: &mut HttpResponse, value: Option<&str>) {
     let is_secure = is_secure(request);
-    let ends = value.is_none();
-    let mut cookie = Cookie::build(cookie_name(is_secure), value.unwrap_or_default())
-        .path("/")
-        .http_only(true)
-        .same_site(SameSite::Strict)
-        .secure(is_secure)
-        .finish();
-    if ends {
-        cookie.make_removal();
+    let seconds = value.is_none().then_some(0);
+    let value = value.unwrap_or_default();
+    let cookie = NewCookie { name: cookie_name(is_secure), value, path: "/", is_secure, seconds };
+    if let Some(header) = cookie.header() {
+        response.headers_mut().append(SET_COOKIE, header);
     }
-    cookie
 }
 
 fn with_headers(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {

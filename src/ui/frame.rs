@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets::asset;
+use super::cookies;
 use super::messages::CurrentSession;
 use super::text::Language;
 use super::view::{Theme, View, ViewStart};
@@ -15,7 +16,7 @@ use crate::types::KeyName;
 
 /// Returns what a view begins with, for a request.
 pub(super) fn view_start(request: &HttpRequest, session: &CurrentSession, url: String) -> ViewStart {
-    let cookie = |name: &str| request.cookie(name).map(|cookie| cookie.value().to_owned());
+    let cookie = |name: &str| cookies::sent(request, name);
     let header = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let language = cookie("ui-language").and_then(|tag| Language::of_tag(&tag));
     let theme = cookie("ui-theme").and_then(|name| Theme::of_name(&name));

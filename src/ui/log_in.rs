@@ -2,15 +2,16 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
-use actix_web::http::header::ContentType;
-use actix_web::web::{Form, Query};
+use actix_web::http::header::{ContentType, SET_COOKIE};
+use actix_web::web::Query;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use maud::html;
 use serde::Deserialize;
 
-use super::door::{cookie_of, door, session_cookie};
+use super::cookies::NewCookie;
+use super::door::{cookie_of, door, give_session};
+use super::fields::SentFields;
 use super::forms::is_token_right;
 use super::frame::{bare_view, document, refused, see_other};
 use super::messages::{CurrentSession, LogIn, LogInByLink, LogInRefused, LogOut};
@@ -22,14 +23,7 @@ use crate::config::ApiKey;
 const LONGEST_KEY: usize = 1_024;
 
 /// How long the choice of language and colours is remembered: a year.
-const REMEMBERED: actix_web::cookie::time::Duration = actix_web::cookie::time::Duration::days(365);
-
-#[derive(Deserialize)]
-pub(super) struct LogInForm {
-    key: String,
-    /// The page to go to.
-    to: Option<String>,
-}
+const REMEMBERED: u64 = 365 * 24 * 60 * 60;
 
 #[derive(Deserialize)]
 pub(super) struct LogInQuery {
@@ -39,13 +33,6 @@ pub(super) struct LogInQuery {
 #[derive(Deserialize)]
 pub(super) struct LinkQuery {
     once: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct PreferencesForm {
-    language: Option<String>,
-    theme: Option<String>,
-    to: Option<String>,
 }
 
 /// Returns a page of ours, whatever was asked for: never a link to elsewhere.
@@ -81,9 +68,9 @@ fn log_in_page(request: &HttpRequest, status: StatusCode, said: Option<String>, 
 }
 
 /// Begins a session.
-pub(super) async fn log_in(request: HttpRequest, form: Form<LogInForm>) -> HttpResponse {
-    let LogInForm { key, to } = form.into_inner();
-    let key = key.trim();
+pub(super) async fn log_in(request: HttpRequest, fields: SentFields) -> HttpResponse {
+    let key = fields.field("key").unwrap_or_default().trim();
+    let to = fields.field("to");
     let from = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
     let Some(door) = door(&request) else { return refused(&request, "refused.session", &[]) };
     let key = ApiKey::new(key.get(..LONGEST_KEY).unwrap_or(key));
@@ -93,14 +80,14 @@ pub(super) async fn log_in(request: HttpRequest, form: Form<LogInForm>) -> HttpR
     }
     let view = bare_view(&request);
     let (status, said) = match door.dashboard.send(LogIn { key, from }).await {
-        Ok(Ok(cookie)) => return welcome(&request, cookie, own_page(to.as_deref())),
+        Ok(Ok(cookie)) => return welcome(&request, cookie, own_page(to)),
         Ok(Err(LogInRefused::WrongKey)) => (StatusCode::FORBIDDEN, view.t("login.wrong_key").to_owned()),
         Ok(Err(LogInRefused::TooManyTries { seconds })) => {
             (StatusCode::TOO_MANY_REQUESTS, view.tr("login.too_many_tries", &[("seconds", &seconds.to_string())]))
         }
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, view.t("login.stopping").to_owned()),
     };
-    log_in_page(&request, status, Some(said), to.as_deref())
+    log_in_page(&request, status, Some(said), to)
 }
 
 /// Begins a session by a link, which works once.
@@ -117,37 +104,37 @@ pub(super) async fn by_link(request: HttpRequest, query: Query<LinkQuery>) -> Ht
 
 fn welcome(request: &HttpRequest, cookie: String, to: &str) -> HttpResponse {
     let mut response = see_other(to);
-    let _ = response.add_cookie(&session_cookie(request, Some(cookie)));
+    give_session(request, &mut response, Some(&cookie));
     response
 }
 
 /// Ends the session.
-pub(super) async fn log_out(request: HttpRequest, form: Form<Vec<(String, String)>>) -> HttpResponse {
+pub(super) async fn log_out(request: HttpRequest, SentFields(fields): SentFields) -> HttpResponse {
     let session = request.extensions().get::<CurrentSession>().cloned();
-    if !session.is_some_and(|session| is_token_right(&session, &form)) {
+    if !session.is_some_and(|session| is_token_right(&session, &fields)) {
         return refused(&request, "refused.form", &[]);
     }
     if let (Some(cookie), Some(door)) = (cookie_of(&request), door(&request)) {
         let _ = door.dashboard.send(LogOut { cookie }).await;
     }
     let mut response = see_other("/ui/login");
-    let _ = response.add_cookie(&session_cookie(&request, None));
+    give_session(&request, &mut response, None);
     response
 }
 
 /// Remembers the language and the colours.
-pub(super) async fn preferences(form: Form<PreferencesForm>) -> HttpResponse {
-    let PreferencesForm { language, theme, to } = form.into_inner();
-    let mut response = see_other(own_page(to.as_deref()));
+pub(super) async fn preferences(fields: SentFields) -> HttpResponse {
+    let mut response = see_other(own_page(fields.field("to")));
     let chosen = [
-        ("ui-language", language.and_then(|tag| Language::of_tag(&tag)).map(Language::tag)),
-        ("ui-theme", theme.and_then(|name| Theme::of_name(&name)).map(Theme::name)),
+        ("ui-language", fields.field("language").and_then(Language::of_tag).map(Language::tag)),
+        ("ui-theme", fields.field("theme").and_then(Theme::of_name).map(Theme::name)),
     ];
     for (name, value) in chosen {
         let Some(value) = value else { continue };
-        let cookie =
-            Cookie::build(name, value).path("/ui").same_site(SameSite::Strict).http_only(true).max_age(REMEMBERED);
-        let _ = response.add_cookie(&cookie.finish());
+        let cookie = NewCookie { name, value, path: "/ui", is_secure: false, seconds: Some(REMEMBERED) };
+        if let Some(header) = cookie.header() {
+            response.headers_mut().append(SET_COOKIE, header);
+        }
     }
     response
 }

@@ -7,7 +7,8 @@ use futures_util::stream;
 use maud::Markup;
 use serde_json::{Value, json};
 
-use super::actions::{CheckedForm, SentFields, check};
+use super::actions::{CheckedForm, check};
+use super::fields::SentFields;
 use super::frame::{self, view_start};
 use super::pages::trial::{EndedTrial, chat_of, refused};
 use super::view::View;
