@@ -147,6 +147,11 @@ impl Worker {
         }
     }
 
+    /// Returns whether the server is about to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.shutdown.has_begun()
+    }
+
     /// Returns how much is served now.
     pub(crate) fn load(&self) -> LoadReport {
         self.concurrency.report()

@@ -113,12 +113,19 @@ fn is_from_our_pages(request: &HttpRequest, host: &str) -> bool {
 
 /// Returns the session of a request.
 async fn session(request: &HttpRequest, worker: &Worker) -> Option<CurrentSession> {
-    if let Some(visitor) = Visitor::without_key(&worker.config()) {
+    if let Some(visitor) = Visitor::without_key(&worker.config()).filter(|_| !is_forwarded(request)) {
         return Some(CurrentSession { visitor, form_token: String::new(), notice: None });
     }
     let cookie = cookie_of(request)?;
     let by_request = request.path() != EVENTS;
     door(request)?.dashboard.send(GetSession { cookie, by_request }).await.ok()?
+}
+
+/// Returns whether a proxy passed the request on: then it may come from anywhere, whatever the address says.
+fn is_forwarded(request: &HttpRequest) -> bool {
+    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"]
+        .iter()
+        .any(|name| request.headers().contains_key(*name))
 }
 
 /// Returns the addresses that the dashboard's paths know.

@@ -62,6 +62,11 @@ pub(super) fn failed(request: &HttpRequest, error: &ApiError) -> HttpResponse {
     message(request, status, |_| error.to_string())
 }
 
+/// Answers that there is no such page.
+pub(super) async fn unknown(request: HttpRequest) -> HttpResponse {
+    message(&request, StatusCode::NOT_FOUND, |view| view.t("refused.unknown").to_owned())
+}
+
 /// Answers with a page that says one thing.
 fn message(request: &HttpRequest, status: StatusCode, text: impl Fn(&View) -> String) -> HttpResponse {
     let view = bare_view(request);

@@ -9,7 +9,6 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::web::{Bytes, Query};
@@ -23,20 +22,19 @@ use super::door::{api_address, cookie_of, door};
 use super::frame::view_start;
 use super::messages::{CurrentSession, GetSession};
 use super::page::{Facts, PageRequest, PageRow};
+use super::slots::StreamSlot;
 use super::table::PAGES;
 use super::view::{Piece, View, ViewStart};
-use crate::http::worker;
-
-/// Open streams at the same time, in the whole process.
-const MOST_STREAMS: usize = 64;
+use crate::http::{Worker, worker};
 
 /// What one update may have, in bytes: 50 KB a second.
 const MOST_AT_ONCE: usize = 25_000;
 
+/// How often a session and the server's end are looked for, whatever the page's own pace.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// A stream without news says so, that proxies between don't close it.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-
-static STREAMS: AtomicUsize = AtomicUsize::new(0);
 
 #[derive(Deserialize)]
 pub(super) struct EventsQuery {
@@ -44,22 +42,6 @@ pub(super) struct EventsQuery {
     page: String,
     /// The digest of the pieces that the tab has.
     seen: String,
-}
-
-/// A place among the open streams.
-struct Slot;
-
-impl Slot {
-    fn take() -> Option<Slot> {
-        let is_free = |open: usize| (open < MOST_STREAMS).then_some(open + 1);
-        STREAMS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_free).ok().map(|_| Slot)
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        STREAMS.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// Returns what tells one making of a page from another.
@@ -86,20 +68,32 @@ thread_local! {
     static MADE: RefCell<HashMap<String, MadePage>> = RefCell::default();
 }
 
+/// What an open page is sent.
+enum Update {
+    Send(Bytes),
+    /// The page is to be loaded again: the session is over, or may no longer see it.
+    SessionOver,
+    /// The stream ends, and the browser asks again: the server is stopping.
+    End,
+}
+
 /// An open page.
 struct Tab {
     request: HttpRequest,
+    page: &'static PageRow,
     every: Duration,
     url: String,
     cookie: Option<String>,
     session: CurrentSession,
     /// By id, the hash of the piece that the tab has. None: unknown.
     has: Option<HashMap<String, u64>>,
+    /// The ids of the pieces, as last made.
+    order: Option<Vec<String>>,
     /// The digest that the tab brought along.
     seen: String,
     next: Instant,
     last_sent: Instant,
-    _slot: Slot,
+    _slot: StreamSlot,
 }
 
 /// Answers with the updates of a page.
@@ -111,16 +105,31 @@ pub(super) async fn events(request: HttpRequest, query: Query<EventsQuery>) -> H
         return HttpResponse::NotFound().finish();
     };
     // The browser asks again later, by itself.
-    let Some(slot) = Slot::take() else { return HttpResponse::ServiceUnavailable().finish() };
+    let Some(slot) = StreamSlot::take(&session.visitor) else { return HttpResponse::ServiceUnavailable().finish() };
     let cookie = cookie_of(&request);
     let now = Instant::now();
-    let tab = Tab { request, every, url, cookie, session, has: None, seen, next: now, last_sent: now, _slot: slot };
+    let tab = Tab {
+        request,
+        page,
+        every,
+        url,
+        cookie,
+        session,
+        has: None,
+        order: None,
+        seen,
+        next: now,
+        last_sent: now,
+        _slot: slot,
+    };
     let updates = stream::unfold(Some(tab), |tab| async move {
         let mut tab = tab?;
-        let update = tab.update().await;
-        let is_last = update.is_none();
-        let bytes = update.unwrap_or_else(|| Bytes::from_static(b"event: over\ndata: {}\n\n"));
-        Some((Ok::<_, actix_web::Error>(bytes), (!is_last).then_some(tab)))
+        let (bytes, tab) = match tab.update().await {
+            Update::Send(bytes) => (bytes, Some(tab)),
+            Update::SessionOver => (Bytes::from_static(b"event: over\ndata: {}\n\n"), None),
+            Update::End => return None,
+        };
+        Some((Ok::<_, actix_web::Error>(bytes), tab))
     });
     HttpResponse::Ok()
         .content_type("text/event-stream")
@@ -150,20 +159,31 @@ fn percent_decoded(text: &str) -> String {
 }
 
 impl Tab {
-    /// Waits for something to say. `None`: the session is over.
-    async fn update(&mut self) -> Option<Bytes> {
+    /// Waits for something to say.
+    async fn update(&mut self) -> Update {
         loop {
-            sleep_until(self.next).await;
+            sleep_until(self.next.min(Instant::now() + LOOK)).await;
+            if worker(&self.request).is_ok_and(Worker::is_stopping) {
+                return Update::End;
+            }
+            let Some(session) = self.current_session().await else { return Update::SessionOver };
+            if !self.page.audience.admits(&session.visitor) {
+                return Update::SessionOver;
+            }
+            self.session = session;
+            if Instant::now() < self.next {
+                continue;
+            }
             self.next = Instant::now() + self.every;
-            self.session = self.current_session().await?;
-            let pieces = self.make().await?;
+            // The actors have ended: the process is stopping.
+            let Some(pieces) = self.make().await else { return Update::End };
             if let Some(event) = self.news(&pieces) {
                 self.last_sent = Instant::now();
-                return Some(Bytes::from(event));
+                return Update::Send(Bytes::from(event));
             }
             if self.last_sent.elapsed() >= HEARTBEAT {
                 self.last_sent = Instant::now();
-                return Some(Bytes::from_static(b": still here\n\n"));
+                return Update::Send(Bytes::from_static(b": still here\n\n"));
             }
         }
     }
@@ -226,8 +246,11 @@ impl Tab {
                 Some(if is_current { hashes(pieces) } else { pieces.iter().map(|p| (p.id.clone(), 0)).collect() });
             return if is_current { None } else { self.news(pieces) };
         };
+        let order: Vec<String> = pieces.iter().map(|piece| piece.id.clone()).collect();
+        let is_same_order = self.order.as_ref().is_none_or(|before| *before == order);
+        self.order = Some(order);
         let has_all = pieces.len() == has.len() && pieces.iter().all(|piece| has.contains_key(&piece.id));
-        if !has_all {
+        if !has_all || !is_same_order {
             *has = hashes(pieces);
             return Some("event: reload\ndata: {}\n\n".to_owned());
         }

@@ -32,6 +32,7 @@ mod pages;
 mod routes;
 mod sessions;
 mod show;
+mod slots;
 mod table;
 mod text;
 mod trial;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::Addr;
+use actix_web::guard;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 
@@ -10,7 +11,7 @@ use super::actor::DashboardActor;
 use super::door::{self, Door};
 use super::show::{self, show};
 use super::table::{ACTIONS, PAGES};
-use super::{actions, assets, live, log_in, trial};
+use super::{actions, assets, frame, live, log_in, trial};
 use crate::http::MorePages;
 
 /// Returns what adds the dashboard to a worker's routes.
@@ -23,7 +24,8 @@ fn add(routes: &mut ServiceConfig, dashboard: Addr<DashboardActor>) {
     for page in &PAGES {
         // A name may hold slashes.
         let path = page.path.strip_prefix("/ui").unwrap_or(page.path).replace("{name}", "{name:.+}");
-        below = below.route(&path, web::get().to(move |request| show(page, request)));
+        let asked = web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
+        below = below.route(&path, asked.to(move |request| show(page, request)));
     }
     for action in &ACTIONS {
         let path = action.path.strip_prefix("/ui").unwrap_or(action.path);
@@ -38,6 +40,8 @@ fn add(routes: &mut ServiceConfig, dashboard: Addr<DashboardActor>) {
         .route("/usage.csv", web::get().to(show::usage_csv))
         .route("/try/stream", web::post().to(trial::pieces))
         .route("/events", web::get().to(live::events))
-        .route("/assets/{name}", web::get().to(assets::serve));
+        .route("/assets/{name}", web::get().to(assets::serve))
+        .route("", web::get().to(async || frame::see_other("/ui/")))
+        .default_service(web::to(frame::unknown));
     routes.service(below);
 }

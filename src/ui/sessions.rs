@@ -11,6 +11,9 @@ pub(super) const IDLE: u64 = 12 * 60 * 60 * 1_000;
 /// Sessions at the same time. Beyond it, the one without a request for longest ends.
 const MOST_SESSIONS: usize = 1_000;
 
+/// Sessions of one key. Beyond it, that key's own without a request for longest ends.
+const MOST_OF_ONE: usize = 20;
+
 /// A log-in.
 #[derive(Debug)]
 pub(super) struct OpenSession {
@@ -51,12 +54,14 @@ impl Sessions {
     /// Begins a session.
     pub(super) fn begin(&mut self, cookie: String, session: (ApiKey, Visitor, String), now: u64) {
         self.0.retain(|_, session| session.last_request + IDLE > now);
-        if self.0.len() >= MOST_SESSIONS {
-            let idlest =
-                self.0.iter().min_by_key(|(_, session)| session.last_request).map(|(cookie, _)| cookie.clone());
+        let (key, visitor, form_token) = session;
+        let own = self.0.values().filter(|session| session.visitor.name == visitor.name).count();
+        if own >= MOST_OF_ONE || self.0.len() >= MOST_SESSIONS {
+            let may_end = |session: &OpenSession| own < MOST_OF_ONE || session.visitor.name == visitor.name;
+            let idlest = self.0.iter().filter(|(_, session)| may_end(session));
+            let idlest = idlest.min_by_key(|(_, session)| session.last_request).map(|(cookie, _)| cookie.clone());
             idlest.map(|cookie| self.0.remove(&cookie));
         }
-        let (key, visitor, form_token) = session;
         self.0.insert(cookie, OpenSession { key, visitor, form_token, notice: None, last_request: now });
     }
 
@@ -137,12 +142,23 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_sessions_is_bounded() {
+    fn the_number_of_sessions_is_bounded_and_no_key_ends_those_of_others() {
         let mut sessions = Sessions::default();
-        for at in 0..=MOST_SESSIONS {
-            begin(&mut sessions, &at.to_string(), at as u64);
+        begin(&mut sessions, "of ops", 0);
+        for at in 0..MOST_SESSIONS {
+            let team = Visitor { name: KeyName::from(format!("team-{}", at % 100).as_str()), rights: Rights::Client };
+            let session = (ApiKey::new("sk-team-0123456789"), team, "token".to_owned());
+            sessions.begin(at.to_string(), session, 1 + at as u64);
         }
         assert_eq!(sessions.0.len(), MOST_SESSIONS);
-        assert!(sessions.peek("0", MOST_SESSIONS as u64).is_none());
+        let mut sessions = Sessions::default();
+        begin(&mut sessions, "of ops", 0);
+        for at in 0..100 {
+            let team = Visitor { name: KeyName::from("team"), rights: Rights::Client };
+            let session = (ApiKey::new("sk-team-0123456789"), team, "token".to_owned());
+            sessions.begin(at.to_string(), session, 1 + at);
+        }
+        assert!(sessions.peek("of ops", 200).is_some() && sessions.peek("99", 200).is_some());
+        assert_eq!(sessions.0.len(), 1 + MOST_OF_ONE);
     }
 }

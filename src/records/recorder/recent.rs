@@ -1,7 +1,7 @@
 //! The last requests, for people who look at what just happened.
 //!
-//! 1. The last [`KEPT_REQUESTS`] records are kept, each with a running number and the time of its end. An own endpoint's request
-//!    is kept only if refused: those that watch, and the dashboard itself, would push all others out.
+//! 1. The last [`KEPT_REQUESTS`] records are kept, each with a running number and the time of its end. Only requests for models
+//!    are: what needs no key (wrong paths, wrong keys) and those that watch would push all others out. The log has these.
 //! 2. A kept record has a bound, see [`RequestRecord::bounded`]: together at most some 40 MB, of usual requests 1 MB.
 //! 3. A record moves in as it is. Copies are made only of what somebody asks for.
 
@@ -90,7 +90,7 @@ pub(super) struct RecentLog {
 impl RecentLog {
     /// Keeps a request. `now`: ms, wall.
     pub(super) fn keep(&mut self, record: Box<RequestRecord>, now: i64) {
-        if record.route.is_none() && StatusLabel::of(record.status) == StatusLabel::Fine {
+        if record.route.is_none() {
             return;
         }
         if self.kept.len() >= KEPT_REQUESTS {

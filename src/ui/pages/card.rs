@@ -35,7 +35,7 @@ pub(super) fn card(api: &ApiReport, firsts: Vec<u64>, view: &View) -> Markup {
             }
         }
         @if let Some((at, class, detail)) = &status.last_failure {
-            p class="last-error" { (time(*at)) " " span class="class" { (class.as_str()) } " " (detail) }
+            p class="last-error" { (time(*at)) " " span class="class" { (class.as_str()) } " " bdi { (detail) } }
         }
     };
     view.piece(&format!("api-{id}"), "card", content)

@@ -19,7 +19,12 @@ const LONGEST: i64 = 31 * 24;
 pub(in crate::ui) fn rest(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
     async move {
         let api = form.field("api").unwrap_or_default();
-        let hours = form.field("hours").and_then(|hours| hours.parse().ok()).unwrap_or(1_i64).clamp(1, LONGEST);
+        let hours =
+            form.field("hours").and_then(|hours| hours.parse().ok()).filter(|hours| (1..=LONGEST).contains(hours));
+        let Some(hours) = hours else {
+            let text = form.language.text("account.hours").to_owned();
+            return ActionOutcome::bad(format!("let the account {api:?} rest"), text, account_page(api));
+        };
         let what = format!("let the account {api:?} rest for {hours} h");
         let until = Now::read().wall + hours * HOUR_MS;
         let asked = form.worker.supervisor.send(RestUpstream { api: api.into(), until }).await;

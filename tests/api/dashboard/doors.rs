@@ -1,5 +1,7 @@
 //! Log-in, log-out, lock-out, rights, and the end of a session.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::visitor::{Visitor, log_in};
@@ -117,6 +119,50 @@ fn where_no_key_is_wanted_everybody_on_this_machine_looks_and_nobody_changes() {
     assert!(!page.text().contains("name=\"token\""));
     let answer = super::visitor::form(&client, "/ui/accounts/rest", &[("api", "a"), ("token", "")]);
     assert_eq!(answer.status, 403);
+}
+
+#[test]
+fn an_open_page_holds_no_stop_and_none_outlives_its_session() {
+    let (_upstream, mut app) = start();
+    let viewer = Visitor::with_key(&app, VIEWER);
+    let mut slow = viewer.get("/ui/events?page=%2Fui%2Fusage&seen=");
+    assert_eq!(slow.status, 200);
+    let began = Instant::now();
+    assert_eq!(viewer.send("/ui/logout", &[]).status, 303);
+    let rest = slow.try_bytes().expect("a whole body");
+    assert!(String::from_utf8_lossy(&rest).contains("event: over"));
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let admin = Visitor::with_key(&app, ADMIN);
+    let mut open = admin.get("/ui/events?page=%2Fui%2F&seen=");
+    assert_eq!(open.status, 200);
+    let began = Instant::now();
+    app.signal("TERM");
+    assert!(open.try_bytes().is_ok());
+    assert!(app.wait().success() && began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+}
+
+#[test]
+fn an_open_pool_behind_a_proxy_shows_nobody_its_pages() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = config_of(&[&upstream]);
+    config["server"] = json!({});
+    let app = App::start(&config);
+    for name in ["x-forwarded-for", "forwarded", "via", "x-real-ip"] {
+        let forwarded = Client::new(app.port).header(name, "203.0.113.7");
+        assert_eq!(forwarded.get("/ui/configuration").status, 303, "{name}");
+    }
+}
+
+#[test]
+fn there_are_pages_for_what_is_not_there() {
+    let (_upstream, app) = start();
+    let visitor = Visitor::with_key(&app, ADMIN);
+    assert_eq!((visitor.get("/ui").status, visitor.get("/ui").header("location")), (303, Some("/ui/")));
+    let none = visitor.get("/ui/none");
+    assert_eq!((none.status, none.header("content-type")), (404, Some("text/html; charset=utf-8")));
+    assert_eq!(visitor.client.request("HEAD", "/ui/", b"").status, 200);
+    assert_eq!(visitor.send("/ui/accounts/rest", &[("api", "a"), ("hours", "-5")]).status, 303);
+    assert!(visitor.page("/ui/accounts/a").contains("1 to 744 hours"));
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn the_last_ones_are_kept_and_returned_newest_first() {
 }
 
 #[test]
-fn who_only_watches_is_not_kept_and_who_is_refused_is() {
+fn only_requests_for_models_are_kept() {
     let mut log = RecentLog::default();
     let own = |status| {
         record(move |open| {
@@ -70,10 +70,11 @@ fn who_only_watches_is_not_kept_and_who_is_refused_is() {
             open.answered(status);
         })
     };
-    log.keep(own(StatusCode::OK), 0);
-    log.keep(own(StatusCode::SEE_OTHER), 0);
-    assert!(numbers(&log, all()).is_empty());
-    log.keep(own(StatusCode::UNAUTHORIZED), 0);
+    for status in [StatusCode::OK, StatusCode::SEE_OTHER, StatusCode::UNAUTHORIZED, StatusCode::NOT_FOUND] {
+        log.keep(own(status), 0);
+    }
+    assert!(numbers(&log, all()).is_empty(), "what needs no key pushes nothing out");
+    log.keep(record(|open| open.answered(StatusCode::UNAUTHORIZED)), 0);
     assert_eq!(numbers(&log, all()), [1]);
 }
 
