@@ -22,7 +22,7 @@ use super::door::{api_address, cookie_of, door};
 use super::frame::view_start;
 use super::messages::{CurrentSession, GetSession};
 use super::page::{Facts, PageRequest, PageRow};
-use super::slots::StreamSlot;
+use super::slots::TabSlot;
 use super::table::PAGES;
 use super::view::{Piece, View, ViewStart};
 use crate::http::{Worker, worker};
@@ -93,7 +93,7 @@ struct Tab {
     seen: String,
     next: Instant,
     last_sent: Instant,
-    _slot: StreamSlot,
+    _slot: TabSlot,
 }
 
 /// Answers with the updates of a page.
@@ -105,7 +105,7 @@ pub(super) async fn events(request: HttpRequest, query: Query<EventsQuery>) -> H
         return HttpResponse::NotFound().finish();
     };
     // The browser asks again later, by itself.
-    let Some(slot) = StreamSlot::take(&session.visitor) else { return HttpResponse::ServiceUnavailable().finish() };
+    let Some(slot) = TabSlot::take(&session.visitor) else { return HttpResponse::ServiceUnavailable().finish() };
     let cookie = cookie_of(&request);
     let now = Instant::now();
     let tab = Tab {

@@ -23,21 +23,21 @@ struct Open {
 
 /// A place among the open streams.
 #[derive(Debug)]
-pub(super) struct StreamSlot {
+pub(super) struct TabSlot {
     /// The client's key; `None` for an operator.
     client: Option<KeyName>,
 }
 
-impl StreamSlot {
+impl TabSlot {
     /// Takes a place, if one is left for this visitor.
-    pub(super) fn take(visitor: &Visitor) -> Option<StreamSlot> {
+    pub(super) fn take(visitor: &Visitor) -> Option<TabSlot> {
         let client = (!visitor.is_operator()).then(|| visitor.name.clone());
         OPEN.lock().unwrap_or_else(PoisonError::into_inner).take(client)
     }
 }
 
 impl Open {
-    fn take(&mut self, client: Option<KeyName>) -> Option<StreamSlot> {
+    fn take(&mut self, client: Option<KeyName>) -> Option<TabSlot> {
         let of_clients: usize = self.of_clients.values().sum();
         if self.all >= MOST {
             return None;
@@ -50,7 +50,7 @@ impl Open {
             self.of_clients.insert(name.clone(), own + 1);
         }
         self.all += 1;
-        Some(StreamSlot { client })
+        Some(TabSlot { client })
     }
 
     fn give_back(&mut self, client: Option<&KeyName>) {
@@ -63,7 +63,7 @@ impl Open {
     }
 }
 
-impl Drop for StreamSlot {
+impl Drop for TabSlot {
     fn drop(&mut self) {
         OPEN.lock().unwrap_or_else(PoisonError::into_inner).give_back(self.client.as_ref());
     }
