@@ -46,7 +46,7 @@ pub use concurrency::Concurrency;
 pub(crate) use concurrency::LoadReport;
 pub(crate) use explain::explain;
 pub use routes::routes;
-pub use server::{Listening, serve};
+pub use server::{ListenerPort, Listening, serve};
 pub use shutdown::{ShutdownHandle, ShutdownPhase, ShutdownSignal};
 pub use tls::{Certificate, TlsError};
 pub(crate) use usage::{csv_response, usage_answer};

@@ -56,11 +56,13 @@ pub fn serve(core: &Core, listening: Listening) -> io::Result<Server> {
     let has_own = !listening.admin.is_empty();
     let listeners = listening.listeners.into_iter().map(|listener| (listener, !has_own));
     for (listener, has_pages) in listeners.chain(listening.admin.into_iter().map(|listener| (listener, true))) {
-        let name = listener.local_addr()?.to_string();
+        let address = listener.local_addr()?;
         let core = core.clone();
         let stop = builder.graceful_shutdown_signal();
-        let context = ListenerContext { tls: tls.clone(), concurrency: core.concurrency.clone(), most, has_pages };
-        builder = builder.listen(name, listener, move || service(&core, context.clone(), stop.clone()))?;
+        let (tls, concurrency, port) = (tls.clone(), core.concurrency.clone(), ListenerPort(address.port()));
+        let context = ListenerContext { tls, concurrency, most, has_pages, port };
+        builder =
+            builder.listen(address.to_string(), listener, move || service(&core, context.clone(), stop.clone()))?;
     }
     Ok(builder.run())
 }
@@ -78,14 +80,19 @@ struct ListenerContext {
     most: usize,
     /// The dashboard is served.
     has_pages: bool,
+    port: ListenerPort,
 }
+
+/// The port at which a connection came in. Known of each connection.
+#[derive(Debug, Clone, Copy)]
+pub struct ListenerPort(pub u16);
 
 fn service(
     core: &Core,
     context: ListenerContext,
     stop: GracefulShutdownSignal,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<> {
-    let limits = &core.initial.server.limits;
+    let (limits, port) = (&core.initial.server.limits, context.port);
     let timeouts = SocketTimeouts { head: limits.head_timeout, write: limits.write_timeout };
     let http = HttpService::build()
         .keep_alive(KEEP_ALIVE)
@@ -98,8 +105,9 @@ fn service(
             let stop = stop.clone();
             async move { stop.notified().await }
         })
-        .on_connect_ext(|socket: &Socket, known| {
+        .on_connect_ext(move |socket: &Socket, known| {
             known.insert(socket.state.clone());
+            known.insert(port);
         })
         .finish(map_config(routes(Worker::start(core), context.has_pages.then(|| core.more.clone())), |()| {
             AppConfig::default()

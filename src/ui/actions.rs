@@ -55,7 +55,7 @@ pub(super) async fn act(action: &'static Action, request: HttpRequest, fields: S
     }
     match next {
         NextPage::At(to) => {
-            let _ = door.dashboard.send(Notify { cookie, notice }).await;
+            let _ = door.dashboard.send(Notify { cookie, to: to.clone(), notice }).await;
             see_other(&to)
         }
         NextPage::Again { path, facts } => show_again(path, &request, session, (notice.is_good, facts)).await,

@@ -9,8 +9,10 @@ use tokio::task::spawn_blocking;
 
 use super::audit::{AuditEntry, AuditFile};
 use super::messages::{
-    CurrentSession, GetAudit, GetSession, LogIn, LogInByLink, LogInRefused, LogOut, MakeLink, Notify, WriteAudit,
+    CurrentSession, GetAudit, GetSession, LogIn, LogInByLink, LogInRefused, LogOut, MakeLink, Notify, TakeNotices,
+    WriteAudit,
 };
+use super::notices::Notice;
 use super::sessions::Sessions;
 use super::tries::Tries;
 use super::visitor::Visitor;
@@ -122,14 +124,9 @@ impl Handler<GetSession> for DashboardActor {
 
     fn handle(&mut self, GetSession { cookie, by_request }: GetSession, _: &mut Self::Context) -> Self::Result {
         let now = Now::read_mono();
-        let (session, notice) = if by_request {
-            let session = self.sessions.of_request(&cookie, now)?;
-            let notice = session.notice.take();
-            (&*session, notice)
-        } else {
-            (self.sessions.peek(&cookie, now)?, None)
-        };
-        Some(CurrentSession { visitor: session.visitor.clone(), form_token: session.form_token.clone(), notice })
+        let session =
+            if by_request { self.sessions.of_request(&cookie, now)? } else { self.sessions.peek(&cookie, now)? };
+        Some(CurrentSession { visitor: session.visitor.clone(), form_token: session.form_token.clone() })
     }
 }
 
@@ -144,10 +141,19 @@ impl Handler<LogOut> for DashboardActor {
 impl Handler<Notify> for DashboardActor {
     type Result = ();
 
-    fn handle(&mut self, Notify { cookie, notice }: Notify, _: &mut Self::Context) {
+    fn handle(&mut self, Notify { cookie, to, notice }: Notify, _: &mut Self::Context) {
         if let Some(session) = self.sessions.of_request(&cookie, Now::read_mono()) {
-            session.notice = Some(notice);
+            session.notices.put(&to, notice);
         }
+    }
+}
+
+impl Handler<TakeNotices> for DashboardActor {
+    type Result = Vec<Notice>;
+
+    fn handle(&mut self, TakeNotices { cookie, page }: TakeNotices, _: &mut Self::Context) -> Vec<Notice> {
+        let session = self.sessions.of_request(&cookie, Now::read_mono());
+        session.map(|session| session.notices.take(&page)).unwrap_or_default()
     }
 }
 

@@ -24,7 +24,7 @@ use super::messages::{CurrentSession, GetSession};
 use super::view::address;
 use super::visitor::Visitor;
 use crate::error::ApiError;
-use crate::http::{Worker, worker};
+use crate::http::{ListenerPort, Worker, worker};
 
 /// Nothing is loaded from elsewhere, nothing runs that is written into a page, and no page of others shows ours in a frame.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -114,7 +114,7 @@ fn is_from_our_pages(request: &HttpRequest, host: &str) -> bool {
 /// Returns the session of a request.
 async fn session(request: &HttpRequest, worker: &Worker) -> Option<CurrentSession> {
     if let Some(visitor) = Visitor::without_key(&worker.config()).filter(|_| !is_forwarded(request)) {
-        return Some(CurrentSession { visitor, form_token: String::new(), notice: None });
+        return Some(CurrentSession { visitor, form_token: String::new() });
     }
     let cookie = cookie_of(request)?;
     let by_request = request.path() != EVENTS;
@@ -144,9 +144,12 @@ pub(super) fn api_address(request: &HttpRequest) -> String {
     }
 }
 
-/// Returns the name of the session's cookie. Browsers take the name with the prefix only over TLS, for this host alone.
-fn cookie_name(is_secure: bool) -> &'static str {
-    if is_secure { "__Host-api-together" } else { "api-together" }
+/// Returns the name of the session's cookie. Browsers take the name with the prefix only over TLS, for this host alone. Cookies
+/// know no ports: the listener's port is in the name, so that two servers of one host don't log each other's people out.
+fn cookie_name(request: &HttpRequest) -> String {
+    let prefix = if is_secure(request) { "__Host-" } else { "" };
+    let port = request.conn_data::<ListenerPort>().map_or(0, |port| port.0);
+    format!("{prefix}api-together-{port}")
 }
 
 /// Returns whether the listener speaks TLS. What a proxy in front says could be anybody's word.
@@ -156,15 +159,15 @@ fn is_secure(request: &HttpRequest) -> bool {
 
 /// Returns the value of the session's cookie.
 pub(super) fn cookie_of(request: &HttpRequest) -> Option<String> {
-    cookies::sent(request, cookie_name(is_secure(request)))
+    cookies::sent(request, &cookie_name(request))
 }
 
 /// Gives the browser the cookie of a new session, or takes it away.
 pub(super) fn give_session(request: &HttpRequest, response: &mut HttpResponse, value: Option<&str>) {
-    let is_secure = is_secure(request);
+    let (name, is_secure) = (cookie_name(request), is_secure(request));
     let seconds = value.is_none().then_some(0);
     let value = value.unwrap_or_default();
-    let cookie = NewCookie { name: cookie_name(is_secure), value, path: "/", is_secure, seconds };
+    let cookie = NewCookie { name: &name, value, path: "/", is_secure, seconds };
     if let Some(header) = cookie.header() {
         response.headers_mut().append(SET_COOKIE, header);
     }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use futures_util::future::LocalBoxFuture;
 
 use super::messages::CurrentSession;
+use super::notices::{Notice, NoticeLink};
 use super::page::Facts;
-use super::sessions::{Notice, NoticeLink};
 use super::text::Language;
 use crate::http::Worker;
 

@@ -85,6 +85,6 @@ fn message(request: &HttpRequest, status: StatusCode, text: impl Fn(&View) -> St
 /// Returns a view for a page without a visitor.
 pub(super) fn bare_view(request: &HttpRequest) -> View {
     let visitor = Visitor { name: KeyName::from(""), rights: Rights::Client };
-    let session = CurrentSession { visitor, form_token: String::new(), notice: None };
+    let session = CurrentSession { visitor, form_token: String::new() };
     View::new(view_start(request, &session, request.uri().to_string()), String::new(), None)
 }

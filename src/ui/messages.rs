@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use actix::prelude::*;
 
 use super::audit::AuditEntry;
-use super::sessions::Notice;
+use super::notices::Notice;
 use super::visitor::Visitor;
 use crate::config::ApiKey;
 
@@ -47,7 +47,7 @@ pub(super) enum LogInRefused {
 #[rtype(result = "Option<CurrentSession>")]
 pub(super) struct GetSession {
     pub(super) cookie: String,
-    /// A request keeps the session going and takes the notice; an open page does neither.
+    /// A request keeps the session going; an open page does not.
     pub(super) by_request: bool,
 }
 
@@ -56,7 +56,6 @@ pub(super) struct GetSession {
 pub(super) struct CurrentSession {
     pub(super) visitor: Visitor,
     pub(super) form_token: String,
-    pub(super) notice: Option<Notice>,
 }
 
 /// End a session.
@@ -66,12 +65,23 @@ pub(super) struct LogOut {
     pub(super) cookie: String,
 }
 
-/// Let the next page of a session say something.
+/// Let a page of a session say something.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Notify {
     pub(super) cookie: String,
+    /// The address of the page.
+    pub(super) to: String,
     pub(super) notice: Notice,
+}
+
+/// Return what a page is to say, which is said with that.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<Notice>")]
+pub(super) struct TakeNotices {
+    pub(super) cookie: String,
+    /// The address of the page.
+    pub(super) page: String,
 }
 
 /// Write a change down. Returns whether it is on disk.

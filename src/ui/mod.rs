@@ -27,6 +27,7 @@ mod limits;
 mod live;
 mod log_in;
 mod messages;
+mod notices;
 mod page;
 mod pages;
 mod routes;

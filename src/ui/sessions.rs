@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::notices::WaitingNotices;
 use super::visitor::Visitor;
 use crate::config::ApiKey;
 
@@ -22,28 +23,9 @@ pub(super) struct OpenSession {
     pub(super) visitor: Visitor,
     /// What a form must bring along: other pages can't know it.
     pub(super) form_token: String,
-    /// What the next page says, once.
-    pub(super) notice: Option<Notice>,
+    /// What pages are to say once.
+    pub(super) notices: WaitingNotices,
     last_request: u64,
-}
-
-/// What a page says once: how an action ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Notice {
-    pub(super) is_good: bool,
-    /// For people, in their language.
-    pub(super) text: String,
-    /// A new key, shown this once.
-    pub(super) secret: Option<ApiKey>,
-    pub(super) link: Option<NoticeLink>,
-}
-
-/// Where a notice leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NoticeLink {
-    pub(super) to: String,
-    /// The name of the words.
-    pub(super) words: &'static str,
 }
 
 /// All sessions, by the cookie's value.
@@ -62,7 +44,10 @@ impl Sessions {
             let idlest = idlest.min_by_key(|(_, session)| session.last_request).map(|(cookie, _)| cookie.clone());
             idlest.map(|cookie| self.0.remove(&cookie));
         }
-        self.0.insert(cookie, OpenSession { key, visitor, form_token, notice: None, last_request: now });
+        self.0.insert(
+            cookie,
+            OpenSession { key, visitor, form_token, notices: WaitingNotices::default(), last_request: now },
+        );
     }
 
     /// Returns the session of a request, which keeps the session going.

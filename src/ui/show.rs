@@ -7,17 +7,20 @@ use actix_web::http::header::ContentType;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 
-use super::door::{api_address, door};
+use super::door::{api_address, cookie_of, door};
 use super::frame::{document, failed, refused, see_other, view_start};
 use super::live;
-use super::messages::CurrentSession;
+use super::messages::{CurrentSession, TakeNotices};
+use super::notices::Notice;
 use super::page::{Facts, PageRequest, PageRow};
-use super::sessions::Notice;
 use super::table::PAGES;
 use super::text::Language;
 use super::view::{Theme, View};
 use crate::error::ApiError;
 use crate::http::{csv_response, worker};
+
+/// The header by which an open page takes its content anew.
+const UPDATE: &str = "x-update";
 
 /// Answers with a page.
 pub(super) async fn show(page: &'static PageRow, request: HttpRequest) -> HttpResponse {
@@ -40,7 +43,19 @@ pub(super) async fn show(page: &'static PageRow, request: HttpRequest) -> HttpRe
         Err(error) => return failed(&request, &error),
     };
     let status = if facts.is_there() { StatusCode::OK } else { StatusCode::NOT_FOUND };
-    answer(page, &request, session, (status, facts)).await
+    let notices = notices_for(&request).await;
+    let start = view_start(&request, &session, request.uri().to_string());
+    answer(page, &request, View::new(start, session.form_token, notices), (status, facts)).await
+}
+
+/// Takes what the page is to say once. An open page that takes its content anew has been told already, or is another tab.
+async fn notices_for(request: &HttpRequest) -> Vec<Notice> {
+    let (Some(cookie), Some(door)) = (cookie_of(request), door(request)) else { return Vec::new() };
+    if request.headers().contains_key(UPDATE) {
+        return Vec::new();
+    }
+    let page = request.uri().path().to_owned();
+    door.dashboard.send(TakeNotices { cookie, page }).await.unwrap_or_default()
 }
 
 /// Answers a form with its page, and what was typed.
@@ -52,7 +67,10 @@ pub(super) async fn show_again(
 ) -> HttpResponse {
     let status = if is_good { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     match PAGES.iter().find(|page| page.path == path) {
-        Some(page) => answer(page, request, session, (status, facts)).await,
+        Some(page) => {
+            let start = view_start(request, &session, page.path.to_owned());
+            answer(page, request, View::new(start, session.form_token, None), (status, facts)).await
+        }
         None => failed(request, &ApiError::Internal),
     }
 }
@@ -61,12 +79,9 @@ pub(super) async fn show_again(
 async fn answer(
     page: &'static PageRow,
     request: &HttpRequest,
-    session: CurrentSession,
+    view: View,
     (status, facts): (StatusCode, Box<dyn Facts>),
 ) -> HttpResponse {
-    let url = if request.method() == "GET" { request.uri().to_string() } else { page.path.to_owned() };
-    let start = view_start(request, &session, url);
-    let view = View::new(start, session.form_token, session.notice);
     // A large page takes some milliseconds, in which this thread serves others.
     let made = web::block(move || framed(page, &*facts, &view)).await;
     match made {
@@ -113,8 +128,9 @@ fn framed(page: &'static PageRow, facts: &dyn Facts, view: &View) -> Markup {
         &title,
         html! {
             (header(page, view))
-            main id="main" data-page=(view.url) data-seen=(seen) data-live[page.refresh.is_some()] {
-                @if let Some(notice) = &view.notice { (told(view, notice)) }
+            main id="main" data-page=(view.url) data-seen=(seen) data-live[page.refresh.is_some()]
+                data-news=(view.t("frame.news")) {
+                @for notice in &view.notices { (told(view, notice)) }
                 h1 { (title) }
                 (content)
             }
@@ -126,11 +142,11 @@ fn framed(page: &'static PageRow, facts: &dyn Facts, view: &View) -> Markup {
 fn told(view: &View, notice: &Notice) -> Markup {
     html! {
         div class={ "notice " (if notice.is_good { "good" } else { "bad" }) } role="status" {
-            p { (notice.text) }
             @if let Some(secret) = &notice.secret {
-                p { code class="secret" data-copy { (secret.expose()) } }
+                p { code class="secret" data-copy=(view.t("frame.copy")) { (secret.expose()) } }
                 p { (view.t("keys.shown_once")) }
             }
+            p { (notice.text) }
             @if let Some(link) = &notice.link { p { a href=(link.to) { (view.t(link.words)) } } }
         }
     }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use maud::{Markup, Render, html};
 use url::form_urlencoded;
 
-use super::sessions::Notice;
+use super::notices::Notice;
 use super::text::Language;
 use super::visitor::Visitor;
 
@@ -42,7 +42,8 @@ pub(super) struct View {
     pub(super) visitor: Visitor,
     /// For forms. Empty in an update: forms are no pieces.
     pub(super) form_token: String,
-    pub(super) notice: Option<Notice>,
+    /// What the page says once.
+    pub(super) notices: Vec<Notice>,
     /// As asked, with the query.
     pub(super) url: String,
     pieces: RefCell<Vec<Piece>>,
@@ -67,9 +68,10 @@ pub(super) struct ViewStart {
 }
 
 impl View {
-    pub(super) fn new(start: ViewStart, form_token: String, notice: Option<Notice>) -> View {
+    pub(super) fn new(start: ViewStart, form_token: String, notices: impl IntoIterator<Item = Notice>) -> View {
         let ViewStart { language, theme, visitor, url } = start;
-        View { language, theme, visitor, form_token, notice, url, pieces: RefCell::default() }
+        let notices = notices.into_iter().collect();
+        View { language, theme, visitor, form_token, notices, url, pieces: RefCell::default() }
     }
 
     /// Returns the words of a name.

@@ -38,5 +38,39 @@ await withBrowser(async (open) => {
   // A row leads to the attempts.
   await rows.first().locator("a").first().click();
   await page.waitForSelector(".attempt");
+
+  // Parts come and go while somebody reads a new key: the key stays, and the buttons that came work.
+  const other = await open();
+  await logIn(other, admin);
+  const make = async (page, name) => {
+    await page.goto(`${base}/ui/keys`);
+    await page.fill("#make input[name=name]", name);
+    await page.click("#make button[type=submit]");
+  };
+  await make(page, "read");
+  const secret = await page.textContent(".notice .secret");
+  await page.waitForSelector("#live-state:not(.off)");
+  await make(other, "beside");
+  await page.waitForSelector("#key-beside");
+  assert.equal(await page.textContent(".notice .secret"), secret);
+  assert.equal(await page.locator(".notice .copy").count(), 1);
+
+  // Half a form stays, and the page says that there is something new.
+  await page.fill("#make input[name=name]", "half");
+  await page.locator("h1").click();
+  await make(other, "later");
+  await page.waitForSelector(".news a");
+  assert.equal(await page.inputValue("#make input[name=name]"), "half");
+  assert.equal(await page.locator("#key-later").count(), 0);
+  await page.click(".news a");
+  await page.waitForSelector("#key-later");
+  assert.equal(await page.locator(".news").count(), 0);
+
+  // Pressed twice, it is done once.
+  await page.fill("#make input[name=name]", "twice");
+  await page.dblclick("#make button[type=submit]");
+  await page.waitForSelector("#key-twice");
+  assert.equal(await page.locator(".notice").count(), 1);
+  assert.ok(await page.locator(".notice .secret").isVisible());
 });
 console.log("live: passed");

@@ -55,6 +55,8 @@ pub struct TestFailure {
     pub reason: &'static str,
     /// The upstream's words without its key, or the pool's.
     pub words: String,
+    /// Whether a request went to an upstream. If not, the words are of an earlier one.
+    pub was_asked: bool,
 }
 
 /// A test that could not be made.
@@ -125,7 +127,9 @@ fn report(answer: OwnAnswer, model: Arc<str>, config: &ApiConfig) -> TestReport 
 }
 
 fn failure_of(answer: &OwnAnswer, key: &ApiKey, within: Duration) -> Option<TestFailure> {
-    let fails = |reason, words: String| Some(TestFailure { reason, words });
+    let attempts = answer.request.as_ref().map(|request| request.record.attempts.len());
+    let was_asked = attempts.is_some_and(|attempts| attempts > 0);
+    let fails = |reason, words: String| Some(TestFailure { reason, words, was_asked });
     let shown = || answer.error.as_ref().and_then(|body| words_of_error(body, key));
     let Some(record) = answer.request.as_ref().map(|request| &request.record) else {
         let is_fine = answer.status.is_some_and(|status| status.is_success());

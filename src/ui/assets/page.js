@@ -27,21 +27,38 @@ function copyButtons(root) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
-    button.textContent = "⧉";
-    button.setAttribute("aria-label", text.dataset.copy || "copy");
+    button.textContent = text.dataset.copy || "copy";
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(text.textContent ?? "");
       button.textContent = "✓";
-      setTimeout(() => (button.textContent = "⧉"), 1500);
+      setTimeout(() => (button.textContent = text.dataset.copy || "copy"), 1500);
     });
     text.after(button);
   }
 }
 
-/** @param {ParentNode} root */
+/** Lets what came with the page or with an update do what it is there for.
+ * @param {ParentNode} root */
 function dress(root) {
   localTimes(root);
   copyButtons(root);
+  for (const form of root.querySelectorAll("form[data-stream]")) streamTrial(/** @type {HTMLFormElement} */ (form));
+  for (const button of root.querySelectorAll("[data-pause]")) pauses(/** @type {HTMLElement} */ (button));
+  // A choice takes effect at once; the button is for browsers without scripts.
+  for (const form of root.querySelectorAll("form[data-auto]")) {
+    form.addEventListener("change", () => /** @type {HTMLFormElement} */ (form).requestSubmit());
+  }
+}
+
+/** Lets a button hold the updates. @param {HTMLElement} toggle */
+function pauses(toggle) {
+  toggle.hidden = false;
+  toggle.setAttribute("aria-pressed", String(isPaused));
+  toggle.addEventListener("click", () => {
+    isPaused = !isPaused;
+    toggle.setAttribute("aria-pressed", String(isPaused));
+    follow();
+  });
 }
 
 /** Replaces a piece of the page. What the visitor has opened or is about to use stays as it is.
@@ -68,10 +85,21 @@ function replacePiece(id, html) {
   if (again) again.focus();
 }
 
+/** Lets the buttons below an element send their forms, or not.
+ * @param {ParentNode} root
+ * @param {boolean} isEnabled */
+function enable(root, isEnabled) {
+  for (const button of root.querySelectorAll("button[type=submit]")) {
+    /** @type {HTMLButtonElement} */ (button).disabled = !isEnabled;
+  }
+}
+
 const main = document.querySelector("main[data-live]");
 /** @type {EventSource | null} */
 let updates = null;
 let isPaused = false;
+/** Whether somebody has typed into a form, which is not sent yet. */
+let isDirty = false;
 
 /** Shows whether updates come. @param {boolean} isLive */
 function showState(isLive) {
@@ -99,19 +127,42 @@ function follow() {
   source.addEventListener("reload", () => refresh(main));
   source.addEventListener("over", () => {
     source.close();
-    location.reload();
+    reload(main);
   });
 }
 
-/** Takes the whole content anew: parts came or went.
+/** Loads the page again, where nothing is lost by that.
+ * @param {HTMLElement} main */
+function reload(main) {
+  if (isDirty || main.querySelector(".notice .secret, form :focus")) return offer(main);
+  location.reload();
+}
+
+/** Says that there is something new, and leaves the rest to the visitor.
+ * @param {HTMLElement} main */
+function offer(main) {
+  if (main.querySelector(".news")) return;
+  const line = document.createElement("p");
+  line.className = "news";
+  line.setAttribute("role", "status");
+  const link = document.createElement("a");
+  link.href = main.dataset.page ?? location.href;
+  link.textContent = main.dataset.news ?? "";
+  line.append(link);
+  main.prepend(line);
+}
+
+/** Takes the whole content anew: parts came or went. What is said once stays, and so does what somebody types.
  * @param {HTMLElement} main */
 async function refresh(main) {
-  if (main.querySelector("form :focus")) return;
-  const answer = await fetch(main.dataset.page ?? location.href, { headers: { accept: "text/html" } });
-  if (!answer.ok || answer.redirected) return location.reload();
+  const isInUse = () => isDirty || main.querySelector("form :focus");
+  if (isInUse()) return offer(main);
+  const answer = await fetch(main.dataset.page ?? location.href, { headers: { accept: "text/html", "x-update": "1" } });
+  if (!answer.ok || answer.redirected) return reload(main);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
   if (!fresh) return;
-  main.replaceChildren(...fresh.childNodes);
+  if (isInUse()) return offer(main);
+  main.replaceChildren(...main.querySelectorAll(":scope > .notice"), ...fresh.childNodes);
   dress(main);
 }
 
@@ -166,20 +217,21 @@ function streamTrial(form) {
 }
 
 dress(document);
-for (const form of document.querySelectorAll("form[data-stream]")) streamTrial(/** @type {HTMLFormElement} */ (form));
-for (const button of document.querySelectorAll("[data-pause]")) {
-  const toggle = /** @type {HTMLElement} */ (button);
-  toggle.hidden = false;
-  toggle.addEventListener("click", () => {
-    isPaused = !isPaused;
-    toggle.setAttribute("aria-pressed", String(isPaused));
-    follow();
-  });
-}
-// A choice takes effect at once; the button is for browsers without scripts.
-for (const form of document.querySelectorAll("form[data-auto]")) {
-  form.addEventListener("change", () => /** @type {HTMLFormElement} */ (form).requestSubmit());
-}
+main?.addEventListener("input", () => (isDirty = true));
+// A second press would do a thing twice: a new key would hide the one before. Coming back to the page, buttons work again.
+document.addEventListener("submit", (event) => {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset.sent) return event.preventDefault();
+  form.dataset.sent = "1";
+  isDirty = false;
+  // The button's own name and value are read after this event.
+  setTimeout(() => enable(form, false));
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent;
+  enable(document, true);
+});
 document.addEventListener("visibilitychange", follow);
 window.addEventListener("pagehide", () => updates?.close());
 follow();

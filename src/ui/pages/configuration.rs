@@ -4,13 +4,13 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 
-use crate::config::{ConfigEdit, ConfigState, GetConfig, MaskedConfig};
+use crate::config::{ConfigEdit, ConfigState, EditError, GetConfig, MaskedConfig};
 use crate::error::ApiError;
 use crate::ui::edit::{ask, config_text, said};
 use crate::ui::format::time;
 use crate::ui::forms::{ActionOutcome, NextPage, SentForm};
+use crate::ui::notices::Notice;
 use crate::ui::page::{Facts, PageRequest};
-use crate::ui::sessions::Notice;
 use crate::ui::view::View;
 
 struct ConfigurationFacts {
@@ -25,6 +25,14 @@ struct TextDraft {
     /// Of the text that the admin began with.
     seen: String,
     said: Result<String, String>,
+    /// Of the present text, where somebody else has changed the text meanwhile.
+    over: Option<Overwrite>,
+}
+
+/// What saving a draft over the present text would do.
+struct Overwrite {
+    present: String,
+    diff: Result<String, String>,
 }
 
 pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<Box<dyn Facts>, ApiError>> {
@@ -42,8 +50,8 @@ const PATH: &str = "/ui/configuration";
 /// Checks a draft, and keeps it on the page.
 pub(in crate::ui) fn check(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
     async move {
-        let checked = ask(&form, ConfigEdit::Replace(text_of(&form)), true).await;
-        again(&form, None, checked.map(|edited| edited.diff).map_err(|why| said(&why, &form))).await
+        let checked = ask(&form, ConfigEdit::Replace(text_of(&form).await), true).await;
+        again(&form, None, checked.map(|edited| edited.diff)).await
     }
     .boxed_local()
 }
@@ -51,33 +59,65 @@ pub(in crate::ui) fn check(form: SentForm) -> LocalBoxFuture<'static, ActionOutc
 /// Puts a draft in the file's place. After a mistake the draft stays on the page: nothing that was typed is lost.
 pub(in crate::ui) fn save(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
     async move {
-        let edit = ConfigEdit::Replace(text_of(&form));
+        let form = seen_over(form);
+        let edit = ConfigEdit::Replace(text_of(&form).await);
         let what = edit.to_string();
         match ask(&form, edit, false).await {
             Ok(edited) => {
                 let hash = edited.hash.get(..8).unwrap_or(&edited.hash);
                 ActionOutcome::good(what, form.language.filled("settings.saved", &[("hash", hash)]), PATH)
             }
-            Err(why) => again(&form, Some(what), Err(said(&why, &form))).await,
+            Err(why) => again(&form, Some(what), Err(why)).await,
         }
     }
     .boxed_local()
 }
 
-/// Returns the typed text. Browsers end the lines of a form with CR LF.
-fn text_of(form: &SentForm) -> String {
+/// Returns the form of who has seen the present text, where the button says so.
+fn seen_over(mut form: SentForm) -> SentForm {
+    if let Some(present) = form.field("over").map(str::to_owned) {
+        form.fields.retain(|(name, _)| name != "seen");
+        form.fields.push(("seen".to_owned(), present));
+    }
+    form
+}
+
+/// Returns the typed text, with LF.
+fn typed_text(form: &SentForm) -> String {
     let typed = form.fields.iter().find(|(name, _)| name == "text").map_or("", |(_, value)| value);
     typed.replace("\r\n", "\n")
 }
 
+/// Returns the typed text with the file's own ends of lines. Browsers end the lines of a form with CR LF, whatever the file has.
+async fn text_of(form: &SentForm) -> String {
+    let has_crlf = config_text(&form.worker).await.is_ok_and(|file| file.text.contains("\r\n"));
+    let typed = typed_text(form);
+    if has_crlf { typed.replace('\n', "\r\n") } else { typed }
+}
+
+/// Asks what a draft would change of the present text.
+async fn overwrite(form: &SentForm, present: String) -> Overwrite {
+    let mut form = form.clone();
+    form.fields.push(("over".to_owned(), present.clone()));
+    let form = seen_over(form);
+    let edit = ConfigEdit::Replace(text_of(&form).await);
+    let diff = ask(&form, edit, true).await.map(|edited| edited.diff).map_err(|why| said(&why, &form));
+    Overwrite { present, diff }
+}
+
 /// Shows the page again, with the draft.
-async fn again(form: &SentForm, what: Option<String>, said: Result<String, String>) -> ActionOutcome {
-    let notice = Notice { is_good: said.is_ok(), text: String::new(), secret: None, link: None };
+async fn again(form: &SentForm, what: Option<String>, came: Result<String, EditError>) -> ActionOutcome {
+    let notice = Notice { is_good: came.is_ok(), text: String::new(), secret: None, link: None };
     let seen = form.field("seen").unwrap_or_default().to_owned();
     let text = config_text(&form.worker).await;
+    let over = match (&came, &text) {
+        (Err(EditError::Changed), Ok(text)) => Some(overwrite(form, text.hash.to_string()).await),
+        (Ok(_) | Err(_), _) => None,
+    };
+    let said = came.map_err(|why| said(&why, form));
     let next = match form.worker.config_actor.send(GetConfig).await {
         Ok(state) => {
-            let draft = Some(TextDraft { text: text_of(form), seen, said });
+            let draft = Some(TextDraft { text: typed_text(form), seen, said, over });
             NextPage::Again { path: PATH, facts: Box::new(ConfigurationFacts { state, text, draft }) }
         }
         Err(_) => NextPage::At(PATH.to_owned()),
@@ -129,6 +169,12 @@ impl ConfigurationFacts {
                 Some(Ok(diff)) if diff.is_empty() => p role="status" { (view.t("configuration.same")) },
                 Some(Ok(diff)) => { p role="status" { (view.t("configuration.good")) } (lines(diff)) },
             }
+            @let over = self.draft.as_ref().and_then(|draft| draft.over.as_ref());
+            @match over.map(|over| &over.diff) {
+                None => {},
+                Some(Err(why)) => pre class="problem" { (why) },
+                Some(Ok(diff)) => { p { (view.t("configuration.over")) } (lines(diff)) },
+            }
             form method="post" action="/ui/configuration/save" class="stacked wide" {
                 (view.token_field())
                 input type="hidden" name="seen" value=(seen);
@@ -137,6 +183,9 @@ impl ConfigurationFacts {
                 div class="row" {
                     button type="submit" formaction="/ui/configuration/check" { (view.t("configuration.check")) }
                     button type="submit" class="main" { (view.t("configuration.save")) }
+                    @if let Some(over) = over {
+                        button type="submit" name="over" value=(over.present) { (view.t("configuration.save_over")) }
+                    }
                 }
             }
         }

@@ -78,8 +78,8 @@ impl Facts for RecipesFacts {
                 button type="submit" { (view.t("recipes.show")) }
             }
             p {
-                (view.t("recipes.address")) " " code data-copy { (self.root) "/v1" }
-                " · Anthropic: " code data-copy { (self.root) }
+                (view.t("recipes.address")) " " code data-copy=(view.t("frame.copy")) { (self.root) "/v1" }
+                " · Anthropic: " code data-copy=(view.t("frame.copy")) { (self.root) }
             }
             @if self.wants_key { p { (self.key_note(view)) } }
             div class="cards" { @for agent in &AGENTS { (self.recipe(agent, view)) } }
@@ -125,10 +125,10 @@ impl RecipesFacts {
                     @if let Some(place) = settings.usual_place() {
                         p class="faint" { (view.t("recipes.file")) " " code { (place) } }
                     }
-                    pre data-copy tabindex="0" { (filled(settings.lines)) }
+                    pre data-copy=(view.t("frame.copy")) tabindex="0" { (filled(settings.lines)) }
                 } @else if let Some(launch) = &agent.launch {
                     p class="faint" { (view.t("recipes.environment")) }
-                    pre data-copy tabindex="0" { (exports(launch.environment).trim_end()) }
+                    pre data-copy=(view.t("frame.copy")) tabindex="0" { (exports(launch.environment).trim_end()) }
                 }
                 @if !agent.panel.is_empty() {
                     table { tbody { @for (field, text) in agent.panel {
@@ -137,7 +137,7 @@ impl RecipesFacts {
                 }
                 @if let Some(variable) = agent.key_variable {
                     p class="faint" { (view.t("recipes.key_variable")) }
-                    pre data-copy tabindex="0" { "export " (variable) "=" (values.key) }
+                    pre data-copy=(view.t("frame.copy")) tabindex="0" { "export " (variable) "=" (values.key) }
                 }
                 @for note in agent.notes { p class="faint" lang="en" { (filled(note)) } }
             }

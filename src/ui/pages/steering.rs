@@ -78,8 +78,9 @@ fn told(report: &TestReport, form: &SentForm) -> String {
     let model = &*report.model;
     let first = match &report.failure {
         None => form.language.filled("test.fine", &[("model", model)]),
-        Some(TestFailure { reason, words }) => {
-            form.language.filled("test.failed", &[("model", model), ("class", reason)]) + " " + words
+        Some(TestFailure { reason, words, was_asked }) => {
+            let said = if *was_asked { "test.failed" } else { "test.not_asked" };
+            form.language.filled(said, &[("model", model), ("class", reason)]) + " " + words
         }
     };
     let tokens = report.usage.map(|usage| usage.prompt.saturating_add(usage.completion)).unwrap_or_default();

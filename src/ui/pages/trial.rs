@@ -16,8 +16,8 @@ use crate::scheduler::GetModels;
 use crate::types::WireFormat;
 use crate::ui::format::{count, money, span};
 use crate::ui::forms::{ActionOutcome, NextPage, SentForm};
+use crate::ui::notices::Notice;
 use crate::ui::page::{Facts, PageRequest};
-use crate::ui::sessions::Notice;
 use crate::ui::view::{View, account_page};
 
 /// The page.
@@ -198,7 +198,7 @@ impl EndedTrial {
     /// Makes what is known of the chat, to stand below the answer.
     pub(in crate::ui) fn facts(&self, view: &View) -> Markup {
         html! {
-            @if let Some(TestFailure { reason, words }) = &self.failure {
+            @if let Some(TestFailure { reason, words, .. }) = &self.failure {
                 p class="problem" role="alert" { span class="class" { (reason) } @if !words.is_empty() { " " (words) } }
             }
             @match &self.answer.request {

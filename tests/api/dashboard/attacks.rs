@@ -71,7 +71,7 @@ fn another_name_for_this_machine_is_refused() {
 #[test]
 fn a_session_is_never_the_clients_own_choice() {
     let (_upstream, app, _) = start();
-    let chosen = Client::new(app.port).header("cookie", &format!("api-together={}", "a".repeat(64)));
+    let chosen = Client::new(app.port).header("cookie", &format!("api-together-{}={}", app.port, "a".repeat(64)));
     assert_eq!(chosen.get("/ui/").status, 303);
     let answer = form(&chosen, "/ui/login", &[("key", ADMIN)]);
     let cookie = answer.header("set-cookie").expect("a cookie");

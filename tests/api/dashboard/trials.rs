@@ -182,3 +182,18 @@ fn the_test_of_an_account_asks_that_one_once_and_is_written_down() {
         assert!(audit.contains(what), "{what}: {audit}");
     }
 }
+
+#[test]
+fn an_account_that_rests_is_not_said_to_have_failed_again() {
+    let upstream = Upstream::always(Reply::error(401, "no such key"));
+    let app = App::start(&operated(&[&upstream]));
+    let visitor = Visitor::with_key(&app, ADMIN);
+    let test = || {
+        visitor.send("/ui/accounts/test", &[("api", "a"), ("model", "m")]);
+        visitor.page("/ui/accounts/a")
+    };
+    assert!(test().contains("The test of m failed: unauthorized"));
+    let again = test();
+    assert!(again.contains("was not asked for m") && !again.contains("The test of m failed"), "{again}");
+    assert_eq!(upstream.calls(), 1);
+}
