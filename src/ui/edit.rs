@@ -7,11 +7,16 @@ use tokio::time::timeout;
 
 use super::forms::{ActionOutcome, SentForm};
 use super::view::{View, address};
-use crate::config::{ConfigEdit, EditConfig, EditError, EditedConfig, GetConfigText, MaskedConfig, TextHash};
+use crate::config::{
+    ConfigEdit, EditConfig, EditError, EditedConfig, GetConfigText, MaskedConfig, TextHash, begins_like_key,
+};
 use crate::http::Worker;
 
 /// How long an edit may take: the new text is checked, and written to the disk.
 const WITHIN: Duration = Duration::from_secs(20);
+
+/// What the names of hidden fields begin with that hold what an input showed.
+pub(super) const SHOWN: &str = "shown-";
 
 /// Returns the file's text without secrets.
 pub(super) async fn config_text(worker: &Worker) -> Result<MaskedConfig, String> {
@@ -35,9 +40,13 @@ pub(super) async fn ask(form: &SentForm, edit: ConfigEdit, dry_run: bool) -> Res
 pub(super) async fn edit(form: &SentForm, edit: ConfigEdit, done: (&str, &str)) -> ActionOutcome {
     let what = edit.to_string();
     let (to, words) = done;
+    let before = form.worker.config();
     match ask(form, edit, false).await {
         Ok(edited) => {
-            let warnings = edited.warnings.iter().map(|warning| format!(" {warning}.")).collect::<String>();
+            // What the configuration warned of before is not this edit's.
+            let is_new = |warning: &&String| !before.warnings.contains(warning);
+            let warnings =
+                edited.warnings.iter().filter(is_new).map(|warning| format!(" {warning}.")).collect::<String>();
             let text = form.language.filled(words, &[("hash", edited.hash.get(..8).unwrap_or(&edited.hash))]);
             ActionOutcome::good(what, text + &warnings, to)
         }
@@ -55,13 +64,27 @@ pub(super) fn said(why: &EditError, form: &SentForm) -> String {
 }
 
 /// Returns the page to go back to, with what was typed: nothing is lost to a mistake. Secrets are not in an address.
-fn to_again(form: &SentForm, to: &str) -> String {
+pub(super) fn to_again(form: &SentForm, to: &str) -> String {
     let is_kept = |(name, value): &&(String, String)| {
-        !["token", "seen", "key", "api"].contains(&name.as_str()) && !value.is_empty()
+        !["token", "seen", "key", "api"].contains(&name.as_str())
+            && !name.starts_with(SHOWN)
+            && !value.is_empty()
+            && !may_hold_secret(value)
     };
     let fields: Vec<(&str, &str)> =
         form.fields.iter().filter(is_kept).map(|(name, value)| (name.as_str(), value.as_str())).collect();
     address(to, &fields)
+}
+
+/// Returns whether a value could be a key, or an address with a password or a key.
+fn may_hold_secret(value: &str) -> bool {
+    begins_like_key(value.trim()) || (value.contains(':') && value.contains(['@', '?']))
+}
+
+/// Keeps the fields whose value is another than the one that the form showed: what nobody typed is not written.
+pub(super) fn changed_fields(form: &SentForm, mut fields: Map<String, Value>) -> Map<String, Value> {
+    fields.retain(|name, _| form.field(name) != form.field(&format!("{SHOWN}{name}")));
+    fields
 }
 
 /// Reads fields of a form as fields of an entry. An empty one takes the field out of the entry.

@@ -3,6 +3,7 @@
 mod attacks;
 mod browser;
 mod doors;
+mod forms;
 mod recipes;
 mod trials;
 mod visitor;

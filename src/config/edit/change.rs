@@ -30,6 +30,15 @@ pub enum ConfigEdit {
         /// By name.
         fields: Map<String, Value>,
     },
+    /// Adds a secret to the client's key with this name, behind the others: these stay as they are written.
+    AddKeySecret {
+        /// The key.
+        name: String,
+        /// As the file has it: a digest.
+        secret: String,
+    },
+    /// Removes all secrets but the last one of the client's key with this name.
+    KeepLastSecret(String),
     /// Removes the client's key with this name.
     RemoveKey(String),
     /// Sets fields of `server`, as `SetApi`.
@@ -50,6 +59,17 @@ impl ConfigEdit {
             ConfigEdit::RemoveApi(id) => List::APIS.remove(document, id)?,
             ConfigEdit::PutKey(entry) => List::KEYS.put(document, entry)?,
             ConfigEdit::SetKey { name, fields } => set(List::KEYS.entry(document, name)?, fields),
+            ConfigEdit::AddKeySecret { name, secret } => {
+                let key = List::KEYS.entry(document, name)?;
+                let mut secrets = secrets_of(key);
+                secrets.push(Value::from(secret.as_str()));
+                put_secrets(key, secrets);
+            }
+            ConfigEdit::KeepLastSecret(name) => {
+                let key = List::KEYS.entry(document, name)?;
+                let last = secrets_of(key).pop().into_iter().collect();
+                put_secrets(key, last);
+            }
             ConfigEdit::RemoveKey(name) => List::KEYS.remove(document, name)?,
             ConfigEdit::SetServer(fields) => {
                 let server = document.entry("server").or_insert_with(|| Value::Object(Map::new()));
@@ -68,6 +88,7 @@ impl ConfigEdit {
             ConfigEdit::SetServer(fields) | ConfigEdit::SetDocument(fields) => Some(fields),
             ConfigEdit::AddApi(entry) | ConfigEdit::PutKey(entry) => entry.as_object(),
             ConfigEdit::RemoveApi(_) | ConfigEdit::RemoveKey(_) | ConfigEdit::Replace(_) => None,
+            ConfigEdit::AddKeySecret { .. } | ConfigEdit::KeepLastSecret(_) => None,
         }
     }
 }
@@ -82,6 +103,8 @@ impl fmt::Display for ConfigEdit {
             ConfigEdit::RemoveApi(id) => write!(f, "remove API {id:?}")?,
             ConfigEdit::PutKey(entry) => write!(f, "put key {:?}", name_of(entry, List::KEYS))?,
             ConfigEdit::SetKey { name, .. } => write!(f, "set key {name:?}")?,
+            ConfigEdit::AddKeySecret { name, .. } => write!(f, "add a secret to key {name:?}")?,
+            ConfigEdit::KeepLastSecret(name) => write!(f, "end the older secrets of key {name:?}")?,
             ConfigEdit::RemoveKey(name) => write!(f, "remove key {name:?}")?,
             ConfigEdit::SetServer(_) => f.write_str("set server")?,
             ConfigEdit::SetDocument(_) => f.write_str("set fields of the configuration")?,
@@ -106,4 +129,19 @@ fn set(entry: &mut Map<String, Value>, fields: &Map<String, Value>) {
             entry.insert(name.clone(), value.clone());
         }
     }
+}
+
+/// Returns the secrets of a client's key, as written.
+fn secrets_of(key: &Map<String, Value>) -> Vec<Value> {
+    match key.get("key") {
+        Some(Value::Array(secrets)) => secrets.clone(),
+        Some(secret) => vec![secret.clone()],
+        None => Vec::new(),
+    }
+}
+
+/// Writes the secrets of a client's key: one of them without a list, as people do.
+fn put_secrets(key: &mut Map<String, Value>, mut secrets: Vec<Value>) {
+    let one = if secrets.len() == 1 { secrets.pop() } else { None };
+    key.insert("key".to_owned(), one.unwrap_or(Value::Array(secrets)));
 }

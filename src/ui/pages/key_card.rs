@@ -34,6 +34,7 @@ pub(super) fn key_card(status: &KeyStatus, view: &View) -> Markup {
         @for line in lines { (line.render(view)) }
         dl class="figures" {
             div { dt { (view.t("now.in_flight")) } dd { (count(status.in_flight.into())) } }
+            div { dt { (view.t("keys.secrets")) } dd { (count(key.secrets.len() as u64)) } }
             div { dt { (view.t("keys.refused")) } dd { (count(refused)) } }
         }
     }

@@ -6,10 +6,10 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::key_card::key_card;
-use crate::config::{ApiKey, ClientKey, ConfigEdit, KeyConfig, MaskedConfig};
+use crate::config::{ApiKey, ClientKey, ConfigEdit, EditError, KeyConfig, MaskedConfig};
 use crate::error::ApiError;
 use crate::keys::KeyStatus;
-use crate::ui::edit::{config_text, edit, entry_fields, typed};
+use crate::ui::edit::{ask, config_text, edit, entry_fields, to_again, typed};
 use crate::ui::forms::{ActionOutcome, SentForm};
 use crate::ui::page::{Facts, PageRequest};
 use crate::ui::view::{View, address};
@@ -19,6 +19,9 @@ const NUMBERS: [&str; 5] = ["rpm", "rpd", "tpm", "tpd", "maxConcurrent"];
 
 /// The periods of a budget.
 const PERIODS: [&str; 3] = ["day", "week", "month"];
+
+/// Secrets that a key may have by a form: the one in use, the new one, and one of somebody who is late.
+const MOST_SECRETS: usize = 3;
 
 /// Keys that a page shows at once. Beyond it, a name is to be typed.
 const MOST_SHOWN: usize = 100;
@@ -48,6 +51,7 @@ impl Facts for KeysFacts {
                 label { (view.t("keys.find")) input name="find" value=(self.find); }
                 button type="submit" { (view.t("live.filter")) }
             }
+            @if view.visitor.is_admin() { p { a href="#make" { "+ " (view.t("keys.make")) } } }
             div class="cards" {
                 @for key in found.iter().take(MOST_SHOWN) {
                     div class="stack" {
@@ -75,7 +79,7 @@ impl KeysFacts {
             div class="row under" {
                 @if key.enabled { (view.button("/ui/keys/disable", view.t("keys.disable"), &of)) }
                 @else { (view.button("/ui/keys/enable", view.t("keys.enable"), &of)) }
-                (view.button("/ui/keys/rotate", view.t("keys.rotate"), &of))
+                @if key.secrets.len() < MOST_SECRETS { (view.button("/ui/keys/rotate", view.t("keys.rotate"), &of)) }
                 @if key.secrets.len() > 1 { (view.button("/ui/keys/end-old", view.t("keys.end_old"), &of)) }
             }
         }
@@ -141,15 +145,15 @@ pub(in crate::ui) fn make(form: SentForm) -> LocalBoxFuture<'static, ActionOutco
         let is_taken = form.worker.config().keys.iter().any(|key| key.name.as_str() == name);
         if is_taken {
             let text = form.language.filled("keys.taken", &[("name", name)]);
-            return ActionOutcome::bad(format!("make a key {name:?}"), text, "/ui/keys#make");
+            return ActionOutcome::bad(format!("make a key {name:?}"), text, to_again(&form, "/ui/keys") + "#make");
         }
         // The name first, then the digest, as `keys new` writes an entry.
         let mut whole = serde_json::Map::new();
         whole.extend(entry.remove_entry("name"));
         whole.insert("key".to_owned(), json!(ClientKey::digest_of(&key)));
         whole.extend(entry);
-        let outcome = edit(&form, ConfigEdit::PutKey(Value::Object(whole)), ("/ui/keys", "keys.made")).await;
-        shown_once(outcome, key, form.field("name").unwrap_or_default())
+        let entry = Value::Object(whole);
+        with_secret(&form, (ConfigEdit::PutKey(entry.clone()), key), entry, "keys.made").await
     }
     .boxed_local()
 }
@@ -182,14 +186,21 @@ fn set(form: SentForm, field: (&'static str, Value), words: &'static str) -> Loc
     .boxed_local()
 }
 
-/// Gives a key a second secret, shown once. The older one holds until it is ended.
+/// Gives a key another secret, shown once. The older ones hold until they are ended, and stay as they are written.
 pub(in crate::ui) fn rotate(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
     async move {
+        let name = form.field("name").unwrap_or_default().to_owned();
+        let config = form.worker.config();
+        let holds = config.keys.iter().find(|key| key.name.as_str() == name).map_or(0, |key| key.secrets.len());
+        if holds >= MOST_SECRETS {
+            let text = form.language.filled("keys.many_secrets", &[("most", &MOST_SECRETS.to_string())]);
+            return ActionOutcome::bad(format!("add a secret to key {name:?}"), text, "/ui/keys");
+        }
         let key = ApiKey::generate();
-        let mut digests = digests(&form);
-        digests.push(ClientKey::digest_of(&key));
-        let outcome = put_digests(&form, &digests, "keys.rotated").await;
-        shown_once(outcome, key, form.field("name").unwrap_or_default())
+        let secret = ClientKey::digest_of(&key);
+        let entry = json!(secret);
+        let change = ConfigEdit::AddKeySecret { name, secret };
+        with_secret(&form, (change, key), entry, "keys.rotated").await
     }
     .boxed_local()
 }
@@ -197,22 +208,27 @@ pub(in crate::ui) fn rotate(form: SentForm) -> LocalBoxFuture<'static, ActionOut
 /// Ends all secrets of a key but the newest.
 pub(in crate::ui) fn end_old(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
     async move {
-        let newest: Vec<String> = digests(&form).pop().into_iter().collect();
-        put_digests(&form, &newest, "keys.ended").await
+        let name = form.field("name").unwrap_or_default().to_owned();
+        edit(&form, ConfigEdit::KeepLastSecret(name), ("/ui/keys", "keys.ended")).await
     }
     .boxed_local()
 }
 
-/// Returns the digests of a key's secrets, the newest last.
-fn digests(form: &SentForm) -> Vec<String> {
-    let config = form.worker.config();
-    let key = config.keys.iter().find(|key| Some(key.name.as_str()) == form.field("name"));
-    key.map(|key| key.secrets.iter().map(ClientKey::digest_text).collect()).unwrap_or_default()
-}
-
-async fn put_digests(form: &SentForm, digests: &[String], words: &str) -> ActionOutcome {
-    let name = form.field("name").unwrap_or_default().to_owned();
-    let value = if let [one] = digests { json!(one) } else { json!(digests) };
-    let fields = [("key".to_owned(), value)].into_iter().collect();
-    edit(form, ConfigEdit::SetKey { name, fields }, ("/ui/keys", words)).await
+/// Does an edit that puts the digest of a new key into the file. Where nobody can write the file here, the page shows what to put
+/// there by hand.
+async fn with_secret(
+    form: &SentForm,
+    (change, key): (ConfigEdit, ApiKey),
+    by_hand: Value,
+    words: &str,
+) -> ActionOutcome {
+    if let Err(EditError::ReadOnly { why, .. }) = ask(form, change.clone(), true).await {
+        let lines = serde_json::to_string_pretty(&by_hand).unwrap_or_default();
+        let text = format!("{}\n{why}\n\n{lines}", form.language.text("keys.by_hand"));
+        let mut outcome = ActionOutcome::bad(change.to_string(), text, "/ui/keys");
+        outcome.notice.secret = Some(key);
+        return outcome;
+    }
+    let outcome = edit(form, change, ("/ui/keys", words)).await;
+    shown_once(outcome, key, form.field("name").unwrap_or_default())
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::config::{ApiConfig, ConfigEdit, MaskedConfig, Providers};
 use crate::error::ApiError;
 use crate::types::Limit;
-use crate::ui::edit::{config_text, edit, entry_fields, typed};
+use crate::ui::edit::{SHOWN, changed_fields, config_text, edit, entry_fields, typed};
 use crate::ui::forms::{ActionOutcome, NextPage, SentForm};
 use crate::ui::page::{Facts, PageRequest};
 use crate::ui::view::{View, account_page};
@@ -47,6 +47,7 @@ pub(super) fn settings(api: &ApiConfig, text: &Result<MaskedConfig, String>, vie
                 (view.token_field())
                 @for (name, value) in of { input type="hidden" name=(name) value=(value); }
                 div class="row" { @for (name, holds) in NUMBERS.iter().zip(&holds) {
+                    input type="hidden" name={ (SHOWN) (name) } value=(holds);
                     label { (name) input name=(name) type="number" size="8" value=(typed(view, name, holds)); }
                 } }
                 div { button type="submit" { (view.t("settings.save")) } }
@@ -62,9 +63,13 @@ pub(super) fn settings(api: &ApiConfig, text: &Result<MaskedConfig, String>, vie
     }
 }
 
-/// Puts the numbers of the form into the entry.
+/// Puts those numbers of the form into the entry that are others than before.
 pub(in crate::ui) fn set(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
-    async move { change(&form, entry_fields(&form, &NUMBERS, &[], &[]), "settings.saved").await }.boxed_local()
+    async move {
+        let fields = changed_fields(&form, entry_fields(&form, &NUMBERS, &[], &[]));
+        change(&form, fields, "settings.saved").await
+    }
+    .boxed_local()
 }
 
 /// Gives the account another key. A key file is no longer named then.
