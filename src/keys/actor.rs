@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use quota::Reservation;
+use quota::{Demand, Reservation};
 
 use super::demand::AverageCompletion;
 use super::messages::{AdmitKey, KeyAnswer, StopKeys};
@@ -20,7 +20,7 @@ use crate::alerts::AlertSender;
 use crate::config::{ConfigChanged, KeyConfig};
 use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
 use crate::persistence::PersistenceActor;
-use crate::quotas::{Admission, AppliesEvents, OwnedEvents, QuotaHandle, QuotaRegistry, admit};
+use crate::quotas::{Admission, AppliesEvents, OwnedEvents, QuotaHandle, QuotaRegistry, admit, join_later};
 use crate::types::{KeyName, Now};
 
 /// Owns the quotas of all keys.
@@ -58,6 +58,14 @@ struct OpenRequest {
     key: KeyName,
     quotas: Rc<[QuotaHandle]>,
     reservations: Vec<Reservation>,
+    demand: Demand,
+}
+
+impl OpenRequest {
+    /// Counts in these quotas of the key as well, as far as they are others.
+    fn join(&mut self, in_force: &[QuotaHandle], now: Now) {
+        join_later((&mut self.quotas, &mut self.reservations), in_force, self.demand, now);
+    }
 }
 
 impl KeysActor {
@@ -106,6 +114,9 @@ impl KeysActor {
             None => drop(self.keys.insert(config.name.clone(), KeyState::new(config, quotas, path, refused))),
         }
         if let Some(state) = self.keys.get(&config.name) {
+            let now = Now::read();
+            let of_key = self.open.values_mut().filter(|open| open.key == config.name);
+            of_key.for_each(|open| open.join(&state.quotas, now));
             state.path.set_expected_completion(state.average.tokens());
         }
     }
@@ -122,7 +133,7 @@ impl KeysActor {
         let admitted = match admit(&state.quotas, demand, state.waiting.len() + 1, now) {
             Admission::Admitted { sent_at: request, reservations } => {
                 state.in_flight += 1;
-                let open = OpenRequest { key: name.clone(), quotas: state.quotas.clone(), reservations };
+                let open = OpenRequest { key: name.clone(), quotas: state.quotas.clone(), reservations, demand };
                 self.open.insert(request.id(), open);
                 Ok(KeyPermit::new(path.clone(), request, demand, now.mono))
             }

@@ -3,6 +3,8 @@
 //! Several upstreams' actors use the quota of a group. All share a thread, and nothing here awaits: all quotas of an attempt agree at
 //! once.
 
+use std::rc::Rc;
+
 use quota::{Demand, Need, NoRoom, Reservation};
 use tokio::sync::oneshot;
 
@@ -53,6 +55,28 @@ pub(crate) fn admit(quotas: &[QuotaHandle], demand: Demand, waiting: usize, now:
     let sent_at = SentAt::to_begin_by(begin_by.unwrap_or(u64::MAX));
     let reservations = quotas.iter().map(|quota| quota.reserve(&sent_at, demand, now)).collect();
     Admission::Admitted { sent_at, reservations }
+}
+
+/// Lets an attempt under way join the quotas that came into force meanwhile, unless the attempt belongs to another owner.
+pub(crate) fn join_later(
+    (quotas, reservations): (&mut Rc<[QuotaHandle]>, &mut Vec<Reservation>),
+    in_force: &[QuotaHandle],
+    demand: Demand,
+    now: Now,
+) {
+    let (Some(own), Some(first)) = (quotas.first(), reservations.first()) else { return };
+    if !in_force.first().is_some_and(|quota| quota.is(own)) {
+        return;
+    }
+    let more: Vec<QuotaHandle> =
+        in_force.iter().filter(|quota| !quotas.iter().any(|known| known.is(quota))).cloned().collect();
+    if more.is_empty() {
+        return;
+    }
+    let sent_at = first.sent_at.clone();
+    let joined = more.iter().map(|quota| quota.with(now, |quota, _| quota.reserve(&sent_at, demand)));
+    reservations.extend(joined);
+    *quotas = quotas.iter().cloned().chain(more).collect();
 }
 
 /// Returns whether all `quotas` have room for one more attempt of this `demand`.

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::limit_watch::LimitWatch;
 use super::quota_clock::QuotaClock;
+use super::restore::KnownCounts;
 use super::status::QuotaStatus;
 use crate::alerts::AlertSender;
 use crate::persistence::{PersistenceActor, Save};
@@ -43,7 +44,7 @@ pub(super) struct HandleState {
     pub(super) quota: RefCell<Quota>,
     pub(super) store: QuotaStore,
     /// Whether the saved counts are there.
-    pub(super) is_ready: Cell<bool>,
+    pub(super) counts: Cell<KnownCounts>,
     /// Whether the last request to the store failed.
     pub(super) is_failing: Cell<bool>,
     /// Whether units were asked for ahead, with the next commit.
@@ -70,7 +71,7 @@ impl QuotaHandle {
             id,
             quota: RefCell::new(Quota::new(limits, reset, store.shared, store.clock.now())),
             store,
-            is_ready: Cell::default(),
+            counts: Cell::default(),
             is_failing: Cell::default(),
             asks_ahead: Cell::default(),
             waiting: RefCell::default(),
@@ -156,7 +157,7 @@ impl QuotaHandle {
 
     /// Returns whether the saved counts are there.
     pub(super) fn is_ready(&self) -> bool {
-        self.0.is_ready.get()
+        self.0.counts.get() == KnownCounts::All
     }
 
     /// Returns whether the last request to the store failed.
@@ -238,7 +239,7 @@ impl QuotaHandle {
     /// Gives back what is granted and not used, and saves exact counts, when the process stops.
     pub(super) async fn close(self) {
         // Unread counts must not be overwritten.
-        if !self.is_ready() {
+        if !self.is_read() {
             return;
         }
         while self.0.store.shared && self.is_bounded() {
@@ -283,12 +284,12 @@ pub(crate) struct Paused {
 
 impl Drop for Paused {
     fn drop(&mut self) {
-        let HandleState { pauses, quota, store, watch, id, is_ready, .. } = &*self.handle.0;
+        let HandleState { pauses, quota, store, watch, id, counts, .. } = &*self.handle.0;
         pauses.set(pauses.get() - 1);
         if pauses.get() == 0 {
             let now = store.clock.at(self.now);
             let mut quota = quota.borrow_mut();
-            if is_ready.get() {
+            if counts.get() == KnownCounts::All {
                 let mut told = watch.get();
                 told.judge(id, &mut quota, now).into_iter().for_each(|alert| store.alerts.send(alert));
                 watch.set(told);

@@ -1,7 +1,7 @@
 //! All quotas by id. The members of a group share one entry, and counts outlive an absence from the configuration.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -27,20 +27,22 @@ pub struct QuotaRegistry(Rc<RegistryState>);
 struct RegistryState {
     store: QuotaStore,
     quotas: RefCell<BTreeMap<QuotaId, QuotaHandle>>,
+    /// By owner: the limits of other periods in force. Bound: the owners ever configured, with a handful each.
+    in_force: RefCell<BTreeMap<QuotaId, BTreeSet<QuotaId>>>,
 }
 
 impl QuotaRegistry {
     /// Creates an empty registry. `shared`: other servers share the quotas through the store.
     pub fn new(persistence: Addr<PersistenceActor>, shared: bool) -> QuotaRegistry {
         let store = QuotaStore { clock: Rc::default(), persistence, alerts: AlertSender::default(), shared };
-        QuotaRegistry(Rc::new(RegistryState { store, quotas: RefCell::default() }))
+        QuotaRegistry(Rc::new(RegistryState { store, quotas: RefCell::default(), in_force: RefCell::default() }))
     }
 
     /// Returns an empty registry that tells people of used limits.
     #[must_use]
     pub fn alerting(self, alerts: AlertSender) -> QuotaRegistry {
         let store = QuotaStore { alerts, ..self.0.store.clone() };
-        QuotaRegistry(Rc::new(RegistryState { store, quotas: RefCell::default() }))
+        QuotaRegistry(Rc::new(RegistryState { store, quotas: RefCell::default(), in_force: RefCell::default() }))
     }
 
     /// Returns where people are told of events.
@@ -55,13 +57,13 @@ impl QuotaRegistry {
 
     /// Returns all quotas of an upstream. New ones are opened, and open ones get the limits of this configuration.
     pub(crate) fn open_for(&self, api: &ApiConfig) -> ApiQuotas {
-        let own = QuotaOwner { id: QuotaId::of_api(&api.ledger), quota: api.quota.clone(), members: Vec::new() };
+        let own = QuotaOwner::new(QuotaId::of_api(&api.ledger), &api.quota);
         let group = api.group.as_ref().map(|group| QuotaOwner {
-            id: QuotaId::of_group(&group.name),
-            quota: group.quota.clone(),
             members: group.ledgers.iter().map(QuotaId::of_api).collect(),
+            ..QuotaOwner::new(QuotaId::of_group(&group.name), &group.quota)
         });
-        let owners: Vec<QuotaOwner> = std::iter::once(own).chain(group).collect();
+        let owners = std::iter::once(own).chain(group).map(|owner| self.put_in_force(owner));
+        let owners: Vec<QuotaOwner> = owners.collect();
         let plain = owners.iter().map(|owner| self.open(owner, None));
         let listed = owners.iter().flat_map(|owner| self.open_listed(owner, None));
         let common = plain.chain(listed).collect();
@@ -74,7 +76,7 @@ impl QuotaRegistry {
     /// Returns all quotas of a client's key: the main one first, then one for each entry of the lists `limits` and `budgets`.
     pub(crate) fn open_key(&self, key: &KeyConfig) -> Rc<[QuotaHandle]> {
         let id = QuotaId::of_key(&Arc::from(key.name.as_str()));
-        let owner = QuotaOwner { id, quota: key.quota.clone(), members: Vec::new() };
+        let owner = self.put_in_force(QuotaOwner::new(id, &key.quota));
         std::iter::once(self.open(&owner, None)).chain(self.open_listed(&owner, None)).collect()
     }
 
@@ -93,16 +95,34 @@ impl QuotaRegistry {
         self.open_one(&id, (limits, &owner.quota.reset), before)
     }
 
+    /// Puts the owner's limits of other periods into force. The ones that left the configuration keep their counts, and issue no
+    /// credits: nothing is admitted any more without the ones that came.
+    fn put_in_force(&self, owner: QuotaOwner) -> QuotaOwner {
+        let ids: BTreeSet<QuotaId> = owner.quota.more.iter().map(|entry| owner.id_of(entry)).collect();
+        let before = self.0.in_force.borrow_mut().insert(owner.id.clone(), ids.clone());
+        let left = before.iter().flat_map(|before| before.difference(&ids));
+        left.filter_map(|id| self.get(id)).for_each(|quota| quota.retire());
+        QuotaOwner { before, ..owner }
+    }
+
     /// Returns a quota for each entry of the list `limits`, for one model or for all.
     fn open_listed(&self, owner: &QuotaOwner, model: Option<&Arc<str>>) -> Vec<QuotaHandle> {
         let entries = owner.quota.more.iter().filter(|entry| entry.model.as_ref() == model);
-        let id = model.map_or_else(|| owner.id.clone(), |model| owner.id.for_model(model));
-        let open = |PeriodLimit { limit, reset, pacing, .. }: &PeriodLimit| {
-            let limits = Limits { pacing: *pacing, ..limit.limits() };
-            let (owner, id) = (id.clone(), id.for_limit(*limit));
-            let new = id.clone();
-            let before = move |registry: &QuotaRegistry| CountsBefore::Largest(registry.alike(&owner, &new, &limits));
-            self.open_one(&id, (limits, reset), before)
+        let of = model.map_or_else(|| owner.id.clone(), |model| owner.id.for_model(model));
+        let open = |entry: &PeriodLimit| {
+            let limits = Limits { pacing: entry.pacing, ..entry.limit.limits() };
+            let id = owner.id_of(entry);
+            let comes = owner.before.as_ref().is_some_and(|before| !before.contains(&id));
+            let (of, new, before) = (of.clone(), id.clone(), owner.before.clone().unwrap_or_default());
+            let others = move |registry: &QuotaRegistry| registry.alike(&of, &new, (&limits, &before));
+            let before = move |registry: &QuotaRegistry| CountsBefore::Largest { of: others(registry), comes };
+            if comes && let Some(known) = self.get(&id) {
+                known.reconfigure(limits, &entry.reset);
+                let registry = self.clone();
+                known.come_back(move || before(&registry));
+                return known;
+            }
+            self.open_one(&id, (limits, &entry.reset), before)
         };
         entries.map(open).collect()
     }
@@ -126,19 +146,25 @@ impl QuotaRegistry {
         quota
     }
 
-    /// Returns the quotas of an owner that count what a `new` quota of the owner with these `limits` bounds: the ones of no longer
-    /// periods and of the day, and the shortest of the longer ones. (A longer one may have counted too much, a shorter one too little.)
-    fn alike(&self, owner: &QuotaId, new: &QuotaId, limits: &Limits) -> Vec<QuotaHandle> {
+    /// Returns the quotas of an owner that count what a `new` quota with these `limits` bounds: the ones of no longer periods and of
+    /// the day, and the shortest of the longer ones that were in force `before`, or else of all longer ones. (A longer one may have
+    /// counted too much, a shorter one or one that was not in force too little.)
+    fn alike(
+        &self,
+        owner: &QuotaId,
+        new: &QuotaId,
+        (limits, before): (&Limits, &BTreeSet<QuotaId>),
+    ) -> Vec<QuotaHandle> {
         let quotas = self.0.quotas.borrow();
         // Nobody waits for a quota that may be waiting for others: only the quota of `rpm` and its like waits for none of these.
-        let is_usable = |id: &QuotaId, quota: &QuotaHandle| id == owner || id != new && quota.is_ready();
+        let is_usable = |id: &QuotaId, quota: &QuotaHandle| id == owner || id != new && quota.is_read();
         let alike = quotas.iter().filter(|(id, quota)| id.is_of(owner) && is_usable(id, quota));
         let alike = alike.filter(|(_, quota)| quota.knows_units_of(limits));
         // The day is always counted. A limit that left the configuration counts no more.
         let is_short =
             |id: &QuotaId, quota: &QuotaHandle| id == owner || quota.period_ms() <= limits.period().length_ms();
         let (mut others, longer): (Vec<_>, Vec<_>) = alike.partition(|(id, quota)| is_short(id, quota));
-        others.extend(longer.into_iter().min_by_key(|(_, quota)| quota.period_ms()));
+        others.extend(longer.into_iter().min_by_key(|(id, quota)| (!before.contains(id), quota.period_ms())));
         others.into_iter().map(|(_, quota)| quota.clone()).collect()
     }
 
@@ -179,15 +205,27 @@ impl QuotaRegistry {
     }
 }
 
-/// An API or a group.
+/// An API, a group or a client's key.
 struct QuotaOwner {
     id: QuotaId,
     quota: QuotaConfig,
     /// The members' own quotas. A new group begins with the counts of all members.
     members: Vec<QuotaId>,
+    /// The limits of other periods in force before this configuration; `None` for an owner that is new to this process.
+    before: Option<BTreeSet<QuotaId>>,
 }
 
 impl QuotaOwner {
+    fn new(id: QuotaId, quota: &QuotaConfig) -> QuotaOwner {
+        QuotaOwner { id, quota: quota.clone(), members: Vec::new(), before: None }
+    }
+
+    /// Returns the id of a limit of another period.
+    fn id_of(&self, entry: &PeriodLimit) -> QuotaId {
+        let owner = entry.model.as_ref().map_or_else(|| self.id.clone(), |model| self.id.for_model(model));
+        owner.for_limit(entry.limit)
+    }
+
     /// Returns the models with limits of their own.
     fn limited_models(&self) -> impl Iterator<Item = &Arc<str>> {
         self.quota.models.keys().chain(self.quota.more.iter().filter_map(|entry| entry.model.as_ref()))
@@ -230,6 +268,11 @@ impl ApiQuotas {
             self.add_model(&Arc::from(model), registry);
         }
         self.models.get(model).unwrap_or(&self.common).clone()
+    }
+
+    /// Returns whether these are the quotas of a model.
+    pub(crate) fn are(&self, model: &str, quotas: &Rc<[QuotaHandle]>) -> bool {
+        self.models.get(model).is_some_and(|of_model| Rc::ptr_eq(of_model, quotas))
     }
 
     fn add_model(&mut self, model: &Arc<str>, registry: &QuotaRegistry) {

@@ -204,3 +204,5 @@ fn what_other_servers_have_used_counts_here() {
         assert_eq!(last.request.wanted, quota::Units::default(), "at the end it gives back, and wants nothing");
     });
 }
+
+mod periods;

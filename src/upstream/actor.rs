@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use jiff::tz::TimeZone;
-use quota::{ActualUsage, Reservation};
+use quota::{ActualUsage, Demand, Reservation};
 use tokio::sync::oneshot;
 
 use self::drain::Unsaved;
@@ -26,7 +26,9 @@ use super::state::{Subject, UpstreamState};
 use crate::config::ApiConfig;
 use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
 use crate::persistence::{PersistenceActor, RestoreTokens};
-use crate::quotas::{Admission, ApiQuotas, AppliesEvents, OwnedEvents, QuotaHandle, QuotaRegistry, QuotaStatus, admit};
+use crate::quotas::{
+    Admission, ApiQuotas, AppliesEvents, OwnedEvents, QuotaHandle, QuotaRegistry, QuotaStatus, admit, join_later,
+};
 use crate::types::{Now, Price, RouteId, TokenStats};
 
 /// Owns one upstream.
@@ -57,6 +59,7 @@ struct Attempt {
     route: RouteId,
     quotas: Rc<[QuotaHandle]>,
     reservations: Vec<Reservation>,
+    demand: Demand,
     /// ms, monotonic.
     admitted_at: u64,
     /// In force at the admission: the end says nothing of a later one.
@@ -64,6 +67,14 @@ struct Attempt {
 }
 
 impl Attempt {
+    /// Counts in these quotas of the upstream as well, as far as they are others.
+    fn join(&mut self, in_force: &mut ApiQuotas, registry: &QuotaRegistry, now: Now) {
+        if !self.quotas.is_empty() && !in_force.are(&self.model, &self.quotas) {
+            let in_force = in_force.for_model(&self.model, registry);
+            join_later((&mut self.quotas, &mut self.reservations), &in_force, self.demand, now);
+        }
+    }
+
     /// Returns the subject of a report at `now`.
     fn subject(&self, now: Now) -> Subject<'_> {
         Subject { of: ModelRoute { model: &self.model, route: self.route }, admitted_at: self.admitted_at, now }
@@ -118,8 +129,15 @@ impl UpstreamActor {
                 let shared = self.shared.clone();
                 let id = sent_at.id();
                 let permit = Permit::new(shared.clone(), reserved, sent_at, now.mono).at_price(price);
-                let attempt =
-                    Attempt { model, route: profile.route, quotas, reservations, admitted_at: now.mono, shared };
+                let attempt = Attempt {
+                    model,
+                    route: profile.route,
+                    quotas,
+                    reservations,
+                    demand,
+                    admitted_at: now.mono,
+                    shared,
+                };
                 self.out.insert(id, attempt);
                 // Without a fast path, an attempt's end may free what another one waits for.
                 let frees = fast_path.is_none() && !profile.route.is_free();
@@ -223,6 +241,8 @@ impl Handler<Reconfigure> for UpstreamActor {
     fn handle(&mut self, Reconfigure(config): Reconfigure, _: &mut Self::Context) {
         self.drain_events();
         self.quotas = self.registry.open_for(&config);
+        let now = Now::read();
+        self.out.values_mut().for_each(|attempt| attempt.join(&mut self.quotas, &self.registry, now));
         if self.state.reconfigure(config) {
             self.renew_shared();
         }

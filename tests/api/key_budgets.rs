@@ -235,3 +235,49 @@ fn no_more_requests_of_a_key_are_under_way_than_it_may_have() {
     assert_eq!(upstream.calls(), 3);
     eventually("a place is free again", || ask(&team(&app)).status == 200);
 }
+
+/// Puts other limits of the key into force.
+fn reload(app: &App, config: &Value, name: &str) {
+    let mut config = config.clone();
+    config["server"]["name"] = json!(name);
+    std::fs::write(app.config_file(), config.to_string()).expect("writes");
+    eventually("the reload is in force", || app.client().get("/health").json()["service"] == name);
+}
+
+/// What `GET /v1/key` says of the use of the key's first budget or limit.
+fn used(app: &App, list: &str) -> f64 {
+    team(app).get("/v1/key").json()["data"][list][0]["used"].as_f64().expect("a number")
+}
+
+#[test]
+fn a_period_that_goes_and_comes_back_knows_what_was_used_meanwhile_and_no_more() {
+    let upstream = Upstream::start(reporting(100));
+    let with = |requests: u64, per: &str| {
+        let limits = json!([{ "requests": requests, "per": per }]);
+        let budgets = json!([{ "usd": dollars_for(requests), "per": per }]);
+        with_key(&[&upstream], &json!({ "limits": limits, "budgets": budgets }))
+    };
+    let is = |app: &App, requests: u64| {
+        let cost = (requests * price_of_one()) as f64 / 1e9;
+        assert!((used(app, "budgets") - cost).abs() < 1e-9, "{} of {cost}", used(app, "budgets"));
+        assert_eq!(used(app, "limits"), requests as f64);
+    };
+    let app = App::start(&with(10, "day"));
+    (0..2).for_each(|_| assert_eq!(ask(&team(&app)).status, 200));
+    reload(&app, &with(2_000, "week"), "one");
+    is(&app, 2);
+    (0..12).for_each(|_| assert_eq!(ask(&team(&app)).status, 200));
+    reload(&app, &with(10, "day"), "two");
+    is(&app, 14);
+    assert_eq!(ask(&team(&app)).status, 402);
+    reload(&app, &with(2_000, "week"), "three");
+    is(&app, 14);
+    assert_eq!(ask(&team(&app)).status, 200);
+    // Over a restart, the day's own record is one of before.
+    let app = app.stop_and_restart();
+    assert_eq!(ask(&team(&app)).status, 200);
+    reload(&app, &with(17, "day"), "four");
+    is(&app, 16);
+    assert_eq!([ask(&team(&app)).status, ask(&team(&app)).status], [200, 402]);
+    assert_eq!(upstream.calls(), 17);
+}

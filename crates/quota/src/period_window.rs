@@ -69,6 +69,22 @@ impl PeriodWindow {
         self.insert(now.mono, record.granted, None);
     }
 
+    /// Raises the counts to those of `other`, a window of the same period.
+    pub(crate) fn raise(&mut self, other: &PeriodWindow) {
+        match (self, other) {
+            (
+                PeriodWindow::Calendar { used, carried, .. },
+                PeriodWindow::Calendar { used: most, carried: over, .. },
+            ) => {
+                *used = (*used).max(*most);
+                *carried = (*carried).max(*over);
+            }
+            (PeriodWindow::Rolling(log), PeriodWindow::Rolling(other)) => log.raise(other),
+            (PeriodWindow::Calendar { .. }, PeriodWindow::Rolling(_))
+            | (PeriodWindow::Rolling(_), PeriodWindow::Calendar { .. }) => {}
+        }
+    }
+
     /// Begins the next period if the current one is over. One period pays at most `limit` of a carried overshoot. Returns whether
     /// another one has begun.
     pub(crate) fn advance(&mut self, newest_wall: i64, limit: Option<u64>) -> bool {

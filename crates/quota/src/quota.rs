@@ -89,6 +89,13 @@ impl Quota {
         }
     }
 
+    /// Lets the bounds go, and keeps the counts. Nothing is issued any more.
+    pub fn retire(&mut self, now: Now) {
+        let Limits { listed, measure, .. } = self.limits;
+        let reset = self.reset.clone();
+        self.reconfigure(Limits { listed, measure, ..Limits::default() }, &reset, now);
+    }
+
     /// Lets periods begin at other times from now on.
     fn change_reset(&mut self, now: Now) {
         self.requests.change_reset(&self.reset, self.newest_wall, now);

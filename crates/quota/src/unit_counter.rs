@@ -76,6 +76,13 @@ impl UnitCounter {
         self.burst = burst_of(&self.bounds, &self.minute);
     }
 
+    /// Raises the counts to those of `other`, an empty counter with these bounds and a record.
+    pub(crate) fn raise(&mut self, other: &UnitCounter) {
+        self.minute.raise(&other.minute);
+        self.period.raise(&other.period);
+        self.burst = burst_of(&self.bounds, &self.minute);
+    }
+
     /// Sets new bounds. Units used already count against the new bounds.
     pub(crate) fn reconfigure(&mut self, bounds: Bounds) {
         if bounds.burst != self.bounds.burst {
@@ -179,6 +186,11 @@ impl UnitCounter {
         };
         self.period.save(&mut record, now);
         record
+    }
+
+    /// Returns what is used, without what is reserved or granted ahead.
+    pub(crate) fn counts(&mut self, now: Now) -> CountRecord {
+        CountRecord { granted: 0, ..self.record(now) }
     }
 
     /// Adds the units of other servers to a record.

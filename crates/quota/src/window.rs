@@ -3,7 +3,7 @@
 //! A sliding log satisfies providers with a fixed minute, with a sliding minute and with a token bucket at once. A counter per
 //! calendar minute would let twice the limit through at the minute's edge.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use clock::Now;
 
@@ -143,6 +143,25 @@ impl SlidingLog {
         last.map(|e| e.at + self.span.window_ms)
     }
 
+    /// Raises the log to `other`: from now on, no window holds fewer units than in either log.
+    pub(crate) fn raise(&mut self, other: &SlidingLog) {
+        let mut counts: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+        for Entry { at, count } in &self.entries {
+            counts.entry(*at).or_default().0 = *count;
+        }
+        for Entry { at, count } in &other.entries {
+            counts.entry(*at).or_default().1 = *count;
+        }
+        *self = SlidingLog::new(self.span);
+        // Every window ends with the newest entry, so the larger sum of the newest ones holds at each place.
+        let (mut own, mut others) = (0_u64, 0_u64);
+        for (at, (of_own, of_other)) in counts.into_iter().rev() {
+            own = own.saturating_add(of_own);
+            others = others.saturating_add(of_other);
+            self.insert_at(at, own.max(others) - self.total);
+        }
+    }
+
     /// Returns the same log with a shorter span.
     pub(crate) fn within(&self, span: Span, limit: Option<u64>) -> SlidingLog {
         let mut shorter = SlidingLog::new(span);
@@ -238,6 +257,22 @@ mod tests {
         twice.carry_debt(1, 150, Some(100));
         assert_eq!(twice.count(61_001 + 61_000), 200, "two debts that overlap are paid one after the other");
         assert_eq!(twice.count(61_001 + 3 * 61_000), 0);
+    }
+
+    #[test]
+    fn a_raised_log_holds_in_every_window_as_much_as_the_larger_one() {
+        let log = |entries: &[(u64, u64)]| {
+            let mut log = SlidingLog::new(Span::MINUTE);
+            entries.iter().for_each(|(at, count)| log.insert(*at, *count, Some(100)));
+            log
+        };
+        let (own, other) = ([(0, 10), (30_000, 1)], [(20_000, 3), (40_000, 5), (90_000, 1)]);
+        let mut raised = log(&own);
+        raised.raise(&log(&other));
+        let (mut own, mut other) = (log(&own), log(&other));
+        for at in (50_000..160_000).step_by(500) {
+            assert_eq!(raised.count(at), own.count(at).max(other.count(at)), "at {at}");
+        }
     }
 
     #[test]

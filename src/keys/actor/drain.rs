@@ -1,6 +1,7 @@
 //! How the keys' actor applies the queued events, and saves the changes.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix::prelude::*;
 
@@ -27,7 +28,11 @@ impl AppliesEvents for KeysActor {
                 let taken = quotas.iter().zip(&path.credits);
                 let reservations = taken.map(|(quota, from)| quota.join(&request, demand, from.as_deref())).collect();
                 state.in_flight += 1;
-                self.open.insert(request.id(), OpenRequest { key: path.key.clone(), quotas, reservations });
+                let mut open = OpenRequest { key: path.key.clone(), quotas, reservations, demand };
+                if !Arc::ptr_eq(&path, &state.path) {
+                    open.join(&state.quotas, now);
+                }
+                self.open.insert(request.id(), open);
             }
             KeyEvent::Refunded { path, count, demand } => {
                 let Some(quotas) = self.keys.get(&path.key).and_then(|state| state.quotas_of(&path)) else { return };
@@ -39,7 +44,9 @@ impl AppliesEvents for KeysActor {
                 }
             }
             KeyEvent::Settled { request, actual, completion } => {
-                let Some(OpenRequest { key, quotas, reservations }) = self.open.remove(&request.id()) else { return };
+                let Some(OpenRequest { key, quotas, reservations, .. }) = self.open.remove(&request.id()) else {
+                    return;
+                };
                 pause_all(&quotas, held, now);
                 for (quota, reservation) in quotas.iter().zip(&reservations) {
                     quota.settle(reservation, actual, now);

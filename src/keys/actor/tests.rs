@@ -155,6 +155,26 @@ fn a_reload_keeps_what_is_spent_and_a_key_that_comes_back_has_its_counts() {
 }
 
 #[test]
+fn requests_under_way_count_in_the_limits_that_a_reload_brings() {
+    on_paused_clock(async {
+        let budget = |usd: u64, per: &str| json!({ "budgets": [{ "usd": usd, "per": per }] });
+        let mut world = World::start(&budget(2, "day")).await;
+        let (cheap, dear, last) = (world.permit(300).await, world.permit(100).await, world.permit(50).await);
+        world.reload(&budget(1, "week")).await;
+        assert_eq!(world.reason(551).await, Some(KeyReason::BudgetReserved), "550 are left");
+        cheap.settle(used(0));
+        dear.settle(used(800));
+        world.reload(&budget(2, "day")).await;
+        world.permit(10).await.settle(used(10));
+        world.reload(&budget(1, "week")).await;
+        assert_eq!(world.reason(141).await, Some(KeyReason::BudgetReserved), "50 are under way");
+        last.settle(used(60));
+        world.permit(130).await.settle(used(130));
+        assert_eq!(world.reason(1).await, Some(KeyReason::BudgetSpent));
+    });
+}
+
+#[test]
 fn a_clean_stop_is_exact_and_a_crash_forgets_nothing() {
     on_paused_clock(async {
         let fields = json!({ "rpd": 1_000, "budgets": [{ "usd": 1, "per": "day" }] });

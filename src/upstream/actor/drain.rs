@@ -75,7 +75,9 @@ impl AppliesEvents for UpstreamActor {
                 let reservations = taken.map(|(quota, from)| quota.join(&sent_at, demand, from.as_deref())).collect();
                 let model = credits.model.clone();
                 self.state.admitted_by_fast_path();
-                self.out.insert(sent_at.id(), Attempt { model, route, quotas, reservations, admitted_at, shared });
+                let mut attempt = Attempt { model, route, quotas, reservations, demand, admitted_at, shared };
+                attempt.join(&mut self.quotas, &self.registry, now);
+                self.out.insert(sent_at.id(), attempt);
             }
             UpstreamEvent::Refunded { credits, count, demand } => {
                 let Some((_, quotas)) = self.fast_path_with(&credits) else { return };

@@ -4,6 +4,7 @@ use clock::Now;
 
 use super::Quota;
 use crate::bounds::Bounds;
+use crate::demand::Measure;
 use crate::limits::Limits;
 use crate::records::{CountRecord, QuotaRecord};
 
@@ -16,12 +17,16 @@ impl Quota {
         self.tokens.add(&record.tokens, self.newest_wall, now);
     }
 
-    /// Returns how much of the bounded units in the period an empty quota like this one would count with `record`.
-    pub fn count_with(&self, record: &QuotaRecord, now: Now) -> u64 {
-        let mut other = Quota::new(self.limits, &self.reset, false, now);
-        other.add(record, now);
-        let counter = if self.limits.tpd.bound().is_some() { &mut other.tokens } else { &mut other.requests };
-        counter.usage(now).day
+    /// Raises the counts to those of all `records` together, window by window: of other quotas of the same owner, or of a group's
+    /// members.
+    pub fn raise(&mut self, records: &[QuotaRecord], now: Now) {
+        let mut others = Quota::new(self.limits, &self.reset, false, now);
+        others.newest_wall = self.newest_wall;
+        records.iter().for_each(|record| others.add(record, now));
+        self.newest_wall = others.newest_wall;
+        self.advance(now);
+        self.requests.raise(&others.requests);
+        self.tokens.raise(&others.tokens);
     }
 
     /// Returns the record of a quota with nothing left, for one whose record is lost.
@@ -49,6 +54,14 @@ impl Quota {
             saved_wall: now.wall,
             ..QuotaRecord::default()
         }
+    }
+
+    /// Returns what is used, for a quota of this measure. What is granted ahead of use is no count of another quota, and each attempt
+    /// under way joins the other quota with its own part.
+    pub fn counts(&mut self, measure: Measure, now: Now) -> QuotaRecord {
+        let record = self.record(now);
+        let tokens = if measure == self.limits.measure { self.tokens.counts(now) } else { CountRecord::default() };
+        QuotaRecord { requests: self.requests.counts(now), tokens, ..record }
     }
 
     /// Returns the counts of all servers together, for a forgetful store.
