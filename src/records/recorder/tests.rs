@@ -13,10 +13,11 @@ fn start() -> RecorderHandle {
     RecorderActor::start_on(&Arbiter::current(), RecordReaders { format: LogFormat::Text, usage: None })
 }
 
-/// Ends a request.
+/// Ends a request for a model.
 fn end(handle: &RecorderHandle) {
     let recorder = Recorder::new(handle.clone(), || false);
-    drop(OpenRecord::new(recorder, RequestId::generate(), Method::GET, "/v1/models".into()));
+    let mut record = OpenRecord::new(recorder, RequestId::generate(), Method::POST, "/v1/chat/completions".into());
+    record.with(|record| record.route = Some(RouteId::new("chat/completions")));
 }
 
 fn queued(handle: &RecorderHandle) -> usize {
