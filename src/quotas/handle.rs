@@ -13,9 +13,9 @@ use actix::prelude::*;
 use quota::{ActualUsage, Credits, Demand, LimitUnit, Measure, Quota, QuotaRecord, Reservation, Reset};
 use tokio::sync::oneshot;
 
+use super::known_counts::KnownCounts;
 use super::limit_watch::LimitWatch;
 use super::quota_clock::QuotaClock;
-use super::restore::KnownCounts;
 use super::status::QuotaStatus;
 use crate::alerts::AlertSender;
 use crate::persistence::{PersistenceActor, Save};

@@ -6,6 +6,7 @@
 mod admission;
 mod event_queue;
 mod handle;
+mod known_counts;
 mod limit_watch;
 mod quota_clock;
 mod registry;

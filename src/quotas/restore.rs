@@ -3,20 +3,9 @@
 use quota::{Quota, QuotaRecord};
 
 use super::handle::QuotaHandle;
+use super::known_counts::KnownCounts;
 use crate::persistence::Restore;
 use crate::types::{Now, Uptime};
-
-/// What a quota knows of its counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum KnownCounts {
-    /// The saved ones are not read yet.
-    #[default]
-    None,
-    /// Its own: the quota comes back, and others know what was used meanwhile.
-    Own,
-    /// All.
-    All,
-}
 
 /// The quotas whose counts a new quota begins with.
 pub(super) enum CountsBefore {
