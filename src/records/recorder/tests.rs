@@ -13,11 +13,10 @@ fn start() -> RecorderHandle {
     RecorderActor::start_on(&Arbiter::current(), RecordReaders { format: LogFormat::Text, usage: None })
 }
 
-/// Ends a request for a model.
+/// Ends a request.
 fn end(handle: &RecorderHandle) {
     let recorder = Recorder::new(handle.clone(), || false);
-    let mut record = OpenRecord::new(recorder, RequestId::generate(), Method::POST, "/v1/chat/completions".into());
-    record.with(|record| record.route = Some(RouteId::new("chat/completions")));
+    drop(OpenRecord::new(recorder, RequestId::generate(), Method::GET, "/v1/models".into()));
 }
 
 fn queued(handle: &RecorderHandle) -> usize {
