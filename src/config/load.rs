@@ -48,6 +48,16 @@ pub fn parse(
     source: &ConfigSource,
     read_key: impl Fn(&str) -> io::Result<String>,
 ) -> Result<Config, ConfigError> {
+    parse_with(text, source, &read_key, &variable)
+}
+
+/// Does the same where `lookup` knows the variables that presets name.
+pub(super) fn parse_with(
+    text: &str,
+    source: &ConfigSource,
+    read_key: &dyn Fn(&str) -> io::Result<String>,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<Config, ConfigError> {
     let path = &source.path;
     let text = without_mark(text);
     let mut document = document(path, text, &CONFIGURATION)?;
@@ -59,10 +69,10 @@ pub fn parse(
     let unexpanded = warnings::unexpanded_variables(&document, &variable);
     substitute(&mut document, "", &mut problems);
     problems.extend(schema::check(&document));
-    let filled = fill_in(&mut document, &presets.providers, &variable);
+    let filled = fill_in(&mut document, &presets.providers, lookup);
     problems.extend(filled.problems);
     let typed = SoundParts::parse_sound_parts(document, &mut problems);
-    let key_texts = read_key_files(&typed, folder_of(path), &read_key);
+    let key_texts = read_key_files(&typed, folder_of(path), read_key);
     let (prices, bad) =
         PriceFileRead::named(typed.prices.file.as_deref(), folder_of(path), &presets.providers, &read_key);
     problems.extend(bad);
@@ -71,6 +81,8 @@ pub fn parse(
     config.key_files = key_texts.keys().cloned().collect();
     config.presets = filled.uses;
     pricing::attach(&mut config, prices, &presets.providers);
+    let unpriced = warnings::unpriced_models(&config);
+    config.warnings.extend(unpriced);
     let presets_with_secrets = presets.path.clone().filter(|_| presets.holds_secrets);
     config.preset_file = presets.path;
     config.warnings.extend(filled.warnings);

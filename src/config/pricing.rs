@@ -1,10 +1,8 @@
 //! The prices of each account of a configuration, and the dearest one of a model: what a budget sets aside before anybody knows
 //! who serves.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use quota::LimitUnit;
 use url::{Host, Url};
 
 use super::model::{ApiConfig, Config};
@@ -21,48 +19,6 @@ pub(super) fn attach(config: &mut Config, read: PriceFileRead, providers: &Provi
         Arc::make_mut(api).prices.use_tables(provider, tables.into_iter());
     }
     config.price_file = read.file;
-    let has_budgets = config.keys.iter().any(|key| !key.budgets.is_empty());
-    let enabled = config.apis.iter().enumerate().filter(|(_, api)| api.enabled);
-    // Budgets concern every model.
-    let unseen = enabled.filter_map(|(i, api)| if has_budgets { without_price(api) } else { unpriced(i, api) });
-    let unseen: Vec<String> = unseen.collect();
-    config.warnings.extend(unseen);
-}
-
-/// So many models are named in a warning.
-const MOST_NAMED: usize = 5;
-
-/// Warns of models that a limit in dollars does not see.
-fn without_price(api: &ApiConfig) -> Option<String> {
-    let lacking: Vec<&str> = api.models_by_name().into_iter().filter(|model| api.price(model).is_none()).collect();
-    let named = lacking.get(..MOST_NAMED).unwrap_or(&lacking).join(", ");
-    let more = match lacking.len().saturating_sub(MOST_NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let mend = "such requests cost 0, and no budget in dollars sees them; give apis[].prices or prices.file";
-    (!lacking.is_empty()).then(|| format!("{}: no price is known of {named}{more}: {mend}", api.id))
-}
-
-/// Returns a warning of an account whose limits count dollars, and which has no price for a model of these limits.
-fn unpriced(index: usize, api: &ApiConfig) -> Option<String> {
-    let group = api.group.iter().flat_map(|group| &group.quota.more);
-    let in_usd = api.quota.more.iter().chain(group).filter(|entry| entry.limit.unit == LimitUnit::Usd);
-    let limited: BTreeSet<&str> = in_usd
-        .flat_map(|entry| match &entry.model {
-            Some(model) => vec![&**model],
-            None => api.models.listed().iter().map(|model| &**model).collect(),
-        })
-        .filter(|model| api.price(model).is_none())
-        .collect();
-    let names: Vec<&str> = limited.iter().copied().take(MOST_NAMED).collect();
-    let more = limited.len().saturating_sub(names.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (!names.is_empty()).then(|| {
-        let names = names.join(", ");
-        let mend = format!("which have no price; give prices in apis[{index}].prices");
-        format!("apis[{index}].limits: a limit in usd does not count {names}{more}, {mend}")
-    })
 }
 
 fn by_host(api: &ApiConfig, providers: &Providers) -> Option<String> {

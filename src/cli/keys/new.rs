@@ -7,9 +7,9 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::FileArgs;
-use super::document::ConfigText;
+use super::document::{ConfigText, refused, warn_if_refused};
 use crate::cli::{CliError, DEFAULT_CONFIG};
-use crate::config::{ApiKey, ClientKey, ConfigEdit, ConfigSource, parse};
+use crate::config::{ApiKey, ClientKey, Config, ConfigEdit, ConfigError, ConfigSource, parse};
 
 /// Stands at the end of the help.
 const EXAMPLES: &str = "\
@@ -69,7 +69,7 @@ pub(crate) struct NewArgs {
 pub(super) fn new(args: NewArgs) -> Result<(), CliError> {
     let key = ApiKey::generate();
     let entry = entry(&args, &key);
-    check(&args, &entry)?;
+    let judged = check(&args, &entry)?;
     // At the usual place there may be no configuration yet.
     let config = &args.file.config;
     let is_meant = args.write || config != Path::new(DEFAULT_CONFIG) || config.exists();
@@ -78,8 +78,15 @@ pub(super) fn new(args: NewArgs) -> Result<(), CliError> {
         let name = &args.name;
         return Err(CliError::Usage(format!("a key has the name {name} already; take another, or remove that entry")));
     }
-    let document = document.filter(|_| args.write);
-    let told = document.map(|document| document.write(&ConfigEdit::PutKey(entry.clone()))).transpose()?;
+    let told = match &document {
+        Some(document) if args.write => {
+            let at = format!("keys[{}].", document.keys().len());
+            let edited = document.edit(&ConfigEdit::PutKey(entry.clone()), |error| wrong_entry(error, &at))?;
+            Some(edited.write()?)
+        }
+        Some(_) | None => None,
+    };
+    warn_if_refused(Some(&judged), &args.name);
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(out, "{:#}", json!({ "name": args.name, "key": key.expose(), "entry": entry }))?;
@@ -117,15 +124,23 @@ fn entry(args: &NewArgs, key: &ApiKey) -> Value {
 }
 
 /// Checks an entry as a configuration with nothing else is checked. The rest of the file may need variables that are not set here.
-fn check(args: &NewArgs, entry: &Value) -> Result<(), CliError> {
+fn check(args: &NewArgs, entry: &Value) -> Result<Config, CliError> {
     let named = args.apis.iter().filter(|id| !id.contains('*')).map(String::as_str);
     let api = |id: &str| json!({ "id": id, "baseUrl": "http://localhost", "apiKey": "none" });
     let apis: Vec<Value> = std::iter::once("any API").chain(named).map(api).collect();
     let document = json!({ "apis": apis, "keys": [entry] }).to_string();
     let source = ConfigSource { path: "keys new".into(), overrides: Default::default() };
-    match parse(&document, &source, |_| Ok(String::new())) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(CliError::Usage(error.to_string().replace("keys[0].", ""))),
+    parse(&document, &source, |_| Ok(String::new()))
+        .map_err(|error| CliError::Usage(error.to_string().replace("keys[0].", "")))
+}
+
+/// Says what is wrong with the configuration that the entry makes. `at`: where the entry's fields are.
+fn wrong_entry(error: ConfigError, at: &str) -> CliError {
+    match &error {
+        ConfigError::Invalid { problems, .. } if problems.iter().all(|problem| problem.at().starts_with(at)) => {
+            CliError::Usage(format!("nothing was changed: {}", error.to_string().replace(at, "")))
+        }
+        ConfigError::Invalid { .. } | ConfigError::Unreadable { .. } | ConfigError::Syntax { .. } => refused(error),
     }
 }
 

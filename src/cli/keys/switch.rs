@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::FileArgs;
-use super::document::ConfigText;
+use super::document::{ConfigText, refused, warn_if_refused};
 use crate::cli::{CliError, nearest_name};
 use crate::config::{ConfigEdit, DEFAULT_KEY};
 
@@ -35,8 +35,12 @@ pub(super) fn switch(args: &SwitchArgs, enabled: bool) -> Result<(), CliError> {
         return Ok(());
     }
     let fields = Map::from_iter([("enabled".to_owned(), Value::from(enabled))]);
-    let told = document.write(&ConfigEdit::SetKey { name: name.to_owned(), fields })?;
+    let edited = document.edit(&ConfigEdit::SetKey { name: name.to_owned(), fields }, refused)?;
+    let told = edited.write()?;
     writeln!(out, "{name} is {word}. {told}")?;
+    if enabled {
+        warn_if_refused(edited.config.as_ref(), name);
+    }
     Ok(())
 }
 

@@ -5,10 +5,12 @@
 //! 3. Keys in wrong company: one key in two entries, an account's key that clients have, too.
 //! 4. A pool that is open to the network, or has a key that can be guessed there.
 //! 5. More requests or tokens in a minute than in a day.
+//! 6. A budget in dollars that does not see all models.
 //!
 //! An upstream on this machine or in its network may take any text for a key, so that rules about accounts' keys leave it out.
 
 mod known_hosts;
+mod unpriced;
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -18,6 +20,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 pub(super) use known_hosts::at_known_hosts;
+pub(super) use unpriced::unpriced_models;
 
 use super::base_url::is_this_machine;
 use super::file::{ApiFile, GroupFile, LimitsFile};

@@ -121,6 +121,35 @@ fn what_cannot_be_a_key_is_refused_and_nothing_is_written() {
 }
 
 #[test]
+fn what_a_server_would_refuse_is_not_written_and_a_key_that_cannot_be_used_is_warned_of() {
+    let folder = scratch();
+    let file = folder.join("apis.json");
+    let run = |text: &str, args: &[&str]| {
+        fs::write(&file, text).expect("writes");
+        let (code, told, wrong) = run_in(&folder, &[], &[&["keys"], args, &["-c", "apis.json"]].concat());
+        (code, told, wrong, fs::read_to_string(&file).expect("reads") == text)
+    };
+    let broken = TYPED.replace("\"maxAttempts\": 2", "\"maxAttempts\": -2");
+    for (args, exit) in [(&["disable", "first"][..], 1), (&["new", "--name", "b", "--write"], 1)] {
+        let (code, told, wrong, is_same) = run(&broken, args);
+        assert!(code == Some(exit) && is_same && told.is_empty(), "{args:?}: {told}");
+        assert!(wrong.contains("nothing was changed") && wrong.contains("retry.maxAttempts: "), "{wrong}");
+    }
+    let (code, told, wrong, is_same) = run(TYPED, &["new", "--name", "b", "--apis", "nosuch", "--write"]);
+    assert!(code == Some(2) && is_same && told.is_empty(), "{told}");
+    assert!(wrong.contains(": apis[0]: is the id of no API"), "{wrong}");
+    let off = TYPED.replace("\"rpm\": 3", "\"rpm\": 3, \"enabled\": false, \"models\": \"m\"");
+    let (code, _, wrong, is_same) = run(&off, &["enable", "first"]);
+    assert!(code == Some(1) && is_same && wrong.contains("keys[0].models: "), "{wrong}");
+    assert_eq!(backups(&folder), Vec::<String>::new());
+    for (limit, said) in [(["--expires", "2020-01-01"], "expires is over"), (["--rpm", "0"], "a limit is 0")] {
+        let (code, told, wrong, is_same) = run(TYPED, &[&["new", "--name", "b", "--write"], &limit[..]].concat());
+        assert!(code == Some(0) && !is_same, "{told}{wrong}");
+        assert!((told + &wrong).contains(&format!("b will be refused: {said}")), "{wrong}");
+    }
+}
+
+#[test]
 fn a_running_server_takes_up_a_new_key_and_refuses_a_disabled_one() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::start(&with_keys(&[&upstream], &team(&json!({}))));
