@@ -45,6 +45,28 @@ fn a_day_that_is_half_spent_at_six_is_spent_at_noon() {
 }
 
 #[test]
+fn each_limit_of_a_client_key_has_a_forecast() {
+    let upstream = Upstream::start(reporting(100));
+    let limits = json!({ "rpd": 100, "limits": [{ "requests": 50, "per": "5h" }] });
+    let app = App::start(&with_key(&[&upstream], &limits));
+    (0..4).for_each(|_| assert_eq!(ask(&team(&app)).status, 200));
+    let status = app.client().get("/v1/status").json();
+    let key =
+        status["keys"].as_array().and_then(|keys| keys.iter().find(|key| key["name"] == "team")).expect("the key");
+    let other = &key["otherLimits"][0];
+    assert_eq!(
+        (&other["limit"], &other["forecast"]["ratePerHour"]),
+        (&json!("50 requests per 5h"), &json!(48.0)),
+        "{key}"
+    );
+    let own = team(&app).get("/v1/key").json();
+    assert!(
+        own["data"]["limits"].as_array().is_some_and(|all| all.iter().all(|of| of["forecast"]["freesAt"].is_string())),
+        "{own}"
+    );
+}
+
+#[test]
 fn a_budget_of_a_client_key_has_a_forecast_in_dollars() {
     let upstream = Upstream::start(reporting(100));
     let app = App::start(&with_key(&[&upstream], &json!({ "budgets": [{ "usd": dollars_for(40), "per": "5h" }] })));

@@ -6,10 +6,13 @@ use serde_json::Value;
 
 use crate::cli::terminal::span;
 
+/// A limit is spent already if it is spent so soon: the server reads its clock again for each part of the answer (ms).
+const SPENT_MS: i64 = 1_000;
+
 /// Returns the sentence on the limit that is spent next at the present rates; `None` if all last until units come free. `status`: the
 /// answer of `/v1/status`; `now`: the server's time (ms since the Unix epoch).
 pub(super) fn next_spent(status: &Value, now: i64, zone: &TimeZone) -> Option<String> {
-    let (at, limit) = limits(status).into_iter().filter(|(at, _)| *at > now).min()?;
+    let (at, limit) = limits(status).into_iter().filter(|(at, _)| *at > now.saturating_add(SPENT_MS)).min()?;
     let [spent, today] = [at, now].map(|ms| Timestamp::from_millisecond(ms).map(|at| at.to_zoned(zone.clone())));
     let (spent, today) = (spent.ok()?, today.ok()?);
     let form = if spent.date() == today.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
@@ -39,6 +42,10 @@ fn limits(status: &Value) -> Vec<(i64, String)> {
     for key in list(status, "keys") {
         let id = format!("key {}", name(key, "name").unwrap_or("-"));
         forecasts(&mut found, key, &id);
+        for limit in list(key, "otherLimits") {
+            let at = limit.get("forecast").and_then(spent_at);
+            found.extend(at.map(|at| (at, format!("{id}: {}", name(limit, "limit").unwrap_or("-")))));
+        }
         for budget in list(key, "budgets") {
             let per = name(budget, "per").unwrap_or("-");
             let at = budget.get("forecast").and_then(spent_at);
@@ -109,5 +116,17 @@ mod tests {
         assert_eq!(told(&of(spent("2026-11-28T08:59:00Z"))), None, "it is spent");
         assert_eq!(told(&of(json!({ "exhaustedAt": null }))), None);
         assert_eq!(told(&json!({ "apis": [{ "id": "a" }] })), None, "an older server");
+    }
+
+    #[test]
+    fn a_limit_that_was_spent_while_the_answer_was_made_does_not_hide_the_next_one() {
+        let forecast = json!({ "rpd": spent("2026-11-28T09:00:00.004Z"), "tpd": spent("2026-11-28T10:00:00.000Z") });
+        let mut status = json!({ "apis": [{ "id": "a", "forecast": forecast }] });
+        assert!(told(&status).is_some_and(|told| told.contains(": a: tpd, at this rate spent at 10:00")));
+        let other = json!({ "limit": "9 requests per 5h", "forecast": spent("2026-11-28T09:30:00Z") });
+        status["keys"] = json!([{ "name": "t", "otherLimits": [other] }]);
+        assert!(
+            told(&status).is_some_and(|told| told.contains("key t: 9 requests per 5h, at this rate spent at 09:30"))
+        );
     }
 }
