@@ -32,6 +32,7 @@ pub(super) fn validate(
 ) -> Result<Config, Vec<Problem>> {
     let mut validator = Validator { problems, warnings: Vec::new(), key_texts };
     let proxy = validator.proxy_choice("server.proxy", file.server.proxy.as_deref());
+    validator.distinct_names(&file.server, &file.keys);
     let access = validator.access(&mut file.server);
     let of_server = keys_of_server(&mut file.server);
     let server = validator.server(file.server, source);
@@ -217,7 +218,11 @@ impl Validator<'_> {
     /// Returns a key that a client must present.
     pub(super) fn client_key(&mut self, at: &str, key: &str) -> Option<ClientKey> {
         if key.is_empty() {
-            return self.refuse(at, "must not be empty; leave the field out to let everybody in");
+            let mend = match at {
+                "server.apiKey" => "leave the field out to let everybody in",
+                _ => "give a random one, as `openssl rand -hex 32` prints, or remove the entry",
+            };
+            return self.refuse(at, format!("must not be empty; {mend}"));
         }
         self.key(at, key)?;
         let digest = "a digest must be sha256: and 64 hexadecimal digits, as `printf %s KEY | sha256sum` prints them";

@@ -13,7 +13,10 @@ use crate::cli::terminal::{Paint, Table, Tone};
 use crate::config::DEFAULT_KEY;
 
 /// The limits of a key, in the order of the table.
-const LIMITS: [&str; 5] = ["rpm", "rpd", "tpm", "tpd", "maxConcurrent"];
+const LIMITS: [&str; 6] = ["rpm", "rpd", "tpm", "tpd", "burst", "maxConcurrent"];
+
+/// What a limit of another period counts.
+const UNITS: [&str; 3] = ["requests", "tokens", "usd"];
 
 /// Stands at the end of the help.
 const EXAMPLES: &str = "\
@@ -72,6 +75,9 @@ fn row(name: String, key: &Value, state: Option<&Value>) -> Vec<(String, Option<
         None => ("enabled".to_owned(), Some(Tone::Good)),
     };
     let limits = LIMITS.iter().filter_map(|name| Some(format!("{name} {}", key.get(*name)?)));
+    let others = key.get("limits").and_then(Value::as_array).into_iter().flatten().map(other_limit);
+    let pacing = key.get("pacing").and_then(Value::as_str).map(|pacing| format!("pacing {pacing}"));
+    let limits = limits.chain(others).chain(pacing);
     let budgets = key.get("budgets").and_then(Value::as_array).into_iter().flatten().map(budget);
     let expires = key.get("expires").and_then(Value::as_str).unwrap_or_default();
     vec![
@@ -92,6 +98,14 @@ fn names(key: &Value, field: &str) -> String {
     if listed.is_empty() { "all".to_owned() } else { listed.join(", ") }
 }
 
+/// Returns an entry of `limits`: `200 requests per 5h`.
+fn other_limit(entry: &Value) -> String {
+    let word = |field: &str| entry.get(field).and_then(Value::as_str);
+    let amount = UNITS.iter().find_map(|unit| Some(format!("{} {unit}", entry.get(*unit)?)));
+    let pacing = word("pacing").map(|pacing| format!(", pacing {pacing}")).unwrap_or_default();
+    format!("{} per {}{pacing}", amount.unwrap_or_default(), word("per").unwrap_or("-"))
+}
+
 fn budget(budget: &Value) -> String {
     let per = budget.get("per").and_then(Value::as_str).unwrap_or("-");
     format!("{} a {per}", budget.get("usd").and_then(dollars).unwrap_or_default())
@@ -110,12 +124,15 @@ fn used(state: &Value) -> String {
         let (used, limit) = (number(&format!("/usage/{name}"))?, number(&format!("/limits/{name}"))?);
         Some(format!("{name} {used}/{limit}"))
     });
-    let budgets = state.get("budgets").and_then(Value::as_array).into_iter().flatten();
+    let listed = |field: &str| state.get(field).and_then(Value::as_array).into_iter().flatten();
+    let others =
+        listed("otherLimits").filter_map(|of| Some(format!("{}/{}", of.get("used")?, of.get("limit")?.as_str()?)));
+    let budgets = listed("budgets");
     let spent = budgets.filter_map(|budget| {
         let per = budget.get("per")?.as_str()?;
         Some(format!("{} of {} a {per}", dollars(budget.get("used")?)?, dollars(budget.get("usd")?)?))
     });
-    limits.chain(spent).collect::<Vec<_>>().join(", ")
+    limits.chain(others).chain(spent).collect::<Vec<_>>().join(", ")
 }
 
 fn without_secret(key: &Value, state: Option<&Value>) -> Value {
@@ -136,9 +153,20 @@ mod tests {
         let state = json!({
             "limits": { "rpm": 30, "rpd": -1, "tpm": null, "tpd": 0 },
             "usage": { "rpm": 2, "rpd": 30, "tpm": 5, "tpd": 0 },
+            "otherLimits": [{ "limit": "200 requests per 5h", "used": 7 }],
             "budgets": [{ "usd": 2.0, "per": "day", "used": 0.25 }],
         });
-        assert_eq!(used(&state), "rpm 2/30, tpd 0/0, $0.25 of $2 a day");
+        assert_eq!(used(&state), "rpm 2/30, tpd 0/0, 7/200 requests per 5h, $0.25 of $2 a day");
         assert_eq!(budget(&json!({ "usd": 30, "per": "month" })), "$30 a month");
+    }
+
+    #[test]
+    fn every_limit_of_the_entry_is_listed() {
+        let key = json!({
+            "rpd": 9, "burst": 2, "pacing": "spread",
+            "limits": [{ "requests": 200, "per": "5h" }, { "tokens": 5, "per": "week", "pacing": "spread" }],
+        });
+        let shown = row("k".to_owned(), &key, None).swap_remove(4).0;
+        assert_eq!(shown, "rpd 9, burst 2, 200 requests per 5h, 5 tokens per week, pacing spread, pacing spread");
     }
 }

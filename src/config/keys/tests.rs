@@ -55,6 +55,20 @@ fn without_any_key_all_clients_are_the_default_key_and_with_named_keys_alone_nob
 }
 
 #[test]
+fn an_empty_key_lets_nobody_in_where_the_field_names_one() {
+    for (server, keys, at) in [
+        (json!({}), json!([{ "name": "a", "key": "" }]), "keys[0].key"),
+        (json!({ "adminKeys": [""] }), Value::Null, "server.adminKeys[0]"),
+        (json!({ "apiKey": ["", "sk-1"] }), Value::Null, "server.apiKey[0]"),
+    ] {
+        let told = refused(&json!({ "server": server, "apis": [api("a", &json!({}))], "keys": keys }));
+        assert!(told.contains(&format!("{at}: must not be empty; give a random one")), "{told}");
+    }
+    let told = refused(&json!({ "server": { "apiKey": "" }, "apis": [api("a", &json!({}))] }));
+    assert!(told.contains("leave the field out to let everybody in"), "{told}");
+}
+
+#[test]
 fn what_no_key_can_be_is_refused_with_the_place() {
     let key = |fields: &Value| {
         let mut key = json!({ "name": "a", "key": "sk-1" });
@@ -124,6 +138,19 @@ fn operators_have_keys_of_their_own() {
         (json!({ "viewerKeys": [{ "name": "a b", "key": "sk-2" }] }), "server.viewerKeys[0].name: must be of letters"),
         (json!({ "viewerKeys": ["sk-1"] }), "one key belongs to a and to server.viewerKeys"),
         (json!({ "viewerKeys": ["sk-2"], "adminKeys": ["sk-2"] }), "to server.adminKeys and to server.viewerKeys"),
+        (
+            json!({ "adminKeys": [{ "name": "a", "key": "sk-x" }] }),
+            "keys[0].name: is the name of server.adminKeys[0] too",
+        ),
+        (
+            json!({ "adminKeys": [{ "name": "o", "key": "sk-x" }], "viewerKeys": ["sk-z", { "name": "o", "key": "sk-y" }] }),
+            "server.viewerKeys[1].name: is the name of server.adminKeys[0] too",
+        ),
+        (
+            json!({ "adminKeys": ["sk-x"], "viewerKeys": [{ "name": "admin", "key": "sk-y" }] }),
+            "server.viewerKeys[0].name: is the name of a key without a name in server.adminKeys too",
+        ),
+        (json!({ "viewerKeys": [{ "name": "other", "key": "sk-y" }] }), "server.viewerKeys[0].name: is what usage"),
         (json!({ "adminKeys": [7] }), "server.adminKeys[0]: must be a string or an object"),
     ] {
         let text = refused(&with(&server));

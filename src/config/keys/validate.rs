@@ -13,6 +13,13 @@ use crate::config::secret::{ClientKey, KeyDigest};
 use crate::config::validator::Validator;
 use crate::types::{KeyName, NameList, NamePattern, Now};
 
+/// The names of operators' keys without one.
+const ADMIN: &str = "admin";
+const VIEWER: &str = "viewer";
+
+/// Stands for several keys in usage and metrics.
+const OTHER: &str = "other";
+
 /// The longest name of a key, in characters.
 const LONGEST_NAME: usize = 64;
 
@@ -37,13 +44,8 @@ impl Validator<'_> {
         if !defaults.is_empty() || entries.is_empty() {
             keys.push(Arc::new(default_key(defaults)));
         }
-        let mut first: HashMap<String, usize> = HashMap::new();
         for (index, entry) in entries {
             let at = format!("keys[{index}]");
-            if let Some(before) = first.get(&entry.name) {
-                self.problem(&format!("{at}.name"), format!("is the name of keys[{before}] too; names must be unique"));
-            }
-            first.entry(entry.name.clone()).or_insert(index);
             let names = [("models", &entry.models), ("apis", &entry.apis)];
             names.into_iter().for_each(|(field, list)| self.listed(&format!("{at}.{field}"), list.as_deref()));
             self.doubt_served(&at, &entry, served);
@@ -78,6 +80,9 @@ impl Validator<'_> {
         let is_allowed = |c: char| c.is_alphanumeric() || NAME_MARKS.contains(c);
         if name == DEFAULT_KEY {
             return self.refuse(at, "is the name of the keys in server.apiKey and server.apiKeys; take another");
+        }
+        if name == OTHER {
+            return self.refuse(at, "is what usage and metrics call the keys beyond their bounds; take another");
         }
         if !name.chars().all(is_allowed) || !name.starts_with(char::is_alphanumeric) {
             return self.refuse(at, "must be of letters, digits and -_.@/+, and begin with a letter or a digit");
@@ -150,10 +155,37 @@ impl Validator<'_> {
         }
     }
 
+    /// Checks that no two keys have one name, of clients or of operators: logs and counts could not tell them apart. Operators' keys
+    /// without a name share the one of their list.
+    pub(in crate::config) fn distinct_names(&mut self, server: &ServerFile, entries: &[(usize, KeyFile)]) {
+        let lists =
+            [("server.adminKeys", ADMIN, &server.admin_keys), ("server.viewerKeys", VIEWER, &server.viewer_keys)];
+        let mut first: HashMap<&str, String> = HashMap::new();
+        let mut named: Vec<(&str, String)> = Vec::new();
+        for (list, role, keys) in lists {
+            for (i, key) in keys.iter().flatten().enumerate() {
+                match key {
+                    OperatorKeyFile::Plain(_) => drop(first.insert(role, format!("a key without a name in {list}"))),
+                    OperatorKeyFile::Named(key) => named.push((&key.name, format!("{list}[{i}]"))),
+                }
+            }
+        }
+        named.extend(entries.iter().map(|(i, entry)| (entry.name.as_str(), format!("keys[{i}]"))));
+        for (name, place) in named {
+            match first.get(name) {
+                Some(before) => {
+                    let text = format!("is the name of {before} too; names must be unique, so take another");
+                    self.problem(&format!("{place}.name"), text);
+                }
+                None => drop(first.insert(name, place)),
+            }
+        }
+    }
+
     /// Returns the operators' keys.
     pub(in crate::config) fn access(&mut self, file: &mut ServerFile) -> Access {
-        let admins = self.operators("server.adminKeys", "admin", file.admin_keys.take());
-        let viewers = self.operators("server.viewerKeys", "viewer", file.viewer_keys.take());
+        let admins = self.operators("server.adminKeys", ADMIN, file.admin_keys.take());
+        let viewers = self.operators("server.viewerKeys", VIEWER, file.viewer_keys.take());
         Access { admins, viewers, open: file.open.unwrap_or(false) }
     }
 
