@@ -31,6 +31,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::logging::LogFilter;
+use self::terminal::one_line;
 use crate::app::AppError;
 use crate::config::{ConfigError, ConfigSource, Overrides};
 
@@ -268,6 +269,9 @@ pub fn run() -> ExitCode {
 
 /// Says why a command failed.
 fn failed(error: &CliError) -> ExitCode {
-    let _ = writeln!(io::stderr(), "api-together: {error}");
+    let text = error.to_string();
+    // A name, or what an upstream said, paints nothing.
+    let lines: Vec<_> = text.split('\n').map(one_line).collect();
+    let _ = writeln!(io::stderr(), "api-together: {}", lines.join("\n"));
     error.exit_code()
 }

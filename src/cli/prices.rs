@@ -148,6 +148,12 @@ fn import(args: &ImportPricesArgs) -> Result<(), CliError> {
     let name = args.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let about = format!("US dollars for a million tokens, as of {date}, from {}", name.replace(['\n', '\r'], " "));
     let csv = write_csv(&read.rows, &about);
+    let (providers, models) = (read.left_out.len(), read.left_out.values().sum());
+    if providers > 0 {
+        let left_out = format!("{} of {}", count(models, "model"), count(providers, "provider"));
+        let mend = "`api-together presets` lists those that are known";
+        writeln!(io::stderr(), "Left out {left_out} without a preset; {mend}.")?;
+    }
     match &args.out {
         None => io::stdout().write_all(csv.as_bytes())?,
         Some(out) => {

@@ -157,7 +157,8 @@ pub fn usage_csv(sum: &UsageSum) -> String {
 /// Writes a name as a cell of text. A program for tables takes some begins for a formula, so an apostrophe goes before; characters
 /// that end a line become blanks.
 fn push_cell(csv: &mut String, name: &str) {
-    let is_formula = name.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%']);
+    let begin = name.trim_start_matches(is_unseen);
+    let is_formula = begin.starts_with(FORMULA_BEGINS) || name.starts_with(['\t', '\r', '\n']);
     let is_quoted = is_formula || name.contains([',', '"', ';', ' ', '\t', '\r', '\n']);
     if !is_quoted {
         return csv.extend(name.chars().map(|c| if c.is_control() { ' ' } else { c }));
@@ -174,6 +175,14 @@ fn push_cell(csv: &mut String, name: &str) {
         }
     }
     csv.push('"');
+}
+
+/// What programs for tables take for the begin of a formula, full-width forms included.
+const FORMULA_BEGINS: [char; 11] = ['=', '+', '-', '@', '|', '%', '＝', '＋', '－', '＠', '−'];
+
+/// Characters that such a program may pass over: blanks of all kinds, and those without a width.
+fn is_unseen(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -194,6 +203,10 @@ mod tests {
             ("\t=1", "\"' =1\""),
             ("a\r\n=b", "\"a  =b\""),
             ("a\u{1b}[0m", "a [0m"),
+            ("＝1+1", "\"'＝1+1\""),
+            ("\u{a0}=1", "\"'\u{a0}=1\""),
+            ("\u{feff} @x", "\"'\u{feff} @x\""),
+            ("模型=1", "模型=1"),
         ] {
             let mut csv = String::new();
             push_cell(&mut csv, name);

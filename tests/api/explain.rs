@@ -39,6 +39,8 @@ fn explain_needs_no_account_secret_and_says_why_nobody_serves() {
     assert!(code == Some(0) && told.contains("a    yes"), "{told}");
     assert!(told.contains("2 others do not list it") && !told.contains("model_not_served"), "{told}");
     assert_eq!(explain(&["--model", "m"]).0, Some(0));
+    let (_, told, _) = explain(&["\u{1b}[31mred"]);
+    assert!(told.contains("A request for \\u{1b}[31mred") && !told.contains('\u{1b}'), "{told}");
     assert_eq!(app.chat().status, 200);
     let (code, told, _) = explain(&["m"]);
     assert!(code == Some(1) && told.contains("no: rpm"), "{told}");

@@ -80,10 +80,12 @@ fn prices_are_listed_and_tables_of_others_become_ours() {
     assert!(code == Some(0) && groq.contains("llama-3.1-8b-instant"), "{groq}");
     assert_eq!(said(&launch, &["prices", "list", "nobody"]).0, Some(2));
 
-    let table = json!({ "groq": { "models": { "a,b": { "cost": { "input": 0.15, "output": 0.6 } } } } });
+    let table = json!({ "groq": { "models": { "a,b": { "cost": { "input": 0.15, "output": 0.6 } } } },
+        "nobody": { "models": { "x": {}, "y": {} } } });
     fs::write(launch.folder.join("api.json"), table.to_string()).expect("writes");
     let (code, wrote) = said(&launch, &["prices", "import", "api.json", "--out", "prices.csv"]);
     assert!(code == Some(0) && wrote.contains("Wrote 1 price to prices.csv"), "{wrote}");
+    assert!(wrote.contains("Left out 2 models of 1 provider without a preset"), "{wrote}");
     let csv = fs::read_to_string(launch.folder.join("prices.csv")).expect("reads");
     assert!(csv.ends_with("\ngroq,\"a,b\",0.15,0.6,,,,\n"), "{csv}");
     let (code, again) = said(&launch, &["prices", "import", "api.json", "--out", "prices.csv"]);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::access::ServerArgs;
 use crate::cli::CliError;
-use crate::cli::terminal::{Paint, Table, Tone, span};
+use crate::cli::terminal::{Paint, Table, Tone, one_line, span};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
@@ -43,7 +43,7 @@ pub(crate) fn explain(args: ExplainArgs) -> Result<(), CliError> {
     if json {
         writeln!(out, "{explained:#}")?;
     } else {
-        print(&mut out, &model, explained)?;
+        print(&mut out, &one_line(&model), explained)?;
     }
     if is_served(explained) { Ok(()) } else { Err(CliError::Unserved) }
 }
@@ -71,11 +71,11 @@ fn print(out: &mut impl Write, asked: &str, explained: &Value) -> io::Result<()>
     }
     writeln!(out, "{asked} is an alias. A request for it{spoken} now, in the order of the tries:")?;
     for model in models {
-        writeln!(out, "\nAs {}:\n", text(model, "model").unwrap_or("-"))?;
+        writeln!(out, "\nAs {}:\n", one_line(text(model, "model").unwrap_or("-")))?;
         table(out, list(model, "apis"))?;
     }
     match text(explained, "servedAs") {
-        Some(model) => writeln!(out, "\n  It would be served as {model}."),
+        Some(model) => writeln!(out, "\n  It would be served as {}.", one_line(model)),
         None => refusal(out, explained),
     }
 }
@@ -134,7 +134,7 @@ fn table(out: &mut impl Write, apis: &[Value]) -> io::Result<()> {
     for api in rows.iter().filter(|api| !is_eligible(api)) {
         let of_error = |field: &str| api.get("lastError").and_then(|error| text(error, field));
         if let (Some(id), Some(class), Some(detail)) = (text(api, "id"), of_error("class"), of_error("detail")) {
-            writeln!(out, "  {id}, last error: {class}: {detail}")?;
+            writeln!(out, "  {id}, last error: {class}: {}", one_line(detail))?;
         }
     }
     for (reason_of_others, what) in others {

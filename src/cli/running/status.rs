@@ -11,7 +11,7 @@ use super::access::ServerArgs;
 use super::next_spent::next_spent;
 use crate::cli::CliError;
 use crate::cli::describe::own_name;
-use crate::cli::terminal::{Paint, Table, Tone, count, span};
+use crate::cli::terminal::{Paint, Table, Tone, count, one_line, span};
 
 /// The width of a bar.
 const BAR: u64 = 8;
@@ -45,10 +45,16 @@ pub(crate) fn status(args: StatusArgs) -> Result<(), CliError> {
     let paint = Paint::stdout();
     let service = text(&status, "/service").and_then(own_name).unwrap_or("api-together");
     let able = apis.iter().filter(|api| flag(api, "/available")).count();
-    writeln!(out, "{} at {}: {able} of {} can serve\n", service, server.root(), count(apis.len(), "account"))?;
+    writeln!(
+        out,
+        "{} at {}: {able} of {} can serve\n",
+        one_line(service),
+        server.root(),
+        count(apis.len(), "account")
+    )?;
     table(apis, now_of(&status)).print(&mut out, paint)?;
     if let Some(next) = next_spent(&status, now_of(&status), &TimeZone::system()) {
-        writeln!(out, "\n  {next}")?;
+        writeln!(out, "\n  {}", one_line(&next))?;
     }
     warnings(&mut out, &status, paint)?;
     Ok(())
@@ -172,15 +178,15 @@ fn warnings(out: &mut impl Write, status: &Value, paint: Paint) -> io::Result<()
     for api in status.get("apis").and_then(Value::as_array).into_iter().flatten() {
         if let (Some(id), Some(error)) = (text(api, "/id"), last_error(api, now)) {
             let tone = if flag(api, "/available") { Tone::Warning } else { Tone::Bad };
-            writeln!(out, "\n  {}: {error}", paint.tint(tone, id))?;
+            writeln!(out, "\n  {}: {error}", paint.tint(tone, id), error = one_line(&error))?;
         }
     }
     if let Some(error) = text(status, "/config/lastError") {
-        writeln!(out, "\n  {} {error}", paint.tint(Tone::Bad, "configuration:"))?;
+        writeln!(out, "\n  {} {}", paint.tint(Tone::Bad, "configuration:"), one_line(error))?;
     }
     let listed = status.pointer("/config/warnings").and_then(Value::as_array);
     for warning in listed.into_iter().flatten().filter_map(Value::as_str) {
-        writeln!(out, "\n  {} {warning}", paint.tint(Tone::Warning, "warning:"))?;
+        writeln!(out, "\n  {} {}", paint.tint(Tone::Warning, "warning:"), one_line(warning))?;
     }
     Ok(())
 }

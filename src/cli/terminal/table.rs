@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::one_line::one_line;
 use super::paint::{Paint, Tone};
 
 /// Between two columns.
@@ -20,9 +21,9 @@ impl Table {
         Table { head: head.iter().map(|&name| name.to_owned()).collect(), rows: Vec::new() }
     }
 
-    /// Adds a row. A cell may have a tone.
+    /// Adds a row. A cell may have a tone, and paints nothing by itself: names come from clients and upstreams.
     pub(crate) fn row(&mut self, cells: Vec<(String, Option<Tone>)>) {
-        self.rows.push(cells);
+        self.rows.push(cells.into_iter().map(|(text, tone)| (one_line(&text).into_owned(), tone)).collect());
     }
 
     /// Returns whether there is no row.
@@ -77,8 +78,12 @@ mod tests {
         let mut table = Table::new(&["api", "until", "name"]);
         table.row(cells(["模型", "", "x"]));
         table.row(cells(["a", "", "longer"]));
+        table.row(cells(["\u{1b}", "", "y"]));
         let mut out = Vec::new();
         table.print(&mut out, Paint::stdout()).expect("printed");
-        assert_eq!(String::from_utf8(out).expect("UTF-8"), "  api   name\n  模型  x\n  a     longer\n");
+        assert_eq!(
+            String::from_utf8(out).expect("UTF-8"),
+            "  api     name\n  模型    x\n  a       longer\n  \\u{1b}  y\n"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! The file of prices that a configuration names, and the prices of each account.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -42,6 +43,8 @@ pub struct PriceSource {
     pub rows: Vec<PriceRow>,
     /// The date in the text, `2026-07-02`.
     pub as_of: Option<String>,
+    /// How many models of each provider without a preset were left out.
+    pub left_out: BTreeMap<String, usize>,
 }
 
 /// A file of prices and its table.
@@ -57,12 +60,12 @@ pub(in crate::config) struct PriceFileRead {
 /// With each bad row: its line or its name, and the mend.
 pub fn read_text(text: &str, providers: &Providers) -> Result<PriceSource, Vec<String>> {
     let text = text.trim_start_matches('\u{feff}').trim_start();
-    let (rows, as_of, problems) = if text.starts_with(['{', '[']) {
-        let ForeignRead { rows, problems } = read_json(text, providers)?;
-        (rows, None, problems)
+    let (rows, as_of, problems, left_out) = if text.starts_with(['{', '[']) {
+        let ForeignRead { rows, problems, left_out } = read_json(text, providers)?;
+        (rows, None, problems, left_out)
     } else {
         let read = csv::read(text);
-        (read.rows, read.as_of, read.problems)
+        (read.rows, read.as_of, read.problems, BTreeMap::new())
     };
     if !problems.is_empty() {
         return Err(problems);
@@ -70,7 +73,7 @@ pub fn read_text(text: &str, providers: &Providers) -> Result<PriceSource, Vec<S
     if rows.is_empty() {
         return Err(vec!["has no price of a known provider (`api-together presets` lists all)".to_owned()]);
     }
-    Ok(PriceSource { rows, as_of })
+    Ok(PriceSource { rows, as_of, left_out })
 }
 
 fn read_json(text: &str, providers: &Providers) -> Result<ForeignRead, Vec<String>> {

@@ -1,6 +1,6 @@
 //! The tables of LiteLLM and models.dev, as rows of ours. Providers without a preset are left out.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -13,6 +13,8 @@ use crate::types::{PartialPrice, Price};
 pub(super) struct ForeignRead {
     pub(super) rows: Vec<PriceRow>,
     pub(super) problems: Vec<String>,
+    /// How many models of each provider without a preset were left out.
+    pub(super) left_out: BTreeMap<String, usize>,
 }
 
 /// How a table writes prices.
@@ -71,8 +73,11 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn litellm(&mut self, document: &Map<String, Value>) {
         for (name, fields) in document {
-            let provider = fields.get("litellm_provider").and_then(Value::as_str);
-            let Some(provider) = provider.and_then(|word| self.preset(word)) else { continue };
+            let Some(word) = fields.get("litellm_provider").and_then(Value::as_str) else { continue };
+            let Some(provider) = self.preset(word) else {
+                self.leave_out(word, 1);
+                continue;
+            };
             // The name of the provider stands in front of most models.
             let model = match name.split_once('/') {
                 Some((word, model)) if self.preset(word).as_ref() == Some(&provider) => model,
@@ -84,13 +89,21 @@ impl Reader<'_> {
 
     fn models_dev(&mut self, document: &Map<String, Value>) {
         for (word, fields) in document {
-            let Some(provider) = self.preset(word) else { continue };
-            for (model, fields) in fields.get("models").and_then(Value::as_object).into_iter().flatten() {
+            let models = fields.get("models").and_then(Value::as_object);
+            let Some(provider) = self.preset(word) else {
+                self.leave_out(word, models.map_or(0, Map::len));
+                continue;
+            };
+            for (model, fields) in models.into_iter().flatten() {
                 if let Some(cost) = fields.get("cost") {
                     self.row((&provider, model), cost, &MODELS_DEV);
                 }
             }
         }
+    }
+
+    fn leave_out(&mut self, provider: &str, models: usize) {
+        *self.read.left_out.entry(provider.to_owned()).or_default() += models;
     }
 
     fn preset(&self, word: &str) -> Option<String> {
