@@ -74,7 +74,7 @@ pub(super) fn parse_with(
     let typed = SoundParts::parse_sound_parts(document, &mut problems);
     let key_texts = read_key_files(&typed, folder_of(path), read_key);
     let (prices, bad) =
-        PriceFileRead::named(typed.prices.file.as_deref(), folder_of(path), &presets.providers, &read_key);
+        PriceFileRead::named(typed.prices.file.as_deref(), folder_of(path), &presets.providers, read_key);
     problems.extend(bad);
     let mut config = validate(typed, problems, source, &key_texts).map_err(invalid)?;
     config.hash = fingerprint(text, presets.text.as_deref(), &key_texts, prices.fingerprint());
