@@ -101,9 +101,11 @@ fn table(by: &str, rows: &[Value], total: &Value) -> Table {
 
 fn cells(name: &str, sum: [u64; 7], cost: f64, tone: Option<Tone>) -> Vec<(String, Option<Tone>)> {
     let shown = |number: u64| if number == 0 { String::new() } else { number.to_string() };
+    // A name may come from a client: nothing of it may move the cursor.
+    let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let numbers = sum.into_iter().map(|number| (shown(number), None));
     let cost = if cost > 0.0 { format!("${cost:.4}") } else { String::new() };
-    [(name.to_owned(), tone)].into_iter().chain(numbers).chain([(cost, None)]).collect()
+    [(name, tone)].into_iter().chain(numbers).chain([(cost, None)]).collect()
 }
 
 fn numbers(row: &Value) -> [u64; 7] {
