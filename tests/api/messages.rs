@@ -109,7 +109,7 @@ fn a_port_is_new_only_if_it_is_not_the_one_that_is_listened_on() {
     let mut config = config_of(&[&upstream]);
     config["server"]["host"] = json!("127.0.0.1");
     let app = App::start(&config);
-    let restart = "a new server.host or server.port takes effect after a restart";
+    let restart = "a new server.host, server.port or server.admin takes effect after a restart";
     let told = || app.log().matches(restart).count();
     let mut reload = |host: &str, name: &str| {
         config["server"]["host"] = json!(host);
