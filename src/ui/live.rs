@@ -18,10 +18,10 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
-use super::door::{api_address, cookie_of, door};
+use super::door::{cookie_of, door};
 use super::frame::view_start;
 use super::messages::{CurrentSession, GetSession};
-use super::page::{Facts, PageRequest, PageRow};
+use super::page::PageRow;
 use super::slots::TabSlot;
 use super::table::PAGES;
 use super::view::{Piece, View, ViewStart};
@@ -100,7 +100,7 @@ struct Tab {
 pub(super) async fn events(request: HttpRequest, query: Query<EventsQuery>) -> HttpResponse {
     let EventsQuery { page: url, seen } = query.into_inner();
     let session = request.extensions().get::<CurrentSession>().cloned();
-    let (Some(session), Some((page, _))) = (session, find(&url)) else { return HttpResponse::NotFound().finish() };
+    let (Some(session), Some(page)) = (session, find(&url)) else { return HttpResponse::NotFound().finish() };
     let Some(every) = page.refresh.filter(|_| page.audience.admits(&session.visitor)) else {
         return HttpResponse::NotFound().finish();
     };
@@ -138,24 +138,10 @@ pub(super) async fn events(request: HttpRequest, query: Query<EventsQuery>) -> H
         .streaming(updates)
 }
 
-/// Returns the page of an address, and the name at its end.
-fn find(url: &str) -> Option<(&'static PageRow, Option<String>)> {
-    let path = url.split(['?', '#']).next()?;
-    let of = |page: &'static PageRow| match page.path.split_once("{name}") {
-        None => (page.path == path).then_some((page, None)),
-        Some((begin, _)) => {
-            let name = path.strip_prefix(begin)?;
-            let name = percent_decoded(name);
-            (!name.is_empty()).then_some((page, Some(name)))
-        }
-    };
-    PAGES.iter().find_map(of)
-}
-
-fn percent_decoded(text: &str) -> String {
-    // `+` is a plus in a path.
-    let text = text.replace('+', "%2B");
-    url::form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
+/// Returns the page of an address.
+fn find(address: &str) -> Option<&'static PageRow> {
+    let path = address.split(['?', '#']).next()?;
+    PAGES.iter().find(|page| page.name_in(path).is_some())
 }
 
 impl Tab {
@@ -214,20 +200,7 @@ impl Tab {
     }
 
     async fn make_anew(&self, start: ViewStart) -> Option<Vec<Piece>> {
-        let (page, name) = find(&self.url)?;
-        let query = self.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
-        let fields = Query::<Vec<(String, String)>>::from_query(query).map(Query::into_inner).unwrap_or_default();
-        let visitor = self.session.visitor.clone();
-        let dashboard = door(&self.request)?.dashboard.clone();
-        let asked = PageRequest {
-            dashboard,
-            worker: worker(&self.request).ok()?.clone(),
-            visitor,
-            name,
-            address: api_address(&self.request),
-            query: Rc::new(fields),
-        };
-        let facts: Box<dyn Facts> = (page.load)(asked).await.ok()?;
+        let facts = self.page.facts(&self.request, &self.session.visitor, &self.url).await.ok()?;
         let view = View::new(start, String::new(), None);
         let make = move || {
             let _ = facts.render(&view);

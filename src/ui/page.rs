@@ -4,14 +4,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix::Addr;
+use actix_web::{HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use maud::Markup;
+use url::form_urlencoded;
 
 use super::actor::DashboardActor;
+use super::door::{api_address, door};
 use super::view::View;
 use super::visitor::Visitor;
 use crate::error::ApiError;
-use crate::http::Worker;
+use crate::http::{Worker, worker};
 
 /// A page.
 pub(super) struct PageRow {
@@ -59,6 +62,42 @@ impl PageRow {
     pub(super) const fn aside(self) -> PageRow {
         PageRow { in_navigation: false, ..self }
     }
+}
+
+impl PageRow {
+    /// Returns the name at the end of a path of this page: `None` for another page's path, and an empty one where the page has none.
+    pub(super) fn name_in(&self, path: &str) -> Option<String> {
+        match self.path.split_once("{name}") {
+            None => (self.path == path).then(String::new),
+            Some((begin, _)) => path.strip_prefix(begin).map(percent_decoded).filter(|name| !name.is_empty()),
+        }
+    }
+
+    /// Asks for the facts of an address of this page, with its query.
+    pub(super) async fn facts(
+        &self,
+        request: &HttpRequest,
+        visitor: &Visitor,
+        address: &str,
+    ) -> Result<Box<dyn Facts>, ApiError> {
+        let (path, query) = address.split_once('?').unwrap_or((address, ""));
+        let fields = web::Query::<Vec<(String, String)>>::from_query(query);
+        let asked = PageRequest {
+            dashboard: door(request).ok_or(ApiError::Internal)?.dashboard.clone(),
+            worker: worker(request)?.clone(),
+            visitor: visitor.clone(),
+            name: self.name_in(path).filter(|name| !name.is_empty()),
+            address: api_address(request),
+            query: Rc::new(fields.map(web::Query::into_inner).unwrap_or_default()),
+        };
+        (self.load)(asked).await
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    // `+` is a plus in a path.
+    let text = text.replace('+', "%2B");
+    form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
 }
 
 impl PageAudience {

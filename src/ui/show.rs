@@ -1,18 +1,16 @@
 //! Answers with a page: asked of the actors, made as markup, and framed.
 
-use std::rc::Rc;
-
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 
-use super::door::{api_address, cookie_of, door};
+use super::door::{cookie_of, door};
 use super::frame::{document, failed, refused, see_other, view_start};
 use super::live;
 use super::messages::{CurrentSession, TakeNotices};
 use super::notices::Notice;
-use super::page::{Facts, PageRequest, PageRow};
+use super::page::{Facts, PageRow};
 use super::table::PAGES;
 use super::text::Language;
 use super::view::{Theme, View};
@@ -34,11 +32,7 @@ pub(super) async fn show(page: &'static PageRow, request: HttpRequest) -> HttpRe
             false => see_other("/ui/me"),
         };
     }
-    // The router leaves these three encoded.
-    let encoded = [("%2F", "/"), ("%2B", "+"), ("%25", "%")];
-    let plain = |name: &str| encoded.iter().fold(name.to_owned(), |name, (code, plain)| name.replace(code, plain));
-    let name = request.match_info().get("name").map(plain);
-    let facts = match load(page, &request, &session, name).await {
+    let facts = match page.facts(&request, &session.visitor, &request.uri().to_string()).await {
         Ok(facts) => facts,
         Err(error) => return failed(&request, &error),
     };
@@ -88,21 +82,6 @@ async fn answer(
         Ok(markup) => HttpResponse::build(status).content_type(ContentType::html()).body(markup.into_string()),
         Err(_) => failed(request, &ApiError::Stopping),
     }
-}
-
-/// Asks for a page's facts.
-pub(super) async fn load(
-    page: &'static PageRow,
-    request: &HttpRequest,
-    session: &CurrentSession,
-    name: Option<String>,
-) -> Result<Box<dyn Facts>, ApiError> {
-    let worker = worker(request)?.clone();
-    let fields = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
-    let query = Rc::new(fields.map(web::Query::into_inner).unwrap_or_default());
-    let dashboard = door(request).ok_or(ApiError::Internal)?.dashboard.clone();
-    let address = api_address(request);
-    (page.load)(PageRequest { dashboard, worker, visitor: session.visitor.clone(), name, address, query }).await
 }
 
 /// Answers with usage as CSV, to who may see all of it.
