@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::dev::ServerHandle;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use jiff::tz::TimeZone;
 use tokio::time::{sleep, timeout};
 
@@ -33,9 +35,6 @@ use crate::proxy::{DiscoveryActor, FirstRound};
 use crate::records::{FlushRecords, RecordReaders, RecorderActor, UsageRecorder};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
 use crate::ui::{self, DashboardActor, MakeLink};
-
-/// The share of the machine's memory for bodies. A body counts once, and is there twice while on the way upstream.
-const BODIES_SHARE: u64 = 8;
 
 /// How long the end of an answer may take after the order to end at once.
 const CUT_WITHIN: Duration = Duration::from_millis(300);
@@ -58,6 +57,8 @@ pub struct App {
     dashboard: Addr<DashboardActor>,
     listening: Listening,
     shutdown: ShutdownHandle,
+    /// Resolves with a signal to stop.
+    stop: LocalBoxFuture<'static, ()>,
     _running: (Watcher, Arbiter),
 }
 
@@ -67,6 +68,7 @@ impl App {
     /// # Errors
     /// When the address or the data folder can't be used.
     pub fn build(source: ConfigSource, config: Config, data: &Data) -> Result<App, AppError> {
+        let stop = stop_signal().boxed_local();
         let listening = listening(&config)?;
         for problem in transport::trusted_roots()?.problems() {
             log::warn!("{problem}");
@@ -110,14 +112,13 @@ impl App {
         let dashboard = DashboardActor::start_on(&on, initial.clone(), &data.folder);
         let watcher = Watcher::start(&path, config.clone());
         let shutdown = ShutdownHandle::default();
-        let bodies_in_flight = usize::try_from(machine::memory() / BODIES_SHARE).unwrap_or(usize::MAX);
         let core = Core {
             config,
             supervisor,
             keys,
             initial,
             concurrency: Arc::default(),
-            bodies_in_flight,
+            bodies_in_flight: machine::bodies_in_flight(),
             recorder,
             shutdown: shutdown.watch(),
             budget: Arc::default(),
@@ -128,7 +129,7 @@ impl App {
             more: ui::configure(dashboard.clone()),
         };
         let running = (watcher, control);
-        Ok(App { core, persistence, homes, discovery, dashboard, listening, shutdown, _running: running })
+        Ok(App { core, persistence, homes, discovery, dashboard, listening, shutdown, stop, _running: running })
     }
 
     /// Returns the addresses of the listeners.
@@ -151,16 +152,15 @@ impl App {
     ///
     /// # Errors
     /// When the server ended for another reason.
-    pub async fn run(self) -> Result<(), AppError> {
+    pub async fn run(mut self) -> Result<(), AppError> {
         let (supervisor, keys) = (self.core.supervisor.clone(), self.core.keys.clone());
         let (persistence, homes) = (self.persistence.clone(), self.homes.clone());
         let (recorder, alerts) = (self.core.recorder.actor().clone(), self.core.alerts.clone());
-        let mut stop = Box::pin(stop_signal());
         let ended = tokio::select! {
             biased;
-            () = &mut stop => Ok(()),
-            ready = self.ready() => match ready {
-                Ok(()) => self.serve(stop).await,
+            () = &mut self.stop => Ok(()),
+            ready = ready(&self.core, &self.discovery, &self.dashboard) => match ready {
+                Ok(()) => self.serve().await,
                 Err(e) => Err(e),
             },
         };
@@ -177,27 +177,8 @@ impl App {
         ended
     }
 
-    /// Waits until the supervisor knows the upstreams, and for a moment until the upstreams have listed their models.
-    async fn ready(&self) -> Result<(), AppError> {
-        let core = &self.core;
-        let subscribers = [
-            core.keys.clone().recipient(),
-            core.supervisor.clone().recipient(),
-            self.discovery.clone().recipient(),
-            self.dashboard.clone().recipient(),
-            core.recorder.actor().clone().recipient(),
-            core.alerts.clone().recipient(),
-        ];
-        for subscriber in subscribers {
-            let subscribed = self.core.config.send(Subscribe(subscriber)).await;
-            subscribed.map_err(|_| AppError::CoreActorEnded("ConfigActor"))?;
-        }
-        let _ = self.discovery.send(FirstRound).timeout(FIRST_ROUND_WITHIN).await;
-        Ok(())
-    }
-
     /// Serves until the order to stop, and until the requests of that moment have ended.
-    async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
+    async fn serve(self) -> Result<(), AppError> {
         if let Some(certificate) = &self.listening.certificate {
             actix::spawn(certificate.clone().follow());
         }
@@ -215,7 +196,7 @@ impl App {
         ];
         tokio::select! {
             ended = &mut server => ended.map_err(AppError::from),
-            () = stop => {
+            () = self.stop => {
                 let within = (limits.drain_delay + limits.shutdown_timeout).as_secs_f32();
                 log::info!("stopping: running answers may take {within} s more; a second signal cuts them off");
                 tokio::select! {
@@ -232,6 +213,28 @@ impl App {
             dead = watchdog(&core) => Err(AppError::CoreActorEnded(dead)),
         }
     }
+}
+
+/// Waits until the supervisor knows the upstreams, and for a moment until the upstreams have listed their models.
+async fn ready(
+    core: &Core,
+    discovery: &Addr<DiscoveryActor>,
+    dashboard: &Addr<DashboardActor>,
+) -> Result<(), AppError> {
+    let subscribers = [
+        core.keys.clone().recipient(),
+        core.supervisor.clone().recipient(),
+        discovery.clone().recipient(),
+        dashboard.clone().recipient(),
+        core.recorder.actor().clone().recipient(),
+        core.alerts.clone().recipient(),
+    ];
+    for subscriber in subscribers {
+        let subscribed = core.config.send(Subscribe(subscriber)).await;
+        subscribed.map_err(|_| AppError::CoreActorEnded("ConfigActor"))?;
+    }
+    let _ = discovery.send(FirstRound).timeout(FIRST_ROUND_WITHIN).await;
+    Ok(())
 }
 
 /// Opens the listeners of a configuration.

@@ -10,6 +10,9 @@ use crate::config::ServerLimits;
 /// The memory of a machine without `/proc/meminfo`, in bytes.
 const MEMORY_UNKNOWN: u64 = 4 << 30;
 
+/// The share of the machine's memory for bodies. A body counts once, and is there twice while on the way upstream.
+const BODIES_SHARE: u64 = 8;
+
 /// Files that are always open: the store, the log, listeners, the runtime's own.
 const OWN_FILES: u64 = 48;
 
@@ -91,9 +94,14 @@ fn prepare(listener: &TcpListener) {
 }
 
 /// Returns the memory of the machine, or of the container if less, in bytes.
-pub(super) fn memory() -> u64 {
+fn memory() -> u64 {
     let total = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_of(&text)).unwrap_or(MEMORY_UNKNOWN);
     cgroup_files().iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok()).fold(total, u64::min)
+}
+
+/// Returns how much the bodies of all requests under way may take together, in bytes.
+pub(super) fn bodies_in_flight() -> usize {
+    usize::try_from(memory() / BODIES_SHARE).unwrap_or(usize::MAX)
 }
 
 /// Returns the configured number, or half of the files that may be open. The other half is for as many upstream connections,

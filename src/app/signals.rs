@@ -7,20 +7,24 @@ use tokio::time::sleep;
 /// Some supervisors, and some people, send two signals for one wish to stop.
 const ONE_WISH: Duration = Duration::from_secs(1);
 
-/// Resolves with a signal to stop.
-pub(super) async fn stop_signal() {
+/// Begins to listen for signals to stop, at once, and resolves with the first one.
+pub(super) fn stop_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    };
+    async move {
+        #[cfg(unix)]
+        if let (Ok(mut terminate), Ok(mut interrupt)) = signals {
             tokio::select! {
                 _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
             }
             return;
         }
+        let _ = tokio::signal::ctrl_c().await;
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// Resolves with a second signal to stop. A signal within [`ONE_WISH`] belongs to the first.

@@ -71,12 +71,12 @@ fn shared(redis: &Redis, upstream: &Upstream, limits: &Value) -> Value {
 
 #[test]
 fn three_servers_share_the_budget_and_the_limits_of_a_key() {
-    let redis = Redis::start();
     for limits in [
         json!({ "budgets": [{ "usd": dollars_for(60), "per": "month" }] }),
         json!({ "rpd": 60 }),
         json!({ "limits": [{ "requests": 60, "per": "week" }] }),
     ] {
+        let redis = Redis::start();
         let upstream = Upstream::start(reporting(100));
         let config = shared(&redis, &upstream, &limits);
         let apps: Vec<App> = (0..3).map(|_| App::start(&config)).collect();
@@ -90,7 +90,6 @@ fn three_servers_share_the_budget_and_the_limits_of_a_key() {
         });
         while ask_all() > 0 {}
         assert_eq!(upstream.calls(), 60, "{limits}");
-        redis.ask("FLUSHALL");
     }
 }
 

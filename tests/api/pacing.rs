@@ -143,13 +143,13 @@ fn usable(zone: &TimeZone) -> usize {
 
 #[test]
 fn three_servers_share_one_pace() {
-    let redis = Redis::start();
     let name = no_midnight_near();
     let zone = TimeZone::get(&name).expect("a zone");
     for limits in [
         json!({ "rpd": 240, "pacing": "spread", "reset": name }),
         json!({ "limits": [{ "requests": 240, "per": "day", "pacing": "spread", "reset": name }] }),
     ] {
+        let redis = Redis::start();
         let upstream = Upstream::always(Reply::chat("hi"));
         let mut config = config_with(&upstream, &limits);
         config["store"] = json!({ "url": redis.url(), "prefix": "pool" });
@@ -170,7 +170,6 @@ fn three_servers_share_one_pace() {
         let [first, second, _third] = apps;
         second.stop();
         assert_eq!(served(&first.kill_and_restart(), 2), usable(&zone) - most, "a new process knows of all");
-        redis.ask("FLUSHALL");
     }
 }
 

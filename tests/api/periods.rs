@@ -118,7 +118,6 @@ fn another_period_of_a_reload_begins_with_what_was_used() {
 
 #[test]
 fn two_servers_share_every_period_exactly() {
-    let redis = Redis::start();
     for limits in [
         json!([{ "requests": 30, "per": "5h" }]),
         json!([{ "requests": 30, "per": "week" }, { "requests": 40, "per": "7 days" }]),
@@ -126,6 +125,7 @@ fn two_servers_share_every_period_exactly() {
         json!([{ "requests": 30, "per": "month", "reset": "rolling" }, { "requests": 50, "per": "week" }]),
         json!([{ "requests": 30, "per": "30m" }, { "requests": 60, "per": "day" }]),
     ] {
+        let redis = Redis::start();
         let upstream = Upstream::always(Reply::chat("hi"));
         let mut config = config_with(&upstream, &json!({ "limits": limits, "reset": "UTC" }));
         config["store"] = json!({ "url": redis.url(), "prefix": "pool" });
@@ -138,7 +138,6 @@ fn two_servers_share_every_period_exactly() {
         let [first, second] = apps;
         second.stop();
         assert_eq!(served(&first.kill_and_restart(), 2), 0, "{limits}: a new process knows of both");
-        redis.ask("FLUSHALL");
     }
 }
 

@@ -85,14 +85,13 @@ fn pause(ms: u64) {
 
 #[test]
 fn three_servers_share_every_limit_exactly() {
-    let redis = Redis::start();
     let burst = json!({ "burst": { "requests": 60, "seconds": 60 } });
     for limits in [json!({ "rpd": 60 }), json!({ "rpm": 60 }), json!({ "rpd": 60, "reset": "rolling" }), burst] {
+        let redis = Redis::start();
         let upstream = Upstream::always(Reply::chat("hi"));
         let apps = three(&shared(&redis, &upstream, &limits));
         assert_eq!(ask_all(&apps, 40), 60, "{limits}");
         assert_eq!(upstream.calls(), 60, "{limits}");
-        redis.ask("FLUSHALL");
     }
 }
 
@@ -277,8 +276,8 @@ fn a_store_that_is_stopped_stalls_nobody() {
 
 #[test]
 fn a_store_that_forgets_everything_is_told_by_those_who_know() {
-    let redis = Redis::start();
     for reset in ["rolling", "UTC"] {
+        let redis = Redis::start();
         let upstream = Upstream::always(Reply::chat("hi"));
         let apps = three(&shared(&redis, &upstream, &json!({ "rpd": 300, "reset": reset })));
         under_load(&apps, || {
@@ -301,7 +300,6 @@ fn a_store_that_forgets_everything_is_told_by_those_who_know() {
         while ask_all(apps, 40) > 0 {}
         let calls = upstream.calls();
         assert!((300 - 18..=300).contains(&calls), "{calls} of 300, {reset}");
-        redis.ask("FLUSHALL");
     }
 }
 
