@@ -1,6 +1,8 @@
 //! Every answer has an `x-request-id` (the upstream's own or ours), and every request has a record.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
@@ -34,7 +36,7 @@ pub(super) fn open_record(worker: &Worker, request: &HttpRequest, id: RequestId)
     record.with(|record| {
         record.client = request.peer_addr().map(|peer| peer.ip());
         record.key = request.extensions().get::<Identity>().map(|caller| caller.name().clone());
-        record.app = app_of(request.headers());
+        record.app = worker.last_app.of(request.headers());
     });
     record
 }
@@ -43,6 +45,28 @@ pub(super) fn open_record(worker: &Worker, request: &HttpRequest, id: RequestId)
 pub(super) fn app_of(headers: &HeaderMap) -> AppName {
     let value = |name| headers.get(name).map(HeaderValue::as_bytes);
     AppName::of(value(USER_AGENT), value(X_TITLE))
+}
+
+/// The longest `User-Agent` that is remembered, in bytes.
+const LONGEST_REMEMBERED: usize = 256;
+
+/// A worker's last `User-Agent`, and the program. Programs send the same header with every request.
+#[derive(Default, Clone)]
+pub(super) struct LastApp(Rc<RefCell<(Vec<u8>, AppName)>>);
+
+impl LastApp {
+    /// Returns the client's program.
+    fn of(&self, headers: &HeaderMap) -> AppName {
+        let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+        if agent.len() > LONGEST_REMEMBERED || headers.contains_key(X_TITLE) {
+            return app_of(headers);
+        }
+        let mut last = self.0.borrow_mut();
+        if last.0 != agent {
+            *last = (agent.to_vec(), app_of(headers));
+        }
+        last.1
+    }
 }
 
 /// Names and records an answer without a name. (An answer with a name comes from the data path, and has a record.)

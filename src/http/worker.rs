@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use super::concurrency::{LoadReport, LocalConcurrency};
 use super::key_spending::PastDays;
+use super::request_id::LastApp;
 use super::shutdown::LocalShutdown;
 use super::{Concurrency, ShutdownSignal};
 use crate::alerts::AlertsActor;
@@ -73,7 +74,7 @@ pub struct Worker {
     pub supervisor: Addr<SupervisorActor>,
     /// Answers `GetConfig`.
     pub config_actor: Addr<ConfigActor>,
-    /// Answers what the ended requests add up to.
+    /// Answers what the ended requests add up to, and who used what.
     pub recorder_actor: Addr<RecorderActor>,
     /// Admits the requests of clients' keys.
     pub(crate) keys: KeyGate,
@@ -84,8 +85,7 @@ pub struct Worker {
     pub(super) shutdown: LocalShutdown,
     pub(crate) sockets: Arc<SocketEvidence>,
     pub(crate) recorder: Recorder,
-    /// Answers questions about usage.
-    pub(crate) records: Addr<RecorderActor>,
+    pub(super) last_app: LastApp,
     /// What keys spent on days that are over.
     pub(super) past_days: PastDays,
     bodies_in_flight: usize,
@@ -122,7 +122,7 @@ impl Worker {
             shutdown,
             sockets: core.sockets.clone(),
             recorder: Recorder::new(core.recorder.clone(), move || watched.is_over()),
-            records: core.recorder.actor().clone(),
+            last_app: LastApp::default(),
             past_days: PastDays::default(),
             bodies_in_flight: core.bodies_in_flight,
             config,

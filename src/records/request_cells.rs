@@ -7,7 +7,7 @@
 
 mod labels;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::request_end::RequestEnd;
 use super::request_record::{AttemptRecord, AttemptResult, RequestRecord};
 use crate::config::Config;
 use crate::metrics::{ADDED_SECONDS, Histogram, WAIT_SECONDS};
-use crate::types::{ApiId, Cost, FailureClass, KeyName, TokenKinds, UsageSource};
+use crate::types::{ApiId, Cost, FailureClass, KeyName, QuickMap, TokenKinds, UsageSource};
 
 pub use self::labels::StatusLabel;
 use self::labels::{ModelLabels, OTHER, operation};
@@ -33,7 +33,7 @@ const ABANDONED: &str = "abandoned";
 #[derive(Debug, Clone)]
 pub struct RequestCells {
     /// Requests by what clients saw.
-    pub requests: HashMap<RequestCell, [u64; StatusLabel::ALL.len()]>,
+    pub requests: QuickMap<RequestCell, [u64; StatusLabel::ALL.len()]>,
     /// Times by operation, and by whether a stream was asked for.
     pub times: BTreeMap<(&'static str, bool), RequestTimes>,
     /// The pool's own share of the time.
@@ -41,7 +41,7 @@ pub struct RequestCells {
     /// Attempts by upstream.
     pub attempts: BTreeMap<ApiId, AttemptCells>,
     /// Tokens and cost of all attempts.
-    pub tokens: HashMap<TokenCell, TokenCounts>,
+    pub tokens: QuickMap<TokenCell, TokenCounts>,
     /// The pool's own refusals, by reason and key.
     pub refusals: BTreeMap<(&'static str, Option<KeyName>), u64>,
     /// Requests without a cell of their own.
@@ -117,11 +117,11 @@ impl Default for AttemptCells {
 impl Default for RequestCells {
     fn default() -> Self {
         RequestCells {
-            requests: HashMap::new(),
+            requests: QuickMap::default(),
             times: BTreeMap::new(),
             added: Histogram::new(ADDED_SECONDS),
             attempts: BTreeMap::new(),
-            tokens: HashMap::new(),
+            tokens: QuickMap::default(),
             refusals: BTreeMap::new(),
             overflowed: 0,
             dropped: 0,
@@ -218,7 +218,7 @@ impl RequestCells {
 
 /// Returns the cell, or in a full table one of the cells for all others. And whether it is one of those.
 fn cell_of<K: Clone + Eq + Hash, V: Default>(
-    cells: &mut HashMap<K, V>,
+    cells: &mut QuickMap<K, V>,
     mut key: K,
     others: [fn(&K) -> K; 2],
 ) -> (&mut V, bool) {

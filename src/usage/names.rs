@@ -1,9 +1,9 @@
 //! Names in a bounded table: a cell holds places, not texts.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::cell::{CellKey, CellNames, Dimension};
+use crate::types::QuickMap;
 
 /// The name of all that is beyond a bound.
 pub(super) const OTHER: &str = "other";
@@ -18,14 +18,14 @@ pub(super) const NONE_PLACE: u16 = 1;
 #[derive(Debug)]
 pub(super) struct NameTable {
     names: Vec<Arc<str>>,
-    places: HashMap<Arc<str>, u16>,
+    places: QuickMap<Arc<str>, u16>,
     most: usize,
 }
 
 impl NameTable {
     /// Creates a table of at most so many names beside the first two.
     fn new(most: usize) -> NameTable {
-        let mut table = NameTable { names: Vec::new(), places: HashMap::new(), most: most + 2 };
+        let mut table = NameTable { names: Vec::new(), places: QuickMap::default(), most: most + 2 };
         table.enter(OTHER);
         table.enter("");
         table

@@ -75,6 +75,16 @@ fn what_does_not_end_in_time_is_told_and_counted() {
     assert_eq!(again.usage_of("a").1, 1);
 }
 
+#[test]
+fn a_signal_counts_as_soon_as_the_first_line_is_printed() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    for _ in 0..20 {
+        let mut app = Launch::new(&config_of(&[&upstream])).listen();
+        app.signal("TERM");
+        assert!(app.wait().success(), "{}", app.log());
+    }
+}
+
 /// Longer than signals may be apart that count as one.
 const NOT_AT_ONCE: Duration = Duration::from_millis(1_200);
 

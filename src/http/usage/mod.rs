@@ -54,7 +54,7 @@ pub(crate) async fn usage_answer(worker: &Worker, query: &str) -> Result<UsageAn
 
 /// Asks the recorder.
 pub(super) async fn ask(worker: &Worker, query: UsageQuery) -> Result<UsageAnswer, ApiError> {
-    let asked = worker.records.send(AskUsage(query)).await;
+    let asked = worker.recorder_actor.send(AskUsage(query)).await;
     asked.map_err(|_| ApiError::Stopping)?.map_err(|error| match error {
         UsageError::TooManyRows => ApiError::Invalid {
             message: "there would be more than 200000 rows; ask for a shorter time, a longer `by`, fewer names in `group`, or \

@@ -1,12 +1,11 @@
 //! The values of labels, each from a bounded set.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 
 use crate::config::Config;
-use crate::types::RouteId;
+use crate::types::{QuickSet, RouteId};
 
 /// The most models with a label of their own.
 pub(super) const MOST_MODELS: usize = 500;
@@ -81,14 +80,14 @@ impl StatusLabel {
 /// is none.
 #[derive(Debug, Clone)]
 pub(super) struct ModelLabels {
-    known: HashSet<Arc<str>>,
+    known: QuickSet<Arc<str>>,
     other: Arc<str>,
     none: Arc<str>,
 }
 
 impl Default for ModelLabels {
     fn default() -> Self {
-        ModelLabels { known: HashSet::new(), other: OTHER.into(), none: Arc::default() }
+        ModelLabels { known: QuickSet::default(), other: OTHER.into(), none: Arc::default() }
     }
 }
 

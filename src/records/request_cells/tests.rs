@@ -70,7 +70,7 @@ const OTHERS: [Folded; 2] = [
 
 #[test]
 fn a_full_table_counts_the_rest_under_other() {
-    let mut cells: HashMap<RequestCell, u64> = HashMap::new();
+    let mut cells: QuickMap<RequestCell, u64> = QuickMap::default();
     let cell = |n: usize| RequestCell { op: "chat", key: Some("k".into()), model: n.to_string().into() };
     for n in 0..MOST_CELLS + 10 {
         let (count, is_other) = cell_of(&mut cells, cell(n), OTHERS);

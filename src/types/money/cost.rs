@@ -102,10 +102,15 @@ impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = f.precision().map_or(DECIMALS, |decimals| decimals.min(DECIMALS));
         let unit = 10_u64.pow(u32::try_from(DECIMALS - decimals).unwrap_or_default());
-        let amount = u128::from(self.0.div_ceil(unit)) * u128::from(unit);
-        let (whole, rest) = (amount / u128::from(DOLLAR), amount % u128::from(DOLLAR));
-        let digits = format!("{rest:012}");
-        let shown = digits.get(..decimals).unwrap_or_default();
+        let (whole, rest) = (self.0 / DOLLAR, (self.0 % DOLLAR).div_ceil(unit) * unit);
+        // Rounded up, the rest may be a whole dollar.
+        let (whole, mut rest) = (whole + rest / DOLLAR, rest % DOLLAR);
+        let mut digits = [b'0'; DECIMALS];
+        for digit in digits.iter_mut().rev() {
+            *digit += u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+        }
+        let shown = digits.get(..decimals).and_then(|shown| std::str::from_utf8(shown).ok()).unwrap_or_default();
         let shown = if f.precision().is_some() { shown } else { shown.trim_end_matches('0') };
         if shown.is_empty() { write!(f, "{whole}") } else { write!(f, "{whole}.{shown}") }
     }
