@@ -52,6 +52,7 @@ const RULES: &[(&str, &[&str])] = &[
             "types",
             "agents",
             "mailbox",
+            "text",
             "alerts",
             "error",
             "config",
@@ -69,12 +70,13 @@ const RULES: &[(&str, &[&str])] = &[
 ];
 
 /// Files and folders that are pure: no actor, no clock, no I/O.
-const PURE: [&str; 25] = [
+const PURE: [&str; 26] = [
     "agents/choice.rs",
     "agents/program.rs",
     "agents/recipe.rs",
     "agents/table.rs",
     "text/json",
+    "text/line_ends.rs",
     "text/lines.rs",
     "config/edit/change.rs",
     "config/edit/entry.rs",

@@ -2,4 +2,5 @@
 
 pub(crate) mod file;
 pub(crate) mod json;
+pub(crate) mod line_ends;
 pub(crate) mod lines;

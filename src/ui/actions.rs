@@ -8,6 +8,7 @@ use super::fields::SentFields;
 use super::forms::{Action, ActionOutcome, NextPage, SentForm, is_token_right};
 use super::frame::{refused, see_other, view_start};
 use super::messages::{CurrentSession, Notify, WriteAudit};
+use super::page::PageRow;
 use super::show::show_again;
 use crate::http::worker;
 use crate::types::{Now, iso};
@@ -40,8 +41,13 @@ pub(super) fn check(request: &HttpRequest, fields: SentFields) -> Result<Checked
     Ok(CheckedForm { session, form, cookie })
 }
 
-/// Does what a form asks for.
-pub(super) async fn act(action: &'static Action, request: HttpRequest, fields: SentFields) -> HttpResponse {
+/// Does what a form of a page asks for.
+pub(super) async fn act(
+    page: &'static PageRow,
+    action: &'static Action,
+    request: HttpRequest,
+    fields: SentFields,
+) -> HttpResponse {
     let CheckedForm { session, form, cookie } = match check(&request, fields) {
         Ok(checked) => checked,
         Err(why) => return refused(&request, why, &[]),
@@ -58,6 +64,6 @@ pub(super) async fn act(action: &'static Action, request: HttpRequest, fields: S
             let _ = door.dashboard.send(Notify { cookie, to: to.clone(), notice }).await;
             see_other(&to)
         }
-        NextPage::Again { path, facts } => show_again(path, &request, session, (notice.is_good, facts)).await,
+        NextPage::Again(facts) => show_again(page, &request, session, (notice.is_good, facts)).await,
     }
 }

@@ -122,7 +122,7 @@ async fn session(request: &HttpRequest, worker: &Worker) -> Option<CurrentSessio
 }
 
 /// Returns whether a proxy passed the request on: then it may come from anywhere, whatever the address says.
-fn is_forwarded(request: &HttpRequest) -> bool {
+pub(super) fn is_forwarded(request: &HttpRequest) -> bool {
     ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"]
         .iter()
         .any(|name| request.headers().contains_key(*name))

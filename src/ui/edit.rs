@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::forms::{ActionOutcome, SentForm};
+use super::page::{Making, PageRequest};
 use super::view::{View, address};
 use crate::config::{
     ConfigEdit, EditConfig, EditError, EditedConfig, GetConfigText, MaskedConfig, TextHash, begins_like_key,
@@ -23,6 +25,36 @@ pub(super) async fn config_text(worker: &Worker) -> Result<MaskedConfig, String>
     match timeout(WITHIN, worker.config_actor.send(GetConfigText)).await {
         Ok(Ok(answer)) => answer.map_err(|why| why.to_string()),
         Ok(Err(_)) | Err(_) => Err("the server is stopping".to_owned()),
+    }
+}
+
+/// What forms that edit the file know of the file.
+pub(super) struct FormsText(Option<Result<MaskedConfig, String>>);
+
+impl FormsText {
+    /// Reads and masks the file where a page has such forms: for an admin, and not for an update.
+    pub(super) async fn of(asked: &PageRequest) -> FormsText {
+        let has_forms = asked.visitor.is_admin() && asked.making == Making::Whole;
+        FormsText(if has_forms { Some(config_text(&asked.worker).await) } else { None })
+    }
+
+    /// Returns the hash of the text, which a form sends along.
+    pub(super) fn seen(&self) -> String {
+        let text = self.0.as_ref().and_then(|text| text.as_ref().ok());
+        text.map(|text| text.hash.to_string()).unwrap_or_default()
+    }
+
+    /// Says why the file can't be edited, if so.
+    pub(super) fn problem(&self, view: &View) -> Markup {
+        html! {
+            @match &self.0 {
+                Some(Err(why)) => p class="problem" { (why) },
+                Some(Ok(MaskedConfig { read_only: Some(why), .. })) => {
+                    p class="problem" { (view.t("edit.read_only")) " " (why) }
+                }
+                Some(Ok(_)) | None => {},
+            }
+        }
     }
 }
 

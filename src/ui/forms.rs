@@ -6,14 +6,18 @@ use futures_util::future::LocalBoxFuture;
 
 use super::messages::CurrentSession;
 use super::notices::{Notice, NoticeLink};
-use super::page::Facts;
 use super::text::Language;
+use super::view::Facts;
 use crate::http::Worker;
 
 /// A form's effect. For admins alone.
 pub(super) struct Action {
     pub(super) path: &'static str,
     pub(super) run: Run,
+}
+
+pub(super) const fn action(path: &'static str, run: Run) -> Action {
+    Action { path, run }
 }
 
 /// Does what a form asks for.
@@ -43,8 +47,8 @@ pub(super) struct ActionOutcome {
 pub(super) enum NextPage {
     /// Another page, which says how the action ended.
     At(String),
-    /// The page of this path again, with what was typed.
-    Again { path: &'static str, facts: Box<dyn Facts> },
+    /// The form's own page again, with what was typed.
+    Again(Box<dyn Facts>),
 }
 
 impl SentForm {

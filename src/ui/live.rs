@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use super::door::{cookie_of, door};
 use super::frame::view_start;
 use super::messages::{CurrentSession, GetSession};
-use super::page::PageRow;
+use super::page::{LoadedPage, Making, PageRow};
 use super::slots::TabSlot;
 use super::table::PAGES;
 use super::view::{Piece, View, ViewStart};
@@ -200,10 +200,10 @@ impl Tab {
     }
 
     async fn make_anew(&self, start: ViewStart) -> Option<Vec<Piece>> {
-        let facts = self.page.facts(&self.request, &self.session.visitor, &self.url).await.ok()?;
+        let loaded = LoadedPage::load(self.page, &self.request, &start, Making::Pieces).await.ok()?;
         let view = View::new(start, String::new(), None);
         let make = move || {
-            let _ = facts.render(&view);
+            let _ = loaded.render(&view);
             view.take_pieces()
         };
         actix_web::web::block(make).await.ok()

@@ -10,11 +10,11 @@ use maud::html;
 use serde::Deserialize;
 
 use super::cookies::NewCookie;
-use super::door::{cookie_of, door, give_session};
+use super::door::{cookie_of, door, give_session, is_forwarded};
 use super::fields::SentFields;
 use super::forms::is_token_right;
 use super::frame::{bare_view, document, refused, see_other};
-use super::messages::{CurrentSession, LogIn, LogInByLink, LogInRefused, LogOut};
+use super::messages::{CurrentSession, KeyOrigin, LogIn, LogInByLink, LogInRefused, LogOut};
 use super::text::Language;
 use super::view::Theme;
 use crate::config::ApiKey;
@@ -71,7 +71,7 @@ fn log_in_page(request: &HttpRequest, status: StatusCode, said: Option<String>, 
 pub(super) async fn log_in(request: HttpRequest, fields: SentFields) -> HttpResponse {
     let key = fields.field("key").unwrap_or_default().trim();
     let to = fields.field("to");
-    let from = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
+    let from = origin_of(&request);
     let Some(door) = door(&request) else { return refused(&request, "refused.session", &[]) };
     let key = ApiKey::new(key.get(..LONGEST_KEY).unwrap_or(key));
     // A session from before is over: its cookie may be known to somebody else.
@@ -88,6 +88,11 @@ pub(super) async fn log_in(request: HttpRequest, fields: SentFields) -> HttpResp
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, view.t("login.stopping").to_owned()),
     };
     log_in_page(&request, status, Some(said), to)
+}
+
+fn origin_of(request: &HttpRequest) -> KeyOrigin {
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
+    if is_forwarded(request) { KeyOrigin::Proxy(peer) } else { KeyOrigin::Direct(peer) }
 }
 
 /// Begins a session by a link, which works once.

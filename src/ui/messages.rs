@@ -1,6 +1,7 @@
 //! The questions to the [`super::DashboardActor`], and the answers. Sent by the dashboard's handlers, and awaited: a lost one costs
 //! one page.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use actix::prelude::*;
@@ -15,7 +16,25 @@ use crate::config::ApiKey;
 #[rtype(result = "Result<String, LogInRefused>")]
 pub(super) struct LogIn {
     pub(super) key: ApiKey,
-    pub(super) from: IpAddr,
+    pub(super) from: KeyOrigin,
+}
+
+/// Where a key comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum KeyOrigin {
+    /// A visitor at this address.
+    Direct(IpAddr),
+    /// A proxy at this address: all visitors of the proxy have the address.
+    Proxy(IpAddr),
+}
+
+impl fmt::Display for KeyOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyOrigin::Direct(address) => write!(f, "{address}"),
+            KeyOrigin::Proxy(address) => write!(f, "the proxy at {address}"),
+        }
+    }
 }
 
 /// Begin a session by a link of [`MakeLink`], which is spent with that.

@@ -6,13 +6,15 @@ use std::time::Duration;
 use actix::Addr;
 use actix_web::{HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
-use maud::Markup;
+use maud::{Markup, html};
 use url::form_urlencoded;
 
 use super::actor::DashboardActor;
 use super::door::{api_address, door};
-use super::view::View;
+use super::forms::Action;
+use super::view::{Facts, View, ViewStart};
 use super::visitor::Visitor;
+use crate::config::GetConfig;
 use crate::error::ApiError;
 use crate::http::{Worker, worker};
 
@@ -27,6 +29,8 @@ pub(super) struct PageRow {
     /// How often an open page is made again, if at all.
     pub(super) refresh: Option<Duration>,
     pub(super) load: Load,
+    /// What the page's forms do.
+    pub(super) forms: &'static [Action],
 }
 
 /// Who sees a page.
@@ -47,7 +51,7 @@ const AT_ONCE: Option<Duration> = Some(Duration::from_millis(500));
 pub(super) const SLOWLY: Option<Duration> = Some(Duration::from_secs(5));
 
 pub(super) const fn page(path: &'static str, title: &'static str, load: Load) -> PageRow {
-    PageRow { path, title, audience: PageAudience::Operators, in_navigation: true, refresh: AT_ONCE, load }
+    PageRow { path, title, audience: PageAudience::Operators, in_navigation: true, refresh: AT_ONCE, load, forms: &[] }
 }
 
 impl PageRow {
@@ -62,6 +66,10 @@ impl PageRow {
     pub(super) const fn aside(self) -> PageRow {
         PageRow { in_navigation: false, ..self }
     }
+
+    pub(super) const fn with(self, forms: &'static [Action]) -> PageRow {
+        PageRow { forms, ..self }
+    }
 }
 
 impl PageRow {
@@ -74,18 +82,19 @@ impl PageRow {
     }
 
     /// Asks for the facts of an address of this page, with its query.
-    pub(super) async fn facts(
+    async fn facts(
         &self,
         request: &HttpRequest,
-        visitor: &Visitor,
-        address: &str,
+        start: &ViewStart,
+        making: Making,
     ) -> Result<Box<dyn Facts>, ApiError> {
-        let (path, query) = address.split_once('?').unwrap_or((address, ""));
+        let (path, query) = start.url.split_once('?').unwrap_or((&start.url, ""));
         let fields = web::Query::<Vec<(String, String)>>::from_query(query);
         let asked = PageRequest {
             dashboard: door(request).ok_or(ApiError::Internal)?.dashboard.clone(),
             worker: worker(request)?.clone(),
-            visitor: visitor.clone(),
+            visitor: start.visitor.clone(),
+            making,
             name: self.name_in(path).filter(|name| !name.is_empty()),
             address: api_address(request),
             query: Rc::new(fields.map(web::Query::into_inner).unwrap_or_default()),
@@ -110,12 +119,22 @@ impl PageAudience {
     }
 }
 
+/// What is made of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Making {
+    /// The page with its forms.
+    Whole,
+    /// The pieces alone, for an update. Forms are no pieces.
+    Pieces,
+}
+
 /// A request for a page.
 #[derive(Clone)]
 pub(super) struct PageRequest {
     pub(super) worker: Worker,
     pub(super) dashboard: Addr<DashboardActor>,
     pub(super) visitor: Visitor,
+    pub(super) making: Making,
     /// The rest of the path, behind the page's own: an account's id.
     pub(super) name: Option<String>,
     /// Where clients reach the API: the scheme and the host, without a `/` at the end.
@@ -132,19 +151,55 @@ impl PageRequest {
     }
 }
 
-/// What a page shows, ready to be made as markup on any thread.
-pub(super) trait Facts: Send {
-    /// Makes the page's content.
-    fn render(&self, view: &View) -> Markup;
+/// A page with its facts, ready to be made as markup on any thread.
+pub(super) struct LoadedPage {
+    pub(super) row: &'static PageRow,
+    pub(super) facts: Box<dyn Facts>,
+    /// The newest text of the configuration's file has mistakes. Every page of an operator says so; `None` for a client's page.
+    is_file_wrong: Option<bool>,
+}
 
-    /// Returns whether there is what was asked for.
-    fn is_there(&self) -> bool {
-        true
+impl LoadedPage {
+    /// Asks for all that a page shows.
+    pub(super) async fn load(
+        row: &'static PageRow,
+        request: &HttpRequest,
+        start: &ViewStart,
+        making: Making,
+    ) -> Result<LoadedPage, ApiError> {
+        let facts = row.facts(request, start, making).await?;
+        LoadedPage::of(row, request, &start.visitor, facts).await
     }
 
-    /// Returns what the page is about, for its title. None: the page's own name.
-    fn about(&self) -> Option<String> {
-        None
+    /// Puts facts into a page, and asks for what stands on every page.
+    pub(super) async fn of(
+        row: &'static PageRow,
+        request: &HttpRequest,
+        visitor: &Visitor,
+        facts: Box<dyn Facts>,
+    ) -> Result<LoadedPage, ApiError> {
+        let is_file_wrong = match visitor.is_operator() {
+            true => {
+                let state = worker(request)?.config_actor.send(GetConfig).await.map_err(|_| ApiError::Stopping)?;
+                Some(state.last_error.is_some())
+            }
+            false => None,
+        };
+        Ok(LoadedPage { row, facts, is_file_wrong })
+    }
+
+    /// Makes the page's content.
+    pub(super) fn render(&self, view: &View) -> Markup {
+        html! {
+            @if let Some(is_wrong) = self.is_file_wrong {
+                (view.piece("file", "", html! {
+                    @if is_wrong {
+                        p class="problem" { a href="/ui/configuration" { (view.t("configuration.not_in_force")) } }
+                    }
+                }))
+            }
+            (self.facts.render(view))
+        }
     }
 }
 

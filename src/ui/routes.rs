@@ -10,7 +10,7 @@ use actix_web::web::{self, ServiceConfig};
 use super::actor::DashboardActor;
 use super::door::{self, Door};
 use super::show::{self, show};
-use super::table::{ACTIONS, PAGES};
+use super::table::PAGES;
 use super::{actions, assets, frame, live, log_in, trial};
 use crate::http::MorePages;
 
@@ -26,10 +26,10 @@ fn add(routes: &mut ServiceConfig, dashboard: Addr<DashboardActor>) {
         let path = page.path.strip_prefix("/ui").unwrap_or(page.path).replace("{name}", "{name:.+}");
         let asked = web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
         below = below.route(&path, asked.to(move |request| show(page, request)));
-    }
-    for action in &ACTIONS {
-        let path = action.path.strip_prefix("/ui").unwrap_or(action.path);
-        below = below.route(path, web::post().to(move |request, form| actions::act(action, request, form)));
+        for action in page.forms {
+            let path = action.path.strip_prefix("/ui").unwrap_or(action.path);
+            below = below.route(path, web::post().to(move |request, form| actions::act(page, action, request, form)));
+        }
     }
     below = below
         .route("/login", web::get().to(log_in::form))

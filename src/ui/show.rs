@@ -10,10 +10,10 @@ use super::frame::{document, failed, refused, see_other, view_start};
 use super::live;
 use super::messages::{CurrentSession, TakeNotices};
 use super::notices::Notice;
-use super::page::{Facts, PageRow};
+use super::page::{LoadedPage, Making, PageRow};
 use super::table::PAGES;
 use super::text::Language;
-use super::view::{Theme, View};
+use super::view::{Facts, Theme, View};
 use crate::error::ApiError;
 use crate::http::{csv_response, worker};
 
@@ -32,14 +32,14 @@ pub(super) async fn show(page: &'static PageRow, request: HttpRequest) -> HttpRe
             false => see_other("/ui/me"),
         };
     }
-    let facts = match page.facts(&request, &session.visitor, &request.uri().to_string()).await {
-        Ok(facts) => facts,
+    let start = view_start(&request, &session, request.uri().to_string());
+    let loaded = match LoadedPage::load(page, &request, &start, Making::Whole).await {
+        Ok(loaded) => loaded,
         Err(error) => return failed(&request, &error),
     };
-    let status = if facts.is_there() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    let status = if loaded.facts.is_there() { StatusCode::OK } else { StatusCode::NOT_FOUND };
     let notices = notices_for(&request).await;
-    let start = view_start(&request, &session, request.uri().to_string());
-    answer(page, &request, View::new(start, session.form_token, notices), (status, facts)).await
+    answer(&request, status, loaded, View::new(start, session.form_token, notices)).await
 }
 
 /// Takes what the page is to say once. An open page that takes its content anew has been told already, or is another tab.
@@ -54,30 +54,25 @@ async fn notices_for(request: &HttpRequest) -> Vec<Notice> {
 
 /// Answers a form with its page, and what was typed.
 pub(super) async fn show_again(
-    path: &str,
+    page: &'static PageRow,
     request: &HttpRequest,
     session: CurrentSession,
     (is_good, facts): (bool, Box<dyn Facts>),
 ) -> HttpResponse {
     let status = if is_good { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    match PAGES.iter().find(|page| page.path == path) {
-        Some(page) => {
+    match LoadedPage::of(page, request, &session.visitor, facts).await {
+        Ok(loaded) => {
             let start = view_start(request, &session, page.path.to_owned());
-            answer(page, request, View::new(start, session.form_token, None), (status, facts)).await
+            answer(request, status, loaded, View::new(start, session.form_token, None)).await
         }
-        None => failed(request, &ApiError::Internal),
+        Err(error) => failed(request, &error),
     }
 }
 
 /// Makes a page of its facts.
-async fn answer(
-    page: &'static PageRow,
-    request: &HttpRequest,
-    view: View,
-    (status, facts): (StatusCode, Box<dyn Facts>),
-) -> HttpResponse {
+async fn answer(request: &HttpRequest, status: StatusCode, loaded: LoadedPage, view: View) -> HttpResponse {
     // A large page takes some milliseconds, in which this thread serves others.
-    let made = web::block(move || framed(page, &*facts, &view)).await;
+    let made = web::block(move || framed(&loaded, &view)).await;
     match made {
         Ok(markup) => HttpResponse::build(status).content_type(ContentType::html()).body(markup.into_string()),
         Err(_) => failed(request, &ApiError::Stopping),
@@ -98,9 +93,10 @@ pub(super) async fn usage_csv(request: HttpRequest) -> HttpResponse {
 }
 
 /// Puts a page into the frame.
-fn framed(page: &'static PageRow, facts: &dyn Facts, view: &View) -> Markup {
-    let content = facts.render(view);
-    let title = facts.about().unwrap_or_else(|| view.t(page.title).to_owned());
+fn framed(loaded: &LoadedPage, view: &View) -> Markup {
+    let page = loaded.row;
+    let content = loaded.render(view);
+    let title = loaded.facts.about().unwrap_or_else(|| view.t(page.title).to_owned());
     let seen = live::digest(&view.take_pieces());
     document(
         view,

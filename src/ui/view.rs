@@ -49,6 +49,22 @@ pub(super) struct View {
     pieces: RefCell<Vec<Piece>>,
 }
 
+/// What a page shows.
+pub(super) trait Facts: Send {
+    /// Makes the page's content.
+    fn render(&self, view: &View) -> Markup;
+
+    /// Returns whether there is what was asked for.
+    fn is_there(&self) -> bool {
+        true
+    }
+
+    /// Returns what the page is about, for its title. None: the page's own name.
+    fn about(&self) -> Option<String> {
+        None
+    }
+}
+
 /// A part of a page that an update may replace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Piece {

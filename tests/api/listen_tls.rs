@@ -89,6 +89,33 @@ fn clients_are_served_over_tls() {
 }
 
 #[test]
+fn a_session_over_tls_has_a_cookie_for_this_host_and_tls_alone() {
+    const ADMIN: &str = "sk-admin-0123456789abcdef";
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let tls = json!({ "certFile": "cert.pem", "keyFile": "key.pem" });
+    let launch = Launch::new(&with(&upstream, &json!({ "tls": tls, "adminKeys": [ADMIN] })));
+    certify(&launch.folder);
+    let app = launch.listen();
+    let ask = |request: &str| ask(&mut connect(&app).expect("a session"), request);
+    let host = format!("host: localhost:{}\r\nconnection: close\r\n", app.port);
+    let form = format!("key={ADMIN}");
+    let length = form.len();
+    let kind = "content-type: application/x-www-form-urlencoded";
+    let answer = ask(&format!("POST /ui/login HTTP/1.1\r\n{host}{kind}\r\ncontent-length: {length}\r\n\r\n{form}"));
+    let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
+    assert!(cookie.starts_with(&format!("__Host-api-together-{}=", app.port)), "{cookie}");
+    for part in ["Path=/", "HttpOnly", "SameSite=Strict", "Secure"] {
+        assert!(cookie.split("; ").any(|of| of == part), "{part}: {cookie}");
+    }
+    assert!(!cookie.contains("Domain"), "browsers refuse the prefix with a domain: {cookie}");
+    let (pair, _) = cookie.split_once(';').expect("a pair");
+    let page = |cookie: &str| ask(&format!("GET /ui/ HTTP/1.1\r\n{host}cookie: {cookie}\r\n\r\n"));
+    assert!(page(pair).starts_with("HTTP/1.1 200"));
+    // A cookie that a page without TLS could have set is none.
+    assert!(page(pair.trim_start_matches("__Host-")).starts_with("HTTP/1.1 303"));
+}
+
+#[test]
 fn a_new_certificate_is_taken_up_and_a_broken_one_is_not() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = secured(&upstream).listen();

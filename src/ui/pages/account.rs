@@ -4,17 +4,16 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 
-use super::card::{card, firsts};
+use super::card::{card, first_tokens};
 use super::settings::settings;
-use crate::config::MaskedConfig;
 use crate::error::ApiError;
 use crate::records::{GetRecent, KEPT_REQUESTS, RecentFilter, RecentRequest};
 use crate::scheduler::{ApiReport, GetReports};
-use crate::ui::edit::config_text;
+use crate::ui::edit::FormsText;
 use crate::ui::format::time;
 use crate::ui::limits::LimitLine;
-use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::View;
+use crate::ui::page::PageRequest;
+use crate::ui::view::{Facts, View};
 
 /// How long an account may be let rest by one press, in hours.
 const RESTS: [u32; 4] = [1, 4, 12, 24];
@@ -26,18 +25,18 @@ struct AccountFacts {
     name: String,
     api: Option<ApiReport>,
     recent: Vec<RecentRequest>,
-    text: Result<MaskedConfig, String>,
+    text: FormsText,
 }
 
 pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<Box<dyn Facts>, ApiError>> {
     async move {
         let apis = asked.worker.supervisor.send(GetReports).await.map_err(|_| ApiError::Stopping)?;
+        let text = FormsText::of(&asked).await;
         let name = asked.name.unwrap_or_default();
         let api = apis.into_iter().find(|api| api.status.config.id.as_str() == name);
         let filter = RecentFilter { api: Some(name.clone()), ..RecentFilter::default() };
         let recent = GetRecent { after: None, filter, most: KEPT_REQUESTS };
         let recent = asked.worker.recorder_actor.send(recent).await.map_err(|_| ApiError::Stopping)?.requests;
-        let text = config_text(&asked.worker).await;
         Ok(Box::new(AccountFacts { name, api, recent, text }) as Box<dyn Facts>)
     }
     .boxed_local()
@@ -54,10 +53,11 @@ impl Facts for AccountFacts {
 
     fn render(&self, view: &View) -> Markup {
         let Some(api) = &self.api else { return html! { p { (view.t("account.gone")) } } };
+        let firsts = first_tokens(&self.recent).remove(&api.status.config.id).unwrap_or_default();
         html! {
             div class="columns" {
                 div {
-                    (card(api, firsts(api, &self.recent), view))
+                    (card(api, &firsts, view))
                     (view.piece("of-models", "panel", of_models(api, view)))
                     (view.piece("absent", "panel", absent(api, view)))
                 }

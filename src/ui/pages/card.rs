@@ -1,9 +1,12 @@
 //! The card of an account.
 
+use std::collections::HashMap;
+
 use maud::{Markup, html};
 
 use crate::records::{AttemptResult, RecentRequest};
 use crate::scheduler::ApiReport;
+use crate::types::ApiId;
 use crate::ui::format::{count, span, time};
 use crate::ui::limits::LimitLine;
 use crate::ui::view::{View, account_page};
@@ -14,7 +17,7 @@ pub(super) fn can_serve(api: &ApiReport) -> bool {
 }
 
 /// Makes the card of an account. `firsts`: how long the last answers took to their first token, in ms, in order.
-pub(super) fn card(api: &ApiReport, firsts: Vec<u64>, view: &View) -> Markup {
+pub(super) fn card(api: &ApiReport, firsts: &[u64], view: &View) -> Markup {
     let status = &api.status;
     let id = &status.config.id;
     let (state, _) = state(api);
@@ -31,7 +34,7 @@ pub(super) fn card(api: &ApiReport, firsts: Vec<u64>, view: &View) -> Markup {
             div { dt { (view.t("now.in_flight")) } dd { (count(status.in_flight.into())) } }
             div {
                 dt { (view.t("now.first_token")) " p50 / p95" }
-                dd { (share(&firsts, 50)) " / " (share(&firsts, 95)) }
+                dd { (share(firsts, 50)) " / " (share(firsts, 95)) }
             }
         }
         @if let Some((at, class, detail)) = &status.last_failure {
@@ -54,15 +57,16 @@ pub(super) fn why(api: &ApiReport, view: &View) -> Markup {
     }
 }
 
-/// Returns how long the last answers of an account took to their first token, in ms, in order.
-pub(super) fn firsts(api: &ApiReport, recent: &[RecentRequest]) -> Vec<u64> {
-    let of = |request: &RecentRequest| {
-        let serving = request.record.attempts.iter().find(|attempt| matches!(attempt.result, AttemptResult::Served))?;
-        let first = request.record.first_token.filter(|_| serving.api == api.status.config.id)?;
-        Some(first.as_millis() as u64)
-    };
-    let mut firsts: Vec<u64> = recent.iter().filter_map(of).collect();
-    firsts.sort_unstable();
+/// Returns how long the last answers of each account took to their first token, in ms, in order.
+pub(super) fn first_tokens(recent: &[RecentRequest]) -> HashMap<ApiId, Vec<u64>> {
+    let mut firsts: HashMap<ApiId, Vec<u64>> = HashMap::new();
+    for RecentRequest { record, .. } in recent {
+        let serving = record.attempts.iter().find(|attempt| matches!(attempt.result, AttemptResult::Served));
+        if let (Some(serving), Some(first)) = (serving, record.first_token) {
+            firsts.entry(serving.api.clone()).or_default().push(first.as_millis() as u64);
+        }
+    }
+    firsts.values_mut().for_each(|firsts| firsts.sort_unstable());
     firsts
 }
 

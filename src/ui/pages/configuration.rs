@@ -6,16 +6,18 @@ use maud::{Markup, html};
 
 use crate::config::{ConfigEdit, ConfigState, EditError, GetConfig, MaskedConfig};
 use crate::error::ApiError;
+use crate::text::line_ends::with_ends_of;
 use crate::ui::edit::{ask, config_text, said};
 use crate::ui::format::time;
 use crate::ui::forms::{ActionOutcome, NextPage, SentForm};
 use crate::ui::notices::Notice;
-use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::View;
+use crate::ui::page::{Making, PageRequest};
+use crate::ui::view::{Facts, View};
 
 struct ConfigurationFacts {
     state: ConfigState,
-    text: Result<MaskedConfig, String>,
+    /// `None` for an update: the text is no piece.
+    text: Option<Result<MaskedConfig, String>>,
     /// What an admin typed, and what is to be said of it.
     draft: Option<TextDraft>,
 }
@@ -38,7 +40,10 @@ struct Overwrite {
 pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<Box<dyn Facts>, ApiError>> {
     async move {
         let state = asked.worker.config_actor.send(GetConfig).await.map_err(|_| ApiError::Stopping)?;
-        let text = config_text(&asked.worker).await;
+        let text = match asked.making {
+            Making::Whole => Some(config_text(&asked.worker).await),
+            Making::Pieces => None,
+        };
         Ok(Box::new(ConfigurationFacts { state, text, draft: None }) as Box<dyn Facts>)
     }
     .boxed_local()
@@ -90,9 +95,8 @@ fn typed_text(form: &SentForm) -> String {
 
 /// Returns the typed text with the file's own ends of lines. Browsers end the lines of a form with CR LF, whatever the file has.
 async fn text_of(form: &SentForm) -> String {
-    let has_crlf = config_text(&form.worker).await.is_ok_and(|file| file.text.contains("\r\n"));
     let typed = typed_text(form);
-    if has_crlf { typed.replace('\n', "\r\n") } else { typed }
+    config_text(&form.worker).await.map(|file| with_ends_of(&file.text, &typed)).unwrap_or(typed)
 }
 
 /// Asks what a draft would change of the present text.
@@ -118,7 +122,7 @@ async fn again(form: &SentForm, what: Option<String>, came: Result<String, EditE
     let next = match form.worker.config_actor.send(GetConfig).await {
         Ok(state) => {
             let draft = Some(TextDraft { text: typed_text(form), seen, said, over });
-            NextPage::Again { path: PATH, facts: Box::new(ConfigurationFacts { state, text, draft }) }
+            NextPage::Again(Box::new(ConfigurationFacts { state, text: Some(text), draft }))
         }
         Err(_) => NextPage::At(PATH.to_owned()),
     };
@@ -130,8 +134,9 @@ impl Facts for ConfigurationFacts {
         html! {
             (view.piece("in-force", "panel", self.in_force(view)))
             @match &self.text {
-                Err(why) => p class="problem" { (why) },
-                Ok(text) => (self.text(text, view)),
+                None => {},
+                Some(Err(why)) => p class="problem" { (why) },
+                Some(Ok(text)) => (self.text(text, view)),
             }
         }
     }
@@ -142,10 +147,7 @@ impl ConfigurationFacts {
         let config = &self.state.config;
         html! {
             p { (view.t("system.config_of")) " " (time(self.state.loaded_at)) ", " code { (config.hash) } }
-            @if let Some(why) = &self.state.last_error {
-                p class="problem" { (view.t("configuration.not_in_force")) }
-                pre { (why) }
-            }
+            @if let Some(why) = &self.state.last_error { pre class="problem" { (why) } }
             @if !config.warnings.is_empty() {
                 h2 { (view.t("configuration.warnings")) }
                 ul { @for warning in &config.warnings { li { (warning) } } }

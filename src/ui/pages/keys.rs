@@ -6,13 +6,13 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::key_card::key_card;
-use crate::config::{ApiKey, ClientKey, ConfigEdit, EditError, KeyConfig, MaskedConfig};
+use crate::config::{ApiKey, ClientKey, ConfigEdit, EditError, KeyConfig};
 use crate::error::ApiError;
 use crate::keys::KeyStatus;
-use crate::ui::edit::{ask, config_text, edit, entry_fields, to_again, typed};
+use crate::ui::edit::{FormsText, ask, edit, entry_fields, to_again, typed};
 use crate::ui::forms::{ActionOutcome, SentForm};
-use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::{View, address};
+use crate::ui::page::PageRequest;
+use crate::ui::view::{Facts, View, address};
 
 /// The limits that a form has, in this order.
 const NUMBERS: [&str; 5] = ["rpm", "rpd", "tpm", "tpd", "maxConcurrent"];
@@ -28,14 +28,14 @@ const MOST_SHOWN: usize = 100;
 
 struct KeysFacts {
     keys: Vec<KeyStatus>,
-    text: Result<MaskedConfig, String>,
+    text: FormsText,
     find: String,
 }
 
 pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<Box<dyn Facts>, ApiError>> {
     async move {
         let keys = asked.worker.keys.status(None).await;
-        let text = config_text(&asked.worker).await;
+        let text = FormsText::of(&asked).await;
         let find = asked.field("find").unwrap_or_default().to_lowercase();
         Ok(Box::new(KeysFacts { keys, text, find }) as Box<dyn Facts>)
     }
@@ -67,13 +67,9 @@ impl Facts for KeysFacts {
 }
 
 impl KeysFacts {
-    fn seen(&self) -> String {
-        self.text.as_ref().map(|text| text.hash.to_string()).unwrap_or_default()
-    }
-
     /// Makes what can be done with a key.
     fn actions(&self, key: &KeyConfig, view: &View) -> Markup {
-        let seen = self.seen();
+        let seen = self.text.seen();
         let of = [("name", key.name.as_str()), ("seen", seen.as_str())];
         html! {
             div class="row under" {
@@ -94,13 +90,10 @@ impl KeysFacts {
         html! {
             div class="panel" id="make" {
                 h2 { (view.t("keys.make")) }
-                @if let Err(why) = &self.text { p class="problem" { (why) } }
-                @if let Ok(MaskedConfig { read_only: Some(why), .. }) = &self.text {
-                    p class="problem" { (view.t("edit.read_only")) " " (why) }
-                }
+                (self.text.problem(view))
                 form method="post" action="/ui/keys/make" class="stacked" {
                     (view.token_field())
-                    input type="hidden" name="seen" value=(self.seen());
+                    input type="hidden" name="seen" value=(self.text.seen());
                     label { (view.t("keys.name")) input name="name" required value=(typed(view, "name", "")); }
                     div class="row" {
                         (input("models", view.t("keys.models_list"), "text"))

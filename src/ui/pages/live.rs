@@ -11,8 +11,8 @@ use crate::records::{
 };
 use crate::types::{FailureClass, UsageSource};
 use crate::ui::format::{count, money, seconds, span};
-use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::{View, address};
+use crate::ui::page::PageRequest;
+use crate::ui::view::{Facts, View, address};
 use crate::ui::widgets::{empty_row, head, number};
 
 /// Requests of a page that is kept up to date.

@@ -10,8 +10,8 @@ use crate::http::usage_answer;
 use crate::keys::KeyStatus;
 use crate::types::Now;
 use crate::ui::format::{count, money, short};
-use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::{View, address};
+use crate::ui::page::PageRequest;
+use crate::ui::view::{Facts, View, address};
 use crate::ui::widgets::{empty_row, head, number};
 use crate::usage::UsageRow;
 

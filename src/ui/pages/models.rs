@@ -13,8 +13,8 @@ use crate::error::ApiError;
 use crate::http::explain;
 use crate::scheduler::{ApiReport, GetReports};
 use crate::types::ApiId;
-use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::{View, account_page};
+use crate::ui::page::PageRequest;
+use crate::ui::view::{Facts, View, account_page};
 use crate::ui::widgets::{head, number};
 
 /// Models that a page lists. Beyond it, a name is to be typed.

@@ -6,8 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 
-use super::card::{can_serve, card, firsts, state};
-use crate::config::GetConfig;
+use super::card::{can_serve, card, first_tokens, state};
 use crate::error::ApiError;
 use crate::http::usage_answer;
 use crate::records::{AttemptResult, GetRecent, KEPT_REQUESTS, RecentFilter, RecentRequest};
@@ -15,8 +14,8 @@ use crate::scheduler::{ApiReport, GetReports, GetWaiting};
 use crate::types::Now;
 use crate::ui::format::{count, money, short, time};
 use crate::ui::limits::LimitLine;
-use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::{View, account_page};
+use crate::ui::page::PageRequest;
+use crate::ui::view::{Facts, View, account_page};
 use crate::ui::widgets::tile;
 use crate::usage::UsageCounts;
 
@@ -28,8 +27,6 @@ struct NowFacts {
     recent: Vec<RecentRequest>,
     waiting: usize,
     today: UsageCounts,
-    /// The file's newest text has mistakes.
-    is_file_wrong: bool,
     now: i64,
     /// `order=next`: what runs out first stands first.
     by_next: bool,
@@ -48,23 +45,23 @@ pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<
         let now = Now::read().wall;
         let today = usage_answer(worker, &format!("by=day&from={}", now / 1_000)).await?;
         let (_, today) = today.sum.rows();
-        let state = worker.config_actor.send(GetConfig).await.map_err(stopping)?;
-        let is_file_wrong = state.last_error.is_some();
         let by_next = asked.field("order") == Some("next");
         let only = asked.field("state").map(str::to_owned);
-        Ok(Box::new(NowFacts { apis, recent, waiting, today, is_file_wrong, now, by_next, only }) as Box<dyn Facts>)
+        Ok(Box::new(NowFacts { apis, recent, waiting, today, now, by_next, only }) as Box<dyn Facts>)
     }
     .boxed_local()
 }
 
 impl Facts for NowFacts {
     fn render(&self, view: &View) -> Markup {
+        let firsts = first_tokens(&self.recent);
+        let of = |api: &ApiReport| firsts.get(&api.status.config.id).map_or(&[][..], Vec::as_slice);
         html! {
             (view.piece("health", "health", self.health(view)))
             (view.piece("tiles", "", self.tiles(view)))
             (view.piece("choices", "", self.choices(view)))
             div class="cards" {
-                @for api in self.shown() { (card(api, firsts(api, &self.recent), view)) }
+                @for api in self.shown() { (card(api, of(api), view)) }
             }
         }
     }
@@ -76,9 +73,6 @@ impl NowFacts {
         let (shown, all) = (able.to_string(), self.apis.len().to_string());
         let headline = if able == 0 { "headline bad" } else { "headline" };
         html! {
-            @if self.is_file_wrong {
-                p class="problem" { a href="/ui/configuration" { (view.t("configuration.not_in_force")) } }
-            }
             p class=(headline) { (view.tr("now.can_serve", &[("able", &shown), ("all", &all)])) }
             @if let Some((api, line, at)) = self.next_out() {
                 @let id = api.status.config.id.as_str();

@@ -14,8 +14,8 @@ use crate::error::ApiError;
 use crate::http::Worker;
 use crate::scheduler::GetModels;
 use crate::types::WireFormat;
-use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::View;
+use crate::ui::page::PageRequest;
+use crate::ui::view::{Facts, View};
 
 /// Stands for a client's key.
 const KEY_WORD: &str = "YOUR_KEY";

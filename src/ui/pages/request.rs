@@ -8,8 +8,8 @@ use super::live::status;
 use crate::error::ApiError;
 use crate::records::{AttemptRecord, AttemptResult, FindRecent, RecentRequest, RequestEnd, RequestRecord};
 use crate::ui::format::{count, money, seconds, span};
-use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::View;
+use crate::ui::page::PageRequest;
+use crate::ui::view::{Facts, View};
 
 struct RequestFacts {
     id: String,

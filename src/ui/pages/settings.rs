@@ -5,20 +5,20 @@ use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use crate::config::{ApiConfig, ConfigEdit, MaskedConfig, Providers};
+use crate::config::{ApiConfig, ConfigEdit, Providers};
 use crate::error::ApiError;
 use crate::types::Limit;
-use crate::ui::edit::{SHOWN, changed_fields, config_text, edit, entry_fields, typed};
+use crate::ui::edit::{FormsText, SHOWN, changed_fields, edit, entry_fields, typed};
 use crate::ui::forms::{ActionOutcome, NextPage, SentForm};
-use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::{View, account_page};
+use crate::ui::page::PageRequest;
+use crate::ui::view::{Facts, View, account_page};
 
 /// The numbers of an account's form.
 const NUMBERS: [&str; 6] = ["weight", "priority", "rpm", "rpd", "tpm", "tpd"];
 
 /// Makes the forms of an account.
-pub(super) fn settings(api: &ApiConfig, text: &Result<MaskedConfig, String>, view: &View) -> Markup {
-    let seen = text.as_ref().map(|text| text.hash.to_string()).unwrap_or_default();
+pub(super) fn settings(api: &ApiConfig, text: &FormsText, view: &View) -> Markup {
+    let seen = text.seen();
     let id = api.id.as_str();
     let of = [("api", id), ("seen", seen.as_str())];
     let limits = &api.quota.limits;
@@ -34,11 +34,7 @@ pub(super) fn settings(api: &ApiConfig, text: &Result<MaskedConfig, String>, vie
     html! {
         div class="panel" {
             h2 { (view.t("settings.in_the_file")) }
-            @match text {
-                Err(why) => p class="problem" { (why) },
-                Ok(MaskedConfig { read_only: Some(why), .. }) => p class="problem" { (view.t("edit.read_only")) " " (why) },
-                Ok(_) => {},
-            }
+            (text.problem(view))
             div class="row" {
                 @if api.enabled { (view.button("/ui/accounts/disable", view.t("keys.disable"), &of)) }
                 @else { (view.button("/ui/accounts/enable", view.t("keys.enable"), &of)) }
@@ -101,14 +97,14 @@ async fn change(form: &SentForm, fields: serde_json::Map<String, Value>, words: 
 }
 
 struct NewAccountFacts {
-    text: Result<MaskedConfig, String>,
+    text: FormsText,
     providers: Vec<(String, String)>,
 }
 
 /// Loads the form for a new account.
 pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<Box<dyn Facts>, ApiError>> {
     async move {
-        let text = config_text(&asked.worker).await;
+        let text = FormsText::of(&asked).await;
         let known = Providers::embedded().list().iter();
         let providers = known.map(|provider| (provider.id.clone(), provider.name.clone())).collect();
         Ok(Box::new(NewAccountFacts { text, providers }) as Box<dyn Facts>)
@@ -118,14 +114,13 @@ pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<
 
 impl Facts for NewAccountFacts {
     fn render(&self, view: &View) -> Markup {
-        let seen = self.text.as_ref().map(|text| text.hash.to_string()).unwrap_or_default();
         let input =
             |name: &str, label: &str| html! { label { (label) input name=(name) value=(typed(view, name, "")); } };
         html! {
-            @if let Err(why) = &self.text { p class="problem" { (why) } }
+            (self.text.problem(view))
             form method="post" action="/ui/accounts/add" class="stacked panel" autocomplete="off" {
                 (view.token_field())
-                input type="hidden" name="seen" value=(seen);
+                input type="hidden" name="seen" value=(self.text.seen());
                 label { (view.t("add.provider"))
                     select name="provider" {
                         option value="" { (view.t("add.other")) }

@@ -15,8 +15,8 @@ use crate::ui::audit::AuditEntry;
 use crate::ui::format::{count, short, span, time};
 use crate::ui::forms::{ActionOutcome, SentForm};
 use crate::ui::messages::GetAudit;
-use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::View;
+use crate::ui::page::PageRequest;
+use crate::ui::view::{Facts, View};
 use crate::ui::widgets::{empty_row, head, number, tile};
 
 struct SystemFacts {

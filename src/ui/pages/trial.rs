@@ -17,11 +17,8 @@ use crate::types::WireFormat;
 use crate::ui::format::{count, money, span};
 use crate::ui::forms::{ActionOutcome, NextPage, SentForm};
 use crate::ui::notices::Notice;
-use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::{View, account_page};
-
-/// The page.
-const PATH: &str = "/ui/try";
+use crate::ui::page::PageRequest;
+use crate::ui::view::{Facts, View, account_page};
 
 /// Models that are offered while a name is typed.
 const MOST_OFFERED: usize = 500;
@@ -118,7 +115,7 @@ pub(in crate::ui) fn send(form: SentForm) -> LocalBoxFuture<'static, ActionOutco
             result,
         };
         let notice = Notice { is_good, text: String::new(), secret: None, link: None };
-        ActionOutcome { notice, what: None, next: NextPage::Again { path: PATH, facts: Box::new(facts) } }
+        ActionOutcome { notice, what: None, next: NextPage::Again(Box::new(facts)) }
     }
     .boxed_local()
 }

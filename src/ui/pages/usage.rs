@@ -16,8 +16,8 @@ use crate::http::usage_answer;
 use crate::types::{Cost, Now};
 use crate::ui::chart::{Bar, MOST_PARTS, StackedBars};
 use crate::ui::format::{count, money, percent, short};
-use crate::ui::page::{Facts, PageRequest};
-use crate::ui::view::{View, address};
+use crate::ui::page::PageRequest;
+use crate::ui::view::{Facts, View, address};
 use crate::ui::widgets::{empty_row, head, number, tile};
 use crate::usage::{Bucket, Dimension, UsageCounts, UsageRow};
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::visitor::{Visitor, log_in};
+use super::visitor::{Visitor, form, log_in};
 use super::{ADMIN, TEAM, VIEWER, operated};
 use crate::helpers::{App, Client, KEY, Launch, Reply, Upstream, config_of, eventually};
 
@@ -49,6 +49,21 @@ fn a_wrong_key_is_refused_and_after_five_the_right_one_as_well() {
 }
 
 #[test]
+fn wrong_keys_by_a_proxy_lock_nobody_else_out() {
+    let (_upstream, app) = start();
+    for header in ["x-forwarded-for", "forwarded", "x-real-ip", "via"] {
+        let proxied = Client::new(app.port).header(header, "for=203.0.113.7");
+        let try_key = |key: &str| form(&proxied, "/ui/login", &[("key", key)]).status;
+        let told: Vec<u16> = (0..6).map(|_| try_key("sk-wrong-0123456789")).collect();
+        assert_eq!(told.last(), Some(&429), "{header}: {told:?}");
+        assert_eq!((try_key(ADMIN), try_key(TEAM)), (303, 303), "{header}");
+        assert_eq!(log_in(&app, ADMIN).status, 303, "{header}: this machine is another visitor");
+    }
+    let warnings = app.log().matches("a wrong key from the proxy at 127.0.0.1").count();
+    assert_eq!(warnings, 5, "further wrong keys are not written down");
+}
+
+#[test]
 fn each_key_sees_and_does_what_it_may() {
     let (_upstream, app) = start();
     let (admin, viewer, team) =
@@ -89,6 +104,40 @@ fn a_key_that_leaves_the_file_ends_its_sessions_and_a_new_role_holds_at_once() {
     std::fs::write(app.config_file(), config.to_string()).expect("written");
     eventually("the session is over", || admin.get("/ui/").status == 303);
     assert_eq!(viewer.send("/ui/accounts/wake", &[("api", "a")]).status, 303, "an admin now");
+}
+
+#[test]
+fn every_page_of_an_operator_says_that_the_file_has_mistakes() {
+    const SAID: &str = "file has mistakes: the newest text is not in force";
+    let (_upstream, app) = start();
+    let (admin, viewer, team) =
+        (Visitor::with_key(&app, ADMIN), Visitor::with_key(&app, VIEWER), Visitor::with_key(&app, TEAM));
+    let good = std::fs::read_to_string(app.config_file()).expect("a file");
+    let pages = [
+        "/ui/",
+        "/ui/accounts/a",
+        "/ui/models",
+        "/ui/live",
+        "/ui/usage",
+        "/ui/keys",
+        "/ui/recipes",
+        "/ui/configuration",
+        "/ui/system",
+    ];
+    std::fs::write(app.config_file(), good.replace("\"rpm\": 30", "\"rpm\": -3")).expect("writes");
+    eventually("the mistake is seen", || viewer.page("/ui/models").contains(SAID));
+    for page in pages {
+        assert_eq!((admin.page(page).matches(SAID).count(), viewer.page(page).matches(SAID).count()), (1, 1), "{page}");
+    }
+    for page in ["/ui/try", "/ui/add"] {
+        assert!(admin.page(page).contains(SAID), "{page}");
+    }
+    // A form that shows its page again says so as well.
+    let again = admin.send("/ui/try/send", &[]);
+    assert!(again.status == 422 && again.text().contains(SAID));
+    assert!(!team.page("/ui/me").contains(SAID));
+    std::fs::write(app.config_file(), good).expect("writes");
+    eventually("the mistake is over", || !viewer.page("/ui/models").contains(SAID));
 }
 
 #[test]

@@ -117,13 +117,17 @@ fn saving_an_account_writes_what_was_typed_and_nothing_else() {
 fn an_edit_of_the_text_keeps_the_ends_of_lines() {
     let (_upstream, app, visitor) = start();
     let unix = file(&app);
-    for (text, other) in [(unix.replace('\n', "\r\n"), "\r\n"), (unix.clone(), "\n")] {
+    // The lines end in turn with LF, CR LF and CR.
+    let ends = ["\n", "\r\n", "\r"].into_iter().cycle();
+    let mixed: String = unix.lines().zip(ends).map(|(line, end)| format!("{line}{end}")).collect();
+    for (text, other) in [(unix.replace('\n', "\r\n"), "CR LF"), (unix.clone(), "LF"), (mixed, "mixed")] {
         std::fs::write(app.config_file(), &text).expect("writes");
         let shown = visitor.page("/ui/configuration");
         let shown = shown.split("autocomplete=\"off\">\n").nth(1).and_then(|rest| rest.split("</textarea>").next());
         let shown = shown.expect("a text").replace("&quot;", "\"").replace("&amp;", "&");
         // As browsers send a text.
-        let typed = shown.replace("\r\n", "\n").replace("\"rpm\": 30", "\"rpm\": 31").replace('\n', "\r\n");
+        let typed = shown.replace("\r\n", "\n").replace('\r', "\n").replace("\"rpm\": 30", "\"rpm\": 31");
+        let typed = typed.replace('\n', "\r\n");
         place(&send(&visitor, "/ui/configuration", ("/ui/configuration/save", &[("text", &typed)])));
         let now = file(&app);
         assert_eq!(now, text.replace("\"rpm\": 30", "\"rpm\": 31"), "{other:?}");
