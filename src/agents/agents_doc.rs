@@ -1,5 +1,5 @@
-//! docs/agents.md has the lines of the table's recipes: below `<!-- tested: NAME -->` or `<!-- recipe: NAME -->`, with this address, key
-//! and model. `UPDATE_DOCS=1 cargo test --lib agents_doc` writes the blocks; without the variable the test compares.
+//! Compares docs/agents.md with the table. Below `<!-- tested: NAME -->` or `<!-- recipe: NAME -->` stand the lines of the program with
+//! this name. `UPDATE_DOCS=1 cargo test --lib agents_doc` writes the lines.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ fn values(agent: &Agent) -> Values {
     Values { root: "http://localhost:3001".to_owned(), key: "sk-123".to_owned(), models }
 }
 
-/// The block of a program: its settings, or its environment.
+/// Returns the block of a program: the settings file, or the environment.
 fn block(agent: &Agent) -> Option<String> {
     let values = values(agent);
     if let Some(settings) = &agent.settings {
@@ -34,7 +34,7 @@ fn block(agent: &Agent) -> Option<String> {
     Some(format!("```sh\n{}```\n", lines.collect::<String>()))
 }
 
-/// The place of a program's block in the page.
+/// Returns the place of a program's block in the page.
 fn place(page: &str, name: &str) -> Option<std::ops::Range<usize>> {
     let marker = ["tested", "recipe"].map(|kind| format!("<!-- {kind}: {name} -->\n"));
     let start = marker.iter().find_map(|marker| page.find(marker).map(|at| at + marker.len()))?;

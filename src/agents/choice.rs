@@ -1,16 +1,17 @@
-//! Which of a server's models a program is to ask for.
+//! Chooses the model of the server that a program asks for. The first rule that finds a model decides.
 //!
-//! 1. The model that a person names.
-//! 2. Else, of the names that the program likes best, the last in order: mostly the newest. Names of small models come after.
-//! 3. Else the first name that is no embedding, image or voice.
+//! 1. A person has named the model.
+//! 2. Among the names with the part that the program likes best, the last name in alphabetical order is mostly the newest model. A
+//!    large model goes before a small one.
+//! 3. The first model of the server for chats.
 
 use super::program::Agent;
 use super::recipe::Chosen;
 
-/// The most models that are written into a program's settings.
+/// The most models in a program's settings.
 const MOST_LISTED: usize = 50;
 
-/// Parts of the names of models that don't chat.
+/// Parts of the names of embeddings, images, voices and other models without chats.
 const NO_CHAT: [&str; 16] = [
     "embed",
     "whisper",
@@ -33,14 +34,14 @@ const NO_CHAT: [&str; 16] = [
 /// Parts of the names of small models.
 const SMALL: [&str; 6] = ["mini", "haiku", "flash", "lite", "nano", "small"];
 
-/// The models that a person names.
+/// The models that a person has named.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Named {
     pub(crate) model: Option<String>,
     pub(crate) small: Option<String>,
 }
 
-/// Chooses among the names. `None`: there is none.
+/// Returns the models for a program. `None`: nobody has named a model, and no model of the server is for chats.
 pub(crate) fn chosen(agent: &Agent, names: &[String], named: &Named) -> Option<Chosen> {
     let chats = |name: &&String| !NO_CHAT.iter().any(|part| name.to_lowercase().contains(part));
     let talkers: Vec<&String> = names.iter().filter(chats).collect();

@@ -1,5 +1,5 @@
-//! Programs that can use the server, and the lines that point each at it. Pure: [`crate::cli`] prints and writes the lines, the
-//! dashboard shows them.
+//! Programs that can use the server, and the settings that point each program at the server. Pure: [`crate::cli`] prints and writes
+//! the settings, and the dashboard shows the settings.
 //!
 //! In reading order: [`table`] (the programs), [`recipe`] (lines from templates), [`choice`] (which model).
 
@@ -15,5 +15,5 @@ pub(crate) use program::{Agent, Launch, Settings, Syntax};
 pub(crate) use recipe::{Chosen, Values, is_plain};
 pub(crate) use table::{AGENTS, agent};
 
-/// Stands for the key of a server that wants none: programs refuse an empty one.
+/// The key for a server without keys: programs refuse an empty key.
 pub(crate) const ANY_KEY: &str = "none";

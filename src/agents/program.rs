@@ -1,50 +1,50 @@
-//! What is known of a program that can be pointed at the server.
+//! The form of a row of the table of programs.
 
 use crate::types::WireFormat;
 
-/// A program.
+/// A program that can use the server.
 #[derive(Debug)]
 pub(crate) struct Agent {
-    /// On the command line.
+    /// The name on the command line.
     pub(crate) name: &'static str,
-    /// The same.
+    /// Further names on the command line.
     pub(crate) aliases: &'static [&'static str],
-    /// Its own name.
+    /// The name for people.
     pub(crate) title: &'static str,
-    /// How it asks.
+    /// The format of the program's requests.
     pub(crate) format: WireFormat,
-    /// Parts of the names of models that suit it best, the best first.
+    /// Parts of the names of suitable models, the best first.
     pub(crate) likes: &'static [&'static str],
-    /// The lines for its file.
+    /// The program's settings file, if the server's address can stand in a file.
     pub(crate) settings: Option<Settings>,
     /// What a person types into a panel: the field, and a template of the text.
     pub(crate) panel: &'static [(&'static str, &'static str)],
-    /// The variable that its settings refer to, instead of holding the key.
+    /// The variable with the key, if the settings name a variable in place of the key.
     pub(crate) key_variable: Option<&'static str>,
-    /// How it is started without any file.
+    /// How `run` starts the program without a settings file.
     pub(crate) launch: Option<Launch>,
-    /// What else a person should know, or has to do.
+    /// Further steps and hints for a person.
     pub(crate) notes: &'static [&'static str],
 }
 
-/// A program's file, and what stands in it.
+/// A program's settings file, and the lines for the file.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// A variable that names the folder.
+    /// An environment variable with the file's folder.
     pub(crate) folder_variable: Option<&'static str>,
-    /// The folder else, below the home folder.
+    /// The folder without the variable, below the home folder.
     pub(crate) folder: &'static str,
-    /// The file, by all its possible names: the first one that exists, else the last. Without any, only `--file` says where.
+    /// The possible names of the file. The first existing file is used, or else the last name. An empty list: `--file` names the file.
     pub(crate) files: &'static [&'static str],
     pub(crate) syntax: Syntax,
-    /// Names of the top level whose old values stay.
+    /// Fields at the top of the file that keep their old values.
     pub(crate) kept: &'static [&'static str],
     /// A template (see [`super::recipe`]).
     pub(crate) lines: &'static str,
 }
 
 impl Settings {
-    /// Returns where the file mostly is, for people; `None` without a usual place.
+    /// Returns the file's usual place, for people. `None`: the file has no usual place.
     pub(crate) fn usual_place(&self) -> Option<String> {
         let file = self.files.last()?;
         Some(if self.folder.is_empty() { format!("~/{file}") } else { format!("~/{}/{file}", self.folder) })
@@ -54,27 +54,27 @@ impl Settings {
 /// The form of a settings file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Syntax {
-    /// With comments, maybe.
+    /// JSON, with or without comments.
     Json,
     Toml,
     Yaml,
 }
 
-/// How a program is started with all it needs in its environment and arguments.
+/// A program's command, with the settings as arguments and environment variables.
 #[derive(Debug)]
 pub(crate) struct Launch {
     pub(crate) program: &'static str,
-    /// A command, or an address.
+    /// How to install the program: a command, or an address.
     pub(crate) install: &'static str,
-    /// In front of the user's own arguments. Templates.
+    /// Templates of the arguments in front of the user's own.
     pub(crate) arguments: &'static [&'static str],
-    /// Templates.
+    /// Names of variables, and templates of the values.
     pub(crate) environment: &'static [(&'static str, &'static str)],
-    /// Variables that would get in the way.
+    /// Variables to be removed, as the program would prefer their values.
     pub(crate) without: &'static [&'static str],
 }
 
-/// What a row leaves out.
+/// The values of fields that a row leaves out.
 pub(crate) const NONE: Agent = Agent {
     name: "",
     aliases: &[],

@@ -26,12 +26,12 @@ pub(crate) struct Chosen {
     pub(crate) opus: String,
     pub(crate) sonnet: String,
     pub(crate) haiku: String,
-    /// All that the program may show, the chosen ones among them.
+    /// The models that the program may show, with the chosen models among them.
     pub(crate) listed: Vec<String>,
 }
 
 impl Values {
-    /// Returns a template with the values put in. They need no quoting, as [`is_plain`] holds for each.
+    /// Returns a template with the values put in. The values need no quotation marks: each of them [`is_plain`].
     pub(crate) fn put_into(&self, template: &str) -> String {
         let mut text = String::new();
         for line in template.lines() {

@@ -1,9 +1,9 @@
-//! The programs that can be pointed at the server: a row each. docs/agents.md has the same lines, which a test holds.
+//! The table of programs: a row for each. A test compares docs/agents.md with the table.
 
 use super::program::{Agent, Launch, NONE, Settings, Syntax};
 use crate::types::WireFormat;
 
-/// Holds the server's key for programs whose settings name a variable.
+/// The variable with the server's key, for programs with a variable in their settings.
 const POOL_KEY: &str = "POOL_KEY";
 
 /// All programs.
@@ -274,7 +274,7 @@ const OPENCODE: &str = include_str!("recipes/opencode.json");
 const PANEL: &[(&str, &str)] =
     &[("API provider", "OpenAI Compatible"), ("Base URL", "{base}"), ("API key", "{key}"), ("Model ID", "{model}")];
 
-/// Returns the row of a name.
+/// Returns the row with this name.
 pub(crate) fn agent(name: &str) -> Option<&'static Agent> {
     AGENTS.iter().find(|agent| agent.name == name)
 }

@@ -18,7 +18,7 @@ use super::{file_permissions, pricing, schema, warnings};
 /// Reads, checks and validates the configuration.
 ///
 /// # Errors
-/// With all problems at once, each with its place; never with a value of the file.
+/// With all problems at once, each with a place in the file, and never with a value of the file.
 pub fn load(source: &ConfigSource) -> Result<Config, ConfigError> {
     let path = &source.path;
     let text = read_text(path).map_err(|why| ConfigError::unreadable(path, why, &CONFIGURATION))?;
@@ -26,7 +26,7 @@ pub fn load(source: &ConfigSource) -> Result<Config, ConfigError> {
     parse(&text, source, |name| read_text(&folder.join(name)))
 }
 
-/// Returns whether the files still hold what `config` was made of. Costs a hundredth of [`load`].
+/// Returns whether the files are the same as when `config` was loaded. The check costs a hundredth of [`load`].
 pub(super) fn is_current(config: &Config, source: &ConfigSource) -> bool {
     let Ok(text) = read_text(&source.path) else { return false };
     let folder = folder_of(&source.path);
@@ -38,7 +38,7 @@ pub(super) fn is_current(config: &Config, source: &ConfigSource) -> bool {
     fingerprint(without_mark(&text), presets.as_deref(), &key_texts.collect(), prices) == config.hash
 }
 
-/// Does the same with a text in memory. `read_key` reads an `apiKeyFile`.
+/// Checks and validates a text in memory. `read_key` reads an `apiKeyFile`.
 ///
 /// # Errors
 /// As for [`load`].
@@ -51,7 +51,7 @@ pub fn parse(
     parse_with(text, source, &read_key, &variable)
 }
 
-/// Does the same where `lookup` knows the variables that presets name.
+/// Checks and validates a text, as [`parse`]. `lookup` returns the values of the variables in presets.
 pub(super) fn parse_with(
     text: &str,
     source: &ConfigSource,
@@ -103,7 +103,7 @@ pub(super) fn parse_with(
     Ok(config)
 }
 
-/// Why a key file can't be read, in words.
+/// The words for each reason why a key file can't be read.
 const UNREADABLE: [(io::ErrorKind, &str); 5] = [
     (io::ErrorKind::NotFound, "the file does not exist; put the key into that file"),
     (io::ErrorKind::PermissionDenied, "the user of this program may not read the file"),
@@ -112,7 +112,7 @@ const UNREADABLE: [(io::ErrorKind, &str); 5] = [
     (io::ErrorKind::FileTooLarge, "the file is too large to hold a key"),
 ];
 
-/// Returns why a key file can't be read, and where it was looked for.
+/// Returns why a key file can't be read, with the file's path.
 fn unreadable(why: &io::Error, name: &str, folder: &Path) -> String {
     let known = UNREADABLE.iter().find(|(kind, _)| *kind == why.kind()).map(|(_, words)| (*words).to_owned());
     let what = known.unwrap_or_else(|| format!("the file can't be read: {why}"));
@@ -123,7 +123,7 @@ fn unreadable(why: &io::Error, name: &str, folder: &Path) -> String {
     format!("{what}; a relative path begins in {}; give a path, not the key", folder.display())
 }
 
-/// Returns whether a name is that of a file for sure, and may be shown: a key may stand in its place.
+/// Returns whether a text is certainly a file's name, and may be shown. People type keys in place of names.
 fn is_path(name: &str, folder: &Path) -> bool {
     let parent = name.rsplit_once('/').map_or("", |(parent, _)| parent);
     name.ends_with(".key") || (!parent.is_empty() && folder.join(parent).is_dir())

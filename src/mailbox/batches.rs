@@ -65,10 +65,14 @@ pub trait ReadsInBatches: LivesInMailbox {
     }
 }
 
-/// Returns the time until the next tick.
+/// Returns the time until the next tick. The ticks of the process begin with the first question.
 fn until_next_tick() -> Duration {
     static FIRST: OnceLock<Instant> = OnceLock::new();
-    let passed = Instant::now().saturating_duration_since(*FIRST.get_or_init(Instant::now));
+    until_tick_after(Instant::now().saturating_duration_since(*FIRST.get_or_init(Instant::now)))
+}
+
+/// Returns the time until the next tick, so long after a tick.
+fn until_tick_after(passed: Duration) -> Duration {
     let of_this_one = passed.as_nanos() % BATCH_INTERVAL.as_nanos();
     BATCH_INTERVAL - Duration::from_nanos(u64::try_from(of_this_one).unwrap_or_default())
 }
@@ -77,14 +81,12 @@ fn until_next_tick() -> Duration {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn actors_that_begin_at_different_moments_read_at_the_same() {
-        until_next_tick();
-        tokio::time::advance(Duration::from_micros(1_234)).await;
-        let (begun, first) = (Instant::now(), until_next_tick());
-        tokio::time::advance(Duration::from_micros(7_003)).await;
-        assert_eq!(begun + first, Instant::now() + until_next_tick());
-        tokio::time::advance(until_next_tick()).await;
-        assert_eq!(until_next_tick(), BATCH_INTERVAL, "never at once");
+    #[test]
+    fn actors_that_begin_at_different_moments_read_at_the_same() {
+        let tick_after = |passed: Duration| passed + until_tick_after(passed);
+        for micros in [0, 1_234, 8_237, 19_999] {
+            assert_eq!(tick_after(Duration::from_micros(micros)), BATCH_INTERVAL, "{micros}");
+        }
+        assert_eq!(tick_after(BATCH_INTERVAL), 2 * BATCH_INTERVAL, "never at once");
     }
 }

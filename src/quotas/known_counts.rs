@@ -1,13 +1,13 @@
-//! What a quota knows of its own counts, from the start to the first admission.
+//! How much of its use a quota knows, from the start to the first admission.
 
-/// What a quota knows of its counts.
+/// How much of its use a quota knows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum KnownCounts {
-    /// The saved ones are not read yet.
+    /// Nothing: the saved counts are not read yet.
     #[default]
     None,
-    /// Its own: the quota comes back, and others know what was used meanwhile.
+    /// The use until the quota was removed. The shared store knows the use of other servers since then.
     Own,
-    /// All.
+    /// The whole use.
     All,
 }

@@ -1,7 +1,7 @@
-//! Which ledger an entry of `apis` has: a renamed entry keeps what its account has used.
+//! Finds the ledger of each entry of `apis`: a renamed entry keeps the counts of the account.
 //!
-//! 1. An account is known by base URL and key. An entry has the ledger of its account, whatever the ids are now and were before.
-//! 2. A new base URL or key under the same id keeps the ledger of the id: an account gets new keys.
+//! 1. Base URL and key identify an account. An entry has the ledger of the entry's account, whatever the present and former ids are.
+//! 2. A new base URL or key under the same id keeps the ledger of the id, since accounts get new keys.
 //! 3. Where id and account change at once, `was` names the former id.
 //! 4. A ledger has one entry. Of several claims the closest wins: see [`Claim`].
 //! 5. An entry without a claim begins a new ledger.
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::config::{ApiConfig, GroupConfig};
 use crate::types::{AccountDigest, ApiId, LedgerId, LedgerRecord};
 
-/// Why a ledger is an entry's, the closest claim first.
+/// Why an entry has a ledger, the closest claim first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Claim {
     /// Id and account are as before.
@@ -89,8 +89,8 @@ impl Ledgers {
         Ledgers(records.into_iter().collect())
     }
 
-    /// Adds what another server knows. Of a ledger that both know, the present id and account are the other's: that server may have
-    /// renamed the entry while this one stood still.
+    /// Adds the records of another server. A ledger of both servers gets the other server's id and account: the other server may have
+    /// renamed the entry while this server was stopped.
     pub(super) fn learn(&mut self, records: Vec<(LedgerId, LedgerRecord)>) {
         for (ledger, other) in records {
             self.0.entry(ledger).or_default().learn(&other);
@@ -107,12 +107,12 @@ impl Ledgers {
         self.0.iter().find(|(_, record)| record.id() == Some(id)).map(|(ledger, _)| ledger)
     }
 
-    /// Returns the end of the rest of a ledger by an operator (ms since the Unix epoch). It may be over.
+    /// Returns the end of an operator's rest (ms since the Unix epoch). The end may be in the past.
     pub(super) fn rested_until(&self, ledger: &LedgerId) -> Option<i64> {
         self.0.get(ledger)?.rested_until
     }
 
-    /// Keeps the end of a rest by an operator, or that there is none. Returns the record to save, if it changed.
+    /// Keeps the end of an operator's rest; `None` for no rest. Returns the record to save, if the record has changed.
     pub(super) fn rest_until(&mut self, ledger: &LedgerId, until: Option<i64>) -> Option<(LedgerId, LedgerRecord)> {
         let record = self.0.get_mut(ledger)?;
         let is_changed = record.rested_until != until;
@@ -151,13 +151,13 @@ impl Ledgers {
         Resolved { apis: with_ledgers(apis, &ledgers), changed, news, warnings }
     }
 
-    /// Returns each entry's closest claim, of which no two are to one ledger.
+    /// Returns each entry's closest claim. No two claims are to one ledger.
     fn claims(&self, entries: &[Claimant<'_>]) -> Vec<Option<(LedgerId, Claim)>> {
         let mut free: BTreeMap<&LedgerId, &LedgerRecord> = self.0.iter().collect();
         let mut found = vec![None; entries.len()];
         for claim in Claim::ALL {
             for (entry, found) in entries.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
-                // Most ledgers have the name of their entry: a large pool is not searched for each.
+                // Most ledgers have the name of their entry, and a large pool need not be searched.
                 let named = free.get_key_value(&LedgerId::first_of(&entry.api.id));
                 let mut likely = named.into_iter().chain(&free);
                 let ledger = likely.find(|(_, record)| claim.holds(entry, record)).map(|(ledger, _)| *ledger);
@@ -182,7 +182,7 @@ impl Ledgers {
     }
 }
 
-/// Returns the entries with these ledgers. An entry that was never renamed is shared.
+/// Returns the entries with these ledgers. An entry without a rename is not copied.
 fn with_ledgers(apis: &[Arc<ApiConfig>], ledgers: &[LedgerId]) -> Vec<Arc<ApiConfig>> {
     let of_members = |group: &GroupConfig| -> Vec<LedgerId> {
         let of_group = |api: &ApiConfig| api.group.as_ref().is_some_and(|other| other.name == group.name);

@@ -1,17 +1,17 @@
-//! Cookies, as far as the pages need any: names and values of letters, digits and dashes, for this site alone.
+//! Cookies for the pages: names and values have letters, digits and dashes alone.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{COOKIE, HeaderValue};
 
-/// A cookie for the browser. No script reads it, and no other site has it sent along.
+/// A cookie for the browser. No script can read the cookie, and requests from other sites come without the cookie.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NewCookie<'a> {
     pub(super) name: &'a str,
     pub(super) value: &'a str,
     pub(super) path: &'static str,
-    /// Over TLS alone.
+    /// The browser sends the cookie over TLS alone.
     pub(super) is_secure: bool,
-    /// How long it is kept, in seconds. `None`: until the browser ends; 0 ends it.
+    /// How long the browser keeps the cookie, in seconds. `None`: until the browser is closed. 0 removes the cookie.
     pub(super) seconds: Option<u64>,
 }
 
@@ -25,7 +25,7 @@ impl NewCookie<'_> {
     }
 }
 
-/// Returns the value of a cookie that the browser sent along.
+/// Returns the value of a cookie of a request.
 pub(super) fn sent(request: &HttpRequest, name: &str) -> Option<String> {
     let headers = request.headers().get_all(COOKIE).filter_map(|header| header.to_str().ok());
     let mut pairs = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim().split_once('='));

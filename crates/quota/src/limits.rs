@@ -13,7 +13,7 @@ pub enum Limit {
     /// No bound of ours (`-1`, or left out).
     #[default]
     Unlimited,
-    /// At most this many units; 0 disables the API.
+    /// So many units at most. 0 disables the API.
     AtMost(u64),
 }
 
@@ -76,10 +76,9 @@ pub struct Limits {
     pub max_concurrent: Option<u32>,
     /// What `tpm` and `tpd` count.
     pub measure: Measure,
-    /// How `rpd` and `tpd` may be used over their period. Of no effect where the period is rolling.
+    /// How `rpd` and `tpd` may be used over the period. Without effect on a rolling period.
     pub pacing: Pacing,
-    /// Of a limit of the list `limits`: its unit and period. The amount stands in `rpd` or `tpd`, and the period takes the place of
-    /// the day.
+    /// Unit and period of an entry of `limits`. The amount of the entry is in `rpd` or `tpd`, and the entry's period replaces the day.
     pub listed: Option<(LimitUnit, Period)>,
 }
 
@@ -99,7 +98,7 @@ impl Limits {
         self.listed.map_or(Period::Day, |(_, period)| period)
     }
 
-    /// Returns the one limit of the list `limits`, if this is one.
+    /// Returns the entry of `limits` that this quota is for, if any.
     pub fn listed_limit(&self) -> Option<ListedLimit> {
         let (unit, period) = self.listed?;
         let bound = match unit {
@@ -109,7 +108,7 @@ impl Limits {
         Some(ListedLimit { amount: bound?, unit, period })
     }
 
-    /// Returns the kind of a limit by its [`QuotaKind::as_str`], as a shared store names the limit.
+    /// Returns the kind with this name ([`QuotaKind::as_str`]). A shared store names kinds so.
     pub fn kind(&self, name: &str) -> Option<QuotaKind> {
         let kind = QuotaKind::PLAIN.into_iter().find(|kind| kind.as_str() == name)?;
         let Some(listed) = self.listed_limit() else { return Some(kind) };
@@ -125,7 +124,7 @@ impl Limits {
         })
     }
 
-    /// Returns the tighter limits of two sets. Of two bursts the one with the lower rate is the tighter.
+    /// Returns the tighter limit of each kind from two sets. The tighter burst has the lower rate.
     pub fn tightest(self, other: Limits) -> Limits {
         let rate = |burst: &Burst| burst.requests.saturating_mul(60_000) / burst.span_ms.max(1);
         Limits {
@@ -142,8 +141,8 @@ impl Limits {
     }
 }
 
-/// Returns the length of a window (ms) around the provider's span of `ms`. Two requests sent 60.0 s apart may
-/// arrive closer, so the window has a guard: a second, or a tenth of a span below ten seconds.
+/// Returns the length of our window (ms) for the provider's span of `ms`. Two requests that are sent 60.0 s apart may arrive with less
+/// time between. So the window is longer by a second, or by a tenth of a span below ten seconds.
 pub const fn guarded(ms: u64) -> u64 {
     ms + if ms < 10_000 { ms / 10 } else { 1_000 }
 }
@@ -163,13 +162,13 @@ pub enum QuotaKind {
     Burst,
     /// Requests at the same time (`maxConcurrent`).
     Concurrency,
-    /// A limit of the list `limits`.
+    /// An entry of `limits`.
     Listed(ListedLimit),
-    /// The part of `rpd` that may be used by now: the day has more.
+    /// The part of `rpd` that may be used by now. More comes free later in the day.
     RpdPaced,
     /// The part of `tpd` that may be used by now.
     TpdPaced,
-    /// The part of a limit of the list `limits` that may be used by now.
+    /// The part of an entry of `limits` that may be used by now.
     ListedPaced(ListedLimit),
 }
 
@@ -206,7 +205,7 @@ impl QuotaKind {
         }
     }
 
-    /// Returns whether an attempt takes as much of the limit as its demand says, and not one.
+    /// Returns whether an attempt takes its demand (tokens or dollars) of the limit, and not one request.
     pub fn depends_on_demand(self) -> bool {
         match self {
             QuotaKind::Tpm | QuotaKind::Tpd | QuotaKind::TpdPaced => true,
@@ -217,7 +216,7 @@ impl QuotaKind {
         }
     }
 
-    /// Returns the kind for a period that has more, and not yet.
+    /// Returns the kind for a refusal by the pace: the period has units left, and none may be used yet.
     pub fn paced(self) -> QuotaKind {
         match self {
             QuotaKind::Rpd => QuotaKind::RpdPaced,
@@ -235,7 +234,7 @@ impl QuotaKind {
 }
 
 impl fmt::Display for QuotaKind {
-    /// Writes the limit for people: a word, or the limit of the list as written.
+    /// Writes the limit for people: a word, or the entry of `limits` as in the configuration.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             QuotaKind::Listed(limit) => limit.fmt(f),

@@ -1,4 +1,4 @@
-//! Warns of models that no limit or budget in dollars sees, as no price of them is known.
+//! Warns of models without a price: their requests cost 0, and no limit or budget in dollars counts the requests.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use quota::LimitUnit;
 use crate::config::model::{ApiConfig, Config, KeyConfig, PeriodLimit};
 use crate::config::served_models::Models;
 
-/// Returns a warning for each account with such models.
+/// Returns a warning for each account with models without a price, where a limit or budget counts dollars.
 pub(in crate::config) fn unpriced_models(config: &Config) -> Vec<String> {
     let in_usd = |key: &KeyConfig| key.quota.more.iter().any(|entry| entry.limit.unit == LimitUnit::Usd);
     let has_budgets = config.keys.iter().any(|key| !key.budgets.is_empty() || in_usd(key));
@@ -19,15 +19,15 @@ pub(in crate::config) fn unpriced_models(config: &Config) -> Vec<String> {
     unseen
 }
 
-/// Returns the limits in dollars of an account, and of its group.
+/// Returns the limits in dollars of an account and of the account's group.
 fn limits_in_usd(api: &ApiConfig) -> impl Iterator<Item = &PeriodLimit> {
     let group = api.group.iter().flat_map(|group| &group.quota.more);
     api.quota.more.iter().chain(group).filter(|entry| entry.limit.unit == LimitUnit::Usd)
 }
 
-/// Warns of an account that may serve models which the file does not name, so that nobody knows whether they have a price.
+/// Returns a warning of an account whose models the file does not name: some may have no price.
 fn unlisted(index: usize, api: &ApiConfig) -> Option<String> {
-    // A price of the same pattern, or of a wider one, is a price of all these models.
+    // A price for the same pattern or for a wider pattern is a price for each model of the pattern.
     let probes = match &api.models {
         Models::Listed(_) => return None,
         Models::Matching { patterns, .. } => patterns.iter().map(|of| of.as_str().replace('*', "?")).collect(),
@@ -40,10 +40,10 @@ fn unlisted(index: usize, api: &ApiConfig) -> Option<String> {
     lacks.then(|| format!("apis[{index}].models: {why}; {costs}; {mend}"))
 }
 
-/// So many models are named in a warning.
+/// The most models that a warning names.
 const MOST_NAMED: usize = 5;
 
-/// Warns of models that a limit in dollars does not see.
+/// Returns a warning of an account's named models without a price.
 fn without_price(api: &ApiConfig) -> Option<String> {
     let lacking: Vec<&str> = api.models_by_name().into_iter().filter(|model| api.price(model).is_none()).collect();
     let named = lacking.get(..MOST_NAMED).unwrap_or(&lacking).join(", ");
@@ -55,7 +55,7 @@ fn without_price(api: &ApiConfig) -> Option<String> {
     (!lacking.is_empty()).then(|| format!("{}: no price is known of {named}{more}: {mend}", api.id))
 }
 
-/// Returns a warning of an account whose limits count dollars, and which has no price for a model of these limits.
+/// Returns a warning of an account with limits in dollars and without a price for a model of these limits.
 fn unpriced(index: usize, api: &ApiConfig) -> Option<String> {
     let limited: BTreeSet<&str> = limits_in_usd(api)
         .flat_map(|entry| match &entry.model {

@@ -1,6 +1,6 @@
-//! A model to try an account with, by the names alone. Pure.
+//! Chooses the model for a test of an account by the names of the models. Pure.
 
-/// Parts of names of models that don't chat.
+/// Parts of the names of models without chats.
 const OTHER_KINDS: [&str; 16] = [
     "embed",
     "whisper",
@@ -20,10 +20,10 @@ const OTHER_KINDS: [&str; 16] = [
     "babbage",
 ];
 
-/// Parts of names of models that cost little.
+/// Parts of the names of cheap models.
 const SMALL_ONES: [&str; 9] = ["nano", "mini", "lite", "flash", "haiku", "small", "instant", "8b", "fast"];
 
-/// Returns a model that most likely chats; a small one where there is a choice.
+/// Returns a model that is probably for chats; with `prefer_small` a cheap model, if there is one.
 pub fn chat_model<'a>(names: impl Iterator<Item = &'a str>, prefer_small: bool) -> Option<&'a str> {
     let has = |name: &str, parts: &[&str]| parts.iter().any(|part| name.to_ascii_lowercase().contains(part));
     let chatting: Vec<&str> = names.filter(|name| !has(name, &OTHER_KINDS)).collect();

@@ -1,4 +1,4 @@
-//! The models of the pool: who serves each, and the route that a request would take.
+//! The models of the pool: the accounts that serve each model, and the route of a request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::ui::page::PageRequest;
 use crate::ui::view::{Facts, View, account_page};
 use crate::ui::widgets::{head, number};
 
-/// Models that a page lists. Beyond it, a name is to be typed.
+/// The most models in the list. A visitor finds further models by name.
 const MOST_LISTED: usize = 500;
 
 struct ModelsFacts {
     config: Arc<Config>,
     apis: Vec<ApiReport>,
-    /// The model that is asked for.
+    /// The model whose route is shown.
     asked: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl Facts for ModelsFacts {
 }
 
 impl ModelsFacts {
-    /// Returns the accounts of each model that clients may ask for, by its name.
+    /// Returns the accounts of each model, by the model's name for clients.
     fn served(&self) -> BTreeMap<Arc<str>, Vec<ApiId>> {
         let mut served: BTreeMap<Arc<str>, Vec<ApiId>> = BTreeMap::new();
         for api in self.apis.iter().filter(|api| api.status.config.enabled) {
@@ -101,7 +101,7 @@ impl ModelsFacts {
         }
     }
 
-    /// Makes the route of a request: each account with its share, or why it gets none.
+    /// Makes the route of a request: each account with a share of the requests, or with the reason against the account.
     fn route(&self, model: &str, view: &View) -> Markup {
         let explained = explain(model, None, &self.config, &self.apis);
         let text = |of: &Value, field: &str| of.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! What an admin does with an account that runs: let it rest, try it again, test it.
+//! An admin's actions with a running account: a rest, the end of all rests, a test.
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -12,7 +12,7 @@ use crate::ui::view::account_page;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// The longest rest, in hours: a month.
+/// The longest rest by a form, in hours: a month.
 const LONGEST: i64 = 31 * 24;
 
 /// Lets an account rest for some hours.
@@ -54,7 +54,7 @@ pub(in crate::ui) fn wake(form: SentForm) -> LocalBoxFuture<'static, ActionOutco
     .boxed_local()
 }
 
-/// Asks an account for one word.
+/// Tests an account with a question for one word.
 pub(in crate::ui) fn test(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
     async move {
         let api = form.field("api").unwrap_or_default();
@@ -72,7 +72,7 @@ pub(in crate::ui) fn test(form: SentForm) -> LocalBoxFuture<'static, ActionOutco
     .boxed_local()
 }
 
-/// Returns what came of a test: a line that says it, and a line of figures.
+/// Returns the outcome of a test for people: a sentence, and a line of figures.
 fn told(report: &TestReport, form: &SentForm) -> String {
     let status = report.status.map_or("–".to_owned(), |status| status.as_u16().to_string());
     let model = &*report.model;
