@@ -10,6 +10,7 @@ use super::frame::{refused, see_other, view_start};
 use super::messages::{CurrentSession, Notify, WriteAudit};
 use super::page::PageRow;
 use super::show::show_again;
+use super::view::TICK;
 use crate::http::worker;
 use crate::types::{Now, iso};
 
@@ -53,6 +54,9 @@ pub(super) async fn act(
         Err(why) => return refused(&request, why, &[]),
     };
     let Some(door) = door(&request) else { return refused(&request, "refused.session", &[]) };
+    if action.needs_tick && form.field(TICK).is_none() {
+        return refused(&request, "refused.tick", &[]);
+    }
     let (by, from) = (form.by.clone(), form.client.map(|client| client.to_string()).unwrap_or_default());
     let ActionOutcome { notice, what, next } = (action.run)(form).await;
     if let Some(what) = what {

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::forms::{ActionOutcome, SentForm};
 use super::page::{Making, PageRequest};
-use super::view::{View, address};
+use super::view::{TICK, View, address};
 use crate::config::{
     ConfigEdit, EditConfig, EditError, EditedConfig, GetConfigText, MaskedConfig, TextHash, begins_like_key,
 };
@@ -42,6 +42,12 @@ impl FormsText {
     pub(super) fn seen(&self) -> String {
         let text = self.0.as_ref().and_then(|text| text.as_ref().ok());
         text.map(|text| text.hash.to_string()).unwrap_or_default()
+    }
+
+    /// Returns the entry of a client's key as written.
+    pub(super) fn client_key(&self, name: &str) -> Map<String, Value> {
+        let text = self.0.as_ref().and_then(|text| text.as_ref().ok());
+        text.and_then(|text| text.client_key(name)).unwrap_or_default()
     }
 
     /// Says why the file can't be edited, if so.
@@ -98,9 +104,10 @@ pub(super) fn said(why: &EditError, form: &SentForm) -> String {
 /// Returns the page to go back to, with what was typed: nothing is lost to a mistake. Secrets are not in an address.
 pub(super) fn to_again(form: &SentForm, to: &str) -> String {
     let is_kept = |(name, value): &&(String, String)| {
-        !["token", "seen", "key", "api"].contains(&name.as_str())
+        !["token", "seen", "key", "api", TICK].contains(&name.as_str())
             && !name.starts_with(SHOWN)
-            && !value.is_empty()
+            // What was emptied stays empty.
+            && (!value.is_empty() || form.field(&format!("{SHOWN}{name}")).is_some())
             && !may_hold_secret(value)
     };
     let fields: Vec<(&str, &str)> =
@@ -141,4 +148,14 @@ pub(super) fn entry_fields(form: &SentForm, numbers: &[&str], lists: &[&str], te
 /// Returns the value of an input: what was typed before a mistake, or else what holds.
 pub(super) fn typed(view: &View, name: &str, holds: &str) -> String {
     view.asked(name).unwrap_or_else(|| holds.to_owned())
+}
+
+/// Returns a value of an entry as an input shows the value: a list with commas.
+pub(super) fn written(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(list)) => list.iter().map(|of| written(Some(of))).collect::<Vec<_>>().join(", "),
+        Some(other) => other.to_string(),
+    }
 }

@@ -14,10 +14,18 @@ use crate::http::Worker;
 pub(super) struct Action {
     pub(super) path: &'static str,
     pub(super) run: Run,
+    /// Nothing is done unless the box [`super::view::TICK`] is ticked.
+    pub(super) needs_tick: bool,
 }
 
 pub(super) const fn action(path: &'static str, run: Run) -> Action {
-    Action { path, run }
+    Action { path, run, needs_tick: false }
+}
+
+impl Action {
+    pub(super) const fn ticked(self) -> Action {
+        Action { needs_tick: true, ..self }
+    }
 }
 
 /// Does what a form asks for.
@@ -71,6 +79,14 @@ impl ActionOutcome {
     /// Lets the next page lead on.
     pub(super) fn linked(mut self, to: impl Into<String>, words: &'static str) -> ActionOutcome {
         self.notice.link = Some(NoticeLink { to: to.into(), words });
+        self
+    }
+
+    /// Leads elsewhere where the action is done.
+    pub(super) fn then_at(mut self, to: impl Into<String>) -> ActionOutcome {
+        if self.notice.is_good {
+            self.next = NextPage::At(to.into());
+        }
         self
     }
 

@@ -31,6 +31,7 @@ mod notices;
 mod page;
 mod pages;
 mod routes;
+mod search;
 mod sessions;
 mod show;
 mod slots;

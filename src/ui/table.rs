@@ -7,7 +7,7 @@ use super::pages::{
 };
 
 /// The pages, in the order of the navigation.
-pub(super) static PAGES: [PageRow; 13] = [
+pub(super) static PAGES: [PageRow; 14] = [
     page("/ui/", "page.now", now::load),
     page("/ui/accounts/{name}", "page.account", account::load).aside().with(&[
         action("/ui/accounts/rest", steering::rest),
@@ -15,19 +15,22 @@ pub(super) static PAGES: [PageRow; 13] = [
         action("/ui/accounts/test", steering::test),
         action("/ui/accounts/set", settings::set),
         action("/ui/accounts/key", settings::key),
-        action("/ui/accounts/disable", settings::disable),
+        action("/ui/accounts/disable", settings::disable).ticked(),
         action("/ui/accounts/enable", settings::enable),
+        action("/ui/accounts/remove", settings::remove).ticked(),
     ]),
     page("/ui/requests/{name}", "page.request", request::load).aside().refreshed(None),
     page("/ui/models", "page.models", models::load),
     page("/ui/live", "page.live", live::load),
     page("/ui/usage", "page.usage", usage::load).refreshed(SLOWLY),
-    page("/ui/keys", "page.keys", keys::load).with(&[
-        action("/ui/keys/make", keys::make),
-        action("/ui/keys/disable", keys::disable),
-        action("/ui/keys/enable", keys::enable),
-        action("/ui/keys/rotate", keys::rotate),
-        action("/ui/keys/end-old", keys::end_old),
+    page("/ui/keys", "page.keys", keys::load).with(&[action("/ui/keys/make", keys::make::make)]),
+    page("/ui/keys/{name}", "page.key", keys::key::load).aside().with(&[
+        action("/ui/keys/set", keys::change::set),
+        action("/ui/keys/disable", keys::change::disable).ticked(),
+        action("/ui/keys/enable", keys::change::enable),
+        action("/ui/keys/rotate", keys::change::rotate),
+        action("/ui/keys/end-old", keys::change::end_old).ticked(),
+        action("/ui/keys/remove", keys::change::remove).ticked(),
     ]),
     page("/ui/try", "page.try", trial::load)
         .of(PageAudience::Admins)

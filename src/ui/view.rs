@@ -9,6 +9,9 @@ use super::notices::Notice;
 use super::text::Language;
 use super::visitor::Visitor;
 
+/// The field of the box that is ticked before something is done that takes something away.
+pub(super) const TICK: &str = "sure";
+
 /// How colours are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Theme {
@@ -141,6 +144,19 @@ impl View {
         }
     }
 
+    /// Returns a form that takes something away at a press of a button, once a box is ticked. `said`: on the button, and beside the box.
+    pub(super) fn ticked(&self, action: &str, said: [&str; 2], fields: &[(&str, &str)]) -> Markup {
+        let [label, consequence] = said;
+        html! {
+            form method="post" action=(action) class="ticked" {
+                (self.token_field())
+                @for (name, value) in fields { input type="hidden" name=(name) value=(value); }
+                label class="tick" { input type="checkbox" name=(TICK) value="1" required; span { (consequence) } }
+                button type="submit" class="danger" { (label) }
+            }
+        }
+    }
+
     /// Returns a link, with a query.
     pub(super) fn link(&self, path: &str, query: &[(&str, &str)], text: impl Render) -> Markup {
         html! { a href=(address(path, query)) { (text) } }
@@ -159,7 +175,16 @@ pub(super) fn address(path: &str, query: &[(&str, &str)]) -> String {
 
 /// Returns the address of an account's page.
 pub(super) fn account_page(id: &str) -> String {
-    // An id may hold what an address may not.
-    let encoded = address("", &[("", id)]);
-    format!("/ui/accounts/{}", encoded.trim_start_matches("?=").replace('+', "%20"))
+    page_of("/ui/accounts/", id)
+}
+
+/// Returns the address of the page of a client's key.
+pub(super) fn key_page(name: &str) -> String {
+    page_of("/ui/keys/", name)
+}
+
+fn page_of(begin: &str, name: &str) -> String {
+    // A name may hold what an address may not.
+    let encoded = address("", &[("", name)]);
+    format!("{begin}{}", encoded.trim_start_matches("?=").replace('+', "%20"))
 }

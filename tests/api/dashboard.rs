@@ -4,6 +4,7 @@ mod attacks;
 mod browser;
 mod doors;
 mod forms;
+mod key_forms;
 mod recipes;
 mod trials;
 mod visitor;

@@ -15,11 +15,37 @@ const ask = async (key) => {
 
 const said = (page) => page.textContent(".notice");
 
+/** Does what takes something away. */
+async function ticked(page, name) {
+  const form = page.locator("form.ticked", { has: page.getByRole("button", { name, exact: true }) });
+  await form.getByRole("checkbox").check();
+  await form.getByRole("button").click();
+}
+
+/** Changes the limits and budgets on the page of a key. */
+async function limits(page) {
+  const save = () => page.getByRole("button", { name: "Save" }).click();
+  await page.fill("input[name=rpm]", "31");
+  await page.fill("input[name=usd-1]", "40");
+  await page.selectOption("select[name=per-1]", "month");
+  await save();
+  assert.match(await page.textContent("#key"), /rpm.*31.*day.*\$2\.00.*month.*\$40\.00/s);
+  await page.fill("input[name=usd-0]", "");
+  await save();
+  assert.doesNotMatch(await page.textContent("#key"), /\$2\.00/);
+  await page.fill("input[name=usd-0]", "");
+  await page.fill("input[name=rpm]", "many");
+  await save();
+  assert.match(await said(page), /rpm/);
+  assert.deepEqual([await page.inputValue("input[name=rpm]"), await page.inputValue("input[name=usd-0]")], ["many", ""]);
+}
+
 async function keys(page, name) {
   await page.goto(`${base}/ui/keys`);
   await page.fill("#make input[name=name]", name);
-  await page.fill("#make input[name=rpm]", "30");
   await page.fill("#make input[name=usd]", "2");
+  await page.click("#make summary");
+  await page.fill("#make input[name=rpm]", "30");
   await page.click("#make button[type=submit]");
   const secret = await page.textContent(".notice .secret");
   assert.match(secret, /^sk-at-/);
@@ -27,27 +53,37 @@ async function keys(page, name) {
   // Shown this once.
   await page.goto(`${base}/ui/keys`);
   assert.ok(!(await page.content()).includes(secret));
-  const card = page.locator(".stack", { has: page.locator(`#key-${name}`) });
+  const card = page.locator(`#key-${name}`);
   assert.match(await card.textContent(), /rpm.*30.*day.*\$2\.00/s);
 
-  // A second secret beside the first, then alone.
-  await card.getByRole("button", { name: "New secret" }).click();
+  // A second secret beside the first, then alone. What takes something away wants a tick first.
+  await card.getByRole("link", { name }).click();
+  await page.getByRole("button", { name: "New secret" }).click();
   const second = await page.textContent(".notice .secret");
   assert.deepEqual([await ask(secret), await ask(second)], [200, 200]);
-  await card.getByRole("button", { name: "End the older secret" }).click();
+  await page.getByRole("button", { name: "End the older secrets" }).click();
+  assert.equal(await page.locator(".notice .secret").count(), 1, "nothing is done without the tick");
+  await ticked(page, "End the older secrets");
   assert.deepEqual([await ask(secret), await ask(second)], [401, 200]);
 
-  await card.getByRole("button", { name: "Disable" }).click();
+  await ticked(page, "Disable");
   assert.match(await said(page), /refused from now on/);
   assert.equal(await ask(second), 403);
-  await card.getByRole("button", { name: "Enable" }).click();
+  await page.getByRole("button", { name: "Enable" }).click();
   assert.equal(await ask(second), 200);
+  await limits(page);
+  await ticked(page, "Remove");
+  assert.match(await said(page), /Removed/);
+  assert.equal(new URL(page.url()).pathname, "/ui/keys");
+  assert.equal(await card.count(), 0);
+  assert.equal(await ask(second), 401);
 
   // What is wrong is said, and what was typed stays.
-  await page.fill("#make input[name=name]", name);
+  await page.fill("#make input[name=name]", "team-a");
   await page.click("#make button[type=submit]");
   assert.match(await said(page), /has the name/);
   await page.fill("#make input[name=name]", "another");
+  await page.click("#make summary");
   await page.fill("#make input[name=models]", "m");
   await page.fill("#make input[name=apis]", "no-such");
   await page.click("#make button[type=submit]");
@@ -76,7 +112,7 @@ async function accounts(page) {
   await page.getByRole("button", { name: "Save" }).click();
   assert.doesNotMatch(await page.textContent("#api-a"), /1,000/);
 
-  await page.getByRole("button", { name: "Disable" }).click();
+  await ticked(page, "Disable");
   assert.match(await page.textContent("#api-a"), /disabled/);
   await page.getByRole("button", { name: "Enable" }).click();
   await page.fill("input[name=key]", "sk-another-0123456789abcdef");
@@ -99,6 +135,14 @@ async function added(page) {
   await page.getByRole("button", { name: "Add" }).click();
   assert.equal(new URL(page.url()).pathname, "/ui/accounts/new%20one");
   assert.match(await page.textContent(".card"), /can serve/);
+  await page.goto(`${base}/ui/add`);
+  await page.fill("input[name=id]", "short-lived");
+  await page.fill("input[name=baseUrl]", process.env.UPSTREAM_URL);
+  await page.fill("input[name=key]", "sk-short-0123456789abcdef");
+  await page.getByRole("button", { name: "Add" }).click();
+  await ticked(page, "Remove");
+  assert.match(await said(page), /Removed/);
+  assert.doesNotMatch(await page.textContent(".cards"), /short-lived/);
 }
 
 async function configuration(page, other) {

@@ -1,11 +1,13 @@
 //! What came of an edit.
 
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::TextHash;
-use super::entry::EntryError;
+use super::entry::{EntryError, List};
 use crate::config::problem::Problem;
 use crate::config::reading::ConfigError;
+use crate::text::json::read;
 
 /// A done edit, or of a dry run one that could be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +58,14 @@ pub struct MaskedConfig {
     pub hash: TextHash,
     /// Why the file can't be written, as far as can be known without trying.
     pub read_only: Option<String>,
+}
+
+impl MaskedConfig {
+    /// Returns the entry of a client's key as written.
+    pub fn client_key(&self, name: &str) -> Option<Map<String, Value>> {
+        let mut document = read(&self.text).ok()?;
+        List::KEYS.entry(document.as_object_mut()?, name).ok().cloned()
+    }
 }
 
 impl From<ConfigError> for EditError {

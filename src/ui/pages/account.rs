@@ -60,13 +60,15 @@ impl Facts for AccountFacts {
                     (card(api, &firsts, view))
                     (view.piece("of-models", "panel", of_models(api, view)))
                     (view.piece("absent", "panel", absent(api, view)))
+                    p {
+                        (view.link("/ui/live", &[("api", &self.name)], view.t("account.requests"))) " · "
+                        (view.link("/ui/usage", &[("api", &self.name), ("group", "model")], view.t("page.usage")))
+                    }
                 }
                 @if view.visitor.is_admin() {
                     div { (self.steering(view)) (settings(&api.status.config, &self.text, view)) }
                 }
             }
-            p { (view.link("/ui/live", &[("api", &self.name)], view.t("account.requests"))) " · "
-                (view.link("/ui/usage", &[("api", &self.name), ("group", "model")], view.t("page.usage"))) }
         }
     }
 }
@@ -108,8 +110,7 @@ fn of_models(api: &ApiReport, view: &View) -> Markup {
     let lines = api.status.quotas.iter().flat_map(LimitLine::of);
     let lines: Vec<LimitLine> = lines.filter(|line| line.of_model.is_some()).collect();
     html! {
-        h2 { (view.t("account.model_limits")) }
-        @if lines.is_empty() { p class="faint" { (view.t("account.none")) } }
+        @if !lines.is_empty() { h2 { (view.t("account.model_limits")) } }
         @for line in lines {
             p class="faint" { code { (line.of_model.as_deref().unwrap_or_default()) } }
             (line.render(view))
@@ -119,8 +120,7 @@ fn of_models(api: &ApiReport, view: &View) -> Markup {
 
 fn absent(api: &ApiReport, view: &View) -> Markup {
     html! {
-        h2 { (view.t("account.absent_models")) }
-        @if api.status.absent_models.is_empty() { p class="faint" { (view.t("account.none")) } }
+        @if !api.status.absent_models.is_empty() { h2 { (view.t("account.absent_models")) } }
         @for absent in &api.status.absent_models {
             p {
                 code { (absent.model) } " "

@@ -6,7 +6,7 @@ use crate::keys::KeyStatus;
 use crate::types::{NameList, Now};
 use crate::ui::format::{count, time};
 use crate::ui::limits::LimitLine;
-use crate::ui::view::View;
+use crate::ui::view::{View, key_page};
 
 /// Returns the name of a key's state.
 pub(super) fn key_state(status: &KeyStatus) -> &'static str {
@@ -24,7 +24,11 @@ pub(super) fn key_card(status: &KeyStatus, view: &View) -> Markup {
     let lines: Vec<LimitLine> = status.quotas.iter().flat_map(LimitLine::of).collect();
     let refused: u64 = status.refused.iter().map(|(_, times)| times).sum();
     html! {
-        h2 { span { (key.name) } span class={ "state " (state) } { (view.t(&format!("state.{state}"))) } }
+        h2 {
+            @if view.visitor.is_operator() { a href=(key_page(key.name.as_str())) { (key.name) } }
+            @else { span { (key.name) } }
+            span class={ "state " (state) } { (view.t(&format!("state.{state}"))) }
+        }
         p class="why" {
             (view.t("keys.models")) ": " (names(key.models.as_deref(), view))
             " · " (view.t("keys.apis")) ": " (names(key.apis.as_deref(), view))

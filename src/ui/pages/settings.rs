@@ -9,7 +9,7 @@ use crate::config::{ApiConfig, ConfigEdit, Providers};
 use crate::error::ApiError;
 use crate::types::Limit;
 use crate::ui::edit::{FormsText, SHOWN, changed_fields, edit, entry_fields, typed};
-use crate::ui::forms::{ActionOutcome, NextPage, SentForm};
+use crate::ui::forms::{ActionOutcome, SentForm};
 use crate::ui::page::PageRequest;
 use crate::ui::view::{Facts, View, account_page};
 
@@ -35,10 +35,7 @@ pub(super) fn settings(api: &ApiConfig, text: &FormsText, view: &View) -> Markup
         div class="panel" {
             h2 { (view.t("settings.in_the_file")) }
             (text.problem(view))
-            div class="row" {
-                @if api.enabled { (view.button("/ui/accounts/disable", view.t("keys.disable"), &of)) }
-                @else { (view.button("/ui/accounts/enable", view.t("keys.enable"), &of)) }
-            }
+            @if !api.enabled { div class="row" { (view.button("/ui/accounts/enable", view.t("keys.enable"), &of)) } }
             form method="post" action="/ui/accounts/set" class="stacked" {
                 (view.token_field())
                 @for (name, value) in of { input type="hidden" name=(name) value=(value); }
@@ -55,6 +52,13 @@ pub(super) fn settings(api: &ApiConfig, text: &FormsText, view: &View) -> Markup
                 p class="faint" { (view.t("settings.key_hint")) }
                 div { button type="submit" { (view.t("settings.replace_key")) } }
             }
+        }
+        div class="panel" {
+            h2 { (view.t("settings.dangers")) }
+            @if api.enabled {
+                (view.ticked("/ui/accounts/disable", [view.t("keys.disable"), view.t("settings.disable_means")], &of))
+            }
+            (view.ticked("/ui/accounts/remove", [view.t("settings.remove"), view.t("settings.remove_means")], &of))
         }
     }
 }
@@ -88,6 +92,16 @@ pub(in crate::ui) fn disable(form: SentForm) -> LocalBoxFuture<'static, ActionOu
 pub(in crate::ui) fn enable(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
     async move { change(&form, [("enabled".to_owned(), Value::Null)].into_iter().collect(), "settings.saved").await }
         .boxed_local()
+}
+
+/// Takes an account out of the file.
+pub(in crate::ui) fn remove(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
+    async move {
+        let id = form.field("api").unwrap_or_default();
+        let done = (&*account_page(id), "settings.removed");
+        edit(&form, ConfigEdit::RemoveApi(id.to_owned()), done).await.then_at("/ui/")
+    }
+    .boxed_local()
 }
 
 async fn change(form: &SentForm, fields: serde_json::Map<String, Value>, words: &str) -> ActionOutcome {
@@ -160,9 +174,8 @@ pub(in crate::ui) fn add(form: SentForm) -> LocalBoxFuture<'static, ActionOutcom
             entry.extend(fields.remove_entry(name));
         }
         entry.extend(fields);
-        let outcome = edit(&form, ConfigEdit::AddApi(Value::Object(entry)), ("/ui/add", "add.added")).await;
-        let is_good = outcome.notice.is_good;
-        if is_good { ActionOutcome { next: NextPage::At(account_page(&id)), ..outcome } } else { outcome }
+        let edit = edit(&form, ConfigEdit::AddApi(Value::Object(entry)), ("/ui/add", "add.added"));
+        edit.await.then_at(account_page(&id))
     }
     .boxed_local()
 }

@@ -8,7 +8,7 @@ use super::{ADMIN, TEAM, VIEWER, operated};
 use crate::helpers::{App, KEY, Reply, Step, Upstream};
 
 /// The pages that an operator sees, `ACCOUNT` and `REQUEST` apart.
-const PAGES: &str = "/ui/ /ui/accounts/a /ui/models /ui/models?model=m /ui/live /ui/usage /ui/usage?range=24h&group=key /ui/keys /ui/try /ui/recipes /ui/recipes?key=team-a /ui/configuration /ui/system";
+const PAGES: &str = "/ui/ /ui/accounts/a /ui/models /ui/models?model=m /ui/live /ui/usage /ui/usage?range=24h&group=key /ui/usage?range=today&group=api /ui/keys /ui/keys/team-a /ui/try /ui/recipes /ui/recipes?key=team-a /ui/configuration /ui/system";
 
 fn chromium() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -2,39 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::visitor::{Visitor, form};
+use super::visitor::{Visitor, file, form, hidden, place, send};
 use super::{ADMIN, TEAM, operated};
-use crate::helpers::{App, Client, Launch, Reply, Response, Upstream};
+use crate::helpers::{App, Client, Launch, Reply, Upstream};
 
 fn start() -> (Upstream, App, Visitor) {
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::start(&operated(&[&upstream]));
     let visitor = Visitor::with_key(&app, ADMIN);
     (upstream, app, visitor)
-}
-
-/// A hidden field of a page.
-fn hidden(page: &str, name: &str) -> String {
-    let found = page.split(&format!("name=\"{name}\" value=\"")).nth(1).and_then(|rest| rest.split('"').next());
-    found.unwrap_or_else(|| panic!("no {name}: {page}")).to_owned()
-}
-
-/// Sends a form of a page, with what the page hides in the form.
-fn send(visitor: &Visitor, page: &str, (path, fields): (&str, &[(&str, &str)])) -> Response {
-    let page = visitor.page(page);
-    let (token, seen) = (hidden(&page, "token"), hidden(&page, "seen"));
-    let mut all = vec![("token", token.as_str()), ("seen", seen.as_str())];
-    all.extend_from_slice(fields);
-    form(&visitor.client, path, &all)
-}
-
-fn place(answer: &Response) -> String {
-    assert_eq!(answer.status, 303);
-    answer.header("location").expect("a place").to_owned()
-}
-
-fn file(app: &App) -> String {
-    std::fs::read_to_string(app.config_file()).expect("reads")
 }
 
 #[test]
@@ -192,9 +168,9 @@ fn another_secret_leaves_a_reference_as_it_is_written_and_a_key_has_three_at_mos
     let three = keys();
     rotate();
     assert_eq!((keys(), three.as_array().map(Vec::len)), (three.clone(), Some(3)));
-    let told = visitor.page("/ui/keys");
+    let told = visitor.page("/ui/keys/team-a");
     assert!(told.contains("3 secrets already"), "{told}");
-    place(&send(&visitor, "/ui/keys", ("/ui/keys/end-old", &[("name", "team-a")])));
+    place(&send(&visitor, "/ui/keys", ("/ui/keys/end-old", &[("name", "team-a"), ("sure", "1")])));
     assert_eq!(keys(), three[2], "the newest, as it was written");
 }
 
@@ -210,8 +186,8 @@ fn where_the_file_is_read_only_a_new_key_is_shown_with_what_to_put_into_the_file
     let visitor = Visitor::with_key(&app, ADMIN);
     let before = file(&app);
     for (path, name) in [("/ui/keys/make", "new"), ("/ui/keys/rotate", "team-a")] {
-        place(&send(&visitor, "/ui/keys", (path, &[("name", name)])));
-        let told = visitor.page("/ui/keys");
+        let to = place(&send(&visitor, "/ui/keys", (path, &[("name", name)])));
+        let told = visitor.page(&to);
         assert!(told.contains("class=\"secret\"") && told.contains("sha256:"), "{told}");
     }
     assert_eq!(file(&app), before);
@@ -226,8 +202,8 @@ fn a_save_tells_what_the_configuration_warns_of_now_and_did_not_before() {
     let app = App::start(&config);
     let visitor = Visitor::with_key(&app, ADMIN);
     assert!(visitor.page("/ui/configuration").contains("are the two swapped?"));
-    place(&send(&visitor, "/ui/keys", ("/ui/keys/disable", &[("name", "team-a")])));
-    let told = visitor.page("/ui/keys");
+    place(&send(&visitor, "/ui/keys", ("/ui/keys/disable", &[("name", "team-a"), ("sure", "1")])));
+    let told = visitor.page("/ui/keys/team-a");
     let said = told.split("class=\"notice").nth(1).and_then(|rest| rest.split("</p>").next()).expect("a notice");
     assert!(!said.contains("swapped"), "{said}");
 }

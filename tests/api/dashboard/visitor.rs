@@ -61,3 +61,27 @@ fn encoded(value: &str) -> String {
         _ => format!("{text}%{byte:02X}"),
     })
 }
+
+/// A hidden field of a page.
+pub fn hidden(page: &str, name: &str) -> String {
+    let found = page.split(&format!("name=\"{name}\" value=\"")).nth(1).and_then(|rest| rest.split('"').next());
+    found.unwrap_or_else(|| panic!("no {name}: {page}")).to_owned()
+}
+
+/// Sends a form of a page, with what the page hides in the form.
+pub fn send(visitor: &Visitor, page: &str, (path, fields): (&str, &[(&str, &str)])) -> Response {
+    let page = visitor.page(page);
+    let (token, seen) = (hidden(&page, "token"), hidden(&page, "seen"));
+    let mut all = vec![("token", token.as_str()), ("seen", seen.as_str())];
+    all.extend_from_slice(fields);
+    form(&visitor.client, path, &all)
+}
+
+pub fn place(answer: &Response) -> String {
+    assert_eq!(answer.status, 303);
+    answer.header("location").expect("a place").to_owned()
+}
+
+pub fn file(app: &App) -> String {
+    std::fs::read_to_string(app.config_file()).expect("reads")
+}
