@@ -100,6 +100,8 @@ let updates = null;
 let isPaused = false;
 /** Whether somebody has typed into a form, which is not sent yet. */
 let isDirty = false;
+/** Whether a form is on its way: what it changes must not load this page again before the next one is there. */
+let isLeaving = false;
 
 /** Shows whether updates come. @param {boolean} isLive */
 function showState(isLive) {
@@ -114,6 +116,7 @@ function follow() {
   updates?.close();
   updates = null;
   if (!(main instanceof HTMLElement)) return;
+  if (isLeaving) return;
   if (document.hidden || isPaused) return showState(false);
   const query = new URLSearchParams({ page: main.dataset.page ?? "/ui/", seen: main.dataset.seen ?? "" });
   const source = new EventSource(`/ui/events?${query}`);
@@ -134,6 +137,7 @@ function follow() {
 /** Loads the page again, where nothing is lost by that.
  * @param {HTMLElement} main */
 function reload(main) {
+  if (isLeaving) return;
   if (isDirty || main.querySelector(".notice .secret, form :focus")) return offer(main);
   location.reload();
 }
@@ -141,7 +145,7 @@ function reload(main) {
 /** Says that there is something new, and leaves the rest to the visitor.
  * @param {HTMLElement} main */
 function offer(main) {
-  if (main.querySelector(".news")) return;
+  if (isLeaving || main.querySelector(".news")) return;
   const line = document.createElement("p");
   line.className = "news";
   line.setAttribute("role", "status");
@@ -155,7 +159,7 @@ function offer(main) {
 /** Takes the whole content anew: parts came or went. What is said once stays, and so does what somebody types.
  * @param {HTMLElement} main */
 async function refresh(main) {
-  const isInUse = () => isDirty || main.querySelector("form :focus");
+  const isInUse = () => isDirty || isLeaving || main.querySelector("form :focus");
   if (isInUse()) return offer(main);
   const answer = await fetch(main.dataset.page ?? location.href, { headers: { accept: "text/html", "x-update": "1" } });
   if (!answer.ok || answer.redirected) return reload(main);
@@ -225,12 +229,17 @@ document.addEventListener("submit", (event) => {
   if (form.dataset.sent) return event.preventDefault();
   form.dataset.sent = "1";
   isDirty = false;
+  isLeaving = true;
+  follow();
   // The button's own name and value are read after this event.
   setTimeout(() => enable(form, false));
 });
-window.addEventListener("pageshow", () => {
+window.addEventListener("pageshow", (event) => {
   for (const form of document.forms) delete form.dataset.sent;
   enable(document, true);
+  if (!event.persisted) return;
+  isLeaving = false;
+  follow();
 });
 document.addEventListener("visibilitychange", follow);
 window.addEventListener("pagehide", () => updates?.close());
