@@ -7,32 +7,10 @@
 
 use super::program::Agent;
 use super::recipe::Chosen;
+use crate::types::{is_for_chats, is_small_model};
 
 /// The most models in a program's settings.
 const MOST_LISTED: usize = 50;
-
-/// Parts of the names of embeddings, images, voices and other models without chats.
-const NO_CHAT: [&str; 16] = [
-    "embed",
-    "whisper",
-    "tts",
-    "dall-e",
-    "image",
-    "rerank",
-    "moderation",
-    "transcribe",
-    "realtime",
-    "audio",
-    "sora",
-    "veo",
-    "imagen",
-    "guard",
-    "bge-",
-    "ocr",
-];
-
-/// Parts of the names of small models.
-const SMALL: [&str; 6] = ["mini", "haiku", "flash", "lite", "nano", "small"];
 
 /// The models that a person has named.
 #[derive(Debug, Clone, Default)]
@@ -43,12 +21,10 @@ pub(crate) struct Named {
 
 /// Returns the models for a program. `None`: nobody has named a model, and no model of the server is for chats.
 pub(crate) fn chosen(agent: &Agent, names: &[String], named: &Named) -> Option<Chosen> {
-    let chats = |name: &&String| !NO_CHAT.iter().any(|part| name.to_lowercase().contains(part));
-    let talkers: Vec<&String> = names.iter().filter(chats).collect();
+    let talkers: Vec<&String> = names.iter().filter(|name| is_for_chats(name)).collect();
     let newest = |part: &str| {
         let named = || talkers.iter().copied().filter(|name| name.to_lowercase().contains(part));
-        let is_small = |name: &&String| SMALL.iter().any(|small| name.contains(small));
-        named().filter(|name| !is_small(name)).max().or_else(|| named().max()).cloned()
+        named().filter(|name| !is_small_model(name)).max().or_else(|| named().max()).cloned()
     };
     let liked = || agent.likes.iter().find_map(|part| newest(part));
     let model = named.model.clone().or_else(liked).or_else(|| talkers.first().copied().cloned())?;

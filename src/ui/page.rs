@@ -192,7 +192,7 @@ impl LoadedPage {
     pub(super) fn render(&self, view: &View) -> Markup {
         html! {
             @if let Some(is_wrong) = self.is_file_wrong {
-                (view.piece("file", "", html! {
+                (view.piece("file-problem", "", html! {
                     @if is_wrong {
                         p class="problem" { a href="/ui/configuration" { (view.t("configuration.not_in_force")) } }
                     }

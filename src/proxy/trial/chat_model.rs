@@ -1,33 +1,11 @@
 //! Chooses the model for a test of an account by the names of the models. Pure.
 
-/// Parts of the names of models without chats.
-const OTHER_KINDS: [&str; 16] = [
-    "embed",
-    "whisper",
-    "tts",
-    "image",
-    "audio",
-    "realtime",
-    "moderation",
-    "rerank",
-    "transcribe",
-    "guard",
-    "dall-e",
-    "sora",
-    "veo",
-    "ocr",
-    "davinci",
-    "babbage",
-];
-
-/// Parts of the names of cheap models.
-const SMALL_ONES: [&str; 9] = ["nano", "mini", "lite", "flash", "haiku", "small", "instant", "8b", "fast"];
+use crate::types::{is_for_chats, is_small_model};
 
 /// Returns a model that is probably for chats; with `prefer_small` a cheap model, if there is one.
 pub fn chat_model<'a>(names: impl Iterator<Item = &'a str>, prefer_small: bool) -> Option<&'a str> {
-    let has = |name: &str, parts: &[&str]| parts.iter().any(|part| name.to_ascii_lowercase().contains(part));
-    let chatting: Vec<&str> = names.filter(|name| !has(name, &OTHER_KINDS)).collect();
-    let small = chatting.iter().find(|name| prefer_small && has(name, &SMALL_ONES));
+    let chatting: Vec<&str> = names.filter(|name| is_for_chats(name)).collect();
+    let small = chatting.iter().find(|name| prefer_small && is_small_model(name));
     small.or(chatting.first()).copied()
 }
 
@@ -42,6 +20,7 @@ mod tests {
             (&["gpt-5", "gpt-5-mini"], false, Some("gpt-5")),
             (&["babbage-002", "o3"], true, Some("o3")),
             (&["tts-1"], true, None),
+            (&["gemini-2.5-pro", "gemini-2.5-flash"], true, Some("gemini-2.5-flash")),
         ] {
             assert_eq!(chat_model(names.iter().copied(), small), chosen, "{names:?}");
         }

@@ -108,7 +108,7 @@ fn a_key_that_leaves_the_file_ends_its_sessions_and_a_new_role_holds_at_once() {
 
 #[test]
 fn every_page_of_an_operator_says_that_the_file_has_mistakes() {
-    const SAID: &str = "file has mistakes: the newest text is not in force";
+    const SAID: &str = "file is not in force as it stands";
     let (_upstream, app) = start();
     let (admin, viewer, team) =
         (Visitor::with_key(&app, ADMIN), Visitor::with_key(&app, VIEWER), Visitor::with_key(&app, TEAM));
@@ -136,8 +136,10 @@ fn every_page_of_an_operator_says_that_the_file_has_mistakes() {
     let again = admin.send("/ui/try/send", &[]);
     assert!(again.status == 422 && again.text().contains(SAID));
     assert!(!team.page("/ui/me").contains(SAID));
-    std::fs::write(app.config_file(), good).expect("writes");
+    std::fs::write(app.config_file(), &good).expect("writes");
     eventually("the mistake is over", || !viewer.page("/ui/models").contains(SAID));
+    std::fs::remove_file(app.config_file()).expect("removed");
+    eventually("a missing file is seen", || pages.iter().all(|page| admin.page(page).contains(SAID)));
 }
 
 #[test]
