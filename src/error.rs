@@ -10,6 +10,7 @@ mod refused_by;
 mod render;
 mod table;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -19,7 +20,7 @@ pub(crate) use self::form::error_event;
 pub use self::form::{abort_error, upstream_said};
 pub use self::key_refusal::KeyRefusal;
 pub use self::missing_model::MissingModel;
-use self::refused_by::{home_reasons, reasons};
+use self::refused_by::{home_reasons, reasons, that_serves};
 pub use self::render::Refused;
 pub(crate) use self::render::X_SHOULD_RETRY;
 pub use self::table::{ERRORS, ErrorRow};
@@ -96,7 +97,7 @@ pub enum ApiError {
         /// As sent.
         path: String,
         /// What it takes.
-        allow: &'static str,
+        allow: Cow<'static, str>,
     },
     /// No upstream serves the model.
     #[error("{0}")]
@@ -121,7 +122,7 @@ pub enum ApiError {
     )]
     ModelAbsent(String),
     /// No upstream with the model can take the request: a 429 if a limit is among the reasons, else a 503.
-    #[error("no API that serves {model:?} {}: {}", if *.limited { "has room for a request now" } else { "is available" }, reasons(.refusals))]
+    #[error("no API{} {}: {}", that_serves(.model), if *.limited { "has room for a request now" } else { "is available" }, reasons(.refusals))]
     NoneAvailable {
         /// As asked for.
         model: String,
@@ -137,6 +138,17 @@ pub enum ApiError {
         api: ApiId,
         /// What the home said. Empty if the home does not serve the model.
         refusals: Vec<(ApiId, Refusal)>,
+    },
+    /// The request names objects of two upstreams. No upstream knows both.
+    #[error(
+        "the request names objects of two APIs, {one} and {other}, and no API knows the objects of another one; name \
+         objects of one API only"
+    )]
+    TwoHomes {
+        /// The home of one.
+        one: ApiId,
+        /// The home of another.
+        other: ApiId,
     },
     /// All upstreams that were asked failed; this is the last one, and its failure.
     #[error("the upstream APIs failed; the last one asked, {api}: {failure}")]
@@ -211,6 +223,7 @@ impl ApiError {
             }
             ApiError::HomeUnavailable { .. } if self.is_long_wait() => &table::SPENT,
             ApiError::HomeUnavailable { .. } => &table::LIMITED,
+            ApiError::TwoHomes { .. } => &table::TWO_HOMES,
             ApiError::UpstreamFailed { failure, .. } if failure.class == FailureClass::Timeout => {
                 &table::UPSTREAM_TIMEOUT
             }

@@ -15,11 +15,13 @@ mod json_repair;
 mod json_text;
 pub(crate) mod large_answer;
 mod lenient;
+mod object_ids;
 pub(crate) mod openai;
 pub(crate) mod rate_limit_headers;
 pub(crate) mod redact;
 mod reply_kind;
 pub(crate) mod routes;
+pub(crate) use routes::Naming;
 pub(crate) mod said;
 pub(crate) mod sse;
 pub(crate) mod token_estimate;
@@ -27,7 +29,10 @@ mod usage;
 
 pub use event_stream::EventStream;
 pub use reply_kind::ReplyKind;
-pub use routes::{ROUTES, Route, SocketRoute, chat_route, format_of};
+pub use routes::{
+    CalledRoute, ListOrder, ModelPlace, OBJECT_ROUTES, ROUTES, Route, SocketRoute, WrongId, chat_route, format_of,
+    is_route, routes_at,
+};
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -39,6 +44,7 @@ use serde_json::value::RawValue;
 
 use self::anthropic::Anthropic;
 use self::event_meaning::EventMeaning;
+pub(crate) use self::object_ids::{IdFields, is_error_alone, is_found, learned_ids, named_ids, named_in_query};
 use self::openai::OpenAi;
 use crate::config::ApiKey;
 use crate::types::{Failure, Now, ObjectKey, Usage, WireFormat};
@@ -75,10 +81,13 @@ pub(crate) trait Dialect: Debug + Sync {
     /// Returns the path of the list of models below a base URL, with a query.
     fn model_list_path(&self) -> &'static str;
 
-    /// Returns the objects that a request names and that live on one account, the last one first.
-    fn named_objects(&self, _kind: ReplyKind, _fields: NamingFields<'_>) -> Vec<ObjectKey> {
-        Vec::new()
+    /// Returns the objects that a request names by the fields of the Responses API and that live on one account, the last one first.
+    fn named_objects(&self, _kind: ReplyKind, _fields: NamingFields<'_>) -> NamedObjects {
+        NamedObjects::default()
     }
+
+    /// Returns which members of a body or a query name objects, and which are left out.
+    fn id_fields(&self) -> &'static IdFields;
 
     /// Returns the objects that a whole answer makes on the account.
     fn made_objects(&self, _answer: WholeAnswer<'_>) -> Vec<ObjectKey> {
@@ -106,6 +115,15 @@ pub(crate) struct NamingFields<'a> {
     pub(crate) previous_response_id: &'a RawValue,
     pub(crate) conversation: &'a RawValue,
     pub(crate) input: &'a RawValue,
+}
+
+/// The objects that a request names.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct NamedObjects {
+    /// All objects.
+    pub(crate) objects: Vec<ObjectKey>,
+    /// The first so many must live on one account. The others are pieces of an earlier answer, and may have other homes.
+    pub(crate) firm: usize,
 }
 
 /// A response whose status is no success.

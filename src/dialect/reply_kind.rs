@@ -15,6 +15,10 @@ pub enum ReplyKind {
     Json,
     /// Bytes without text: speech.
     Bytes,
+    /// An object that lives on an account, a list of such objects, or events about one. Nothing, too, where nothing is to be said.
+    Object,
+    /// The content of a file: any bytes, or none.
+    File,
 }
 
 impl ReplyKind {
@@ -22,15 +26,25 @@ impl ReplyKind {
     pub fn usage_must_be_asked(self) -> bool {
         match self {
             ReplyKind::Chat | ReplyKind::Completion => true,
-            ReplyKind::Responses | ReplyKind::Messages | ReplyKind::Json | ReplyKind::Bytes => false,
+            ReplyKind::Responses
+            | ReplyKind::Messages
+            | ReplyKind::Json
+            | ReplyKind::Bytes
+            | ReplyKind::Object
+            | ReplyKind::File => false,
         }
     }
 
-    /// Returns whether requests name objects that live on one account, and answers make such objects.
+    /// Returns whether answers make objects that live on one account.
     pub fn has_objects(self) -> bool {
         match self {
-            ReplyKind::Responses => true,
-            ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Messages | ReplyKind::Json | ReplyKind::Bytes => false,
+            ReplyKind::Responses | ReplyKind::Object => true,
+            ReplyKind::Chat
+            | ReplyKind::Completion
+            | ReplyKind::Messages
+            | ReplyKind::Json
+            | ReplyKind::Bytes
+            | ReplyKind::File => false,
         }
     }
 
@@ -40,7 +54,7 @@ impl ReplyKind {
     pub fn generates_text(self) -> bool {
         match self {
             ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Messages => true,
-            ReplyKind::Json | ReplyKind::Bytes => false,
+            ReplyKind::Json | ReplyKind::Bytes | ReplyKind::Object | ReplyKind::File => false,
         }
     }
 }

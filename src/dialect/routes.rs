@@ -1,10 +1,21 @@
-//! The route table: a row for each path that is forwarded. The HTTP routes are made from it, and nothing else knows a path.
+//! The route table: a row for each method and path that is forwarded. The HTTP routes are made from it, and nothing else knows a path.
+//!
+//! - Here: the rows, and the requests that most clients make ([`ROUTES`]). They name a model in a JSON body.
+//! - [`objects`]: the rows about objects that live on an account ([`OBJECT_ROUTES`]). Some have ids in the path.
+//! - [`path`]: a path with ids, read and written.
+
+pub(super) mod objects;
+mod path;
 
 use super::Dialect;
 use super::anthropic::Anthropic;
+use super::object_ids::{CHAT_IDS, MESSAGES_IDS, Needles, RESPONSES_IDS};
 use super::openai::OpenAi;
 use super::reply_kind::ReplyKind;
 use crate::types::{RouteId, WireFormat};
+
+pub use self::objects::OBJECT_ROUTES;
+pub use self::path::{CalledRoute, WrongId};
 
 /// A row of the table.
 #[derive(Debug)]
@@ -19,6 +30,61 @@ pub struct Route {
     pub(crate) with_input: Option<&'static Route>,
     /// What the bytes of requests and answers mean.
     pub(crate) dialect: &'static dyn Dialect,
+    /// Where the model stands.
+    pub(crate) model: ModelPlace,
+    /// What becomes of objects that live on one account.
+    pub(crate) objects: ObjectRules,
+}
+
+/// Where the model of a request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelPlace {
+    /// In the body.
+    Body,
+    /// In the body, or nowhere: then any account may serve, first those with a likely model.
+    BodyOrNowhere,
+    /// Nowhere: any account may serve. A `model` in the body is not looked at.
+    Nowhere,
+}
+
+/// What becomes of objects that live on one account. The default: nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ObjectRules {
+    /// Where the body names objects.
+    pub(crate) names: Naming,
+    /// An object is made. A request that names no object goes to the account of the client's session or key.
+    pub(crate) makes: bool,
+    /// The object of the last id is gone afterwards.
+    pub(crate) forgets: bool,
+    /// The answer is the list of all accounts together.
+    pub(crate) list: Option<ListOrder>,
+    /// A model is run whose name the pool can't see: no key with `models` may ask for that.
+    pub(crate) is_blind: bool,
+}
+
+/// Where the body of a request names objects.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Naming {
+    /// Nowhere, or where the dialect alone looks.
+    Nowhere,
+    /// Anywhere, if one of these words stands in the body.
+    WhereFound(&'static Needles),
+    /// Anywhere.
+    Anywhere,
+}
+
+/// The order of a list, unless the client asks for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListOrder {
+    /// The oldest first.
+    Ascending,
+    /// The newest first.
+    Descending,
+}
+
+impl ObjectRules {
+    const NONE: ObjectRules =
+        ObjectRules { names: Naming::Nowhere, makes: false, forgets: false, list: None, is_blind: false };
 }
 
 /// What is asked in a WebSocket: several requests in turn.
@@ -40,17 +106,17 @@ pub struct SocketRoute {
 /// The Responses API's.
 const RESPONSES_TURNS: SocketTurns = SocketTurns { creates: "response.create" };
 
-/// Every route. What is asked most stands first.
+/// The routes that most clients ask for. What is asked most stands first.
 pub static ROUTES: [Route; 9] = [
-    Route { with_input: Some(&RESPONSES), ..route("chat/completions", ReplyKind::Chat) },
-    anthropic(RouteId::anthropic("messages"), ReplyKind::Messages),
+    Route { with_input: Some(&RESPONSES), ..named_by(&CHAT_IDS, route("chat/completions", ReplyKind::Chat)) },
+    named_by(&MESSAGES_IDS, anthropic(RouteId::anthropic("messages"), ReplyKind::Messages)),
     route("completions", ReplyKind::Completion),
     route("embeddings", ReplyKind::Json),
-    route("moderations", ReplyKind::Json),
+    likely(&["omni-moderation", "text-moderation"], route("moderations", ReplyKind::Json)),
     responses(),
-    route("images/generations", ReplyKind::Json),
+    likely(&["gpt-image", "chatgpt-image", "dall-e"], route("images/generations", ReplyKind::Json)),
     route("audio/speech", ReplyKind::Bytes),
-    anthropic(RouteId::anthropic("messages/count_tokens").free(), ReplyKind::Json),
+    named_by(&MESSAGES_IDS, anthropic(RouteId::anthropic("messages/count_tokens").free(), ReplyKind::Json)),
 ];
 
 /// Returns the format in which a client of this path speaks. All paths below one of Anthropic's are Anthropic's.
@@ -60,6 +126,19 @@ pub fn format_of(path: &str) -> WireFormat {
         below.strip_prefix(route.id.path()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     ROUTES.iter().filter(is_below).map(|route| route.id.format()).next().unwrap_or(WireFormat::OpenAi)
+}
+
+/// Returns the rows at a path below `/v1/`, for clients of this format. Where both formats have the path, the format decides.
+pub fn routes_at(below: &str, format: WireFormat) -> impl Iterator<Item = &'static Route> {
+    let at = move |route: &&'static Route| path::fits(route.id.path(), below);
+    let has_format = ROUTES.iter().chain(&OBJECT_ROUTES).filter(at).any(move |route| route.id.format() == format);
+    let all = ROUTES.iter().chain(&OBJECT_ROUTES).filter(at);
+    all.filter(move |route| !has_format || route.id.format() == format)
+}
+
+/// Returns whether any row is at this path below `/v1/`.
+pub fn is_route(below: &str) -> bool {
+    ROUTES.iter().chain(&OBJECT_ROUTES).any(|route| path::fits(route.id.path(), below))
 }
 
 /// Returns the route of a chat in a format.
@@ -72,19 +151,37 @@ pub fn chat_route(format: WireFormat) -> Option<&'static Route> {
 static RESPONSES: Route = responses();
 
 const fn responses() -> Route {
-    Route { websocket: Some(RESPONSES_TURNS), ..route("responses", ReplyKind::Responses) }
+    Route { websocket: Some(RESPONSES_TURNS), ..named_by(&RESPONSES_IDS, route("responses", ReplyKind::Responses)) }
 }
 
 const fn route(path: &'static str, reply: ReplyKind) -> Route {
-    Route { id: RouteId::new(path), reply, websocket: None, with_input: None, dialect: &OpenAi }
+    Route {
+        id: RouteId::new(path),
+        reply,
+        websocket: None,
+        with_input: None,
+        dialect: &OpenAi,
+        model: ModelPlace::Body,
+        objects: ObjectRules::NONE,
+    }
 }
 
 const fn anthropic(id: RouteId, reply: ReplyKind) -> Route {
-    Route { id, reply, websocket: None, with_input: None, dialect: &Anthropic }
+    Route { id, dialect: &Anthropic, ..route("", reply) }
+}
+
+/// The same row, with these words in bodies that name objects.
+const fn named_by(needles: &'static Needles, route: Route) -> Route {
+    Route { objects: ObjectRules { names: Naming::WhereFound(needles), ..route.objects }, ..route }
+}
+
+/// The same row, where the model may be missing, and then is likely to be one of these.
+const fn likely(models: &'static [&'static str], route: Route) -> Route {
+    Route { id: route.id.likely(models), model: ModelPlace::BodyOrNowhere, ..route }
 }
 
 /// A route with this kind of answer.
 #[cfg(test)]
 pub(crate) fn any(kind: ReplyKind) -> &'static Route {
-    ROUTES.iter().find(|route| route.reply == kind).expect("each kind has a route")
+    ROUTES.iter().chain(&OBJECT_ROUTES).find(|route| route.reply == kind).expect("each kind has a route")
 }

@@ -31,6 +31,7 @@ pub(crate) fn estimate(kind: ReplyKind, body: &str, bounds: CompletionBounds<'_>
         ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses => {
             TokenEstimate { prompt, completion: bound, longest: None }
         }
+        ReplyKind::Object | ReplyKind::File => TokenEstimate { prompt: 0, completion: Some(0), longest: None },
         ReplyKind::Json | ReplyKind::Bytes => TokenEstimate { prompt, completion: Some(0), longest: None },
     }
 }

@@ -29,6 +29,16 @@ pub enum KeyRefusal {
         /// The key's models, as typed.
         allowed: String,
     },
+    /// The request runs a model whose name stands elsewhere, in a file or with another object.
+    #[error(
+        "the key {key} may use {allowed} only, and what this path runs can't be seen here; ask for a key without models"
+    )]
+    ModelUnseen {
+        /// The key.
+        key: KeyName,
+        /// The key's models, as typed.
+        allowed: String,
+    },
     /// Every API that serves the model is closed to the key.
     #[error(
         "no API that is open to this key (its apis) serves the model {0:?}, or holds the object that the request names"
@@ -51,7 +61,9 @@ impl KeyRefusal {
         match self {
             KeyRefusal::Expired { .. } => &table::KEY_EXPIRED,
             KeyRefusal::Disabled(_) => &table::KEY_DISABLED,
-            KeyRefusal::ModelNotAllowed { .. } | KeyRefusal::NoApiAllowed(_) => &table::MODEL_NOT_ALLOWED,
+            KeyRefusal::ModelNotAllowed { .. } | KeyRefusal::ModelUnseen { .. } | KeyRefusal::NoApiAllowed(_) => {
+                &table::MODEL_NOT_ALLOWED
+            }
             KeyRefusal::OperatorKey(_) | KeyRefusal::OperatorsOnly(_) | KeyRefusal::AdminsOnly(_) => {
                 &table::NOT_PERMITTED
             }

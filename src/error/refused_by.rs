@@ -13,6 +13,11 @@ pub(super) fn home_reasons(refusals: &[(ApiId, Refusal)]) -> String {
     format!("can't take it now: {}", reasons(refusals))
 }
 
+/// Says what an API has to serve: a model, if the request has one.
+pub(super) fn that_serves(model: &str) -> String {
+    if model.is_empty() { String::new() } else { format!(" that serves {model:?}") }
+}
+
 /// Says why each upstream refused: `small (rpm until 01:16:51Z), large (disabled)`.
 pub(super) fn reasons(refusals: &[(ApiId, Refusal)]) -> String {
     let now = Now::read();

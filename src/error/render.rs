@@ -114,7 +114,7 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(status);
         self.advise(again, &mut response);
         if let ApiError::WrongMethod { allow, .. } = self {
-            response.insert_header((ALLOW, HeaderValue::from_static(allow)));
+            response.insert_header((ALLOW, allow.as_ref()));
         }
         if let ApiError::NoWebSocket = self {
             // A 426 names the protocol that is spoken.

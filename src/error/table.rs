@@ -98,6 +98,8 @@ table! {
     HOME_UNAVAILABLE: CONFLICT, "no_available_api", "object_home_unavailable", Later,
         "The request names an object (a response, an item, a conversation, encrypted reasoning) that lives on one API alone, and \
          that API rests, is disabled or does not serve the model. No other API knows the object. At a limit of that API: 429.";
+    TWO_HOMES: CONFLICT, INVALID, "objects_of_two_apis", ByStatus,
+        "The request names objects of two APIs (the message has both), and none knows the objects of the other. No upstream was called.";
     KEY_RPM: TOO_MANY_REQUESTS, LIMIT, "key_rpm", Later, "The key's `rpm` is used up. No upstream was called.";
     KEY_RPD: TOO_MANY_REQUESTS, LIMIT, "key_rpd", Later, "The key's `rpd` is used up.";
     KEY_TPM: TOO_MANY_REQUESTS, LIMIT, "key_tpm", Later, "The key's `tpm` leaves too little for the request.";

@@ -3,16 +3,17 @@
 //! 1. What is remembered counts for the next question at once. Disk and shared store learn soon.
 //! 2. Memory is asked first. Only what memory does not know is asked of the shared store.
 //! 3. Homes are kept by ledger: a renamed entry keeps its objects. The data path knows ids, and the actor translates.
-//! 4. Without a store, disk or shared, the homes in memory go on. What nobody knows is found by asking the upstreams.
+//! 4. A removed object is remembered as one that lives nowhere: an older record says no more where it lived.
+//! 5. Without a store, disk or shared, the homes in memory go on. What nobody knows is found by asking the upstreams.
 
 use std::time::Duration;
 
 use actix::prelude::*;
 
 use super::known::{KnownHomes, NumberedRecord};
-use super::messages::{FindHome, FlushHomes, GetHomes, HomesReport, Remember};
+use super::messages::{FindHomes, FlushHomes, Forget, GetHomes, HomesReport, Remember};
 use crate::mailbox::{ActorKind, Context, LivesInMailbox};
-use crate::persistence::{FindSharedHome, LedgersChanged, PersistenceActor, SaveHomes, ShareHomes};
+use crate::persistence::{FindSharedHomes, LedgersChanged, PersistenceActor, SaveHomes, ShareHomes};
 use crate::types::{ApiId, LedgerId, Now, ObjectKey};
 
 /// How long homes gather before one record of all is written.
@@ -66,6 +67,20 @@ impl HomesActor {
         new
     }
 
+    /// Remembers a home, also for the other servers.
+    fn keep(&mut self, objects: Vec<ObjectKey>, home: LedgerId, ctx: &mut Context<Self>) {
+        let objects = self.remember(objects, &home, ctx);
+        if self.shared && !objects.is_empty() {
+            self.persistence.do_send(ShareHomes { objects, home });
+        }
+    }
+
+    /// Returns the home of each object, as far as known here.
+    fn find(&self, objects: &[ObjectKey]) -> Vec<Option<ApiId>> {
+        let today = HomesActor::today();
+        objects.iter().map(|object| self.known.find(object, today).and_then(|home| self.api(home))).collect()
+    }
+
     fn save_all(&mut self) {
         self.gathers = false;
         let records = self.known.take_record().into_iter().collect();
@@ -87,20 +102,25 @@ impl Actor for HomesActor {
     type Context = Context<Self>;
 }
 
-impl Handler<FindHome> for HomesActor {
-    type Result = ActorResponse<Self, Option<ApiId>>;
+impl Handler<FindHomes> for HomesActor {
+    type Result = ActorResponse<Self, Vec<Option<ApiId>>>;
 
-    fn handle(&mut self, FindHome(objects): FindHome, _: &mut Self::Context) -> Self::Result {
-        let known = self.known.find(&objects, HomesActor::today()).cloned();
-        if known.is_some() || !self.shared {
-            return ActorResponse::reply(known.and_then(|home| self.api(&home)));
+    fn handle(&mut self, FindHomes { objects, firm }: FindHomes, _: &mut Self::Context) -> Self::Result {
+        let found = self.find(&objects);
+        let is_known = |place: usize| found.get(place).is_some_and(Option::is_some);
+        let is_enough = (0..objects.len()).any(is_known) && (0..firm).all(is_known);
+        if is_enough || !self.shared {
+            return ActorResponse::reply(found);
         }
-        let asked = self.persistence.send(FindSharedHome(objects)).into_actor(self);
-        ActorResponse::r#async(asked.map(|found, actor, ctx| {
-            let (object, home) = found.ok().flatten()?;
-            // The shared store keeps its own time.
-            actor.remember(vec![object], &home, ctx);
-            actor.api(&home)
+        let unknown =
+            objects.iter().zip(&found).filter(|(_, home)| home.is_none()).map(|(object, _)| *object).collect();
+        let asked = self.persistence.send(FindSharedHomes(unknown)).into_actor(self);
+        ActorResponse::r#async(asked.map(move |answer, actor, ctx| {
+            for (object, home) in answer.unwrap_or_default() {
+                // The shared store keeps its own time.
+                actor.remember(vec![object], &home, ctx);
+            }
+            actor.find(&objects)
         }))
     }
 }
@@ -110,10 +130,15 @@ impl Handler<Remember> for HomesActor {
 
     fn handle(&mut self, Remember { objects, api }: Remember, ctx: &mut Self::Context) {
         let home = self.ledger(&api);
-        let objects = self.remember(objects, &home, ctx);
-        if self.shared && !objects.is_empty() {
-            self.persistence.do_send(ShareHomes { objects, home });
-        }
+        self.keep(objects, home, ctx);
+    }
+}
+
+impl Handler<Forget> for HomesActor {
+    type Result = ();
+
+    fn handle(&mut self, Forget(objects): Forget, ctx: &mut Self::Context) {
+        self.keep(objects, LedgerId::nowhere(), ctx);
     }
 }
 

@@ -12,11 +12,22 @@ use crate::types::{ApiId, ObjectKey};
 /// How long a request waits for a home, in case that the shared store is asked. Then the upstreams are asked.
 const FIND_WITHIN: Duration = Duration::from_secs(1);
 
-/// Return the home of the first of these objects that has one. Sent by the data path for a request that names objects, and
+/// Return the home of each of these objects, in their order. Sent by the data path for a request that names objects, and
 /// awaited. If lost, the upstreams are asked one after the other.
 #[derive(Debug, Message)]
-#[rtype(result = "Option<ApiId>")]
-pub struct FindHome(pub Vec<ObjectKey>);
+#[rtype(result = "Vec<Option<ApiId>>")]
+pub struct FindHomes {
+    /// The objects.
+    pub objects: Vec<ObjectKey>,
+    /// The homes of the first so many are all wanted. Of the others, any will do.
+    pub firm: usize,
+}
+
+/// These objects are gone. Sent by the data path when an upstream has removed them. If lost, a question for one goes to the former home
+/// first.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Forget(pub Vec<ObjectKey>);
 
 /// These objects live on this upstream. Sent by the data path before the client sees the end of the answer. If lost, the
 /// upstreams are asked one after the other.
@@ -57,10 +68,20 @@ impl Homes {
         Homes(Some(actor))
     }
 
-    /// Returns the home of the first of these objects that has one, if the answer comes in time.
-    pub async fn find(&self, objects: &[ObjectKey]) -> Option<ApiId> {
-        let actor = self.0.as_ref()?;
-        timeout(FIND_WITHIN, actor.send(FindHome(objects.to_vec()))).await.ok()?.ok()?
+    /// Returns the home of each of these objects, if the answer comes in time. The homes of the first `firm` objects are all wanted.
+    pub async fn find(&self, objects: &[ObjectKey], firm: usize) -> Vec<Option<ApiId>> {
+        let Some(actor) = &self.0 else { return Vec::new() };
+        let asked = actor.send(FindHomes { objects: objects.to_vec(), firm });
+        timeout(FIND_WITHIN, asked).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// Forgets the home of these objects.
+    pub fn forget(&self, objects: Vec<ObjectKey>) {
+        if let Some(actor) = &self.0
+            && actor.try_send(Forget(objects)).is_err()
+        {
+            refused(ActorKind::Homes, 1);
+        }
     }
 
     /// Returns how many objects have a known home, if the answer comes in time.

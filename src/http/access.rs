@@ -9,7 +9,7 @@
 
 use super::endpoints::{Audience, OWN_ENDPOINTS};
 use crate::config::{Config, Identity};
-use crate::dialect::ROUTES;
+use crate::dialect::{ROUTES, is_route};
 use crate::error::KeyRefusal;
 use crate::proxy::key_in_force;
 
@@ -26,6 +26,7 @@ impl Audience {
         }
         match OWN_ENDPOINTS.iter().find(|endpoint| is_at(endpoint.path)) {
             Some(endpoint) => endpoint.audience,
+            None if path.strip_prefix("/v1/").is_some_and(is_route) => Audience::Clients,
             None if is_below_v1() => Audience::AnyKey,
             None => Audience::Everybody,
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::endpoints::{OWN_ENDPOINTS, OwnMethod};
-use crate::dialect::{ROUTES, ReplyKind};
+use crate::dialect::{ModelPlace, OBJECT_ROUTES, ROUTES, ReplyKind, Route};
 use crate::error::ERRORS;
 
 const BEGINNING: &str = "\
@@ -22,8 +22,13 @@ The body goes upstream as it is, except the model's name where the upstream has 
 A body with `input` and without `messages` that comes to `/v1/chat/completions` is served as `/v1/responses` (Cursor sends such bodies).
 Streams: `stream: true` in the body is answered with server-sent events.
 
-| Method | Path | Dialect | Streams | WebSocket | The upstream needs |
-|---|---|---|---|---|---|
+Objects (files, batches, responses, threads …) live on the account that made them, their *home*. An id in the path, in the query or in
+the body binds a request to the home. An id that is not known yet is asked for at each account in turn. An object that names no other
+is made on the account of the client's session, else of the client's key. Ids in `metadata` bind nothing. Two homes at once are a 409.
+What counts, counts against the requests of `rpm` and `rpd`; what is free counts against no limit.
+
+| Method | Path | Dialect | Goes by | Counts | Streams | WebSocket | The upstream needs |
+|---|---|---|---|---|---|---|---|
 ";
 
 const OWN: &str = "
@@ -49,19 +54,43 @@ A wait of more than two minutes comes with `x-should-retry: false`, and a 5xx th
 `x-should-retry: false`, too, if several upstreams were tried.
 ";
 
+/// Says which accounts a request goes to.
+fn target(route: &Route) -> String {
+    let by_model = match route.model {
+        ModelPlace::Body => "the model",
+        ModelPlace::BodyOrNowhere if route.id.likely_models().is_empty() => "the model, if named",
+        ModelPlace::BodyOrNowhere => "the model, else one with such a model",
+        ModelPlace::Nowhere => "",
+    };
+    let by_object = if route.objects.list.is_some() {
+        "all accounts"
+    } else if route.id.path().contains('{') {
+        "the object's home"
+    } else if route.objects.makes {
+        "the home of what is named, else the session's or key's account"
+    } else {
+        ""
+    };
+    [by_object, by_model].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("; ")
+}
+
 fn page() -> String {
     let mut page = BEGINNING.to_owned();
-    for route in &ROUTES {
+    for route in ROUTES.iter().chain(&OBJECT_ROUTES) {
         let streams = match route.reply {
             ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Messages => "yes",
-            ReplyKind::Json | ReplyKind::Bytes => "no",
+            ReplyKind::Object => "as the upstream",
+            ReplyKind::Json | ReplyKind::Bytes | ReplyKind::File => "no",
         };
         let websocket = if route.websocket.is_some() { "yes" } else { "426" };
         let path = route.id.path();
         let _ = writeln!(
             page,
-            "| POST | `/v1/{path}` | {} | {streams} | {websocket} | `{path}` below `{}` |",
+            "| {} | `/v1/{path}` | {} | {} | {} | {streams} | {websocket} | `{path}` below `{}` |",
+            route.id.verb().as_str(),
             route.dialect.name(),
+            target(route),
+            if route.id.is_free() { "free" } else { "yes" },
             route.id.format().base_url_field()
         );
     }

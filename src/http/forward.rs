@@ -1,5 +1,6 @@
 //! The forwarded endpoints: the body is read, looked into, and handed to the data path.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::CONTENT_LENGTH;
@@ -10,23 +11,23 @@ use tokio::time::{Instant, timeout_at};
 use super::auth::{client, worker};
 use super::concurrency::BodyMemory;
 use super::{Worker, request_id};
-use crate::config::Affinity;
-use crate::dialect::Route;
+use crate::config::{ApiConfig, Config};
+use crate::dialect::CalledRoute;
 use crate::error::ApiError;
-use crate::proxy::{ClientRequest, dispatch, refuse, refuse_by_limits, with_pings};
+use crate::proxy::{ClientRequest, dispatch, merged_list, refuse, refuse_by_limits, with_pings};
 use crate::records::OpenRecord;
-use crate::types::RequestId;
+use crate::types::{ApiId, Profile, RequestId};
 
 /// Forwards one request: named, and recorded with all that the data path learns.
-pub(super) async fn forward(route: &'static Route, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub(super) async fn forward(called: CalledRoute, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let id = RequestId::generate();
     let mut response = match worker(&request) {
         Ok(worker) => {
             let mut record = request_id::open_record(worker, &request, id);
-            record.with(|record| record.route = Some(route.id));
+            record.with(|record| record.route = Some(called.route.id));
             tokio::select! {
                 biased;
-                served = serve(worker, ForwardedRequest { route, record }, &request, payload) => served,
+                served = serve(worker, ForwardedRequest { called, record }, &request, payload) => served,
                 // A request whose answer has not begun when the server ends can be sent again, to another server.
                 () = worker.shutdown.clone().over() => ApiError::Stopping.error_response(),
             }
@@ -39,7 +40,7 @@ pub(super) async fn forward(route: &'static Route, request: HttpRequest, payload
 
 /// A request that is to be forwarded.
 struct ForwardedRequest {
-    route: &'static Route,
+    called: CalledRoute,
     record: OpenRecord,
 }
 
@@ -49,24 +50,23 @@ async fn serve(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> HttpResponse {
-    let ForwardedRequest { route, mut record } = forwarded;
+    let ForwardedRequest { called, mut record } = forwarded;
+    let route = called.route;
     let limit = worker.config().server.body_limit;
     let key = match client(request) {
         Ok(key) => key,
         Err(error) => return refuse(error, &mut record),
     };
     let read = read_body(worker, request, payload, limit).await.and_then(|(body, held)| {
-        let mut asked = ClientRequest::parse(route, request.headers(), body)?;
+        let mut asked = ClientRequest::parse_called(called, request.headers(), body)?;
         asked.set_query(request.query_string())?;
-        if worker.config().affinity == Affinity::Off {
-            asked.profile.session = None;
-        }
+        asked.choose_session(&key, worker.config().affinity);
         Ok((asked, held))
     });
     match read {
         Ok((mut asked, held)) => {
             record.with(|record| {
-                record.model = Some(asked.profile.model.clone());
+                record.model = Some(asked.profile.model.clone()).filter(|model| !model.is_empty());
                 record.route = Some(asked.profile.route);
                 record.stream = asked.stream;
             });
@@ -85,10 +85,14 @@ async fn serve(
             }
             let ping = config.server.stream_ping.filter(|_| asked.stream);
             let (pool, retry) = (worker.pool.clone(), config.retry);
+            let accounts = asked.is_list().then(|| accounts(&config, &asked.profile)).filter(|all| all.len() > 1);
             // Boxed: three small futures cost less than one large one.
             let answer = Box::pin(async move {
                 let _held = held;
-                dispatch(pool, asked, retry, record).await
+                match accounts {
+                    Some(accounts) => merged_list(pool, asked, (retry, accounts), record).await,
+                    None => dispatch(pool, asked, retry, record).await,
+                }
             });
             match ping {
                 Some(every) => with_pings(answer, every, route.id.format()).await,
@@ -97,6 +101,12 @@ async fn serve(
         }
         Err(error) => refuse(error, &mut record),
     }
+}
+
+/// Returns the accounts that a list is made of.
+fn accounts(config: &Config, of: &Profile) -> Vec<ApiId> {
+    let may_serve = |api: &&Arc<ApiConfig>| api.enabled && api.offers(of.route.format()) && of.may_use(&api.id);
+    config.apis.iter().filter(may_serve).map(|api| api.id.clone()).collect()
 }
 
 /// Reads the whole body of a request, of at most `limit` bytes. A guard comes along, for the share of the memory for all

@@ -25,6 +25,7 @@ mod key_spending;
 mod metrics;
 mod middleware;
 mod models;
+mod objects;
 mod paths;
 mod request_id;
 mod response_body;

@@ -8,7 +8,7 @@ use actix_web::http::Uri;
 use actix_web::http::uri::PathAndQuery;
 
 use super::endpoints::OWN_ENDPOINTS;
-use crate::dialect::ROUTES;
+use crate::dialect::{ROUTES, is_route};
 
 /// In front of every path that needs a key.
 const VERSION: &str = "v1";
@@ -59,7 +59,7 @@ fn meant_by(typed: &str) -> Option<String> {
 }
 
 fn is_served_below(below: &str) -> bool {
-    below.starts_with("models/") || served_below().any(|served| below == served)
+    below.starts_with("models/") || served_below().any(|served| below == served) || is_route(below)
 }
 
 /// Returns the part below `/v1/` of every served path.

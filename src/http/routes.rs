@@ -1,13 +1,12 @@
-//! The table of paths. Any other path is a 404, and a wrong method a 405, both as OpenAI writes them.
+//! The paths that the router knows: those that clients ask for most, and the pool's own. Any other is looked up in the route table.
 
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, Resource, Route, guard, web};
 use actix_web::{body::MessageBody, dev::ServiceFactory, dev::ServiceRequest, dev::ServiceResponse};
 
 use super::endpoints::OWN_ENDPOINTS;
-use super::{MorePages, Worker, forward, middleware, unknown_paths, websocket};
-use crate::dialect::{ROUTES, SocketRoute};
-use crate::error::ApiError;
+use super::{MorePages, Worker, forward, middleware, objects, websocket};
+use crate::dialect::{CalledRoute, ROUTES, SocketRoute};
 
 /// Builds the application of one worker.
 ///
@@ -27,7 +26,8 @@ pub fn routes(
     let mut app = App::new();
     // Paths are tried in this order: the most frequent stands first, and a pattern last.
     for route in &ROUTES {
-        let handler = web::post().to(move |request, payload| forward::forward(route, request, payload));
+        let handler =
+            web::post().to(move |request, payload| forward::forward(CalledRoute::of_row(route), request, payload));
         let mut resource = resource(&format!("/v1/{}", route.id.path()), "POST", handler);
         if let Some(turns) = &route.websocket {
             let handler = web::get().guard(guard::fn_guard(|request| websocket::is_asked_for(request.head())));
@@ -41,21 +41,10 @@ pub fn routes(
         app = app.service(resource(endpoint.path, endpoint.method.allow(), route));
     }
     app = app.configure(|routes| more.iter().for_each(|more| more(routes)));
-    app.default_service(web::to(unknown_path)).wrap(from_fn(middleware::handle)).app_data(worker)
+    app.default_service(web::to(objects::by_table)).wrap(from_fn(middleware::handle)).app_data(worker)
 }
 
 fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
-    let wrong_method = move |request: HttpRequest| async move {
-        Err::<String, _>(ApiError::WrongMethod {
-            method: request.method().to_string(),
-            path: request.path().to_owned(),
-            allow,
-        })
-    };
-    web::resource(path).route(route).default_service(web::to(wrong_method))
-}
-
-async fn unknown_path(request: HttpRequest) -> Result<String, ApiError> {
-    let asked = format!("{} {}", request.method(), request.path());
-    Err(ApiError::UnknownPath { asked, hint: unknown_paths::hint(request.path()) })
+    let other_method = move |request: HttpRequest, payload: web::Payload| objects::by_table_or(allow, request, payload);
+    web::resource(path).route(route).default_service(web::to(other_method))
 }

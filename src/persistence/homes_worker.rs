@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::batch_worker::BatchWorker;
 use super::store_health::StoreHealth;
-use super::{Change, FindSharedHome, PersistenceActor, SaveHomes, ShareHomes, SharedHomes, StoreError};
+use super::{Change, FindSharedHomes, PersistenceActor, SaveHomes, ShareHomes, SharedHomes, StoreError};
 use crate::alerts::AlertSender;
 use crate::types::{LedgerId, ObjectKey};
 
@@ -16,7 +16,7 @@ pub(super) struct HomesWorker(BatchWorker<HomesJob>);
 
 enum HomesJob {
     Keep(Vec<(ObjectKey, LedgerId)>),
-    Find(Vec<ObjectKey>, oneshot::Sender<Option<(ObjectKey, LedgerId)>>),
+    Find(Vec<ObjectKey>, oneshot::Sender<Vec<(ObjectKey, LedgerId)>>),
 }
 
 impl HomesWorker {
@@ -40,7 +40,7 @@ fn run(store: &dyn SharedHomes, jobs: Vec<HomesJob>) -> Result<(), StoreError> {
                 ended = ended.and(keep(store, &mut gathered));
                 let found = store.find(&objects);
                 // A request without a client reads no reply.
-                let _ = reply.send(found.as_ref().ok().cloned().flatten());
+                let _ = reply.send(found.as_ref().ok().cloned().unwrap_or_default());
                 ended = ended.and(found.map(drop));
             }
         }
@@ -72,14 +72,14 @@ impl Handler<ShareHomes> for PersistenceActor {
     }
 }
 
-impl Handler<FindSharedHome> for PersistenceActor {
-    type Result = ResponseFuture<Option<(ObjectKey, LedgerId)>>;
+impl Handler<FindSharedHomes> for PersistenceActor {
+    type Result = ResponseFuture<Vec<(ObjectKey, LedgerId)>>;
 
-    fn handle(&mut self, FindSharedHome(objects): FindSharedHome, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, FindSharedHomes(objects): FindSharedHomes, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
         if let Some(HomesWorker(worker)) = &self.homes {
             worker.put(HomesJob::Find(objects, sender));
         }
-        Box::pin(async { receiver.await.ok().flatten() })
+        Box::pin(async { receiver.await.unwrap_or_default() })
     }
 }

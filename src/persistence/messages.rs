@@ -78,11 +78,11 @@ pub struct ShareHomes {
     pub home: LedgerId,
 }
 
-/// Return the first of these objects whose home another server has told. Sent by the HomesActor, and awaited. A lost one makes the
+/// Return the homes of these objects that another server has told. Sent by the HomesActor, and awaited. A lost one makes the
 /// request ask the upstreams.
 #[derive(Debug, Message)]
-#[rtype(result = "Option<(ObjectKey, LedgerId)>")]
-pub struct FindSharedHome(pub Vec<ObjectKey>);
+#[rtype(result = "Vec<(ObjectKey, LedgerId)>")]
+pub struct FindSharedHomes(pub Vec<ObjectKey>);
 
 /// Answer when everything sent before is durable. Sent at shutdown.
 #[derive(Debug, Message)]

@@ -33,7 +33,7 @@ mod usage;
 
 pub use actor::PersistenceActor;
 pub use messages::{
-    FindSharedHome, Flush, LedgersChanged, Reserve, Restore, RestoreLedgers, RestoreTokens, Save, SaveHomes,
+    FindSharedHomes, Flush, LedgersChanged, Reserve, Restore, RestoreLedgers, RestoreTokens, Save, SaveHomes,
     SaveLedgers, ShareHomes, ShareLedgers,
 };
 pub use record::{Saved, TokenChange};

@@ -39,14 +39,14 @@ impl SharedHomes for RedisHomes {
         self.link.ask_all::<String>(&pipe).map(drop)
     }
 
-    fn find(&self, objects: &[ObjectKey]) -> Result<Option<(ObjectKey, LedgerId)>, StoreError> {
+    fn find(&self, objects: &[ObjectKey]) -> Result<Vec<(ObjectKey, LedgerId)>, StoreError> {
         let mut pipe = ::redis::pipe();
         for object in objects {
             pipe.cmd("GET").arg(self.key(object));
         }
         let found: Vec<Option<String>> = self.link.ask_all(&pipe)?;
-        let mut homes =
+        let homes =
             objects.iter().zip(found).filter_map(|(object, api)| Some((*object, LedgerId::from(api?.as_str()))));
-        Ok(homes.next())
+        Ok(homes.collect())
     }
 }

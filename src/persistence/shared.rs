@@ -63,9 +63,9 @@ pub trait SharedHomes: Send + Sync + 'static {
     /// When the homes are not kept: the other servers find them by asking.
     fn keep(&self, homes: &[(ObjectKey, LedgerId)]) -> Result<(), StoreError>;
 
-    /// Returns the first of these objects with a home.
+    /// Returns the homes of those of these objects that have one.
     ///
     /// # Errors
     /// When the store does not answer.
-    fn find(&self, objects: &[ObjectKey]) -> Result<Option<(ObjectKey, LedgerId)>, StoreError>;
+    fn find(&self, objects: &[ObjectKey]) -> Result<Vec<(ObjectKey, LedgerId)>, StoreError>;
 }

@@ -45,7 +45,8 @@ pub(super) async fn run(
         StreamUsage::Unasked => request.body_without_stream_options(upstream_model),
     };
     let outgoing = OutgoingRequest {
-        path: request.route.id.path(),
+        verb: request.route.id.verb(),
+        path: &request.path,
         query: &request.query,
         headers: &request.headers,
         body,

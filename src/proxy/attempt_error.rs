@@ -4,8 +4,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 
+use super::client_request::ClientRequest;
 use super::response::CommittedResponse;
-use crate::types::{Failure, FailureClass, ObjectKey, Usage};
+use crate::types::{Failure, FailureClass, Usage};
 
 /// A failed attempt, of which the client has seen nothing.
 #[derive(Debug)]
@@ -51,10 +52,12 @@ impl From<Failure> for AttemptError {
     }
 }
 
-/// Takes a 404 in doubt for one about the objects that the request names: nothing is held against the account.
-pub(super) fn about_objects(failure: Failure, objects: &[ObjectKey]) -> Failure {
-    let in_doubt = failure.status == Some(404) && failure.is_doubtful();
-    let class = if in_doubt && !objects.is_empty() { FailureClass::ObjectNotHere } else { failure.class };
+/// Takes a 404 in doubt for one about the objects that the request names: nothing is held against the account. Without a model, each
+/// 404 is one.
+pub(super) fn about_objects(failure: Failure, request: &ClientRequest) -> Failure {
+    let in_doubt = failure.is_doubtful() || request.profile.model.is_empty();
+    let is_missing = failure.status == Some(404) && in_doubt && !request.objects.objects.is_empty();
+    let class = if is_missing { FailureClass::ObjectNotHere } else { failure.class };
     Failure { class, ..failure }
 }
 

@@ -10,6 +10,7 @@ pub(super) mod query;
 mod session;
 mod stream_options;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +29,10 @@ use self::stream_options::{UsageWish, member, place, usage_wish};
 use super::headers::{Header, client_headers};
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
 use crate::dialect::token_estimate::{CompletionBounds, estimate};
-use crate::dialect::{NamingFields, Route};
-use crate::types::{NameList, ObjectKey, Profile};
+use crate::dialect::{
+    CalledRoute, ModelPlace, NamedObjects, Naming, NamingFields, ReplyKind, Route, is_found, named_ids, named_in_query,
+};
+use crate::types::{NameList, ObjectKey, ParameterSet, Profile};
 
 /// The longest name of a model, in bytes. Counts are kept by name, and errors and the log quote names.
 const LONGEST_MODEL: usize = 256;
@@ -54,8 +57,12 @@ pub struct ClientRequest {
     pub(super) client_timeout: Option<Duration>,
     /// The query for the upstream, without a question mark.
     pub(super) query: String,
-    /// The named objects that live on one upstream, the last one first.
-    pub(super) objects: Vec<ObjectKey>,
+    /// The path below a base URL.
+    pub(super) path: Cow<'static, str>,
+    /// The object of the last id in the path.
+    pub(super) last_id: Option<ObjectKey>,
+    /// The named objects that live on one upstream.
+    pub(super) objects: NamedObjects,
     /// The client's headers for the upstream.
     pub(super) headers: Vec<Header>,
     /// The models behind the name, if it is an alias. The present one is in `profile`.
@@ -70,13 +77,23 @@ pub struct ClientRequest {
 }
 
 impl ClientRequest {
-    /// Looks into a body.
+    /// Looks into a body that came to a path without ids.
     ///
     /// # Errors
     /// When the body is no JSON object, is nested too deeply, or names no model.
     pub fn parse(asked: &'static Route, headers: &HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
+        ClientRequest::parse_called(CalledRoute::of_row(asked), headers, body)
+    }
+
+    /// Looks into a body.
+    ///
+    /// # Errors
+    /// When the body is no JSON object, is nested too deeply, or names no model where one is needed.
+    pub fn parse_called(called: CalledRoute, headers: &HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
         let invalid = |message: String, param| InvalidRequest { message, param };
         let text = std::str::from_utf8(&body).map_err(|_| invalid("the body is not UTF-8".into(), None))?;
+        let CalledRoute { route: asked, path, ids } = called;
+        let text = if text.is_empty() && asked.model != ModelPlace::Body { "{}" } else { text };
         // A list would be taken for a struct by its order.
         if !text.trim_start().starts_with('{') {
             return Err(invalid("the body must be a JSON object".into(), None));
@@ -89,13 +106,8 @@ impl ClientRequest {
         let meant = asked.with_input.filter(|_| is_responses);
         let route = meant.unwrap_or(asked);
         let model_text = peek.model.map(RawValue::get);
-        let model = model_text
-            .and_then(|raw| serde_json::from_str(raw).ok())
-            .filter(|model: &Arc<str>| !model.is_empty())
-            .ok_or_else(|| invalid("you must provide a model parameter, a string".into(), Some("model")))?;
-        if model.len() > LONGEST_MODEL {
-            return Err(invalid(format!("model is longer than {LONGEST_MODEL} bytes"), Some("model")));
-        }
+        let model_text = model_text.filter(|_| route.model != ModelPlace::Nowhere);
+        let model = model_of(route, model_text)?;
         let model_at = model_text.and_then(|raw| place(text, raw)).unwrap_or_default();
         let stream = peek.stream.unwrap_or(false);
         let usage = match stream && route.reply.usage_must_be_asked() {
@@ -103,12 +115,12 @@ impl ClientRequest {
             false => UsageWish::Moot,
         };
         let options_at = if usage == UsageWish::Moot { None } else { member(text, peek.stream_options) };
-        let parameters = peek.parameters();
+        let parameters = if route.reply == ReplyKind::Object { ParameterSet::NONE } else { peek.parameters() };
         let tokens = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
         let estimate = estimate(route.reply, text, CompletionBounds { tokens, n: peek.n.get() });
         let RequestFields { previous_response_id, conversation, input, prompt_cache_key, metadata, user, .. } = peek;
         let naming = NamingFields { previous_response_id, conversation, input };
-        let objects = route.dialect.named_objects(route.reply, naming);
+        let objects = all_named(route, &ids, route.dialect.named_objects(route.reply, naming), &body);
         let passed = client_headers(headers, route.id.format());
         let session = session_of(&passed, &SessionFields { prompt_cache_key, metadata, user });
         let profile = Profile { model, route: route.id, estimate, session, parameters, apis: None };
@@ -121,6 +133,8 @@ impl ClientRequest {
             stream,
             client_timeout,
             query: String::new(),
+            path: if meant.is_some() { Cow::Borrowed(route.id.path()) } else { path },
+            last_id: ids.last().map(|id| ObjectKey::of_id(id)),
             objects,
             headers: passed,
             model_at,
@@ -142,7 +156,37 @@ impl ClientRequest {
             return Err(InvalidRequest { message, param: None });
         }
         self.query = without_key(query).into_owned();
+        if !self.query.is_empty() && self.route.reply == ReplyKind::Object {
+            let named = named_in_query(self.route.dialect, &self.query);
+            let at = self.objects.firm;
+            self.objects.firm += named.len();
+            self.objects.objects.splice(at..at, named);
+            self.stream |= self.query.split('&').any(|part| part == "stream=true");
+        }
         Ok(())
+    }
+
+    /// Returns whether the answer is a list of the objects of all accounts.
+    pub fn is_list(&self) -> bool {
+        self.route.objects.list.is_some()
+    }
+
+    /// Returns the same question to one account, with another query. For requests without a body.
+    pub(super) fn of_account(&self, query: String) -> ClientRequest {
+        ClientRequest {
+            profile: self.profile.clone(),
+            models: None,
+            query,
+            path: self.path.clone(),
+            objects: self.objects.clone(),
+            headers: self.headers.clone(),
+            alias: None,
+            body: Bytes::new(),
+            model_at: 0..0,
+            usage: UsageWish::Moot,
+            options_at: None,
+            ..*self
+        }
     }
 
     /// Would the proxy have to ask for this stream's usage, as the client did not?
@@ -183,6 +227,41 @@ impl ClientRequest {
         edits.sort_by_key(|(at, _)| at.start);
         splice(&self.body, &edits)
     }
+}
+
+/// Returns the model of a request; the empty name where none is needed, and none stands.
+fn model_of(route: &Route, text: Option<&str>) -> Result<Arc<str>, InvalidRequest> {
+    let invalid = |message: String| InvalidRequest { message, param: Some("model") };
+    if route.model != ModelPlace::Body && matches!(text, None | Some("null")) {
+        return Ok(Arc::default());
+    }
+    let model: Option<Arc<str>> = text.and_then(|raw| serde_json::from_str(raw).ok());
+    match model.filter(|model| !model.is_empty()) {
+        Some(model) if model.len() > LONGEST_MODEL => {
+            Err(invalid(format!("model is longer than {LONGEST_MODEL} bytes")))
+        }
+        Some(model) => Ok(model),
+        None => Err(invalid("you must provide a model parameter, a string".into())),
+    }
+}
+
+/// Returns the objects of a request: by the ids in the path and in the body, and by what the dialect finds.
+fn all_named(route: &Route, ids: &[String], by_dialect: NamedObjects, body: &[u8]) -> NamedObjects {
+    let is_searched = match route.objects.names {
+        Naming::Nowhere => false,
+        Naming::WhereFound(needles) => is_found(needles, body),
+        Naming::Anywhere => !body.is_empty(),
+    };
+    if ids.is_empty() && !is_searched {
+        return by_dialect;
+    }
+    let mut objects: Vec<ObjectKey> = ids.iter().map(|id| ObjectKey::of_id(id)).collect();
+    if is_searched {
+        objects.extend(named_ids(route.dialect, body));
+    }
+    let firm = objects.len() + by_dialect.firm;
+    objects.extend(by_dialect.objects);
+    NamedObjects { objects, firm }
 }
 
 /// How long OpenAI's packages say they wait, in seconds: for the head, or for each piece of the answer, the head among them.

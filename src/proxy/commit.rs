@@ -10,6 +10,7 @@
 //! | one object | events | another upstream is asked; if none serves, the events are put together to one object |
 //! | sound | bytes | passed on at once, except an error in JSON, or a page |
 
+mod objects;
 mod success;
 
 use std::collections::VecDeque;
@@ -63,7 +64,7 @@ impl UpstreamResponse<'_> {
         let (body, whole) = self.refusal_text().await;
         let refused = RefusedResponse { status: self.status.as_u16(), headers: self.headers, body: &body };
         let failure = self.request.route.dialect.refusal(refused, self.sent(), Now::read());
-        let failure = about_objects(failure, &self.request.objects);
+        let failure = about_objects(failure, self.request);
         // A redirect would send the client to the upstream.
         if !self.status.is_client_error() && !self.status.is_server_error() {
             return Err(failure.into());

@@ -30,6 +30,7 @@ use super::response::CommittedResponse;
 use super::response::body::{AnsweredRequest, respond};
 use super::response::made_objects::MadeObjects;
 use super::retry_state::last_failure::LastFailure;
+use super::retry_state::object_home::TwoHomes;
 use super::retry_state::{FailedAttempt, Next, RetryState};
 use crate::config::RetryConfig;
 use crate::error::{ApiError, MissingModel, X_SHOULD_RETRY};
@@ -46,6 +47,8 @@ pub(super) enum Exhausted {
     Failed,
     /// The client does not wait any longer.
     ClientTimeout,
+    /// The request names objects of two upstreams.
+    TwoHomes(TwoHomes),
 }
 
 impl Exhausted {
@@ -53,7 +56,7 @@ impl Exhausted {
     fn refusals(&self) -> &[(ApiId, Refusal)] {
         match self {
             Exhausted::Refused(AdmissionError::NoneAvailable { refusals, .. }) => refusals,
-            Exhausted::Refused(_) | Exhausted::Failed | Exhausted::ClientTimeout => &[],
+            Exhausted::Refused(_) | Exhausted::Failed | Exhausted::ClientTimeout | Exhausted::TwoHomes(_) => &[],
         }
     }
 }
@@ -82,12 +85,16 @@ pub async fn dispatch<U: Upstreams>(
     let rate = rates.into_iter().flatten().min_by_key(RateLimitSummary::tightness);
     let mut response = match served {
         Ok((permit, response)) => {
-            let makes_objects = request.route.reply.has_objects();
+            let is_gone = request.route.objects.forgets;
+            if let Some(gone) = request.last_id.filter(|_| is_gone && response.outcome == Outcome::Completed) {
+                upstreams.homes().forget(vec![gone]);
+            }
+            let makes_objects = request.route.reply.has_objects() && !is_gone;
             let api = || permit.endpoint().api.clone();
             let made = makes_objects.then(|| MadeObjects::new(upstreams.homes().clone(), api()));
             respond(response, permit, AnsweredRequest { prompt_bytes: request.body_len(), made }, state.record)
         }
-        Err(Exhausted::Refused(AdmissionError::ModelNotFound(_))) if state.failures == 0 => {
+        Err(Exhausted::Refused(AdmissionError::ModelNotFound(model))) if state.failures == 0 && !model.is_empty() => {
             let model = request.asked_model();
             let of = ModelKey { model: model.clone(), ..request.profile.key() };
             let asked = GetSimilarNames { of, apis: request.profile.apis.clone() };
@@ -107,9 +114,9 @@ async fn serve(
     request: &mut ClientRequest,
     state: &mut RetryState<'_>,
 ) -> Result<(Permit, Box<CommittedResponse>), Exhausted> {
-    if !request.objects.is_empty() {
+    if !request.objects.objects.is_empty() {
         // Boxed: few requests name objects.
-        Box::pin(state.home.find(upstreams.homes(), &request.objects)).await;
+        Box::pin(state.home.find(upstreams.homes(), &request.objects)).await.map_err(Exhausted::TwoHomes)?;
     }
     loop {
         let selected = upstreams.select(state.selection(request)).await;
@@ -162,6 +169,7 @@ pub(super) fn fail(exhausted: Exhausted, request: &ClientRequest, mut state: Ret
             ApiError::NoResponses(request.asked_model().to_string())
         }
         (Exhausted::ClientTimeout, _) => ApiError::ClientTimeout,
+        (Exhausted::TwoHomes(TwoHomes { one, other }), _) => ApiError::TwoHomes { one, other },
         // The object may live on an upstream that can't be asked just now.
         (Exhausted::Refused(refused), Some(last)) if last.is_object_missing() && refused.passes_by_itself() => {
             ApiError::from(refused)
@@ -170,6 +178,10 @@ pub(super) fn fail(exhausted: Exhausted, request: &ClientRequest, mut state: Ret
             Ok(response) => return response,
             Err(error) => error,
         },
+        (Exhausted::Refused(refused), None) if request.profile.model.is_empty() && refused.is_nobody() => {
+            let hint = "no API of this pool has this path".to_owned();
+            ApiError::UnknownPath { asked: request.route.id.to_string(), hint }
+        }
         (Exhausted::Refused(refused), None) => ApiError::of_target(refused, &state.home.target),
         // Each attempt was a replay.
         (Exhausted::Failed, None) => ApiError::Internal,

@@ -5,10 +5,11 @@ use actix_web::HttpResponse;
 use super::client_request::ClientRequest;
 use super::dispatch::refuse;
 use super::headers;
-use crate::config::KeyConfig;
+use crate::config::{Affinity, KeyConfig};
 use crate::error::KeyRefusal;
 use crate::keys::KeyAdmissionError;
 use crate::records::OpenRecord;
+use crate::types::SessionHash;
 
 impl ClientRequest {
     /// Bounds a request by the rights of its key: the model by the name in the request (an alias counts by the alias's own name),
@@ -18,6 +19,16 @@ impl ClientRequest {
     /// When the model is not among the key's.
     pub fn use_key(&mut self, key: &KeyConfig) -> Result<(), KeyRefusal> {
         let model = &self.profile.model;
+        if model.is_empty() {
+            if let Some(models) = key.models.as_ref().filter(|_| self.route.objects.is_blind) {
+                return Err(KeyRefusal::ModelUnseen {
+                    key: key.name.clone(),
+                    allowed: models.iter().collect::<Vec<_>>().join(", "),
+                });
+            }
+            self.profile.apis.clone_from(&key.apis);
+            return Ok(());
+        }
         if let Some(models) = key.models.as_ref().filter(|models| !models.has(model)) {
             return Err(KeyRefusal::ModelNotAllowed {
                 key: key.name.clone(),
@@ -28,6 +39,14 @@ impl ClientRequest {
         self.profile.apis.clone_from(&key.apis);
         self.models.clone_from(&key.models);
         Ok(())
+    }
+
+    /// Chooses the session whose upstream is preferred. With affinity off no session counts. What makes an object goes by the key, if no
+    /// session is named: objects that are used together live together.
+    pub fn choose_session(&mut self, key: &KeyConfig, affinity: Affinity) {
+        let named = self.profile.session.filter(|_| affinity != Affinity::Off);
+        let by_key = || SessionHash::of(key.name.as_str().as_bytes());
+        self.profile.session = named.or_else(|| self.route.objects.makes.then(by_key));
     }
 }
 

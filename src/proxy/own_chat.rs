@@ -29,7 +29,7 @@ use super::dispatch::{dispatch, refuse};
 use super::key_rights::{key_in_force, refuse_by_limits};
 use super::model_list::ANTHROPIC_VERSION;
 use super::pool::Pool;
-use crate::config::{Affinity, Config, DASHBOARD_KEY, KeyConfig, RetryConfig};
+use crate::config::{Config, DASHBOARD_KEY, KeyConfig, RetryConfig};
 use crate::dialect::said::{SaidInStream, said_in};
 use crate::dialect::{Route, chat_route};
 use crate::error::ApiError;
@@ -173,9 +173,7 @@ impl OwnClient {
 
     /// Applies what the configuration says of every client's request.
     fn apply_config(&self, asked: &mut ClientRequest) {
-        if self.config.affinity == Affinity::Off {
-            asked.profile.session = None;
-        }
+        asked.choose_session(&self.key(), self.config.affinity);
         asked.echo_model = self.config.server.echo_model;
         if let Some(models) = self.config.aliases.get(&asked.profile.model) {
             asked.use_alias(models.clone());
@@ -202,7 +200,7 @@ impl OwnClient {
 }
 
 /// Returns the rules of a request that is made once.
-fn once(retry: RetryConfig) -> RetryConfig {
+pub(super) fn once(retry: RetryConfig) -> RetryConfig {
     RetryConfig { max_attempts: 1, same_upstream: 0, hedge_after: None, ..retry }
 }
 
@@ -216,7 +214,7 @@ fn headers_of(format: WireFormat) -> HeaderMap {
 }
 
 /// Returns what comes of a body. One that breaks off has its reason in the record.
-async fn collect(body: BoxBody) -> Bytes {
+pub(super) async fn collect(body: BoxBody) -> Bytes {
     let (mut body, mut all) = (pin!(body), Vec::new());
     while let Some(Ok(piece)) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
         if all.len() + piece.len() > MOST_ANSWER {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use actix_web::http::Method;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use transport::{ClientCache, IncomingResponse, SendError};
 
@@ -17,12 +18,13 @@ use self::target::client_of;
 use super::headers::{self, Header};
 use crate::homes::Homes;
 use crate::scheduler::{AdmissionError, Admitted, GetSimilarNames, SchedulerActor, Select};
-use crate::types::SentAt;
+use crate::types::{SentAt, Verb};
 use crate::upstream::{Endpoint, Reach};
 
 /// A request as it goes to one upstream.
 pub struct OutgoingRequest<'a> {
-    pub(super) path: &'static str,
+    pub(super) verb: Verb,
+    pub(super) path: &'a Cow<'static, str>,
     pub(super) query: &'a str,
     pub(super) headers: &'a [Header],
     pub(super) body: Bytes,
@@ -31,7 +33,7 @@ pub struct OutgoingRequest<'a> {
 
 impl OutgoingRequest<'_> {
     /// Returns path and query.
-    fn place(&self) -> Cow<'static, str> {
+    fn place(&self) -> Cow<'_, str> {
         if self.query.is_empty() {
             return Cow::Borrowed(self.path);
         }
@@ -86,8 +88,16 @@ impl Upstreams for Pool {
         request: OutgoingRequest<'_>,
     ) -> Result<IncomingResponse, SendError> {
         let client = client_of(&self.clients, endpoint, reach);
-        let mut outgoing = client.request(Method::POST, &request.place());
+        let method = method_of(request.verb);
+        let mut outgoing = match request.path {
+            Cow::Borrowed(_) => client.request(method, &request.place()),
+            // An id makes the path one of very many.
+            Cow::Owned(_) => client.request_once(method, &request.place()),
+        };
         headers::set_request_headers(outgoing.headers_mut(), request.headers, endpoint);
+        if request.body.is_empty() {
+            outgoing.headers_mut().remove(CONTENT_TYPE);
+        }
         client.send(outgoing, request.body, request.sent_at).await
     }
 
@@ -101,5 +111,15 @@ impl Upstreams for Pool {
 
     fn homes(&self) -> &Homes {
         &self.homes
+    }
+}
+
+fn method_of(verb: Verb) -> Method {
+    match verb {
+        Verb::Get => Method::GET,
+        Verb::Post => Method::POST,
+        Verb::Put => Method::PUT,
+        Verb::Patch => Method::PATCH,
+        Verb::Delete => Method::DELETE,
     }
 }

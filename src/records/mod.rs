@@ -6,6 +6,7 @@
 //! requests.
 
 mod access_log;
+mod parts;
 mod record_bounds;
 mod recorder;
 mod request_cells;
@@ -15,6 +16,7 @@ mod sums;
 mod usage;
 
 pub use access_log::{LogFormat, REQUESTS};
+pub use parts::PartRecords;
 pub use recorder::{
     FindRecent, FlushRecords, GetRecent, GetRequestCells, KEPT_REQUESTS, RecentFilter, RecentRequest, RecentRequests,
     RecordReaders, Recorder, RecorderActor, RecorderHandle,

@@ -8,6 +8,7 @@
 mod recent;
 mod usage;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -182,10 +183,16 @@ impl Recorder {
         Recorder(Rc::new(Local { send: Box::new(send), cutting_off: Box::new(cutting_off) }))
     }
 
+    /// Creates a recorder that keeps the records of parts of a request.
+    pub(super) fn keeping_parts(&self, parts: Rc<RefCell<Vec<RequestRecord>>>) -> Recorder {
+        let whole = self.clone();
+        Recorder::of(move |record| parts.borrow_mut().push(*record), move || whole.is_cutting_off())
+    }
+
     /// Creates a recorder that keeps the records, and returns where.
     #[cfg(test)]
-    pub(crate) fn keeping() -> (Self, Rc<std::cell::RefCell<Vec<RequestRecord>>>) {
-        let kept: Rc<std::cell::RefCell<Vec<RequestRecord>>> = Rc::default();
+    pub(crate) fn keeping() -> (Self, Rc<RefCell<Vec<RequestRecord>>>) {
+        let kept: Rc<RefCell<Vec<RequestRecord>>> = Rc::default();
         let into = kept.clone();
         (Recorder::of(move |record| into.borrow_mut().push(*record), || false), kept)
     }

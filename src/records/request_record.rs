@@ -181,6 +181,10 @@ impl OpenRecord {
         self.with(|record| record.asked = asked);
     }
 
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
     /// Returns the id of the request, for other lines of the log.
     pub fn id(&self) -> &str {
         self.record.as_ref().map_or("-", |record| record.id.as_str())

@@ -79,6 +79,20 @@ pub enum AdmissionError {
 }
 
 impl AdmissionError {
+    /// Returns whether no upstream has what is asked for, whatever the time.
+    pub fn is_nobody(&self) -> bool {
+        match self {
+            AdmissionError::ModelNotFound(_) | AdmissionError::OtherFormat { .. } => true,
+            AdmissionError::NoneAvailable { refusals, .. } => {
+                !refusals.is_empty() && refusals.iter().all(|(_, refusal)| refusal.is_missing_model())
+            }
+            AdmissionError::ClosedToKey(_)
+            | AdmissionError::NotInTime
+            | AdmissionError::Overloaded
+            | AdmissionError::Stopping => false,
+        }
+    }
+
     /// Returns whether an upstream refused for a time only.
     pub fn passes_by_itself(&self) -> bool {
         match self {

@@ -2,7 +2,8 @@
 //!
 //! 1. A request for a name may go to every upstream that lists the name, and to every upstream with a pattern that matches.
 //! 2. An alias is no name of a model here: the data path asks for one of the alias's models after the other.
-//! 3. A known name has its upstreams ready. The upstreams of any other name are found by the patterns, and not kept.
+//! 3. A request without a model (an empty name) may go to every upstream.
+//! 4. A known name has its upstreams ready. The upstreams of any other name are found by the patterns, and not kept.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub(super) struct Routes {
 struct FormatRoutes {
     by_model: HashMap<Arc<str>, Arc<WeightedTiers>>,
     by_pattern: Vec<PatternRoute>,
+    /// The upstreams of requests without a model.
+    all: Arc<WeightedTiers>,
     none: Arc<WeightedTiers>,
 }
 
@@ -66,6 +69,17 @@ impl Routes {
         names
     }
 
+    /// Returns the slots of the upstreams with a model whose name begins with one of these, and that offer this format.
+    pub(super) fn slots_of_any(&self, format: WireFormat, begins: &[&str]) -> Vec<usize> {
+        let FormatRoutes { by_model, by_pattern, .. } = self.formats.of(format);
+        let is_such = |name: &str| begins.iter().any(|begin| name.starts_with(begin));
+        let listed = by_model.iter().filter(|(name, _)| is_such(name)).flat_map(|(_, tiers)| tiers.slots());
+        let promises =
+            |pattern: &NamePattern| is_such(pattern.as_str()) || begins.iter().any(|begin| pattern.matches(begin));
+        let patterns = by_pattern.iter().filter(|route| promises(&route.pattern));
+        listed.chain(patterns.flat_map(|route| route.tiers.slots())).collect()
+    }
+
     /// Returns whether the upstream of a slot is enabled.
     pub(super) fn is_enabled(&self, slot: usize) -> bool {
         self.enabled.get(slot).copied().unwrap_or(false)
@@ -80,9 +94,11 @@ impl FormatRoutes {
     fn new(format: WireFormat, apis: &[Arc<ApiConfig>], found: &HashMap<ApiId, ModelNames>) -> FormatRoutes {
         let mut listed: HashMap<Arc<str>, Vec<Candidate>> = HashMap::new();
         let mut matching: BTreeMap<NamePattern, Vec<Candidate>> = BTreeMap::new();
+        let mut all = Vec::new();
         for (slot, api) in apis.iter().enumerate().filter(|(_, api)| api.offers(format)) {
             let hash = stable_hash(api.id.as_str().as_bytes());
             let candidate = Candidate { slot, priority: api.priority, weight: api.weight, hash };
+            all.push(candidate);
             let ServedNames { exact, patterns } = names(api, found).unwrap_or_default();
             for name in exact {
                 listed.entry(name).or_default().push(candidate);
@@ -105,11 +121,14 @@ impl FormatRoutes {
             let tiers = shared.entry(candidates).or_insert_with_key(|all| Arc::new(WeightedTiers::new(all.clone())));
             by_model.insert(name, tiers.clone());
         }
-        FormatRoutes { by_model, by_pattern, none: Arc::default() }
+        FormatRoutes { by_model, by_pattern, all: Arc::new(WeightedTiers::new(all)), none: Arc::default() }
     }
 
     /// Returns the upstreams of `model`.
     fn tiers(&self, model: &str) -> Arc<WeightedTiers> {
+        if model.is_empty() {
+            return self.all.clone();
+        }
         if let Some(known) = self.by_model.get(model) {
             return known.clone();
         }

@@ -8,7 +8,7 @@ use actix::prelude::*;
 
 use super::routes::Routes;
 use super::weighted_tiers::WeightedTiers;
-use crate::types::{ApiId, NameList, ParameterSet, RequestTarget};
+use crate::types::{ApiId, NameList, ParameterSet, Profile, RequestTarget};
 use crate::upstream::UpstreamActor;
 
 /// The routing changed. Sent by the supervisor to every scheduler. A lost one leaves a scheduler with fast paths that are
@@ -53,8 +53,28 @@ impl RoutingSnapshot {
         members.filter(|(_, member)| !open.has(member.api.as_str())).map(|(slot, _)| slot).collect()
     }
 
+    /// Returns the slots that are passed over for a request, unless an object lives there: of the upstreams that refuse a parameter, and,
+    /// for a request without a model, of those without a model that the path is for, as long as another one is allowed.
+    pub(super) fn unfit(
+        &self,
+        tiers: &WeightedTiers,
+        profile: &Profile,
+        is_allowed: impl Fn(&ApiId) -> bool,
+    ) -> Vec<usize> {
+        let likely = profile.route.likely_models();
+        if !profile.model.is_empty() || likely.is_empty() {
+            return self.refusing(tiers, profile.parameters);
+        }
+        let serving = self.routes.slots_of_any(profile.route.format(), likely);
+        let (serving, others): (Vec<usize>, Vec<usize>) = tiers.slots().partition(|slot| serving.contains(slot));
+        let is_left = |slot: &usize| {
+            self.routes.is_enabled(*slot) && self.members.get(*slot).is_some_and(|member| is_allowed(&member.api))
+        };
+        if serving.iter().any(is_left) { others } else { Vec::new() }
+    }
+
     /// Returns the slots of a model's upstreams that refuse one of these parameters, if an enabled upstream of the model refuses none.
-    pub(super) fn refusing(&self, tiers: &WeightedTiers, parameters: ParameterSet) -> Vec<usize> {
+    fn refusing(&self, tiers: &WeightedTiers, parameters: ParameterSet) -> Vec<usize> {
         if !self.unsupported.intersects(parameters) {
             return Vec::new();
         }

@@ -69,7 +69,7 @@ impl SchedulerActor {
         // At its home alone an object is known, whatever the home refuses.
         let mut skipped = match home {
             Some(_) => Vec::new(),
-            None => self.snapshot.refusing(&model.tiers, select.profile.parameters),
+            None => self.snapshot.unfit(&model.tiers, &select.profile, |_| true),
         };
         skipped.extend(self.snapshot.closed_to(select.profile.apis.as_ref()));
         let most_skipped = skipped.len() + MAX_SKIPPED;

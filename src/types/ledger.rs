@@ -19,6 +19,11 @@ impl LedgerId {
         LedgerId::from(api.as_str())
     }
 
+    /// Returns the home of an object that is gone. No entry has an empty id.
+    pub fn nowhere() -> LedgerId {
+        LedgerId::from("")
+    }
+
     /// Returns the name, as stored.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -39,7 +39,7 @@ pub use outcome::{Outcome, Settlement};
 pub use parameters::ParameterSet;
 pub use quick_map::{QuickMap, QuickSet};
 pub use quota::{Burst, Limit, Limits, QuotaKind, RateLimitSummary};
-pub use route::RouteId;
+pub use route::{RouteId, Verb};
 pub use session::{SessionHash, stable_hash};
 pub use signal::Signal;
 pub use time::{clock_time, iso};

@@ -48,6 +48,7 @@ mod messages;
 mod metrics;
 mod mistyped;
 mod names;
+mod objects;
 mod online;
 mod pacing;
 mod periods;

@@ -157,7 +157,7 @@ fn base_urls_as_people_type_them_are_answered_as_if_right() {
     ] {
         assert_eq!(stranger.post(path, &chat).error(), (401, "missing_api_key".into()), "{path}");
         assert_eq!(app.client().post(path, &chat).status, 200, "{path}");
-        assert_eq!(app.client().get(path).header("allow"), Some("POST"), "{path}");
+        assert_eq!(app.client().request("PUT", path, b"").header("allow"), Some("GET, POST"), "{path}");
     }
     let sent: Vec<String> = upstream.received().into_iter().map(|asked| asked.path).collect();
     assert!(sent.iter().take(5).all(|path| path == "/v1/chat/completions"), "{sent:?}");

@@ -160,7 +160,16 @@ impl UpstreamClient {
 
     /// Returns a request for the path after the target's base, with the target's headers.
     pub fn request(&self, method: Method, path: &str) -> ClientRequest {
-        let mut request = self.client.request(method, self.uri(path));
+        self.request_to(method, self.uri(path))
+    }
+
+    /// Returns a request likewise. The path is one of very many, and so not kept.
+    pub fn request_once(&self, method: Method, path: &str) -> ClientRequest {
+        self.request_to(method, self.parsed_uri(path))
+    }
+
+    fn request_to(&self, method: Method, uri: Uri) -> ClientRequest {
+        let mut request = self.client.request(method, uri);
         let headers = request.headers_mut();
         if let Some(host) = &self.host {
             headers.insert(header::HOST, host.clone());
@@ -176,12 +185,16 @@ impl UpstreamClient {
         if let Some((_, uri)) = uris.iter().find(|(known, _)| known == path) {
             return uri.clone();
         }
-        let uri = parsed(&format!("http://{POOL_KEY}{}{path}", self.base_path));
+        let uri = self.parsed_uri(path);
         // A client chooses the query: each one is another.
         if uris.len() < MAX_KEPT_PATHS && !path.contains('?') {
             uris.push((path.to_owned(), uri.clone()));
         }
         uri
+    }
+
+    fn parsed_uri(&self, path: &str) -> Uri {
+        parsed(&format!("http://{POOL_KEY}{}{path}", self.base_path))
     }
 
     /// Sends a request, with a body unless `body` is empty, and waits for the head of the response. Records in `sent_at`
@@ -221,7 +234,9 @@ impl UpstreamClient {
         {
             return response;
         }
-        let sending = if body.is_empty() { request.send() } else { request.send_body(body) };
+        // Where a body is usual, its length is told even if there is none: some servers refuse a request without.
+        let has_length = matches!(*request.get_method(), Method::POST | Method::PUT | Method::PATCH);
+        let sending = if body.is_empty() && !has_length { request.send() } else { request.send_body(body) };
         let mut response = trace.run(sending).await.map_err(|error| {
             if let (SendRequestError::Connect(_), Some(http2)) = (&error, &self.http2) {
                 http2.forget_protocol();

@@ -11,7 +11,13 @@ use crate::dialect::reply_kind::ReplyKind;
 pub(super) fn events_of(kind: ReplyKind, answer: &[u8]) -> Option<Bytes> {
     let mut message = match kind {
         ReplyKind::Messages => object(without_byte_order_mark(answer))?,
-        ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Json | ReplyKind::Bytes => {
+        ReplyKind::Chat
+        | ReplyKind::Completion
+        | ReplyKind::Responses
+        | ReplyKind::Json
+        | ReplyKind::Bytes
+        | ReplyKind::Object
+        | ReplyKind::File => {
             return None;
         }
     };

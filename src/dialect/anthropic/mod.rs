@@ -14,8 +14,15 @@ use actix_web::web::Bytes;
 
 use super::event_meaning::EventMeaning;
 use super::openai::OpenAi;
-use super::{Dialect, RefusedResponse, SentRequest, StreamEvent, WholeAnswer};
-use crate::types::{Failure, Now, Usage};
+use super::{Dialect, IdFields, RefusedResponse, SentRequest, StreamEvent, WholeAnswer, learned_ids};
+use crate::types::{Failure, Now, ObjectKey, Usage};
+
+/// What names objects. What a model gives to a tool is the client's own.
+static ID_FIELDS: IdFields = IdFields {
+    naming: &["file_id", "container"],
+    learned: &["id", "container"],
+    skipped: &["metadata", "input", "input_schema", "schema"],
+};
 
 /// Anthropic's API, and all that copy it.
 #[derive(Debug)]
@@ -44,6 +51,14 @@ impl Dialect for Anthropic {
 
     fn as_object(&self, stream: WholeAnswer<'_>) -> Option<Bytes> {
         as_object::object_of(stream.kind, stream.body)
+    }
+
+    fn id_fields(&self) -> &'static IdFields {
+        &ID_FIELDS
+    }
+
+    fn made_objects(&self, answer: WholeAnswer<'_>) -> Vec<ObjectKey> {
+        learned_ids(self, answer)
     }
 
     fn model_list_path(&self) -> &'static str {

@@ -26,7 +26,7 @@ pub(crate) fn events_of(kind: ReplyKind, answer: &[u8], with_usage: bool) -> Opt
             }
         }
         ReplyKind::Json => images(&answer)?.iter().for_each(|event| push_named(&mut text, event)),
-        ReplyKind::Messages | ReplyKind::Bytes => return None,
+        ReplyKind::Messages | ReplyKind::Bytes | ReplyKind::Object | ReplyKind::File => return None,
     }
     Some(text.into())
 }
@@ -76,9 +76,13 @@ fn chunks(kind: ReplyKind, mut answer: JsonObject, with_usage: bool) -> Option<V
 fn piece(kind: ReplyKind, nth: usize, choice: &Value) -> Value {
     let (name, text) = match kind {
         ReplyKind::Chat => ("delta", delta(member(choice, "message"))),
-        ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Messages | ReplyKind::Json | ReplyKind::Bytes => {
-            ("text", choice.get("text").cloned().unwrap_or(json!("")))
-        }
+        ReplyKind::Completion
+        | ReplyKind::Responses
+        | ReplyKind::Messages
+        | ReplyKind::Json
+        | ReplyKind::Bytes
+        | ReplyKind::Object
+        | ReplyKind::File => ("text", choice.get("text").cloned().unwrap_or(json!(""))),
     };
     let index = choice.get("index").cloned().unwrap_or(json!(nth));
     json!({ "index": index, name: text, "logprobs": member(choice, "logprobs"), "finish_reason": null })
@@ -103,9 +107,13 @@ fn end(kind: ReplyKind, nth: usize, choice: &Value) -> Value {
     let usual = if calls.is_some_and(|calls| !calls.is_empty()) { "tool_calls" } else { "stop" };
     let (name, nothing) = match kind {
         ReplyKind::Chat => ("delta", json!({})),
-        ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Messages | ReplyKind::Json | ReplyKind::Bytes => {
-            ("text", json!(""))
-        }
+        ReplyKind::Completion
+        | ReplyKind::Responses
+        | ReplyKind::Messages
+        | ReplyKind::Json
+        | ReplyKind::Bytes
+        | ReplyKind::Object
+        | ReplyKind::File => ("text", json!("")),
     };
     json!({ "index": index, name: nothing, "logprobs": null, "finish_reason": reason.unwrap_or(usual) })
 }

@@ -6,9 +6,53 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::finish::Finish;
+use crate::dialect::IdFields;
 use crate::dialect::json_text::{TextLength, is_hollow, plain_text};
 use crate::dialect::lenient::{Lenient, lenient};
 use crate::dialect::usage::ReportedUsage;
+
+/// What names objects that live on one account.
+pub(super) static ID_FIELDS: IdFields = IdFields {
+    naming: &[
+        "assistant_id",
+        "batch_id",
+        "container",
+        "container_id",
+        "conversation",
+        "eval_id",
+        "file_id",
+        "file_ids",
+        "input_file_id",
+        "previous_response_id",
+        "run_id",
+        "thread_id",
+        "training_file",
+        "validation_file",
+        "vector_store_id",
+        "vector_store_ids",
+        "video_id",
+    ],
+    learned: &[
+        "assistant_id",
+        "container_id",
+        "conversation",
+        "error_file_id",
+        "eval_id",
+        "file_id",
+        "file_ids",
+        "id",
+        "input_file_id",
+        "output_file_id",
+        "result_files",
+        "run_id",
+        "thread_id",
+        "training_file",
+        "validation_file",
+        "vector_store_id",
+        "vector_store_ids",
+    ],
+    skipped: &["arguments", "metadata", "parameters", "schema"],
+};
 
 /// The members of a whole answer, or of one event of a stream.
 #[derive(Deserialize)]

@@ -24,7 +24,8 @@ use self::error_body::ErrorBody;
 use super::event_meaning::EventMeaning;
 use super::json_repair::repaired;
 use super::{
-    Dialect, NamingFields, RefusedResponse, ReplyKind, SentRequest, StreamEvent, WholeAnswer, rate_limit_headers,
+    Dialect, IdFields, NamedObjects, NamingFields, RefusedResponse, ReplyKind, SentRequest, StreamEvent, WholeAnswer,
+    learned_ids, rate_limit_headers,
 };
 use crate::types::{Failure, FailureClass, Now, ObjectKey, Usage};
 
@@ -88,12 +89,16 @@ impl Dialect for OpenAi {
         "models"
     }
 
-    fn named_objects(&self, kind: ReplyKind, fields: NamingFields<'_>) -> Vec<ObjectKey> {
-        if kind.has_objects() { objects::named(fields) } else { Vec::new() }
+    fn named_objects(&self, kind: ReplyKind, fields: NamingFields<'_>) -> NamedObjects {
+        if kind == ReplyKind::Responses { objects::named(fields) } else { NamedObjects::default() }
+    }
+
+    fn id_fields(&self) -> &'static IdFields {
+        &fields::ID_FIELDS
     }
 
     fn made_objects(&self, answer: WholeAnswer<'_>) -> Vec<ObjectKey> {
-        if answer.kind.has_objects() { objects::made(answer.body) } else { Vec::new() }
+        if answer.kind == ReplyKind::Responses { objects::made(answer.body) } else { learned_ids(self, answer) }
     }
 
     fn made_by_event(&self, event: &[u8], made: &mut Vec<ObjectKey>) {

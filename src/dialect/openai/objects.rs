@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::dialect::json_text::TextLength;
-use crate::dialect::{NamingFields, sse};
+use crate::dialect::{NamedObjects, NamingFields, sse};
 use crate::types::ObjectKey;
 
 static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"type\""));
@@ -68,13 +68,14 @@ struct MadeObject<'a> {
 }
 
 /// Returns the objects that a request names, the last one first.
-pub(super) fn named(fields: NamingFields<'_>) -> Vec<ObjectKey> {
+pub(super) fn named(fields: NamingFields<'_>) -> NamedObjects {
     let mut named = Vec::new();
     named.extend(text(fields.previous_response_id).map(|id| ObjectKey::of_id(&id)));
     named.extend(conversation(fields.conversation));
+    let firm = named.len();
     let input = fields.input.get();
     if !input.starts_with('[') || !may_name(input) {
-        return named;
+        return NamedObjects { objects: named, firm };
     }
     let items: Vec<&RawValue> = serde_json::from_str(input).unwrap_or_default();
     for item in items.iter().rev().map(|item| item.get()).filter(|item| may_name(item)) {
@@ -83,7 +84,7 @@ pub(super) fn named(fields: NamingFields<'_>) -> Vec<ObjectKey> {
         }
         named_by_item(item, &mut named);
     }
-    named
+    NamedObjects { objects: named, firm }
 }
 
 /// Returns the objects of a whole answer.
@@ -177,7 +178,7 @@ mod tests {
 
     fn of_input(input: &str) -> Vec<ObjectKey> {
         let (nothing, input) = (raw("null"), raw(input));
-        named(NamingFields { previous_response_id: &nothing, conversation: &nothing, input: &input })
+        named(NamingFields { previous_response_id: &nothing, conversation: &nothing, input: &input }).objects
     }
 
     fn ids(ids: &[&str]) -> Vec<ObjectKey> {
@@ -196,7 +197,8 @@ mod tests {
         ] {
             let (previous, conversation) = (raw(previous), raw(conversation));
             let fields = NamingFields { previous_response_id: &previous, conversation: &conversation, input: &nothing };
-            assert_eq!(named(fields), ids(named_ids));
+            let named = named(fields);
+            assert_eq!((named.firm, named.objects), (named_ids.len(), ids(named_ids)));
         }
     }
 

@@ -40,14 +40,9 @@ const KEEP_ALIVES: [&str; 4] = ["ping", "keepalive", "keep-alive", "heartbeat"];
 /// Reads one event. `is_plain`: the answer has begun, and enough pieces of text were measured.
 pub(in crate::dialect) fn read(kind: ReplyKind, event: &[u8], is_plain: bool, sent: SentRequest<'_>) -> EventMeaning {
     let piece = match kind {
-        ReplyKind::Chat | ReplyKind::Completion if is_plain => piece_of_chunk(event),
-        ReplyKind::Responses if is_plain => piece_of_response(event),
-        ReplyKind::Chat
-        | ReplyKind::Completion
-        | ReplyKind::Responses
-        | ReplyKind::Messages
-        | ReplyKind::Json
-        | ReplyKind::Bytes => None,
+        ReplyKind::Chat | ReplyKind::Completion => is_plain.then(|| piece_of_chunk(event)).flatten(),
+        ReplyKind::Responses => is_plain.then(|| piece_of_response(event)).flatten(),
+        ReplyKind::Messages | ReplyKind::Json | ReplyKind::Bytes | ReplyKind::Object | ReplyKind::File => None,
     };
     piece.unwrap_or_else(|| parse(kind, event, sent))
 }

@@ -57,6 +57,10 @@ impl ClientRequest {
 
     /// Returns the name of the model for an upstream, if there is another than the client's.
     pub(in crate::proxy) fn sent_model<'a>(&'a self, endpoint: &'a Endpoint) -> Option<&'a Arc<str>> {
+        // There is no name to change.
+        if self.profile.model.is_empty() {
+            return None;
+        }
         let of_alias = self.alias.as_ref().map(|alias| alias.alias());
         let renamed = || of_alias.filter(|alias| **alias != self.profile.model).map(|_| &self.profile.model);
         endpoint.upstream_model(&self.profile.model).or_else(renamed)

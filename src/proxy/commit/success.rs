@@ -18,7 +18,7 @@ use crate::proxy::response::{BodyReader, CommittedResponse};
 use crate::types::{Failure, FailureClass, Phase};
 
 /// How much of a JSON answer is held until its end. A larger one is passed on at once.
-const JSON_HELD: usize = 8 << 20;
+pub(super) const JSON_HELD: usize = 8 << 20;
 
 /// How much of a stream is held before the first content.
 const PREAMBLE_HELD: usize = 256 << 10;
@@ -30,6 +30,16 @@ impl UpstreamResponse<'_> {
     /// Waits until an answer, or a failure, is certain.
     pub(super) async fn success(mut self) -> Result<Box<CommittedResponse>, AttemptError> {
         let shape = self.shape().await?;
+        match self.kind() {
+            ReplyKind::Object => return self.object(shape).await,
+            ReplyKind::File => return self.file().await,
+            ReplyKind::Chat
+            | ReplyKind::Completion
+            | ReplyKind::Responses
+            | ReplyKind::Messages
+            | ReplyKind::Json
+            | ReplyKind::Bytes => {}
+        }
         if headers::is_encoded(self.headers) {
             let looks_plain = matches!(shape, Shape::Events | Shape::Json);
             if !looks_plain || headers::is_encoded_without_mark(self.headers) {
@@ -49,11 +59,11 @@ impl UpstreamResponse<'_> {
         }
     }
 
-    fn whole<'a>(&self, body: &'a [u8]) -> WholeAnswer<'a> {
+    pub(super) fn whole<'a>(&self, body: &'a [u8]) -> WholeAnswer<'a> {
         WholeAnswer { kind: self.kind(), body, prompt_bytes: self.request.body_len() }
     }
 
-    fn kind(&self) -> ReplyKind {
+    pub(super) fn kind(&self) -> ReplyKind {
         self.request.route.reply
     }
 
@@ -216,7 +226,7 @@ impl UpstreamResponse<'_> {
         }
     }
 
-    fn label_json(&self, headers: &mut HeaderMap) {
+    pub(super) fn label_json(&self, headers: &mut HeaderMap) {
         headers::set_kind(headers, headers::JSON);
         headers.remove(CONTENT_ENCODING);
     }

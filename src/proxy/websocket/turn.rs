@@ -21,6 +21,7 @@ use crate::proxy::attempt_error::about_objects;
 use crate::proxy::client_request::ClientRequest;
 use crate::proxy::dispatch::{Exhausted, fail, refuse};
 use crate::proxy::pool::Upstreams;
+use crate::proxy::retry_state::object_home::TwoHomes;
 use crate::proxy::retry_state::{FailedAttempt, Next, RetryState};
 use crate::scheduler::AdmissionError;
 use crate::types::{ApiId, Failure, FailureClass, Now, Phase, RequestTarget};
@@ -131,7 +132,9 @@ impl<H: SocketHost> SocketConnection<H> {
         told: &mut VecDeque<SocketMessage>,
     ) -> Result<Result<(Permit, TurnEvents), NoAnswer>, Ending> {
         let pool = self.pool.clone();
-        self.find_target(request, state).await?;
+        if let Err(two) = self.find_target(request, state).await? {
+            return Ok(Err(NoAnswer::Exhausted(Exhausted::TwoHomes(two))));
+        }
         loop {
             let config = self.host.config();
             if let Some(gone) = self.chosen_is_gone(&config) {
@@ -157,8 +160,7 @@ impl<H: SocketHost> SocketConnection<H> {
             };
             let question = Question { request, generates };
             let deadline = Instant::now() + permit.endpoint().timeouts.first_token;
-            let opened = self.connect(&permit, question.request, deadline).await?;
-            let failed = match opened {
+            let failed = match self.connect(&permit, request, deadline).await? {
                 // The permit is dropped, which gives it back.
                 Ok(false) => continue,
                 Ok(true) => {
@@ -167,7 +169,7 @@ impl<H: SocketHost> SocketConnection<H> {
                         Ok(events) => {
                             self.is_chosen = true;
                             state.record_success(&permit, place, true);
-                            state.home.served_by(&permit.endpoint().api, pool.homes(), &question.request.objects);
+                            state.home.served_by(&permit.endpoint().api, pool.homes(), &request.objects);
                             return Ok(Ok((permit, events)));
                         }
                         Err(failed) => (place, failed),
@@ -208,15 +210,19 @@ impl<H: SocketHost> SocketConnection<H> {
     }
 
     /// Finds the upstream that has to serve the turn, if only one can.
-    async fn find_target(&mut self, request: &ClientRequest, state: &mut RetryState<'_>) -> Result<(), Ending> {
+    async fn find_target(
+        &mut self,
+        request: &ClientRequest,
+        state: &mut RetryState<'_>,
+    ) -> Result<Result<(), TwoHomes>, Ending> {
         match self.chosen() {
             // A connection whose upstream is gone ends.
-            Some(_) if self.chosen_is_gone(&self.host.config()).is_some() => Ok(()),
+            Some(_) if self.chosen_is_gone(&self.host.config()).is_some() => Ok(Ok(())),
             Some(chosen) => {
                 state.home.target = RequestTarget::Home(chosen.clone());
-                Ok(())
+                Ok(Ok(()))
             }
-            None if request.objects.is_empty() => Ok(()),
+            None if request.objects.objects.is_empty() => Ok(Ok(())),
             None => self.client.beside(state.home.find(self.pool.homes(), &request.objects)).await,
         }
     }
@@ -259,7 +265,7 @@ impl<H: SocketHost> SocketConnection<H> {
             match self.receive(deadline).await? {
                 Received::Data(SocketMessage::Text(text)) => {
                     if let Some(mut error) = self.error_event(&text, sent(request, endpoint)) {
-                        error.failure = about_objects(error.failure, &request.objects);
+                        error.failure = about_objects(error.failure, request);
                         return Ok(Err(error.into()));
                     }
                     events.take(text);

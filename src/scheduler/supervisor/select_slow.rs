@@ -44,12 +44,12 @@ impl SupervisorActor {
         if tiers.is_empty() {
             return Err(self.not_found(&profile));
         }
-        let refusing = snapshot.refusing(&tiers, profile.parameters);
+        let unfit = snapshot.unfit(&tiers, &profile, |api| allowed.allows(api));
         // The worker may know an older routing.
         let slot_of = |api: ApiId| snapshot.members.iter().position(|member| member.api == api);
-        let is_of_model = |first: &usize| tiers.slots().any(|slot| slot == *first) && !refusing.contains(first);
+        let is_of_model = |first: &usize| tiers.slots().any(|slot| slot == *first) && !unfit.contains(first);
         let first = first.and_then(slot_of).filter(is_of_model);
-        let is_skipped = |(slot, member): (usize, &Member)| refusing.contains(&slot) || !allowed.allows(&member.api);
+        let is_skipped = |(slot, member): (usize, &Member)| unfit.contains(&slot) || !allowed.allows(&member.api);
         let skipped = snapshot.members.iter().enumerate().map(is_skipped).collect();
         Ok(Selection { snapshot: snapshot.clone(), tiers, profile, first, skipped, may_panic: true })
     }
@@ -76,8 +76,8 @@ impl SupervisorActor {
     /// Returns whether an upstream of the model has not failed this request yet.
     fn has_upstream_left(&self, of: &Profile, excluded: &[ApiId]) -> bool {
         let tiers = self.snapshot.routes.tiers(of.route.format(), &of.model);
-        let refusing = self.snapshot.refusing(&tiers, of.parameters);
-        let mut left = tiers.slots().filter(|slot| !refusing.contains(slot));
+        let unfit = self.snapshot.unfit(&tiers, of, |api| !excluded.contains(api));
+        let mut left = tiers.slots().filter(|slot| !unfit.contains(slot));
         left.any(|slot| self.snapshot.members.get(slot).is_some_and(|member| !excluded.contains(&member.api)))
     }
 

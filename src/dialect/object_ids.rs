@@ -1,0 +1,268 @@
+//! The ids of objects in any JSON: which a request names, and which an answer shows.
+//!
+//! 1. A member with one of a dialect's names holds an id, or a list of ids, at any depth. An object there is named by its `id`.
+//! 2. What a client or a tool may fill with anything (`metadata`, arguments, schemas) is left out.
+//! 3. Most chats name nothing: a search for a word finds out before anything is read.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use url::form_urlencoded;
+
+use super::reply_kind::ReplyKind;
+use super::{Dialect, WholeAnswer};
+use crate::types::ObjectKey;
+
+/// The words without which a body names no object.
+pub(crate) type Needles = LazyLock<Vec<Finder<'static>>>;
+
+/// In a chat.
+pub(super) static CHAT_IDS: Needles = LazyLock::new(|| needles(&["\"file_id\""]));
+
+/// In a request of the Responses API.
+pub(super) static RESPONSES_IDS: Needles =
+    LazyLock::new(|| needles(&["\"file_id\"", "\"file_ids\"", "\"vector_store_ids\"", "\"container\""]));
+
+/// In a message of Anthropic's API.
+pub(super) static MESSAGES_IDS: Needles = LazyLock::new(|| needles(&["\"file_id\"", "\"container\""]));
+
+/// The most ids of one request that count.
+const MAX_NAMED: usize = 32;
+
+/// The most ids of one answer that are remembered.
+const MAX_LEARNED: usize = 256;
+
+/// The longest id, in bytes.
+const LONGEST_ID: usize = 256;
+
+/// Which members of JSON hold ids.
+#[derive(Debug)]
+pub(crate) struct IdFields {
+    /// In requests.
+    pub(crate) naming: &'static [&'static str],
+    /// In answers.
+    pub(crate) learned: &'static [&'static str],
+    /// Left out, with all below.
+    pub(crate) skipped: &'static [&'static str],
+}
+
+fn needles(words: &[&'static str]) -> Vec<Finder<'static>> {
+    words.iter().map(|word| Finder::new(*word)).collect()
+}
+
+/// Returns whether one of the words stands in a body.
+pub(crate) fn is_found(needles: &Needles, body: &[u8]) -> bool {
+    needles.iter().any(|needle| needle.find(body).is_some())
+}
+
+/// Returns the objects that a body names.
+pub(crate) fn named_ids(dialect: &dyn Dialect, body: &[u8]) -> Vec<ObjectKey> {
+    let fields = dialect.id_fields();
+    ids_in(body, Wanted { fields: fields.naming, skipped: fields.skipped, most: MAX_NAMED })
+}
+
+/// Returns the objects that a query names.
+pub(crate) fn named_in_query(dialect: &dyn Dialect, query: &str) -> Vec<ObjectKey> {
+    let naming = dialect.id_fields().naming;
+    let parts = form_urlencoded::parse(query.as_bytes());
+    let named = parts.filter(|(name, id)| naming.contains(&name.trim_end_matches("[]")) && is_id(id));
+    named.map(|(_, id)| ObjectKey::of_id(&id)).take(MAX_NAMED).collect()
+}
+
+/// Returns the objects that an answer shows, if such an answer is about objects.
+pub(crate) fn learned_ids(dialect: &dyn Dialect, answer: WholeAnswer<'_>) -> Vec<ObjectKey> {
+    if answer.kind != ReplyKind::Object {
+        return Vec::new();
+    }
+    let fields = dialect.id_fields();
+    ids_in(answer.body, Wanted { fields: fields.learned, skipped: fields.skipped, most: MAX_LEARNED })
+}
+
+/// Returns whether an answer about an object is an error, and no object with an error.
+pub(crate) fn is_error_alone(answer: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Members {
+        error: Option<IgnoredAny>,
+        id: Option<IgnoredAny>,
+        object: Option<IgnoredAny>,
+        data: Option<IgnoredAny>,
+    }
+    answer.starts_with(b"{")
+        && serde_json::from_slice(answer).is_ok_and(|members: Members| {
+            members.error.is_some() && members.id.is_none() && members.object.is_none() && members.data.is_none()
+        })
+}
+
+/// What is looked for.
+#[derive(Clone, Copy)]
+struct Wanted {
+    fields: &'static [&'static str],
+    skipped: &'static [&'static str],
+    most: usize,
+}
+
+fn ids_in(json: &[u8], wanted: Wanted) -> Vec<ObjectKey> {
+    let mut found = Vec::new();
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    // What was found before an error in the JSON counts all the same.
+    let _ = Ids { wanted, is_id: false, is_kept: false, found: &mut found }.deserialize(&mut reader);
+    found
+}
+
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST_ID
+}
+
+/// Reads one value. Returns the text of a string, if the text is to be kept.
+struct Ids<'a> {
+    wanted: Wanted,
+    /// The value stands where an id does.
+    is_id: bool,
+    is_kept: bool,
+    found: &'a mut Vec<ObjectKey>,
+}
+
+impl Ids<'_> {
+    fn add(&mut self, id: &str) {
+        if !is_id(id) || self.found.len() >= self.wanted.most {
+            return;
+        }
+        let key = ObjectKey::of_id(id);
+        if !self.found.contains(&key) {
+            self.found.push(key);
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Ids<'_> {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<Option<String>, D::Error> {
+        value.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Ids<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_str<E: Error>(mut self, text: &str) -> Result<Option<String>, E> {
+        if self.is_id {
+            self.add(text);
+        }
+        Ok((self.is_kept && is_id(text)).then(|| text.to_owned()))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Option<String>, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Option<String>, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Option<String>, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Option<String>, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Option<String>, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Option<String>, A::Error> {
+        let Ids { wanted, is_id, found, .. } = self;
+        while items.next_element_seed(Ids { wanted, is_id, is_kept: false, found: &mut *found })?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Option<String>, A::Error> {
+        // An evaluation names the file of its data so: `{"type": "file_id", "id": "file-1"}`.
+        let (mut own_id, mut is_file) = (None, false);
+        while let Some(name) = members.next_key::<String>()? {
+            let wanted = self.wanted;
+            if wanted.skipped.contains(&name.as_str()) {
+                members.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let is_id = wanted.fields.contains(&name.as_str()) || self.is_id && name == "id";
+            let is_kept = matches!(name.as_str(), "id" | "type");
+            let text = members.next_value_seed(Ids { wanted, is_id, is_kept, found: &mut *self.found })?;
+            match name.as_str() {
+                "id" => own_id = text,
+                "type" => is_file = text.is_some_and(|kind| wanted.fields.contains(&kind.as_str())),
+                _ => {}
+            }
+        }
+        if let Some(id) = own_id.filter(|_| is_file) {
+            self.add(&id);
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::anthropic::Anthropic;
+    use super::super::openai::OpenAi;
+    use super::*;
+
+    fn keys(ids: &[&str]) -> Vec<ObjectKey> {
+        ids.iter().map(|id| ObjectKey::of_id(id)).collect()
+    }
+
+    #[test]
+    fn a_body_names_objects_by_the_names_of_its_members_at_any_depth() {
+        for (body, ids) in [
+            (r#"{"input_file_id":"file-1","endpoint":"/v1/chat/completions"}"#, &["file-1"][..]),
+            (r#"{"training_file":"file-1","validation_file":"file-2","model":"m"}"#, &["file-1", "file-2"]),
+            (r#"{"messages":[{"content":[{"type":"file","file":{"file_id":"file-1"}}]}]}"#, &["file-1"]),
+            (r#"{"tools":[{"type":"file_search","vector_store_ids":["vs_1","vs_2"]}]}"#, &["vs_1", "vs_2"]),
+            (r#"{"tool_resources":{"code_interpreter":{"file_ids":["file-1"]}}}"#, &["file-1"]),
+            (r#"{"tools":[{"type":"code_interpreter","container":"cntr_1"}]}"#, &["cntr_1"]),
+            (r#"{"container":{"type":"auto","file_ids":["file-1"]}}"#, &["file-1"]),
+            (r#"{"conversation":{"id":"conv_1"}}"#, &["conv_1"]),
+            (r#"{"data_source":{"source":{"id":"file-1","type":"file_id"}}}"#, &["file-1"]),
+            (r#"{"file_id":"file\u002d1"}"#, &["file-1"]),
+            (r#"{"file_ids":["file-1","file-1"]}"#, &["file-1"]),
+            (r#"{"metadata":{"file_id":"file-1"},"id":"x"}"#, &[]),
+            (r#"{"tools":[{"function":{"parameters":{"properties":{"file_id":{"type":"string"}}}}}]}"#, &[]),
+            (r#"{"content":"\"file_id\":\"file-1\""}"#, &[]),
+            (r#"{"file_id":null,"file_ids":[1,true,{"x":"y"}],"assistant_id":""}"#, &[]),
+            (r#"[1"#, &[]),
+        ] {
+            assert_eq!(named_ids(&OpenAi, body.as_bytes()), keys(ids), "{body}");
+        }
+        let tool = br#"{"messages":[{"content":[{"type":"tool_use","input":{"file_id":"a"}},{"source":{"file_id":"file_1"}}]}]}"#;
+        assert_eq!(named_ids(&Anthropic, tool), keys(&["file_1"]));
+        let many: Vec<String> = (0..100).map(|i| format!("\"f{i}\"")).collect();
+        let body = format!(r#"{{"file_ids":[{}]}}"#, many.join(","));
+        assert_eq!(named_ids(&OpenAi, body.as_bytes()).len(), MAX_NAMED);
+    }
+
+    #[test]
+    fn an_answer_shows_its_own_id_and_those_of_what_it_made() {
+        let batch = br#"{"id":"batch_1","object":"batch","input_file_id":"file-1","output_file_id":"file-2",
+            "error_file_id":null,"metadata":{"id":"no"},"request_counts":{"total":1}}"#;
+        let answer = WholeAnswer { kind: ReplyKind::Object, body: batch, prompt_bytes: 0 };
+        assert_eq!(learned_ids(&OpenAi, answer), keys(&["batch_1", "file-1", "file-2"]));
+        assert_eq!(learned_ids(&OpenAi, WholeAnswer { kind: ReplyKind::Json, ..answer }), []);
+    }
+
+    #[test]
+    fn a_query_names_objects_likewise() {
+        let named = |query| named_in_query(&OpenAi, query);
+        assert_eq!(named("limit=2&run_id=run_1&file_ids[]=file-1&after=x"), keys(&["run_1", "file-1"]));
+        assert_eq!(named("run_id=run%5F1"), keys(&["run_1"]));
+        assert_eq!(named("run_id=&limit=20"), []);
+    }
+}

@@ -1,0 +1,192 @@
+//! The rows about objects that live on an account: files, batches, responses, threads and so on.
+//!
+//! 1. A row is free, unless it runs a model: a request about an object counts against no limit.
+//! 2. A request with an id, in the path, the query or the body, goes to the account that made the object.
+//! 3. A fixed part of a path stands before an id at the same place.
+
+use super::{ListOrder, ModelPlace, Naming, ObjectRules, Route, likely, named_by, route};
+use crate::dialect::anthropic::Anthropic;
+use crate::dialect::object_ids::RESPONSES_IDS;
+use crate::dialect::reply_kind::ReplyKind;
+use crate::types::{RouteId, Verb};
+
+/// The models behind a video without a model.
+const VIDEO_MODELS: &[&str] = &["sora"];
+
+/// Every row about objects, by path.
+pub static OBJECT_ROUTES: [Route; 122] = [
+    runs(named_by(&RESPONSES_IDS, route("responses/compact", ReplyKind::Responses))),
+    Route { model: ModelPlace::BodyOrNowhere, ..post("responses/input_tokens") },
+    get("responses/{id}"),
+    delete("responses/{id}"),
+    post("responses/{id}/cancel"),
+    get("responses/{id}/input_items"),
+    list("chat/completions", ListOrder::Ascending),
+    get("chat/completions/{id}"),
+    post("chat/completions/{id}"),
+    delete("chat/completions/{id}"),
+    get("chat/completions/{id}/messages"),
+    runs(route("rerank", ReplyKind::Json)),
+    post("conversations"),
+    get("conversations/{id}"),
+    post("conversations/{id}"),
+    delete("conversations/{id}"),
+    get("conversations/{id}/items"),
+    post("conversations/{id}/items"),
+    get("conversations/{id}/items/{id}"),
+    delete("conversations/{id}/items/{id}"),
+    list("files", ListOrder::Descending),
+    post("files"),
+    get("files/{id}"),
+    delete("files/{id}"),
+    content("files/{id}/content"),
+    post("uploads"),
+    post("uploads/{id}/parts"),
+    post("uploads/{id}/complete"),
+    post("uploads/{id}/cancel"),
+    list("batches", ListOrder::Descending),
+    blind(post("batches")),
+    get("batches/{id}"),
+    post("batches/{id}/cancel"),
+    list("vector_stores", ListOrder::Descending),
+    post("vector_stores"),
+    get("vector_stores/{id}"),
+    post("vector_stores/{id}"),
+    delete("vector_stores/{id}"),
+    post("vector_stores/{id}/search"),
+    get("vector_stores/{id}/files"),
+    post("vector_stores/{id}/files"),
+    get("vector_stores/{id}/files/{id}"),
+    post("vector_stores/{id}/files/{id}"),
+    detach("vector_stores/{id}/files/{id}"),
+    content("vector_stores/{id}/files/{id}/content"),
+    post("vector_stores/{id}/file_batches"),
+    get("vector_stores/{id}/file_batches/{id}"),
+    post("vector_stores/{id}/file_batches/{id}/cancel"),
+    get("vector_stores/{id}/file_batches/{id}/files"),
+    list("fine_tuning/jobs", ListOrder::Descending),
+    blind(post("fine_tuning/jobs")),
+    get("fine_tuning/jobs/{id}"),
+    post("fine_tuning/jobs/{id}/cancel"),
+    post("fine_tuning/jobs/{id}/pause"),
+    post("fine_tuning/jobs/{id}/resume"),
+    get("fine_tuning/jobs/{id}/events"),
+    get("fine_tuning/jobs/{id}/checkpoints"),
+    get("fine_tuning/checkpoints/{id}/permissions"),
+    post("fine_tuning/checkpoints/{id}/permissions"),
+    delete("fine_tuning/checkpoints/{id}/permissions/{id}"),
+    delete("models/{id}"),
+    list("containers", ListOrder::Descending),
+    post("containers"),
+    get("containers/{id}"),
+    delete("containers/{id}"),
+    get("containers/{id}/files"),
+    post("containers/{id}/files"),
+    get("containers/{id}/files/{id}"),
+    delete("containers/{id}/files/{id}"),
+    content("containers/{id}/files/{id}/content"),
+    list("videos", ListOrder::Descending),
+    likely(VIDEO_MODELS, runs(post("videos"))),
+    get("videos/{id}"),
+    delete("videos/{id}"),
+    content("videos/{id}/content"),
+    likely(VIDEO_MODELS, runs(post("videos/{id}/remix"))),
+    list("evals", ListOrder::Ascending),
+    blind(post("evals")),
+    get("evals/{id}"),
+    post("evals/{id}"),
+    delete("evals/{id}"),
+    get("evals/{id}/runs"),
+    blind(post("evals/{id}/runs")),
+    get("evals/{id}/runs/{id}"),
+    post("evals/{id}/runs/{id}"),
+    delete("evals/{id}/runs/{id}"),
+    get("evals/{id}/runs/{id}/output_items"),
+    get("evals/{id}/runs/{id}/output_items/{id}"),
+    list("assistants", ListOrder::Descending),
+    likely(&[], post("assistants")),
+    get("assistants/{id}"),
+    likely(&[], post("assistants/{id}")),
+    delete("assistants/{id}"),
+    post("threads"),
+    run("threads/runs"),
+    get("threads/{id}"),
+    post("threads/{id}"),
+    delete("threads/{id}"),
+    get("threads/{id}/messages"),
+    post("threads/{id}/messages"),
+    get("threads/{id}/messages/{id}"),
+    post("threads/{id}/messages/{id}"),
+    delete("threads/{id}/messages/{id}"),
+    get("threads/{id}/runs"),
+    run("threads/{id}/runs"),
+    get("threads/{id}/runs/{id}"),
+    post("threads/{id}/runs/{id}"),
+    post("threads/{id}/runs/{id}/cancel"),
+    run("threads/{id}/runs/{id}/submit_tool_outputs"),
+    get("threads/{id}/runs/{id}/steps"),
+    get("threads/{id}/runs/{id}/steps/{id}"),
+    of_anthropic(list("messages/batches", ListOrder::Descending)),
+    of_anthropic(blind(post("messages/batches"))),
+    of_anthropic(get("messages/batches/{id}")),
+    of_anthropic(delete("messages/batches/{id}")),
+    of_anthropic(post("messages/batches/{id}/cancel")),
+    of_anthropic(content("messages/batches/{id}/results")),
+    of_anthropic(list("files", ListOrder::Descending)),
+    of_anthropic(post("files")),
+    of_anthropic(get("files/{id}")),
+    of_anthropic(delete("files/{id}")),
+    of_anthropic(content("files/{id}/content")),
+];
+
+/// A question.
+const fn get(path: &'static str) -> Route {
+    let id = RouteId::new(path).by(Verb::Get).free();
+    Route { id, model: ModelPlace::Nowhere, ..route("", ReplyKind::Object) }
+}
+
+/// A question for bytes.
+const fn content(path: &'static str) -> Route {
+    Route { reply: ReplyKind::File, ..get(path) }
+}
+
+/// A question for the objects of all accounts.
+const fn list(path: &'static str, order: ListOrder) -> Route {
+    Route { objects: ObjectRules { list: Some(order), ..ObjectRules::NONE }, ..get(path) }
+}
+
+/// What makes or changes an object.
+const fn post(path: &'static str) -> Route {
+    let objects = ObjectRules { names: Naming::Anywhere, makes: true, ..ObjectRules::NONE };
+    Route { id: RouteId::new(path).free(), objects, ..get("") }
+}
+
+/// What runs an assistant: the model stands in the body, or with the assistant.
+const fn run(path: &'static str) -> Route {
+    blind(runs(Route { model: ModelPlace::BodyOrNowhere, ..post(path) }))
+}
+
+/// What removes the object of the last id.
+const fn delete(path: &'static str) -> Route {
+    let objects = ObjectRules { forgets: true, ..ObjectRules::NONE };
+    Route { id: RouteId::new(path).by(Verb::Delete).free(), objects, ..get("") }
+}
+
+/// What removes an object from another one, and leaves the object.
+const fn detach(path: &'static str) -> Route {
+    Route { objects: ObjectRules::NONE, ..delete(path) }
+}
+
+/// The same row as one that runs a model, and so counts.
+const fn runs(row: Route) -> Route {
+    Route { id: row.id.counted(), ..row }
+}
+
+/// The same row as one that runs a model whose name the pool can't see, now or later.
+const fn blind(row: Route) -> Route {
+    Route { objects: ObjectRules { is_blind: true, ..row.objects }, ..row }
+}
+
+const fn of_anthropic(row: Route) -> Route {
+    Route { id: RouteId::anthropic(row.id.path()).by(row.id.verb()).free(), dialect: &Anthropic, ..row }
+}
