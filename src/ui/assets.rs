@@ -1,7 +1,7 @@
 //! The files of the pages: one style sheet, one module, one picture. They are part of the program.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
 struct Asset {
     name: &'static str,
@@ -21,8 +21,9 @@ pub(super) fn asset(name: &str) -> String {
     format!("/ui/assets/{name}?v={:08x}", crc32fast::hash(content.as_bytes()))
 }
 
-pub(super) async fn serve(_: HttpRequest, name: web::Path<String>) -> HttpResponse {
-    match ASSETS.iter().find(|asset| asset.name == *name) {
+pub(super) fn serve(request: &HttpRequest) -> HttpResponse {
+    let name = request.match_info().get("name");
+    match ASSETS.iter().find(|asset| name == Some(asset.name)) {
         Some(asset) => HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, asset.kind))
             .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))

@@ -1,4 +1,4 @@
-//! The fields of a form, as a browser sends them.
+//! The fields of a form or of an address, as a browser sends them.
 
 use std::time::Duration;
 
@@ -22,11 +22,16 @@ const LARGEST_OF_OTHERS: usize = 16 << 10;
 /// How long a form may take to come.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// What a form holds, in the order of the page.
-#[derive(Debug)]
+/// The fields of a form or of an address, in the order of the page.
+#[derive(Debug, Default)]
 pub(super) struct SentFields(pub(super) Vec<(String, String)>);
 
 impl SentFields {
+    /// Reads the query of an address.
+    pub(super) fn of_query(query: &str) -> SentFields {
+        SentFields(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
     /// Returns a field. An empty one is none.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());

@@ -11,14 +11,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix_web::web::{Bytes, Query};
+use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use futures_util::stream;
-use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use super::door::{cookie_of, door};
+use super::fields::SentFields;
 use super::frame::view_start;
 use super::messages::{CurrentSession, GetSession};
 use super::page::{LoadedPage, Making, PageRow};
@@ -35,14 +35,6 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// A stream without news says so, that proxies between don't close it.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-
-#[derive(Deserialize)]
-pub(super) struct EventsQuery {
-    /// The page, with its query.
-    page: String,
-    /// The digest of the pieces that the tab has.
-    seen: String,
-}
 
 /// Returns what tells one making of a page from another.
 pub(super) fn digest(pieces: &[Piece]) -> String {
@@ -82,6 +74,7 @@ struct Tab {
     request: HttpRequest,
     page: &'static PageRow,
     every: Duration,
+    /// The page's address, with its query.
     url: String,
     cookie: Option<String>,
     session: CurrentSession,
@@ -96,9 +89,11 @@ struct Tab {
     _slot: TabSlot,
 }
 
-/// Answers with the updates of a page.
-pub(super) async fn events(request: HttpRequest, query: Query<EventsQuery>) -> HttpResponse {
-    let EventsQuery { page: url, seen } = query.into_inner();
+/// Answers with the updates of the page `page`, for a tab with the pieces of the digest `seen`.
+pub(super) fn events(request: HttpRequest) -> HttpResponse {
+    let query = SentFields::of_query(request.query_string());
+    let field = |name: &str| query.field(name).unwrap_or_default().to_owned();
+    let (url, seen) = (field("page"), field("seen"));
     let session = request.extensions().get::<CurrentSession>().cloned();
     let (Some(session), Some(page)) = (session, find(&url)) else { return HttpResponse::NotFound().finish() };
     let Some(every) = page.refresh.filter(|_| page.audience.admits(&session.visitor)) else {

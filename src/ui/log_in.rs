@@ -4,10 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ContentType, SET_COOKIE};
-use actix_web::web::Query;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use maud::html;
-use serde::Deserialize;
 
 use super::cookies::NewCookie;
 use super::door::{cookie_of, door, give_session, is_forwarded};
@@ -25,16 +23,6 @@ const LONGEST_KEY: usize = 1_024;
 /// How long the choice of language and colours is remembered: a year.
 const REMEMBERED: u64 = 365 * 24 * 60 * 60;
 
-#[derive(Deserialize)]
-pub(super) struct LogInQuery {
-    to: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct LinkQuery {
-    once: String,
-}
-
 /// Returns a page of ours, whatever was asked for: never a link to elsewhere.
 fn own_page(to: Option<&str>) -> &str {
     let is_own = |to: &&str| to.starts_with("/ui/") && !to.contains(['\\', '\r', '\n']) && !to.contains("//");
@@ -42,9 +30,9 @@ fn own_page(to: Option<&str>) -> &str {
 }
 
 /// Shows the form.
-pub(super) async fn form(request: HttpRequest) -> HttpResponse {
-    let to = Query::<LogInQuery>::from_query(request.query_string()).ok().and_then(|query| query.into_inner().to);
-    log_in_page(&request, StatusCode::OK, None, to.as_deref())
+pub(super) fn form(request: &HttpRequest) -> HttpResponse {
+    let query = SentFields::of_query(request.query_string());
+    log_in_page(request, StatusCode::OK, None, query.field("to"))
 }
 
 fn log_in_page(request: &HttpRequest, status: StatusCode, said: Option<String>, to: Option<&str>) -> HttpResponse {
@@ -96,9 +84,11 @@ fn origin_of(request: &HttpRequest) -> KeyOrigin {
 }
 
 /// Begins a session by a link, which works once.
-pub(super) async fn by_link(request: HttpRequest, query: Query<LinkQuery>) -> HttpResponse {
+pub(super) async fn by_link(request: HttpRequest) -> HttpResponse {
+    let query = SentFields::of_query(request.query_string());
+    let secret = query.field("once").unwrap_or_default().to_owned();
     let Some(door) = door(&request) else { return refused(&request, "refused.session", &[]) };
-    match door.dashboard.send(LogInByLink { secret: query.into_inner().once }).await {
+    match door.dashboard.send(LogInByLink { secret }).await {
         Ok(Some(cookie)) => welcome(&request, cookie, "/ui/"),
         Ok(None) | Err(_) => {
             let said = bare_view(&request).t("login.link_spent").to_owned();
@@ -128,7 +118,7 @@ pub(super) async fn log_out(request: HttpRequest, SentFields(fields): SentFields
 }
 
 /// Remembers the language and the colours.
-pub(super) async fn preferences(fields: SentFields) -> HttpResponse {
+pub(super) fn preferences(fields: &SentFields) -> HttpResponse {
     let mut response = see_other(own_page(fields.field("to")));
     let chosen = [
         ("ui-language", fields.field("language").and_then(Language::of_tag).map(Language::tag)),

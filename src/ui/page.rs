@@ -4,13 +4,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix::Addr;
-use actix_web::{HttpRequest, web};
+use actix_web::HttpRequest;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 use url::form_urlencoded;
 
 use super::actor::DashboardActor;
 use super::door::{api_address, door};
+use super::fields::SentFields;
 use super::forms::Action;
 use super::view::{Facts, View, ViewStart};
 use super::visitor::Visitor;
@@ -89,7 +90,6 @@ impl PageRow {
         making: Making,
     ) -> Result<Box<dyn Facts>, ApiError> {
         let (path, query) = start.url.split_once('?').unwrap_or((&start.url, ""));
-        let fields = web::Query::<Vec<(String, String)>>::from_query(query);
         let asked = PageRequest {
             dashboard: door(request).ok_or(ApiError::Internal)?.dashboard.clone(),
             worker: worker(request)?.clone(),
@@ -97,7 +97,7 @@ impl PageRow {
             making,
             name: self.name_in(path).filter(|name| !name.is_empty()),
             address: api_address(request),
-            query: Rc::new(fields.map(web::Query::into_inner).unwrap_or_default()),
+            query: Rc::new(SentFields::of_query(query)),
         };
         (self.load)(asked).await
     }
@@ -140,14 +140,13 @@ pub(super) struct PageRequest {
     /// Where clients reach the API: the scheme and the host, without a `/` at the end.
     pub(super) address: String,
     /// The fields of the query.
-    pub(super) query: Rc<Vec<(String, String)>>,
+    pub(super) query: Rc<SentFields>,
 }
 
 impl PageRequest {
     /// Returns a field of the query. An empty one is none.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
-        let found = self.query.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
-        found.filter(|value| !value.is_empty())
+        self.query.field(name)
     }
 }
 

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use actix::Addr;
-use actix_web::guard;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, guard};
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, ready};
 
 use super::actor::DashboardActor;
 use super::door::{self, Door};
+use super::fields::SentFields;
 use super::show::{self, show};
 use super::table::PAGES;
 use super::{actions, assets, frame, live, log_in, trial};
@@ -18,6 +21,30 @@ use crate::http::MorePages;
 pub fn configure(dashboard: Addr<DashboardActor>) -> MorePages {
     Arc::new(move |routes: &mut ServiceConfig| add(routes, dashboard.clone()))
 }
+
+/// Answers a request for an address that is no page.
+type AddressAnswer = fn(HttpRequest) -> LocalBoxFuture<'static, HttpResponse>;
+
+/// Answers a form that belongs to no single page.
+type FormAnswer = fn(HttpRequest, SentFields) -> LocalBoxFuture<'static, HttpResponse>;
+
+/// The addresses beside the pages, as rows: a handler with a type of its own costs some KB of the program.
+const READS: [(&str, AddressAnswer); 6] = [
+    ("/login", |request| ready(log_in::form(&request)).boxed_local()),
+    ("/link", |request| log_in::by_link(request).boxed_local()),
+    ("/usage.csv", |request| show::usage_csv(request).boxed_local()),
+    ("/events", |request| ready(live::events(request)).boxed_local()),
+    ("/assets/{name}", |request| ready(assets::serve(&request)).boxed_local()),
+    ("", |_| ready(frame::see_other("/ui/")).boxed_local()),
+];
+
+/// The forms that belong to no single page.
+const WRITES: [(&str, FormAnswer); 4] = [
+    ("/login", |request, fields| log_in::log_in(request, fields).boxed_local()),
+    ("/logout", |request, fields| log_in::log_out(request, fields).boxed_local()),
+    ("/preferences", |_, fields| ready(log_in::preferences(&fields)).boxed_local()),
+    ("/try/stream", |request, fields| trial::pieces(request, fields).boxed_local()),
+];
 
 fn add(routes: &mut ServiceConfig, dashboard: Addr<DashboardActor>) {
     let mut below = web::scope("/ui").app_data(Door { dashboard }).wrap(from_fn(door::handle));
@@ -31,17 +58,11 @@ fn add(routes: &mut ServiceConfig, dashboard: Addr<DashboardActor>) {
             below = below.route(path, web::post().to(move |request, form| actions::act(page, action, request, form)));
         }
     }
-    below = below
-        .route("/login", web::get().to(log_in::form))
-        .route("/login", web::post().to(log_in::log_in))
-        .route("/link", web::get().to(log_in::by_link))
-        .route("/logout", web::post().to(log_in::log_out))
-        .route("/preferences", web::post().to(log_in::preferences))
-        .route("/usage.csv", web::get().to(show::usage_csv))
-        .route("/try/stream", web::post().to(trial::pieces))
-        .route("/events", web::get().to(live::events))
-        .route("/assets/{name}", web::get().to(assets::serve))
-        .route("", web::get().to(async || frame::see_other("/ui/")))
-        .default_service(web::to(frame::unknown));
-    routes.service(below);
+    for (path, read) in READS {
+        below = below.route(path, web::get().to(read));
+    }
+    for (path, write) in WRITES {
+        below = below.route(path, web::post().to(write));
+    }
+    routes.service(below.default_service(web::to(frame::unknown)));
 }

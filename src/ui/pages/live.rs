@@ -49,7 +49,7 @@ pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<
         };
         let recent = asked.worker.recorder_actor.send(GetRecent { after: None, filter, most }).await;
         let recent = recent.map_err(|_| ApiError::Stopping)?;
-        let fields = asked.query.iter().filter(|(_, value)| !value.is_empty()).cloned().collect();
+        let fields = asked.query.0.iter().filter(|(_, value)| !value.is_empty()).cloned().collect();
         Ok(Box::new(LiveFacts { recent, most, fields }) as Box<dyn Facts>)
     }
     .boxed_local()
