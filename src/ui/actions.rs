@@ -58,9 +58,12 @@ pub(super) async fn act(
         return refused(&request, "refused.tick", &[]);
     }
     let (by, from) = (form.by.clone(), form.client.map(|client| client.to_string()).unwrap_or_default());
-    let ActionOutcome { notice, what, next } = (action.run)(form).await;
+    let of = form.subject().map(str::to_owned);
+    let ActionOutcome { notice, what, detail, next } = (action.run)(form).await;
     if let Some(what) = what {
-        let entry = AuditEntry { at: iso(Now::read().wall), by, from, what, done: notice.is_good };
+        let action = action.path.strip_prefix("/ui/").map(str::to_owned);
+        let (at, done) = (iso(Now::read().wall), notice.is_good);
+        let entry = AuditEntry { at, by, from, what, action, of, detail, done };
         let _ = door.dashboard.send(WriteAudit(entry)).await;
     }
     match next {

@@ -24,8 +24,17 @@ pub(super) struct AuditEntry {
     pub(super) by: String,
     /// The address that the form came from.
     pub(super) from: String,
-    /// What was asked for.
+    /// What was asked for, in English, for who reads the file.
     pub(super) what: String,
+    /// The path of the form below `/ui/`. None in lines of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) action: Option<String>,
+    /// The account or the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) of: Option<String>,
+    /// How long, or which fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) detail: Option<String>,
     /// How it ended.
     pub(super) done: bool,
 }
@@ -81,11 +90,18 @@ mod tests {
         fs::create_dir_all(&folder).expect("a folder");
         let file = AuditFile::of(&folder);
         assert_eq!(file.last(5), []);
+        // As an older version writes a line.
+        let old = r#"{"at": "2026-11-28T15:00:00.000Z", "by": "ops", "from": "::1", "what": "rest", "done": false}"#;
+        fs::write(folder.join("audit.jsonl"), format!("{old}\n")).expect("writes");
+        assert_eq!(file.last(5).len(), 1);
         let entry = |what: &str| AuditEntry {
             at: "2026-11-28T16:00:00.000Z".to_owned(),
             by: "ops".to_owned(),
             from: "127.0.0.1".to_owned(),
             what: what.to_owned(),
+            action: None,
+            of: None,
+            detail: None,
             done: true,
         };
         for what in ["one", "two\nlines \"quoted\"", "three"] {

@@ -48,6 +48,8 @@ pub(super) struct ActionOutcome {
     pub(super) notice: Notice,
     /// What was asked for, for the audit log: in English, without any secret. `None`: nothing was to be changed.
     pub(super) what: Option<String>,
+    /// For the audit log: how long, or which fields.
+    pub(super) detail: Option<String>,
     pub(super) next: NextPage,
 }
 
@@ -67,6 +69,13 @@ impl SentForm {
     }
 }
 
+impl SentForm {
+    /// Returns the account or the key that the form is about.
+    pub(super) fn subject(&self) -> Option<&str> {
+        ["api", "name", "id", "provider"].into_iter().find_map(|name| self.field(name))
+    }
+}
+
 impl ActionOutcome {
     pub(super) fn good(what: impl Into<String>, text: String, to: impl Into<String>) -> ActionOutcome {
         ActionOutcome::said(true, what.into(), text, to.into())
@@ -82,6 +91,11 @@ impl ActionOutcome {
         self
     }
 
+    /// Says for the audit log how long, or which fields.
+    pub(super) fn detailed(self, detail: String) -> ActionOutcome {
+        ActionOutcome { detail: Some(detail).filter(|detail| !detail.is_empty()), ..self }
+    }
+
     /// Leads elsewhere where the action is done.
     pub(super) fn then_at(mut self, to: impl Into<String>) -> ActionOutcome {
         if self.notice.is_good {
@@ -94,6 +108,7 @@ impl ActionOutcome {
         ActionOutcome {
             notice: Notice { is_good, text, secret: None, link: None },
             what: Some(what),
+            detail: None,
             next: NextPage::At(to),
         }
     }

@@ -64,9 +64,9 @@ impl LimitLine {
         lines.into_iter().flatten().collect()
     }
 
-    /// Returns when the limit is spent at the present rate, if before it frees.
+    /// Returns when the limit is spent at the present rate, if before it frees. What is spent already runs out no more.
     pub(super) fn exhausted_at(&self) -> Option<i64> {
-        self.forecast.as_ref()?.exhausted_at
+        self.forecast.as_ref()?.exhausted_at.filter(|_| self.used < self.bound)
     }
 
     /// Returns when units come free, where the use so far tells.
@@ -93,7 +93,7 @@ impl LimitLine {
         let amounts = format!("{} / {}", self.amount(self.used), self.amount(self.bound));
         html! {
             div class="limit" {
-                span class="limit-name" { (self.name) }
+                span class="limit-name" { (view.language.text_or(&format!("period.{}", self.name), &self.name)) }
                 // Drawn by attributes alone: the policy allows no styles in the markup.
                 svg class=(class) viewBox="0 0 100 6" preserveAspectRatio="none" role="img"
                     aria-label={ (self.name) ": " (full) " %" } {
@@ -101,7 +101,7 @@ impl LimitLine {
                     rect class="used" width=(full) height="6" rx="1" {}
                 }
                 span class="limit-amounts" { (amounts) }
-                @if let Some(at) = self.exhausted_at().filter(|_| full < 100) {
+                @if let Some(at) = self.exhausted_at() {
                     span class="limit-note near" { (view.t("limit.spent_at")) " " (time(at)) }
                 } @else if let Some(ends) = self.ends.filter(|_| full >= 100) {
                     span class="limit-note" { (view.t("limit.frees_at")) " " (time(self.frees_at().unwrap_or(ends))) }

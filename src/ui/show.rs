@@ -141,7 +141,8 @@ fn header(current: &'static PageRow, view: &View) -> Markup {
                     }
                 }
             }
-            span class="live" id="live-state" hidden { (view.t("frame.live")) }
+            span class="live" id="live-state" data-live=(view.t("frame.live")) data-paused=(view.t("frame.paused"))
+                data-off=(view.t("frame.no_updates")) hidden {}
             span class="who" { (view.visitor.name) }
             @if !view.form_token.is_empty() { (view.button("/ui/logout", view.t("frame.log_out"), &[])) }
         }

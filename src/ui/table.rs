@@ -49,3 +49,18 @@ pub(super) static PAGES: [PageRow; 14] = [
     page("/ui/system", "page.system", system::load).with(&[action("/ui/system/reload", system::reload)]),
     page("/ui/me", "page.me", me::load).of(PageAudience::Clients).refreshed(SLOWLY),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::text::Language;
+
+    #[test]
+    fn every_page_has_a_title_and_every_action_words_for_the_audit_log() {
+        let paths = PAGES.iter().flat_map(|page| page.forms).map(|form| form.path);
+        let audited = paths.map(|path| format!("audit.{}", path.trim_start_matches("/ui/").replace('/', "_")));
+        for name in PAGES.iter().map(|page| page.title.to_owned()).chain(audited) {
+            assert!(!Language::English.text(&name).is_empty(), "no words for {name}");
+        }
+    }
+}

@@ -62,6 +62,14 @@ impl Language {
         self.words().get(name).map_or(other, String::as_str)
     }
 
+    /// Returns the words of a class of failures, or of a code of our own errors. English pages have the names of logs and metrics.
+    pub(super) fn class<'a>(self, name: &'a str) -> &'a str
+    where
+        'static: 'a,
+    {
+        self.text_or(&format!("class.{name}"), name)
+    }
+
     /// Returns the words of a name with values in place of `{…}`.
     pub(super) fn filled(self, name: &str, values: &[(&str, &str)]) -> String {
         let fill = |text: String, (place, value): &(&str, &str)| text.replace(&format!("{{{place}}}"), value);
@@ -80,6 +88,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::error::ERRORS;
+    use crate::types::FailureClass;
 
     fn places(text: &str) -> BTreeSet<&str> {
         text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(place, _)| place).collect()
@@ -129,6 +139,16 @@ mod tests {
         let is_made = |name: &str| begins.iter().any(|begin| name.split('.').next() == Some(*begin));
         for name in words.keys().filter(|name| !is_made(name)) {
             assert!(code.contains(&format!("\"{name}\"")), "{name} is used nowhere");
+        }
+    }
+
+    #[test]
+    fn every_class_of_failures_and_every_code_of_ours_has_words() {
+        let classes = FailureClass::ALL.map(FailureClass::as_str);
+        let codes = ERRORS.iter().map(|row| row.code);
+        for name in classes.into_iter().chain(codes) {
+            assert_eq!(Language::English.text(&format!("class.{name}")), name);
+            assert!(!Language::Chinese.class(name).is_ascii(), "{name}");
         }
     }
 

@@ -105,7 +105,9 @@ impl View {
 
     /// Makes a piece: a `div` with an id, which is replaced when the content differs. Pieces don't hold pieces.
     pub(super) fn piece(&self, id: &str, class: &str, content: Markup) -> Markup {
-        let whole = html! { div id=(id) class=(class) data-piece { (content) } };
+        // What is wider than the window is moved with the keyboard, too.
+        let tab = (class == "scroll").then_some("0");
+        let whole = html! { div id=(id) class=(class) tabindex=[tab] data-piece { (content) } };
         self.pieces.borrow_mut().push(Piece { id: id.to_owned(), html: whole.clone().into_string() });
         whole
     }
@@ -118,8 +120,8 @@ impl View {
     /// Returns the words of a reason, as `/v1/status` names it; one that has no words is for people already.
     pub(super) fn reason(&self, reason: &str) -> String {
         let (word, cause) = reason.split_once(": ").map_or((reason, None), |(word, cause)| (word, Some(cause)));
-        let words = self.language.text_or(&format!("reason.{word}"), word);
-        cause.map_or(words.to_owned(), |cause| format!("{words} ({cause})"))
+        let words = self.language.text_or(&format!("reason.{word}"), self.language.class(word));
+        cause.map_or(words.to_owned(), |cause| format!("{words} ({})", self.language.class(cause)))
     }
 
     /// Returns the hidden field that every form needs.

@@ -5,12 +5,13 @@ use maud::{Markup, Render, html};
 use super::view::View;
 
 /// Makes a number with its name, and what is to be said below it. `name`: of the words.
-pub(super) fn tile(view: &View, name: &str, value: String, below: String) -> Markup {
+pub(super) fn tile(view: &View, name: &str, value: impl Render, below: impl Render) -> Markup {
+    let below = below.render();
     html! {
         div class="tile" {
             dt { (view.t(name)) }
             dd { (value) }
-            @if !below.is_empty() { dd class="sub" { (below) } }
+            @if !below.0.is_empty() { dd class="sub" { (below) } }
         }
     }
 }

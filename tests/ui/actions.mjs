@@ -193,7 +193,7 @@ await withBrowser(async (open) => {
     if (javaScriptEnabled) await added(page);
     await configuration(page, other);
     await page.goto(`${base}/ui/system`);
-    assert.match(await page.textContent("main"), /put key "(other-)?colleague"/);
+    assert.match(await page.textContent("main"), /Make the key (other-)?colleague/);
     await page.getByRole("button", { name: "Log out" }).click();
     assert.equal(new URL(page.url()).pathname, "/ui/login");
     await page.goto(`${base}/ui/keys`);

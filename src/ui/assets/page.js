@@ -52,11 +52,12 @@ function dress(root) {
 
 /** Lets a button hold the updates. @param {HTMLElement} toggle */
 function pauses(toggle) {
+  const show = () => (toggle.textContent = (isPaused ? toggle.dataset.resume : toggle.dataset.pause) ?? "");
   toggle.hidden = false;
-  toggle.setAttribute("aria-pressed", String(isPaused));
+  show();
   toggle.addEventListener("click", () => {
     isPaused = !isPaused;
-    toggle.setAttribute("aria-pressed", String(isPaused));
+    show();
     follow();
   });
 }
@@ -108,6 +109,8 @@ function showState(isLive) {
   const state = document.getElementById("live-state");
   if (!state) return;
   state.hidden = false;
+  const { live, paused, off } = state.dataset;
+  state.textContent = (isLive ? live : isPaused ? paused : off) ?? "";
   state.classList.toggle("off", !isLive);
 }
 

@@ -124,7 +124,7 @@ fn absent(api: &ApiReport, view: &View) -> Markup {
         @for absent in &api.status.absent_models {
             p {
                 code { (absent.model) } " "
-                span class="class" { (absent.reason.as_str()) } " "
+                span class="class" { (view.language.class(absent.reason.as_str())) } " "
                 (view.t("now.until")) " " (time(absent.until))
             }
         }

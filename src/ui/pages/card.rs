@@ -28,7 +28,8 @@ pub(super) fn card(api: &ApiReport, firsts: &[u64], view: &View) -> Markup {
             a href=(account_page(id.as_str())) { (status.config.name) }
             span class={ "state " (state) } { (view.t(&format!("state.{state}"))) }
         }
-        (why(api, view))
+        @let why = why(api, view);
+        @if !why.0.is_empty() { p class="why" { (why) } }
         @for line in lines { (line.render(view)) }
         dl class="figures" {
             div { dt { (view.t("now.in_flight")) } dd { (count(status.in_flight.into())) } }
@@ -38,7 +39,7 @@ pub(super) fn card(api: &ApiReport, firsts: &[u64], view: &View) -> Markup {
             }
         }
         @if let Some((at, class, detail)) = &status.last_failure {
-            p class="last-error" { (time(*at)) " " span class="class" { (class.as_str()) } " " bdi { (detail) } }
+            p class="last-error" { (time(*at)) " " span class="class" { (view.language.class(class.as_str())) } " " bdi { (detail) } }
         }
     };
     view.piece(&format!("api-{id}"), "card", content)
@@ -49,10 +50,8 @@ pub(super) fn why(api: &ApiReport, view: &View) -> Markup {
     let (_, reason) = state(api);
     html! {
         @if !reason.is_empty() {
-            p class="why" {
-                (view.reason(&reason))
-                @if let Some((_, Some(until))) = &api.status.refusal { " · " (view.t("now.until")) " " (time(*until)) }
-            }
+            (view.reason(&reason))
+            @if let Some((_, Some(until))) = &api.status.refusal { " · " (view.t("now.until")) " " (time(*until)) }
         }
     }
 }

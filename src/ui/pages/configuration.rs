@@ -126,7 +126,7 @@ async fn again(form: &SentForm, what: Option<String>, came: Result<String, EditE
         }
         Err(_) => NextPage::At(PATH.to_owned()),
     };
-    ActionOutcome { notice, what, next }
+    ActionOutcome { notice, what, detail: None, next }
 }
 
 impl Facts for ConfigurationFacts {

@@ -22,7 +22,7 @@ const USUAL: usize = 50;
 const FILTERS: [&str; 7] = ["key", "api", "model", "app", "status", "class", "id"];
 
 /// The columns.
-const WORDS: [&str; 6] = ["live.time", "live.key", "live.app", "live.model", "live.api", "live.status"];
+const WORDS: [&str; 6] = ["live.time", "live.status", "live.key", "live.app", "live.model", "live.api"];
 
 /// The columns of numbers.
 const NUMBERS: [&str; 4] = ["live.first", "live.total", "live.tokens", "live.cost"];
@@ -62,7 +62,7 @@ impl Facts for LiveFacts {
             @if self.most <= USUAL {
                 (view.piece("requests", "scroll", self.table(view)))
             } @else {
-                div class="scroll" { (self.table(view)) }
+                div class="scroll" tabindex="0" { (self.table(view)) }
             }
             @if self.recent.has_more && self.most < KEPT_REQUESTS {
                 p { a href=(self.with_most()) { (view.tr("live.more", &[("most", &count(KEPT_REQUESTS as u64))])) } }
@@ -89,7 +89,9 @@ impl LiveFacts {
             html! {
                 select name=(name) {
                 option value="" { (view.t("live.any")) }
-                @for value in values { option value=(value) selected[self.field(name) == *value] { (value) } }
+                @for value in values {
+                    option value=(value) selected[self.field(name) == *value] { (view.language.class(value)) }
+                }
             }
             }
         };
@@ -112,7 +114,9 @@ impl LiveFacts {
                 }
                 button type="submit" { (view.t("live.filter")) }
                 @if !self.fields.is_empty() { a href="/ui/live" { (view.t("live.all")) } }
-                button type="button" data-pause hidden aria-pressed="false" { (view.t("live.pause")) }
+                button type="button" data-pause=(view.t("live.pause")) data-resume=(view.t("live.resume")) hidden {
+                    (view.t("live.pause"))
+                }
             }
         }
     }
@@ -146,6 +150,7 @@ fn row(request: &RecentRequest, view: &View) -> Markup {
     html! {
         tr {
             td { a href=(format!("/ui/requests/{}", record.id.as_str())) { (seconds(request.ended_at)) } }
+            td { (status(record, view)) }
             td { (record.key.as_ref().map_or("", |key| key.as_str())) }
             td { (record.app.as_str()) }
             td class="wrap" {
@@ -156,7 +161,6 @@ fn row(request: &RecentRequest, view: &View) -> Markup {
                 (serving.map_or("", |attempt| attempt.api.as_str()))
                 @if record.attempts.len() > 1 { " " span class="faint" { "×" (record.attempts.len()) } }
             }
-            td { (status(record, view)) }
             (number(first))
             (number(span(record.total.as_millis() as u64)))
             (number(format!("{mark}{}", usage.map_or("–".to_owned(), |usage| count(usage.total)))))
@@ -170,8 +174,8 @@ pub(super) fn status(record: &RequestRecord, view: &View) -> Markup {
     let code = record.status.map_or("–".to_owned(), |status| status.as_u16().to_string());
     let (class, what) = match &record.end {
         RequestEnd::Answered => ("ok", ""),
-        RequestEnd::Refused { code, .. } => ("near", *code),
-        RequestEnd::Failed(_) => ("bad", view.t("end.failed")),
+        RequestEnd::Refused { code, .. } => ("near", view.language.class(code)),
+        RequestEnd::Failed(_) => ("bad", last_class(record, view).unwrap_or(view.t("end.failed"))),
         RequestEnd::ClientLeft => ("near", view.t("end.client_left")),
         RequestEnd::Stopped => ("bad", view.t("end.stopped")),
         RequestEnd::Defect => ("bad", view.t("end.defect")),
@@ -179,4 +183,12 @@ pub(super) fn status(record: &RequestRecord, view: &View) -> Markup {
     let is_fine = class == "ok" && StatusLabel::of(record.status) == StatusLabel::Fine;
     let class = if class == "ok" && !is_fine { "near" } else { class };
     html! { span class={ "state " (class) } { (code) @if !what.is_empty() { " " (what) } } }
+}
+
+/// Returns the class of the last attempt's failure.
+fn last_class(record: &RequestRecord, view: &View) -> Option<&'static str> {
+    match &record.attempts.last()?.result {
+        AttemptResult::Failed(failure) => Some(view.language.class(failure.class.as_str())),
+        AttemptResult::Served | AttemptResult::Open => None,
+    }
 }

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 
-use super::card::{can_serve, card, first_tokens, state};
+use super::card::{can_serve, card, first_tokens, state, why};
 use crate::error::ApiError;
 use crate::http::usage_answer;
 use crate::records::{AttemptResult, GetRecent, KEPT_REQUESTS, RecentFilter, RecentRequest};
@@ -15,9 +15,22 @@ use crate::types::Now;
 use crate::ui::format::{count, money, short, time};
 use crate::ui::limits::LimitLine;
 use crate::ui::page::PageRequest;
+use crate::ui::search::Search;
 use crate::ui::view::{Facts, View, account_page};
 use crate::ui::widgets::tile;
 use crate::usage::UsageCounts;
+
+/// What an account can be.
+const STATES: [&str; 5] = ["able", "full", "resting", "disabled", "unknown"];
+
+/// Accounts that are seen at a glance. With more there is a field to find one.
+const FEW: usize = 8;
+
+/// Accounts that a page shows at once, unless all are asked for.
+const MOST_SHOWN: usize = 60;
+
+/// Accounts at a limit that the first line names.
+const MOST_NAMED: usize = 3;
 
 /// The span of the present rates, in ms.
 const RATE_SPAN: i64 = 10_000;
@@ -28,10 +41,11 @@ struct NowFacts {
     waiting: usize,
     today: UsageCounts,
     now: i64,
+    search: Search,
     /// `order=next`: what runs out first stands first.
     by_next: bool,
-    /// `state=…`: only accounts of this state.
-    only: Option<String>,
+    /// `all=1`: however many accounts there are.
+    is_whole: bool,
 }
 
 pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<Box<dyn Facts>, ApiError>> {
@@ -46,8 +60,9 @@ pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<
         let today = usage_answer(worker, &format!("by=day&from={}", now / 1_000)).await?;
         let (_, today) = today.sum.rows();
         let by_next = asked.field("order") == Some("next");
-        let only = asked.field("state").map(str::to_owned);
-        Ok(Box::new(NowFacts { apis, recent, waiting, today, now, by_next, only }) as Box<dyn Facts>)
+        let is_whole = asked.field("all").is_some();
+        let search = Search::of("/ui/", &asked);
+        Ok(Box::new(NowFacts { apis, recent, waiting, today, now, search, by_next, is_whole }) as Box<dyn Facts>)
     }
     .boxed_local()
 }
@@ -59,9 +74,15 @@ impl Facts for NowFacts {
         html! {
             (view.piece("health", "health", self.health(view)))
             (view.piece("tiles", "", self.tiles(view)))
+            @if self.apis.len() > FEW || !self.search.is_any() { (self.search.form("now.find", view)) }
             (view.piece("choices", "", self.choices(view)))
+            @let (shown, more) = self.shown();
+            @if shown.is_empty() { p class="faint" { (view.t("search.none")) } }
             div class="cards" {
-                @for api in self.shown() { (card(api, of(api), view)) }
+                @for api in shown { (card(api, of(api), view)) }
+            }
+            @if more > 0 {
+                p { a href=(self.search.with(&[("all", "1")])) { (view.tr("now.show_all", &[("more", &count(more as u64))])) } }
             }
         }
     }
@@ -81,6 +102,7 @@ impl NowFacts {
                     @if let Some(frees) = line.frees_at() { " · " (view.t("limit.frees_at")) " " (time(frees)) }
                 }
             }
+            (self.spent(view))
         }
     }
 
@@ -90,14 +112,45 @@ impl NowFacts {
         self.apis.iter().filter_map(of).min_by_key(|(_, _, at)| *at)
     }
 
-    /// Returns the accounts to show, in order.
-    fn shown(&self) -> Vec<&ApiReport> {
-        let is_wanted = |api: &&ApiReport| self.only.as_ref().is_none_or(|only| state(api).0 == *only);
+    /// Returns the accounts to show, in order, and how many more there are. Of very many those that can't serve stand first.
+    fn shown(&self) -> (Vec<&ApiReport>, usize) {
+        let is_wanted = |api: &&ApiReport| {
+            let config = &api.status.config;
+            self.search.admits(&[config.id.as_str(), &config.name], state(api).0)
+        };
         let mut shown: Vec<&ApiReport> = self.apis.iter().filter(is_wanted).collect();
+        let found = shown.len();
+        let is_cut = found > MOST_SHOWN && !self.is_whole;
+        if is_cut {
+            shown.sort_by_key(|api| can_serve(api));
+        }
         if self.by_next {
             shown.sort_by_key(|api| next_out(api).map_or(i64::MAX, |(_, at)| at));
         }
-        shown
+        if is_cut {
+            shown.truncate(MOST_SHOWN);
+        }
+        let more = found - shown.len();
+        (shown, more)
+    }
+
+    /// Makes the first accounts that are at a limit, and until when.
+    fn spent(&self, view: &View) -> Markup {
+        let spent: Vec<&ApiReport> = self.apis.iter().filter(|api| state(api).0 == "full").collect();
+        let more = spent.len().saturating_sub(MOST_NAMED);
+        html! {
+            @if !spent.is_empty() {
+                p {
+                    (view.t("now.spent")) " "
+                    @for (at, api) in spent.iter().take(MOST_NAMED).enumerate() {
+                        @let id = api.status.config.id.as_str();
+                        @if at > 0 { " · " }
+                        a href=(account_page(id)) { (id) } " " (why(api, view))
+                    }
+                    @if more > 0 { " · " a href="/ui/?state=full" { (view.tr("now.and_more", &[("more", &count(more as u64))])) } }
+                }
+            }
+        }
     }
 
     fn tiles(&self, view: &View) -> Markup {
@@ -114,17 +167,20 @@ impl NowFacts {
         }
         let rate = |units: u64| units as f64 * 1_000.0 / reach as f64;
         let in_flight: u64 = self.apis.iter().map(|api| u64::from(api.status.in_flight)).sum();
-        let tile = |name: &str, value: String, below: String| tile(view, name, value, below);
         let of_words = |number: u64, name: &str| format!("{} {}", count(number), view.t(name));
+        let today = |show: &str, group: &str, value: String| {
+            view.link("/ui/usage", &[("range", "today"), ("show", show), ("group", group)], value)
+        };
+        let failed = view.link("/ui/live", &[("failed", "1")], of_words(self.today.failed, "usage.failed"));
         let mark = if self.today.estimated > 0 { "≈ " } else { "" };
         html! {
             dl class="tiles" {
-                (tile("now.requests_s", format!("{:.1}", rate(requests)), String::new()))
-                (tile("now.tokens_s", short(rate(tokens) as u64), String::new()))
-                (tile("now.in_flight", count(in_flight), of_words(self.waiting as u64, "now.waiting")))
-                (tile("now.today", count(self.today.requests), of_words(self.today.failed, "usage.failed")))
-                (tile("now.tokens_today", short(self.today.tokens.total()), String::new()))
-                (tile("now.cost_today", format!("{mark}{}", money(self.today.cost)), String::new()))
+                (tile(view, "now.requests_s", view.link("/ui/live", &[], format!("{:.1}", rate(requests))), ""))
+                (tile(view, "now.tokens_s", view.link("/ui/live", &[], short(rate(tokens) as u64)), ""))
+                (tile(view, "now.in_flight", count(in_flight), of_words(self.waiting as u64, "now.waiting")))
+                (tile(view, "now.today", today("requests", "api", count(self.today.requests)), failed))
+                (tile(view, "now.tokens_today", today("tokens", "api", short(self.today.tokens.total())), ""))
+                (tile(view, "now.cost_today", today("cost", "key", format!("{mark}{}", money(self.today.cost))), ""))
             }
             (self.errors(view))
         }
@@ -144,29 +200,26 @@ impl NowFacts {
             @if !classes.is_empty() {
                 ul class="chips" {
                     li class="faint" { (view.tr("now.errors", &[("of", &count(self.recent.len() as u64))])) }
-                    @for (class, times) in classes { li { a href=(format!("/ui/live?class={class}")) { (class) " " (times) } } }
+                    @for (class, times) in classes {
+                        li { a href=(format!("/ui/live?class={class}")) { (view.language.class(class)) " " (times) } }
+                    }
                 }
             }
         }
     }
 
     fn choices(&self, view: &View) -> Markup {
-        let states = ["able", "full", "resting", "disabled", "unknown"];
         let of = |name: &str| self.apis.iter().filter(|api| state(api).0 == name).count();
-        let chip = |address: &str, is_chosen: bool, text: &str| {
-            html! { li { a href=(address) aria-current=[is_chosen.then_some("true")] { (text) } } }
-        };
-        let is_all = self.only.is_none() && !self.by_next;
+        let counts = STATES.map(|state| (state, of(state)));
+        let order = if self.by_next { "" } else { "next" };
         html! {
             ul class="chips" {
-                (chip("/ui/", is_all, &format!("{} {}", view.t("now.all"), self.apis.len())))
-                @for state in states {
-                    @let text = format!("{} {}", view.t(&format!("state.{state}")), of(state));
-                    @if of(state) > 0 {
-                        (chip(&format!("/ui/?state={state}"), self.only.as_deref() == Some(state), &text))
+                (self.search.states(&counts, view))
+                li {
+                    a href=(self.search.with(&[("order", order)])) aria-current=[self.by_next.then_some("true")] {
+                        (view.t("now.by_next"))
                     }
                 }
-                (chip("/ui/?order=next", self.by_next, view.t("now.by_next")))
                 @if view.visitor.is_admin() { li { a href="/ui/add" { "+ " (view.t("page.add")) } } }
             }
         }

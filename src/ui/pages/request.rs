@@ -64,7 +64,7 @@ fn line(attempt: &AttemptRecord, record: &RequestRecord, view: &View) -> Markup 
     let (class, word, words) = match &attempt.result {
         AttemptResult::Served => ("bar", view.t("request.served"), ""),
         AttemptResult::Open => ("bar near", view.t("request.given_up"), ""),
-        AttemptResult::Failed(failure) => ("bar full", failure.class.as_str(), &*failure.detail),
+        AttemptResult::Failed(failure) => ("bar full", view.language.class(failure.class.as_str()), &*failure.detail),
     };
     let [began, took] = [attempt.began, attempt.took].map(|time| span(time.as_millis() as u64));
     let times = format!("+{began} · {took}");
@@ -100,7 +100,7 @@ fn facts(record: &RequestRecord, view: &View) -> Markup {
         ("live.cost", money(record.cost())),
     ];
     html! {
-        div class="scroll" { table { tbody {
+        div class="scroll" tabindex="0" { table { tbody {
             @for (name, value) in rows {
                 @if !value.is_empty() { tr { th scope="row" { (view.t(name)) } td class="wrap" { (value) } } }
             }

@@ -67,7 +67,8 @@ pub(super) fn settings(api: &ApiConfig, text: &FormsText, view: &View) -> Markup
 pub(in crate::ui) fn set(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
     async move {
         let fields = changed_fields(&form, entry_fields(&form, &NUMBERS, &[], &[]));
-        change(&form, fields, "settings.saved").await
+        let names = fields.keys().cloned().collect::<Vec<_>>().join(", ");
+        change(&form, fields, "settings.saved").await.detailed(names)
     }
     .boxed_local()
 }

@@ -30,7 +30,9 @@ pub(in crate::ui) fn rest(form: SentForm) -> LocalBoxFuture<'static, ActionOutco
         let asked = form.worker.supervisor.send(RestUpstream { api: api.into(), until }).await;
         let text = |name: &str| form.language.text(name).to_owned();
         match asked {
-            Ok(Ok(_)) => ActionOutcome::good(what, text("account.rests"), account_page(api)),
+            Ok(Ok(_)) => {
+                ActionOutcome::good(what, text("account.rests"), account_page(api)).detailed(format!("{hours} h"))
+            }
             Ok(Err(why)) => ActionOutcome::bad(what, why.to_string(), "/ui/"),
             Err(_) => ActionOutcome::bad(what, text("login.stopping"), account_page(api)),
         }
@@ -80,7 +82,7 @@ fn told(report: &TestReport, form: &SentForm) -> String {
         None => form.language.filled("test.fine", &[("model", model)]),
         Some(TestFailure { reason, words, was_asked }) => {
             let said = if *was_asked { "test.failed" } else { "test.not_asked" };
-            form.language.filled(said, &[("model", model), ("class", reason)]) + " " + words
+            form.language.filled(said, &[("model", model), ("class", form.language.class(reason))]) + " " + words
         }
     };
     let tokens = report.usage.map(|usage| usage.prompt.saturating_add(usage.completion)).unwrap_or_default();

@@ -107,10 +107,21 @@ fn change(entry: &AuditEntry, view: &View) -> Markup {
             td { (entry.by) }
             td { (entry.from) }
             td class="wrap" {
-                @if !entry.done { span class="state bad" { (view.t("system.refused")) } " " }
-                (entry.what)
+                @if !entry.done { span class="state bad" { (view.t("system.not_done")) } " " }
+                (said(entry, view))
             }
         }
+    }
+}
+
+/// Returns what was asked for, in words of the page. A line of an older version has its own words alone.
+fn said(entry: &AuditEntry, view: &View) -> String {
+    let name = entry.action.as_ref().map(|action| format!("audit.{}", action.replace('/', "_")));
+    let words = name.map(|name| view.tr(&name, &[("of", entry.of.as_deref().unwrap_or_default())]));
+    match (words.filter(|words| !words.is_empty()), &entry.detail) {
+        (None, _) => entry.what.clone(),
+        (Some(words), None) => words,
+        (Some(words), Some(detail)) => format!("{words} ({detail})"),
     }
 }
 

@@ -115,7 +115,7 @@ pub(in crate::ui) fn send(form: SentForm) -> LocalBoxFuture<'static, ActionOutco
             result,
         };
         let notice = Notice { is_good, text: String::new(), secret: None, link: None };
-        ActionOutcome { notice, what: None, next: NextPage::Again(Box::new(facts)) }
+        ActionOutcome { notice, what: None, detail: None, next: NextPage::Again(Box::new(facts)) }
     }
     .boxed_local()
 }
@@ -196,7 +196,7 @@ impl EndedTrial {
     pub(in crate::ui) fn facts(&self, view: &View) -> Markup {
         html! {
             @if let Some(TestFailure { reason, words, .. }) = &self.failure {
-                p class="problem" role="alert" { span class="class" { (reason) } @if !words.is_empty() { " " (words) } }
+                p class="problem" role="alert" { span class="class" { (view.language.class(reason)) } @if !words.is_empty() { " " (words) } }
             }
             @match &self.answer.request {
                 None => p class="faint" { (view.t("request.gone")) },

@@ -15,13 +15,11 @@ use crate::error::ApiError;
 use crate::http::usage_answer;
 use crate::types::{Cost, Now};
 use crate::ui::chart::{Bar, MOST_PARTS, StackedBars};
-use crate::ui::format::{count, money, percent, short};
+use crate::ui::format::{count, money, short};
 use crate::ui::page::PageRequest;
 use crate::ui::view::{Facts, View, address};
-use crate::ui::widgets::{empty_row, head, number, tile};
+use crate::ui::widgets::{head, number, tile};
 use crate::usage::{Bucket, Dimension, UsageCounts, UsageRow};
-
-const DAY_MS: i64 = 86_400_000;
 
 /// The columns of numbers.
 const COLUMNS: [&str; 8] = [
@@ -54,7 +52,7 @@ pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<
 }
 
 async fn facts(asked: &PageRequest, choice: UsageChoice) -> Result<UsageFacts, ApiError> {
-    let from = Now::read().wall - choice.range.days * DAY_MS + if choice.range.days > 1 { DAY_MS } else { 0 };
+    let from = (choice.range.from)(Now::read().wall);
     let mut question = vec![
         ("from".to_owned(), (from / 1_000).to_string()),
         ("by".to_owned(), choice.range.by.to_owned()),
@@ -89,22 +87,12 @@ fn label(start: i64, by: Bucket, zone: &jiff::tz::TimeZone) -> String {
 
 impl Facts for UsageFacts {
     fn render(&self, view: &View) -> Markup {
-        let chart = self.chart(view);
-        let what = view.t(&format!("figure.{}", self.choice.figure.name));
         html! {
             (self.choice.render(view))
             (view.piece("usage", "", html! {
-                (self.tiles(view))
                 @if !self.is_complete { p class="problem" { (view.t("usage.incomplete")) } }
-                div class="panel" {
-                    (chart.render(&view.tr("usage.chart", &[("what", what)])))
-                    (chart.legend())
-                }
-                div class="scroll" { (self.table(view)) }
-                details id="by-bucket" class="panel" {
-                    summary { (view.t("usage.numbers")) }
-                    div class="scroll" { (numbers(&chart)) }
-                }
+                @if self.rows.is_empty() { p class="faint" { (view.t("usage.none")) } }
+                @else { (self.used(view)) }
             }))
             p { a href=(self.csv()) download { (view.t("usage.csv")) } }
         }
@@ -116,6 +104,23 @@ impl UsageFacts {
         let fields: Vec<(&str, &str)> =
             self.question.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         address("/ui/usage.csv", &fields)
+    }
+
+    fn used(&self, view: &View) -> Markup {
+        let chart = self.chart(view);
+        let what = view.t(&format!("figure.{}", self.choice.figure.name));
+        html! {
+            (self.tiles(view))
+            div class="panel" {
+                (chart.render(&view.tr("usage.chart", &[("what", what)])))
+                (chart.legend())
+            }
+            div class="scroll" tabindex="0" { (self.table(view)) }
+            details id="by-bucket" class="panel" {
+                summary { (view.t("usage.numbers")) }
+                div class="scroll" tabindex="0" { (numbers(&chart)) }
+            }
+        }
     }
 
     fn tiles(&self, view: &View) -> Markup {
@@ -152,10 +157,28 @@ impl UsageFacts {
         row.names.get(at).cloned().flatten().unwrap_or_default()
     }
 
+    /// Returns a name for people: a request may have none.
+    fn shown(&self, name: &str, view: &View) -> String {
+        if name.is_empty() {
+            view.t(&format!("none.{}", self.choice.group.as_str())).to_owned()
+        } else {
+            name.to_owned()
+        }
+    }
+
+    /// Makes a name, which leads to what is of that name alone.
+    fn name(&self, name: &str, view: &View) -> Markup {
+        let shown = self.shown(name, view);
+        html! {
+            @if name.is_empty() { span class="faint" { (shown) } }
+            @else { a href=(self.choice.with(self.choice.group.as_str(), name)) { (shown) } }
+        }
+    }
+
     fn chart(&self, view: &View) -> StackedBars {
         let names: Vec<Arc<str>> = self.by_name().into_iter().map(|(name, _)| name).collect();
         let own = names.len().min(MOST_PARTS);
-        let mut parts: Vec<String> = names.iter().take(own).map(|name| shown(name, view)).collect();
+        let mut parts: Vec<String> = names.iter().take(own).map(|name| self.shown(name, view)).collect();
         if names.len() > own {
             parts.push(view.t("usage.rest").to_owned());
         }
@@ -184,18 +207,17 @@ impl UsageFacts {
                     @for (name, counts) in self.by_name() {
                         @let tokens = &counts.tokens;
                         tr {
-                            td { a href=(self.choice.with(self.choice.group.as_str(), &name)) { (shown(&name, view)) } }
-                            (number(format!("{:.0} %", (self.choice.figure.of)(&counts) / whole * 100.0)))
+                            td class="wrap" { (self.name(&name, view)) }
+                            (number(share((self.choice.figure.of)(&counts) / whole)))
                             (number(count(counts.requests)))
                             (number(count(counts.failed)))
                             (number(count(tokens.prompt())))
-                            (number(format!("{} %", percent(tokens.cached, tokens.prompt()))))
+                            (number(share(tokens.cached as f64 / tokens.prompt().max(1) as f64)))
                             (number(count(tokens.completion())))
                             (number(count(tokens.reasoning)))
                             (number(cost(counts.cost, &counts)))
                         }
                     }
-                    @if self.rows.is_empty() { (empty_row(COLUMNS.len() + 1, view.t("usage.none"))) }
                 }
             }
         }
@@ -207,8 +229,13 @@ fn cost(cost: Cost, counts: &UsageCounts) -> String {
     if counts.estimated > 0 { format!("≈ {}", money(cost)) } else { money(cost) }
 }
 
-fn shown(name: &str, view: &View) -> String {
-    if name.is_empty() { view.t("usage.no_name").to_owned() } else { name.to_owned() }
+/// Returns a part of the whole in percent.
+fn share(part: f64) -> String {
+    match part {
+        ..=0.0 => "–".to_owned(),
+        ..0.005 => "< 1 %".to_owned(),
+        _ => format!("{:.0} %", part * 100.0),
+    }
 }
 
 /// Makes the chart's numbers as a table, for who can't see the chart.

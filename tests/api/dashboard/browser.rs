@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::{ADMIN, TEAM, VIEWER, operated};
-use crate::helpers::{App, KEY, Reply, Step, Upstream};
+use crate::helpers::{App, Client, KEY, Reply, Step, Upstream};
 
 /// The pages that an operator sees, `ACCOUNT` and `REQUEST` apart.
 const PAGES: &str = "/ui/ /ui/accounts/a /ui/models /ui/models?model=m /ui/live /ui/usage /ui/usage?range=24h&group=key /ui/usage?range=today&group=api /ui/keys /ui/keys/team-a /ui/try /ui/recipes /ui/recipes?key=team-a /ui/configuration /ui/system";
@@ -17,15 +19,15 @@ fn chromium() -> PathBuf {
 }
 
 /// Runs a script. Fails with what that has to say.
-fn run(script: &str, app: &App, upstream: &Upstream) {
+fn run(script: &str, app: &App, variables: &[(&str, &str)]) {
     let tools = std::env::var_os("API_TOGETHER_TOOLS")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tools"), PathBuf::from);
     assert!(tools.join("ui-node/installed.json").exists(), "run tests/run, which installs playwright-core");
     let mut command = Command::new("timeout");
     command.args(["240", "node", &format!("{}/tests/ui/{script}", env!("CARGO_MANIFEST_DIR"))]);
     command.env("API_TOGETHER_TOOLS", tools).env("CHROMIUM", chromium());
-    command.env("BASE_URL", format!("http://127.0.0.1:{}", app.port)).env("PAGES", PAGES);
-    command.env("UPSTREAM_URL", upstream.url());
+    command.env("BASE_URL", format!("http://127.0.0.1:{}", app.port));
+    command.envs(variables.iter().copied());
     command.envs([("ADMIN_KEY", ADMIN), ("VIEWER_KEY", VIEWER), ("CLIENT_KEY", TEAM), ("POOL_KEY", KEY)]);
     let output = command.output().expect("timeout is there");
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -53,26 +55,26 @@ fn start() -> (Upstream, App) {
     for _ in 0..5 {
         assert_eq!(app.chat().status, 200);
     }
-    assert_eq!(app.client().post("/v1/chat/completions", &serde_json::json!({ "model": "none" })).status, 404);
+    assert_eq!(app.client().post("/v1/chat/completions", &json!({ "model": "none" })).status, 404);
     (upstream, app)
 }
 
 #[test]
 fn every_page_is_whole_and_accessible() {
-    let (upstream, app) = start();
-    run("pages.mjs", &app, &upstream);
+    let (_upstream, app) = start();
+    run("pages.mjs", &app, &[("PAGES", PAGES)]);
 }
 
 #[test]
 fn an_open_page_is_kept_up_to_date() {
-    let (upstream, app) = start();
-    run("live.mjs", &app, &upstream);
+    let (_upstream, app) = start();
+    run("live.mjs", &app, &[]);
 }
 
 #[test]
 fn an_admin_changes_keys_accounts_and_the_configuration() {
     let (upstream, app) = start();
-    run("actions.mjs", &app, &upstream);
+    run("actions.mjs", &app, &[("UPSTREAM_URL", &upstream.url())]);
     let text = std::fs::read_to_string(app.config_file()).expect("reads");
     for kept in ["sk-another-0123456789abcdef", "sk-new-0123456789abcdef", ADMIN] {
         assert!(text.contains(kept), "{kept}: {text}");
@@ -82,6 +84,58 @@ fn an_admin_changes_keys_accounts_and_the_configuration() {
     for secret in ["sk-another", "sk-new", "sk-at-", "sk-admin"] {
         assert!(!log.contains(secret) && !audit.contains(secret), "{secret}");
     }
+}
+
+#[test]
+fn an_operators_questions_take_few_clicks() {
+    let first = Upstream::start(|request| {
+        let fails = request.json()["messages"][0]["content"] == "fail";
+        if fails { Reply::error(500, "the model crashed") } else { Reply::chat("hi") }
+    });
+    let second = Upstream::always(Reply::chat("hi"));
+    let mut config = operated(&[&first, &second]);
+    config["apis"][0]["prices"] = json!({ "m": { "input": 50, "output": 50 } });
+    config["apis"][0]["name"] = json!("named a");
+    config["apis"][1]["rpd"] = json!(1);
+    let app = App::start(&config);
+    let team = Client::new(app.port).header("authorization", &format!("Bearer {TEAM}"));
+    let chat = |words: &str| {
+        let body = json!({ "model": "m", "messages": [{ "role": "user", "content": words }] });
+        team.post("/v1/chat/completions", &body)
+    };
+    for _ in 0..6 {
+        assert_eq!(chat("x").status, 200);
+    }
+    let failed = chat("fail");
+    assert_eq!(failed.status, 500);
+    let id = failed.header("x-request-id").expect("an id").to_owned();
+    run("walk.mjs", &app, &[("UPSTREAM_URL", &first.url()), ("FAILED_REQUEST", &id)]);
+}
+
+/// Names as long as names may be, on a phone and at twice the size.
+#[test]
+fn long_names_and_many_accounts_have_room() {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let mut config = operated(&[&upstream]);
+    let long = "n".repeat(64);
+    let entry = config["apis"][0].clone();
+    let entries = (0..80).map(|at| {
+        let mut entry = entry.clone();
+        entry["id"] = json!(if at == 0 { long.clone() } else { format!("a{at}") });
+        entry["name"] = entry["id"].clone();
+        if at == 79 {
+            entry["enabled"] = json!(false);
+        }
+        entry
+    });
+    config["apis"] = entries.collect();
+    config["keys"][0]["name"] = json!(long);
+    let app = App::start(&config);
+    assert_eq!(app.client().post("/v1/chat/completions", &json!({ "model": "x".repeat(64) })).status, 404);
+    let pages = ["/ui/", "/ui/keys", "/ui/live", "/ui/usage?range=today", "/ui/models", "/ui/recipes", "/ui/system"];
+    let own = [format!("/ui/accounts/{long}"), format!("/ui/keys/{long}"), format!("/ui/?find={long}")];
+    let pages = pages.into_iter().map(str::to_owned).chain(own).collect::<Vec<_>>().join(" ");
+    run("long.mjs", &app, &[("UPSTREAM_URL", &upstream.url()), ("PAGES", &pages)]);
 }
 
 #[test]
@@ -100,5 +154,5 @@ fn an_admin_tries_a_chat_and_tests_an_account() {
         if fails { Reply::error(400, "<b>no such organisation</b>") } else { Reply::stream(steps.clone(), true) }
     });
     let app = App::start(&operated(&[&upstream]));
-    run("try.mjs", &app, &upstream);
+    run("try.mjs", &app, &[]);
 }

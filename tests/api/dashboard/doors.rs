@@ -85,9 +85,7 @@ fn each_key_sees_and_does_what_it_may() {
     assert_eq!(admin.send("/ui/accounts/wake", &[("api", "a")]).status, 303);
     assert_eq!(app.chat().status, 200);
     let audit = admin.page("/ui/system");
-    for what in
-        ["let the account &quot;a&quot; rest for 1 h", "try the account &quot;a&quot; again now", "ops", "127.0.0.1"]
-    {
+    for what in ["Let the account a rest (1 h)", "End every rest of the account a", "ops", "127.0.0.1"] {
         assert!(audit.contains(what), "{what}: {audit}");
     }
     let file = std::fs::read_to_string(app.folder.join("data/audit.jsonl")).expect("an audit log");

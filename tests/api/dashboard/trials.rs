@@ -176,9 +176,7 @@ fn the_test_of_an_account_asks_that_one_once_and_is_written_down() {
     assert_eq!((good.calls(), bad.calls()), (1, 1));
     visitor.send("/ui/accounts/test", &[("api", "none")]);
     let audit = visitor.page("/ui/system");
-    for what in
-        ["test the account &quot;a&quot;", "test the account &quot;b&quot;", "test the account &quot;none&quot;"]
-    {
+    for what in ["Test the account a", "Test the account b", "Test the account none"] {
         assert!(audit.contains(what), "{what}: {audit}");
     }
 }

@@ -21,7 +21,8 @@ pub(in crate::ui) fn set(form: SentForm) -> LocalBoxFuture<'static, ActionOutcom
         let entry = config_text(&form.worker).await.ok().and_then(|text| text.client_key(name_of(&form)));
         let budgets = limits::changed_budgets(&form, &entry.unwrap_or_default());
         fields.extend(budgets.map(|budgets| ("budgets".to_owned(), budgets)));
-        set_fields(&form, fields, "settings.saved").await
+        let names = fields.keys().cloned().collect::<Vec<_>>().join(", ");
+        set_fields(&form, fields, "settings.saved").await.detailed(names)
     }
     .boxed_local()
 }

@@ -1,25 +1,30 @@
 //! What a visitor of the page of usage chose: how far back, what is drawn, by what, and of whom alone. All of it stands in the address.
 
+use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use crate::ui::format::short;
 use crate::ui::page::PageRequest;
 use crate::ui::view::{View, address};
-use crate::usage::{Dimension, UsageCounts};
+use crate::usage::{Bucket, Dimension, UsageCounts};
 
 /// How far back, in which buckets.
 pub(super) struct Range {
     pub(super) name: &'static str,
-    pub(super) days: i64,
+    /// Returns a time in the first bucket, in ms since the Unix epoch, for the present time.
+    pub(super) from: fn(i64) -> i64,
     pub(super) by: &'static str,
 }
 
-const RANGES: [Range; 4] = [
-    Range { name: "24h", days: 1, by: "hour" },
-    Range { name: "7d", days: 7, by: "day" },
-    Range { name: "30d", days: 30, by: "day" },
-    Range { name: "12m", days: 360, by: "month" },
+const RANGES: [Range; 5] = [
+    Range { name: "today", from: |now| Bucket::Day.start(now, &TimeZone::system()), by: "hour" },
+    Range { name: "24h", from: |now| now - DAY_MS, by: "hour" },
+    Range { name: "7d", from: |now| now - 6 * DAY_MS, by: "day" },
+    Range { name: "30d", from: |now| now - 29 * DAY_MS, by: "day" },
+    Range { name: "12m", from: |now| now - 359 * DAY_MS, by: "month" },
 ];
+
+const DAY_MS: i64 = 86_400_000;
 
 /// What is drawn.
 pub(super) struct UsageFigure {
@@ -59,7 +64,7 @@ impl UsageChoice {
     /// Reads the choice of a request. What is unknown is the usual.
     pub(super) fn of(asked: &PageRequest) -> UsageChoice {
         let named = |field: &str| asked.field(field).unwrap_or_default();
-        let [_, week, ..] = &RANGES;
+        let [_, _, week, ..] = &RANGES;
         let [tokens, ..] = &FIGURES;
         let only = |of: Dimension| Some((of, asked.field(of.as_str())?.to_owned()));
         UsageChoice {
