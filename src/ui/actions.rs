@@ -1,4 +1,4 @@
-//! Does what a form asks for: checked, done, and told on the next page.
+//! Actions: a form is checked and done, and the next page says how the action ended.
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
@@ -14,14 +14,14 @@ use super::view::TICK;
 use crate::http::worker;
 use crate::types::{Now, iso};
 
-/// A form that an admin sent from a page of the session.
+/// A form by an admin, from a page of the admin's session.
 pub(super) struct CheckedForm {
     pub(super) session: CurrentSession,
     pub(super) form: SentForm,
     cookie: String,
 }
 
-/// Lets a form in, or returns the name of the words that say why not.
+/// Checks a form. Returns the name of the words against a refused form.
 pub(super) fn check(request: &HttpRequest, fields: SentFields) -> Result<CheckedForm, &'static str> {
     let session = request.extensions().get::<CurrentSession>().cloned();
     let (Some(session), Some(cookie)) = (session, cookie_of(request)) else {

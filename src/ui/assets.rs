@@ -1,4 +1,4 @@
-//! The files of the pages: one style sheet, one module, one picture. They are part of the program.
+//! The files of the pages, as parts of the program: a style sheet, a module, a picture.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse};

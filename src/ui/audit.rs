@@ -1,7 +1,7 @@
-//! What people changed by way of the dashboard: a line of JSON each in `audit.jsonl` of the data folder.
+//! The audit log of the dashboard: a line of JSON in `audit.jsonl` of the data folder for each change by a person.
 //!
-//! A line has when, by whose key (its name), from where, and what; never a secret. A file beyond [`LARGEST`] becomes
-//! `audit.old.jsonl`, in place of the one before.
+//! A line has the time, the name of the key, the address, and the change, and never a secret. A file beyond [`LARGEST`] is renamed to
+//! `audit.old.jsonl`, and replaces the file of that name.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -12,17 +12,17 @@ use serde::{Deserialize, Serialize};
 /// The largest file, in bytes: some 40,000 changes.
 const LARGEST: u64 = 8 << 20;
 
-/// What is read of the file's end to show it, in bytes.
+/// How much of the file's end is read for a page, in bytes.
 const READ: u64 = 64 << 10;
 
-/// One change, or one that was refused.
+/// A change, or a refused change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AuditEntry {
     /// ISO 8601, in UTC.
     pub(super) at: String,
     /// The name of the admin's key.
     pub(super) by: String,
-    /// The address that the form came from.
+    /// The address of the browser.
     pub(super) from: String,
     /// What was asked for, in English, for who reads the file.
     pub(super) what: String,
@@ -35,7 +35,7 @@ pub(super) struct AuditEntry {
     /// How long, or which fields.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) detail: Option<String>,
-    /// How it ended.
+    /// Whether the change was done.
     pub(super) done: bool,
 }
 
@@ -64,7 +64,7 @@ impl AuditFile {
         file.sync_data()
     }
 
-    /// Returns the last entries, the newest first. A line that was cut off by a crash is left out.
+    /// Returns the last entries, the newest first. A line cut by a crash is left out.
     pub(super) fn last(&self, most: usize) -> Vec<AuditEntry> {
         let Ok(text) = self.end() else { return Vec::new() };
         text.lines().rev().filter_map(|line| serde_json::from_str(line).ok()).take(most).collect()

@@ -1,8 +1,8 @@
-//! Charts, drawn as SVG with the colours of the page. Nothing in them is a style: the policy allows none in the markup.
+//! Charts as SVG in the colours of the page, without styles in the markup, as the policy forbids styles there.
 
 use maud::{Markup, html};
 
-/// Names with a colour of their own. What is left is one more part.
+/// The most parts with a colour and a name. All further values are one more part.
 pub(super) const MOST_PARTS: usize = 8;
 
 const WIDTH: f64 = 960.0;
@@ -29,7 +29,7 @@ pub(super) struct Bar {
 }
 
 impl StackedBars {
-    /// Draws the chart. `title` says what is drawn to who can't see it; the numbers stand in the table beside.
+    /// Draws the chart. `title` is for visitors who can't see the chart; a table beside has the numbers.
     pub(super) fn render(&self, title: &str) -> Markup {
         let top = round_up(self.bars.iter().map(Bar::sum).fold(0.0, f64::max));
         let step = (WIDTH - LEFT) / self.bars.len().max(1) as f64;
@@ -52,7 +52,7 @@ impl StackedBars {
                             rect class={ "s" (part) } x=(number(x + step * 0.1)) y=(number(y(to)))
                                 width=(number((step * 0.8).max(1.0))) height=(number(y(from) - y(to))) {}
                         }
-                        // The whole column tells its number, also where nothing is drawn.
+                        // The whole column shows the number, also above the bar.
                         rect fill="transparent" x=(number(x)) y=(ABOVE)
                             width=(number(step)) height=(HEIGHT - ABOVE - BELOW) {}
                     }

@@ -1,4 +1,4 @@
-//! Who comes in, and what every answer of the dashboard says to the browser. In order:
+//! Lets visitors in, and adds the headers of every answer. A request has to pass in order:
 //!
 //! 1. Where there is no operator's key and the server listens beyond loopback, there is no dashboard.
 //! 2. The named host must be one of ours ([`host`]).
@@ -26,7 +26,7 @@ use super::visitor::Visitor;
 use crate::error::ApiError;
 use crate::http::{ListenerPort, Worker, worker};
 
-/// Nothing is loaded from elsewhere, nothing runs that is written into a page, and no page of others shows ours in a frame.
+/// Forbids files from elsewhere, scripts within a page, and frames of other sites around a page.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'",
@@ -107,7 +107,7 @@ fn is_from_our_pages(request: &HttpRequest, host: &str) -> bool {
     let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     let fetched = header("sec-fetch-site").is_none_or(|site| site == "same-origin");
     let origin = header(ORIGIN.as_str()).is_none_or(|origin| host::is_same_origin(origin, host));
-    // Every browser of the last years sends one of them.
+    // Each browser of the last years sends at least one of the two headers.
     fetched && origin
 }
 
@@ -121,7 +121,7 @@ async fn session(request: &HttpRequest, worker: &Worker) -> Option<CurrentSessio
     door(request)?.dashboard.send(GetSession { cookie, by_request }).await.ok()?
 }
 
-/// Returns whether a proxy passed the request on: then it may come from anywhere, whatever the address says.
+/// Returns whether a proxy has passed the request on. The visitor may then be anywhere, and the address is the proxy's.
 pub(super) fn is_forwarded(request: &HttpRequest) -> bool {
     ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"]
         .iter()

@@ -1,4 +1,4 @@
-//! Edits of the configuration's file by a form: one message to the [`crate::config::ConfigActor`], and what to say of the answer.
+//! Edits of the configuration's file by a form: a message to the [`crate::config::ConfigActor`], and the words for the answer.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::http::Worker;
 /// How long an edit may take: the new text is checked, and written to the disk.
 const WITHIN: Duration = Duration::from_secs(20);
 
-/// What the names of hidden fields begin with that hold what an input showed.
+/// The beginning of the names of hidden fields. Such a field holds the first value of an input.
 pub(super) const SHOWN: &str = "shown-";
 
 /// Returns the file's text without secrets.
@@ -28,7 +28,7 @@ pub(super) async fn config_text(worker: &Worker) -> Result<MaskedConfig, String>
     }
 }
 
-/// What forms that edit the file know of the file.
+/// The file's text, as far as forms that edit the file need the text.
 pub(super) struct FormsText(Option<Result<MaskedConfig, String>>);
 
 impl FormsText {
@@ -38,7 +38,7 @@ impl FormsText {
         FormsText(if has_forms { Some(config_text(&asked.worker).await) } else { None })
     }
 
-    /// Returns the hash of the text, which a form sends along.
+    /// Returns the hash of the text. A form sends the hash along, and so names the text that the admin saw.
     pub(super) fn seen(&self) -> String {
         let text = self.0.as_ref().and_then(|text| text.as_ref().ok());
         text.map(|text| text.hash.to_string()).unwrap_or_default()
@@ -64,7 +64,7 @@ impl FormsText {
     }
 }
 
-/// Asks for an edit of the text that the form's page showed.
+/// Asks for an edit of the text on the form's page.
 pub(super) async fn ask(form: &SentForm, edit: ConfigEdit, dry_run: bool) -> Result<EditedConfig, EditError> {
     let seen: TextHash = form.field("seen").unwrap_or_default().parse().map_err(|_| EditError::Changed)?;
     let asked = EditConfig { edit, seen, dry_run, by: form.by.clone() };
@@ -74,7 +74,7 @@ pub(super) async fn ask(form: &SentForm, edit: ConfigEdit, dry_run: bool) -> Res
     }
 }
 
-/// Does an edit. `done`: the page that says so, and the name of the words.
+/// Does an edit. `done`: the next page, and the name of the words there.
 pub(super) async fn edit(form: &SentForm, edit: ConfigEdit, done: (&str, &str)) -> ActionOutcome {
     let what = edit.to_string();
     let (to, words) = done;
@@ -120,17 +120,17 @@ fn may_hold_secret(value: &str) -> bool {
     begins_like_key(value.trim()) || (value.contains(':') && value.contains(['@', '?']))
 }
 
-/// Keeps the fields whose value is another than the one that the form showed: what nobody typed is not written.
+/// Keeps the fields that somebody has changed in the form: other fields of the entry are not written.
 pub(super) fn changed_fields(form: &SentForm, mut fields: Map<String, Value>) -> Map<String, Value> {
     fields.retain(|name, _| form.field(name) != form.field(&format!("{SHOWN}{name}")));
     fields
 }
 
-/// Reads fields of a form as fields of an entry. An empty one takes the field out of the entry.
+/// Reads fields of a form as fields of an entry. An empty field removes the field from the entry.
 pub(super) fn entry_fields(form: &SentForm, numbers: &[&str], lists: &[&str], texts: &[&str]) -> Map<String, Value> {
     let mut fields = Map::new();
     for name in numbers {
-        // What is no number is left for the loader, which names the place.
+        // The loader refuses other values than numbers, and names the place.
         let value = form.field(name).map(|typed| typed.parse::<i64>().map_or(json!(typed), Value::from));
         fields.insert((*name).to_owned(), value.unwrap_or(Value::Null));
     }

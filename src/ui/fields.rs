@@ -13,10 +13,10 @@ use url::form_urlencoded;
 
 use super::messages::CurrentSession;
 
-/// The largest form of who is logged in, in bytes: a configuration of 16 MiB, of which some letters take three.
+/// The largest form of a visitor with a session, in bytes: a configuration of 16 MiB, in which some letters take three bytes.
 const LARGEST: usize = 24 << 20;
 
-/// The largest form of anybody else: a key.
+/// The largest form of another visitor: a key.
 const LARGEST_OF_OTHERS: usize = 16 << 10;
 
 /// How long a form may take to come.
@@ -32,7 +32,7 @@ impl SentFields {
         SentFields(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
-    /// Returns a field. An empty one is none.
+    /// Returns a field. An empty field counts as none.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
         found.filter(|value| !value.is_empty())

@@ -1,4 +1,4 @@
-//! What a form is, and what becomes of it.
+//! Forms, and the outcomes of forms.
 
 use std::net::IpAddr;
 
@@ -31,7 +31,7 @@ impl Action {
 /// Does what a form asks for.
 pub(super) type Run = fn(SentForm) -> LocalBoxFuture<'static, ActionOutcome>;
 
-/// A form that was sent.
+/// A form from a browser.
 #[derive(Clone)]
 pub(super) struct SentForm {
     pub(super) worker: Worker,
@@ -46,7 +46,7 @@ pub(super) struct SentForm {
 /// How an action ended.
 pub(super) struct ActionOutcome {
     pub(super) notice: Notice,
-    /// What was asked for, for the audit log: in English, without any secret. `None`: nothing was to be changed.
+    /// The line of the audit log, in English and without secrets. `None`: the form changes nothing.
     pub(super) what: Option<String>,
     /// For the audit log: how long, or which fields.
     pub(super) detail: Option<String>,
@@ -55,14 +55,14 @@ pub(super) struct ActionOutcome {
 
 /// What is shown after an action.
 pub(super) enum NextPage {
-    /// Another page, which says how the action ended.
+    /// Another page, with the notice.
     At(String),
-    /// The form's own page again, with what was typed.
+    /// The form's own page again, with the typed values.
     Again(Box<dyn Facts>),
 }
 
 impl SentForm {
-    /// Returns a field, without spaces around. An empty one is none.
+    /// Returns a field, without spaces around. An empty field counts as none.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         let found = self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.trim());
         found.filter(|value| !value.is_empty())

@@ -1,4 +1,4 @@
-//! The document around every page, and the pages that say one thing.
+//! The HTML document around every page, and pages with a single message.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_LANGUAGE, ContentType};
@@ -14,7 +14,7 @@ use super::visitor::{Rights, Visitor};
 use crate::error::ApiError;
 use crate::types::KeyName;
 
-/// Returns what a view begins with, for a request.
+/// Returns the view's first values for a request.
 pub(super) fn view_start(request: &HttpRequest, session: &CurrentSession, url: String) -> ViewStart {
     let cookie = |name: &str| cookies::sent(request, name);
     let header = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
@@ -52,7 +52,7 @@ pub(super) fn document(view: &View, title: &str, body: Markup) -> Markup {
     }
 }
 
-/// Answers that a visitor may not do this.
+/// Refuses a request, with the reason.
 pub(super) fn refused(request: &HttpRequest, why: &str, values: &[(&str, &str)]) -> HttpResponse {
     message(request, StatusCode::FORBIDDEN, |view| view.tr(why, values))
 }
@@ -62,12 +62,12 @@ pub(super) fn failed(request: &HttpRequest, error: &ApiError) -> HttpResponse {
     message(request, status, |_| error.to_string())
 }
 
-/// Answers that there is no such page.
+/// Answers a request for an unknown page.
 pub(super) async fn unknown(request: HttpRequest) -> HttpResponse {
     message(&request, StatusCode::NOT_FOUND, |view| view.t("refused.unknown").to_owned())
 }
 
-/// Answers with a page that says one thing.
+/// Answers with a page with a single message.
 fn message(request: &HttpRequest, status: StatusCode, text: impl Fn(&View) -> String) -> HttpResponse {
     let view = bare_view(request);
     let content = html! {

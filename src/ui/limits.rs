@@ -1,4 +1,4 @@
-//! What quotas say, as lines of a page: a limit each, with what is used of it and what becomes of it.
+//! The limits of quotas as lines of a page, each with the use and the forecast.
 
 use std::sync::Arc;
 
@@ -64,7 +64,7 @@ impl LimitLine {
         lines.into_iter().flatten().collect()
     }
 
-    /// Returns when the limit is spent at the present rate, if before it frees. What is spent already runs out no more.
+    /// Returns when the limit is spent at the present rate. `None`: units come free earlier, or the limit is spent already.
     pub(super) fn exhausted_at(&self) -> Option<i64> {
         self.forecast.as_ref()?.exhausted_at.filter(|_| self.used < self.bound)
     }
@@ -82,7 +82,7 @@ impl LimitLine {
         }
     }
 
-    /// Makes the line: the name, a bar, the numbers, and what becomes of it.
+    /// Makes the line: the name, a bar, the numbers, and the forecast.
     pub(super) fn render(&self, view: &View) -> Markup {
         let full = percent(self.used, self.bound).min(100);
         let class = match full {

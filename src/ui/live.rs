@@ -1,9 +1,9 @@
 //! Updates of an open page, as server-sent events.
 //!
-//! 1. The page is made again, at most twice a second. Tabs that show the same to people with the same rights share one making.
-//! 2. Pieces that differ from what the tab was sent are sent, at most [`MOST_AT_ONCE`] bytes a time: the rest waits for the next.
-//! 3. Where pieces came or went, the browser is told to load the page again.
-//! 4. A session that ended ends its streams.
+//! 1. The page is made again, at most twice a second. Tabs with the same address, language and visitor share the pieces.
+//! 2. An update has the changed pieces, up to [`MOST_AT_ONCE`] bytes. Further pieces wait for the next update.
+//! 3. When a page has other pieces than before, the browser is asked to load the page again.
+//! 4. The end of a session ends the streams of the session.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -27,16 +27,16 @@ use super::table::PAGES;
 use super::view::{Piece, View, ViewStart};
 use crate::http::{Worker, worker};
 
-/// What one update may have, in bytes: 50 KB a second.
+/// The largest update, in bytes: 50 KB a second.
 const MOST_AT_ONCE: usize = 25_000;
 
-/// How often a session and the server's end are looked for, whatever the page's own pace.
+/// How often a stream looks for the end of the session and of the server.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A stream without news says so, that proxies between don't close it.
+/// The longest silence of a stream. Proxies close silent streams.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Returns what tells one making of a page from another.
+/// Returns a digest of a page's pieces.
 pub(super) fn digest(pieces: &[Piece]) -> String {
     let mut hasher = DefaultHasher::new();
     pieces.iter().for_each(|piece| hash_of(piece).hash(&mut hasher));
@@ -49,7 +49,7 @@ fn hash_of(piece: &Piece) -> u64 {
     hasher.finish()
 }
 
-/// One making of a page, shared by the tabs of this thread that show the same.
+/// The pieces of a page, for all tabs of this thread with the same page.
 #[derive(Clone)]
 struct MadePage {
     at: Instant,
@@ -63,9 +63,9 @@ thread_local! {
 /// What an open page is sent.
 enum Update {
     Send(Bytes),
-    /// The page is to be loaded again: the session is over, or may no longer see it.
+    /// The browser loads the page again: the session has ended, or has lost the right to the page.
     SessionOver,
-    /// The stream ends, and the browser asks again: the server is stopping.
+    /// The stream ends, and the browser asks again later: the server is stopping.
     End,
 }
 
@@ -78,11 +78,11 @@ struct Tab {
     url: String,
     cookie: Option<String>,
     session: CurrentSession,
-    /// By id, the hash of the piece that the tab has. None: unknown.
+    /// The hashes of the tab's pieces, by id. `None`: not known yet.
     has: Option<HashMap<String, u64>>,
-    /// The ids of the pieces, as last made.
+    /// The ids of the latest pieces, in order.
     order: Option<Vec<String>>,
-    /// The digest that the tab brought along.
+    /// The digest of the pieces that the tab began with.
     seen: String,
     next: Instant,
     last_sent: Instant,
@@ -140,7 +140,7 @@ fn find(address: &str) -> Option<&'static PageRow> {
 }
 
 impl Tab {
-    /// Waits for something to say.
+    /// Waits for the next update.
     async fn update(&mut self) -> Update {
         loop {
             sleep_until(self.next.min(Instant::now() + LOOK)).await;
@@ -178,7 +178,7 @@ impl Tab {
         door(&self.request)?.dashboard.send(GetSession { cookie, by_request: false }).await.ok()?
     }
 
-    /// Makes the page's pieces, or takes those that another tab just had made.
+    /// Makes the page's pieces, or takes the pieces of another tab.
     async fn make(&self) -> Option<Rc<Vec<Piece>>> {
         let start = view_start(&self.request, &self.session, self.url.clone());
         let key = format!("{} {} {:?} {}", start.language.tag(), start.visitor.name, start.visitor.rights, self.url);
@@ -204,7 +204,7 @@ impl Tab {
         actix_web::web::block(make).await.ok()
     }
 
-    /// Returns the event with the pieces that differ, as far as there is room.
+    /// Returns the event with the changed pieces, up to the largest update.
     fn news(&mut self, pieces: &[Piece]) -> Option<String> {
         let hashes = |pieces: &[Piece]| pieces.iter().map(|piece| (piece.id.clone(), hash_of(piece))).collect();
         let Some(has) = &mut self.has else {

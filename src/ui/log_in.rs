@@ -62,7 +62,7 @@ pub(super) async fn log_in(request: HttpRequest, fields: SentFields) -> HttpResp
     let from = origin_of(&request);
     let Some(door) = door(&request) else { return refused(&request, "refused.session", &[]) };
     let key = ApiKey::new(key.get(..LONGEST_KEY).unwrap_or(key));
-    // A session from before is over: its cookie may be known to somebody else.
+    // An earlier session of this browser ends: somebody else may know the cookie.
     if let Some(cookie) = cookie_of(&request) {
         let _ = door.dashboard.send(LogOut { cookie }).await;
     }
@@ -83,7 +83,7 @@ fn origin_of(request: &HttpRequest) -> KeyOrigin {
     if is_forwarded(request) { KeyOrigin::Proxy(peer) } else { KeyOrigin::Direct(peer) }
 }
 
-/// Begins a session by a link, which works once.
+/// Begins a session by a link. The link works once.
 pub(super) async fn by_link(request: HttpRequest) -> HttpResponse {
     let query = SentFields::of_query(request.query_string());
     let secret = query.field("once").unwrap_or_default().to_owned();

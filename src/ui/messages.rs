@@ -1,5 +1,5 @@
-//! The questions to the [`super::DashboardActor`], and the answers. Sent by the dashboard's handlers, and awaited: a lost one costs
-//! one page.
+//! The questions to the [`super::DashboardActor`], and the answers. The dashboard's handlers ask and wait: a lost message costs one
+//! page.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -37,40 +37,40 @@ impl fmt::Display for KeyOrigin {
     }
 }
 
-/// Begin a session by a link of [`MakeLink`], which is spent with that.
+/// Begin a session by a link of [`MakeLink`]. The link is good for one session.
 #[derive(Debug, Message)]
 #[rtype(result = "Option<String>")]
 pub(super) struct LogInByLink {
     pub(super) secret: String,
 }
 
-/// Make the secret of a link that logs the holder of a key in once. Sent by `demo` at the start; a lost one costs the link.
+/// Make the secret of a link for one log-in with a key. Sent by `demo` at the start; a lost message costs the link.
 #[derive(Debug, Message)]
 #[rtype(result = "String")]
 pub struct MakeLink {
-    /// Whose session it will be.
+    /// The key of the session.
     pub key: ApiKey,
 }
 
 /// Why there is no session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LogInRefused {
-    /// No key of the configuration, or one that is over.
+    /// The key is not in the configuration, or has expired.
     WrongKey,
-    /// Too many wrong keys came from the address; tried again in so many seconds.
+    /// The address sent too many wrong keys, and has to wait so many seconds.
     TooManyTries { seconds: u64 },
 }
 
-/// Return whose session this is.
+/// Return the session of a cookie.
 #[derive(Debug, Message)]
 #[rtype(result = "Option<CurrentSession>")]
 pub(super) struct GetSession {
     pub(super) cookie: String,
-    /// A request keeps the session going; an open page does not.
+    /// A request of a person postpones the session's end; the updates of an open page do not.
     pub(super) by_request: bool,
 }
 
-/// A session as a page needs it.
+/// The part of a session that pages need.
 #[derive(Debug, Clone)]
 pub(super) struct CurrentSession {
     pub(super) visitor: Visitor,
@@ -84,7 +84,7 @@ pub(super) struct LogOut {
     pub(super) cookie: String,
 }
 
-/// Let a page of a session say something.
+/// Keep a notice for a page of a session.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Notify {
@@ -94,7 +94,7 @@ pub(super) struct Notify {
     pub(super) notice: Notice,
 }
 
-/// Return what a page is to say, which is said with that.
+/// Remove and return the notices for a page.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<Notice>")]
 pub(super) struct TakeNotices {
@@ -103,7 +103,7 @@ pub(super) struct TakeNotices {
     pub(super) page: String,
 }
 
-/// Write a change down. Returns whether it is on disk.
+/// Write a change into the audit log. Returns whether the change is on disk.
 #[derive(Debug, Message)]
 #[rtype(result = "bool")]
 pub(super) struct WriteAudit(pub(super) AuditEntry);

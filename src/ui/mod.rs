@@ -1,14 +1,13 @@
-//! The dashboard: pages that the program makes itself, for people who look at the pool and steer it.
+//! The dashboard: pages for the people who operate the pool, and a page for the holder of a client's key.
 //!
 //! In reading order: [`table`] (what there is), [`door`] (who comes in), [`page`] and [`show`] (a page, from the request to the
 //! markup), [`pages`], [`live`] (updates of an open page), [`forms`] and [`actions`] (what a form does).
 //!
-//! 1. Pages hold no state. What they show is asked of the actors that own it, once a request. Sessions belong to the
-//!    [`DashboardActor`].
-//! 2. A page is made of *pieces*. An open page is made again twice a second at most, and pieces that differ are sent. Nobody
-//!    looks: nothing is made.
-//! 3. Everything works without JavaScript, except the updates.
-//! 4. What a page shows is escaped by [`maud`]. No markup is glued from texts.
+//! 1. Pages hold no state. Each request asks the owning actors for the facts. Sessions belong to the [`DashboardActor`].
+//! 2. A page has *pieces*. An open page is made again, at most twice a second, and changed pieces are sent. Without an open page
+//!    nothing is made.
+//! 3. Everything but the updates works without JavaScript.
+//! 4. [`maud`] escapes all values in a page. No markup is made from texts.
 
 mod actions;
 mod actor;

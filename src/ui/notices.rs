@@ -1,18 +1,18 @@
-//! What pages say once: how an action ended. Pure.
+//! Notices: pages say once how an action ended. Pure.
 //!
-//! A notice waits for the page that the action leads to. Of the waiting ones, those without a secret go first when there are too
-//! many: a new key is shown this once, and a second press of a button must not hide the key.
+//! A notice waits for the page behind the action. Of too many notices one without a secret is removed first: a new key is shown once,
+//! and a second press of a button must not hide the key.
 
 use crate::config::ApiKey;
 
-/// Notices that wait in one session.
+/// The most waiting notices of one session.
 const MOST_WAITING: usize = 3;
 
 /// How an action ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Notice {
     pub(super) is_good: bool,
-    /// For people, in their language.
+    /// The text in the visitor's language.
     pub(super) text: String,
     /// A new key, shown this once.
     pub(super) secret: Option<ApiKey>,
@@ -27,7 +27,7 @@ pub(super) struct NoticeLink {
     pub(super) words: &'static str,
 }
 
-/// The notices of a session, each with the path of the page that says it. The oldest first.
+/// The waiting notices of a session with the paths of their pages, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct WaitingNotices(Vec<(String, Notice)>);
 
@@ -41,7 +41,7 @@ impl WaitingNotices {
         }
     }
 
-    /// Returns what a page is to say, and forgets it.
+    /// Removes and returns the notices for a page.
     pub(super) fn take(&mut self, page: &str) -> Vec<Notice> {
         let (taken, kept) = std::mem::take(&mut self.0).into_iter().partition(|(to, _)| to == path_of(page));
         self.0 = kept;

@@ -1,4 +1,4 @@
-//! What a page is: a row of the table, the question for its facts, and the facts.
+//! The parts of a page: a row of the table, the question for the facts, and the facts.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -37,9 +37,9 @@ pub(super) struct PageRow {
 /// Who sees a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PageAudience {
-    /// Whoever operates the pool.
+    /// The people who operate the pool.
     Operators,
-    /// Whoever may change something.
+    /// The people who may change something.
     Admins,
     /// Holders of a client's key.
     Clients,
@@ -74,7 +74,7 @@ impl PageRow {
 }
 
 impl PageRow {
-    /// Returns the name at the end of a path of this page: `None` for another page's path, and an empty one where the page has none.
+    /// Returns the name at the end of this page's path: an empty one for a page without a name. `None`: the path is another page's.
     pub(super) fn name_in(&self, path: &str) -> Option<String> {
         match self.path.split_once("{name}") {
             None => (self.path == path).then(String::new),
@@ -144,7 +144,7 @@ pub(super) struct PageRequest {
 }
 
 impl PageRequest {
-    /// Returns a field of the query. An empty one is none.
+    /// Returns a field of the query. An empty field counts as none.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         self.query.field(name)
     }
@@ -154,12 +154,12 @@ impl PageRequest {
 pub(super) struct LoadedPage {
     pub(super) row: &'static PageRow,
     pub(super) facts: Box<dyn Facts>,
-    /// The newest text of the configuration's file has mistakes. Every page of an operator says so; `None` for a client's page.
+    /// Whether the configuration's file has mistakes: every page of an operator says so. `None` for a page of a client's key.
     is_file_wrong: Option<bool>,
 }
 
 impl LoadedPage {
-    /// Asks for all that a page shows.
+    /// Asks for the facts of a page and of the frame.
     pub(super) async fn load(
         row: &'static PageRow,
         request: &HttpRequest,
@@ -170,7 +170,7 @@ impl LoadedPage {
         LoadedPage::of(row, request, &start.visitor, facts).await
     }
 
-    /// Puts facts into a page, and asks for what stands on every page.
+    /// Puts facts into a page, and asks for the facts of the frame.
     pub(super) async fn of(
         row: &'static PageRow,
         request: &HttpRequest,

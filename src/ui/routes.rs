@@ -22,10 +22,10 @@ pub fn configure(dashboard: Addr<DashboardActor>) -> MorePages {
     Arc::new(move |routes: &mut ServiceConfig| add(routes, dashboard.clone()))
 }
 
-/// Answers a request for an address that is no page.
+/// Answers a request for an address beside the pages.
 type AddressAnswer = fn(HttpRequest) -> LocalBoxFuture<'static, HttpResponse>;
 
-/// Answers a form that belongs to no single page.
+/// Answers a form without a page of its own.
 type FormAnswer = fn(HttpRequest, SentFields) -> LocalBoxFuture<'static, HttpResponse>;
 
 /// The addresses beside the pages, as rows: a handler with a type of its own costs some KB of the program.
@@ -38,7 +38,7 @@ const READS: [(&str, AddressAnswer); 6] = [
     ("", |_| ready(frame::see_other("/ui/")).boxed_local()),
 ];
 
-/// The forms that belong to no single page.
+/// The forms without a page of their own.
 const WRITES: [(&str, FormAnswer); 4] = [
     ("/login", |request, fields| log_in::log_in(request, fields).boxed_local()),
     ("/logout", |request, fields| log_in::log_out(request, fields).boxed_local()),

@@ -1,4 +1,4 @@
-//! Who is logged in. Pure: state, and what becomes of the state. Times are ms of the monotonic clock.
+//! The sessions of all visitors. Pure: state, and changes of the state. Times are ms of the monotonic clock.
 
 use std::collections::HashMap;
 
@@ -6,24 +6,24 @@ use super::notices::WaitingNotices;
 use super::visitor::Visitor;
 use crate::config::ApiKey;
 
-/// A session without a request for so long is over: 12 hours.
+/// A session ends after so long without a request: 12 hours.
 pub(super) const IDLE: u64 = 12 * 60 * 60 * 1_000;
 
-/// Sessions at the same time. Beyond it, the one without a request for longest ends.
+/// The most sessions at the same time. A further session ends the session with the oldest last request.
 const MOST_SESSIONS: usize = 1_000;
 
-/// Sessions of one key. Beyond it, that key's own without a request for longest ends.
+/// The most sessions of one key. A further session ends the key's session with the oldest last request.
 const MOST_OF_ONE: usize = 20;
 
 /// A log-in.
 #[derive(Debug)]
 pub(super) struct OpenSession {
-    /// The key that was presented: whether the key is still right is asked again at each change of the configuration.
+    /// The key of the log-in. Each change of the configuration checks the key again.
     pub(super) key: ApiKey,
     pub(super) visitor: Visitor,
-    /// What a form must bring along: other pages can't know it.
+    /// The token in each form of the session. Pages of other sites can't know the token.
     pub(super) form_token: String,
-    /// What pages are to say once.
+    /// The notices for pages of the session.
     pub(super) notices: WaitingNotices,
     last_request: u64,
 }
@@ -50,7 +50,7 @@ impl Sessions {
         );
     }
 
-    /// Returns the session of a request, which keeps the session going.
+    /// Returns the session of a request. The request counts for the end of the session.
     pub(super) fn of_request(&mut self, cookie: &str, now: u64) -> Option<&mut OpenSession> {
         if self.peek(cookie, now).is_none() {
             self.0.remove(cookie);
@@ -61,7 +61,7 @@ impl Sessions {
         Some(session)
     }
 
-    /// Returns a session as it is. An open page is no request: nobody may be there.
+    /// Returns a session without a request. An open page does not count: nobody may be in front of the screen.
     pub(super) fn peek(&self, cookie: &str, now: u64) -> Option<&OpenSession> {
         self.0.get(cookie).filter(|session| session.last_request + IDLE > now)
     }
@@ -71,7 +71,7 @@ impl Sessions {
         self.0.remove(cookie);
     }
 
-    /// Asks again what each key may, and ends the sessions of those that may nothing.
+    /// Checks the rights of each key again, and ends the sessions of keys without rights.
     pub(super) fn review(&mut self, rights_of: impl Fn(&ApiKey) -> Option<Visitor>) {
         self.0.retain(|_, session| match rights_of(&session.key) {
             Some(visitor) => {

@@ -17,7 +17,7 @@ use super::view::{Facts, Theme, View};
 use crate::error::ApiError;
 use crate::http::{csv_response, worker};
 
-/// The header by which an open page takes its content anew.
+/// The header of an open page's request for the page's new content.
 const UPDATE: &str = "x-update";
 
 /// Answers with a page.
@@ -42,7 +42,7 @@ pub(super) async fn show(page: &'static PageRow, request: HttpRequest) -> HttpRe
     answer(&request, status, loaded, View::new(start, session.form_token, notices)).await
 }
 
-/// Takes what the page is to say once. An open page that takes its content anew has been told already, or is another tab.
+/// Takes the notices of a page. A request for new content gets none: the page has the notices already, or is in another tab.
 async fn notices_for(request: &HttpRequest) -> Vec<Notice> {
     let (Some(cookie), Some(door)) = (cookie_of(request), door(request)) else { return Vec::new() };
     if request.headers().contains_key(UPDATE) {
@@ -52,7 +52,7 @@ async fn notices_for(request: &HttpRequest) -> Vec<Notice> {
     door.dashboard.send(TakeNotices { cookie, page }).await.unwrap_or_default()
 }
 
-/// Answers a form with its page, and what was typed.
+/// Answers a form with the form's page and the typed values.
 pub(super) async fn show_again(
     page: &'static PageRow,
     request: &HttpRequest,
@@ -69,7 +69,7 @@ pub(super) async fn show_again(
     }
 }
 
-/// Makes a page of its facts.
+/// Makes a page from the facts.
 async fn answer(request: &HttpRequest, status: StatusCode, loaded: LoadedPage, view: View) -> HttpResponse {
     // A large page takes some milliseconds, in which this thread serves others.
     let made = web::block(move || framed(&loaded, &view)).await;
@@ -79,7 +79,7 @@ async fn answer(request: &HttpRequest, status: StatusCode, loaded: LoadedPage, v
     }
 }
 
-/// Answers with usage as CSV, to who may see all of it.
+/// Answers an operator with usage as CSV.
 pub(super) async fn usage_csv(request: HttpRequest) -> HttpResponse {
     let is_operator = request.extensions().get::<CurrentSession>().is_some_and(|session| session.visitor.is_operator());
     if !is_operator {

@@ -1,4 +1,4 @@
-//! Places for streams of updates. Clients' keys can't take those of operators.
+//! Places for streams of updates. Clients' keys can't take the places of operators.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};

@@ -35,7 +35,7 @@ impl Language {
         Language::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(main))
     }
 
-    /// Returns the first known language of `Accept-Language`. Browsers send the wanted ones in order.
+    /// Returns the first known language of `Accept-Language`. Browsers list the wanted languages in order.
     pub(super) fn accepted(header: &str) -> Option<Language> {
         header.split(',').find_map(Language::of_tag)
     }
@@ -49,7 +49,7 @@ impl Language {
         }
     }
 
-    /// Returns the words of a name. A test holds that each name is there.
+    /// Returns the words of a name. A test checks that each name has words.
     pub(super) fn text(self, name: &str) -> &'static str {
         self.words().get(name).map_or("", String::as_str)
     }

@@ -1,5 +1,5 @@
-//! A trial whose answer is shown as it comes: lines of JSON, `{"text": …}` for each piece, and `{"html": …}` with the facts at the
-//! end. Where the browser leaves, the body is dropped, and the upstream is stopped with it.
+//! The stream of a trial's answer: lines of JSON, `{"text": …}` for each piece of the answer, and `{"html": …}` with the facts at the
+//! end. When the browser leaves, the body is dropped, and so the upstream is stopped.
 
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
@@ -50,7 +50,7 @@ impl Streamed {
     /// Waits for the next line.
     async fn line(&mut self) -> Option<Bytes> {
         let mut pieces = match std::mem::replace(&mut self.step, TrialStep::Over) {
-            // The head goes to the browser at once, so that leaving is noticed while the pool waits.
+            // The head is sent at once. So the server notices a browser that leaves while the pool waits.
             TrialStep::Asked(chat) => self.client.begin(chat).await,
             TrialStep::Comes(pieces) => pieces,
             TrialStep::Over => return None,

@@ -1,4 +1,4 @@
-//! What the making of a page knows beside the facts: the language, the visitor, the time; and the pieces that it makes.
+//! The view of a page: language, colours, visitor, address, notices, and the pieces of the page.
 
 use std::cell::RefCell;
 
@@ -15,7 +15,7 @@ pub(super) const TICK: &str = "sure";
 /// How colours are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Theme {
-    /// As the system has it.
+    /// The colours of the visitor's system.
     System,
     Light,
     Dark,
@@ -45,9 +45,9 @@ pub(super) struct View {
     pub(super) visitor: Visitor,
     /// For forms. Empty in an update: forms are no pieces.
     pub(super) form_token: String,
-    /// What the page says once.
+    /// The notices at the top of the page.
     pub(super) notices: Vec<Notice>,
-    /// As asked, with the query.
+    /// The address of the request, with the query.
     pub(super) url: String,
     pieces: RefCell<Vec<Piece>>,
 }
@@ -57,12 +57,12 @@ pub(super) trait Facts: Send {
     /// Makes the page's content.
     fn render(&self, view: &View) -> Markup;
 
-    /// Returns whether there is what was asked for.
+    /// Returns whether the thing behind the address exists.
     fn is_there(&self) -> bool {
         true
     }
 
-    /// Returns what the page is about, for its title. None: the page's own name.
+    /// Returns the page's title. `None`: the title of the row.
     fn about(&self) -> Option<String> {
         None
     }
@@ -77,7 +77,7 @@ pub(super) struct Piece {
     pub(super) html: String,
 }
 
-/// What is known of a view at its begin.
+/// The values that a view begins with.
 #[derive(Debug, Clone)]
 pub(super) struct ViewStart {
     pub(super) language: Language,
@@ -103,7 +103,7 @@ impl View {
         self.language.filled(name, values)
     }
 
-    /// Makes a piece: a `div` with an id, which is replaced when the content differs. Pieces don't hold pieces.
+    /// Makes a piece: a `div` with an id. An update replaces the `div` when the content differs. A piece holds no other piece.
     pub(super) fn piece(&self, id: &str, class: &str, content: Markup) -> Markup {
         // What is wider than the window is moved with the keyboard, too.
         let tab = (class == "scroll").then_some("0");
@@ -112,19 +112,19 @@ impl View {
         whole
     }
 
-    /// Returns the pieces that were made.
+    /// Removes and returns the pieces made so far.
     pub(super) fn take_pieces(&self) -> Vec<Piece> {
         self.pieces.take()
     }
 
-    /// Returns the words of a reason, as `/v1/status` names it; one that has no words is for people already.
+    /// Returns the words of a reason of `/v1/status`. A reason without words is a text for people already.
     pub(super) fn reason(&self, reason: &str) -> String {
         let (word, cause) = reason.split_once(": ").map_or((reason, None), |(word, cause)| (word, Some(cause)));
         let words = self.language.text_or(&format!("reason.{word}"), self.language.class(word));
         cause.map_or(words.to_owned(), |cause| format!("{words} ({})", self.language.class(cause)))
     }
 
-    /// Returns the hidden field that every form needs.
+    /// Returns the hidden field with the session's token, for each form.
     pub(super) fn token_field(&self) -> Markup {
         html! { input type="hidden" name="token" value=(self.form_token); }
     }

@@ -1,4 +1,4 @@
-//! Who looks at the dashboard, and what they may.
+//! Visitors of the dashboard, and the rights of each.
 
 use crate::config::{Config, DEFAULT_KEY, Identity};
 use crate::types::{KeyName, Now};
@@ -10,7 +10,7 @@ pub(super) enum Rights {
     Admin,
     /// Sees everything.
     Viewer,
-    /// Sees what its own key has used.
+    /// Sees the use of the visitor's own key.
     Client,
 }
 

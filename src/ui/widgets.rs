@@ -4,7 +4,7 @@ use maud::{Markup, Render, html};
 
 use super::view::View;
 
-/// Makes a number with its name, and what is to be said below it. `name`: of the words.
+/// Makes a number with a name, and a remark below. `name`: of the words.
 pub(super) fn tile(view: &View, name: &str, value: impl Render, below: impl Render) -> Markup {
     let below = below.render();
     html! {
