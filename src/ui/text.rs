@@ -147,8 +147,9 @@ mod tests {
         let classes = FailureClass::ALL.map(FailureClass::as_str);
         let codes = ERRORS.iter().map(|row| row.code);
         for name in classes.into_iter().chain(codes) {
-            assert_eq!(Language::English.text(&format!("class.{name}")), name);
-            assert!(!Language::Chinese.class(name).is_ascii(), "{name}");
+            let words = format!("class.{name}");
+            assert_eq!(Language::English.text(&words), name, "add {words} to both files of src/ui/text");
+            assert!(!Language::Chinese.class(name).is_ascii(), "{words} has no Chinese words");
         }
     }
 
