@@ -24,6 +24,7 @@ mod model;
 mod model_names;
 mod origin;
 mod partial;
+mod passthrough;
 mod period_limits;
 mod placeholder;
 pub mod prices;

@@ -102,6 +102,8 @@ pub struct ServerConfig {
     pub hostnames: Vec<String>,
     /// Do answers have the asked name of the model?
     pub echo_model: bool,
+    /// Gets requests for unknown paths.
+    pub passthrough: Option<ApiId>,
     /// The largest request body, in bytes.
     pub body_limit: usize,
     /// Origins of pages with access from a browser; `*` for any.

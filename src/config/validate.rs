@@ -53,6 +53,7 @@ pub(super) fn validate(
     validator.distinct_secrets(&keys, &access);
     let owners = KeyOwners::new(&keys, &access);
     validator.doubt_keys(&apis, &owners);
+    validator.passthrough(&server, &apis);
     let apis: Vec<_> = apis.into_iter().map(Arc::new).collect();
     let alerts = validator.alerts(file.alerts, &proxy);
     let store = file.store.and_then(|store| validator.store(store));
@@ -128,6 +129,7 @@ impl Validator<'_> {
             port: overrides.port.or(file.port).unwrap_or(DEFAULT_PORT),
             stream_ping: non_zero(file.stream_ping_ms),
             echo_model: file.echo_model.unwrap_or(false),
+            passthrough: file.passthrough.as_deref().map(ApiId::from),
             body_limit: file.body_limit_mb.unwrap_or(64) as usize * 1024 * 1024,
             limits,
             cors: file.cors.unwrap_or_default(),

@@ -31,7 +31,7 @@ pub use event_stream::EventStream;
 pub use reply_kind::ReplyKind;
 pub use routes::{
     CalledRoute, ListOrder, ModelPlace, OBJECT_ROUTES, ROUTES, Route, SocketRoute, WrongId, chat_route, format_of,
-    is_route, routes_at,
+    is_route, passed_through, routes_at,
 };
 
 use std::collections::BTreeSet;
@@ -92,6 +92,11 @@ pub(crate) trait Dialect: Debug + Sync {
     /// Returns the objects that a whole answer makes on the account.
     fn made_objects(&self, _answer: WholeAnswer<'_>) -> Vec<ObjectKey> {
         Vec::new()
+    }
+
+    /// Returns an answer about objects in which addresses of the account are the pool's. `None`: there are none.
+    fn at_base(&self, _answer: &[u8], _base: &str) -> Option<Bytes> {
+        None
     }
 
     /// Adds the objects that one event of a stream shows. Asked only for kinds of answers that make objects.

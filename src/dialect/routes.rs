@@ -14,7 +14,7 @@ use super::openai::OpenAi;
 use super::reply_kind::ReplyKind;
 use crate::types::{RouteId, WireFormat};
 
-pub use self::objects::OBJECT_ROUTES;
+pub use self::objects::{OBJECT_ROUTES, passed_through};
 pub use self::path::{CalledRoute, WrongId};
 
 /// A row of the table.
@@ -45,6 +45,8 @@ pub enum ModelPlace {
     BodyOrNowhere,
     /// Nowhere: any account may serve. A `model` in the body is not looked at.
     Nowhere,
+    /// Nobody knows: the body is not looked at, and may be anything. The configuration says which account serves.
+    Unread,
 }
 
 /// What becomes of objects that live on one account. The default: nothing.

@@ -40,9 +40,7 @@ pub enum KeyRefusal {
         allowed: String,
     },
     /// Every API that serves the model is closed to the key.
-    #[error(
-        "no API that is open to this key (its apis) serves the model {0:?}, or holds the object that the request names"
-    )]
+    #[error("no API that is open to this key (its apis) {}holds the object that the request names", or_serves(.0))]
     NoApiAllowed(String),
     /// An operator's key came to where clients ask for models.
     #[error("{0} is a key of an operator, which reads the pool's state and calls no models; send a client's key")]
@@ -74,4 +72,9 @@ impl KeyRefusal {
     pub(super) fn param(&self) -> Option<&'static str> {
         matches!(self, KeyRefusal::ModelNotAllowed { .. } | KeyRefusal::NoApiAllowed(_)).then_some("model")
     }
+}
+
+/// Says which model would have to be served, if the request has one.
+fn or_serves(model: &str) -> String {
+    if model.is_empty() { "serves the path, or ".to_owned() } else { format!("serves the model {model:?}, or ") }
 }

@@ -22,10 +22,16 @@ The body goes upstream as it is, except the model's name where the upstream has 
 A body with `input` and without `messages` that comes to `/v1/chat/completions` is served as `/v1/responses` (Cursor sends such bodies).
 Streams: `stream: true` in the body is answered with server-sent events.
 
-Objects (files, batches, responses, threads …) live on the account that made them, their *home*. An id in the path, in the query or in
-the body binds a request to the home. An id that is not known yet is asked for at each account in turn. An object that names no other
-is made on the account of the client's session, else of the client's key. Ids in `metadata` bind nothing. Two homes at once are a 409.
-What counts, counts against the requests of `rpm` and `rpd`; what is free counts against no limit.
+Objects (files, batches, responses, threads …) live on the account that made them, their *home*. An id in the path, in
+the query or in the body binds a request to the home. An id that is not known yet is asked for at each account in turn.
+An object that names no other is made on the account of the client's session, else of the client's key. Ids in
+`metadata` bind nothing, and two homes at once are a 409. Every key that may use an account sees all objects there.
+
+A list of *all accounts* is ordered by time of creation, account and id. `limit` (20), `after`, `before` and `order` are
+OpenAI's; `limit`, `after_id` and `before_id` Anthropic's. If an account fails, `x-api-together-partial` names the account,
+and the list is that of the others. What counts, counts against `rpm` and `rpd`; what is free counts against no limit.
+
+Any other path below `/v1/` is a 404, or goes to the account of `server.passthrough` as it is.
 
 | Method | Path | Dialect | Goes by | Counts | Streams | WebSocket | The upstream needs |
 |---|---|---|---|---|---|---|---|
@@ -60,7 +66,7 @@ fn target(route: &Route) -> String {
         ModelPlace::Body => "the model",
         ModelPlace::BodyOrNowhere if route.id.likely_models().is_empty() => "the model, if named",
         ModelPlace::BodyOrNowhere => "the model, else one with such a model",
-        ModelPlace::Nowhere => "",
+        ModelPlace::Nowhere | ModelPlace::Unread => "",
     };
     let by_object = if route.objects.list.is_some() {
         "all accounts"

@@ -12,7 +12,7 @@ use super::auth::{client, worker};
 use super::concurrency::BodyMemory;
 use super::{Worker, request_id};
 use crate::config::{ApiConfig, Config};
-use crate::dialect::CalledRoute;
+use crate::dialect::{CalledRoute, ReplyKind};
 use crate::error::ApiError;
 use crate::proxy::{ClientRequest, dispatch, merged_list, refuse, refuse_by_limits, with_pings};
 use crate::records::OpenRecord;
@@ -71,15 +71,16 @@ async fn serve(
                 record.stream = asked.stream;
             });
             record.asked();
-            if let Err(refused) = asked.use_key(&key) {
+            let config = worker.config();
+            if let Err(refused) = asked.use_key(&key).and_then(|()| asked.pass_to(config.server.passthrough.as_ref())) {
                 return refuse(refused.into(), &mut record);
             }
-            let config = worker.config();
             match worker.keys.admit(&key, &asked.profile, &config).await {
                 Ok(permit) => record.admitted_by_key(permit),
                 Err(refused) => return refuse_by_limits(refused, &mut record),
             }
             asked.echo_model = config.server.echo_model;
+            asked.base = (route.reply == ReplyKind::Object).then(|| base_of(request)).flatten();
             if let Some(models) = config.aliases.get(&asked.profile.model) {
                 asked.use_alias(models.clone());
             }
@@ -101,6 +102,15 @@ async fn serve(
         }
         Err(error) => refuse(error, &mut record),
     }
+}
+
+/// Returns where the client reaches the pool, by the request's own word. A proxy in front may speak TLS.
+fn base_of(request: &HttpRequest) -> Option<Box<str>> {
+    let info = request.connection_info();
+    let scheme = if info.scheme() == "https" { "https" } else { "http" };
+    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']');
+    let host = info.host();
+    host.bytes().all(is_of_host).then(|| format!("{scheme}://{host}").into())
 }
 
 /// Returns the accounts that a list is made of.

@@ -1,12 +1,13 @@
 //! The paths that the router does not know one by one: found in the route table, by method and path.
 //!
-//! A path of the table with another method is a 405, and any other path a 404, both as OpenAI writes them.
+//! A path of the table with another method is a 405. Any other path is a 404, unless `server.passthrough` names the account that gets it.
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
+use super::auth::worker;
 use super::forward::forward;
 use super::unknown_paths;
-use crate::dialect::{CalledRoute, Route, WrongId, routes_at};
+use crate::dialect::{CalledRoute, Route, WrongId, passed_through, routes_at};
 use crate::error::ApiError;
 use crate::types::{Verb, WireFormat};
 
@@ -31,19 +32,26 @@ fn find(request: &HttpRequest, known: &'static str) -> Result<CalledRoute, ApiEr
     let rows: Vec<&'static Route> = routes_at(below, format_of(request)).collect();
     let verb = Verb::of(request.method().as_str());
     if let Some(row) = rows.iter().find(|row| Some(row.id.verb()) == verb) {
-        let invalid = |wrong: WrongId| ApiError::Invalid { message: wrong.to_string(), param: None };
         return CalledRoute::read(row, below).map_err(invalid);
     }
     let mut allowed: Vec<&str> = rows.iter().map(|row| row.id.verb().as_str()).collect();
     allowed.extend(known.split(", ").filter(|known| !known.is_empty()));
     allowed.sort_unstable();
     allowed.dedup();
+    let passes = worker(request)?.config().server.passthrough.is_some() && !below.is_empty();
+    if let Some(row) = verb.and_then(passed_through).filter(|_| passes && allowed.is_empty()) {
+        return CalledRoute::unknown(row, below).map_err(invalid);
+    }
     if allowed.is_empty() {
         let asked = format!("{} {}", request.method(), request.path());
         return Err(ApiError::UnknownPath { asked, hint: unknown_paths::hint(request.path()) });
     }
     let (method, path) = (request.method().to_string(), request.path().to_owned());
     Err(ApiError::WrongMethod { method, path, allow: allowed.join(", ").into() })
+}
+
+fn invalid(wrong: WrongId) -> ApiError {
+    ApiError::Invalid { message: wrong.to_string(), param: None }
 }
 
 /// Returns the format of the client where a path has two.

@@ -47,6 +47,8 @@ fn meant_by(typed: &str) -> Option<String> {
     let segments: Vec<&str> = typed.split('/').filter(|segment| !segment.is_empty()).collect();
     let rest = match segments.as_slice() {
         [AZURE, DEPLOYMENTS, _, rest @ ..] | [AZURE, rest @ ..] => rest,
+        // Cohere's clients ask for a later version of the same.
+        ["v2", "rerank"] => &["rerank"],
         rest => rest,
     };
     let versions = rest.iter().take_while(|segment| **segment == VERSION).count();
@@ -85,6 +87,8 @@ mod tests {
             ("/models/", Some("/v1/models")),
             ("/models/a/b", Some("/v1/models/a/b")),
             ("/health/", Some("/health")),
+            ("/v2/rerank", Some("/v1/rerank")),
+            ("/files/file-1/content", Some("/v1/files/file-1/content")),
             ("//", Some("/")),
             ("/v1/health", None),
             ("/v1", None),

@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
 use actix_web::web::Bytes;
 use serde_json::value::RawValue;
 
@@ -59,6 +59,8 @@ pub struct ClientRequest {
     pub(super) query: String,
     /// The path below a base URL.
     pub(super) path: Cow<'static, str>,
+    /// Where the client reaches the pool, as answers about objects may tell.
+    pub base: Option<Box<str>>,
     /// The object of the last id in the path.
     pub(super) last_id: Option<ObjectKey>,
     /// The named objects that live on one upstream.
@@ -91,9 +93,10 @@ impl ClientRequest {
     /// When the body is no JSON object, is nested too deeply, or names no model where one is needed.
     pub fn parse_called(called: CalledRoute, headers: &HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
         let invalid = |message: String, param| InvalidRequest { message, param };
-        let text = std::str::from_utf8(&body).map_err(|_| invalid("the body is not UTF-8".into(), None))?;
         let CalledRoute { route: asked, path, ids } = called;
-        let text = if text.is_empty() && asked.model != ModelPlace::Body { "{}" } else { text };
+        let is_read = asked.model != ModelPlace::Unread && !(body.is_empty() && asked.model != ModelPlace::Body);
+        let text = if is_read { std::str::from_utf8(&body) } else { Ok("{}") };
+        let text = text.map_err(|_| invalid("the body is not UTF-8".into(), None))?;
         // A list would be taken for a struct by its order.
         if !text.trim_start().starts_with('{') {
             return Err(invalid("the body must be a JSON object".into(), None));
@@ -106,7 +109,7 @@ impl ClientRequest {
         let meant = asked.with_input.filter(|_| is_responses);
         let route = meant.unwrap_or(asked);
         let model_text = peek.model.map(RawValue::get);
-        let model_text = model_text.filter(|_| route.model != ModelPlace::Nowhere);
+        let model_text = model_text.filter(|_| !matches!(route.model, ModelPlace::Nowhere | ModelPlace::Unread));
         let model = model_of(route, model_text)?;
         let model_at = model_text.and_then(|raw| place(text, raw)).unwrap_or_default();
         let stream = peek.stream.unwrap_or(false);
@@ -121,7 +124,10 @@ impl ClientRequest {
         let RequestFields { previous_response_id, conversation, input, prompt_cache_key, metadata, user, .. } = peek;
         let naming = NamingFields { previous_response_id, conversation, input };
         let objects = all_named(route, &ids, route.dialect.named_objects(route.reply, naming), &body);
-        let passed = client_headers(headers, route.id.format());
+        let mut passed = client_headers(headers, route.id.format());
+        if route.model == ModelPlace::Unread {
+            passed.extend(headers.get(CONTENT_TYPE).map(|kind| (CONTENT_TYPE, kind.clone())));
+        }
         let session = session_of(&passed, &SessionFields { prompt_cache_key, metadata, user });
         let profile = Profile { model, route: route.id, estimate, session, parameters, apis: None };
         let client_timeout = client_timeout(headers);
@@ -134,6 +140,7 @@ impl ClientRequest {
             client_timeout,
             query: String::new(),
             path: if meant.is_some() { Cow::Borrowed(route.id.path()) } else { path },
+            base: None,
             last_id: ids.last().map(|id| ObjectKey::of_id(id)),
             objects,
             headers: passed,
@@ -178,6 +185,7 @@ impl ClientRequest {
             models: None,
             query,
             path: self.path.clone(),
+            base: self.base.clone(),
             objects: self.objects.clone(),
             headers: self.headers.clone(),
             alias: None,

@@ -106,8 +106,10 @@ pub(super) fn set_request_headers(outgoing: &mut HeaderMap, client: &[Header], e
             outgoing.append(name.clone(), own);
         }
     }
-    // The body was read as JSON, whatever the client called the body (curl: a form).
-    outgoing.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // The body was read as JSON, whatever the client called the body (curl: a form). A body that was not read has the client's word.
+    if !client.iter().any(|(name, _)| *name == header::CONTENT_TYPE) {
+        outgoing.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     // A compressed stream could be neither counted nor passed on event by event.
     outgoing.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }

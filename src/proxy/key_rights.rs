@@ -1,15 +1,18 @@
 //! What a client's key may ask for.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 
 use super::client_request::ClientRequest;
 use super::dispatch::refuse;
 use super::headers;
 use crate::config::{Affinity, KeyConfig};
+use crate::dialect::ModelPlace;
 use crate::error::KeyRefusal;
 use crate::keys::KeyAdmissionError;
 use crate::records::OpenRecord;
-use crate::types::SessionHash;
+use crate::types::{ApiId, NameList, SessionHash};
 
 impl ClientRequest {
     /// Bounds a request by the rights of its key: the model by the name in the request (an alias counts by the alias's own name),
@@ -38,6 +41,19 @@ impl ClientRequest {
         }
         self.profile.apis.clone_from(&key.apis);
         self.models.clone_from(&key.models);
+        Ok(())
+    }
+
+    /// Bounds a request for an unknown path to the account of all such requests.
+    ///
+    /// # Errors
+    /// When the account is closed to the key.
+    pub fn pass_to(&mut self, api: Option<&ApiId>) -> Result<(), KeyRefusal> {
+        let Some(api) = api.filter(|_| self.route.model == ModelPlace::Unread) else { return Ok(()) };
+        if !self.profile.may_use(api) {
+            return Err(KeyRefusal::NoApiAllowed(String::new()));
+        }
+        self.profile.apis = Some(Arc::new(NameList::only(api.as_str())));
         Ok(())
     }
 

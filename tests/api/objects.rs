@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Client, KEY, Received, Redis, Reply, Upstream, config_of, eventually};
+use crate::helpers::{App, Client, KEY, Launch, Received, Redis, Reply, Upstream, config_of, eventually};
 
 mod lists;
 
@@ -295,6 +295,12 @@ fn a_removed_object_is_forgotten_and_one_that_is_detached_is_not() {
     let app = app.kill_and_restart();
     assert_eq!(app.client().get(&format!("/v1/files/{file}")).status, 404);
     assert_eq!(calls(&accounts), before + 4, "it lives nowhere, so each is asked");
+    let store = made(&app.client(), "/v1/vector_stores", &json!({}));
+    let file = made(&app.client(), "/v1/files", &json!({}));
+    let before = calls(&accounts);
+    app.client().request("DELETE", &format!("/v1/vector_stores/{store}/files/{file}"), b"");
+    app.client().get(&format!("/v1/files/{file}"));
+    assert_eq!(calls(&accounts), before + 2, "its home is known");
 }
 
 #[test]
@@ -401,4 +407,59 @@ fn an_object_that_shows_an_error_is_an_answer_and_an_error_alone_is_none() {
     let stream = app.client().get("/v1/responses/resp-1?stream=true");
     assert_eq!((stream.status, stream.text().as_str()), (200, "event: x\ndata: {}\n\n"));
     assert!(app.client().get("/v1/videos/video-1").status >= 500);
+}
+
+#[test]
+fn an_unknown_path_goes_to_the_account_of_unknown_paths_and_to_no_other() {
+    let upstreams = [Upstream::always(any_answer()), Upstream::always(any_answer())];
+    let mut config = config_of(&upstreams.iter().collect::<Vec<_>>());
+    config["server"]["passthrough"] = json!("b");
+    config["keys"] = json!([
+        { "name": "k", "key": "client-key-of-a-0123456789", "apis": ["a"] },
+        { "name": "m", "key": "client-key-of-m-0123456789", "models": ["m"] },
+    ]);
+    let app = App::start(&config);
+    let body = b"--x\r\nraw\xff\x00\r\n--x--";
+    let client = app.client().header("content-type", "multipart/form-data; boundary=x");
+    for (method, path) in
+        [("POST", "/v1/skills?a=b%20c"), ("PUT", "/v1/skills/x-1/y"), ("PATCH", "/v1/organization/users")]
+    {
+        let answer = client.request(method, path, body);
+        let status = answer.status;
+        assert_eq!(status, 200, "{method} {path}: {}", answer.text());
+        let received = upstreams[1].received().pop().expect("one");
+        assert_eq!((received.method.as_str(), received.path.as_str(), &received.body[..]), (method, path, &body[..]));
+        assert_eq!(received.header("content-type"), Some("multipart/form-data; boundary=x"));
+        assert_eq!(received.header("authorization"), Some("Bearer sk-upstream-b-0123456789"));
+    }
+    for path in ["/v1/skills/..", "/v1/skills/%2e%2e/x", "/v1/skills/a%2fb", "/v1/skills/%0d%0ax"] {
+        assert_eq!(app.client().get(path).status, 400, "{path}");
+    }
+    assert_eq!(app.client().request("PUT", "/v1/files/x-1", b"").status, 405, "the path is known");
+    assert_eq!(app.client().get("/skills").status, 404, "only below /v1");
+    for key in ["client-key-of-a-0123456789", "client-key-of-m-0123456789"] {
+        assert_eq!(Client::new(app.port).key(key).get("/v1/skills").status, 403);
+    }
+    assert_eq!((upstreams[0].calls(), upstreams[1].calls()), (0, 3));
+    config["server"]["passthrough"] = json!("none");
+    let checked = Launch::new(&config).command().args(["--config", "apis.json"]).output().expect("ran");
+    let refused = String::from_utf8_lossy(&checked.stderr);
+    assert!(refused.contains("server.passthrough: must be the id of an entry of apis"), "{refused}");
+}
+
+#[test]
+fn the_address_of_a_batchs_results_is_the_pools() {
+    let batch = r#"{"id":"msgbatch_1","results_url":"https://api.anthropic.com/v1/messages/batches/msgbatch_1/results","x": 1.0}"#;
+    let upstream = Upstream::always(Reply::text(200, &[("content-type", "application/json")], batch));
+    let mut config = config_of(&[&upstream]);
+    config["apis"][0]["anthropicBaseUrl"] = json!(upstream.url());
+    let app = App::start(&config);
+    let client = app.client().header("anthropic-version", "2023-06-01");
+    let shown = client.get("/v1/messages/batches/msgbatch_1").text();
+    let wanted = |own: &str| batch.replace("https://api.anthropic.com/v1/messages", own);
+    // By the client's own word.
+    assert_eq!(shown, wanted("http://localhost/v1/messages"));
+    let proxied = client.header("x-forwarded-proto", "https").header("x-forwarded-host", "pool.example");
+    let shown = proxied.get("/v1/messages/batches/msgbatch_1").text();
+    assert_eq!(shown, wanted("https://pool.example/v1/messages"));
 }

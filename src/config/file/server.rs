@@ -44,6 +44,10 @@ pub struct ServerFile {
     /// Whether answers have the asked name of the model in `model`, and not the upstream's. Not in answers beyond 8 MiB that are
     /// no streams, nor on WebSockets. Default: false.
     pub echo_model: Option<bool>,
+    /// The id of the API that gets requests for paths below `/v1/` that the pool does not know, as they are. Default: none, and such
+    /// a path is a 404.
+    #[schemars(length(min = 1))]
+    pub passthrough: Option<String>,
     /// The proxy on the way to all APIs without `proxy` of their own: `http://user:password@host:port` (or `https://`),
     /// `socks5://…`, or `socks5h://…` for a proxy that resolves the names. `env` takes the proxies that `HTTPS_PROXY`,
     /// `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name. Default: `none`.

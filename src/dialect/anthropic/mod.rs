@@ -4,6 +4,7 @@
 mod as_events;
 mod as_object;
 mod message;
+mod results_url;
 mod stream_event;
 mod usage;
 
@@ -59,6 +60,10 @@ impl Dialect for Anthropic {
 
     fn made_objects(&self, answer: WholeAnswer<'_>) -> Vec<ObjectKey> {
         learned_ids(self, answer)
+    }
+
+    fn at_base(&self, answer: &[u8], base: &str) -> Option<Bytes> {
+        results_url::at_base(answer, base)
     }
 
     fn model_list_path(&self) -> &'static str {

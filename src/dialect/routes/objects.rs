@@ -139,6 +139,20 @@ pub static OBJECT_ROUTES: [Route; 122] = [
     of_anthropic(content("files/{id}/content")),
 ];
 
+/// Unknown paths, by method, where the configuration lets them pass. They count, since they may run a model.
+static PASSED_THROUGH: [Route; 5] =
+    [unread(Verb::Get), unread(Verb::Post), unread(Verb::Put), unread(Verb::Patch), unread(Verb::Delete)];
+
+/// Returns the row of all unknown paths with this method.
+pub fn passed_through(verb: Verb) -> Option<&'static Route> {
+    PASSED_THROUGH.iter().find(|row| row.id.verb() == verb)
+}
+
+const fn unread(verb: Verb) -> Route {
+    let model = ModelPlace::Unread;
+    blind(Route { id: RouteId::new("*").by(verb), model, ..content("") })
+}
+
 /// A question.
 const fn get(path: &'static str) -> Route {
     let id = RouteId::new(path).by(Verb::Get).free();

@@ -38,6 +38,15 @@ impl CalledRoute {
         CalledRoute { route, path: Cow::Borrowed(route.id.path()), ids: Vec::new() }
     }
 
+    /// Returns a row with any path below `/v1/`, whose parts are written as ids are.
+    ///
+    /// # Errors
+    /// When a part of the path is not.
+    pub fn unknown(route: &'static Route, below: &str) -> Result<CalledRoute, WrongId> {
+        let parts: Vec<String> = below.split('/').map(id_of).collect::<Result<_, _>>()?;
+        Ok(CalledRoute { route, path: Cow::Owned(parts.join("/")), ids: Vec::new() })
+    }
+
     /// Returns a row with the ids of a path below `/v1/` that fits.
     ///
     /// # Errors
@@ -82,7 +91,7 @@ fn id_of(typed: &str) -> Result<String, WrongId> {
     let is_mark = |byte: u8| matches!(byte, b'-' | b'_' | b'.' | b':' | b'@' | b'=' | b'~');
     let is_sound = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || is_mark(byte));
     // Dots alone mean another folder.
-    let is_id = is_sound && id.len() <= LONGEST_ID && id.bytes().any(|byte| byte != b'.');
+    let is_id = !id.is_empty() && is_sound && id.len() <= LONGEST_ID && id.bytes().any(|byte| byte != b'.');
     if is_id { Ok(id.into_owned()) } else { Err(wrong()) }
 }
 

@@ -30,7 +30,8 @@ pub(in crate::proxy) async fn attempt(
     permit: Permit,
     state: &mut RetryState<'_>,
 ) -> Ended {
-    match state.config.hedge_after {
+    // A second attempt would make a second object.
+    match state.config.hedge_after.filter(|_| !request.route.objects.makes) {
         None => run_recorded(upstreams, request, permit, state).await,
         // Boxed: requests without a hedge need not carry the state.
         Some(after) => {

@@ -2,7 +2,8 @@
 //!
 //! 1. An object is held to its end, so that the ids in it are remembered before the client sees them.
 //! 2. A failed batch or job shows an error and is an answer. An error alone is none.
-//! 3. Events and files pass on arrival. Nothing at all is an answer, too: some deletions say no more.
+//! 3. An address of the account in the object becomes the pool's.
+//! 4. Events and files pass on arrival. Nothing at all is an answer, too: some deletions say no more.
 
 use std::collections::VecDeque;
 
@@ -52,6 +53,8 @@ impl UpstreamResponse<'_> {
         if !body.is_empty() {
             self.label_json(&mut answer.headers);
         }
+        let base = self.request.base.as_deref();
+        let body = base.and_then(|base| self.request.route.dialect.at_base(&body, base)).unwrap_or(body);
         let body = redacted(body, &self.permit.endpoint().key);
         answer.length = Some(body.len() as u64);
         answer.buffered.push_back(body);
