@@ -59,6 +59,9 @@ fn wrong_keys_by_a_proxy_lock_nobody_else_out() {
         assert_eq!((try_key(ADMIN), try_key(TEAM)), (303, 303), "{header}");
         assert_eq!(log_in(&app, ADMIN).status, 303, "{header}: this machine is another visitor");
     }
+    // The last log-in is written down behind all wrong keys.
+    let log_ins = || app.log().matches("ops logged in").count();
+    eventually("each log-in is in the log", || log_ins() == 8);
     let warnings = app.log().matches("a wrong key from the proxy at 127.0.0.1").count();
     assert_eq!(warnings, 5, "further wrong keys are not written down");
 }
