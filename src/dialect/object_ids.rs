@@ -24,7 +24,7 @@ pub(super) static CHAT_IDS: Needles = LazyLock::new(|| needles(&["\"file_id\""])
 
 /// In a request of the Responses API.
 pub(super) static RESPONSES_IDS: Needles =
-    LazyLock::new(|| needles(&["\"file_id\"", "\"file_ids\"", "\"vector_store_ids\"", "\"container\""]));
+    LazyLock::new(|| needles(&["\"file_id", "\"vector_store_ids\"", "\"container\""]));
 
 /// In a message of Anthropic's API.
 pub(super) static MESSAGES_IDS: Needles = LazyLock::new(|| needles(&["\"file_id\"", "\"container\""]));

@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::known::{KnownHomes, NumberedRecord};
-use super::messages::{FindHomes, FlushHomes, Forget, GetHomes, HomesReport, Remember};
+use super::messages::{FindHomes, FlushHomes, Forget, GetHomes, HomesReport, IsGone, Remember};
 use crate::mailbox::{ActorKind, Context, LivesInMailbox};
 use crate::persistence::{FindSharedHomes, LedgersChanged, PersistenceActor, SaveHomes, ShareHomes};
 use crate::types::{ApiId, LedgerId, Now, ObjectKey};
@@ -139,6 +139,14 @@ impl Handler<Forget> for HomesActor {
 
     fn handle(&mut self, Forget(objects): Forget, ctx: &mut Self::Context) {
         self.keep(objects, LedgerId::nowhere(), ctx);
+    }
+}
+
+impl Handler<IsGone> for HomesActor {
+    type Result = bool;
+
+    fn handle(&mut self, IsGone(object): IsGone, _: &mut Self::Context) -> Self::Result {
+        self.known.find(&object, HomesActor::today()).is_some_and(|home| *home == LedgerId::nowhere())
     }
 }
 

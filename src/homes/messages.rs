@@ -40,6 +40,12 @@ pub struct Remember {
     pub api: ApiId,
 }
 
+/// Say whether this object is known to be gone. Sent by the data path for a list behind an unknown object, and awaited. If lost, the
+/// client learns that the object is unknown.
+#[derive(Debug, Message)]
+#[rtype(result = "bool")]
+pub struct IsGone(pub ObjectKey);
+
 /// Return how many homes are kept. Sent by the handler of `/v1/status`.
 #[derive(Debug, Message)]
 #[rtype(result = "HomesReport")]
@@ -73,6 +79,12 @@ impl Homes {
         let Some(actor) = &self.0 else { return Vec::new() };
         let asked = actor.send(FindHomes { objects: objects.to_vec(), firm });
         timeout(FIND_WITHIN, asked).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// Returns whether this object is known to be gone.
+    pub async fn is_gone(&self, object: ObjectKey) -> bool {
+        let Some(actor) = &self.0 else { return false };
+        timeout(FIND_WITHIN, actor.send(IsGone(object))).await.is_ok_and(|answer| answer.unwrap_or(false))
     }
 
     /// Forgets the home of these objects.

@@ -13,4 +13,4 @@ mod messages;
 
 pub use actor::HomesActor;
 pub use known::{DAYS_KEPT, KnownHomes, MAX_HOMES, NumberedRecord};
-pub use messages::{FindHomes, FlushHomes, Forget, GetHomes, Homes, HomesReport, Remember};
+pub use messages::{FindHomes, FlushHomes, Forget, GetHomes, Homes, HomesReport, IsGone, Remember};

@@ -51,7 +51,7 @@ fn names(entry: &str, origin: &[u8]) -> bool {
 
 fn allow(headers: &mut HeaderMap, origin: HeaderValue, wanted: Option<&HeaderValue>) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"));
     if let Some(wanted) = wanted {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
     }

@@ -5,7 +5,8 @@
 //!    the accounts' lists are walked from their begin, up to [`MOST_PAGES`] pages each.
 //! 3. An account that fails is left out, and named in the header [`PARTIAL`]. If all fail, the client gets a 502, or their own refusal if
 //!    all refuse the request.
-//! 4. An account without the path (404, 405, 501) has no objects. One object that two accounts list is shown once.
+//! 4. Behind an object that was removed through the pool the list begins again: programs remove what a page shows, and ask for the next.
+//! 5. An account without the path (404, 405, 501) has no objects. One object that two accounts list is shown once.
 
 mod form;
 mod page;
@@ -57,11 +58,16 @@ pub async fn merged_list<U: Upstreams>(
         Err(invalid) => return refuse(invalid, &mut record),
     };
     let Some(parts) = record.parts() else { return ApiError::Internal.error_response() };
-    let part = ListQuestion { upstreams, request: &request, query: &query, retry, record: parts };
-    let mut walk = MergedWalk { sources: apis.into_iter().map(AccountList::new).collect(), seen: HashSet::new() };
-    walk.sources.sort_by(|a, b| a.api.as_str().cmp(b.api.as_str()));
-    let taken = take_page(&mut walk, &part).await;
-    record.add_parts(part.record);
+    let mut part = ListQuestion { upstreams, request: &request, query, retry, record: parts };
+    let mut walk = MergedWalk::of(&apis);
+    let mut taken = take_page(&mut walk, &part).await;
+    if taken.is_none() && part.begins_behind_removed().await {
+        part.query.after = None;
+        walk = MergedWalk::of(&apis);
+        taken = take_page(&mut walk, &part).await;
+    }
+    let ListQuestion { query, record: parts, .. } = part;
+    record.add_parts(parts);
     let failed: Vec<&AccountList> = walk.sources.iter().filter(|source| source.failed.is_some()).collect();
     if !failed.is_empty() && failed.len() == walk.sources.len() {
         return all_failed(walk, &mut record);
@@ -99,6 +105,13 @@ struct MergedWalk {
 }
 
 impl MergedWalk {
+    /// Begins the lists of these accounts.
+    fn of(apis: &[ApiId]) -> MergedWalk {
+        let mut sources: Vec<AccountList> = apis.iter().cloned().map(AccountList::new).collect();
+        sources.sort_by(|a, b| a.api.as_str().cmp(b.api.as_str()));
+        MergedWalk { sources, seen: HashSet::new() }
+    }
+
     /// Returns the next object of all.
     async fn next<U: Upstreams>(&mut self, part: &ListQuestion<'_, U>) -> Option<ListedObject> {
         loop {
@@ -121,7 +134,7 @@ impl MergedWalk {
 
 /// Returns the client's page; `None` if the object of a cursor is in no list.
 async fn take_page<U: Upstreams>(walk: &mut MergedWalk, part: &ListQuestion<'_, U>) -> Option<Taken> {
-    let ListQuery { limit, after, before, .. } = part.query;
+    let ListQuery { limit, after, before, .. } = &part.query;
     if let Some(after) = after {
         while walk.next(part).await?.id != *after {}
     }

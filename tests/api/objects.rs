@@ -60,13 +60,15 @@ fn answer(request: &Received, known: &mut BTreeMap<String, Value>, nth: impl Fn(
         (_, Some(id)) if path.ends_with("/content") => Reply::text(200, &[], &format!("content of {id}")),
         (_, Some(id)) => Reply::json(200, &known[*id]),
         ("POST", None) => {
-            let id = |kind: &str| format!("{kind}-{}", nth());
-            let (made, output) = (id(parts[0].trim_end_matches('s')), id("file"));
-            let object = json!({
-                "id": made, "object": parts[0], "created_at": known.len(), "output_file_id": output,
-                "metadata": body["metadata"],
-            });
-            known.insert(output.clone(), json!({ "id": output, "object": "file" }));
+            let kind = parts.last().map_or("", |kind| kind.trim_end_matches('s'));
+            let made = format!("{kind}-{}", nth());
+            let mut object =
+                json!({ "id": made, "object": kind, "created_at": known.len(), "metadata": body["metadata"] });
+            if path.ends_with("/batches") {
+                let output = format!("file-{}", nth());
+                object["output_file_id"] = json!(output);
+                known.insert(output.clone(), json!({ "id": output, "object": "file" }));
+            }
             known.insert(made, object.clone());
             Reply::json(200, &object)
         }

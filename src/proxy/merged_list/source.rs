@@ -16,15 +16,25 @@ use crate::proxy::dispatch::dispatch;
 use crate::proxy::own_chat::{collect, once};
 use crate::proxy::pool::Upstreams;
 use crate::records::PartRecords;
-use crate::types::{ApiId, NameList};
+use crate::types::{ApiId, NameList, ObjectKey};
 
 /// What all accounts are asked, each for its part.
 pub(super) struct ListQuestion<'a, U> {
     pub(super) upstreams: Rc<U>,
     pub(super) request: &'a ClientRequest,
-    pub(super) query: &'a ListQuery,
+    pub(super) query: ListQuery,
     pub(super) retry: RetryConfig,
     pub(super) record: PartRecords,
+}
+
+impl<U: Upstreams> ListQuestion<'_, U> {
+    /// Returns whether the page begins behind an object that is known to be gone.
+    pub(super) async fn begins_behind_removed(&self) -> bool {
+        match &self.query.after {
+            Some(after) => self.upstreams.homes().is_gone(ObjectKey::of_id(after)).await,
+            None => false,
+        }
+    }
 }
 
 /// One account's list.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::{accounts, config, made, session};
 use crate::helpers::{App, Received, Reply, Upstream, config_of};
 
 /// An account with a list of objects, each an id and a time, paged as OpenAI and Anthropic do. The newest first, unless asked otherwise.
@@ -153,4 +154,30 @@ fn a_list_tells_the_homes_of_its_objects_and_one_request_is_one_line() {
     }
     let metrics = app.client().get("/metrics").text();
     assert!(metrics.contains(r#"requests_total{op="files",key="default",status="2xx"} 1"#), "{metrics}");
+}
+
+#[test]
+fn a_program_that_removes_what_each_page_shows_comes_to_an_end() {
+    let accounts = accounts(3);
+    let app = App::start(&config(&accounts));
+    for nth in 0..25 {
+        made(&session(&app, &nth.to_string()), "/v1/files", &json!({}));
+    }
+    let (mut removed, mut after) = (0, String::new());
+    for _ in 0..20 {
+        let answer = app.client().get(&format!("/v1/files?limit=7{after}"));
+        let status = answer.status;
+        let page = answer.json();
+        assert_eq!(status, 200, "{page}");
+        for id in ids(&page) {
+            assert_eq!(app.client().request("DELETE", &format!("/v1/files/{id}"), b"").status, 200);
+            removed += 1;
+        }
+        if page["has_more"] != json!(true) {
+            break;
+        }
+        after = format!("&after={}", page["last_id"].as_str().expect("an id"));
+    }
+    assert_eq!(removed, 25);
+    assert_eq!(app.client().get("/v1/files?after=file-never").status, 400);
 }
