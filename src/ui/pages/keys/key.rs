@@ -52,6 +52,7 @@ impl Facts for OneKeyFacts {
             div class="columns" {
                 div {
                     (view.piece("key", "card", key_card(key, view)))
+                    @if key.config.is_default() { p class="faint" { (view.t("keys.default_hint")) } }
                     p {
                         (view.link("/ui/usage", &[("key", name), ("group", "model")], view.t("page.usage"))) " · "
                         (view.link("/ui/live", &[("key", name)], view.t("account.requests"))) " · "
