@@ -31,7 +31,7 @@ use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPh
 use crate::keys::{KeysActor, StopKeys};
 use crate::mailbox::LaunchActor;
 use crate::persistence::{Flush, PersistenceActor};
-use crate::proxy::{DiscoveryActor, FirstRound};
+use crate::proxy::{DiscoveryActor, FirstRound, Spool};
 use crate::records::{FlushRecords, RecordReaders, RecorderActor, UsageRecorder};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
 use crate::ui::{self, DashboardActor, MakeLink};
@@ -70,9 +70,7 @@ impl App {
     pub fn build(source: ConfigSource, config: Config, data: &Data) -> Result<App, AppError> {
         let stop = stop_signal().boxed_local();
         let listening = listening(&config)?;
-        for problem in transport::trusted_roots()?.problems() {
-            log::warn!("{problem}");
-        }
+        warn_of_roots()?;
         let Stores { store, lender, shared_homes, shared_usage, known_homes, usage } = Stores::open(&config, data)?;
         let shared = lender.is_some();
         let initial = Arc::new(config);
@@ -120,6 +118,7 @@ impl App {
             concurrency: Arc::default(),
             bodies_in_flight: machine::bodies_in_flight(),
             recorder,
+            spool: Arc::new(Spool::new(data.folder.join("uploads"))),
             shutdown: shutdown.watch(),
             budget: Arc::default(),
             homes: Homes::of(homes.clone()),
@@ -128,8 +127,8 @@ impl App {
             alerts,
             more: ui::configure(dashboard.clone()),
         };
-        let running = (watcher, control);
-        Ok(App { core, persistence, homes, discovery, dashboard, listening, shutdown, stop, _running: running })
+        let _running = (watcher, control);
+        Ok(App { core, persistence, homes, discovery, dashboard, listening, shutdown, stop, _running })
     }
 
     /// Returns the addresses of the listeners.
@@ -234,6 +233,14 @@ async fn ready(
         subscribed.map_err(|_| AppError::CoreActorEnded("ConfigActor"))?;
     }
     let _ = discovery.send(FirstRound).timeout(FIRST_ROUND_WITHIN).await;
+    Ok(())
+}
+
+/// Warns of certificates that are to be trusted and can't be read.
+fn warn_of_roots() -> Result<(), AppError> {
+    for problem in transport::trusted_roots()?.problems() {
+        log::warn!("{problem}");
+    }
     Ok(())
 }
 

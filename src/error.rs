@@ -72,9 +72,9 @@ pub enum ApiError {
         /// With which field.
         param: Option<&'static str>,
     },
-    /// The body is larger than `server.bodyLimitMb`.
-    #[error("the request body is larger than {0} bytes (server.bodyLimitMb)")]
-    TooLarge(usize),
+    /// The body has more bytes than this setting allows.
+    #[error("the request body is larger than {0} bytes ({1})")]
+    TooLarge(usize, &'static str),
     /// The body did not arrive whole.
     #[error("the request body could not be read to its end")]
     BodyCut,
@@ -205,7 +205,7 @@ impl ApiError {
             ApiError::KeyLimit(full) => key_limits::row(full),
             ApiError::KeyStore { .. } => &table::KEY_STORE,
             ApiError::Invalid { .. } => &table::INVALID_REQUEST,
-            ApiError::TooLarge(_) => &table::TOO_LARGE,
+            ApiError::TooLarge(..) => &table::TOO_LARGE,
             ApiError::NoResponses(_) => &table::NO_RESPONSES,
             ApiError::BodyCut => &table::BODY_CUT,
             ApiError::NoWebSocket => &table::NO_WEBSOCKET,

@@ -106,6 +106,10 @@ pub struct ServerConfig {
     pub passthrough: Option<ApiId>,
     /// The largest request body, in bytes.
     pub body_limit: usize,
+    /// The largest form, in bytes.
+    pub upload_limit: usize,
+    /// What all forms on disk may take, in bytes.
+    pub spool: u64,
     /// Origins of pages with access from a browser; `*` for any.
     pub cors: Vec<String>,
     /// The server's own limits.

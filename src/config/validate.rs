@@ -23,6 +23,9 @@ use super::source::{ConfigSource, DEFAULT_HOST, DEFAULT_NAME, DEFAULT_PORT, fold
 use super::validator::{KeyTexts, Validator};
 use crate::types::{ApiId, ByFormat, LedgerId};
 
+/// Bytes in a MiB.
+const MIB: usize = 1 << 20;
+
 /// Validates what is typed. `problems` were found before; `key_texts` are the contents of the `apiKeyFile`s by path.
 pub(super) fn validate(
     mut file: SoundParts,
@@ -130,7 +133,9 @@ impl Validator<'_> {
             stream_ping: non_zero(file.stream_ping_ms),
             echo_model: file.echo_model.unwrap_or(false),
             passthrough: file.passthrough.as_deref().map(ApiId::from),
-            body_limit: file.body_limit_mb.unwrap_or(64) as usize * 1024 * 1024,
+            body_limit: file.body_limit_mb.unwrap_or(64) as usize * MIB,
+            upload_limit: file.upload_limit_mb.unwrap_or(1_024) as usize * MIB,
+            spool: u64::from(file.spool_mb.unwrap_or(8_192)) << 20,
             limits,
             cors: file.cors.unwrap_or_default(),
         }

@@ -15,6 +15,8 @@ pub enum ReplyKind {
     Json,
     /// Bytes without text: speech.
     Bytes,
+    /// What was said, as JSON, as text (subtitles too), or as events.
+    Transcript,
     /// An object that lives on an account, a list of such objects, or events about one. Nothing, too, where nothing is to be said.
     Object,
     /// The content of a file: any bytes, or none.
@@ -30,6 +32,7 @@ impl ReplyKind {
             | ReplyKind::Messages
             | ReplyKind::Json
             | ReplyKind::Bytes
+            | ReplyKind::Transcript
             | ReplyKind::Object
             | ReplyKind::File => false,
         }
@@ -44,6 +47,7 @@ impl ReplyKind {
             | ReplyKind::Messages
             | ReplyKind::Json
             | ReplyKind::Bytes
+            | ReplyKind::Transcript
             | ReplyKind::File => false,
         }
     }
@@ -54,7 +58,7 @@ impl ReplyKind {
     pub fn generates_text(self) -> bool {
         match self {
             ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Messages => true,
-            ReplyKind::Json | ReplyKind::Bytes | ReplyKind::Object | ReplyKind::File => false,
+            ReplyKind::Json | ReplyKind::Bytes | ReplyKind::Transcript | ReplyKind::Object | ReplyKind::File => false,
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Route {
     pub id: RouteId,
     /// What kind of answer a success is.
     pub reply: ReplyKind,
+    /// Whether the body may be a form (`multipart/form-data`) in place of JSON.
+    pub takes_forms: bool,
     /// What is asked in a WebSocket, if one is served at this path, for `GET` with `Upgrade: websocket`.
     pub websocket: Option<SocketTurns>,
     /// Where a body with `input` and without `messages` is meant to go. Cursor sends such a body to the wrong path.
@@ -108,16 +110,23 @@ pub struct SocketRoute {
 /// The Responses API's.
 const RESPONSES_TURNS: SocketTurns = SocketTurns { creates: "response.create" };
 
+/// The models behind an image without a model.
+const IMAGE_MODELS: &[&str] = &["gpt-image", "chatgpt-image", "dall-e"];
+
 /// The routes that most clients ask for. What is asked most stands first.
-pub static ROUTES: [Route; 9] = [
+pub static ROUTES: [Route; 13] = [
     Route { with_input: Some(&RESPONSES), ..named_by(&CHAT_IDS, route("chat/completions", ReplyKind::Chat)) },
     named_by(&MESSAGES_IDS, anthropic(RouteId::anthropic("messages"), ReplyKind::Messages)),
     route("completions", ReplyKind::Completion),
     route("embeddings", ReplyKind::Json),
     likely(&["omni-moderation", "text-moderation"], route("moderations", ReplyKind::Json)),
     responses(),
-    likely(&["gpt-image", "chatgpt-image", "dall-e"], route("images/generations", ReplyKind::Json)),
+    likely(IMAGE_MODELS, route("images/generations", ReplyKind::Json)),
+    in_forms(likely(IMAGE_MODELS, route("images/edits", ReplyKind::Json))),
+    in_forms(likely(IMAGE_MODELS, route("images/variations", ReplyKind::Json))),
     route("audio/speech", ReplyKind::Bytes),
+    in_forms(route("audio/transcriptions", ReplyKind::Transcript)),
+    in_forms(route("audio/translations", ReplyKind::Transcript)),
     named_by(&MESSAGES_IDS, anthropic(RouteId::anthropic("messages/count_tokens").free(), ReplyKind::Json)),
 ];
 
@@ -160,6 +169,7 @@ const fn route(path: &'static str, reply: ReplyKind) -> Route {
     Route {
         id: RouteId::new(path),
         reply,
+        takes_forms: false,
         websocket: None,
         with_input: None,
         dialect: &OpenAi,
@@ -170,6 +180,11 @@ const fn route(path: &'static str, reply: ReplyKind) -> Route {
 
 const fn anthropic(id: RouteId, reply: ReplyKind) -> Route {
     Route { id, dialect: &Anthropic, ..route("", reply) }
+}
+
+/// The same row, whose body may be a form.
+const fn in_forms(route: Route) -> Route {
+    Route { takes_forms: true, ..route }
 }
 
 /// The same row, with these words in bodies that name objects.

@@ -32,7 +32,9 @@ pub(crate) fn estimate(kind: ReplyKind, body: &str, bounds: CompletionBounds<'_>
             TokenEstimate { prompt, completion: bound, longest: None }
         }
         ReplyKind::Object | ReplyKind::File => TokenEstimate { prompt: 0, completion: Some(0), longest: None },
-        ReplyKind::Json | ReplyKind::Bytes => TokenEstimate { prompt, completion: Some(0), longest: None },
+        ReplyKind::Json | ReplyKind::Bytes | ReplyKind::Transcript => {
+            TokenEstimate { prompt, completion: Some(0), longest: None }
+        }
     }
 }
 

@@ -91,7 +91,7 @@ table! {
     BODY_SLOW: REQUEST_TIMEOUT, INVALID, "body_timeout", ByStatus,
         "The rest of the request's body did not come in time (`server.bodyTimeoutMs`).";
     TOO_LARGE: PAYLOAD_TOO_LARGE, INVALID, "request_too_large", ByStatus,
-        "The body is larger than `server.bodyLimitMb`.";
+        "The body is larger than `server.bodyLimitMb`, or a form than `server.uploadLimitMb`.";
     NO_WEBSOCKET: UPGRADE_REQUIRED, INVALID, "websocket_not_served", ByStatus,
         "A WebSocket is asked for (`Upgrade: websocket`) at a path that serves none, or no upstream speaks \
          WebSockets (for the model: as an event in the connection). Agents go on by HTTP.";
@@ -128,7 +128,7 @@ table! {
          for its models yet. The message names each with its reason and time.";
     OVERLOADED: SERVICE_UNAVAILABLE, SERVER, "server_overloaded", Later,
         "Too many requests wait to be admitted (`actors.mailbox`) or are served (`maxRequests`), or their bodies hold too much \
-         memory (`bodiesInFlightMb`), or too many connections (`maxConnections`) or files are open.";
+         memory (`bodiesInFlightMb`) or disk (`spoolMb`), or too many connections (`maxConnections`) or files are open.";
     KEY_STORE: SERVICE_UNAVAILABLE, SERVER, "store_unavailable", Later,
         "The store can't record what a key with limits spends, so nothing is spent. Keys without limits are served.";
     ADMISSION_TIMEOUT: SERVICE_UNAVAILABLE, SERVER, "admission_timeout", ByStatus,

@@ -86,7 +86,7 @@ fn page() -> String {
         let streams = match route.reply {
             ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Messages => "yes",
             ReplyKind::Object => "as the upstream",
-            ReplyKind::Json | ReplyKind::Bytes | ReplyKind::File => "no",
+            ReplyKind::Json | ReplyKind::Bytes | ReplyKind::Transcript | ReplyKind::File => "no",
         };
         let websocket = if route.websocket.is_some() { "yes" } else { "426" };
         let path = route.id.path();

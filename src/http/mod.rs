@@ -8,6 +8,7 @@ mod anthropic_form;
 #[cfg(test)]
 mod api_doc;
 mod auth;
+mod body;
 mod catch_panic;
 mod concurrency;
 mod cors;
@@ -16,6 +17,7 @@ pub(crate) mod crashing_actor;
 mod endpoints;
 mod explain;
 mod forecast;
+mod form;
 mod forward;
 mod health;
 mod key;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::auth::worker;
-use super::forward::read_body;
+use super::body::read_body;
 use crate::error::ApiError;
 use crate::scheduler::{GetTokenReports, ResetTokenStats};
 use crate::types::{ApiId, Now, iso};

@@ -22,7 +22,7 @@ use crate::homes::Homes;
 use crate::keys::{KeyGate, KeysActor};
 use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
 use crate::proxy::own_chat::OwnClient;
-use crate::proxy::{ClientCache, Pool, RetryBudget, SocketEvidence};
+use crate::proxy::{ClientCache, Pool, RetryBudget, SocketEvidence, Spool};
 use crate::records::{Recorder, RecorderActor, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
 
@@ -52,6 +52,8 @@ pub struct Core {
     pub bodies_in_flight: usize,
     /// Receives the record of every request.
     pub recorder: RecorderHandle,
+    /// Where large uploads wait.
+    pub spool: Arc<Spool>,
     /// How far the shutdown is.
     pub shutdown: ShutdownSignal,
     /// A worker's scheduler has ended, which is a defect: all requests of that worker would be refused for ever.
@@ -86,6 +88,8 @@ pub struct Worker {
     pub(crate) sockets: Arc<SocketEvidence>,
     pub(crate) recorder: Recorder,
     pub(super) last_app: LastApp,
+    /// Where large uploads wait.
+    pub(super) spool: Arc<Spool>,
     /// What keys spent on days that are over.
     pub(super) past_days: PastDays,
     bodies_in_flight: usize,
@@ -123,6 +127,7 @@ impl Worker {
             sockets: core.sockets.clone(),
             recorder: Recorder::new(core.recorder.clone(), move || watched.is_over()),
             last_app: LastApp::default(),
+            spool: core.spool.clone(),
             past_days: PastDays::default(),
             bodies_in_flight: core.bodies_in_flight,
             config,

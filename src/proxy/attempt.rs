@@ -10,7 +10,6 @@ use super::client_request::ClientRequest;
 use super::commit::UpstreamResponse;
 use super::pool::{OutgoingRequest, Upstreams};
 use super::response::{CommittedResponse, UpstreamBody, with_connection_loss};
-use crate::config::StreamUsage;
 use crate::types::{ClassSet, Failure, FailureClass, Phase};
 use crate::upstream::Permit;
 
@@ -40,10 +39,7 @@ pub(super) async fn run(
         return Err(Failure::new(FailureClass::StaleConnection, Phase::Connect, detail).into());
     };
     let upstream_model = request.sent_model(endpoint).map(|own| &**own);
-    let body = match endpoint.quirks.stream_usage {
-        StreamUsage::Ask | StreamUsage::Never => request.body_for(upstream_model, permit.ask_usage),
-        StreamUsage::Unasked => request.body_without_stream_options(upstream_model),
-    };
+    let body = request.outgoing(upstream_model, endpoint.quirks.stream_usage, permit.ask_usage);
     let outgoing = OutgoingRequest {
         verb: request.route.id.verb(),
         path: &request.path,

@@ -4,22 +4,25 @@
 
 pub(super) mod alias;
 mod aliased;
+mod body;
 mod fields;
+mod form;
 mod invalid;
 pub(super) mod query;
 mod session;
 mod stream_options;
 
 use std::borrow::Cow;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
 use actix_web::web::Bytes;
 use serde_json::value::RawValue;
+use transport::OutgoingBody;
 
 use self::alias::AliasedModels;
+use self::body::{JsonBody, RequestBody};
 use self::fields::RequestFields;
 pub use self::invalid::InvalidRequest;
 use self::invalid::not_valid;
@@ -27,6 +30,7 @@ use self::query::without_key;
 use self::session::{SessionFields, session_of};
 use self::stream_options::{UsageWish, member, place, usage_wish};
 use super::headers::{Header, client_headers};
+use crate::config::StreamUsage;
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
 use crate::dialect::token_estimate::{CompletionBounds, estimate};
 use crate::dialect::{
@@ -71,11 +75,7 @@ pub struct ClientRequest {
     alias: Option<Box<AliasedModels>>,
     /// Answers get the asked name of the model.
     pub echo_model: bool,
-    body: Bytes,
-    model_at: Range<usize>,
-    usage: UsageWish,
-    /// Where the client's `stream_options` stand, if a stream has any.
-    options_at: Option<Range<usize>>,
+    body: RequestBody,
 }
 
 impl ClientRequest {
@@ -110,7 +110,9 @@ impl ClientRequest {
         let route = meant.unwrap_or(asked);
         let model_text = peek.model.map(RawValue::get);
         let model_text = model_text.filter(|_| !matches!(route.model, ModelPlace::Nowhere | ModelPlace::Unread));
-        let model = model_of(route, model_text)?;
+        let is_absent = matches!(model_text, None | Some("null"));
+        let model = model_text.and_then(|raw| serde_json::from_str(raw).ok());
+        let model = checked_model(route, model, is_absent)?;
         let model_at = model_text.and_then(|raw| place(text, raw)).unwrap_or_default();
         let stream = peek.stream.unwrap_or(false);
         let usage = match stream && route.reply.usage_must_be_asked() {
@@ -144,12 +146,9 @@ impl ClientRequest {
             last_id: ids.last().map(|id| ObjectKey::of_id(id)),
             objects,
             headers: passed,
-            model_at,
-            usage,
-            options_at,
             alias: None,
             echo_model: false,
-            body,
+            body: RequestBody::Json(JsonBody { bytes: body, model_at, usage, options_at }),
         })
     }
 
@@ -189,61 +188,42 @@ impl ClientRequest {
             objects: self.objects.clone(),
             headers: self.headers.clone(),
             alias: None,
-            body: Bytes::new(),
-            model_at: 0..0,
-            usage: UsageWish::Moot,
-            options_at: None,
+            body: RequestBody::none(),
             ..*self
         }
     }
 
     /// Would the proxy have to ask for this stream's usage, as the client did not?
     pub(super) fn lacks_usage(&self) -> bool {
-        matches!(self.usage, UsageWish::Unasked(..))
+        self.body.lacks_usage()
     }
 
-    pub(super) fn body(&self) -> &Bytes {
-        &self.body
+    /// The client's JSON; nothing of a form.
+    pub(super) fn json(&self) -> &Bytes {
+        self.body.json()
     }
 
-    /// The length of the body, in bytes.
-    pub(super) fn body_len(&self) -> usize {
-        self.body.len()
-    }
-
-    /// The body for an upstream: the client's own bytes, except for the model's name and, if `ask_usage`, the wish for
-    /// usage.
+    /// The JSON for an upstream: the client's own bytes, except for the model's name and, if `ask_usage`, the wish for usage.
     pub fn body_for(&self, upstream_model: Option<&str>, ask_usage: bool) -> Bytes {
-        let usage = match &self.usage {
-            UsageWish::Unasked(at, text) if ask_usage => Some((at.clone(), (*text).to_owned())),
-            UsageWish::Unasked(..) | UsageWish::Moot | UsageWish::Asked => None,
-        };
-        self.edited(upstream_model, usage)
-    }
-
-    /// Returns the body for an upstream that reports the usage of each stream, and may not know `stream_options`.
-    pub(super) fn body_without_stream_options(&self, upstream_model: Option<&str>) -> Bytes {
-        self.edited(upstream_model, self.options_at.clone().map(|at| (at, String::new())))
-    }
-
-    fn edited(&self, upstream_model: Option<&str>, edit: Option<(Range<usize>, String)>) -> Bytes {
-        let model = upstream_model.and_then(|own| Some((self.model_at.clone(), serde_json::to_string(own).ok()?)));
-        let mut edits: Vec<(Range<usize>, String)> = model.into_iter().chain(edit).collect();
-        if edits.is_empty() {
-            return self.body.clone();
+        match &self.body {
+            RequestBody::Json(body) => body.asking(upstream_model, ask_usage),
+            RequestBody::Form(_) => Bytes::new(),
         }
-        edits.sort_by_key(|(at, _)| at.start);
-        splice(&self.body, &edits)
+    }
+
+    /// The body for an upstream with this name for the model, if not the client's. `usage`: how the upstream reports the usage of
+    /// streams; `ask`: a wish for usage is added.
+    pub(super) fn outgoing(&self, upstream_model: Option<&str>, usage: StreamUsage, ask: bool) -> OutgoingBody {
+        self.body.for_upstream(upstream_model, usage, ask)
     }
 }
 
 /// Returns the model of a request; the empty name where none is needed, and none stands.
-fn model_of(route: &Route, text: Option<&str>) -> Result<Arc<str>, InvalidRequest> {
+fn checked_model(route: &Route, model: Option<Arc<str>>, is_absent: bool) -> Result<Arc<str>, InvalidRequest> {
     let invalid = |message: String| InvalidRequest { message, param: Some("model") };
-    if route.model != ModelPlace::Body && matches!(text, None | Some("null")) {
+    if route.model != ModelPlace::Body && is_absent {
         return Ok(Arc::default());
     }
-    let model: Option<Arc<str>> = text.and_then(|raw| serde_json::from_str(raw).ok());
     match model.filter(|model| !model.is_empty()) {
         Some(model) if model.len() > LONGEST_MODEL => {
             Err(invalid(format!("model is longer than {LONGEST_MODEL} bytes")))
@@ -281,19 +261,6 @@ fn client_timeout(headers: &HeaderMap) -> Option<Duration> {
         .filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST_SECS)
         .map(Duration::from_secs_f64)
         .min()
-}
-
-fn splice(body: &[u8], edits: &[(Range<usize>, String)]) -> Bytes {
-    let added: usize = edits.iter().map(|(_, text)| text.len()).sum();
-    let mut spliced = Vec::with_capacity(body.len() + added);
-    let mut from = 0;
-    for (at, text) in edits {
-        spliced.extend_from_slice(body.get(from..at.start).unwrap_or_default());
-        spliced.extend_from_slice(text.as_bytes());
-        from = at.end;
-    }
-    spliced.extend_from_slice(body.get(from..).unwrap_or_default());
-    spliced.into()
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ impl UpstreamResponse<'_> {
     fn sent(&self) -> SentRequest<'_> {
         SentRequest {
             upstream_model: self.upstream_model(),
-            body: Some(self.request.body()),
+            body: Some(self.request.json()),
             key: Some(&self.permit.endpoint().key),
         }
     }

@@ -92,7 +92,7 @@ pub async fn dispatch<U: Upstreams>(
             let makes_objects = request.route.reply.has_objects() && !is_gone;
             let api = || permit.endpoint().api.clone();
             let made = makes_objects.then(|| MadeObjects::new(upstreams.homes().clone(), api()));
-            respond(response, permit, AnsweredRequest { prompt_bytes: request.body_len(), made }, state.record)
+            respond(response, permit, AnsweredRequest { prompt_bytes: request.json().len(), made }, state.record)
         }
         Err(Exhausted::Refused(AdmissionError::ModelNotFound(model))) if state.failures == 0 && !model.is_empty() => {
             let model = request.asked_model();

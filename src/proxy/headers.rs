@@ -174,6 +174,7 @@ pub(super) fn mark_stream(headers: &mut HeaderMap) {
 
 /// What answers are, mostly.
 pub(super) const EVENTS: &str = "text/event-stream";
+pub(super) const PAGE: &str = "text/html";
 pub(super) const TEXT: &str = "text/";
 pub(super) const JSON: &str = "application/json";
 

@@ -17,6 +17,7 @@ mod pool;
 mod response;
 mod retry_state;
 pub mod trial;
+mod upload;
 mod websocket;
 
 pub use client_request::query::key_in_query;
@@ -30,4 +31,5 @@ pub use pool::budget::{BudgetReport, RetryBudget};
 pub use response::body::FailureShown;
 pub use response::sse_keepalive::with_pings;
 pub use transport::ClientCache;
+pub use upload::{FormBytes, FormScanner, ReceivedForm, Spool, SpoolError};
 pub use websocket::{ClientSocket, RequestMemory, SocketEvidence, SocketHost, any_upstream_speaks, serve};

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::Bytes;
-use transport::{ClientCache, IncomingResponse, SendError};
+use transport::{ClientCache, IncomingResponse, OutgoingBody, SendError};
 
 use self::budget::RetryBudget;
 use self::target::client_of;
@@ -27,7 +26,7 @@ pub struct OutgoingRequest<'a> {
     pub(super) path: &'a Cow<'static, str>,
     pub(super) query: &'a str,
     pub(super) headers: &'a [Header],
-    pub(super) body: Bytes,
+    pub(super) body: OutgoingBody,
     pub(super) sent_at: &'a SentAt,
 }
 

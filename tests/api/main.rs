@@ -79,6 +79,7 @@ mod surface;
 mod tls;
 mod tokens;
 mod transport;
+mod uploads;
 mod usage;
 mod verdicts;
 mod websocket;

@@ -1,9 +1,12 @@
 //! The client of one upstream on one thread: the parts shared by all requests, made once.
 
 use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_http::body::SizedStream;
 use actix_http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_http::uri::Authority;
 use actix_http::{HttpMessage, Method, Payload, StatusCode, Uri};
@@ -12,6 +15,7 @@ use awc::error::SendRequestError;
 use awc::{Client, ClientRequest, ClientResponse};
 use bytes::Bytes;
 use clock::{Now, SentAt};
+use futures_util::Stream;
 
 use super::connector::Connector;
 use super::dial::parsed;
@@ -66,6 +70,27 @@ pub struct UpstreamClient {
     base_path: String,
     /// The `host` header.
     host: Option<HeaderValue>,
+}
+
+/// The body of a request.
+pub enum OutgoingBody {
+    /// Bytes in memory; none for a request without a body.
+    Bytes(Bytes),
+    /// So many bytes, read while they are sent. Sent over HTTP/1.1.
+    Stream(u64, Pin<Box<dyn Stream<Item = io::Result<Bytes>>>>),
+}
+
+impl OutgoingBody {
+    /// Returns whether there is no body.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, OutgoingBody::Bytes(bytes) if bytes.is_empty())
+    }
+}
+
+impl From<Bytes> for OutgoingBody {
+    fn from(body: Bytes) -> Self {
+        OutgoingBody::Bytes(body)
+    }
 }
 
 /// The head of a response, and the body to come.
@@ -197,7 +222,7 @@ impl UpstreamClient {
         parsed(&format!("http://{POOL_KEY}{}{path}", self.base_path))
     }
 
-    /// Sends a request, with a body unless `body` is empty, and waits for the head of the response. Records in `sent_at`
+    /// Sends a request with a body, and waits for the head of the response. Records in `sent_at`
     /// when the request was written.
     ///
     /// # Errors
@@ -208,11 +233,11 @@ impl UpstreamClient {
     pub async fn send(
         &self,
         request: ClientRequest,
-        body: Bytes,
+        body: impl Into<OutgoingBody>,
         sent_at: &SentAt,
     ) -> Result<IncomingResponse, SendError> {
         let trace = ExchangeTrace::new(sent_at.clone());
-        let mut response = self.exchange(request, body, &trace).await;
+        let mut response = self.exchange(request, body.into(), &trace).await;
         if let Err(error) = &mut response {
             // After a GOAWAY the other connections are sound.
             if trace.was_stale() && !trace.was_refused() {
@@ -226,17 +251,22 @@ impl UpstreamClient {
     async fn exchange(
         &self,
         request: ClientRequest,
-        body: Bytes,
+        body: OutgoingBody,
         trace: &ExchangeTrace,
     ) -> Result<IncomingResponse, SendError> {
-        if let Some(http2) = &self.http2
-            && let Some(response) = http2.send(&request, &body, trace).await
-        {
-            return response;
-        }
-        // Where a body is usual, its length is told even if there is none: some servers refuse a request without.
-        let has_length = matches!(*request.get_method(), Method::POST | Method::PUT | Method::PATCH);
-        let sending = if body.is_empty() && !has_length { request.send() } else { request.send_body(body) };
+        let sending = match body {
+            OutgoingBody::Bytes(body) => {
+                if let Some(http2) = &self.http2
+                    && let Some(response) = http2.send(&request, &body, trace).await
+                {
+                    return response;
+                }
+                // Where a body is usual, its length is told even if there is none: some servers refuse a request without.
+                let has_length = matches!(*request.get_method(), Method::POST | Method::PUT | Method::PATCH);
+                if body.is_empty() && !has_length { request.send() } else { request.send_body(body) }
+            }
+            OutgoingBody::Stream(length, pieces) => request.send_body(SizedStream::new(length, pieces)),
+        };
         let mut response = trace.run(sending).await.map_err(|error| {
             if let (SendRequestError::Connect(_), Some(http2)) = (&error, &self.http2) {
                 http2.forget_protocol();

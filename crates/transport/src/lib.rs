@@ -38,7 +38,7 @@ mod trust;
 mod websocket;
 
 pub use cache::ClientCache;
-pub use client::{IncomingHead, IncomingResponse, Target, UpstreamClient};
+pub use client::{IncomingHead, IncomingResponse, OutgoingBody, Target, UpstreamClient};
 pub use error::{ConnectionLost, SendError, SendErrorKind, connection_lost};
 pub use h1::Framing;
 pub use proxy::{Proxy, ProxyUrlError};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::rt::Runtime;
+use actix_web::web::Bytes;
 use clock::SentAt;
 use futures_util::StreamExt;
 use serde_json::Value;
@@ -115,7 +116,7 @@ impl RunningServer {
         let target = Target { id, base, tls, http2: false, proxy: None, headers, connect_timeout: WITHIN };
         let client = ClientCache::default().get(0, || target);
         let sent_at = SentAt::default();
-        let sending = client.send(client.request(Method::GET, path), Default::default(), &sent_at);
+        let sending = client.send(client.request(Method::GET, path), Bytes::new(), &sent_at);
         let IncomingResponse { head, mut body } =
             sending.await.map_err(|error| self.unreachable(&error.to_string()))?;
         let mut bytes = Vec::new();

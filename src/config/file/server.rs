@@ -56,6 +56,13 @@ pub struct ServerFile {
     /// The largest request body, in MiB. Default: 64.
     #[schemars(range(min = 1, max = 4096))]
     pub body_limit_mb: Option<u32>,
+    /// The largest form (`multipart/form-data`: sound, images, files), in MiB. Default: 1024.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub upload_limit_mb: Option<u32>,
+    /// What forms beyond 8 MiB may take below the data folder together, in MiB, while they are under way; more are refused (503).
+    /// Default: 8192.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub spool_mb: Option<u32>,
     /// Origins (`https://app.example.com`, `tauri://localhost`, `chrome-extension://ID`, `null`) whose pages may call the pool
     /// from a browser; `vscode-webview://*` for any host of such an app's scheme, `*` for any origin. Default: none.
     #[schemars(length(min = 1))]

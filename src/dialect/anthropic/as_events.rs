@@ -16,6 +16,7 @@ pub(super) fn events_of(kind: ReplyKind, answer: &[u8]) -> Option<Bytes> {
         | ReplyKind::Responses
         | ReplyKind::Json
         | ReplyKind::Bytes
+        | ReplyKind::Transcript
         | ReplyKind::Object
         | ReplyKind::File => {
             return None;

@@ -26,7 +26,9 @@ pub(crate) fn events_of(kind: ReplyKind, answer: &[u8], with_usage: bool) -> Opt
             }
         }
         ReplyKind::Json => images(&answer)?.iter().for_each(|event| push_named(&mut text, event)),
-        ReplyKind::Messages | ReplyKind::Bytes | ReplyKind::Object | ReplyKind::File => return None,
+        ReplyKind::Messages | ReplyKind::Bytes | ReplyKind::Transcript | ReplyKind::Object | ReplyKind::File => {
+            return None;
+        }
     }
     Some(text.into())
 }
@@ -81,6 +83,7 @@ fn piece(kind: ReplyKind, nth: usize, choice: &Value) -> Value {
         | ReplyKind::Messages
         | ReplyKind::Json
         | ReplyKind::Bytes
+        | ReplyKind::Transcript
         | ReplyKind::Object
         | ReplyKind::File => ("text", choice.get("text").cloned().unwrap_or(json!(""))),
     };
@@ -112,6 +115,7 @@ fn end(kind: ReplyKind, nth: usize, choice: &Value) -> Value {
         | ReplyKind::Messages
         | ReplyKind::Json
         | ReplyKind::Bytes
+        | ReplyKind::Transcript
         | ReplyKind::Object
         | ReplyKind::File => ("text", json!("")),
     };

@@ -23,7 +23,12 @@ pub(crate) fn object_of(kind: ReplyKind, stream: &[u8]) -> Option<Bytes> {
             completion(&events, ChunkForm { object: "text_completion", piece: "text", whole: None })
         }
         ReplyKind::Responses => response(&events),
-        ReplyKind::Messages | ReplyKind::Json | ReplyKind::Bytes | ReplyKind::Object | ReplyKind::File => None,
+        ReplyKind::Messages
+        | ReplyKind::Json
+        | ReplyKind::Bytes
+        | ReplyKind::Transcript
+        | ReplyKind::Object
+        | ReplyKind::File => None,
     };
     object.map(|object| Value::Object(object).to_string().into())
 }

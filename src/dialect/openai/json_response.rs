@@ -132,7 +132,7 @@ fn content(kind: ReplyKind, fields: &TopLevel<'_>) -> Content {
         },
         ReplyKind::Json if fields.has_a_full_list() => Content::Explained,
         ReplyKind::Json | ReplyKind::Messages => Content::Nothing,
-        ReplyKind::Bytes | ReplyKind::Object | ReplyKind::File => Content::Explained,
+        ReplyKind::Bytes | ReplyKind::Transcript | ReplyKind::Object | ReplyKind::File => Content::Explained,
     }
 }
 

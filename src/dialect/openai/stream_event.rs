@@ -42,7 +42,12 @@ pub(in crate::dialect) fn read(kind: ReplyKind, event: &[u8], is_plain: bool, se
     let piece = match kind {
         ReplyKind::Chat | ReplyKind::Completion => is_plain.then(|| piece_of_chunk(event)).flatten(),
         ReplyKind::Responses => is_plain.then(|| piece_of_response(event)).flatten(),
-        ReplyKind::Messages | ReplyKind::Json | ReplyKind::Bytes | ReplyKind::Object | ReplyKind::File => None,
+        ReplyKind::Messages
+        | ReplyKind::Json
+        | ReplyKind::Bytes
+        | ReplyKind::Transcript
+        | ReplyKind::Object
+        | ReplyKind::File => None,
     };
     piece.unwrap_or_else(|| parse(kind, event, sent))
 }

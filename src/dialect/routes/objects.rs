@@ -4,7 +4,7 @@
 //! 2. A request with an id, in the path, the query or the body, goes to the account that made the object.
 //! 3. A fixed part of a path stands before an id at the same place.
 
-use super::{ListOrder, ModelPlace, Naming, ObjectRules, Route, likely, named_by, route};
+use super::{ListOrder, ModelPlace, Naming, ObjectRules, Route, in_forms, likely, named_by, route};
 use crate::dialect::anthropic::Anthropic;
 use crate::dialect::object_ids::RESPONSES_IDS;
 use crate::dialect::reply_kind::ReplyKind;
@@ -36,12 +36,12 @@ pub static OBJECT_ROUTES: [Route; 122] = [
     get("conversations/{id}/items/{id}"),
     delete("conversations/{id}/items/{id}"),
     list("files", ListOrder::Descending),
-    post("files"),
+    in_forms(post("files")),
     get("files/{id}"),
     delete("files/{id}"),
     content("files/{id}/content"),
     post("uploads"),
-    post("uploads/{id}/parts"),
+    in_forms(post("uploads/{id}/parts")),
     post("uploads/{id}/complete"),
     post("uploads/{id}/cancel"),
     list("batches", ListOrder::Descending),
@@ -81,12 +81,12 @@ pub static OBJECT_ROUTES: [Route; 122] = [
     get("containers/{id}"),
     delete("containers/{id}"),
     get("containers/{id}/files"),
-    post("containers/{id}/files"),
+    in_forms(post("containers/{id}/files")),
     get("containers/{id}/files/{id}"),
     delete("containers/{id}/files/{id}"),
     content("containers/{id}/files/{id}/content"),
     list("videos", ListOrder::Descending),
-    likely(VIDEO_MODELS, runs(post("videos"))),
+    in_forms(likely(VIDEO_MODELS, runs(post("videos")))),
     get("videos/{id}"),
     delete("videos/{id}"),
     content("videos/{id}/content"),
@@ -133,7 +133,7 @@ pub static OBJECT_ROUTES: [Route; 122] = [
     of_anthropic(post("messages/batches/{id}/cancel")),
     of_anthropic(content("messages/batches/{id}/results")),
     of_anthropic(list("files", ListOrder::Descending)),
-    of_anthropic(post("files")),
+    of_anthropic(in_forms(post("files"))),
     of_anthropic(get("files/{id}")),
     of_anthropic(delete("files/{id}")),
     of_anthropic(content("files/{id}/content")),

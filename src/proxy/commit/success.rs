@@ -38,7 +38,8 @@ impl UpstreamResponse<'_> {
             | ReplyKind::Responses
             | ReplyKind::Messages
             | ReplyKind::Json
-            | ReplyKind::Bytes => {}
+            | ReplyKind::Bytes
+            | ReplyKind::Transcript => {}
         }
         if headers::is_encoded(self.headers) {
             let looks_plain = matches!(shape, Shape::Events | Shape::Json);
@@ -46,10 +47,10 @@ impl UpstreamResponse<'_> {
                 return self.bytes().await;
             }
         }
-        let kind = self.kind();
+        let is_sound = matches!(self.kind(), ReplyKind::Bytes | ReplyKind::Transcript);
         match shape {
-            Shape::Events if kind == ReplyKind::Bytes => self.events().await,
-            _ if kind == ReplyKind::Bytes => self.sound(shape).await,
+            Shape::Events if is_sound => self.events().await,
+            _ if is_sound => self.sound(shape).await,
             Shape::Events if !self.request.stream => self.events_in_place_of_json().await,
             Shape::Events => self.events().await,
             Shape::Other | Shape::Unknown if self.request.stream && headers::is_event_stream(self.headers) => {
@@ -60,7 +61,7 @@ impl UpstreamResponse<'_> {
     }
 
     pub(super) fn whole<'a>(&self, body: &'a [u8]) -> WholeAnswer<'a> {
-        WholeAnswer { kind: self.kind(), body, prompt_bytes: self.request.body_len() }
+        WholeAnswer { kind: self.kind(), body, prompt_bytes: self.request.json().len() }
     }
 
     pub(super) fn kind(&self) -> ReplyKind {
@@ -126,7 +127,7 @@ impl UpstreamResponse<'_> {
         let strip = self.permit.ask_usage && self.request.lacks_usage();
         let key = self.permit.endpoint().key.clone();
         let events = EventStream::new(self.request.route, strip);
-        let events = events.of_upstream(self.upstream_model(), self.request.body().clone(), key);
+        let events = events.of_upstream(self.upstream_model(), self.request.json().clone(), key);
         events.echoing(self.request.echo())
     }
 
@@ -231,14 +232,19 @@ impl UpstreamResponse<'_> {
         headers.remove(CONTENT_ENCODING);
     }
 
-    /// Returns sound, except an error in JSON, or a page for people.
+    /// Returns sound or a text that was said, except an error in JSON, or a page for people.
     async fn sound(mut self, shape: Shape) -> Result<Box<CommittedResponse>, AttemptError> {
         let (head, is_whole) = match shape {
             Shape::Json => self.body.collect(JSON_IN_SOUND_HELD).await?,
             Shape::Events | Shape::Other | Shape::Unknown => (self.body.next().await?.unwrap_or_default(), false),
         };
         let is_json = is_whole && serde_json::from_slice::<IgnoredAny>(without_byte_order_mark(&head)).is_ok();
-        let is_page = head.trim_ascii_start().starts_with(b"<") || headers::is_of_kind(self.headers, headers::TEXT);
+        let is_tagged = head.trim_ascii_start().starts_with(b"<");
+        let is_page = if self.kind() == ReplyKind::Transcript {
+            is_tagged && headers::is_of_kind(self.headers, headers::PAGE)
+        } else {
+            is_tagged || headers::is_of_kind(self.headers, headers::TEXT)
+        };
         let is_error = !is_json && is_page && is_text(&head) && !head.is_empty();
         self.body.put_back(head);
         if is_error {

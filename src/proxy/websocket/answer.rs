@@ -48,14 +48,14 @@ impl Extend<Bytes> for Unused {
 impl TurnEvents {
     pub(super) fn new(route: &'static Route, request: &ClientRequest, endpoint: &Endpoint, generates: bool) -> Self {
         let model = endpoint.upstream_model(&request.profile.model).unwrap_or(&request.profile.model);
-        let stream = EventStream::new(route, false).of_upstream(model, request.body().clone(), endpoint.key.clone());
+        let stream = EventStream::new(route, false).of_upstream(model, request.json().clone(), endpoint.key.clone());
         TurnEvents {
             stream,
             event: Vec::new(),
             held: VecDeque::new(),
             held_bytes: 0,
             generates,
-            prompt_bytes: request.body_len(),
+            prompt_bytes: request.json().len(),
         }
     }
 

@@ -144,7 +144,7 @@ pub(super) fn sent<'a>(request: &'a ClientRequest, endpoint: &'a Endpoint) -> Se
     let asked = &request.profile.model;
     SentRequest {
         upstream_model: endpoint.upstream_model(asked).unwrap_or(asked),
-        body: Some(request.body()),
+        body: Some(request.json()),
         key: Some(&endpoint.key),
     }
 }

@@ -70,7 +70,10 @@ impl Client {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         if method != "GET" {
-            head.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
+            if !self.headers.iter().any(|(name, _)| name == "content-type") {
+                head.push_str("content-type: application/json\r\n");
+            }
+            head.push_str(&format!("content-length: {}\r\n", body.len()));
         }
         head.push_str("\r\n");
         self.try_raw(&[head.as_bytes(), body].concat())

@@ -15,7 +15,7 @@ use actix_web::web::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep};
-use transport::{ConnectionLost, IncomingHead, IncomingResponse, SendError, SendErrorKind};
+use transport::{ConnectionLost, IncomingHead, IncomingResponse, OutgoingBody, SendError, SendErrorKind};
 
 use super::super::dispatch;
 use super::client::{Answer, Asked};
@@ -186,7 +186,8 @@ impl Upstreams for Script {
         request: OutgoingRequest<'_>,
     ) -> Result<IncomingResponse, SendError> {
         let id = endpoint.api.to_string();
-        let body = String::from_utf8(request.body.to_vec()).expect("UTF-8");
+        let OutgoingBody::Bytes(body) = request.body else { panic!("no script sends a stream") };
+        let body = String::from_utf8(body.to_vec()).expect("UTF-8");
         self.calls.borrow_mut().push((id.clone(), body));
         let scripted = self.replies.borrow_mut().get_mut(&id).and_then(VecDeque::pop_front);
         let reply = scripted.or_else(|| self.for_all.borrow().clone()).unwrap_or_else(|| Reply::ok(&id));
