@@ -16,6 +16,8 @@ pub fn holds(input: &[u8]) {
     for route in &ROUTES {
         let Some(request) = parse(route, input) else { continue };
         for (own, ask) in [(None, false), (None, true), (Some(OWN), false), (Some(OWN), true)] {
+            // Without a model there is no name to change.
+            let own = own.filter(|_| !request.profile.model.is_empty());
             let sent = request.body_for(own, ask);
             let asks = ask && lacks_usage(&request);
             if own.is_none() && !asks {

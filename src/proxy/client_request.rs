@@ -94,7 +94,9 @@ impl ClientRequest {
     pub fn parse_called(called: CalledRoute, headers: &HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
         let invalid = |message: String, param| InvalidRequest { message, param };
         let CalledRoute { route: asked, path, ids } = called;
-        let is_read = asked.model != ModelPlace::Unread && !(body.is_empty() && asked.model != ModelPlace::Body);
+        // What is asked of an object needs no body.
+        let is_without = body.is_empty() && matches!(asked.reply, ReplyKind::Object | ReplyKind::File);
+        let is_read = asked.model != ModelPlace::Unread && !is_without;
         let text = if is_read { std::str::from_utf8(&body) } else { Ok("{}") };
         let text = text.map_err(|_| invalid("the body is not UTF-8".into(), None))?;
         // A list would be taken for a struct by its order.

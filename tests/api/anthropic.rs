@@ -113,7 +113,7 @@ fn errors_of_ours_have_anthropics_form_and_an_upstreams_own_is_unchanged() {
     assert_eq!(error(post(&app, &unknown)), (404, "not_found_error".to_owned()));
     assert_eq!(error(post(&app, &json!([]))), (400, "invalid_request_error".to_owned()));
     assert_eq!(error(client(&app).get("/v1/messages")), (405, "invalid_request_error".to_owned()));
-    assert_eq!(error(client(&app).get("/v1/messages/batches")), (404, "not_found_error".to_owned()));
+    assert_eq!(error(client(&app).get("/v1/messages/nothing")), (404, "not_found_error".to_owned()));
     // A refused account is no error of the client's key.
     let refused = r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#;
     let upstream = Upstream::always(Reply::text(401, &json_type, refused));

@@ -98,11 +98,11 @@ fn a_line_is_logged_for_each_request() {
 fn unknown_paths_and_methods_are_told_as_openai_does() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::on(&[&upstream]);
-    for path in ["/v1", "/v1/", "/v1/engines", "/v2/chat/completions", "/v1/chat/completions/x"] {
+    for path in ["/v1", "/v1/", "/v1/engines", "/v2/chat/completions", "/v1/chat/completions/x/y"] {
         assert_eq!(app.client().get(path).error(), (404, "unknown_url".into()), "{path}");
     }
     for (method, path, allow) in [
-        ("GET", "/v1/chat/completions", "POST"),
+        ("PUT", "/v1/chat/completions", "GET, POST"),
         ("DELETE", "/v1/embeddings", "POST"),
         ("POST", "/v1/models", "GET, HEAD"),
         ("POST", "/", "GET, HEAD"),
