@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 
-use super::{ClientRequest, headers};
+use super::{ClientRequest, FormScanner, headers};
 use crate::config::ApiKey;
 use crate::dialect::Dialect;
 use crate::dialect::openai::OpenAi;
@@ -41,6 +41,13 @@ pub fn verdict(stream: &EventStream) -> StreamVerdict {
 /// Returns whether the proxy would have to ask for the usage of this request's stream.
 pub fn lacks_usage(request: &ClientRequest) -> bool {
     request.lacks_usage()
+}
+
+/// Returns the model of a form with its place, at the end of the form; `None` if the form is broken.
+pub fn form_model(scanner: FormScanner) -> Option<Option<(String, usize, usize)>> {
+    let found = scanner.finish().ok()?.model;
+    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    Some(found.map(|(model, at)| (model, place(at.start), place(at.end))))
 }
 
 const SENT: SentRequest<'_> = SentRequest { upstream_model: "m", body: Some(b"{}"), key: None };

@@ -33,6 +33,11 @@ fn whatever_an_upstream_says_there_is_a_verdict_and_a_bounded_wait() {
 }
 
 #[test]
+fn a_form_is_read_alike_in_pieces_and_the_model_stands_where_it_says() {
+    each("forms", properties::forms::holds);
+}
+
+#[test]
 fn any_configuration_is_refused_without_its_keys_or_means_the_same_in_any_layout() {
     each("config", properties::config::holds);
 }

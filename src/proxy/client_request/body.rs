@@ -24,6 +24,7 @@ pub(super) enum RequestBody {
 #[derive(Debug)]
 pub(super) struct JsonBody {
     pub(super) bytes: Bytes,
+    /// Where the model stands; empty without a model.
     pub(super) model_at: Range<usize>,
     pub(super) usage: UsageWish,
     /// Where the client's `stream_options` stand, if a stream has any.
@@ -33,7 +34,7 @@ pub(super) struct JsonBody {
 /// A form.
 #[derive(Debug)]
 pub(super) struct FormBody {
-    /// Where the name of the model stands.
+    /// Where the name of the model stands; empty without a model.
     pub(super) model_at: Range<u64>,
     pub(super) bytes: FormSource,
 }
@@ -92,6 +93,7 @@ impl JsonBody {
     }
 
     fn edited(&self, model: Option<&str>, edit: Option<(Range<usize>, String)>) -> Bytes {
+        let model = model.filter(|_| !self.model_at.is_empty());
         let model = model.and_then(|own| Some((self.model_at.clone(), serde_json::to_string(own).ok()?)));
         let mut edits: Vec<(Range<usize>, String)> = model.into_iter().chain(edit).collect();
         if edits.is_empty() {
@@ -106,6 +108,7 @@ impl FormBody {
     /// Returns the client's own bytes, except for the model's name.
     fn for_upstream(&self, model: Option<&str>) -> OutgoingBody {
         let Range { start, end } = self.model_at;
+        let model = model.filter(|_| start < end);
         match &self.bytes {
             FormSource::Memory(bytes) => match model {
                 None => bytes.clone().into(),
