@@ -41,7 +41,8 @@ pub(super) async fn read_form(
     let server = worker.config().server.clone();
     let limit = server.upload_limit;
     let too_large = || ApiError::TooLarge(limit, "server.uploadLimitMb");
-    if announced(request) > limit {
+    let announced = announced(request);
+    if announced > limit {
         return Err(too_large());
     }
     let mut deadline = BodyDeadline::of(server.limits.body_timeout);
@@ -57,7 +58,9 @@ pub(super) async fn read_form(
         scanner.push(&piece)?;
         waiting += piece.len();
         pieces.push(piece);
-        let most = if file.is_some() { WRITTEN_AT_ONCE } else { IN_MEMORY };
+        // Who says that much will come need not hold the beginning.
+        let is_large = file.is_some() || announced > IN_MEMORY;
+        let most = if is_large { WRITTEN_AT_ONCE } else { IN_MEMORY };
         if waiting > most || !held.grow_to(waiting, worker.bodies_in_flight()) {
             let spooled = match &mut file {
                 Some(spooled) => spooled,
