@@ -66,7 +66,11 @@ impl FormsText {
 
 /// Asks for an edit of the text on the form's page.
 pub(super) async fn ask(form: &SentForm, edit: ConfigEdit, dry_run: bool) -> Result<EditedConfig, EditError> {
-    let seen: TextHash = form.field("seen").unwrap_or_default().parse().map_err(|_| EditError::Changed)?;
+    let seen: TextHash = match form.field("seen").unwrap_or_default().parse() {
+        Ok(seen) => seen,
+        // The page could not show any text: the file could not be read.
+        Err(_) => return Err(config_text(&form.worker).await.map_or_else(EditError::Io, |_| EditError::Changed)),
+    };
     let asked = EditConfig { edit, seen, dry_run, by: form.by.clone() };
     match timeout(WITHIN, form.worker.config_actor.send(asked)).await {
         Ok(Ok(answer)) => answer,

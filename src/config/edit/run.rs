@@ -39,6 +39,8 @@ impl EditJob {
     pub(in crate::config) fn run(self) -> Result<Adopted, EditError> {
         let path = &self.source.path;
         let file = text_file(path)?;
+        // A file with a mistake was changed as well, and "look again" would not help.
+        document(path, &file.text, &CONFIGURATION)?;
         let old_text_hash = TextHash::of(&file.text);
         if old_text_hash != self.seen {
             return Err(EditError::Changed);

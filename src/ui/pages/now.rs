@@ -29,7 +29,7 @@ const FEW: usize = 8;
 /// Accounts that a page shows at once, unless all are asked for.
 const MOST_SHOWN: usize = 60;
 
-/// Accounts at a limit that the first line names.
+/// Accounts in one state that the first lines name.
 const MOST_NAMED: usize = 3;
 
 /// The span of the present rates, in ms.
@@ -102,7 +102,9 @@ impl NowFacts {
                     @if let Some(frees) = line.frees_at() { " · " (view.t("limit.frees_at")) " " (time(frees)) }
                 }
             }
-            (self.spent(view))
+            // These may wait for somebody; a limit heals itself.
+            (self.named("resting", "now.resting", view))
+            (self.named("full", "now.spent", view))
         }
     }
 
@@ -134,20 +136,20 @@ impl NowFacts {
         (shown, more)
     }
 
-    /// Makes the first accounts that are at a limit, and until when.
-    fn spent(&self, view: &View) -> Markup {
-        let spent: Vec<&ApiReport> = self.apis.iter().filter(|api| state(api).0 == "full").collect();
-        let more = spent.len().saturating_sub(MOST_NAMED);
+    /// Makes the first accounts in a state, and why and until when they are. `words`: what stands before the names.
+    fn named(&self, of_state: &str, words: &str, view: &View) -> Markup {
+        let found: Vec<&ApiReport> = self.apis.iter().filter(|api| state(api).0 == of_state).collect();
+        let more = found.len().saturating_sub(MOST_NAMED);
         html! {
-            @if !spent.is_empty() {
+            @if !found.is_empty() {
                 p {
-                    (view.t("now.spent")) " "
-                    @for (at, api) in spent.iter().take(MOST_NAMED).enumerate() {
+                    (view.t(words)) " "
+                    @for (at, api) in found.iter().take(MOST_NAMED).enumerate() {
                         @let id = api.status.config.id.as_str();
                         @if at > 0 { " · " }
                         a href=(account_page(id)) { (id) } " " (why(api, view))
                     }
-                    @if more > 0 { " · " a href="/ui/?state=full" { (view.tr("now.and_more", &[("more", &count(more as u64))])) } }
+                    @if more > 0 { " · " a href={ "/ui/?state=" (of_state) } { (view.tr("now.and_more", &[("more", &count(more as u64))])) } }
                 }
             }
         }

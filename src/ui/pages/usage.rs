@@ -112,7 +112,7 @@ impl UsageFacts {
         html! {
             (self.tiles(view))
             div class="panel" {
-                (chart.render(&view.tr("usage.chart", &[("what", what)])))
+                div class="sideways" tabindex="0" { (chart.render(&view.tr("usage.chart", &[("what", what)]))) }
                 (chart.legend())
             }
             div class="scroll" tabindex="0" { (self.table(view)) }

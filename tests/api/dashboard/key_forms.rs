@@ -116,3 +116,26 @@ fn nothing_is_taken_away_without_a_tick() {
     assert_eq!((to.as_str(), file(&app).contains("team-a")), ("/ui/keys", false));
     assert_eq!(visitor.get("/ui/keys/team-a").status, 404);
 }
+
+#[test]
+fn a_form_beside_a_broken_file_tells_the_mistake_and_not_of_somebody_else() {
+    const RACED: &str = "Somebody else has changed";
+    let (_upstream, app, visitor) = start();
+    let page = "/ui/keys/team-a";
+    let fields = [("name", "team-a"), ("rpm", "31"), ("shown-rpm", "30")];
+    let seen = visitor.page(page);
+    let good = file(&app);
+    for broken in [good.replacen('[', "[ oops ", 1), good[..good.len() / 2].to_owned()] {
+        std::fs::write(app.config_file(), &broken).expect("writes");
+        // A page from before, and one from after the mistake.
+        for shown in [seen.clone(), visitor.page(page)] {
+            let seen = hidden(&shown, "seen");
+            let fields = [fields.as_slice(), &[("seen", seen.as_str())]].concat();
+            let told = visitor.page(&place(&visitor.send("/ui/keys/set", &fields)));
+            assert!(!told.contains(RACED) && told.contains("not valid JSON"), "{told}");
+        }
+        assert_eq!(file(&app), broken, "nothing was written");
+    }
+    std::fs::write(app.config_file(), &good).expect("writes");
+    assert_eq!(place(&save_key(&visitor, page, &[("rpm", "31")])), page);
+}
