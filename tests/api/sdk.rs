@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use crate::helpers::{App, Demo, KEY, Launch, Received, Reply, Step, Upstream};
 
+mod resources;
+
 /// What every model says, in the pieces that a stream brings it in.
 const SAID: [&str; 4] = ["Grüße, ", "世界 ", "🎉 ", "– done."];
 
@@ -43,26 +45,41 @@ enum Sdk {
 impl Sdk {
     /// Runs its program. Fails with what that has to say.
     fn run(self, against: &str, port: u16, key: &str) {
-        let tools = std::env::var_os("API_TOGETHER_TOOLS")
-            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tools"), PathBuf::from);
+        let tools = tools();
         let (interpreter, program, stamp) = match self {
             Sdk::Python => (tools.join("venv/bin/python"), "python_sdk.py", "venv/installed.txt"),
             Sdk::Node => (PathBuf::from("node"), "node_sdk.mjs", "node/installed.json"),
         };
-        let missing = format!("no OpenAI SDKs in {}: run tests/run, which installs them", tools.display());
-        assert!(tools.join(stamp).exists(), "{missing}");
-        // Bounded, as an SDK may sleep for hours before it tries again.
-        let mut command = Command::new("timeout");
-        let file = format!("{}/tests/sdk/{program}", env!("CARGO_MANIFEST_DIR"));
-        command.arg("120").arg(interpreter).args([&file, against]);
-        // SDKs read their base URL, key and proxies from the environment.
-        let kept = ["PATH", "HOME"].iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-        command.env_clear().envs(kept).env("API_TOGETHER_TOOLS", tools);
-        command.env("BASE_URL", format!("http://127.0.0.1:{port}/v1")).env("API_KEY", key);
-        let output = command.output().expect("timeout is there");
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        assert!(output.status.success(), "{program} {against}: {}\n{said}", output.status);
+        assert!(
+            tools.join(stamp).exists(),
+            "no OpenAI SDKs in {}: run tests/run, which installs them",
+            tools.display()
+        );
+        printed_by(interpreter, [program, against], [&format!("http://127.0.0.1:{port}/v1"), key]);
     }
+}
+
+/// The folder of what `tests/run` installs.
+fn tools() -> PathBuf {
+    std::env::var_os("API_TOGETHER_TOOLS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tools"), PathBuf::from)
+}
+
+/// Runs a program of `tests/sdk` with an argument, at a base URL with a key. Returns what the program prints.
+fn printed_by(interpreter: PathBuf, [program, argument]: [&str; 2], [base_url, key]: [&str; 2]) -> String {
+    // Bounded, as an SDK may sleep for hours before it tries again.
+    let mut command = Command::new("timeout");
+    let file = format!("{}/tests/sdk/{program}", env!("CARGO_MANIFEST_DIR"));
+    command.arg("120").arg(interpreter).args([&file, argument]);
+    // SDKs read their base URL, key and proxies from the environment.
+    let kept = ["PATH", "HOME"].iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    command.env_clear().envs(kept).env("API_TOGETHER_TOOLS", tools());
+    command.env("BASE_URL", base_url).env("API_KEY", key);
+    let output = command.output().expect("timeout is there");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {argument}: {}\n{printed}{said}", output.status);
+    printed
 }
 
 /// A pool whose models behave each in a way of its own.

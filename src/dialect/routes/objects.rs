@@ -14,7 +14,7 @@ use crate::types::{RouteId, Verb};
 const VIDEO_MODELS: &[&str] = &["sora"];
 
 /// Every row about objects, by path.
-pub static OBJECT_ROUTES: [Route; 122] = [
+pub static OBJECT_ROUTES: [Route; 129] = [
     runs(named_by(&RESPONSES_IDS, route("responses/compact", ReplyKind::Responses))),
     Route { model: ModelPlace::BodyOrNowhere, ..post("responses/input_tokens") },
     get("responses/{id}"),
@@ -75,6 +75,8 @@ pub static OBJECT_ROUTES: [Route; 122] = [
     get("fine_tuning/checkpoints/{id}/permissions"),
     post("fine_tuning/checkpoints/{id}/permissions"),
     delete("fine_tuning/checkpoints/{id}/permissions/{id}"),
+    blind(runs(post("fine_tuning/alpha/graders/run"))),
+    post("fine_tuning/alpha/graders/validate"),
     delete("models/{id}"),
     list("containers", ListOrder::Descending),
     post("containers"),
@@ -87,6 +89,10 @@ pub static OBJECT_ROUTES: [Route; 122] = [
     content("containers/{id}/files/{id}/content"),
     list("videos", ListOrder::Descending),
     in_forms(likely(VIDEO_MODELS, runs(post("videos")))),
+    in_forms(likely(VIDEO_MODELS, runs(post("videos/edits")))),
+    in_forms(likely(VIDEO_MODELS, runs(post("videos/extensions")))),
+    in_forms(post("videos/characters")),
+    get("videos/characters/{id}"),
     get("videos/{id}"),
     delete("videos/{id}"),
     content("videos/{id}/content"),
@@ -100,6 +106,7 @@ pub static OBJECT_ROUTES: [Route; 122] = [
     blind(post("evals/{id}/runs")),
     get("evals/{id}/runs/{id}"),
     post("evals/{id}/runs/{id}"),
+    post("evals/{id}/runs/{id}/cancel"),
     delete("evals/{id}/runs/{id}"),
     get("evals/{id}/runs/{id}/output_items"),
     get("evals/{id}/runs/{id}/output_items/{id}"),
