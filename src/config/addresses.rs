@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::base_url;
 use super::file::{ApiFile, AuthFile};
 use super::model::{AddressConfig, AuthScheme};
 use super::proxies::ProxyChoice;
 use super::secret::ApiKey;
 use super::validator::Validator;
+use super::{azure, base_url};
 use crate::types::{ByFormat, WireFormat};
 
 /// Headers made for each request, or about one connection alone.
@@ -48,7 +48,9 @@ impl Validator<'_> {
         let own = file.proxy.as_ref().map(|typed| self.proxy_choice(&at("proxy"), typed.as_deref()));
         let choice = own.as_ref().unwrap_or(proxy);
         let problems = self.problems.len();
-        let openai = file.base_url.as_ref().map(|typed| (typed, file.auth, AuthScheme::Bearer));
+        let api_version = self.api_version(&at("apiVersion"), file);
+        let of_openai = if api_version.is_some() { AuthScheme::ApiKey } else { AuthScheme::Bearer };
+        let openai = file.base_url.as_ref().map(|typed| (typed, file.auth, of_openai));
         let anthropic = file.anthropic_base_url.as_ref().map(|typed| (typed, file.anthropic_auth, AuthScheme::XApiKey));
         let typed = ByFormat::from_fn(|format| match format {
             WireFormat::OpenAi => openai,
@@ -56,9 +58,12 @@ impl Validator<'_> {
         });
         let addresses = ByFormat::from_fn(|format| {
             let (typed, auth, default) = (*typed.of(format))?;
-            let base_url = self.base_url(&at(format.base_url_field()), typed, format)?;
+            // The date is of OpenAI's format alone.
+            let api_version = api_version.clone().filter(|_| format == WireFormat::OpenAi);
+            let parsed = if api_version.is_some() { azure::parse(typed) } else { base_url::parse(typed, format) };
+            let base_url = self.base_url(&at(format.base_url_field()), parsed)?;
             let proxy = self.proxy_for(&at("proxy"), choice, &base_url);
-            Some(AddressConfig { base_url, auth: auth.map_or(default, AuthScheme::from), proxy })
+            Some(AddressConfig { base_url, api_version, auth: auth.map_or(default, AuthScheme::from), proxy })
         });
         if file.auth.is_some() && file.base_url.is_none() {
             self.warnings.push(format!("{}: is about baseUrl, which is not given", at("auth")));
@@ -76,8 +81,24 @@ impl Validator<'_> {
         (has_any && self.problems.len() == problems).then_some(addresses)
     }
 
-    fn base_url(&mut self, at: &str, typed: &str, format: WireFormat) -> Option<Url> {
-        match base_url::parse(typed, format) {
+    /// Returns the date of Azure's classic form, if the API is asked in that form.
+    fn api_version(&mut self, at: &str, file: &ApiFile) -> Option<Arc<str>> {
+        let typed = file.api_version.as_deref()?;
+        if !azure::is_version(typed) {
+            let text = "must be a date as Azure lists them, such as 2024-10-21 or 2025-04-01-preview; \
+                leave apiVersion out for a baseUrl that ends in /openai/v1";
+            return self.refuse(at, text);
+        }
+        if file.anthropic_base_url.is_some() {
+            let text = "is for Azure's classic form of OpenAI's API alone; give anthropicBaseUrl in an entry of its own, \
+                and both entries one quotaGroup if they share limits";
+            return self.refuse(at, text);
+        }
+        Some(typed.into())
+    }
+
+    fn base_url(&mut self, at: &str, parsed: Result<Url, String>) -> Option<Url> {
+        match parsed {
             Ok(url) => {
                 if url.scheme() == "http" && !base_url::is_loopback(&url) {
                     let text = "http:// sends the key and every prompt in clear text; prefer https://";
@@ -158,6 +179,21 @@ mod tests {
             (r#""baseUrl": "https://x.example""#.to_owned(), Some(AuthScheme::Bearer), None),
             (r#""anthropicBaseUrl": "https://x.example""#.to_owned(), None, Some(AuthScheme::XApiKey)),
             (both.to_owned(), Some(AuthScheme::Bearer), Some(AuthScheme::XApiKey)),
+            (
+                r#""baseUrl": "https://x.example", "apiVersion": "2024-10-21""#.to_owned(),
+                Some(AuthScheme::ApiKey),
+                None,
+            ),
+            (
+                r#""baseUrl": "https://x.example", "apiVersion": "2024-10-21", "auth": "bearer""#.to_owned(),
+                Some(AuthScheme::Bearer),
+                None,
+            ),
+            (
+                r#""provider": "azure", "resource": "r", "apiVersion": "2024-10-21""#.to_owned(),
+                Some(AuthScheme::ApiKey),
+                None,
+            ),
             (
                 format!(r#"{both}, "auth": "api-key", "anthropicAuth": "bearer""#),
                 Some(AuthScheme::ApiKey),

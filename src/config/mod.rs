@@ -8,6 +8,7 @@ mod actor;
 mod addresses;
 mod alerts;
 mod aliases;
+mod azure;
 mod base_url;
 mod changes;
 mod edit;

@@ -183,6 +183,8 @@ impl ApiConfig {
 pub struct AddressConfig {
     /// Where the operations are. Ends in a slash, and has the version (`https://api.openai.com/v1/`) if there is one.
     pub base_url: Url,
+    /// The date of Azure's classic form, if the API is asked in that form. Then the base URL ends in `/openai/`.
+    pub api_version: Option<Arc<str>>,
     /// How the key is sent.
     pub auth: AuthScheme,
     /// The proxy on the way, if any.

@@ -44,6 +44,7 @@ pub(super) async fn run(
         verb: request.route.id.verb(),
         path: &request.path,
         query: &request.query,
+        model: upstream_model.unwrap_or(&request.profile.model),
         headers: &request.headers,
         body,
         sent_at: &permit.sent_at,

@@ -12,7 +12,7 @@ use transport::ClientCache;
 use super::pool::target::client_of;
 use crate::dialect::{RefusedResponse, SentRequest, dialect_of};
 use crate::types::{Failure, FailureClass, Now, Phase, SentAt, WireFormat};
-use crate::upstream::Endpoint;
+use crate::upstream::{AskedPath, Endpoint};
 
 /// The path of the list.
 pub const PATH: &str = "models";
@@ -40,7 +40,8 @@ pub async fn ask(clients: &ClientCache, endpoint: &Endpoint) -> Result<ModelList
     let Some(reach) = endpoint.list_reach() else { return Ok(ModelListReply::NoList(404)) };
     let dialect = dialect_of(reach.format);
     let client = client_of(clients, endpoint, reach);
-    let mut request = client.request(Method::GET, dialect.model_list_path());
+    let asked = AskedPath { path: dialect.model_list_path(), query: "", model: "" };
+    let mut request = client.request(Method::GET, &reach.place(asked));
     if let (WireFormat::Anthropic, false) = (reach.format, request.headers().contains_key(ANTHROPIC_VERSION.0)) {
         request = request.insert_header(ANTHROPIC_VERSION);
     }

@@ -18,25 +18,24 @@ use super::headers::{self, Header};
 use crate::homes::Homes;
 use crate::scheduler::{AdmissionError, Admitted, GetSimilarNames, SchedulerActor, Select};
 use crate::types::{SentAt, Verb};
-use crate::upstream::{Endpoint, Reach};
+use crate::upstream::{AskedPath, Endpoint, Reach};
 
 /// A request as it goes to one upstream.
 pub struct OutgoingRequest<'a> {
     pub(super) verb: Verb,
     pub(super) path: &'a Cow<'static, str>,
     pub(super) query: &'a str,
+    /// The upstream's own name of the model, empty where there is none.
+    pub(super) model: &'a str,
     pub(super) headers: &'a [Header],
     pub(super) body: OutgoingBody,
     pub(super) sent_at: &'a SentAt,
 }
 
 impl OutgoingRequest<'_> {
-    /// Returns path and query.
-    fn place(&self) -> Cow<'_, str> {
-        if self.query.is_empty() {
-            return Cow::Borrowed(self.path);
-        }
-        Cow::Owned(format!("{}?{}", self.path, self.query))
+    /// Returns path and query at one of an upstream's addresses.
+    fn place(&self, reach: &Reach) -> Cow<'_, str> {
+        reach.place(AskedPath { path: self.path, query: self.query, model: self.model })
     }
 }
 
@@ -89,9 +88,9 @@ impl Upstreams for Pool {
         let client = client_of(&self.clients, endpoint, reach);
         let method = method_of(request.verb);
         let mut outgoing = match request.path {
-            Cow::Borrowed(_) => client.request(method, &request.place()),
+            Cow::Borrowed(_) => client.request(method, &request.place(reach)),
             // An id makes the path one of very many.
-            Cow::Owned(_) => client.request_once(method, &request.place()),
+            Cow::Owned(_) => client.request_once(method, &request.place(reach)),
         };
         headers::set_request_headers(outgoing.headers_mut(), request.headers, endpoint);
         if request.body.is_empty() {

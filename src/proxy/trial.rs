@@ -25,7 +25,7 @@ use crate::config::StreamUsage;
 use crate::dialect::said::words_of_error;
 use crate::dialect::{RefusedResponse, Route, SentRequest, chat_route};
 use crate::types::{Failure, FailureClass, Now, Phase, SentAt, Usage, WireFormat};
-use crate::upstream::Endpoint;
+use crate::upstream::{AskedPath, Endpoint};
 
 /// What is asked.
 const PROMPT: &str = "Say hello in one word.";
@@ -79,7 +79,9 @@ impl From<Failure> for TrialFailure {
 impl AccountTrial<'_> {
     /// Returns the URL that is asked.
     pub fn url(&self) -> String {
-        self.route().map(|route| self.endpoint.shown_url(route.id)).unwrap_or_default()
+        let reach = self.endpoint.reach(self.format);
+        let shown = |route: &Route| Some(reach?.shown_url(route.id.path(), self.model));
+        self.route().and_then(shown).unwrap_or_default()
     }
 
     /// Asks, and shows the text as the text comes.
@@ -130,7 +132,8 @@ impl AccountTrial<'_> {
             return Err(no_address(self.format));
         };
         let client = client_of(clients, self.endpoint, reach);
-        let mut request = client.request(Method::POST, route.id.path());
+        let asked = AskedPath { path: route.id.path(), query: "", model: self.model };
+        let mut request = client.request(Method::POST, &reach.place(asked));
         set_request_headers(request.headers_mut(), &[], self.endpoint);
         if let (WireFormat::Anthropic, false) = (self.format, request.headers().contains_key(ANTHROPIC_VERSION.0)) {
             request = request.insert_header(ANTHROPIC_VERSION);

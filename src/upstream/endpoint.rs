@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use url::{Position, Url};
 
+use super::place::AskedPath;
 use crate::config::prices::AccountPrices;
 use crate::config::{AddressConfig, ApiConfig, ApiKey, AuthScheme, Proxy, Quirks, Timeouts};
 use crate::types::{ApiId, ByFormat, ByName, Price, RouteId, WireFormat};
@@ -52,6 +53,8 @@ pub struct Reach {
     pub proxy: Option<Arc<Proxy>>,
     /// The base URL for people.
     shown_base: String,
+    /// The date of Azure's classic form, if the API is asked in that form.
+    pub(super) api_version: Option<Arc<str>>,
 }
 
 /// Returns a number that no other endpoint or reach has.
@@ -71,6 +74,7 @@ impl Endpoint {
             base: plain_http(&address.base_url),
             proxy: address.proxy.clone(),
             shown_base: address.base_url.to_string(),
+            api_version: address.api_version.clone(),
         };
         Endpoint {
             api: config.id.clone(),
@@ -97,9 +101,10 @@ impl Endpoint {
         WireFormat::ALL.into_iter().find_map(|format| self.reach(format))
     }
 
-    /// Returns the URL of a route, for the log.
-    pub fn shown_url(&self, route: RouteId) -> String {
-        self.reach(route.format()).map(|reach| reach.shown_url(route.path())).unwrap_or_default()
+    /// Returns the URL of a route for a requested model, for the log.
+    pub fn shown_url(&self, route: RouteId, model: &str) -> String {
+        let own = self.upstream_model(model).map_or(model, |own| own);
+        self.reach(route.format()).map(|reach| reach.shown_url(route.path(), own)).unwrap_or_default()
     }
 
     /// Returns this upstream's own name for a model, if there is another than the requested one.
@@ -114,9 +119,10 @@ impl Endpoint {
 }
 
 impl Reach {
-    /// Returns the URL of a path, for the log.
-    pub fn shown_url(&self, path: &str) -> String {
-        format!("{}{path}", self.shown_base)
+    /// Returns the URL of a path for the upstream's own name of a model, for the log. The name is empty where there is none.
+    pub fn shown_url(&self, path: &str, model: &str) -> String {
+        let asked = AskedPath { path, query: "", model };
+        format!("{}{}", self.shown_base, self.place(asked))
     }
 }
 

@@ -14,6 +14,7 @@ mod health;
 mod latency;
 mod messages;
 mod permit;
+mod place;
 mod shared_state;
 mod state;
 mod token_stats;
@@ -28,6 +29,7 @@ pub use messages::{
     Retire, TokenReport,
 };
 pub use permit::{Permit, Suspicion};
+pub use place::AskedPath;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -15,6 +15,7 @@ mod alerts;
 mod aliases;
 mod anthropic;
 mod auth;
+mod azure;
 mod both_dialects;
 mod cli;
 mod client_headers;

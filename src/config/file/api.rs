@@ -45,7 +45,12 @@ pub struct ApiFile {
     /// `baseUrl` or instead; limits and health are the same for both.
     #[serde(default)]
     pub anthropic_base_url: Option<String>,
-    /// The header with the key at `baseUrl`. Default: `bearer`.
+    /// The date of Azure's classic form, such as `2024-10-21` or `2025-04-01-preview`: `baseUrl` is `https://NAME.openai.azure.com`,
+    /// and requests go to `/openai/deployments/{model}/…?api-version=…` there. Left out for Azure's form of today, `…/openai/v1`.
+    #[serde(default)]
+    #[schemars(extend("pattern" = r"^\d{4}-\d{2}-\d{2}(-preview)?$"))]
+    pub api_version: Option<String>,
+    /// The header with the key at `baseUrl`. Default: `bearer`; with `apiVersion`: `api-key`.
     #[serde(default)]
     pub auth: Option<AuthFile>,
     /// The header with the key at `anthropicBaseUrl`. Default: `x-api-key`.

@@ -18,7 +18,7 @@ use crate::dialect::redact::redacted;
 use crate::proxy::headers::{self, Header};
 use crate::proxy::pool::target::target_of;
 use crate::types::RouteId;
-use crate::upstream::Endpoint;
+use crate::upstream::{AskedPath, Endpoint};
 
 /// The largest message of an upstream, in bytes. An event can hold a whole image in base64.
 pub(super) const LARGEST_MESSAGE: usize = 32 << 20;
@@ -70,7 +70,7 @@ impl UpstreamSide {
         (client, query): (&[Header], &str),
     ) -> Result<Self, NotOpened> {
         let Some(reach) = endpoint.reach(route.format()) else { return Err(NotOpened::NoAddress) };
-        let path = if query.is_empty() { route.path().to_owned() } else { format!("{}?{query}", route.path()) };
+        let path = reach.place(AskedPath { path: route.path(), query, model: "" });
         let mut sent = HeaderMap::new();
         headers::set_request_headers(&mut sent, client, endpoint);
         // A handshake has no body.

@@ -150,7 +150,7 @@ impl UpstreamActor {
         let ConfirmedRefusal { endpoint_serial, model, route, admitted_at, failure } = refusal;
         if *endpoint_serial == self.shared.endpoint.serial {
             let of = ModelRoute { model, route: *route };
-            let url = self.shared.endpoint.shown_url(*route);
+            let url = self.shared.endpoint.shown_url(*route, model);
             self.state.on_confirmed(failure, Subject { of, admitted_at: *admitted_at, now }, &url);
         }
     }
