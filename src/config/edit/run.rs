@@ -39,10 +39,10 @@ impl EditJob {
     pub(in crate::config) fn run(self) -> Result<Adopted, EditError> {
         let path = &self.source.path;
         let file = text_file(path)?;
-        // A file with a mistake was changed as well, and "look again" would not help.
-        document(path, &file.text, &CONFIGURATION)?;
         let old_text_hash = TextHash::of(&file.text);
         if old_text_hash != self.seen {
+            // To look again would not help beside a mistake.
+            document(path, &file.text, &CONFIGURATION)?;
             return Err(EditError::Changed);
         }
         let new = self.new_text(&file.text)?;
