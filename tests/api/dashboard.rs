@@ -11,7 +11,8 @@ mod visitor;
 
 use serde_json::{Value, json};
 
-use crate::helpers::{KEY, Upstream, config_of};
+use self::visitor::Visitor;
+use crate::helpers::{App, KEY, Reply, Upstream, config_of};
 
 /// The key of an admin.
 pub const ADMIN: &str = "sk-admin-0123456789abcdef";
@@ -28,4 +29,12 @@ pub fn operated(upstreams: &[&Upstream]) -> Value {
     });
     config["keys"] = json!([{ "name": "team-a", "key": TEAM, "rpm": 30, "budgets": [{ "usd": 2, "per": "day" }] }]);
     config
+}
+
+/// Such a pool of one upstream, and an admin who has logged in.
+pub fn started() -> (Upstream, App, Visitor) {
+    let upstream = Upstream::always(Reply::chat("hi"));
+    let app = App::start(&operated(&[&upstream]));
+    let visitor = Visitor::with_key(&app, ADMIN);
+    (upstream, app, visitor)
 }

@@ -3,19 +3,12 @@
 use serde_json::json;
 
 use super::visitor::{Visitor, form};
-use super::{ADMIN, TEAM, operated};
+use super::{ADMIN, TEAM, operated, started};
 use crate::helpers::{App, Client, Reply, Upstream, eventually};
-
-fn start() -> (Upstream, App, Visitor) {
-    let upstream = Upstream::always(Reply::chat("hi"));
-    let app = App::start(&operated(&[&upstream]));
-    let visitor = Visitor::with_key(&app, ADMIN);
-    (upstream, app, visitor)
-}
 
 #[test]
 fn a_form_of_another_page_does_nothing() {
-    let (_upstream, _app, visitor) = start();
+    let (_upstream, _app, visitor) = started();
     let token = visitor.token();
     let fields = [("token", token.as_str()), ("api", "a"), ("hours", "1")];
     for (name, value) in [
@@ -43,7 +36,7 @@ fn a_form_of_another_page_does_nothing() {
 
 #[test]
 fn another_name_for_this_machine_is_refused() {
-    let (_upstream, app, visitor) = start();
+    let (_upstream, app, visitor) = started();
     for (host, status) in [
         ("evil.example", 403),
         ("localhost.evil.example", 403),
@@ -70,7 +63,7 @@ fn another_name_for_this_machine_is_refused() {
 
 #[test]
 fn a_session_is_never_the_clients_own_choice() {
-    let (_upstream, app, _) = start();
+    let (_upstream, app, _) = started();
     let chosen = Client::new(app.port).header("cookie", &format!("api-together-{}={}", app.port, "a".repeat(64)));
     assert_eq!(chosen.get("/ui/").status, 303);
     let answer = form(&chosen, "/ui/login", &[("key", ADMIN)]);
@@ -85,7 +78,7 @@ fn a_session_is_never_the_clients_own_choice() {
 
 #[test]
 fn the_log_in_leads_to_own_pages_only() {
-    let (_upstream, app, _) = start();
+    let (_upstream, app, _) = started();
     for (to, place) in [
         ("/ui/live?model=m", "/ui/live?model=m"),
         ("https://evil.example/", "/ui/"),
@@ -106,7 +99,7 @@ fn the_log_in_leads_to_own_pages_only() {
 
 #[test]
 fn every_answer_says_what_a_browser_may_do() {
-    let (_upstream, app, visitor) = start();
+    let (_upstream, app, visitor) = started();
     let fresh = Client::new(app.port);
     for answer in [
         visitor.get("/ui/"),
@@ -185,7 +178,7 @@ fn what_clients_and_upstreams_write_is_shown_and_never_markup() {
 
 #[test]
 fn no_path_leads_out_of_the_pages() {
-    let (_upstream, _app, visitor) = start();
+    let (_upstream, _app, visitor) = started();
     for path in [
         "/ui/assets/../../Cargo.toml",
         "/ui/assets/..%2f..%2fapis.json",

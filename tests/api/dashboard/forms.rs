@@ -3,19 +3,12 @@
 use serde_json::{Value, json};
 
 use super::visitor::{Visitor, file, form, hidden, place, send};
-use super::{ADMIN, TEAM, operated};
+use super::{ADMIN, TEAM, operated, started};
 use crate::helpers::{App, Client, Launch, Reply, Upstream};
-
-fn start() -> (Upstream, App, Visitor) {
-    let upstream = Upstream::always(Reply::chat("hi"));
-    let app = App::start(&operated(&[&upstream]));
-    let visitor = Visitor::with_key(&app, ADMIN);
-    (upstream, app, visitor)
-}
 
 #[test]
 fn a_new_key_is_said_by_its_own_page_whatever_else_is_asked_and_sent_meanwhile() {
-    let (_upstream, _app, visitor) = start();
+    let (_upstream, _app, visitor) = started();
     let page = visitor.page("/ui/keys");
     let (token, seen) = (hidden(&page, "token"), hidden(&page, "seen"));
     let fields = [("token", token.as_str()), ("seen", seen.as_str()), ("name", "new")];
@@ -33,7 +26,7 @@ fn a_new_key_is_said_by_its_own_page_whatever_else_is_asked_and_sent_meanwhile()
 
 #[test]
 fn a_taken_name_loses_nothing_of_the_form() {
-    let (_upstream, _app, visitor) = start();
+    let (_upstream, _app, visitor) = started();
     let fields = [("name", "team-a"), ("models", "m"), ("rpm", "17"), ("usd", "3"), ("per", "week")];
     let to = place(&send(&visitor, "/ui/keys", ("/ui/keys/make", &fields)));
     assert!(to.ends_with("#make"), "{to}");
@@ -45,7 +38,7 @@ fn a_taken_name_loses_nothing_of_the_form() {
 
 #[test]
 fn secrets_of_a_refused_form_are_not_in_an_address() {
-    let (_upstream, _app, visitor) = start();
+    let (_upstream, _app, visitor) = started();
     for url in [
         "https://me:pass-word-1@upstream.example/v1 x",
         "https://upstream.example/v1?key=pass-word-1",
@@ -62,7 +55,7 @@ fn secrets_of_a_refused_form_are_not_in_an_address() {
 
 #[test]
 fn saving_an_account_writes_what_was_typed_and_nothing_else() {
-    let (_upstream, app, visitor) = start();
+    let (_upstream, app, visitor) = started();
     let page = visitor.page("/ui/accounts/a");
     let shown: Vec<(String, String)> = ["weight", "priority", "rpm", "rpd", "tpm", "tpd"]
         .iter()
@@ -91,7 +84,7 @@ fn saving_an_account_writes_what_was_typed_and_nothing_else() {
 
 #[test]
 fn an_edit_of_the_text_keeps_the_ends_of_lines() {
-    let (_upstream, app, visitor) = start();
+    let (_upstream, app, visitor) = started();
     let unix = file(&app);
     // The lines end in turn with LF, CR LF and CR.
     let ends = ["\n", "\r\n", "\r"].into_iter().cycle();
@@ -112,7 +105,7 @@ fn an_edit_of_the_text_keeps_the_ends_of_lines() {
 
 #[test]
 fn a_draft_can_be_saved_over_what_somebody_else_has_changed() {
-    let (_upstream, app, visitor) = start();
+    let (_upstream, app, visitor) = started();
     let page = visitor.page("/ui/configuration");
     let (token, seen) = (hidden(&page, "token"), hidden(&page, "seen"));
     let before = file(&app);
@@ -139,7 +132,7 @@ fn a_draft_can_be_saved_over_what_somebody_else_has_changed() {
 
 #[test]
 fn two_pools_of_one_host_have_a_session_each() {
-    let (_upstream, app, visitor) = start();
+    let (_upstream, app, visitor) = started();
     let other_upstream = Upstream::always(Reply::chat("hi"));
     let other_app = App::start(&operated(&[&other_upstream]));
     let other = Visitor::with_key(&other_app, ADMIN);

@@ -3,15 +3,8 @@
 use serde_json::{Value, json};
 
 use super::visitor::{Visitor, file, hidden, place, send};
-use super::{ADMIN, operated};
+use super::{ADMIN, operated, started};
 use crate::helpers::{App, Launch, Reply, Response, Upstream};
-
-fn start() -> (Upstream, App, Visitor) {
-    let upstream = Upstream::always(Reply::chat("hi"));
-    let app = App::start(&operated(&[&upstream]));
-    let visitor = Visitor::with_key(&app, ADMIN);
-    (upstream, app, visitor)
-}
 
 /// Sends the form of a key's page as a browser does: what is shown, and in place of that what is typed.
 fn save_key(visitor: &Visitor, page: &str, typed: &[(&str, &str)]) -> Response {
@@ -92,7 +85,7 @@ fn a_variable_in_a_keys_entry_stays_as_it_is_written() {
 
 #[test]
 fn nothing_is_taken_away_without_a_tick() {
-    let (_upstream, app, visitor) = start();
+    let (_upstream, app, visitor) = started();
     let before = file(&app);
     let dangers = [
         ("/ui/keys/team-a", "/ui/keys/disable", ("name", "team-a")),
@@ -120,7 +113,7 @@ fn nothing_is_taken_away_without_a_tick() {
 #[test]
 fn a_form_beside_a_broken_file_tells_the_mistake_and_not_of_somebody_else() {
     const RACED: &str = "Somebody else has changed";
-    let (_upstream, app, visitor) = start();
+    let (_upstream, app, visitor) = started();
     let page = "/ui/keys/team-a";
     let fields = [("name", "team-a"), ("rpm", "31"), ("shown-rpm", "30")];
     let seen = visitor.page(page);
