@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::body::SizedStream;
+use actix_http::body::{None as NoBody, SizedStream};
 use actix_http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_http::uri::Authority;
 use actix_http::{HttpMessage, Method, Payload, StatusCode, Uri};
@@ -263,7 +263,7 @@ impl UpstreamClient {
                 }
                 // Where a body is usual, its length is told even if there is none: some servers refuse a request without.
                 let has_length = matches!(*request.get_method(), Method::POST | Method::PUT | Method::PATCH);
-                if body.is_empty() && !has_length { request.send() } else { request.send_body(body) }
+                if body.is_empty() && !has_length { request.send_body(NoBody::new()) } else { request.send_body(body) }
             }
             OutgoingBody::Stream(length, pieces) => request.send_body(SizedStream::new(length, pieces)),
         };

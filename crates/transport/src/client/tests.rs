@@ -1,5 +1,9 @@
 //! Hosts and paths of requests.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc::{Receiver, channel};
+
 use actix_rt::Runtime;
 
 use super::*;
@@ -53,5 +57,50 @@ fn no_query_takes_the_place_of_a_path() {
         let request = client.request(Method::GET, "files?a=%2f&b[]=%20");
         assert_eq!(request.get_uri().path_and_query().expect("a path"), "/v1/files?a=%2f&b[]=%20");
         assert!(client.uris.borrow().is_empty());
+    });
+}
+
+/// Answers each request, without a body on a connection of its own, and tells what came.
+fn listening() -> (SocketAddr, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        for mut socket in listener.incoming().map_while(Result::ok) {
+            let (mut came, mut piece) = (Vec::new(), [0; 1_024]);
+            while !came.ends_with(b"\r\n\r\n") {
+                match socket.read(&mut piece) {
+                    Ok(size @ 1..) => came.extend(piece.iter().take(size)),
+                    Ok(0) | Err(_) => break,
+                }
+            }
+            let _ = tell.send(String::from_utf8_lossy(&came).into_owned());
+            let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    (address, told)
+}
+
+#[test]
+fn a_length_of_nothing_is_told_only_where_a_body_is_usual() {
+    let (address, told) = listening();
+    Runtime::new().expect("a runtime").block_on(async {
+        let client = client(&format!("http://{address}/v1/"), false);
+        for (method, has_length) in [
+            (Method::GET, false),
+            (Method::DELETE, false),
+            (Method::HEAD, false),
+            (Method::POST, true),
+            (Method::PUT, true),
+            (Method::PATCH, true),
+        ] {
+            let request = client.request(method.clone(), "files/file-1");
+            client.send(request, Bytes::new(), &SentAt::default()).await.map_err(|_| "failed").expect("an answer");
+            let head = told.recv_timeout(Duration::from_secs(5)).expect("a request");
+            assert!(head.starts_with(&format!("{method} /v1/files/file-1 HTTP/1.1\r\n")), "{head}");
+            assert_eq!(head.to_lowercase().contains("\r\ncontent-length: 0\r\n"), has_length, "{head}");
+            assert_eq!(head.to_lowercase().matches("content-length").count(), usize::from(has_length), "{head}");
+            assert!(!head.to_lowercase().contains("transfer-encoding"), "{head}");
+        }
     });
 }
