@@ -30,7 +30,7 @@ mod usage;
 pub use event_stream::EventStream;
 pub use reply_kind::ReplyKind;
 pub use routes::{
-    CalledRoute, ListOrder, ModelPlace, OBJECT_ROUTES, ROUTES, Route, SocketRoute, WrongId, chat_route, format_of,
+    CalledRoute, ListOrder, ModelPlace, ROUTES, Route, SocketRoute, WrongId, all_routes, chat_route, format_of,
     is_route, passed_through, routes_at,
 };
 
@@ -44,7 +44,9 @@ use serde_json::value::RawValue;
 
 use self::anthropic::Anthropic;
 use self::event_meaning::EventMeaning;
-pub(crate) use self::object_ids::{IdFields, is_error_alone, is_found, learned_ids, named_ids, named_in_query};
+pub(crate) use self::object_ids::{
+    IdFields, is_error_alone, is_found, learned_ids, named_beside, named_ids, named_in_query,
+};
 use self::openai::OpenAi;
 use crate::config::ApiKey;
 use crate::types::{Failure, Now, ObjectKey, Usage, WireFormat};

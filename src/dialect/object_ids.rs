@@ -1,8 +1,10 @@
 //! The ids of objects in any JSON: which a request names, and which an answer shows.
 //!
 //! 1. A member with one of a dialect's names holds an id, or a list of ids, at any depth. An object there is named by its `id`.
-//! 2. What a client or a tool may fill with anything (`metadata`, arguments, schemas) is left out.
-//! 3. Most chats name nothing: a search for a word finds out before anything is read.
+//!    Requests about objects name by more names than others ([`IdFields::of_objects`]).
+//! 2. Some names hold an id or a word of everybody's (`skill_id`: `skill_1` or `pdf`). A prefix tells.
+//! 3. What a client or a tool may fill with anything (`metadata`, arguments, schemas) is left out.
+//! 4. Most chats name nothing: a search for a word finds out before anything is read.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -24,7 +26,10 @@ pub(super) static CHAT_IDS: Needles = LazyLock::new(|| needles(&["\"file_id\""])
 
 /// In a request of the Responses API.
 pub(super) static RESPONSES_IDS: Needles =
-    LazyLock::new(|| needles(&["\"file_id", "\"vector_store_ids\"", "\"container\""]));
+    LazyLock::new(|| needles(&["\"file_id", "\"vector_store_ids\"", "\"container"]));
+
+/// In a request for speech: the id of a voice that was made.
+pub(super) static SPEECH_IDS: Needles = LazyLock::new(|| needles(&["\"voice_"]));
 
 /// In a message of Anthropic's API.
 pub(super) static MESSAGES_IDS: Needles = LazyLock::new(|| needles(&["\"file_id\"", "\"container\""]));
@@ -43,6 +48,10 @@ const LONGEST_ID: usize = 256;
 pub(crate) struct IdFields {
     /// In requests.
     pub(crate) naming: &'static [&'static str],
+    /// In requests about objects, beside those.
+    pub(crate) of_objects: &'static [&'static str],
+    /// In all of them: a name, and how ids begin there.
+    pub(crate) prefixed: &'static [(&'static str, &'static str)],
     /// In answers.
     pub(crate) learned: &'static [&'static str],
     /// Left out, with all below.
@@ -60,15 +69,22 @@ pub(crate) fn is_found(needles: &Needles, body: &[u8]) -> bool {
 
 /// Returns the objects that a body names.
 pub(crate) fn named_ids(dialect: &dyn Dialect, body: &[u8]) -> Vec<ObjectKey> {
-    let fields = dialect.id_fields();
-    ids_in(body, Wanted { fields: fields.naming, skipped: fields.skipped, most: MAX_NAMED })
+    let &IdFields { naming, prefixed, skipped, .. } = dialect.id_fields();
+    ids_in(body, Wanted { fields: [naming, &[]], prefixed, skipped, most: MAX_NAMED })
+}
+
+/// Returns the objects that the body of a request about objects names.
+pub(crate) fn named_beside(dialect: &dyn Dialect, body: &[u8]) -> Vec<ObjectKey> {
+    let &IdFields { naming, of_objects, prefixed, skipped, .. } = dialect.id_fields();
+    ids_in(body, Wanted { fields: [naming, of_objects], prefixed, skipped, most: MAX_NAMED })
 }
 
 /// Returns the objects that a query names.
 pub(crate) fn named_in_query(dialect: &dyn Dialect, query: &str) -> Vec<ObjectKey> {
-    let naming = dialect.id_fields().naming;
+    let &IdFields { naming, of_objects, .. } = dialect.id_fields();
+    let is_named = |name: &str| naming.contains(&name) || of_objects.contains(&name);
     let parts = form_urlencoded::parse(query.as_bytes());
-    let named = parts.filter(|(name, id)| naming.contains(&name.trim_end_matches("[]")) && is_id(id));
+    let named = parts.filter(|(name, id)| is_named(name.trim_end_matches("[]")) && is_id(id));
     named.map(|(_, id)| ObjectKey::of_id(&id)).take(MAX_NAMED).collect()
 }
 
@@ -77,8 +93,8 @@ pub(crate) fn learned_ids(dialect: &dyn Dialect, answer: WholeAnswer<'_>) -> Vec
     if answer.kind != ReplyKind::Object {
         return Vec::new();
     }
-    let fields = dialect.id_fields();
-    ids_in(answer.body, Wanted { fields: fields.learned, skipped: fields.skipped, most: MAX_LEARNED })
+    let &IdFields { learned, prefixed, skipped, .. } = dialect.id_fields();
+    ids_in(answer.body, Wanted { fields: [learned, &[]], prefixed, skipped, most: MAX_LEARNED })
 }
 
 /// Returns whether an answer about an object is an error, and no object with an error.
@@ -99,16 +115,27 @@ pub(crate) fn is_error_alone(answer: &[u8]) -> bool {
 /// What is looked for.
 #[derive(Clone, Copy)]
 struct Wanted {
-    fields: &'static [&'static str],
+    fields: [&'static [&'static str]; 2],
+    prefixed: &'static [(&'static str, &'static str)],
     skipped: &'static [&'static str],
     most: usize,
+}
+
+impl Wanted {
+    /// Returns how ids begin in a member with this name, if there are any.
+    fn begin_in(&self, name: &str) -> Option<&'static str> {
+        if self.fields.iter().any(|fields| fields.contains(&name)) {
+            return Some("");
+        }
+        self.prefixed.iter().find(|(field, _)| *field == name).map(|(_, begin)| *begin)
+    }
 }
 
 fn ids_in(json: &[u8], wanted: Wanted) -> Vec<ObjectKey> {
     let mut found = Vec::new();
     let mut reader = serde_json::Deserializer::from_slice(json);
     // What was found before an error in the JSON counts all the same.
-    let _ = Ids { wanted, is_id: false, is_kept: false, found: &mut found }.deserialize(&mut reader);
+    let _ = Ids { wanted, begin: None, is_kept: false, found: &mut found }.deserialize(&mut reader);
     found
 }
 
@@ -119,8 +146,8 @@ fn is_id(text: &str) -> bool {
 /// Reads one value. Returns the text of a string, if the text is to be kept.
 struct Ids<'a> {
     wanted: Wanted,
-    /// The value stands where an id does.
-    is_id: bool,
+    /// How an id begins, if the value stands where an id does.
+    begin: Option<&'static str>,
     is_kept: bool,
     found: &'a mut Vec<ObjectKey>,
 }
@@ -153,7 +180,7 @@ impl<'de> Visitor<'de> for Ids<'_> {
     }
 
     fn visit_str<E: Error>(mut self, text: &str) -> Result<Option<String>, E> {
-        if self.is_id {
+        if self.begin.is_some_and(|begin| text.starts_with(begin)) {
             self.add(text);
         }
         Ok((self.is_kept && is_id(text)).then(|| text.to_owned()))
@@ -180,8 +207,8 @@ impl<'de> Visitor<'de> for Ids<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Option<String>, A::Error> {
-        let Ids { wanted, is_id, found, .. } = self;
-        while items.next_element_seed(Ids { wanted, is_id, is_kept: false, found: &mut *found })?.is_some() {}
+        let Ids { wanted, begin, found, .. } = self;
+        while items.next_element_seed(Ids { wanted, begin, is_kept: false, found: &mut *found })?.is_some() {}
         Ok(None)
     }
 
@@ -194,12 +221,12 @@ impl<'de> Visitor<'de> for Ids<'_> {
                 members.next_value::<IgnoredAny>()?;
                 continue;
             }
-            let is_id = wanted.fields.contains(&name.as_str()) || self.is_id && name == "id";
+            let begin = wanted.begin_in(&name).or(self.begin.filter(|_| name == "id"));
             let is_kept = matches!(name.as_str(), "id" | "type");
-            let text = members.next_value_seed(Ids { wanted, is_id, is_kept, found: &mut *self.found })?;
+            let text = members.next_value_seed(Ids { wanted, begin, is_kept, found: &mut *self.found })?;
             match name.as_str() {
                 "id" => own_id = text,
-                "type" => is_file = text.is_some_and(|kind| wanted.fields.contains(&kind.as_str())),
+                "type" => is_file = text.is_some_and(|kind| wanted.begin_in(&kind) == Some("")),
                 _ => {}
             }
         }

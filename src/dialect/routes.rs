@@ -1,20 +1,21 @@
 //! The route table: a row for each method and path that is forwarded. The HTTP routes are made from it, and nothing else knows a path.
 //!
 //! - Here: the rows, and the requests that most clients make ([`ROUTES`]). They name a model in a JSON body.
-//! - [`objects`]: the rows about objects that live on an account ([`OBJECT_ROUTES`]). Some have ids in the path.
+//! - [`objects`]: the rows about objects that live on an account. Some have ids in the path.
 //! - [`path`]: a path with ids, read and written.
 
 pub(super) mod objects;
 mod path;
 
+use self::objects::{AGENT_ROUTES, ANTHROPIC_ROUTES, OBJECT_ROUTES};
 use super::Dialect;
 use super::anthropic::Anthropic;
-use super::object_ids::{CHAT_IDS, MESSAGES_IDS, Needles, RESPONSES_IDS};
+use super::object_ids::{CHAT_IDS, MESSAGES_IDS, Needles, RESPONSES_IDS, SPEECH_IDS};
 use super::openai::OpenAi;
 use super::reply_kind::ReplyKind;
 use crate::types::{RouteId, WireFormat};
 
-pub use self::objects::{OBJECT_ROUTES, passed_through};
+pub use self::objects::passed_through;
 pub use self::path::{CalledRoute, WrongId};
 
 /// A row of the table.
@@ -124,11 +125,16 @@ pub static ROUTES: [Route; 13] = [
     likely(IMAGE_MODELS, route("images/generations", ReplyKind::Json)),
     in_forms(likely(IMAGE_MODELS, route("images/edits", ReplyKind::Json))),
     in_forms(likely(IMAGE_MODELS, route("images/variations", ReplyKind::Json))),
-    route("audio/speech", ReplyKind::Bytes),
+    named_by(&SPEECH_IDS, route("audio/speech", ReplyKind::Bytes)),
     in_forms(route("audio/transcriptions", ReplyKind::Transcript)),
     in_forms(route("audio/translations", ReplyKind::Transcript)),
     named_by(&MESSAGES_IDS, anthropic(RouteId::anthropic("messages/count_tokens").free(), ReplyKind::Json)),
 ];
+
+/// Returns every row, in the order of docs/api.md.
+pub fn all_routes() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().chain(OBJECT_ROUTES).chain(AGENT_ROUTES).chain(ANTHROPIC_ROUTES)
+}
 
 /// Returns the format in which a client of this path speaks. All paths below one of Anthropic's are Anthropic's.
 pub fn format_of(path: &str) -> WireFormat {
@@ -142,14 +148,13 @@ pub fn format_of(path: &str) -> WireFormat {
 /// Returns the rows at a path below `/v1/`, for clients of this format. Where both formats have the path, the format decides.
 pub fn routes_at(below: &str, format: WireFormat) -> impl Iterator<Item = &'static Route> {
     let at = move |route: &&'static Route| path::fits(route.id.path(), below);
-    let has_format = ROUTES.iter().chain(&OBJECT_ROUTES).filter(at).any(move |route| route.id.format() == format);
-    let all = ROUTES.iter().chain(&OBJECT_ROUTES).filter(at);
-    all.filter(move |route| !has_format || route.id.format() == format)
+    let has_format = all_routes().filter(at).any(move |route| route.id.format() == format);
+    all_routes().filter(at).filter(move |route| !has_format || route.id.format() == format)
 }
 
 /// Returns whether any row is at this path below `/v1/`.
 pub fn is_route(below: &str) -> bool {
-    ROUTES.iter().chain(&OBJECT_ROUTES).any(|route| path::fits(route.id.path(), below))
+    all_routes().any(|route| path::fits(route.id.path(), below))
 }
 
 /// Returns the route of a chat in a format.
@@ -200,5 +205,5 @@ const fn likely(models: &'static [&'static str], route: Route) -> Route {
 /// A route with this kind of answer.
 #[cfg(test)]
 pub(crate) fn any(kind: ReplyKind) -> &'static Route {
-    ROUTES.iter().chain(&OBJECT_ROUTES).find(|route| route.reply == kind).expect("each kind has a route")
+    all_routes().find(|route| route.reply == kind).expect("each kind has a route")
 }

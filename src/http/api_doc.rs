@@ -1,11 +1,14 @@
-//! docs/api.md, made from the tables of routes, endpoints and errors. `UPDATE_DOCS=1 cargo test --lib api_doc` writes the file;
-//! without the variable the test compares.
+//! docs/api.md and docs/api-examples.md, made from the tables of routes, endpoints and errors. `UPDATE_DOCS=1 cargo test --lib api_doc` writes
+//! the files; without the variable the test compares.
+
+mod bodies;
+mod examples;
 
 use std::fmt::Write;
 use std::path::Path;
 
 use super::endpoints::{OWN_ENDPOINTS, OwnMethod};
-use crate::dialect::{ModelPlace, OBJECT_ROUTES, ROUTES, ReplyKind, Route};
+use crate::dialect::{ModelPlace, ReplyKind, Route, all_routes};
 use crate::error::ERRORS;
 
 const BEGINNING: &str = "\
@@ -28,13 +31,16 @@ An object that names no other is made on the account of the client's session, el
 `metadata` bind nothing, and two homes at once are a 409. Every key that may use an account sees all objects there.
 
 A list of *all accounts* is ordered by time of creation, account and id. `limit` (20), `after`, `before` and `order` are
-OpenAI's; `limit`, `after_id` and `before_id` Anthropic's. If an account fails, `x-api-together-partial` names the account,
+OpenAI's; `limit`, `after_id` or `page`, and `before_id` Anthropic's. If an account fails, `x-api-together-partial` names the account,
 and the list is that of the others. What counts, counts against `rpm` and `rpd`; what is free counts against no limit.
+
+A name in braces other than `{id}` means something within the object alone. What belongs to the administration of an organization has no row
+(OpenAI's `/v1/organization`, `/v1/projects` and webhooks, Anthropic's `/v1/organizations` and `/v1/compliance`): an account of the pool has no rights there.
 
 Any other path below `/v1/` is a 404, or goes to the account of `server.passthrough` as it is.
 
-| Method | Path | Dialect | Goes by | Counts | Streams | WebSocket | The upstream needs |
-|---|---|---|---|---|---|---|---|
+| Method | Path | Dialect | Goes by | Counts | Streams | WebSocket | The upstream needs | Example |
+|---|---|---|---|---|---|---|---|---|
 ";
 
 const OWN: &str = "
@@ -82,7 +88,7 @@ fn target(route: &Route) -> String {
 
 fn page() -> String {
     let mut page = BEGINNING.to_owned();
-    for route in ROUTES.iter().chain(&OBJECT_ROUTES) {
+    for route in all_routes() {
         let streams = match route.reply {
             ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Messages => "yes",
             ReplyKind::Object => "as the upstream",
@@ -92,12 +98,13 @@ fn page() -> String {
         let path = route.id.path();
         let _ = writeln!(
             page,
-            "| {} | `/v1/{path}` | {} | {} | {} | {streams} | {websocket} | `{path}` below `{}` |",
+            "| {} | `/v1/{path}` | {} | {} | {} | {streams} | {websocket} | `{path}` below `{}` | {} |",
             route.id.verb().as_str(),
             route.dialect.name(),
             target(route),
             if route.id.is_free() { "free" } else { "yes" },
-            route.id.format().base_url_field()
+            route.id.format().base_url_field(),
+            examples::link(route)
         );
     }
     page.push_str(OWN);
@@ -122,12 +129,13 @@ fn page() -> String {
 }
 
 #[test]
-fn docs_api_md_is_made_from_the_tables() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/api.md");
-    let page = page();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&file, &page).expect("writes docs/api.md");
+fn docs_api_md_and_its_examples_are_made_from_the_tables() {
+    for (name, page) in [("docs/api.md", page()), ("docs/api-examples.md", examples::page())] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&file, &page).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        let written = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(written == page, "{name} is old: run UPDATE_DOCS=1 cargo test --lib api_doc");
     }
-    let written = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(written == page, "docs/api.md is old: run UPDATE_DOCS=1 cargo test --lib api_doc");
 }

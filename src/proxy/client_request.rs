@@ -34,7 +34,8 @@ use crate::config::StreamUsage;
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
 use crate::dialect::token_estimate::{CompletionBounds, estimate};
 use crate::dialect::{
-    CalledRoute, ModelPlace, NamedObjects, Naming, NamingFields, ReplyKind, Route, is_found, named_ids, named_in_query,
+    CalledRoute, ModelPlace, NamedObjects, Naming, NamingFields, ReplyKind, Route, is_found, named_beside, named_ids,
+    named_in_query,
 };
 use crate::types::{NameList, ObjectKey, ParameterSet, Profile};
 
@@ -164,7 +165,8 @@ impl ClientRequest {
             return Err(InvalidRequest { message, param: None });
         }
         self.query = without_key(query).into_owned();
-        if !self.query.is_empty() && self.route.reply == ReplyKind::Object {
+        // A list is asked of all accounts, whatever it is narrowed to.
+        if !self.query.is_empty() && self.route.reply == ReplyKind::Object && !self.is_list() {
             let named = named_in_query(self.route.dialect, &self.query);
             let at = self.objects.firm;
             self.objects.firm += named.len();
@@ -237,18 +239,16 @@ fn checked_model(route: &Route, model: Option<Arc<str>>, is_absent: bool) -> Res
 
 /// Returns the objects of a request: by the ids in the path and in the body, and by what the dialect finds.
 fn all_named(route: &Route, ids: &[String], by_dialect: NamedObjects, body: &[u8]) -> NamedObjects {
-    let is_searched = match route.objects.names {
-        Naming::Nowhere => false,
-        Naming::WhereFound(needles) => is_found(needles, body),
-        Naming::Anywhere => !body.is_empty(),
+    let in_body = match route.objects.names {
+        Naming::WhereFound(needles) if is_found(needles, body) => named_ids(route.dialect, body),
+        Naming::Anywhere if !body.is_empty() => named_beside(route.dialect, body),
+        Naming::Nowhere | Naming::WhereFound(_) | Naming::Anywhere => Vec::new(),
     };
-    if ids.is_empty() && !is_searched {
+    if ids.is_empty() && in_body.is_empty() {
         return by_dialect;
     }
     let mut objects: Vec<ObjectKey> = ids.iter().map(|id| ObjectKey::of_id(id)).collect();
-    if is_searched {
-        objects.extend(named_ids(route.dialect, body));
-    }
+    objects.extend(in_body);
     let firm = objects.len() + by_dialect.firm;
     objects.extend(by_dialect.objects);
     NamedObjects { objects, firm }

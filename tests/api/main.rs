@@ -26,6 +26,7 @@ mod documents;
 mod echoes;
 mod edge;
 mod endpoints;
+mod examples;
 mod explain;
 mod failures;
 mod first_run;

@@ -106,7 +106,7 @@ fn home<'a>(accounts: &'a [Account], id: &str) -> &'a Account {
 }
 
 /// The rows of docs/api.md: method, path, dialect.
-fn rows() -> Vec<(String, String, String)> {
+pub fn rows() -> Vec<(String, String, String)> {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md")).expect("the page");
     let forwarded = page.split("## The pool's own").next().expect("a part").to_owned();
     let rows = forwarded.lines().filter(|line| line.contains("| `/v1/"));
@@ -118,7 +118,7 @@ fn rows() -> Vec<(String, String, String)> {
 }
 
 /// An answer that any path may have.
-fn any_answer() -> Reply {
+pub fn any_answer() -> Reply {
     Reply::json(
         200,
         &json!({
@@ -138,13 +138,13 @@ fn each_row_of_the_table_reaches_an_account_byte_for_byte() {
     config["apis"][0]["anthropicBaseUrl"] = json!(upstream.url());
     let app = App::start(&config);
     let rows = rows();
-    assert!(rows.len() > 100, "{}", rows.len());
+    assert!(rows.len() > 300, "{}", rows.len());
     for (nth, (method, path, dialect)) in rows.iter().enumerate() {
         let is_speech = path.ends_with("speech");
         let is_list = method == "GET" && !path.contains('{');
         let client = app.client().header("cookie", "c=1").header("openai-project", "mine");
         let client = if dialect == "Anthropic" { client.header("anthropic-version", "2023-06-01") } else { client };
-        let path = path.replace("{id}", "x-1:2.y_Z");
+        let path = path.replace("{id}", "x-1:2.y_Z").replace("{version}", "2");
         let body = if method == "POST" { format!(r#"{{ "model":"m", "nth": {nth} }}"#) } else { String::new() };
         let query = if is_list { "" } else { "?include[]=a%20b&limit=2" };
         let answer = client.request(method, &format!("{path}{query}"), body.as_bytes());
@@ -158,6 +158,8 @@ fn each_row_of_the_table_reaches_an_account_byte_for_byte() {
         }
         assert_eq!(String::from_utf8_lossy(&received.body), body, "{method} {path}");
         assert_eq!(received.header("content-type"), (method == "POST").then_some("application/json"), "{path}");
+        let length = body.len().to_string();
+        assert_eq!(received.header("content-length"), (method == "POST").then_some(length.as_str()), "{path}");
         let key = if dialect == "Anthropic" { received.header("x-api-key") } else { received.header("authorization") };
         assert!(key.is_some_and(|key| key.ends_with("sk-upstream-a-0123456789")), "{method} {path}: {key:?}");
         let all = format!("{:?}", received.headers);
@@ -334,6 +336,7 @@ fn polls_and_files_count_against_no_limit_and_what_runs_a_model_does() {
     let mut config = config_of(&[&upstream]);
     config["apis"][0]["rpm"] = json!(1);
     config["keys"] = json!([{ "name": "k", "key": "client-key-0123456789", "rpm": 1 }]);
+    config["apis"][0]["anthropicBaseUrl"] = json!(upstream.url());
     let app = App::start(&config);
     let client = Client::new(app.port).key("client-key-0123456789");
     for _ in 0..3 {
@@ -345,6 +348,31 @@ fn polls_and_files_count_against_no_limit_and_what_runs_a_model_does() {
     assert_eq!(client.post("/v1/videos", &video).status, 200);
     assert_eq!(client.post("/v1/videos", &video).status, 429);
     assert_eq!(client.get("/v1/videos/video-1").status, 200, "free, at a spent limit");
+    // At a spent limit what is free passes, and what runs a model does not.
+    let claude = Client::new(app.port).key("client-key-0123456789").header("anthropic-version", "2023-06-01");
+    for (client, path, status) in [
+        (&client, "/v1/agents", 200),
+        (&client, "/v1/agents/automations", 200),
+        (&client, "/v1/vaults/vault-1/credentials", 200),
+        (&client, "/v1/skills/skill-1", 200),
+        (&client, "/v1/chatkit/sessions", 200),
+        (&client, "/v1/audio/voice_consents/cons-1", 200),
+        (&client, "/v1/agents/sessions", 429),
+        (&client, "/v1/agents/sessions/sess-1/events", 429),
+        (&client, "/v1/agents/automations/auto-1/invocations", 429),
+        (&client, "/v1/audio/voices", 429),
+        (&client, "/v1/decisions", 429),
+        (&claude, "/v1/agents", 200),
+        (&claude, "/v1/environments/env-1/work/work-1/ack", 200),
+        (&claude, "/v1/memory_stores", 200),
+        (&claude, "/v1/sessions/sesn-1/resources", 200),
+        (&claude, "/v1/sessions", 429),
+        (&claude, "/v1/sessions/sesn-1/events", 429),
+        (&claude, "/v1/dreams", 429),
+        (&claude, "/v1/deployments/depl-1/run", 429),
+    ] {
+        assert_eq!(client.post(path, &json!({ "model": "m" })).status, status, "{path}");
+    }
 }
 
 #[test]
@@ -384,6 +412,11 @@ fn a_key_with_models_asks_for_none_that_the_pool_cannot_see() {
         ("/v1/fine_tuning/jobs", json!({ "training_file": "file-1", "model": "m" })),
         ("/v1/threads/thread-1/runs", json!({ "assistant_id": "asst-1" })),
         ("/v1/assistants", json!({ "model": "other" })),
+        ("/v1/agents", json!({ "model": "other" })),
+        ("/v1/agents/sessions", json!({ "agent": { "model": "m" } })),
+        ("/v1/agents/sessions/sess-1/events", json!({ "events": [] })),
+        ("/v1/agents/automations", json!({ "target": {} })),
+        ("/v1/chatkit/sessions", json!({ "workflow": { "id": "wf-1" } })),
     ] {
         assert_eq!(client.post(path, &body).error(), (403, "model_not_allowed".to_owned()), "{path}");
     }
@@ -424,7 +457,7 @@ fn an_unknown_path_goes_to_the_account_of_unknown_paths_and_to_no_other() {
     let body = b"--x\r\nraw\xff\x00\r\n--x--";
     let client = app.client().header("content-type", "multipart/form-data; boundary=x");
     for (method, path) in
-        [("POST", "/v1/skills?a=b%20c"), ("PUT", "/v1/skills/x-1/y"), ("PATCH", "/v1/organization/users")]
+        [("POST", "/v1/gadgets?a=b%20c"), ("PUT", "/v1/gadgets/x-1/y"), ("PATCH", "/v1/organization/users")]
     {
         let answer = client.request(method, path, body);
         let status = answer.status;
@@ -434,13 +467,13 @@ fn an_unknown_path_goes_to_the_account_of_unknown_paths_and_to_no_other() {
         assert_eq!(received.header("content-type"), Some("multipart/form-data; boundary=x"));
         assert_eq!(received.header("authorization"), Some("Bearer sk-upstream-b-0123456789"));
     }
-    for path in ["/v1/skills/..", "/v1/skills/%2e%2e/x", "/v1/skills/a%2fb", "/v1/skills/%0d%0ax"] {
+    for path in ["/v1/gadgets/..", "/v1/gadgets/%2e%2e/x", "/v1/gadgets/a%2fb", "/v1/gadgets/%0d%0ax"] {
         assert_eq!(app.client().get(path).status, 400, "{path}");
     }
     assert_eq!(app.client().request("PUT", "/v1/files/x-1", b"").status, 405, "the path is known");
-    assert_eq!(app.client().get("/skills").status, 404, "only below /v1");
+    assert_eq!(app.client().get("/gadgets").status, 404, "only below /v1");
     for key in ["client-key-of-a-0123456789", "client-key-of-m-0123456789"] {
-        assert_eq!(Client::new(app.port).key(key).get("/v1/skills").status, 403);
+        assert_eq!(Client::new(app.port).key(key).get("/v1/gadgets").status, 403);
     }
     assert_eq!((upstreams[0].calls(), upstreams[1].calls()), (0, 3));
     config["server"]["passthrough"] = json!("none");

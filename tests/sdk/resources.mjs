@@ -40,7 +40,8 @@ async function shown(value) {
   return all;
 }
 
-const camel = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+const camel = (name) =>
+  name.replace(/_(.)/g, (_, letter) => letter.toUpperCase()).replace("Url", "URL").replace("Oauth", "OAuth");
 
 const chosen = process.argv[2];
 const client = CLIENTS[chosen]();

@@ -1,6 +1,6 @@
 """Makes every call of resources.json with the official packages for Python, and prints what each of them returned.
 
-    BASE_URL=http://127.0.0.1:3001 API_KEY=… python resources.py openai|azure|anthropic
+    BASE_URL=http://127.0.0.1:3001 API_KEY=… python resources.py openai|agents|azure|anthropic
 
 tests/api/sdk/resources.rs compares what is printed, with the pool and without.
 """
@@ -18,6 +18,7 @@ BASE_URL = os.environ["BASE_URL"]
 OPTIONS = {"api_key": os.environ["API_KEY"], "timeout": 20, "max_retries": 0}
 CLIENTS = {
     "openai": lambda: openai.OpenAI(base_url=f"{BASE_URL}/v1", **OPTIONS),
+    "agents": lambda: openai.OpenAI(base_url=f"{BASE_URL}/v1", **OPTIONS),
     "azure": lambda: openai.AzureOpenAI(azure_endpoint=BASE_URL, api_version="2024-10-21", **OPTIONS),
     "anthropic": lambda: anthropic.Anthropic(base_url=BASE_URL, **OPTIONS),
 }

@@ -21,8 +21,20 @@ use crate::types::{Failure, Now, ObjectKey, Usage};
 /// What names objects. What a model gives to a tool is the client's own.
 static ID_FIELDS: IdFields = IdFields {
     naming: &["file_id", "container"],
-    learned: &["id", "container"],
-    skipped: &["metadata", "input", "input_schema", "schema"],
+    of_objects: &[
+        "agent",
+        "agent_id",
+        "agents",
+        "deployment_id",
+        "environment_id",
+        "memory_store_id",
+        "session_ids",
+        "vault_ids",
+    ],
+    prefixed: &[("skill_id", "skill_")],
+    learned: &["id", "container", "deployment_id", "environment_id", "memory_store_id", "session_id", "vault_ids"],
+    // The model of an agent has an `id`, too.
+    skipped: &["metadata", "input", "input_schema", "schema", "model"],
 };
 
 /// Anthropic's API, and all that copy it.

@@ -1,20 +1,29 @@
 //! The rows about objects that live on an account: files, batches, responses, threads and so on.
 //!
+//! Here are those of OpenAI's format. [`agents`] has the rows of OpenAI's agents, [`anthropic`] those of Anthropic's format.
+//!
 //! 1. A row is free, unless it runs a model: a request about an object counts against no limit.
 //! 2. A request with an id, in the path, the query or the body, goes to the account that made the object.
 //! 3. A fixed part of a path stands before an id at the same place.
+//! 4. `{id}` in a path is the id of an object. Any other name in braces (`{version}`) stands for a part that means something within the
+//!    object alone.
+
+mod agents;
+mod anthropic;
 
 use super::{ListOrder, ModelPlace, Naming, ObjectRules, Route, in_forms, likely, named_by, route};
-use crate::dialect::anthropic::Anthropic;
 use crate::dialect::object_ids::RESPONSES_IDS;
 use crate::dialect::reply_kind::ReplyKind;
 use crate::types::{RouteId, Verb};
 
+pub(super) use self::agents::AGENT_ROUTES;
+pub(super) use self::anthropic::ANTHROPIC_ROUTES;
+
 /// The models behind a video without a model.
 const VIDEO_MODELS: &[&str] = &["sora"];
 
-/// Every row about objects, by path.
-pub static OBJECT_ROUTES: [Route; 129] = [
+/// The rows about objects of OpenAI's format, except those of agents.
+pub(super) static OBJECT_ROUTES: &[Route] = &[
     runs(named_by(&RESPONSES_IDS, route("responses/compact", ReplyKind::Responses))),
     Route { model: ModelPlace::BodyOrNowhere, ..post("responses/input_tokens") },
     get("responses/{id}"),
@@ -27,6 +36,17 @@ pub static OBJECT_ROUTES: [Route; 129] = [
     delete("chat/completions/{id}"),
     get("chat/completions/{id}/messages"),
     runs(route("rerank", ReplyKind::Json)),
+    runs(route("decisions", ReplyKind::Json)),
+    in_forms(post("content_provenance_checks")),
+    likely(&[], in_forms(runs(post("audio/voices")))),
+    delete("audio/voices/{id}"),
+    list("audio/voice_consents", ListOrder::Descending),
+    in_forms(post("audio/voice_consents")),
+    get("audio/voice_consents/{id}"),
+    post("audio/voice_consents/{id}"),
+    delete("audio/voice_consents/{id}"),
+    get("safety/alerts/{id}"),
+    get("safety/cases/{id}"),
     post("conversations"),
     get("conversations/{id}"),
     post("conversations/{id}"),
@@ -133,17 +153,6 @@ pub static OBJECT_ROUTES: [Route; 129] = [
     run("threads/{id}/runs/{id}/submit_tool_outputs"),
     get("threads/{id}/runs/{id}/steps"),
     get("threads/{id}/runs/{id}/steps/{id}"),
-    of_anthropic(list("messages/batches", ListOrder::Descending)),
-    of_anthropic(blind(post("messages/batches"))),
-    of_anthropic(get("messages/batches/{id}")),
-    of_anthropic(delete("messages/batches/{id}")),
-    of_anthropic(post("messages/batches/{id}/cancel")),
-    of_anthropic(content("messages/batches/{id}/results")),
-    of_anthropic(list("files", ListOrder::Descending)),
-    of_anthropic(in_forms(post("files"))),
-    of_anthropic(get("files/{id}")),
-    of_anthropic(delete("files/{id}")),
-    of_anthropic(content("files/{id}/content")),
 ];
 
 /// Unknown paths, by method, where the configuration lets them pass. They count, since they may run a model.
@@ -206,8 +215,4 @@ const fn runs(row: Route) -> Route {
 /// The same row as one that runs a model whose name the pool can't see, now or later.
 const fn blind(row: Route) -> Route {
     Route { objects: ObjectRules { is_blind: true, ..row.objects }, ..row }
-}
-
-const fn of_anthropic(row: Route) -> Route {
-    Route { id: RouteId::anthropic(row.id.path()).by(row.id.verb()).free(), dialect: &Anthropic, ..row }
 }

@@ -11,6 +11,9 @@ use thiserror::Error;
 
 use super::Route;
 
+/// Stands for the id of an object in the path of a row.
+const ID: &str = "{id}";
+
 /// The longest id, in bytes.
 const LONGEST_ID: usize = 256;
 
@@ -65,7 +68,9 @@ impl CalledRoute {
             if part.starts_with('{') {
                 let id = id_of(typed)?;
                 path.push_str(&id);
-                ids.push(id);
+                if part == ID {
+                    ids.push(id);
+                }
             } else {
                 path.push_str(part);
             }
@@ -113,6 +118,8 @@ mod tests {
             ("vector_stores/vs_1/files/file-2", "vector_stores/vs_1/files/file-2", &["vs_1", "file-2"]),
             ("files/file%2Dabc/content", "files/file-abc/content", &["file-abc"]),
             ("batches/a.b", "batches/a.b", &["a.b"]),
+            // A version is one of its skill, and no object.
+            ("skills/skill_1/versions/2", "skills/skill_1/versions/2", &["skill_1"]),
             ("models/ft:gpt-4o:org::1", "models/ft:gpt-4o:org::1", &["ft:gpt-4o:org::1"]),
             ("files", "files", &[]),
         ] {
@@ -154,8 +161,8 @@ mod tests {
 
     #[test]
     fn a_fixed_part_comes_before_an_id_and_each_row_is_found_at_its_own_path() {
-        for row in super::super::ROUTES.iter().chain(&super::super::OBJECT_ROUTES) {
-            let below = row.id.path().replace("{id}", "x-1");
+        for row in super::super::all_routes() {
+            let below = row.id.path().replace("{id}", "x-1").replace("{version}", "2");
             let first = routes_at(&below, row.id.format()).find(|other| other.id.verb() == row.id.verb());
             assert_eq!(first.map(|first| first.id), Some(row.id));
         }

@@ -2,7 +2,7 @@
 
 use url::form_urlencoded;
 
-use super::page::ListedObject;
+use super::page::{AccountCursor, ListedObject};
 use crate::dialect::{ListOrder, Route};
 use crate::error::ApiError;
 use crate::types::WireFormat;
@@ -33,6 +33,8 @@ pub(super) struct ListQuery {
 struct CursorNames {
     after: &'static str,
     before: &'static str,
+    /// Another name for `after`: the mark of a page, which an earlier page has as `next_page`.
+    page: Option<&'static str>,
 }
 
 impl ListQuery {
@@ -42,8 +44,8 @@ impl ListQuery {
     /// When the limit is none.
     pub(super) fn read(query: &str, route: &Route) -> Result<ListQuery, ApiError> {
         let names = match route.id.format() {
-            WireFormat::OpenAi => CursorNames { after: "after", before: "before" },
-            WireFormat::Anthropic => CursorNames { after: "after_id", before: "before_id" },
+            WireFormat::OpenAi => CursorNames { after: "after", before: "before", page: None },
+            WireFormat::Anthropic => CursorNames { after: "after_id", before: "before_id", page: Some("page") },
         };
         let is_ascending = route.objects.list == Some(ListOrder::Ascending);
         let mut read =
@@ -53,7 +55,7 @@ impl ListQuery {
             let (name, value) = parsed.map(|(name, value)| (name.into_owned(), value.into_owned())).unwrap_or_default();
             match name.as_str() {
                 "limit" => read.limit = limit_of(&value)?,
-                name if name == read.names.after => read.after = Some(value),
+                name if name == read.names.after || read.names.page == Some(name) => read.after = Some(value),
                 name if name == read.names.before => read.before = Some(value),
                 name => {
                     if name == "order" {
@@ -68,15 +70,19 @@ impl ListQuery {
         Ok(read)
     }
 
-    /// Returns the query of one account's page, behind the object `after`.
-    pub(super) fn of_account(&self, after: Option<&str>) -> String {
-        let is_walked = self.after.is_some() || self.before.is_some() || after.is_some();
+    /// Returns the query of one account's page: the first one, or this one.
+    pub(super) fn of_account(&self, next: Option<&AccountCursor>) -> String {
+        let is_walked = self.after.is_some() || self.before.is_some() || next.is_some();
         let limit = if is_walked { self.limit.max(WALKED) } else { self.limit };
         let mut query = self.rest.clone();
         query.push(format!("limit={limit}"));
-        if let Some(after) = after {
-            let id: String = form_urlencoded::byte_serialize(after.as_bytes()).collect();
-            query.push(format!("{}={id}", self.names.after));
+        let cursor = next.map(|next| match next {
+            AccountCursor::Behind(id) => (self.names.after, id),
+            AccountCursor::At(mark) => ("page", mark),
+        });
+        if let Some((name, value)) = cursor {
+            let value: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+            query.push(format!("{name}={value}"));
         }
         query.join("&")
     }
@@ -100,26 +106,27 @@ fn limit_of(value: &str) -> Result<usize, ApiError> {
 pub(super) fn page_of(items: &[ListedObject], has_more: bool, format: WireFormat) -> String {
     let id = |item: Option<&ListedObject>| item.map_or(serde_json::Value::Null, |item| item.id.as_str().into());
     let data: Vec<&str> = items.iter().map(|item| item.json.get()).collect();
-    let kind = match format {
-        WireFormat::OpenAi => r#""object":"list","#,
-        WireFormat::Anthropic => "",
+    let last = id(items.last());
+    let (kind, next) = match format {
+        WireFormat::OpenAi => (r#""object":"list","#, String::new()),
+        WireFormat::Anthropic if has_more => ("", format!(r#","next_page":{last}"#)),
+        WireFormat::Anthropic => ("", r#","next_page":null"#.to_owned()),
     };
     format!(
-        r#"{{{kind}"data":[{}],"first_id":{},"last_id":{},"has_more":{has_more}}}"#,
+        r#"{{{kind}"data":[{}],"first_id":{},"last_id":{last},"has_more":{has_more}{next}}}"#,
         data.join(","),
-        id(items.first()),
-        id(items.last())
+        id(items.first())
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::OBJECT_ROUTES;
+    use crate::dialect::all_routes;
 
     fn read(query: &str, format: WireFormat) -> Result<ListQuery, ApiError> {
         let is_meant = |route: &&Route| route.objects.list.is_some() && route.id.format() == format;
-        ListQuery::read(query, OBJECT_ROUTES.iter().rfind(is_meant).expect("a list"))
+        ListQuery::read(query, all_routes().find(is_meant).expect("a list"))
     }
 
     #[test]
@@ -130,12 +137,15 @@ mod tests {
             (WireFormat::OpenAi, "after=file-1&limit=2", 2, Some("file-1"), "limit=100"),
             (WireFormat::OpenAi, "limit=500&after=file%2D1", 500, Some("file-1"), "limit=500"),
             (WireFormat::Anthropic, "after_id=msg_1&after=x", 20, Some("msg_1"), "after=x&limit=100"),
+            (WireFormat::Anthropic, "page=agent_1&limit=2", 2, Some("agent_1"), "limit=100"),
+            (WireFormat::OpenAi, "page=x", 20, None, "page=x&limit=20"),
         ] {
             let read = read(query, format).expect("sound");
             assert_eq!((read.limit, read.after.as_deref(), read.of_account(None).as_str()), (limit, after, sent));
         }
         let openai = read("limit=3", WireFormat::OpenAi).expect("sound");
-        assert_eq!(openai.of_account(Some("a&b")), "limit=100&after=a%26b");
+        assert_eq!(openai.of_account(Some(&AccountCursor::Behind("a&b".into()))), "limit=100&after=a%26b");
+        assert_eq!(openai.of_account(Some(&AccountCursor::At("x=".into()))), "limit=100&page=x%3D");
         for wrong in ["limit=0", "limit=1001", "limit=x", "limit="] {
             assert!(read(wrong, WireFormat::OpenAi).is_err(), "{wrong}");
         }

@@ -9,7 +9,7 @@ use actix_web::web::Bytes;
 
 use super::MOST_PAGES;
 use super::form::ListQuery;
-use super::page::{AccountPage, ListedObject};
+use super::page::{AccountCursor, AccountPage, ListedObject};
 use crate::config::RetryConfig;
 use crate::proxy::client_request::ClientRequest;
 use crate::proxy::dispatch::dispatch;
@@ -43,8 +43,8 @@ pub(super) struct AccountList {
     /// Why the rest of the list is missing.
     pub(super) failed: Option<FailedPart>,
     items: VecDeque<ListedObject>,
-    /// The object behind which the next page begins.
-    last: Option<String>,
+    /// Where the next page begins; `None` in front of the first one.
+    next: Option<AccountCursor>,
     has_more: bool,
     pages: usize,
 }
@@ -65,7 +65,7 @@ impl FailedPart {
 impl AccountList {
     /// Begins with an account.
     pub(super) fn new(api: ApiId) -> AccountList {
-        AccountList { api, failed: None, items: VecDeque::new(), last: None, has_more: true, pages: 0 }
+        AccountList { api, failed: None, items: VecDeque::new(), next: None, has_more: true, pages: 0 }
     }
 
     /// Returns whether the next page is needed.
@@ -85,7 +85,7 @@ impl AccountList {
 
     /// Reads the next page.
     pub(super) async fn fetch<U: Upstreams>(&mut self, part: &ListQuestion<'_, U>) {
-        let mut asked = part.request.of_account(part.query.of_account(self.last.as_deref()));
+        let mut asked = part.request.of_account(part.query.of_account(self.next.as_ref()));
         asked.profile.apis = Some(Arc::new(NameList::only(self.api.as_str())));
         let answer = dispatch(part.upstreams.clone(), asked, once(part.retry), part.record.open()).await;
         let status = answer.status();
@@ -98,18 +98,17 @@ impl AccountList {
             self.failed = (!has_none).then_some(FailedPart { status, body });
             return;
         }
-        let Some((items, has_more)) = AccountPage::read(&body) else {
+        let Some((items, next)) = AccountPage::read(&body) else {
             self.failed = Some(FailedPart { status: StatusCode::BAD_GATEWAY, body: Bytes::new() });
             return;
         };
-        let last = items.last().map(|item| item.id.clone());
         // The same page again would go on without an end.
-        self.has_more = has_more && last.is_some() && last != self.last;
+        self.has_more = next.is_some() && next != self.next;
         if self.has_more && self.pages >= MOST_PAGES {
             self.has_more = false;
             self.failed = Some(FailedPart { status: StatusCode::BAD_GATEWAY, body: Bytes::new() });
         }
-        self.last = last;
+        self.next = next;
         self.items = items.into();
     }
 }

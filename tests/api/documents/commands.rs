@@ -38,8 +38,9 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("journalctl ", "needs systemd as the first process"),
 ];
 
-/// Pages whose blocks are recipes for other programs; `tests/clients` runs those marked as tested.
-const OTHERS: [&str; 1] = ["docs/agents.md"];
+/// Pages whose blocks others run: recipes for other programs (`tests/clients` runs those marked as tested), and the examples of all paths
+/// (`tests/api/examples.rs`).
+const OTHERS: [&str; 2] = ["docs/agents.md", "docs/api-examples.md"];
 
 /// Stands for `cargo`, and for the program: a server is started, waited for, and stopped again. A page that checks the reader's
 /// configuration, and wrote none, is about the example's.

@@ -181,3 +181,43 @@ fn a_program_that_removes_what_each_page_shows_comes_to_an_end() {
     assert_eq!(removed, 25);
     assert_eq!(app.client().get("/v1/files?after=file-never").status, 400);
 }
+
+#[test]
+fn lists_whose_pages_have_marks_are_walked_by_them_and_have_marks_themselves() {
+    // Two objects on each page, and a mark of the account's own for the next one.
+    let marked = |name: &'static str, count: usize| {
+        Upstream::start(move |request| {
+            let mark = request.path.split_once("page=mark%2F").map_or("0", |(_, nth)| nth);
+            let nth: usize = mark.parse().expect("its own mark");
+            let objects = (nth..count.min(nth + 2)).map(|nth| {
+                let at = format!("2026-01-01T00:00:{:02}Z", 59 - nth);
+                json!({ "id": format!("agent-{name}{nth}"), "created_at": at })
+            });
+            let next = (nth + 2 < count).then(|| format!("mark/{}", nth + 2));
+            Reply::json(200, &json!({ "data": objects.collect::<Vec<_>>(), "next_page": next }))
+        })
+    };
+    let accounts = [marked("a", 7), marked("b", 4)];
+    let mut config = config_of(&accounts.iter().collect::<Vec<_>>());
+    for (nth, account) in accounts.iter().enumerate() {
+        config["apis"][nth]["anthropicBaseUrl"] = json!(account.url());
+    }
+    let app = App::start(&config);
+    let client = app.client().header("anthropic-version", "2023-06-01");
+    let (mut all, mut next) = (Vec::new(), Value::Null);
+    for _ in 0..10 {
+        let mark = next.as_str().map_or(String::new(), |mark| format!("&page={mark}"));
+        let page = client.get(&format!("/v1/agents?include_archived=true&limit=3{mark}")).json();
+        all.extend(ids(&page));
+        next = page["next_page"].clone();
+        assert_eq!(page["has_more"], json!(!next.is_null()), "{page}");
+        if next.is_null() {
+            break;
+        }
+    }
+    let wanted = ["a0", "b0", "a1", "b1", "a2", "b2", "a3", "b3", "a4", "a5", "a6"];
+    assert_eq!(all, wanted.map(|name| format!("agent-{name}")));
+    let asked = accounts[0].received();
+    assert_eq!(asked[0].path, "/v1/agents?include_archived=true&limit=3");
+    assert!(asked.iter().any(|asked| asked.path == "/v1/agents?include_archived=true&limit=100&page=mark%2F2"));
+}
