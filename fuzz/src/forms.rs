@@ -24,6 +24,26 @@ pub fn holds(input: &[u8]) {
         let value = split(part, b"\r\n--XX").first().copied().unwrap_or_default();
         assert_eq!(value, model.as_bytes(), "another reader finds another model");
     }
+    // So does a reader to whom any end of a line is as good as any other.
+    let (form, plain, model) = (lenient(&form), lenient(plain), lenient(model.as_bytes()));
+    let parts = split(&form, b"\n--XX\n").into_iter().filter_map(|part| part.strip_prefix(plain.as_slice()));
+    for part in parts {
+        let value = split(part, b"\n--XX").first().copied().unwrap_or_default();
+        assert_eq!(value, model, "a lenient reader finds another model");
+    }
+}
+
+/// Returns the same with `\n` for each end of a line.
+fn lenient(form: &[u8]) -> Vec<u8> {
+    let mut read = Vec::new();
+    for (nth, &byte) in form.iter().enumerate() {
+        match byte {
+            b'\r' if form.get(nth + 1) == Some(&b'\n') => {}
+            b'\r' => read.push(b'\n'),
+            byte => read.push(byte),
+        }
+    }
+    read
 }
 
 /// Returns the model with its place, if the form is sound.

@@ -1,8 +1,12 @@
 //! Forms: sound, images, files. They are routed by their model, and reach an upstream byte for byte.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde_json::json;
+
+mod framing;
+mod space;
 
 use crate::edge::with;
 use crate::helpers::{App, Client, Reply, Response, Step, Upstream, config_of, config_with, eventually};
@@ -199,11 +203,20 @@ fn uploads_have_bounds_of_their_own() {
     assert_eq!(asking(9 << 20).status, 200, "the space was given back");
 }
 
-/// The descriptors of a process that are files without a name, below this folder.
-fn nameless(pid: u32, folder: &Path) -> usize {
+/// The sizes on disk of the files without a name below this folder that a process has open.
+fn nameless_sizes(pid: u32, folder: &Path) -> Vec<u64> {
     let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("reads");
-    let targets = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
-    targets.filter(|target| target.starts_with(folder) && target.to_string_lossy().ends_with("(deleted)")).count()
+    let sizes = open.filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let target = std::fs::read_link(&path).ok()?;
+        let is_nameless = target.starts_with(folder) && target.to_string_lossy().ends_with("(deleted)");
+        Some(std::fs::metadata(&path).ok().filter(|_| is_nameless)?.blocks() * 512)
+    });
+    sizes.collect()
+}
+
+fn nameless(pid: u32, folder: &Path) -> usize {
+    nameless_sizes(pid, folder).len()
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! 1. The bytes go upstream as they came, so an upstream must read the same model here: whatever two readers could take for
 //!    different things is refused.
+//!    Some readers take half an end of a line for a whole one, some see an empty part where a boundary follows a head at once, and some
+//!    read on behind the last boundary: none of these is let through.
 //! 2. Memory is bounded: a delimiter, the head of a part, and the short values of the fields that matter.
 
 use std::ops::Range;
@@ -24,7 +26,12 @@ const LONGEST_VALUE: usize = 4 << 10;
 const MOST_BLANKS: usize = 64;
 
 /// Stands before the first byte of a form, so that the first delimiter looks like all others.
-const VIRTUAL: &[u8] = b"\r\n";
+const VIRTUAL: &[u8] = LINE_END;
+
+/// Ends a line, and stands before each boundary.
+const LINE_END: &[u8] = b"\r\n";
+
+const MISPLACED: &str = "the form's boundary stands within one of its parts";
 
 /// What a form says, as far as routing needs.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,10 +45,13 @@ pub struct FormFields {
 /// Reads a form piece by piece.
 #[derive(Debug)]
 pub struct FormScanner {
-    delimiter: Finder<'static>,
+    /// The boundary, with the dashes in front.
+    boundary: Finder<'static>,
     state: ScanState,
     /// What has come and is not read yet.
     rest: Vec<u8>,
+    /// The last byte that was read.
+    last: u8,
     /// How many bytes were read, with those of [`VIRTUAL`].
     read: u64,
     parts: usize,
@@ -79,9 +89,10 @@ impl FormScanner {
         let boundary = part_head::boundary(content_type)
             .ok_or_else(|| refused("the Content-Type of a form must have one boundary, of 1 to 70 characters"))?;
         Ok(FormScanner {
-            delimiter: Finder::new(&[b"\r\n--", boundary.as_slice()].concat()).into_owned(),
+            boundary: Finder::new(&[b"--", boundary.as_slice()].concat()).into_owned(),
             state: ScanState::Preamble,
             rest: VIRTUAL.to_vec(),
+            last: 0,
             read: 0,
             parts: 0,
             found: FormFields::default(),
@@ -114,20 +125,16 @@ impl FormScanner {
 
     fn step(&mut self) -> Result<ScanStep, InvalidForm> {
         match &self.state {
-            ScanState::Preamble | ScanState::Content | ScanState::Value(..) => self.content(),
+            ScanState::Preamble | ScanState::Content | ScanState::Value(..) | ScanState::Epilogue => self.content(),
             ScanState::Boundary => self.boundary(),
             ScanState::Head => self.head(),
-            ScanState::Epilogue => {
-                self.take(self.rest.len());
-                Ok(ScanStep::More)
-            }
         }
     }
 
     /// Reads up to the next delimiter.
     fn content(&mut self) -> Result<ScanStep, InvalidForm> {
-        let needle = self.delimiter.needle().len();
-        let found = self.delimiter.find(&self.rest);
+        let needle = LINE_END.len() + self.boundary.needle().len();
+        let found = self.delimiter()?;
         // A delimiter may begin in this piece and end in the next.
         let length = found.unwrap_or_else(|| self.rest.len().saturating_sub(needle - 1));
         if let ScanState::Value(field, value) = &mut self.state {
@@ -140,11 +147,30 @@ impl FormScanner {
         if found.is_none() {
             return Ok(ScanStep::More);
         }
-        if let ScanState::Value(field, value) = std::mem::replace(&mut self.state, ScanState::Boundary) {
-            self.record(field, value)?;
+        match std::mem::replace(&mut self.state, ScanState::Boundary) {
+            ScanState::Value(field, value) => self.record(field, value)?,
+            ScanState::Epilogue => return Err(refused("the form goes on behind its last boundary")),
+            ScanState::Preamble | ScanState::Boundary | ScanState::Head | ScanState::Content => {}
         }
         self.take(needle);
         Ok(ScanStep::Again)
+    }
+
+    /// Returns where the next delimiter begins: the end of a line, and the boundary.
+    ///
+    /// # Errors
+    /// When a boundary stands where some readers see a delimiter: behind half an end of a line, or behind a head at once.
+    fn delimiter(&self) -> Result<Option<usize>, InvalidForm> {
+        for at in self.boundary.find_iter(&self.rest) {
+            let front = self.rest.get(..at).unwrap_or_default();
+            if front.ends_with(LINE_END) {
+                return Ok(Some(at - LINE_END.len()));
+            }
+            if matches!(front.last().unwrap_or(&self.last), b'\r' | b'\n') {
+                return Err(refused(MISPLACED));
+            }
+        }
+        Ok(None)
     }
 
     /// Reads what stands behind a delimiter: the end of the line, or the mark of the last one.
@@ -162,7 +188,7 @@ impl FormScanner {
             }
             Some([] | [b'\r']) => Ok(ScanStep::More),
             Some([b'-']) if blanks == 0 => Ok(ScanStep::More),
-            Some(_) | None => Err(refused("the form's boundary stands within one of its parts")),
+            Some(_) | None => Err(refused(MISPLACED)),
         }
     }
 
@@ -200,7 +226,7 @@ impl FormScanner {
     }
 
     fn take(&mut self, length: usize) {
-        self.rest.drain(..length);
+        self.last = self.rest.drain(..length).next_back().unwrap_or(self.last);
         self.read += length as u64;
     }
 }

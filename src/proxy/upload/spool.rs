@@ -1,6 +1,7 @@
 //! Temporary files for uploads that are too large for the memory, so that a failed attempt can be replayed.
 //!
-//! A file has no name: it is gone with the last reader, and with the process, however the process ends.
+//! A file has no name: it is gone with the last reader, and with the process, however the process ends. Where a file system knows no
+//! files without a name, a kill can leave one behind: the next process removes that.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -15,6 +16,9 @@ use tokio::task::spawn_blocking;
 
 /// So much is read from a file at once, in bytes.
 const READ_AT_ONCE: u64 = 256 << 10;
+
+/// The begin of the name of a temporary file, for as long as the file has one.
+const NAMED: &str = ".tmp";
 
 /// The files of all uploads.
 #[derive(Debug)]
@@ -43,8 +47,15 @@ pub struct SpooledFile {
 }
 
 impl Spool {
-    /// Creates a spool in this folder. The folder is made with the first file.
+    /// Creates a spool in this folder, and removes what a killed process left there. The folder is made with the first file.
     pub fn new(folder: PathBuf) -> Spool {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let is_left = entry.file_name().as_encoded_bytes().starts_with(NAMED.as_bytes());
+            if is_left && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                log::info!("removing {}, left by an upload", entry.path().display());
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
         Spool { folder, used: AtomicU64::new(0) }
     }
 

@@ -49,8 +49,7 @@ fn the_model_is_found_wherever_it_stands() {
 #[test]
 fn fields_may_be_missing_or_empty_and_there_may_be_text_around() {
     assert_eq!(scan("--XX--"), Ok(FormFields::default()));
-    let form =
-        format!("a preamble\r\n{}{}--XX--\r\nan epilogue\r\n--XX\r\n", part("model", ""), part("stream", "true"));
+    let form = format!("a preamble\r\n{}{}--XX--\r\nan epilogue\r\n--X\r\n", part("model", ""), part("stream", "true"));
     let found = scan(&form).expect("a form");
     assert_eq!(found.model.map(|(model, _)| model), Some(String::new()));
     assert!(found.stream);
@@ -62,6 +61,25 @@ fn a_form_within_a_part_is_content() {
     let inner = "--YY\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nother\r\n--YY--";
     let form = format!("{}{}--XX--", file(inner), part("model", "m"));
     assert_eq!(scan(&form).expect("a form").model.map(|(model, _)| model), Some("m".to_owned()));
+}
+
+#[test]
+fn what_a_lenient_reader_takes_for_a_delimiter_is_refused() {
+    let (model, inner) = (part("model", "m"), "--XX\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nother");
+    let head = "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
+    for end in ["\n", "\r", "\n\r", "\n\n"] {
+        let form = format!("{model}{head}a{end}{inner}\r\n--XX--");
+        assert_eq!(scan(&form), Err(MISPLACED.to_owned()), "{end:?}");
+    }
+    // At the begin of a part's content, and of the form.
+    assert_eq!(scan(&format!("{model}{head}{inner}\r\n--XX--")), Err(MISPLACED.to_owned()));
+    assert_eq!(scan(&format!("a preamble\n{inner}\r\n{model}--XX--")), Err(MISPLACED.to_owned()));
+    assert!(scan(&format!("{model}--XX--\r\n{inner}\r\n--XX--")).expect_err("refused").contains("goes on behind"));
+    // In the midst of a line, or with another name, it is content to everybody.
+    for content in ["a--XX\r\nb", "\n--X\n--Y", "\n-XX", "a\n --XX\r\n"] {
+        let found = scan(&format!("{}{model}--XX--", file(content))).expect("a form");
+        assert_eq!(found.model.expect("a model").0, "m", "{content:?}");
+    }
 }
 
 #[test]
