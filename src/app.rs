@@ -72,8 +72,7 @@ impl App {
         let listening = listening(&config)?;
         warn_of_roots()?;
         let Stores { store, lender, shared_homes, shared_usage, known_homes, usage } = Stores::open(&config, data)?;
-        let shared = lender.is_some();
-        let initial = Arc::new(config);
+        let (shared, initial) = (lender.is_some(), Arc::new(config));
 
         // All core actors share one thread: a message between them costs 0.2 µs, to a sleeping thread 40.
         let control = Arbiter::new();
@@ -123,6 +122,7 @@ impl App {
             budget: Arc::default(),
             homes: Homes::of(homes.clone()),
             sockets: Arc::default(),
+            secrets: Arc::default(),
             scheduler_ended: Arc::default(),
             alerts,
             more: ui::configure(dashboard.clone()),

@@ -4,6 +4,7 @@ pub mod classify;
 pub mod config;
 pub mod events;
 pub mod forms;
+pub mod frames;
 pub mod splice;
 
 /// Is `part` what is left of `whole` when some of its bytes are taken out?

@@ -27,11 +27,12 @@ pub(crate) mod sse;
 pub(crate) mod token_estimate;
 mod usage;
 
+pub(crate) use self::routes::SecretUse;
 pub use event_stream::EventStream;
 pub use reply_kind::ReplyKind;
 pub use routes::{
-    CalledRoute, ListOrder, ModelPlace, ROUTES, Route, SocketRoute, WrongId, all_routes, chat_route, format_of,
-    is_route, passed_through, routes_at,
+    CalledRoute, ListOrder, ModelPlace, ROUTES, Route, SocketRoute, SocketUse, WrongId, all_routes, chat_route,
+    format_of, is_route, passed_through, routes_at, takes_secrets,
 };
 
 use std::collections::BTreeSet;

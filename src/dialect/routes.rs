@@ -7,7 +7,7 @@
 pub(super) mod objects;
 mod path;
 
-use self::objects::{AGENT_ROUTES, ANTHROPIC_ROUTES, OBJECT_ROUTES};
+use self::objects::{AGENT_ROUTES, ANTHROPIC_ROUTES, OBJECT_ROUTES, REALTIME_ROUTES};
 use super::Dialect;
 use super::anthropic::Anthropic;
 use super::object_ids::{CHAT_IDS, MESSAGES_IDS, Needles, RESPONSES_IDS, SPEECH_IDS};
@@ -28,7 +28,7 @@ pub struct Route {
     /// Whether the body may be a form (`multipart/form-data`) in place of JSON.
     pub takes_forms: bool,
     /// What is asked in a WebSocket, if one is served at this path, for `GET` with `Upgrade: websocket`.
-    pub websocket: Option<SocketTurns>,
+    pub websocket: Option<SocketUse>,
     /// Where a body with `input` and without `messages` is meant to go. Cursor sends such a body to the wrong path.
     pub(crate) with_input: Option<&'static Route>,
     /// What the bytes of requests and answers mean.
@@ -39,6 +39,13 @@ pub struct Route {
     pub(crate) objects: ObjectRules,
 }
 
+impl Route {
+    /// Returns whether a secret of a realtime session opens the row.
+    pub fn takes_secrets(&self) -> bool {
+        self.objects.secret == SecretUse::Taken
+    }
+}
+
 /// Where the model of a request stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelPlace {
@@ -46,6 +53,10 @@ pub enum ModelPlace {
     Body,
     /// In the body, or nowhere: then any account may serve, first those with a likely model.
     BodyOrNowhere,
+    /// In the body, or in its member `session`, or nowhere.
+    BodyOrSession,
+    /// In the query, or nowhere. The body is not looked at, and may be anything.
+    QueryOrNowhere,
     /// Nowhere: any account may serve. A `model` in the body is not looked at.
     Nowhere,
     /// Nobody knows: the body is not looked at, and may be anything. The configuration says which account serves.
@@ -65,6 +76,19 @@ pub(crate) struct ObjectRules {
     pub(crate) list: Option<ListOrder>,
     /// A model is run whose name the pool can't see: no key with `models` may ask for that.
     pub(crate) is_blind: bool,
+    /// What a secret of a realtime session has to do with the row.
+    pub(crate) secret: SecretUse,
+}
+
+/// What a secret of a realtime session (`ek_…`) has to do with a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SecretUse {
+    /// Nothing: a secret opens nothing here.
+    Nothing,
+    /// The answer has a new one.
+    Made,
+    /// One opens the row in the place of a key.
+    Taken,
 }
 
 /// Where the body of a request names objects.
@@ -88,8 +112,23 @@ pub enum ListOrder {
 }
 
 impl ObjectRules {
-    const NONE: ObjectRules =
-        ObjectRules { names: Naming::Nowhere, makes: false, forgets: false, list: None, is_blind: false };
+    const NONE: ObjectRules = ObjectRules {
+        names: Naming::Nowhere,
+        makes: false,
+        forgets: false,
+        list: None,
+        is_blind: false,
+        secret: SecretUse::Nothing,
+    };
+}
+
+/// What is spoken in a WebSocket.
+#[derive(Debug)]
+pub enum SocketUse {
+    /// Requests, one after the other. The first one chooses the account.
+    Turns(SocketTurns),
+    /// Both sides speak at once. The upgrade chooses the account.
+    Realtime,
 }
 
 /// What is asked in a WebSocket: several requests in turn.
@@ -133,7 +172,7 @@ pub static ROUTES: [Route; 13] = [
 
 /// Returns every row, in the order of docs/api.md.
 pub fn all_routes() -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().chain(OBJECT_ROUTES).chain(AGENT_ROUTES).chain(ANTHROPIC_ROUTES)
+    ROUTES.iter().chain(OBJECT_ROUTES).chain(AGENT_ROUTES).chain(REALTIME_ROUTES).chain(ANTHROPIC_ROUTES)
 }
 
 /// Returns the format in which a client of this path speaks. All paths below one of Anthropic's are Anthropic's.
@@ -157,6 +196,11 @@ pub fn is_route(below: &str) -> bool {
     all_routes().any(|route| path::fits(route.id.path(), below))
 }
 
+/// Returns whether a secret of a realtime session opens a row at this path below `/v1/`.
+pub fn takes_secrets(below: &str) -> bool {
+    REALTIME_ROUTES.iter().filter(|route| route.takes_secrets()).any(|route| route.id.path() == below)
+}
+
 /// Returns the route of a chat in a format.
 pub fn chat_route(format: WireFormat) -> Option<&'static Route> {
     let path = format.usual_path();
@@ -167,7 +211,10 @@ pub fn chat_route(format: WireFormat) -> Option<&'static Route> {
 static RESPONSES: Route = responses();
 
 const fn responses() -> Route {
-    Route { websocket: Some(RESPONSES_TURNS), ..named_by(&RESPONSES_IDS, route("responses", ReplyKind::Responses)) }
+    Route {
+        websocket: Some(SocketUse::Turns(RESPONSES_TURNS)),
+        ..named_by(&RESPONSES_IDS, route("responses", ReplyKind::Responses))
+    }
 }
 
 const fn route(path: &'static str, reply: ReplyKind) -> Route {
@@ -185,6 +232,11 @@ const fn route(path: &'static str, reply: ReplyKind) -> Route {
 
 const fn anthropic(id: RouteId, reply: ReplyKind) -> Route {
     Route { id, dialect: &Anthropic, ..route("", reply) }
+}
+
+/// The same row, with something to do with secrets of realtime sessions.
+const fn with_secrets(secret: SecretUse, route: Route) -> Route {
+    Route { objects: ObjectRules { secret, ..route.objects }, ..route }
 }
 
 /// The same row, whose body may be a form.

@@ -72,6 +72,8 @@ fn target(route: &Route) -> String {
         ModelPlace::Body => "the model",
         ModelPlace::BodyOrNowhere if route.id.likely_models().is_empty() => "the model, if named",
         ModelPlace::BodyOrNowhere => "the model, else one with such a model",
+        ModelPlace::BodyOrSession => "the model, also of `session`, else one with such a model",
+        ModelPlace::QueryOrNowhere => "the model in the query, else one with such a model",
         ModelPlace::Nowhere | ModelPlace::Unread => "",
     };
     let by_object = if route.objects.list.is_some() {

@@ -3,7 +3,8 @@
 //! 1. A key comes as `Authorization: Bearer KEY`, or the bare key there, in a header of its own, as a sub-protocol, or as `?key=KEY`.
 //! 2. Of several keys one must be right. The first right one, in this order, says who it is.
 //! 3. A presented key is looked up by digest, so the time taken shows nothing about near misses.
-//! 4. Where clients need no key, whoever presents no operator's key is a client.
+//! 4. The secret of a realtime session opens the paths of realtime alone, and counts as the key that asked for it.
+//! 5. Where clients need no key, whoever presents no operator's key is a client.
 
 use std::sync::Arc;
 
@@ -11,9 +12,10 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue,
 use actix_web::{HttpMessage, HttpRequest};
 
 use super::Worker;
-use crate::config::{ApiConfig, Config, Identity, KeyConfig};
+use crate::config::{ApiConfig, ApiKey, Config, Identity, KeyConfig};
+use crate::dialect::takes_secrets;
 use crate::error::{ApiError, KeyRefusal};
-use crate::proxy::{key_in_force, key_in_query};
+use crate::proxy::{ClientSecret, key_in_force, key_in_query};
 use crate::types::{KeyName, Now};
 
 /// Headers with a key and nothing else: Anthropic's, Azure's and Google's clients send theirs so.
@@ -72,6 +74,39 @@ pub(super) fn identify(headers: &HeaderMap, query: &str, config: &Config) -> Res
         }
     }
     everybody.map(|key| Identity::Client(key.clone())).ok_or(refusal)
+}
+
+/// A secret of a realtime session that a client presents in the place of a key.
+#[derive(Clone)]
+pub(super) struct PresentedSecret {
+    pub(super) secret: ApiKey,
+    /// The key that asked for the secret.
+    pub(super) key: KeyName,
+}
+
+/// Returns the secret of a realtime session that a request has, if the path is one that secrets open.
+pub(super) fn presented_secret(here: &Worker, path: &str, headers: &HeaderMap, query: &str) -> Option<PresentedSecret> {
+    if !path.strip_prefix("/v1/").is_some_and(takes_secrets) {
+        return None;
+    }
+    let bearer = headers.get(AUTHORIZATION).map(|header| without_scheme(header.as_bytes()));
+    let bare = BARE.iter().filter_map(|name| headers.get(name)).map(HeaderValue::as_bytes);
+    let in_query = key_in_query(query);
+    let in_query = in_query.as_deref().map(str::as_bytes);
+    let all = bearer.into_iter().chain(bare).chain(offered_key(headers)).chain(in_query);
+    let mut texts = all.filter_map(|presented| std::str::from_utf8(presented.trim_ascii()).ok());
+    texts.find_map(|text| {
+        let ClientSecret { key, .. } = here.pool.secrets.find(text, wall_now())?;
+        Some(PresentedSecret { secret: ApiKey::new(text), key })
+    })
+}
+
+impl PresentedSecret {
+    /// Returns who asked for the secret, as long as the key is one.
+    pub(super) fn holder(&self, config: &Config) -> Result<Identity, ApiError> {
+        let key = config.keys.iter().find(|key| key.name == self.key);
+        key.map(|key| Identity::Client(key.clone())).ok_or(ApiError::WrongKey)
+    }
 }
 
 /// Returns whose key this is.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
-use super::auth::{client, worker};
+use super::auth::{client, presented_secret, worker};
 use super::body::read_body;
 use super::concurrency::BodyMemory;
 use super::form::{form_type, read_form};
@@ -57,6 +57,11 @@ async fn serve(
     let read = read_request(worker, called, request, payload).await.and_then(|(mut asked, held)| {
         asked.set_query(request.query_string())?;
         asked.choose_session(&key, worker.config().affinity);
+        if route.takes_secrets()
+            && let Some(presented) = presented_secret(worker, request.path(), request.headers(), request.query_string())
+        {
+            asked.use_secret(&presented.secret);
+        }
         Ok((asked, held))
     });
     match read {

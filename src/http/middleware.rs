@@ -21,14 +21,14 @@ use actix_web::http::{ConnectionType, Method, StatusCode, Version};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, ResponseError};
 
-use super::auth::{identify, wall_now, worker};
+use super::auth::{identify, presented_secret, wall_now, worker};
 use super::catch_panic::{Panicked, catch_panic};
 use super::concurrency::RequestSlot;
 use super::endpoints::Audience;
 use super::response_body::{GuardedBody, RequestGuards};
 use super::socket::ConnectionState;
 use super::{Worker, anthropic_form, cors, paths, request_id};
-use crate::dialect::{ROUTES, Route, format_of};
+use crate::dialect::{Route, all_routes, format_of};
 use crate::error::ApiError;
 use crate::types::WireFormat;
 
@@ -114,7 +114,12 @@ fn early_answer(
         return None;
     }
     let config = here.config();
-    let admitted = identify(request.headers(), request.query_string(), &config).and_then(|caller| {
+    let (path, headers, query) = (request.match_info().unprocessed(), request.headers(), request.query_string());
+    let identified = match presented_secret(here, path, headers, query) {
+        Some(secret) => secret.holder(&config),
+        None => identify(headers, query, &config),
+    };
+    let admitted = identified.and_then(|caller| {
         let admitted = audience.admit(&caller, &config, wall_now);
         request.extensions_mut().insert(caller);
         Ok(admitted?)
@@ -134,12 +139,12 @@ fn end_by_closing_for_http10(response: &mut ServiceResponse<impl MessageBody>) {
 /// Returns whether the request asks for a WebSocket where none is served. What follows on such a connection would be no HTTP.
 fn asks_in_vain_for_websocket(request: &ServiceRequest) -> bool {
     let asks = request.headers().get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    let serves = |route: &Route| {
+    let serves = |route: &&Route| {
         route.websocket.is_some()
             && request.method() == Method::GET
             && route.id.is_at(request.match_info().unprocessed())
     };
-    asks && !ROUTES.iter().any(serves)
+    asks && !all_routes().any(|route| serves(&route))
 }
 
 const HEALTH: &str = "/health";

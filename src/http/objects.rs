@@ -6,8 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
 use super::auth::worker;
 use super::forward::forward;
-use super::unknown_paths;
-use crate::dialect::{CalledRoute, Route, WrongId, passed_through, routes_at};
+use super::{unknown_paths, websocket};
+use crate::dialect::{CalledRoute, Route, SocketUse, WrongId, passed_through, routes_at};
 use crate::error::ApiError;
 use crate::types::{Verb, WireFormat};
 
@@ -19,7 +19,10 @@ pub(super) async fn by_table(request: HttpRequest, payload: web::Payload) -> Htt
 /// Forwards a request by the table. `known`: the methods that the router has a handler for at the path.
 pub(super) async fn by_table_or(known: &'static str, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     match find(&request, known) {
-        Ok(called) => forward(called, request, payload).await,
+        Ok(called) => match called.route.websocket {
+            Some(SocketUse::Realtime) => websocket::open(called, request, payload).await,
+            Some(SocketUse::Turns(_)) | None => forward(called, request, payload).await,
+        },
         Err(error) => error.error_response(),
     }
 }

@@ -6,7 +6,7 @@ use actix_web::{body::MessageBody, dev::ServiceFactory, dev::ServiceRequest, dev
 
 use super::endpoints::OWN_ENDPOINTS;
 use super::{MorePages, Worker, forward, middleware, objects, websocket};
-use crate::dialect::{CalledRoute, ROUTES, SocketRoute};
+use crate::dialect::{CalledRoute, ROUTES, SocketRoute, SocketUse};
 
 /// Builds the application of one worker.
 ///
@@ -29,7 +29,7 @@ pub fn routes(
         let handler =
             web::post().to(move |request, payload| forward::forward(CalledRoute::of_row(route), request, payload));
         let mut resource = resource(&format!("/v1/{}", route.id.path()), "POST", handler);
-        if let Some(turns) = &route.websocket {
+        if let Some(SocketUse::Turns(turns)) = &route.websocket {
             let handler = web::get().guard(guard::fn_guard(|request| websocket::is_asked_for(request.head())));
             let upgrade = move |request, payload| websocket::upgrade(SocketRoute { route, turns }, request, payload);
             resource = resource.route(handler.to(upgrade));

@@ -4,6 +4,7 @@
 //! 2. Browsers can send no headers: a sub-protocol may hold the key. The answer names the sub-protocol `realtime`, if it was
 //!    offered, and never the key.
 //! 3. No extension is agreed on, so messages are not compressed.
+//! 4. A realtime connection is answered when an account has opened one. Else the client learns why, by the status.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -17,17 +18,19 @@ use actix_web::http::header::{
     HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError, web};
 
 use super::Worker;
-use super::auth::{identify, protocols, wall_now, worker};
+use super::auth::{PresentedSecret, identify, presented_secret, protocols, wall_now, worker};
 use super::concurrency::{BodyMemory, RequestSlot};
-use super::request_id::app_of;
-use crate::config::{Config, KeyConfig};
-use crate::dialect::SocketRoute;
+use super::request_id::{self, app_of};
+use crate::config::{ApiKey, Config, Identity, KeyConfig};
+use crate::dialect::{CalledRoute, SocketRoute};
 use crate::error::ApiError;
 use crate::keys::{KeyAdmissionError, KeyPermit};
-use crate::proxy::{ClientSocket, RequestMemory, SocketEvidence, SocketHost, any_upstream_speaks, serve};
+use crate::proxy::{
+    ClientSocket, RequestMemory, SocketEvidence, SocketHost, any_upstream_speaks, open_realtime, serve,
+};
 use crate::records::OpenRecord;
 use crate::types::{Profile, RequestId};
 
@@ -47,16 +50,56 @@ pub(super) async fn upgrade(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let worker = worker(&request)?;
-    verify_handshake(request.head())
-        .map_err(|why| ApiError::Invalid { message: format!("no handshake of a WebSocket: {why}"), param: None })?;
     let config = worker.config();
-    if worker.shutdown.is_draining() {
-        return Err(ApiError::Stopping);
-    }
+    check(worker, &request)?;
     if !any_upstream_speaks(&worker.sockets, &config, socket).await {
         return Err(ApiError::NoWebSocket);
     }
-    let headers = request.headers();
+    let host = Host::new(worker, &request);
+    let headers = request.headers().clone();
+    let query = request.query_string().to_owned();
+    let client = ClientSocket { route: socket, headers, query, payload };
+    Ok(accepted(request.headers())?.body(BoxBody::new(serve(worker.pool.clone(), host, client))))
+}
+
+/// Answers an upgrade to a realtime connection.
+pub(super) async fn open(called: CalledRoute, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let opened = async {
+        let worker = worker(&request)?;
+        if !is_asked_for(request.head()) {
+            let message = format!("{} is a WebSocket: ask with `Upgrade: websocket`", request.path());
+            return Err(ApiError::Invalid { message, param: None });
+        }
+        check(worker, &request)?;
+        let host = Host::new(worker, &request);
+        let asked = (request.headers(), request.query_string());
+        let opening = open_realtime(worker.pool.clone(), host, called, asked);
+        let opened = tokio::select! {
+            biased;
+            opened = opening => opened,
+            () = worker.shutdown.clone().over() => return Err(ApiError::Stopping),
+        };
+        match opened {
+            Ok(socket) => Ok(accepted(request.headers())?.body(BoxBody::new(socket.serve(payload)))),
+            Err(mut refused) => {
+                // The refusal has a record.
+                request_id::name(refused.headers_mut(), &RequestId::generate());
+                Ok(refused)
+            }
+        }
+    };
+    opened.await.unwrap_or_else(|error| error.error_response())
+}
+
+/// Checks a handshake.
+fn check(worker: &Worker, request: &HttpRequest) -> Result<(), ApiError> {
+    verify_handshake(request.head())
+        .map_err(|why| ApiError::Invalid { message: format!("no handshake of a WebSocket: {why}"), param: None })?;
+    if worker.shutdown.is_draining() { Err(ApiError::Stopping) } else { Ok(()) }
+}
+
+/// Returns the answer to an upgrade, without a body.
+fn accepted(headers: &HeaderMap) -> Result<HttpResponseBuilder, ApiError> {
     let key = headers.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
     let accept = HeaderValue::from_bytes(&hash_key(key)).map_err(|_| ApiError::Internal)?;
     let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS);
@@ -66,16 +109,7 @@ pub(super) async fn upgrade(
     if protocols(headers).any(|protocol| protocol == REALTIME) {
         response.insert_header((SEC_WEBSOCKET_PROTOCOL, REALTIME));
     }
-    let host = Host {
-        path: request.path().to_owned(),
-        peer: request.peer_addr().map(|peer| peer.ip()),
-        headers: headers.clone(),
-        query: request.query_string().to_owned(),
-        worker: worker.clone(),
-    };
-    let client =
-        ClientSocket { route: socket, headers: headers.clone(), query: request.query_string().to_owned(), payload };
-    Ok(response.body(BoxBody::new(serve(worker.pool.clone(), host, client))))
+    Ok(response)
 }
 
 /// What a connection needs of its worker.
@@ -86,6 +120,30 @@ struct Host {
     /// The headers and the query of the upgrade: the client's key is there.
     headers: HeaderMap,
     query: String,
+    /// In the place of a key.
+    secret: Option<PresentedSecret>,
+}
+
+impl Host {
+    fn new(worker: &Worker, request: &HttpRequest) -> Host {
+        Host {
+            path: request.path().to_owned(),
+            peer: request.peer_addr().map(|peer| peer.ip()),
+            headers: request.headers().clone(),
+            query: request.query_string().to_owned(),
+            secret: presented_secret(worker, request.path(), request.headers(), request.query_string()),
+            worker: worker.clone(),
+        }
+    }
+
+    /// Returns who the client is. The key may have left the configuration since the upgrade.
+    fn caller(&self) -> Result<Identity, ApiError> {
+        let config = self.config();
+        match &self.secret {
+            Some(secret) => secret.holder(&config),
+            None => identify(&self.headers, &self.query, &config),
+        }
+    }
 }
 
 impl SocketHost for Host {
@@ -104,7 +162,7 @@ impl SocketHost for Host {
         let method = Method::from_bytes(b"WS").unwrap_or_default();
         let path = Cow::Owned(self.path.clone());
         let mut record = OpenRecord::new(self.worker.recorder.clone(), RequestId::generate(), method, path);
-        let caller = identify(&self.headers, &self.query, &self.config());
+        let caller = self.caller();
         record.with(|record| {
             record.client = self.peer;
             record.key = caller.ok().map(|caller| caller.name().clone());
@@ -113,11 +171,21 @@ impl SocketHost for Host {
         record
     }
 
+    fn key(&self) -> Result<Arc<KeyConfig>, ApiError> {
+        Ok(self.caller()?.client(wall_now)?)
+    }
+
+    fn secret(&self) -> Option<&ApiKey> {
+        self.secret.as_ref().map(|presented| &presented.secret)
+    }
+
+    fn config_changed(&self) -> impl Future<Output = ()> {
+        self.worker.config_changed()
+    }
+
     fn admit(&self) -> Result<(RequestSlot, Arc<KeyConfig>), ApiError> {
-        let config = self.config();
-        // The key may have left the configuration since the upgrade.
-        let key = identify(&self.headers, &self.query, &config)?.client(wall_now)?;
-        let slot = self.worker.concurrency.admit(config.server.limits.max_requests);
+        let key = self.key()?;
+        let slot = self.worker.concurrency.admit(self.config().server.limits.max_requests);
         let too_many = "too many requests are served at the same time (server.maxRequests)";
         Ok((slot.ok_or(ApiError::Overloaded(too_many))?, key))
     }

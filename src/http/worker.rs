@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::web::ServiceConfig;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::concurrency::{LoadReport, LocalConcurrency};
@@ -22,7 +23,7 @@ use crate::homes::Homes;
 use crate::keys::{KeyGate, KeysActor};
 use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
 use crate::proxy::own_chat::OwnClient;
-use crate::proxy::{ClientCache, Pool, RetryBudget, SocketEvidence, Spool};
+use crate::proxy::{ClientCache, ClientSecrets, Pool, RetryBudget, SocketEvidence, Spool};
 use crate::records::{Recorder, RecorderActor, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
 
@@ -46,6 +47,8 @@ pub struct Core {
     pub homes: Homes,
     /// Which upstreams speak WebSockets, as far as all workers know.
     pub sockets: Arc<SocketEvidence>,
+    /// Whose the secrets of realtime sessions are.
+    pub secrets: Arc<ClientSecrets>,
     /// How much is served at the same time.
     pub concurrency: Arc<Concurrency>,
     /// How much memory bodies may take, in bytes, unless the configuration says so.
@@ -94,6 +97,7 @@ pub struct Worker {
     pub(super) past_days: PastDays,
     bodies_in_flight: usize,
     config: Current,
+    changed: Rc<Notify>,
 }
 
 /// The configuration in force, on a worker's thread. Requests count their references on this thread alone.
@@ -103,7 +107,8 @@ impl Worker {
     /// Starts a worker's share on the current thread. The share follows the configuration from then on.
     pub fn start(core: &Core) -> Worker {
         let config = Rc::new(RefCell::new(Rc::new(core.initial.clone())));
-        let follower = Follower(config.clone()).launch();
+        let changed = Rc::new(Notify::new());
+        let follower = Follower { config: config.clone(), changed: changed.clone() }.launch();
         core.config.do_send(Subscribe(follower.recipient()));
         let scheduler = SchedulerActor::new(core.supervisor.clone()).launch();
         actix::spawn(look_after(scheduler.clone(), core.scheduler_ended.clone()));
@@ -112,6 +117,7 @@ impl Worker {
             clients: ClientCache::default(),
             budget: core.budget.clone(),
             homes: core.homes.clone(),
+            secrets: core.secrets.clone(),
         });
         let shutdown = LocalShutdown::follow(core.shutdown.clone());
         let watched = shutdown.clone();
@@ -131,6 +137,7 @@ impl Worker {
             past_days: PastDays::default(),
             bodies_in_flight: core.bodies_in_flight,
             config,
+            changed,
         }
     }
 
@@ -162,6 +169,11 @@ impl Worker {
         self.concurrency.report()
     }
 
+    /// Resolves when another configuration is in force: for connections that stay open.
+    pub(super) async fn config_changed(&self) {
+        self.changed.notified().await;
+    }
+
     /// Returns the configuration in force.
     pub fn config(&self) -> Rc<Arc<Config>> {
         self.config.borrow().clone()
@@ -177,7 +189,10 @@ async fn look_after<A: Actor>(actor: Addr<A>, ended: Arc<AtomicBool>) {
 }
 
 /// Keeps a worker's copy of the configuration fresh, so no request sends a message for one.
-struct Follower(Current);
+struct Follower {
+    config: Current,
+    changed: Rc<Notify>,
+}
 
 impl LivesInMailbox for Follower {
     const KIND: ActorKind = ActorKind::Follower;
@@ -191,7 +206,8 @@ impl Handler<ConfigChanged> for Follower {
     type Result = ();
 
     fn handle(&mut self, ConfigChanged(config): ConfigChanged, _: &mut Self::Context) {
-        *self.0.borrow_mut() = Rc::new(config);
+        *self.config.borrow_mut() = Rc::new(config);
+        self.changed.notify_waiters();
     }
 }
 

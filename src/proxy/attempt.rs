@@ -43,7 +43,7 @@ pub(super) async fn run(
     let outgoing = OutgoingRequest {
         verb: request.route.id.verb(),
         path: &request.path,
-        query: &request.query,
+        query: &request.query_for(endpoint),
         model: upstream_model.unwrap_or(&request.profile.model),
         headers: &request.headers,
         body,

@@ -9,6 +9,7 @@ mod fields;
 mod form;
 mod invalid;
 pub(super) mod query;
+mod query_model;
 mod session;
 mod stream_options;
 
@@ -97,7 +98,8 @@ impl ClientRequest {
         let CalledRoute { route: asked, path, ids } = called;
         // What is asked of an object needs no body.
         let is_without = body.is_empty() && matches!(asked.reply, ReplyKind::Object | ReplyKind::File);
-        let is_read = asked.model != ModelPlace::Unread && !is_without;
+        let is_opaque = matches!(asked.model, ModelPlace::Unread | ModelPlace::QueryOrNowhere);
+        let is_read = !is_opaque && !is_without;
         let text = if is_read { std::str::from_utf8(&body) } else { Ok("{}") };
         let text = text.map_err(|_| invalid("the body is not UTF-8".into(), None))?;
         // A list would be taken for a struct by its order.
@@ -111,8 +113,7 @@ impl ClientRequest {
         let is_responses = peek.input.get() != "null" && peek.messages.get() == "null";
         let meant = asked.with_input.filter(|_| is_responses);
         let route = meant.unwrap_or(asked);
-        let model_text = peek.model.map(RawValue::get);
-        let model_text = model_text.filter(|_| !matches!(route.model, ModelPlace::Nowhere | ModelPlace::Unread));
+        let model_text = peek.model_at(route.model);
         let is_absent = matches!(model_text, None | Some("null"));
         let model = model_text.and_then(|raw| serde_json::from_str(raw).ok());
         let model = checked_model(route, model, is_absent)?;
@@ -130,7 +131,7 @@ impl ClientRequest {
         let naming = NamingFields { previous_response_id, conversation, input };
         let objects = all_named(route, &ids, route.dialect.named_objects(route.reply, naming), &body);
         let mut passed = client_headers(headers, route.id.format());
-        if route.model == ModelPlace::Unread {
+        if is_opaque {
             passed.extend(headers.get(CONTENT_TYPE).map(|kind| (CONTENT_TYPE, kind.clone())));
         }
         let session = session_of(&passed, &SessionFields { prompt_cache_key, metadata, user });
@@ -165,6 +166,9 @@ impl ClientRequest {
             return Err(InvalidRequest { message, param: None });
         }
         self.query = without_key(query).into_owned();
+        if self.route.model == ModelPlace::QueryOrNowhere {
+            self.read_model_of_query()?;
+        }
         // A list is asked of all accounts, whatever it is narrowed to.
         if !self.query.is_empty() && self.route.reply == ReplyKind::Object && !self.is_list() {
             let named = named_in_query(self.route.dialect, &self.query);

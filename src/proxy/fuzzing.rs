@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
+pub use transport::{BadMessage, SocketCodec, SocketMessage};
 
 use super::{ClientRequest, FormScanner, headers};
 use crate::config::ApiKey;

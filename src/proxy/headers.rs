@@ -100,7 +100,9 @@ pub(super) fn set_request_headers(outgoing: &mut HeaderMap, client: &[Header], e
     // A header of the configuration stays.
     let is_fixed = |name: &HeaderName| endpoint.headers.contains_key(name.as_str());
     for (name, value) in client.iter().filter(|(name, _)| !is_fixed(name)) {
-        if *name != IDEMPOTENCY_KEY {
+        if *name == header::AUTHORIZATION {
+            set_secret(outgoing, value);
+        } else if *name != IDEMPOTENCY_KEY {
             outgoing.append(name.clone(), value.clone());
         } else if let Some(own) = own_idempotency_key(value, &endpoint.api) {
             outgoing.append(name.clone(), own);
@@ -112,6 +114,14 @@ pub(super) fn set_request_headers(outgoing: &mut HeaderMap, client: &[Header], e
     }
     // A compressed stream could be neither counted nor passed on event by event.
     outgoing.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+}
+
+/// Puts the secret of a realtime session in the place of the account's key.
+fn set_secret(outgoing: &mut HeaderMap, secret: &HeaderValue) {
+    for name in ["x-api-key", "api-key"] {
+        outgoing.remove(name);
+    }
+    outgoing.insert(header::AUTHORIZATION, secret.clone());
 }
 
 /// Returns the key with the upstream's id behind. Two accounts of one provider never get the same key: the second would answer

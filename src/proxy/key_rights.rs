@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 
 use super::client_request::ClientRequest;
 use super::dispatch::refuse;
 use super::headers;
-use crate::config::{Affinity, KeyConfig};
+use crate::config::{Affinity, ApiKey, KeyConfig};
 use crate::dialect::ModelPlace;
 use crate::error::KeyRefusal;
 use crate::keys::KeyAdmissionError;
 use crate::records::OpenRecord;
-use crate::types::{ApiId, NameList, SessionHash};
+use crate::types::{ApiId, NameList, ObjectKey, SessionHash};
 
 impl ClientRequest {
     /// Bounds a request by the rights of its key: the model by the name in the request (an alias counts by the alias's own name),
@@ -63,6 +64,19 @@ impl ClientRequest {
         let named = self.profile.session.filter(|_| affinity != Affinity::Off);
         let by_key = || SessionHash::of(key.name.as_str().as_bytes());
         self.profile.session = named.or_else(|| self.route.objects.makes.then(by_key));
+    }
+}
+
+impl ClientRequest {
+    /// Binds a request to the account that made its secret, and sends the secret up in the place of the account's key.
+    pub fn use_secret(&mut self, secret: &ApiKey) {
+        let at = self.objects.firm;
+        self.objects.objects.insert(at, ObjectKey::of_id(secret.expose()));
+        self.objects.firm += 1;
+        if let Ok(mut bearer) = HeaderValue::try_from(format!("Bearer {}", secret.expose())) {
+            bearer.set_sensitive(true);
+            self.headers.push((AUTHORIZATION, bearer));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod attempt;
 mod attempt_error;
 mod client_request;
+mod client_secrets;
 mod commit;
 mod discovery;
 mod dispatch;
@@ -22,6 +23,7 @@ mod websocket;
 
 pub use client_request::query::key_in_query;
 pub use client_request::{ClientRequest, InvalidRequest};
+pub use client_secrets::{ClientSecret, ClientSecrets};
 pub use discovery::{DiscoveryActor, FirstRound};
 pub use dispatch::{dispatch, refuse};
 pub use key_rights::{key_in_force, refuse_by_limits};
@@ -32,4 +34,6 @@ pub use response::body::FailureShown;
 pub use response::sse_keepalive::with_pings;
 pub use transport::ClientCache;
 pub use upload::{FormBytes, FormScanner, ReceivedForm, Spool, SpoolError};
-pub use websocket::{ClientSocket, RequestMemory, SocketEvidence, SocketHost, any_upstream_speaks, serve};
+pub use websocket::{
+    ClientSocket, RealtimeSocket, RequestMemory, SocketEvidence, SocketHost, any_upstream_speaks, open_realtime, serve,
+};

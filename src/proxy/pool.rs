@@ -14,6 +14,7 @@ use transport::{ClientCache, IncomingResponse, OutgoingBody, SendError};
 
 use self::budget::RetryBudget;
 use self::target::client_of;
+use super::client_secrets::ClientSecrets;
 use super::headers::{self, Header};
 use crate::homes::Homes;
 use crate::scheduler::{AdmissionError, Admitted, GetSimilarNames, SchedulerActor, Select};
@@ -61,6 +62,11 @@ pub trait Upstreams {
 
     /// Where objects live.
     fn homes(&self) -> &Homes;
+
+    /// Whose the secrets of realtime sessions are, if anybody remembers.
+    fn secrets(&self) -> Option<&ClientSecrets> {
+        None
+    }
 }
 
 /// What one worker has of the pool.
@@ -73,6 +79,8 @@ pub struct Pool {
     pub budget: Arc<RetryBudget>,
     /// Where objects live.
     pub homes: Homes,
+    /// Whose the secrets of realtime sessions are.
+    pub secrets: Arc<ClientSecrets>,
 }
 
 impl Upstreams for Pool {
@@ -109,6 +117,10 @@ impl Upstreams for Pool {
 
     fn homes(&self) -> &Homes {
         &self.homes
+    }
+
+    fn secrets(&self) -> Option<&ClientSecrets> {
+        Some(&self.secrets)
     }
 }
 

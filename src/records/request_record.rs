@@ -168,6 +168,11 @@ impl OpenRecord {
         OpenRecord { record: Some(Box::new(record)), since: Instant::now(), recorder, key_permit: None }
     }
 
+    /// Gives the record up: nothing is recorded, and what the client's key gave goes back.
+    pub fn discard(mut self) {
+        self.record = None;
+    }
+
     /// Records something of the request.
     pub fn with(&mut self, set: impl FnOnce(&mut RequestRecord)) {
         if let Some(record) = &mut self.record {

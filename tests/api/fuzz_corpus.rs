@@ -33,6 +33,11 @@ fn whatever_an_upstream_says_there_is_a_verdict_and_a_bounded_wait() {
 }
 
 #[test]
+fn frames_are_read_alike_in_pieces_and_no_message_is_larger_than_the_bound() {
+    each("frames", properties::frames::holds);
+}
+
+#[test]
 fn a_form_is_read_alike_in_pieces_and_the_model_stands_where_it_says() {
     each("forms", properties::forms::holds);
 }

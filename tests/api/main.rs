@@ -63,6 +63,7 @@ mod promises;
 mod providers;
 mod proxies;
 mod quotas;
+mod realtime;
 mod records;
 mod reload;
 mod renames;

@@ -110,11 +110,10 @@ pub fn rows() -> Vec<(String, String, String)> {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md")).expect("the page");
     let forwarded = page.split("## The pool's own").next().expect("a part").to_owned();
     let rows = forwarded.lines().filter(|line| line.contains("| `/v1/"));
-    rows.map(|row| {
-        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        (cells[1].to_owned(), cells[2].trim_matches('`').to_owned(), cells[3].to_owned())
-    })
-    .collect()
+    let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<&str>>());
+    // A WebSocket is no request over HTTP.
+    let over_http = cells.filter(|cells| !(cells[1] == "GET" && cells[7] == "yes"));
+    over_http.map(|cells| (cells[1].to_owned(), cells[2].trim_matches('`').to_owned(), cells[3].to_owned())).collect()
 }
 
 /// An answer that any path may have.

@@ -12,7 +12,7 @@ fn a_websocket_that_is_not_served_is_a_426_so_that_agents_go_on_by_http() {
     let upstream = Upstream::always(Reply::chat("hi"));
     let app = App::on(&[&upstream]);
     let asking = app.client().header("connection", "upgrade").header("upgrade", "WebSocket");
-    for path in ["/v1/chat/completions", "/v1/realtime?model=m", "/v1/models", "/health", "/"] {
+    for path in ["/v1/chat/completions", "/v1/realtime/sessions", "/v1/models", "/health", "/"] {
         let refused = asking.get(path);
         assert_eq!(refused.header("upgrade"), Some("HTTP/1.1"), "{path}");
         assert_eq!(refused.error(), (426, "websocket_not_served".into()), "{path}");

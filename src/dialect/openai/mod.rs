@@ -11,6 +11,7 @@ mod limit_in_error;
 mod model_list;
 mod objects;
 mod quotation;
+pub(crate) mod realtime;
 mod stream_event;
 mod usage;
 

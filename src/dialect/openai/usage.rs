@@ -30,6 +30,11 @@ struct UsageFields<'a> {
     completion_tokens_details: Option<&'a RawValue>,
     #[serde(borrow)]
     output_tokens_details: Option<&'a RawValue>,
+    /// The Realtime API's.
+    #[serde(borrow)]
+    input_token_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    output_token_details: Option<&'a RawValue>,
     /// DeepSeek's: together the prompt.
     #[serde(borrow)]
     prompt_cache_hit_tokens: Option<&'a RawValue>,
@@ -74,8 +79,10 @@ impl ReportedUsage {
     }
 
     fn of_fields(fields: &UsageFields<'_>) -> ReportedUsage {
-        let prompt = details(fields.prompt_tokens_details.or(fields.input_tokens_details));
-        let generated = details(fields.completion_tokens_details.or(fields.output_tokens_details));
+        let of_prompt = [fields.prompt_tokens_details, fields.input_tokens_details, fields.input_token_details];
+        let of_answer = [fields.completion_tokens_details, fields.output_tokens_details, fields.output_token_details];
+        let prompt = details(of_prompt.into_iter().flatten().next());
+        let generated = details(of_answer.into_iter().flatten().next());
         let (hit, miss) = (count(fields.prompt_cache_hit_tokens), count(fields.prompt_cache_miss_tokens));
         let of_hit_and_miss = || hit.zip(miss).map(|(hit, miss)| hit.saturating_add(miss));
         ReportedUsage {

@@ -1,6 +1,7 @@
 //! The rows about objects that live on an account: files, batches, responses, threads and so on.
 //!
-//! Here are those of OpenAI's format. [`agents`] has the rows of OpenAI's agents, [`anthropic`] those of Anthropic's format.
+//! Here are those of OpenAI's format. [`agents`] has the rows of OpenAI's agents, [`realtime`] those of realtime, [`anthropic`] those of
+//! Anthropic's format.
 //!
 //! 1. A row is free, unless it runs a model: a request about an object counts against no limit.
 //! 2. A request with an id, in the path, the query or the body, goes to the account that made the object.
@@ -10,6 +11,7 @@
 
 mod agents;
 mod anthropic;
+mod realtime;
 
 use super::{ListOrder, ModelPlace, Naming, ObjectRules, Route, in_forms, likely, named_by, route};
 use crate::dialect::object_ids::RESPONSES_IDS;
@@ -18,11 +20,12 @@ use crate::types::{RouteId, Verb};
 
 pub(super) use self::agents::AGENT_ROUTES;
 pub(super) use self::anthropic::ANTHROPIC_ROUTES;
+pub(super) use self::realtime::REALTIME_ROUTES;
 
 /// The models behind a video without a model.
 const VIDEO_MODELS: &[&str] = &["sora"];
 
-/// The rows about objects of OpenAI's format, except those of agents.
+/// The rows about objects of OpenAI's format, except those of agents and realtime.
 pub(super) static OBJECT_ROUTES: &[Route] = &[
     runs(named_by(&RESPONSES_IDS, route("responses/compact", ReplyKind::Responses))),
     Route { model: ModelPlace::BodyOrNowhere, ..post("responses/input_tokens") },

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::bodies::{ANTHROPIC_BODIES, OPENAI_BODIES};
-use crate::dialect::{Route, all_routes};
+use crate::dialect::{Route, SocketUse, all_routes};
 use crate::types::{Verb, WireFormat};
 
 const BEGINNING: &str = "\
@@ -27,6 +27,7 @@ const IDS: &[(&str, &str)] = &[
     ("fine_tuning/checkpoints", "ft:gpt-4o-mini:org::abc123"),
     ("messages", "msg_abc123"),
     ("models", "ft:gpt-4o-mini:org::abc123"),
+    ("realtime/calls", "rtc_abc123"),
     ("responses", "resp_abc123"),
     ("vector_stores", "vs_abc123"),
 ];
@@ -35,21 +36,29 @@ const IDS: &[(&str, &str)] = &[
 pub(super) fn page() -> String {
     let mut page = BEGINNING.to_owned();
     let mut groups: Vec<String> = Vec::new();
-    for heading in all_routes().map(heading) {
+    for heading in all_routes().filter(is_over_http).map(heading) {
         if !groups.contains(&heading) {
             groups.push(heading);
         }
     }
     for group in groups {
-        let rows = all_routes().filter(|route| heading(route) == group);
+        let rows = all_routes().filter(is_over_http).filter(|route| heading(route) == group);
         let commands: Vec<String> = rows.map(command).collect();
         let _ = write!(page, "\n## {group}\n\n```sh\n{}\n```\n", commands.join("\n\n"));
     }
     page
 }
 
+/// Returns whether a row is asked by a request, and not by a WebSocket alone.
+fn is_over_http(route: &&'static Route) -> bool {
+    !matches!(route.websocket, Some(SocketUse::Realtime))
+}
+
 /// Returns the link to the example of a row.
-pub(super) fn link(route: &Route) -> String {
+pub(super) fn link(route: &'static Route) -> String {
+    if !is_over_http(&route) {
+        return "[more](endpoints.md#realtime)".to_owned();
+    }
     format!("[curl](api-examples.md#{})", heading(route).to_lowercase().replace(' ', "-"))
 }
 

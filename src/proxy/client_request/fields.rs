@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::dialect::ModelPlace;
 use crate::types::ParameterSet;
 
 /// The fields of interest. Borrowed: a body of many MB is scanned once and copied never.
@@ -24,6 +25,8 @@ pub(super) struct RequestFields<'a> {
     pub(super) input: &'a RawValue,
     #[serde(borrow, default = "absent")]
     pub(super) messages: &'a RawValue,
+    #[serde(borrow, default = "absent")]
+    pub(super) session: &'a RawValue,
     #[serde(borrow, default = "absent")]
     pub(super) frequency_penalty: &'a RawValue,
     #[serde(borrow, default = "absent")]
@@ -76,12 +79,34 @@ pub(super) struct RequestFields<'a> {
     pub(super) user: &'a RawValue,
 }
 
+/// The configuration of a realtime session.
+#[derive(Deserialize)]
+struct RealtimeSession<'a> {
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
+}
+
+/// Returns the model of a realtime session, as it stands.
+fn model_in(session: &RawValue) -> Option<&str> {
+    let object = Some(session.get()).filter(|json| json.starts_with('{'))?;
+    serde_json::from_str::<RealtimeSession<'_>>(object).ok()?.model.map(RawValue::get)
+}
+
 /// Stands for a missing member.
 pub(super) fn absent() -> &'static RawValue {
     RawValue::NULL
 }
 
-impl RequestFields<'_> {
+impl<'a> RequestFields<'a> {
+    /// Returns the model, as it stands at this place.
+    pub(super) fn model_at(&self, place: ModelPlace) -> Option<&'a str> {
+        match place {
+            ModelPlace::Body | ModelPlace::BodyOrNowhere => self.model.map(RawValue::get),
+            ModelPlace::BodyOrSession => self.model.map(RawValue::get).or_else(|| model_in(self.session)),
+            ModelPlace::Nowhere | ModelPlace::Unread | ModelPlace::QueryOrNowhere => None,
+        }
+    }
+
     /// Returns the optional parameters of the request. Null is none.
     pub(super) fn parameters(&self) -> ParameterSet {
         // In the order of `ParameterSet::NAMES`.

@@ -104,6 +104,7 @@ async fn client(configuration: &Value) -> OwnClient {
         clients: Default::default(),
         budget: Arc::new(RetryBudget::default()),
         homes: Default::default(),
+        secrets: Default::default(),
     };
     let (records, recorder) = (recorder.actor().clone(), Recorder::new(recorder, || false));
     OwnClient { pool: Rc::new(pool), keys: KeyGate::new(keys), recorder, records, supervisor, config, client: None }

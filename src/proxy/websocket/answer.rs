@@ -204,7 +204,8 @@ impl<H: SocketHost> SocketConnection<H> {
     }
 }
 
-fn broken_off(class: FailureClass) -> HttpResponse<BoxBody> {
+/// Returns the error of an answer that has broken off.
+pub(super) fn broken_off(class: FailureClass) -> HttpResponse<BoxBody> {
     let is_late = class == FailureClass::Timeout;
     let status = if is_late { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
     HttpResponse::with_body(status, abort_error(WireFormat::OpenAi, class).to_string()).map_into_boxed_body()

@@ -37,13 +37,21 @@ pub fn serve<H: SocketHost>(pool: Rc<Pool>, host: H, socket: ClientSocket) -> im
     let client = ClientSide::new(Box::pin(payload), outbox.clone(), largest, host.hold());
     let upgrade = Upgrade { route, headers, query };
     let connection = SocketConnection::new(pool, host, client, upgrade);
-    SocketBody { connection: Some(Box::pin(connection.run())), outbox }
+    SocketBody::new(connection.run(), outbox)
 }
 
-struct SocketBody {
+/// The body of a connection's answer.
+pub(super) struct SocketBody {
     /// `None` when the connection has ended.
     connection: Option<Pin<Box<dyn Future<Output = ()>>>>,
     outbox: Rc<Outbox>,
+}
+
+impl SocketBody {
+    /// Creates the body of this connection, which writes to the outbox.
+    pub(super) fn new(connection: impl Future<Output = ()> + 'static, outbox: Rc<Outbox>) -> Self {
+        SocketBody { connection: Some(Box::pin(connection)), outbox }
+    }
 }
 
 impl MessageBody for SocketBody {

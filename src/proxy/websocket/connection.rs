@@ -12,6 +12,7 @@ use transport::{SocketClose, SocketMessage};
 use super::SocketHost;
 use super::client_message::{Asked, asked};
 use super::client_side::ClientSide;
+use super::closing::close_both;
 use super::ending::{Ending, code, event, event_of};
 use super::upstream_side::{FromUpstream, UpstreamSide};
 use crate::config::KeyConfig;
@@ -24,9 +25,6 @@ use crate::records::OpenRecord;
 
 /// How long a connection may stay without a turn.
 const LONGEST_IDLE: Duration = Duration::from_secs(3_600);
-
-/// How long the client may take to answer a close of ours.
-const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the client asked for with the upgrade.
 pub(super) struct Upgrade {
@@ -72,7 +70,7 @@ impl<H: SocketHost> SocketConnection<H> {
             }
             ending = self.serve() => ending,
         };
-        self.end(ending).await;
+        close_both(&mut self.client, self.upstream.take(), ending).await;
     }
 
     async fn serve(&mut self) -> Ending {
@@ -165,27 +163,6 @@ impl<H: SocketHost> SocketConnection<H> {
                 self.client.send_text(event(response)).await;
                 Ok(false)
             }
-        }
-    }
-
-    /// Tells both sides that the connection ends.
-    async fn end(mut self, ending: Ending) {
-        let normal = || SocketClose::new(code::NORMAL, "");
-        let is_answer = matches!(ending, Ending::Client(_));
-        let (client, upstream) = match ending {
-            Ending::Client(close) => (Some(close.clone()), close),
-            Ending::ClientGone => (None, normal()),
-            Ending::Upstream(close) => (Some(close), normal()),
-            Ending::Ours(close) => (Some(close.clone()), close),
-        };
-        if let Some(upstream_side) = self.upstream.take() {
-            upstream_side.close(upstream).await;
-        }
-        let Some(close) = client else { return };
-        self.client.send(&SocketMessage::Close(Some(close))).await;
-        if !is_answer {
-            // The client's own close, or its end.
-            let _ = timeout(CLOSE_WITHIN, async { while self.client.read().await.is_ok() {} }).await;
         }
     }
 }

@@ -17,6 +17,8 @@ pub(super) mod code {
     pub(crate) const NORMAL: u16 = 1000;
     /// This side goes away: the server stops, or nothing was asked for long.
     pub(crate) const GOING_AWAY: u16 = 1001;
+    /// What was asked for is not allowed.
+    pub(crate) const POLICY: u16 = 1008;
     /// This side failed.
     pub(crate) const INTERNAL: u16 = 1011;
     /// The other side may come again later.

@@ -18,7 +18,7 @@ use futures_util::stream::iter;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::upstream_side::{NotOpened, UpstreamSide};
+use super::upstream_side::{NotOpened, Opening, UpstreamSide};
 use crate::config::{ApiConfig, Config};
 use crate::dialect::SocketRoute;
 use crate::types::ApiId;
@@ -178,7 +178,7 @@ async fn ask_all(evidence: &Arc<SocketEvidence>, config: &Arc<Config>, route: So
 
 /// Asks an upstream by a handshake in which nothing is a client's.
 pub(super) async fn ask(endpoint: &Arc<Endpoint>, route: SocketRoute) -> Speaks {
-    match timeout(ANSWER_WITHIN, UpstreamSide::open(endpoint, route.route.id, (&[], ""))).await {
+    match timeout(ANSWER_WITHIN, UpstreamSide::open(endpoint, Opening::bare(route.route.id))).await {
         Ok(Ok(upstream)) => {
             upstream.close(UpstreamSide::not_needed()).await;
             Speaks::Yes

@@ -1,4 +1,4 @@
-//! WebSockets of the Responses API: one connection, many requests, one upstream.
+//! WebSockets of the Responses API: one connection, many requests, one upstream. ([`realtime`]: those of the Realtime API.)
 //!
 //! 1. A *turn* is one request of the connection: a message `response.create`, up to the event that ends the response. Each turn is
 //!    admitted, counted, recorded and metered as a request over HTTP is. Turns run one after the other, as OpenAI runs them.
@@ -20,9 +20,11 @@ mod answer;
 mod body;
 mod client_message;
 mod client_side;
+mod closing;
 mod connection;
 mod ending;
 mod evidence;
+mod realtime;
 mod receive;
 mod refusal;
 mod turn;
@@ -31,7 +33,7 @@ mod upstream_side;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::config::{Config, KeyConfig};
+use crate::config::{ApiKey, Config, KeyConfig};
 use crate::error::ApiError;
 use crate::keys::{KeyAdmissionError, KeyPermit};
 use crate::records::OpenRecord;
@@ -39,6 +41,7 @@ use crate::types::Profile;
 
 pub use body::{ClientSocket, serve};
 pub use evidence::{SocketEvidence, any_upstream_speaks};
+pub use realtime::{RealtimeSocket, open_realtime};
 
 /// A share of the memory for requests.
 pub trait RequestMemory: 'static {
@@ -64,6 +67,18 @@ pub trait SocketHost: 'static {
 
     /// Opens the record of a turn.
     fn open_record(&self) -> OpenRecord;
+
+    /// Returns the client's key, if it is still one.
+    ///
+    /// # Errors
+    /// When the key may not ask any more.
+    fn key(&self) -> Result<Arc<KeyConfig>, ApiError>;
+
+    /// Returns the secret of a realtime session by which the client came in.
+    fn secret(&self) -> Option<&ApiKey>;
+
+    /// Resolves when another configuration is in force.
+    fn config_changed(&self) -> impl Future<Output = ()>;
 
     /// Takes a place among the requests that are served at the same time, if the client's key is still one. Returns the key, too.
     ///

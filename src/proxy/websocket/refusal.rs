@@ -14,9 +14,9 @@ use super::SocketHost;
 use super::connection::SocketConnection;
 use super::ending::Ending;
 use super::evidence::{Speaks, ask, is_unclear};
-use super::upstream_side::{NotOpened, UpstreamSide};
+use super::upstream_side::{NotOpened, Opening, UpstreamSide};
 use crate::dialect::redact::redacted_error;
-use crate::dialect::{RefusedResponse, SentRequest};
+use crate::dialect::{RefusedResponse, Route, SentRequest};
 use crate::proxy::attempt::failure_of;
 use crate::proxy::attempt_error::{AttemptError, ErrorResponse};
 use crate::proxy::client_request::ClientRequest;
@@ -57,7 +57,9 @@ impl<H: SocketHost> SocketConnection<H> {
             return Ok(Ok(true));
         }
         self.leave_upstream().await?;
-        let opening = UpstreamSide::open(endpoint, self.upgrade.route.route.id, (&request.headers, &request.query));
+        let route = self.upgrade.route.route;
+        let opening = Opening { route: route.id, query: &request.query, headers: &request.headers };
+        let opening = UpstreamSide::open(endpoint, opening);
         let Ok(opened) = self.client.beside(timeout_at(deadline, opening)).await? else {
             return Ok(Err(late().into()));
         };
@@ -93,21 +95,7 @@ impl<H: SocketHost> SocketConnection<H> {
             headers: &refusal.headers,
             body: &redacted_error(refusal.body, &endpoint.key),
         };
-        Ok(Err(self.refused(response, sent(request, endpoint)).into()))
-    }
-
-    /// Returns the failure of a refusal. The response stands by in case nobody serves the turn.
-    fn refused(&self, response: RefusedResponse<'_>, sent: SentRequest<'_>) -> AttemptError {
-        let failure = self.upgrade.route.route.dialect.refusal(response, sent, Now::read());
-        let kept = ["retry-after", "retry-after-ms", "x-should-retry", "x-request-id"];
-        let kept = kept.map(HeaderName::from_static);
-        let headers = kept.into_iter().filter_map(|name| Some((name.clone(), response.headers.get(&name)?.clone())));
-        let response = ErrorResponse {
-            status: StatusCode::from_u16(response.status).unwrap_or(StatusCode::BAD_GATEWAY),
-            headers: headers.collect(),
-            body: Bytes::copy_from_slice(response.body),
-        };
-        AttemptError { response: Some(Box::new(response)), ..AttemptError::from(failure) }
+        Ok(Err(refused_attempt(route, response, sent(request, endpoint)).into()))
     }
 
     /// Returns the failure that an event tells, if the event is a refusal with a status.
@@ -122,8 +110,27 @@ impl<H: SocketHost> SocketConnection<H> {
                 headers.insert(name, value);
             }
         }
-        Some(self.refused(RefusedResponse { status, headers: &headers, body: body.as_bytes() }, sent))
+        let refused = RefusedResponse { status, headers: &headers, body: body.as_bytes() };
+        Some(refused_attempt(self.upgrade.route.route, refused, sent))
     }
+}
+
+/// Returns the failure of a refusal. The response stands by in case nobody serves the turn.
+pub(super) fn refused_attempt(
+    route: &'static Route,
+    response: RefusedResponse<'_>,
+    sent: SentRequest<'_>,
+) -> AttemptError {
+    let failure = route.dialect.refusal(response, sent, Now::read());
+    let kept = ["retry-after", "retry-after-ms", "x-should-retry", "x-request-id"];
+    let kept = kept.map(HeaderName::from_static);
+    let headers = kept.into_iter().filter_map(|name| Some((name.clone(), response.headers.get(&name)?.clone())));
+    let response = ErrorResponse {
+        status: StatusCode::from_u16(response.status).unwrap_or(StatusCode::BAD_GATEWAY),
+        headers: headers.collect(),
+        body: Bytes::copy_from_slice(response.body),
+    };
+    AttemptError { response: Some(Box::new(response)), ..AttemptError::from(failure) }
 }
 
 /// An event about an error, with the status that it has over HTTP.

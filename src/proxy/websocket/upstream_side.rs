@@ -40,6 +40,23 @@ pub(super) struct UpstreamSide {
     pinged_at: Instant,
 }
 
+/// What is asked for in a handshake.
+#[derive(Clone, Copy)]
+pub(super) struct Opening<'a> {
+    pub(super) route: RouteId,
+    /// Without a question mark.
+    pub(super) query: &'a str,
+    /// The client's.
+    pub(super) headers: &'a [Header],
+}
+
+impl Opening<'_> {
+    /// Returns a handshake in which nothing is a client's.
+    pub(super) fn bare(route: RouteId) -> Self {
+        Opening { route, query: "", headers: &[] }
+    }
+}
+
 /// Why there is no connection.
 #[derive(Debug)]
 pub(super) enum NotOpened {
@@ -66,8 +83,7 @@ impl UpstreamSide {
     /// Opens a connection. The time to connect has a bound; the caller bounds the whole.
     pub(super) async fn open(
         endpoint: &Arc<Endpoint>,
-        route: RouteId,
-        (client, query): (&[Header], &str),
+        Opening { route, query, headers: client }: Opening<'_>,
     ) -> Result<Self, NotOpened> {
         let Some(reach) = endpoint.reach(route.format()) else { return Err(NotOpened::NoAddress) };
         let path = reach.place(AskedPath { path: route.path(), query, model: "" });
@@ -76,7 +92,12 @@ impl UpstreamSide {
         // A handshake has no body.
         sent.remove(header::CONTENT_TYPE);
         let request = SocketRequest { path: &path, headers: &sent, largest_message: LARGEST_MESSAGE };
-        let socket = match open_socket(&target_of(endpoint, reach), request).await {
+        let mut target = target_of(endpoint, reach);
+        if sent.contains_key(header::AUTHORIZATION) {
+            // The secret of a session goes up in the place of the account's key.
+            target.headers.retain(|(name, _)| !["authorization", "x-api-key", "api-key"].contains(&name.as_str()));
+        }
+        let socket = match open_socket(&target, request).await {
             Ok(Handshake::Open(socket)) => socket,
             Ok(Handshake::Refused(refusal)) => return Err(NotOpened::Refused(refusal)),
             Err(error) => return Err(NotOpened::Failed(error)),

@@ -29,7 +29,11 @@ impl WsFrame {
     }
 
     pub fn close(code: u16) -> WsFrame {
-        WsFrame::new(CLOSE, code.to_be_bytes())
+        WsFrame::close_for(code, "")
+    }
+
+    pub fn close_for(code: u16, reason: &str) -> WsFrame {
+        WsFrame::new(CLOSE, [&code.to_be_bytes(), reason.as_bytes()].concat())
     }
 
     /// The same as the first or a middle fragment.
@@ -110,11 +114,16 @@ impl WsClient {
 
     /// Connects with these header lines; whatever the answer is.
     pub fn with(app: &App, headers: &str) -> WsClient {
+        WsClient::at(app, "/v1/responses", headers)
+    }
+
+    /// Connects at a path with these header lines; whatever the answer is.
+    pub fn at(app: &App, path: &str, headers: &str) -> WsClient {
         let mut stream = TcpStream::connect(("127.0.0.1", app.port)).expect("connects");
         stream.set_nodelay(true).expect("set");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
         let request = format!(
-            "GET /v1/responses HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
+            "GET {path} HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
              sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
         );
         stream.write_all(request.as_bytes()).expect("writes");
@@ -261,16 +270,32 @@ impl WsUpstream {
         refusal: impl Fn(usize) -> Option<String> + Send + Sync + 'static,
         script: impl Fn(&mut WsServed, WsFrame) -> bool + Send + Sync + 'static,
     ) -> WsUpstream {
+        WsUpstream::launch(refusal, Vec::new(), script)
+    }
+
+    /// Serves each connection by `script`, behind an event that comes together with the answer to the handshake.
+    pub fn greeting(
+        event: &Value,
+        script: impl Fn(&mut WsServed, WsFrame) -> bool + Send + Sync + 'static,
+    ) -> WsUpstream {
+        WsUpstream::launch(|_| None, WsFrame::new(TEXT, event.to_string()).write(false), script)
+    }
+
+    fn launch(
+        refusal: impl Fn(usize) -> Option<String> + Send + Sync + 'static,
+        greeting: Vec<u8>,
+        script: impl Fn(&mut WsServed, WsFrame) -> bool + Send + Sync + 'static,
+    ) -> WsUpstream {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let shared = Arc::new(Mutex::new(WsShared::default()));
-        let (served, both) = (shared.clone(), Arc::new((refusal, script)));
+        let (served, both) = (shared.clone(), Arc::new((refusal, script, greeting)));
         std::thread::spawn(move || {
             for (nth, stream) in listener.incoming().map_while(Result::ok).enumerate() {
                 let (shared, both) = (served.clone(), both.clone());
                 std::thread::spawn(move || {
                     let ended = shared.clone();
-                    serve(stream, nth, (&both.0, &both.1), &shared);
+                    serve((stream, &both.2), nth, (&both.0, &both.1), &shared);
                     ended.lock().expect("whole").ended += 1;
                 });
             }
@@ -311,7 +336,7 @@ impl WsUpstream {
 }
 
 fn serve(
-    stream: TcpStream,
+    (stream, greeting): (TcpStream, &[u8]),
     nth: usize,
     (refusal, script): (&impl Fn(usize) -> Option<String>, &impl Fn(&mut WsServed, WsFrame) -> bool),
     shared: &Mutex<WsShared>,
@@ -339,7 +364,7 @@ fn serve(
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
     );
-    let _ = served.stream.write_all(answer.as_bytes());
+    let _ = served.stream.write_all(&[answer.as_bytes(), greeting].concat());
     while let Some(frame) = served.next() {
         if frame.code == TEXT {
             let message = serde_json::from_slice(&frame.bytes).unwrap_or(Value::Null);

@@ -219,4 +219,6 @@ fn to_library(close: &SocketClose) -> CloseReason {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -1,0 +1,149 @@
+//! The messages of an open connection, from either side.
+
+use actix_web::web::Bytes;
+use serde_json::json;
+use transport::{SocketClose, SocketMessage};
+
+use super::admission::{NotAdmitted, realtime_event};
+use super::relay::{Decision, Held, Relay};
+use crate::dialect::openai::realtime::{RealtimeEvent, RealtimeQuestion, read_event, read_question};
+use crate::error::ApiError;
+use crate::proxy::websocket::SocketHost;
+use crate::proxy::websocket::answer::broken_off;
+use crate::proxy::websocket::ending::{Ending, code};
+use crate::proxy::websocket::receive::lost;
+use crate::proxy::websocket::refusal::sent;
+use crate::proxy::websocket::upstream_side::FromUpstream;
+use crate::scheduler::AdmissionError;
+
+impl<H: SocketHost> Relay<H> {
+    /// Passes a message of the client on, or admits the response that the message asks for.
+    pub(super) async fn of_client(&mut self, message: SocketMessage) -> Result<(), Ending> {
+        let asked = match &message {
+            SocketMessage::Text(text) => read_question(text),
+            SocketMessage::Binary(_) | SocketMessage::Ping(_) | SocketMessage::Pong(_) | SocketMessage::Close(_) => {
+                RealtimeQuestion::Other
+            }
+        };
+        match asked {
+            RealtimeQuestion::Response(_) if self.drains => self.refuse(ApiError::Stopping).await,
+            RealtimeQuestion::Response(_) if self.responses.is_full() => {
+                self.refuse(ApiError::Overloaded("too many responses of this connection are under way")).await;
+            }
+            RealtimeQuestion::Response(event_id) => self.admit(Held::Asked(message, event_id)),
+            RealtimeQuestion::Other => self.send_up(&message),
+        }
+        Ok(())
+    }
+
+    async fn refuse(&mut self, error: ApiError) {
+        self.client.send_text(NotAdmitted::of(&error).event).await;
+    }
+
+    /// Hands a message to the upstream: it is written beside other things.
+    fn send_up(&mut self, message: &SocketMessage) {
+        if let Some(upstream) = &mut self.upstream {
+            upstream.queue(message);
+        }
+    }
+
+    /// Passes a message of the upstream on, and sees the responses there.
+    pub(super) async fn of_upstream(&mut self, message: FromUpstream) -> Result<(), Ending> {
+        let message = match message {
+            FromUpstream::Data(message) => message,
+            FromUpstream::Closed(close) => {
+                self.upstream = None;
+                self.responses.lose(&lost(&format!("it closed the connection ({})", close.code)));
+                return Err(Ending::Upstream(close));
+            }
+            FromUpstream::Lost(why) => {
+                self.upstream = None;
+                let failure = lost(&why);
+                if self.responses.lose(&failure) {
+                    self.client.send_text(realtime_event(broken_off(failure.class))).await;
+                }
+                return Err(Ending::upstream_lost());
+            }
+        };
+        match self.read(&message) {
+            RealtimeEvent::Created(id) => {
+                if !self.responses.begin_asked(&id) {
+                    self.admit(Held::Begun(message, id));
+                    return Ok(());
+                }
+            }
+            RealtimeEvent::Content(id) => self.responses.has_content(&id),
+            RealtimeEvent::Done(end) => self.responses.end(end),
+            RealtimeEvent::Refused(event_id) => self.responses.refuse(event_id.as_deref()),
+            RealtimeEvent::Transcribed(usage) if self.only_transcribes() => {
+                self.admit(Held::Transcribed(message, usage));
+                return Ok(());
+            }
+            RealtimeEvent::Transcribed(_) | RealtimeEvent::Other => {}
+        }
+        self.client.send(&message).await;
+        Ok(())
+    }
+
+    fn read(&self, message: &SocketMessage) -> RealtimeEvent {
+        match (message, &self.upstream) {
+            (SocketMessage::Text(text), Some(upstream)) => {
+                read_event(text, sent(&self.admission.request, &upstream.endpoint))
+            }
+            (
+                SocketMessage::Text(_)
+                | SocketMessage::Binary(_)
+                | SocketMessage::Ping(_)
+                | SocketMessage::Pong(_)
+                | SocketMessage::Close(_),
+                _,
+            ) => RealtimeEvent::Other,
+        }
+    }
+
+    /// Returns whether the session has no responses: what is written down is the answer.
+    fn only_transcribes(&self) -> bool {
+        self.admission.request.query.split('&').any(|part| part == "intent=transcription")
+    }
+
+    /// Goes on with a message whose response is admitted, or refused.
+    pub(super) async fn admitted(&mut self, admitted: Decision<H::Slot>) -> Result<(), Ending> {
+        let Some((held, _)) = self.admitting.take() else { return Ok(()) };
+        let admitted = admitted.and_then(|reserved| {
+            let late = ApiError::from(AdmissionError::NotInTime);
+            if reserved.begin() { Ok(reserved) } else { Err(NotAdmitted::of(&late)) }
+        });
+        match (held, admitted) {
+            (Held::Asked(message, event_id), Ok(reserved)) => {
+                self.send_up(&message);
+                self.responses.asked(event_id, reserved);
+                Ok(())
+            }
+            (Held::Begun(message, id), Ok(reserved)) => {
+                self.responses.begin(id, reserved);
+                self.client.send(&message).await;
+                Ok(())
+            }
+            (Held::Transcribed(message, usage), Ok(reserved)) => {
+                self.responses.transcribed(reserved, usage);
+                self.client.send(&message).await;
+                Ok(())
+            }
+            (Held::Asked(..), Err(NotAdmitted { event, is_final: false })) => {
+                self.client.send_text(event).await;
+                Ok(())
+            }
+            (Held::Asked(..) | Held::Transcribed(..), Err(refused)) => Err(self.end_refused(refused.event).await),
+            (Held::Begun(_, id), Err(refused)) => {
+                let cancel = json!({ "type": "response.cancel", "response_id": id });
+                self.send_up(&SocketMessage::Text(Bytes::from(cancel.to_string())));
+                Err(self.end_refused(refused.event).await)
+            }
+        }
+    }
+
+    async fn end_refused(&mut self, event: Bytes) -> Ending {
+        self.client.send_text(event).await;
+        Ending::Ours(SocketClose::new(code::POLICY, "a limit or a budget leaves no room for a response"))
+    }
+}
