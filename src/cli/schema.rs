@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use super::CliError;
-use crate::config::generate_schema;
+use crate::config::CONFIG_SCHEMA;
 
 pub(super) fn schema() -> Result<(), CliError> {
-    writeln!(std::io::stdout(), "{:#}", generate_schema())?;
+    std::io::stdout().write_all(CONFIG_SCHEMA.as_bytes())?;
     Ok(())
 }

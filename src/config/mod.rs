@@ -74,7 +74,7 @@ pub use quirks::{LimitsPer, Quirks, StreamUsage};
 pub use quota::{Pacing, Reset};
 pub use reading::ConfigError;
 pub(crate) use reading::LARGEST;
-pub use schema::generate as generate_schema;
+pub use schema::{CONFIG_SCHEMA, config_schema};
 pub use secret::{ApiKey, ClientKey};
 pub use served_models::Models;
 pub use server_limits::{ServerLimits, TlsFiles};

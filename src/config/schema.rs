@@ -3,37 +3,50 @@
 //! Serde stops at the first mistake and names no place. A person wants all mistakes at once, each with a path.
 //! The walk knows the part of JSON Schema in use for our types, and no more.
 
-use schemars::JsonSchema;
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value};
 
-use super::file::ConfigFile;
 use super::problem::{Problem, shown_name};
 
-/// Returns the schema, the same as `config/apis.schema.json`.
-pub fn generate() -> Value {
-    schemars::schema_for!(ConfigFile).to_value()
+/// The schema of a configuration, for editors. A test holds that the text is made of the types in [`file`](super::file).
+pub const CONFIG_SCHEMA: &str = include_str!("../../config/apis.schema.json");
+
+/// The schema of a file of presets, as `config/providers.json` is one. The same test holds the text.
+const PROVIDERS_SCHEMA: &str = include_str!("../../config/providers.schema.json");
+
+static OF_CONFIG: LazyLock<Value> = LazyLock::new(|| read(CONFIG_SCHEMA));
+static OF_PROVIDERS: LazyLock<Value> = LazyLock::new(|| read(PROVIDERS_SCHEMA));
+
+fn read(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
 }
 
-/// Returns every mistake in `document` against the schema.
+/// Returns the schema of a configuration.
+pub fn config_schema() -> &'static Value {
+    &OF_CONFIG
+}
+
+/// Returns every mistake of a configuration against the schema.
 pub(super) fn check(document: &Value) -> Vec<Problem> {
-    check_as::<ConfigFile>(document, "")
+    walk(document, &OF_CONFIG, &OF_CONFIG, "")
 }
 
-/// Returns every mistake in `part`, which stands at `at`, as a value of type `T`.
-pub(super) fn check_as<T: JsonSchema>(part: &Value, at: &str) -> Vec<Problem> {
-    walk(part, &schemars::schema_for!(T).to_value(), at)
+/// Returns every mistake of a file of presets against the schema.
+pub(super) fn check_providers(document: &Value) -> Vec<Problem> {
+    walk(document, &OF_PROVIDERS, &OF_PROVIDERS, "")
 }
 
-/// Does the same with some of the fields: none is required.
-pub(super) fn check_fields<T: JsonSchema>(part: &Value, at: &str) -> Vec<Problem> {
-    let mut root = schemars::schema_for!(T);
-    root.remove("required");
-    walk(part, &root.to_value(), at)
+/// Returns every mistake in some fields of an account's entry, which stand at `at`. No field is required.
+pub(super) fn check_fields_of_api(fields: &Value, at: &str) -> Vec<Problem> {
+    let mut entry = OF_CONFIG.pointer("/$defs/ApiFile").cloned().unwrap_or_default();
+    entry.as_object_mut().map(|entry| entry.remove("required"));
+    walk(fields, &entry, &OF_CONFIG, at)
 }
 
-fn walk(part: &Value, root: &Value, at: &str) -> Vec<Problem> {
+fn walk(part: &Value, schema: &Value, root: &Value, at: &str) -> Vec<Problem> {
     let mut walk = Walk { definitions: root.get("$defs").cloned().unwrap_or_default(), problems: Vec::new() };
-    walk.value(part, root, at);
+    walk.value(part, schema, at);
     walk.problems
 }
 
@@ -243,8 +256,30 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::Path;
+
     use serde_json::json;
+
+    use super::*;
+    use crate::config::file::ConfigFile;
+    use crate::config::providers::ProvidersFile;
+
+    #[test]
+    fn the_schemas_are_those_of_the_types() {
+        let made = [
+            ("apis.schema.json", CONFIG_SCHEMA, schemars::schema_for!(ConfigFile)),
+            ("providers.schema.json", PROVIDERS_SCHEMA, schemars::schema_for!(ProvidersFile)),
+        ];
+        for (name, kept, made) in made {
+            let made = format!("{:#}\n", made.to_value());
+            if std::env::var_os("UPDATE_DOCS").is_some() {
+                let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
+                std::fs::write(path, &made).unwrap();
+            } else {
+                assert!(kept == made, "config/{name} is old: run UPDATE_DOCS=1 cargo test --lib schemas");
+            }
+        }
+    }
 
     #[test]
     fn every_mistake_is_named_with_its_place() {

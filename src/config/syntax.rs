@@ -145,9 +145,7 @@ fn names() -> BTreeSet<String> {
         }
     }
     let mut names = BTreeSet::new();
-    if let Ok(schema) = serde_json::to_value(schema::generate()) {
-        gather(&schema, &mut names);
-    }
+    gather(schema::config_schema(), &mut names);
     names
 }
 

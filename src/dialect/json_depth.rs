@@ -2,15 +2,17 @@
 
 use memchr::memchr2;
 
+use super::scanned_body::ScannedBody;
+
 /// Deeper than any sensible request: a tool's schema has some tens of levels.
 pub(crate) const DEEPEST: usize = 256;
 
 /// Returns whether a valid JSON text is nested no deeper than [`DEEPEST`].
-pub(crate) fn is_shallow(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    if brackets(bytes) <= DEEPEST {
+pub(crate) fn is_shallow(body: ScannedBody<'_>) -> bool {
+    if body.parts().map(brackets).sum::<usize>() <= DEEPEST {
         return true;
     }
+    let bytes = body.text().as_bytes();
     let (mut at, mut depth) = (0, 0_usize);
     while let Some(byte) = bytes.get(at) {
         at += 1;
@@ -49,6 +51,10 @@ fn behind_string(bytes: &[u8], mut at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_shallow(text: &str) -> bool {
+        super::is_shallow(ScannedBody::new(text))
+    }
 
     #[test]
     fn all_that_opens_is_counted() {

@@ -3,7 +3,7 @@
 //! - [`routes`]: the table of forwarded paths. [`reply_kind`]: the kinds of answers. [`first_bytes`]: what an answer is, by its first bytes.
 //! - [`event_stream`]: one stream, event by event, in any dialect. [`event_meaning`]: one event. [`sse`] cuts events. [`usage`] completes reports.
 //! - [`openai`]: the fields of OpenAI's API, and nothing of general use. [`anthropic`]: the same of Anthropic's.
-//! - [`large_answer`]: answers beyond the bound of memory. [`lenient`], [`json_text`], [`json_repair`], [`json_depth`], [`redact`], [`said`], [`token_estimate`]: tools.
+//! - [`large_answer`]: answers beyond the bound of memory. [`lenient`], [`json_text`], [`json_repair`], [`json_depth`], [`scanned_body`], [`redact`], [`said`], [`token_estimate`]: tools.
 
 mod anthropic;
 pub(crate) mod echo_model;
@@ -23,6 +23,7 @@ mod reply_kind;
 pub(crate) mod routes;
 pub(crate) use routes::Naming;
 pub(crate) mod said;
+pub(crate) mod scanned_body;
 pub(crate) mod sse;
 pub(crate) mod token_estimate;
 mod usage;

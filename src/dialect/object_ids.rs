@@ -15,6 +15,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use url::form_urlencoded;
 
 use super::reply_kind::ReplyKind;
+use super::scanned_body::ScannedBody;
 use super::{Dialect, WholeAnswer};
 use crate::types::ObjectKey;
 
@@ -63,8 +64,8 @@ fn needles(words: &[&'static str]) -> Vec<Finder<'static>> {
 }
 
 /// Returns whether one of the words stands in a body.
-pub(crate) fn is_found(needles: &Needles, body: &[u8]) -> bool {
-    needles.iter().any(|needle| needle.find(body).is_some())
+pub(crate) fn is_found(needles: &Needles, body: ScannedBody<'_>) -> bool {
+    body.parts().any(|part| needles.iter().any(|needle| needle.find(part).is_some()))
 }
 
 /// Returns the objects that a body names.

@@ -1,14 +1,8 @@
 //! What a request may cost in tokens, as far as its body tells.
 
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
-
 use super::reply_kind::ReplyKind;
+use super::scanned_body::ScannedBody;
 use crate::types::{TokenEstimate, tokens_of_text};
-
-/// Stands before an image's or a file's bytes.
-static MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(";base64,"));
 
 /// The bounds of an answer's tokens, as typed. The upstream judges their meaning: an unreadable field bounds
 /// nothing.
@@ -20,11 +14,11 @@ pub(crate) struct CompletionBounds<'a> {
     pub(crate) n: &'a str,
 }
 
-/// Estimates what a request with this body may cost.
-pub(crate) fn estimate(kind: ReplyKind, body: &str, bounds: CompletionBounds<'_>) -> TokenEstimate {
+/// Estimates what a request with this body may cost. Images and files cost tokens by their size in pixels, not in bytes.
+pub(crate) fn estimate(kind: ReplyKind, body: ScannedBody<'_>, bounds: CompletionBounds<'_>) -> TokenEstimate {
     let answers = number(bounds.n).unwrap_or(1).max(1);
     let bound = bounds.tokens.into_iter().find_map(number).map(|bound| bound.saturating_mul(answers));
-    let prompt = tokens_of_text(body.len() - attached(body));
+    let prompt = tokens_of_text(body.read_len());
     match kind {
         // Each message must have a bound. Clients set the largest one, and providers count what is generated.
         ReplyKind::Messages => TokenEstimate { prompt, completion: None, longest: bound },
@@ -42,21 +36,14 @@ fn number(typed: &str) -> Option<u64> {
     typed.parse().ok()
 }
 
-/// Counts the bytes of images and files in a body: these cost tokens by their size in pixels, not in bytes.
-fn attached(text: &str) -> usize {
-    let (mut rest, mut bytes) = (text.as_bytes(), 0);
-    while let Some(data) = MARK.find(rest).and_then(|at| rest.get(at + MARK.needle().len()..)) {
-        let end = memchr::memchr(b'"', data).unwrap_or(data.len());
-        bytes += end;
-        rest = data.get(end..).unwrap_or_default();
-    }
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::types::CountedTokens;
+
+    fn estimate(kind: ReplyKind, body: &str, bounds: CompletionBounds<'_>) -> TokenEstimate {
+        super::estimate(kind, ScannedBody::new(body), bounds)
+    }
 
     const NONE: CompletionBounds<'static> = CompletionBounds { tokens: ["null"; 3], n: "null" };
 

@@ -1,7 +1,6 @@
 //! A worker's side of the admission: credits on the worker's own thread, or else a question to the actor.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +19,7 @@ use super::permit::KeyPermit;
 use super::refusal::{FullLimit, KeyAdmissionError};
 use crate::config::{Config, KeyConfig};
 use crate::mailbox::{ActorKind, refused};
-use crate::types::{KeyName, Now, Price, Profile};
+use crate::types::{KeyName, Now, Price, Profile, QuickMap};
 
 /// How long the actor may take: it waits for the disk alone, and only when a block of units is used up.
 const ADMIT_WITHIN: Duration = Duration::from_secs(5);
@@ -43,9 +42,9 @@ pub struct KeyGate {
 struct GateMemory {
     config: Option<Arc<Config>>,
     /// As many as there are keys.
-    keys: HashMap<KeyName, KnownKey>,
+    keys: QuickMap<KeyName, KnownKey>,
     /// The dearest price of each model. Bound: [`MOST_PRICES`].
-    prices: HashMap<Arc<str>, Option<Price>>,
+    prices: QuickMap<Arc<str>, Option<Price>>,
 }
 
 /// What a worker knows of one key.

@@ -33,6 +33,7 @@ use self::stream_options::{UsageWish, member, place, usage_wish};
 use super::headers::{Header, client_headers};
 use crate::config::StreamUsage;
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
+use crate::dialect::scanned_body::ScannedBody;
 use crate::dialect::token_estimate::{CompletionBounds, estimate};
 use crate::dialect::{
     CalledRoute, ModelPlace, NamedObjects, Naming, NamingFields, ReplyKind, Route, is_found, named_beside, named_ids,
@@ -107,7 +108,8 @@ impl ClientRequest {
             return Err(invalid("the body must be a JSON object".into(), None));
         }
         let peek: RequestFields<'_> = serde_json::from_str(text).map_err(|error| not_valid(&error))?;
-        if !is_shallow(text) {
+        let scanned = ScannedBody::new(text);
+        if !is_shallow(scanned) {
             return Err(invalid(format!("the body is nested deeper than {DEEPEST} levels"), None));
         }
         let is_responses = peek.input.get() != "null" && peek.messages.get() == "null";
@@ -126,10 +128,10 @@ impl ClientRequest {
         let options_at = if usage == UsageWish::Moot { None } else { member(text, peek.stream_options) };
         let parameters = if route.reply == ReplyKind::Object { ParameterSet::NONE } else { peek.parameters() };
         let tokens = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
-        let estimate = estimate(route.reply, text, CompletionBounds { tokens, n: peek.n.get() });
+        let estimate = estimate(route.reply, scanned, CompletionBounds { tokens, n: peek.n.get() });
         let RequestFields { previous_response_id, conversation, input, prompt_cache_key, metadata, user, .. } = peek;
         let naming = NamingFields { previous_response_id, conversation, input };
-        let objects = all_named(route, &ids, route.dialect.named_objects(route.reply, naming), &body);
+        let objects = all_named(route, &ids, route.dialect.named_objects(route.reply, naming), scanned);
         let mut passed = client_headers(headers, route.id.format());
         if is_opaque {
             passed.extend(headers.get(CONTENT_TYPE).map(|kind| (CONTENT_TYPE, kind.clone())));
@@ -242,11 +244,12 @@ fn checked_model(route: &Route, model: Option<Arc<str>>, is_absent: bool) -> Res
 }
 
 /// Returns the objects of a request: by the ids in the path and in the body, and by what the dialect finds.
-fn all_named(route: &Route, ids: &[String], by_dialect: NamedObjects, body: &[u8]) -> NamedObjects {
+fn all_named(route: &Route, ids: &[String], by_dialect: NamedObjects, body: ScannedBody<'_>) -> NamedObjects {
+    let text = body.text().as_bytes();
     let in_body = match route.objects.names {
-        Naming::WhereFound(needles) if is_found(needles, body) => named_ids(route.dialect, body),
-        Naming::Anywhere if !body.is_empty() => named_beside(route.dialect, body),
-        Naming::Nowhere | Naming::WhereFound(_) | Naming::Anywhere => Vec::new(),
+        Naming::WhereFound(needles) if is_found(needles, body) => named_ids(route.dialect, text),
+        Naming::Anywhere => named_beside(route.dialect, text),
+        Naming::Nowhere | Naming::WhereFound(_) => Vec::new(),
     };
     if ids.is_empty() && in_body.is_empty() {
         return by_dialect;

@@ -30,6 +30,11 @@ pub(super) struct LimitLine {
 const NEARLY_FULL: u64 = 90;
 
 impl LimitLine {
+    /// Returns whether nothing is left until the period's end.
+    pub(super) fn is_spent(&self) -> bool {
+        self.ends.is_some() && self.used >= self.bound
+    }
+
     /// Returns the limits of a quota that have a bound.
     pub(super) fn of(quota: &QuotaStatus) -> Vec<LimitLine> {
         let QuotaStatus { limits, requests, tokens, forecasts: [of_requests, of_tokens], period_ends, .. } = quota;

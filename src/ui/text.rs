@@ -62,12 +62,13 @@ impl Language {
         self.words().get(name).map_or(other, String::as_str)
     }
 
-    /// Returns the words of a class of failures, or of a code of our own errors. English pages have the names of logs and metrics.
+    /// Returns the words of a class of failures, of a code of our own errors, or of the reason why an account takes no request.
+    /// English pages have the names of logs and metrics for classes and codes.
     pub(super) fn class<'a>(self, name: &'a str) -> &'a str
     where
         'static: 'a,
     {
-        self.text_or(&format!("class.{name}"), name)
+        self.text_or(&format!("class.{name}"), self.text_or(&format!("reason.{name}"), name))
     }
 
     /// Returns the words of a name with values in place of `{…}`.

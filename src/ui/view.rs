@@ -159,6 +159,14 @@ impl View {
         }
     }
 
+    /// Returns a link to a page of operators, or the text alone for a client.
+    pub(super) fn operators_link(&self, page: &str, text: &str) -> Markup {
+        html! {
+            @if self.visitor.is_operator() { a href=(page) { (text) } }
+            @else { span { (text) } }
+        }
+    }
+
     /// Returns a link, with a query.
     pub(super) fn link(&self, path: &str, query: &[(&str, &str)], text: impl Render) -> Markup {
         html! { a href=(address(path, query)) { (text) } }

@@ -71,7 +71,7 @@ fn the_shipped_example_is_valid_once_its_keys_are_given_and_its_schema_is_up_to_
     let schema = fs::read_to_string(format!("{root}apis.schema.json")).expect("reads");
     let generated = Launch { folder: scratch(), args: Vec::new(), env: Vec::new() }.command().arg("schema").output();
     let generated = String::from_utf8(generated.expect("ran").stdout).expect("UTF-8");
-    assert!(schema == generated, "write it anew: cargo run -- schema > config/apis.schema.json");
+    assert!(schema == generated, "write it anew: UPDATE_DOCS=1 cargo test --lib schemas");
 }
 
 /// A file with keys must not be published by `git add .`. Not in a copy without git, such as an archive's.

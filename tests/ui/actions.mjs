@@ -91,6 +91,21 @@ async function keys(page, name) {
   assert.equal(await page.inputValue("#make input[name=apis]"), "no-such");
 }
 
+/** Lets an account rest until a time of the visitor's own zone, or in UTC without scripts, as the label says. */
+async function restUntil(page) {
+  const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
+  const label = await page.locator("label", { has: page.locator("input[name=until]") }).textContent();
+  const isLocal = label.includes("Asia/Dubai");
+  assert.ok(isLocal || label.includes("UTC"), label);
+  await page.fill("input[name=until]", `${tomorrow}T08:30`);
+  await page.getByRole("button", { name: "Let it rest" }).click();
+  assert.match(await said(page), /rests/);
+  const ends = await page.locator("#api-a .why time").first().getAttribute("datetime");
+  assert.equal(ends, `${tomorrow}T${isLocal ? "04:30" : "08:30"}:00.000Z`);
+  await page.getByRole("button", { name: "Try it again now" }).click();
+  assert.match(await page.textContent("#api-a"), /can serve/);
+}
+
 async function accounts(page) {
   await page.goto(`${base}/ui/accounts/a`);
   await page.getByRole("button", { name: "Let it rest" }).click();
@@ -98,6 +113,7 @@ async function accounts(page) {
   assert.match(await page.textContent("#api-a"), /let rest by an operator/);
   await page.getByRole("button", { name: "Try it again now" }).click();
   assert.match(await page.textContent("#api-a"), /can serve/);
+  await restUntil(page);
 
   await page.fill("input[name=rpm]", "1000");
   await page.getByRole("button", { name: "Save" }).click();
@@ -184,7 +200,7 @@ async function configuration(page, other) {
 
 await withBrowser(async (open) => {
   for (const javaScriptEnabled of [true, false]) {
-    const page = await open({ javaScriptEnabled });
+    const page = await open({ javaScriptEnabled, timezoneId: "Asia/Dubai" });
     const other = await open({ javaScriptEnabled });
     await logIn(page, admin);
     await logIn(other, admin);

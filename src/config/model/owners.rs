@@ -3,13 +3,12 @@
 //! 1. Keys are found by their SHA-256. Whoever measures the time of the search learns something of digests, and nothing of keys.
 //! 2. A thousand keys take no longer than one.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use super::keys::{Access, KeyConfig};
 use crate::config::secret::{KeyDigest, digest_of};
-use crate::types::KeyName;
+use crate::types::{KeyName, QuickMap};
 
 /// Who sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +24,7 @@ pub enum Identity {
 /// All keys that let somebody in, by digest.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyOwners {
-    owners: HashMap<KeyDigest, Identity>,
+    owners: QuickMap<KeyDigest, Identity>,
     /// Whoever presents no key.
     everybody: Option<Arc<KeyConfig>>,
 }

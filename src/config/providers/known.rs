@@ -28,7 +28,7 @@ pub struct Providers {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("additionalProperties" = false))]
-struct ProvidersFile {
+pub(in crate::config) struct ProvidersFile {
     /// Where a JSON Schema is, for editors. Not used.
     #[serde(rename = "$schema", default)]
     #[expect(dead_code, reason = "is for editors alone")]
@@ -36,6 +36,7 @@ struct ProvidersFile {
     /// The date of the facts, `2026-11-28`.
     as_of: String,
     /// By id.
+    #[schemars(with = "BTreeMap<String, Provider>")]
     providers: Map<String, Value>,
     /// By name: why there is no preset.
     #[serde(default)]
@@ -57,7 +58,7 @@ impl Providers {
     /// # Errors
     /// With all mistakes.
     pub(super) fn of(document: &Value) -> Result<Providers, Vec<Problem>> {
-        let mut problems = schema::check_as::<ProvidersFile>(document, "");
+        let mut problems = schema::check_providers(document);
         let Ok(file) = serde_json::from_value::<ProvidersFile>(document.clone()) else { return Err(problems) };
         if file.as_of.parse::<jiff::civil::Date>().is_err() {
             problems.push(Problem::new("asOf", "must be a date such as 2026-11-28"));
@@ -65,7 +66,6 @@ impl Providers {
         let mut list = Vec::new();
         for (id, value) in file.providers {
             let at = format!("providers.{id}");
-            problems.extend(schema::check_as::<Provider>(&value, &at));
             if let Ok(provider) = serde_json::from_value::<Provider>(value) {
                 let provider = Provider { id, as_of: file.as_of.clone(), ..provider };
                 problems.extend(provider.mistakes(&at));

@@ -23,5 +23,7 @@ mod tests;
 pub use fill_in::PresetUse;
 pub(super) use fill_in::fill_in;
 pub use known::Providers;
+#[cfg(test)]
+pub(super) use known::ProvidersFile;
 pub use provider::{Blank, LimitScope, Plan, Provider};
 pub(super) use read::{PresetsRead, text_of};

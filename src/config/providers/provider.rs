@@ -9,7 +9,6 @@ use url::Url;
 
 use super::secrets::without_secrets;
 use crate::config::base_url;
-use crate::config::file::ApiFile;
 use crate::config::problem::Problem;
 use crate::config::schema;
 use crate::types::WireFormat;
@@ -132,10 +131,10 @@ impl Provider {
 
     /// Returns what would make each entry of this provider invalid.
     pub(super) fn mistakes(&self, at: &str) -> Vec<Problem> {
-        let mut problems = schema::check_fields::<ApiFile>(&Value::Object(self.fields.clone()), at);
+        let mut problems = schema::check_fields_of_api(&Value::Object(self.fields.clone()), at);
         for (name, plan) in &self.plans {
             let at = format!("{at}.plans.{name}");
-            problems.extend(schema::check_fields::<ApiFile>(&Value::Object(plan.fields.clone()), &at));
+            problems.extend(schema::check_fields_of_api(&Value::Object(plan.fields.clone()), &at));
         }
         for field in OF_THE_ENTRY.into_iter().filter(|field| self.fields.contains_key(*field)) {
             problems.push(Problem::new(&format!("{at}.{field}"), "belongs to an entry, not to a preset"));

@@ -8,6 +8,7 @@ use super::body::{FormBody, FormSource, RequestBody};
 use super::fields::absent;
 use super::session::{SessionFields, session_of};
 use super::{ClientRequest, InvalidRequest, all_named, checked_model, client_timeout};
+use crate::dialect::scanned_body::ScannedBody;
 use crate::dialect::{CalledRoute, ModelPlace, NamedObjects};
 use crate::proxy::headers::client_headers;
 use crate::proxy::upload::{FormBytes, FormFields, ReceivedForm};
@@ -46,7 +47,7 @@ impl ClientRequest {
             client_timeout: client_timeout(headers),
             query: String::new(),
             last_id: ids.last().map(|id| ObjectKey::of_id(id)),
-            objects: all_named(route, &ids, NamedObjects::default(), b""),
+            objects: all_named(route, &ids, NamedObjects::default(), ScannedBody::new("{}")),
             path,
             base: None,
             headers: passed,

@@ -18,6 +18,19 @@ function localTimes(root) {
   }
 }
 
+/** Takes times in the visitor's own zone, and sends them in UTC. The label beside the field says in which.
+ * @param {ParentNode} root */
+function takeLocalTimes(root) {
+  for (const element of root.querySelectorAll("input[data-utc]")) {
+    const field = /** @type {HTMLInputElement} */ (element);
+    const zone = field.closest("label")?.querySelector("[data-zone]");
+    if (zone) zone.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    field.form?.addEventListener("formdata", ({ formData }) => {
+      if (field.value) formData.set(field.name, new Date(field.value).toISOString());
+    });
+  }
+}
+
 /** Adds a button to each text that is there to be copied.
  * @param {ParentNode} root */
 function copyButtons(root) {
@@ -41,6 +54,7 @@ function copyButtons(root) {
  * @param {ParentNode} root */
 function dress(root) {
   localTimes(root);
+  takeLocalTimes(root);
   copyButtons(root);
   for (const form of root.querySelectorAll("form[data-stream]")) streamTrial(/** @type {HTMLFormElement} */ (form));
   for (const button of root.querySelectorAll("[data-pause]")) pauses(/** @type {HTMLElement} */ (button));

@@ -66,7 +66,10 @@ impl Facts for AccountFacts {
                     }
                 }
                 @if view.visitor.is_admin() {
-                    div { (self.steering(view)) (settings(&api.status.config, &self.text, view)) }
+                    div {
+                        @if api.status.config.enabled { (self.steering(view)) }
+                        (settings(&api.status.config, &self.text, view))
+                    }
                 }
             }
         }
@@ -89,6 +92,10 @@ impl AccountFacts {
                     label {
                         (view.t("account.rest_for")) " "
                         select name="hours" { @for hours in RESTS { option value=(hours) { (hours) " h" } } }
+                    }
+                    label {
+                        (view.t("account.rest_until")) " (" span data-zone { "UTC" } ") "
+                        input type="datetime-local" name="until" data-utc;
                     }
                     button type="submit" { (view.t("account.rest")) }
                 }

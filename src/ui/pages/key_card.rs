@@ -13,6 +13,7 @@ pub(super) fn key_state(status: &KeyStatus) -> &'static str {
     match &status.config {
         key if key.is_expired(Now::read().wall) => "expired",
         key if !key.enabled => "disabled",
+        _ if status.quotas.iter().flat_map(LimitLine::of).any(|line| line.is_spent()) => "full",
         _ => "active",
     }
 }
@@ -25,8 +26,7 @@ pub(super) fn key_card(status: &KeyStatus, view: &View) -> Markup {
     let refused: u64 = status.refused.iter().map(|(_, times)| times).sum();
     html! {
         h2 {
-            @if view.visitor.is_operator() { a href=(key_page(key.name.as_str())) { (key.name) } }
-            @else { span { (key.name) } }
+            (view.operators_link(&key_page(key.name.as_str()), key.name.as_str()))
             span class={ "state " (state) } { (view.t(&format!("state.{state}"))) }
         }
         p class="why" {

@@ -20,7 +20,7 @@ use crate::ui::search::Search;
 use crate::ui::view::{Facts, View};
 
 /// What a key can be.
-const STATES: [&str; 3] = ["active", "disabled", "expired"];
+const STATES: [&str; 4] = ["active", "full", "disabled", "expired"];
 
 /// Keys that a page shows at once. Beyond it, a name is to be typed.
 const MOST_SHOWN: usize = 100;

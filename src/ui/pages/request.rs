@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::records::{AttemptRecord, AttemptResult, FindRecent, RecentRequest, RequestEnd, RequestRecord};
 use crate::ui::format::{count, money, seconds, span};
 use crate::ui::page::PageRequest;
-use crate::ui::view::{Facts, View};
+use crate::ui::view::{Facts, View, account_page, key_page};
 
 struct RequestFacts {
     id: String,
@@ -70,7 +70,7 @@ fn line(attempt: &AttemptRecord, record: &RequestRecord, view: &View) -> Markup 
     let times = format!("+{began} · {took}");
     html! {
         div class="limit attempt" {
-            span class="limit-name" { (attempt.api.as_str()) }
+            span class="limit-name" { (view.operators_link(&account_page(attempt.api.as_str()), attempt.api.as_str())) }
             svg class=(class) viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label=(times) {
                 rect class="track" width="100" height="6" rx="1" {}
                 rect class="used" x=(format!("{from:.2}")) width=(format!("{long:.2}")) height="6" rx="1" {}
@@ -88,8 +88,7 @@ fn facts(record: &RequestRecord, view: &View) -> Markup {
         .into_iter()
         .filter(|(_, tokens)| *tokens > 0)
         .map(|(name, tokens)| format!("{name} {}", count(tokens)));
-    let rows: [(&str, String); 9] = [
-        ("live.key", record.key.as_ref().map(ToString::to_string).unwrap_or_default()),
+    let rows: [(&str, String); 8] = [
         ("live.app", record.app.as_str().to_owned()),
         ("live.model", record.model.as_deref().unwrap_or_default().to_owned()),
         ("request.client", record.client.map(|client| client.to_string()).unwrap_or_default()),
@@ -101,6 +100,9 @@ fn facts(record: &RequestRecord, view: &View) -> Markup {
     ];
     html! {
         div class="scroll" tabindex="0" { table { tbody {
+            @if let Some(key) = &record.key {
+                tr { th scope="row" { (view.t("live.key")) } td class="wrap" { (view.operators_link(&key_page(key.as_str()), key.as_str())) } }
+            }
             @for (name, value) in rows {
                 @if !value.is_empty() { tr { th scope="row" { (view.t(name)) } td class="wrap" { (value) } } }
             }

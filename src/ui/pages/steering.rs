@@ -2,10 +2,12 @@
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use crate::proxy::own_chat::{TestFailure, TestReport};
 use crate::scheduler::{ClearRest, RestUpstream};
-use crate::types::Now;
+use crate::types::{Now, iso};
 use crate::ui::format::{count, money, span};
 use crate::ui::forms::{ActionOutcome, SentForm};
 use crate::ui::view::account_page;
@@ -15,29 +17,44 @@ const HOUR_MS: i64 = 3_600_000;
 /// The longest rest by a form, in hours: a month.
 const LONGEST: i64 = 31 * 24;
 
-/// Lets an account rest for some hours.
+/// Lets an account rest until a time, or for some hours.
 pub(in crate::ui) fn rest(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
     async move {
         let api = form.field("api").unwrap_or_default();
-        let hours =
-            form.field("hours").and_then(|hours| hours.parse().ok()).filter(|hours| (1..=LONGEST).contains(hours));
-        let Some(hours) = hours else {
+        let Some(until) = rest_end(form.field("until"), form.field("hours"), Now::read().wall) else {
             let text = form.language.text("account.hours").to_owned();
             return ActionOutcome::bad(format!("let the account {api:?} rest"), text, account_page(api));
         };
-        let what = format!("let the account {api:?} rest for {hours} h");
-        let until = Now::read().wall + hours * HOUR_MS;
+        let until_text = iso(until);
+        let what = format!("let the account {api:?} rest until {until_text}");
         let asked = form.worker.supervisor.send(RestUpstream { api: api.into(), until }).await;
         let text = |name: &str| form.language.text(name).to_owned();
         match asked {
-            Ok(Ok(_)) => {
-                ActionOutcome::good(what, text("account.rests"), account_page(api)).detailed(format!("{hours} h"))
-            }
+            Ok(Ok(_)) => ActionOutcome::good(what, text("account.rests"), account_page(api)).detailed(until_text),
             Ok(Err(why)) => ActionOutcome::bad(what, why.to_string(), "/ui/"),
             Err(_) => ActionOutcome::bad(what, text("login.stopping"), account_page(api)),
         }
     }
     .boxed_local()
+}
+
+/// Returns when a rest ends (ms since the Unix epoch): at the time, or if there is none after the hours.
+///
+/// A time is in UTC, as a field of a page has one (`2026-11-29T08:30`) or with a `Z`. Returns nothing for what is neither, for the
+/// past, and for more than [`LONGEST`].
+fn rest_end(until: Option<&str>, hours: Option<&str>, now: i64) -> Option<i64> {
+    let end = match until.filter(|until| !until.is_empty()) {
+        Some(until) => until
+            .trim_end_matches('Z')
+            .parse::<DateTime>()
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .ok()?
+            .timestamp()
+            .as_millisecond(),
+        None => now + hours?.parse::<i64>().ok().filter(|hours| (1..=LONGEST).contains(hours))? * HOUR_MS,
+    };
+    (now < end && end <= now + LONGEST * HOUR_MS).then_some(end)
 }
 
 /// Ends every rest of an account.
@@ -95,4 +112,34 @@ fn told(report: &TestReport, form: &SentForm) -> String {
     ];
     let figures = figures.map(|(name, value)| format!("{} {value}", form.language.text(name)));
     format!("{}\n{}", first.trim_end(), figures.join(" · "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rest_ends_at_the_time_or_after_the_hours() {
+        let now: i64 = "2026-11-28T22:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
+        let end = |until, hours| rest_end(until, hours, now).map(iso);
+        assert_eq!(end(None, Some("4")).as_deref(), Some("2026-11-29T02:00:00.000Z"));
+        assert_eq!(end(Some(""), Some("4")).as_deref(), Some("2026-11-29T02:00:00.000Z"));
+        for text in ["2026-11-29T08:30", "2026-11-29T08:30:00", "2026-11-29T08:30:00.000Z"] {
+            assert_eq!(end(Some(text), Some("4")).as_deref(), Some("2026-11-29T08:30:00.000Z"), "{text}");
+        }
+        let wrong = [
+            (Some("2026-11-28T22:00"), Some("4")),
+            (Some("2026-11-28T08:00"), None),
+            (Some("2027-01-28T08:00"), None),
+            (Some("tomorrow"), Some("4")),
+            (Some("9999-12-31T23:59"), None),
+            (None, Some("0")),
+            (None, Some("745")),
+            (None, Some("9223372036854775807")),
+            (None, None),
+        ];
+        for (until, hours) in wrong {
+            assert_eq!(end(until, hours), None, "{until:?} {hours:?}");
+        }
+    }
 }

@@ -9,13 +9,13 @@ use serde_json::{Map, Value, json};
 use crate::cli::import::draft::ConfigDraft;
 use crate::cli::import::secrets::{KeySource, variable};
 use crate::cli::import::tree::Node;
-use crate::config::{ApiKey, generate_schema};
+use crate::config::{ApiKey, config_schema};
 
 pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), String> {
     let Some(apis) = root.get("apis").filter(Node::is_list) else {
         return Err("has no apis; is it the Node project's configuration?".to_owned());
     };
-    let schema = Schema(generate_schema());
+    let schema = Schema(config_schema());
     for api in apis.items() {
         entry(&api, &schema, draft);
     }
@@ -97,7 +97,7 @@ fn client_key(key: &str, draft: &ConfigDraft) -> Option<(Value, &'static str)> {
 }
 
 /// The schema of the configuration, which says what is known.
-struct Schema(Value);
+struct Schema(&'static Value);
 
 impl Schema {
     /// Returns the known fields of an object that have values. Marks all fields.
@@ -109,7 +109,7 @@ impl Schema {
     fn known_but(&self, names: &[&str], root: &Node<'_>) -> Map<String, Value> {
         let mut fields = Map::new();
         for (name, field) in root.fields().into_iter().filter(|(name, _)| !names.contains(name)) {
-            self.field(&self.0, (name, &field), &mut fields);
+            self.field(self.0, (name, &field), &mut fields);
         }
         fields
     }
