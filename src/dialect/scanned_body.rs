@@ -17,7 +17,7 @@ pub(crate) struct ScannedBody<'a> {
 impl<'a> ScannedBody<'a> {
     /// Measures what is attached.
     pub(crate) fn new(text: &'a str) -> ScannedBody<'a> {
-        let read: usize = Parts { rest: Some(text.as_bytes()), is_divided: true }.map(<[u8]>::len).sum();
+        let read: usize = ReadParts { rest: Some(text.as_bytes()), is_divided: true }.map(<[u8]>::len).sum();
         ScannedBody { text, attached: text.len() - read }
     }
 
@@ -33,17 +33,17 @@ impl<'a> ScannedBody<'a> {
 
     /// Returns the parts between attachments. What is left out is always inside of a string, and holds no quotation mark.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &'a [u8]> {
-        Parts { rest: Some(self.text.as_bytes()), is_divided: self.attached > 0 }
+        ReadParts { rest: Some(self.text.as_bytes()), is_divided: self.attached > 0 }
     }
 }
 
 /// The parts of a text. A text without attachments is one part, and need not be searched.
-struct Parts<'a> {
+struct ReadParts<'a> {
     rest: Option<&'a [u8]>,
     is_divided: bool,
 }
 
-impl<'a> Iterator for Parts<'a> {
+impl<'a> Iterator for ReadParts<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
