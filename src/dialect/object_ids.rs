@@ -1,7 +1,7 @@
 //! The ids of objects in any JSON: which a request names, and which an answer shows.
 //!
-//! 1. A member with one of a dialect's names holds an id, or a list of ids, at any depth. An object there is named by its `id`.
-//!    Requests about objects name by more names than others ([`IdFields::of_objects`]).
+//! 1. A member with one of a dialect's names holds an id, or a list of ids, at any depth. An object there is named by
+//!    its `id`. Requests about objects name by more names than others ([`IdFields::of_objects`]).
 //! 2. Some names hold an id or a word of everybody's (`skill_id`: `skill_1` or `pdf`). A prefix tells.
 //! 3. What a client or a tool may fill with anything (`metadata`, arguments, schemas) is left out.
 //! 4. Most chats name nothing: a search for a word finds out before anything is read.

@@ -1,5 +1,5 @@
-//! docs/api.md and docs/api-examples.md, made from the tables of routes, endpoints and errors. `UPDATE_DOCS=1 cargo test --lib api_doc` writes
-//! the files; without the variable the test compares.
+//! docs/api.md and docs/api-examples.md, made from the tables of routes, endpoints and errors. `UPDATE_DOCS=1 cargo
+//! test --lib api_doc` writes the files; without the variable the test compares.
 
 mod bodies;
 mod examples;

@@ -1,13 +1,13 @@
 //! The rows about objects that live on an account: files, batches, responses, threads and so on.
 //!
-//! Here are those of OpenAI's format. [`agents`] has the rows of OpenAI's agents, [`realtime`] those of realtime, [`anthropic`] those of
-//! Anthropic's format.
+//! Here are those of OpenAI's format. [`agents`] has the rows of OpenAI's agents, [`realtime`] those of realtime,
+//! [`anthropic`] those of Anthropic's format.
 //!
 //! 1. A row is free, unless it runs a model: a request about an object counts against no limit.
 //! 2. A request with an id, in the path, the query or the body, goes to the account that made the object.
 //! 3. A fixed part of a path stands before an id at the same place.
-//! 4. `{id}` in a path is the id of an object. Any other name in braces (`{version}`) stands for a part that means something within the
-//!    object alone.
+//! 4. `{id}` in a path is the id of an object. Any other name in braces (`{version}`) stands for a part that means
+//!    something within the object alone.
 
 mod agents;
 mod anthropic;

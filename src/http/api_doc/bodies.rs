@@ -115,7 +115,7 @@ pub(super) const ANTHROPIC_BODIES: &[(&str, &str)] = &[
     ("deployments/{id}", r#"{"name": "daily at nine"}"#),
     (
         "dreams",
-        r#"{"model": "claude-haiku-4-5", "inputs": [{"type": "memory_store", "memory_store_id": "memory_store_abc123"}]}"#,
+        r#"{"model": "claude-haiku-4-5", "inputs": [{"type": "memory_store", "memory_store_id": "memstore_1"}]}"#,
     ),
     ("environments", r#"{"name": "usual"}"#),
     ("environments/{id}", r#"{"name": "other"}"#),
@@ -144,7 +144,7 @@ pub(super) const ANTHROPIC_BODIES: &[(&str, &str)] = &[
     ("vaults/{id}", r#"{"display_name": "ours"}"#),
     (
         "vaults/{id}/credentials",
-        r#"{"auth": {"type": "static_bearer", "token": "secret", "mcp_server_url": "https://mcp.example"}}"#,
+        r#"{"auth": {"type": "static_bearer", "token": "secret", "mcp_server_url": "https://m.example"}}"#,
     ),
     ("vaults/{id}/credentials/{id}", r#"{"display_name": "tracker"}"#),
 ];

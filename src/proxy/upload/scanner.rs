@@ -1,9 +1,8 @@
 //! Finds the model in a form (`multipart/form-data`) while the bytes come by, wherever the field stands.
 //!
-//! 1. The bytes go upstream as they came, so an upstream must read the same model here: whatever two readers could take for
-//!    different things is refused.
-//!    Some readers take half an end of a line for a whole one, some see an empty part where a boundary follows a head at once, and some
-//!    read on behind the last boundary: none of these is let through.
+//! 1. The bytes go upstream as they came, so an upstream must read the same model here: whatever two readers could take
+//!    for different things is refused. Some readers take half an end of a line for a whole one, some see an empty part
+//!    where a boundary follows a head at once, and some read on behind the last boundary.
 //! 2. Memory is bounded: a delimiter, the head of a part, and the short values of the fields that matter.
 
 use std::ops::Range;
@@ -159,7 +158,8 @@ impl FormScanner {
     /// Returns where the next delimiter begins: the end of a line, and the boundary.
     ///
     /// # Errors
-    /// When a boundary stands where some readers see a delimiter: behind half an end of a line, or behind a head at once.
+    /// When a boundary stands where some readers see a delimiter: behind half an end of a line, or behind a head at
+    /// once.
     fn delimiter(&self) -> Result<Option<usize>, InvalidForm> {
         for at in self.boundary.find_iter(&self.rest) {
             let front = self.rest.get(..at).unwrap_or_default();

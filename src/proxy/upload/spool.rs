@@ -1,7 +1,7 @@
 //! Temporary files for uploads that are too large for the memory, so that a failed attempt can be replayed.
 //!
-//! A file has no name: it is gone with the last reader, and with the process, however the process ends. Where a file system knows no
-//! files without a name, a kill can leave one behind: the next process removes that.
+//! A file has no name: it is gone with the last reader, and with the process, however the process ends. Where a file
+//! system knows no files without a name, a kill can leave one behind: the next process removes that.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -47,7 +47,8 @@ pub struct SpooledFile {
 }
 
 impl Spool {
-    /// Creates a spool in this folder, and removes what a killed process left there. The folder is made with the first file.
+    /// Creates a spool in this folder, and removes what a killed process left there. The folder is made with the
+    /// first file.
     pub fn new(folder: PathBuf) -> Spool {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let is_left = entry.file_name().as_encoded_bytes().starts_with(NAMED.as_bytes());

@@ -19,57 +19,77 @@ const KEY_HEADERS: [&str; 3] = ["api-key", "authorization", "x-api-key"];
 /// Where the Azure classes call a deployment. The pool's accounts have OpenAI's paths.
 const DEPLOYMENT: &str = "/openai/deployments/m/";
 
+/// Calls that are made without the pool, and through it.
+pub(super) struct Calls {
+    /// Below the folder of tools, or a program of the system.
+    pub(super) interpreter: &'static str,
+    /// In `tests/sdk`.
+    pub(super) program: &'static str,
+    /// An argument.
+    pub(super) client: &'static str,
+    pub(super) answer: fn(&Received) -> Reply,
+}
+
+const fn python(client: &'static str) -> Calls {
+    Calls { interpreter: "clients-venv/bin/python", program: "resources.py", client, answer }
+}
+
+const fn node(client: &'static str) -> Calls {
+    Calls { interpreter: "node", program: "resources.mjs", client, answer }
+}
+
 #[test]
 fn the_pool_is_not_seen_by_any_resource_of_openai_for_python() {
-    is_not_seen("python", "openai");
+    is_not_seen(&python("openai"));
 }
 
 /// What the package for Node lacks in the version of the tests.
 #[test]
 fn the_pool_is_not_seen_by_agents_voices_and_decisions_of_openai_for_python() {
-    is_not_seen("python", "agents");
+    is_not_seen(&python("agents"));
 }
 
 #[test]
 fn the_pool_is_not_seen_by_any_resource_of_openai_for_node() {
-    is_not_seen("node", "openai");
+    is_not_seen(&node("openai"));
 }
 
 #[test]
 fn the_pool_is_not_seen_by_any_resource_of_anthropic_for_python() {
-    is_not_seen("python", "anthropic");
+    is_not_seen(&python("anthropic"));
 }
 
 #[test]
 fn the_pool_is_not_seen_by_any_resource_of_anthropic_for_node() {
-    is_not_seen("node", "anthropic");
+    is_not_seen(&node("anthropic"));
 }
 
 #[test]
 fn the_pool_is_not_seen_by_the_azure_classes_for_python() {
-    is_not_seen("python", "azure");
+    is_not_seen(&python("azure"));
 }
 
 #[test]
 fn the_pool_is_not_seen_by_the_azure_classes_for_node() {
-    is_not_seen("node", "azure");
+    is_not_seen(&node("azure"));
 }
 
 /// Makes all calls at an upstream, and again through a pool in front of the upstream.
-fn is_not_seen(language: &str, client: &str) {
-    let upstream = Upstream::start(answer);
+pub(super) fn is_not_seen(calls: &Calls) {
+    let upstream = Upstream::start(calls.answer);
     let mut config = config_of(&[&upstream]);
     config["apis"][0]["anthropicBaseUrl"] = json!(upstream.url());
     let app = App::start(&config);
 
-    let returned = outcomes(language, client, [&upstream.url(), UPSTREAM_KEY]);
+    let returned = outcomes(calls, [&upstream.url(), UPSTREAM_KEY]);
     let direct = upstream.received();
-    let pooled = outcomes(language, client, [&format!("http://127.0.0.1:{}", app.port), KEY]);
+    let pooled = outcomes(calls, [&format!("http://127.0.0.1:{}", app.port), KEY]);
     let through: Vec<Received> = upstream.received().split_off(direct.len());
 
     let raised: Vec<&String> = returned.iter().filter(|one| one.contains("\"raised\"")).collect();
     assert!(raised.is_empty(), "raised without the pool: {raised:#?}");
-    assert!(returned.len() >= 5 && direct.len() >= returned.len(), "{} calls", returned.len());
+    let are_all_sent = returned.len() >= 5 && direct.len() >= returned.len();
+    assert!(are_all_sent, "{} requests of {} calls: {returned:#?}", direct.len(), returned.len());
     let differences = returned.iter().zip(&pooled).filter(|(one, other)| one != other);
     let mut faults: Vec<String> = differences.map(|(one, other)| format!("returned {other}\n  not {one}")).collect();
     if direct.len() == through.len() {
@@ -82,15 +102,13 @@ fn is_not_seen(language: &str, client: &str) {
 }
 
 /// A line for each call: its name, and what the call returned.
-fn outcomes(language: &str, client: &str, at: [&str; 2]) -> Vec<String> {
+fn outcomes(calls: &Calls, at: [&str; 2]) -> Vec<String> {
     let tools = tools();
-    let (interpreter, program) = match language {
-        "python" => (tools.join("clients-venv/bin/python"), "resources.py"),
-        _ => (PathBuf::from("node"), "resources.mjs"),
-    };
+    let installed = tools.join(calls.interpreter);
+    let interpreter = if installed.is_file() { installed } else { PathBuf::from(calls.interpreter) };
     let missing = format!("no SDKs in {}: run tests/run, which installs them", tools.display());
     assert!(tools.join("clients-node/installed.json").exists(), "{missing}");
-    let printed = printed_by(interpreter, [program, client], at);
+    let printed = printed_by(interpreter, [calls.program, calls.client], at);
     // Absolute URLs in an answer are those of the server that was asked.
     printed.lines().map(|line| line.replace(at[0], "BASE")).collect()
 }
@@ -110,7 +128,7 @@ fn sent(request: &Received) -> String {
 }
 
 /// Answers so that each package finds what it looks for.
-fn answer(request: &Received) -> Reply {
+pub(super) fn answer(request: &Received) -> Reply {
     let (path, _) = request.path.split_once('?').unwrap_or((&request.path, ""));
     let body = String::from_utf8_lossy(&request.body);
     if ["\"stream\":true", "\"stream\": true", "name=\"stream\"\r\n\r\ntrue"].iter().any(|asked| body.contains(asked)) {
@@ -123,7 +141,7 @@ fn answer(request: &Received) -> Reply {
     match path.rsplit('/').next() {
         Some("content" | "speech" | "download") if !path.contains("/vector_stores/") => {
             let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: 10240\r\n\r\n";
-            Reply::raw([head.as_slice(), &(0..=255).collect::<Vec<u8>>().repeat(40)].concat())
+            Reply::raw([head.as_slice(), &(0..=255).collect::<Vec<u8>>().repeat(40)].concat()).kept()
         }
         Some("results") => {
             Reply::text(200, &[("content-type", "application/x-jsonl")], &format!("{object}\n{object}\n"))

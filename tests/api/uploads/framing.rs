@@ -1,4 +1,5 @@
-//! Forms that two readers could take for different ones, at the running program: each is refused and reaches nobody, or passes as it is.
+//! Forms that two readers could take for different ones, at the running program: each is refused and reaches nobody,
+//! or passes as it is.
 
 use super::{BOUNDARY, TRANSCRIBE, field, file, form, heard};
 use crate::helpers::{App, KEY, Raw, Upstream};

@@ -1,7 +1,7 @@
 //! The rows of Anthropic's objects: batches, files, and the managed agents with what agents are given.
 //!
-//! A session, its events and a dream run a model, and so does a deployment that is run. A `model` may be an object there, which the pool does not
-//! read.
+//! A session, its events and a dream run a model, and so does a deployment that is run. A `model` may be an object
+//! there, which the pool does not read.
 
 use super::{ListOrder, Route, blind, content, delete, detach, get, in_forms, list, post, runs};
 use crate::dialect::anthropic::Anthropic;
