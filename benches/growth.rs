@@ -78,7 +78,7 @@ impl Requests {
     /// One request, for one of the models in turn; an older one ends.
     async fn select(&mut self, nth: usize) -> Duration {
         let model = Arc::from(format!("model-{}", nth % MODELS));
-        let estimate = TokenEstimate { prompt: 100, completion: Some(400), longest: None };
+        let estimate = TokenEstimate { prompt: 100, completion: Some(400), ..TokenEstimate::default() };
         let profile = Profile {
             model,
             route: RouteId::new("chat/completions"),

@@ -83,7 +83,7 @@ async fn run(scheduler: &Addr<SchedulerActor>, requests: usize) -> Vec<Duration>
         let profile = Profile {
             model: Arc::from("m"),
             route: RouteId::new("chat/completions"),
-            estimate: TokenEstimate { prompt: 100, completion: Some(400), longest: None },
+            estimate: TokenEstimate { prompt: 100, completion: Some(400), ..TokenEstimate::default() },
             session: None,
             parameters: ParameterSet::NONE,
             apis: None,

@@ -144,6 +144,7 @@ fn counts(nth: u64, day: u64) -> UsageCounts {
         tokens,
         estimated: 0,
         cost: Cost::from_picodollars(input * 2_500_000),
+        billed: None,
     }
 }
 

@@ -11,7 +11,7 @@ use super::terminal::{Paint, Table, count};
 use super::{CliError, DEFAULT_CONFIG};
 use crate::config::prices::{PriceTable, read_text, write_csv};
 use crate::config::{Config, ConfigSource, Overrides, Providers, load};
-use crate::types::{Now, Price, TokenKinds, iso};
+use crate::types::{Cost, Now, Price, TokenKinds, iso};
 
 #[derive(Debug, Args)]
 pub(super) struct PricesArgs {
@@ -102,7 +102,7 @@ fn list(path: PathBuf, missing: bool) -> Result<(), CliError> {
 }
 
 fn new_table(first: &str) -> Table {
-    Table::new(&[first, "model", "input", "cached", "write 5m", "write 1h", "output", "thoughts"])
+    Table::new(&[first, "model", "input", "cached", "write 5m", "write 1h", "output", "thoughts", "for one"])
 }
 
 fn row(owner: &str, model: &str, price: Option<Price>) -> Vec<(String, Option<super::terminal::Tone>)> {
@@ -110,7 +110,11 @@ fn row(owner: &str, model: &str, price: Option<Price>) -> Vec<(String, Option<su
         Some(price) => price.due().by_name().map(|(_, each)| Price::dollars_text(each)),
         None => TokenKinds::default().by_name().map(|(name, _)| if name == "input" { "none" } else { "" }.to_owned()),
     };
-    [owner.to_owned(), model.to_owned()].into_iter().chain(cells).map(|text| (text, None)).collect()
+    let of_one = price.map(|price| price.due_per_unit()).unwrap_or_default();
+    let of_one = of_one.present().map(|(unit, each)| format!("{} {}", unit.price_field, Cost::from_picodollars(each)));
+    let of_one = of_one.collect::<Vec<_>>().join(", ");
+    let names = [owner.to_owned(), model.to_owned()];
+    names.into_iter().chain(cells).chain([of_one]).map(|text| (text, None)).collect()
 }
 
 fn print(table: &Table, config: Option<&Config>) -> Result<(), CliError> {
@@ -118,7 +122,7 @@ fn print(table: &Table, config: Option<&Config>) -> Result<(), CliError> {
     if !table.is_empty() {
         table.print(&mut out, Paint::stdout())?;
     }
-    writeln!(out, "\n  Dollars for a million tokens. {}", sources(config))?;
+    writeln!(out, "\n  Dollars for a million tokens, or for one image and the like. {}", sources(config))?;
     Ok(())
 }
 

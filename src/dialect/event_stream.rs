@@ -5,6 +5,7 @@
 //! 2. Behind an error nothing more is shown; behind the end of the stream nothing is an error.
 //! 3. A byte order mark at the beginning is left out: to clients the mark would be a part of the first field's name.
 
+mod answer_length;
 mod progress;
 
 use std::ops::Range;

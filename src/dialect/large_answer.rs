@@ -1,8 +1,10 @@
 //! An answer beyond the bound of memory. All bytes pass on arrival; head and tail are searched for the usage.
 
+use super::billed::ImageCount;
 use super::reply_kind::ReplyKind;
+use super::routes::Route;
 use super::usage::{EstimatedUsage, ReportedUsage};
-use crate::types::{Usage, tokens_of_text};
+use crate::types::{BilledUnit, Usage, tokens_of_text};
 
 /// The bytes of the head to search, and of the tail to keep. A usage takes some hundreds.
 const SEARCHED: usize = 64 << 10;
@@ -15,19 +17,30 @@ pub(crate) struct LargeAnswer {
     /// The last bytes, at least `SEARCHED` and at most twice as many.
     tail: Vec<u8>,
     bytes: usize,
+    /// Where images are billed.
+    images: Option<ImageCount>,
 }
 
 impl LargeAnswer {
     /// Begins with the first part of the answer.
-    pub(crate) fn new(kind: ReplyKind, head: &[u8]) -> Self {
+    pub(crate) fn new(route: &Route, head: &[u8]) -> Self {
         let searched = head.get(..SEARCHED).unwrap_or(head);
-        let mut answer = LargeAnswer { kind, head: ReportedUsage::find_last(searched), tail: Vec::new(), bytes: 0 };
+        let mut answer = LargeAnswer {
+            kind: route.reply,
+            head: ReportedUsage::find_last(searched),
+            tail: Vec::new(),
+            bytes: 0,
+            images: (route.billed == Some(BilledUnit::Image)).then(ImageCount::default),
+        };
         answer.feed(head);
         answer
     }
 
     pub(crate) fn feed(&mut self, chunk: &[u8]) {
         self.bytes += chunk.len();
+        if let Some(images) = &mut self.images {
+            images.feed(chunk);
+        }
         let kept = chunk.get(chunk.len().saturating_sub(SEARCHED)..).unwrap_or_default();
         if self.tail.len() + kept.len() > 2 * SEARCHED {
             self.tail.drain(..self.tail.len().saturating_sub(SEARCHED));
@@ -46,18 +59,20 @@ impl LargeAnswer {
         usage.update(ReportedUsage::find_last(&self.tail));
         let completion = if self.kind.generates_text() { tokens_of_text(self.bytes) } else { 0 };
         let is_known = !usage.is_empty() || self.kind.generates_text();
-        is_known.then(|| usage.completed(EstimatedUsage::new(prompt_bytes, completion)))
+        let usage = is_known.then(|| usage.completed(EstimatedUsage::new(prompt_bytes, completion)));
+        Usage::and_billed(usage, self.images.as_ref().map(ImageCount::billed).unwrap_or_default())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::routes::any;
     use crate::types::UsageSource;
 
     fn fed(kind: ReplyKind, text: &str, piece: usize) -> LargeAnswer {
         let (head, rest) = text.as_bytes().split_at(piece.min(text.len()));
-        let mut answer = LargeAnswer::new(kind, head);
+        let mut answer = LargeAnswer::new(any(kind), head);
         rest.chunks(piece).for_each(|chunk| answer.feed(chunk));
         answer
     }

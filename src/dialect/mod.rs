@@ -4,8 +4,10 @@
 //! - [`event_stream`]: one stream, event by event, in any dialect. [`event_meaning`]: one event. [`sse`] cuts events. [`usage`] completes reports.
 //! - [`openai`]: the fields of OpenAI's API, and nothing of general use. [`anthropic`]: the same of Anthropic's.
 //! - [`large_answer`]: answers beyond the bound of memory. [`lenient`], [`json_text`], [`json_repair`], [`json_depth`], [`scanned_body`], [`redact`], [`said`], [`token_estimate`]: tools.
+//! - [`billed`]: what is billed beside tokens.
 
 mod anthropic;
+pub(crate) mod billed;
 pub(crate) mod echo_model;
 mod event_meaning;
 pub(crate) mod event_stream;

@@ -13,7 +13,7 @@ use super::anthropic::Anthropic;
 use super::object_ids::{CHAT_IDS, MESSAGES_IDS, Needles, RESPONSES_IDS, SPEECH_IDS};
 use super::openai::OpenAi;
 use super::reply_kind::ReplyKind;
-use crate::types::{RouteId, WireFormat};
+use crate::types::{BilledUnit, RouteId, WireFormat};
 
 pub use self::objects::passed_through;
 pub use self::path::{CalledRoute, WrongId};
@@ -37,6 +37,8 @@ pub struct Route {
     pub(crate) model: ModelPlace,
     /// What becomes of objects that live on one account.
     pub(crate) objects: ObjectRules,
+    /// What an answer is billed by beside tokens, if by anything of its own.
+    pub(crate) billed: Option<BilledUnit>,
 }
 
 impl Route {
@@ -161,12 +163,12 @@ pub static ROUTES: [Route; 13] = [
     route("embeddings", ReplyKind::Json),
     likely(&["omni-moderation", "text-moderation"], route("moderations", ReplyKind::Json)),
     responses(),
-    likely(IMAGE_MODELS, route("images/generations", ReplyKind::Json)),
-    in_forms(likely(IMAGE_MODELS, route("images/edits", ReplyKind::Json))),
-    in_forms(likely(IMAGE_MODELS, route("images/variations", ReplyKind::Json))),
-    named_by(&SPEECH_IDS, route("audio/speech", ReplyKind::Bytes)),
-    in_forms(route("audio/transcriptions", ReplyKind::Transcript)),
-    in_forms(route("audio/translations", ReplyKind::Transcript)),
+    images("images/generations"),
+    in_forms(images("images/edits")),
+    in_forms(images("images/variations")),
+    billed_by(BilledUnit::Character, named_by(&SPEECH_IDS, route("audio/speech", ReplyKind::Bytes))),
+    in_forms(billed_by(BilledUnit::AudioSecond, route("audio/transcriptions", ReplyKind::Transcript))),
+    in_forms(billed_by(BilledUnit::AudioSecond, route("audio/translations", ReplyKind::Transcript))),
     named_by(&MESSAGES_IDS, anthropic(RouteId::anthropic("messages/count_tokens").free(), ReplyKind::Json)),
 ];
 
@@ -227,6 +229,7 @@ const fn route(path: &'static str, reply: ReplyKind) -> Route {
         dialect: &OpenAi,
         model: ModelPlace::Body,
         objects: ObjectRules::NONE,
+        billed: None,
     }
 }
 
@@ -237,6 +240,15 @@ const fn anthropic(id: RouteId, reply: ReplyKind) -> Route {
 /// The same row, with something to do with secrets of realtime sessions.
 const fn with_secrets(secret: SecretUse, route: Route) -> Route {
     Route { objects: ObjectRules { secret, ..route.objects }, ..route }
+}
+
+const fn images(path: &'static str) -> Route {
+    billed_by(BilledUnit::Image, likely(IMAGE_MODELS, route(path, ReplyKind::Json)))
+}
+
+/// The same row, whose answers are billed by this unit.
+const fn billed_by(unit: BilledUnit, route: Route) -> Route {
+    Route { billed: Some(unit), ..route }
 }
 
 /// The same row, whose body may be a form.

@@ -2,7 +2,7 @@
 
 use super::reply_kind::ReplyKind;
 use super::scanned_body::ScannedBody;
-use crate::types::{TokenEstimate, tokens_of_text};
+use crate::types::{BilledUnits, TokenEstimate, tokens_of_text};
 
 /// The bounds of an answer's tokens, as typed. The upstream judges their meaning: an unreadable field bounds
 /// nothing.
@@ -19,16 +19,14 @@ pub(crate) fn estimate(kind: ReplyKind, body: ScannedBody<'_>, bounds: Completio
     let answers = number(bounds.n).unwrap_or(1).max(1);
     let bound = bounds.tokens.into_iter().find_map(number).map(|bound| bound.saturating_mul(answers));
     let prompt = tokens_of_text(body.read_len());
+    let tokens =
+        |prompt, completion, longest| TokenEstimate { prompt, completion, longest, billed: BilledUnits::default() };
     match kind {
         // Each message must have a bound. Clients set the largest one, and providers count what is generated.
-        ReplyKind::Messages => TokenEstimate { prompt, completion: None, longest: bound },
-        ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses => {
-            TokenEstimate { prompt, completion: bound, longest: None }
-        }
-        ReplyKind::Object | ReplyKind::File => TokenEstimate { prompt: 0, completion: Some(0), longest: None },
-        ReplyKind::Json | ReplyKind::Bytes | ReplyKind::Transcript => {
-            TokenEstimate { prompt, completion: Some(0), longest: None }
-        }
+        ReplyKind::Messages => tokens(prompt, None, bound),
+        ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses => tokens(prompt, bound, None),
+        ReplyKind::Object | ReplyKind::File => tokens(0, Some(0), None),
+        ReplyKind::Json | ReplyKind::Bytes | ReplyKind::Transcript => tokens(prompt, Some(0), None),
     }
 }
 

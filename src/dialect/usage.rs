@@ -6,7 +6,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::types::{Usage, UsageDetails, UsageSource, tokens_of_text};
+use crate::types::{BilledUnits, Usage, UsageDetails, UsageSource, tokens_of_text};
 
 /// The counts of a report, each read by itself. `None`: missing, or no possible count.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(crate) struct ReportedUsage {
     pub(crate) reasoning: Option<u64>,
     /// Tokens of the prompt that `prompt` leaves out.
     pub(crate) beside_prompt: CacheTokens,
+    /// What is billed beside tokens.
+    pub(crate) billed: BilledUnits,
 }
 
 /// Tokens that a prompt's cache gave and took, where a report has them beside the others.
@@ -49,13 +51,14 @@ impl EstimatedUsage {
 }
 
 impl ReportedUsage {
-    /// Returns whether nothing was reported at all.
+    /// Returns whether no tokens were reported at all.
     pub(crate) fn is_empty(self) -> bool {
-        self == ReportedUsage::default()
+        self == ReportedUsage { billed: self.billed, ..ReportedUsage::default() }
     }
 
     /// Takes in a later report of the same exchange. A count of zero takes nothing back.
     pub(crate) fn update(&mut self, later: ReportedUsage) {
+        self.billed = self.billed.larger(later.billed);
         let cache = &mut self.beside_prompt;
         for (count, later) in [
             (&mut self.prompt, later.prompt),
@@ -98,13 +101,14 @@ impl ReportedUsage {
         let prompt = prompt.unwrap_or(estimate.prompt.min(most));
         let completion = completion.or_else(|| remainder(total, Some(prompt))).unwrap_or(estimate.completion);
         let total = total.max(prompt.saturating_add(completion));
-        Usage::new(prompt, completion, total, source).with(UsageDetails {
+        let usage = Usage::new(prompt, completion, total, source).with(UsageDetails {
             cached: self.cached.unwrap_or(read),
             cache_write: self.cache_write.unwrap_or(written),
             cache_write_1h: self.cache_write_1h.unwrap_or_default(),
             reasoning: self.reasoning.unwrap_or_default(),
             uncounted: read,
-        })
+        });
+        Usage { billed: self.billed, ..usage }
     }
 }
 

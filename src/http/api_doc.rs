@@ -10,6 +10,7 @@ use std::path::Path;
 use super::endpoints::{OWN_ENDPOINTS, OwnMethod};
 use crate::dialect::{ModelPlace, ReplyKind, Route, all_routes};
 use crate::error::ERRORS;
+use crate::types::{BilledUnit, UnitNames};
 
 const BEGINNING: &str = "\
 # HTTP API
@@ -33,6 +34,7 @@ An object that names no other is made on the account of the client's session, el
 A list of *all accounts* is ordered by time of creation, account and id. `limit` (20), `after`, `before` and `order` are
 OpenAI's; `limit`, `after_id` or `page`, and `before_id` Anthropic's. If an account fails, `x-api-together-partial` names the account,
 and the list is that of the others. What counts, counts against `rpm` and `rpd`; what is free counts against no limit.
+A unit behind that is [billed beside tokens](usage.md#billed-beside-tokens).
 
 A name in braces other than `{id}` means something within the object alone. What belongs to the administration of an organization has no row
 (OpenAI's `/v1/organization`, `/v1/projects` and webhooks, Anthropic's `/v1/organizations` and `/v1/compliance`): an account of the pool has no rights there.
@@ -88,6 +90,14 @@ fn target(route: &Route) -> String {
     [by_object, by_model].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("; ")
 }
 
+/// Says by what requests and answers count.
+fn counting(route: &Route) -> String {
+    let counts = if route.id.is_free() { "free" } else { "yes" };
+    let unit = |unit: &UnitNames| format!("{counts}; {}", unit.column.replace('_', " "));
+    let names = BilledUnit::TABLE.iter().find(|names| route.billed == Some(names.unit));
+    names.map_or_else(|| counts.to_owned(), unit)
+}
+
 fn page() -> String {
     let mut page = BEGINNING.to_owned();
     for route in all_routes() {
@@ -104,7 +114,7 @@ fn page() -> String {
             route.id.verb().as_str(),
             route.dialect.name(),
             target(route),
-            if route.id.is_free() { "free" } else { "yes" },
+            counting(route),
             route.id.format().base_url_field(),
             examples::link(route)
         );

@@ -47,7 +47,7 @@ pub(super) enum OwnMethod {
 }
 
 /// The pool's own endpoints. A pattern stands last.
-pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 16] = [
+pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 19] = [
     OwnEndpoint {
         path: "/v1/models",
         method: OwnMethod::Get,
@@ -146,6 +146,30 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 16] = [
         handled: |route| route.to(usage::organization::embeddings),
         query: "likewise",
         about: "The same for embeddings.",
+    },
+    OwnEndpoint {
+        path: "/v1/organization/usage/images",
+        method: OwnMethod::Get,
+        audience: Audience::Readers,
+        handled: |route| route.to(usage::organization::images),
+        query: "likewise",
+        about: "The same for images.",
+    },
+    OwnEndpoint {
+        path: "/v1/organization/usage/audio_speeches",
+        method: OwnMethod::Get,
+        audience: Audience::Readers,
+        handled: |route| route.to(usage::organization::speeches),
+        query: "likewise",
+        about: "The same for the characters of speech.",
+    },
+    OwnEndpoint {
+        path: "/v1/organization/usage/audio_transcriptions",
+        method: OwnMethod::Get,
+        audience: Audience::Readers,
+        handled: |route| route.to(usage::organization::transcriptions),
+        query: "likewise",
+        about: "The same for the seconds of transcriptions and translations.",
     },
     OwnEndpoint {
         path: "/v1/organization/costs",

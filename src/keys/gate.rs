@@ -82,11 +82,12 @@ impl KeyGate {
         if !is_limited(key) || profile.route.is_free() {
             return Ok(None);
         }
-        let decided = self.memory.borrow_mut().decide(key, profile, config);
+        let demand = self.memory.borrow_mut().demand(key, profile, config);
+        let decided = self.memory.borrow().decide(key, &demand);
         match decided {
-            Ok(decided) => decided.map(Some),
+            Some(decided) => decided.map(Some),
             // Boxed: most requests need not carry the future.
-            Err(demand) => Box::pin(self.ask(key, demand)).await.map(Some),
+            None => Box::pin(self.ask(key, demand)).await.map(Some),
         }
     }
 
@@ -112,31 +113,27 @@ impl KeyGate {
 }
 
 impl GateMemory {
-    /// Admits or refuses.
-    ///
-    /// # Errors
-    /// When the actor has to decide: with the demand.
-    fn decide(
-        &mut self,
-        key: &KeyConfig,
-        profile: &Profile,
-        config: &Arc<Config>,
-    ) -> Result<Result<KeyPermit, KeyAdmissionError>, KeyDemand> {
+    /// Returns what a request may take.
+    fn demand(&mut self, key: &KeyConfig, profile: &Profile, config: &Arc<Config>) -> KeyDemand {
         self.follow(config);
         let price = if has_budget(key) { self.dearest_price(&profile.model) } else { None };
-        let demand = KeyDemand { estimate: profile.estimate, price };
-        let Some(KnownKey { path, refused }) = self.keys.get(&key.name) else { return Err(demand) };
+        KeyDemand { estimate: profile.estimate, price }
+    }
+
+    /// Admits or refuses. `None`: the actor has to decide.
+    fn decide(&self, key: &KeyConfig, demand: &KeyDemand) -> Option<Result<KeyPermit, KeyAdmissionError>> {
+        let KnownKey { path, refused } = self.keys.get(&key.name)?;
         let (now, units) = (Now::read_mono(), demand.units(path.expected_completion()));
         match path.try_admit(units, now) {
-            Ok(request) => Ok(Ok(KeyPermit::new(path.clone(), request, units, now))),
-            Err(TakeError::AskActor) => Err(demand),
+            Ok(request) => Some(Ok(KeyPermit::new(path.clone(), request, units, now))),
+            Err(TakeError::AskActor) => None,
             // Nothing comes free for a while, so the last refusal is still true.
             Err(TakeError::Exhausted) => match refused {
                 Some(KeyAdmissionError::Full(full)) if full.until.is_some_and(|until| until > now) => {
                     path.count_refusal(full.reason);
-                    Ok(Err(KeyAdmissionError::Full(FullLimit { rate: path.rate(now), ..full.clone() })))
+                    Some(Err(KeyAdmissionError::Full(FullLimit { rate: path.rate(now), ..full.clone() })))
                 }
-                Some(_) | None => Err(demand),
+                Some(_) | None => None,
             },
         }
     }

@@ -26,8 +26,10 @@ pub struct KeyPermit {
 pub struct KeySpending {
     /// Attempts that may have reached an upstream.
     pub attempts: u64,
-    /// The attempts among these of which nobody knows what was taken. The reservation stands for each.
-    pub unknown: u64,
+    /// The attempts among these of which nobody knows the tokens. The reservation stands for each.
+    pub unknown_tokens: u64,
+    /// The attempts among these of which nobody knows the cost. The reservation stands for each.
+    pub unknown_cost: u64,
     /// Known tokens.
     pub tokens: u64,
     /// The cost of these.
@@ -63,11 +65,10 @@ impl KeyPermit {
         if std::mem::replace(&mut self.settled, true) {
             return;
         }
-        let KeySpending { attempts, unknown, tokens, cost, completion } = spending;
-        let reserved = |part: u64| part.saturating_mul(unknown);
+        let KeySpending { attempts, unknown_tokens, unknown_cost, tokens, cost, completion } = spending;
         let used = Demand {
-            tokens: tokens.saturating_add(reserved(self.demand.tokens)),
-            cost: cost.nanodollars().saturating_add(reserved(self.demand.cost)),
+            tokens: tokens.saturating_add(self.demand.tokens.saturating_mul(unknown_tokens)),
+            cost: cost.nanodollars().saturating_add(self.demand.cost.saturating_mul(unknown_cost)),
         };
         let actual = ActualUsage { counts: attempts > 0, tokens: Some(used.tokens), cost: Some(used.cost) };
         let urgency = if self.path.is_overshoot(self.demand, used) {

@@ -62,6 +62,8 @@ families! {
         "From the start of a serving attempt to its first content.";
     TOKENS: Counter "api_together_tokens_total" ["api" "key" "model" "type" "estimated"]
         "Tokens of all attempts, by kind: input, cached_input, cache_write, output, reasoning. No token is of two kinds.";
+    BILLED_UNITS: Counter "api_together_billed_units_total" ["api" "key" "model" "unit"]
+        "What all attempts are billed by beside tokens: images, audio_seconds, characters, pages, searches.";
     COST: Counter "api_together_cost_total" ["api" "key" "model" "currency"]
         "What all attempts cost, by the prices in force. A model without a price costs nothing.";
     REFUSALS: Counter "api_together_refusals_total" ["reason" "key"]

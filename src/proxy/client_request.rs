@@ -32,6 +32,7 @@ use self::session::{SessionFields, session_of};
 use self::stream_options::{UsageWish, member, place, usage_wish};
 use super::headers::{Header, client_headers};
 use crate::config::StreamUsage;
+use crate::dialect::billed::billed_by_request;
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
 use crate::dialect::scanned_body::ScannedBody;
 use crate::dialect::token_estimate::{CompletionBounds, estimate};
@@ -39,7 +40,7 @@ use crate::dialect::{
     CalledRoute, ModelPlace, NamedObjects, Naming, NamingFields, ReplyKind, Route, is_found, named_beside, named_ids,
     named_in_query,
 };
-use crate::types::{NameList, ObjectKey, ParameterSet, Profile};
+use crate::types::{NameList, ObjectKey, ParameterSet, Profile, TokenEstimate};
 
 /// The longest name of a model, in bytes. Counts are kept by name, and errors and the log quote names.
 const LONGEST_MODEL: usize = 256;
@@ -129,6 +130,8 @@ impl ClientRequest {
         let parameters = if route.reply == ReplyKind::Object { ParameterSet::NONE } else { peek.parameters() };
         let tokens = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
         let estimate = estimate(route.reply, scanned, CompletionBounds { tokens, n: peek.n.get() });
+        let billed = billed_by_request(route.billed, peek.n.get(), peek.input);
+        let estimate = TokenEstimate { billed, ..estimate };
         let RequestFields { previous_response_id, conversation, input, prompt_cache_key, metadata, user, .. } = peek;
         let naming = NamingFields { previous_response_id, conversation, input };
         let objects = all_named(route, &ids, route.dialect.named_objects(route.reply, naming), scanned);

@@ -52,7 +52,7 @@ pub(super) enum BodyReader {
     /// A stream of events.
     Events(Box<EventStream>),
     /// JSON beyond the bound of memory.
-    Large(LargeAnswer),
+    Large(Box<LargeAnswer>),
 }
 
 impl BodyReader {

@@ -128,13 +128,17 @@ fn line(record: &RequestRecord) -> String {
         push_number(&mut line, " first=", first.as_millis() as u64, "ms");
     }
     push_number(&mut line, " total=", record.total.as_millis() as u64, "ms");
-    if let Some(Usage { prompt, completion, total, kinds, .. }) = record.usage {
+    if let Some(Usage { prompt, completion, total, kinds, .. }) = record.usage.and_then(Usage::of_tokens) {
         push_number(&mut line, " tokens=", prompt, "+");
         push_number(&mut line, "", completion, "=");
         push_number(&mut line, "", total, "");
         if kinds.cached > 0 {
             push_number(&mut line, " cached=", kinds.cached, "");
         }
+    }
+    for (unit, number) in record.usage.iter().flat_map(|usage| usage.billed.present()) {
+        line.extend([" ", unit.field]);
+        push_number(&mut line, "=", number.into(), "");
     }
     let cost = record.cost();
     if cost > Cost::ZERO {
@@ -231,24 +235,29 @@ fn attempt(attempt: &AttemptRecord) -> Value {
 }
 
 fn usage(usage: Usage) -> Value {
-    let mut object = json!({
-        "prompt": usage.prompt,
-        "completion": usage.completion,
-        "total": usage.total,
-        "estimated": usage.source == UsageSource::Estimated,
-    });
-    let TokenKinds { cached, cache_write_5m, cache_write_1h, reasoning, .. } = usage.kinds;
-    for (name, tokens) in [
-        ("cached", cached),
-        ("cacheWrite5m", cache_write_5m),
-        ("cacheWrite1h", cache_write_1h),
-        ("reasoning", reasoning),
-    ] {
-        if let Some(object) = object.as_object_mut().filter(|_| tokens > 0) {
-            object.insert(name.to_owned(), tokens.into());
+    let mut object = serde_json::Map::new();
+    let mut insert = |name: &str, value: Value| object.insert(name.to_owned(), value);
+    if let Some(Usage { prompt, completion, total, kinds, source, .. }) = usage.of_tokens() {
+        insert("prompt", prompt.into());
+        insert("completion", completion.into());
+        insert("total", total.into());
+        insert("estimated", (source == UsageSource::Estimated).into());
+        let TokenKinds { cached, cache_write_5m, cache_write_1h, reasoning, .. } = kinds;
+        for (name, tokens) in [
+            ("cached", cached),
+            ("cacheWrite5m", cache_write_5m),
+            ("cacheWrite1h", cache_write_1h),
+            ("reasoning", reasoning),
+        ] {
+            if tokens > 0 {
+                insert(name, tokens.into());
+            }
         }
     }
-    object
+    for (unit, number) in usage.billed.present() {
+        insert(unit.field, number.into());
+    }
+    Value::Object(object)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::request_end::RequestEnd;
 use super::request_record::{AttemptRecord, AttemptResult, RequestRecord};
 use crate::config::Config;
 use crate::metrics::{ADDED_SECONDS, Histogram, WAIT_SECONDS};
-use crate::types::{ApiId, Cost, FailureClass, KeyName, QuickMap, TokenKinds, UsageSource};
+use crate::types::{ApiId, BilledSums, Cost, FailureClass, KeyName, QuickMap, TokenKinds, UsageSource};
 
 pub use self::labels::StatusLabel;
 use self::labels::{ModelLabels, OTHER, operation};
@@ -80,6 +80,8 @@ pub struct TokenCounts {
     pub reported: TokenKinds,
     /// As far as upstreams said nothing.
     pub estimated: TokenKinds,
+    /// What is billed beside tokens.
+    pub billed: BilledSums,
     /// Of all.
     pub cost: Cost,
 }
@@ -195,7 +197,9 @@ impl RequestCells {
         match usage.source {
             UsageSource::Reported => counts.reported += usage.kinds,
             UsageSource::Estimated => counts.estimated += usage.kinds,
+            UsageSource::Unknown => {}
         }
+        counts.billed += usage.billed.map(u64::from);
         counts.cost += attempt.cost();
         self.overflowed += u64::from(is_other);
     }

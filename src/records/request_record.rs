@@ -54,7 +54,7 @@ pub struct RequestRecord {
     pub passed_on: Duration,
     /// From the request's head to the end.
     pub total: Duration,
-    /// The tokens of the answer, reported or estimated.
+    /// The tokens of the answer, reported or estimated, and what is billed beside tokens.
     pub usage: Option<Usage>,
 }
 
@@ -71,7 +71,7 @@ pub struct AttemptRecord {
     pub took: Duration,
     /// The end.
     pub result: AttemptResult,
-    /// The tokens, reported or estimated. `None`: none, as far as anybody knows.
+    /// The tokens, reported or estimated, and what is billed beside tokens. `None`: none, as far as anybody knows.
     pub usage: Option<Usage>,
     /// The price of the model there.
     pub price: Option<Price>,
@@ -84,7 +84,12 @@ pub struct AttemptRecord {
 impl AttemptRecord {
     /// Returns what the attempt cost. A model without a price costs nothing.
     pub fn cost(&self) -> Cost {
-        self.price.zip(self.usage).map_or(Cost::ZERO, |(price, usage)| price.cost(&usage.kinds))
+        self.known_cost().unwrap_or_default()
+    }
+
+    /// Returns what the attempt cost; `None` if nobody knows.
+    pub(super) fn known_cost(&self) -> Option<Cost> {
+        self.usage.and_then(|usage| self.price.map_or(Some(Cost::ZERO), |price| price.known_cost(&usage)))
     }
 
     /// Returns whether any of the request was written to the upstream.

@@ -2,12 +2,19 @@
 
 use super::request_record::{AttemptRecord, AttemptResult, OpenRecord, RequestRecord};
 use crate::keys::{KeyPermit, KeySpending};
-use crate::types::{Cost, Now, RateLimitSummary, TokenKinds};
+use crate::types::{BilledSums, Cost, Now, RateLimitSummary, TokenKinds, Usage};
 
 impl RequestRecord {
     /// Returns the tokens that upstreams were asked for, over all attempts.
     pub fn tokens(&self) -> TokenKinds {
         self.attempts.iter().filter_map(|attempt| attempt.usage).map(|usage| usage.kinds).sum()
+    }
+
+    /// Returns what is billed beside tokens, over all attempts.
+    pub fn billed(&self) -> BilledSums {
+        let mut sums = BilledSums::default();
+        self.attempts.iter().filter_map(|attempt| attempt.usage).for_each(|usage| sums += usage.billed.map(u64::from));
+        sums
     }
 
     /// Returns what the request cost, over all attempts.
@@ -19,17 +26,20 @@ impl RequestRecord {
     pub(super) fn key_spending(&self) -> KeySpending {
         let sent = || self.attempts.iter().filter(|attempt| attempt.was_sent());
         // An answer without a report: nobody knows the tokens, and some were used.
-        let is_unknown = |result: &AttemptResult| match result {
+        let is_served = |attempt: &&AttemptRecord| match &attempt.result {
             AttemptResult::Served => true,
             AttemptResult::Open | AttemptResult::Failed(_) => false,
         };
-        let unknown = sent().filter(|attempt| attempt.usage.is_none() && is_unknown(&attempt.result)).count();
+        let served = || sent().filter(is_served);
+        let unknown_tokens = served().filter(|attempt| attempt.usage.and_then(Usage::of_tokens).is_none()).count();
+        let unknown_cost = served().filter(|attempt| attempt.known_cost().is_none()).count();
         KeySpending {
             attempts: sent().count() as u64,
-            unknown: unknown as u64,
+            unknown_tokens: unknown_tokens as u64,
+            unknown_cost: unknown_cost as u64,
             tokens: self.tokens().total(),
             cost: self.cost(),
-            completion: self.usage.map(|usage| usage.completion),
+            completion: self.usage.and_then(Usage::of_tokens).map(|usage| usage.completion),
         }
     }
 }

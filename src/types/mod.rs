@@ -44,7 +44,10 @@ pub use session::{SessionHash, stable_hash};
 pub use signal::Signal;
 pub use time::{clock_time, iso};
 pub use tokens::{DAYS_KEPT_MS, HOURS_KEPT_MS, Moment, TokenStats, TokenTotals};
-pub use usage::{CountedTokens, TokenEstimate, TokenKinds, Usage, UsageDetails, UsageSource, tokens_of_text};
+pub use usage::{
+    BilledSums, BilledUnit, BilledUnits, ByUnit, CountedTokens, TokenEstimate, TokenKinds, UnitNames, Usage,
+    UsageDetails, UsageSource, tokens_of_text,
+};
 pub use usage_period::{UsageChange, UsagePeriod, UsageSpan};
 pub use wire_format::{ByFormat, WireFormat};
 

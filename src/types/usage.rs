@@ -1,7 +1,9 @@
-//! The tokens of an exchange.
+//! The tokens of an exchange, and what is billed beside tokens.
 
+mod billed;
 mod kinds;
 
+pub use billed::{BilledSums, BilledUnit, BilledUnits, ByUnit, UnitNames};
 pub use kinds::TokenKinds;
 
 /// Where a count of tokens comes from.
@@ -11,9 +13,11 @@ pub enum UsageSource {
     Reported,
     /// Estimated from lengths: the upstream reported nothing, or the answer was cut.
     Estimated,
+    /// Nobody knows: only what is billed beside tokens is known.
+    Unknown,
 }
 
-/// The tokens of one exchange.
+/// The tokens of one exchange, and what is billed beside tokens.
 ///
 /// # Invariants
 /// `total` is the sum of all kinds. `prompt` is the sum of the prompt's kinds. `completion` is the provider's word, and may leave
@@ -30,8 +34,10 @@ pub struct Usage {
     pub kinds: TokenKinds,
     /// The part of the total that counts against no limit: cache reads beside the prompt, as Anthropic reports them.
     pub uncounted: u64,
-    /// Reported or estimated.
+    /// Where the tokens come from.
     pub source: UsageSource,
+    /// What is billed beside tokens.
+    pub billed: BilledUnits,
 }
 
 /// What a provider says beside the counts of prompt, completion and total.
@@ -52,8 +58,23 @@ pub struct UsageDetails {
 impl Usage {
     /// Creates a usage without a cache. All tokens count. What neither the prompt nor the completion has of the total was thought.
     pub fn new(prompt: u64, completion: u64, total: u64, source: UsageSource) -> Self {
-        let all = Usage { prompt, completion, total, kinds: TokenKinds::default(), uncounted: 0, source };
+        let (kinds, billed) = (TokenKinds::default(), BilledUnits::default());
+        let all = Usage { prompt, completion, total, kinds, uncounted: 0, source, billed };
         all.with(UsageDetails::default())
+    }
+
+    /// Returns a usage with these units as well, the larger number of each. Without a usage the tokens are unknown.
+    pub fn and_billed(usage: Option<Usage>, billed: BilledUnits) -> Option<Usage> {
+        if billed.is_empty() {
+            return usage;
+        }
+        let usage = usage.unwrap_or_else(|| Usage::new(0, 0, 0, UsageSource::Unknown));
+        Some(Usage { billed: usage.billed.larger(billed), ..usage })
+    }
+
+    /// Returns the usage if its tokens are known.
+    pub fn of_tokens(self) -> Option<Usage> {
+        (self.source != UsageSource::Unknown).then_some(self)
     }
 
     /// Returns the usage with these details. Thoughts are a part of the completion, or of the rest of the total, or stand beside
@@ -86,11 +107,11 @@ impl Usage {
         Usage { total: self.total.saturating_add(more), kinds, ..self }
     }
 
-    /// Returns the tokens that count against limits, as the provider counts.
-    pub fn counted(&self, by: CountedTokens) -> u64 {
+    /// Returns the tokens that count against limits, as the provider counts. `None`: nobody knows.
+    pub fn counted(&self, by: CountedTokens) -> Option<u64> {
         let all = if by.completion { self.total } else { self.prompt };
         let cache_reads = if by.cached { self.uncounted } else { self.kinds.cached.max(self.uncounted) };
-        all.saturating_sub(cache_reads)
+        self.of_tokens().map(|_| all.saturating_sub(cache_reads))
     }
 }
 
@@ -108,7 +129,7 @@ impl CountedTokens {
     pub const ALL: CountedTokens = CountedTokens { completion: true, cached: true };
 }
 
-/// The tokens of a request, as far as known before it is sent.
+/// What a request takes, as far as known before it is sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenEstimate {
     /// Of the prompt, estimated from the length.
@@ -118,6 +139,8 @@ pub struct TokenEstimate {
     /// A bound that each request must have, and that says nothing of the likely length: an answer is as long as usual, or as the
     /// bound.
     pub longest: Option<u64>,
+    /// What is billed beside tokens, as far as the request names it.
+    pub billed: BilledUnits,
 }
 
 impl TokenEstimate {
@@ -154,9 +177,10 @@ mod tests {
             (by(true, false), 90, 90),
             (by(false, false), 40, 40),
         ] {
-            assert_eq!((usage.counted(counted), beside.counted(counted)), (tokens, tokens_beside), "{counted:?}");
+            let found = (usage.counted(counted), beside.counted(counted));
+            assert_eq!(found, (Some(tokens), Some(tokens_beside)), "{counted:?}");
         }
-        let estimate = TokenEstimate { prompt: 100, completion: Some(9), longest: None };
+        let estimate = TokenEstimate { prompt: 100, completion: Some(9), ..TokenEstimate::default() };
         assert_eq!((estimate.tokens(500, CountedTokens::ALL), estimate.tokens(500, by(false, true))), (109, 100));
     }
 
@@ -176,6 +200,18 @@ mod tests {
             let found = (usage.kinds.output, usage.kinds.reasoning, usage.total);
             assert_eq!((found, usage.kinds.total()), ((output, reasoning, total), total), "{case}");
         }
+    }
+
+    #[test]
+    fn units_alone_say_nothing_of_tokens() {
+        let images = |number| BilledUnits::of(BilledUnit::Image, number);
+        assert_eq!(Usage::and_billed(None, BilledUnits::default()), None);
+        let alone = Usage::and_billed(None, images(3)).expect("units");
+        assert_eq!((alone.counted(CountedTokens::ALL), alone.of_tokens()), (None, None));
+        let told = Usage::new(3, 4, 7, UsageSource::Reported);
+        let both = Usage::and_billed(Some(told), images(3)).expect("both");
+        assert_eq!((both.counted(CountedTokens::ALL), both.billed), (Some(7), images(3)));
+        assert_eq!(Usage::and_billed(Some(both), images(2)).map(|usage| usage.billed), Some(images(3)));
     }
 
     #[test]

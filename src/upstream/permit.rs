@@ -8,7 +8,7 @@ use quota::Demand;
 use super::Endpoint;
 use super::shared_state::{ConfirmedRefusal, SharedState, StreamOptions, UpstreamEvent};
 use crate::quotas::{EventQueue, Urgency};
-use crate::types::{Failure, FailureClass, Now, Outcome, Price, Profile, SentAt, Settlement, UsageSource};
+use crate::types::{Cost, Failure, FailureClass, Now, Outcome, Price, Profile, SentAt, Settlement, UsageSource};
 
 /// An overshoot of less than this part of the tightest limit may be reported with the next batch.
 const LAZY_OVERSHOOT: u64 = 50;
@@ -152,8 +152,10 @@ impl Permit {
         // A client's own mistake says nothing new of the upstream.
         let failed = settlement.failure().is_some_and(|failure| failure.class != FailureClass::Rejected);
         let counted = self.shared.endpoint.quirks.counted_tokens;
-        let overshoot = settlement.usage.map_or(0, |usage| usage.counted(counted).saturating_sub(self.demand.tokens));
-        let cost = self.price.zip(settlement.usage).map_or(0, |(price, usage)| price.cost(&usage.kinds).nanodollars());
+        let tokens = settlement.usage.and_then(|usage| usage.counted(counted)).unwrap_or_default();
+        let overshoot = tokens.saturating_sub(self.demand.tokens);
+        let known = self.price.zip(settlement.usage).and_then(|(price, usage)| price.known_cost(&usage));
+        let cost = known.map_or(0, Cost::nanodollars);
         // An overshoot may fill a window.
         let urgency = if failed || overshoot > self.lazy_overshoot || cost > self.demand.cost {
             Urgency::Blocking

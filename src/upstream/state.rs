@@ -16,7 +16,9 @@ use crate::alerts::Alert;
 use crate::config::{ApiConfig, CountOn};
 use crate::persistence::TokenChange;
 use crate::quotas::QuotaStatus;
-use crate::types::{FailureClass, Now, Outcome, Price, RouteId, Settlement, TokenEstimate, TokenStats, Usage, iso};
+use crate::types::{
+    Cost, FailureClass, Now, Outcome, Price, RouteId, Settlement, TokenEstimate, TokenStats, Usage, iso,
+};
 
 mod outcome;
 
@@ -130,11 +132,14 @@ impl UpstreamState {
         let consumed_nothing = failed.is_some_and(|failure| failure.class.consumed_nothing());
         let accepted = failed.is_none_or(|failure| failure.class != FailureClass::RateLimited);
         let nothing = consumed_nothing.then_some(0);
-        let cost = |usage: Usage| price.map_or(0, |price| price.cost(&usage.kinds).nanodollars());
+        let cost = |usage: Usage| match price {
+            Some(price) => price.known_cost(&usage).map(Cost::nanodollars),
+            None => Some(0),
+        };
         ActualUsage {
             counts: accepted || self.config.count_on == CountOn::Attempt,
-            tokens: settlement.usage.map(|usage| usage.counted(self.config.quirks.counted_tokens)).or(nothing),
-            cost: settlement.usage.map(cost).or(nothing),
+            tokens: settlement.usage.and_then(|usage| usage.counted(self.config.quirks.counted_tokens)).or(nothing),
+            cost: settlement.usage.and_then(cost).or(nothing),
         }
     }
 

@@ -42,7 +42,7 @@ impl TokenStatsRecorder {
     /// Records an answer. Returns the change of the statistics.
     pub(super) fn count(&mut self, usage: Option<Usage>, now: Now) -> TokenChange {
         let at = self.moment(now);
-        if let Some(Usage { completion, .. }) = usage {
+        if let Some(Usage { completion, .. }) = usage.and_then(Usage::of_tokens) {
             let before = self.average_completion.unwrap_or(completion);
             self.average_completion = Some(before.saturating_mul(7).saturating_add(completion).div_ceil(8));
         }

@@ -6,14 +6,17 @@
 //!    (seven bits a byte), and sums that are zero take no byte.
 //! 3. A block may begin with *folds*: for each dimension a block with the sums of its names, whatever the other names are. A year
 //!    of days is summed from folds ten times as fast as from cells.
-//! 4. The store puts a version and a checksum before each block.
+//! 4. What is billed beside tokens stands behind the cells, as further cells with a number for each unit, if there is any. A program
+//!    of before reads the cells alone.
+//! 5. The store puts a version and a checksum before each block.
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
 use super::cell::{CellKey, Dimension, OperationKind, PlaceHasher};
-use super::counts::{COUNTS, UsageCounts};
+use super::counts::UsageCounts;
 use super::names::{NONE_PLACE, UsageNames};
+use crate::types::BilledSums;
 
 /// Begins a block with folds: their lengths and bytes come next, then the block without folds. That one begins with 1 if it is whole,
 /// else with 0.
@@ -22,8 +25,11 @@ const FOLDED: u8 = 3;
 /// The most names in a dimension of a block. Bounds what a damaged one can ask for.
 const MOST_NAMES: u64 = 1 << 16;
 
-/// The kind of operation stands above the bits of the sums.
+/// The kind of operation stands above the bits of the numbers.
 const KIND_SHIFT: u16 = 12;
+
+/// The bits of the numbers.
+const NUMBERS: u16 = (1 << KIND_SHIFT) - 1;
 
 /// Writes cells as a whole block with folds.
 pub(super) fn write_folded(names: &UsageNames, cells: &mut [(CellKey, UsageCounts)]) -> Vec<u8> {
@@ -65,15 +71,24 @@ pub(super) fn write_block(whole: bool, names: &UsageNames, cells: &mut [(CellKey
     }
     put(&mut bytes, cells.len() as u64);
     for (key, counts) in cells.iter() {
-        let sums = counts.to_array();
-        let bits = sums.iter().rev().fold(0_u16, |bits, sum| bits << 1 | u16::from(*sum > 0));
-        bytes.extend_from_slice(&(bits | key.kind.number() << KIND_SHIFT).to_le_bytes());
-        for (place, places) in key.places.iter().zip(&local) {
-            put(&mut bytes, places.binary_search(place).unwrap_or_default() as u64);
-        }
-        sums.into_iter().filter(|sum| *sum > 0).for_each(|sum| put(&mut bytes, sum));
+        put_cell(&mut bytes, key, &local, counts.to_array());
+    }
+    let billed = || cells.iter().filter_map(|(key, counts)| Some((key, counts.billed.as_deref()?)));
+    let units = billed().count();
+    if units > 0 {
+        put(&mut bytes, units as u64);
+        billed().for_each(|(key, sums)| put_cell(&mut bytes, key, &local, sums.to_array()));
     }
     bytes
+}
+
+fn put_cell<const N: usize>(bytes: &mut Vec<u8>, key: &CellKey, local: &[Vec<u16>; 4], numbers: [u64; N]) {
+    let bits = numbers.iter().rev().fold(0_u16, |bits, number| bits << 1 | u16::from(*number > 0));
+    bytes.extend_from_slice(&(bits | key.kind.number() << KIND_SHIFT).to_le_bytes());
+    for (place, places) in key.places.iter().zip(local) {
+        put(bytes, places.binary_search(place).unwrap_or_default() as u64);
+    }
+    numbers.into_iter().filter(|number| *number > 0).for_each(|number| put(bytes, number));
 }
 
 fn put(bytes: &mut Vec<u8>, mut number: u64) {
@@ -139,33 +154,44 @@ impl<'a> UsageBlock<'a> {
         self.rest.len()
     }
 
-    /// Shows every cell: the places in [`Self::names`], the kind, and the sums. Returns whether all cells could be read.
+    /// Shows every cell: the places in [`Self::names`], the kind, and the sums. What is billed beside tokens is shown as further
+    /// cells. Returns whether all cells could be read.
     pub(super) fn cells(&self, mut show: impl FnMut([usize; 4], OperationKind, UsageCounts)) -> bool {
         let mut rest = self.rest;
         for _ in 0..self.cells {
-            let Some((places, kind, counts)) = cell(&mut rest) else { return false };
-            show(places, kind, counts);
+            let Some((places, kind, sums)) = cell(&mut rest) else { return false };
+            show(places, kind, UsageCounts::from_array(sums));
+        }
+        let units = if rest.is_empty() { Some(0) } else { take(&mut rest) };
+        let Some(units) = units else { return false };
+        for _ in 0..units {
+            let Some((places, kind, numbers)) = cell(&mut rest) else { return false };
+            show(places, kind, UsageCounts::default().with_billed(BilledSums::from_array(numbers)));
         }
         true
     }
 }
 
+/// Takes a cell with its first `N` numbers. A later program may have written more.
 #[inline]
-fn cell(rest: &mut &[u8]) -> Option<([usize; 4], OperationKind, UsageCounts)> {
+fn cell<const N: usize>(rest: &mut &[u8]) -> Option<([usize; 4], OperationKind, [u64; N])> {
     let (head, after) = rest.split_first_chunk::<2>()?;
     *rest = after;
-    let bits = u16::from_le_bytes(*head);
+    let head = u16::from_le_bytes(*head);
     let mut places = [0; 4];
     for place in &mut places {
         *place = usize::try_from(take(rest)?).ok()?;
     }
-    let mut sums = [0; COUNTS];
-    for (nth, sum) in sums.iter_mut().enumerate() {
-        if bits >> nth & 1 == 1 {
-            *sum = take(rest)?;
+    let mut numbers = [0; N];
+    let mut bits = head & NUMBERS;
+    while bits != 0 {
+        let number = take(rest)?;
+        if let Some(place) = numbers.get_mut(bits.trailing_zeros() as usize) {
+            *place = number;
         }
+        bits &= bits - 1;
     }
-    Some((places, OperationKind::of_number(bits >> KIND_SHIFT), UsageCounts::from_array(sums)))
+    Some((places, OperationKind::of_number(head >> KIND_SHIFT), numbers))
 }
 
 /// Takes a number from the begin.

@@ -56,6 +56,12 @@ pub enum OperationKind {
     Embeddings,
     /// Anything else.
     Other,
+    /// Images are made.
+    Images,
+    /// A text is spoken.
+    Speech,
+    /// Sound is written down.
+    Transcriptions,
 }
 
 impl OperationKind {
@@ -65,6 +71,9 @@ impl OperationKind {
             OperationKind::Completions => 0,
             OperationKind::Embeddings => 1,
             OperationKind::Other => 2,
+            OperationKind::Images => 3,
+            OperationKind::Speech => 4,
+            OperationKind::Transcriptions => 5,
         }
     }
 
@@ -73,6 +82,9 @@ impl OperationKind {
         match number {
             0 => OperationKind::Completions,
             1 => OperationKind::Embeddings,
+            3 => OperationKind::Images,
+            4 => OperationKind::Speech,
+            5 => OperationKind::Transcriptions,
             _ => OperationKind::Other,
         }
     }
@@ -102,7 +114,7 @@ pub(super) struct CellKey {
 impl Hash for CellKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let places = self.places.iter().fold(0, |bits, place| bits << 16 | u64::from(*place));
-        state.write_u64(places ^ u64::from(self.kind.number()) << 62);
+        state.write_u64(places ^ u64::from(self.kind.number()) << 60);
     }
 }
 

@@ -112,7 +112,7 @@ impl UsageLedger {
         }
         let key = self.cell(names);
         if moment.hour < self.hour {
-            self.late.entry((moment.hour, moment.day)).or_default().push((key, *counts));
+            self.late.entry((moment.hour, moment.day)).or_default().push((key, counts.clone()));
             if moment.day == self.day {
                 self.cells.entry(key).or_default().day.add(counts);
             }
@@ -228,8 +228,8 @@ impl UsageLedger {
 
     fn cells_of(&self, span: UsageSpan) -> Vec<(CellKey, UsageCounts)> {
         let of: fn(&OpenCell) -> UsageCounts = match span {
-            UsageSpan::Hour => |cell| cell.hour,
-            UsageSpan::Day => |cell| cell.day,
+            UsageSpan::Hour => |cell| cell.hour.clone(),
+            UsageSpan::Day => |cell| cell.day.clone(),
         };
         self.cells.iter().map(|(key, cell)| (*key, of(cell))).filter(|(_, counts)| !counts.is_empty()).collect()
     }

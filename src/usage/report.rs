@@ -10,12 +10,12 @@ use super::cell::Dimension;
 use super::counts::UsageCounts;
 use super::query::{Bucket, UsageQuery};
 use super::sum::{UsageRow, UsageSum};
-use crate::types::iso;
+use crate::types::{BilledUnit, iso};
 
 /// A column of sums: the name in JSON, the name in CSV, and the value.
 type Column = (&'static str, &'static str, fn(&UsageCounts) -> u64);
 
-/// The columns of whole numbers. The cost comes after.
+/// The columns of whole numbers. The cost comes after, then each unit that is billed beside tokens.
 const COLUMNS: [Column; 10] = [
     ("requests", "requests", |counts| counts.requests),
     ("failedRequests", "failed_requests", |counts| counts.failed),
@@ -116,7 +116,8 @@ fn write_sums<M: SerializeMap>(counts: &UsageCounts, object: &mut M) -> Result<(
     for (name, _, value) in COLUMNS {
         object.serialize_entry(name, &value(counts))?;
     }
-    object.serialize_entry("costUsd", &counts.cost)
+    object.serialize_entry("costUsd", &counts.cost)?;
+    counts.billed().by_name().try_for_each(|(unit, number)| object.serialize_entry(unit.field, &number))
 }
 
 fn by(by: Bucket) -> &'static str {
@@ -136,7 +137,9 @@ pub fn usage_csv(sum: &UsageSum) -> String {
         csv.extend([",", dimension.as_str()]);
     }
     COLUMNS.iter().for_each(|(_, name, _)| csv.extend([",", name]));
-    csv.push_str(",cost_usd\r\n");
+    csv.push_str(",cost_usd");
+    BilledUnit::TABLE.iter().for_each(|unit| csv.extend([",", unit.column]));
+    csv.push_str("\r\n");
     let times = bucket_times(&rows, query);
     for row in &rows {
         let [start, end] = times.get(&row.start).map_or([""; 2], |times| times.each_ref().map(String::as_str));
@@ -149,7 +152,11 @@ pub fn usage_csv(sum: &UsageSum) -> String {
             // A text takes any number.
             let _ = write!(csv, ",{}", value(&row.counts));
         }
-        let _ = write!(csv, ",{}\r\n", row.counts.cost);
+        let _ = write!(csv, ",{}", row.counts.cost);
+        for (_, number) in row.counts.billed().by_name() {
+            let _ = write!(csv, ",{number}");
+        }
+        csv.push_str("\r\n");
     }
     csv
 }

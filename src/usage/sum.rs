@@ -133,7 +133,7 @@ impl UsageSum {
             let begin = all.len();
             for (row, counts) in rows.iter().filter(|(_, counts)| !counts.is_empty()) {
                 total.add(counts);
-                all.push(UsageRow { start: *start, names: self.row_names(*row), counts: *counts });
+                all.push(UsageRow { start: *start, names: self.row_names(*row), counts: counts.clone() });
             }
             if let Some(bucket) = all.get_mut(begin..) {
                 bucket.sort_unstable_by(|one, other| one.names.cmp(&other.names));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::types::{Moment, TokenKinds, UsageChange, UsageSpan};
+use crate::types::{BilledSums, BilledUnit, Moment, TokenKinds, UsageChange, UsageSpan};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -25,6 +25,8 @@ fn day(nth: i64) -> Vec<u8> {
         let kind = [OperationKind::Completions, OperationKind::Embeddings][usize::from(cell % 4 == 0)];
         let tokens = TokenKinds { input: cell * 31, output: cell % 2, ..TokenKinds::default() };
         let counts = UsageCounts { requests: 1 + cell % 3, tokens, ..UsageCounts::default() };
+        let units = if cell % 9 == 0 { cell } else { 0 };
+        let counts = counts.with_billed(BilledSums::of(BilledUnit::Search, units));
         ledger.add(&CellNames { names, kind, proven: true }, &counts, moment);
     }
     let mut blocks = ledger.seal().into_iter().filter_map(|change| match change {
@@ -93,4 +95,34 @@ fn a_damaged_block_with_folds_is_no_panic() {
             }
         }
     }
+}
+
+/// One cell of a day, with so many images.
+fn one_cell(images: u64) -> Vec<u8> {
+    let moment = Moment { wall: 0, hour: 0, day: 0 };
+    let mut ledger = UsageLedger::open(moment, 1, false);
+    let names = CellNames { names: ["k", "a", "m", "x"], kind: OperationKind::Images, proven: true };
+    let tokens = TokenKinds { input: 70, ..TokenKinds::default() };
+    let counts = UsageCounts { requests: 5, tokens, ..UsageCounts::default() };
+    ledger.add(&names, &counts.with_billed(BilledSums::of(BilledUnit::Image, images)), moment);
+    ledger.page(UsageSpan::Day).block
+}
+
+#[test]
+fn a_block_without_units_is_as_before_and_units_stand_behind_its_cells() {
+    let without = one_cell(0);
+    // Of kind 3: a program of before read others.
+    let before = [1, 1, 1, b'k', 1, 1, b'a', 1, 1, b'm', 1, 1, b'x', 1, 0b101, 3 << 4, 0, 0, 0, 0, 5, 70];
+    assert_eq!(without, before);
+    let with = one_cell(300);
+    assert_eq!(with.strip_prefix(&before), Some(&[1, 1, 3 << 4, 0, 0, 0, 0, 0xac, 2][..]));
+    let mut sum = UsageSum::new(query(Bucket::Day, &[], None, Some(OperationKind::Images)));
+    for block in [&without, &with] {
+        sum.add(0, &UsageBlock::open(block).expect("a block")).expect("few rows");
+    }
+    let (_, total) = sum.rows();
+    assert_eq!((total.requests, total.tokens.input), (10, 140));
+    assert_eq!(total.billed(), BilledSums::of(BilledUnit::Image, 300));
+    let (cut, _) = with.split_at(with.len() - 1);
+    assert!(!UsageBlock::open(cut).expect("a head").cells(|_, _, _| {}), "a cut block says so");
 }

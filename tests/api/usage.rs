@@ -1,6 +1,8 @@
 //! Who used what.
 
 mod answers;
+mod billed;
+mod billed_budgets;
 mod disk;
 mod own;
 mod store;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::access::ServerArgs;
 use crate::cli::CliError;
 use crate::cli::terminal::{Paint, Table, Tone};
+use crate::types::BilledUnit;
 
 /// The columns of tokens and requests: the head, and the field of the answer.
 const COLUMNS: [(&str, &str); 7] = [
@@ -75,41 +76,61 @@ pub(crate) fn usage(args: UsageArgs) -> Result<(), CliError> {
 
 /// Returns a row for each name, the dearest first, then those with the most tokens; the last row has the sums.
 fn table(by: &str, rows: &[Value], total: &Value) -> Table {
-    let mut sums: BTreeMap<&str, ([u64; 7], f64)> = BTreeMap::new();
+    let columns = columns(total);
+    let mut sums: BTreeMap<&str, UsageLine> = BTreeMap::new();
     for row in rows {
         let name = row.get(by).and_then(Value::as_str).unwrap_or("-");
-        let (sum, cost) = sums.entry(name).or_default();
-        for (sum, more) in sum.iter_mut().zip(numbers(row)) {
-            *sum = sum.saturating_add(more);
-        }
-        *cost += dollars(row);
+        sums.entry(name).or_default().add(row, &columns);
     }
     let mut sums: Vec<_> = sums.into_iter().collect();
-    sums.sort_by(|(_, one), (_, other)| {
-        let [.., one_tokens] = one.0;
-        let [.., other_tokens] = other.0;
-        other.1.total_cmp(&one.1).then(other_tokens.cmp(&one_tokens))
-    });
-    let heads: Vec<&str> = [by].into_iter().chain(COLUMNS.iter().map(|(head, _)| *head)).chain(["cost"]).collect();
+    sums.sort_by(|(_, one), (_, other)| other.cost.total_cmp(&one.cost).then(other.tokens.cmp(&one.tokens)));
+    let heads: Vec<&str> = [by].into_iter().chain(columns.iter().map(|(head, _)| *head)).chain(["cost"]).collect();
     let mut table = Table::new(&heads);
-    for (name, (sum, cost)) in sums {
-        table.row(cells(name, sum, cost, None));
+    for (name, line) in sums {
+        table.row(cells(name, &line, None));
     }
-    table.row(cells("all", numbers(total), dollars(total), Some(Tone::Strong)));
+    let mut all = UsageLine::default();
+    all.add(total, &columns);
+    table.row(cells("all", &all, Some(Tone::Strong)));
     table
 }
 
-fn cells(name: &str, sum: [u64; 7], cost: f64, tone: Option<Tone>) -> Vec<(String, Option<Tone>)> {
-    let shown = |number: u64| if number == 0 { String::new() } else { number.to_string() };
+/// Returns the columns: those of tokens, and those of other units that were used.
+fn columns(total: &Value) -> Vec<(&'static str, &'static str)> {
+    let units = BilledUnit::TABLE.iter().map(|names| (names.field, names.field));
+    COLUMNS.into_iter().chain(units.filter(|(_, field)| number(total, field) > 0)).collect()
+}
+
+/// The sums of a name.
+#[derive(Default)]
+struct UsageLine {
+    numbers: Vec<u64>,
+    tokens: u64,
+    cost: f64,
+}
+
+impl UsageLine {
+    fn add(&mut self, row: &Value, columns: &[(&str, &str)]) {
+        self.numbers.resize(columns.len(), 0);
+        for (sum, (_, field)) in self.numbers.iter_mut().zip(columns) {
+            *sum = sum.saturating_add(number(row, field));
+        }
+        self.tokens = self.tokens.saturating_add(number(row, "totalTokens"));
+        self.cost += dollars(row);
+    }
+}
+
+fn cells(name: &str, line: &UsageLine, tone: Option<Tone>) -> Vec<(String, Option<Tone>)> {
+    let shown = |number: &u64| if *number == 0 { String::new() } else { number.to_string() };
     // A name may come from a client: nothing of it may move the cursor.
     let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let numbers = sum.into_iter().map(|number| (shown(number), None));
-    let cost = if cost > 0.0 { format!("${cost:.4}") } else { String::new() };
+    let numbers = line.numbers.iter().map(|number| (shown(number), None));
+    let cost = if line.cost > 0.0 { format!("${:.4}", line.cost) } else { String::new() };
     [(name, tone)].into_iter().chain(numbers).chain([(cost, None)]).collect()
 }
 
-fn numbers(row: &Value) -> [u64; 7] {
-    COLUMNS.map(|(_, field)| row.get(field).and_then(Value::as_u64).unwrap_or(0))
+fn number(row: &Value, field: &str) -> u64 {
+    row.get(field).and_then(Value::as_u64).unwrap_or(0)
 }
 
 fn dollars(row: &Value) -> f64 {

@@ -20,21 +20,23 @@ pub struct PricesFile {
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("additionalProperties" = false))]
 pub struct ApiPricesFile {
-    /// Prices of single models, by this upstream's own name or a pattern (`gpt-*`), in dollars for a million tokens. They go before
-    /// the tables.
+    /// Prices of single models, by this upstream's own name or a pattern (`gpt-*`), in dollars for a million tokens, or for an image
+    /// and other units. They go before the tables.
     pub prices: Option<BTreeMap<String, PriceOfFile>>,
     /// What this account pays of the tables' prices: 0 for a free account, 0.5 for half. Default: 1.
     #[schemars(range(min = 0, max = 1_000))]
     pub price_factor: Option<f64>,
 }
 
-/// The price of a model, in dollars for a million tokens.
+/// The price of a model, in dollars for a million tokens, or for one of what is billed beside tokens. `input` or one of the latter is
+/// needed.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PriceOfFile {
-    /// Of the prompt.
+    /// Of the prompt. Default: 0, if something beside tokens has a price.
+    #[serde(default)]
     #[schemars(range(min = 0, max = 1_000_000))]
-    pub input: f64,
+    pub input: Option<f64>,
     /// Of the answer. Default: as `input`.
     #[serde(default)]
     #[schemars(range(min = 0, max = 1_000_000))]
@@ -55,4 +57,24 @@ pub struct PriceOfFile {
     #[serde(default)]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub reasoning: Option<f64>,
+    /// Dollars for an image that is made.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub per_image: Option<f64>,
+    /// Dollars for a second of sound that is written down.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub per_audio_second: Option<f64>,
+    /// Dollars for a character of a text that is spoken.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub per_character: Option<f64>,
+    /// Dollars for a page of a document that is read.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub per_page: Option<f64>,
+    /// Dollars for a search, in the web or of a ranking.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub per_search: Option<f64>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::row::{AMOUNTS, PriceRow, amount};
+use super::row::{AMOUNTS, PriceRow, amount, unit_of};
 use crate::types::{PartialPrice, Price};
 
 /// What a text holds.
@@ -71,7 +71,8 @@ fn columns(cells: Vec<String>) -> Result<Vec<String>, String> {
     let names: Vec<String> = cells.into_iter().map(|cell| cell.trim().to_lowercase()).collect();
     for needed in ["provider", "model", "input", "output"] {
         if !names.iter().any(|name| name == needed) {
-            let wanted = "provider,model,input,output and perhaps cache_read,cache_write,cache_write_1h,reasoning";
+            let wanted =
+                "provider,model,input,output and perhaps cache_read,cache_write,cache_write_1h,reasoning,per_image";
             return Err(format!("names no column {needed}; the first line must name the columns: {wanted}"));
         }
     }
@@ -93,6 +94,13 @@ fn row(columns: &[String], cells: &[String]) -> Result<PriceRow, String> {
                 let wanted = "must be a number of dollars for a million tokens, such as 2.5, or empty";
                 *place = Some(read.ok_or_else(|| format!("{column} {wanted}"))?);
             }
+            (_, None) if !cell.is_empty() => {
+                if let Some(unit) = unit_of(column) {
+                    let wanted = "must be a number of dollars for one, such as 0.04, or empty";
+                    let dollars = Price::read_dollars_of_one(cell).ok_or_else(|| format!("{column} {wanted}"))?;
+                    row.price.per_unit.set(unit, dollars);
+                }
+            }
             (_, Some(_) | None) => {}
         }
     }
@@ -101,7 +109,7 @@ fn row(columns: &[String], cells: &[String]) -> Result<PriceRow, String> {
             return Err(format!("{column} must not be empty; * stands for any"));
         }
     }
-    if row.price.input.is_none() {
+    if row.price.filled().is_none() {
         return Err("input must not be empty; 0 for a free model".to_owned());
     }
     Ok(row)
@@ -142,6 +150,19 @@ mod tests {
                         groq,\"a,\"\"b\",0.15,2,,,,\nollama,*,0,0,,,,\n";
         assert_eq!(write_csv(&read.rows, "x"), expected);
         assert_eq!(super::read(expected).rows, read.rows);
+    }
+
+    #[test]
+    fn other_units_have_columns_of_their_own_and_may_stand_alone() {
+        let text = "provider,model,input,output,per_search,per_image\nopenai,dall-e-3,,,,0.04\nopenai,chat,1,2,0.01,\n";
+        let read = read(text);
+        assert_eq!(read.problems, Vec::<String>::new());
+        let expected = "# x\nprovider,model,input,output,cache_read,cache_write,cache_write_1h,reasoning,per_image,per_search\n\
+                        openai,dall-e-3,,,,,,,0.04,\nopenai,chat,1,2,,,,,,0.01\n";
+        assert_eq!(write_csv(&read.rows, "x"), expected);
+        assert_eq!(super::read(expected).rows, read.rows);
+        let bad = super::read("provider,model,input,output,per_image\na,b,1,2,sk-secret\n");
+        assert_eq!(bad.problems, ["line 2: per_image must be a number of dollars for one, such as 0.04, or empty"]);
     }
 
     #[test]

@@ -141,7 +141,7 @@ mod tests {
         let found = usage(all);
         assert_eq!((found.prompt, found.completion, found.total), (953, 7, 960));
         assert_eq!((found.kinds.cached, found.kinds.cache_write_5m), (900, 50));
-        assert_eq!(found.counted(CountedTokens::ALL), 60);
+        assert_eq!(found.counted(CountedTokens::ALL), Some(60));
         assert_eq!(found.source, UsageSource::Reported);
         for (odd, wanted, source) in [
             (r#"{"input_tokens":0,"output_tokens":0}"#, (10, 20), UsageSource::Estimated),

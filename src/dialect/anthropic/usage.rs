@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::dialect::billed::searches_of_tools;
 use crate::dialect::usage::{CacheTokens, ReportedUsage, count};
 
 #[derive(Deserialize)]
@@ -20,6 +21,8 @@ struct MessageUsage<'a> {
     output_tokens: Option<&'a RawValue>,
     #[serde(borrow)]
     output_tokens_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    server_tool_use: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -63,6 +66,7 @@ pub(super) fn read(usage: Option<&RawValue>) -> ReportedUsage {
             read: count(fields.cache_read_input_tokens),
             written: count(fields.cache_creation_input_tokens).or_else(both),
         },
+        billed: searches_of_tools(fields.server_tool_use),
         ..ReportedUsage::default()
     }
 }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use actix_web::web::Bytes;
 
 use super::Shown;
+use super::answer_length::AnswerLength;
 use crate::config::ApiKey;
+use crate::dialect::billed::billed_in;
 use crate::dialect::echo_model::with_model;
 use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning, InBandError};
 use crate::dialect::redact::{redacted, redacted_error};
 use crate::dialect::routes::Route;
 use crate::dialect::usage::{EstimatedUsage, ReportedUsage};
-use crate::dialect::{SentRequest, StreamEvent};
-use crate::types::{Failure, ObjectKey, Usage, UsageSource, WireFormat, tokens_of_text};
+use crate::dialect::{SentRequest, StreamEvent, sse};
+use crate::types::{BilledUnits, Failure, ObjectKey, Usage, UsageSource, WireFormat};
 
 /// Follows the meaning of one stream.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(crate) struct StreamProgress {
     strip: bool,
     /// What was reported so far.
     usage: ReportedUsage,
+    /// What the events were billed by beside tokens, of the route's unit.
+    billed: BilledUnits,
     /// Whether text has come behind the last report: then its count of the completion is too small.
     is_behind: bool,
     length: AnswerLength,
@@ -63,6 +67,7 @@ impl StreamProgress {
             route,
             strip,
             usage: ReportedUsage::default(),
+            billed: BilledUnits::default(),
             is_behind: false,
             length: AnswerLength::default(),
             began: false,
@@ -106,6 +111,9 @@ impl StreamProgress {
             let event = StreamEvent { kind: self.route.reply, bytes: event, is_plain };
             self.route.dialect.event(event, self.sent())
         };
+        if let Some(unit) = self.route.billed {
+            self.billed.add(unit, billed_in(unit, &sse::data(event).unwrap_or_default()));
+        }
         if self.route.reply.has_objects() {
             self.route.dialect.made_by_event(event, &mut self.made);
         }
@@ -212,10 +220,15 @@ impl StreamProgress {
         self.failed.as_ref()
     }
 
-    /// Returns what the stream cost: as reported, completed by estimates from the lengths of stream and request. A report
+    /// Returns what the stream cost, by its tokens and by the events of the route's unit.
+    pub(crate) fn usage(&self, prompt_bytes: usize) -> Option<Usage> {
+        Usage::and_billed(self.tokens(prompt_bytes), self.billed)
+    }
+
+    /// Returns what the stream cost in tokens: as reported, completed by estimates from the lengths of stream and request. A report
     /// before the end (some upstreams report with each event) is an estimate as well; behind more text, the larger count
     /// holds.
-    pub(crate) fn usage(&self, prompt_bytes: usize) -> Option<Usage> {
+    fn tokens(&self, prompt_bytes: usize) -> Option<Usage> {
         if self.usage.is_empty() && !self.began {
             return None;
         }
@@ -243,47 +256,4 @@ fn echoed(shown: Shown, event: &[u8], asked: &str) -> Shown {
         Shown::Nothing => return Shown::Nothing,
     };
     Shown::Instead(with_model(bytes, asked))
-}
-
-/// The length of an answer by the lengths of events. The first events are measured; of the others, all bytes
-/// beyond the frame count as text.
-#[derive(Debug, Default)]
-struct AnswerLength {
-    events: u64,
-    bytes: usize,
-    /// The shortest frame around a text so far.
-    frame: usize,
-    measured: u8,
-}
-
-/// So many events are measured.
-const MEASURED: u8 = 4;
-
-impl AnswerLength {
-    fn is_measured(&self) -> bool {
-        self.measured >= MEASURED
-    }
-
-    fn add(&mut self, event: usize, length: ContentLength) {
-        let text = match length {
-            ContentLength::LikeBefore => {
-                self.events += 1;
-                self.bytes += event;
-                return;
-            }
-            ContentLength::MayRepeat(_) if self.events > 0 => return,
-            ContentLength::Bytes(text) | ContentLength::MayRepeat(text) => text,
-        };
-        let frame = event.saturating_sub(text);
-        self.frame = if self.events == 0 { frame } else { self.frame.min(frame) };
-        self.measured = self.measured.saturating_add(1);
-        self.events += 1;
-        self.bytes += event;
-    }
-
-    /// Estimates the tokens: one for each event, as most upstreams send one; more if the texts are long.
-    fn tokens(&self) -> u64 {
-        let frames = usize::try_from(self.events).unwrap_or(usize::MAX).saturating_mul(self.frame);
-        self.events.max(tokens_of_text(self.bytes.saturating_sub(frames)))
-    }
 }

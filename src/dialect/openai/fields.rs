@@ -106,6 +106,8 @@ pub(super) struct TopLevel<'a> {
     embeddings: Option<&'a RawValue>,
     #[serde(borrow)]
     images: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pages: Option<&'a RawValue>,
 }
 
 /// States of a response that has failed.
@@ -127,9 +129,9 @@ impl TopLevel<'_> {
             || self.choices.has_error
     }
 
-    /// Returns whether one of the lists of answers holds something: vectors, images, or verdicts.
+    /// Returns whether one of the lists of answers holds something: vectors, images, pages, or verdicts.
     pub(super) fn has_a_full_list(&self) -> bool {
-        let lists = [self.data, self.results, self.embeddings, self.images, self.output];
+        let lists = [self.data, self.results, self.embeddings, self.images, self.pages, self.output];
         let is_full = |list: &&RawValue| list.get().starts_with('[') && !is_hollow(list.get());
         lists.iter().flatten().any(is_full) || self.choices.text > 0
     }

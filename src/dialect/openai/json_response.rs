@@ -9,6 +9,7 @@
 use super::error_in;
 use super::fields::{Choices, FAILED_STATUSES, TopLevel, is_nothing};
 use super::finish::Finish;
+use crate::dialect::billed::searches_of_items;
 use crate::dialect::first_bytes::without_byte_order_mark;
 use crate::dialect::json_repair::repaired;
 use crate::dialect::json_text::TextLength;
@@ -59,6 +60,9 @@ fn judge_object(
     }
     let mut usage = fields.choices.usage;
     usage.update(ReportedUsage::of_member(fields.usage));
+    if kind == ReplyKind::Responses {
+        usage.billed = usage.billed.larger(searches_of_items(fields.output));
+    }
     let content = content(kind, fields);
     match content {
         Content::Failed => return Err(failure(FailureClass::ServerError, "the answer finished with an error")),

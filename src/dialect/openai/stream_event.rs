@@ -10,7 +10,6 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::error_in;
 use super::fields::{Choices, ChoicesForm, FAILED_STATUSES, TopLevel, is_nothing};
@@ -20,7 +19,6 @@ use crate::dialect::event_meaning::{ContentLength, End, EventKind, EventMeaning,
 use crate::dialect::json_repair::repaired;
 use crate::dialect::json_text::TextLength;
 use crate::dialect::reply_kind::ReplyKind;
-use crate::dialect::usage::ReportedUsage;
 use crate::dialect::{SentRequest, sse};
 use crate::types::{Failure, FailureClass, Phase};
 
@@ -148,7 +146,7 @@ fn of_object(kind: ReplyKind, parsed: &ParsedEvent<'_>, sent: SentRequest<'_>) -
     }
     let usage_at = fields.usage.and_then(|usage| member_around(event, usage.get().as_bytes()));
     let mut usage = fields.choices.usage;
-    usage.update(usage_of(fields));
+    usage.update(fields.usage_of_event());
     let has_usage = fields.usage.is_some_and(|usage| usage.get() != "null");
     let meaning = match fields.choices.form {
         ChoicesForm::Empty | ChoicesForm::Bare | ChoicesForm::List | ChoicesForm::Unknown => {
@@ -170,16 +168,6 @@ fn of_object(kind: ReplyKind, parsed: &ParsedEvent<'_>, sent: SentRequest<'_>) -
 /// Returns whether an object stands there for nothing but a connection's life.
 fn is_idle(json: &[u8], fields: &TopLevel<'_>) -> bool {
     is_nothing(json) || KEEP_ALIVES.contains(&fields.kind())
-}
-
-/// Returns the usage of an event. The Responses API reports usage within the response, and Groq within `x_groq`.
-fn usage_of(fields: &TopLevel<'_>) -> ReportedUsage {
-    let usage = fields.response.and_then(usage_within).or(fields.usage.filter(|usage| usage.get() != "null"));
-    ReportedUsage::of_member(usage.or_else(|| fields.x_groq.and_then(usage_within)))
-}
-
-fn usage_within(member: &RawValue) -> Option<&RawValue> {
-    serde_json::from_str::<TopLevel<'_>>(member.get()).ok()?.usage
 }
 
 /// Returns the meaning of a chunk with these choices.

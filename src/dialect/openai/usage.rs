@@ -5,6 +5,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::LazyLock;
 
+use super::fields::TopLevel;
+use crate::dialect::billed::{searches, searches_of_items, searches_of_tools};
 use crate::dialect::usage::{ReportedUsage, count};
 
 /// Finds the last member of this name.
@@ -49,6 +51,11 @@ struct UsageFields<'a> {
     /// Perplexity's.
     #[serde(borrow)]
     reasoning_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    num_search_queries: Option<&'a RawValue>,
+    /// Of relays to Anthropic.
+    #[serde(borrow)]
+    server_tool_use: Option<&'a RawValue>,
 }
 
 /// The details of a prompt, or of a completion.
@@ -94,6 +101,10 @@ impl ReportedUsage {
                 .into_iter()
                 .find_map(count),
             reasoning: count(generated.reasoning_tokens).or(count(fields.reasoning_tokens)),
+            billed: match count(fields.num_search_queries) {
+                Some(queries) => searches(queries),
+                None => searches_of_tools(fields.server_tool_use),
+            },
             ..ReportedUsage::default()
         }
     }
@@ -118,6 +129,22 @@ impl ReportedUsage {
         }
         ReportedUsage::default()
     }
+}
+
+impl TopLevel<'_> {
+    /// Returns the usage of an event. The Responses API reports usage and searches within the response, and Groq usage within `x_groq`.
+    pub(super) fn usage_of_event(&self) -> ReportedUsage {
+        let response = self.response.and_then(members_of);
+        let of_response = response.as_ref().and_then(|response| response.usage);
+        let usage = of_response.or(self.usage.filter(|usage| usage.get() != "null"));
+        let usage = ReportedUsage::of_member(usage.or_else(|| self.x_groq.and_then(members_of)?.usage));
+        let searches = searches_of_items(response.and_then(|response| response.output));
+        ReportedUsage { billed: usage.billed.larger(searches), ..usage }
+    }
+}
+
+fn members_of(object: &RawValue) -> Option<TopLevel<'_>> {
+    serde_json::from_str(object.get()).ok()
 }
 
 #[cfg(test)]
@@ -165,7 +192,7 @@ mod tests {
             (r#"{"prompt_tokens":90,"completion_tokens":9,"prompt_tokens_details":[64]}"#, 0),
         ] {
             let usage = ReportedUsage::read(json).completed(EstimatedUsage::new(0, 0));
-            assert_eq!((usage.kinds.cached, usage.counted(CountedTokens::ALL)), (wanted, usage.total), "{json}");
+            assert_eq!((usage.kinds.cached, usage.counted(CountedTokens::ALL)), (wanted, Some(usage.total)), "{json}");
         }
     }
 

@@ -13,10 +13,10 @@ mod agents;
 mod anthropic;
 mod realtime;
 
-use super::{ListOrder, ModelPlace, Naming, ObjectRules, Route, in_forms, likely, named_by, route};
+use super::{ListOrder, ModelPlace, Naming, ObjectRules, Route, billed_by, in_forms, likely, named_by, route};
 use crate::dialect::object_ids::RESPONSES_IDS;
 use crate::dialect::reply_kind::ReplyKind;
-use crate::types::{RouteId, Verb};
+use crate::types::{BilledUnit, RouteId, Verb};
 
 pub(super) use self::agents::AGENT_ROUTES;
 pub(super) use self::anthropic::ANTHROPIC_ROUTES;
@@ -38,7 +38,8 @@ pub(super) static OBJECT_ROUTES: &[Route] = &[
     post("chat/completions/{id}"),
     delete("chat/completions/{id}"),
     get("chat/completions/{id}/messages"),
-    runs(route("rerank", ReplyKind::Json)),
+    runs(billed_by(BilledUnit::Search, route("rerank", ReplyKind::Json))),
+    runs(billed_by(BilledUnit::Page, route("ocr", ReplyKind::Json))),
     runs(route("decisions", ReplyKind::Json)),
     in_forms(post("content_provenance_checks")),
     likely(&[], in_forms(runs(post("audio/voices")))),

@@ -18,6 +18,10 @@ pub(super) const OPENAI_BODIES: &[(&str, &str)] = &[
     ("chat/completions/{id}", r#"{"metadata": {"topic": "greetings"}}"#),
     ("rerank", r#"{"model": "rerank-v3.5", "query": "cats", "documents": ["a cat", "a dog"]}"#),
     (
+        "ocr",
+        r#"{"model": "mistral-ocr-latest", "document": {"type": "document_url", "document_url": "https://example.com/a.pdf"}}"#,
+    ),
+    (
         "decisions",
         r#"{"model": "gpt-6-luna", "input": "Hi", "questions": [{"type": "predicate", "question": "Short?"}]}"#,
     ),

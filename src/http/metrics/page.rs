@@ -119,6 +119,12 @@ fn tokens(page: &mut Exposition, cells: &RequestCells) {
             }
         }
     }
+    let mut family = page.family(&metrics::BILLED_UNITS);
+    for (TokenCell { api, key, model }, counts) in &cells.tokens {
+        for (unit, number) in counts.billed.present() {
+            family.sample(&[api.as_str(), key_label(key), model, unit.column], number);
+        }
+    }
     let mut family = page.family(&metrics::COST);
     for (TokenCell { api, key, model }, counts) in cells.tokens.iter().filter(|(_, counts)| counts.cost != Cost::ZERO) {
         family.sample(&[api.as_str(), key_label(key), model, "usd"], counts.cost.dollars());

@@ -1,64 +1,25 @@
-//! OpenAI's own questions about usage and costs, for programs that ask them: `/v1/organization/usage/completions`,
-//! `/v1/organization/usage/embeddings` and `/v1/organization/costs`.
+//! OpenAI's own questions about usage and costs, for programs that ask them: `/v1/organization/costs`, and below
+//! `/v1/organization/usage/` `completions`, `embeddings`, `images`, `audio_speeches` and `audio_transcriptions`.
 //!
 //! 1. Buckets are hours or days of the server's zone. Empty ones are answered, too.
 //! 2. A page begins with the bucket that its name has. So pages are the same whenever they are asked for.
 //! 3. There are no projects, users and batches here: these are always null, and nothing can be filtered by them.
+
+mod reports;
 
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use self::reports::{COMPLETIONS, COSTS, EMBEDDINGS, IMAGES, OrganizationReport, SPEECHES, TRANSCRIPTIONS};
 use super::super::auth::worker;
 use super::question::{since_hours_are_kept, wrong};
 use super::{ask, response};
 use crate::error::ApiError;
 use crate::records::UsageAnswer;
 use crate::types::Now;
-use crate::usage::{Bucket, Dimension, OperationKind, UsageQuery, UsageRow};
-
-/// What is asked, and how the answer's rows are written.
-struct OrganizationReport {
-    kind: Option<OperationKind>,
-    row: fn(&UsageRow) -> Value,
-    /// What the rows can be apart by, and the dimension of ours. `None`: always null.
-    groups: &'static [(&'static str, Option<Dimension>)],
-    /// The buckets, each with the usual number of a page and the largest.
-    widths: &'static [(&'static str, Bucket, usize, usize)],
-}
-
-const USAGE_GROUPS: &[(&str, Option<Dimension>)] = &[
-    ("model", Some(Dimension::Model)),
-    ("api_key_id", Some(Dimension::Key)),
-    ("project_id", None),
-    ("user_id", None),
-    ("batch", None),
-    ("service_tier", None),
-];
-
-const USAGE_WIDTHS: &[(&str, Bucket, usize, usize)] = &[("1d", Bucket::Day, 7, 31), ("1h", Bucket::Hour, 24, 168)];
-
-static COMPLETIONS: OrganizationReport = OrganizationReport {
-    kind: Some(OperationKind::Completions),
-    row: completions_row,
-    groups: USAGE_GROUPS,
-    widths: USAGE_WIDTHS,
-};
-
-static EMBEDDINGS: OrganizationReport = OrganizationReport {
-    kind: Some(OperationKind::Embeddings),
-    row: embeddings_row,
-    groups: USAGE_GROUPS,
-    widths: USAGE_WIDTHS,
-};
-
-static COSTS: OrganizationReport = OrganizationReport {
-    kind: None,
-    row: costs_row,
-    groups: &[("line_item", Some(Dimension::Model)), ("api_key_id", Some(Dimension::Key)), ("project_id", None)],
-    widths: &[("1d", Bucket::Day, 7, 180)],
-};
+use crate::usage::{Bucket, Dimension, UsageQuery};
 
 pub(in crate::http) async fn completions(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     answer(&COMPLETIONS, &request).await
@@ -68,53 +29,20 @@ pub(in crate::http) async fn embeddings(request: HttpRequest) -> Result<HttpResp
     answer(&EMBEDDINGS, &request).await
 }
 
+pub(in crate::http) async fn images(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    answer(&IMAGES, &request).await
+}
+
+pub(in crate::http) async fn speeches(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    answer(&SPEECHES, &request).await
+}
+
+pub(in crate::http) async fn transcriptions(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    answer(&TRANSCRIPTIONS, &request).await
+}
+
 pub(in crate::http) async fn costs(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     answer(&COSTS, &request).await
-}
-
-fn completions_row(row: &UsageRow) -> Value {
-    let [key, _, model, _] = &row.names;
-    let tokens = &row.counts.tokens;
-    json!({
-        "object": "organization.usage.completions.result",
-        "input_tokens": tokens.prompt(),
-        "input_cached_tokens": tokens.cached,
-        "input_cache_write_tokens": tokens.cache_write_5m.saturating_add(tokens.cache_write_1h),
-        "output_tokens": tokens.completion(),
-        "input_audio_tokens": 0,
-        "output_audio_tokens": 0,
-        "num_model_requests": row.counts.requests,
-        "project_id": null,
-        "user_id": null,
-        "api_key_id": key,
-        "model": model,
-        "batch": null,
-        "service_tier": null,
-    })
-}
-
-fn embeddings_row(row: &UsageRow) -> Value {
-    let [key, _, model, _] = &row.names;
-    json!({
-        "object": "organization.usage.embeddings.result",
-        "input_tokens": row.counts.tokens.prompt(),
-        "num_model_requests": row.counts.requests,
-        "project_id": null,
-        "user_id": null,
-        "api_key_id": key,
-        "model": model,
-    })
-}
-
-fn costs_row(row: &UsageRow) -> Value {
-    let [key, _, model, _] = &row.names;
-    json!({
-        "object": "organization.costs.result",
-        "amount": { "value": row.counts.cost, "currency": "usd" },
-        "line_item": model,
-        "project_id": null,
-        "api_key_id": key,
-    })
 }
 
 /// A page that was asked for.

@@ -54,7 +54,7 @@ impl World {
         let profile = Profile {
             model: "m".into(),
             route: RouteId::new("chat/completions"),
-            estimate: TokenEstimate { prompt: 0, completion: Some(completion), longest: None },
+            estimate: TokenEstimate { completion: Some(completion), ..TokenEstimate::default() },
             session: None,
             parameters: ParameterSet::NONE,
             apis: None,
@@ -127,7 +127,8 @@ fn a_budget_is_reserved_corrected_and_carried() {
         assert_eq!(world.reason(500).await, Some(KeyReason::BudgetReserved));
         open.settle(used(300));
         let unknown = world.permit(600).await;
-        unknown.settle(KeySpending { unknown: 1, ..KeySpending { attempts: 1, ..KeySpending::default() } });
+        let spending = KeySpending { attempts: 1, unknown_tokens: 1, unknown_cost: 1, ..KeySpending::default() };
+        unknown.settle(spending);
         assert_eq!(world.reason(101).await, Some(KeyReason::BudgetSpent), "nobody knows what the answer took");
         // Far more than was foreseen, and the next request knows at once.
         world.permit(50).await.settle(used(5_000));

@@ -8,6 +8,7 @@ use super::body::{FormBody, FormSource, RequestBody};
 use super::fields::absent;
 use super::session::{SessionFields, session_of};
 use super::{ClientRequest, InvalidRequest, all_named, checked_model, client_timeout};
+use crate::dialect::billed::billed_by_request;
 use crate::dialect::scanned_body::ScannedBody;
 use crate::dialect::{CalledRoute, ModelPlace, NamedObjects};
 use crate::proxy::headers::client_headers;
@@ -22,7 +23,7 @@ impl ClientRequest {
     pub fn of_form(called: CalledRoute, headers: &HeaderMap, form: ReceivedForm) -> Result<Self, InvalidRequest> {
         let CalledRoute { route, path, ids } = called;
         let ReceivedForm { content_type, fields, bytes } = form;
-        let FormFields { model, stream } = fields;
+        let FormFields { model, stream, n } = fields;
         let model = model.filter(|_| route.model != ModelPlace::Nowhere);
         let is_absent = model.is_none();
         let (model, model_at) = model.unwrap_or_default();
@@ -32,7 +33,8 @@ impl ClientRequest {
         let none = absent();
         let session = session_of(&passed, &SessionFields { prompt_cache_key: none, metadata: none, user: none });
         // What is attached costs tokens by its seconds or pixels, not by its bytes.
-        let estimate = TokenEstimate { prompt: 0, completion: Some(0), longest: None };
+        let billed = billed_by_request(route.billed, n.as_deref().unwrap_or_default().trim(), none);
+        let estimate = TokenEstimate { completion: Some(0), billed, ..TokenEstimate::default() };
         let profile = Profile { model, route: route.id, estimate, session, parameters: ParameterSet::NONE, apis: None };
         let bytes = match bytes {
             FormBytes::Memory(bytes) => FormSource::Memory(bytes),

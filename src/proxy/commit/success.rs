@@ -7,6 +7,7 @@ use actix_web::web::Bytes;
 use serde::de::IgnoredAny;
 
 use super::UpstreamResponse;
+use crate::dialect::billed::billed_in;
 use crate::dialect::echo_model::with_model;
 use crate::dialect::first_bytes::{Shape, is_text, without_byte_order_mark};
 use crate::dialect::large_answer::LargeAnswer;
@@ -15,7 +16,7 @@ use crate::dialect::{EventStream, ReplyKind, WholeAnswer, sse};
 use crate::proxy::attempt_error::AttemptError;
 use crate::proxy::headers;
 use crate::proxy::response::{BodyReader, CommittedResponse};
-use crate::types::{Failure, FailureClass, Phase};
+use crate::types::{BilledUnit, BilledUnits, Failure, FailureClass, Phase, Usage};
 
 /// How much of a JSON answer is held until its end. A larger one is passed on at once.
 pub(super) const JSON_HELD: usize = 8 << 20;
@@ -62,6 +63,21 @@ impl UpstreamResponse<'_> {
 
     pub(super) fn whole<'a>(&self, body: &'a [u8]) -> WholeAnswer<'a> {
         WholeAnswer { kind: self.kind(), body, prompt_bytes: self.request.json().len() }
+    }
+
+    /// Returns what a whole answer is billed by beside tokens.
+    fn billed_by(&self, body: &[u8]) -> BilledUnits {
+        match self.request.route.billed {
+            None => BilledUnits::default(),
+            Some(BilledUnit::Character) => self.billed_by_text(),
+            Some(unit) => BilledUnits::of(unit, billed_in(unit, without_byte_order_mark(body))),
+        }
+    }
+
+    /// Returns the characters of a text to speak: the answer says nothing of them.
+    fn billed_by_text(&self) -> BilledUnits {
+        let characters = self.request.profile.estimate.billed.get(BilledUnit::Character);
+        BilledUnits::of(BilledUnit::Character, characters)
     }
 
     pub(super) fn kind(&self) -> ReplyKind {
@@ -115,6 +131,7 @@ impl UpstreamResponse<'_> {
             return Err(Failure::new(FailureClass::EmptyResponse, Phase::Body, "a stream without content").into());
         }
         let mut answer = self.committed(self.status, buffered);
+        answer.usage = Usage::and_billed(None, self.billed_by_text());
         self.label_events(&mut answer.headers);
         // After its end a body must not be read again: the connection may serve another request by now.
         answer.body = if has_ended { None } else { Some(self.body) };
@@ -160,7 +177,7 @@ impl UpstreamResponse<'_> {
             return Err(failure.into());
         };
         let usage = match self.request.route.dialect.answer(self.whole(&object), self.sent()) {
-            Ok(usage) => usage,
+            Ok(usage) => Usage::and_billed(usage, self.billed_by(&object)),
             Err(failure) => return self.error_in_success(failure, object),
         };
         let mut answer = self.committed(self.status, VecDeque::new());
@@ -182,7 +199,7 @@ impl UpstreamResponse<'_> {
             return Err(failure.into());
         }
         if !is_whole {
-            answer.reader = BodyReader::Large(LargeAnswer::new(self.kind(), &body));
+            answer.reader = BodyReader::Large(Box::new(LargeAnswer::new(self.request.route, &body)));
             answer.buffered.push_back(body);
             answer.body = Some(self.body);
             answer.length = announced;
@@ -192,7 +209,7 @@ impl UpstreamResponse<'_> {
             return Err(Failure::new(FailureClass::Protocol, Phase::Body, "the answer was cut short").into());
         }
         answer.usage = match self.request.route.dialect.answer(self.whole(&body), self.sent()) {
-            Ok(usage) => usage,
+            Ok(usage) => Usage::and_billed(usage, self.billed_by(&body)),
             Err(failure) => return self.error_in_success(failure, body),
         };
         answer.made = self.request.route.dialect.made_objects(self.whole(&body));
@@ -259,6 +276,7 @@ impl UpstreamResponse<'_> {
             return Err(Failure::new(FailureClass::EmptyResponse, Phase::Body, "200 without a body").into());
         };
         let mut answer = self.committed(self.status, [first].into());
+        answer.usage = Usage::and_billed(None, self.request.profile.estimate.billed);
         answer.length = headers::content_length(self.headers);
         answer.body = Some(self.body);
         Ok(answer)

@@ -19,7 +19,10 @@ pub(in crate::proxy) struct SettleOnDrop {
 
 impl SettleOnDrop {
     pub(in crate::proxy) fn settle(mut self, outcome: Option<Outcome>, usage: Option<Usage>) {
-        let usage = usage.or(self.usage);
+        let usage = match (usage, self.usage) {
+            (Some(told), Some(known)) => Usage::and_billed(Some(told), known.billed),
+            (told, known) => told.or(known),
+        };
         let outcome = outcome.unwrap_or(self.outcome);
         let first_token = matches!(outcome, Outcome::Completed).then_some(self.first_token);
         let end = match &outcome {

@@ -8,16 +8,18 @@ const LONGEST_BOUNDARY: usize = 70;
 pub(super) enum Field {
     Model,
     Stream,
+    N,
 }
 
 impl Field {
-    const ALL: [Field; 2] = [Field::Model, Field::Stream];
+    const ALL: [Field; 3] = [Field::Model, Field::Stream, Field::N];
 
     /// Returns the name in the form.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Field::Model => "model",
             Field::Stream => "stream",
+            Field::N => "n",
         }
     }
 }
@@ -64,6 +66,8 @@ pub(super) fn field(head: &[u8]) -> Result<Option<Field>, String> {
     let disposition = disposition.ok_or_else(|| "a part of the form has no Content-Disposition".to_owned())?;
     let (field, is_file) = named(disposition)?;
     match field {
+        // Nothing is routed by the number, so a strange one is the upstream's to judge.
+        Some(Field::N) if is_file || !is_plain => Ok(None),
         Some(field) if is_file || !is_plain => {
             Err(format!("the field {} of the form must be plain text: no file, no encoding", field.name()))
         }

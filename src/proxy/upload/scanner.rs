@@ -39,6 +39,8 @@ pub struct FormFields {
     pub(in crate::proxy) model: Option<(String, Range<u64>)>,
     /// Does the client want a stream of events?
     pub(in crate::proxy) stream: bool,
+    /// How many answers are wanted, as typed. Of several the first.
+    pub(in crate::proxy) n: Option<String>,
 }
 
 /// Reads a form piece by piece.
@@ -220,6 +222,10 @@ impl FormScanner {
             Field::Stream => {
                 self.found.stream = value.trim() == "true";
                 std::mem::replace(&mut self.has_stream, true)
+            }
+            Field::N => {
+                self.found.n.get_or_insert(value);
+                false
             }
         };
         if was_there { Err(refused(&format!("the form has {} twice", field.name()))) } else { Ok(()) }

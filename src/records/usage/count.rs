@@ -44,15 +44,19 @@ fn of_request(record: &RequestRecord) -> UsageCounts {
 fn of_attempt(attempt: &AttemptRecord) -> UsageCounts {
     let Some(usage) = attempt.usage else { return UsageCounts::default() };
     let estimated = match usage.source {
-        UsageSource::Reported => 0,
+        UsageSource::Reported | UsageSource::Unknown => 0,
         UsageSource::Estimated => usage.kinds.total(),
     };
-    UsageCounts { tokens: usage.kinds, estimated, cost: attempt.cost(), ..UsageCounts::default() }
+    let counts = UsageCounts { tokens: usage.kinds, estimated, cost: attempt.cost(), ..UsageCounts::default() };
+    counts.with_billed(usage.billed.map(u64::from))
 }
 
 fn kind_of(record: &RequestRecord) -> OperationKind {
     match record.route.map(|route| route.path()) {
         Some("embeddings") => OperationKind::Embeddings,
+        Some("images/generations" | "images/edits" | "images/variations") => OperationKind::Images,
+        Some("audio/speech") => OperationKind::Speech,
+        Some("audio/transcriptions" | "audio/translations") => OperationKind::Transcriptions,
         Some("chat/completions" | "completions" | "responses" | "messages") => OperationKind::Completions,
         Some(_) | None => OperationKind::Other,
     }

@@ -1,7 +1,7 @@
-//! What tokens cost.
+//! What tokens cost, and what is billed beside tokens.
 
 use super::cost::{Cost, DECIMALS as DOLLAR_DECIMALS, scaled};
-use crate::types::{CountedTokens, TokenEstimate, TokenKinds};
+use crate::types::{BilledSums, CountedTokens, TokenEstimate, TokenKinds, Usage};
 
 /// The price of a model's tokens, in pico-dollars for one token of each kind. A price of *x* dollars for a million tokens is
 /// *x* million pico-dollars for a token.
@@ -12,6 +12,8 @@ use crate::types::{CountedTokens, TokenEstimate, TokenKinds};
 pub struct Price {
     /// For a token of each kind.
     each: TokenKinds,
+    /// For one of each unit that is billed beside tokens.
+    per_unit: BilledSums,
     factor: PriceFactor,
 }
 
@@ -49,7 +51,12 @@ impl PriceFactor {
 impl Price {
     /// Returns a price of so many pico-dollars for a token of each kind.
     pub fn new(each: TokenKinds) -> Price {
-        Price { each, factor: PriceFactor::USUAL }
+        Price { each, per_unit: BilledSums::default(), factor: PriceFactor::USUAL }
+    }
+
+    /// Returns the price with so many pico-dollars for one of each unit.
+    pub fn with_units(self, per_unit: BilledSums) -> Price {
+        Price { per_unit, ..self }
     }
 
     /// Reads dollars for a million tokens, as pico-dollars for a token. Digits beyond the sixth decimal round up.
@@ -57,7 +64,7 @@ impl Price {
         scaled(text, PRICE_DECIMALS)
     }
 
-    /// Reads dollars for one token, as pico-dollars.
+    /// Reads dollars for one token, or for one of another unit, as pico-dollars. Digits beyond the twelfth decimal round up.
     pub fn read_dollars_of_one(text: &str) -> Option<u64> {
         scaled(text, DOLLAR_DECIMALS)
     }
@@ -81,19 +88,29 @@ impl Price {
     /// Returns the dearer price of each kind.
     pub fn dearer(self, other: Price) -> Price {
         let (one, two) = (self.due(), other.due());
-        Price::new(TokenKinds {
+        let each = TokenKinds {
             input: one.input.max(two.input),
             cached: one.cached.max(two.cached),
             cache_write_5m: one.cache_write_5m.max(two.cache_write_5m),
             cache_write_1h: one.cache_write_1h.max(two.cache_write_1h),
             output: one.output.max(two.output),
             reasoning: one.reasoning.max(two.reasoning),
-        })
+        };
+        Price::new(each).with_units(self.due_per_unit().larger(other.due_per_unit()))
+    }
+
+    /// Returns the price of one of each unit at this account, rounded up to a pico-dollar.
+    pub fn due_per_unit(&self) -> BilledSums {
+        self.per_unit.map(|each| self.due_of(each))
+    }
+
+    fn due_of(&self, each: u64) -> u64 {
+        self.factor.of(each.into()).try_into().unwrap_or(u64::MAX)
     }
 
     /// Returns the price of a token of each kind at this account, rounded up to a pico-dollar.
     pub fn due(&self) -> TokenKinds {
-        let due = |each: u64| self.factor.of(each.into()).try_into().unwrap_or(u64::MAX);
+        let due = |each: u64| self.due_of(each);
         let TokenKinds { input, cached, cache_write_5m, cache_write_1h, output, reasoning } = self.each;
         TokenKinds {
             input: due(input),
@@ -105,13 +122,23 @@ impl Price {
         }
     }
 
-    /// Returns what these tokens cost. Rounded once, up, to a pico-dollar.
-    pub fn cost(&self, tokens: &TokenKinds) -> Cost {
-        let each = self.each.by_name().into_iter();
-        let sum = each.zip(tokens.by_name()).fold(0_u128, |sum, ((_, price), (_, tokens))| {
-            // Six products of two 64-bit numbers: the sum stops at the end of 128 bits.
-            sum.saturating_add(u128::from(price) * u128::from(tokens))
-        });
+    /// Returns what an exchange cost. `None`: the tokens are unknown, and no other unit of the exchange has a price.
+    pub fn known_cost(&self, usage: &Usage) -> Option<Cost> {
+        let billed = usage.billed.map(u64::from);
+        let has_price = |unit| self.per_unit.get(unit) > 0;
+        let is_known = usage.of_tokens().is_some() || billed.present().any(|(names, _)| has_price(names.unit));
+        is_known.then(|| self.cost(&usage.kinds, billed))
+    }
+
+    /// Returns what these tokens and units cost. Rounded once, up, to a pico-dollar.
+    pub fn cost(&self, tokens: &TokenKinds, billed: BilledSums) -> Cost {
+        // Eleven products of two 64-bit numbers: the sum stops at the end of 128 bits.
+        let add = |sum: u128, price: u64, number: u64| sum.saturating_add(u128::from(price) * u128::from(number));
+        let each = self.each.by_name().into_iter().zip(tokens.by_name());
+        let mut sum = each.fold(0, |sum, ((_, price), (_, tokens))| add(sum, price, tokens));
+        if !billed.is_empty() {
+            sum = billed.present().fold(sum, |sum, (names, number)| add(sum, self.per_unit.get(names.unit), number));
+        }
         Cost::from_picodollars(u64::try_from(self.factor.of(sum)).unwrap_or(u64::MAX))
     }
 
@@ -122,45 +149,8 @@ impl Price {
         let completion = tokens.saturating_sub(estimate.prompt);
         let is_thought_dearer = self.each.reasoning > self.each.output;
         let (output, reasoning) = if is_thought_dearer { (0, completion) } else { (completion, 0) };
-        self.cost(&TokenKinds { input: estimate.prompt, output, reasoning, ..TokenKinds::default() })
-    }
-}
-
-/// The price of a model as a table or a person gives one: pico-dollars for a token, with gaps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PartialPrice {
-    /// Of a token of the prompt.
-    pub input: Option<u64>,
-    /// Of a generated token.
-    pub output: Option<u64>,
-    /// Of a token that a cache gave.
-    pub cache_read: Option<u64>,
-    /// Of a token written into a cache for five minutes.
-    pub cache_write: Option<u64>,
-    /// Of a token written into a cache for an hour.
-    pub cache_write_1h: Option<u64>,
-    /// Of a token of thought.
-    pub reasoning: Option<u64>,
-}
-
-impl PartialPrice {
-    /// Returns the price without gaps: reading from a cache or writing into one costs as much as other input, thoughts as much
-    /// as other output, and output as much as input. Where a write costs more than other input, one for an hour costs twice the
-    /// input. `None`: not even the input has a price.
-    pub fn filled(self) -> Option<Price> {
-        let input = self.input?;
-        let output = self.output.unwrap_or(input);
-        let cache_write_5m = self.cache_write.unwrap_or(input);
-        let is_write_dearer = cache_write_5m > input;
-        let an_hour = if is_write_dearer { cache_write_5m.max(input.saturating_mul(2)) } else { cache_write_5m };
-        Some(Price::new(TokenKinds {
-            input,
-            cached: self.cache_read.unwrap_or(input),
-            cache_write_5m,
-            cache_write_1h: self.cache_write_1h.unwrap_or(an_hour),
-            output,
-            reasoning: self.reasoning.unwrap_or(output),
-        }))
+        let tokens = TokenKinds { input: estimate.prompt, output, reasoning, ..TokenKinds::default() };
+        self.cost(&tokens, estimate.billed.map(u64::from))
     }
 }
 
@@ -168,7 +158,9 @@ impl PartialPrice {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::PartialPrice;
     use super::*;
+    use crate::types::{BilledUnit, BilledUnits, UsageSource};
 
     fn parts(input: u64, output: Option<u64>) -> PartialPrice {
         PartialPrice { input: Some(input), output, ..PartialPrice::default() }
@@ -189,9 +181,9 @@ mod tests {
     #[test]
     fn an_estimate_foresees_the_dearest_generated_token() {
         let price = PartialPrice { reasoning: Some(20), ..parts(3, Some(15)) }.filled().expect("a price");
-        let estimate = TokenEstimate { prompt: 10, completion: Some(2), longest: None };
+        let estimate = TokenEstimate { prompt: 10, completion: Some(2), ..TokenEstimate::default() };
         assert_eq!(price.estimate(estimate, 512).picodollars(), 10 * 3 + 2 * 20);
-        let open = TokenEstimate { prompt: 10, completion: None, longest: Some(4) };
+        let open = TokenEstimate { prompt: 10, longest: Some(4), ..TokenEstimate::default() };
         assert_eq!(price.estimate(open, 512).picodollars(), 10 * 3 + 4 * 20);
         assert_eq!(price.estimate(TokenEstimate { longest: None, ..open }, 5).picodollars(), 10 * 3 + 5 * 20);
     }
@@ -204,8 +196,29 @@ mod tests {
             [("1", 2_850_000), ("0", 0), ("0.5", 1_425_000), ("0.333333", 950_000), ("1.1", 3_135_000)]
         {
             let price = price.with_factor(PriceFactor::read(factor).expect("a factor"));
-            assert_eq!(price.cost(&tokens).picodollars(), cost, "{factor}");
+            assert_eq!(price.cost(&tokens, BilledSums::default()).picodollars(), cost, "{factor}");
         }
+    }
+
+    #[test]
+    fn units_cost_beside_tokens_and_alone() {
+        let per = |unit, each| PartialPrice { per_unit: BilledSums::of(unit, each), ..PartialPrice::default() };
+        let image = per(BilledUnit::Image, 40_000_000_000).filled().expect("a price of images alone");
+        let three = Usage::and_billed(None, BilledUnits::of(BilledUnit::Image, 3)).expect("images");
+        assert_eq!(image.known_cost(&three), Cost::from_dollars("0.12"));
+        let half = image.with_factor(PriceFactor::read("0.5").expect("a factor"));
+        assert_eq!(half.known_cost(&three), Cost::from_dollars("0.06"));
+        assert_eq!(half.dearer(half).known_cost(&three), Cost::from_dollars("0.06"));
+        // Tokens without a report, and no price of characters: nobody knows.
+        let spoken = Usage::and_billed(None, BilledUnits::of(BilledUnit::Character, 9));
+        assert_eq!(image.known_cost(&spoken.expect("characters")), None);
+        let both = PartialPrice { input: Some(2), ..per(BilledUnit::Search, 1_000) }.filled().expect("both");
+        let told = Usage::new(5, 0, 5, UsageSource::Reported);
+        let told = Usage::and_billed(Some(told), BilledUnits::of(BilledUnit::Search, 2)).expect("told");
+        assert_eq!(both.known_cost(&told).map(Cost::picodollars), Some(2_010));
+        let estimate = TokenEstimate { prompt: 5, completion: Some(0), billed: told.billed, longest: None };
+        assert_eq!(both.estimate(estimate, 512).picodollars(), 2_010);
+        assert_eq!(PartialPrice::default().filled(), None);
     }
 
     /// Adds and multiplies digit by digit, as on paper: shares no arithmetic with the code.
@@ -237,7 +250,7 @@ mod tests {
             let kinds = |[input, cached, cache_write_5m, cache_write_1h, output, reasoning]: [u64; 6]| TokenKinds {
                 input, cached, cache_write_5m, cache_write_1h, output, reasoning,
             };
-            let cost = Price::new(kinds(prices)).cost(&kinds(tokens));
+            let cost = Price::new(kinds(prices)).cost(&kinds(tokens), BilledSums::default());
             let products: Vec<_> = prices.into_iter().zip(tokens).collect();
             let on_paper = on_paper(&products);
             // Beyond 18 million dollars the amount stays at the largest.

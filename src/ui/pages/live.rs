@@ -9,7 +9,7 @@ use crate::records::{
     AttemptResult, GetRecent, KEPT_REQUESTS, RecentFilter, RecentRequest, RecentRequests, RequestEnd, RequestRecord,
     StatusLabel,
 };
-use crate::types::{FailureClass, UsageSource};
+use crate::types::{FailureClass, Usage, UsageSource};
 use crate::ui::format::{count, money, seconds, span};
 use crate::ui::page::PageRequest;
 use crate::ui::view::{Facts, View, address};
@@ -143,8 +143,8 @@ fn row(request: &RecentRequest, view: &View) -> Markup {
         .iter()
         .rfind(|attempt| matches!(attempt.result, AttemptResult::Served))
         .or(record.attempts.last());
-    let usage = record.usage.as_ref();
-    let mark = if usage.is_some_and(|usage| usage.source == UsageSource::Estimated) { "≈ " } else { "" };
+    let tokens = record.usage.and_then(Usage::of_tokens);
+    let mark = if tokens.is_some_and(|usage| usage.source == UsageSource::Estimated) { "≈ " } else { "" };
     let model = record.model.as_deref().unwrap_or(&record.path);
     let first = record.first_token.map_or("–".to_owned(), |first| span(first.as_millis() as u64));
     html! {
@@ -163,7 +163,7 @@ fn row(request: &RecentRequest, view: &View) -> Markup {
             }
             (number(first))
             (number(span(record.total.as_millis() as u64)))
-            (number(format!("{mark}{}", usage.map_or("–".to_owned(), |usage| count(usage.total)))))
+            (number(format!("{mark}{}", tokens.map_or("–".to_owned(), |usage| count(usage.total)))))
             (number(format!("{mark}{}", money(record.cost()))))
         }
     }

@@ -88,6 +88,11 @@ fn facts(record: &RequestRecord, view: &View) -> Markup {
         .into_iter()
         .filter(|(_, tokens)| *tokens > 0)
         .map(|(name, tokens)| format!("{name} {}", count(tokens)));
+    let billed = record.billed();
+    let units = billed
+        .present()
+        .map(|(unit, number)| format!("{} {}", view.t(&format!("usage.{}", unit.field)), count(number)));
+    let kinds = kinds.chain(units);
     let rows: [(&str, String); 8] = [
         ("live.app", record.app.as_str().to_owned()),
         ("live.model", record.model.as_deref().unwrap_or_default().to_owned()),

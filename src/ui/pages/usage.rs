@@ -13,7 +13,7 @@ use maud::{Markup, html};
 use self::choice::UsageChoice;
 use crate::error::ApiError;
 use crate::http::usage_answer;
-use crate::types::{Cost, Now};
+use crate::types::{Cost, Now, UnitNames};
 use crate::ui::chart::{Bar, MOST_PARTS, StackedBars};
 use crate::ui::format::{count, money, short};
 use crate::ui::page::PageRequest;
@@ -200,9 +200,12 @@ impl UsageFacts {
 
     fn table(&self, view: &View) -> Markup {
         let whole = (self.choice.figure.of)(&self.total).max(f64::MIN_POSITIVE);
+        let units: Vec<&UnitNames> = self.total.billed().present().map(|(names, _)| names).collect();
+        let of_units = units.iter().map(|names| format!("usage.{}", names.field)).collect::<Vec<_>>();
+        let columns: Vec<&str> = COLUMNS.into_iter().chain(of_units.iter().map(String::as_str)).collect();
         html! {
             table {
-                (head(view, &[&format!("group.{}", self.choice.group.as_str())], &COLUMNS))
+                (head(view, &[&format!("group.{}", self.choice.group.as_str())], &columns))
                 tbody {
                     @for (name, counts) in self.by_name() {
                         @let tokens = &counts.tokens;
@@ -216,6 +219,7 @@ impl UsageFacts {
                             (number(count(tokens.completion())))
                             (number(count(tokens.reasoning)))
                             (number(cost(counts.cost, &counts)))
+                            @for names in &units { (number(count(counts.billed().get(names.unit)))) }
                         }
                     }
                 }

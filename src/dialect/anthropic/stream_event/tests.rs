@@ -98,7 +98,7 @@ fn the_counts_at_the_end_replace_those_at_the_start_each_by_itself() {
 
     let whole = of(r#"{"output_tokens":15}"#);
     assert_eq!((whole.prompt, whole.completion, whole.kinds.cached, whole.kinds.cache_write_5m), (3289, 15, 600, 10));
-    assert_eq!((whole.counted(CountedTokens::ALL), whole.source), (2704, UsageSource::Reported));
+    assert_eq!((whole.counted(CountedTokens::ALL), whole.source), (Some(2704), UsageSource::Reported));
     let grown = of(r#"{"input_tokens":10682,"output_tokens":510}"#);
     assert_eq!((grown.prompt, grown.completion, grown.source), (11_292, 510, UsageSource::Reported));
     // Zero tokens beside a text are no report.
