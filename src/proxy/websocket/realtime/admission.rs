@@ -57,7 +57,7 @@ impl<H: SocketHost> ConnectionGate<H> {
     /// With the event for the client.
     pub(super) async fn admit(&self, prompt: u64) -> Result<Reserved<H::Slot>, NotAdmitted> {
         let mut record = self.host.open_record();
-        let estimate = TokenEstimate { prompt, completion: None, longest: None };
+        let estimate = TokenEstimate { prompt, ..TokenEstimate::default() };
         let profile = Profile { estimate, ..self.request.profile.clone() };
         record.with(|record| {
             record.model = Some(self.request.asked_model().clone()).filter(|model| !model.is_empty());
