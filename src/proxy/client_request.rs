@@ -128,10 +128,7 @@ impl ClientRequest {
         };
         let options_at = if usage == UsageWish::Moot { None } else { member(text, peek.stream_options) };
         let parameters = if route.reply == ReplyKind::Object { ParameterSet::NONE } else { peek.parameters() };
-        let tokens = [peek.max_completion_tokens, peek.max_tokens, peek.max_output_tokens].map(RawValue::get);
-        let estimate = estimate(route.reply, scanned, CompletionBounds { tokens, n: peek.n.get() });
-        let billed = billed_by_request(route.billed, peek.n.get(), peek.input);
-        let estimate = TokenEstimate { billed, ..estimate };
+        let estimate = likely_use(route, scanned, &peek);
         let RequestFields { previous_response_id, conversation, input, prompt_cache_key, metadata, user, .. } = peek;
         let naming = NamingFields { previous_response_id, conversation, input };
         let objects = all_named(route, &ids, route.dialect.named_objects(route.reply, naming), scanned);
@@ -229,6 +226,13 @@ impl ClientRequest {
     pub(super) fn outgoing(&self, upstream_model: Option<&str>, usage: StreamUsage, ask: bool) -> OutgoingBody {
         self.body.for_upstream(upstream_model, usage, ask)
     }
+}
+
+/// Returns what a request may take, as far as the body tells.
+fn likely_use(route: &Route, body: ScannedBody<'_>, fields: &RequestFields<'_>) -> TokenEstimate {
+    let tokens = [fields.max_completion_tokens, fields.max_tokens, fields.max_output_tokens].map(RawValue::get);
+    let estimate = estimate(route.reply, body, CompletionBounds { tokens, n: fields.n.get() });
+    TokenEstimate { billed: billed_by_request(route.billed, fields.n.get(), fields.input), ..estimate }
 }
 
 /// Returns the model of a request; the empty name where none is needed, and none stands.
