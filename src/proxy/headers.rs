@@ -187,6 +187,8 @@ pub(super) const EVENTS: &str = "text/event-stream";
 pub(super) const PAGE: &str = "text/html";
 pub(super) const TEXT: &str = "text/";
 pub(super) const JSON: &str = "application/json";
+/// Of a realtime call (WebRTC).
+pub(super) const CALL: &str = "application/sdp";
 
 /// Is the answer a stream of events?
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {

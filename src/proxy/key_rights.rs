@@ -24,7 +24,7 @@ impl ClientRequest {
     pub fn use_key(&mut self, key: &KeyConfig) -> Result<(), KeyRefusal> {
         let model = &self.profile.model;
         if model.is_empty() {
-            if let Some(models) = key.models.as_ref().filter(|_| self.route.objects.is_blind) {
+            if let Some(models) = key.models.as_ref().filter(|_| self.route.objects.is_blind && !self.has_secret()) {
                 return Err(KeyRefusal::ModelUnseen {
                     key: key.name.clone(),
                     allowed: models.iter().collect::<Vec<_>>().join(", "),
@@ -68,6 +68,11 @@ impl ClientRequest {
 }
 
 impl ClientRequest {
+    /// Returns whether the request came in by a secret: the model was known when the secret was made.
+    fn has_secret(&self) -> bool {
+        self.headers.iter().any(|(name, _)| *name == AUTHORIZATION)
+    }
+
     /// Binds a request to the account that made its secret, and sends the secret up in the place of the account's key.
     pub fn use_secret(&mut self, secret: &ApiKey) {
         let at = self.objects.firm;

@@ -2,6 +2,8 @@
 
 mod ends;
 mod limits;
+mod sdk;
+mod secrets;
 mod upgrade;
 
 use serde_json::{Value, json};
@@ -215,4 +217,18 @@ fn an_upstream_that_does_not_read_stops_the_reading_of_the_client() {
     let audio = WsFrame::new(BINARY, vec![0; 1 << 20]);
     let taken = (0..64).take_while(|_| client.send(&audio)).count();
     assert!(taken < 64, "64 MB were taken");
+}
+
+#[test]
+fn large_messages_of_the_client_go_up_without_a_word_of_the_upstream() {
+    let upstream = WsUpstream::start(|served, frame| {
+        frame.code == BINARY || frame.code == TEXT && served.send_json(&json!({ "type": "done" }))
+    });
+    let app = pool(&[&upstream]);
+    let mut client = connect(&app, "model=m");
+    for _ in 0..8 {
+        client.send(&WsFrame::new(BINARY, vec![7; 3 << 20]));
+    }
+    client.send_json(&json!({ "type": "now" }));
+    assert_eq!(client.event()["type"], "done");
 }

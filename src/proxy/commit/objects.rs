@@ -3,10 +3,12 @@
 //! 1. An object is held to its end, so that the ids in it are remembered before the client sees them.
 //! 2. A failed batch or job shows an error and is an answer. An error alone is none.
 //! 3. An address of the account in the object becomes the pool's.
-//! 4. Events and files pass on arrival. Nothing at all is an answer, too: some deletions say no more.
+//! 4. The answer to a realtime call is no JSON: the call's id stands in `location`.
+//! 5. Events and files pass on arrival. Nothing at all is an answer, too: some deletions say no more.
 
 use std::collections::VecDeque;
 
+use actix_web::http::header::LOCATION;
 use actix_web::web::Bytes;
 
 use super::UpstreamResponse;
@@ -17,7 +19,7 @@ use crate::dialect::{ReplyKind, WholeAnswer, is_error_alone};
 use crate::proxy::attempt_error::AttemptError;
 use crate::proxy::headers;
 use crate::proxy::response::CommittedResponse;
-use crate::types::{Failure, FailureClass, Phase};
+use crate::types::{Failure, FailureClass, ObjectKey, Phase};
 
 impl UpstreamResponse<'_> {
     /// Returns an object, or events about one.
@@ -29,6 +31,12 @@ impl UpstreamResponse<'_> {
         }
         if headers::is_encoded(self.headers) {
             return self.file().await;
+        }
+        if headers::is_of_kind(self.headers, headers::CALL) {
+            let made = self.headers.get(LOCATION).and_then(|location| location.to_str().ok()).and_then(object_at);
+            let mut answer = self.file().await?;
+            answer.made = made.into_iter().collect();
+            return Ok(answer);
         }
         let (body, is_whole) = self.body.collect(JSON_HELD).await?;
         if !is_whole {
@@ -72,4 +80,10 @@ impl UpstreamResponse<'_> {
         }
         Ok(answer)
     }
+}
+
+/// Returns the object at the end of a path or a URL.
+fn object_at(location: &str) -> Option<ObjectKey> {
+    let path = location.split(['?', '#']).next()?;
+    path.trim_end_matches('/').rsplit('/').next().filter(|id| !id.is_empty()).map(ObjectKey::of_id)
 }

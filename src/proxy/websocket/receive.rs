@@ -35,7 +35,11 @@ impl<H: SocketHost> SocketConnection<H> {
             };
             let has_room = upstream.has_room();
             let event = tokio::select! {
-                event = upstream.next() => event,
+                event = upstream.next_or_room() => match event {
+                    Some(event) => event,
+                    // The client may be read again.
+                    None => continue,
+                },
                 message = self.client.read(), if has_room => {
                     self.during_turn(message?);
                     continue;

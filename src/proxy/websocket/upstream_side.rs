@@ -127,12 +127,25 @@ impl UpstreamSide {
     /// Nothing is lost.
     pub(super) async fn next(&mut self) -> FromUpstream {
         loop {
+            if let Some(message) = self.next_or_room().await {
+                return message;
+            }
+        }
+    }
+
+    /// Returns what comes next; `None` as soon as more may be handed over, if that was not so before.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(super) async fn next_or_room(&mut self) -> Option<FromUpstream> {
+        loop {
             let ping_at = self.heard_at.max(self.pinged_at) + PING_EVERY;
-            let message = match timeout_at(ping_at, self.socket.next()).await {
-                Ok(Ok(message)) => message,
-                Ok(Err(error)) => return FromUpstream::Lost(error.to_string()),
+            let message = match timeout_at(ping_at, self.socket.next_or_room()).await {
+                Ok(Ok(Some(message))) => message,
+                Ok(Ok(None)) => return None,
+                Ok(Err(error)) => return Some(FromUpstream::Lost(error.to_string())),
                 Err(_) if self.heard_at.elapsed() >= LOST_AFTER => {
-                    return FromUpstream::Lost("no pong came".to_owned());
+                    return Some(FromUpstream::Lost("no pong came".to_owned()));
                 }
                 Err(_) => {
                     self.pinged_at = Instant::now();
@@ -143,14 +156,17 @@ impl UpstreamSide {
             self.heard_at = Instant::now();
             let key = &self.endpoint.key;
             match message {
-                SocketMessage::Text(text) => return FromUpstream::Data(SocketMessage::Text(redacted(text, key))),
-                SocketMessage::Binary(bytes) => return FromUpstream::Data(SocketMessage::Binary(redacted(bytes, key))),
+                SocketMessage::Text(text) => return Some(FromUpstream::Data(SocketMessage::Text(redacted(text, key)))),
+                SocketMessage::Binary(bytes) => {
+                    return Some(FromUpstream::Data(SocketMessage::Binary(redacted(bytes, key))));
+                }
                 SocketMessage::Ping(bytes) => self.queue(&SocketMessage::Pong(bytes)),
                 SocketMessage::Pong(_) => {}
                 SocketMessage::Close(close) => {
                     let mut close = sendable(close);
                     let reason = redacted(std::mem::take(&mut close.reason).into(), key);
-                    return FromUpstream::Closed(SocketClose::new(close.code, &String::from_utf8_lossy(&reason)));
+                    let close = SocketClose::new(close.code, &String::from_utf8_lossy(&reason));
+                    return Some(FromUpstream::Closed(close));
                 }
             }
         }

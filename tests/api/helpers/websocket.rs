@@ -270,7 +270,7 @@ impl WsUpstream {
         refusal: impl Fn(usize) -> Option<String> + Send + Sync + 'static,
         script: impl Fn(&mut WsServed, WsFrame) -> bool + Send + Sync + 'static,
     ) -> WsUpstream {
-        WsUpstream::launch(refusal, Vec::new(), script)
+        WsUpstream::launch((Vec::new(), Box::new(|_, _| String::new())), refusal, script)
     }
 
     /// Serves each connection by `script`, behind an event that comes together with the answer to the handshake.
@@ -278,18 +278,27 @@ impl WsUpstream {
         event: &Value,
         script: impl Fn(&mut WsServed, WsFrame) -> bool + Send + Sync + 'static,
     ) -> WsUpstream {
-        WsUpstream::launch(|_| None, WsFrame::new(TEXT, event.to_string()).write(false), script)
+        WsUpstream::launch((greeting_of(event), Box::new(|_, _| String::new())), |_| None, script)
+    }
+
+    /// The same, and answers what asks for no WebSocket, by head (in lower case) and body.
+    pub fn with_http(
+        event: &Value,
+        http: impl Fn(&str, &str) -> String + Send + Sync + 'static,
+        script: impl Fn(&mut WsServed, WsFrame) -> bool + Send + Sync + 'static,
+    ) -> WsUpstream {
+        WsUpstream::launch((greeting_of(event), Box::new(http)), |_| None, script)
     }
 
     fn launch(
+        beside: Beside,
         refusal: impl Fn(usize) -> Option<String> + Send + Sync + 'static,
-        greeting: Vec<u8>,
         script: impl Fn(&mut WsServed, WsFrame) -> bool + Send + Sync + 'static,
     ) -> WsUpstream {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let shared = Arc::new(Mutex::new(WsShared::default()));
-        let (served, both) = (shared.clone(), Arc::new((refusal, script, greeting)));
+        let (served, both) = (shared.clone(), Arc::new((refusal, script, beside)));
         std::thread::spawn(move || {
             for (nth, stream) in listener.incoming().map_while(Result::ok).enumerate() {
                 let (shared, both) = (served.clone(), both.clone());
@@ -335,8 +344,15 @@ impl WsUpstream {
     }
 }
 
+fn greeting_of(event: &Value) -> Vec<u8> {
+    WsFrame::new(TEXT, event.to_string()).write(false)
+}
+
+/// What comes with the answer to a handshake, and what answers a request without one.
+type Beside = (Vec<u8>, Box<dyn Fn(&str, &str) -> String + Send + Sync>);
+
 fn serve(
-    (stream, greeting): (TcpStream, &[u8]),
+    (stream, (greeting, http)): (TcpStream, &Beside),
     nth: usize,
     (refusal, script): (&impl Fn(usize) -> Option<String>, &impl Fn(&mut WsServed, WsFrame) -> bool),
     shared: &Mutex<WsShared>,
@@ -354,7 +370,15 @@ fn serve(
         }
         head.push_str(&line.to_lowercase());
     }
-    shared.lock().expect("whole").handshakes.push(head);
+    let asks = head.contains("upgrade: websocket");
+    shared.lock().expect("whole").handshakes.push(head.clone());
+    if !asks {
+        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+        let mut body = vec![0; length.map_or(0, |length| length.parse().expect("a length"))];
+        reader.read_exact(&mut body).expect("a body");
+        let _ = (&stream).write_all(http(&head, &String::from_utf8_lossy(&body)).as_bytes());
+        return;
+    }
     let mut served = WsServed { stream, nth };
     if let Some(refusal) = refusal(nth) {
         let _ = served.stream.write_all(refusal.as_bytes());
@@ -364,7 +388,7 @@ fn serve(
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
     );
-    let _ = served.stream.write_all(&[answer.as_bytes(), greeting].concat());
+    let _ = served.stream.write_all(&[answer.as_bytes(), greeting.as_slice()].concat());
     while let Some(frame) = served.next() {
         if frame.code == TEXT {
             let message = serde_json::from_slice(&frame.bytes).unwrap_or(Value::Null);

@@ -76,24 +76,47 @@ impl UpstreamSocket {
     /// Nothing is lost: the next call goes on.
     pub async fn next(&mut self) -> Result<SocketMessage, SocketError> {
         loop {
-            if let Some(message) = self.codec.decode(&mut self.incoming)? {
+            if let Some(message) = self.next_or_room().await? {
                 return Ok(message);
-            }
-            if poll_fn(|cx| self.poll_io(cx)).await? == 0 {
-                return Err(SocketError::Ended);
             }
         }
     }
 
-    fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    /// Returns the next message; `None` as soon as more may be handed over, if that was not so before. Meanwhile writes what was handed
+    /// over.
+    ///
+    /// # Errors
+    /// When none can come any more.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: the next call goes on.
+    pub async fn next_or_room(&mut self) -> Result<Option<SocketMessage>, SocketError> {
+        let was_full = !self.has_room();
+        loop {
+            if let Some(message) = self.codec.decode(&mut self.incoming)? {
+                return Ok(Some(message));
+            }
+            match poll_fn(|cx| self.poll_io(cx, was_full)).await? {
+                Some(0) => return Err(SocketError::Ended),
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Writes and reads. Returns how many bytes came; `None` if there is room again.
+    fn poll_io(&mut self, cx: &mut Context<'_>, was_full: bool) -> Poll<io::Result<Option<usize>>> {
         if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
             return Poll::Ready(Err(error));
+        }
+        if was_full && self.has_room() {
+            return Poll::Ready(Ok(None));
         }
         let mut piece = [0; READ_AT_ONCE];
         let mut piece = ReadBuf::new(&mut piece);
         std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
         self.incoming.extend_from_slice(piece.filled());
-        Poll::Ready(Ok(piece.filled().len()))
+        Poll::Ready(Ok(Some(piece.filled().len())))
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

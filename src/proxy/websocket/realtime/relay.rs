@@ -39,6 +39,8 @@ enum RelayStep<S> {
     Admitted(Decision<S>),
     Client(SocketMessage),
     Upstream(FromUpstream),
+    /// The upstream takes more again.
+    HasRoom,
     Draining,
     ConfigChanged,
     Idle,
@@ -111,7 +113,7 @@ impl<H: SocketHost> Relay<H> {
                     self.drains = true;
                     continue;
                 }
-                RelayStep::ConfigChanged => continue,
+                RelayStep::ConfigChanged | RelayStep::HasRoom => continue,
                 RelayStep::Idle => Err(Ending::Ours(SocketClose::new(code::GOING_AWAY, "nothing was said for long"))),
             };
             if let Err(ending) = done {
@@ -161,7 +163,9 @@ impl<H: SocketHost> Relay<H> {
         tokio::select! {
             admitted = admitted => Ok(RelayStep::Admitted(admitted)),
             message = self.client.read(), if reads_client => message.map(RelayStep::Client),
-            message = upstream.next(), if reads_upstream => Ok(RelayStep::Upstream(message)),
+            message = upstream.next_or_room(), if reads_upstream => {
+                Ok(message.map_or(RelayStep::HasRoom, RelayStep::Upstream))
+            }
         }
     }
 
