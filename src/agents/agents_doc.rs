@@ -12,6 +12,7 @@ fn values(agent: &Agent) -> Values {
     let model = match agent.format {
         WireFormat::OpenAi => "gpt-5.1",
         WireFormat::Anthropic => "claude-opus-4-8",
+        WireFormat::Gemini => "gemini-2.5-pro",
     };
     let [model, small, opus, sonnet, haiku] = [model; 5].map(str::to_owned);
     let models = Chosen { listed: vec![model.clone()], model, small, opus, sonnet, haiku };

@@ -7,7 +7,7 @@ use crate::types::WireFormat;
 const POOL_KEY: &str = "POOL_KEY";
 
 /// All programs.
-pub(crate) static AGENTS: [Agent; 14] = [
+pub(crate) static AGENTS: [Agent; 15] = [
     Agent {
         name: "claude",
         aliases: &["claude-code"],
@@ -88,6 +88,26 @@ pub(crate) static AGENTS: [Agent; 14] = [
             environment: &[("OPENCODE_CONFIG_CONTENT", OPENCODE), (POOL_KEY, "{key}")],
             without: &[],
         }),
+        ..NONE
+    },
+    Agent {
+        name: "gemini",
+        aliases: &["gemini-cli"],
+        title: "Gemini CLI",
+        format: WireFormat::Gemini,
+        likes: &["gemini"],
+        launch: Some(Launch {
+            program: "gemini",
+            install: "npm install -g @google/gemini-cli",
+            arguments: &[],
+            environment: &[
+                ("GOOGLE_GEMINI_BASE_URL", "{root}"),
+                ("GEMINI_API_KEY", "{key}"),
+                ("GEMINI_MODEL", "{model}"),
+            ],
+            without: &["GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA", "GOOGLE_VERTEX_BASE_URL"],
+        }),
+        notes: &["Without a named model the program asks a small one of its own choice first (gemini-*-flash-lite)."],
         ..NONE
     },
     Agent {

@@ -224,13 +224,13 @@ fn reset(reset: &Reset) -> String {
     }
 }
 
-/// Returns the base URLs, with a word for the one of Anthropic's format.
+/// Returns the base URLs, with a word for those of other formats than OpenAI's.
 fn urls(api: &ApiConfig) -> String {
     let urls = api.addresses.iter().filter_map(|(format, address)| {
         let url = &address.as_ref()?.base_url;
         Some(match format {
             WireFormat::OpenAi => url.to_string(),
-            WireFormat::Anthropic => format!("{url} (Anthropic's format)"),
+            WireFormat::Anthropic | WireFormat::Gemini => format!("{url} ({}'s format)", format.title()),
         })
     });
     urls.collect::<Vec<_>>().join("  ")

@@ -26,7 +26,7 @@ pub(super) struct TrialArgs {
     /// The model, as clients ask for it. Without it: the first of the entry's `models`, or a small one of the account's list.
     model: Option<String>,
     /// The format to speak. Without it: OpenAI's, if the account has a baseUrl.
-    #[arg(long, value_parser = ["openai", "anthropic"])]
+    #[arg(long, value_parser = ["openai", "anthropic", "gemini"])]
     format: Option<String>,
 }
 
@@ -35,8 +35,7 @@ pub(super) fn trial(args: TrialArgs) -> Result<(), CliError> {
     let config = load(&config.source()?)?;
     let api = account(&config, &api)?;
     let format = match format.as_deref() {
-        Some("anthropic") => Some(WireFormat::Anthropic),
-        Some(_) => Some(WireFormat::OpenAi),
+        Some(named) => WireFormat::ALL.into_iter().find(|format| format.as_str() == named),
         None => api.formats().next(),
     };
     let format = format.filter(|format| api.offers(*format)).ok_or_else(|| {

@@ -52,9 +52,11 @@ impl Validator<'_> {
         let of_openai = if api_version.is_some() { AuthScheme::ApiKey } else { AuthScheme::Bearer };
         let openai = file.base_url.as_ref().map(|typed| (typed, file.auth, of_openai));
         let anthropic = file.anthropic_base_url.as_ref().map(|typed| (typed, file.anthropic_auth, AuthScheme::XApiKey));
+        let gemini = file.gemini_base_url.as_ref().map(|typed| (typed, file.gemini_auth, AuthScheme::XGoogApiKey));
         let typed = ByFormat::from_fn(|format| match format {
             WireFormat::OpenAi => openai,
             WireFormat::Anthropic => anthropic,
+            WireFormat::Gemini => gemini,
         });
         let addresses = ByFormat::from_fn(|format| {
             let (typed, auth, default) = (*typed.of(format))?;
@@ -63,20 +65,25 @@ impl Validator<'_> {
             let parsed = if api_version.is_some() { azure::parse(typed) } else { base_url::parse(typed, format) };
             let base_url = self.base_url(&at(format.base_url_field()), parsed)?;
             let proxy = self.proxy_for(&at("proxy"), choice, &base_url);
-            Some(AddressConfig { base_url, api_version, auth: auth.map_or(default, AuthScheme::from), proxy })
+            let takes_version = format == WireFormat::Gemini && base_url::takes_version(typed);
+            let auth = auth.map_or(default, AuthScheme::from);
+            Some(AddressConfig { base_url, api_version, takes_version, auth, proxy })
         });
-        if file.auth.is_some() && file.base_url.is_none() {
-            self.warnings.push(format!("{}: is about baseUrl, which is not given", at("auth")));
-        }
-        if file.anthropic_auth.is_some() && file.anthropic_base_url.is_none() {
-            self.warnings.push(format!("{}: is about anthropicBaseUrl, which is not given", at("anthropicAuth")));
+        for (field, is_given, of) in [
+            ("auth", file.auth.is_some(), WireFormat::OpenAi),
+            ("anthropicAuth", file.anthropic_auth.is_some(), WireFormat::Anthropic),
+            ("geminiAuth", file.gemini_auth.is_some(), WireFormat::Gemini),
+        ] {
+            if is_given && typed.of(of).is_none() {
+                self.warnings.push(format!("{}: is about {}, which is not given", at(field), of.base_url_field()));
+            }
         }
         let is_known_as_wrong = |field: &str| self.is_known_as_wrong(&at(field));
         let has_any = addresses.iter().any(|(_, address)| address.is_some());
         let is_told = WireFormat::ALL.iter().any(|format| is_known_as_wrong(format.base_url_field()));
         if !has_any && !is_told && !is_known_as_wrong("provider") {
             return self
-                .refuse(&at("baseUrl"), "is missing; give baseUrl, anthropicBaseUrl (for /v1/messages) or both");
+                .refuse(&at("baseUrl"), "is missing; give baseUrl, anthropicBaseUrl (for /v1/messages), geminiBaseUrl (for /v1beta/models), or several");
         }
         (has_any && self.problems.len() == problems).then_some(addresses)
     }
@@ -89,9 +96,16 @@ impl Validator<'_> {
                 leave apiVersion out for a baseUrl that ends in /openai/v1";
             return self.refuse(at, text);
         }
-        if file.anthropic_base_url.is_some() {
-            let text = "is for Azure's classic form of OpenAI's API alone; give anthropicBaseUrl in an entry of its own, \
-                and both entries one quotaGroup if they share limits";
+        let others = [
+            (WireFormat::Anthropic, file.anthropic_base_url.is_some()),
+            (WireFormat::Gemini, file.gemini_base_url.is_some()),
+        ];
+        if let Some((other, _)) = others.iter().find(|(_, is_given)| *is_given) {
+            let field = other.base_url_field();
+            let text = format!(
+                "is for Azure's classic form of OpenAI's API alone; give {field} in an entry of its own, and both \
+                 entries one quotaGroup if they share limits"
+            );
             return self.refuse(at, text);
         }
         Some(typed.into())
@@ -156,6 +170,7 @@ impl From<AuthFile> for AuthScheme {
             AuthFile::Bearer => AuthScheme::Bearer,
             AuthFile::XApiKey => AuthScheme::XApiKey,
             AuthFile::ApiKey => AuthScheme::ApiKey,
+            AuthFile::XGoogApiKey => AuthScheme::XGoogApiKey,
         }
     }
 }
@@ -204,12 +219,24 @@ mod tests {
             let auth = |format| config.apis[0].addresses.of(format).as_ref().map(|address| address.auth);
             assert_eq!((auth(WireFormat::OpenAi), auth(WireFormat::Anthropic)), (openai, anthropic), "{fields}");
         }
+        for (fields, gemini) in [
+            (r#""geminiBaseUrl": "https://x.example""#, AuthScheme::XGoogApiKey),
+            (r#""baseUrl": "https://x.example", "geminiBaseUrl": "https://x.example/v1beta""#, AuthScheme::XGoogApiKey),
+            (r#""geminiBaseUrl": "https://x.example", "geminiAuth": "bearer""#, AuthScheme::Bearer),
+        ] {
+            let config = parsed(fields).expect("valid");
+            let address = config.apis[0].addresses.of(WireFormat::Gemini).as_ref().expect("given");
+            assert_eq!((address.auth, address.takes_version), (gemini, !fields.contains("v1beta")), "{fields}");
+        }
         let missing = parsed(r#""name": "x""#).expect_err("no address");
         assert!(missing.contains("apis[0].baseUrl: is missing; give baseUrl, anthropicBaseUrl"), "{missing}");
         let wrong = parsed(r#""anthropicBaseUrl": 7"#).expect_err("no text");
         assert!(wrong.contains("apis[0].anthropicBaseUrl: must be a string") && !wrong.contains("missing"), "{wrong}");
         let unknown = parsed(r#""baseUrl": "https://x.example", "auth": "basic""#).expect_err("unknown");
-        assert!(unknown.contains("apis[0].auth: must be bearer or x-api-key or api-key"), "{unknown}");
+        assert!(
+            unknown.contains("apis[0].auth: must be bearer or x-api-key or api-key or x-goog-api-key"),
+            "{unknown}"
+        );
         let idle = parsed(r#""baseUrl": "https://x.example", "anthropicAuth": "bearer""#).expect("valid");
         assert!(idle.warnings.iter().any(|warning| warning.contains("anthropicBaseUrl, which is not given")));
     }

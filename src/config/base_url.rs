@@ -40,7 +40,7 @@ pub(crate) fn check(typed: &str) -> Result<(), String> {
 
 /// Returns the URL in front of every operation's path. The URL ends in a slash. A version is added where there is none,
 /// unless a `#` at the end says that the path is meant as typed. A base of Anthropic's format has the version at its end,
-/// as all clients of the format put `/v1` behind the base.
+/// as all clients of the format put `/v1` behind the base. A base of Gemini's format stays as typed: see [`takes_version`].
 ///
 /// # Errors
 /// With the mistake and the mend, and never with the text itself: a URL may hold a password.
@@ -61,10 +61,12 @@ pub(super) fn parse(typed: &str, format: WireFormat) -> Result<Url, String> {
     let as_it_stands = url.fragment().is_some();
     url.set_fragment(None);
     let path = url.path().trim_end_matches('/').to_owned();
-    let is_endpoint = ENDPOINTS.iter().any(|end| path.ends_with(end));
+    let is_endpoint =
+        ENDPOINTS.iter().any(|end| path.ends_with(end)) || format == WireFormat::Gemini && path.contains("/models/");
     let example = match format {
         WireFormat::OpenAi => "https://api.openai.com/v1",
         WireFormat::Anthropic => "https://api.anthropic.com",
+        WireFormat::Gemini => "https://generativelanguage.googleapis.com",
     };
     if is_endpoint || (path.ends_with("/models") && !as_it_stands) {
         return Err(format!("must be the base alone, such as {example}, not an endpoint's URL"));
@@ -75,9 +77,17 @@ pub(super) fn parse(typed: &str, format: WireFormat) -> Result<Url, String> {
         || match format {
             WireFormat::OpenAi => segments.any(is_version),
             WireFormat::Anthropic => segments.next_back().is_some_and(is_version),
+            // Each request brings its own.
+            WireFormat::Gemini => true,
         };
     url.set_path(&format!("{path}{}/", if has_version { "" } else { "/v1" }));
     Ok(url)
+}
+
+/// Returns whether the version in the path of a client of Gemini's format goes behind this base: unless the base has one, or a `#` at
+/// the end.
+pub(super) fn takes_version(typed: &str) -> bool {
+    !typed.trim().ends_with('#') && !has_version(typed)
 }
 
 /// Returns whether only programs on this machine reach an address to listen on.
@@ -147,6 +157,22 @@ mod tests {
             assert!(parse(typed, WireFormat::OpenAi).is_err(), "{typed}");
             assert!(parse(typed, WireFormat::Anthropic).is_err(), "{typed}");
         }
+    }
+
+    #[test]
+    fn a_base_of_geminis_format_stays_and_may_have_a_version_of_its_own() {
+        for (typed, meant, takes) in [
+            ("https://g.example", "https://g.example/", true),
+            ("https://g.example/proxy/", "https://g.example/proxy/", true),
+            ("https://g.example/v1beta", "https://g.example/v1beta/", false),
+            ("https://g.example/v1/publishers/google", "https://g.example/v1/publishers/google/", false),
+            ("https://g.example/gemini#", "https://g.example/gemini/", false),
+        ] {
+            assert_eq!(parse(typed, WireFormat::Gemini).map(|url| url.to_string()).as_deref(), Ok(meant), "{typed}");
+            assert_eq!(takes_version(typed), takes, "{typed}");
+        }
+        assert!(parse("https://g.example/v1beta/models/m:generateContent", WireFormat::Gemini).is_err());
+        assert!(parse("https://g.example/v1beta/models", WireFormat::Gemini).is_err());
     }
 
     #[test]

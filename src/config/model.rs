@@ -185,6 +185,8 @@ pub struct AddressConfig {
     pub base_url: Url,
     /// The date of Azure's classic form, if the API is asked in that form. Then the base URL ends in `/openai/`.
     pub api_version: Option<Arc<str>>,
+    /// The version in the path of a client's request goes along: of Gemini's format, at a base URL without a version.
+    pub takes_version: bool,
     /// How the key is sent.
     pub auth: AuthScheme,
     /// The proxy on the way, if any.
@@ -200,6 +202,8 @@ pub enum AuthScheme {
     XApiKey,
     /// `api-key: KEY`.
     ApiKey,
+    /// `x-goog-api-key: KEY`.
+    XGoogApiKey,
 }
 
 /// Limits of several APIs together.

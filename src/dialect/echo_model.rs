@@ -1,4 +1,5 @@
-//! The asked name in place of the upstream's in an answer: in `model`, at the top or within `response` or `message`.
+//! The asked name in place of the upstream's in an answer: in `model`, at the top or within `response` or `message`, or in Gemini's
+//! `modelVersion`.
 
 use std::ops::Range;
 
@@ -30,7 +31,7 @@ fn model_at(bytes: &[u8]) -> Option<Range<usize>> {
                 let is_open = depth == 1 || inner == Some(depth);
                 if let Some(value) = value_behind(bytes, end).filter(|_| is_open) {
                     match (text, bytes.get(value)?) {
-                        (b"model", b'"') => return Some(value..end_of_string(bytes, value)?),
+                        (b"model" | b"modelVersion", b'"') => return Some(value..end_of_string(bytes, value)?),
                         (b"response" | b"message", b'{') if depth == 1 => inner = Some(2),
                         _ => {}
                     }
@@ -86,6 +87,8 @@ mod tests {
                 r#"{"message":{"x":{"model":"no"},"model":"as\"ked"}}"#,
             ),
             (r#"{"response":{},"x":{"model":"no"}}"#, r#"{"response":{},"x":{"model":"no"}}"#),
+            ("\n,{\"modelVersion\":\"a\"}", "\n,{\"modelVersion\":\"as\\\"ked\"}"),
+            (r#"{"candidates":[{}],"modelVersion":"a"}"#, r#"{"candidates":[{}],"modelVersion":"as\"ked"}"#),
             (r#"{"text":"\"model\":\"no\"","model":null}"#, r#"{"text":"\"model\":\"no\"","model":null}"#),
             (r#"{"model"#, r#"{"model"#),
             ("data: [DONE]\n\n", "data: [DONE]\n\n"),

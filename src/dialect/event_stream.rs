@@ -16,6 +16,7 @@ use actix_web::web::{Bytes, BytesMut};
 pub(crate) use self::progress::StreamProgress;
 use self::progress::Upstream;
 use super::first_bytes::BYTE_ORDER_MARK;
+use super::json_list::ListCutter;
 use super::routes::Route;
 use super::sse::EventCutter;
 use crate::config::ApiKey;
@@ -33,12 +34,37 @@ enum Shown {
     Nothing,
 }
 
+/// Cuts a stream into pieces.
+#[derive(Debug)]
+enum Cutter {
+    /// Into events.
+    Events(EventCutter),
+    /// Into the elements of a JSON list.
+    List(ListCutter),
+}
+
+impl Cutter {
+    fn next_end(&mut self, bytes: &[u8]) -> Option<usize> {
+        match self {
+            Cutter::Events(cutter) => cutter.next_end(bytes),
+            Cutter::List(cutter) => cutter.next_end(bytes),
+        }
+    }
+
+    fn forget_seen(&mut self) {
+        match self {
+            Cutter::Events(cutter) => cutter.forget_seen(),
+            Cutter::List(cutter) => cutter.forget_seen(),
+        }
+    }
+}
+
 /// One stream of events, from its bytes to what the client sees of it.
 #[derive(Debug)]
 pub struct EventStream {
     /// The beginning of an event without its end.
     buffer: BytesMut,
-    cutter: EventCutter,
+    cutter: Cutter,
     is_at_start: bool,
     /// Whether the last event ended in a CR, the last byte so far: an LF at the beginning of the next piece belongs there.
     owes_lf: bool,
@@ -51,7 +77,7 @@ impl EventStream {
     pub fn new(route: &'static Route, strip_usage: bool) -> Self {
         EventStream {
             buffer: BytesMut::new(),
-            cutter: EventCutter::new(),
+            cutter: Cutter::Events(EventCutter::new()),
             is_at_start: true,
             owes_lf: false,
             progress: StreamProgress::new(route, strip_usage),
@@ -63,6 +89,19 @@ impl EventStream {
     pub(crate) fn of_upstream(mut self, model: &str, client: Bytes, key: ApiKey) -> Self {
         self.progress.set_upstream(Upstream { model: model.to_owned(), client: Some(client), key });
         self
+    }
+
+    /// Takes the stream for a JSON list, if it is one: each element is an event.
+    pub(crate) fn of_list(mut self, is_list: bool) -> Self {
+        if is_list {
+            self.cutter = Cutter::List(ListCutter::default());
+        }
+        self
+    }
+
+    /// Returns whether the stream is a JSON list.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.cutter, Cutter::List(_))
     }
 
     /// Writes the asked name of the model into all events, if there is one.

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::lenient::{Lenient, lenient};
 
 /// Members with labels for their neighbours. The text of a label is no part of an answer.
-const LABELS: [&str; 8] = ["role", "id", "type", "status", "object", "index", "call_id", "item_id"];
+const LABELS: [&str; 9] = ["role", "id", "type", "status", "object", "index", "call_id", "item_id", "thoughtSignature"];
 
 /// The bytes of all strings in a value, except labels. Zero for null, numbers, `true`, and for
 /// any nesting of empty strings, lists and objects.

@@ -1,6 +1,7 @@
 //! An answer beyond the bound of memory. All bytes pass on arrival; head and tail are searched for the usage.
 
 use super::billed::ImageCount;
+use super::gemini::find_last_usage;
 use super::reply_kind::ReplyKind;
 use super::routes::Route;
 use super::usage::{EstimatedUsage, ReportedUsage};
@@ -27,7 +28,7 @@ impl LargeAnswer {
         let searched = head.get(..SEARCHED).unwrap_or(head);
         let mut answer = LargeAnswer {
             kind: route.reply,
-            head: ReportedUsage::find_last(searched),
+            head: find_last(searched),
             tail: Vec::new(),
             bytes: 0,
             images: (route.billed == Some(BilledUnit::Image)).then(ImageCount::default),
@@ -56,12 +57,18 @@ impl LargeAnswer {
     /// Returns what the answer cost, if a usage was found or text was generated.
     pub(crate) fn usage(&self, prompt_bytes: usize) -> Option<Usage> {
         let mut usage = self.head;
-        usage.update(ReportedUsage::find_last(&self.tail));
+        usage.update(find_last(&self.tail));
         let completion = if self.kind.generates_text() { tokens_of_text(self.bytes) } else { 0 };
         let is_known = !usage.is_empty() || self.kind.generates_text();
         let usage = is_known.then(|| usage.completed(EstimatedUsage::new(prompt_bytes, completion)));
         Usage::and_billed(usage, self.images.as_ref().map(ImageCount::billed).unwrap_or_default())
     }
+}
+
+/// Returns the last usage that a part of an answer reports.
+fn find_last(part: &[u8]) -> ReportedUsage {
+    let usage = ReportedUsage::find_last(part);
+    if usage.is_empty() { find_last_usage(part) } else { usage }
 }
 
 #[cfg(test)]
@@ -89,6 +96,8 @@ mod tests {
                 assert!(answer.is_whole() && answer.tail.capacity() <= 4 * SEARCHED, "pieces of {piece}");
             }
         }
+        let geminis = format!(r#"{{{vectors},"usageMetadata":{{"promptTokenCount":7,"candidatesTokenCount":9}}}}"#);
+        assert_eq!(fed(ReplyKind::Generation, &geminis, 65_000).usage(8).expect("found").total, 16);
         assert!(!fed(ReplyKind::Json, &vectors, 1_000).is_whole());
         assert_eq!(fed(ReplyKind::Json, &vectors, 1_000).usage(8), None);
         let text = fed(ReplyKind::Chat, &vectors, 1_000).usage(8).expect("estimated");

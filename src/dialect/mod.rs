@@ -2,8 +2,8 @@
 //!
 //! - [`routes`]: the table of forwarded paths. [`reply_kind`]: the kinds of answers. [`first_bytes`]: what an answer is, by its first bytes.
 //! - [`event_stream`]: one stream, event by event, in any dialect. [`event_meaning`]: one event. [`sse`] cuts events. [`usage`] completes reports.
-//! - [`openai`]: the fields of OpenAI's API, and nothing of general use. [`anthropic`]: the same of Anthropic's.
-//! - [`large_answer`]: answers beyond the bound of memory. [`lenient`], [`json_text`], [`json_repair`], [`json_depth`], [`scanned_body`], [`redact`], [`said`], [`token_estimate`]: tools.
+//! - [`openai`]: the fields of OpenAI's API, and nothing of general use. [`anthropic`], [`gemini`]: the same of Anthropic's and Gemini's.
+//! - [`large_answer`]: answers beyond the bound of memory. [`lenient`], [`json_text`], [`json_repair`], [`json_depth`], [`json_list`], [`scanned_body`], [`redact`], [`said`], [`token_estimate`]: tools.
 //! - [`billed`]: what is billed beside tokens.
 
 mod anthropic;
@@ -12,7 +12,9 @@ pub(crate) mod echo_model;
 mod event_meaning;
 pub(crate) mod event_stream;
 pub(crate) mod first_bytes;
+mod gemini;
 pub(crate) mod json_depth;
+mod json_list;
 mod json_repair;
 mod json_text;
 pub(crate) mod large_answer;
@@ -34,8 +36,8 @@ pub(crate) use self::routes::SecretUse;
 pub use event_stream::EventStream;
 pub use reply_kind::ReplyKind;
 pub use routes::{
-    CalledRoute, ListOrder, ModelPlace, ROUTES, Route, SocketRoute, SocketUse, WrongId, all_routes, chat_route,
-    format_of, is_route, passed_through, routes_at, takes_secrets,
+    CalledRoute, GeminiPath, ListOrder, ModelPlace, ROUTES, Route, SocketRoute, SocketUse, USUAL_VERSION, VERSIONS,
+    WrongId, all_routes, chat_route, format_of, gemini_verbs, is_route, passed_through, routes_at, takes_secrets,
 };
 
 use std::collections::BTreeSet;
@@ -48,6 +50,8 @@ use serde_json::value::RawValue;
 
 use self::anthropic::Anthropic;
 use self::event_meaning::EventMeaning;
+use self::gemini::Gemini;
+pub(crate) use self::gemini::GeminiRequest;
 pub(crate) use self::object_ids::{
     IdFields, is_error_alone, is_found, learned_ids, named_beside, named_ids, named_in_query,
 };
@@ -117,6 +121,7 @@ pub(crate) fn dialect_of(format: WireFormat) -> &'static dyn Dialect {
     match format {
         WireFormat::OpenAi => &OpenAi,
         WireFormat::Anthropic => &Anthropic,
+        WireFormat::Gemini => &Gemini,
     }
 }
 

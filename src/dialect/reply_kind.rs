@@ -11,6 +11,8 @@ pub enum ReplyKind {
     Responses,
     /// A message of Anthropic's API, whole or as events.
     Messages,
+    /// A generation of Gemini's API, whole or in pieces.
+    Generation,
     /// Another JSON object: embeddings, moderations, images, a count of tokens.
     Json,
     /// Bytes without text: speech.
@@ -30,6 +32,7 @@ impl ReplyKind {
             ReplyKind::Chat | ReplyKind::Completion => true,
             ReplyKind::Responses
             | ReplyKind::Messages
+            | ReplyKind::Generation
             | ReplyKind::Json
             | ReplyKind::Bytes
             | ReplyKind::Transcript
@@ -45,6 +48,7 @@ impl ReplyKind {
             ReplyKind::Chat
             | ReplyKind::Completion
             | ReplyKind::Messages
+            | ReplyKind::Generation
             | ReplyKind::Json
             | ReplyKind::Bytes
             | ReplyKind::Transcript
@@ -57,7 +61,11 @@ impl ReplyKind {
     /// object and a stream.
     pub fn generates_text(self) -> bool {
         match self {
-            ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Messages => true,
+            ReplyKind::Chat
+            | ReplyKind::Completion
+            | ReplyKind::Responses
+            | ReplyKind::Messages
+            | ReplyKind::Generation => true,
             ReplyKind::Json | ReplyKind::Bytes | ReplyKind::Transcript | ReplyKind::Object | ReplyKind::File => false,
         }
     }

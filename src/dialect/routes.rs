@@ -2,8 +2,10 @@
 //!
 //! - Here: the rows, and the requests that most clients make ([`ROUTES`]). They name a model in a JSON body.
 //! - [`objects`]: the rows about objects that live on an account. Some have ids in the path.
+//! - [`gemini`]: the rows of Gemini's API, with the model in the path.
 //! - [`path`]: a path with ids, read and written.
 
+pub(super) mod gemini;
 pub(super) mod objects;
 mod path;
 
@@ -15,6 +17,8 @@ use super::openai::OpenAi;
 use super::reply_kind::ReplyKind;
 use crate::types::{BilledUnit, RouteId, WireFormat};
 
+use self::gemini::GEMINI_ROUTES;
+pub use self::gemini::{GeminiPath, USUAL_VERSION, VERSIONS, gemini_verbs};
 pub use self::objects::passed_through;
 pub use self::path::{CalledRoute, WrongId};
 
@@ -27,6 +31,8 @@ pub struct Route {
     pub reply: ReplyKind,
     /// Whether the body may be a form (`multipart/form-data`) in place of JSON.
     pub takes_forms: bool,
+    /// Whether the path itself asks for a stream. Elsewhere the body does.
+    pub is_stream: bool,
     /// What is asked in a WebSocket, if one is served at this path, for `GET` with `Upgrade: websocket`.
     pub websocket: Option<SocketUse>,
     /// Where a body with `input` and without `messages` is meant to go. Cursor sends such a body to the wrong path.
@@ -61,6 +67,8 @@ pub enum ModelPlace {
     QueryOrNowhere,
     /// Nowhere: any account may serve. A `model` in the body is not looked at.
     Nowhere,
+    /// In the path.
+    Path,
     /// Nobody knows: the body is not looked at, and may be anything. The configuration says which account serves.
     Unread,
 }
@@ -174,11 +182,19 @@ pub static ROUTES: [Route; 13] = [
 
 /// Returns every row, in the order of docs/api.md.
 pub fn all_routes() -> impl Iterator<Item = &'static Route> {
+    below_v1().chain(&GEMINI_ROUTES)
+}
+
+/// Returns the rows that are found by their path below `/v1/`. Those of Gemini's are found by [`GeminiPath`].
+fn below_v1() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().chain(OBJECT_ROUTES).chain(AGENT_ROUTES).chain(REALTIME_ROUTES).chain(ANTHROPIC_ROUTES)
 }
 
 /// Returns the format in which a client of this path speaks. All paths below one of Anthropic's are Anthropic's.
 pub fn format_of(path: &str) -> WireFormat {
+    if gemini::is_gemini(path) {
+        return WireFormat::Gemini;
+    }
     let below = path.strip_prefix("/v1/").unwrap_or_default();
     let is_below = |route: &&Route| {
         below.strip_prefix(route.id.path()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -189,13 +205,13 @@ pub fn format_of(path: &str) -> WireFormat {
 /// Returns the rows at a path below `/v1/`, for clients of this format. Where both formats have the path, the format decides.
 pub fn routes_at(below: &str, format: WireFormat) -> impl Iterator<Item = &'static Route> {
     let at = move |route: &&'static Route| path::fits(route.id.path(), below);
-    let has_format = all_routes().filter(at).any(move |route| route.id.format() == format);
-    all_routes().filter(at).filter(move |route| !has_format || route.id.format() == format)
+    let has_format = below_v1().filter(at).any(move |route| route.id.format() == format);
+    below_v1().filter(at).filter(move |route| !has_format || route.id.format() == format)
 }
 
 /// Returns whether any row is at this path below `/v1/`.
 pub fn is_route(below: &str) -> bool {
-    all_routes().any(|route| path::fits(route.id.path(), below))
+    below_v1().any(|route| path::fits(route.id.path(), below))
 }
 
 /// Returns whether a secret of a realtime session opens a row at this path below `/v1/`.
@@ -206,7 +222,8 @@ pub fn takes_secrets(below: &str) -> bool {
 /// Returns the route of a chat in a format.
 pub fn chat_route(format: WireFormat) -> Option<&'static Route> {
     let path = format.usual_path();
-    ROUTES.iter().find(|route| route.id.is_at(path) && route.id.format() == format)
+    let usual = ROUTES.iter().find(|route| route.id.is_at(path) && route.id.format() == format);
+    usual.or_else(|| gemini::chat_route(format))
 }
 
 /// The same row as in the table.
@@ -224,6 +241,7 @@ const fn route(path: &'static str, reply: ReplyKind) -> Route {
         id: RouteId::new(path),
         reply,
         takes_forms: false,
+        is_stream: false,
         websocket: None,
         with_input: None,
         dialect: &OpenAi,

@@ -10,12 +10,12 @@ use crate::config::ApiKey;
 /// So much of an error's words is shown, in characters.
 const LONGEST_WORDS: usize = 300;
 
-/// Where events and objects have their text, in both formats.
+/// Where events and objects have their text, in OpenAI's format and Anthropic's.
 const TEXTS: [&str; 4] =
     ["/choices/0/delta/content", "/choices/0/message/content", "/delta/text", "/content_block/text"];
 
 /// Where events and objects name the model.
-const MODELS: [&str; 2] = ["/model", "/message/model"];
+const MODELS: [&str; 3] = ["/model", "/message/model", "/modelVersion"];
 
 /// What one event or object says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,11 @@ pub(crate) fn said_in(json: &[u8]) -> Said {
     let text_at = |place: &str| object.pointer(place).and_then(Value::as_str);
     let blocks = object.get("content").and_then(Value::as_array).into_iter().flatten();
     let of_blocks: String = blocks.filter_map(|block| block.get("text")?.as_str()).collect();
-    let text = TEXTS.iter().find_map(|place| text_at(place)).map_or(of_blocks, str::to_owned);
+    // Of Gemini's parts, thoughts are not said.
+    let parts = object.pointer("/candidates/0/content/parts").and_then(Value::as_array).into_iter().flatten();
+    let said_parts = parts.filter(|part| part.get("thought") != Some(&Value::Bool(true)));
+    let of_parts: String = said_parts.filter_map(|part| part.get("text")?.as_str()).collect();
+    let text = TEXTS.iter().find_map(|place| text_at(place)).map_or(of_blocks + &of_parts, str::to_owned);
     let model = MODELS.iter().find_map(|place| text_at(place)).map(shown);
     Said { text: text.chars().filter(|c| !c.is_control() || *c == '\n').collect(), model }
 }
@@ -89,6 +93,10 @@ mod tests {
             (r#"{"type":"message_start","message":{"model":"c","content":[]}}"#, said("", Some("c"))),
             (r#"{"type":"content_block_delta","delta":{"type":"text_delta","text":"Hi"}}"#, said("Hi", None)),
             (r#"{"model":"c","content":[{"type":"text","text":"Hi"}]}"#, said("Hi", Some("c"))),
+            (
+                r#"{"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"text":"Hi"}]}}],"modelVersion":"g"}"#,
+                said("Hi", Some("g")),
+            ),
             ("[DONE]", said("", None)),
         ] {
             assert_eq!(said_in(json.as_bytes()), wanted, "{json}");

@@ -1,4 +1,5 @@
-//! Server-sent events as bytes: where an event ends, and what its fields hold. The bytes may be cut anywhere.
+//! Server-sent events as bytes: where an event ends, and what its fields hold. The bytes may be cut anywhere. Gemini's streams may be
+//! elements of a JSON list in place of events: see [`payload`].
 
 use std::borrow::Cow;
 
@@ -77,6 +78,15 @@ pub(crate) fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
         });
     }
     joined
+}
+
+/// Returns the JSON of a piece of a stream: the data of an event, or an element of a list without what stands in front.
+pub(crate) fn payload(piece: &[u8]) -> Cow<'_, [u8]> {
+    match piece.trim_ascii_start() {
+        [b'[' | b',', element @ ..] => Cow::Borrowed(element),
+        element @ [b'{' | b']', ..] => Cow::Borrowed(element),
+        _ => data(piece).unwrap_or_default(),
+    }
 }
 
 /// Returns whether the event has this name, in its field `event`.

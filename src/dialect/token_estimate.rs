@@ -1,5 +1,9 @@
 //! What a request may cost in tokens, as far as its body tells.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::reply_kind::ReplyKind;
 use super::scanned_body::ScannedBody;
 use crate::types::{BilledUnits, TokenEstimate, tokens_of_text};
@@ -24,6 +28,8 @@ pub(crate) fn estimate(kind: ReplyKind, body: ScannedBody<'_>, bounds: Completio
     match kind {
         // Each message must have a bound. Clients set the largest one, and providers count what is generated.
         ReplyKind::Messages => tokens(prompt, None, bound),
+        // Clients set the largest one here, too.
+        ReplyKind::Generation => tokens(tokens_of_text(body.text().len() - inline(body.text())), None, bound),
         ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses => tokens(prompt, bound, None),
         ReplyKind::Object | ReplyKind::File => tokens(0, Some(0), None),
         ReplyKind::Json | ReplyKind::Bytes | ReplyKind::Transcript => tokens(prompt, Some(0), None),
@@ -32,6 +38,27 @@ pub(crate) fn estimate(kind: ReplyKind, body: ScannedBody<'_>, bounds: Completio
 
 fn number(typed: &str) -> Option<u64> {
     typed.parse().ok()
+}
+
+/// Stands before an image's or a file's bytes in Gemini's format.
+static DATA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"data\""));
+
+/// Counts the bytes of images and files in Gemini's format: members `data` with base64 and nothing else.
+fn inline(text: &str) -> usize {
+    let (mut rest, mut bytes) = (text.as_bytes(), 0);
+    while let Some(behind) = DATA.find(rest).and_then(|at| rest.get(at + DATA.needle().len()..)) {
+        rest = behind;
+        let value = behind.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        let Some(data) = value.and_then(|value| value.strip_prefix(b"\"")) else { continue };
+        let end = memchr::memchr(b'"', data).unwrap_or(data.len());
+        let (data, behind) = data.split_at(end);
+        let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
+        if data.iter().all(is_base64) {
+            bytes += data.len();
+        }
+        rest = behind;
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -68,6 +95,18 @@ mod tests {
             [message("64000"), message("70"), message("null")].map(|estimate| estimate.tokens(500, CountedTokens::ALL)),
             [501, 71, 501]
         );
+    }
+
+    #[test]
+    fn a_generation_is_estimated_without_its_inline_data() {
+        let data = "A".repeat(100_000);
+        let parts =
+            format!(r#"{{"inlineData":{{"mimeType":"image/png","data" : "{data}"}}}},{{"data":"not base64!"}}"#);
+        let found =
+            estimate(ReplyKind::Generation, &parts, CompletionBounds { tokens: ["70", "null", "null"], n: "2" });
+        assert!(found.prompt < 40);
+        assert_eq!((found.completion, found.longest), (None, Some(140)));
+        assert!(estimate(ReplyKind::Generation, &"\"data\"".repeat(99), NONE).prompt > 100);
     }
 
     #[test]

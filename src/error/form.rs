@@ -25,6 +25,7 @@ impl ErrorText<'_> {
                 json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
             }
             WireFormat::Anthropic => anthropic_body(status, message),
+            WireFormat::Gemini => gemini_body(status, message),
         }
     }
 }
@@ -50,10 +51,31 @@ fn anthropic_kind(status: StatusCode) -> &'static str {
     }
 }
 
+/// Returns the body of an error in Google's form. The status word follows the status.
+pub(super) fn gemini_body(status: StatusCode, message: &str) -> Value {
+    json!({ "error": { "code": status.as_u16(), "message": message, "status": gemini_status(status) } })
+}
+
+/// Returns Google's word for errors with this status.
+fn gemini_status(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        409 => "ABORTED",
+        402 | 429 => "RESOURCE_EXHAUSTED",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        501 => "UNIMPLEMENTED",
+        502 | 503 => "UNAVAILABLE",
+        400..=499 => "INVALID_ARGUMENT",
+        _ => "INTERNAL",
+    }
+}
+
 /// Returns the event of a stream with this error. Anthropic's clients know an error by the event's name.
 pub(crate) fn error_event(format: WireFormat, body: &Value) -> Bytes {
     Bytes::from(match format {
-        WireFormat::OpenAi => format!("data: {body}\n\n"),
+        WireFormat::OpenAi | WireFormat::Gemini => format!("data: {body}\n\n"),
         WireFormat::Anthropic => format!("event: error\ndata: {body}\n\n"),
     })
 }

@@ -5,9 +5,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, UPGRADE};
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::form::{ErrorText, anthropic_body, error_event};
+use super::form::{ErrorText, anthropic_body, error_event, gemini_body};
 use super::table::{Again, ErrorRow};
 use super::{AFTER_FAILURE_MS, ApiError, is_long, key_limits};
 use crate::types::{ApiId, Now, WireFormat, iso};
@@ -100,6 +100,29 @@ impl Refused {
             insert(body.get_mut("error"), "details", details.clone());
         }
         insert(Some(&mut body), "request_id", request_id.into());
+        body
+    }
+}
+
+/// The domain of the pool's own errors, in Google's form.
+const DOMAIN: &str = "api-together";
+
+impl Refused {
+    /// Returns the error in Google's form. `wait_secs`: when to come again, which Gemini CLI reads.
+    pub fn in_geminis_form(&self, status: StatusCode, wait_secs: Option<u64>) -> Value {
+        let mut body = gemini_body(status, &self.message);
+        let text = |detail: &Value, name: &str| detail.get(name).and_then(Value::as_str).map(str::to_owned);
+        let listed = self.details.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let reasons: Map<String, Value> =
+            listed.filter_map(|detail| Some((text(detail, "api")?, text(detail, "reason")?.into()))).collect();
+        let mut details = vec![json!({
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": self.code.to_uppercase(), "domain": DOMAIN, "metadata": reasons,
+        })];
+        details.extend(wait_secs.map(
+            |secs| json!({ "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": format!("{secs}s") }),
+        ));
+        insert(body.get_mut("error"), "details", details.into());
         body
     }
 }

@@ -9,19 +9,20 @@
 
 use super::endpoints::{Audience, OWN_ENDPOINTS};
 use crate::config::{Config, Identity};
-use crate::dialect::{ROUTES, is_route};
+use crate::dialect::{GeminiPath, ROUTES, VERSIONS, is_route};
 use crate::error::KeyRefusal;
 use crate::proxy::key_in_force;
 
 impl Audience {
-    /// Returns who may call a path. Below `/v1` a path without a row is for any key: there is nothing, which the answer says.
+    /// Returns who may call a path. Below `/v1`, and below Gemini's versions, a path without a row is for any key: there is nothing, which the answer says.
     pub(super) fn of(path: &str) -> Audience {
         let is_at = |pattern: &str| match pattern.split_once('{') {
             Some((begin, _)) => path.starts_with(begin),
             None => path == pattern,
         };
-        let is_below_v1 = || path.strip_prefix("/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if ROUTES.iter().any(|route| route.id.is_at(path)) {
+        let is_version = |version: &str| VERSIONS.contains(&version);
+        let is_below_v1 = || path.strip_prefix('/').and_then(|path| path.split('/').next()).is_some_and(is_version);
+        if ROUTES.iter().any(|route| route.id.is_at(path)) || GeminiPath::is_served(path) {
             return Audience::Clients;
         }
         match OWN_ENDPOINTS.iter().find(|endpoint| is_at(endpoint.path)) {

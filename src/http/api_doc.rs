@@ -17,8 +17,9 @@ const BEGINNING: &str = "\
 
 This page is made from the program's own tables (`UPDATE_DOCS=1 cargo test --lib api_doc`), and a test holds it.
 
-Base URL: `http://HOST:PORT/v1`, or `http://HOST:PORT` for Anthropic's clients. The key is needed below `/v1`. A base URL typed otherwise is
-answered as if right: `/v1` missing or twice, doubled slashes, a slash at the end, Azure's `/openai/v1` and `/openai/deployments/NAME`.
+Base URL: `http://HOST:PORT/v1`, or `http://HOST:PORT` for Anthropic's and Gemini's clients. The key is needed below `/v1`, `/v1beta` and
+`/v1alpha`. A base URL typed otherwise is answered as if right: `/v1` missing or twice, doubled slashes, a slash at the end, Azure's
+`/openai/v1` and `/openai/deployments/NAME`.
 
 ## Forwarded endpoints
 
@@ -38,6 +39,9 @@ A unit behind that is [billed beside tokens](usage.md#billed-beside-tokens).
 
 A name in braces other than `{id}` means something within the object alone. What belongs to the administration of an organization has no row
 (OpenAI's `/v1/organization`, `/v1/projects` and webhooks, Anthropic's `/v1/organizations` and `/v1/compliance`): an account of the pool has no rights there.
+
+Gemini's paths may begin with `/v1/` or `/v1alpha/`, too, or with no version. A stream without `alt=sse` in the query is a JSON list
+([gemini.md](gemini.md)).
 
 Any other path below `/v1/` is a 404, or goes to the account of `server.passthrough` as it is.
 
@@ -76,6 +80,7 @@ fn target(route: &Route) -> String {
         ModelPlace::BodyOrNowhere => "the model, else one with such a model",
         ModelPlace::BodyOrSession => "the model, also of `session`, else one with such a model",
         ModelPlace::QueryOrNowhere => "the model in the query, else one with such a model",
+        ModelPlace::Path => return "the model in the path".to_owned(),
         ModelPlace::Nowhere | ModelPlace::Unread => "",
     };
     let by_object = if route.objects.list.is_some() {
@@ -103,6 +108,8 @@ fn page() -> String {
     for route in all_routes() {
         let streams = match route.reply {
             ReplyKind::Chat | ReplyKind::Completion | ReplyKind::Responses | ReplyKind::Messages => "yes",
+            ReplyKind::Generation if route.is_stream => "always",
+            ReplyKind::Generation => "no",
             ReplyKind::Object => "as the upstream",
             ReplyKind::Json | ReplyKind::Bytes | ReplyKind::Transcript | ReplyKind::File => "no",
         };
@@ -110,8 +117,9 @@ fn page() -> String {
         let path = route.id.path();
         let _ = writeln!(
             page,
-            "| {} | `/v1/{path}` | {} | {} | {} | {streams} | {websocket} | `{path}` below `{}` | {} |",
+            "| {} | `{}{path}` | {} | {} | {} | {streams} | {websocket} | `{path}` below `{}` | {} |",
             route.id.verb().as_str(),
+            route.id.root(),
             route.dialect.name(),
             target(route),
             counting(route),

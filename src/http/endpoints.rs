@@ -47,7 +47,7 @@ pub(super) enum OwnMethod {
 }
 
 /// The pool's own endpoints. A pattern stands last.
-pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 19] = [
+pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 21] = [
     OwnEndpoint {
         path: "/v1/models",
         method: OwnMethod::Get,
@@ -195,7 +195,23 @@ pub(super) static OWN_ENDPOINTS: [OwnEndpoint; 19] = [
         query: "",
         about: "Says what this is, and where the rest is. No key is needed.",
     },
+    OwnEndpoint {
+        path: "/v1beta/models",
+        method: OwnMethod::Get,
+        audience: Audience::AnyKey,
+        handled: |route| route.to(models::list),
+        query: "`pageSize`, `pageToken`",
+        about: "The models of the pool, in Gemini's form. `/v1alpha/models` is the same.",
+    },
     // A model's name may hold slashes.
+    OwnEndpoint {
+        path: "/v1beta/models/{id:.+}",
+        method: OwnMethod::Get,
+        audience: Audience::AnyKey,
+        handled: |route| route.to(models::one),
+        query: "",
+        about: "One model, in Gemini's form.",
+    },
     OwnEndpoint {
         path: "/v1/models/{id:.+}",
         method: OwnMethod::Get,

@@ -85,7 +85,8 @@ async fn serve(
             if let Some(models) = config.aliases.get(&asked.profile.model) {
                 asked.use_alias(models.clone());
             }
-            let ping = config.server.stream_ping.filter(|_| asked.stream);
+            // A comment would be no JSON.
+            let ping = config.server.stream_ping.filter(|_| asked.stream && !asked.in_list);
             let (pool, retry) = (worker.pool.clone(), config.retry);
             let accounts = asked.is_list().then(|| accounts(&config, &asked.profile)).filter(|all| all.len() > 1);
             // Boxed: three small futures cost less than one large one.

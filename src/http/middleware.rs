@@ -9,7 +9,7 @@
 //!    learns nothing of what is there, and no body is read.
 //! 4. The handler runs. A panic costs this request only.
 //! 5. The response is marked for browsers, named, logged, and wrapped: the wrapper gives back what the request took. An error of
-//!    ours gets Anthropic's form, if the client speaks Anthropic's format.
+//!    ours gets the form of Anthropic's format or Gemini's, if the client speaks one of these.
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -27,7 +27,7 @@ use super::concurrency::RequestSlot;
 use super::endpoints::Audience;
 use super::response_body::{GuardedBody, RequestGuards};
 use super::socket::ConnectionState;
-use super::{Worker, anthropic_form, cors, paths, request_id};
+use super::{Worker, anthropic_form, cors, gemini_form, paths, request_id};
 use crate::dialect::{Route, all_routes, format_of};
 use crate::error::ApiError;
 use crate::types::WireFormat;
@@ -68,8 +68,10 @@ pub(super) async fn handle(
         cors::mark(response.headers_mut(), origin);
     }
     request_id::name_and_record(&mut response);
-    if format == WireFormat::Anthropic {
-        anthropic_form::give(&mut response);
+    match format {
+        WireFormat::OpenAi => {}
+        WireFormat::Anthropic => anthropic_form::give(&mut response),
+        WireFormat::Gemini => gemini_form::give(&mut response),
     }
     // Each turn of a WebSocket takes a slot of its own.
     let slot = slot.filter(|_| !is_socket);
@@ -84,7 +86,12 @@ fn format_spoken(request: &ServiceRequest) -> WireFormat {
     if request.headers().contains_key("anthropic-version") {
         return WireFormat::Anthropic;
     }
-    format_of(request.match_info().unprocessed())
+    let path = request.match_info().unprocessed();
+    // The same list has a form for each of the formats.
+    if path.starts_with(MODELS) && request.headers().contains_key("x-goog-api-key") {
+        return WireFormat::Gemini;
+    }
+    format_of(path)
 }
 
 /// Takes a slot among the requests served at the same time, or says why the request is refused.
@@ -148,5 +155,6 @@ fn asks_in_vain_for_websocket(request: &ServiceRequest) -> bool {
 }
 
 const HEALTH: &str = "/health";
+const MODELS: &str = "/v1/models";
 const TOO_MANY_CONNECTIONS: &str = "too many connections are open (server.maxConnections)";
 const TOO_MANY_REQUESTS: &str = "too many requests are served at the same time (server.maxRequests)";

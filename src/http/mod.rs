@@ -19,6 +19,7 @@ mod explain;
 mod forecast;
 mod form;
 mod forward;
+mod gemini_form;
 mod health;
 mod key;
 mod key_limits;

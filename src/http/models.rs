@@ -4,7 +4,7 @@
 //! | Form | Asked for by | Pages |
 //! |---|---|---|
 //! | Anthropic's | the header `anthropic-version` | `limit`, `after_id`, `before_id` |
-//! | Gemini's | the header `x-goog-api-key`, or a key in the query | `pageSize`, `pageToken` |
+//! | Gemini's | a path below `/v1beta`, the header `x-goog-api-key`, or a key in the query | `pageSize`, `pageToken` |
 //! | Codex's | `client_version` in the query | none |
 //! | OpenAI's | everybody else | none |
 
@@ -12,23 +12,27 @@ mod page;
 
 use std::sync::Arc;
 
-use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use self::page::{Page, PageAsked, PageParameters};
 use super::auth::{client, worker};
 use crate::config::KeyConfig;
+use crate::dialect::format_of;
 use crate::error::{ApiError, MissingModel};
 use crate::proxy::key_in_query;
 use crate::scheduler::{GetModels, GetSimilarNames};
-use crate::types::{ModelKey, WireFormat};
+use crate::types::{ModelKey, WireFormat, is_for_embeddings, resource_name};
 
 /// The same for all models, in seconds since the Unix epoch: the pool does not know when a model was made.
 const CREATED: i64 = 1_686_935_002;
 
 /// The same time, as Anthropic writes it.
 const CREATED_AT: &str = "2023-06-16T17:03:22Z";
+
+/// What models are for, as Gemini's clients read it.
+const GENERATION: &[&str] = &["generateContent", "streamGenerateContent", "countTokens"];
+const EMBEDDING: &[&str] = &["embedContent", "batchEmbedContents", "countTokens"];
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +50,7 @@ static GEMINI_PAGES: PageParameters = PageParameters { size: "pageSize", after: 
 
 pub(super) async fn list(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let query = request.query_string();
-    let form = form_of(request.headers(), query);
+    let form = form_of(&request);
     let names = names(&request, form).await?;
     let page = |parameters: &PageParameters| {
         PageAsked::from_query(query, parameters).map_err(|wrong| ApiError::Invalid {
@@ -78,7 +82,7 @@ pub(super) async fn list(request: HttpRequest) -> Result<HttpResponse, ApiError>
 
 pub(super) async fn one(request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, ApiError> {
     let id = id.into_inner();
-    let form = form_of(request.headers(), request.query_string());
+    let form = form_of(&request);
     if let Some(name) = names(&request, form).await?.iter().find(|name| ***name == *id) {
         return Ok(HttpResponse::Ok().json(entry(form, name)));
     }
@@ -96,14 +100,18 @@ impl ModelsForm {
     fn format(self) -> WireFormat {
         match self {
             ModelsForm::Anthropic => WireFormat::Anthropic,
-            ModelsForm::OpenAi | ModelsForm::Codex | ModelsForm::Gemini => WireFormat::OpenAi,
+            ModelsForm::Gemini => WireFormat::Gemini,
+            ModelsForm::OpenAi | ModelsForm::Codex => WireFormat::OpenAi,
         }
     }
 }
 
 /// Returns the form for a client.
-fn form_of(headers: &HeaderMap, query: &str) -> ModelsForm {
-    if headers.contains_key("anthropic-version") {
+fn form_of(request: &HttpRequest) -> ModelsForm {
+    let (headers, query) = (request.headers(), request.query_string());
+    if format_of(request.path()) == WireFormat::Gemini {
+        ModelsForm::Gemini
+    } else if headers.contains_key("anthropic-version") {
         ModelsForm::Anthropic
     } else if headers.contains_key("x-goog-api-key") || key_in_query(query).is_some() {
         ModelsForm::Gemini
@@ -136,6 +144,9 @@ fn entry(form: ModelsForm, name: &str) -> Value {
         ModelsForm::Anthropic => {
             json!({ "type": "model", "id": name, "display_name": name, "created_at": CREATED_AT })
         }
-        ModelsForm::Gemini => json!({ "name": format!("models/{name}"), "displayName": name }),
+        ModelsForm::Gemini => {
+            let methods = if is_for_embeddings(name) { EMBEDDING } else { GENERATION };
+            json!({ "name": resource_name(name), "displayName": name, "supportedGenerationMethods": methods })
+        }
     }
 }

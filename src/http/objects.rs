@@ -2,12 +2,15 @@
 //!
 //! A path of the table with another method is a 405. Any other path is a 404, unless `server.passthrough` names the account that gets it.
 
+use std::fmt::Display;
+
+use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
 use super::auth::worker;
 use super::forward::forward;
 use super::{unknown_paths, websocket};
-use crate::dialect::{CalledRoute, Route, SocketUse, WrongId, passed_through, routes_at};
+use crate::dialect::{CalledRoute, GeminiPath, Route, SocketUse, passed_through, routes_at};
 use crate::error::ApiError;
 use crate::types::{Verb, WireFormat};
 
@@ -31,6 +34,13 @@ pub(super) async fn by_table_or(known: &'static str, request: HttpRequest, paylo
 fn find(request: &HttpRequest, known: &'static str) -> Result<CalledRoute, ApiError> {
     // The path as the router reads it: `%76` is decoded.
     let path = request.match_info().as_str();
+    if let Some(asked) = GeminiPath::of(path).filter(|_| request.method() == Method::POST) {
+        let unknown = || ApiError::UnknownPath {
+            asked: format!("{} {}", request.method(), request.path()),
+            hint: unknown_paths::geminis_hint(),
+        };
+        return asked.called().ok_or_else(unknown)?.map_err(invalid);
+    }
     let below = path.strip_prefix("/v1/").unwrap_or_default();
     let rows: Vec<&'static Route> = routes_at(below, format_of(request)).collect();
     let verb = Verb::of(request.method().as_str());
@@ -53,7 +63,7 @@ fn find(request: &HttpRequest, known: &'static str) -> Result<CalledRoute, ApiEr
     Err(ApiError::WrongMethod { method, path, allow: allowed.join(", ").into() })
 }
 
-fn invalid(wrong: WrongId) -> ApiError {
+fn invalid(wrong: impl Display) -> ApiError {
     ApiError::Invalid { message: wrong.to_string(), param: None }
 }
 

@@ -1,4 +1,5 @@
-//! Paths as people type base URLs: with `/v1` twice or not at all, with doubled or trailing slashes, with Azure's prefix.
+//! Paths as people type base URLs: with `/v1` twice or not at all, with doubled or trailing slashes, with Azure's prefix, with one of
+//! Gemini's versions or none.
 //!
 //! 1. A path is straightened once, in front of the router, the check for a key and the log.
 //! 2. A path is only changed into one that is served. Any other stays as typed, so the 404 quotes what was typed.
@@ -8,7 +9,7 @@ use actix_web::http::Uri;
 use actix_web::http::uri::PathAndQuery;
 
 use super::endpoints::OWN_ENDPOINTS;
-use crate::dialect::{ROUTES, is_route};
+use crate::dialect::{GeminiPath, ROUTES, USUAL_VERSION, VERSIONS, is_route};
 
 /// In front of every path that needs a key.
 const VERSION: &str = "v1";
@@ -47,10 +48,15 @@ fn meant_by(typed: &str) -> Option<String> {
     let segments: Vec<&str> = typed.split('/').filter(|segment| !segment.is_empty()).collect();
     let rest = match segments.as_slice() {
         [AZURE, DEPLOYMENTS, _, rest @ ..] | [AZURE, rest @ ..] => rest,
+        // OpenAI's format at Google's host.
+        [USUAL_VERSION, AZURE, rest @ ..] => rest,
         // Cohere's clients ask for a later version of the same.
         ["v2", "rerank"] => &["rerank"],
         rest => rest,
     };
+    if let Some(meant) = of_gemini(rest) {
+        return Some(meant);
+    }
     let versions = rest.iter().take_while(|segment| **segment == VERSION).count();
     let below = rest.get(versions..).unwrap_or_default().join("/");
     if is_served_below(&below) {
@@ -58,6 +64,19 @@ fn meant_by(typed: &str) -> Option<String> {
     }
     let bare = format!("/{}", segments.join("/"));
     OWN_ENDPOINTS.iter().any(|own| own.path == bare).then_some(bare)
+}
+
+/// Returns the path of Gemini's API that is meant: under the last version that is typed.
+fn of_gemini(segments: &[&str]) -> Option<String> {
+    let versions = segments.iter().take_while(|segment| VERSIONS.contains(*segment));
+    let (count, last) = versions.fold((0, None), |(count, _), version| (count + 1, Some(*version)));
+    let below = segments.get(count..)?.join("/");
+    let meant = format!("/{}/{below}", last.unwrap_or(USUAL_VERSION));
+    if GeminiPath::is_served(&meant) {
+        return Some(meant);
+    }
+    let is_list = below == "models" || below.starts_with("models/");
+    (is_list && last.is_some_and(|last| last != VERSION)).then(|| format!("/{USUAL_VERSION}/{below}"))
 }
 
 fn is_served_below(below: &str) -> bool {
@@ -89,6 +108,15 @@ mod tests {
             ("/health/", Some("/health")),
             ("/v2/rerank", Some("/v1/rerank")),
             ("/files/file-1/content", Some("/v1/files/file-1/content")),
+            ("/models/m:generateContent", Some("/v1beta/models/m:generateContent")),
+            ("/v1beta/models/m:countTokens", Some("/v1beta/models/m:countTokens")),
+            ("/v1/v1beta//models/m:countTokens/", Some("/v1beta/models/m:countTokens")),
+            ("/v1beta/v1/models/m:embedContent", Some("/v1/models/m:embedContent")),
+            ("/v1alpha/tunedModels/m:generateContent", Some("/v1alpha/tunedModels/m:generateContent")),
+            ("/v1alpha/models", Some("/v1beta/models")),
+            ("/v1beta/models/m", Some("/v1beta/models/m")),
+            ("/v1beta/openai/chat/completions", Some("/v1/chat/completions")),
+            ("/v1beta/files", None),
             ("//", Some("/")),
             ("/v1/health", None),
             ("/v1", None),

@@ -150,16 +150,17 @@ mod tests {
     #[test]
     fn a_panic_and_the_end_of_the_server_end_a_body_as_a_failure() {
         System::new().block_on(async {
-            let (openai, anthropic) = (WireFormat::OpenAi, WireFormat::Anthropic);
+            let [openai, anthropic, gemini] = WireFormat::ALL;
             for (odd, is_stream, format) in [
                 (Odd::Defect, true, openai),
                 (Odd::Defect, false, openai),
                 (Odd::Silent, true, openai),
                 (Odd::Silent, false, openai),
                 (Odd::Silent, true, anthropic),
+                (Odd::Silent, true, gemini),
             ] {
                 let wanted: &[u8] = match format {
-                    WireFormat::OpenAi => b"data: {\"error\"",
+                    WireFormat::OpenAi | WireFormat::Gemini => b"data: {\"error\"",
                     WireFormat::Anthropic => b"event: error\ndata: {",
                 };
                 let handle = ShutdownHandle::default();

@@ -1,6 +1,7 @@
 //! The hint in the 404 of a path that is not served: what was probably meant, or what there is instead.
 
 use super::paths::served_below;
+use crate::dialect::gemini_verbs;
 
 /// The longest path that is compared with those that are served, in bytes.
 const LONGEST_COMPARED: usize = 64;
@@ -37,6 +38,12 @@ pub(super) fn hint(path: &str) -> String {
         Some(near) => format!("did you mean /v1/{near}?"),
         None => "this pool serves /v1/chat/completions, /v1/models and others".to_owned(),
     }
+}
+
+/// Returns the hint for a verb of Gemini's API that is not served.
+pub(super) fn geminis_hint() -> String {
+    let verbs: Vec<&str> = gemini_verbs().collect();
+    format!("of Gemini's API this pool serves {} of a model, and GET /v1beta/models", verbs.join(", "))
 }
 
 fn below(path: &str) -> &str {

@@ -8,6 +8,7 @@ mod body;
 mod fields;
 mod form;
 mod invalid;
+mod model_path;
 pub(super) mod query;
 mod query_model;
 mod session;
@@ -27,6 +28,7 @@ use self::body::{JsonBody, RequestBody};
 use self::fields::RequestFields;
 pub use self::invalid::InvalidRequest;
 use self::invalid::not_valid;
+use self::model_path::asks_for_events;
 use self::query::without_key;
 use self::session::{SessionFields, session_of};
 use self::stream_options::{UsageWish, member, place, usage_wish};
@@ -61,6 +63,8 @@ pub struct ClientRequest {
     pub(super) models: Option<Arc<NameList>>,
     /// Does the client want a stream of events?
     pub stream: bool,
+    /// Is the stream a JSON list, and no events? (Of Gemini's format.)
+    pub in_list: bool,
     /// How long the client waits for the head of the answer, if a header says so.
     pub(super) client_timeout: Option<Duration>,
     /// The query for the upstream, without a question mark.
@@ -96,8 +100,20 @@ impl ClientRequest {
     /// # Errors
     /// When the body is no JSON object, is nested too deeply, or names no model where one is needed.
     pub fn parse_called(called: CalledRoute, headers: &HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
+        match called.route.model {
+            ModelPlace::Path => ClientRequest::of_model_path(called, headers, body),
+            ModelPlace::Body
+            | ModelPlace::BodyOrNowhere
+            | ModelPlace::BodyOrSession
+            | ModelPlace::QueryOrNowhere
+            | ModelPlace::Nowhere
+            | ModelPlace::Unread => ClientRequest::of_json(called, headers, body),
+        }
+    }
+
+    fn of_json(called: CalledRoute, headers: &HeaderMap, body: Bytes) -> Result<Self, InvalidRequest> {
         let invalid = |message: String, param| InvalidRequest { message, param };
-        let CalledRoute { route: asked, path, ids } = called;
+        let CalledRoute { route: asked, path, ids, .. } = called;
         // What is asked of an object needs no body.
         let is_without = body.is_empty() && matches!(asked.reply, ReplyKind::Object | ReplyKind::File);
         let is_opaque = matches!(asked.model, ModelPlace::Unread | ModelPlace::QueryOrNowhere);
@@ -145,6 +161,7 @@ impl ClientRequest {
             profile,
             models: None,
             stream,
+            in_list: false,
             client_timeout,
             query: String::new(),
             path: if meant.is_some() { Cow::Borrowed(route.id.path()) } else { path },
@@ -154,7 +171,7 @@ impl ClientRequest {
             headers: passed,
             alias: None,
             echo_model: false,
-            body: RequestBody::Json(JsonBody { bytes: body, model_at, usage, options_at }),
+            body: RequestBody::Json(JsonBody { bytes: body, model_at, resources_at: Vec::new(), usage, options_at }),
         })
     }
 
@@ -171,6 +188,7 @@ impl ClientRequest {
         if self.route.model == ModelPlace::QueryOrNowhere {
             self.read_model_of_query()?;
         }
+        self.in_list = self.in_list && !asks_for_events(&self.query);
         // A list is asked of all accounts, whatever it is narrowed to.
         if !self.query.is_empty() && self.route.reply == ReplyKind::Object && !self.is_list() {
             let named = named_in_query(self.route.dialect, &self.query);

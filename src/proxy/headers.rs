@@ -90,6 +90,7 @@ pub(super) fn client_headers(client: &HeaderMap, format: WireFormat) -> Vec<Head
     let is_of_format = |name: &str| match format {
         WireFormat::OpenAi => false,
         WireFormat::Anthropic => name.starts_with("anthropic-") && !is_stripped(name),
+        WireFormat::Gemini => matches!(name, "x-goog-api-client" | "x-server-timeout"),
     };
     let passed = client.iter().filter(|(name, _)| goes_up(name.as_str()) || is_of_format(name.as_str()));
     passed.map(|(name, value)| (name.clone(), value.clone())).collect()

@@ -29,9 +29,10 @@ use super::dispatch::{dispatch, refuse};
 use super::key_rights::{key_in_force, refuse_by_limits};
 use super::model_list::ANTHROPIC_VERSION;
 use super::pool::Pool;
+use super::trial::stream_query;
 use crate::config::{Config, DASHBOARD_KEY, KeyConfig, RetryConfig};
 use crate::dialect::said::{SaidInStream, said_in};
-use crate::dialect::{Route, chat_route};
+use crate::dialect::{CalledRoute, Route, chat_route};
 use crate::error::ApiError;
 use crate::keys::KeyGate;
 use crate::records::{FindRecent, OpenRecord, RecentRequest, Recorder, RecorderActor};
@@ -73,6 +74,8 @@ pub struct OwnClient {
 pub struct OwnChat {
     /// The format of the body.
     pub format: WireFormat,
+    /// The model, for a format with the model in the path.
+    pub model: String,
     /// The request, as a client would send it.
     pub body: Bytes,
 }
@@ -139,7 +142,10 @@ impl OwnClient {
         let Some(route) = chat_route(chat.format) else { return ApiError::Internal.error_response() };
         let key = self.key();
         let mut record = self.open_record(id, route, &key);
-        let mut asked = match ClientRequest::parse(route, &headers_of(chat.format), chat.body) {
+        let called = CalledRoute::of_row(route).for_model(&chat.model);
+        let asked = ClientRequest::parse_called(called, &headers_of(chat.format), chat.body);
+        let query = stream_query(chat.format);
+        let mut asked = match asked.and_then(|mut asked| asked.set_query(query).map(|()| asked)) {
             Ok(asked) => asked,
             Err(invalid) => return refuse(invalid.into(), &mut record),
         };
@@ -187,7 +193,7 @@ impl OwnClient {
     }
 
     fn open_record(&self, id: RequestId, route: &'static Route, key: &KeyConfig) -> OpenRecord {
-        let path = format!("/v1/{}", route.id.path()).into();
+        let path = format!("{}{}", route.id.root(), route.id.path()).into();
         let mut record = OpenRecord::new(self.recorder.clone(), id, Method::POST, path);
         record.with(|record| {
             record.client = self.client;

@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use transport::{ConnectionLost, connection_lost};
 
 use crate::dialect::EventStream;
+use crate::dialect::first_bytes::without_byte_order_mark;
 use crate::dialect::large_answer::LargeAnswer;
 use crate::types::{Failure, FailureClass, ObjectKey, Outcome, Phase, Usage};
 
@@ -120,6 +121,11 @@ impl UpstreamBody {
             all.extend_from_slice(&chunk);
         };
         Ok((if all.is_empty() { first } else { all.into() }, is_end))
+    }
+
+    /// Returns whether bytes that were put back begin with this one. White space does not count.
+    pub(super) fn begins_with(&self, byte: u8) -> bool {
+        without_byte_order_mark(&self.unread).trim_ascii_start().first() == Some(&byte)
     }
 
     /// Puts bytes back, to be read next.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::web::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 use transport::{ClientCache, IncomingResponse};
 
@@ -132,7 +132,7 @@ impl AccountTrial<'_> {
             return Err(no_address(self.format));
         };
         let client = client_of(clients, self.endpoint, reach);
-        let asked = AskedPath { path: route.id.path(), query: "", model: self.model };
+        let asked = AskedPath { path: route.id.path(), query: stream_query(self.format), model: self.model };
         let mut request = client.request(Method::POST, &reach.place(asked));
         set_request_headers(request.headers_mut(), &[], self.endpoint);
         if let (WireFormat::Anthropic, false) = (self.format, request.headers().contains_key(ANTHROPIC_VERSION.0)) {
@@ -166,17 +166,36 @@ impl AccountTrial<'_> {
 
 /// Returns the request for one word. `ask_usage`: with the wish for the usage of a stream.
 pub(super) fn trial_body(format: WireFormat, model: &str, ask_usage: bool) -> Bytes {
-    let mut body = json!({ "model": model, "stream": true, "messages": [{ "role": "user", "content": PROMPT }] });
+    let mut body = chat_body(format, model, PROMPT);
     if let Some(fields) = body.as_object_mut() {
         match format {
             WireFormat::OpenAi if ask_usage => {
                 fields.insert("stream_options".to_owned(), json!({ "include_usage": true }));
             }
-            WireFormat::OpenAi => {}
+            WireFormat::OpenAi | WireFormat::Gemini => {}
             WireFormat::Anthropic => drop(fields.insert("max_tokens".to_owned(), MOST_TOKENS.into())),
         }
     }
     Bytes::from(body.to_string())
+}
+
+/// Returns the request for a streamed answer to one message.
+pub(super) fn chat_body(format: WireFormat, model: &str, message: &str) -> Value {
+    match format {
+        WireFormat::OpenAi | WireFormat::Anthropic => {
+            json!({ "model": model, "stream": true, "messages": [{ "role": "user", "content": message }] })
+        }
+        // The path names the model, and asks for the stream.
+        WireFormat::Gemini => json!({ "contents": [{ "role": "user", "parts": [{ "text": message }] }] }),
+    }
+}
+
+/// Returns the query that asks for a stream as events.
+pub(super) const fn stream_query(format: WireFormat) -> &'static str {
+    match format {
+        WireFormat::OpenAi | WireFormat::Anthropic => "",
+        WireFormat::Gemini => "alt=sse",
+    }
 }
 
 fn no_address(format: WireFormat) -> TrialFailure {

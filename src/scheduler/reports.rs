@@ -7,7 +7,7 @@ use super::messages::{ApiReport, GetModels, GetReports, GetTokenReports, GetWait
 use super::model_names::names;
 use super::supervisor::SupervisorActor;
 use crate::persistence::{GetStores, StoreReport};
-use crate::types::ApiId;
+use crate::types::{ApiId, WireFormat};
 use crate::upstream::{GetStatus, GetTokens, ResetTokens, TokenReport};
 
 impl Handler<GetStores> for SupervisorActor {
@@ -31,8 +31,8 @@ impl Handler<GetModels> for SupervisorActor {
     type Result = MessageResult<GetModels>;
 
     fn handle(&mut self, GetModels { format: asked, apis }: GetModels, _: &mut Self::Context) -> Self::Result {
-        let is_offered = self.apis.iter().any(|api| api.enabled && api.offers(asked));
-        let format = if is_offered { asked } else { asked.other() };
+        let is_offered = |format: &WireFormat| self.apis.iter().any(|api| api.enabled && api.offers(*format));
+        let format = std::iter::once(asked).chain(asked.others()).find(is_offered).unwrap_or(asked);
         MessageResult(self.snapshot.routes.names(format, &self.snapshot.closed_to(apis.as_ref())))
     }
 }

@@ -21,12 +21,20 @@ const OTHER_KINDS: [&str; 17] = [
     "whisper",
 ];
 
+/// Parts of the names of embeddings.
+const EMBEDDINGS: [&str; 2] = ["bge-", "embed"];
+
 /// Parts of the names of small and cheap models.
 const SMALL: [&str; 9] = ["8b", "fast", "flash", "haiku", "instant", "lite", "mini", "nano", "small"];
 
 /// Returns whether a model is probably for chats.
 pub fn is_for_chats(name: &str) -> bool {
     !has_part(name, &OTHER_KINDS)
+}
+
+/// Returns whether a model is probably for embeddings.
+pub fn is_for_embeddings(name: &str) -> bool {
+    has_part(name, &EMBEDDINGS)
 }
 
 /// Returns whether a model is probably a small and cheap one.

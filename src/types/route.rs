@@ -37,7 +37,8 @@ impl Verb {
     }
 }
 
-/// Names a row of the route table by method, format and the path below `/v1/`. A part of the path in braces stands for an id.
+/// Names a row of the route table by method, format and the path below `/v1/`. A part of the path in braces stands for an id. In Gemini's
+/// format the path has the version, and stands below the server's root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RouteId {
     path: &'static str,
@@ -56,6 +57,11 @@ impl RouteId {
     /// Names the route of Anthropic's format with this path below `/v1/`.
     pub const fn anthropic(path: &'static str) -> Self {
         RouteId { format: WireFormat::Anthropic, ..RouteId::new(path) }
+    }
+
+    /// Names the route of Gemini's format with this path, the version included.
+    pub const fn gemini(path: &'static str) -> Self {
+        RouteId { format: WireFormat::Gemini, ..RouteId::new(path) }
     }
 
     /// Names the same route as one whose requests count against the limits.
@@ -79,7 +85,7 @@ impl RouteId {
         RouteId { is_free: true, ..self }
     }
 
-    /// Returns the path below `/v1/`, or below an upstream's base URL.
+    /// Returns the path below `/v1/`, or below an upstream's base URL. Of Gemini's format: the path below the root.
     pub const fn path(self) -> &'static str {
         self.path
     }
@@ -104,17 +110,28 @@ impl RouteId {
         self.is_free
     }
 
-    /// Returns whether this is the route at a whole path, `/v1/` in front.
+    /// Returns what stands in front of the path.
+    pub const fn root(self) -> &'static str {
+        match self.format {
+            WireFormat::OpenAi | WireFormat::Anthropic => "/v1/",
+            WireFormat::Gemini => "/",
+        }
+    }
+
+    /// Returns whether this is the route at a whole path, `/v1/` in front where the format has that.
     pub fn is_at(self, path: &str) -> bool {
-        path.strip_prefix("/v1/") == Some(self.path)
+        path.strip_prefix(self.root()) == Some(self.path)
     }
 }
 
 impl fmt::Display for RouteId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let root = self.root();
         match self.verb {
-            Verb::Post => write!(f, "/v1/{}", self.path),
-            Verb::Get | Verb::Put | Verb::Patch | Verb::Delete => write!(f, "{} /v1/{}", self.verb.as_str(), self.path),
+            Verb::Post => write!(f, "{root}{}", self.path),
+            Verb::Get | Verb::Put | Verb::Patch | Verb::Delete => {
+                write!(f, "{} {root}{}", self.verb.as_str(), self.path)
+            }
         }
     }
 }

@@ -12,17 +12,20 @@ pub enum WireFormat {
     OpenAi,
     /// Of Anthropic's API (`/v1/messages`).
     Anthropic,
+    /// Of Gemini's own API (`/v1beta/models/M:generateContent`).
+    Gemini,
 }
 
 impl WireFormat {
     /// Every format.
-    pub const ALL: [WireFormat; 2] = [WireFormat::OpenAi, WireFormat::Anthropic];
+    pub const ALL: [WireFormat; 3] = [WireFormat::OpenAi, WireFormat::Anthropic, WireFormat::Gemini];
 
     /// Returns the name in `/v1/status`.
     pub const fn as_str(self) -> &'static str {
         match self {
             WireFormat::OpenAi => "openai",
             WireFormat::Anthropic => "anthropic",
+            WireFormat::Gemini => "gemini",
         }
     }
 
@@ -31,6 +34,7 @@ impl WireFormat {
         match self {
             WireFormat::OpenAi => "baseUrl",
             WireFormat::Anthropic => "anthropicBaseUrl",
+            WireFormat::Gemini => "geminiBaseUrl",
         }
     }
 
@@ -39,15 +43,22 @@ impl WireFormat {
         match self {
             WireFormat::OpenAi => "/v1/chat/completions",
             WireFormat::Anthropic => "/v1/messages",
+            WireFormat::Gemini => "/v1beta/models/{model}:generateContent",
         }
     }
 
-    /// Returns the other format.
-    pub const fn other(self) -> WireFormat {
+    /// Returns the format's name for people.
+    pub const fn title(self) -> &'static str {
         match self {
-            WireFormat::OpenAi => WireFormat::Anthropic,
-            WireFormat::Anthropic => WireFormat::OpenAi,
+            WireFormat::OpenAi => "OpenAI",
+            WireFormat::Anthropic => "Anthropic",
+            WireFormat::Gemini => "Gemini",
         }
+    }
+
+    /// Returns all other formats.
+    pub fn others(self) -> impl Iterator<Item = WireFormat> {
+        WireFormat::ALL.into_iter().filter(move |format| *format != self)
     }
 }
 
@@ -62,12 +73,17 @@ impl fmt::Display for WireFormat {
 pub struct ByFormat<T> {
     openai: T,
     anthropic: T,
+    gemini: T,
 }
 
 impl<T> ByFormat<T> {
     /// Makes each value by a call.
     pub fn from_fn(mut value: impl FnMut(WireFormat) -> T) -> Self {
-        ByFormat { openai: value(WireFormat::OpenAi), anthropic: value(WireFormat::Anthropic) }
+        ByFormat {
+            openai: value(WireFormat::OpenAi),
+            anthropic: value(WireFormat::Anthropic),
+            gemini: value(WireFormat::Gemini),
+        }
     }
 
     /// Returns the value of this format.
@@ -75,6 +91,7 @@ impl<T> ByFormat<T> {
         match format {
             WireFormat::OpenAi => &self.openai,
             WireFormat::Anthropic => &self.anthropic,
+            WireFormat::Gemini => &self.gemini,
         }
     }
 
@@ -83,6 +100,7 @@ impl<T> ByFormat<T> {
         match format {
             WireFormat::OpenAi => &mut self.openai,
             WireFormat::Anthropic => &mut self.anthropic,
+            WireFormat::Gemini => &mut self.gemini,
         }
     }
 

@@ -55,6 +55,8 @@ pub struct Reach {
     shown_base: String,
     /// The date of Azure's classic form, if the API is asked in that form.
     pub(super) api_version: Option<Arc<str>>,
+    /// The version in the path of a client's request goes along.
+    pub(super) takes_version: bool,
 }
 
 /// Returns a number that no other endpoint or reach has.
@@ -75,6 +77,7 @@ impl Endpoint {
             proxy: address.proxy.clone(),
             shown_base: address.base_url.to_string(),
             api_version: address.api_version.clone(),
+            takes_version: address.takes_version,
         };
         Endpoint {
             api: config.id.clone(),

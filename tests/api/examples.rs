@@ -58,13 +58,20 @@ fn row_of(command: &str, came: &Received, rows: &[(String, String, String)]) -> 
         let content = part.split_once("\r\n\r\n").expect("a part").1;
         assert!(content.starts_with(&format!("{value}\r\n")), "{name}: {content}\n{command}");
     }
-    let dialect = if came.header("x-api-key").is_some() { "Anthropic" } else { "OpenAI" };
+    let dialect = match ["x-api-key", "x-goog-api-key"].map(|name| came.header(name).is_some()) {
+        [true, _] => "Anthropic",
+        [_, true] => "Gemini",
+        _ => "OpenAI",
+    };
     let asked: Vec<&str> = url.split('?').next().expect("a path").split('/').collect();
     // A fixed part stands before an id at the same place.
     let fits = |row: &str| {
         let parts: Vec<&str> = row.split('/').collect();
         parts.len() == asked.len()
-            && parts.iter().zip(&asked).all(|(part, asked)| part.starts_with('{') || part == asked)
+            && parts.iter().zip(&asked).all(|(part, asked)| match part.split_once('}') {
+                Some((_, verb)) => asked.ends_with(verb),
+                None => part == asked,
+            })
     };
     let found = rows.iter().position(|(verb, path, named)| verb == method && named == dialect && fits(path));
     found.unwrap_or_else(|| panic!("no row of docs/api.md: {command}"))
@@ -75,9 +82,11 @@ fn each_row_of_the_table_has_an_example_that_reaches_an_account_as_typed() {
     let upstream = Upstream::always(any_answer());
     let mut config = config_of(&[&upstream]);
     config["apis"][0]["anthropicBaseUrl"] = json!(upstream.url());
+    config["apis"][0]["geminiBaseUrl"] = json!(upstream.url());
     let (commands, rows) = (commands(), rows());
     let named = |command: &String| {
-        [("\"model\": \"", "\""), ("-F 'model=", "'")].map(|(begin, end)| between(command, begin, end).concat())
+        [("\"model\": \"", "\""), ("-F 'model=", "'"), ("/v1beta/models/", ":")]
+            .map(|(begin, end)| between(command, begin, end).concat())
     };
     config["apis"][0]["models"] = commands.iter().flat_map(named).filter(|model| !model.is_empty()).collect();
     let app = App::start(&config);

@@ -34,6 +34,7 @@ mod forecast;
 mod forms;
 mod framing;
 mod fuzz_corpus;
+mod gemini;
 mod health;
 mod homes;
 mod http2;

@@ -109,7 +109,7 @@ fn home<'a>(accounts: &'a [Account], id: &str) -> &'a Account {
 pub fn rows() -> Vec<(String, String, String)> {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md")).expect("the page");
     let forwarded = page.split("## The pool's own").next().expect("a part").to_owned();
-    let rows = forwarded.lines().filter(|line| line.contains("| `/v1/"));
+    let rows = forwarded.lines().filter(|line| line.contains("| `/v1"));
     let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<&str>>());
     // A WebSocket is no request over HTTP.
     let over_http = cells.filter(|cells| !(cells[1] == "GET" && cells[7] == "yes"));
@@ -126,6 +126,8 @@ pub fn any_answer() -> Reply {
             "choices": [{ "text": "hi", "message": { "role": "assistant", "content": "hi" }, "finish_reason": "stop" }],
             "output": [{ "type": "message", "content": [{ "type": "output_text", "text": "hi" }] }],
             "content": [{ "type": "text", "text": "hi" }],
+            "candidates": [{ "content": { "parts": [{ "text": "hi" }] }, "finishReason": "STOP" }],
+            "totalTokens": 3, "embedding": { "values": [0.1] },
         }),
     )
 }
@@ -135,6 +137,7 @@ fn each_row_of_the_table_reaches_an_account_byte_for_byte() {
     let upstream = Upstream::always(any_answer());
     let mut config = config_of(&[&upstream]);
     config["apis"][0]["anthropicBaseUrl"] = json!(upstream.url());
+    config["apis"][0]["geminiBaseUrl"] = json!(upstream.url());
     let app = App::start(&config);
     let rows = rows();
     assert!(rows.len() > 300, "{}", rows.len());
@@ -143,7 +146,7 @@ fn each_row_of_the_table_reaches_an_account_byte_for_byte() {
         let is_list = method == "GET" && !path.contains('{');
         let client = app.client().header("cookie", "c=1").header("openai-project", "mine");
         let client = if dialect == "Anthropic" { client.header("anthropic-version", "2023-06-01") } else { client };
-        let path = path.replace("{id}", "x-1:2.y_Z").replace("{version}", "2");
+        let path = path.replace("{id}", "x-1:2.y_Z").replace("{version}", "2").replace("{model}", "m");
         let body = if method == "POST" { format!(r#"{{ "model":"m", "nth": {nth} }}"#) } else { String::new() };
         let query = if is_list { "" } else { "?include[]=a%20b&limit=2" };
         let answer = client.request(method, &format!("{path}{query}"), body.as_bytes());
@@ -159,7 +162,11 @@ fn each_row_of_the_table_reaches_an_account_byte_for_byte() {
         assert_eq!(received.header("content-type"), (method == "POST").then_some("application/json"), "{path}");
         let length = body.len().to_string();
         assert_eq!(received.header("content-length"), (method == "POST").then_some(length.as_str()), "{path}");
-        let key = if dialect == "Anthropic" { received.header("x-api-key") } else { received.header("authorization") };
+        let key = received.header(match dialect.as_str() {
+            "Anthropic" => "x-api-key",
+            "Gemini" => "x-goog-api-key",
+            _ => "authorization",
+        });
         assert!(key.is_some_and(|key| key.ends_with("sk-upstream-a-0123456789")), "{method} {path}: {key:?}");
         let all = format!("{:?}", received.headers);
         assert!(!all.contains(KEY) && !all.contains("c=1") && !all.contains("mine"), "{path}: {all}");

@@ -11,15 +11,23 @@ use crate::cli::CliError;
 use crate::cli::running::RunningServer;
 use crate::types::WireFormat;
 
+/// Where the models are listed, in OpenAI's form and Anthropic's.
+const MODELS: &str = "v1/models?limit=1000";
+
+/// The same in Gemini's form.
+const GEMINIS_MODELS: &str = "v1beta/models?pageSize=1000";
+
 /// Asks the server for its models, and chooses.
 pub(super) fn choose(server: &RunningServer, agent: &Agent, named: &Named) -> Result<Chosen, CliError> {
-    let headers: &[_] = match agent.format {
-        WireFormat::Anthropic => &[("anthropic-version", "2023-06-01")],
-        WireFormat::OpenAi => &[],
+    let (list, field, headers): (_, _, &[_]) = match agent.format {
+        WireFormat::Anthropic => (MODELS, "id", &[("anthropic-version", "2023-06-01")]),
+        WireFormat::OpenAi => (MODELS, "id", &[]),
+        WireFormat::Gemini => (GEMINIS_MODELS, "name", &[]),
     };
-    let answer = server.get("v1/models?limit=1000", headers)?;
-    let data = answer.get("data").and_then(Value::as_array);
-    let names = data.into_iter().flatten().filter_map(|model| model.get("id")?.as_str());
+    let answer = server.get(list, headers)?;
+    let listed = ["data", "models"].iter().find_map(|member| answer.get(member)?.as_array());
+    let names = listed.into_iter().flatten().filter_map(|model| model.get(field)?.as_str());
+    let names = names.map(|name| name.strip_prefix("models/").unwrap_or(name));
     let names: Vec<String> = names.filter(|name| is_plain(name)).map(str::to_owned).collect();
     let chosen = chosen(agent, &names, named)
         .ok_or_else(|| CliError::Server(format!("{} lists no model; name one with --model", server.root())))?;
@@ -49,10 +57,10 @@ fn must_be_served(server: &RunningServer, agent: &Agent, model: &str) -> Result<
         return Ok(());
     }
     let why = match (apis.iter().all(|api| reason(&api, "other_format")), agent.format) {
-        (true, WireFormat::Anthropic) => {
-            format!("{} speaks Anthropic's format, and no account has an anthropicBaseUrl", agent.title)
+        (true, format) => {
+            let (title, field) = (format.title(), format.base_url_field());
+            format!("{} speaks {title}'s format, and no account has the field {field}", agent.title)
         }
-        (true, WireFormat::OpenAi) => format!("{} speaks OpenAI's format, and no account has a baseUrl", agent.title),
         (false, _) => {
             format!("no account serves {model} for {}; `api-together explain {model}` tells more", agent.title)
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{ApiPricesFile, LimitsFile, QuirksFile, TimeoutsFile};
 
-/// One account of an API of OpenAI's format, of Anthropic's, or of both.
+/// One account of an API of OpenAI's format, of Anthropic's, of Gemini's, or of several.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("additionalProperties" = false))]
@@ -45,6 +45,11 @@ pub struct ApiFile {
     /// `baseUrl` or instead; limits and health are the same for both.
     #[serde(default)]
     pub anthropic_base_url: Option<String>,
+    /// The base URL of the account's API in Gemini's own format (`/v1beta/models/M:generateContent`), without a version:
+    /// `https://generativelanguage.googleapis.com`. Requests bring the version of their path along, unless the base URL has one, or a
+    /// `#` at the end. Beside the others or instead; limits and health are the same for all.
+    #[serde(default)]
+    pub gemini_base_url: Option<String>,
     /// The date of Azure's classic form, such as `2024-10-21` or `2025-04-01-preview`: `baseUrl` is `https://NAME.openai.azure.com`,
     /// and requests go to `/openai/deployments/{model}/…?api-version=…` there. Left out for Azure's form of today, `…/openai/v1`.
     #[serde(default)]
@@ -56,6 +61,9 @@ pub struct ApiFile {
     /// The header with the key at `anthropicBaseUrl`. Default: `x-api-key`.
     #[serde(default)]
     pub anthropic_auth: Option<AuthFile>,
+    /// The header with the key at `geminiBaseUrl`. Default: `x-goog-api-key`.
+    #[serde(default)]
+    pub gemini_auth: Option<AuthFile>,
     /// More headers for each request to this API, by name. A client's header of the same name is not sent. `null` takes away what the
     /// provider's preset has.
     #[serde(default)]
@@ -143,6 +151,9 @@ pub enum AuthFile {
     /// `api-key: KEY`, as Azure wants.
     #[serde(rename = "api-key")]
     ApiKey,
+    /// `x-goog-api-key: KEY`, as Google wants.
+    #[serde(rename = "x-goog-api-key")]
+    XGoogApiKey,
 }
 
 /// Limits of several APIs together.

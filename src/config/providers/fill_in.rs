@@ -104,8 +104,10 @@ impl Filler<'_> {
         if WireFormat::ALL.iter().any(|format| entry.get(format.base_url_field()).is_some_and(|url| !url.is_null())) {
             WireFormat::ALL.iter().for_each(|format| drop(fields.shift_remove(format.base_url_field())));
             // How a key is sent to an address that is not there would only be warned of.
-            if entry.get("anthropicBaseUrl").is_none_or(Value::is_null) {
-                fields.shift_remove("anthropicAuth");
+            for (url, auth) in [("anthropicBaseUrl", "anthropicAuth"), ("geminiBaseUrl", "geminiAuth")] {
+                if entry.get(url).is_none_or(Value::is_null) {
+                    fields.shift_remove(auth);
+                }
             }
         }
         let account = self.fill_blanks(entry, &mut fields);

@@ -13,9 +13,9 @@ const END: &str = "<!-- end of what is made -->\n";
 fn tables() -> String {
     let providers = Providers::embedded();
     let mut text = String::from(
-        "| `provider` | Name | `baseUrl` | `anthropicBaseUrl` | Key | Limits belong to | Filled in besides |\n",
+        "| `provider` | Name | `baseUrl` | `anthropicBaseUrl` | `geminiBaseUrl` | Key | Limits belong to | Filled in besides |\n",
     );
-    text.push_str("|---|---|---|---|---|---|---|\n");
+    text.push_str("|---|---|---|---|---|---|---|---|\n");
     providers.list().iter().for_each(|provider| row(&mut text, provider));
     text.push_str("\n### Published limits of free plans\n\n");
     text.push_str("| `provider` | Plan | As of | Limits | Source |\n|---|---|---|---|---|\n");
@@ -51,14 +51,14 @@ fn row(text: &mut String, provider: &Provider) {
         Some(LimitScope::Key) => "each key",
         None => "",
     };
-    let listed = ["baseUrl", "anthropicBaseUrl", "apiKey"];
+    let listed = ["baseUrl", "anthropicBaseUrl", "geminiBaseUrl", "apiKey"];
     let more = provider.fields.iter().filter(|(name, _)| !listed.contains(&name.as_str()));
     let more: Vec<String> = more.map(|(name, value)| format!("`{name}` `{value}`")).collect();
     let name = provider.doc.as_ref().map_or(provider.name.clone(), |doc| format!("[{}]({doc})", provider.name));
-    let (openai, anthropic) = (url(WireFormat::OpenAi), url(WireFormat::Anthropic));
+    let [openai, anthropic, gemini] = WireFormat::ALL.map(url);
     let _ = writeln!(
         text,
-        "| `{}` | {name} | {openai} | {anthropic} | {key} | {scope} | {} |",
+        "| `{}` | {name} | {openai} | {anthropic} | {gemini} | {key} | {scope} | {} |",
         provider.id,
         more.join(", ")
     );

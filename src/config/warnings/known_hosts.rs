@@ -28,10 +28,11 @@ pub(in crate::config) fn at_known_hosts(config: &Config, providers: &Providers) 
                 let text = format!("is at the host of {}, and provider says {named}", first.name);
                 warnings.push(format!("{field}: {text}; correct one of the two"));
             } else if !here.iter().any(|provider| provider.base_url(format).is_some()) {
-                let other = format.other();
-                let has_none =
-                    format!("is at the host of {}, which has no API of {}'s format", first.name, name(format));
-                warnings.push(format!("{field}: {has_none}; {} is for {}'s", other.base_url_field(), name(other)));
+                let title = format.title();
+                let has_none = format!("is at the host of {}, which has no API of {title}'s format", first.name);
+                let has = |other: &WireFormat| here.iter().any(|provider| provider.base_url(*other).is_some());
+                let other = format.others().find(has).unwrap_or(WireFormat::OpenAi);
+                warnings.push(format!("{field}: {has_none}; {} is for {}'s", other.base_url_field(), other.title()));
             }
             if let Some(owner) = key_beginnings::provider_of(api.key.expose()).filter(|owner| !is_here(owner)) {
                 let text = format!("begins like a key of {owner}, and is sent to the host of {}", first.name);
@@ -40,13 +41,6 @@ pub(in crate::config) fn at_known_hosts(config: &Config, providers: &Providers) 
         }
     }
     warnings
-}
-
-fn name(format: WireFormat) -> &'static str {
-    match format {
-        WireFormat::OpenAi => "OpenAI",
-        WireFormat::Anthropic => "Anthropic",
-    }
 }
 
 /// Returns the providers with an API of either format at the URL's host.

@@ -13,6 +13,7 @@ pub(super) fn events_of(kind: ReplyKind, answer: &[u8]) -> Option<Bytes> {
         ReplyKind::Messages => object(without_byte_order_mark(answer))?,
         ReplyKind::Chat
         | ReplyKind::Completion
+        | ReplyKind::Generation
         | ReplyKind::Responses
         | ReplyKind::Json
         | ReplyKind::Bytes

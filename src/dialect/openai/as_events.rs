@@ -26,7 +26,12 @@ pub(crate) fn events_of(kind: ReplyKind, answer: &[u8], with_usage: bool) -> Opt
             }
         }
         ReplyKind::Json => images(&answer)?.iter().for_each(|event| push_named(&mut text, event)),
-        ReplyKind::Messages | ReplyKind::Bytes | ReplyKind::Transcript | ReplyKind::Object | ReplyKind::File => {
+        ReplyKind::Messages
+        | ReplyKind::Generation
+        | ReplyKind::Bytes
+        | ReplyKind::Transcript
+        | ReplyKind::Object
+        | ReplyKind::File => {
             return None;
         }
     }
@@ -81,6 +86,7 @@ fn piece(kind: ReplyKind, nth: usize, choice: &Value) -> Value {
         ReplyKind::Completion
         | ReplyKind::Responses
         | ReplyKind::Messages
+        | ReplyKind::Generation
         | ReplyKind::Json
         | ReplyKind::Bytes
         | ReplyKind::Transcript
@@ -113,6 +119,7 @@ fn end(kind: ReplyKind, nth: usize, choice: &Value) -> Value {
         ReplyKind::Completion
         | ReplyKind::Responses
         | ReplyKind::Messages
+        | ReplyKind::Generation
         | ReplyKind::Json
         | ReplyKind::Bytes
         | ReplyKind::Transcript

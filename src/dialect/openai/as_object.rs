@@ -24,6 +24,7 @@ pub(crate) fn object_of(kind: ReplyKind, stream: &[u8]) -> Option<Bytes> {
         }
         ReplyKind::Responses => response(&events),
         ReplyKind::Messages
+        | ReplyKind::Generation
         | ReplyKind::Json
         | ReplyKind::Bytes
         | ReplyKind::Transcript

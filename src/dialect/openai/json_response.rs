@@ -135,7 +135,7 @@ fn content(kind: ReplyKind, fields: &TopLevel<'_>) -> Content {
             (length, _) => Content::Text(length),
         },
         ReplyKind::Json if fields.has_a_full_list() => Content::Explained,
-        ReplyKind::Json | ReplyKind::Messages => Content::Nothing,
+        ReplyKind::Json | ReplyKind::Messages | ReplyKind::Generation => Content::Nothing,
         ReplyKind::Bytes | ReplyKind::Transcript | ReplyKind::Object | ReplyKind::File => Content::Explained,
     }
 }

@@ -116,8 +116,8 @@ impl Dialect for OpenAi {
 pub(in crate::dialect) struct FoundError {
     /// What the error means.
     pub(in crate::dialect) failure: Failure,
-    /// Whether the error stands where OpenAI's clients look for one.
-    is_openai_shaped: bool,
+    /// Whether the error stands where OpenAI's clients look for one, and Google's.
+    pub(in crate::dialect) is_openai_shaped: bool,
 }
 
 /// Returns the error in the body of a success, or in the data of an event. `named`: the event is called an error, so that all of its

@@ -41,6 +41,7 @@ pub(in crate::dialect) fn read(kind: ReplyKind, event: &[u8], is_plain: bool, se
         ReplyKind::Chat | ReplyKind::Completion => is_plain.then(|| piece_of_chunk(event)).flatten(),
         ReplyKind::Responses => is_plain.then(|| piece_of_response(event)).flatten(),
         ReplyKind::Messages
+        | ReplyKind::Generation
         | ReplyKind::Json
         | ReplyKind::Bytes
         | ReplyKind::Transcript

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
-use super::Route;
+use super::{ModelPlace, Route};
 
 /// Stands for the id of an object in the path of a row.
 const ID: &str = "{id}";
@@ -26,6 +26,8 @@ pub struct CalledRoute {
     pub(crate) path: Cow<'static, str>,
     /// In the order of the path.
     pub(crate) ids: Vec<String>,
+    /// The model, if it stands in the path.
+    pub(crate) model: Option<String>,
 }
 
 /// An id that is none.
@@ -38,7 +40,13 @@ pub struct WrongId(String);
 impl CalledRoute {
     /// Returns a row without ids.
     pub fn of_row(route: &'static Route) -> CalledRoute {
-        CalledRoute { route, path: Cow::Borrowed(route.id.path()), ids: Vec::new() }
+        CalledRoute { route, path: Cow::Borrowed(route.id.path()), ids: Vec::new(), model: None }
+    }
+
+    /// Returns the same with a model, if the row has the model in the path.
+    pub(crate) fn for_model(self, model: &str) -> CalledRoute {
+        let is_in_path = self.route.model == ModelPlace::Path;
+        CalledRoute { model: is_in_path.then(|| model.to_owned()), ..self }
     }
 
     /// Returns a row with any path below `/v1/`, whose parts are written as ids are.
@@ -47,7 +55,7 @@ impl CalledRoute {
     /// When a part of the path is not.
     pub fn unknown(route: &'static Route, below: &str) -> Result<CalledRoute, WrongId> {
         let parts: Vec<String> = below.split('/').map(id_of).collect::<Result<_, _>>()?;
-        Ok(CalledRoute { route, path: Cow::Owned(parts.join("/")), ids: Vec::new() })
+        Ok(CalledRoute { route, path: Cow::Owned(parts.join("/")), ids: Vec::new(), model: None })
     }
 
     /// Returns a row with the ids of a path below `/v1/` that fits.
@@ -75,7 +83,7 @@ impl CalledRoute {
                 path.push_str(part);
             }
         }
-        Ok(CalledRoute { route, path: Cow::Owned(path), ids })
+        Ok(CalledRoute { route, path: Cow::Owned(path), ids, model: None })
     }
 }
 
@@ -161,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_fixed_part_comes_before_an_id_and_each_row_is_found_at_its_own_path() {
-        for row in super::super::all_routes() {
+        for row in super::super::below_v1() {
             let below = row.id.path().replace("{id}", "x-1").replace("{version}", "2");
             let first = routes_at(&below, row.id.format()).find(|other| other.id.verb() == row.id.verb());
             assert_eq!(first.map(|first| first.id), Some(row.id));

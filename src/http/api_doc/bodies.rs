@@ -152,3 +152,15 @@ pub(super) const ANTHROPIC_BODIES: &[(&str, &str)] = &[
     ),
     ("vaults/{id}/credentials/{id}", r#"{"display_name": "tracker"}"#),
 ];
+
+/// In Gemini's format.
+pub(super) const GEMINI_BODIES: &[(&str, &str)] = &[
+    ("v1beta/models/{model}:generateContent", r#"{"contents": [{"parts": [{"text": "Hello"}]}]}"#),
+    ("v1beta/models/{model}:streamGenerateContent", r#"{"contents": [{"parts": [{"text": "Hello"}]}]}"#),
+    ("v1beta/models/{model}:countTokens", r#"{"contents": [{"parts": [{"text": "Hello"}]}]}"#),
+    ("v1beta/models/{model}:embedContent", r#"{"content": {"parts": [{"text": "one"}]}}"#),
+    (
+        "v1beta/models/{model}:batchEmbedContents",
+        r#"{"requests": [{"model": "models/gemini-embedding-001", "content": {"parts": [{"text": "one"}]}}]}"#,
+    ),
+];

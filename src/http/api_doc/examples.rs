@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::bodies::{ANTHROPIC_BODIES, OPENAI_BODIES};
+use super::bodies::{ANTHROPIC_BODIES, GEMINI_BODIES, OPENAI_BODIES};
 use crate::dialect::{Route, SocketUse, all_routes};
 use crate::types::{Verb, WireFormat};
 
@@ -31,6 +31,10 @@ const IDS: &[(&str, &str)] = &[
     ("responses", "resp_abc123"),
     ("vector_stores", "vs_abc123"),
 ];
+
+/// The models of Gemini's paths.
+const MODEL: &str = "gemini-2.5-flash";
+const EMBEDDING_MODEL: &str = "gemini-embedding-001";
 
 /// Returns the page.
 pub(super) fn page() -> String {
@@ -68,16 +72,22 @@ fn heading(route: &Route) -> String {
     match route.id.format() {
         WireFormat::OpenAi => group.to_owned(),
         WireFormat::Anthropic => format!("{group} of {}", route.dialect.name()),
+        WireFormat::Gemini => format!("models of {}", route.dialect.name()),
     }
 }
 
 fn command(route: &Route) -> String {
-    let query = if route.objects.list.is_some() { "?limit=2" } else { "" };
+    let query = match route.objects.list {
+        Some(_) => "?limit=2",
+        None if route.is_stream => "?alt=sse",
+        None => "",
+    };
     let key = match route.id.format() {
         WireFormat::OpenAi => r#"-H "authorization: Bearer $KEY""#,
         WireFormat::Anthropic => r#"-H "x-api-key: $KEY" -H "anthropic-version: 2023-06-01""#,
+        WireFormat::Gemini => r#"-H "x-goog-api-key: $KEY""#,
     };
-    let url = format!(r#""$POOL/v1/{}{query}" {key}"#, called(route.id.path()));
+    let url = format!(r#""$POOL{}{}{query}" {key}"#, route.id.root(), called(route.id.path()));
     match (route.id.verb(), body(route)) {
         (Verb::Get, _) => format!("curl {url}"),
         (Verb::Post, Some(json)) if json.starts_with('{') => format!("curl {url} \\\n  -d '{json}'"),
@@ -93,6 +103,7 @@ fn body(route: &Route) -> Option<&'static str> {
     let bodies = match route.id.format() {
         WireFormat::OpenAi => OPENAI_BODIES,
         WireFormat::Anthropic => ANTHROPIC_BODIES,
+        WireFormat::Gemini => GEMINI_BODIES,
     };
     let own = bodies.iter().find(|(path, _)| route.id.verb() == Verb::Post && *path == route.id.path());
     own.map(|(_, body)| *body)
@@ -106,7 +117,7 @@ fn called(path: &str) -> String {
         let part = match part {
             "{id}" => id_behind(&called),
             "{version}" => "1".to_owned(),
-            part => part.to_owned(),
+            part => part.replace("{model}", if part.contains("mbed") { EMBEDDING_MODEL } else { MODEL }),
         };
         let _ = write!(called, "{front}{part}");
     }
@@ -122,7 +133,11 @@ fn id_behind(path: &str) -> String {
 
 #[test]
 fn each_body_belongs_to_a_row_and_each_row_that_makes_something_has_one() {
-    for (format, bodies) in [(WireFormat::OpenAi, OPENAI_BODIES), (WireFormat::Anthropic, ANTHROPIC_BODIES)] {
+    for (format, bodies) in [
+        (WireFormat::OpenAi, OPENAI_BODIES),
+        (WireFormat::Anthropic, ANTHROPIC_BODIES),
+        (WireFormat::Gemini, GEMINI_BODIES),
+    ] {
         for (path, body) in bodies {
             let is_own = |route: &&Route| route.id.format() == format && route.id.path() == *path;
             let mut rows = all_routes().filter(is_own).filter(|route| route.id.verb() == Verb::Post);

@@ -8,7 +8,7 @@ use super::serves;
 use crate::config::QueueConfig;
 use crate::error::ApiError;
 use crate::scheduler::{AdmissionError, ApiReport};
-use crate::types::{ApiId, ModelKey, Now};
+use crate::types::{ApiId, ModelKey, Now, WireFormat};
 use crate::upstream::{Refusal, Resting, Scope};
 
 /// Returns what the client would get, or who would be asked all the same, or how long the request would wait.
@@ -58,8 +58,9 @@ fn not_found(ModelKey { format, model }: &ModelKey, reports: &[ApiReport]) -> Ad
     if !refusals.is_empty() {
         return AdmissionError::NoneAvailable { model: model.clone(), refusals, rate: None };
     }
-    if reports.iter().any(|report| serves(report, format.other(), model)) {
-        return AdmissionError::OtherFormat { model: model.clone(), served: format.other() };
+    let is_served = |other: &WireFormat| reports.iter().any(|report| serves(report, *other, model));
+    if let Some(served) = format.others().find(is_served) {
+        return AdmissionError::OtherFormat { model: model.clone(), served };
     }
     AdmissionError::ModelNotFound(Arc::clone(model))
 }

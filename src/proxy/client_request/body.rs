@@ -12,6 +12,7 @@ use transport::OutgoingBody;
 use super::stream_options::UsageWish;
 use crate::config::StreamUsage;
 use crate::proxy::upload::SpooledFile;
+use crate::types::resource_name;
 
 /// A body.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(super) struct JsonBody {
     pub(super) bytes: Bytes,
     /// Where the model stands; empty without a model.
     pub(super) model_at: Range<usize>,
+    /// Where names of models stand with the collection in front, as Gemini's format has them.
+    pub(super) resources_at: Vec<Range<usize>>,
     pub(super) usage: UsageWish,
     /// Where the client's `stream_options` stand, if a stream has any.
     pub(super) options_at: Option<Range<usize>>,
@@ -49,7 +52,13 @@ pub(super) enum FormSource {
 impl RequestBody {
     /// Returns no body.
     pub(super) fn none() -> RequestBody {
-        RequestBody::Json(JsonBody { bytes: Bytes::new(), model_at: 0..0, usage: UsageWish::Moot, options_at: None })
+        RequestBody::Json(JsonBody {
+            bytes: Bytes::new(),
+            model_at: 0..0,
+            resources_at: Vec::new(),
+            usage: UsageWish::Moot,
+            options_at: None,
+        })
     }
 
     /// Returns the bytes of JSON; none of a form.
@@ -93,9 +102,14 @@ impl JsonBody {
     }
 
     fn edited(&self, model: Option<&str>, edit: Option<(Range<usize>, String)>) -> Bytes {
-        let model = model.filter(|_| !self.model_at.is_empty());
-        let model = model.and_then(|own| Some((self.model_at.clone(), serde_json::to_string(own).ok()?)));
-        let mut edits: Vec<(Range<usize>, String)> = model.into_iter().chain(edit).collect();
+        let named = model.filter(|_| !self.model_at.is_empty());
+        let named = named.and_then(|own| Some((self.model_at.clone(), serde_json::to_string(own).ok()?)));
+        let mut edits: Vec<(Range<usize>, String)> = named.into_iter().chain(edit).collect();
+        if let Some(own) = model.filter(|_| !self.resources_at.is_empty())
+            && let Ok(name) = serde_json::to_string(&resource_name(own))
+        {
+            edits.extend(self.resources_at.iter().map(|at| (at.clone(), name.clone())));
+        }
         if edits.is_empty() {
             return self.bytes.clone();
         }

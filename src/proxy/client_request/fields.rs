@@ -103,7 +103,7 @@ impl<'a> RequestFields<'a> {
         match place {
             ModelPlace::Body | ModelPlace::BodyOrNowhere => self.model.map(RawValue::get),
             ModelPlace::BodyOrSession => self.model.map(RawValue::get).or_else(|| model_in(self.session)),
-            ModelPlace::Nowhere | ModelPlace::Unread | ModelPlace::QueryOrNowhere => None,
+            ModelPlace::Nowhere | ModelPlace::Path | ModelPlace::Unread | ModelPlace::QueryOrNowhere => None,
         }
     }
 

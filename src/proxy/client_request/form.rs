@@ -21,7 +21,7 @@ impl ClientRequest {
     /// # Errors
     /// When the form names no model where one is needed.
     pub fn of_form(called: CalledRoute, headers: &HeaderMap, form: ReceivedForm) -> Result<Self, InvalidRequest> {
-        let CalledRoute { route, path, ids } = called;
+        let CalledRoute { route, path, ids, .. } = called;
         let ReceivedForm { content_type, fields, bytes } = form;
         let FormFields { model, stream, n } = fields;
         let model = model.filter(|_| route.model != ModelPlace::Nowhere);
@@ -46,6 +46,7 @@ impl ClientRequest {
             profile,
             models: None,
             stream,
+            in_list: false,
             client_timeout: client_timeout(headers),
             query: String::new(),
             last_id: ids.last().map(|id| ObjectKey::of_id(id)),

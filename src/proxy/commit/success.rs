@@ -38,6 +38,7 @@ impl UpstreamResponse<'_> {
             | ReplyKind::Completion
             | ReplyKind::Responses
             | ReplyKind::Messages
+            | ReplyKind::Generation
             | ReplyKind::Json
             | ReplyKind::Bytes
             | ReplyKind::Transcript => {}
@@ -52,6 +53,8 @@ impl UpstreamResponse<'_> {
         match shape {
             Shape::Events if is_sound => self.events().await,
             _ if is_sound => self.sound(shape).await,
+            Shape::Json if self.request.in_list && self.body.begins_with(b'[') => self.events().await,
+            Shape::Events if self.request.in_list => Err(events_in_place_of_list()),
             Shape::Events if !self.request.stream => self.events_in_place_of_json().await,
             Shape::Events => self.events().await,
             Shape::Other | Shape::Unknown if self.request.stream && headers::is_event_stream(self.headers) => {
@@ -118,7 +121,7 @@ impl UpstreamResponse<'_> {
             if !events.progress.began()
                 && let Some(failed) = events.progress.failed()
             {
-                let error = sse::data(&failed.event).unwrap_or_default().into_owned();
+                let error = sse::payload(&failed.event).into_owned();
                 return self.error_in_success(failed.failure.clone(), error.into());
             }
             if has_ended {
@@ -143,14 +146,14 @@ impl UpstreamResponse<'_> {
     fn event_stream(&self) -> EventStream {
         let strip = self.permit.ask_usage && self.request.lacks_usage();
         let key = self.permit.endpoint().key.clone();
-        let events = EventStream::new(self.request.route, strip);
+        let events = EventStream::new(self.request.route, strip).of_list(self.request.in_list);
         let events = events.of_upstream(self.upstream_model(), self.request.json().clone(), key);
         events.echoing(self.request.echo())
     }
 
     fn label_events(&self, headers: &mut HeaderMap) {
         headers::mark_stream(headers);
-        headers::set_kind(headers, headers::EVENTS);
+        headers::set_kind(headers, if self.request.in_list { headers::JSON } else { headers::EVENTS });
         headers.remove(CONTENT_ENCODING);
     }
 
@@ -214,7 +217,9 @@ impl UpstreamResponse<'_> {
         };
         answer.made = self.request.route.dialect.made_objects(self.whole(&body));
         let body = self.echoed(redacted(body.slice_ref(without_byte_order_mark(&body)), &self.permit.endpoint().key));
-        let events = if self.request.stream {
+        let events = if self.request.in_list {
+            Some([b"[", &*body, b"]"].concat().into())
+        } else if self.request.stream {
             self.request.route.dialect.as_events(self.whole(&body), !self.request.lacks_usage())
         } else {
             None
@@ -281,4 +286,8 @@ impl UpstreamResponse<'_> {
         answer.body = Some(self.body);
         Ok(answer)
     }
+}
+
+fn events_in_place_of_list() -> AttemptError {
+    Failure::new(FailureClass::WrongForm, Phase::Body, "events in the place of a JSON list").into()
 }

@@ -44,7 +44,7 @@ impl ListQuery {
     /// When the limit is none.
     pub(super) fn read(query: &str, route: &Route) -> Result<ListQuery, ApiError> {
         let names = match route.id.format() {
-            WireFormat::OpenAi => CursorNames { after: "after", before: "before", page: None },
+            WireFormat::OpenAi | WireFormat::Gemini => CursorNames { after: "after", before: "before", page: None },
             WireFormat::Anthropic => CursorNames { after: "after_id", before: "before_id", page: Some("page") },
         };
         let is_ascending = route.objects.list == Some(ListOrder::Ascending);
@@ -111,6 +111,7 @@ pub(super) fn page_of(items: &[ListedObject], has_more: bool, format: WireFormat
         WireFormat::OpenAi => (r#""object":"list","#, String::new()),
         WireFormat::Anthropic if has_more => ("", format!(r#","next_page":{last}"#)),
         WireFormat::Anthropic => ("", r#","next_page":null"#.to_owned()),
+        WireFormat::Gemini => ("", String::new()),
     };
     format!(
         r#"{{{kind}"data":[{}],"first_id":{},"last_id":{last},"has_more":{has_more}{next}}}"#,

@@ -6,11 +6,11 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
-use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::{ANSWER_WITHIN, MOST_ANSWER, OwnAnswer, OwnChat, OwnClient, collect, text_of};
 use crate::dialect::said::SaidInStream;
+use crate::proxy::trial::chat_body;
 use crate::types::{RequestId, WireFormat};
 
 /// Anthropic's format wants a bound for the generated tokens.
@@ -33,11 +33,11 @@ pub struct OwnPieces {
 impl OwnChat {
     /// Returns a chat of one message, with an answer that comes in pieces.
     pub fn of_message(format: WireFormat, model: &str, message: &str) -> OwnChat {
-        let mut body = json!({ "model": model, "stream": true, "messages": [{ "role": "user", "content": message }] });
+        let mut body = chat_body(format, model, message);
         if let (WireFormat::Anthropic, Some(fields)) = (format, body.as_object_mut()) {
             fields.insert("max_tokens".to_owned(), MOST_TOKENS.into());
         }
-        OwnChat { format, body: body.to_string().into() }
+        OwnChat { format, model: model.to_owned(), body: body.to_string().into() }
     }
 }
 

@@ -84,7 +84,7 @@ impl OwnClient {
         };
         // An entry has one base URL at least.
         let format = config.formats().next().ok_or_else(unknown)?;
-        let chat = OwnChat { format, body: trial_body(format, &model, false) };
+        let chat = OwnChat { format, model: model.to_string(), body: trial_body(format, &model, false) };
         let answer = self.read(OwnRequest { id: RequestId::generate(), chat, only: Some(api) }, TEST_WITHIN).await;
         Ok(report(answer, model, config))
     }

@@ -117,7 +117,7 @@ fn on_sockets(test: impl Future<Output = ()>) {
 
 fn chat(model: &str) -> OwnChat {
     let body = json!({ "model": model, "messages": [{ "role": "user", "content": "Hi" }], "stream": true });
-    OwnChat { format: WireFormat::OpenAi, body: body.to_string().into() }
+    OwnChat { format: WireFormat::OpenAi, model: model.to_owned(), body: body.to_string().into() }
 }
 
 async fn test(client: &OwnClient, id: &str) -> TestReport {

@@ -24,7 +24,7 @@ pub(in crate::proxy) fn target_of(endpoint: &Endpoint, reach: &Reach) -> Target 
         // No id of an API has control characters.
         id: match reach.format {
             WireFormat::OpenAi => endpoint.api.to_string(),
-            WireFormat::Anthropic => format!("{}\n{}", endpoint.api, reach.format),
+            WireFormat::Anthropic | WireFormat::Gemini => format!("{}\n{}", endpoint.api, reach.format),
         },
         base: reach.base.clone(),
         tls: reach.tls,
@@ -43,6 +43,7 @@ fn credentials(auth: AuthScheme, key: &ApiKey) -> Option<(HeaderName, HeaderValu
         AuthScheme::Bearer => Some((AUTHORIZATION, sensitive(&format!("Bearer {key}"))?)),
         AuthScheme::XApiKey => Some((HeaderName::from_static("x-api-key"), sensitive(key)?)),
         AuthScheme::ApiKey => Some((HeaderName::from_static("api-key"), sensitive(key)?)),
+        AuthScheme::XGoogApiKey => Some((HeaderName::from_static("x-goog-api-key"), sensitive(key)?)),
     }
 }
 

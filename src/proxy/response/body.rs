@@ -18,7 +18,7 @@ use crate::error::{abort_error, error_event};
 use crate::proxy::headers::upstream_id;
 use crate::proxy::response::made_objects::MadeObjects;
 use crate::records::OpenRecord;
-use crate::types::{Failure, FailureClass, Outcome, Phase, WireFormat};
+use crate::types::{Failure, FailureClass, Outcome, Phase};
 use crate::upstream::Permit;
 
 /// How long a stream's body may take to end when the end of the stream has come: clients have stopped reading by then.
@@ -154,8 +154,7 @@ impl RelayedBody {
                 match &failure {
                     None => self.buffered.extend(rest),
                     // Half an event and the error would be one event, unreadable for any client.
-                    Some(failure) if !is_shown => self.buffered.push_back(last_event(events.format(), failure)),
-                    Some(_) => {}
+                    Some(failure) => self.buffered.extend(last_piece(events, is_shown, failure)),
                 }
                 self.last = failure.is_some().then(|| FailureShown.into());
                 failure
@@ -232,9 +231,16 @@ fn lost(what: &str) -> Failure {
 #[error("the stream failed, and its client has seen the error")]
 pub struct FailureShown;
 
-/// Returns a failure as an event: clients take a mere end for a success.
-fn last_event(format: WireFormat, failure: &Failure) -> Bytes {
-    error_event(format, &abort_error(format, failure.class))
+/// Returns the end of a stream with a failure: clients take a mere end for a success. `is_shown`: the upstream's own error was passed on.
+fn last_piece(events: &EventStream, is_shown: bool, failure: &Failure) -> Option<Bytes> {
+    let error = || abort_error(events.format(), failure.class);
+    match (events.is_list(), is_shown) {
+        (false, true) => None,
+        (false, false) => Some(error_event(events.format(), &error())),
+        // The list has begun: nothing was passed on before the first element.
+        (true, true) => Some(Bytes::from_static(b"]")),
+        (true, false) => Some(format!(",{}]", error()).into()),
+    }
 }
 
 impl MessageBody for RelayedBody {

@@ -129,7 +129,7 @@ impl PingedBody {
 /// look for one.
 fn as_event(format: WireFormat, status: StatusCode, body: &[u8]) -> Bytes {
     let own = serde_json::from_slice::<Value>(body).ok().filter(|body| {
-        let is_named = format == WireFormat::OpenAi || body.get("type").is_some_and(|kind| kind == "error");
+        let is_named = format != WireFormat::Anthropic || body.get("type").is_some_and(|kind| kind == "error");
         is_named && body.get("error").is_some_and(is_error)
     });
     let error = match own {

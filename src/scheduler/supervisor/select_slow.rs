@@ -64,8 +64,10 @@ impl SupervisorActor {
             Some((api.id.clone(), Refusal::ModelsUnknown { until: self.models_at(api)?, why }))
         });
         let refusals: Vec<(ApiId, Refusal)> = unlisted.collect();
-        if refusals.is_empty() && !self.snapshot.routes.tiers(format.other(), model).is_empty() {
-            return AdmissionError::OtherFormat { model: model.clone(), served: format.other() };
+        let mut others = format.others();
+        let served = others.find(|other| !self.snapshot.routes.tiers(*other, model).is_empty());
+        if let Some(served) = served.filter(|_| refusals.is_empty()) {
+            return AdmissionError::OtherFormat { model: model.clone(), served };
         }
         if refusals.is_empty() {
             return AdmissionError::ModelNotFound(model.clone());

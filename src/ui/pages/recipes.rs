@@ -7,7 +7,6 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 
-use super::trial::title;
 use crate::agents::{AGENTS, ANY_KEY, Agent, Named, Values, chosen, is_plain};
 use crate::config::KeyConfig;
 use crate::error::ApiError;
@@ -119,7 +118,7 @@ impl RecipesFacts {
             details class="card recipe" id={ "recipe-" (agent.name) } {
                 summary { (agent.title) }
                 @if !self.spoken.contains(&agent.format) {
-                    p class="problem" { (view.tr("recipes.no_format", &[("format", title(agent.format))])) }
+                    p class="problem" { (view.tr("recipes.no_format", &[("format", agent.format.title())])) }
                 }
                 @if let Some(settings) = &agent.settings {
                     @if let Some(place) = settings.usual_place() {

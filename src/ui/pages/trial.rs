@@ -160,7 +160,7 @@ impl TrialFacts {
                             option value="" { (view.t("try.suited")) }
                             @for (format, _) in &self.served {
                                 @let is_chosen = self.format == Some(*format);
-                                option value=(format.as_str()) selected[is_chosen] { (title(*format)) }
+                                option value=(format.as_str()) selected[is_chosen] { (format.title()) }
                             }
                         } }
                     }
@@ -176,14 +176,6 @@ impl TrialFacts {
             TrialResult::Refused(words) => refused(words, view),
             TrialResult::Ended(ended) => html! { (ended.answer.text) (ended.facts(view)) },
         }
-    }
-}
-
-/// Returns a format's own name.
-pub(super) fn title(format: WireFormat) -> &'static str {
-    match format {
-        WireFormat::OpenAi => "OpenAI",
-        WireFormat::Anthropic => "Anthropic",
     }
 }
 

@@ -1,0 +1,26 @@
+//! The names of models in Gemini's format, which have a collection in front.
+
+use std::borrow::Cow;
+
+/// In front of a model's name, unless the name has a collection of its own.
+const COLLECTION: &str = "models/";
+
+/// A collection that a name may begin with.
+const TUNED: &str = "tunedModels/";
+
+/// Returns a model's name with the collection in front.
+pub fn resource_name(model: &str) -> Cow<'_, str> {
+    if model.starts_with(TUNED) { Cow::Borrowed(model) } else { Cow::Owned(format!("{COLLECTION}{model}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tuned_model_has_its_collection_and_any_other_is_a_model() {
+        for (model, wanted) in [("m", "models/m"), ("a/b", "models/a/b"), ("tunedModels/t", "tunedModels/t")] {
+            assert_eq!(resource_name(model), wanted);
+        }
+    }
+}
