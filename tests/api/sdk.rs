@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::helpers::{App, Demo, KEY, Launch, Received, Reply, Step, Upstream};
 
 mod libraries;
+mod paths;
 mod resources;
 
 /// What every model says, in the pieces that a stream brings it in.

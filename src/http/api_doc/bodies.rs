@@ -75,6 +75,11 @@ pub(super) const OPENAI_BODIES: &[(&str, &str)] = &[
     ("realtime/calls/{id}/accept", r#"{"type": "realtime", "model": "gpt-realtime"}"#),
     ("realtime/calls/{id}/refer", r#"{"target_uri": "tel:+14155550123"}"#),
     ("realtime/calls/{id}/reject", r#"{"status_code": 486}"#),
+    ("live/sessions", r#"{"session": {"model": "gpt-live-1"}, "transport": {"type": "webrtc", "sdp": "v=0"}}"#),
+    ("live/sessions/{id}/accept", r#"{"session": {"type": "live", "model": "gpt-live-1"}}"#),
+    ("live/sessions/{id}/fork", r#"{"transport": {"type": "webrtc", "sdp": "v=0"}}"#),
+    ("live/sessions/{id}/refer", r#"{"target_uri": "tel:+14155550123"}"#),
+    ("live/sessions/{id}/reject", r#"{"status_code": 486}"#),
     ("agents", r#"{"model": "gpt-5-mini", "name": "helper"}"#),
     ("agents/{id}", r#"{"name": "other helper"}"#),
     (

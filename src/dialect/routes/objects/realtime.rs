@@ -1,10 +1,13 @@
-//! The rows of the Realtime API: WebSockets, secrets for browsers, and calls.
+//! The rows of the Realtime API: WebSockets, secrets for browsers, and calls; and of live sessions over WebRTC and SIP.
 
-use super::{Route, blind, get, in_forms, likely, post, runs};
+use super::{Route, blind, content, get, in_forms, likely, post, runs};
 use crate::dialect::routes::{ModelPlace, SecretUse, SocketUse, with_secrets};
 
 /// The models behind a realtime session without a model.
 const REALTIME_MODELS: &[&str] = &["gpt-realtime", "gpt-4o-realtime", "gpt-4o-mini-realtime", "gpt-4o-transcribe"];
+
+/// The models behind a live session without a model: one that goes on.
+const LIVE_MODELS: &[&str] = &["gpt-live"];
 
 /// Every row about realtime, by path.
 pub(in crate::dialect::routes) static REALTIME_ROUTES: &[Route] = &[
@@ -19,7 +22,19 @@ pub(in crate::dialect::routes) static REALTIME_ROUTES: &[Route] = &[
     post("realtime/calls/{id}/hangup"),
     post("realtime/calls/{id}/refer"),
     post("realtime/calls/{id}/reject"),
+    live("live/sessions"),
+    live("live/sessions/{id}/accept"),
+    content("live/sessions/{id}/content"),
+    live("live/sessions/{id}/fork"),
+    post("live/sessions/{id}/hangup"),
+    post("live/sessions/{id}/refer"),
+    post("live/sessions/{id}/reject"),
 ];
+
+/// What begins a live session over WebRTC or SIP, whose sound does not pass the pool.
+const fn live(path: &'static str) -> Route {
+    Route { model: ModelPlace::BodyOrSession, ..likely(LIVE_MODELS, blind(runs(post(path)))) }
+}
 
 /// A WebSocket. Each response counts, and not the connection.
 const fn socket(path: &'static str) -> Route {
