@@ -5,6 +5,7 @@
 pub(super) mod alias;
 mod aliased;
 mod body;
+mod client_timeout;
 mod fields;
 mod form;
 mod invalid;
@@ -18,13 +19,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::web::Bytes;
 use serde_json::value::RawValue;
 use transport::OutgoingBody;
 
 use self::alias::AliasedModels;
 use self::body::{JsonBody, RequestBody};
+use self::client_timeout::client_timeout;
 use self::fields::RequestFields;
 pub use self::invalid::InvalidRequest;
 use self::invalid::not_valid;
@@ -284,17 +286,6 @@ fn all_named(route: &Route, ids: &[String], by_dialect: NamedObjects, body: Scan
     let firm = objects.len() + by_dialect.firm;
     objects.extend(by_dialect.objects);
     NamedObjects { objects, firm }
-}
-
-/// How long OpenAI's packages say they wait, in seconds: for the head, or for each piece of the answer, the head among them.
-fn client_timeout(headers: &HeaderMap) -> Option<Duration> {
-    const LONGEST_SECS: f64 = 86_400.0;
-    [HeaderName::from_static("x-stainless-timeout"), HeaderName::from_static("x-stainless-read-timeout")]
-        .iter()
-        .filter_map(|name| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok())
-        .filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST_SECS)
-        .map(Duration::from_secs_f64)
-        .min()
 }
 
 #[cfg(test)]
