@@ -36,8 +36,9 @@ pub(crate) use self::routes::SecretUse;
 pub use event_stream::EventStream;
 pub use reply_kind::ReplyKind;
 pub use routes::{
-    CalledRoute, GeminiPath, ListOrder, ModelPlace, ROUTES, Route, SocketRoute, SocketUse, USUAL_VERSION, VERSIONS,
-    WrongId, all_routes, chat_route, format_of, gemini_verbs, is_route, passed_through, routes_at, takes_secrets,
+    CalledRoute, GeminiPath, ListOrder, ModelPlace, ROUTES, RealtimeUnit, Route, SocketRoute, SocketUse, USUAL_VERSION,
+    VERSIONS, WrongId, all_routes, chat_route, format_of, gemini_verbs, is_route, passed_through, routes_at,
+    takes_secrets,
 };
 
 use std::collections::BTreeSet;

@@ -138,7 +138,16 @@ pub enum SocketUse {
     /// Requests, one after the other. The first one chooses the account.
     Turns(SocketTurns),
     /// Both sides speak at once. The upgrade chooses the account.
-    Realtime,
+    Realtime(RealtimeUnit),
+}
+
+/// What counts as a request on a realtime connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RealtimeUnit {
+    /// Each response.
+    Response,
+    /// The connection: there are no responses.
+    Connection,
 }
 
 /// What is asked in a WebSocket: several requests in turn.

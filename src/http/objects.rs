@@ -23,7 +23,7 @@ pub(super) async fn by_table(request: HttpRequest, payload: web::Payload) -> Htt
 pub(super) async fn by_table_or(known: &'static str, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     match find(&request, known) {
         Ok(called) => match called.route.websocket {
-            Some(SocketUse::Realtime) => websocket::open(called, request, payload).await,
+            Some(SocketUse::Realtime(_)) => websocket::open(called, request, payload).await,
             Some(SocketUse::Turns(_)) | None => forward(called, request, payload).await,
         },
         Err(error) => error.error_response(),

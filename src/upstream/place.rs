@@ -35,6 +35,11 @@ pub struct AskedPath<'a> {
 }
 
 impl Reach {
+    /// Returns whether the API is asked in Azure's classic form.
+    pub fn is_classic(&self) -> bool {
+        self.api_version.is_some()
+    }
+
     /// Returns path and query below the base URL.
     pub fn place<'a>(&self, asked: AskedPath<'a>) -> Cow<'a, str> {
         let AskedPath { path, query, .. } = asked;

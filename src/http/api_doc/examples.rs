@@ -55,7 +55,7 @@ pub(super) fn page() -> String {
 
 /// Returns whether a row is asked by a request, and not by a WebSocket alone.
 fn is_over_http(route: &&'static Route) -> bool {
-    !matches!(route.websocket, Some(SocketUse::Realtime))
+    !matches!(route.websocket, Some(SocketUse::Realtime(_)))
 }
 
 /// Returns the link to the example of a row.

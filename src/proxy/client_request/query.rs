@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use url::form_urlencoded;
 
-/// The name of the parameter with a key, as Google's clients send one.
-const KEY: &str = "key";
+/// The names of the parameter with a key: as Google's clients send one, and as Azure's do in browsers.
+const KEYS: [&str; 2] = ["key", "api-key"];
 
 /// Returns the query for an upstream.
 pub(in crate::proxy) fn without_key(query: &str) -> Cow<'_, str> {
@@ -22,7 +22,7 @@ pub fn key_in_query(query: &str) -> Option<String> {
 }
 
 fn is_key(part: &str) -> bool {
-    form_urlencoded::parse(part.as_bytes()).next().is_some_and(|(name, _)| name == KEY)
+    form_urlencoded::parse(part.as_bytes()).next().is_some_and(|(name, _)| KEYS.contains(&&*name))
 }
 
 #[cfg(test)]
@@ -40,6 +40,7 @@ mod tests {
             ("%6Bey=secret&a", "a", Some("secret")),
             ("key=one&key=two&b=", "b=", Some("one")),
             ("key", "", Some("")),
+            ("api-version=1&api-key=secret", "api-version=1", Some("secret")),
             ("keys=1&apikey=2&Key=3", "keys=1&apikey=2&Key=3", None),
         ] {
             assert_eq!((&*without_key(typed), key_in_query(typed).as_deref()), (sent, key), "{typed}");

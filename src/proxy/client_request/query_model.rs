@@ -1,15 +1,17 @@
 //! The model in a query, as realtime sessions name theirs, and the call that a session joins.
 //!
 //! 1. `model`, or `deployment` as Azure's clients write. Two different names are refused: two readers could take either.
-//! 2. An upstream gets its own name for the model in the place of the client's. Every other byte stays.
+//! 2. An upstream gets its own name for the model in the place of the client's, as the parameter that the upstream knows. Every other byte
+//!    stays.
 
 use std::borrow::Cow;
 
 use url::form_urlencoded;
 
 use super::{ClientRequest, InvalidRequest, checked_model};
+use crate::dialect::ModelPlace;
 use crate::types::ObjectKey;
-use crate::upstream::Endpoint;
+use crate::upstream::{Endpoint, Reach};
 
 /// The parameters with a model: OpenAI's, and Azure's.
 const MODEL: [&str; 2] = ["model", "deployment"];
@@ -41,15 +43,23 @@ impl ClientRequest {
 
     /// Returns the query for an upstream.
     pub(in crate::proxy) fn query_for(&self, endpoint: &Endpoint) -> Cow<'_, str> {
-        let is_of_query = self.route.model == crate::dialect::ModelPlace::QueryOrNowhere;
-        let own = if is_of_query { self.sent_model(endpoint) } else { None };
-        let Some(own) = own else { return Cow::Borrowed(&self.query) };
+        if self.route.model != ModelPlace::QueryOrNowhere || self.profile.model.is_empty() {
+            return Cow::Borrowed(&self.query);
+        }
+        let own = self.sent_model(endpoint);
+        let [usual, classic] = MODEL;
+        let name = if endpoint.reach(self.route.id.format()).is_some_and(Reach::is_classic) { classic } else { usual };
+        let is_as_wanted = |part: &str| value_of(part, &[if name == usual { classic } else { usual }]).is_none();
+        if own.is_none() && self.query.split('&').all(is_as_wanted) {
+            return Cow::Borrowed(&self.query);
+        }
+        let own: String = form_urlencoded::byte_serialize(own.unwrap_or(&self.profile.model).as_bytes()).collect();
         let part_for = |part: &str| match value_of(part, &MODEL) {
-            Some(_) => {
-                let name = part.split('=').next().unwrap_or_default();
-                let value: String = form_urlencoded::byte_serialize(own.as_bytes()).collect();
-                format!("{name}={value}")
+            Some(_) if value_of(part, &[name]).is_some() => {
+                let typed = part.split('=').next().unwrap_or_default();
+                format!("{typed}={own}")
             }
+            Some(_) => format!("{name}={own}"),
             None => part.to_owned(),
         };
         Cow::Owned(self.query.split('&').map(part_for).collect::<Vec<_>>().join("&"))
@@ -87,7 +97,8 @@ mod tests {
         for (query, model, sent) in [
             ("model=m", "m", "model=its%2Fown+%26+name"),
             ("a=b%20c&mod%65l=m&key=secret&z=%2f", "m", "a=b%20c&mod%65l=its%2Fown+%26+name&z=%2f"),
-            ("deployment=m", "m", "deployment=its%2Fown+%26+name"),
+            ("api-version=1&deployment=m", "m", "api-version=1&model=its%2Fown+%26+name"),
+            ("deployment=x%2Fy+z", "x/y z", "model=x%2Fy+z"),
             ("model=x%2Fy+z&model=x/y%20z", "x/y z", "model=x%2Fy+z&model=x/y%20z"),
             ("intent=transcription", "", "intent=transcription"),
             ("", "", ""),

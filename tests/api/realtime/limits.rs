@@ -162,3 +162,52 @@ fn so_many_responses_of_one_connection_may_be_under_way() {
     assert_eq!((&told["status"], &told["error"]["code"]), (&json!(503), &json!("server_overloaded")), "{told}");
     eventually("the others are sent", || creates(&upstream) == 32);
 }
+
+#[test]
+fn a_transcription_is_a_request_where_there_are_no_responses() {
+    let upstream = WsUpstream::start(|served, frame| {
+        let usage = json!({ "type": "tokens", "input_tokens": 20, "output_tokens": 5, "total_tokens": 25 });
+        let kind = "conversation.item.input_audio_transcription.completed";
+        frame.code == TEXT && served.send_json(&json!({ "type": kind, "transcript": "hi", "usage": usage }))
+    });
+    let app = pool_with(&upstream, &json!({ "rpd": 2 }));
+    let mut client = connect(&app, "intent=transcription&model=m");
+    let audio = json!({ "type": "input_audio_buffer.commit" });
+    for nth in 1..=2 {
+        client.send_json(&audio);
+        assert_eq!(client.event()["transcript"], "hi");
+        eventually("it counts", || app.usage_of("a").1 == nth);
+    }
+    client.send_json(&audio);
+    assert_eq!(client.event()["status"], 429);
+    assert_eq!(client.closed(), 1008);
+    assert_eq!(app.client().get("/v1/token/stats").json()["summary"]["totalTokens"], 50);
+    // In a conversation the response counts.
+    let upstream = WsUpstream::start(|served, _| {
+        let kind = "conversation.item.input_audio_transcription.completed";
+        served.send_json(&json!({ "type": kind, "usage": { "total_tokens": 25 } }))
+    });
+    let app = pool(&[&upstream]);
+    let mut client = connect(&app, "model=m");
+    client.send_json(&audio);
+    client.event();
+    assert_eq!(app.usage_of("a").1, 0);
+}
+
+#[test]
+fn a_translation_is_one_request_from_its_begin() {
+    let upstream = speaking();
+    let app = pool_with(&upstream, &json!({ "rpd": 1 }));
+    let key = format!("authorization: Bearer {}\r\n", crate::helpers::KEY);
+    let open = || WsClient::at(&app, "/v1/realtime/translations?model=m", &key);
+    let mut first = open();
+    assert_eq!(first.event()["type"], "session.created");
+    first.send_json(&json!({ "type": "session.input_audio_buffer.append" }));
+    first.event();
+    assert_eq!(app.usage_of("a").1, 1);
+    assert!(open().head.starts_with("http/1.1 429"));
+    drop(first);
+    app.logged("WS /v1/realtime/translations m → a from 127.0.0.1 attempts=1 status=200");
+    eventually("it ends", || app.status_of("a")["inFlight"] == 0);
+    assert_eq!(app.usage_of("a").1, 1);
+}

@@ -169,3 +169,25 @@ fn a_pool_without_websockets_says_so() {
     let client = asked(&app, "model=m", &format!("authorization: Bearer {KEY}\r\n"));
     assert!(client.head.starts_with("http/1.1 426"), "{}", client.head);
 }
+
+#[test]
+fn azures_clients_name_a_deployment_and_an_azure_gets_one() {
+    let (openai, azure) = (speaking(), speaking());
+    let mut config = config_by_priority(&[&openai, &azure]);
+    config["apis"][1]["models"] = json!(["its-own"]);
+    config["apis"][1]["modelMapping"] = json!({ "voice": "its-own" });
+    config["apis"][1]["apiVersion"] = json!("2024-10-01-preview");
+    config["apis"][1]["baseUrl"] = json!(format!("{}/openai", azure.url()));
+    let app = App::start(&config);
+    let asked_at = |query: &str, headers: &str| {
+        let client = WsClient::at(&app, &format!("/openai/realtime?{query}"), headers);
+        assert!(client.head.starts_with("http/1.1 101"), "{query}: {}", client.head);
+    };
+    asked_at("api-version=2024-10-01-preview&deployment=m", &format!("api-key: {KEY}\r\n"));
+    let head = openai.handshakes().pop().expect("one");
+    assert!(head.starts_with("get /v1/realtime?api-version=2024-10-01-preview&model=m http/1.1\r\n"), "{head}");
+    asked_at(&format!("deployment=voice&api-key={KEY}"), "");
+    let head = azure.handshakes().pop().expect("one");
+    let wanted = "get /openai/realtime?api-version=2024-10-01-preview&deployment=its-own http/1.1\r\n";
+    assert!(head.starts_with(wanted) && head.contains("api-key: sk-upstream"), "{head}");
+}

@@ -1,7 +1,7 @@
 //! The rows of the Realtime API: WebSockets, secrets for browsers, and calls; and of live sessions over WebRTC and SIP.
 
 use super::{Route, blind, content, get, in_forms, likely, post, runs};
-use crate::dialect::routes::{ModelPlace, SecretUse, SocketUse, with_secrets};
+use crate::dialect::routes::{ModelPlace, RealtimeUnit, SecretUse, SocketUse, with_secrets};
 
 /// The models behind a realtime session without a model.
 const REALTIME_MODELS: &[&str] = &["gpt-realtime", "gpt-4o-realtime", "gpt-4o-mini-realtime", "gpt-4o-transcribe"];
@@ -11,8 +11,8 @@ const LIVE_MODELS: &[&str] = &["gpt-live"];
 
 /// Every row about realtime, by path.
 pub(in crate::dialect::routes) static REALTIME_ROUTES: &[Route] = &[
-    socket("realtime"),
-    socket("realtime/translations"),
+    socket("realtime", RealtimeUnit::Response),
+    socket("realtime/translations", RealtimeUnit::Connection),
     session("realtime/sessions"),
     session("realtime/transcription_sessions"),
     session("realtime/client_secrets"),
@@ -36,9 +36,9 @@ const fn live(path: &'static str) -> Route {
     Route { model: ModelPlace::BodyOrSession, ..likely(LIVE_MODELS, blind(runs(post(path)))) }
 }
 
-/// A WebSocket. Each response counts, and not the connection.
-const fn socket(path: &'static str) -> Route {
-    Route { websocket: Some(SocketUse::Realtime), ..opened_by_secrets(get(path)) }
+/// A WebSocket.
+const fn socket(path: &'static str, counts: RealtimeUnit) -> Route {
+    Route { websocket: Some(SocketUse::Realtime(counts)), ..opened_by_secrets(get(path)) }
 }
 
 /// What makes a secret: counted as what may run a model, as the account takes the secret without the pool, too.

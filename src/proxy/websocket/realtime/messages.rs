@@ -6,7 +6,9 @@ use transport::{SocketClose, SocketMessage};
 
 use super::admission::{NotAdmitted, realtime_event};
 use super::relay::{Decision, Held, Relay};
+use super::responses::Reserved;
 use crate::dialect::openai::realtime::{RealtimeEvent, RealtimeQuestion, read_event, read_question};
+use crate::dialect::{RealtimeUnit, SocketUse};
 use crate::error::ApiError;
 use crate::proxy::websocket::SocketHost;
 use crate::proxy::websocket::answer::broken_off;
@@ -17,6 +19,27 @@ use crate::proxy::websocket::upstream_side::FromUpstream;
 use crate::scheduler::AdmissionError;
 
 impl<H: SocketHost> Relay<H> {
+    /// Admits the connection itself, where there are no responses.
+    ///
+    /// # Errors
+    /// When there is no room any more.
+    pub(super) async fn count_connection(&mut self) -> Result<(), Ending> {
+        let counts_itself = match &self.admission.request.route.websocket {
+            Some(SocketUse::Realtime(unit)) => *unit == RealtimeUnit::Connection,
+            Some(SocketUse::Turns(_)) | None => false,
+        };
+        if !counts_itself {
+            return Ok(());
+        }
+        match self.admission.admit(0).await.and_then(in_time) {
+            Ok(reserved) => {
+                self.responses.begin_connection(reserved);
+                Ok(())
+            }
+            Err(refused) => Err(self.end_refused(refused.event).await),
+        }
+    }
+
     /// Passes a message of the client on, or admits the response that the message asks for.
     pub(super) async fn of_client(&mut self, message: SocketMessage) -> Result<(), Ending> {
         let asked = match &message {
@@ -109,10 +132,7 @@ impl<H: SocketHost> Relay<H> {
     /// Goes on with a message whose response is admitted, or refused.
     pub(super) async fn admitted(&mut self, admitted: Decision<H::Slot>) -> Result<(), Ending> {
         let Some((held, _)) = self.admitting.take() else { return Ok(()) };
-        let admitted = admitted.and_then(|reserved| {
-            let late = ApiError::from(AdmissionError::NotInTime);
-            if reserved.begin() { Ok(reserved) } else { Err(NotAdmitted::of(&late)) }
-        });
+        let admitted = admitted.and_then(in_time);
         match (held, admitted) {
             (Held::Asked(message, event_id), Ok(reserved)) => {
                 self.send_up(&message);
@@ -146,4 +166,10 @@ impl<H: SocketHost> Relay<H> {
         self.client.send_text(event).await;
         Ending::Ours(SocketClose::new(code::POLICY, "a limit or a budget leaves no room for a response"))
     }
+}
+
+/// Begins a response, if there is still time.
+fn in_time<S>(reserved: Reserved<S>) -> Decision<S> {
+    let late = || NotAdmitted::of(&ApiError::from(AdmissionError::NotInTime));
+    if reserved.begin() { Ok(reserved) } else { Err(late()) }
 }

@@ -81,12 +81,16 @@ impl<H: SocketHost> Relay<H> {
             }
             ending = self.serve() => ending,
         };
+        self.responses.end_connection();
         // Settles what is under way.
         self.responses = Responses::new();
         close_both(&mut self.client, self.upstream.take(), ending).await;
     }
 
     async fn serve(&mut self) -> Ending {
+        if let Err(ending) = self.count_connection().await {
+            return ending;
+        }
         let mut draining = pin!(self.admission.host.draining());
         let mut idle_until = Instant::now() + LONGEST_IDLE;
         loop {

@@ -45,6 +45,8 @@ pub(super) struct Responses<S> {
     open: Vec<OpenResponse<S>>,
     /// The tokens of the last response. The next one reads them again.
     last_tokens: u64,
+    /// The connection itself, where there are no responses.
+    connection: Option<OpenResponse<S>>,
 }
 
 struct OpenResponse<S> {
@@ -82,7 +84,19 @@ impl<S> Drop for OpenResponse<S> {
 
 impl<S> Responses<S> {
     pub(super) fn new() -> Self {
-        Responses { waiting: VecDeque::new(), open: Vec::new(), last_tokens: 0 }
+        Responses { waiting: VecDeque::new(), open: Vec::new(), last_tokens: 0, connection: None }
+    }
+
+    /// Counts the connection itself, up to its end.
+    pub(super) fn begin_connection(&mut self, reserved: Reserved<S>) {
+        self.connection = Some(OpenResponse::new(String::new(), reserved));
+    }
+
+    /// Settles the connection itself. Nobody reports what it took.
+    pub(super) fn end_connection(&mut self) {
+        if let Some(mut connection) = self.connection.take() {
+            connection.settle(Outcome::Completed, None);
+        }
     }
 
     /// Returns whether none is asked for or under way.
