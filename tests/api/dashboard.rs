@@ -7,7 +7,7 @@ mod forms;
 mod key_forms;
 mod recipes;
 mod trials;
-mod visitor;
+pub mod visitor;
 
 use serde_json::{Value, json};
 

@@ -3,6 +3,7 @@
 mod answers;
 mod billed;
 mod billed_budgets;
+mod billed_shown;
 mod disk;
 mod own;
 mod store;

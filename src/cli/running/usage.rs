@@ -76,7 +76,7 @@ pub(crate) fn usage(args: UsageArgs) -> Result<(), CliError> {
 
 /// Returns a row for each name, the dearest first, then those with the most tokens; the last row has the sums.
 fn table(by: &str, rows: &[Value], total: &Value) -> Table {
-    let columns = columns(total);
+    let columns = columns();
     let mut sums: BTreeMap<&str, UsageLine> = BTreeMap::new();
     for row in rows {
         let name = row.get(by).and_then(Value::as_str).unwrap_or("-");
@@ -95,10 +95,9 @@ fn table(by: &str, rows: &[Value], total: &Value) -> Table {
     table
 }
 
-/// Returns the columns: those of tokens, and those of other units that were used.
-fn columns(total: &Value) -> Vec<(&'static str, &'static str)> {
-    let units = BilledUnit::TABLE.iter().map(|names| (names.field, names.field));
-    COLUMNS.into_iter().chain(units.filter(|(_, field)| number(total, field) > 0)).collect()
+/// Returns the columns: those of tokens, and those of other units. The table leaves empty ones out.
+fn columns() -> Vec<(&'static str, &'static str)> {
+    COLUMNS.into_iter().chain(BilledUnit::TABLE.iter().map(|names| (names.field, names.field))).collect()
 }
 
 /// The sums of a name.
