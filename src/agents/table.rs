@@ -96,18 +96,20 @@ pub(crate) static AGENTS: [Agent; 15] = [
         title: "Gemini CLI",
         format: WireFormat::Gemini,
         likes: &["gemini"],
-        launch: Some(Launch {
-            program: "gemini",
-            install: "npm install -g @google/gemini-cli",
-            arguments: &[],
-            environment: &[
-                ("GOOGLE_GEMINI_BASE_URL", "{root}"),
-                ("GEMINI_API_KEY", "{key}"),
-                ("GEMINI_MODEL", "{model}"),
-            ],
-            without: &["GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA", "GOOGLE_VERTEX_BASE_URL"],
+        settings: Some(Settings {
+            folder_variable: None,
+            folder: ".gemini",
+            files: &["settings.json"],
+            syntax: Syntax::Json,
+            kept: &[],
+            lines: include_str!("recipes/gemini.json"),
         }),
-        notes: &["Without a named model the program asks a small one of its own choice first (gemini-*-flash-lite)."],
+        key_variable: Some("GEMINI_API_KEY"),
+        notes: &[
+            "Set the address besides: export GOOGLE_GEMINI_BASE_URL={root}",
+            "The variable alone makes the program refuse every way to log in, unless its settings say gemini-api-key.",
+            "Without a named model the program asks a small one of its own choice first (gemini-*-flash-lite).",
+        ],
         ..NONE
     },
     Agent {

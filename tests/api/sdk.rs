@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::helpers::{App, Demo, KEY, Launch, Received, Reply, Step, Upstream};
 
+mod genai;
 mod libraries;
 mod paths;
 mod resources;

@@ -11,11 +11,12 @@ use crate::helpers::{App, KEY, Received, Reply, Step, Upstream, config_of};
 /// The upstream's key, with the pool and without.
 const UPSTREAM_KEY: &str = "sk-upstream-a-0123456789";
 /// What of a request's head an upstream goes by, beside the key.
-const HEADERS: [&str; 5] = ["accept", "anthropic-beta", "anthropic-version", "openai-beta", "range"];
+const HEADERS: [&str; 6] =
+    ["accept", "anthropic-beta", "anthropic-version", "openai-beta", "range", "x-goog-api-client"];
 /// What is said of a body, if there is one.
 const BODY_HEADERS: [&str; 2] = ["content-length", "content-type"];
 /// Where a key may stand.
-const KEY_HEADERS: [&str; 3] = ["api-key", "authorization", "x-api-key"];
+const KEY_HEADERS: [&str; 4] = ["api-key", "authorization", "x-api-key", "x-goog-api-key"];
 /// Where the Azure classes call a deployment. The pool's accounts have OpenAI's paths.
 const DEPLOYMENT: &str = "/openai/deployments/m/";
 
@@ -79,6 +80,7 @@ pub(super) fn is_not_seen(calls: &Calls) {
     let upstream = Upstream::start(calls.answer);
     let mut config = config_of(&[&upstream]);
     config["apis"][0]["anthropicBaseUrl"] = json!(upstream.url());
+    config["apis"][0]["geminiBaseUrl"] = json!(upstream.url());
     let app = App::start(&config);
 
     let returned = outcomes(calls, [&upstream.url(), UPSTREAM_KEY]);
