@@ -29,6 +29,9 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 /// Without a sign of life for so long, the connection is lost.
 const LOST_AFTER: Duration = Duration::from_secs(90);
 
+/// How long an upstream may take to answer a close.
+const REST_WITHIN: Duration = Duration::from_millis(500);
+
 /// How long a close may take to be written.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -176,7 +179,11 @@ impl UpstreamSide {
     pub(super) async fn close(mut self, close: SocketClose) {
         self.queue(&SocketMessage::Close(Some(close)));
         // An upstream that reads nothing finds the end of the connection instead.
-        let _ = timeout(CLOSE_WITHIN, self.flush()).await;
+        if let Ok(Ok(())) = timeout(CLOSE_WITHIN, self.flush()).await {
+            // Dropped with unread data, the connection would be reset, and what was written last could be lost.
+            let rest = async move { while let FromUpstream::Data(_) = self.next().await {} };
+            actix_web::rt::spawn(timeout(REST_WITHIN, rest));
+        }
     }
 
     /// Returns the close for an upstream that is left for another.
