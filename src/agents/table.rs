@@ -105,11 +105,7 @@ pub(crate) static AGENTS: [Agent; 15] = [
             lines: include_str!("recipes/gemini.json"),
         }),
         key_variable: Some("GEMINI_API_KEY"),
-        notes: &[
-            "Set the address besides: export GOOGLE_GEMINI_BASE_URL={root}",
-            "The variable alone makes the program refuse every way to log in, unless its settings say gemini-api-key.",
-            "Without a named model the program asks a small one of its own choice first (gemini-*-flash-lite).",
-        ],
+        notes: &["Set the address besides: export GOOGLE_GEMINI_BASE_URL={root}"],
         ..NONE
     },
     Agent {
