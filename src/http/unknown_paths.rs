@@ -10,17 +10,7 @@ const LONGEST_COMPARED: usize = 64;
 const MOST_MISTYPED: usize = 3;
 
 /// What OpenAI has and this pool has not, by the begin of the path below `/v1/`.
-const NOT_HERE: [&str; 9] = [
-    "audio/transcriptions",
-    "audio/translations",
-    "chatkit",
-    "fine-tunes",
-    "images/edits",
-    "images/variations",
-    "organization",
-    "projects",
-    "skills",
-];
+const NOT_HERE: [&str; 4] = ["engines", "fine-tunes", "organization", "projects"];
 
 /// Returns the hint.
 pub(super) fn hint(path: &str) -> String {
@@ -77,8 +67,7 @@ mod tests {
 
     #[test]
     fn what_openai_has_and_the_pool_has_not_is_called_so() {
-        for path in ["/v1/skills", "/v1/skills/x/content", "/v1/audio/transcriptions", "/v1/organization/x", "/chatkit"]
-        {
+        for path in ["/v1/engines", "/v1/engines/x/edits", "/v1/fine-tunes", "/v1/organization/x", "/projects"] {
             let hint = hint(path);
             assert!(hint.contains("is not supported by this pool, which serves chat/completions, "), "{path}: {hint}");
         }

@@ -75,13 +75,10 @@ fn the_key_of_an_account_in_a_clients_hand_is_called_so() {
 #[test]
 fn a_path_of_openai_that_the_pool_has_not_is_called_so() {
     let app = App::on(&[&Upstream::always(Reply::chat("hi"))]);
-    for path in ["/v1/chatkit/sessions", "/v1/fine-tunes", "/v1/organization/users", "/v1/skills"] {
+    for path in ["/v1/engines", "/v1/fine-tunes", "/v1/organization/users", "/v1/projects"] {
         let answer = app.client().post(path, &json!({}));
         let (status, message) = (answer.status, answer.json()["error"]["message"].clone());
-        let wanted = format!(
-            "OpenAI's {} is not supported by this pool",
-            path.trim_end_matches("/sessions").trim_end_matches("/users")
-        );
+        let wanted = format!("OpenAI's {} is not supported by this pool", path.trim_end_matches("/users"));
         assert!(status == 404 && message.as_str().is_some_and(|m| m.contains(&wanted)), "{message}");
     }
 }
