@@ -107,7 +107,7 @@ fn listed(api: &ApiConfig, names: &BTreeSet<Arc<str>>, is_open: bool) -> String 
 /// Judges an account without a list. The base URL of a preset is right: the provider has none.
 fn no_list(config: &Config, api: &ApiConfig, endpoint: &Endpoint, status: u16) -> AccountVerdict {
     let reach = endpoint.list_reach();
-    let url = reach.map(|reach| reach.shown_url(model_list::PATH, "")).unwrap_or_default();
+    let url = reach.map(model_list::shown_url).unwrap_or_default();
     let field = reach.map_or("baseUrl", |reach| reach.format.base_url_field());
     let is_of_preset = |used: &PresetUse| used.filled.iter().any(|(filled, _)| filled == field);
     let can_serve = config.presets.get(api.id.as_str()).is_some_and(is_of_preset);

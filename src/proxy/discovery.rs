@@ -91,7 +91,7 @@ impl DiscoveryActor {
             }
             Err(why) => {
                 let class = why.class;
-                let url = endpoint.list_reach().map(|reach| reach.shown_url(model_list::PATH, "")).unwrap_or_default();
+                let url = endpoint.list_reach().map(model_list::shown_url).unwrap_or_default();
                 let why = format!("GET {url}: {}: {}", why.detail, mend(&why));
                 // Once, and not each time for as long as it goes on.
                 if self.failing.insert(api.clone(), why.clone()).as_ref() != Some(&why) {

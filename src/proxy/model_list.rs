@@ -12,10 +12,7 @@ use transport::ClientCache;
 use super::pool::target::client_of;
 use crate::dialect::{RefusedResponse, SentRequest, dialect_of};
 use crate::types::{Failure, FailureClass, Now, Phase, SentAt, WireFormat};
-use crate::upstream::{AskedPath, Endpoint};
-
-/// The path of the list.
-pub const PATH: &str = "models";
+use crate::upstream::{AskedPath, Endpoint, Reach};
 
 /// The largest list, in bytes.
 const LARGEST_LIST: usize = 8 << 20;
@@ -66,6 +63,12 @@ pub async fn ask(clients: &ClientCache, endpoint: &Endpoint) -> Result<ModelList
             Err(dialect.refusal(refused, sent, Now::read()))
         }
     }
+}
+
+/// Returns the URL of the list, for people.
+pub fn shown_url(reach: &Reach) -> String {
+    let path = dialect_of(reach.format).model_list_path();
+    reach.shown_url(path.split_once('?').map_or(path, |(path, _)| path), "")
 }
 
 /// Returns the failure of an upstream that did not answer in time.

@@ -99,3 +99,10 @@ fn a_limit_of_the_upstreams_passes_with_its_own_body_and_rests_the_model_until_t
     let (status, word, _) = error(generate(&app));
     assert_eq!((status, word.as_str(), upstream.calls()), (429, "RESOURCE_EXHAUSTED", 1));
 }
+
+#[test]
+fn a_list_that_does_not_come_is_told_with_the_address_that_was_asked() {
+    let upstream = Upstream::always(Reply::json(401, &key_invalid()));
+    let app = App::start(&config(&upstream, &json!({ "models": ["*"] })));
+    app.logged(&format!("(GET {}/v1beta/models: ", upstream.url()));
+}
