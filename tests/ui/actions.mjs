@@ -101,7 +101,9 @@ async function restUntil(page) {
   await page.getByRole("button", { name: "Let it rest" }).click();
   assert.match(await said(page), /rests/);
   const ends = await page.locator("#api-a .why time").first().getAttribute("datetime");
-  assert.equal(ends, `${tomorrow}T${isLocal ? "04:30" : "08:30"}:00.000Z`);
+  // Two clocks may differ by a millisecond.
+  const late = Date.parse(ends) - Date.parse(`${tomorrow}T${isLocal ? "04:30" : "08:30"}:00.000Z`);
+  assert.ok(Math.abs(late) < 1000, ends);
   await page.getByRole("button", { name: "Try it again now" }).click();
   assert.match(await page.textContent("#api-a"), /can serve/);
 }
