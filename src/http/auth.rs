@@ -3,7 +3,7 @@
 //! 1. A key comes as `Authorization: Bearer KEY`, or the bare key there, in a header of its own, as a sub-protocol, or as `?key=KEY`.
 //! 2. Of several keys one must be right. The first right one, in this order, says who it is.
 //! 3. A presented key is looked up by digest, so the time taken shows nothing about near misses.
-//! 4. The secret of a realtime session opens the paths of realtime alone, and counts as the key that asked for it.
+//! 4. The secret of a realtime session opens the paths of realtime alone, and counts as the key behind the secret.
 //! 5. Where clients need no key, whoever presents no operator's key is a client.
 
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Secrets of realtime sessions (`ek_…`): made by an account for a client's key, and good for realtime alone, until they expire.
 //!
 //! 1. A secret is known by its digest. The secret itself is nowhere.
-//! 2. Who presents a secret counts as the client's key that asked for it, and goes to the account that made it.
-//! 3. All workers share the secrets. They outlive a reload, and end with the process.
+//! 2. A request with a secret counts for the client's key behind the secret, and goes to the account of the secret.
+//! 3. All workers share the secrets. A secret outlives a reload, and ends with the process.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
 //! What one `GenerateContentResponse` says, be it whole or a piece of a stream.
 //!
 //! 1. A part with some text, a thought, a call or data is content. A signature alone is not.
-//! 2. `STOP` ends an answer. Any other `finishReason` ends one, too, and tells the client why there is no more of it.
+//! 2. `STOP` ends an answer. Any other `finishReason` ends an answer, too, and tells the client why no more text comes.
 //! 3. A `blockReason` ends an answer before its first word: the prompt itself was refused.
 
 use serde::Deserialize;

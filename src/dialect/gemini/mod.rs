@@ -1,5 +1,5 @@
 //! Gemini's own dialect: answers, whole or in pieces, counts of tokens and embeddings. Errors are judged by the tables of OpenAI's
-//! dialect, which know Google's words, too.
+//! dialect: these tables have Google's words, too.
 
 mod answer;
 mod as_events;
@@ -24,7 +24,7 @@ use crate::types::{Failure, Now, Usage};
 /// No object has a path here.
 static ID_FIELDS: IdFields = IdFields { naming: &[], of_objects: &[], prefixed: &[], learned: &[], skipped: &[] };
 
-/// Gemini's API, and all that copy it.
+/// Gemini's API, and all copies of Gemini's API.
 #[derive(Debug)]
 pub(crate) struct Gemini;
 
