@@ -130,14 +130,8 @@ async fn serve(
         let permit = match state.admitted(selected) {
             Ok(permit) => permit,
             Err(refused) => {
-                if state.pass_over_model(request, &refused) {
-                    continue;
-                }
-                if state.may_retry_same_upstream() {
-                    state.wait_before_retry().await;
-                    continue;
-                }
-                return Err(Exhausted::Refused(request.refusal_of_all(refused)));
+                state.go_on_after(request, refused).await.map_err(Exhausted::Refused)?;
+                continue;
             }
         };
         if state.is_refused_alike(request, &permit) {

@@ -3,9 +3,30 @@
 use tokio::time::sleep;
 
 use super::RetryState;
+use crate::proxy::client_request::ClientRequest;
 use crate::proxy::pool::budget::backoff;
+use crate::scheduler::AdmissionError;
 
 impl RetryState<'_> {
+    /// Prepares the next selection after a refusal: of the next model of an alias, or after a pause of the same upstreams.
+    ///
+    /// # Errors
+    /// With the refusal of all models, when nobody is left to be asked.
+    pub(in crate::proxy) async fn go_on_after(
+        &mut self,
+        request: &mut ClientRequest,
+        refused: AdmissionError,
+    ) -> Result<(), AdmissionError> {
+        if self.pass_over_model(request, &refused) {
+            return Ok(());
+        }
+        if self.may_retry_same_upstream() {
+            self.wait_before_retry().await;
+            return Ok(());
+        }
+        Err(request.refusal_of_all(refused))
+    }
+
     /// Returns whether failed upstreams may be asked once more, as no other is left (`retry.sameUpstream`).
     pub(in crate::proxy) fn may_retry_same_upstream(&self) -> bool {
         let in_trouble = self.last.as_ref().is_some_and(|last| last.error.failure.class.counts_as_unhealthy());

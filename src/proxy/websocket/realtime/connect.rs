@@ -137,14 +137,8 @@ async fn connect(
         let mut permit = match state.admitted(selected) {
             Ok(permit) => permit,
             Err(refused) => {
-                if state.pass_over_model(request, &refused) {
-                    continue;
-                }
-                if state.may_retry_same_upstream() {
-                    state.wait_before_retry().await;
-                    continue;
-                }
-                return Err(Exhausted::Refused(request.refusal_of_all(refused)));
+                state.go_on_after(request, refused).await.map_err(Exhausted::Refused)?;
+                continue;
             }
         };
         let place = state.begin_attempt(request, &mut permit);
