@@ -48,6 +48,13 @@ export async function logIn(page, key) {
   await page.waitForURL((url) => !url.pathname.endsWith("/login"));
 }
 
+/** Clicks what leads to another page, and waits until that one is whole: a half-read page has half a text in its fields. */
+export async function follow(page, target) {
+  const loaded = page.waitForEvent("load");
+  await target.click();
+  await loaded;
+}
+
 /** Fails on what axe finds: contrast, names, roles, order of headings. */
 export async function accessible(page, what) {
   await page.addScriptTag({ path: axe }).catch(async () => page.evaluate(await readFile(axe)));

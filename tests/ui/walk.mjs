@@ -1,6 +1,6 @@
 // What an operator asks of the pages, and how many clicks each answer takes. Typing is not counted, and no page is opened by its address.
 import assert from "node:assert/strict";
-import { admin, base, logIn, withBrowser } from "./browser.mjs";
+import { admin, base, follow, logIn, withBrowser } from "./browser.mjs";
 
 const counts = {};
 
@@ -10,7 +10,7 @@ await withBrowser(async (open) => {
   let clicks = 0;
   const click = async (role, name) => {
     clicks += 1;
-    await page.getByRole(role, { name }).first().click();
+    await follow(page, page.getByRole(role, { name }).first());
   };
   const walk = async (what, most, steps) => {
     clicks = 0;
@@ -35,7 +35,7 @@ await withBrowser(async (open) => {
     const cost = page.locator(".tile", { hasText: "Cost today" }).getByRole("link");
     assert.match(await cost.textContent(), /\$0\.0/);
     clicks += 1;
-    await cost.click();
+    await follow(page, cost);
     assert.match(await page.textContent("#usage table"), /team-a.*\$0\.0/s);
     assert.match(page.url(), /range=today/);
   });
@@ -51,13 +51,13 @@ await withBrowser(async (open) => {
     await page.getByLabel("Request id").fill(process.env.FAILED_REQUEST);
     await click("button", "Filter");
     clicks += 1;
-    await page.locator("#requests tbody a").first().click();
+    await follow(page, page.locator("#requests tbody a").first());
     assert.match(await page.textContent("main"), /server_error.*the model crashed/s);
   });
   await walk("why did the last request fail", 2, async () => {
     await click("link", /^server_error/);
     clicks += 1;
-    await page.locator("#requests tbody a").first().click();
+    await follow(page, page.locator("#requests tbody a").first());
     assert.match(await page.textContent("main"), /the model crashed/);
   });
 });
