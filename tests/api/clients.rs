@@ -85,4 +85,6 @@ works! {
     opencode_works: "opencode",
     opencode_works_with_the_settings_that_agent_writes: "opencode-by-agent",
     opencode_works_as_run_starts_it: "opencode-by-run",
+    gemini_cli_works: "gemini-cli",
+    gemini_cli_goes_on_when_the_account_of_its_session_fails: "gemini-cli-moves",
 }

@@ -99,6 +99,8 @@ class Client:
     query: str = ""
     # The parts of its program that the pool does not serve yet.
     without: str = ""
+    # Whether the account that served the session's first request fails from then on, so that another one takes the session over.
+    moves: bool = False
     # Whether `agent` or `run` sets it up, which ask a pool.
     by_command: bool = False
 
@@ -171,6 +173,15 @@ def opencode(by):
     return commands
 
 
+def gemini_cli(place):
+    place.write(place.home / ".gemini" / "settings.json", "gemini")
+    place.env |= {"GOOGLE_GEMINI_BASE_URL": place.url, "GEMINI_API_KEY": place.key,
+                  "GEMINI_CLI_CUSTOM_HEADERS": "x-session-id: the-session"}
+    program = ["node", str(place.tools / "genai-node/node_modules/.bin/gemini"), "--skip-trust", "--approval-mode", "yolo"]
+    resume = [*program, "--resume", "latest"]
+    return [[*program, "-p", FIRST], [*resume, "-p", SECOND], [*resume, "-p", THIRD]]
+
+
 CLAUDE = {"agent": True, "headers": ("x-claude-code-session-id", "anthropic-beta"), "query": "beta=true",
           "env": {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}}
 CODEX = {"agent": True, "headers": ("session-id",)}
@@ -206,4 +217,6 @@ CLIENTS = {
     "opencode": Client(opencode(RECIPE), **OPENCODE),
     "opencode-by-agent": Client(opencode(AGENT), by_command=True, **OPENCODE),
     "opencode-by-run": Client(opencode(RUN), by_command=True, **OPENCODE),
+    "gemini-cli": Client(gemini_cli, agent=True, headers=("x-goog-api-client", "x-session-id")),
+    "gemini-cli-moves": Client(gemini_cli, agent=True, moves=True, headers=("x-goog-api-client",)),
 }

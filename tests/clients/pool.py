@@ -44,6 +44,6 @@ class Pool:
 
 
 def api(account):
-    """Both formats at one account, with one key."""
-    urls = {"baseUrl": account.url, "anthropicBaseUrl": account.url}
+    """All formats at one account, with one key."""
+    urls = {name: account.url for name in ("baseUrl", "anthropicBaseUrl", "geminiBaseUrl")}
     return {"id": account.name, **urls, "apiKey": account.key, "models": [*account.models]}

@@ -58,6 +58,16 @@ async def run(command, place, env):
     return out.decode()
 
 
+def failing_from_now_on(accounts):
+    """Returns what lets the account that answers first answer no more."""
+
+    def after_call(account, call):
+        if call.method == "POST" and not any(account.fails for account in accounts):
+            account.fails = True
+
+    return after_call
+
+
 def show(command, out, err):
     return f"{command}\n{out.decode()[-3000:]}\n{err.decode()[-3000:]}"
 
@@ -68,6 +78,7 @@ async def try_client(name, options, folder):
     accounts = await mock.start(1 if options.direct else ACCOUNTS)
     for account in accounts:
         account.sockets = client.sockets is not False
+        account.after_call = client.moves and failing_from_now_on(accounts)
     trap, pool = await Trap().start(), None
     url, key = accounts[0].url, accounts[0].key
     if not options.direct:
@@ -96,7 +107,8 @@ def check(client, accounts, trap, options):
     assert not trap.wanted, f"a program called elsewhere: {trap.wanted}"
     for call in calls:
         assert call.status != 401, f"a key that is not the account's: {call.refused}"
-        assert call.status < 400 or call.method == "GET" and client.sockets is False, f"refused: {call.refused}"
+        may_fail = call.method == "GET" and client.sockets is False or client.moves and call.status == 500
+        assert call.status < 400 or may_fail, f"refused: {call.refused}"
         if call.method == "POST":
             lost = [name for name in client.headers if name not in call.headers]
             assert not lost and client.query in call.query, f"lost on the way: {lost} {client.query} of {call.headers}"
@@ -104,13 +116,21 @@ def check(client, accounts, trap, options):
         used = {call.method for call in calls if call.method != "GET"}
         assert used == {"SOCKET" if client.sockets else "POST"}, f"sent by {used}"
     counts = [sum(call.method != "GET" for call in account.calls) for account in accounts]
-    if client.agent and client.one_session:
+    if client.moves:
+        check_move(accounts)
+    elif client.agent and client.one_session:
         assert sum(map(bool, counts)) == 1, f"the session's requests were spread over the accounts: {counts}"
     elif not options.direct and not os.environ.get("PARTS"):
         assert all(counts), f"an account had nothing to do: {counts}"
     if not client.one_session:
         sessions = [{call.headers[client.headers[0]] for call in account.calls if call.method == "POST"} for account in accounts]
         assert options.direct or not set.intersection(*sessions), f"sessions on both accounts: {sessions}"
+
+
+def check_move(accounts):
+    """The session began at one account, and all of its other answers are the other one's."""
+    answered = [sum(call.status == 200 for call in account.calls) for account in accounts]
+    assert sorted(answered)[0] == 1 and sorted(answered)[1] > 2, f"answers of the accounts: {answered}"
 
 
 def told(accounts):
@@ -144,7 +164,7 @@ async def main():
             failed.append(name)
             print(wrong, file=sys.stderr, flush=True)
 
-    able = [name for name, client in CLIENTS.items() if options.pool or not client.by_command]
+    able = [name for name, client in CLIENTS.items() if options.pool or not (client.by_command or client.moves)]
     await asyncio.gather(*(one(name) for name in options.clients or able))
     sys.exit(1 if failed else 0)
 

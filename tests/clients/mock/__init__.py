@@ -1,9 +1,9 @@
-"""Accounts of a provider that has the APIs of OpenAI and Anthropic, each on a port of its own."""
+"""Accounts of a provider that has the APIs of OpenAI, Anthropic and Google, each on a port of its own."""
 
 from .account import Account
 from .http import serve
 
-MODELS = ("gpt-5.1", "claude-opus-4-8", "text-embedding-3-small")
+MODELS = ("gpt-5.1", "claude-opus-4-8", "text-embedding-3-small", "gemini-2.5-pro")
 
 
 async def start(number):

@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass, field
 
-from . import anthropic, chat, responses
+from . import anthropic, chat, gemini, responses
 from .http import Answer, Refusal
 
 
@@ -30,6 +30,8 @@ class Account:
     sockets: bool = True
     # Whether it answers everything with a 500.
     fails: bool = False
+    # Is told of each call when it has been answered.
+    after_call: object = None
     # Each object by its id: responses, output items and conversations.
     objects: dict = field(default_factory=dict)
     numbers: itertools.count = field(default_factory=lambda: itertools.count(1))
@@ -52,11 +54,15 @@ class Account:
             answer, refused = Answer(refusal.status, refusal.body()), str(refusal)
             if is_anthropic(request):
                 answer.body = anthropic.error(refusal.status, refusal.message)
+            elif is_gemini(request):
+                answer.body = gemini.error(refusal.status, refusal.message)
         except Exception as error:
             # A defect of this mock, or a request that no provider would understand. The test tells.
             answer, refused = Answer(500, {"error": {"message": repr(error)}}), repr(error)
         call = Call(request.method, request.path, request.query, request.headers, body, answer.status, refused)
         self.calls.append(call)
+        if self.after_call:
+            self.after_call(self, call)
         answer.headers.setdefault("request-id" if is_anthropic(request) else "x-request-id", self.new_id("req"))
         return answer
 
@@ -68,6 +74,8 @@ class Account:
         self.check_key(request)
         if self.fails:
             raise Refusal(500, "The server had an error while processing your request.", code="server_error")
+        if is_gemini(request):
+            return gemini.answer(self, request, body)
         match request.method, request.path.removeprefix("/v1").strip("/").split("/"):
             case "GET", ["responses"] if request.headers.get("upgrade") == "websocket":
                 if not self.sockets:
@@ -89,10 +97,14 @@ class Account:
 
     def check_key(self, request):
         headers = request.headers
-        sent = [headers.get("authorization", "").removeprefix("Bearer "), headers.get("x-api-key", "")]
+        sent = [headers.get("authorization", "").removeprefix("Bearer "), *(headers.get(name, "") for name in ("x-api-key", "x-goog-api-key"))]
         if (sent := [key for key in sent if key]) != [self.key]:
             raise Refusal(401, f"Incorrect API key provided: {sent}", code="invalid_api_key")
 
 
 def is_anthropic(request):
     return "anthropic-version" in request.headers or "/messages" in request.path
+
+
+def is_gemini(request):
+    return request.path.startswith("/v1beta/models/")

@@ -29,6 +29,8 @@ TOOLS = {
     "exec_command": {"cmd": READ},
     "shell_command": {"command": READ},
     "shell": {"command": ["cat", FILE]},
+    # Gemini CLI.
+    "run_shell_command": {"command": READ, "description": "Shows a file"},
 }
 
 
