@@ -174,7 +174,9 @@ def opencode(by):
 
 
 def gemini_cli(place):
-    place.write(place.home / ".gemini" / "settings.json", "gemini")
+    settings = place.home / ".gemini" / "settings.json"
+    place.write(settings, "gemini")
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "privacy": {"usageStatisticsEnabled": False}}))
     place.env |= {"GOOGLE_GEMINI_BASE_URL": place.url, "GEMINI_API_KEY": place.key,
                   "GEMINI_CLI_CUSTOM_HEADERS": "x-session-id: the-session"}
     program = ["node", str(place.tools / "genai-node/node_modules/.bin/gemini"), "--skip-trust", "--approval-mode", "yolo"]
